@@ -1,0 +1,206 @@
+"""Every setting, read from the environment and checked once. README lists them; a test compares the two."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+ROOT = Path(__file__).resolve().parent
+INSTANCE = ROOT / "instance"
+SHORTEST_SECRET = 32
+
+
+class SettingsError(Exception):
+    """A setting cannot be used. The message is one sentence that names it and says what to do."""
+
+
+class Settings(BaseModel):
+    """What the operator may decide. Names on the outside are the upper-case aliases."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    environment: Literal["development", "production"] = Field(
+        "development",
+        alias="ENVIRONMENT",
+        description="`production` demands a SECRET_KEY and ignores `.env`; on Render and Heroku it is the default",
+    )
+    port: int = Field(8000, alias="PORT", ge=0, le=65535, description="TCP port to serve on; 0 takes a free one")
+    secret_key: str = Field(
+        "",
+        alias="SECRET_KEY",
+        description="signs sessions and tokens, at least 32 characters; made and kept in `instance/` in development",
+    )
+    database_url: str = Field(
+        "",
+        alias="DATABASE_URL",
+        description="`sqlite:///…` (the default: `instance/koyjabo.db`) or `postgresql://…`",
+    )
+    redis_url: str = Field("", alias="REDIS_URL", description="`redis://…`; needed when WEB_CONCURRENCY is over 1")
+    web_concurrency: int = Field(1, alias="WEB_CONCURRENCY", ge=1, le=64, description="worker processes")
+    timezone: str = Field("Asia/Dhaka", alias="TIMEZONE", description="where a day begins and ends (IANA name)")
+    trusted_proxies: int = Field(
+        0,
+        alias="TRUSTED_PROXIES",
+        ge=0,
+        le=10,
+        description="how many hops of `X-Forwarded-For` are ours; 2 on Render",
+    )
+    active_window_seconds: int = Field(
+        300, alias="ACTIVE_WINDOW_SECONDS", ge=1, le=86400, description="how long a visitor counts as active, s"
+    )
+    starting_total: int = Field(
+        0,
+        alias="STARTING_TOTAL",
+        ge=0,
+        le=10**15,
+        description="total of a new database: 4000 continues an older counter, and the first visit is 4001",
+    )
+    allow_ephemeral_storage: bool = Field(
+        False,
+        alias="ALLOW_EPHEMERAL_STORAGE",
+        description="`1` lets Render run on a file that every deploy deletes",
+    )
+    rate_limit_registrations: int = Field(
+        600,
+        alias="RATE_LIMIT_REGISTRATIONS",
+        ge=0,
+        description="registrations a minute from one address, 0 for no limit; generous, for a campus is one address",
+    )
+    max_connections: int = Field(
+        20000, alias="MAX_CONNECTIONS", ge=1, le=1_000_000, description="open connections a worker accepts"
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", alias="LOG_LEVEL", description="`DEBUG` adds a line for each request"
+    )
+    log_format: Literal["text", "json"] = Field(
+        "text", alias="LOG_FORMAT", description="`text` is key=value, `json` is one object a line"
+    )
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ValueError, OSError, LookupError):
+            raise ValueError("is not a time zone; use an IANA name such as Asia/Dhaka") from None
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @property
+    def database(self) -> URL:
+        return make_url(self.database_url)
+
+
+def load(overrides: Mapping[str, Any] | None = None, instance: Path = INSTANCE) -> Settings:
+    """Read the settings: `overrides`, then the environment, then `.env` (in development only).
+
+    Raises SettingsError for the first setting that cannot be used. An empty value counts as not set.
+    """
+    given = {**os.environ, **(overrides or {})}
+    if _environment(given) == "development":
+        given = {**dotenv_values(ROOT / ".env"), **given}
+    given = {name: value for name, value in given.items() if value not in ("", None)}
+    given["ENVIRONMENT"] = _environment(given)
+    given["DATABASE_URL"] = _database_url(str(given.get("DATABASE_URL", "")), instance)
+    try:
+        settings = Settings.model_validate(given)
+    except ValidationError as error:
+        raise SettingsError(_sentence(error)) from None
+    _refuse_what_cannot_work(settings, on_render="RENDER" in given)
+    return settings.model_copy(update={"secret_key": _secret_key(settings, instance)})
+
+
+def _environment(given: Mapping[str, Any]) -> str:
+    hosted = given.get("RENDER") or given.get("DYNO")
+    return given.get("ENVIRONMENT") or ("production" if hosted else "development")
+
+
+def _database_url(text: str, instance: Path) -> str:
+    """The URL SQLAlchemy takes: hosts say `postgres://`, and a file's path is made absolute."""
+    try:
+        url = make_url(text or "sqlite:///koyjabo.db")
+    except ArgumentError:
+        raise SettingsError("DATABASE_URL is not a URL; use sqlite:///file.db or postgresql://user@host/name.") from None
+    backend = url.drivername.partition("+")[0]
+    if backend in ("postgres", "postgresql"):
+        return url.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
+    if backend != "sqlite":
+        raise SettingsError(f"DATABASE_URL names {backend}, which is not supported; use sqlite:///… or postgresql://….")
+    if url.database in (None, "", ":memory:") or "mode" in url.query:
+        raise SettingsError(
+            "DATABASE_URL names a database in memory, which forgets every visit at a restart; "
+            "use a file, such as sqlite:////var/data/koyjabo.db."
+        )
+    return url.set(drivername="sqlite", database=str(instance / url.database)).render_as_string()
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    name, value = str(first["loc"][0]), first["input"]
+    why = first["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
+    return f"{name} is {value!r}: it {why}." if why.startswith("should") else f"{name} is {value!r}, which {why}."
+
+
+def _refuse_what_cannot_work(settings: Settings, on_render: bool) -> None:
+    workers = settings.web_concurrency
+    if workers > 1 and not settings.redis_url:
+        raise SettingsError(
+            f"WEB_CONCURRENCY is {workers} but REDIS_URL is empty: several workers need Redis to tell each other "
+            "about visits. Set REDIS_URL, or WEB_CONCURRENCY=1."
+        )
+    if settings.redis_url and not settings.redis_url.startswith(("redis://", "rediss://", "unix://")):
+        raise SettingsError("REDIS_URL does not begin with redis://, rediss:// or unix://; copy it from your host.")
+    if on_render and not settings.allow_ephemeral_storage and is_ephemeral(settings.database):
+        raise SettingsError(
+            "DATABASE_URL is a file that Render deletes at every deploy: attach a PostgreSQL database, put the file "
+            "on a persistent disk, or set ALLOW_EPHEMERAL_STORAGE=1 to lose the count each time."
+        )
+
+
+def is_ephemeral(database: URL) -> bool:
+    """True when the database is a file on the host's root file system, and not on a disk mounted beside it."""
+    if database.get_backend_name() != "sqlite":
+        return False
+    folders = Path(database.database or "").resolve().parents
+    return not any(os.path.ismount(folder) for folder in folders if folder != Path("/"))
+
+
+def _secret_key(settings: Settings, instance: Path) -> str:
+    key = settings.secret_key
+    if settings.environment == "production" and len(key) < SHORTEST_SECRET:
+        raise SettingsError(
+            f"SECRET_KEY {'is missing' if not key else 'is too short'}: in production it needs at least "
+            f"{SHORTEST_SECRET} characters; make one with python -c 'import secrets; print(secrets.token_hex(32))'."
+        )
+    return key or _kept_secret(instance / "secret_key")
+
+
+def _kept_secret(path: Path) -> str:
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(f".{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_hex(32))
+        try:
+            os.link(draft, path)  # appears whole, or not at all
+        except FileExistsError:
+            pass  # another worker was first; its key is the one
+        draft.unlink()
+    return path.read_text()

@@ -1,0 +1,67 @@
+"""Koy Jabo Live: visitor counts, exact and at once.
+
+Nothing is imported here at module level: `koyjabo.server` changes the standard library in a worker before anything
+else of the package is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from koyjabo.clock import Clock
+    from koyjabo.storage.runtime import Runtime
+
+
+def create_app(
+    settings: Mapping[str, Any] | None = None, *, runtime: Runtime | None = None, clock: Clock | None = None
+) -> Flask:
+    """Make the application: the one place that knows every room and wires them.
+
+    `settings` override the environment. The database is migrated. `runtime` is where requests wait (real threads, if
+    not said otherwise) and `clock` the source of time. Raises config.SettingsError for a setting that cannot be used.
+    """
+    from flask import Flask
+
+    import config
+    from koyjabo import logs
+    from koyjabo.clock import Clock
+    from koyjabo.extensions import db, migrate
+    from koyjabo.presence import ActiveVisitors
+    from koyjabo.storage import database
+    from koyjabo.storage.ledger import Ledger, open_store
+    from koyjabo.storage.runtime import ThreadRuntime
+    from koyjabo.visits import Visits
+    from koyjabo.web import blueprints, errors, middleware
+    from koyjabo.web.current import EXTENSION, Services
+    from koyjabo.web.rate_limits import RateLimits
+
+    chosen = config.load(settings)
+    app = Flask(__name__, instance_path=str(config.INSTANCE))
+    app.config.update({name: value for name, value in (settings or {}).items() if name.isupper()})
+    app.config.update(
+        SECRET_KEY=chosen.secret_key,
+        SQLALCHEMY_DATABASE_URI=chosen.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=database.engine_options(chosen.database),
+    )
+    clock = clock or Clock(chosen.zone)
+    db.init_app(app)
+    migrate.init_app(app, db, directory=str(config.ROOT / "migrations"))
+    database.prepare(app, chosen.database, chosen.starting_total, clock)
+
+    ledger = Ledger(open_store(chosen.database, clock), runtime or ThreadRuntime())
+    app.extensions[EXTENSION] = Services(
+        clock=clock,
+        visits=Visits(ledger, ActiveVisitors(clock, chosen.active_window_seconds), clock),
+        rate_limits=RateLimits(chosen.rate_limit_registrations, chosen.web_concurrency),
+    )
+    errors.init_app(app)
+    middleware.init_app(app, chosen.trusted_proxies)
+    for blueprint in blueprints():
+        app.register_blueprint(blueprint)
+    if chosen.log_level == "DEBUG":
+        logs.log_requests(app)
+    return app

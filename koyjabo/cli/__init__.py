@@ -1,0 +1,51 @@
+"""`koyjabo …`: the operator's commands. Each reads the same settings as the server."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from koyjabo.web.current import Services
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="koyjabo")
+def main() -> None:
+    """Koy Jabo Live: visitor counts, exact and at once.
+
+    Every command reads its settings from the environment (and from .env in development): DATABASE_URL names the
+    database it works on, instance/koyjabo.db if it is not set.
+    """
+
+
+@contextmanager
+def application() -> Iterator[Services]:
+    """The application for a command: set up, in context, and left properly. Ends the program if it cannot be had."""
+    from sqlalchemy.exc import OperationalError
+
+    import config
+    from koyjabo import create_app, logs
+    from koyjabo.errors import KoyJaboError
+    from koyjabo.web.current import EXTENSION
+
+    try:
+        settings = config.load()
+        logs.configure("WARNING", settings.log_format)
+        app = create_app()
+        with app.app_context():
+            yield app.extensions[EXTENSION]
+    except config.SettingsError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    except OperationalError as error:
+        raise click.ClickException(f"The database cannot be used: {str(error.orig).strip()}. See DATABASE_URL.") from None
+    except KoyJaboError as error:
+        raise click.ClickException(str(error)) from None
+
+
+from koyjabo.cli import serve, stats, total, verify  # noqa: E402, F401  (they add their commands to main)

@@ -1,0 +1,28 @@
+"""`koyjabo total …`"""
+
+from __future__ import annotations
+
+import click
+
+from koyjabo.cli import application, main
+
+
+@main.group()
+def total() -> None:
+    """The site's total."""
+
+
+@total.command("set")
+@click.argument("number", type=click.IntRange(min=0, max=10**15))
+@click.option("--new-epoch", is_flag=True, help="Begin a new count, so that the total may go down.")
+def set_total(number: int, new_epoch: bool) -> None:
+    """Set the total to NUMBER, to continue an older counter: the next visit is NUMBER + 1.
+
+    An adjustment row records it. May run beside a busy server, whose pages follow at once. Going down needs
+    --new-epoch: pages that are open ignore a number that falls otherwise.
+    """
+    from koyjabo import bookkeeping
+
+    with application() as services:
+        before, after = bookkeeping.set_total(number, new_epoch, services.clock)
+    click.echo(f"The total was {before} and is now {after}.")

@@ -1,0 +1,28 @@
+"""`koyjabo verify`"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from koyjabo.cli import application, main
+
+
+@main.command()
+def verify() -> None:
+    """Recount the ledger and compare it with the counters and rollups.
+
+    Exits with 0 when they agree, and with 1 and a line for each difference when they do not. May run beside a busy
+    server.
+    """
+    from koyjabo.bookkeeping import recounting
+
+    with application(), recounting() as recount:
+        with click.progressbar(length=recount.rows, label="Recounting", file=sys.stderr) as bar:
+            problems = recount.run(bar.update)
+    for problem in problems:
+        click.echo(problem)
+    if problems:
+        raise click.ClickException(f"{len(problems)} differences in a ledger of {recount.rows} visits.")
+    click.echo(f"The ledger agrees with its counters and rollups: {recount.rows} visits.")

@@ -1,0 +1,60 @@
+"""The one source of time: milliseconds since the Unix epoch, and the days and hours of TIMEZONE."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+QUARTER_HOUR_MS = 15 * 60 * 1000
+REMEMBERED_QUARTERS = 1000
+
+
+def system_now_ms() -> int:
+    """Wall clock, ms since 1970-01-01 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def iso(at_ms: int) -> str:
+    """`2025-12-16T04:48:38.412Z`, as every timestamp on the wire is written."""
+    moment = datetime.fromtimestamp(at_ms // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
+
+
+class Bucket(NamedTuple):
+    """Where a moment is counted: its local day, and the beginning of its local hour."""
+
+    day: str  # YYYY-MM-DD in TIMEZONE
+    hour_s: int  # seconds since 1970-01-01 UTC at which that local hour began
+
+
+class Clock:
+    """Time as this server sees it. Tests replace `now_ms`; nothing else in the package asks the system."""
+
+    def __init__(self, zone: ZoneInfo, now_ms=system_now_ms) -> None:
+        self.now_ms = now_ms
+        self._zone = zone
+        self._buckets: dict[int, Bucket] = {}
+
+    def today(self) -> str:
+        """The local date, YYYY-MM-DD. It turns over at local midnight, whatever daylight saving does."""
+        return self.bucket(self.now_ms()).day
+
+    def bucket(self, at_ms: int) -> Bucket:
+        """The day and hour a visit at `at_ms` belongs to.
+
+        Remembered by quarter hour: every zone's offset, and every change of one, falls on a quarter.
+        """
+        quarter = at_ms // QUARTER_HOUR_MS
+        found = self._buckets.get(quarter)
+        if found is None:
+            if len(self._buckets) >= REMEMBERED_QUARTERS:
+                self._buckets.clear()
+            found = self._buckets[quarter] = self._bucket_of(quarter * QUARTER_HOUR_MS // 1000)
+        return found
+
+    def _bucket_of(self, at_s: int) -> Bucket:
+        local = datetime.fromtimestamp(at_s, self._zone)
+        into_hour = timedelta(minutes=local.minute, seconds=local.second)
+        return Bucket(local.date().isoformat(), at_s - int(into_hour.total_seconds()))

@@ -1,0 +1,64 @@
+"""What can go wrong, in the domain's words. Each transport has one table from `code` to its own answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class KoyJaboError(Exception):
+    """An error with a code for programs, a sentence a person can act on, and details by field.
+
+    `retry_after_s` is set where trying again later is the thing to do.
+    """
+
+    code = "internal_error"
+    sentence = "Something went wrong on our side. Please try again."
+    retry_after_s: int | None = None
+
+    def __init__(self, sentence: str | None = None, details: dict[str, Any] | None = None) -> None:
+        super().__init__(sentence or self.sentence)
+        self.details = details or {}
+
+
+class InvalidInput(KoyJaboError):
+    """What was sent is not what the call takes; `details` names each field."""
+
+    code = "invalid_input"
+    sentence = "The request has fields that cannot be used; see details."
+
+
+class InvalidJson(KoyJaboError):
+    code = "invalid_json"
+    sentence = "The body must be one JSON object in UTF-8."
+
+
+class UnsupportedBody(KoyJaboError):
+    code = "unsupported_media_type"
+    sentence = "Send the body as application/json (or as text/plain, as sendBeacon does), not compressed."
+
+
+class UnknownVisitor(KoyJaboError):
+    code = "unknown_visitor"
+    sentence = "This visitorId has not registered a visit yet. Call POST /api/visitor/register first."
+
+
+class UnknownCommunity(KoyJaboError):
+    code = "unknown_community"
+    sentence = "There is no such community. Check communityId, or leave it out to count for the site alone."
+
+
+class TooManyRequests(KoyJaboError):
+    code = "rate_limited"
+    sentence = "Too many requests from this address. Wait as long as Retry-After says, then try again."
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__()
+        self.retry_after_s = retry_after_s
+
+
+class LedgerUnavailable(KoyJaboError):
+    """Nothing could be committed, so nothing was counted (SPEC: When this fails)."""
+
+    code = "ledger_unavailable"
+    sentence = "Visits cannot be stored right now; nothing was counted. Please try again shortly."
+    retry_after_s = 2

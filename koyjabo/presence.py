@@ -1,0 +1,61 @@
+"""Who is active: the visitors seen within ACTIVE_WINDOW_SECONDS, by place. Each server's own, in its memory."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+
+from koyjabo.clock import Clock
+from koyjabo.models import Scope
+
+Places = dict[str, int]
+
+
+class ActiveVisitors:
+    """Visitors in the order they were last seen, so that those who are gone are always at the front."""
+
+    def __init__(self, clock: Clock, window_s: int) -> None:
+        self._clock = clock
+        self._window_ms = window_s * 1000
+        self._seen: OrderedDict[tuple[Scope, str], tuple[int, str]] = OrderedDict()
+        self._by_place: dict[Scope, Counter[str]] = {}
+        self.version = 0
+        """Grows whenever a count changes, so that nothing needs to be compared to know."""
+
+    def touch(self, scope: Scope, visitor_id: str, place: str) -> None:
+        """A registered visitor gave a sign of life, here and now. A new place replaces the old one."""
+        key = (scope, visitor_id)
+        before = self._seen.pop(key, None)
+        self._seen[key] = (self._clock.now_ms(), place)
+        if before is None or before[1] != place:
+            self._count(scope, place, 1)
+            if before is not None:
+                self._count(scope, before[1], -1)
+
+    def renew(self, scope: Scope, visitor_id: str) -> bool:
+        """Touch a visitor where they were seen last; false when they are not active."""
+        self._expire()
+        before = self._seen.get((scope, visitor_id))
+        if before is not None:
+            self.touch(scope, visitor_id, before[1])
+        return before is not None
+
+    def places(self, scope: Scope) -> Places:
+        """How many are active in each place. Their sum is the number of active visitors, by construction."""
+        self._expire()
+        return self._by_place.get(scope, {})
+
+    def _expire(self) -> None:
+        gone_before = self._clock.now_ms() - self._window_ms
+        while self._seen:
+            (scope, visitor_id), (seen_ms, place) = next(iter(self._seen.items()))
+            if seen_ms > gone_before:
+                return
+            del self._seen[scope, visitor_id]
+            self._count(scope, place, -1)
+
+    def _count(self, scope: Scope, place: str, change: int) -> None:
+        counts = self._by_place.setdefault(scope, Counter())
+        counts[place] += change
+        if not counts[place]:
+            del counts[place]
+        self.version += 1

@@ -1,0 +1,91 @@
+"""The event loop's side of `koyjabo.storage.runtime`: waiters are greenlets, threads are real ones.
+
+Imported before the standard library is patched, so that what it takes from there is the real thing. It relies on
+eventlet's hub for three unpublished facts: `add` calls back on the hub's own greenlet, a greenlet that calls
+`hub.switch()` sleeps until somebody switches to it, and `schedule_call_global(0, …)` runs after the sockets that are
+ready now have been served.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from _thread import start_new_thread as start_real_thread
+from collections import deque
+from posix import read as real_read
+from posix import write as real_write
+
+import greenlet
+
+from koyjabo.storage.runtime import Call, Waiter
+
+log = logging.getLogger(__name__)
+
+
+class GreenWaiter:
+    """Parks a greenlet. Waking it runs it at once, from the hub, without a timer or a queue in between."""
+
+    __slots__ = ("_hub", "_parked", "_woken")
+
+    def __init__(self, hub) -> None:
+        self._hub = hub
+        self._parked: greenlet.greenlet | None = None
+        self._woken = False
+
+    def wait(self) -> None:
+        if self._woken:
+            return
+        self._parked = greenlet.getcurrent()
+        try:
+            self._hub.switch()
+        finally:  # however it was resumed, nobody may switch to it through us again
+            self._parked = None
+
+    def wake(self) -> None:
+        self._woken = True
+        if self._parked is not None:
+            self._parked.switch()
+
+
+class EventletRuntime:
+    def __init__(self) -> None:
+        from eventlet import hubs
+
+        self._hub = hubs.get_hub()
+        self._calls: deque[Call] = deque()
+        self._readable, self._bell = os.pipe()
+        os.set_blocking(self._readable, False)
+        os.set_blocking(self._bell, False)
+        self._hub.add(self._hub.READ, self._readable, self._on_bell, _ignore, _ignore)
+
+    def start_thread(self, main: Call) -> None:
+        start_real_thread(main, ())
+
+    def soon(self, call: Call) -> None:
+        self._hub.schedule_call_global(0, call)
+
+    def later(self, delay_s: float, call: Call) -> None:
+        self._hub.schedule_call_global(delay_s, call)
+
+    def from_thread(self, call: Call) -> None:
+        self._calls.append(call)
+        try:
+            real_write(self._bell, b"\0")
+        except BlockingIOError:
+            pass  # the pipe is full of rings already
+
+    def waiter(self) -> Waiter:
+        return GreenWaiter(self._hub)
+
+    def _on_bell(self, _fd: int) -> None:
+        real_read(self._readable, 65536)
+        while self._calls:
+            call = self._calls.popleft()
+            try:
+                call()
+            except Exception:  # the hub would stop listening to the bell
+                log.exception("call_failed")
+
+
+def _ignore(*_: object) -> None:
+    pass

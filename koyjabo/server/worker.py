@@ -1,0 +1,114 @@
+"""A worker process: the application on eventlet's WSGI server, and a way out that loses nothing."""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import signal
+import socket
+import warnings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from koyjabo.storage.runtime import Runtime
+
+KEEP_ALIVE_S = 75
+"""Longer than the idle time of the proxies in front, so that it is they who close."""
+
+TICK_S = 0.1
+RETRY_S = 1.0
+
+
+def work(listener: socket.socket, ready: int, drain_s: float) -> int:
+    """Serve `listener` until SIGTERM, or until the parent is gone. Writes a byte to `ready` when it begins.
+
+    On the way out: stop accepting, answer what is in flight, commit what was handed over, for at most `drain_s`
+    seconds. Returns the exit status.
+    """
+    from koyjabo.server import loop  # takes the real threads before they are patched away
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # eventlet's own, about itself
+        import eventlet
+    eventlet.monkey_patch()
+    leaving: list[int] = []
+    parent = os.getppid()
+    signal.signal(signal.SIGTERM, lambda *_: leaving.append(1))  # it may interrupt the hub: only make a note
+
+    def stay() -> bool:
+        return not leaving and os.getppid() == parent
+
+    app = _make_app(loop.EventletRuntime(), stay)
+    if app is None:
+        return 0
+    acceptor = _accept(listener, app)
+    os.write(ready, b"\0")
+    while stay() and not acceptor.dead:
+        eventlet.sleep(TICK_S)
+    with eventlet.Timeout(drain_s, False):
+        acceptor.kill()  # returns when every request that was begun has been answered
+        from koyjabo.web.current import EXTENSION
+
+        app.extensions[EXTENSION].visits.close()
+    return 0
+
+
+def _make_app(runtime: Runtime, stay) -> Flask | None:
+    """The application, as soon as its database can be reached; None if we are told to leave before that."""
+    import logging
+
+    import eventlet
+    from sqlalchemy.exc import OperationalError
+
+    import config
+    from koyjabo import create_app, logs
+
+    settings = config.load()
+    logs.configure(settings.log_level, settings.log_format)
+    _allow_connections(settings.max_connections)
+    said = False
+    while stay():
+        try:
+            app = create_app(runtime=runtime)
+        except OperationalError as error:
+            if not said:
+                logging.getLogger(__name__).error("database_unreachable cause=%r", str(error.orig).strip())
+                said = True
+            eventlet.sleep(RETRY_S)
+            continue
+        app.config["MAX_CONNECTIONS"] = settings.max_connections
+        gc.collect()
+        gc.freeze()  # what is here now stays: the collector need not look at it again
+        return app
+    return None
+
+
+def _accept(listener: socket.socket, app: Flask):
+    """Start eventlet's server in a greenlet of its own."""
+    import logging
+
+    import eventlet
+    from eventlet import wsgi
+    from eventlet.greenio import GreenSocket
+
+    return eventlet.spawn(
+        wsgi.server,
+        GreenSocket(listener),
+        app,
+        log=logging.getLogger("koyjabo.server.wsgi"),
+        environ={"wsgi.input_terminated": True},  # its input ends where the body does, chunked or not
+        custom_pool=eventlet.GreenPool(app.config["MAX_CONNECTIONS"]),
+        keepalive=KEEP_ALIVE_S,
+        log_output=False,
+        debug=False,
+    )
+
+
+def _allow_connections(wanted: int) -> None:
+    """Raise the limit on open files as far as this many connections need and the system lets us."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = wanted + 1000
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files if most == resource.RLIM_INFINITY else min(files, most), most))

@@ -1,0 +1,100 @@
+"""The database as SQLAlchemy sees it: how it is opened, and how it gets its tables and its first row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flask import Flask
+from flask_migrate import upgrade
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.pool import NullPool
+
+from koyjabo.clock import Clock
+from koyjabo.extensions import db
+from koyjabo.models import SITE, Adjustment, Counter
+
+MIGRATION_LOCK = 0x6B6F796A  # "koyj", one of PostgreSQL's advisory locks
+
+
+def engine_options(database: URL) -> dict[str, Any]:
+    """Options for SQLAlchemy's engine, so that it opens connections as the ledger does.
+
+    Without the ledger's time limits: what goes through SQLAlchemy (migrations, recounts) may take long.
+    """
+    if database.get_backend_name() == "sqlite":
+        from koyjabo.storage.sqlite import connect
+
+        return {"creator": lambda: connect(str(database.database)), "poolclass": NullPool}
+    from koyjabo.storage.postgres import CONNECT
+
+    return {"poolclass": NullPool, "connect_args": {**CONNECT, "options": "-c timezone=UTC"}}
+
+
+@event.listens_for(Engine, "begin")
+def _begin(connection: Connection) -> None:
+    """SQLite's driver leaves transactions to us: one that reads first and writes later could not get in."""
+    if connection.dialect.name == "sqlite":
+        snapshot = connection.get_execution_options().get("snapshot")
+        connection.exec_driver_sql("BEGIN" if snapshot else "BEGIN IMMEDIATE")
+
+
+@contextmanager
+def snapshot() -> Iterator[Connection]:
+    """Read the database as it is at one moment, however long that takes, in nobody's way."""
+    with db.engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            connection = connection.execution_options(snapshot=True)
+        else:
+            connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with connection.begin():
+            yield connection
+
+
+@contextmanager
+def exclusive(database: URL) -> Iterator[None]:
+    """Let one process at a time change the tables: what writers of the ledger queue for, or a lock of its own."""
+    if database.get_backend_name() == "sqlite":
+        from koyjabo.storage.sqlite import FileLock, connect
+
+        connect(str(database.database)).close()  # makes the folder and the file
+        lock = FileLock(str(database.database))
+        try:
+            with lock.held():
+                yield
+        finally:
+            lock.close()
+        return
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(f"SELECT pg_advisory_lock({MIGRATION_LOCK})")
+        yield  # the pool closes the connection afterwards, and the lock goes with it
+
+
+def prepare(app: Flask, database: URL, starting_total: int, clock: Clock) -> None:
+    """Bring the database up to date, once, whichever process comes first; give a new one its counter."""
+    with app.app_context(), exclusive(database):
+        upgrade()
+        with db.session.begin():
+            if db.session.get(Counter, SITE) is None:
+                _begin_counting(starting_total, clock.now_ms())
+        db.session.remove()
+
+
+def _begin_counting(starting_total: int, now_ms: int) -> None:
+    db.session.add(
+        Counter(scope=SITE, epoch=now_ms, visits=0, total=starting_total, unique_visitors=0, revision=now_ms)
+    )
+    if starting_total:
+        db.session.add(
+            Adjustment(
+                scope=SITE,
+                at_ms=now_ms,
+                after_visit=0,
+                total_before=0,
+                total_after=starting_total,
+                epoch=now_ms,
+                reason="STARTING_TOTAL",
+            )
+        )

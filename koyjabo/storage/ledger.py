@@ -1,0 +1,167 @@
+"""The ledger: every visit once, under an ordinal nobody else has, on disk before anybody is told.
+
+Visits that arrive together are committed together by one real thread (see `group`); the statements are in the sibling
+modules `sqlite` and `postgres`.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from sqlalchemy.engine import URL
+
+from koyjabo.clock import Clock
+from koyjabo.errors import KoyJaboError, LedgerUnavailable
+from koyjabo.models import SITE, Scope
+from koyjabo.storage.entries import Figures, NewVisit, Receipt
+from koyjabo.storage.group import Group, Job
+from koyjabo.storage.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+COMMIT_PATIENCE_S = 5.0
+READ_PATIENCE_S = 1.0
+
+Keyed = tuple[NewVisit, str]
+Outcome = Receipt | KoyJaboError
+Read = tuple[Any, ...]
+"""A method of the store, and its arguments."""
+Take = Callable[[], list[Job[Keyed, Outcome]]]
+
+
+class LedgerStore(Protocol):
+    """One database's way of keeping the ledger. SQLite and PostgreSQL are siblings of this file.
+
+    `commit`, `writing` are called by one real thread; `figures` and `knows` by another, or by the requests themselves
+    where `reads_block` is false. All raise one of `unavailable` when the database cannot be reached or is locked.
+    """
+
+    unavailable: tuple[type[Exception], ...]
+    reads_block: bool
+
+    def writing(self): ...
+
+    def commit(self, batch: list[Keyed]) -> list[Outcome]: ...
+
+    def figures(self, scope: Scope) -> Figures | None: ...
+
+    def knows(self, scope: Scope, visitor_id: str) -> bool: ...
+
+    def close(self) -> None: ...
+
+
+def open_store(database: URL, clock: Clock) -> LedgerStore:
+    """The store for a database URL, as `config` normalises it. Nothing is connected yet."""
+    if database.get_backend_name() == "sqlite":
+        from koyjabo.storage.sqlite import SqliteStore
+
+        return SqliteStore(str(database.database), clock)
+    from koyjabo.storage.postgres import PostgresStore
+
+    return PostgresStore(database, clock)
+
+
+class Ledger:
+    """`on_commit` is given the visits of each batch with their receipts, on the loop, before any `append` returns."""
+
+    def __init__(self, store: LedgerStore, runtime: Runtime) -> None:
+        self.on_commit: Callable[[list[tuple[NewVisit, Receipt]]], None] = lambda committed: None
+        self._store = store
+        self._failing = False
+        self._writer: Group[Keyed, Outcome] = Group(runtime, self._commit, COMMIT_PATIENCE_S, self._done)
+        self._reader: Group[Read, Any] = Group(runtime, self._answer, READ_PATIENCE_S)
+
+    def append(self, visit: NewVisit) -> Receipt:
+        """Commit a visit, together with whatever else is waiting.
+
+        A visit that the client did not name gets a name of ours, so that a commit whose fate is unknown can be tried
+        again. Raises LedgerUnavailable when nothing could be committed, UnknownCommunity for a scope that is none.
+        """
+        outcome = self._writer.do((visit, visit.visit_id or f"~{secrets.token_urlsafe(9)}"))
+        if isinstance(outcome, KoyJaboError):
+            raise outcome
+        return outcome
+
+    def figures(self, scope: Scope = SITE) -> Figures | None:
+        """The newest committed figures, read after this call began; None when there is no such scope.
+
+        Always read, never remembered: another server may write to the same database. Raises LedgerUnavailable.
+        """
+        return self._read((self._store.figures, scope))
+
+    def knows(self, scope: Scope, visitor_id: str) -> bool:
+        """Whether this visitor has ever registered a visit in `scope`. Raises LedgerUnavailable."""
+        return self._read((self._store.knows, scope, visitor_id))
+
+    def close(self) -> None:
+        """Commit what waits and leave the database."""
+        self._writer.close()
+        self._reader.close()
+        self._store.close()
+
+    def _read(self, read: Read) -> Any:
+        if self._store.reads_block:
+            return self._reader.do(read)
+        try:
+            return read[0](*read[1:])
+        except self._store.unavailable as error:
+            raise LedgerUnavailable from error
+
+    # On real threads: these neither log nor touch anything that belongs to the loop.
+
+    def _answer(self, take: Callable[[], list[Job[Read, Any]]]) -> None:
+        """Reads that wait together and ask for the same share one answer, begun after the last of them arrived."""
+        answers: dict[Read, Any] = {}
+        for job in take():
+            try:
+                if job.item not in answers:
+                    answers[job.item] = job.item[0](*job.item[1:])
+                job.result = answers[job.item]
+            except self._store.unavailable as error:
+                job.error = _because(error)
+
+    def _commit(self, take: Take) -> None:
+        with self._store.writing():
+            jobs = take()
+            if jobs:
+                self._commit_together(jobs)
+
+    def _commit_together(self, jobs: list[Job[Keyed, Outcome]]) -> None:
+        try:
+            outcomes = self._store.commit([job.item for job in jobs])
+        except Exception as error:
+            if len(jobs) == 1 or isinstance(error, self._store.unavailable):
+                for job in jobs:
+                    job.error = _because(error)
+            else:  # one of them is to blame: let it fail alone
+                for job in jobs:
+                    self._commit_together([job])
+        else:
+            for job, outcome in zip(jobs, outcomes, strict=True):
+                job.result = outcome
+
+    # On the loop again.
+
+    def _done(self, jobs: list[Job[Keyed, Outcome]]) -> None:
+        self._note_health(next((job.error for job in jobs if job.error), None))
+        committed = [(job.item[0], job.result) for job in jobs if isinstance(job.result, Receipt)]
+        if committed:
+            self.on_commit(committed)
+
+    def _note_health(self, error: Exception | None) -> None:
+        """One line when commits begin to fail and one when it is over, not one a visit."""
+        if bool(error) != self._failing:
+            self._failing = not self._failing
+            if error:
+                log.error("ledger_unavailable cause=%r", str(error.__cause__ or error).strip())
+            else:
+                log.warning("ledger_recovered")
+
+
+def _because(error: Exception) -> LedgerUnavailable:
+    failure = LedgerUnavailable()
+    failure.__cause__ = error
+    return failure

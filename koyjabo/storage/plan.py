@@ -1,0 +1,97 @@
+"""Decide what a batch of visits adds to the ledger. Pure: both databases look up, plan, then write what it says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from koyjabo.clock import Clock
+from koyjabo.errors import KoyJaboError, UnknownCommunity
+from koyjabo.models import SITE, Scope
+from koyjabo.storage.entries import Figures, NewVisit, Receipt
+
+Key = tuple[str, str]
+"""(visitor_id, visit_id): what makes a retry the same visit."""
+
+
+@dataclass(slots=True)
+class Known:
+    """What the database already holds about a batch, read under the lock of the counter row."""
+
+    figures: dict[Scope, Figures]  # a scope that is missing does not exist
+    ordinals: dict[Key, int]  # of visits that are retries
+    visitors: set[tuple[Scope, str]]
+
+
+@dataclass(slots=True)
+class Plan:
+    """Rows to write, in column order, and an outcome for each visit of the batch."""
+
+    figures: dict[Scope, Figures]
+    visits: list[tuple] = field(default_factory=list)
+    visitors: list[tuple[Scope, str, int]] = field(default_factory=list)
+    days: dict[tuple[Scope, str], list[int]] = field(default_factory=dict)  # [visits, new visitors]
+    hours: dict[tuple[Scope, int], list[int]] = field(default_factory=dict)
+    touched: dict[Scope, list[int]] = field(default_factory=dict)  # [visits, new visitors]
+    outcomes: list[tuple[int, bool] | KoyJaboError] = field(default_factory=list)
+
+    def receipts(self) -> list[Receipt | KoyJaboError]:
+        site = self.figures[SITE]
+        return [o if isinstance(o, KoyJaboError) else Receipt(o[0], o[1], site) for o in self.outcomes]
+
+
+def plan(batch: list[tuple[NewVisit, str]], known: Known, clock: Clock) -> Plan:
+    """Give every visit of `batch`, a list of (visit, visit_id), its ordinal.
+
+    `known` is used up: a key that comes twice in one batch is a retry the second time.
+    """
+    made = Plan(figures=known.figures)
+    site = known.figures[SITE]
+    newest, offset = site.visits, site.total - site.visits
+    for visit, visit_id in batch:
+        key = (visit.visitor_id, visit_id)
+        stored = known.ordinals.get(key)
+        if stored is not None:
+            made.outcomes.append((stored, True))
+        elif visit.scope not in known.figures:
+            made.outcomes.append(UnknownCommunity())
+        else:
+            newest += 1
+            known.ordinals[key] = newest + offset
+            made.outcomes.append((newest + offset, False))
+            _add(made, visit, visit_id, newest, offset, known, clock)
+    _advance(made, clock)
+    return made
+
+
+def _add(
+    made: Plan, visit: NewVisit, visit_id: str, number: int, offset: int, known: Known, clock: Clock
+) -> None:
+    day, hour_s = clock.bucket(visit.at_ms)
+    made.visits.append(
+        (number, number + offset, visit.scope, visit.visitor_id, visit_id, visit.at_ms, day, hour_s)
+        + (visit.client_ms, visit.place, visit.referrer, visit.user_agent, visit.page)
+    )
+    for scope in (SITE,) if visit.scope == SITE else (SITE, visit.scope):
+        visitor = (scope, visit.visitor_id)
+        is_new = visitor not in known.visitors
+        if is_new:
+            known.visitors.add(visitor)
+            made.visitors.append((scope, visit.visitor_id, number))
+        for sums, at in ((made.days, (scope, day)), (made.hours, (scope, hour_s)), (made.touched, scope)):
+            entry = sums.setdefault(at, [0, 0])  # type: ignore[call-overload]
+            entry[0] += 1
+            entry[1] += is_new
+
+
+def _advance(made: Plan, clock: Clock) -> None:
+    """Bring the figures of every touched scope up to this commit."""
+    now_ms = clock.now_ms()
+    for scope, (visits, new_visitors) in made.touched.items():
+        old = made.figures[scope]
+        made.figures[scope] = old._replace(
+            revision=max(old.revision + 1, now_ms),
+            visits=old.visits + visits,
+            total=old.total + visits,
+            unique_visitors=old.unique_visitors + new_visitors,
+            day_visits=old.day_visits + made.days.get((scope, old.day), (0,))[0],
+        )

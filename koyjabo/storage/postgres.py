@@ -1,0 +1,208 @@
+"""The ledger's transactions on PostgreSQL: three round trips for a batch of any size.
+
+Rows travel as JSON: one parameter a table, unpacked by the server. Lock, look-up and writes are three messages, since a
+statement sees what was committed before it began, and the look-up must see what the lock waited for.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import nullcontext
+
+import psycopg2
+from sqlalchemy.engine import URL
+
+from koyjabo.clock import Clock
+from koyjabo.errors import KoyJaboError
+from koyjabo.models import SITE, Scope
+from koyjabo.storage.entries import Figures, NewVisit, Receipt
+from koyjabo.storage.plan import Known, Plan, plan
+
+CONNECT = {
+    "connect_timeout": 3,
+    "application_name": "koyjabo",
+    # A peer that went silent is given up on within about 6 s, and a server that was frozen while it held the counter
+    # row loses it after as long.
+    "keepalives_idle": 3,
+    "keepalives_interval": 1,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 6000,
+    "options": "-c statement_timeout=5000 -c lock_timeout=4000 -c idle_in_transaction_session_timeout=6000 "
+    "-c timezone=UTC",
+}
+
+LOCK = """
+BEGIN ISOLATION LEVEL READ COMMITTED;
+SELECT scope, epoch, revision, visits, total, unique_visitors FROM counters
+WHERE scope = ANY(%s) ORDER BY scope <> 'site', scope FOR UPDATE
+"""
+LOOK_UP = """
+WITH batch AS (SELECT * FROM json_to_recordset(%s) AS b(scope text, visitor text, visit text))
+SELECT 'retry', b.visitor, b.visit, v.ordinal FROM batch b
+JOIN visits v ON v.visitor_id = b.visitor AND v.visit_id = b.visit
+UNION ALL
+SELECT 'visitor', w.scope, w.visitor_id, 0 FROM batch b
+JOIN visitors w ON w.scope IN ('site', b.scope) AND w.visitor_id = b.visitor
+UNION ALL
+SELECT 'day', scope, day, visits FROM daily_visits WHERE day = %s AND scope = ANY(%s)
+"""
+WRITE = """
+INSERT INTO visits (id, ordinal, scope, visitor_id, visit_id, at_ms, day, hour_s,
+                    client_ms, place, referrer, user_agent, page)
+SELECT (r->>0)::bigint, (r->>1)::bigint, r->>2, r->>3, r->>4, (r->>5)::bigint, r->>6, (r->>7)::bigint,
+       (r->>8)::bigint, r->>9, r->>10, r->>11, r->>12
+FROM json_array_elements(%s) r;
+INSERT INTO visitors (scope, visitor_id, first_visit)
+SELECT r->>0, r->>1, (r->>2)::bigint FROM json_array_elements(%s) r;
+INSERT INTO daily_visits AS d (scope, day, visits, new_visitors)
+SELECT r->>0, r->>1, (r->>2)::bigint, (r->>3)::bigint FROM json_array_elements(%s) r
+ON CONFLICT (scope, day) DO UPDATE
+SET visits = d.visits + excluded.visits, new_visitors = d.new_visitors + excluded.new_visitors;
+INSERT INTO hourly_visits AS h (scope, hour_s, visits, new_visitors)
+SELECT r->>0, (r->>1)::bigint, (r->>2)::bigint, (r->>3)::bigint FROM json_array_elements(%s) r
+ON CONFLICT (scope, hour_s) DO UPDATE
+SET visits = h.visits + excluded.visits, new_visitors = h.new_visitors + excluded.new_visitors;
+UPDATE counters c
+SET visits = (r->>1)::bigint, total = (r->>2)::bigint, unique_visitors = (r->>3)::bigint, revision = (r->>4)::bigint
+FROM json_array_elements(%s) r WHERE c.scope = r->>0;
+COMMIT
+"""
+FIGURES = """
+SELECT c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, %s, coalesce(d.visits, 0)
+FROM counters c LEFT JOIN daily_visits d ON d.scope = c.scope AND d.day = %s
+WHERE c.scope = ANY(%s)
+"""
+KNOWS = "SELECT EXISTS (SELECT 1 FROM visitors WHERE scope = %s AND visitor_id = %s)"
+
+
+def connect(url: URL, read_only: bool = False):
+    """Open a connection in autocommit; transactions are begun by hand. Text in JSON keeps everything UTF-8."""
+    dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    connection = psycopg2.connect(dsn, **CONNECT)
+    connection.set_session(autocommit=True, readonly=read_only)
+    return connection
+
+
+class PostgresStore:
+    """Two connections: one writes and is used by one thread, one reads and is used by another."""
+
+    unavailable: tuple[type[Exception], ...] = (psycopg2.OperationalError, psycopg2.InterfaceError)
+    reads_block = True  # a read is a round trip: it belongs on a thread
+
+    def __init__(self, url: URL, clock: Clock) -> None:
+        self._url = url
+        self._clock = clock
+        self._writing = None
+        self._reading = None
+        self._planned: list[tuple[int, bool] | KoyJaboError] = []
+
+    def writing(self):
+        """Nothing to hold: the counter row's lock is where servers queue."""
+        return nullcontext()
+
+    def commit(self, batch: list[tuple[NewVisit, str]]) -> list[Receipt | KoyJaboError]:
+        """Write `batch` in one transaction.
+
+        When the connection breaks it is tried once more on a new one: visits that turn out to be stored by the first
+        attempt keep their ordinals and are no retries.
+        """
+        fresh = self._writing is None
+        self._planned = []
+        try:
+            return self._attempt(batch).receipts()
+        except self.unavailable:
+            if fresh and not self._planned:
+                raise
+        made = self._attempt(batch)
+        made.outcomes = _as_planned(self._planned or made.outcomes, made.outcomes)
+        return made.receipts()
+
+    def _attempt(self, batch: list[tuple[NewVisit, str]]) -> Plan:
+        if self._writing is None:
+            self._writing = connect(self._url)
+        try:
+            with self._writing.cursor() as cursor:
+                made = plan(batch, self._known(cursor, batch), self._clock)
+                self._planned = made.outcomes
+                if made.visits:
+                    cursor.execute(WRITE, _rows(made))
+                else:
+                    cursor.execute("COMMIT")
+        except BaseException:
+            self._writing = _closed(self._writing)
+            raise
+        return made
+
+    def _known(self, cursor, batch: list[tuple[NewVisit, str]]) -> Known:
+        scopes = list({SITE} | {visit.scope for visit, _ in batch})
+        cursor.execute(LOCK, (scopes,))
+        locked = cursor.fetchall()
+        today = self._clock.today()
+        keys = [{"scope": v.scope, "visitor": v.visitor_id, "visit": visit_id} for v, visit_id in batch]
+        cursor.execute(LOOK_UP, (json.dumps(keys), today, scopes))
+        known, days = Known({}, {}, set()), {}
+        for kind, first, second, number in cursor.fetchall():
+            if kind == "retry":
+                known.ordinals[first, second] = number
+            elif kind == "visitor":
+                known.visitors.add((first, second))
+            else:
+                days[first] = number
+        known.figures = {row[0]: Figures(*row, today, days.get(row[0], 0)) for row in locked}
+        return known
+
+    def figures(self, scope: Scope) -> Figures | None:
+        today = self._clock.today()
+        rows = self._read(FIGURES, (today, today, [scope]))
+        return Figures(*rows[0]) if rows else None
+
+    def knows(self, scope: Scope, visitor_id: str) -> bool:
+        return self._read(KNOWS, (scope, visitor_id))[0][0]
+
+    def _read(self, statement: str, parameters: tuple) -> list[tuple]:
+        """Once more on a new connection, should the old one have been closed while it lay idle."""
+        fresh = self._reading is None
+        try:
+            if self._reading is None:
+                self._reading = connect(self._url, read_only=True)
+            with self._reading.cursor() as cursor:
+                cursor.execute(statement, parameters)
+                return cursor.fetchall()
+        except self.unavailable:
+            self._reading = self._reading and _closed(self._reading)
+            if fresh:
+                raise
+            return self._read(statement, parameters)
+
+    def close(self) -> None:
+        for connection in (self._writing, self._reading):
+            if connection is not None:
+                connection.close()
+
+
+def _rows(made: Plan) -> tuple[str, ...]:
+    figures = [made.figures[scope] for scope in made.touched]
+    tables = (
+        made.visits,
+        made.visitors,
+        [(*key, *sums) for key, sums in made.days.items()],
+        [(*hour, *sums) for hour, sums in made.hours.items()],
+        [(f.scope, f.visits, f.total, f.unique_visitors, f.revision) for f in figures],
+    )
+    return tuple(json.dumps(rows) for rows in tables)
+
+
+def _as_planned(planned: list, found: list) -> list:
+    """What the first attempt planned, wherever the second one found exactly that already stored."""
+    return [first if first == (_ordinal(now), False) else now for first, now in zip(planned, found, strict=True)]
+
+
+def _ordinal(outcome: tuple[int, bool] | KoyJaboError) -> int | None:
+    return outcome[0] if isinstance(outcome, tuple) else None
+
+
+def _closed(connection) -> None:
+    try:
+        connection.close()
+    except psycopg2.Error:
+        pass

@@ -1,0 +1,70 @@
+"""What storage asks of whoever runs it: real threads, and a way for their results to reach those who wait.
+
+`ThreadRuntime` serves any WSGI server with real threads, and the command line. `koyjabo.server.loop` has the sibling
+for an event loop, where a waiter is a greenlet and a real thread may only speak through `from_thread`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+Call = Callable[[], None]
+
+
+class Waiter(Protocol):
+    """Lets one request wait for one answer. `wake` may come first; then `wait` returns at once."""
+
+    def wait(self) -> None: ...
+
+    def wake(self) -> None: ...
+
+
+class Runtime(Protocol):
+    def start_thread(self, main: Call) -> None:
+        """Run `main` in a real thread of the operating system, which does not keep the process alive."""
+
+    def soon(self, call: Call) -> None:
+        """Call when the requests that are ready now have had their turn, so that one call serves them all."""
+
+    def later(self, delay_s: float, call: Call) -> None:
+        """Call once, after `delay_s` seconds."""
+
+    def from_thread(self, call: Call) -> None:
+        """Have the loop call soon. The only method that a thread from `start_thread` may use."""
+
+    def waiter(self) -> Waiter: ...
+
+
+class _LockWaiter:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def wait(self) -> None:
+        self._lock.acquire()
+
+    def wake(self) -> None:
+        self._lock.release()
+
+
+class ThreadRuntime:
+    """Requests are threads, so there is no loop: every call is made where it is asked for."""
+
+    def start_thread(self, main: Call) -> None:
+        threading.Thread(target=main, daemon=True).start()
+
+    def soon(self, call: Call) -> None:
+        call()
+
+    def later(self, delay_s: float, call: Call) -> None:
+        timer = threading.Timer(delay_s, call)
+        timer.daemon = True
+        timer.start()
+
+    def from_thread(self, call: Call) -> None:
+        call()
+
+    def waiter(self) -> Waiter:
+        return _LockWaiter()

@@ -1,0 +1,184 @@
+"""The ledger's transactions on SQLite: a handful of statements for a batch of any size.
+
+Rows travel as JSON and are unpacked by `json_each`, so that each statement leaves Python once and the interpreter is
+free for requests while it runs.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from koyjabo.clock import Clock
+from koyjabo.errors import KoyJaboError
+from koyjabo.models import SITE, Scope
+from koyjabo.storage.entries import Figures, NewVisit, Receipt
+from koyjabo.storage.plan import Known, Plan, plan
+
+BUSY_TIMEOUT_S = 4.0
+"""How long a statement waits for a program that holds the database without taking our file lock."""
+
+FIGURES = """
+SELECT c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, ?1, coalesce(d.visits, 0)
+FROM counters c LEFT JOIN daily_visits d ON d.scope = c.scope AND d.day = ?1
+WHERE c.scope IN (SELECT value FROM json_each(?2))
+"""
+RETRIES = """
+SELECT v.visitor_id, v.visit_id, v.ordinal FROM json_each(?) j
+JOIN visits v ON v.visitor_id = j.value ->> 0 AND v.visit_id = j.value ->> 1
+"""
+KNOWN_VISITORS = """
+SELECT w.scope, w.visitor_id FROM json_each(?) j
+JOIN visitors w ON w.scope = j.value ->> 0 AND w.visitor_id = j.value ->> 1
+"""
+ADD_VISITS = """
+INSERT INTO visits (id, ordinal, scope, visitor_id, visit_id, at_ms, day, hour_s,
+                    client_ms, place, referrer, user_agent, page)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
+       value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12
+FROM json_each(?)
+"""
+ADD_VISITORS = """
+INSERT INTO visitors (scope, visitor_id, first_visit) SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)
+"""
+ADD_TO_DAY = """
+INSERT INTO daily_visits (scope, day, visits, new_visitors) VALUES (?, ?, ?, ?)
+ON CONFLICT (scope, day) DO UPDATE
+SET visits = visits + excluded.visits, new_visitors = new_visitors + excluded.new_visitors
+"""
+ADD_TO_HOUR = """
+INSERT INTO hourly_visits (scope, hour_s, visits, new_visitors) VALUES (?, ?, ?, ?)
+ON CONFLICT (scope, hour_s) DO UPDATE
+SET visits = visits + excluded.visits, new_visitors = new_visitors + excluded.new_visitors
+"""
+SET_COUNTER = "UPDATE counters SET visits = ?, total = ?, unique_visitors = ?, revision = ? WHERE scope = ?"
+KNOWS = "SELECT EXISTS (SELECT 1 FROM visitors WHERE scope = ? AND visitor_id = ?)"
+
+
+def connect(path: str) -> sqlite3.Connection:
+    """Open the database file as every part of the product does: WAL, full sync, transactions begun by hand."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+class FileLock:
+    """An advisory lock beside the database that processes queue for fairly.
+
+    SQLite's own busy handler sleeps in growing steps, and starves one of two busy servers.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = f"{path}.lock"
+        self._file: int | None = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        if self._file is None:
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+class SqliteStore:
+    """One file, one connection that writes (used by one thread) and one that reads (used by all)."""
+
+    unavailable: tuple[type[Exception], ...] = (sqlite3.OperationalError,)
+    reads_block = False  # reading in WAL mode waits for nobody: it may be done on the event loop
+
+    def __init__(self, path: str, clock: Clock) -> None:
+        self._path = path
+        self._clock = clock
+        self._lock = FileLock(path)
+        self._writing: sqlite3.Connection | None = None
+        self._reading: sqlite3.Connection | None = None
+        self._one_reader = threading.Lock()
+
+    def writing(self):
+        """Hold the right to write, among all processes that use this file."""
+        return self._lock.held()
+
+    def commit(self, batch: list[tuple[NewVisit, str]]) -> list[Receipt | KoyJaboError]:
+        """Write `batch` in one transaction. On any error nothing of it was written."""
+        if self._writing is None:
+            self._writing = connect(self._path)
+        execute = self._writing.execute
+        try:
+            execute("BEGIN IMMEDIATE")
+            made = plan(batch, self._known(batch), self._clock)
+            if made.visits:
+                self._write(made)
+            execute("COMMIT")
+        except BaseException:
+            if self._writing.in_transaction:
+                self._writing.rollback()
+            raise
+        return made.receipts()
+
+    def _known(self, batch: list[tuple[NewVisit, str]]) -> Known:
+        assert self._writing is not None
+        execute = self._writing.execute
+        scopes = {SITE} | {visit.scope for visit, _ in batch}
+        keys = [(visit.visitor_id, visit_id) for visit, visit_id in batch]
+        visitors = {(scope, visit.visitor_id) for visit, _ in batch for scope in (SITE, visit.scope)}
+        return Known(
+            figures=_figures(execute(FIGURES, (self._clock.today(), json.dumps(list(scopes))))),
+            ordinals={(visitor, visit): ordinal for visitor, visit, ordinal in execute(RETRIES, (json.dumps(keys),))},
+            visitors=set(execute(KNOWN_VISITORS, (json.dumps(list(visitors)),))),
+        )
+
+    def _write(self, made: Plan) -> None:
+        assert self._writing is not None
+        execute = self._writing.execute
+        execute(ADD_VISITS, (json.dumps(made.visits),))
+        if made.visitors:
+            execute(ADD_VISITORS, (json.dumps(made.visitors),))
+        for key, sums in made.days.items():
+            execute(ADD_TO_DAY, (*key, *sums))
+        for hour, sums in made.hours.items():
+            execute(ADD_TO_HOUR, (*hour, *sums))
+        for scope in made.touched:
+            now = made.figures[scope]
+            execute(SET_COUNTER, (now.visits, now.total, now.unique_visitors, now.revision, scope))
+
+    def figures(self, scope: Scope) -> Figures | None:
+        with self._one_reader:
+            rows = self._reader().execute(FIGURES, (self._clock.today(), json.dumps([scope])))
+            return _figures(rows).get(scope)
+
+    def knows(self, scope: Scope, visitor_id: str) -> bool:
+        with self._one_reader:
+            return bool(self._reader().execute(KNOWS, (scope, visitor_id)).fetchone()[0])
+
+    def _reader(self) -> sqlite3.Connection:
+        if self._reading is None:
+            self._reading = connect(self._path)
+            self._reading.execute("PRAGMA query_only = ON")
+            self._reading.execute("PRAGMA busy_timeout = 50")  # it runs on the event loop
+        return self._reading
+
+    def close(self) -> None:
+        for connection in (self._writing, self._reading):
+            if connection is not None:
+                connection.close()
+        self._lock.close()
+
+
+def _figures(rows) -> dict[Scope, Figures]:
+    return {row[0]: Figures(*row) for row in rows}

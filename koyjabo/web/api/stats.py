@@ -1,0 +1,24 @@
+"""GET /api/stats: the numbers, for verification and for polling."""
+
+from __future__ import annotations
+
+from flask import Response, request
+
+from koyjabo.web.api import bp
+from koyjabo.web.api.answers import StatsAnswer, etag, stats_answer
+from koyjabo.web.current import current
+from koyjabo.web.openapi import describe
+
+
+@bp.get("/stats")
+@describe("The site's numbers as they are now", {200: StatsAnswer, 304: None, 503: "nothing is known yet"})
+def stats() -> Response:
+    """The stats object, or 304 when `If-None-Match` names its revision."""
+    newest = current().visits.stats()
+    tag = etag(newest)
+    if "If-None-Match" in request.headers and request.if_none_match.contains_weak(tag):
+        response = Response(status=304, headers={"Cache-Control": "no-cache"})
+    else:
+        response = stats_answer(newest)
+    response.headers["ETag"] = f'"{tag}"'
+    return response

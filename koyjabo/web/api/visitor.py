@@ -1,0 +1,40 @@
+"""POST /api/visitor/…: what a visitor's page tells us."""
+
+from __future__ import annotations
+
+from flask import Response, request
+
+from koyjabo.web.api import bp
+from koyjabo.web.api.answers import RegisteredAnswer, registered_answer
+from koyjabo.web.api.bodies import HeartbeatBody, NewVisitBody
+from koyjabo.web.current import current
+from koyjabo.web.openapi import describe
+
+REFUSALS = {
+    400: "a field cannot be used; nothing was counted",
+    413: "over 16 KB; nothing was counted",
+    415: "not JSON; nothing was counted",
+    503: "nothing could be committed, so nothing was counted; see Retry-After",
+}
+
+
+@bp.post("/visitor/register")
+@describe(
+    "Register one visit",
+    {200: RegisteredAnswer, 404: "no such community", 429: "too many from this address; see Retry-After", **REFUSALS},
+    body=NewVisitBody,
+)
+def register_visit() -> Response:
+    """Register one visit. 200 with the receipt and the stats; see NewVisitBody for what is refused."""
+    services = current()
+    services.rate_limits.count_registration(request)
+    receipt = services.visits.register(NewVisitBody.of(request).as_visit(services.clock.now_ms()))
+    return registered_answer(receipt, services.visits.newest())
+
+
+@bp.post("/visitor/heartbeat")
+@describe("Stay active", {204: None, 404: "never registered", **REFUSALS}, body=HeartbeatBody)
+def heartbeat() -> tuple[str, int]:
+    """Keep a visitor active. 204, or 404 for one who never registered."""
+    current().visits.heartbeat(HeartbeatBody.of(request).visitorId)
+    return "", 204

@@ -1,0 +1,63 @@
+"""Every error leaves as `{"error": sentence, "code": …, "details": {…}}` with the right status (SPEC: HTTP)."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Flask, Response, json
+from werkzeug.exceptions import HTTPException
+
+from koyjabo.errors import KoyJaboError
+
+log = logging.getLogger(__name__)
+
+STATUS = {
+    "invalid_input": 400,
+    "invalid_json": 400,
+    "unknown_visitor": 404,
+    "unknown_community": 404,
+    "unsupported_media_type": 415,
+    "rate_limited": 429,
+    "internal_error": 500,
+    "ledger_unavailable": 503,
+}
+
+SENTENCES = {
+    400: ("bad_request", "The request is not valid HTTP for this path."),
+    404: ("not_found", "There is nothing at this path; /openapi.json lists what there is."),
+    405: ("method_not_allowed", "This path does not take that method; the Allow header says which it takes."),
+    413: ("body_too_large", "The body is over 16 KB. Send less."),
+}
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(KoyJaboError, _domain_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _unexpected_error)
+
+
+def answer(status: int, sentence: str, code: str, details: dict | None = None) -> Response:
+    body = json.dumps({"error": sentence, "code": code, "details": details or {}})
+    return Response(body, status, mimetype="application/json", headers={"Cache-Control": "no-store"})
+
+
+def _domain_error(error: KoyJaboError) -> Response:
+    response = answer(STATUS[error.code], str(error), error.code, error.details)
+    if error.retry_after_s is not None:
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    return response
+
+
+def _http_error(error: HTTPException) -> Response:
+    status = error.code or 500
+    code, sentence = SENTENCES.get(status, (error.name.lower().replace(" ", "_"), error.description or error.name))
+    response = answer(status, sentence, code)
+    for name, value in error.get_headers():
+        if name not in ("Content-Type", "Content-Length"):
+            response.headers[name] = value
+    return response
+
+
+def _unexpected_error(error: Exception) -> Response:
+    log.exception("unexpected_error kind=%s", type(error).__name__)
+    return _domain_error(KoyJaboError())

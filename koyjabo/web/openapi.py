@@ -1,0 +1,110 @@
+"""`GET /openapi.json`, put together from the routes and the models their handlers are described with; `GET /docs`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, TypeVar
+
+from apispec import APISpec
+from flask import Blueprint, Flask, current_app
+from flask_swagger_ui import get_swaggerui_blueprint
+from pydantic import BaseModel
+from werkzeug.routing import Rule
+
+from koyjabo.web.api.answers import ErrorAnswer
+
+Answer = type[BaseModel] | str | None
+"""A model of the body, a sentence (then the body is an error), or None for an empty body."""
+
+View = TypeVar("View", bound=Callable[..., Any])
+REF = "#/components/schemas/{model}"
+
+bp = Blueprint("openapi", __name__)
+docs_bp = get_swaggerui_blueprint("/docs", "/openapi.json", config={"app_name": "Koy Jabo Live: API"})
+
+
+@dataclass(frozen=True)
+class Operation:
+    summary: str
+    answers: dict[int, Answer] = field(default_factory=dict)
+    body: type[BaseModel] | None = None
+
+
+def describe(summary: str, answers: dict[int, Answer], body: type[BaseModel] | None = None) -> Callable[[View], View]:
+    """Say what a handler takes and gives, by status. Its docstring becomes the description."""
+
+    def keep(view: View) -> View:
+        view.operation = Operation(summary, answers, body)  # type: ignore[attr-defined]
+        return view
+
+    return keep
+
+
+@bp.get("/openapi.json")
+def openapi() -> dict[str, Any]:
+    """OpenAPI 3.1, of the routes as they are."""
+    return _specification(current_app._get_current_object())  # type: ignore[attr-defined]
+
+
+@cache
+def _specification(app: Flask) -> dict[str, Any]:
+    spec = APISpec("Koy Jabo Live", _version(), "3.1.0", info={"description": "Visitor counts, exact and at once."})
+    models: set[type[BaseModel]] = {ErrorAnswer}
+    for rule in app.url_map.iter_rules():
+        operation = getattr(app.view_functions[rule.endpoint], "operation", None)
+        if operation is not None:
+            spec.path(_path(rule), operations=_operations(app, rule, operation))
+            models.update(m for m in (operation.body, *operation.answers.values()) if isinstance(m, type))
+    for model in models:
+        _add_schema(spec, model)
+    return spec.to_dict()
+
+
+def _operations(app: Flask, rule: Rule, operation: Operation) -> dict[str, Any]:
+    written: dict[str, Any] = {
+        "summary": operation.summary,
+        "operationId": rule.endpoint.replace(".", "_"),
+        "description": (app.view_functions[rule.endpoint].__doc__ or "").strip(),
+        "responses": {str(status): _response(answer) for status, answer in operation.answers.items()},
+    }
+    if operation.body is not None:
+        written["requestBody"] = {
+            "required": True,
+            "content": {media: _schema(operation.body) for media in ("application/json", "text/plain")},
+        }
+    methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    return {method.lower(): written for method in sorted(methods)}
+
+
+def _response(answer: Answer) -> dict[str, Any]:
+    if answer is None:
+        return {"description": "no body"}
+    model = ErrorAnswer if isinstance(answer, str) else answer
+    description = answer if isinstance(answer, str) else (model.__doc__ or model.__name__)
+    return {"description": description, "content": {"application/json": _schema(model)}}
+
+
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    return {"schema": {"$ref": REF.format(model=model.__name__)}}
+
+
+def _add_schema(spec: APISpec, model: type[BaseModel]) -> None:
+    schema = model.model_json_schema(ref_template=REF)
+    for name, part in {**schema.pop("$defs", {}), model.__name__: schema}.items():
+        if name not in spec.components.schemas:
+            spec.components.schema(name, part)
+
+
+def _path(rule: Rule) -> str:
+    return re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", rule.rule)
+
+
+def _version() -> str:
+    try:
+        return version("koyjabo")
+    except PackageNotFoundError:  # run from a checkout that was not installed
+        return "0"

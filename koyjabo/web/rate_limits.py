@@ -1,0 +1,52 @@
+"""How much one address may ask for. Counted in this worker's memory, so that no request waits for anything.
+
+A limit is shared out among the workers, as connections are.
+"""
+
+from __future__ import annotations
+
+import time
+from ipaddress import IPv6Address, ip_address
+
+from flask import Request
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+
+from koyjabo.errors import TooManyRequests
+
+FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
+LOOPBACK = ("127.", "::1", "::ffff:127.")
+
+
+class RateLimits:
+    def __init__(self, registrations_a_minute: int, workers: int = 1) -> None:
+        share = max(1, registrations_a_minute // workers)
+        self._registrations = RateLimitItemPerMinute(share) if registrations_a_minute else None
+        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+
+    def count_registration(self, request: Request) -> None:
+        """Raises TooManyRequests when the address has used up its registrations for this minute."""
+        limit = self._registrations
+        if limit is None or _is_our_own(request):
+            return
+        key = _neighbourhood(request.remote_addr or "")
+        if not self._limiter.hit(limit, key):
+            resets_at = self._limiter.get_window_stats(limit, key).reset_time
+            raise TooManyRequests(retry_after_s=max(1, int(resets_at - time.time()) + 1))
+
+
+def _is_our_own(request: Request) -> bool:
+    """A peer on this machine that speaks for itself: health checks, benchmarks, the command line."""
+    environ = request.environ
+    peer = environ.get("werkzeug.proxy_fix.orig", environ).get("REMOTE_ADDR") or ""
+    return peer.startswith(LOOPBACK) and not any(name in environ for name in FORWARDED)
+
+
+def _neighbourhood(address: str) -> str:
+    """An IPv6 customer has a whole /64 to choose addresses from; count it as one."""
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return address
+    return str(int(ip) >> 64) if isinstance(ip, IPv6Address) else address
