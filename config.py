@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -137,7 +138,9 @@ def _database_url(text: str, instance: Path) -> str:
     try:
         url = make_url(text or "sqlite:///koyjabo.db")
     except ArgumentError:
-        raise SettingsError("DATABASE_URL is not a URL; use sqlite:///file.db or postgresql://user@host/name.") from None
+        raise SettingsError(
+            "DATABASE_URL is not a URL; use sqlite:///file.db or postgresql://user@host/name."
+        ) from None
     backend = url.drivername.partition("+")[0]
     if backend in ("postgres", "postgresql"):
         return url.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
@@ -198,9 +201,7 @@ def _kept_secret(path: Path) -> str:
         draft = path.with_suffix(f".{os.getpid()}")
         draft.touch(mode=0o600)
         draft.write_text(secrets.token_hex(32))
-        try:
+        with suppress(FileExistsError):  # another worker was first; its key is the one
             os.link(draft, path)  # appears whole, or not at all
-        except FileExistsError:
-            pass  # another worker was first; its key is the one
         draft.unlink()
     return path.read_text()

@@ -29,7 +29,7 @@ def create_app(
     import config
     from koyjabo import logs
     from koyjabo.clock import Clock
-    from koyjabo.extensions import db, migrate
+    from koyjabo.extensions import db
     from koyjabo.presence import ActiveVisitors
     from koyjabo.storage import database
     from koyjabo.storage.ledger import Ledger, open_store
@@ -49,7 +49,6 @@ def create_app(
     )
     clock = clock or Clock(chosen.zone)
     db.init_app(app)
-    migrate.init_app(app, db, directory=str(config.ROOT / "migrations"))
     database.prepare(app, chosen.database, chosen.starting_total, clock)
 
     ledger = Ledger(open_store(chosen.database, clock), runtime or ThreadRuntime())

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from koyjabo.clock import Clock
 from koyjabo.errors import LedgerUnavailable, UnknownVisitor
-from koyjabo.models import SITE, Scope
+from koyjabo.models import SITE
 from koyjabo.presence import ActiveVisitors, Places
 from koyjabo.storage.entries import Figures, NewVisit, Receipt
 from koyjabo.storage.ledger import Ledger
@@ -94,11 +94,11 @@ class Visits:
     def _committed(self, visits: list[tuple[NewVisit, Receipt]]) -> None:
         """Take in a whole batch before anybody in it is answered, so that all of them are told the same stats."""
         with self._lock:
-            for visit, receipt in visits:
+            for visit, _ in visits:
                 self._presence.touch(SITE, visit.visitor_id, visit.place)
                 if visit.scope != SITE:
                     self._presence.touch(visit.scope, visit.visitor_id, visit.place)
-            self._learn(receipt.figures)
+            self._learn(visits[-1][1].figures)
 
     def _at_next_revision(self, figures: Figures, today: str, places: Places) -> Stats:
         last = self._shown[1].revision if self._shown else 0

@@ -43,7 +43,9 @@ def application() -> Iterator[Services]:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
     except OperationalError as error:
-        raise click.ClickException(f"The database cannot be used: {str(error.orig).strip()}. See DATABASE_URL.") from None
+        raise click.ClickException(
+            f"The database cannot be used: {str(error.orig).strip()}. See DATABASE_URL."
+        ) from None
     except KoyJaboError as error:
         raise click.ClickException(str(error)) from None
 

@@ -18,9 +18,12 @@ def verify() -> None:
     """
     from koyjabo.bookkeeping import recounting
 
-    with application(), recounting() as recount:
-        with click.progressbar(length=recount.rows, label="Recounting", file=sys.stderr) as bar:
-            problems = recount.run(bar.update)
+    with (
+        application(),
+        recounting() as recount,
+        click.progressbar(length=recount.rows, label="Recounting", file=sys.stderr) as bar,
+    ):
+        problems = recount.run(bar.update)
     for problem in problems:
         click.echo(problem)
     if problems:

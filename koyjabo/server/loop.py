@@ -12,6 +12,7 @@ import logging
 import os
 from _thread import start_new_thread as start_real_thread
 from collections import deque
+from contextlib import suppress
 from posix import read as real_read
 from posix import write as real_write
 
@@ -69,10 +70,8 @@ class EventletRuntime:
 
     def from_thread(self, call: Call) -> None:
         self._calls.append(call)
-        try:
+        with suppress(BlockingIOError):  # the pipe is full of rings already
             real_write(self._bell, b"\0")
-        except BlockingIOError:
-            pass  # the pipe is full of rings already
 
     def waiter(self) -> Waiter:
         return GreenWaiter(self._hub)

@@ -9,6 +9,8 @@ import signal
 import socket
 import sys
 import time
+from contextlib import suppress
+from typing import Any
 
 BACKLOG = 4096
 DRAIN_S = 8.0
@@ -25,6 +27,7 @@ class Parent:
     def __init__(self) -> None:
         self._workers: dict[int, float] = {}  # pid → when it was born, monotonic s
         self._wanted = 0
+        self._fork_not_before = 0.0  # monotonic s
         self._leaving_since: float | None = None
         self._listener: socket.socket | None = None
         self._ready, self._say_ready = os.pipe()
@@ -40,30 +43,34 @@ class Parent:
         except OSError as error:
             print(f"PORT {settings['port']} cannot be served on: {error.strerror}. Set PORT.", file=sys.stderr)
             return BAD_SETTINGS
-        signal.signal(signal.SIGTERM, self._leave)
-        signal.signal(signal.SIGINT, self._leave)
-        signal.signal(signal.SIGCHLD, lambda *_: None)  # so that it interrupts the wait below
-        wakeup, wake = socket.socketpair()
-        wake.setblocking(False)
-        signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+        signalled = self._hear_signals()
         while self._leaving_since is None or self._workers:
             self._replace_missing()
-            readable, _, _ = select.select([wakeup, self._ready], [], [], 0.5)
-            if wakeup in readable:
-                wakeup.recv(4096)
+            waiting_for: list[Any] = [signalled, self._ready]
+            readable, _, _ = select.select(waiting_for, [], [], 0.5)
+            if signalled in readable:
+                signalled.recv(4096)
             if self._ready in readable:
                 self._announce()
             self._reap()
             self._lose_patience()
         return 0
 
+    def _hear_signals(self) -> socket.socket:
+        """Returns a socket that becomes readable with every signal, so that none is slept through."""
+        signal.signal(signal.SIGTERM, self._leave)
+        signal.signal(signal.SIGINT, self._leave)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        ours, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+        self._signal_sockets = (ours, theirs)  # the descriptor alone would not keep them open
+        return ours
+
     def _replace_missing(self) -> None:
-        now = time.monotonic()
-        if self._leaving_since is None and all(now - born > RESPAWN_INTERVAL_S for born in self._died_young):
+        if self._leaving_since is None and time.monotonic() >= self._fork_not_before:
             for _ in range(self._wanted - len(self._workers)):
                 self._fork()
-
-    _died_young: tuple[float, ...] = ()
 
     def _fork(self) -> None:
         pid = os.fork()
@@ -103,10 +110,10 @@ class Parent:
             if pid == 0:
                 return
             born = self._workers.pop(pid)
-            self._died_young = (born,)
+            self._fork_not_before = born + RESPAWN_INTERVAL_S
             if self._leaving_since is None:
-                how = f"signal {-c}" if (c := os.waitstatus_to_exitcode(status)) < 0 else f"status {c}"
-                print(f"worker_died pid={pid} by={how!r}; it is being replaced", file=sys.stderr, flush=True)
+                status = os.waitstatus_to_exitcode(status)  # negative: the signal
+                print(f"worker_died pid={pid} status={status} and is replaced", file=sys.stderr, flush=True)
 
     def _leave(self, *_: object) -> None:
         if self._leaving_since is None:
@@ -121,10 +128,8 @@ class Parent:
 
     def _tell_all(self, what: signal.Signals) -> None:
         for pid in list(self._workers):
-            try:
+            with suppress(ProcessLookupError):
                 os.kill(pid, what)
-            except ProcessLookupError:
-                pass
 
 
 def read_settings() -> dict[str, int] | None:

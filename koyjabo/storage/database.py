@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from flask_migrate import upgrade
-from sqlalchemy import event
+from sqlalchemy import event, inspect, text
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.pool import NullPool
 
 from koyjabo.clock import Clock
 from koyjabo.extensions import db
 from koyjabo.models import SITE, Adjustment, Counter
+
+MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+NEWEST_REVISION = max(MIGRATIONS.glob("versions/*.py")).name.partition("_")[0]
+"""Migrations are files named by number, one after the other."""
 
 MIGRATION_LOCK = 0x6B6F796A  # "koyj", one of PostgreSQL's advisory locks
 
@@ -75,11 +79,27 @@ def exclusive(database: URL) -> Iterator[None]:
 def prepare(app: Flask, database: URL, starting_total: int, clock: Clock) -> None:
     """Bring the database up to date, once, whichever process comes first; give a new one its counter."""
     with app.app_context(), exclusive(database):
-        upgrade()
+        if _stored_revision() != NEWEST_REVISION:
+            _migrate(app)
         with db.session.begin():
             if db.session.get(Counter, SITE) is None:
                 _begin_counting(starting_total, clock.now_ms())
         db.session.remove()
+
+
+def _stored_revision() -> str | None:
+    if not inspect(db.engine).has_table("alembic_version"):
+        return None
+    with db.engine.connect() as connection:
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _migrate(app: Flask) -> None:
+    """Imported only when there is something to do: a worker would carry 12 MB of Alembic all its life."""
+    from flask_migrate import Migrate, upgrade
+
+    Migrate(app, db, directory=str(MIGRATIONS))
+    upgrade()
 
 
 def _begin_counting(starting_total: int, now_ms: int) -> None:

@@ -29,7 +29,7 @@ WATCH_INTERVAL_S = 0.5
 class Job(Generic[Item, Result]):
     """One request's piece of work, and what came of it: `result`, or `error`."""
 
-    __slots__ = ("item", "waiter", "since", "result", "error")
+    __slots__ = ("error", "item", "result", "since", "waiter")
 
     def __init__(self, item: Item, waiter: Waiter) -> None:
         self.item = item

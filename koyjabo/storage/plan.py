@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from koyjabo.clock import Clock
 from koyjabo.errors import KoyJaboError, UnknownCommunity
@@ -11,6 +12,12 @@ from koyjabo.storage.entries import Figures, NewVisit, Receipt
 
 Key = tuple[str, str]
 """(visitor_id, visit_id): what makes a retry the same visit."""
+
+
+At = TypeVar("At")
+
+Sums = list[int]
+"""[visits, new visitors]"""
 
 
 @dataclass(slots=True)
@@ -29,9 +36,9 @@ class Plan:
     figures: dict[Scope, Figures]
     visits: list[tuple] = field(default_factory=list)
     visitors: list[tuple[Scope, str, int]] = field(default_factory=list)
-    days: dict[tuple[Scope, str], list[int]] = field(default_factory=dict)  # [visits, new visitors]
-    hours: dict[tuple[Scope, int], list[int]] = field(default_factory=dict)
-    touched: dict[Scope, list[int]] = field(default_factory=dict)  # [visits, new visitors]
+    days: dict[tuple[Scope, str], Sums] = field(default_factory=dict)
+    hours: dict[tuple[Scope, int], Sums] = field(default_factory=dict)
+    touched: dict[Scope, Sums] = field(default_factory=dict)
     outcomes: list[tuple[int, bool] | KoyJaboError] = field(default_factory=list)
 
     def receipts(self) -> list[Receipt | KoyJaboError]:
@@ -63,24 +70,26 @@ def plan(batch: list[tuple[NewVisit, str]], known: Known, clock: Clock) -> Plan:
     return made
 
 
-def _add(
-    made: Plan, visit: NewVisit, visit_id: str, number: int, offset: int, known: Known, clock: Clock
-) -> None:
+def _add(made: Plan, visit: NewVisit, visit_id: str, number: int, offset: int, known: Known, clock: Clock) -> None:
     day, hour_s = clock.bucket(visit.at_ms)
-    made.visits.append(
-        (number, number + offset, visit.scope, visit.visitor_id, visit_id, visit.at_ms, day, hour_s)
-        + (visit.client_ms, visit.place, visit.referrer, visit.user_agent, visit.page)
-    )
+    told = number + offset
+    sent = (visit.client_ms, visit.place, visit.referrer, visit.user_agent, visit.page)
+    made.visits.append((number, told, visit.scope, visit.visitor_id, visit_id, visit.at_ms, day, hour_s, *sent))
     for scope in (SITE,) if visit.scope == SITE else (SITE, visit.scope):
         visitor = (scope, visit.visitor_id)
         is_new = visitor not in known.visitors
         if is_new:
             known.visitors.add(visitor)
             made.visitors.append((scope, visit.visitor_id, number))
-        for sums, at in ((made.days, (scope, day)), (made.hours, (scope, hour_s)), (made.touched, scope)):
-            entry = sums.setdefault(at, [0, 0])  # type: ignore[call-overload]
-            entry[0] += 1
-            entry[1] += is_new
+        _count(made.days, (scope, day), is_new)
+        _count(made.hours, (scope, hour_s), is_new)
+        _count(made.touched, scope, is_new)
+
+
+def _count(sums: dict[At, Sums], at: At, is_new: bool) -> None:
+    entry = sums.setdefault(at, [0, 0])
+    entry[0] += 1
+    entry[1] += is_new
 
 
 def _advance(made: Plan, clock: Clock) -> None:

@@ -7,7 +7,8 @@ statement sees what was committed before it began, and the look-up must see what
 from __future__ import annotations
 
 import json
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
+from typing import Any
 
 import psycopg2
 from sqlalchemy.engine import URL
@@ -92,8 +93,8 @@ class PostgresStore:
     def __init__(self, url: URL, clock: Clock) -> None:
         self._url = url
         self._clock = clock
-        self._writing = None
-        self._reading = None
+        self._writing: Any = None
+        self._reading: Any = None
         self._planned: list[tuple[int, bool] | KoyJaboError] = []
 
     def writing(self):
@@ -129,7 +130,8 @@ class PostgresStore:
                 else:
                     cursor.execute("COMMIT")
         except BaseException:
-            self._writing = _closed(self._writing)
+            _close(self._writing)
+            self._writing = None
             raise
         return made
 
@@ -148,7 +150,7 @@ class PostgresStore:
                 known.visitors.add((first, second))
             else:
                 days[first] = number
-        known.figures = {row[0]: Figures(*row, today, days.get(row[0], 0)) for row in locked}
+        known.figures = {row[0]: Figures._make((*row, today, days.get(row[0], 0))) for row in locked}
         return known
 
     def figures(self, scope: Scope) -> Figures | None:
@@ -169,15 +171,15 @@ class PostgresStore:
                 cursor.execute(statement, parameters)
                 return cursor.fetchall()
         except self.unavailable:
-            self._reading = self._reading and _closed(self._reading)
+            _close(self._reading)
+            self._reading = None
             if fresh:
                 raise
             return self._read(statement, parameters)
 
     def close(self) -> None:
-        for connection in (self._writing, self._reading):
-            if connection is not None:
-                connection.close()
+        _close(self._writing)
+        _close(self._reading)
 
 
 def _rows(made: Plan) -> tuple[str, ...]:
@@ -201,8 +203,7 @@ def _ordinal(outcome: tuple[int, bool] | KoyJaboError) -> int | None:
     return outcome[0] if isinstance(outcome, tuple) else None
 
 
-def _closed(connection) -> None:
-    try:
-        connection.close()
-    except psycopg2.Error:
-        pass
+def _close(connection: Any) -> None:
+    if connection is not None:
+        with suppress(psycopg2.Error):
+            connection.close()

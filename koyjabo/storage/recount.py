@@ -66,7 +66,11 @@ def recount(connection: Connection, progress: Callable[[int], None]) -> list[str
             piece = {"after": start, "upto": min(upto, start + PIECE)}
             _count_piece(connection, piece, offset, found)
             progress(piece["upto"] - start)
-    return [*_ledger_problems(found, newest), *_rollup_problems(connection, found), *_counter_problems(connection, found)]
+    return [
+        *_ledger_problems(found, newest),
+        *_rollup_problems(connection, found),
+        *_counter_problems(connection, found),
+    ]
 
 
 def _segments(connection: Connection, newest: int) -> Iterator[tuple[int, int, int]]:
@@ -120,7 +124,8 @@ def _rollup_problems(connection: Connection, found: Found) -> Iterator[str]:
 def _counter_problems(connection: Connection, found: Found) -> Iterator[str]:
     changes = text("SELECT scope, sum(total_after - total_before) FROM adjustments GROUP BY scope")
     adjusted = {scope: int(change) for scope, change in connection.execute(changes)}
-    listed = dict(connection.execute(text("SELECT scope, count(*) FROM visitors GROUP BY scope")).tuples().all())
+    listing = connection.execute(text("SELECT scope, count(*) FROM visitors GROUP BY scope"))
+    listed: dict[str, int] = {scope: count for scope, count in listing}  # noqa: C416  (rows are not pairs to mypy)
     counters = connection.execute(text("SELECT scope, visits, total, unique_visitors FROM counters")).all()
     for scope, visits, total, unique_visitors in counters:
         rows, new = found.by_scope[scope], found.new_by_scope[scope]

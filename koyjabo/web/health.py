@@ -24,7 +24,7 @@ def readyz() -> Response:
     began = time.perf_counter()
     try:
         stats = current().visits.stats()
-        database = {"ok": not stats.stale, "ms": round((time.perf_counter() - began) * 1000, 1)}
+        database: dict[str, object] = {"ok": not stats.stale, "ms": round((time.perf_counter() - began) * 1000, 1)}
     except KoyJaboError as error:
         database = {"ok": False, "error": str(error)}
     ready = bool(database["ok"])

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import PydanticCustomError
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from koyjabo.errors import InvalidInput, InvalidJson, UnsupportedBody
+from koyjabo.errors import InvalidInput, InvalidJson, UnknownCommunity, UnsupportedBody
 from koyjabo.models import SITE, Scope
 from koyjabo.visits import NewVisit
 
@@ -25,7 +25,7 @@ INTEGER = re.compile(r"[+-]?[0-9]{1,400}", re.ASCII)
 
 
 def _refuse(sentence: str) -> PydanticCustomError:
-    return PydanticCustomError("unusable", sentence)  # type: ignore[arg-type]
+    return PydanticCustomError("unusable", sentence)
 
 
 def _visitor_id(value: Any) -> str:
@@ -46,9 +46,7 @@ def _milliseconds(value: Any) -> int | None:
     """Any integer is the client's word; one that no database holds is not worth keeping."""
     if value is None:
         return None
-    if isinstance(value, str) and INTEGER.fullmatch(value.strip()):
-        value = int(value)
-    elif isinstance(value, float) and value.is_integer():
+    if (isinstance(value, str) and INTEGER.fullmatch(value)) or (isinstance(value, float) and value.is_integer()):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise _refuse("must be a whole number of milliseconds since 1970, such as Date.now() gives")
@@ -112,6 +110,9 @@ class NewVisitBody(Body):
         return body
 
     def as_visit(self, at_ms: int) -> NewVisit:
+        """Raises UnknownCommunity for the one id that is ours and no community's."""
+        if self.communityId == SITE:
+            raise UnknownCommunity
         return NewVisit(
             visitor_id=self.visitorId,
             visit_id=self.visitId,

@@ -1,0 +1,10 @@
+"""The application for `flask --app migrations/app.py db …`: what a developer uses to write the next migration."""
+
+from flask_migrate import Migrate
+
+from koyjabo import create_app
+from koyjabo.extensions import db
+from koyjabo.storage.database import MIGRATIONS
+
+app = create_app()
+Migrate(app, db, directory=str(MIGRATIONS))
