@@ -32,7 +32,7 @@ def work(listener: socket.socket, ready: int, drain_s: float) -> int:
 
     os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")  # 9 MB; names are looked up on real threads
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # eventlet's own, about itself
+        warnings.simplefilter("ignore")  # eventlet's own, about itself
         import eventlet
     eventlet.monkey_patch()
     leaving: list[int] = []

@@ -11,6 +11,7 @@ import time
 from _queue import SimpleQueue  # the C queue: real locks, whatever patches the standard library
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -29,22 +30,45 @@ WATCH_INTERVAL_S = 0.5
 class Job(Generic[Item, Result]):
     """One request's piece of work, and what came of it: `result`, or `error`."""
 
-    __slots__ = ("error", "item", "result", "since", "waiter")
+    __slots__ = ("_unanswered", "error", "item", "result", "since", "waiter")
 
     def __init__(self, item: Item, waiter: Waiter) -> None:
         self.item = item
-        self.waiter = waiter
         self.since = time.monotonic()
         self.result: Result | None = None
         self.error: Exception | None = None
+        self.waiter = waiter
+        self._unanswered = [True]
+
+    def outcome(self) -> Result:
+        """Wait for it. Raises `error` if there is one."""
+        self.waiter.wait()
+        if self.error is not None:
+            raise self.error
+        return self.result  # type: ignore[return-value]
+
+    def answer(self) -> None:
+        """Let the owner go on; the second time does nothing."""
+        try:
+            self._unanswered.pop()  # atomic: one of two who answer at once gets through
+        except IndexError:
+            return
+        self.waiter.wake()
+
+    def give_up(self) -> None:
+        self.error = LedgerUnavailable()
+        self.answer()
 
 
 class Group(Generic[Item, Result]):
     """Runs `work` on a real thread of its own, on all the jobs that wait.
 
     `work(take)` calls `take()` once, as late as it can (after it holds its locks), for the jobs to do, and sets
-    `result` or `error` on each. A job not taken within `patience_s` fails with LedgerUnavailable, untouched.
-    `on_done(jobs)` is called on the loop, once a batch, before any of its owners goes on.
+    `result` or `error` on each. `on_done(jobs)` is called on the loop, once a batch, before any of its owners goes on.
+
+    No owner waits for ever: a job that is not taken within `patience_s` fails with LedgerUnavailable, untouched. One
+    that was taken fails after `limit_s`; only when the database is frozen does that happen, and then its fate is
+    unknown.
     """
 
     def __init__(
@@ -52,15 +76,18 @@ class Group(Generic[Item, Result]):
         runtime: Runtime,
         work: Callable[[Callable[[], list[Job[Item, Result]]]], None],
         patience_s: float,
+        limit_s: float,
         on_done: Callable[[list[Job[Item, Result]]], None] = lambda jobs: None,
         most: int = 1000,
     ) -> None:
         self._runtime = runtime
         self._work = work
         self._patience_s = patience_s
+        self._limit_s = limit_s
         self._on_done = on_done
         self._most = most
         self._pending: deque[Job[Item, Result]] = deque()
+        self._taken: list[Job[Item, Result]] = []
         self._bell: SimpleQueue[bool] = SimpleQueue()
         self._started = self._idle = self._watching = self._ringing = False
         self._closed: Waiter | None = None
@@ -72,10 +99,7 @@ class Group(Generic[Item, Result]):
         job: Job[Item, Result] = Job(item, self._runtime.waiter())
         self._pending.append(job)
         self._call_thread()
-        job.waiter.wait()
-        if job.error is not None:
-            raise job.error
-        return job.result  # type: ignore[return-value]
+        return job.outcome()
 
     def close(self) -> None:
         """Do what waits, then end the thread."""
@@ -100,18 +124,21 @@ class Group(Generic[Item, Result]):
         self._ringing = False
         self._bell.put(True)
 
-    # On the loop: jobs that nobody takes must not wait for ever.
+    # On the loop: nobody waits for ever.
 
     def _watch(self) -> None:
-        patient_since = time.monotonic() - self._patience_s
-        for job in [job for job in list(self._pending) if job.since < patient_since]:
-            try:
-                self._pending.remove(job)  # atomic: either it is ours now, or the thread has taken it
-            except ValueError:
-                continue
-            job.error = LedgerUnavailable()
-            job.waiter.wake()
-        self._watching = bool(self._pending)
+        now = time.monotonic()
+        for job in list(self._pending):
+            if now - job.since > self._patience_s:
+                try:
+                    self._pending.remove(job)
+                except ValueError:  # the thread has taken it in this moment
+                    continue
+                job.give_up()
+        for job in self._taken:
+            if now - job.since > self._limit_s:
+                job.give_up()
+        self._watching = bool(self._pending or self._taken)
         if self._watching:
             self._runtime.later(WATCH_INTERVAL_S, self._watch)
 
@@ -129,22 +156,25 @@ class Group(Generic[Item, Result]):
 
     def _do_batch(self) -> None:
         taken: list[Job[Item, Result]] = []
+        self._taken = taken
         try:
             self._work(partial(self._take, taken))
         except Exception as error:
             for job in taken:
-                job.error = job.error or (None if job.result is not None else error)
+                job.error = job.error or (error if job.result is None else None)
         self._runtime.from_thread(partial(self._hand_back, taken))
 
     def _take(self, taken: list[Job[Item, Result]]) -> list[Job[Item, Result]]:
-        while self._pending and len(taken) < self._most:
-            try:
+        with suppress(IndexError):  # the watch has taken the last one
+            while self._pending and len(taken) < self._most:
                 taken.append(self._pending.popleft())
-            except IndexError:  # the watch took the last one
-                break
         return taken
 
+    # On the loop again.
+
     def _hand_back(self, jobs: list[Job[Item, Result]]) -> None:
+        if self._taken is jobs:
+            self._taken = []
         self._on_done(jobs)
         for job in jobs:
-            job.waiter.wake()
+            job.answer()

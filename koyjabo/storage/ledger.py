@@ -23,6 +23,7 @@ from koyjabo.storage.runtime import Runtime
 log = logging.getLogger(__name__)
 
 COMMIT_PATIENCE_S = 5.0
+COMMIT_LIMIT_S = 10.0
 READ_PATIENCE_S = 1.0
 
 Keyed = tuple[NewVisit, str]
@@ -71,8 +72,10 @@ class Ledger:
         self.on_commit: Callable[[list[tuple[NewVisit, Receipt]]], None] = lambda committed: None
         self._store = store
         self._failing = False
-        self._writer: Group[Keyed, Outcome] = Group(runtime, self._commit, COMMIT_PATIENCE_S, self._done)
-        self._reader: Group[Read, Any] = Group(runtime, self._answer, READ_PATIENCE_S)
+        self._writer: Group[Keyed, Outcome] = Group(
+            runtime, self._commit, COMMIT_PATIENCE_S, COMMIT_LIMIT_S, self._done
+        )
+        self._reader: Group[Read, Any] = Group(runtime, self._answer, READ_PATIENCE_S, READ_PATIENCE_S)
 
     def append(self, visit: NewVisit) -> Receipt:
         """Commit a visit, together with whatever else is waiting.
