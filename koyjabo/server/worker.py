@@ -45,15 +45,16 @@ def work(listener: socket.socket, ready: int, drain_s: float) -> int:
     app = _make_app(loop.EventletRuntime(), stay)
     if app is None:
         return 0
-    acceptor = _accept(listener, app)
+    connections = eventlet.GreenPool(app.config["MAX_CONNECTIONS"])
+    acceptor = _accept(listener, app, connections)
     os.write(ready, b"\0")
     while stay() and not acceptor.dead:
         eventlet.sleep(TICK_S)
     with eventlet.Timeout(drain_s, False):
-        acceptor.kill()  # returns when every request that was begun has been answered
-        from koyjabo.web.current import EXTENSION
-
-        app.extensions[EXTENSION].visits.close()
+        acceptor.kill()  # it closes the connections that are idle; the others end with their answer
+        listener.close()
+        connections.waitall()
+        _close(app)
     return 0
 
 
@@ -87,7 +88,13 @@ def _make_app(runtime: Runtime, stay) -> Flask | None:
     return None
 
 
-def _accept(listener: socket.socket, app: Flask):
+def _close(app: Flask) -> None:
+    from koyjabo.web.current import EXTENSION
+
+    app.extensions[EXTENSION].visits.close()
+
+
+def _accept(listener: socket.socket, app: Flask, connections):
     """Start eventlet's server in a greenlet of its own."""
     import logging
 
@@ -101,7 +108,7 @@ def _accept(listener: socket.socket, app: Flask):
         app,
         log=logging.getLogger("koyjabo.server.wsgi"),
         environ={"wsgi.input_terminated": True},  # its input ends where the body does, chunked or not
-        custom_pool=eventlet.GreenPool(app.config["MAX_CONNECTIONS"]),
+        custom_pool=connections,
         keepalive=KEEP_ALIVE_S,
         log_output=False,
         debug=False,
