@@ -32,13 +32,19 @@ class Operation:
     summary: str
     answers: dict[int, Answer] = field(default_factory=dict)
     body: type[BaseModel] | None = None
+    headers: dict[str, str] = field(default_factory=dict)
 
 
-def describe(summary: str, answers: dict[int, Answer], body: type[BaseModel] | None = None) -> Callable[[View], View]:
-    """Say what a handler takes and gives, by status. Its docstring becomes the description."""
+def describe(
+    summary: str,
+    answers: dict[int, Answer],
+    body: type[BaseModel] | None = None,
+    headers: dict[str, str] | None = None,
+) -> Callable[[View], View]:
+    """Say what a handler takes (a body, headers by name) and gives by status. Its docstring is the description."""
 
     def keep(view: View) -> View:
-        view.operation = Operation(summary, answers, body)  # type: ignore[attr-defined]
+        view.operation = Operation(summary, answers, body, headers or {})  # type: ignore[attr-defined]
         return view
 
     return keep
@@ -71,6 +77,11 @@ def _operations(app: Flask, rule: Rule, operation: Operation) -> dict[str, Any]:
         "description": (app.view_functions[rule.endpoint].__doc__ or "").strip(),
         "responses": {str(status): _response(answer) for status, answer in operation.answers.items()},
     }
+    if operation.headers:
+        written["parameters"] = [
+            {"in": "header", "name": name, "description": why, "schema": {"type": "string"}}
+            for name, why in operation.headers.items()
+        ]
     if operation.body is not None:
         written["requestBody"] = {
             "required": True,

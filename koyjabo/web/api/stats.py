@@ -11,7 +11,11 @@ from koyjabo.web.openapi import describe
 
 
 @bp.get("/stats")
-@describe("The site's numbers as they are now", {200: StatsAnswer, 304: None, 503: "nothing is known yet"})
+@describe(
+    "The site's numbers as they are now",
+    {200: StatsAnswer, 304: None, 503: "the database is away, and no numbers are known yet"},
+    headers={"If-None-Match": "an ETag from an earlier answer"},
+)
 def stats() -> Response:
     """The stats object, or 304 when `If-None-Match` names its revision."""
     newest = current().visits.stats()

@@ -23,6 +23,7 @@ REFUSALS = {
     "Register one visit",
     {200: RegisteredAnswer, 404: "no such community", 429: "too many from this address; see Retry-After", **REFUSALS},
     body=NewVisitBody,
+    headers={"Idempotency-Key": "stands in for visitId where the body has none"},
 )
 def register_visit() -> Response:
     """Register one visit. 200 with the receipt and the stats; see NewVisitBody for what is refused."""

@@ -1,0 +1,72 @@
+"""The rules for single fields of a request: what is taken, what is cut, and the sentence for what is refused."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+LARGEST_INT64 = 2**63 - 1
+LONGEST_TEXT = 512
+
+NULL = {"type": "null"}
+
+NAME = re.compile(r"[A-Za-z0-9_.:\-]{1,128}", re.ASCII)
+VISIT_NAME = re.compile(r"[A-Za-z0-9_.:+/=\-]{1,128}", re.ASCII)  # no "~": names we make up begin with it
+INTEGER = re.compile(r"[+-]?[0-9]{1,400}", re.ASCII)
+
+
+def _refuse(sentence: str) -> PydanticCustomError:
+    return PydanticCustomError("unusable", sentence)
+
+
+def _pattern(pattern: re.Pattern[str], optional: bool = False) -> dict[str, Any]:
+    """The same rule, for /openapi.json."""
+    schema = {"type": "string", "pattern": f"^{pattern.pattern}$"}
+    return {"anyOf": [schema, NULL]} if optional else schema
+
+
+def _visitor_id(value: Any) -> str:
+    if not isinstance(value, str) or not NAME.fullmatch(value):
+        raise _refuse("must be a text of 1 to 128 characters out of A–Z a–z 0–9 _ - . :")
+    return value
+
+
+def visit_id(value: Any) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or not VISIT_NAME.fullmatch(value):
+        raise _refuse("must be a text of 1 to 128 characters out of A–Z a–z 0–9 _ - . : + / =")
+    return value
+
+
+def _milliseconds(value: Any) -> int | None:
+    """Any integer is the client's word; one that no database holds is not worth keeping."""
+    if value is None:
+        return None
+    if (isinstance(value, str) and INTEGER.fullmatch(value)) or (isinstance(value, float) and value.is_integer()):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _refuse("must be a whole number of milliseconds since 1970, such as Date.now() gives")
+    return value if abs(value) <= LARGEST_INT64 else None
+
+
+def text(value: Any) -> str | None:
+    """Cut, not refused; what no database can hold (half a surrogate pair, NUL) is replaced."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise _refuse("must be a text")
+    return value[:LONGEST_TEXT].encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+
+
+Text = Annotated[str | None, BeforeValidator(text)]
+VisitorId = Annotated[str, BeforeValidator(_visitor_id), WithJsonSchema(_pattern(NAME))]
+VisitId = Annotated[str | None, BeforeValidator(visit_id), WithJsonSchema(_pattern(VISIT_NAME, optional=True))]
+Milliseconds = Annotated[
+    int | None,
+    BeforeValidator(_milliseconds),
+    WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string", "pattern": f"^{INTEGER.pattern}$"}, NULL]}),
+]
