@@ -55,11 +55,11 @@ class NewVisitBody(Body):
     @classmethod
     def of(cls, request: Request) -> NewVisitBody:
         body = super().of(request)
-        key = request.headers.get("Idempotency-Key")
-        if body.visitId is None and key is not None:
-            body.visitId = _idempotency_key(key)
+        headers = request.environ
+        if body.visitId is None and "HTTP_IDEMPOTENCY_KEY" in headers:
+            body.visitId = _idempotency_key(headers["HTTP_IDEMPOTENCY_KEY"])
         if body.userAgent is None:
-            body.userAgent = text(request.headers.get("User-Agent"))
+            body.userAgent = text(headers.get("HTTP_USER_AGENT"))
         return body
 
     def as_visit(self, at_ms: int) -> NewVisit:
@@ -79,7 +79,8 @@ class NewVisitBody(Body):
 
 
 def _json_object(request: Request) -> dict[str, Any]:
-    if "HTTP_CONTENT_ENCODING" in request.environ or not (request.is_json or request.mimetype == "text/plain"):
+    compressed = request.environ.get("HTTP_CONTENT_ENCODING", "identity") != "identity"
+    if compressed or not (request.is_json or request.mimetype == "text/plain"):
         raise UnsupportedBody
     data = request.get_data(cache=False)
     if len(data) > LARGEST_BODY:
@@ -102,10 +103,10 @@ def _idempotency_key(header: str) -> str | None:
 
 
 def _origin_and_path(referrer: str | None) -> str | None:
-    """Queries and fragments carry what people typed; they are not ours to keep."""
+    """Queries, fragments and user names carry what people typed; they are not ours to keep."""
     if not referrer or referrer == "direct":
         return None
-    return re.split(r"[?#]", referrer, maxsplit=1)[0] or None
+    return re.sub(r"[?#].*|(?<=//)[^/?#]*@", "", referrer, flags=re.DOTALL) or None
 
 
 def _sentence(error: Any) -> str:
