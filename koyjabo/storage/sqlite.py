@@ -27,8 +27,9 @@ BUSY_TIMEOUT_S = 4.0
 FIGURES = """
 SELECT c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, ?1, coalesce(d.visits, 0)
 FROM counters c LEFT JOIN daily_visits d ON d.scope = c.scope AND d.day = ?1
-WHERE c.scope IN (SELECT value FROM json_each(?2))
 """
+FIGURES_OF_ONE = f"{FIGURES} WHERE c.scope = ?2"
+FIGURES_OF_ALL = f"{FIGURES} WHERE c.scope IN (SELECT value FROM json_each(?2))"
 RETRIES = """
 SELECT v.visitor_id, v.visit_id, v.ordinal FROM json_each(?) j
 JOIN visits v ON v.visitor_id = j.value ->> 0 AND v.visit_id = j.value ->> 1
@@ -134,11 +135,12 @@ class SqliteStore:
     def _known(self, batch: list[tuple[NewVisit, str]]) -> Known:
         assert self._writing is not None
         execute = self._writing.execute
+        today = self._clock.today()
         scopes = {SITE} | {visit.scope for visit, _ in batch}
         keys = [(visit.visitor_id, visit_id) for visit, visit_id in batch]
         visitors = {(scope, visit.visitor_id) for visit, _ in batch for scope in (SITE, visit.scope)}
         return Known(
-            figures=_figures(execute(FIGURES, (self._clock.today(), json.dumps(list(scopes))))),
+            figures={row[0]: Figures._make(row) for row in execute(FIGURES_OF_ALL, (today, json.dumps(list(scopes))))},
             ordinals={(visitor, visit): ordinal for visitor, visit, ordinal in execute(RETRIES, (json.dumps(keys),))},
             visitors=set(execute(KNOWN_VISITORS, (json.dumps(list(visitors)),))),
         )
@@ -159,8 +161,8 @@ class SqliteStore:
 
     def figures(self, scope: Scope) -> Figures | None:
         with self._one_reader:
-            rows = self._reader().execute(FIGURES, (self._clock.today(), json.dumps([scope])))
-            return _figures(rows).get(scope)
+            row = self._reader().execute(FIGURES_OF_ONE, (self._clock.today(), scope)).fetchone()
+        return Figures._make(row) if row else None
 
     def knows(self, scope: Scope, visitor_id: str) -> bool:
         with self._one_reader:
@@ -178,7 +180,3 @@ class SqliteStore:
             if connection is not None:
                 connection.close()
         self._lock.close()
-
-
-def _figures(rows) -> dict[Scope, Figures]:
-    return {row[0]: Figures(*row) for row in rows}

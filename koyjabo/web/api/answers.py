@@ -91,8 +91,13 @@ def stats_object(stats: Stats) -> dict:
 writer = StatsWriter()
 
 
-def stats_answer(stats: Stats) -> Response:
-    return Response(writer.json(stats), content_type=JSON, headers=[("Cache-Control", "no-cache")])
+def stats_answer(stats: Stats, tag: str) -> Response:
+    return Response(writer.json(stats), content_type=JSON, headers=revalidated(tag))
+
+
+def revalidated(tag: str) -> list[tuple[str, str]]:
+    """Headers of what may be kept, but has to be asked for again each time."""
+    return [("Cache-Control", "no-cache"), ("ETag", f'"{tag}"')]
 
 
 def etag(stats: Stats) -> str:

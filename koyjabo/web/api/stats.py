@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, request
 
 from koyjabo.web.api import bp
-from koyjabo.web.api.answers import StatsAnswer, etag, stats_answer
+from koyjabo.web.api.answers import StatsAnswer, etag, revalidated, stats_answer
 from koyjabo.web.current import current
 from koyjabo.web.openapi import describe
 
@@ -20,9 +20,6 @@ def stats() -> Response:
     """The stats object, or 304 when `If-None-Match` names its revision."""
     newest = current().visits.stats()
     tag = etag(newest)
-    if "If-None-Match" in request.headers and request.if_none_match.contains_weak(tag):
-        response = Response(status=304, headers={"Cache-Control": "no-cache"})
-    else:
-        response = stats_answer(newest)
-    response.headers["ETag"] = f'"{tag}"'
-    return response
+    if "HTTP_IF_NONE_MATCH" in request.environ and request.if_none_match.contains_weak(tag):
+        return Response(status=304, headers=revalidated(tag))
+    return stats_answer(newest, tag)
