@@ -34,7 +34,7 @@ class Parent:
         self._said_ready = False
 
     def run(self) -> int:
-        settings = read_settings()
+        settings = prepare()
         if settings is None:
             return BAD_SETTINGS
         self._wanted = settings["workers"]
@@ -132,15 +132,15 @@ class Parent:
                 os.kill(pid, what)
 
 
-def read_settings() -> dict[str, int] | None:
-    """Read the settings in a child of its own, so that this process never loads what they need; None if they are bad.
+def prepare() -> dict[str, int] | None:
+    """Read the settings and bring the database up to date; None if a setting cannot be used, and that has been said.
 
-    The child has printed what is wrong with them.
+    In a child that goes away again: neither this process nor the workers carry what only the start needs.
     """
     ours, theirs = os.pipe()
     pid = os.fork()
     if pid == 0:
-        os._exit(_write_settings(theirs))
+        os._exit(_prepare(theirs))
     os.close(theirs)
     with os.fdopen(ours, "rb") as answers:
         written = answers.read()
@@ -148,7 +148,7 @@ def read_settings() -> dict[str, int] | None:
     return json.loads(written) if written else None
 
 
-def _write_settings(fd: int) -> int:
+def _prepare(fd: int) -> int:
     import config
 
     try:
@@ -157,6 +157,13 @@ def _write_settings(fd: int) -> int:
         print(error, file=sys.stderr, flush=True)
         return BAD_SETTINGS
     os.write(fd, json.dumps({"port": settings.port, "workers": settings.web_concurrency}).encode())
+
+    from sqlalchemy.exc import OperationalError
+
+    from koyjabo import create_app
+
+    with suppress(OperationalError):  # the workers wait for a database that cannot be reached, and say so
+        create_app()
     return 0
 
 

@@ -34,7 +34,7 @@ def work(listener: socket.socket, ready: int, drain_s: float) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # eventlet's own, about itself
         import eventlet
-    eventlet.monkey_patch()
+    eventlet.monkey_patch(psycopg=False)  # the database is spoken to from real threads, which must not be made green
     leaving: list[int] = []
     parent = os.getppid()
     signal.signal(signal.SIGTERM, lambda *_: leaving.append(1))  # it may interrupt the hub: only make a note
