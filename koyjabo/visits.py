@@ -101,7 +101,8 @@ class Visits:
             self._learn(visits[-1][1].figures)
 
     def _at_next_revision(self, figures: Figures, today: str, places: Places) -> Stats:
-        last = self._shown[1].revision if self._shown else 0
+        """A commit brings its revision along; any other change, a restart among them, makes the next one."""
+        last = self._shown[1].revision if self._shown else figures.revision
         fresh = figures.revision > last
         return Stats(
             total=figures.total,

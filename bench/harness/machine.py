@@ -1,0 +1,103 @@
+"""What the figures were taken with and on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+
+NEEDED = {"wrk": "wrk", "taskset": "util-linux", "node": "nodejs", "npm": "npm"}
+BLOCK = b"\0" * 8192
+SYNCS = 200
+
+
+def demand(*programs: str) -> None:
+    """Stop with a sentence when a program is not installed."""
+    missing = [name for name in programs if shutil.which(name) is None]
+    if missing:
+        packages = " ".join(NEEDED[name] for name in missing)
+        raise click.ClickException(f"{', '.join(missing)} cannot be found: install with apt install {packages}.")
+
+
+def demand_cores(*cores: int | None) -> None:
+    """Stop with a sentence when this process may not use one of the cores."""
+    usable = os.sched_getaffinity(0)
+    missing = {core for core in cores if core is not None} - usable
+    if missing:
+        raise click.ClickException(f"core {min(missing)} cannot be used; there are {sorted(usable)}.")
+
+
+def versions() -> dict[str, str]:
+    import sqlite3
+
+    return {
+        "Python": platform.python_version(),
+        "Flask": version("flask"),
+        "eventlet": version("eventlet"),
+        "SQLAlchemy": version("sqlalchemy"),
+        "SQLite": sqlite3.sqlite_version,
+        "wrk": _said("wrk", "-v").split(" ")[1].removeprefix("debian/"),
+    }
+
+
+def node_version() -> str:
+    return _said("node", "--version").strip().removeprefix("v")
+
+
+def package_version(python: Path, package: str) -> str:
+    """Of a package in another environment."""
+    return _said(str(python), "-c", f"import importlib.metadata as m; print(m.version({package!r}))").strip()
+
+
+def described() -> str:
+    """Processor, cores and system, in a line."""
+    model = "unknown processor"
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.partition(":")[2].strip()
+            break
+    return f"{len(os.sched_getaffinity(0))} cores, {model}, Linux {platform.release()}"
+
+
+def busy_percent(seconds: float = 2.0) -> float:
+    """How busy all cores are with other people's work: ask while nothing of ours runs."""
+    idle_before, all_before = _cpu_ticks()
+    time.sleep(seconds)
+    idle, total = _cpu_ticks()
+    return 100 * (1 - (idle - idle_before) / max(1, total - all_before))
+
+
+def _cpu_ticks() -> tuple[int, int]:
+    """Idle (and waiting for a disk), and all: from the first line of /proc/stat."""
+    _, *ticks = Path("/proc/stat").read_text().split("\n", 1)[0].split()
+    _user, _nice, _system, idle, waiting, *_ = map(int, ticks)
+    return idle + waiting, sum(map(int, ticks[:8]))
+
+
+def fsync_ms(folder: Path) -> float:
+    """Median time to append two pages to a file and have them on disk, as a commit does, ms."""
+    path = folder / "fsync"
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+    try:
+        return statistics.median(_one_sync_ms(file, at) for at in range(SYNCS))
+    finally:
+        os.close(file)
+        path.unlink()
+
+
+def _one_sync_ms(file: int, at: int) -> float:
+    began = time.perf_counter()
+    os.pwrite(file, BLOCK, at * len(BLOCK))
+    os.fdatasync(file)
+    return (time.perf_counter() - began) * 1000
+
+
+def _said(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, timeout=20).stdout

@@ -1,0 +1,60 @@
+"""What the kernel says of a process and its descendants, from /proc."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from contextlib import suppress
+from pathlib import Path
+
+PROC = Path("/proc")
+
+
+def tree(root: int) -> list[int]:
+    """`root` and all its living descendants, parents before children."""
+    children: dict[int, list[int]] = defaultdict(list)
+    for pid in (int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit()):
+        parent = _parent(pid)
+        if parent is not None:
+            children[parent].append(pid)
+    found = [root]
+    for pid in found:
+        found.extend(children[pid])
+    return found
+
+
+def cpu_us(root: int) -> float:
+    """CPU time used so far by the living threads of the whole tree, µs."""
+    return sum(_thread_ns(pid) for pid in tree(root)) / 1000
+
+
+def rss_mb(pid: int) -> float:
+    """Resident memory of one process, MB (10⁶ bytes); 0 when it is gone."""
+    try:
+        pages = int((PROC / str(pid) / "statm").read_text().split()[1])
+    except OSError:
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def pin(root: int, core: int) -> None:
+    """Keep every process of the tree, and what it starts later, on one core."""
+    for pid in tree(root):
+        with suppress(ProcessLookupError):
+            os.sched_setaffinity(pid, {core})
+
+
+def _parent(pid: int) -> int | None:
+    try:
+        stat = (PROC / str(pid) / "stat").read_text()
+    except OSError:
+        return None
+    return int(stat.rpartition(")")[2].split()[1])
+
+
+def _thread_ns(pid: int) -> int:
+    total = 0
+    for path in (PROC / str(pid) / "task").glob("*/schedstat"):
+        with suppress(OSError):  # that thread has just ended
+            total += int(path.read_text().split()[0])
+    return total

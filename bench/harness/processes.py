@@ -1,0 +1,112 @@
+"""Servers under test: started on one core, waited for, measured, and always stopped."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness import proc
+from harness.folders import ROOT
+
+START_S = 40.0
+STOP_S = 12.0
+PROBE = "/healthz"
+
+
+class ServerFailedError(Exception):
+    """A server ended, or did not answer in time. The message holds the end of what it printed."""
+
+
+class Server:
+    """A running server: `pid` is its first process, `port` answers HTTP on 127.0.0.1."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+        self._process = process
+        self._log = log
+        self.pid = process.pid
+        self.port = port
+
+    @property
+    def worker(self) -> int:
+        """The process that answers: the first child, or the only process there is."""
+        return (proc.tree(self.pid)[1:] or [self.pid])[0]
+
+    def wait_until_it_answers(self) -> None:
+        """Until any HTTP answer comes. Raises ServerFailedError."""
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                self.ask("GET", PROBE)
+                return
+            except (OSError, http.client.HTTPException):
+                time.sleep(0.05)
+        printed = self._log.read_text(errors="replace")[-2000:]
+        raise ServerFailedError(f"{self._process.args!r} does not answer. It printed:\n{printed}")
+
+    def ask(
+        self, method: str, path: str, body: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, bytes, Mapping[str, str]]:
+        """One request: status, body and headers of the answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request(method, path, body, dict(headers or {}))
+            response = connection.getresponse()
+            return response.status, response.read(), response.headers
+        finally:
+            connection.close()
+
+    def stop(self) -> None:
+        """SIGTERM, and after a while SIGKILL for all that is left."""
+        left = proc.tree(self.pid)
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            left = proc.tree(self.pid)
+            self._process.kill()
+            self._process.wait()
+        for pid in left[1:]:
+            self._kill(pid)
+
+    def _kill(self, pid: int) -> None:
+        """End a child that outlived its parent; the session tells it from a stranger with the same number."""
+        try:
+            if os.getsid(pid) == self.pid:
+                os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+@contextmanager
+def serving(command: Sequence[str], env: Mapping[str, str], core: int, log: Path) -> Iterator[Server]:
+    """Run `command` on `core` until the block ends. `{port}` in it, and PORT, become a free port."""
+    port = free_port()
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            ["taskset", "-c", str(core), *(part.replace("{port}", str(port)) for part in command)],
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **env, "PORT": str(port)},
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl+C is for us; we stop it
+        )
+    server = Server(process, port, log)
+    try:
+        server.wait_until_it_answers()
+        yield server
+    finally:
+        server.stop()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

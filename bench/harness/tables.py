@@ -1,0 +1,75 @@
+"""What is printed: plain tables, ratios against targets, and the same text in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+
+class Report:
+    """Says things on standard output and keeps them, to be saved as one text."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+
+    def say(self, text: str = "") -> None:
+        click.echo(text)
+        self._lines.append(text)
+
+    def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        for line in table(head, rows):
+            self.say(line)
+        self.say()
+
+    def save(self, path: Path) -> None:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("\n".join(line.rstrip() for line in self._lines) + "\n")
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns as wide as what is in them: the first one to the left, figures to the right."""
+    widths = [max(len(row[at]) for row in (head, *rows)) for at in range(len(head))]
+    lines = [head, ["-" * width for width in widths], *rows]
+    return ["  ".join(_cells(line, widths)).rstrip() for line in lines]
+
+
+def _cells(line: Sequence[str], widths: Sequence[int]) -> list[str]:
+    first, *others = zip(line, widths, strict=True)
+    return [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A figure and the bound it has to keep: `least` or `most`."""
+
+    what: str
+    measured: float
+    least: float | None = None
+    most: float | None = None
+    unit: str = "×"
+
+    @property
+    def met(self) -> bool:
+        over = self.least is None or self.measured >= self.least
+        return over and (self.most is None or self.measured <= self.most)
+
+    def row(self) -> list[str]:
+        bounds = [f"{sign} {bound:.2f}" for sign, bound in (("≥", self.least), ("≤", self.most)) if bound is not None]
+        return [
+            self.what,
+            f"{self.measured:.2f} {self.unit}",
+            f"{' and '.join(bounds)} {self.unit}",
+            "met" if self.met else "missed",
+        ]
+
+
+def say_targets(report: Report, targets: Sequence[Target]) -> None:
+    report.table(("target", "measured", "wanted", ""), [target.row() for target in targets])
+
+
+def progress(step: int, steps: int, what: str) -> None:
+    """On standard error, so that it is not in what is kept."""
+    click.echo(f"[{step:3d}/{steps}] {what}", err=True)

@@ -1,0 +1,98 @@
+"""Fixtures: a database of each kind, and servers on it. `support` has what they are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from support.databases import Database, Postgres, SqliteDatabase
+from support.server import Server
+
+NewServer = Callable[..., Server]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """The PostgreSQL that tests share, a database each. Nobody may harm it."""
+    server = Postgres()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def mortal_postgres() -> Iterator[Postgres]:
+    """A PostgreSQL for tests that kill it; each leaves it running."""
+    server = Postgres()
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Every test that takes it, or one of those below, runs on both kinds of database."""
+    return request.param
+
+
+@pytest.fixture
+def sqlite_database(tmp_path: Path) -> SqliteDatabase:
+    return SqliteDatabase(tmp_path / "koyjabo.db")
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, kind: str) -> Database:
+    """A new, empty database."""
+    if kind == "sqlite":
+        return request.getfixturevalue("sqlite_database")
+    return request.getfixturevalue("postgres").new_database()
+
+
+@pytest.fixture
+def new_server(tmp_path: Path) -> Iterator[NewServer]:
+    """Make servers, not yet started: `new_server(database, STARTING_TOTAL=4000)`. What still runs is killed."""
+    yield from _servers_in(tmp_path)
+
+
+@pytest.fixture
+def server(database: Database, new_server: NewServer) -> Server:
+    """A running server on a new database."""
+    return new_server(database).start()
+
+
+@pytest.fixture(scope="module")
+def module_sqlite_database(tmp_path_factory: pytest.TempPathFactory) -> SqliteDatabase:
+    return SqliteDatabase(tmp_path_factory.mktemp("database") / "koyjabo.db")
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def module_database(request: pytest.FixtureRequest) -> Database:
+    """A new database for the tests of a module together."""
+    if request.param == "sqlite":
+        return request.getfixturevalue("module_sqlite_database")
+    return request.getfixturevalue("postgres").new_database()
+
+
+@pytest.fixture(scope="module")
+def module_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewServer]:
+    """`new_server` for servers that the tests of a module share."""
+    yield from _servers_in(tmp_path_factory.mktemp("servers"))
+
+
+@pytest.fixture(scope="module")
+def shared_server(module_database: Database, module_servers: NewServer) -> Server:
+    """A running server for the tests of a module, which leave it as they would like to find it."""
+    return module_servers(module_database).start()
+
+
+def _servers_in(folder: Path) -> Iterator[NewServer]:
+    made: list[Server] = []
+
+    def make(database: Database, **settings: object) -> Server:
+        logs = folder / f"server-{len(made) + 1}"
+        logs.mkdir()
+        made.append(Server(database, logs, **settings))
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.kill()

@@ -1,0 +1,83 @@
+"""The counter as SPEC has it, in a few dictionaries: what the real one is compared with."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+SITE = "site"
+
+
+def local_day(at_ms: int, zone: ZoneInfo) -> str:
+    return datetime.fromtimestamp(at_ms // 1000, zone).date().isoformat()
+
+
+def next_midnight_ms(at_ms: int, zone: ZoneInfo) -> int:
+    tomorrow = datetime.fromtimestamp(at_ms // 1000, zone).date() + timedelta(days=1)
+    return int(datetime.combine(tomorrow, time(), zone).timestamp()) * 1000
+
+
+@dataclass
+class Model:
+    zone: ZoneInfo
+    window_ms: int
+    total: int
+    communities: set[str]
+    ordinals: dict[tuple[str, str], int] = field(default_factory=dict)
+    days: Counter[str] = field(default_factory=Counter)
+    rows: Counter[str] = field(default_factory=Counter)  # by scope
+    visitors: dict[str, set[str]] = field(default_factory=lambda: {SITE: set()})
+    seen: dict[str, int] = field(default_factory=dict)  # in the order they were last seen
+
+    def register(self, visitor: str, visit: str | None, scope: str, now_ms: int) -> tuple[int, bool] | None:
+        """(ordinal, duplicate), or None where the community is unknown."""
+        known = self.ordinals.get((visitor, visit)) if visit else None
+        if known is None and scope not in {SITE, *self.communities}:
+            return None
+        self._see(visitor, now_ms)
+        if known is not None:
+            return known, True
+        self.total += 1
+        self.days[local_day(now_ms, self.zone)] += 1
+        for each in {SITE, scope}:
+            self.rows[each] += 1
+            self.visitors.setdefault(each, set()).add(visitor)
+        if visit:
+            self.ordinals[visitor, visit] = self.total
+        return self.total, False
+
+    def heartbeat(self, visitor: str, now_ms: int) -> bool:
+        if visitor in self.visitors[SITE]:
+            self._see(visitor, now_ms)
+        return visitor in self.visitors[SITE]
+
+    def set_total(self, total: int, new_epoch: bool) -> bool:
+        allowed = new_epoch or total >= self.total
+        self.total = total if allowed else self.total
+        return allowed
+
+    def restart(self) -> None:
+        self.seen.clear()  # who is active is kept in memory only
+
+    def numbers(self, now_ms: int) -> dict[str, int]:
+        self._forget_the_gone(now_ms)
+        return {
+            "totalVisitors": self.total,
+            "totalVisits": self.total,
+            "todayVisits": self.days[local_day(now_ms, self.zone)],
+            "activeUsers": len(self.seen),
+            "uniqueVisitors": len(self.visitors[SITE]),
+        }
+
+    def _see(self, visitor: str, now_ms: int) -> None:
+        self.seen.pop(visitor, None)
+        self.seen[visitor] = now_ms
+
+    def _forget_the_gone(self, now_ms: int) -> None:
+        """First seen, first gone: nobody leaves before those who were seen earlier, wherever the clock is put."""
+        for visitor, seen_ms in list(self.seen.items()):
+            if seen_ms > now_ms - self.window_ms:
+                return
+            del self.seen[visitor]

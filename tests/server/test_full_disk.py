@@ -1,0 +1,65 @@
+"""A disk that is full: nothing is acknowledged, and all is well as soon as there is room."""
+
+from __future__ import annotations
+
+import subprocess
+import warnings
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from support.checks import assert_verified
+from support.databases import SqliteDatabase
+
+DISK = "size=1m"
+LONG = "x" * 500
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    try:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", DISK, "tmpfs", folder], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        warnings.warn("NOT TESTED: a full disk, because this user may not mount one", stacklevel=1)
+        pytest.skip("mount is not permitted")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True, capture_output=True)
+
+
+@pytest.fixture
+def server_on_it(small_disk, new_server):
+    server = new_server(SqliteDatabase(small_disk / "koyjabo.db")).start()
+    yield server
+    server.kill()  # before the disk goes
+
+
+def test_full_disk_refuses_visits_and_heals(server_on_it, small_disk):
+    server = server_on_it
+    acknowledged = server.register("ayesha").ordinal
+    filler = small_disk / "filler"
+    fill(filler)
+    while (answer := server.post_visit("ayesha", visit=str(acknowledged), page=LONG)).status_code == 200:
+        acknowledged = answer.json()["visit"]["ordinal"]  # into what the log has room for
+    assert (answer.status_code, answer.json()["code"]) == (503, "ledger_unavailable")
+    assert server.post_visit("karim", page=LONG).status_code == 503
+    assert server.stats().total == acknowledged
+    assert server.log.count("ledger_unavailable") == 1, server.log
+    filler.unlink()
+    assert server.register("ayesha", visit=str(acknowledged)).ordinal == acknowledged + 1
+    assert "ledger_recovered" in server.log
+    assert_verified(server)
+
+
+def test_disk_that_was_full_before_the_first_request_can_still_be_read(server_on_it, small_disk):
+    fill(small_disk / "filler")
+    assert server_on_it.stats().total == 0
+
+
+def fill(filler: Path) -> None:
+    """Write until there is no room for another byte."""
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))

@@ -1,0 +1,107 @@
+"""SIGTERM and Ctrl+C: what was begun is committed and answered, then the server leaves with status 0."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from contextlib import ExitStack
+
+from support.checks import assert_exact, assert_verified
+from support.crowd import Crowd
+from support.line import Line, head
+from support.processes import is_gone, wait_until
+
+CLIENTS = 12
+PROMPTLY_S = 3
+
+
+def test_requests_in_flight_are_answered_and_stored(server):
+    with ExitStack() as lines:
+        with server.database.locked():
+            clients = [lines.enter_context(Line(server.port)).send_visit(f"v{n}") for n in range(CLIENTS)]
+            assert server.get("/healthz").ok  # it came after them, so all of them have been read
+            server.tell(signal.SIGTERM)
+            wait_until(lambda: not accepts(server.port), "no new connection is accepted")
+        answers = [client.answer() for client in clients]
+        left = server.wait()
+    assert [answer.status for answer in answers] == [200] * CLIENTS
+    assert sorted(answer.json["visit"]["ordinal"] for answer in answers) == list(range(1, CLIENTS + 1))
+    assert left.status == 0
+    assert left.seconds < PROMPTLY_S
+    assert server.database.rows("SELECT count(*) FROM visits") == [(CLIENTS,)]
+    assert_verified(server)
+
+
+def test_request_whose_body_is_still_coming_is_answered(sqlite_database, new_server):
+    server = new_server(sqlite_database).start()
+    with Line(server.port) as client:
+        client.send(head("POST", "/api/visitor/register", "Content-Length: 22"), b'{"visitorId"')
+        assert server.get("/healthz").ok
+        server.tell(signal.SIGTERM)
+        wait_until(lambda: not accepts(server.port), "no new connection is accepted")
+        answer = client.send(b': "karim"}').answer()
+    assert (answer.status, answer.json["visit"]["ordinal"]) == (200, 1)
+    assert server.wait().status == 0
+
+
+def test_idle_connections_do_not_delay_the_exit(sqlite_database, new_server):
+    server = new_server(sqlite_database).start()
+    with ExitStack() as lines:
+        clients = [lines.enter_context(Line(server.port)) for _ in range(20)]
+        for client in clients[::2]:  # the others have never said a word
+            assert client.ask("GET", "/api/stats").status == 200
+        left = server.stop()
+        assert left.status == 0
+        assert left.seconds < PROMPTLY_S
+        assert all(client.is_closed() for client in clients)
+
+
+def test_leaving_in_the_rush_loses_nothing(server):
+    with Crowd([server], visits=1200) as crowd:
+        crowd.wait_for(400)
+        by_sigterm = server.stop()
+        server.start()
+        crowd.wait_for(800)
+        by_ctrl_c = server.stop(signal.SIGINT, group=True)
+        server.start()
+    assert (by_sigterm.status, by_ctrl_c.status) == (0, 0)
+    assert max(by_sigterm.seconds, by_ctrl_c.seconds) < PROMPTLY_S
+    assert crowd.refusals == []
+    assert_exact(crowd, server, 1200)
+    assert crowd.stored_untold == [], "what it took on, it has to answer"
+
+
+def test_database_that_stays_locked_cannot_hold_it_back(server):
+    """Those in flight are told, and within 10 s it is gone."""
+    server.register("ayesha")
+    with Line(server.port) as client, server.database.locked():
+        client.send_visit("karim")
+        assert server.get("/healthz").ok
+        left = server.stop()
+        assert left.status == 0
+        assert left.seconds < 10
+        assert client.answer().status == 503
+    assert server.database.rows("SELECT count(*) FROM visits") == [(1,)]
+
+
+def test_sigterm_while_it_starts_ends_it_too(sqlite_database, new_server):
+    server = new_server(sqlite_database).launch()
+    workers = wait_until(server.workers, "there is a worker")
+    left = server.stop()
+    assert left.status == 0
+    assert left.seconds < PROMPTLY_S
+    assert all(map(is_gone, workers))
+
+
+def test_worker_does_not_outlive_a_parent_killed_while_it_starts(sqlite_database, new_server):
+    server = new_server(sqlite_database).launch()
+    workers = wait_until(server.workers, "there is a worker")
+    os.kill(server.pid, signal.SIGKILL)
+    wait_until(lambda: all(map(is_gone, workers)), "the worker is gone, too", timeout_s=6)
+
+
+def accepts(port: int) -> bool:
+    with socket.socket() as caller:
+        caller.settimeout(1)
+        return caller.connect_ex(("127.0.0.1", port)) == 0

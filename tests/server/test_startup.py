@@ -1,0 +1,94 @@
+"""A setting that cannot be used stops the server at once, with one sentence that names it."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from support.databases import SqliteDatabase
+from support.processes import run
+from support.server import Server
+
+BAD_SETTINGS = 2
+
+BAD = [
+    ("PORT", {"PORT": "abc"}),
+    ("PORT", {"PORT": "70000"}),
+    ("TIMEZONE", {"TIMEZONE": "Mars/One"}),
+    ("DATABASE_URL", {"DATABASE_URL": "mysql://localhost/koyjabo"}),
+    ("DATABASE_URL", {"DATABASE_URL": "sqlite:///:memory:"}),
+    ("DATABASE_URL", {"DATABASE_URL": "sqlite://"}),
+    ("DATABASE_URL", {"DATABASE_URL": "what is this"}),
+    ("REDIS_URL", {"WEB_CONCURRENCY": "2"}),
+    ("REDIS_URL", {"REDIS_URL": "localhost:6379"}),
+    ("SECRET_KEY", {"SECRET_KEY": None}),
+    ("SECRET_KEY", {"SECRET_KEY": "short"}),
+    ("ALLOW_EPHEMERAL_STORAGE", {"RENDER": "true"}),
+    ("STARTING_TOTAL", {"STARTING_TOTAL": "-1"}),
+    ("LOG_LEVEL", {"LOG_LEVEL": "LOUD"}),
+]
+
+
+def name(case: object) -> str:
+    return "_".join(f"{key}={value}" for key, value in case.items()) if isinstance(case, dict) else ""
+
+
+@pytest.fixture
+def refused(sqlite_database):
+    """Start the server with settings that it is to refuse; what it said."""
+
+    def start(**settings: object) -> str:
+        ended = run("wsgi.py", timeout_s=20, **{"DATABASE_URL": sqlite_database.url, **settings})
+        assert (ended.returncode, ended.stdout) == (BAD_SETTINGS, ""), ended
+        assert not sqlite_database.path.exists(), "the database was touched"
+        return ended.stderr.strip()
+
+    return start
+
+
+@pytest.mark.parametrize(("setting", "given"), BAD, ids=name)
+def test_bad_setting_stops_the_server_with_a_sentence_that_names_it(setting, given, refused):
+    said = refused(**given)
+    assert setting in said
+    assert len(said.splitlines()) == 1, said
+    assert said.endswith(".")
+
+
+def test_port_in_use_stops_the_server_with_a_sentence(refused):
+    with socket.socket() as other:
+        other.bind(("", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        said = refused(PORT=port)
+    assert "PORT" in said
+    assert str(port) in said
+    assert len(said.splitlines()) == 1, said
+
+
+def test_command_line_refuses_the_same_settings(sqlite_database):
+    ended = run("-m", "koyjabo", "stats", DATABASE_URL=sqlite_database.url, TIMEZONE="Mars/One")
+    assert ended.returncode == BAD_SETTINGS
+    assert "TIMEZONE" in ended.stderr
+
+
+def test_render_with_permission_to_lose_the_count_starts(sqlite_database, new_server):
+    server = new_server(sqlite_database, RENDER="true", ALLOW_EPHEMERAL_STORAGE=1).start()
+    assert server.stats().total == 0
+
+
+def test_folder_that_cannot_be_made_is_said_in_one_sentence(tmp_path, new_server):
+    """The database's folder would be below a file."""
+    (tmp_path / "file").write_text("")
+    assert_gives_up(new_server(SqliteDatabase(tmp_path / "file" / "koyjabo.db")))
+
+
+def test_file_that_is_no_database_is_said_in_one_sentence(tmp_path, new_server):
+    (tmp_path / "koyjabo.db").write_text("This is a letter to my aunt." * 100)
+    assert_gives_up(new_server(SqliteDatabase(tmp_path / "koyjabo.db")))
+
+
+def assert_gives_up(server: Server) -> None:
+    server.launch()
+    assert server.wait(timeout_s=5).status == BAD_SETTINGS
+    assert "DATABASE_URL" in server.log
+    assert "Traceback" not in server.log

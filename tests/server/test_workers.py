@@ -1,0 +1,65 @@
+"""Workers die and are replaced; several of them share one port and one ledger."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+from support.checks import assert_exact
+from support.crowd import Crowd
+from support.processes import wait_until
+
+VISITS = 800
+ANY_REDIS = "redis://127.0.0.1:1/0"
+"""Nobody listens there: this version demands the setting for several workers and does not use it."""
+
+
+def test_killed_worker_is_replaced_and_its_visits_are_all_there(server):
+    with Crowd([server], VISITS) as crowd:
+        crowd.wait_for(VISITS // 2)
+        killed = server.kill_worker()
+    assert crowd.lost > 0, "the kill hit nobody"
+    assert killed not in server.worker_pids()
+    assert len(server.worker_pids()) == 1
+    assert f"worker_died pid={killed}" in server.log
+    assert_exact(crowd, server, VISITS)
+
+
+@pytest.fixture(scope="module")
+def two_workers(module_database, module_servers):
+    server = module_servers(module_database, WEB_CONCURRENCY=2, REDIS_URL=ANY_REDIS).start()
+    wait_until(lambda: len(server.worker_pids()) == 2, "two workers")
+    return server
+
+
+def test_two_workers_both_serve_and_number_visits_as_one(two_workers):
+    before = two_workers.stats().total
+    cpu_s = {worker.pid: _cpu_s(worker) for worker in two_workers.workers()}
+    with Crowd([two_workers], VISITS) as crowd:
+        crowd.wait_for(VISITS // 2)
+        killed = two_workers.kill_worker()
+    served = {worker.pid for worker in two_workers.workers() if _cpu_s(worker) > cpu_s.get(worker.pid, 0)}
+    assert served >= cpu_s.keys() - {killed}
+    assert_exact(crowd, two_workers, VISITS, before)
+
+
+def test_no_worker_shows_less_than_another_acknowledged(two_workers):
+    """A new connection each time, so that any worker may take it."""
+
+    before = two_workers.stats().total
+
+    def register_and_look(number: int) -> tuple[int, int]:
+        body = {"visitorId": f"visitor-{number}", "visitId": "look"}
+        told = requests.post(f"{two_workers.url}/api/visitor/register", json=body, timeout=15).json()
+        shown = requests.get(f"{two_workers.url}/api/stats", timeout=15).json()
+        return told["visit"]["ordinal"], shown["totalVisitors"]
+
+    with ThreadPoolExecutor(8) as clients:
+        pairs = list(clients.map(register_and_look, range(200)))
+    assert [(ordinal, shown) for ordinal, shown in pairs if shown < ordinal] == []
+    assert sorted(ordinal for ordinal, _ in pairs) == list(range(before + 1, before + 201))
+
+
+def _cpu_s(worker) -> float:
+    return sum(worker.cpu_times()[:2])

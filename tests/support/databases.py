@@ -1,0 +1,140 @@
+"""Real databases for the tests: SQLite files, and databases on a real PostgreSQL that pip brought."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from itertools import count
+from pathlib import Path
+from typing import Any, Protocol
+
+import psutil
+import psycopg2
+
+from support.processes import kill_all
+
+LOCK_COUNTERS = "SELECT * FROM counters FOR UPDATE"
+
+
+class Database(Protocol):
+    """A database of the tests' own, seen from outside the product."""
+
+    kind: str
+    url: str
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        """Run one statement, commit it, and return its rows if it has any."""
+
+    def locked(self) -> Any:
+        """While it is held, nobody can register."""
+
+    def copy(self) -> Database:
+        """Another database with the same content. Nobody may be using this one."""
+
+
+class SqliteDatabase:
+    kind = "sqlite"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.url = f"sqlite:///{path}"
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(self.path, timeout=10, isolation_level=None)) as connection:
+            return connection.execute(statement).fetchall()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        with closing(sqlite3.connect(self.path, timeout=10, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield
+            connection.rollback()
+
+    def copy(self) -> SqliteDatabase:
+        copy = self.path.with_name(f"copy-{time.monotonic_ns()}.db")
+        shutil.copy(self.path, copy)
+        return SqliteDatabase(copy)
+
+
+class PostgresDatabase:
+    kind = "postgres"
+
+    def __init__(self, server: Postgres, name: str) -> None:
+        self.url = server.url_of(name)
+        self._server = server
+        self._name = name
+
+    def copy(self) -> PostgresDatabase:
+        return self._server.new_database(like=self._name)
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        with closing(psycopg2.connect(self.url)) as connection, connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        with closing(psycopg2.connect(self.url)) as connection, connection.cursor() as cursor:
+            cursor.execute(LOCK_COUNTERS)
+            yield
+            connection.rollback()
+
+
+class Postgres:
+    """A PostgreSQL of the tests' own, in a new folder: it can be killed and started again."""
+
+    def __init__(self) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about a folder that containers have not
+            import pgserver  # slow to import, and only some tests want it
+        # Not below pytest's folders: only their owner may enter those, and PostgreSQL refuses to run as root.
+        folder = tempfile.mkdtemp(prefix="koyjabo-postgres-")
+        self._server = pgserver.get_server(folder, cleanup_mode="delete")
+        self._numbers = count(1)
+
+    def new_database(self, like: str = "template1") -> PostgresDatabase:
+        name = f"koyjabo_{next(self._numbers)}"
+        with closing(psycopg2.connect(self.url_of("postgres"))) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(f"CREATE DATABASE {name} TEMPLATE {like}")
+        return PostgresDatabase(self, name)
+
+    def url_of(self, name: str) -> str:
+        return self._server.get_uri(name)
+
+    def processes(self) -> list[psutil.Process]:
+        """The postmaster first, then those that serve a connection."""
+        postmaster = psutil.Process(self._server.get_pid())
+        return [postmaster, *postmaster.children()]
+
+    def kill(self) -> None:
+        """kill -9: no checkpoint, no goodbye to any client."""
+        kill_all(self.processes())
+        for lock in ("postmaster.pid", ".s.PGSQL.5432.lock"):  # they name a process that init may not have collected
+            (self._server.pgdata / lock).unlink(missing_ok=True)
+
+    def start(self) -> None:
+        """Start again after `kill`, which recovers what was committed."""
+        self._server.ensure_postgres_running()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """While it is held, connections stay open and nobody answers on them."""
+        processes = self.processes()
+        for process in processes:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in processes:
+                with suppress(psutil.NoSuchProcess):
+                    process.resume()
+
+    def close(self) -> None:
+        self._server.cleanup()

@@ -1,0 +1,69 @@
+"""One connection to a server, byte by byte: for what HTTP clients hide or would never send."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+PATIENCE_S = 15
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Line:
+    """A keep-alive connection. Send a request with `post` or `send`, then read its `answer`."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), PATIENCE_S)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # pieces leave as they are sent
+
+    def __enter__(self) -> Line:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def send(self, *pieces: bytes) -> Line:
+        for piece in pieces:
+            self._socket.sendall(piece)
+        return self
+
+    def send_visit(self, visitor: str, visit: str = "1") -> Line:
+        body = json.dumps({"visitorId": visitor, "visitId": visit}).encode()
+        return self.send(head("POST", "/api/visitor/register", f"Content-Length: {len(body)}"), body)
+
+    def answer(self, method: str = "POST") -> Answer:
+        answer = http.client.HTTPResponse(self._socket, method=method)
+        answer.begin()
+        return Answer(answer.status, answer.headers, answer.read())
+
+    def ask(self, method: str, path: str, *headers: str) -> Answer:
+        return self.send(head(method, path, *headers)).answer(method)
+
+    def is_closed(self) -> bool:
+        """Whether the server has closed it; waits for that, or for bytes nobody asked for."""
+        try:
+            return self._socket.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
+
+def head(method: str, path: str, *headers: str) -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "Host: localhost", "Content-Type: application/json", *headers, "", ""]
+    return "\r\n".join(lines).encode()
+
+
+def chunked(*pieces: bytes) -> bytes:
+    return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in (*pieces, b""))

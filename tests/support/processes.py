@@ -1,0 +1,65 @@
+"""Start the product's programs as an operator would, each in a clean environment."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+
+ROOT = Path(__file__).resolve().parents[2]
+SECRET = "only-for-tests-" + "0" * 32
+
+Found = TypeVar("Found")
+
+
+def environment(**settings: Any) -> dict[str, str]:
+    """A clean environment with `settings`; production, so that nobody's `.env` takes part. None leaves one out."""
+    given = {"ENVIRONMENT": "production", "SECRET_KEY": SECRET, "PORT": 0, **settings}
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    return {**kept, **{name: str(value) for name, value in given.items() if value is not None}}
+
+
+def run(*arguments: str, timeout_s: float = 60, **settings: Any) -> subprocess.CompletedProcess[str]:
+    """Run `python …` in the project's folder to its end."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=environment(**settings),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+
+
+def wait_until(condition: Callable[[], Found], what: str, timeout_s: float = 15, every_s: float = 0.02) -> Found:
+    """The first true value of `condition`; fails, saying `what` never came, when there is none in time."""
+    deadline = time.monotonic() + timeout_s
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
+        time.sleep(every_s)
+    return found
+
+
+def is_gone(process: psutil.Process) -> bool:
+    """Ended; a zombie nobody has collected yet counts as gone, for init may take seconds to do it."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE or not process.is_running()
+    except psutil.NoSuchProcess:
+        return True
+
+
+def kill_all(processes: list[psutil.Process]) -> None:
+    """kill -9 in the given order, and return when all are gone."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()  # psutil makes sure that it is still that process
+    wait_until(lambda: all(map(is_gone, processes)), "all killed processes are gone")

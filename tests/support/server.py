@@ -1,0 +1,169 @@
+"""A real server: `python wsgi.py` in processes of its own, spoken to over real sockets."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+import requests
+
+from support.answers import Registered, Stats
+from support.databases import Database
+from support.processes import ROOT, environment, kill_all, run, wait_until
+
+SERVING = re.compile(r"Koy Jabo Live is serving on http://localhost:(\d+)")
+REQUEST_TIMEOUT_S = 15
+STOP_TIMEOUT_S = 12
+"""SIGTERM promises an end within 10 s."""
+
+
+class Exit(NamedTuple):
+    status: int
+    seconds: float
+
+
+class Server:
+    """One server on `database`. It may be started again after it stopped, on another port."""
+
+    def __init__(self, database: Database, folder: Path, **settings: Any) -> None:
+        self.database = database
+        self.settings = {"DATABASE_URL": database.url, **settings}
+        self.port = 0
+        self._folder = folder
+        self._log_path = folder / "unstarted.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._met: set[psutil.Process] = set()
+        self._http = requests.Session()
+        self._http.trust_env = False  # no proxy stands between the tests and the server
+
+    # Its life
+
+    def launch(self) -> Server:
+        """Start the processes without waiting until they serve."""
+        assert self._process is None, "it is already running"
+        self._told_at = time.monotonic()
+        self._log_path = self._folder / f"server-{time.monotonic_ns()}.log"
+        with self._log_path.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "wsgi.py"],
+                cwd=ROOT,
+                env=environment(**self.settings),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # a process group of its own, as under a terminal
+            )
+        return self
+
+    def start(self) -> Server:
+        """Start, and return when it serves."""
+        return self.launch().wait_until_serving()
+
+    def wait_until_serving(self, timeout_s: float = 30) -> Server:
+        said = wait_until(self._serving, "the server says where it serves", timeout_s)
+        self.port = int(said[1])
+        return self
+
+    def _serving(self) -> re.Match[str] | None:
+        assert self.running, f"the server ended at start:\n{self.log}"
+        return SERVING.search(self.log)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM, group: bool = False) -> Exit:
+        """Send a signal (to the whole process group, as Ctrl+C does) and wait for the end."""
+        self.tell(how, group)
+        return self.wait()
+
+    def tell(self, how: signal.Signals, group: bool = False) -> None:
+        self._told_at = time.monotonic()
+        (os.killpg if group else os.kill)(self.pid, how)
+
+    def wait(self, timeout_s: float = STOP_TIMEOUT_S) -> Exit:
+        """Wait for its end; seconds since it was told to leave, or since it was launched."""
+        assert self._process is not None
+        try:
+            status = self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            log = self.log
+            self.kill()
+            raise AssertionError(f"still running after {timeout_s} s:\n{log}") from None
+        self._process = None
+        return Exit(status, time.monotonic() - self._told_at)
+
+    def kill(self) -> None:
+        """kill -9, of the parent and every worker: nobody gets to say goodbye."""
+        if self._process is None:
+            return
+        self.workers()  # those we have not met yet
+        kill_all(([psutil.Process(self.pid)] if self.running else []) + list(self._met))  # even those it left behind
+        self._process.wait()
+        self._process = None
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "it is not running"
+        return self._process.pid
+
+    def workers(self) -> list[psutil.Process]:
+        """Those that live now. The parent's first child is none: it reads the settings, before there is a listener."""
+        if not self.running:
+            return []
+        parent = psutil.Process(self.pid)
+        serves = any(each.status == "LISTEN" for each in parent.net_connections("tcp"))
+        workers = parent.children() if serves else []
+        self._met.update(workers)
+        return workers
+
+    def worker_pids(self) -> set[int]:
+        return {worker.pid for worker in self.workers()}
+
+    def kill_worker(self) -> int:
+        """kill -9 of one worker. Returns the pid it had."""
+        worker = self.workers()[0]
+        worker.kill()
+        return worker.pid
+
+    @property
+    def log(self) -> str:
+        """What it has printed since it was last started."""
+        return self._log_path.read_text() if self._log_path.exists() else ""
+
+    # What it is asked
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        return self._http.get(self.url + path, **{"timeout": REQUEST_TIMEOUT_S, **options})
+
+    def post(self, path: str, **options: Any) -> requests.Response:
+        return self._http.post(self.url + path, **{"timeout": REQUEST_TIMEOUT_S, **options})
+
+    def post_visit(self, visitor: str, visit: str | None = None, **fields: Any) -> requests.Response:
+        body = {"visitorId": visitor, **({"visitId": visit} if visit else {}), **fields}
+        return self.post("/api/visitor/register", json=body)
+
+    def register(self, visitor: str, visit: str | None = None, **fields: Any) -> Registered:
+        answer = self.post_visit(visitor, visit, **fields)
+        assert answer.status_code == 200, answer.text
+        return Registered.of(answer.json())
+
+    def stats(self) -> Stats:
+        answer = self.get("/api/stats")
+        assert answer.status_code == 200, answer.text
+        return Stats.of(answer.json())
+
+    def koyjabo(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `koyjabo …` with this server's settings."""
+        return run("-m", "koyjabo", *arguments, **self.settings)

@@ -1,0 +1,156 @@
+"""The settings: where they are read from, and what is refused at start with a sentence that names the setting."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+import config
+from config import Settings, SettingsError
+
+KEY = "k" * 32
+PRODUCTION = {"ENVIRONMENT": "production", "SECRET_KEY": KEY}
+POSTGRES = "postgresql://user@db/koyjabo"
+ON_THE_ROOT = "sqlite:////a-folder-that-is-no-mount/koyjabo.db"
+IN_MEMORY = Path("/dev/shm")
+
+BAD = [
+    *[("ENVIRONMENT", bad) for bad in ("staging", "Production")],
+    *[("PORT", bad) for bad in ("abc", "-1", "65536", "80.5", "8000;")],
+    *[("SECRET_KEY", bad) for bad in ("short", "k" * 31)],
+    *[("DATABASE_URL", bad) for bad in ("koyjabo", "mysql://db/x", "sqlite://", "sqlite:///:memory:", "redis://db")],
+    *[("DATABASE_URL", bad) for bad in ("sqlite:///x.db?mode=memory", "postgresql://user@db:port/x")],
+    *[("REDIS_URL", bad) for bad in ("localhost:6379", "http://redis")],
+    *[("WEB_CONCURRENCY", bad) for bad in ("0", "-1", "65", "two", "2", "1.5")],  # 2 lacks a REDIS_URL
+    *[("TIMEZONE", bad) for bad in ("Mars/Olympus", "../../etc/passwd", "/etc/passwd", "Asia", "+06:00", "a\nb")],
+    *[("TRUSTED_PROXIES", bad) for bad in ("-1", "11", "all")],
+    *[("ACTIVE_WINDOW_SECONDS", bad) for bad in ("0", "-1", "86401", "5m")],
+    *[("STARTING_TOTAL", bad) for bad in ("-1", "4k", str(10**15 + 1))],
+    *[("ALLOW_EPHEMERAL_STORAGE", bad) for bad in ("maybe", "2")],
+    *[("RATE_LIMIT_REGISTRATIONS", bad) for bad in ("-1", "many")],
+    *[("MAX_CONNECTIONS", bad) for bad in ("0", "1000001", "x")],
+    *[("LOG_LEVEL", bad) for bad in ("LOUD", "5")],
+    *[("LOG_FORMAT", bad) for bad in ("xml", "JSON ")],
+]
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch, tmp_path):
+    """No setting of this machine takes part, and `.env` is the test's own."""
+    for name in [field.alias for field in Settings.model_fields.values()] + ["RENDER", "DYNO"]:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(config, "ROOT", tmp_path)
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Load with what is given, keeping files in a new folder."""
+    return lambda **overrides: config.load(overrides, instance=tmp_path / "instance")
+
+
+@pytest.mark.parametrize(("name", "bad"), BAD)
+def test_bad_value_stops_with_a_sentence_that_names_the_setting(load, name, bad):
+    with pytest.raises(SettingsError) as caught:
+        load(**{**PRODUCTION, name: bad})
+    sentence = str(caught.value)
+    assert sentence.startswith(name)
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+    assert KEY not in sentence
+
+
+def test_every_setting_that_can_be_bad_is_in_the_table():
+    assert {name for name, _ in BAD} == {field.alias for field in Settings.model_fields.values()}
+
+
+def test_secret_is_required_in_production(load):
+    with pytest.raises(SettingsError, match=r"^SECRET_KEY is missing"):
+        load(ENVIRONMENT="production")
+
+
+@pytest.mark.parametrize("host", ["RENDER", "DYNO"])
+def test_hosts_are_production(load, monkeypatch, host):
+    monkeypatch.setenv(host, "1")
+    with pytest.raises(SettingsError, match=r"^SECRET_KEY is missing"):
+        load(DATABASE_URL=POSTGRES)
+    assert load(DATABASE_URL=POSTGRES, SECRET_KEY=KEY).environment == "production"
+
+
+def test_secret_is_made_once_and_kept_for_its_owner_alone(load, tmp_path):
+    made = load().secret_key
+    kept = tmp_path / "instance" / "secret_key"
+    assert (len(made) >= 32, kept.read_text()) == (True, made)
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert load().secret_key == made
+    assert [path.name for path in kept.parent.iterdir()] == ["secret_key"]
+    assert load(SECRET_KEY=KEY).secret_key == KEY
+
+
+def test_overrides_beat_the_environment_and_that_beats_the_file(load, monkeypatch, tmp_path):
+    (tmp_path / ".env").write_text("PORT=1111\nSTARTING_TOTAL=1\nACTIVE_WINDOW_SECONDS=11\n")
+    monkeypatch.setenv("PORT", "2222")
+    monkeypatch.setenv("STARTING_TOTAL", "2")
+    settings = load(PORT=3333)
+    assert (settings.port, settings.starting_total, settings.active_window_seconds) == (3333, 2, 11)
+
+
+def test_file_is_read_in_development_only(load, tmp_path):
+    (tmp_path / ".env").write_text("PORT=1111\n")
+    assert (load().port, load(**PRODUCTION).port) == (1111, 8000)
+
+
+def test_empty_is_not_set(load, monkeypatch, tmp_path):
+    monkeypatch.setenv("STARTING_TOTAL", "")
+    settings = load(PORT="", TIMEZONE="", DATABASE_URL="", REDIS_URL=None)
+    assert (settings.port, settings.timezone, settings.starting_total) == (8000, "Asia/Dhaka", 0)
+    assert settings.database.database == str(tmp_path / "instance" / "koyjabo.db")
+
+
+def test_empty_in_the_environment_does_not_hide_the_file(load, monkeypatch, tmp_path):
+    (tmp_path / ".env").write_text("PORT=1111\n")
+    monkeypatch.setenv("PORT", "")
+    assert load().port == 1111
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("postgres://me:p%40ss@db:5433/x", "postgresql+psycopg2://me:p%40ss@db:5433/x"),
+        ("postgresql://db/x?sslmode=require", "postgresql+psycopg2://db/x?sslmode=require"),
+        ("postgresql+psycopg2://db/x", "postgresql+psycopg2://db/x"),
+        ("postgresql+psycopg://db/x", "postgresql+psycopg2://db/x"),
+        ("sqlite:////var/data/x.db", "sqlite:////var/data/x.db"),
+        ("sqlite+pysqlite:////var/data/x.db", "sqlite:////var/data/x.db"),
+    ],
+)
+def test_database_urls_are_understood_as_hosts_write_them(load, given, used):
+    assert load(DATABASE_URL=given).database_url == used
+
+
+def test_names_of_levels_may_be_lower_case(load):
+    assert load(LOG_LEVEL="debug").log_level == "DEBUG"
+
+
+def test_several_workers_need_redis(load):
+    assert load(WEB_CONCURRENCY=4, REDIS_URL="redis://localhost").web_concurrency == 4
+
+
+def test_file_that_render_deletes_is_refused_unless_allowed(load):
+    on_render = {"RENDER": "true", "SECRET_KEY": KEY}
+    with pytest.raises(SettingsError, match=r"^DATABASE_URL.*ALLOW_EPHEMERAL_STORAGE"):
+        load(**on_render, DATABASE_URL=ON_THE_ROOT)
+    assert load(**on_render, DATABASE_URL=ON_THE_ROOT, ALLOW_EPHEMERAL_STORAGE="1").allow_ephemeral_storage
+    assert load(**on_render, DATABASE_URL=POSTGRES).database_url
+    assert load(**PRODUCTION, DATABASE_URL=ON_THE_ROOT).database_url  # elsewhere nothing is deleted
+
+
+@pytest.mark.skipif(not IN_MEMORY.is_mount(), reason="needs a mounted folder")
+def test_file_on_a_mounted_disk_stays(load):
+    assert load(RENDER="true", SECRET_KEY=KEY, DATABASE_URL=f"sqlite:///{IN_MEMORY}/a/b/koyjabo.db").database_url
+
+
+def test_settings_cannot_be_changed(load):
+    with pytest.raises(ValueError, match="frozen"):
+        load().port = 1

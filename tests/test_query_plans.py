@@ -1,0 +1,143 @@
+"""A visit and a look at the stats cost the same, however many visits are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg2.extensions
+import pytest
+from app_fixtures import Site
+
+from koyjabo.storage import postgres, sqlite
+
+BIG = ("visits", "visitors", "daily_visits", "hourly_visits")
+MANY = 20_000
+MOST_STATEMENTS = 14  # for a visit, a look at the stats and a heartbeat together
+FILL = {
+    "visits": "SELECT n, n, 'site', 'v' || n, 'x', 1, '2025-12-16', 1, NULL, 'Unknown', NULL, NULL, NULL",
+    "visitors": "SELECT 'site', 'v' || n, n",
+    "daily_visits": "SELECT 'site', 'd' || n, 1, 1",
+    "hourly_visits": "SELECT 'site', n, 1, 1",
+}
+NUMBERS = {
+    "sqlite": "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers LIMIT {rows})",
+    "postgres": "WITH numbers AS (SELECT generate_series(1, {rows}) AS n)",
+}
+
+
+def fill(site: Site, kind: str, rows: int, analyze: bool = True) -> None:
+    for table, values in FILL.items():
+        site.rows(f"INSERT INTO {table} {NUMBERS[kind].format(rows=rows)} {values} FROM numbers")
+    site.rows(f"UPDATE counters SET visits = {rows}, total = {rows}, unique_visitors = {rows}")
+    if analyze:
+        site.rows("ANALYZE")
+
+
+def work(site: Site) -> None:
+    """A new visitor, an old one, a retry, somebody's heartbeat, and a look at the stats."""
+    site.register("new", visitId="1")
+    site.register("v7")
+    site.register("new", visitId="1")
+    site.time.pass_(days=1)
+    site.heartbeat("v9")
+    site.heartbeat("new")
+    site.stats()
+
+
+@contextmanager
+def recorded_on_sqlite(monkeypatch) -> Iterator[list[str]]:
+    """The statements of the ledger's own connections, with their values."""
+    statements: list[str] = []
+    connect = sqlite.connect
+
+    def tracing(path: str):
+        connection = connect(path)
+        connection.set_trace_callback(statements.append)
+        return connection
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite, "connect", tracing)
+        yield statements
+
+
+@pytest.mark.parametrize(("rows", "analyze"), [(10, False), (MANY, False), (MANY, True)])
+def test_no_statement_on_sqlite_reads_a_whole_table(sqlite_database, monkeypatch, rows, analyze):
+    with Site(sqlite_database.url) as site, recorded_on_sqlite(monkeypatch) as statements:
+        fill(site, "sqlite", rows, analyze)
+        statements.clear()
+        work(site)
+        done = [s for s in statements if s.lstrip().startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH"))]
+        assert len(done) >= 10  # or nothing was recorded
+        for statement in done:
+            for *_, step in site.rows(f"EXPLAIN QUERY PLAN {statement.replace(':', chr(92) + ':')}"):
+                assert not (step.startswith("SCAN") and step.split()[1] in (*BIG, "v", "w", "d", "counters")), statement
+
+
+def test_number_of_statements_on_sqlite_does_not_grow(sqlite_database, monkeypatch):
+    with Site(sqlite_database.url) as site, recorded_on_sqlite(monkeypatch) as statements:
+        counts = []
+        fill(site, "sqlite", MANY)
+        site.stats()
+        for visitor in ("first", "second"):
+            statements.clear()
+            site.register(visitor)
+            site.stats()
+            counts.append(len([s for s in statements if "PRAGMA" not in s and not s.startswith("--")]))
+        assert counts[0] == counts[1] <= MOST_STATEMENTS
+
+
+@contextmanager
+def recorded_on_postgres(monkeypatch) -> Iterator[list[str]]:
+    """Every message to the server is one entry, however many statements are in it."""
+    messages: list[str] = []
+
+    class Recording(psycopg2.extensions.cursor):
+        def execute(self, query, parameters=None):
+            messages.append(self.mogrify(query, parameters).decode())
+            return super().execute(query, parameters)
+
+    connect = postgres.connect
+
+    def recording(*arguments, **options):
+        connection = connect(*arguments, **options)
+        connection.cursor_factory = Recording
+        return connection
+
+    with monkeypatch.context() as patch:
+        patch.setattr(postgres, "connect", recording)
+        yield messages
+
+
+def scans(plan: dict) -> Iterator[tuple[str, str]]:
+    """(what it does, to which table) for every step of a plan."""
+    if "Relation Name" in plan:
+        yield plan["Node Type"], plan["Relation Name"]
+    for below in plan.get("Plans", ()):
+        yield from scans(below)
+
+
+def test_no_statement_on_postgres_reads_a_whole_table(postgres, monkeypatch):
+    with Site(postgres.new_database().url) as site, recorded_on_postgres(monkeypatch) as messages:
+        fill(site, "postgres", MANY)
+        work(site)
+        asked = [part.strip() for message in messages for part in message.split(";\n")]
+        asked = [part for part in asked if part.startswith(("SELECT", "WITH", "UPDATE"))]
+        assert len(asked) >= 10
+        for statement in asked:
+            statement = statement.removesuffix("COMMIT").replace(":", "\\:")
+            explained = site.rows(f"EXPLAIN (FORMAT JSON) {statement}")[0][0]
+            read_whole = {table for step, table in scans(explained[0]["Plan"]) if step == "Seq Scan"}
+            assert not read_whole.intersection(BIG), statement
+
+
+def test_a_visit_on_postgres_takes_three_round_trips(postgres, monkeypatch):
+    with Site(postgres.new_database().url) as site, recorded_on_postgres(monkeypatch) as messages:
+        fill(site, "postgres", MANY)
+        for visitor, visit, round_trips in (("new", "1", 3), ("v7", "1", 3), ("new", "1", 3)):
+            messages.clear()
+            site.register(visitor, visitId=visit)
+            assert len(messages) == round_trips
+        messages.clear()
+        site.stats()
+        assert len(messages) == 1
