@@ -114,10 +114,9 @@ def load(overrides: Mapping[str, Any] | None = None, instance: Path = INSTANCE) 
 
     Raises SettingsError for the first setting that cannot be used. An empty value counts as not set.
     """
-    given = {**os.environ, **(overrides or {})}
+    given = _set(os.environ) | _set(overrides or {})
     if _environment(given) == "development":
-        given = {**dotenv_values(ROOT / ".env"), **given}
-    given = {name: value for name, value in given.items() if value not in ("", None)}
+        given = _set(dotenv_values(ROOT / ".env")) | given
     given["ENVIRONMENT"] = _environment(given)
     given["DATABASE_URL"] = _database_url(str(given.get("DATABASE_URL", "")), instance)
     try:
@@ -126,6 +125,10 @@ def load(overrides: Mapping[str, Any] | None = None, instance: Path = INSTANCE) 
         raise SettingsError(_sentence(error)) from None
     _refuse_what_cannot_work(settings, on_render="RENDER" in given)
     return settings.model_copy(update={"secret_key": _secret_key(settings, instance)})
+
+
+def _set(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value not in ("", None)}
 
 
 def _environment(given: Mapping[str, Any]) -> str:
@@ -137,7 +140,7 @@ def _database_url(text: str, instance: Path) -> str:
     """The URL SQLAlchemy takes: hosts say `postgres://`, and a file's path is made absolute."""
     try:
         url = make_url(text or "sqlite:///koyjabo.db")
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise SettingsError(
             "DATABASE_URL is not a URL; use sqlite:///file.db or postgresql://user@host/name."
         ) from None

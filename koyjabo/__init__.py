@@ -31,13 +31,12 @@ def create_app(
     from koyjabo.clock import Clock
     from koyjabo.extensions import db
     from koyjabo.presence import ActiveVisitors
+    from koyjabo.services import EXTENSION, Services
     from koyjabo.storage import database
     from koyjabo.storage.ledger import Ledger, open_store
     from koyjabo.storage.runtime import ThreadRuntime
     from koyjabo.visits import Visits
-    from koyjabo.web import blueprints, errors, middleware
-    from koyjabo.web.current import EXTENSION, Services
-    from koyjabo.web.rate_limits import RateLimits
+    from koyjabo.web import blueprints, errors, middleware, rate_limits
 
     chosen = config.load(settings)
     app = Flask(__name__, instance_path=str(config.INSTANCE))
@@ -52,11 +51,9 @@ def create_app(
     database.prepare(app, chosen.database, chosen.starting_total, clock)
 
     ledger = Ledger(open_store(chosen.database, clock), runtime or ThreadRuntime())
-    app.extensions[EXTENSION] = Services(
-        clock=clock,
-        visits=Visits(ledger, ActiveVisitors(clock, chosen.active_window_seconds), clock),
-        rate_limits=RateLimits(chosen.rate_limit_registrations, chosen.web_concurrency),
-    )
+    visits = Visits(ledger, ActiveVisitors(clock, chosen.active_window_seconds), clock)
+    app.extensions[EXTENSION] = Services(clock, visits)
+    rate_limits.init_app(app, chosen.rate_limit_registrations, chosen.web_concurrency)
     errors.init_app(app)
     middleware.init_app(app, chosen.trusted_proxies)
     for blueprint in blueprints():

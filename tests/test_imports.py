@@ -15,15 +15,16 @@ DOMAIN = {"visits", "presence", "bookkeeping", "communities", "accounts", "repor
 ROOMS = {"web", "sockets", "cli", "server", "storage", "realtime"}
 
 MAY_IMPORT = {  # rooms by rooms; their own is understood
-    "web": {"domain", "ground"},
-    "sockets": {"domain", "ground"},
-    "cli": {"domain", "ground", "package", "config", "server", "logs"},
+    "web": {"services", "domain", "ground"},
+    "sockets": {"services", "domain", "ground"},
+    "cli": {"services", "domain", "ground", "package", "config", "server", "logs"},
+    "services": {"domain", "ground"},
     "domain": {"storage", "ground"},
     "storage": {"ground"},
     "realtime": {"ground"},
     "ground": set(),
     "logs": {"ground"},
-    "server": {"package", "config", "storage", "ground", "logs"},
+    "server": {"services", "package", "config", "storage", "ground", "logs"},
 }
 NEVER = {  # libraries by room
     "domain": {"flask", "redis", "eventlet", "greenlet", "sqlalchemy", "sqlite3", "psycopg2"},
@@ -82,7 +83,12 @@ def room(name: str) -> str:
     if parts[0] != "koyjabo":
         return parts[0]
     second = parts[1] if len(parts) > 1 else ""
-    kinds = {**dict.fromkeys(GROUND, "ground"), **dict.fromkeys(DOMAIN, "domain"), "logs": "logs"}
+    kinds = {
+        **dict.fromkeys(GROUND, "ground"),
+        **dict.fromkeys(DOMAIN, "domain"),
+        "logs": "logs",
+        "services": "services",
+    }
     return second if second in ROOMS else kinds.get(second, "package")
 
 

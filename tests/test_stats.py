@@ -51,12 +51,12 @@ def test_numbers_are_those_of_the_visit(either_site):
     assert either_site.stats() == stats
 
 
-def test_revision_is_a_moment_and_timestamp_writes_it_out(site):
-    site.time.pass_(hours=1)
-    site.time.ms = SPEC_MOMENT
-    stats = site.register().stats
-    assert stats["revision"] == SPEC_MOMENT + 1  # the database was made in the same millisecond
-    assert stats["timestamp"] == "2025-12-16T04:48:38.413Z"
+def test_revision_is_the_moment_of_the_change_and_timestamp_writes_it_out(site):
+    site.stats()
+    site.time.pass_(seconds=1)
+    first, second = site.register().stats, site.register().stats
+    assert (first["revision"], first["timestamp"]) == (SPEC_MOMENT + 1000, "2025-12-16T04:48:39.412Z")
+    assert (second["revision"], second["timestamp"]) == (SPEC_MOMENT + 1001, "2025-12-16T04:48:39.413Z")
 
 
 def test_epoch_is_the_databases_creation_in_base_36(site):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from koyjabo.web.current import Services
+    from koyjabo.services import Services
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -31,14 +31,14 @@ def application() -> Iterator[Services]:
     import config
     from koyjabo import create_app, logs
     from koyjabo.errors import KoyJaboError
-    from koyjabo.web.current import EXTENSION
+    from koyjabo.services import Services
 
     try:
         settings = config.load()
         logs.configure("WARNING", settings.log_format)
         app = create_app()
         with app.app_context():
-            yield app.extensions[EXTENSION]
+            yield Services.of(app)
     except config.SettingsError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)

@@ -89,9 +89,9 @@ def _make_app(runtime: Runtime, stay) -> Flask | None:
 
 
 def _close(app: Flask) -> None:
-    from koyjabo.web.current import EXTENSION
+    from koyjabo.services import Services
 
-    app.extensions[EXTENSION].visits.close()
+    Services.of(app).visits.close()
 
 
 def _accept(listener: socket.socket, app: Flask, connections):

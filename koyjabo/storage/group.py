@@ -102,12 +102,13 @@ class Group(Generic[Item, Result]):
         return job.outcome()
 
     def close(self) -> None:
-        """Do what waits, then end the thread."""
-        if not self._started:
+        """Do what waits, then end the thread. Nothing is taken afterwards; a second time does nothing."""
+        if self._closed:
             return
         self._closed = self._runtime.waiter()
-        self._ring()
-        self._closed.wait()
+        if self._started:
+            self._ring()
+            self._closed.wait()
 
     def _call_thread(self) -> None:
         if not self._started:

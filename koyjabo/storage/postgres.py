@@ -37,13 +37,13 @@ BEGIN ISOLATION LEVEL READ COMMITTED;
 SELECT scope, epoch, revision, visits, total, unique_visitors FROM counters
 WHERE scope = ANY(%s) ORDER BY scope <> 'site', scope FOR UPDATE
 """
+# Arrays tell the planner how many there are, so that it looks them up one by one instead of reading the whole table.
 LOOK_UP = """
-WITH batch AS (SELECT * FROM json_to_recordset(%s) AS b(scope text, visitor text, visit text))
-SELECT 'retry', b.visitor, b.visit, v.ordinal FROM batch b
+SELECT 'retry', v.visitor_id, v.visit_id, v.ordinal FROM unnest(%s::text[], %s::text[]) AS b(visitor, visit)
 JOIN visits v ON v.visitor_id = b.visitor AND v.visit_id = b.visit
 UNION ALL
-SELECT 'visitor', w.scope, w.visitor_id, 0 FROM batch b
-JOIN visitors w ON w.scope IN ('site', b.scope) AND w.visitor_id = b.visitor
+SELECT 'visitor', w.scope, w.visitor_id, 0 FROM unnest(%s::text[], %s::text[]) AS b(scope, visitor)
+JOIN visitors w ON w.scope = b.scope AND w.visitor_id = b.visitor
 UNION ALL
 SELECT 'day', scope, day, visits FROM daily_visits WHERE day = %s AND scope = ANY(%s)
 """
@@ -114,8 +114,9 @@ class PostgresStore:
         except self.unavailable:
             if fresh and not self._planned:
                 raise
+        planned = self._planned
         made = self._attempt(batch)
-        made.outcomes = _as_planned(self._planned or made.outcomes, made.outcomes)
+        made.outcomes = _as_planned(planned or made.outcomes, made.outcomes)
         return made.receipts()
 
     def _attempt(self, batch: list[tuple[NewVisit, str]]) -> Plan:
@@ -140,8 +141,10 @@ class PostgresStore:
         cursor.execute(LOCK, (scopes,))
         locked = cursor.fetchall()
         today = self._clock.today()
-        keys = [{"scope": v.scope, "visitor": v.visitor_id, "visit": visit_id} for v, visit_id in batch]
-        cursor.execute(LOOK_UP, (json.dumps(keys), today, scopes))
+        visitors = list({(scope, visit.visitor_id) for visit, _ in batch for scope in (SITE, visit.scope)})
+        retries = [visit.visitor_id for visit, _ in batch], [visit_id for _, visit_id in batch]
+        known_visitors = [scope for scope, _ in visitors], [visitor for _, visitor in visitors]
+        cursor.execute(LOOK_UP, (*retries, *known_visitors, today, scopes))
         known, days = Known({}, {}, set()), {}
         for kind, first, second, number in cursor.fetchall():
             if kind == "retry":

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from ipaddress import IPv6Address, ip_address
 
-from flask import Request
+from flask import Flask, Request, current_app, request
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
@@ -19,14 +19,25 @@ FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_V
 LOOPBACK = ("127.", "::1", "::ffff:127.")
 
 
+EXTENSION = "koyjabo.rate_limits"
+
+
+def init_app(app: Flask, registrations_a_minute: int, workers: int) -> None:
+    app.extensions[EXTENSION] = RateLimits(registrations_a_minute, workers)
+
+
+def count_registration() -> None:
+    """Count the present request. Raises TooManyRequests when its address has used up what it has for this minute."""
+    current_app.extensions[EXTENSION].count_registration(request)
+
+
 class RateLimits:
-    def __init__(self, registrations_a_minute: int, workers: int = 1) -> None:
+    def __init__(self, registrations_a_minute: int, workers: int) -> None:
         share = max(1, registrations_a_minute // workers)
         self._registrations = RateLimitItemPerMinute(share) if registrations_a_minute else None
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
 
     def count_registration(self, request: Request) -> None:
-        """Raises TooManyRequests when the address has used up its registrations for this minute."""
         limit = self._registrations
         if limit is None or _is_our_own(request):
             return
@@ -38,9 +49,8 @@ class RateLimits:
 
 def _is_our_own(request: Request) -> bool:
     """A peer on this machine that speaks for itself: health checks, benchmarks, the command line."""
-    environ = request.environ
-    peer = environ.get("werkzeug.proxy_fix.orig", environ).get("REMOTE_ADDR") or ""
-    return peer.startswith(LOOPBACK) and not any(name in environ for name in FORWARDED)
+    peer = request.remote_addr or ""
+    return peer.startswith(LOOPBACK) and not any(name in request.environ for name in FORWARDED)
 
 
 def _neighbourhood(address: str) -> str:
@@ -49,4 +59,6 @@ def _neighbourhood(address: str) -> str:
         ip = ip_address(address)
     except ValueError:
         return address
-    return str(int(ip) >> 64) if isinstance(ip, IPv6Address) else address
+    if isinstance(ip, IPv6Address):
+        return str(ip.ipv4_mapped or int(ip) >> 64)
+    return address

@@ -14,8 +14,8 @@ from support.checks import assert_verified
 from support.processes import wait_until
 from support.server import Server
 
-FAST_S = 0.5
-BOUNDED_S = 12
+FAST_S = 1
+BOUNDED_S = 15
 """The longest anybody may be kept waiting for a database that does not answer."""
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import random
 import threading
 import time
@@ -12,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from support.client import Client
 from support.processes import wait_until
 from support.server import Server
 
@@ -19,7 +18,6 @@ Visit = tuple[str, str]
 """(visitorId, visitId)"""
 
 TRY_AGAIN_AFTER_S = 0.05
-REQUEST_TIMEOUT_S = 15
 
 
 @dataclass(frozen=True)
@@ -95,7 +93,7 @@ class Crowd:
         return [visit for visit, told in self.told.items() if told[0].duplicate]
 
     def _be_a_client(self, which: int, visits: list[Visit], chance: random.Random) -> None:
-        client = _Client(self._servers, which)
+        client = Client(self._servers, which)
         try:
             for number, visit in enumerate(visits):
                 self._register(client, visit)
@@ -106,7 +104,7 @@ class Crowd:
         finally:
             client.close()
 
-    def _register(self, client: _Client, visit: Visit) -> None:
+    def _register(self, client: Client, visit: Visit) -> None:
         by_retry = visit in self.told
         while not self._stopping.is_set():
             if time.monotonic() > self._deadline:
@@ -124,42 +122,9 @@ class Crowd:
             by_retry = True
             time.sleep(TRY_AGAIN_AFTER_S)
 
-    def _note(self, client: _Client, visit: Visit, body: dict[str, Any], by_retry: bool) -> None:
+    def _note(self, client: Client, visit: Visit, body: dict[str, Any], by_retry: bool) -> None:
         told = Told(body["visit"]["ordinal"], body["visit"]["duplicate"], body["stats"]["totalVisitors"], by_retry)
         if told.total < max(told.ordinal, client.seen_total):
             self.surprises.append(f"the total fell: {told} after {client.seen_total}")
         client.seen_total = told.total
         self.told[visit].append(told)
-
-
-class _Client:
-    """One browser: one connection, to one server after the other."""
-
-    def __init__(self, servers: Sequence[Server], first: int) -> None:
-        self.seen_total = 0
-        self._servers = servers
-        self._turn = first
-        self._connections: dict[int, http.client.HTTPConnection] = {}  # by port
-
-    def register(self, visitor: str, visit: str) -> tuple[int, str | None, dict[str, Any]] | None:
-        """Status, Retry-After and body of the answer; None when there was none."""
-        self._turn += 1
-        port = self._servers[self._turn % len(self._servers)].port
-        connection = self._connections.get(port) or self._connect(port)
-        body = json.dumps({"visitorId": visitor, "visitId": visit})
-        try:
-            connection.request("POST", "/api/visitor/register", body, {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            return answer.status, answer.headers["Retry-After"], json.loads(answer.read())
-        except (OSError, http.client.HTTPException):
-            connection.close()
-            return None
-
-    def _connect(self, port: int) -> http.client.HTTPConnection:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=REQUEST_TIMEOUT_S)
-        self._connections[port] = connection
-        return connection
-
-    def close(self) -> None:
-        for connection in self._connections.values():
-            connection.close()

@@ -12,14 +12,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
-import requests
 
-from support.answers import Registered, Stats
+from support.caller import Caller
 from support.databases import Database
 from support.processes import ROOT, environment, kill_all, run, wait_until
 
 SERVING = re.compile(r"Koy Jabo Live is serving on http://localhost:(\d+)")
-REQUEST_TIMEOUT_S = 15
 STOP_TIMEOUT_S = 12
 """SIGTERM promises an end within 10 s."""
 
@@ -29,21 +27,17 @@ class Exit(NamedTuple):
     seconds: float
 
 
-class Server:
+class Server(Caller):
     """One server on `database`. It may be started again after it stopped, on another port."""
 
     def __init__(self, database: Database, folder: Path, **settings: Any) -> None:
+        super().__init__()
         self.database = database
         self.settings = {"DATABASE_URL": database.url, **settings}
-        self.port = 0
         self._folder = folder
         self._log_path = folder / "unstarted.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._met: set[psutil.Process] = set()
-        self._http = requests.Session()
-        self._http.trust_env = False  # no proxy stands between the tests and the server
-
-    # Its life
 
     def launch(self) -> Server:
         """Start the processes without waiting until they serve."""
@@ -137,32 +131,6 @@ class Server:
     def log(self) -> str:
         """What it has printed since it was last started."""
         return self._log_path.read_text() if self._log_path.exists() else ""
-
-    # What it is asked
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def get(self, path: str, **options: Any) -> requests.Response:
-        return self._http.get(self.url + path, **{"timeout": REQUEST_TIMEOUT_S, **options})
-
-    def post(self, path: str, **options: Any) -> requests.Response:
-        return self._http.post(self.url + path, **{"timeout": REQUEST_TIMEOUT_S, **options})
-
-    def post_visit(self, visitor: str, visit: str | None = None, **fields: Any) -> requests.Response:
-        body = {"visitorId": visitor, **({"visitId": visit} if visit else {}), **fields}
-        return self.post("/api/visitor/register", json=body)
-
-    def register(self, visitor: str, visit: str | None = None, **fields: Any) -> Registered:
-        answer = self.post_visit(visitor, visit, **fields)
-        assert answer.status_code == 200, answer.text
-        return Registered.of(answer.json())
-
-    def stats(self) -> Stats:
-        answer = self.get("/api/stats")
-        assert answer.status_code == 200, answer.text
-        return Stats.of(answer.json())
 
     def koyjabo(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `koyjabo …` with this server's settings."""

@@ -58,7 +58,7 @@ class NewVisitBody(Body):
         headers = request.environ
         if body.visitId is None and "HTTP_IDEMPOTENCY_KEY" in headers:
             body.visitId = _idempotency_key(headers["HTTP_IDEMPOTENCY_KEY"])
-        if body.userAgent is None:
+        if not body.userAgent:
             body.userAgent = text(headers.get("HTTP_USER_AGENT"))
         return body
 
@@ -72,9 +72,9 @@ class NewVisitBody(Body):
             scope=Scope(self.communityId) if self.communityId is not None else SITE,
             at_ms=at_ms,
             client_ms=self.timestamp,
-            referrer=_origin_and_path(self.referrer),
+            referrer=None if self.referrer == "direct" else _without_query(self.referrer),
             user_agent=self.userAgent,
-            page=self.page,
+            page=_without_query(self.page),
         )
 
 
@@ -86,7 +86,7 @@ def _json_object(request: Request) -> dict[str, Any]:
     if len(data) > LARGEST_BODY:
         raise RequestEntityTooLarge
     try:
-        value = json.loads(data)
+        value = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         raise InvalidJson from None
     if not isinstance(value, dict):
@@ -102,11 +102,9 @@ def _idempotency_key(header: str) -> str | None:
         raise InvalidInput(details={"Idempotency-Key": error.message()}) from None
 
 
-def _origin_and_path(referrer: str | None) -> str | None:
-    """Queries, fragments and user names carry what people typed; they are not ours to keep."""
-    if not referrer or referrer == "direct":
-        return None
-    return re.sub(r"[?#].*|(?<=//)[^/?#]*@", "", referrer, flags=re.DOTALL) or None
+def _without_query(address: str | None) -> str | None:
+    """Origin and path: queries, fragments and user names carry what people typed, and are not ours to keep."""
+    return re.sub(r"[?#].*|(?<=//)[^/?#]*@", "", address, flags=re.DOTALL) or None if address else None
 
 
 def _sentence(error: Any) -> str:

@@ -15,7 +15,7 @@ NULL = {"type": "null"}
 
 NAME = re.compile(r"[A-Za-z0-9_.:\-]{1,128}", re.ASCII)
 VISIT_NAME = re.compile(r"[A-Za-z0-9_.:+/=\-]{1,128}", re.ASCII)  # no "~": names we make up begin with it
-INTEGER = re.compile(r"[+-]?[0-9]{1,400}", re.ASCII)
+INTEGER = re.compile(r"[+-]?[0-9]{1,4300}", re.ASCII)  # Python reads no more
 
 
 def _refuse(sentence: str) -> PydanticCustomError:
@@ -59,7 +59,16 @@ def text(value: Any) -> str | None:
         return None
     if not isinstance(value, str):
         raise _refuse("must be a text")
-    return value[:LONGEST_TEXT].encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+    value = value[:LONGEST_TEXT].replace("\0", "\ufffd")
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if not _is_whole(value) else value
+
+
+def _is_whole(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 Text = Annotated[str | None, BeforeValidator(text)]

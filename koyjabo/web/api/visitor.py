@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Response, request
 
+from koyjabo.web import rate_limits
 from koyjabo.web.api import bp
 from koyjabo.web.api.answers import RegisteredAnswer, registered_answer
 from koyjabo.web.api.bodies import HeartbeatBody, NewVisitBody
@@ -27,8 +28,8 @@ REFUSALS = {
 )
 def register_visit() -> Response:
     """Register one visit. 200 with the receipt and the stats; see NewVisitBody for what is refused."""
+    rate_limits.count_registration()
     services = current()
-    services.rate_limits.count_registration(request)
     receipt = services.visits.register(NewVisitBody.of(request).as_visit(services.clock.now_ms()))
     return registered_answer(receipt, services.visits.newest())
 

@@ -1,0 +1,73 @@
+"""Bodies as they are on the wire: in chunks, in crumbs, and too large."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support.line import Line, chunked, head
+
+REGISTER = "/api/visitor/register"
+LARGEST = 16 * 1024
+
+
+def body_of(size: int) -> bytes:
+    written = json.dumps({"visitorId": "karim", "page": ""}).encode()
+    return written.replace(b'""', b'"' + b"x" * (size - len(written)) + b'"')
+
+
+def length(body: bytes) -> str:
+    return f"Content-Length: {len(body)}"
+
+
+def assert_too_large(answer) -> None:
+    assert (answer.status, answer.json["code"]) == (413, "body_too_large")
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def assert_usable_or_closed(line: Line) -> None:
+    """After a body that nobody read to its end, its rest must not be taken for a request."""
+    try:
+        assert line.ask("GET", "/healthz").json == {"status": "alive"}
+    except (ConnectionError, OSError):
+        assert line.is_closed()
+
+
+def test_chunked_body_is_read_whole(line, sqlite_server):
+    before = sqlite_server.stats().total
+    body = chunked(b'{"visitor', b'Id": "kar', b'im"}')
+    answer = line.send(head("POST", REGISTER, "Transfer-Encoding: chunked"), body).answer()
+    assert (answer.status, answer.json["visit"]["ordinal"]) == (200, before + 1)
+    assert line.ask("GET", "/healthz").status == 200
+
+
+def test_body_that_arrives_byte_by_byte_is_read_whole(line):
+    body = b'{"visitorId": "karim"}'
+    request = head("POST", REGISTER, length(body)) + body
+    answer = line.send(*(bytes([byte]) for byte in request)).answer()
+    assert answer.status == 200
+
+
+def test_16_kb_are_taken_and_one_byte_more_is_not(line, sqlite_server):
+    largest, larger = body_of(LARGEST), body_of(LARGEST + 1)
+    assert line.send(head("POST", REGISTER, length(largest)), largest).answer().status == 200
+    before = sqlite_server.stats().total
+    assert_too_large(line.send(head("POST", REGISTER, length(larger)), larger).answer())
+    assert sqlite_server.stats().total == before
+    assert_usable_or_closed(line)
+
+
+@pytest.mark.parametrize("size", [LARGEST, 10 * LARGEST])
+def test_chunked_body_over_16_kb_is_refused(line, sqlite_server, size):
+    """However its excess looks: cut off, this one would still be valid."""
+    before = sqlite_server.stats().total
+    padded = b'{"visitorId": "karim"}' + b" " * size
+    pieces = chunked(*(padded[at : at + 4096] for at in range(0, len(padded), 4096)))
+    assert_too_large(line.send(head("POST", REGISTER, "Transfer-Encoding: chunked"), pieces).answer())
+    assert sqlite_server.stats().total == before
+    assert_usable_or_closed(line)
+
+
+def test_announced_size_over_16_kb_is_refused_before_it_is_sent(line):
+    """A client that asks first (Expect: 100-continue) need not send what will be refused."""
+    assert_too_large(line.send(head("POST", REGISTER, "Content-Length: 1000000", "Expect: 100-continue")).answer())
