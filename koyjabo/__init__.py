@@ -22,7 +22,8 @@ def create_app(
     """Make the application: the one place that knows every room and wires them.
 
     `settings` override the environment. The database is migrated. `runtime` is where requests wait (real threads, if
-    not said otherwise) and `clock` the source of time. Raises config.SettingsError for a setting that cannot be used.
+    not said otherwise) and `clock` the source of time. Raises config.SettingsError for a setting that cannot be used,
+    errors.LedgerUnavailable when the database cannot be reached, errors.UnusableDatabase when it is none.
     """
     from flask import Flask
 
@@ -48,10 +49,10 @@ def create_app(
     )
     clock = clock or Clock(chosen.zone)
     db.init_app(app)
-    database.prepare(app, chosen.database, chosen.starting_total, clock)
+    figures = database.prepare(app, chosen.database, chosen.starting_total, clock)
 
     ledger = Ledger(open_store(chosen.database, clock), runtime or ThreadRuntime())
-    visits = Visits(ledger, ActiveVisitors(clock, chosen.active_window_seconds), clock)
+    visits = Visits(ledger, ActiveVisitors(clock, chosen.active_window_seconds), clock, figures)
     app.extensions[EXTENSION] = Services(clock, visits)
     rate_limits.init_app(app, chosen.rate_limit_registrations, chosen.web_concurrency)
     errors.init_app(app)

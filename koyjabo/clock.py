@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -14,6 +15,11 @@ REMEMBERED_QUARTERS = 1000
 def system_now_ms() -> int:
     """Wall clock, ms since 1970-01-01 UTC."""
     return time.time_ns() // 1_000_000
+
+
+def system_elapsed_ms() -> int:
+    """Time that passes evenly, ms, from no particular moment: nobody puts it right."""
+    return time.monotonic_ns() // 1_000_000
 
 
 def iso(at_ms: int) -> str:
@@ -30,10 +36,19 @@ class Bucket(NamedTuple):
 
 
 class Clock:
-    """Time as this server sees it. Tests replace `now_ms`; nothing else in the package asks the system."""
+    """Time as this server sees it: `now_ms` for days and records, `elapsed_ms` for how long ago something was.
 
-    def __init__(self, zone: ZoneInfo, now_ms=system_now_ms) -> None:
+    Tests replace both; nothing else that counts asks the system.
+    """
+
+    def __init__(
+        self,
+        zone: ZoneInfo,
+        now_ms: Callable[[], int] = system_now_ms,
+        elapsed_ms: Callable[[], int] = system_elapsed_ms,
+    ) -> None:
         self.now_ms = now_ms
+        self.elapsed_ms = elapsed_ms
         self._zone = zone
         self._buckets: dict[int, Bucket] = {}
 

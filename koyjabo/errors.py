@@ -56,6 +56,12 @@ class TooManyRequests(KoyJaboError):
         self.retry_after_s = retry_after_s
 
 
+class UnusableDatabase(KoyJaboError):
+    """The database is not one that visits can be kept in, and waiting will not change that."""
+
+    code = "unusable_database"
+
+
 class LedgerUnavailable(KoyJaboError):
     """Nothing could be committed, so nothing was counted (SPEC: When this fails)."""
 

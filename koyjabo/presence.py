@@ -25,7 +25,7 @@ class ActiveVisitors:
         """A registered visitor gave a sign of life, here and now. A new place replaces the old one."""
         key = (scope, visitor_id)
         before = self._seen.pop(key, None)
-        self._seen[key] = (self._clock.now_ms(), place)
+        self._seen[key] = (self._clock.elapsed_ms(), place)
         if before is None or before[1] != place:
             self._count(scope, place, 1)
             if before is not None:
@@ -45,7 +45,7 @@ class ActiveVisitors:
         return self._by_place.get(scope, {})
 
     def _expire(self) -> None:
-        gone_before = self._clock.now_ms() - self._window_ms
+        gone_before = self._clock.elapsed_ms() - self._window_ms
         while self._seen:
             (scope, visitor_id), (seen_ms, place) = next(iter(self._seen.items()))
             if seen_ms > gone_before:

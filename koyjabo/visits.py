@@ -34,12 +34,14 @@ class Stats:
 
 
 class Visits:
-    def __init__(self, ledger: Ledger, presence: ActiveVisitors, clock: Clock) -> None:
+    """`figures` are what is known from the start, should the ledger be away when the first one asks."""
+
+    def __init__(self, ledger: Ledger, presence: ActiveVisitors, clock: Clock, figures: Figures) -> None:
         self._ledger = ledger
         self._presence = presence
         self._clock = clock
         ledger.on_commit = self._committed
-        self._figures: Figures | None = None
+        self._figures = figures
         self._shown: tuple[object, Stats] | None = None
         self._lock = threading.Lock()  # around presence and the two above; nothing waits while it is held
 
@@ -64,7 +66,7 @@ class Visits:
     def stats(self) -> Stats:
         """The newest stats, never with a lower total than one acknowledged to anybody before this call.
 
-        When the ledger cannot be read, the last known ones marked `stale`; LedgerUnavailable when none are known.
+        When the ledger cannot be read, the last known ones, marked `stale`.
         """
         try:
             figures = self._ledger.figures(SITE)
@@ -82,8 +84,6 @@ class Visits:
         """The stats as far as this server has been told, without asking the ledger: right after a receipt."""
         with self._lock:
             figures = self._figures
-            if figures is None:
-                raise LedgerUnavailable
             today = self._clock.today()
             places = self._presence.places(SITE)
             state = (figures.epoch, figures.revision, today, self._presence.version)
@@ -116,8 +116,7 @@ class Visits:
 
     def _learn(self, figures: Figures | None) -> None:
         """Keep the newest: an answer to a read may arrive after a receipt of a later commit."""
-        known = self._figures
-        if figures and (known is None or _order(figures) >= _order(known)):
+        if figures and _order(figures) >= _order(self._figures):
             self._figures = figures
 
 

@@ -28,6 +28,7 @@ class Time:
 
     def __init__(self, now_ms: int = SPEC_MOMENT) -> None:
         self.ms = now_ms
+        self._put_right_by_ms = 0
 
     def __call__(self) -> int:
         return self.ms
@@ -38,6 +39,14 @@ class Time:
 
     def pass_(self, **how_long: float) -> None:
         self.ms += timedelta(**how_long) // timedelta(milliseconds=1)
+
+    def put_right(self, **by: float) -> None:
+        """The clock on the wall is changed, and no time passes."""
+        self.pass_(**by)
+        self._put_right_by_ms += timedelta(**by) // timedelta(milliseconds=1)
+
+    def elapsed_ms(self) -> int:
+        return self.ms - self._put_right_by_ms
 
 
 @dataclass(frozen=True)
@@ -64,7 +73,7 @@ class Site:
         self.start()
 
     def start(self) -> None:
-        clock = Clock(ZoneInfo(self.settings["TIMEZONE"]), now_ms=self.time)
+        clock = Clock(ZoneInfo(self.settings["TIMEZONE"]), now_ms=self.time, elapsed_ms=self.time.elapsed_ms)
         self.app = create_app(self.settings, clock=clock)
         self.client = self.app.test_client()
         self.services = self.app.extensions["koyjabo"]

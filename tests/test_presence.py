@@ -125,7 +125,7 @@ touches = st.tuples(st.sampled_from("abcd"), st.sampled_from(["Dhaka, BD", "Sylh
 @given(st.lists(touches, max_size=30))
 def test_everybody_is_counted_in_the_place_they_were_last_seen_in(steps):
     time, last = Time(), {}
-    visitors = ActiveVisitors(Clock(ZoneInfo("UTC"), time), WINDOW_S)
+    visitors = ActiveVisitors(Clock(ZoneInfo("UTC"), time, time.elapsed_ms), WINDOW_S)
     for visitor, place, seconds in steps:
         version, before = visitors.version, dict(visitors.places(SITE))
         visitors.touch(SITE, visitor, place)

@@ -26,11 +26,9 @@ def main() -> None:
 @contextmanager
 def application() -> Iterator[Services]:
     """The application for a command: set up, in context, and left properly. Ends the program if it cannot be had."""
-    from sqlalchemy.exc import OperationalError
-
     import config
     from koyjabo import create_app, logs
-    from koyjabo.errors import KoyJaboError
+    from koyjabo.errors import KoyJaboError, LedgerUnavailable
     from koyjabo.services import Services
 
     try:
@@ -42,10 +40,9 @@ def application() -> Iterator[Services]:
     except config.SettingsError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
-    except OperationalError as error:
-        raise click.ClickException(
-            f"The database cannot be used: {str(error.orig).strip()}. See DATABASE_URL."
-        ) from None
+    except LedgerUnavailable as error:
+        cause = str(error.__cause__ or error).strip()
+        raise click.ClickException(f"The database cannot be reached: {cause}. See DATABASE_URL.") from None
     except KoyJaboError as error:
         raise click.ClickException(str(error)) from None
 

@@ -25,6 +25,7 @@ BAD_SETTINGS = 2
 
 class Parent:
     def __init__(self) -> None:
+        self._pid = os.getpid()
         self._workers: dict[int, float] = {}  # pid → when it was born, monotonic s
         self._wanted = 0
         self._fork_not_before = 0.0  # monotonic s
@@ -88,7 +89,7 @@ class Parent:
             from koyjabo.server.worker import work
 
             assert self._listener is not None
-            status = work(self._listener, self._say_ready, DRAIN_S)
+            status = work(self._listener, self._pid, self._say_ready, DRAIN_S)
         except BaseException:
             import traceback
 
@@ -150,20 +151,17 @@ def prepare() -> dict[str, int] | None:
 
 def _prepare(fd: int) -> int:
     import config
+    from koyjabo import create_app
+    from koyjabo.errors import LedgerUnavailable, UnusableDatabase
 
     try:
         settings = config.load()
-    except config.SettingsError as error:
+        with suppress(LedgerUnavailable):  # the workers will wait for it, and say so
+            create_app()
+    except (config.SettingsError, UnusableDatabase) as error:
         print(error, file=sys.stderr, flush=True)
         return BAD_SETTINGS
     os.write(fd, json.dumps({"port": settings.port, "workers": settings.web_concurrency}).encode())
-
-    from sqlalchemy.exc import OperationalError
-
-    from koyjabo import create_app
-
-    with suppress(OperationalError):  # the workers wait for a database that cannot be reached, and say so
-        create_app()
     return 0
 
 

@@ -22,8 +22,8 @@ TICK_S = 0.1
 RETRY_S = 1.0
 
 
-def work(listener: socket.socket, ready: int, drain_s: float) -> int:
-    """Serve `listener` until SIGTERM, or until the parent is gone. Writes a byte to `ready` when it begins.
+def work(listener: socket.socket, parent: int, ready: int, drain_s: float) -> int:
+    """Serve `listener` until SIGTERM, or until the process `parent` is gone. Writes a byte to `ready` when it begins.
 
     On the way out: stop accepting, answer what is in flight, commit what was handed over, for at most `drain_s`
     seconds. Returns the exit status.
@@ -36,7 +36,6 @@ def work(listener: socket.socket, ready: int, drain_s: float) -> int:
         import eventlet
     eventlet.monkey_patch(psycopg=False)  # the database is spoken to from real threads, which must not be made green
     leaving: list[int] = []
-    parent = os.getppid()
     signal.signal(signal.SIGTERM, lambda *_: leaving.append(1))  # it may interrupt the hub: only make a note
 
     def stay() -> bool:
@@ -45,13 +44,16 @@ def work(listener: socket.socket, ready: int, drain_s: float) -> int:
     app = _make_app(loop.EventletRuntime(), stay)
     if app is None:
         return 0
-    connections = eventlet.GreenPool(app.config["MAX_CONNECTIONS"])
+    from koyjabo.server.http import Connections
+
+    connections = Connections(app.config["MAX_CONNECTIONS"])
     acceptor = _accept(listener, app, connections)
     os.write(ready, b"\0")
     while stay() and not acceptor.dead:
         eventlet.sleep(TICK_S)
     with eventlet.Timeout(drain_s, False):
-        acceptor.kill()  # it closes the connections that are idle; the others end with their answer
+        connections.hear_no_more()
+        acceptor.kill()
         listener.close()
         connections.waitall()
         _close(app)
@@ -63,10 +65,10 @@ def _make_app(runtime: Runtime, stay) -> Flask | None:
     import logging
 
     import eventlet
-    from sqlalchemy.exc import OperationalError
 
     import config
     from koyjabo import create_app, logs
+    from koyjabo.errors import LedgerUnavailable
 
     settings = config.load()
     logs.configure(settings.log_level, settings.log_format)
@@ -75,9 +77,9 @@ def _make_app(runtime: Runtime, stay) -> Flask | None:
     while stay():
         try:
             app = create_app(runtime=runtime)
-        except OperationalError as error:
+        except LedgerUnavailable as error:
             if not said:
-                logging.getLogger(__name__).error("database_unreachable cause=%r", str(error.orig).strip())
+                logging.getLogger(__name__).error("database_unreachable cause=%r", str(error.__cause__).strip())
                 said = True
             eventlet.sleep(RETRY_S)
             continue
@@ -102,6 +104,8 @@ def _accept(listener: socket.socket, app: Flask, connections):
     from eventlet import wsgi
     from eventlet.greenio import GreenSocket
 
+    from koyjabo.server.http import Protocol
+
     return eventlet.spawn(
         wsgi.server,
         GreenSocket(listener),
@@ -112,6 +116,8 @@ def _accept(listener: socket.socket, app: Flask, connections):
         keepalive=KEEP_ALIVE_S,
         log_output=False,
         debug=False,
+        protocol=Protocol,
+        capitalize_response_headers=False,
     )
 
 

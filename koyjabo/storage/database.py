@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,11 +11,14 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import event, inspect, text
 from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from koyjabo.clock import Clock
+from koyjabo.errors import LedgerUnavailable, UnusableDatabase
 from koyjabo.extensions import db
-from koyjabo.models import SITE, Adjustment, Counter
+from koyjabo.models import SITE, Adjustment, Counter, DailyVisits
+from koyjabo.storage.entries import Figures
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 NEWEST_REVISION = max(MIGRATIONS.glob("versions/*.py")).name.partition("_")[0]
@@ -76,15 +80,39 @@ def exclusive(database: URL) -> Iterator[None]:
         yield  # the pool closes the connection afterwards, and the lock goes with it
 
 
-def prepare(app: Flask, database: URL, starting_total: int, clock: Clock) -> None:
-    """Bring the database up to date, once, whichever process comes first; give a new one its counter."""
-    with app.app_context(), exclusive(database):
-        if _stored_revision() != NEWEST_REVISION:
-            _migrate(app)
-        with db.session.begin():
-            if db.session.get(Counter, SITE) is None:
-                _begin_counting(starting_total, clock.now_ms())
-        db.session.remove()
+def prepare(app: Flask, database: URL, starting_total: int, clock: Clock) -> Figures:
+    """Bring the database up to date, once, whichever process comes first; give a new one its counter.
+
+    Returns the figures of the site. Raises LedgerUnavailable when it cannot be reached now, UnusableDatabase when it
+    never can.
+    """
+    try:
+        with app.app_context(), exclusive(database):
+            if _stored_revision() != NEWEST_REVISION:
+                _migrate(app)
+            with db.session.begin():
+                return _figures(starting_total, clock)
+    except (OperationalError, sqlite3.OperationalError) as error:
+        raise LedgerUnavailable from error
+    except (DBAPIError, sqlite3.DatabaseError, OSError) as error:
+        cause = str(getattr(error, "orig", error)).strip()
+        raise UnusableDatabase(f"DATABASE_URL names a database that cannot be used: {cause}.") from error
+
+
+def _figures(starting_total: int, clock: Clock) -> Figures:
+    counter = db.session.get(Counter, SITE) or _begin_counting(starting_total, clock.now_ms())
+    today = clock.today()
+    daily = db.session.get(DailyVisits, (SITE, today))
+    return Figures(
+        scope=SITE,
+        epoch=counter.epoch,
+        revision=counter.revision,
+        visits=counter.visits,
+        total=counter.total,
+        unique_visitors=counter.unique_visitors,
+        day=today,
+        day_visits=daily.visits if daily else 0,
+    )
 
 
 def _stored_revision() -> str | None:
@@ -102,10 +130,9 @@ def _migrate(app: Flask) -> None:
     upgrade()
 
 
-def _begin_counting(starting_total: int, now_ms: int) -> None:
-    db.session.add(
-        Counter(scope=SITE, epoch=now_ms, visits=0, total=starting_total, unique_visitors=0, revision=now_ms)
-    )
+def _begin_counting(starting_total: int, now_ms: int) -> Counter:
+    counter = Counter(scope=SITE, epoch=now_ms, visits=0, total=starting_total, unique_visitors=0, revision=now_ms)
+    db.session.add(counter)
     if starting_total:
         db.session.add(
             Adjustment(
@@ -118,3 +145,4 @@ def _begin_counting(starting_total: int, now_ms: int) -> None:
                 reason="STARTING_TOTAL",
             )
         )
+    return counter

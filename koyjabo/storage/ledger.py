@@ -83,7 +83,11 @@ class Ledger:
         A visit that the client did not name gets a name of ours, so that a commit whose fate is unknown can be tried
         again. Raises LedgerUnavailable when nothing could be committed, UnknownCommunity for a scope that is none.
         """
-        outcome = self._writer.do((visit, visit.visit_id or f"~{secrets.token_urlsafe(9)}"))
+        try:
+            outcome = self._writer.do((visit, visit.visit_id or f"~{secrets.token_urlsafe(9)}"))
+        except LedgerUnavailable as error:
+            self._note_health(error)  # it may have been given up before any batch took it
+            raise
         if isinstance(outcome, KoyJaboError):
             raise outcome
         return outcome

@@ -111,8 +111,8 @@ class PostgresStore:
         self._planned = []
         try:
             return self._attempt(batch).receipts()
-        except self.unavailable:
-            if fresh and not self._planned:
+        except self.unavailable as error:
+            if _was_refused(error) or (fresh and not self._planned):
                 raise
         planned = self._planned
         made = self._attempt(batch)
@@ -173,10 +173,10 @@ class PostgresStore:
             with self._reading.cursor() as cursor:
                 cursor.execute(statement, parameters)
                 return cursor.fetchall()
-        except self.unavailable:
+        except self.unavailable as error:
             _close(self._reading)
             self._reading = None
-            if fresh:
+            if fresh or _was_refused(error):
                 raise
             return self._read(statement, parameters)
 
@@ -204,6 +204,11 @@ def _as_planned(planned: list, found: list) -> list:
 
 def _ordinal(outcome: tuple[int, bool] | KoyJaboError) -> int | None:
     return outcome[0] if isinstance(outcome, tuple) else None
+
+
+def _was_refused(error: Any) -> bool:
+    """The server said why, and that it is not on its way out (57P, SQLSTATE): no use in asking again at once."""
+    return bool(error.pgcode) and not error.pgcode.startswith("57P")
 
 
 def _close(connection: Any) -> None:

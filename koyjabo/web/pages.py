@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template
 
-from koyjabo.errors import LedgerUnavailable
 from koyjabo.web.api.answers import stats_object
 from koyjabo.web.current import current
 
@@ -14,8 +13,4 @@ bp = Blueprint("pages", __name__)
 @bp.get("/")
 def index() -> str:
     """The numbers as they are now; the script of the page keeps them so."""
-    try:
-        stats = stats_object(current().visits.stats())
-    except LedgerUnavailable:
-        stats = None
-    return render_template("index.html", stats=stats)
+    return render_template("index.html", stats=stats_object(current().visits.stats()))

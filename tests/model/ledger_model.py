@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
+from datetime import time as time_of_day
 from zoneinfo import ZoneInfo
+
+from app_fixtures import Time
 
 SITE = "site"
 
@@ -16,7 +19,7 @@ def local_day(at_ms: int, zone: ZoneInfo) -> str:
 
 def next_midnight_ms(at_ms: int, zone: ZoneInfo) -> int:
     tomorrow = datetime.fromtimestamp(at_ms // 1000, zone).date() + timedelta(days=1)
-    return int(datetime.combine(tomorrow, time(), zone).timestamp()) * 1000
+    return int(datetime.combine(tomorrow, time_of_day(), zone).timestamp()) * 1000
 
 
 @dataclass
@@ -29,18 +32,18 @@ class Model:
     days: Counter[str] = field(default_factory=Counter)
     rows: Counter[str] = field(default_factory=Counter)  # by scope
     visitors: dict[str, set[str]] = field(default_factory=lambda: {SITE: set()})
-    seen: dict[str, int] = field(default_factory=dict)  # in the order they were last seen
+    seen: dict[str, int] = field(default_factory=dict)
 
-    def register(self, visitor: str, visit: str | None, scope: str, now_ms: int) -> tuple[int, bool] | None:
+    def register(self, visitor: str, visit: str | None, scope: str, time: Time) -> tuple[int, bool] | None:
         """(ordinal, duplicate), or None where the community is unknown."""
         known = self.ordinals.get((visitor, visit)) if visit else None
         if known is None and scope not in {SITE, *self.communities}:
             return None
-        self._see(visitor, now_ms)
+        self._see(visitor, time)
         if known is not None:
             return known, True
         self.total += 1
-        self.days[local_day(now_ms, self.zone)] += 1
+        self.days[local_day(time.ms, self.zone)] += 1
         for each in {SITE, scope}:
             self.rows[each] += 1
             self.visitors.setdefault(each, set()).add(visitor)
@@ -48,9 +51,9 @@ class Model:
             self.ordinals[visitor, visit] = self.total
         return self.total, False
 
-    def heartbeat(self, visitor: str, now_ms: int) -> bool:
+    def heartbeat(self, visitor: str, time: Time) -> bool:
         if visitor in self.visitors[SITE]:
-            self._see(visitor, now_ms)
+            self._see(visitor, time)
         return visitor in self.visitors[SITE]
 
     def set_total(self, total: int, new_epoch: bool) -> bool:
@@ -61,23 +64,20 @@ class Model:
     def restart(self) -> None:
         self.seen.clear()  # who is active is kept in memory only
 
-    def numbers(self, now_ms: int) -> dict[str, int]:
-        self._forget_the_gone(now_ms)
+    def numbers(self, time: Time) -> dict[str, int]:
+        self._forget_the_gone(time)
         return {
             "totalVisitors": self.total,
             "totalVisits": self.total,
-            "todayVisits": self.days[local_day(now_ms, self.zone)],
+            "todayVisits": self.days[local_day(time.ms, self.zone)],
             "activeUsers": len(self.seen),
             "uniqueVisitors": len(self.visitors[SITE]),
         }
 
-    def _see(self, visitor: str, now_ms: int) -> None:
+    def _see(self, visitor: str, time: Time) -> None:
         self.seen.pop(visitor, None)
-        self.seen[visitor] = now_ms
+        self.seen[visitor] = time.elapsed_ms()
 
-    def _forget_the_gone(self, now_ms: int) -> None:
-        """First seen, first gone: nobody leaves before those who were seen earlier, wherever the clock is put."""
-        for visitor, seen_ms in list(self.seen.items()):
-            if seen_ms > now_ms - self.window_ms:
-                return
-            del self.seen[visitor]
+    def _forget_the_gone(self, time: Time) -> None:
+        gone = time.elapsed_ms() - self.window_ms
+        self.seen = {visitor: seen_ms for visitor, seen_ms in self.seen.items() if seen_ms > gone}

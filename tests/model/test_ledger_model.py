@@ -52,7 +52,7 @@ class CounterMachine(RuleBasedStateMachine):
     def register(self, visitor: str, visit: str | None, scope: str) -> None:
         fields = {"visitorId": visitor, "visitId": visit, "communityId": None if scope == SITE else scope}
         answer = self.site.post(json=fields)
-        expected = self.model.register(visitor, visit, scope, self.time.ms)
+        expected = self.model.register(visitor, visit, scope, self.time)
         if expected is None:
             assert (answer.status_code, answer.json["code"]) == (404, "unknown_community")
             return
@@ -61,7 +61,7 @@ class CounterMachine(RuleBasedStateMachine):
 
     @rule(visitor=visitors)
     def heartbeat(self, visitor: str) -> None:
-        known = self.model.heartbeat(visitor, self.time.ms)
+        known = self.model.heartbeat(visitor, self.time)
         assert self.site.heartbeat(visitor).status_code == (204 if known else 404)
 
     @rule(seconds=st.sampled_from([0.001, 1, 299.999, 300, 1800, 7200]))
@@ -74,7 +74,7 @@ class CounterMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([-90_000, -3600, -61, -1, 61, 3600]))
     def the_clock_is_put_right(self, seconds: int) -> None:
-        self.time.pass_(seconds=seconds)
+        self.time.put_right(seconds=seconds)
 
     @rule()
     def restart(self) -> None:
@@ -98,7 +98,7 @@ class CounterMachine(RuleBasedStateMachine):
         self.compare(self.site.stats())
 
     def compare(self, stats: dict) -> None:
-        assert {name: stats[name] for name in NUMBERS} == self.model.numbers(self.time.ms)
+        assert {name: stats[name] for name in NUMBERS} == self.model.numbers(self.time)
         assert sum(place["count"] for place in stats["locations"].values()) == stats["activeUsers"]
         before, self.told = self.told, stats
         assert order(stats) >= order(before)

@@ -13,7 +13,7 @@ from koyjabo.web.openapi import describe
 @bp.get("/stats")
 @describe(
     "The site's numbers as they are now",
-    {200: StatsAnswer, 304: None, 503: "the database is away, and no numbers are known yet"},
+    {200: StatsAnswer, 304: None},
     headers={"If-None-Match": "an ETag from an earlier answer"},
 )
 def stats() -> Response:
