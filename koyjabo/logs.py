@@ -46,5 +46,5 @@ def log_requests(app: Flask) -> None:
 
     @app.after_request
     def line(response: Response) -> Response:
-        request_log.debug("request method=%s path=%s status=%d", request.method, request.path, response.status_code)
+        request_log.debug("request method=%s path=%r status=%d", request.method, request.path, response.status_code)
         return response

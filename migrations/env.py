@@ -12,6 +12,7 @@ def run() -> None:
             connection=connection,
             target_metadata=database.metadata,
             render_as_batch=connection.dialect.name == "sqlite",
+            transactional_ddl=True,  # SQLite can, too: a migration happens as a whole or not at all
         )
         with context.begin_transaction():
             context.run_migrations()

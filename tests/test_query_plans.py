@@ -51,8 +51,8 @@ def recorded_on_sqlite(monkeypatch) -> Iterator[list[str]]:
     statements: list[str] = []
     connect = sqlite.connect
 
-    def tracing(path: str):
-        connection = connect(path)
+    def tracing(path: str, **options: float):
+        connection = connect(path, **options)
         connection.set_trace_callback(statements.append)
         return connection
 

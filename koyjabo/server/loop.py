@@ -34,18 +34,20 @@ class GreenWaiter:
         self._woken = False
 
     def wait(self) -> None:
-        if self._woken:
-            return
         self._parked = greenlet.getcurrent()
         try:
-            self._hub.switch()
+            while not self._woken:
+                self._hub.switch()
         finally:  # however it was resumed, nobody may switch to it through us again
             self._parked = None
 
     def wake(self) -> None:
         self._woken = True
         if self._parked is not None:
-            self._parked.switch()
+            try:
+                self._parked.switch()
+            except Exception:  # it ended badly, in its own code; others wait to be woken
+                log.exception("request_ended_badly")
 
 
 class EventletRuntime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import resource
 import signal
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 
 KEEP_ALIVE_S = 75
 """Longer than the idle time of the proxies in front, so that it is they who close."""
+
+READ_TIMEOUT_S = 30
+"""How long a request may stop in the middle."""
+
+RESERVED_FILES = 50
+"""For the database, the log and the like."""
 
 TICK_S = 0.1
 RETRY_S = 1.0
@@ -62,8 +69,6 @@ def work(listener: socket.socket, parent: int, ready: int, drain_s: float) -> in
 
 def _make_app(runtime: Runtime, stay) -> Flask | None:
     """The application, as soon as its database can be reached; None if we are told to leave before that."""
-    import logging
-
     import eventlet
 
     import config
@@ -72,7 +77,6 @@ def _make_app(runtime: Runtime, stay) -> Flask | None:
 
     settings = config.load()
     logs.configure(settings.log_level, settings.log_format)
-    _allow_connections(settings.max_connections)
     said = False
     while stay():
         try:
@@ -83,7 +87,7 @@ def _make_app(runtime: Runtime, stay) -> Flask | None:
                 said = True
             eventlet.sleep(RETRY_S)
             continue
-        app.config["MAX_CONNECTIONS"] = settings.max_connections
+        app.config["MAX_CONNECTIONS"] = _allow_connections(settings.max_connections)
         gc.collect()
         gc.freeze()  # what is here now stays: the collector need not look at it again
         return app
@@ -98,8 +102,6 @@ def _close(app: Flask) -> None:
 
 def _accept(listener: socket.socket, app: Flask, connections):
     """Start eventlet's server in a greenlet of its own."""
-    import logging
-
     import eventlet
     from eventlet import wsgi
     from eventlet.greenio import GreenSocket
@@ -114,6 +116,7 @@ def _accept(listener: socket.socket, app: Flask, connections):
         environ={"wsgi.input_terminated": True},  # its input ends where the body does, chunked or not
         custom_pool=connections,
         keepalive=KEEP_ALIVE_S,
+        socket_timeout=READ_TIMEOUT_S,
         log_output=False,
         debug=False,
         protocol=Protocol,
@@ -121,8 +124,15 @@ def _accept(listener: socket.socket, app: Flask, connections):
     )
 
 
-def _allow_connections(wanted: int) -> None:
-    """Raise the limit on open files as far as this many connections need and the system lets us."""
+def _allow_connections(wanted: int) -> int:
+    """Raise the limit on open files as far as the system lets us; returns how many connections that is enough for.
+
+    A server that runs out of files would stop accepting for good; one whose pool is full lets callers wait.
+    """
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    files = wanted + 1000
-    resource.setrlimit(resource.RLIMIT_NOFILE, (files if most == resource.RLIM_INFINITY else min(files, most), most))
+    files = wanted + RESERVED_FILES
+    allowed = files if most == resource.RLIM_INFINITY else min(files, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
+    if allowed < files:
+        logging.getLogger(__name__).warning("max_connections wanted=%d allowed=%d", wanted, allowed - RESERVED_FILES)
+    return max(1, allowed - RESERVED_FILES)

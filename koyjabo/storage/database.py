@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,9 @@ MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 NEWEST_REVISION = max(MIGRATIONS.glob("versions/*.py")).name.partition("_")[0]
 """Migrations are files named by number, one after the other."""
 
+PERMANENT = {errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.EPERM, errno.EROFS}
+"""Errors of the file system that waiting does not mend."""
+
 MIGRATION_LOCK = 0x6B6F796A  # "koyj", one of PostgreSQL's advisory locks
 
 
@@ -38,7 +42,7 @@ def engine_options(database: URL) -> dict[str, Any]:
         return {"creator": lambda: connect(str(database.database)), "poolclass": NullPool}
     from koyjabo.storage.postgres import CONNECT
 
-    return {"poolclass": NullPool, "connect_args": {**CONNECT, "options": "-c timezone=UTC"}}
+    return {"poolclass": NullPool, "connect_args": CONNECT}
 
 
 @event.listens_for(Engine, "begin")
@@ -88,15 +92,23 @@ def prepare(app: Flask, database: URL, starting_total: int, clock: Clock) -> Fig
     """
     try:
         with app.app_context(), exclusive(database):
-            if _stored_revision() != NEWEST_REVISION:
+            stored = _stored_revision()
+            if stored and stored > NEWEST_REVISION:
+                raise _unusable(f"a newer version of this program made it (revision {stored})")
+            if stored != NEWEST_REVISION:
                 _migrate(app)
             with db.session.begin():
                 return _figures(starting_total, clock)
     except (OperationalError, sqlite3.OperationalError) as error:
         raise LedgerUnavailable from error
-    except (DBAPIError, sqlite3.DatabaseError, OSError) as error:
-        cause = str(getattr(error, "orig", error)).strip()
-        raise UnusableDatabase(f"DATABASE_URL names a database that cannot be used: {cause}.") from error
+    except (DBAPIError, sqlite3.DatabaseError) as error:
+        raise _unusable(str(getattr(error, "orig", error)).strip()) from error
+    except OSError as error:
+        raise (_unusable(str(error)) if error.errno in PERMANENT else LedgerUnavailable()) from error
+
+
+def _unusable(why: str) -> UnusableDatabase:
+    return UnusableDatabase(f"DATABASE_URL names a database that cannot be used: {why}.")
 
 
 def _figures(starting_total: int, clock: Clock) -> Figures:

@@ -7,6 +7,7 @@ begins at once, a busy one takes whatever has come in the meantime.
 
 from __future__ import annotations
 
+import threading
 import time
 from _queue import SimpleQueue  # the C queue: real locks, whatever patches the standard library
 from collections import deque
@@ -91,6 +92,7 @@ class Group(Generic[Item, Result]):
         self._bell: SimpleQueue[bool] = SimpleQueue()
         self._started = self._idle = self._watching = self._ringing = False
         self._closed: Waiter | None = None
+        self._starting = threading.Lock()
 
     def do(self, item: Item) -> Result:
         """Have `item` done with whatever else is waiting. Raises what went wrong with it."""
@@ -112,14 +114,18 @@ class Group(Generic[Item, Result]):
 
     def _call_thread(self) -> None:
         if not self._started:
-            self._started = True
-            self._runtime.start_thread(self._main)
+            self._start()
         if self._idle and not self._ringing:
             self._ringing = True
             self._runtime.soon(self._ring)
         if not self._watching:
-            self._watching = True
-            self._runtime.later(WATCH_INTERVAL_S, self._watch)
+            self._keep_watching()
+
+    def _start(self) -> None:
+        with self._starting:
+            if not self._started:
+                self._started = True
+                self._runtime.start_thread(self._main)
 
     def _ring(self) -> None:
         self._ringing = False
@@ -139,9 +145,13 @@ class Group(Generic[Item, Result]):
         for job in self._taken:
             if now - job.since > self._limit_s:
                 job.give_up()
-        self._watching = bool(self._pending or self._taken)
-        if self._watching:
-            self._runtime.later(WATCH_INTERVAL_S, self._watch)
+        self._watching = False  # before looking: whoever comes now sees it, and calls for the next watch
+        if self._pending or self._taken or not self._idle:
+            self._keep_watching()
+
+    def _keep_watching(self) -> None:
+        self._watching = True
+        self._runtime.later(WATCH_INTERVAL_S, self._watch)
 
     # On the real thread: no green lock, no log, and `from_thread` as the only way back.
 
@@ -161,6 +171,8 @@ class Group(Generic[Item, Result]):
         try:
             self._work(partial(self._take, taken))
         except Exception as error:
+            if not taken:  # it failed before it came to that: they must not be tried over and over
+                self._take(taken)
             for job in taken:
                 job.error = job.error or (error if job.result is None else None)
         self._runtime.from_thread(partial(self._hand_back, taken))
@@ -174,8 +186,10 @@ class Group(Generic[Item, Result]):
     # On the loop again.
 
     def _hand_back(self, jobs: list[Job[Item, Result]]) -> None:
-        if self._taken is jobs:
-            self._taken = []
-        self._on_done(jobs)
-        for job in jobs:
-            job.answer()
+        try:
+            self._on_done(jobs)
+        finally:
+            for job in jobs:
+                job.answer()
+            if self._taken is jobs:
+                self._taken = []

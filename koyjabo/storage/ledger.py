@@ -37,10 +37,12 @@ class LedgerStore(Protocol):
     """One database's way of keeping the ledger. SQLite and PostgreSQL are siblings of this file.
 
     `commit`, `writing` are called by one real thread; `figures` and `knows` by another, or by the requests themselves
-    where `reads_block` is false. All raise one of `unavailable` when the database cannot be reached or is locked.
+    where `reads_block` is false. `commit` raises one of `unavailable` when the database cannot be reached or is locked;
+    any other error is the fault of one visit. Reads raise one of `unreadable`.
     """
 
     unavailable: tuple[type[Exception], ...]
+    unreadable: tuple[type[Exception], ...]
     reads_block: bool
 
     def writing(self): ...
@@ -114,7 +116,7 @@ class Ledger:
             return self._reader.do(read)
         try:
             return read[0](*read[1:])
-        except self._store.unavailable as error:
+        except self._store.unreadable as error:
             raise LedgerUnavailable from error
 
     # On real threads: these neither log nor touch anything that belongs to the loop.
@@ -127,14 +129,19 @@ class Ledger:
                 if job.item not in answers:
                     answers[job.item] = job.item[0](*job.item[1:])
                 job.result = answers[job.item]
-            except self._store.unavailable as error:
+            except self._store.unreadable as error:
                 job.error = _because(error)
 
     def _commit(self, take: Take) -> None:
-        with self._store.writing():
-            jobs = take()
-            if jobs:
-                self._commit_together(jobs)
+        try:
+            with self._store.writing():
+                jobs = take()
+                if jobs:
+                    self._commit_together(jobs)
+        except OSError as error:  # the lock beside the file cannot be had
+            for job in take():
+                if job.result is None:
+                    job.error = _because(error)
 
     def _commit_together(self, jobs: list[Job[Keyed, Outcome]]) -> None:
         try:
@@ -153,7 +160,8 @@ class Ledger:
     # On the loop again.
 
     def _done(self, jobs: list[Job[Keyed, Outcome]]) -> None:
-        self._note_health(next((job.error for job in jobs if job.error), None))
+        if jobs:
+            self._note_health(next((job.error for job in jobs if job.error), None))
         committed = [(job.item[0], job.result) for job in jobs if isinstance(job.result, Receipt)]
         if committed:
             self.on_commit(committed)

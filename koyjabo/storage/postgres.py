@@ -28,9 +28,8 @@ CONNECT = {
     "keepalives_interval": 1,
     "keepalives_count": 3,
     "tcp_user_timeout": 6000,
-    "options": "-c statement_timeout=5000 -c lock_timeout=4000 -c idle_in_transaction_session_timeout=6000 "
-    "-c timezone=UTC",
 }
+LIMITS = "-c statement_timeout=5000 -c lock_timeout=4000 -c idle_in_transaction_session_timeout=6000"
 
 LOCK = """
 BEGIN ISOLATION LEVEL READ COMMITTED;
@@ -76,10 +75,16 @@ WHERE c.scope = ANY(%s)
 KNOWS = "SELECT EXISTS (SELECT 1 FROM visitors WHERE scope = %s AND visitor_id = %s)"
 
 
+def options(url: URL, ours: str) -> str:
+    """The server's run-time options: what the URL asks for (some hosts route by it), and ours."""
+    asked = url.query.get("options", "")
+    return " ".join([asked if isinstance(asked, str) else " ".join(asked), ours]).strip()
+
+
 def connect(url: URL, read_only: bool = False):
     """Open a connection in autocommit; transactions are begun by hand. Text in JSON keeps everything UTF-8."""
     dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    connection = psycopg2.connect(dsn, **CONNECT)
+    connection = psycopg2.connect(dsn, **{**CONNECT, "options": options(url, LIMITS)})
     connection.set_session(autocommit=True, readonly=read_only)
     return connection
 
@@ -88,6 +93,7 @@ class PostgresStore:
     """Two connections: one writes and is used by one thread, one reads and is used by another."""
 
     unavailable: tuple[type[Exception], ...] = (psycopg2.OperationalError, psycopg2.InterfaceError)
+    unreadable = unavailable
     reads_block = True  # a read is a round trip: it belongs on a thread
 
     def __init__(self, url: URL, clock: Clock) -> None:

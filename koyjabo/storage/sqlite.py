@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from koyjabo.clock import Clock
 from koyjabo.errors import KoyJaboError
@@ -23,6 +24,9 @@ from koyjabo.storage.plan import Known, Plan, plan
 
 BUSY_TIMEOUT_S = 4.0
 """How long a statement waits for a program that holds the database without taking our file lock."""
+
+READ_TIMEOUT_S = 0.05
+"""The same for a read, which is done on the event loop."""
 
 FIGURES = """
 SELECT c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, ?1, coalesce(d.visits, 0)
@@ -62,10 +66,10 @@ SET_COUNTER = "UPDATE counters SET visits = ?, total = ?, unique_visitors = ?, r
 KNOWS = "SELECT EXISTS (SELECT 1 FROM visitors WHERE scope = ? AND visitor_id = ?)"
 
 
-def connect(path: str) -> sqlite3.Connection:
+def connect(path: str, timeout_s: float = BUSY_TIMEOUT_S) -> sqlite3.Connection:
     """Open the database file as every part of the product does: WAL, full sync, transactions begun by hand."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(path, timeout=timeout_s, isolation_level=None, check_same_thread=False)
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
     return connection
@@ -101,6 +105,7 @@ class SqliteStore:
     """One file, one connection that writes (used by one thread) and one that reads (used by all)."""
 
     unavailable: tuple[type[Exception], ...] = (sqlite3.OperationalError,)
+    unreadable: tuple[type[Exception], ...] = (sqlite3.DatabaseError,)
     reads_block = False  # reading in WAL mode waits for nobody: it may be done on the event loop
 
     def __init__(self, path: str, clock: Clock) -> None:
@@ -160,20 +165,22 @@ class SqliteStore:
             execute(SET_COUNTER, (now.visits, now.total, now.unique_visitors, now.revision, scope))
 
     def figures(self, scope: Scope) -> Figures | None:
-        with self._one_reader:
-            row = self._reader().execute(FIGURES_OF_ONE, (self._clock.today(), scope)).fetchone()
+        """Read the newest committed figures; None when there is no such scope."""
+        row = self._read(FIGURES_OF_ONE, (self._clock.today(), scope))
         return Figures._make(row) if row else None
 
     def knows(self, scope: Scope, visitor_id: str) -> bool:
-        with self._one_reader:
-            return bool(self._reader().execute(KNOWS, (scope, visitor_id)).fetchone()[0])
+        return bool(self._read(KNOWS, (scope, visitor_id))[0])
 
-    def _reader(self) -> sqlite3.Connection:
-        if self._reading is None:
-            self._reading = connect(self._path)
-            self._reading.execute("PRAGMA query_only = ON")
-            self._reading.execute("PRAGMA busy_timeout = 50")  # it runs on the event loop
-        return self._reading
+    def _read(self, statement: str, parameters: tuple) -> Any:
+        with self._one_reader:
+            try:
+                if self._reading is None:
+                    self._reading = connect(self._path, timeout_s=READ_TIMEOUT_S)
+                return self._reading.execute(statement, parameters).fetchone()
+            except self.unreadable:
+                self._reading = None  # the next one tries a new connection
+                raise
 
     def close(self) -> None:
         for connection in (self._writing, self._reading):

@@ -11,7 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from koyjabo.web.api.bodies import LARGEST_BODY
 
-PUBLIC_PATHS = ("/api/visitor/", "/api/stats")
+PUBLIC_PATHS = ("/api/visitor/", "/api/stats", "/healthz", "/readyz")
 """Any origin may call these, without credentials: the app is served from another host than this server."""
 
 ANY_ORIGIN = [("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "ETag, Retry-After")]

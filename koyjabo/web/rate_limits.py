@@ -6,6 +6,7 @@ A limit is shared out among the workers, as connections are.
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from flask import Flask, Request, current_app, request
@@ -16,7 +17,6 @@ from limits.strategies import FixedWindowRateLimiter
 from koyjabo.errors import TooManyRequests
 
 FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
-LOOPBACK = ("127.", "::1", "::ffff:127.")
 
 
 EXTENSION = "koyjabo.rate_limits"
@@ -49,8 +49,16 @@ class RateLimits:
 
 def _is_our_own(request: Request) -> bool:
     """A peer on this machine that speaks for itself: health checks, benchmarks, the command line."""
-    peer = request.remote_addr or ""
-    return peer.startswith(LOOPBACK) and not any(name in request.environ for name in FORWARDED)
+    return is_loopback(request.remote_addr or "") and not any(name in request.environ for name in FORWARDED)
+
+
+@lru_cache(maxsize=1024)
+def is_loopback(address: str) -> bool:
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return False
+    return ip.is_loopback or (isinstance(ip, IPv6Address) and bool(ip.ipv4_mapped and ip.ipv4_mapped.is_loopback))
 
 
 def _neighbourhood(address: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 
 from flask import Response
 from pydantic import BaseModel, Field
@@ -12,6 +13,7 @@ from koyjabo.visits import Receipt, Stats
 
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 JSON = "application/json"
+PROCESS = secrets.token_hex(3)
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -101,7 +103,8 @@ def revalidated(tag: str) -> list[tuple[str, str]]:
 
 
 def etag(stats: Stats) -> str:
-    return f"{base36(stats.epoch)}-{stats.revision}{'-stale' if stats.stale else ''}"
+    """Epoch and revision, and the process: who is active is each server's own, at the same revision too."""
+    return f"{base36(stats.epoch)}-{stats.revision}-{PROCESS}{'-stale' if stats.stale else ''}"
 
 
 def registered_answer(receipt: Receipt, stats: Stats) -> Response:
