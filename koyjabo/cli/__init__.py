@@ -35,8 +35,12 @@ def application() -> Iterator[Services]:
         settings = config.load()
         logs.configure("WARNING", settings.log_format)
         app = create_app()
-        with app.app_context():
-            yield Services.of(app)
+        services = Services.of(app)
+        try:
+            with app.app_context():
+                yield services
+        finally:
+            services.visits.close()
     except config.SettingsError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
