@@ -27,5 +27,5 @@ def verify() -> None:
     for problem in problems:
         click.echo(problem)
     if problems:
-        raise click.ClickException(f"{len(problems)} differences in a ledger of {recount.rows} visits.")
-    click.echo(f"The ledger agrees with its counters and rollups: {recount.rows} visits.")
+        raise click.ClickException(f"The ledger does not agree; differences: {len(problems)}, visits: {recount.rows}.")
+    click.echo(f"The ledger agrees with its counters and rollups; visits: {recount.rows}.")

@@ -134,6 +134,6 @@ def _allow_connections(wanted: int) -> int:
     files = wanted + RESERVED_FILES
     allowed = files if most == resource.RLIM_INFINITY else min(files, most)
     resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
-    if allowed < files:
+    if allowed < 0.9 * files:
         logging.getLogger(__name__).warning("max_connections wanted=%d allowed=%d", wanted, allowed - RESERVED_FILES)
     return max(1, allowed - RESERVED_FILES)
