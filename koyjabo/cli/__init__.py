@@ -28,7 +28,7 @@ def application() -> Iterator[Services]:
     """The application for a command: set up, in context, and left properly. Ends the program if it cannot be had."""
     import config
     from koyjabo import create_app, logs
-    from koyjabo.errors import KoyJaboError, LedgerUnavailable
+    from koyjabo.errors import KoyJaboError, LedgerUnavailable, UnusableDatabase
     from koyjabo.services import Services
 
     try:
@@ -41,7 +41,7 @@ def application() -> Iterator[Services]:
                 yield services
         finally:
             services.visits.close()
-    except config.SettingsError as error:
+    except (config.SettingsError, UnusableDatabase) as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
     except LedgerUnavailable as error:

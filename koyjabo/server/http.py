@@ -20,6 +20,7 @@ MOST_DISCARDED = 256 * 1024
 """Bytes of an unread body that are read away so that the connection can be used again; after that it is closed."""
 
 
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 DIGITS = re.compile(r"[0-9]{1,18}", re.ASCII)
 HUSHED = "hushed"
 BROKEN = (
@@ -96,17 +97,19 @@ class Protocol(wsgi.HttpProtocol):
         except (wsgi.HeaderLineTooLong, wsgi.HeadersTooLarge):
             self.send_error(431)
             return False
-        refusal = self._refusal_of_body()
+        refusal = self._refusal()
         if refusal:
             self.send_error(*refusal)
         return not refusal
 
-    def _refusal_of_body(self) -> tuple[int, str] | None:
+    def _refusal(self) -> tuple[int, str] | None:
         """A body whose end two readers could see in two places is how requests are smuggled (RFC 9112, 6.3)."""
+        if self.headers.defects or not all(map(TOKEN.fullmatch, self.headers.keys())):
+            return 400, "a header line is malformed"
         lengths = self.headers.get_all("Content-Length", [])
-        coding = self.headers.get("Transfer-Encoding")
-        if coding is not None and (coding.lower() != "chunked" or lengths):
-            return 501, "Transfer-Encoding must be chunked, and stand without a Content-Length"
+        codings = self.headers.get_all("Transfer-Encoding", [])
+        if codings and (lengths or [coding.lower() for coding in codings] != ["chunked"]):
+            return 501, "Transfer-Encoding must be chunked, once, and stand without a Content-Length"
         if len(lengths) > 1 or not all(DIGITS.fullmatch(length) for length in lengths):
             return 400, "Content-Length must be one number"
         return None

@@ -153,9 +153,11 @@ class Parent:
 
 
 def say(line: str, stream: TextIO) -> None:
-    """A reader of the log that has gone away is no reason to stop serving."""
-    with suppress(OSError):
+    """A reader of the log that has gone away is no reason to stop serving, nor to fail at the end."""
+    try:
         print(line, file=stream, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def listen(port: int) -> socket.socket:

@@ -28,18 +28,18 @@ def _pattern(pattern: re.Pattern[str], optional: bool = False) -> dict[str, Any]
     return {"anyOf": [schema, NULL]} if optional else schema
 
 
-def _visitor_id(value: Any) -> str:
-    if not isinstance(value, str) or not NAME.fullmatch(value):
-        raise _refuse("must be a text of 1 to 128 characters out of A–Z a–z 0–9 _ - . :")
+def _named(value: Any, pattern: re.Pattern[str], characters: str) -> str:
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise _refuse(f"must be a text of 1 to 128 characters out of {characters}")
     return value
+
+
+def _visitor_id(value: Any) -> str:
+    return _named(value, NAME, "A–Z a–z 0–9 _ - . :")
 
 
 def visit_id(value: Any) -> str | None:
-    if value is None:
-        return None
-    if not isinstance(value, str) or not VISIT_NAME.fullmatch(value):
-        raise _refuse("must be a text of 1 to 128 characters out of A–Z a–z 0–9 _ - . : + / =")
-    return value
+    return None if value is None else _named(value, VISIT_NAME, "A–Z a–z 0–9 _ - . : + / =")
 
 
 def _milliseconds(value: Any) -> int | None:

@@ -1,0 +1,75 @@
+"""What is no HTTP, or could be read in two ways: refused as every request is refused, and nothing read after it."""
+
+from __future__ import annotations
+
+import pytest
+from support.line import Line, head
+
+REGISTER = "/api/visitor/register"
+CHUNK = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+MOST_CHUNKS = 1000
+BODY = b'{"visitorId": "smuggler"}'
+SMUGGLED = head("POST", REGISTER, f"Content-Length: {len(BODY)}", "Connection: close") + BODY
+CHUNKED = "Transfer-Encoding: chunked"
+
+BROKEN = {
+    "too long a path": (414, head("GET", "/" + "x" * 9000)),
+    "too long a header": (431, head("GET", "/healthz", "X-Long: " + "x" * 9000)),
+    "too many headers": (431, head("GET", "/healthz", *(f"X-{n}: {'x' * 4000}" for n in range(20)))),
+    "a length that is no number": (400, head("POST", REGISTER, "Content-Length: x")),
+    "a length that is signed": (400, head("POST", REGISTER, "Content-Length: +0")),
+    "a negative length": (400, head("POST", REGISTER, "Content-Length: -1")),
+    "two lengths": (400, head("POST", REGISTER, "Content-Length: 0", "Content-Length: 5")),
+    "two lengths in one header": (400, head("POST", REGISTER, "Content-Length: 0, 5")),
+    "a length and chunks": (501, head("POST", REGISTER, "Content-Length: 5", CHUNKED) + b"0\r\n\r\n"),
+    "chunks and compression": (501, head("POST", REGISTER, "Transfer-Encoding: gzip, chunked")),
+    "a coding that codes nothing": (501, head("POST", REGISTER, "Transfer-Encoding: identity")),
+}
+
+
+@pytest.mark.parametrize(("status", "request_"), BROKEN.values(), ids=BROKEN)
+def test_broken_request_is_refused_and_the_connection_closed(line, sqlite_server, status, request_):
+    before = sqlite_server.stats().total
+    answer = line.send(request_ + SMUGGLED).answer()
+    assert answer.status == status
+    assert list(answer.json) == ["error", "code", "details"]
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert line.is_closed()
+    assert sqlite_server.stats().total == before, "what came after it was read as a request"
+
+
+AMBIGUOUS = {
+    "two codings": head("POST", REGISTER, CHUNKED, "Transfer-Encoding: gzip"),
+    "one coding twice": head("POST", REGISTER, CHUNKED, CHUNKED),
+    "a space after a coding's name": head("POST", REGISTER, "Transfer-Encoding : chunked"),
+    "a space after a length's name": head("POST", REGISTER, f"Content-Length : {len(SMUGGLED)}"),
+    "a length after what is no header": head("POST", REGISTER, "nonsense", f"Content-Length: {len(SMUGGLED)}"),
+}
+
+
+@pytest.mark.parametrize("request_", AMBIGUOUS.values(), ids=AMBIGUOUS)
+def test_nothing_is_read_after_a_request_whose_end_is_ambiguous(line, sqlite_server, request_):
+    before = sqlite_server.stats().total
+    line.send(request_ + SMUGGLED).answer()
+    line.is_closed()  # or answers what was smuggled in
+    assert sqlite_server.stats().total == before
+
+
+REFUSED = {
+    404: head("POST", "/nowhere", CHUNKED),
+    413: head("POST", REGISTER, CHUNKED),
+}
+
+
+@pytest.mark.parametrize("status", REFUSED)
+def test_endless_body_of_a_refused_request_is_not_read_for_ever(line, sqlite_server, status):
+    assert line.send(REFUSED[status], CHUNK).answer().status == status
+    with pytest.raises(ConnectionError):
+        line.send(*[CHUNK] * MOST_CHUNKS)
+    assert sqlite_server.get("/healthz").ok
+
+
+def test_body_that_is_refused_and_ends_soon_leaves_the_connection_usable(line: Line):
+    assert line.send(REFUSED[404], CHUNK, b"0\r\n\r\n").answer().status == 404
+    assert line.ask("GET", "/healthz").status == 200

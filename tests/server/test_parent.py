@@ -1,0 +1,141 @@
+"""The parent process: started by a shell with children of its own, told to leave at any moment, left without a log."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import psutil
+import pytest
+from support.databases import SqliteDatabase
+from support.line import Line
+from support.processes import ROOT, environment, is_gone, wait_until
+from support.server import Server
+
+ANY_REDIS = "redis://127.0.0.1:1/0"
+FILES = 90
+UNREAD_LOG = 'exec "$0" wsgi.py > >(sed -u "/is serving/q") 2>&1'
+"""Whoever reads the log goes away with the line that says where it serves."""
+
+SLOW_BIRTH = """
+import os, sys, time
+os.register_at_fork(after_in_child=lambda: time.sleep(0.3), after_in_parent=lambda: time.sleep(0.1))
+from koyjabo.server import serve
+sys.exit(serve())
+"""
+PROMPTLY_S = 5
+TENTHS = range(13)
+
+
+class ShellServer(Server):
+    """Started by `script` in a shell, where "$0" is Python."""
+
+    def launch_by(self, script: str) -> ShellServer:
+        self._told_at = time.monotonic()
+        self._log_path = self._folder / "shell.log"
+        with self._log_path.open("wb") as log:
+            self._process = subprocess.Popen(
+                ["bash", "-c", script, sys.executable],
+                cwd=ROOT,
+                env=environment(**self.settings),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        return self
+
+
+@pytest.fixture
+def shell_server(sqlite_database, tmp_path):
+    server = ShellServer(sqlite_database, tmp_path)
+    yield server
+    server.kill()
+
+
+def test_end_of_a_child_that_is_no_worker_changes_nothing(shell_server):
+    shell_server.launch_by('sleep 0.5 & exec "$0" wsgi.py').wait_until_serving()
+    wait_until(lambda: len(shell_server.workers()) == 1, "only the worker is left")
+    assert shell_server.register("ayesha").ordinal == 1
+    assert "worker_died" not in shell_server.log
+    assert shell_server.stop().status == 0
+    assert "Traceback" not in shell_server.log
+
+
+def test_log_that_nobody_reads_any_more_does_not_stop_it(shell_server):
+    shell_server.launch_by(UNREAD_LOG).wait_until_serving()
+    wait_until(lambda: len(shell_server.workers()) == 1, "the reader is gone")
+    killed = shell_server.kill_worker()
+    wait_until(lambda: shell_server.worker_pids() - {killed}, "there is another worker")
+    assert shell_server.register("ayesha").ordinal == 1
+
+
+def test_log_that_nobody_reads_any_more_does_not_change_the_exit_status(shell_server):
+    shell_server.launch_by(UNREAD_LOG).wait_until_serving()
+    wait_until(lambda: len(shell_server.workers()) == 1, "the reader is gone")
+    shell_server.kill_worker()
+    time.sleep(0.3)  # it says so to nobody
+    assert shell_server.stop().status == 0
+
+
+def test_more_connections_than_files_wait_and_harm_nobody(shell_server):
+    shell_server.launch_by(f'ulimit -n {FILES}; exec "$0" wsgi.py').wait_until_serving()
+    workers = shell_server.worker_pids()
+    with ExitStack() as lines:
+        for _ in range(FILES + 30):
+            lines.enter_context(Line(shell_server.port))
+        time.sleep(0.5)
+    assert shell_server.get("/healthz").ok
+    assert shell_server.register("ayesha").ordinal == 1
+    assert shell_server.worker_pids() == workers
+    assert shell_server.log.count("max_connections") == 1
+    assert "Traceback" not in shell_server.log
+
+
+def test_signal_at_any_moment_of_the_start_ends_it_cleanly(tmp_path, new_server):
+    """SIGTERM, and Ctrl+C, from the moment it can hear them."""
+    cases = [(tenths / 10, how) for tenths in TENTHS for how in (signal.SIGTERM, signal.SIGINT)]
+    servers = [new_server(SqliteDatabase(tmp_path / f"{number}.db")) for number in range(len(cases))]
+
+    def leave_at(server: Server, moment_s: float, how: signal.Signals) -> None:
+        parent = psutil.Process(server.launch().pid)
+        wait_until(parent.children, "it has a child, which it has after it listens to signals", every_s=0.002)
+        time.sleep(moment_s)
+        left = server.stop(how, group=how == signal.SIGINT)
+        assert left.status == 0, (moment_s, how, server.log)
+        assert left.seconds < PROMPTLY_S, (moment_s, how)
+        assert "Traceback" not in server.log, (moment_s, how, server.log)
+        assert_nobody_is_left(parent.pid)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda server, case: leave_at(server, *case), servers, cases))
+
+
+def test_sigterm_while_workers_are_born_leaves_none(shell_server):
+    """A worker that is just being born has still its parent's ears, and would not heed what it hears."""
+    shell_server.settings |= {"WEB_CONCURRENCY": 3, "REDIS_URL": ANY_REDIS}
+    parent = shell_server.launch_by(f'exec "$0" -c {shlex.quote(SLOW_BIRTH)}').pid
+    wait_until(shell_server.workers, "the first worker", every_s=0.001)
+    left = shell_server.stop()
+    assert left.status == 0
+    assert left.seconds < PROMPTLY_S
+    assert_nobody_is_left(parent)
+    assert "Traceback" not in shell_server.log
+
+
+def assert_nobody_is_left(group: int) -> None:
+    """Of a server's process group."""
+    wait_until(lambda: not [each for each in psutil.process_iter() if _is_in(group, each)], "all are gone", 3)
+
+
+def _is_in(group: int, process: psutil.Process) -> bool:
+    try:
+        return os.getpgid(process.pid) == group and not is_gone(process)
+    except (ProcessLookupError, PermissionError):
+        return False

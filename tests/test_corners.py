@@ -1,0 +1,140 @@
+"""Corners where something else has gone wrong already: a lock, a log, a version, a neighbour."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import suppress
+
+import greenlet
+import pytest
+from app_fixtures import Site
+from support.processes import run
+from test_group import SOON_S, in_thread
+
+from koyjabo.server.loop import GreenWaiter
+from koyjabo.storage.group import Group
+from koyjabo.storage.runtime import ThreadRuntime
+
+
+@pytest.fixture
+def site(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        yield site
+
+
+def test_lock_that_cannot_be_had_costs_an_answer_and_no_processor_time(sqlite_database, new_server):
+    server = new_server(sqlite_database).start()
+    lock = sqlite_database.path.with_name(sqlite_database.path.name + ".lock")
+    lock.unlink()
+    lock.mkdir()
+    worker = server.workers()[0]
+    began, used_s = time.monotonic(), sum(worker.cpu_times()[:2])
+    assert [server.post_visit("ayesha").status_code for _ in range(3)] == [503] * 3
+    assert time.monotonic() - began < 2
+    time.sleep(1)
+    assert sum(worker.cpu_times()[:2]) - used_s < 0.4
+    assert server.log.count("ledger_unavailable") == 1
+    assert "ledger_recovered" not in server.log
+    assert sqlite_database.rows("SELECT count(*) FROM visits") == [(0,)]
+    lock.rmdir()
+    assert server.register("ayesha").ordinal == 1
+    assert server.log.count("ledger_recovered") == 1
+
+
+PROGRAMS = [
+    pytest.param(["wsgi.py"], id="server"),
+    pytest.param(["-m", "koyjabo", "stats"], id="command"),
+]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_database_of_a_newer_version_is_refused_with_a_sentence(site, sqlite_database, program):
+    site.rows("UPDATE alembic_version SET version_num = '9999'")
+    ended = run(*program, timeout_s=20, DATABASE_URL=sqlite_database.url)
+    said = ended.stderr.strip()
+    assert ended.returncode == 2, said
+    assert "DATABASE_URL" in said
+    assert "newer" in said
+    assert len(said.splitlines()) == 1, said
+
+
+def test_etag_of_one_server_does_not_speak_for_another(sqlite_database, new_server):
+    """Who is active is each server's own knowledge, at the same revision."""
+    first, other = (new_server(sqlite_database).start() for _ in range(2))
+    for server in (first, other):
+        server.stats()  # the first numbers that a server shows have a revision of its own
+    first.register("ayesha")
+    shown = [server.get("/api/stats") for server in (first, other)]
+    assert [answer.json()["activeUsers"] for answer in shown] == [1, 0]
+    assert len({answer.json()["revision"] for answer in shown}) == 1
+    tag = shown[0].headers["ETag"]
+    assert other.get("/api/stats", headers={"If-None-Match": tag}).status_code == 200
+    assert first.get("/api/stats", headers={"If-None-Match": tag}).status_code == 304
+
+
+def test_options_in_a_postgres_url_are_honoured(postgres):
+    database = postgres.new_database()
+    database.rows("CREATE SCHEMA other")
+    url = f"{database.url}{'&' if '?' in database.url else '?'}options=-csearch_path%3Dother"
+    with Site(url) as site:
+        assert site.register().ordinal == 1
+        assert site.stats()["totalVisits"] == 1
+    assert database.rows("SELECT count(*) FROM other.visits") == [(1,)]
+    assert database.rows("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
+
+
+def test_line_break_in_a_path_begins_no_line_in_the_log(sqlite_database, caplog):
+    caplog.set_level(logging.DEBUG, "koyjabo.requests")
+    with Site(sqlite_database.url, LOG_LEVEL="DEBUG") as site:
+        site.client.get("/nowhere%0aforged%0dforged")
+    said = [record.getMessage() for record in caplog.records if record.name == "koyjabo.requests"]
+    assert len(said) == 1
+    assert len(said[0].splitlines()) == 1
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_health_is_open_to_any_origin(site, path):
+    assert site.client.get(path).headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_stray_switch_does_not_end_a_wait():
+    waiter = GreenWaiter(greenlet.getcurrent())
+    owner = greenlet.greenlet(waiter.wait)
+    owner.switch()
+    owner.switch()
+    assert not owner.dead
+    waiter.wake()
+    assert owner.dead
+
+
+def test_owner_that_ends_badly_does_not_keep_others_from_being_woken():
+    waiter = GreenWaiter(greenlet.getcurrent())
+
+    def wait_and_fail() -> None:
+        waiter.wait()
+        raise ValueError("its own fault")
+
+    owner = greenlet.greenlet(wait_and_fail)
+    owner.switch()
+    waiter.wake()
+    assert owner.dead
+
+
+class Forgiving(ThreadRuntime):
+    """Survives what it calls, as the event loop does."""
+
+    def from_thread(self, call) -> None:
+        with suppress(ZeroDivisionError):
+            call()
+
+
+def test_owners_are_answered_even_if_what_is_told_first_fails():
+    def work(take) -> None:
+        for job in take():
+            job.result = job.item * 2
+
+    group = Group(Forgiving(), work, SOON_S, SOON_S, lambda jobs: 1 / 0)
+    assert in_thread(lambda: group.do(1)).result(SOON_S) == 2
+    assert in_thread(lambda: group.do(2)).result(SOON_S) == 4
+    in_thread(group.close).result(SOON_S)
