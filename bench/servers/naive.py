@@ -11,9 +11,9 @@ def handlers(app):
     from flask import jsonify, request
     from naive_ledger import NaiveLedger
 
-    from koyjabo.web.current import EXTENSION
+    from koyjabo.services import Services
 
-    ledger = NaiveLedger(app.config["SQLALCHEMY_DATABASE_URI"], app.extensions[EXTENSION].clock)
+    ledger = NaiveLedger(app.config["SQLALCHEMY_DATABASE_URI"], Services.of(app).clock)
 
     def register_visit():
         return jsonify(ledger.register(request.get_json()))

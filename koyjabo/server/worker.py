@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import socket
+import time
 import warnings
 from typing import TYPE_CHECKING
 
@@ -16,16 +17,11 @@ if TYPE_CHECKING:
 
     from koyjabo.storage.runtime import Runtime
 
-KEEP_ALIVE_S = 75
-"""Longer than the idle time of the proxies in front, so that it is they who close."""
-
-READ_TIMEOUT_S = 30
-"""How long a request may stop in the middle."""
-
 RESERVED_FILES = 50
 """For the database, the log and the like."""
 
 TICK_S = 0.1
+SWEEP_INTERVAL_S = 5.0
 RETRY_S = 1.0
 
 
@@ -56,8 +52,12 @@ def work(listener: socket.socket, parent: int, ready: int, drain_s: float) -> in
     connections = Connections(app.config["MAX_CONNECTIONS"])
     acceptor = _accept(listener, app, connections)
     os.write(ready, b"\0")
+    sweep_at = 0.0
     while stay() and not acceptor.dead:
         eventlet.sleep(TICK_S)
+        if time.monotonic() >= sweep_at:
+            connections.end_the_late()
+            sweep_at = time.monotonic() + SWEEP_INTERVAL_S
     with eventlet.Timeout(drain_s, False):
         connections.hear_no_more()
         acceptor.kill()
@@ -116,8 +116,6 @@ def _accept(listener: socket.socket, app: Flask, connections):
         log=logging.getLogger("koyjabo.server.wsgi"),
         environ={"wsgi.input_terminated": True},  # its input ends where the body does, chunked or not
         custom_pool=connections,
-        keepalive=KEEP_ALIVE_S,
-        socket_timeout=READ_TIMEOUT_S,
         log_output=False,
         debug=False,
         protocol=Protocol,

@@ -1,0 +1,48 @@
+"""A connection may be idle for a while, and a request may take a while; after that they are ended."""
+
+from __future__ import annotations
+
+import socket
+import time
+import warnings
+from collections.abc import Iterator
+
+import pytest
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # eventlet's own, about itself
+    from eventlet import wsgi
+
+    from koyjabo.server.http import IDLE_S, REQUEST_S, Connections
+
+Pair = tuple[socket.socket, socket.socket]
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    ours, theirs = socket.socketpair()
+    theirs.settimeout(0.2)
+    yield ours, theirs
+    ours.close()
+    theirs.close()
+
+
+@pytest.mark.parametrize(
+    ("state", "for_s", "is_ended"),
+    [
+        (wsgi.STATE_IDLE, IDLE_S - 1, False),
+        (wsgi.STATE_IDLE, IDLE_S + 1, True),
+        (wsgi.STATE_REQUEST, REQUEST_S - 1, False),
+        (wsgi.STATE_REQUEST, REQUEST_S + 1, True),
+    ],
+)
+def test_only_the_late_are_ended(pair: Pair, state: str, for_s: float, is_ended: bool):
+    ours, theirs = pair
+    connections = Connections(10)
+    connections._open[0] = [None, ours, state, time.monotonic() - for_s]
+    connections.end_the_late()
+    if is_ended:
+        assert theirs.recv(1) == b""
+    else:
+        with pytest.raises(TimeoutError):
+            theirs.recv(1)
