@@ -19,6 +19,7 @@ from koyjabo.models import SITE, Scope
 from koyjabo.storage.entries import Figures, NewVisit, Receipt
 from koyjabo.storage.group import Group, Job
 from koyjabo.storage.runtime import Runtime
+from koyjabo.storage.turn import Turn
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,11 @@ class Ledger:
         self._writer: Group[Keyed, Outcome] = Group(
             runtime, self._commit, COMMIT_PATIENCE_S, COMMIT_LIMIT_S, self._done
         )
-        self._reader: Group[Read, Any] = Group(runtime, self._answer, READ_PATIENCE_S, READ_PATIENCE_S)
+        self._reader: Group[Read, Any] | Turn[Read, Any] = (
+            Group(runtime, self._answer, READ_PATIENCE_S, READ_PATIENCE_S)
+            if store.reads_block
+            else Turn(runtime, self._answer)
+        )
 
     def append(self, visit: NewVisit) -> Receipt:
         """Commit a visit, together with whatever else is waiting.
@@ -112,14 +117,9 @@ class Ledger:
         self._store.close()
 
     def _read(self, read: Read) -> Any:
-        if self._store.reads_block:
-            return self._reader.do(read)
-        try:
-            return read[0](*read[1:])
-        except self._store.unreadable as error:
-            raise LedgerUnavailable from error
+        return self._reader.do(read)
 
-    # On real threads: these neither log nor touch anything that belongs to the loop.
+    # On real threads (reads of SQLite apart): these neither log nor touch anything that belongs to the loop.
 
     def _answer(self, take: Callable[[], list[Job[Read, Any]]]) -> None:
         """Reads that wait together and ask for the same share one answer, begun after the last of them arrived."""

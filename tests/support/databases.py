@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import sqlite3
 import tempfile
@@ -85,6 +86,14 @@ class PostgresDatabase:
             connection.rollback()
 
 
+@contextmanager
+def one_at_a_time(name: str) -> Iterator[None]:
+    """Among all the processes that run tests on this machine."""
+    with open(Path(tempfile.gettempdir()) / f"{name}.lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 class Postgres:
     """A PostgreSQL of the tests' own, in a new folder: it can be killed and started again."""
 
@@ -94,7 +103,8 @@ class Postgres:
             import pgserver  # slow to import, and only some tests want it
         # Not below pytest's folders: only their owner may enter those, and PostgreSQL refuses to run as root.
         folder = tempfile.mkdtemp(prefix="koyjabo-postgres-")
-        self._server = pgserver.get_server(folder, cleanup_mode="delete")
+        with one_at_a_time("koyjabo-tests-pgserver"):  # as root it makes a user first, if there is none yet
+            self._server = pgserver.get_server(folder, cleanup_mode="delete")
         self._numbers = count(1)
 
     def new_database(self, like: str = "template1") -> PostgresDatabase:
