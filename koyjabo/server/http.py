@@ -94,6 +94,8 @@ def _has_received(line: Any) -> bool:
 class Protocol(wsgi.HttpProtocol):
     """Answers broken HTTP as every error is answered, logs no address, and reads no endless body."""
 
+    rbufsize = wbufsize = 4096  # for each connection, and what is said here is short
+
     def log_message(self, format: str, *args: Any) -> None:
         """The standard library would write the peer's address to standard error."""
 

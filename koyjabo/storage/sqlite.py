@@ -30,17 +30,23 @@ READ_TIMEOUT_S = 0.05
 
 FIGURES = """
 SELECT c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, ?1, coalesce(d.visits, 0)
-FROM counters c LEFT JOIN daily_visits d ON d.scope = c.scope AND d.day = ?1
+FROM counters c LEFT JOIN daily_visits d ON d.scope = c.scope AND d.day = ?1 WHERE c.scope = ?2
 """
-FIGURES_OF_ONE = f"{FIGURES} WHERE c.scope = ?2"
-FIGURES_OF_ALL = f"{FIGURES} WHERE c.scope IN (SELECT value FROM json_each(?2))"
-RETRIES = """
-SELECT v.visitor_id, v.visit_id, v.ordinal FROM json_each(?) j
-JOIN visits v ON v.visitor_id = j.value ->> 0 AND v.visit_id = j.value ->> 1
-"""
-KNOWN_VISITORS = """
-SELECT w.scope, w.visitor_id FROM json_each(?) j
-JOIN visitors w ON w.scope = j.value ->> 0 AND w.visitor_id = j.value ->> 1
+# One row with all there is to know, in JSON: each row of a result would be a step out of Python and back, and a busy
+# event loop takes its turn in between.
+LOOK_UP = """
+SELECT (
+    SELECT json_group_array(json_array(
+        c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, ?1, coalesce(d.visits, 0)))
+    FROM counters c LEFT JOIN daily_visits d ON d.scope = c.scope AND d.day = ?1
+    WHERE c.scope IN (SELECT value FROM json_each(?2))
+), (
+    SELECT json_group_array(json_array(v.visitor_id, v.visit_id, v.ordinal)) FROM json_each(?3) j
+    JOIN visits v ON v.visitor_id = j.value ->> 0 AND v.visit_id = j.value ->> 1
+), (
+    SELECT json_group_array(json_array(w.scope, w.visitor_id)) FROM json_each(?4) j
+    JOIN visitors w ON w.scope = j.value ->> 0 AND w.visitor_id = j.value ->> 1
+)
 """
 ADD_VISITS = """
 INSERT INTO visits (id, ordinal, scope, visitor_id, visit_id, at_ms, day, hour_s,
@@ -140,14 +146,15 @@ class SqliteStore:
     def _known(self, batch: list[tuple[NewVisit, str]]) -> Known:
         assert self._writing is not None
         execute = self._writing.execute
-        today = self._clock.today()
-        scopes = {SITE} | {visit.scope for visit, _ in batch}
+        scopes = list({SITE} | {visit.scope for visit, _ in batch})
         keys = [(visit.visitor_id, visit_id) for visit, visit_id in batch]
-        visitors = {(scope, visit.visitor_id) for visit, _ in batch for scope in (SITE, visit.scope)}
+        visitors = list({(scope, visit.visitor_id) for visit, _ in batch for scope in (SITE, visit.scope)})
+        asked = (self._clock.today(), json.dumps(scopes), json.dumps(keys), json.dumps(visitors))
+        figures, stored, known = map(json.loads, execute(LOOK_UP, asked).fetchone())
         return Known(
-            figures={row[0]: Figures._make(row) for row in execute(FIGURES_OF_ALL, (today, json.dumps(list(scopes))))},
-            ordinals={(visitor, visit): ordinal for visitor, visit, ordinal in execute(RETRIES, (json.dumps(keys),))},
-            visitors=set(execute(KNOWN_VISITORS, (json.dumps(list(visitors)),))),
+            figures={row[0]: Figures._make(row) for row in figures},
+            ordinals={(visitor, visit): ordinal for visitor, visit, ordinal in stored},
+            visitors={(scope, visitor) for scope, visitor in known},
         )
 
     def _write(self, made: Plan) -> None:
@@ -166,7 +173,7 @@ class SqliteStore:
 
     def figures(self, scope: Scope) -> Figures | None:
         """Read the newest committed figures; None when there is no such scope."""
-        row = self._read(FIGURES_OF_ONE, (self._clock.today(), scope))
+        row = self._read(FIGURES, (self._clock.today(), scope))
         return Figures._make(row) if row else None
 
     def knows(self, scope: Scope, visitor_id: str) -> bool:
@@ -177,6 +184,7 @@ class SqliteStore:
             try:
                 if self._reading is None:
                     self._reading = connect(self._path, timeout_s=READ_TIMEOUT_S)
+                    self._reading.execute("PRAGMA cache_size = -256")  # KB; it reads the same few rows
                 return self._reading.execute(statement, parameters).fetchone()
             except self.unreadable:
                 self._reading = None  # the next one tries a new connection
