@@ -61,6 +61,14 @@ class Job(Generic[Item, Result]):
         self.answer()
 
 
+def take_waiting(pending: deque[Job[Item, Result]], taken: list[Job[Item, Result]], most: int) -> list:
+    """Move jobs from `pending` to `taken` until there are `most` of them; returns `taken`."""
+    with suppress(IndexError):  # somebody else has taken the last one
+        while pending and len(taken) < most:
+            taken.append(pending.popleft())
+    return taken
+
+
 class Group(Generic[Item, Result]):
     """Runs `work` on a real thread of its own, on all the jobs that wait.
 
@@ -178,10 +186,7 @@ class Group(Generic[Item, Result]):
         self._runtime.from_thread(partial(self._hand_back, taken))
 
     def _take(self, taken: list[Job[Item, Result]]) -> list[Job[Item, Result]]:
-        with suppress(IndexError):  # the watch has taken the last one
-            while self._pending and len(taken) < self._most:
-                taken.append(self._pending.popleft())
-        return taken
+        return take_waiting(self._pending, taken, self._most)
 
     # On the loop again.
 

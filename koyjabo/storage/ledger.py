@@ -104,20 +104,17 @@ class Ledger:
 
         Always read, never remembered: another server may write to the same database. Raises LedgerUnavailable.
         """
-        return self._read((self._store.figures, scope))
+        return self._reader.do((self._store.figures, scope))
 
     def knows(self, scope: Scope, visitor_id: str) -> bool:
         """Whether this visitor has ever registered a visit in `scope`. Raises LedgerUnavailable."""
-        return self._read((self._store.knows, scope, visitor_id))
+        return self._reader.do((self._store.knows, scope, visitor_id))
 
     def close(self) -> None:
         """Commit what waits and leave the database."""
         self._writer.close()
         self._reader.close()
         self._store.close()
-
-    def _read(self, read: Read) -> Any:
-        return self._reader.do(read)
 
     # On real threads (reads of SQLite apart): these neither log nor touch anything that belongs to the loop.
 

@@ -6,11 +6,12 @@ time, which is as much as a tenth of a request.
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from koyjabo.storage.group import Job
+from koyjabo.storage.group import Job, take_waiting
 from koyjabo.storage.runtime import Runtime
 
 Item = TypeVar("Item")
@@ -42,17 +43,9 @@ class Turn(Generic[Item, Result]):
         self._due = False  # before taking: whoever comes now calls for the next turn
         taken: list[Job[Item, Result]] = []
         try:
-            self._work(lambda: self._take(taken))
+            self._work(lambda: take_waiting(self._pending, taken, most=sys.maxsize))
         except Exception as error:
             for job in taken:
                 job.error = error
         for job in taken:
             job.answer()
-
-    def _take(self, taken: list[Job[Item, Result]]) -> list[Job[Item, Result]]:
-        while self._pending:
-            try:
-                taken.append(self._pending.popleft())
-            except IndexError:  # where requests are threads, another one took it
-                break
-        return taken
