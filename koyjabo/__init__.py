@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from koyjabo.clock import Clock
-    from koyjabo.storage.runtime import Runtime
+    from koyjabo.runtime import Runtime
 
 
 def create_app(
@@ -28,18 +28,17 @@ def create_app(
     from flask import Flask
 
     import config
-    from koyjabo import logs
+    from koyjabo import logs, sockets
     from koyjabo.clock import Clock
     from koyjabo.extensions import db
-    from koyjabo.presence import ActiveVisitors
-    from koyjabo.services import EXTENSION, Services
+    from koyjabo.runtime import ThreadRuntime
+    from koyjabo.services import EXTENSION
     from koyjabo.storage import database
-    from koyjabo.storage.ledger import Ledger, open_store
-    from koyjabo.storage.runtime import ThreadRuntime
-    from koyjabo.visits import Visits
     from koyjabo.web import blueprints, errors, middleware, rate_limits
+    from koyjabo.wiring import wire
 
     chosen = config.load(settings)
+    runtime = runtime or ThreadRuntime()
     app = Flask(__name__, instance_path=str(config.INSTANCE))
     app.config.update({name: value for name, value in (settings or {}).items() if name.isupper()})
     app.config.update(
@@ -51,14 +50,14 @@ def create_app(
     db.init_app(app)
     figures = database.prepare(app, chosen.database, chosen.starting_total, clock)
 
-    ledger = Ledger(open_store(chosen.database, clock), runtime or ThreadRuntime())
-    visits = Visits(ledger, ActiveVisitors(clock, chosen.active_window_seconds), clock, figures)
-    app.extensions[EXTENSION] = Services(clock, visits)
+    sockets.init_app(app)
     rate_limits.init_app(app, chosen.rate_limit_registrations, chosen.web_concurrency)
     errors.init_app(app)
-    middleware.init_app(app, chosen.trusted_proxies)
+    middleware.init_app(app)
     for blueprint in blueprints():
         app.register_blueprint(blueprint)
+    app.extensions[EXTENSION] = wire(app, chosen, runtime, clock, figures)
+    middleware.trust_proxies(app, chosen.trusted_proxies)
     if chosen.log_level == "DEBUG":
         logs.log_requests(app)
     return app

@@ -56,6 +56,30 @@ class TooManyRequests(KoyJaboError):
         self.retry_after_s = retry_after_s
 
 
+class BadHandshake(KoyJaboError):
+    code = "bad_handshake"
+    sentence = "This is no WebSocket handshake (RFC 6455): Upgrade, Connection or Sec-WebSocket-Key is wrong."
+
+
+class UnsupportedWebSocket(KoyJaboError):
+    code = "upgrade_required"
+    sentence = "Sec-WebSocket-Version must be 13."
+
+
+class NoWebSockets(KoyJaboError):
+    """The application runs under a WSGI server that is not ours (SPEC: Names that others import)."""
+
+    code = "websockets_unavailable"
+    sentence = "Plain WebSockets need the server of Koy Jabo Live (python wsgi.py); use Socket.IO at /socket.io/ here."
+
+
+class InvalidMessage(KoyJaboError):
+    """What a client said on a socket is nothing that can be said there."""
+
+    code = "invalid_message"
+    sentence = 'Send one JSON object as text, such as {"type": "ping"} or {"type": "request_count"}.'
+
+
 class UnusableDatabase(KoyJaboError):
     """The database is not one that visits can be kept in, and waiting will not change that."""
 

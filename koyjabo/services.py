@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from koyjabo.clock import Clock
+from koyjabo.pairing import Pairing
+from koyjabo.places import Gazetteer
+from koyjabo.realtime.pulse import Pulse
+from koyjabo.realtime.rooms import Rooms
 from koyjabo.visits import Visits
 
 if TYPE_CHECKING:
@@ -18,7 +23,17 @@ EXTENSION = "koyjabo"
 class Services:
     clock: Clock
     visits: Visits
+    places: Gazetteer
+    pairing: Pairing
+    rooms: Rooms
+    pulse: Pulse
+    redis_answers: Callable[[], bool] | None  # where there is a Redis: whether it did the last time
 
     @staticmethod
     def of(app: Flask) -> Services:
         return app.extensions[EXTENSION]
+
+    def close(self) -> None:
+        """Commit what waits and leave the database."""
+        self.pulse.stop()
+        self.visits.close()

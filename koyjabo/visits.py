@@ -6,44 +6,43 @@ Whatever the world is told afterwards comes out of that receipt.
 
 from __future__ import annotations
 
+import re
 import threading
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 from koyjabo.clock import Clock
 from koyjabo.errors import LedgerUnavailable, UnknownVisitor
-from koyjabo.models import SITE
-from koyjabo.presence import ActiveVisitors, Places
+from koyjabo.models import SITE, Scope
+from koyjabo.presence import Census, Presence
+from koyjabo.stats import Stats
 from koyjabo.storage.entries import Figures, NewVisit, Receipt
 from koyjabo.storage.ledger import Ledger
 
-__all__ = ["NewVisit", "Receipt", "Stats", "Visits"]
+__all__ = ["VISITOR_ID", "NewVisit", "Receipt", "Stats", "Visits"]
 
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """The numbers of a scope at one revision. An equal revision means equal numbers."""
-
-    total: int
-    today: int
-    active: int
-    unique_visitors: int
-    places: Places
-    revision: int  # also the moment they are of, ms since 1970 UTC
-    epoch: int  # ms; base-36 on the wire
-    stale: bool = False  # the ledger cannot be read: these are the last known
+VISITOR_ID = re.compile(r"[A-Za-z0-9_.:\-]{1,128}", re.ASCII)
+"""SPEC: POST /api/visitor/register."""
 
 
 class Visits:
-    """`figures` are what is known from the start, should the ledger be away when the first one asks."""
+    """`figures` are what is known from the start, should the ledger be away when the first one asks.
 
-    def __init__(self, ledger: Ledger, presence: ActiveVisitors, clock: Clock, figures: Figures) -> None:
+    `on_change` is called when something here changed the stats; `on_visit` with each visit that has been committed.
+    """
+
+    def __init__(self, ledger: Ledger, presence: Presence, clock: Clock, figures: Figures) -> None:
+        self.on_change: Callable[[Scope], None] = lambda scope: None
+        self.on_visit: Callable[[NewVisit], None] = lambda visit: None
         self._ledger = ledger
         self._presence = presence
         self._clock = clock
         ledger.on_commit = self._committed
         self._figures = figures
         self._shown: tuple[object, Stats] | None = None
-        self._lock = threading.Lock()  # around presence and the two above; nothing waits while it is held
+        self._newest_revision = figures.revision  # of all that were read, heard or given
+        self._lock = threading.Lock()  # around the three above; nothing waits while it is held
 
     def register(self, visit: NewVisit) -> Receipt:
         """Count a visit, durably (SPEC: POST /api/visitor/register).
@@ -53,15 +52,13 @@ class Visits:
         """
         return self._ledger.append(visit)
 
-    def heartbeat(self, visitor_id: str) -> None:
+    def heartbeat(self, visitor_id: str, place: str) -> None:
         """Keep a visitor active. Raises UnknownVisitor for one who never registered, LedgerUnavailable."""
-        with self._lock:
-            if self._presence.renew(SITE, visitor_id):
-                return
-        if not self._ledger.knows(SITE, visitor_id):
-            raise UnknownVisitor
-        with self._lock:
-            self._presence.touch(SITE, visitor_id, "Unknown")
+        if not self._presence.renew(SITE, visitor_id):
+            if not self._ledger.knows(SITE, visitor_id):
+                raise UnknownVisitor
+            self._presence.touch(SITE, visitor_id, place)
+            self.on_change(SITE)
 
     def stats(self) -> Stats:
         """The newest stats, never with a lower total than one acknowledged to anybody before this call.
@@ -83,36 +80,81 @@ class Visits:
     def newest(self) -> Stats:
         """The stats as far as this server has been told, without asking the ledger: right after a receipt."""
         with self._lock:
-            figures = self._figures
-            today = self._clock.today()
-            places = self._presence.places(SITE)
-            state = (figures.epoch, figures.revision, today, self._presence.version)
-            if self._shown is None or self._shown[0] != state:
-                self._shown = (state, self._at_next_revision(figures, today, places))
-            return self._shown[1]
+            return self._present()[1]
+
+    # What workers tell each other.
+
+    def state(self) -> dict[str, Any]:
+        """What another server needs to know to show the same, as JSON."""
+        with self._lock:
+            census, stats = self._present()
+            return {"figures": self._figures, "census": census, "revision": stats.revision}
+
+    def merge(self, state: dict[str, Any]) -> None:
+        """Take in another server's `state`; what is older than what is known here changes nothing.
+
+        Whoever then knows the same shows it at the same revision; otherwise ours is greater.
+        """
+        figures, said = Figures._make(state["figures"]), Census._make(state["census"])
+        self._presence.learn(SITE, said)
+        with self._lock:
+            self._learn(figures)
+            census = self._presence.census(SITE)
+            if state["revision"] > self._newest_revision:
+                self._newest_revision = state["revision"]
+                if (self._figures, census) == (figures, said):
+                    self._show(census, self._newest_revision)
+
+    def arrive(self, visitor_id: str, place: str) -> bool:
+        """A visitor's page is open. False, and nothing, when they have not registered a visit yet."""
+        try:
+            self.heartbeat(visitor_id, place)
+        except (UnknownVisitor, LedgerUnavailable):
+            return False
+        return True
+
+    def _present(self) -> tuple[Census, Stats]:
+        census = self._presence.census(SITE)
+        if self._shown is None or self._shown[0] != self._state(census):
+            self._show(census, self._next_revision())
+        assert self._shown is not None
+        return census, self._shown[1]
+
+    def _show(self, census: Census, revision: int) -> None:
+        figures, today = self._figures, self._clock.today()
+        stats = Stats(
+            total=figures.total,
+            today=figures.day_visits if figures.day == today else 0,
+            active=sum(census.places.values()),
+            unique_visitors=figures.unique_visitors,
+            places=census.places,
+            revision=revision,
+            epoch=figures.epoch,
+        )
+        self._shown = (self._state(census), stats)
+
+    def _state(self, census: Census) -> object:
+        return self._figures.epoch, self._figures.revision, self._clock.today(), census
 
     def _committed(self, visits: list[tuple[NewVisit, Receipt]]) -> None:
         """Take in a whole batch before anybody in it is answered, so that all of them are told the same stats."""
+        for visit, _ in visits:
+            self._presence.touch(SITE, visit.visitor_id, visit.place)
+            if visit.scope != SITE:
+                self._presence.touch(visit.scope, visit.visitor_id, visit.place)
+            self.on_visit(visit)
         with self._lock:
-            for visit, _ in visits:
-                self._presence.touch(SITE, visit.visitor_id, visit.place)
-                if visit.scope != SITE:
-                    self._presence.touch(visit.scope, visit.visitor_id, visit.place)
             self._learn(visits[-1][1].figures)
+        self.on_change(SITE)
 
-    def _at_next_revision(self, figures: Figures, today: str, places: Places) -> Stats:
+    def _next_revision(self) -> int:
         """A commit brings its revision along; any other change, a restart among them, makes the next one."""
-        last = self._shown[1].revision if self._shown else figures.revision
-        fresh = figures.revision > last
-        return Stats(
-            total=figures.total,
-            today=figures.day_visits if figures.day == today else 0,
-            active=sum(places.values()),
-            unique_visitors=figures.unique_visitors,
-            places=dict(places),
-            revision=figures.revision if fresh else max(last + 1, self._clock.now_ms()),
-            epoch=figures.epoch,
-        )
+        if self._shown is not None and self._figures.revision > self._newest_revision:
+            revision = self._figures.revision
+        else:
+            revision = max(self._newest_revision + 1, self._clock.now_ms())
+        self._newest_revision = revision
+        return revision
 
     def _learn(self, figures: Figures | None) -> None:
         """Keep the newest: an answer to a read may arrive after a receipt of a later commit."""

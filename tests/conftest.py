@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.databases import Database, Postgres, SqliteDatabase
+from support.redis import Redis
 from support.server import Server
 
 NewServer = Callable[..., Server]
@@ -26,6 +27,31 @@ def mortal_postgres() -> Iterator[Postgres]:
     server = Postgres()
     yield server
     server.close()
+
+
+@pytest.fixture(scope="session")
+def shared_redis() -> Iterator[Redis]:
+    server = Redis().start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def redis_server(shared_redis: Redis) -> Redis:
+    """An empty Redis that tests share one after the other. Nobody may harm it, and nobody may go on using it: its
+    channels are the same for the next test."""
+    with shared_redis.client() as client:
+        client.flushall()
+    return shared_redis
+
+
+@pytest.fixture
+def mortal_redis() -> Iterator[Redis]:
+    """A Redis for a test that freezes or kills it, or leaves it to somebody who does not let go."""
+    server = Redis().start()
+    yield server
+    if server.running:
+        server.kill()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

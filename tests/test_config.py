@@ -30,6 +30,8 @@ BAD = [
     *[("STARTING_TOTAL", bad) for bad in ("-1", "4k", str(10**15 + 1))],
     *[("ALLOW_EPHEMERAL_STORAGE", bad) for bad in ("maybe", "2")],
     *[("RATE_LIMIT_REGISTRATIONS", bad) for bad in ("-1", "many")],
+    *[("GEOIP_DATABASE", bad) for bad in ("missing.mmdb", "/", "cities.mmdb:", "a\nb")],
+    *[("RATE_LIMIT_SOCKETS", bad) for bad in ("-1", "x", "1.5")],
     *[("MAX_CONNECTIONS", bad) for bad in ("0", "1000001", "x")],
     *[("LOG_LEVEL", bad) for bad in ("LOUD", "5")],
     *[("LOG_FORMAT", bad) for bad in ("xml", "JSON ")],

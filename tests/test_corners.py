@@ -12,9 +12,9 @@ from app_fixtures import Site
 from support.processes import run
 from test_group import SOON_S, in_thread
 
+from koyjabo.runtime import ThreadRuntime
 from koyjabo.server.loop import GreenWaiter
 from koyjabo.storage.group import Group
-from koyjabo.storage.runtime import ThreadRuntime
 
 
 @pytest.fixture

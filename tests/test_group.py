@@ -11,9 +11,9 @@ import pytest
 from support.processes import wait_until
 
 from koyjabo.errors import LedgerUnavailable
+from koyjabo.runtime import ThreadRuntime
 from koyjabo.storage import group as module
 from koyjabo.storage.group import Group
-from koyjabo.storage.runtime import ThreadRuntime
 
 PATIENCE_S, LIMIT_S, SOON_S = 0.2, 0.6, 5.0
 

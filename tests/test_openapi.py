@@ -14,7 +14,7 @@ REFUSALS = {
     "/api/visitor/heartbeat": {204, 400, 404, 413, 415, 503},
     "/api/stats": {200, 304},
 }
-LINK = re.compile(r"""(?:src|href)=["']([^"'#]+)["']""")
+LINK = re.compile(r"""<(?!a )[^>]*(?:src|href)=["']([^"'#]+)["']""")
 
 
 @pytest.fixture(scope="module")

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shutil
 import statistics
 import subprocess
 import time
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 import click
 
-NEEDED = {"wrk": "wrk", "taskset": "util-linux", "node": "nodejs", "npm": "npm"}
+NEEDED = {"wrk": "wrk", "taskset": "util-linux", "node": "nodejs", "npm": "npm", "cc": "gcc libc6-dev"}
 BLOCK = b"\0" * 8192
 SYNCS = 200
 
@@ -32,6 +34,11 @@ def demand_cores(*cores: int | None) -> None:
     missing = {core for core in cores if core is not None} - usable
     if missing:
         raise click.ClickException(f"core {min(missing)} cannot be used; there are {sorted(usable)}.")
+
+
+def all_cores() -> str:
+    """Those that this process may use, as taskset takes them."""
+    return ",".join(map(str, sorted(os.sched_getaffinity(0))))
 
 
 def versions() -> dict[str, str]:
@@ -54,6 +61,12 @@ def node_version() -> str:
 def package_version(python: Path, package: str) -> str:
     """Of a package in another environment."""
     return _said(str(python), "-c", f"import importlib.metadata as m; print(m.version({package!r}))").strip()
+
+
+def package_versions(python: str, packages: Sequence[str]) -> dict[str, str]:
+    """Of several packages in the environment of `python`."""
+    ask = "import importlib.metadata as m, json, sys; print(json.dumps({p: m.version(p) for p in sys.argv[1:]}))"
+    return json.loads(_said(python, "-c", ask, *packages))
 
 
 def described() -> str:

@@ -1,10 +1,12 @@
-"""Packages of the Django and Node peers, pinned, in the cache folder: installed on first use."""
+"""Packages of the Python and Node peers, pinned, in the cache folder: installed on first use."""
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,8 +25,12 @@ PATIENCE_S = 600
 def install() -> None:
     """Make both ready. Does nothing when they are as the pinned files say."""
     CACHE.mkdir(exist_ok=True)
-    _once(VENV, PEERS / "requirements.txt", _install_django)
+    _once(VENV, PEERS / "requirements.txt", _install_python)
     _once(NODE, PEERS / "package-lock.json", _install_node)
+
+
+def node_versions(packages: Sequence[str]) -> dict[str, str]:
+    return {name: json.loads((NODE_MODULES / name / "package.json").read_text())["version"] for name in packages}
 
 
 def _once(folder: Path, pinned: Path, install_into) -> None:
@@ -37,7 +43,7 @@ def _once(folder: Path, pinned: Path, install_into) -> None:
     shutil.copyfile(pinned, done)
 
 
-def _install_django() -> None:
+def _install_python() -> None:
     requirements = str(PEERS / "requirements.txt")
     uv = _uv()
     if uv:

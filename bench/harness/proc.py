@@ -37,6 +37,19 @@ def rss_mb(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
+def tree_rss_mb(root: int) -> float:
+    """Resident memory of the whole tree, MB; pages that two of its processes share count twice."""
+    return sum(map(rss_mb, tree(root)))
+
+
+def open_files(pid: int) -> int:
+    """How many files and sockets a process has open; 0 when it is gone."""
+    try:
+        return len(os.listdir(PROC / str(pid) / "fd"))
+    except OSError:
+        return 0
+
+
 def pin(root: int, core: int) -> None:
     """Keep every process of the tree, and what it starts later, on one core."""
     for pid in tree(root):

@@ -85,8 +85,11 @@ class Server:
 
 
 @contextmanager
-def serving(command: Sequence[str], env: Mapping[str, str], core: int, log: Path) -> Iterator[Server]:
-    """Run `command` on `core` until the block ends. `{port}` in it, and PORT, become a free port."""
+def serving(command: Sequence[str], env: Mapping[str, str], core: int | str, log: Path) -> Iterator[Server]:
+    """Run `command` on `core`, or on several as taskset takes them, until the block ends.
+
+    `{port}` in it, and PORT, become a free port.
+    """
     port = free_port()
     with log.open("wb") as output:
         process = subprocess.Popen(

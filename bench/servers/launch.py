@@ -1,4 +1,4 @@
-"""Start the product's server with another handler behind its routes: same parent, worker, loop and middleware."""
+"""Start the product's server with something of its application changed: same parent, worker, loop and middleware."""
 
 from __future__ import annotations
 
@@ -15,17 +15,26 @@ REGISTER, STATS = "api.register_visit", "api.stats"
 
 
 def serve_with(handlers: Callable[[Any], dict[str, Callable]]) -> int:
-    """Serve until SIGTERM. `handlers(app)` gives the views to put in place of the product's, by endpoint.
+    """Serve until SIGTERM. `handlers(app)` gives the views to put in place of the product's, by endpoint."""
 
-    Nothing may be imported before the worker has changed the standard library: let `handlers` do it.
+    def replace(app) -> None:
+        replaced = handlers(app)
+        assert replaced.keys() <= app.view_functions.keys()
+        app.view_functions.update(replaced)
+
+    return serve_changed(replace)
+
+
+def serve_changed(change: Callable[[Any], None]) -> int:
+    """Serve until SIGTERM. `change(app)` is called with each application that is made.
+
+    Nothing may be imported before the worker has changed the standard library: let `change` do it.
     """
     create_app = koyjabo.create_app
 
     def create_other_app(*settings: Any, **wiring: Any):
         app = create_app(*settings, **wiring)
-        replaced = handlers(app)
-        assert replaced.keys() <= app.view_functions.keys()
-        app.view_functions.update(replaced)
+        change(app)
         return app
 
     koyjabo.create_app = create_other_app

@@ -1,4 +1,4 @@
-"""The event loop's side of `koyjabo.storage.runtime`: waiters are greenlets, threads are real ones.
+"""The event loop's side of `koyjabo.runtime`: waiters are greenlets, threads are real ones.
 
 Imported before the standard library is patched, so that what it takes from there is the real thing. It relies on
 eventlet's hub for three unpublished facts: `add` calls back on the hub's own greenlet, a greenlet that calls
@@ -15,10 +15,11 @@ from collections import deque
 from contextlib import suppress
 from posix import read as real_read
 from posix import write as real_write
+from select import epoll as real_epoll
 
 import greenlet
 
-from koyjabo.storage.runtime import Call, Waiter
+from koyjabo.runtime import Call, Waiter
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,8 @@ class GreenWaiter:
 
 
 class EventletRuntime:
+    async_mode = "eventlet"
+
     def __init__(self) -> None:
         from eventlet import hubs
 
@@ -59,7 +62,10 @@ class EventletRuntime:
         self._readable, self._bell = os.pipe()
         os.set_blocking(self._readable, False)
         os.set_blocking(self._bell, False)
-        self._hub.add(self._hub.READ, self._readable, self._on_bell, _ignore, _ignore)
+        self.call_when_readable(self._readable, self._on_bell)
+
+    def start_task(self, main: Call) -> None:
+        self._hub.schedule_call_global(0, greenlet.greenlet(main, self._hub.greenlet).switch)
 
     def start_thread(self, main: Call) -> None:
         start_real_thread(main, ())
@@ -78,7 +84,16 @@ class EventletRuntime:
     def waiter(self) -> Waiter:
         return GreenWaiter(self._hub)
 
-    def _on_bell(self, _fd: int) -> None:
+    def call_when_readable(self, fd: int, call: Call) -> None:
+        """Call, on the hub's own greenlet, whenever there is something to read. It must neither wait nor raise."""
+        self._hub.add(self._hub.READ, fd, lambda _: call(), _ignore, _ignore)
+
+    @staticmethod
+    def epoll():
+        """An epoll of its own; eventlet hides it from `select`."""
+        return real_epoll()
+
+    def _on_bell(self) -> None:
         real_read(self._readable, 65536)
         while self._calls:
             call = self._calls.popleft()

@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flask import Flask
 
-    from koyjabo.storage.runtime import Runtime
+    from koyjabo.runtime import Runtime
 
 RESERVED_FILES = 50
 """For the database, the log and the like."""
+
+FEWEST_REQUESTS = 1000
+"""Connections for HTTP that sockets leave room for, where files are few."""
 
 TICK_S = 0.1
 SWEEP_INTERVAL_S = 5.0
@@ -44,13 +47,22 @@ def work(listener: socket.socket, parent: int, ready: int, drain_s: float) -> in
     def stay() -> bool:
         return not leaving and os.getppid() == parent
 
-    app = _make_app(loop.EventletRuntime(), stay)
+    import config
+    from koyjabo import logs
+
+    settings = config.load()
+    logs.configure(settings.log_level, settings.log_format)
+    runtime = loop.EventletRuntime()
+    app = _make_app(runtime, stay)
     if app is None:
         return 0
     from koyjabo.server.http import Connections
+    from koyjabo.server.sockets import Sockets
 
-    connections = Connections(app.config["MAX_CONNECTIONS"])
-    acceptor = _accept(listener, app, connections)
+    most_sockets, most_requests = _allow_files(settings.max_connections)
+    sockets = Sockets(app, runtime, most_sockets, settings.rate_limit_sockets or most_sockets)
+    connections = Connections(most_requests)
+    acceptor = _accept(listener, app, connections, sockets)
     os.write(ready, b"\0")
     sweep_at = 0.0
     while stay() and not acceptor.dead:
@@ -62,7 +74,9 @@ def work(listener: socket.socket, parent: int, ready: int, drain_s: float) -> in
         connections.hear_no_more()
         acceptor.kill()
         listener.close()
+        sockets.leave()
         connections.waitall()
+        sockets.wait_until_left()
         _close(app)
     return 0
 
@@ -71,12 +85,9 @@ def _make_app(runtime: Runtime, stay) -> Flask | None:
     """The application, as soon as its database can be reached; None if we are told to leave before that."""
     import eventlet
 
-    import config
-    from koyjabo import create_app, logs
+    from koyjabo import create_app
     from koyjabo.errors import LedgerUnavailable
 
-    settings = config.load()
-    logs.configure(settings.log_level, settings.log_format)
     said = False
     while stay():
         try:
@@ -87,7 +98,6 @@ def _make_app(runtime: Runtime, stay) -> Flask | None:
                 said = True
             eventlet.sleep(RETRY_S)
             continue
-        app.config["MAX_CONNECTIONS"] = _allow_connections(settings.max_connections)
         gc.collect()
         gc.freeze()  # what is here now stays: the collector need not look at it again
         gc.set_threshold(20_000, 20, 20)  # a request leaves few cycles; looking less often is worth 5 % of the rate
@@ -98,10 +108,10 @@ def _make_app(runtime: Runtime, stay) -> Flask | None:
 def _close(app: Flask) -> None:
     from koyjabo.services import Services
 
-    Services.of(app).visits.close()
+    Services.of(app).close()
 
 
-def _accept(listener: socket.socket, app: Flask, connections):
+def _accept(listener: socket.socket, app: Flask, connections, sockets):
     """Start eventlet's server in a greenlet of its own."""
     import eventlet
     from eventlet import wsgi
@@ -114,7 +124,10 @@ def _accept(listener: socket.socket, app: Flask, connections):
         GreenSocket(listener),
         app,
         log=logging.getLogger("koyjabo.server.wsgi"),
-        environ={"wsgi.input_terminated": True},  # its input ends where the body does, chunked or not
+        environ={
+            "wsgi.input_terminated": True,  # its input ends where the body does, chunked or not
+            "koyjabo.websockets": sockets.websockets,
+        },
         custom_pool=connections,
         log_output=False,
         debug=False,
@@ -123,15 +136,17 @@ def _accept(listener: socket.socket, app: Flask, connections):
     )
 
 
-def _allow_connections(wanted: int) -> int:
-    """Raise the limit on open files as far as the system lets us; returns how many connections that is enough for.
+def _allow_files(wanted: int) -> tuple[int, int]:
+    """Raise the limit on open files as far as the system lets us, for `wanted` WebSockets and as many requests.
 
-    A server that runs out of files would stop accepting for good; one whose pool is full lets callers wait.
+    Returns how many of each that is enough for. A server that runs out of files would stop accepting for good; one
+    whose pool of requests is full lets callers wait.
     """
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    files = wanted + RESERVED_FILES
+    files = 2 * wanted + RESERVED_FILES
     allowed = files if most == resource.RLIM_INFINITY else min(files, most)
     resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
-    if allowed < 0.9 * files:
-        logging.getLogger(__name__).warning("max_connections wanted=%d allowed=%d", wanted, allowed - RESERVED_FILES)
-    return max(1, allowed - RESERVED_FILES)
+    sockets = min(wanted, max(1, allowed - RESERVED_FILES - FEWEST_REQUESTS))
+    if sockets < 0.9 * wanted:
+        logging.getLogger(__name__).warning("max_connections wanted=%d allowed=%d", wanted, sockets)
+    return sockets, max(1, allowed - RESERVED_FILES - sockets)

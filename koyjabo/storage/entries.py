@@ -22,6 +22,7 @@ class NewVisit(NamedTuple):
     referrer: str | None = None
     user_agent: str | None = None
     page: str | None = None
+    caller: bytes = b""  # who sent it, as a hash that lasts a day; never stored
 
 
 class Figures(NamedTuple):

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from koyjabo.errors import LedgerUnavailable
-from koyjabo.storage.runtime import Runtime, Waiter
+from koyjabo.runtime import Runtime, Waiter
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -16,9 +16,9 @@ from sqlalchemy.engine import URL
 from koyjabo.clock import Clock
 from koyjabo.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.models import SITE, Scope
+from koyjabo.runtime import Runtime
 from koyjabo.storage.entries import Figures, NewVisit, Receipt
 from koyjabo.storage.group import Group, Job
-from koyjabo.storage.runtime import Runtime
 from koyjabo.storage.turn import Turn
 
 log = logging.getLogger(__name__)

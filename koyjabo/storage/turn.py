@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from koyjabo.runtime import Runtime
 from koyjabo.storage.group import Job, take_waiting
-from koyjabo.storage.runtime import Runtime
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

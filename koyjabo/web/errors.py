@@ -17,10 +17,15 @@ STATUS = {
     "unknown_visitor": 404,
     "unknown_community": 404,
     "unsupported_media_type": 415,
+    "bad_handshake": 400,
+    "upgrade_required": 426,
+    "websockets_unavailable": 501,
     "rate_limited": 429,
     "internal_error": 500,
     "ledger_unavailable": 503,
 }
+
+HEADERS = {"upgrade_required": {"Upgrade": "websocket", "Sec-WebSocket-Version": "13"}}
 
 SENTENCES = {
     400: ("bad_request", "The request is not valid HTTP for this path."),
@@ -43,6 +48,7 @@ def answer(status: int, sentence: str, code: str, details: dict | None = None) -
 
 def _domain_error(error: KoyJaboError) -> Response:
     response = answer(STATUS[error.code], str(error), error.code, error.details)
+    response.headers.extend(HEADERS.get(error.code, {}))
     if error.retry_after_s is not None:
         response.headers["Retry-After"] = str(error.retry_after_s)
     return response

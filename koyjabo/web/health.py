@@ -20,7 +20,7 @@ class AliveAnswer(BaseModel):
 
 class Check(BaseModel):
     ok: bool
-    ms: float = Field(description="how long it took to answer")
+    ms: float | None = Field(default=None, description="how long it took to answer")
     error: str | None = None
 
 
@@ -41,12 +41,16 @@ def healthz() -> Response:
 @bp.get("/readyz")
 @describe("Can it do its work", {200: ReadyAnswer, 503: ReadyAnswer})
 def readyz() -> Response:
-    """Ready: the database answers. 503 with the reason when it does not."""
-    database = _check_database()
-    answer = ReadyAnswer(status="ready" if database.ok else "not ready", checks={"database": database})
-    headers = {"Cache-Control": "no-store"} if database.ok else {"Cache-Control": "no-store", "Retry-After": "2"}
+    """Ready: the database answers, and Redis where there is one. 503 with the reason when one does not."""
+    checks = {"database": _check_database()}
+    redis_answers = current().redis_answers
+    if redis_answers is not None:
+        checks["redis"] = _check_redis(redis_answers())
+    ready = all(check.ok for check in checks.values())
+    answer = ReadyAnswer(status="ready" if ready else "not ready", checks=checks)
+    headers = {"Cache-Control": "no-store"} if ready else {"Cache-Control": "no-store", "Retry-After": "2"}
     body = answer.model_dump_json(exclude_none=True)
-    return Response(body, 200 if database.ok else 503, headers, mimetype="application/json")
+    return Response(body, 200 if ready else 503, headers, mimetype="application/json")
 
 
 def _check_database() -> Check:
@@ -54,3 +58,8 @@ def _check_database() -> Check:
     stale = current().visits.stats().stale
     took_ms = round((time.perf_counter() - began) * 1000, 1)
     return Check(ok=not stale, ms=took_ms, error="It does not answer." if stale else None)
+
+
+def _check_redis(answers: bool) -> Check:
+    """What was found the last time, a second ago or so: no request waits for Redis."""
+    return Check(ok=answers, error=None if answers else "It does not answer.")

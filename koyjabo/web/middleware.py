@@ -22,7 +22,7 @@ PREFLIGHT = [
 ]
 
 
-def init_app(app: Flask, trusted_proxies: int) -> None:
+def init_app(app: Flask) -> None:
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY + 1  # cuts what is longer; `bodies` sees that it was
     app.session_interface = NoSession()
     app.url_map.strict_slashes = False  # both spellings answer: a redirect breaks preflights
@@ -30,8 +30,12 @@ def init_app(app: Flask, trusted_proxies: int) -> None:
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.wsgi_app = PublicCors(app.wsgi_app)  # type: ignore[method-assign]
-    if trusted_proxies:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=trusted_proxies, x_proto=1)  # type: ignore[method-assign]
+
+
+def trust_proxies(app: Flask, hops: int) -> None:
+    """In front of all others: `hops` of X-Forwarded-For are ours, and what stands before them is not looked at."""
+    if hops:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=1)  # type: ignore[method-assign]
 
 
 class PublicCors:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template
 
-from koyjabo.web.api.answers import stats_object
 from koyjabo.web.current import current
 
 bp = Blueprint("pages", __name__)
@@ -13,4 +12,6 @@ bp = Blueprint("pages", __name__)
 @bp.get("/")
 def index() -> str:
     """The numbers as they are now; the script of the page keeps them so."""
-    return render_template("index.html", stats=stats_object(current().visits.stats()))
+    services = current()
+    stats = services.visits.stats().as_object()
+    return render_template("index.html", stats=stats, attributions=services.places.attributions)

@@ -1,43 +1,42 @@
-/** Keeps the numbers of the page equal to the server's, by asking every 2 s. */
+/** Shows the numbers of the site on its page, as they are now. */
 
-const INTERVAL_MS = 2000;
+import { StatsStream } from "./stats-stream.js";
+
+const LINES = {
+  live: "Live.",
+  polling: "Refreshed every 2 seconds.",
+  down: "The server cannot be reached; trying again.",
+};
+const STALE = "The numbers may be out of date.";
+
 const main = document.querySelector("[data-stats-url]");
 const line = document.querySelector("[data-line]");
+const places = document.querySelector("[data-places]");
 
-let newest = null;
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
 
-/** Values may overtake each other: an older one changes nothing (epoch, then total, then revision). */
-function isNewer(stats) {
-  if (!newest) return true;
-  if (stats.epoch !== newest.epoch) return parseInt(stats.epoch, 36) > parseInt(newest.epoch, 36);
-  if (stats.totalVisits !== newest.totalVisits) return stats.totalVisits > newest.totalVisits;
-  return stats.revision >= newest.revision;
+function showPlaces(locations) {
+  const rows = Object.entries(locations).map(([place, { count }]) => {
+    const row = document.createElement("li");
+    row.append(Object.assign(document.createElement("span"), { textContent: place }));
+    row.append(Object.assign(document.createElement("data"), { textContent: count, value: count }));
+    return row;
+  });
+  places.replaceChildren(...rows);
+  places.closest("section").hidden = rows.length === 0;
 }
 
 function show(stats) {
-  newest = stats;
-  for (const output of main.querySelectorAll("[data-stat]")) {
-    const text = String(stats[output.dataset.stat]);
-    if (output.textContent !== text) output.textContent = text;
-  }
+  for (const output of main.querySelectorAll("[data-stat]")) write(output, String(stats[output.dataset.stat]));
+  showPlaces(stats.locations);
+  if (stats.stale) write(line, STALE);
 }
 
-function say(text) {
-  if (line.textContent !== text) line.textContent = text;
-}
-
-async function refresh() {
-  try {
-    const response = await fetch(main.dataset.statsUrl, { signal: AbortSignal.timeout(10_000) });
-    if (!response.ok) throw new Error(`status ${response.status}`);
-    const stats = await response.json();
-    if (isNewer(stats)) show(stats);
-    say(stats.stale ? "The numbers may be out of date." : "Refreshed every 2 seconds.");
-  } catch {
-    say("The server cannot be reached; trying again.");
-  } finally {
-    setTimeout(refresh, INTERVAL_MS);
-  }
-}
-
-refresh();
+const socketUrl = new URL(main.dataset.socketUrl, location.href);
+socketUrl.protocol = socketUrl.protocol.replace("http", "ws");
+const stream = new StatsStream(socketUrl.href, main.dataset.statsUrl);
+stream.addEventListener("stats", (event) => show(event.detail));
+stream.addEventListener("line", (event) => write(line, LINES[event.detail]));
+stream.start();

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import secrets
-
 from flask import Response
 from pydantic import BaseModel, Field
 
-from koyjabo.clock import iso
-from koyjabo.visits import Receipt, Stats
+from koyjabo.stats import Stats, StatsWriter, WrittenStats
+from koyjabo.visits import Receipt
 
-encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 JSON = "application/json"
-PROCESS = secrets.token_hex(3)
-DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 class Place(BaseModel):
@@ -53,48 +47,11 @@ class ErrorAnswer(BaseModel):
     details: dict
 
 
-def base36(number: int) -> str:
-    digits = ""
-    while number:
-        number, digit = divmod(number, 36)
-        digits = DIGITS[digit] + digits
-    return digits or "0"
-
-
-class StatsWriter:
-    """Turns stats into JSON, once for as long as they stay the same: many requests are given each."""
-
-    def __init__(self) -> None:
-        self._last: tuple[Stats, str] | None = None
-
-    def json(self, stats: Stats) -> str:
-        last = self._last
-        if last is None or last[0] is not stats:
-            self._last = last = (stats, encode(stats_object(stats)))
-        return last[1]
-
-
-def stats_object(stats: Stats) -> dict:
-    """The stats object of SPEC, in its order."""
-    written = {
-        "totalVisitors": stats.total,
-        "totalVisits": stats.total,
-        "todayVisits": stats.today,
-        "activeUsers": stats.active,
-        "uniqueVisitors": stats.unique_visitors,
-        "locations": {place: {"count": count} for place, count in stats.places.items()},
-        "revision": stats.revision,
-        "epoch": base36(stats.epoch),
-        "timestamp": iso(stats.revision),
-    }
-    return {**written, "stale": True} if stats.stale else written
-
-
 writer = StatsWriter()
 
 
-def stats_answer(stats: Stats, tag: str) -> Response:
-    return Response(writer.json(stats), content_type=JSON, headers=revalidated(tag))
+def stats_answer(stats: WrittenStats) -> Response:
+    return Response(stats.json, content_type=JSON, headers=revalidated(stats.tag))
 
 
 def revalidated(tag: str) -> list[tuple[str, str]]:
@@ -102,13 +59,8 @@ def revalidated(tag: str) -> list[tuple[str, str]]:
     return [("Cache-Control", "no-cache"), ("ETag", f'"{tag}"')]
 
 
-def etag(stats: Stats) -> str:
-    """Epoch and revision, and the process: who is active is each server's own, at the same revision too."""
-    return f"{base36(stats.epoch)}-{stats.revision}-{PROCESS}{'-stale' if stats.stale else ''}"
-
-
 def registered_answer(receipt: Receipt, stats: Stats) -> Response:
     duplicate = "true" if receipt.duplicate else "false"
     visit = f'{{"ordinal":{receipt.ordinal},"duplicate":{duplicate}}}'
-    body = f'{{"success":true,"visit":{visit},"stats":{writer.json(stats)}}}'
+    body = f'{{"success":true,"visit":{visit},"stats":{writer.write(stats).json}}}'
     return Response(body, content_type=JSON, headers=[("Cache-Control", "no-store")])

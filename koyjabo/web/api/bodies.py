@@ -62,19 +62,21 @@ class NewVisitBody(Body):
             body.userAgent = text(headers.get("HTTP_USER_AGENT"))
         return body
 
-    def as_visit(self, at_ms: int) -> NewVisit:
-        """Raises UnknownCommunity for the one id that is ours and no community's."""
+    def as_visit(self, at_ms: int, place: str, caller: bytes) -> NewVisit:
+        """The visit it asks for. Raises UnknownCommunity for the one id that is ours and no community's."""
         if self.communityId == SITE:
             raise UnknownCommunity
         return NewVisit(
             visitor_id=self.visitorId,
             visit_id=self.visitId,
             scope=Scope(self.communityId) if self.communityId is not None else SITE,
+            place=place,
             at_ms=at_ms,
             client_ms=self.timestamp,
             referrer=None if self.referrer == "direct" else _without_query(self.referrer),
             user_agent=self.userAgent,
             page=_without_query(self.page),
+            caller=caller,
         )
 
 

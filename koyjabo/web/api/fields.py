@@ -8,12 +8,13 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from koyjabo.visits import VISITOR_ID
+
 LARGEST_INT64 = 2**63 - 1
 LONGEST_TEXT = 512
 
 NULL = {"type": "null"}
 
-NAME = re.compile(r"[A-Za-z0-9_.:\-]{1,128}", re.ASCII)
 VISIT_NAME = re.compile(r"[A-Za-z0-9_.:+/=\-]{1,128}", re.ASCII)  # no "~": names we make up begin with it
 INTEGER = re.compile(r"[+-]?[0-9]{1,4300}", re.ASCII)  # Python reads no more
 
@@ -35,7 +36,7 @@ def _named(value: Any, pattern: re.Pattern[str], characters: str) -> str:
 
 
 def _visitor_id(value: Any) -> str:
-    return _named(value, NAME, "A–Z a–z 0–9 _ - . :")
+    return _named(value, VISITOR_ID, "A–Z a–z 0–9 _ - . :")
 
 
 def visit_id(value: Any) -> str | None:
@@ -72,7 +73,7 @@ def _is_whole(value: str) -> bool:
 
 
 Text = Annotated[str | None, BeforeValidator(text)]
-VisitorId = Annotated[str, BeforeValidator(_visitor_id), WithJsonSchema(_pattern(NAME))]
+VisitorId = Annotated[str, BeforeValidator(_visitor_id), WithJsonSchema(_pattern(VISITOR_ID))]
 VisitId = Annotated[str | None, BeforeValidator(visit_id), WithJsonSchema(_pattern(VISIT_NAME, optional=True))]
 Milliseconds = Annotated[
     int | None,

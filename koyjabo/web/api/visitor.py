@@ -30,7 +30,9 @@ def register_visit() -> Response:
     """Register one visit. 200 with the receipt and the stats; see NewVisitBody for what is refused."""
     rate_limits.count_registration()
     services = current()
-    receipt = services.visits.register(NewVisitBody.of(request).as_visit(services.clock.now_ms()))
+    body = NewVisitBody.of(request)
+    place, caller = services.places.locate(request.remote_addr), services.pairing.caller(request.environ)
+    receipt = services.visits.register(body.as_visit(services.clock.now_ms(), place, caller))
     return registered_answer(receipt, services.visits.newest())
 
 
@@ -38,5 +40,6 @@ def register_visit() -> Response:
 @describe("Stay active", {204: None, 404: "never registered", **REFUSALS}, body=HeartbeatBody)
 def heartbeat() -> tuple[str, int]:
     """Keep a visitor active. 204, or 404 for one who never registered."""
-    current().visits.heartbeat(HeartbeatBody.of(request).visitorId)
+    services = current()
+    services.visits.heartbeat(HeartbeatBody.of(request).visitorId, services.places.locate(request.remote_addr))
     return "", 204

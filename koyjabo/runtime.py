@@ -1,4 +1,4 @@
-"""What storage asks of whoever runs it: real threads, and a way for their results to reach those who wait.
+"""What the package asks of whoever runs it: threads, timers, and ways to wait for them.
 
 `ThreadRuntime` serves any WSGI server with real threads, and the command line. `koyjabo.server.loop` has the sibling
 for an event loop, where a waiter is a greenlet and a real thread may only speak through `from_thread`.
@@ -22,6 +22,12 @@ class Waiter(Protocol):
 
 
 class Runtime(Protocol):
+    async_mode: str
+    """What python-socketio calls this way of waiting."""
+
+    def start_task(self, main: Call) -> None:
+        """Run `main` beside the requests. Like a request, it may wait."""
+
     def start_thread(self, main: Call) -> None:
         """Run `main` in a real thread of the operating system, which does not keep the process alive."""
 
@@ -51,6 +57,11 @@ class _LockWaiter:
 
 class ThreadRuntime:
     """Requests are threads, so there is no loop: every call is made where it is asked for."""
+
+    async_mode = "threading"
+
+    def start_task(self, main: Call) -> None:
+        self.start_thread(main)
 
     def start_thread(self, main: Call) -> None:
         threading.Thread(target=main, daemon=True).start()

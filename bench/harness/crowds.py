@@ -1,0 +1,130 @@
+"""Crowds of WebSocket clients: one cheap process each (load/wsload.c), told what to do line by line."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from harness.programs import compiled
+
+PLAIN, SOCKET_IO = "plain", "socketio"
+SPARE_FILES = 200
+STOP_S = 5.0
+LOWER_PRIORITY = 10
+
+
+@dataclass(frozen=True)
+class Door:
+    """Where a server lets sockets in, and what they speak there."""
+
+    path: str
+    kind: str
+    deflate: bool = False  # whether the clients offer permessage-deflate
+
+
+@dataclass(frozen=True)
+class Broadcast:
+    """One broadcast as its listeners saw it. `last_ms` counts from its beginning to the last client that has it."""
+
+    last_ms: float
+    reached: int
+    updates: int
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Since the beginning. `deflated` connections compress; `longest_batch_us` is the client's own slowness."""
+
+    updates: int
+    lost: int
+    pings: int
+    deflated: int
+    longest_batch_us: int
+
+
+class CrowdFailedError(Exception):
+    """The process of the clients ended; it has said why on standard error."""
+
+
+class Crowd:
+    """Clients that are all connected."""
+
+    def __init__(self, process: subprocess.Popen[str], size: int) -> None:
+        self._process = process
+        self.size = size
+        self.pid = process.pid
+
+    def settle(self) -> bool:
+        """Wait until half a second passes without an update; False when that never came."""
+        return self.tell("settle")["quiet"]
+
+    def emit(self, times: int) -> Broadcast:
+        """Trigger one broadcast, or with 0 the trigger alone, and wait for its end."""
+        return Broadcast(**self.tell(f"emit {times}"))
+
+    def counts(self) -> Counts:
+        return Counts(**self.tell("report"))
+
+    def give_way(self) -> None:
+        """Let other clients on this core go first, from now on."""
+        os.setpriority(os.PRIO_PROCESS, self.pid, LOWER_PRIORITY)
+
+    def tell(self, command: str) -> dict:
+        self._process.stdin.write(f"{command}\n")
+        self._process.stdin.flush()
+        return self.heard()
+
+    def heard(self) -> dict:
+        line = self._process.stdout.readline()
+        if not line:
+            raise CrowdFailedError(f"the clients ended with status {self._process.wait(STOP_S)}")
+        return json.loads(line)
+
+    def leave(self) -> None:
+        """Close all connections, and what is logged with them."""
+        self._process.stdin.close()
+        try:
+            self._process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+
+
+@contextmanager
+def crowd(port: int, door: Door, size: int, core: int | None, log: Path | None = None) -> Iterator[Crowd]:
+    """Open `size` connections and keep them until the block ends; every update is written to `log`, if there is one."""
+    pinned = [] if core is None else ["taskset", "-c", str(core)]
+    options = [*(["deflate"] if door.deflate else []), *([f"log={log}"] if log else [])]
+    process = subprocess.Popen(
+        [*pinned, str(compiled("wsload")), str(port), door.path, door.kind, str(size), *options],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # Ctrl+C is for us; they end with their input
+    )
+    gathered = Crowd(process, size)
+    try:
+        gathered.heard()
+        yield gathered
+    finally:
+        gathered.leave()
+
+
+def allow_files(connections: int) -> None:
+    """Raise the limit on open files, for us and the servers we start. Stops with a sentence when it is too low."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most != resource.RLIM_INFINITY and most < connections + SPARE_FILES:
+        raise click.ClickException(
+            f"{connections} connections need as many open files, and only {most} are allowed: raise the hard limit "
+            f"(ulimit -Hn {connections + SPARE_FILES})."
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

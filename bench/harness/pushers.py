@@ -1,0 +1,74 @@
+"""Who pushes: this server, what others would take for it, and the floor under all of them."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+from harness.crowds import PLAIN, SOCKET_IO, Door
+from harness.folders import BENCH
+from harness.peers import NODE_MODULES, PEERS, VENV_BIN
+from harness.programs import SOURCES, compiled
+
+SOCKET_IO_PATH = "/socket.io/?EIO=4&transport=websocket"
+HOUR = "3600"
+"""Between pings of the peers, so that none falls into a measurement."""
+
+PAYLOAD_BYTES = len((SOURCES / "visitor_update.json").read_text().strip())
+AROUND_BYTES = len('42["visitor_update",]')
+
+
+@dataclass(frozen=True)
+class Pusher:
+    """A server to start and the door its clients take. `own` ones are the product and get a database."""
+
+    name: str
+    command: tuple[str, ...]
+    door: Door
+    env: tuple[tuple[str, str], ...] = ()
+    own: bool = False
+    redis: bool = False
+
+
+OUR_SERVER = (sys.executable, str(BENCH / "servers" / "push.py"))
+SOCKET_IO_DOOR, PLAIN_DOOR = Door(SOCKET_IO_PATH, SOCKET_IO), Door("/", PLAIN)
+BESIDE = (("PYTHONPATH", str(PEERS)),)
+NODE_ENV = (("NODE_PATH", str(NODE_MODULES)), ("NODE_ENV", "production"))
+NODE_PEER = ("node", str(PEERS / "push_peer.js"), "{port}")
+DAPHNE = ("daphne", "-b", "127.0.0.1", "-p", "{port}", "-v", "0", "--ping-interval", HOUR)
+UVICORN = ("uvicorn", "--port", "{port}", "--log-level", "error", "--ws-ping-interval", HOUR)
+
+
+def _from_venv(program: str, *arguments: str) -> tuple[str, ...]:
+    return (str(VENV_BIN / program), *arguments)
+
+
+OURS = Pusher("this server, Socket.IO", OUR_SERVER, SOCKET_IO_DOOR, own=True)
+OURS_PLAIN = Pusher("this server, plain", OUR_SERVER, PLAIN_DOOR, own=True)
+OURS_DEFLATE = Pusher("this server, plain, deflate offered", OUR_SERVER, Door("/", PLAIN, deflate=True), own=True)
+STOCK = Pusher(
+    "Flask-SocketIO on eventlet",
+    _from_venv("python", str(PEERS / "flask_socketio_peer.py"), "{port}"),
+    SOCKET_IO_DOOR,
+)
+CHANNELS = Pusher(
+    "Django Channels, Daphne, Redis",
+    _from_venv(*DAPHNE, "channels_peer:application"),
+    Door("/ws/", PLAIN),
+    env=BESIDE,
+    redis=True,
+)
+STARLETTE = Pusher("Starlette on uvicorn", _from_venv(*UVICORN, "starlette_peer:app"), PLAIN_DOOR, env=BESIDE)
+NODE_SOCKET_IO = Pusher("Node socket.io", (*NODE_PEER, "socket.io"), SOCKET_IO_DOOR, env=NODE_ENV)
+NODE_WS = Pusher("Node ws", (*NODE_PEER, "ws"), PLAIN_DOOR, env=NODE_ENV)
+
+
+def floor() -> Pusher:
+    """Sends frames as long as those of Socket.IO, the longer ones."""
+    return Pusher(
+        "floor: send() in C", (str(compiled("floor")), "{port}", str(PAYLOAD_BYTES + AROUND_BYTES)), PLAIN_DOOR
+    )
+
+
+def everybody() -> tuple[Pusher, ...]:
+    return (OURS, OURS_PLAIN, OURS_DEFLATE, STOCK, CHANNELS, STARLETTE, NODE_SOCKET_IO, NODE_WS, floor())

@@ -1,0 +1,110 @@
+"""A storm of visits over many open sockets: run once, watched by everybody."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from harness import machine, proc
+from harness.contenders import PRODUCT
+from harness.crowds import Counts, Crowd, crowd
+from harness.databases import SETTINGS, STARTING_TOTAL, Database, fresh_postgres, fresh_sqlite, is_exact
+from harness.deliveries import Deliveries, Visit, visit, without_gaps
+from harness.postgres import postgres
+from harness.processes import Server, serving
+from harness.pushers import PLAIN_DOOR, SOCKET_IO_DOOR
+from harness.redis_server import redis_server
+from harness.steady import Answer, Steady
+from harness.tables import progress
+
+WORKERS = 2
+REGISTERING_CONNECTIONS = 16
+OK = 200
+MOST_OF_A_LOG = 3000
+
+
+@dataclass(frozen=True)
+class Storm:
+    """What happened. `cpu_percent` are shares of one core, by process; `open_files` are the workers', with all open."""
+
+    answers: list[Answer]
+    visits: list[Visit]
+    deliveries: Deliveries
+    counts: list[Counts]
+    cpu_percent: dict[str, float]
+    open_files: list[int]
+    exact: bool
+
+
+def run(folder: Path, sockets: int, rate: int, seconds: int, on_postgres: bool) -> Storm:
+    logs = [folder / "plain.log", folder / "socketio.log"]
+    doors = (PLAIN_DOOR, SOCKET_IO_DOOR)
+    with ExitStack() as stack:
+        database = stack.enter_context(_fresh_database(folder, on_postgres))
+        redis = stack.enter_context(redis_server(None))
+        env = {**database.env, "REDIS_URL": redis.url, "WEB_CONCURRENCY": str(WORKERS)}
+        server = stack.enter_context(serving(PRODUCT, env, machine.all_cores(), folder / "server.log"))
+        with ExitStack() as gathering:
+            crowds = [
+                gathering.enter_context(crowd(server.port, door, sockets // 2, None, log))
+                for door, log in zip(doors, logs, strict=True)
+            ]
+            open_files = [proc.open_files(worker) for worker in proc.tree(server.pid)[1:]]
+            answers, cpu_percent = _rage(server, redis.pid, crowds, rate, seconds)
+            counts = [gathered.counts() for gathered in crowds]
+        exact = is_exact(database, sum(answer.status == OK for answer in answers))
+    progress(1, 1, "reading what the sockets were sent")
+    _show((folder / "server.log").read_text(errors="replace"))
+    visits = sorted((visit(one) for one in answers if one.status == OK), key=lambda one: one.ordinal)
+    found = _deliveries(logs, sockets // 2, visits)
+    return Storm(answers, visits, found, counts, cpu_percent, open_files, exact)
+
+
+@contextmanager
+def _fresh_database(folder: Path, on_postgres: bool) -> Iterator[Database]:
+    with ExitStack() as stack:
+        if on_postgres:
+            yield stack.enter_context(fresh_postgres(stack.enter_context(postgres(None, SETTINGS))))
+        else:
+            yield stack.enter_context(fresh_sqlite(folder))
+
+
+def _rage(
+    server: Server, redis: int, crowds: list[Crowd], rate: int, seconds: int
+) -> tuple[list[Answer], dict[str, float]]:
+    """The storm itself, until the last update has come; and the CPU that everybody had meanwhile."""
+    for gathered in crowds:
+        gathered.settle()
+    progress(1, 1, f"{sum(gathered.size for gathered in crowds)} sockets are open; {seconds} s of visits begin")
+    steady = Steady(server.port, "register", rate, seconds, REGISTERING_CONNECTIONS)
+    roots = {"workers": server.pid, "Redis": redis, "registering client": steady.pid}
+    roots |= {f"reading client {at + 1}": gathered.pid for at, gathered in enumerate(crowds)}
+    used_us = dict.fromkeys(roots, 0.0)
+    before, began = {name: proc.cpu_us(root) for name, root in roots.items()}, time.monotonic()
+    while steady.is_under_way and time.monotonic() < began + seconds:
+        time.sleep(0.2)
+        used_us = {name: proc.cpu_us(root) - before[name] for name, root in roots.items()}
+    took_us = (time.monotonic() - began) * 1e6
+    answers = steady.answers()
+    for gathered in crowds:
+        gathered.settle()
+    return answers, {name: 100 * cpu / took_us for name, cpu in used_us.items()}
+
+
+def _show(said: str) -> None:
+    """The end of what the server had to say, on standard error: in a good run that is nothing."""
+    if said:
+        click.echo(f"The server said:\n{said[-MOST_OF_A_LOG:]}", err=True)
+
+
+def _deliveries(logs: list[Path], clients: int, visits: list[Visit]) -> Deliveries:
+    found = Deliveries(STARTING_TOTAL)
+    if visits and without_gaps(visits, STARTING_TOTAL + 1):
+        for log in logs:
+            found.read(log, clients, visits)
+    return found

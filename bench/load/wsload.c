@@ -1,0 +1,393 @@
+// A crowd of WebSocket clients in one cheap process: it opens them, keeps them alive, and counts what they are sent.
+//
+//   wsload PORT PATH plain|socketio N [deflate] [log=FILE]
+//
+// It prints a line of JSON when all N are open and after each command. Commands, one a line on standard input:
+//
+//   settle    wait until no visitor_update has come for half a second
+//   emit K    GET /emit?n=K at the same port, wait for its answer ("t0=<monotonic ns>;") and, if K is not 0, until
+//             every client has been sent an update; then listen a little longer for more than was asked for
+//   report    counts so far
+//
+// It ends at the end of its input. With log=FILE every update is appended there as `struct entry` below.
+
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef IP_BIND_ADDRESS_NO_PORT
+#define IP_BIND_ADDRESS_NO_PORT 24
+#endif
+
+enum { BUFFER = 4096, IN_FLIGHT = 32, EVENTS = 512, ADDRESSES = 4 };
+enum { QUIET_MS = 500, LONGEST_SETTLE_MS = 20000, LISTEN_ON_MS = 20, PATIENCE_MS = 30000 };
+enum { TEXT = 1, CLOSE = 8, PING = 9, PONG = 10, FINAL = 0x80, COMPRESSED = 0x40, MASKED = 0x80 };
+
+enum state { UNUSED, UPGRADING, OPENING, JOINING, READY, GONE };
+
+struct connection {
+    int fd;
+    enum state state;
+    int have;       // bytes in `buffer` that are no whole frame yet
+    unsigned round; // the round in which the last update came
+    char buffer[BUFFER];
+};
+
+struct entry {
+    int64_t at_ns; // wall clock
+    int64_t socket;
+    int64_t total;
+    int64_t revision;
+};
+
+// What an event of epoll is about; everything else is the number of a connection.
+static const uint64_t COMMANDS = UINT64_MAX, ANSWER = UINT64_MAX - 1;
+
+static struct connection *crowd;
+static int size, opened, ready, port, epoll;
+static int socketio, offers_deflate;
+static const char *path;
+static FILE *journal;
+
+static unsigned round_now;
+static int reached;                // connections that were sent an update in this round
+static int64_t reached_at;         // when the last of them was
+static int64_t last_update_at;
+static long updates, lost, pings, deflated;
+static int64_t longest_batch;
+
+static int answer_fd = -1, answered;
+static char answer[2048];
+static size_t answer_have;
+static int64_t answer_t0;
+static int command_waits;
+
+static void fail(const char *what) {
+    fprintf(stderr, "wsload: %s: %s\n", what, errno ? strerror(errno) : "unexpected");
+    exit(1);
+}
+
+static int64_t clock_ns(clockid_t clock) {
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+static int64_t now_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
+
+// ---- connections
+
+static void watch(int fd, uint64_t what) {
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = what};
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event)) fail("epoll_ctl");
+}
+
+// Several source addresses, so that a crowd is never short of ports.
+static int dial(int number) {
+    int on = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (fd < 0) fail("socket");
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + number % ADDRESSES);
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    if (bind(fd, (void *)&address, sizeof address)) fail("bind");
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(port);
+    if (connect(fd, (void *)&address, sizeof address)) fail("connect");
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    return fd;
+}
+
+static void send_all(int fd, const void *bytes, size_t length) {
+    if (send(fd, bytes, length, MSG_NOSIGNAL) != (ssize_t)length && errno != EPIPE && errno != ECONNRESET) fail("send");
+}
+
+// Masked with zeros, which leaves the payload as it is.
+static void send_frame(int fd, int opcode, const char *payload, size_t length) {
+    unsigned char frame[6 + 125] = {FINAL | opcode, MASKED | length};
+    if (length > 125) fail("frame too long");
+    memcpy(frame + 6, payload, length);
+    send_all(fd, frame, 6 + length);
+}
+
+static void open_one(void) {
+    struct connection *one = &crowd[opened];
+    char request[1024];
+    int length = snprintf(request, sizeof request,
+                          "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                          "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n",
+                          path, port,
+                          offers_deflate ? "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n" : "");
+    one->fd = dial(opened);
+    one->state = UPGRADING;
+    watch(one->fd, opened++);
+    send_all(one->fd, request, length);
+}
+
+static void become_ready(struct connection *one) {
+    one->state = READY;
+    ready++;
+}
+
+static void lose(struct connection *one) {
+    if (one->state == GONE) return;
+    if (one->state != READY) fail("a connection ended before it was ready");
+    one->state = GONE;
+    lost++;
+    close(one->fd);
+}
+
+// ---- frames
+
+static int64_t number_after(const char *text, size_t length, const char *key) {
+    const char *found = memmem(text, length, key, strlen(key));
+    return found ? strtoll(found + strlen(key), NULL, 10) : -1; // a bracket follows at the latest, so it ends
+}
+
+static void log_update(struct connection *one, const char *payload, size_t length) {
+    struct entry entry = {
+        .at_ns = clock_ns(CLOCK_REALTIME),
+        .socket = one - crowd,
+        .total = number_after(payload, length, "\"totalVisitors\":"),
+        .revision = number_after(payload, length, "\"revision\":"),
+    };
+    if (fwrite(&entry, sizeof entry, 1, journal) != 1) fail("log");
+}
+
+static void take_update(struct connection *one, const char *payload, size_t length) {
+    updates++;
+    last_update_at = now_ns();
+    if (journal) log_update(one, payload, length);
+    if (one->round == round_now) return;
+    one->round = round_now;
+    reached++;
+    reached_at = last_update_at;
+}
+
+static int is_update(int head, const char *payload, size_t length) {
+    if ((head & 15) != TEXT) return 0;
+    if (head & COMPRESSED) return length > 4;
+    return memmem(payload, length, "visitor_update", 14) != NULL;
+}
+
+// Engine.IO: "0" opens, "2" pings, "3" pongs; Socket.IO inside of "4": "0" joins a namespace.
+static void take_frame(struct connection *one, int head, const char *payload, size_t length) {
+    int opcode = head & 15;
+    char kind = length ? payload[0] : 0;
+    if (opcode == PING) {
+        pings++;
+        send_frame(one->fd, PONG, payload, length);
+    } else if (opcode == CLOSE) {
+        lose(one);
+    } else if (is_update(head, payload, length)) {
+        take_update(one, payload, length);
+    } else if (socketio && length == 1 && kind == '2') {
+        pings++;
+        send_frame(one->fd, TEXT, "3", 1);
+    } else if (one->state == OPENING && kind == '0') {
+        one->state = JOINING;
+        send_frame(one->fd, TEXT, "40", 2);
+    } else if (one->state == JOINING && length > 1 && kind == '4' && payload[1] == '0') {
+        become_ready(one);
+    }
+}
+
+// The length of the head of the answer to the handshake, or 0 while it is not all there.
+static int take_handshake(struct connection *one) {
+    char *end = memmem(one->buffer, one->have, "\r\n\r\n", 4);
+    if (!end) return 0;
+    if (one->have < 12 || memcmp(one->buffer + 8, " 101", 4)) {
+        errno = 0;
+        fprintf(stderr, "wsload: refused: %.*s\n", one->have, one->buffer);
+        fail("handshake");
+    }
+    *end = 0;
+    if (strstr(one->buffer, "permessage-deflate")) deflated++;
+    one->state = OPENING;
+    if (!socketio) become_ready(one);
+    return end + 4 - one->buffer;
+}
+
+static void take_bytes(struct connection *one) {
+    int at = one->state == UPGRADING ? take_handshake(one) : 0;
+    while (one->state != UPGRADING && one->state != GONE && one->have - at >= 2) {
+        unsigned char *frame = (unsigned char *)one->buffer + at;
+        int length = frame[1] & 127, header = length == 126 ? 4 : 2;
+        if (length == 127) fail("frame too long");
+        if (one->have - at < header) break;
+        if (header == 4) length = frame[2] << 8 | frame[3];
+        if (one->have - at < header + length) break;
+        take_frame(one, frame[0], (char *)frame + header, length);
+        at += header + length;
+    }
+    one->have -= at;
+    memmove(one->buffer, one->buffer + at, one->have);
+    if (one->have == BUFFER) fail("frame too long");
+}
+
+static void hear(struct connection *one) {
+    if (one->state == GONE) return;
+    ssize_t got = recv(one->fd, one->buffer + one->have, BUFFER - one->have, 0);
+    if (got < 0 && errno == EAGAIN) return;
+    if (got <= 0) {
+        lose(one);
+        return;
+    }
+    one->have += got;
+    take_bytes(one);
+}
+
+// ---- triggers
+
+static void ask(const char *target) {
+    char request[256];
+    int length = snprintf(request, sizeof request,
+                          "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: close\r\n\r\n", target, port);
+    answered = answer_have = 0;
+    answer_fd = dial(0);
+    watch(answer_fd, ANSWER);
+    send_all(answer_fd, request, length);
+}
+
+static void hear_answer(void) {
+    ssize_t got = recv(answer_fd, answer + answer_have, sizeof answer - 1 - answer_have, 0);
+    if (got < 0 && errno == EAGAIN) return;
+    answer_have += got > 0 ? got : 0;
+    answer[answer_have] = 0;
+    char *t0 = strstr(answer, "t0=");
+    if (t0 && strchr(t0, ';')) {
+        answer_t0 = atoll(t0 + 3);
+        answered = 1;
+        close(answer_fd);
+    } else if (got <= 0) {
+        errno = 0;
+        fprintf(stderr, "wsload: %s\n", answer);
+        fail("the trigger was not answered");
+    }
+}
+
+// ---- the loop
+
+static void pump(int wait_ms) {
+    struct epoll_event events[EVENTS];
+    int count = epoll_wait(epoll, events, EVENTS, wait_ms);
+    int64_t began = now_ns();
+    for (int i = 0; i < count; i++) {
+        uint64_t what = events[i].data.u64;
+        if (what == COMMANDS) command_waits = 1;
+        else if (what == ANSWER) hear_answer();
+        else hear(&crowd[what]);
+    }
+    int64_t took = now_ns() - began;
+    if (took > longest_batch) longest_batch = took;
+}
+
+static void pump_for(int ms) {
+    for (int64_t until = now_ns() + ms * 1000000LL; now_ns() < until;) pump(1);
+}
+
+static void open_all(void) {
+    int64_t deadline = now_ns() + PATIENCE_MS * 1000000LL;
+    for (int before = 0; ready < size;) {
+        while (opened < size && opened - ready < IN_FLIGHT) open_one();
+        pump(100);
+        if (ready > before) deadline = now_ns() + PATIENCE_MS * 1000000LL;
+        before = ready;
+        errno = ETIMEDOUT;
+        if (now_ns() > deadline) fail("opening");
+    }
+}
+
+static void settle(void) {
+    int64_t began = now_ns(), quiet_since = began;
+    while (now_ns() - quiet_since < QUIET_MS * 1000000LL && now_ns() - began < LONGEST_SETTLE_MS * 1000000LL) {
+        pump(20);
+        if (last_update_at > quiet_since) quiet_since = last_update_at;
+    }
+    printf("{\"quiet\": %s}\n", now_ns() - quiet_since >= QUIET_MS * 1000000LL ? "true" : "false");
+}
+
+static void emit(int times) {
+    char target[64];
+    long before = updates;
+    int64_t deadline = now_ns() + PATIENCE_MS * 1000000LL;
+    snprintf(target, sizeof target, "/emit?n=%d", times);
+    round_now++;
+    reached = 0;
+    reached_at = 0;
+    ask(target);
+    // Without sleep: to wake the clients for each frame would be charged to the server, which across a network it is not.
+    while ((!answered || (times && reached < size - lost)) && now_ns() < deadline) pump(0);
+    pump_for(LISTEN_ON_MS);
+    errno = ETIMEDOUT;
+    if (!answered) fail("emit");
+    printf("{\"last_ms\": %.3f, \"reached\": %d, \"updates\": %ld}\n", times ? (reached_at - answer_t0) / 1e6 : 0.0, reached,
+           updates - before);
+}
+
+static void report(void) {
+    if (journal) fflush(journal);
+    printf("{\"updates\": %ld, \"lost\": %ld, \"pings\": %ld, \"deflated\": %ld, \"longest_batch_us\": %ld}\n", updates,
+           lost, pings, deflated, (long)(longest_batch / 1000));
+}
+
+// Returns 0 at the end of the input. One command is sent at a time, so a line is never split.
+static int obey(void) {
+    char line[128];
+    ssize_t got = read(STDIN_FILENO, line, sizeof line - 1);
+    if (got <= 0) return 0;
+    line[got] = 0;
+    command_waits = 0;
+    if (!strncmp(line, "settle", 6)) settle();
+    else if (!strncmp(line, "emit ", 5)) emit(atoi(line + 5));
+    else if (!strncmp(line, "report", 6)) report();
+    else fail("unknown command");
+    fflush(stdout);
+    return 1;
+}
+
+static void allow_files(void) {
+    struct rlimit files;
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+}
+
+int main(int count, char **words) {
+    if (count < 5) fail("usage: wsload PORT PATH plain|socketio N [deflate] [log=FILE]");
+    port = atoi(words[1]);
+    path = words[2];
+    socketio = !strcmp(words[3], "socketio");
+    size = atoi(words[4]);
+    for (int i = 5; i < count; i++) {
+        if (!strcmp(words[i], "deflate")) offers_deflate = 1;
+        if (!strncmp(words[i], "log=", 4) && !(journal = fopen(words[i] + 4, "w"))) fail(words[i]);
+    }
+    allow_files();
+    crowd = calloc(size, sizeof *crowd);
+    epoll = epoll_create1(0);
+    if (!crowd || epoll < 0) fail("start");
+    int64_t began = now_ns();
+    round_now = 1;
+    open_all();
+    printf("{\"ready\": %d, \"open_ms\": %.0f, \"deflated\": %ld}\n", ready, (now_ns() - began) / 1e6, deflated);
+    fflush(stdout);
+    watch(STDIN_FILENO, COMMANDS);
+    do {
+        pump(-1);
+    } while (!command_waits || obey());
+    if (journal) fclose(journal);
+    return 0;
+}

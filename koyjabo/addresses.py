@@ -1,0 +1,40 @@
+"""Whose address a request comes from, as far as limits care. Nothing here is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
+from typing import Any
+
+FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
+
+
+def counted(environ: Mapping[str, Any]) -> str:
+    """The neighbourhood a request is counted for; empty for a peer on this machine that speaks for itself: health
+    checks, benchmarks, the command line.
+    """
+    address = environ.get("REMOTE_ADDR") or ""
+    if is_loopback(address) and not any(name in environ for name in FORWARDED):
+        return ""
+    return neighbourhood(address)
+
+
+@lru_cache(maxsize=1024)
+def is_loopback(address: str) -> bool:
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return False
+    return ip.is_loopback or (isinstance(ip, IPv6Address) and bool(ip.ipv4_mapped and ip.ipv4_mapped.is_loopback))
+
+
+def neighbourhood(address: str) -> str:
+    """An IPv6 customer has a whole /64 to choose addresses from; count it as one."""
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(ip, IPv6Address):
+        return str(ip.ipv4_mapped or int(ip) >> 64)
+    return address

@@ -1,0 +1,183 @@
+"""Which open socket is whose: a visitor is active for as long as their page is open (SPEC: Real time).
+
+A page that says its visitorId is taken at its word. The original client never does; its socket is paired, as well as
+can be told, with a visit from the same address and browser. A wrong pair can make somebody active a little longer;
+it can never change a total.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any, Protocol
+
+from koyjabo.clock import Clock
+from koyjabo.models import SITE
+from koyjabo.presence import Presence
+from koyjabo.visits import NewVisit, Visits
+
+MOST_LONELY = 10_000
+"""Visits remembered because their socket may still come; the oldest give way."""
+
+Caller = bytes
+"""Who is at the other end: a salted hash of address and User-Agent."""
+
+
+class Exchange(Protocol):
+    """Visits and sockets that found nobody on their own worker."""
+
+    def offer(self, caller: Caller, visitor_id: str) -> None: ...
+
+    def ask(self, caller: Caller, found: Callable[[str], None]) -> None:
+        """Call `found` with a visitor that was offered, once, if there is one."""
+
+
+class NobodyElse:
+    """There are no other workers."""
+
+    def offer(self, caller: Caller, visitor_id: str) -> None:
+        pass
+
+    def ask(self, caller: Caller, found: Callable[[str], None]) -> None:
+        pass
+
+
+@dataclass(slots=True)
+class Page:
+    """A visitor with open sockets."""
+
+    sockets: int
+    renewed_ms: int
+    registered: bool
+
+
+class Pairing:
+    def __init__(
+        self, visits: Visits, presence: Presence, clock: Clock, window_s: int, secret: str, exchange: Exchange
+    ) -> None:
+        visits.on_visit = self._visited
+        self._visits = visits
+        self._presence = presence
+        self._clock = clock
+        self._window_ms = window_s * 1000
+        self._salt_of = lru_cache(maxsize=1)(lambda day: blake2b(f"{secret} {day}".encode(), digest_size=16).digest())
+        self._exchange = exchange
+        self._sockets: dict[Hashable, tuple[Caller, str | None]] = {}
+        self._pages: dict[str, Page] = {}  # the longest since it was renewed comes first
+        self._waiting: dict[Caller, dict[Hashable, None]] = {}
+        self._lonely: OrderedDict[str, tuple[Caller, int]] = OrderedDict()  # visitor → who, and when, elapsed ms
+        self._lonely_of: dict[Caller, dict[str, None]] = {}
+        self._lock = threading.RLock()
+
+    def caller(self, environ: Mapping[str, Any]) -> Caller:
+        """The key by which a visit finds its socket. Salted by the day, so that it says nothing tomorrow."""
+        who = f"{environ.get('REMOTE_ADDR')}\n{environ.get('HTTP_USER_AGENT')}".encode(errors="replace")
+        return blake2b(who, digest_size=12, key=self._salt_of(self._clock.today())).digest()
+
+    def opened(self, socket: Hashable, caller: Caller, visitor_id: str | None, place: str) -> None:
+        """A socket was opened, by `visitor_id` if it says so."""
+        registered = bool(visitor_id) and self._visits.arrive(visitor_id or "", place)
+        with self._lock:
+            self._sockets[socket] = (caller, None)
+            if visitor_id:
+                self._pair(socket, visitor_id, registered)
+            elif lonely := self._newest_lonely(caller):
+                self._pair(socket, lonely, registered=True)
+            else:
+                self._waiting.setdefault(caller, {})[socket] = None
+                self._exchange.ask(caller, lambda found: self._found(socket, found))
+
+    def closed(self, socket: Hashable) -> None:
+        """A socket is gone; one that was never opened is no error. Its visitor was here until now."""
+        with self._lock:
+            caller, visitor_id = self._sockets.pop(socket, (b"", None))
+            self._stop_waiting(caller, socket)
+            page = self._pages.get(visitor_id or "")
+            if visitor_id is None or page is None:
+                return
+            page.sockets -= 1
+            if page.registered:
+                self._presence.touch(SITE, visitor_id, None)
+            if not page.sockets:
+                del self._pages[visitor_id]
+                self._remember(caller, visitor_id)
+
+    def renew(self) -> None:
+        """Renew the leases of those whose page is open, each at half its time, and forget the visits of yesterday."""
+        with self._lock:
+            now_ms = self._clock.elapsed_ms()
+            for visitor_id, page in self._due(now_ms - self._window_ms // 2):
+                page.renewed_ms = now_ms
+                self._pages[visitor_id] = self._pages.pop(visitor_id)
+                if page.registered:
+                    self._presence.touch(SITE, visitor_id, None)
+            self._drop_late()
+
+    def _visited(self, visit: NewVisit) -> None:
+        visitor_id = visit.visitor_id
+        with self._lock:
+            page = self._pages.get(visitor_id)
+            if page is not None:
+                page.registered = True
+            elif waiting := self._waiting.get(visit.caller):
+                self._pair(next(reversed(waiting)), visitor_id, registered=True)
+            elif visit.caller:
+                self._remember(visit.caller, visitor_id)
+                self._exchange.offer(visit.caller, visitor_id)
+
+    def _found(self, socket: Hashable, visitor_id: str) -> None:
+        with self._lock:
+            if self._sockets.get(socket, (b"", ""))[1] is None:
+                self._pair(socket, visitor_id, registered=True)
+
+    def _pair(self, socket: Hashable, visitor_id: str, registered: bool) -> None:
+        caller, _ = self._sockets[socket]
+        self._sockets[socket] = (caller, visitor_id)
+        self._stop_waiting(caller, socket)
+        self._forget(visitor_id)
+        page = self._pages.setdefault(visitor_id, Page(0, self._clock.elapsed_ms(), registered))
+        page.sockets += 1
+        page.registered |= registered
+        if registered:
+            self._presence.touch(SITE, visitor_id, None)
+
+    def _due(self, before_ms: int) -> Iterator[tuple[str, Page]]:
+        due = []
+        for visitor_id, page in self._pages.items():
+            if page.renewed_ms > before_ms:
+                break
+            due.append((visitor_id, page))
+        return iter(due)
+
+    def _remember(self, caller: Caller, visitor_id: str) -> None:
+        self._forget(visitor_id)
+        self._lonely[visitor_id] = (caller, self._clock.elapsed_ms())
+        self._lonely_of.setdefault(caller, {})[visitor_id] = None
+        if len(self._lonely) > MOST_LONELY:
+            self._forget(next(iter(self._lonely)))
+
+    def _newest_lonely(self, caller: Caller) -> str | None:
+        self._drop_late()
+        return next(reversed(self._lonely_of.get(caller, {})), None)
+
+    def _drop_late(self) -> None:
+        late_ms = self._clock.elapsed_ms() - self._window_ms
+        while self._lonely and next(iter(self._lonely.values()))[1] <= late_ms:
+            self._forget(next(iter(self._lonely)))
+
+    def _forget(self, visitor_id: str) -> None:
+        caller, _ = self._lonely.pop(visitor_id, (b"", 0))
+        lonely = self._lonely_of.get(caller, {})
+        lonely.pop(visitor_id, None)
+        if not lonely:
+            self._lonely_of.pop(caller, None)
+
+    def _stop_waiting(self, caller: Caller, socket: Hashable) -> None:
+        waiting = self._waiting.get(caller, {})
+        waiting.pop(socket, None)
+        if not waiting:
+            self._waiting.pop(caller, None)

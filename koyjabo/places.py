@@ -1,0 +1,109 @@
+"""Where visitors are: the name of a place for an address, and which places are the largest.
+
+Addresses come in and names go out. No address is kept, written or logged (SPEC: Storage and scale); a lookup takes
+some 10 µs, so there is no cache in which one might stay either.
+"""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import maxminddb
+
+from koyjabo.countries import built_in
+
+UNKNOWN = "Unknown"
+OTHER = "Other"
+LONGEST = 60
+"""Characters of a place. With 20 of these an event is still under 2 KB (SPEC: Real time)."""
+
+CODE = re.compile(r"[A-Z]{2}")
+DISTRICT = re.compile(r" *\(.*\) *$")
+"""DB-IP says "Dhaka (Gulshan)": a district is closer than anybody needs to know."""
+
+
+class Attribution(NamedTuple):
+    """What has to stand wherever places are shown; the licences of the data ask for it."""
+
+    text: str
+    url: str
+
+
+DB_IP = Attribution("IP Geolocation by DB-IP", "https://db-ip.com")
+MAXMIND = Attribution("This product includes GeoLite2 data created by MaxMind", "https://www.maxmind.com")
+
+
+class Gazetteer:
+    """Finds the place of an address: in `files`, in their order, and then among the built-in countries.
+
+    `files` are MaxMind databases of cities or countries (config: GEOIP_DATABASE), in the format of GeoIP2 or in that of
+    ip-location-db. They stay on the disk, which the workers share. Raises OSError, ValueError or
+    maxminddb.InvalidDatabaseError for one that cannot be read.
+    """
+
+    def __init__(self, files: Iterable[Path] = ()) -> None:
+        self._files = [_Cities(file) for file in files]
+        self._countries = built_in()
+        has_db_ip = any(file.is_of_db_ip for file in self._files)
+        self.attributions = (DB_IP, MAXMIND) if has_db_ip else (MAXMIND,)
+
+    def locate(self, address: str | None) -> str:
+        """ "Dhaka, BD", or "Bangladesh" where no city is known, or "Unknown". Never raises."""
+        try:
+            ip = ip_address(address or "")
+        except ValueError:
+            return UNKNOWN
+        if isinstance(ip, IPv6Address) and ip.ipv4_mapped:
+            ip = ip.ipv4_mapped
+        found = (self._place(file.record(ip)) for file in self._files)
+        return next(filter(None, found), None) or self._countries.name_at(ip) or UNKNOWN
+
+    def _place(self, record: Any) -> str:
+        code = _text(record, "country_code") or _text(record, "country", "iso_code")
+        city = DISTRICT.sub("", _text(record, "city", "names", "en") or _text(record, "city"))
+        if city and CODE.fullmatch(code):
+            return f"{city[: LONGEST - len(', BD')]}, {code}"
+        return (self._countries.names.get(code) or _text(record, "country", "names", "en"))[:LONGEST]
+
+
+class _Cities:
+    def __init__(self, file: Path) -> None:
+        self._reader = maxminddb.open_database(file)  # maps the file; nothing is loaded
+        metadata = self._reader.metadata()
+        self._version = metadata.ip_version
+        says = f"{file.name} {metadata.database_type} {metadata.description}"  # ip-location-db says it in the name only
+        self.is_of_db_ip = "dbip" in says.lower().replace("-", "")
+
+    def record(self, ip: IPv4Address | IPv6Address) -> Any:
+        """What the file has of an address; None as well where the file is damaged."""
+        if ip.version > self._version:
+            return None
+        with suppress(maxminddb.InvalidDatabaseError, ValueError):
+            return self._reader.get(ip)
+        return None
+
+
+def _text(record: Any, *path: str) -> str:
+    """The text at the end of the path, fit for a line of a log or a page, or nothing."""
+    for name in path:
+        record = record.get(name) if isinstance(record, dict) else None
+    text = record if isinstance(record, str) else ""
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
+
+
+def largest(places: Mapping[str, int], most: int = 20) -> dict[str, int]:
+    """The `most` largest places, largest first, then the rest as "Other", then "Unknown" (SPEC: locations).
+
+    Places of one size go by name. The sum is that of `places`; "Other" and "Unknown" are there when they are not 0.
+    """
+    named = {place: count for place, count in places.items() if place not in (OTHER, UNKNOWN)}
+    shown = dict(heapq.nsmallest(most, named.items(), key=lambda each: (-each[1], each[0])))
+    other = places.get(OTHER, 0) + sum(named.values()) - sum(shown.values())
+    last = {OTHER: other, UNKNOWN: places.get(UNKNOWN, 0)}
+    return shown | {place: count for place, count in last.items() if count}

@@ -1,0 +1,106 @@
+"""The message queue between workers: python-socketio's, over Redis, without anybody waiting for it.
+
+It may lose messages and nobody notices: a value is told whole, and every worker looks at the present state by itself
+as well (DESIGN decision 7).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from socketio import PubSubManager
+
+from koyjabo.realtime.fanout import LocalFanout
+from koyjabo.realtime.outbox import Outbox
+
+log = logging.getLogger(__name__)
+
+CHANNEL = "flask-socketio"
+"""Flask-SocketIO's own name, so that `SocketIO(message_queue=REDIS_URL).emit(…)` reaches us from anywhere."""
+
+VALUE = "koyjabo:value"
+"""The event under which workers tell each other a room's state; it is never sent to a client."""
+
+PATIENCE_S = 1.0
+RETRY_S = 1.0
+LISTEN_S = 1.0
+KEEPALIVE = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 2}  # s, s, times: a silent line is found in 15 s
+
+
+def connect(url: str) -> redis.Redis:
+    """A client of the Redis at `url`. Nothing is connected yet; a call fails after PATIENCE_S."""
+    import socket
+
+    options = {getattr(socket, name): value for name, value in KEEPALIVE.items() if hasattr(socket, name)}
+    more = {} if url.startswith("unix://") else {"socket_keepalive": True, "socket_keepalive_options": options}
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=PATIENCE_S,
+        socket_connect_timeout=PATIENCE_S,
+        retry=Retry(NoBackoff(), 1),  # a connection from before a restart of Redis
+        **more,
+    )
+
+
+class RoomManager(PubSubManager, LocalFanout):
+    """The clients of this worker, and a line to the other workers.
+
+    In this order of bases a message from the queue comes to `LocalFanout.emit`, like one from here.
+    """
+
+    name = "koyjabo"
+
+    def __init__(self, client: redis.Redis, outbox: Outbox) -> None:
+        super().__init__(channel=CHANNEL, logger=logging.getLogger("koyjabo.socketio"))
+        self.on_value: Callable[[str, Any], None] = lambda room, state: None
+        self.on_joined: Callable[[], None] = lambda: None
+        self._listening = False
+        self._client = client
+        self._outbox = outbox
+
+    def initialize(self) -> None:
+        """Begin to listen; python-socketio asks for it when the first client connects, our server before."""
+        if not self._listening:
+            self._listening = True
+            super().initialize()
+
+    def say(self, room: str, state: Callable[[], Any]) -> None:
+        """Tell the other workers the state of a room, as it is when it is sent."""
+        self._outbox.put((VALUE, room), lambda: self._send(self._value(room, state())))
+
+    def _value(self, room: str, state: Any) -> dict[str, Any]:
+        return {"method": "emit", "event": VALUE, "room": room, "data": [state], "host_id": self.host_id}
+
+    def _send(self, message: dict[str, Any]) -> None:
+        self._client.publish(self.channel, self.json.dumps(message))
+
+    def _publish(self, data: dict[str, Any]) -> None:
+        self._outbox.put_in_order(partial(self._send, data))
+
+    def _handle_emit(self, message: dict[str, Any]) -> None:
+        if message["event"] == VALUE:
+            self.on_value(message["room"], message["data"][0])
+        else:
+            super()._handle_emit(message)
+
+    def _listen(self) -> Iterator[bytes]:
+        """What is published, for as long as the process lives. After every gap, the present state is looked at."""
+        while True:
+            try:
+                with self._client.pubsub(ignore_subscribe_messages=True) as line:
+                    line.subscribe(self.channel)
+                    self.on_joined()
+                    while True:
+                        message = line.get_message(timeout=LISTEN_S)
+                        if message is not None:
+                            yield message["data"]
+            except (redis.RedisError, OSError) as error:
+                log.info("bus_interrupted cause=%r", str(error))
+            time.sleep(RETRY_S)

@@ -1,0 +1,48 @@
+"""Visits and sockets that found nobody on their own worker find each other in Redis (SPEC: Real time)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import redis
+
+from koyjabo.pairing import Caller
+from koyjabo.realtime import lua
+from koyjabo.realtime.outbox import Outbox
+
+MOST_OFFERED = 100
+"""Of one caller: a campus behind one address, all with the same browser."""
+
+
+class RedisExchange:
+    """Offers of all workers, each given to one asker and good for `window_s` seconds. Nobody waits for Redis.
+
+    An offer or a question is lost while Redis is away, and when Redis takes more than its patience to answer: then a
+    visitor is active only for as long as they give signs of life themselves.
+    """
+
+    def __init__(self, client: redis.Redis, outbox: Outbox, window_s: int) -> None:
+        self._offer = lua.load(client, "offer")
+        self._ask = lua.load(client, "ask")
+        self._outbox = outbox
+        self._window_ms = window_s * 1000
+
+    def offer(self, caller: Caller, visitor_id: str) -> None:
+        """Say that a visit of `caller` has no socket yet."""
+        arguments = [visitor_id, self._window_ms, MOST_OFFERED]
+        self._outbox.put_in_order(partial(self._call, self._offer, caller, arguments))
+
+    def ask(self, caller: Caller, found: Callable[[str], None]) -> None:
+        """Call `found`, from the outbox's task, with the visitor of `caller` that was offered last, if there is one."""
+        self._outbox.put_in_order(lambda: self._take(caller, found))
+
+    def _take(self, caller: Caller, found: Callable[[str], None]) -> None:
+        visitor_id = self._call(self._ask, caller, [self._window_ms])
+        if visitor_id is not None:
+            found(visitor_id.decode())
+
+    @staticmethod
+    def _call(script: Any, caller: Caller, arguments: list[Any]) -> Any:
+        return script([f"koyjabo:lonely:{caller.hex()}"], arguments)

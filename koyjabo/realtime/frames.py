@@ -1,0 +1,28 @@
+"""WebSocket frames as a server sends them: whole, unmasked, not compressed (RFC 6455, 5.2)."""
+
+from __future__ import annotations
+
+from struct import pack
+
+TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
+FINAL = 0x80
+LONGEST_REASON = 123  # bytes: a control frame holds 125, and the code takes two
+
+
+def frame(payload: str | bytes, opcode: int = TEXT) -> bytes:
+    """One message in one frame."""
+    data = payload.encode() if isinstance(payload, str) else payload
+    length = len(data)
+    if length < 126:
+        return bytes((FINAL | opcode, length)) + data
+    if length < 65536:
+        return pack("!BBH", FINAL | opcode, 126, length) + data
+    return pack("!BBQ", FINAL | opcode, 127, length) + data
+
+
+def close_frame(code: int | None, reason: str = "") -> bytes:
+    """`code` is one that may be sent, or None for an answer to a close without one (RFC 6455, 7.4)."""
+    if code is None:
+        return frame(b"", CLOSE)
+    text = reason.encode()[:LONGEST_REASON].decode(errors="ignore").encode()
+    return frame(pack("!H", code) + text, CLOSE)

@@ -1,0 +1,198 @@
+"""Presence that several workers share in Redis, without anybody waiting for it (SPEC: What is promised, 8).
+
+A touch is seen at once in this worker's mirror; the outbox's task takes it to Redis, with others, and brings back how
+many are active where. Redis holds leases and nothing else: should it lose them, every worker says again whom it knows.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import chain, islice
+from typing import Any, NamedTuple
+
+import redis
+
+from koyjabo.clock import Clock
+from koyjabo.models import SITE, Scope
+from koyjabo.places import OTHER, UNKNOWN, largest
+from koyjabo.presence import Census
+from koyjabo.realtime import lua
+from koyjabo.realtime.mirror import Mirror, Touch
+from koyjabo.realtime.outbox import Outbox
+from koyjabo.realtime.presence_memory import MemoryPresence
+
+BATCH = 1000
+"""Visitors that one call touches, and sweeps, at most: Redis serves nobody else meanwhile."""
+
+KEEP_FOR_WINDOWS = 2
+"""What is left in Redis after the last visitor is gone goes by itself, and never before they are."""
+
+
+class Answer(NamedTuple):
+    """What touch.lua returns."""
+
+    version: int
+    born: int  # ms: which data these are; 0 when there are none
+    active: int
+    unknown: int
+    unswept: int
+    largest: list[bytes]
+
+    def census(self) -> Census:
+        """Whoever is active and not in one of the places told is in another one."""
+        names, minus_visitors = self.largest[::2], self.largest[1::2]
+        places = {name.decode(): -int(visitors) for name, visitors in zip(names, minus_visitors, strict=True)}
+        places[UNKNOWN] = self.unknown
+        places[OTHER] = places.get(OTHER, 0) + max(0, self.active - sum(places.values()))
+        return Census(self.version, largest(places))
+
+
+class OwnVisitors(MemoryPresence):
+    """Those whom this worker itself has seen."""
+
+    def place_of(self, scope: Scope, visitor_id: str) -> str | None:
+        """Where a visitor was seen last; None when they are not active."""
+        with self._lock:
+            self._expire()
+            seen = self._seen.get(scope, {}).get(visitor_id)
+            return seen[1] if seen else None
+
+    def again(self, scope: Scope) -> Iterator[Touch]:
+        """A touch of everybody, when they were seen. Visitors may come and go while it is read."""
+        for visitor_id in list(self._seen.get(scope, ())):
+            if seen := self._seen[scope].get(visitor_id):
+                place = None if seen[1] == UNKNOWN else seen[1]  # another worker may know better
+                yield Touch(visitor_id, place, seen[0])
+
+
+class RedisPresence:
+    """Presence of all workers that share this Redis; a visitor is active for `window_s` seconds after a touch.
+
+    While Redis does not answer, what it said last is shown with this worker's touches added; when it has been silent
+    for the whole window, only whom this worker has seen. Wire `resend` to `Outbox.on_return`, and `refresh` to a pulse
+    of a second or so: it brings in whose lease has run out and what others touched.
+    """
+
+    def __init__(self, clock: Clock, window_s: int, client: redis.Redis, outbox: Outbox) -> None:
+        self.on_news: Callable[[Scope], None] = lambda scope: None
+        self._clock = clock
+        self._window_ms = window_s * 1000
+        self._script = lua.load(client, "touch")
+        self._outbox = outbox
+        self._own = OwnVisitors(clock, window_s)
+        self._mirrors: dict[Scope, Mirror] = {}
+        self._lock = threading.Lock()  # around own and mirrors; nothing waits while it is held
+
+    def touch(self, scope: Scope, visitor_id: str, place: str | None) -> None:
+        now_ms = self._clock.elapsed_ms()
+        with self._lock:
+            known_in = self._own.place_of(scope, visitor_id)
+            self._own.touch_at(scope, visitor_id, place, now_ms)
+            self._mirror(scope, now_ms).touch(visitor_id, place, known_in, now_ms)
+        self._sync_soon(scope)
+
+    def renew(self, scope: Scope, visitor_id: str) -> bool:
+        known = self._own.place_of(scope, visitor_id) is not None
+        if known:
+            self.touch(scope, visitor_id, None)
+        return known
+
+    def census(self, scope: Scope) -> Census:
+        now_ms = self._clock.elapsed_ms()
+        with self._lock:
+            is_new = scope not in self._mirrors
+            mirror = self._mirror(scope, now_ms)
+            mirror.wanted_ms = now_ms
+            census = mirror.told = self._present(scope, mirror, now_ms)
+        if is_new:
+            self._sync_soon(scope)
+        return census
+
+    def learn(self, scope: Scope, census: Census) -> None:
+        """Adopt what another worker was told by Redis, when it is newer. One that has guesses in it says that it is
+        worth to look for oneself."""
+        now_ms = self._clock.elapsed_ms()
+        with self._lock:
+            self._mirror(scope, now_ms).learn(census, now_ms)
+        if census.version < 0:
+            self._sync_soon(scope)
+
+    def refresh(self) -> None:
+        now_ms = self._clock.elapsed_ms()
+        with self._lock:
+            self._mirror(SITE, now_ms)
+            for scope, mirror in list(self._mirrors.items()):
+                mirror.drop_late(now_ms - self._window_ms)
+                if self._is_forgotten(scope, mirror, now_ms):
+                    del self._mirrors[scope]
+            scopes = list(self._mirrors)
+        for scope in scopes:
+            self._sync_soon(scope)
+
+    def resend(self) -> None:
+        """Redis is back, perhaps without its data: tell it everybody whom this worker knows to be active."""
+        with self._lock:
+            for mirror in self._mirrors.values():
+                mirror.everybody_again = True
+        self.refresh()
+
+    def _mirror(self, scope: Scope, now_ms: int) -> Mirror:
+        mirror = self._mirrors.get(scope)
+        if mirror is None:
+            mirror = self._mirrors[scope] = Mirror(now_ms)
+        return mirror
+
+    def _present(self, scope: Scope, mirror: Mirror, now_ms: int) -> Census:
+        if now_ms - mirror.contact_ms >= self._window_ms:
+            return mirror.alone(self._own.census(scope))
+        return mirror.census()
+
+    def _is_forgotten(self, scope: Scope, mirror: Mirror, now_ms: int) -> bool:
+        """Communities come and go; one that nobody is active in or asks about is not looked up every second."""
+        return scope != SITE and not mirror.census().places and now_ms - mirror.wanted_ms >= self._window_ms
+
+    # In the outbox's task, which may wait for Redis.
+
+    def _sync_soon(self, scope: Scope) -> None:
+        self._outbox.put(("presence", scope), partial(self._sync, scope))
+
+    def _sync(self, scope: Scope) -> None:
+        """Take to Redis what waits, and bring back who is active. Raises redis.RedisError; then it goes on waiting."""
+        with self._lock:
+            mirror = self._mirrors.get(scope)
+            waiting = mirror.waiting() if mirror else []
+        if mirror is None:
+            return
+        answer = self._tell(scope, mirror, waiting)
+        now_ms = self._clock.elapsed_ms()
+        with self._lock:
+            mirror.confirm(waiting, answer.census(), now_ms)
+            before, mirror.told = mirror.told, self._present(scope, mirror, now_ms)
+            is_news = mirror.told.places != before.places
+        if is_news:
+            self.on_news(scope)
+
+    def _tell(self, scope: Scope, mirror: Mirror, waiting: list[Touch]) -> Answer:
+        """The last answer is the one that counts: nobody is shown a census in the middle of a resend or a sweep."""
+        touches = chain(waiting, self._own.again(scope) if mirror.everybody_again else ())
+        while True:
+            batch = list(islice(touches, BATCH))
+            answer = self._call(scope, mirror.snapshot.version, batch)
+            known_born, mirror.born = mirror.born, answer.born
+            if known_born not in (None, answer.born) and not mirror.everybody_again:
+                mirror.everybody_again = True  # Redis began anew, and nobody had noticed that it was away
+                touches = chain(touches, self._own.again(scope))
+            elif len(batch) < BATCH and not answer.unswept:
+                mirror.everybody_again = False
+                return answer
+
+    def _call(self, scope: Scope, newest_version: int, batch: Iterable[Touch]) -> Answer:
+        keys = [f"koyjabo:active:{scope}:{name}" for name in ("visitors", "places", "counts", "state")]
+        arguments: list[Any] = [newest_version, KEEP_FOR_WINDOWS * self._window_ms, BATCH, UNKNOWN]
+        gone_ms = self._clock.elapsed_ms() - self._window_ms
+        for touch in batch:
+            if touch.seen_ms > gone_ms:
+                arguments += (touch.visitor_id, touch.place or "", touch.seen_ms - gone_ms)
+        return Answer(*self._script(keys, arguments))

@@ -1,0 +1,77 @@
+"""The opening handshake (RFC 6455, 4.2), and how a connection leaves the HTTP server it came through.
+
+It relies on eventlet's input object knowing the socket and the buffer in front of it, on a detached socket being
+closed without an error, and on `already_handled` (0.41.3, pinned).
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from binascii import Error as NotBase64
+from hashlib import sha1
+from typing import Any
+
+from eventlet import patcher, wsgi
+
+from koyjabo import addresses
+from koyjabo.errors import BadHandshake, UnsupportedWebSocket
+from koyjabo.server.connection import Connection, Owner
+from koyjabo.server.connections import ConnectionLoop
+
+GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+VERSION = "13"
+KEY_BYTES = 16
+
+real_socket = patcher.original("socket").socket
+
+
+class WebSockets:
+    """Stands in the environment of each request as `koyjabo.websockets`, for those who answer upgrades."""
+
+    def __init__(self, loop: ConnectionLoop) -> None:
+        self._loop = loop
+
+    def accept(self, environ: dict[str, Any], owner: Owner, protocol: str | None = None) -> Connection:
+        """Answer the handshake and take the connection over; the request needs no other answer afterwards.
+
+        Extensions are refused: permessage-deflate costs 36 µs a frame and 162 KB a client. Raises BadHandshake,
+        UnsupportedWebSocket.
+        """
+        greeting = _greeting(environ, protocol)
+        sock, early = _take(environ)
+        connection = self._loop.add(sock, addresses.counted(environ), owner, greeting)
+        if early:
+            self._loop.start_task(lambda: connection.take(early))
+        return connection
+
+
+def _greeting(environ: dict[str, Any], protocol: str | None) -> bytes:
+    tokens = [token.strip().lower() for token in environ.get("HTTP_CONNECTION", "").split(",")]
+    if environ["REQUEST_METHOD"] != "GET" or "upgrade" not in tokens:
+        raise BadHandshake
+    if environ.get("HTTP_SEC_WEBSOCKET_VERSION") != VERSION:
+        raise UnsupportedWebSocket
+    key = environ.get("HTTP_SEC_WEBSOCKET_KEY", "")
+    try:
+        if len(b64decode(key, validate=True)) != KEY_BYTES:
+            raise BadHandshake
+    except (NotBase64, ValueError):
+        raise BadHandshake from None
+    accepted = b64encode(sha1(f"{key}{GUID}".encode()).digest()).decode()
+    lines = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"]
+    lines.append(f"Sec-WebSocket-Accept: {accepted}")
+    if protocol is not None:
+        lines.append(f"Sec-WebSocket-Protocol: {protocol}")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+def _take(environ: dict[str, Any]) -> tuple[Any, bytes]:
+    """The real socket, which nobody else closes any more, and what has been read of it too early."""
+    request = environ["eventlet.input"]
+    sock = real_socket(fileno=request.get_socket().fd.detach())
+    try:
+        early = request.rfile.peek()  # what it has; there is nothing to read more from
+    except OSError:
+        early = b""
+    wsgi.WSGI_LOCAL.already_handled = True
+    return sock, early

@@ -1,0 +1,54 @@
+"""The WebSockets of a worker, of both kinds: made when it begins, swept while it serves, closed when it leaves."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from koyjabo.extensions import socketio
+from koyjabo.server.connections import SWEEP_INTERVAL_S, ConnectionLoop
+from koyjabo.server.engine import Engine
+from koyjabo.server.handshake import WebSockets
+from koyjabo.server.loop import EventletRuntime
+from koyjabo.services import Services
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+log = logging.getLogger(__name__)
+
+GOODBYE_S = 2.0
+"""How long clients have to answer our goodbye; after that the process ends anyway."""
+
+TICK_S = 0.05
+
+
+class Sockets:
+    def __init__(self, app: Flask, runtime: EventletRuntime, most: int, most_an_address: int) -> None:
+        self._connections = ConnectionLoop(runtime, runtime.epoll(), most, most_an_address)
+        self._engine = Engine(socketio.server.eio)
+        self.websockets = WebSockets(self._connections)
+        socketio.server.manager.initialize()
+        Services.of(app).pulse.start()
+        runtime.start_task(self._sweep)
+
+    def leave(self) -> None:
+        """Say goodbye to everybody."""
+        self._engine.end_polling()
+        self._connections.close_all()
+
+    def wait_until_left(self) -> None:
+        """Until all have answered, GOODBYE_S at most."""
+        patience_ends = time.monotonic() + GOODBYE_S
+        while len(self._connections) and time.monotonic() < patience_ends:
+            time.sleep(TICK_S)
+
+    def _sweep(self) -> None:
+        while True:
+            time.sleep(min(SWEEP_INTERVAL_S, self._engine.sweep_interval_s))
+            try:
+                self._engine.sweep()
+                self._connections.sweep()
+            except Exception:
+                log.exception("sweep_failed")

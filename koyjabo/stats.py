@@ -1,0 +1,74 @@
+"""The numbers of a scope at one revision, and the one way in which they are written (SPEC: HTTP)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from zlib import crc32
+
+from koyjabo.clock import iso
+
+encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """The numbers of a scope at one revision. On one server, an equal revision means equal numbers."""
+
+    total: int
+    today: int
+    active: int
+    unique_visitors: int
+    places: Mapping[str, int]
+    revision: int  # also the moment they are of, ms since 1970 UTC
+    epoch: int  # ms; base-36 on the wire
+    stale: bool = False  # the ledger cannot be read: these are the last known
+
+    def as_object(self) -> dict[str, Any]:
+        """The stats object of SPEC, in its order."""
+        written = {
+            "totalVisitors": self.total,
+            "totalVisits": self.total,
+            "todayVisits": self.today,
+            "activeUsers": self.active,
+            "uniqueVisitors": self.unique_visitors,
+            "locations": {place: {"count": count} for place, count in self.places.items()},
+            "revision": self.revision,
+            "epoch": base36(self.epoch),
+            "timestamp": iso(self.revision),
+        }
+        return {**written, "stale": True} if self.stale else written
+
+
+def base36(number: int) -> str:
+    digits = ""
+    while number:
+        number, digit = divmod(number, 36)
+        digits = DIGITS[digit] + digits
+    return digits or "0"
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenStats:
+    """Stats as JSON, with the tag that stands for exactly this text."""
+
+    json: str
+    tag: str  # epoch, revision and a checksum: two servers may know different visitors to be active at one revision
+
+
+class StatsWriter:
+    """Writes stats once for as long as they stay the same: many requests are given each."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Stats, WrittenStats] | None = None
+
+    def write(self, stats: Stats) -> WrittenStats:
+        last = self._last
+        if last is None or last[0] is not stats:
+            text = encode(stats.as_object())
+            tag = f"{base36(stats.epoch)}-{stats.revision}-{base36(crc32(text.encode()))}"
+            self._last = last = (stats, WrittenStats(text, tag))
+        return last[1]

