@@ -102,7 +102,7 @@ class Visits:
             census = self._presence.census(SITE)
             if state["revision"] > self._newest_revision:
                 self._newest_revision = state["revision"]
-                if (self._figures, census) == (figures, said):
+                if (self._figures, census.places) == (figures, said.places):
                     self._show(census, self._newest_revision)
 
     def arrive(self, visitor_id: str, place: str) -> bool:
@@ -134,7 +134,7 @@ class Visits:
         self._shown = (self._state(census), stats)
 
     def _state(self, census: Census) -> object:
-        return self._figures.epoch, self._figures.revision, self._clock.today(), census
+        return self._figures.epoch, self._figures.revision, self._clock.today(), census.places
 
     def _committed(self, visits: list[tuple[NewVisit, Receipt]]) -> None:
         """Take in a whole batch before anybody in it is answered, so that all of them are told the same stats."""

@@ -41,9 +41,9 @@ class Mirror:
         self.told = NOBODY  # what others in this worker have been told last
         self.contact_ms = now_ms  # when Redis was last heard of
         self.wanted_ms = now_ms  # when somebody here was last interested
-        self.born: int | None = None  # which data of Redis the snapshot is from; None: there was none yet
+        self.born = 0  # which data of Redis the snapshot is from; 0 while there are none
         self.everybody_again = False
-        self._waiting: dict[str, Touch] = {}  # those who were seen first come first
+        self.waiting: dict[str, Touch] = {}  # those who were seen first come first
         self._guesses: Counter[str] = Counter()
         self._shown: Census | None = NOBODY
         self._alone = (NOBODY, NOBODY)
@@ -52,29 +52,26 @@ class Mirror:
     def touch(self, visitor_id: str, place: str | None, known_in: str | None, now_ms: int) -> None:
         """A visitor was seen, whom this worker knew to be active in `known_in`, or did not know (None)."""
         self.wanted_ms = now_ms
-        earlier = self._waiting.pop(visitor_id, None)
+        earlier = self.waiting.pop(visitor_id, None)
         if earlier is None:
             touch = Touch(visitor_id, place, now_ms, known_in, place or known_in)
         else:
             self._guess(earlier, -1)
             touch = replace(earlier, place=place or earlier.place, seen_ms=now_ms, after=place or earlier.after)
-        self._waiting[visitor_id] = touch
+        self.waiting[visitor_id] = touch
         self._guess(touch, 1)
-
-    def waiting(self) -> list[Touch]:
-        return list(self._waiting.values())
 
     def confirm(self, sent: Iterable[Touch], census: Census, now_ms: int) -> None:
         """Redis has heard of the touches in `sent`, and this is what it said afterwards."""
         for touch in sent:
-            newer = self._waiting.get(touch.visitor_id)
+            newer = self.waiting.get(touch.visitor_id)
             if newer is None:
                 continue  # it was given up as too late
             self._guess(newer, -1)
             if newer is touch:
-                del self._waiting[touch.visitor_id]
+                del self.waiting[touch.visitor_id]
             else:
-                self._waiting[touch.visitor_id] = newer = replace(newer, before=touch.after or newer.after)
+                self.waiting[touch.visitor_id] = newer = replace(newer, before=touch.after or newer.after)
                 self._guess(newer, 1)
         self.contact_ms = now_ms
         # Meanwhile another worker may have told a newer one. An equal version is the same count, unless what we have
@@ -90,9 +87,9 @@ class Mirror:
 
     def drop_late(self, before_ms: int) -> None:
         """Give up touches of visitors who were last seen before that: Redis was away until they were gone."""
-        late = takewhile(lambda touch: touch.seen_ms <= before_ms, self._waiting.values())
+        late = takewhile(lambda touch: touch.seen_ms <= before_ms, self.waiting.values())
         for touch in list(late):
-            del self._waiting[touch.visitor_id]
+            del self.waiting[touch.visitor_id]
             self._guess(touch, -1)
 
     def census(self) -> Census:

@@ -21,7 +21,7 @@ from koyjabo.presence import Census
 from koyjabo.realtime import lua
 from koyjabo.realtime.mirror import Mirror, Touch
 from koyjabo.realtime.outbox import Outbox
-from koyjabo.realtime.presence_memory import MemoryPresence
+from koyjabo.realtime.presence_memory import MemoryPresence, Seen
 
 BATCH = 1000
 """Visitors that one call touches, and sweeps, at most: Redis serves nobody else meanwhile."""
@@ -52,19 +52,15 @@ class Answer(NamedTuple):
 class OwnVisitors(MemoryPresence):
     """Those whom this worker itself has seen."""
 
-    def place_of(self, scope: Scope, visitor_id: str) -> str | None:
-        """Where a visitor was seen last; None when they are not active."""
+    def seen(self, scope: Scope, visitor_id: str) -> Seen | None:
+        """When and where an active visitor was seen last."""
         with self._lock:
             self._expire()
-            seen = self._seen.get(scope, {}).get(visitor_id)
-            return seen[1] if seen else None
+            return self._seen.get(scope, {}).get(visitor_id)
 
-    def again(self, scope: Scope) -> Iterator[Touch]:
-        """A touch of everybody, when they were seen. Visitors may come and go while it is read."""
-        for visitor_id in list(self._seen.get(scope, ())):
-            if seen := self._seen[scope].get(visitor_id):
-                place = None if seen[1] == UNKNOWN else seen[1]  # another worker may know better
-                yield Touch(visitor_id, place, seen[0])
+    def names(self, scope: Scope) -> list[str]:
+        with self._lock:
+            return list(self._seen.get(scope, ()))
 
 
 class RedisPresence:
@@ -88,13 +84,13 @@ class RedisPresence:
     def touch(self, scope: Scope, visitor_id: str, place: str | None) -> None:
         now_ms = self._clock.elapsed_ms()
         with self._lock:
-            known_in = self._own.place_of(scope, visitor_id)
+            seen = self._own.seen(scope, visitor_id)
             self._own.touch_at(scope, visitor_id, place, now_ms)
-            self._mirror(scope, now_ms).touch(visitor_id, place, known_in, now_ms)
+            self._mirror(scope, now_ms).touch(visitor_id, place, seen[1] if seen else None, now_ms)
         self._sync_soon(scope)
 
     def renew(self, scope: Scope, visitor_id: str) -> bool:
-        known = self._own.place_of(scope, visitor_id) is not None
+        known = self._own.seen(scope, visitor_id) is not None
         if known:
             self.touch(scope, visitor_id, None)
         return known
@@ -162,7 +158,7 @@ class RedisPresence:
         """Take to Redis what waits, and bring back who is active. Raises redis.RedisError; then it goes on waiting."""
         with self._lock:
             mirror = self._mirrors.get(scope)
-            waiting = mirror.waiting() if mirror else []
+            waiting = list(mirror.waiting.values()) if mirror else []
         if mirror is None:
             return
         answer = self._tell(scope, mirror, waiting)
@@ -174,19 +170,34 @@ class RedisPresence:
         if is_news:
             self.on_news(scope)
 
-    def _tell(self, scope: Scope, mirror: Mirror, waiting: list[Touch]) -> Answer:
-        """The last answer is the one that counts: nobody is shown a census in the middle of a resend or a sweep."""
-        touches = chain(waiting, self._own.again(scope) if mirror.everybody_again else ())
+    def _tell(self, scope: Scope, mirror: Mirror, sent: list[Touch]) -> Answer:
+        """Send these, and everybody else if Redis has lost them; then they are in `sent` as far as they waited, too.
+
+        The last answer is the one that counts: nobody is shown a census in the middle of a resend or of a sweep.
+        """
+        touches = iter(tuple(sent))
+        if mirror.everybody_again:
+            touches = chain(touches, self._everybody(scope, mirror, sent))
         while True:
             batch = list(islice(touches, BATCH))
             answer = self._call(scope, mirror.snapshot.version, batch)
             known_born, mirror.born = mirror.born, answer.born
-            if known_born not in (None, answer.born) and not mirror.everybody_again:
+            if known_born and known_born != answer.born and not mirror.everybody_again:
                 mirror.everybody_again = True  # Redis began anew, and nobody had noticed that it was away
-                touches = chain(touches, self._own.again(scope))
+                touches = chain(touches, self._everybody(scope, mirror, sent))
             elif len(batch) < BATCH and not answer.unswept:
                 mirror.everybody_again = False
                 return answer
+
+    def _everybody(self, scope: Scope, mirror: Mirror, sent: list[Touch]) -> Iterator[Touch]:
+        for visitor_id in self._own.names(scope):
+            with self._lock:
+                seen, touch = self._own.seen(scope, visitor_id), mirror.waiting.get(visitor_id)
+            if touch:
+                sent.append(touch)
+                yield touch
+            elif seen:
+                yield Touch(visitor_id, None if seen[1] == UNKNOWN else seen[1], seen[0])  # others may know better
 
     def _call(self, scope: Scope, newest_version: int, batch: Iterable[Touch]) -> Answer:
         keys = [f"koyjabo:active:{scope}:{name}" for name in ("visitors", "places", "counts", "state")]

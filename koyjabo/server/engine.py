@@ -19,7 +19,7 @@ from engineio.exceptions import EngineIOError
 from engineio.packet import Packet
 from engineio.socket import Socket
 
-from koyjabo.errors import KoyJaboError
+from koyjabo.errors import BadHandshake, KoyJaboError
 from koyjabo.realtime.frames import BINARY, TEXT, frame
 from koyjabo.server.connection import ABUSE, GOING_AWAY, Connection
 from koyjabo.server.connections import LONGEST_LIFE_S
@@ -99,6 +99,17 @@ class EngineSocket(Socket):
         if self.last_ping:
             self.last_ping = None
             self.server.engine.ping_later(self)
+
+    def handle_get_request(self, environ: dict[str, Any], start_response: Callable) -> Any:
+        """A poll, or an upgrade. A client that begins with a handshake that is refused will not come back: forget it.
+
+        Without `Connection: Upgrade` python-engineio would take such a handshake for a poll.
+        """
+        answer = super().handle_get_request(environ, start_response)
+        if self.connected:
+            return answer
+        self.close(wait=False, abort=True)
+        return answer if isinstance(answer, dict) else self.server._bad_request(BadHandshake.sentence)
 
     def _upgrade_websocket(self, environ: dict[str, Any], start_response: Callable) -> Any:
         self.upgrading = self.connected
