@@ -6,6 +6,9 @@ import re
 from pathlib import Path
 
 from config import Settings
+from koyjabo import events
+from koyjabo.server import connection
+from koyjabo.stats import Stats
 from koyjabo.web.errors import SENTENCES, STATUS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,3 +46,20 @@ def test_readme_lists_every_error_code_with_its_status():
     known = set(STATUS.items()) | {(code, status) for status, (code, _) in SENTENCES.items()}
     unlisted = {("internal_error", 500), ("bad_request", 400)}  # nobody can do anything about these
     assert known - unlisted <= listed <= known
+
+
+def test_realtime_lists_every_event_with_its_fields_and_no_other():
+    table = (ROOT / "docs" / "realtime.md").read_text().partition("## Events")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| .+? \| (.+) \|$", table, re.MULTILINE)
+    listed = {name: ["type", *re.findall(r"`(\w+)`", told)] for name, told in rows}
+    stats = Stats(total=1, today=1, active=0, unique_visitors=1, places={}, revision=1, epoch=1)
+    samples = [events.VisitorUpdate(stats), events.Pong(0), events.Error("No.", "no")]
+    kinds = {kind for kind in vars(events).values() if isinstance(kind, type) and "as_object" in vars(kind)}
+    assert {type(sample) for sample in samples} == kinds - {Stats}
+    assert listed == {sample.type: list(sample.as_object()) for sample in samples}
+
+
+def test_realtime_lists_every_close_code_and_no_other():
+    table = (ROOT / "docs" / "realtime.md").read_text().partition("## When a connection ends")[2].partition("\n## ")[0]
+    listed = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE) for code in row.split(",")}
+    assert listed == {connection.GOING_AWAY, connection.ABUSE, connection.TOO_MANY} | {1002, 1007, 1009}  # wsproto's

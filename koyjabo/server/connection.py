@@ -12,7 +12,7 @@ from struct import pack
 from typing import Any, Protocol
 
 from koyjabo.realtime.frames import PING, PONG, close_frame, frame
-from koyjabo.server.frame_reader import NOT_SAID, Close, FrameReader, ParseFailed, Ping, Pong
+from koyjabo.server.frame_reader import NOT_SAID, Close, FrameReader, ParseFailed, Part, Ping, Pong
 
 log = logging.getLogger(__name__)
 
@@ -207,7 +207,7 @@ class Connection:
                 self.close(ABUSE, "too many messages")
             elif isinstance(each, Ping):
                 self.write(frame(each.payload, PONG))
-            elif not isinstance(each, Pong):
+            elif not isinstance(each, Part | Pong):
                 self.owner.received(self, each)
 
     def _answer_close(self, code: int) -> None:

@@ -17,7 +17,7 @@ from wsproto.frame_protocol import (
     ParseFailed,
 )
 
-__all__ = ["Close", "FrameReader", "ParseFailed", "Ping", "Pong"]
+__all__ = ["Close", "FrameReader", "ParseFailed", "Part", "Ping", "Pong"]
 
 MESSAGES = (Opcode.TEXT, Opcode.BINARY)
 NOT_SAID = 1005
@@ -36,7 +36,11 @@ class Close(NamedTuple):
     code: int  # NOT_SAID when the frame has none
 
 
-Received = str | bytes | Ping | Pong | Close
+class Part(NamedTuple):
+    """A frame of a message that is not finished: whoever counts frames has to count it."""
+
+
+Received = str | bytes | Part | Ping | Pong | Close
 
 
 class FrameReader:
@@ -81,6 +85,8 @@ class FrameReader:
             empty: str | bytes = "" if part.opcode is Opcode.TEXT else b""
             received.append(empty.join(self._parts))  # type: ignore[arg-type]
             self._parts, self._size = [], 0
+        elif part.frame_finished:
+            received.append(Part())
 
     def _refuse_what_is_too_big(self) -> None:
         """Also by what the header announces, before it has been sent."""
