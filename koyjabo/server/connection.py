@@ -166,8 +166,12 @@ class Connection:
 
     def ping(self) -> None:
         self._heard = False
-        self._frames_left = MOST_FRAMES
+        self.count_anew()
         self.write(PING_FRAME)
+
+    def count_anew(self) -> None:
+        """It is being pinged: from now on the client may send MOST_FRAMES again."""
+        self._frames_left = MOST_FRAMES
 
     @property
     def is_silent(self) -> bool:

@@ -26,6 +26,9 @@ from koyjabo.server.connections import LONGEST_LIFE_S
 from koyjabo.server.delays import DelayLine
 
 NORMAL = 1000
+UPGRADE_TIMEOUT_S = 10.0
+"""How long a WebSocket has to become that of its polling client."""
+
 PONG = str(packet.PONG)
 PROBE = f"{packet.PING}probe"
 PROBED = frame(f"{packet.PONG}probe")
@@ -45,6 +48,7 @@ class Engine:
         self._server = server
         self._pings: DelayLine[EngineSocket] = DelayLine(server.ping_interval, self._ping)
         self._verdicts: DelayLine[tuple[EngineSocket, float]] = DelayLine(server.ping_timeout, self._judge)
+        self._upgrades: DelayLine[tuple[EngineSocket, Connection]] = DelayLine(UPGRADE_TIMEOUT_S, self._end_unfinished)
 
     @property
     def sweep_interval_s(self) -> float:
@@ -53,10 +57,14 @@ class Engine:
     def sweep(self) -> None:
         self._pings.run_due()
         self._verdicts.run_due()
+        self._upgrades.run_due()
 
     def ping_later(self, client: EngineSocket) -> None:
         self._pings.delay_s = self._server.ping_interval
         self._pings.put(client)
+
+    def await_upgrade(self, client: EngineSocket, connection: Connection) -> None:
+        self._upgrades.put((client, connection))
 
     def end_polling(self) -> None:
         """The server is going away: let the requests that wait for news have their answer."""
@@ -66,10 +74,13 @@ class Engine:
 
     def _ping(self, client: EngineSocket) -> None:
         if client.closed or client.closing:
+            self._server.sockets.pop(client.sid, None)  # one that polled, said goodbye, and never polled again
             return
         if client.connection is not None and time.monotonic() - client.connection.born > LONGEST_LIFE_S:
             client.connection.close(GOING_AWAY, "open for a day: come back")
             return
+        if client.connection is not None:
+            client.connection.count_anew()
         client.last_ping = now = time.time()
         client.send(Packet(packet.PING))
         self._verdicts.delay_s = self._server.ping_timeout
@@ -77,9 +88,14 @@ class Engine:
 
     def _judge(self, pinged: tuple[EngineSocket, float]) -> None:
         client, at = pinged
-        if client.last_ping == at and not client.closed:
+        if client.last_ping == at or client.closed:
             client.close(wait=False, abort=False, reason=self._server.reason.PING_TIMEOUT)
             self._server.sockets.pop(client.sid, None)
+
+    def _end_unfinished(self, upgrade: tuple[EngineSocket, Connection]) -> None:
+        client, connection = upgrade
+        if connection is not client.connection:
+            connection.close(ABUSE, "not upgraded in time")
 
 
 class EngineSocket(Socket):
@@ -122,6 +138,8 @@ class EngineSocket(Socket):
         if not self.connected:
             self.connected = True
             self._go_over_to(connection)
+        else:
+            self.server.engine.await_upgrade(self, connection)
         return []
 
     # As the owner of its connection.

@@ -104,8 +104,18 @@ class Protocol(wsgi.HttpProtocol):
         sentence = f"This is not HTTP that can be served: {message or status.phrase}."
         body = json.dumps({"error": sentence, "code": status.name.lower(), "details": {}}).encode()
         self.close_connection = True
-        self.wfile.write(BROKEN % (code, status.phrase.encode(), len(body), body))
-        self.wfile.flush()
+        with suppress(OSError):  # it has gone
+            self.wfile.write(BROKEN % (code, status.phrase.encode(), len(body), body))
+            self.wfile.flush()
+
+    def finish(self) -> None:
+        """Where the last bytes cannot be written, the standard library forgets to close what is read from: the file
+        would stay open until the collector comes.
+        """
+        try:
+            super().finish()
+        finally:
+            self.rfile.close()
 
     def _read_request_line(self) -> bytes:
         self.conn_state[SINCE] = time.monotonic()

@@ -143,7 +143,7 @@ def _allow_files(wanted: int) -> tuple[int, int]:
     whose pool of requests is full lets callers wait.
     """
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    files = 2 * wanted + RESERVED_FILES
+    files = wanted + max(wanted, FEWEST_REQUESTS) + RESERVED_FILES
     allowed = files if most == resource.RLIM_INFINITY else min(files, most)
     resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
     sockets = min(wanted, max(1, allowed - RESERVED_FILES - FEWEST_REQUESTS))

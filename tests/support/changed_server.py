@@ -65,9 +65,10 @@ else:
         """One that runs, on a new SQLite database in `folder`."""
         database = SqliteDatabase(folder / "koyjabo.db")
         server = ChangedServer(database, folder, CHANGES=json.dumps(changes or {}), **settings)
-        server.start()
-        yield server
-        server.kill()
+        try:
+            yield server.start()
+        finally:
+            server.kill()
 
 
 def serve() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from contextlib import suppress
 from struct import pack, unpack
 from typing import Any, NamedTuple, Self
@@ -47,7 +48,9 @@ def upgrade(path: str = PLAIN, *more: str, **changed: str | None) -> bytes:
     return head("GET", path, *(f"{name}: {value}" for name, value in headers.items() if value is not None), *more)
 
 
-def frame(payload: bytes | str, opcode: int = TEXT, final: bool = True, masked: bool = True, reserved: int = 0) -> bytes:
+def frame(
+    payload: bytes | str, opcode: int = TEXT, final: bool = True, masked: bool = True, reserved: int = 0
+) -> bytes:
     """One frame, right or wrong."""
     data = payload.encode() if isinstance(payload, str) else payload
     first = (FINAL if final else 0) | reserved << 4 | opcode
@@ -79,6 +82,34 @@ def say(**message: Any) -> bytes:
     return frame(json.dumps(message))
 
 
+def take_handshake(received: bytearray) -> str | None:
+    """The server's answer, once it is whole, out of what has been received."""
+    end = received.find(b"\r\n\r\n") + 4
+    if end < 4:
+        return None
+    answer = received[:end].decode()
+    del received[:end]
+    assert answer.startswith("HTTP/1.1 101 "), answer
+    return answer
+
+
+def take_frame(received: bytearray) -> Frame | None:
+    """The next frame, once it is whole, out of what has been received; a server's are not masked and not in parts."""
+    if len(received) < 2:
+        return None
+    first, length, start = received[0], received[1], 2
+    assert first & 0xF0 == FINAL, f"a frame in parts, or with reserved bits: {bytes(received[:80])!r}"
+    assert not length & MASKED, f"a frame that is masked: {bytes(received[:80])!r}"
+    if length > 125:
+        start = 4 if length == 126 else 10
+        length = int.from_bytes(received[2:start])
+    if len(received) < start + length:
+        return None
+    found = Frame(first & 0x0F, bytes(received[start : start + length]))
+    del received[: start + length]
+    return found
+
+
 class WebSocket:
     """A plain WebSocket. It answers nothing by itself."""
 
@@ -96,10 +127,9 @@ class WebSocket:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # pieces leave as they are sent
         self._received = bytearray()
         self.send(upgrade(path or self.path, *headers) + early)
-        while b"\r\n\r\n" not in self._received:
+        while (answer := take_handshake(self._received)) is None:
             self._receive()
-        self.handshake = self._take(self._received.index(b"\r\n\r\n") + 4).decode()
-        assert self.handshake.startswith("HTTP/1.1 101 "), self.handshake
+        self.handshake = answer
         self.begin()
 
     def __enter__(self) -> Self:
@@ -117,15 +147,10 @@ class WebSocket:
         return self
 
     def frame(self) -> Frame:
-        """The next frame; a server's are whole and not masked. Raises Lost when there is none any more."""
-        first, length = self._take(2)
-        assert first & 0xF0 == FINAL, f"a frame that is not whole, or has reserved bits: {first:#x}"
-        assert not length & MASKED
-        if length == 126:
-            (length,) = unpack("!H", self._take(2))
-        elif length == 127:
-            (length,) = unpack("!Q", self._take(8))
-        return Frame(first & 0x0F, self._take(length))
+        """The next frame. Raises Lost when there is none any more."""
+        while (found := take_frame(self._received)) is None:
+            self._receive()
+        return found
 
     def message(self) -> str:
         opcode, payload = self.frame()
@@ -144,16 +169,19 @@ class WebSocket:
 
     def goodbye(self) -> Goodbye:
         """How the server ends it, after whatever else it had to say."""
+        deadline = time.monotonic() + PATIENCE_S
         while (said := self.frame()).opcode != CLOSE:
-            pass
+            assert time.monotonic() < deadline, "it is not closed"
         code = unpack("!H", said.payload[:2])[0] if said.payload else None
         return Goodbye(code, said.payload[2:].decode())
 
     def rest(self) -> bytes:
         """Everything until the server closes the connection."""
+        deadline = time.monotonic() + PATIENCE_S
         with suppress(Lost):
-            while True:
+            while time.monotonic() < deadline:
                 self._receive()
+            raise TimeoutError("it is still open, and the server still talks")
         return bytes(self._received)
 
     def is_lost(self) -> bool:
@@ -173,13 +201,6 @@ class WebSocket:
     def end(self) -> None:
         """End it without a goodbye."""
         self._socket.close()
-
-    def _take(self, count: int) -> bytes:
-        while len(self._received) < count:
-            self._receive()
-        taken = bytes(self._received[:count])
-        del self._received[:count]
-        return taken
 
     def _receive(self) -> None:
         try:

@@ -1,0 +1,236 @@
+"""What a client sends, frame by frame (RFC 6455, 5 and 7): understood however it is cut, or closed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support.changed_server import changed_server
+from support.websocket import (
+    BINARY,
+    FINAL,
+    KINDS,
+    MORE,
+    PING,
+    PONG,
+    TEXT,
+    Frame,
+    Goodbye,
+    SocketIO,
+    WebSocket,
+    announce,
+    close,
+    frame,
+    say,
+)
+
+PROTOCOL_ERROR, NOT_UTF8, TOO_BIG = 1002, 1007, 1009
+LARGEST = 4096
+ASKED = {WebSocket: '{"type": "ping"}', SocketIO: '42["ping"]'}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with changed_server(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.fixture(params=KINDS)
+def client(request, server):
+    """One of each kind, after its first event."""
+    with KINDS[request.param](server.port) as client:
+        client.event()
+        yield client
+
+
+@pytest.fixture
+def plain(server):
+    with WebSocket(server.port) as client:
+        client.event()
+        yield client
+
+
+def fragments(text: str | bytes, size: int) -> list[bytes]:
+    data = text.encode() if isinstance(text, str) else text
+    parts = [data[start : start + size] for start in range(0, len(data), size)]
+    last = len(parts) - 1
+    return [frame(part, MORE if number else TEXT, final=number == last) for number, part in enumerate(parts)]
+
+
+def is_pong(client: WebSocket) -> bool:
+    return client.event()["type"] == "pong"
+
+
+# However it is cut.
+
+
+@pytest.mark.parametrize("size", [1, 4, 15])
+def test_message_in_fragments_is_one_message(client, size):
+    client.send(*fragments(ASKED[type(client)], size))
+    assert is_pong(client)
+
+
+def test_fragments_may_be_empty(client):
+    asked = ASKED[type(client)]
+    client.send(frame("", final=False), frame(asked, MORE, final=False), frame("", MORE))
+    assert is_pong(client)
+
+
+def test_control_frames_in_between_fragments_are_answered_at_once(client):
+    first, *others = fragments(ASKED[type(client)], 4)
+    client.send(first, frame("now", PING))
+    assert client.frame() == Frame(PONG, b"now")
+    for other in others:
+        client.send(frame("", PONG), other)
+    assert is_pong(client)
+
+
+def test_message_that_arrives_byte_by_byte_is_one_message(client):
+    everything = b"".join(fragments(ASKED[type(client)], 6)) + frame("slow", PING)
+    client.send(*(everything[at : at + 1] for at in range(len(everything))))
+    said = [client.frame(), client.frame()]  # an event of Socket.IO has its turn after what was there before
+    assert Frame(PONG, b"slow") in said
+    assert any(b"timestamp" in each.payload for each in said)
+
+
+def test_messages_that_arrive_together_are_each_answered(client):
+    client.send(frame(ASKED[type(client)]) * 20)
+    assert all(is_pong(client) for _ in range(20))
+
+
+def test_message_cut_in_mid_character_is_valid(plain):
+    message = json.dumps({"type": "ping", "from": "ঢাকা 🛺"}, ensure_ascii=False)
+    plain.send(*fragments(message, 1))
+    assert is_pong(plain)
+
+
+def test_ping_is_answered_with_its_payload(client):
+    for payload in (b"", b"\x00\xff binary", b"x" * 125):
+        client.send(frame(payload, PING))
+        assert client.frame() == Frame(PONG, payload)
+
+
+def test_pong_nobody_asked_for_is_ignored(client):
+    client.send(frame("unasked", PONG))
+    assert client.is_answered()
+
+
+def test_message_of_the_largest_size_is_read(plain):
+    plain.send(frame(json.dumps({"type": "ping"}).ljust(LARGEST)))
+    assert is_pong(plain)
+    plain.send(*fragments(json.dumps({"type": "ping"}).ljust(LARGEST), 100))
+    assert is_pong(plain)
+
+
+def test_limit_is_for_each_message(plain):
+    plain.send(frame(json.dumps({"type": "ping"}).ljust(LARGEST)) * 5)
+    assert all(is_pong(plain) for _ in range(5))
+
+
+# What is wrong.
+
+WRONG = {
+    "not masked": (PROTOCOL_ERROR, frame("hello", masked=False)),
+    "ping not masked": (PROTOCOL_ERROR, frame("hello", PING, masked=False)),
+    "first reserved bit": (PROTOCOL_ERROR, frame("hello", reserved=0b100)),
+    "second reserved bit": (PROTOCOL_ERROR, frame("hello", reserved=0b010)),
+    "third reserved bit": (PROTOCOL_ERROR, frame("hello", reserved=0b001)),
+    "reserved opcode": (PROTOCOL_ERROR, frame("hello", 0x3)),
+    "reserved control opcode": (PROTOCOL_ERROR, frame("hello", 0xB)),
+    "long ping": (PROTOCOL_ERROR, frame("x" * 126, PING)),
+    "ping in parts": (PROTOCOL_ERROR, frame("x", PING, final=False)),
+    "continuation of nothing": (PROTOCOL_ERROR, frame("hello", MORE)),
+    "message in a message": (PROTOCOL_ERROR, frame("{", final=False) + frame("{}")),
+    "length with too many bytes": (PROTOCOL_ERROR, bytes((FINAL | TEXT, 0x80 | 126, 0, 5)) + b"\0" * 9),
+    "negative length": (PROTOCOL_ERROR, bytes((FINAL | TEXT, 0x80 | 127)) + b"\xff" * 8 + b"\0" * 9),
+    "text that is not UTF-8": (NOT_UTF8, frame(b"\xff\xfe")),
+    "text with half a surrogate": (NOT_UTF8, frame(b"\xed\xa0\x80")),
+    "text that ends in mid-character": (NOT_UTF8, frame("ঢ".encode()[:2])),
+    "fragments that end in mid-character": (NOT_UTF8, b"".join(fragments("ঢাকা".encode()[:-1], 2))),
+    "fragment that is not UTF-8": (NOT_UTF8, frame(b"\xff", final=False)),
+    "large message": (TOO_BIG, frame("x" * (LARGEST + 1))),
+    "large message that is only announced": (TOO_BIG, announce(FINAL | TEXT, LARGEST + 1) + b"mask"),
+    "enormous message that is only announced": (TOO_BIG, announce(FINAL | TEXT, 1 << 40) + b"mask"),
+    "large binary message": (TOO_BIG, frame(b"\0" * (LARGEST + 1), BINARY)),
+    "large message in fragments": (TOO_BIG, b"".join(fragments("x" * (LARGEST + 1), 500))),
+    "large message, its last fragment only announced": (
+        TOO_BIG,
+        frame("x" * LARGEST, final=False) + announce(FINAL, 1) + b"mask",
+    ),
+}
+
+
+@pytest.mark.parametrize(("code", "sent"), WRONG.values(), ids=WRONG)
+def test_what_is_no_frame_closes_the_connection_with_a_code(client, code, sent):
+    client.send(sent)
+    assert client.goodbye().code == code
+    client.send(close(code))
+    assert client.is_lost()
+
+
+def test_what_came_before_a_wrong_frame_is_answered(client):
+    client.send(frame("before", PING) + frame("hello", masked=False))
+    assert client.frame() == Frame(PONG, b"before")
+    assert client.goodbye().code == PROTOCOL_ERROR
+
+
+@pytest.mark.parametrize("after", [say(type="ping"), frame("x", PING), close(1000), frame("", masked=False)])
+def test_after_our_close_frame_nothing_else_is_said(server, client, after):
+    client.send(frame("hello", 0x3))
+    assert client.goodbye().code == PROTOCOL_ERROR
+    client.send(after)
+    server.emit()
+    client.send(close(PROTOCOL_ERROR))
+    assert client.rest() == b""
+
+
+# Closing.
+
+WELCOME = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999]
+UNWELCOME = [0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535]
+
+
+@pytest.mark.parametrize("code", WELCOME)
+def test_close_is_answered_with_its_code_and_the_connection_ends(client, code):
+    client.send(close(code, "অবসর".encode()))
+    assert client.goodbye() == Goodbye(code, "")
+    assert client.rest() == b""
+
+
+def test_close_without_a_code_is_answered_without_one(client):
+    client.send(close(None))
+    assert client.goodbye() == Goodbye(None, "")
+    assert client.rest() == b""
+
+
+@pytest.mark.parametrize("code", UNWELCOME)
+def test_close_with_a_code_that_nobody_may_send_is_an_error(client, code):
+    client.send(close(code))
+    assert client.goodbye().code == PROTOCOL_ERROR
+
+
+def test_close_with_half_a_code_is_an_error(client):
+    client.send(frame(b"\x03", 0x8))
+    assert client.goodbye().code == PROTOCOL_ERROR
+
+
+def test_close_with_a_reason_that_is_not_utf8_is_an_error(client):
+    client.send(close(1000, b"\xff"))
+    assert client.goodbye().code == NOT_UTF8
+
+
+def test_close_with_too_long_a_reason_is_an_error(client):
+    client.send(close(1000, b"x" * 124))
+    assert client.goodbye().code == PROTOCOL_ERROR
+
+
+def test_what_comes_after_a_close_is_not_answered(client):
+    client.send(close(1000) + frame(ASKED[type(client)]) + frame("x", PING))
+    assert client.goodbye().code == 1000
+    assert client.rest() == b""
+
+
+def test_close_in_the_middle_of_a_message_is_answered(client):
+    client.send(frame("{", final=False), close(1000))
+    assert client.goodbye().code == 1000
+    assert client.rest() == b""

@@ -1,0 +1,201 @@
+"""Clients that have gone without a word, and those that have been here long enough: found by the sweep of pings."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from support.changed_server import changed_server
+from support.listeners import Listeners
+from support.processes import wait_until
+from support.websocket import CLOSE, KINDS, PING, PONG, SOCKETIO, WebSocket, close, frame, say
+
+GOING_AWAY, ABUSE = 1001, 1008
+INTERVAL_S, TIMEOUT_S = 0.4, 0.3
+SWEEP_S = 0.05
+SOME_S = 3.0
+"""For a machine that is busy with other tests."""
+
+ROUNDS = 4
+MOST_FRAMES = 500
+OPEN = "/socket.io/?EIO=4&transport=polling"
+CONNECTIONS = "koyjabo.server.connections"
+LONGEST_LIFE = (f"{CONNECTIONS}.LONGEST_LIFE_S", "koyjabo.server.engine.LONGEST_LIFE_S")
+SHORT_PINGS = {
+    f"{CONNECTIONS}.PING_INTERVAL_S": INTERVAL_S,
+    f"{CONNECTIONS}.PING_TIMEOUT_S": TIMEOUT_S,
+    f"{CONNECTIONS}.CLOSE_TIMEOUT_S": TIMEOUT_S,
+    f"{CONNECTIONS}.SWEEP_INTERVAL_S": SWEEP_S,
+    "koyjabo.server.engine.UPGRADE_TIMEOUT_S": TIMEOUT_S,
+    "socketio.ping_interval": INTERVAL_S,
+    "socketio.ping_timeout": TIMEOUT_S,
+}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with changed_server(tmp_path_factory.mktemp("server"), SHORT_PINGS) as server:
+        yield server
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_client_that_answers_no_ping_is_dropped(server, kind):
+    with KINDS[kind](server.port) as client:
+        born = time.monotonic()
+        client.event()
+        pinged = client.frame()
+        assert pinged.opcode == PING or pinged.payload == b"2"
+        client.rest()
+        lived_s = time.monotonic() - born
+    assert INTERVAL_S + TIMEOUT_S - SWEEP_S < lived_s < INTERVAL_S + TIMEOUT_S + SOME_S
+    wait_until(lambda: not any(server.held().values()), "nothing is left of it")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_client_that_answers_pings_stays(server, kind):
+    with KINDS[kind](server.port) as client:
+        client.event()
+        for _ in range(ROUNDS):
+            answer_a_ping(client)
+        assert server.held()["members"] == 1
+
+
+def test_client_that_says_anything_at_all_is_alive(server):
+    """A plain one: whatever comes after a ping is as good as a pong."""
+    with WebSocket(server.port) as client:
+        client.event()
+        for _ in range(ROUNDS):
+            assert client.frame().opcode == PING
+            client.send(say(type="ping"))
+            assert client.event()["type"] == "pong"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_client_may_send_as_much_again_after_each_ping(server, kind):
+    """What is a flood in one interval is not one in a day."""
+    with KINDS[kind](server.port) as client:
+        client.event()
+        for _ in range(ROUNDS):
+            client.send(frame("", PONG) * (MOST_FRAMES // 2))
+            answer_a_ping(client)
+        assert client.is_answered()
+
+
+def test_listening_crowd_stays_and_the_silent_ones_among_it_are_dropped(server):
+    silent = [KINDS[kind](server.port) for kind in list(KINDS) * 3]
+    with Listeners(server.port, 60) as crowd:
+        crowd.hear_first()
+        crowd.run_for(ROUNDS * (INTERVAL_S + TIMEOUT_S))
+        assert server.held()["members"] == 60
+    for each in silent:
+        each.rest()
+        each.end()
+    wait_until(lambda: not any(server.held().values()), "nothing is left of them")
+
+
+def test_polling_client_that_does_not_come_back_is_dropped(server):
+    open_polling(server)
+    wait_until(lambda: server.held()["members"] == 1, "it is a member")
+    wait_until(lambda: not any(server.held().values()), "nothing is left of it", INTERVAL_S + TIMEOUT_S + SOME_S)
+
+
+def test_polling_client_that_polls_but_answers_no_ping_is_dropped(server):
+    sid = open_polling(server)
+    assert "visitor_update" in poll_until(server, sid, "42")
+    assert "2" in poll_until(server, sid, "2")
+    wait_until(lambda: not server.get(f"{OPEN}&sid={sid}").ok, "its session is no more", TIMEOUT_S + SOME_S)
+    wait_until(lambda: not any(server.held().values()), "nothing is left of it")
+
+
+def test_polling_client_that_answers_pings_stays(server):
+    sid = open_polling(server)
+    poll_until(server, sid, "42")
+    for _ in range(ROUNDS):
+        answer_a_poll(server, sid)
+    assert server.held()["members"] == 1
+    end_polling(server, sid)
+
+
+def test_websocket_that_does_not_finish_its_upgrade_is_closed_and_its_client_goes_on_polling(server):
+    sid = open_polling(server)
+    with WebSocket(server.port, path=f"{SOCKETIO}&sid={sid}") as unfinished:
+        assert unfinished.goodbye().code == ABUSE
+        assert unfinished.rest() == b""
+        answer_a_poll(server, sid)
+        assert server.held()["members"] == 1
+    server.wait_until_held(sockets=0)
+    end_polling(server, sid)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_client_that_answers_no_close_is_dropped(server, kind):
+    with KINDS[kind](server.port) as client:
+        client.event()
+        client.send(frame("", 0x3))
+        assert client.goodbye().code == 1002
+        assert client.rest() == b""
+    wait_until(lambda: not any(server.held().values()), "nothing is left of it")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_socket_that_is_a_day_old_is_told_to_come_back(tmp_path, kind):
+    day_s = 1.0
+    with (
+        changed_server(tmp_path, {**SHORT_PINGS, **dict.fromkeys(LONGEST_LIFE, day_s)}) as server,
+        KINDS[kind](server.port) as client,
+    ):
+        born = time.monotonic()
+        client.event()
+        while (said := client.frame()).opcode != CLOSE:
+            answer(client, said)
+            assert time.monotonic() - born < day_s + INTERVAL_S + SOME_S
+        assert int.from_bytes(said.payload[:2]) == GOING_AWAY
+        assert time.monotonic() - born > day_s - SWEEP_S
+        client.send(close(GOING_AWAY))
+        assert client.rest() == b""
+        with KINDS[kind](server.port) as again:
+            assert again.event()["type"] == "visitor_update"
+
+
+def answer_a_ping(client: WebSocket) -> None:
+    assert answer(client, client.frame()), "not a ping"
+
+
+def answer(client: WebSocket, said) -> bool:
+    if said.opcode == PING:
+        client.send(frame(said.payload, PONG))
+    elif said.payload == b"2":
+        client.send(frame("3"))
+    else:
+        return False
+    return True
+
+
+def open_polling(server) -> str:
+    """A Socket.IO client that polls; its session."""
+    sid = server.get(OPEN).text.split('"sid":"')[1].split('"')[0]
+    assert server.post(f"{OPEN}&sid={sid}", data="40").ok
+    return sid
+
+
+def answer_a_poll(server, sid: str) -> None:
+    poll_until(server, sid, "2")
+    assert server.post(f"{OPEN}&sid={sid}", data="3").ok
+
+
+def end_polling(server, sid: str) -> None:
+    """It says goodbye and never comes back."""
+    assert server.post(f"{OPEN}&sid={sid}", data="1").ok
+    wait_until(lambda: not any(server.held().values()), "nothing is left of it", INTERVAL_S + TIMEOUT_S + SOME_S)
+
+
+def poll_until(server, sid: str, begin: str) -> str:
+    """Poll until a packet comes that begins so."""
+    deadline = time.monotonic() + SOME_S + INTERVAL_S
+    while time.monotonic() < deadline:
+        answered = server.get(f"{OPEN}&sid={sid}")
+        assert answered.ok, answered.text
+        for packet in answered.text.split("\x1e"):
+            if packet.startswith(begin):
+                return packet
+    raise AssertionError(f"no packet {begin} came")

@@ -1,0 +1,157 @@
+"""The opening handshake of WebSockets (RFC 6455, 4.2): what is accepted, and how the rest is refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import websocket
+from support.changed_server import changed_server
+from support.line import Line
+from support.websocket import ACCEPT, KINDS, SOCKETIO, WebSocket, frame, say, upgrade
+
+BAD_KEYS = {"no key": None, "an empty key": "", "a short key": "YQ==", "a key that is not Base64": "#" * 24}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with changed_server(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.fixture
+def line(server):
+    with Line(server.port) as line:
+        yield line
+
+
+@pytest.fixture(params=KINDS)
+def kind(request) -> type[WebSocket]:
+    return KINDS[request.param]
+
+
+def test_handshake_is_answered_as_the_rfc_says(server, kind):
+    with kind(server.port) as client:
+        assert f"Sec-WebSocket-Accept: {ACCEPT}\r\n" in client.handshake
+
+
+def test_wrong_version_is_told_the_right_one(line):
+    answer = line.send(upgrade(Sec_WebSocket_Version="8")).answer("GET")
+    assert (answer.status, answer.headers["Sec-WebSocket-Version"]) == (426, "13")
+    assert answer.json["code"] == "upgrade_required"
+
+
+@pytest.mark.parametrize("key", BAD_KEYS.values(), ids=BAD_KEYS)
+def test_bad_key_is_refused_with_an_error(line, key):
+    answer = line.send(upgrade(Sec_WebSocket_Key=key)).answer("GET")
+    assert (answer.status, answer.json["code"]) == (400, "bad_handshake")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"Sec_WebSocket_Version": "8"},
+        {"Sec_WebSocket_Key": None},
+        {"Connection": None},
+        {"Connection": "keep-alive"},
+        {"Upgrade": None},
+    ],
+    ids=str,
+)
+def test_broken_handshake_of_socketio_is_refused_and_leaves_nothing_behind(server, line, broken):
+    before = server.held()
+    answer = line.send(upgrade(SOCKETIO, **broken)).answer("GET")
+    assert answer.status == 400
+    assert server.held() == before
+
+
+@pytest.mark.parametrize("missing", ["Connection", "Upgrade"])
+def test_request_that_asks_for_no_upgrade_gets_the_page(line, missing):
+    """RFC 9110, 7.8: without both headers it is an ordinary request."""
+    answer = line.send(upgrade(**{missing: None})).answer("GET")
+    assert (answer.status, answer.headers.get_content_type()) == (200, "text/html")
+
+
+@pytest.mark.parametrize("connection", ["upgrade", "keep-alive, Upgrade", "UPGRADE"])
+def test_upgrade_may_stand_among_other_tokens_in_any_case(server, connection):
+    with Line(server.port) as line:
+        line.send(upgrade(Connection=connection, Upgrade="WebSocket"))
+        assert line._socket.recv(12) == b"HTTP/1.1 101"
+
+
+def test_upgrade_where_there_is_nothing_is_not_found(line):
+    assert line.send(upgrade("/nowhere")).answer("GET").status == 404
+
+
+def test_refused_handshake_leaves_the_connection_usable(line):
+    assert line.send(upgrade(Sec_WebSocket_Key=None)).answer("GET").status == 400
+    assert line.ask("GET", "/healthz").status == 200
+
+
+def test_page_and_socket_live_at_the_same_path(server):
+    with WebSocket(server.port) as client:
+        page = server.get("/")
+        assert page.headers["Content-Type"].startswith("text/html")
+        assert client.event()["type"] == "visitor_update"
+        assert client.is_answered()
+
+
+def test_socket_may_follow_a_request_on_the_same_connection(server, line):
+    assert line.ask("GET", "/healthz").status == 200
+    line.send(upgrade())
+    assert line._socket.recv(12) == b"HTTP/1.1 101"
+
+
+def test_compression_is_not_accepted(server, kind):
+    with kind(server.port, "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits") as client:
+        assert "Sec-WebSocket-Extensions" not in client.handshake
+        assert client.is_answered()
+
+
+def test_subprotocol_is_not_chosen_where_there_is_none(server, kind):
+    with kind(server.port, "Sec-WebSocket-Protocol: Authorization, chat") as client:
+        assert "Sec-WebSocket-Protocol" not in client.handshake
+        assert client.is_answered()
+
+
+def test_frames_in_the_same_packet_as_the_handshake_are_answered(server):
+    with WebSocket(server.port, early=say(type="ping") + say(type="nonsense")) as client:
+        assert sorted(client.event()["type"] for _ in range(3)) == ["error", "pong", "visitor_update"]
+
+
+def test_half_a_frame_in_the_same_packet_as_the_handshake_is_the_beginning_of_a_frame(server):
+    ping = say(type="ping")
+    with WebSocket(server.port, early=ping[:5]) as client:
+        assert client.event()["type"] == "visitor_update"
+        assert client.send(ping[5:]).event()["type"] == "pong"
+
+
+def test_socketio_client_in_a_hurry_is_connected(server):
+    """It sends CONNECT without waiting for the server's OPEN."""
+
+    class Hurried(KINDS["Socket.IO"]):
+        def begin(self) -> None:
+            assert self.message().startswith("0{")
+            assert self.message().startswith("40{")
+
+    with Hurried(server.port, early=frame("40")) as client:
+        assert client.event()["type"] == "visitor_update"
+
+
+def test_library_that_people_use_is_served(server):
+    client = websocket.create_connection(f"ws://127.0.0.1:{server.port}/", timeout=15)
+    assert json.loads(client.recv())["type"] == "visitor_update"
+    client.send('{"type": "request_count"}')
+    assert json.loads(client.recv())["type"] == "visitor_update"
+    client.close(status=3000)
+    assert not client.connected
+
+
+def test_nothing_is_left_of_sockets_that_are_gone(server, kind):
+    server.wait_until_held(sockets=0)
+    before = server.held()
+    with kind(server.port) as client:
+        assert client.is_answered()
+        assert server.held()["members"] == before["members"] + 1
+    server.wait_until_held(sockets=0)
+    assert server.held() == before

@@ -1,0 +1,103 @@
+"""SIGTERM with open pages: each is told 1001 and the process is gone; those that do not answer hold nobody up."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import pytest
+from support.changed_server import changed_server
+from support.listeners import Listeners
+from support.processes import wait_until
+from support.websocket import KINDS, SOCKETIO, Goodbye, WebSocket, close
+
+GOING_AWAY = 1001
+GOODBYE = Goodbye(GOING_AWAY, "the server is going away")
+PROMPTLY_S, ALWAYS_S = 3, 10
+CROWD = 5_000
+OPEN = "/socket.io/?EIO=4&transport=polling"
+
+
+@pytest.fixture
+def server(tmp_path):
+    with changed_server(tmp_path) as server:
+        yield server
+
+
+def test_every_kind_of_client_is_told_and_the_server_leaves_promptly(server):
+    sid = server.get(OPEN).text.split('"sid":"')[1].split('"')[0]
+    assert server.post(f"{OPEN}&sid={sid}", data="40").ok
+    while "visitor_update" not in server.get(f"{OPEN}&sid={sid}").text:
+        pass
+    upgrading = WebSocket(server.port, path=f"{SOCKETIO}&sid={sid}")
+    clients = [kind(server.port) for kind in list(KINDS.values()) * 10]
+    answers = []
+    poll = threading.Thread(target=lambda: answers.append(server.get(f"{OPEN}&sid={sid}")))
+    poll.start()
+    wait_until(lambda: len(server.worker.net_connections("tcp")) > len(clients) + 2, "the poll has been accepted")
+    assert all(client.is_answered() for client in clients)
+    server.tell(signal.SIGTERM)
+    for client in [*clients, upgrading]:
+        assert client.goodbye() == GOODBYE
+        client.send(close(GOING_AWAY))
+        assert client.rest() == b""
+    poll.join()
+    assert [answer.status_code for answer in answers] == [200]
+    left = server.wait()
+    assert left.status == 0
+    assert left.seconds < PROMPTLY_S
+
+
+def test_those_that_do_not_answer_hold_nobody_up(server):
+    """Nor those that read nothing, with something waiting for them."""
+    deaf = [kind(server.port, receive_buffer=2048) for kind in list(KINDS.values()) * 5]
+    stuck = [kind(server.port, receive_buffer=2048) for kind in list(KINDS.values()) * 5]
+    server.emit(5, size=9_000)
+    for client in deaf:
+        for _ in range(6):
+            client.event()
+    left = server.stop()
+    assert left.status == 0
+    assert left.seconds < PROMPTLY_S + 1
+    for client in deaf:
+        assert client.goodbye() == GOODBYE
+        assert client.rest() == b""
+    for client in stuck:
+        client.end()
+
+
+def test_five_thousand_are_told_and_the_server_is_gone_in_time(server):
+    with Listeners(server.port, CROWD) as crowd:
+        crowd.hear_first()
+        server.tell(signal.SIGTERM)
+        crowd.are_over()
+        left = server.wait()
+        assert {each.code for each in crowd.all} == {GOING_AWAY}
+    assert left.status == 0
+    assert left.seconds < ALWAYS_S
+
+
+def test_events_that_were_on_their_way_arrive_before_the_goodbye(server):
+    with Listeners(server.port, 50) as crowd:
+        crowd.hear_first()
+        sent = server.emit(20, size=500)
+        server.tell(signal.SIGTERM)
+        crowd.are_over()
+        assert all(each.revisions[-20:] == sent for each in crowd.all)
+        assert {each.code for each in crowd.all} == {GOING_AWAY}
+    assert server.wait().status == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_killed_worker_is_replaced_and_clients_can_come_back(server, kind):
+    with KINDS[kind](server.port) as client:
+        before = client.event()["stats"]["revision"]
+        killed = server.kill_worker()
+        client.rest()
+    wait_until(lambda: server.worker_pids() - {killed}, "another worker")
+    total = server.register("ayesha").stats.total
+    with KINDS[kind](server.port) as again:
+        stats = again.event()["stats"]
+        assert stats["totalVisits"] == total
+        assert stats["revision"] > before
+        assert again.is_answered()

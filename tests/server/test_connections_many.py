@@ -1,0 +1,99 @@
+"""Crowds that come at once, and clients that go without a word: the others hear everything, and nothing is left."""
+
+from __future__ import annotations
+
+import random
+import socket
+import threading
+
+import pytest
+from support.changed_server import changed_server
+from support.listeners import Listeners
+from support.processes import wait_until
+from support.websocket import KINDS, WebSocket, frame, say, upgrade
+
+CROWD = 3_000
+RESETS = 200
+EVENTS = 300
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with changed_server(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+def assert_nothing_is_left(server, files: int) -> None:
+    wait_until(lambda: not any(server.held().values()), "nothing is left of them")
+    wait_until(lambda: server.worker.num_fds() <= files, "its files are closed")
+
+
+def test_crowd_that_comes_at_once_is_served_and_leaves_nothing_behind(server):
+    assert not any(server.held().values())
+    files = server.worker.num_fds()
+    with Listeners(server.port, CROWD) as crowd:
+        crowd.hear_first()
+        assert server.held()["members"] == CROWD
+        sent = server.emit(3)
+        crowd.hear(sent[-1])
+        assert all(each.revisions == sorted(set(each.revisions)) for each in crowd.all)
+        assert all(each.revisions[-3:] == sent for each in crowd.all)
+    assert_nothing_is_left(server, files)
+
+
+def test_resets_in_the_middle_of_broadcasts_disturb_nobody(server):
+    """In mid-frame, in mid-handshake, with events unread: whoever is left hears every event."""
+    assert not any(server.held().values())
+    files = server.worker.num_fds()
+    stop, chance = threading.Event(), random.Random(5)
+    goners = threading.Thread(target=come_and_go, args=(server.port, stop, chance))
+    with Listeners(server.port, 100) as crowd:
+        crowd.hear_first()
+        goners.start()
+        sent = []
+        for _ in range(EVENTS // 10):
+            sent += server.emit(10, size=500)
+            crowd.hear(sent[-1])
+        stop.set()
+        goners.join()
+        assert all(each.revisions[-EVENTS:] == sent for each in crowd.all)
+        server.wait_until_held(sockets=100)
+    assert_nothing_is_left(server, files)
+    assert "Traceback" not in server.log, server.log
+    assert "failed" not in server.log
+
+
+def come_and_go(port: int, stop: threading.Event, chance: random.Random) -> None:
+    """Clients that break off at every point there is, until it is enough."""
+    ping = say(type="ping")
+    gone = 0
+    while not stop.is_set() or gone < RESETS:
+        with KINDS[chance.choice(tuple(KINDS))](port, receive_buffer=2048) as client:
+            client.send(ping[: chance.randrange(len(ping))] if type(client) is WebSocket else frame("42[", final=False))
+            client.reset()
+        raw = HalfOpened(port)
+        raw.send(upgrade()[: chance.randrange(150)])
+        raw.reset()
+        gone += 2
+
+
+class HalfOpened(WebSocket):
+    """Only a connection, whose handshake is never finished."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), 15)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("how", ["reset", "end"])
+def test_clients_that_go_right_after_their_handshake_leave_nothing_behind(server, kind, how):
+    """Also those that are gone before they are let into their room."""
+    assert not any(server.held().values())
+    files = server.worker.num_fds()
+    path = KINDS[kind].path
+    for _ in range(RESETS):
+        client = HalfOpened(server.port)
+        client.send(upgrade(path) + (frame("40") if kind == "Socket.IO" else b""))
+        getattr(client, how)()
+    assert_nothing_is_left(server, files)
+    assert "Traceback" not in server.log

@@ -1,0 +1,160 @@
+"""Clients that read slowly, or nothing: they cost a bounded amount, slow nobody, and are dropped."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+
+import pytest
+from support.changed_server import changed_server
+from support.listeners import Listeners
+from support.processes import wait_until
+from support.websocket import KINDS, PING, SocketIO, WebSocket, frame, take_frame
+
+CONNECTIONS = "koyjabo.server.connections"
+TINY = 2048
+"""Bytes of a buffer; the kernel doubles it, and has a least one of its own."""
+
+EVENTS, AT_ONCE = 10_000, 100
+READERS, STUCK = 180, 20
+MOST_GROWTH_KB = 6_000
+STALLED_S = 0.5
+BIG = 30_000
+
+
+@pytest.fixture
+def stuck(request):
+    """Make clients that never read, not even their first event."""
+    made = []
+
+    def connect(server, count: int) -> list[WebSocket]:
+        kinds = list(KINDS.values())
+        made.extend(kinds[number % 2](server.port, receive_buffer=TINY) for number in range(count))
+        return made
+
+    yield connect
+    for each in made:
+        each.end()
+
+
+def test_clients_that_never_read_are_dropped_and_the_others_hear_everything(tmp_path, stuck):
+    with changed_server(tmp_path) as server, Listeners(server.port, READERS) as readers:
+        readers.hear_first()
+        stuck(server, STUCK)
+        server.wait_until_held(READERS + STUCK)
+        server.emit(10)
+        before_kb = server.worker.memory_info().rss // 1024
+        most_kb, sent = before_kb, []
+        for _ in range(EVENTS // AT_ONCE):
+            sent += server.emit(AT_ONCE)
+            readers.hear(sent[-1])
+            most_kb = max(most_kb, server.worker.memory_info().rss // 1024)
+        assert most_kb - before_kb < MOST_GROWTH_KB
+        for reader in readers.all:
+            assert reader.revisions[-EVENTS:] == sent
+            assert reader.revisions == sorted(set(reader.revisions))
+        server.wait_until_held(READERS)
+        assert server.held()["members"] == READERS
+
+
+@pytest.fixture(scope="module")
+def impatient(tmp_path_factory):
+    changes = {f"{CONNECTIONS}.STALLED_S": STALLED_S, f"{CONNECTIONS}.SWEEP_INTERVAL_S": 0.05}
+    with changed_server(tmp_path_factory.mktemp("server"), {**changes, f"{CONNECTIONS}.SEND_BUFFER": TINY}) as server:
+        yield server
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_client_that_reads_nothing_while_something_waits_is_dropped(impatient, kind):
+    with KINDS[kind](impatient.port, receive_buffer=TINY) as client:
+        client.event()
+        began = time.monotonic()
+        impatient.emit(1, size=BIG)
+        wait_until(lambda: impatient.held()["stalled"] == 1, "something waits for it")
+        impatient.wait_until_held(sockets=0)
+        assert time.monotonic() - began > STALLED_S
+    wait_until(lambda: not any(impatient.held().values()), "nothing is left of it")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_client_that_reads_a_little_now_and_then_is_not_dropped(impatient, kind):
+    """For longer than one that reads nothing would be left."""
+    with KINDS[kind](impatient.port, receive_buffer=TINY) as client:
+        client.event()
+        (revision,) = impatient.emit(1, size=BIG)
+        began, pieces = time.monotonic(), 0
+        while len(client._received) < BIG:
+            client._received += client._socket.recv(BIG // 20)
+            pieces += 1
+            wait_until(lambda pieces=pieces: time.monotonic() - began > pieces * STALLED_S / 6, "its next turn")
+        assert time.monotonic() - began > 2 * STALLED_S
+        assert client.event()["stats"]["revision"] == revision
+        wait_until(lambda: impatient.held()["stalled"] == 0, "it has caught up")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_client_for_whom_nothing_waits_may_be_silent(impatient, kind):
+    with KINDS[kind](impatient.port) as client:
+        client.event()
+        client._socket.settimeout(3 * STALLED_S)
+        with pytest.raises(TimeoutError):
+            client.frame()
+        assert client.is_answered()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_frames_never_interleave_however_little_the_kernel_takes(tmp_path, kind):
+    """Events, pongs and answers of differing sizes at once, read in small pieces."""
+    chance = random.Random(3)
+    sizes = [chance.choice((10, 100, 126, 1_000, 5_000, 20_000)) for _ in range(150)]
+    with (
+        changed_server(tmp_path, {f"{CONNECTIONS}.SEND_BUFFER": TINY}) as server,
+        KINDS[kind](server.port, receive_buffer=TINY) as client,
+    ):
+        client.event()
+        last = 0
+        for size in sizes:
+            (sent,) = server.emit(1, size=size)
+            client.send(frame(str(sent), PING), client.ping_event)
+            told, ponged, answered = False, False, False
+            while not (told and ponged and answered):
+                opcode, payload = read_slowly(client, chance)
+                if opcode != 1:
+                    assert payload == str(sent).encode()
+                    ponged = True
+                    continue
+                event = json.loads(payload[2:])[1] if kind == "Socket.IO" else json.loads(payload)
+                answered |= event["type"] == "pong"
+                if event["type"] == "visitor_update":
+                    assert event["stats"]["revision"] == sent > last
+                    assert len(event["stats"]["filling"]) == size
+                    told, last = True, sent
+
+
+def test_backlog_of_a_client_that_wakes_up_is_whole_and_in_order(tmp_path):
+    """It had stopped reading for a while, with less waiting for it than would be too much."""
+    chance = random.Random(4)
+    with (
+        changed_server(tmp_path, {f"{CONNECTIONS}.SEND_BUFFER": TINY}) as server,
+        WebSocket(server.port, receive_buffer=TINY) as plain,
+        SocketIO(server.port, receive_buffer=TINY) as other,
+    ):
+        assert {plain.event()["type"], other.event()["type"]} == {"visitor_update"}
+        sent = [revision for size in (10, 9_000, 200, 30_000, 50, 126) for revision in server.emit(1, size=size)]
+        wait_until(lambda: server.held()["stalled"] == 2, "something waits for both")
+        sent += [revision for size in (1_000, 10, 3_000) for revision in server.emit(1, size=size)]
+        for client in (plain, other):
+            heard = [payload for _, payload in (read_slowly(client, chance) for _ in sent)]
+            assert [json.loads(each[each.index(b"{") :].rstrip(b"]"))["stats"]["revision"] for each in heard] == sent
+            assert client.is_answered()
+        wait_until(lambda: server.held()["stalled"] == 0, "nothing waits any more")
+
+
+def read_slowly(client: WebSocket, chance: random.Random):
+    """The next frame, in pieces smaller than it was sent in."""
+    while (found := take_frame(client._received)) is None:
+        data = client._socket.recv(chance.randrange(1, 3000))
+        assert data, "closed"
+        client._received += data
+    return found
