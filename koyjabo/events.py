@@ -12,6 +12,9 @@ from typing import Any, ClassVar
 from koyjabo.clock import iso
 from koyjabo.stats import Stats
 
+GOING_AWAY, ABUSE, TOO_MANY = 1001, 1008, 1013
+"""Codes with which a WebSocket is closed (SPEC: Credentials)."""
+
 STATS_ROOM = "stats"
 """Everybody who wants to hear of the whole site."""
 

@@ -8,11 +8,13 @@ it can never change a total.
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Mapping
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import blake2b
+from itertools import islice, takewhile
 from typing import Any, Protocol
 
 from koyjabo.clock import Clock
@@ -22,6 +24,11 @@ from koyjabo.visits import NewVisit, Visits
 
 MOST_LONELY = 10_000
 """Visits remembered because their socket may still come; the oldest give way."""
+
+ASK_AGAIN_MS = 3000
+"""After a socket has opened on one worker, its visit may still arrive on another."""
+
+PAGES_IN_A_ROW = 256
 
 Caller = bytes
 """Who is at the other end: a salted hash of address and User-Agent."""
@@ -71,6 +78,7 @@ class Pairing:
         self._waiting: dict[Caller, dict[Hashable, None]] = {}
         self._lonely: OrderedDict[str, tuple[Caller, int]] = OrderedDict()  # visitor → who, and when, elapsed ms
         self._lonely_of: dict[Caller, dict[str, None]] = {}
+        self._ask_again: deque[tuple[int, Hashable, Caller]] = deque(maxlen=MOST_LONELY)  # (when, elapsed ms, …)
         self._lock = threading.RLock()
 
     def caller(self, environ: Mapping[str, Any]) -> Caller:
@@ -89,7 +97,8 @@ class Pairing:
                 self._pair(socket, lonely, registered=True)
             else:
                 self._waiting.setdefault(caller, {})[socket] = None
-                self._exchange.ask(caller, lambda found: self._found(socket, found))
+                self._exchange.ask(caller, partial(self._found, socket))
+                self._ask_again.append((self._clock.elapsed_ms() + ASK_AGAIN_MS, socket, caller))
 
     def closed(self, socket: Hashable) -> None:
         """A socket is gone; one that was never opened is no error. Its visitor was here until now."""
@@ -104,18 +113,35 @@ class Pairing:
                 self._presence.touch(SITE, visitor_id, None)
             if not page.sockets:
                 del self._pages[visitor_id]
-                self._remember(caller, visitor_id)
+                if page.registered:
+                    self._remember(caller, visitor_id)
 
     def renew(self) -> None:
-        """Renew the leases of those whose page is open, each at half its time, and forget the visits of yesterday."""
+        """Renew the leases of those whose page is open, each at half its time; forget visits that nobody came for."""
+        while self._renew_some():
+            time.sleep(0)  # there may be thousands: others have their turn in between
+        with self._lock:
+            self._drop_late()
+            now_ms = self._clock.elapsed_ms()
+            while self._ask_again and self._ask_again[0][0] <= now_ms:
+                _, socket, caller = self._ask_again.popleft()
+                if socket in self._waiting.get(caller, ()):
+                    self._exchange.ask(caller, partial(self._found, socket))
+
+    def _renew_some(self) -> bool:
+        """False when there are no more that are due."""
         with self._lock:
             now_ms = self._clock.elapsed_ms()
-            for visitor_id, page in self._due(now_ms - self._window_ms // 2):
+            due = list(islice(takewhile(partial(self._is_due, now_ms), self._pages.items()), PAGES_IN_A_ROW))
+            for visitor_id, page in due:
                 page.renewed_ms = now_ms
                 self._pages[visitor_id] = self._pages.pop(visitor_id)
                 if page.registered:
                     self._presence.touch(SITE, visitor_id, None)
-            self._drop_late()
+            return len(due) == PAGES_IN_A_ROW
+
+    def _is_due(self, now_ms: int, page_of: tuple[str, Page]) -> bool:
+        return now_ms - page_of[1].renewed_ms >= self._window_ms // 2
 
     def _visited(self, visit: NewVisit) -> None:
         visitor_id = visit.visitor_id
@@ -144,14 +170,6 @@ class Pairing:
         page.registered |= registered
         if registered:
             self._presence.touch(SITE, visitor_id, None)
-
-    def _due(self, before_ms: int) -> Iterator[tuple[str, Page]]:
-        due = []
-        for visitor_id, page in self._pages.items():
-            if page.renewed_ms > before_ms:
-                break
-            due.append((visitor_id, page))
-        return iter(due)
 
     def _remember(self, caller: Caller, visitor_id: str) -> None:
         self._forget(visitor_id)

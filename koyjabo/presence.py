@@ -11,7 +11,8 @@ from koyjabo.models import Scope
 class Census(NamedTuple):
     """How many are active in each place: the 20 largest, `Other` and `Unknown`. Their sum is all who are active.
 
-    A greater version is a newer count; an equal one from the same backend is the same count.
+    A greater version is a newer count; an equal one from the same backend is the same count. A negative one is a
+    guess, for nobody else to adopt.
     """
 
     version: int
@@ -30,6 +31,11 @@ class Presence(Protocol):
 
     def touch(self, scope: Scope, visitor_id: str, place: str | None) -> None:
         """A registered visitor gives a sign of life. A new place replaces the old one; None leaves it as it is."""
+
+    def meet(self, scope: Scope, visitor_id: str, place: str) -> None:
+        """Touch a visitor who may or may not be known to be active elsewhere: what `census` gives changes when that is
+        known, at once where nobody has to be asked.
+        """
 
     def renew(self, scope: Scope, visitor_id: str) -> bool:
         """Touch a visitor where they were seen last; false for one this worker does not know to be active."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from koyjabo.clock import Clock
@@ -40,9 +39,10 @@ class Visits:
         self._clock = clock
         ledger.on_commit = self._committed
         self._figures = figures
+        self._stale = False  # the ledger could not be read the last time
         self._shown: tuple[object, Stats] | None = None
         self._newest_revision = figures.revision  # of all that were read, heard or given
-        self._lock = threading.Lock()  # around the three above; nothing waits while it is held
+        self._lock = threading.Lock()  # around the four above; nothing waits while it is held
 
     def register(self, visit: NewVisit) -> Receipt:
         """Count a visit, durably (SPEC: POST /api/visitor/register).
@@ -57,8 +57,16 @@ class Visits:
         if not self._presence.renew(SITE, visitor_id):
             if not self._ledger.knows(SITE, visitor_id):
                 raise UnknownVisitor
-            self._presence.touch(SITE, visitor_id, place)
+            self._presence.meet(SITE, visitor_id, place)
             self.on_change(SITE)
+
+    def arrive(self, visitor_id: str, place: str) -> bool:
+        """A visitor's page is open. False, and nothing, when they have not registered a visit yet."""
+        try:
+            self.heartbeat(visitor_id, place)
+        except (UnknownVisitor, LedgerUnavailable):
+            return False
+        return True
 
     def stats(self) -> Stats:
         """The newest stats, never with a lower total than one acknowledged to anybody before this call.
@@ -68,8 +76,9 @@ class Visits:
         try:
             figures = self._ledger.figures(SITE)
         except LedgerUnavailable:
-            return replace(self.newest(), stale=True)
+            figures = None
         with self._lock:
+            self._stale = figures is None
             self._learn(figures)
         return self.newest()
 
@@ -105,14 +114,6 @@ class Visits:
                 if (self._figures, census.places) == (figures, said.places):
                     self._show(census, self._newest_revision)
 
-    def arrive(self, visitor_id: str, place: str) -> bool:
-        """A visitor's page is open. False, and nothing, when they have not registered a visit yet."""
-        try:
-            self.heartbeat(visitor_id, place)
-        except (UnknownVisitor, LedgerUnavailable):
-            return False
-        return True
-
     def _present(self) -> tuple[Census, Stats]:
         census = self._presence.census(SITE)
         if self._shown is None or self._shown[0] != self._state(census):
@@ -130,11 +131,12 @@ class Visits:
             places=census.places,
             revision=revision,
             epoch=figures.epoch,
+            stale=self._stale,
         )
         self._shown = (self._state(census), stats)
 
     def _state(self, census: Census) -> object:
-        return self._figures.epoch, self._figures.revision, self._clock.today(), census.places
+        return self._figures.epoch, self._figures.revision, self._clock.today(), self._stale, census.places
 
     def _committed(self, visits: list[tuple[NewVisit, Receipt]]) -> None:
         """Take in a whole batch before anybody in it is answered, so that all of them are told the same stats."""
@@ -144,6 +146,7 @@ class Visits:
                 self._presence.touch(visit.scope, visit.visitor_id, visit.place)
             self.on_visit(visit)
         with self._lock:
+            self._stale = False
             self._learn(visits[-1][1].figures)
         self.on_change(SITE)
 

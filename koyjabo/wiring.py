@@ -24,13 +24,13 @@ from koyjabo.realtime.pulse import Pulse
 from koyjabo.realtime.rooms import Bus, Rooms, Silence, Source
 from koyjabo.runtime import Runtime
 from koyjabo.services import Services
+from koyjabo.sockets.messages import LARGEST_MESSAGE
 from koyjabo.storage.entries import Figures
 from koyjabo.storage.ledger import Ledger, open_store
 from koyjabo.storage.recent import recent_visits
 from koyjabo.visits import Visits
 
 PULSE_S = 1.0
-LARGEST_MESSAGE = 4096
 
 
 def wire(app: Flask, chosen: Settings, runtime: Runtime, clock: Clock, figures: Figures) -> Services:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from koyjabo.clock import Clock
 from koyjabo.models import SITE
-from koyjabo.presence import ActiveVisitors
+from koyjabo.realtime.presence_memory import MemoryPresence
 
 WINDOW_S = 300
 
@@ -87,6 +87,7 @@ def test_heartbeat_brings_back_one_who_was_gone(site):
 def test_heartbeat_is_understood_after_a_restart(database):
     with Site(database.url) as site:
         site.register()
+        site.time.pass_(seconds=301)
         site.restart()
         assert active(site) == 0
         assert (site.heartbeat().status_code, site.heartbeat("nobody").status_code) == (204, 404)
@@ -125,12 +126,29 @@ touches = st.tuples(st.sampled_from("abcd"), st.sampled_from(["Dhaka, BD", "Sylh
 @given(st.lists(touches, max_size=30))
 def test_everybody_is_counted_in_the_place_they_were_last_seen_in(steps):
     time, last = Time(), {}
-    visitors = ActiveVisitors(Clock(ZoneInfo("UTC"), time, time.elapsed_ms), WINDOW_S)
+    visitors = MemoryPresence(Clock(ZoneInfo("UTC"), time, time.elapsed_ms), WINDOW_S)
     for visitor, place, seconds in steps:
-        version, before = visitors.version, dict(visitors.places(SITE))
+        before = visitors.census(SITE)
         visitors.touch(SITE, visitor, place)
         last[visitor] = (time.ms, place)
-        assert (visitors.version > version) or dict(visitors.places(SITE)) == before
+        after = visitors.census(SITE)
+        assert after.version > before.version or after == before
         time.pass_(seconds=seconds)
         here = [place for seen, place in last.values() if seen > time.ms - WINDOW_S * 1000]
-        assert visitors.places(SITE) == {place: here.count(place) for place in here}
+        assert visitors.census(SITE).places == {place: here.count(place) for place in here}
+
+
+def test_those_who_were_active_before_a_restart_still_are(database):
+    with Site(database.url, TRUSTED_PROXIES=1) as site:
+        site.register("gone")
+        site.time.pass_(seconds=WINDOW_S - 1)
+        site.register("ayesha")
+        site.register("ayesha")
+        site.time.pass_(seconds=1)
+        before = site.stats()
+        site.restart()
+        assert (site.stats()["locations"], site.stats()["activeUsers"]) == (before["locations"], 1)
+        site.time.pass_(seconds=WINDOW_S - 2)
+        assert active(site) == 1
+        site.time.pass_(seconds=1)
+        assert active(site) == 0

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -71,7 +71,8 @@ class Stage:
     def _signal(self, number: signal.Signals) -> None:
         if not self.pusher.own:
             for pid in proc.tree(self.server.pid):
-                os.kill(pid, number)
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
 
 
 @contextmanager

@@ -36,6 +36,10 @@ def demand_cores(*cores: int | None) -> None:
         raise click.ClickException(f"core {min(missing)} cannot be used; there are {sorted(usable)}.")
 
 
+def cores() -> int:
+    return os.cpu_count() or 1
+
+
 def all_cores() -> str:
     """Those that this process may use, as taskset takes them."""
     return ",".join(map(str, sorted(os.sched_getaffinity(0))))
@@ -81,13 +85,18 @@ def described() -> str:
 
 def busy_percent(seconds: float = 2.0) -> float:
     """How busy all cores are with other people's work: ask while nothing of ours runs."""
-    idle_before, all_before = _cpu_ticks()
+    before = cpu_ticks()
     time.sleep(seconds)
-    idle, total = _cpu_ticks()
-    return 100 * (1 - (idle - idle_before) / max(1, total - all_before))
+    return busy_percent_since(before)
 
 
-def _cpu_ticks() -> tuple[int, int]:
+def busy_percent_since(before: tuple[int, int]) -> float:
+    """How busy all cores were, with anybody's work, since `cpu_ticks` gave `before`."""
+    idle, total = cpu_ticks()
+    return 100 * (1 - (idle - before[0]) / max(1, total - before[1]))
+
+
+def cpu_ticks() -> tuple[int, int]:
     """Idle (and waiting for a disk), and all: from the first line of /proc/stat."""
     _, *ticks = Path("/proc/stat").read_text().split("\n", 1)[0].split()
     _user, _nice, _system, idle, waiting, *_ = map(int, ticks)

@@ -44,10 +44,6 @@ class Steady:
         )
         self.pid = self._process.pid
 
-    @property
-    def is_under_way(self) -> bool:
-        return self._process.poll() is None
-
     def answers(self) -> list[Answer]:
         """Wait for the end; all that was answered, also with an error."""
         try:

@@ -84,21 +84,19 @@ def _rage(
     steady = Steady(server.port, "register", rate, seconds, REGISTERING_CONNECTIONS)
     roots = {"workers": server.pid, "Redis": redis, "registering client": steady.pid}
     roots |= {f"reading client {at + 1}": gathered.pid for at, gathered in enumerate(crowds)}
-    used_us = dict.fromkeys(roots, 0.0)
-    before, began = {name: proc.cpu_us(root) for name, root in roots.items()}, time.monotonic()
-    while steady.is_under_way and time.monotonic() < began + seconds:
-        time.sleep(0.2)
-        used_us = {name: proc.cpu_us(root) - before[name] for name, root in roots.items()}
-    took_us = (time.monotonic() - began) * 1e6
+    before, ticks = {name: proc.cpu_us(root) for name, root in roots.items()}, machine.cpu_ticks()
+    time.sleep(seconds)  # the last visits are still to be registered then, so that everybody is there to be asked
+    percent = {name: (proc.cpu_us(root) - before[name]) / seconds / 1e4 for name, root in roots.items()}
+    busy = machine.busy_percent_since(ticks) * machine.cores()
     answers = steady.answers()
     for gathered in crowds:
         gathered.settle()
-    return answers, {name: 100 * cpu / took_us for name, cpu in used_us.items()}
+    return answers, {**percent, "everybody else": max(0.0, busy - sum(percent.values()))}
 
 
 def _show(said: str) -> None:
     """The end of what the server had to say, on standard error: in a good run that is nothing."""
-    if said:
+    if said.count("\n") > 1:  # the first line says where it serves
         click.echo(f"The server said:\n{said[-MOST_OF_A_LOG:]}", err=True)
 
 

@@ -60,7 +60,6 @@ class RoomManager(PubSubManager, LocalFanout):
     def __init__(self, client: redis.Redis, outbox: Outbox) -> None:
         super().__init__(channel=CHANNEL, logger=logging.getLogger("koyjabo.socketio"))
         self.on_value: Callable[[str, Any], None] = lambda room, state: None
-        self.on_joined: Callable[[], None] = lambda: None
         self._listening = False
         self._client = client
         self._outbox = outbox
@@ -91,12 +90,11 @@ class RoomManager(PubSubManager, LocalFanout):
             super()._handle_emit(message)
 
     def _listen(self) -> Iterator[bytes]:
-        """What is published, for as long as the process lives. After every gap, the present state is looked at."""
+        """What is published, for as long as the process lives. What is missed in a gap the pulse makes good."""
         while True:
             try:
                 with self._client.pubsub(ignore_subscribe_messages=True) as line:
                     line.subscribe(self.channel)
-                    self.on_joined()
                     while True:
                         message = line.get_message(timeout=LISTEN_S)
                         if message is not None:

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any, Protocol
 
 import socketio
-from engineio.packet import MESSAGE
-from engineio.packet import Packet as EnginePacket
-from socketio.packet import EVENT
 
-from koyjabo.realtime.frames import frame
+from koyjabo.realtime.ready import NAMESPACE, Ready
 
-NAMESPACE = "/"
 WRITES_IN_A_ROW = 128
 """Then whatever else is waiting has its turn: 1 ms or so."""
 
@@ -31,33 +28,6 @@ class Sink(Protocol):
 
 Member = str | Sink
 """A Socket.IO client by its sid, or a plain WebSocket."""
-
-
-class Ready:
-    """An event as the bytes of each kind of client, all made from one piece of JSON."""
-
-    __slots__ = ("packet", "plain", "revision", "socketio")
-
-    def __init__(self, packet_class: Any, event: str, data: tuple, namespace: str) -> None:
-        text = packet_class(EVENT, namespace=namespace, data=[event, *data]).encode()
-        assert isinstance(text, str)
-        self.packet = EnginePacket(MESSAGE, text)
-        self.socketio = frame(f"4{text}")
-        self.plain: bytes | None = None
-        self.revision: int | None = None
-        if namespace == NAMESPACE and len(data) == 1:
-            before = len(f"{EVENT}[,") + len(packet_class.json.dumps(event))
-            self.plain = frame(text[before:-1])
-            self.revision = revision_of(data[0])
-
-
-def revision_of(data: Any) -> int | None:
-    """The revision an event's object carries, if it says one."""
-    if not isinstance(data, dict):
-        return None
-    stats = data.get("stats")
-    found = stats.get("revision") if isinstance(stats, dict) else data.get("revision")
-    return found if isinstance(found, int) else None
 
 
 class LocalFanout(socketio.Manager):
@@ -73,6 +43,7 @@ class LocalFanout(socketio.Manager):
         self._told: dict[str, dict[Member, int]] = {}
         self._rooms_of: dict[str, tuple[tuple[str, Any], ...]] = {}
         self._senders: dict[str, threading.Lock] = {}
+        self._lock = threading.RLock()  # under another WSGI server, threads; nothing waits while it is held
         self.paused_s = 0.0
         """How long broadcasts have stood back for others, in all."""
 
@@ -84,39 +55,60 @@ class LocalFanout(socketio.Manager):
         Nothing waits in between, so a change is either in that value or comes afterwards. False for a Socket.IO
         client that is not connected any more.
         """
-        if isinstance(member, str):
-            if not self.is_connected(member, NAMESPACE):
+        with self._lock:
+            if not isinstance(member, str):
+                self._plain.setdefault(room, set()).add(member)
+            elif self.is_connected(member, NAMESPACE):
+                self.basic_enter_room(member, NAMESPACE, room)
+            else:
                 return False
-            self.basic_enter_room(member, NAMESPACE, room)
-        else:
-            self._plain.setdefault(room, set()).add(member)
-        self.tell(room, member, event, data)
+            self.tell(room, member, event, data)
         return True
 
     def dismiss(self, room: str, sink: Sink) -> None:
         """A plain WebSocket is gone; one that was not there is no error."""
-        members = self._plain.get(room, set())
-        members.discard(sink)
-        if not members:
-            self._plain.pop(room, None)
-        self._forget(room, sink)
+        with self._lock:
+            members = self._plain.get(room, set())
+            members.discard(sink)
+            if not members:
+                self._plain.pop(room, None)
+            self._forget(room, sink)
 
     def tell(self, room: str, member: Member, event: str, data: dict[str, Any]) -> None:
-        """Send a value of the room to one member, unless it has heard a newer one. The same again is no harm."""
+        """Send a value of the room to one member, unless it has heard a newer one. The same again is no harm.
+
+        One who is not there, or has gone, is told nothing.
+        """
         ready = Ready(self.server.packet_class, event, (data,), NAMESPACE)
-        if ready.revision is not None:
-            told = self._told.setdefault(room, {})
-            if told.get(member, -1) > ready.revision:
+        with self._lock:
+            engine_sid = self._participants(room).get(member)
+            if engine_sid is None and member not in self._plain.get(room, ()):
                 return
-            told[member] = ready.revision
-        if not isinstance(member, str):
-            member.write(ready.plain or b"")
-        elif engine_sid := self.eio_sid_from_sid(member, NAMESPACE):
-            self.server._send_eio_packet(engine_sid, ready.packet)
+            if ready.revision is not None:
+                told = self._told.setdefault(room, {})
+                if told.get(member, -1) > ready.revision:
+                    return
+                told[member] = ready.revision
+            if isinstance(member, str):
+                self.server._send_eio_packet(engine_sid, ready.packet)
+            else:
+                member.write(ready.plain or b"")
+
+    def expel(self, sid: str, code: int, why: str) -> None:
+        """Close the connection of a Socket.IO client; one without is disconnected."""
+        client = self.server.eio.sockets.get(self.eio_sid_from_sid(sid, NAMESPACE))
+        connection = getattr(client, "connection", None)
+        if connection is not None:
+            connection.close(code, why)
+        elif client is not None:
+            client.close(wait=False)
 
     def audience(self, room: str) -> int:
         """How many members the room has here."""
-        return len(self._plain.get(room, ())) + len(self.rooms.get(NAMESPACE, {}).get(room, ()))
+        return len(self._plain.get(room, ())) + len(self._participants(room))
+
+    def _participants(self, room: str) -> Any:
+        return self.rooms.get(NAMESPACE, {}).get(room, {})
 
     # What python-socketio calls.
 
@@ -142,8 +134,9 @@ class LocalFanout(socketio.Manager):
             if ready.plain is not None:
                 self._send_plain(ready, room)
             self._send_socketio(ready, namespace, room, skip_sid)
-        if not self._told.get(room, True):
-            del self._told[room]  # nobody was there
+        with self._lock:
+            if not self._told.get(room, True):
+                del self._told[room]  # nobody was there
 
     def basic_enter_room(self, sid: str, namespace: str, room: Any, eio_sid: str | None = None) -> None:
         super().basic_enter_room(sid, namespace, room, eio_sid=eio_sid)
@@ -176,31 +169,38 @@ class LocalFanout(socketio.Manager):
     # (polling, in mid-upgrade, under another WSGI server) goes python-socketio's way.
 
     def _send_plain(self, ready: Ready, room: str) -> None:
-        data, revision, told = ready.plain, ready.revision, self._told.setdefault(room, {})
-        members = self._plain.get(room, set())
-        for count, sink in enumerate(tuple(members), 1):
-            if sink in members and (revision is None or told.get(sink, -1) < revision):
-                if revision is not None:
-                    told[sink] = revision
-                sink.write(data)  # type: ignore[arg-type]
-            if count % WRITES_IN_A_ROW == 0:
-                self._pause()
+        data, revision, members = ready.plain, ready.revision, self._plain.get(room, set())
+        for sinks in self._in_pieces(list(members)):
+            told = self._told.setdefault(room, {})
+            for sink in sinks:
+                if sink in members and (revision is None or told.get(sink, -1) < revision):
+                    if revision is not None:
+                        told[sink] = revision
+                    sink.write(data)
 
     def _send_socketio(self, ready: Ready, namespace: str, room: str, skip_sid: Any) -> None:
-        data, revision, told = ready.socketio, ready.revision, self._told.setdefault(room, {})
+        data, revision = ready.socketio, ready.revision
         skipped = set(skip_sid) if isinstance(skip_sid, list) else {skip_sid}
         here, clients = self._rooms_of, self.server.eio.sockets
-        for count, (sid, engine_sid) in enumerate(self.get_participants(namespace, room), 1):
-            if sid in here and sid not in skipped and (revision is None or told.get(sid, -1) < revision):
-                if revision is not None:
-                    told[sid] = revision
-                connection = getattr(clients.get(engine_sid), "connection", None)
-                if connection is not None:
-                    connection.write(data)
-                else:
-                    self.server._send_eio_packet(engine_sid, ready.packet)
-            if count % WRITES_IN_A_ROW == 0:
+        for participants in self._in_pieces(list(self.get_participants(namespace, room))):
+            told = self._told.setdefault(room, {})
+            for sid, engine_sid in participants:
+                if sid in here and sid not in skipped and (revision is None or told.get(sid, -1) < revision):
+                    if revision is not None:
+                        told[sid] = revision
+                    connection = getattr(clients.get(engine_sid), "connection", None)
+                    if connection is not None:
+                        connection.write(data)
+                    else:
+                        self.server._send_eio_packet(engine_sid, ready.packet)
+
+    def _in_pieces(self, members: list) -> Iterator[list]:
+        """Members to write to in a row, with our lock held; others have their turn in between."""
+        for start in range(0, len(members), WRITES_IN_A_ROW):
+            if start:
                 self._pause()
+            with self._lock:
+                yield members[start : start + WRITES_IN_A_ROW]
 
     def _pause(self) -> None:
         began = time.monotonic()

@@ -40,12 +40,14 @@ class Outbox:
 
     def put(self, key: Hashable, send: Send) -> None:
         """Send soon. Whatever waits under the same key is replaced: it is older."""
-        self._newest[key] = send
+        with self._lock:
+            self._newest[key] = send
         self._run_soon()
 
     def put_in_order(self, send: Send) -> None:
         """Send soon, after what was put here before."""
-        self._in_order.append(send)
+        with self._lock:
+            self._in_order.append(send)
         self._run_soon()
 
     def _run_soon(self) -> None:

@@ -34,6 +34,9 @@ class MemoryPresence:
     def touch(self, scope: Scope, visitor_id: str, place: str | None) -> None:
         self.touch_at(scope, visitor_id, place, self._clock.elapsed_ms())
 
+    def meet(self, scope: Scope, visitor_id: str, place: str) -> None:
+        self.touch(scope, visitor_id, place)
+
     def touch_at(self, scope: Scope, visitor_id: str, place: str | None, seen_ms: int) -> None:
         """Touch a visitor who was seen at `seen_ms` (of `Clock.elapsed_ms`); called in the order of that."""
         with self._lock:
@@ -73,12 +76,6 @@ class MemoryPresence:
         since_ms = self._clock.elapsed_ms() - now_ms
         for scope, visitor_id, place, at_ms in seen:
             self.touch_at(scope, visitor_id, place, at_ms + since_ms)
-
-    def everybody(self, scope: Scope) -> list[tuple[str, str]]:
-        """(visitor, place) of all who are active."""
-        with self._lock:
-            self._expire()
-            return [(visitor_id, place) for visitor_id, (_, place) in self._seen.get(scope, {}).items()]
 
     def _expire(self) -> None:
         now_ms = self._clock.elapsed_ms()

@@ -7,46 +7,20 @@ many are active where. Redis holds leases and nothing else: should it lose them,
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain, islice
-from typing import Any, NamedTuple
 
 import redis
 
 from koyjabo.clock import Clock
 from koyjabo.models import SITE, Scope
-from koyjabo.places import OTHER, UNKNOWN, largest
+from koyjabo.places import UNKNOWN
 from koyjabo.presence import Census
-from koyjabo.realtime import lua
 from koyjabo.realtime.mirror import Mirror, Touch
 from koyjabo.realtime.outbox import Outbox
 from koyjabo.realtime.presence_memory import MemoryPresence, Seen
-
-BATCH = 1000
-"""Visitors that one call touches, and sweeps, at most: Redis serves nobody else meanwhile."""
-
-KEEP_FOR_WINDOWS = 2
-"""What is left in Redis after the last visitor is gone goes by itself, and never before they are."""
-
-
-class Answer(NamedTuple):
-    """What touch.lua returns."""
-
-    version: int
-    born: int  # ms: which data these are; 0 when there are none
-    active: int
-    unknown: int
-    unswept: int
-    largest: list[bytes]
-
-    def census(self) -> Census:
-        """Whoever is active and not in one of the places told is in another one."""
-        names, minus_visitors = self.largest[::2], self.largest[1::2]
-        places = {name.decode(): -int(visitors) for name, visitors in zip(names, minus_visitors, strict=True)}
-        places[UNKNOWN] = self.unknown
-        places[OTHER] = places.get(OTHER, 0) + max(0, self.active - sum(places.values()))
-        return Census(self.version, largest(places))
+from koyjabo.realtime.touch_script import BATCH, Answer, TouchScript
 
 
 class OwnVisitors(MemoryPresence):
@@ -75,18 +49,24 @@ class RedisPresence:
         self.on_news: Callable[[Scope], None] = lambda scope: None
         self._clock = clock
         self._window_ms = window_s * 1000
-        self._script = lua.load(client, "touch")
+        self._script = TouchScript(client, self._window_ms)
         self._outbox = outbox
         self._own = OwnVisitors(clock, window_s)
         self._mirrors: dict[Scope, Mirror] = {}
         self._lock = threading.Lock()  # around own and mirrors; nothing waits while it is held
 
     def touch(self, scope: Scope, visitor_id: str, place: str | None) -> None:
+        seen = self._own.seen(scope, visitor_id)
+        self._touch(scope, visitor_id, place, seen[1] if seen else None)
+
+    def meet(self, scope: Scope, visitor_id: str, place: str) -> None:
+        self._touch(scope, visitor_id, place, known_in=place)  # as if they were known: no guess
+
+    def _touch(self, scope: Scope, visitor_id: str, place: str | None, known_in: str | None) -> None:
         now_ms = self._clock.elapsed_ms()
         with self._lock:
-            seen = self._own.seen(scope, visitor_id)
             self._own.touch_at(scope, visitor_id, place, now_ms)
-            self._mirror(scope, now_ms).touch(visitor_id, place, seen[1] if seen else None, now_ms)
+            self._mirror(scope, now_ms).touch(visitor_id, place, known_in, now_ms)
         self._sync_soon(scope)
 
     def renew(self, scope: Scope, visitor_id: str) -> bool:
@@ -180,7 +160,8 @@ class RedisPresence:
             touches = chain(touches, self._everybody(scope, mirror, sent))
         while True:
             batch = list(islice(touches, BATCH))
-            answer = self._call(scope, mirror.snapshot.version, batch)
+            gone_ms = self._clock.elapsed_ms() - self._window_ms
+            answer = self._script(scope, mirror.snapshot.version, batch, gone_ms)
             known_born, mirror.born = mirror.born, answer.born
             if known_born and known_born != answer.born and not mirror.everybody_again:
                 mirror.everybody_again = True  # Redis began anew, and nobody had noticed that it was away
@@ -198,12 +179,3 @@ class RedisPresence:
                 yield touch
             elif seen:
                 yield Touch(visitor_id, None if seen[1] == UNKNOWN else seen[1], seen[0])  # others may know better
-
-    def _call(self, scope: Scope, newest_version: int, batch: Iterable[Touch]) -> Answer:
-        keys = [f"koyjabo:active:{scope}:{name}" for name in ("visitors", "places", "counts", "state")]
-        arguments: list[Any] = [newest_version, KEEP_FOR_WINDOWS * self._window_ms, BATCH, UNKNOWN]
-        gone_ms = self._clock.elapsed_ms() - self._window_ms
-        for touch in batch:
-            if touch.seen_ms > gone_ms:
-                arguments += (touch.visitor_id, touch.place or "", touch.seen_ms - gone_ms)
-        return Answer(*self._script(keys, arguments))

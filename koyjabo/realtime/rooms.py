@@ -121,8 +121,8 @@ class Room:
     def _send(self) -> None:
         event = self.source.present()
         if event.revision > self._sent_revision:
-            self._sent_revision = event.revision
             self._fanout.emit(event.type, event.as_object(), room=self._name, ignore_queue=True)
+            self._sent_revision = event.revision
 
 
 class Rooms:
@@ -140,6 +140,10 @@ class Rooms:
 
     def of(self, name: str) -> Room:
         return self._rooms[name]
+
+    def expel(self, sid: str, code: int, why: str) -> None:
+        """Close the connection of a Socket.IO client, with a code where it can see one."""
+        self._fanout.expel(sid, code, why)
 
     def changed(self, name: str) -> None:
         """Something this worker did changed the value of a room."""

@@ -11,6 +11,7 @@ from contextlib import suppress
 from struct import pack
 from typing import Any, Protocol
 
+from koyjabo.events import ABUSE
 from koyjabo.realtime.frames import PING, PONG, close_frame, frame
 from koyjabo.server.frame_reader import NOT_SAID, Close, FrameReader, ParseFailed, Part, Ping, Pong
 
@@ -26,7 +27,7 @@ MOST_FRAMES = 500
 MOST_WAITING = 100
 """Calls that wait for their turn; a client that causes more is closed with 1008."""
 
-GOING_AWAY, ABUSE, TOO_MANY, LOST = 1001, 1008, 1013, 1006
+LOST = 1006
 PING_FRAME = frame(b"", PING)
 RESET = pack("ii", 1, 0)
 
@@ -49,6 +50,8 @@ class Loop(Protocol):
 
     def start_task(self, main: Callable[[], None]) -> None: ...
 
+    def watch(self, connection: Connection) -> None: ...
+
     def watch_writable(self, connection: Connection) -> None: ...
 
     def await_close(self, connection: Connection) -> None: ...
@@ -60,13 +63,16 @@ class Connection:
     """One WebSocket. Whoever holds it may write to it and close it at any time; afterwards that does nothing."""
 
     __slots__ = (
-        "__weakref__", "_frames_left", "_heard", "_loop", "_reader", "_send", "_sock", "_state", "_unsent", "_waiting",
+        "__weakref__",
+        "_early", "_frames_left", "_heard", "_loop", "_reader", "_send", "_sock", "_state", "_unsent", "_waiting",
         "address", "born", "owner",
     )  # fmt: skip
 
     OPEN, CLOSING, GONE = range(3)
 
-    def __init__(self, sock: Any, address: str, owner: Owner, loop: Loop) -> None:
+    def __init__(self, sock: Any, address: str, owner: Owner, loop: Loop, early: bytes) -> None:
+        """`early` has been read of `sock` already."""
+        self._early = early
         self.address = address
         self.owner = owner
         self.born = time.monotonic()
@@ -83,6 +89,14 @@ class Connection:
     @property
     def is_open(self) -> bool:
         return self._state == self.OPEN
+
+    def start(self) -> None:
+        """Begin to read. Its owner is ready: has said what comes first, and knows what `received` is about."""
+        early, self._early = self._early, b""
+        if early:
+            self.take(early)
+        if self._state != self.GONE:
+            self._loop.watch(self)
 
     def write(self, data: bytes) -> None:
         """Send ready frames. What the kernel does not take waits, up to MOST_UNSENT bytes."""
@@ -191,7 +205,8 @@ class Connection:
         if self._state == self.GONE:
             return False
         self._state = self.GONE
-        epoll.unregister(self._sock.fileno())
+        with suppress(FileNotFoundError):  # it never started
+            epoll.unregister(self._sock.fileno())
         if reset:
             with suppress(OSError):
                 self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)

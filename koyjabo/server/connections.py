@@ -10,9 +10,11 @@ import logging
 import socket
 import time
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 
-from koyjabo.server.connection import GOING_AWAY, LOST, TOO_MANY, Connection, Owner
+from koyjabo.events import GOING_AWAY, TOO_MANY
+from koyjabo.server.connection import LOST, Connection, Owner
 from koyjabo.server.delays import DelayLine
 
 log = logging.getLogger(__name__)
@@ -48,6 +50,8 @@ class ConnectionLoop:
         self._epoll = epoll
         self._open: dict[int, Connection] = {}
         self._by_address: Counter[str] = Counter()
+        self._reserved = 0
+        self._leaving = False
         self._stalled: dict[Connection, float] = {}  # since when nothing could be sent, monotonic s
         self._pings: DelayLine[Connection] = DelayLine(PING_INTERVAL_S, self._ping)
         self._verdicts: DelayLine[Connection] = DelayLine(PING_TIMEOUT_S, self._drop_silent)
@@ -57,27 +61,44 @@ class ConnectionLoop:
     def __len__(self) -> int:
         return len(self._open)
 
-    def add(self, sock: Any, address: str, owner: Owner, greeting: bytes) -> Connection:
-        """Take over a connected socket, with `greeting` as the first thing to send.
+    def add(self, sock: Any, address: str, owner: Owner, greeting: bytes, early: bytes) -> Connection:
+        """Take over a connected socket, with `greeting` as the first thing to send. It is read when it is started.
 
-        `address` is counted; an empty one is not. Over the limits it is closed with 1013 (SPEC: Credentials).
+        Over the limits, it is closed with 1013 (SPEC: Credentials).
         """
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection = Connection(sock, address, owner, self)
+        connection = Connection(sock, address, owner, self, early)
+        is_one_too_many = not self._has_room(address)
         self._open[sock.fileno()] = connection
-        self._epoll.register(sock.fileno(), READABLE)
         self._by_address[address] += 1
         connection.write(greeting)
-        if len(self._open) > self.most or (address and self._by_address[address] > self.most_an_address):
+        if self._leaving:
+            connection.close(GOING_AWAY, "the server is going away")
+        elif is_one_too_many:
             connection.close(TOO_MANY, "too many connections, try again later")
+            self.drop(connection, TOO_MANY)  # at once: it must not cost a file while it says goodbye
         elif owner.pings:
             self._pings.put(connection)
         return connection
 
+    def reserve(self, address: str) -> bool:
+        """Count a client that has no connection of its own, because it polls; false where there is no room."""
+        if not self._has_room(address):
+            return False
+        self._reserved += 1
+        self._by_address[address] += 1
+        return True
+
+    def release(self, address: str) -> None:
+        """One that was reserved is gone."""
+        self._reserved -= 1
+        self._forget(address)
+
     def close_all(self) -> None:
-        """The server is going away: say so to everybody."""
+        """The server is going away: say so to everybody, and to those who come now."""
+        self._leaving = True
         for count, connection in enumerate(list(self._open.values()), 1):
             connection.close(GOING_AWAY, "the server is going away")
             if count % CLOSES_IN_A_ROW == 0:
@@ -93,9 +114,13 @@ class ConnectionLoop:
 
     # For a connection.
 
+    def watch(self, connection: Connection) -> None:
+        self._epoll.register(connection.fileno(), READABLE | WRITABLE if connection.has_unsent else READABLE)
+
     def watch_writable(self, connection: Connection) -> None:
         self._stalled[connection] = time.monotonic()
-        self._epoll.modify(connection.fileno(), READABLE | WRITABLE)
+        with suppress(FileNotFoundError):  # it has not started yet
+            self._epoll.modify(connection.fileno(), READABLE | WRITABLE)
 
     def await_close(self, connection: Connection) -> None:
         self._closing.put(connection)
@@ -107,10 +132,19 @@ class ConnectionLoop:
             return
         del self._open[fd]
         self._stalled.pop(connection, None)
-        self._by_address[connection.address] -= 1
-        if not self._by_address[connection.address]:
-            del self._by_address[connection.address]
+        self._forget(connection.address)
         self.start_task(lambda: connection.owner.ended(connection, code))
+
+    def _has_room(self, address: str) -> bool:
+        """An empty address is not counted (see `koyjabo.addresses`)."""
+        if len(self._open) + self._reserved >= self.most:
+            return False
+        return not address or self._by_address[address] < self.most_an_address
+
+    def _forget(self, address: str) -> None:
+        self._by_address[address] -= 1
+        if not self._by_address[address]:
+            del self._by_address[address]
 
     def _on_ready(self) -> None:
         for fd, events in self._epoll.poll(0, EVENTS_AT_ONCE):

@@ -32,23 +32,23 @@ class WebSockets:
         self._loop = loop
 
     def accept(self, environ: dict[str, Any], owner: Owner, protocol: str | None = None) -> Connection:
-        """Answer the handshake and take the connection over; the request needs no other answer afterwards.
+        """Answer the handshake and take the connection over; the request needs no other answer afterwards. The owner
+        has it read with `start`.
 
         Extensions are refused: permessage-deflate costs 36 µs a frame and 162 KB a client. Raises BadHandshake,
         UnsupportedWebSocket.
         """
         greeting = _greeting(environ, protocol)
         sock, early = _take(environ)
-        connection = self._loop.add(sock, addresses.counted(environ), owner, greeting)
-        if early:
-            self._loop.start_task(lambda: connection.take(early))
-        return connection
+        return self._loop.add(sock, addresses.counted(environ), owner, greeting, early)
 
 
 def _greeting(environ: dict[str, Any], protocol: str | None) -> bytes:
     tokens = [token.strip().lower() for token in environ.get("HTTP_CONNECTION", "").split(",")]
-    if environ["REQUEST_METHOD"] != "GET" or "upgrade" not in tokens:
+    if environ["REQUEST_METHOD"] != "GET" or environ["SERVER_PROTOCOL"] != "HTTP/1.1" or "upgrade" not in tokens:
         raise BadHandshake
+    if environ.get("CONTENT_LENGTH") not in (None, "", "0") or "HTTP_TRANSFER_ENCODING" in environ:
+        raise BadHandshake  # what looks like a body would be taken for frames
     if environ.get("HTTP_SEC_WEBSOCKET_VERSION") != VERSION:
         raise UnsupportedWebSocket
     key = environ.get("HTTP_SEC_WEBSOCKET_KEY", "")

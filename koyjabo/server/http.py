@@ -6,6 +6,7 @@ names of the states (0.41.3, pinned).
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import socket
@@ -16,6 +17,7 @@ from typing import Any
 
 import eventlet
 from eventlet import wsgi
+from eventlet.greenio import GreenSocket
 
 MOST_DISCARDED = 256 * 1024
 """Bytes of an unread body that are read away so that the connection can be used again; after that it is closed."""
@@ -30,6 +32,9 @@ HUSHED = "hushed"
 IDLE_S = 75
 """Longer than the idle time of the proxies in front, so that it is they who close."""
 
+OUT_OF_FILES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+RETRY_S = 0.1
+
 REQUEST_S = 60
 """For one request, from its first line to the end of its answer."""
 
@@ -37,6 +42,19 @@ BROKEN = (
     b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
     b"Access-Control-Allow-Origin: *\r\nConnection: close\r\n\r\n%s"
 )
+
+
+class Listener(GreenSocket):
+    """A listening socket that outlives a lack of files or memory; eventlet's server would stop accepting for good."""
+
+    def accept(self) -> Any:
+        while True:
+            try:
+                return super().accept()
+            except OSError as error:
+                if error.errno not in OUT_OF_FILES:
+                    raise
+                eventlet.sleep(RETRY_S)
 
 
 class Connections(eventlet.GreenPool):
@@ -158,6 +176,7 @@ class Protocol(wsgi.HttpProtocol):
     def get_environ(self) -> dict[str, Any]:
         environ = super().get_environ()
         environ["eventlet.input"].discard = self._discard
+        environ["SERVER_PROTOCOL"] = self.request_version  # eventlet always says HTTP/1.0
         return environ
 
     def _discard(self) -> None:

@@ -27,7 +27,7 @@ TICK_S = 0.05
 class Sockets:
     def __init__(self, app: Flask, runtime: EventletRuntime, most: int, most_an_address: int) -> None:
         self._connections = ConnectionLoop(runtime, runtime.epoll(), most, most_an_address)
-        self._engine = Engine(socketio.server.eio)
+        self._engine = Engine(socketio.server, self._connections)
         self.websockets = WebSockets(self._connections)
         socketio.server.manager.initialize()
         Services.of(app).pulse.start()

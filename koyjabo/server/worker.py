@@ -23,6 +23,9 @@ RESERVED_FILES = 50
 FEWEST_REQUESTS = 1000
 """Connections for HTTP that sockets leave room for, where files are few."""
 
+CLOSE_S = 1.0
+"""To commit what waits, whatever became of those who asked."""
+
 TICK_S = 0.1
 SWEEP_INTERVAL_S = 5.0
 RETRY_S = 1.0
@@ -77,6 +80,7 @@ def work(listener: socket.socket, parent: int, ready: int, drain_s: float) -> in
         sockets.leave()
         connections.waitall()
         sockets.wait_until_left()
+    with eventlet.Timeout(CLOSE_S, False):
         _close(app)
     return 0
 
@@ -115,13 +119,12 @@ def _accept(listener: socket.socket, app: Flask, connections, sockets):
     """Start eventlet's server in a greenlet of its own."""
     import eventlet
     from eventlet import wsgi
-    from eventlet.greenio import GreenSocket
 
-    from koyjabo.server.http import Protocol
+    from koyjabo.server.http import Listener, Protocol
 
     return eventlet.spawn(
         wsgi.server,
-        GreenSocket(listener),
+        Listener(listener),
         app,
         log=logging.getLogger("koyjabo.server.wsgi"),
         environ={

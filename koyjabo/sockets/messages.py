@@ -8,6 +8,9 @@ from typing import Any
 from koyjabo.errors import InvalidMessage
 from koyjabo.visits import VISITOR_ID
 
+LARGEST_MESSAGE = 4096
+"""Bytes (SPEC: Real time)."""
+
 MOST_ERRORS = 10
 """From one client; then it is closed with 1008."""
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 from flask import current_app, request
-from flask_socketio import disconnect, emit
+from flask_socketio import emit
 
-from koyjabo.events import STATS_ROOM, Error, Pong
+from koyjabo.events import ABUSE, STATS_ROOM, Error, Pong
 from koyjabo.extensions import socketio
 from koyjabo.services import Services
 from koyjabo.sockets.messages import MOST_ERRORS, unknown, visitor_id
 
 ANYTHING = "*"
-errors: Counter[str] = Counter()
+ERRORS = "errors"
 
 
 def register() -> None:
-    """Put our handlers before those that an application has registered, so that its own go first."""
+    """Say what `/` understands. Where an application has a handler of its own already, that one stays."""
     ours = {"connect": connect, "disconnect": leave, "ping": ping, "request_count": request_count, ANYTHING: anything}
     theirs = {message for message, _, namespace in socketio.handlers if namespace == "/"}
     for message, handler in ours.items():
@@ -40,7 +39,6 @@ def connect(auth: Any = None) -> None:
 
 def leave(reason: str = "") -> None:
     _services().pairing.closed(_sid())
-    errors.pop(_sid(), None)
 
 
 def ping(*_: Any) -> dict[str, Any]:
@@ -59,10 +57,19 @@ def anything(event: str, *_: Any) -> dict[str, Any]:
     """An event there is no handler for."""
     error = unknown(event)
     emit("error", Error(str(error), error.code).as_object())
-    errors[_sid()] += 1
-    if errors[_sid()] >= MOST_ERRORS:
-        disconnect()
+    if _count_error() >= MOST_ERRORS:
+        _services().rooms.expel(_sid(), ABUSE, "too many messages that are none")
     return {"ok": False, "error": str(error), "code": error.code}
+
+
+def _count_error() -> int:
+    """How many there were. In the client's own session, which goes when it goes, and not when it connects anew."""
+    try:
+        session = socketio.server.get_session(_sid())
+    except KeyError:  # it is gone
+        return 0
+    session[ERRORS] = session.get(ERRORS, 0) + 1
+    return session[ERRORS]
 
 
 def _services() -> Services:

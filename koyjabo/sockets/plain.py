@@ -10,15 +10,14 @@ from typing import Any, Protocol
 from flask import Blueprint, Response, current_app, request
 
 from koyjabo.errors import InvalidMessage, NoWebSockets
-from koyjabo.events import STATS_ROOM, Error, Pong
+from koyjabo.events import ABUSE, STATS_ROOM, Error, Pong
 from koyjabo.services import Services
-from koyjabo.sockets.messages import MOST_ERRORS, parse, unknown, visitor_id
+from koyjabo.sockets.messages import LARGEST_MESSAGE, MOST_ERRORS, parse, unknown, visitor_id
 from koyjabo.stats import encode
 
 bp = Blueprint("sockets", __name__)
 
-LARGEST_MESSAGE = 4096
-ABUSE = 1008
+UNEXPECTED = 1011
 EXTENSION = "koyjabo.stats_stream"
 
 
@@ -41,6 +40,8 @@ class Connection(Hashable, Protocol):
     @property
     def is_open(self) -> bool: ...
 
+    def start(self) -> None: ...
+
     def send(self, text: str) -> None: ...
 
     def write(self, data: bytes) -> None: ...
@@ -62,16 +63,22 @@ class StatsStream:
 
     def open(self, websockets: Any, request: Any) -> None:
         """Accept a handshake. Raises BadHandshake, UnsupportedWebSocket."""
-        services = self._services
         connection = websockets.accept(request.environ, self)
-        if not connection.is_open:
-            return  # one too many
+        try:
+            if connection.is_open:  # and not one too many
+                self._welcome(connection, request)
+        except Exception:
+            connection.close(UNEXPECTED)
+            raise
+        finally:
+            connection.start()
+
+    def _welcome(self, connection: Connection, request: Any) -> None:
+        services = self._services
         place, caller = services.places.locate(request.remote_addr), services.pairing.caller(request.environ)
         services.pairing.opened(connection, caller, visitor_id(request.args.get("visitorId")), place)
         services.visits.stats()  # ask: another worker may know more than this one has heard
         services.rooms.of(STATS_ROOM).admit(connection)
-        if not connection.is_open:  # it went while we asked, and nobody was there to be told
-            self.ended(connection)
 
     def received(self, connection: Connection, message: str | bytes) -> None:
         try:
@@ -79,7 +86,7 @@ class StatsStream:
         except InvalidMessage as error:
             self._refuse(connection, error)
 
-    def ended(self, connection: Connection, code: int = 0) -> None:
+    def ended(self, connection: Connection, code: int) -> None:
         services = self._services
         services.rooms.of(STATS_ROOM).dismiss(connection)
         services.pairing.closed(connection)

@@ -1,10 +1,11 @@
 /** Stats of the site, kept equal to the server's: pushed over a WebSocket, asked for while that is down. */
 
 const POLL_MS = 2_000;
-const SILENCE_MS = 60_000; // the server can be heard at least every 25 s of pings, which a page does not see: ask
+const OPEN_LIMIT_MS = 5_000;
+const SILENCE_MS = 60_000; // the server's pings, which a page does not see, come every 25 s: ask whether it is there
+const ANSWER_LIMIT_MS = 10_000;
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 30_000;
-const REQUEST_LIMIT_MS = 10_000;
 
 /** Values may overtake each other: epoch, then total, then revision say which is the newer one. */
 export function isNewer(stats, shown) {
@@ -20,10 +21,11 @@ export class StatsStream extends EventTarget {
   #statsUrl;
   #newest = null;
   #socket = null;
+  #polling = null; // whoever polls compares it with what it began with, and ends when it is another
   #line = "";
   #retryMs = FIRST_RETRY_MS;
-  #poll = 0;
-  #silence = 0;
+  #retry = 0;
+  #patience = 0;
 
   /** @param {string} socketUrl ws: or wss:   @param {string} statsUrl GET /api/stats */
   constructor(socketUrl, statsUrl) {
@@ -34,8 +36,8 @@ export class StatsStream extends EventTarget {
 
   start() {
     this.#connect();
-    addEventListener("online", () => this.#reconnectNow());
-    document.addEventListener("visibilitychange", () => document.hidden || this.#reconnectNow());
+    addEventListener("online", () => this.#connect());
+    document.addEventListener("visibilitychange", () => document.hidden || this.#connect());
   }
 
   /** @param {object} stats a value from push or poll, in any order */
@@ -46,61 +48,64 @@ export class StatsStream extends EventTarget {
   }
 
   #connect() {
+    if (this.#socket) return;
+    clearTimeout(this.#retry);
     const socket = (this.#socket = new WebSocket(this.#socketUrl));
-    socket.onmessage = (message) => this.#hear(JSON.parse(message.data));
+    socket.onmessage = (message) => socket === this.#socket && this.#hear(JSON.parse(message.data));
     socket.onclose = () => socket === this.#socket && this.#fallBack();
+    this.#wait(OPEN_LIMIT_MS, () => this.#drop());
   }
 
   #hear(event) {
-    this.#expectMore();
+    this.#wait(SILENCE_MS, () => {
+      this.#socket.send('{"type":"request_count"}');
+      this.#wait(ANSWER_LIMIT_MS, () => this.#drop());
+    });
     if (event.type !== "visitor_update") return;
     this.#retryMs = FIRST_RETRY_MS;
-    clearTimeout(this.#poll);
-    this.#poll = 0;
+    this.#polling = null;
     this.accept(event.stats);
     this.#say("live");
   }
 
-  /** A line can be dead without anybody saying so: ask when nothing has come for long, and give up if nothing comes. */
-  #expectMore() {
-    clearTimeout(this.#silence);
-    this.#silence = setTimeout(() => {
-      this.#socket.send('{"type":"request_count"}');
-      this.#silence = setTimeout(() => this.#drop(), REQUEST_LIMIT_MS);
-    }, SILENCE_MS);
+  #wait(limitMs, then) {
+    clearTimeout(this.#patience);
+    this.#patience = setTimeout(then, limitMs);
   }
 
+  /** A line can be dead without anybody saying so. */
   #drop() {
     const socket = this.#socket;
-    this.#socket = null;
-    socket.close();
     this.#fallBack();
+    socket.close();
   }
 
   #fallBack() {
-    clearTimeout(this.#silence);
     this.#socket = null;
-    if (!this.#poll) this.#ask();
-    const wait = this.#retryMs * (0.5 + Math.random()); // not everybody at the same moment
+    clearTimeout(this.#patience);
+    if (!this.#polling) this.#poll((this.#polling = {}));
+    const waitMs = this.#retryMs * (0.5 + Math.random()); // not everybody at the same moment
     this.#retryMs = Math.min(this.#retryMs * 2, LONGEST_RETRY_MS);
-    setTimeout(() => this.#socket || this.#connect(), wait);
+    this.#retry = setTimeout(() => this.#connect(), waitMs);
   }
 
-  #reconnectNow() {
-    if (!this.#socket) this.#connect();
+  async #poll(turn) {
+    while (turn === this.#polling) {
+      const line = await this.#ask();
+      if (turn === this.#polling) this.#say(line);
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
   }
 
   async #ask() {
-    this.#poll = -1;
     try {
-      const response = await fetch(this.#statsUrl, { signal: AbortSignal.timeout(REQUEST_LIMIT_MS) });
-      if (!response.ok) throw new Error(`status ${response.status}`);
+      const response = await fetch(this.#statsUrl, { signal: AbortSignal.timeout(ANSWER_LIMIT_MS) });
+      if (!response.ok) return "down";
       this.accept(await response.json());
-      if (this.#poll) this.#say("polling");
+      return "polling";
     } catch {
-      if (this.#poll) this.#say("down");
+      return "down";
     }
-    if (this.#poll) this.#poll = setTimeout(() => this.#ask(), POLL_MS);
   }
 
   #say(line) {

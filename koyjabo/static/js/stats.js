@@ -28,15 +28,26 @@ function showPlaces(locations) {
   places.closest("section").hidden = rows.length === 0;
 }
 
+let state = "";
+let stale = false;
+
+function sayLine() {
+  write(line, stale && state !== "down" ? STALE : (LINES[state] ?? ""));
+}
+
 function show(stats) {
   for (const output of main.querySelectorAll("[data-stat]")) write(output, String(stats[output.dataset.stat]));
   showPlaces(stats.locations);
-  if (stats.stale) write(line, STALE);
+  stale = Boolean(stats.stale);
+  sayLine();
 }
 
 const socketUrl = new URL(main.dataset.socketUrl, location.href);
 socketUrl.protocol = socketUrl.protocol.replace("http", "ws");
 const stream = new StatsStream(socketUrl.href, main.dataset.statsUrl);
 stream.addEventListener("stats", (event) => show(event.detail));
-stream.addEventListener("line", (event) => write(line, LINES[event.detail]));
+stream.addEventListener("line", (event) => {
+  state = event.detail;
+  sayLine();
+});
 stream.start();

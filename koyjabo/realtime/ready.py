@@ -1,0 +1,41 @@
+"""An event as bytes, ready for every kind of client."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engineio.packet import MESSAGE
+from engineio.packet import Packet as EnginePacket
+from socketio.packet import EVENT
+
+from koyjabo.realtime.frames import frame
+
+NAMESPACE = "/"
+"""Of Socket.IO; what is sent there plain WebSockets hear as well."""
+
+
+class Ready:
+    """An event as the bytes of each kind of client, all made from one piece of JSON."""
+
+    __slots__ = ("packet", "plain", "revision", "socketio")
+
+    def __init__(self, packet_class: Any, event: str, data: tuple, namespace: str) -> None:
+        text = packet_class(EVENT, namespace=namespace, data=[event, *data]).encode()
+        assert isinstance(text, str)
+        self.packet = EnginePacket(MESSAGE, text)
+        self.socketio = frame(f"4{text}")
+        self.plain: bytes | None = None
+        self.revision: int | None = None
+        if namespace == NAMESPACE and len(data) == 1:
+            before = len(f"{EVENT}[,") + len(packet_class.json.dumps(event))
+            self.plain = frame(text[before:-1])
+            self.revision = revision_of(data[0])
+
+
+def revision_of(data: Any) -> int | None:
+    """The revision an event's object carries, if it says one."""
+    if not isinstance(data, dict):
+        return None
+    stats = data.get("stats")
+    found = stats.get("revision") if isinstance(stats, dict) else data.get("revision")
+    return found if isinstance(found, int) else None

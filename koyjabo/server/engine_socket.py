@@ -1,0 +1,158 @@
+"""One client of Engine.IO: python-engineio's own while it polls, with a connection of ours after that."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from engineio import packet
+from engineio.exceptions import EngineIOError
+from engineio.packet import Packet
+from engineio.socket import Socket
+
+from koyjabo.errors import BadHandshake, KoyJaboError
+from koyjabo.events import ABUSE
+from koyjabo.realtime.frames import BINARY, TEXT, frame
+from koyjabo.server.connection import Connection
+
+NORMAL = 1000
+MOST_PACKETS = 100
+"""That wait for a client to poll; one for whom there are more is gone, or does not want them."""
+
+PONG = str(packet.PONG)
+PROBE = f"{packet.PING}probe"
+PROBED = frame(f"{packet.PONG}probe")
+UPGRADE = str(packet.UPGRADE)
+
+
+class EngineSocket(Socket):
+    queue: Any
+    connected: bool
+    last_ping: float | None
+    pings = False  # by WebSocket: Engine.IO has its own
+    connection: Connection | None = None
+    counted_as: str | None = None
+    """The address it is counted for while it polls."""
+
+    def __init__(self, server: Any, sid: str) -> None:
+        super().__init__(server, sid)
+        self.born = time.monotonic()
+
+    @property
+    def largest_message(self) -> int:
+        return int(self.server.max_http_buffer_size)
+
+    def send(self, pkt: Packet) -> None:
+        if self.connection is None and self.queue.qsize() >= MOST_PACKETS:
+            self.close(abort=True)
+        else:
+            super().send(pkt)
+
+    def close(self, wait: bool = False, abort: bool = False, reason: str | None = None) -> None:
+        """Never waits until somebody has polled what is left: nobody may, any more."""
+        super().close(wait=False, abort=abort, reason=reason)
+        self.server.engine.release(self)
+
+    def end(self, code: int, why: str) -> None:
+        """Close it with a code, where it can see one."""
+        if self.connection is not None:
+            self.connection.close(code, why)
+        else:
+            self.close()
+
+    def refuse(self) -> None:
+        self.end(ABUSE, "not what Engine.IO and Socket.IO say")
+
+    def schedule_ping(self) -> None:
+        if self.last_ping:
+            self.last_ping = None
+            self.server.engine.ping_later(self)
+
+    def handle_get_request(self, environ: dict[str, Any], start_response: Callable) -> Any:
+        """A poll, or an upgrade. A client that begins with a handshake that is refused will not come back: forget it.
+
+        Without `Connection: Upgrade` python-engineio would take such a handshake for a poll.
+        """
+        answer = super().handle_get_request(environ, start_response)
+        if self.connected:
+            return answer
+        self.close(abort=True)
+        return answer if isinstance(answer, dict) else self.server._bad_request(BadHandshake.sentence)
+
+    def _upgrade_websocket(self, environ: dict[str, Any], start_response: Callable) -> Any:
+        self.upgrading = self.connected
+        try:
+            connection = environ["koyjabo.websockets"].accept(environ, self)
+        except KoyJaboError as error:
+            self.upgrading = False
+            return self.server._bad_request(str(error))
+        if not self.connected:
+            self.connected = True
+            self._go_over_to(connection)
+        else:
+            self.server.engine.await_upgrade(self, connection)
+        connection.start()
+        return []
+
+    # As the owner of its connection.
+
+    def received(self, connection: Connection, message: str | bytes) -> None:
+        if message == PONG and connection is self.connection:
+            self.schedule_ping()
+        elif connection is self.connection:
+            connection.in_turn(lambda: self._receive(message))
+        else:
+            self._probe(connection, message)
+
+    def ended(self, connection: Connection, code: int) -> None:
+        if connection is self.connection:
+            self.close(abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
+            self.server.sockets.pop(self.sid, None)
+        elif self.connection is None:
+            self.upgrading = False
+
+    def _receive(self, message: str | bytes) -> None:
+        if self.closed:
+            return  # it said this before it went, and nobody is there any more
+        try:
+            self.receive(Packet(encoded_packet=message))
+        except (EngineIOError, ValueError, KeyError, IndexError, TypeError):
+            self.refuse()
+
+    def _probe(self, connection: Connection, message: str | bytes) -> None:
+        """The steps of an upgrade from polling: probe, answer, and a poll that ends with nothing; then go over."""
+        if self.closed:
+            connection.close(NORMAL)
+        elif message == PROBE and self.connection is None:
+            connection.write(PROBED)
+            self.queue.put(Packet(packet.NOOP))
+        elif message == UPGRADE and self.connection is None:
+            self._go_over_to(connection)
+        else:
+            self.upgrading = False
+            connection.close(ABUSE, "not an upgrade")
+
+    def _go_over_to(self, connection: Connection) -> None:
+        waiting, self.queue = self.queue, DirectQueue(connection)
+        self.connection = connection
+        self.upgraded, self.upgrading = True, False
+        self.server.engine.release(self)
+        while not waiting.empty():
+            self.queue.put(waiting.get(block=False))
+
+
+class DirectQueue:
+    """Stands where python-engineio puts packets for its writing greenlet. They are written at once instead."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def put(self, each: Packet | None) -> None:
+        if each is None:  # python-engineio's mark for the end
+            self._connection.close(NORMAL)
+            return
+        data = each.encode()
+        self._connection.write(frame(data, TEXT if isinstance(data, str) else BINARY))
