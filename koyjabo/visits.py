@@ -21,6 +21,9 @@ from koyjabo.storage.ledger import Ledger
 
 __all__ = ["VISITOR_ID", "NewVisit", "Receipt", "Stats", "Visits"]
 
+FURTHEST_AHEAD_MS = 3_600_000
+"""How far the clock of another server may be ahead of ours."""
+
 VISITOR_ID = re.compile(r"[A-Za-z0-9_.:\-]{1,128}", re.ASCII)
 """SPEC: POST /api/visitor/register."""
 
@@ -104,15 +107,32 @@ class Visits:
 
         Whoever then knows the same shows it at the same revision; otherwise ours is greater.
         """
-        figures, said = Figures._make(state["figures"]), Census._make(state["census"])
+        figures, said, revision = self._checked(state)
+        if figures.epoch != self._figures.epoch:
+            return  # another count, or a new one of ours: our own database says which, within a second
         self._presence.learn(SITE, said)
         with self._lock:
             self._learn(figures)
             census = self._presence.census(SITE)
-            if state["revision"] > self._newest_revision:
-                self._newest_revision = state["revision"]
+            if revision > self._newest_revision:
+                self._newest_revision = revision
                 if (self._figures, census.places) == (figures, said.places):
-                    self._show(census, self._newest_revision)
+                    self._show(census, revision)
+
+    def _checked(self, state: Any) -> tuple[Figures, Census, int]:
+        """Raises ValueError, or whatever comes first, for what no server of ours would say."""
+        figures, census, revision = Figures._make(state["figures"]), Census._make(state["census"]), state["revision"]
+        kinds = [str if name in ("scope", "day") else int for name in Figures._fields]
+        newest = self._clock.now_ms() + FURTHEST_AHEAD_MS
+        if not (
+            all(type(value) is kind for value, kind in zip(figures, kinds, strict=True))
+            and figures.scope == SITE
+            and type(census.version) is type(revision) is int
+            and all(type(count) is int and count > 0 for count in census.places.values())
+            and max(revision, figures.revision, census.version) <= newest
+        ):
+            raise ValueError("not the state of a server")
+        return figures, census, revision
 
     def _present(self) -> tuple[Census, Stats]:
         census = self._presence.census(SITE)

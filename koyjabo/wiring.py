@@ -19,6 +19,7 @@ from koyjabo.places import Gazetteer
 from koyjabo.presence import Presence
 from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.realtime.outbox import Outbox
+from koyjabo.realtime.packets import Packet
 from koyjabo.realtime.presence_memory import MemoryPresence
 from koyjabo.realtime.pulse import Pulse
 from koyjabo.realtime.rooms import Bus, Rooms, Silence, Source
@@ -102,6 +103,7 @@ def _init_socketio(app: Flask, chosen: Settings, runtime: Runtime, fanout: Local
         cors_allowed_origins="*",
         cors_credentials=False,
         manage_session=False,
+        serializer=Packet,
         always_connect=True,  # the client hears that it is connected before it hears anything else
         monitor_clients=runtime.async_mode == "threading",  # our server has its own sweep
         ping_interval=before.get("ping_interval", 25),

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from config import Settings
 from koyjabo import events
-from koyjabo.server import connection
 from koyjabo.stats import Stats
 from koyjabo.web.errors import SENTENCES, STATUS
 
@@ -62,4 +61,4 @@ def test_realtime_lists_every_event_with_its_fields_and_no_other():
 def test_realtime_lists_every_close_code_and_no_other():
     table = (ROOT / "docs" / "realtime.md").read_text().partition("## When a connection ends")[2].partition("\n## ")[0]
     listed = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE) for code in row.split(",")}
-    assert listed == {connection.GOING_AWAY, connection.ABUSE, connection.TOO_MANY} | {1002, 1007, 1009}  # wsproto's
+    assert listed == {events.GOING_AWAY, events.ABUSE, events.TOO_MANY} | {1002, 1007, 1009}  # wsproto's

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -89,16 +90,21 @@ class RoomManager(PubSubManager, LocalFanout):
         else:
             super()._handle_emit(message)
 
-    def _listen(self) -> Iterator[bytes]:
+    def _objects(self, message: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
+        """What python-socketio can look into; others may publish here, too."""
+        with suppress(ValueError):
+            said = self.json.loads(message["data"]) if message else None
+            if isinstance(said, dict):
+                yield said
+
+    def _listen(self) -> Iterator[dict[str, Any]]:
         """What is published, for as long as the process lives. What is missed in a gap the pulse makes good."""
         while True:
             try:
                 with self._client.pubsub(ignore_subscribe_messages=True) as line:
                     line.subscribe(self.channel)
                     while True:
-                        message = line.get_message(timeout=LISTEN_S)
-                        if message is not None:
-                            yield message["data"]
+                        yield from self._objects(line.get_message(timeout=LISTEN_S))
             except (redis.RedisError, OSError) as error:
                 log.info("bus_interrupted cause=%r", str(error))
             time.sleep(RETRY_S)

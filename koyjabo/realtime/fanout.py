@@ -26,6 +26,8 @@ class Sink(Protocol):
     def write(self, data: bytes) -> None: ...
 
 
+CONNECT_PAUSE_S = 0.005
+
 Member = str | Sink
 """A Socket.IO client by its sid, or a plain WebSocket."""
 
@@ -137,6 +139,14 @@ class LocalFanout(socketio.Manager):
         with self._lock:
             if not self._told.get(room, True):
                 del self._told[room]  # nobody was there
+
+    def connect(self, sid: str, namespace: str) -> str:
+        """Called right after a client has been told that it is connected. One that begins to listen only when it reads
+        that would miss what comes in the same piece: let it read first.
+        """
+        connected = super().connect(sid, namespace)
+        time.sleep(CONNECT_PAUSE_S)
+        return connected
 
     def basic_enter_room(self, sid: str, namespace: str, room: Any, eio_sid: str | None = None) -> None:
         super().basic_enter_room(sid, namespace, room, eio_sid=eio_sid)

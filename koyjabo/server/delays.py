@@ -6,6 +6,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
+from math import inf
 from typing import Generic, TypeVar
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,11 @@ class DelayLine(Generic[Thing]):
 
     def put(self, thing: Thing) -> None:
         self._line.append((time.monotonic() + self.delay_s, thing))
+
+    @property
+    def due_in_s(self) -> float:
+        """Until the first one is due."""
+        return self._line[0][0] - time.monotonic() if self._line else inf
 
     def run_due(self) -> None:
         """Act on all that are due; others have their turn in between."""

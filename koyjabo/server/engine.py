@@ -3,7 +3,7 @@
 It relies on unpublished parts of python-engineio (4.15.1, pinned): `engineio.server` making its clients from
 `socket.Socket`; `_upgrade_websocket` being called to answer an upgrade; `schedule_ping` being called when a client has
 connected and when it has answered a ping; a client's `queue` being all that stands between `send` and the wire; and
-`handlers` holding what python-socketio does about `connect` and `message`.
+`handlers`, `handle_request` and `_ok` being looked up on the server each time.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from __future__ import annotations
 import io
 import logging
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
+from urllib.parse import parse_qs
 
 import engineio.server
 import socketio
@@ -19,18 +22,20 @@ from engineio import packet
 from engineio.packet import Packet
 
 from koyjabo import addresses
+from koyjabo.errors import KoyJaboError
 from koyjabo.events import ABUSE, GOING_AWAY
+from koyjabo.realtime.packets import InvalidPacket
 from koyjabo.server.connection import Connection
 from koyjabo.server.connections import LONGEST_LIFE_S, ConnectionLoop
 from koyjabo.server.delays import DelayLine
-from koyjabo.server.engine_socket import EngineSocket
+from koyjabo.server.engine_socket import NORMAL, EngineSocket
 
 log = logging.getLogger(__name__)
 
 UPGRADE_TIMEOUT_S = 10.0
 """How long a WebSocket has to become that of its polling client."""
 
-MOST_ATTACHMENTS = 10
+METHODS = ("GET", "POST", "OPTIONS")
 KEPT = ("REQUEST_METHOD", "PATH_INFO", "SCRIPT_NAME", "QUERY_STRING", "REMOTE_ADDR", "SERVER_NAME", "SERVER_PORT",
         "SERVER_PROTOCOL", "HTTP_HOST", "HTTP_ORIGIN", "HTTP_USER_AGENT", "HTTP_COOKIE", "HTTP_AUTHORIZATION",
         "wsgi.url_scheme", "flask.app")  # fmt: skip
@@ -42,19 +47,22 @@ class Engine:
 
     def __init__(self, server: socketio.Server, connections: ConnectionLoop) -> None:
         engineio.server.socket.Socket = EngineSocket
-        self._socketio = server
         self._server = server.eio
         self._server.engine = self
         self._connections = connections
         self._connect, self._server.handlers["connect"] = self._server.handlers["connect"], self._on_connect
         self._message, self._server.handlers["message"] = self._server.handlers["message"], self._on_message
-        self._pings: DelayLine[EngineSocket] = DelayLine(self._server.ping_interval, self._ping)
-        self._verdicts: DelayLine[tuple[EngineSocket, float]] = DelayLine(self._server.ping_timeout, self._judge)
+        self._engineio, self._server.handle_request = self._server.handle_request, self._handle_request
+        self._engineio_ok, self._server._ok = self._server._ok, self._ok
+        self._pings: DelayLine[EngineSocket] = DelayLine(0, self._ping)
+        self._verdicts: DelayLine[EngineSocket] = DelayLine(0, self._judge)
         self._upgrades: DelayLine[tuple[EngineSocket, Connection]] = DelayLine(UPGRADE_TIMEOUT_S, self._end_unfinished)
 
     @property
     def sweep_interval_s(self) -> float:
-        return min(1.0, self._server.ping_interval / 10, self._server.ping_timeout / 10)
+        """Until something is due. Not for each of thousands: what is due a little later goes with it."""
+        soonest_s = min(self._pings.due_in_s, self._verdicts.due_in_s, self._server.ping_interval, 1.0)
+        return max(soonest_s, min(1.0, self._server.ping_timeout / 20))
 
     def sweep(self) -> None:
         self._pings.run_due()
@@ -70,8 +78,12 @@ class Engine:
     # For its clients.
 
     def ping_later(self, client: EngineSocket) -> None:
+        """It has just answered, or connected: judge by that, whenever its ping may go out."""
         self._pings.delay_s = self._server.ping_interval
         self._pings.put(client)
+        self._verdicts.delay_s = self._server.ping_interval + self._server.ping_timeout
+        client.dead_at = time.monotonic() + self._verdicts.delay_s
+        self._verdicts.put(client)
 
     def await_upgrade(self, client: EngineSocket, connection: Connection) -> None:
         self._upgrades.put((client, connection))
@@ -95,30 +107,37 @@ class Engine:
         return self._connect(sid, _thinned(environ))
 
     def _on_message(self, sid: str, message: str | bytes) -> Any:
-        """What is no Socket.IO packet ends the connection; python-socketio would log it, and go on."""
+        """What is no packet ends the connection; python-engineio would log what its handler raises, and go on."""
         try:
-            if isinstance(message, str) and not self._is_packet(message):
-                raise ValueError("not a packet of Socket.IO")
-            if isinstance(message, bytes) and sid not in self._socketio._binary_packet:
-                raise ValueError("an attachment of nothing")
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
-            client = self._server.sockets.get(sid)
-            if client is not None:
+            return self._message(sid, message)
+        except InvalidPacket:
+            if client := self._server.sockets.get(sid):
                 client.refuse()
-            return None
-        return self._message(sid, message)
+        except KeyError:
+            if sid in self._server.sockets:
+                raise  # else it went while its handler waited
 
-    def _is_packet(self, message: str) -> bool:
-        """Raises what its decoder raises."""
-        decoded = self._socketio.packet_class(encoded_packet=message)
-        kind, data = decoded.packet_type, decoded.data
-        if kind in (socketio.packet.EVENT, socketio.packet.BINARY_EVENT):
-            is_event = isinstance(data, list) and bool(data) and isinstance(data[0], str)
-            return is_event and decoded.attachment_count <= MOST_ATTACHMENTS
-        if kind in (socketio.packet.ACK, socketio.packet.BINARY_ACK):
-            is_ack = isinstance(data, list) and decoded.id is not None
-            return is_ack and decoded.attachment_count <= MOST_ATTACHMENTS
-        return kind in (socketio.packet.CONNECT, socketio.packet.DISCONNECT)
+    def _handle_request(self, environ: dict[str, Any], start_response: Callable) -> Any:
+        """As python-engineio, and with the refusals of the protocol that it leaves out."""
+        query = parse_qs(environ.get("QUERY_STRING", ""))
+        if environ["REQUEST_METHOD"] not in METHODS or "transport" not in query:
+            refused = self._server._bad_request("transport must be polling or websocket, by GET or POST")
+            start_response(refused["status"], refused["headers"] + self._server._cors_headers(environ))
+            return [refused["response"]]
+        client = self._server.sockets.get(query.get("sid", [""])[0])
+        if client is not None:
+            self._judge(client)
+        if client is not None and client.upgraded and environ.get("HTTP_UPGRADE", "").lower() == "websocket":
+            with suppress(KoyJaboError):  # one that has a WebSocket needs no other
+                spare = environ["koyjabo.websockets"].accept(environ, client)
+                spare.close(NORMAL)
+                spare.start()
+                return []
+        return self._engineio(environ, start_response)
+
+    def _ok(self, *packets: Any, **options: Any) -> dict[str, Any]:
+        answer = self._engineio_ok(*packets, **options)
+        return {**answer, "response": b"ok"} if answer["response"] == b"OK" else answer
 
     # When something is due.
 
@@ -131,14 +150,11 @@ class Engine:
             return
         if client.connection is not None:
             client.connection.count_anew()
-        client.last_ping = now = time.time()
+        client.last_ping = time.time()
         client.send(Packet(packet.PING))
-        self._verdicts.delay_s = self._server.ping_timeout
-        self._verdicts.put((client, now))
 
-    def _judge(self, pinged: tuple[EngineSocket, float]) -> None:
-        client, at = pinged
-        if client.last_ping == at or client.closed:
+    def _judge(self, client: EngineSocket) -> None:
+        if client.closed or time.monotonic() >= client.dead_at:
             client.close(reason=self._server.reason.PING_TIMEOUT)
             self._server.sockets.pop(client.sid, None)
 

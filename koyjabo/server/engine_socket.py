@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 from engineio import packet
@@ -20,6 +21,7 @@ NORMAL = 1000
 MOST_PACKETS = 100
 """That wait for a client to poll; one for whom there are more is gone, or does not want them."""
 
+UNREADABLE = (ValueError, KeyError, IndexError, TypeError)
 PONG = str(packet.PONG)
 PROBE = f"{packet.PING}probe"
 PROBED = frame(f"{packet.PONG}probe")
@@ -34,6 +36,10 @@ class EngineSocket(Socket):
     connection: Connection | None = None
     counted_as: str | None = None
     """The address it is counted for while it polls."""
+    dead_at = inf
+    """When its pong is too late, monotonic s."""
+    _probed: Connection | None = None
+    _polls = False
 
     def __init__(self, server: Any, sid: str) -> None:
         super().__init__(server, sid)
@@ -44,6 +50,8 @@ class EngineSocket(Socket):
         return int(self.server.max_http_buffer_size)
 
     def send(self, pkt: Packet) -> None:
+        if pkt.packet_type == packet.OPEN:  # python-engineio writes whole seconds
+            pkt.data["pingInterval"] = round(self.server.ping_interval * 1000)
         if self.connection is None and self.queue.qsize() >= MOST_PACKETS:
             self.close(abort=True)
         else:
@@ -63,6 +71,30 @@ class EngineSocket(Socket):
 
     def refuse(self) -> None:
         self.end(ABUSE, "not what Engine.IO and Socket.IO say")
+
+    def poll(self) -> list[Packet]:
+        """Raises EngineIOError for a second poll beside one that waits, and ends both."""
+        if self._polls:
+            self.close()
+            raise EngineIOError
+        self._polls = True
+        try:
+            return super().poll()
+        finally:
+            self._polls = False
+
+    def receive(self, pkt: Packet) -> None:
+        if pkt.packet_type == packet.CLOSE and self.connection is None:
+            self.queue.put(Packet(packet.NOOP))  # for the poll that waits
+        super().receive(pkt)
+
+    def handle_post_request(self, environ: dict[str, Any]) -> None:
+        try:
+            super().handle_post_request(environ)
+        except (EngineIOError, *UNREADABLE):
+            self.close(abort=True)
+            self.server.sockets.pop(self.sid, None)
+            raise EngineIOError from None
 
     def schedule_ping(self) -> None:
         if self.last_ping:
@@ -117,7 +149,7 @@ class EngineSocket(Socket):
             return  # it said this before it went, and nobody is there any more
         try:
             self.receive(Packet(encoded_packet=message))
-        except (EngineIOError, ValueError, KeyError, IndexError, TypeError):
+        except (EngineIOError, *UNREADABLE):
             self.refuse()
 
     def _probe(self, connection: Connection, message: str | bytes) -> None:
@@ -125,9 +157,10 @@ class EngineSocket(Socket):
         if self.closed:
             connection.close(NORMAL)
         elif message == PROBE and self.connection is None:
+            self._probed = connection
             connection.write(PROBED)
             self.queue.put(Packet(packet.NOOP))
-        elif message == UPGRADE and self.connection is None:
+        elif message == UPGRADE and connection is self._probed:
             self._go_over_to(connection)
         else:
             self.upgrading = False
@@ -136,10 +169,12 @@ class EngineSocket(Socket):
     def _go_over_to(self, connection: Connection) -> None:
         waiting, self.queue = self.queue, DirectQueue(connection)
         self.connection = connection
-        self.upgraded, self.upgrading = True, False
+        self.upgraded, self.upgrading, self._probed = True, False, None
         self.server.engine.release(self)
         while not waiting.empty():
-            self.queue.put(waiting.get(block=False))
+            each = waiting.get(block=False)
+            if each is None or each.packet_type != packet.NOOP:  # which was for a poll that did not wait
+                self.queue.put(each)
 
 
 class DirectQueue:

@@ -1,0 +1,57 @@
+"""Socket.IO packets as the protocol has them, where python-socketio is more lenient or says something else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from socketio import packet
+
+EVENTS = (packet.EVENT, packet.BINARY_EVENT)
+ACKNOWLEDGEMENTS = (packet.ACK, packet.BINARY_ACK)
+BINARY = (packet.BINARY_EVENT, packet.BINARY_ACK)
+UNREADABLE = (ValueError, TypeError, IndexError, KeyError, AttributeError, RecursionError)
+MOST_ATTACHMENTS = 10
+
+
+class InvalidPacket(Exception):
+    """What a client sent is no packet; its connection is to be closed (Socket.IO protocol, revision 5)."""
+
+
+class Packet(packet.Packet):
+    """Raises InvalidPacket for what cannot be one, before anybody is asked to handle it."""
+
+    def __init__(self, packet_type: int = packet.EVENT, data: Any = None, *more: Any, **options: Any) -> None:
+        if packet_type == packet.CONNECT_ERROR and data == "Unable to connect":
+            data = {"message": "Invalid namespace"}  # clients look for a message in an object
+        super().__init__(packet_type, data, *more, **options)
+        if options.get("encoded_packet") in ("", b""):
+            raise InvalidPacket
+
+    def decode(self, encoded_packet: Any) -> int:
+        try:
+            attachments = super().decode(encoded_packet)
+        except UNREADABLE:
+            raise InvalidPacket from None
+        if not self._is_valid(attachments):
+            raise InvalidPacket
+        return attachments
+
+    def add_attachment(self, attachment: Any) -> bool:
+        if not isinstance(attachment, bytes):
+            raise InvalidPacket
+        try:
+            return super().add_attachment(attachment)
+        except UNREADABLE:
+            raise InvalidPacket from None
+
+    def _is_valid(self, attachments: int) -> bool:
+        kind, data = self.packet_type, self.data
+        if (kind in BINARY) != (attachments > 0) or attachments > MOST_ATTACHMENTS:
+            return False
+        if kind in EVENTS:
+            return isinstance(data, list) and bool(data) and isinstance(data[0], str)
+        if kind in ACKNOWLEDGEMENTS:
+            return isinstance(data, list) and self.id is not None
+        if kind == packet.CONNECT:
+            return data is None or isinstance(data, dict)
+        return kind == packet.DISCONNECT

@@ -1,0 +1,169 @@
+"""What other processes publish on the channel: events go to everybody as told, and rubbish harms nobody."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from flask_socketio import SocketIO
+from support.processes import wait_until
+from support.redis import Redis
+from support.workers import assert_heard_at_once, assert_never_fell, desks, flat, pages, two_workers, wait_until_same
+
+CHANNEL = "flask-socketio"
+VALUE = "koyjabo:value"
+SOON_S = 2
+HUGE = 10**18
+
+RUBBISH = {
+    "nothing": b"",
+    "no JSON": b"rubbish",
+    "no text": b"\xff\xfe\x00",
+    "half of a message": b'{"method": "emit"',
+    "JSON that is too deep": b"[" * 100_000,
+    "a number": 5,
+    "null": None,
+    "true": True,
+    "an empty list": [],
+    "a list": ["method"],
+    "a text": "method",
+    "no method": {"method": None},
+    "a method that is an object": {"method": {"a": 1}},
+    "an unknown method": {"method": "explode"},
+    "an emit of nothing": {"method": "emit"},
+    "an emit of null": {"method": "emit", "event": None, "data": None, "room": "nowhere"},
+    "an event that is a number": {"method": "emit", "event": 7, "data": [{}], "room": "nowhere"},
+    "an event that is a list": {"method": "emit", "event": ["x"], "data": [{}], "room": "nowhere"},
+    "data that are an object": {"method": "emit", "event": "x", "data": {"a": 1}, "room": ["nowhere"]},
+    "a room that is an object": {"method": "emit", "event": "x", "data": [{}], "room": {"a": 1}},
+    "text said to be binary": {"method": "emit", "event": "x", "data": ["text"], "binary": True, "room": "nowhere"},
+    "a callback of nobody": {"method": "emit", "event": "x", "data": [{}], "room": "nowhere", "callback": [1, 2, 3]},
+    "a namespace that is a number": {"method": "emit", "event": "x", "data": [{}], "namespace": 5},
+    "a value of no room": {"method": "emit", "event": VALUE},
+    "a value of nothing": {"method": "emit", "event": VALUE, "room": "stats", "data": []},
+    "a value of a list of rooms": {"method": "emit", "event": VALUE, "room": ["stats"], "data": [{}]},
+    "a value of an unknown room": {"method": "emit", "event": VALUE, "room": "nowhere", "data": [{}]},
+    "an acknowledgement for nobody": {"method": "callback", "host_id": None},
+    "a list to disconnect": {"method": "disconnect", "sid": ["x"]},
+    "nobody to enter a room": {"method": "enter_room", "sid": None, "room": {}},
+    "nobody to leave a room": {"method": "leave_room"},
+    "a list to close": {"method": "close_room", "room": []},
+}
+
+
+def changed(**fields):
+    return lambda good: good | fields
+
+
+def figures(**fields):
+    names = ["scope", "epoch", "revision", "visits", "total", "unique_visitors", "day", "day_visits"]
+    return lambda good: good | {"figures": list((dict(zip(names, good["figures"], strict=True)) | fields).values())}
+
+
+NONSENSE = {
+    "nothing": lambda good: None,
+    "a number": lambda good: 5,
+    "a list": lambda good: [],
+    "an empty object": lambda good: {},
+    "no figures": changed(figures=None),
+    "too few figures": changed(figures=[1, 2]),
+    "figures of text": changed(figures=["x"] * 8),
+    "no census": changed(census=None),
+    "a census of text": changed(census="xx"),
+    "a newer census of nothing": changed(census=[HUGE, None]),
+    "a newer census of a list": changed(census=[HUGE, [1, 2]]),
+    "a newer census that counts in text": changed(census=[HUGE, {"Dhaka, BD": "many"}]),
+    "a newer census that counts below zero": changed(census=[HUGE, {"Dhaka, BD": -3}]),
+    "a census with a version of text": changed(census=["new", {}]),
+    "no revision": changed(revision=None),
+    "a revision of text": changed(revision="new"),
+    "newer figures without a total": figures(revision=HUGE, total=None),
+    "newer figures with a total of text": figures(revision=HUGE, total="many"),
+    "newer figures with a lower total": figures(revision=HUGE, total=-5),
+    "figures of another scope": figures(scope="nowhere", revision=HUGE, total=9_000_000),
+    "figures of another database": figures(epoch=HUGE, total=7),
+    "a revision far ahead": changed(revision=HUGE),
+    "a revision beyond all dates": changed(revision=10**30),
+}
+
+
+@pytest.fixture(scope="module")
+def redis():
+    server = Redis().start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def server(module_servers, module_sqlite_database, redis):
+    return two_workers(module_servers(module_sqlite_database, REDIS_URL=redis.url))
+
+
+@pytest.fixture
+def outside(redis):
+    """Flask-SocketIO in a process that is no server, as in a cron job."""
+    return SocketIO(message_queue=redis.url)
+
+
+def publish(redis, message):
+    with redis.client() as client:
+        heard_by = client.publish(CHANNEL, message if isinstance(message, bytes) else json.dumps(message))
+    assert heard_by == 2, "not both workers listen"
+
+
+def value(state):
+    return {"method": "emit", "event": VALUE, "room": "stats", "data": [state], "host_id": "another"}
+
+
+def overhear_state(server, redis):
+    """What a worker says to the others after a visit."""
+    with redis.client() as client, client.pubsub(ignore_subscribe_messages=True) as line:
+        line.subscribe(CHANNEL)
+        total = server.register("ayesha").ordinal
+        return wait_until(lambda: _state_with(total, line.get_message()), "the state is said", SOON_S)
+
+
+def _state_with(total, message):
+    said = json.loads(message["data"]) if message and message["type"] == "message" else {}
+    state = said["data"][0] if said.get("event") == VALUE else {"figures": ()}
+    return state if total in state["figures"] else None
+
+
+def assert_works(server, redis, message):
+    """After `message`, a visit to each worker is answered and heard everywhere, and no page sees a number fall."""
+    with desks(server) as each_worker, pages(server) as open_pages:
+        before = each_worker[0].register("ayesha").ordinal
+        publish(redis, message)
+        assert_heard_at_once(each_worker, flat(open_pages), visits=4)
+        wait_until_same(flat(open_pages), each_worker, SOON_S, lambda stats: stats.total == before + 4)
+        for page in flat(open_pages):
+            assert_never_fell(page)
+
+
+def test_event_from_another_process_reaches_both_kinds_on_both_workers_as_told(server, outside):
+    told = [{"type": "notice", "number": number, "text": "কই যাবো"} for number in range(5)]
+    with pages(server) as open_pages:
+        for each in told:
+            outside.emit("notice", each, to="stats")
+        for page in flat(open_pages):
+            page.next_of_type("notice", after=4)
+            assert [heard.event for heard in page.of_type("notice")] == told
+
+
+def test_newer_value_from_another_process_reaches_both_kinds_on_both_workers_as_told(server, outside):
+    shown = server.register("ayesha").stats.raw
+    told = shown | {"totalVisitors": 9000, "totalVisits": 9000, "revision": shown["revision"] + 60_000}
+    with pages(server) as open_pages:
+        outside.emit("visitor_update", {"type": "visitor_update", "stats": told}, to="stats")
+        for page in flat(open_pages):
+            assert page.wait_for_total(9000).raw == told
+
+
+@pytest.mark.parametrize("rubbish", RUBBISH)
+def test_rubbish_on_the_channel_harms_nobody(server, redis, rubbish):
+    assert_works(server, redis, RUBBISH[rubbish])
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE)
+def test_nonsense_said_as_a_workers_state_harms_nobody(server, redis, nonsense):
+    assert_works(server, redis, value(NONSENSE[nonsense](overhear_state(server, redis))))

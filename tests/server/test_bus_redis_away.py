@@ -1,0 +1,140 @@
+"""Redis gone, frozen or begun anew: visits go on as before, and soon after it is back all show the same."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+
+import pytest
+from support import redis as support_redis
+from support.processes import wait_until
+from support.redis import Redis
+from support.workers import assert_heard_at_once, assert_never_fell, desks, flat, pages, two_workers, wait_until_same
+
+AT_MOST_S = 1.0
+"""What a request may take on a noisy machine; usually it is some milliseconds."""
+
+OWN_S = 1.0
+BY_PULSE_S = 2.5
+BACK_S = 2.0
+NOTICED_S = 5.0
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("redis")
+
+
+@pytest.fixture(scope="module")
+def redis(folder):
+    """It finds its data again when it was told to save them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(support_redis, "OPTIONS", (*support_redis.OPTIONS, "--dir", str(folder)))
+        server = Redis().start()
+        yield server
+        server.kill()
+
+
+@pytest.fixture(scope="module")
+def module_server(module_servers, module_sqlite_database, redis):
+    return two_workers(module_servers(module_sqlite_database, REDIS_URL=redis.url))
+
+
+@pytest.fixture
+def server(module_server, redis, folder):
+    """One whose workers all reach Redis, which has nothing to find again."""
+    (folder / "dump.rdb").unlink(missing_ok=True)
+    assert redis.running
+    with desks(module_server) as each_worker:
+        wait_until(lambda: all(desk.status("/readyz") == 200 for desk in each_worker), "ready", NOTICED_S)
+    return module_server
+
+
+@contextmanager
+def killed(redis, folder):
+    redis.kill()
+    yield
+    redis.start()
+
+
+@contextmanager
+def killed_and_found_again(redis, folder):
+    with redis.client() as client:
+        client.save()
+    redis.kill()
+    yield
+    redis.start()
+    with redis.client() as client:
+        assert client.dbsize() > 0
+
+
+@contextmanager
+def frozen(redis, folder):
+    redis.freeze()
+    yield
+    redis.thaw()
+
+
+AWAY = [killed, killed_and_found_again, frozen]
+
+
+@pytest.mark.parametrize("away", AWAY)
+def test_redis_away_delays_no_request_and_no_push(server, redis, folder, away):
+    """A worker's own pages hear at once, those of the other by its pulse; after the return all show the same."""
+    with desks(server) as each_worker, pages(server, of_each=2) as open_pages:
+        told = each_worker[0].register("ayesha")
+        wait_until_same(flat(open_pages), each_worker, BACK_S, lambda stats: stats.total == told.ordinal)
+        active = each_worker[0].stats().active
+        with away(redis, folder):
+            for desk in each_worker:
+                desk.took_s.clear()
+            for number in range(20):
+                which = number % 2
+                told = each_worker[which].register(f"{away.__name__}-{number}")
+                for page in open_pages[which]:
+                    page.wait_for(lambda stats, told=told: stats.total >= told.ordinal, "own visit", OWN_S)
+                assert each_worker[1 - which].stats().total >= told.ordinal
+            for page in flat(open_pages):
+                page.wait_for(lambda stats: stats.total == told.ordinal, "the other's visit", BY_PULSE_S)
+            for desk in each_worker:
+                wait_until(lambda desk=desk: desk.status("/readyz") == 503, "it says that Redis is away", NOTICED_S)
+                assert desk.ask("GET", "/readyz")[1]["checks"]["redis"]["ok"] is False
+                assert desk.ask("GET", "/readyz")[1]["checks"]["database"]["ok"] is True
+                assert desk.status("/healthz") == 200
+            slowest_s = max(took for desk in each_worker for took in desk.took_s)
+            shown = {desk.stats().active for desk in each_worker}
+            assert shown == {active + 10}, "each knows its own"
+        wait_until_same(
+            flat(open_pages),
+            each_worker,
+            BACK_S,
+            lambda stats: (stats.total, stats.active) == (told.ordinal, active + 20),
+        )
+        for desk in each_worker:
+            wait_until(lambda desk=desk: desk.status("/readyz") == 200, "it says that Redis is back", BACK_S)
+        assert_heard_at_once(each_worker, flat(open_pages))
+        for page in flat(open_pages):
+            assert_never_fell(page)
+        assert slowest_s < AT_MOST_S
+
+
+@pytest.mark.parametrize("away", [killed, frozen])
+def test_server_started_while_redis_is_away_serves_and_joins_when_it_comes(
+    new_server, sqlite_database, mortal_redis, tmp_path, away
+):
+    with ExitStack() as stack:
+        with away(mortal_redis, tmp_path):
+            server = two_workers(new_server(sqlite_database, REDIS_URL=mortal_redis.url))
+            each_worker, open_pages = stack.enter_context(desks(server)), stack.enter_context(pages(server))
+            for number in range(10):
+                which = number % 2
+                told = each_worker[which].register(f"visitor-{number}")
+                for page in open_pages[which]:
+                    page.wait_for(lambda stats, told=told: stats.total >= told.ordinal, "own visit", OWN_S)
+            for page in flat(open_pages):
+                page.wait_for(lambda stats: stats.total == 10, "the other's visit", BY_PULSE_S)
+            assert [desk.stats().active for desk in each_worker] == [5, 5]
+            for desk in each_worker:
+                wait_until(lambda desk=desk: desk.status("/readyz") == 503, "it says that Redis is away", NOTICED_S)
+                assert max(desk.took_s) < AT_MOST_S
+        wait_until_same(flat(open_pages), each_worker, BACK_S, lambda stats: (stats.total, stats.active) == (10, 10))
+        assert_heard_at_once(each_worker, flat(open_pages))

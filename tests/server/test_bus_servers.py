@@ -1,0 +1,131 @@
+"""Several servers on one database, with a Redis between them and without; and a total that is set by hand."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+
+import pytest
+from support.checks import assert_exact
+from support.crowd import Crowd
+from support.databases import SqliteDatabase
+from support.listener import BOTH_KINDS
+from support.redis import Redis
+from support.workers import (
+    Desk,
+    assert_heard_at_once,
+    assert_never_fell,
+    desks,
+    flat,
+    pages,
+    two_workers,
+    wait_until_same,
+)
+
+BY_PULSE_S = 1.5
+SOON_S = 2
+
+
+@contextmanager
+def open_at(servers):
+    """A connection for HTTP and a page of each kind at each server, which has one worker."""
+    with ExitStack() as stack:
+        each = [stack.enter_context(Desk(server)) for server in servers]
+        found = [[stack.enter_context(kind(server.port)) for kind in BOTH_KINDS] for server in servers]
+        for page in flat(found):
+            page.first()
+        yield each, found
+
+
+@pytest.fixture(scope="module")
+def redis():
+    server = Redis().start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def joined(module_servers, postgres, redis):
+    """Two servers on one PostgreSQL and one Redis."""
+    database = postgres.new_database()
+    servers = [module_servers(database, REDIS_URL=redis.url).launch() for _ in range(2)]
+    return [server.wait_until_serving() for server in servers]
+
+
+@pytest.fixture(scope="module")
+def separate(module_servers, module_database):
+    """Two servers on one database, who do not know of each other."""
+    servers = [module_servers(module_database).launch() for _ in range(2)]
+    return [server.wait_until_serving() for server in servers]
+
+
+def test_two_servers_on_one_postgres_and_one_redis_are_like_one(joined):
+    with open_at(joined) as (each_server, open_pages):
+        assert_heard_at_once(each_server, flat(open_pages))
+        with Crowd(joined, visits=300, visitors=50, seed=31) as crowd:
+            pass
+        assert_exact(crowd, joined[0], visits=300, before=10)
+        wait_until_same(flat(open_pages), each_server, SOON_S, lambda stats: (stats.total, stats.active) == (310, 51))
+        for page in flat(open_pages):
+            assert_never_fell(page)
+
+
+def test_pages_of_another_server_on_the_database_hear_by_its_pulse_without_any_redis(separate):
+    with open_at(separate) as (each_server, open_pages):
+        for number in range(4):
+            told = each_server[number % 2].register("ayesha")
+            for page in flat(open_pages):
+                page.wait_for(lambda stats, told=told: stats.total == told.ordinal, "any visit", BY_PULSE_S)
+        for page in flat(open_pages):
+            assert_never_fell(page)
+
+
+def test_sites_of_their_own_on_one_redis_server_keep_their_own_numbers(new_server, tmp_path, mortal_redis):
+    """Redis has databases, but its channels are the same in all of them."""
+    sites = [
+        new_server(
+            SqliteDatabase(tmp_path / f"site-{number}.db"),
+            REDIS_URL=mortal_redis.url.removesuffix("0") + str(number),
+            STARTING_TOTAL=start,
+        ).start()
+        for number, start in ((2, 4000), (3, 0))
+    ]
+    with open_at(sites) as (each_site, open_pages):
+        for number in range(1, 6):
+            assert each_site[1].register("karim").stats.total == number
+            assert each_site[0].register("ayesha").stats.total == 4000 + number
+        for found, total in zip(open_pages, (4005, 5), strict=True):
+            for page in found:
+                page.wait_for_total(total)
+                assert {stats.epoch for stats in page.updates} == {page.first().epoch}
+                assert_never_fell(page)
+
+
+@pytest.fixture
+def workers(new_server, sqlite_database, redis_server):
+    return two_workers(new_server(sqlite_database, REDIS_URL=redis_server.url))
+
+
+def test_total_set_by_hand_is_on_every_page_of_both_workers_within_2_s(workers):
+    with desks(workers) as each_worker, pages(workers) as open_pages:
+        before = each_worker[0].register("ayesha").stats
+        assert workers.koyjabo("total", "set", str(before.total + 4000)).returncode == 0
+        for page in flat(open_pages):
+            page.wait_for(lambda stats: stats.total == before.total + 4000, "the new total", SOON_S)
+        assert [desk.stats().total for desk in each_worker] == [before.total + 4000] * 2
+        assert each_worker[1].register("ayesha").ordinal == before.total + 4001
+        for page in flat(open_pages):
+            page.wait_for_total(before.total + 4001)
+            assert_never_fell(page)
+
+
+def test_lower_total_of_a_new_epoch_is_on_every_page_of_both_workers_within_2_s(workers):
+    with desks(workers) as each_worker, pages(workers) as open_pages:
+        before = [desk.register("ayesha") for desk in each_worker][-1].stats
+        assert workers.koyjabo("total", "set", "1", "--new-epoch").returncode == 0
+        for page in flat(open_pages):
+            page.wait_for(lambda stats: stats.epoch > before.epoch and stats.total == 1, "the new total", SOON_S)
+        assert {desk.stats().total for desk in each_worker} == {1}
+        assert_heard_at_once(each_worker, flat(open_pages))
+        assert each_worker[0].stats().total == 11
+        for page in flat(open_pages):
+            assert_never_fell(page)

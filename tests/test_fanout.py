@@ -1,0 +1,306 @@
+"""One way out to everybody in a room: encoded once, never twice and never older, and nothing kept of who has gone."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from types import SimpleNamespace
+
+import pytest
+import socketio
+from engineio.packet import MESSAGE
+from engineio.packet import Packet as EnginePacket
+
+from koyjabo.realtime import fanout as module
+from koyjabo.realtime.fanout import LocalFanout
+from koyjabo.realtime.frames import BINARY, TEXT, frame
+from koyjabo.realtime.ready import revision_of
+
+ROOM, UPDATE = "stats", "visitor_update"
+
+
+def update(revision, **more):
+    return {"type": UPDATE, "stats": {"totalVisits": 1, "revision": revision, **more}}
+
+
+def payload(data):
+    """Of a frame as a server sends it."""
+    start = 2 if data[1] < 126 else 4
+    return data[start:].decode()
+
+
+class Plain:
+    """A plain WebSocket."""
+
+    def __init__(self):
+        self.frames = []
+
+    def write(self, data):
+        self.frames.append(data)
+
+    @property
+    def heard(self):
+        """The events, as objects."""
+        return [json.loads(payload(each)) for each in self.frames]
+
+
+class Connected(Plain):
+    """A Socket.IO client with a connection of ours."""
+
+    @property
+    def heard(self):
+        packets = [payload(each) for each in self.frames]
+        assert all(packet.startswith("42[") for packet in packets)
+        return [json.loads(packet[2:])[1] for packet in packets]
+
+
+class World:
+    """A fanout on python-socketio's server; what waits for those who poll is in `packets`."""
+
+    def __init__(self):
+        self.fanout = LocalFanout()
+        self.server = socketio.Server(client_manager=self.fanout, async_mode="threading")
+        self.fanout.set_server(self.server)
+        self.packets: list[tuple[str, EnginePacket]] = []
+        self.server._send_eio_packet = self._send
+        self.server.eio.send = lambda sid, data: self._send(sid, EnginePacket(MESSAGE, data))
+
+    def _send(self, name, packet):
+        """As Engine.IO does: to the connection, or into the queue that is polled."""
+        connection = self.server.eio.sockets[name].connection
+        if connection is None:
+            self.packets.append((name, packet))
+        else:
+            data = packet.encode()
+            connection.write(frame(data, TEXT if isinstance(data, str) else BINARY))
+
+    def join(self, name, connection=None, room=ROOM):
+        """A Socket.IO client enters a room; without a connection of ours it is polling."""
+        self.server.eio.sockets[name] = SimpleNamespace(connection=connection)
+        sid = self.fanout.connect(name, "/")
+        if room:
+            self.fanout.enter_room(sid, "/", room)
+        return sid
+
+    def kept(self):
+        own = {name: value for name, value in vars(self.fanout).items() if isinstance(value, (dict, set, list))}
+        return {name: dict(value) if isinstance(value, dict) else value for name, value in own.items() if value}
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+@pytest.fixture
+def members(world):
+    """A member of each kind in the room: plain, Socket.IO with a connection, and polling."""
+    plain, connected = Plain(), Connected()
+    world.fanout.admit(ROOM, plain, UPDATE, update(1))
+    world.fanout.admit(ROOM, world.join("e1", connected, room=None), UPDATE, update(1))
+    world.polling = world.join("e2", room=None)
+    world.fanout.admit(ROOM, world.polling, UPDATE, update(1))
+    return plain, connected
+
+
+def polled(world):
+    return [json.loads(packet.data[1:])[1] for _, packet in world.packets]
+
+
+def test_member_hears_the_present_value_on_being_let_in(world, members):
+    plain, connected = members
+    assert plain.heard == connected.heard == polled(world) == [update(1)]
+
+
+def test_emit_reaches_every_kind_of_client_with_the_same_json(world, members):
+    plain, connected = members
+    world.fanout.emit(UPDATE, update(2, place="ঢাকা"), room=ROOM)
+    assert plain.heard[1] == connected.heard[1] == polled(world)[1] == update(2, place="ঢাকা")
+
+
+@pytest.mark.parametrize("revision", [1, 0])
+def test_value_that_was_heard_or_an_older_one_is_not_sent(world, members, revision):
+    plain, connected = members
+    world.fanout.emit(UPDATE, update(revision), room=ROOM)
+    assert [len(each) for each in (plain.frames, connected.frames, world.packets)] == [1, 1, 1]
+
+
+def test_revisions_count_for_each_member_by_itself(world, members):
+    plain, _ = members
+    late = Plain()
+    world.fanout.admit(ROOM, late, UPDATE, update(5))
+    for revision in (4, 5, 6):
+        world.fanout.emit(UPDATE, update(revision), room=ROOM)
+    assert [each["stats"]["revision"] for each in late.heard] == [5, 6]
+    assert [each["stats"]["revision"] for each in plain.heard] == [1, 4, 5, 6]
+
+
+def test_revisions_count_for_each_room_by_itself(world):
+    plain = Plain()
+    world.fanout.admit("one", plain, UPDATE, update(9))
+    world.fanout.admit("two", plain, UPDATE, update(1))
+    world.fanout.emit(UPDATE, update(2), room="two")
+    assert [each["stats"]["revision"] for each in plain.heard] == [9, 1, 2]
+
+
+def test_what_carries_no_revision_is_sent_as_told(world, members):
+    plain, connected = members
+    for _ in range(2):
+        world.fanout.emit("notice", {"type": "notice"}, room=ROOM)
+    assert plain.heard[1:] == connected.heard[1:] == polled(world)[1:] == [{"type": "notice"}] * 2
+
+
+def test_tell_repeats_what_was_heard_last_but_nothing_older(world, members):
+    plain, _ = members
+    for revision in (1, 3, 2, 3):
+        world.fanout.tell(ROOM, plain, UPDATE, update(revision))
+    assert [each["stats"]["revision"] for each in plain.heard] == [1, 1, 3, 3]
+    world.fanout.emit(UPDATE, update(3), room=ROOM)
+    assert len(plain.heard) == 4, "told by itself, it is not told again with the others"
+
+
+@pytest.mark.parametrize(
+    ("said", "revision"),
+    [
+        (update(7), 7),
+        ({"type": "visitor_count", "revision": 8}, 8),
+        ({"type": "pong"}, None),
+        ({"revision": "8"}, None),
+        ({"stats": []}, None),
+        ("text", None),
+        (None, None),
+    ],
+)
+def test_revision_is_that_of_the_event_or_of_its_stats(said, revision):
+    assert revision_of(said) == revision
+
+
+def test_one_broadcast_is_one_json_encoding_however_many_listen(world, members, monkeypatch):
+    for number in range(50):
+        world.fanout.admit(ROOM, Plain(), UPDATE, update(1))
+        world.join(f"more {number}", Connected())
+    dumps, calls = world.server.packet_class.json.dumps, Counter()
+
+    def counted(data, *more, **options):
+        if data != UPDATE:  # the event's name alone, to know how long it is
+            calls["encodings"] += 1
+        return dumps(data, *more, **options)
+
+    monkeypatch.setattr(world.server.packet_class.json, "dumps", counted)
+    world.fanout.emit(UPDATE, update(2), room=ROOM)
+    assert calls["encodings"] == 1
+
+
+def test_skipped_clients_hear_nothing(world):
+    hears, skipped, another = Connected(), Connected(), Connected()
+    world.join("e1", hears)
+    sids = [world.join("e2", skipped), world.join("e3", another)]
+    world.fanout.emit(UPDATE, update(1), room=ROOM, skip_sid=sids)
+    world.fanout.emit(UPDATE, update(2), room=ROOM, skip_sid=sids[0])
+    assert [len(each.frames) for each in (hears, skipped, another)] == [2, 0, 1]
+
+
+def test_other_namespaces_and_several_arguments_do_not_reach_plain_sockets(world, members):
+    plain, connected = members
+    world.fanout.emit("custom", {"a": 1}, namespace="/custom", room=ROOM)
+    world.fanout.emit("custom", ({"a": 1}, {"b": 2}), room=ROOM)
+    world.fanout.emit("custom", None, room=ROOM)
+    assert len(plain.frames) == 1
+    assert [payload(each) for each in connected.frames[1:]] == ['42["custom",{"a":1},{"b":2}]', '42["custom"]']
+
+
+def test_binary_and_callbacks_and_no_room_go_the_stock_way(world):
+    connected = Connected()
+    sid = world.join("e1", connected)
+    world.fanout.emit("binary", {"data": b"\1"}, namespace="/", room=ROOM)
+    world.fanout.emit("asked", {"a": 1}, namespace="/", room=sid, callback=lambda *_: None)
+    world.fanout.emit("all", {"a": 1}, namespace="/")
+    text = [payload(each) for each in connected.frames if each[0] & 0xF == TEXT]
+    assert text == [
+        '451-["binary",{"data":{"_placeholder":true,"num":0}}]',
+        '421["asked",{"a":1}]',
+        '42["all",{"a":1}]',
+    ]
+    assert len(connected.frames) == len(text) + 1
+
+
+def test_client_that_is_gone_is_not_let_in(world):
+    sid = world.join("e1", Connected())
+    world.fanout.disconnect(sid, "/")
+    assert world.fanout.admit(ROOM, sid, UPDATE, update(1)) is False
+    assert world.fanout.audience(ROOM) == 0
+
+
+def test_audience_is_everybody_of_both_kinds(world, members):
+    assert world.fanout.audience(ROOM) == 3
+    world.fanout.dismiss(ROOM, members[0])
+    world.fanout.disconnect(world.polling, "/")
+    assert world.fanout.audience(ROOM) == 1
+    assert world.fanout.audience("nobody is here") == 0
+
+
+def test_members_leave_nothing_behind(world, monkeypatch):
+    monkeypatch.setattr(module, "WRITES_IN_A_ROW", 4)  # so that the room is a large one
+    before = world.kept()
+    plain = [Plain() for _ in range(20)]
+    sids = [world.join(f"e{number}", Connected(), room=None) for number in range(20)]
+    for member in (*plain, *sids):
+        world.fanout.admit(ROOM, member, UPDATE, update(1))
+        world.fanout.admit("another room", member, UPDATE, update(1))
+    world.fanout.emit(UPDATE, update(2), room=ROOM)
+    for sink in plain:
+        world.fanout.dismiss(ROOM, sink)
+        world.fanout.dismiss("another room", sink)
+    for sid in sids[:10]:
+        world.fanout.leave_room(sid, "/", ROOM)
+    for sid in sids:
+        world.fanout.disconnect(sid, "/")
+    assert world.kept() == before
+
+
+def test_sink_that_was_never_let_in_may_be_dismissed(world):
+    world.fanout.dismiss(ROOM, Plain())
+    assert world.kept() == {}
+
+
+def test_disconnecting_looks_at_the_rooms_of_that_client_only(world):
+    """python-socketio would copy and walk all rooms there are, one for each client among them."""
+    for number in range(50):
+        world.join(f"e{number}", Connected())
+    sid = world.join("leaves", Connected(), room="one more")
+
+    class Unwalked(dict):
+        def _refuse(self, *_):
+            raise AssertionError("all rooms were walked")
+
+        copy = items = values = keys = __iter__ = _refuse
+
+    world.fanout.rooms["/"] = Unwalked(world.fanout.rooms["/"])
+    world.fanout.disconnect(sid, "/")
+    assert not world.fanout.is_connected(sid, "/")
+
+
+def test_member_that_leaves_during_a_broadcast_hears_no_more_of_it(world):
+    class Leaver(Plain):
+        def write(self, data):
+            super().write(data)
+            if len(self.frames) == 2:
+                for other in plain:
+                    world.fanout.dismiss(ROOM, other)
+
+    plain = [Leaver() for _ in range(5)]
+    for sink in plain:
+        world.fanout.admit(ROOM, sink, UPDATE, update(1))
+    world.fanout.emit(UPDATE, update(2), room=ROOM)
+    assert sorted(len(sink.frames) for sink in plain) == [1, 1, 1, 1, 2]
+    assert world.kept() == {}
+
+
+def test_large_room_lets_others_have_their_turn(world, monkeypatch):
+    turns = []
+    monkeypatch.setattr(module, "WRITES_IN_A_ROW", 4)
+    monkeypatch.setattr(module.time, "sleep", turns.append)
+    for _ in range(10):
+        world.fanout.admit(ROOM, Plain(), UPDATE, update(1))
+    world.fanout.emit(UPDATE, update(2), room=ROOM)
+    assert turns == [0, 0]
