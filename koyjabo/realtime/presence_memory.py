@@ -72,10 +72,13 @@ class MemoryPresence:
         """There is nobody to ask."""
 
     def remember(self, seen: Iterable[tuple[Scope, str, str, int]], now_ms: int) -> None:
-        """Those who were seen before this server began: (scope, visitor, place, ms of the wall clock), oldest first."""
+        """Those who were seen before this server began: (scope, visitor, place, ms of the wall clock).
+
+        When that clock has been put back in the meantime, the latest of them were seen just now.
+        """
         since_ms = self._clock.elapsed_ms() - now_ms
-        for scope, visitor_id, place, at_ms in seen:
-            self.touch_at(scope, visitor_id, place, at_ms + since_ms)
+        for scope, visitor_id, place, at_ms in sorted(seen, key=lambda each: each[3]):
+            self.touch_at(scope, visitor_id, place, min(at_ms, now_ms) + since_ms)
 
     def _expire(self) -> None:
         now_ms = self._clock.elapsed_ms()

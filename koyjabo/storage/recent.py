@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.extensions import db
-from koyjabo.models import Scope, Visit
+from koyjabo.models import SITE, Scope, Visit
 
 MOST_ROWS = 200_000
 """More visits in one window than a small machine registers; what is before them is not looked at."""
@@ -37,7 +37,8 @@ def recent_visits(app: Flask, since_ms: int) -> list[Recent]:
             for row in rows:
                 if row.at_ms <= since_ms:
                     break
-                found.append(Recent(Scope(row.scope), row.visitor_id, row.place, row.at_ms))
+                for scope in {SITE, Scope(row.scope)}:  # a community's visit counts for the site, too
+                    found.append(Recent(scope, row.visitor_id, row.place, row.at_ms))
     except (OperationalError, sqlite3.OperationalError) as error:
         raise LedgerUnavailable from error
     return found[::-1]

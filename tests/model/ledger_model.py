@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from datetime import time as time_of_day
+from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 from app_fixtures import Time
@@ -33,6 +34,7 @@ class Model:
     rows: Counter[str] = field(default_factory=Counter)  # by scope
     visitors: dict[str, set[str]] = field(default_factory=lambda: {SITE: set()})
     seen: dict[str, int] = field(default_factory=dict)
+    visits: list[tuple[str, int]] = field(default_factory=list)  # (visitor, ms of the wall clock)
 
     def register(self, visitor: str, visit: str | None, scope: str, time: Time) -> tuple[int, bool] | None:
         """(ordinal, duplicate), or None where the community is unknown."""
@@ -43,6 +45,7 @@ class Model:
         if known is not None:
             return known, True
         self.total += 1
+        self.visits.append((visitor, time.ms))
         self.days[local_day(time.ms, self.zone)] += 1
         for each in {SITE, scope}:
             self.rows[each] += 1
@@ -61,8 +64,12 @@ class Model:
         self.total = total if allowed else self.total
         return allowed
 
-    def restart(self) -> None:
-        self.seen.clear()  # who is active is kept in memory only
+    def restart(self, time: Time) -> None:
+        """Only visits are remembered: those of the last window, back to the first that is older."""
+        self.seen.clear()
+        recent = takewhile(lambda visit: visit[1] > time.ms - self.window_ms, reversed(self.visits))
+        for visitor, at_ms in sorted(recent, key=lambda visit: visit[1]):
+            self.seen[visitor] = time.elapsed_ms() - time.ms + min(at_ms, time.ms)
 
     def numbers(self, time: Time) -> dict[str, int]:
         self._forget_the_gone(time)

@@ -81,7 +81,7 @@ class CounterMachine(RuleBasedStateMachine):
         """It takes a moment, and the host has put its clock right by then: only what is on disk is remembered."""
         self.time.ms = max(self.time.ms, self.told["revision"]) + 1000
         self.site.restart()
-        self.model.restart()
+        self.model.restart(self.time)
 
     @rule(change=st.sampled_from([-3, -1, 0, 1, 5000]), new_epoch=st.booleans())
     def the_total_is_set(self, change: int, new_epoch: bool) -> None:
