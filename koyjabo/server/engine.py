@@ -122,9 +122,11 @@ class Engine:
         query = parse_qs(environ.get("QUERY_STRING", ""))
         if environ["REQUEST_METHOD"] not in METHODS or "transport" not in query:
             refused = self._server._bad_request("transport must be polling or websocket, by GET or POST")
-            start_response(refused["status"], refused["headers"] + self._server._cors_headers(environ))
-            return [refused["response"]]
+            return self._answer(refused, environ, start_response)
         client = self._server.sockets.get(query.get("sid", [""])[0])
+        if client is not None and client.awaits_last_poll and environ["REQUEST_METHOD"] == "GET":
+            self._server.sockets.pop(client.sid, None)
+            return self._answer(self._server._ok([Packet(packet.NOOP)]), environ, start_response)
         if client is not None:
             self._judge(client)
         if client is not None and client.upgraded and environ.get("HTTP_UPGRADE", "").lower() == "websocket":
@@ -134,6 +136,10 @@ class Engine:
                 spare.start()
                 return []
         return self._engineio(environ, start_response)
+
+    def _answer(self, answer: dict[str, Any], environ: dict[str, Any], start_response: Callable) -> list[bytes]:
+        start_response(answer["status"], answer["headers"] + self._server._cors_headers(environ))
+        return [answer["response"]]
 
     def _ok(self, *packets: Any, **options: Any) -> dict[str, Any]:
         answer = self._engineio_ok(*packets, **options)

@@ -38,6 +38,8 @@ class EngineSocket(Socket):
     """The address it is counted for while it polls."""
     dead_at = inf
     """When its pong is too late, monotonic s."""
+    awaits_last_poll = False
+    """It closed while none of its polls was here: one is still answered."""
     _probed: Connection | None = None
     _polls = False
 
@@ -85,7 +87,8 @@ class EngineSocket(Socket):
 
     def receive(self, pkt: Packet) -> None:
         if pkt.packet_type == packet.CLOSE and self.connection is None:
-            self.queue.put(Packet(packet.NOOP))  # for the poll that waits
+            self.queue.put(Packet(packet.NOOP))  # for the poll that waits,
+            self.awaits_last_poll = not self._polls  # or that is on its way
         super().receive(pkt)
 
     def handle_post_request(self, environ: dict[str, Any]) -> None:

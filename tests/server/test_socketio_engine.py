@@ -202,6 +202,14 @@ def test_close_packet_by_polling_ends_the_poll_that_waits_with_noop(port):
     assert session.get().status_code == 400
 
 
+def test_close_packet_by_polling_that_overtakes_its_poll_is_answered_the_same_once(port):
+    session = Polling(port)
+    assert session.post(CLOSE).status_code == 200
+    answers = [session.get(), session.get()]
+    assert [(answer.status_code, answer.text) for answer in answers[:1]] == [(200, NOOP)]
+    assert answers[1].status_code == 400
+
+
 def test_close_packet_by_websocket_closes_the_connection(port):
     with Socket(port) as socket:
         began = time.monotonic()
