@@ -28,6 +28,8 @@ STALLED_S = 30.0
 """A client that has read nothing for so long, with something waiting for it, is dropped."""
 
 PING_INTERVAL_S, PING_TIMEOUT_S = 25.0, 20.0
+"""The timeout is the shorter one: each ping is judged before the next."""
+
 CLOSE_TIMEOUT_S = 5.0
 """How long a client has to answer a close."""
 
