@@ -9,7 +9,6 @@ connected and when it has answered a ping; a client's `queue` being all that sta
 from __future__ import annotations
 
 import io
-import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -29,8 +28,6 @@ from koyjabo.server.connection import Connection
 from koyjabo.server.connections import LONGEST_LIFE_S, ConnectionLoop
 from koyjabo.server.delays import DelayLine
 from koyjabo.server.engine_socket import NORMAL, EngineSocket
-
-log = logging.getLogger(__name__)
 
 UPGRADE_TIMEOUT_S = 10.0
 """How long a WebSocket has to become that of its polling client."""
@@ -124,17 +121,17 @@ class Engine:
             refused = self._server._bad_request("transport must be polling or websocket, by GET or POST")
             return self._answer(refused, environ, start_response)
         client = self._server.sockets.get(query.get("sid", [""])[0])
-        if client is not None and client.awaits_last_poll and environ["REQUEST_METHOD"] == "GET":
-            self._server.sockets.pop(client.sid, None)
-            return self._answer(self._server._ok([Packet(packet.NOOP)]), environ, start_response)
         if client is not None:
+            if client.awaits_last_poll and environ["REQUEST_METHOD"] == "GET":
+                self._server.sockets.pop(client.sid, None)
+                return self._answer(self._server._ok([Packet(packet.NOOP)]), environ, start_response)
             self._judge(client)
-        if client is not None and client.upgraded and environ.get("HTTP_UPGRADE", "").lower() == "websocket":
-            with suppress(KoyJaboError):  # one that has a WebSocket needs no other
-                spare = environ["koyjabo.websockets"].accept(environ, client)
-                spare.close(NORMAL)
-                spare.start()
-                return []
+            if client.upgraded and environ.get("HTTP_UPGRADE", "").lower() == "websocket":
+                with suppress(KoyJaboError):  # one that has a WebSocket needs no other
+                    spare = environ["koyjabo.websockets"].accept(environ, client)
+                    spare.close(NORMAL)
+                    spare.start()
+                    return []
         return self._engineio(environ, start_response)
 
     def _answer(self, answer: dict[str, Any], environ: dict[str, Any], start_response: Callable) -> list[bytes]:

@@ -7,10 +7,11 @@ from typing import Any
 from flask import current_app, request
 from flask_socketio import emit
 
-from koyjabo.events import ABUSE, STATS_ROOM, Error, Pong
+from koyjabo.events import ABUSE, Error, Pong
 from koyjabo.extensions import socketio
 from koyjabo.services import Services
-from koyjabo.sockets.messages import MOST_ERRORS, unknown, visitor_id
+from koyjabo.sockets.arrival import tell, welcome
+from koyjabo.sockets.messages import MOST_ERRORS, unknown
 
 ANYTHING = "*"
 ERRORS = "errors"
@@ -29,11 +30,8 @@ def connect(auth: Any = None) -> None:
     """Into the room `stats`; the first event holds what connecting changed."""
     services = _services()
     said = auth.get("visitorId") if isinstance(auth, dict) else None
-    place, caller = services.places.locate(request.remote_addr), services.pairing.caller(request.environ)
     services.pulse.start()
-    services.pairing.opened(_sid(), caller, visitor_id(said or request.args.get("visitorId")), place)
-    services.visits.stats()  # ask: another worker may know more than this one has heard
-    if not services.rooms.of(STATS_ROOM).admit(_sid()):
+    if not welcome(services, _sid(), request, said or request.args.get("visitorId")):
         leave()  # it went while we asked
 
 
@@ -48,9 +46,7 @@ def ping(*_: Any) -> dict[str, Any]:
 
 
 def request_count(*_: Any) -> dict[str, Any]:
-    services = _services()
-    services.visits.stats()
-    return {"ok": True, **services.rooms.of(STATS_ROOM).tell(_sid())}
+    return {"ok": True, **tell(_services(), _sid())}
 
 
 def anything(event: str, *_: Any) -> dict[str, Any]:

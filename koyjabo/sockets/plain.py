@@ -12,7 +12,8 @@ from flask import Blueprint, Response, current_app, request
 from koyjabo.errors import InvalidMessage, NoWebSockets
 from koyjabo.events import ABUSE, STATS_ROOM, Error, Pong
 from koyjabo.services import Services
-from koyjabo.sockets.messages import LARGEST_MESSAGE, MOST_ERRORS, parse, unknown, visitor_id
+from koyjabo.sockets.arrival import tell, welcome
+from koyjabo.sockets.messages import LARGEST_MESSAGE, MOST_ERRORS, parse, unknown
 from koyjabo.stats import encode
 
 bp = Blueprint("sockets", __name__)
@@ -66,19 +67,12 @@ class StatsStream:
         connection = websockets.accept(request.environ, self)
         try:
             if connection.is_open:  # and not one too many
-                self._welcome(connection, request)
+                welcome(self._services, connection, request, request.args.get("visitorId"))
         except Exception:
             connection.close(UNEXPECTED)
             raise
         finally:
             connection.start()
-
-    def _welcome(self, connection: Connection, request: Any) -> None:
-        services = self._services
-        place, caller = services.places.locate(request.remote_addr), services.pairing.caller(request.environ)
-        services.pairing.opened(connection, caller, visitor_id(request.args.get("visitorId")), place)
-        services.visits.stats()  # ask: another worker may know more than this one has heard
-        services.rooms.of(STATS_ROOM).admit(connection)
 
     def received(self, connection: Connection, message: str | bytes) -> None:
         try:
@@ -96,13 +90,9 @@ class StatsStream:
         if kind == "ping":
             _send(connection, Pong(self._services.clock.now_ms()))
         elif kind == "request_count":
-            connection.in_turn(partial(self._tell, connection))
+            connection.in_turn(partial(tell, self._services, connection))
         else:
             raise unknown(kind)
-
-    def _tell(self, connection: Connection) -> None:
-        self._services.visits.stats()
-        self._services.rooms.of(STATS_ROOM).tell(connection)
 
     def _refuse(self, connection: Connection, error: InvalidMessage) -> None:
         self._errors[connection] += 1

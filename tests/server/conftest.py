@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from support.line import Line
+from support.redis import Redis
 from support.server import Server
 
 
@@ -13,6 +14,14 @@ from support.server import Server
 def sqlite_server(module_servers, module_sqlite_database) -> Server:
     """A running server for the tests of a module, which leave it as they would like to find it."""
     return module_servers(module_sqlite_database).start()
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[Redis]:
+    """A Redis for the tests of a module. What shares one is one site."""
+    server = Redis().start()
+    yield server
+    server.kill()
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import json
 import pytest
 from flask_socketio import SocketIO
 from support.processes import wait_until
-from support.redis import Redis
 from support.workers import assert_heard_at_once, assert_never_fell, desks, flat, pages, two_workers, wait_until_same
 
 CHANNEL = "flask-socketio"
@@ -85,13 +84,6 @@ NONSENSE = {
     "a revision far ahead": changed(revision=HUGE),
     "a revision beyond all dates": changed(revision=10**30),
 }
-
-
-@pytest.fixture(scope="module")
-def redis():
-    server = Redis().start()
-    yield server
-    server.kill()
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ from support.checks import assert_exact
 from support.crowd import Crowd
 from support.databases import SqliteDatabase
 from support.listener import BOTH_KINDS
-from support.redis import Redis
 from support.workers import (
     Desk,
     assert_heard_at_once,
@@ -34,13 +33,6 @@ def open_at(servers):
         for page in flat(found):
             page.first()
         yield each, found
-
-
-@pytest.fixture(scope="module")
-def redis():
-    server = Redis().start()
-    yield server
-    server.kill()
 
 
 @pytest.fixture(scope="module")

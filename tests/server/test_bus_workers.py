@@ -8,7 +8,6 @@ from support.crowd import Crowd
 from support.listener import PlainListener, SocketioListener
 from support.listeners import Listeners
 from support.processes import wait_until
-from support.redis import Redis
 from support.workers import (
     WEBSOCKET,
     all_ready,
@@ -21,13 +20,6 @@ from support.workers import (
 )
 
 GONE_S = 10
-
-
-@pytest.fixture(scope="module")
-def redis():
-    server = Redis().start()
-    yield server
-    server.kill()
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -21,27 +20,13 @@ else:
     import psutil
 
     from support.databases import SqliteDatabase
-    from support.processes import ROOT, environment, wait_until
+    from support.processes import wait_until
     from support.server import Server
 
     class ChangedServer(Server):
         """It counts what it holds, and sends events when it is told."""
 
-        def launch(self) -> Server:
-            assert self._process is None, "it is already running"
-            self._told_at = time.monotonic()
-            self._log_path = self._folder / f"server-{time.monotonic_ns()}.log"
-            with self._log_path.open("wb") as log:
-                self._process = subprocess.Popen(
-                    [sys.executable, __file__],
-                    cwd=ROOT,
-                    env=environment(**self.settings),
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
-                )
-            return self
+        program = (__file__,)
 
         @property
         def worker(self) -> psutil.Process:

@@ -30,6 +30,8 @@ class Exit(NamedTuple):
 class Server(Caller):
     """One server on `database`. It may be started again after it stopped, on another port."""
 
+    program: tuple[str, ...] = ("wsgi.py",)
+
     def __init__(self, database: Database, folder: Path, **settings: Any) -> None:
         super().__init__()
         self.database = database
@@ -46,7 +48,7 @@ class Server(Caller):
         self._log_path = self._folder / f"server-{time.monotonic_ns()}.log"
         with self._log_path.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "wsgi.py"],
+                [sys.executable, *self.program],
                 cwd=ROOT,
                 env=environment(**self.settings),
                 stdin=subprocess.DEVNULL,

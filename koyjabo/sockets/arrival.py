@@ -1,0 +1,28 @@
+"""What happens when somebody opens a socket to the numbers of the site, of either kind (SPEC: Real time)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Request
+
+from koyjabo.events import STATS_ROOM
+from koyjabo.services import Services
+from koyjabo.sockets.messages import visitor_id
+
+
+def welcome(services: Services, member: Any, request: Request, said_id: object) -> bool:
+    """Pair a socket with its visitor, by the `visitorId` it said if that is one, and let it into the room `stats`.
+
+    The first event holds what opening the socket changed. False for one that has gone meanwhile.
+    """
+    place, caller = services.places.locate(request.remote_addr), services.pairing.caller(request.environ)
+    services.pairing.opened(member, caller, visitor_id(said_id), place)
+    services.visits.stats()  # ask: another worker may know more than this one has heard
+    return services.rooms.of(STATS_ROOM).admit(member)
+
+
+def tell(services: Services, member: Any) -> dict[str, Any]:
+    """Send the present numbers to one member, and return them."""
+    services.visits.stats()
+    return services.rooms.of(STATS_ROOM).tell(member)
