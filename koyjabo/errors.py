@@ -44,7 +44,52 @@ class UnknownVisitor(KoyJaboError):
 
 class UnknownCommunity(KoyJaboError):
     code = "unknown_community"
-    sentence = "There is no such community. Check communityId, or leave it out to count for the site alone."
+    sentence = "There is no such community, or none that you may know of. Check its id."
+
+
+class Unauthenticated(KoyJaboError):
+    code = "unauthenticated"
+    sentence = "Log in first: send an access token as Authorization: Bearer, or the session's cookies."
+
+
+class InvalidToken(KoyJaboError):
+    code = "invalid_token"
+    sentence = "This token is not one of ours, or it has been revoked. Log in again."
+
+
+class TokenExpired(KoyJaboError):
+    code = "token_expired"
+    sentence = "This token has expired. Get a new pair from POST /api/auth/refresh, or log in again."
+
+
+class WrongCredentials(KoyJaboError):
+    code = "wrong_credentials"
+    sentence = "Email and password do not belong together."
+
+
+class Forbidden(KoyJaboError):
+    code = "forbidden"
+    sentence = "Your role here does not allow that."
+
+
+class WrongCsrfToken(KoyJaboError):
+    code = "wrong_csrf_token"
+    sentence = "Whoever uses the session's cookies has to say the value of csrf_access_token in X-CSRF-TOKEN."
+
+
+class EmailTaken(KoyJaboError):
+    code = "email_taken"
+    sentence = "There is an account with this email already. Log in, or use another one."
+
+
+class UnknownUser(KoyJaboError):
+    code = "unknown_user"
+    sentence = "There is no such user. They have to sign up first."
+
+
+class LastAdmin(KoyJaboError):
+    code = "last_admin"
+    sentence = "A community needs an admin. Make somebody else admin first, or delete the community."
 
 
 class TooManyRequests(KoyJaboError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NewType
 
-from sqlalchemy import BigInteger, Index, Integer, String, Text
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from koyjabo.extensions import db
@@ -53,6 +53,7 @@ class Visit(db.Model):  # type: ignore[name-defined]
     referrer: Mapped[str | None] = mapped_column(Text)
     user_agent: Mapped[str | None] = mapped_column(Text)
     page: Mapped[str | None] = mapped_column(Text)
+    user_id: Mapped[str | None] = mapped_column(String(36))  # whose it was, if they said so
 
 
 class Visitor(db.Model):  # type: ignore[name-defined]
@@ -64,6 +65,7 @@ class Visitor(db.Model):  # type: ignore[name-defined]
     scope: Mapped[str] = mapped_column(String(64), primary_key=True)
     visitor_id: Mapped[str] = mapped_column(String(128), primary_key=True)
     first_visit: Mapped[int] = mapped_column(BigInteger)  # visits.id
+    user_id: Mapped[str | None] = mapped_column(String(36))  # whom they turned out to be, for visits that do not say
 
 
 class DailyVisits(db.Model):  # type: ignore[name-defined]
@@ -103,3 +105,144 @@ class Adjustment(db.Model):  # type: ignore[name-defined]
     total_after: Mapped[int] = mapped_column(BigInteger)
     epoch: Mapped[int] = mapped_column(BigInteger)  # in force from here on
     reason: Mapped[str] = mapped_column(Text)
+
+
+class User(db.Model):  # type: ignore[name-defined]
+    """A person with an account. Ids of users, sessions and communities are UUIDs as text."""
+
+    __tablename__ = "users"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    email: Mapped[str] = mapped_column(String(254))  # as they wrote it
+    email_key: Mapped[str] = mapped_column(String(254), unique=True)  # as it is compared
+    name: Mapped[str] = mapped_column(String(200))
+    password: Mapped[str] = mapped_column(Text)  # Argon2, with its parameters
+    is_admin: Mapped[bool] = mapped_column(Boolean)  # of the site, and so everywhere
+    created_ms: Mapped[int] = mapped_column(BigInteger)
+    disabled_ms: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class LoginSession(db.Model):  # type: ignore[name-defined]
+    """The family of one refresh token: a login and whatever it was renewed to (SPEC: Accounts and communities)."""
+
+    __tablename__ = "sessions"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    user_id: Mapped[str] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    refresh_id: Mapped[str] = mapped_column(String(36))  # of the one refresh token that is still good
+    created_ms: Mapped[int] = mapped_column(BigInteger)
+    expires_ms: Mapped[int] = mapped_column(BigInteger, index=True)
+    revoked_ms: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class Community(db.Model):  # type: ignore[name-defined]
+    """A community, whose id is also the scope of its numbers: it has a row in `counters`."""
+
+    __tablename__ = "communities"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    description: Mapped[str] = mapped_column(Text)
+    is_open: Mapped[bool] = mapped_column(Boolean)  # whoever likes may join
+    is_listed: Mapped[bool] = mapped_column(Boolean)  # those who are no members may know of it
+    created_ms: Mapped[int] = mapped_column(BigInteger)
+
+
+class Membership(db.Model):  # type: ignore[name-defined]
+    """Who belongs to a community, as `member`, `moderator` or `admin`."""
+
+    __tablename__ = "memberships"
+
+    community_id: Mapped[str] = mapped_column(
+        String(36), ForeignKey("communities.id", ondelete="CASCADE"), primary_key=True
+    )
+    user_id: Mapped[str] = mapped_column(
+        String(36), ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    role: Mapped[str] = mapped_column(String(16))
+    joined_ms: Mapped[int] = mapped_column(BigInteger)
+
+
+class AccessVersion(db.Model):  # type: ignore[name-defined]
+    """One row: how often anybody has lost a right (a session, a membership, a role), so that every server notices."""
+
+    __tablename__ = "access_version"
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
+    version: Mapped[int] = mapped_column(BigInteger)
+
+
+class Person(db.Model):  # type: ignore[name-defined]
+    """Somebody who was in a community: a user (`u:` and their id), or a visitor who is none (`v:` and their id)."""
+
+    __tablename__ = "people"
+    __table_args__ = (Index("uq_people_scope_person", "scope", "person", unique=True),)
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    scope: Mapped[str] = mapped_column(String(64))
+    person: Mapped[str] = mapped_column(String(130))
+    last_day: Mapped[str] = mapped_column(String(10))  # the newest of their days
+
+
+class PersonDay(db.Model):  # type: ignore[name-defined]
+    """A day on which a person was in a community, and in which hours of it."""
+
+    __tablename__ = "person_days"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    person_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("people.id"), primary_key=True)
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    slots: Mapped[int] = mapped_column(BigInteger)  # a bit for each local hour, by half hours since the day began
+
+
+class Return(db.Model):  # type: ignore[name-defined]
+    """How many people came on `day` who had come on `previous_day` last; `""` for those who had never come.
+
+    Distinct people of a range are those who came in it and had last come before it, so these sums give them exactly.
+    """
+
+    __tablename__ = "returns"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    scope: Mapped[str] = mapped_column(String(64), primary_key=True)
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    previous_day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    authenticated: Mapped[int] = mapped_column(BigInteger)
+    anonymous: Mapped[int] = mapped_column(BigInteger)
+
+
+class HourlyPeople(db.Model):  # type: ignore[name-defined]
+    """People in a community by local hour."""
+
+    __tablename__ = "hourly_people"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    scope: Mapped[str] = mapped_column(String(64), primary_key=True)
+    hour_s: Mapped[int] = mapped_column(BigInteger, primary_key=True)  # seconds, UTC, at which the local hour began
+    authenticated: Mapped[int] = mapped_column(BigInteger)
+    anonymous: Mapped[int] = mapped_column(BigInteger)
+
+
+class Conversion(db.Model):  # type: ignore[name-defined]
+    """An anonymous visitor of a community who turned out to be a user, once."""
+
+    __tablename__ = "conversions"
+    __table_args__ = (Index("uq_conversions_scope_visitor", "scope", "visitor_id", unique=True),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)  # what moderators are told instead of the visitorId
+    scope: Mapped[str] = mapped_column(String(64))
+    visitor_id: Mapped[str] = mapped_column(String(128))
+    user_id: Mapped[str] = mapped_column(String(36))
+    at_ms: Mapped[int] = mapped_column(BigInteger)
+
+
+class Peak(db.Model):  # type: ignore[name-defined]
+    """The most people who were online in a community at once, by local day."""
+
+    __tablename__ = "peaks"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    scope: Mapped[str] = mapped_column(String(64), primary_key=True)
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    people: Mapped[int] = mapped_column(BigInteger)
+    at_ms: Mapped[int] = mapped_column(BigInteger)

@@ -6,11 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from koyjabo.accounts import Accounts
 from koyjabo.clock import Clock
+from koyjabo.communities import Communities
 from koyjabo.pairing import Pairing
 from koyjabo.places import Gazetteer
 from koyjabo.realtime.pulse import Pulse
 from koyjabo.realtime.rooms import Rooms
+from koyjabo.reports import Reports
 from koyjabo.visits import Visits
 
 if TYPE_CHECKING:
@@ -27,6 +30,10 @@ class Services:
     pairing: Pairing
     rooms: Rooms
     pulse: Pulse
+    leave_desk: Callable[[], None]
+    accounts: Accounts
+    communities: Communities
+    reports: Reports
     redis_answers: Callable[[], bool] | None  # where there is a Redis: whether it did the last time
 
     @staticmethod
@@ -37,3 +44,4 @@ class Services:
         """Commit what waits and leave the database."""
         self.pulse.stop()
         self.visits.close()
+        self.leave_desk()

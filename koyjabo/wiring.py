@@ -10,7 +10,9 @@ from typing import Any
 from flask import Flask
 
 from config import Settings
+from koyjabo.accounts import Accounts
 from koyjabo.clock import Clock
+from koyjabo.communities import Communities
 from koyjabo.events import STATS_ROOM, VisitorUpdate
 from koyjabo.extensions import socketio
 from koyjabo.models import SITE, Scope
@@ -23,9 +25,11 @@ from koyjabo.realtime.packets import Packet
 from koyjabo.realtime.presence_memory import MemoryPresence
 from koyjabo.realtime.pulse import Pulse
 from koyjabo.realtime.rooms import Bus, Rooms, Silence, Source
+from koyjabo.reports import Reports
 from koyjabo.runtime import Runtime
 from koyjabo.services import Services
 from koyjabo.sockets.messages import LARGEST_MESSAGE
+from koyjabo.storage.desk import Desk
 from koyjabo.storage.entries import Figures
 from koyjabo.storage.ledger import Ledger, open_store
 from koyjabo.storage.recent import recent_visits
@@ -52,7 +56,20 @@ def wire(app: Flask, chosen: Settings, runtime: Runtime, clock: Clock, figures: 
 
     visits.on_change = others.presence.on_news = tell
     others.bus.on_value = rooms.hear
-    return Services(clock, visits, Gazetteer(chosen.geoip_files), pairing, rooms, pulse, others.redis_answers)
+    desk = Desk(chosen.database, runtime)
+    return Services(
+        clock=clock,
+        visits=visits,
+        places=Gazetteer(chosen.geoip_files),
+        pairing=pairing,
+        rooms=rooms,
+        pulse=pulse,
+        leave_desk=desk.close,
+        accounts=Accounts(desk, clock),
+        communities=Communities(desk, clock),
+        reports=Reports(desk, clock),
+        redis_answers=others.redis_answers,
+    )
 
 
 @dataclass(frozen=True, slots=True)

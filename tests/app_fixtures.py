@@ -85,7 +85,7 @@ class Site:
         self.close()
 
     def close(self) -> None:
-        self.services.visits.close()
+        self.services.close()
 
     def restart(self) -> None:
         self.close()

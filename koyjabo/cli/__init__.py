@@ -40,7 +40,7 @@ def application() -> Iterator[Services]:
             with app.app_context():
                 yield services
         finally:
-            services.visits.close()
+            services.close()
     except (config.SettingsError, UnusableDatabase) as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)

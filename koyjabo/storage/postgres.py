@@ -29,7 +29,7 @@ CONNECT = {
     "keepalives_count": 3,
     "tcp_user_timeout": 6000,
 }
-LIMITS = "-c statement_timeout=5000 -c lock_timeout=4000 -c idle_in_transaction_session_timeout=6000"
+STATEMENT_S = 5.0
 
 LOCK = """
 BEGIN ISOLATION LEVEL READ COMMITTED;
@@ -75,6 +75,12 @@ WHERE c.scope = ANY(%s)
 KNOWS = "SELECT EXISTS (SELECT 1 FROM visitors WHERE scope = %s AND visitor_id = %s)"
 
 
+def limits(statement_s: float = STATEMENT_S) -> str:
+    """How long a statement may take, wait for a lock, and leave a transaction alone."""
+    times_ms = {"statement": statement_s * 1000, "lock": 4000, "idle_in_transaction_session": 6000}
+    return " ".join(f"-c {name}_timeout={ms:.0f}" for name, ms in times_ms.items())
+
+
 def options(url: URL, ours: str) -> str:
     """The server's run-time options: what the URL asks for (some hosts route by it), and ours."""
     asked = url.query.get("options", "")
@@ -84,7 +90,7 @@ def options(url: URL, ours: str) -> str:
 def connect(url: URL, read_only: bool = False):
     """Open a connection in autocommit; transactions are begun by hand. Text in JSON keeps everything UTF-8."""
     dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    connection = psycopg2.connect(dsn, **{**CONNECT, "options": options(url, LIMITS)})
+    connection = psycopg2.connect(dsn, **{**CONNECT, "options": options(url, limits())})
     connection.set_session(autocommit=True, readonly=read_only)
     return connection
 

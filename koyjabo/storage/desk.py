@@ -1,0 +1,135 @@
+"""Everything that is stored beside the ledger: a function given a SQLAlchemy session, run on a real thread.
+
+The ledger's own statements are written by hand and travel in batches (`ledger`). Whatever is rarer comes here, one
+transaction each: reads on one thread, changes on another, and reports, which may take seconds, on a third.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import Any, TypeVar
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
+
+from koyjabo.errors import LedgerUnavailable
+from koyjabo.runtime import Runtime
+from koyjabo.storage.group import Group, Job
+
+PATIENCE_S, LIMIT_S = 5.0, 10.0
+REPORT_LIMIT_S = 30.0
+
+Result = TypeVar("Result")
+Errand = Callable[[Session], Any]
+
+
+class Desk:
+    """Runs errands. Each is given a session in a transaction of its own, and hands back plain values: an object of the
+    ORM must not leave it.
+
+    An error raised inside rolls back and comes out of the call. Raises LedgerUnavailable when the database cannot be
+    reached, is locked, or takes too long; then nothing was changed, unless it froze in the middle of a commit.
+    """
+
+    def __init__(self, database: URL, runtime: Runtime) -> None:
+        self._reader = Clerk(database, runtime, LIMIT_S, writes=False)
+        self._writer = Clerk(database, runtime, LIMIT_S, writes=True)
+        self._reporter = Clerk(database, runtime, REPORT_LIMIT_S, writes=False)
+
+    def read(self, errand: Callable[[Session], Result]) -> Result:
+        """Look up a bounded number of rows."""
+        return self._reader.do(errand)
+
+    def write(self, errand: Callable[[Session], Result]) -> Result:
+        """Change something, durably when this returns."""
+        return self._writer.do(errand)
+
+    def report(self, errand: Callable[[Session], Result]) -> Result:
+        """Look up what cannot be bounded; nobody but other reports waits for it."""
+        return self._reporter.do(errand)
+
+    def close(self) -> None:
+        for clerk in (self._writer, self._reader, self._reporter):
+            clerk.close()
+
+
+class Clerk:
+    """One thread with one connection. It takes no green lock and logs nothing (see `group`)."""
+
+    def __init__(self, database: URL, runtime: Runtime, limit_s: float, writes: bool) -> None:
+        self._writes = writes
+        self._engine, self._lock = _open(database, limit_s)
+        self._connection: Connection | None = None
+        self._group: Group[Errand, Any] = Group(runtime, self._work, PATIENCE_S, limit_s)
+
+    def do(self, errand: Errand) -> Any:
+        return self._group.do(errand)
+
+    def close(self) -> None:
+        self._group.close()
+        self._leave()
+
+    def _work(self, take: Callable[[], list[Job[Errand, Any]]]) -> None:
+        with self._lock() if self._writes else nullcontext():
+            for job in take():
+                try:
+                    job.result = self._run(job.item)
+                except (OperationalError, InterfaceError, OSError) as error:
+                    job.error = _because(error)
+                except DBAPIError as error:
+                    job.error = _because(error) if error.connection_invalidated else error
+                except Exception as error:
+                    job.error = error
+
+    def _run(self, errand: Errand) -> Any:
+        connection = self._connected()
+        try:
+            with Session(bind=connection, expire_on_commit=False) as session, session.begin():
+                return errand(session)
+        except SQLAlchemyError:
+            self._leave()
+            raise
+
+    def _connected(self) -> Connection:
+        """The connection, once it has been seen to be alive: it may have been closed while it lay idle."""
+        if self._connection is not None and self._engine.dialect.name != "sqlite":
+            try:
+                self._connection.execute(text("SELECT 1"))
+                self._connection.rollback()
+            except SQLAlchemyError:
+                self._leave()
+        if self._connection is None:
+            connection = self._engine.connect()
+            self._connection = connection if self._writes else connection.execution_options(snapshot=True)
+        return self._connection
+
+    def _leave(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(SQLAlchemyError):
+                connection.close()
+
+
+def _open(database: URL, limit_s: float) -> tuple[Engine, Callable[[], AbstractContextManager[None]]]:
+    """An engine that opens connections as the ledger does, and what writers of this database queue for."""
+    if database.get_backend_name() == "sqlite":
+        from koyjabo.storage.sqlite import FileLock, connect
+
+        path = str(database.database)
+        engine = create_engine("sqlite://", creator=lambda: connect(path), poolclass=NullPool)
+        return engine, FileLock(path).held
+    from koyjabo.storage.postgres import CONNECT, limits, options
+
+    arguments = {**CONNECT, "options": options(database, limits(limit_s))}
+    url = database.difference_update_query(["options"])
+    return create_engine(url, connect_args=arguments, poolclass=NullPool), nullcontext
+
+
+def _because(error: Exception) -> LedgerUnavailable:
+    failure = LedgerUnavailable()
+    failure.__cause__ = error
+    return failure
