@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from koyjabo import credentials, origins
+
 ROOT = Path(__file__).resolve().parent
 INSTANCE = ROOT / "instance"
 SHORTEST_SECRET = 32
@@ -56,8 +58,21 @@ class Settings(BaseModel):
         le=10,
         description="how many hops of `X-Forwarded-For` are ours; 2 on Render",
     )
+    allowed_origins: str = Field(
+        "",
+        alias="ALLOWED_ORIGINS",
+        description="pages of other hosts that may use accounts with a browser's cookies: `https://app.example.com`, "
+        "with `,` between them",
+    )
     active_window_seconds: int = Field(
         300, alias="ACTIVE_WINDOW_SECONDS", ge=1, le=86400, description="how long a visitor counts as active, s"
+    )
+    leave_grace_seconds: int = Field(
+        5,
+        alias="LEAVE_GRACE_SECONDS",
+        ge=0,
+        le=300,
+        description="how long somebody whose line was lost may take to come back unnoticed, s",
     )
     starting_total: int = Field(
         0,
@@ -83,11 +98,27 @@ class Settings(BaseModel):
         ge=0,
         description="registrations a minute from one address, 0 for no limit; generous, for a campus is one address",
     )
+    rate_limit_logins: int = Field(
+        60,
+        alias="RATE_LIMIT_LOGINS",
+        ge=0,
+        description="logins a minute from one address, and half as many new accounts, 0 for no limit",
+    )
     rate_limit_sockets: int = Field(
         2000, alias="RATE_LIMIT_SOCKETS", ge=0, description="open sockets of one address in one worker, 0 for no limit"
     )
     max_connections: int = Field(
         20000, alias="MAX_CONNECTIONS", ge=1, le=1_000_000, description="open sockets a worker accepts"
+    )
+    admin_email: str = Field(
+        "",
+        alias="ADMIN_EMAIL",
+        description="the first admin of the site, made at start if there is no such user; development makes one up",
+    )
+    admin_password: str = Field(
+        "",
+        alias="ADMIN_PASSWORD",
+        description="their password, 8 to 128 characters; not looked at again once they exist",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", alias="LOG_LEVEL", description="`DEBUG` adds a line for each request"
@@ -109,6 +140,29 @@ class Settings(BaseModel):
         except (ValueError, OSError, LookupError):
             raise ValueError("is not a time zone; use an IANA name such as Asia/Dhaka") from None
         return value
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _only_origins(cls, value: str) -> str:
+        found = [origins.normal(each) for each in value.split(",") if each.strip()]
+        if None in found:
+            raise ValueError("should be origins such as https://app.example.com, with , between them and no paths")
+        return ",".join(str(each) for each in found)
+
+    @field_validator("admin_email")
+    @classmethod
+    def _usable_email(cls, value: str) -> str:
+        return credentials.email(value)
+
+    @field_validator("admin_password")
+    @classmethod
+    def _usable_password(cls, value: str) -> str:
+        return credentials.password(value)
+
+    @property
+    def origins(self) -> list[str]:
+        """ALLOWED_ORIGINS, as browsers write them."""
+        return self.allowed_origins.split(",") if self.allowed_origins else []
 
     @property
     def zone(self) -> ZoneInfo:
@@ -190,6 +244,8 @@ def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
     name, value = str(first["loc"][0]), first["input"]
     why = first["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
+    if name == "ADMIN_PASSWORD":  # nobody else's eyes
+        return f"{name} {why}."
     return f"{name} is {value!r}: it {why}." if why.startswith("should") else f"{name} is {value!r}, which {why}."
 
 
@@ -202,6 +258,11 @@ def _refuse_what_cannot_work(settings: Settings, on_render: bool) -> None:
         )
     if settings.redis_url and not settings.redis_url.startswith(("redis://", "rediss://", "unix://")):
         raise SettingsError("REDIS_URL does not begin with redis://, rediss:// or unix://; copy it from your host.")
+    if bool(settings.admin_email) != bool(settings.admin_password):
+        given, missing = (
+            ("ADMIN_EMAIL", "ADMIN_PASSWORD") if settings.admin_email else ("ADMIN_PASSWORD", "ADMIN_EMAIL")
+        )
+        raise SettingsError(f"{missing} is missing: {given} is set, and the first admin needs both.")
     if on_render and not settings.allow_ephemeral_storage and is_ephemeral(settings.database):
         raise SettingsError(
             "DATABASE_URL is a file that Render deletes at every deploy: attach a PostgreSQL database, put the file "

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from flask import Flask
 
+    from config import Settings
     from koyjabo.clock import Clock
     from koyjabo.runtime import Runtime
 
@@ -34,7 +35,7 @@ def create_app(
     from koyjabo.runtime import ThreadRuntime
     from koyjabo.services import EXTENSION
     from koyjabo.storage import database
-    from koyjabo.web import blueprints, errors, middleware, rate_limits
+    from koyjabo.web import auth, blueprints, errors, middleware, rate_limits
     from koyjabo.wiring import wire
 
     chosen = config.load(settings)
@@ -49,11 +50,14 @@ def create_app(
     clock = clock or Clock(chosen.zone)
     db.init_app(app)
     figures = database.prepare(app, chosen.database, chosen.starting_total, clock)
+    with app.app_context():
+        _make_first_admin(chosen, clock)
 
     sockets.init_app(app)
-    rate_limits.init_app(app, chosen.rate_limit_registrations, chosen.web_concurrency)
+    rate_limits.init_app(app, chosen.rate_limit_registrations, chosen.rate_limit_logins, chosen.web_concurrency)
     errors.init_app(app)
-    middleware.init_app(app)
+    middleware.init_app(app, chosen.origins)
+    auth.init_app(app, secure=chosen.environment != "development")
     for blueprint in blueprints():
         app.register_blueprint(blueprint)
     app.extensions[EXTENSION] = wire(app, chosen, runtime, clock, figures)
@@ -61,3 +65,14 @@ def create_app(
     if chosen.log_level == "DEBUG":
         logs.log_requests(app)
     return app
+
+
+def _make_first_admin(chosen: Settings, clock: Clock) -> None:
+    from koyjabo import first_admin, logs
+
+    if chosen.admin_email:
+        first_admin.ensure(chosen.database, chosen.admin_email, chosen.admin_password, clock)
+    elif chosen.environment == "development":
+        password = first_admin.make_up(chosen.database, clock)
+        if password is not None:
+            logs.say(f"Made {first_admin.MADE_UP} with the password {password} (it is not shown again)")

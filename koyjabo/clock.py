@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as time_of_day
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -51,6 +52,7 @@ class Clock:
         self.elapsed_ms = elapsed_ms
         self._zone = zone
         self._buckets: dict[int, Bucket] = {}
+        self._beginnings: dict[str, int] = {}
 
     def today(self) -> str:
         """The local date, YYYY-MM-DD. It turns over at local midnight, whatever daylight saving does."""
@@ -68,6 +70,26 @@ class Clock:
                 self._buckets.clear()
             found = self._buckets[quarter] = self._bucket_of(quarter * QUARTER_HOUR_MS // 1000)
         return found
+
+    def began_s(self, day: str) -> int:
+        """Seconds since 1970-01-01 UTC at which a local day begins, with the later hour where midnight is missing."""
+        found = self._beginnings.get(day)
+        if found is None:
+            if len(self._beginnings) >= REMEMBERED_QUARTERS:
+                self._beginnings.clear()
+            midnight = datetime.combine(date.fromisoformat(day), time_of_day(), self._zone)
+            found = self._beginnings[day] = int(midnight.timestamp())
+        return found
+
+    def hours(self, first: str, last: str) -> list[int]:
+        """The beginnings of all local hours of the days from `first` to `last`, seconds since 1970-01-01 UTC."""
+        after = (date.fromisoformat(last) + timedelta(days=1)).isoformat()
+        halves = range(self.began_s(first), self.began_s(after), 1800)  # where clocks change by half an hour, too
+        return sorted({self._bucket_of(half_s).hour_s for half_s in halves})
+
+    def local(self, at_s: int) -> str:
+        """`2025-10-10T14:00:00+06:00`"""
+        return datetime.fromtimestamp(at_s, self._zone).isoformat()
 
     def _bucket_of(self, at_s: int) -> Bucket:
         local = datetime.fromtimestamp(at_s, self._zone)

@@ -96,9 +96,15 @@ class TooManyRequests(KoyJaboError):
     code = "rate_limited"
     sentence = "Too many requests from this address. Wait as long as Retry-After says, then try again."
 
-    def __init__(self, retry_after_s: int) -> None:
-        super().__init__()
+    def __init__(self, retry_after_s: int, sentence: str | None = None) -> None:
+        super().__init__(sentence)
         self.retry_after_s = retry_after_s
+
+
+class TooBusy(KoyJaboError):
+    code = "too_busy"
+    sentence = "Too many people are logging in at this moment. Please try again shortly."
+    retry_after_s = 5
 
 
 class BadHandshake(KoyJaboError):

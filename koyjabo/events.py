@@ -6,32 +6,120 @@ text frame.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from koyjabo.clock import iso
 from koyjabo.stats import Stats
 
-GOING_AWAY, ABUSE, TOO_MANY = 1001, 1008, 1013
+NORMAL, GOING_AWAY, NOT_SAID, ABUSE, TOO_MANY = 1000, 1001, 1005, 1008, 1013
+NO_CREDENTIALS, INVALID_TOKEN, FORBIDDEN, EXPIRED = 4001, 4002, 4003, 4004
 """Codes with which a WebSocket is closed (SPEC: Credentials)."""
 
 STATS_ROOM = "stats"
 """Everybody who wants to hear of the whole site."""
 
 
+def visitors_room(community_id: str) -> str:
+    """The members of a community who are online."""
+    return f"visitors_{community_id}"
+
+
+def dashboard_room(community_id: str) -> str:
+    """Moderators who look at the dashboard of a community."""
+    return f"visitor_dashboard_{community_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class VisitorUpdate:
-    """The numbers of the site, whole, at one revision."""
+    """The numbers of the site or of a community, whole, at one revision."""
 
     type: ClassVar[str] = "visitor_update"
     stats: Stats
+    community_id: str | None = None
 
     def as_object(self) -> dict[str, Any]:
-        return {"type": self.type, "stats": self.stats.as_object()}
+        whose = {} if self.community_id is None else {"community_id": self.community_id}
+        return {"type": self.type, **whose, "stats": self.stats.as_object()}
 
     @property
     def revision(self) -> int:
         return self.stats.revision
+
+
+@dataclass(frozen=True, slots=True)
+class CountChanged:
+    """How many people are online in a community, and how many more than those who hear it were told before."""
+
+    community_id: str
+    count: int
+    change: int
+    revision: int  # also the moment, ms
+
+    @property
+    def type(self) -> str:
+        return {1: "visitor_joined", -1: "visitor_left"}.get(self.change, "visitor_count")
+
+    def as_object(self) -> dict[str, Any]:
+        return {
+            "type": self.type,
+            "community_id": self.community_id,
+            "count": self.count,
+            "change": self.change,
+            "revision": self.revision,
+            "timestamp": iso(self.revision),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class DashboardUpdate:
+    """What moderators look at: `today_visitors`, `realtime_count` and whatever else was given as data."""
+
+    type: ClassVar[str] = "dashboard_update"
+    data: Mapping[str, Any]
+    revision: int  # also the moment, ms
+
+    def as_object(self) -> dict[str, Any]:
+        return {
+            "type": self.type,
+            "data": dict(self.data),
+            "revision": self.revision,
+            "timestamp": iso(self.revision),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyticsUpdate:
+    """One metric of a community: a number, or what has just happened."""
+
+    type: ClassVar[str] = "analytics_update"
+    metric: str
+    value: Any
+    community_id: str
+    at_ms: int
+
+    def as_object(self) -> dict[str, Any]:
+        return {
+            "type": self.type,
+            "metric": self.metric,
+            "value": self.value,
+            "community_id": self.community_id,
+            "timestamp": iso(self.at_ms),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Kicked:
+    """A room is taken away from a Socket.IO client, with the code that would have closed a plain WebSocket."""
+
+    type: ClassVar[str] = "kicked"
+    room: str
+    community_id: str
+    code: int
+
+    def as_object(self) -> dict[str, Any]:
+        return {"type": self.type, "room": self.room, "communityId": self.community_id, "code": self.code}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from flask_jwt_extended import JWTManager
 from flask_socketio import SocketIO
 from flask_sqlalchemy import SQLAlchemy
 
 db = SQLAlchemy()
 socketio = SocketIO()
+jwt = JWTManager()

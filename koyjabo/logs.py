@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
+from contextlib import suppress
 
 from flask import Flask, Response, request
 
@@ -39,6 +41,13 @@ def configure(level: str, style: str) -> None:
     package.handlers = [handler]
     package.propagate = False
     package.setLevel(level)
+
+
+def say(sentence: str) -> None:
+    """To whoever sits at the terminal; no log keeps it."""
+    with suppress(OSError):
+        sys.stderr.write(f"{sentence}\n")
+        sys.stderr.flush()
 
 
 def log_requests(app: Flask) -> None:

@@ -192,6 +192,7 @@ class PersonDay(db.Model):  # type: ignore[name-defined]
 
     person_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("people.id"), primary_key=True)
     day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    began_s: Mapped[int] = mapped_column(BigInteger)  # seconds, UTC, at which it began, should TIMEZONE ever change
     slots: Mapped[int] = mapped_column(BigInteger)  # a bit for each local hour, by half hours since the day began
 
 

@@ -1,12 +1,189 @@
-"""Who visited a community: by day, week and month, how that grows, and who turned out to be whom."""
+"""Who visited a community: by day, week and month, how that grows, and who turned out to be whom.
+
+People are counted, not visits: users (`authenticated`) and visitors who are none (`anonymous`), each once however often
+they come. Who came as both counts as a user. Days are those of TIMEZONE, and ranges include their last day.
+"""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from typing import Any, NamedTuple, TypeVar
+
+from sqlalchemy.orm import Session
+
 from koyjabo.clock import Clock
+from koyjabo.errors import UnknownCommunity
+from koyjabo.models import Scope
+from koyjabo.storage import people, reports
 from koyjabo.storage.desk import Desk
+from koyjabo.storage.people import Conversion
+from koyjabo.storage.reports import People, Period
+
+__all__ = ["GRANULARITIES", "Conversion", "Growth", "People", "Reports", "Trend", "Visitors"]
+
+GRANULARITIES = HOURLY, DAILY, WEEKLY = ("hourly", "daily", "weekly")
+
+WEEK, MONTH = 7, 30
+"""Days of the weekly and the monthly report, today among them."""
+
+MOST_KEPT = 256
+"""Answers that are kept. One for each day of five years takes some 300 KB."""
+
+Answer = TypeVar("Answer")
+Stamp = tuple[int, int]
+
+NOBODY = People()
+
+
+class Visitors(NamedTuple):
+    """Different people from one day to another."""
+
+    people: People
+    start: str
+    end: str
+
+
+class Growth(NamedTuple):
+    """Different people of the last days, and of as many before."""
+
+    current: int
+    previous: int
+    days: int
+
+    @property
+    def rate(self) -> float:
+        """Percent, two decimals. From nobody to somebody is 100, from nobody to nobody 0."""
+        if self.previous:
+            return round(100 * (self.current - self.previous) / self.previous, 2)
+        return 100.0 if self.current else 0.0
+
+
+class Trend(NamedTuple):
+    """Different people of one period: a day, a week by its Monday, or an hour by its beginning."""
+
+    period: str
+    people: People
 
 
 class Reports:
+    """Every question raises UnknownCommunity for one that is gone, and LedgerUnavailable.
+
+    Answers are kept until the community's next change, on whichever server that happens. `on_conversion` is called with
+    each conversion when it is on disk.
+    """
+
     def __init__(self, desk: Desk, clock: Clock) -> None:
+        self.on_conversion: Callable[[Conversion], None] = lambda conversion: None
         self._desk = desk
         self._clock = clock
+        self._kept: dict[tuple, tuple[Stamp, Any]] = {}  # the one that was asked for last stands last
+        self._lock = threading.Lock()  # around it; nothing waits while it is held
+
+    def convert(self, user_id: str, visitor_id: str) -> None:
+        """This visitor is this user, who has just signed up, logged in or joined.
+
+        Whatever they did anonymously becomes the user's, in every community where they were anonymous; once.
+        """
+        if self._desk.read(lambda session: people.anonymous_in(session, visitor_id)):
+            now_ms, clock = self._clock.now_ms(), self._clock
+            made = self._desk.write(lambda session: people.convert(session, user_id, visitor_id, now_ms, clock))
+            for conversion in made:
+                self.on_conversion(conversion)
+
+    def attend(self, community_id: str, user_ids: list[str]) -> bool:
+        """These members are here: visitors of today and of this hour. True when that was news."""
+        now_ms, clock = self._clock.now_ms(), self._clock
+        return self._desk.write(lambda session: people.attend(session, community_id, user_ids, now_ms, clock))
+
+    def visitors(self, community_id: str, start: str, end: str) -> Visitors:
+        """Different people from the day `start` to the day `end`, both included."""
+        (found,) = self._people_in(community_id, [(start, end)])
+        return Visitors(found, start, end)
+
+    def today(self, community_id: str) -> Visitors:
+        return self._last(community_id, 1)
+
+    def weekly(self, community_id: str) -> Visitors:
+        """The last 7 days, today included."""
+        return self._last(community_id, WEEK)
+
+    def monthly(self, community_id: str) -> Visitors:
+        """The last 30 days, today included."""
+        return self._last(community_id, MONTH)
+
+    def growth(self, community_id: str, days: int) -> Growth:
+        """The last `days` days, today included, and the `days` before them."""
+        start, end = _days_until(days, self._clock.today())
+        before = _days_until(days, _shifted(start, -1))
+        previous, current = self._people_in(community_id, [before, (start, end)])
+        return Growth(sum(current), sum(previous), days)
+
+    def trend(self, community_id: str, granularity: str, start: str, end: str) -> list[Trend]:
+        """Each hour, day or ISO week of a range (`GRANULARITIES`), also those in which nobody came.
+
+        A week that begins or ends outside the range counts as far as it lies within.
+        """
+        if granularity == HOURLY:
+            return self._by_hour(community_id, start, end)
+        periods = [(day, day) for day in _days(start, end)] if granularity == DAILY else list(_weeks(start, end))
+        names = [_monday(first) if granularity == WEEKLY else first for first, _ in periods]
+        return [Trend(*each) for each in zip(names, self._people_in(community_id, periods), strict=True)]
+
+    def _by_hour(self, community_id: str, start: str, end: str) -> list[Trend]:
+        clock = self._clock
+
+        def look(session: Session) -> list[Trend]:
+            hours = clock.hours(start, end)
+            found = reports.people_by_hour(session, Scope(community_id), hours[0], hours[-1])
+            return [Trend(clock.local(hour_s), found.get(hour_s, NOBODY)) for hour_s in sorted({*hours, *found})]
+
+        return self._answer((community_id, HOURLY, start, end), look)
+
+    def _last(self, community_id: str, days: int) -> Visitors:
+        return self.visitors(community_id, *_days_until(days, self._clock.today()))
+
+    def _people_in(self, community_id: str, periods: list[Period]) -> list[People]:
+        question = (community_id, tuple(periods))
+        return self._answer(question, lambda session: reports.people_in(session, Scope(community_id), periods))
+
+    def _answer(self, question: tuple, look: Callable[[Session], Answer]) -> Answer:
+        """Kept from the last time, or looked up: with a stamp that was read before, it is never older than that."""
+        scope = Scope(question[0])
+        stamp = self._desk.read(lambda session: reports.stamp(session, scope))
+        if stamp is None:
+            raise UnknownCommunity
+        with self._lock:
+            kept = self._kept.pop(question, None)
+        answer = kept[1] if kept and kept[0] == stamp else self._desk.report(look)
+        with self._lock:
+            self._kept[question] = (stamp, answer)
+            while len(self._kept) > MOST_KEPT:
+                del self._kept[next(iter(self._kept))]
+        return answer
+
+
+def _days_until(days: int, last: str) -> Period:
+    return _shifted(last, 1 - days), last
+
+
+def _shifted(day: str, days: int) -> str:
+    return (date.fromisoformat(day) + timedelta(days)).isoformat()
+
+
+def _days(start: str, end: str) -> list[str]:
+    first, last = date.fromisoformat(start), date.fromisoformat(end)
+    return [(first + timedelta(number)).isoformat() for number in range((last - first).days + 1)]
+
+
+def _monday(day: str) -> str:
+    return _shifted(day, -date.fromisoformat(day).weekday())
+
+
+def _weeks(start: str, end: str) -> Iterator[Period]:
+    first = start
+    while first <= end:
+        following = _shifted(_monday(first), WEEK)
+        yield first, min(_shifted(following, -1), end)
+        first = following

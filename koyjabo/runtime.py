@@ -14,7 +14,10 @@ Call = Callable[[], None]
 
 
 class Waiter(Protocol):
-    """Lets one request wait for one answer. `wake` may come first; then `wait` returns at once."""
+    """Lets one request wait for one answer. `wake` may come first; then `wait` returns at once.
+
+    Whoever is woken goes on at once, in place of whoever wakes it: call `wake` from the loop (`Runtime.soon`).
+    """
 
     def wait(self) -> None: ...
 

@@ -3,36 +3,41 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Collection
 from typing import Any
 
 from flask import Flask
 
 from config import Settings
 from koyjabo.accounts import Accounts
-from koyjabo.clock import Clock
+from koyjabo.clock import Clock, iso
 from koyjabo.communities import Communities
 from koyjabo.events import STATS_ROOM, VisitorUpdate
 from koyjabo.extensions import socketio
 from koyjabo.models import SITE, Scope
-from koyjabo.pairing import Exchange, NobodyElse, Pairing
+from koyjabo.numbers import Numbers
+from koyjabo.origins import Origins
+from koyjabo.others import Others, reach
+from koyjabo.pairing import Pairing
+from koyjabo.passwords import Passwords
 from koyjabo.places import Gazetteer
-from koyjabo.presence import Presence
+from koyjabo.realtime import visitor_broadcaster
+from koyjabo.realtime.arrivals import Arrivals
+from koyjabo.realtime.attendance import LOSSES, Attendance
+from koyjabo.realtime.dashboards import Dashboards
 from koyjabo.realtime.fanout import LocalFanout
-from koyjabo.realtime.outbox import Outbox
 from koyjabo.realtime.packets import Packet
-from koyjabo.realtime.presence_memory import MemoryPresence
 from koyjabo.realtime.pulse import Pulse
-from koyjabo.realtime.rooms import Bus, Rooms, Silence, Source
-from koyjabo.reports import Reports
+from koyjabo.realtime.rooms import Newest, Rooms
+from koyjabo.reports import Conversion, Reports
+from koyjabo.rights import Rights
 from koyjabo.runtime import Runtime
 from koyjabo.services import Services
 from koyjabo.sockets.messages import LARGEST_MESSAGE
 from koyjabo.storage.desk import Desk
 from koyjabo.storage.entries import Figures
 from koyjabo.storage.ledger import Ledger, open_store
-from koyjabo.storage.recent import recent_visits
+from koyjabo.tokens import Tokens
 from koyjabo.visits import Visits
 
 PULSE_S = 1.0
@@ -40,67 +45,106 @@ PULSE_S = 1.0
 
 def wire(app: Flask, chosen: Settings, runtime: Runtime, clock: Clock, figures: Figures) -> Services:
     """Make everything that lives as long as the application. Raises LedgerUnavailable."""
-    window_s = chosen.active_window_seconds
-    others = _others(chosen, runtime, clock) if chosen.redis_url else _nobody_else(app, clock, window_s)
+    others = reach(app, chosen, runtime, clock)
     _init_socketio(app, chosen, runtime, others.fanout)
-    visits = Visits(Ledger(open_store(chosen.database, clock), runtime), others.presence, clock, figures)
-    pairing = Pairing(visits, others.presence, clock, window_s, chosen.secret_key, others.exchange)
-    rooms = Rooms(others.fanout, runtime, others.bus)
-    rooms.open(STATS_ROOM, Source(lambda: VisitorUpdate(visits.newest()), visits.state, visits.merge))
-    look = (visits.stats, others.presence.refresh, pairing.renew, lambda: rooms.shown(STATS_ROOM))
-    pulse = Pulse(runtime, min(PULSE_S, window_s / 4), look)
-
-    def tell(scope: Scope) -> None:
-        if scope == SITE:
-            rooms.changed(STATS_ROOM)
-
-    visits.on_change = others.presence.on_news = tell
-    others.bus.on_value = rooms.hear
     desk = Desk(chosen.database, runtime)
+    visits = Visits(Ledger(open_store(chosen.database, clock), runtime), others.presence, clock, figures)
+    rooms = Rooms(others.fanout, runtime, others.bus)
+    pairing = Pairing(visits, others.presence, clock, chosen.active_window_seconds, chosen.secret_key, others.exchange)
+    accounts, communities = Accounts(desk, clock, Passwords(runtime)), Communities(desk, clock)
+    reports, rights = Reports(desk, clock), Rights(desk)
+    attendance = _attendance(others, rooms, rights, visits, reports, runtime, clock)
+    accounts.on_loss = communities.on_loss = attendance.note_loss
+    _tell_of_site(others, rooms, visits, attendance)
+    visitor_broadcaster.bind(lambda event, data, room: others.fanout.emit(event, data, room=room))
+    window_s = chosen.active_window_seconds
+    look = (visits.stats, others.presence.refresh, pairing.renew, lambda: rooms.shown(STATS_ROOM))
     return Services(
         clock=clock,
         visits=visits,
         places=Gazetteer(chosen.geoip_files),
         pairing=pairing,
         rooms=rooms,
-        pulse=pulse,
+        pulses=(
+            Pulse(runtime, min(PULSE_S, window_s / 4), look),
+            Pulse(runtime, PULSE_S, (others.holds.refresh, attendance.tick)),
+            Pulse(runtime, PULSE_S, (attendance.judge,)),
+        ),
         leave_desk=desk.close,
-        accounts=Accounts(desk, clock),
-        communities=Communities(desk, clock),
-        reports=Reports(desk, clock),
+        tokens=Tokens(chosen.secret_key),
+        origins=Origins(chosen.origins),
+        accounts=accounts,
+        communities=communities,
+        reports=reports,
+        rights=rights,
+        attendance=attendance,
         redis_answers=others.redis_answers,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Others:
-    """How this worker reaches the others: over Redis, or not at all."""
+def _attendance(
+    others: Others,
+    rooms: Rooms,
+    rights: Rights,
+    visits: Visits,
+    reports: Reports,
+    runtime: Runtime,
+    clock: Clock,
+) -> Attendance:
+    def look(community_id: str) -> dict[str, Any]:
+        today = reports.today(community_id).people
+        return {
+            "today_visitors": {
+                "authenticated_visitors": today.authenticated,
+                "anonymous_visitors": today.anonymous,
+                "total_unique_visitors": sum(today),
+            },
+            "realtime_count": others.holds.online(Scope(community_id)).count,
+            "community_id": community_id,
+        }
 
-    presence: Presence
-    exchange: Exchange
-    fanout: LocalFanout
-    bus: Bus
-    redis_answers: Callable[[], bool] | None
+    def attend(community_id: str, users: Collection[str]) -> None:
+        if reports.attend(community_id, sorted(users)):
+            dashboards.changed(community_id)
+
+    def announce(conversion: Conversion) -> None:
+        made = {"session_id": conversion.id, "converted_at": iso(conversion.at_ms)}
+        visitor_broadcaster.broadcast_analytics_metric(conversion.scope, "conversion", made)
+        visitor_broadcaster.broadcast_analytics_metric(conversion.scope, "conversion_rate", conversion.rate)
+        dashboards.changed(conversion.scope)
+
+    dashboards = Dashboards(rooms, look, others.beat, clock)
+    arrivals = Arrivals(attend, runtime, clock)
+    attendance = Attendance(rooms, others.holds, rights, visits, dashboards, arrivals, others.bus, runtime, clock)
+    others.holds.on_news = attendance.count_changed
+    reports.on_conversion = announce
+    return attendance
 
 
-def _nobody_else(app: Flask, clock: Clock, window_s: int) -> Others:
-    presence, now_ms = MemoryPresence(clock, window_s), clock.now_ms()
-    presence.remember(recent_visits(app, now_ms - window_s * 1000), now_ms)
-    return Others(presence, NobodyElse(), LocalFanout(), Silence(), None)
+def _tell_of_site(others: Others, rooms: Rooms, visits: Visits, attendance: Attendance) -> None:
+    def site_changed() -> None:
+        rooms.changed(STATS_ROOM, visits.site.state)
 
+    def committed(numbers: Numbers) -> None:
+        if numbers is visits.site:
+            site_changed()
+        else:
+            attendance.visited(numbers)
 
-def _others(chosen: Settings, runtime: Runtime, clock: Clock) -> Others:
-    from koyjabo.realtime.bus import RoomManager, connect  # 5 MB, for those who need them
-    from koyjabo.realtime.exchange_redis import RedisExchange
-    from koyjabo.realtime.presence_redis import RedisPresence
+    def active_changed(scope: Scope) -> None:
+        if scope == SITE:
+            site_changed()
 
-    client, window_s = connect(chosen.redis_url), chosen.active_window_seconds
-    outbox = Outbox(runtime)
-    presence = RedisPresence(clock, window_s, client, outbox)
-    outbox.on_return = presence.resend
-    manager = RoomManager(client, outbox)
-    exchange = RedisExchange(client, outbox, window_s)
-    return Others(presence, exchange, manager, manager, lambda: outbox.reachable)
+    def heard(room: str, state: Any) -> None:
+        if room == LOSSES:
+            attendance.judge_soon()
+        else:
+            rooms.hear(room, state)
+
+    rooms.open(STATS_ROOM, Newest(lambda: VisitorUpdate(visits.newest()), visits.site.merge))
+    visits.on_change = committed
+    others.presence.on_news = active_changed
+    others.bus.on_value = heard
 
 
 def _init_socketio(app: Flask, chosen: Settings, runtime: Runtime, fanout: LocalFanout) -> None:

@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from support.databases import Database, Postgres, SqliteDatabase
 from support.redis import Redis
 from support.server import Server
+
+from koyjabo import passwords
 
 NewServer = Callable[..., Server]
 
@@ -52,6 +55,14 @@ def mortal_redis() -> Iterator[Redis]:
     yield server
     if server.running:
         server.kill()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_hashes() -> Iterator[None]:
+    """Passwords cost next to nothing in this process; servers in processes of their own pay the full price."""
+    dear, passwords.HASHER = passwords.HASHER, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    yield
+    passwords.HASHER = dear
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

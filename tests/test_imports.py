@@ -10,8 +10,28 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-GROUND = {"errors", "events", "stats", "clock", "models", "extensions", "runtime", "addresses"}
-DOMAIN = {"visits", "presence", "pairing", "places", "countries", "bookkeeping", "communities", "accounts", "reports"}
+GROUND = {"errors", "events", "stats", "clock", "models", "extensions", "runtime", "addresses", "credentials", "origins"}
+DOMAIN = {
+    "visits",
+    "numbers",
+    "rights",
+    "seats",
+    "presence",
+    "pairing",
+    "places",
+    "countries",
+    "bookkeeping",
+    "communities",
+    "accounts",
+    "passwords",
+    "first_admin",
+    "tokens",
+    "reports",
+    "roles",
+    "holds",
+    "peaks",
+    "tracker",
+}
 ROOMS = {"web", "sockets", "cli", "server", "storage", "realtime"}
 
 MAY_IMPORT = {  # rooms by rooms; their own is understood

@@ -116,7 +116,8 @@ def test_real_answers_are_as_described(site, spec):
         schema = {**content[answer.mimetype]["schema"], "components": spec["components"]}
         Draft202012Validator(schema).validate(answer.json)
         assert answer.json  # an empty object would fit almost anything
-    assert seen == {**{path: set(REFUSALS[path]) - {503} for path in REFUSALS}, "/healthz": {200}, "/readyz": {200}}
+    expected = {**{path: set(REFUSALS[path]) - {503} for path in REFUSALS}, "/healthz": {200}, "/readyz": {200}}
+    assert {path: statuses for path, statuses in seen.items() if statuses} == expected
 
 
 @pytest.mark.parametrize("body", [{}, {"visitorId": "a b"}, {"visitorId": 5}, {"visitorId": "a", "timestamp": "soon"}])

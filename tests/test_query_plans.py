@@ -9,16 +9,27 @@ import psycopg2.extensions
 import pytest
 from app_fixtures import Site
 
+from koyjabo.models import Scope
 from koyjabo.storage import postgres, sqlite
+from koyjabo.storage.entries import NewVisit
 
-BIG = ("visits", "visitors", "daily_visits", "hourly_visits")
+PEOPLE = ("people", "person_days", "returns", "hourly_people")
+BIG = ("visits", "visitors", "daily_visits", "hourly_visits", *PEOPLE)
+HERE = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
+USER = "e2a61b9c-7d3f-4b2a-8a55-0c9f6f0d1b22"
 MANY = 20_000
 MOST_STATEMENTS = 14  # for a visit, a look at the stats and a heartbeat together
 FILL = {
-    "visits": "SELECT n, n, 'site', 'v' || n, 'x', 1, '2025-12-16', 1, NULL, 'Unknown', NULL, NULL, NULL",
-    "visitors": "SELECT 'site', 'v' || n, n",
+    "visits (id, ordinal, scope, visitor_id, visit_id, at_ms, day, hour_s, place)": (
+        "SELECT n, n, 'site', 'v' || n, 'x', 1, '2025-12-16', 1, 'Unknown'"
+    ),
+    "visitors (scope, visitor_id, first_visit)": "SELECT 'site', 'v' || n, n",
     "daily_visits": "SELECT 'site', 'd' || n, 1, 1",
     "hourly_visits": "SELECT 'site', n, 1, 1",
+    "people (id, scope, person, last_day)": f"SELECT -n, '{HERE}', 'v:v' || n, '2025-12-16'",  # ids it does not give
+    "person_days (person_id, day, began_s, slots)": "SELECT -n, '2025-12-16', 1, 1",
+    "returns": f"SELECT '{HERE}', 'd' || n, '', 1, 1",
+    "hourly_people": f"SELECT '{HERE}', n, 1, 1",
 }
 NUMBERS = {
     "sqlite": "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers LIMIT {rows})",
@@ -27,15 +38,18 @@ NUMBERS = {
 
 
 def fill(site: Site, kind: str, rows: int, analyze: bool = True) -> None:
+    site.add_community(HERE)
     for table, values in FILL.items():
         site.rows(f"INSERT INTO {table} {NUMBERS[kind].format(rows=rows)} {values} FROM numbers")
-    site.rows(f"UPDATE counters SET visits = {rows}, total = {rows}, unique_visitors = {rows}")
+    site.rows(f"UPDATE counters SET visits = {rows}, total = {rows}, unique_visitors = {rows} WHERE scope = 'site'")
     if analyze:
         site.rows("ANALYZE")
 
 
 def work(site: Site) -> None:
-    """A new visitor, an old one, a retry, somebody's heartbeat, and a look at the stats."""
+    """A new visitor, an old one, a retry, all in a community as well, somebody's heartbeat, and a look at the stats."""
+    for visitor, visit, user in (("v7", "1", None), ("v8", "1", USER), ("v9", "1", USER), ("v7", "1", None)):
+        visit_community(site, visitor, visit, user)
     site.register("new", visitId="1")
     site.register("v7")
     site.register("new", visitId="1")
@@ -43,6 +57,10 @@ def work(site: Site) -> None:
     site.heartbeat("v9")
     site.heartbeat("new")
     site.stats()
+
+
+def visit_community(site: Site, visitor: str, visit: str, user: str | None = None) -> None:
+    site.services.visits.register(NewVisit(visitor, visit, Scope(HERE), at_ms=site.time(), user_id=user))
 
 
 @contextmanager
@@ -71,7 +89,7 @@ def test_no_statement_on_sqlite_reads_a_whole_table(sqlite_database, monkeypatch
         assert len(done) >= 10  # or nothing was recorded
         for statement in done:
             for *_, step in site.rows(f"EXPLAIN QUERY PLAN {statement.replace(':', chr(92) + ':')}"):
-                assert not (step.startswith("SCAN") and step.split()[1] in (*BIG, "v", "w", "d", "counters")), statement
+                assert not (step.startswith("SCAN") and step.split()[1] in (*BIG, *"vwdpxth", "counters")), statement
 
 
 def test_number_of_statements_on_sqlite_does_not_grow(sqlite_database, monkeypatch):
@@ -138,6 +156,17 @@ def test_a_visit_on_postgres_takes_three_round_trips(postgres, monkeypatch):
             messages.clear()
             site.register(visitor, visitId=visit)
             assert len(messages) == round_trips
+            messages.clear()
+            visit_community(site, f"{visitor} here", visit, USER)
+            assert len(messages) == round_trips
         messages.clear()
         site.stats()
         assert len(messages) == 1
+
+
+def test_visit_of_the_site_costs_nothing_for_people(database, kind, monkeypatch):
+    recorded = recorded_on_sqlite if kind == "sqlite" else recorded_on_postgres
+    with Site(database.url) as site, recorded(monkeypatch) as statements:
+        site.register("new")
+        assert statements
+        assert not [each for each in statements for table in PEOPLE if table in each]

@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 from support.processes import wait_until
 
-from koyjabo.realtime.rooms import Rooms, Silence, Source
+from koyjabo.realtime.rooms import Newest, Rooms, Silence
 from koyjabo.runtime import ThreadRuntime
 
 ROOM = "stats"
@@ -66,11 +66,11 @@ class FakeFanout:
             self.fails -= 1
             raise OSError("the fake fails as it was told")
 
-    def admit(self, room, member, event, data):
+    def admit(self, room, member, event, data, revision):
         member.append(data["revision"])
         return True
 
-    def tell(self, room, member, event, data):
+    def tell(self, room, member, event, data, revision):
         member.append(data["revision"])
 
     @property
@@ -84,7 +84,7 @@ class Told:
 
     said: list = field(default_factory=list)
 
-    def say(self, room, state):
+    def say(self, room, state, part=""):
         self.said.append((room, state()))
 
 
@@ -94,14 +94,14 @@ class World:
         self.revision = 0
         self.bus = bus or Silence()
         self.rooms = Rooms(self.fanout, ThreadRuntime(), self.bus)
-        self.rooms.open(ROOM, Source(lambda: Value(self.revision), lambda: {"at": self.revision}, self.merge))
+        self.rooms.open(ROOM, Newest(lambda: Value(self.revision), self.merge))
 
     def merge(self, state):
         self.revision = max(self.revision, state["at"])
 
     def change(self):
         self.revision += 1
-        self.rooms.changed(ROOM)
+        self.rooms.changed(ROOM, lambda: {"at": self.revision})
 
     def wait_for(self, revision):
         wait_until(lambda: revision in self.fanout.revisions, f"revision {revision} is sent", 5, every_s=0.002)

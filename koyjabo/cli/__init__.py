@@ -51,4 +51,4 @@ def application() -> Iterator[Services]:
         raise click.ClickException(str(error)) from None
 
 
-from koyjabo.cli import serve, stats, total, verify  # noqa: E402, F401  (they add their commands to main)
+from koyjabo.cli import serve, stats, total, user, verify  # noqa: E402, F401  (they add their commands to main)

@@ -71,9 +71,9 @@ class RoomManager(PubSubManager, LocalFanout):
             self._listening = True
             super().initialize()
 
-    def say(self, room: str, state: Callable[[], Any]) -> None:
-        """Tell the other workers the state of a room, as it is when it is sent."""
-        self._outbox.put((VALUE, room), lambda: self._send(self._value(room, state())))
+    def say(self, room: str, state: Callable[[], Any], part: str = "") -> None:
+        """Tell the other workers the state of a room, or of one part of it, as it is when it is sent."""
+        self._outbox.put((VALUE, room, part), lambda: self._send(self._value(room, state())))
 
     def _value(self, room: str, state: Any) -> dict[str, Any]:
         return {"method": "emit", "event": VALUE, "room": room, "data": [state], "host_id": self.host_id}

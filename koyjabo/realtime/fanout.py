@@ -51,7 +51,7 @@ class LocalFanout(socketio.Manager):
 
     # Who is in a room.
 
-    def admit(self, room: str, member: Member, event: str, data: dict[str, Any]) -> bool:
+    def admit(self, room: str, member: Member, event: str, data: dict[str, Any], revision: int | None = None) -> bool:
         """Let a member in, with the room's present value as the first thing it hears there.
 
         Nothing waits in between, so a change is either in that value or comes afterwards. False for a Socket.IO
@@ -64,24 +64,28 @@ class LocalFanout(socketio.Manager):
                 self.basic_enter_room(member, NAMESPACE, room)
             else:
                 return False
-            self.tell(room, member, event, data)
+            self.tell(room, member, event, data, revision)
         return True
 
-    def dismiss(self, room: str, sink: Sink) -> None:
-        """A plain WebSocket is gone; one that was not there is no error."""
+    def dismiss(self, room: str, member: Member) -> None:
+        """A member has gone, or has left the room; one that was not there is no error."""
         with self._lock:
+            if isinstance(member, str):
+                if member in self._participants(room):
+                    self.basic_leave_room(member, NAMESPACE, room)
+                return
             members = self._plain.get(room, set())
-            members.discard(sink)
+            members.discard(member)
             if not members:
                 self._plain.pop(room, None)
-            self._forget(room, sink)
+            self._forget(room, member)
 
-    def tell(self, room: str, member: Member, event: str, data: dict[str, Any]) -> None:
+    def tell(self, room: str, member: Member, event: str, data: dict[str, Any], revision: int | None = None) -> None:
         """Send a value of the room to one member, unless it has heard a newer one. The same again is no harm.
 
         One who is not there, or has gone, is told nothing.
         """
-        ready = Ready(self.server.packet_class, event, (data,), NAMESPACE)
+        ready = Ready(self.server.packet_class, event, (data,), NAMESPACE, revision)
         with self._lock:
             engine_sid = self._participants(room).get(member)
             if engine_sid is None and member not in self._plain.get(room, ()):
@@ -123,15 +127,16 @@ class LocalFanout(socketio.Manager):
         skip_sid: Any = None,
         callback: Any = None,
         to: Any = None,
+        revision: int | None = None,
         **options: Any,
     ) -> None:
-        """Send an event to everybody in `room` here, of both kinds."""
+        """Send an event to everybody in `room` here, of both kinds; `revision` as for `Ready`."""
         room, namespace = to or room, namespace or NAMESPACE
         values = data if isinstance(data, tuple) else () if data is None else (data,)
         if callback or not isinstance(room, str) or self.server.packet_class.data_is_binary(list(values)):
             super().emit(event, data, namespace, room=room, skip_sid=skip_sid, callback=callback, **options)
             return
-        ready = Ready(self.server.packet_class, event, values, namespace)
+        ready = Ready(self.server.packet_class, event, values, namespace, revision)
         with self._sender(room):
             if ready.plain is not None:
                 self._send_plain(ready, room)

@@ -15,27 +15,29 @@ NAMESPACE = "/"
 
 
 class Ready:
-    """An event as the bytes of each kind of client, all made from one piece of JSON."""
+    """An event as the bytes of each kind of client, all made from one piece of JSON.
+
+    `revision` orders it among the values of its room; without one, stats go by their own, and anything else by none.
+    """
 
     __slots__ = ("packet", "plain", "revision", "socketio")
 
-    def __init__(self, packet_class: Any, event: str, data: tuple, namespace: str) -> None:
+    def __init__(self, packet_class: Any, event: str, data: tuple, namespace: str, revision: int | None = None) -> None:
         text = packet_class(EVENT, namespace=namespace, data=[event, *data]).encode()
         assert isinstance(text, str)
         self.packet = EnginePacket(MESSAGE, text)
         self.socketio = frame(f"4{text}")
         self.plain: bytes | None = None
-        self.revision: int | None = None
+        self.revision = revision
         if namespace == NAMESPACE and len(data) == 1:
             before = len(f"{EVENT}[,") + len(packet_class.json.dumps(event))
             self.plain = frame(text[before:-1])
-            self.revision = revision_of(data[0])
+            if revision is None:
+                self.revision = revision_of(data[0])
 
 
 def revision_of(data: Any) -> int | None:
-    """The revision an event's object carries, if it says one."""
-    if not isinstance(data, dict):
-        return None
-    stats = data.get("stats")
-    found = stats.get("revision") if isinstance(stats, dict) else data.get("revision")
+    """The revision of the stats in an event's object, if there are any."""
+    stats = data.get("stats") if isinstance(data, dict) else None
+    found = stats.get("revision") if isinstance(stats, dict) else None
     return found if isinstance(found, int) else None

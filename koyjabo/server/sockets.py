@@ -30,7 +30,7 @@ class Sockets:
         self._engine = Engine(socketio.server, self._connections)
         self.websockets = WebSockets(self._connections)
         socketio.server.manager.initialize()
-        Services.of(app).pulse.start()
+        Services.of(app).start()
         runtime.start_task(self._sweep)
 
     def leave(self) -> None:

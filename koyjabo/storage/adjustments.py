@@ -23,7 +23,7 @@ def adjust_total(session: Session, total: int, new_epoch: bool, now_ms: int, rea
     )
     session.add(adjustment)
     counter.total = total
-    for each in session.scalars(select(Counter).with_for_update()):
+    for each in session.scalars(select(Counter).order_by(Counter.scope).with_for_update()):  # as `people` locks them
         each.epoch = epoch
         each.revision = max(each.revision + 1, now_ms)
     return adjustment

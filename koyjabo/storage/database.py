@@ -90,15 +90,21 @@ def prepare(app: Flask, database: URL, starting_total: int, clock: Clock) -> Fig
     Returns the figures of the site. Raises LedgerUnavailable when it cannot be reached now, UnusableDatabase when it
     never can.
     """
+    with reached(), app.app_context(), exclusive(database):
+        stored = _stored_revision()
+        if stored and stored > NEWEST_REVISION:
+            raise _unusable(f"a newer version of this program made it (revision {stored})")
+        if stored != NEWEST_REVISION:
+            _migrate(app)
+        with db.session.begin():
+            return _figures(starting_total, clock)
+
+
+@contextmanager
+def reached() -> Iterator[None]:
+    """What goes wrong inside comes out as LedgerUnavailable when waiting may mend it, else as UnusableDatabase."""
     try:
-        with app.app_context(), exclusive(database):
-            stored = _stored_revision()
-            if stored and stored > NEWEST_REVISION:
-                raise _unusable(f"a newer version of this program made it (revision {stored})")
-            if stored != NEWEST_REVISION:
-                _migrate(app)
-            with db.session.begin():
-                return _figures(starting_total, clock)
+        yield
     except (OperationalError, sqlite3.OperationalError) as error:
         raise LedgerUnavailable from error
     except (DBAPIError, sqlite3.DatabaseError) as error:

@@ -23,6 +23,7 @@ class NewVisit(NamedTuple):
     user_agent: str | None = None
     page: str | None = None
     caller: bytes = b""  # who sent it, as a hash that lasts a day; never stored
+    user_id: str | None = None  # whose it is, where they said so
 
 
 class Figures(NamedTuple):
@@ -44,3 +45,4 @@ class Receipt(NamedTuple):
     ordinal: int
     duplicate: bool  # a retry: it was counted before, under the same ordinal
     figures: Figures  # of the site, as of the commit
+    own: Figures  # of the visit's own scope, as of the commit; a site visit's is the site

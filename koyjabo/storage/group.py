@@ -88,6 +88,7 @@ class Group(Generic[Item, Result]):
         limit_s: float,
         on_done: Callable[[list[Job[Item, Result]]], None] = lambda jobs: None,
         most: int = 1000,
+        most_waiting: int | None = None,
     ) -> None:
         self._runtime = runtime
         self._work = work
@@ -95,6 +96,7 @@ class Group(Generic[Item, Result]):
         self._limit_s = limit_s
         self._on_done = on_done
         self._most = most
+        self._most_waiting = most_waiting
         self._pending: deque[Job[Item, Result]] = deque()
         self._taken: list[Job[Item, Result]] = []
         self._bell: SimpleQueue[bool] = SimpleQueue()
@@ -104,7 +106,7 @@ class Group(Generic[Item, Result]):
 
     def do(self, item: Item) -> Result:
         """Have `item` done with whatever else is waiting. Raises what went wrong with it."""
-        if len(self._pending) >= MOST_WAITING or self._closed:
+        if len(self._pending) >= (self._most_waiting or MOST_WAITING) or self._closed:
             raise LedgerUnavailable
         job: Job[Item, Result] = Job(item, self._runtime.waiter())
         self._pending.append(job)

@@ -9,6 +9,7 @@ from koyjabo.clock import Clock
 from koyjabo.errors import KoyJaboError, UnknownCommunity
 from koyjabo.models import SITE, Scope
 from koyjabo.storage.entries import Figures, NewVisit, Receipt
+from koyjabo.storage.whereabouts import Asked, Whereabouts, user, visitor
 
 Key = tuple[str, str]
 """(visitor_id, visit_id): what makes a retry the same visit."""
@@ -26,7 +27,8 @@ class Known:
 
     figures: dict[Scope, Figures]  # a scope that is missing does not exist
     ordinals: dict[Key, int]  # of visits that are retries
-    visitors: set[tuple[Scope, str]]
+    visitors: dict[tuple[Scope, str], str | None]  # whom they turned out to be in that scope
+    people: Whereabouts  # of everybody in `asked`
 
 
 @dataclass(slots=True)
@@ -34,16 +36,33 @@ class Plan:
     """Rows to write, in column order, and an outcome for each visit of the batch."""
 
     figures: dict[Scope, Figures]
+    people: Whereabouts
     visits: list[tuple] = field(default_factory=list)
-    visitors: list[tuple[Scope, str, int]] = field(default_factory=list)
+    visitors: list[tuple[Scope, str, int, str | None]] = field(default_factory=list)
     days: dict[tuple[Scope, str], Sums] = field(default_factory=dict)
     hours: dict[tuple[Scope, int], Sums] = field(default_factory=dict)
     touched: dict[Scope, Sums] = field(default_factory=dict)
     outcomes: list[tuple[int, bool] | KoyJaboError] = field(default_factory=list)
 
-    def receipts(self) -> list[Receipt | KoyJaboError]:
+    def receipts(self, batch: list[tuple[NewVisit, str]]) -> list[Receipt | KoyJaboError]:
         site = self.figures[SITE]
-        return [o if isinstance(o, KoyJaboError) else Receipt(o[0], o[1], site) for o in self.outcomes]
+        return [
+            o if isinstance(o, KoyJaboError) else Receipt(*o, site, self.figures.get(visit.scope, site))
+            for o, (visit, _) in zip(self.outcomes, batch, strict=True)
+        ]
+
+
+def asked(batch: list[tuple[NewVisit, str]], clock: Clock) -> list[Asked]:
+    """Whose days have to be looked up, with those of the users that these visitors have turned out to be.
+
+    Everybody on every day of the batch: who is seen at midnight with a token may be seen after it without.
+    """
+    visits = [visit for visit, _ in batch if visit.scope != SITE]
+    if not visits:
+        return []
+    people = {(visit.scope, visitor(visit.visitor_id)) for visit in visits}
+    people |= {(visit.scope, user(visit.user_id)) for visit in visits if visit.user_id}
+    return [(*person, day) for day in {clock.bucket(visit.at_ms).day for visit in visits} for person in people]
 
 
 def plan(batch: list[tuple[NewVisit, str]], known: Known, clock: Clock) -> Plan:
@@ -51,7 +70,7 @@ def plan(batch: list[tuple[NewVisit, str]], known: Known, clock: Clock) -> Plan:
 
     `known` is used up: a key that comes twice in one batch is a retry the second time.
     """
-    made = Plan(figures=known.figures)
+    made = Plan(known.figures, known.people)
     site = known.figures[SITE]
     newest, offset = site.visits, site.total - site.visits
     for visit, visit_id in batch:
@@ -73,17 +92,20 @@ def plan(batch: list[tuple[NewVisit, str]], known: Known, clock: Clock) -> Plan:
 def _add(made: Plan, visit: NewVisit, visit_id: str, number: int, offset: int, known: Known, clock: Clock) -> None:
     day, hour_s = clock.bucket(visit.at_ms)
     told = number + offset
-    sent = (visit.client_ms, visit.place, visit.referrer, visit.user_agent, visit.page)
+    sent = (visit.client_ms, visit.place, visit.referrer, visit.user_agent, visit.page, visit.user_id)
     made.visits.append((number, told, visit.scope, visit.visitor_id, visit_id, visit.at_ms, day, hour_s, *sent))
     for scope in (SITE,) if visit.scope == SITE else (SITE, visit.scope):
-        visitor = (scope, visit.visitor_id)
-        is_new = visitor not in known.visitors
+        known_as = (scope, visit.visitor_id)
+        is_new = known_as not in known.visitors
         if is_new:
-            known.visitors.add(visitor)
-            made.visitors.append((scope, visit.visitor_id, number))
+            known.visitors[known_as] = user_id = None if scope == SITE else visit.user_id
+            made.visitors.append((*known_as, number, user_id))
         _count(made.days, (scope, day), is_new)
         _count(made.hours, (scope, hour_s), is_new)
         _count(made.touched, scope, is_new)
+    if visit.scope != SITE:
+        user_id = visit.user_id or known.visitors[visit.scope, visit.visitor_id]
+        made.people.note(visit.scope, user(user_id) if user_id else visitor(visit.visitor_id), day, hour_s)
 
 
 def _count(sums: dict[At, Sums], at: At, is_new: bool) -> None:

@@ -16,8 +16,10 @@ from sqlalchemy.engine import URL
 from koyjabo.clock import Clock
 from koyjabo.errors import KoyJaboError
 from koyjabo.models import SITE, Scope
+from koyjabo.storage import people_postgres
 from koyjabo.storage.entries import Figures, NewVisit, Receipt
-from koyjabo.storage.plan import Known, Plan, plan
+from koyjabo.storage.plan import Known, Plan, asked, plan
+from koyjabo.storage.whereabouts import Seen, Whereabouts
 
 CONNECT = {
     "connect_timeout": 3,
@@ -38,22 +40,23 @@ WHERE scope = ANY(%s) ORDER BY scope <> 'site', scope FOR UPDATE
 """
 # Arrays tell the planner how many there are, so that it looks them up one by one instead of reading the whole table.
 LOOK_UP = """
-SELECT 'retry', v.visitor_id, v.visit_id, v.ordinal FROM unnest(%s::text[], %s::text[]) AS b(visitor, visit)
+SELECT 'retry', v.visitor_id, v.visit_id, v.ordinal, NULL FROM unnest(%s::text[], %s::text[]) AS b(visitor, visit)
 JOIN visits v ON v.visitor_id = b.visitor AND v.visit_id = b.visit
 UNION ALL
-SELECT 'visitor', w.scope, w.visitor_id, 0 FROM unnest(%s::text[], %s::text[]) AS b(scope, visitor)
+SELECT 'visitor', w.scope, w.visitor_id, 0, w.user_id FROM unnest(%s::text[], %s::text[]) AS b(scope, visitor)
 JOIN visitors w ON w.scope = b.scope AND w.visitor_id = b.visitor
 UNION ALL
-SELECT 'day', scope, day, visits FROM daily_visits WHERE day = %s AND scope = ANY(%s)
+SELECT 'day', scope, day, visits, NULL FROM daily_visits WHERE day = %s AND scope = ANY(%s)
 """
+LOOK_UP_WITH_PEOPLE = f"{LOOK_UP} UNION ALL SELECT 'person', '', '', 0, seen FROM ({people_postgres.SEEN}) AS s"
 WRITE = """
 INSERT INTO visits (id, ordinal, scope, visitor_id, visit_id, at_ms, day, hour_s,
-                    client_ms, place, referrer, user_agent, page)
+                    client_ms, place, referrer, user_agent, page, user_id)
 SELECT (r->>0)::bigint, (r->>1)::bigint, r->>2, r->>3, r->>4, (r->>5)::bigint, r->>6, (r->>7)::bigint,
-       (r->>8)::bigint, r->>9, r->>10, r->>11, r->>12
+       (r->>8)::bigint, r->>9, r->>10, r->>11, r->>12, r->>13
 FROM json_array_elements(%s) r;
-INSERT INTO visitors (scope, visitor_id, first_visit)
-SELECT r->>0, r->>1, (r->>2)::bigint FROM json_array_elements(%s) r;
+INSERT INTO visitors (scope, visitor_id, first_visit, user_id)
+SELECT r->>0, r->>1, (r->>2)::bigint, r->>3 FROM json_array_elements(%s) r;
 INSERT INTO daily_visits AS d (scope, day, visits, new_visitors)
 SELECT r->>0, r->>1, (r->>2)::bigint, (r->>3)::bigint FROM json_array_elements(%s) r
 ON CONFLICT (scope, day) DO UPDATE
@@ -65,8 +68,8 @@ SET visits = h.visits + excluded.visits, new_visitors = h.new_visitors + exclude
 UPDATE counters c
 SET visits = (r->>1)::bigint, total = (r->>2)::bigint, unique_visitors = (r->>3)::bigint, revision = (r->>4)::bigint
 FROM json_array_elements(%s) r WHERE c.scope = r->>0;
-COMMIT
 """
+COMMIT = "COMMIT"
 FIGURES = """
 SELECT c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, %s, coalesce(d.visits, 0)
 FROM counters c LEFT JOIN daily_visits d ON d.scope = c.scope AND d.day = %s
@@ -122,14 +125,14 @@ class PostgresStore:
         fresh = self._writing is None
         self._planned = []
         try:
-            return self._attempt(batch).receipts()
+            return self._attempt(batch).receipts(batch)
         except self.unavailable as error:
             if _was_refused(error) or (fresh and not self._planned):
                 raise
         planned = self._planned
         made = self._attempt(batch)
         made.outcomes = _as_planned(planned or made.outcomes, made.outcomes)
-        return made.receipts()
+        return made.receipts(batch)
 
     def _attempt(self, batch: list[tuple[NewVisit, str]]) -> Plan:
         if self._writing is None:
@@ -138,10 +141,7 @@ class PostgresStore:
             with self._writing.cursor() as cursor:
                 made = plan(batch, self._known(cursor, batch), self._clock)
                 self._planned = made.outcomes
-                if made.visits:
-                    cursor.execute(WRITE, _rows(made))
-                else:
-                    cursor.execute("COMMIT")
+                cursor.execute(*_message(made))
         except BaseException:
             _close(self._writing)
             self._writing = None
@@ -156,17 +156,23 @@ class PostgresStore:
         visitors = list({(scope, visit.visitor_id) for visit, _ in batch for scope in (SITE, visit.scope)})
         retries = [visit.visitor_id for visit, _ in batch], [visit_id for _, visit_id in batch]
         known_visitors = [scope for scope, _ in visitors], [visitor for _, visitor in visitors]
-        cursor.execute(LOOK_UP, (*retries, *known_visitors, today, scopes))
-        known, days = Known({}, {}, set()), {}
-        for kind, first, second, number in cursor.fetchall():
-            if kind == "retry":
-                known.ordinals[first, second] = number
-            elif kind == "visitor":
-                known.visitors.add((first, second))
-            else:
-                days[first] = number
-        known.figures = {row[0]: Figures._make((*row, today, days.get(row[0], 0))) for row in locked}
-        return known
+        wanted = (*retries, *known_visitors, today, scopes)
+        people = asked(batch, self._clock)
+        if people:
+            cursor.execute(LOOK_UP_WITH_PEOPLE, (*wanted, *people_postgres.columns(people)))
+        else:
+            cursor.execute(LOOK_UP, wanted)
+        return self._sorted_out(locked, today, cursor.fetchall())
+
+    def _sorted_out(self, locked: list[tuple], today: str, found: list[tuple]) -> Known:
+        days = {scope: visits for kind, scope, _, visits, _ in found if kind == "day"}
+        seen = [Seen._make(json.loads(row[4])) for row in found if row[0] == "person"]
+        return Known(
+            figures={row[0]: Figures._make((*row, today, days.get(row[0], 0))) for row in locked},
+            ordinals={(visitor, visit): ordinal for kind, visitor, visit, ordinal, _ in found if kind == "retry"},
+            visitors={(scope, visitor): user_id for kind, scope, visitor, _, user_id in found if kind == "visitor"},
+            people=Whereabouts(seen, self._clock),
+        )
 
     def figures(self, scope: Scope) -> Figures | None:
         today = self._clock.today()
@@ -195,6 +201,15 @@ class PostgresStore:
     def close(self) -> None:
         _close(self._writing)
         _close(self._reading)
+
+
+def _message(made: Plan) -> tuple[str, tuple[str, ...]]:
+    """What there is to write, and the commit: one message, with its parameters."""
+    if not made.visits:
+        return COMMIT, ()
+    if not made.people.days:
+        return WRITE + COMMIT, _rows(made)
+    return WRITE + people_postgres.WRITE + COMMIT, (*_rows(made), *people_postgres.rows(made.people))
 
 
 def _rows(made: Plan) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from koyjabo.models import SITE
+from koyjabo.storage import recount_people
 
 PIECE = 50_000
 
@@ -43,6 +44,7 @@ class Found:
     rows: int = 0
     wrong_ordinals: int = 0
     strangers: int = 0
+    unattended: int = 0
     visits: Tally[Place] = field(default_factory=Tally)
     new_visitors: Tally[Place] = field(default_factory=Tally)
     by_scope: Tally[str] = field(default_factory=Tally)
@@ -70,6 +72,7 @@ def recount(connection: Connection, progress: Callable[[int], None]) -> list[str
         *_ledger_problems(found, newest),
         *_rollup_problems(connection, found),
         *_counter_problems(connection, found),
+        *recount_people.problems(connection),
     ]
 
 
@@ -94,6 +97,7 @@ def _count_piece(connection: Connection, piece: dict[str, int], offset: int, fou
         _tally(found.new_visitors, found.new_by_scope, scope, day, hour_s, visitors)
     found.wrong_ordinals += connection.execute(WRONG_ORDINALS, {**piece, "offset": offset}).scalar_one()
     found.strangers += connection.execute(STRANGERS, piece).scalar_one()
+    found.unattended += recount_people.unattended(connection, piece)
 
 
 def _tally(places: Tally[Place], scopes: Tally[str], scope: str, day: str, hour_s: int, rows: int) -> None:
@@ -109,6 +113,8 @@ def _ledger_problems(found: Found, newest: int) -> Iterator[str]:
         yield f"visits: {found.wrong_ordinals} ordinals are not what their id and the adjustments make"
     if found.strangers:
         yield f"visitors: {found.strangers} visits are by visitors who are not listed"
+    if found.unattended:
+        yield f"person_days: {found.unattended} visits are of hours in which their person was not there"
 
 
 def _rollup_problems(connection: Connection, found: Found) -> Iterator[str]:

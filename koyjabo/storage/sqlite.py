@@ -19,8 +19,10 @@ from typing import Any
 from koyjabo.clock import Clock
 from koyjabo.errors import KoyJaboError
 from koyjabo.models import SITE, Scope
+from koyjabo.storage import people_sqlite
 from koyjabo.storage.entries import Figures, NewVisit, Receipt
-from koyjabo.storage.plan import Known, Plan, plan
+from koyjabo.storage.plan import Known, Plan, asked, plan
+from koyjabo.storage.whereabouts import Seen, Whereabouts
 
 BUSY_TIMEOUT_S = 4.0
 """How long a statement waits for a program that holds the database without taking our file lock."""
@@ -44,19 +46,22 @@ SELECT (
     SELECT json_group_array(json_array(v.visitor_id, v.visit_id, v.ordinal)) FROM json_each(?3) j
     JOIN visits v ON v.visitor_id = j.value ->> 0 AND v.visit_id = j.value ->> 1
 ), (
-    SELECT json_group_array(json_array(w.scope, w.visitor_id)) FROM json_each(?4) j
+    SELECT json_group_array(json_array(w.scope, w.visitor_id, w.user_id)) FROM json_each(?4) j
     JOIN visitors w ON w.scope = j.value ->> 0 AND w.visitor_id = j.value ->> 1
 )
 """
+LOOK_UP_WITH_PEOPLE = f"{LOOK_UP}, ({people_sqlite.SEEN.format(asked='?5')})"
 ADD_VISITS = """
 INSERT INTO visits (id, ordinal, scope, visitor_id, visit_id, at_ms, day, hour_s,
-                    client_ms, place, referrer, user_agent, page)
+                    client_ms, place, referrer, user_agent, page, user_id)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
-       value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12
+       value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12,
+       value ->> 13
 FROM json_each(?)
 """
 ADD_VISITORS = """
-INSERT INTO visitors (scope, visitor_id, first_visit) SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)
+INSERT INTO visitors (scope, visitor_id, first_visit, user_id)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?)
 """
 ADD_TO_DAY = """
 INSERT INTO daily_visits (scope, day, visits, new_visitors) VALUES (?, ?, ?, ?)
@@ -141,7 +146,7 @@ class SqliteStore:
             if self._writing.in_transaction:
                 self._writing.rollback()
             raise
-        return made.receipts()
+        return made.receipts(batch)
 
     def _known(self, batch: list[tuple[NewVisit, str]]) -> Known:
         assert self._writing is not None
@@ -149,12 +154,15 @@ class SqliteStore:
         scopes = list({SITE} | {visit.scope for visit, _ in batch})
         keys = [(visit.visitor_id, visit_id) for visit, visit_id in batch]
         visitors = list({(scope, visit.visitor_id) for visit, _ in batch for scope in (SITE, visit.scope)})
-        asked = (self._clock.today(), json.dumps(scopes), json.dumps(keys), json.dumps(visitors))
-        figures, stored, known = map(json.loads, execute(LOOK_UP, asked).fetchone())
+        people = asked(batch, self._clock)
+        wanted = [self._clock.today(), *map(json.dumps, (scopes, keys, visitors, *([people] if people else ())))]
+        found = execute(LOOK_UP_WITH_PEOPLE if people else LOOK_UP, wanted).fetchone()
+        figures, stored, known, *seen = map(json.loads, found)
         return Known(
             figures={row[0]: Figures._make(row) for row in figures},
             ordinals={(visitor, visit): ordinal for visitor, visit, ordinal in stored},
-            visitors={(scope, visitor) for scope, visitor in known},
+            visitors={(scope, visitor): user_id for scope, visitor, user_id in known},
+            people=Whereabouts((Seen._make(row) for rows in seen for row in rows), self._clock),
         )
 
     def _write(self, made: Plan) -> None:
@@ -170,6 +178,7 @@ class SqliteStore:
         for scope in made.touched:
             now = made.figures[scope]
             execute(SET_COUNTER, (now.visits, now.total, now.unique_visitors, now.revision, scope))
+        people_sqlite.write(execute, made.people)
 
     def figures(self, scope: Scope) -> Figures | None:
         """Read the newest committed figures; None when there is no such scope."""

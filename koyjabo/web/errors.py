@@ -32,6 +32,7 @@ STATUS = {
     "rate_limited": 429,
     "internal_error": 500,
     "ledger_unavailable": 503,
+    "too_busy": 503,
 }
 
 HEADERS = {"upgrade_required": {"Upgrade": "websocket", "Sec-WebSocket-Version": "13"}}

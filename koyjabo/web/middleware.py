@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from flask import Flask
@@ -17,18 +17,34 @@ PUBLIC_PATHS = ("/api/visitor/", "/api/stats", "/healthz", "/readyz")
 ANY_ORIGIN = [("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "ETag, Retry-After")]
 PREFLIGHT = [
     ("Access-Control-Allow-Methods", "GET, POST"),
-    ("Access-Control-Allow-Headers", "Content-Type, Idempotency-Key, If-None-Match"),
+    ("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, If-None-Match"),
+    ("Access-Control-Max-Age", "86400"),
+]
+
+PRIVATE_PATHS = ("/api/auth/", "/api/communities")
+"""What somebody does who is logged in. Pages of ALLOWED_ORIGINS may call it with cookies; no others may."""
+
+BY_ORIGIN = [("Vary", "Origin")]
+WITH_COOKIES = [
+    ("Access-Control-Allow-Credentials", "true"),
+    ("Access-Control-Expose-Headers", "Link, Retry-After, X-Total-Count"),
+]
+PRIVATE_PREFLIGHT = [
+    ("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE"),
+    ("Access-Control-Allow-Headers", "Authorization, Content-Type, X-CSRF-TOKEN"),
     ("Access-Control-Max-Age", "86400"),
 ]
 
 
-def init_app(app: Flask) -> None:
+def init_app(app: Flask, allowed_origins: Collection[str] = ()) -> None:
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY + 1  # cuts what is longer; `bodies` sees that it was
     app.session_interface = NoSession()
     app.url_map.strict_slashes = False  # both spellings answer: a redirect breaks preflights
     app.url_map.merge_slashes = False
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    if allowed_origins:
+        app.wsgi_app = PrivateCors(app.wsgi_app, allowed_origins)  # type: ignore[method-assign]
     app.wsgi_app = PublicCors(app.wsgi_app)  # type: ignore[method-assign]
 
 
@@ -59,6 +75,32 @@ class PublicCors:
             return start_response(status, headers + ANY_ORIGIN, *error)
 
         return self._app(environ, start)
+
+
+class PrivateCors:
+    """Lets the pages of `allowed` origins act for whoever is logged in there, and read the answers."""
+
+    def __init__(self, app: Any, allowed: Collection[str]) -> None:
+        self._app = app
+        self._allowed = frozenset(allowed)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if not environ["PATH_INFO"].startswith(PRIVATE_PATHS):
+            return self._app(environ, start_response)
+        added = self._headers(environ.get("HTTP_ORIGIN", ""))
+        if environ["REQUEST_METHOD"] == "OPTIONS" and added is not BY_ORIGIN:
+            start_response("204 No Content", added + PRIVATE_PREFLIGHT)
+            return []
+
+        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            return start_response(status, headers + added, *error)
+
+        return self._app(environ, start)
+
+    def _headers(self, origin: str) -> list[tuple[str, str]]:
+        if origin not in self._allowed:
+            return BY_ORIGIN
+        return [("Access-Control-Allow-Origin", origin), *WITH_COOKIES, *BY_ORIGIN]
 
 
 class NoSession(SessionInterface):

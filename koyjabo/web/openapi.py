@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -16,12 +16,36 @@ from pydantic import BaseModel
 from werkzeug.routing import Rule
 
 from koyjabo.web.api.answers import ErrorAnswer
+from koyjabo.web.api.bodies import Body
 
-Answer = type[BaseModel] | str | None
+
+@dataclass(frozen=True)
+class ListOf:
+    """An array of a model."""
+
+    model: type[BaseModel]
+
+
+Answer = type[BaseModel] | ListOf | str | None
 """A model of the body, a sentence (then the body is an error), or None for an empty body."""
 
 View = TypeVar("View", bound=Callable[..., Any])
 REF = "#/components/schemas/{model}"
+
+SECURITY = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "a token from POST /api/auth/login",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "access_token_cookie",
+        "description": "set by POST /api/auth/login; whatever changes something says csrf_access_token in X-CSRF-TOKEN",
+    },
+}
 
 bp = Blueprint("openapi", __name__)
 docs_bp = get_swaggerui_blueprint("/docs", "/openapi.json", config={"app_name": "Koy Jabo Live: API"})
@@ -31,20 +55,25 @@ docs_bp = get_swaggerui_blueprint("/docs", "/openapi.json", config={"app_name": 
 class Operation:
     summary: str
     answers: dict[int, Answer] = field(default_factory=dict)
-    body: type[BaseModel] | None = None
+    body: type[Body] | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    query: dict[str, str] = field(default_factory=dict)
+    secured: bool = True
 
 
 def describe(
     summary: str,
     answers: dict[int, Answer],
-    body: type[BaseModel] | None = None,
+    body: type[Body] | None = None,
     headers: dict[str, str] | None = None,
+    query: dict[str, str] | None = None,
+    secured: bool = True,
 ) -> Callable[[View], View]:
-    """Say what a handler takes (a body, headers by name) and gives by status. Its docstring is the description."""
+    """Say what a handler takes (a body, headers and arguments by name) and gives by status. Its docstring is the
+    description."""
 
     def keep(view: View) -> View:
-        view.operation = Operation(summary, answers, body, headers or {})  # type: ignore[attr-defined]
+        view.operation = Operation(summary, answers, body, headers or {}, query or {}, secured)  # type: ignore[attr-defined]
         return view
 
     return keep
@@ -64,10 +93,19 @@ def _specification(app: Flask) -> dict[str, Any]:
         operation = getattr(app.view_functions[rule.endpoint], "operation", None)
         if operation is not None:
             spec.path(_path(rule), operations=_operations(app, rule, operation))
-            models.update(m for m in (operation.body, *operation.answers.values()) if isinstance(m, type))
+            models.update(_models(operation))
     for model in models:
         _add_schema(spec, model)
+    for name, scheme in SECURITY.items():
+        spec.components.security_scheme(name, scheme)
     return spec.to_dict()
+
+
+def _models(operation: Operation) -> Iterator[type[BaseModel]]:
+    for each in (operation.body, *operation.answers.values()):
+        model = each.model if isinstance(each, ListOf) else each
+        if isinstance(model, type):
+            yield model
 
 
 def _operations(app: Flask, rule: Rule, operation: Operation) -> dict[str, Any]:
@@ -77,23 +115,35 @@ def _operations(app: Flask, rule: Rule, operation: Operation) -> dict[str, Any]:
         "description": (app.view_functions[rule.endpoint].__doc__ or "").strip(),
         "responses": {str(status): _response(answer) for status, answer in operation.answers.items()},
     }
-    if operation.headers:
-        written["parameters"] = [
-            {"in": "header", "name": name, "description": why, "schema": {"type": "string"}}
-            for name, why in operation.headers.items()
-        ]
+    parameters = _parameters(rule, operation)
+    if parameters:
+        written["parameters"] = parameters
     if operation.body is not None:
         written["requestBody"] = {
-            "required": True,
-            "content": {media: _schema(operation.body) for media in ("application/json", "text/plain")},
+            "required": not operation.body.may_be_absent,
+            "content": {media: _schema(operation.body) for media in operation.body.media},
         }
+    if operation.secured and 401 in operation.answers:
+        written["security"] = [{name: []} for name in SECURITY]
     methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
     return {method.lower(): written for method in sorted(methods)}
+
+
+def _parameters(rule: Rule, operation: Operation) -> list[dict[str, Any]]:
+    text = {"schema": {"type": "string"}}
+    asked = [("header", operation.headers), ("query", operation.query)]
+    return [
+        *({"in": "path", "name": name, "required": True, **text} for name in sorted(rule.arguments)),
+        *({"in": where, "name": name, "description": why, **text} for where, by in asked for name, why in by.items()),
+    ]
 
 
 def _response(answer: Answer) -> dict[str, Any]:
     if answer is None:
         return {"description": "no body"}
+    if isinstance(answer, ListOf):
+        array = {"schema": {"type": "array", "items": _schema(answer.model)["schema"]}}
+        return {"description": f"a list of {answer.model.__name__}", "content": {"application/json": array}}
     model = ErrorAnswer if isinstance(answer, str) else answer
     description = answer if isinstance(answer, str) else (model.__doc__ or model.__name__)
     return {"description": description, "content": {"application/json": _schema(model)}}

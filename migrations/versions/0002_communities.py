@@ -99,6 +99,7 @@ def _people() -> None:
         "person_days",
         sa.Column("person_id", BIG, sa.ForeignKey("people.id"), primary_key=True),
         sa.Column("day", DAY, primary_key=True),
+        sa.Column("began_s", BIG, nullable=False),
         sa.Column("slots", BIG, nullable=False),
         sqlite_with_rowid=False,
     )

@@ -8,6 +8,11 @@ import pytest
 from support.checks import assert_verified
 from support.processes import run
 
+HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
+FOUNDED = f"""
+INSERT INTO counters (scope, epoch, visits, total, unique_visitors, revision)
+SELECT '{HERE}', epoch, 0, 0, 0, revision FROM counters
+"""
 DAMAGE = {
     "a row that was deleted": ("visits", "DELETE FROM visits WHERE id = 3"),
     "the newest row deleted": ("counters", "DELETE FROM visits WHERE id = 6"),
@@ -16,9 +21,23 @@ DAMAGE = {
     "visits of a day": ("daily_visits", "UPDATE daily_visits SET visits = visits + 1"),
     "new visitors of a day": ("daily_visits", "UPDATE daily_visits SET new_visitors = new_visitors - 1"),
     "visits of an hour": ("hourly_visits", "UPDATE hourly_visits SET visits = visits - 1"),
-    "a visitor who is missing": ("visitors", "DELETE FROM visitors WHERE visitor_id = 'karim'"),
-    "a visitor who never came": ("counters", "INSERT INTO visitors VALUES ('site', 'nobody', 99)"),
+    "a visitor who is missing": ("visitors", "DELETE FROM visitors WHERE visitor_id = 'karim' AND scope = 'site'"),
+    "a visitor who never came": ("counters", "INSERT INTO visitors VALUES ('site', 'nobody', 99, NULL)"),
     "an adjustment that is missing": ("counters", "DELETE FROM adjustments"),
+    "an hour somebody was not there": ("person_days", "UPDATE person_days SET slots = 4611686018427387904"),
+    "a day that began at another time": ("hourly_people", "UPDATE person_days SET began_s = began_s - 1800"),
+    "a last day that is none": ("people", "UPDATE people SET last_day = '2038-01-01' WHERE person LIKE 'v:%'"),
+    "a person who never came": ("people", f"INSERT INTO people VALUES (99, '{HERE}', 'u:nobody', '2025-12-16')"),
+    "a visitor who is nobody's": ("people", "UPDATE people SET person = 'v:stranger' WHERE person = 'v:nila'"),
+    "a visitor who is known and anonymous": ("people", "UPDATE visitors SET user_id = 'x' WHERE visitor_id = 'nila'"),
+    "people of a day": ("returns", "UPDATE returns SET anonymous = anonymous + 1"),
+    "a day nobody came on": ("returns", f"INSERT INTO returns VALUES ('{HERE}', '2025-01-01', '', 1, 0)"),
+    "people of an hour": ("hourly_people", "UPDATE hourly_people SET authenticated = authenticated + 1"),
+    "an hour that is missing": ("hourly_people", "DELETE FROM hourly_people"),
+    "a conversion that did not happen": (
+        "conversions",
+        f"INSERT INTO conversions VALUES ('1', '{HERE}', 'nila', 'somebody', 1)",
+    ),
 }
 
 
@@ -27,10 +46,13 @@ TABLES = {table for table, _ in DAMAGE.values()}
 
 @pytest.fixture(scope="module")
 def sound_ledger(module_servers, module_database):
-    """Six visits of three visitors on top of 4000, and no server."""
+    """Six visits of three visitors on top of 4000, the last three in a community as well, and no server."""
     server = module_servers(module_database, STARTING_TOTAL=4000).start()
-    for visitor in ("ayesha", "karim", "ayesha", "nila", "karim", "ayesha"):
+    module_database.rows(FOUNDED)
+    for visitor in ("ayesha", "karim", "ayesha"):
         server.register(visitor)
+    for visitor in ("nila", "karim", "ayesha"):
+        server.register(visitor, communityId=HERE)
     assert_verified(server)
     server.stop()
     return module_database

@@ -134,6 +134,6 @@ class Server(Caller):
         """What it has printed since it was last started."""
         return self._log_path.read_text() if self._log_path.exists() else ""
 
-    def koyjabo(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def koyjabo(self, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
         """Run `koyjabo …` with this server's settings."""
-        return run("-m", "koyjabo", *arguments, **self.settings)
+        return run("-m", "koyjabo", *arguments, typed=typed, **self.settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response
+from flask import Request, Response
 from pydantic import BaseModel, Field
 
 from koyjabo.stats import Stats, StatsWriter, WrittenStats
@@ -52,6 +52,13 @@ writer = StatsWriter()
 
 def stats_answer(stats: WrittenStats) -> Response:
     return Response(stats.json, content_type=JSON, headers=revalidated(stats.tag))
+
+
+def stats_or_304(request: Request, stats: WrittenStats) -> Response:
+    """Nothing but the tag, when `If-None-Match` names it."""
+    if "HTTP_IF_NONE_MATCH" in request.environ and request.if_none_match.contains_weak(stats.tag):
+        return Response(status=304, headers=revalidated(stats.tag))
+    return stats_answer(stats)
 
 
 def revalidated(tag: str) -> list[tuple[str, str]]:

@@ -4,31 +4,41 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 from flask import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from koyjabo.communities import uuid_of
 from koyjabo.errors import InvalidInput, InvalidJson, UnknownCommunity, UnsupportedBody
 from koyjabo.models import SITE, Scope
 from koyjabo.visits import NewVisit
 from koyjabo.web.api.fields import Milliseconds, Text, VisitId, VisitorId, text, visit_id
 
 LARGEST_BODY = 16 * 1024
+JSON = ("application/json",)
+ONLY_JSON = "Send the body as application/json, not compressed."
 
 
 class Body(BaseModel):
     """A JSON object; fields it does not know are ignored."""
 
     model_config = ConfigDict(extra="ignore")
+    media: ClassVar[tuple[str, ...]] = ("application/json", "text/plain")
+    """As what it may be sent. `text/plain` is for pages of other origins that are closing, and their cookies with it:
+    no body that acts for somebody who is logged in takes it."""
+
+    may_be_absent: ClassVar[bool] = False
 
     @classmethod
     def of(cls, request: Request):
         """Read the body of a request. Raises UnsupportedBody, InvalidJson or InvalidInput with each bad field."""
+        if cls.may_be_absent and not (request.content_length or "HTTP_TRANSFER_ENCODING" in request.environ):
+            return cls()
         try:
-            return cls.model_validate(_json_object(request))
+            return cls.model_validate(_json_object(request, cls.media))
         except ValidationError as error:
             raise InvalidInput(details={str(e["loc"][0]): _sentence(e) for e in error.errors()}) from None
 
@@ -62,14 +72,14 @@ class NewVisitBody(Body):
             body.userAgent = text(headers.get("HTTP_USER_AGENT"))
         return body
 
-    def as_visit(self, at_ms: int, place: str, caller: bytes) -> NewVisit:
+    def as_visit(self, at_ms: int, place: str, caller: bytes, user_id: str | None) -> NewVisit:
         """The visit it asks for. Raises UnknownCommunity for the one id that is ours and no community's."""
         if self.communityId == SITE:
             raise UnknownCommunity
         return NewVisit(
             visitor_id=self.visitorId,
             visit_id=self.visitId,
-            scope=Scope(self.communityId) if self.communityId is not None else SITE,
+            scope=Scope(uuid_of(self.communityId) or self.communityId) if self.communityId is not None else SITE,
             place=place,
             at_ms=at_ms,
             client_ms=self.timestamp,
@@ -77,13 +87,14 @@ class NewVisitBody(Body):
             user_agent=self.userAgent,
             page=_without_query(self.page),
             caller=caller,
+            user_id=user_id,
         )
 
 
-def _json_object(request: Request) -> dict[str, Any]:
+def _json_object(request: Request, media: tuple[str, ...]) -> dict[str, Any]:
     compressed = request.environ.get("HTTP_CONTENT_ENCODING", "identity") != "identity"
-    if compressed or not (request.is_json or request.mimetype == "text/plain"):
-        raise UnsupportedBody
+    if compressed or not (request.is_json or request.mimetype in media):
+        raise UnsupportedBody if "text/plain" in media else UnsupportedBody(ONLY_JSON)
     data = request.get_data(cache=False)
     if len(data) > LARGEST_BODY:
         raise RequestEntityTooLarge

@@ -55,12 +55,17 @@ def _milliseconds(value: Any) -> int | None:
 
 
 def text(value: Any) -> str | None:
-    """Cut, not refused; what no database can hold (half a surrogate pair, NUL) is replaced."""
+    """Cut, not refused, and made `whole`."""
     if value is None:
         return None
     if not isinstance(value, str):
         raise _refuse("must be a text")
-    value = value[:LONGEST_TEXT].replace("\0", "\ufffd")
+    return whole(value[:LONGEST_TEXT])
+
+
+def whole(value: str) -> str:
+    """What no database can hold (half a surrogate pair, NUL) is replaced."""
+    value = value.replace("\0", "\ufffd")
     return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if not _is_whole(value) else value
 
 
@@ -74,6 +79,11 @@ def _is_whole(value: str) -> bool:
 
 Text = Annotated[str | None, BeforeValidator(text)]
 VisitorId = Annotated[str, BeforeValidator(_visitor_id), WithJsonSchema(_pattern(VISITOR_ID))]
+OptionalVisitorId = Annotated[
+    str | None,
+    BeforeValidator(lambda value: None if value is None else _visitor_id(value)),
+    WithJsonSchema(_pattern(VISITOR_ID, optional=True)),
+]
 VisitId = Annotated[str | None, BeforeValidator(visit_id), WithJsonSchema(_pattern(VISIT_NAME, optional=True))]
 Milliseconds = Annotated[
     int | None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from koyjabo.web import rate_limits
+from koyjabo.web import auth, rate_limits
 from koyjabo.web.api import bp
 from koyjabo.web.api.answers import RegisteredAnswer, registered_answer
 from koyjabo.web.api.bodies import HeartbeatBody, NewVisitBody
@@ -27,12 +27,17 @@ REFUSALS = {
     headers={"Idempotency-Key": "stands in for visitId where the body has none"},
 )
 def register_visit() -> Response:
-    """Register one visit. 200 with the receipt and the stats; see NewVisitBody for what is refused."""
+    """Register one visit. 200 with the receipt and the stats; see NewVisitBody for what is refused.
+
+    With an access token it is the visit of that user; a token that cannot be used makes it an anonymous one.
+    """
     rate_limits.count_registration()
     services = current()
     body = NewVisitBody.of(request)
     place, caller = services.places.locate(request.remote_addr), services.pairing.caller(request.environ)
-    receipt = services.visits.register(body.as_visit(services.clock.now_ms(), place, caller))
+    login = auth.optional()
+    user_id = login.account.id if login else None
+    receipt = services.visits.register(body.as_visit(services.clock.now_ms(), place, caller, user_id))
     return registered_answer(receipt, services.visits.newest())
 
 

@@ -1,0 +1,52 @@
+"""Somebody has to be the first: the admin of the site that ADMIN_EMAIL names, or one who is made up in development.
+
+Needs an application context. Raises LedgerUnavailable, UnusableDatabase.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from typing import Any
+
+from koyjabo import credentials
+from koyjabo.clock import Clock
+from koyjabo.errors import EmailTaken
+from koyjabo.extensions import db
+from koyjabo.passwords import hash_now
+from koyjabo.storage import accounts as records
+from koyjabo.storage import database
+from koyjabo.storage.accounts import Person
+
+MADE_UP = "admin@koyjabo.example"
+
+
+def ensure(where: Any, email: str, password: str, clock: Clock) -> bool:
+    """Make this admin, unless there is such a user, of whom nothing is changed. True for the process that made it."""
+    key = credentials.email_key(email)
+    with database.reached():
+        with database.snapshot() as connection:
+            if records.is_taken(connection, key):
+                return False
+        return _add(where, email, password, clock)
+
+
+def make_up(where: Any, clock: Clock) -> str | None:
+    """Where there is no user at all, make an admin called `MADE_UP`. Their password, for the process that made it."""
+    with database.reached():
+        with database.snapshot() as connection:
+            if records.has_users(connection):
+                return None
+        password = secrets.token_urlsafe(12)
+        return password if _add(where, MADE_UP, password, clock) else None
+
+
+def _add(where: Any, email: str, password: str, clock: Clock) -> bool:
+    """Of several processes that start at once, one makes it."""
+    person = Person(str(uuid.uuid4()), email, credentials.name(None, of=email), True, hash_now(password), False)
+    try:
+        with database.exclusive(where), db.session.begin():
+            records.add_user(db.session(), person, credentials.email_key(email), clock.now_ms())
+    except EmailTaken:
+        return False
+    return True

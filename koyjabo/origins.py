@@ -1,0 +1,41 @@
+"""Which web pages may use a browser's session: those of this server, and those of ALLOWED_ORIGINS."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import Any
+
+ORIGIN = re.compile(r"(https?)://([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII)
+USUAL_PORT = {"http": "80", "https": "443"}
+
+
+def normal(origin: str) -> str | None:
+    """An origin as browsers write it: lower case, without the usual port. None for what is no origin of the web."""
+    found = ORIGIN.fullmatch(origin.strip().lower())
+    if found is None:
+        return None
+    scheme, host, port = found.groups()
+    return f"{scheme}://{host}" if port in (None, USUAL_PORT[scheme]) else f"{scheme}://{host}:{port}"
+
+
+class Origins:
+    """`allowed` are origins as `normal` writes them."""
+
+    def __init__(self, allowed: Collection[str] = ()) -> None:
+        self.allowed = frozenset(allowed)
+
+    def trusts(self, request: Any) -> bool:
+        """Whether the cookies of a request count, a handshake's too: they do not when the page that sent it is from
+        elsewhere. No `Origin` at all is a browser's own GET, or no browser.
+        """
+        said = request.environ.get("HTTP_ORIGIN")
+        if said is None:
+            return True
+        origin = normal(said)
+        return origin is not None and (origin in self.allowed or origin == _own(request))
+
+
+def _own(request: Any) -> str | None:
+    scheme = {"ws": "http", "wss": "https"}.get(request.scheme, request.scheme)
+    return normal(f"{scheme}://{request.host}")

@@ -1,0 +1,82 @@
+"""How a worker reaches the others: over Redis, or not at all. The one place that asks whether there is a Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import Flask
+
+from config import Settings
+from koyjabo.clock import Clock
+from koyjabo.holds import Holds
+from koyjabo.pairing import Exchange, NobodyElse
+from koyjabo.presence import Presence
+from koyjabo.realtime.dashboards import Beat, OwnBeat
+from koyjabo.realtime.fanout import LocalFanout
+from koyjabo.realtime.holds_memory import MemoryHolds
+from koyjabo.realtime.outbox import Outbox
+from koyjabo.realtime.presence_memory import MemoryPresence
+from koyjabo.realtime.rooms import Bus, Silence
+from koyjabo.runtime import Runtime
+from koyjabo.storage.recent import recent_visits
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    presence: Presence
+    holds: Holds
+    exchange: Exchange
+    fanout: LocalFanout
+    bus: Bus
+    beat: Beat
+    redis_answers: Callable[[], bool] | None
+
+
+def reach(app: Flask, chosen: Settings, runtime: Runtime, clock: Clock) -> Others:
+    """Raises LedgerUnavailable."""
+    return _over_redis(chosen, runtime, clock) if chosen.redis_url else _alone(app, chosen, clock)
+
+
+def _alone(app: Flask, chosen: Settings, clock: Clock) -> Others:
+    window_s, now_ms = chosen.active_window_seconds, clock.now_ms()
+    presence = MemoryPresence(clock, window_s)
+    presence.remember(recent_visits(app, now_ms - window_s * 1000), now_ms)
+    return Others(
+        presence=presence,
+        holds=MemoryHolds(clock, chosen.leave_grace_seconds),
+        exchange=NobodyElse(),
+        fanout=LocalFanout(),
+        bus=Silence(),
+        beat=OwnBeat(clock),
+        redis_answers=None,
+    )
+
+
+def _over_redis(chosen: Settings, runtime: Runtime, clock: Clock) -> Others:
+    from koyjabo.realtime.beat_redis import RedisBeat  # 5 MB, for those who need them
+    from koyjabo.realtime.bus import RoomManager, connect
+    from koyjabo.realtime.exchange_redis import RedisExchange
+    from koyjabo.realtime.holds_redis import RedisHolds
+    from koyjabo.realtime.presence_redis import RedisPresence
+
+    client, window_s = connect(chosen.redis_url), chosen.active_window_seconds
+    outbox = Outbox(runtime)
+    presence = RedisPresence(clock, window_s, client, outbox)
+    holds = RedisHolds(clock, chosen.leave_grace_seconds, client, outbox)
+
+    def resend() -> None:
+        presence.resend()
+        holds.resend()
+
+    outbox.on_return = resend
+    manager = RoomManager(client, outbox)
+    return Others(
+        presence=presence,
+        holds=holds,
+        exchange=RedisExchange(client, outbox, window_s),
+        fanout=manager,
+        bus=manager,
+        beat=RedisBeat(client, outbox, runtime, clock),
+        redis_answers=lambda: outbox.reachable,
+    )

@@ -1,0 +1,125 @@
+"""Tell the clients in a community's rooms something, from anywhere (SPEC: Broadcasting from anywhere).
+
+In a process that has made the application it goes out through that one's fan-out. In any other (a cron job, a Celery
+task, a shell) all it takes is REDIS_URL.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from koyjabo.clock import system_now_ms
+from koyjabo.events import AnalyticsUpdate, CountChanged, DashboardUpdate, dashboard_room, visitors_room
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+    from koyjabo.realtime.rooms import Saying
+
+Emit = Callable[[str, dict[str, Any], str], None]
+"""(event, data, room)"""
+
+LARGEST_EVENT = 2048
+"""Bytes (SPEC: Real time)."""
+
+
+class NowhereToBroadcast(RuntimeError):
+    """Neither an application nor a Redis is known."""
+
+
+class VisitorBroadcaster:
+    """Sends what it is told, as told: counts that the server derives itself follow with the next real change.
+
+    Every method raises ValueError for a community_id that is no UUID, for a count that is none and for what is no JSON
+    or too large; NowhereToBroadcast without application and REDIS_URL; redis.RedisError when that Redis does not
+    answer a process that has no application.
+    """
+
+    def __init__(self) -> None:
+        self._emit: Emit | None = None
+        self._client: tuple[str, Redis] | None = None
+        self._lock = threading.Lock()
+
+    def bind(self, emit: Emit) -> None:
+        """Send through the application of this process from now on."""
+        self._emit = emit
+
+    def broadcast_visitor_count(self, community_id: str, count: int, change: int = 0) -> None:
+        """Say how many are online, and what changed, as a `visitor_count` whatever the change."""
+        self._send_count(community_id, "visitor_count", count, change)
+
+    def broadcast_visitor_joined(self, community_id: str, count: int) -> None:
+        self._send_count(community_id, "visitor_joined", count, 1)
+
+    def broadcast_visitor_left(self, community_id: str, count: int) -> None:
+        self._send_count(community_id, "visitor_left", count, -1)
+
+    def broadcast_dashboard_update(self, community_id: str, data: Mapping[str, Any]) -> None:
+        """Show `data` on the dashboards; `community_id` is added to them where it is missing."""
+        community = _community(community_id)
+        if not isinstance(data, Mapping):
+            raise ValueError("data must be a mapping, such as {'today_visitors': {...}, 'realtime_count': 42}")
+        self._send(dashboard_room(community), DashboardUpdate({**data, "community_id": community}, system_now_ms()))
+
+    def broadcast_analytics_metric(self, community_id: str, metric: str, value: Any) -> None:
+        """Tell the dashboards one metric: any JSON value."""
+        community = _community(community_id)
+        if not isinstance(metric, str) or not metric:
+            raise ValueError("metric must be a name, such as 'conversion_rate'")
+        self._send(dashboard_room(community), AnalyticsUpdate(metric, value, community, system_now_ms()))
+
+    def _send_count(self, community_id: str, kind: str, count: int, change: int) -> None:
+        community = _community(community_id)
+        for name, number, least in (("count", count, 0), ("change", change, None)):
+            if type(number) is not int or (least is not None and number < least):
+                raise ValueError(f"{name} must be a whole number{', 0 or more' if least == 0 else ''}, not {number!r}")
+        event = CountChanged(community, count, change, system_now_ms()).as_object()
+        self._send_object(visitors_room(community), {**event, "type": kind})
+
+    def _send(self, room: str, event: Saying) -> None:
+        self._send_object(room, event.as_object())
+
+    def _send_object(self, room: str, event: dict[str, Any]) -> None:
+        try:
+            size = len(json.dumps(event, allow_nan=False).encode())
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"what is sent has to be JSON: {error}") from None
+        if size > LARGEST_EVENT:
+            raise ValueError(f"an event may have {LARGEST_EVENT} bytes, this one has {size}")
+        (self._emit or self._publish)(event["type"], event, room)
+
+    def _publish(self, event: str, data: dict[str, Any], room: str) -> None:
+        from koyjabo.realtime.bus import CHANNEL
+
+        message = {"method": "emit", "event": event, "data": data, "namespace": "/", "room": room}
+        self._redis().publish(CHANNEL, json.dumps(message))
+
+    def _redis(self) -> Redis:
+        url = os.environ.get("REDIS_URL", "")
+        if not url:
+            raise NowhereToBroadcast(
+                "There is nobody to broadcast to: call koyjabo.create_app() in this process, or set REDIS_URL to the "
+                "Redis of the servers."
+            )
+        with self._lock:
+            if self._client is None or self._client[0] != url:
+                from koyjabo.realtime.bus import connect
+
+                self._client = (url, connect(url))
+            return self._client[1]
+
+
+def _community(community_id: object) -> str:
+    """As rooms are named: reference clients hand over UUID objects and texts alike."""
+    try:
+        return str(uuid.UUID(str(community_id)))
+    except ValueError:
+        raise ValueError(f"community_id must be the UUID of a community, not {community_id!r}") from None
+
+
+visitor_broadcaster = VisitorBroadcaster()

@@ -1,0 +1,128 @@
+"""What moderators look at: today's visitors and who is online, at once when it changes and every 10 s anyway."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from koyjabo.clock import Clock
+from koyjabo.errors import LedgerUnavailable
+from koyjabo.events import DashboardUpdate, dashboard_room
+from koyjabo.realtime.rooms import Event, Rooms
+
+BEAT_S = 10.0
+
+Look = Callable[[str], Mapping[str, Any]]
+"""The data of a community's dashboard as they are now; may wait."""
+
+
+class Dashboard:
+    """The source of one community's dashboards. `look` before anybody is greeted."""
+
+    interval_s = 1.0
+    is_relative = False
+
+    def __init__(self, community_id: str, look: Look, clock: Clock) -> None:
+        self._community_id = community_id
+        self._look = look
+        self._clock = clock
+        self._data: Mapping[str, Any] = {}
+        self._revision = 0
+
+    def look(self) -> None:
+        """Raises LedgerUnavailable when there is nothing to show yet; later it shows the last known."""
+        self._see(again=False)
+
+    def refresh(self) -> None:
+        """Look, and say it again even if nothing has changed."""
+        self._see(again=True)
+
+    def greeting(self) -> Event:
+        return DashboardUpdate(self._data, self._revision)
+
+    def news(self, after: int) -> Sequence[Event]:
+        self.look()
+        return [self.greeting()] if self._revision > after else []
+
+    def state(self) -> Any:
+        return {"data": self._data, "revision": self._revision}
+
+    def merge(self, state: Any) -> None:
+        if self._revision < state["revision"] <= self._clock.now_ms() + 60_000:
+            self._data, self._revision = dict(state["data"]), state["revision"]
+
+    def _see(self, again: bool) -> None:
+        try:
+            data = self._look(self._community_id)
+        except LedgerUnavailable:
+            if not self._data:
+                raise
+            return
+        if again or data != self._data:
+            self._data = data
+            self._revision = max(self._revision + 1, self._clock.now_ms())
+
+
+class Beat(Protocol):
+    """Decides which worker refreshes the dashboards, each time."""
+
+    def ask(self, watched: Iterable[str], refresh: Callable[[Iterable[str]], None]) -> None:
+        """Call `refresh`, now or soon, on one worker only, with the communities that are watched on any; once every
+        BEAT_S, whoever asks how often. `watched` are those on this worker.
+        """
+
+
+class OwnBeat:
+    """For a worker that is alone."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._next_ms = 0
+
+    def ask(self, watched: Iterable[str], refresh: Callable[[Iterable[str]], None]) -> None:
+        now_ms = self._clock.elapsed_ms()
+        if now_ms >= self._next_ms:
+            self._next_ms = now_ms + round(BEAT_S * 1000)
+            refresh(watched)
+
+
+class Dashboards:
+    """Those that somebody looks at, on this worker."""
+
+    def __init__(self, rooms: Rooms, look: Look, beat: Beat, clock: Clock) -> None:
+        self._rooms = rooms
+        self._look = look
+        self._beat = beat
+        self._clock = clock
+        self._watched: dict[str, Dashboard] = {}
+
+    def open(self, community_id: str) -> str:
+        """See to it that a dashboard is up to date and has a room; returns the room's name. May wait."""
+        name = dashboard_room(community_id)
+        dashboard = self._watched.get(community_id)
+        if dashboard is None or self._rooms.find(name) is None:
+            dashboard = Dashboard(community_id, self._look, self._clock)
+            dashboard.look()
+            if self._rooms.find(name) is None:  # nobody else was quicker
+                self._watched[community_id] = dashboard
+                self._rooms.open(name, dashboard)
+        else:
+            dashboard.look()
+        return name
+
+    def changed(self, community_id: str) -> None:
+        """Something that a dashboard shows may have changed; one that nobody looks at is no error."""
+        self._rooms.shown(dashboard_room(community_id))
+
+    def tick(self) -> None:
+        """What is to be done every second: look at what others may have changed, and refresh when it is time."""
+        self._watched = {each: board for each, board in self._watched.items() if self._rooms.find(dashboard_room(each))}
+        for community_id in self._watched:
+            self.changed(community_id)
+        self._beat.ask(tuple(self._watched), self._refresh)
+
+    def _refresh(self, communities: Iterable[str]) -> None:
+        for community_id in communities:
+            dashboard = self._watched.get(community_id) or Dashboard(community_id, self._look, self._clock)
+            dashboard.refresh()
+            self._rooms.changed(dashboard_room(community_id), dashboard.state)

@@ -1,0 +1,72 @@
+"""What the members of a community who are online hear: how many they are, and the community's numbers.
+
+An event is derived from the count that was last sent to the room: whatever happened meanwhile, those who add ±1 and
+those who take the count are both right (SPEC: What is promised, 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from koyjabo.clock import Clock
+from koyjabo.events import CountChanged, VisitorUpdate
+from koyjabo.holds import Holds, Online
+from koyjabo.numbers import Numbers
+from koyjabo.realtime.rooms import SHORTEST_INTERVAL_S, Event
+
+ONLINE, STATS = "online", "stats"
+"""The parts of what workers tell each other of a community."""
+
+
+class Gathering:
+    """The source of one community's room, for as long as somebody is in it."""
+
+    interval_s = SHORTEST_INTERVAL_S
+    is_relative = True
+
+    def __init__(self, numbers: Numbers, holds: Holds, clock: Clock) -> None:
+        self.numbers = numbers
+        self._holds = holds
+        self._clock = clock
+        self._told = holds.online(numbers.scope).count
+        self._told_figures = numbers.figures
+        self._revision = clock.now_ms()  # of the newest event: both kinds share one clock
+
+    def greeting(self) -> Event:
+        return self._count(change=0)
+
+    def news(self, after: int) -> Sequence[Event]:
+        self._revision = max(self._revision, after)
+        return [*self._news_of_count(), *self._news_of_visits()]
+
+    def merge(self, state: Any) -> None:
+        if ONLINE in state:
+            version, count, is_guess = state[ONLINE]
+            if type(version) is int and type(count) is int and count >= 0:
+                self._holds.learn(self.numbers.scope, Online(version, count, bool(is_guess)))
+        if STATS in state:
+            self.numbers.merge(state[STATS])
+
+    def _news_of_count(self) -> Sequence[Event]:
+        count = self._holds.online(self.numbers.scope).count
+        change, self._told = count - self._told, count
+        if not change:
+            return []
+        self._revision = max(self._revision + 1, self._clock.now_ms())
+        return [self._count(change)]
+
+    def _news_of_visits(self) -> Sequence[Event]:
+        figures = self.numbers.figures
+        if (figures.epoch, figures.visits, figures.total) == self._seen():
+            return []
+        self._told_figures = figures
+        stats = self.numbers.newest(after=self._revision)
+        self._revision = stats.revision
+        return [VisitorUpdate(stats, self.numbers.scope)]
+
+    def _seen(self) -> tuple[int, int, int]:
+        return self._told_figures.epoch, self._told_figures.visits, self._told_figures.total
+
+    def _count(self, change: int) -> Event:
+        return CountChanged(self.numbers.scope, self._told, change, self._revision)

@@ -1,0 +1,244 @@
+"""Who is here, shared by several workers in Redis, without anybody waiting for it (SPEC: What is promised, 8).
+
+A worker counts the lines of its own people itself. Redis is told only whom it holds a place for: a lease, renewed at
+half its time, so that the people of a killed worker are gone everywhere soon. First and last hold are decided there,
+and the count comes back with a version that only grows.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import redis
+
+from koyjabo.clock import Clock
+from koyjabo.holds import Here, Online
+from koyjabo.models import Scope
+from koyjabo.realtime.held import Held
+from koyjabo.realtime.hold_script import BATCH, GONE, Answer, HoldScript, Request, Said
+from koyjabo.realtime.hold_talks import Talk, have
+from koyjabo.realtime.holds_mirror import LONG_AGO, RENEW_MS, Change, HoldsMirror, Sent
+from koyjabo.realtime.outbox import Outbox
+
+SILENCE_MS = 300
+"""When Redis has not answered for so long, this worker goes on by guesses."""
+
+PEOPLE_PATIENCE_S = 1.0
+
+FORGET_MS = 30_000
+"""Communities come and go; one that nobody here is in or asks about is not looked up every second."""
+
+
+class RedisHolds:
+    """Wire `resend` to `Outbox.on_return`, and `refresh` to a pulse of a second."""
+
+    def __init__(self, clock: Clock, grace_s: float, client: redis.Redis, outbox: Outbox) -> None:
+        self.on_news: Callable[[Scope], None] = lambda scope: None
+        self._clock = clock
+        self._script = HoldScript(client, worker=secrets.token_hex(8))
+        self._outbox = outbox
+        self._held = Held(clock, grace_s)
+        self._mirrors: dict[Scope, HoldsMirror] = {}
+        self._forgotten = 0  # the greatest version of a scope that was forgotten
+        self._answered_ms = clock.elapsed_ms()
+        self._lock = threading.Lock()  # around all of these; nothing waits while it is held
+
+    def hold(self, scope: Scope, person: str, hold_id: str) -> None:
+        self._do(self._held.hold, scope, person, hold_id)
+
+    def release(self, scope: Scope, person: str, hold_id: str) -> None:
+        self._do(self._held.release, scope, person, hold_id)
+
+    def lose(self, scope: Scope, person: str, hold_id: str) -> None:
+        self._do(self._held.lose, scope, person, hold_id)
+
+    def online(self, scope: Scope) -> Online:
+        with self._lock:
+            mirror = self._wanted(scope)
+            online, is_new = mirror.online, not mirror.was_answered
+        if is_new:
+            self._sync_soon(scope)
+        return online
+
+    def settled(self, scope: Scope, person: str, patience_s: float) -> bool:
+        ends_s = time.monotonic() + patience_s
+        self.online(scope)
+        while True:
+            with self._lock:
+                mirror = self._wanted(scope)
+                if mirror.was_answered and person not in mirror.waiting:
+                    return True
+                answered = mirror.answered
+            left_s = ends_s - time.monotonic()
+            if left_s <= 0 or not self._outbox.reachable:
+                break
+            answered.wait(left_s)
+        with self._changing(scope) as mirror:
+            mirror.guess()
+        return False
+
+    def learn(self, scope: Scope, online: Online) -> None:
+        """A guess of another worker is a reason to look for oneself."""
+        with self._lock:
+            mirror = self._mirror(scope)
+            if not online.is_guess:
+                mirror.learn(online)
+        if online.is_guess or mirror.is_stale:
+            self._sync_soon(scope)
+
+    def people(self, scope: Scope) -> list[Here]:
+        found: list[list[Here]] = []
+        if self._outbox.reachable:
+            done = threading.Event()
+
+            def ask() -> None:
+                found.append(self._script.people(scope))
+                done.set()
+
+            self._outbox.put_in_order(ask)
+            done.wait(PEOPLE_PATIENCE_S)
+        with self._lock:
+            return found[0] if found else self._held.people(scope)
+
+    def refresh(self) -> None:
+        with self._lock:
+            left = self._held.end_graces()
+        for scope, person in left:
+            self._changed(scope, person)
+        for scope in self._scopes_without_answer():
+            with self._changing(scope) as mirror:
+                mirror.guess()
+        self._outbox.put("holds", self._look)
+
+    def resend(self) -> None:
+        with self._lock:
+            for mirror in self._mirrors.values():
+                mirror.renewed_ms = LONG_AGO
+        self.refresh()
+
+    def _do(self, what: Callable[[Scope, str, str], object], scope: Scope, person: str, hold_id: str) -> None:
+        with self._lock:
+            before = self._held.here(scope, person)
+            what(scope, person, hold_id)
+            is_change = self._held.here(scope, person) != before
+        if is_change:
+            self._changed(scope, person)
+
+    def _changed(self, scope: Scope, person: str) -> None:
+        with self._changing(scope) as mirror:
+            mirror.change(person, self._held.here(scope, person) is not None)
+            if not self._outbox.reachable:
+                mirror.guess()
+        self._sync_soon(scope)
+
+    @contextmanager
+    def _changing(self, scope: Scope) -> Iterator[HoldsMirror]:
+        """Hold the lock, and tell afterwards when the count became another."""
+        with self._lock:
+            mirror = self._wanted(scope)
+            before = mirror.online.count
+            yield mirror
+            is_news = mirror.online.count != before
+        if is_news:
+            self.on_news(scope)
+
+    def _wanted(self, scope: Scope) -> HoldsMirror:
+        mirror = self._mirror(scope)
+        mirror.wanted_ms = self._clock.elapsed_ms()
+        return mirror
+
+    def _mirror(self, scope: Scope) -> HoldsMirror:
+        mirror = self._mirrors.get(scope)
+        if mirror is None:
+            mirror = self._mirrors[scope] = HoldsMirror(self._clock, self._forgotten)
+        return mirror
+
+    def _scopes_without_answer(self) -> list[Scope]:
+        silent_ms = self._clock.elapsed_ms() - SILENCE_MS
+        with self._lock:
+            return [
+                scope
+                for scope, mirror in self._mirrors.items()
+                if mirror.waiting
+                and (not self._outbox.reachable or max(self._answered_ms, mirror.waiting_since_ms) <= silent_ms)
+            ]
+
+    # In the outbox's task, which may wait for Redis. Raises redis.RedisError; then what waits goes on waiting.
+
+    def _sync_soon(self, scope: Scope) -> None:
+        self._outbox.put(("holds", scope), partial(self._sync, [scope]))
+
+    def _look(self) -> None:
+        with self._lock:
+            self._forget()
+            scopes = list(self._mirrors)
+        self._sync(scopes)
+
+    def _sync(self, scopes: Iterable[Scope]) -> None:
+        have(map(self._talk, scopes), self._ask)
+
+    def _ask(self, requests: list[Request]) -> list[Answer]:
+        answers = self._script.ask(requests)
+        self._answered_ms = self._clock.elapsed_ms()
+        return answers
+
+    def _talk(self, scope: Scope) -> Talk:
+        with self._lock:
+            mirror = self._mirrors.get(scope)
+            if mirror is None:
+                return
+            now_ms, born = self._clock.elapsed_ms(), mirror.born
+            sent: list[Sent] = []
+            renews = now_ms - mirror.renewed_ms >= RENEW_MS
+            names = dict.fromkeys([*mirror.waiting, *(self._held.names(scope) if renews else ())])
+        while True:
+            batch = self._batch(scope, mirror, names)
+            answer = yield Request(scope, mirror.seen_version, [said for said, _ in batch])
+            for (said, change), elsewhere in zip(batch, answer.elsewhere, strict=True):
+                sent.append((said, change, bool(elsewhere)))
+            if born and answer.born != born and not renews:
+                renews = True  # Redis began anew, and nobody had noticed that it was away
+                names |= dict.fromkeys(self._held.names(scope))
+            elif not names and not answer.unswept:
+                break
+        if renews:
+            mirror.renewed_ms = now_ms
+        self._take_in(scope, mirror, sent, answer)
+
+    def _batch(self, scope: Scope, mirror: HoldsMirror, names: dict[str, None]) -> list[tuple[Said, Change | None]]:
+        with self._lock:
+            return [self._said(scope, mirror, name) for name in _taken(names, BATCH)]
+
+    def _said(self, scope: Scope, mirror: HoldsMirror, person: str) -> tuple[Said, Change | None]:
+        here = self._held.here(scope, person)
+        said = Said(person, here.holds, here.since_ms) if here else Said(person, GONE, 0)
+        return said, mirror.waiting.get(person)
+
+    def _take_in(self, scope: Scope, mirror: HoldsMirror, sent: list[Sent], answer: Answer) -> None:
+        with self._lock:
+            before = mirror.online.count
+            mirror.answer(sent, answer)
+            is_news, is_stale = mirror.online.count != before, mirror.is_stale
+        if is_stale:
+            self._sync_soon(scope)
+        if is_news:
+            self.on_news(scope)
+
+    def _forget(self) -> None:
+        now_ms = self._clock.elapsed_ms()
+        for scope, mirror in list(self._mirrors.items()):
+            if not (mirror.waiting or self._held.count(scope)) and now_ms - mirror.wanted_ms >= FORGET_MS:
+                self._forgotten = max(self._forgotten, mirror.seen_version)
+                del self._mirrors[scope]
+
+
+def _taken(names: dict[str, None], most: int) -> list[str]:
+    taken = list(names)[:most]
+    for name in taken:
+        del names[name]
+    return taken

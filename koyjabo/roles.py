@@ -1,0 +1,66 @@
+"""What a role in a community allows. Rules alone: who is asking and what the rows say go in."""
+
+from __future__ import annotations
+
+import re
+
+from koyjabo.accounts import Account
+from koyjabo.errors import Forbidden, LastAdmin, UnknownCommunity
+from koyjabo.storage.communities import Community, Records, Standing
+
+ROLES = ("member", "moderator", "admin")
+"""Each may do what those before it may."""
+
+MEMBER, MODERATOR, ADMIN = ROLES
+
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+
+REFUSALS = {
+    MEMBER: "Only members of this community may do that. Join it first.",
+    MODERATOR: "Only moderators and admins of this community may do that.",
+    ADMIN: "Only admins of this community may do that.",
+}
+
+
+def uuid_of(text: str) -> str | None:
+    """An id as it is stored; None for what is no UUID."""
+    return text.lower() if UUID.fullmatch(text.lower()) else None
+
+
+def is_lower(role: str, than: str) -> bool:
+    return ROLES.index(role) < ROLES.index(than)
+
+
+def known(account: Account, standing: Standing | None) -> Standing:
+    """Raises UnknownCommunity for what `account` may not know of: it is no member, and it is not listed."""
+    if standing is None or not (standing.role or standing.community.is_listed or account.is_admin):
+        raise UnknownCommunity
+    return standing
+
+
+def as_seen_by(account: Account, standing: Standing) -> Standing:
+    """With the role that counts: site admins are admin everywhere."""
+    return standing._replace(role=ADMIN) if account.is_admin else standing
+
+
+def allowed(account: Account, found: Standing | None, role: str) -> Standing:
+    """What `account` sees, when it may do what takes `role`. Raises UnknownCommunity, Forbidden."""
+    standing = as_seen_by(account, known(account, found))
+    if standing.role is None or is_lower(standing.role, role):
+        raise Forbidden(REFUSALS[role if standing.role else MEMBER])
+    return standing
+
+
+def check_open(account: Account, community: Community) -> None:
+    """May `account`, no member, join by itself? Knowing the id of an open community is enough."""
+    if community.is_open or account.is_admin:
+        return
+    if not community.is_listed:
+        raise UnknownCommunity
+    raise Forbidden("This community takes new members by invitation only. Ask one of its admins.")
+
+
+def spare_last_admin(records: Records, community_id: str, user_id: str, role: str) -> None:
+    """Raises LastAdmin when nobody else could look after the community that `user_id`, in `role`, is to leave."""
+    if role == ADMIN and not records.has_admin_besides(community_id, user_id):
+        raise LastAdmin

@@ -1,0 +1,28 @@
+"""One who is in a room of a community, of either kind of client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+from koyjabo.errors import KoyJaboError
+from koyjabo.models import Scope
+from koyjabo.rights import Right
+
+numbers = count(1)
+
+
+@dataclass(eq=False, slots=True)
+class Seat:
+    member: Any  # a Socket.IO client by its sid, or a plain WebSocket
+    right: Right
+    is_dashboard: bool  # who looks at a dashboard is no visitor
+    end: Callable[[KoyJaboError], None]  # called when the right is lost; it must not wait
+    hold_id: str = field(default_factory=lambda: str(next(numbers)))
+    is_taken: bool = True
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(self.right.community_id)

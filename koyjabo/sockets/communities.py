@@ -1,0 +1,49 @@
+"""The two plain WebSockets of a community: who is online, for its members, and the dashboard, for its moderators."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from flask import Request
+
+from koyjabo.errors import KoyJaboError
+from koyjabo.events import NORMAL, NOT_SAID
+from koyjabo.seats import Seat
+from koyjabo.services import Services
+from koyjabo.sockets.credentials import identify, sub_protocols
+from koyjabo.sockets.errors import close_code
+from koyjabo.sockets.rooms import KINDS, seat_for
+from koyjabo.sockets.stream import Connection, Stream
+
+CLEAN = (NORMAL, NOT_SAID)
+"""Goodbyes that mean it; anything else may come back in a moment (SPEC: What is promised, 4)."""
+
+
+class CommunityStream(Stream):
+    """`room` is one of `KINDS`."""
+
+    def __init__(self, services: Services, room: str) -> None:
+        super().__init__(services)
+        self._kind = KINDS[room]
+        self._seats: dict[Connection, Seat] = {}
+
+    def welcome(self, connection: Connection, request: Request) -> None:
+        claims = identify(self._services, request, sub_protocols(request).token)
+        community_id = (request.view_args or {})["community_id"]
+        seat = seat_for(self._kind, connection, claims, community_id, partial(_end, connection))
+        self._seats[connection] = seat
+        self._services.attendance.take(seat)
+
+    def tell_present(self, connection: Connection) -> None:
+        seat = self._seats.get(connection)
+        if seat is not None:
+            self._services.attendance.tell(seat)
+
+    def gone(self, connection: Connection, code: int) -> None:
+        seat = self._seats.pop(connection, None)
+        if seat is not None:
+            self._services.attendance.leave(seat, clean=code in CLEAN)
+
+
+def _end(connection: Connection, problem: KoyJaboError) -> None:
+    connection.close(close_code(problem), str(problem))

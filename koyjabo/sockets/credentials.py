@@ -1,0 +1,67 @@
+"""Who opens a socket: by a token, in one of several places, or by the session of their browser (SPEC: Credentials)."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import NamedTuple
+
+from flask import Request
+
+from koyjabo.errors import InvalidToken, TokenExpired, Unauthenticated
+from koyjabo.services import Services
+from koyjabo.tokens import ACCESS, COOKIES, REFRESH, Claims
+
+SUB_PROTOCOL = "Authorization"
+
+
+class SubProtocols(NamedTuple):
+    """What a client said in Sec-WebSocket-Protocol: what to answer, and the token in it."""
+
+    answer: str | None
+    token: str | None
+
+
+def sub_protocols(request: Request) -> SubProtocols:
+    """`Authorization, <token>`, or `Authorization, Bearer <token>` from clients that can send that."""
+    said = [each.strip() for each in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
+    if said[0].lower() != SUB_PROTOCOL.lower():
+        return SubProtocols(None, None)
+    return SubProtocols(said[0], _bare(said[1]) if len(said) > 1 else None)
+
+
+def identify(services: Services, request: Request, token: str | None) -> Claims:
+    """What somebody goes by; `token` is one they said elsewhere than in the request's header and query.
+
+    Whether the session still lives is asked with the right to the room. Raises Unauthenticated, InvalidToken,
+    TokenExpired, LedgerUnavailable.
+    """
+    token = token or _header(request) or request.args.get("token")
+    cookie = request.cookies.get(COOKIES[REFRESH]) if services.origins.trusts(request) else None
+    if token:
+        return _by_token(services, token, cookie)
+    if cookie:
+        return services.tokens.read(cookie, REFRESH)
+    raise Unauthenticated
+
+
+def _by_token(services: Services, token: str, cookie: str | None) -> Claims:
+    """One that has expired is accepted next to a live session."""
+    try:
+        return services.tokens.read(token, ACCESS)
+    except TokenExpired:
+        with suppress(InvalidToken, TokenExpired):
+            claims = services.tokens.read(cookie or "", REFRESH)
+            if services.rights.is_live(claims.session_id):
+                return claims
+        raise
+
+
+def _header(request: Request) -> str | None:
+    return _bare(request.headers.get("Authorization", ""), needs_scheme=True)
+
+
+def _bare(said: str, needs_scheme: bool = False) -> str | None:
+    scheme, _, token = said.partition(" ")
+    if scheme.lower() == "bearer":
+        return token.strip() or None
+    return None if needs_scheme else said or None

@@ -1,0 +1,19 @@
+"""From the domain's errors to the codes with which a WebSocket is closed (SPEC: Credentials)."""
+
+from __future__ import annotations
+
+from koyjabo.errors import KoyJaboError
+from koyjabo.events import EXPIRED, FORBIDDEN, INVALID_TOKEN, NO_CREDENTIALS, TOO_MANY
+
+CLOSE_CODES = {
+    "unauthenticated": NO_CREDENTIALS,
+    "invalid_token": INVALID_TOKEN,
+    "token_expired": EXPIRED,
+    "forbidden": FORBIDDEN,
+    "unknown_community": FORBIDDEN,
+    "ledger_unavailable": TOO_MANY,
+}
+
+
+def close_code(error: KoyJaboError) -> int:
+    return CLOSE_CODES[error.code]

@@ -1,0 +1,28 @@
+"""The rooms of a community that one may ask to be let into, by either kind of client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from koyjabo.errors import KoyJaboError
+from koyjabo.rights import Right
+from koyjabo.roles import MEMBER, MODERATOR, uuid_of
+from koyjabo.seats import Seat
+from koyjabo.tokens import Claims
+
+NO_COMMUNITY = "-"
+
+
+class Kind(NamedTuple):
+    role: str  # the least that it takes
+    is_dashboard: bool
+
+
+KINDS = {"visitors": Kind(MEMBER, False), "visitor_dashboard": Kind(MODERATOR, True)}
+
+
+def seat_for(kind: Kind, member: Any, claims: Claims, community_id: str, end: Callable[[KoyJaboError], None]) -> Seat:
+    """A seat that is not taken yet. An id that is none is that of no community."""
+    right = Right(claims.session_id, claims.user_id, uuid_of(community_id) or NO_COMMUNITY, kind.role)
+    return Seat(member, right, kind.is_dashboard, end)

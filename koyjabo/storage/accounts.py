@@ -1,0 +1,177 @@
+"""Users and their sessions, as errands for the desk: each is given a transaction and hands back plain values."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sqlalchemy import delete, exists, select, update
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from koyjabo.errors import EmailTaken, UnknownUser
+from koyjabo.models import LoginSession, User
+from koyjabo.storage.access import note_loss
+
+MOST_SWEPT = 100
+"""Sessions that ran out and are deleted when a new one begins."""
+
+
+class Person(NamedTuple):
+    """A user, with what only `accounts` may see."""
+
+    id: str
+    email: str
+    name: str
+    is_admin: bool
+    password: str
+    is_disabled: bool
+
+
+class NewSession(NamedTuple):
+    id: str
+    refresh_id: str
+    now_ms: int
+    expires_ms: int
+
+
+def add_user(session: Session, person: Person, email_key: str, now_ms: int) -> None:
+    """Raises EmailTaken; of several at once, one gets through."""
+    if is_taken(session, email_key):
+        raise EmailTaken
+    values = {name: value for name, value in person._asdict().items() if name != "is_disabled"}
+    session.add(User(**values, email_key=email_key, created_ms=now_ms))
+    try:
+        session.flush()
+    except IntegrityError:
+        raise EmailTaken from None
+
+
+def is_taken(session: Session | Connection, email_key: str) -> bool:
+    return bool(session.execute(select(exists().where(User.email_key == email_key))).scalar())
+
+
+def has_users(session: Session | Connection) -> bool:
+    return bool(session.execute(select(exists().where(User.id.is_not(None)))).scalar())
+
+
+def names(session: Session, user_ids: list[str]) -> dict[str, str]:
+    rows = session.execute(select(User.id, User.name).where(User.id.in_(user_ids)))
+    return {row.id: row.name for row in rows}
+
+
+def by_email(session: Session, email_key: str) -> Person | None:
+    return _person(session.execute(select(User).where(User.email_key == email_key)).scalar_one_or_none())
+
+
+def by_id(session: Session, user_id: str) -> Person | None:
+    return _person(session.get(User, user_id))
+
+
+def of_session(session: Session, session_id: str, now_ms: int) -> Person | None:
+    """Whose session this is, if it lives: neither revoked nor run out, and its user is not disabled."""
+    query = select(User).join(LoginSession, LoginSession.user_id == User.id).where(LoginSession.id == session_id)
+    alive = (LoginSession.revoked_ms.is_(None), LoginSession.expires_ms > now_ms, User.disabled_ms.is_(None))
+    return _person(session.execute(query.where(*alive)).scalar_one_or_none())
+
+
+def open_session(session: Session, user_id: str, password: str, new: NewSession) -> bool:
+    """Begin a session for somebody who has proved to know the password of this hash. False when it has been changed
+    meanwhile, or they were disabled.
+    """
+    user = session.execute(select(User).where(User.id == user_id).with_for_update()).scalar_one_or_none()
+    if user is None or user.disabled_ms is not None or user.password != password:
+        return False
+    session.add(
+        LoginSession(
+            id=new.id, user_id=user_id, refresh_id=new.refresh_id, created_ms=new.now_ms, expires_ms=new.expires_ms
+        )
+    )
+    session.flush()
+    _sweep(session, new.now_ms)
+    return True
+
+
+def renew_session(session: Session, user_id: str, old_refresh_id: str, new: NewSession) -> tuple[Person | None, bool]:
+    """Put a new refresh token in the place of the one that is shown: whose session it is, or None for a token that is
+    not good. True with it for one that was good before: it was stolen, or its successor was, and so nobody may go on.
+    """
+    person = of_session(session, new.id, new.now_ms)
+    if person is None or person.id != user_id:
+        return None, False
+    good = (LoginSession.id == new.id, LoginSession.refresh_id == old_refresh_id, LoginSession.revoked_ms.is_(None))
+    renewal = update(LoginSession).where(*good).values(refresh_id=new.refresh_id, expires_ms=new.expires_ms)
+    if session.execute(renewal).rowcount == 1:  # type: ignore[attr-defined]
+        return person, False
+    return None, revoke_session(session, new.id, new.now_ms)
+
+
+def revoke_session(session: Session, session_id: str, now_ms: int) -> bool:
+    return revoke(session, now_ms, LoginSession.id == session_id)
+
+
+def revoke(session: Session, now_ms: int, *which) -> bool:
+    """End sessions. True if there were any; then somebody has lost a right."""
+    live = update(LoginSession).where(LoginSession.revoked_ms.is_(None), *which)
+    ended = session.execute(live.values(revoked_ms=now_ms)).rowcount > 0  # type: ignore[attr-defined]
+    if ended:
+        note_loss(session)
+    return ended
+
+
+def change_password(session: Session, user_id: str, old: str | None, new: str, now_ms: int, spared: str = "") -> bool:
+    """Set a hash in the place of `old` (of any, for None), and end all sessions but `spared`. False when it is not
+    `old` any more.
+    """
+    mine = [User.id == user_id] + ([User.password == old] if old is not None else [])
+    if session.execute(update(User).where(*mine).values(password=new)).rowcount != 1:  # type: ignore[attr-defined]
+        return False
+    revoke(session, now_ms, LoginSession.user_id == user_id, LoginSession.id != spared)
+    return True
+
+
+def keep_hash(session: Session, user_id: str, old: str, new: str) -> None:
+    """The same password, hashed anew."""
+    session.execute(update(User).where(User.id == user_id, User.password == old).values(password=new))
+
+
+def set_admin(session: Session, email_key: str, is_admin: bool) -> Person:
+    """Raises UnknownUser."""
+    user = _existing(session, email_key)
+    if user.is_admin and not is_admin:
+        note_loss(session)
+    user.is_admin = is_admin
+    return _known(user)
+
+
+def set_disabled(session: Session, email_key: str, disabled: bool, now_ms: int) -> Person:
+    """Disabling ends their sessions. Raises UnknownUser."""
+    user = _existing(session, email_key)
+    if disabled and user.disabled_ms is None:
+        note_loss(session)
+        revoke(session, now_ms, LoginSession.user_id == user.id)
+    user.disabled_ms = (user.disabled_ms or now_ms) if disabled else None
+    return _known(user)
+
+
+def _sweep(session: Session, now_ms: int) -> None:
+    run_out = select(LoginSession.id).where(LoginSession.expires_ms <= now_ms).limit(MOST_SWEPT)
+    session.execute(
+        delete(LoginSession).where(LoginSession.id.in_(run_out)).execution_options(synchronize_session=False)
+    )
+
+
+def _existing(session: Session, email_key: str) -> User:
+    query = select(User).where(User.email_key == email_key).with_for_update()
+    user = session.execute(query).scalar_one_or_none()
+    if user is None:
+        raise UnknownUser
+    return user
+
+
+def _person(user: User | None) -> Person | None:
+    return None if user is None else _known(user)
+
+
+def _known(user: User) -> Person:
+    return Person(user.id, user.email, user.name, user.is_admin, user.password, user.disabled_ms is not None)

@@ -1,0 +1,166 @@
+"""Communities and the people in them, as rows: what one transaction looks up and changes. Rules are the caller's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from sqlalchemy import Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from koyjabo import models
+from koyjabo.models import SITE, Counter, Membership, Scope, User
+from koyjabo.storage.access import note_loss
+
+Item = TypeVar("Item")
+
+
+class Community(NamedTuple):
+    id: str
+    name: str
+    description: str
+    is_open: bool  # whoever likes may join
+    is_listed: bool  # those who are no members may know of it
+
+
+class Standing(NamedTuple):
+    """A community, and the role that somebody has in it: None for one who is no member."""
+
+    community: Community
+    role: str | None
+
+
+class Member(NamedTuple):
+    user_id: str
+    name: str
+    email: str | None  # None for those who are not to see it
+    role: str
+    joined_ms: int
+
+
+class Page(NamedTuple, Generic[Item]):
+    """A stretch of a list, and how long the whole list is."""
+
+    items: tuple[Item, ...]
+    total: int
+
+
+COMMUNITY = (
+    models.Community.id,
+    models.Community.name,
+    models.Community.description,
+    models.Community.is_open,
+    models.Community.is_listed,
+)
+MEMBER = (User.id, User.name, User.email, Membership.role, Membership.joined_ms)
+
+
+class Records:
+    """The rows as one transaction sees them.
+
+    Whoever writes calls `lock` first: then nobody else changes that community or its members until the commit.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def lock(self, community_id: str) -> None:
+        """A statement of its own: what is read after it is what the lock may have waited for."""
+        row = select(models.Community.id).where(models.Community.id == community_id)
+        self._session.execute(row.with_for_update())
+
+    def standing(self, community_id: str, user_id: str) -> Standing | None:
+        """None when there is no such community."""
+        found = self._session.execute(_standings(user_id).where(models.Community.id == community_id)).first()
+        return _standing(found) if found else None
+
+    def standings(self, user_id: str, everything: bool, start: int, count: int) -> Page[Standing]:
+        """Those a user belongs to and those that are listed, or all there are; by name."""
+        wanted = _standings(user_id)
+        if not everything:
+            wanted = wanted.where(or_(models.Community.is_listed, Membership.role.is_not(None)))
+        ordered = wanted.order_by(func.lower(models.Community.name), models.Community.id)
+        return Page(tuple(_standing(row) for row in self._stretch(ordered, start, count)), self._count(wanted))
+
+    def member(self, community_id: str, user_id: str) -> Member:
+        """Raises NoResultFound for one who is no member."""
+        return Member._make(self._session.execute(_members(community_id).where(User.id == user_id)).one())
+
+    def members(self, community_id: str, start: int, count: int) -> Page[Member]:
+        """Those who came first, first."""
+        wanted = _members(community_id)
+        rows = self._stretch(wanted.order_by(Membership.joined_ms, User.id), start, count)
+        return Page(tuple(Member._make(row) for row in rows), self._count(wanted))
+
+    def user(self, user_id: str) -> str | None:
+        """The id, if it is a user's."""
+        return self._session.scalar(select(User.id).where(User.id == user_id))
+
+    def user_with(self, email_key: str) -> str | None:
+        """The id of the user with this email, as it is compared."""
+        return self._session.scalar(select(User.id).where(User.email_key == email_key))
+
+    def has_admin_besides(self, community_id: str, user_id: str) -> bool:
+        """Is there another admin who can still log in?"""
+        others = (Membership.community_id == community_id, Membership.user_id != user_id, Membership.role == "admin")
+        usable = select(User.id).join(Membership, Membership.user_id == User.id).where(*others)
+        return self._session.scalar(usable.where(User.disabled_ms.is_(None)).limit(1)) is not None
+
+    def add(self, community: Community, now_ms: int) -> None:
+        """A community without members, and its counter, in the site's epoch."""
+        self._session.execute(insert(models.Community).values(**community._asdict(), created_ms=now_ms))
+        # the lock keeps the epoch what it is; it comes last, since every visit waits for it
+        site = self._session.scalars(select(Counter).where(Counter.scope == SITE).with_for_update(read=True)).one()
+        figures = {"epoch": site.epoch, "visits": 0, "total": 0, "unique_visitors": 0}
+        counter = insert(Counter).values(scope=Scope(community.id), revision=max(site.revision, now_ms), **figures)
+        self._session.execute(counter)
+
+    def change(self, community_id: str, values: dict[str, Any]) -> None:
+        self._session.execute(update(models.Community).where(models.Community.id == community_id).values(**values))
+
+    def delete(self, community_id: str) -> None:
+        """The community, its memberships and its counter. What was counted in it stays in the ledger."""
+        self._session.execute(delete(Membership).where(Membership.community_id == community_id))
+        self._session.execute(delete(models.Community).where(models.Community.id == community_id))
+        self._session.execute(delete(Counter).where(Counter.scope == community_id))
+
+    def enrol(self, community_id: str, user_id: str, role: str, now_ms: int) -> None:
+        ids = {"community_id": community_id, "user_id": user_id}
+        self._session.execute(insert(Membership).values(**ids, role=role, joined_ms=now_ms))
+
+    def set_role(self, community_id: str, user_id: str, role: str) -> None:
+        self._session.execute(update(Membership).where(*_one(community_id, user_id)).values(role=role))
+
+    def remove(self, community_id: str, user_id: str) -> None:
+        self._session.execute(delete(Membership).where(*_one(community_id, user_id)))
+
+    def note_loss(self) -> None:
+        """Somebody has lost a right: every server is to notice."""
+        note_loss(self._session)
+
+    def _stretch(self, ordered: Select, start: int, count: int) -> Iterable[Any]:
+        return self._session.execute(ordered.offset(start).limit(count)).all()
+
+    def _count(self, wanted: Select) -> int:
+        return self._session.scalar(select(func.count()).select_from(wanted.subquery())) or 0
+
+
+def _standings(user_id: str) -> Select:
+    theirs = and_(Membership.community_id == models.Community.id, Membership.user_id == user_id)
+    return select(*COMMUNITY, Membership.role).outerjoin(Membership, theirs)
+
+
+def _standing(row: Any) -> Standing:
+    return Standing(Community._make(row[:-1]), row[-1])
+
+
+def _members(community_id: str) -> Select:
+    return select(*MEMBER).join(Membership, Membership.user_id == User.id).where(_of(community_id))
+
+
+def _of(community_id: str) -> Any:
+    return Membership.community_id == community_id
+
+
+def _one(community_id: str, user_id: str) -> tuple[Any, Any]:
+    return _of(community_id), Membership.user_id == user_id

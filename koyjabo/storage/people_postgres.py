@@ -1,0 +1,66 @@
+"""People and their days on PostgreSQL: the statements that visits, sockets and conversions share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from koyjabo.storage.whereabouts import Asked, Seen, Whereabouts
+
+Execute = Callable[[str, tuple], Any]
+
+# Twice the columns of what is asked for: scopes, people, days. Each row is one JSON text.
+SEEN = """
+SELECT json_build_array(
+    p.scope, p.person, p.last_day, a.day, d.began_s, d.slots,
+    CASE WHEN d.slots IS NULL AND p.last_day > a.day THEN
+        (SELECT max(x.day) FROM person_days x WHERE x.person_id = p.id AND x.day < a.day) END,
+    CASE WHEN d.slots IS NULL AND p.last_day > a.day THEN
+        (SELECT min(x.day) FROM person_days x WHERE x.person_id = p.id AND x.day > a.day) END)::text AS seen
+FROM (
+    SELECT b.scope, b.person, b.day FROM unnest(%s::text[], %s::text[], %s::text[]) AS b(scope, person, day)
+    UNION
+    SELECT w.scope, 'u:' || w.user_id, b.day FROM unnest(%s::text[], %s::text[], %s::text[]) AS b(scope, person, day)
+    JOIN visitors w ON w.scope = b.scope AND w.visitor_id = substr(b.person, 3)
+    WHERE b.person LIKE 'v:%%' AND w.user_id IS NOT NULL
+) AS a
+JOIN people p ON p.scope = a.scope AND p.person = a.person
+LEFT JOIN person_days d ON d.person_id = p.id AND d.day = a.day
+"""
+WRITE = """
+INSERT INTO people (scope, person, last_day) SELECT r->>0, r->>1, r->>2 FROM json_array_elements(%s) r
+ON CONFLICT (scope, person) DO UPDATE SET last_day = excluded.last_day;
+INSERT INTO person_days (person_id, day, began_s, slots)
+SELECT (SELECT p.id FROM people p WHERE p.scope = r->>0 AND p.person = r->>1), r->>2, (r->>3)::bigint, (r->>4)::bigint
+FROM json_array_elements(%s) r
+ON CONFLICT (person_id, day) DO UPDATE SET slots = excluded.slots;
+INSERT INTO returns AS t (scope, day, previous_day, authenticated, anonymous)
+SELECT r->>0, r->>1, r->>2, (r->>3)::bigint, (r->>4)::bigint FROM json_array_elements(%s) r
+ON CONFLICT (scope, day, previous_day) DO UPDATE
+SET authenticated = t.authenticated + excluded.authenticated, anonymous = t.anonymous + excluded.anonymous;
+INSERT INTO hourly_people AS h (scope, hour_s, authenticated, anonymous)
+SELECT r->>0, (r->>1)::bigint, (r->>2)::bigint, (r->>3)::bigint FROM json_array_elements(%s) r
+ON CONFLICT (scope, hour_s) DO UPDATE
+SET authenticated = h.authenticated + excluded.authenticated, anonymous = h.anonymous + excluded.anonymous;
+"""
+
+
+def columns(asked: list[Asked]) -> tuple[list[str], ...]:
+    """The parameters of SEEN."""
+    scopes, people, days = (list(column) for column in zip(*asked, strict=True))
+    return scopes, people, days, scopes, people, days
+
+
+def rows(people: Whereabouts) -> tuple[str, ...]:
+    """The parameters of WRITE."""
+    return tuple(json.dumps(table) for table in people.tables())
+
+
+def look_up(execute: Execute, asked: list[Asked]) -> list[Seen]:
+    found = execute(SEEN, columns(asked)).all()
+    return [Seen._make(json.loads(seen)) for (seen,) in found]
+
+
+def write(execute: Execute, people: Whereabouts) -> None:
+    execute(WRITE, rows(people))

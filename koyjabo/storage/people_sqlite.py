@@ -1,0 +1,63 @@
+"""People and their days on SQLite: the statements that visits, sockets and conversions share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from koyjabo.storage.whereabouts import Asked, Seen, Whereabouts
+
+Execute = Callable[[str, tuple], Any]
+
+# {asked} is a list of [scope, person, day]. CROSS JOIN is how SQLite is told which table to begin with.
+SEEN = """
+    SELECT json_group_array(json_array(
+        p.scope, p.person, p.last_day, a.day, d.began_s, d.slots,
+        CASE WHEN d.slots IS NULL AND p.last_day > a.day THEN
+            (SELECT max(x.day) FROM person_days x WHERE x.person_id = p.id AND x.day < a.day) END,
+        CASE WHEN d.slots IS NULL AND p.last_day > a.day THEN
+            (SELECT min(x.day) FROM person_days x WHERE x.person_id = p.id AND x.day > a.day) END))
+    FROM (
+        SELECT j.value ->> 0 AS scope, j.value ->> 1 AS person, j.value ->> 2 AS day FROM json_each({asked}) j
+        UNION
+        SELECT w.scope, 'u:' || w.user_id, j.value ->> 2 FROM json_each({asked}) j
+        CROSS JOIN visitors w ON w.scope = j.value ->> 0 AND w.visitor_id = substr(j.value ->> 1, 3)
+        WHERE j.value ->> 1 LIKE 'v:%' AND w.user_id IS NOT NULL
+    ) a
+    CROSS JOIN people p ON p.scope = a.scope AND p.person = a.person
+    LEFT JOIN person_days d ON d.person_id = p.id AND d.day = a.day
+"""
+SET_PEOPLE = """
+INSERT INTO people (scope, person, last_day) SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?) WHERE true
+ON CONFLICT (scope, person) DO UPDATE SET last_day = excluded.last_day
+"""
+SET_DAYS = """
+INSERT INTO person_days (person_id, day, began_s, slots)
+SELECT p.id, j.value ->> 2, j.value ->> 3, j.value ->> 4 FROM json_each(?) j
+CROSS JOIN people p ON p.scope = j.value ->> 0 AND p.person = j.value ->> 1 WHERE true
+ON CONFLICT (person_id, day) DO UPDATE SET slots = excluded.slots
+"""
+ADD_TO_RETURNS = """
+INSERT INTO returns (scope, day, previous_day, authenticated, anonymous)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?) WHERE true
+ON CONFLICT (scope, day, previous_day) DO UPDATE
+SET authenticated = authenticated + excluded.authenticated, anonymous = anonymous + excluded.anonymous
+"""
+ADD_TO_HOURS = """
+INSERT INTO hourly_people (scope, hour_s, authenticated, anonymous)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?) WHERE true
+ON CONFLICT (scope, hour_s) DO UPDATE
+SET authenticated = authenticated + excluded.authenticated, anonymous = anonymous + excluded.anonymous
+"""
+
+
+def look_up(execute: Execute, asked: list[Asked]) -> list[Seen]:
+    found = execute(f"SELECT ({SEEN.format(asked='?1')})", (json.dumps(asked),)).fetchone()[0]
+    return [Seen._make(row) for row in json.loads(found)]
+
+
+def write(execute: Execute, people: Whereabouts) -> None:
+    for statement, rows in zip((SET_PEOPLE, SET_DAYS, ADD_TO_RETURNS, ADD_TO_HOURS), people.tables(), strict=True):
+        if rows:
+            execute(statement, (json.dumps(rows),))

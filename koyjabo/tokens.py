@@ -1,0 +1,70 @@
+"""JSON Web Tokens: who says they are whom, in which session, until when. Whether that session still lives only
+`accounts` knows.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple
+
+import jwt
+
+from koyjabo.errors import InvalidToken, TokenExpired
+
+ALGORITHM = "HS256"
+ACCESS, REFRESH = "access", "refresh"
+COOKIES = {ACCESS: "access_token_cookie", REFRESH: "refresh_token_cookie"}
+ACCESS_S, REFRESH_S = 15 * 60, 30 * 86400
+LEEWAY_S = 5
+"""How far the clocks of two servers may be apart."""
+
+LONGEST_TOKEN = 4096
+NAMES = ["sub", "sid", "jti", "type", "csrf"]
+REQUIRED = ["sub", "sid", "jti", "type", "exp"]
+
+
+class Claims(NamedTuple):
+    user_id: str
+    session_id: str
+    token_id: str
+    kind: str
+    csrf: str
+    """What a caller has to repeat in a header if this token came as a cookie."""
+
+    expires_s: float  # since 1970
+
+
+class Tokens:
+    """Reads tokens; who makes them is `koyjabo.web.auth`."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret
+
+    def read(self, text: str, kind: str = ACCESS) -> Claims:
+        """Raises InvalidToken for what we did not sign or what is of another kind, TokenExpired for what was good
+        once.
+        """
+        claims = self.read_any(text)
+        if claims.kind != kind:
+            raise InvalidToken
+        if claims.expires_s + LEEWAY_S <= time.time():
+            raise TokenExpired
+        return claims
+
+    def read_any(self, text: str) -> Claims:
+        """Of either kind, expired or not. Raises InvalidToken."""
+        if len(text) > LONGEST_TOKEN:
+            raise InvalidToken
+        options: Any = {"require": REQUIRED, "verify_exp": False}
+        try:
+            found = jwt.decode(text, self._secret, [ALGORITHM], options, leeway=LEEWAY_S)
+            return _claims(found)
+        except (jwt.PyJWTError, ValueError, TypeError):
+            raise InvalidToken from None
+
+
+def _claims(found: dict[str, Any]) -> Claims:
+    user_id, session_id, token_id, kind, csrf = texts = [found.get(name, "") for name in NAMES]
+    if not all(isinstance(text, str) for text in texts):
+        raise InvalidToken
+    return Claims(user_id, session_id, token_id, kind, csrf, float(found["exp"]))

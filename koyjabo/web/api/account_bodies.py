@@ -1,0 +1,78 @@
+"""What the calls of accounts take and give; the rules for what may be in it are those of `koyjabo.credentials`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+from koyjabo import credentials
+from koyjabo.accounts import Account
+from koyjabo.web.api.bodies import JSON, Body
+from koyjabo.web.api.fields import OptionalVisitorId, Text
+
+
+def _by(rule: Callable[[str], str]) -> BeforeValidator:
+    def check(value: Any) -> str:
+        if not isinstance(value, str):
+            raise PydanticCustomError("unusable", "must be a text")
+        try:
+            return rule(value)
+        except ValueError as error:
+            raise PydanticCustomError("unusable", str(error).replace("{", "{{")) from None
+
+    return BeforeValidator(check)
+
+
+Email = Annotated[str, _by(credentials.email), Field(max_length=credentials.LONGEST_EMAIL, pattern=r"^\S+@\S+$")]
+NewPassword = Annotated[
+    str,
+    _by(credentials.password),
+    Field(min_length=credentials.SHORTEST_PASSWORD, max_length=credentials.LONGEST_PASSWORD),
+]
+Said = Annotated[str, _by(str)]
+"""Whatever was typed: it is right or it is not."""
+
+
+class LoginBody(Body):
+    media = JSON
+
+    email: Said = Field(examples=["ayesha@example.com"])
+    password: Said
+    visitorId: OptionalVisitorId = Field(None, description="who they were before they said; makes a conversion of it")
+
+
+class SignupBody(LoginBody):
+    email: Email = Field(examples=["ayesha@example.com"])
+    password: NewPassword
+    name: Text = Field(None, description="what stands before the @, if it is not given")
+
+
+class PasswordBody(Body):
+    media = JSON
+
+    current_password: Said
+    new_password: NewPassword
+
+
+class UserAnswer(BaseModel):
+    """Somebody with an account."""
+
+    id: str
+    email: str
+    name: str
+    is_admin: bool = Field(description="of the site, and so of every community")
+
+    @classmethod
+    def of(cls, account: Account) -> UserAnswer:
+        return cls(**account._asdict())
+
+
+class TokensAnswer(BaseModel):
+    """A login. The same two tokens are set as cookies."""
+
+    access_token: str = Field(description="for 15 minutes")
+    refresh_token: str = Field(description="for 30 days, and good for one POST /api/auth/refresh")
+    user: UserAnswer

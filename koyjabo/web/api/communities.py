@@ -1,0 +1,79 @@
+"""/api/communities: found them, find them, change them, end them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from flask import Response, request
+
+from koyjabo.communities import Standing
+from koyjabo.web import auth
+from koyjabo.web.api import bp
+from koyjabo.web.api.community_answers import CommunityAnswer, answer, list_answer, no_answer
+from koyjabo.web.api.community_bodies import CommunityChangesBody, NewCommunityBody
+from koyjabo.web.api.paging import QUERY, Paging
+from koyjabo.web.current import current
+from koyjabo.web.openapi import Answer, ListOf, describe
+
+LOGGED_IN: dict[int, Answer] = {401: "not logged in", 503: "the database is away; see Retry-After"}
+INSIDE: dict[int, Answer] = {
+    **LOGGED_IN,
+    403: "the role there does not allow it",
+    404: "no such community, or none they may know of",
+}
+WITH_BODY: dict[int, Answer] = {400: "a field cannot be used; see details", 413: "over 16 KB", 415: "not JSON"}
+
+
+def community_answer(standing: Standing) -> CommunityAnswer:
+    return next(community_answers([standing]))
+
+
+def community_answers(found: Sequence[Standing]) -> Iterator[CommunityAnswer]:
+    """With how many people are there now."""
+    online = current().attendance.online(*(standing.community.id for standing in found))
+    return map(CommunityAnswer.of, found, online)
+
+
+@bp.get("/communities")
+@describe(
+    "The communities one may know of",
+    {200: ListOf(CommunityAnswer), 400: "no such page", **LOGGED_IN},
+    query=QUERY,
+)
+def list_communities() -> Response:
+    """Those that are listed and one's own, by name; for a site admin all. `X-Total-Count` says how many there are."""
+    account, paging = auth.require().account, Paging.of(request)
+    page = current().communities.list(account, paging.start, paging.per_page)
+    return list_answer(community_answers(page.items), paging.headers(page.total))
+
+
+@bp.post("/communities")
+@describe("Found a community", {201: CommunityAnswer, **WITH_BODY, **LOGGED_IN}, body=NewCommunityBody)
+def create_community() -> Response:
+    """Whoever founds it is its admin."""
+    account, body = auth.require().account, NewCommunityBody.of(request)
+    standing = current().communities.create(account, body.name, body.description, body.open, body.listed)
+    return answer(community_answer(standing), 201)
+
+
+@bp.get("/communities/<community_id>")
+@describe("One community", {200: CommunityAnswer, **INSIDE})
+def get_community(community_id: str) -> Response:
+    """For its members."""
+    return answer(community_answer(current().communities.get(auth.require().account, community_id)))
+
+
+@bp.patch("/communities/<community_id>")
+@describe("Change a community", {200: CommunityAnswer, **WITH_BODY, **INSIDE}, body=CommunityChangesBody)
+def change_community(community_id: str) -> Response:
+    """For its admins."""
+    account, body = auth.require().account, CommunityChangesBody.of(request)
+    return answer(community_answer(current().communities.change(account, community_id, **body.changes())))
+
+
+@bp.delete("/communities/<community_id>")
+@describe("End a community", {204: None, **INSIDE})
+def delete_community(community_id: str) -> Response:
+    """For its admins. Memberships end with it; its visits stay counted for the site."""
+    current().communities.delete(auth.require().account, community_id)
+    return no_answer()

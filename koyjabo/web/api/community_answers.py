@@ -1,0 +1,90 @@
+"""How communities and those who belong to them are written. Only whoever asked may keep it, and not for long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from flask import Response, json
+from pydantic import BaseModel, Field
+
+from koyjabo.clock import iso
+from koyjabo.communities import Member, Standing
+
+JOINED_AT = "2025-12-16T04:48:38.412Z"
+PRIVATE = ("Cache-Control", "private, no-store")
+
+
+class CommunityAnswer(BaseModel):
+    """A community as somebody sees it."""
+
+    id: str = Field(examples=["1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"])
+    name: str
+    description: str
+    open: bool = Field(description="whoever likes may join")
+    listed: bool = Field(description="those who are no members may know of it")
+    role: str | None = Field(description="member, moderator or admin; null for one who is no member")
+    online: int = Field(description="how many people are there now")
+
+    @classmethod
+    def of(cls, standing: Standing, online: int) -> CommunityAnswer:
+        community = standing.community
+        return cls(
+            id=community.id,
+            name=community.name,
+            description=community.description,
+            open=community.is_open,
+            listed=community.is_listed,
+            role=standing.role,
+            online=online,
+        )
+
+
+class MembershipAnswer(BaseModel):
+    """That somebody belongs to a community."""
+
+    community_id: str
+    user_id: str
+    role: str
+    joined_at: str = Field(examples=[JOINED_AT])
+
+    @classmethod
+    def of(cls, community_id: str, member: Member) -> MembershipAnswer:
+        joined_at = iso(member.joined_ms)
+        return cls(community_id=community_id, user_id=member.user_id, role=member.role, joined_at=joined_at)
+
+
+class MemberAnswer(BaseModel):
+    """Somebody who belongs to a community."""
+
+    user_id: str
+    name: str
+    role: str
+    joined_at: str = Field(examples=[JOINED_AT])
+    email: str = Field("", description="for admins of the community alone")
+
+    @classmethod
+    def of(cls, member: Member) -> MemberAnswer:
+        seen = {"email": member.email} if member.email is not None else {}
+        joined_at = iso(member.joined_ms)
+        return cls(user_id=member.user_id, name=member.name, role=member.role, joined_at=joined_at, **seen)
+
+
+def answer(value: BaseModel, status: int = 200) -> Response:
+    return _private(_object(value), status, [])
+
+
+def list_answer(values: Iterable[BaseModel], headers: list[tuple[str, str]]) -> Response:
+    return _private([_object(each) for each in values], 200, headers)
+
+
+def no_answer() -> Response:
+    return Response(status=204, headers=[PRIVATE])
+
+
+def _object(value: BaseModel) -> dict[str, Any]:
+    return value.model_dump(exclude_unset=True)
+
+
+def _private(value: Any, status: int, headers: list[tuple[str, str]]) -> Response:
+    return Response(json.dumps(value), status, [PRIVATE, *headers], mimetype="application/json")

@@ -1,0 +1,106 @@
+"""What is sent to found and change communities, and to let people in."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from koyjabo.communities import ROLES
+from koyjabo.web.api.account_bodies import Email
+from koyjabo.web.api.bodies import JSON, Body
+from koyjabo.web.api.fields import OptionalVisitorId, whole
+
+LONGEST_NAME, LONGEST_DESCRIPTION = 200, 2000
+COLUMNS = {"open": "is_open", "listed": "is_listed"}
+"""What the domain calls them; the others have one name."""
+
+
+def _refuse(sentence: str) -> PydanticCustomError:
+    return PydanticCustomError("unusable", sentence)
+
+
+def _text(value: Any, longest: int) -> str:
+    if not isinstance(value, str):
+        raise _refuse("must be a text")
+    value = whole(value).strip()
+    if len(value) > longest:
+        raise _refuse(f"must not be longer than {longest} characters, and has {len(value)}")
+    return value
+
+
+def _name(value: Any) -> str:
+    name = _text(value, LONGEST_NAME)
+    if not name:
+        raise _refuse(f"must have 1 to {LONGEST_NAME} characters besides white space")
+    return name
+
+
+def _description(value: Any) -> str:
+    return "" if value is None else _text(value, LONGEST_DESCRIPTION)
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _refuse("must be true or false")
+    return value
+
+
+def _role(value: Any) -> str:
+    if value not in ROLES:
+        raise _refuse("must be member, moderator or admin")
+    return value
+
+
+Name = Annotated[str, BeforeValidator(_name), Field(min_length=1, max_length=LONGEST_NAME)]
+Description = Annotated[str, BeforeValidator(_description), Field(max_length=LONGEST_DESCRIPTION)]
+Flag = Annotated[bool, BeforeValidator(_flag)]
+Role = Annotated[str, BeforeValidator(_role), WithJsonSchema({"type": "string", "enum": list(ROLES)})]
+
+
+class NewCommunityBody(Body):
+    """A community to be founded. Only `name` is required."""
+
+    media = JSON
+
+    name: Name = Field(examples=["Mirpur 10 commuters"])
+    description: Description = ""
+    open: Flag = Field(True, description="whoever likes may join")
+    listed: Flag = Field(True, description="those who are no members may know of it")
+
+
+class CommunityChangesBody(Body):
+    """What is to change; what is absent or null stays as it is."""
+
+    media = JSON
+
+    name: Name | None = None
+    description: Description | None = None
+    open: Flag | None = None
+    listed: Flag | None = None
+
+    def changes(self) -> dict[str, Any]:
+        return {COLUMNS.get(name, name): value for name, value in self.model_dump(exclude_none=True).items()}
+
+
+class JoinBody(Body):
+    """May be left out altogether."""
+
+    media = JSON
+    may_be_absent = True
+
+    visitorId: OptionalVisitorId = Field(None, description="who they were before they had an account")
+
+
+class InvitationBody(Body):
+    media = JSON
+
+    email: Email = Field(examples=["ayesha@example.com"])
+    role: Role
+
+
+class RoleBody(Body):
+    media = JSON
+
+    role: Role

@@ -1,0 +1,84 @@
+"""/api/communities/…/join, /leave, /members: who belongs to a community."""
+
+from __future__ import annotations
+
+from flask import Response, request
+
+from koyjabo.communities import Enrolment
+from koyjabo.web import auth
+from koyjabo.web.api import bp
+from koyjabo.web.api.communities import INSIDE, WITH_BODY
+from koyjabo.web.api.community_answers import MemberAnswer, MembershipAnswer, answer, list_answer, no_answer
+from koyjabo.web.api.community_bodies import InvitationBody, JoinBody, RoleBody
+from koyjabo.web.api.paging import QUERY, Paging
+from koyjabo.web.current import current
+from koyjabo.web.openapi import Answer, ListOf, describe
+
+ENROLLED: dict[int, Answer] = {
+    200: MemberAnswer,
+    201: MemberAnswer,
+    **WITH_BODY,
+    **INSIDE,
+    404: "no such community, or no such user",
+    409: "its last admin has to stay admin",
+}
+
+
+@bp.post("/communities/<community_id>/join")
+@describe(
+    "Become a member",
+    {200: MembershipAnswer, 201: MembershipAnswer, **WITH_BODY, **INSIDE, 403: "new members are invited"},
+    body=JoinBody,
+)
+def join_community(community_id: str) -> Response:
+    """Where everybody may. 201, or 200 for one who is a member already, and stays what they are."""
+    account, body, services = auth.require().account, JoinBody.of(request), current()
+    member, is_new = services.communities.join(account, community_id)
+    if body.visitorId is not None:
+        services.reports.convert(account.id, body.visitorId)
+    return answer(MembershipAnswer.of(community_id.lower(), member), 201 if is_new else 200)
+
+
+@bp.post("/communities/<community_id>/leave")
+@describe("Be a member no longer", {204: None, **INSIDE, 409: "its last admin has to stay"})
+def leave_community(community_id: str) -> Response:
+    """204; 403 or 404 for one who is no member."""
+    current().communities.leave(auth.require().account, community_id)
+    return no_answer()
+
+
+@bp.get("/communities/<community_id>/members")
+@describe("Who belongs to it", {200: ListOf(MemberAnswer), 400: "no such page", **INSIDE}, query=QUERY)
+def list_members(community_id: str) -> Response:
+    """For its members: those who came first, first. `X-Total-Count` says how many there are."""
+    account, paging = auth.require().account, Paging.of(request)
+    page = current().communities.members(account, community_id, paging.start, paging.per_page)
+    return list_answer(map(MemberAnswer.of, page.items), paging.headers(page.total))
+
+
+@bp.post("/communities/<community_id>/members")
+@describe("Let somebody in, by email", ENROLLED, body=InvitationBody)
+def invite_member(community_id: str) -> Response:
+    """For its admins. 201, or 200 for one who was a member already; the role is what is asked for."""
+    account, body = auth.require().account, InvitationBody.of(request)
+    return _enrolled(current().communities.invite(account, community_id, body.email, body.role))
+
+
+@bp.put("/communities/<community_id>/members/<user_id>")
+@describe("Give somebody a role", ENROLLED, body=RoleBody)
+def set_role(community_id: str, user_id: str) -> Response:
+    """For its admins. 201 when that made them a member, otherwise 200."""
+    account, body = auth.require().account, RoleBody.of(request)
+    return _enrolled(current().communities.set_role(account, community_id, user_id, body.role))
+
+
+@bp.delete("/communities/<community_id>/members/<user_id>")
+@describe("End a membership", {204: None, **INSIDE, 409: "its last admin has to stay"})
+def remove_member(community_id: str, user_id: str) -> Response:
+    """For its admins; one's own, for everybody."""
+    current().communities.remove_member(auth.require().account, community_id, user_id)
+    return no_answer()
+
+
+def _enrolled(enrolment: Enrolment) -> Response:
+    return answer(MemberAnswer.of(enrolment.member), 201 if enrolment.is_new else 200)

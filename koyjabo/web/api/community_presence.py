@@ -1,0 +1,82 @@
+"""/api/communities/{id}/…: its numbers, and who is there now."""
+
+from __future__ import annotations
+
+from flask import Response, request
+from pydantic import BaseModel, Field
+
+from koyjabo.clock import iso
+from koyjabo.communities import uuid_of
+from koyjabo.models import Scope
+from koyjabo.roles import MEMBER, MODERATOR
+from koyjabo.web import auth
+from koyjabo.web.api import bp
+from koyjabo.web.api.answers import StatsAnswer, stats_or_304, writer
+from koyjabo.web.api.communities import INSIDE
+from koyjabo.web.api.community_answers import answer, list_answer
+from koyjabo.web.current import current
+from koyjabo.web.openapi import ListOf, describe
+
+
+class RealtimeAnswer(BaseModel):
+    """How many people are online in a community."""
+
+    community_id: str
+    current_online: int = Field(examples=[42])
+    timestamp: str = Field(examples=["2025-12-16T04:48:38.412Z"])
+
+
+class OnlineAnswer(BaseModel):
+    """Somebody who is online in a community."""
+
+    user_id: str
+    name: str
+    since: str = Field(examples=["2025-12-16T04:48:38.412Z"])
+    tabs: int = Field(description="open sockets; 0 for one whose line was lost a moment ago")
+
+
+@bp.get("/communities/<community_id>/stats")
+@describe(
+    "A community's numbers",
+    {200: StatsAnswer, 304: None, **INSIDE},
+    headers={"If-None-Match": "an ETag from an earlier answer"},
+)
+def community_stats(community_id: str) -> Response:
+    """The stats object of its visits, for members."""
+    scope = _entered(community_id, MEMBER)
+    response = stats_or_304(request, writer.write(current().visits.community(scope).newest()))
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
+
+
+@bp.get("/communities/<community_id>/visitors/realtime")
+@describe("How many are online", {200: RealtimeAnswer, **INSIDE})
+def realtime(community_id: str) -> Response:
+    """People with an open socket in the community, each once."""
+    scope, services = _entered(community_id, MEMBER), current()
+    (online,) = services.attendance.online(scope)
+    at = iso(services.clock.now_ms())
+    return answer(RealtimeAnswer(community_id=scope, current_online=online, timestamp=at))
+
+
+@bp.get("/communities/<community_id>/visitors/online")
+@describe("Who is online", {200: ListOf(OnlineAnswer), **INSIDE})
+def who_is_online(community_id: str) -> Response:
+    """For moderators: those who have been there longest come first, 1,000 at most."""
+    scope, services = _entered(community_id, MODERATOR), current()
+    here = services.attendance.people(scope)
+    names = services.accounts.names([each.person for each in here])
+    return list_answer(
+        (
+            OnlineAnswer(user_id=each.person, name=names[each.person], since=iso(each.since_ms), tabs=each.holds)
+            for each in here
+            if each.person in names
+        ),
+        [],
+    )
+
+
+def _entered(community_id: str, role: str) -> Scope:
+    """The scope of a community in which who asks has at least `role`."""
+    current().communities.require(auth.require().account, community_id, role)
+    return Scope(uuid_of(community_id) or community_id)

@@ -1,0 +1,59 @@
+"""Lists by the page: `?page=&per_page=`, `Link` headers (RFC 8288), and how long the whole list is."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from urllib.parse import quote, urlencode
+
+from flask import Request
+
+from koyjabo.errors import InvalidInput
+
+PER_PAGE, MOST_PER_PAGE = 20, 100
+LAST_PAGE = 10**9
+
+QUERY = {"page": "from 1, which it is when nothing is said", "per_page": f"1 to {MOST_PER_PAGE}; {PER_PAGE} otherwise"}
+"""For `describe`."""
+
+
+class Paging(NamedTuple):
+    """The part of a list that a request asks for."""
+
+    page: int
+    per_page: int
+    path: str
+    others: tuple[tuple[str, str], ...]  # arguments that are not ours
+
+    @classmethod
+    def of(cls, request: Request) -> Paging:
+        """Raises InvalidInput with each bad argument."""
+        asked = {"page": (1, LAST_PAGE), "per_page": (PER_PAGE, MOST_PER_PAGE)}
+        found = {name: _number(request.args.get(name), *limits) for name, limits in asked.items()}
+        bad = {name: f"must be a whole number from 1 to {asked[name][1]}" for name, value in found.items() if not value}
+        if bad:
+            raise InvalidInput(details=bad)
+        others = tuple((name, value) for name, value in request.args.items(multi=True) if name not in asked)
+        return cls(found["page"], found["per_page"], quote(request.script_root + request.path), others)
+
+    @property
+    def start(self) -> int:
+        return (self.page - 1) * self.per_page
+
+    def headers(self, total: int) -> list[tuple[str, str]]:
+        last = max(1, -(-total // self.per_page))
+        pages = {"first": 1, "prev": min(self.page - 1, last), "next": self.page + 1, "last": last}
+        links = ", ".join(self._link(name, page) for name, page in pages.items() if 1 <= page <= last)
+        return [("Link", links), ("X-Total-Count", str(total))]
+
+    def _link(self, name: str, page: int) -> str:
+        query = urlencode([*self.others, ("page", page), ("per_page", self.per_page)])
+        return f'<{self.path}?{query}>; rel="{name}"'
+
+
+def _number(text: str | None, otherwise: int, most: int) -> int:
+    """0 for what is none from 1 to `most`."""
+    if text is None:
+        return otherwise
+    number = int(text) if re.fullmatch(r"[0-9]{1,10}", text, re.ASCII) else 0
+    return number if number <= most else 0

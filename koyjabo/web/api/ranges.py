@@ -1,0 +1,92 @@
+"""The ranges of days that reports are asked for, and the sentence for what is refused."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from flask import Request
+
+from koyjabo.errors import InvalidInput
+from koyjabo.reports import DAILY, GRANULARITIES, HOURLY, MONTH
+
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+NUMBER = re.compile(r"[0-9]{1,4}", re.ASCII)
+FIRST_YEAR, LAST_YEAR = 1970, 2999
+MOST_YEARS = 5
+MOST_DAYS_BY_HOUR = 31
+MOST_DAYS_TO_GROW = 1826
+GROWTH_DAYS = 7
+
+RANGE = {
+    "start": "the first day, YYYY-MM-DD in TIMEZONE; without it 30 days up to `end`",
+    "end": f"the last day, itself included, at most {MOST_YEARS} years after the first; without it today",
+}
+GRANULARITY = {
+    "granularity": "hourly (without `start` one day, at most 31), daily (without it), or weekly (ISO weeks)",
+    **RANGE,
+}
+GROWTH = {"days": f"1 to {MOST_DAYS_TO_GROW}; without it {GROWTH_DAYS}"}
+
+
+class Range(NamedTuple):
+    """From the day `start` to the day `end`, both included."""
+
+    start: str
+    end: str
+
+    @classmethod
+    def of(cls, request: Request, today: str, by_hour: bool = False) -> Range:
+        """Raises InvalidInput, with the reason by field."""
+        end = _day(request, "end") or date.fromisoformat(today)
+        start = _day(request, "start") or end - timedelta(days=0 if by_hour else MONTH - 1)
+        if start > end:
+            _refuse("start", f"must not be after the last day, {end}")
+        if by_hour and (end - start).days >= MOST_DAYS_BY_HOUR:
+            _refuse("start", f"must be at most {MOST_DAYS_BY_HOUR} days up to {end} when granularity is hourly")
+        if end >= _years_after(start):
+            _refuse("start", f"must be at most {MOST_YEARS} years up to {end}")
+        return cls(start.isoformat(), end.isoformat())
+
+
+def granularity_of(request: Request) -> str:
+    asked = request.args.get("granularity", DAILY)
+    if asked not in GRANULARITIES:
+        _refuse("granularity", "must be hourly, daily or weekly")
+    return asked
+
+
+def trend_of(request: Request, today: str) -> tuple[str, Range]:
+    """The granularity, and the range it allows."""
+    granularity = granularity_of(request)
+    return granularity, Range.of(request, today, by_hour=granularity == HOURLY)
+
+
+def growth_days_of(request: Request) -> int:
+    asked = request.args.get("days", str(GROWTH_DAYS))
+    if not NUMBER.fullmatch(asked) or not 1 <= int(asked) <= MOST_DAYS_TO_GROW:
+        _refuse("days", f"must be a whole number from 1 to {MOST_DAYS_TO_GROW}")
+    return int(asked)
+
+
+def _day(request: Request, name: str) -> date | None:
+    asked = request.args.get(name)
+    if asked is None:
+        return None
+    try:
+        day = date.fromisoformat(asked) if DAY.fullmatch(asked) else None
+    except ValueError:
+        day = None
+    if day is None or not FIRST_YEAR <= day.year <= LAST_YEAR:
+        _refuse(name, f"must be a day such as 2025-10-31, in the years {FIRST_YEAR} to {LAST_YEAR}")
+    return day
+
+
+def _years_after(day: date) -> date:
+    year = day.year + MOST_YEARS
+    return date(year, 3, 1) if (day.month, day.day) == (2, 29) else day.replace(year=year)
+
+
+def _refuse(field: str, reason: str) -> None:
+    raise InvalidInput(details={field: reason})

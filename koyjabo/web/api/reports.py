@@ -1,0 +1,132 @@
+"""/api/communities/{id}/visitors: who came, for members."""
+
+from __future__ import annotations
+
+from flask import Response, request
+from pydantic import BaseModel, Field
+
+from koyjabo.reports import Growth, Trend, Visitors
+from koyjabo.web import auth
+from koyjabo.web.api import bp, ranges
+from koyjabo.web.api.communities import INSIDE
+from koyjabo.web.api.community_answers import answer, list_answer
+from koyjabo.web.api.ranges import Range
+from koyjabo.web.current import current
+from koyjabo.web.openapi import Answer, ListOf, describe
+
+WITH_RANGE: dict[int, Answer] = {400: "a range that cannot be used; see details", **INSIDE}
+
+
+class DateRange(BaseModel):
+    start: str = Field(examples=["2025-10-01"])
+    end: str = Field(examples=["2025-10-31"])
+
+
+class VisitorsAnswer(BaseModel):
+    """Different people of a range of days. A visitor who turned out to be a user is one person, with an account."""
+
+    community_id: str
+    authenticated_visitors: int = Field(examples=[150])
+    anonymous_visitors: int = Field(examples=[320])
+    total_unique_visitors: int = Field(examples=[470])
+    date_range: DateRange
+
+    @classmethod
+    def of(cls, community_id: str, found: Visitors) -> VisitorsAnswer:
+        return cls(
+            community_id=community_id,
+            authenticated_visitors=found.people.authenticated,
+            anonymous_visitors=found.people.anonymous,
+            total_unique_visitors=sum(found.people),
+            date_range=DateRange(start=found.start, end=found.end),
+        )
+
+
+class GrowthAnswer(BaseModel):
+    """Different people of the last days, against as many days before."""
+
+    community_id: str
+    current_period_visitors: int
+    previous_period_visitors: int
+    growth_rate: float = Field(description="percent; 100 when there was nobody before, and 0 when there still is not")
+    growth_count: int
+    comparison_days: int
+
+    @classmethod
+    def of(cls, community_id: str, found: Growth) -> GrowthAnswer:
+        return cls(
+            community_id=community_id,
+            current_period_visitors=found.current,
+            previous_period_visitors=found.previous,
+            growth_rate=found.rate,
+            growth_count=found.current - found.previous,
+            comparison_days=found.days,
+        )
+
+
+class TrendAnswer(BaseModel):
+    """Different people of one period."""
+
+    period: str = Field(description="a day; the Monday of a week; an hour with its offset", examples=["2025-10-10"])
+    authenticated_count: int
+    anonymous_count: int
+    total_count: int
+
+    @classmethod
+    def of(cls, found: Trend) -> TrendAnswer:
+        authenticated, anonymous = found.people
+        total = authenticated + anonymous
+        return cls(period=found.period, authenticated_count=authenticated, anonymous_count=anonymous, total_count=total)
+
+
+def _community(community_id: str) -> str:
+    """The id of a community that whoever asks is a member of, as it is stored."""
+    return current().communities.get(auth.require().account, community_id).community.id
+
+
+@bp.get("/communities/<community_id>/visitors")
+@describe("Different people of a range of days", {200: VisitorsAnswer, **WITH_RANGE}, query=ranges.RANGE)
+def visitors(community_id: str) -> Response:
+    """Days are those of TIMEZONE, the last one included."""
+    scope, days = _community(community_id), Range.of(request, current().clock.today())
+    return answer(VisitorsAnswer.of(scope, current().reports.visitors(scope, *days)))
+
+
+@bp.get("/communities/<community_id>/visitors/today")
+@describe("Different people of today", {200: VisitorsAnswer, **INSIDE})
+def visitors_today(community_id: str) -> Response:
+    """Since midnight in TIMEZONE."""
+    scope = _community(community_id)
+    return answer(VisitorsAnswer.of(scope, current().reports.today(scope)))
+
+
+@bp.get("/communities/<community_id>/visitors/weekly")
+@describe("Different people of the last 7 days", {200: VisitorsAnswer, **INSIDE})
+def visitors_weekly(community_id: str) -> Response:
+    """Today included."""
+    scope = _community(community_id)
+    return answer(VisitorsAnswer.of(scope, current().reports.weekly(scope)))
+
+
+@bp.get("/communities/<community_id>/visitors/monthly")
+@describe("Different people of the last 30 days", {200: VisitorsAnswer, **INSIDE})
+def visitors_monthly(community_id: str) -> Response:
+    """Today included."""
+    scope = _community(community_id)
+    return answer(VisitorsAnswer.of(scope, current().reports.monthly(scope)))
+
+
+@bp.get("/communities/<community_id>/visitors/growth")
+@describe("How the number of people grows", {200: GrowthAnswer, **WITH_RANGE}, query=ranges.GROWTH)
+def visitors_growth(community_id: str) -> Response:
+    """The last days, today included, against as many before them."""
+    scope, days = _community(community_id), ranges.growth_days_of(request)
+    return answer(GrowthAnswer.of(scope, current().reports.growth(scope, days)))
+
+
+@bp.get("/communities/<community_id>/visitors/trends")
+@describe("Different people by hour, day or week", {200: ListOf(TrendAnswer), **WITH_RANGE}, query=ranges.GRANULARITY)
+def visitors_trends(community_id: str) -> Response:
+    """Periods in which nobody came are there too, with zeros. A week counts as far as it lies within the range."""
+    scope, (granularity, days) = _community(community_id), ranges.trend_of(request, current().clock.today())
+    return list_answer(map(TrendAnswer.of, current().reports.trend(scope, granularity, *days)), [])

@@ -1,0 +1,88 @@
+"""`koyjabo user …` beside a running server, and the admin whom ADMIN_EMAIL names."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+from support.databases import Database
+from support.server import Server
+
+EMAIL, PASSWORD, NEW_PASSWORD = "ayesha@example.com", "rickshaw at dawn", "launch at dusk"
+
+
+def call(server: Server, path: str, token: str = "", **body: str) -> requests.Response:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    method = "POST" if body else "GET"
+    return requests.request(
+        method, f"http://localhost:{server.port}/api/auth/{path}", json=body or None, headers=headers, timeout=30
+    )
+
+
+def log_in(server: Server, password: str = PASSWORD, email: str = EMAIL) -> requests.Response:
+    return call(server, "login", email=email, password=password)
+
+
+def create(server: Server, *options: str, email: str = EMAIL, password: str = PASSWORD):
+    return server.koyjabo("user", "create", email, "--password-stdin", *options, typed=f"{password}\n")
+
+
+def test_operator_makes_changes_and_ends_an_account_while_the_server_runs(server):
+    made = create(server, "--name", "Ayesha")
+    assert (made.returncode, made.stdout) == (0, "Made ayesha@example.com.\n")
+    login = log_in(server)
+    token = login.json()["access_token"]
+    assert login.json()["user"] | {"id": ""} == {"id": "", "email": EMAIL, "name": "Ayesha", "is_admin": False}
+
+    assert server.koyjabo("user", "promote", "AYESHA@example.com").returncode == 0
+    assert call(server, "me", token).json()["is_admin"] is True
+    assert server.koyjabo("user", "promote", EMAIL, "--demote").returncode == 0
+    assert call(server, "me", token).json()["is_admin"] is False
+
+    assert server.koyjabo("user", "password", EMAIL, "--password-stdin", typed=NEW_PASSWORD).returncode == 0
+    assert call(server, "me", token).status_code == 401
+    assert log_in(server).status_code == 401
+    token = log_in(server, NEW_PASSWORD).json()["access_token"]
+
+    assert server.koyjabo("user", "disable", EMAIL).returncode == 0
+    assert call(server, "me", token).status_code == 401
+    assert log_in(server, NEW_PASSWORD).status_code == 401
+    assert server.koyjabo("user", "disable", EMAIL, "--enable").returncode == 0
+    assert log_in(server, NEW_PASSWORD).status_code == 200
+
+
+def test_what_cannot_be_done_is_said_in_a_sentence(server):
+    assert create(server, "--admin").stdout == "Made ayesha@example.com, an admin of the site.\n"
+    nobody = "nobody@example.com"
+    for arguments, typed, why in (
+        (["create", EMAIL, "--password-stdin"], PASSWORD, "There is an account with this email already."),
+        (["create", nobody, "--password-stdin"], "short", "The password must have 8 to 128 characters, and has 5."),
+        (["create", nobody, "--password-stdin"], "", "The password must have 8 to 128 characters, and has 0."),
+        (["create", "nobody", "--password-stdin"], PASSWORD, "must be an email address"),
+        (["password", nobody, "--password-stdin"], PASSWORD, "There is no such user."),
+        (["promote", nobody], "", "There is no such user."),
+        (["disable", nobody], "", "There is no such user."),
+    ):
+        refused = server.koyjabo("user", *arguments, typed=typed)
+        assert refused.returncode in (1, 2)
+        assert why in refused.stderr
+        assert "Traceback" not in refused.stderr
+    assert server.database.rows("SELECT count(*) FROM users") == [(1,)]
+
+
+def test_every_worker_may_be_the_first_to_start(database: Database, new_server, redis_server):
+    admin = {"ADMIN_EMAIL": EMAIL, "ADMIN_PASSWORD": PASSWORD, "WEB_CONCURRENCY": 3, "REDIS_URL": redis_server.url}
+    servers = [new_server(database, **admin).launch() for _ in range(2)]
+    for server in servers:
+        server.wait_until_serving()
+    assert [log_in(server).status_code for server in servers] == [200, 200]
+    ((kept, is_admin),) = database.rows("SELECT password, is_admin FROM users")
+    assert is_admin
+    assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert "Traceback" not in "".join(server.log for server in servers)
+
+
+@pytest.mark.parametrize("kind", ["sqlite"])
+def test_server_with_an_admin_it_cannot_make_does_not_start(new_server, sqlite_database, kind):
+    server = new_server(sqlite_database, ADMIN_EMAIL=EMAIL, ADMIN_PASSWORD="secret").launch()
+    assert server.wait().status == 2
+    assert server.log == "ADMIN_PASSWORD must have 8 to 128 characters, and has 6.\n"

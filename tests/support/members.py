@@ -1,0 +1,219 @@
+"""People with accounts on a running server, and their sockets in communities."""
+
+from __future__ import annotations
+
+import json
+import threading
+from contextlib import suppress
+from itertools import count
+from struct import unpack
+from typing import Any
+
+import requests
+import socketio
+import websocket
+
+from support.listener import PATIENCE_S, Listener, leave
+from support.processes import wait_until
+from support.server import Server
+
+PASSWORD = "rickshaw at dawn"
+REQUEST_TIMEOUT_S = 15
+numbers = count(1)
+
+
+class Member:
+    """Somebody who has signed up. `call` sends their access token; cookies are kept and not sent by it."""
+
+    def __init__(self, server: Server, name: str = "", **fields: Any) -> None:
+        self.server = server
+        self.name = name or f"person{next(numbers)}"
+        self.email = f"{self.name}@example.com"
+        self.http = requests.Session()
+        self.http.trust_env = False
+        body = {"email": self.email, "password": PASSWORD, "name": self.name, **fields}
+        self._welcome(self.http.post(self._url("/api/auth/signup"), json=body, timeout=REQUEST_TIMEOUT_S))
+
+    def log_in(self, **fields: Any) -> None:
+        body = {"email": self.email, "password": PASSWORD, **fields}
+        self._welcome(self.http.post(self._url("/api/auth/login"), json=body, timeout=REQUEST_TIMEOUT_S))
+
+    def call(self, method: str, path: str, body: Any = None, status: int | None = None) -> Any:
+        """JSON of the answer, or None; its status is 2xx unless said otherwise."""
+        answer = requests.request(
+            method, self._url(path), json=body, headers=self.bearer, timeout=REQUEST_TIMEOUT_S, proxies={}
+        )
+        assert answer.ok if status is None else answer.status_code == status, answer.text
+        return answer.json() if answer.content else None
+
+    def found(self, name: str = "Mirpur 10", **fields: Any) -> str:
+        """The id of a new community."""
+        return self.call("POST", "/api/communities", {"name": name, **fields})["id"]
+
+    def give(self, community: str, to: Member, role: str = "member") -> None:
+        self.call("PUT", f"/api/communities/{community}/members/{to.id}", {"role": role})
+
+    def join(self, community: str, **body: Any) -> Member:
+        self.call("POST", f"/api/communities/{community}/join", body)
+        return self
+
+    def visit(self, visitor: str, community: str | None = None, **fields: Any) -> Any:
+        body = {"visitorId": visitor, **({"communityId": community} if community else {}), **fields}
+        return self.call("POST", "/api/visitor/register", body)
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def _url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.server.port}{path}"
+
+    def _welcome(self, answer: requests.Response) -> None:
+        assert answer.ok, answer.text
+        said = answer.json()
+        self.token, self.refresh, self.id = said["access_token"], said["refresh_token"], said["user"]["id"]
+
+
+def promote(server: Server, member: Member) -> None:
+    """Make somebody an admin of the site."""
+    done = server.koyjabo("user", "promote", member.email)
+    assert done.returncode == 0, done.stderr
+
+
+class CommunityListener(Listener):
+    """A socket in a room of a community, of either kind."""
+
+    @property
+    def counts(self) -> list[dict[str, Any]]:
+        """Everything it was told of how many are online."""
+        kinds = ("visitor_count", "visitor_joined", "visitor_left")
+        return [heard.event for heard in list(self.heard) if heard.event["type"] in kinds]
+
+    @property
+    def count(self) -> int:
+        return self.counts[-1]["count"]
+
+    def wait_for_count(self, count: int, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
+        """The event with which it was told so."""
+        wait_until(lambda: self.counts and self.count == count, f"{count} are online", timeout_s, 0.002)
+        return self.counts[-1]
+
+    def assert_adds_up(self) -> None:
+        """Who adds what changes is as right as who takes the count, and revisions only grow."""
+        shown, before = self.counts[0]["count"], 0
+        for told in self.counts:
+            shown += told["change"]
+            assert shown == told["count"], self.counts
+            assert told["revision"] > before, self.counts
+            before = told["revision"]
+            kinds = {1: "visitor_joined", -1: "visitor_left"}
+            assert told["type"] == kinds.get(told["change"], "visitor_count"), self.counts
+
+    def break_off(self) -> None:
+        """Go as a lost line does: without a goodbye."""
+        raise NotImplementedError
+
+
+class PlainMember(CommunityListener):
+    """`ws://…/ws/communities/{id}/visitors/`, or the dashboard's."""
+
+    kind = "plain"
+
+    def __init__(
+        self,
+        port: int,
+        community: str,
+        token: str | None = None,
+        path: str = "visitors/",
+        query: str = "",
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        self.code: int | None = None
+        self.reason = ""
+        header = {"Authorization": f"Bearer {token}"} if token else {}
+        self.socket = websocket.create_connection(
+            f"ws://127.0.0.1:{port}/ws/communities/{community}/{path}{query}",
+            timeout=PATIENCE_S,
+            header={**header, **options.pop("header", {})},
+            **options,
+        )
+        self.socket.settimeout(None)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def say(self, message: dict[str, Any]) -> None:
+        self.socket.send(json.dumps(message))
+
+    def ask(self, kind: str, answer: str) -> dict[str, Any]:
+        before = len(self.of_type(answer))
+        self.say({"type": kind})
+        return self.next_of_type(answer, before)
+
+    def wait_for_code(self, timeout_s: float = PATIENCE_S) -> int:
+        """With which code the server has closed it."""
+        wait_until(lambda: self.code is not None, "it is closed", timeout_s, 0.002)
+        assert self.code is not None
+        return self.code
+
+    def close(self, code: int = 1000) -> None:
+        with suppress(OSError, websocket.WebSocketException):
+            self.socket.close(status=code)
+        self._reader.join(PATIENCE_S)
+
+    def break_off(self) -> None:
+        self.socket.sock.shutdown(2)
+        self.socket.shutdown()
+
+    def _read(self) -> None:
+        with suppress(OSError, websocket.WebSocketException, ValueError, AttributeError):
+            while True:
+                opcode, data = self.socket.recv_data(control_frame=True)
+                if opcode == websocket.ABNF.OPCODE_TEXT:
+                    self.note(json.loads(data))
+                elif opcode == websocket.ABNF.OPCODE_CLOSE:
+                    self.code = unpack("!H", data[:2])[0] if data else 1005
+                    self.reason = data[2:].decode()
+                    return
+
+
+class SocketioMember(CommunityListener):
+    """A Socket.IO client that has joined `room`; `joined` is the acknowledgement."""
+
+    kind = "socketio"
+
+    def __init__(
+        self,
+        port: int,
+        community: str,
+        token: str | None = None,
+        room: str = "visitors",
+        auth: dict[str, Any] | None = None,
+        **said: Any,
+    ) -> None:
+        super().__init__()
+        self.client = socketio.Client(reconnection=False)
+        self.client.on("*", self._note)
+        self.client.connect(
+            f"http://127.0.0.1:{port}/", transports=["websocket"], auth=auth, wait_timeout=PATIENCE_S
+        )
+        self.where = {"room": room, "communityId": community}
+        self.joined = self.ask("join", {**self.where, **({"token": token} if token else {}), **said})
+
+    def ask(self, event: str, *said: Any) -> Any:
+        """Send an event and wait for its acknowledgement."""
+        return self.client.call(event, said[0] if len(said) == 1 else said or None, timeout=PATIENCE_S)
+
+    def close(self) -> None:
+        if self.client.connected:
+            leave(self.client)
+
+    def break_off(self) -> None:
+        self.client.eio.ws.sock.shutdown(2)
+
+    def _note(self, name: str, *said: Any) -> None:
+        assert name == said[0]["type"], f"event {name} carries {said[0]}"
+        self.note(said[0])
+
+
+KINDS = [PlainMember, SocketioMember]
