@@ -55,10 +55,10 @@ class Accounts:
 
     def sign_up(self, email: str, password: str, name: str | None = None) -> Grant:
         """Make an account and log it in. Raises EmailTaken."""
-        grant = self._open(self._create(email, password, name, is_admin=False))
-        if grant is None:  # they were disabled in this very moment
-            raise WrongCredentials
-        return grant
+        person, new = self._new_person(email, password, name), self._new_session(str(uuid.uuid4()))
+        key = credentials.email_key(email)
+        self._desk.write(partial(records.sign_up, person=person, email_key=key, new=new))
+        return _grant(person, new)
 
     def log_in(self, email: str, password: str) -> Grant:
         """Raises WrongCredentials, and neither its words nor its time tell whether there is such a user."""
@@ -79,7 +79,7 @@ class Accounts:
             self.on_loss()
         if person is None:
             raise InvalidToken
-        return Grant(Login(_account(person), claims.session_id), new.refresh_id)
+        return _grant(person, new)
 
     def log_out(self, session_id: str) -> None:
         """End a session, with all its tokens; one that has ended is no error."""
@@ -108,7 +108,10 @@ class Accounts:
 
     def create(self, email: str, password: str, name: str | None = None, is_admin: bool = False) -> Account:
         """Make an account. Raises EmailTaken."""
-        return _account(self._create(email, password, name, is_admin))
+        person = self._new_person(email, password, name, is_admin)
+        key, now_ms = credentials.email_key(email), self._clock.now_ms()
+        self._desk.write(partial(records.add_user, person=person, email_key=key, now_ms=now_ms))
+        return _account(person)
 
     def set_password(self, email: str, password: str) -> Account:
         """End all their sessions, too. Raises UnknownUser."""
@@ -135,13 +138,9 @@ class Accounts:
     def close(self) -> None:
         self._passwords.close()
 
-    def _create(self, email: str, password: str, name: str | None, is_admin: bool) -> Person:
-        email, password = credentials.email(email), credentials.password(password)
-        called = credentials.name(name, of=email)
-        person = Person(str(uuid.uuid4()), email, called, is_admin, self._passwords.hash(password), False)
-        key, now_ms = credentials.email_key(email), self._clock.now_ms()
-        self._desk.write(partial(records.add_user, person=person, email_key=key, now_ms=now_ms))
-        return person
+    def _new_person(self, email: str, password: str, name: str | None, is_admin: bool = False) -> Person:
+        email, hashed = credentials.email(email), self._passwords.hash(credentials.password(password))
+        return Person(str(uuid.uuid4()), email, credentials.name(name, of=email), is_admin, hashed, False)
 
     def _try(self, email: str, password: str) -> Grant | None:
         """Raises WrongCredentials. None when the user was changed meanwhile."""
@@ -162,7 +161,7 @@ class Accounts:
         """A session for somebody whose password was right, unless they were changed meanwhile."""
         new = self._new_session(str(uuid.uuid4()))
         opened = partial(records.open_session, user_id=person.id, password=person.password, new=new)
-        return Grant(Login(_account(person), new.id), new.refresh_id) if self._desk.write(opened) else None
+        return _grant(person, new) if self._desk.write(opened) else None
 
     def _new_session(self, session_id: str) -> NewSession:
         now_ms = self._clock.now_ms()
@@ -180,6 +179,10 @@ class Accounts:
         )
         self.on_loss()
         return changed
+
+
+def _grant(person: Person, new: NewSession) -> Grant:
+    return Grant(Login(_account(person), new.id), new.refresh_id)
 
 
 def _account(person: Person) -> Account:

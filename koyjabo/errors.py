@@ -74,7 +74,10 @@ class Forbidden(KoyJaboError):
 
 class WrongCsrfToken(KoyJaboError):
     code = "wrong_csrf_token"
-    sentence = "Whoever uses the session's cookies has to say the value of csrf_access_token in X-CSRF-TOKEN."
+    sentence = (
+        "Whoever uses the session's cookies has to say the value of csrf_access_token in X-CSRF-TOKEN "
+        "(for refreshing, that of csrf_refresh_token)."
+    )
 
 
 class EmailTaken(KoyJaboError):

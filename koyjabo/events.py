@@ -17,6 +17,9 @@ NORMAL, GOING_AWAY, NOT_SAID, ABUSE, TOO_MANY = 1000, 1001, 1005, 1008, 1013
 NO_CREDENTIALS, INVALID_TOKEN, FORBIDDEN, EXPIRED = 4001, 4002, 4003, 4004
 """Codes with which a WebSocket is closed (SPEC: Credentials)."""
 
+CLEAN_CLOSES = (NORMAL, NOT_SAID)
+"""Goodbyes of clients that mean it; anything else may come back in a moment (SPEC: What is promised, 4)."""
+
 STATS_ROOM = "stats"
 """Everybody who wants to hear of the whole site."""
 

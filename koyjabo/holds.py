@@ -44,7 +44,7 @@ class Holds(Protocol):
         """The line was lost: this hold lasts for the grace, in which another one goes unnoticed."""
 
     def online(self, scope: Scope) -> Online:
-        """As far as this worker knows; 0 for a scope nobody has asked about, until it has been looked up."""
+        """As far as this worker knows; a scope nobody has asked about is guessed to be empty, and looked up."""
 
     def settled(self, scope: Scope, person: str, patience_s: float) -> bool:
         """Wait until `online` has what this worker has done for that person so far, and what others have.

@@ -13,7 +13,7 @@ ROLES = ("member", "moderator", "admin")
 
 MEMBER, MODERATOR, ADMIN = ROLES
 
-UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 REFUSALS = {
     MEMBER: "Only members of this community may do that. Join it first.",

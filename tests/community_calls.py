@@ -20,6 +20,7 @@ class Cast:
     def __init__(self, site: Site) -> None:
         self.site = site
         parts = (*ROLES, "site_admin", "outsider", "other", "newcomer")
+        self._kept: dict[str, str] = {}
         self.people = {part: sign_up(site, part) for part in parts}
         site.rows("UPDATE users SET is_admin = true WHERE id = :id", id=self["site_admin"].id)
 
@@ -33,6 +34,13 @@ class Cast:
             answer = give(self["admin"], community, self[part], role)
             assert answer.status_code == 201, answer.text
         return community
+
+    def kept_community(self, **fields: Any) -> str:
+        """The same, for those who change nothing: they share it."""
+        key = str(fields)
+        if key not in self._kept:
+            self._kept[key] = self.community(**fields)
+        return self._kept[key]
 
     def call(self, who: str, method: str, path: str, body: Any = None) -> Any:
         """`who` is a part, or "nobody", who is not logged in."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
 from app_fixtures import Site
+from flask import Flask
 from jsonschema import Draft202012Validator
 
 
 def assert_described(site: Site, answer: Any) -> None:
-    spec = site.client.get("/openapi.json").json
+    spec = _described(site.app)
     asked = answer.request
     rule, _ = site.app.url_map.bind("localhost").match(asked.path, asked.method, return_rule=True)
     path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
@@ -22,3 +24,8 @@ def assert_described(site: Site, answer: Any) -> None:
         return
     schema = {**content[answer.mimetype]["schema"], "components": spec["components"]}
     Draft202012Validator(schema).validate(answer.json)
+
+
+@cache
+def _described(app: Flask) -> dict[str, Any]:
+    return app.test_client().get("/openapi.json").json

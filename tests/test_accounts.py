@@ -8,6 +8,9 @@ from uuid import UUID
 import pytest
 from account_calls import PASSWORD, bare, log_in, send, sign_up, try_login
 from app_fixtures import Site, assert_error
+from sqlalchemy.exc import OperationalError
+
+from koyjabo.storage import accounts as records
 
 SIGNUP, LOGIN, ME = "/api/auth/signup", "/api/auth/login", "/api/auth/me"
 SQL = "x'); DROP TABLE users; --"
@@ -78,7 +81,10 @@ def test_names_are_kept_as_they_are_or_made_to_fit(site, given, kept):
     ("field", "bad"),
     [
         *(("email", bad) for bad in ("", "ayesha", "@example.com", "ayesha@", "a@b@c.com", "a b@c.com", "a@b..c", 5)),
-        *(("email", bad) for bad in ("a" * 10_000, f"{'a' * 65}@b.com", f"a@{'b' * 252}.c", "a\0@b.com", "a\ud800@b.com")),
+        *(
+            ("email", bad)
+            for bad in ("a" * 10_000, f"{'a' * 65}@b.com", f"a@{'b' * 252}.c", "a\0@b.com", "a\ud800@b.com")
+        ),
         *(("email", bad) for bad in ("a\u200b@b.com", "a@b.com\u202e", None, [], {}, "İ" * 60 + "@" + "İ" * 150)),
         *(("password", bad) for bad in ("", "1234567", "x" * 129, "x" * 10_000, "\ud800" * 8, None, 12345678)),
         *(("name", bad) for bad in (5, [], {})),
@@ -128,6 +134,19 @@ def test_of_two_who_sign_up_with_one_address_at_once_one_wins(database):
         for n in range(5):
             assert sorted(at_once(one, other, email=f"{n}@example.com")) == [201, 409]
         assert one.rows("SELECT count(*) FROM users") == [(5,)]
+
+
+def test_nobody_is_made_who_is_not_logged_in(site, monkeypatch):
+    """One transaction makes both, so that a signup that failed can be sent again."""
+
+    def locked(*_):
+        raise OperationalError("", {}, Exception("database is locked"))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(records, "_begin", locked)
+        assert_error(post(site), 503, "ledger_unavailable")
+    assert site.rows("SELECT count(*) FROM users") == [(0,)]
+    assert post(site).status_code == 201
 
 
 def at_once(*sites: Site, **fields) -> list[int]:

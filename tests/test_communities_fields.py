@@ -7,6 +7,7 @@ import json
 import pytest
 from app_fixtures import Site, assert_error
 from community_calls import PATH, Cast, found, stored
+from described import assert_described
 
 NAMES = [
     "Robert'); DROP TABLE communities;--",
@@ -63,7 +64,7 @@ def test_bad_field_is_refused_with_the_reason(site, cast, body, field):
 
 @pytest.mark.parametrize(("body", "field"), [(body, field) for body, field in BODIES if body.get(field) is not None])
 def test_bad_change_is_refused_with_the_reason(site, cast, body, field):
-    path = f"{PATH}/{cast.community()}"
+    path = f"{PATH}/{cast.kept_community()}"
     before = stored(site)
     assert_error(cast["admin"].patch(path, json=body), 400, "invalid_input", field)
     assert stored(site) == before
@@ -78,7 +79,7 @@ def test_what_no_database_holds_is_replaced(cast, bad, kept):
 
 @pytest.mark.parametrize("role", ["Admin", "owner", "", None, 1, ["admin"], {"role": "admin"}])
 def test_role_is_one_of_three(site, cast, role):
-    path = f"{PATH}/{cast.community()}/members"
+    path = f"{PATH}/{cast.kept_community()}/members"
     before = stored(site)
     assert_error(cast["admin"].put(f"{path}/{cast['other'].id}", json={"role": role}), 400, "invalid_input", "role")
     invitation = {"email": "other@example.com", "role": role}
@@ -89,12 +90,12 @@ def test_role_is_one_of_three(site, cast, role):
 @pytest.mark.parametrize("email", ["", "nobody", None, 5, "a\0@example.com", "\ud83d@example.com", "x" * 300])
 def test_invitation_takes_an_email(cast, email):
     body = json.dumps({"email": email, "role": "member"})
-    answer = cast["admin"].post(f"{PATH}/{cast.community()}/members", data=body, content_type="application/json")
+    answer = cast["admin"].post(f"{PATH}/{cast.kept_community()}/members", data=body, content_type="application/json")
     assert_error(answer, 400, "invalid_input", "email")
 
 
 def test_joining_takes_a_visitor_id_that_is_one(site, cast):
-    community = cast.community()
+    community = cast.kept_community()
     before = stored(site)
     for visitor in ("a b", 5, "x" * 129):
         answer = cast["outsider"].post(f"{PATH}/{community}/join", json={"visitorId": visitor})
@@ -137,7 +138,7 @@ def test_capitals_in_an_id_make_no_difference(site, cast):
 @pytest.mark.parametrize("media", ["text/plain", "application/x-www-form-urlencoded", ""])
 def test_pages_of_other_origins_cannot_send_what_is_taken(site, cast, media):
     """A form or a beacon needs no preflight; JSON does."""
-    community, admin = cast.community(), cast["admin"]
+    community, admin = cast.kept_community(), cast["admin"]
     before = stored(site)
     calls = [(admin.post, ""), (admin.patch, f"/{community}"), (admin.post, f"/{community}/members")]
     calls += [(admin.put, f"/{community}/members/{cast['other'].id}"), (admin.post, f"/{community}/join")]
@@ -148,8 +149,32 @@ def test_pages_of_other_origins_cannot_send_what_is_taken(site, cast, media):
     assert stored(site) == before
 
 
+def test_cookie_alone_changes_nothing(site, cast):
+    """A page of another origin can have the browser send it; it cannot read what is to be said in X-CSRF-TOKEN."""
+    community, browser = cast.kept_community(), site.app.test_client()
+    browser.set_cookie("access_token_cookie", cast["admin"].access)
+    assert browser.get(f"{PATH}/{community}").json["role"] == "admin"
+    before = stored(site)
+    calls = [("POST", "", {"name": "a"}), ("PATCH", f"/{community}", {"name": "a"}), ("DELETE", f"/{community}", None)]
+    calls += [("POST", f"/{community}/{act}", None) for act in ("join", "leave")]
+    calls += [("DELETE", f"/{community}/members/{cast['other'].id}", None)]
+    for method, path, body in calls:
+        answer = browser.open(PATH + path, method=method, json=body)
+        assert_error(answer, 403, "wrong_csrf_token")
+        assert_described(site, answer)
+    assert stored(site) == before
+
+
+def test_name_that_fills_more_than_a_body_is_refused(site, cast):
+    path = f"{PATH}/{cast.community()}"
+    before = stored(site)
+    for send, to in ((cast["admin"].post, PATH), (cast["admin"].patch, path)):
+        assert_error(send(to, json={"name": "ঢ" * 10_000}), 413, "body_too_large")
+    assert stored(site) == before
+
+
 def test_paths_answer_with_and_without_a_last_slash(cast):
-    community = cast.community()
+    community = cast.kept_community()
     for path in ("", f"/{community}", f"/{community}/members"):
         answers = [cast["admin"].get(PATH + path + slash) for slash in ("", "/")]
         assert [answer.status_code for answer in answers] == [200, 200]

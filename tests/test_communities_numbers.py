@@ -10,7 +10,10 @@ from account_calls import sign_up
 from app_fixtures import Site, assert_error
 from community_calls import PATH, found
 
+from koyjabo.accounts import Account
+
 THREADS = 6
+ROUNDS = 15
 
 
 @pytest.fixture
@@ -51,6 +54,16 @@ def test_community_begins_in_the_epoch_of_the_site_and_no_earlier_than_it(site, 
     (epoch, revision), *_ = site.rows("SELECT epoch, revision FROM counters WHERE scope = 'site'")
     assert [value[0] for value in counters.values()] == [epoch, epoch]
     assert [value[1] for value in counters.values()] == [revision, site.time() - 24 * 3_600_000]
+
+
+def test_community_founded_while_a_new_count_begins_is_part_of_it(site, ayesha):
+    account = Account(ayesha.id, ayesha.email, "Ayesha", False)
+    for _ in range(ROUNDS):
+        with ThreadPoolExecutor(2) as threads:
+            begun = threads.submit(site.set_total, 10, new_epoch=True)
+            threads.submit(site.services.communities.create, account, "Banani", "", True, True).result(20)
+            begun.result(20)
+        assert len(site.rows("SELECT DISTINCT epoch FROM counters")) == 1
 
 
 def test_visit_to_a_community_that_was_ended_is_not_counted(site, ayesha):

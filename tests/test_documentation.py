@@ -7,6 +7,7 @@ from pathlib import Path
 
 from config import Settings
 from koyjabo import events
+from koyjabo.sockets.errors import CLOSE_CODES
 from koyjabo.stats import Stats
 from koyjabo.web.errors import SENTENCES, STATUS
 
@@ -52,13 +53,24 @@ def test_realtime_lists_every_event_with_its_fields_and_no_other():
     rows = re.findall(r"^\| `(\w+)` \| .+? \| (.+) \|$", table, re.MULTILINE)
     listed = {name: ["type", *re.findall(r"`(\w+)`", told)] for name, told in rows}
     stats = Stats(total=1, today=1, active=0, unique_visitors=1, places={}, revision=1, epoch=1)
-    samples = [events.VisitorUpdate(stats), events.Pong(0), events.Error("No.", "no")]
+    samples = [
+        events.VisitorUpdate(stats, "community"),
+        *(events.CountChanged("community", 2, change, 1) for change in (0, 1, -1)),
+        events.DashboardUpdate({}, 1),
+        events.AnalyticsUpdate("conversion_rate", 14.5, "community", 0),
+        events.Kicked("visitors", "community", events.FORBIDDEN),
+        events.Pong(0),
+        events.Error("No.", "no"),
+    ]
     kinds = {kind for kind in vars(events).values() if isinstance(kind, type) and "as_object" in vars(kind)}
     assert {type(sample) for sample in samples} == kinds - {Stats}
-    assert listed == {sample.type: list(sample.as_object()) for sample in samples}
+    sent = {sample.type: list(sample.as_object()) for sample in samples}
+    sent["dashboard_update"][2:2] = ["today_visitors", "realtime_count", "community_id"]  # what is in its data
+    assert listed == sent
 
 
 def test_realtime_lists_every_close_code_and_no_other():
     table = (ROOT / "docs" / "realtime.md").read_text().partition("## When a connection ends")[2].partition("\n## ")[0]
     listed = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE) for code in row.split(",")}
-    assert listed == {events.GOING_AWAY, events.ABUSE, events.TOO_MANY} | {1002, 1007, 1009}  # wsproto's
+    ours = {events.GOING_AWAY, events.ABUSE, events.TOO_MANY, *CLOSE_CODES.values()}
+    assert listed == ours | {1002, 1007, 1009}  # wsproto's

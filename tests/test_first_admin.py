@@ -7,6 +7,7 @@ import re
 import pytest
 from account_calls import log_in, sign_up, try_login
 from app_fixtures import Site, assert_error
+from sqlalchemy.engine import make_url
 
 from config import SettingsError
 from koyjabo import first_admin
@@ -51,12 +52,8 @@ def test_who_looked_too_early_makes_no_second_one(database, monkeypatch):
     with Site(database.url, **ADMIN) as site:
         monkeypatch.setattr(first_admin.records, "is_taken", lambda *_: False)
         with site.app.app_context():
-            url = site.app.extensions["sqlalchemy"].engine.url
-            if url.get_backend_name() == "sqlite":
-                from sqlalchemy.engine import make_url
-
-                url = make_url(database.url)
-            assert first_admin.ensure(url, ADMIN["ADMIN_EMAIL"], "another password", site.services.clock) is False
+            again = (make_url(database.url), ADMIN["ADMIN_EMAIL"], "another password", site.services.clock)
+            assert first_admin.ensure(*again) is False
         monkeypatch.undo()
         assert site.rows(USERS) == [("Boss@example.com", "Boss", True)]
         assert log_in(site, **AS_ADMIN).email == "Boss@example.com"

@@ -25,6 +25,7 @@ def world(request):
 
 def count(world, scope=HIKERS) -> int:
     """What is counted when all is said, which is also what news told last."""
+    world.holds.online(scope)
     world.settle()
     online = world.holds.online(scope)
     assert not online.is_guess

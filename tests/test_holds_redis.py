@@ -157,6 +157,23 @@ def test_those_who_stay_are_here_as_long_as_they_stay(world, two):
     assert [worker.holds.online(HIKERS) for worker in two] == before
 
 
+def test_worker_that_lives_though_its_leases_ran_out_says_them_again_at_once(world, two):
+    """Redis's clock was put forward, or the machine slept: nobody was away, and nobody had to renew anything."""
+    here, there = two
+    for worker in two:
+        worker.holds.hold(HIKERS, "ayesha", "1")
+    there.holds.hold(HIKERS, "babul", "1")
+    world.settle()
+    here.news.clear(), there.news.clear()
+    world._let_leases_end(2 * LEASE_S * 1000)
+    there.look()
+    here.look()
+    assert counts(*two) == [2, 2]
+    assert (here.news, there.news) == ([], [])
+    world.settle()
+    assert [person.holds for person in here.holds.people(HIKERS)] == [2, 1]
+
+
 def test_many_dead_are_not_seen_to_go_one_by_one(world, two):
     here, there = two
     for number in range(2 * BATCH + 1):
@@ -270,10 +287,23 @@ def test_scope_that_nobody_is_in_leaves_nothing_behind(world, two):
     with world.redis.client() as client:
         assert client.keys("koyjabo:online:*") == ["koyjabo:online:hikers:state"]
         assert client.pttl("koyjabo:online:hikers:state") > 0
-    before = here.holds.online(HIKERS)
     world.pass_(milliseconds=FORGET_MS)
     assert here.holds._mirrors == {}
-    assert here.holds.online(HIKERS).version >= before.version
+
+
+def test_scope_that_was_forgotten_is_guessed_to_be_empty_until_it_is_looked_up(world, two):
+    here, there = two
+    there.holds.hold(HIKERS, "ayesha", "1")
+    world.settle()
+    before = here.holds.online(HIKERS)
+    world.pass_(milliseconds=FORGET_MS)
+    here.outbox.put = lambda key, send: None
+    assert here.holds.online(HIKERS) == Online(before.version, 0, is_guess=True)
+    del here.outbox.put
+    world.settle()
+    assert counts(here) == [1]
+    assert here.holds.online(HIKERS).version > before.version
+    assert not here.holds.online(HIKERS).is_guess
 
 
 def test_pulse_asks_redis_once_for_all_scopes(world):

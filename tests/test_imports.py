@@ -10,7 +10,18 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-GROUND = {"errors", "events", "stats", "clock", "models", "extensions", "runtime", "addresses", "credentials", "origins"}
+GROUND = {
+    "errors",
+    "events",
+    "stats",
+    "clock",
+    "models",
+    "extensions",
+    "runtime",
+    "addresses",
+    "credentials",
+    "origins",
+}
 DOMAIN = {
     "visits",
     "numbers",

@@ -55,7 +55,7 @@ def test_midnight_turns_today_over_with_a_push(site):
     site.time.go_to("2025-12-16T23:59:59.999+06:00")
     site.register()
     member = Member(site)
-    site.services.pulse.start()
+    site.services.start()
     assert b'"todayVisits": 1' in member.frames[0] or b'"todayVisits":1' in member.frames[0]
     site.time.ms += 1
     turned = member.wait_for(2).replace(b": ", b":")
@@ -66,7 +66,7 @@ def test_midnight_turns_today_over_with_a_push(site):
 def test_end_of_a_window_is_pushed(site):
     site.register()
     member = Member(site)
-    site.services.pulse.start()
+    site.services.start()
     site.time.pass_(seconds=300)
     assert b'"activeUsers":0' in member.wait_for(2).replace(b": ", b":")
 
@@ -74,7 +74,7 @@ def test_end_of_a_window_is_pushed(site):
 def test_nothing_is_pushed_when_nothing_changes(site):
     site.register()
     member = Member(site)
-    site.services.pulse.start()
+    site.services.start()
     site.time.pass_(seconds=299)
     site.heartbeat()
     site.register("another")

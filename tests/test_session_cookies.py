@@ -1,4 +1,4 @@
-"""The session as a browser has it: cookies, the header that proves the page could read one, and pages from elsewhere."""
+"""The session as a browser has it: cookies, the header that proves that a page could read one, and other origins."""
 
 from __future__ import annotations
 
@@ -94,6 +94,11 @@ def test_refresh_cookie_alone_logs_out(site, browser):
     assert_error(browser.post(LOGOUT), 403, "wrong_csrf_token")
     assert browser.post(LOGOUT, headers=csrf(browser, REFRESH_CSRF)).status_code == 204
     assert_error(bare(site).get(ME, headers=bearer(kept)), 401, "invalid_token")
+
+
+def test_refresh_cookie_logs_out_beside_an_access_cookie_that_is_none(browser):
+    browser.set_cookie("access_token_cookie", "of another key")
+    assert browser.post(LOGOUT, headers=csrf(browser, REFRESH_CSRF)).status_code == 204
 
 
 def test_cookies_of_a_session_that_has_ended_are_taken_away_too(browser):

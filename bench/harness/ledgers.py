@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import click
 
+from harness import fill_people
 from harness.databases import Database, PostgresDatabase, SqliteFile, is_exact
 from harness.fill import counted, fill
-from harness.folders import CACHE
+from harness.folders import CACHE, ROOT
 from harness.postgres import Postgres
 from harness.schema import migrate
 
@@ -44,3 +49,44 @@ def _fill(database: Database, visits: int, where: str) -> None:
         fill(database.env["DATABASE_URL"], visits, bar.update)
     if not is_exact(database, visits):
         raise click.ClickException(f"the {visits:,} visits written into {where} do not add up: has the schema changed?")
+
+
+def with_people(visits: int, server: Postgres | None = None) -> SqliteFile | PostgresDatabase:
+    """A community with so many visits in the year that ends today; in a file, or on `server`."""
+    database: SqliteFile | PostgresDatabase
+    if server is None:
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        database = SqliteFile(FOLDER / f"people-{visits}.db")
+    else:
+        database = PostgresDatabase(server, f"people_{visits}")
+    if not _is_there(database) or not _holds_people(database, visits):
+        _begin_anew(database)
+        _fill_people(database, visits, "SQLite" if server is None else "PostgreSQL")
+    return database
+
+
+def _is_there(database: SqliteFile | PostgresDatabase) -> bool:
+    return database.path.exists() if isinstance(database, SqliteFile) else database.server.exists(database.name)
+
+
+def _holds_people(database: Database, visits: int) -> bool:
+    migrate(database.env)
+    return fill_people.holds(database.env["DATABASE_URL"], visits)
+
+
+def _begin_anew(database: SqliteFile | PostgresDatabase) -> None:
+    if isinstance(database, PostgresDatabase):
+        database.server.create(database.name)
+        return
+    for path in FOLDER.glob(f"{database.path.name}*"):
+        path.unlink()
+    migrate(database.env)
+
+
+def _fill_people(database: Database, visits: int, where: str) -> None:
+    with click.progressbar(length=fill_people.steps(visits), label=f"{visits:,} visits into {where}") as bar:
+        fill_people.fill_people(database.env["DATABASE_URL"], visits, bar.update)
+    command, env = [sys.executable, "-m", "koyjabo", "verify"], {**os.environ, **database.env}
+    verified = subprocess.run(command, cwd=ROOT, env=env, stdout=subprocess.PIPE)
+    if verified.returncode:
+        raise click.ClickException(f"the visits written into {where} do not add up:\n{verified.stdout.decode()}")

@@ -31,7 +31,7 @@ class Answer:
 
 
 class Steady:
-    """Under way from the moment it is made. `kind` is `stats` or `register`."""
+    """Under way from the moment it is made. `kind` is `stats`, `alive` (GET /healthz) or `register`."""
 
     def __init__(
         self, port: int, kind: str, rate: float, seconds: float, connections: int = 4, core: int | None = None

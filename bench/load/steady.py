@@ -1,4 +1,4 @@
-"""Requests at a steady rate over a few keep-alive connections: steady.py PORT stats|register RATE SECONDS CONNECTIONS
+"""Requests at a steady rate over a few keep-alive connections: steady.py PORT KIND RATE SECONDS LINES
 
 Each request has its moment. One that finds all connections busy waits for one, and its wait is part of its time. Prints
 a JSON list of answers: [due, sent, answered (wall clock, ns), status, body, of a registration only]. At the standard
@@ -21,12 +21,13 @@ RUN = secrets.token_hex(4)
 VISITORS = 2000
 HEADS = {
     "stats": "GET /api/stats HTTP/1.1\r\nHost: 127.0.0.1\r\n",
+    "alive": "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n",
     "register": "POST /api/visitor/register HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n",
 }
 
 
 def request(kind: str, number: int) -> bytes:
-    if kind == "stats":
+    if kind != "register":
         return f"{HEADS[kind]}\r\n".encode()
     visit = {"visitorId": f"visitor_{RUN}_{number % VISITORS}", "visitId": f"{RUN}-{number}", "page": "/"}
     body = json.dumps(visit)

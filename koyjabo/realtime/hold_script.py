@@ -46,6 +46,7 @@ class Answer(NamedTuple):
     version: int
     born: int  # ms: which data these are; 0 when there are none
     people: int
+    leases: int  # of this worker
     unswept: int  # 1 when there are more to sweep: the count is not yet that of who is here
     elsewhere: list[int]  # for each one said: 1 if another worker holds a place for them, too
 

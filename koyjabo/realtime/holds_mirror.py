@@ -39,7 +39,7 @@ class HoldsMirror:
     """One scope. The caller sees to it that one method runs at a time."""
 
     def __init__(self, clock: Clock, newest_version: int) -> None:
-        self.online = Online(newest_version, 0)
+        self.online = Online(newest_version, 0, is_guess=True)
         self.waiting: dict[str, Change] = {}
         self.waiting_since_ms = LONG_AGO
         self.wanted_ms = clock.elapsed_ms()  # when somebody here was last interested
@@ -62,7 +62,7 @@ class HoldsMirror:
     @property
     def seen_version(self) -> int:
         """What Redis has to go on from, so that its word is newer than what is shown: a guess must give way."""
-        return self.online.version + self.online.is_guess
+        return self.online.version and self.online.version + self.online.is_guess
 
     @property
     def is_stale(self) -> bool:
@@ -84,12 +84,17 @@ class HoldsMirror:
         self.is_guessing = True
         self._show()
 
-    def answer(self, sent: Iterable[Sent], answer: Answer) -> None:
-        """Redis has heard of all that was sent, and this is what it said afterwards."""
+    def leases_after(self, sent: Iterable[Sent]) -> int:
+        """How many leases of this worker Redis ought to have when it has heard of all that was sent."""
+        is_held = {said.person: said.lines != GONE for said, _, _ in sent}
+        return len(self._said) + sum(held - (person in self._said) for person, held in is_held.items())
+
+    def answer(self, sent: Iterable[Sent], answer: Answer, has_lost: bool) -> None:
+        """Redis has heard of all that was sent (again, if it had lost any), and this is what it said afterwards."""
         now_ms = self._clock.elapsed_ms()
         shown = self._count + self._guessed
         self._confirm(sent)
-        self._look_back(answer, now_ms)
+        self._look_back(answer, has_lost, now_ms)
         if now_ms < self._patient_until_ms and answer.people < shown:
             self._count = shown - self._guessed
             self.is_guessing = True
@@ -106,9 +111,9 @@ class HoldsMirror:
             self._count, self._version = online.count, online.version
             self._show()
 
-    def _look_back(self, answer: Answer, now_ms: int) -> None:
+    def _look_back(self, answer: Answer, has_lost: bool, now_ms: int) -> None:
         was_away = self.was_answered and now_ms - self.contact_ms > RENEW_MS
-        if was_away or (self.born and answer.born != self.born):
+        if has_lost or was_away or (self.born and answer.born != self.born):
             self._patient_until_ms = now_ms + REJOIN_MS
         self.contact_ms, self.born = now_ms, answer.born
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -20,9 +20,9 @@ from koyjabo.clock import Clock
 from koyjabo.holds import Here, Online
 from koyjabo.models import Scope
 from koyjabo.realtime.held import Held
-from koyjabo.realtime.hold_script import BATCH, GONE, Answer, HoldScript, Request, Said
-from koyjabo.realtime.hold_talks import Talk, have
-from koyjabo.realtime.holds_mirror import LONG_AGO, RENEW_MS, Change, HoldsMirror, Sent
+from koyjabo.realtime.hold_script import Answer, HoldScript, Request
+from koyjabo.realtime.hold_talks import Speaker, have
+from koyjabo.realtime.holds_mirror import LONG_AGO, HoldsMirror, Sent
 from koyjabo.realtime.outbox import Outbox
 
 SILENCE_MS = 300
@@ -44,9 +44,11 @@ class RedisHolds:
         self._outbox = outbox
         self._held = Held(clock, grace_s)
         self._mirrors: dict[Scope, HoldsMirror] = {}
+        self._due: dict[Scope, None] = {}  # to be talked about next
         self._forgotten = 0  # the greatest version of a scope that was forgotten
         self._answered_ms = clock.elapsed_ms()
         self._lock = threading.Lock()  # around all of these; nothing waits while it is held
+        self._speaker = Speaker(self._held, clock, self._lock)
 
     def hold(self, scope: Scope, person: str, hold_id: str) -> None:
         self._do(self._held.hold, scope, person, hold_id)
@@ -113,7 +115,10 @@ class RedisHolds:
         for scope in self._scopes_without_answer():
             with self._changing(scope) as mirror:
                 mirror.guess()
-        self._outbox.put("holds", self._look)
+        with self._lock:
+            self._forget()
+            scopes = list(self._mirrors)
+        self._sync_soon(*scopes)
 
     def resend(self) -> None:
         with self._lock:
@@ -168,77 +173,37 @@ class RedisHolds:
                 and (not self._outbox.reachable or max(self._answered_ms, mirror.waiting_since_ms) <= silent_ms)
             ]
 
+    def _forget(self) -> None:
+        now_ms = self._clock.elapsed_ms()
+        for scope, mirror in list(self._mirrors.items()):
+            if not (mirror.waiting or self._held.count(scope)) and now_ms - mirror.wanted_ms >= FORGET_MS:
+                self._forgotten = max(self._forgotten, mirror.online.version)
+                del self._mirrors[scope]
+
     # In the outbox's task, which may wait for Redis. Raises redis.RedisError; then what waits goes on waiting.
 
-    def _sync_soon(self, scope: Scope) -> None:
-        self._outbox.put(("holds", scope), partial(self._sync, [scope]))
-
-    def _look(self) -> None:
+    def _sync_soon(self, *scopes: Scope) -> None:
         with self._lock:
-            self._forget()
-            scopes = list(self._mirrors)
-        self._sync(scopes)
+            self._due.update(dict.fromkeys(scopes))
+        self._outbox.put("holds", self._sync)
 
-    def _sync(self, scopes: Iterable[Scope]) -> None:
-        have(map(self._talk, scopes), self._ask)
+    def _sync(self) -> None:
+        with self._lock:
+            due = {scope: self._mirrors[scope] for scope in self._due if scope in self._mirrors}
+            self._due.clear()
+        have((self._speaker.talk(each, due[each], partial(self._take_in, each, due[each])) for each in due), self._ask)
 
     def _ask(self, requests: list[Request]) -> list[Answer]:
         answers = self._script.ask(requests)
         self._answered_ms = self._clock.elapsed_ms()
         return answers
 
-    def _talk(self, scope: Scope) -> Talk:
-        with self._lock:
-            mirror = self._mirrors.get(scope)
-            if mirror is None:
-                return
-            now_ms, born = self._clock.elapsed_ms(), mirror.born
-            sent: list[Sent] = []
-            renews = now_ms - mirror.renewed_ms >= RENEW_MS
-            names = dict.fromkeys([*mirror.waiting, *(self._held.names(scope) if renews else ())])
-        while True:
-            batch = self._batch(scope, mirror, names)
-            answer = yield Request(scope, mirror.seen_version, [said for said, _ in batch])
-            for (said, change), elsewhere in zip(batch, answer.elsewhere, strict=True):
-                sent.append((said, change, bool(elsewhere)))
-            if born and answer.born != born and not renews:
-                renews = True  # Redis began anew, and nobody had noticed that it was away
-                names |= dict.fromkeys(self._held.names(scope))
-            elif not names and not answer.unswept:
-                break
-        if renews:
-            mirror.renewed_ms = now_ms
-        self._take_in(scope, mirror, sent, answer)
-
-    def _batch(self, scope: Scope, mirror: HoldsMirror, names: dict[str, None]) -> list[tuple[Said, Change | None]]:
-        with self._lock:
-            return [self._said(scope, mirror, name) for name in _taken(names, BATCH)]
-
-    def _said(self, scope: Scope, mirror: HoldsMirror, person: str) -> tuple[Said, Change | None]:
-        here = self._held.here(scope, person)
-        said = Said(person, here.holds, here.since_ms) if here else Said(person, GONE, 0)
-        return said, mirror.waiting.get(person)
-
-    def _take_in(self, scope: Scope, mirror: HoldsMirror, sent: list[Sent], answer: Answer) -> None:
+    def _take_in(self, scope: Scope, mirror: HoldsMirror, sent: list[Sent], answer: Answer, has_lost: bool) -> None:
         with self._lock:
             before = mirror.online.count
-            mirror.answer(sent, answer)
+            mirror.answer(sent, answer, has_lost)
             is_news, is_stale = mirror.online.count != before, mirror.is_stale
         if is_stale:
             self._sync_soon(scope)
         if is_news:
             self.on_news(scope)
-
-    def _forget(self) -> None:
-        now_ms = self._clock.elapsed_ms()
-        for scope, mirror in list(self._mirrors.items()):
-            if not (mirror.waiting or self._held.count(scope)) and now_ms - mirror.wanted_ms >= FORGET_MS:
-                self._forgotten = max(self._forgotten, mirror.seen_version)
-                del self._mirrors[scope]
-
-
-def _taken(names: dict[str, None], most: int) -> list[str]:
-    taken = list(names)[:most]
-    for name in taken:
-        del names[name]
-    return taken

@@ -13,11 +13,10 @@ from engineio.packet import Packet
 from engineio.socket import Socket
 
 from koyjabo.errors import BadHandshake, KoyJaboError
-from koyjabo.events import ABUSE
+from koyjabo.events import ABUSE, CLEAN_CLOSES, NORMAL
 from koyjabo.realtime.frames import BINARY, TEXT, frame
 from koyjabo.server.connection import Connection
 
-NORMAL = 1000
 MOST_PACKETS = 100
 """That wait for a client to poll; one for whom there are more is gone, or does not want them."""
 
@@ -142,7 +141,9 @@ class EngineSocket(Socket):
 
     def ended(self, connection: Connection, code: int) -> None:
         if connection is self.connection:
-            self.close(abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
+            reasons = self.server.reason
+            said_goodbye = code in CLEAN_CLOSES
+            self.close(abort=True, reason=reasons.CLIENT_DISCONNECT if said_goodbye else reasons.TRANSPORT_CLOSE)
             self.server.sockets.pop(self.sid, None)
         elif self.connection is None:
             self.upgrading = False

@@ -7,16 +7,13 @@ from functools import partial
 from flask import Request
 
 from koyjabo.errors import KoyJaboError
-from koyjabo.events import NORMAL, NOT_SAID
+from koyjabo.events import CLEAN_CLOSES
 from koyjabo.seats import Seat
 from koyjabo.services import Services
 from koyjabo.sockets.credentials import identify, sub_protocols
 from koyjabo.sockets.errors import close_code
 from koyjabo.sockets.rooms import KINDS, seat_for
 from koyjabo.sockets.stream import Connection, Stream
-
-CLEAN = (NORMAL, NOT_SAID)
-"""Goodbyes that mean it; anything else may come back in a moment (SPEC: What is promised, 4)."""
 
 
 class CommunityStream(Stream):
@@ -42,7 +39,7 @@ class CommunityStream(Stream):
     def gone(self, connection: Connection, code: int) -> None:
         seat = self._seats.pop(connection, None)
         if seat is not None:
-            self._services.attendance.leave(seat, clean=code in CLEAN)
+            self._services.attendance.leave(seat, clean=code in CLEAN_CLOSES)
 
 
 def _end(connection: Connection, problem: KoyJaboError) -> None:

@@ -47,6 +47,12 @@ def add_user(session: Session, person: Person, email_key: str, now_ms: int) -> N
         raise EmailTaken from None
 
 
+def sign_up(session: Session, person: Person, email_key: str, new: NewSession) -> None:
+    """Make a user who is logged in. Raises EmailTaken."""
+    add_user(session, person, email_key, new.now_ms)
+    _begin(session, person.id, new)
+
+
 def is_taken(session: Session | Connection, email_key: str) -> bool:
     return bool(session.execute(select(exists().where(User.email_key == email_key))).scalar())
 
@@ -82,13 +88,7 @@ def open_session(session: Session, user_id: str, password: str, new: NewSession)
     user = session.execute(select(User).where(User.id == user_id).with_for_update()).scalar_one_or_none()
     if user is None or user.disabled_ms is not None or user.password != password:
         return False
-    session.add(
-        LoginSession(
-            id=new.id, user_id=user_id, refresh_id=new.refresh_id, created_ms=new.now_ms, expires_ms=new.expires_ms
-        )
-    )
-    session.flush()
-    _sweep(session, new.now_ms)
+    _begin(session, user_id, new)
     return True
 
 
@@ -148,14 +148,22 @@ def set_disabled(session: Session, email_key: str, disabled: bool, now_ms: int) 
     """Disabling ends their sessions. Raises UnknownUser."""
     user = _existing(session, email_key)
     if disabled and user.disabled_ms is None:
-        note_loss(session)
         revoke(session, now_ms, LoginSession.user_id == user.id)
+        note_loss(session)  # last, as everywhere: who locks it first waits for nobody
     user.disabled_ms = (user.disabled_ms or now_ms) if disabled else None
     return _known(user)
 
 
+def _begin(session: Session, user_id: str, new: NewSession) -> None:
+    begun = {"refresh_id": new.refresh_id, "created_ms": new.now_ms, "expires_ms": new.expires_ms}
+    session.add(LoginSession(id=new.id, user_id=user_id, **begun))
+    session.flush()
+    _sweep(session, new.now_ms)
+
+
 def _sweep(session: Session, now_ms: int) -> None:
     run_out = select(LoginSession.id).where(LoginSession.expires_ms <= now_ms).limit(MOST_SWEPT)
+    run_out = run_out.with_for_update(skip_locked=True)  # two who sweep at once do not wait for each other
     session.execute(
         delete(LoginSession).where(LoginSession.id.in_(run_out)).execution_options(synchronize_session=False)
     )

@@ -22,6 +22,9 @@ EXTENSION = "koyjabo.rate_limits"
 LOGINS_OF_A_PAIR = 10
 """A minute, for one account from one address."""
 
+FEWEST_LOGINS_OF_A_PAIR = 5
+"""In one worker, however many there are: typing errors are forgiven."""
+
 LOGINS_OF_AN_ACCOUNT = 200
 """An hour, for one account from addresses it has not been logged in from."""
 
@@ -69,7 +72,8 @@ class RateLimits:
         self._registrations = _per_minute(share(registrations_a_minute), "registrations")
         self._logins = _per_minute(share(logins_a_minute), "logins")
         self._signups = _per_minute(share(logins_a_minute // SIGNUPS_SHARE), "signups")
-        self._pair = RateLimitItemPerMinute(share(LOGINS_OF_A_PAIR), namespace="pair")
+        pair = max(FEWEST_LOGINS_OF_A_PAIR, share(LOGINS_OF_A_PAIR))
+        self._pair = RateLimitItemPerMinute(pair, namespace="pair")
         self._account = RateLimitItemPerHour(share(LOGINS_OF_AN_ACCOUNT), namespace="account")
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
         self._familiar: OrderedDict[tuple[str, str], None] = OrderedDict()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 import requests
 from support.databases import Database
 from support.server import Server
@@ -81,8 +80,7 @@ def test_every_worker_may_be_the_first_to_start(database: Database, new_server, 
     assert "Traceback" not in "".join(server.log for server in servers)
 
 
-@pytest.mark.parametrize("kind", ["sqlite"])
-def test_server_with_an_admin_it_cannot_make_does_not_start(new_server, sqlite_database, kind):
+def test_server_with_an_admin_it_cannot_make_does_not_start(new_server, sqlite_database):
     server = new_server(sqlite_database, ADMIN_EMAIL=EMAIL, ADMIN_PASSWORD="secret").launch()
     assert server.wait().status == 2
     assert server.log == "ADMIN_PASSWORD must have 8 to 128 characters, and has 6.\n"

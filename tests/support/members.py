@@ -194,9 +194,7 @@ class SocketioMember(CommunityListener):
         super().__init__()
         self.client = socketio.Client(reconnection=False)
         self.client.on("*", self._note)
-        self.client.connect(
-            f"http://127.0.0.1:{port}/", transports=["websocket"], auth=auth, wait_timeout=PATIENCE_S
-        )
+        self.client.connect(f"http://127.0.0.1:{port}/", transports=["websocket"], auth=auth, wait_timeout=PATIENCE_S)
         self.where = {"room": room, "communityId": community}
         self.joined = self.ask("join", {**self.where, **({"token": token} if token else {}), **said})
 

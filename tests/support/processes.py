@@ -26,9 +26,7 @@ def environment(**settings: Any) -> dict[str, str]:
     return {**kept, **{name: str(value) for name, value in given.items() if value is not None}}
 
 
-def run(
-    *arguments: str, timeout_s: float = 60, typed: str = "", **settings: Any
-) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, timeout_s: float = 60, typed: str = "", **settings: Any) -> subprocess.CompletedProcess[str]:
     """Run `python …` in the project's folder to its end, with `typed` as its standard input."""
     return subprocess.run(
         [sys.executable, *arguments],

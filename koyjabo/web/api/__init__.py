@@ -1,4 +1,4 @@
-"""The public API: any origin may call it, and it never reads a cookie (see `koyjabo.web.middleware`)."""
+"""/api: what anybody may call, and what takes a login (`koyjabo.web.middleware`, `koyjabo.web.auth`)."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from koyjabo import credentials
@@ -21,16 +21,22 @@ def _by(rule: Callable[[str], str]) -> BeforeValidator:
         try:
             return rule(value)
         except ValueError as error:
-            raise PydanticCustomError("unusable", str(error).replace("{", "{{")) from None
+            raise PydanticCustomError("unusable", str(error)) from None
 
     return BeforeValidator(check)
 
 
-Email = Annotated[str, _by(credentials.email), Field(max_length=credentials.LONGEST_EMAIL, pattern=r"^\S+@\S+$")]
+Email = Annotated[
+    str,
+    _by(credentials.email),
+    WithJsonSchema({"type": "string", "pattern": r"^\s*[^\s@]+@[^\s@]+\s*$", "maxLength": credentials.LONGEST_EMAIL}),
+]
 NewPassword = Annotated[
     str,
     _by(credentials.password),
-    Field(min_length=credentials.SHORTEST_PASSWORD, max_length=credentials.LONGEST_PASSWORD),
+    WithJsonSchema(
+        {"type": "string", "minLength": credentials.SHORTEST_PASSWORD, "maxLength": credentials.LONGEST_PASSWORD}
+    ),
 ]
 Said = Annotated[str, _by(str)]
 """Whatever was typed: it is right or it is not."""

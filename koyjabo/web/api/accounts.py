@@ -36,6 +36,7 @@ def sign_up() -> Response:
     body = SignupBody.of(request)
     rate_limits.count_signup()
     grant = current().accounts.sign_up(body.email, body.password, body.name)
+    rate_limits.remember_login(credentials.email_key(body.email))
     return _welcome(grant, body.visitorId, 201)
 
 

@@ -55,5 +55,5 @@ def _number(text: str | None, otherwise: int, most: int) -> int:
     """0 for what is none from 1 to `most`."""
     if text is None:
         return otherwise
-    number = int(text) if re.fullmatch(r"[0-9]{1,10}", text, re.ASCII) else 0
+    number = int(text) if re.fullmatch(r"[0-9]{1,10}", text) else 0
     return number if number <= most else 0

@@ -1,0 +1,108 @@
+"""Reports of a community with 5 million visits of 500,000 people over a year: how long does each take, and does the
+event loop go on meanwhile?
+
+Fills the databases first (they are kept in bench/.cache/ledgers until the day is over). Prints tables and how the
+figures stand against the targets; the same text goes to bench/results/reports.txt.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from statistics import median
+
+import click
+from harness import contenders as who
+from harness import ledgers, machine
+from harness.databases import SETTINGS, Database
+from harness.fill_people import VISITS_EACH
+from harness.folders import RESULTS, scratch
+from harness.postgres import Postgres, postgres
+from harness.questions import OK, Reading, all_questions, ask_all, p95
+from harness.runs import Place
+from harness.steady import percentile
+from harness.tables import Report, Target, say_targets
+
+ALL_VISITS = 5_000_000
+ALIVE_P99_MS = 15
+
+
+@click.command(help=__doc__)
+@click.option("--visits", default=ALL_VISITS, show_default=True, help="how many, a tenth as many people make them")
+@click.option("--only", type=click.Choice(["SQLite", "PostgreSQL"]), help="on this database alone")
+@click.option("--seconds", default=20, show_default=True, help="how long the questions last")
+@click.option("--server-core", default=0, show_default=True, help="core of the server under test")
+@click.option("--load-core", default=1, show_default=True, help="core of those who ask, and of PostgreSQL")
+def main(visits: int, only: str | None, seconds: int, server_core: int, load_core: int) -> None:
+    machine.demand("taskset")
+    machine.demand_cores(server_core, load_core)
+    report = Report()
+    say_head(report, visits, seconds, server_core, load_core)
+    targets: list[Target] = []
+    for where in (only,) if only else ("SQLite", "PostgreSQL"):
+        with scratch() as folder, filled(where, visits, load_core) as (server, database):
+            place = Place(folder, server, server_core, load_core, load_core)
+            contender = who.ON_SQLITE if server is None else who.ON_POSTGRES
+            with place.serving(contender, database) as serving:
+                reading = ask_all(serving, database.env["DATABASE_URL"], all_questions(), seconds, load_core)
+        say_times(report, where, reading)
+        targets += targets_of(where, reading)
+    say_targets(report, targets)
+    if visits == ALL_VISITS and not only:
+        report.save(RESULTS / "reports.txt")
+
+
+@contextmanager
+def filled(where: str, visits: int, core: int) -> Iterator[tuple[Postgres | None, Database]]:
+    if where == "SQLite":
+        yield None, ledgers.with_people(visits)
+        return
+    with postgres(core, SETTINGS) as server:
+        yield server, ledgers.with_people(visits, server)
+
+
+def say_head(report: Report, visits: int, seconds: int, server_core: int, load_core: int) -> None:
+    report.say(f"{visits:,} visits of {visits // VISITS_EACH:,} people over a year in one community")
+    report.say(f"{machine.described()}, {machine.busy_percent():.0f} % busy with other work at the beginning")
+    report.say(f"server on core {server_core}, whoever asks and PostgreSQL on core {load_core}; {seconds} s")
+    report.say("cold: right after a commit in that community; kept: asked again")
+    report.say()
+
+
+def say_times(report: Report, where: str, reading: Reading) -> None:
+    rows = []
+    for question, times in reading.times.items():
+        cold, kept = ([f"{f(taken):.1f}" for f in (median, p95, max)] for taken in (times.cold, times.kept))
+        rows.append([question.name, str(len(times.cold)), *cold, *kept, str(times.status)])
+    figures = ("median ms", "p95 ms", "most ms")
+    report.say(where)
+    report.table(("", "times", *(f"cold {f}" for f in figures), *(f"kept {f}" for f in figures), "status"), rows)
+    said = [f"{name} {figure(reading.alive_ms):.1f} ms" for name, figure in (("median", median), ("most", max))]
+    report.say(
+        f"GET /healthz meanwhile, 200 a second: {', '.join(said)}, p99 {p99(reading.alive_ms):.1f} ms; "
+        f"with nobody asking p99 {p99(reading.quiet_ms):.1f} ms"
+    )
+    report.say()
+
+
+def targets_of(where: str, reading: Reading) -> list[Target]:
+    asked = [(question, times) for question, times in reading.times.items() if times.status == OK]
+    found = [
+        Target(f"{where}, {question.name}, p95 cold", p95(times.cold), most=question.wanted_ms, unit="ms")
+        for question, times in asked
+    ]
+    return [
+        *found,
+        Target(f"{where}, GET /healthz meanwhile, p99", p99(reading.alive_ms), most=ALIVE_P99_MS, unit="ms"),
+    ]
+
+
+def p99(taken: Sequence[float]) -> float:
+    return percentile(taken, 99)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that every server is stopped on the way out
+    main()

@@ -1,0 +1,22 @@
+"""The commands of docs/communities.md work as they stand, one after the other."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+
+import pytest
+from support.processes import ROOT
+
+PAGE = (ROOT / "docs" / "communities.md").read_text()
+BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_newcomer_gets_no_error(sqlite_server):
+    script = "\n".join(["set -euo pipefail", *BLOCKS]).replace("localhost:8000", f"localhost:{sqlite_server.port}")
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ayesha@example.com" in done.stdout
+    assert '"error"' not in done.stdout

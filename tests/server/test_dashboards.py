@@ -1,0 +1,150 @@
+"""The moderators' dashboard: at once, when something changes, and every 10 s; made by one worker."""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+
+import pytest
+from support.databases import SqliteDatabase
+from support.members import Member, PlainMember, SocketioMember
+from support.processes import wait_until
+from support.server import Server
+from support.workers import only, two_workers
+
+BEAT_S = 10
+TAKEOVER_S = 15
+SLACK_S = 1.5
+SOON_S = 2.0
+
+DASHBOARD = "visitor-dashboard/"
+
+
+@pytest.fixture
+def founder(sqlite_server: Server) -> Member:
+    return Member(sqlite_server)
+
+
+@pytest.fixture
+def community(founder: Member) -> str:
+    return founder.found()
+
+
+def updates(listener) -> list[dict]:
+    return [heard.event for heard in listener.of_type("dashboard_update")]
+
+
+def wait_for(listener, **data) -> dict:
+    """The first update that shows this."""
+
+    def shown() -> list[dict]:
+        return [each for each in updates(listener) if flat(each).items() >= data.items()]
+
+    return wait_until(shown, f"the dashboard shows {data}", SOON_S, 0.005)[0]
+
+
+def flat(update: dict) -> dict:
+    return {**update["data"]["today_visitors"], "realtime_count": update["data"]["realtime_count"]}
+
+
+def test_first_update_is_the_present_state(sqlite_server, founder, community):
+    founder.visit("a visitor's page".replace(" ", "_").replace("'", ""), community)
+    with PlainMember(sqlite_server.port, community, founder.token, DASHBOARD) as dashboard:
+        first = dashboard.next_of_type("dashboard_update")
+    assert list(first) == ["type", "data", "revision", "timestamp"]
+    assert first["data"]["community_id"] == community
+    assert flat(first) == {
+        "authenticated_visitors": 1,
+        "anonymous_visitors": 0,
+        "total_unique_visitors": 1,
+        "realtime_count": 0,
+    }
+
+
+def test_visits_members_and_who_is_online_show_at_once(sqlite_server, founder, community):
+    member = Member(sqlite_server).join(community)
+    with PlainMember(sqlite_server.port, community, founder.token, DASHBOARD) as dashboard:
+        dashboard.next_of_type("dashboard_update")
+        sqlite_server.register("anonymous-1", communityId=community)
+        wait_for(dashboard, anonymous_visitors=1, realtime_count=0)
+        with PlainMember(sqlite_server.port, community, member.token):
+            wait_for(dashboard, authenticated_visitors=1, total_unique_visitors=2, realtime_count=1)
+        wait_for(dashboard, authenticated_visitors=1, realtime_count=0)
+
+
+def test_member_who_opens_the_socket_is_a_visitor_of_today_once(sqlite_server, founder, community):
+    member = Member(sqlite_server).join(community)
+    for _ in range(2):
+        with PlainMember(sqlite_server.port, community, member.token) as socket:
+            socket.next_of_type("visitor_count")
+    today = f"/api/communities/{community}/visitors/today"
+    wait_until(lambda: founder.call("GET", today)["authenticated_visitors"] == 1, "they are a visitor of today")
+    assert founder.call("GET", f"/api/communities/{community}/stats")["totalVisits"] == 0
+
+
+def test_there_is_at_most_one_update_a_second(sqlite_server, founder, community):
+    with PlainMember(sqlite_server.port, community, founder.token, DASHBOARD) as dashboard:
+        dashboard.next_of_type("dashboard_update")
+        for number in range(60):
+            sqlite_server.register(f"visitor-{number}", communityId=community)
+            time.sleep(0.05)
+        wait_for(dashboard, anonymous_visitors=60)
+        at = [heard.at for heard in dashboard.of_type("dashboard_update")][1:]  # the first is the greeting
+        assert all(later - earlier > 0.95 for earlier, later in pairwise(at)), at
+        assert len(at) >= 3
+
+
+def test_it_is_said_again_every_10_s_while_nothing_changes(sqlite_server, founder, community):
+    with (
+        PlainMember(sqlite_server.port, community, founder.token, DASHBOARD) as dashboard,
+        SocketioMember(sqlite_server.port, community, founder.token, room="visitor_dashboard") as client,
+    ):
+        for each in (dashboard, client):
+            each.next_of_type("dashboard_update")
+        wait_until(lambda: len(updates(dashboard)) >= 3, "two more", 2 * BEAT_S + 2 * SLACK_S)
+        beats = [heard.at for heard in dashboard.of_type("dashboard_update")][1:]
+        assert BEAT_S - SLACK_S < beats[1] - beats[0] < BEAT_S + SLACK_S
+        assert updates(client)[1:3] == updates(dashboard)[1:3]
+
+
+def test_one_worker_makes_each_beat_and_another_takes_over(new_server, tmp_path, mortal_redis):
+    server = two_workers(new_server(SqliteDatabase(tmp_path / "koyjabo.db"), REDIS_URL=mortal_redis.url))
+    founder = Member(server)
+    community = founder.found()
+    left, right = server.workers()
+    sockets = []
+    for worker in (left, right):
+        with only(server, worker):
+            sockets.append(PlainMember(server.port, community, founder.token, DASHBOARD))
+        sockets[-1].next_of_type("dashboard_update")
+    wait_until(lambda: all(len(updates(each)) >= 2 for each in sockets), "a beat on both", BEAT_S + 2 * SLACK_S)
+    wait_until(lambda: all(len(updates(each)) >= 3 for each in sockets), "one more", BEAT_S + 2 * SLACK_S)
+    assert updates(sockets[0])[-1]["revision"] == updates(sockets[1])[-1]["revision"]  # made once
+    right.kill()
+    before = len(updates(sockets[0]))
+    wait_until(lambda: len(updates(sockets[0])) > before, "the other worker goes on", TAKEOVER_S)
+    for socket in sockets:
+        socket.close()
+
+
+def test_anonymous_visitor_who_signs_up_is_a_conversion_told_once(sqlite_server, founder, community):
+    for visitor in ("rahim-1", "karim-1", "fatima-1"):
+        sqlite_server.register(visitor, communityId=community)
+    with PlainMember(sqlite_server.port, community, founder.token, DASHBOARD) as dashboard:
+        wait_for(dashboard, anonymous_visitors=3)
+        rahim = Member(sqlite_server, visitorId="rahim-1")
+        told = [dashboard.next_of_type("analytics_update", after) for after in range(2)]
+        wait_for(dashboard, authenticated_visitors=1, anonymous_visitors=2, total_unique_visitors=3)
+        assert [each["metric"] for each in told] == ["conversion", "conversion_rate"]
+        assert set(told[0]["value"]) == {"session_id", "converted_at"}
+        assert "rahim" not in str(told)
+        assert told[1]["value"] == 33.3
+        assert {each["community_id"] for each in told} == {community}
+        rahim.log_in(visitorId="rahim-1")
+        rahim.join(community, visitorId="rahim-1")
+        karim = Member(sqlite_server)
+        karim.log_in(visitorId="karim-1")
+        assert dashboard.next_of_type("analytics_update", 3)["value"] == 66.7
+        karim.join(community, visitorId="fatima-1")
+        assert dashboard.next_of_type("analytics_update", 5)["value"] == 100.0
+        assert len(dashboard.of_type("analytics_update")) == 6

@@ -1,0 +1,32 @@
+"""Hashing is slow on purpose, and everybody else does not feel it."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import requests
+
+
+def timed(session: requests.Session, url: str) -> float:
+    began = time.perf_counter()
+    assert session.get(url, timeout=30).status_code == 200
+    return time.perf_counter() - began
+
+
+def test_logins_that_wait_for_a_hash_keep_nobody_else_waiting(sqlite_server):
+    base = f"http://localhost:{sqlite_server.port}"
+
+    def guess(n: int) -> float:
+        began = time.perf_counter()
+        body = {"email": f"{n}@example.com", "password": "something else"}
+        assert requests.post(f"{base}/api/auth/login", json=body, timeout=60).status_code == 401
+        return time.perf_counter() - began
+
+    with ThreadPoolExecutor(20) as pool, requests.Session() as session:
+        logins = [pool.submit(guess, n) for n in range(20)]
+        others = []
+        while not all(login.done() for login in logins):
+            others.append(timed(session, f"{base}/api/stats"))
+        a_hash = max(login.result() for login in logins) / len(logins)
+    assert sorted(others)[len(others) // 2] < a_hash / 2
