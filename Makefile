@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench-register bench-stats bench-push bench-storm bench-reports geoip lock clean
+.PHONY: help run test check format bench-register bench-stats bench-push bench-storm bench-presence bench-reports geoip lock clean
 
 help:  ## show what there is
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -39,6 +39,9 @@ bench-storm: $(VENV)/dev  ## visit after visit over 1,000 sockets: does everybod
 
 bench-reports: $(VENV)/dev  ## who came to a community, of 5 million visits of 500,000 people
 	@$(BIN)/python bench/reports.py $(ARGS)
+
+bench-presence: $(VENV)/dev  ## a thousand members come to a community, and a worker is killed
+	@$(BIN)/python bench/presence.py $(ARGS)
 
 # Moved into place whole: a server that has the old files open goes on reading those.
 geoip:  ## bring the free city database of DB-IP (60 MB, CC BY 4.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from koyjabo.clock import Clock
@@ -15,14 +15,18 @@ from koyjabo.storage.desk import Desk
 
 
 class Peaks:
-    """Kept in memory at once, and in the database about a second later (wire `refresh` to a pulse of a second)."""
+    """Kept in memory at once, and in the database about a second later (wire `refresh` to a pulse of a second).
 
-    def __init__(self, desk: Desk, clock: Clock, runtime: Runtime) -> None:
+    `online` says how many are online in a scope; it is asked when a day begins, and must not wait.
+    """
+
+    def __init__(self, desk: Desk, clock: Clock, runtime: Runtime, online: Callable[[Scope], int]) -> None:
         self._desk = desk
         self._clock = clock
         self._runtime = runtime
+        self._online = online
         self._day = clock.today()
-        self._present: dict[Scope, int] = {}
+        self._busy: set[Scope] = set()  # somebody was online when they were noted last
         self._greatest: dict[Scope, int] = {}  # of this day, as far as was noted here
         self._unwritten: peaks.ByDay = {}
         self._is_writing = False
@@ -32,9 +36,7 @@ class Peaks:
         """So many are online now. Cheap, and never waits."""
         with self._lock:
             self._begin_day()
-            self._present[scope] = count
-            if not count:
-                del self._present[scope]
+            (self._busy.add if count else self._busy.discard)(scope)
             self._raise(scope, count)
 
     def of(self, scope: Scope) -> Mapping[str, int]:
@@ -84,8 +86,8 @@ class Peaks:
         if today != self._day:
             self._day = today
             self._greatest.clear()
-            for scope, count in self._present.items():
-                self._raise(scope, count)
+            for scope in self._busy:
+                self._raise(scope, self._online(scope))
 
     def _raise(self, scope: Scope, count: int) -> None:
         if count > self._greatest.get(scope, 0):

@@ -6,18 +6,16 @@ they come. Who came as both counts as a user. Days are those of TIMEZONE, and ra
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
-from typing import Any, NamedTuple, TypeVar
-
-from sqlalchemy.orm import Session
+from typing import Any, NamedTuple
 
 from koyjabo.clock import Clock
 from koyjabo.errors import UnknownCommunity
+from koyjabo.kept import Kept
 from koyjabo.models import Scope
 from koyjabo.storage import people, reports
-from koyjabo.storage.desk import Desk
+from koyjabo.storage.desk import Desk, Errand
 from koyjabo.storage.people import Conversion
 from koyjabo.storage.reports import People, Period
 
@@ -28,13 +26,8 @@ GRANULARITIES = HOURLY, DAILY, WEEKLY = ("hourly", "daily", "weekly")
 WEEK, MONTH = 7, 30
 """Days of the weekly and the monthly report, today among them."""
 
-MOST_KEPT = 256
-"""Answers that are kept. One for each day of five years takes some 300 KB."""
-
-Answer = TypeVar("Answer")
-Stamp = tuple[int, int]
-
-NOBODY = People()
+MOST_KEPT = 10_000
+"""Rows of answers that are kept; 2 MB. A day of a trend is a row, and so is a single number."""
 
 
 class Visitors(NamedTuple):
@@ -78,8 +71,7 @@ class Reports:
         self.on_conversion: Callable[[Conversion], None] = lambda conversion: None
         self._desk = desk
         self._clock = clock
-        self._kept: dict[tuple, tuple[Stamp, Any]] = {}  # the one that was asked for last stands last
-        self._lock = threading.Lock()  # around it; nothing waits while it is held
+        self._kept = Kept(MOST_KEPT)
 
     def convert(self, user_id: str, visitor_id: str) -> None:
         """This visitor is this user, who has just signed up, logged in or joined.
@@ -132,35 +124,33 @@ class Reports:
         return [Trend(*each) for each in zip(names, self._people_in(community_id, periods), strict=True)]
 
     def _by_hour(self, community_id: str, start: str, end: str) -> list[Trend]:
-        clock = self._clock
-
-        def look(session: Session) -> list[Trend]:
-            hours = clock.hours(start, end)
-            found = reports.people_by_hour(session, Scope(community_id), hours[0], hours[-1])
-            return [Trend(clock.local(hour_s), found.get(hour_s, NOBODY)) for hour_s in sorted({*hours, *found})]
-
-        return self._answer((community_id, HOURLY, start, end), look)
+        clock, scope = self._clock, Scope(community_id)
+        return self._answer(
+            (community_id, HOURLY, start, end),
+            lambda session: [
+                Trend(clock.local(hour_s), people)
+                for hour_s, people in reports.people_by_hour(session, scope, clock.hours(start, end))
+            ],
+        )
 
     def _last(self, community_id: str, days: int) -> Visitors:
         return self.visitors(community_id, *_days_until(days, self._clock.today()))
 
     def _people_in(self, community_id: str, periods: list[Period]) -> list[People]:
-        question = (community_id, tuple(periods))
+        """Of each of these periods, which are told apart by the first, the last and their number."""
+        question = (community_id, periods[0], periods[-1], len(periods))
         return self._answer(question, lambda session: reports.people_in(session, Scope(community_id), periods))
 
-    def _answer(self, question: tuple, look: Callable[[Session], Answer]) -> Answer:
+    def _answer(self, question: tuple, look: Errand) -> list[Any]:
         """Kept from the last time, or looked up: with a stamp that was read before, it is never older than that."""
         scope = Scope(question[0])
         stamp = self._desk.read(lambda session: reports.stamp(session, scope))
         if stamp is None:
             raise UnknownCommunity
-        with self._lock:
-            kept = self._kept.pop(question, None)
-        answer = kept[1] if kept and kept[0] == stamp else self._desk.report(look)
-        with self._lock:
-            self._kept[question] = (stamp, answer)
-            while len(self._kept) > MOST_KEPT:
-                del self._kept[next(iter(self._kept))]
+        answer = self._kept.get(question, stamp)
+        if answer is None:
+            answer = self._desk.report(look)
+            self._kept.keep(question, stamp, answer)
         return answer
 
 

@@ -191,6 +191,13 @@ def test_disabled_user_is_told_what_a_stranger_is(site):
     assert_error(person.get(ME), 401, "invalid_token")  # the old session does not come back
 
 
+def test_disabled_user_has_no_session_however_it_was_begun(site):
+    person = sign_up(site)
+    site.rows("UPDATE users SET disabled_ms = 1")
+    assert_error(person.get(ME), 401, "invalid_token")
+    assert_error(person.renew(), 401, "invalid_token")
+
+
 def test_nothing_but_the_hash_of_a_password_is_kept(site):
     sign_up(site)
     ((kept,),) = site.rows("SELECT password FROM users")

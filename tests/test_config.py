@@ -27,6 +27,7 @@ BAD = [
     *[("TIMEZONE", bad) for bad in ("Mars/Olympus", "../../etc/passwd", "/etc/passwd", "Asia", "+06:00", "a\nb")],
     *[("TRUSTED_PROXIES", bad) for bad in ("-1", "11", "all")],
     *[("ACTIVE_WINDOW_SECONDS", bad) for bad in ("0", "-1", "86401", "5m")],
+    *[("LEAVE_GRACE_SECONDS", bad) for bad in ("-1", "301", "soon")],
     *[("STARTING_TOTAL", bad) for bad in ("-1", "4k", str(10**15 + 1))],
     *[("ALLOW_EPHEMERAL_STORAGE", bad) for bad in ("maybe", "2")],
     *[("RATE_LIMIT_REGISTRATIONS", bad) for bad in ("-1", "many")],

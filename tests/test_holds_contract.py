@@ -238,17 +238,17 @@ def test_thousand_who_came_first_are_told_by_name(world):
 
 def test_count_is_right_after_a_storm(world):
     """Eight threads open and close lines of the same people, each its own."""
-    people = [f"person{number}" for number in range(20)]
+    holds, people = world.holds, [f"person{number}" for number in range(20)]
 
     def storm(thread: int) -> set[tuple[str, str]]:
         choose, mine = random.Random(thread), set()
         for number in range(200):
             each = (choose.choice(people), f"{thread}-{number % 30}")
             if each in mine:
-                world.holds.release(HIKERS, *each)
+                holds.release(HIKERS, *each)
                 mine.remove(each)
             else:
-                world.holds.hold(HIKERS, *each)
+                holds.hold(HIKERS, *each)
                 mine.add(each)
         return mine
 

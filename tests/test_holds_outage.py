@@ -224,6 +224,25 @@ def test_nobody_is_seen_to_leave_when_all_leases_ran_out_or_were_lost(world, two
     assert here.holds.online(HIKERS).version > before
 
 
+def test_worker_that_knows_nothing_of_before_makes_nobody_leave(world, two):
+    """One that was started while Redis was away looks before others have said again whom they hold."""
+    here, there = two
+    fail(world, here, there)
+    world.time.pass_(seconds=LEASE_S)
+    world.redis.start()
+    stranger = world.new_worker()
+    stranger.holds.hold(HIKERS, "deepa", "1")
+    stranger.flush()
+    for _ in range(2):
+        for worker in two:
+            worker.holds.learn(HIKERS, stranger.holds.online(HIKERS))
+        assert counts(stranger, here, there) == [1, 3, 3]
+        return_(world, here)
+    world.settle()
+    assert counts(stranger, here, there) == [4, 4, 4]
+    assert (here.news, there.news) == ([(HIKERS, 4)], [(HIKERS, 4)])
+
+
 def test_those_of_a_worker_that_died_meanwhile_are_gone_soon_after_redis_is_back(world, two):
     here, there = two
     fail(world, here)

@@ -38,6 +38,7 @@ DOMAIN = {
     "first_admin",
     "tokens",
     "reports",
+    "kept",
     "roles",
     "holds",
     "peaks",

@@ -190,15 +190,28 @@ def test_change_on_another_server_is_seen_at_once(dhaka, change):
         assert dhaka.reports.today(HERE).people == ((1, 0) if change == "convert" else (1, 1))
 
 
-def test_no_more_than_so_many_answers_are_kept(dhaka, monkeypatch):
-    for number in range(MOST_KEPT + 10):
-        dhaka.reports.visitors(HERE, shifted("2020-01-01", number), "2025-10-10")
-    assert len(dhaka.reports._kept) == MOST_KEPT
+def test_no_more_than_so_many_rows_are_kept(dhaka, monkeypatch):
     asked = looked_up(dhaka, monkeypatch)
-    dhaka.reports.visitors(HERE, shifted("2020-01-01", MOST_KEPT + 9), "2025-10-10")
+    year = 365
+    ranges = [(shifted("2020-01-01", number), shifted("2020-01-01", number + year - 1)) for number in range(40)]
+    assert len(ranges) * year > MOST_KEPT > 20 * year
+    for start, end in ranges:
+        assert len(dhaka.trend("daily", start, end)) == year
+    assert dhaka.reports._kept._rows <= MOST_KEPT
+    asked.clear()
+    for start, end in ranges[-20:]:
+        dhaka.trend("daily", start, end)
     assert asked == []
-    dhaka.reports.visitors(HERE, "2020-01-01", "2025-10-10")
+    dhaka.trend("daily", *ranges[0])
     assert asked == [1]
+
+
+def test_what_is_asked_for_often_is_kept(dhaka, monkeypatch):
+    asked = looked_up(dhaka, monkeypatch)
+    for number in range(40):
+        dhaka.reports.today(HERE)
+        dhaka.trend("daily", shifted("2020-01-01", number), "2021-06-01")
+    assert len(asked) == 41
 
 
 def test_community_that_is_gone_has_no_reports(dhaka):

@@ -38,7 +38,7 @@ def peaks(sqlite_database):
     time = Time()
     with Site(sqlite_database.url, time):
         desk = Desk(make_url(sqlite_database.url), ThreadRuntime())
-        yield Peaks(desk, Clock(ZoneInfo("UTC"), time, time.elapsed_ms), ThreadRuntime())
+        yield Peaks(desk, Clock(ZoneInfo("UTC"), time, time.elapsed_ms), ThreadRuntime(), lambda scope: 0)
         desk.close()
 
 

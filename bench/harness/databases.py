@@ -50,7 +50,7 @@ class SqliteFile:
         return {**SETTINGS, "DATABASE_URL": f"sqlite:///{self.path}"}
 
     def query(self, statement: str) -> list[tuple]:
-        with closing(sqlite3.connect(self.path)) as connection:
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
             return connection.execute(statement).fetchall()
 
 

@@ -65,10 +65,10 @@ def _promises(storm: Storm) -> Sequence[Promise]:
         Promise(
             "99 of 100 deliveries, from the commit", f"{p99_ms:.1f} ms", f"≤ {P99_MS:.0f} ms", 0 < p99_ms <= P99_MS
         ),
-        _none("visits not delivered to some socket", visits * len(seen.sockets) - seen.from_commit.count),
-        _none(f"sockets not on the exact total {total:,}", seen.not_on(total)),
-        _none("updates with a lower total or revision", seen.went_back),
-        _none("connections lost", sum(counts.lost for counts in storm.counts)),
+        none("visits not delivered to some socket", visits * len(seen.sockets) - seen.from_commit.count),
+        none(f"sockets not on the exact total {total:,}", seen.not_on(total)),
+        none("updates with a lower total or revision", seen.went_back),
+        none("connections lost", sum(counts.lost for counts in storm.counts)),
         Promise("ledger", "exact" if storm.exact else "BROKEN", "exact", storm.exact),
     ]
 
@@ -82,7 +82,7 @@ def _conditions(storm: Storm, rate: int, seconds: int) -> Sequence[Promise]:
         Promise(
             "registrations a second", f"{achieved:.1f}", f"≥ {rate * LEAST_SHARE:.0f}", achieved >= rate * LEAST_SHARE
         ),
-        _none("registrations refused", sum(answer.status != OK for answer in storm.answers)),
+        none("registrations refused", sum(answer.status != OK for answer in storm.answers)),
         Promise("sockets whose updates were read", f"{sockets:,}", "> 0", sockets > 0),
         Promise(
             "CPU of the busiest reading client",
@@ -93,5 +93,5 @@ def _conditions(storm: Storm, rate: int, seconds: int) -> Sequence[Promise]:
     ]
 
 
-def _none(what: str, count: int) -> Promise:
+def none(what: str, count: int) -> Promise:
     return Promise(what, f"{count:,}", "0", count == 0)

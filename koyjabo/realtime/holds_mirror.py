@@ -91,11 +91,10 @@ class HoldsMirror:
 
     def answer(self, sent: Iterable[Sent], answer: Answer, has_lost: bool) -> None:
         """Redis has heard of all that was sent (again, if it had lost any), and this is what it said afterwards."""
-        now_ms = self._clock.elapsed_ms()
         shown = self._count + self._guessed
         self._confirm(sent)
-        self._look_back(answer, has_lost, now_ms)
-        if now_ms < self._patient_until_ms and answer.people < shown:
+        self._look_back(answer, has_lost)
+        if self._is_patient() and answer.people < shown:
             self._count = shown - self._guessed
             self.is_guessing = True
         elif answer.version >= self._version:
@@ -107,15 +106,23 @@ class HoldsMirror:
 
     def learn(self, online: Online) -> None:
         """Another worker says what Redis told it."""
+        if self._is_patient() and online.count < self.online.count:
+            return
         if online.version > max(self._version, self.online.version):
             self._count, self._version = online.count, online.version
             self._show()
 
-    def _look_back(self, answer: Answer, has_lost: bool, now_ms: int) -> None:
-        was_away = self.was_answered and now_ms - self.contact_ms > RENEW_MS
-        if has_lost or was_away or (self.born and answer.born != self.born):
+    def _look_back(self, answer: Answer, has_lost: bool) -> None:
+        now_ms = self._clock.elapsed_ms()
+        if has_lost or self._was_away() or (self.born and answer.born != self.born):
             self._patient_until_ms = now_ms + REJOIN_MS
         self.contact_ms, self.born = now_ms, answer.born
+
+    def _was_away(self) -> bool:
+        return self.was_answered and self._clock.elapsed_ms() - self.contact_ms > RENEW_MS
+
+    def _is_patient(self) -> bool:
+        return self._was_away() or self._clock.elapsed_ms() < self._patient_until_ms
 
     def _confirm(self, sent: Iterable[Sent]) -> None:
         for said, change, is_elsewhere in sent:

@@ -22,12 +22,12 @@ from engineio.packet import Packet
 
 from koyjabo import addresses
 from koyjabo.errors import KoyJaboError
-from koyjabo.events import ABUSE, GOING_AWAY
+from koyjabo.events import ABUSE, GOING_AWAY, NORMAL
 from koyjabo.realtime.packets import InvalidPacket
 from koyjabo.server.connection import Connection
 from koyjabo.server.connections import LONGEST_LIFE_S, ConnectionLoop
 from koyjabo.server.delays import DelayLine
-from koyjabo.server.engine_socket import NORMAL, EngineSocket
+from koyjabo.server.engine_socket import EngineSocket
 
 UPGRADE_TIMEOUT_S = 10.0
 """How long a WebSocket has to become that of its polling client."""

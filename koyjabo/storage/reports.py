@@ -50,10 +50,11 @@ def people_in(session: Session, scope: Scope, periods: list[Period]) -> list[Peo
     return [People(*json.loads(found)) for found in rows]
 
 
-def people_by_hour(session: Session, scope: Scope, first_s: int, last_s: int) -> dict[int, People]:
-    """Different people of each hour that begins from `first_s` to `last_s` and had any."""
-    rows = session.execute(HOURS, {"scope": scope, "first_s": first_s, "last_s": last_s})
-    return {hour_s: People(authenticated, anonymous) for hour_s, authenticated, anonymous in rows}
+def people_by_hour(session: Session, scope: Scope, hours: list[int]) -> list[tuple[int, People]]:
+    """Different people of each of these hours, and of those between them that only another TIMEZONE has."""
+    rows = session.execute(HOURS, {"scope": scope, "first_s": hours[0], "last_s": hours[-1]})
+    found = {hour_s: People(authenticated, anonymous) for hour_s, authenticated, anonymous in rows}
+    return [(hour_s, found.get(hour_s, People())) for hour_s in sorted({*hours, *found})]
 
 
 def stamp(session: Session, scope: Scope) -> tuple[int, int] | None:

@@ -16,7 +16,11 @@ BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
 def test_newcomer_gets_no_error(sqlite_server):
     script = "\n".join(["set -euo pipefail", *BLOCKS]).replace("localhost:8000", f"localhost:{sqlite_server.port}")
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(  # frames of WebSockets are no text throughout
+        ["bash", "-c", script], capture_output=True, text=True, errors="replace", timeout=60, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ayesha@example.com" in done.stdout
     assert '"error"' not in done.stdout
+    told = re.findall(r'"type":"(visitor_\w+)"[^}]*?"count":(\d)', done.stdout)
+    assert {("visitor_count", "1"), ("visitor_joined", "2"), ("visitor_left", "1")} <= set(told), done.stdout

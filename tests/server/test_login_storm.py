@@ -28,5 +28,5 @@ def test_logins_that_wait_for_a_hash_keep_nobody_else_waiting(sqlite_server):
         others = []
         while not all(login.done() for login in logins):
             others.append(timed(session, f"{base}/api/stats"))
-        a_hash = max(login.result() for login in logins) / len(logins)
-    assert sorted(others)[len(others) // 2] < a_hash / 2
+        all_hashes = max(login.result() for login in logins)
+    assert max(others) < all_hashes / 4

@@ -1,0 +1,53 @@
+"""Answers that are kept: the newest, no longer than they are true, and no more of them than there is room for."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from koyjabo.kept import Kept
+
+
+def test_answer_is_kept_while_the_stamp_is_the_same():
+    kept = Kept(10)
+    kept.keep("question", 1, ["answer"])
+    assert kept.get("question", 1) == ["answer"]
+    assert kept.get("question", 2) is None
+    assert kept.get("another", 1) is None
+    kept.keep("question", 2, ["new"])
+    assert (kept.get("question", 1), kept.get("question", 2)) == (None, ["new"])
+
+
+def test_those_that_were_asked_for_last_are_kept():
+    kept = Kept(3)
+    for question in "abc":
+        kept.keep(question, 1, [question])
+    assert kept.get("a", 1) == ["a"]
+    kept.keep("d", 1, ["d"])
+    assert [kept.get(question, 1) for question in "abcd"] == [["a"], None, ["c"], ["d"]]
+
+
+def test_answer_takes_the_room_of_its_rows():
+    kept = Kept(5)
+    for question, rows in (("a", 2), ("b", 2), ("b", 3), ("c", 2), ("a", 1)):
+        kept.keep(question, 1, [question] * rows)
+    assert [len(kept.get(question, 1) or ()) for question in "abc"] == [1, 0, 2]
+
+
+def test_answer_without_room_is_not_kept():
+    kept = Kept(5)
+    kept.keep("a", 1, ["a"] * 6)
+    assert kept.get("a", 1) is None
+    kept.keep("b", 1, ["b"] * 5)
+    assert kept.get("b", 1) == ["b"] * 5
+
+
+def test_threads_lose_no_room():
+    kept = Kept(20)
+
+    def work(number: int) -> None:
+        kept.keep(number % 15, number, [number] * (number % 4))
+        kept.get(number % 7, number)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(work, range(3000)))
+    assert kept._rows == sum(len(answer) for _, answer in kept._answers.values()) <= 20
