@@ -7,6 +7,7 @@ Whatever the world is told afterwards comes out of that receipt.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable
 from weakref import WeakValueDictionary
 
@@ -24,6 +25,11 @@ __all__ = ["VISITOR_ID", "NewVisit", "Receipt", "Stats", "Visits"]
 VISITOR_ID = re.compile(r"[A-Za-z0-9_.:\-]{1,128}", re.ASCII)
 """SPEC: POST /api/visitor/register."""
 
+MOST_ASKED_FOR = 500
+"""Times that the numbers of a community were asked for, after which they are forgotten: who polls is told that nothing
+has changed.
+"""
+
 
 class Visits:
     """`figures` are what is known of the site from the start, should the ledger be away when the first one asks.
@@ -40,6 +46,7 @@ class Visits:
         self._presence = presence
         self._clock = clock
         self._communities: WeakValueDictionary[Scope, Numbers] = WeakValueDictionary()  # those somebody looks at
+        self._asked_for: deque[Numbers] = deque(maxlen=MOST_ASKED_FOR)
         ledger.on_commit = self._committed
 
     def register(self, visit: NewVisit) -> Receipt:
@@ -86,11 +93,13 @@ class Visits:
         numbers = self._communities.get(scope)
         if numbers is not None:
             self.look(numbers)
-            return numbers
-        figures = self._ledger.figures(scope)
-        if figures is None:
-            raise UnknownCommunity
-        return self._of(figures)
+        else:
+            figures = self._ledger.figures(scope)
+            if figures is None:
+                raise UnknownCommunity
+            numbers = self._of(figures)
+        self._asked_for.append(numbers)
+        return numbers
 
     def look(self, numbers: Numbers) -> None:
         """Read what the ledger says now. Raises UnknownCommunity when the scope is gone."""

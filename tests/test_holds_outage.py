@@ -56,10 +56,10 @@ def fail(world, *workers, failure: str = "kill") -> None:
 def return_(world, *workers) -> None:
     """Redis answers again; each worker finds out in its turn."""
     for worker in workers:
-        look_until(world, worker)
+        look_until(worker)
 
 
-def look_until(world, worker) -> None:
+def look_until(worker) -> None:
     def answers() -> bool:
         worker.holds.refresh()
         return worker.outbox.reachable
@@ -241,6 +241,20 @@ def test_worker_that_knows_nothing_of_before_makes_nobody_leave(world, two):
     world.settle()
     assert counts(stranger, here, there) == [4, 4, 4]
     assert (here.news, there.news) == ([(HIKERS, 4)], [(HIKERS, 4)])
+
+
+def test_worker_without_people_of_its_own_makes_nobody_leave(world, two):
+    onlooker = world.new_worker()
+    assert onlooker.holds.settled(HIKERS, "nobody", 5)
+    onlooker.news.clear()
+    world.redis.restart()
+    look_until(onlooker)
+    assert counts(onlooker) == [3]
+    return_(world, *two)
+    world.time.pass_(milliseconds=REJOIN_MS)
+    world.settle()
+    assert counts(onlooker, *two) == [3, 3, 3]
+    assert onlooker.news == []
 
 
 def test_those_of_a_worker_that_died_meanwhile_are_gone_soon_after_redis_is_back(world, two):

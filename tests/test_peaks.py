@@ -99,9 +99,9 @@ def test_day_week_and_month_are_of_local_days_and_contain_today(new_peaks, time)
 @pytest.mark.parametrize("looks", [lambda each: each.refresh(), lambda each: of(each)])
 def test_those_who_are_here_at_midnight_are_the_first_peak_of_the_new_day(new_peaks, time, looks):
     peaks = new_peaks()
-    for count in (9, 5):
+    for count in (9, 5):  # and another worker said 4 since then
         peaks.note(HIKERS, count)
-    for count in (3, 0):  # what others said since then has not been noted here
+    for count in (3, 0):
         peaks.note(RIDERS, count)
     time.go_to("2025-12-16T23:59:59.999+06:00")
     looks(peaks)
