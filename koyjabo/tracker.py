@@ -28,6 +28,8 @@ class Place:
     holds: Holds
     peaks: Peaks
     today: Callable[[Scope], Mapping[str, int]]
+    start: Callable[[], None] = lambda: None
+    """Begin to renew what is held, where nobody serves; a second time does nothing."""
 
 
 class CommunityVisitorTracker:
@@ -40,6 +42,7 @@ class CommunityVisitorTracker:
     def add_visitor(self, user_id: Id, community_id: Id) -> int:
         """Hold a place for them until `remove_visitor`, or until this process ends. Returns how many are online."""
         person, scope = _person(user_id), _scope(community_id)
+        _place().start()
         _place().holds.hold(scope, person, HOLD_ID)
         return self._count(scope, person)
 

@@ -20,7 +20,9 @@ from koyjabo.origins import Origins
 from koyjabo.others import Others, reach
 from koyjabo.pairing import Pairing
 from koyjabo.passwords import Passwords
+from koyjabo.peaks import Peaks
 from koyjabo.places import Gazetteer
+from koyjabo.presence import Place, bind
 from koyjabo.realtime import visitor_broadcaster
 from koyjabo.realtime.arrivals import Arrivals
 from koyjabo.realtime.attendance import LOSSES, Attendance
@@ -29,7 +31,7 @@ from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.realtime.packets import Packet
 from koyjabo.realtime.pulse import Pulse
 from koyjabo.realtime.rooms import Newest, Rooms
-from koyjabo.reports import Conversion, Reports
+from koyjabo.reports import Conversion, Reports, Visitors
 from koyjabo.rights import Rights
 from koyjabo.runtime import Runtime
 from koyjabo.services import Services
@@ -53,12 +55,19 @@ def wire(app: Flask, chosen: Settings, runtime: Runtime, clock: Clock, figures: 
     pairing = Pairing(visits, others.presence, clock, chosen.active_window_seconds, chosen.secret_key, others.exchange)
     accounts, communities = Accounts(desk, clock, Passwords(runtime)), Communities(desk, clock)
     reports, rights = Reports(desk, clock), Rights(desk)
-    attendance = _attendance(others, rooms, rights, visits, reports, runtime, clock)
+    peaks = Peaks(desk, clock, runtime, lambda scope: others.holds.online(scope).count)
+    attendance = _attendance(others, rooms, rights, visits, reports, peaks, runtime, clock)
     accounts.on_loss = communities.on_loss = attendance.note_loss
     _tell_of_site(others, rooms, visits, attendance)
     visitor_broadcaster.bind(lambda event, data, room: others.fanout.emit(event, data, room=room))
+    bind(Place(others.holds, peaks, lambda scope: _people(reports.today(scope)), lambda: Services.of(app).start()))
     window_s = chosen.active_window_seconds
     look = (visits.stats, others.presence.refresh, pairing.renew, lambda: rooms.shown(STATS_ROOM))
+
+    def leave_desk() -> None:
+        peaks.write()
+        desk.close()
+
     return Services(
         clock=clock,
         visits=visits,
@@ -67,10 +76,10 @@ def wire(app: Flask, chosen: Settings, runtime: Runtime, clock: Clock, figures: 
         rooms=rooms,
         pulses=(
             Pulse(runtime, min(PULSE_S, window_s / 4), look),
-            Pulse(runtime, PULSE_S, (others.holds.refresh, attendance.tick)),
+            Pulse(runtime, PULSE_S, (others.holds.refresh, attendance.tick, peaks.refresh)),
             Pulse(runtime, PULSE_S, (attendance.judge,)),
         ),
-        leave_desk=desk.close,
+        leave_desk=leave_desk,
         tokens=Tokens(chosen.secret_key),
         origins=Origins(chosen.origins),
         accounts=accounts,
@@ -88,17 +97,13 @@ def _attendance(
     rights: Rights,
     visits: Visits,
     reports: Reports,
+    peaks: Peaks,
     runtime: Runtime,
     clock: Clock,
 ) -> Attendance:
     def look(community_id: str) -> dict[str, Any]:
-        today = reports.today(community_id).people
         return {
-            "today_visitors": {
-                "authenticated_visitors": today.authenticated,
-                "anonymous_visitors": today.anonymous,
-                "total_unique_visitors": sum(today),
-            },
+            "today_visitors": _people(reports.today(community_id)),
             "realtime_count": others.holds.online(Scope(community_id)).count,
             "community_id": community_id,
         }
@@ -113,12 +118,25 @@ def _attendance(
         visitor_broadcaster.broadcast_analytics_metric(conversion.scope, "conversion_rate", conversion.rate)
         dashboards.changed(conversion.scope)
 
+    def count_changed(scope: Scope) -> None:
+        peaks.note(scope, others.holds.online(scope).count)
+        attendance.count_changed(scope)
+
     dashboards = Dashboards(rooms, look, others.beat, clock)
     arrivals = Arrivals(attend, runtime, clock)
     attendance = Attendance(rooms, others.holds, rights, visits, dashboards, arrivals, others.bus, runtime, clock)
-    others.holds.on_news = attendance.count_changed
+    others.holds.on_news = count_changed
     reports.on_conversion = announce
     return attendance
+
+
+def _people(found: Visitors) -> dict[str, int]:
+    """As dashboards and the tracker write them."""
+    return {
+        "authenticated_visitors": found.people.authenticated,
+        "anonymous_visitors": found.people.anonymous,
+        "total_unique_visitors": sum(found.people),
+    }
 
 
 def _tell_of_site(others: Others, rooms: Rooms, visits: Visits, attendance: Attendance) -> None:

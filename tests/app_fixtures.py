@@ -20,7 +20,7 @@ from koyjabo.extensions import db
 
 SECRET = "a secret for tests, and for nothing but tests"
 SPEC_MOMENT = 1_765_860_518_412  # 2025-12-16T04:48:38.412Z
-TABLES = ("counters", "visits", "visitors", "daily_visits", "hourly_visits", "adjustments")
+TABLES = ("counters", "visits", "visitors", "daily_visits", "hourly_visits", "adjustments", "people", "person_days")
 
 
 class Time:

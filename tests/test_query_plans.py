@@ -10,6 +10,7 @@ import pytest
 from app_fixtures import Site
 
 from koyjabo.models import Scope
+from koyjabo.reports import GRANULARITIES
 from koyjabo.storage import postgres, sqlite
 from koyjabo.storage.entries import NewVisit
 
@@ -85,11 +86,30 @@ def test_no_statement_on_sqlite_reads_a_whole_table(sqlite_database, monkeypatch
         fill(site, "sqlite", rows, analyze)
         statements.clear()
         work(site)
-        done = [s for s in statements if s.lstrip().startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH"))]
-        assert len(done) >= 10  # or nothing was recorded
-        for statement in done:
-            for *_, step in site.rows(f"EXPLAIN QUERY PLAN {statement.replace(':', chr(92) + ':')}"):
-                assert not (step.startswith("SCAN") and step.split()[1] in (*BIG, *"vwdpxth", "counters")), statement
+        assert_no_table_is_read_whole(site, statements, least=10)
+
+
+def assert_no_table_is_read_whole(site: Site, statements: list[str], least: int) -> None:
+    done = [s for s in statements if s.lstrip().startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH"))]
+    assert len(done) >= least  # or nothing was recorded
+    for statement in done:
+        for *_, step in site.rows(f"EXPLAIN QUERY PLAN {statement.replace(':', chr(92) + ':')}"):
+            assert not (step.startswith("SCAN") and step.split()[1] in (*BIG, *"vwdpxr", "counters")), statement
+
+
+@pytest.mark.parametrize("analyze", [False, True])
+def test_no_report_and_no_conversion_on_sqlite_reads_a_whole_table(sqlite_database, monkeypatch, analyze):
+    with recorded_on_sqlite(monkeypatch) as statements, Site(sqlite_database.url) as site:
+        fill(site, "sqlite", MANY, analyze)
+        reports = site.services.reports
+        visit_community(site, "somebody", "1")
+        statements.clear()
+        reports.attend(HERE, [USER])
+        reports.convert(USER, "somebody")
+        reports.growth(HERE, 7)
+        for granularity in GRANULARITIES:
+            reports.trend(HERE, granularity, "2025-12-01", "2025-12-16")
+        assert_no_table_is_read_whole(site, statements, least=20)
 
 
 def test_number_of_statements_on_sqlite_does_not_grow(sqlite_database, monkeypatch):
