@@ -53,10 +53,10 @@ def create_app(
     with app.app_context():
         _make_first_admin(chosen, clock)
 
+    middleware.init_app(app, chosen.origins)
     sockets.init_app(app)
     rate_limits.init_app(app, chosen.rate_limit_registrations, chosen.rate_limit_logins, chosen.web_concurrency)
     errors.init_app(app)
-    middleware.init_app(app, chosen.origins)
     auth.init_app(app, secure=chosen.environment != "development")
     for blueprint in blueprints():
         app.register_blueprint(blueprint)

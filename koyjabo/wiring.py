@@ -119,7 +119,9 @@ def _attendance(
         dashboards.changed(conversion.scope)
 
     def count_changed(scope: Scope) -> None:
-        peaks.note(scope, others.holds.online(scope).count)
+        online = others.holds.online(scope)
+        if not online.is_guess:
+            peaks.note(scope, online.count)
         attendance.count_changed(scope)
 
     dashboards = Dashboards(rooms, look, others.beat, clock)

@@ -124,6 +124,23 @@ def test_whoever_asks_for_a_settled_count_is_told_a_guess_when_patience_ends(wor
     assert here.holds.online(HIKERS).is_guess
 
 
+def test_guess_made_while_the_answer_was_on_its_way_gives_way_to_it(world, two):
+    here, _ = two
+    ask = here.holds._script.ask
+
+    def slow(requests):
+        answers = ask(requests)
+        here.holds.settled(HIKERS, "deepa", 0)
+        return answers
+
+    world.time.put_right(days=10_000)  # so that the guess is newer than what Redis says
+    here.holds._script.ask = slow
+    here.holds.hold(HIKERS, "deepa", "1")
+    wait_until(lambda: here.holds.online(HIKERS).version > world.time.ms, "Redis's word is newer than the guess")
+    assert here.holds.online(HIKERS)[1:] == (4, False)
+    assert here.news == [(HIKERS, 4)]
+
+
 def test_nobody_is_patient_with_a_redis_that_is_known_to_be_away(world, two):
     here, _ = two
     fail(world, here)

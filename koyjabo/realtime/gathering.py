@@ -12,7 +12,7 @@ from typing import Any
 from koyjabo.clock import Clock
 from koyjabo.events import CountChanged, VisitorUpdate
 from koyjabo.holds import Holds, Online
-from koyjabo.numbers import Numbers
+from koyjabo.numbers import FURTHEST_AHEAD_MS, Numbers
 from koyjabo.realtime.rooms import SHORTEST_INTERVAL_S, Event
 
 ONLINE, STATS = "online", "stats"
@@ -41,12 +41,23 @@ class Gathering:
         return [*self._news_of_count(), *self._news_of_visits()]
 
     def merge(self, state: Any) -> None:
+        """Raises ValueError, or whatever comes first, for what no server of ours would say."""
         if ONLINE in state:
-            version, count, is_guess = state[ONLINE]
-            if type(version) is int and type(count) is int and count >= 0:
-                self._holds.learn(self.numbers.scope, Online(version, count, bool(is_guess)))
+            self._holds.learn(self.numbers.scope, self._checked(state[ONLINE]))
         if STATS in state:
             self.numbers.merge(state[STATS])
+
+    def _checked(self, said: Any) -> Online:
+        online = Online._make(said)
+        newest = self._clock.now_ms() + FURTHEST_AHEAD_MS
+        if not (
+            type(online.version) is type(online.count) is int
+            and type(online.is_guess) is bool
+            and online.version <= newest
+            and online.count >= 0
+        ):
+            raise ValueError("not how many are online")
+        return online
 
     def _news_of_count(self) -> Sequence[Event]:
         count = self._holds.online(self.numbers.scope).count

@@ -22,7 +22,7 @@ from koyjabo.models import Scope
 from koyjabo.realtime.held import Held
 from koyjabo.realtime.hold_script import Answer, HoldScript, Request
 from koyjabo.realtime.hold_talks import Speaker, have
-from koyjabo.realtime.holds_mirror import LONG_AGO, HoldsMirror, Sent
+from koyjabo.realtime.holds_mirror import HoldsMirror, Sent
 from koyjabo.realtime.outbox import Outbox
 
 SILENCE_MS = 300
@@ -121,9 +121,7 @@ class RedisHolds:
         self._sync_soon(*scopes)
 
     def resend(self) -> None:
-        with self._lock:
-            for mirror in self._mirrors.values():
-                mirror.renewed_ms = LONG_AGO
+        """Redis says itself how many of our leases it has left."""
         self.refresh()
 
     def _do(self, what: Callable[[Scope, str, str], object], scope: Scope, person: str, hold_id: str) -> None:

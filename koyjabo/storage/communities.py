@@ -123,6 +123,7 @@ class Records:
         self._session.execute(delete(Membership).where(Membership.community_id == community_id))
         self._session.execute(delete(models.Community).where(models.Community.id == community_id))
         self._session.execute(delete(Counter).where(Counter.scope == community_id))
+        self._session.execute(delete(models.Peak).where(models.Peak.scope == community_id))
 
     def enrol(self, community_id: str, user_id: str, role: str, now_ms: int) -> None:
         ids = {"community_id": community_id, "user_id": user_id}

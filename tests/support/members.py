@@ -135,6 +135,7 @@ class PlainMember(CommunityListener):
         self.socket = websocket.create_connection(
             f"ws://127.0.0.1:{port}/ws/communities/{community}/{path}{query}",
             timeout=PATIENCE_S,
+            redirect_limit=0,  # as browsers have it
             header={**header, **options.pop("header", {})},
             **options,
         )

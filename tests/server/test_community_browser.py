@@ -1,0 +1,90 @@
+"""What a browser's own WebSocket sees of a community: the codes it is closed with, its session, a reload."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support.browser import CHROMIUM, Browser
+from support.members import Member, PlainMember
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
+
+SIGN_UP = """
+const answer = await fetch("/api/auth/signup", {
+  method: "POST", headers: {"Content-Type": "application/json"},
+  body: JSON.stringify({email: "browser@example.com", password: "rickshaw at dawn", name: "Browser"}),
+});
+return await answer.json();
+"""
+
+FIRST = """
+const socket = window.socket = new WebSocket(`ws://${location.host}PATH`, PROTOCOLS);
+return await new Promise((resolve) => {
+  socket.onmessage = ({ data }) => resolve({ event: JSON.parse(data), protocol: socket.protocol });
+  socket.onclose = ({ code, reason, wasClean }) => resolve({ code, reason, wasClean });
+});
+"""
+
+LOG_OUT = """
+const csrf = document.cookie.match(/csrf_access_token=([^;]+)/)[1];
+const closed = new Promise((resolve) => { window.socket.onclose = ({ code }) => resolve(code); });
+const answer = await fetch("/api/auth/logout", { method: "POST", headers: { "X-CSRF-TOKEN": csrf } });
+return [answer.status, await closed];
+"""
+
+
+@pytest.fixture(scope="module")
+def founder(sqlite_server):
+    return Member(sqlite_server)
+
+
+@pytest.fixture(scope="module")
+def community(founder):
+    return founder.found()
+
+
+@pytest.fixture(scope="module")
+def browser(sqlite_server):
+    with Browser() as browser:
+        browser.open(f"http://localhost:{sqlite_server.port}/")
+        yield browser
+
+
+def first(browser: Browser, community: str, protocols: list[str], room: str = "visitors/") -> dict:
+    script = FIRST.replace("PATH", f"/ws/communities/{community}/{room}").replace("PROTOCOLS", json.dumps(protocols))
+    return browser.run(script)
+
+
+def test_codes_are_seen_by_the_page(browser, founder, community):
+    stranger = Member(founder.server)
+    seen = {
+        4001: first(browser, community, []),
+        4002: first(browser, community, ["Authorization", "x.y.z"]),
+        4003: first(browser, community, ["Authorization", stranger.token]),
+    }
+    for code, ending in seen.items():
+        assert (ending["code"], ending["wasClean"]) == (code, True)
+        assert ending["reason"].endswith(".")
+
+
+def test_token_as_a_sub_protocol_opens_the_socket(browser, founder, community):
+    opened = first(browser, community, ["Authorization", founder.token])
+    assert (opened["event"]["type"], opened["protocol"]) == ("visitor_count", "Authorization")
+
+
+def test_session_of_the_browser_opens_the_socket_and_logout_closes_it(browser, sqlite_server, founder, community):
+    me = browser.run(SIGN_UP)["user"]
+    founder.call("POST", f"/api/communities/{community}/members", {"email": me["email"], "role": "moderator"})
+    assert first(browser, community, [])["event"]["type"] == "visitor_count"
+    with PlainMember(sqlite_server.port, community, founder.token) as watcher:
+        watcher.next_of_type("visitor_count")
+        count = watcher.count
+        browser.open(f"http://localhost:{sqlite_server.port}/docs/")  # away from the page, and back within the grace
+        browser.open(f"http://localhost:{sqlite_server.port}/")
+        assert first(browser, community, [])["event"]["count"] == count
+        assert first(browser, community, [], "visitor-dashboard/")["event"]["type"] == "dashboard_update"
+        assert browser.run(LOG_OUT) == [204, 4002]
+        watcher.wait_for_count(count - 1)
+        assert [told["change"] for told in watcher.counts] == [0, -1]
+    assert first(browser, community, [])["code"] == 4001
