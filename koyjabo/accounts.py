@@ -43,12 +43,12 @@ class Grant(NamedTuple):
 class Accounts:
     """Emails, passwords and names are what `credentials` makes of them.
 
-    `on_loss` is called when somebody has lost a session or a right, after it is committed. Every method raises
-    LedgerUnavailable, and those that take a password TooBusy.
+    `on_loss` is called with the id of a session that has ended, or of a user who has lost sessions or a right, when
+    that is committed. Every method raises LedgerUnavailable, and those that take a password TooBusy.
     """
 
     def __init__(self, desk: Desk, clock: Clock, passwords: Passwords) -> None:
-        self.on_loss: Callable[[], None] = lambda: None
+        self.on_loss: Callable[[str], None] = lambda whose: None
         self._desk = desk
         self._clock = clock
         self._passwords = passwords
@@ -76,7 +76,7 @@ class Accounts:
             partial(records.renew_session, user_id=claims.user_id, old_refresh_id=claims.token_id, new=new)
         )
         if reused:
-            self.on_loss()
+            self.on_loss(claims.session_id)
         if person is None:
             raise InvalidToken
         return _grant(person, new)
@@ -84,7 +84,7 @@ class Accounts:
     def log_out(self, session_id: str) -> None:
         """End a session, with all its tokens; one that has ended is no error."""
         if self._desk.write(partial(records.revoke_session, session_id=session_id, now_ms=self._clock.now_ms())):
-            self.on_loss()
+            self.on_loss(session_id)
 
     def login_of(self, session_id: str) -> Login | None:
         """Who is logged in by a session, if it lives: not revoked, not run out, and its user not disabled."""
@@ -125,14 +125,14 @@ class Accounts:
         """Make somebody an admin of the site, or end that. Raises UnknownUser."""
         key = credentials.email_key(email)
         person = self._desk.write(partial(records.set_admin, email_key=key, is_admin=is_admin))
-        self.on_loss()
+        self.on_loss(person.id)
         return _account(person)
 
     def disable(self, email: str, disabled: bool = True) -> Account:
         """End all their sessions and let them begin none, or let them again. Raises UnknownUser."""
         key, now_ms = credentials.email_key(email), self._clock.now_ms()
         person = self._desk.write(partial(records.set_disabled, email_key=key, disabled=disabled, now_ms=now_ms))
-        self.on_loss()
+        self.on_loss(person.id)
         return _account(person)
 
     def close(self) -> None:
@@ -177,7 +177,7 @@ class Accounts:
         changed = self._desk.write(
             partial(records.change_password, user_id=person.id, old=old, new=hashed, now_ms=now_ms, spared=spared)
         )
-        self.on_loss()
+        self.on_loss(person.id)
         return changed
 
 

@@ -32,11 +32,12 @@ class Communities:
     without being members.
 
     Raises UnknownCommunity for an id that is none, and for what the account may not know of; Forbidden where its role
-    does not do; LedgerUnavailable. `on_loss` is called when somebody has lost a right.
+    does not do; LedgerUnavailable. `on_loss` is called with the id of the user who has lost a right, or of the
+    community that has ended.
     """
 
     def __init__(self, desk: Desk, clock: Clock) -> None:
-        self.on_loss: Callable[[], None] = lambda: None
+        self.on_loss: Callable[[str], None] = lambda whose: None
         self._desk = desk
         self._clock = clock
 
@@ -89,7 +90,7 @@ class Communities:
             records.note_loss()
 
         self._write(delete)
-        self.on_loss()
+        self.on_loss(community_id.lower())
 
     def join(self, account: Account, community_id: str) -> Enrolment:
         """Become a member, where everybody may; who knows the id of an open community needs no list to find it.
@@ -120,7 +121,7 @@ class Communities:
             _remove(records, standing.community.id, account.id, standing.role)
 
         self._write(leave)
-        self.on_loss()
+        self.on_loss(account.id)
 
     def members(self, account: Account, community_id: str, start: int, count: int) -> Page[Member]:
         """`count` of the members, those who came first first, after the first `start`. Admins see emails."""
@@ -155,7 +156,7 @@ class Communities:
             _remove(records, community.id, user_id.lower(), theirs.role)
 
         self._write(remove)
-        self.on_loss()
+        self.on_loss(user_id.lower())
 
     def _enrol(
         self, account: Account, community_id: str, find: Callable[[Records], str | None], role: str
@@ -171,7 +172,7 @@ class Communities:
 
         enrolment, is_loss = self._write(enrol)
         if is_loss:
-            self.on_loss()
+            self.on_loss(enrolment.member.user_id)
         return enrolment
 
     def _read(self, errand: Callable[[Records], Result]) -> Result:

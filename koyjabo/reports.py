@@ -84,10 +84,10 @@ class Reports:
             for conversion in made:
                 self.on_conversion(conversion)
 
-    def attend(self, community_id: str, user_ids: list[str]) -> bool:
-        """These members are here: visitors of today and of this hour. True when that was news."""
-        now_ms, clock = self._clock.now_ms(), self._clock
-        return self._desk.write(lambda session: people.attend(session, community_id, user_ids, now_ms, clock))
+    def attend(self, community_id: str, user_ids: list[str], at_ms: int) -> bool:
+        """These members were here then: visitors of that day and hour. True when that was news."""
+        clock = self._clock
+        return self._desk.write(lambda session: people.attend(session, community_id, user_ids, at_ms, clock))
 
     def visitors(self, community_id: str, start: str, end: str) -> Visitors:
         """Different people from the day `start` to the day `end`, both included."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection
 from typing import NamedTuple
 
 from koyjabo.errors import Forbidden, InvalidToken, KoyJaboError, UnknownCommunity
 from koyjabo.roles import ADMIN, is_lower
+from koyjabo.runtime import Runtime, Waiter
 from koyjabo.storage import access
 from koyjabo.storage.desk import Desk
 from koyjabo.storage.rights import Facts, facts
+
+MOST_TOGETHER = 500
 
 
 class Right(NamedTuple):
@@ -21,19 +25,41 @@ class Right(NamedTuple):
     role: str  # the least that it takes
 
 
+class Asking:
+    """One who waits to be told."""
+
+    def __init__(self, right: Right, waiter: Waiter) -> None:
+        self.right = right
+        self.waiter = waiter
+        self.problem: Exception | None = None
+
+
 class Rights:
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, runtime: Runtime) -> None:
         self._desk = desk
+        self._runtime = runtime
+        self._waiting: list[Asking] = []
+        self._is_asking = False
+        self._lock = threading.Lock()  # around both; nothing waits while it is held
 
     def losses(self) -> int:
         """A number that changes whenever anybody has lost a right, on any server. Raises LedgerUnavailable."""
         return self._desk.read(access.version)
 
     def require(self, right: Right) -> None:
-        """Raises InvalidToken, Forbidden or UnknownCommunity for one that does not hold; LedgerUnavailable."""
-        problem = self.judge([right])[right]
-        if problem is not None:
-            raise problem
+        """Raises InvalidToken, Forbidden or UnknownCommunity for one that does not hold; LedgerUnavailable.
+
+        Those who ask while others are being answered are answered together: thousands may come back at once.
+        """
+        asking = Asking(right, self._runtime.waiter())
+        with self._lock:
+            self._waiting.append(asking)
+            begins, self._is_asking = not self._is_asking, True
+        if begins:
+            self._runtime.start_task(self._answer)
+        asking.waiter.wait()
+        if asking.problem is not None:
+            raise asking.problem
 
     def judge(self, rights: Collection[Right]) -> dict[Right, KoyJaboError | None]:
         """What is wrong with each, None where nothing is (SPEC: Credentials). Raises LedgerUnavailable."""
@@ -41,6 +67,23 @@ class Rights:
         communities = {right.community_id for right in rights}
         known = self._desk.read(lambda session: facts(session, sessions, users, communities))
         return {right: _problem(right, known) for right in rights}
+
+    def _answer(self) -> None:
+        while waiting := self._take_waiting():
+            problems: dict[Right, Exception | None]
+            try:
+                problems = dict(self.judge({asking.right for asking in waiting}))
+            except Exception as error:  # each of them is told
+                problems = dict.fromkeys((asking.right for asking in waiting), error)
+            for asking in waiting:
+                asking.problem = problems[asking.right]
+                self._runtime.soon(asking.waiter.wake)
+
+    def _take_waiting(self) -> list[Asking]:
+        with self._lock:
+            waiting, self._waiting = self._waiting[:MOST_TOGETHER], self._waiting[MOST_TOGETHER:]
+            self._is_asking = bool(waiting)
+            return waiting
 
     def is_live(self, session_id: str) -> bool:
         """Whether this session has not been revoked. Raises LedgerUnavailable."""

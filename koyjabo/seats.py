@@ -22,6 +22,8 @@ class Seat:
     end: Callable[[KoyJaboError], None]  # called when the right is lost; it must not wait
     hold_id: str = field(default_factory=lambda: str(next(numbers)))
     is_taken: bool = True
+    is_clean: bool = True  # gone with a goodbye, or without
+    problem: KoyJaboError | None = None  # why the right was lost
 
     @property
     def scope(self) -> Scope:

@@ -101,16 +101,19 @@ class Visits:
         self._asked_for.append(numbers)
         return numbers
 
-    def look(self, numbers: Numbers) -> None:
-        """Read what the ledger says now. Raises UnknownCommunity when the scope is gone."""
+    def look(self, numbers: Numbers) -> bool:
+        """Read what the ledger says now. False when it cannot be read; then the last known are marked `stale`.
+
+        A scope that is gone keeps the last there was: those in its rooms are sent away.
+        """
         try:
             figures = self._ledger.figures(numbers.scope)
         except LedgerUnavailable:
             numbers.learn(None)
-            return
-        if figures is None:
-            raise UnknownCommunity
-        numbers.learn(figures)
+            return False
+        if figures is not None:
+            numbers.learn(figures)
+        return True
 
     def close(self) -> None:
         """Commit what waits and leave the database. Nothing can be registered afterwards."""

@@ -23,7 +23,7 @@ from koyjabo.passwords import Passwords
 from koyjabo.peaks import Peaks
 from koyjabo.places import Gazetteer
 from koyjabo.presence import Place, bind
-from koyjabo.realtime import visitor_broadcaster
+from koyjabo.realtime import VisitorBroadcaster, visitor_broadcaster
 from koyjabo.realtime.arrivals import Arrivals
 from koyjabo.realtime.attendance import LOSSES, Attendance
 from koyjabo.realtime.dashboards import Dashboards
@@ -54,12 +54,11 @@ def wire(app: Flask, chosen: Settings, runtime: Runtime, clock: Clock, figures: 
     rooms = Rooms(others.fanout, runtime, others.bus)
     pairing = Pairing(visits, others.presence, clock, chosen.active_window_seconds, chosen.secret_key, others.exchange)
     accounts, communities = Accounts(desk, clock, Passwords(runtime)), Communities(desk, clock)
-    reports, rights = Reports(desk, clock), Rights(desk)
+    reports, rights = Reports(desk, clock), Rights(desk, runtime)
     peaks = Peaks(desk, clock, runtime, lambda scope: others.holds.online(scope).count)
     attendance = _attendance(others, rooms, rights, visits, reports, peaks, runtime, clock)
     accounts.on_loss = communities.on_loss = attendance.note_loss
     _tell_of_site(others, rooms, visits, attendance)
-    visitor_broadcaster.bind(lambda event, data, room: others.fanout.emit(event, data, room=room))
     bind(Place(others.holds, peaks, lambda scope: _people(reports.today(scope)), lambda: Services.of(app).start()))
     window_s = chosen.active_window_seconds
     look = (visits.stats, others.presence.refresh, pairing.renew, lambda: rooms.shown(STATS_ROOM))
@@ -76,7 +75,8 @@ def wire(app: Flask, chosen: Settings, runtime: Runtime, clock: Clock, figures: 
         rooms=rooms,
         pulses=(
             Pulse(runtime, min(PULSE_S, window_s / 4), look),
-            Pulse(runtime, PULSE_S, (others.holds.refresh, attendance.tick, peaks.refresh)),
+            Pulse(runtime, PULSE_S, (others.holds.refresh, peaks.refresh)),  # a lease must not wait for a database
+            Pulse(runtime, PULSE_S, (attendance.tick,)),
             Pulse(runtime, PULSE_S, (attendance.judge,)),
         ),
         leave_desk=leave_desk,
@@ -108,15 +108,22 @@ def _attendance(
             "community_id": community_id,
         }
 
-    def attend(community_id: str, users: Collection[str]) -> None:
-        if reports.attend(community_id, sorted(users)):
+    def attend(community_id: str, users: Collection[str], at_ms: int) -> None:
+        if reports.attend(community_id, sorted(users), at_ms):
             dashboards.changed(community_id)
 
     def announce(conversion: Conversion) -> None:
         made = {"session_id": conversion.id, "converted_at": iso(conversion.at_ms)}
-        visitor_broadcaster.broadcast_analytics_metric(conversion.scope, "conversion", made)
-        visitor_broadcaster.broadcast_analytics_metric(conversion.scope, "conversion_rate", conversion.rate)
+        broadcaster.broadcast_analytics_metric(conversion.scope, "conversion", made)
+        broadcaster.broadcast_analytics_metric(conversion.scope, "conversion_rate", conversion.rate)
         dashboards.changed(conversion.scope)
+
+    def emit(event: str, data: dict[str, Any], room: str) -> None:
+        others.fanout.emit(event, data, room=room)
+
+    broadcaster = VisitorBroadcaster()  # of this application, whichever was made last in this process
+    for each in (broadcaster, visitor_broadcaster):
+        each.bind(emit)
 
     def count_changed(scope: Scope) -> None:
         online = others.holds.online(scope)
@@ -157,7 +164,7 @@ def _tell_of_site(others: Others, rooms: Rooms, visits: Visits, attendance: Atte
 
     def heard(room: str, state: Any) -> None:
         if room == LOSSES:
-            attendance.judge_soon()
+            attendance.hear_loss(state)
         else:
             rooms.hear(room, state)
 

@@ -181,7 +181,7 @@ def test_role_that_stays_or_grows_is_no_loss(site, cast):
 
 def test_who_lost_a_right_is_told_about_after_the_commit(site, cast, monkeypatch):
     community, seen = cast.community(), []
-    monkeypatch.setattr(site.services.communities, "on_loss", lambda: seen.append(roles_in(site, community)))
+    monkeypatch.setattr(site.services.communities, "on_loss", lambda whose: seen.append(roles_in(site, community)))
     member, moderator, other = (cast[part].id for part in ("member", "moderator", "other"))
     cast["member"].post(f"{PATH}/{community}/join")
     give(cast["admin"], community, cast["member"], "moderator")

@@ -68,7 +68,7 @@ class World:
     def attend(self, scope: str, *users: str) -> bool:
         for user in users:
             self.crowd.attend(scope, user, self.time.ms)
-        return self.reports.attend(scope, list(users))
+        return self.reports.attend(scope, list(users), self.time.ms)
 
     def convert(self, user: str, visitor: str) -> None:
         self.told.clear()
@@ -204,7 +204,7 @@ def test_attending_again_changes_nothing(world):
     before = world.site.rows("SELECT revision FROM counters WHERE scope = :s", s=HERE)
     assert not world.attend(HERE, KARIM, AYESHA)
     assert not world.attend(HERE)
-    assert not world.reports.attend(NOWHERE, [AYESHA])
+    assert not world.reports.attend(NOWHERE, [AYESHA], world.time.ms)
     assert world.site.rows("SELECT revision FROM counters WHERE scope = :s", s=HERE) == before
     world.time.pass_(hours=1)
     assert world.attend(HERE, AYESHA)
@@ -230,7 +230,7 @@ def test_people_survive_a_change_of_timezone(world):
         world.site.restart()
         reports = world.site.services.reports
         world.site.services.visits.register(NewVisit("a", None, HERE, at_ms=world.time.ms))
-        reports.attend(HERE, [AYESHA])
+        reports.attend(HERE, [AYESHA], world.time.ms)
         assert world.site.recount() == []
         world.time.pass_(hours=2)
     reports.convert(AYESHA, "a")
@@ -260,7 +260,7 @@ def test_conversions_and_visits_at_once_lose_nothing(world, other_server):
         servers[number // 4 % 2].reports.convert((AYESHA, KARIM)[number % 2], f"v{round_}-{number % 4}")
 
     def attend(round_: int, number: int) -> None:
-        servers[number // 2 % 2].reports.attend((HERE, THERE)[number % 2], [AYESHA, KARIM])
+        servers[number // 2 % 2].reports.attend((HERE, THERE)[number % 2], [AYESHA, KARIM], world.time.ms)
 
     with ThreadPoolExecutor(16) as threads:
         for round_ in range(ROUNDS):

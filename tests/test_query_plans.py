@@ -104,7 +104,7 @@ def test_no_report_and_no_conversion_on_sqlite_reads_a_whole_table(sqlite_databa
         reports = site.services.reports
         visit_community(site, "somebody", "1")
         statements.clear()
-        reports.attend(HERE, [USER])
+        reports.attend(HERE, [USER], site.time.ms)
         reports.convert(USER, "somebody")
         reports.growth(HERE, 7)
         for granularity in GRANULARITIES:

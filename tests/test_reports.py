@@ -184,7 +184,7 @@ def test_change_on_another_server_is_seen_at_once(dhaka, change):
         if change == "visit":
             other.services.visits.register(NewVisit("b", None, HERE, at_ms=dhaka.time.ms, user_id=AYESHA))
         elif change == "attend":
-            other.services.reports.attend(HERE, [AYESHA])
+            other.services.reports.attend(HERE, [AYESHA], dhaka.time.ms)
         else:
             other.services.reports.convert(AYESHA, "a")
         assert dhaka.reports.today(HERE).people == ((1, 0) if change == "convert" else (1, 1))

@@ -22,7 +22,7 @@ def site(database):
 def losses(site):
     """Grows with every call of the hook."""
     told = []
-    site.services.accounts.on_loss = lambda: told.append(version(site))
+    site.services.accounts.on_loss = lambda whose: told.append(version(site))
     return told
 
 

@@ -21,9 +21,9 @@ Arrival = tuple[str, str, int]
 
 
 class Arrivals:
-    """`attend(community_id, user_ids)` writes down that these were there now; once more is no harm."""
+    """`attend(community_id, user_ids, at_ms)` writes down that these were there then; once more is no harm."""
 
-    def __init__(self, attend: Callable[[str, Collection[str]], None], runtime: Runtime, clock: Clock) -> None:
+    def __init__(self, attend: Callable[[str, Collection[str], int], None], runtime: Runtime, clock: Clock) -> None:
         self._attend = attend
         self._runtime = runtime
         self._clock = clock
@@ -53,23 +53,30 @@ class Arrivals:
                 pass
         except LedgerUnavailable:
             pass  # the next tick tries again
-        except Exception:
-            log.exception("arrivals_not_written")
         finally:
             with self._lock:
                 self._is_writing = False
 
     def _write_some(self) -> bool:
-        """Those of one community; false when there are none."""
+        """Those of one community and hour; false when there are none."""
         with self._lock:
-            community_id = next(iter(self._waiting), ("", "", 0))[0]
-            some = [arrival for arrival in self._waiting if arrival[0] == community_id]
-        if some:
-            self._attend(community_id, {user_id for _, user_id, _ in some})
+            community_id, _, hour_s = next(iter(self._waiting), ("", "", 0))
+            some = [each for each in self._waiting if (each[0], each[2]) == (community_id, hour_s)]
+        if not some:
+            return False
+        try:
+            self._attend(community_id, {user_id for _, user_id, _ in some}, hour_s * 1000)
+        except LedgerUnavailable:
+            raise
+        except Exception:  # these are not to stand in the way of all others
+            log.exception("arrivals_not_written community=%s", community_id)
+        self._note_written(some)
+        return True
+
+    def _note_written(self, some: list[Arrival]) -> None:
         with self._lock:
             for arrival in some:
                 self._waiting.pop(arrival, None)
                 self._written[arrival] = None
             while len(self._written) > MOST_REMEMBERED:
                 self._written.popitem(last=False)
-        return bool(some)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import threading
 from contextlib import suppress
 from typing import Any
 
 from koyjabo.clock import Clock
-from koyjabo.errors import KoyJaboError, LedgerUnavailable, UnknownCommunity
+from koyjabo.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.events import dashboard_room, visitors_room
 from koyjabo.holds import Here, Holds
 from koyjabo.models import Scope
@@ -16,7 +15,7 @@ from koyjabo.numbers import Numbers
 from koyjabo.realtime.arrivals import Arrivals
 from koyjabo.realtime.dashboards import Dashboards
 from koyjabo.realtime.gathering import ONLINE, STATS, Gathering
-from koyjabo.realtime.rooms import Bus, Room, Rooms
+from koyjabo.realtime.rooms import Bus, Rooms
 from koyjabo.rights import Rights
 from koyjabo.runtime import Runtime
 from koyjabo.seats import Seat
@@ -28,7 +27,11 @@ SETTLE_S = 0.5
 """How long one who joins waits for Redis to count them; without it they are counted by a guess."""
 
 LOSSES = "losses"
-"""Said on the bus when somebody has lost a right: every worker looks again."""
+"""Said on the bus when somebody has lost a right: every worker looks again at whoever goes by it."""
+
+JUDGED_TOGETHER = 500
+REST = 4
+"""Times as long as judging everybody took, until that is done again."""
 
 
 class Attendance:
@@ -57,76 +60,88 @@ class Attendance:
         self._clock = clock
         self._seats: dict[Seat, None] = {}
         self._gatherings: dict[Scope, Gathering] = {}
+        self._seats_of: dict[str, dict[Seat, None]] = {}  # by session, user and community
         self._losses = -1
-        self._judging = threading.Lock()
+        self._judges_after_ms = 0
 
     # Coming and going.
 
-    def take(self, seat: Seat) -> bool:
-        """Let somebody in; the first they hear includes them. False for one who has gone meanwhile. Waits.
+    def take(self, seat: Seat) -> dict[str, Any] | None:
+        """Let somebody in, and return the first they hear, which includes them. None for one who has gone meanwhile.
 
-        Raises what the right does not hold for, and LedgerUnavailable.
+        Raises what the right does not hold for, also when it is lost meanwhile, and LedgerUnavailable. Waits.
         """
-        self._seats[seat] = None  # before it is judged: a right that is lost from now on ends it
+        self._list(seat)  # before it is judged: a right that is lost from now on ends it
         try:
             self._rights.require(seat.right)
-            is_in = seat.is_taken and self._let_in(seat)
+            value = self._let_in(seat) if seat.is_taken else None
         except Exception:
             self.leave(seat)
-            raise
-        if not seat.is_taken:
             self._clear(seat)
-        return is_in and seat.is_taken
+            raise
+        if seat.is_taken:
+            return value
+        self._clear(seat)
+        if seat.problem is not None:
+            raise seat.problem
+        return None
 
     def leave(self, seat: Seat, clean: bool = True) -> None:
         """One has gone; after an unclean end they have a grace to come back. A second time does nothing."""
         if seat.is_taken:
-            seat.is_taken = False
-            self._seats.pop(seat, None)
-            self._clear(seat, clean)
+            seat.is_taken, seat.is_clean = False, clean
+            self._unlist(seat)
+            self._clear(seat)
 
-    def tell(self, seat: Seat) -> dict[str, Any]:
-        """Tell one the present value of their room, and return it; nothing to one who has been sent away."""
+    def tell(self, seat: Seat) -> dict[str, Any] | None:
+        """Tell one the present value of their room, and return it; None for one who has been sent away. Waits."""
         room = self._rooms.find(self.room_of(seat)) if seat.is_taken else None
-        return room.tell(seat.member) if room else {}
-
-    def present(self, seat: Seat) -> dict[str, Any]:
-        """The present value of one's room."""
-        room = self._rooms.find(self.room_of(seat)) if seat.is_taken else None
-        return room.source.greeting().as_object() if room else {}
+        return room.tell(seat.member) if room else None
 
     @staticmethod
     def room_of(seat: Seat) -> str:
         return (dashboard_room if seat.is_dashboard else visitors_room)(seat.scope)
 
-    def _let_in(self, seat: Seat) -> bool:
+    def _let_in(self, seat: Seat) -> dict[str, Any] | None:
         if seat.is_dashboard:
-            return self._rooms.of(self._dashboards.open(seat.scope)).admit(seat.member)
+            dashboard = self._dashboards.seen(seat.scope)
+            return self._rooms.admit(self.room_of(seat), lambda: self._dashboards.opened(dashboard), seat.member)
         numbers = self._visits.community(seat.scope)
         person = seat.right.user_id
-        self._holds.online(seat.scope)
         self._holds.hold(seat.scope, person, seat.hold_id)
         self._holds.settled(seat.scope, person, SETTLE_S)
+        if not seat.is_taken:
+            return None
         self._arrivals.note(seat.scope, person)
-        return seat.is_taken and self._gathering(numbers).admit(seat.member)
+        return self._rooms.admit(self.room_of(seat), lambda: self._gathering(numbers), seat.member)
 
-    def _gathering(self, numbers: Numbers) -> Room:
-        name = visitors_room(numbers.scope)
-        room = self._rooms.find(name)
-        if room is None:
-            gathering = self._gatherings[numbers.scope] = Gathering(numbers, self._holds, self._clock)
-            room = self._rooms.open(name, gathering)
-        return room
+    def _gathering(self, numbers: Numbers) -> Gathering:
+        gathering = self._gatherings[numbers.scope] = Gathering(numbers, self._holds, self._clock)
+        return gathering
 
-    def _clear(self, seat: Seat, clean: bool = True) -> None:
+    def _clear(self, seat: Seat) -> None:
+        """Take away whatever of it there is, however far it was let in."""
         name = self.room_of(seat)
         room = self._rooms.find(name)
         if room is not None:
             room.dismiss(seat.member)
             self._rooms.close_if_empty(name)
         if not seat.is_dashboard:
-            end = self._holds.release if clean else self._holds.lose
+            end = self._holds.release if seat.is_clean else self._holds.lose
             end(seat.scope, seat.right.user_id, seat.hold_id)
+
+    def _list(self, seat: Seat) -> None:
+        self._seats[seat] = None
+        for whose in (seat.right.session_id, seat.right.user_id, seat.right.community_id):
+            self._seats_of.setdefault(whose, {})[seat] = None
+
+    def _unlist(self, seat: Seat) -> None:
+        self._seats.pop(seat, None)
+        for whose in (seat.right.session_id, seat.right.user_id, seat.right.community_id):
+            seats = self._seats_of.get(whose, {})
+            seats.pop(seat, None)
+            if not seats:
+                self._seats_of.pop(whose, None)
 
     # Who is here, for those who ask.
 
@@ -165,42 +180,56 @@ class Attendance:
         for scope, gathering in list(self._gatherings.items()):
             room = self._rooms.find(visitors_room(scope))
             if room is None or room.source is not gathering:
-                del self._gatherings[scope]
-                continue
-            with suppress(UnknownCommunity):  # deleted a moment ago: those in it are sent away
-                self._visits.look(gathering.numbers)
-            room.changed()
+                self._gatherings.pop(scope, None)
+            else:
+                room.changed()
+        for gathering in list(self._gatherings.values()):
+            if not self._visits.look(gathering.numbers):
+                break  # the database is away: asking for each of them would take a second each
 
     # What is lost.
 
-    def note_loss(self) -> None:
-        """Somebody has lost a right, by something this worker did."""
-        self._bus.say(LOSSES, dict)
-        self.judge_soon()
+    def note_loss(self, whose: str) -> None:
+        """A session, a user or a community, by its id, has lost a right, by something this worker did."""
+        self._bus.say(LOSSES, lambda: whose, whose)
+        self.hear_loss(whose)
 
-    def judge_soon(self) -> None:
-        self._runtime.start_task(self.judge)
+    def hear_loss(self, whose: Any) -> None:
+        """The same, by something another worker did."""
+        if isinstance(whose, str) and whose in self._seats_of:
+            self._runtime.start_task(lambda: self._judge(list(self._seats_of.get(whose, ()))))
 
     def judge(self) -> None:
-        """End the seats whose right is lost, if anybody has lost one since the last time."""
-        with self._judging:
-            try:
-                losses = self._rights.losses()
-                if losses != self._losses:
-                    self._judge_all()
+        """Judge everybody, if anybody has lost a right since the last time, whether or not it was said; call every
+        second. No more than a fifth of the time goes into it.
+        """
+        if self._clock.elapsed_ms() < self._judges_after_ms:
+            return
+        began_ms = self._clock.elapsed_ms()
+        with suppress(LedgerUnavailable):  # the next look is a second later
+            losses = self._rights.losses()
+            if losses != self._losses:
+                self._judge(list(self._seats))
                 self._losses = losses
-            except LedgerUnavailable:
-                return  # nobody can have lost anything in a database that is away; the next look is a second later
+        now_ms = self._clock.elapsed_ms()
+        self._judges_after_ms = now_ms + REST * (now_ms - began_ms)
 
-    def _judge_all(self) -> None:
-        seats = list(self._seats)
-        verdicts = self._rights.judge({seat.right for seat in seats})
-        for seat in seats:
-            problem = verdicts[seat.right]
-            if problem is not None and seat.is_taken:
-                self._end(seat, problem)
+    def _judge(self, seats: list[Seat]) -> None:
+        """In pieces: others have their turn in between."""
+        for start in range(0, len(seats), JUDGED_TOGETHER):
+            piece = seats[start : start + JUDGED_TOGETHER]
+            try:
+                verdicts = self._rights.judge({seat.right for seat in piece})
+            except LedgerUnavailable:
+                self._losses = -1  # everybody, when it is back
+                return
+            for seat in piece:
+                problem = verdicts[seat.right]
+                if problem is not None and seat.is_taken:
+                    self._end(seat, problem)
 
     def _end(self, seat: Seat, problem: KoyJaboError) -> None:
+        seat.problem = problem
         try:
             self.leave(seat)
             seat.end(problem)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from koyjabo.clock import Clock
-from koyjabo.errors import LedgerUnavailable
+from koyjabo.errors import LedgerUnavailable, UnknownCommunity
 from koyjabo.events import DashboardUpdate, dashboard_room
+from koyjabo.numbers import FURTHEST_AHEAD_MS
 from koyjabo.realtime.rooms import Event, Rooms
 
 BEAT_S = 10.0
@@ -23,7 +25,7 @@ class Dashboard:
     is_relative = False
 
     def __init__(self, community_id: str, look: Look, clock: Clock) -> None:
-        self._community_id = community_id
+        self.community_id = community_id
         self._look = look
         self._clock = clock
         self._data: Mapping[str, Any] = {}
@@ -48,13 +50,19 @@ class Dashboard:
         return {"data": self._data, "revision": self._revision}
 
     def merge(self, state: Any) -> None:
-        if self._revision < state["revision"] <= self._clock.now_ms() + 60_000:
-            self._data, self._revision = dict(state["data"]), state["revision"]
+        """Raises ValueError, or whatever comes first, for what no server of ours would say."""
+        data, revision = state["data"], state["revision"]
+        newest = self._clock.now_ms() + FURTHEST_AHEAD_MS
+        if not (isinstance(data, dict) and type(revision) is int and revision <= newest):
+            raise ValueError("not what a dashboard shows")
+        if revision > self._revision:
+            self._data, self._revision = data, revision
 
     def _see(self, again: bool) -> None:
+        """While nothing can be seen, the last known stays; a community that is gone has nobody here in a moment."""
         try:
-            data = self._look(self._community_id)
-        except LedgerUnavailable:
+            data = self._look(self.community_id)
+        except (LedgerUnavailable, UnknownCommunity):
             if not self._data:
                 raise
             return
@@ -96,19 +104,16 @@ class Dashboards:
         self._clock = clock
         self._watched: dict[str, Dashboard] = {}
 
-    def open(self, community_id: str) -> str:
-        """See to it that a dashboard is up to date and has a room; returns the room's name. May wait."""
-        name = dashboard_room(community_id)
-        dashboard = self._watched.get(community_id)
-        if dashboard is None or self._rooms.find(name) is None:
-            dashboard = Dashboard(community_id, self._look, self._clock)
-            dashboard.look()
-            if self._rooms.find(name) is None:  # nobody else was quicker
-                self._watched[community_id] = dashboard
-                self._rooms.open(name, dashboard)
-        else:
-            dashboard.look()
-        return name
+    def seen(self, community_id: str) -> Dashboard:
+        """A dashboard that shows what there is to see now. May wait."""
+        dashboard = self._watched.get(community_id) or Dashboard(community_id, self._look, self._clock)
+        dashboard.look()
+        return dashboard
+
+    def opened(self, dashboard: Dashboard) -> Dashboard:
+        """Somebody looks at it from now on, until its room is closed."""
+        self._watched[dashboard.community_id] = dashboard
+        return dashboard
 
     def changed(self, community_id: str) -> None:
         """Something that a dashboard shows may have changed; one that nobody looks at is no error."""
@@ -116,13 +121,15 @@ class Dashboards:
 
     def tick(self) -> None:
         """What is to be done every second: look at what others may have changed, and refresh when it is time."""
-        self._watched = {each: board for each, board in self._watched.items() if self._rooms.find(dashboard_room(each))}
-        for community_id in self._watched:
+        for community_id in tuple(self._watched):
+            if self._rooms.find(dashboard_room(community_id)) is None:
+                self._watched.pop(community_id, None)
             self.changed(community_id)
         self._beat.ask(tuple(self._watched), self._refresh)
 
     def _refresh(self, communities: Iterable[str]) -> None:
         for community_id in communities:
             dashboard = self._watched.get(community_id) or Dashboard(community_id, self._look, self._clock)
-            dashboard.refresh()
-            self._rooms.changed(dashboard_room(community_id), dashboard.state)
+            with suppress(LedgerUnavailable, UnknownCommunity):
+                dashboard.refresh()
+                self._rooms.changed(dashboard_room(community_id), dashboard.state)

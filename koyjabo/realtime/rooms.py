@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -95,12 +96,18 @@ class Silence:
         pass
 
 
-class Newcomer:
-    """One who waits to be let in. Whoever takes it off the list wakes it."""
+class Turn:
+    """One member who waits for their turn. Whoever takes it off the list wakes it."""
 
-    def __init__(self, waiter: Waiter) -> None:
+    def __init__(self, member: Member, is_new: bool, waiter: Waiter) -> None:
+        self.member = member
+        self.is_new = is_new
         self.waiter = waiter
-        self.is_in = False
+        self.value: dict[str, Any] | None = None
+
+
+class Closed(Exception):
+    """Nobody was in the room any more; open it again."""
 
 
 class Room:
@@ -111,94 +118,124 @@ class Room:
         self._name = name
         self._fanout = fanout
         self._runtime = runtime
-        self._changed = self._sending = False
+        self._changed = self._sending = self._closed = False
         self._sent_revision = 0
-        self._newcomers: dict[Member, Newcomer] = {}
-        self._lock = threading.Lock()
+        self._turns: dict[Turn, None] = {}
+        self._lock = threading.RLock()  # a client that is written to may turn out to be gone, and is dismissed
 
-    @property
-    def is_empty(self) -> bool:
-        return not self._newcomers and not self._fanout.audience(self._name)
+    def close_if_empty(self) -> bool:
+        """True when nobody is here; then it is closed for good."""
+        with self._lock:
+            self._closed = self._closed or self._is_empty
+            return self._closed
 
     def changed(self) -> None:
         """Send the newest value soon, unless it has been sent."""
         with self._lock:
             self._changed = True
-            if self._sending or self.is_empty:
+            if self._sending or self._closed or self._is_empty:
                 return
             self._sending = True
         self._runtime.start_task(self._send_while_it_changes)
 
-    def admit(self, member: Member) -> bool:
-        """Let a member in; the first thing it hears is the present value. False for one who has gone already.
+    def admit(self, member: Member) -> dict[str, Any] | None:
+        """Let a member in; the first thing it hears is the present value, which is returned. None for one who has gone
+        already. Raises Closed.
 
         Waits, where values are relative, until the others have been told.
         """
-        if not self.source.is_relative:
+        if self.source.is_relative:
+            return self._in_turn(member, is_new=True)
+        with self._lock:
+            if self._closed:
+                raise Closed
             return self._let_in(member)
-        newcomer = self._newcomers[member] = Newcomer(self._runtime.waiter())
-        self.changed()
-        newcomer.waiter.wait()
-        return newcomer.is_in
 
     def dismiss(self, member: Member) -> None:
         """A member has gone, or has left; one that was not there is no error."""
-        newcomer = self._newcomers.pop(member, None)
+        with self._lock:
+            given_up = [turn for turn in self._turns if turn.member == member]
+            for turn in given_up:
+                del self._turns[turn]
         self._fanout.dismiss(self._name, member)
-        if newcomer is not None:
-            self._runtime.soon(newcomer.waiter.wake)
+        for turn in given_up:
+            self._runtime.soon(turn.waiter.wake)
 
-    def tell(self, member: Member) -> dict[str, Any]:
-        """Send the present value to one member, and return it."""
+    def tell(self, member: Member) -> dict[str, Any] | None:
+        """Send the present value to one member, and return it; None to one who is not there. Waits as `admit` does."""
+        if not self.source.is_relative:
+            return self._tell(member)
+        try:
+            return self._in_turn(member, is_new=False)
+        except Closed:
+            return None
+
+    @property
+    def _is_empty(self) -> bool:
+        return not self._turns and not self._fanout.audience(self._name)
+
+    def _in_turn(self, member: Member, is_new: bool) -> dict[str, Any] | None:
+        turn = Turn(member, is_new, self._runtime.waiter())
+        with self._lock:
+            if self._closed:
+                raise Closed
+            self._turns[turn] = None
+        self.changed()
+        turn.waiter.wait()
+        return turn.value
+
+    def _let_in(self, member: Member) -> dict[str, Any] | None:
+        event = self.source.greeting()
+        value = event.as_object()
+        return value if self._fanout.admit(self._name, member, event.type, value, event.revision) else None
+
+    def _tell(self, member: Member) -> dict[str, Any]:
         event = self.source.greeting()
         value = event.as_object()
         self._fanout.tell(self._name, member, event.type, value, event.revision)
         return value
 
-    def _let_in(self, member: Member) -> bool:
-        event = self.source.greeting()
-        return self._fanout.admit(self._name, member, event.type, event.as_object(), event.revision)
-
     def _send_while_it_changes(self) -> None:
         while self._take_change():
-            began, paused_s = time.monotonic(), self._fanout.paused_s
-            newcomers = list(self._newcomers)
+            turns = list(self._turns)
             try:
-                said = self._send()
+                rest_s = self._send()
             except Exception:  # the next change gets its chance
                 log.exception("broadcast_failed room=%s", self._name)
-                said = True
-            for member in newcomers:
-                self._take_in(member)
-            took_s = time.monotonic() - began - (self._fanout.paused_s - paused_s)
-            time.sleep(max(self.source.interval_s if said else SHORTEST_INTERVAL_S, REST * took_s))
+                rest_s = self.source.interval_s
+            for turn in turns:
+                self._take(turn)
+            time.sleep(rest_s)
 
     def _take_change(self) -> bool:
         with self._lock:
-            self._sending = self._changed
+            self._sending = self._changed and not self._closed
             self._changed = False
             return self._sending
 
-    def _send(self) -> bool:
-        """False when there was nothing to say."""
+    def _send(self) -> float:
+        """Say what there is to say. Returns how long to rest afterwards, s: making the news is not what it costs."""
         news = self.source.news(self._sent_revision)
+        began, paused_s = time.monotonic(), self._fanout.paused_s
         for event in news:
             self._sent_revision = event.revision
             self._fanout.emit(
                 event.type, event.as_object(), room=self._name, ignore_queue=True, revision=event.revision
             )
-        return bool(news)
+        took_s = time.monotonic() - began - (self._fanout.paused_s - paused_s)
+        return max(self.source.interval_s if news else SHORTEST_INTERVAL_S, REST * took_s)
 
-    def _take_in(self, member: Member) -> None:
-        """Let in one who has waited, unless they have gone meanwhile."""
-        newcomer = self._newcomers.pop(member, None)
-        if newcomer is None:
-            return
-        try:
-            newcomer.is_in = self._let_in(member)
-        except Exception:
-            log.exception("admission_failed room=%s", self._name)
-        self._runtime.soon(newcomer.waiter.wake)
+    def _take(self, turn: Turn) -> None:
+        """Let in or answer one who has waited, unless they have gone meanwhile."""
+        with self._lock:
+            if turn not in self._turns:
+                return
+            del self._turns[turn]
+            try:
+                turn.value = self._let_in(turn.member) if turn.is_new else self._tell(turn.member)
+            except Exception:
+                log.exception("turn_failed room=%s", self._name)
+        self._runtime.soon(turn.waiter.wake)
 
 
 class Rooms:
@@ -211,6 +248,7 @@ class Rooms:
         self._runtime = runtime
         self._bus = bus
         self._rooms: dict[str, Room] = {}
+        self._lock = threading.Lock()  # around it; taken before no other lock but a source's
 
     def open(self, name: str, source: Source) -> Room:
         self._rooms[name] = room = Room(name, source, self._fanout, self._runtime)
@@ -222,11 +260,21 @@ class Rooms:
     def find(self, name: str) -> Room | None:
         return self._rooms.get(name)
 
+    def admit(self, name: str, source: Callable[[], Source], member: Member) -> dict[str, Any] | None:
+        """`Room.admit`, into a room that is opened if it is not there; making its source must not wait."""
+        while True:
+            with self._lock:
+                room = self._rooms.get(name) or self.open(name, source())
+            with suppress(Closed):
+                return room.admit(member)
+
     def close_if_empty(self, name: str) -> None:
         """Forget a room that nobody is in; one that is not open is no error."""
         room = self._rooms.get(name)
-        if room is not None and room.is_empty:
-            del self._rooms[name]
+        if room is not None and room.close_if_empty():
+            with self._lock:
+                if self._rooms.get(name) is room:
+                    del self._rooms[name]
 
     def expel(self, sid: str, code: int, why: str) -> None:
         """Close the connection of a Socket.IO client, with a code where it can see one."""

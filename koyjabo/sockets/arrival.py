@@ -19,10 +19,10 @@ def welcome(services: Services, member: Any, request: Request, said_id: object) 
     place, caller = services.places.locate(request.remote_addr), services.pairing.caller(request.environ)
     services.pairing.opened(member, caller, visitor_id(said_id), place)
     services.visits.stats()  # ask: another worker may know more than this one has heard
-    return services.rooms.of(STATS_ROOM).admit(member)
+    return services.rooms.of(STATS_ROOM).admit(member) is not None
 
 
 def tell(services: Services, member: Any) -> dict[str, Any]:
     """Send the present numbers to one member, and return them."""
     services.visits.stats()
-    return services.rooms.of(STATS_ROOM).tell(member)
+    return services.rooms.of(STATS_ROOM).tell(member) or {}

@@ -13,7 +13,7 @@ from koyjabo.services import Services
 from koyjabo.sockets.credentials import identify, sub_protocols
 from koyjabo.sockets.errors import close_code
 from koyjabo.sockets.rooms import KINDS, seat_for
-from koyjabo.sockets.stream import Connection, Stream
+from koyjabo.sockets.stream import UNEXPECTED, Connection, Stream
 
 
 class CommunityStream(Stream):
@@ -29,7 +29,8 @@ class CommunityStream(Stream):
         community_id = (request.view_args or {})["community_id"]
         seat = seat_for(self._kind, connection, claims, community_id, partial(_end, connection))
         self._seats[connection] = seat
-        self._services.attendance.take(seat)
+        if self._services.attendance.take(seat) is None:
+            connection.close(UNEXPECTED)  # gone already, in most cases
 
     def tell_present(self, connection: Connection) -> None:
         seat = self._seats.get(connection)

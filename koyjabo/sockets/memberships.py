@@ -18,6 +18,9 @@ from koyjabo.sockets.credentials import identify
 from koyjabo.sockets.errors import close_code
 from koyjabo.sockets.rooms import KINDS, seat_for
 
+MOST_ROOMS = 50
+"""Of one client."""
+
 LEFT_MEANWHILE = "The client has left while it was being let in."
 
 
@@ -31,7 +34,7 @@ class Asked(NamedTuple):
     def of(cls, said: Any) -> Asked:
         """Raises InvalidMessage."""
         room, community_id = (said.get("room"), said.get("communityId")) if isinstance(said, dict) else (None, None)
-        if room not in KINDS or not isinstance(community_id, str):
+        if not isinstance(room, str) or room not in KINDS or not isinstance(community_id, str):
             raise InvalidMessage(f'Say {{"room": {" or ".join(map(repr, KINDS))}, "communityId": "…"}}.')
         return cls(room, community_id.lower())
 
@@ -66,13 +69,14 @@ class Memberships:
         """
         asked = Asked.of(said)
         with self._client(sid) as client:
-            seat = client.seats.get(asked)
-            if seat is None or not seat.is_taken:
+            value = self._present(client, asked)
+            if value is None:
+                if len(client.seats) >= MOST_ROOMS:
+                    raise InvalidMessage(f"A client may be in {MOST_ROOMS} rooms of communities; leave one first.")
                 claims = identify(self._services, request, _text(said.get("token")) or client.token)
                 seat = seat_for(KINDS[asked.room], sid, claims, asked.community_id, partial(self._kick, sid, asked))
-                client.seats[asked] = seat
-                self._take(sid, client, asked)
-            return self._services.attendance.present(seat)
+                value = self._take(client, asked, seat)
+            return value
 
     def leave(self, sid: str, said: Any) -> None:
         """Leave a room at once; one it is not in is no error. Raises InvalidMessage."""
@@ -82,31 +86,41 @@ class Memberships:
             if seat is not None:
                 self._services.attendance.leave(seat)
 
-    def tell(self, sid: str, said: Any) -> dict[str, Any] | None:
-        """Send the present value of a room it is in; None when it is in no such room."""
+    def tell(self, sid: str, said: Any) -> dict[str, Any]:
+        """Send the present value of a room it is in, and return it. Raises InvalidMessage for one it is not in."""
         asked = Asked.of(said)
-        client = self._clients.get(sid)
-        seat = client.seats.get(asked) if client else None
-        return self._services.attendance.tell(seat) if seat and seat.is_taken else None
+        with self._client(sid) as client:
+            value = self._present(client, asked)
+        if value is None:
+            raise InvalidMessage("Join that room first.")
+        return value
+
+    def _present(self, client: Client, asked: Asked) -> dict[str, Any] | None:
+        seat = client.seats.get(asked)
+        return self._services.attendance.tell(seat) if seat is not None else None
 
     @contextmanager
     def _client(self, sid: str) -> Iterator[Client]:
+        """One at a time; those who have gone while they waited are not looked after any more."""
         client = self._clients.get(sid)
-        if client is None:  # it has gone already
+        if client is None:
             raise InvalidMessage(LEFT_MEANWHILE)
         with client.lock:
+            if self._clients.get(sid) is not client:
+                raise InvalidMessage(LEFT_MEANWHILE)
             yield client
 
-    def _take(self, sid: str, client: Client, asked: Asked) -> None:
+    def _take(self, client: Client, asked: Asked, seat: Seat) -> dict[str, Any]:
+        client.seats[asked] = seat
         try:
-            is_in = self._services.attendance.take(client.seats[asked])
-            if not is_in or sid not in self._clients:
-                raise InvalidMessage(LEFT_MEANWHILE)
+            value = self._services.attendance.take(seat)
         except Exception:
-            seat = client.seats.pop(asked, None)
-            if seat is not None:
-                self._services.attendance.leave(seat)
+            client.seats.pop(asked, None)
             raise
+        if value is None:
+            client.seats.pop(asked, None)
+            raise InvalidMessage(LEFT_MEANWHILE)
+        return value
 
     def _kick(self, sid: str, asked: Asked, problem: KoyJaboError) -> None:
         client = self._clients.get(sid)

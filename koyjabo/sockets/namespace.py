@@ -64,12 +64,9 @@ def request_count(said: Any = None, *_: Any) -> dict[str, Any]:
     if not isinstance(said, dict) or "communityId" not in said:
         return {"ok": True, **tell(_services(), _sid())}
     try:
-        value = _memberships().tell(_sid(), said)
-        if value is None:
-            raise InvalidMessage("Join that room first.")
+        return {"ok": True, **_memberships().tell(_sid(), said)}
     except InvalidMessage as error:
         return _refuse(error)
-    return {"ok": True, **value}
 
 
 def join(said: Any = None, *_: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from flask_jwt_extended import (
 )
 
 from koyjabo.accounts import Grant, Login
-from koyjabo.errors import InvalidToken, LedgerUnavailable, TokenExpired, Unauthenticated, WrongCsrfToken
+from koyjabo.errors import InvalidToken, TokenExpired, Unauthenticated, WrongCsrfToken
 from koyjabo.extensions import jwt
 from koyjabo.tokens import ACCESS, ACCESS_S, ALGORITHM, COOKIES, REFRESH, REFRESH_S, Claims
 from koyjabo.web.current import current
@@ -52,7 +52,8 @@ def require() -> Login:
 def optional() -> Login | None:
     """Who sends the present request, if they say so in a way that can be used, for what is done either way.
 
-    Nothing is done in their name but to count them, so a cookie needs no second word here.
+    Nothing is done in their name but to count them, so a cookie needs no second word here. Raises LedgerUnavailable:
+    whether a session lives must not be guessed.
     """
     environ = request.environ
     if "HTTP_AUTHORIZATION" not in environ and "HTTP_COOKIE" not in environ:
@@ -60,7 +61,7 @@ def optional() -> Login | None:
     shown = _bearer() or _cookie(ACCESS)
     try:
         return _login(current().tokens.read(shown.text, ACCESS)) if shown else None
-    except (InvalidToken, TokenExpired, LedgerUnavailable):
+    except (InvalidToken, TokenExpired):
         return None
 
 

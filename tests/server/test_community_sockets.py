@@ -285,7 +285,8 @@ def test_socketio_clients_ask_for_the_count_of_the_room_they_name(sqlite_server,
 
 
 @pytest.mark.parametrize(
-    "said", [None, "visitors", [], {}, {"room": "visitors"}, {"room": "stats", "communityId": "x"}, {"room": 5}]
+    "said",
+    [None, "visitors", [], {}, {"room": "visitors"}, {"room": "stats", "communityId": "x"}, {"room": 5}, {"room": []}],
 )
 def test_join_that_names_no_room_is_refused(sqlite_server, community, member, said):
     with SocketioMember(sqlite_server.port, community, member.token) as client:

@@ -171,6 +171,30 @@ def test_all_agree_after_redis_was_away(server, community, mortal_redis, how):
             socket.assert_adds_up()
 
 
+def test_frozen_database_takes_nobody_away_and_holds_up_no_goodbye(new_server, mortal_postgres, mortal_redis):
+    database = mortal_postgres.new_database()
+    server = two_workers(new_server(database, REDIS_URL=mortal_redis.url, LEAVE_GRACE_SECONDS=1))
+    left, right = server.workers()
+    founder = Member(server)
+    communities = [founder.found() for _ in range(12)]
+    with ExitStack() as stack:
+        for community in communities[1:]:  # each is one more to look up every second
+            for worker in (left, right):
+                stack.enter_context(open_on(worker, founder, community))
+        first, second = members(server, communities[0], 2)
+        watcher = stack.enter_context(open_on(left, first, communities[0]))
+        stayer = stack.enter_context(open_on(right, founder, communities[0]))
+        leaver = open_on(right, second, communities[0])
+        watcher.wait_for_count(3)
+        with mortal_postgres.frozen():
+            time.sleep(GONE_S - 3)  # longer than a lease
+            assert watcher.count == 3
+            leaver.close()
+            watcher.wait_for_count(2, SOON_S)
+        assert [told["count"] for told in stayer.counts[-2:]] == [3, 2]
+        watcher.assert_adds_up()
+
+
 def test_visit_of_a_community_is_told_on_both_workers(server, founder, community):
     left, right = server.workers()
     (one,) = members(server, community, 1)

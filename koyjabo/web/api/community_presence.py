@@ -14,6 +14,7 @@ from koyjabo.web.api import bp
 from koyjabo.web.api.answers import StatsAnswer, stats_or_304, writer
 from koyjabo.web.api.communities import INSIDE
 from koyjabo.web.api.community_answers import answer, list_answer
+from koyjabo.web.api.paging import QUERY, Paging
 from koyjabo.web.current import current
 from koyjabo.web.openapi import ListOf, describe
 
@@ -60,11 +61,12 @@ def realtime(community_id: str) -> Response:
 
 
 @bp.get("/communities/<community_id>/visitors/online")
-@describe("Who is online", {200: ListOf(OnlineAnswer), **INSIDE})
+@describe("Who is online", {200: ListOf(OnlineAnswer), 400: "no such page", **INSIDE}, query=QUERY)
 def who_is_online(community_id: str) -> Response:
-    """For moderators: those who have been there longest come first, 1,000 at most."""
-    scope, services = _entered(community_id, MODERATOR), current()
-    here = services.attendance.people(scope)
+    """For moderators: those who have been there longest come first, 1,000 at most in all."""
+    scope, services, paging = _entered(community_id, MODERATOR), current(), Paging.of(request)
+    everybody = services.attendance.people(scope)
+    here = everybody[paging.start : paging.start + paging.per_page]
     names = services.accounts.names([each.person for each in here])
     return list_answer(
         (
@@ -72,7 +74,7 @@ def who_is_online(community_id: str) -> Response:
             for each in here
             if each.person in names
         ),
-        [],
+        paging.headers(len(everybody)),
     )
 
 
