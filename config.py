@@ -104,6 +104,12 @@ class Settings(BaseModel):
         ge=0,
         description="logins a minute from one address, and half as many new accounts, 0 for no limit",
     )
+    rate_limit_actions: int = Field(
+        60,
+        alias="RATE_LIMIT_ACTIONS",
+        ge=0,
+        description="communities founded and people invited a minute by one account, 0 for no limit",
+    )
     rate_limit_sockets: int = Field(
         2000, alias="RATE_LIMIT_SOCKETS", ge=0, description="open sockets of one address in one worker, 0 for no limit"
     )

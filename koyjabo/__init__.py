@@ -55,7 +55,8 @@ def create_app(
 
     middleware.init_app(app, chosen.origins)
     sockets.init_app(app)
-    rate_limits.init_app(app, chosen.rate_limit_registrations, chosen.rate_limit_logins, chosen.web_concurrency)
+    limits = rate_limits.Limits(chosen.rate_limit_registrations, chosen.rate_limit_logins, chosen.rate_limit_actions)
+    rate_limits.init_app(app, limits, chosen.web_concurrency)
     errors.init_app(app)
     auth.init_app(app, secure=chosen.environment != "development")
     for blueprint in blueprints():

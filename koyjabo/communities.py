@@ -49,13 +49,14 @@ class Communities:
         def create(records: Records) -> None:
             records.add(community, now_ms)
             records.enrol(community.id, account.id, ADMIN, now_ms)
+            records.open_counter(community.id, now_ms)
 
         self._write(create)
         return Standing(community, ADMIN)
 
     def list(self, account: Account, start: int, count: int) -> Page[Standing]:
         """`count` of those `account` may know of, by name, after the first `start`."""
-        page = self._read(lambda records: records.standings(account.id, account.is_admin, start, count))
+        page = self._list(lambda records: records.standings(account.id, account.is_admin, start, count))
         return page._replace(items=tuple(roles.as_seen_by(account, each) for each in page.items))
 
     def get(self, account: Account, community_id: str) -> Standing:
@@ -124,16 +125,17 @@ class Communities:
         self.on_loss(account.id)
 
     def members(self, account: Account, community_id: str, start: int, count: int) -> Page[Member]:
-        """`count` of the members, those who came first first, after the first `start`. Admins see emails."""
+        """`count` of the members, those who came first first, after the first `start`.
+
+        Site admins see emails, and nobody else: whoever founds a community may put anybody into it.
+        """
 
         def members(records: Records) -> Page[Member]:
             standing = _allowed(records, account, community_id, MEMBER)
             page = records.members(standing.community.id, start, count)
-            if standing.role == ADMIN:
-                return page
-            return page._replace(items=tuple(each._replace(email=None) for each in page.items))
+            return page._replace(items=tuple(_as_seen_by(account, each) for each in page.items))
 
-        return self._read(members)
+        return self._list(members)
 
     def invite(self, account: Account, community_id: str, email: str, role: str) -> Enrolment:
         """`set_role` for the user with this email."""
@@ -173,13 +175,21 @@ class Communities:
         enrolment, is_loss = self._write(enrol)
         if is_loss:
             self.on_loss(enrolment.member.user_id)
-        return enrolment
+        return enrolment._replace(member=_as_seen_by(account, enrolment.member))
 
     def _read(self, errand: Callable[[Records], Result]) -> Result:
         return self._desk.read(lambda session: errand(Records(session)))
 
+    def _list(self, errand: Callable[[Records], Result]) -> Result:
+        """A page of a list costs as much as all that is before it: nobody else is to wait for that."""
+        return self._desk.report(lambda session: errand(Records(session)))
+
     def _write(self, errand: Callable[[Records], Result]) -> Result:
         return self._desk.write(lambda session: errand(Records(session)))
+
+
+def _as_seen_by(account: Account, member: Member) -> Member:
+    return member if account.is_admin else member._replace(email=None)
 
 
 def _found(records: Records, account: Account, community_id: str, lock: bool = False) -> Standing | None:

@@ -144,5 +144,5 @@ class LedgerUnavailable(KoyJaboError):
     """Nothing could be committed, so nothing was counted (SPEC: When this fails)."""
 
     code = "ledger_unavailable"
-    sentence = "Visits cannot be stored right now; nothing was counted. Please try again shortly."
+    sentence = "The database cannot be reached right now; nothing was changed or counted. Please try again shortly."
     retry_after_s = 2

@@ -5,6 +5,7 @@ Needs an application context. Raises LedgerUnavailable, UnusableDatabase.
 
 from __future__ import annotations
 
+import logging
 import secrets
 import uuid
 from typing import Any
@@ -18,6 +19,8 @@ from koyjabo.storage import accounts as records
 from koyjabo.storage import database
 from koyjabo.storage.accounts import Person
 
+log = logging.getLogger(__name__)
+
 MADE_UP = "admin@koyjabo.example"
 
 
@@ -27,6 +30,8 @@ def ensure(where: Any, email: str, password: str, clock: Clock) -> bool:
     with database.reached():
         with database.snapshot() as connection:
             if records.is_taken(connection, key):
+                if not records.is_site_admin(connection, key):  # the address was never proved to be theirs
+                    log.warning("admin_email_is_no_admin try='koyjabo user promote'")
                 return False
         return _add(where, email, password, clock)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NewType
 
-from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from koyjabo.extensions import db
@@ -203,7 +203,16 @@ class Return(db.Model):  # type: ignore[name-defined]
     """
 
     __tablename__ = "returns"
-    __table_args__ = {"sqlite_with_rowid": False}
+    __table_args__ = (
+        Index(
+            "ix_returns_first",
+            "scope",
+            "anonymous",
+            sqlite_where=text("previous_day = ''"),
+            postgresql_where=text("previous_day = ''"),
+        ),
+        {"sqlite_with_rowid": False},
+    )
 
     scope: Mapped[str] = mapped_column(String(64), primary_key=True)
     day: Mapped[str] = mapped_column(String(10), primary_key=True)

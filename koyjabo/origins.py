@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-ORIGIN = re.compile(r"(https?)://([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII)
+ORIGIN = re.compile(r"(https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII)
 USUAL_PORT = {"http": "80", "https": "443"}
 
 

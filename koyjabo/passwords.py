@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
 from koyjabo.errors import LedgerUnavailable, TooBusy
 from koyjabo.runtime import Runtime
@@ -67,6 +67,8 @@ def _matches(password: str, kept: str) -> bool:
         return HASHER.verify(kept, _composed(password))
     except (VerifyMismatchError, InvalidHashError):
         return False
+    except VerificationError:  # it takes 64 MB, and they were not to be had
+        raise TooBusy from None
 
 
 def _composed(password: str) -> bytes:

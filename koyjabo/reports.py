@@ -6,12 +6,13 @@ they come. Who came as both counts as a user. Days are those of TIMEZONE, and ra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Hashable, Iterator
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from koyjabo.clock import Clock
-from koyjabo.errors import UnknownCommunity
+from koyjabo.errors import LedgerUnavailable, UnknownCommunity
 from koyjabo.kept import Kept
 from koyjabo.models import Scope
 from koyjabo.storage import people, reports
@@ -60,6 +61,14 @@ class Trend(NamedTuple):
     people: People
 
 
+class Asking:
+    """A question that is being looked up."""
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self.answer: list[Any] | None = None
+
+
 class Reports:
     """Every question raises UnknownCommunity for one that is gone, and LedgerUnavailable.
 
@@ -72,6 +81,8 @@ class Reports:
         self._desk = desk
         self._clock = clock
         self._kept = Kept(MOST_KEPT)
+        self._asking: dict[Hashable, Asking] = {}
+        self._lock = threading.Lock()  # around it; nothing waits while it is held
 
     def convert(self, user_id: str, visitor_id: str) -> None:
         """This visitor is this user, who has just signed up, logged in or joined.
@@ -149,9 +160,27 @@ class Reports:
             raise UnknownCommunity
         answer = self._kept.get(question, stamp)
         if answer is None:
-            answer = self._desk.report(look)
+            answer = self._once((question, stamp), lambda: self._desk.report(look))
             self._kept.keep(question, stamp, answer)
         return answer
+
+    def _once(self, key: Hashable, look: Callable[[], list[Any]]) -> list[Any]:
+        """Those who ask the same at the same time are answered together."""
+        with self._lock:
+            asking = self._asking.get(key)
+            begins = asking is None
+            if asking is None:
+                asking = self._asking[key] = Asking()
+        if begins:
+            try:
+                asking.answer = look()
+            finally:
+                del self._asking[key]
+                asking.done.set()
+        asking.done.wait()
+        if asking.answer is None:  # whoever looked has been told why
+            raise LedgerUnavailable
+        return asking.answer
 
 
 def _days_until(days: int, last: str) -> Period:

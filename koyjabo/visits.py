@@ -124,7 +124,7 @@ class Visits:
         changed = {}
         for visit, receipt in visits:
             self._presence.touch(SITE, visit.visitor_id, visit.place)
-            if visit.scope != SITE:
+            if visit.scope != SITE and not receipt.duplicate:  # a retry was counted where it was first sent to
                 self._presence.touch(visit.scope, visit.visitor_id, visit.place)
                 changed[visit.scope] = receipt.own
             self.on_visit(visit)

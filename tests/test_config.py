@@ -36,6 +36,7 @@ BAD = [
     *[("ADMIN_EMAIL", bad) for bad in ("admin", "a@b@c", "a b@c.com", "@b.com", "a@", f"{'a' * 250}@b.com")],
     *[("ADMIN_PASSWORD", bad) for bad in ("short", "x" * 129)],
     *[("GEOIP_DATABASE", bad) for bad in ("missing.mmdb", "/", "cities.mmdb:", "a\nb")],
+    *[("RATE_LIMIT_ACTIONS", bad) for bad in ("-1", "all")],
     *[("RATE_LIMIT_SOCKETS", bad) for bad in ("-1", "x", "1.5")],
     *[("MAX_CONNECTIONS", bad) for bad in ("0", "1000001", "x")],
     *[("LOG_LEVEL", bad) for bad in ("LOUD", "5")],

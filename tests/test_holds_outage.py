@@ -253,7 +253,8 @@ def test_worker_that_knows_nothing_of_before_makes_nobody_leave(world, two):
     for _ in range(2):
         for worker in two:
             worker.holds.learn(HIKERS, stranger.holds.online(HIKERS))
-        assert counts(stranger, here, there) == [1, 3, 3]
+        assert counts(stranger) == [1]
+        assert min(counts(here, there)) >= 3
         return_(world, here)
     world.settle()
     assert counts(stranger, here, there) == [4, 4, 4]

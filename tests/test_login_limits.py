@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
-from account_calls import PASSWORD, bare, log_in, sign_up, try_login
+from account_calls import PASSWORD, Person, bare, sign_up, try_login
 from app_fixtures import Site, assert_error
 
 from koyjabo.web import rate_limits
@@ -77,28 +79,69 @@ def test_zero_is_no_limit_of_addresses(sqlite_database):
         assert tries(site, 10, "user1")[-1] == 429
 
 
+@dataclass
+class Attack:
+    """An account that many addresses have been guessing at, until none of them may go on, and its owner's browser."""
+
+    site: Site
+    owner: Person
+    cookies: dict[str, str]
+
+    def log_in(self, **cookies: str) -> int:
+        """From a browser that shows these, at an address nobody has seen."""
+        client = self.site.app.test_client()
+        for name, value in cookies.items():
+            client.set_cookie(name, value, path="/api/auth/")
+        body = {"email": "ayesha@example.com", "password": PASSWORD}
+        return client.post("/api/auth/login", json=body, environ_overrides={"REMOTE_ADDR": OTHER}).status_code
+
+
 @pytest.fixture
-def under_attack(site, monkeypatch):
-    """An account that many addresses have been guessing at, until none of them may go on."""
+def attack(site, monkeypatch):
     monkeypatch.setattr(rate_limits, "LOGINS_OF_AN_ACCOUNT", 30)
     site.restart()
-    sign_up(site)
-    assert tries(site, 1, "ayesha") == [200]  # its owner, from PHONE
-    for n in range(29 // 5 + 1):
+    owner = sign_up(site)
+    answer = try_login(site, "ayesha", {"REMOTE_ADDR": PHONE})
+    for n in range(7):
         tries(site, 5, "ayesha", peer=f"198.51.100.{n}", **WRONG)
     assert tries(site, 1, "ayesha", peer="198.51.100.99", **WRONG) == [429]
-    return site
+    set_cookies = [each for each in answer.headers.getlist("Set-Cookie") if each.startswith("familiar_browser=")]
+    assert [name in set_cookies[0] for name in ("HttpOnly", "SameSite=Lax", "Secure", "Path=/api/auth/")] == [True] * 4
+    return Attack(site, owner, {"familiar_browser": set_cookies[0].partition("=")[2].partition(";")[0]})
 
 
-def test_owner_gets_in_from_where_they_were_before(under_attack):
-    assert tries(under_attack, 2, "ayesha") == [200, 200]
-    assert tries(under_attack, 1, "ayesha", peer=OTHER) == [429]
+def test_owner_gets_in_from_a_browser_they_have_used_before(attack):
+    assert attack.log_in(**attack.cookies) == 200
+    assert attack.log_in() == 429
 
 
-def test_owner_who_is_logged_in_stays_so(under_attack):
-    person = log_in(under_attack, environ={"REMOTE_ADDR": PHONE})
-    assert person.renew().status_code == 200
-    assert person.get("/api/auth/me").status_code == 200
+def test_browser_of_one_account_is_not_familiar_to_another(attack):
+    karim = try_login(attack.site, "karim", {"REMOTE_ADDR": PHONE})
+    assert karim.status_code == 401
+    sign_up(attack.site, "karim")
+    answer = try_login(attack.site, "karim", {"REMOTE_ADDR": PHONE})
+    (cookie,) = [each for each in answer.headers.getlist("Set-Cookie") if each.startswith("familiar_browser=")]
+    assert attack.log_in(familiar_browser=cookie.partition("=")[2].partition(";")[0]) == 429
+
+
+def test_owner_who_is_logged_in_stays_so_and_may_change_the_password(attack):
+    owner = attack.owner
+    assert owner.renew().status_code == 200
+    assert owner.get("/api/auth/me").status_code == 200
+    body = {"current_password": PASSWORD, "new_password": "something new"}
+    assert owner.post("/api/auth/password", json=body).status_code == 204
+
+
+def test_who_founds_and_invites_without_end_is_told_to_wait(site):
+    site.settings["RATE_LIMIT_ACTIONS"] = "60"
+    site.restart()
+    ayesha = sign_up(site)
+    answers = [ayesha.post("/api/communities", json={"name": f"Line {n}"}) for n in range(31)]
+    assert {answer.status_code for answer in answers} == {201}
+    path = f"/api/communities/{answers[0].json['id']}/members"
+    guesses = [ayesha.post(path, json={"email": f"{n}@example.com", "role": "member"}) for n in range(30)]
+    assert {answer.status_code for answer in guesses[:29]} == {404}
+    assert_error(guesses[29], 429, "rate_limited")
 
 
 def test_guessing_the_present_password_is_limited_as_a_login_is(site):

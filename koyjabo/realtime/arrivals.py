@@ -28,15 +28,16 @@ class Arrivals:
         self._runtime = runtime
         self._clock = clock
         self._written: OrderedDict[Arrival, None] = OrderedDict()
-        self._waiting: dict[Arrival, None] = {}
+        self._waiting: dict[Arrival, int] = {}  # ms at which they came
         self._is_writing = False
         self._lock = threading.Lock()
 
     def note(self, community_id: str, user_id: str) -> None:
-        arrival = (community_id, user_id, self._clock.bucket(self._clock.now_ms()).hour_s)
+        now_ms = self._clock.now_ms()
+        arrival = (community_id, user_id, self._clock.bucket(now_ms).hour_s)
         with self._lock:
             if arrival not in self._written:
-                self._waiting[arrival] = None
+                self._waiting[arrival] = now_ms
         self.tick()
 
     def tick(self) -> None:
@@ -62,10 +63,11 @@ class Arrivals:
         with self._lock:
             community_id, _, hour_s = next(iter(self._waiting), ("", "", 0))
             some = [each for each in self._waiting if (each[0], each[2]) == (community_id, hour_s)]
+            at_ms = self._waiting[some[0]] if some else 0
         if not some:
             return False
         try:
-            self._attend(community_id, {user_id for _, user_id, _ in some}, hour_s * 1000)
+            self._attend(community_id, {user_id for _, user_id, _ in some}, at_ms)
         except LedgerUnavailable:
             raise
         except Exception:  # these are not to stand in the way of all others

@@ -21,6 +21,7 @@ from koyjabo.realtime.hold_script import GONE, LEASE_S, Answer, Said
 
 REJOIN_MS = 2000
 RENEW_MS = LEASE_S * 1000 // 2
+FRESH_MS = 1500
 LONG_AGO = -(10**12)
 
 
@@ -58,6 +59,11 @@ class HoldsMirror:
     @property
     def was_answered(self) -> bool:
         return self.contact_ms != LONG_AGO
+
+    @property
+    def is_fresh(self) -> bool:
+        """Redis was heard of a moment ago: where something looks every second, always."""
+        return self.was_answered and self._clock.elapsed_ms() - self.contact_ms <= FRESH_MS
 
     @property
     def seen_version(self) -> int:

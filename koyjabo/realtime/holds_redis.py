@@ -62,8 +62,8 @@ class RedisHolds:
     def online(self, scope: Scope) -> Online:
         with self._lock:
             mirror = self._wanted(scope)
-            online, is_new = mirror.online, not mirror.was_answered
-        if is_new:
+            online, is_fresh = mirror.online, mirror.is_fresh
+        if not is_fresh:
             self._sync_soon(scope)
         return online
 
@@ -73,7 +73,7 @@ class RedisHolds:
         while True:
             with self._lock:
                 mirror = self._wanted(scope)
-                if mirror.was_answered and person not in mirror.waiting:
+                if mirror.is_fresh and person not in mirror.waiting:
                     return True
                 answered = mirror.answered
             left_s = ends_s - time.monotonic()
@@ -95,7 +95,9 @@ class RedisHolds:
 
     def people(self, scope: Scope) -> list[Here]:
         found: list[list[Here]] = []
+        self.online(scope)  # from now on somebody sweeps it
         if self._outbox.reachable:
+            self._sync_soon(scope)  # which comes before what is in order
             done = threading.Event()
 
             def ask() -> None:

@@ -77,6 +77,7 @@ class Outbox:
         """False when Redis cannot be reached."""
         try:
             send()
+            self._note_return()
         except (redis.RedisError, OSError) as error:
             if self.reachable:
                 log.error("redis_unreachable cause=%r", str(error))
@@ -84,7 +85,6 @@ class Outbox:
             return False
         except Exception:
             log.exception("sending_failed")
-        self._note_return()
         return True
 
     def _note_return(self) -> None:

@@ -17,6 +17,10 @@ MOST_SWEPT = 100
 """Sessions that ran out and are deleted when a new one begins."""
 
 
+TOGETHER_MS = 10_000
+"""Two renewals that are so close to each other may be those of one browser."""
+
+
 class Person(NamedTuple):
     """A user, with what only `accounts` may see."""
 
@@ -57,6 +61,10 @@ def is_taken(session: Session | Connection, email_key: str) -> bool:
     return bool(session.execute(select(exists().where(User.email_key == email_key))).scalar())
 
 
+def is_site_admin(session: Session | Connection, email_key: str) -> bool:
+    return bool(session.execute(select(User.is_admin).where(User.email_key == email_key)).scalar())
+
+
 def has_users(session: Session | Connection) -> bool:
     return bool(session.execute(select(exists().where(User.id.is_not(None)))).scalar())
 
@@ -95,6 +103,7 @@ def open_session(session: Session, user_id: str, password: str, new: NewSession)
 def renew_session(session: Session, user_id: str, old_refresh_id: str, new: NewSession) -> tuple[Person | None, bool]:
     """Put a new refresh token in the place of the one that is shown: whose session it is, or None for a token that is
     not good. True with it for one that was good before: it was stolen, or its successor was, and so nobody may go on.
+    Right after a renewal it may as well be another tab, or a call whose answer was lost: then it is only refused.
     """
     person = of_session(session, new.id, new.now_ms)
     if person is None or person.id != user_id:
@@ -103,7 +112,9 @@ def renew_session(session: Session, user_id: str, old_refresh_id: str, new: NewS
     renewal = update(LoginSession).where(*good).values(refresh_id=new.refresh_id, expires_ms=new.expires_ms)
     if session.execute(renewal).rowcount == 1:  # type: ignore[attr-defined]
         return person, False
-    return None, revoke_session(session, new.id, new.now_ms)
+    kept_ms = session.scalar(select(LoginSession.expires_ms).where(LoginSession.id == new.id)) or 0
+    renewed_ms = new.now_ms - (new.expires_ms - kept_ms)
+    return None, new.now_ms - renewed_ms >= TOGETHER_MS and revoke_session(session, new.id, new.now_ms)
 
 
 def revoke_session(session: Session, session_id: str, now_ms: int) -> bool:

@@ -107,12 +107,16 @@ class Records:
         return self._session.scalar(usable.where(User.disabled_ms.is_(None)).limit(1)) is not None
 
     def add(self, community: Community, now_ms: int) -> None:
-        """A community without members, and its counter, in the site's epoch."""
+        """A community without members."""
         self._session.execute(insert(models.Community).values(**community._asdict(), created_ms=now_ms))
-        # the lock keeps the epoch what it is; it comes last, since every visit waits for it
+
+    def open_counter(self, community_id: str, now_ms: int) -> None:
+        """Let visits count for it, in the site's epoch. The lock keeps that what it is, and every visit waits for it:
+        it comes last.
+        """
         site = self._session.scalars(select(Counter).where(Counter.scope == SITE).with_for_update(read=True)).one()
         figures = {"epoch": site.epoch, "visits": 0, "total": 0, "unique_visitors": 0}
-        counter = insert(Counter).values(scope=Scope(community.id), revision=max(site.revision, now_ms), **figures)
+        counter = insert(Counter).values(scope=Scope(community_id), revision=max(site.revision, now_ms), **figures)
         self._session.execute(counter)
 
     def change(self, community_id: str, values: dict[str, Any]) -> None:

@@ -36,13 +36,14 @@ def engine_options(database: URL) -> dict[str, Any]:
 
     Without the ledger's time limits: what goes through SQLAlchemy (migrations, recounts) may take long.
     """
+    options = {"poolclass": NullPool, "hide_parameters": True}  # they are personal, and errors are logged
     if database.get_backend_name() == "sqlite":
         from koyjabo.storage.sqlite import connect
 
-        return {"creator": lambda: connect(str(database.database)), "poolclass": NullPool}
+        return {"creator": lambda: connect(str(database.database)), **options}
     from koyjabo.storage.postgres import CONNECT
 
-    return {"poolclass": NullPool, "connect_args": CONNECT}
+    return {"connect_args": CONNECT, **options}
 
 
 @event.listens_for(Engine, "begin")

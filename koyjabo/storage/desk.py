@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL, Connection, Engine
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
@@ -38,7 +38,7 @@ class Desk:
     def __init__(self, database: URL, runtime: Runtime) -> None:
         self._reader = Clerk(database, runtime, LIMIT_S, writes=False)
         self._writer = Clerk(database, runtime, LIMIT_S, writes=True)
-        self._reporter = Clerk(database, runtime, REPORT_LIMIT_S, writes=False)
+        self._reporter = Clerk(database, runtime, REPORT_LIMIT_S, writes=False, patience_s=REPORT_LIMIT_S)
 
     def read(self, errand: Callable[[Session], Result]) -> Result:
         """Look up a bounded number of rows."""
@@ -60,11 +60,14 @@ class Desk:
 class Clerk:
     """One thread with one connection. It takes no green lock and logs nothing (see `group`)."""
 
-    def __init__(self, database: URL, runtime: Runtime, limit_s: float, writes: bool) -> None:
+    def __init__(
+        self, database: URL, runtime: Runtime, limit_s: float, writes: bool, patience_s: float = PATIENCE_S
+    ) -> None:
         self._writes = writes
         self._engine, self._lock = _open(database, limit_s)
         self._connection: Connection | None = None
-        self._group: Group[Errand, Any] = Group(runtime, self._work, PATIENCE_S, limit_s)
+        # One at a time: each goes on when its own is done, and visits get the lock in between.
+        self._group: Group[Errand, Any] = Group(runtime, self._work, patience_s, limit_s, most=1)
 
     def do(self, errand: Errand) -> Any:
         return self._group.do(errand)
@@ -78,7 +81,7 @@ class Clerk:
             for job in take():
                 try:
                     job.result = self._run(job.item)
-                except (OperationalError, InterfaceError, OSError) as error:
+                except (OperationalError, InterfaceError, InternalError, OSError) as error:
                     job.error = _because(error)
                 except DBAPIError as error:
                     job.error = _because(error) if error.connection_invalidated else error
@@ -120,13 +123,13 @@ def _open(database: URL, limit_s: float) -> tuple[Engine, Callable[[], AbstractC
         from koyjabo.storage.sqlite import FileLock, connect
 
         path = str(database.database)
-        engine = create_engine("sqlite://", creator=lambda: connect(path), poolclass=NullPool)
+        engine = create_engine("sqlite://", creator=lambda: connect(path), poolclass=NullPool, hide_parameters=True)
         return engine, FileLock(path).held
     from koyjabo.storage.postgres import CONNECT, limits, options
 
     arguments = {**CONNECT, "options": options(database, limits(limit_s))}
     url = database.difference_update_query(["options"])
-    return create_engine(url, connect_args=arguments, poolclass=NullPool), nullcontext
+    return create_engine(url, connect_args=arguments, poolclass=NullPool, hide_parameters=True), nullcontext
 
 
 def _because(error: Exception) -> LedgerUnavailable:

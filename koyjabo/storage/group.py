@@ -153,7 +153,7 @@ class Group(Generic[Item, Result]):
                     continue
                 job.give_up()
         for job in self._taken:
-            if now - job.since > self._limit_s:
+            if job.result is None and now - job.since > self._limit_s:
                 job.give_up()
         self._watching = False  # before looking: whoever comes now sees it, and calls for the next watch
         if self._pending or self._taken or not self._idle:

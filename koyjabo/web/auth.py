@@ -45,7 +45,11 @@ def init_app(app: Flask, secure: bool) -> None:
 
 
 def require() -> Login:
-    """Who sends the present request. Raises Unauthenticated, InvalidToken, TokenExpired, WrongCsrfToken."""
+    """Who sends the present request. Raises Unauthenticated, InvalidToken, TokenExpired, WrongCsrfToken.
+
+    When all of it has come: a right must not be lost while a body is held back.
+    """
+    request.get_data()
     return _login(claims_of(ACCESS))
 
 

@@ -6,10 +6,11 @@ A limit is shared out among the workers, as connections are.
 from __future__ import annotations
 
 import hashlib
+import hmac
 import time
-from collections import OrderedDict
+from typing import NamedTuple
 
-from flask import Flask, Request, current_app, request
+from flask import Flask, Request, Response, after_this_request, current_app, request
 from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
@@ -26,16 +27,26 @@ FEWEST_LOGINS_OF_A_PAIR = 5
 """In one worker, however many there are: typing errors are forgiven."""
 
 LOGINS_OF_AN_ACCOUNT = 200
-"""An hour, for one account from addresses it has not been logged in from."""
+"""An hour, for one account from browsers it has not been logged in from."""
 
-MOST_FAMILIAR = 10_000
+FAMILIAR_COOKIE, FAMILIAR_S = "familiar_browser", 365 * 86400
 SIGNUPS_SHARE = 2
 
+TOO_MANY_ACTIONS = "Too many communities or invitations at once. Wait as long as Retry-After says, then try again."
 TOO_MANY_LOGINS = "Too many attempts to log in. Wait as long as Retry-After says, then try again."
 
 
-def init_app(app: Flask, registrations_a_minute: int, logins_a_minute: int, workers: int) -> None:
-    app.extensions[EXTENSION] = RateLimits(registrations_a_minute, logins_a_minute, workers)
+class Limits(NamedTuple):
+    """A minute, 0 for none: of one address, and of one account."""
+
+    registrations: int
+    logins: int
+    actions: int
+
+
+def init_app(app: Flask, limits: Limits, workers: int) -> None:
+    secret = str(app.config["SECRET_KEY"]).encode()
+    app.extensions[EXTENSION] = RateLimits(limits, workers, secret)
 
 
 def count_registration() -> None:
@@ -55,9 +66,28 @@ def count_login(email_key: str) -> None:
     _limits().count_login(request, email_key)
 
 
+def count_password(email_key: str) -> None:
+    """The same for the present password of one who is logged in: others who are guessing do not count against them."""
+    _limits().count_password(request, email_key)
+
+
+def count_action(user_id: str) -> None:
+    """Count what writes for others, or tells of them. Raises TooManyRequests."""
+    _limits().count_action(user_id)
+
+
 def remember_login(email_key: str) -> None:
-    """It succeeded: from this address the owner gets in, however many others are guessing elsewhere."""
-    _limits().remember_login(request, email_key)
+    """It succeeded: from this browser the owner gets in, however many others are guessing elsewhere; on every worker,
+    and after a restart.
+    """
+    value = _limits().familiar(email_key)
+
+    @after_this_request
+    def remember(response: Response) -> Response:
+        secure = current_app.config["JWT_COOKIE_SECURE"]
+        path = "/api/auth/"
+        response.set_cookie(FAMILIAR_COOKIE, value, FAMILIAR_S, path=path, secure=secure, httponly=True, samesite="Lax")
+        return response
 
 
 def _limits() -> RateLimits:
@@ -65,18 +95,19 @@ def _limits() -> RateLimits:
 
 
 class RateLimits:
-    def __init__(self, registrations_a_minute: int, logins_a_minute: int, workers: int) -> None:
+    def __init__(self, limits: Limits, workers: int, secret: bytes) -> None:
         def share(limit: int) -> int:
             return max(1, limit // workers) if limit else 0
 
-        self._registrations = _per_minute(share(registrations_a_minute), "registrations")
-        self._logins = _per_minute(share(logins_a_minute), "logins")
-        self._signups = _per_minute(share(logins_a_minute // SIGNUPS_SHARE), "signups")
+        self._registrations = _per_minute(share(limits.registrations), "registrations")
+        self._logins = _per_minute(share(limits.logins), "logins")
+        self._signups = _per_minute(share(-(-limits.logins // SIGNUPS_SHARE)), "signups")
         pair = max(FEWEST_LOGINS_OF_A_PAIR, share(LOGINS_OF_A_PAIR))
         self._pair = RateLimitItemPerMinute(pair, namespace="pair")
         self._account = RateLimitItemPerHour(share(LOGINS_OF_AN_ACCOUNT), namespace="account")
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
-        self._familiar: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._actions = _per_minute(share(limits.actions), "actions")
+        self._secret = secret
 
     def count_registration(self, request: Request) -> None:
         self._count_address(self._registrations, request)
@@ -85,18 +116,23 @@ class RateLimits:
         self._count_address(self._signups, request)
 
     def count_login(self, request: Request, email_key: str) -> None:
-        self._count_address(self._logins, request)
-        pair = _pair(request, email_key)
-        self._count(self._pair, *pair, sentence=TOO_MANY_LOGINS)
-        if pair not in self._familiar:
-            self._count(self._account, pair[0], sentence=TOO_MANY_LOGINS)
+        self.count_password(request, email_key)
+        shown = request.cookies.get(FAMILIAR_COOKIE, "")
+        if not hmac.compare_digest(shown.encode(), self.familiar(email_key).encode()):
+            self._count(self._account, _account(email_key), sentence=TOO_MANY_LOGINS)
 
-    def remember_login(self, request: Request, email_key: str) -> None:
-        pair = _pair(request, email_key)
-        self._familiar[pair] = None
-        self._familiar.move_to_end(pair)
-        while len(self._familiar) > MOST_FAMILIAR:
-            self._familiar.popitem(last=False)
+    def count_password(self, request: Request, email_key: str) -> None:
+        self._count_address(self._logins, request)
+        pair = (_account(email_key), addresses.counted(request.environ))
+        self._count(self._pair, *pair, sentence=TOO_MANY_LOGINS)
+
+    def count_action(self, user_id: str) -> None:
+        if self._actions is not None:
+            self._count(self._actions, user_id, sentence=TOO_MANY_ACTIONS)
+
+    def familiar(self, email_key: str) -> str:
+        """What a browser shows from which the owner of this account has been logged in."""
+        return hmac.new(self._secret, f"familiar {_account(email_key)}".encode(), "sha256").hexdigest()
 
     def _count_address(self, limit: RateLimitItem | None, request: Request) -> None:
         key = addresses.counted(request.environ)
@@ -113,7 +149,6 @@ def _per_minute(limit: int, what: str) -> RateLimitItem | None:
     return RateLimitItemPerMinute(limit, namespace=what) if limit else None
 
 
-def _pair(request: Request, email_key: str) -> tuple[str, str]:
-    """The account, in a form of one length whatever was sent, and the address."""
-    account = hashlib.blake2b(email_key.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-    return account, addresses.counted(request.environ)
+def _account(email_key: str) -> str:
+    """In a form of one length, whatever was sent."""
+    return hashlib.blake2b(email_key.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -112,6 +112,8 @@ def _people() -> None:
         sa.Column("anonymous", BIG, nullable=False),
         sqlite_with_rowid=False,
     )
+    first = sa.text("previous_day = ''")  # the conversion rate sums them up under the writers' lock
+    op.create_index("ix_returns_first", "returns", ["scope", "anonymous"], sqlite_where=first, postgresql_where=first)
     op.create_table(
         "hourly_people",
         sa.Column("scope", SCOPE, primary_key=True),
@@ -132,6 +134,7 @@ def _people() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DELETE FROM counters WHERE scope <> 'site'")
     for table in ("conversions", "hourly_people", "returns", "person_days", "people"):
         op.drop_table(table)
     for table in ("peaks", "memberships", "communities", "access_version", "sessions", "users"):

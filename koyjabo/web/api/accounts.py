@@ -12,6 +12,7 @@ from koyjabo.web import auth, rate_limits
 from koyjabo.web.api import bp
 from koyjabo.web.api.account_bodies import LoginBody, PasswordBody, SignupBody, TokensAnswer, UserAnswer
 from koyjabo.web.api.answers import JSON
+from koyjabo.web.api.conversions import convert
 from koyjabo.web.current import current
 from koyjabo.web.openapi import Answer, describe
 
@@ -91,14 +92,14 @@ def change_password() -> Response:
     """Takes the present password, too. All other sessions end; this one goes on."""
     login = auth.require()
     body = PasswordBody.of(request)
-    rate_limits.count_login(credentials.email_key(login.account.email))
+    rate_limits.count_password(credentials.email_key(login.account.email))
     current().accounts.change_password(login, body.current_password, body.new_password)
     return _empty()
 
 
 def _welcome(grant: Grant, visitor_id: str | None, status: int) -> Response:
     if visitor_id is not None:
-        current().reports.convert(grant.login.account.id, visitor_id)
+        convert(grant.login.account.id, visitor_id)
     return _tokens_answer(grant, status)
 
 

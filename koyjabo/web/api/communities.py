@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from flask import Response, request
 
 from koyjabo.communities import Standing
-from koyjabo.web import auth
+from koyjabo.web import auth, rate_limits
 from koyjabo.web.api import bp
 from koyjabo.web.api.community_answers import CommunityAnswer, answer, list_answer, no_answer
 from koyjabo.web.api.community_bodies import CommunityChangesBody, NewCommunityBody
@@ -53,6 +53,7 @@ def list_communities() -> Response:
 def create_community() -> Response:
     """Whoever founds it is its admin."""
     account, body = auth.require().account, NewCommunityBody.of(request)
+    rate_limits.count_action(account.id)
     standing = current().communities.create(account, body.name, body.description, body.open, body.listed)
     return answer(community_answer(standing), 201)
 

@@ -61,7 +61,7 @@ class MemberAnswer(BaseModel):
     name: str
     role: str
     joined_at: str = Field(examples=[JOINED_AT])
-    email: str = Field("", description="for admins of the community alone")
+    email: str = Field("", description="for admins of the site alone")
 
     @classmethod
     def of(cls, member: Member) -> MemberAnswer:

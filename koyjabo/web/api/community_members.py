@@ -5,11 +5,12 @@ from __future__ import annotations
 from flask import Response, request
 
 from koyjabo.communities import Enrolment
-from koyjabo.web import auth
+from koyjabo.web import auth, rate_limits
 from koyjabo.web.api import bp
 from koyjabo.web.api.communities import INSIDE, WITH_BODY
 from koyjabo.web.api.community_answers import MemberAnswer, MembershipAnswer, answer, list_answer, no_answer
 from koyjabo.web.api.community_bodies import InvitationBody, JoinBody, RoleBody
+from koyjabo.web.api.conversions import convert
 from koyjabo.web.api.paging import QUERY, Paging
 from koyjabo.web.current import current
 from koyjabo.web.openapi import Answer, ListOf, describe
@@ -32,10 +33,10 @@ ENROLLED: dict[int, Answer] = {
 )
 def join_community(community_id: str) -> Response:
     """Where everybody may. 201, or 200 for one who is a member already, and stays what they are."""
-    account, body, services = auth.require().account, JoinBody.of(request), current()
-    member, is_new = services.communities.join(account, community_id)
+    account, body = auth.require().account, JoinBody.of(request)
+    member, is_new = current().communities.join(account, community_id)
     if body.visitorId is not None:
-        services.reports.convert(account.id, body.visitorId)
+        convert(account.id, body.visitorId)
     return answer(MembershipAnswer.of(community_id.lower(), member), 201 if is_new else 200)
 
 
@@ -61,6 +62,7 @@ def list_members(community_id: str) -> Response:
 def invite_member(community_id: str) -> Response:
     """For its admins. 201, or 200 for one who was a member already; the role is what is asked for."""
     account, body = auth.require().account, InvitationBody.of(request)
+    rate_limits.count_action(account.id)
     return _enrolled(current().communities.invite(account, community_id, body.email, body.role))
 
 
