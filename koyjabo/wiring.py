@@ -25,12 +25,14 @@ from koyjabo.places import Gazetteer
 from koyjabo.presence import Place, bind
 from koyjabo.realtime import VisitorBroadcaster, visitor_broadcaster
 from koyjabo.realtime.arrivals import Arrivals
-from koyjabo.realtime.attendance import LOSSES, Attendance
+from koyjabo.realtime.attendance import Attendance
 from koyjabo.realtime.dashboards import Dashboards
 from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.realtime.packets import Packet
 from koyjabo.realtime.pulse import Pulse
-from koyjabo.realtime.rooms import Newest, Rooms
+from koyjabo.realtime.room import Newest
+from koyjabo.realtime.rooms import Rooms
+from koyjabo.realtime.seating import LOSSES, Seating
 from koyjabo.reports import Conversion, Reports, Visitors
 from koyjabo.rights import Rights
 from koyjabo.runtime import Runtime
@@ -56,9 +58,10 @@ def wire(app: Flask, chosen: Settings, runtime: Runtime, clock: Clock, figures: 
     accounts, communities = Accounts(desk, clock, Passwords(runtime)), Communities(desk, clock)
     reports, rights = Reports(desk, clock), Rights(desk, runtime)
     peaks = Peaks(desk, clock, runtime, lambda scope: others.holds.online(scope).count)
-    attendance = _attendance(others, rooms, rights, visits, reports, peaks, runtime, clock)
-    accounts.on_loss = communities.on_loss = attendance.note_loss
-    _tell_of_site(others, rooms, visits, attendance)
+    seating = Seating(rights, others.bus, runtime, clock)
+    attendance = _attendance(others, rooms, seating, visits, reports, peaks, runtime, clock)
+    accounts.on_loss = communities.on_loss = seating.note_loss
+    _tell_of_site(others, rooms, visits, attendance, seating)
     bind(Place(others.holds, peaks, lambda scope: _people(reports.today(scope)), lambda: Services.of(app).start()))
     window_s = chosen.active_window_seconds
     look = (visits.stats, others.presence.refresh, pairing.renew, lambda: rooms.shown(STATS_ROOM))
@@ -77,7 +80,7 @@ def wire(app: Flask, chosen: Settings, runtime: Runtime, clock: Clock, figures: 
             Pulse(runtime, min(PULSE_S, window_s / 4), look),
             Pulse(runtime, PULSE_S, (others.holds.refresh, peaks.refresh)),  # a lease must not wait for a database
             Pulse(runtime, PULSE_S, (attendance.tick,)),
-            Pulse(runtime, PULSE_S, (attendance.judge,)),
+            Pulse(runtime, PULSE_S, (seating.judge,)),
         ),
         leave_desk=leave_desk,
         tokens=Tokens(chosen.secret_key),
@@ -94,7 +97,7 @@ def wire(app: Flask, chosen: Settings, runtime: Runtime, clock: Clock, figures: 
 def _attendance(
     others: Others,
     rooms: Rooms,
-    rights: Rights,
+    seating: Seating,
     visits: Visits,
     reports: Reports,
     peaks: Peaks,
@@ -133,7 +136,7 @@ def _attendance(
 
     dashboards = Dashboards(rooms, look, others.beat, clock)
     arrivals = Arrivals(attend, runtime, clock)
-    attendance = Attendance(rooms, others.holds, rights, visits, dashboards, arrivals, others.bus, runtime, clock)
+    attendance = Attendance(rooms, others.holds, visits, dashboards, arrivals, seating, clock)
     others.holds.on_news = count_changed
     reports.on_conversion = announce
     return attendance
@@ -148,7 +151,7 @@ def _people(found: Visitors) -> dict[str, int]:
     }
 
 
-def _tell_of_site(others: Others, rooms: Rooms, visits: Visits, attendance: Attendance) -> None:
+def _tell_of_site(others: Others, rooms: Rooms, visits: Visits, attendance: Attendance, seating: Seating) -> None:
     def site_changed() -> None:
         rooms.changed(STATS_ROOM, visits.site.state)
 
@@ -164,7 +167,7 @@ def _tell_of_site(others: Others, rooms: Rooms, visits: Visits, attendance: Atte
 
     def heard(room: str, state: Any) -> None:
         if room == LOSSES:
-            attendance.hear_loss(state)
+            seating.hear_loss(state)
         else:
             rooms.hear(room, state)
 

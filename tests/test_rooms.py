@@ -15,7 +15,8 @@ from support.processes import wait_until
 
 from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.realtime.packets import Packet
-from koyjabo.realtime.rooms import Newest, Rooms, Silence
+from koyjabo.realtime.room import Newest
+from koyjabo.realtime.rooms import Rooms, Silence
 from koyjabo.runtime import ThreadRuntime
 
 ROOM = "stats"

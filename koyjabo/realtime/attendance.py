@@ -1,13 +1,10 @@
-"""Who sits in which community's room, with which right, and what becomes of it when that right is lost."""
+"""Members come into the rooms of their communities and leave them, and everybody hears of it."""
 
 from __future__ import annotations
 
-import logging
-from contextlib import suppress
 from typing import Any
 
 from koyjabo.clock import Clock
-from koyjabo.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.events import dashboard_room, visitors_room
 from koyjabo.holds import Here, Holds
 from koyjabo.models import Scope
@@ -15,54 +12,37 @@ from koyjabo.numbers import Numbers
 from koyjabo.realtime.arrivals import Arrivals
 from koyjabo.realtime.dashboards import Dashboards
 from koyjabo.realtime.gathering import ONLINE, STATS, Gathering
-from koyjabo.realtime.rooms import Bus, Rooms
-from koyjabo.rights import Rights
-from koyjabo.runtime import Runtime
+from koyjabo.realtime.rooms import Rooms
+from koyjabo.realtime.seating import Seating
 from koyjabo.seats import Seat
 from koyjabo.visits import Visits
-
-log = logging.getLogger(__name__)
 
 SETTLE_S = 0.5
 """How long one who joins waits for Redis to count them; without it they are counted by a guess."""
 
-LOSSES = "losses"
-"""Said on the bus when somebody has lost a right: every worker looks again at whoever goes by it."""
-
-JUDGED_TOGETHER = 500
-REST = 4
-"""Times as long as judging everybody took, until that is done again."""
-
 
 class Attendance:
-    """The seats of this worker."""
+    """Everybody of this worker who is in a room of a community."""
 
     def __init__(
         self,
         rooms: Rooms,
         holds: Holds,
-        rights: Rights,
         visits: Visits,
         dashboards: Dashboards,
         arrivals: Arrivals,
-        bus: Bus,
-        runtime: Runtime,
+        seating: Seating,
         clock: Clock,
     ) -> None:
         self._rooms = rooms
         self._holds = holds
-        self._rights = rights
         self._visits = visits
         self._dashboards = dashboards
         self._arrivals = arrivals
-        self._bus = bus
-        self._runtime = runtime
+        self._seats = seating
         self._clock = clock
-        self._seats: dict[Seat, None] = {}
         self._gatherings: dict[Scope, Gathering] = {}
-        self._seats_of: dict[str, dict[Seat, None]] = {}  # by session, user and community
-        self._losses = -1
-        self._judges_after_ms = 0
+        seating.leave = self.leave
 
     # Coming and going.
 
@@ -71,9 +51,9 @@ class Attendance:
 
         Raises what the right does not hold for, also when it is lost meanwhile, and LedgerUnavailable. Waits.
         """
-        self._list(seat)  # before it is judged: a right that is lost from now on ends it
+        self._seats.add(seat)  # before it is judged: a right that is lost from now on ends it
         try:
-            self._rights.require(seat.right)
+            self._seats.require(seat)
             value = self._let_in(seat) if seat.is_taken else None
         except Exception:
             self.leave(seat)
@@ -90,7 +70,7 @@ class Attendance:
         """One has gone; after an unclean end they have a grace to come back. A second time does nothing."""
         if seat.is_taken:
             seat.is_taken, seat.is_clean = False, clean
-            self._unlist(seat)
+            self._seats.discard(seat)
             self._clear(seat)
 
     def tell(self, seat: Seat) -> dict[str, Any] | None:
@@ -129,19 +109,6 @@ class Attendance:
         if not seat.is_dashboard:
             end = self._holds.release if seat.is_clean else self._holds.lose
             end(seat.scope, seat.right.user_id, seat.hold_id)
-
-    def _list(self, seat: Seat) -> None:
-        self._seats[seat] = None
-        for whose in (seat.right.session_id, seat.right.user_id, seat.right.community_id):
-            self._seats_of.setdefault(whose, {})[seat] = None
-
-    def _unlist(self, seat: Seat) -> None:
-        self._seats.pop(seat, None)
-        for whose in (seat.right.session_id, seat.right.user_id, seat.right.community_id):
-            seats = self._seats_of.get(whose, {})
-            seats.pop(seat, None)
-            if not seats:
-                self._seats_of.pop(whose, None)
 
     # Who is here, for those who ask.
 
@@ -186,52 +153,3 @@ class Attendance:
         for gathering in list(self._gatherings.values()):
             if not self._visits.look(gathering.numbers):
                 break  # the database is away: asking for each of them would take a second each
-
-    # What is lost.
-
-    def note_loss(self, whose: str) -> None:
-        """A session, a user or a community, by its id, has lost a right, by something this worker did."""
-        self._bus.say(LOSSES, lambda: whose, whose)
-        self.hear_loss(whose)
-
-    def hear_loss(self, whose: Any) -> None:
-        """The same, by something another worker did."""
-        if isinstance(whose, str) and whose in self._seats_of:
-            self._runtime.start_task(lambda: self._judge(list(self._seats_of.get(whose, ()))))
-
-    def judge(self) -> None:
-        """Judge everybody, if anybody has lost a right since the last time, whether or not it was said; call every
-        second. No more than a fifth of the time goes into it.
-        """
-        if self._clock.elapsed_ms() < self._judges_after_ms:
-            return
-        began_ms = self._clock.elapsed_ms()
-        with suppress(LedgerUnavailable):  # the next look is a second later
-            losses = self._rights.losses()
-            if losses != self._losses:
-                self._judge(list(self._seats))
-                self._losses = losses
-        now_ms = self._clock.elapsed_ms()
-        self._judges_after_ms = now_ms + REST * (now_ms - began_ms)
-
-    def _judge(self, seats: list[Seat]) -> None:
-        """In pieces: others have their turn in between."""
-        for start in range(0, len(seats), JUDGED_TOGETHER):
-            piece = seats[start : start + JUDGED_TOGETHER]
-            try:
-                verdicts = self._rights.judge({seat.right for seat in piece})
-            except LedgerUnavailable:
-                self._losses = -1  # everybody, when it is back
-                return
-            for seat in piece:
-                problem = verdicts[seat.right]
-                if problem is not None and seat.is_taken:
-                    self._end(seat, problem)
-
-    def _end(self, seat: Seat, problem: KoyJaboError) -> None:
-        seat.problem = problem
-        try:
-            self.leave(seat)
-            seat.end(problem)
-        except Exception:  # the others have to go as well
-            log.exception("seat_not_ended community=%s", seat.scope)

@@ -19,7 +19,7 @@ from koyjabo.events import AnalyticsUpdate, CountChanged, DashboardUpdate, dashb
 if TYPE_CHECKING:
     from redis import Redis
 
-    from koyjabo.realtime.rooms import Saying
+    from koyjabo.realtime.room import Saying
 
 Emit = Callable[[str, dict[str, Any], str], None]
 """(event, data, room)"""

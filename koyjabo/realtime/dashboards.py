@@ -10,7 +10,8 @@ from koyjabo.clock import Clock
 from koyjabo.errors import LedgerUnavailable, UnknownCommunity
 from koyjabo.events import DashboardUpdate, dashboard_room
 from koyjabo.numbers import FURTHEST_AHEAD_MS
-from koyjabo.realtime.rooms import Event, Rooms
+from koyjabo.realtime.room import Event
+from koyjabo.realtime.rooms import Rooms
 
 BEAT_S = 10.0
 

@@ -13,7 +13,7 @@ from koyjabo.clock import Clock
 from koyjabo.events import CountChanged, VisitorUpdate
 from koyjabo.holds import Holds, Online
 from koyjabo.numbers import FURTHEST_AHEAD_MS, Numbers
-from koyjabo.realtime.rooms import SHORTEST_INTERVAL_S, Event
+from koyjabo.realtime.room import SHORTEST_INTERVAL_S, Event
 
 ONLINE, STATS = "online", "stats"
 """The parts of what workers tell each other of a community."""

@@ -1,0 +1,107 @@
+"""Who sits on this worker with which right, and who has to go when one is lost (SPEC: Credentials)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from koyjabo.clock import Clock
+from koyjabo.errors import KoyJaboError, LedgerUnavailable
+from koyjabo.realtime.rooms import Bus
+from koyjabo.rights import Rights
+from koyjabo.runtime import Runtime
+from koyjabo.seats import Seat
+
+log = logging.getLogger(__name__)
+
+LOSSES = "losses"
+"""Said on the bus when somebody has lost a right: every worker looks again at whoever goes by it."""
+
+JUDGED_TOGETHER = 500
+REST = 4
+"""Times as long as judging everybody took, until that is done again."""
+
+
+class Seating:
+    """`leave` is called with a seat whose right is lost, before its own `end`."""
+
+    def __init__(self, rights: Rights, bus: Bus, runtime: Runtime, clock: Clock) -> None:
+        self.leave: Callable[[Seat], None] = lambda seat: None
+        self._rights = rights
+        self._bus = bus
+        self._runtime = runtime
+        self._clock = clock
+        self._seats: dict[Seat, None] = {}
+        self._seats_of: dict[str, dict[Seat, None]] = {}  # by session, user and community
+        self._losses = -1
+        self._judges_after_ms = 0
+
+    def add(self, seat: Seat) -> None:
+        self._seats[seat] = None
+        for whose in _whose(seat):
+            self._seats_of.setdefault(whose, {})[seat] = None
+
+    def require(self, seat: Seat) -> None:
+        """Raises what its right does not hold for; LedgerUnavailable."""
+        self._rights.require(seat.right)
+
+    def discard(self, seat: Seat) -> None:
+        self._seats.pop(seat, None)
+        for whose in _whose(seat):
+            seats = self._seats_of.get(whose, {})
+            seats.pop(seat, None)
+            if not seats:
+                self._seats_of.pop(whose, None)
+
+    def note_loss(self, whose: str) -> None:
+        """A session, a user or a community, by its id, has lost a right, by something this worker did."""
+        self._bus.say(LOSSES, lambda: whose, whose)
+        self.hear_loss(whose)
+
+    def hear_loss(self, whose: Any) -> None:
+        """The same, by something another worker did."""
+        if isinstance(whose, str) and whose in self._seats_of:
+            self._runtime.start_task(lambda: self._judge(list(self._seats_of.get(whose, ()))))
+
+    def judge(self) -> None:
+        """Judge everybody, if anybody has lost a right since the last time, whether or not it was said; call every
+        second. No more than a fifth of the time goes into it.
+        """
+        began_ms = self._clock.elapsed_ms()
+        if began_ms < self._judges_after_ms:
+            return
+        with suppress(LedgerUnavailable):  # the next look is a second later
+            losses = self._rights.losses()
+            if losses != self._losses:
+                self._losses = losses
+                self._judge(list(self._seats))
+        now_ms = self._clock.elapsed_ms()
+        self._judges_after_ms = now_ms + REST * (now_ms - began_ms)
+
+    def _judge(self, seats: list[Seat]) -> None:
+        """In pieces: others have their turn in between."""
+        for start in range(0, len(seats), JUDGED_TOGETHER):
+            piece = seats[start : start + JUDGED_TOGETHER]
+            try:
+                verdicts = self._rights.judge({seat.right for seat in piece})
+            except LedgerUnavailable:
+                self._losses = -1  # everybody, when it is back
+                return
+            for seat in piece:
+                problem = verdicts[seat.right]
+                if problem is not None and seat.is_taken:
+                    self._end(seat, problem)
+
+    def _end(self, seat: Seat, problem: KoyJaboError) -> None:
+        seat.problem = problem
+        try:
+            self.leave(seat)
+            seat.end(problem)
+        except Exception:  # the others have to go as well
+            log.exception("seat_not_ended community=%s", seat.scope)
+
+
+def _whose(seat: Seat) -> tuple[str, str, str]:
+    return seat.right.session_id, seat.right.user_id, seat.right.community_id
