@@ -112,7 +112,7 @@ class _Scene:
         for member in range(plan.members):
             at_s = plan.seconds * member / plan.members
             for tab in range(3 if member in tabs else 1):
-                self._at(at_s + 0.1 * tab, lambda member=member: self._gathering.open(member))
+                self._at(at_s + 0.1 * tab, lambda member=member: self._open(member))
             if member in self._reloading:
                 self._at(at_s + self._random.uniform(0.3, 2.0), lambda member=member: self._reload(member))
         self._at(plan.seconds / 2, self._kill)
@@ -127,10 +127,14 @@ class _Scene:
             for line in self._gathering.read(time.monotonic_ns() + STEP_NS):
                 self._lost(line)
 
+    def _open(self, member: int) -> None:
+        if member not in self._run.ghosts:
+            self._gathering.open(member)
+
     def _reload(self, member: int) -> None:
         for line in [each for each in self._gathering.lines if each.member == member and each.is_open]:
             self._gathering.close(line, PAGE_UNLOAD)
-            self._at(RELOAD_S, lambda: self._gathering.open(member))
+            self._at(RELOAD_S, lambda: self._open(member))
 
     def _kill(self) -> None:
         self._run.killed_ns = time.monotonic_ns()
@@ -143,7 +147,7 @@ class _Scene:
         if few and not others and line.received and line.member not in self._reloading:
             self._run.ghosts.add(line.member)
         elif line.member not in self._run.ghosts:
-            self._at(self._random.uniform(*COMES_BACK_S), lambda: self._gathering.open(line.member))
+            self._at(self._random.uniform(*COMES_BACK_S), lambda: self._open(line.member))
 
     def _wait_until_all_agree(self) -> None:
         """Until every socket has heard the final count; then a while more, in which nothing may be said."""
