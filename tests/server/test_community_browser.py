@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 
+import jwt
 import pytest
 from support.browser import CHROMIUM, Browser
 from support.members import Member, PlainMember
+from support.processes import SECRET
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
 
@@ -56,12 +59,18 @@ def first(browser: Browser, community: str, protocols: list[str], room: str = "v
     return browser.run(script)
 
 
+def expired(member: Member) -> str:
+    claims = jwt.decode(member.token, options={"verify_signature": False})
+    return jwt.encode({**claims, "exp": int(time.time()) - 60}, SECRET, "HS256")
+
+
 def test_codes_are_seen_by_the_page(browser, founder, community):
     stranger = Member(founder.server)
     seen = {
         4001: first(browser, community, []),
         4002: first(browser, community, ["Authorization", "x.y.z"]),
         4003: first(browser, community, ["Authorization", stranger.token]),
+        4004: first(browser, community, ["Authorization", expired(founder)]),
     }
     for code, ending in seen.items():
         assert (ending["code"], ending["wasClean"]) == (code, True)
