@@ -108,8 +108,17 @@ def _models(operation: Operation) -> Iterator[type[BaseModel]]:
             yield model
 
 
+TAGS = {"/api/auth/": "accounts", "/api/communities": "communities", "/api/": "visits", "/": "operation"}
+"""What is shown together, by how paths begin."""
+
+
+def _tag(path: str) -> str:
+    return next(tag for beginning, tag in TAGS.items() if path.startswith(beginning))
+
+
 def _operations(app: Flask, rule: Rule, operation: Operation) -> dict[str, Any]:
     written: dict[str, Any] = {
+        "tags": [_tag(rule.rule)],
         "summary": operation.summary,
         "operationId": rule.endpoint.replace(".", "_"),
         "description": (app.view_functions[rule.endpoint].__doc__ or "").strip(),
