@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import socketio
@@ -51,6 +52,7 @@ class FakeFanout:
     busy: int = 0
     paused_s: float = 0.0
     stands_back: bool = False
+    lock: Any = field(default_factory=threading.RLock)
 
     def __post_init__(self):
         self.may_send.set()

@@ -10,7 +10,7 @@ from koyjabo.holds import Here, Holds
 from koyjabo.models import Scope
 from koyjabo.numbers import Numbers
 from koyjabo.realtime.arrivals import Arrivals
-from koyjabo.realtime.dashboards import Dashboards
+from koyjabo.realtime.dashboards import Dashboard, Dashboards
 from koyjabo.realtime.gathering import ONLINE, STATS, Gathering
 from koyjabo.realtime.rooms import Rooms
 from koyjabo.realtime.seating import Seating
@@ -59,8 +59,10 @@ class Attendance:
             self.leave(seat)
             self._clear(seat)
             raise
-        if seat.is_taken:
+        if seat.is_taken and value is not None:
             return value
+        self.leave(seat)
+        self._seats.discard(seat)  # it may have left before it was on the list
         self._clear(seat)
         if seat.problem is not None:
             raise seat.problem
@@ -84,20 +86,30 @@ class Attendance:
 
     def _let_in(self, seat: Seat) -> dict[str, Any] | None:
         if seat.is_dashboard:
-            dashboard = self._dashboards.seen(seat.scope)
-            return self._rooms.admit(self.room_of(seat), lambda: self._dashboards.opened(dashboard), seat.member)
+            return self._let_in_to_look(seat)
         numbers = self._visits.community(seat.scope)
         person = seat.right.user_id
+        if not seat.is_taken:
+            return None
         self._holds.hold(seat.scope, person, seat.hold_id)
         self._holds.settled(seat.scope, person, SETTLE_S)
         if not seat.is_taken:
             return None
         self._arrivals.note(seat.scope, person)
-        return self._rooms.admit(self.room_of(seat), lambda: self._gathering(numbers), seat.member)
+        name = self.room_of(seat)
+        value = self._rooms.admit(name, lambda: Gathering(numbers, self._holds, self._clock), seat.member)
+        room = self._rooms.find(name)
+        if room is not None and isinstance(room.source, Gathering):
+            self._gatherings[seat.scope] = room.source
+        return value
 
-    def _gathering(self, numbers: Numbers) -> Gathering:
-        gathering = self._gatherings[numbers.scope] = Gathering(numbers, self._holds, self._clock)
-        return gathering
+    def _let_in_to_look(self, seat: Seat) -> dict[str, Any] | None:
+        name, dashboard = self.room_of(seat), self._dashboards.seen(seat.scope)
+        value = self._rooms.admit(name, lambda: dashboard, seat.member)
+        room = self._rooms.find(name)
+        if room is not None and isinstance(room.source, Dashboard):
+            self._dashboards.opened(room.source)
+        return value
 
     def _clear(self, seat: Seat) -> None:
         """Take away whatever of it there is, however far it was let in."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Protocol
 
 from koyjabo.clock import Clock
@@ -37,7 +36,7 @@ class Dashboard:
         self._see(again=False)
 
     def refresh(self) -> None:
-        """Look, and say it again even if nothing has changed."""
+        """Look, and say it again even if nothing has changed. Raises LedgerUnavailable, UnknownCommunity."""
         self._see(again=True)
 
     def greeting(self) -> Event:
@@ -60,11 +59,14 @@ class Dashboard:
             self._data, self._revision = data, revision
 
     def _see(self, again: bool) -> None:
-        """While nothing can be seen, the last known stays; a community that is gone has nobody here in a moment."""
+        """While nothing can be seen, the last known stays; a community that is gone has nobody here in a moment.
+
+        To say it again, something has to be seen.
+        """
         try:
             data = self._look(self.community_id)
         except (LedgerUnavailable, UnknownCommunity):
-            if not self._data:
+            if again or not self._data:
                 raise
             return
         if again or data != self._data:
@@ -111,10 +113,9 @@ class Dashboards:
         dashboard.look()
         return dashboard
 
-    def opened(self, dashboard: Dashboard) -> Dashboard:
+    def opened(self, dashboard: Dashboard) -> None:
         """Somebody looks at it from now on, until its room is closed."""
         self._watched[dashboard.community_id] = dashboard
-        return dashboard
 
     def changed(self, community_id: str) -> None:
         """Something that a dashboard shows may have changed; one that nobody looks at is no error."""
@@ -131,6 +132,10 @@ class Dashboards:
     def _refresh(self, communities: Iterable[str]) -> None:
         for community_id in communities:
             dashboard = self._watched.get(community_id) or Dashboard(community_id, self._look, self._clock)
-            with suppress(LedgerUnavailable, UnknownCommunity):
+            try:
                 dashboard.refresh()
-                self._rooms.changed(dashboard_room(community_id), dashboard.state)
+            except UnknownCommunity:
+                continue
+            except LedgerUnavailable:
+                return  # it would take each of them as long; the next beat tries again
+            self._rooms.changed(dashboard_room(community_id), dashboard.state)

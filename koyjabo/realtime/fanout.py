@@ -45,7 +45,9 @@ class LocalFanout(socketio.Manager):
         self._told: dict[str, dict[Member, int]] = {}
         self._rooms_of: dict[str, tuple[tuple[str, Any], ...]] = {}
         self._senders: dict[str, threading.Lock] = {}
-        self._lock = threading.RLock()  # under another WSGI server, threads; nothing waits while it is held
+        self.lock = (
+            threading.RLock()
+        )  # under another WSGI server, threads; of rooms, too; nothing waits while it is held
         self.paused_s = 0.0
         """How long broadcasts have stood back for others, in all."""
 
@@ -57,7 +59,7 @@ class LocalFanout(socketio.Manager):
         Nothing waits in between, so a change is either in that value or comes afterwards. False for a Socket.IO
         client that is not connected any more.
         """
-        with self._lock:
+        with self.lock:
             if not isinstance(member, str):
                 self._plain.setdefault(room, set()).add(member)
             elif self.is_connected(member, NAMESPACE):
@@ -69,7 +71,7 @@ class LocalFanout(socketio.Manager):
 
     def dismiss(self, room: str, member: Member) -> None:
         """A member has gone, or has left the room; one that was not there is no error."""
-        with self._lock:
+        with self.lock:
             if isinstance(member, str):
                 if member in self._participants(room):
                     self.basic_leave_room(member, NAMESPACE, room)
@@ -86,7 +88,7 @@ class LocalFanout(socketio.Manager):
         One who is not there, or has gone, is told nothing.
         """
         ready = Ready(self.server.packet_class, event, (data,), NAMESPACE, revision)
-        with self._lock:
+        with self.lock:
             engine_sid = self._participants(room).get(member)
             if engine_sid is None and member not in self._plain.get(room, ()):
                 return
@@ -141,7 +143,7 @@ class LocalFanout(socketio.Manager):
             if ready.plain is not None:
                 self._send_plain(ready, room)
             self._send_socketio(ready, namespace, room, skip_sid)
-        with self._lock:
+        with self.lock:
             if not self._told.get(room, True):
                 del self._told[room]  # nobody was there
 
@@ -214,7 +216,7 @@ class LocalFanout(socketio.Manager):
         for start in range(0, len(members), WRITES_IN_A_ROW):
             if start:
                 self._pause()
-            with self._lock:
+            with self.lock:
                 yield members[start : start + WRITES_IN_A_ROW]
 
     def _pause(self) -> None:

@@ -31,7 +31,8 @@ class Gathering:
         self._clock = clock
         self._told = holds.online(numbers.scope).count
         self._told_figures = numbers.figures
-        self._revision = clock.now_ms()  # of the newest event: both kinds share one clock
+        # Of the newest event: both kinds share one clock, and whoever comes back to the room knows what it was.
+        self._revision = max(clock.now_ms(), numbers.newest().revision)
 
     def greeting(self) -> Event:
         return self._count(change=0)

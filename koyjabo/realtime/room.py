@@ -7,7 +7,6 @@ always arrives (SPEC: What is promised, 2). A value is made when it is sent, so 
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -101,7 +100,8 @@ class Room:
         self._changed = self._sending = self._closed = False
         self._sent_revision = 0
         self._turns: dict[Turn, None] = {}
-        self._lock = threading.RLock()  # a client that is written to may turn out to be gone, and is dismissed
+        # One for all rooms and the fan-out: who is written to may turn out to be gone, and then leaves all of them.
+        self._lock = fanout.lock
 
     def close_if_empty(self) -> bool:
         """True when nobody is here; then it is closed for good."""

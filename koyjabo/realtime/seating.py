@@ -63,36 +63,39 @@ class Seating:
     def hear_loss(self, whose: Any) -> None:
         """The same, by something another worker did."""
         if isinstance(whose, str) and whose in self._seats_of:
-            self._runtime.start_task(lambda: self._judge(list(self._seats_of.get(whose, ()))))
+            self._runtime.start_task(lambda: self._judge_those_of(whose))
+
+    def _judge_those_of(self, whose: str) -> None:
+        self._judge(list(self._seats_of.get(whose, ())))
 
     def judge(self) -> None:
         """Judge everybody, if anybody has lost a right since the last time, whether or not it was said; call every
         second. No more than a fifth of the time goes into it.
         """
-        began_ms = self._clock.elapsed_ms()
-        if began_ms < self._judges_after_ms:
+        if self._clock.elapsed_ms() < self._judges_after_ms:
             return
         with suppress(LedgerUnavailable):  # the next look is a second later
             losses = self._rights.losses()
             if losses != self._losses:
-                self._losses = losses
-                self._judge(list(self._seats))
-        now_ms = self._clock.elapsed_ms()
-        self._judges_after_ms = now_ms + REST * (now_ms - began_ms)
+                self._losses, began_ms = losses, self._clock.elapsed_ms()
+                if self._judge(list(self._seats)):
+                    now_ms = self._clock.elapsed_ms()
+                    self._judges_after_ms = now_ms + REST * (now_ms - began_ms)
 
-    def _judge(self, seats: list[Seat]) -> None:
-        """In pieces: others have their turn in between."""
+    def _judge(self, seats: list[Seat]) -> bool:
+        """In pieces: others have their turn in between. False when the database went away meanwhile."""
         for start in range(0, len(seats), JUDGED_TOGETHER):
             piece = seats[start : start + JUDGED_TOGETHER]
             try:
                 verdicts = self._rights.judge({seat.right for seat in piece})
             except LedgerUnavailable:
                 self._losses = -1  # everybody, when it is back
-                return
+                return False
             for seat in piece:
                 problem = verdicts[seat.right]
                 if problem is not None and seat.is_taken:
                     self._end(seat, problem)
+        return True
 
     def _end(self, seat: Seat, problem: KoyJaboError) -> None:
         seat.problem = problem

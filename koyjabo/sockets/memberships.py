@@ -125,7 +125,8 @@ class Memberships:
     def _kick(self, sid: str, asked: Asked, problem: KoyJaboError) -> None:
         client = self._clients.get(sid)
         if client is not None:
-            client.seats.pop(asked, None)
+            if (seat := client.seats.get(asked)) and not seat.is_taken:
+                del client.seats[asked]
             self._services.rooms.say_to(sid, Kicked(asked.room, asked.community_id, close_code(problem)))
 
 

@@ -110,10 +110,8 @@ def _count_error() -> int:
 
 
 def _memberships() -> Memberships:
-    extensions = current_app.extensions
-    if EXTENSION not in extensions:
-        extensions[EXTENSION] = Memberships(_services())
-    return extensions[EXTENSION]
+    found = current_app.extensions.get(EXTENSION)
+    return found or current_app.extensions.setdefault(EXTENSION, Memberships(_services()))
 
 
 def _services() -> Services:
