@@ -15,7 +15,7 @@ from support.workers import only, two_workers
 BEAT_S = 10
 TAKEOVER_S = 15
 SLACK_S = 1.5
-SOON_S = 2.0
+SOON_S = 4.0
 
 DASHBOARD = "visitor-dashboard/"
 
@@ -90,7 +90,7 @@ def test_there_is_at_most_one_update_a_second(sqlite_server, founder, community)
             time.sleep(0.05)
         wait_for(dashboard, anonymous_visitors=60)
         at = [heard.at for heard in dashboard.of_type("dashboard_update")][1:]  # the first is the greeting
-        assert all(later - earlier > 0.95 for earlier, later in pairwise(at)), at
+        assert all(later - earlier > 0.8 for earlier, later in pairwise(at)), at
         assert len(at) >= 3
 
 
