@@ -146,3 +146,10 @@ class LedgerUnavailable(KoyJaboError):
     code = "ledger_unavailable"
     sentence = "The database cannot be reached right now; nothing was changed or counted. Please try again shortly."
     retry_after_s = 2
+
+    @classmethod
+    def because(cls, cause: Exception) -> LedgerUnavailable:
+        """To be raised in another place than where `cause` was caught."""
+        error = cls()
+        error.__cause__ = cause
+        return error

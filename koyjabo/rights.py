@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Collection
 from typing import NamedTuple
 
 from koyjabo.errors import Forbidden, InvalidToken, KoyJaboError, UnknownCommunity
 from koyjabo.roles import ADMIN, is_lower
-from koyjabo.runtime import Runtime, Waiter
+from koyjabo.runtime import Runtime
 from koyjabo.storage import access
 from koyjabo.storage.desk import Desk
+from koyjabo.storage.group import Job, take_waiting
 from koyjabo.storage.rights import Facts, facts
 
 MOST_TOGETHER = 500
@@ -25,20 +27,11 @@ class Right(NamedTuple):
     role: str  # the least that it takes
 
 
-class Asking:
-    """One who waits to be told."""
-
-    def __init__(self, right: Right, waiter: Waiter) -> None:
-        self.right = right
-        self.waiter = waiter
-        self.problem: Exception | None = None
-
-
 class Rights:
     def __init__(self, desk: Desk, runtime: Runtime) -> None:
         self._desk = desk
         self._runtime = runtime
-        self._waiting: list[Asking] = []
+        self._waiting: deque[Job[Right, None]] = deque()
         self._is_asking = False
         self._lock = threading.Lock()  # around both; nothing waits while it is held
 
@@ -51,15 +44,13 @@ class Rights:
 
         Those who ask while others are being answered are answered together: thousands may come back at once.
         """
-        asking = Asking(right, self._runtime.waiter())
+        job: Job[Right, None] = Job(right, self._runtime.waiter())
         with self._lock:
-            self._waiting.append(asking)
+            self._waiting.append(job)
             begins, self._is_asking = not self._is_asking, True
         if begins:
             self._runtime.start_task(self._answer)
-        asking.waiter.wait()
-        if asking.problem is not None:
-            raise asking.problem
+        job.outcome()
 
     def judge(self, rights: Collection[Right]) -> dict[Right, KoyJaboError | None]:
         """What is wrong with each, None where nothing is (SPEC: Credentials). Raises LedgerUnavailable."""
@@ -69,21 +60,21 @@ class Rights:
         return {right: _problem(right, known) for right in rights}
 
     def _answer(self) -> None:
-        while waiting := self._take_waiting():
+        while jobs := self._take_waiting():
             problems: dict[Right, Exception | None]
             try:
-                problems = dict(self.judge({asking.right for asking in waiting}))
+                problems = dict(self.judge({job.item for job in jobs}))
             except Exception as error:  # each of them is told
-                problems = dict.fromkeys((asking.right for asking in waiting), error)
-            for asking in waiting:
-                asking.problem = problems[asking.right]
-                self._runtime.soon(asking.waiter.wake)
+                problems = dict.fromkeys((job.item for job in jobs), error)
+            for job in jobs:
+                job.error = problems[job.item]
+                self._runtime.soon(job.answer)
 
-    def _take_waiting(self) -> list[Asking]:
+    def _take_waiting(self) -> list[Job[Right, None]]:
         with self._lock:
-            waiting, self._waiting = self._waiting[:MOST_TOGETHER], self._waiting[MOST_TOGETHER:]
-            self._is_asking = bool(waiting)
-            return waiting
+            jobs = take_waiting(self._waiting, [], MOST_TOGETHER)
+            self._is_asking = bool(jobs)
+            return jobs
 
     def is_live(self, session_id: str) -> bool:
         """Whether this session has not been revoked. Raises LedgerUnavailable."""

@@ -12,6 +12,7 @@ from koyjabo.clock import iso
 from koyjabo.holds import Holds
 from koyjabo.models import Scope
 from koyjabo.peaks import Peaks
+from koyjabo.roles import uuid_of
 
 HOLD_ID = "tracker"
 """Of those who were added here: one hold a worker, beside their sockets."""
@@ -102,10 +103,7 @@ def _person(user_id: Id) -> str:
 
 def _uuid(name: str, value: Id) -> str:
     """As text, the way it is stored."""
-    text = str(value).lower()
-    try:
-        if str(UUID(text)) == text:
-            return text
-    except ValueError:
-        pass
-    raise ValueError(f"{name} must be a UUID, and this is none: {str(value)[:100]!r}")
+    found = uuid_of(str(value))
+    if found is None:
+        raise ValueError(f"{name} must be a UUID, and this is none: {str(value)[:100]!r}")
+    return found

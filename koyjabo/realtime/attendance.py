@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from koyjabo.clock import Clock
@@ -10,7 +11,7 @@ from koyjabo.holds import Here, Holds
 from koyjabo.models import Scope
 from koyjabo.numbers import Numbers
 from koyjabo.realtime.arrivals import Arrivals
-from koyjabo.realtime.dashboards import Dashboard, Dashboards
+from koyjabo.realtime.dashboards import Dashboards
 from koyjabo.realtime.gathering import ONLINE, STATS, Gathering
 from koyjabo.realtime.rooms import Rooms
 from koyjabo.realtime.seating import Seating
@@ -41,7 +42,6 @@ class Attendance:
         self._arrivals = arrivals
         self._seats = seating
         self._clock = clock
-        self._gatherings: dict[Scope, Gathering] = {}
         seating.leave = self.leave
 
     # Coming and going.
@@ -52,21 +52,17 @@ class Attendance:
         Raises what the right does not hold for, also when it is lost meanwhile, and LedgerUnavailable. Waits.
         """
         self._seats.add(seat)  # before it is judged: a right that is lost from now on ends it
+        value = None
         try:
             self._seats.require(seat)
             value = self._let_in(seat) if seat.is_taken else None
-        except Exception:
-            self.leave(seat)
-            self._clear(seat)
-            raise
-        if seat.is_taken and value is not None:
-            return value
-        self.leave(seat)
-        self._seats.discard(seat)  # it may have left before it was on the list
-        self._clear(seat)
+        finally:
+            if value is None or not seat.is_taken:
+                value = None
+                self._undo(seat)
         if seat.problem is not None:
             raise seat.problem
-        return None
+        return value
 
     def leave(self, seat: Seat, clean: bool = True) -> None:
         """One has gone; after an unclean end they have a grace to come back. A second time does nothing."""
@@ -86,7 +82,8 @@ class Attendance:
 
     def _let_in(self, seat: Seat) -> dict[str, Any] | None:
         if seat.is_dashboard:
-            return self._let_in_to_look(seat)
+            dashboard = self._dashboards.seen(seat.scope)
+            return self._rooms.admit(self.room_of(seat), lambda: dashboard, seat.member)
         numbers = self._visits.community(seat.scope)
         person = seat.right.user_id
         if not seat.is_taken:
@@ -96,23 +93,16 @@ class Attendance:
         if not seat.is_taken:
             return None
         self._arrivals.note(seat.scope, person)
-        name = self.room_of(seat)
-        value = self._rooms.admit(name, lambda: Gathering(numbers, self._holds, self._clock), seat.member)
-        room = self._rooms.find(name)
-        if room is not None and isinstance(room.source, Gathering):
-            self._gatherings[seat.scope] = room.source
-        return value
+        gathering = partial(Gathering, numbers, self._holds, self._clock)
+        return self._rooms.admit(self.room_of(seat), gathering, seat.member)
 
-    def _let_in_to_look(self, seat: Seat) -> dict[str, Any] | None:
-        name, dashboard = self.room_of(seat), self._dashboards.seen(seat.scope)
-        value = self._rooms.admit(name, lambda: dashboard, seat.member)
-        room = self._rooms.find(name)
-        if room is not None and isinstance(room.source, Dashboard):
-            self._dashboards.opened(room.source)
-        return value
+    def _undo(self, seat: Seat) -> None:
+        """Nothing of it stays, however far it was let in, and even if it left before it was on the list."""
+        self.leave(seat)
+        self._seats.discard(seat)
+        self._clear(seat)
 
     def _clear(self, seat: Seat) -> None:
-        """Take away whatever of it there is, however far it was let in."""
         name = self.room_of(seat)
         room = self._rooms.find(name)
         if room is not None:
@@ -156,12 +146,9 @@ class Attendance:
         self._look_at_gatherings()
 
     def _look_at_gatherings(self) -> None:
-        for scope, gathering in list(self._gatherings.items()):
-            room = self._rooms.find(visitors_room(scope))
-            if room is None or room.source is not gathering:
-                self._gatherings.pop(scope, None)
-            else:
-                room.changed()
-        for gathering in list(self._gatherings.values()):
+        found = self._rooms.with_source(Gathering)
+        for room, _ in found:
+            room.changed()
+        for _, gathering in found:
             if not self._visits.look(gathering.numbers):
                 break  # the database is away: asking for each of them would take a second each

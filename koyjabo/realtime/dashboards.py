@@ -105,17 +105,12 @@ class Dashboards:
         self._look = look
         self._beat = beat
         self._clock = clock
-        self._watched: dict[str, Dashboard] = {}
 
     def seen(self, community_id: str) -> Dashboard:
         """A dashboard that shows what there is to see now. May wait."""
-        dashboard = self._watched.get(community_id) or Dashboard(community_id, self._look, self._clock)
+        dashboard = self._of(community_id)
         dashboard.look()
         return dashboard
-
-    def opened(self, dashboard: Dashboard) -> None:
-        """Somebody looks at it from now on, until its room is closed."""
-        self._watched[dashboard.community_id] = dashboard
 
     def changed(self, community_id: str) -> None:
         """Something that a dashboard shows may have changed; one that nobody looks at is no error."""
@@ -123,15 +118,14 @@ class Dashboards:
 
     def tick(self) -> None:
         """What is to be done every second: look at what others may have changed, and refresh when it is time."""
-        for community_id in tuple(self._watched):
-            if self._rooms.find(dashboard_room(community_id)) is None:
-                self._watched.pop(community_id, None)
-            self.changed(community_id)
-        self._beat.ask(tuple(self._watched), self._refresh)
+        watched = self._rooms.with_source(Dashboard)
+        for room, _ in watched:
+            room.changed()
+        self._beat.ask([dashboard.community_id for _, dashboard in watched], self._refresh)
 
     def _refresh(self, communities: Iterable[str]) -> None:
         for community_id in communities:
-            dashboard = self._watched.get(community_id) or Dashboard(community_id, self._look, self._clock)
+            dashboard = self._of(community_id)
             try:
                 dashboard.refresh()
             except UnknownCommunity:
@@ -139,3 +133,10 @@ class Dashboards:
             except LedgerUnavailable:
                 return  # it would take each of them as long; the next beat tries again
             self._rooms.changed(dashboard_room(community_id), dashboard.state)
+
+    def _of(self, community_id: str) -> Dashboard:
+        """The one that somebody here looks at, or a new one."""
+        room = self._rooms.find(dashboard_room(community_id))
+        if room is not None and isinstance(room.source, Dashboard):
+            return room.source
+        return Dashboard(community_id, self._look, self._clock)

@@ -30,7 +30,7 @@ class Gathering:
         self._holds = holds
         self._clock = clock
         self._told = holds.online(numbers.scope).count
-        self._told_figures = numbers.figures
+        self._told_visits = _visits(numbers)
         # Of the newest event: both kinds share one clock, and whoever comes back to the room knows what it was.
         self._revision = max(clock.now_ms(), numbers.newest().revision)
 
@@ -69,16 +69,19 @@ class Gathering:
         return [self._count(change)]
 
     def _news_of_visits(self) -> Sequence[Event]:
-        figures = self.numbers.figures
-        if (figures.epoch, figures.visits, figures.total) == self._seen():
+        visits = _visits(self.numbers)
+        if visits == self._told_visits:
             return []
-        self._told_figures = figures
+        self._told_visits = visits
         stats = self.numbers.newest(after=self._revision)
         self._revision = stats.revision
         return [VisitorUpdate(stats, self.numbers.scope)]
 
-    def _seen(self) -> tuple[int, int, int]:
-        return self._told_figures.epoch, self._told_figures.visits, self._told_figures.total
-
     def _count(self, change: int) -> Event:
         return CountChanged(self.numbers.scope, self._told, change, self._revision)
+
+
+def _visits(numbers: Numbers) -> tuple[int, int, int]:
+    """What changes with a visit, and with nothing else."""
+    figures = numbers.figures
+    return figures.epoch, figures.visits, figures.total

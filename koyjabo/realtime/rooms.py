@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from koyjabo.realtime.fanout import LocalFanout, Member
 from koyjabo.realtime.room import Closed, Room, Saying, Source
 from koyjabo.runtime import Runtime
+
+Kind = TypeVar("Kind")
 
 
 class Bus(Protocol):
@@ -52,6 +54,10 @@ class Rooms:
 
     def find(self, name: str) -> Room | None:
         return self._rooms.get(name)
+
+    def with_source(self, kind: type[Kind]) -> list[tuple[Room, Kind]]:
+        """Those that are open with a source of this kind."""
+        return [(room, room.source) for room in list(self._rooms.values()) if isinstance(room.source, kind)]
 
     def admit(self, name: str, source: Callable[[], Source], member: Member) -> dict[str, Any] | None:
         """`Room.admit`, into a room that is opened if it is not there; making its source must not wait."""

@@ -93,9 +93,9 @@ class Clerk:
                 try:
                     job.result = self._run(job.item)
                 except (OperationalError, InterfaceError, InternalError, OSError) as error:
-                    job.error = _because(error)
+                    job.error = LedgerUnavailable.because(error)
                 except DBAPIError as error:
-                    job.error = _because(error) if error.connection_invalidated else error
+                    job.error = LedgerUnavailable.because(error) if error.connection_invalidated else error
                 except Exception as error:
                     job.error = error
 
@@ -153,9 +153,3 @@ def _open(database: URL, limit_s: float) -> tuple[Engine, Callable[[], AbstractC
     arguments = {**CONNECT, "options": options(database, limits(limit_s))}
     url = database.difference_update_query(["options"])
     return create_engine(url, connect_args=arguments, poolclass=NullPool, hide_parameters=True), nullcontext
-
-
-def _because(error: Exception) -> LedgerUnavailable:
-    failure = LedgerUnavailable()
-    failure.__cause__ = error
-    return failure

@@ -127,7 +127,7 @@ class Ledger:
                     answers[job.item] = job.item[0](*job.item[1:])
                 job.result = answers[job.item]
             except self._store.unreadable as error:
-                job.error = _because(error)
+                job.error = LedgerUnavailable.because(error)
 
     def _commit(self, take: Take) -> None:
         try:
@@ -138,7 +138,7 @@ class Ledger:
         except OSError as error:  # the lock beside the file cannot be had
             for job in take():
                 if job.result is None:
-                    job.error = _because(error)
+                    job.error = LedgerUnavailable.because(error)
 
     def _commit_together(self, jobs: list[Job[Keyed, Outcome]]) -> None:
         try:
@@ -146,7 +146,7 @@ class Ledger:
         except Exception as error:
             if len(jobs) == 1 or isinstance(error, self._store.unavailable):
                 for job in jobs:
-                    job.error = _because(error)
+                    job.error = LedgerUnavailable.because(error)
             else:  # one of them is to blame: let it fail alone
                 for job in jobs:
                     self._commit_together([job])
@@ -171,9 +171,3 @@ class Ledger:
                 log.error("ledger_unavailable cause=%r", str(error.__cause__ or error).strip())
             else:
                 log.warning("ledger_recovered")
-
-
-def _because(error: Exception) -> LedgerUnavailable:
-    failure = LedgerUnavailable()
-    failure.__cause__ = error
-    return failure
