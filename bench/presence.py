@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import signal
 import sys
-from contextlib import ExitStack
 
 import click
 from harness import machine
 from harness.crowds import allow_files
-from harness.databases import SETTINGS, fresh_postgres, fresh_sqlite
+from harness.databases import fresh
 from harness.folders import RESULTS, scratch
-from harness.postgres import postgres
 from harness.presence_report import say_presence
 from harness.presence_run import WORKERS, Plan, run
 from harness.redis_server import version as redis_version
@@ -37,12 +35,7 @@ def main(members: int, seconds: float, on_postgres: bool, quick: bool) -> None:
     allow_files(3 * members)
     report = Report()
     say_head(report, plan, "PostgreSQL" if on_postgres else "SQLite")
-    with ExitStack() as stack:
-        folder = stack.enter_context(scratch())
-        if on_postgres:
-            database = stack.enter_context(fresh_postgres(stack.enter_context(postgres(None, SETTINGS))))
-        else:
-            database = stack.enter_context(fresh_sqlite(folder))
+    with scratch() as folder, fresh(folder, on_postgres) as database:
         made = run(folder, database, plan)
     if made.server_said.count("\n") > 2:  # where it serves, and that a worker was killed
         click.echo(f"The server said:\n{made.server_said[-3000:]}", err=True)

@@ -22,6 +22,14 @@ SECRET = "a secret for tests, and for nothing but tests"
 SPEC_MOMENT = 1_765_860_518_412  # 2025-12-16T04:48:38.412Z
 TABLES = ("counters", "visits", "visitors", "daily_visits", "hourly_visits", "adjustments", "people", "person_days")
 
+UPGRADE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+"""Headers of a handshake, as RFC 6455 has them."""
+
 
 class Time:
     """What the clock says: ms since 1970 UTC. It stands still until it is told otherwise."""

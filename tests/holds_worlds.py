@@ -6,14 +6,12 @@ after each of them every worker that lives is looked after, as its pulse would d
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
 from app_fixtures import Time
-from presence_worlds import clock_of
-from support.processes import wait_until
+from presence_worlds import clock_of, flush
 from support.redis import Redis
 
 from koyjabo.clock import Clock
@@ -72,13 +70,7 @@ class Worker:
         return self.holds.online(scope).count
 
     def flush(self) -> None:
-        """Return when all that was put into the outbox before has been sent."""
-        wait_until(self._sends, "the outbox is empty")
-
-    def _sends(self) -> bool:
-        sent = threading.Event()
-        self.outbox.put_in_order(sent.set)
-        return sent.wait(0.5)  # while Redis is away, what is sent in order is dropped
+        flush(self.outbox)
 
     def look(self) -> None:
         """What the pulse does every second, and Redis's answer to it."""

@@ -34,6 +34,17 @@ def active(presence: MemoryPresence | RedisPresence, scope: Scope = SITE) -> int
     return sum(presence.census(scope).places.values())
 
 
+def flush(outbox: Outbox) -> None:
+    """Return when all that was put into it before has been sent."""
+
+    def sends() -> bool:
+        sent = threading.Event()
+        outbox.put_in_order(sent.set)
+        return sent.wait(0.5)  # while Redis is away, what is sent in order is dropped
+
+    wait_until(sends, "the outbox is empty")
+
+
 class MemoryWorld:
     def __init__(self) -> None:
         self.time = Time()
@@ -58,13 +69,7 @@ class Worker:
         self.news: list = []
 
     def flush(self) -> None:
-        """Return when all that was put into the outbox before has been sent."""
-        wait_until(self._sends, "the outbox is empty")
-
-    def _sends(self) -> bool:
-        sent = threading.Event()
-        self.outbox.put_in_order(sent.set)
-        return sent.wait(0.5)  # while Redis is away, what is sent in order is dropped
+        flush(self.outbox)
 
     def look(self) -> None:
         """Look up what Redis says, now."""

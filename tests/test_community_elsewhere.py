@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import pytest
 from account_calls import sign_up
-from app_fixtures import Site, assert_error
+from app_fixtures import UPGRADE, Site, assert_error
 from community_calls import found
 from support.processes import wait_until
 
 from koyjabo.extensions import socketio
-
-UPGRADE = {
-    "Connection": "Upgrade",
-    "Upgrade": "websocket",
-    "Sec-WebSocket-Version": "13",
-    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-}
 
 
 @pytest.fixture

@@ -8,20 +8,13 @@ from contextlib import contextmanager
 import pytest
 import requests
 import socketio as client_library
-from app_fixtures import Site, assert_error
+from app_fixtures import UPGRADE, Site, assert_error
 from support.listener import leave
 from support.processes import wait_until
 from werkzeug.serving import make_server
 
 from koyjabo.events import STATS_ROOM
 from koyjabo.extensions import socketio
-
-UPGRADE = {
-    "Connection": "Upgrade",
-    "Upgrade": "websocket",
-    "Sec-WebSocket-Version": "13",
-    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-}
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from harness.postgres import Postgres
+from harness.postgres import Postgres, postgres
 
 STARTING_TOTAL = 4000
 SETTINGS = {
@@ -85,6 +85,17 @@ def fresh_postgres(server: Postgres, name: str = "run") -> Iterator[PostgresData
         yield PostgresDatabase(server, name)
     finally:
         server.drop(name)
+
+
+@contextmanager
+def fresh(folder: Path, on_postgres: bool) -> Iterator[Database]:
+    """One of either kind; PostgreSQL with a server of its own."""
+    if on_postgres:
+        with postgres(None, SETTINGS) as server, fresh_postgres(server) as database:
+            yield database
+    else:
+        with fresh_sqlite(folder) as database:
+            yield database
 
 
 def is_exact(database: Database, acknowledged: int) -> bool:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +12,8 @@ import click
 from harness import machine, proc
 from harness.contenders import PRODUCT
 from harness.crowds import Counts, Crowd, crowd
-from harness.databases import SETTINGS, STARTING_TOTAL, Database, fresh_postgres, fresh_sqlite, is_exact
+from harness.databases import STARTING_TOTAL, fresh, is_exact
 from harness.deliveries import Deliveries, Visit, visit, without_gaps
-from harness.postgres import postgres
 from harness.processes import Server, serving
 from harness.pushers import PLAIN_DOOR, SOCKET_IO_DOOR
 from harness.redis_server import redis_server
@@ -45,7 +43,7 @@ def run(folder: Path, sockets: int, rate: int, seconds: int, on_postgres: bool) 
     logs = [folder / "plain.log", folder / "socketio.log"]
     doors = (PLAIN_DOOR, SOCKET_IO_DOOR)
     with ExitStack() as stack:
-        database = stack.enter_context(_fresh_database(folder, on_postgres))
+        database = stack.enter_context(fresh(folder, on_postgres))
         redis = stack.enter_context(redis_server(None))
         env = {**database.env, "REDIS_URL": redis.url, "WEB_CONCURRENCY": str(WORKERS)}
         server = stack.enter_context(serving(PRODUCT, env, machine.all_cores(), folder / "server.log"))
@@ -63,15 +61,6 @@ def run(folder: Path, sockets: int, rate: int, seconds: int, on_postgres: bool) 
     visits = sorted((visit(one) for one in answers if one.status == OK), key=lambda one: one.ordinal)
     found = _deliveries(logs, sockets // 2, visits)
     return Storm(answers, visits, found, counts, cpu_percent, open_files, exact)
-
-
-@contextmanager
-def _fresh_database(folder: Path, on_postgres: bool) -> Iterator[Database]:
-    with ExitStack() as stack:
-        if on_postgres:
-            yield stack.enter_context(fresh_postgres(stack.enter_context(postgres(None, SETTINGS))))
-        else:
-            yield stack.enter_context(fresh_sqlite(folder))
 
 
 def _rage(

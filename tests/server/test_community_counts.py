@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
-from support.members import KINDS, Member, PlainMember, SocketioMember
+from support.members import KINDS, Member, PlainMember, SocketioMember, members
 from support.processes import wait_until
 from support.server import Server
 
@@ -34,10 +34,6 @@ def founder(server) -> Member:
 @pytest.fixture
 def community(founder) -> str:
     return founder.found()
-
-
-def members(server: Server, community: str, count: int) -> list[Member]:
-    return [Member(server).join(community) for _ in range(count)]
 
 
 def settle() -> None:

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import psutil
 import pytest
 from support.databases import SqliteDatabase
-from support.members import KINDS, CommunityListener, Member, PlainMember, SocketioMember
+from support.members import KINDS, CommunityListener, Member, PlainMember, SocketioMember, members
 from support.processes import wait_until
 from support.server import Server
 from support.workers import AT_ONCE_S, only, two_workers
@@ -34,10 +34,6 @@ def founder(server) -> Member:
 @pytest.fixture
 def community(founder) -> str:
     return founder.found()
-
-
-def members(server: Server, community: str, count: int) -> list[Member]:
-    return [Member(server).join(community) for _ in range(count)]
 
 
 def open_on(

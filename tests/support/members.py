@@ -74,6 +74,11 @@ class Member:
         self.token, self.refresh, self.id = said["access_token"], said["refresh_token"], said["user"]["id"]
 
 
+def members(server: Server, community: str, count: int) -> list[Member]:
+    """People who have joined a community."""
+    return [Member(server).join(community) for _ in range(count)]
+
+
 def promote(server: Server, member: Member) -> None:
     """Make somebody an admin of the site."""
     done = server.koyjabo("user", "promote", member.email)
