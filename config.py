@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -14,13 +12,12 @@ import maxminddb
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
 
-from koyjabo import credentials, origins
+from koyjabo import credentials, database_urls, keys, origins
 
 ROOT = Path(__file__).resolve().parent
 INSTANCE = ROOT / "instance"
-SHORTEST_SECRET = 32
+SHORTEST_METRICS_TOKEN = 16
 
 
 class SettingsError(Exception):
@@ -41,7 +38,8 @@ class Settings(BaseModel):
     secret_key: str = Field(
         "",
         alias="SECRET_KEY",
-        description="signs sessions and tokens, at least 32 characters; made and kept in `instance/` in development",
+        description="signs sessions and tokens, at least 32 characters that nobody guesses; made and kept in "
+        "`instance/` in development",
     )
     database_url: str = Field(
         "",
@@ -74,12 +72,27 @@ class Settings(BaseModel):
         le=300,
         description="how long somebody whose line was lost may take to come back unnoticed, s",
     )
+    update_interval_ms: int = Field(
+        50,
+        alias="UPDATE_INTERVAL_MS",
+        ge=50,
+        le=60_000,
+        description="least time between two updates of the site's numbers to an open page, ms; 1000 saves most of the "
+        "traffic",
+    )
     starting_total: int = Field(
         0,
         alias="STARTING_TOTAL",
         ge=0,
         le=10**15,
         description="total of a new database: 4000 continues an older counter, and the first visit is 4001",
+    )
+    retention_days: int = Field(
+        365,
+        alias="RETENTION_DAYS",
+        ge=1,
+        le=36500,
+        description="how long each visit is kept; older ones are folded into sums by night, and every number stays",
     )
     allow_ephemeral_storage: bool = Field(
         False,
@@ -98,6 +111,19 @@ class Settings(BaseModel):
         ge=0,
         description="registrations a minute from one address, 0 for no limit; generous, for a campus is one address",
     )
+    rate_limit_heartbeats: int = Field(
+        3000,
+        alias="RATE_LIMIT_HEARTBEATS",
+        ge=0,
+        description="heartbeats a minute from one address, 0 for no limit; a page sends one a minute",
+    )
+    rate_limit_visitor: int = Field(
+        60,
+        alias="RATE_LIMIT_VISITOR",
+        ge=0,
+        description="registrations a minute of one `visitorId`, and as many heartbeats, 0 for no limit; for somebody "
+        "who keeps reloading",
+    )
     rate_limit_logins: int = Field(
         60,
         alias="RATE_LIMIT_LOGINS",
@@ -113,6 +139,15 @@ class Settings(BaseModel):
     rate_limit_sockets: int = Field(
         2000, alias="RATE_LIMIT_SOCKETS", ge=0, description="open sockets of one address in one worker, 0 for no limit"
     )
+    rate_limit_handshakes: int = Field(
+        6000,
+        alias="RATE_LIMIT_HANDSHAKES",
+        ge=0,
+        description="sockets opened a minute from one address, 0 for no limit; all of a campus may come back at once",
+    )
+    rate_limit_tabs: int = Field(
+        50, alias="RATE_LIMIT_TABS", ge=0, description="open sockets of one `visitorId` in one worker, 0 for no limit"
+    )
     max_connections: int = Field(
         20000, alias="MAX_CONNECTIONS", ge=1, le=1_000_000, description="open sockets a worker accepts"
     )
@@ -126,8 +161,19 @@ class Settings(BaseModel):
         alias="ADMIN_PASSWORD",
         description="their password, 8 to 128 characters; not looked at again once they exist",
     )
+    bot_policy: Literal["count", "ignore"] = Field(
+        "count",
+        alias="BOT_POLICY",
+        description="visits of crawlers that say they are: `count` and flag them, or `ignore` them",
+    )
+    metrics_token: str = Field(
+        "",
+        alias="METRICS_TOKEN",
+        description="what Prometheus has to send to read `/metrics`, 16 characters at least; without one, only this "
+        "machine may",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", alias="LOG_LEVEL", description="`DEBUG` adds a line for each request"
+        "INFO", alias="LOG_LEVEL", description="`DEBUG` adds a line for each request, visit and broadcast"
     )
     log_format: Literal["text", "json"] = Field(
         "text", alias="LOG_FORMAT", description="`text` is key=value, `json` is one object a line"
@@ -159,6 +205,13 @@ class Settings(BaseModel):
     @classmethod
     def _usable_email(cls, value: str) -> str:
         return credentials.email(value)
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _long_token(cls, value: str) -> str:
+        if len(value) < SHORTEST_METRICS_TOKEN:
+            raise ValueError(f"should have at least {SHORTEST_METRICS_TOKEN} characters")
+        return value
 
     @field_validator("admin_password")
     @classmethod
@@ -192,14 +245,18 @@ def load(overrides: Mapping[str, Any] | None = None, instance: Path = INSTANCE) 
     if _environment(given) == "development":
         given = _set(dotenv_values(ROOT / ".env")) | given
     given["ENVIRONMENT"] = _environment(given)
-    given["DATABASE_URL"] = _database_url(str(given.get("DATABASE_URL", "")), instance)
+    try:
+        given["DATABASE_URL"] = database_urls.normal(str(given.get("DATABASE_URL", "")), instance)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
     given["GEOIP_DATABASE"] = _geoip_database(str(given.get("GEOIP_DATABASE", "")), instance)
     try:
         settings = Settings.model_validate(given)
     except ValidationError as error:
         raise SettingsError(_sentence(error)) from None
     _refuse_what_cannot_work(settings, on_render="RENDER" in given)
-    return settings.model_copy(update={"secret_key": _secret_key(settings, instance)})
+    _refuse_weak_secrets(settings)
+    return settings.model_copy(update={"secret_key": settings.secret_key or keys.kept(instance / "secret_key")})
 
 
 def _set(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -209,27 +266,6 @@ def _set(values: Mapping[str, Any]) -> dict[str, Any]:
 def _environment(given: Mapping[str, Any]) -> str:
     hosted = given.get("RENDER") or given.get("DYNO")
     return given.get("ENVIRONMENT") or ("production" if hosted else "development")
-
-
-def _database_url(text: str, instance: Path) -> str:
-    """The URL SQLAlchemy takes: hosts say `postgres://`, and a file's path is made absolute."""
-    try:
-        url = make_url(text or "sqlite:///koyjabo.db")
-    except (ArgumentError, ValueError):
-        raise SettingsError(
-            "DATABASE_URL is not a URL; use sqlite:///file.db or postgresql://user@host/name."
-        ) from None
-    backend = url.drivername.partition("+")[0]
-    if backend in ("postgres", "postgresql"):
-        return url.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
-    if backend != "sqlite":
-        raise SettingsError(f"DATABASE_URL names {backend}, which is not supported; use sqlite:///… or postgresql://….")
-    if url.database in (None, "", ":memory:") or "mode" in url.query:
-        raise SettingsError(
-            "DATABASE_URL names a database in memory, which forgets every visit at a restart; "
-            "use a file, such as sqlite:////var/data/koyjabo.db."
-        )
-    return url.set(drivername="sqlite", database=str(instance / url.database)).render_as_string()
 
 
 def _geoip_database(text: str, instance: Path) -> str:
@@ -250,7 +286,7 @@ def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
     name, value = str(first["loc"][0]), first["input"]
     why = first["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
-    if name == "ADMIN_PASSWORD":  # nobody else's eyes
+    if name in ("ADMIN_PASSWORD", "METRICS_TOKEN"):  # nobody else's eyes
         return f"{name} {why}."
     return f"{name} is {value!r}: it {why}." if why.startswith("should") else f"{name} is {value!r}, which {why}."
 
@@ -269,38 +305,22 @@ def _refuse_what_cannot_work(settings: Settings, on_render: bool) -> None:
             ("ADMIN_EMAIL", "ADMIN_PASSWORD") if settings.admin_email else ("ADMIN_PASSWORD", "ADMIN_EMAIL")
         )
         raise SettingsError(f"{missing} is missing: {given} is set, and the first admin needs both.")
-    if on_render and not settings.allow_ephemeral_storage and is_ephemeral(settings.database):
+    if on_render and not settings.allow_ephemeral_storage and database_urls.is_ephemeral(settings.database):
         raise SettingsError(
             "DATABASE_URL is a file that Render deletes at every deploy: attach a PostgreSQL database, put the file "
             "on a persistent disk, or set ALLOW_EPHEMERAL_STORAGE=1 to lose the count each time."
         )
 
 
-def is_ephemeral(database: URL) -> bool:
-    """True when the database is a file on the host's root file system, and not on a disk mounted beside it."""
-    if database.get_backend_name() != "sqlite":
-        return False
-    folders = Path(database.database or "").resolve().parents
-    return not any(os.path.ismount(folder) for folder in folders if folder != Path("/"))
-
-
-def _secret_key(settings: Settings, instance: Path) -> str:
-    key = settings.secret_key
-    if settings.environment == "production" and len(key) < SHORTEST_SECRET:
-        raise SettingsError(
-            f"SECRET_KEY {'is missing' if not key else 'is too short'}: in production it needs at least "
-            f"{SHORTEST_SECRET} characters; make one with python -c 'import secrets; print(secrets.token_hex(32))'."
-        )
-    return key or _kept_secret(instance / "secret_key")
-
-
-def _kept_secret(path: Path) -> str:
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(f".{os.getpid()}")
-        draft.touch(mode=0o600)
-        draft.write_text(secrets.token_hex(32))
-        with suppress(FileExistsError):  # another worker was first; its key is the one
-            os.link(draft, path)  # appears whole, or not at all
-        draft.unlink()
-    return path.read_text()
+def _refuse_weak_secrets(settings: Settings) -> None:
+    """What anybody could guess, in production (`koyjabo.keys`)."""
+    if settings.environment != "production":
+        return
+    why = keys.weakness(settings.secret_key) if settings.secret_key else "is missing: production needs one"
+    if why:
+        raise SettingsError(f"SECRET_KEY {why}; {keys.MAKE_ONE}.")
+    why = keys.weakness(settings.metrics_token, SHORTEST_METRICS_TOKEN) if settings.metrics_token else None
+    if why:
+        raise SettingsError(f"METRICS_TOKEN {why}; {keys.MAKE_ONE}.")
+    if settings.admin_password and keys.is_obvious(settings.admin_password, settings.admin_email):
+        raise SettingsError("ADMIN_PASSWORD is among the first that anybody would try; choose another one.")

@@ -35,15 +35,29 @@ def create_app(
     from koyjabo.runtime import ThreadRuntime
     from koyjabo.services import EXTENSION
     from koyjabo.storage import database
-    from koyjabo.web import auth, blueprints, errors, middleware, rate_limits
+    from koyjabo.web import (
+        answer_headers,
+        auth,
+        blueprints,
+        development,
+        errors,
+        languages,
+        logins,
+        middleware,
+        outcomes,
+        rate_limits,
+        request_ids,
+        static_files,
+    )
     from koyjabo.wiring import wire
 
     chosen = config.load(settings)
     runtime = runtime or ThreadRuntime()
-    app = Flask(__name__, instance_path=str(config.INSTANCE))
+    app = Flask(__name__, instance_path=str(config.INSTANCE), static_folder=None)
     app.config.update({name: value for name, value in (settings or {}).items() if name.isupper()})
     app.config.update(
         SECRET_KEY=chosen.secret_key,
+        METRICS_TOKEN=chosen.metrics_token,
         SQLALCHEMY_DATABASE_URI=chosen.database_url,
         SQLALCHEMY_ENGINE_OPTIONS=database.engine_options(chosen.database),
     )
@@ -55,14 +69,25 @@ def create_app(
 
     middleware.init_app(app, chosen.origins)
     sockets.init_app(app)
-    limits = rate_limits.Limits(chosen.rate_limit_registrations, chosen.rate_limit_logins, chosen.rate_limit_actions)
+    limits = rate_limits.Limits(**{name: getattr(chosen, f"rate_limit_{name}") for name in rate_limits.Limits._fields})
     rate_limits.init_app(app, limits, chosen.web_concurrency)
     errors.init_app(app)
-    auth.init_app(app, secure=chosen.environment != "development")
+    is_development = chosen.environment == "development"
+    auth.init_app(app, secure=not is_development)
+    logins.init_app(app)
+    languages.init_app(app, chosen.zone)
+    outcomes.init_app(app)
+    static_files.init_app(app, is_development)
     for blueprint in blueprints():
         app.register_blueprint(blueprint)
     app.extensions[EXTENSION] = wire(app, chosen, runtime, clock, figures)
+    answer_headers.init_app(app)
     middleware.trust_proxies(app, chosen.trusted_proxies)
+    if is_development:
+        app.register_blueprint(development.bp)
+        if not chosen.trusted_proxies:
+            middleware.trust_this_machine(app)
+    request_ids.init_app(app, chosen.trusted_proxies > 0)
     if chosen.log_level == "DEBUG":
         logs.log_requests(app)
     return app

@@ -7,14 +7,18 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import NamedTuple
 
-from koyjabo import credentials
+from koyjabo import audit, browsers, credentials
+from koyjabo.audit import Author, Entry, Target, noting
 from koyjabo.clock import Clock
-from koyjabo.errors import InvalidToken, UnknownUser, WrongCredentials
+from koyjabo.errors import Forbidden, InvalidToken, UnknownUser, WrongCredentials
 from koyjabo.passwords import Passwords, is_outdated
 from koyjabo.storage import accounts as records
-from koyjabo.storage.accounts import NewSession, Person
+from koyjabo.storage.accounts import Changed, NewSession, Person, Whom
 from koyjabo.storage.desk import Desk
 from koyjabo.tokens import REFRESH_S, Claims
+
+PROMOTIONS = {True: "user.promote", False: "user.demote"}
+DISABLINGS = {True: "user.disable", False: "user.enable"}
 
 
 class Account(NamedTuple):
@@ -24,6 +28,11 @@ class Account(NamedTuple):
     email: str
     name: str
     is_admin: bool
+
+    def require_site_admin(self) -> None:
+        """Raises Forbidden."""
+        if not self.is_admin:
+            raise Forbidden("Only admins of the site may do that.")
 
 
 class Login(NamedTuple):
@@ -53,16 +62,18 @@ class Accounts:
         self._clock = clock
         self._passwords = passwords
 
-    def sign_up(self, email: str, password: str, name: str | None = None) -> Grant:
+    def sign_up(self, email: str, password: str, name: str | None = None, user_agent: str = "") -> Grant:
         """Make an account and log it in. Raises EmailTaken."""
-        person, new = self._new_person(email, password, name), self._new_session(str(uuid.uuid4()))
-        key = credentials.email_key(email)
-        self._desk.write(partial(records.sign_up, person=person, email_key=key, new=new))
+        person, new = self._new_person(email, password, name), self._new_session(str(uuid.uuid4()), user_agent)
+        sign_up = partial(records.sign_up, person=person, email_key=credentials.email_key(email), new=new)
+        line = self._line("user.sign_up")
+        self._desk.write(noting(sign_up, lambda _: line(person)))
         return _grant(person, new)
 
-    def log_in(self, email: str, password: str) -> Grant:
+    def log_in(self, email: str, password: str, user_agent: str = "") -> Grant:
         """Raises WrongCredentials, and neither its words nor its time tell whether there is such a user."""
-        grant = self._try(email, password) or self._try(email, password)  # once more if it was just hashed anew
+        tried = partial(self._try, email, password, user_agent)
+        grant = tried() or tried()  # once more if it was just hashed anew
         if grant is None:
             raise WrongCredentials
         return grant
@@ -71,19 +82,19 @@ class Accounts:
         """Renew the session of a refresh token, which is good for this once. Raises InvalidToken; shown a second time,
         it ends the session.
         """
-        new = self._new_session(claims.session_id)
-        person, reused = self._desk.write(
-            partial(records.renew_session, user_id=claims.user_id, old_refresh_id=claims.token_id, new=new)
-        )
-        if reused:
+        new, line = self._new_session(claims.session_id), self._line("session.replay")
+        renew = partial(records.renew_session, user_id=claims.user_id, old_refresh_id=claims.token_id, new=new)
+        made = self._desk.write(noting(renew, lambda made: line(made.ended)))
+        if made.ended is not None:
             self.on_loss(claims.session_id)
-        if person is None:
+        if made.renewed is None:
             raise InvalidToken
-        return _grant(person, new)
+        return _grant(made.renewed, new)
 
     def log_out(self, session_id: str) -> None:
         """End a session, with all its tokens; one that has ended is no error."""
-        if self._desk.write(partial(records.revoke_session, session_id=session_id, now_ms=self._clock.now_ms())):
+        end = partial(records.end_session, session_id=session_id, now_ms=self._clock.now_ms())
+        if self._desk.write(noting(end, self._line("session.end"))) is not None:
             self.on_loss(session_id)
 
     def login_of(self, session_id: str) -> Login | None:
@@ -101,16 +112,19 @@ class Accounts:
         if not self._passwords.matches(current, person.password if person else None) or person is None:
             raise WrongCredentials("The current password is another one.")
         hashed = self._passwords.hash(credentials.password(new))
-        if not self._set_hash(person, hashed, old=person.password, spared=login.session_id):
+        by = audit.author(login.account, self._clock)
+        if not self._set_hash(by, person, hashed, old=person.password, spared=login.session_id):
             raise WrongCredentials("The password has just been changed by somebody else.")
 
-    # For the operator.
+    # For the operator, at the command line.
 
     def create(self, email: str, password: str, name: str | None = None, is_admin: bool = False) -> Account:
         """Make an account. Raises EmailTaken."""
-        person = self._new_person(email, password, name, is_admin)
-        key, now_ms = credentials.email_key(email), self._clock.now_ms()
-        self._desk.write(partial(records.add_user, person=person, email_key=key, now_ms=now_ms))
+        person, by = self._new_person(email, password, name, is_admin), audit.author(None, self._clock)
+        key = credentials.email_key(email)
+
+        create = partial(records.add_user, person=person, email_key=key, now_ms=by.at_ms)
+        self._desk.write(noting(create, lambda _: by.did("user.create", target(person), is_admin=is_admin)))
         return _account(person)
 
     def set_password(self, email: str, password: str) -> Account:
@@ -118,20 +132,24 @@ class Accounts:
         person = self._find(email)
         if person is None:
             raise UnknownUser
-        self._set_hash(person, self._passwords.hash(credentials.password(password)))
+        hashed = self._passwords.hash(credentials.password(password))
+        self._set_hash(audit.author(None, self._clock), person, hashed)
         return _account(person)
 
     def promote(self, email: str, is_admin: bool = True) -> Account:
         """Make somebody an admin of the site, or end that. Raises UnknownUser."""
-        key = credentials.email_key(email)
-        person = self._desk.write(partial(records.set_admin, email_key=key, is_admin=is_admin))
-        self.on_loss(person.id)
-        return _account(person)
+        whom = Whom("email_key", credentials.email_key(email))
+        return self._change(partial(records.set_admin, whom=whom, is_admin=is_admin), PROMOTIONS[is_admin])
 
     def disable(self, email: str, disabled: bool = True) -> Account:
         """End all their sessions and let them begin none, or let them again. Raises UnknownUser."""
-        key, now_ms = credentials.email_key(email), self._clock.now_ms()
-        person = self._desk.write(partial(records.set_disabled, email_key=key, disabled=disabled, now_ms=now_ms))
+        whom, now_ms = Whom("email_key", credentials.email_key(email)), self._clock.now_ms()
+        change = partial(records.set_disabled, whom=whom, disabled=disabled, now_ms=now_ms)
+        return self._change(change, DISABLINGS[disabled])
+
+    def _change(self, change: Callable[..., Changed], action: str) -> Account:
+        by = audit.author(None, self._clock)
+        person = self._desk.write(changing(by, change, action)).person
         self.on_loss(person.id)
         return _account(person)
 
@@ -142,13 +160,13 @@ class Accounts:
         email, hashed = credentials.email(email), self._passwords.hash(credentials.password(password))
         return Person(str(uuid.uuid4()), email, credentials.name(name, of=email), is_admin, hashed, False)
 
-    def _try(self, email: str, password: str) -> Grant | None:
+    def _try(self, email: str, password: str, user_agent: str) -> Grant | None:
         """Raises WrongCredentials. None when the user was changed meanwhile."""
         person = self._find(email)
         matches = self._passwords.matches(password, person.password if person else None)
         if person is None or not matches or person.is_disabled:
             raise WrongCredentials
-        return self._open(self._hash_anew(person, password) if is_outdated(person.password) else person)
+        return self._open(self._hash_anew(person, password) if is_outdated(person.password) else person, user_agent)
 
     def _find(self, email: str) -> Person | None:
         try:
@@ -157,28 +175,50 @@ class Accounts:
             return None
         return self._desk.read(partial(records.by_email, email_key=credentials.email_key(email)))
 
-    def _open(self, person: Person) -> Grant | None:
+    def _open(self, person: Person, user_agent: str) -> Grant | None:
         """A session for somebody whose password was right, unless they were changed meanwhile."""
-        new = self._new_session(str(uuid.uuid4()))
-        opened = partial(records.open_session, user_id=person.id, password=person.password, new=new)
-        return _grant(person, new) if self._desk.write(opened) else None
+        new, line = self._new_session(str(uuid.uuid4()), user_agent), self._line("session.begin")
+        begin = partial(records.open_session, user_id=person.id, password=person.password, new=new)
+        begun = self._desk.write(noting(begin, lambda begun: line(person) if begun else None))
+        return _grant(person, new) if begun else None
 
-    def _new_session(self, session_id: str) -> NewSession:
+    def _new_session(self, session_id: str, user_agent: str = "") -> NewSession:
         now_ms = self._clock.now_ms()
-        return NewSession(session_id, str(uuid.uuid4()), now_ms, now_ms + REFRESH_S * 1000)
+        whence = user_agent[: browsers.LONGEST], audit.whence.get()
+        return NewSession(session_id, str(uuid.uuid4()), now_ms, now_ms + REFRESH_S * 1000, *whence)
+
+    def _line(self, action: str) -> Callable[[Person | None], Entry | None]:
+        """Makes the line of what somebody does about themselves; None of nobody. To be asked in the request itself."""
+        place, at_ms = audit.whence.get(), self._clock.now_ms()
+
+        def line(person: Person | None) -> Entry | None:
+            return Author(person.id, person.name, place, at_ms).did(action, target(person)) if person else None
+
+        return line
 
     def _hash_anew(self, person: Person, password: str) -> Person:
         hashed = self._passwords.hash(password)
         self._desk.write(partial(records.keep_hash, user_id=person.id, old=person.password, new=hashed))
         return person._replace(password=hashed)
 
-    def _set_hash(self, person: Person, hashed: str, old: str | None = None, spared: str = "") -> bool:
-        now_ms = self._clock.now_ms()
+    def _set_hash(self, by: Author, person: Person, hashed: str, old: str | None = None, spared: str = "") -> bool:
+        change = partial(
+            records.change_password, user_id=person.id, old=old, new=hashed, now_ms=by.at_ms, spared=spared
+        )
         changed = self._desk.write(
-            partial(records.change_password, user_id=person.id, old=old, new=hashed, now_ms=now_ms, spared=spared)
+            noting(change, lambda made: by.did("user.password", target(person)) if made else None)
         )
         self.on_loss(person.id)
         return changed
+
+
+def changing(by: Author, change: Callable[..., Changed], action: str) -> Callable[..., Changed]:
+    """An errand that changes a user, and writes a line of it, if it was a change."""
+    return noting(change, lambda made: by.did(action, target(made.person)) if made.is_change else None)
+
+
+def target(person: Person) -> Target:
+    return Target("user", person.id, person.email)
 
 
 def _grant(person: Person, new: NewSession) -> Grant:

@@ -29,6 +29,7 @@ def is_loopback(address: str) -> bool:
     return ip.is_loopback or (isinstance(ip, IPv6Address) and bool(ip.ipv4_mapped and ip.ipv4_mapped.is_loopback))
 
 
+@lru_cache(maxsize=1024)
 def neighbourhood(address: str) -> str:
     """An IPv6 customer has a whole /64 to choose addresses from; count it as one."""
     try:

@@ -1,36 +1,22 @@
-"""What an operator does to the ledger by hand: count it again, and set its total."""
+"""Setting the total by hand, to continue an older counter: the only permitted gap between ordinals."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
+from koyjabo import audit
+from koyjabo.accounts import Account
+from koyjabo.audit import Author, Target, noting
 from koyjabo.clock import Clock
-from koyjabo.errors import KoyJaboError
+from koyjabo.errors import InvalidInput, TotalWouldFall
 from koyjabo.extensions import db
 from koyjabo.storage import database
-from koyjabo.storage.adjustments import adjust_total
-from koyjabo.storage.recount import recount, rows_to_count
+from koyjabo.storage.adjustments import LARGEST_TOTAL, Totals, adjust_total
+from koyjabo.storage.desk import Desk
 
-
-class TotalWouldFall(KoyJaboError):
-    code = "total_would_fall"
-
-
-@dataclass(frozen=True)
-class Recount:
-    """A recount about to be made: how many rows it has to read, and `run(progress)`, which returns what is wrong."""
-
-    rows: int
-    run: Callable[[Callable[[int], None]], list[str]]
-
-
-@contextmanager
-def recounting() -> Iterator[Recount]:
-    """Recount ledger, counters and rollups as of this moment. Needs an application context."""
-    with database.snapshot() as connection:
-        yield Recount(rows_to_count(connection), lambda progress: recount(connection, progress))
+TOTAL = Target("total", "site", "")
 
 
 def set_total(total: int, new_epoch: bool, clock: Clock) -> tuple[int, int]:
@@ -39,11 +25,40 @@ def set_total(total: int, new_epoch: bool, clock: Clock) -> tuple[int, int]:
     A lower total needs `new_epoch`, since every open page drops numbers that fall within an epoch. Raises
     TotalWouldFall without it. Needs an application context.
     """
+    set_it = _setting(audit.author(None, clock), total, new_epoch, "koyjabo total set")
     with database.exclusive(db.engine.url), db.session.begin():
-        made = adjust_total(db.session(), total, new_epoch, clock.now_ms(), "koyjabo total set")
-        if total < made.total_before and not new_epoch:
+        return set_it(db.session())
+
+
+class Bookkeeping:
+    """The same from the panel, for admins of the site; everybody else is Forbidden. Raises LedgerUnavailable."""
+
+    def __init__(self, desk: Desk, clock: Clock) -> None:
+        self._desk = desk
+        self._clock = clock
+
+    def set_total(self, account: Account, total: int, reason: str, new_epoch: bool = False) -> tuple[int, int]:
+        """As `set_total` above; `reason` is kept. Raises InvalidInput, too."""
+        account.require_site_admin()
+        if not 0 <= total <= LARGEST_TOTAL:
+            raise InvalidInput(details={"total": f"must be from 0 to {LARGEST_TOTAL}"})
+        by = audit.author(account, self._clock)
+        return self._desk.write(_setting(by, total, new_epoch, reason))
+
+
+def _setting(by: Author, total: int, new_epoch: bool, reason: str) -> Callable[[Any], tuple[int, int]]:
+    """An errand that sets the total, and writes a line of it."""
+    made = partial(adjust_total, total=total, new_epoch=new_epoch, now_ms=by.at_ms, reason=reason)
+
+    def checked(session: Any) -> Totals:
+        totals = made(session)
+        if totals.after < totals.before and not new_epoch:
             raise TotalWouldFall(
-                f"The total is {made.total_before}, and pages that show it would ignore {total}. "
-                "Add --new-epoch to begin a new count that they accept."
+                f"The total is {totals.before}, and pages that show it would ignore {total}. "
+                "Begin a new count, which they accept (at the command line: --new-epoch)."
             )
-        return made.total_before, made.total_after
+        return totals
+
+    return noting(
+        checked, lambda totals: by.did("total.set", TOTAL, **totals._asdict(), new_epoch=new_epoch, reason=reason)
+    )

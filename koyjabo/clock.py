@@ -29,6 +29,11 @@ def iso(at_ms: int) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
 
 
+def shifted(day: str, days: int) -> str:
+    """The day that comes so many days after `day`, or before it."""
+    return (date.fromisoformat(day) + timedelta(days)).isoformat()
+
+
 class Bucket(NamedTuple):
     """Where a moment is counted: its local day, and the beginning of its local hour."""
 
@@ -83,8 +88,8 @@ class Clock:
 
     def hours(self, first: str, last: str) -> list[int]:
         """The beginnings of all local hours of the days from `first` to `last`, seconds since 1970-01-01 UTC."""
-        after = (date.fromisoformat(last) + timedelta(days=1)).isoformat()
-        halves = range(self.began_s(first), self.began_s(after), 1800)  # where clocks change by half an hour, too
+        ended_s = self.began_s(shifted(last, 1))
+        halves = range(self.began_s(first), ended_s, 1800)  # where clocks change by half an hour, too
         return sorted({self._bucket_of(half_s).hour_s for half_s in halves})
 
     def local(self, at_s: int) -> str:

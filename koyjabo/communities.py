@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from koyjabo import roles
+from koyjabo import archive, audit, memberships, roles
 from koyjabo.accounts import Account
+from koyjabo.audit import Author
 from koyjabo.clock import Clock
 from koyjabo.credentials import email_key
-from koyjabo.errors import Forbidden, UnknownCommunity, UnknownUser
+from koyjabo.errors import UnknownUser
+from koyjabo.memberships import allowed, known, managed, target
 from koyjabo.roles import ADMIN, MEMBER, ROLES, uuid_of
+from koyjabo.storage.archive import Overview, all_of_them
 from koyjabo.storage.communities import Community, Member, Page, Records, Standing
 from koyjabo.storage.desk import Desk
 
-__all__ = ["ROLES", "Communities", "Community", "Enrolment", "Member", "Page", "Standing", "uuid_of"]
+__all__ = ["ROLES", "Communities", "Community", "Enrolment", "Member", "Overview", "Page", "Standing", "uuid_of"]
 
 Result = TypeVar("Result")
 
@@ -29,11 +33,11 @@ class Enrolment(NamedTuple):
 
 class Communities:
     """Every call is by an `account`, and does what that account may do there. Site admins are admin everywhere,
-    without being members.
+    without being members. Whoever changes something leaves a line in the audit log.
 
-    Raises UnknownCommunity for an id that is none, and for what the account may not know of; Forbidden where its role
-    does not do; LedgerUnavailable. `on_loss` is called with the id of the user who has lost a right, or of the
-    community that has ended.
+    Raises UnknownCommunity for an id that is none, for what is archived, and for what the account may not know of;
+    Forbidden where its role does not do; LedgerUnavailable. `on_loss` is called with the id of the user who has lost a
+    right, or of the community that has ended.
     """
 
     def __init__(self, desk: Desk, clock: Clock) -> None:
@@ -44,12 +48,13 @@ class Communities:
     def create(self, account: Account, name: str, description: str, is_open: bool, is_listed: bool) -> Standing:
         """Found a community, with `account` as its first admin."""
         community = Community(str(uuid.uuid4()), name, description, is_open, is_listed)
-        now_ms = self._clock.now_ms()
+        by = self._author(account)
 
         def create(records: Records) -> None:
-            records.add(community, now_ms)
-            records.enrol(community.id, account.id, ADMIN, now_ms)
-            records.open_counter(community.id, now_ms)
+            records.add(community, by.at_ms)
+            records.enrol(community.id, account.id, ADMIN, by.at_ms)
+            records.note(by.did("community.create", target(community), open=is_open, listed=is_listed))
+            records.open_counter(community.id, by.at_ms)
 
         self._write(create)
         return Standing(community, ADMIN)
@@ -59,8 +64,17 @@ class Communities:
         page = self._list(lambda records: records.standings(account.id, account.is_admin, start, count))
         return page._replace(items=tuple(roles.as_seen_by(account, each) for each in page.items))
 
+    def own(self, account: Account, start: int, count: int) -> Page[Standing]:
+        """`count` of those `account` is a member of, by name, after the first `start`."""
+        page = self._list(lambda records: records.own_standings(account.id, start, count))
+        return page._replace(items=tuple(roles.as_seen_by(account, each) for each in page.items))
+
+    def known(self, account: Account, community_id: str) -> Standing:
+        """For all who may know of it. The role is that of the membership, also for site admins: None for no member."""
+        return self._read(lambda records: known(records, account, community_id))
+
     def get(self, account: Account, community_id: str) -> Standing:
-        return self._read(lambda records: _allowed(records, account, community_id, MEMBER))
+        return self._read(lambda records: allowed(records, account, community_id, MEMBER))
 
     def role_in(self, account: Account, community_id: str) -> str:
         """The role of `account`; Forbidden for one who may know of the community and is no member."""
@@ -70,24 +84,32 @@ class Communities:
 
     def require(self, account: Account, community_id: str, role: str = MEMBER) -> None:
         """Raises Forbidden when the account's role is lower than `role`."""
-        self._read(lambda records: _allowed(records, account, community_id, role))
+        self._read(lambda records: allowed(records, account, community_id, role))
 
     def change(self, account: Account, community_id: str, **values: Any) -> Standing:
         """Change any of name, description, is_open and is_listed."""
+        by = self._author(account)
 
         def change(records: Records) -> Standing:
-            standing = _managed(records, account, community_id)
-            if values:
-                records.change(standing.community.id, values)
-            return standing._replace(community=standing.community._replace(**values))
+            standing = managed(records, account, community_id)
+            before = standing.community._asdict()
+            changed = {name: value for name, value in values.items() if value != before[name]}
+            if changed:
+                records.change(standing.community.id, changed)
+                was = {name: before[name] for name in changed}
+                records.note(by.did("community.change", target(standing.community), was=was, now=changed))
+            return standing._replace(community=standing.community._replace(**changed))
 
         return self._write(change)
 
     def delete(self, account: Account, community_id: str) -> None:
         """End a community and all memberships. Its visits stay counted for the site."""
+        by = self._author(account)
 
         def delete(records: Records) -> None:
-            records.delete(_managed(records, account, community_id).community.id)
+            community = managed(records, account, community_id).community
+            records.note(by.did("community.delete", target(community)))
+            records.delete(community.id)
             records.note_loss()
 
         self._write(delete)
@@ -98,30 +120,13 @@ class Communities:
 
         A member stays what they are.
         """
-        now_ms = self._clock.now_ms()
-
-        def join(records: Records) -> Enrolment:
-            standing = _found(records, account, community_id, lock=True)
-            if standing is None:
-                raise UnknownCommunity
-            key = (standing.community.id, account.id)
-            if standing.role is None:
-                roles.check_open(account, standing.community)
-                records.enrol(*key, MEMBER, now_ms)
-            return Enrolment(records.member(*key), standing.role is None)
-
-        return self._write(join)
+        by = self._author(account)
+        return Enrolment(*self._write(lambda records: memberships.join(records, by, account, community_id)))
 
     def leave(self, account: Account, community_id: str) -> None:
         """Raises LastAdmin."""
-
-        def leave(records: Records) -> None:
-            standing = roles.known(account, _found(records, account, community_id, lock=True))
-            if standing.role is None:
-                raise Forbidden("You are not a member of this community.")
-            _remove(records, standing.community.id, account.id, standing.role)
-
-        self._write(leave)
+        by = self._author(account)
+        self._write(lambda records: memberships.leave(records, by, account, community_id))
         self.on_loss(account.id)
 
     def members(self, account: Account, community_id: str, start: int, count: int) -> Page[Member]:
@@ -131,7 +136,7 @@ class Communities:
         """
 
         def members(records: Records) -> Page[Member]:
-            standing = _allowed(records, account, community_id, MEMBER)
+            standing = allowed(records, account, community_id, MEMBER)
             page = records.members(standing.community.id, start, count)
             return page._replace(items=tuple(_as_seen_by(account, each) for each in page.items))
 
@@ -149,33 +154,59 @@ class Communities:
         """End somebody's membership; anybody may end their own. Raises UnknownUser, LastAdmin."""
         if uuid_of(user_id) == account.id:
             return self.leave(account, community_id)
+        by = self._author(account)
 
         def remove(records: Records) -> None:
-            community = _managed(records, account, community_id).community
-            theirs = records.standing(community.id, uuid_of(user_id) or "")
-            if theirs is None or theirs.role is None:
-                raise UnknownUser("This community has no such member.")
-            _remove(records, community.id, user_id.lower(), theirs.role)
+            community = managed(records, account, community_id).community
+            memberships.remove(records, by, community, uuid_of(user_id))
 
         self._write(remove)
         self.on_loss(user_id.lower())
 
+    # For admins of the site; everybody else is Forbidden.
+
+    def all(self, account: Account, query: str = "", start: int = 0, count: int = 20) -> Page[Overview]:
+        """`count` of those with `query` in their names, archived or not, by name, after the first `start`."""
+        account.require_site_admin()
+        return self._desk.report(partial(all_of_them, query=query, start=start, count=count))
+
+    def overview(self, account: Account, community_id: str) -> Overview:
+        """One of them."""
+        account.require_site_admin()
+        return self._desk.read(lambda session: archive.overview(session, community_id))
+
+    def archive(self, account: Account, community_id: str) -> None:
+        """Put a community away: it is as if it were not there until it is restored. Done twice it is no error."""
+        account.require_site_admin()
+        by = self._author(account)
+        self._desk.write(lambda session: archive.archive(session, by, community_id))
+        self.on_loss(community_id.lower())
+
+    def restore(self, account: Account, community_id: str) -> None:
+        """Bring a community back, with all it had. Done twice it is no error."""
+        account.require_site_admin()
+        by = self._author(account)
+        self._desk.write(lambda session: archive.restore(session, by, community_id))
+
     def _enrol(
         self, account: Account, community_id: str, find: Callable[[Records], str | None], role: str
     ) -> Enrolment:
-        now_ms = self._clock.now_ms()
+        by = self._author(account)
 
-        def enrol(records: Records) -> tuple[Enrolment, bool]:
-            community = _managed(records, account, community_id).community
+        def enrol(records: Records) -> tuple[Member, str | None]:
+            community = managed(records, account, community_id).community
             user_id = find(records)
             if user_id is None:
                 raise UnknownUser
-            return _give(records, community.id, user_id, role, now_ms)
+            return memberships.give(records, by, community, user_id, role)
 
-        enrolment, is_loss = self._write(enrol)
-        if is_loss:
-            self.on_loss(enrolment.member.user_id)
-        return enrolment._replace(member=_as_seen_by(account, enrolment.member))
+        member, before = self._write(enrol)
+        if before is not None and roles.is_lower(role, before):
+            self.on_loss(member.user_id)
+        return Enrolment(_as_seen_by(account, member), before is None)
+
+    def _author(self, account: Account) -> Author:
+        return audit.author(account, self._clock)
 
     def _read(self, errand: Callable[[Records], Result]) -> Result:
         return self._desk.read(lambda session: errand(Records(session)))
@@ -190,47 +221,3 @@ class Communities:
 
 def _as_seen_by(account: Account, member: Member) -> Member:
     return member if account.is_admin else member._replace(email=None)
-
-
-def _found(records: Records, account: Account, community_id: str, lock: bool = False) -> Standing | None:
-    """Where `account` stands; with `lock`, as nobody changes it before the commit."""
-    known_id = uuid_of(community_id)
-    if known_id is None:
-        return None
-    if lock:
-        records.lock(known_id)
-    return records.standing(known_id, account.id)
-
-
-def _allowed(records: Records, account: Account, community_id: str, role: str) -> Standing:
-    return roles.allowed(account, _found(records, account, community_id), role)
-
-
-def _managed(records: Records, account: Account, community_id: str) -> Standing:
-    return roles.allowed(account, _found(records, account, community_id, lock=True), ADMIN)
-
-
-def _give(records: Records, community_id: str, user_id: str, role: str, now_ms: int) -> tuple[Enrolment, bool]:
-    """The membership, and whether it allows less than before."""
-    standing = records.standing(community_id, user_id)
-    before = standing.role if standing else None
-    is_loss = before is not None and roles.is_lower(role, before)
-    if before is None:
-        records.enrol(community_id, user_id, role, now_ms)
-    else:
-        _change_role(records, community_id, user_id, role, before)
-    return Enrolment(records.member(community_id, user_id), before is None), is_loss
-
-
-def _change_role(records: Records, community_id: str, user_id: str, role: str, before: str) -> None:
-    if roles.is_lower(role, before):
-        roles.spare_last_admin(records, community_id, user_id, before)
-    records.set_role(community_id, user_id, role)
-    if roles.is_lower(role, before):
-        records.note_loss()
-
-
-def _remove(records: Records, community_id: str, user_id: str, role: str) -> None:
-    roles.spare_last_admin(records, community_id, user_id, role)
-    records.remove(community_id, user_id)
-    records.note_loss()

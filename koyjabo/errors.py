@@ -42,6 +42,14 @@ class UnknownVisitor(KoyJaboError):
     sentence = "This visitorId has not registered a visit yet. Call POST /api/visitor/register first."
 
 
+class NotYetForgotten(KoyJaboError):
+    """Their visits are many, and only some of them are gone so far; all others are there until they are asked for."""
+
+    code = "not_yet_forgotten"
+    sentence = "There is so much to forget that it takes longer. Send the same request again until it is done."
+    retry_after_s = 1
+
+
 class UnknownCommunity(KoyJaboError):
     code = "unknown_community"
     sentence = "There is no such community, or none that you may know of. Check its id."
@@ -90,9 +98,19 @@ class UnknownUser(KoyJaboError):
     sentence = "There is no such user. They have to sign up first."
 
 
+class UnknownSession(KoyJaboError):
+    code = "unknown_session"
+    sentence = "You have no such session; it may have ended already."
+
+
 class LastAdmin(KoyJaboError):
     code = "last_admin"
     sentence = "A community needs an admin. Make somebody else admin first, or delete the community."
+
+
+class TotalWouldFall(KoyJaboError):
+    code = "total_would_fall"
+    sentence = "The total would fall, and pages that show it would ignore that. Begin a new count, which they accept."
 
 
 class TooManyRequests(KoyJaboError):

@@ -8,9 +8,12 @@ from __future__ import annotations
 import logging
 import secrets
 import uuid
+from functools import partial
 from typing import Any
 
-from koyjabo import credentials
+from koyjabo import audit, credentials
+from koyjabo.accounts import target
+from koyjabo.audit import noting
 from koyjabo.clock import Clock
 from koyjabo.errors import EmailTaken
 from koyjabo.extensions import db
@@ -49,9 +52,11 @@ def make_up(where: Any, clock: Clock) -> str | None:
 def _add(where: Any, email: str, password: str, clock: Clock) -> bool:
     """Of several processes that start at once, one makes it."""
     person = Person(str(uuid.uuid4()), email, credentials.name(None, of=email), True, hash_now(password), False)
+    by, key = audit.author(None, clock), credentials.email_key(email)
+    add = partial(records.add_user, person=person, email_key=key, now_ms=by.at_ms)
     try:
         with database.exclusive(where), db.session.begin():
-            records.add_user(db.session(), person, credentials.email_key(email), clock.now_ms())
+            noting(add, lambda _: by.did("user.create", target(person), is_admin=True))(db.session())
     except EmailTaken:
         return False
     return True

@@ -1,36 +1,73 @@
-"""One line an event, as key=value or as JSON, on standard error. Never an address, a query or a visitorId."""
+"""One line an event, as key=value or as JSON, on standard error. Never an address, a query or a visitorId.
+
+Whatever is logged is written `log.info("event key=%s other=%r", …)`: both formats are made from that. Nobody can begin
+a line of their own, whatever they say: control characters are escaped, and what belongs to an exception is indented.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from flask import Flask, Response, request
 
 from koyjabo.clock import iso
+from koyjabo.trace import request_id
 
 request_log = logging.getLogger("koyjabo.requests")
+
+KEY = re.compile(r"(\w+)=%[^\s%]*[a-z]")
+CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
+INDENT = "    "
 
 
 class TextLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        line = f"{iso(int(record.created * 1000))} {record.levelname.lower()} {record.name} {record.getMessage()}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        told_by = f" request={found}" if (found := request_id.get()) else ""
+        message = record.getMessage().translate(CONTROL)
+        line = f"{_time(record)} {record.levelname.lower()} {record.name} {message}{told_by}"
+        return "\n".join([line, *(f"{INDENT}{each}" for each in self._exception(record))])
+
+    def _exception(self, record: logging.LogRecord) -> list[str]:
+        lines = self.formatException(record.exc_info).splitlines() if record.exc_info else []
+        return [each.translate(CONTROL) for each in lines]
 
 
 class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line = {
-            "time": iso(int(record.created * 1000)),
+            "time": _time(record),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "event": record.getMessage(),
+            **_fields(record),
         }
+        if found := request_id.get():
+            line["request"] = found
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return json.dumps(line, default=str)  # in ASCII: other alphabets have ends of lines of their own
+
+
+def _time(record: logging.LogRecord) -> str:
+    return iso(int(record.created * 1000))
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    """The event and its values; what is not written as they are is one event as a whole."""
+    args = record.args if isinstance(record.args, tuple) else ()
+    keys = KEY.findall(str(record.msg))
+    if not args or len(keys) != len(args):
+        return {"event": record.getMessage()}
+    return {"event": event_of(record), **dict(zip(keys, args, strict=True))}
+
+
+def event_of(record: logging.LogRecord) -> str:
+    return str(record.msg).partition(" ")[0]
 
 
 def configure(level: str, style: str) -> None:
@@ -43,6 +80,22 @@ def configure(level: str, style: str) -> None:
     package.setLevel(level)
 
 
+class Counting(logging.Handler):
+    """Counts errors by their event."""
+
+    def __init__(self, count: Callable[[str], None]) -> None:
+        super().__init__(logging.ERROR)
+        self._count = count
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._count(event_of(record))
+
+
+def count_errors(count: Callable[[str], None]) -> None:
+    """Have `count` called with the event of every line that is an error. For the server, after `configure`."""
+    logging.getLogger("koyjabo").addHandler(Counting(count))
+
+
 def say(sentence: str) -> None:
     """To whoever sits at the terminal; no log keeps it."""
     with suppress(OSError):
@@ -51,9 +104,10 @@ def say(sentence: str) -> None:
 
 
 def log_requests(app: Flask) -> None:
-    """A line for each request, where it is asked for (LOG_LEVEL=DEBUG)."""
+    """A line for each request, where it is asked for (LOG_LEVEL=DEBUG): by its route, since paths may name anybody."""
 
     @app.after_request
     def line(response: Response) -> Response:
-        request_log.debug("request method=%s path=%r status=%d", request.method, request.path, response.status_code)
+        route = request.url_rule.rule if request.url_rule else "-"
+        request_log.debug("request method=%s route=%s status=%d", request.method, route, response.status_code)
         return response

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NewType
 
-from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, text
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from koyjabo.extensions import db
@@ -38,7 +38,16 @@ class Visit(db.Model):  # type: ignore[name-defined]
     """One registered opening of the app, numbered 1, 2, … without a gap by `id`."""
 
     __tablename__ = "visits"
-    __table_args__ = (Index("uq_visits_visitor_visit", "visitor_id", "visit_id", unique=True),)
+    __table_args__ = (
+        Index("uq_visits_visitor_visit", "visitor_id", "visit_id", unique=True),
+        Index(
+            "ix_visits_community",
+            "scope",
+            "id",
+            sqlite_where=text("scope <> 'site'"),
+            postgresql_where=text("scope <> 'site'"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
     ordinal: Mapped[int] = mapped_column(BigInteger)  # what the visitor was told: id plus the adjustments of its time
@@ -54,6 +63,44 @@ class Visit(db.Model):  # type: ignore[name-defined]
     user_agent: Mapped[str | None] = mapped_column(Text)
     page: Mapped[str | None] = mapped_column(Text)
     user_id: Mapped[str | None] = mapped_column(String(36))  # whose it was, if they said so
+    is_bot: Mapped[bool] = mapped_column(Boolean, server_default=false())  # a crawler that says it is one
+
+
+class FoldedVisits(db.Model):  # type: ignore[name-defined]
+    """Visits whose rows are gone, past RETENTION_DAYS or because their visitor was forgotten: what is left to count.
+
+    As rollups are: a community's visit is in the sums of the site, too. These and the rows that are left make them.
+    """
+
+    __tablename__ = "folded_visits"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    scope: Mapped[str] = mapped_column(String(64), primary_key=True)
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    hour_s: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    visits: Mapped[int] = mapped_column(BigInteger)
+    new_visitors: Mapped[int] = mapped_column(BigInteger)  # those of them that were a visitor's first in the scope
+
+
+class ForgottenVisitors(db.Model):  # type: ignore[name-defined]
+    """How many unique visitors of a scope are in `visitors` no longer, since they asked to be forgotten."""
+
+    __tablename__ = "forgotten_visitors"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    scope: Mapped[str] = mapped_column(String(64), primary_key=True)
+    visitors: Mapped[int] = mapped_column(BigInteger)
+
+
+class ImportedVisits(db.Model):  # type: ignore[name-defined]
+    """A stretch of ids in which visits are not in the order of their times, since some were brought from elsewhere."""
+
+    __tablename__ = "imported_visits"
+
+    after_visit: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
+    upto_visit: Mapped[int | None] = mapped_column(BigInteger)  # none, and no times, until the import is over
+    first_ms: Mapped[int | None] = mapped_column(BigInteger)
+    last_ms: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class Visitor(db.Model):  # type: ignore[name-defined]
@@ -133,6 +180,33 @@ class LoginSession(db.Model):  # type: ignore[name-defined]
     created_ms: Mapped[int] = mapped_column(BigInteger)
     expires_ms: Mapped[int] = mapped_column(BigInteger, index=True)
     revoked_ms: Mapped[int | None] = mapped_column(BigInteger)
+    renewed_ms: Mapped[int | None] = mapped_column(BigInteger)  # when it was last used to renew its tokens
+    user_agent: Mapped[str | None] = mapped_column(Text)  # of the login, cut; for the owner's list of sessions
+    place: Mapped[str | None] = mapped_column(Text)  # of the login
+
+
+class LoginFailures(db.Model):  # type: ignore[name-defined]
+    """How often logging in to an account has failed since `began_ms`, whether there is such an account or not."""
+
+    __tablename__ = "login_failures"
+    __table_args__ = (Index("ix_login_failures_began", "began_ms"), {"sqlite_with_rowid": False})
+
+    account: Mapped[str] = mapped_column(String(64), primary_key=True)  # a keyed hash of the email
+    failures: Mapped[int] = mapped_column(Integer)
+    began_ms: Mapped[int] = mapped_column(BigInteger)
+
+
+class NightlyWork(db.Model):  # type: ignore[name-defined]
+    """What is done once a day by one worker of all: the last day it was begun for, and by whom."""
+
+    __tablename__ = "nightly_work"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    day: Mapped[str] = mapped_column(String(10))
+    worker: Mapped[str] = mapped_column(String(32))  # a name it gave itself for this time
+    seen_ms: Mapped[int] = mapped_column(BigInteger)  # when it was last heard of
+    ended_ms: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class Community(db.Model):  # type: ignore[name-defined]
@@ -146,6 +220,7 @@ class Community(db.Model):  # type: ignore[name-defined]
     is_open: Mapped[bool] = mapped_column(Boolean)  # whoever likes may join
     is_listed: Mapped[bool] = mapped_column(Boolean)  # those who are no members may know of it
     created_ms: Mapped[int] = mapped_column(BigInteger)
+    archived_ms: Mapped[int | None] = mapped_column(BigInteger)  # for all but the panel it is gone; no counter
 
 
 class Membership(db.Model):  # type: ignore[name-defined]
@@ -256,3 +331,21 @@ class Peak(db.Model):  # type: ignore[name-defined]
     day: Mapped[str] = mapped_column(String(10), primary_key=True)
     people: Mapped[int] = mapped_column(BigInteger)
     at_ms: Mapped[int] = mapped_column(BigInteger)
+
+
+class AuditLine(db.Model):  # type: ignore[name-defined]
+    """Who did what, written in the transaction that does it. Names are those of then; there are no addresses."""
+
+    __tablename__ = "audit_log"
+    __table_args__ = (Index("ix_audit_log_actor", "actor_id", "id"), Index("ix_audit_log_action", "action", "id"))
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    at_ms: Mapped[int] = mapped_column(BigInteger)
+    actor_id: Mapped[str | None] = mapped_column(String(36))  # a user's, or none: the operator at the command line
+    actor: Mapped[str] = mapped_column(String(200))
+    action: Mapped[str] = mapped_column(String(64))
+    target_kind: Mapped[str] = mapped_column(String(16))
+    target_id: Mapped[str] = mapped_column(String(36))
+    target: Mapped[str] = mapped_column(String(254))
+    details: Mapped[str] = mapped_column(Text)  # JSON
+    place: Mapped[str] = mapped_column(Text)

@@ -15,6 +15,13 @@ FURTHEST_AHEAD_MS = 3_600_000
 """How far the clock of another server may be ahead of ours."""
 
 
+def newest_credible(clock: Clock, known: int) -> int:
+    """The greatest revision that another server may say. `known` is one that was right: when a clock is put back, all
+    that were given before are ahead of it, and go on growing from there.
+    """
+    return max(clock.now_ms(), known) + FURTHEST_AHEAD_MS
+
+
 class Numbers:
     """`figures` are what is known from the start."""
 
@@ -74,7 +81,8 @@ class Numbers:
         """Raises ValueError, or whatever comes first, for what no server of ours would say."""
         figures, census, revision = Figures._make(state["figures"]), Census._make(state["census"]), state["revision"]
         kinds = [str if name in ("scope", "day") else int for name in Figures._fields]
-        newest = self._clock.now_ms() + FURTHEST_AHEAD_MS
+        known = max(self._newest_revision, self._presence.census(self.scope).version)
+        newest = newest_credible(self._clock, known)
         if not (
             all(type(value) is kind for value, kind in zip(figures, kinds, strict=True))
             and figures.scope == self.scope

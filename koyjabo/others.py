@@ -18,8 +18,10 @@ from koyjabo.realtime.holds_memory import MemoryHolds
 from koyjabo.realtime.outbox import Outbox
 from koyjabo.realtime.presence_memory import MemoryPresence
 from koyjabo.realtime.rooms import Bus, Silence
+from koyjabo.realtime.workers_memory import MemoryWorkers
 from koyjabo.runtime import Runtime
 from koyjabo.storage.recent import recent_visits
+from koyjabo.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,9 @@ class Others:
     fanout: LocalFanout
     bus: Bus
     beat: Beat
+    workers: Workers
     redis_answers: Callable[[], bool] | None
+    drain: Callable[[], None]  # returns when they have been told what this worker had to say, or after a while
 
 
 def reach(app: Flask, chosen: Settings, runtime: Runtime, clock: Clock) -> Others:
@@ -49,7 +53,9 @@ def _alone(app: Flask, chosen: Settings, clock: Clock) -> Others:
         fanout=LocalFanout(),
         bus=Silence(),
         beat=OwnBeat(clock),
+        workers=MemoryWorkers(),
         redis_answers=None,
+        drain=lambda: None,
     )
 
 
@@ -59,6 +65,7 @@ def _over_redis(chosen: Settings, runtime: Runtime, clock: Clock) -> Others:
     from koyjabo.realtime.exchange_redis import RedisExchange
     from koyjabo.realtime.holds_redis import RedisHolds
     from koyjabo.realtime.presence_redis import RedisPresence
+    from koyjabo.realtime.workers_redis import RedisWorkers
 
     client, window_s = connect(chosen.redis_url), chosen.active_window_seconds
     outbox = Outbox(runtime)
@@ -78,5 +85,7 @@ def _over_redis(chosen: Settings, runtime: Runtime, clock: Clock) -> Others:
         fanout=manager,
         bus=manager,
         beat=RedisBeat(client, outbox, runtime, clock),
+        workers=RedisWorkers(client, outbox),
         redis_answers=lambda: outbox.reachable,
+        drain=outbox.drain,
     )

@@ -18,6 +18,7 @@ from itertools import islice, takewhile
 from typing import Any, Protocol
 
 from koyjabo.clock import Clock
+from koyjabo.errors import TooManyRequests
 from koyjabo.models import SITE
 from koyjabo.presence import Presence
 from koyjabo.visits import NewVisit, Visits
@@ -29,6 +30,9 @@ ASK_AGAIN_MS = 3000
 """After a socket has opened on one worker, its visit may still arrive on another."""
 
 PAGES_IN_A_ROW = 256
+
+TOO_MANY_TABS = "This visitor has too many pages open here. Close some, or reload one later."
+CLOSED_SOON_S = 60
 
 Caller = bytes
 """Who is at the other end: a salted hash of address and User-Agent."""
@@ -64,8 +68,16 @@ class Page:
 
 class Pairing:
     def __init__(
-        self, visits: Visits, presence: Presence, clock: Clock, window_s: int, secret: str, exchange: Exchange
+        self,
+        visits: Visits,
+        presence: Presence,
+        clock: Clock,
+        window_s: int,
+        secret: str,
+        exchange: Exchange,
+        most_tabs: int = 0,
     ) -> None:
+        """`most_tabs` is how many sockets a visitor may have here, 0 for no limit."""
         visits.on_visit = self._visited
         self._visits = visits
         self._presence = presence
@@ -73,6 +85,7 @@ class Pairing:
         self._window_ms = window_s * 1000
         self._salt_of = lru_cache(maxsize=1)(lambda day: blake2b(f"{secret} {day}".encode(), digest_size=16).digest())
         self._exchange = exchange
+        self._most_tabs = most_tabs
         self._sockets: dict[Hashable, tuple[Caller, str | None]] = {}
         self._pages: dict[str, Page] = {}  # the longest since it was renewed comes first
         self._waiting: dict[Caller, dict[Hashable, None]] = {}
@@ -86,10 +99,16 @@ class Pairing:
         who = f"{environ.get('REMOTE_ADDR')}\n{environ.get('HTTP_USER_AGENT')}".encode(errors="replace")
         return blake2b(who, digest_size=12, key=self._salt_of(self._clock.today())).digest()
 
-    def opened(self, socket: Hashable, caller: Caller, visitor_id: str | None, place: str) -> None:
-        """A socket was opened, by `visitor_id` if it says so."""
+    def opened(
+        self, socket: Hashable, caller: Caller, visitor_id: str | None, place: str, is_limited: bool = False
+    ) -> None:
+        """A socket was opened, by `visitor_id` if it says so. One that is limited raises TooManyRequests when this
+        visitor has as many as one may have.
+        """
         registered = bool(visitor_id) and self._visits.arrive(visitor_id or "", place)
         with self._lock:
+            if is_limited and visitor_id:
+                self._require_room(visitor_id)
             self._sockets[socket] = (caller, None)
             if visitor_id:
                 self._pair(socket, visitor_id, registered)
@@ -99,6 +118,10 @@ class Pairing:
                 self._waiting.setdefault(caller, {})[socket] = None
                 self._exchange.ask(caller, partial(self._found, socket))
                 self._ask_again.append((self._clock.elapsed_ms() + ASK_AGAIN_MS, socket, caller))
+
+    def visitor_of(self, socket: Hashable) -> str | None:
+        """Whose it is, as far as that is known by now."""
+        return self._sockets.get(socket, (b"", None))[1]
 
     def closed(self, socket: Hashable) -> None:
         """A socket is gone; one that was never opened is no error. Its visitor was here until now."""
@@ -115,6 +138,15 @@ class Pairing:
                 del self._pages[visitor_id]
                 if page.registered:
                     self._remember(caller, visitor_id)
+
+    def forget(self, visitor_id: str) -> None:
+        """The sockets of a visitor are nobody's from now on."""
+        with self._lock:
+            self._forget(visitor_id)
+            if self._pages.pop(visitor_id, None) is not None:
+                for socket, (caller, whose) in self._sockets.items():
+                    if whose == visitor_id:
+                        self._sockets[socket] = (caller, None)
 
     def renew(self) -> None:
         """Renew the leases of those whose page is open, each at half its time; forget visits that nobody came for."""
@@ -154,6 +186,11 @@ class Pairing:
             elif visit.caller:
                 self._remember(visit.caller, visitor_id)
                 self._exchange.offer(visit.caller, visitor_id)
+
+    def _require_room(self, visitor_id: str) -> None:
+        page = self._pages.get(visitor_id)
+        if self._most_tabs and page is not None and page.sockets >= self._most_tabs:
+            raise TooManyRequests(CLOSED_SOON_S, TOO_MANY_TABS)
 
     def _found(self, socket: Hashable, visitor_id: str) -> None:
         with self._lock:

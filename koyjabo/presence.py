@@ -46,6 +46,9 @@ class Presence(Protocol):
     def renew(self, scope: Scope, visitor_id: str) -> bool:
         """Touch a visitor where they were seen last; false for one this worker does not know to be active."""
 
+    def forget(self, scope: Scope, visitor_id: str) -> None:
+        """They are active no longer, wherever they were seen, and nothing here knows of them; unknown is no error."""
+
     def census(self, scope: Scope) -> Census: ...
 
     def learn(self, scope: Scope, census: Census) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Iterator
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
-from koyjabo.clock import Clock
+from koyjabo.clock import Clock, shifted
 from koyjabo.errors import LedgerUnavailable, UnknownCommunity
 from koyjabo.kept import Kept
 from koyjabo.models import Scope
@@ -119,9 +119,17 @@ class Reports:
     def growth(self, community_id: str, days: int) -> Growth:
         """The last `days` days, today included, and the `days` before them."""
         start, end = _days_until(days, self._clock.today())
-        before = _days_until(days, _shifted(start, -1))
+        before = _days_until(days, shifted(start, -1))
         previous, current = self._people_in(community_id, [before, (start, end)])
         return Growth(sum(current), sum(previous), days)
+
+    def conversion_rate(self, community_id: str) -> float:
+        """Percent, one decimal: of all who ever came anonymously, those who turned out to be users."""
+        scope = Scope(community_id)
+        (rate,) = self._answer(
+            (community_id, "conversion_rate"), lambda session: [people.conversion_rate(session, scope)]
+        )
+        return rate
 
     def trend(self, community_id: str, granularity: str, start: str, end: str) -> list[Trend]:
         """Each hour, day or ISO week of a range (`GRANULARITIES`), also those in which nobody came.
@@ -184,11 +192,7 @@ class Reports:
 
 
 def _days_until(days: int, last: str) -> Period:
-    return _shifted(last, 1 - days), last
-
-
-def _shifted(day: str, days: int) -> str:
-    return (date.fromisoformat(day) + timedelta(days)).isoformat()
+    return shifted(last, 1 - days), last
 
 
 def _days(start: str, end: str) -> list[str]:
@@ -197,12 +201,12 @@ def _days(start: str, end: str) -> list[str]:
 
 
 def _monday(day: str) -> str:
-    return _shifted(day, -date.fromisoformat(day).weekday())
+    return shifted(day, -date.fromisoformat(day).weekday())
 
 
 def _weeks(start: str, end: str) -> Iterator[Period]:
     first = start
     while first <= end:
-        following = _shifted(_monday(first), WEEK)
-        yield first, min(_shifted(following, -1), end)
+        following = shifted(_monday(first), WEEK)
+        yield first, min(shifted(following, -1), end)
         first = following

@@ -7,17 +7,31 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from koyjabo.accounts import Accounts
+from koyjabo.audit import Audit
+from koyjabo.bookkeeping import Bookkeeping
 from koyjabo.clock import Clock
 from koyjabo.communities import Communities
+from koyjabo.erasure import Erasure
+from koyjabo.history import History
+from koyjabo.login_failures import LoginFailures
+from koyjabo.metrics import Metrics
 from koyjabo.origins import Origins
 from koyjabo.pairing import Pairing
+from koyjabo.peaks import Peaks
 from koyjabo.places import Gazetteer
 from koyjabo.realtime.attendance import Attendance
 from koyjabo.realtime.pulse import Pulse
 from koyjabo.realtime.rooms import Rooms
+from koyjabo.recounts import Recounts
 from koyjabo.reports import Reports
+from koyjabo.retention import Retention
 from koyjabo.rights import Rights
+from koyjabo.sessions import Sessions
+from koyjabo.system import System
 from koyjabo.tokens import Tokens
+from koyjabo.traffic import Traffic
+from koyjabo.users import Users
+from koyjabo.visit_log import VisitLog
 from koyjabo.visits import Visits
 
 if TYPE_CHECKING:
@@ -38,10 +52,25 @@ class Services:
     tokens: Tokens
     origins: Origins
     accounts: Accounts
+    login_failures: LoginFailures
+    sessions: Sessions
+    users: Users
+    audit: Audit
+    visit_log: VisitLog
+    bookkeeping: Bookkeeping
+    retention: Retention
+    erasure: Erasure
+    recounts: Recounts
+    system: System
     communities: Communities
     reports: Reports
+    peaks: Peaks
+    history: History
     rights: Rights
     attendance: Attendance
+    metrics: Metrics
+    traffic: Traffic
+    lag_s: Callable[[], float]  # how late the loop is for what it does every second
     redis_answers: Callable[[], bool] | None  # where there is a Redis: whether it did the last time
 
     @staticmethod

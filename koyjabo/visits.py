@@ -6,6 +6,7 @@ Whatever the world is told afterwards comes out of that receipt.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import deque
 from collections.abc import Callable
@@ -18,12 +19,18 @@ from koyjabo.numbers import Numbers
 from koyjabo.presence import Presence
 from koyjabo.stats import Stats
 from koyjabo.storage.entries import Figures, NewVisit, Receipt
-from koyjabo.storage.ledger import Ledger
+from koyjabo.storage.ledger import Ledger, Writer
 
-__all__ = ["VISITOR_ID", "NewVisit", "Receipt", "Stats", "Visits"]
+log = logging.getLogger(__name__)
+
+__all__ = ["VISITOR_ID", "VISIT_NAME", "NewVisit", "Receipt", "Stats", "Visits", "Writer"]
 
 VISITOR_ID = re.compile(r"[A-Za-z0-9_.:\-]{1,128}", re.ASCII)
+VISIT_NAME = re.compile(r"[A-Za-z0-9_.:+/=\-]{1,128}", re.ASCII)  # no "~": names we make up begin with it
 """SPEC: POST /api/visitor/register."""
+
+REGISTERED = "visit_registered ordinal=%d duplicate=%s scope=%s revision=%d"
+"""The first broadcast of that scope with this revision or a newer one tells of it (docs/operations.md)."""
 
 MOST_ASKED_FOR = 500
 """Times that the numbers of a community were asked for, after which they are forgotten: who polls is told that nothing
@@ -34,28 +41,39 @@ has changed.
 class Visits:
     """`figures` are what is known of the site from the start, should the ledger be away when the first one asks.
 
+    With `ignores_bots`, declared crawlers are no visitors (BOT_POLICY).
+
     `on_change` is called with the numbers of a scope when something here changed them; `on_visit` with each visit that
     has been committed.
     """
 
-    def __init__(self, ledger: Ledger, presence: Presence, clock: Clock, figures: Figures) -> None:
+    def __init__(
+        self, ledger: Ledger, presence: Presence, clock: Clock, figures: Figures, ignores_bots: bool = False
+    ) -> None:
         self.on_change: Callable[[Numbers], None] = lambda numbers: None
         self.on_visit: Callable[[NewVisit], None] = lambda visit: None
         self.site = Numbers(figures, presence, clock)
         self._ledger = ledger
+        self._ignores_bots = ignores_bots
         self._presence = presence
         self._clock = clock
         self._communities: WeakValueDictionary[Scope, Numbers] = WeakValueDictionary()  # those somebody looks at
         self._asked_for: deque[Numbers] = deque(maxlen=MOST_ASKED_FOR)
         ledger.on_commit = self._committed
 
-    def register(self, visit: NewVisit) -> Receipt:
+    def register(self, visit: NewVisit) -> Receipt | None:
         """Count a visit, durably (SPEC: POST /api/visitor/register).
 
         Returns the receipt of the first time, marked `duplicate`, when the client retries. Raises LedgerUnavailable
         when nothing could be committed; then nothing was counted. Raises UnknownCommunity for a scope that is none.
+        None for a crawler that is ignored: nothing was counted, and nobody is active.
         """
-        return self._ledger.append(visit)
+        if visit.is_bot and self._ignores_bots:
+            log.debug("bot_ignored")
+            return None
+        receipt = self._ledger.append(visit)
+        log.debug(REGISTERED, receipt.ordinal, receipt.duplicate, visit.scope, receipt.own.revision)
+        return receipt
 
     def heartbeat(self, visitor_id: str, place: str) -> None:
         """Keep a visitor active. Raises UnknownVisitor for one who never registered, LedgerUnavailable."""
@@ -114,6 +132,10 @@ class Visits:
         if figures is not None:
             numbers.learn(figures)
         return True
+
+    def writer(self) -> Writer:
+        """How many visits wait for their commit, and whether commits succeed."""
+        return self._ledger.writer()
 
     def close(self) -> None:
         """Commit what waits and leave the database. Nothing can be registered afterwards."""

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from flask import Flask
 
 from config import Settings
 from koyjabo.accounts import Accounts
+from koyjabo.audit import Audit
+from koyjabo.bookkeeping import Bookkeeping
 from koyjabo.clock import Clock, iso
 from koyjabo.communities import Communities
+from koyjabo.database_urls import is_ephemeral
+from koyjabo.erasure import Erasure
 from koyjabo.events import STATS_ROOM, VisitorUpdate
 from koyjabo.extensions import socketio
+from koyjabo.history import History
+from koyjabo.login_failures import LoginFailures
 from koyjabo.models import SITE, Scope
+from koyjabo.nightly import LOOK_S, Nightly
 from koyjabo.numbers import Numbers
+from koyjabo.observing import Watch
 from koyjabo.origins import Origins
 from koyjabo.others import Others, reach
 from koyjabo.pairing import Pairing
@@ -23,7 +31,7 @@ from koyjabo.passwords import Passwords
 from koyjabo.peaks import Peaks
 from koyjabo.places import Gazetteer
 from koyjabo.presence import Place, bind
-from koyjabo.realtime import VisitorBroadcaster, visitor_broadcaster
+from koyjabo.realtime import VisitorBroadcaster, census, visitor_broadcaster
 from koyjabo.realtime.arrivals import Arrivals
 from koyjabo.realtime.attendance import Attendance
 from koyjabo.realtime.dashboards import Dashboards
@@ -33,18 +41,26 @@ from koyjabo.realtime.pulse import Pulse
 from koyjabo.realtime.room import Newest
 from koyjabo.realtime.rooms import Rooms
 from koyjabo.realtime.seating import LOSSES, Seating
+from koyjabo.recounts import Recounts
 from koyjabo.reports import Conversion, Reports, Visitors
+from koyjabo.retention import Retention
 from koyjabo.rights import Rights
 from koyjabo.runtime import Runtime
 from koyjabo.services import Services
+from koyjabo.sessions import Sessions
 from koyjabo.sockets.messages import LARGEST_MESSAGE
 from koyjabo.storage.desk import Desk
 from koyjabo.storage.entries import Figures
 from koyjabo.storage.ledger import Ledger, open_store
+from koyjabo.system import SETTINGS, Storage, System
 from koyjabo.tokens import Tokens
+from koyjabo.users import Users
+from koyjabo.visit_log import VisitLog
 from koyjabo.visits import Visits
 
 PULSE_S = 1.0
+FORGOTTEN = "forgotten"
+"""Said on the bus of a visitor who was forgotten, with where they had been."""
 
 
 def wire(app: Flask, chosen: Settings, runtime: Runtime, clock: Clock, figures: Figures) -> Services:
@@ -52,18 +68,28 @@ def wire(app: Flask, chosen: Settings, runtime: Runtime, clock: Clock, figures: 
     others = reach(app, chosen, runtime, clock)
     _init_socketio(app, chosen, runtime, others.fanout)
     desk = Desk(chosen.database, runtime)
-    visits = Visits(Ledger(open_store(chosen.database, clock), runtime), others.presence, clock, figures)
+    ledger, ignores_bots = Ledger(open_store(chosen.database, clock), runtime), chosen.bot_policy == "ignore"
+    visits = Visits(ledger, others.presence, clock, figures, ignores_bots)
     rooms = Rooms(others.fanout, runtime, others.bus)
-    pairing = Pairing(visits, others.presence, clock, chosen.active_window_seconds, chosen.secret_key, others.exchange)
+    window_s, tabs = chosen.active_window_seconds, chosen.rate_limit_tabs
+    pairing = Pairing(visits, others.presence, clock, window_s, chosen.secret_key, others.exchange, tabs)
     accounts, communities = Accounts(desk, clock, Passwords(runtime)), Communities(desk, clock)
-    reports, rights = Reports(desk, clock), Rights(desk, runtime)
+    users, reports, rights = Users(desk, clock), Reports(desk, clock), Rights(desk, runtime)
     peaks = Peaks(desk, clock, runtime, lambda scope: others.holds.online(scope).count)
     seating = Seating(rights, others.bus, runtime, clock)
+    watch = Watch(chosen.secret_key, PULSE_S)
+    watch.over(others, ledger, visits, seating)
     attendance = _attendance(others, rooms, seating, visits, reports, peaks, runtime, clock)
-    accounts.on_loss = communities.on_loss = seating.note_loss
-    _tell_of_site(others, rooms, visits, attendance, seating)
+    recounts = Recounts(desk, clock, runtime, others.workers)
+    system = _system(chosen, desk, clock, others, recounts)
+    recounts.on_change = system.tell
+    sessions = Sessions(desk, clock)
+    accounts.on_loss = users.on_loss = communities.on_loss = sessions.on_loss = seating.note_loss
+    retention, erasure = Retention(desk, clock, chosen.retention_days), Erasure(desk, clock)
+    nightly = Nightly(desk, clock, runtime, retention)
+    erasure.on_forgotten, erasure.drain = _forgetting(others, pairing), others.drain
+    _tell_of_site(others, rooms, visits, attendance, seating, pairing, chosen.update_interval_ms / 1000)
     bind(Place(others.holds, peaks, lambda scope: _people(reports.today(scope)), lambda: Services.of(app).start()))
-    window_s = chosen.active_window_seconds
     look = (visits.stats, others.presence.refresh, pairing.renew, lambda: rooms.shown(STATS_ROOM))
 
     def leave_desk() -> None:
@@ -81,15 +107,32 @@ def wire(app: Flask, chosen: Settings, runtime: Runtime, clock: Clock, figures: 
             Pulse(runtime, PULSE_S, (others.holds.refresh, peaks.refresh)),  # a lease must not wait for a database
             Pulse(runtime, PULSE_S, (attendance.tick,)),
             Pulse(runtime, PULSE_S, (seating.judge,)),
+            Pulse(runtime, PULSE_S, (system.tell, watch.tell)),
+            Pulse(runtime, LOOK_S, (nightly.tick,)),
         ),
         leave_desk=leave_desk,
         tokens=Tokens(chosen.secret_key),
         origins=Origins(chosen.origins),
         accounts=accounts,
+        login_failures=LoginFailures(desk, clock, chosen.secret_key),
+        sessions=sessions,
+        users=users,
+        audit=Audit(desk),
+        visit_log=VisitLog(desk, clock),
+        bookkeeping=Bookkeeping(desk, clock),
+        retention=retention,
+        erasure=erasure,
+        recounts=recounts,
+        system=system,
         communities=communities,
         reports=reports,
+        peaks=peaks,
+        history=History(desk, clock),
         rights=rights,
         attendance=attendance,
+        metrics=watch.metrics,
+        traffic=watch.traffic,
+        lag_s=lambda: watch.lag.seconds,
         redis_answers=others.redis_answers,
     )
 
@@ -142,6 +185,21 @@ def _attendance(
     return attendance
 
 
+def _system(chosen: Settings, desk: Desk, clock: Clock, others: Others, recounts: Recounts) -> System:
+    """Storage that is lost at a deploy is refused unless it is allowed (`config`)."""
+    kind = "SQLite" if chosen.database.get_backend_name() == "sqlite" else "PostgreSQL"
+    return System(
+        desk,
+        clock,
+        others.workers,
+        recounts,
+        sockets=lambda: census.sockets(others.fanout),
+        storage=Storage(kind, not (chosen.allow_ephemeral_storage and is_ephemeral(chosen.database))),
+        has_redis=others.redis_answers is not None,
+        settings={name: getattr(chosen, name.lower()) for name in SETTINGS},
+    )
+
+
 def _people(found: Visitors) -> dict[str, int]:
     """As dashboards and the tracker write them."""
     return {
@@ -151,7 +209,31 @@ def _people(found: Visitors) -> dict[str, int]:
     }
 
 
-def _tell_of_site(others: Others, rooms: Rooms, visits: Visits, attendance: Attendance, seating: Seating) -> None:
+def _forgetting(others: Others, pairing: Pairing) -> Callable[[str, Collection[Scope]], None]:
+    """What has to be forgotten beside the database: here at once, and then on other workers."""
+
+    def forgotten(visitor_id: str, scopes: Collection[Scope]) -> None:
+        _forget_here(others, pairing, visitor_id, scopes)
+        others.bus.say(FORGOTTEN, lambda: [visitor_id, sorted(scopes)], visitor_id)
+
+    return forgotten
+
+
+def _forget_here(others: Others, pairing: Pairing, visitor_id: str, scopes: Collection[Scope]) -> None:
+    pairing.forget(visitor_id)  # first, since open pages keep their visitor active
+    for scope in scopes:
+        others.presence.forget(scope, visitor_id)
+
+
+def _tell_of_site(
+    others: Others,
+    rooms: Rooms,
+    visits: Visits,
+    attendance: Attendance,
+    seating: Seating,
+    pairing: Pairing,
+    interval_s: float,
+) -> None:
     def site_changed() -> None:
         rooms.changed(STATS_ROOM, visits.site.state)
 
@@ -168,10 +250,12 @@ def _tell_of_site(others: Others, rooms: Rooms, visits: Visits, attendance: Atte
     def heard(room: str, state: Any) -> None:
         if room == LOSSES:
             seating.hear_loss(state)
+        elif room == FORGOTTEN:
+            _forget_here(others, pairing, *state)
         else:
             rooms.hear(room, state)
 
-    rooms.open(STATS_ROOM, Newest(lambda: VisitorUpdate(visits.newest()), visits.site.merge))
+    rooms.open(STATS_ROOM, Newest(lambda: VisitorUpdate(visits.newest()), visits.site.merge, interval_s))
     visits.on_change = committed
     others.presence.on_news = active_changed
     others.bus.on_value = heard

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 
-from koyjabo import bookkeeping, create_app
+from koyjabo import bookkeeping, create_app, recounts
 from koyjabo.clock import Clock
 from koyjabo.extensions import db
 
@@ -139,7 +139,7 @@ class Site:
             return bookkeeping.set_total(total, new_epoch, self.services.clock)
 
     def recount(self) -> list[str]:
-        with self.app.app_context(), bookkeeping.recounting() as recount:
+        with self.app.app_context(), recounts.recounting() as recount:
             return recount.run(lambda rows: None)
 
 

@@ -62,6 +62,13 @@ def account_of(person: Person) -> Account:
     return Account(person.id, "", "", False)
 
 
+def site_admin(site: Site, name: str = "boss") -> Account:
+    """A new user, who is an admin of the site."""
+    person = sign_up(site, name)
+    site.rows("UPDATE users SET is_admin = true WHERE id = :id", id=person.id)
+    return Account(person.id, person.email, name.capitalize(), True)
+
+
 def roles_in(site: Site, community: str) -> dict[str, str]:
     """Role by the id of the user, as stored."""
     rows = site.rows("SELECT user_id, role FROM memberships WHERE community_id = :id", id=community)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from app_fixtures import Site
 from argon2 import PasswordHasher
+from community_calls import Cast
+from page_calls import PARTS, Reader
 from support.databases import Database, Postgres, SqliteDatabase
 from support.redis import Redis
 from support.server import Server
@@ -14,6 +18,14 @@ from support.server import Server
 from koyjabo import passwords
 
 NewServer = Callable[..., Server]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Nobody shall take for tested what was skipped: a line for each reason."""
+    skipped = Counter(report.longrepr[2] for report in terminalreporter.stats.get("skipped", ()))
+    for reason, tests in skipped.items():
+        words = reason.removeprefix("Skipped: ")
+        terminalreporter.write_line(f"NOT TESTED, {tests} times: {words}", yellow=True, bold=True)
 
 
 @pytest.fixture(scope="session")
@@ -119,6 +131,27 @@ def module_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewServ
 def shared_server(module_database: Database, module_servers: NewServer) -> Server:
     """A running server for the tests of a module, which leave it as they would like to find it."""
     return module_servers(module_database).start()
+
+
+# For modules that have none of their own: what their tests share.
+
+
+@pytest.fixture(scope="module")
+def site(module_sqlite_database: SqliteDatabase) -> Iterator[Site]:
+    """The application in this process."""
+    with Site(module_sqlite_database.url, RATE_LIMIT_LOGINS="0") as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def cast(site: Site) -> Cast:
+    return Cast(site)
+
+
+@pytest.fixture(scope="module")
+def readers(site: Site, cast: Cast) -> dict[str, Reader]:
+    """Those of the cast who are in front of pages."""
+    return {part: Reader(site).log_in(part) for part in PARTS}
 
 
 def _servers_in(folder: Path) -> Iterator[NewServer]:

@@ -10,7 +10,7 @@ import pytest
 import config
 from config import Settings, SettingsError
 
-KEY = "k" * 32
+KEY = "6f1d2c9a84b7e053d4c1f6a29b80e7356f1d2c9b"
 PRODUCTION = {"ENVIRONMENT": "production", "SECRET_KEY": KEY}
 POSTGRES = "postgresql://user@db/koyjabo"
 ON_THE_ROOT = "sqlite:////a-folder-that-is-no-mount/koyjabo.db"
@@ -19,7 +19,7 @@ IN_MEMORY = Path("/dev/shm")
 BAD = [
     *[("ENVIRONMENT", bad) for bad in ("staging", "Production")],
     *[("PORT", bad) for bad in ("abc", "-1", "65536", "80.5", "8000;")],
-    *[("SECRET_KEY", bad) for bad in ("short", "k" * 31)],
+    *[("SECRET_KEY", bad) for bad in ("short", "k" * 40, KEY[:31], "rickshaw" * 5, "01" * 20)],
     *[("DATABASE_URL", bad) for bad in ("koyjabo", "mysql://db/x", "sqlite://", "sqlite:///:memory:", "redis://db")],
     *[("DATABASE_URL", bad) for bad in ("sqlite:///x.db?mode=memory", "postgresql://user@db:port/x")],
     *[("REDIS_URL", bad) for bad in ("localhost:6379", "http://redis")],
@@ -28,9 +28,16 @@ BAD = [
     *[("TRUSTED_PROXIES", bad) for bad in ("-1", "11", "all")],
     *[("ACTIVE_WINDOW_SECONDS", bad) for bad in ("0", "-1", "86401", "5m")],
     *[("LEAVE_GRACE_SECONDS", bad) for bad in ("-1", "301", "soon")],
+    *[("UPDATE_INTERVAL_MS", bad) for bad in ("49", "60001", "0.5")],
+    *[("RETENTION_DAYS", bad) for bad in ("0", "-1", "36501", "a year")],
     *[("STARTING_TOTAL", bad) for bad in ("-1", "4k", str(10**15 + 1))],
     *[("ALLOW_EPHEMERAL_STORAGE", bad) for bad in ("maybe", "2")],
     *[("RATE_LIMIT_REGISTRATIONS", bad) for bad in ("-1", "many")],
+    *[("RATE_LIMIT_HEARTBEATS", bad) for bad in ("-1", "many")],
+    *[("RATE_LIMIT_VISITOR", bad) for bad in ("-1", "some")],
+    *[("RATE_LIMIT_HANDSHAKES", bad) for bad in ("-1", "many")],
+    *[("RATE_LIMIT_TABS", bad) for bad in ("-1", "0.5")],
+    *[("BOT_POLICY", bad) for bad in ("Count", "refuse")],
     *[("RATE_LIMIT_LOGINS", bad) for bad in ("-1", "few")],
     *[("ALLOWED_ORIGINS", bad) for bad in ("*", "app.example.com", "https://a.com/x", "https://a.com,ftp://b", "null")],
     *[("ADMIN_EMAIL", bad) for bad in ("admin", "a@b@c", "a b@c.com", "@b.com", "a@", f"{'a' * 250}@b.com")],
@@ -39,6 +46,7 @@ BAD = [
     *[("RATE_LIMIT_ACTIONS", bad) for bad in ("-1", "all")],
     *[("RATE_LIMIT_SOCKETS", bad) for bad in ("-1", "x", "1.5")],
     *[("MAX_CONNECTIONS", bad) for bad in ("0", "1000001", "x")],
+    *[("METRICS_TOKEN", bad) for bad in ("short", "x" * 15)],
     *[("LOG_LEVEL", bad) for bad in ("LOUD", "5")],
     *[("LOG_FORMAT", bad) for bad in ("xml", "JSON ")],
 ]

@@ -169,3 +169,10 @@ def test_group_that_was_closed_before_its_first_job_does_none(group, worker):
     with pytest.raises(LedgerUnavailable):
         group.do(1)
     assert worker.batches == []
+
+
+def test_nobody_watches_over_one_that_was_closed(group):
+    """Each watch would call for the next, for as long as the process lives."""
+    in_thread(partial(group.do, 1)).result(SOON_S)
+    in_thread(group.close).result(SOON_S)
+    wait_until(lambda: not any(isinstance(each, threading.Timer) for each in threading.enumerate()), "no watch is left")

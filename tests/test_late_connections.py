@@ -13,7 +13,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # eventlet's own, about itself
     from eventlet import wsgi
 
-    from koyjabo.server.http import IDLE_S, REQUEST_S, Connections
+    from koyjabo.server.http_connections import IDLE_S, REQUEST_S, Connections
 
 Pair = tuple[socket.socket, socket.socket]
 
@@ -46,3 +46,13 @@ def test_only_the_late_are_ended(pair: Pair, state: str, for_s: float, is_ended:
     else:
         with pytest.raises(TimeoutError):
             theirs.recv(1)
+
+
+def test_no_part_of_an_answer_waits_until_the_one_before_was_acknowledged():
+    """Pages are sent in several pieces; the system would hold back all but the first for 40 ms (RFC 896, RFC 1122)."""
+    from koyjabo.server.parent import listen
+
+    with listen(0) as listener, socket.create_connection(listener.getsockname()) as _:
+        line, _ = listener.accept()
+        with line:
+            assert line.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -8,7 +8,7 @@ import pytest
 from account_calls import PASSWORD, Person, bare, sign_up, try_login
 from app_fixtures import Site, assert_error
 
-from koyjabo.web import rate_limits
+from koyjabo import login_failures
 
 PHONE, OTHER = "203.0.113.7", "203.0.113.8"
 WRONG = {"password": "something else"}
@@ -91,22 +91,21 @@ class Attack:
         """From a browser that shows these, at an address nobody has seen."""
         client = self.site.app.test_client()
         for name, value in cookies.items():
-            client.set_cookie(name, value, path="/api/auth/")
+            client.set_cookie(name, value)
         body = {"email": "ayesha@example.com", "password": PASSWORD}
         return client.post("/api/auth/login", json=body, environ_overrides={"REMOTE_ADDR": OTHER}).status_code
 
 
 @pytest.fixture
 def attack(site, monkeypatch):
-    monkeypatch.setattr(rate_limits, "LOGINS_OF_AN_ACCOUNT", 30)
-    site.restart()
+    monkeypatch.setattr(login_failures, "MOST", 30)
     owner = sign_up(site)
     answer = try_login(site, "ayesha", {"REMOTE_ADDR": PHONE})
     for n in range(7):
         tries(site, 5, "ayesha", peer=f"198.51.100.{n}", **WRONG)
     assert tries(site, 1, "ayesha", peer="198.51.100.99", **WRONG) == [429]
     set_cookies = [each for each in answer.headers.getlist("Set-Cookie") if each.startswith("familiar_browser=")]
-    assert [name in set_cookies[0] for name in ("HttpOnly", "SameSite=Lax", "Secure", "Path=/api/auth/")] == [True] * 4
+    assert [name in set_cookies[0] for name in ("HttpOnly", "SameSite=Lax", "Secure", "Path=/")] == [True] * 4
     return Attack(site, owner, {"familiar_browser": set_cookies[0].partition("=")[2].partition(";")[0]})
 
 

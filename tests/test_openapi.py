@@ -11,7 +11,8 @@ from jsonschema import Draft202012Validator
 
 REFUSALS = {
     "/api/visitor/register": {200, 400, 404, 413, 415, 429, 503},
-    "/api/visitor/heartbeat": {204, 400, 404, 413, 415, 503},
+    "/api/visitor/heartbeat": {204, 400, 404, 413, 415, 429, 503},
+    "/api/visitor/forget": {204, 400, 413, 415, 429, 503},
     "/api/stats": {200, 304},
 }
 LINK = re.compile(r"""<(?!a )[^>]*(?:src|href)=["']([^"'#]+)["']""")
@@ -19,7 +20,8 @@ LINK = re.compile(r"""<(?!a )[^>]*(?:src|href)=["']([^"'#]+)["']""")
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    with Site(f"sqlite:///{tmp_path_factory.mktemp('site')}/koyjabo.db", RATE_LIMIT_REGISTRATIONS=1) as site:
+    url = f"sqlite:///{tmp_path_factory.mktemp('site')}/koyjabo.db"
+    with Site(url, RATE_LIMIT_REGISTRATIONS=1, RATE_LIMIT_HEARTBEATS=1) as site:
         yield site
 
 
@@ -73,7 +75,8 @@ def test_every_reference_leads_somewhere(spec):
 
 
 def test_every_public_path_is_described(site, spec):
-    rules = [rule for rule in site.app.url_map.iter_rules() if rule.rule.startswith(("/api", "/healthz", "/readyz"))]
+    public = ("/api", "/healthz", "/readyz", "/metrics")
+    rules = [rule for rule in site.app.url_map.iter_rules() if rule.rule.startswith(public)]
     paths = [(re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), rule.methods - {"HEAD", "OPTIONS"}) for rule in rules]
     described = {(path, method) for path, method, _ in operations(spec)}
     assert described == {(path, method.lower()) for path, methods in paths for method in methods}
@@ -86,19 +89,29 @@ def test_every_status_is_described(spec, path, statuses):
     assert {int(status) for status in operation["responses"]} == statuses
 
 
+def test_whoever_has_to_come_back_later_is_told_when(spec):
+    limited = {path for path, _, operation in operations(spec) if "429" in operation["responses"]}
+    assert {"/api/communities", "/api/communities/{community_id}/members", "/api/visitor/register"} <= limited
+    for _, _, operation in operations(spec):
+        for status in {"429", "503"} & set(operation["responses"]):
+            assert operation["responses"][status]["headers"]["Retry-After"]["required"]
+
+
 def calls(site: Site):
     """(path, answer) for every status that a call without a broken database can have."""
     register, heartbeat, stats = "/api/visitor/register", "/api/visitor/heartbeat", "/api/stats"
+    forget = "/api/visitor/forget"
     good = {"visitorId": "ayesha", "visitId": "1", "page": "/", "timestamp": 5}
     elsewhere = {"environ_overrides": {"REMOTE_ADDR": "203.0.113.7"}}
-    for path in (register, heartbeat):
+    for path in (register, heartbeat, forget):
         yield path, site.post(path, json=good)
         yield path, site.post(path, json={})
         yield path, site.post(path, json={"visitorId": "nobody", "communityId": "nothing"})
         yield path, site.post(path, data=b"{", content_type="application/json")
         yield path, site.post(path, data=b"{}")
         yield path, site.post(path, json={**good, "more": "x" * 17_000})
-    yield from ((register, site.post(register, json=good, **elsewhere)) for _ in range(2))
+    yield from ((path, site.post(path, json=good, **elsewhere)) for path in (register, heartbeat) for _ in range(2))
+    yield from ((forget, site.post(forget, json=good, **elsewhere)) for _ in range(31))
     yield stats, site.client.get(stats)
     yield stats, site.client.get(stats, headers={"If-None-Match": "*"})
     yield from ((path, site.client.get(path)) for path in ("/healthz", "/readyz"))

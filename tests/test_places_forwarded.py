@@ -90,3 +90,22 @@ def test_place_is_kept_and_the_address_is_not(behind, caplog):
     stored = str(site.contents())
     assert "Bangladesh" in stored
     assert all(address not in stored + caplog.text for address in (BANGLADESH, PROXY))
+
+
+@pytest.fixture
+def in_development(sqlite_database):
+    with Site(sqlite_database.url, ENVIRONMENT="development") as site:
+        yield site
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "::1", "::ffff:127.0.0.1"])
+def test_in_development_who_connects_from_this_machine_speaks_for_others(in_development, peer):
+    assert register(in_development, peer, f"{AMERICA}, {BANGLADESH}") == {"Bangladesh": 1}
+
+
+def test_in_development_nobody_else_does(in_development):
+    assert register(in_development, GERMANY, BANGLADESH) == {"Germany": 1}
+
+
+def test_in_production_this_machine_speaks_for_itself(behind):
+    assert register(behind(0), "127.0.0.1", BANGLADESH) == {"Unknown": 1}

@@ -34,6 +34,23 @@ def places(world, scope: Scope = SITE) -> dict[str, int]:
     return at_once
 
 
+@pytest.mark.parametrize("waits", [True, False])
+def test_one_who_is_forgotten_is_nowhere(world, waits):
+    for visitor, place in (("ayesha", DHAKA), ("karim", SYLHET)):
+        for scope in (SITE, HIKERS):
+            world.presence.touch(scope, visitor, place)
+    if waits:
+        world.settle()
+    world.presence.forget(SITE, "ayesha")
+    world.presence.forget(SITE, "nobody")
+    world.settle()
+    assert not world.presence.renew(SITE, "ayesha")
+    assert places(world) == {SYLHET: 1}
+    assert places(world, HIKERS) == {DHAKA: 1, SYLHET: 1}
+    world.presence.touch(SITE, "ayesha", DHAKA)
+    assert places(world) == {DHAKA: 1, SYLHET: 1}
+
+
 def test_nobody_is_active_at_first(world):
     assert places(world) == {}
 

@@ -85,7 +85,7 @@ def test_renewal_keeps_what_is_kept(world):
 def test_community_that_nobody_wants_is_not_looked_up_for_ever(world):
     worker = world.new_worker()
     worker.presence.touch(HIKERS, "ayesha", DHAKA)
-    worker.flush()
+    world.settle()
 
     def lookups() -> int:
         with world.redis.client() as client:

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg2.extensions
 import pytest
 from app_fixtures import Site
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
+from koyjabo.accounts import Account
+from koyjabo.extensions import db
 from koyjabo.models import Scope
 from koyjabo.reports import GRANULARITIES
 from koyjabo.storage import postgres, sqlite
 from koyjabo.storage.entries import NewVisit
+from koyjabo.visit_log import Filter
 
 PEOPLE = ("people", "person_days", "returns", "hourly_people")
 BIG = ("visits", "visitors", "daily_visits", "hourly_visits", *PEOPLE)
 HERE = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 USER = "e2a61b9c-7d3f-4b2a-8a55-0c9f6f0d1b22"
+ADMIN = Account(USER, "boss@example.com", "Boss", True)
 MANY = 20_000
 MOST_STATEMENTS = 14  # for a visit, a look at the stats and a heartbeat together
 FILL = {
@@ -110,6 +117,52 @@ def test_no_report_and_no_conversion_on_sqlite_reads_a_whole_table(sqlite_databa
         for granularity in GRANULARITIES:
             reports.trend(HERE, granularity, "2025-12-01", "2025-12-16")
         assert_no_table_is_read_whole(site, statements, least=20)
+
+
+@contextmanager
+def recorded_at_the_desk() -> Iterator[list[tuple[str, Any]]]:
+    """What goes through SQLAlchemy, with its values."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(connection, cursor, statement, parameters, *_: Any) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield asked
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+def plan_of(site: Site, kind: str, statement: str, parameters: Any) -> str:
+    how = "EXPLAIN QUERY PLAN" if kind == "sqlite" else "EXPLAIN"
+    with site.app.app_context(), db.engine.begin() as connection:
+        return "\n".join(str(row[-1]) for row in connection.exec_driver_sql(f"{how} {statement}", parameters))
+
+
+WANTED = {
+    "anything": Filter(),
+    "a day": Filter("2025-12-16", "2025-12-16"),
+    "a place": Filter(place="Nowhere"),
+    "a community": Filter(community_id=HERE),
+    "a visitor": Filter(text="v7"),
+    "a number": Filter(text="7"),
+    "what is not there": Filter(text="nobody"),
+}
+
+
+@pytest.mark.parametrize("analyze", [False, True])
+def test_log_of_visits_is_looked_through_in_stretches(database, kind, analyze):
+    with Site(database.url) as site, recorded_at_the_desk() as asked:
+        fill(site, kind, MANY, analyze or kind == "postgres")
+        for what, which in WANTED.items():
+            asked.clear()
+            site.services.visit_log.page(ADMIN, which, before=5_000)
+            looked = [each for each in asked if "FROM visits" in each[0]]
+            plans = [plan_of(site, kind, *each) for each in looked]
+            assert len(plans) >= 3, what
+            assert not [plan for plan in plans if "Seq Scan on visits" in plan or "SCAN visits" in plan], what
+            assert "ix_visits_community" in plans[-1] or what != "a community"
 
 
 def test_number_of_statements_on_sqlite_does_not_grow(sqlite_database, monkeypatch):

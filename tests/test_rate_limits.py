@@ -1,9 +1,13 @@
-"""How many registrations one address may ask for."""
+"""How many registrations and heartbeats one address, and one visitor, may ask for."""
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from app_fixtures import Site, assert_error, nothing_counted
+
+from koyjabo.web.rate_limits import FEWEST_OF_A_VISITOR
 
 LIMIT = 3
 PHONE, OTHER = "203.0.113.7", "203.0.113.8"
@@ -112,6 +116,100 @@ def test_network_behind_an_ipv6_prefix_is_one_address(site):
 def test_ipv4_in_ipv6_is_the_ipv4_address(site):
     """A socket that takes both kinds writes IPv4 peers this way, and they have not one network in common."""
     assert [knock(site, f"::ffff:203.0.113.{n}").status_code for n in range(2 * LIMIT)] == [200] * 2 * LIMIT
+
+
+def told(answer) -> list[int]:
+    """Limit, remaining, reset."""
+    return [int(answer.headers[f"X-RateLimit-{what}"]) for what in ("Limit", "Remaining", "Reset")]
+
+
+def test_answers_tell_what_is_left_and_when_there_is_more(site):
+    answers = [knock(site, PHONE) for _ in range(LIMIT + 1)]
+    assert [told(answer)[:2] for answer in answers] == [[3, 2], [3, 1], [3, 0], [3, 0]]
+    resets_at_s = {told(answer)[2] for answer in answers}
+    assert len(resets_at_s) == 1
+    assert 0 < resets_at_s.pop() - time.time() <= 61
+    exposed = answers[0].headers["Access-Control-Expose-Headers"]
+    assert {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After"} <= {*exposed.split(", ")}
+
+
+def test_who_is_not_limited_is_told_of_no_limit(site):
+    for answer in (knock(site, "127.0.0.1"), site.client.get("/api/stats", environ_overrides={"REMOTE_ADDR": PHONE})):
+        assert answer.status_code == 200
+        assert not [name for name, _ in answer.headers if name.startswith("X-RateLimit")]
+
+
+def test_bad_request_counts_and_is_told_so(site):
+    answer = site.post(data="no JSON", environ_overrides={"REMOTE_ADDR": PHONE})
+    assert answer.status_code == 415
+    assert told(answer)[:2] == [3, 2]
+
+
+def test_visit_that_was_refused_is_counted_when_it_is_sent_again(site, monkeypatch):
+    """Once."""
+    knocks(site, LIMIT, PHONE, "")
+    visit = {"json": {"visitorId": "babul", "visitId": "1"}, "environ_overrides": {"REMOTE_ADDR": PHONE}}
+    refused = site.post(**visit)
+    assert refused.status_code == 429
+    assert "not counted" in refused.json["error"]
+    later = time.monotonic() + int(refused.headers["Retry-After"])
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert site.post(**visit).json["visit"] == {"ordinal": LIMIT + 1, "duplicate": False}
+    assert site.post(**visit).json["visit"] == {"ordinal": LIMIT + 1, "duplicate": True}
+
+
+@pytest.fixture
+def visitors(behind):
+    """A site that limits visitors."""
+    return behind(0, RATE_LIMIT_REGISTRATIONS=1000, RATE_LIMIT_HEARTBEATS=30, RATE_LIMIT_VISITOR=FEWEST_OF_A_VISITOR)
+
+
+def register(site: Site, visitor: str, number: int, peer: str = "") -> int:
+    """From an address of its own, unless one is given."""
+    environ = {"REMOTE_ADDR": peer or f"198.51.100.{number}"}
+    return site.post(json={"visitorId": visitor}, environ_overrides=environ).status_code
+
+
+def beat(site: Site, visitor: str, peer: str = PHONE):
+    return site.post("/api/visitor/heartbeat", json={"visitorId": visitor}, environ_overrides={"REMOTE_ADDR": peer})
+
+
+def test_one_visitor_registers_so_often_wherever_from(visitors):
+    statuses = [register(visitors, "ayesha", number) for number in range(FEWEST_OF_A_VISITOR + 1)]
+    assert statuses == [200] * FEWEST_OF_A_VISITOR + [429]
+    assert register(visitors, "babul", 0) == 200
+    assert visitors.stats()["totalVisits"] == FEWEST_OF_A_VISITOR + 1
+    assert beat(visitors, "ayesha").status_code == 204, "a heartbeat is none"
+
+
+def test_tightest_of_two_limits_is_told(visitors):
+    answer = knock(visitors, PHONE)
+    assert told(answer)[:2] == [FEWEST_OF_A_VISITOR, FEWEST_OF_A_VISITOR - 1]
+
+
+def test_one_visitor_has_so_many_heartbeats(visitors):
+    register(visitors, "ayesha", 1)
+    peers = [f"198.51.100.{number}" for number in range(FEWEST_OF_A_VISITOR + 1)]
+    statuses = [beat(visitors, "ayesha", peer).status_code for peer in peers]
+    assert statuses == [204] * FEWEST_OF_A_VISITOR + [429]
+
+
+def test_one_address_has_so_many_heartbeats(visitors):
+    register(visitors, "ayesha", 1)
+    assert [beat(visitors, f"visitor{number}").status_code for number in range(30)] == [404] * 30
+    refused = beat(visitors, "ayesha")
+    assert_error(refused, 429, "rate_limited")
+    assert told(refused)[:2] == [30, 0]
+    assert beat(visitors, "ayesha", OTHER).status_code == 204
+
+
+def test_visitor_on_this_machine_is_not_limited(visitors):
+    assert [register(visitors, "ayesha", 0, "127.0.0.1") for _ in range(3 * FEWEST_OF_A_VISITOR)] == [200] * 30
+
+
+def test_zero_is_no_limit_of_visitors(behind):
+    site = behind(0, RATE_LIMIT_VISITOR=0, RATE_LIMIT_REGISTRATIONS=0)
+    assert {register(site, "ayesha", number) for number in range(100)} == {200}
 
 
 def test_limit_is_shared_out_among_workers(behind):

@@ -45,7 +45,7 @@ def test_cookies_are_out_of_reach_of_scripts_and_of_other_sites(sqlite_database,
     with Site(sqlite_database.url, ENVIRONMENT=environment) as site:
         answer = site.client.post(SIGNUP, json={"email": "ayesha@example.com", "password": PASSWORD})
         cookies = cookies_of(answer)
-        assert cookies.pop("familiar_browser")["path"] == "/api/auth/"  # see test_login_limits
+        assert cookies.pop("familiar_browser")["path"] == "/"  # see test_login_limits
         assert set(cookies) == {"access_token_cookie", "refresh_token_cookie", ACCESS_CSRF, REFRESH_CSRF}
         for name, attributes in cookies.items():
             assert ("httponly" in attributes) == (not name.startswith("csrf"))

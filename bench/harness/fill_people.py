@@ -23,7 +23,8 @@ DAY_S = 24 * 3600
 STEPS = 10  # of what is derived from the visits; each counts as a chunk in the progress
 
 FOUND = f"""
-INSERT INTO communities VALUES ('{COMMUNITY}', 'Benchmark', '', true, true, :now_ms);
+INSERT INTO communities (id, name, description, is_open, is_listed, created_ms)
+VALUES ('{COMMUNITY}', 'Benchmark', '', true, true, :now_ms);
 INSERT INTO counters (scope, epoch, visits, total, unique_visitors, revision)
 SELECT '{COMMUNITY}', epoch, 0, 0, 0, revision FROM counters WHERE scope = 'site';
 DROP INDEX uq_visits_visitor_visit

@@ -86,6 +86,14 @@ class Gathering:
                     ended.append(line)
         return ended
 
+    def leave_one_by_one(self, code: int, seconds: float) -> None:
+        """All within that time; those who are still there hear of it."""
+        began_ns, left = time.monotonic_ns(), [line for line in self.lines if line.is_open]
+        for number, line in enumerate(left):
+            self.close(line, code)
+            self.read(began_ns + round((number + 1) * seconds * 1e9 / len(left)))
+        self._epoll.close()
+
     def leave(self) -> None:
         for line in self.lines:
             self.close(line, 1000)

@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from harness import fill_people
+from harness import fill_log, fill_people
 from harness.databases import Database, PostgresDatabase, SqliteFile, is_exact
 from harness.fill import counted, fill
 from harness.folders import CACHE, ROOT
@@ -53,16 +53,29 @@ def _fill(database: Database, visits: int, where: str) -> None:
 
 def with_people(visits: int, server: Postgres | None = None) -> SqliteFile | PostgresDatabase:
     """A community with so many visits in the year that ends today; in a file, or on `server`."""
-    database: SqliteFile | PostgresDatabase
-    if server is None:
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        database = SqliteFile(FOLDER / f"people-{visits}.db")
-    else:
-        database = PostgresDatabase(server, f"people_{visits}")
+    database = _kept("people", visits, server)
     if not _is_there(database) or not _holds_people(database, visits):
         _begin_anew(database)
         _fill_people(database, visits, "SQLite" if server is None else "PostgreSQL")
     return database
+
+
+def to_look_through(visits: int, server: Postgres | None = None) -> SqliteFile | PostgresDatabase:
+    """So many visits of all kinds, for looking at them alone; in a file, or on `server`."""
+    database = _kept("log", visits, server)
+    if not _is_there(database) or not _holds(database, visits):
+        _begin_anew(database)
+        with click.progressbar(length=visits, label=f"{visits:,} visits to look through") as bar:
+            fill_log.fill_log(database.env["DATABASE_URL"], visits, bar.update)
+    return database
+
+
+def _kept(what: str, visits: int, server: Postgres | None) -> SqliteFile | PostgresDatabase:
+    """Where such a ledger is kept: in a file, or on `server`."""
+    if server is not None:
+        return PostgresDatabase(server, f"{what}_{visits}")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    return SqliteFile(FOLDER / f"{what}-{visits}.db")
 
 
 def _is_there(database: SqliteFile | PostgresDatabase) -> bool:

@@ -13,6 +13,8 @@ from harness.databases import SETTINGS, Database
 
 HOUR_S = 3600
 ROWS_AT_ONCE = 200
+COMMUNITIES = "communities (id, name, description, is_open, is_listed, created_ms)"
+SESSIONS = "sessions (id, user_id, refresh_id, created_ms, expires_ms)"
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,9 @@ def community_of(database: Database, members: int) -> Community:
     """The server has made the tables; it reads what is here when somebody comes, so it may be running."""
     now_ms, community = time.time_ns() // 1_000_000, str(uuid.uuid4())
     people = [(str(uuid.uuid4()), str(uuid.uuid4())) for _ in range(members)]
-    _insert(database, "communities", [(community, "Mirpur 10", "", True, True, now_ms)])
+    _insert(database, COMMUNITIES, [(community, "Mirpur 10", "", True, True, now_ms)])
     _insert(database, "users", [_user(user, now_ms) for user, _ in people])
-    _insert(database, "sessions", [(s, u, "-", now_ms, now_ms + HOUR_S * 1000, None) for u, s in people])
+    _insert(database, SESSIONS, [(s, u, "-", now_ms, now_ms + HOUR_S * 1000) for u, s in people])
     _insert(database, "memberships", [(community, user, "member", now_ms) for user, _ in people])
     database.query(
         "INSERT INTO counters (scope, epoch, visits, total, unique_visitors, revision) "

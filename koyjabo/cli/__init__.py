@@ -51,4 +51,15 @@ def application() -> Iterator[Services]:
         raise click.ClickException(str(error)) from None
 
 
-from koyjabo.cli import serve, stats, total, user, verify  # noqa: E402, F401  (they add their commands to main)
+from koyjabo.cli import (  # noqa: E402  (they add their commands to main)
+    backup,  # noqa: F401
+    demo,  # noqa: F401
+    forget,  # noqa: F401
+    prune,  # noqa: F401
+    serve,  # noqa: F401
+    stats,  # noqa: F401
+    total,  # noqa: F401
+    user,  # noqa: F401
+    verify,  # noqa: F401
+    visits,  # noqa: F401
+)

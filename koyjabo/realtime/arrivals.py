@@ -16,8 +16,8 @@ log = logging.getLogger(__name__)
 MOST_REMEMBERED = 20_000
 """Arrivals of which it is known that they have been written down: whoever reloads a page costs no commit."""
 
-Arrival = tuple[str, str, int]
-"""(community, user, local hour)"""
+Arrival = tuple[str, str, int, int]
+"""(community, user, local hour, epoch: what was written in another one may be gone)"""
 
 
 class Arrivals:
@@ -32,9 +32,9 @@ class Arrivals:
         self._is_writing = False
         self._lock = threading.Lock()
 
-    def note(self, community_id: str, user_id: str) -> None:
+    def note(self, community_id: str, user_id: str, epoch: int) -> None:
         now_ms = self._clock.now_ms()
-        arrival = (community_id, user_id, self._clock.bucket(now_ms).hour_s)
+        arrival = (community_id, user_id, self._clock.bucket(now_ms).hour_s, epoch)
         with self._lock:
             if arrival not in self._written:
                 self._waiting[arrival] = now_ms
@@ -61,13 +61,13 @@ class Arrivals:
     def _write_some(self) -> bool:
         """Those of one community and hour; false when there are none."""
         with self._lock:
-            community_id, _, hour_s = next(iter(self._waiting), ("", "", 0))
+            community_id, _, hour_s, _ = next(iter(self._waiting), ("", "", 0, 0))
             some = [each for each in self._waiting if (each[0], each[2]) == (community_id, hour_s)]
             at_ms = self._waiting[some[0]] if some else 0
         if not some:
             return False
         try:
-            self._attend(community_id, {user_id for _, user_id, _ in some}, at_ms)
+            self._attend(community_id, {user_id for _, user_id, *_ in some}, at_ms)
         except LedgerUnavailable:
             raise
         except Exception:  # these are not to stand in the way of all others

@@ -92,7 +92,7 @@ class Attendance:
         self._holds.settled(seat.scope, person, SETTLE_S)
         if not seat.is_taken:
             return None
-        self._arrivals.note(seat.scope, person)
+        self._arrivals.note(seat.scope, person, numbers.figures.epoch)
         gathering = partial(Gathering, numbers, self._holds, self._clock)
         return self._rooms.admit(self.room_of(seat), gathering, seat.member)
 

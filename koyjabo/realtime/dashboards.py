@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from koyjabo.clock import Clock
 from koyjabo.errors import LedgerUnavailable, UnknownCommunity
 from koyjabo.events import DashboardUpdate, dashboard_room
-from koyjabo.numbers import FURTHEST_AHEAD_MS
+from koyjabo.numbers import newest_credible
 from koyjabo.realtime.room import Event
 from koyjabo.realtime.rooms import Rooms
 
@@ -52,7 +52,7 @@ class Dashboard:
     def merge(self, state: Any) -> None:
         """Raises ValueError, or whatever comes first, for what no server of ours would say."""
         data, revision = state["data"], state["revision"]
-        newest = self._clock.now_ms() + FURTHEST_AHEAD_MS
+        newest = newest_credible(self._clock, self._revision)
         if not (isinstance(data, dict) and type(revision) is int and revision <= newest):
             raise ValueError("not what a dashboard shows")
         if revision > self._revision:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import Any, Protocol
 
@@ -41,6 +41,9 @@ class LocalFanout(socketio.Manager):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
+        self.on_sent: Callable[[str, str, int, int, int | None, float], None] = lambda *_: None
+        """Called once a broadcast: room, event, how many heard it, bytes for each, revision, how long it took (s)."""
+        self.on_told: Callable[[str], None] = lambda event: None
         self._plain: dict[str, set[Sink]] = {}
         self._told: dict[str, dict[Member, int]] = {}
         self._rooms_of: dict[str, tuple[tuple[str, Any], ...]] = {}
@@ -101,6 +104,7 @@ class LocalFanout(socketio.Manager):
                 self.server._send_eio_packet(engine_sid, ready.packet)
             else:
                 member.write(ready.plain or b"")
+        self.on_told(event)
 
     def expel(self, sid: str, code: int, why: str) -> None:
         """Close the connection of a Socket.IO client; one without is disconnected."""
@@ -115,7 +119,16 @@ class LocalFanout(socketio.Manager):
         """How many members the room has here."""
         return len(self._plain.get(room, ())) + len(self._participants(room))
 
-    def _participants(self, room: str) -> Any:
+    def plain_sockets(self) -> dict[str, int]:
+        """How many plain WebSockets each room has here."""
+        with self.lock:
+            return {room: len(members) for room, members in self._plain.items()}
+
+    def clients(self) -> int:
+        """How many clients of Socket.IO are connected here."""
+        return len(self._participants(None))
+
+    def _participants(self, room: str | None) -> Any:
         return self.rooms.get(NAMESPACE, {}).get(room, {})
 
     # What python-socketio calls.
@@ -139,10 +152,13 @@ class LocalFanout(socketio.Manager):
             super().emit(event, data, namespace, room=room, skip_sid=skip_sid, callback=callback, **options)
             return
         ready = Ready(self.server.packet_class, event, values, namespace, revision)
+        began = time.monotonic()
         with self._sender(room):
-            if ready.plain is not None:
-                self._send_plain(ready, room)
-            self._send_socketio(ready, namespace, room, skip_sid)
+            written = self._send_plain(ready, room) if ready.plain is not None else 0
+            written += self._send_socketio(ready, namespace, room, skip_sid)
+        if written:
+            took_s = time.monotonic() - began
+            self.on_sent(room, event, written, len(ready.socketio), ready.revision, took_s)
         with self.lock:
             if not self._told.get(room, True):
                 del self._told[room]  # nobody was there
@@ -185,7 +201,8 @@ class LocalFanout(socketio.Manager):
     # These two are most of what a broadcast costs, so they call little and look up less. A client without a connection
     # (polling, in mid-upgrade, under another WSGI server) goes python-socketio's way.
 
-    def _send_plain(self, ready: Ready, room: str) -> None:
+    def _send_plain(self, ready: Ready, room: str) -> int:
+        written = 0
         data, revision, members = ready.plain, ready.revision, self._plain.get(room, set())
         for sinks in self._in_pieces(list(members)):
             told = self._told.setdefault(room, {})
@@ -194,8 +211,11 @@ class LocalFanout(socketio.Manager):
                     if revision is not None:
                         told[sink] = revision
                     sink.write(data)
+                    written += 1
+        return written
 
-    def _send_socketio(self, ready: Ready, namespace: str, room: str, skip_sid: Any) -> None:
+    def _send_socketio(self, ready: Ready, namespace: str, room: str, skip_sid: Any) -> int:
+        written = 0
         data, revision = ready.socketio, ready.revision
         skipped = set(skip_sid) if isinstance(skip_sid, list) else {skip_sid}
         here, clients = self._rooms_of, self.server.eio.sockets
@@ -210,6 +230,8 @@ class LocalFanout(socketio.Manager):
                         connection.write(data)
                     else:
                         self.server._send_eio_packet(engine_sid, ready.packet)
+                    written += 1
+        return written
 
     def _in_pieces(self, members: list) -> Iterator[list]:
         """Members to write to in a row, with our lock held; others have their turn in between."""

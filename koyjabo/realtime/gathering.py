@@ -12,7 +12,7 @@ from typing import Any
 from koyjabo.clock import Clock
 from koyjabo.events import CountChanged, VisitorUpdate
 from koyjabo.holds import Holds, Online
-from koyjabo.numbers import FURTHEST_AHEAD_MS, Numbers
+from koyjabo.numbers import Numbers, newest_credible
 from koyjabo.realtime.room import SHORTEST_INTERVAL_S, Event
 
 ONLINE, STATS = "online", "stats"
@@ -50,7 +50,8 @@ class Gathering:
 
     def _checked(self, said: Any) -> Online:
         online = Online._make(said)
-        newest = self._clock.now_ms() + FURTHEST_AHEAD_MS
+        known = self._holds.online(self.numbers.scope).version
+        newest = newest_credible(self._clock, max(self._revision, known))
         if not (
             type(online.version) is type(online.count) is int
             and type(online.is_guess) is bool

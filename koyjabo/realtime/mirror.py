@@ -61,6 +61,12 @@ class Mirror:
         self.waiting[visitor_id] = touch
         self._guess(touch, 1)
 
+    def forget(self, visitor_id: str) -> None:
+        """Give up a touch that waits."""
+        touch = self.waiting.pop(visitor_id, None)
+        if touch is not None:
+            self._guess(touch, -1)
+
     def confirm(self, sent: Iterable[Touch], census: Census, now_ms: int) -> None:
         """Redis has heard of the touches in `sent`, and this is what it said afterwards."""
         for touch in sent:
@@ -89,8 +95,7 @@ class Mirror:
         """Give up touches of visitors who were last seen before that: Redis was away until they were gone."""
         late = takewhile(lambda touch: touch.seen_ms <= before_ms, self.waiting.values())
         for touch in list(late):
-            del self.waiting[touch.visitor_id]
-            self._guess(touch, -1)
+            self.forget(touch.visitor_id)
 
     def census(self) -> Census:
         """The snapshot and the guesses; the same object while neither changes."""

@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 PACE_S = 0.01
 """Between two rounds: what changes faster is said once."""
 
+DRAIN_S = 2.0
+
 MOST_WAITING = 1000
 """Events that are sent as told; while Redis is away the oldest give way."""
 
@@ -49,6 +51,12 @@ class Outbox:
         with self._lock:
             self._in_order.append(send)
         self._run_soon()
+
+    def drain(self) -> None:
+        """Return when all that was put here has been sent, or after a while: for a program that is about to end."""
+        until = time.monotonic() + DRAIN_S
+        while self._running and time.monotonic() < until:
+            time.sleep(PACE_S)
 
     def _run_soon(self) -> None:
         with self._lock:

@@ -12,6 +12,11 @@ BINARY = (packet.BINARY_EVENT, packet.BINARY_ACK)
 UNREADABLE = (ValueError, TypeError, IndexError, KeyError, AttributeError, RecursionError)
 MOST_ATTACHMENTS = 10
 
+RESERVED = {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener", "*"}
+"""No event of a client has such a name. python-socketio would call the handlers that have it as if it had to tell them
+something itself, and the one of `*` would take for its client whomever the event names.
+"""
+
 
 class InvalidPacket(Exception):
     """What a client sent is no packet; its connection is to be closed (Socket.IO protocol, revision 5)."""
@@ -24,7 +29,7 @@ class Packet(packet.Packet):
         if packet_type == packet.CONNECT_ERROR and data == "Unable to connect":
             data = {"message": "Invalid namespace"}  # clients look for a message in an object
         super().__init__(packet_type, data, *more, **options)
-        if options.get("encoded_packet") in ("", b""):
+        if "encoded_packet" in options and not options["encoded_packet"]:  # python-engineio reads `{}` and `null`
             raise InvalidPacket
 
     def decode(self, encoded_packet: Any) -> int:
@@ -49,7 +54,7 @@ class Packet(packet.Packet):
         if (kind in BINARY) != (attachments > 0) or attachments > MOST_ATTACHMENTS:
             return False
         if kind in EVENTS:
-            return isinstance(data, list) and bool(data) and isinstance(data[0], str)
+            return isinstance(data, list) and bool(data) and isinstance(data[0], str) and data[0] not in RESERVED
         if kind in ACKNOWLEDGEMENTS:
             return isinstance(data, list) and self.id is not None
         if kind == packet.CONNECT:

@@ -57,6 +57,12 @@ class MemoryPresence:
             self.touch(scope, visitor_id, None)
         return known
 
+    def forget(self, scope: Scope, visitor_id: str) -> None:
+        with self._lock:
+            seen = self._seen.get(scope, {}).pop(visitor_id, None)
+            if seen is not None:
+                self._count(scope, seen[1], -1)
+
     def census(self, scope: Scope) -> Census:
         with self._lock:
             self._expire()

@@ -75,6 +75,13 @@ class RedisPresence:
             self.touch(scope, visitor_id, None)
         return known
 
+    def forget(self, scope: Scope, visitor_id: str) -> None:
+        """Other workers have to be told, too: each touches those whom it has seen."""
+        with self._lock:
+            self._own.forget(scope, visitor_id)
+            self._mirror(scope, self._clock.elapsed_ms()).forget(visitor_id)
+        self._outbox.put(("forget", scope, visitor_id), partial(self._end_lease, scope, visitor_id))
+
     def census(self, scope: Scope) -> Census:
         now_ms = self._clock.elapsed_ms()
         with self._lock:
@@ -130,6 +137,10 @@ class RedisPresence:
         return scope != SITE and not mirror.census().places and now_ms - mirror.wanted_ms >= self._window_ms
 
     # In the outbox's task, which may wait for Redis.
+
+    def _end_lease(self, scope: Scope, visitor_id: str) -> None:
+        self._script.end(scope, visitor_id)
+        self._sync(scope)
 
     def _sync_soon(self, scope: Scope) -> None:
         self._outbox.put(("presence", scope), partial(self._sync, scope))

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from koyjabo.realtime.fanout import LocalFanout, Member
 from koyjabo.runtime import Runtime, Waiter
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("koyjabo.websockets")
 
 SHORTEST_INTERVAL_S = 0.05
 REST = 4

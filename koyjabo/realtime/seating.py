@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -54,6 +55,10 @@ class Seating:
             seats.pop(seat, None)
             if not seats:
                 self._seats_of.pop(whose, None)
+
+    def census(self) -> Counter[str]:
+        """How many seats are taken in each community."""
+        return Counter(seat.scope for seat in list(self._seats))
 
     def note_loss(self, whose: str) -> None:
         """A session, a user or a community, by its id, has lost a right, by something this worker did."""

@@ -48,9 +48,16 @@ class TouchScript:
         `newest_version` is the greatest one known here: Redis goes on from there, should it have lost its own. Raises
         redis.RedisError.
         """
-        keys = [f"koyjabo:active:{scope}:{name}" for name in ("visitors", "places", "counts", "state")]
-        arguments: list[Any] = [newest_version, self._keep_ms, BATCH, UNKNOWN]
+        visitors: list[Any] = []
         for touch in batch:
             if touch.seen_ms > gone_ms:
-                arguments += (touch.visitor_id, touch.place or "", touch.seen_ms - gone_ms)
-        return Answer(*self._script(keys, arguments))
+                visitors += (touch.visitor_id, touch.place or "", touch.seen_ms - gone_ms)
+        return self._call(scope, newest_version, visitors)
+
+    def end(self, scope: Scope, visitor_id: str) -> None:
+        """End the lease of a visitor, whoever gave it. Raises redis.RedisError."""
+        self._call(scope, 0, [visitor_id, "", 0])
+
+    def _call(self, scope: Scope, newest_version: int, visitors: list[Any]) -> Answer:
+        keys = [f"koyjabo:active:{scope}:{name}" for name in ("visitors", "places", "counts", "state")]
+        return Answer(*self._script(keys, [newest_version, self._keep_ms, BATCH, UNKNOWN, *visitors]))

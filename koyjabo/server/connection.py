@@ -15,7 +15,7 @@ from koyjabo.events import ABUSE
 from koyjabo.realtime.frames import PING, PONG, close_frame, frame
 from koyjabo.server.frame_reader import NOT_SAID, Close, FrameReader, ParseFailed, Part, Ping, Pong
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("koyjabo.websockets")
 
 MOST_UNSENT = 64 * 1024
 """Bytes that wait for a client; one for whom there are more is dropped."""

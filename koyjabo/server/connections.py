@@ -13,11 +13,12 @@ from collections import Counter
 from contextlib import suppress
 from typing import Any
 
-from koyjabo.events import GOING_AWAY, TOO_MANY
+from koyjabo.events import GOING_AWAY, TOO_MANY, UNEXPECTED
+from koyjabo.rates import Rate
 from koyjabo.server.connection import LOST, Connection, Owner
 from koyjabo.server.delays import DelayLine
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("koyjabo.websockets")
 
 SEND_BUFFER = 32 * 1024
 """Bytes the kernel keeps for a client, which it doubles. It would let one that does not read have megabytes."""
@@ -45,10 +46,14 @@ class ConnectionLoop:
     called from `_on_ready` must not wait.
     """
 
-    def __init__(self, runtime: Any, epoll: Any, most: int, most_an_address: int) -> None:
+    def __init__(
+        self, runtime: Any, epoll: Any, most: int, most_an_address: int, handshakes: Rate | None = None
+    ) -> None:
+        """`handshakes` is how many an address may make, None for no limit."""
         self.start_task = runtime.start_task
         self.most = most
         self.most_an_address = most_an_address
+        self._handshakes = handshakes
         self._epoll = epoll
         self._open: dict[int, Connection] = {}
         self._by_address: Counter[str] = Counter()
@@ -138,10 +143,13 @@ class ConnectionLoop:
         self.start_task(lambda: connection.owner.ended(connection, code))
 
     def _has_room(self, address: str) -> bool:
-        """An empty address is not counted (see `koyjabo.addresses`)."""
+        """For one who has just come. An empty address is not counted (see `koyjabo.addresses`)."""
         if len(self._open) + self._reserved >= self.most:
             return False
-        return not address or self._by_address[address] < self.most_an_address
+        return not address or (self._by_address[address] < self.most_an_address and self._may_come(address))
+
+    def _may_come(self, address: str) -> bool:
+        return self._handshakes is None or not self._handshakes.use(address).is_exceeded
 
     def _forget(self, address: str) -> None:
         self._by_address[address] -= 1
@@ -157,7 +165,14 @@ class ConnectionLoop:
                 self._serve(connection, events)
             except Exception:
                 log.exception("connection_failed")
-                self.drop(connection, LOST)
+                self._end_failed(connection)
+
+    def _end_failed(self, connection: Connection) -> None:
+        """Say that it was our fault; one that fails while it says goodbye has said enough."""
+        if connection.is_open:
+            connection.close(UNEXPECTED)
+        else:
+            self.drop(connection, LOST)
 
     def _serve(self, connection: Connection, events: int) -> None:
         if events & WRITABLE and connection.has_unsent:

@@ -3,7 +3,8 @@
 It relies on unpublished parts of python-engineio (4.15.1, pinned): `engineio.server` making its clients from
 `socket.Socket`; `_upgrade_websocket` being called to answer an upgrade; `schedule_ping` being called when a client has
 connected and when it has answered a ping; a client's `queue` being all that stands between `send` and the wire; and
-`handlers`, `handle_request` and `_ok` being looked up on the server each time.
+`handlers`, `handle_request` and `_ok` being looked up on the server each time. It also relies on a sentence of
+python-socketio (5.18.1, pinned).
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ KEPT = ("REQUEST_METHOD", "PATH_INFO", "SCRIPT_NAME", "QUERY_STRING", "REMOTE_AD
         "SERVER_PROTOCOL", "HTTP_HOST", "HTTP_ORIGIN", "HTTP_USER_AGENT", "HTTP_COOKIE", "HTTP_AUTHORIZATION",
         "wsgi.url_scheme", "flask.app")  # fmt: skip
 NOTHING = io.BytesIO()
+NOWHERE_CONNECTED = "Unexpected binary packet"
+"""What python-socketio says of one that is for a namespace its client is not connected to."""
 
 
 class Engine:
@@ -108,11 +111,18 @@ class Engine:
         try:
             return self._message(sid, message)
         except InvalidPacket:
-            if client := self._server.sockets.get(sid):
-                client.refuse()
+            self._refuse(sid)
+        except ValueError as error:
+            if str(error) != NOWHERE_CONNECTED:
+                raise
+            self._refuse(sid)
         except KeyError:
             if sid in self._server.sockets:
                 raise  # else it went while its handler waited
+
+    def _refuse(self, sid: str) -> None:
+        if client := self._server.sockets.get(sid):
+            client.refuse()
 
     def _handle_request(self, environ: dict[str, Any], start_response: Callable) -> Any:
         """As python-engineio, and with the refusals of the protocol that it leaves out."""

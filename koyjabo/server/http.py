@@ -1,117 +1,62 @@
-"""HTTP connections on eventlet's WSGI server, where its own ways are not ours.
+"""HTTP on eventlet's WSGI server, where its own ways are not ours.
 
-It relies on eventlet keeping a connection as a list of address, socket and state, handing each to the pool, and on the
-names of the states (0.41.3, pinned).
+It relies on `_read_request_line` and `parse_request` being called for each request (0.41.3, pinned).
 """
 
 from __future__ import annotations
 
-import errno
 import json
 import re
-import socket
 import time
 from contextlib import suppress
+from email.errors import MultipartInvariantViolationDefect, NoBoundaryInMultipartDefect, StartBoundaryNotFoundDefect
 from http import HTTPStatus
 from typing import Any
 
-import eventlet
 from eventlet import wsgi
-from eventlet.greenio import GreenSocket
+
+from koyjabo.server.chunks import ChunkedFile
+from koyjabo.server.http_connections import BODY, HUSHED, LAST, SINCE
 
 MOST_DISCARDED = 256 * 1024
 """Bytes of an unread body that are read away so that the connection can be used again; after that it is closed."""
 
-
 TOKEN = r"[!#$%&'*+.^_`|~0-9a-z-]+"
+OF_BODIES = (NoBoundaryInMultipartDefect, StartBoundaryNotFoundDefect, MultipartInvariantViolationDefect)
+"""What the parser of mails misses in the headers of a form that is sent in parts: it has not been given the body."""
+
 NAMES = re.compile(rf"({TOKEN}(\n{TOKEN})*)?", re.ASCII)
 DIGITS = re.compile(r"[0-9]{1,18}", re.ASCII)
-LINE, STATE, SINCE = 1, 2, 3
-HUSHED = "hushed"
-
-IDLE_S = 75
-"""Longer than the idle time of the proxies in front, so that it is they who close."""
-
-OUT_OF_FILES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-RETRY_S = 0.1
-
-REQUEST_S = 60
-"""For one request, from its first line to the end of its answer."""
-
+MALFORMED = 400, "a header line is malformed"
 BROKEN = (
     b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
-    b"Access-Control-Allow-Origin: *\r\nConnection: close\r\n\r\n%s"
+    b"Access-Control-Allow-Origin: *\r\nX-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n"
+    b"Referrer-Policy: same-origin\r\nContent-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
+    b"Connection: close\r\n\r\n%s"
 )
 
 
-class Listener(GreenSocket):
-    """A listening socket that outlives a lack of files or memory; eventlet's server would stop accepting for good."""
+class HeaderLines:
+    """Reads the head of a request, and notes whether each of its lines can be one: none goes on with the one before,
+    and none has half an end in it, which the parser of mails takes for a whole one, and whoever stands in front of us
+    may not (RFC 9112, 2.2 and 5.2).
+    """
 
-    def accept(self) -> Any:
-        while True:
-            try:
-                return super().accept()
-            except OSError as error:
-                if error.errno not in OUT_OF_FILES:
-                    raise
-                eventlet.sleep(RETRY_S)
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.malformed = False
 
-
-class Connections(eventlet.GreenPool):
-    """The open connections. eventlet's server keeps them to itself, but all of them pass through its pool."""
-
-    def __init__(self, most: int) -> None:
-        super().__init__(most)
-        self._open: dict[int, list[Any]] = {}
-
-    def spawn(self, serve: Any, connection: list[Any]) -> Any:
-        connection.append(time.monotonic())  # SINCE
-        thread = super().spawn(serve, connection)
-        self._open[id(connection)] = connection
-        thread.link(lambda _: self._open.pop(id(connection), None))
-        return thread
-
-    def hear_no_more(self) -> None:
-        """End the connections that wait for a request, but not one whose request has begun to arrive.
-
-        eventlet would shut all that it thinks idle: what the system has received would still be read and committed,
-        and the answer could not be sent.
-        """
-        for connection in self._open.values():
-            line, state = connection[LINE], connection[STATE]
-            if state != wsgi.STATE_IDLE:
-                continue
-            if _has_received(line):
-                connection[STATE] = wsgi.STATE_REQUEST
-            else:
-                connection.append(HUSHED)
-                with suppress(OSError):
-                    line.shutdown(socket.SHUT_RD)
-
-    def end_the_late(self) -> None:
-        """Close what has been idle, or in the middle of one request, for too long.
-
-        One sweep instead of a timer for each read: those cost 10 µs a request, and never end a client that sends a
-        byte now and then.
-        """
-        now = time.monotonic()
-        for connection in self._open.values():
-            patience_s = IDLE_S if connection[STATE] == wsgi.STATE_IDLE else REQUEST_S
-            if now - connection[SINCE] > patience_s:
-                with suppress(OSError):
-                    connection[LINE].shutdown(socket.SHUT_RDWR)
-
-
-def _has_received(line: Any) -> bool:
-    try:
-        return bool(line.fd.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
-    except OSError:
-        return False
+    def readline(self, size: int = -1) -> bytes:
+        line: bytes = self._file.readline(size)
+        if b"\r" in line[:-2] or b"\0" in line or line.startswith((b" ", b"\t")):
+            self.malformed = True
+        return line
 
 
 class Protocol(wsgi.HttpProtocol):
     """Answers broken HTTP as every error is answered, logs no address, and reads no endless body."""
 
+    rfile: Any
     rbufsize = wbufsize = 4096  # for each connection, and what is said here is short
 
     def log_message(self, format: str, *args: Any) -> None:
@@ -136,7 +81,7 @@ class Protocol(wsgi.HttpProtocol):
             self.rfile.close()
 
     def _read_request_line(self) -> bytes:
-        self.conn_state[SINCE] = time.monotonic()
+        self.conn_state[SINCE], self.conn_state[BODY] = time.monotonic(), None
         line = super()._read_request_line()
         self.conn_state[SINCE] = time.monotonic()
         if HUSHED in self.conn_state:
@@ -147,13 +92,17 @@ class Protocol(wsgi.HttpProtocol):
         return line
 
     def parse_request(self) -> bool:
+        lines = HeaderLines(self.rfile)
+        self.rfile = lines  # eventlet puts back what it was
         try:
             if not super().parse_request():
                 return False
         except (wsgi.HeaderLineTooLong, wsgi.HeadersTooLarge):
             self.send_error(431)
             return False
-        refusal = self._refusal()
+        if LAST in self.conn_state:
+            self.close_connection = True
+        refusal = MALFORMED if lines.malformed else self._refusal()
         if refusal:
             self.send_error(*refusal)
         return not refusal
@@ -161,8 +110,9 @@ class Protocol(wsgi.HttpProtocol):
     def _refusal(self) -> tuple[int, str] | None:
         """A body whose end two readers could see in two places is how requests are smuggled (RFC 9112, 6.3)."""
         names = "\n".join(self.headers.keys()).lower()
-        if self.headers.defects or not NAMES.fullmatch(names):
-            return 400, "a header line is malformed"
+        defects = [each for each in self.headers.defects if not isinstance(each, OF_BODIES)]
+        if defects or not NAMES.fullmatch(names):
+            return MALFORMED
         if "transfer-encoding" in names:
             codings = self.headers.get_all("Transfer-Encoding", [])
             if "content-length" in names or [coding.lower() for coding in codings] != ["chunked"]:
@@ -175,7 +125,11 @@ class Protocol(wsgi.HttpProtocol):
 
     def get_environ(self) -> dict[str, Any]:
         environ = super().get_environ()
-        environ["eventlet.input"].discard = self._discard
+        body = environ["eventlet.input"]
+        body.discard = self._discard
+        if body.chunked_input:
+            body.rfile = ChunkedFile(body.rfile)
+        self.conn_state[BODY] = body
         environ["SERVER_PROTOCOL"] = self.request_version  # eventlet always says HTTP/1.0
         return environ
 

@@ -9,9 +9,10 @@ import socket
 import sys
 import time
 from contextlib import suppress
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from koyjabo.server.children import leave_signals_to_the_parent
+from koyjabo.server.counting import counting_folder, keep_if_there
 from koyjabo.server.preparation import Preparation
 
 BACKLOG = 4096
@@ -26,13 +27,18 @@ TURN_S = 0.5
 BAD_SETTINGS = 2
 
 
+class Worker(NamedTuple):
+    born: float  # monotonic s
+    place: int  # 0, 1, …; one that replaces another takes its place
+
+
 class Parent:
     """Signal handlers only take a note; everything is done by the loop, which every signal wakes."""
 
     def __init__(self) -> None:
         self._pid = os.getpid()
         self._leaving_since: float | None = None
-        self._workers: dict[int, float] = {}  # pid → when it was born, monotonic s
+        self._workers: dict[int, Worker] = {}  # by pid
         self._fork_not_before = 0.0  # monotonic s
         self._ready, self._say_ready = os.pipe()
         self._announced = False
@@ -58,6 +64,11 @@ class Parent:
             say(f"PORT {port} cannot be served on: {error.strerror}. Set PORT.", sys.stderr)
             return BAD_SETTINGS
         self._port = self._listener.getsockname()[1]
+        with counting_folder():
+            self._keep_serving(workers)
+        return 0
+
+    def _keep_serving(self, workers: int) -> None:
         while True:
             self._reap()
             if self._leaving_since is None:
@@ -65,7 +76,7 @@ class Parent:
             elif self._workers:
                 self._send_away()
             else:
-                return 0
+                return
             if self._ready in self._wait(self._ready):
                 self._announce()
 
@@ -95,6 +106,7 @@ class Parent:
         while len(self._workers) < wanted and self._leaving_since is None:
             if time.monotonic() < self._fork_not_before:
                 return
+            place = min(set(range(wanted)) - {worker.place for worker in self._workers.values()})
             try:
                 pid = os.fork()
             except OSError as error:  # no memory, too many processes: those that live go on
@@ -102,13 +114,15 @@ class Parent:
                 say(f"fork_failed cause={error.strerror!r}", sys.stderr)
                 return
             if pid == 0:
-                self._become_worker()
-            self._workers[pid] = time.monotonic()
+                self._become_worker(place)
+            self._workers[pid] = Worker(time.monotonic(), place)
 
-    def _become_worker(self) -> None:
+    def _become_worker(self, place: int) -> None:
         status = 1
         try:
+            os.environ["KOYJABO_WORKER"] = str(place)
             leave_signals_to_the_parent()
+            keep_if_there()
             from koyjabo.server.worker import work
 
             status = work(self._listener, self._pid, self._say_ready, DRAIN_S)
@@ -135,10 +149,10 @@ class Parent:
                 return
             if pid == 0:
                 return
-            born = self._workers.pop(pid, None)
-            if born is None or self._leaving_since is not None:
+            worker = self._workers.pop(pid, None)
+            if worker is None or self._leaving_since is not None:
                 continue  # not ours: as process 1 of a container we inherit orphans
-            self._fork_not_before = born + RESPAWN_INTERVAL_S
+            self._fork_not_before = worker.born + RESPAWN_INTERVAL_S
             status = os.waitstatus_to_exitcode(status)  # negative: the signal
             say(f"worker_died pid={pid} status={status} and is replaced", sys.stderr)
 
@@ -163,6 +177,8 @@ def say(line: str, stream: TextIO) -> None:
 def listen(port: int) -> socket.socket:
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Connections have it from the listener: a page in several pieces would wait 40 ms for its reader (RFC 896, 1122).
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listener.bind(("", port))
     listener.listen(BACKLOG)
     return listener

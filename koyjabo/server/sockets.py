@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from koyjabo.extensions import socketio
+from koyjabo.rates import Rate
 from koyjabo.server.connections import SWEEP_INTERVAL_S, ConnectionLoop
 from koyjabo.server.engine import Engine
 from koyjabo.server.handshake import WebSockets
@@ -25,8 +26,10 @@ TICK_S = 0.05
 
 
 class Sockets:
-    def __init__(self, app: Flask, runtime: EventletRuntime, most: int, most_an_address: int) -> None:
-        self._connections = ConnectionLoop(runtime, runtime.epoll(), most, most_an_address)
+    def __init__(
+        self, app: Flask, runtime: EventletRuntime, most: int, most_an_address: int, handshakes: Rate | None
+    ) -> None:
+        self._connections = ConnectionLoop(runtime, runtime.epoll(), most, most_an_address, handshakes)
         self._engine = Engine(socketio.server, self._connections)
         self.websockets = WebSockets(self._connections)
         socketio.server.manager.initialize()

@@ -23,6 +23,11 @@ RESERVED_FILES = 50
 FEWEST_REQUESTS = 1000
 """Connections for HTTP that sockets leave room for, where files are few."""
 
+MOST_REQUESTS = 5000
+"""Connections for HTTP at once: one that says nothing costs 20 KB. When all are taken, those that have let us wait
+longest give way.
+"""
+
 CLOSE_S = 1.0
 """To commit what waits, whatever became of those who asked."""
 
@@ -59,11 +64,16 @@ def work(listener: socket.socket, parent: int, ready: int, drain_s: float) -> in
     app = _make_app(runtime, stay)
     if app is None:
         return 0
-    from koyjabo.server.http import Connections
+    from koyjabo.rates import Rate, share
+    from koyjabo.server.http_connections import Connections
     from koyjabo.server.sockets import Sockets
+    from koyjabo.services import Services
 
+    logs.count_errors(Services.of(app).metrics.error)
     most_sockets, most_requests = _allow_files(settings.max_connections)
-    sockets = Sockets(app, runtime, most_sockets, settings.rate_limit_sockets or most_sockets)
+    most_an_address, handshakes = settings.rate_limit_sockets or most_sockets, settings.rate_limit_handshakes
+    rate = Rate(share(handshakes, settings.web_concurrency)) if handshakes else None
+    sockets = Sockets(app, runtime, most_sockets, most_an_address, rate)
     connections = Connections(most_requests)
     acceptor = _accept(listener, app, connections, sockets)
     os.write(ready, b"\0")
@@ -120,7 +130,8 @@ def _accept(listener: socket.socket, app: Flask, connections, sockets):
     import eventlet
     from eventlet import wsgi
 
-    from koyjabo.server.http import Listener, Protocol
+    from koyjabo.server.http import Protocol
+    from koyjabo.server.http_connections import Listener
 
     return eventlet.spawn(
         wsgi.server,
@@ -146,7 +157,7 @@ def _allow_files(wanted: int) -> tuple[int, int]:
     whose pool of requests is full lets callers wait.
     """
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    files = wanted + max(wanted, FEWEST_REQUESTS) + RESERVED_FILES
+    files = wanted + max(FEWEST_REQUESTS, min(wanted, MOST_REQUESTS)) + RESERVED_FILES
     allowed = files if most == resource.RLIM_INFINITY else min(files, most)
     resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
     sockets = min(wanted, max(1, allowed - RESERVED_FILES - FEWEST_REQUESTS))

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Request
 
+from koyjabo import addresses
 from koyjabo.events import STATS_ROOM
 from koyjabo.services import Services
 from koyjabo.sockets.messages import visitor_id
@@ -14,10 +15,12 @@ from koyjabo.sockets.messages import visitor_id
 def welcome(services: Services, member: Any, request: Request, said_id: object) -> bool:
     """Pair a socket with its visitor, by the `visitorId` it said if that is one, and let it into the room `stats`.
 
-    The first event holds what opening the socket changed. False for one that has gone meanwhile.
+    The first event holds what opening the socket changed. False for one that has gone meanwhile. Raises TooManyRequests
+    for one too many of its visitor.
     """
     place, caller = services.places.locate(request.remote_addr), services.pairing.caller(request.environ)
-    services.pairing.opened(member, caller, visitor_id(said_id), place)
+    is_limited = bool(addresses.counted(request.environ))
+    services.pairing.opened(member, caller, visitor_id(said_id), place, is_limited)
     services.visits.stats()  # ask: another worker may know more than this one has heard
     return services.rooms.of(STATS_ROOM).admit(member) is not None
 

@@ -7,13 +7,14 @@ from functools import partial
 from flask import Request
 
 from koyjabo.errors import KoyJaboError
-from koyjabo.events import CLEAN_CLOSES
+from koyjabo.events import CLEAN_CLOSES, UNEXPECTED
 from koyjabo.seats import Seat
 from koyjabo.services import Services
 from koyjabo.sockets.credentials import identify, sub_protocols
 from koyjabo.sockets.errors import close_code
 from koyjabo.sockets.rooms import KINDS, seat_for
-from koyjabo.sockets.stream import UNEXPECTED, Connection, Stream
+from koyjabo.sockets.stream import Connection, Stream
+from koyjabo.traffic import NOWHERE
 
 
 class CommunityStream(Stream):
@@ -22,7 +23,16 @@ class CommunityStream(Stream):
     def __init__(self, services: Services, room: str) -> None:
         super().__init__(services)
         self._kind = KINDS[room]
+        self.kind = "dashboards" if self._kind.is_dashboard else "communities"
         self._seats: dict[Connection, Seat] = {}
+
+    def who(self, connection: Connection) -> str | None:
+        seat = self._seats.get(connection)
+        return seat.right.user_id if seat is not None else None
+
+    def where(self, connection: Connection) -> str:
+        seat = self._seats.get(connection)
+        return seat.right.community_id if seat is not None else NOWHERE
 
     def welcome(self, connection: Connection, request: Request) -> None:
         claims = identify(self._services, request, sub_protocols(request).token)

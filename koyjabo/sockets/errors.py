@@ -11,6 +11,7 @@ CLOSE_CODES = {
     "token_expired": EXPIRED,
     "forbidden": FORBIDDEN,
     "unknown_community": FORBIDDEN,
+    "rate_limited": TOO_MANY,
     "ledger_unavailable": TOO_MANY,
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -43,6 +44,7 @@ class Client:
     """One Socket.IO client: joins and leaves one after the other."""
 
     def __init__(self) -> None:
+        self.born = time.monotonic()
         self.seats: dict[Asked, Seat] = {}
         self.lock = threading.Lock()
         self.token: str | None = None  # what it said on connecting
@@ -56,6 +58,11 @@ class Memberships:
     def connected(self, sid: str, token: object) -> None:
         client = self._clients[sid] = Client()
         client.token = token if isinstance(token, str) else None
+
+    def lasted_s(self, sid: str) -> float:
+        """How long a client has been connected."""
+        client = self._clients.get(sid)
+        return time.monotonic() - client.born if client else 0.0
 
     def disconnected(self, sid: str, clean: bool) -> None:
         client = self._clients.pop(sid, None)

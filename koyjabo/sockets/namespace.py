@@ -7,18 +7,22 @@ from typing import Any
 from flask import current_app, request
 from flask_socketio import emit
 
-from koyjabo.errors import InvalidMessage, KoyJaboError
-from koyjabo.events import ABUSE, Error, Pong
+from koyjabo.errors import InvalidMessage, KoyJaboError, TooManyRequests
+from koyjabo.events import ABUSE, NORMAL, Error, Pong
 from koyjabo.extensions import socketio
+from koyjabo.roles import uuid_of
 from koyjabo.services import Services
 from koyjabo.sockets.arrival import tell, welcome
 from koyjabo.sockets.errors import close_code
+from koyjabo.sockets.failures import failed
 from koyjabo.sockets.memberships import Memberships
 from koyjabo.sockets.messages import MOST_ERRORS, unknown
+from koyjabo.traffic import NOWHERE
 
 ANYTHING = "*"
 ERRORS = "errors"
 GOODBYE = "client disconnect"
+KIND, LOST = "socketio", 1006
 EXTENSION = "koyjabo.memberships"
 
 
@@ -37,6 +41,8 @@ def register() -> None:
     for message, handler in ours.items():
         if message not in theirs:
             socketio.on_event(message, handler)
+    if socketio.default_exception_handler is None:
+        socketio.on_error_default(failed)
 
 
 def connect(auth: Any = None) -> None:
@@ -44,16 +50,27 @@ def connect(auth: Any = None) -> None:
     services, said = _services(), auth if isinstance(auth, dict) else {}
     services.start()
     _memberships().connected(_sid(), said.get("token"))
-    if not welcome(services, _sid(), request, said.get("visitorId") or request.args.get("visitorId")):
+    try:
+        is_here = welcome(services, _sid(), request, said.get("visitorId") or request.args.get("visitorId"))
+    except TooManyRequests as error:
+        _turn_away(error)
+        return
+    if not is_here:
         disconnect()  # it went while we asked
+        return
+    services.traffic.opened(KIND, who=services.pairing.visitor_of(_sid()))
 
 
 def disconnect(reason: str = "") -> None:
-    _services().pairing.closed(_sid())
-    _memberships().disconnected(_sid(), clean=reason == GOODBYE)
+    services, sid = _services(), _sid()
+    code = NORMAL if reason == GOODBYE else LOST
+    services.traffic.closed(KIND, code, _memberships().lasted_s(sid), who=services.pairing.visitor_of(sid))
+    services.pairing.closed(sid)
+    _memberships().disconnected(sid, clean=reason == GOODBYE)
 
 
 def ping(*_: Any) -> dict[str, Any]:
+    _services().traffic.received("ping")
     pong = Pong(_services().clock.now_ms()).as_object()
     emit("pong", pong)
     return {"ok": True, **pong}
@@ -61,6 +78,7 @@ def ping(*_: Any) -> dict[str, Any]:
 
 def request_count(said: Any = None, *_: Any) -> dict[str, Any]:
     """The numbers of the site, or of the room of a community that is named."""
+    _services().traffic.received("request_count")
     if not isinstance(said, dict) or "communityId" not in said:
         return {"ok": True, **tell(_services(), _sid())}
     try:
@@ -71,15 +89,18 @@ def request_count(said: Any = None, *_: Any) -> dict[str, Any]:
 
 def join(said: Any = None, *_: Any) -> dict[str, Any]:
     """Into a room of a community; the acknowledgement of a refusal has the code that would close a plain socket."""
+    _services().traffic.received("join")
     try:
         return {"ok": True, **_memberships().join(_sid(), said, request)}
     except InvalidMessage as error:
         return _refuse(error)
     except KoyJaboError as error:
+        _services().traffic.refused(KIND, uuid_of(said["communityId"]) or NOWHERE, close_code(error), error.code)
         return {"ok": False, "error": str(error), "code": close_code(error)}
 
 
 def leave(said: Any = None, *_: Any) -> dict[str, Any]:
+    _services().traffic.received("leave")
     try:
         _memberships().leave(_sid(), said)
     except InvalidMessage as error:
@@ -89,7 +110,14 @@ def leave(said: Any = None, *_: Any) -> dict[str, Any]:
 
 def anything(event: str, *_: Any) -> dict[str, Any]:
     """An event there is no handler for."""
+    _services().traffic.received(event)
     return _refuse(unknown(event))
+
+
+def _turn_away(error: TooManyRequests) -> None:
+    code = close_code(error)
+    _services().traffic.refused(KIND, NOWHERE, code, error.code)
+    _services().rooms.expel(_sid(), code, str(error))
 
 
 def _refuse(error: InvalidMessage) -> dict[str, Any]:

@@ -21,6 +21,11 @@ EXTENSION = "koyjabo.streams"
 
 
 class StatsStream(Stream):
+    kind = "site"
+
+    def who(self, connection: Connection) -> str | None:
+        return self._services.pairing.visitor_of(connection)
+
     def welcome(self, connection: Connection, request: Request) -> None:
         welcome(self._services, connection, request, request.args.get("visitorId"))
 

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Hashable
 from functools import partial
 from typing import Any, Protocol
+from weakref import WeakSet
 
 from flask import Request
 
 from koyjabo.errors import InvalidMessage, KoyJaboError
-from koyjabo.events import ABUSE, Error, Pong
+from koyjabo.events import ABUSE, TOO_MANY, UNEXPECTED, Error, Pong
+from koyjabo.roles import uuid_of
 from koyjabo.services import Services
 from koyjabo.sockets.errors import close_code
 from koyjabo.sockets.messages import LARGEST_MESSAGE, MOST_ERRORS, parse, unknown
 from koyjabo.stats import encode
-
-UNEXPECTED = 1011
+from koyjabo.traffic import NOWHERE, Traffic
 
 
 class Connection(Hashable, Protocol):
     """A WebSocket (see `koyjabo.server.connection`)."""
+
+    born: float  # monotonic s
 
     @property
     def is_open(self) -> bool: ...
@@ -42,10 +46,13 @@ class Stream(ABC):
 
     largest_message = LARGEST_MESSAGE
     pings = True
+    kind: str
+    """One of workers.SOCKET_KINDS."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._errors: Counter[Connection] = Counter()
+        self._refused: WeakSet[Connection] = WeakSet()
 
     @abstractmethod
     def welcome(self, connection: Connection, request: Request) -> None:
@@ -59,17 +66,30 @@ class Stream(ABC):
     def gone(self, connection: Connection, code: int) -> None:
         """It has ended, with the code the client gave; may wait."""
 
+    def who(self, connection: Connection) -> str | None:
+        """Whose it is, as far as that is known by now."""
+        return None
+
+    def where(self, connection: Connection) -> str:
+        """In which community one is who was let in."""
+        return NOWHERE
+
     def open(self, websockets: Any, request: Request, protocol: str | None = None) -> None:
         """Accept a handshake; whoever may not be here is told so by the code it is closed with, since browsers hide
         what a refused handshake says. Raises BadHandshake, UnsupportedWebSocket.
         """
         connection = websockets.accept(request.environ, self, protocol)
         try:
-            if connection.is_open:  # and not one too many
+            if connection.is_open:
                 self.welcome(connection, request)
+                self._traffic.opened(self.kind, self.where(connection), self.who(connection))
+            else:
+                self._note_refusal(connection, request, TOO_MANY, "no_room")
         except KoyJaboError as error:
+            self._note_refusal(connection, request, close_code(error), error.code)
             connection.close(close_code(error), str(error))
         except Exception:
+            self._note_refusal(connection, request, UNEXPECTED, "internal_error")
             connection.close(UNEXPECTED)
             raise
         finally:
@@ -77,13 +97,27 @@ class Stream(ABC):
 
     def received(self, connection: Connection, message: str | bytes) -> None:
         try:
-            self._answer(connection, parse(message)["type"])
+            kind = parse(message)["type"]
+            self._traffic.received(kind)
+            self._answer(connection, kind)
         except InvalidMessage as error:
             self._refuse(connection, error)
 
     def ended(self, connection: Connection, code: int) -> None:
         self._errors.pop(connection, None)
+        if connection not in self._refused:
+            lasted_s = time.monotonic() - connection.born
+            self._traffic.closed(self.kind, code, lasted_s, self.where(connection), self.who(connection))
         self.gone(connection, code)
+
+    @property
+    def _traffic(self) -> Traffic:
+        return self._services.traffic
+
+    def _note_refusal(self, connection: Connection, request: Request, code: int, why: str) -> None:
+        self._refused.add(connection)
+        said = uuid_of((request.view_args or {}).get("community_id", ""))
+        self._traffic.refused(self.kind, said or NOWHERE, code, why)
 
     def _answer(self, connection: Connection, kind: str) -> None:
         if kind == "ping":

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from koyjabo.errors import EmailTaken, UnknownUser
 from koyjabo.models import LoginSession, User
 from koyjabo.storage.access import note_loss
+from koyjabo.storage.search import usable
 
 MOST_SWEPT = 100
 """Sessions that ran out and are deleted when a new one begins."""
@@ -32,11 +33,34 @@ class Person(NamedTuple):
     is_disabled: bool
 
 
+class Whom(NamedTuple):
+    """A user, by their `id` or by their `email_key`."""
+
+    column: str
+    value: str
+
+
+class Changed(NamedTuple):
+    """A user as they are now, and whether they were different before."""
+
+    person: Person
+    is_change: bool
+
+
 class NewSession(NamedTuple):
     id: str
     refresh_id: str
     now_ms: int
     expires_ms: int
+    user_agent: str = ""
+    place: str = ""
+
+
+class Renewal(NamedTuple):
+    """Whose session has been renewed, or else, if it was ended for that, whose it was."""
+
+    renewed: Person | None = None
+    ended: Person | None = None
 
 
 def add_user(session: Session, person: Person, email_key: str, now_ms: int) -> None:
@@ -100,25 +124,33 @@ def open_session(session: Session, user_id: str, password: str, new: NewSession)
     return True
 
 
-def renew_session(session: Session, user_id: str, old_refresh_id: str, new: NewSession) -> tuple[Person | None, bool]:
-    """Put a new refresh token in the place of the one that is shown: whose session it is, or None for a token that is
-    not good. True with it for one that was good before: it was stolen, or its successor was, and so nobody may go on.
-    Right after a renewal it may as well be another tab, or a call whose answer was lost: then it is only refused.
+def renew_session(session: Session, user_id: str, old_refresh_id: str, new: NewSession) -> Renewal:
+    """Put a new refresh token in the place of the one that is shown. One that was good before ends the session: it was
+    stolen, or its successor was, and so nobody may go on. Right after a renewal it may as well be another tab, or a
+    call whose answer was lost: then it is only refused.
     """
     person = of_session(session, new.id, new.now_ms)
     if person is None or person.id != user_id:
-        return None, False
+        return Renewal()
     good = (LoginSession.id == new.id, LoginSession.refresh_id == old_refresh_id, LoginSession.revoked_ms.is_(None))
-    renewal = update(LoginSession).where(*good).values(refresh_id=new.refresh_id, expires_ms=new.expires_ms)
+    values = {"refresh_id": new.refresh_id, "expires_ms": new.expires_ms, "renewed_ms": new.now_ms}
+    renewal = update(LoginSession).where(*good).values(values)
     if session.execute(renewal).rowcount == 1:  # type: ignore[attr-defined]
-        return person, False
+        return Renewal(renewed=person)
     kept_ms = session.scalar(select(LoginSession.expires_ms).where(LoginSession.id == new.id)) or 0
     renewed_ms = new.now_ms - (new.expires_ms - kept_ms)
-    return None, new.now_ms - renewed_ms >= TOGETHER_MS and revoke_session(session, new.id, new.now_ms)
+    is_stolen = new.now_ms - renewed_ms >= TOGETHER_MS and revoke_session(session, new.id, new.now_ms)
+    return Renewal(ended=person if is_stolen else None)
 
 
 def revoke_session(session: Session, session_id: str, now_ms: int) -> bool:
     return revoke(session, now_ms, LoginSession.id == session_id)
+
+
+def end_session(session: Session, session_id: str, now_ms: int) -> Person | None:
+    """Whose it was; None if it has not been alive."""
+    person = of_session(session, session_id, now_ms)
+    return person if person is not None and revoke_session(session, session_id, now_ms) else None
 
 
 def revoke(session: Session, now_ms: int, *which) -> bool:
@@ -146,28 +178,37 @@ def keep_hash(session: Session, user_id: str, old: str, new: str) -> None:
     session.execute(update(User).where(User.id == user_id, User.password == old).values(password=new))
 
 
-def set_admin(session: Session, email_key: str, is_admin: bool) -> Person:
+def set_admin(session: Session, whom: Whom, is_admin: bool) -> Changed:
     """Raises UnknownUser."""
-    user = _existing(session, email_key)
+    user = _existing(session, whom)
+    is_change = user.is_admin != is_admin
     if user.is_admin and not is_admin:
         note_loss(session)
     user.is_admin = is_admin
-    return _known(user)
+    return Changed(_known(user), is_change)
 
 
-def set_disabled(session: Session, email_key: str, disabled: bool, now_ms: int) -> Person:
+def set_disabled(session: Session, whom: Whom, disabled: bool, now_ms: int) -> Changed:
     """Disabling ends their sessions. Raises UnknownUser."""
-    user = _existing(session, email_key)
-    if disabled and user.disabled_ms is None:
+    user = _existing(session, whom)
+    is_change = disabled != (user.disabled_ms is not None)
+    if disabled and is_change:
         revoke(session, now_ms, LoginSession.user_id == user.id)
         note_loss(session)  # last, as everywhere: who locks it first waits for nobody
     user.disabled_ms = (user.disabled_ms or now_ms) if disabled else None
-    return _known(user)
+    return Changed(_known(user), is_change)
+
+
+def log_out(session: Session, whom: Whom, now_ms: int) -> Changed:
+    """End all their sessions. Raises UnknownUser."""
+    user = _existing(session, whom)
+    return Changed(_known(user), revoke(session, now_ms, LoginSession.user_id == user.id))
 
 
 def _begin(session: Session, user_id: str, new: NewSession) -> None:
     begun = {"refresh_id": new.refresh_id, "created_ms": new.now_ms, "expires_ms": new.expires_ms}
-    session.add(LoginSession(id=new.id, user_id=user_id, **begun))
+    whence = {"user_agent": usable(new.user_agent), "place": new.place}
+    session.add(LoginSession(id=new.id, user_id=user_id, **begun, **whence))
     session.flush()
     _sweep(session, new.now_ms)
 
@@ -180,8 +221,8 @@ def _sweep(session: Session, now_ms: int) -> None:
     )
 
 
-def _existing(session: Session, email_key: str) -> User:
-    query = select(User).where(User.email_key == email_key).with_for_update()
+def _existing(session: Session, whom: Whom) -> User:
+    query = select(User).where(getattr(User, whom.column) == whom.value).with_for_update()
     user = session.execute(query).scalar_one_or_none()
     if user is None:
         raise UnknownUser

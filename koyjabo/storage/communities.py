@@ -10,7 +10,9 @@ from sqlalchemy.orm import Session
 
 from koyjabo import models
 from koyjabo.models import SITE, Counter, Membership, Scope, User
+from koyjabo.storage import audit
 from koyjabo.storage.access import note_loss
+from koyjabo.storage.audit import Entry
 
 Item = TypeVar("Item")
 
@@ -52,6 +54,9 @@ COMMUNITY = (
     models.Community.is_open,
     models.Community.is_listed,
 )
+STANDS = models.Community.archived_ms.is_(None)
+"""An archived community is as if it were not there (`storage.archive`)."""
+
 MEMBER = (User.id, User.name, User.email, Membership.role, Membership.joined_ms)
 
 
@@ -70,7 +75,7 @@ class Records:
         self._session.execute(row.with_for_update())
 
     def standing(self, community_id: str, user_id: str) -> Standing | None:
-        """None when there is no such community."""
+        """None when there is no such community, or it is archived."""
         found = self._session.execute(_standings(user_id).where(models.Community.id == community_id)).first()
         return _standing(found) if found else None
 
@@ -79,8 +84,17 @@ class Records:
         wanted = _standings(user_id)
         if not everything:
             wanted = wanted.where(or_(models.Community.is_listed, Membership.role.is_not(None)))
+        return self._by_name(wanted, start, count)
+
+    def own_standings(self, user_id: str, start: int, count: int) -> Page[Standing]:
+        """Those a user belongs to; by name."""
+        return self._by_name(_standings(user_id).where(Membership.role.is_not(None)), start, count)
+
+    def _by_name(self, wanted: Select, start: int, count: int) -> Page[Standing]:
         ordered = wanted.order_by(func.lower(models.Community.name), models.Community.id)
-        return Page(tuple(_standing(row) for row in self._stretch(ordered, start, count)), self._count(wanted))
+        return Page(
+            tuple(_standing(row) for row in self._stretch(ordered, start, count)), length(self._session, wanted)
+        )
 
     def member(self, community_id: str, user_id: str) -> Member:
         """Raises NoResultFound for one who is no member."""
@@ -90,7 +104,7 @@ class Records:
         """Those who came first, first."""
         wanted = _members(community_id)
         rows = self._stretch(wanted.order_by(Membership.joined_ms, User.id), start, count)
-        return Page(tuple(Member._make(row) for row in rows), self._count(wanted))
+        return Page(tuple(Member._make(row) for row in rows), length(self._session, wanted))
 
     def user(self, user_id: str) -> str | None:
         """The id, if it is a user's."""
@@ -110,12 +124,12 @@ class Records:
         """A community without members."""
         self._session.execute(insert(models.Community).values(**community._asdict(), created_ms=now_ms))
 
-    def open_counter(self, community_id: str, now_ms: int) -> None:
-        """Let visits count for it, in the site's epoch. The lock keeps that what it is, and every visit waits for it:
-        it comes last.
+    def open_counter(self, community_id: str, now_ms: int, visits: int = 0, visitors: int = 0) -> None:
+        """Let visits count for it, in the site's epoch, after those it has. The lock keeps that what it is, and every
+        visit waits for it: it comes last.
         """
         site = self._session.scalars(select(Counter).where(Counter.scope == SITE).with_for_update(read=True)).one()
-        figures = {"epoch": site.epoch, "visits": 0, "total": 0, "unique_visitors": 0}
+        figures = {"epoch": site.epoch, "visits": visits, "total": visits, "unique_visitors": visitors}
         counter = insert(Counter).values(scope=Scope(community_id), revision=max(site.revision, now_ms), **figures)
         self._session.execute(counter)
 
@@ -139,6 +153,10 @@ class Records:
     def remove(self, community_id: str, user_id: str) -> None:
         self._session.execute(delete(Membership).where(*_one(community_id, user_id)))
 
+    def note(self, entry: Entry) -> None:
+        """A line of the audit log."""
+        audit.write(self._session, entry)
+
     def note_loss(self) -> None:
         """Somebody has lost a right: every server is to notice."""
         note_loss(self._session)
@@ -146,13 +164,15 @@ class Records:
     def _stretch(self, ordered: Select, start: int, count: int) -> Iterable[Any]:
         return self._session.execute(ordered.offset(start).limit(count)).all()
 
-    def _count(self, wanted: Select) -> int:
-        return self._session.scalar(select(func.count()).select_from(wanted.subquery())) or 0
+
+def length(session: Session, wanted: Select) -> int:
+    """How many rows there are of it."""
+    return session.scalar(select(func.count()).select_from(wanted.subquery())) or 0
 
 
 def _standings(user_id: str) -> Select:
     theirs = and_(Membership.community_id == models.Community.id, Membership.user_id == user_id)
-    return select(*COMMUNITY, Membership.role).outerjoin(Membership, theirs)
+    return select(*COMMUNITY, Membership.role).outerjoin(Membership, theirs).where(STANDS)
 
 
 def _standing(row: Any) -> Standing:

@@ -26,11 +26,16 @@ IDLE_S = 1.0
 """A connection that was not used for so long is tried before it is trusted with a change."""
 
 REPORT_LIMIT_S = 30.0
+STUDY_LIMIT_S = 24 * 3600.0
 
 AS_A_READER: dict[str, dict[str, Any]] = {
     "sqlite": {"snapshot": True},
     # Each statement sees what was committed before it, as in a transaction; without one it is two round trips less.
     "postgresql": {"isolation_level": "AUTOCOMMIT"},
+}
+AS_OF_ONE_MOMENT: dict[str, dict[str, Any]] = {
+    "sqlite": {"snapshot": True},
+    "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
 }
 
 Result = TypeVar("Result")
@@ -46,6 +51,8 @@ class Desk:
     """
 
     def __init__(self, database: URL, runtime: Runtime) -> None:
+        self._database = database
+        self._runtime = runtime
         self._reader = Clerk(database, runtime, LIMIT_S, writes=False)
         self._writer = Clerk(database, runtime, LIMIT_S, writes=True)
         self._reporter = Clerk(database, runtime, REPORT_LIMIT_S, writes=False, patience_s=REPORT_LIMIT_S)
@@ -62,6 +69,14 @@ class Desk:
         """Look up what cannot be bounded; nobody but other reports waits for it."""
         return self._reporter.do(errand)
 
+    def study(self, errand: Callable[[Session], Result]) -> Result:
+        """Look at everything there is, as it is at one moment, on a thread of its own: it may take hours."""
+        clerk = Clerk(self._database, self._runtime, STUDY_LIMIT_S, writes=False, reads_as=AS_OF_ONE_MOMENT)
+        try:
+            return clerk.do(errand)
+        finally:
+            clerk.close()
+
     def close(self) -> None:
         for clerk in (self._writer, self._reader, self._reporter):
             clerk.close()
@@ -71,9 +86,16 @@ class Clerk:
     """One thread with one connection. It takes no green lock and logs nothing (see `group`)."""
 
     def __init__(
-        self, database: URL, runtime: Runtime, limit_s: float, writes: bool, patience_s: float = PATIENCE_S
+        self,
+        database: URL,
+        runtime: Runtime,
+        limit_s: float,
+        writes: bool,
+        patience_s: float = PATIENCE_S,
+        reads_as: dict[str, dict[str, Any]] = AS_A_READER,
     ) -> None:
         self._writes = writes
+        self._reads_as = reads_as
         self._engine, self._lock = _open(database, limit_s)
         self._connection: Connection | None = None
         self._used_at = 0.0  # monotonic s
@@ -130,7 +152,7 @@ class Clerk:
         if self._connection is None:
             self._connection = self._engine.connect()
             if not self._writes:
-                self._connection.execution_options(**AS_A_READER[self._engine.dialect.name])
+                self._connection.execution_options(**self._reads_as[self._engine.dialect.name])
         return self._connection
 
     def _leave(self) -> None:

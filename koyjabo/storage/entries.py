@@ -24,6 +24,7 @@ class NewVisit(NamedTuple):
     page: str | None = None
     caller: bytes = b""  # who sent it, as a hash that lasts a day; never stored
     user_id: str | None = None  # whose it is, where they said so
+    is_bot: bool = False  # a crawler that says it is one
 
 
 class Figures(NamedTuple):

@@ -113,6 +113,11 @@ class Group(Generic[Item, Result]):
         self._call_thread()
         return job.outcome()
 
+    def waiting(self) -> tuple[int, float]:
+        """How many jobs are not done yet, and since when the first of them waits, s."""
+        jobs = [*self._taken, *self._pending]
+        return len(jobs), time.monotonic() - jobs[0].since if jobs else 0.0
+
     def close(self) -> None:
         """Do what waits, then end the thread. Nothing is taken afterwards; a second time does nothing."""
         if self._closed:
@@ -173,6 +178,7 @@ class Group(Generic[Item, Result]):
             self._idle = False
             if self._pending:
                 self._do_batch()
+        self._idle = True  # or its watch would go on for ever
         self._runtime.from_thread(self._closed.wake)
 
     def _do_batch(self) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy.engine import URL
 
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 COMMIT_PATIENCE_S = 5.0
 COMMIT_LIMIT_S = 10.0
 READ_PATIENCE_S = 1.0
+FAILED_LATELY_S = 10.0
+"""How long a failed commit is remembered: whoever is sent elsewhere because of it cannot show that it is over."""
 
 Keyed = tuple[NewVisit, str]
 Outcome = Receipt | KoyJaboError
@@ -68,13 +71,25 @@ def open_store(database: URL, clock: Clock) -> LedgerStore:
     return PostgresStore(database, clock)
 
 
+class Writer(NamedTuple):
+    """How those do who write."""
+
+    waiting: int  # visits that are not committed yet
+    oldest_s: float  # how long the first of them has waited
+    has_failed: bool  # something could not be committed within FAILED_LATELY_S, and nothing was since
+
+
 class Ledger:
-    """`on_commit` is given the visits of each batch with their receipts, on the loop, before any `append` returns."""
+    """`on_commit` is given the visits of each batch with their receipts, on the loop, before any `append` returns;
+    `on_batch` is told how many jobs the batch had, and how long the first of them took, s.
+    """
 
     def __init__(self, store: LedgerStore, runtime: Runtime) -> None:
         self.on_commit: Callable[[list[tuple[NewVisit, Receipt]]], None] = lambda committed: None
+        self.on_batch: Callable[[int, float], None] = lambda visits, seconds: None
         self._store = store
         self._failing = False
+        self._failed_at = 0.0  # monotonic s
         self._writer: Group[Keyed, Outcome] = Group(
             runtime, self._commit, COMMIT_PATIENCE_S, COMMIT_LIMIT_S, self._done
         )
@@ -109,6 +124,10 @@ class Ledger:
     def knows(self, scope: Scope, visitor_id: str) -> bool:
         """Whether this visitor has ever registered a visit in `scope`. Raises LedgerUnavailable."""
         return self._reader.do((self._store.knows, scope, visitor_id))
+
+    def writer(self) -> Writer:
+        lately = time.monotonic() - self._failed_at < FAILED_LATELY_S
+        return Writer(*self._writer.waiting(), self._failing and lately)
 
     def close(self) -> None:
         """Commit what waits and leave the database."""
@@ -161,10 +180,13 @@ class Ledger:
             self._note_health(next((job.error for job in jobs if job.error), None))
         committed = [(job.item[0], job.result) for job in jobs if isinstance(job.result, Receipt)]
         if committed:
+            self.on_batch(len(committed), time.monotonic() - jobs[0].since)
             self.on_commit(committed)
 
     def _note_health(self, error: Exception | None) -> None:
         """One line when commits begin to fail and one when it is over, not one a visit."""
+        if error:
+            self._failed_at = time.monotonic()
         if bool(error) != self._failing:
             self._failing = not self._failing
             if error:

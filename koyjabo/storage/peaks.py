@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
-
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
+from koyjabo.clock import shifted
 from koyjabo.models import Peak, Scope
 
 ByDay = dict[tuple[Scope, str], tuple[int, int]]
@@ -39,6 +38,6 @@ def read(session: Session, scope: Scope, today: str) -> tuple[int, int, int]:
 
 
 def _greatest(session: Session, scope: Scope, today: str, days: int) -> int:
-    first = (date.fromisoformat(today) - timedelta(days=days - 1)).isoformat()
+    first = shifted(today, 1 - days)
     found = select(func.max(Peak.people)).where(Peak.scope == scope, Peak.day.between(first, today))
     return session.execute(found).scalar() or 0

@@ -101,7 +101,13 @@ def _convert(session: Session, scope: Scope, user_id: str, visitor_id: str, now_
     made = str(uuid.uuid4())
     session.execute(ADD_CONVERSION, {**about, "id": made, "at_ms": now_ms})
     _move_on(session, scope, now_ms)
-    return Conversion(scope, made, now_ms, _rate(session, scope))
+    return Conversion(scope, made, now_ms, conversion_rate(session, scope))
+
+
+def conversion_rate(session: Session, scope: Scope) -> float:
+    """Percent of those who ever came anonymously, one decimal; 0 where nobody did."""
+    conversions, anonymous = map(int, session.execute(RATE, {"scope": scope}).one())
+    return round(100 * conversions / (conversions + anonymous), 1) if conversions + anonymous else 0.0
 
 
 def _lock(session: Session, scopes: list[Scope]) -> list[Scope]:
@@ -118,11 +124,6 @@ def _days(session: Session, scope: Scope, person: str) -> dict[str, Day]:
 def _move_on(session: Session, scope: Scope, now_ms: int) -> None:
     """A new revision: whoever keeps a report of this scope notices."""
     session.execute(MOVE_ON, {"scope": scope, "now_ms": now_ms})
-
-
-def _rate(session: Session, scope: Scope) -> float:
-    conversions, anonymous = session.execute(RATE, {"scope": scope}).one()
-    return round(100 * int(conversions) / (int(conversions) + int(anonymous)), 1)
 
 
 def _database(session: Session) -> tuple[Any, Any]:

@@ -92,7 +92,7 @@ def plan(batch: list[tuple[NewVisit, str]], known: Known, clock: Clock) -> Plan:
 def _add(made: Plan, visit: NewVisit, visit_id: str, number: int, offset: int, known: Known, clock: Clock) -> None:
     day, hour_s = clock.bucket(visit.at_ms)
     told = number + offset
-    sent = (visit.client_ms, visit.place, visit.referrer, visit.user_agent, visit.page, visit.user_id)
+    sent = (visit.client_ms, visit.place, visit.referrer, visit.user_agent, visit.page, visit.user_id, visit.is_bot)
     made.visits.append((number, told, visit.scope, visit.visitor_id, visit_id, visit.at_ms, day, hour_s, *sent))
     for scope in (SITE,) if visit.scope == SITE else (SITE, visit.scope):
         known_as = (scope, visit.visitor_id)

@@ -51,9 +51,9 @@ SELECT 'day', scope, day, visits, NULL FROM daily_visits WHERE day = %s AND scop
 LOOK_UP_WITH_PEOPLE = f"{LOOK_UP} UNION ALL SELECT 'person', '', '', 0, seen FROM ({people_postgres.SEEN}) AS s"
 WRITE = """
 INSERT INTO visits (id, ordinal, scope, visitor_id, visit_id, at_ms, day, hour_s,
-                    client_ms, place, referrer, user_agent, page, user_id)
+                    client_ms, place, referrer, user_agent, page, user_id, is_bot)
 SELECT (r->>0)::bigint, (r->>1)::bigint, r->>2, r->>3, r->>4, (r->>5)::bigint, r->>6, (r->>7)::bigint,
-       (r->>8)::bigint, r->>9, r->>10, r->>11, r->>12, r->>13
+       (r->>8)::bigint, r->>9, r->>10, r->>11, r->>12, r->>13, (r->>14)::boolean
 FROM json_array_elements(%s) r;
 INSERT INTO visitors (scope, visitor_id, first_visit, user_id)
 SELECT r->>0, r->>1, (r->>2)::bigint, r->>3 FROM json_array_elements(%s) r;

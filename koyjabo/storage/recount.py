@@ -1,4 +1,5 @@
-"""Count the ledger again, row by row, and compare with the counters and rollups that were kept beside it.
+"""Count the ledger again, row by row and with the sums of what was folded, and compare with the counters and rollups
+that were kept beside it.
 
 In pieces of bounded size, on one snapshot: it may run beside a busy server.
 """
@@ -14,6 +15,7 @@ from sqlalchemy.engine import Connection
 
 from koyjabo.models import SITE
 from koyjabo.storage import recount_people
+from koyjabo.storage.differences import Difference
 
 PIECE = 50_000
 
@@ -33,15 +35,20 @@ SELECT count(*) FROM visits v WHERE v.id > :after AND v.id <= :upto AND NOT EXIS
     SELECT 1 FROM visitors w WHERE w.scope = v.scope AND w.visitor_id = v.visitor_id AND w.first_visit <= v.id)
 """)
 
+FOLDED = text("SELECT scope, day, hour_s, visits, new_visitors FROM folded_visits")
+FORGOTTEN = text("SELECT scope, visitors FROM forgotten_visitors")
+
 Place = tuple[str, str, str | int]
 """(scope, "day" or "hour", which one)"""
 
 
 @dataclass
 class Found:
-    """What the rows add up to."""
+    """What the rows add up to, and the sums of those that are gone."""
 
+    newest: int = 0  # the greatest id
     rows: int = 0
+    folded: int = 0
     wrong_ordinals: int = 0
     strangers: int = 0
     unattended: int = 0
@@ -61,19 +68,25 @@ def recount(connection: Connection, progress: Callable[[int], None]) -> list[str
 
     `progress` is told how many rows were done since it was last told.
     """
-    newest = rows_to_count(connection)
-    found = Found()
-    for after, upto, offset in _segments(connection, newest):
+    found = count(connection, progress)
+    return [
+        *ledger_problems(found),
+        *_unattended_problems(found),
+        *map(_rollup_problem, rollup_differences(connection, found)),
+        *map(_counter_problem, counter_differences(connection, found)),
+        *recount_people.problems(connection),
+    ]
+
+
+def count(connection: Connection, progress: Callable[[int], None]) -> Found:
+    found = Found(rows_to_count(connection))
+    _add_folded(connection, found)
+    for after, upto, offset in _segments(connection, found.newest):
         for start in range(after, upto, PIECE):
             piece = {"after": start, "upto": min(upto, start + PIECE)}
             _count_piece(connection, piece, offset, found)
             progress(piece["upto"] - start)
-    return [
-        *_ledger_problems(found, newest),
-        *_rollup_problems(connection, found),
-        *_counter_problems(connection, found),
-        *recount_people.problems(connection),
-    ]
+    return found
 
 
 def _segments(connection: Connection, newest: int) -> Iterator[tuple[int, int, int]]:
@@ -86,6 +99,13 @@ def _segments(connection: Connection, newest: int) -> Iterator[tuple[int, int, i
         after, offset = upto, offset + change
     if newest > after:
         yield after, newest, offset
+
+
+def _add_folded(connection: Connection, found: Found) -> None:
+    for scope, day, hour_s, visits, new_visitors in connection.execute(FOLDED):
+        found.folded += visits if scope == SITE else 0
+        _tally(found.visits, found.by_scope, scope, day, hour_s, visits)
+        _tally(found.new_visitors, found.new_by_scope, scope, day, hour_s, new_visitors)
 
 
 def _count_piece(connection: Connection, piece: dict[str, int], offset: int, found: Found) -> None:
@@ -106,32 +126,47 @@ def _tally(places: Tally[Place], scopes: Tally[str], scope: str, day: str, hour_
     scopes[scope] += rows
 
 
-def _ledger_problems(found: Found, newest: int) -> Iterator[str]:
-    if found.rows != newest:
-        yield f"visits: the newest id is {newest}, but there are {found.rows} rows"
+def ledger_problems(found: Found) -> Iterator[str]:
+    """What is wrong with the visits themselves, from which all else is derived."""
+    if found.rows + found.folded < found.newest:  # the newest may be gone: their visitor was forgotten
+        yield (
+            f"visits: the newest id is {found.newest}, but there are {found.rows} rows, and {found.folded} were folded"
+        )
     if found.wrong_ordinals:
         yield f"visits: {found.wrong_ordinals} ordinals are not what their id and the adjustments make"
     if found.strangers:
         yield f"visitors: {found.strangers} visits are by visitors who are not listed"
+
+
+def _unattended_problems(found: Found) -> Iterator[str]:
     if found.unattended:
         yield f"person_days: {found.unattended} visits are of hours in which their person was not there"
 
 
-def _rollup_problems(connection: Connection, found: Found) -> Iterator[str]:
+def rollup_differences(connection: Connection, found: Found) -> Iterator[Difference]:
+    columns = ("visits", "new_visitors")
     for table, kind, column in (("daily_visits", "day", "day"), ("hourly_visits", "hour", "hour_s")):
         kept = connection.execute(text(f"SELECT scope, {column}, visits, new_visitors FROM {table}")).all()
         said = {(scope, kind, which): (visits, new) for scope, which, visits, new in kept}
         for place in sorted(said.keys() | {place for place in found.visits if place[1] == kind}, key=str):
-            counted = (found.visits[place], found.new_visitors[place])
-            if said.get(place, (0, 0)) != counted:
-                yield f"{table}: {place[0]} {place[2]} says {said.get(place, (0, 0))}, the ledger makes it {counted}"
+            makes = (found.visits[place], found.new_visitors[place])
+            if said.get(place, (0, 0)) != makes:
+                key = (("scope", place[0]), (column, place[2]))
+                yield Difference(table, key, columns, said.get(place, (0, 0)), makes)
 
 
-def _counter_problems(connection: Connection, found: Found) -> Iterator[str]:
+def _rollup_problem(found: Difference) -> str:
+    (_, scope), (_, which) = found.key
+    return f"{found.table}: {scope} {which} says {found.says}, the ledger makes it {found.makes}"
+
+
+def counter_differences(connection: Connection, found: Found) -> Iterator[Difference]:
+    """One for each figure. Unique visitors are counted twice: by first visits, and as they are listed."""
     changes = text("SELECT scope, sum(total_after - total_before) FROM adjustments GROUP BY scope")
     adjusted = {scope: int(change) for scope, change in connection.execute(changes)}
     listing = connection.execute(text("SELECT scope, count(*) FROM visitors GROUP BY scope"))
-    listed: dict[str, int] = {scope: count for scope, count in listing}  # noqa: C416  (rows are not pairs to mypy)
+    listed: Tally[str] = Tally({scope: count for scope, count in listing})  # noqa: C416  (rows are not pairs to mypy)
+    listed.update({scope: visitors for scope, visitors in connection.execute(FORGOTTEN)})  # noqa: C416
     counters = connection.execute(text("SELECT scope, visits, total, unique_visitors FROM counters")).all()
     for scope, visits, total, unique_visitors in counters:
         rows, new = found.by_scope[scope], found.new_by_scope[scope]
@@ -139,7 +174,12 @@ def _counter_problems(connection: Connection, found: Found) -> Iterator[str]:
             ("visits", visits, rows),
             ("total", total, rows + adjusted.get(scope, 0)),
             ("unique_visitors", unique_visitors, new),
-            ("unique_visitors", unique_visitors, listed.get(scope, 0)),
+            ("unique_visitors", unique_visitors, listed[scope]),
         ):
             if says != is_:
-                yield f"counters: {scope} {name} says {says}, the ledger makes it {is_}"
+                yield Difference("counters", (("scope", scope),), (name,), (says,), (is_,))
+
+
+def _counter_problem(found: Difference) -> str:
+    ((_, scope),) = found.key
+    return f"counters: {scope} {found.columns[0]} says {found.says[0]}, the ledger makes it {found.makes[0]}"

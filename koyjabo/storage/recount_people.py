@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
+from koyjabo.storage.differences import Difference
 from koyjabo.storage.whereabouts import SLOT_S, SLOTS, hours_of
 
 PIECE = 5_000
@@ -21,15 +22,18 @@ CASE WHEN v.hour_s < d.began_s THEN 0 WHEN v.hour_s - d.began_s >= {SLOTS * SLOT
 ELSE (v.hour_s - d.began_s) / {SLOT_S} END
 """
 # A visit belongs to the user who made it, or whom its visitor turned out to be, or else to the visitor.
-UNATTENDED = text(f"""
-SELECT count(*) FROM visits v
+PERSON = "coalesce('u:' || v.user_id, 'u:' || w.user_id, 'v:' || v.visitor_id)"
+UNATTENDED = f"""
+FROM visits v
 JOIN visitors w ON w.scope = v.scope AND w.visitor_id = v.visitor_id
 LEFT JOIN people p ON p.scope = v.scope
-    AND p.person = coalesce('u:' || v.user_id, 'u:' || w.user_id, 'v:' || v.visitor_id)
+    AND p.person = {PERSON}
 LEFT JOIN person_days d ON d.person_id = p.id AND d.day = v.day
 WHERE v.id > :after AND v.id <= :upto AND v.scope <> 'site'
 AND (d.slots IS NULL OR (d.slots >> CAST({SLOT} AS integer)) & 1 = 0)
-""")
+"""
+COUNT_UNATTENDED = text(f"SELECT count(*) {UNATTENDED}")
+LIST_UNATTENDED = text(f"SELECT DISTINCT v.scope, {PERSON} AS person, v.day, v.hour_s {UNATTENDED}")
 WRONG_LAST_DAYS = text("""
 SELECT count(*) FROM people p WHERE p.id > :after AND p.id <= :upto
 AND p.last_day <> coalesce((SELECT max(d.day) FROM person_days d WHERE d.person_id = p.id), '')
@@ -48,14 +52,16 @@ FROM people p JOIN person_days d ON d.person_id = p.id
 WHERE p.id > :after AND p.id <= :upto AND d.person_id > :after AND d.person_id <= :upto
 GROUP BY p.scope, d.began_s, d.slots, p.person LIKE 'u:%'
 """)
+# Visitors who were forgotten have names that begin with "~" (`erasure`).
 NAMELESS = text("""
 SELECT count(*) FROM conversions c LEFT JOIN visitors w ON w.scope = c.scope AND w.visitor_id = c.visitor_id
-WHERE w.user_id IS NULL OR w.user_id <> c.user_id
+WHERE (w.user_id IS NULL OR w.user_id <> c.user_id) AND c.visitor_id NOT LIKE '~%'
 """)
 MISNAMED = text("""
 SELECT count(*) FROM people p
 LEFT JOIN visitors w ON w.scope = p.scope AND w.visitor_id = substr(p.person, 3)
-WHERE p.id > :after AND p.id <= :upto AND p.person LIKE 'v:%' AND (w.scope IS NULL OR w.user_id IS NOT NULL)
+WHERE p.id > :after AND p.id <= :upto AND p.person LIKE 'v:%' AND p.person NOT LIKE 'v:~%'
+AND (w.scope IS NULL OR w.user_id IS NOT NULL)
 """)
 
 
@@ -71,15 +77,12 @@ class Found:
 
 def unattended(connection: Connection, piece: dict[str, int]) -> int:
     """Visits of a piece of the ledger whose person was not there in that hour."""
-    return connection.execute(UNATTENDED, piece).scalar_one()
+    return connection.execute(COUNT_UNATTENDED, piece).scalar_one()
 
 
 def problems(connection: Connection) -> Iterator[str]:
     """Every way in which people, their days, the rollups and the conversions disagree, as a sentence each."""
-    found = Found()
-    newest = connection.execute(text("SELECT coalesce(max(id), 0) FROM people")).scalar_one()
-    for after in range(0, newest, PIECE):
-        _count_piece(connection, {"after": after, "upto": after + PIECE}, found)
+    found = count(connection)
     if found.wrong_last_days:
         yield f"people: {found.wrong_last_days} have a last day that is not the last of their days"
     if found.misnamed:
@@ -87,8 +90,21 @@ def problems(connection: Connection) -> Iterator[str]:
     nameless = connection.execute(NAMELESS).scalar_one()
     if nameless:
         yield f"conversions: {nameless} are of visitors who are not known as that user"
-    yield from _differences(connection, "returns", "scope, day, previous_day", found.returns)
-    yield from _differences(connection, "hourly_people", "scope, hour_s", found.hours)
+    for each in differences(connection, found):
+        yield from _sentences(each)
+
+
+def count(connection: Connection) -> Found:
+    found = Found()
+    newest = connection.execute(text("SELECT coalesce(max(id), 0) FROM people")).scalar_one()
+    for after in range(0, newest, PIECE):
+        _count_piece(connection, {"after": after, "upto": after + PIECE}, found)
+    return found
+
+
+def differences(connection: Connection, found: Found) -> Iterator[Difference]:
+    yield from _differences(connection, "returns", ("scope", "day", "previous_day"), found.returns)
+    yield from _differences(connection, "hourly_people", ("scope", "hour_s"), found.hours)
 
 
 def _count_piece(connection: Connection, piece: dict[str, int], found: Found) -> None:
@@ -101,13 +117,18 @@ def _count_piece(connection: Connection, piece: dict[str, int], found: Found) ->
             found.hours[scope, hour_s, bool(is_user)] += people
 
 
-def _differences(connection: Connection, table: str, key: str, made: Tally[tuple]) -> Iterator[str]:
-    kept: Tally[tuple] = Tally()
-    for row in connection.execute(text(f"SELECT {key}, authenticated, anonymous FROM {table}")):
-        place = tuple(row)[:-2]
-        kept[(*place, True)] += row.authenticated
-        kept[(*place, False)] += row.anonymous
-    for place in sorted(kept.keys() | made.keys(), key=str):
-        if kept[place] != made[place]:
-            kind = "users" if place[-1] else "visitors"
-            yield f"{table}: {place[:-1]} says {kept[place]} {kind}, their days make it {made[place]}"
+def _differences(connection: Connection, table: str, key: tuple[str, ...], made: Tally[tuple]) -> Iterator[Difference]:
+    rows = connection.execute(text(f"SELECT {', '.join(key)}, authenticated, anonymous FROM {table}"))
+    kept = {tuple(row)[:-2]: (row.authenticated, row.anonymous) for row in rows}
+    for place in sorted(kept.keys() | {place[:-1] for place in made}, key=str):
+        says, makes = kept.get(place, (0, 0)), (made[(*place, True)], made[(*place, False)])
+        if says != makes:
+            at = tuple(zip(key, place, strict=True))
+            yield Difference(table, at, ("authenticated", "anonymous"), says, makes)
+
+
+def _sentences(found: Difference) -> Iterator[str]:
+    place = tuple(value for _, value in found.key)
+    for kind, says, makes in zip(("users", "visitors"), found.says, found.makes, strict=True):
+        if says != makes:
+            yield f"{found.table}: {place} says {says} {kind}, their days make it {makes}"

@@ -20,7 +20,7 @@ Item = TypeVar("Item")
 class Facts(NamedTuple):
     sessions: set[str]  # not revoked
     users: dict[str, bool]  # those who are not disabled, and whether they are admins of the site
-    communities: set[str]
+    communities: set[str]  # not archived
     roles: dict[tuple[str, str], str]  # by community and user
 
 
@@ -28,11 +28,12 @@ def facts(session: Session, sessions: Collection[str], users: Collection[str], c
     """All there is to know of these sessions, users and communities; whatever is not there is not in the answer."""
     live = select(LoginSession.id).where(LoginSession.revoked_ms.is_(None))
     enabled = select(User.id, User.is_admin).where(User.disabled_ms.is_(None))
+    standing = select(Community.id).where(Community.archived_ms.is_(None))
     found = Facts(set(), {}, set(), {})
     for some in _pieces(sessions):
         found.sessions.update(session.scalars(live.where(LoginSession.id.in_(some))))
     for some in _pieces(communities):
-        found.communities.update(session.scalars(select(Community.id).where(Community.id.in_(some))))
+        found.communities.update(session.scalars(standing.where(Community.id.in_(some))))
     for some in _pieces(users):
         found.users.update((row.id, row.is_admin) for row in session.execute(enabled.where(User.id.in_(some))))
         found.roles.update(_roles(session, some, communities))

@@ -53,10 +53,10 @@ SELECT (
 LOOK_UP_WITH_PEOPLE = f"{LOOK_UP}, ({people_sqlite.SEEN.format(asked='?5')})"
 ADD_VISITS = """
 INSERT INTO visits (id, ordinal, scope, visitor_id, visit_id, at_ms, day, hour_s,
-                    client_ms, place, referrer, user_agent, page, user_id)
+                    client_ms, place, referrer, user_agent, page, user_id, is_bot)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
        value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12,
-       value ->> 13
+       value ->> 13, value ->> 14
 FROM json_each(?)
 """
 ADD_VISITORS = """

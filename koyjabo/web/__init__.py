@@ -10,6 +10,6 @@ if TYPE_CHECKING:
 
 def blueprints() -> list[Blueprint]:
     """Every blueprint there is, in no order that matters."""
-    from koyjabo.web import api, health, openapi, pages
+    from koyjabo.web import admin, api, docs, health, metrics, openapi, pages, static_files
 
-    return [api.bp, health.bp, openapi.bp, openapi.docs_bp, pages.bp]
+    return [api.bp, health.bp, metrics.bp, openapi.bp, docs.bp, static_files.bp, pages.bp, admin.bp]

@@ -16,6 +16,7 @@ from flask_jwt_extended import (
     unset_jwt_cookies,
 )
 
+from koyjabo import audit
 from koyjabo.accounts import Grant, Login
 from koyjabo.errors import InvalidToken, TokenExpired, Unauthenticated, WrongCsrfToken
 from koyjabo.extensions import jwt
@@ -50,7 +51,16 @@ def require() -> Login:
     When all of it has come: a right must not be lost while a body is held back.
     """
     request.get_data()
+    if request.method not in SAFE_METHODS:
+        note_whence()
     return _login(claims_of(ACCESS))
+
+
+def note_whence() -> None:
+    """Where the present request comes from, for the audit log; to be said of each that may leave a line there, since
+    the next request of a connection may be somebody else's.
+    """
+    audit.whence.set(current().places.locate(request.remote_addr))
 
 
 def optional() -> Login | None:
@@ -62,7 +72,7 @@ def optional() -> Login | None:
     environ = request.environ
     if "HTTP_AUTHORIZATION" not in environ and "HTTP_COOKIE" not in environ:
         return None  # as most visits are
-    shown = _bearer() or _cookie(ACCESS)
+    shown = _bearer() or cookie(ACCESS)
     try:
         return _login(current().tokens.read(shown.text, ACCESS)) if shown else None
     except (InvalidToken, TokenExpired):
@@ -71,7 +81,7 @@ def optional() -> Login | None:
 
 def claims_of(kind: str) -> Claims:
     """What the request's token of this kind says. Raises as `require` does; whether its session lives is not asked."""
-    shown = _bearer() or _cookie(kind)
+    shown = _bearer() or cookie(kind)
     if shown is None:
         raise Unauthenticated
     claims = current().tokens.read(shown.text, kind)
@@ -81,7 +91,7 @@ def claims_of(kind: str) -> Claims:
 
 def claims_of_any() -> Claims:
     """For leaving: what the first readable token of the request says, of either kind, expired or not."""
-    shown = [each for each in (_bearer(), _cookie(ACCESS), _cookie(REFRESH)) if each is not None]
+    shown = [each for each in (_bearer(), cookie(ACCESS), cookie(REFRESH)) if each is not None]
     if not shown:
         raise Unauthenticated
     for each in shown:
@@ -111,7 +121,7 @@ def _bearer() -> Shown | None:
     return Shown(said.token or "", False) if said is not None and said.type == "bearer" else None
 
 
-def _cookie(kind: str) -> Shown | None:
+def cookie(kind: str) -> Shown | None:
     text = request.cookies.get(COOKIES[kind])
     return Shown(text, True) if text and current().origins.trusts(request) else None
 

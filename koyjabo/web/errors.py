@@ -1,4 +1,6 @@
-"""Every error leaves as `{"error": sentence, "code": …, "details": {…}}` with the right status (SPEC: HTTP)."""
+"""Every error leaves as `{"error": sentence, "code": …, "details": {…}}` with the right status (SPEC: HTTP); to those
+who look at pages, as a page.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,8 @@ from flask import Flask, Response, json
 from werkzeug.exceptions import HTTPException
 
 from koyjabo.errors import KoyJaboError
+from koyjabo.web import page_errors
+from koyjabo.web.current import current
 
 log = logging.getLogger(__name__)
 
@@ -21,8 +25,10 @@ STATUS = {
     "forbidden": 403,
     "wrong_csrf_token": 403,
     "unknown_user": 404,
+    "unknown_session": 404,
     "email_taken": 409,
     "last_admin": 409,
+    "total_would_fall": 409,
     "unknown_visitor": 404,
     "unknown_community": 404,
     "unsupported_media_type": 415,
@@ -33,6 +39,7 @@ STATUS = {
     "internal_error": 500,
     "ledger_unavailable": 503,
     "too_busy": 503,
+    "not_yet_forgotten": 503,
 }
 
 HEADERS = {"upgrade_required": {"Upgrade": "websocket", "Sec-WebSocket-Version": "13"}}
@@ -56,8 +63,20 @@ def answer(status: int, sentence: str, code: str, details: dict | None = None) -
     return Response(body, status, mimetype="application/json", headers={"Cache-Control": "no-store"})
 
 
+def _answer(
+    status: int, sentence: str, code: str, details: dict | None = None, retry_after_s: int | None = None
+) -> Response:
+    """As a page for people, who do not read JSON, and as JSON for everybody else."""
+    current().metrics.error(code)
+    if page_errors.is_page():
+        return page_errors.page(status, sentence, code, retry_after_s)
+    return answer(status, sentence, code, details)
+
+
 def _domain_error(error: KoyJaboError) -> Response:
-    response = answer(STATUS[error.code], str(error), error.code, error.details)
+    if page_errors.is_page() and error.code in page_errors.LOG_IN_FIRST:
+        return page_errors.to_login()
+    response = _answer(STATUS[error.code], str(error), error.code, error.details, error.retry_after_s)
     response.headers.extend(HEADERS.get(error.code, {}))
     if error.retry_after_s is not None:
         response.headers["Retry-After"] = str(error.retry_after_s)
@@ -67,7 +86,7 @@ def _domain_error(error: KoyJaboError) -> Response:
 def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     code, sentence = SENTENCES.get(status, (error.name.lower().replace(" ", "_"), error.description or error.name))
-    response = answer(status, sentence, code)
+    response = _answer(status, sentence, code)
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):
             response.headers[name] = value

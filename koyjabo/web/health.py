@@ -13,6 +13,9 @@ from koyjabo.web.openapi import describe
 
 bp = Blueprint("health", __name__)
 
+LATE_S = 1.5
+"""What a visit may wait for its commit, and a worker be late for what it does every second."""
+
 
 class AliveAnswer(BaseModel):
     status: Literal["alive"] = "alive"
@@ -41,8 +44,10 @@ def healthz() -> Response:
 @bp.get("/readyz")
 @describe("Can it do its work", {200: ReadyAnswer, 503: ReadyAnswer})
 def readyz() -> Response:
-    """Ready: the database answers, and Redis where there is one. 503 with the reason when one does not."""
-    checks = {"database": _check_database()}
+    """Ready: the database answers, commits succeed and nobody waits long for them or for the worker, and Redis answers
+    where there is one. 503 with the reason when one of it is not so.
+    """
+    checks = {"database": _check_database(), "writer": _check_writer(), "loop": _check_loop()}
     redis_answers = current().redis_answers
     if redis_answers is not None:
         checks["redis"] = _check_redis(redis_answers())
@@ -58,6 +63,22 @@ def _check_database() -> Check:
     stale = current().visits.stats().stale
     took_ms = round((time.perf_counter() - began) * 1000, 1)
     return Check(ok=not stale, ms=took_ms, error="It does not answer." if stale else None)
+
+
+def _check_writer() -> Check:
+    """Red well before visitors are told 503, which is after 5 s."""
+    writer = current().visits.writer()
+    if writer.has_failed:
+        return Check(ok=False, error="The last commit failed.")
+    late = writer.oldest_s > LATE_S
+    error = f"{writer.waiting} visits wait for their commit, the first for {writer.oldest_s:.1f} s."
+    return Check(ok=not late, ms=round(writer.oldest_s * 1000, 1), error=error if late else None)
+
+
+def _check_loop() -> Check:
+    lag_s = current().lag_s()
+    late = lag_s > LATE_S
+    return Check(ok=not late, ms=round(lag_s * 1000, 1), error="The worker has too much to do." if late else None)
 
 
 def _check_redis(answers: bool) -> Check:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from typing import Any
 
+import flask
 from flask import Flask
 from flask.sessions import NullSession, SessionInterface
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from koyjabo.addresses import is_loopback
 from koyjabo.web.api.bodies import LARGEST_BODY
 
-PUBLIC_PATHS = ("/api/visitor/", "/api/stats", "/healthz", "/readyz")
+PUBLIC_PATHS = ("/api/visitor/", "/api/stats", "/healthz", "/readyz", "/static/")
 """Any origin may call these, without credentials: the app is served from another host than this server."""
 
-ANY_ORIGIN = [("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "ETag, Retry-After")]
+RATE_LIMITS = "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"
+ANY_ORIGIN = [
+    ("Access-Control-Allow-Origin", "*"),
+    ("Access-Control-Expose-Headers", f"ETag, Retry-After, {RATE_LIMITS}"),
+]
 PREFLIGHT = [
     ("Access-Control-Allow-Methods", "GET, POST"),
     ("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, If-None-Match"),
@@ -24,10 +31,12 @@ PREFLIGHT = [
 PRIVATE_PATHS = ("/api/auth/", "/api/communities")
 """What somebody does who is logged in. Pages of ALLOWED_ORIGINS may call it with cookies; no others may."""
 
+NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
+
 BY_ORIGIN = [("Vary", "Origin")]
 WITH_COOKIES = [
     ("Access-Control-Allow-Credentials", "true"),
-    ("Access-Control-Expose-Headers", "Link, Retry-After, X-Total-Count"),
+    ("Access-Control-Expose-Headers", f"Link, Retry-After, X-Total-Count, {RATE_LIMITS}"),
 ]
 PRIVATE_PREFLIGHT = [
     ("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE"),
@@ -43,15 +52,45 @@ def init_app(app: Flask, allowed_origins: Collection[str] = ()) -> None:
     app.url_map.merge_slashes = False
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.jinja_env.policies["json.dumps_kwargs"] = {}  # nor in templates
     if allowed_origins:
         app.wsgi_app = PrivateCors(app.wsgi_app, allowed_origins)  # type: ignore[method-assign]
     app.wsgi_app = PublicCors(app.wsgi_app)  # type: ignore[method-assign]
+    app.request_class = Request
+
+
+class Request(flask.Request):
+    """One whose query may have any bytes in it. Werkzeug takes those that stand there as they are for UTF-8, and fails
+    where they are none; written as browsers write them, they are read like all others.
+    """
+
+    def __init__(self, environ: dict[str, Any], *more: Any, **options: Any) -> None:
+        super().__init__(environ, *more, **options)
+        if not self.query_string.isascii():
+            self.query_string = NOT_ASCII.sub(lambda each: b"%%%02X" % ord(each[0]), self.query_string)
 
 
 def trust_proxies(app: Flask, hops: int) -> None:
     """In front of all others: `hops` of X-Forwarded-For are ours, and what stands before them is not looked at."""
     if hops:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=1)  # type: ignore[method-assign]
+
+
+def trust_this_machine(app: Flask) -> None:
+    """In development: who connects from this machine may say for whom, in one hop of X-Forwarded-For (`koyjabo demo`
+    has places by that, and so has a development server in front of this one).
+    """
+    app.wsgi_app = LoopbackProxy(app.wsgi_app)  # type: ignore[method-assign]
+
+
+class LoopbackProxy:
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self._fixed = ProxyFix(app)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        app = self._fixed if is_loopback(environ.get("REMOTE_ADDR") or "") else self._app
+        return app(environ, start_response)
 
 
 class PublicCors:

@@ -1,4 +1,4 @@
-"""`GET /openapi.json`, put together from the routes and the models their handlers are described with; `GET /docs`."""
+"""`GET /openapi.json`, put together from the routes and the models their handlers are described with."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 
 from apispec import APISpec
 from flask import Blueprint, Flask, current_app
-from flask_swagger_ui import get_swaggerui_blueprint
 from pydantic import BaseModel
 from werkzeug.routing import Rule
 
@@ -26,7 +25,14 @@ class ListOf:
     model: type[BaseModel]
 
 
-Answer = type[BaseModel] | ListOf | str | None
+@dataclass(frozen=True)
+class Text:
+    """A body that is not JSON."""
+
+    description: str
+
+
+Answer = type[BaseModel] | ListOf | Text | str | None
 """A model of the body, a sentence (then the body is an error), or None for an empty body."""
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -47,8 +53,10 @@ SECURITY = {
     },
 }
 
+COME_BACK_LATER = {429, 503}
+RETRY_AFTER = {"Retry-After": {"description": "seconds", "required": True, "schema": {"type": "integer"}}}
+
 bp = Blueprint("openapi", __name__)
-docs_bp = get_swaggerui_blueprint("/docs", "/openapi.json", config={"app_name": "Koy Jabo Live: API"})
 
 
 @dataclass(frozen=True)
@@ -122,7 +130,7 @@ def _operations(app: Flask, rule: Rule, operation: Operation) -> dict[str, Any]:
         "summary": operation.summary,
         "operationId": rule.endpoint.replace(".", "_"),
         "description": (app.view_functions[rule.endpoint].__doc__ or "").strip(),
-        "responses": {str(status): _response(answer) for status, answer in operation.answers.items()},
+        "responses": {str(status): _response(status, answer) for status, answer in operation.answers.items()},
     }
     parameters = _parameters(rule, operation)
     if parameters:
@@ -147,9 +155,15 @@ def _parameters(rule: Rule, operation: Operation) -> list[dict[str, Any]]:
     ]
 
 
-def _response(answer: Answer) -> dict[str, Any]:
+def _response(status: int, answer: Answer) -> dict[str, Any]:
+    return _body(answer) | ({"headers": RETRY_AFTER} if status in COME_BACK_LATER else {})
+
+
+def _body(answer: Answer) -> dict[str, Any]:
     if answer is None:
         return {"description": "no body"}
+    if isinstance(answer, Text):
+        return {"description": answer.description, "content": {"text/plain": {"schema": {"type": "string"}}}}
     if isinstance(answer, ListOf):
         array = {"schema": {"type": "array", "items": _schema(answer.model)["schema"]}}
         return {"description": f"a list of {answer.model.__name__}", "content": {"application/json": array}}

@@ -1,22 +1,18 @@
-"""How much one address may ask for. Counted in this worker's memory, so that no request waits for anything.
-
-A limit is shared out among the workers, as connections are.
+"""How much one address, one visitor and one account may ask for (docs/limits.md). Counted in this worker's memory, so
+that no request waits for anything; what an account's failed logins add up to is in the database (`login_failures`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-import time
 from typing import NamedTuple
 
-from flask import Flask, Request, Response, after_this_request, current_app, request
-from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
+from flask import Flask, Request, Response, after_this_request, current_app, g, request
 
 from koyjabo import addresses
 from koyjabo.errors import TooManyRequests
+from koyjabo.login_failures import SENTENCE, account_key
+from koyjabo.rates import Allowance, Rate, share
 
 EXTENSION = "koyjabo.rate_limits"
 
@@ -26,54 +22,80 @@ LOGINS_OF_A_PAIR = 10
 FEWEST_LOGINS_OF_A_PAIR = 5
 """In one worker, however many there are: typing errors are forgiven."""
 
-LOGINS_OF_AN_ACCOUNT = 200
-"""An hour, for one account from browsers it has not been logged in from."""
+FEWEST_OF_A_VISITOR = 10
+"""The same: a visitor stays with one worker for as long as the connection lasts."""
 
 FAMILIAR_COOKIE, FAMILIAR_S = "familiar_browser", 365 * 86400
 SIGNUPS_SHARE = 2
 
+FORGETTINGS = 30
+"""A minute from one address: each may take some seconds, and a visitor of a million visits has to ask again."""
+
+NOT_COUNTED = "Too many visits at once. This one was not counted; wait as long as Retry-After says, then send it again."
 TOO_MANY_ACTIONS = "Too many communities or invitations at once. Wait as long as Retry-After says, then try again."
-TOO_MANY_LOGINS = "Too many attempts to log in. Wait as long as Retry-After says, then try again."
 
 
 class Limits(NamedTuple):
-    """A minute, 0 for none: of one address, and of one account."""
+    """A minute, 0 for none."""
 
-    registrations: int
+    registrations: int  # of one address
+    heartbeats: int
     logins: int
-    actions: int
+    visitor: int  # registrations of one visitor, and as many heartbeats
+    actions: int  # of one account
 
 
 def init_app(app: Flask, limits: Limits, workers: int) -> None:
     secret = str(app.config["SECRET_KEY"]).encode()
     app.extensions[EXTENSION] = RateLimits(limits, workers, secret)
+    app.after_request(_tell)
 
 
 def count_registration() -> None:
     """Count the present request. Raises TooManyRequests when its address has used up what it has for this minute."""
-    _limits().count_registration(request)
+    _limits().count_address("registrations", request, NOT_COUNTED)
+
+
+def count_visit(visitor_id: str) -> None:
+    """The same for the visitor that it turns out to be of."""
+    _limits().count_visitor("visits", request, visitor_id, NOT_COUNTED)
+
+
+def count_heartbeat() -> None:
+    _limits().count_address("heartbeats", request)
+
+
+def count_life(visitor_id: str) -> None:
+    """The same for the visitor whose heartbeat it turns out to be."""
+    _limits().count_visitor("lives", request, visitor_id)
+
+
+def count_forgetting() -> None:
+    _limits().count_address("forgettings", request)
 
 
 def count_signup() -> None:
     """The same for a new account."""
-    _limits().count_signup(request)
+    _limits().count_address("signups", request)
 
 
 def count_login(email_key: str) -> None:
-    """Count an attempt, before it is known whether it succeeds. Raises TooManyRequests when the address, the account,
-    or the two together have used up what they have; whether there is such an account makes no difference.
+    """Count an attempt to log in, or to say the present password, before it is known whether it succeeds. Raises
+    TooManyRequests when the address, or the address and the account together, have used up what they have; whether
+    there is such an account makes no difference.
     """
     _limits().count_login(request, email_key)
-
-
-def count_password(email_key: str) -> None:
-    """The same for the present password of one who is logged in: others who are guessing do not count against them."""
-    _limits().count_password(request, email_key)
 
 
 def count_action(user_id: str) -> None:
     """Count what writes for others, or tells of them. Raises TooManyRequests."""
     _limits().count_action(user_id)
+
+
+def is_familiar(email_key: str) -> bool:
+    """Whether the owner of this account has been logged in from this browser."""
+    shown = request.cookies.get(FAMILIAR_COOKIE, "")
+    return hmac.compare_digest(shown.encode(), _limits().familiar(email_key).encode())
 
 
 def remember_login(email_key: str) -> None:
@@ -85,8 +107,7 @@ def remember_login(email_key: str) -> None:
     @after_this_request
     def remember(response: Response) -> Response:
         secure = current_app.config["JWT_COOKIE_SECURE"]
-        path = "/api/auth/"
-        response.set_cookie(FAMILIAR_COOKIE, value, FAMILIAR_S, path=path, secure=secure, httponly=True, samesite="Lax")
+        response.set_cookie(FAMILIAR_COOKIE, value, FAMILIAR_S, secure=secure, httponly=True, samesite="Lax")
         return response
 
 
@@ -96,59 +117,58 @@ def _limits() -> RateLimits:
 
 class RateLimits:
     def __init__(self, limits: Limits, workers: int, secret: bytes) -> None:
-        def share(limit: int) -> int:
-            return max(1, limit // workers) if limit else 0
+        def rate(limit: int, fewest: int = 1) -> Rate | None:
+            return Rate(share(limit, workers, fewest)) if limit else None
 
-        self._registrations = _per_minute(share(limits.registrations), "registrations")
-        self._logins = _per_minute(share(limits.logins), "logins")
-        self._signups = _per_minute(share(-(-limits.logins // SIGNUPS_SHARE)), "signups")
-        pair = max(FEWEST_LOGINS_OF_A_PAIR, share(LOGINS_OF_A_PAIR))
-        self._pair = RateLimitItemPerMinute(pair, namespace="pair")
-        self._account = RateLimitItemPerHour(share(LOGINS_OF_AN_ACCOUNT), namespace="account")
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
-        self._actions = _per_minute(share(limits.actions), "actions")
+        self._of_address = {
+            "registrations": rate(limits.registrations),
+            "heartbeats": rate(limits.heartbeats),
+            "logins": rate(limits.logins),
+            "forgettings": rate(FORGETTINGS),
+            "signups": rate(-(-limits.logins // SIGNUPS_SHARE)),
+        }
+        self._of_visitor = {what: rate(limits.visitor, FEWEST_OF_A_VISITOR) for what in ("visits", "lives")}
+        self._of_pair = rate(LOGINS_OF_A_PAIR, FEWEST_LOGINS_OF_A_PAIR)
+        self._of_account = rate(limits.actions)
         self._secret = secret
 
-    def count_registration(self, request: Request) -> None:
-        self._count_address(self._registrations, request)
+    def count_address(self, what: str, request: Request, sentence: str | None = None) -> None:
+        address = addresses.counted(request.environ)
+        if address:
+            _use(self._of_address[what], address, sentence=sentence)
 
-    def count_signup(self, request: Request) -> None:
-        self._count_address(self._signups, request)
+    def count_visitor(self, what: str, request: Request, visitor_id: str, sentence: str | None = None) -> None:
+        if addresses.counted(request.environ):
+            _use(self._of_visitor[what], visitor_id, sentence=sentence)
 
     def count_login(self, request: Request, email_key: str) -> None:
-        self.count_password(request, email_key)
-        shown = request.cookies.get(FAMILIAR_COOKIE, "")
-        if not hmac.compare_digest(shown.encode(), self.familiar(email_key).encode()):
-            self._count(self._account, _account(email_key), sentence=TOO_MANY_LOGINS)
-
-    def count_password(self, request: Request, email_key: str) -> None:
-        self._count_address(self._logins, request)
-        pair = (_account(email_key), addresses.counted(request.environ))
-        self._count(self._pair, *pair, sentence=TOO_MANY_LOGINS)
+        self.count_address("logins", request)
+        _use(self._of_pair, email_key, addresses.counted(request.environ), sentence=SENTENCE)
 
     def count_action(self, user_id: str) -> None:
-        if self._actions is not None:
-            self._count(self._actions, user_id, sentence=TOO_MANY_ACTIONS)
+        _use(self._of_account, user_id, sentence=TOO_MANY_ACTIONS)
 
     def familiar(self, email_key: str) -> str:
         """What a browser shows from which the owner of this account has been logged in."""
-        return hmac.new(self._secret, f"familiar {_account(email_key)}".encode(), "sha256").hexdigest()
-
-    def _count_address(self, limit: RateLimitItem | None, request: Request) -> None:
-        key = addresses.counted(request.environ)
-        if limit is not None and key:
-            self._count(limit, key)
-
-    def _count(self, limit: RateLimitItem, *key: str, sentence: str | None = None) -> None:
-        if not self._limiter.hit(limit, *key):
-            resets_at = self._limiter.get_window_stats(limit, *key).reset_time
-            raise TooManyRequests(max(1, int(resets_at - time.time()) + 1), sentence)
+        return account_key(self._secret, "familiar", email_key)
 
 
-def _per_minute(limit: int, what: str) -> RateLimitItem | None:
-    return RateLimitItemPerMinute(limit, namespace=what) if limit else None
+def _use(rate: Rate | None, *key: str, sentence: str | None = None) -> None:
+    if rate is None:
+        return
+    allowance = rate.use(*key)
+    tightest: Allowance | None = g.get("allowance")
+    if tightest is None or allowance.left <= tightest.left:
+        g.allowance = allowance
+    if allowance.is_exceeded:
+        raise TooManyRequests(allowance.retry_after_s, sentence)
 
 
-def _account(email_key: str) -> str:
-    """In a form of one length, whatever was sent."""
-    return hashlib.blake2b(email_key.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+def _tell(response: Response) -> Response:
+    """Of the limits that were counted for this request, the one that is reached first."""
+    allowance: Allowance | None = g.get("allowance")
+    if allowance is not None:
+        response.headers["X-RateLimit-Limit"] = str(allowance.limit)
+        response.headers["X-RateLimit-Remaining"] = str(allowance.left)
+        response.headers["X-RateLimit-Reset"] = str(allowance.resets_at_s)
+    return response

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from ledger_model import SITE, Model, next_midnight_ms
 
-from koyjabo.bookkeeping import TotalWouldFall
+from koyjabo.errors import TotalWouldFall
 
 WINDOW_S = 300
 NUMBERS = ("totalVisitors", "totalVisits", "todayVisits", "activeUsers", "uniqueVisitors")

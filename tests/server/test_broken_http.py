@@ -21,6 +21,9 @@ BROKEN = {
     "a negative length": (400, head("POST", REGISTER, "Content-Length: -1")),
     "two lengths": (400, head("POST", REGISTER, "Content-Length: 0", "Content-Length: 5")),
     "two lengths in one header": (400, head("POST", REGISTER, "Content-Length: 0, 5")),
+    "a header with a NUL": (400, head("GET", "/healthz", "Origin: http://a\0b")),
+    "a header with half an end": (400, head("GET", "/healthz", "Origin: http://a\rSet-Cookie: b")),
+    "a header that goes on in the next line": (400, head("GET", "/healthz", "Origin: http://a\r\n b")),
     "a length and chunks": (501, head("POST", REGISTER, "Content-Length: 5", CHUNKED) + b"0\r\n\r\n"),
     "chunks and compression": (501, head("POST", REGISTER, "Transfer-Encoding: gzip, chunked")),
     "a coding that codes nothing": (501, head("POST", REGISTER, "Transfer-Encoding: identity")),
@@ -39,11 +42,17 @@ def test_broken_request_is_refused_and_the_connection_closed(line, sqlite_server
     assert sqlite_server.stats().total == before, "what came after it was read as a request"
 
 
+def form_head(*headers: str) -> bytes:
+    """Of a form that is sent in parts."""
+    return head("POST", "/login", *headers).replace(b"application/json", b"multipart/form-data; boundary=part")
+
+
 AMBIGUOUS = {
     "two codings": head("POST", REGISTER, CHUNKED, "Transfer-Encoding: gzip"),
     "one coding twice": head("POST", REGISTER, CHUNKED, CHUNKED),
     "a space after a coding's name": head("POST", REGISTER, "Transfer-Encoding : chunked"),
     "a space after a length's name": head("POST", REGISTER, f"Content-Length : {len(SMUGGLED)}"),
+    "a length after what is no header of a form": form_head("nonsense", f"Content-Length: {len(SMUGGLED)}"),
     "a length after what is no header": head("POST", REGISTER, "nonsense", f"Content-Length: {len(SMUGGLED)}"),
 }
 
@@ -72,4 +81,12 @@ def test_endless_body_of_a_refused_request_is_not_read_for_ever(line, sqlite_ser
 
 def test_body_that_is_refused_and_ends_soon_leaves_the_connection_usable(line: Line):
     assert line.send(REFUSED[404], CHUNK, b"0\r\n\r\n").answer().status == 404
+    assert line.ask("GET", "/healthz").status == 200
+
+
+def test_form_that_is_sent_in_parts_is_served(line: Line):
+    body = b'--part\r\nContent-Disposition: form-data; name="email"\r\n\r\nnobody\r\n--part--\r\n'
+    answer = line.send(form_head(f"Content-Length: {len(body)}") + body).answer()
+    assert answer.status == 422
+    assert b'value="nobody"' in answer.body
     assert line.ask("GET", "/healthz").status == 200

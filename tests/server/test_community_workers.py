@@ -82,17 +82,19 @@ def test_change_on_one_worker_is_told_on_the_other_at_once(server, community):
         watcher.assert_adds_up()
 
 
-def test_people_of_a_killed_worker_are_gone_within_15_s_and_that_is_told_once(server, community):
+def test_people_of_a_killed_worker_are_gone_within_15_s_and_each_of_them_once(server, community):
     left, right = server.workers()
     crowd = members(server, community, 4)
     with open_on(left, crowd[0], community) as watcher:
         victims = [open_on(right, one, community, KINDS[number % 2]) for number, one in enumerate(crowd[1:])]
         watcher.wait_for_count(4)
+        before = len(watcher.counts)
         right.kill()
         began = time.monotonic()
-        told = watcher.wait_for_count(1, GONE_S)
+        watcher.wait_for_count(1, GONE_S)
         assert time.monotonic() - began <= GONE_S
-        assert told["change"] == -3
+        gone = [-told["change"] for told in watcher.counts[before:]]  # leases that began apart may run out apart
+        assert (sum(gone), min(gone) > 0) == (3, True)
         watcher.assert_adds_up()
         for victim in victims:
             victim.close()

@@ -80,8 +80,14 @@ NO_SOCKETIO = {
     "an event without a name": "42[]",
     "an event that is no list": '42{"a": 1}',
     "an event that is null": "42null",
+    "an empty object": "4{}",
+    "null": "4null",
     "an acknowledgement's number that is none": '42abc["ping"]',
     "many attachments": '459999999-["x"]',
+    "a second connect, as an event": '42["connect",{}]',
+    "a goodbye, as an event": '42["disconnect","client disconnect"]',
+    "an event for every handler": '42["*","ping"]',
+    "a binary event in no namespace": '451-/nowhere,["x",{"_placeholder":true,"num":0}]',
 }
 HARMLESS = {
     "an acknowledgement of nothing": "43",

@@ -29,6 +29,18 @@ def small(tmp_path_factory):
         yield server
 
 
+@pytest.fixture(scope="module")
+def of_visitors(tmp_path_factory):
+    with changed_server(tmp_path_factory.mktemp("c"), TRUSTED_PROXIES=1, RATE_LIMIT_TABS=MOST) as server:
+        yield server
+
+
+@pytest.fixture
+def of_handshakes(tmp_path):
+    with changed_server(tmp_path, TRUSTED_PROXIES=1, RATE_LIMIT_HANDSHAKES=MOST) as server:
+        yield server
+
+
 @pytest.fixture
 def connect():
     """Connect, and be gone when the test is over."""
@@ -47,7 +59,9 @@ def connect():
 @pytest.fixture(autouse=True)
 def nobody_is_there(request):
     """Before each test."""
-    name = next(name for name in ("behind_a_proxy", "small") if name in request.fixturenames)
+    name = next(
+        name for name in ("behind_a_proxy", "small", "of_visitors", "of_handshakes") if name in request.fixturenames
+    )
     server = request.getfixturevalue(name)
     wait_until(lambda: not any(server.held().values()), "those of the test before are gone")
 
@@ -129,3 +143,42 @@ def test_one_too_many_of_all_is_closed_wherever_it_comes_from(small, connect, pa
     clients[0].end()
     small.wait_until_held(sockets=MOST - 1)
     assert connect(small).is_answered()
+
+
+TABS = {"/": "/?visitorId={}", SOCKETIO: f"{SOCKETIO}&visitorId={{}}"}
+TOO_MANY_TABS = "This visitor has too many pages open here. Close some, or reload one later."
+
+
+@pytest.mark.parametrize("path", TABS)
+def test_one_too_many_of_a_visitor_is_closed_wherever_it_comes_from(of_visitors, connect, path):
+    kind, path = KINDS["plain" if path == "/" else "Socket.IO"], TABS[path]
+    tabs = [connect(of_visitors, f"203.0.113.{n}", kind=kind, path=path.format("ayesha")) for n in range(MOST)]
+    assert all(tab.is_answered() for tab in tabs)
+    refused = connect(of_visitors, ADDRESS, kind=kind, path=path.format("ayesha"))
+    assert refused.goodbye() == Goodbye(TOO_MANY, TOO_MANY_TABS)
+    refused.end()
+    assert connect(of_visitors, ADDRESS, kind=kind, path=path.format("babul")).is_answered()
+    assert connect(of_visitors, ADDRESS, kind=kind).is_answered(), "one that does not say whose it is"
+    tabs[0].end()
+    of_visitors.wait_until_held(sockets=MOST + 1)
+    wait_until(lambda: of_visitors.held()["paired"] == MOST + 1, "it is forgotten")
+    assert connect(of_visitors, ADDRESS, kind=kind, path=path.format("ayesha")).is_answered()
+
+
+def test_tabs_of_this_machine_are_not_limited(of_visitors, connect):
+    for _ in range(3 * MOST):
+        assert connect(of_visitors, path=TABS["/"].format("ayesha")).is_answered()
+
+
+@pytest.mark.parametrize("path", ["/", SOCKETIO])
+def test_one_handshake_too_many_of_an_address_is_closed_and_another_address_is_not(of_handshakes, connect, path):
+    """Though none of those before is open any more."""
+    for number in range(MOST):
+        client = connect(of_handshakes, ADDRESS, kind=list(KINDS.values())[number % 2])
+        assert client.is_answered()
+        client.end()
+    of_handshakes.wait_until_held(sockets=0)
+    assert connect(of_handshakes, ADDRESS, kind=Raw, path=path).goodbye() == SORRY
+    assert connect(of_handshakes, ANOTHER).is_answered()
+    for _ in range(2 * MOST):
+        assert connect(of_handshakes).is_answered(), "this machine"

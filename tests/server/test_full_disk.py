@@ -58,6 +58,33 @@ def test_disk_that_was_full_before_the_first_request_can_still_be_read(server_on
     assert server_on_it.stats().total == 0
 
 
+def test_backup_onto_a_full_disk_leaves_nothing_there(small_disk, new_server, sqlite_database):
+    server = new_server(sqlite_database).start()
+    server.register("ayesha")
+    fill(small_disk / "filler")
+    failed = server.koyjabo("backup", str(small_disk / "koyjabo.backup"))
+    assert failed.returncode == 1
+    assert "cannot be written: No space left on device." in failed.stderr
+    assert [path.name for path in small_disk.iterdir()] == ["filler"]
+
+
+def test_restore_onto_a_full_disk_changes_nothing(small_disk, server_on_it, new_server, sqlite_database, tmp_path):
+    full = new_server(sqlite_database).start()
+    for number in range(20):
+        full.register("ayesha", visit=str(number), page=LONG)
+    backup = tmp_path / "koyjabo.backup"
+    assert full.koyjabo("backup", str(backup)).returncode == 0
+    server_on_it.register("karim")
+    fill(small_disk / "filler")
+    failed = server_on_it.koyjabo("restore", str(backup), "--force")
+    assert failed.returncode == 1
+    assert "Traceback" not in failed.stderr
+    assert server_on_it.stats().total == 1
+    (small_disk / "filler").unlink()
+    assert_verified(server_on_it)
+    assert server_on_it.register("nila").ordinal == 2
+
+
 def fill(filler: Path) -> None:
     """Write until there is no room for another byte."""
     with filler.open("wb", buffering=0) as file, suppress(OSError):

@@ -7,6 +7,7 @@ import signal
 import socket
 from contextlib import ExitStack
 
+from support.askers import Askers
 from support.checks import assert_exact, assert_verified
 from support.crowd import Crowd
 from support.line import Line, head
@@ -70,6 +71,19 @@ def test_leaving_in_the_rush_loses_nothing(server):
     assert crowd.refusals == []
     assert_exact(crowd, server, 1200)
     assert crowd.stored_untold == [], "what it took on, it has to answer"
+
+
+def test_connections_that_ask_without_pause_do_not_delay_the_exit(sqlite_database, new_server):
+    """Each is answered what it has asked already, and nothing more: the next request is for another server."""
+    server = new_server(sqlite_database).start()
+    with Askers(server.port, clients=100) as askers:
+        askers.ask_for(0.5)
+        server.tell(signal.SIGTERM)
+        askers.ask_for(PROMPTLY_S)
+        assert askers.open == 0
+    left = server.wait()
+    assert left.status == 0
+    assert_verified(server.start())
 
 
 def test_database_that_stays_locked_cannot_hold_it_back(server):

@@ -189,3 +189,16 @@ def test_plain_message_nobody_knows_is_refused_and_the_socket_stays_open(sqlite_
         assert "no_such_type" in refused["error"]
         page.say({"type": "ping"})
         page.next_of_type("pong")
+
+
+def test_operator_says_how_long_a_page_has_to_wait_for_the_next_update(new_server, sqlite_database):
+    """The last value arrives all the same."""
+    server = new_server(sqlite_database, UPDATE_INTERVAL_MS=1000).start()
+    with pages(server) as open_pages:
+        for number in range(1, 31):
+            server.register("ayesha", visit=str(number))
+        for page in open_pages:
+            page.wait_for_total(server.stats().total)
+            first, *later = (heard.at for heard in page.of_type("visitor_update")[1:])
+            assert later
+            assert later[0] - first > 10 * INTERVAL_S

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support.line import Line
+from support.line import Line, head
+from support.websocket import upgrade
 
 REGISTER = "/api/visitor/register"
 
@@ -64,6 +65,15 @@ def test_broken_http_is_answered_and_harms_nobody(sqlite_server):
     assert sqlite_server.get("/healthz").ok
     assert "Traceback" not in sqlite_server.log
     assert "127.0.0.1" not in sqlite_server.log, "an address in the log"
+
+
+@pytest.mark.parametrize("query", [b"\xff", "ঢাকা".encode(), "ঢাকা".encode()[:-1]])
+def test_query_may_have_any_bytes_in_it(line, query):
+    asked = head("GET", "/login?next=/").replace(b"next=/", b"next=/" + query)
+    assert line.send(asked).answer("GET").status == 200
+    assert (
+        line.send(upgrade("/?visitorId=x").replace(b"visitorId=x", b"visitorId=" + query)).answer("GET").status == 101
+    )
 
 
 def test_client_that_goes_away_before_its_answer_harms_nobody(sqlite_server):

@@ -1,6 +1,7 @@
 """The product's server with constants made small, and with routes for what no client can cause or see.
 
-Run as a program, it takes what to change from CHANGES, as JSON: `{"koyjabo.server.connections.STALLED_S": 0.5}`.
+Run as a program, it takes what to change from CHANGES, as JSON: `{"koyjabo.server.connections.STALLED_S": 0.5}`, and
+how far its clock is off from the file that CLOCK names, if there is one.
 """
 
 from __future__ import annotations
@@ -64,6 +65,8 @@ def serve() -> int:
 
     def create_changed_app(*settings: Any, **wiring: Any):
         change(json.loads(os.environ["CHANGES"]))
+        if "CLOCK" in os.environ:
+            follow(Path(os.environ["CLOCK"]))
         app = create_app(*settings, **wiring)
         add_routes(app)
         return app
@@ -87,6 +90,22 @@ def change(changes: dict[str, Any]) -> None:
         module, _, constant = name.rpartition(".")
         assert hasattr(import_module(module), constant), name
         setattr(import_module(module), constant, value)
+
+
+def follow(dial: Path) -> None:
+    """Be ahead of the system's wall clock by as many ms as `dial` says (see `support.dials`)."""
+    from mmap import ACCESS_READ, mmap
+    from struct import unpack_from
+
+    from koyjabo import clock
+
+    with dial.open("rb") as file:
+        ahead = mmap(file.fileno(), 0, access=ACCESS_READ)
+
+    def now_ms() -> int:
+        return clock.system_now_ms() + unpack_from("=q", ahead)[0]
+
+    clock.Clock.__init__.__defaults__ = (now_ms, clock.system_elapsed_ms)
 
 
 def add_routes(app) -> None:

@@ -9,7 +9,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import psutil
 import psycopg2
 
-from support.processes import kill_all
+from support.processes import is_gone, kill_all, suspended
 
 LOCK_COUNTERS = "SELECT * FROM counters FOR UPDATE"
 
@@ -97,23 +97,28 @@ def one_at_a_time(name: str) -> Iterator[None]:
 class Postgres:
     """A PostgreSQL of the tests' own, in a new folder: it can be killed and started again."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about a folder that containers have not
             import pgserver  # slow to import, and only some tests want it
         # Not below pytest's folders: only their owner may enter those, and PostgreSQL refuses to run as root.
-        folder = tempfile.mkdtemp(prefix="koyjabo-postgres-")
+        folder = folder or Path(tempfile.mkdtemp(prefix="koyjabo-postgres-"))
         with one_at_a_time("koyjabo-tests-pgserver"):  # as root it makes a user first, if there is none yet
             self._server = pgserver.get_server(folder, cleanup_mode="delete")
         self._numbers = count(1)
 
     def new_database(self, like: str = "template1") -> PostgresDatabase:
         name = f"koyjabo_{next(self._numbers)}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {like}")
+        return PostgresDatabase(self, name)
+
+    def execute(self, *statements: str) -> None:
+        """As its administrator, each in no transaction."""
         with closing(psycopg2.connect(self.url_of("postgres"))) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
-                cursor.execute(f"CREATE DATABASE {name} TEMPLATE {like}")
-        return PostgresDatabase(self, name)
+                for statement in statements:
+                    cursor.execute(statement)
 
     def url_of(self, name: str) -> str:
         return self._server.get_uri(name)
@@ -122,6 +127,13 @@ class Postgres:
         """The postmaster first, then those that serve a connection."""
         postmaster = psutil.Process(self._server.get_pid())
         return [postmaster, *postmaster.children()]
+
+    @property
+    def running(self) -> bool:
+        try:
+            return not is_gone(self.processes()[0])
+        except psutil.NoSuchProcess:
+            return False
 
     def kill(self) -> None:
         """kill -9: no checkpoint, no goodbye to any client."""
@@ -133,18 +145,9 @@ class Postgres:
         """Start again after `kill`, which recovers what was committed."""
         self._server.ensure_postgres_running()
 
-    @contextmanager
-    def frozen(self) -> Iterator[None]:
+    def frozen(self) -> AbstractContextManager[None]:
         """While it is held, connections stay open and nobody answers on them."""
-        processes = self.processes()
-        for process in processes:
-            process.suspend()
-        try:
-            yield
-        finally:
-            for process in processes:
-                with suppress(psutil.NoSuchProcess):
-                    process.resume()
+        return suspended(self.processes())
 
     def close(self) -> None:
         self._server.cleanup()

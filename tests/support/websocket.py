@@ -33,7 +33,7 @@ class Goodbye(NamedTuple):
 
 
 class Lost(Exception):
-    """The server has closed the connection, and not by a close frame."""
+    """The server has closed the connection, and not by a close frame; by a reset, if there are words."""
 
 
 def upgrade(path: str = PLAIN, *more: str, **changed: str | None) -> bytes:
@@ -193,6 +193,10 @@ class WebSocket:
             return True
         return False
 
+    def send_no_more(self) -> None:
+        """Say that nothing will come any more; what the server says is still read."""
+        self._socket.shutdown(socket.SHUT_WR)
+
     def reset(self) -> None:
         """End it as a machine does that was switched off and on: no goodbye, RST."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
@@ -206,7 +210,7 @@ class WebSocket:
         try:
             data = self._socket.recv(65536)
         except ConnectionResetError:
-            data = b""
+            raise Lost("reset") from None
         if not data:
             raise Lost
         self._received += data

@@ -6,7 +6,7 @@
 --       4 …:state (hash: version, and born: when these data began, ms)
 -- ARGV  1 the greatest version the caller has seen       2 how long to keep all this after the last change, ms
 --       3 the most visitors to sweep                     4 the place of those whose place is not known
---       then for each visitor: name, place ("" leaves it as it is), what is left of the lease, ms
+--       then for each visitor: name, place ("" leaves it as it is), what is left of the lease, ms (0 ends it)
 -- Returns {version, born, active visitors, those of no known place, 1 when there are more to sweep,
 --          {place, minus its visitors, … of the 21 largest: 20, and the one that is no place}}
 --
@@ -28,7 +28,7 @@ for i = FIRST, #ARGV, 3 do
   local before = redis.call('ZSCORE', visitors, visitor)
   local was = before and redis.call('HGET', places, visitor)
   if place == '' then place = was or unknown end
-  if not before or tonumber(before) < ends then  -- another worker may have given a longer lease
+  if not before or tonumber(before) < ends or ends == now then  -- another worker may have given a longer lease
     redis.call('ZADD', visitors, whole(ends), visitor)
   end
   if was ~= place then

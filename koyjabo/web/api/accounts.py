@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from flask import Response, after_this_request, request
 
-from koyjabo import credentials
 from koyjabo.accounts import Grant
 from koyjabo.errors import InvalidToken
 from koyjabo.tokens import REFRESH
-from koyjabo.web import auth, rate_limits
+from koyjabo.web import auth, entrance
 from koyjabo.web.api import bp
 from koyjabo.web.api.account_bodies import LoginBody, PasswordBody, SignupBody, TokensAnswer, UserAnswer
 from koyjabo.web.api.answers import JSON
-from koyjabo.web.api.conversions import convert
 from koyjabo.web.current import current
 from koyjabo.web.openapi import Answer, describe
 
@@ -34,11 +32,7 @@ CSRF: dict[int, Answer] = {403: "by cookie, and X-CSRF-TOKEN is missing or wrong
 @describe("Make an account", {201: TokensAnswer, 409: "the email has an account", **WITH_BODY}, body=SignupBody)
 def sign_up() -> Response:
     """Make an account and log it in."""
-    body = SignupBody.of(request)
-    rate_limits.count_signup()
-    grant = current().accounts.sign_up(body.email, body.password, body.name)
-    rate_limits.remember_login(credentials.email_key(body.email))
-    return _welcome(grant, body.visitorId, 201)
+    return _tokens_answer(entrance.sign_up(SignupBody.of(request)), 201)
 
 
 @bp.post("/auth/login")
@@ -50,12 +44,7 @@ def sign_up() -> Response:
 )
 def log_in() -> Response:
     """Begin a session. Whether there is such a user is not told."""
-    body = LoginBody.of(request)
-    key = credentials.email_key(body.email)
-    rate_limits.count_login(key)
-    grant = current().accounts.log_in(body.email, body.password)
-    rate_limits.remember_login(key)
-    return _welcome(grant, body.visitorId, 200)
+    return _tokens_answer(entrance.log_in(LoginBody.of(request)), 200)
 
 
 @bp.post("/auth/refresh")
@@ -63,6 +52,7 @@ def log_in() -> Response:
 def refresh() -> Response:
     """Takes the refresh token, as bearer or cookie. It is good for one call: shown again, it ends its session, for
     then two have it."""
+    auth.note_whence()
     return _tokens_answer(current().accounts.refresh(auth.claims_of(REFRESH)), 200)
 
 
@@ -75,6 +65,7 @@ def log_out() -> Response:
     except InvalidToken:
         after_this_request(auth.without_cookies)  # they are good for nothing
         raise
+    auth.note_whence()
     current().accounts.log_out(claims.session_id)
     return auth.without_cookies(_empty())
 
@@ -91,16 +82,8 @@ def me() -> Response:
 def change_password() -> Response:
     """Takes the present password, too. All other sessions end; this one goes on."""
     login = auth.require()
-    body = PasswordBody.of(request)
-    rate_limits.count_password(credentials.email_key(login.account.email))
-    current().accounts.change_password(login, body.current_password, body.new_password)
+    entrance.change_password(login, PasswordBody.of(request))
     return _empty()
-
-
-def _welcome(grant: Grant, visitor_id: str | None, status: int) -> Response:
-    if visitor_id is not None:
-        convert(grant.login.account.id, visitor_id)
-    return _tokens_answer(grant, status)
 
 
 def _tokens_answer(grant: Grant, status: int) -> Response:

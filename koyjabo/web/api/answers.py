@@ -37,7 +37,7 @@ class VisitAnswer(BaseModel):
 
 class RegisteredAnswer(BaseModel):
     success: bool
-    visit: VisitAnswer
+    visit: VisitAnswer | None = Field(description="null for a declared crawler where BOT_POLICY is ignore: not counted")
     stats: StatsAnswer
 
 
@@ -66,8 +66,10 @@ def revalidated(tag: str) -> list[tuple[str, str]]:
     return [("Cache-Control", "no-cache"), ("ETag", f'"{tag}"')]
 
 
-def registered_answer(receipt: Receipt, stats: Stats) -> Response:
-    duplicate = "true" if receipt.duplicate else "false"
-    visit = f'{{"ordinal":{receipt.ordinal},"duplicate":{duplicate}}}'
+def registered_answer(receipt: Receipt | None, stats: Stats) -> Response:
+    visit = "null"
+    if receipt is not None:
+        duplicate = "true" if receipt.duplicate else "false"
+        visit = f'{{"ordinal":{receipt.ordinal},"duplicate":{duplicate}}}'
     body = f'{{"success":true,"visit":{visit},"stats":{writer.write(stats).json}}}'
     return Response(body, content_type=JSON, headers=[("Cache-Control", "no-store")])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any, ClassVar
 
 from flask import Request
@@ -11,9 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from koyjabo.bots import is_bot
 from koyjabo.communities import uuid_of
 from koyjabo.errors import InvalidInput, InvalidJson, UnknownCommunity, UnsupportedBody
 from koyjabo.models import SITE, Scope
+from koyjabo.texts import without_query
 from koyjabo.visits import NewVisit
 from koyjabo.web.api.fields import Milliseconds, Text, VisitId, VisitorId, text, visit_id
 
@@ -40,10 +41,14 @@ class Body(BaseModel):
         try:
             return cls.model_validate(_json_object(request, cls.media))
         except ValidationError as error:
-            raise InvalidInput(details={str(e["loc"][0]): _sentence(e) for e in error.errors()}) from None
+            raise InvalidInput(details={str(e["loc"][0]): sentence(e) for e in error.errors()}) from None
 
 
 class HeartbeatBody(Body):
+    visitorId: VisitorId
+
+
+class ForgetBody(Body):
     visitorId: VisitorId
 
 
@@ -83,11 +88,12 @@ class NewVisitBody(Body):
             place=place,
             at_ms=at_ms,
             client_ms=self.timestamp,
-            referrer=None if self.referrer == "direct" else _without_query(self.referrer),
+            referrer=None if self.referrer == "direct" else without_query(self.referrer),
             user_agent=self.userAgent,
-            page=_without_query(self.page),
+            page=without_query(self.page),
             caller=caller,
             user_id=user_id,
+            is_bot=is_bot(self.userAgent),
         )
 
 
@@ -115,10 +121,5 @@ def _idempotency_key(header: str) -> str | None:
         raise InvalidInput(details={"Idempotency-Key": error.message()}) from None
 
 
-def _without_query(address: str | None) -> str | None:
-    """Origin and path: queries, fragments and user names carry what people typed, and are not ours to keep."""
-    return re.sub(r"[?#].*|(?<=//)[^/?#]*@", "", address, flags=re.DOTALL) or None if address else None
-
-
-def _sentence(error: Any) -> str:
+def sentence(error: Any) -> str:
     return "is required" if error["type"] == "missing" else error["msg"]

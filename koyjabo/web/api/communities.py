@@ -22,6 +22,7 @@ INSIDE: dict[int, Answer] = {
     404: "no such community, or none they may know of",
 }
 CSRF: dict[int, Answer] = {403: "by cookie, and X-CSRF-TOKEN is missing or wrong"}
+TOO_MANY: dict[int, Answer] = {429: "too many communities or invitations at once; see Retry-After"}
 WITH_BODY: dict[int, Answer] = {400: "a field cannot be used; see details", 413: "over 16 KB", 415: "not JSON"}
 
 
@@ -49,7 +50,11 @@ def list_communities() -> Response:
 
 
 @bp.post("/communities")
-@describe("Found a community", {201: CommunityAnswer, **WITH_BODY, **LOGGED_IN, **CSRF}, body=NewCommunityBody)
+@describe(
+    "Found a community",
+    {201: CommunityAnswer, **WITH_BODY, **TOO_MANY, **LOGGED_IN, **CSRF},
+    body=NewCommunityBody,
+)
 def create_community() -> Response:
     """Whoever founds it is its admin."""
     account, body = auth.require().account, NewCommunityBody.of(request)

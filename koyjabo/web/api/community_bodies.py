@@ -8,9 +8,10 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from koyjabo.communities import ROLES
+from koyjabo.texts import whole
 from koyjabo.web.api.account_bodies import Email
 from koyjabo.web.api.bodies import JSON, Body
-from koyjabo.web.api.fields import OptionalVisitorId, whole
+from koyjabo.web.api.fields import OptionalVisitorId
 
 LONGEST_NAME, LONGEST_DESCRIPTION = 200, 2000
 COLUMNS = {"open": "is_open", "listed": "is_listed"}

@@ -7,7 +7,7 @@ from flask import Response, request
 from koyjabo.communities import Enrolment
 from koyjabo.web import auth, rate_limits
 from koyjabo.web.api import bp
-from koyjabo.web.api.communities import INSIDE, WITH_BODY
+from koyjabo.web.api.communities import INSIDE, TOO_MANY, WITH_BODY
 from koyjabo.web.api.community_answers import MemberAnswer, MembershipAnswer, answer, list_answer, no_answer
 from koyjabo.web.api.community_bodies import InvitationBody, JoinBody, RoleBody
 from koyjabo.web.api.conversions import convert
@@ -58,7 +58,7 @@ def list_members(community_id: str) -> Response:
 
 
 @bp.post("/communities/<community_id>/members")
-@describe("Let somebody in, by email", ENROLLED, body=InvitationBody)
+@describe("Let somebody in, by email", {**ENROLLED, **TOO_MANY}, body=InvitationBody)
 def invite_member(community_id: str) -> Response:
     """For its admins. 201, or 200 for one who was a member already; the role is what is asked for."""
     account, body = auth.require().account, InvitationBody.of(request)

@@ -9,13 +9,14 @@ from koyjabo.clock import iso
 from koyjabo.communities import uuid_of
 from koyjabo.models import Scope
 from koyjabo.roles import MEMBER, MODERATOR
-from koyjabo.web import auth
+from koyjabo.web import auth, here
 from koyjabo.web.api import bp
 from koyjabo.web.api.answers import StatsAnswer, stats_or_304, writer
 from koyjabo.web.api.communities import INSIDE
 from koyjabo.web.api.community_answers import answer, list_answer
 from koyjabo.web.api.paging import QUERY, Paging
 from koyjabo.web.current import current
+from koyjabo.web.here import Person
 from koyjabo.web.openapi import ListOf, describe
 
 
@@ -34,6 +35,10 @@ class OnlineAnswer(BaseModel):
     name: str
     since: str = Field(examples=["2025-12-16T04:48:38.412Z"])
     tabs: int = Field(description="open sockets; 0 for one whose line was lost a moment ago")
+
+    @classmethod
+    def of(cls, person: Person) -> OnlineAnswer:
+        return cls(user_id=person.user_id, name=person.name, since=iso(person.since_ms), tabs=person.tabs)
 
 
 @bp.get("/communities/<community_id>/stats")
@@ -64,18 +69,9 @@ def realtime(community_id: str) -> Response:
 @describe("Who is online", {200: ListOf(OnlineAnswer), 400: "no such page", **INSIDE}, query=QUERY)
 def who_is_online(community_id: str) -> Response:
     """For moderators: those who have been there longest come first, 1,000 at most in all."""
-    scope, services, paging = _entered(community_id, MODERATOR), current(), Paging.of(request)
-    everybody = services.attendance.people(scope)
-    here = everybody[paging.start : paging.start + paging.per_page]
-    names = services.accounts.names([each.person for each in here])
-    return list_answer(
-        (
-            OnlineAnswer(user_id=each.person, name=names[each.person], since=iso(each.since_ms), tabs=each.holds)
-            for each in here
-            if each.person in names
-        ),
-        paging.headers(len(everybody)),
-    )
+    scope, paging = _entered(community_id, MODERATOR), Paging.of(request)
+    people, total = here.people(scope, paging.start, paging.per_page)
+    return list_answer(map(OnlineAnswer.of, people), paging.headers(total))
 
 
 def _entered(community_id: str, role: str) -> Scope:

@@ -8,14 +8,13 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from koyjabo.visits import VISITOR_ID
+from koyjabo.texts import kept
+from koyjabo.visits import VISIT_NAME, VISITOR_ID
 
 LARGEST_INT64 = 2**63 - 1
-LONGEST_TEXT = 512
 
 NULL = {"type": "null"}
 
-VISIT_NAME = re.compile(r"[A-Za-z0-9_.:+/=\-]{1,128}", re.ASCII)  # no "~": names we make up begin with it
 INTEGER = re.compile(r"[+-]?[0-9]{1,4300}", re.ASCII)  # Python reads no more
 
 
@@ -55,26 +54,11 @@ def _milliseconds(value: Any) -> int | None:
 
 
 def text(value: Any) -> str | None:
-    """Cut, not refused, and made `whole`."""
     if value is None:
         return None
     if not isinstance(value, str):
         raise _refuse("must be a text")
-    return whole(value[:LONGEST_TEXT])
-
-
-def whole(value: str) -> str:
-    """What no database can hold (half a surrogate pair, NUL) is replaced."""
-    value = value.replace("\0", "\ufffd")
-    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if not _is_whole(value) else value
-
-
-def _is_whole(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return kept(value)
 
 
 Text = Annotated[str | None, BeforeValidator(text)]

@@ -40,8 +40,12 @@ class Paging(NamedTuple):
     def start(self) -> int:
         return (self.page - 1) * self.per_page
 
+    def last(self, total: int) -> int:
+        """The last page there is; the first, of an empty list."""
+        return max(1, -(-total // self.per_page))
+
     def headers(self, total: int) -> list[tuple[str, str]]:
-        last = max(1, -(-total // self.per_page))
+        last = self.last(total)
         pages = {"first": 1, "prev": min(self.page - 1, last), "next": self.page + 1, "last": last}
         links = ", ".join(self._link(name, page) for name, page in pages.items() if 1 <= page <= last)
         return [("Link", links), ("X-Total-Count", str(total))]

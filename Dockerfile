@@ -1,0 +1,32 @@
+# The server, ready to run: docker build -t koyjabo . (docs/operations.md)
+
+FROM node:22-slim AS charts
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=dev
+
+FROM python:3.11-slim AS build
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+RUN python -m venv /venv
+ENV PATH=/venv/bin:$PATH
+WORKDIR /app
+COPY requirements.txt ./
+RUN pip install -r requirements.txt
+COPY . .
+COPY --from=charts /app/node_modules/uplot/dist/uPlot.min.css koyjabo/static/vendor/uPlot.min.css
+COPY --from=charts /app/node_modules/uplot/dist/uPlot.iife.min.js koyjabo/static/vendor/uPlot.js
+RUN pybabel --quiet compile -d koyjabo/translations && pip install --no-deps -e . && mkdir -p instance
+
+FROM python:3.11-slim
+RUN useradd --system --uid 10001 --no-create-home koyjabo
+COPY --from=build /venv /venv
+COPY --from=build /app /app
+# Where SQLite is when no DATABASE_URL names another place: mount a volume there, or it goes with the container.
+RUN chown koyjabo /app/instance
+USER koyjabo
+WORKDIR /app
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 ENVIRONMENT=production PORT=8000
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \
+    CMD ["python", "-c", "import http.client, os; line = http.client.HTTPConnection('127.0.0.1', int(os.environ['PORT']), timeout=2); line.request('GET', '/healthz'); exit(line.getresponse().status != 200)"]
+CMD ["python", "wsgi.py"]

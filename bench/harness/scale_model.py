@@ -1,0 +1,320 @@
+"""Which part is used how much, by how many pages are open: arithmetic on measured costs, and nothing else.
+
+Rates are a second's, times µs of CPU unless a name says otherwise. What is added up here is said in docs/scaling.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+US = 1e-6
+PING_S = 25.0
+REST = 4
+"""A room rests so many times as long as its last broadcast took (koyjabo/realtime/room.py)."""
+
+WIRE_BYTES = 90
+"""Around each frame on its way to a browser: Ethernet, IP, TCP with timestamps, and a TLS record."""
+
+ROUND_TRIPS = 3
+"""Of a batch, from taking the lock to the answer of COMMIT (koyjabo/storage/postgres.py)."""
+
+MOST_IN_A_BATCH = 1000
+YEAR_S, MONTH_S = 365 * 86400.0, 30 * 86400.0
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What one of each takes. `bench/asks.py` measures them."""
+
+    visit_us: float  # a worker: to register, in a crowd
+    open_us: float
+    close_us: float
+    ping_us: float
+    renewal_us: float
+    frame_us: float  # to one page, of a broadcast
+    hear_us: float  # a message of another worker
+    worker_us: float  # a second of a worker to whom nobody comes
+    worker_mb: float  # such a worker
+    page_kb: float  # an open page, with its visitor
+    update_bytes: float
+    message_bytes: float  # on the bus
+    messages_a_visitor: float  # who comes and goes, while few do
+    redis_visitor_us: float  # the same, without messages
+    redis_renewal_us: float
+    redis_worker_us: float
+    redis_message_us: float
+    redis_listener_us: float
+    redis_visitor_bytes: float
+    member_us: float  # a worker: one second of a member who is online
+    member_moves_us: float  # they come and go, and the others are told
+    redis_member_us: float  # a second of them
+    redis_member_moves_us: float
+    sql_commit_us: float  # PostgreSQL: a batch
+    sql_visit_us: float  # each visit in it
+    sql_worker_us: float
+    sql_connections: float  # of a worker
+    sql_open_us: float
+    sql_member_us: float  # who comes
+    wal_commit_bytes: float
+    wal_visit_bytes: float
+    visit_row_bytes: float  # with its indexes
+    visitor_row_bytes: float
+
+
+@dataclass(frozen=True)
+class Load:
+    pages: float
+    stay_s: float = 600.0  # so long a page is open: so often somebody comes
+    members: float = 0.05  # of the pages, those of members in their community
+    new_visitors: float = 0.3  # of the visits
+    mean: float = 0.4  # of the peak, over a day: for what adds up
+
+    @property
+    def visits(self) -> float:
+        return self.pages / self.stay_s
+
+    @property
+    def writes(self) -> float:
+        """Under the counter row: visits, and members who open a socket."""
+        return self.visits * (1 + self.members)
+
+
+@dataclass(frozen=True)
+class Plant:
+    """What it runs on. A part is full at its limit, which leaves room for bursts."""
+
+    pages_a_worker: float = 5000.0  # half of what was measured: there is room for those of a worker that died
+    workers_an_instance: float = 4.0
+    interval_s: float = 0.05  # between two updates of a page, at least
+    bus_pace_s: float = 0.01  # between two messages of a worker about one room, at least
+    relayed: bool = False  # one worker of an instance listens and writes for all of them
+    redis_parts: float = 1.0  # each with an equal share of visitors, members and rooms
+    retention_days: float = 365.0
+    window_s: float = 300.0
+    round_trip_ms: float = 0.5
+    fsync_ms: float = 1.0
+    core: float = 0.7  # of a core that may be used
+    worker_mb: float = 250.0
+    instance_mbit: float = 1000.0
+    redis_mbit: float = 1000.0
+    redis_mb: float = 1000.0
+    sql_cores: float = 4.0
+    sql_connections: float = 500.0
+    wal_mb_s: float = 50.0
+    commit_ms: float = 1000.0
+    ledger_gb: float = 1000.0
+
+
+@dataclass(frozen=True)
+class Part:
+    name: str
+    used: float
+    limit: float
+    unit: str
+
+    @property
+    def share(self) -> float:
+        return self.used / self.limit
+
+
+def workers(load: Load, plant: Plant) -> int:
+    return max(1, math.ceil(load.pages / plant.pages_a_worker))
+
+
+def instances(load: Load, plant: Plant) -> int:
+    return math.ceil(workers(load, plant) / plant.workers_an_instance)
+
+
+def at_most_every(pace_s: float, rate: float) -> float:
+    """How often something is done that is wanted `rate` times a second, by chance, and not done again within `pace_s`.
+
+    What is wanted meanwhile is done right afterwards, once; else one waits for the next who wants it.
+    """
+    return 1 / (pace_s + math.exp(-rate * pace_s) / rate)
+
+
+def broadcasts(pages: float, frame_us: float, interval_s: float, changes: float) -> float:
+    """Updates a second to each of the pages of one worker (koyjabo/realtime/room.py)."""
+    took_s = pages * frame_us * US
+    return at_most_every(took_s + max(interval_s, REST * took_s), changes)
+
+
+def updates(costs: Costs, load: Load, plant: Plant) -> float:
+    """A second, to each page. Whoever comes changes the numbers, and whoever is no longer active."""
+    return broadcasts(load.pages / workers(load, plant), costs.frame_us, plant.interval_s, 2 * load.visits)
+
+
+def messages(costs: Costs, load: Load, plant: Plant) -> float:
+    """Published a second, by all workers."""
+    count = workers(load, plant)
+    if count == 1:
+        return 0.0
+    wanted = load.visits / count * costs.messages_a_visitor
+    return count * at_most_every(plant.bus_pace_s, wanted)
+
+
+def speakers(load: Load, plant: Plant) -> int:
+    """Who listens to the bus, and queues for the counter row."""
+    return instances(load, plant) if plant.relayed else workers(load, plant)
+
+
+def worker_us(costs: Costs, load: Load, plant: Plant) -> float:
+    count = workers(load, plant)
+    pages, visits = load.pages / count, load.visits / count
+    come_and_go = visits * (costs.visit_us + costs.open_us + costs.close_us)
+    stay = pages * (costs.ping_us / PING_S + costs.renewal_us * 2 / plant.window_s)
+    told = updates(costs, load, plant) * pages * costs.frame_us
+    members = load.members * (pages * costs.member_us + visits * costs.member_moves_us)
+    return costs.worker_us + come_and_go + stay + told + members + messages(costs, load, plant) * costs.hear_us
+
+
+def worker_mb(costs: Costs, load: Load, plant: Plant) -> float:
+    return costs.worker_mb + active(load, plant) / workers(load, plant) * costs.page_kb / 1e3
+
+
+def active(load: Load, plant: Plant) -> float:
+    """Visitors: those whose page is open, and those who left within the window."""
+    return load.pages + load.visits * plant.window_s
+
+
+def page_bytes(costs: Costs, load: Load, plant: Plant) -> float:
+    """A second, on the way to all browsers."""
+    return load.pages * updates(costs, load, plant) * (costs.update_bytes + WIRE_BYTES)
+
+
+def redis_us(costs: Costs, load: Load, plant: Plant) -> float:
+    count = workers(load, plant)
+    if count == 1:
+        return 0.0
+    told = messages(costs, load, plant)
+    spoken = told * (costs.redis_message_us + speakers(load, plant) * costs.redis_listener_us)
+    come_and_go = load.visits * costs.redis_visitor_us
+    stay = load.pages * costs.redis_renewal_us * 2 / plant.window_s
+    members = load.members * (load.pages * costs.redis_member_us + load.visits * costs.redis_member_moves_us)
+    return spoken + come_and_go + stay + members + count * costs.redis_worker_us
+
+
+def redis_bytes(costs: Costs, load: Load, plant: Plant) -> float:
+    """A second, of what workers tell each other."""
+    return messages(costs, load, plant) * speakers(load, plant) * costs.message_bytes
+
+
+def turn_s(costs: Costs, load: Load, plant: Plant) -> float:
+    """From one turn of a worker at the counter row to its next; infinite when the visits are more than can be written.
+
+    While visits find the row free it is the time of one batch. Else those queue who have something to write, and each
+    takes along what has come to it since its last turn: by chance that is nothing for some.
+    """
+    alone_s = batch_s(costs, plant) + costs.sql_visit_us * US
+    busy = load.writes * costs.sql_visit_us * US
+    if load.writes * alone_s <= 1:
+        return alone_s
+    if busy >= 1:
+        return math.inf
+    per_turn = _visits_a_turn((1 - busy) / (load.writes * batch_s(costs, plant)))
+    return max(alone_s, per_turn * speakers(load, plant) / load.writes)
+
+
+def _visits_a_turn(share: float) -> float:
+    """What comes to a worker from turn to turn: x, where share * x = 1 - exp(-x), for a share under 1."""
+    found = 1 / share
+    for _ in range(200):
+        found = -math.expm1(-found) / share
+    return found
+
+
+def batch_s(costs: Costs, plant: Plant) -> float:
+    """How long the row is held for a batch, without the visits in it."""
+    return (ROUND_TRIPS * plant.round_trip_ms + plant.fsync_ms) / 1e3 + costs.sql_commit_us * US
+
+
+def commits(costs: Costs, load: Load, plant: Plant) -> float:
+    """Batches a second: as many as the row has time for, when it is never free."""
+    free = 1 - load.writes * costs.sql_visit_us * US
+    return min(load.writes, max(free / batch_s(costs, plant), load.writes / MOST_IN_A_BATCH))
+
+
+def counter_row(costs: Costs, load: Load, plant: Plant) -> float:
+    """How much of the time the row would be held if every batch took along as many visits as it may."""
+    return load.writes * (batch_s(costs, plant) / MOST_IN_A_BATCH + costs.sql_visit_us * US)
+
+
+def sql_us(costs: Costs, load: Load, plant: Plant) -> float:
+    writes = commits(costs, load, plant) * costs.sql_commit_us + load.visits * costs.sql_visit_us
+    opened = load.visits * (costs.sql_open_us + load.members * costs.sql_member_us)
+    return writes + opened + workers(load, plant) * costs.sql_worker_us
+
+
+def wal_bytes(costs: Costs, load: Load, plant: Plant) -> float:
+    return commits(costs, load, plant) * costs.wal_commit_bytes + load.visits * costs.wal_visit_bytes
+
+
+def ledger_bytes(costs: Costs, load: Load, plant: Plant) -> float:
+    """After a year: the visits of RETENTION_DAYS, and all visitors."""
+    a_year = load.visits * load.mean * YEAR_S
+    kept = min(1.0, plant.retention_days / 365)
+    return a_year * (kept * costs.visit_row_bytes + load.new_visitors * costs.visitor_row_bytes)
+
+
+def traffic_bytes(costs: Costs, load: Load, plant: Plant) -> float:
+    """Of a month, on the way to browsers: at every hour as many updates to a page as at the peak, to fewer pages."""
+    return page_bytes(costs, load, plant) * load.mean * MONTH_S
+
+
+def parts(costs: Costs, load: Load, plant: Plant) -> list[Part]:
+    """All of them, the fullest first."""
+    mbit = 8 / 1e6
+    found = [
+        Part("a worker's CPU", worker_us(costs, load, plant) * US, plant.core, "core"),
+        Part("a worker's memory", worker_mb(costs, load, plant), plant.worker_mb, "MB"),
+        Part(
+            "an instance's network",
+            page_bytes(costs, load, plant) * mbit / instances(load, plant),
+            plant.instance_mbit,
+            "Mbit/s",
+        ),
+        Part("Redis, CPU", redis_us(costs, load, plant) * US / plant.redis_parts, plant.core, "core"),
+        Part("Redis, network", redis_bytes(costs, load, plant) * mbit / plant.redis_parts, plant.redis_mbit, "Mbit/s"),
+        Part("Redis, memory", _shared_mb(costs, load, plant) / plant.redis_parts, plant.redis_mb, "MB"),
+        Part("PostgreSQL, the counter row", counter_row(costs, load, plant), plant.core, "of the time"),
+        Part("PostgreSQL, a turn at it", turn_s(costs, load, plant) * 1e3, plant.commit_ms, "ms"),
+        Part("PostgreSQL, CPU", sql_us(costs, load, plant) * US, plant.core * plant.sql_cores, "cores"),
+        Part(
+            "PostgreSQL, connections",
+            workers(load, plant) * costs.sql_connections,
+            plant.sql_connections,
+            "connections",
+        ),
+        Part("PostgreSQL, WAL", wal_bytes(costs, load, plant) / 1e6, plant.wal_mb_s, "MB/s"),
+        Part("the ledger after a year", ledger_bytes(costs, load, plant) / 1e9, plant.ledger_gb, "GB"),
+    ]
+    return sorted(found, key=lambda part: -part.share)
+
+
+def _shared_mb(costs: Costs, load: Load, plant: Plant) -> float:
+    return active(load, plant) * costs.redis_visitor_bytes / 1e6 if workers(load, plant) > 1 else 0.0
+
+
+def full_at(costs: Costs, plant: Plant, name: str, load: Load, most: float = 1e9) -> float:
+    """How many open pages fill a part, with as many workers as they take; infinite when `most` do not."""
+
+    def is_full(pages: float) -> bool:
+        return _share(parts(costs, replace(load, pages=pages), plant), name) >= 1
+
+    return _least(is_full, most)
+
+
+def _share(found: list[Part], name: str) -> float:
+    return next(part.share for part in found if part.name == name)
+
+
+def _least(is_full: Callable[[float], bool], most: float) -> float:
+    low, high = 1.0, most
+    if not is_full(high):
+        return math.inf
+    while high / low > 1.001:
+        middle = math.sqrt(low * high)
+        low, high = (low, middle) if is_full(middle) else (middle, high)
+    return high

@@ -1,0 +1,7 @@
+export type { VisitorSocketOptions } from "./options.js";
+export { useVisitorWebSocket } from "./useVisitorWebSocket.js";
+export type { VisitorWebSocket } from "./useVisitorWebSocket.js";
+export { VisitorCounter } from "./VisitorCounter.js";
+export type { VisitorCounterProps } from "./VisitorCounter.js";
+export { VisitorDashboard } from "./VisitorDashboard.js";
+export type { VisitorDashboardProps } from "./VisitorDashboard.js";

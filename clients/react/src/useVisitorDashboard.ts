@@ -1,0 +1,39 @@
+import { useState } from "react";
+
+import type { CommunityEvent } from "./CommunitySocket.js";
+import type { VisitorSocketOptions } from "./options.js";
+import { useCommunitySocket } from "./useCommunitySocket.js";
+
+export interface DashboardData {
+  realtime_count: number;
+  today_visitors: {
+    authenticated_visitors: number;
+    anonymous_visitors: number;
+    total_unique_visitors: number;
+  };
+}
+
+interface Told {
+  communityId: string;
+  data: DashboardData;
+}
+
+/** What moderators see of a community, live; null until the server has said it. */
+export function useVisitorDashboard(communityId: string, options: VisitorSocketOptions): DashboardData | null {
+  const [told, setTold] = useState<Told | null>(null);
+  useCommunitySocket(communityId, "visitor-dashboard", options, (event, of) => {
+    if (event.type === "dashboard_update") setTold((before) => ({ communityId: of, data: merged(before, of, event) }));
+    else if (event.type === "analytics_update") console.log(`${event["metric"]}: ${written(event["value"])}`);
+  });
+  return told?.communityId === communityId ? told.data : null;
+}
+
+/** Programs may broadcast a part of the numbers; the first event on a socket has all. */
+function merged(before: Told | null, communityId: string, event: CommunityEvent): DashboardData {
+  const known = before?.communityId === communityId ? before.data : null;
+  return { ...known, ...(event["data"] as DashboardData) };
+}
+
+function written(value: unknown): string {
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}

@@ -1,0 +1,73 @@
+"""Which pages pictures are taken of, for whose eyes and how; and which of them the documentation shows."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from koyjabo.demo import cast
+
+GUIDE = cast.members()[0]
+ADMIN = "admin@demo.example"
+NOBODY, MEMBER, SITE_ADMIN = "nobody", GUIDE.email, ADMIN
+
+PAGES = {  # name: who looks, and at what
+    "home": (NOBODY, "/"),
+    "login": (NOBODY, "/login"),
+    "signup": (NOBODY, "/signup"),
+    "missing": (NOBODY, "/nothing-here"),
+    "docs": (NOBODY, "/docs"),
+    "communities": (MEMBER, "/communities"),
+    "community-new": (MEMBER, "/communities/new"),
+    "community": (MEMBER, "/communities/{community}"),
+    "dashboard": (MEMBER, "/communities/{community}/dashboard"),
+    "members": (MEMBER, "/communities/{community}/members"),
+    "settings": (MEMBER, "/communities/{community}/settings"),
+    "delete": (MEMBER, "/communities/{community}/delete"),
+    "account": (MEMBER, "/account"),
+    "forbidden": (MEMBER, "/admin/"),
+    "admin": (SITE_ADMIN, "/admin/"),
+    "admin-communities": (SITE_ADMIN, "/admin/communities"),
+    "admin-community-new": (SITE_ADMIN, "/admin/communities/new"),
+    "admin-community": (SITE_ADMIN, "/admin/communities/{community}"),
+    "admin-users": (SITE_ADMIN, "/admin/users"),
+    "admin-user": (SITE_ADMIN, "/admin/users/{user}"),
+    "admin-visits": (SITE_ADMIN, "/admin/visits"),
+    "admin-audit": (SITE_ADMIN, "/admin/audit"),
+    "admin-system": (SITE_ADMIN, "/admin/system"),
+    "admin-export": (SITE_ADMIN, "/admin/export"),
+}
+STATES, LANGUAGES, SCHEMES = ("empty", "full"), ("en", "bn"), ("light", "dark")
+WIDTHS = {360: 740, 768: 1024, 1440: 900}
+"""With the heights of such windows."""
+
+
+class Look(NamedTuple):
+    state: str
+    language: str
+    scheme: str
+    width: int
+
+    def name(self, page: str) -> str:
+        return f"{page}-{'-'.join(map(str, self))}"
+
+
+SHOWN = {  # what the documentation shows: the upper part, as much as a window has room for
+    ("home", Look("full", "en", "light", 360)),
+    ("home", Look("full", "en", "dark", 360)),
+    ("home", Look("full", "bn", "light", 360)),
+    ("home", Look("full", "en", "light", 1440)),
+    ("communities", Look("full", "en", "light", 768)),
+    ("community", Look("full", "en", "light", 360)),
+    ("community", Look("full", "bn", "dark", 360)),
+    ("dashboard", Look("full", "en", "light", 1440)),
+    ("dashboard", Look("full", "en", "dark", 1440)),
+    ("dashboard", Look("full", "en", "light", 360)),
+    ("admin", Look("full", "en", "light", 1440)),
+    ("admin", Look("full", "bn", "dark", 1440)),
+    ("admin-visits", Look("full", "en", "light", 1440)),
+    ("admin-audit", Look("full", "en", "light", 1440)),
+    ("admin-system", Look("full", "en", "light", 1440)),
+}
+
+HIGHER = {("dashboard", 1440): 1280}
+"""Of those, which show more than a window has room for."""

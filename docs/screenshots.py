@@ -1,0 +1,211 @@
+"""Take pictures of every page: narrow and wide, light and dark, in both languages, empty and with a crowd.
+
+`make screenshots` puts all of them into a temporary folder, which it prints, and those that the documentation shows
+into docs/images/. `make screenshots ARGS="--pages home login"` takes those of some pages alone; `--to` names a folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from pictures import (  # noqa: E402
+    ADMIN,
+    GUIDE,
+    HIGHER,
+    LANGUAGES,
+    MEMBER,
+    NOBODY,
+    PAGES,
+    SCHEMES,
+    SHOWN,
+    SITE_ADMIN,
+    STATES,
+    WIDTHS,
+    Look,
+)
+from PIL import Image  # noqa: E402
+from playwright.sync_api import Browser, BrowserContext, FloatRect, Page  # noqa: E402
+from support.browser import browser  # noqa: E402
+from support.databases import SqliteDatabase  # noqa: E402
+from support.processes import environment, wait_until  # noqa: E402
+from support.server import Server  # noqa: E402
+
+from koyjabo.demo import cast  # noqa: E402
+
+IMAGES = ROOT / "docs" / "images"
+SECRET = "only-for-pictures-" + "0" * 32
+PASSWORD = cast.password(SECRET)
+IN_DHAKA = {"X-Forwarded-For": "119.30.32.7"}
+CROWD, ENOUGH, PATIENCE_S = 60, 40, 120
+LARGEST_KB = 120
+
+
+def evening() -> str:
+    """A zone in which it is seven in the evening now: in the small hours there is little to see."""
+    ahead = (19 - datetime.now(UTC).hour + 11) % 24 - 11
+    return f"Etc/GMT{-ahead:+d}"  # these names count the other way round
+
+
+EVENING = evening()
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--to", type=Path, help="a folder for all of them")
+    asked.add_argument("--pages", nargs="+", choices=PAGES, default=list(PAGES))
+    given = asked.parse_args()
+    folder = given.to or Path(tempfile.mkdtemp(prefix="koyjabo-pictures-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    IMAGES.mkdir(exist_ok=True)
+    with browser() as chromium, tempfile.TemporaryDirectory() as databases:
+        for state in STATES:
+            server = Server(
+                SqliteDatabase(Path(databases) / f"{state}.db"),
+                Path(databases),
+                ENVIRONMENT="development",
+                SECRET_KEY=SECRET,
+                TIMEZONE=EVENING,
+                ADMIN_EMAIL=ADMIN,
+                ADMIN_PASSWORD=PASSWORD,
+            ).start()
+            try:
+                with crowd(server) if state == "full" else newcomer(server, chromium):
+                    take(server, chromium, state, given.pages, folder)
+            finally:
+                server.stop()
+    print(f"All pictures are in {folder}, those of the documentation in {IMAGES.relative_to(ROOT)}.")
+
+
+@contextmanager
+def newcomer(server: Server, chromium: Browser) -> Iterator[None]:
+    """One community in which nobody is yet but its founder."""
+    context = chromium.new_context(base_url=home(server))
+    said = {"email": GUIDE.email, "password": PASSWORD, "name": GUIDE.name}
+    token = context.request.post("/api/auth/signup", data=said).json()["access_token"]
+    bearer = {"Authorization": f"Bearer {token}"}
+    context.close()
+    founded = server.post("/api/communities", json={"name": GUIDE.community}, headers=bearer)
+    assert founded.ok, founded.text
+    yield
+
+
+@contextmanager
+def crowd(server: Server) -> Iterator[None]:
+    """Enough people to be looked at."""
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "koyjabo", "demo", "--url", home(server), "--people", str(CROWD)],
+        cwd=ROOT,
+        env=environment(**server.settings),
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        wait_until(lambda: server.stats().active >= ENOUGH, "the crowd is there", PATIENCE_S, 0.5)
+        yield
+    finally:
+        demo.send_signal(signal.SIGINT)
+        demo.wait(30)
+
+
+def take(server: Server, chromium: Browser, state: str, pages: list[str], folder: Path) -> None:
+    everybody = {who: log_in(server, chromium, who) for who in (MEMBER, SITE_ADMIN)} | {NOBODY: Login({}, None)}
+    for look in (Look(state, *rest) for rest in product(LANGUAGES, SCHEMES, WIDTHS)):
+        for who, login in everybody.items():
+            context = device(server, chromium, look, login)
+            for name in pages:
+                whose, path = PAGES[name]
+                if whose == who:
+                    take_one(context, name, path.format(**login.names), look, folder)
+            context.close()
+        print(f"{'-'.join(map(str, look))}: taken", flush=True)
+
+
+def take_one(context: BrowserContext, name: str, path: str, look: Look, folder: Path) -> None:
+    page = context.new_page()
+    answer = page.goto(path)
+    if answer is not None and answer.status == 404 and name != "missing":
+        print(f"{path} is not there; no picture of {name}")
+    else:
+        settle(page)
+        over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if over > 0:
+            print(f"{look.name(name)}: {over} px hang over the edge")
+        page.screenshot(path=folder / f"{look.name(name)}.png", full_page=True)
+        if (name, look) in SHOWN:
+            keep(page, name, look, IMAGES / f"{name}-{look.width}-{look.language}-{look.scheme}.png")
+    page.close()
+
+
+def settle(page: Page) -> None:
+    """Until letters and charts are there."""
+    page.evaluate("document.fonts.ready")
+    page.wait_for_timeout(600)
+
+
+def keep(page: Page, name: str, look: Look, path: Path) -> None:
+    """In the 256 colours that come nearest, which is a third of the size."""
+    height = HIGHER.get((name, look.width), WIDTHS[look.width])
+    clip: FloatRect = {"x": 0, "y": 0, "width": look.width, "height": height}
+    picture = Image.open(io.BytesIO(page.screenshot(full_page=True, clip=clip))).convert("RGB")
+    picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    size_kb = path.stat().st_size / 1024
+    if size_kb > LARGEST_KB:
+        print(f"{path.name} has {size_kb:.0f} KB")
+
+
+def device(server: Server, chromium: Browser, look: Look, login: Login) -> BrowserContext:
+    is_phone = look.width == min(WIDTHS)
+    return chromium.new_context(
+        base_url=home(server),
+        storage_state=login.cookies,
+        is_mobile=is_phone,  # its bars take no room
+        has_touch=is_phone,
+        viewport={"width": look.width, "height": WIDTHS[look.width]},
+        color_scheme=look.scheme,  # type: ignore[arg-type]
+        locale={"en": "en-GB", "bn": "bn-BD"}[look.language],
+        timezone_id=EVENING,
+        reduced_motion="reduce",
+        # the panel tells its admin as whom the server sees them
+        extra_http_headers={} if login.names.get("email") == SITE_ADMIN else IN_DHAKA,
+    )
+
+
+class Login(NamedTuple):
+    names: dict[str, str]
+    """What paths may name: who they are, and the community of the guide."""
+    cookies: Any
+
+
+def log_in(server: Server, chromium: Browser, email: str) -> Login:
+    """Once for all pictures: an address has so many tries a minute."""
+    context = chromium.new_context(base_url=home(server))
+    answer = context.request.post("/api/auth/login", data={"email": email, "password": PASSWORD})
+    assert answer.ok, answer.text()
+    said = answer.json()
+    bearer = {"Authorization": f"Bearer {said['access_token']}"}
+    found = context.request.get("/api/communities?per_page=100", headers=bearer).json()
+    (community,) = (each["id"] for each in found if each["name"] == GUIDE.community)
+    cookies = context.storage_state()
+    context.close()
+    return Login({"community": community, "user": said["user"]["id"], "email": email}, cookies)
+
+
+def home(server: Server) -> str:
+    return f"http://localhost:{server.port}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""Communities put away and brought back, each within one transaction.
+
+An archived one is as if it were not there: for lists, for members, for visits and for sockets, which close. Its
+members, numbers and reports are kept, and are there again when it is restored.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from koyjabo.audit import Author
+from koyjabo.errors import UnknownCommunity
+from koyjabo.memberships import target
+from koyjabo.roles import uuid_of
+from koyjabo.storage import archive as records
+from koyjabo.storage.archive import Overview
+from koyjabo.storage.communities import Records
+
+
+def overview(session: Any, community_id: str) -> Overview:
+    """Archived or not. Raises UnknownCommunity."""
+    found = records.overview(session, uuid_of(community_id) or "")
+    if found is None:
+        raise UnknownCommunity
+    return found
+
+
+def archive(session: Any, by: Author, community_id: str) -> None:
+    """Put a community away; one that is archived stays it. Raises UnknownCommunity."""
+    found, rows = _locked(session, community_id), Records(session)
+    if found.archived_ms is None:
+        rows.note(by.did("community.archive", target(found.community)))
+        records.archive(session, found.community.id, by.at_ms)
+        rows.note_loss()
+
+
+def restore(session: Any, by: Author, community_id: str) -> None:
+    """Bring a community back, as it was. Raises UnknownCommunity."""
+    found = _locked(session, community_id)
+    if found.archived_ms is not None:
+        Records(session).note(by.did("community.restore", target(found.community)))
+        records.restore(session, found.community.id, by.at_ms)
+
+
+def _locked(session: Any, community_id: str) -> Overview:
+    Records(session).lock(uuid_of(community_id) or "")
+    return overview(session, community_id)

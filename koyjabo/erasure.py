@@ -1,0 +1,104 @@
+"""Forgetting a visitor who asks for it: nothing of them is left, and every total is as it was."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from koyjabo import audit
+from koyjabo.audit import Author, Target, noting
+from koyjabo.clock import Clock
+from koyjabo.errors import NotYetForgotten, UnknownVisitor
+from koyjabo.models import SITE, Scope
+from koyjabo.storage import erasure
+from koyjabo.storage.desk import Desk
+from koyjabo.storage.erasure import Piece
+from koyjabo.storage.pace import Pace
+
+VISITOR = Target("visitor", "", "")
+"""In the audit log nobody is to find out who it was."""
+
+PATIENCE_S = 5.0
+"""A request waits so long. Whoever comes a few times a day for years is forgotten in some milliseconds."""
+
+
+Advance = Callable[[int], None]
+
+
+class Erasure:
+    """`on_forgotten` is called with a visitor_id and where they had been, when it is on disk; `drain` waits until
+    others have heard of that.
+
+    A visitor of a million visits takes minutes. Whoever is interrupted has folded what was folded and goes on the next
+    time. Everything raises LedgerUnavailable.
+    """
+
+    def __init__(self, desk: Desk, clock: Clock) -> None:
+        self.on_forgotten: Callable[[str, Collection[Scope]], None] = lambda visitor_id, scopes: None
+        self.drain: Callable[[], None] = lambda: None
+        self._desk = desk
+        self._clock = clock
+
+    def count(self, visitor_id: str) -> int:
+        """How many visits of theirs there are."""
+        return self._desk.report(partial(erasure.count_visits, visitor_id=visitor_id))
+
+    def forget_oneself(self, visitor_id: str) -> None:
+        """For the visitor, who proves to be that by knowing the id. Nobody is told whether there was such a visitor.
+
+        Raises NotYetForgotten after PATIENCE_S: ask again.
+        """
+        by = Author("", "", "", self._clock.now_ms())  # somebody, from nowhere: the log is not to tell of them
+        began = time.monotonic()
+
+        def advance(visits: int) -> None:
+            if time.monotonic() - began > PATIENCE_S:
+                raise NotYetForgotten
+
+        with suppress(UnknownVisitor):
+            self._forget(by, visitor_id, advance)
+
+    def forget(self, visitor_id: str, advance: Advance = lambda visits: None) -> None:
+        """For the operator, however long it takes. `advance` is told how many visits were folded since last time.
+
+        Raises UnknownVisitor.
+        """
+        self._forget(audit.author(None, self._clock), visitor_id, advance)
+        self.drain()  # the program ends right afterwards
+
+    def _forget(self, by: Author, visitor_id: str, advance: Advance) -> None:
+        scopes = self._desk.report(partial(erasure.scopes_of, visitor_id=visitor_id))
+        if SITE not in scopes:
+            raise UnknownVisitor
+        pace = Pace(self._desk)
+        erase = _noting(by, visitor_id)
+        while (piece := pace.do(partial(erase, scopes=scopes))).has_more:
+            scopes |= piece.scopes
+            advance(piece.visits)
+            scopes |= self._fold_visits(pace, visitor_id, piece.reached, advance)
+        advance(piece.visits)
+        self.on_forgotten(visitor_id, scopes | piece.scopes)
+
+    def _fold_visits(self, pace: Pace, visitor_id: str, after: str, advance: Advance) -> frozenset[Scope]:
+        """All that there are now; returns where they were counted."""
+        scopes: frozenset[Scope] = frozenset()
+        has_more = True
+        while has_more:
+            piece = pace.do(partial(erasure.fold_visits, visitor_id=visitor_id, after=after))
+            scopes |= piece.scopes
+            after, has_more = piece.reached, piece.has_more
+            advance(piece.visits)
+        return scopes
+
+
+def _noting(by: Author, visitor_id: str) -> Callable[..., Piece]:
+    """Erase them, and write a line when they are gone."""
+
+    def erase(session: Any, size: int, scopes: frozenset[Scope]) -> Piece:
+        do = partial(erasure.erase, visitor_id=visitor_id, scopes=scopes, size=size)
+        return noting(do, lambda piece: None if piece.has_more else by.did("visitor.forget", VISITOR))(session)
+
+    return erase

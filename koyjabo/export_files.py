@@ -1,0 +1,101 @@
+"""An export in a file: written piece by piece, and gone on with where it was cut off."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from koyjabo import exports
+from koyjabo.errors import KoyJaboError
+from koyjabo.visit_log import Filter, VisitLog
+
+Progress = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
+
+
+class UnusableFile(KoyJaboError):
+    """An export cannot be written there; the sentence says why."""
+
+
+class _Written(NamedTuple):
+    """What of a file is whole: up to which byte, and the visitorId and visitId of its last visit."""
+
+    upto: int
+    last: tuple[str, str] | None
+
+
+def write(log: VisitLog, path: Path, which: Filter, kind: str, resume: bool, progress: Progress) -> None:
+    """Export to a file that only its owner may read. With `resume`, what is there stays, and visits after it are added.
+
+    Raises UnusableFile, InvalidInput by field of the filter, and LedgerUnavailable; then it can be gone on with.
+    """
+    try:
+        written = _whole_part(path, kind) if resume and path.exists() else _Written(0, None)
+        with _opened(path, resume) as file:
+            file.truncate(written.upto)
+            file.seek(written.upto)
+            _add(log, file, which, kind, written, progress)
+    except FileExistsError:
+        raise UnusableFile(f"{path} is there already. Give another name, or --resume to go on with it.") from None
+    except OSError as error:
+        raise UnusableFile(f"{path} cannot be written: {error.strerror or error}.") from None
+
+
+def stream(log: VisitLog, file: IO[bytes], which: Filter, kind: str, progress: Progress) -> None:
+    """The same into a pipe."""
+    _add(log, file, which, kind, _Written(0, None), progress)
+
+
+def _add(log: VisitLog, file: IO[bytes], which: Filter, kind: str, written: _Written, progress: Progress) -> None:
+    extract = log.extract(which, kind, written.last)
+    if written.upto == 0:
+        file.write(exports.head(kind).encode())
+    with progress(extract.ids, "Exporting") as advance:
+        for text, ids in extract.pieces:
+            file.write(text.encode())
+            advance(ids)
+    file.flush()
+
+
+@contextmanager
+def _opened(path: Path, resume: bool) -> Iterator[IO[bytes]]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | (0 if resume else os.O_EXCL), 0o600)
+    with open(descriptor, "r+b") as file:
+        yield file
+        os.fsync(file.fileno())
+
+
+def _whole_part(path: Path, kind: str) -> _Written:
+    """A line ends where no quotation is open: what visitors say may have lines of its own in CSV."""
+    head, record, last, upto = b"", b"", b"", 0
+    with path.open("rb") as file:
+        for line in file:
+            record += line
+            if not line.endswith(b"\n") or (kind == exports.CSV and record.count(b'"') % 2):
+                continue
+            head, last = head or record, record
+            upto, record = upto + len(record), b""
+    return _Written(upto, _names(head.decode(), last.decode(), kind, path))
+
+
+def _names(head: str, last: str, kind: str, path: Path) -> tuple[str, str] | None:
+    if kind == exports.JSON_LINES:
+        if not last:
+            return None
+        try:
+            visit = json.loads(last)
+            return visit["visitor_id"], visit["visit_id"]
+        except (ValueError, KeyError, TypeError):
+            raise UnusableFile(f"{path} is no export of visits as JSON lines.") from None
+    if not head:
+        return None
+    if head != exports.head(kind):
+        raise UnusableFile(f"{path} is no export of visits as CSV, or of another version of this program.")
+    if head == last:
+        return None
+    visit = dict(zip(exports.COLUMNS, next(csv.reader([last])), strict=True))
+    return visit["visitor_id"], visit["visit_id"]

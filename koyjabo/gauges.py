@@ -1,0 +1,94 @@
+"""What is true of a worker at this moment, and of all workers of its server together.
+
+Each writes its values into a file once a second; whoever is asked adds them up. prometheus-client's own gauges keep
+every label they ever had, and communities come and go. What is older than some seconds is of a worker that is gone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+Values = Mapping[str, Mapping[str, float]]
+"""Name → label → value; without a label it is empty."""
+
+FRESH_S = 5.0
+
+
+class Gauge(NamedTuple):
+    name: str
+    meaning: str
+    together: Callable[[Iterable[float]], float]  # how the values of several workers make one
+    label: str | None = None
+
+
+WORKERS = Gauge("koyjabo_workers", "workers that serve", sum)
+CONNECTIONS = Gauge("koyjabo_connections", "open sockets", sum, "kind")
+COMMUNITIES = Gauge(
+    "koyjabo_community_connections",
+    "places taken in the rooms of communities: the 50 largest of each worker, and the rest as `other`",
+    sum,
+    "community",
+)
+WAITING = Gauge("koyjabo_visits_waiting", "visits that wait for their commit", sum)
+OLDEST = Gauge("koyjabo_oldest_visit_waiting_seconds", "how long the first of them has waited", max)
+LAG = Gauge("koyjabo_loop_lag_seconds", "how late a worker came to what it does every second", max)
+DATABASE = Gauge("koyjabo_database_up", "1 while the database answers all workers", min)
+REDIS = Gauge("koyjabo_redis_up", "1 while Redis answers all workers; absent where there is none", min)
+BUILD = Gauge("koyjabo_build_info", "always 1; the label says which version serves", max, "version")
+GAUGES = (WORKERS, CONNECTIONS, COMMUNITIES, WAITING, OLDEST, LAG, DATABASE, REDIS, BUILD)
+
+
+class Gauges(Collector):
+    """`look` says the values of this worker. Without a folder there are no others."""
+
+    def __init__(self, folder: str | None, place: str | None) -> None:
+        self.look: Callable[[], Values] = dict
+        self._folder = Path(folder) if folder else None
+        self._own = f"now_{place or os.getpid()}.json"
+
+    def tell(self) -> None:
+        """Let the other workers know; call every second. Nobody reads half a file."""
+        if self._folder is None:
+            return
+        draft = self._folder / f"{self._own}.draft"
+        with suppress(OSError):  # the folder is gone: there is nothing to tell to
+            draft.write_text(json.dumps(self.look()))
+            draft.replace(self._folder / self._own)
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        everybody = [self.look(), *self._others()]
+        for gauge in GAUGES:
+            found = [values[gauge.name] for values in everybody if gauge.name in values]
+            if found:
+                yield _together(gauge, found)
+
+    def describe(self) -> list[GaugeMetricFamily]:
+        return []
+
+    def _others(self) -> Iterator[Values]:
+        for file in self._folder.glob("now_*.json") if self._folder else ():
+            with suppress(OSError, ValueError):
+                if file.name != self._own and time.time() - file.stat().st_mtime < FRESH_S:
+                    yield json.loads(file.read_text())
+
+
+def _together(gauge: Gauge, found: list[Mapping[str, float]]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(gauge.name, gauge.meaning, labels=[gauge.label] if gauge.label else None)
+    for label in dict.fromkeys(label for values in found for label in values):
+        value = gauge.together(values[label] for values in found if label in values)
+        family.add_metric([label] if gauge.label else [], value)
+    return family
+
+
+def build(version: str) -> str:
+    return f"{version or 'unknown'} (Python {platform.python_version()})"

@@ -1,0 +1,45 @@
+"""How often a scope was visited: by hour and by day of TIMEZONE. Visits are counted, and not people (`reports`)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from koyjabo.clock import Clock, shifted
+from koyjabo.models import SITE, Scope
+from koyjabo.storage import history as rollups
+from koyjabo.storage.desk import Desk
+from koyjabo.storage.history import Visited
+
+__all__ = ["History", "Period", "Visited"]
+
+HOURS, DAYS = 24, 30
+"""That are looked back on, the present one among them."""
+
+
+class Period(NamedTuple):
+    """An hour by its beginning (`2025-10-10T14:00:00+06:00`), or a day (`2025-10-10`)."""
+
+    begins: str
+    visited: Visited
+
+
+class History:
+    """Raises LedgerUnavailable. Looks at a bounded number of rows, however many visits there are."""
+
+    def __init__(self, desk: Desk, clock: Clock) -> None:
+        self._desk = desk
+        self._clock = clock
+
+    def last_hours(self, scope: Scope = SITE) -> list[Period]:
+        """The last 24 hours, also those of no visit."""
+        now_s, today = self._clock.now_ms() // 1000, self._clock.today()
+        hours = [hour_s for hour_s in self._clock.hours(shifted(today, -1), today) if hour_s <= now_s][-HOURS:]
+        found = self._desk.read(lambda session: rollups.by_hour(session, scope, hours[0], hours[-1]))
+        return [Period(self._clock.local(hour_s), found.get(hour_s, Visited())) for hour_s in hours]
+
+    def last_days(self, scope: Scope = SITE) -> list[Period]:
+        """The last 30 days, also those of no visit."""
+        today = self._clock.today()
+        days = [shifted(today, -ago) for ago in reversed(range(DAYS))]
+        found = self._desk.read(lambda session: rollups.by_day(session, scope, days[0], days[-1]))
+        return [Period(day, found.get(day, Visited())) for day in days]

@@ -1,0 +1,193 @@
+"""Files of visits, as `koyjabo export` and other counters write them, read a line at a time.
+
+Columns are those of exports; the names that POST /api/visitor/register knows do too. `visitor_id` and `at` are needed.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import IO, Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from koyjabo import exports
+from koyjabo.bots import is_bot
+from koyjabo.errors import KoyJaboError
+from koyjabo.models import SITE, Scope
+from koyjabo.places import UNKNOWN
+from koyjabo.roles import uuid_of
+from koyjabo.texts import kept, without_query
+from koyjabo.visits import VISIT_NAME, VISITOR_ID, NewVisit
+
+SAME = {
+    "visitorId": "visitor_id",
+    "visitId": "visit_id",
+    "communityId": "community_id",
+    "userAgent": "user_agent",
+    "timestamp": "client_ms",
+}
+STORED_NAME = re.compile(f"~?{VISIT_NAME.pattern}", re.ASCII)
+"""Exports have the names that we made up as well."""
+
+LONGEST_NAME = 128
+TRUTHS = {"true": True, "1": True, "false": False, "0": False}
+EARLIEST_MS, LARGEST_INT64 = 0, 2**63 - 1
+
+Said = dict[str, Any]
+
+
+class BadLine(KoyJaboError):
+    """A line that no visit can be made of."""
+
+    def __init__(self, number: int, why: str) -> None:
+        super().__init__(f"Line {number}: {why}.")
+
+
+class Line(NamedTuple):
+    """A visit, and the line on which it ended."""
+
+    number: int
+    visit: NewVisit
+
+
+def read(file: IO[bytes], kind: str, zone: ZoneInfo, advance: Callable[[int], None]) -> Iterator[Line]:
+    """The visits of a file, as they are asked for. `advance` is told how many bytes have been read. Raises BadLine.
+
+    A visit without a name gets one of its contents and its line, the same each time: so it is known when it comes back.
+    """
+    rows = _csv if kind == exports.CSV else _json_lines
+    for number, said in rows(_decoded(file, advance)):
+        try:
+            yield Line(number, _visit({SAME.get(name, name): value for name, value in said.items()}, number, zone))
+        except ValueError as error:
+            raise BadLine(number, str(error)) from None
+
+
+def _decoded(file: IO[bytes], advance: Callable[[int], None]) -> Iterator[str]:
+    for number, line in enumerate(file, 1):
+        advance(len(line))
+        try:
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError:
+            raise BadLine(number, "is not in UTF-8") from None
+
+
+def _csv(lines: Iterator[str]) -> Iterator[tuple[int, Said]]:
+    reader = csv.reader(lines, strict=True)
+    try:
+        head = next(reader, [])
+        if not {"visitor_id", "at"} <= {SAME.get(name, name) for name in head}:
+            raise BadLine(1, "must name the columns, visitor_id and at among them")
+        for row in filter(None, reader):
+            if len(row) > len(head):
+                raise BadLine(reader.line_num, "has more values than there are columns")
+            yield reader.line_num, {name: exports.plain(value) for name, value in zip(head, row, strict=False) if value}
+    except csv.Error as error:
+        raise BadLine(reader.line_num, f"is no CSV ({error})") from None
+
+
+def _json_lines(lines: Iterator[str]) -> Iterator[tuple[int, Said]]:
+    for number, line in enumerate(lines, 1):
+        if line.isspace():
+            continue
+        try:
+            said = json.loads(line)
+        except (ValueError, RecursionError):
+            raise BadLine(number, "is no JSON") from None
+        if not isinstance(said, dict):
+            raise BadLine(number, "must be a JSON object")
+        yield number, {name: value for name, value in said.items() if value is not None}
+
+
+def _visit(said: Said, number: int, zone: ZoneInfo) -> NewVisit:
+    user_agent, referrer = _text(said, "user_agent"), without_query(_text(said, "referrer"))
+    return NewVisit(
+        visitor_id=_visitor_id(said.get("visitor_id")),
+        visit_id=_visit_id(said["visit_id"]) if "visit_id" in said else _made_up(said, number),
+        scope=_scope(said.get("community_id")),
+        place=_text(said, "place") or UNKNOWN,
+        at_ms=_moment(said.get("at"), zone),
+        client_ms=_milliseconds(said["client_ms"]) if "client_ms" in said else None,
+        referrer=None if referrer == "direct" else referrer,
+        user_agent=user_agent,
+        page=without_query(_text(said, "page")),
+        user_id=_uuid(said["user_id"], "user_id") if "user_id" in said else None,
+        is_bot=_truth(said["is_bot"]) if "is_bot" in said else is_bot(user_agent),
+    )
+
+
+def _visitor_id(value: Any) -> str:
+    if not isinstance(value, str) or not VISITOR_ID.fullmatch(value):
+        raise ValueError("visitor_id must be a text of 1 to 128 characters out of A–Z a–z 0–9 _ - . :")
+    return value
+
+
+def _visit_id(value: Any) -> str:
+    if not isinstance(value, str) or not STORED_NAME.fullmatch(value) or len(value) > LONGEST_NAME:
+        raise ValueError("visit_id must be a text of 1 to 128 characters out of A–Z a–z 0–9 _ - . : + / =")
+    return value
+
+
+def _made_up(said: Mapping[str, Any], number: int) -> str:
+    contents = json.dumps([number, said], sort_keys=True).encode()
+    return f"~{hashlib.sha256(contents).hexdigest()[:32]}"
+
+
+def _scope(value: Any) -> Scope:
+    return SITE if value is None else Scope(_uuid(value, "community_id"))
+
+
+def _uuid(value: Any, name: str) -> str:
+    found = uuid_of(value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError(f"{name} must be a UUID, or be left out")
+    return found
+
+
+def _moment(value: Any, zone: ZoneInfo) -> int:
+    """ms since 1970, or ISO 8601: in TIMEZONE, where it does not say in which."""
+    if isinstance(value, int) or (isinstance(value, str) and value.isascii() and value.isdigit()):
+        at_ms = int(value)
+    else:
+        at_ms = _parsed(value, zone)
+    if not EARLIEST_MS < at_ms <= LARGEST_INT64:
+        raise ValueError("at must be a moment after 1970")
+    return at_ms
+
+
+def _parsed(value: Any, zone: ZoneInfo) -> int:
+    try:
+        moment = datetime.fromisoformat(value)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)
+        since = moment - datetime.fromtimestamp(0, UTC)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError("at must be a moment, such as 2025-12-16T04:48:38.412Z, or ms since 1970") from None
+    return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
+
+
+def _milliseconds(value: Any) -> int:
+    try:
+        found = int(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError("client_ms must be a whole number of ms since 1970") from None
+    if abs(found) > LARGEST_INT64:
+        raise ValueError("client_ms must be a number that fits 64 bits")
+    return found
+
+
+def _truth(value: Any) -> bool:
+    found = value if isinstance(value, bool) else TRUTHS.get(str(value).lower())
+    if found is None:
+        raise ValueError("is_bot must be true or false")
+    return found
+
+
+def _text(said: Said, name: str) -> str | None:
+    value = said.get(name)
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"{name} must be a text")
+    return None if value is None else kept(value)

@@ -1,0 +1,56 @@
+"""Secrets of the operator: which are strong enough, and the one that a development server makes and keeps."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+SHORTEST = 32
+FEWEST_CHARACTERS = 8
+"""Different ones: of 32 random hexadecimal digits, not one in 25 million has fewer."""
+
+PLACEHOLDERS = ("change", "replace", "example", "placeholder", "insecure", "your-", "your_", "not-so-secret", "koyjabo")
+RUNS = ("01234567", "12345678", "abcdefgh", "qwerty", "asdfgh")
+OBVIOUS_PASSWORDS = {"password", "passw0rd", "passwort", "administrator", "letmein", "welcome", "iloveyou", "admin"}
+
+MAKE_ONE = "make one with python -c 'import secrets; print(secrets.token_hex(32))'"
+
+
+def weakness(secret: str, shortest: int = SHORTEST) -> str | None:
+    """Why somebody could guess it, as a sentence's end ("is …"); None for one that is strong enough."""
+    if len(secret) < shortest:
+        return f"is too short: it needs at least {shortest} characters"
+    if len(set(secret)) < FEWEST_CHARACTERS or repeats(secret):
+        return "is a pattern that repeats, which is soon guessed"
+    if any(each in secret.lower() for each in PLACEHOLDERS + RUNS):
+        return "is made of what stands in examples or on the keyboard, which is tried first"
+    return None
+
+
+def is_obvious(password: str, email: str) -> bool:
+    """Whether a password is among those that are tried first for an admin."""
+    said = password.casefold()
+    bare = said.strip("0123456789!@#$%.-_ ")
+    local = email.casefold().partition("@")[0]
+    is_placeholder = any(each in said for each in ("change", "example", *RUNS))
+    return repeats(said) or is_placeholder or bare in {"", "koyjabo", local, *OBVIOUS_PASSWORDS}
+
+
+def repeats(text: str) -> bool:
+    """`aaaa`, `abcabc`, `abcdabcdab`: its beginning says all of it, at least twice."""
+    return any(text[step:] == text[:-step] for step in range(1, len(text) // 2 + 1))
+
+
+def kept(path: Path) -> str:
+    """The secret in this file, which is made if there is none, for its owner alone to read."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(f".{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_hex(32))
+        with suppress(FileExistsError):  # another worker was first; its key is the one
+            os.link(draft, path)  # appears whole, or not at all
+        draft.unlink()
+    return path.read_text()

@@ -1,0 +1,77 @@
+"""How often logging in to an account may fail, wherever it is tried from: in the database, so on all workers together
+and after a restart.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from koyjabo import audit
+from koyjabo.accounts import target
+from koyjabo.audit import Author
+from koyjabo.clock import Clock
+from koyjabo.errors import TooManyRequests
+from koyjabo.storage import accounts
+from koyjabo.storage import login_failures as records
+from koyjabo.storage.audit import write
+from koyjabo.storage.desk import Desk
+from koyjabo.storage.search import usable
+
+MOST, WINDOW_MS = 50, 3600 * 1000
+"""Failures of one account within an hour. Somebody who guesses has 1,200 tries a day, and the owner, on a browser that
+is familiar, is not counted (docs/limits.md).
+"""
+
+TOLD = {1, MOST - 1}
+"""After so many failures there is a line in the audit log: whoever guesses cannot fill that."""
+
+SENTENCE = "Too many attempts to log in. Wait as long as Retry-After says, then try again."
+
+
+class LoginFailures:
+    """Accounts go by a keyed hash of their email, whether there are such accounts or not."""
+
+    def __init__(self, desk: Desk, clock: Clock, secret: str) -> None:
+        self._desk = desk
+        self._clock = clock
+        self._secret = secret.encode()
+
+    def count(self, email_key: str) -> None:
+        """Count an attempt before it is made: many at once shall not all be made. Raises TooManyRequests when there
+        have been MOST since the first, within WINDOW_MS, and LedgerUnavailable.
+        """
+        account, now_ms = self._account(email_key), self._clock.now_ms()
+        count = partial(records.count, account=account, most=MOST, now_ms=now_ms, over_ms=now_ms - WINDOW_MS)
+        began_ms = self._desk.write(partial(_telling, count, account, email_key, audit.nobody(now_ms)))
+        if began_ms is not None:
+            raise TooManyRequests(max(1, (began_ms + WINDOW_MS - now_ms) // 1000 + 1), SENTENCE)
+
+    def forgive(self, email_key: str) -> None:
+        """It was the owner. Raises LedgerUnavailable."""
+        self._desk.write(partial(records.forgive, account=self._account(email_key)))
+
+    def _account(self, email_key: str) -> str:
+        return account_key(self._secret, "login", email_key)
+
+
+def _telling(count: Callable[[Any], int | None], account: str, email_key: str, by: Author, session: Any) -> int | None:
+    """The errand `count`, with a line about those that have failed, if there is such a user; None, or since when there
+    have been too many. In one transaction, and not after the password was looked at: the time that takes must not tell
+    whether there is one.
+    """
+    attempts = count(session)
+    if attempts is None:
+        return records.began_ms(session, account) or by.at_ms
+    failures = attempts - 1
+    person = accounts.by_email(session, usable(email_key)) if failures in TOLD else None
+    if person is not None:
+        write(session, by.did("login.fail", target(person), failures=failures))
+    return None
+
+
+def account_key(secret: bytes, purpose: str, email_key: str) -> str:
+    """A name for an account, of one length whatever was sent, that says nothing without the secret."""
+    return hmac.new(secret, f"{purpose} {email_key}".encode("utf-8", "surrogatepass"), "sha256").hexdigest()

@@ -1,0 +1,100 @@
+"""What one transaction does about who belongs to a community: the rules of `roles`, the rows, and the audit lines."""
+
+from __future__ import annotations
+
+from koyjabo import roles
+from koyjabo.accounts import Account
+from koyjabo.audit import Author, Target
+from koyjabo.errors import Forbidden, UnknownCommunity, UnknownUser
+from koyjabo.roles import ADMIN, MEMBER, uuid_of
+from koyjabo.storage.communities import Community, Member, Records, Standing
+
+
+def found(records: Records, account: Account, community_id: str, lock: bool = False) -> Standing | None:
+    """Where `account` stands; with `lock`, as nobody changes it before the commit."""
+    known_id = uuid_of(community_id)
+    if known_id is None:
+        return None
+    if lock:
+        records.lock(known_id)
+    return records.standing(known_id, account.id)
+
+
+def known(records: Records, account: Account, community_id: str) -> Standing:
+    return roles.known(account, found(records, account, community_id))
+
+
+def allowed(records: Records, account: Account, community_id: str, role: str) -> Standing:
+    return roles.allowed(account, found(records, account, community_id), role)
+
+
+def managed(records: Records, account: Account, community_id: str) -> Standing:
+    return roles.allowed(account, found(records, account, community_id, lock=True), ADMIN)
+
+
+def join(records: Records, by: Author, account: Account, community_id: str) -> tuple[Member, bool]:
+    """The membership, and whether it has just begun."""
+    standing = found(records, account, community_id, lock=True)
+    if standing is None:
+        raise UnknownCommunity
+    key = (standing.community.id, account.id)
+    if standing.role is None:
+        roles.check_open(account, standing.community)
+        records.enrol(*key, MEMBER, by.at_ms)
+        records.note(by.did("member.join", target(standing.community)))
+    return records.member(*key), standing.role is None
+
+
+def leave(records: Records, by: Author, account: Account, community_id: str) -> None:
+    standing = roles.known(account, found(records, account, community_id, lock=True))
+    if standing.role is None:
+        raise Forbidden("You are not a member of this community.")
+    _end(records, standing.community.id, account.id, standing.role)
+    records.note(by.did("member.leave", target(standing.community), role=standing.role))
+
+
+def give(records: Records, by: Author, community: Community, user_id: str, role: str) -> tuple[Member, str | None]:
+    """The membership as it is now, and the role before; None for one who has just become a member."""
+    standing = records.standing(community.id, user_id)
+    before = standing.role if standing else None
+    if before is None:
+        records.enrol(community.id, user_id, role, by.at_ms)
+    elif before != role:
+        _change_role(records, community.id, user_id, role, before)
+    member = records.member(community.id, user_id)
+    if before is None:
+        records.note(by.did("member.add", target(community), **_who(member), role=role))
+    elif before != role:
+        records.note(by.did("member.role", target(community), **_who(member), role=role, before=before))
+    return member, before
+
+
+def remove(records: Records, by: Author, community: Community, user_id: str | None) -> None:
+    standing = records.standing(community.id, user_id or "")
+    if user_id is None or standing is None or standing.role is None:
+        raise UnknownUser("This community has no such member.")
+    member = records.member(community.id, user_id)
+    _end(records, community.id, user_id, member.role)
+    records.note(by.did("member.remove", target(community), **_who(member), role=member.role))
+
+
+def target(community: Community) -> Target:
+    return Target("community", community.id, community.name)
+
+
+def _who(member: Member) -> dict[str, str]:
+    return {"user_id": member.user_id, "user": member.name}
+
+
+def _change_role(records: Records, community_id: str, user_id: str, role: str, before: str) -> None:
+    if roles.is_lower(role, before):
+        roles.spare_last_admin(records, community_id, user_id, before)
+    records.set_role(community_id, user_id, role)
+    if roles.is_lower(role, before):
+        records.note_loss()
+
+
+def _end(records: Records, community_id: str, user_id: str, role: str) -> None:
+    roles.spare_last_admin(records, community_id, user_id, role)
+    records.remove(community_id, user_id)
+    records.note_loss()

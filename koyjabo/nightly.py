@@ -1,0 +1,109 @@
+"""What is done once a day, at a quiet hour, by exactly one worker of all machines.
+
+The claim is in the database, so it needs no Redis and survives restarts: a server that was down at that hour does the
+work when it is back, and one that is only started again does not do it once more.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+from functools import partial
+
+from koyjabo.clock import Clock, shifted
+from koyjabo.errors import LedgerUnavailable
+from koyjabo.retention import Retention
+from koyjabo.runtime import Runtime
+from koyjabo.storage import nightly
+from koyjabo.storage.desk import Desk
+from koyjabo.storage.nightly import Claim
+
+log = logging.getLogger(__name__)
+
+WORK = "retention"
+QUIET_S = 3 * 3600 + 1800
+"""Seconds after the beginning of the local day: 03:30, where clocks do not change that night."""
+
+LOOK_S = 30.0
+"""Between two looks whether it is time."""
+
+RENEW_MS = 10_000
+"""The claim is renewed so often, at a twelfth of the time after which others may take it."""
+
+
+class ClaimLost(Exception):
+    """This worker was not heard of for so long that another one does the work."""
+
+
+class Nightly:
+    """`tick` is called every LOOK_S."""
+
+    def __init__(self, desk: Desk, clock: Clock, runtime: Runtime, retention: Retention) -> None:
+        self._desk = desk
+        self._clock = clock
+        self._runtime = runtime
+        self._retention = retention
+        self._done_for = ""
+        self._busy = False
+
+    def tick(self) -> None:
+        """Begin what is due, unless somebody else does, in a task of its own."""
+        day = self._day()
+        if self._busy or day == self._done_for:
+            return
+        claim = Claim(WORK, day, secrets.token_hex(16))
+        try:
+            is_ours = self._take(claim)
+        except LedgerUnavailable:
+            return  # the next look is soon
+        if is_ours:
+            self._busy = True
+            self._runtime.start_task(partial(self._work, claim))
+
+    def _day(self) -> str:
+        """The newest day whose quiet hour has come."""
+        today = self._clock.today()
+        has_come = self._clock.now_ms() >= 1000 * (self._clock.began_s(today) + QUIET_S)
+        return today if has_come else shifted(today, -1)
+
+    def _take(self, claim: Claim) -> bool:
+        now_ms = self._clock.now_ms()
+        if not self._desk.read(partial(nightly.is_free, claim=claim, now_ms=now_ms)):
+            return False
+        return self._desk.write(partial(nightly.take, claim=claim, now_ms=now_ms))
+
+    def _work(self, claim: Claim) -> None:
+        try:
+            self._do(claim)
+        except (LedgerUnavailable, ClaimLost) as error:  # whoever comes next goes on where this ended
+            log.warning("nightly_work_interrupted day=%s cause=%r", claim.day, str(error.__cause__ or error))
+        except Exception:
+            log.exception("nightly_work_failed day=%s", claim.day)
+        finally:
+            self._busy = False
+
+    def _do(self, claim: Claim) -> None:
+        began_ms, alive = self._clock.elapsed_ms(), self._keeping(claim)
+        pruned = self._retention.prune(self._retention.past(), alive)
+        swept = self._retention.sweep(alive)
+        self._desk.write(partial(nightly.end, claim=claim, now_ms=self._clock.now_ms()))
+        self._done_for = claim.day
+        log.info(
+            "nightly_work_done day=%s visits=%d longest_ms=%s sessions=%d logins=%d audit_lines=%d seconds=%.1f",
+            *(claim.day, *pruned, *swept, (self._clock.elapsed_ms() - began_ms) / 1000),
+        )
+
+    def _keeping(self, claim: Claim) -> Callable[[int], None]:
+        """Renews the claim while the work goes on."""
+        renewed_ms = self._clock.elapsed_ms()
+
+        def alive(done: int) -> None:
+            nonlocal renewed_ms
+            if self._clock.elapsed_ms() - renewed_ms < RENEW_MS:
+                return
+            renewed_ms = self._clock.elapsed_ms()
+            if not self._desk.write(partial(nightly.renew, claim=claim, now_ms=self._clock.now_ms())):
+                raise ClaimLost(claim.worker)
+
+        return alive

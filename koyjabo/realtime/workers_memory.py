@@ -1,0 +1,17 @@
+"""The one worker there is, or that can be known without Redis."""
+
+from __future__ import annotations
+
+from koyjabo.workers import Worker
+
+
+class MemoryWorkers:
+    def __init__(self) -> None:
+        self.redis_ms: float | None = None
+        self._own: list[Worker] = []
+
+    def tell(self, worker: Worker) -> None:
+        self._own = [worker]
+
+    def all(self) -> list[Worker]:
+        return list(self._own)

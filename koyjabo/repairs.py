@@ -1,0 +1,54 @@
+"""Putting right what does not agree with the ledger. Needs an application context."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import NamedTuple
+
+from koyjabo import audit
+from koyjabo.audit import Target
+from koyjabo.clock import Clock
+from koyjabo.recounts import MOST_PROBLEMS, recounting
+from koyjabo.storage import audit as lines
+from koyjabo.storage import database
+from koyjabo.storage import repair as records
+from koyjabo.storage.alone import alone
+from koyjabo.storage.recount import recount, rows_to_count
+
+Progress = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
+
+LEDGER = Target("ledger", "", "")
+
+
+class Repaired(NamedTuple):
+    """A sentence for each difference: those that are gone, and those that are left."""
+
+    repaired: list[str]
+    left: list[str]
+
+
+def repair(clock: Clock, progress: Progress) -> Repaired:
+    """Recount, and where that finds something, put it right and recount again, in one transaction: writers wait for it.
+
+    Nobody waits where all agrees. Where a total falls a new epoch begins, so that pages accept it. Raises
+    LedgerUnavailable.
+    """
+    with database.reached():
+        with recounting() as found, progress(found.rows, "Recounting") as advance:
+            before = found.run(advance)
+        return _repair(clock, progress) if before else Repaired([], [])
+
+
+def _repair(clock: Clock, progress: Progress) -> Repaired:
+    with alone() as connection:
+        rows = rows_to_count(connection)
+        with progress(3 * rows, "Repairing") as advance:
+            before = recount(connection, advance)
+            records.repair(connection, clock, advance, "koyjabo verify --repair")
+            left = recount(connection, advance)
+        repaired = [each for each in before if each not in left]
+        if repaired:
+            details = {"problems": repaired[:MOST_PROBLEMS], "problem_count": len(repaired), "left": len(left)}
+            lines.write(connection, audit.author(None, clock).did("ledger.repair", LEDGER, **details))
+    return Repaired(repaired, left)

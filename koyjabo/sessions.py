@@ -1,0 +1,84 @@
+"""Where somebody is logged in: their own sessions, listed and ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from koyjabo import audit, browsers
+from koyjabo.accounts import Account, Login
+from koyjabo.audit import Target, noting
+from koyjabo.browsers import Browser
+from koyjabo.clock import Clock
+from koyjabo.errors import UnknownSession
+from koyjabo.storage import sessions as records
+from koyjabo.storage.communities import Page
+from koyjabo.storage.desk import Desk
+from koyjabo.storage.sessions import SessionLine
+
+
+class Session(NamedTuple):
+    """A login that goes on. Browser and place are those of its beginning; "" where nobody knows."""
+
+    id: str
+    created_ms: int
+    renewed_ms: int  # when its tokens were renewed last, or made
+    browser: Browser
+    place: str
+    is_current: bool
+
+
+class Sessions:
+    """Of whoever asks, and of nobody else. Raises LedgerUnavailable.
+
+    `on_loss` is called with the id of a session that has ended, or of a user of whom several have, when that is
+    committed.
+    """
+
+    def __init__(self, desk: Desk, clock: Clock) -> None:
+        self.on_loss: Callable[[str], None] = lambda whose: None
+        self._desk = desk
+        self._clock = clock
+
+    def page(self, login: Login, start: int = 0, count: int = 20) -> Page[Session]:
+        """`count` of those that live, the last used first, after the first `start`."""
+        asked = partial(records.page, user_id=login.account.id, now_ms=self._clock.now_ms(), start=start, count=count)
+        found, total = self._desk.read(asked)
+        return Page(tuple(_session(line, login) for line in found), total)
+
+    def end(self, login: Login, session_id: str) -> None:
+        """End one, with its tokens and its sockets. Raises UnknownSession."""
+        by, whose = audit.author(login.account, self._clock), _target(login.account)
+        ended = partial(records.end, user_id=login.account.id, session_id=session_id, now_ms=by.at_ms)
+        line = self._desk.write(
+            noting(ended, lambda line: by.did("session.revoke", whose, **_about(line)) if line else None)
+        )
+        if line is None:
+            raise UnknownSession
+        self.on_loss(line.id)
+
+    def end_others(self, login: Login) -> int:
+        """End all but the one that asks. How many those were."""
+        by, whose = audit.author(login.account, self._clock), _target(login.account)
+        ended = partial(records.end_others, user_id=login.account.id, spared=login.session_id, now_ms=by.at_ms)
+        count = self._desk.write(
+            noting(ended, lambda count: by.did("session.revoke", whose, sessions=count) if count else None)
+        )
+        if count:
+            self.on_loss(login.account.id)
+        return count
+
+
+def _session(line: SessionLine, login: Login) -> Session:
+    browser, place = browsers.of(line.user_agent or ""), line.place or ""
+    renewed_ms = line.renewed_ms or line.created_ms
+    return Session(line.id, line.created_ms, renewed_ms, browser, place, line.id == login.session_id)
+
+
+def _about(line: SessionLine) -> dict[str, str]:
+    return {"browser": " ".join(filter(None, browsers.of(line.user_agent or ""))), "from": line.place or ""}
+
+
+def _target(account: Account) -> Target:
+    return Target("user", account.id, account.email)

@@ -1,0 +1,36 @@
+/** Shows who is online in a community and how many have visited it, as it is now; and counts the visit. */
+
+import { Figures, written } from "./figures.js";
+import { community, listen, page, phrases } from "./inside.js";
+import { isNewer, KoyJabo } from "./koyjabo.js";
+import { Announcer, find, told } from "./page.js";
+
+/** @typedef {import("./koyjabo.js").Stats} Stats */
+/** @typedef {import("./inside.js").Told} Told */
+
+const COUNTS = ["visitor_count", "visitor_joined", "visitor_left"];
+
+const figures = new Figures();
+const announcer = new Announcer();
+const koyjabo = new KoyJabo({ communityId: community, listens: false });
+/** @type {Stats} */
+let shown = told("stats");
+
+/** @param {Stats} stats  in any order */
+function accept(stats) {
+  if (!isNewer(stats, shown)) return;
+  shown = stats;
+  figures.show(stats);
+}
+
+/** @param {Told} event */
+function hear(event) {
+  if (event.type === "visitor_update") accept(event.stats);
+  if (!COUNTS.includes(event.type)) return;
+  figures.show({ online: event.count });
+  announcer.show(phrases.online.replace("{count}", written(event.count)));
+}
+
+find("#stats").addEventListener("replaced", () => accept(told("stats")));
+listen("visitors", hear, () => koyjabo.stop());
+koyjabo.start().then(() => page.refresh());

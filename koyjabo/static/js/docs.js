@@ -1,0 +1,6 @@
+// Swagger UI, over the description that the page names.
+
+const place = document.querySelector("#docs");
+if (place instanceof HTMLElement && "SwaggerUIBundle" in window && typeof window.SwaggerUIBundle === "function") {
+  window.SwaggerUIBundle({ domNode: place, url: place.dataset.description, deepLinking: true });
+}

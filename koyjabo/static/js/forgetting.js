@@ -1,0 +1,47 @@
+/** Has the server forget this browser, and the browser what it was called. */
+
+/** @typedef {import("./koyjabo.js").KoyJabo} KoyJabo */
+
+const OURS = /^(visitorId$|koyjabo\.)/;
+const LONGEST_WAIT_S = 30;
+
+/**
+ * Ask until it is done: a visitor of very many visits is forgotten piece by piece.
+ * @param {KoyJabo} koyjabo  is stopped when it is
+ * @returns {Promise<boolean>} whether the server has forgotten; otherwise nothing has changed here
+ */
+export async function forget(koyjabo) {
+  const request = {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ visitorId: koyjabo.visitorId }),
+  };
+  try {
+    let answer = await fetch("/api/visitor/forget", request);
+    while (await isToBeAskedAgain(answer)) answer = await fetch("/api/visitor/forget", request);
+    if (!answer.ok) return false;
+  } catch {
+    return false;
+  }
+  koyjabo.stop();
+  for (const area of /** @type {const} */ (["localStorage", "sessionStorage"])) forgetHere(area);
+  return true;
+}
+
+/** @param {Response} answer  waits as long as it says */
+async function isToBeAskedAgain(answer) {
+  if (answer.ok || (await answer.json()).code !== "not_yet_forgotten") return false;
+  const waitS = Math.min(Number(answer.headers.get("Retry-After")), LONGEST_WAIT_S);
+  await new Promise((resolve) => setTimeout(resolve, 1000 * waitS));
+  return true;
+}
+
+/** @param {"localStorage" | "sessionStorage"} area */
+function forgetHere(area) {
+  try {
+    const kept = window[area];
+    for (const key of Object.keys(kept).filter((key) => OURS.test(key))) kept.removeItem(key);
+  } catch {
+    // The browser keeps nothing.
+  }
+}

@@ -1,0 +1,67 @@
+"""Communities as admins of the site see them, those that are archived among them.
+
+A scope that visits may be counted for has a row in `counters`; that is what an archived community loses, and what it is
+given back out of its rollups. All else of it stays as it is.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy.orm import Session
+
+from koyjabo.models import Community, Counter, DailyVisits, Membership
+from koyjabo.storage.communities import COMMUNITY, Page, Records, length
+from koyjabo.storage.communities import Community as Shown
+from koyjabo.storage.search import has, typed
+
+
+class Overview(NamedTuple):
+    community: Shown
+    members: int
+    created_ms: int
+    archived_ms: int | None
+
+
+def overview(session: Session, community_id: str) -> Overview | None:
+    found = _overviews(session, select(*_COLUMNS).where(Community.id == community_id))
+    return found[0] if found else None
+
+
+def all_of_them(session: Session, query: str, start: int, count: int) -> Page[Overview]:
+    """Those whose name has `query` in it, by name."""
+    wanted = select(*_COLUMNS)
+    if typed(query):
+        wanted = wanted.where(has(Community.name, typed(query)))
+    ordered = wanted.order_by(func.lower(Community.name), Community.id).offset(start).limit(count)
+    total = length(session, wanted)
+    return Page(tuple(_overviews(session, ordered)), total)
+
+
+def archive(session: Session, community_id: str, now_ms: int) -> None:
+    """Nobody counts for it any more; the lock of its counter waits for those who are being counted."""
+    session.execute(update(Community).where(Community.id == community_id).values(archived_ms=now_ms))
+    session.execute(delete(Counter).where(Counter.scope == community_id))
+
+
+def restore(session: Session, community_id: str, now_ms: int) -> None:
+    """Its numbers are those it had: every visit is in the rollups."""
+    session.execute(update(Community).where(Community.id == community_id).values(archived_ms=None))
+    sums = select(func.sum(DailyVisits.visits), func.sum(DailyVisits.new_visitors))
+    visits, visitors = session.execute(sums.where(DailyVisits.scope == community_id)).one()
+    Records(session).open_counter(community_id, now_ms, int(visits or 0), int(visitors or 0))
+
+
+_COLUMNS = (*COMMUNITY, Community.created_ms, Community.archived_ms)
+
+
+def _overviews(session: Session, wanted: Select) -> list[Overview]:
+    rows = session.execute(wanted).all()
+    members = _members(session, [row.id for row in rows])
+    return [Overview(Shown._make(row[:-2]), members.get(row.id, 0), row[-2], row[-1]) for row in rows]
+
+
+def _members(session: Session, communities: list[str]) -> dict[str, int]:
+    counted: Any = select(Membership.community_id, func.count()).where(Membership.community_id.in_(communities))
+    return {row[0]: row[1] for row in session.execute(counted.group_by(Membership.community_id))}

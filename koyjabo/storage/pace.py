@@ -1,0 +1,58 @@
+"""A long change in small transactions, so that nobody waits for any of them for long.
+
+Each is complete in itself: whoever is killed in between has done what was done, and goes on from there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
+from koyjabo.storage.desk import Desk
+
+AIM_S = 0.01
+"""How long a transaction may hold the writer. Disks are uneven, so this is far below what is promised: 50 ms."""
+
+FIRST, FEWEST, MOST = 50, 10, 1_000
+"""Rows in one transaction. More are hardly faster, and the next stroke of a slow disk would find them all in one."""
+
+GROWTH = 1.3
+REST = 2
+"""Times as long as a transaction held the writer, visits have it to themselves."""
+
+Result = TypeVar("Result")
+
+
+class Pace:
+    """`size` is how many rows the next transaction is to change, by how long the last ones took."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._size = float(FIRST)
+        self.longest_s = 0.0
+
+    @property
+    def size(self) -> int:
+        return int(self._size)
+
+    def do(self, errand: Callable[..., Result]) -> Result:
+        """Run an errand, which is given a session and the `size`. Raises LedgerUnavailable."""
+        held_s: list[float] = []
+        result = self._desk.write(lambda session: errand(_timed(session, held_s), size=self.size))
+        took_s = sum(held_s)
+        self.longest_s = max(self.longest_s, took_s)
+        wanted = self._size * min(GROWTH, AIM_S / max(took_s, 1e-6))
+        self._size = min(max(wanted, FEWEST), MOST)
+        time.sleep(REST * took_s)
+        return result
+
+
+def _timed(session: Session, held_s: list[float]) -> Session:
+    """Until the commit is over: on the thread that does it, whatever the event loop has to do meanwhile."""
+    began = time.monotonic()
+    event.listen(session, "after_commit", lambda _: held_s.append(time.monotonic() - began))
+    return session

@@ -1,0 +1,53 @@
+"""The sessions of one user, as errands for the desk."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from koyjabo.models import LoginSession
+from koyjabo.storage.accounts import revoke
+from koyjabo.storage.search import usable
+
+
+class SessionLine(NamedTuple):
+    """A session that lives. `user_agent` and `place` are those of the login, None for older ones."""
+
+    id: str
+    created_ms: int
+    renewed_ms: int | None
+    user_agent: str | None
+    place: str | None
+
+
+COLUMNS = [getattr(LoginSession, name) for name in SessionLine._fields]
+
+
+def page(session: Session, user_id: str, now_ms: int, start: int, count: int) -> tuple[list[SessionLine], int]:
+    """`count` after the first `start`, those that were used last first, and how many there are."""
+    mine = _live(user_id, now_ms)
+    used = func.coalesce(LoginSession.renewed_ms, LoginSession.created_ms)
+    wanted = select(*COLUMNS).where(*mine).order_by(used.desc(), LoginSession.id).offset(start).limit(count)
+    total = session.execute(select(func.count()).select_from(LoginSession).where(*mine)).scalar_one()
+    return [SessionLine._make(row) for row in session.execute(wanted)], total
+
+
+def end(session: Session, user_id: str, session_id: str, now_ms: int) -> SessionLine | None:
+    """End one. Which it was; None when it is no live session of theirs."""
+    which = (*_live(user_id, now_ms), LoginSession.id == usable(session_id))
+    row = session.execute(select(*COLUMNS).where(*which)).one_or_none()
+    return SessionLine._make(row) if row is not None and revoke(session, now_ms, *which) else None
+
+
+def end_others(session: Session, user_id: str, spared: str, now_ms: int) -> int:
+    """End all but one. How many there were."""
+    which = (*_live(user_id, now_ms), LoginSession.id != spared)
+    count = session.execute(select(func.count()).select_from(LoginSession).where(*which)).scalar_one()
+    revoke(session, now_ms, *which)
+    return count
+
+
+def _live(user_id: str, now_ms: int) -> tuple[Any, ...]:
+    return LoginSession.user_id == user_id, LoginSession.revoked_ms.is_(None), LoginSession.expires_ms > now_ms

@@ -1,0 +1,142 @@
+"""The server as its operator sees it: what it is, what it stands on, and how that does at this moment."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import NamedTuple
+
+from koyjabo.accounts import Account
+from koyjabo.audit import Line
+from koyjabo.clock import Clock
+from koyjabo.recounts import Recounts
+from koyjabo.storage import system as records
+from koyjabo.storage.desk import Desk
+from koyjabo.storage.system import Adjusted
+from koyjabo.workers import SOCKET_KINDS, Progress, Worker, Workers
+
+__all__ = ["SETTINGS", "SOCKET_KINDS", "Adjusted", "Facts", "Storage", "System", "Worker"]
+
+SETTINGS = (
+    "ENVIRONMENT",
+    "TIMEZONE",
+    "WEB_CONCURRENCY",
+    "ACTIVE_WINDOW_SECONDS",
+    "LEAVE_GRACE_SECONDS",
+    "UPDATE_INTERVAL_MS",
+    "ALLOWED_ORIGINS",
+    "TRUSTED_PROXIES",
+    "MAX_CONNECTIONS",
+    "RATE_LIMIT_REGISTRATIONS",
+    "RATE_LIMIT_LOGINS",
+    "RATE_LIMIT_ACTIONS",
+    "RATE_LIMIT_SOCKETS",
+    "LOG_LEVEL",
+    "LOG_FORMAT",
+)
+"""Those that are shown. No secrets, no addresses of databases, no paths."""
+
+MEMORY = Path("/proc/self/statm")
+
+
+class Storage(NamedTuple):
+    kind: str  # "SQLite" or "PostgreSQL"
+    survives_deploy: bool  # False for a file that the host deletes with the next one
+
+
+class Facts(NamedTuple):
+    version: str
+    database: Storage
+    database_ms: float  # how long it took to answer, just now
+    has_redis: bool
+    redis_ms: float | None  # within the last second or so; None while it does not answer
+    workers: list[Worker]
+    starting_total: int
+    adjustments: list[Adjusted]  # newest first
+    settings: Mapping[str, object]
+    recount: Progress | None  # that goes on, on whichever worker
+    last_recount: Line | None  # its result, or that it began (recounts.RecountState)
+
+
+class System:
+    """`sockets` says how many there are of each of SOCKET_KINDS in this worker. Call `tell` every second."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        clock: Clock,
+        workers: Workers,
+        recounts: Recounts,
+        sockets: Callable[[], dict[str, int]],
+        storage: Storage,
+        has_redis: bool,
+        settings: Mapping[str, object],
+    ) -> None:
+        self._desk = desk
+        self._clock = clock
+        self._workers = workers
+        self._recounts = recounts
+        self._sockets = sockets
+        self._storage = storage
+        self._has_redis = has_redis
+        self._settings = settings
+        self._id = uuid.uuid4().hex
+        self._started_ms = clock.now_ms()
+
+    def look(self, account: Account) -> Facts:
+        """For admins of the site; everybody else is Forbidden. Raises LedgerUnavailable."""
+        account.require_site_admin()
+        began = time.perf_counter()
+        self._desk.read(records.ping)
+        database_ms = (time.perf_counter() - began) * 1000
+        self.tell()
+        recounts = self._recounts.state(account)
+        return Facts(
+            version=version_of_this(),
+            database=self._storage,
+            database_ms=database_ms,
+            has_redis=self._has_redis,
+            redis_ms=self._workers.redis_ms,
+            workers=self._workers.all(),
+            starting_total=self._desk.read(records.starting_total),
+            adjustments=self._desk.read(records.adjustments),
+            settings=self._settings,
+            recount=recounts.going_on,
+            last_recount=recounts.last,
+        )
+
+    def tell(self) -> None:
+        """Let the other workers know that this one is here. Does not wait."""
+        self._workers.tell(self._me())
+
+    def _me(self) -> Worker:
+        return Worker(
+            id=self._id,
+            host=platform.node(),
+            pid=os.getpid(),
+            started_ms=self._started_ms,
+            seen_ms=self._clock.now_ms(),
+            memory_kb=_memory_kb(),
+            sockets=self._sockets(),
+            recount=self._recounts.progress(),
+        )
+
+
+def _memory_kb() -> int | None:
+    with suppress(OSError):
+        return int(MEMORY.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
+    return None
+
+
+def version_of_this() -> str:
+    """Empty where it is not known."""
+    try:
+        return version("koyjabo")
+    except PackageNotFoundError:  # run from a checkout that was never installed
+        return ""

@@ -1,0 +1,66 @@
+"""GET /admin/audit: who did what, to whom, from where, when."""
+
+from __future__ import annotations
+
+from flask import Response, request
+from flask_babel import lazy_gettext as _
+
+from koyjabo.audit import ACTIONS, OPERATOR, AuditPage
+from koyjabo.web import lists
+from koyjabo.web.admin import bp
+from koyjabo.web.admin.pages import before, me, page
+from koyjabo.web.current import current
+
+WORDS = {
+    "community.create": _("Community created"),
+    "community.change": _("Community changed"),
+    "community.archive": _("Community archived"),
+    "community.restore": _("Community restored"),
+    "community.delete": _("Community deleted"),
+    "member.join": _("Joined"),
+    "member.leave": _("Left"),
+    "member.add": _("Member added"),
+    "member.role": _("Role changed"),
+    "member.remove": _("Member removed"),
+    "user.sign_up": _("Signed up"),
+    "login.fail": _("Login failed"),
+    "session.begin": _("Logged in"),
+    "session.end": _("Logged out"),
+    "session.revoke": _("Session ended"),
+    "session.replay": _("Token shown twice: session ended"),
+    "user.create": _("User created"),
+    "user.password": _("Password changed"),
+    "user.promote": _("Made admin"),
+    "user.demote": _("Admin no longer"),
+    "user.disable": _("Account disabled"),
+    "user.enable": _("Account enabled"),
+    "user.log_out": _("Logged out everywhere"),
+    "visitor.forget": _("Visitor forgotten"),
+    "total.set": _("Total set"),
+    "ledger.recount": _("Recount begun"),
+    "ledger.recounted": _("Recount finished"),
+    "ledger.repair": _("Numbers repaired"),
+    "ledger.restore": _("Backup restored"),
+    "visits.export": _("Visits exported"),
+    "visits.import": _("Visits imported"),
+}
+
+
+@bp.get("/audit")
+def audit() -> Response:
+    actor, action = request.args.get("actor", ""), request.args.get("action", "")
+    found = current().audit.page(me(), before(), actor=actor, action=action)
+    older = lists.here(before=found.before) if found.before is not None else None
+    choices = [("", _("Any")), *((name, WORDS.get(name, name)) for name in ACTIONS)]
+    people = _people(found, actor)
+    return page(
+        "audit", found=found, older=older, actor=actor, action=action, words=WORDS, people=people, choices=choices
+    )
+
+
+def _people(found: AuditPage, chosen: str) -> dict[str, str]:
+    """Whose lines one may look for: those who are seen here, by id."""
+    people = {line.actor_id: line.actor for line in found.lines if line.actor_id}
+    if chosen not in ("", OPERATOR, *people):
+        people[chosen] = chosen
+    return dict(sorted(people.items(), key=lambda each: each[1].casefold()))

@@ -1,0 +1,35 @@
+"""What the panel's own forms take."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
+
+from koyjabo.texts import whole
+from koyjabo.web.api.bodies import Body
+
+LONGEST_REASON = 200
+
+
+def _number(value: Any) -> int:
+    if not re.fullmatch(r"\s*[0-9]{1,18}\s*", str(value), re.ASCII):
+        raise PydanticCustomError("unusable", "must be a whole number")
+    return int(value)
+
+
+def _reason(value: Any) -> str:
+    reason = whole(str(value)).strip()
+    if not 1 <= len(reason) <= LONGEST_REASON:
+        raise PydanticCustomError("unusable", f"must have 1 to {LONGEST_REASON} characters besides white space")
+    return reason
+
+
+class TotalBody(Body):
+    """The total, set by hand."""
+
+    total: Annotated[int, BeforeValidator(_number)]
+    reason: Annotated[str, BeforeValidator(_reason)]
+    new_epoch: bool = False

@@ -1,0 +1,101 @@
+"""/admin/communities: all there are, archived ones too; make them, change them, and put them away."""
+
+from __future__ import annotations
+
+from flask import Response, request
+
+from koyjabo.communities import ROLES, Overview, Page
+from koyjabo.web import community_forms, here, lists
+from koyjabo.web.admin import bp
+from koyjabo.web.admin.pages import me, page
+from koyjabo.web.api.paging import Paging
+from koyjabo.web.current import current
+from koyjabo.web.forms import Form
+from koyjabo.web.member_forms import AS_IT_IS, Shown
+from koyjabo.web.outcomes import done
+
+
+@bp.get("/communities")
+def communities() -> Response:
+    asked, query = lists.paging(), request.args.get("query", "").strip()
+    found = current().communities.all(me(), query, asked.start, asked.per_page)
+    open_ones = [each.community.id for each in found.items if each.archived_ms is None]
+    return page(
+        "communities",
+        found=found,
+        query=query,
+        online=here.online(open_ones),
+        last=asked.last(found.total),
+        asked=asked,
+        url=lists.numbered(),
+    )
+
+
+@bp.get("/communities/new")
+def new_community() -> Response:
+    return page("new_community", form=community_forms.founding())
+
+
+@bp.post("/communities/new")
+def create_community() -> Response:
+    form = community_forms.founding()
+    body = form.read()
+    if body is None:
+        return page("new_community", 422, form=form)
+    made = current().communities.create(me(), body.name, body.description, body.open, body.listed)
+    return done("founded", "admin.community", community_id=made.community.id)
+
+
+@bp.get("/communities/<community_id>")
+def community(community_id: str) -> Response:
+    return show(community_id)
+
+
+@bp.post("/communities/<community_id>")
+def change_community(community_id: str) -> Response:
+    form = community_forms.changes()
+    body = form.read()
+    if body is None:
+        return show(community_id, form)
+    current().communities.change(me(), community_id, **body.changes())
+    return done("saved", "admin.community", community_id=community_id)
+
+
+@bp.post("/communities/<community_id>/archive")
+def archive_community(community_id: str) -> Response:
+    current().communities.archive(me(), community_id)
+    return done("archived", "admin.community", community_id=community_id)
+
+
+@bp.post("/communities/<community_id>/restore")
+def restore_community(community_id: str) -> Response:
+    current().communities.restore(me(), community_id)
+    return done("restored", "admin.community", community_id=community_id)
+
+
+def show(community_id: str, form: Form | None = None, shown: Shown = AS_IT_IS) -> Response:
+    """The page of a community: as it is, or with a `form` that has something wrong, or with what did of its members."""
+    asked, account = lists.paging(), me()
+    found = current().communities.overview(account, community_id)
+    members = _members(found, asked)
+    return page(
+        "community",
+        422 if form else shown.status,
+        found=found,
+        online=None if found.archived_ms else next(iter(current().attendance.online(found.community.id))),
+        form=form or community_forms.present(found.community),
+        invitation=shown.form,
+        refused=shown.refused,
+        members=members,
+        last=asked.last(members.total),
+        asked=asked,
+        url=lists.numbered("admin.community", community_id=found.community.id),
+        roles=ROLES,
+    )
+
+
+def _members(found: Overview, asked: Paging) -> Page:
+    """None are shown of one that is archived: nobody can change them there."""
+    if found.archived_ms is not None:
+        return Page((), 0)
+    return current().communities.members(me(), found.community.id, asked.start, asked.per_page)

@@ -1,0 +1,82 @@
+"""/admin/export: visits, or the numbers of days, as a file. It is sent as it is made, however long it is."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+from flask import Response, request
+
+from koyjabo.accounts import Accounts
+from koyjabo.errors import Forbidden, InvalidInput, KoyJaboError
+from koyjabo.exports import CSV, JSON_LINES, MIMETYPES
+from koyjabo.visit_log import Filter
+from koyjabo.web.admin import bp
+from koyjabo.web.admin.pages import me, my_login, page
+from koyjabo.web.admin.visits import choices, filter_form
+from koyjabo.web.current import current
+from koyjabo.web.forms import Form
+
+log = logging.getLogger(__name__)
+
+VISITS, DAYS = "visits", "days"
+
+
+@bp.get("/export")
+def export() -> Response:
+    return _show(_form({**request.args.to_dict(), "what": VISITS, "kind": CSV}))
+
+
+@bp.post("/export")
+def do_export() -> Response:
+    form = _form(request.form.to_dict())
+    what, kind = form.values["what"], form.values["kind"]
+    try:
+        pieces = _pieces(form.values, what, kind)
+    except InvalidInput as error:
+        form.errors.update(error.details)
+        return _show(form, 422)
+    name = f"{what}-{current().clock.today()}.{kind}"
+    allowed = _told_of(_while_allowed(pieces, current().accounts, my_login().session_id))
+    attached = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(allowed, headers=attached, content_type=MIMETYPES[kind])
+
+
+def _while_allowed(pieces: Iterator[str], accounts: Accounts, session_id: str) -> Iterator[str]:
+    """An export may take long. Where the right to it is lost meanwhile the file breaks off: Forbidden."""
+    for piece in pieces:
+        found = accounts.login_of(session_id)
+        if found is None or not found.account.is_admin:
+            raise Forbidden
+        yield piece
+
+
+def _told_of(pieces: Iterator[str]) -> Iterator[str]:
+    """The answer is under way: where it breaks off nobody asks why, so the log has to say it."""
+    try:
+        yield from pieces
+    except KoyJaboError as error:
+        log.warning("export_broken_off code=%s", error.code)
+        raise
+    except Exception as error:
+        log.exception("export_failed kind=%s", type(error).__name__)
+        raise
+
+
+def _pieces(said: dict[str, str], what: str, kind: str) -> Iterator[str]:
+    """Raises InvalidInput."""
+    log = current().visit_log
+    which = Filter(**{name: said[name] for name in Filter._fields})
+    return (log.export if what == VISITS else log.export_days)(me(), which, kind)
+
+
+def _form(said: dict[str, str]) -> Form:
+    """What cannot be chosen becomes what is chosen at first."""
+    form = filter_form(said)
+    form.values["what"] = DAYS if said.get("what") == DAYS else VISITS
+    form.values["kind"] = JSON_LINES if said.get("kind") == JSON_LINES else CSV
+    return form
+
+
+def _show(form: Form, status: int = 200) -> Response:
+    return page("export", status, form=form, choices=choices(form))

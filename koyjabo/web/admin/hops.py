@@ -1,0 +1,31 @@
+"""Whose address the server takes a request to come from, and whose it would be with more or fewer proxies trusted.
+
+Addresses are shown to whoever looks, and kept nowhere (SPEC: Storage and scale).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+BEFORE_PROXIES = "werkzeug.proxy_fix.orig"
+MOST_SHOWN = 10
+
+
+class Hop(NamedTuple):
+    """The address that TRUSTED_PROXIES of this number gives."""
+
+    proxies: int
+    address: str
+
+
+def hops(environ: Mapping[str, Any]) -> list[Hop]:
+    """From none trusted to as many as X-Forwarded-For names, the peer itself first, as ProxyFix counts them."""
+    peer = environ.get(BEFORE_PROXIES, environ).get("REMOTE_ADDR") or ""
+    named = [each.strip() for each in environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if each.strip()]
+    return [Hop(number, address) for number, address in enumerate([peer, *reversed(named)])][: MOST_SHOWN + 1]
+
+
+def in_force(environ: Mapping[str, Any], trusted: int) -> int:
+    """How many proxies are trusted for this request: `trusted`, and in development the one on this machine."""
+    return trusted or min(int(BEFORE_PROXIES in environ), len(hops(environ)) - 1)

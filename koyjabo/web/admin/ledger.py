@@ -1,0 +1,38 @@
+"""/admin/system/…: what an operator does to the ledger: have it counted again, and set its total."""
+
+from __future__ import annotations
+
+from flask import Response
+from flask_babel import gettext as _
+
+from koyjabo.errors import InvalidInput, TotalWouldFall
+from koyjabo.web.admin import bp
+from koyjabo.web.admin.bodies import TotalBody
+from koyjabo.web.admin.pages import me
+from koyjabo.web.admin.system import show
+from koyjabo.web.current import current
+from koyjabo.web.forms import Form
+from koyjabo.web.outcomes import done
+
+
+@bp.post("/system/recount")
+def recount() -> Response:
+    current().recounts.begin(me())
+    return done("recounting", "admin.system")
+
+
+@bp.post("/system/total")
+def set_total() -> Response:
+    form = Form(TotalBody, flags=("new_epoch",))
+    body = form.read()
+    if body is None:
+        return show(422, form)
+    try:
+        current().bookkeeping.set_total(me(), body.total, body.reason, body.new_epoch)
+    except InvalidInput as error:
+        form.errors.update(error.details)
+        return show(422, form)
+    except TotalWouldFall:
+        form.errors["new_epoch"] = _("The total would fall. Confirm that a new count begins.")
+        return show(409, form)
+    return done("total_set", "admin.system")

@@ -1,0 +1,33 @@
+"""/admin/communities/…/members: who belongs to a community, and as what."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from koyjabo.web import member_forms
+from koyjabo.web.admin import bp
+from koyjabo.web.admin.communities import show
+from koyjabo.web.admin.pages import me
+from koyjabo.web.member_forms import Shown
+from koyjabo.web.outcomes import done
+
+
+@bp.post("/communities/<community_id>/members")
+def add_member(community_id: str) -> Response:
+    return _led_on(member_forms.invite(me(), community_id), "member_added", community_id)
+
+
+@bp.post("/communities/<community_id>/members/<user_id>")
+def change_role(community_id: str, user_id: str) -> Response:
+    return _led_on(member_forms.set_role(me(), community_id, user_id), "role_given", community_id)
+
+
+@bp.post("/communities/<community_id>/members/<user_id>/remove")
+def remove_member(community_id: str, user_id: str) -> Response:
+    return _led_on(member_forms.remove(me(), community_id, user_id), "member_removed", community_id)
+
+
+def _led_on(problem: Shown | None, code: str, community_id: str) -> Response:
+    if problem is not None:
+        return show(community_id, shown=problem)
+    return done(code, "admin.community", community_id=community_id)

@@ -1,0 +1,40 @@
+"""Pages of the panel: who looks, how each is shown, and where a list is gone on with."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flask import Response, make_response, render_template, request
+
+from koyjabo.accounts import Account, Login
+from koyjabo.errors import InvalidInput
+from koyjabo.web import logins
+
+LARGEST_CURSOR = 2**63 - 1
+
+
+def me() -> Account:
+    """Whoever the guard has let in."""
+    return my_login().account
+
+
+def my_login() -> Login:
+    """The same with the session."""
+    login = logins.login()
+    assert login is not None
+    return login
+
+
+def page(name: str, status: int = 200, **values: Any) -> Response:
+    return make_response(render_template(f"admin/{name}.html", **values), status)
+
+
+def before() -> int | None:
+    """The cursor of the request. Raises InvalidInput."""
+    said = request.args.get("before", "")
+    if not said:
+        return None
+    if not re.fullmatch(r"[0-9]{1,19}", said) or int(said) > LARGEST_CURSOR:
+        raise InvalidInput("The address of this page is not one that a list has led to. Begin again.")
+    return int(said)

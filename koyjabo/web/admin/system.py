@@ -1,0 +1,41 @@
+"""GET /admin/system: what serves this, how it does, and what it takes the operator for."""
+
+from __future__ import annotations
+
+from flask import Response, request
+from flask_babel import lazy_gettext as _
+
+from koyjabo.web.admin import bp
+from koyjabo.web.admin.bodies import TotalBody
+from koyjabo.web.admin.hops import hops, in_force
+from koyjabo.web.admin.pages import me, page
+from koyjabo.web.current import current
+from koyjabo.web.forms import Form
+
+SOCKETS = {
+    "site": _("Site"),
+    "communities": _("Communities"),
+    "dashboards": _("Dashboards"),
+    "socketio": _("Socket.IO"),
+}
+
+
+@bp.get("/system")
+def system() -> Response:
+    return show()
+
+
+def show(status: int = 200, form: Form | None = None) -> Response:
+    """The page, or the same with what is wrong with the form for the total."""
+    facts = current().system.look(me())
+    return page(
+        "system",
+        status,
+        facts=facts,
+        total=current().visits.stats().total,
+        form=form or Form(TotalBody),
+        sockets=SOCKETS,
+        hops=hops(request.environ),
+        in_force=in_force(request.environ, int(str(facts.settings["TRUSTED_PROXIES"]))),
+        address=request.remote_addr,
+    )

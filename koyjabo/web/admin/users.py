@@ -1,0 +1,78 @@
+"""/admin/users: people with an account, and what an admin of the site may do about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Response, request
+
+from koyjabo.errors import Forbidden, KoyJaboError, LastAdmin
+from koyjabo.web import lists
+from koyjabo.web.admin import bp
+from koyjabo.web.admin.pages import me, page
+from koyjabo.web.current import current
+from koyjabo.web.errors import STATUS
+from koyjabo.web.outcomes import done
+
+
+@bp.get("/users")
+def users() -> Response:
+    asked, query = lists.paging(), request.args.get("query", "").strip()
+    found = current().users.page(me(), query, asked.start, asked.per_page)
+    last = asked.last(found.total)
+    return page("users", found=found, query=query, last=last, asked=asked, url=lists.numbered())
+
+
+@bp.get("/users/<user_id>")
+def user(user_id: str) -> Response:
+    return _show(user_id)
+
+
+@bp.post("/users/<user_id>/promote")
+def promote(user_id: str) -> Response:
+    return _do(user_id, "promoted", lambda: current().users.promote(me(), user_id))
+
+
+@bp.post("/users/<user_id>/demote")
+def demote(user_id: str) -> Response:
+    return _do(user_id, "demoted", lambda: current().users.promote(me(), user_id, is_admin=False))
+
+
+@bp.post("/users/<user_id>/disable")
+def disable(user_id: str) -> Response:
+    return _do(user_id, "disabled", lambda: current().users.disable(me(), user_id))
+
+
+@bp.post("/users/<user_id>/enable")
+def enable(user_id: str) -> Response:
+    return _do(user_id, "enabled", lambda: current().users.disable(me(), user_id, disabled=False))
+
+
+@bp.post("/users/<user_id>/log-out")
+def log_out(user_id: str) -> Response:
+    return _do(user_id, "logged_out", lambda: current().users.log_out(me(), user_id))
+
+
+def _do(user_id: str, code: str, act: Callable[[], object]) -> Response:
+    try:
+        act()
+    except (LastAdmin, Forbidden) as error:
+        return _show(user_id, STATUS[error.code], error)
+    return done(code, "admin.user", user_id=user_id)
+
+
+def _show(user_id: str, status: int = 200, problem: KoyJaboError | None = None) -> Response:
+    asked, account = lists.paging(), me()
+    found = current().users.get(account, user_id)
+    belongings = current().users.communities_of(account, found.id, asked.start, asked.per_page)
+    return page(
+        "user",
+        status,
+        user=found,
+        is_me=found.id == account.id,
+        belongings=belongings,
+        last=asked.last(belongings.total),
+        asked=asked,
+        url=lists.numbered("admin.user", user_id=found.id),
+        problem=problem,
+    )

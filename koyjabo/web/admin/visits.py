@@ -1,0 +1,47 @@
+"""/admin/visits: every visit there was, newest first; by day, place, community, or whatever names one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, request
+
+from koyjabo.errors import InvalidInput
+from koyjabo.visit_log import Filter, Found
+from koyjabo.web import lists
+from koyjabo.web.admin import bp
+from koyjabo.web.admin.pages import before, me, page
+from koyjabo.web.api.bodies import Body
+from koyjabo.web.current import current
+from koyjabo.web.forms import Form
+
+MOST_CHOICES = 200
+"""Communities to choose from; others are led to from their own pages."""
+
+
+@bp.get("/visits")
+def visits() -> Response:
+    form = filter_form(request.args.to_dict())
+    try:
+        found = current().visit_log.page(me(), Filter(**form.values), before())
+    except InvalidInput as error:
+        form.errors.update(error.details)
+        if not error.details:
+            raise
+        return page("visits", 400, form=form, found=Found((), None, None), choices=choices(form))
+    older = lists.here(before=found.before) if found.before is not None else None
+    return page("visits", form=form, found=found, older=older, choices=choices(form))
+
+
+def filter_form(said: dict[str, Any]) -> Form:
+    return Form(Body, {name: said.get(name, "").strip() for name in Filter._fields})
+
+
+def choices(form: Form) -> list[tuple[str, str]]:
+    """The communities of a form's choice: the one that is chosen among them."""
+    found = current().communities.all(me(), count=MOST_CHOICES).items
+    named = {each.community.id: each.community.name for each in found}
+    chosen = form.values.get("community_id", "")
+    if chosen and chosen not in named:
+        named[chosen] = chosen
+    return list(named.items())

@@ -1,0 +1,71 @@
+"""/api/auth/sessions: where one is logged in, and ending that."""
+
+from __future__ import annotations
+
+from flask import Response, request
+from pydantic import BaseModel, Field
+
+from koyjabo.clock import iso
+from koyjabo.sessions import Session
+from koyjabo.web import auth
+from koyjabo.web.api import bp
+from koyjabo.web.api.accounts import CSRF, TOKEN
+from koyjabo.web.api.community_answers import list_answer
+from koyjabo.web.api.paging import QUERY, Paging
+from koyjabo.web.current import current
+from koyjabo.web.openapi import ListOf, describe
+
+MOMENT = "2025-12-16T04:48:38.412Z"
+
+
+class SessionAnswer(BaseModel):
+    """A login that goes on, on one device."""
+
+    id: str
+    created_at: str = Field(examples=[MOMENT])
+    renewed_at: str = Field(examples=[MOMENT], description="when its tokens were made or renewed last")
+    browser: str = Field(examples=["Chrome"], description='of the login; "" where it did not say')
+    system: str = Field(examples=["Android"])
+    place: str = Field(examples=["Dhaka, BD"], description="of the login")
+    current: bool = Field(description="the one that asks")
+
+    @classmethod
+    def of(cls, session: Session) -> SessionAnswer:
+        return cls(
+            id=session.id,
+            created_at=iso(session.created_ms),
+            renewed_at=iso(session.renewed_ms),
+            browser=session.browser.name,
+            system=session.browser.system,
+            place=session.place,
+            current=session.is_current,
+        )
+
+
+@bp.get("/auth/sessions")
+@describe("Where one is logged in", {200: ListOf(SessionAnswer), 400: "no such page", **TOKEN}, query=QUERY)
+def list_sessions() -> Response:
+    """One's own sessions that live, the last used first."""
+    login, paging = auth.require(), Paging.of(request)
+    found = current().sessions.page(login, paging.start, paging.per_page)
+    return list_answer(map(SessionAnswer.of, found.items), paging.headers(found.total))
+
+
+@bp.delete("/auth/sessions")
+@describe("Log out everywhere else", {204: None, **TOKEN, **CSRF})
+def end_other_sessions() -> Response:
+    """End all of one's sessions but the one that asks, with their tokens and sockets."""
+    current().sessions.end_others(auth.require())
+    return _empty()
+
+
+@bp.delete("/auth/sessions/<session_id>")
+@describe("End a session", {204: None, 404: "no such session of one's own", **TOKEN, **CSRF})
+def end_session(session_id: str) -> Response:
+    """End one of one's sessions, with its tokens and sockets."""
+    current().sessions.end(auth.require(), session_id)
+    return _empty()
+
+
+def _empty() -> Response:
+    return Response(status=204, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,24 @@
+"""Forms that found a community or change it, for its own pages and the panel's."""
+
+from __future__ import annotations
+
+from koyjabo.communities import Community
+from koyjabo.web.api.community_bodies import CommunityChangesBody, NewCommunityBody
+from koyjabo.web.forms import Form
+
+FLAGS = ("open", "listed")
+
+
+def founding() -> Form[NewCommunityBody]:
+    return Form(NewCommunityBody, dict.fromkeys(FLAGS, True), FLAGS)
+
+
+def changes() -> Form[CommunityChangesBody]:
+    """To be read."""
+    return Form(CommunityChangesBody, flags=FLAGS)
+
+
+def present(community: Community) -> Form[CommunityChangesBody]:
+    """What a community is now, to be changed."""
+    shown = {"name": community.name, "description": community.description}
+    return Form(CommunityChangesBody, {**shown, "open": community.is_open, "listed": community.is_listed}, FLAGS)

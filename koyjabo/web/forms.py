@@ -1,0 +1,36 @@
+"""Forms: what a page sends, checked by the same rules as the JSON of the API, and shown again with what is wrong."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+from flask import request
+from pydantic import ValidationError
+
+from koyjabo.web.api.bodies import Body, sentence
+
+Checked = TypeVar("Checked", bound=Body)
+
+
+class Form(Generic[Checked]):
+    """A form of one body. `values` and `errors` are by field.
+
+    Check boxes are sent only when they are checked, so a form has to say which fields are `flags`.
+    """
+
+    def __init__(self, body: type[Checked], values: dict[str, Any] | None = None, flags: tuple[str, ...] = ()) -> None:
+        self.values: dict[str, Any] = values or {}
+        self.errors: dict[str, str] = {}
+        self._rules = body
+        self._flags = flags
+
+    def read(self) -> Checked | None:
+        """What the present request sends; None when something is wrong with it, which `errors` then says."""
+        said: dict[str, Any] = {name: value for name, value in request.form.items() if name in self._rules.model_fields}
+        said.update({flag: flag in request.form for flag in self._flags})
+        self.values = said
+        try:
+            return self._rules.model_validate(said)
+        except ValidationError as error:
+            self.errors = {str(each["loc"][0]): sentence(each) for each in error.errors()}
+            return None

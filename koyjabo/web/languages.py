@@ -1,0 +1,81 @@
+"""The languages of pages: whichever the visitor chose, or else the one their browser asks for.
+
+Numbers and times are written as people of that language write them, numbers under 10,000 without grouping (SPEC: The
+web app).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_datetime, format_timedelta
+from babel.numbers import format_decimal
+from flask import Flask, g, request
+from flask_babel import Babel, gettext
+from markupsafe import Markup
+
+from koyjabo.clock import iso
+
+LANGUAGES = {"en": "English", "bn": "বাংলা"}
+"""By code, as each calls itself. The first is for browsers that know none of them."""
+
+LANGUAGE_COOKIE, LANGUAGE_S = "language", 365 * 86400
+LARGEST_UNGROUPED = 9_999
+DIGITS = {"bn": str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")}
+
+
+def init_app(app: Flask, zone: ZoneInfo) -> None:
+    Babel(app, locale_selector=language)
+    app.jinja_env.filters.update(count=count, percent=percent, digits=digits, translated=translated, period=period)
+    app.jinja_env.filters["moment"] = lambda at_ms: moment(at_ms, zone)
+    app.jinja_env.globals.update(language=language, languages=LANGUAGES)
+
+
+def language() -> str:
+    """The code of the language of the present request."""
+    if "language" not in g:
+        chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+        asked = request.accept_languages.best_match(list(LANGUAGES)) or "en"
+        g.language = chosen if chosen in LANGUAGES else asked
+    return g.language
+
+
+def translated(text: object) -> str:
+    """A text that is not written in the template, and so may hold anything: it is not formatted, and not taken for
+    HTML, as `_()` would.
+    """
+    return gettext(str(text))
+
+
+def count(number: int) -> str:
+    grouped = abs(number) > LARGEST_UNGROUPED
+    return digits(format_decimal(number, locale=language(), group_separator=grouped))
+
+
+def percent(number: float) -> str:
+    """Of what is percent already: `14.5` is `14.5 %`."""
+    return digits(format_decimal(number, "#,##0.##", locale=language())) + "\u202f%"
+
+
+def digits(text: object) -> str:
+    """The digits of a text, in the script of the language."""
+    return str(text).translate(DIGITS.get(language(), {}))
+
+
+def moment(at_ms: int, zone: ZoneInfo) -> Markup:
+    """Day and minute, in TIMEZONE, as an element that says for programs when that is."""
+    local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone).replace(tzinfo=None)
+    text = digits(format_datetime(local, "d MMM y, HH:mm", locale=language()))
+    return Markup('<time datetime="{}">{}</time>').format(iso(at_ms), text)
+
+
+def duration(seconds: int) -> str:
+    """`42 seconds`, `5 minutes`"""
+    return digits(format_timedelta(timedelta(seconds=seconds), threshold=2, locale=language()))
+
+
+def period(iso: str, step: str) -> str:
+    """The beginning of an hour (`2026-11-20T14:00:00+06:00`), or of a day or week (`2026-11-20`), without the year."""
+    pattern = "d MMM, HH:mm" if step == "hour" else "d MMM"
+    return digits(format_datetime(datetime.fromisoformat(iso).replace(tzinfo=None), pattern, locale=language()))

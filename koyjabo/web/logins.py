@@ -1,0 +1,108 @@
+"""Who looks at a page: by the session's cookies alone, as long as the session lives.
+
+A page cannot renew its access token without scripts, so one that has expired is good here; that the session was
+revoked is noticed all the same, since each request looks it up (SPEC: Credentials, "next to a live session").
+"""
+
+from __future__ import annotations
+
+from hmac import compare_digest
+from typing import Any
+
+from flask import Flask, g, request
+
+from koyjabo.accounts import Account, Login
+from koyjabo.errors import Forbidden, InvalidToken, LedgerUnavailable, Unauthenticated, WrongCsrfToken
+from koyjabo.tokens import ACCESS, Claims
+from koyjabo.web import auth
+from koyjabo.web.current import current
+
+CSRF_FIELD = "csrf_token"
+RELOAD = "This form is out of date. Go back, reload the page, and try again."
+FOREIGN = "This form was sent by a page of another site. Open it here and try again."
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.globals.update(login=seen, csrf_token=csrf)
+
+
+def login() -> Login | None:
+    """Raises LedgerUnavailable: whether a session lives must not be guessed. It is asked for once a request."""
+    if "login_unknown" in g:
+        raise g.login_unknown
+    if "login" not in g:
+        try:
+            g.login = _look_up()
+        except LedgerUnavailable as error:
+            g.login_unknown = error
+            raise
+    return g.login
+
+
+def seen() -> Login | None:
+    """The same for what a page shows beside its matter: nobody, while the database is away."""
+    try:
+        return login()
+    except LedgerUnavailable:
+        return None
+
+
+def require() -> Account:
+    """Who is logged in. Raises what `require_login` does."""
+    return require_login().account
+
+
+def require_login() -> Login:
+    """The same with the session, when all of the request has come: a right must not be lost while a form is held back.
+
+    Raises Unauthenticated, LedgerUnavailable; for what is sent with a form, WrongCsrfToken.
+    """
+    request.get_data()
+    found = login()
+    if found is None:
+        raise Unauthenticated
+    if request.method not in auth.SAFE_METHODS:
+        _check_csrf()
+        auth.note_whence()
+    return found
+
+
+def require_site_admin() -> Account:
+    """Raises what `require` does, and Forbidden."""
+    account = require()
+    if not account.is_admin:
+        raise Forbidden("Only admins of the site may see this.")
+    return account
+
+
+def check_origin() -> None:
+    """For forms of those who are not logged in yet: nobody may be logged in by a page of another site."""
+    if not current().origins.trusts(request):
+        raise WrongCsrfToken(FOREIGN)
+
+
+def csrf() -> str:
+    """What every form has to carry."""
+    claims = _claims()
+    return claims.csrf if claims else ""
+
+
+def _check_csrf() -> None:
+    said: Any = request.form.get(CSRF_FIELD) or request.headers.get(auth.CSRF_HEADER, "")
+    wanted = csrf()
+    if not wanted or not compare_digest(said.encode(), wanted.encode()):
+        raise WrongCsrfToken(RELOAD)
+
+
+def _look_up() -> Login | None:
+    claims = _claims()
+    found = current().accounts.login_of(claims.session_id) if claims else None
+    return found if found and claims and found.account.id == claims.user_id else None
+
+
+def _claims() -> Claims | None:
+    shown = auth.cookie(ACCESS)
+    try:
+        return current().tokens.read_any(shown.text) if shown else None
+    except InvalidToken:
+        return None

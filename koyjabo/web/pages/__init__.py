@@ -1,0 +1,22 @@
+"""Pages for people: the numbers, communities, and accounts. They work without scripts, and are live with them."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from koyjabo.web.page_headers import private
+
+bp = Blueprint("pages", __name__)
+bp.after_request(private)
+
+from koyjabo.web.pages import (  # noqa: E402, F401  (they add their routes to bp)
+    accounts,
+    communities,
+    community_members,
+    community_settings,
+    dashboard,
+    home,
+    languages,
+    profile,
+    sessions,
+)

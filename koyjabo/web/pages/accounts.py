@@ -1,0 +1,71 @@
+"""Logging in, signing up and leaving, by forms."""
+
+from __future__ import annotations
+
+from flask import Response, make_response, render_template
+
+from koyjabo.accounts import Grant
+from koyjabo.errors import EmailTaken, WrongCredentials
+from koyjabo.web import auth, entrance, logins, redirects
+from koyjabo.web.api.account_bodies import LoginBody, SignupBody
+from koyjabo.web.current import current
+from koyjabo.web.forms import Form
+from koyjabo.web.pages import bp
+
+
+@bp.get("/login")
+def log_in() -> Response:
+    return _form("account/login.html", Form(LoginBody))
+
+
+@bp.post("/login")
+def do_log_in() -> Response:
+    logins.check_origin()
+    form = Form(LoginBody)
+    body = form.read()
+    if body is not None:
+        try:
+            return _welcome(entrance.log_in(body))
+        except WrongCredentials as error:
+            form.errors["password"] = error.sentence
+    return _form("account/login.html", form, 422)
+
+
+@bp.get("/signup")
+def sign_up() -> Response:
+    return _form("account/signup.html", Form(SignupBody))
+
+
+@bp.post("/signup")
+def do_sign_up() -> Response:
+    logins.check_origin()
+    form = Form(SignupBody)
+    body = form.read()
+    if body is not None:
+        try:
+            return _welcome(entrance.sign_up(body))
+        except EmailTaken as error:
+            form.errors["email"] = error.sentence
+    return _form("account/signup.html", form, 422)
+
+
+@bp.post("/logout")
+def log_out() -> Response:
+    current().accounts.log_out(logins.require_login().session_id)
+    return auth.without_cookies(redirects.to("pages.index"))
+
+
+def _welcome(grant: Grant) -> Response:
+    """The session that this browser had before ends: its cookies are gone from here on."""
+    before = logins.login()
+    if before is not None:
+        current().accounts.log_out(before.session_id)
+    response = redirects.back("pages.index")
+    auth.set_cookies(response, auth.tokens_for(grant))
+    return response
+
+
+def _form(template: str, form: Form, status: int = 200) -> Response:
+    if logins.login() is not None:
+        return redirects.back("pages.index")
+    return make_response(render_template(template, form=form), status)

@@ -1,0 +1,94 @@
+"""/communities: find them, found them, join and leave them."""
+
+from __future__ import annotations
+
+from flask import Response, make_response, render_template
+
+from koyjabo.accounts import Account
+from koyjabo.errors import Forbidden, KoyJaboError, LastAdmin
+from koyjabo.roles import MEMBER
+from koyjabo.web import community_forms, here, lists, logins, rate_limits
+from koyjabo.web.api.community_bodies import JoinBody
+from koyjabo.web.api.conversions import convert
+from koyjabo.web.current import current
+from koyjabo.web.errors import STATUS
+from koyjabo.web.forms import Form
+from koyjabo.web.outcomes import done
+from koyjabo.web.pages import bp, inside
+from koyjabo.web.pages.inside import Inside
+
+
+@bp.get("/communities")
+def list_communities() -> str:
+    """Those one may know of; to who is not logged in, what communities are."""
+    login = logins.login()
+    return _list(login.account) if login else render_template("communities/welcome.html")
+
+
+def _list(account: Account) -> str:
+    asked = lists.paging()
+    found = current().communities.list(account, asked.start, asked.per_page)
+    own = [each.community.id for each in found.items if each.role]
+    return render_template(
+        "communities/list.html",
+        found=found,
+        online=here.online(own),
+        asked=asked,
+        last=asked.last(found.total),
+        url=lists.numbered(),
+    )
+
+
+@bp.get("/communities/new")
+def new_community() -> str:
+    logins.require()
+    return render_template("communities/new.html", form=community_forms.founding())
+
+
+@bp.post("/communities/new")
+def create_community() -> Response:
+    account, form = logins.require(), community_forms.founding()
+    body = form.read()
+    if body is None:
+        return make_response(render_template("communities/new.html", form=form), 422)
+    rate_limits.count_action(account.id)
+    made = current().communities.create(account, body.name, body.description, body.open, body.listed)
+    return done("founded", "pages.community", community_id=made.community.id)
+
+
+@bp.get("/communities/<community_id>")
+def community(community_id: str) -> Response:
+    """For members, who comes; for those who may know of it, how to join."""
+    return _show(inside.enter(community_id))
+
+
+@bp.post("/communities/<community_id>/join")
+def join_community(community_id: str) -> Response:
+    account, body = logins.require(), Form(JoinBody).read()
+    try:
+        current().communities.join(account, community_id)
+    except Forbidden as error:
+        return _show(inside.enter(community_id), error)
+    if body is not None and body.visitorId is not None:
+        convert(account.id, body.visitorId)
+    return done("joined", "pages.community", community_id=community_id)
+
+
+@bp.post("/communities/<community_id>/leave")
+def leave_community(community_id: str) -> Response:
+    """To the list: one that is not listed is nothing to look at any more."""
+    try:
+        current().communities.leave(logins.require(), community_id)
+    except LastAdmin as error:
+        return _show(inside.enter(community_id), error)
+    return done("left", "pages.list_communities")
+
+
+def _show(at: Inside, problem: KoyJaboError | None = None) -> Response:
+    """`problem` is why what was asked for was not done."""
+    status = STATUS[problem.code] if problem else 200
+    if not at.may(MEMBER):
+        return inside.page("outside", at, status, problem=problem)
+    stats = current().visits.community(at.scope).newest().as_object()
+    (online,) = current().attendance.online(at.scope)
+    return inside.page("community", at, status, problem=problem, stats=stats, online=online)

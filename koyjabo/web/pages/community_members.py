@@ -1,0 +1,65 @@
+"""/communities/…/members: who belongs to a community, and as what."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from flask import Response, request
+
+from koyjabo.roles import ADMIN, MEMBER, ROLES
+from koyjabo.web import lists, logins, member_forms, rate_limits
+from koyjabo.web.current import current
+from koyjabo.web.member_forms import AS_IT_IS, Shown
+from koyjabo.web.outcomes import done
+from koyjabo.web.pages import bp, inside
+from koyjabo.web.pages.inside import Inside
+
+
+@bp.get("/communities/<community_id>/members")
+def members(community_id: str) -> Response:
+    return _show(inside.enter(community_id, MEMBER))
+
+
+@bp.post("/communities/<community_id>/members")
+def invite_member(community_id: str) -> Response:
+    account = logins.require()
+    problem = member_forms.invite(account, community_id, partial(rate_limits.count_action, account.id))
+    return _led_on(problem, "member_added", community_id)
+
+
+@bp.post("/communities/<community_id>/members/<user_id>")
+def set_role(community_id: str, user_id: str) -> Response:
+    return _led_on(member_forms.set_role(logins.require(), community_id, user_id), "role_given", community_id)
+
+
+@bp.post("/communities/<community_id>/members/<user_id>/remove")
+def remove_member(community_id: str, user_id: str) -> Response:
+    """Whoever removes themselves has left, and is led to the list."""
+    account = logins.require()
+    problem = member_forms.remove(account, community_id, user_id)
+    if problem is None and user_id.lower() == account.id:
+        return done("left", "pages.list_communities")
+    return _led_on(problem, "member_removed", community_id)
+
+
+def _led_on(problem: Shown | None, code: str, community_id: str) -> Response:
+    if problem is not None:
+        return _show(inside.enter(community_id, ADMIN), problem)
+    return done(code, "pages.members", community_id=community_id, page=request.args.get("page"))
+
+
+def _show(at: Inside, shown: Shown = AS_IT_IS) -> Response:
+    asked = lists.paging()
+    found = current().communities.members(at.account, at.community.id, asked.start, asked.per_page)
+    return inside.page(
+        "members",
+        at,
+        shown.status,
+        found=found,
+        form=shown.form,
+        refused=shown.refused,
+        roles=ROLES,
+        asked=asked,
+        last=asked.last(found.total),
+        url=lists.numbered("pages.members", community_id=at.community.id),
+    )

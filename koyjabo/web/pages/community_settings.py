@@ -1,0 +1,40 @@
+"""/communities/…/settings: for its admins, what a community is called, who may see it, and its end."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from koyjabo.roles import ADMIN
+from koyjabo.web import community_forms, logins
+from koyjabo.web.current import current
+from koyjabo.web.outcomes import done
+from koyjabo.web.pages import bp, inside
+
+
+@bp.get("/communities/<community_id>/settings")
+def community_settings(community_id: str) -> Response:
+    at = inside.enter(community_id, ADMIN)
+    return inside.page("settings", at, form=community_forms.present(at.community))
+
+
+@bp.post("/communities/<community_id>/settings")
+def change_community(community_id: str) -> Response:
+    account, form = logins.require(), community_forms.changes()
+    body = form.read()
+    if body is None:
+        return inside.page("settings", inside.enter(community_id, ADMIN), 422, form=form)
+    current().communities.change(account, community_id, **body.changes())
+    return done("saved", "pages.community_settings", community_id=community_id)
+
+
+@bp.get("/communities/<community_id>/delete")
+def confirm_deletion(community_id: str) -> Response:
+    """What goes with it; nothing happens yet."""
+    at = inside.enter(community_id, ADMIN)
+    return inside.page("delete", at, members=current().communities.members(at.account, at.community.id, 0, 1).total)
+
+
+@bp.post("/communities/<community_id>/delete")
+def delete_community(community_id: str) -> Response:
+    current().communities.delete(logins.require(), community_id)
+    return done("deleted", "pages.list_communities")

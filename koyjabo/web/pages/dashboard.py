@@ -1,0 +1,61 @@
+"""/communities/…/dashboard: who comes to a community, for its moderators."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from koyjabo.clock import shifted
+from koyjabo.models import Scope
+from koyjabo.reports import DAILY, HOURLY, MONTH, WEEK, Trend
+from koyjabo.roles import MODERATOR
+from koyjabo.web import here
+from koyjabo.web.current import current
+from koyjabo.web.pages import bp, inside
+
+MOST_SHOWN = 100
+"""People who are online, by name. The number says how many there are."""
+
+Row = tuple[str, int, int]
+"""Of a chart: when, how many in all, and how many of them with an account, whose bar stands in front of the other."""
+
+
+@bp.get("/communities/<community_id>/dashboard")
+def dashboard(community_id: str) -> Response:
+    """Right when it is sent; the page's script keeps it so."""
+    at = inside.enter(community_id, MODERATOR)
+    scope, reports = at.scope, current().reports
+    people, _ = here.people(scope, 0, MOST_SHOWN)
+    (online,) = current().attendance.online(scope)
+    return inside.page(
+        "dashboard",
+        at,
+        now_ms=current().clock.now_ms(),
+        online=online,
+        people=people,
+        today=reports.today(scope).people,
+        weekly=reports.weekly(scope).people,
+        monthly=reports.monthly(scope).people,
+        growth=reports.growth(scope, WEEK),
+        conversion_rate=reports.conversion_rate(scope),
+        peaks=current().peaks.of(scope),
+        by_hour=_by_hour(scope),
+        by_day=_by_day(scope),
+    )
+
+
+def _by_hour(scope: Scope) -> list[Row]:
+    """Of yesterday, and of today up to now: hours to come are not hours in which nobody came."""
+    clock, today = current().clock, current().clock.today()
+    found = current().reports.trend(scope, HOURLY, shifted(today, -1), today)
+    now = clock.local(clock.bucket(clock.now_ms()).hour_s)
+    last = next((at for at, each in enumerate(found) if each.period == now), len(found))
+    return _rows(found[: last + 1])
+
+
+def _by_day(scope: Scope) -> list[Row]:
+    today = current().clock.today()
+    return _rows(current().reports.trend(scope, DAILY, shifted(today, 1 - MONTH), today))
+
+
+def _rows(found: list[Trend]) -> list[Row]:
+    return [(each.period, sum(each.people), each.people.authenticated) for each in found]

@@ -1,0 +1,16 @@
+"""GET /: the numbers of the site."""
+
+from __future__ import annotations
+
+from flask import render_template
+
+from koyjabo.web.current import current
+from koyjabo.web.pages import bp
+
+
+@bp.get("/")
+def index() -> str:
+    """The numbers as they are now; the script of the page keeps them so."""
+    services = current()
+    stats = services.visits.stats().as_object()
+    return render_template("home.html", stats=stats, attributions=services.places.attributions)

@@ -1,0 +1,48 @@
+"""A community as whoever looks at its pages may see it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from flask import Response, make_response, render_template
+
+from koyjabo import roles
+from koyjabo.accounts import Account
+from koyjabo.communities import Community
+from koyjabo.models import Scope
+from koyjabo.web import logins
+from koyjabo.web.current import current
+
+ROLES = roles.ROLES
+
+
+class Inside(NamedTuple):
+    """Somebody at a community."""
+
+    account: Account
+    community: Community
+    role: str | None  # that counts: site admins are admin everywhere
+    is_member: bool
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(self.community.id)
+
+    def may(self, role: str) -> bool:
+        return self.role is not None and not roles.is_lower(self.role, role)
+
+
+def enter(community_id: str, role: str | None = None) -> Inside:
+    """Whoever is logged in, at a community they may know of, with at least `role` where that is asked for.
+
+    Raises Unauthenticated, UnknownCommunity, Forbidden, LedgerUnavailable; for forms, WrongCsrfToken.
+    """
+    account = logins.require()
+    standing = current().communities.known(account, community_id)
+    seen = roles.allowed(account, standing, role) if role else roles.as_seen_by(account, standing)
+    return Inside(account, standing.community, seen.role, standing.role is not None)
+
+
+def page(name: str, at: Inside, status: int = 200, **values: Any) -> Response:
+    """A page of the community. `at` is there for what all of them show."""
+    return make_response(render_template(f"communities/{name}.html", at=at, **values), status)

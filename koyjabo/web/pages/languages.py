@@ -1,0 +1,20 @@
+"""POST /language: read the pages in another language from now on."""
+
+from __future__ import annotations
+
+from flask import Response, current_app, request
+
+from koyjabo.web import redirects
+from koyjabo.web.languages import LANGUAGE_COOKIE, LANGUAGE_S, LANGUAGES
+from koyjabo.web.pages import bp
+
+
+@bp.post("/language")
+def choose_language() -> Response:
+    """Whoever is led here by another site reads another language, and that is all: no token is asked for."""
+    response = redirects.back("pages.index")
+    chosen = request.form.get("language", "")
+    if chosen in LANGUAGES:
+        secure = current_app.config["JWT_COOKIE_SECURE"]
+        response.set_cookie(LANGUAGE_COOKIE, chosen, LANGUAGE_S, secure=secure, httponly=True, samesite="Lax")
+    return response

@@ -1,0 +1,50 @@
+"""/account: who one is, one's password, where one is logged in, and one's communities."""
+
+from __future__ import annotations
+
+from flask import Response, make_response, render_template
+
+from koyjabo.errors import WrongCredentials
+from koyjabo.web import entrance, lists, logins
+from koyjabo.web.api.account_bodies import PasswordBody
+from koyjabo.web.current import current
+from koyjabo.web.forms import Form
+from koyjabo.web.outcomes import done
+from koyjabo.web.pages import bp
+
+
+@bp.get("/account")
+def account() -> Response:
+    return _show(Form(PasswordBody))
+
+
+@bp.post("/account/password")
+def change_password() -> Response:
+    """All other sessions end; this one goes on."""
+    form = Form(PasswordBody)
+    login, body = logins.require_login(), form.read()
+    if body is None:
+        return _show(form, 422)
+    try:
+        entrance.change_password(login, body)
+    except WrongCredentials as error:
+        form.errors["current_password"] = str(error)
+        return _show(form, 422)
+    return done("password_changed", "pages.account")
+
+
+def _show(form: Form, status: int = 200) -> Response:
+    login, asked = logins.require_login(), lists.paging()
+    account, sessions = login.account, current().sessions.page(login)
+    found = current().communities.own(account, asked.start, asked.per_page)
+    page = render_template(
+        "account/account.html",
+        account=account,
+        form=form,
+        found=found,
+        sessions=sessions,
+        asked=asked,
+        last=asked.last(found.total),
+        url=lists.numbered("pages.account"),
+    )
+    return make_response(page, status)

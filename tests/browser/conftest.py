@@ -1,0 +1,99 @@
+"""Fixtures for what people see: a browser, devices in it, and a site to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from http.server import ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+from support import browser as browsers
+from support.elsewhere import Elsewhere, Line
+from support.members import Member
+from support.pages import Device
+from support.redis import free_port
+from support.server import Server
+
+NewDevice = Callable[..., Device]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with browsers.browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def site(module_servers, module_sqlite_database) -> Server:
+    """A running server for the tests of a module. It keeps its port when it is started again."""
+    return module_servers(module_sqlite_database, PORT=free_port(), STARTING_TOTAL=4000).start()
+
+
+@pytest.fixture
+def new_device(browser: Browser, site: Server) -> Iterator[NewDevice]:
+    """Make devices, with options of Playwright's contexts: `new_device(locale="bn-BD")`.
+
+    At the end of the test none of their pages may have violated its policy, or broken.
+    """
+    made: list[Device] = []
+
+    def make(**options: Any) -> Device:
+        made.append(Device(browser, f"http://localhost:{site.port}", **options))
+        return made[-1]
+
+    yield make
+    for device in made:
+        device.close()
+
+
+@pytest.fixture
+def device(new_device: NewDevice) -> Device:
+    return new_device()
+
+
+@pytest.fixture
+def page(device: Device) -> Page:
+    """An empty tab on it."""
+    return device.context.new_page()
+
+
+@pytest.fixture(scope="module")
+def other_site() -> Iterator[str]:
+    """A real one: browsers let no page that only pretends to come from somewhere speak to this machine."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.fixture
+def elsewhere(page: Page, other_site: str) -> Page:
+    """A page of another site."""
+    page.goto(other_site)
+    return page
+
+
+@pytest.fixture
+def line(elsewhere: Page) -> Line:
+    """The page has a line to the test, and hears nothing else."""
+    line = Line(elsewhere)
+    elsewhere.route("**/api/**", lambda route: route.abort())
+    elsewhere.route("**/api/visitor/register", lambda route: route.fulfill(status=404, json={}))
+    return line
+
+
+@pytest.fixture(scope="module")
+def founder(site: Server) -> Member:
+    return Member(site, "founder")
+
+
+@pytest.fixture(scope="module")
+def karim(site: Server) -> Member:
+    return Member(site, "karim")
+
+
+@pytest.fixture
+def community(founder: Member) -> str:
+    return founder.found()

@@ -1,0 +1,115 @@
+"""The line of js/koyjabo.js to the server: what it takes from it, and that it comes back whatever happens to it."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page
+from support.elsewhere import Line, begin_on, state, wait_for_state
+from support.pages import wait_for
+
+
+def test_socket_says_whose_it_is(line, elsewhere, site):
+    begin_on(line, elsewhere, site)
+    visitor = elsewhere.evaluate("localStorage.getItem('visitorId')")
+    assert line.opened[0].url == f"ws://localhost:{site.port}/?visitorId={visitor}"
+
+
+def test_older_values_are_dropped_and_a_newer_count_is_taken(line, elsewhere, site):
+    begin_on(line, elsewhere, site)
+    line.push(total=4001, revision=10)
+    line.push(total=4000, revision=11)
+    line.push(total=4001, revision=9)
+    line.push(total=7000, revision=99, epoch="9")
+    wait_for_state(elsewhere, 4001, "live")
+    line.push(total=12, revision=1, epoch="mj8k2f1y")
+    wait_for_state(elsewhere, 12, "live")
+    line.push(total=4002, revision=12)
+    line.push(total=13, revision=2, epoch="mj8k2f1y")
+    wait_for_state(elsewhere, 13, "live")
+    assert [stats["totalVisits"] for stats in elsewhere.evaluate("window.events")] == [4001, 12, 13]
+
+
+def test_lost_line_is_opened_again_after_5_s_and_then_less_and_less_often(line, elsewhere, site):
+    elsewhere.clock.install()
+    begin_on(line, elsewhere, site)
+    elsewhere.clock.pause_at(elsewhere.evaluate("Date.now()") + 1000)  # from now on it passes here alone
+    waits = [wait_for_another(line, elsewhere) for _ in range(5)]
+    bounds = [(4, 7), (8, 13), (16, 25), (24, 31), (24, 31)]
+    assert all(low <= wait <= high for wait, (low, high) in zip(waits, bounds, strict=True)), waits
+
+
+def wait_for_another(line: Line, tab: Page) -> int:
+    """Seconds on the page's clock from the end of its socket to the next one, rounded up."""
+    opened = len(line.opened)
+    line.opened[-1].close()
+    wait_for(tab, lambda: state(tab)[1] == "offline", "it notices")
+    tab.wait_for_timeout(100)
+    for waited_s in range(60):
+        if len(line.opened) > opened:
+            return waited_s
+        tab.clock.run_for(1000)
+        tab.wait_for_timeout(50)
+    raise AssertionError("it does not come again")
+
+
+@pytest.mark.parametrize(
+    "event", ["window.dispatchEvent(new Event('online'))", "document.dispatchEvent(new Event('visibilitychange'))"]
+)
+def test_lost_line_is_opened_at_once_when_somebody_looks_or_the_network_is_back(line, elsewhere, site, event):
+    elsewhere.clock.install()
+    begin_on(line, elsewhere, site)
+    line.opened[-1].close()
+    wait_for(elsewhere, lambda: state(elsewhere)[1] == "offline", "it notices")
+    assert len(line.opened) == 1
+    elsewhere.evaluate(event)
+    wait_for(elsewhere, lambda: len(line.opened) == 2, "it is opened again")
+
+
+def test_line_that_died_without_a_word_is_noticed_within_a_minute(line, elsewhere, site):
+    elsewhere.clock.install()
+    begin_on(line, elsewhere, site)
+    line.push(total=4001)
+    wait_for_state(elsewhere, 4001, "live")
+    elsewhere.clock.run_for(46_000)
+    wait_for(elsewhere, lambda: line.said == [{"type": "request_count"}], "it asks whether anybody is there")
+    elsewhere.clock.run_for(11_000)
+    wait_for_state(elsewhere, 4001, "offline")
+
+
+def test_quiet_line_stays(line, elsewhere, site):
+    elsewhere.clock.install()
+    begin_on(line, elsewhere, site)
+    for revision in range(1, 4):
+        line.push(total=4001, revision=revision)
+        wait_for_state(elsewhere, 4001, "live")
+        elsewhere.clock.run_for(46_000)
+        wait_for(elsewhere, lambda count=revision: len(line.said) == count, "it asks")
+    assert len(line.opened) == 1
+
+
+def test_page_that_comes_back_from_the_cache_of_pages_opens_its_line_at_once(line, elsewhere, site):
+    """Its socket was closed when it was put there, and says so only later."""
+    elsewhere.clock.install()
+    begin_on(line, elsewhere, site)
+    line.push(total=4001)
+    wait_for_state(elsewhere, 4001, "live")
+    elsewhere.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    wait_for(elsewhere, lambda: len(line.opened) == 2, "it is opened again")
+
+
+def test_whoever_has_unsubscribed_or_stopped_hears_no_more(line, elsewhere, site):
+    begin_on(line, elsewhere, site)
+    line.push(total=4001)
+    wait_for_state(elsewhere, 4001, "live")
+    elsewhere.evaluate("window.unsubscribe()")
+    line.push(total=4002)
+    wait_for_state(elsewhere, 4002, "live")
+    assert elsewhere.evaluate("window.seen.at(-1)") == [4001, "live"]
+    closed = []
+    line.opened[-1].on_close(lambda code, reason: closed.append(code))
+    elsewhere.evaluate("window.koyjabo.stop()")
+    wait_for(elsewhere, lambda: closed, "its socket is closed")
+    asked = []
+    elsewhere.on("request", lambda request: asked.append(request.url))
+    elsewhere.wait_for_timeout(2500)
+    assert (asked, len(line.opened)) == ([], 1)

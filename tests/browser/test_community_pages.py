@@ -1,0 +1,151 @@
+"""Pages of communities and accounts in a browser: live, and by keyboard alone."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Locator, Page, expect
+from support.members import PASSWORD, Member, PlainMember
+from support.pages import live, open_as, stat, visit
+
+MOST_TABS = 40
+
+
+def focus(page: Page, target: Locator) -> None:
+    """As somebody does who has no mouse."""
+    for _ in range(MOST_TABS):
+        if target.evaluate("(element) => element === document.activeElement"):
+            outline = target.evaluate("(element) => getComputedStyle(element).outlineStyle")
+            assert outline != "none", "nobody sees where they are"
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"no way leads to {target}")
+
+
+def test_keyboard_alone_signs_up_founds_a_community_and_logs_out(page):
+    visit(page, "/communities")
+    focus(page, page.get_by_role("main").get_by_role("link", name="Sign up"))
+    page.keyboard.press("Enter")
+    for label, text in (("Name", "Keyboard"), ("Email", "keyboard@example.com"), ("Password", PASSWORD)):
+        focus(page, page.get_by_label(label))
+        page.keyboard.type(text)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("/communities$"))
+    focus(page, page.get_by_role("link", name="New community"))
+    page.keyboard.press("Enter")
+    focus(page, page.get_by_label("Name"))
+    page.keyboard.type("By keyboard")
+    focus(page, page.get_by_label("Listed"))
+    page.keyboard.press("Space")
+    focus(page, page.get_by_role("button", name="Create"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("By keyboard")
+    expect(page.get_by_text("Not listed: only members know of it.")).to_be_visible()
+    focus(page, page.get_by_role("button", name="Log out"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Log in")).to_be_visible()
+
+
+def test_keyboard_alone_logs_in_and_changes_a_role(page, founder, karim, community):
+    karim.join(community)
+    visit(page, f"/communities/{community}/members")
+    for label, text in (("Email", founder.email), ("Password", "wrong")):
+        focus(page, page.get_by_label(label))
+        page.keyboard.type(text)
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Password")).to_have_accessible_description("Email and password do not belong together.")
+    focus(page, page.get_by_label("Password"))
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    focus(page, page.get_by_label("Role of karim", exact=True))
+    page.keyboard.type("Moderator")
+    focus(page, page.get_by_role("button", name="Change the role of karim"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("The role was changed.")).to_be_visible()
+    expect(page.get_by_label("Role of karim", exact=True)).to_have_value("moderator")
+
+
+def test_counter_follows_whoever_comes_and_goes(site, device, founder, karim, community):
+    page = live(open_as(device, founder, f"/communities/{community}"))
+    expect(stat(page, "online")).to_have_text("1")
+    with PlainMember(site.port, community, karim.join(community).token):
+        expect(stat(page, "online")).to_have_text("2")
+    expect(stat(page, "online")).to_have_text("1")
+
+
+def test_page_counts_as_one_visit_of_the_community_and_shows_those_of_others(device, founder, community):
+    page = live(open_as(device, founder, f"/communities/{community}"))
+    expect(stat(page, "todayVisits")).to_have_text("1")
+    page.reload()
+    live(page)
+    founder.visit("somebody", community)
+    expect(stat(page, "todayVisits")).to_have_text("2")
+    expect(stat(page, "uniqueVisitors")).to_have_text("2")
+
+
+def test_visits_that_nobody_could_tell_of_are_shown_when_the_line_is_back(device, founder, community):
+    page = live(open_as(device, founder, f"/communities/{community}"))
+    expect(stat(page, "totalVisits")).to_have_text("1")
+    device.context.set_offline(True)
+    expect(page.locator("[data-line]")).to_have_attribute("data-line", "offline")
+    founder.visit("rahim", community)
+    device.context.set_offline(False)
+    expect(stat(page, "totalVisits")).to_have_text("2")
+    live(page)
+
+
+def test_who_is_no_longer_a_member_is_told_so_and_sees_no_numbers(device, founder, karim, community):
+    page = live(open_as(device, karim.join(community), f"/communities/{community}"))
+    founder.call("DELETE", f"/api/communities/{community}/members/{karim.id}")
+    expect(page.get_by_role("alert")).to_have_text("You are no longer a member.")
+    expect(page.locator("[data-stat]")).to_have_count(0)
+    page.reload()
+    expect(page.get_by_role("button", name="Join")).to_be_visible()
+
+
+def test_who_loses_the_role_is_put_out_of_the_dashboard(device, founder, karim, community):
+    founder.give(community, karim, "moderator")
+    page = live(open_as(device, karim, f"/communities/{community}/dashboard"))
+    founder.give(community, karim, "member")
+    expect(page.get_by_role("alert")).to_have_text("You may no longer see this dashboard.")
+    expect(page.locator("[data-stat], table")).to_have_count(0)
+    expect(page).to_have_url(re.compile(f"/communities/{community}$"))
+    expect(stat(page, "online")).to_have_text("1")
+
+
+def test_who_is_logged_out_elsewhere_is_led_to_the_login_and_back(site, device, karim, founder, community):
+    page = live(open_as(device, karim.join(community), f"/communities/{community}"))
+    assert site.koyjabo("user", "password", karim.email, "--password-stdin", typed=PASSWORD).returncode == 0
+    expect(page).to_have_url(re.compile(r"/login\?next="))
+    page.get_by_label("Email").fill(karim.email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("main").get_by_role("button", name="Log in").click()
+    expect(page).to_have_url(re.compile(f"/communities/{community}$"))
+    karim.log_in()
+
+
+def test_dashboard_follows_who_comes(site, device, founder, community):
+    page = live(open_as(device, founder, f"/communities/{community}/dashboard"))
+    expect(page.get_by_text("Nobody is here at the moment.")).to_be_visible()
+    site.register("visitor_3", communityId=community)
+    guest = Member(site, visitorId="visitor_3").join(community)
+    with PlainMember(site.port, community, guest.token):
+        expect(stat(page, "realtime_count")).to_have_text("1")
+        expect(stat(page, "total_unique_visitors")).to_have_text("1")
+        expect(stat(page, "authenticated_visitors")).to_have_text("1")
+        expect(page.locator("[data-rate]")).to_have_text("100\u202f%")
+        expect(page.locator("#here")).to_contain_text(guest.name)
+        page.locator("#by-day summary").click()
+        expect(page.locator("#by-day-rows tr:last-child [data-value]")).to_have_text(["1", "1"])
+        assert page.locator("#by-day canvas").count() == 1
+    expect(stat(page, "realtime_count")).to_have_text("0")
+
+
+def test_server_that_is_away_is_said_and_comes_back_by_itself(site, device, founder, community):
+    page = live(open_as(device, founder, f"/communities/{community}"))
+    site.stop()
+    expect(page.locator("[data-line]")).to_have_text("Offline: trying to reach the server again")
+    site.start()
+    live(page)
+    founder.visit("later", community)
+    expect(stat(page, "todayVisits")).to_have_text("2")

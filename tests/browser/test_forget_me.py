@@ -1,0 +1,101 @@
+"""Those who do not want to be known any longer, at the foot of the page."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+from support.pages import Device, check_accessible
+
+STORED = "() => JSON.stringify([Object.keys(localStorage), Object.keys(sessionStorage)])"
+
+
+def ask(page: Page) -> None:
+    page.get_by_text("Forget me").click()
+    page.get_by_role("button", name="Forget this browser").click()
+
+
+def live(device: Device) -> Page:
+    page = device.open()
+    expect(page.locator("[data-line]")).to_have_text("Live")
+    return page
+
+
+def visitor_of(page: Page) -> str:
+    return page.evaluate("localStorage.getItem('visitorId')")
+
+
+def is_known(site, visitor: str) -> bool:
+    return site.post("/api/visitor/heartbeat", json={"visitorId": visitor}).status_code == 204
+
+
+def test_one_who_asks_is_forgotten_by_server_and_browser(device, site):
+    page = live(device)
+    page.evaluate("localStorage.setItem('of-another-program', 'stays')")
+    visitor, before = visitor_of(page), site.stats()
+    assert is_known(site, visitor)
+    ask(page)
+    expect(page.locator("[data-forget] [role=status]")).to_have_text(
+        "You are forgotten. Open the page again, and you are somebody new."
+    )
+    expect(page.get_by_role("button", name="Forget this browser")).to_be_disabled()
+    assert page.evaluate(STORED) == '[["of-another-program"],[]]'
+    assert not is_known(site, visitor)
+    after = site.stats()
+    assert (after.total, after.unique, after.today) == (before.total, before.unique, before.today)
+    page.reload()
+    expect(page.locator("[data-line]")).to_have_text("Live")
+    assert visitor_of(page) != visitor
+    assert (site.stats().total, site.stats().unique) == (before.total + 1, before.unique + 1)
+
+
+def test_it_takes_as_many_times_as_it_takes(device, site):
+    page = live(device)
+    asked: list[str] = []
+
+    def answer(route: Route) -> None:
+        asked.append(route.request.post_data or "")
+        if len(asked) < 3:
+            said = {"error": "There is more.", "code": "not_yet_forgotten", "details": {}}
+            route.fulfill(status=503, json=said, headers={"Retry-After": "0"})
+        else:
+            route.continue_()
+
+    page.route("**/api/visitor/forget", answer)
+    visitor = visitor_of(page)
+    ask(page)
+    expect(page.locator("[data-forget] [role=status]")).to_contain_text("You are forgotten.")
+    assert len(asked) == 3
+    assert not is_known(site, visitor)
+
+
+@pytest.mark.parametrize("how", ["refused", "away"])
+def test_one_who_could_not_be_forgotten_is_told_and_may_try_again(device, site, how):
+    page = live(device)
+    visitor = visitor_of(page)
+
+    def answer(route: Route) -> None:
+        said = {"error": "No.", "code": "ledger_unavailable", "details": {}}
+        route.fulfill(status=503, json=said) if how == "refused" else route.abort()
+
+    page.route("**/api/visitor/forget", answer)
+    ask(page)
+    expect(page.locator("[data-forget] [role=status]")).to_contain_text("That did not work")
+    assert visitor_of(page) == visitor
+    assert is_known(site, visitor)
+    page.unroute("**/api/visitor/forget")
+    page.get_by_role("button", name="Forget this browser").click()
+    expect(page.locator("[data-forget] [role=status]")).to_contain_text("You are forgotten.")
+    assert not is_known(site, visitor)
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "bn-BD"])
+def test_open_control_is_accessible(new_device, locale):
+    page = live(new_device()) if locale == "en-GB" else new_device(locale=locale).open()
+    page.locator("[data-forget] summary").click()
+    expect(page.locator("[data-forget] button")).to_be_visible()
+    check_accessible(page)
+
+
+def test_without_scripts_there_is_nothing_to_forget(new_device):
+    page = new_device(java_script_enabled=False).open()
+    expect(page.locator("[data-forget]")).to_be_hidden()

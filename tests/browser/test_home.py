@@ -1,0 +1,212 @@
+"""GET / as visitors see it: the reference's tests as they are written there, and what else is said of the page."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from playwright.sync_api import Page, expect
+from support.members import PASSWORD, Member, promote
+from support.pages import Device, check_accessible, stat, visit, wait_for
+
+FIRST_VISIT = "🆕 First visit in this session - registering with backend..."
+REGISTERED = "✅ Visit registered with backend"
+CONNECTED = "Connected to KoyJabo Analytics Stream"
+MOST_BYTES = 40 * 1024
+HOSTILE = '<img src=x onerror="window.hacked = true">'
+
+TRANSFERRED = """
+() => [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+  .map(({ name, transferSize }) => ({ name, transferSize }))
+"""
+SHIFTED = """
+() => new Promise((resolve) => {
+  let sum = 0;
+  const watch = (list) => list.getEntries().forEach(({ value }) => { sum += value; });
+  new PerformanceObserver(watch).observe({ type: "layout-shift", buffered: true });
+  setTimeout(() => resolve(sum), 300);
+})
+"""
+
+
+def live(device: Device) -> Page:
+    """The page on a device, when it has registered and listens."""
+    page = device.open()
+    expect(page.locator("[data-line]")).to_have_text("Live")
+    return page
+
+
+def sync_line(site) -> str:
+    stats = site.stats()
+    return f"📊 Backend sync - Total: {stats.total}, Today: {stats.today}, Active: {stats.active}"
+
+
+def total_is(page: Page, total: int, **options) -> None:
+    expect(stat(page, "totalVisits")).to_have_text(str(total), **options)
+
+
+def test_1_single_device(device, site):
+    page = live(device)
+    device.console.clear()
+    page.evaluate("localStorage.clear()")
+    page.reload()
+    wait_for(page, lambda: CONNECTED in device.console, "it is connected")
+    assert device.console == [FIRST_VISIT, REGISTERED, sync_line(site), CONNECTED]
+    total_is(page, site.stats().total)
+
+
+def test_2_multiple_devices(new_device, site):
+    a = live(new_device())
+    total_is(a, site.stats().total)
+    before = site.stats().total
+    b = new_device().open()
+    total_is(b, before + 1)
+    total_is(a, before + 1)
+
+
+def test_3_admin_panel_sync(new_device, site):
+    admin = Member(site)
+    promote(site, admin)
+    panel = new_device().context.new_page()
+    panel.request.post("/api/auth/login", data={"email": admin.email, "password": PASSWORD})
+    visit(panel, "/admin/")
+    expect(panel.locator("[data-line]")).to_have_text("Live")
+    before = site.stats().total
+    total_is(panel, before)
+    app = new_device().open()
+    total_is(app, before + 1)
+    total_is(panel, before + 1, timeout=1000)
+
+
+def test_first_device_is_told_within_a_second_without_asking(device, site):
+    page = live(device)
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    total = site.register("somebody").stats.total
+    total_is(page, total, timeout=1000)
+    page.wait_for_timeout(2500)  # a poll would come every 2 s
+    assert asked == []
+
+
+def test_reload_is_the_same_session_and_a_new_tab_another(device, site):
+    page = live(device)
+    before = site.stats()
+    visitor = page.evaluate("localStorage.getItem('visitorId')")
+    page.reload()
+    expect(page.locator("[data-line]")).to_have_text("Live")
+    assert (site.stats().total, device.console.count(FIRST_VISIT)) == (before.total, 1)
+    other = device.open()
+    total_is(other, before.total + 1)
+    assert other.evaluate("localStorage.getItem('visitorId')") == visitor
+    assert site.stats().unique == before.unique
+
+
+def test_second_tab_is_in_step_by_what_the_first_keeps(device, site):
+    """Even when it hears nothing by itself."""
+    first = live(device)
+    second = device.context.new_page()
+    second.route("**/api/**", lambda route: route.abort())
+    second.route_web_socket("**/*", lambda socket: socket.close())
+    visit(second)
+    total = site.register("somebody").stats.total
+    total_is(first, total)
+    total_is(second, total)
+
+
+def test_numbers_are_there_without_scripts(new_device, site):
+    before = site.register("somebody").stats
+    page = new_device(java_script_enabled=False).open()
+    shown = {name: stat(page, name).inner_text() for name in ("totalVisits", "todayVisits", "uniqueVisitors")}
+    assert shown == {
+        "totalVisits": str(before.total),
+        "todayVisits": str(before.today),
+        "uniqueVisitors": str(before.unique),
+    }
+    expect(page.locator("[data-places] li")).to_contain_text(["Unknown"])
+    expect(page.locator("[data-line]")).to_contain_text("As of")
+    assert site.stats().total == before.total  # nobody has registered
+
+
+def test_bangla_has_its_own_digits(new_device, site):
+    page = new_device(locale="bn-BD").open()
+    bengali = str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")
+    expect(page.locator("[data-line]")).to_have_attribute("data-line", "live")
+    total = site.register("somebody").stats.total
+    expect(stat(page, "totalVisits")).to_have_text(str(total).translate(bengali))
+
+
+def test_page_is_small_and_all_of_it_is_ours(device, site):
+    page = live(device)
+    files = page.evaluate(TRANSFERRED)
+    assert sum(file["transferSize"] for file in files) < MOST_BYTES, files
+    assert all(file["name"].startswith(f"http://localhost:{site.port}/") for file in files)
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "bn-BD"])
+def test_page_is_accessible(new_device, locale):
+    page = new_device(locale=locale).open()
+    expect(page.locator("[data-line]")).to_have_attribute("data-line", "live")
+    check_accessible(page)
+
+
+def test_numbers_roll_in_their_place(device, site):
+    page = live(device)
+    page.evaluate("""() => {
+      window.moved = 0;
+      window.rolled = 0;
+      new PerformanceObserver((list) => { for (const { value } of list.getEntries()) window.moved += value; })
+        .observe({ type: "layout-shift" });
+      new MutationObserver(() => { window.rolled += document.querySelectorAll(".rolling").length; })
+        .observe(document.querySelector("[data-stat=totalVisits]"), { childList: true });
+    }""")
+    total = site.register("somebody").stats.total
+    wait_for(page, lambda: page.evaluate("window.rolled"), "a digit rolls")
+    wait_for(page, lambda: not page.locator(".rolling").count(), "it has rolled")
+    total_is(page, total)
+    assert page.evaluate("window.moved") == 0
+
+
+def test_nothing_rolls_for_those_who_do_not_want_it(new_device, site):
+    page = live(new_device(reduced_motion="reduce"))
+    page.evaluate("""() => {
+      window.rolled = false;
+      new MutationObserver(() => { window.rolled ||= document.querySelector(".rolling") !== null; })
+        .observe(document.body, { childList: true, subtree: true });
+    }""")
+    total_is(page, site.register("somebody").stats.total)
+    assert not page.evaluate("window.rolled")
+
+
+def test_those_who_hear_the_page_are_told_how_things_stand_now_and_then(page, site):
+    page.clock.install()
+    visit(page)
+    expect(page.locator("[data-line]")).to_have_text("Live")
+    announcement = page.locator("[data-announcement]")
+    for _ in range(2):
+        total_is(page, site.register("somebody").stats.total)
+    expect(announcement).to_be_empty()
+    page.clock.fast_forward(15_000)
+    stats = site.stats()
+    expect(announcement).to_have_text(f"{stats.total} visits in all, {stats.today} today, {stats.active} active now.")
+
+
+@pytest.mark.parametrize("whence", ["push", "poll"])
+def test_hostile_places_are_shown_as_text(page, site, whence):
+    stats = {**site.stats().raw, "locations": {HOSTILE: {"count": 2}, "constructor": {"count": 1}}}
+    stats["revision"] += 60_000
+    if whence == "push":
+        told = json.dumps({"type": "visitor_update", "stats": stats})
+        page.route_web_socket("**/*", lambda socket: socket.send(told))
+    page.route("**/api/stats", lambda route: route.fulfill(json=stats))
+    page.route("**/api/visitor/register", lambda route: route.abort())
+    visit(page)
+    expect(page.locator("[data-places] span")).to_have_text([HOSTILE, "constructor"])
+    assert page.evaluate("window.hacked") is None
+
+
+@pytest.mark.parametrize("locale", ["en", "bn-BD"])
+@pytest.mark.parametrize("width", [360, 768])
+def test_nothing_jumps_when_the_line_is_up(new_device, locale, width):
+    page = new_device(locale=locale, viewport={"width": width, "height": 740}).open()
+    expect(page.locator("[data-line=live]")).to_be_visible()
+    assert page.evaluate(SHIFTED) < 0.01

@@ -1,0 +1,56 @@
+"""Where visitors are, as the page shows it: written by the server, and kept up by the script."""
+
+from __future__ import annotations
+
+import pytest
+from mmdb_writer import MMDBWriter
+from netaddr import IPSet
+from playwright.sync_api import Page, expect
+from support.pages import visit, wait_for
+from support.redis import free_port
+
+HOSTILE = '<img src=x onerror="window.hacked = true">'
+DHAKA, ELSEWHERE = "103.4.145.245", "103.4.146.1"
+
+BARS = "rows => rows.map((row) => [row.children[0].textContent, row.querySelector('rect').getAttribute('width')])"
+COUNT_GROWING = "window.growing = 0; document.addEventListener('transitionrun', () => window.growing++)"
+
+
+@pytest.fixture(scope="module")
+def site(module_servers, module_sqlite_database, tmp_path_factory):
+    """Behind a proxy, with a database of cities, one of which nobody should have let in."""
+    writer = MMDBWriter(4)
+    writer.insert_network(IPSet(["103.4.145.0/24"]), {"city": "Dhaka", "country_code": "BD"})
+    writer.insert_network(IPSet(["103.4.146.0/24"]), {"city": HOSTILE, "country_code": "BD"})
+    cities = tmp_path_factory.mktemp("places") / "cities.mmdb"
+    writer.to_db_file(str(cities))
+    settings = {"GEOIP_DATABASE": cities, "TRUSTED_PROXIES": 1, "PORT": free_port()}
+    site = module_servers(module_sqlite_database, **settings).start()
+    for visitor in range(4):
+        register_from(site, DHAKA, f"dhaka{visitor}")
+    register_from(site, ELSEWHERE, "mallory")
+    return site
+
+
+def register_from(site, address: str, visitor: str) -> None:
+    answer = site.post("/api/visitor/register", json={"visitorId": visitor}, headers={"X-Forwarded-For": address})
+    assert answer.ok, answer.text
+
+
+def bars(page: Page) -> list[list[str]]:
+    return page.locator("[data-places] li").evaluate_all(BARS)
+
+
+def test_bars_are_as_long_as_the_largest_lets_them(new_device, site):
+    unscripted = new_device(java_script_enabled=False).open()
+    expect(unscripted.locator("[data-places] li")).to_contain_text(["Dhaka, BD4", f"{HOSTILE}, BD1"])
+    page = new_device(extra_http_headers={"X-Forwarded-For": DHAKA}).context.new_page()
+    visit(page)
+    expect(page.locator("[data-places] data")).to_have_text(["5", "1"])
+    assert bars(page) == [["Dhaka, BD", "100%"], [f"{HOSTILE}, BD", "20%"]]
+    page.evaluate(COUNT_GROWING)
+    register_from(site, ELSEWHERE, "trudy")
+    expect(page.locator("[data-places] data")).to_have_text(["5", "2"])
+    assert bars(page)[1] == [f"{HOSTILE}, BD", "40%"]
+    wait_for(page, lambda: page.evaluate("window.growing") == 1, "the bar grows")
+    assert page.evaluate("window.hacked") is None

@@ -1,0 +1,55 @@
+"""Harm servers in every way there is, at random, and see whether they keep their promises (docs/reliability.md).
+
+PostgreSQL with Redis and two workers first, then SQLite with one worker, each for so many seconds. The exit status is 1
+when a promise was not kept; the same seed brings the same faults in the same order.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from chaos.campaign import Campaign
+from chaos.report import text
+from chaos.world import POSTGRES, SQLITE, world
+
+LONGEST_SEED = 10**6
+
+
+@click.command(help=__doc__)
+@click.option("--seconds", default=600.0, show_default=True, help="of faults, on each kind of database")
+@click.option("--seed", type=int, help="of an earlier run; a new one if not said")
+@click.option("--only", type=click.Choice(["sqlite", "postgres"]), help="on this kind of database alone")
+def main(seconds: float, seed: int | None, only: str | None) -> None:
+    seed = random.SystemRandom().randrange(LONGEST_SEED) if seed is None else seed
+    kinds = {"postgres": POSTGRES, "sqlite": SQLITE}
+    kept = [campaign(kinds[name], seconds, seed) for name in ([only] if only else kinds)]
+    again = f"make chaos SECONDS={seconds:.0f} SEED={seed}"
+    click.echo(f"{'All promises were kept' if all(kept) else 'PROMISES WERE BROKEN'}. Once more: {again}")
+    sys.exit(0 if all(kept) else 1)
+
+
+def campaign(kind: str, seconds: float, seed: int) -> bool:
+    """True when every promise was kept; then nothing is left behind, and otherwise the logs."""
+    folder = Path(tempfile.mkdtemp(prefix="koyjabo-chaos-"))
+    folder.chmod(0o755)  # PostgreSQL is another user
+    click.echo(f"{kind}: {seconds:.0f} s of faults, seed {seed}", err=True)
+    with world(kind, folder, seed) as made:
+        outcome = Campaign(made, seconds, seed).run()
+    click.echo(text(kind, seed, outcome, made.book) + "\n")
+    if made.book.breaches:
+        click.echo(f"The server's logs are in {folder}\n")
+        return False
+    shutil.rmtree(folder)
+    return True
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that everything is stopped on the way out
+    main()

@@ -1,0 +1,96 @@
+"""What clients were told, and whatever they must not have been told."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+Visit = tuple[str, str]
+"""(visitorId, visitId)"""
+
+MOST_ALIKE = 3
+"""Breaches that differ in numbers alone; the others are counted and not kept, so that none hides another."""
+
+
+NUMBERS = re.compile(r"[0-9]+")
+
+
+@dataclass
+class Entry:
+    """One visit. `ordinal` is None until somebody was told it."""
+
+    sent: int = 0
+    ordinal: int | None = None
+    fresh: int = 0
+    """Answers that did not call it a retry."""
+
+
+@dataclass(frozen=True)
+class Breach:
+    at_s: float
+    """Since the book was opened."""
+    what: str
+    after: tuple[str, ...]
+    """The last faults before it."""
+
+
+@dataclass
+class Book:
+    """Kept by all clients together; every method may be called by any thread."""
+
+    visits: dict[Visit, Entry] = field(default_factory=dict)
+    breaches: list[Breach] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    newest: int = 0
+    """The greatest ordinal that anybody was told."""
+    epoch: str | None = None
+    opened: float = field(default_factory=time.monotonic)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    _alike: Counter[str] = field(default_factory=Counter)
+
+    def sending(self, visit: Visit) -> bool:
+        """A client is about to send it. True when it, or another one, has sent it before."""
+        with self.lock:
+            entry = self.visits.setdefault(visit, Entry())
+            entry.sent += 1
+            return entry.sent > 1
+
+    def acknowledged(self, visit: Visit, ordinal: int, duplicate: bool) -> None:
+        with self.lock:
+            entry = self.visits[visit]
+            if entry.ordinal is None:
+                entry.ordinal = ordinal
+                self.counts["visits acknowledged"] += 1
+                if duplicate and entry.sent == 1:
+                    self.breach(f"{visit} was called a retry the first time it was sent")
+            elif entry.ordinal != ordinal:
+                self.breach(f"{visit} was told ordinal {entry.ordinal}, and then {ordinal}")
+            entry.fresh += not duplicate
+            if entry.fresh > 1:
+                self.breach(f"{visit} was called new {entry.fresh} times")
+            self.newest = max(self.newest, ordinal)
+
+    def is_known_epoch(self, epoch: str) -> bool:
+        with self.lock:
+            self.epoch = self.epoch or epoch
+            return epoch == self.epoch
+
+    def note(self, what: str, times: int = 1) -> None:
+        with self.lock:
+            self.counts[what] += times
+
+    def breach(self, what: str) -> None:
+        with self.lock:
+            self.counts["breaches"] += 1
+            self._alike[(kind := NUMBERS.sub("", what)[:40])] += 1
+            if self._alike[kind] <= MOST_ALIKE:
+                self.breaches.append(Breach(time.monotonic() - self.opened, what, tuple(self.faults[-3:])))
+
+    @property
+    def acknowledged_visits(self) -> dict[Visit, int]:
+        with self.lock:
+            return {visit: entry.ordinal for visit, entry in self.visits.items() if entry.ordinal is not None}

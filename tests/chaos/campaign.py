@@ -1,0 +1,177 @@
+"""One campaign: clients come, faults strike, and everything is checked along the way and at the end."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from chaos.deck import deal
+from chaos.faults import Fault, all_of, missing
+from chaos.http_line import HttpLine
+from chaos.ledger import check_ledger
+from chaos.presence import check_presence
+from chaos.recovery import Recovery, recover
+from chaos.resources import Held, check_resources, measure
+from chaos.sync_delay import SyncDelay, measure_sync_delay
+from chaos.world import World
+
+WARM_UP_S = 6.0
+CALM_EVERY_S = 45.0
+CALM_OF_TIME = 1 / 3
+"""How often all is quiet for a moment, and presence is looked at: whichever is sooner."""
+
+PAUSE_OF_TIME = 1 / 200
+"""Between two faults, at most, of all the time there is: 3 s in ten minutes."""
+
+LEAVES_WITHIN_S = 10.5
+AGREE_WITHIN_S = 15.0
+TOKENS_LAST_S = 300.0
+
+
+@dataclass
+class Outcome:
+    seconds: float = 0.0
+    faults: Counter[str] = field(default_factory=Counter)
+    recoveries: list[Recovery] = field(default_factory=list)
+    presence_s: list[float] = field(default_factory=list)
+    before: list[Held] = field(default_factory=list)
+    after: list[Held] = field(default_factory=list)
+    exits_s: list[float] = field(default_factory=list)
+    """How long the server took to leave after each SIGTERM."""
+    most_mb: float = 0.0
+    """The most that any worker ever had, as far as was looked."""
+    sync_delay: SyncDelay | None = None
+    missing: list[str] = field(default_factory=list)
+
+
+class Campaign:
+    def __init__(self, world: World, seconds: float, seed: int) -> None:
+        self._world = world
+        self._seconds = seconds
+        self._chance = random.Random(f"faults {seed}")
+        self._outcome = Outcome(missing=missing(world))
+        self._tokens_at = time.monotonic()
+
+    def run(self) -> Outcome:
+        self._world.begin()
+        time.sleep(WARM_UP_S)
+        self._outcome.before = measure(self._world)
+        self._strike_for_long()
+        self._look_at_the_end()
+        return self._outcome
+
+    def _strike_for_long(self) -> None:
+        """Until the time is over and each kind has come once."""
+        began = calm_at = time.monotonic()
+        calm_every_s = min(CALM_EVERY_S, self._seconds * CALM_OF_TIME)
+        kinds = all_of(self._world)
+        for faults in deal(kinds, self._chance):
+            try:
+                self._strike_and_recover(faults)
+            except Exception as error:  # what could not be done, or was not undone, in time
+                self._world.book.breach(f"a fault went wrong: {type(error).__name__}: {error}")
+            self._note_memory()
+            time.sleep(self._chance.uniform(0, self._seconds * PAUSE_OF_TIME))
+            if time.monotonic() - calm_at > calm_every_s:
+                self._be_calm()
+                calm_at = time.monotonic()
+            if time.monotonic() - began > self._seconds and len(self._outcome.faults) == len(kinds):
+                break
+        self._outcome.seconds = time.monotonic() - began
+
+    def _strike_and_recover(self, faults: tuple[Fault, ...]) -> None:
+        names = tuple(each.kind for each in faults)
+        at_s = time.monotonic() - self._world.book.opened
+        with ExitStack() as stack:
+            if faults[0].settles:  # it is over when the signal was sent
+                self._begin(stack, *faults)
+            else:
+                self._strike(faults)
+            self._outcome.recoveries.append(recover(self._world, names, at_s))
+
+    def _strike(self, faults: tuple[Fault, ...]) -> None:
+        """The second while the first lasts."""
+        first, *others = faults
+        lasts_s = self._chance.uniform(*first.lasts_s)
+        with ExitStack() as stack:
+            self._begin(stack, first)
+            time.sleep(lasts_s / 2 if others else lasts_s)
+            for other in others:
+                with ExitStack() as inner:
+                    self._begin(inner, other)
+                    time.sleep(self._chance.uniform(*other.lasts_s))
+            if others:
+                time.sleep(lasts_s / 2)
+
+    def _begin(self, stack: ExitStack, fault: Fault) -> None:
+        self._world.book.faults.append(fault.kind)
+        self._outcome.faults[fault.kind] += 1
+        stack.enter_context(fault.strike(self._world, self._chance))
+
+    def _be_calm(self) -> None:
+        self._outcome.presence_s.append(check_presence(self._world))
+        if time.monotonic() - self._tokens_at > TOKENS_LAST_S:
+            self._tokens_at = time.monotonic()
+            for person in self._world.people:
+                person.member.log_in()
+        self._world.still.clear()
+
+    def _note_memory(self) -> None:
+        workers = measure(self._world)[1:]
+        self._outcome.most_mb = max([self._outcome.most_mb, *(each.megabytes for each in workers)])
+
+    def _look_at_the_end(self) -> None:
+        world = self._world
+        world.stop_visitors()
+        self._outcome.presence_s.append(check_presence(world))
+        check_agreement(world)
+        check_ledger(world)
+        world.leave()
+        self._outcome.after = check_resources(world, self._outcome.before)
+        self._outcome.sync_delay = measure_sync_delay(world)
+        check_goodbye(world)
+        self._outcome.exits_s = [left.seconds for left in world.supervisor.exits if left.status == 0]
+        check_log(world)
+
+
+def check_agreement(world: World) -> None:
+    """All clients end on one number, which is the ledger's."""
+    (total,) = world.database.rows("SELECT total FROM counters WHERE scope = 'site'")[0]
+    deadline = time.monotonic() + AGREE_WITHIN_S
+    shown: set[int] = set()
+    while time.monotonic() < deadline:
+        shown = {page.seen.stats["totalVisitors"] for page in world.pages if page.is_open}
+        shown |= {_asked(world) for _ in range(6)}
+        if shown == {total} and all(page.is_open for page in world.pages):
+            return
+        time.sleep(0.1)
+    open_pages = sum(page.is_open for page in world.pages)
+    world.book.breach(f"the ledger says {total}, {open_pages} of {len(world.pages)} pages and requests {shown}")
+
+
+def _asked(world: World) -> int:
+    line = HttpLine(world.server.port, world.book)
+    answer = line.ask("GET", "/api/stats")
+    line.close()
+    return answer.body["totalVisitors"] if answer and answer.status == 200 else -1
+
+
+def check_goodbye(world: World) -> None:
+    """SIGTERM ends it with 0, in time."""
+    world.supervisor.stop()
+    left = world.server.stop(signal.SIGTERM)
+    world.supervisor.exits.append(left)
+    if left.status != 0 or left.seconds > LEAVES_WITHIN_S:
+        world.book.breach(f"SIGTERM at the end: exit status {left.status} after {left.seconds:.1f} s")
+
+
+def check_log(world: World) -> None:
+    """Faults are told in a line; a traceback is something nobody has thought of."""
+    log = world.supervisor.log()
+    if found := log.count("Traceback"):
+        at = log.index("Traceback")
+        world.book.breach(f"{found} tracebacks in the log, the first: …{log[max(0, at - 300) : at + 3000]}")

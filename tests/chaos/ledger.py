@@ -1,0 +1,51 @@
+"""Whether the ledger holds what clients were told, read from the database itself."""
+
+from __future__ import annotations
+
+from chaos.book import Book
+from chaos.world import World
+
+ROWS = "SELECT id, ordinal, visitor_id, visit_id FROM visits ORDER BY id"
+SUMS = """
+SELECT (SELECT total FROM counters WHERE scope = 'site'), (SELECT visits FROM counters WHERE scope = 'site'),
+       (SELECT unique_visitors FROM counters WHERE scope = 'site'), (SELECT count(*) FROM visits),
+       (SELECT count(DISTINCT visitor_id) FROM visits), (SELECT sum(visits) FROM daily_visits WHERE scope = 'site'),
+       (SELECT sum(visits) FROM hourly_visits WHERE scope = 'site'),
+       (SELECT sum(new_visitors) FROM daily_visits WHERE scope = 'site')
+"""
+
+
+def check_ledger(world: World) -> None:
+    check_rows(world.book, world.database.rows(ROWS))
+    check_sums(world.book, world.database.rows(SUMS)[0])
+    verified = world.server.koyjabo("verify")
+    if verified.returncode:
+        world.book.breach(f"koyjabo verify: {verified.stdout}{verified.stderr}")
+
+
+def check_rows(book: Book, rows: list[tuple]) -> None:
+    """`rows` are (id, ordinal, visitor, visit): every acknowledged visit is there once, nothing else but what was
+    sent, and there is no gap.
+    """
+    for place, (number, ordinal, *_) in enumerate(rows, 1):
+        if not number == ordinal == place:
+            book.breach(f"row {place} of the ledger is number {number} with ordinal {ordinal}")
+            break
+    stored = {(visitor, visit): ordinal for _, ordinal, visitor, visit in rows}
+    if len(stored) != len(rows):
+        book.breach(f"{len(rows) - len(stored)} visits are in the ledger twice")
+    for visit, ordinal in book.acknowledged_visits.items():
+        if visit not in stored:
+            book.note("visits lost")
+            book.breach(f"{visit} was acknowledged as {ordinal} and is not in the ledger")
+        elif stored[visit] != ordinal:
+            book.breach(f"{visit} was acknowledged as {ordinal} and is {stored[visit]} in the ledger")
+    if unknown := stored.keys() - book.visits.keys():
+        book.breach(f"{len(unknown)} visits in the ledger were never sent, such as {min(unknown)}")
+    book.note("visits counted whose client had gone", len(stored) - len(book.acknowledged_visits))
+
+
+def check_sums(book: Book, sums: tuple) -> None:
+    total, visits, unique, rows, visitors, daily, hourly, new = map(int, sums)
+    if not (total == visits == rows == daily == hourly and unique == visitors == new):
+        book.breach(f"sums and recount differ: {sums}")

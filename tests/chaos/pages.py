@@ -1,0 +1,74 @@
+"""Open pages that listen, and some that never read."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from chaos.lines import Line, SocketioLine
+from chaos.seen import Seen
+from chaos.switchboard import Switchboard
+
+SILENT_FOR_S = (35.0, 60.0)
+"""The server gives up on one that does not read after 30 s, or sooner."""
+
+SMALLEST_BUFFER = 2048
+
+
+class Page:
+    """What one person looks at."""
+
+    def __init__(self, board: Switchboard, name: str, line: Line) -> None:
+        self.line = line
+        self.seen = Seen(board.book, name)
+        line.on_open = self.seen.begin_line
+        line.on_event = self._hear
+
+    @property
+    def is_open(self) -> bool:
+        return self.line.state == "open"
+
+    def _hear(self, event: dict[str, Any]) -> None:
+        self.line.board.book.note("updates heard by pages")
+        self.seen.see(event["stats"], pushed=True)
+
+
+class SilentLine(Line):
+    """It opens a socket and never reads from it; after a while it is away with a reset, and comes again."""
+
+    def on_ready(self) -> None:
+        assert self._socket is not None
+        try:
+            self._socket.send(self._request)
+        except OSError:  # nobody is there
+            self._end()
+            return
+        self.board.forget(self._socket.fileno())
+        self.state = "open"
+        self.board.later(self.board.chance.uniform(*SILENT_FOR_S), self._go)
+
+    def _new_socket(self) -> socket.socket:
+        made = super()._new_socket()
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALLEST_BUFFER)
+        return made
+
+    def _go(self) -> None:
+        if self.wanted:
+            self.reset()
+
+
+def open_pages(board: Switchboard, count: int) -> list[Page]:
+    """Half of them plain, half Socket.IO."""
+    made = []
+    for number in range(count):
+        line = Line(board) if number % 2 else SocketioLine(board)
+        made.append(Page(board, f"page {number}", line))
+        board.call(line.open)
+    return made
+
+
+def open_silent_pages(board: Switchboard, count: int) -> list[SilentLine]:
+    made = [SilentLine(board) for _ in range(count)]
+    for line in made:
+        board.call(line.open)
+    return made

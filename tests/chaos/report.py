@@ -1,0 +1,106 @@
+"""What is printed: tables as Markdown has them, and a verdict."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from statistics import median
+
+from chaos.book import Book
+from chaos.campaign import Outcome
+from chaos.recovery import Recovery
+
+AT_ONCE = "two at once"
+SLOWEST = 3
+
+
+def text(name: str, seed: int, outcome: Outcome, book: Book) -> str:
+    return "\n".join(
+        [
+            f"## {name}",
+            "",
+            f"Seed {seed}, {outcome.seconds:.0f} s of faults, {sum(outcome.faults.values())} faults.",
+            "",
+            *_recoveries(outcome.faults, outcome.recoveries),
+            "",
+            *_slowest(outcome.recoveries),
+            "",
+            *_figures(outcome, book),
+            "",
+            *_breaches(book),
+        ]
+    )
+
+
+def table(head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> list[str]:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return [f"| {' | '.join(map(str, line))} |" for line in lines]
+
+
+def _recoveries(faults: Counter[str], recoveries: list[Recovery]) -> list[str]:
+    by_kind: dict[str, list[Recovery]] = defaultdict(list)
+    for each in recoveries:
+        by_kind[each.kinds[0] if len(each.kinds) == 1 else AT_ONCE].append(each)
+    rows = [(kind, faults.get(kind, 0), *_times(by_kind[kind])) for kind in sorted(faults)]
+    if by_kind[AT_ONCE]:
+        rows.append((f"of these, {AT_ONCE}", len(by_kind[AT_ONCE]), *_times(by_kind[AT_ONCE])))
+    head = ("fault", "times", "until all are counted: median, worst, s", "until all pages show it: median, worst, s")
+    return table(head, rows)
+
+
+def _slowest(recoveries: list[Recovery]) -> list[str]:
+    slowest = sorted(recoveries, key=lambda each: each.agreed_s, reverse=True)[:SLOWEST]
+    rows = [(" + ".join(each.kinds), f"{each.at_s:.0f}", f"{each.agreed_s:.2f}") for each in slowest]
+    return table(("slowest", "at, s", "until all pages show it, s"), rows)
+
+
+def _times(found: list[Recovery]) -> tuple[str, str]:
+    return _middle_and_worst([each.acknowledged_s for each in found]), _middle_and_worst(
+        [each.agreed_s for each in found]
+    )
+
+
+def _middle_and_worst(times_s: list[float]) -> str:
+    return f"{median(times_s):.2f}, {max(times_s):.2f}" if times_s else "–"
+
+
+def _figures(outcome: Outcome, book: Book) -> list[str]:
+    rows: list[tuple[object, ...]] = [
+        ("visits acknowledged", f"{book.counts['visits acknowledged']:,}"),
+        ("of these lost", book.counts["visits lost"]),
+    ]
+    rows += [
+        (name, f"{times:,}")
+        for name, times in sorted(book.counts.items())
+        if name not in ("visits acknowledged", "visits lost")
+    ]
+    rows.append(("presence right after people kept still: median, worst, s", _middle_and_worst(outcome.presence_s)))
+    rows.append(("from SIGTERM until it has left: median, worst, s", _middle_and_worst(outcome.exits_s)))
+    rows.append(("MB of workers: after the warm-up, at the end, ever", _memory(outcome)))
+    rows.append(("files of workers without clients: after the warm-up, at the end", _files(outcome)))
+    rows.append(("age of the oldest worker at the end, s", f"{max(each.age_s for each in outcome.after[1:]):.0f}"))
+    if outcome.sync_delay is not None:
+        without, delayed = outcome.sync_delay.rates
+        said = f"{without:,.0f}, {delayed:,.0f} (× {outcome.sync_delay.ratio:.2f})"
+        rows.append(("visits a second, and with each sync 2 ms longer", said))
+    rows += [("NOT TESTED", what) for what in outcome.missing]
+    return table(("", ""), rows)
+
+
+def _memory(outcome: Outcome) -> str:
+    before, after = (max(each.megabytes for each in found[1:]) for found in (outcome.before, outcome.after))
+    return f"{before:.0f}, {after:.0f}, {outcome.most_mb:.0f}"
+
+
+def _files(outcome: Outcome) -> str:
+    before, after = (max(each.files for each in found[1:]) for found in (outcome.before, outcome.after))
+    return f"{before}, {after}"
+
+
+def _breaches(book: Book) -> list[str]:
+    if not book.breaches:
+        return ["No invariant was breached."]
+    return [f"**{book.counts['breaches']} BREACHES**", ""] + [
+        f"- at {breach.at_s:.1f} s, after {', '.join(breach.after) or 'nothing'}: {breach.what}"
+        for breach in book.breaches
+    ]

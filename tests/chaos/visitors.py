@@ -1,0 +1,162 @@
+"""Clients that register visits: good ones, ones that lose the answer, ask twice at once, ask again, or vanish."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Sequence
+from itertools import count
+from typing import Any
+
+from chaos.book import Book, Visit
+from chaos.http_line import Answer, HttpLine
+from chaos.seen import Seen
+
+REGISTER = "/api/visitor/register"
+PAUSE_S = (0.01, 0.08)
+TRY_AGAIN_S = 0.1
+PEOPLE = 200
+"""Visitors that one client speaks for."""
+
+PATIENCE_TRIES = 600
+
+
+class Visitor(threading.Thread):
+    """One of them, in a thread of its own, until it is told to stop."""
+
+    def __init__(self, which: int, port: int, book: Book, communities: Sequence[str], chance: random.Random) -> None:
+        super().__init__(daemon=True, name=f"visitor {which}")
+        self._lines = [HttpLine(port, book), HttpLine(port, book)]
+        self._which = which
+        self._book = book
+        self._communities = communities
+        self._chance = chance
+        self._numbers = count(1)
+        self._seen = Seen(book, self.name)
+        self._told: list[Visit] = []
+        self._over = threading.Event()
+        self._cut = False
+        self.counted_at = 0.0
+        """When a visit of theirs was last acknowledged, monotonic s."""
+        self._ways = {
+            self._ordinary: 60,
+            self._lose_the_answer: 10,
+            self._ask_twice_at_once: 8,
+            self._ask_again: 8,
+            self._vanish: 5,
+            self._look: 9,
+        }
+
+    def stop(self) -> None:
+        """Let what was begun be acknowledged, and end."""
+        self._over.set()
+
+    def cut(self) -> None:
+        """Its connections break before its next request."""
+        self._cut = True
+
+    def run(self) -> None:
+        while not self._over.is_set():
+            if self._cut:
+                self._cut = False
+                for line in self._lines:
+                    line.drop()
+            (way,) = self._chance.choices(list(self._ways), list(self._ways.values()))
+            try:
+                way()
+            except Exception as error:  # nobody looks at a thread's traceback
+                self._book.breach(f"{self.name}: {type(error).__name__}: {error}")
+            self._over.wait(self._chance.uniform(*PAUSE_S))
+        for line in self._lines:
+            line.close()
+
+    def _ordinary(self) -> None:
+        self._register(*self._new_visit())
+
+    def _lose_the_answer(self) -> None:
+        visit, body = self._new_visit()
+        if self._send(self._lines[0], visit, body):
+            self._lines[0].drop()
+        self._register(visit, body)
+
+    def _ask_twice_at_once(self) -> None:
+        visit, body = self._new_visit()
+        sent = [line for line in self._lines if self._send(line, visit, body)]
+        answers = [answer for line in sent if (answer := line.answer())]
+        # In the order in which they were made: that of reading them is ours.
+        taken = [self._take(visit, answer) for answer in sorted(answers, key=_total)]
+        if not any(taken):
+            self._register(visit, body)
+
+    def _ask_again(self) -> None:
+        if not self._told:
+            return
+        visit = self._chance.choice(self._told)
+        self._register(visit, _body(visit))
+
+    def _vanish(self) -> None:
+        visit, body = self._new_visit()
+        self._send(self._lines[0], visit, body)
+        self._lines[0].drop()
+        self._book.note("visits that were abandoned")
+
+    def _look(self) -> None:
+        least = self._book.newest
+        answer = self._lines[1].ask("GET", "/api/stats")
+        if answer is None:
+            return
+        if answer.status != 200:
+            if answer.status != 503:
+                self._book.breach(f"GET /api/stats was answered {answer}")
+            return
+        self._seen.see(answer.body, pushed=False)
+        if answer.body.get("stale"):
+            self._book.note("stale answers")
+        elif answer.body["totalVisitors"] < least:
+            self._book.breach(f"GET /api/stats said {answer.body['totalVisitors']} when {least} was acknowledged")
+
+    def _new_visit(self) -> tuple[Visit, dict[str, Any]]:
+        who = f"visitor-{self._which}-{self._chance.randrange(PEOPLE)}"
+        visit = (who, f"{self._which}-{next(self._numbers)}")
+        body = _body(visit)
+        if self._chance.random() < 0.2:
+            body["communityId"] = self._chance.choice(self._communities)
+        return visit, body
+
+    def _register(self, visit: Visit, body: dict[str, Any]) -> None:
+        """Until it is acknowledged, as a good client does; for a minute, which no fault lasts."""
+        for _ in range(PATIENCE_TRIES):
+            line = self._chance.choice(self._lines)
+            if self._send(line, visit, body) and self._take(visit, line.answer()):
+                self._told.append(visit)
+                return
+            time.sleep(TRY_AGAIN_S)
+        self._book.breach(f"{visit} was not acknowledged after {PATIENCE_TRIES} tries")
+
+    def _send(self, line: HttpLine, visit: Visit, body: dict[str, Any]) -> bool:
+        self._book.sending(visit)
+        return line.send("POST", REGISTER, body)
+
+    def _take(self, visit: Visit, answer: Answer | None) -> bool:
+        if answer is None:
+            return False
+        if answer.status != 200:
+            if answer.status != 503:
+                self._book.breach(f"{visit} was answered {answer}")
+            return False
+        told, stats = answer.body["visit"], answer.body["stats"]
+        self._book.acknowledged(visit, told["ordinal"], told["duplicate"])
+        self.counted_at = time.monotonic()
+        self._seen.see(stats, pushed=False)
+        if stats["totalVisitors"] < told["ordinal"]:
+            self._book.breach(f"ordinal {told['ordinal']} came with a total of {stats['totalVisitors']}")
+        return True
+
+
+def _total(answer: Answer) -> int:
+    return answer.body["stats"]["totalVisitors"] if answer.status == 200 else 0
+
+
+def _body(visit: Visit) -> dict[str, Any]:
+    return {"visitorId": visit[0], "visitId": visit[1], "page": "/"}

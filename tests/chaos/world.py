@@ -1,0 +1,198 @@
+"""Everything that takes part in a campaign on one kind of database, and can be harmed."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.changed_server import ChangedServer
+from support.databases import Database, Postgres, SqliteDatabase
+from support.dials import Dial
+from support.members import Member
+from support.redis import Redis, free_port
+from support.slow_disk import slow_disk
+
+from chaos.book import Book
+from chaos.pages import Page, SilentLine, open_pages, open_silent_pages
+from chaos.people import Person
+from chaos.supervisor import Supervisor
+from chaos.switchboard import Switchboard
+from chaos.visitors import Visitor
+
+SQLITE, POSTGRES = "SQLite, one worker", "PostgreSQL and Redis, two workers"
+DISK = {SQLITE: "size=64m", POSTGRES: "size=512m"}
+SMALL_LOG = ("ALTER SYSTEM SET max_wal_size = '96MB'", "ALTER SYSTEM SET min_wal_size = '32MB'")
+VISITORS, PAGES, SILENT, PEOPLE = 8, 40, 4, 14
+
+
+@dataclass
+class World:
+    book: Book
+    server: ChangedServer
+    supervisor: Supervisor
+    database: Database
+    postgres: Postgres | None
+    redis: Redis | None
+    clock: Dial
+    """How far the server's clock is ahead, ms."""
+    sync_delay: Dial | None
+    """How much longer each sync takes, µs; None where there is no C compiler."""
+    disk: Path | None
+    """A small one, with the database; None where this user may not mount one."""
+    board: Switchboard
+    still: threading.Event
+    communities: list[str]
+    visitors: list[Visitor]
+    pages: list[Page]
+    silent: list[SilentLine]
+    people: list[Person]
+
+    @property
+    def workers(self) -> int:
+        return 2 if self.redis else 1
+
+    def begin(self) -> None:
+        """The clients come."""
+        for visitor in self.visitors:
+            visitor.start()
+        for person in self.people:
+            self.board.call(person.begin)
+
+    def cut_lines(self) -> None:
+        """All connections of clients break."""
+        for visitor in self.visitors:
+            visitor.cut()
+        for line in [page.line for page in self.pages] + [tab.line for each in self.people for tab in each.tabs]:
+            self.board.call(line.reset)
+
+    def stop_visitors(self) -> None:
+        for visitor in self.visitors:
+            visitor.stop()
+        for visitor in self.visitors:
+            visitor.join()
+
+    def leave(self) -> None:
+        """The clients go, and close their sockets."""
+        for page in self.pages:
+            self.board.call(page.line.leave)
+        for silent in self.silent:
+            self.board.call(silent.vanish)
+        for person in self.people:
+            self.board.call(person.leave)
+
+
+@contextmanager
+def world(kind: str, folder: Path, seed: int) -> Iterator[World]:
+    """Set it up, with a running server and no clients yet; everything is gone at the end but the logs in `folder`."""
+    book = Book()
+    chance = random.Random(seed)
+    with ExitStack() as stack:
+        disk = stack.enter_context(small_disk(folder / "disk", DISK[kind]))
+        clock = Dial(folder / "clock")
+        delay, preload = slow_disk(folder)
+        if preload and kind == POSTGRES:
+            stack.enter_context(in_environment(**preload))
+        postgres = stack.enter_context(started_postgres(disk)) if kind == POSTGRES else None
+        redis = stack.enter_context(started_redis()) if kind == POSTGRES else None
+        database: Database = postgres.new_database() if postgres else SqliteDatabase((disk or folder) / "koyjabo.db")
+        settings = {"REDIS_URL": redis.url, "WEB_CONCURRENCY": 2} if redis else {}
+        changes = {"CHANGES": "{}", "CLOCK": clock.path, "PORT": free_port(), **preload, **settings}
+        server = ChangedServer(database, folder, **changes)
+        stack.callback(server.kill)
+        server.start()
+        supervisor = Supervisor(server, folder, book)
+        stack.callback(supervisor.stop)
+        supervisor.start()
+        board = Switchboard(book, random.Random(chance.random()), server.port)
+        stack.callback(board.stop)
+        still = threading.Event()
+        communities, people = founded(server, board, still)
+        board.start()
+        visitors = [
+            Visitor(which, server.port, book, communities, random.Random(chance.random())) for which in range(VISITORS)
+        ]
+        pages, silent = open_pages(board, PAGES), open_silent_pages(board, SILENT)
+        made = World(
+            book=book,
+            server=server,
+            supervisor=supervisor,
+            database=database,
+            postgres=postgres,
+            redis=redis,
+            clock=clock,
+            sync_delay=delay,
+            disk=disk,
+            board=board,
+            still=still,
+            communities=communities,
+            visitors=visitors,
+            pages=pages,
+            silent=silent,
+            people=people,
+        )
+        yield made
+
+
+def founded(server: ChangedServer, board: Switchboard, still: threading.Event) -> tuple[list[str], list[Person]]:
+    """Two communities, and people who are in one of them or in both."""
+    founder = Member(server)
+    communities = [founder.found(name) for name in ("Mirpur 10", "Uttara")]
+    people = []
+    for number in range(PEOPLE):
+        theirs = communities if number % 3 == 0 else [communities[number % 2]]
+        member = Member(server)
+        for community in theirs:
+            member.join(community)
+        people.append(Person(board, member, theirs, still.is_set))
+    return communities, people
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Path | None]:
+    """A disk of `size` at `folder`, as long as this user may mount one."""
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", folder], check=False, capture_output=True)
+    if mounted.returncode:
+        yield None
+        return
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=False, capture_output=True)
+
+
+@contextmanager
+def started_postgres(disk: Path | None) -> Iterator[Postgres]:
+    postgres = Postgres(disk and disk / "postgres")
+    try:
+        postgres.execute(*SMALL_LOG, "SELECT pg_reload_conf()")
+        yield postgres
+    finally:
+        postgres.close()
+
+
+@contextmanager
+def started_redis() -> Iterator[Redis]:
+    redis = Redis().start()
+    try:
+        yield redis
+    finally:
+        if redis.running:
+            redis.kill()
+
+
+@contextmanager
+def in_environment(**names: str) -> Iterator[None]:
+    """For programs that are started without one of their own."""
+    os.environ.update(names)
+    try:
+        yield
+    finally:
+        for name in names:
+            del os.environ[name]

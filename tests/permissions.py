@@ -1,0 +1,82 @@
+"""Who may do what: the least that each route takes. One table, by endpoint; a route that is not in it has no rule."""
+
+from __future__ import annotations
+
+ROLES = ("nobody", "disabled", "revoked", "user", "member", "moderator", "admin", "site_admin")
+"""In this order each may do what those before it may; the first three have no session that lives."""
+
+ANYBODY, USER, MEMBER, MODERATOR, ADMIN, SITE_ADMIN = "nobody", "user", "member", "moderator", "admin", "site_admin"
+
+LEAST = {
+    ANYBODY: """
+        api.forget
+        api.register_visit api.heartbeat api.stats api.sign_up api.log_in
+        health.healthz health.readyz openapi.openapi docs.docs docs.file
+        static_files.versioned static_files.unversioned
+        sockets.stats_stream
+        pages.index pages.list_communities pages.log_in pages.do_log_in pages.sign_up pages.do_sign_up
+        pages.choose_language
+    """,
+    USER: """
+        api.refresh api.log_out api.me api.change_password
+        api.list_sessions api.end_session api.end_other_sessions
+        api.list_communities api.create_community api.join_community
+        pages.account pages.change_password pages.log_out pages.end_session pages.end_other_sessions
+        pages.new_community pages.create_community pages.community pages.join_community
+    """,
+    MEMBER: """
+        api.get_community api.leave_community api.list_members api.community_stats
+        api.visitors api.visitors_today api.visitors_weekly api.visitors_monthly api.visitors_growth
+        api.visitors_trends api.realtime
+        pages.members pages.leave_community
+        sockets.visitors_stream
+    """,
+    MODERATOR: """
+        api.who_is_online
+        pages.dashboard
+        sockets.dashboard_stream
+    """,
+    ADMIN: """
+        api.change_community api.delete_community api.invite_member api.set_role api.remove_member
+        pages.community_settings pages.change_community pages.confirm_deletion pages.delete_community
+        pages.invite_member pages.set_role pages.remove_member
+    """,
+    SITE_ADMIN: """
+        admin.overview admin.audit admin.system admin.visits admin.export admin.do_export
+        admin.communities admin.community admin.new_community admin.create_community admin.change_community
+        admin.archive_community admin.restore_community admin.add_member admin.change_role admin.remove_member
+        admin.users admin.user admin.promote admin.demote admin.disable admin.enable admin.log_out
+        admin.recount admin.set_total
+    """,
+}
+RULES = {endpoint: least for least, endpoints in LEAST.items() for endpoint in endpoints.split()}
+
+BY_LOOPBACK_OR_TOKEN = {"metrics.metrics"}
+"""Neither a role nor anybody: tests of its own say who."""
+
+SOCKETS = {endpoint for endpoint in RULES if endpoint.startswith("sockets.")}
+WITHOUT_SESSION = {"api.sign_up", "api.log_in", "pages.do_sign_up", "pages.do_log_in"}
+"""They begin one, and so ask for none."""
+
+BODIES = {
+    "api.register_visit": {"visitorId": "ayesha"},
+    "api.heartbeat": {"visitorId": "ayesha"},
+    "api.create_community": {"name": "Banani"},
+    "api.join_community": {},
+    "api.change_community": {"name": "Banani"},
+    "api.invite_member": {"email": "newcomer@example.com", "role": "member"},
+    "api.set_role": {"role": "member"},
+}
+"""What routes are sent that ask for the right only when the body is right. Forms and JSON take the same."""
+
+FORMS = {
+    "pages.create_community": BODIES["api.create_community"],
+    "pages.change_community": BODIES["api.change_community"],
+    "pages.invite_member": BODIES["api.invite_member"],
+    "pages.set_role": BODIES["api.set_role"],
+    "admin.set_total": {"total": "5000", "reason": "a test"},
+}
+
+
+def may(role: str, endpoint: str) -> bool:
+    return ROLES.index(role) >= ROLES.index(RULES[endpoint])

@@ -1,0 +1,236 @@
+"""`koyjabo backup`, `restore`, `export`, `import` and `verify --repair`, beside servers that are busy, and killed."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+
+import pytest
+from support.checks import assert_verified
+from support.crowd import Crowd
+from support.databases import SqliteDatabase
+from support.listener import BOTH_KINDS
+from support.members import Member, PlainMember
+from support.processes import ROOT, environment, wait_until
+
+DAY_MS = 86_400_000
+LONG_AGO_MS = 1_714_585_000_000
+MANY = 6_000
+MEMBERS_SEEN = "SELECT 1 FROM people WHERE person LIKE 'u:%'"
+
+
+@pytest.fixture
+def elsewhere(request, kind, tmp_path, new_server):
+    """A server that has not been started, on a new database of the same kind."""
+    if kind == "sqlite":
+        return new_server(SqliteDatabase(tmp_path / "elsewhere.db"))
+    return new_server(request.getfixturevalue("postgres").new_database())
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "koyjabo.backup"
+
+
+@pytest.fixture
+def many(tmp_path):
+    """A file of visits, one an hour."""
+    path = tmp_path / "many.jsonl"
+    rows = [
+        {"visitor_id": f"v{n % 3000}", "visit_id": str(n), "at": LONG_AGO_MS + n * 3_600_000, "page": f"/{n}"}
+        for n in range(MANY)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def done(server, *arguments: str) -> str:
+    """What the command said; it was a success."""
+    found = server.koyjabo(*map(str, arguments))
+    assert found.returncode == 0, found.stdout + found.stderr
+    return found.stdout
+
+
+def launched(server, *arguments: object) -> subprocess.Popen:
+    command = [sys.executable, "-m", "koyjabo", *map(str, arguments)]
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen(command, cwd=ROOT, env=environment(**server.settings), **streams)
+
+
+def rows(server, what: str) -> list:
+    return server.database.rows(what)
+
+
+def total(server) -> int:
+    return rows(server, "SELECT total FROM counters WHERE scope = 'site'")[0][0]
+
+
+def kill_when(process: subprocess.Popen, condition, what: str) -> None:
+    wait_until(lambda: condition() or process.poll() is not None, what, 60, 0.001)
+    assert process.poll() is None, "it was over before it could be killed"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def test_backup_taken_under_load_restores_to_the_acknowledged_state(server, elsewhere, file):
+    with Crowd([server], visits=5000, clients=8) as crowd:
+        crowd.wait_for(500)
+        before = {visit: told[0].ordinal for visit, told in list(crowd.told.items())}
+        done(server, "backup", file)
+        assert crowd.acknowledged > len(before), "nobody was busy meanwhile"
+    done(elsewhere, "restore", file)
+    stored = rows(elsewhere, "SELECT visitor_id, visit_id, ordinal FROM visits")
+    restored = {(visitor, visit): ordinal for visitor, visit, ordinal in stored}
+    assert before.items() <= restored.items()
+    assert sorted(restored.values()) == list(range(1, len(restored) + 1))
+    assert total(elsewhere) == len(restored)
+    assert_verified(elsewhere)
+    told = {visit: told[0].ordinal for visit, told in crowd.told.items()}
+    assert {visit: told[visit] for visit in restored} == restored
+
+
+def test_restore_under_a_running_server_is_followed_by_its_pages_and_ends_its_logins(server, file):
+    member = Member(server)
+    community = member.found()
+    for number in range(5):
+        server.register(f"v{number}", communityId=community)
+    done(server, "backup", file)
+    for number in range(5):
+        server.register(f"later{number}")
+    with BOTH_KINDS[0](server.port) as plain, BOTH_KINDS[1](server.port) as socketio:
+        first = [page.first() for page in (plain, socketio)]
+        seat = PlainMember(server.port, community, member.token)
+        seat.wait_for_count(1)
+        wait_until(lambda: rows(server, MEMBERS_SEEN), "they are in the reports")
+        assert {stats.total for stats in first} == {10}
+        refused = server.koyjabo("restore", str(file))
+        assert refused.returncode == 1
+        assert "--force" in refused.stderr
+        done(server, "restore", file, "--force")
+        for page in (plain, socketio):
+            shown = page.wait_for_total(5)
+            assert int(shown.epoch, 36) > int(first[0].epoch, 36)
+            assert shown.revision > first[0].revision
+        assert seat.wait_for_code() == 4002
+        assert server.register("somebody").ordinal == 6
+        for page in (plain, socketio):
+            page.wait_for_total(6)
+    assert member.call("GET", "/api/auth/me", status=401)["code"] == "invalid_token"
+    member.log_in()
+    assert member.call("GET", f"/api/communities/{community}/stats")["totalVisits"] == 5
+    assert rows(server, MEMBERS_SEEN) == []
+    with PlainMember(server.port, community, member.token) as again:  # in an hour in which they had been noted
+        again.wait_for_count(1)
+        wait_until(lambda: rows(server, MEMBERS_SEEN), "they are in the reports again")
+    assert_verified(server)
+
+
+def test_restore_that_is_killed_has_changed_nothing(server, elsewhere, file, many):
+    done(elsewhere, "import", many)
+    done(elsewhere, "backup", file)
+    server.register("ayesha", visit="1")
+    server.stop()
+    kill_when(launched(server, "restore", file, "--force"), lambda: is_being_written(server), "it restores")
+    server.start()
+    assert server.stats().total == 1
+    assert server.register("ayesha", visit="1").duplicate
+    assert_verified(server)
+    done(server, "restore", file, "--force")
+    assert total(server) == MANY
+
+
+def is_being_written(server) -> bool:
+    if server.database.kind == "postgres":
+        locks = "SELECT 1 FROM pg_locks WHERE mode = 'ExclusiveLock' AND relation = 'visits'::regclass"
+        return bool(rows(server, locks))
+    with closing(sqlite3.connect(server.database.path, timeout=0, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        connection.rollback()
+        return False
+
+
+def test_import_that_is_killed_is_made_again_beside_a_busy_server(server, many):
+    with Crowd([server], visits=1500, clients=4) as crowd:
+        kill_when(launched(server, "import", many), lambda: imported(server) > 1000, "it imports")
+        assert 0 < imported(server) < MANY
+        said = done(server, "import", many)
+    assert f"Imported {MANY - int(said.split(';')[1].split()[0].replace(',', '')):,} visits" in said
+    assert crowd.surprises == []
+    assert set(crowd.refusals) == set()
+    assert imported(server) == MANY
+    assert server.stats().total == MANY + 1500
+    assert_verified(server)
+
+
+def imported(server) -> int:
+    return rows(server, f"SELECT count(*) FROM visits WHERE at_ms < {LONG_AGO_MS + MANY * 3_600_000}")[0][0]
+
+
+def test_export_that_is_killed_goes_on_and_imports_to_the_same(server, elsewhere, many, tmp_path):
+    done(server, "import", many)
+    for kind in ("csv", "jsonl"):
+        whole, cut = tmp_path / f"whole.{kind}", tmp_path / f"cut.{kind}"
+        done(server, "export", whole)
+        kill_when(launched(server, "export", cut), lambda cut=cut: cut.exists() and cut.stat().st_size, "it exports")
+        assert cut.stat().st_size < whole.stat().st_size
+        done(server, "export", cut, "--resume")
+        assert cut.read_bytes() == whole.read_bytes()
+    assert f"Imported {MANY:,} visits; 0 were" in done(elsewhere, "import", whole)
+    assert f"Imported 0 visits; {MANY:,} were" in done(elsewhere, "import", tmp_path / "whole.csv")
+    same = "SELECT id, ordinal, visitor_id, visit_id, at_ms, day, hour_s, page FROM visits ORDER BY id"
+    assert rows(elsewhere, same) == rows(server, same)
+    assert rows(elsewhere, "SELECT * FROM imported_visits") == []
+
+
+def test_export_and_import_through_pipes(server, elsewhere):
+    server.register("ayesha", visit="1", page="/a")
+    said = done(server, "export", "-", "--format", "jsonl")
+    made = elsewhere.koyjabo("import", "-", "--format", "jsonl", typed=said)
+    assert made.stdout == "Imported 1 visits; 0 were there already.\n"
+    assert done(elsewhere, "export", "-", "--format", "jsonl") == said
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    {
+        ("backup", "/nowhere/koyjabo.backup"): "/nowhere/koyjabo.backup cannot be written: No such file or directory.",
+        ("restore", "/nowhere/koyjabo.backup"): "The backup cannot be read: No such file or directory.",
+        ("export", "/nowhere/a.csv"): "/nowhere/a.csv cannot be written: No such file or directory.",
+        ("export", "a.txt"): "Say --format csv or --format jsonl",
+        ("export", "-", "--format", "csv", "--from", "16 December"): "--from must be a day, such as 2025-12-16.",
+        ("export", "-", "--format", "csv", "--community", "mirpur"): "--community must be the id of a community.",
+        ("import", "/nowhere/a.csv"): "File '/nowhere/a.csv' does not exist.",
+        ("import", "wsgi.py", "--format", "csv"): "Line 1: must name the columns, visitor_id and at among them.",
+    }.items(),
+)
+def test_what_cannot_be_done_is_said_in_a_sentence(server, arguments, sentence):
+    found = server.koyjabo(*arguments)
+    assert found.returncode in (1, 2)
+    assert sentence in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_repair_beside_a_running_server(server):
+    for visitor in ("ayesha", "karim"):
+        server.register(visitor)
+    rows(server, "UPDATE daily_visits SET visits = 7")
+    rows(server, "UPDATE counters SET total = 9, visits = 9")
+    assert server.koyjabo("verify").returncode == 1
+    said = done(server, "verify", "--repair")
+    assert said.count("Repaired: counters: site") == 2
+    assert said.endswith("The ledger agrees with its counters and rollups; repaired: 3.\n")
+    assert (server.stats().total, server.stats().today) == (2, 2)
+    assert server.register("nila").ordinal == 3
+    rows(server, "DELETE FROM visits WHERE id = 2")
+    left = server.koyjabo("verify", "--repair")
+    assert left.returncode == 1
+    assert "Left: visits: the newest id is 3, but there are 2 rows" in left.stdout
+    assert "Restore a backup" in left.stderr

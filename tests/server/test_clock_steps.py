@@ -1,0 +1,61 @@
+"""The clock of a machine is put forward, and put right again: workers go on believing each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from support.changed_server import ChangedServer
+from support.databases import SqliteDatabase
+from support.dials import Dial
+from support.members import Member, PlainMember
+from support.workers import assert_heard_at_once, assert_never_fell, desks, flat, only, pages, two_workers
+
+DAY_MS = 86_400_000
+
+
+@pytest.fixture(scope="module")
+def clock(tmp_path_factory) -> Dial:
+    return Dial(tmp_path_factory.mktemp("clock") / "ahead")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, clock, redis) -> Iterator[ChangedServer]:
+    folder = tmp_path_factory.mktemp("server")
+    database = SqliteDatabase(folder / "koyjabo.db")
+    made = ChangedServer(database, folder, CHANGES="{}", CLOCK=clock.path, REDIS_URL=redis.url)
+    yield two_workers(made)
+    made.kill()
+
+
+@pytest.fixture(autouse=True)
+def put_back(clock) -> Iterator[None]:
+    yield
+    clock.set(0)
+
+
+def test_visits_are_told_at_once_after_the_clock_was_a_day_ahead(server, clock):
+    with desks(server) as each_worker, pages(server) as open_pages:
+        for ahead_ms in (DAY_MS, 0):
+            clock.set(ahead_ms)
+            assert_heard_at_once(each_worker, flat(open_pages), visits=4)
+        for page in flat(open_pages):
+            assert_never_fell(page)
+    assert "Traceback" not in server.log
+
+
+def test_members_are_counted_after_the_clock_was_a_day_ahead(server, clock):
+    founder = Member(server)
+    community = founder.found()
+    others = [Member(server).join(community) for _ in server.workers()]
+    sockets = []
+    for ahead_ms, member in zip((DAY_MS, 0), others, strict=True):
+        clock.set(ahead_ms)
+        for worker, each in zip(server.workers(), (founder, member), strict=True):
+            with only(server, worker):
+                sockets.append(PlainMember(server.port, community, each.token))
+    for socket in sockets:
+        socket.wait_for_count(3)
+        socket.assert_adds_up()
+        socket.close()
+    assert "Traceback" not in server.log

@@ -1,0 +1,233 @@
+"""`koyjabo demo`: where it plays, what it makes up, and what it leaves behind."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+import requests
+from support.checks import assert_verified
+from support.databases import SqliteDatabase
+from support.processes import ROOT, SECRET, environment, run, wait_until
+from support.server import Server
+
+from koyjabo.demo import cast, scene
+from koyjabo.demo.pages import PlainPage, SocketioPage
+from koyjabo.demo.plans import COMMUNITIES
+from koyjabo.demo.site import Site
+
+GRACE_S = 20
+DEVELOPMENT = {"ENVIRONMENT": "development", "SECRET_KEY": SECRET, "LEAVE_GRACE_SECONDS": GRACE_S}
+FULL_S = 60
+AT_HOME = "http://localhost:8000"
+
+
+@pytest.fixture(scope="module")
+def server(module_servers, module_sqlite_database) -> Server:
+    """A development server that a demo has been played on, for no time at all."""
+    server = module_servers(module_sqlite_database, **DEVELOPMENT).start()
+    done = demo(server, "--minutes", "0")
+    assert done.returncode == 0, done.stderr
+    return server
+
+
+def demo(server: Server, *options: str) -> subprocess.CompletedProcess[str]:
+    return server.koyjabo("demo", "--url", f"http://localhost:{server.port}", *options)
+
+
+@contextmanager
+def playing(server: Server, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """The demo in a process of its own, which ends as it does at Ctrl+C."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "koyjabo", "demo", "--url", f"http://localhost:{server.port}", *options],
+        cwd=ROOT,
+        env=environment(**server.settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        yield process
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0, process.stdout and process.stdout.read()
+    finally:
+        process.kill()
+        process.wait()
+
+
+class Guide:
+    """Whom the demo says one may log in as."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self.member = cast.members()[0]
+        said = {"email": self.member.email, "password": cast.password(SECRET)}
+        answer = requests.post(f"{server.url}/api/auth/login", json=said, timeout=15)
+        assert answer.status_code == 200, answer.text
+        self.token = answer.json()["access_token"]
+        self._headers = {"Authorization": f"Bearer {self.token}"}
+
+    def communities(self) -> dict[str, dict]:
+        return {each["name"]: each for each in self.get("")}
+
+    def get(self, path: str):
+        answer = self._server.get(f"/api/communities{path}", headers=self._headers)
+        assert answer.ok, answer.text
+        return answer.json()
+
+
+def test_an_empty_database_is_given_two_weeks_that_add_up(server):
+    days = server.database.rows("SELECT day, visits FROM daily_visits WHERE scope = 'site' ORDER BY day")
+    assert len(days) in (14, 15)  # in the first hour of a day there may be nothing yet
+    assert 15_000 < sum(visits for _, visits in days) < 30_000
+    assert_verified(server)
+
+
+def test_the_past_is_in_the_order_of_time(server):
+    backwards = "SELECT count(*) FROM visits a JOIN visits b ON b.id = a.id + 1 WHERE b.at_ms < a.at_ms"
+    assert server.database.rows(backwards) == [(0,)]
+
+
+def test_the_past_has_rush_hours_and_quiet_nights(server):
+    hours = dict(
+        server.database.rows(
+            "SELECT (hour_s / 3600 + 6) % 24, sum(visits) FROM hourly_visits WHERE scope = 'site' GROUP BY 1"
+        )
+    )
+    assert min(hours[9], hours[18]) > 1.5 * hours[13] > 5 * hours[3]
+
+
+def test_communities_have_members_moderators_and_conversions(server):
+    guide = Guide(server)
+    found = guide.communities()
+    assert list(found) == sorted(plan.name for plan in COMMUNITIES)
+    here = found[guide.member.community]
+    roles = [each["role"] for each in guide.get(f"/{here['id']}/members?per_page=100")]
+    assert (roles.count("admin"), roles.count("moderator"), len(roles)) == (1, 2, len(COMMUNITIES[0].names))
+    growth = guide.get(f"/{here['id']}/visitors/growth")
+    assert growth["current_period_visitors"] > growth["previous_period_visitors"] > 0
+    converted = "SELECT count(*) FROM conversions"
+    assert server.database.rows(converted)[0][0] > 10
+
+
+def test_a_second_performance_makes_no_past_up(server):
+    before = server.stats().total
+    done = demo(server, "--minutes", "0")
+    assert done.returncode == 0, done.stderr
+    assert "no past is made up" in done.stdout
+    assert server.stats().total == before
+
+
+def test_people_come_and_leave_nobody_behind(server):
+    """They are seen in places and communities while they are there; Ctrl+C sends all of them away."""
+    guide = Guide(server)
+    before = server.stats()
+
+    def online() -> int:
+        return sum(each["online"] for each in guide.communities().values())
+
+    with playing(server, "--people", "40"):
+        wait_until(lambda: server.stats().active >= before.active + 10, "ten are active", FULL_S, 0.3)
+        wait_until(lambda: online() >= 3, "three members are online", FULL_S, 0.3)
+        assert "Bangladesh" in server.get("/api/stats").json()["locations"]
+    wait_until(lambda: online() == 0, "nobody is online", FULL_S, 0.3)
+    assert server.stats().total > before.total
+    assert_verified(server)
+
+
+@pytest.mark.parametrize(("share", "kind"), [(0, PlainPage), (1, SocketioPage)])
+def test_a_page_of_either_transport_is_a_member_online_until_they_say_goodbye(server, monkeypatch, share, kind):
+    """Whoever went without a goodbye would be online for the time of grace."""
+    monkeypatch.setattr(scene, "SOCKETIO", share)
+    guide = Guide(server)
+    here = guide.communities()[guide.member.community]["id"]
+    rooms = [("visitors", here), ("visitor_dashboard", here)]
+    play = scene.Scene(Site("localhost", server.port))
+    with play.page("demo_guide", guide.member.device, guide.token, rooms) as page:
+        assert isinstance(page, kind)
+        wait_until(lambda: guide.get(f"/{here}")["online"] == 1, "the guide is online")
+        assert page.is_open
+    assert not page.is_open
+    wait_until(lambda: guide.get(f"/{here}")["online"] == 0, "nobody is online", GRACE_S / 2)
+    page.open()  # as one does who reloads it
+    wait_until(lambda: guide.get(f"/{here}")["online"] == 1, "the guide is back")
+    page.close()
+
+
+def test_visits_of_others_keep_the_past_away(module_servers, tmp_path):
+    server = module_servers(SqliteDatabase(tmp_path / "koyjabo.db"), **DEVELOPMENT).start()
+    server.register("ayesha")
+    done = demo(server, "--minutes", "0")
+    assert (done.returncode, "no past is made up" in done.stdout) == (0, True), done.stderr
+    assert server.stats().total == 1
+    assert len(Guide(server).communities()) == len(COMMUNITIES)
+
+    foreign = run("-m", "koyjabo", "demo", "--url", f"http://localhost:{server.port}", **DEVELOPMENT,
+                  DATABASE_URL=f"sqlite:///{tmp_path / 'another.db'}")  # fmt: skip
+    assert_refused(foreign, "another database")
+    assert not (tmp_path / "another.db").exists()
+
+
+def test_a_production_server_of_the_same_settings_is_refused(server, module_servers):
+    production = module_servers(server.database, **{**DEVELOPMENT, "ENVIRONMENT": "production"}).start()
+    before = production.stats().total
+    refused = server.koyjabo("demo", "--url", f"http://localhost:{production.port}")
+    assert_refused(refused, "no development server")
+    assert production.stats().total == before
+    production.stop()
+
+
+@pytest.mark.parametrize(
+    ("settings", "url", "why"),
+    [
+        ({"ENVIRONMENT": "production"}, AT_HOME, "ENVIRONMENT is production"),
+        ({"DATABASE_URL": "postgresql://koyjabo@db.example.com/koyjabo"}, AT_HOME, "another machine"),
+        ({}, "http://live.example.com", "no server of this machine"),
+        ({}, "https://localhost:8000", "no server of this machine"),
+        ({}, "http://localhost:8000/api", "no server of this machine"),
+        ({}, "localhost:port", "is no"),
+        ({}, "http://localhost:99999", "is not a URL"),
+        ({}, "http://localhost:1", "Nobody answers"),
+    ],
+)
+def test_nothing_is_played_elsewhere(tmp_path, settings, url, why):
+    database = tmp_path / "koyjabo.db"
+    given = {**DEVELOPMENT, "DATABASE_URL": f"sqlite:///{database}", **settings}
+    assert_refused(run("-m", "koyjabo", "demo", "--url", url, **given), why)
+    assert not database.exists()
+
+
+ANSWERS: dict[str, Callable[[BaseHTTPRequestHandler], None]] = {
+    "nothing": lambda request: None,
+    "no content": lambda request: request.wfile.write(b"HTTP/1.1 204 No Content\r\n\r\n"),
+    "a page": lambda request: request.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>"),
+    "another mark": lambda request: request.wfile.write(b'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{"mark": 1}'),
+}
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_what_does_not_say_who_it_is_is_refused(tmp_path, kind):
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            ANSWERS[kind](self)
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        settings = {**DEVELOPMENT, "DATABASE_URL": f"sqlite:///{tmp_path / 'koyjabo.db'}"}
+        refused = run("-m", "koyjabo", "demo", "--url", f"http://127.0.0.1:{other.server_port}", **settings)
+        other.shutdown()
+    assert_refused(refused, "no development server")
+
+
+def assert_refused(done: subprocess.CompletedProcess[str], why: str) -> None:
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert why in done.stderr
+    assert done.stderr.startswith("Error: ")
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""

@@ -1,0 +1,92 @@
+"""Floods of registrations and handshakes, on real workers: limits hold, the others are served, nothing is left."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import pytest
+from support.changed_server import changed_server
+from support.line import Line, head
+from support.processes import wait_until
+from support.websocket import KINDS, Lost, WebSocket
+from support.workers import only
+
+ADDRESS, ANOTHER = "203.0.113.7", "203.0.113.8"
+LIMIT = 20
+MOST_GROWTH_KB = 8_000
+
+
+def register(port: int, number: int, address: str) -> int:
+    """On a connection of its own."""
+    body = b'{"visitorId": "visitor%d"}' % number
+    lines = head("POST", "/api/visitor/register", f"Content-Length: {len(body)}", f"X-Forwarded-For: {address}")
+    with Line(port) as line:
+        return line.send(lines + body).answer().status
+
+
+def test_workers_share_a_limit(sqlite_database, redis_server, new_server):
+    server = new_server(
+        sqlite_database,
+        WEB_CONCURRENCY=2,
+        REDIS_URL=redis_server.url,
+        TRUSTED_PROXIES=1,
+        RATE_LIMIT_REGISTRATIONS=LIMIT,
+    ).start()
+    statuses: Counter[int] = Counter()
+    for worker in server.workers():
+        with only(server, worker):
+            statuses.update(register(server.port, number, ADDRESS) for number in range(LIMIT))
+    assert statuses == {200: LIMIT, 429: LIMIT}
+    assert server.stats().total == LIMIT
+    assert register(server.port, 0, ANOTHER) == 200
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    settings = {"RATE_LIMIT_HANDSHAKES": LIMIT, "RATE_LIMIT_TABS": 3}
+    with changed_server(tmp_path_factory.mktemp("server"), TRUSTED_PROXIES=1, **settings) as server:
+        assert register(server.port, 0, ANOTHER) == 200
+        assert server.get("/api/stats").ok  # both of its connections to the database are open
+        yield server
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_flood_of_handshakes_harms_nobody_and_leaves_nothing(server, kind):
+    files, memory_kb = server.worker.num_fds(), server.worker.memory_info().rss // 1024
+
+    def knock(_: int) -> bool:
+        """Whether one gets in."""
+        with (
+            suppress(Lost, ConnectionError, AssertionError),
+            KINDS[kind](server.port, f"X-Forwarded-For: {ADDRESS}") as client,
+        ):
+            return client.is_answered()
+        return False
+
+    with ThreadPoolExecutor(8) as pool, WebSocket(server.port, f"X-Forwarded-For: {ANOTHER}") as other:
+        knocks = [pool.submit(knock, number) for number in range(600)]
+        for _ in range(10):
+            assert other.is_answered()
+            assert server.get("/api/stats").ok
+        assert sum(each.result() for each in knocks) <= LIMIT
+    wait_until(lambda: not any(server.held().values()), "nothing is left of it")
+    wait_until(lambda: server.worker.num_fds() <= files + 2, "their files are given back")
+    assert server.worker.memory_info().rss // 1024 - memory_kb < MOST_GROWTH_KB
+
+
+def test_of_many_tabs_at_once_as_many_stay_as_may(server):
+    def open_tab(number: int) -> tuple[WebSocket, bool]:
+        client = WebSocket(server.port, f"X-Forwarded-For: 198.51.100.{number}", path="/?visitorId=visitor0")
+        try:
+            return client, client.is_answered()
+        except (Lost, AssertionError):  # it was closed instead
+            return client, False
+
+    with ThreadPoolExecutor(12) as pool:
+        tabs = list(pool.map(open_tab, range(24)))
+    assert sum(is_open for _, is_open in tabs) == 3
+    for client, _ in tabs:
+        client.end()
+    server.wait_until_held(sockets=0)

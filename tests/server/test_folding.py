@@ -1,0 +1,132 @@
+"""Visits of long ago, folded beside real servers: at the command line, by night, and killed in the middle."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy.engine import make_url
+from support.checks import assert_exact, assert_verified
+from support.crowd import Crowd
+from support.processes import ROOT, environment, wait_until
+
+from koyjabo.clock import Clock
+from koyjabo.models import Scope
+from koyjabo.storage.entries import NewVisit
+from koyjabo.storage.ledger import open_store
+
+HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
+FOUNDED = f"""
+INSERT INTO counters (scope, epoch, visits, total, unique_visitors, revision)
+SELECT '{HERE}', epoch, 0, 0, 0, revision FROM counters WHERE scope = 'site'
+"""
+COUNTERS = "SELECT scope, visits, total, unique_visitors FROM counters ORDER BY scope"
+DAY_MS = 86_400_000
+VISITORS = 700
+BATCH = 1000
+
+
+@pytest.fixture
+def past(database, new_server):
+    """`past(3000)` is a server, not started, on a database with so many visits of 400 to 370 days ago."""
+
+    def write(visits: int):
+        server = new_server(database)
+        assert server.koyjabo("stats").returncode == 0  # the tables are there
+        database.rows(FOUNDED)
+        clock = Clock(ZoneInfo("Asia/Dhaka"))
+        store = open_store(make_url(database.url), clock)
+        for first in range(0, visits, BATCH):
+            numbers = range(first, first + BATCH)
+            with store.writing():
+                store.commit([(visit_of(number, visits, clock.now_ms()), f"~{number}") for number in numbers])
+        store.close()
+        return server
+
+    return write
+
+
+def visit_of(number: int, of: int, now_ms: int) -> NewVisit:
+    at_ms = now_ms - 400 * DAY_MS + 30 * DAY_MS * number // of
+    return NewVisit(f"visitor-{number % VISITORS}", None, Scope("site" if number % 3 else HERE), at_ms=at_ms)
+
+
+def rows(database) -> int:
+    return database.rows("SELECT count(*) FROM visits")[0][0]
+
+
+def has_been_night(database) -> None:
+    """Servers that start have nothing to do today."""
+    clock = Clock(ZoneInfo("Asia/Dhaka"))
+    database.rows(f"INSERT INTO nightly_work VALUES ('retention', '{clock.today()}', '', {clock.now_ms()}, 0)")
+
+
+def test_prune_beside_a_busy_server_costs_nobody_a_visit(past, database):
+    server = past(3000)
+    has_been_night(database)
+    server.start()
+    with Crowd([server], visits=1500, seed=3) as crowd:
+        crowd.wait_for(300)
+        pruned = server.koyjabo("prune")
+        assert pruned.returncode == 0, pruned.stderr
+    assert ": 3000; the longest transaction took" in pruned.stdout
+    assert (crowd.lost, crowd.refusals) == (0, [])
+    assert rows(database) == 1500
+    assert_exact(crowd, server, 1500, before=3000)
+
+
+def test_dry_run_says_how_many_and_changes_nothing(past, database):
+    server = past(2000)
+    said = server.koyjabo("prune", "--dry-run")
+    assert said.returncode == 0, said.stderr
+    assert ": 2000. Nothing was changed." in said.stdout
+    assert rows(database) == 2000
+    assert server.koyjabo("prune", "--days", "390").returncode == 0
+    assert 0 < rows(database) < 2000
+    assert server.koyjabo("prune").returncode == 0
+    assert rows(database) == 0
+    assert server.koyjabo("prune", "--days", "0").returncode == 2
+    assert_verified(server)
+
+
+def test_prune_that_was_killed_goes_on_where_it_was(past, database):
+    """kill -9, again and again, wherever it is."""
+    server = past(20_000)
+    before, kills = database.rows(COUNTERS), 0
+    while left := rows(database):
+        pruning = subprocess.Popen(
+            [sys.executable, "-m", "koyjabo", "prune"],
+            cwd=ROOT,
+            env=environment(**server.settings),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+        try:
+            wait_until(lambda left=left: rows(database) < left, "it folds some", 30, 0.001)
+            if kills < 2:
+                pruning.kill()
+        finally:
+            kills += pruning.wait(60) == -9
+        assert_verified(server)
+    assert kills >= 1, "it was too fast to be killed"
+    assert database.rows(COUNTERS) == before
+
+
+def test_of_two_servers_one_does_the_work_of_the_night(past, database, new_server):
+    servers = [past(2000), new_server(database)]
+    for server in servers:
+        server.launch()
+    for server in servers:
+        server.wait_until_serving()
+    wait_until(lambda: rows(database) == 0, "visits of long ago are folded")
+    wait_until(lambda: database.rows("SELECT 1 FROM nightly_work WHERE ended_ms IS NOT NULL"), "the work is done")
+    said = "".join(server.log for server in servers)
+    servers[0].stop()
+    servers[0].start()  # which is no reason to do it again
+    assert servers[0].register("ayesha").ordinal == 2001
+    said += servers[0].log
+    assert said.count("nightly_work_done") == 1, said
+    assert "visits=2000" in said
+    assert_verified(servers[0])

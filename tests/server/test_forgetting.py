@@ -1,0 +1,64 @@
+"""Visitors who are forgotten: on every worker, whatever is open; and at the command line."""
+
+from __future__ import annotations
+
+import pytest
+from support.checks import assert_verified
+from support.listener import PlainListener
+from support.processes import wait_until
+from support.workers import desks, only, two_workers
+
+
+@pytest.fixture(scope="module")
+def server(module_servers, module_sqlite_database, redis):
+    return two_workers(module_servers(module_sqlite_database, REDIS_URL=redis.url))
+
+
+def is_in_redis(redis, visitor: str) -> bool:
+    """Whether any key or value of who is active has this name."""
+    with redis.client() as client:
+        return any(visitor in str(client.dump(key)) for key in client.scan_iter("koyjabo:active:*"))
+
+
+def test_one_who_is_forgotten_is_active_on_no_worker(server, redis):
+    """Though pages of theirs stay open on both, and each worker renews the leases of those whose page is open."""
+    server.register("ayesha")
+    server.register("karim")
+    workers = server.workers()
+    pages = []
+    for worker in workers:
+        with only(server, worker):
+            pages.append(PlainListener(server.port, "ayesha"))
+            pages[-1].first()
+    wait_until(lambda: is_in_redis(redis, "ayesha"), "Redis knows of it")
+    assert server.post("/api/visitor/forget", json={"visitorId": "ayesha"}).status_code == 204
+    with desks(server) as each_worker:
+        wait_until(lambda: all(desk.stats().active == 1 for desk in each_worker), "all know that one is active")
+        assert not is_in_redis(redis, "ayesha")
+        for desk in each_worker:
+            status, said = desk.ask("POST", "/api/visitor/heartbeat", {"visitorId": "ayesha"})
+            assert (status, said["code"]) == (404, "unknown_visitor")
+        for page in pages:
+            page.wait_for(lambda shown: shown.active == 1, "the page shows it")
+            page.close()
+        assert {desk.stats().active for desk in each_worker} == {1}
+    assert not is_in_redis(redis, "ayesha")
+    assert server.stats().unique == 2
+    assert_verified(server)
+
+
+def test_operator_forgets_somebody(server, redis):
+    server.register("nila")
+    before = server.stats()
+    with PlainListener(server.port, "nila") as page:
+        assert page.first().active == before.active
+        assert server.koyjabo("forget", "nila").returncode == 0
+        page.wait_for(lambda shown: shown.active == before.active - 1, "it is known on the other worker")
+    assert not is_in_redis(redis, "nila")
+    unknown = server.koyjabo("forget", "nila")
+    assert unknown.returncode == 1
+    assert "visitorId" in unknown.stderr
+    after = server.stats()
+    assert (after.total, after.unique, after.today) == (before.total, before.unique, before.today)
+    assert server.post("/api/visitor/heartbeat", json={"visitorId": "nila"}).status_code == 404
+    assert_verified(server)

@@ -1,0 +1,143 @@
+"""What a server writes down: enough to follow a visit to its broadcast, and nothing that is anybody's own business."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from support.members import Member, PlainMember, SocketioMember
+from support.processes import wait_until
+from support.server import Server
+from support.websocket import SocketIO, WebSocket
+
+KEY = re.compile(r"(\w+)=(\S+)")
+PERSONAL = "zephyrine"
+"""In every value that is somebody's own."""
+
+ADDRESS = "203.0.113.77"
+
+
+def lines(server: Server, event: str, **wanted: Any) -> list[dict[str, str]]:
+    """Those of an event, by key."""
+    found = [dict(KEY.findall(line)) for line in server.log.splitlines() if f" {event} " in line]
+    return [line for line in found if all(line.get(key) == str(value) for key, value in wanted.items())]
+
+
+def wait_for_line(server: Server, event: str, **wanted: Any) -> dict[str, str]:
+    return wait_until(lambda: lines(server, event, **wanted), f"{event} {wanted}")[0]
+
+
+@pytest.fixture(scope="module")
+def server(module_servers, module_sqlite_database) -> Server:
+    return module_servers(module_sqlite_database, LOG_LEVEL="DEBUG", TRUSTED_PROXIES=1, RATE_LIMIT_LOGINS=20).start()
+
+
+def test_a_visit_is_followed_to_its_broadcast(server):
+    with WebSocket(server.port) as page:
+        page.event()
+        answer = server.post_visit("ayesha")
+        told = answer.json()
+        visit = wait_for_line(server, "visit_registered", request=answer.headers["X-Request-Id"])
+        assert (visit["ordinal"], visit["duplicate"]) == (str(told["visit"]["ordinal"]), "False")
+        request = wait_for_line(server, "request", request=visit["request"])
+        assert (request["route"], request["status"]) == ("/api/visitor/register", "200")
+        shown = page.event()["stats"]
+        assert shown["totalVisits"] >= told["visit"]["ordinal"]
+        wait_for_line(server, "broadcast", room="stats", revision=shown["revision"], clients=1)
+        broadcasts = [int(line["revision"]) for line in lines(server, "broadcast", room="stats")]
+    (first,) = [each for each in broadcasts if each >= int(visit["revision"])][:1]
+    assert first == shown["revision"]
+
+
+def test_sockets_are_told_of_as_they_come_and_go(server):
+    founder = Member(server)
+    community = founder.found()
+    with PlainMember(server.port, community, founder.token):
+        wait_for_line(server, "socket_opened", kind="communities", community=community)
+    wait_for_line(server, "socket_closed", kind="communities", community=community, code=1000)
+    with SocketIO(server.port):
+        wait_for_line(server, "socket_opened", kind="socketio")
+    wait_for_line(server, "socket_closed", kind="socketio", code=1006)
+
+
+def test_failed_authentication_is_told_of_with_its_code(server):
+    community = Member(server).found()
+    with PlainMember(server.port, community, "no-token") as socket:
+        socket.wait_for_code()
+    wait_for_line(server, "socket_refused", kind="communities", community=community, code=4002, why="invalid_token")
+    with SocketioMember(server.port, community, Member(server).token):
+        wait_for_line(server, "socket_refused", kind="socketio", community=community, code=4003, why="forbidden")
+
+
+def test_communities_that_are_none_are_not_written_down(server):
+    with PlainMember(server.port, f"{PERSONAL}%0Aforged", "no-token") as socket:
+        socket.wait_for_code()
+    wait_for_line(server, "socket_refused", community="-", code=4002)
+    assert PERSONAL not in server.log
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_nothing_personal_is_written_down(new_server, sqlite_database, style):
+    """A server through everything that a person may do, and everything that may go wrong with it."""
+    server = new_server(sqlite_database, LOG_LEVEL="DEBUG", LOG_FORMAT=style, TRUSTED_PROXIES=1).start()
+    live(server)
+    server.koyjabo("user", "promote", f"{PERSONAL}@example.com")
+    server.kill_worker()
+    wait_until(lambda: "is replaced" in server.log, "the worker is replaced")
+    wait_until(lambda: len(server.workers()) == 1, "it serves again")
+    live_again(server)
+    server.stop()
+    assert len(server.log.splitlines()) > 20
+    assert PERSONAL not in server.log.lower()
+    assert ADDRESS not in server.log
+    assert "127.0.0.1" not in server.log
+    if style == "json":
+        said = [json.loads(line) for line in server.log.splitlines() if line.startswith("{")]
+        assert {each["event"] for each in said} >= {"socket_opened", "socket_refused", "visit_registered", "broadcast"}
+
+
+def live(server: Server) -> None:
+    who = {"User-Agent": f"Mozilla {PERSONAL}", "Referer": f"https://{PERSONAL}.example", "X-Forwarded-For": ADDRESS}
+    member = Member(server, PERSONAL, visitorId=f"visitor_{PERSONAL}")
+    community = member.found(f"The community of {PERSONAL}", description=PERSONAL)
+    for path, body in (
+        (
+            "/api/visitor/register",
+            {"visitorId": f"v_{PERSONAL}", "referrer": f"https://{PERSONAL}.example/?q={PERSONAL}"},
+        ),
+        ("/api/visitor/register", {"visitorId": f"not/{PERSONAL}\nforged"}),
+        (f"/api/visitor/register?token={PERSONAL}", {"visitorId": PERSONAL, "page": f"/{PERSONAL}"}),
+        ("/api/visitor/heartbeat", {"visitorId": f"nobody_{PERSONAL}"}),
+        ("/api/auth/login", {"email": f"{PERSONAL}@example.com", "password": f"wrong {PERSONAL}"}),
+        ("/api/auth/login", {"email": f"not an email {PERSONAL}", "password": ""}),
+        ("/api/auth/signup", {"email": f"{PERSONAL}@example.com", "password": f"long enough {PERSONAL}"}),
+    ):
+        server.post(path, json=body, headers=who)
+    for path in (f"/{PERSONAL}", f"/api/{PERSONAL}?{PERSONAL}", f"/communities/{PERSONAL}", f"/?visitorId={PERSONAL}"):
+        server.get(path, headers=who)
+    sockets(server, member, community)
+
+
+def sockets(server: Server, member: Member, community: str) -> None:
+    paths = (f"/?visitorId={PERSONAL}", f"/ws/communities/{community}/visitors/?token={PERSONAL}.{PERSONAL}")
+    for path in (*paths, f"/ws/communities/{PERSONAL}/visitors/?token={member.token}"):
+        with WebSocket(server.port, f"User-Agent: {PERSONAL}", f"X-Forwarded-For: {ADDRESS}", path=path) as socket:
+            socket.frame()
+            socket.send(f'{{"type": "{PERSONAL}"}}'.encode())  # not even a frame
+    with (
+        PlainMember(server.port, community, member.token) as plain,
+        SocketioMember(
+            server.port, community, member.token, auth={"token": member.token, "visitorId": PERSONAL}
+        ) as client,
+    ):
+        plain.say({"type": PERSONAL})
+        client.client.emit(PERSONAL, {"token": PERSONAL})
+        plain.next_of_type("error")
+        client.next_of_type("error")
+
+
+def live_again(server: Server) -> None:
+    wait_until(lambda: server.get("/readyz").ok, "it is ready")
+    server.post_visit(f"v_{PERSONAL}")

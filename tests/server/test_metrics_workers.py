@@ -1,0 +1,137 @@
+"""What Prometheus reads of a server with several workers, and what is left when they come and go."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from support.members import Member, PlainMember, SocketioMember
+from support.processes import wait_until
+from support.server import Server
+from support.websocket import SocketIO, WebSocket
+from support.workers import all_ready, two_workers
+
+from koyjabo.server.counting import PREFIX
+
+
+@pytest.fixture(scope="module")
+def temporary(tmp_path_factory) -> Path:
+    """Where the server's folder is, and nothing else."""
+    return tmp_path_factory.mktemp("temporary")
+
+
+@pytest.fixture(scope="module")
+def workers(module_servers, module_sqlite_database, redis, temporary) -> Server:
+    return two_workers(module_servers(module_sqlite_database, REDIS_URL=redis.url, TMPDIR=temporary))
+
+
+def scraped(server: Server) -> dict[str, float]:
+    """By name with labels, as they are written."""
+    lines = [line for line in server.get("/metrics").text.splitlines() if line and not line.startswith("#")]
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+
+
+def test_workers_count_together(workers):
+    before = scraped(workers)["koyjabo_commit_visits_sum"]
+    for number in range(40):
+        workers.register(f"visitor-{number}")
+        workers._http.close()  # the next may come to the other one
+    assert scraped(workers)["koyjabo_commit_visits_sum"] == before + 40
+
+
+def test_sockets_are_counted_by_kind_wherever_they_are(workers):
+    found = [kind(workers.port) for kind in (WebSocket, SocketIO) for _ in range(6)]
+    expected = {'koyjabo_connections{kind="site"}': 6, 'koyjabo_connections{kind="socketio"}': 6, "koyjabo_workers": 2}
+
+    def shown() -> bool:
+        now = scraped(workers)
+        return all(now[name] == value for name, value in expected.items())
+
+    wait_until(shown, "six of each")
+    for socket in found:
+        socket.end()
+    wait_until(lambda: scraped(workers)['koyjabo_connections{kind="site"}'] == 0, "nobody")
+
+
+def test_communities_are_there_while_somebody_is_in_them(workers):
+    founder = Member(workers)
+    community = founder.found()
+    name = f'koyjabo_community_connections{{community="{community}"}}'
+    with (
+        PlainMember(workers.port, community, founder.token),
+        SocketioMember(workers.port, community, Member(workers).join(community).token),
+    ):
+        wait_until(lambda: scraped(workers).get(name) == 2, "both kinds are counted")
+    wait_until(lambda: name not in scraped(workers), "it is gone")
+
+
+def test_broadcast_is_measured_from_its_commit(workers):
+    name = "koyjabo_commit_to_client_seconds_count"
+    with WebSocket(workers.port) as page:
+        page.event()
+        before = scraped(workers)
+        told = workers.register("karim").ordinal
+        while page.event()["stats"]["totalVisits"] < told:
+            pass
+        after = wait_until(lambda: (now := scraped(workers))[name] > before[name] and now, "it is measured")
+    assert 0 <= after["koyjabo_commit_to_client_seconds_sum"] - before["koyjabo_commit_to_client_seconds_sum"] < 5
+
+
+def test_one_whose_line_was_lost_comes_back(workers):
+    before = scraped(workers)["koyjabo_reconnections_total"]
+    lost = WebSocket(workers.port, path="/?visitorId=rahim")
+    lost.event()
+    ended = scraped(workers)["koyjabo_connection_duration_seconds_count"]
+    lost.reset()
+    wait_until(lambda: scraped(workers)["koyjabo_connection_duration_seconds_count"] == ended + 1, "it has ended")
+    with WebSocket(workers.port, path="/?visitorId=rahim") as back, WebSocket(workers.port, path="/?visitorId=other"):
+        back.event()
+        wait_until(lambda: scraped(workers)["koyjabo_reconnections_total"] == before + 1, "it is counted, and once")
+
+
+def test_refusals_are_counted_by_why(workers):
+    community = Member(workers).found()
+    name = 'koyjabo_errors_total{kind="socket_unauthenticated"}'
+    before = scraped(workers).get(name, 0)
+    with PlainMember(workers.port, community) as socket:
+        assert socket.wait_for_code() == 4001
+    assert scraped(workers)[name] == before + 1
+
+
+def test_a_worker_that_is_replaced_leaves_nothing_behind_and_counts_go_on(workers, temporary):
+    (folder,) = temporary.glob(f"{PREFIX}*")
+    visits, files = scraped(workers)["koyjabo_commit_visits_sum"], sorted(path.name for path in folder.iterdir())
+    for _ in range(3):
+        workers.kill_worker()
+        wait_until(lambda: all_ready(workers, 2), "it is replaced")
+    workers.register("after")
+    now = wait_until(lambda: (now := scraped(workers))["koyjabo_workers"] == 2 and now, "both tell")
+    assert now["koyjabo_commit_visits_sum"] == visits + 1
+    assert sorted(path.name for path in folder.iterdir() if path.suffix != ".draft") == files
+
+
+def test_folder_goes_with_the_server_and_after_one_that_was_killed(new_server, sqlite_database, tmp_path_factory):
+    place = tmp_path_factory.mktemp("folders")
+    server = new_server(sqlite_database, TMPDIR=place).start()
+    assert len(list(place.iterdir())) == 1
+    server.kill()
+    (left_behind,) = place.iterdir()
+    server.start()
+    (found,) = place.iterdir()
+    assert found != left_behind
+    server.stop()
+    assert list(place.iterdir()) == []
+
+
+def test_server_outlives_the_loss_of_the_folder(new_server, sqlite_database, tmp_path):
+    """Programs that clean up look at the age of files, and not at whose they are."""
+    server = new_server(sqlite_database, TMPDIR=tmp_path).start()
+    server.register("ayesha")
+    (folder,) = tmp_path.glob(f"{PREFIX}*")
+    shutil.rmtree(folder)
+    assert scraped(server)["koyjabo_commit_visits_sum"] == 1
+    killed = server.kill_worker()
+    wait_until(lambda: all(worker.pid != killed for worker in server.workers()) and server.workers(), "another one")
+    assert server.register("bilkis").ordinal == 2
+    assert scraped(server)["koyjabo_commit_visits_sum"] == 1  # it begins anew

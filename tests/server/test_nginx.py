@@ -1,0 +1,195 @@
+"""Two workers behind a real nginx with the configuration that is delivered (deploy/nginx.conf)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import jwt
+import pytest
+from support.caller import Caller
+from support.checks import assert_exact
+from support.crowd import Crowd
+from support.listener import PlainListener, SocketioListener
+from support.members import Member, PlainMember, SocketioMember
+from support.nginx import CONFIGURATION, Nginx
+from support.processes import SECRET, wait_until
+from support.redis import free_port
+from support.server import Server
+from support.websocket import Goodbye, WebSocket
+from support.workers import two_workers
+
+BANGLADESH, AMERICA, GERMANY = "103.4.145.245", "8.8.8.8", "85.214.132.117"
+MOST_SOCKETS = 20
+PRIVATE = "private-query-of-ayesha"
+
+
+class Front(Caller):
+    """What people reach: nginx, as the inner one of two proxies; the tests play the outer one."""
+
+    def __init__(self, nginx: Nginx, server: Server) -> None:
+        super().__init__()
+        self.nginx, self.server, self.port = nginx, server, nginx.port
+
+    def place_of(self, visitor: str, forwarded: str) -> str:
+        """Where the server thinks that a visitor is who comes with this header."""
+        before = self.stats().locations
+        body = {"visitorId": visitor}
+        answer = self.post("/api/visitor/register", json=body, headers={"X-Forwarded-For": forwarded})
+        found = answer.json()["stats"]["locations"]
+        (place,) = (each for each in found if found[each] != before.get(each))
+        return place
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory, module_servers, module_sqlite_database, redis) -> Iterator[Front]:
+    settings = {"PORT": free_port(), "REDIS_URL": redis.url, "TRUSTED_PROXIES": 2, "RATE_LIMIT_SOCKETS": MOST_SOCKETS}
+    settings |= {"RATE_LIMIT_REGISTRATIONS": 0, "LOG_LEVEL": "DEBUG"}
+    nginx = Nginx(tmp_path_factory.mktemp("nginx"), settings["PORT"]).start()
+    try:
+        yield Front(nginx, two_workers(module_servers(module_sqlite_database, **settings)))
+    finally:
+        nginx.stop()
+
+
+@pytest.fixture(scope="module")
+def founder(front: Front) -> Member:
+    return Member(front, "founder")
+
+
+@pytest.fixture(scope="module")
+def community(founder: Member) -> str:
+    return founder.found()
+
+
+PAGES: dict[str, Callable] = {
+    "plain": lambda port: PlainListener(port),
+    "Socket.IO": lambda port: SocketioListener(port, transports=["websocket"]),
+}
+MEMBERS: dict[str, Callable] = {"plain": PlainMember, "Socket.IO": SocketioMember}
+
+
+@pytest.mark.parametrize("kind", PAGES)
+def test_both_kinds_of_socket_hear_every_visit(front, kind):
+    with PAGES[kind](front.port) as page:
+        page.first()
+        page.wait_for_total(front.register("ayesha").ordinal)
+
+
+@pytest.mark.parametrize("kind", MEMBERS)
+def test_both_kinds_of_socket_hear_who_is_online(front, founder, community, kind):
+    with MEMBERS[kind](front.port, community, founder.token) as first:
+        with MEMBERS[kind](front.port, community, Member(front).join(community).token):
+            first.wait_for_count(2)
+        first.wait_for_count(1)
+
+
+def test_visitor_is_where_the_outer_proxy_saw_them(front):
+    assert len({front.place_of(address, address) for address in (BANGLADESH, AMERICA, GERMANY)}) == 3
+
+
+def test_address_that_a_visitor_makes_up_is_not_looked_at(front):
+    told = front.place_of("honest", GERMANY)
+    assert front.place_of("liar", f"{AMERICA}, {GERMANY}") == told
+
+
+def test_sockets_are_limited_by_the_address_of_the_visitor(front):
+    def opened(stack: ExitStack, address: str) -> WebSocket:
+        return stack.enter_context(WebSocket(front.port, f"X-Forwarded-For: {address}"))
+
+    with ExitStack() as stack:
+        crowded = [opened(stack, GERMANY) for _ in range(2 * MOST_SOCKETS + 1)]
+        assert opened(stack, AMERICA).event()["type"] == "visitor_update"
+        firsts = [socket.frame() for socket in crowded]
+        assert (1013).to_bytes(2) in {frame.payload[:2] for frame in firsts}
+
+
+def expired(member: Member) -> str:
+    claims = jwt.decode(member.token, options={"verify_signature": False})
+    return jwt.encode({**claims, "exp": int(time.time()) - 60}, SECRET, "HS256")
+
+
+CODES: dict[int, Callable[[Member], str | None]] = {
+    4001: lambda stranger: None,
+    4002: lambda stranger: "no-token-of-ours",
+    4003: lambda stranger: stranger.token,
+    4004: expired,
+}
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_close_codes_arrive(front, community, code):
+    with PlainMember(front.port, community, CODES[code](Member(front))) as socket:
+        assert socket.wait_for_code() == code
+
+
+def test_body_that_is_too_big_is_refused_as_by_the_server(front):
+    answer = front.post_visit("ayesha", userAgent="x" * 17_000)
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+@pytest.mark.parametrize(("said", "is_secure"), [("https", True), ("http", False), ("gopher", False), (None, False)])
+def test_pages_are_secure_where_the_outer_proxy_speaks_tls(front, said, is_secure):
+    """Else a form of an https: page would be taken for one of another site."""
+    answer = front.get("/login", headers={"X-Forwarded-Proto": said} if said else {})
+    assert ("Strict-Transport-Security" in answer.headers) == is_secure
+
+
+def test_metrics_are_not_for_those_who_come_through_it(front):
+    assert front.get("/metrics").status_code == 403
+
+
+def test_one_id_follows_a_request_through_both_logs(front):
+    found = front.get("/api/stats", headers={"X-Request-Id": "made-up-by-a-visitor"}).headers["X-Request-Id"]
+    assert found != "made-up-by-a-visitor"
+    wait_until(lambda: f"request={found}" in front.nginx.log("access.log"), "its line in the log of nginx")
+    wait_until(lambda: f"request={found}" in front.server.log, "its line in the log of the server")
+
+
+def test_sockets_have_the_times_of_the_reference():
+    sockets = CONFIGURATION.read_text().partition("location = / {")[2].partition("location @")[0]
+    for name in ("proxy_connect_timeout", "proxy_send_timeout", "proxy_read_timeout"):
+        assert sockets.count(f"{name} 7d;") == 3, name
+
+
+def test_restart_behind_it_loses_and_doubles_no_visit(front):
+    before = front.stats().total
+    with ExitStack() as stack:
+        pages = [stack.enter_context(WebSocket(front.port)) for _ in range(4)]
+        with Crowd([front], visits=600, clients=8) as crowd:
+            crowd.wait_for(100)
+            front.server.stop()
+            two_workers(front.server)
+        assert {page.goodbye() for page in pages} == {Goodbye(1001, "the server is going away")}
+    assert_exact(crowd, front.server, visits=600, before=before)
+    with PlainListener(front.port) as page:
+        assert page.first().total == before + 600
+
+
+def test_nothing_of_a_query_is_in_any_log(front, community):
+    """Nor while the server is away, when nginx would write the whole request into its log of errors."""
+    paths = (
+        f"/?visitorId={PRIVATE}",
+        f"/ws/communities/{community}/visitors/?token={PRIVATE}",
+        f"/api/stats?{PRIVATE}",
+    )
+    referrer = {"Referer": f"https://example.com/?{PRIVATE}", "User-Agent": PRIVATE}
+
+    def ask_all() -> list[int]:
+        return [front.get(path, headers=referrer).status_code for path in paths]
+
+    with WebSocket(front.port, path=paths[0]), WebSocket(front.port, path=paths[1]):
+        assert ask_all()[2] == 200
+    server_log = front.server.log
+    front.server.stop()
+    try:
+        answer = front.get(paths[2])
+        assert (answer.status_code, answer.headers["Retry-After"], answer.json()["code"]) == (503, "2", "unavailable")
+        assert ask_all() == [503] * 3
+    finally:
+        two_workers(front.server)
+    assert 'path="/api/stats" status=503' in front.nginx.logs
+    assert PRIVATE not in front.nginx.logs
+    assert PRIVATE not in server_log

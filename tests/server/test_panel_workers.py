@@ -1,0 +1,144 @@
+"""What the panel does over two workers, on real ones: archive a community, recount the ledger, know each other."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+
+import pytest
+import requests
+from support.databases import SqliteDatabase
+from support.members import KINDS, CommunityListener, Member, PlainMember, promote
+from support.processes import wait_until
+from support.server import Server
+from support.workers import only, two_workers
+
+from koyjabo.realtime.bus import connect
+from koyjabo.realtime.outbox import Outbox
+from koyjabo.realtime.workers_redis import RedisWorkers
+from koyjabo.runtime import ThreadRuntime
+from koyjabo.workers import SOCKET_KINDS, Progress, Worker
+
+FORBIDDEN = 4003
+LIST_WORKERS = "koyjabo:workers"
+HEARD_S = 2.5
+"""By then every worker has heard what another tells."""
+
+
+@pytest.fixture(scope="module")
+def server(module_servers, shared_redis, tmp_path_factory) -> Server:
+    with shared_redis.client() as client:
+        client.flushall()
+    database = SqliteDatabase(tmp_path_factory.mktemp("database") / "koyjabo.db")
+    return two_workers(module_servers(database, REDIS_URL=shared_redis.url))
+
+
+@pytest.fixture(scope="module")
+def boss(server) -> Member:
+    boss = Member(server, "boss")
+    promote(server, boss)
+    return boss
+
+
+def send(boss: Member, path: str) -> None:
+    """Send a form of the panel, as a browser does."""
+    url = f"http://127.0.0.1:{boss.server.port}/admin{path}"
+    cookies = boss.http.cookies.get_dict()
+    headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}  # they are for HTTPS alone
+    said = {"csrf_token": cookies["csrf_access_token"]}
+    answer = requests.post(url, data=said, headers=headers, allow_redirects=False, timeout=30)
+    assert (answer.status_code, "/admin" in answer.headers["Location"]) == (303, True), answer.headers
+
+
+def code_of(socket: CommunityListener) -> int:
+    """With which code a socket is sent away, of either kind."""
+    if isinstance(socket, PlainMember):
+        return socket.wait_for_code()
+    return socket.next_of_type("kicked", 0)["code"]
+
+
+def stored(server: Server, statement: str) -> list[tuple]:
+    connection = sqlite3.connect(server.database.path)
+    try:
+        return connection.execute(statement).fetchall()
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sockets_of_an_archived_community_are_closed_on_every_worker(server, boss, kind):
+    founder = Member(server)
+    community = founder.found()
+    sockets = []
+    for worker in server.workers():
+        with only(server, worker):
+            sockets.append(kind(server.port, community, founder.token))
+        wait_until(lambda: sockets[-1].heard, "it is let in")
+    send(boss, f"/communities/{community}/archive")
+    for socket in sockets:
+        assert code_of(socket) == FORBIDDEN
+    assert founder.call("GET", f"/api/communities/{community}", status=404)["code"] == "unknown_community"
+    send(boss, f"/communities/{community}/restore")
+    assert founder.call("GET", f"/api/communities/{community}")["role"] == "admin"
+
+
+def test_recount_goes_on_beside_requests_and_is_told(server, boss):
+    for number in range(50):
+        boss.visit(f"v{number}")
+    send(boss, "/system/recount")
+    ended = "SELECT details FROM audit_log WHERE action = 'ledger.recounted' ORDER BY id DESC"
+    ((details,), *_) = wait_until(lambda: stored(server, ended), "the recount has ended", timeout_s=60)
+    found = json.loads(details)
+    assert (found["agrees"], found["rows"]) == (True, 50)
+
+
+def test_recount_is_one_at_a_time_on_all_workers(server, boss, shared_redis):
+    """A third worker recounts, as Redis has it, and neither of the two begins another."""
+
+    def begun() -> int:
+        return stored(server, "SELECT count(*) FROM audit_log WHERE action = 'ledger.recount'")[0][0]
+
+    third = RedisWorkers(connect(shared_redis.url), Outbox(ThreadRuntime()))
+    busy = Worker("third", "elsewhere", 7, 1, 2, None, dict.fromkeys(SOCKET_KINDS, 0), Progress(1, 5, 20))
+    before = begun()
+    third.tell(busy)
+    wait_until(lambda: len(third.all()) == 3, "it is known to Redis")
+    deadline = time.monotonic() + HEARD_S
+    while time.monotonic() < deadline:  # it goes on telling, until the others have heard of it
+        third.tell(busy)
+        time.sleep(0.5)
+    for worker in server.workers():
+        with only(server, worker):
+            send(boss, "/system/recount")
+    assert begun() == before
+    third.tell(busy._replace(recount=None))
+
+    def begins() -> bool:
+        send(boss, "/system/recount")
+        return begun() > before
+
+    wait_until(begins, "it is over, and another begins", every_s=0.5)
+
+
+def test_workers_tell_of_themselves_and_of_their_sockets(server, shared_redis):
+    def told() -> dict[int, dict]:
+        with shared_redis.client() as client:
+            said = map(json.loads, client.hvals(LIST_WORKERS))
+        return {each["pid"]: each for each in said}
+
+    pids = {worker.pid for worker in server.workers()}
+    wait_until(lambda: set(told()) == pids, "both have told")
+    member = Member(server)
+    with KINDS[0](server.port, member.found(), member.token):
+        wait_until(lambda: sum(each["sockets"]["communities"] for each in told().values()) == 1, "it is counted")
+    wait_until(lambda: sum(each["sockets"]["communities"] for each in told().values()) == 0, "it is gone")
+
+
+def test_audit_log_has_the_place_of_a_real_request_and_no_address(server, boss):
+    requests.post(
+        f"http://127.0.0.1:{server.port}/api/communities", json={"name": "x"}, headers=boss.bearer, timeout=30
+    )
+    ((place,), *_) = stored(server, "SELECT place FROM audit_log WHERE action = 'community.create' ORDER BY id DESC")
+    assert place
+    assert "127.0.0.1" not in str(stored(server, "SELECT * FROM audit_log"))

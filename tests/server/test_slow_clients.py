@@ -1,0 +1,115 @@
+"""Clients that take all places for HTTP and say nothing, or a byte now and then: the others are served meanwhile, and
+nothing is left of them afterwards (RFC 9112, 9.5 and 9.8 leave a server free to end what is idle).
+"""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+from itertools import count
+
+import pytest
+from support.changed_server import changed_server
+from support.line import Line, head
+from support.processes import wait_until
+
+PLACES = 32
+SLOW = 3 * PLACES
+OTHERS = 20
+SLOW_S, PATIENCE_S = 1.0, 0.1
+REGISTER = "/api/visitor/register"
+CHANGES = {
+    "koyjabo.server.worker.FEWEST_REQUESTS": PLACES,
+    "koyjabo.server.http_connections.SLOW_S": SLOW_S,
+    "koyjabo.server.http_connections.PATIENCE_S": PATIENCE_S,
+}
+
+numbers = count()
+
+BEGINNINGS = {
+    "nothing": b"",
+    "half a request line": b"GET /heal",
+    "half a head": b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: a",
+    "half a body": head("POST", REGISTER, "Content-Length: 1000") + b'{"visitorId": "',
+    "half a form": head("POST", "/login", "Content-Length: 1000").replace(b"json", b"x-www-form-urlencoded")
+    + b"email=",
+    "half a chunk": head("POST", REGISTER, "Transfer-Encoding: chunked") + b'100\r\n{"visitorId": "',
+    "chunks without end": head("POST", REGISTER, "Transfer-Encoding: chunked") + b"1\r\n{\r\n" * 100,
+    "a body that was not asked for": head("GET", "/healthz", "Content-Length: 1000") + b"x",
+    "half a handshake": b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhl",
+}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """With few places for HTTP, and as many for WebSockets."""
+    with changed_server(tmp_path_factory.mktemp("server"), CHANGES, MAX_CONNECTIONS=PLACES) as server:
+        assert is_served(server)  # its database is open
+        yield server
+
+
+@pytest.fixture
+def slow(server):
+    """Clients that go on, a byte each time they are told."""
+    made: list[socket.socket] = []
+    files = server.worker.num_fds()
+
+    def connect(beginning: bytes, clients: int = SLOW, receive_buffer: int | None = None) -> list[socket.socket]:
+        for _ in range(clients):
+            client = socket.socket()
+            if receive_buffer is not None:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            client.connect(("127.0.0.1", server.port))
+            made.append(client)
+            client.sendall(beginning)
+        return made
+
+    yield connect
+    for client in made:
+        client.close()
+    wait_until(lambda: server.worker.num_fds() <= files + 1, "their files are given back")  # and one of our own
+
+
+def drip(clients: list[socket.socket]) -> None:
+    for client in clients:
+        with suppress(OSError):  # it was ended
+            client.send(b"a")
+
+
+def is_served(server) -> bool:
+    """Whether somebody who comes now is answered, and counted."""
+    before = server.stats().total
+    with Line(server.port) as line:
+        registered = line.send_visit(f"visitor-{next(numbers)}").answer()
+        assert line.ask("GET", "/healthz").status == 200
+    return registered.status == 200 and server.stats().total == before + 1
+
+
+@pytest.mark.parametrize("beginning", BEGINNINGS.values(), ids=BEGINNINGS)
+def test_others_are_served_while_all_places_are_taken(server, slow, beginning):
+    clients = slow(beginning)
+    for _ in range(OTHERS):
+        drip(clients)
+        assert is_served(server)
+    assert server.worker.num_fds() < PLACES + 64
+
+
+def test_who_does_not_read_the_answers_keeps_nobody_out(server, slow):
+    asked = head("GET", "/openapi.json") * 50
+    slow(asked, PLACES, receive_buffer=2048)
+    for _ in range(OTHERS):
+        assert is_served(server)
+
+
+def test_slow_clients_that_come_back_each_time_keep_nobody_out(server, slow):
+    for _ in range(OTHERS):
+        slow(BEGINNINGS["half a head"], PLACES)
+        assert is_served(server)
+
+
+def test_who_keeps_a_connection_and_uses_it_is_not_ended_first(server, slow):
+    """The longest silent ones are."""
+    with Line(server.port) as line:
+        for _ in range(3):
+            slow(BEGINNINGS["half a head"], PLACES // 4)
+            assert line.ask("GET", "/healthz").status == 200

@@ -1,0 +1,107 @@
+"""Pages in a real browser: one device of somebody's, what it complained of, and what holds of every page."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from support.members import Member
+from support.processes import ROOT
+
+PATIENCE_MS = 20_000
+SITE = "http://localhost"
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+LOOKS = {
+    "light": ("light", 1440),
+    "dark": ("dark", 1440),
+    "narrow": ("light", 360),
+}
+SERIOUS = {"serious", "critical"}
+
+TELL_OF_VIOLATIONS = """
+addEventListener("securitypolicyviolation", (event) => {
+  reportViolation(`${event.effectiveDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`);
+});
+"""
+FIND_VIOLATIONS = """
+async () => {
+  const { violations } = await axe.run(document, { resultTypes: ["violations"], preload: false });
+  return violations.map(({ id, impact, help, nodes }) => ({ id, impact, help, nodes: nodes.map((node) => node.html) }));
+}
+"""
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+class Device:
+    """A device of somebody's: its tabs share what they store, and nobody else's do."""
+
+    def __init__(self, browser: Browser, base_url: str, **options: Any) -> None:
+        self.console: list[str] = []  # what its pages have printed
+        self.violations: list[str] = []  # of their Content-Security-Policy
+        self.exceptions: list[str] = []  # that no script has caught
+        self.context = browser.new_context(base_url=base_url, **options)
+        self.context.set_default_timeout(PATIENCE_MS)
+        self.context.on("console", lambda message: self.console.append(message.text))
+        self.context.on("weberror", lambda error: self.exceptions.append(str(error.error)))
+        self.context.expose_binding("reportViolation", lambda _, what: self.violations.append(what))
+        self.context.add_init_script(TELL_OF_VIOLATIONS)
+
+    def open(self, path: str = "/") -> Page:
+        """A new tab with that page."""
+        page = self.context.new_page()
+        visit(page, path)
+        return page
+
+    def close(self) -> None:
+        """Its pages did nothing that is forbidden them, and broke nowhere."""
+        self.context.close()
+        assert self.violations == []
+        assert self.exceptions == []
+
+
+def visit(page: Page, path: str = "/", status: int = 200) -> None:
+    """Go to a page of the site, and return when its scripts have begun."""
+    answer = page.goto(path)
+    assert answer is not None
+    assert answer.status == status, f"{path} was answered with {answer.status}"
+
+
+def stat(page: Page, name: str) -> Locator:
+    """Where a page shows one of the numbers, as they are called on the wire."""
+    return page.locator(f'[data-stat="{name}"]')
+
+
+def wait_for(page: Page, condition: Callable[[], object], what: str) -> None:
+    """Until `condition` holds. Pages are listened to meanwhile, as they are not while a test sleeps."""
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {PATIENCE_MS / 1000:.0f} s: {what}"
+        page.wait_for_timeout(20)
+
+
+def check_accessible(page: Page) -> None:
+    """In light and dark, wide and narrow: axe-core finds nothing serious, and nothing hangs over the edge."""
+    page.evaluate(AXE.read_text())  # not as a script of the page, which its policy would forbid
+    for look, (scheme, width) in LOOKS.items():
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.set_viewport_size({"width": width, "height": 900})
+        found = [each for each in page.evaluate(FIND_VIOLATIONS) if each["impact"] in SERIOUS]
+        assert found == [], f"{page.url}, {look}"
+        over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert over <= 0, f"{page.url}, {look}: {over} px hang over the edge"
+
+
+def open_as(device: Device, member: Member, path: str) -> Page:
+    """A page on a device on which `member` is logged in, with the session they have."""
+    cookies = [{"name": each.name, "value": each.value, "url": SITE} for each in member.http.cookies]
+    device.context.add_cookies(cookies)
+    return device.open(path)
+
+
+def live(page: Page) -> Page:
+    expect(page.locator("[data-line]")).to_have_text("Live")
+    return page

@@ -1,0 +1,39 @@
+"""Who is back within a minute of having lost their line, on whichever worker of a server."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from koyjabo import comebacks
+from koyjabo.comebacks import Comebacks
+
+
+@pytest.fixture(params=["alone", "two workers"])
+def pair(request, tmp_path) -> tuple[Comebacks, Comebacks]:
+    """Where one leaves, and where they come back to."""
+    if request.param == "alone":
+        alone = Comebacks(None, "secret")
+        return alone, alone
+    return Comebacks(str(tmp_path), "secret"), Comebacks(str(tmp_path), "secret")
+
+
+def test_one_who_lost_their_line_is_back_once(pair):
+    here, there = pair
+    here.lost("ayesha")
+    assert [there.is_back("ayesha"), there.is_back("ayesha")] == [True, False]
+
+
+def test_others_are_not_back(pair):
+    here, there = pair
+    here.lost("ayesha")
+    assert not there.is_back("karim")
+
+
+def test_one_who_comes_later_is_not_back(pair, monkeypatch):
+    here, there = pair
+    here.lost("ayesha")
+    now = comebacks.time.time()
+    monkeypatch.setattr(comebacks, "time", SimpleNamespace(time=lambda: now + comebacks.WITHIN_S + 1))
+    assert not there.is_back("ayesha")

@@ -1,0 +1,56 @@
+"""Exports of visits: all that the filter lets through, in pieces, with nothing in them that a spreadsheet would run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+from app_fixtures import SPEC_MOMENT, Site
+from visit_log_world import DAYS, DHAKA, Log
+
+from koyjabo import exports, visit_log
+from koyjabo.visit_log import Filter, LoggedVisit
+
+
+@pytest.fixture(scope="module")
+def log(module_database):
+    with Site(module_database.url, STARTING_TOTAL=4000) as site:
+        yield Log(site)
+
+
+@pytest.mark.parametrize("kind", exports.MIMETYPES)
+def test_export_has_every_visit_oldest_first(log, kind, monkeypatch):
+    monkeypatch.setattr(visit_log, "PIECE", 5)
+    text = log.export(kind)
+    rows = (
+        list(csv.DictReader(io.StringIO(text))) if kind == "csv" else [json.loads(line) for line in text.splitlines()]
+    )
+    assert [int(row["ordinal"]) for row in rows] == list(range(4001, 4025))
+    assert list(rows[0]) == list(exports.COLUMNS)
+    assert (rows[1]["at"], rows[1]["place"], rows[1]["community"]) == ("2025-12-13T21:00:00.000Z", DHAKA, "Hikers")
+    assert rows[1]["user_agent"] == ("'" if kind == "csv" else "") + "=cmd|'/c calc'!A0"
+
+
+def test_export_goes_by_the_filter_and_leaves_a_line(log):
+    log.site.rows("DELETE FROM audit_log")
+    text = log.export("csv", first_day=DAYS[1], last_day=DAYS[1], place=DHAKA)
+    assert [row["visitor_id"] for row in csv.DictReader(io.StringIO(text))] == ["v0", "v3", "v6", "v9"]
+    (line,) = log.site.services.audit.page(log.admin).lines
+    assert (line.action, line.actor_id) == ("visits.export", log.ayesha.id)
+    assert line.details == {"kind": "csv", "first_day": DAYS[1], "last_day": DAYS[1], "place": DHAKA}
+
+
+def test_line_of_an_export_is_there_before_the_first_piece(log):
+    log.site.rows("DELETE FROM audit_log")
+    log.log.export(log.admin, Filter(), "jsonl")
+    assert log.site.rows("SELECT action FROM audit_log") == [("visits.export",)]
+
+
+@pytest.mark.parametrize("said", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1", "＠SUM(A1)"])
+def test_spreadsheet_carries_nothing_out(said):
+    visit = LoggedVisit(1, 1, SPEC_MOMENT, said, "x", said, said, said, said, False, None, said, None, said)
+    (row,) = csv.reader(io.StringIO(exports.text("csv", [visit]), newline=""))
+    assert row.count(f"'{said}") == 7
+    assert not any(value.startswith(exports.FORMULA) for value in row)

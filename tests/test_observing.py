@@ -1,0 +1,34 @@
+"""How late a worker is for what it does every second."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from koyjabo import observing
+from koyjabo.observing import Lag
+
+
+@pytest.fixture
+def now(monkeypatch) -> list[float]:
+    """The time that passes evenly, s; tests set it."""
+    said = [100.0]
+    monkeypatch.setattr(observing, "time", SimpleNamespace(monotonic=lambda: said[0]))
+    return said
+
+
+def test_first_beat_is_not_late_whenever_it_comes(now):
+    lag = Lag(1.0)
+    now[0] += 3600
+    lag.beat()
+    assert lag.seconds == 0
+
+
+@pytest.mark.parametrize(("passed_s", "late_s"), [(1.0, 0), (0.5, 0), (3.5, 2.5)])
+def test_late_is_what_passes_beyond_the_interval(now, passed_s, late_s):
+    lag = Lag(1.0)
+    lag.beat()
+    now[0] += passed_s
+    lag.beat()
+    assert lag.seconds == late_s

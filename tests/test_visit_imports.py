@@ -1,0 +1,217 @@
+"""Visits brought from elsewhere: each counted once, at its time, whatever happens in between."""
+
+from __future__ import annotations
+
+import io
+import json
+from zoneinfo import ZoneInfo
+
+import pytest
+from app_fixtures import SPEC_MOMENT, Site
+from archive_world import DAY_MS, everything, fill, in_context
+
+from koyjabo import exports, visit_imports
+from koyjabo.clock import iso
+from koyjabo.errors import LedgerUnavailable
+from koyjabo.extensions import db
+from koyjabo.import_files import BadLine
+from koyjabo.models import SITE
+from koyjabo.storage import imports as records
+from koyjabo.storage.entries import NewVisit
+from koyjabo.visit_imports import Busy, Imported
+from koyjabo.visit_log import Filter, VisitLog
+
+KINDS = tuple(exports.MIMETYPES)
+NOT_SAME = {"id", "ordinal", "community", "user"}
+"""Ordinals are given anew; names are those of here."""
+
+
+@pytest.fixture(scope="module")
+def full(module_database):
+    with Site(module_database.url, STARTING_TOTAL=4000) as site:
+        fill(site)
+        yield site
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url) as site:
+        site.time.ms = SPEC_MOMENT + 100 * DAY_MS
+        yield site
+
+
+def export(site: Site, kind: str, **which: str) -> bytes:
+    extract = site.services.visit_log.extract(Filter(**which), kind)
+    return (exports.head(kind) + "".join(text for text, _ in extract.pieces)).encode()
+
+
+def bring(site: Site, text: str | bytes, kind: str = "csv", even_folded: bool = False) -> Imported:
+    file = io.BytesIO(text.encode() if isinstance(text, str) else text)
+    with in_context(site):
+        zone = ZoneInfo(site.settings["TIMEZONE"])
+        return visit_imports.import_visits(file, kind, zone, site.services.clock, lambda done: None, even_folded)
+
+
+def rows(*said: str) -> str:
+    return "\r\n".join(["visitor_id,visit_id,at", *said, ""])
+
+
+def visits(site: Site) -> list[dict]:
+    return [{k: v for k, v in row.items() if k not in NOT_SAME} for row in everything(site)["visits"]]
+
+
+def communities_of(full: Site, site: Site) -> None:
+    for row in everything(full)["communities"]:
+        site.add_community(row["id"])
+
+
+@pytest.mark.parametrize("export_kind", KINDS)
+def test_what_was_exported_is_the_same_when_it_is_imported(full, site, export_kind):
+    communities_of(full, site)
+    file = export(full, export_kind)
+    assert bring(site, file, export_kind) == Imported(41, 0)
+    assert visits(site) == visits(full)
+    for table in ("daily_visits", "hourly_visits"):
+        assert everything(site)[table] == everything(full)[table]
+    assert site.recount() == []
+    assert bring(site, file, export_kind) == Imported(0, 41)
+    assert site.stats()["totalVisits"] == 41
+
+
+def test_imported_visits_are_numbered_after_those_there_are(site):
+    site.set_total(4000)
+    site.register("here")
+    assert bring(site, rows("a,1,2024-05-01T10:00:00Z", "b,2,2024-05-01T11:00:00+06:00")) == Imported(2, 0)
+    assert site.register("here").ordinal == 4004
+    assert site.stats()["todayVisits"] == 2
+    assert site.register("a", visitId="1").duplicate
+    assert site.recount() == []
+
+
+def test_minimal_file_counts_once_however_often_it_is_imported(site):
+    said = "visitorId,at\nayesha,2024-05-01 23:30:00\nayesha,2024-05-01 23:30:00\nkarim,1714585000000\n"
+    assert bring(site, said) == Imported(3, 0)
+    assert bring(site, said) == Imported(0, 3)
+    days = {row["day"]: row["visits"] for row in everything(site)["daily_visits"]}
+    assert days == {"2024-05-01": 3}  # in TIMEZONE
+    assert site.stats()["uniqueVisitors"] == 2
+
+
+BAD = {
+    "no columns": ("a,b\n1,2\n", "Line 1: must name the columns"),
+    "an empty file": ("", "Line 1: must name the columns"),
+    "a visitor": (rows("a,1,1714585000000", "?,2,1714585000000"), "Line 3: visitor_id"),
+    "a name": (rows("a,1 1,1714585000000"), "Line 2: visit_id"),
+    "a moment": (rows("a,1,yesterday"), "Line 2: at must be"),
+    "no moment": (rows("a,1,"), "Line 2: at must be"),
+    "before 1970": (rows("a,1,1869-01-01"), "Line 2: at must be"),
+    "the future": (rows("a,1,2038-01-01"), "Line 2: at is in the future"),
+    "too much": (rows("a,1,1714585000000,x"), "Line 2: has more values"),
+    "quotes": (rows('a,"1'), "Line 2: is no CSV"),
+    "no UTF-8": (rows("a,1,1714585000000").encode() + b"\xff", "Line 3: is not in UTF-8"),
+    "a community": (
+        "visitor_id,at,community_id\na,1714585000000,1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b\n",
+        "Line 2: community_id is of no community here",
+    ),
+    "no community": ("visitor_id,at,community_id\na,1714585000000,mirpur\n", "Line 2: community_id must be a UUID"),
+}
+BAD_JSON = {
+    "no JSON": ('{"visitor_id": "a", "at": 1714585000000}\n{', "Line 2: is no JSON"),
+    "a list": ("[]\n", "Line 1: must be a JSON object"),
+    "a number": ('{"visitor_id": "a", "at": 1714585000000, "page": 5}\n', "Line 1: page must be a text"),
+    "a truth": ('{"visitor_id": "a", "at": 1714585000000, "is_bot": "maybe"}\n', "Line 1: is_bot"),
+    "too large": ('{"visitor_id": "a", "at": 1' + "0" * 30 + "}\n", "Line 1: at must be"),
+}
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence", "kind_of_file"),
+    [(*bad, "csv") for bad in BAD.values()] + [(*bad, "jsonl") for bad in BAD_JSON.values()],
+    ids=[*BAD, *BAD_JSON],
+)
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+def test_line_that_cannot_be_used_is_named_and_what_came_before_is_kept(site, said, sentence, kind_of_file):
+    with pytest.raises(BadLine, match=sentence):
+        bring(site, said, kind_of_file)
+    usable = int(sentence.removeprefix("Line ").partition(":")[0]) - (2 if kind_of_file == "csv" else 1)
+    assert site.stats()["totalVisits"] == max(0, usable)
+    assert site.recount() == []
+
+
+def test_one_at_a_time(site):
+    with in_context(site), records.only_one(db.engine.url), pytest.raises(Busy):
+        bring(site, rows())
+    assert bring(site, rows("a,1,1714585000000")) == Imported(1, 0)
+
+
+@pytest.mark.parametrize("kind", ["postgres"], indirect=True)  # SQLite is not even begun with
+def test_database_that_locks_an_import_out_is_unavailable(site, database):
+    with database.locked(), pytest.raises(LedgerUnavailable):
+        bring(site, rows("a,1,1714585000000"))
+    assert bring(site, rows("a,1,1714585000000")) == Imported(1, 0)
+
+
+def test_visit_of_a_day_that_was_folded_counts_only_if_it_is_said_to(site):
+    """Nobody knows any more whether it was there. A day of which a row is left is not folded."""
+    first, other = (iso(site.time.ms - age * DAY_MS) for age in (400, 100))
+    said = rows(f"a,1,{first}", f"b,2,{other}", f"c,3,{other}")
+    bring(site, said)
+    retention = site.services.retention
+    assert retention.prune(retention.past()).visits == 1
+    site.services.erasure.forget("c")
+    with pytest.raises(BadLine, match="Line 2: at is of a day whose visits were folded"):
+        bring(site, said)
+    assert bring(site, rows(f"b,2,{other}", f"d,4,{other}")) == Imported(1, 1)
+    assert site.stats()["totalVisits"] == 4
+    assert bring(site, said, even_folded=True) == Imported(2, 1)
+    assert site.recount() == []
+
+
+def test_import_leaves_a_line(site):
+    bring(site, rows("a,1,1714585000000"))
+    (line,) = [row for row in everything(site)["audit_log"] if row["action"] == "visits.import"]
+    assert line["details"] == '{"new": 1, "known": 0}'
+
+
+# The log of visits finds days by halving, which takes ids for being in the order of time.
+
+
+def day_of(log: VisitLog, day: str) -> list[str]:
+    text = "".join(text for text, _ in log.extract(Filter(day, day), "jsonl").pieces)
+    return [json.loads(line)["visit_id"] for line in text.splitlines()]
+
+
+def test_days_are_found_on_both_sides_of_an_import_and_in_it(site):
+    live = [site.time.ms + n * DAY_MS for n in range(20)]
+    for number, site.time.ms in enumerate(live[:10]):
+        site.register("live", visitId=f"live-{number}")
+    old = [f"old,{n},{iso(1714585000000 + n * DAY_MS)}" for n in range(10)]
+    bring(site, rows(*old[:6]))
+    bring(site, rows(*old))
+    for number, site.time.ms in enumerate(live[10:], 10):
+        site.register("live", visitId=f"live-{number}")
+    assert [row["upto_visit"] for row in everything(site)["imported_visits"]] == [16]  # after that, all goes by time
+    log = site.services.visit_log
+    assert day_of(log, "2024-05-03") == ["2"]
+    assert day_of(log, "2024-05-10") == ["9"]
+    for number, at_ms in enumerate(live):
+        assert day_of(log, site.services.clock.bucket(at_ms).day) == [f"live-{number}"]
+    assert day_of(log, "2023-01-01") == []
+
+
+def test_import_in_the_order_of_time_leaves_no_trace(full, site):
+    communities_of(full, site)
+    bring(site, export(full, "jsonl"), "jsonl")
+    assert everything(site)["imported_visits"] == []
+
+
+def test_import_that_was_killed_is_ended_by_the_next(site):
+    site.register("live", visitId="live")
+    with in_context(site):
+        records.begin()  # and never ended
+    site.services.visits.register(NewVisit("old", "1", SITE, "Dhaka, BD", 1714585000000 + DAY_MS))
+    assert everything(site)["imported_visits"][0]["upto_visit"] is None
+    assert day_of(site.services.visit_log, "2024-05-02") == ["1"]
+    bring(site, rows("a,9,2024-01-01"))
+    assert [row["upto_visit"] for row in everything(site)["imported_visits"]] == [2, 3]
+    assert day_of(site.services.visit_log, "2024-05-02") == ["1"]
