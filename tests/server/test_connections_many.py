@@ -9,7 +9,7 @@ import threading
 import pytest
 from support.changed_server import changed_server
 from support.listeners import Listeners
-from support.processes import wait_until
+from support.processes import open_sockets, wait_until
 from support.websocket import KINDS, WebSocket, frame, say, upgrade
 
 CROWD = 3_000
@@ -23,14 +23,14 @@ def server(tmp_path_factory):
         yield server
 
 
-def assert_nothing_is_left(server, files: int) -> None:
+def assert_nothing_is_left(server, sockets: int) -> None:
     wait_until(lambda: not any(server.held().values()), "nothing is left of them")
-    wait_until(lambda: server.worker.num_fds() <= files, "its files are closed")
+    wait_until(lambda: open_sockets(server.worker) <= sockets, "its sockets are closed")
 
 
 def test_crowd_that_comes_at_once_is_served_and_leaves_nothing_behind(server):
     assert not any(server.held().values())
-    files = server.worker.num_fds()
+    sockets = open_sockets(server.worker)
     with Listeners(server.port, CROWD) as crowd:
         crowd.hear_first()
         assert server.held()["members"] == CROWD
@@ -38,13 +38,13 @@ def test_crowd_that_comes_at_once_is_served_and_leaves_nothing_behind(server):
         crowd.hear(sent[-1])
         assert all(each.revisions == sorted(set(each.revisions)) for each in crowd.all)
         assert all(each.revisions[-3:] == sent for each in crowd.all)
-    assert_nothing_is_left(server, files)
+    assert_nothing_is_left(server, sockets)
 
 
 def test_resets_in_the_middle_of_broadcasts_disturb_nobody(server):
     """In mid-frame, in mid-handshake, with events unread: whoever is left hears every event."""
     assert not any(server.held().values())
-    files = server.worker.num_fds()
+    sockets = open_sockets(server.worker)
     stop, chance = threading.Event(), random.Random(5)
     goners = threading.Thread(target=come_and_go, args=(server.port, stop, chance))
     with Listeners(server.port, 100) as crowd:
@@ -58,7 +58,7 @@ def test_resets_in_the_middle_of_broadcasts_disturb_nobody(server):
         goners.join()
         assert all(each.revisions[-EVENTS:] == sent for each in crowd.all)
         server.wait_until_held(sockets=100)
-    assert_nothing_is_left(server, files)
+    assert_nothing_is_left(server, sockets)
     assert "Traceback" not in server.log, server.log
     assert "failed" not in server.log
 
@@ -89,11 +89,11 @@ class HalfOpened(WebSocket):
 def test_clients_that_go_right_after_their_handshake_leave_nothing_behind(server, kind, how):
     """Also those that are gone before they are let into their room."""
     assert not any(server.held().values())
-    files = server.worker.num_fds()
+    sockets = open_sockets(server.worker)
     path = KINDS[kind].path
     for _ in range(RESETS):
         client = HalfOpened(server.port)
         client.send(upgrade(path) + (frame("40") if kind == "Socket.IO" else b""))
         getattr(client, how)()
-    assert_nothing_is_left(server, files)
+    assert_nothing_is_left(server, sockets)
     assert "Traceback" not in server.log

@@ -9,6 +9,7 @@ import zlib
 import pytest
 from support.changed_server import changed_server
 from support.line import Line, chunked, head
+from support.processes import open_sockets
 
 REGISTER = "/api/visitor/register"
 LOGIN = "/api/auth/login"
@@ -31,12 +32,12 @@ def line(server):
 
 @pytest.fixture(autouse=True)
 def nothing_is_left(server):
-    """Nothing is counted, and neither memory nor files are gone."""
+    """Nothing is counted, and neither memory nor sockets are gone."""
     before = server.stats().total
-    files, memory_kb = server.worker.num_fds(), server.worker.memory_info().rss // KB
+    sockets, memory_kb = open_sockets(server.worker), server.worker.memory_info().rss // KB
     yield
     assert server.stats().total == before
-    assert server.worker.num_fds() <= files + 2  # one of the test before, and one of this
+    assert open_sockets(server.worker) <= sockets + 2  # one of the test before, and one of this
     assert server.worker.memory_info().rss // KB - memory_kb < MOST_GROWTH_KB
     assert "Traceback" not in server.log
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from support.changed_server import ChangedServer, changed_server
 from support.listener import PlainListener, SocketioListener
-from support.processes import wait_until
+from support.processes import open_sockets, wait_until
 
-A_FEW = 8
-"""Files that a worker opens once: connections to its database, and ours to ask it."""
+A_FEW = 2
+"""Connections on which we ask it, of which one may not have ended yet."""
 
 
 class Bystanders:
@@ -29,7 +29,7 @@ class Bystanders:
             page.first()
         self._log_seen = 0
         self._held = server.held()
-        self._files = self._worker.num_fds()
+        self._sockets = open_sockets(self._worker)
 
     def assert_unharmed(self) -> None:
         """The same worker tells both of a change, keeps nothing of those who have gone, and has logged no failure."""
@@ -38,7 +38,7 @@ class Bystanders:
         for page in self._pages:
             wait_until(lambda page=page: self._has_heard(page, revision), "a change is heard")
         wait_until(lambda: self.server.held() == self._held, f"only {self._held} is held")
-        wait_until(lambda: self._worker.num_fds() <= self._files + A_FEW, "their files are closed")
+        wait_until(lambda: open_sockets(self._worker) <= self._sockets + A_FEW, "their sockets are closed")
         log = self.server.log
         new, self._log_seen = log[self._log_seen :], len(log)
         assert "Traceback" not in new, new

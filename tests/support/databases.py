@@ -34,6 +34,9 @@ class Database(Protocol):
     def locked(self) -> Any:
         """While it is held, nobody can register."""
 
+    def is_free(self) -> bool:
+        """Whether somebody who registered now would wait for nobody."""
+
     def copy(self) -> Database:
         """Another database with the same content. Nobody may be using this one."""
 
@@ -55,6 +58,14 @@ class SqliteDatabase:
             connection.execute("BEGIN IMMEDIATE")
             yield
             connection.rollback()
+
+    def is_free(self) -> bool:
+        with open(f"{self.path}.lock", "a") as file:  # whoever writes queues for it
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+        return True
 
     def copy(self) -> SqliteDatabase:
         copy = self.path.with_name(f"copy-{time.monotonic_ns()}.db")
@@ -84,6 +95,13 @@ class PostgresDatabase:
             cursor.execute(LOCK_COUNTERS)
             yield
             connection.rollback()
+
+    def is_free(self) -> bool:
+        try:
+            self.rows(f"{LOCK_COUNTERS} NOWAIT")
+        except psycopg2.errors.LockNotAvailable:
+            return False
+        return True
 
 
 @contextmanager

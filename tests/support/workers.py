@@ -51,15 +51,25 @@ def all_ready(server: Server, count: int) -> bool:
 def only(server: Server, chosen: psutil.Process) -> Iterator[None]:
     """While it is held, every new connection comes to this worker: the others are frozen. Be quick."""
     others = [worker for worker in server.workers() if worker.pid != chosen.pid]
-    for worker in others:
-        worker.suspend()
     try:
-        for worker in others:
-            wait_until(lambda worker=worker: worker.status() == psutil.STATUS_STOPPED, "it is frozen", every_s=0.001)
+        wait_until(lambda: _freeze(server, others), "none of the frozen holds the database")
         yield
     finally:
         for worker in others:
             worker.resume()
+
+
+def _freeze(server: Server, workers: list[psutil.Process]) -> bool:
+    """False where the chosen worker would wait for one of them; then they go on."""
+    for worker in workers:
+        worker.suspend()
+    for worker in workers:
+        wait_until(lambda worker=worker: worker.status() == psutil.STATUS_STOPPED, "it is frozen", every_s=0.001)
+    if not server.database.is_free():
+        for worker in workers:
+            worker.resume()
+        return False
+    return True
 
 
 class Desk:
