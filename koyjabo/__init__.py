@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from flask import Flask
 
-    from config import Settings
     from koyjabo.clock import Clock
     from koyjabo.runtime import Runtime
+    from koyjabo.settings import Settings
 
 
 def create_app(

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from flask import Flask
 
-from config import Settings
 from koyjabo.clock import Clock
 from koyjabo.holds import Holds
 from koyjabo.pairing import Exchange, NobodyElse
@@ -20,6 +19,7 @@ from koyjabo.realtime.presence_memory import MemoryPresence
 from koyjabo.realtime.rooms import Bus, Silence
 from koyjabo.realtime.workers_memory import MemoryWorkers
 from koyjabo.runtime import Runtime
+from koyjabo.settings import Settings
 from koyjabo.storage.recent import recent_visits
 from koyjabo.workers import Workers
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from flask import Flask
 
-from config import Settings
 from koyjabo.accounts import Accounts
 from koyjabo.audit import Audit
 from koyjabo.bookkeeping import Bookkeeping
@@ -48,6 +47,7 @@ from koyjabo.rights import Rights
 from koyjabo.runtime import Runtime
 from koyjabo.services import Services
 from koyjabo.sessions import Sessions
+from koyjabo.settings import Settings
 from koyjabo.sockets.messages import LARGEST_MESSAGE
 from koyjabo.storage.desk import Desk
 from koyjabo.storage.entries import Figures

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import config
-from config import Settings, SettingsError
+from config import SettingsError
+from koyjabo.settings import Settings
 
 KEY = "6f1d2c9a84b7e053d4c1f6a29b80e7356f1d2c9b"
 PRODUCTION = {"ENVIRONMENT": "production", "SECRET_KEY": KEY}

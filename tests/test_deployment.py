@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from config import Settings
+from koyjabo.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = {str(field.alias) for field in Settings.model_fields.values()}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from config import Settings
 from koyjabo import events
+from koyjabo.settings import Settings
 from koyjabo.sockets.errors import CLOSE_CODES
 from koyjabo.stats import Stats
 from koyjabo.web.errors import SENTENCES, STATUS

@@ -156,6 +156,7 @@ def room(name: str) -> str:
         **dict.fromkeys(DOMAIN, "domain"),
         "logs": "logs",
         "services": "services",
+        "settings": "config",
     }
     return second if second in ROOMS else kinds.get(second, "package")
 

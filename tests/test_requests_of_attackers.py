@@ -170,7 +170,7 @@ UPWARDS = [
     "%2e%2e/%2e%2e/config.py",
     "..%5c..%5cconfig.py",
     "....//....//config.py",
-    "js/../../models.py",
+    "js/../../wiring.py",
     "/etc/passwd",
     "%2fetc%2fpasswd",
     "js",
@@ -182,7 +182,7 @@ UPWARDS = [
     "C:\\Windows\\win.ini",
     "file:///etc/passwd",
     "css/../js/../../__init__.py",
-    "v-x/../../models.py",
+    "v-x/../../wiring.py",
 ]
 
 

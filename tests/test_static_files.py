@@ -57,7 +57,7 @@ def test_what_a_browser_has_is_not_sent_again(client):
 
 
 @pytest.mark.parametrize(
-    "name", ["../config.py", "..%2f..%2fconfig.py", "%2e%2e/models.py", "/etc/passwd", "css", "no.js"]
+    "name", ["../config.py", "..%2f..%2fconfig.py", "%2e%2e/wiring.py", "/etc/passwd", "css", "no.js"]
 )
 @pytest.mark.parametrize("folder", ["/static/", "/static/v-0/"])
 def test_nothing_else_is_served(client, folder, name):

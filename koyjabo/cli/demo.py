@@ -14,8 +14,8 @@ import click
 from koyjabo.cli import main
 
 if TYPE_CHECKING:
-    from config import Settings
     from koyjabo.demo.scene import Scene
+    from koyjabo.settings import Settings
 
 MINUTE_S = 60
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from http.client import HTTPException
 from urllib.parse import urlsplit
 
-from config import Settings
 from koyjabo import sites
 from koyjabo.addresses import is_loopback
 from koyjabo.demo.site import Refusal, Site
+from koyjabo.settings import Settings
 
 OF_ITS_OWN = "Give it one of its own: DATABASE_URL=sqlite:///demo.db, for the server and for this command."
 

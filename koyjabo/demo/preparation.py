@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from config import Settings
 from koyjabo.chronicle import Chronicle
 from koyjabo.demo import cast, history
 from koyjabo.demo.cast import Member
@@ -16,6 +15,7 @@ from koyjabo.demo.lives import Key
 from koyjabo.demo.scene import Scene
 from koyjabo.demo.site import Refusal
 from koyjabo.errors import EmailTaken
+from koyjabo.settings import Settings
 
 UNAUTHORIZED = 401
 NO_PAST = "There are visits already, so no past is made up: the ledger goes by time. On an empty database it would be."

@@ -1,0 +1,40 @@
+"""What the server keeps of its own doings."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from koyjabo.extensions import db
+from koyjabo.models.columns import BigKey
+
+
+class NightlyWork(db.Model):  # type: ignore[name-defined]
+    """What is done once a day by one worker of all: the last day it was begun for, and by whom."""
+
+    __tablename__ = "nightly_work"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    day: Mapped[str] = mapped_column(String(10))
+    worker: Mapped[str] = mapped_column(String(32))  # a name it gave itself for this time
+    seen_ms: Mapped[int] = mapped_column(BigInteger)  # when it was last heard of
+    ended_ms: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class AuditLine(db.Model):  # type: ignore[name-defined]
+    """Who did what, written in the transaction that does it. Names are those of then; there are no addresses."""
+
+    __tablename__ = "audit_log"
+    __table_args__ = (Index("ix_audit_log_actor", "actor_id", "id"), Index("ix_audit_log_action", "action", "id"))
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    at_ms: Mapped[int] = mapped_column(BigInteger)
+    actor_id: Mapped[str | None] = mapped_column(String(36))  # a user's, or none: the operator at the command line
+    actor: Mapped[str] = mapped_column(String(200))
+    action: Mapped[str] = mapped_column(String(64))
+    target_kind: Mapped[str] = mapped_column(String(16))
+    target_id: Mapped[str] = mapped_column(String(36))
+    target: Mapped[str] = mapped_column(String(254))
+    details: Mapped[str] = mapped_column(Text)  # JSON
+    place: Mapped[str] = mapped_column(Text)
