@@ -38,7 +38,7 @@ def main(pages: int, members: int, quick: bool) -> None:
     report.say(f"What is asked by {pages:,} pages and {members:,} members; {WORKERS} workers, PostgreSQL, Redis")
     busy = machine.busy_percent()
     report.say(f"{machine.described()}, {busy:.0f} % busy with other work at the beginning")
-    report.say(", ".join(f"{name} {version}" for name, version in versions.items()))
+    report.say(machine.listed(versions))
     report.say()
     with scratch() as folder:
         asks = run(folder, pages, members)

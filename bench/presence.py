@@ -48,8 +48,8 @@ def main(members: int, seconds: float, on_postgres: bool, quick: bool) -> None:
 def say_head(report: Report, plan: Plan, database: str) -> None:
     versions = machine.package_versions(sys.executable, OF_PYTHON) | {"Redis": redis_version()}
     report.say(f"{plan.members:,} members within {plan.seconds:.0f} s, {WORKERS} workers, {database}, Redis")
-    report.say(f"{machine.described()}, {machine.busy_percent():.0f} % busy with other work at the beginning")
-    report.say(", ".join(f"{name} {version}" for name, version in versions.items()))
+    report.say(machine.described_now())
+    report.say(machine.listed(versions))
     report.say()
 
 

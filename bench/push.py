@@ -69,16 +69,12 @@ def say_head(report: Report, rounds: int, server_core: int, load_core: int) -> N
     theirs = machine.package_versions(str(peers.VENV_BIN / "python"), OF_PEERS)
     theirs |= {"Redis": redis_version(), "Node": machine.node_version(), **peers.node_versions(OF_NODE)}
     report.say("visitor_update to all open connections")
-    report.say(f"{machine.described()}, {machine.busy_percent():.0f} % busy with other work at the beginning")
-    report.say(f"this server: {_listed(ours)}; the others: {_listed(theirs)}")
+    report.say(machine.described_now())
+    report.say(f"this server: {machine.listed(ours)}; the others: {machine.listed(theirs)}")
     report.say(f"servers on core {server_core}, clients and Redis on core {load_core}; one process each")
     report.say(f"an update has {pushers.PAYLOAD_BYTES} bytes, {pushers.AROUND_BYTES} more with Socket.IO")
     report.say(f"medians of {rounds} interleaved rounds; CPU is the server's own, without what asking for it costs")
     report.say()
-
-
-def _listed(versions: dict[str, str]) -> str:
-    return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
 def compare(

@@ -62,8 +62,8 @@ def say_head(report: Report, place: Place, times: int, seconds: int) -> None:
     }
     database = "any core" if place.postgres_core is None else f"core {place.postgres_core}"
     report.say("POST /api/visitor/register")
-    report.say(f"{machine.described()}, {machine.busy_percent():.0f} % busy with other work at the beginning")
-    report.say(", ".join(f"{name} {version}" for name, version in versions.items()))
+    report.say(machine.described_now())
+    report.say(machine.listed(versions))
     report.say(f"server on core {place.server_core}, wrk on core {place.load_core}, PostgreSQL on {database}")
     report.say(f"medians of {times} interleaved rounds, {seconds} s each, a fresh database for each run")
     report.say()

@@ -65,7 +65,7 @@ def filled(where: str, visits: int, core: int) -> Iterator[tuple[Postgres | None
 
 def say_head(report: Report, visits: int, seconds: int, server_core: int, load_core: int) -> None:
     report.say(f"{visits:,} visits of {visits // VISITS_EACH:,} people over a year in one community")
-    report.say(f"{machine.described()}, {machine.busy_percent():.0f} % busy with other work at the beginning")
+    report.say(machine.described_now())
     report.say(f"server on core {server_core}, whoever asks and PostgreSQL on core {load_core}; {seconds} s")
     report.say("cold: right after a commit in that community; kept: asked again")
     report.say()

@@ -51,7 +51,7 @@ def main(minutes: int, sockets: int, rate: float, on_postgres: bool) -> None:
     allow_files(2 * sockets)
     report = Report()
     report.say(f"{minutes} minutes, {sockets:,} sockets, {rate:.0f} visits a second, {_where(on_postgres)}")
-    report.say(f"{machine.described()}, {machine.busy_percent():.0f} % busy with other work at the beginning")
+    report.say(machine.described_now())
     report.say()
     found, exact = run(minutes, sockets, rate, on_postgres)
     kept = say_soak(report, found, exact)

@@ -76,8 +76,8 @@ def maybe_postgres(wanted: bool, core: int) -> Iterator[Postgres | None]:
 def say_head(report: Report, place: Place, rounds: int, seconds: int) -> None:
     versions = machine.versions() | ({"PostgreSQL": place.postgres.version()} if place.postgres else {})
     report.say(f"GET {PATH}, {CONNECTIONS} connections")
-    report.say(f"{machine.described()}, {machine.busy_percent():.0f} % busy with other work at the beginning")
-    report.say(", ".join(f"{name} {version}" for name, version in versions.items()))
+    report.say(machine.described_now())
+    report.say(machine.listed(versions))
     report.say(f"server on core {place.server_core}, wrk and PostgreSQL on core {place.load_core}")
     report.say(f"medians of {rounds} interleaved rounds, {seconds} s each")
     report.say()

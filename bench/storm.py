@@ -46,8 +46,8 @@ def main(sockets: int, rate: int, seconds: int, on_postgres: bool, quick: bool) 
 def say_head(report: Report, sockets: int, rate: int, seconds: int, database: str) -> None:
     versions = machine.package_versions(sys.executable, OF_PYTHON) | {"Redis": redis_version()}
     report.say(f"{rate} visits a second for {seconds} s, {sockets:,} sockets, {WORKERS} workers, {database}, Redis")
-    report.say(f"{machine.described()}, {machine.busy_percent():.0f} % busy with other work at the beginning")
-    report.say(", ".join(f"{name} {version}" for name, version in versions.items()))
+    report.say(machine.described_now())
+    report.say(machine.listed(versions))
     report.say()
 
 

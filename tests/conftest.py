@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from app_fixtures import Site
 from argon2 import PasswordHasher
-from community_calls import Cast
+from community_calls import Cast, site_admin
 from page_calls import PARTS, Reader
 from support.databases import Database, Postgres, SqliteDatabase
 from support.redis import Redis
 from support.server import Server
 
 from koyjabo import passwords
+from koyjabo.accounts import Account
 
 NewServer = Callable[..., Server]
 
@@ -146,6 +147,12 @@ def site(module_sqlite_database: SqliteDatabase) -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def cast(site: Site) -> Cast:
     return Cast(site)
+
+
+@pytest.fixture
+def admin(site: Site) -> Account:
+    """The first admin of the site."""
+    return site_admin(site)
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 from app_fixtures import Site
-from community_calls import site_admin
 
-from koyjabo.accounts import Account
 from koyjabo.errors import InvalidInput, TotalWouldFall
 
 
@@ -14,11 +12,6 @@ from koyjabo.errors import InvalidInput, TotalWouldFall
 def site(database):
     with Site(database.url, STARTING_TOTAL=4000) as site:
         yield site
-
-
-@pytest.fixture
-def admin(site) -> Account:
-    return site_admin(site)
 
 
 def test_total_that_is_set_continues_from_there(site, admin):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from app_fixtures import Site, assert_error
-from community_calls import PATH, Cast, found, give, losses, roles_in, stored
+from community_calls import PATH, found, give, losses, roles_in, stored
 from described import assert_described
 
 CODES = {401: "unauthenticated", 403: "forbidden", 404: "unknown_community", 409: "last_admin"}
@@ -37,11 +37,6 @@ LOSSES = {"end", "leave", "demote", "remove"}
 def site(module_database):
     with Site(module_database.url) as site:
         yield site
-
-
-@pytest.fixture(scope="module")
-def cast(site):
-    return Cast(site)
 
 
 def check(site: Site, answer, status: int) -> None:

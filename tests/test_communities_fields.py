@@ -6,7 +6,7 @@ import json
 
 import pytest
 from app_fixtures import Site, assert_error
-from community_calls import PATH, Cast, found, stored
+from community_calls import PATH, found, stored
 from described import assert_described
 
 NAMES = [
@@ -39,11 +39,6 @@ NOBODYS = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
 def site(module_database):
     with Site(module_database.url) as site:
         yield site
-
-
-@pytest.fixture(scope="module")
-def cast(site):
-    return Cast(site)
 
 
 @pytest.mark.parametrize("name", NAMES)

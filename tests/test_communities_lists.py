@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from app_fixtures import Site, assert_error
-from community_calls import PATH, Cast, found, give
+from community_calls import PATH, found, give
 
 LINK = re.compile(r'<([^>]+)>; rel="(\w+)"')
 
@@ -16,11 +16,6 @@ LINK = re.compile(r'<([^>]+)>; rel="(\w+)"')
 def site(module_database):
     with Site(module_database.url) as site:
         yield site
-
-
-@pytest.fixture(scope="module")
-def cast(site):
-    return Cast(site)
 
 
 @pytest.fixture

@@ -23,11 +23,6 @@ def site(module_database):
         yield site
 
 
-@pytest.fixture(scope="module")
-def cast(site):
-    return Cast(site)
-
-
 @pytest.fixture
 def community(cast):
     return cast.community()

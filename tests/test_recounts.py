@@ -6,7 +6,6 @@ import threading
 
 import pytest
 from app_fixtures import Site
-from community_calls import site_admin
 from support.processes import wait_until
 
 from koyjabo import recounts
@@ -22,11 +21,6 @@ ELSEWHERE = Worker("b", "elsewhere", 7, 1, 2, None, {}, Progress(5, 10, 20))
 def site(database):
     with Site(database.url, STARTING_TOTAL=4000) as site:
         yield site
-
-
-@pytest.fixture
-def admin(site) -> Account:
-    return site_admin(site)
 
 
 def actions(site: Site, admin: Account) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from account_calls import sign_up
 from app_fixtures import Site, Time, assert_error
-from community_calls import PATH, Cast
+from community_calls import PATH
 from described import assert_described
 
 REPORTS = ("", "/today", "/weekly", "/monthly", "/growth", "/trends")
@@ -19,11 +19,6 @@ def site(module_database):
     time.go_to("2025-10-10T10:30:00+06:00")
     with Site(module_database.url, time) as site:
         yield site
-
-
-@pytest.fixture(scope="module")
-def cast(site):
-    return Cast(site)
 
 
 @pytest.fixture(scope="module")

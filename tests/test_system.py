@@ -20,11 +20,6 @@ def site(database):
         yield site
 
 
-@pytest.fixture
-def admin(site) -> Account:
-    return site_admin(site)
-
-
 def look(site: Site, admin: Account) -> Facts:
     return site.services.system.look(admin)
 

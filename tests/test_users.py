@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from account_calls import Person, log_in, sign_up, try_login
 from app_fixtures import Site
-from community_calls import account_of, found, give, site_admin
+from community_calls import account_of, found, give
 
 from koyjabo.accounts import Account
 from koyjabo.errors import Forbidden, LastAdmin, UnknownUser
@@ -21,11 +21,6 @@ NOBODY = "3f2b8c1e-0000-4000-8000-000000000000"
 def site(database):
     with Site(database.url) as site:
         yield site
-
-
-@pytest.fixture
-def admin(site) -> Account:
-    return site_admin(site)
 
 
 @pytest.fixture

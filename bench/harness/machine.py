@@ -9,7 +9,7 @@ import shutil
 import statistics
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -81,6 +81,16 @@ def described() -> str:
             model = line.partition(":")[2].strip()
             break
     return f"{len(os.sched_getaffinity(0))} cores, {model}, Linux {platform.release()}"
+
+
+def described_now() -> str:
+    """The same, and how busy it is. Takes as long as `busy_percent`."""
+    return f"{described()}, {busy_percent():.0f} % busy with other work at the beginning"
+
+
+def listed(versions: Mapping[str, str]) -> str:
+    """Names and their versions, in a line."""
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
 def busy_percent(seconds: float = 2.0) -> float:

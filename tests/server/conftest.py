@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from support.line import Line
+from support.members import Member
 from support.redis import Redis
 from support.server import Server
 
@@ -29,3 +30,18 @@ def line(sqlite_server: Server) -> Iterator[Line]:
     """A connection to it."""
     with Line(sqlite_server.port) as line:
         yield line
+
+
+# For modules whose tests share one server.
+
+
+@pytest.fixture(scope="module")
+def founder(server: Server) -> Member:
+    """Somebody who founds communities, and so is their admin."""
+    return Member(server)
+
+
+@pytest.fixture
+def community(founder: Member) -> str:
+    """A new one, with its founder alone in it."""
+    return founder.found()

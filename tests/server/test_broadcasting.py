@@ -29,16 +29,6 @@ def server(module_servers, tmp_path_factory, redis) -> Server:
     return two_workers(module_servers(database, REDIS_URL=redis.url))
 
 
-@pytest.fixture(scope="module")
-def founder(server) -> Member:
-    return Member(server)
-
-
-@pytest.fixture
-def community(founder) -> str:
-    return founder.found()
-
-
 @pytest.fixture
 def sockets(server, founder, community):
     """One of each kind, on different workers, in both rooms."""

@@ -26,16 +26,6 @@ def server(request, module_servers, tmp_path_factory) -> Server:
     return module_servers(database, LEAVE_GRACE_SECONDS=GRACE_S, **shared).start()
 
 
-@pytest.fixture(scope="module")
-def founder(server) -> Member:
-    return Member(server)
-
-
-@pytest.fixture
-def community(founder) -> str:
-    return founder.found()
-
-
 def settle() -> None:
     """Let pass what would be told if there were anything to tell."""
     time.sleep(TICKS_S)

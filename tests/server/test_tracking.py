@@ -60,16 +60,6 @@ def server(module_servers, tmp_path_factory, redis) -> Server:
     return module_servers(database, REDIS_URL=redis.url).start()
 
 
-@pytest.fixture(scope="module")
-def founder(server) -> Member:
-    return Member(server)
-
-
-@pytest.fixture
-def community(founder) -> str:
-    return founder.found()
-
-
 def test_whom_the_tracker_adds_and_removes_is_announced_and_counted(server, founder, community):
     other = Member(server).join(community)
     with Beside(server) as beside, PlainMember(server.port, community, founder.token) as watcher:
