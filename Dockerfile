@@ -22,7 +22,8 @@ RUN useradd --system --uid 10001 --no-create-home koyjabo
 COPY --from=build /venv /venv
 COPY --from=build /app /app
 # Where SQLite is when no DATABASE_URL names another place: mount a volume there, or it goes with the container.
-RUN chown koyjabo /app/instance
+# Backups go to /backups (docs/backup.md), which is a volume in compose.yaml.
+RUN chown koyjabo /app/instance && install -d -m 700 -o koyjabo /backups
 USER koyjabo
 WORKDIR /app
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 ENVIRONMENT=production PORT=8000

@@ -9,20 +9,43 @@ from typing import Any
 import pytest
 import yaml
 
+import config
 from koyjabo.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
+NGINX = (ROOT / "deploy" / "nginx.conf").read_text()
+BACKUP = (ROOT / "docs" / "backup.md").read_text()
 SETTINGS = {str(field.alias) for field in Settings.model_fields.values()}
+SECRET_KEY = "6f1d2c9a84b7e053d4c1f6a29b80e7356f1d2c9b"
 SECRET = re.compile(r"SECRET|PASSWORD|TOKEN|_URL")
+FIXED = {"ENVIRONMENT", "DATABASE_URL", "REDIS_URL"}
+"""What compose decides itself."""
+
+LEFT_OUT = {"PORT", "ALLOW_EPHEMERAL_STORAGE"}
+"""The image says where it serves, and nginx knows it; the other is for Render."""
 
 
 def told_by(file: str) -> Any:
     return yaml.safe_load((ROOT / file).read_text())
 
 
-def test_compose_sets_what_there_is_and_has_no_secrets():
+def test_compose_passes_every_setting_on_that_somebody_writes_into_their_env():
     app = told_by("compose.yaml")["services"]["app"]["environment"]
-    assert set(app) <= SETTINGS
+    assert set(app) == SETTINGS - LEFT_OUT
+    asked = {name: re.fullmatch(r"\$\{(\w+):[-?].*\}", value) for name, value in app.items()}
+    assert {name for name, how in asked.items() if how and how[1] == name} == set(app) - FIXED
+
+
+def test_what_compose_passes_on_empty_is_as_if_it_was_not_set(monkeypatch):
+    app = told_by("compose.yaml")["services"]["app"]["environment"]
+    given = {name: found[1] for name, how in app.items() if (found := re.search(r":-(.*)\}$", how))}
+    given |= {name: app[name] for name in ("ENVIRONMENT", "REDIS_URL")} | {"SECRET_KEY": SECRET_KEY}
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    assert config.load(given) == config.load({name: value for name, value in given.items() if value})
+
+
+def test_compose_has_no_secrets():
     secrets = re.findall(r"\$\{(\w+)([^}]*)\}", (ROOT / "compose.yaml").read_text())
     required = {name for name, how in secrets if how.startswith(":?")}
     assert required == {"SECRET_KEY", "POSTGRES_PASSWORD", "ADMIN_EMAIL", "ADMIN_PASSWORD"}
@@ -34,9 +57,43 @@ def test_compose_sets_what_there_is_and_has_no_secrets():
 def test_compose_has_two_workers_behind_nginx_that_know_of_it():
     services = told_by("compose.yaml")["services"]
     assert set(services) == {"app", "nginx", "redis", "postgres"}
-    assert services["app"]["environment"]["WEB_CONCURRENCY"] == "2"
+    assert services["app"]["environment"]["WEB_CONCURRENCY"] == "${WEB_CONCURRENCY:-2}"
+    assert services["app"]["environment"]["TRUSTED_PROXIES"] == "${TRUSTED_PROXIES:-1}"
     assert "ports" not in services["app"]
+    assert services["nginx"]["ports"] == ["${HTTP_PORT:-80}:80"]
     assert services["nginx"]["volumes"] == ["./deploy/nginx.conf:/etc/nginx/nginx.conf:ro"]
+
+
+def test_lines_of_compose_that_wait_for_https_and_for_cities_give_them_a_place():
+    text, waited = re.subn(r"^( +)# (- .*)$", r"\1\2", (ROOT / "compose.yaml").read_text(), flags=re.MULTILINE)
+    services = yaml.safe_load(text)["services"]
+    assert waited == 3
+    assert "443:443" in services["nginx"]["ports"]
+    (tls,) = {Path(name).parent for name in re.findall(r"/etc/nginx/tls/\S+\.pem", NGINX)}
+    assert f"./deploy/tls:{tls}:ro" in services["nginx"]["volumes"]
+    assert "./instance:/app/instance:ro" in services["app"]["volumes"]  # files of GEOIP_DATABASE are looked for there
+
+
+def test_private_keys_and_settings_are_not_for_git():
+    assert {"deploy/tls/", ".env", "instance/"} <= set((ROOT / ".gitignore").read_text().splitlines())
+
+
+def test_compose_has_a_place_for_backups_that_the_server_may_write_into():
+    """A new volume belongs to whom the folder of the image belongs to."""
+    told = told_by("compose.yaml")
+    assert "backups:/backups" in told["services"]["app"]["volumes"]
+    assert set(told["volumes"]) == {"database", "backups"}
+    image = (ROOT / "Dockerfile").read_text()
+    assert "install -d -m 700 -o koyjabo /backups" in image.partition("USER koyjabo")[0]
+    files = re.findall(r"^docker compose exec app koyjabo (?:backup|restore) (\S+)", BACKUP, re.MULTILINE)
+    assert files
+    assert all(file.startswith("/backups/") for file in files)
+
+
+def test_render_lets_nobody_in_to_its_databases_from_outside():
+    told = told_by("render.yaml")
+    (redis,) = (each for each in told["services"] if each["type"] == "keyvalue")
+    assert [each["ipAllowList"] for each in [redis, *told["databases"]]] == [[], []]
 
 
 def test_render_sets_what_there_is():

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from koyjabo import events
+from koyjabo import events, login_failures
 from koyjabo.settings import Settings
 from koyjabo.sockets.errors import CLOSE_CODES
 from koyjabo.stats import Stats
+from koyjabo.web import rate_limits
 from koyjabo.web.errors import SENTENCES, STATUS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -74,3 +75,13 @@ def test_realtime_lists_every_close_code_and_no_other():
     listed = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE) for code in row.split(",")}
     ours = {events.GOING_AWAY, events.ABUSE, events.UNEXPECTED, events.TOO_MANY, *CLOSE_CODES.values()}
     assert listed == ours | {1002, 1007, 1009}  # wsproto's
+
+
+def test_tries_of_an_account_are_as_many_as_is_said():
+    limits, communities = ((ROOT / "docs" / name).read_text() for name in ("limits.md", "communities.md"))
+    pair, failures = rate_limits.LOGINS_OF_A_PAIR, login_failures.MOST
+    assert login_failures.WINDOW_MS == 3600 * 1000
+    assert f"An account has {pair} tries a minute from one address, and {failures} failures an hour" in communities
+    assert f"| account and address | logins a minute | {pair}, and " in limits
+    assert f"| account | failed logins an hour, from wherever, on all workers together | {failures} |" in limits
+    assert f"{failures} failures of one account within an hour" in limits

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import jwt
 import pytest
+import websocket
 from support.caller import Caller
 from support.checks import assert_exact
 from support.crowd import Crowd
-from support.listener import PlainListener, SocketioListener
-from support.members import Member, PlainMember, SocketioMember
-from support.nginx import CONFIGURATION, Nginx
+from support.listener import PATIENCE_S, PlainListener, SocketioListener
+from support.members import PASSWORD, Member, PlainMember, SocketioMember
+from support.nginx import CONFIGURATION, Nginx, TlsNginx
 from support.processes import SECRET, wait_until
 from support.redis import free_port
 from support.server import Server
@@ -63,6 +66,17 @@ def community(founder: Member) -> str:
     return founder.found()
 
 
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory, front: Front) -> Iterator[TlsNginx]:
+    """Another one, with a certificate, in front of the same server."""
+    nginx = TlsNginx(tmp_path_factory.mktemp("tls"), front.server.port)
+    nginx.start()
+    try:
+        yield nginx
+    finally:
+        nginx.stop()
+
+
 PAGES: dict[str, Callable] = {
     "plain": lambda port: PlainListener(port),
     "Socket.IO": lambda port: SocketioListener(port, transports=["websocket"]),
@@ -105,6 +119,26 @@ def test_sockets_are_limited_by_the_address_of_the_visitor(front):
         assert (1013).to_bytes(2) in {frame.payload[:2] for frame in firsts}
 
 
+class Browser(Caller):
+    """Somebody who comes to nginx itself, by TLS where a certificate is to be found right."""
+
+    def __init__(self, port: int, certificate: Path | None = None) -> None:
+        super().__init__()
+        self.port, self._scheme = port, "https" if certificate else "http"
+        if certificate:
+            self._http.verify = str(certificate)
+
+    @property
+    def url(self) -> str:
+        return f"{self._scheme}://127.0.0.1:{self.port}"
+
+    def log_in(self, member: Member) -> int:
+        """By the form. The status of a page afterwards that is only for people with an account."""
+        form, headers = {"email": member.email, "password": PASSWORD}, {"Origin": self.url}
+        assert self.post("/login", data=form, headers=headers, allow_redirects=False).status_code == 303
+        return self.get("/account", allow_redirects=False).status_code
+
+
 def expired(member: Member) -> str:
     claims = jwt.decode(member.token, options={"verify_signature": False})
     return jwt.encode({**claims, "exp": int(time.time()) - 60}, SECRET, "HS256")
@@ -135,6 +169,39 @@ def test_pages_are_secure_where_the_outer_proxy_speaks_tls(front, said, is_secur
     """Else a form of an https: page would be taken for one of another site."""
     answer = front.get("/login", headers={"X-Forwarded-Proto": said} if said else {})
     assert ("Strict-Transport-Security" in answer.headers) == is_secure
+
+
+def test_with_a_certificate_people_log_in(tls, founder):
+    """Without one nobody does: cookies of sessions are for https: alone."""
+    assert Browser(tls.tls_port, tls.certificate).log_in(founder) == 200
+
+
+def test_without_a_certificate_nobody_logs_in(front, founder):
+    assert Browser(front.port).log_in(founder) == 303
+
+
+def test_with_a_certificate_sockets_are_open_too(tls):
+    url, trusted = f"wss://127.0.0.1:{tls.tls_port}/", {"ca_certs": str(tls.certificate)}
+    page = websocket.create_connection(url, timeout=PATIENCE_S, sslopt=trusted)
+    try:
+        assert json.loads(page.recv())["type"] == "visitor_update"
+    finally:
+        page.close()
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_with_a_certificate_the_plain_port_sends_everybody_to_it(tls, method):
+    answer = getattr(Browser(tls.port), method)("/communities?page=2", allow_redirects=False)
+    assert (answer.status_code, answer.headers["Location"]) == (308, "https://127.0.0.1/communities?page=2")
+
+
+def test_with_a_certificate_the_plain_port_is_still_asked_for_health(tls):
+    assert Browser(tls.port).get("/healthz", allow_redirects=False).status_code == 200
+
+
+def test_what_an_outer_proxy_has_of_tls_is_not_sent_in_a_circle(tls):
+    headers = {"X-Forwarded-Proto": "https"}
+    assert Browser(tls.port).get("/login", headers=headers, allow_redirects=False).status_code == 200
 
 
 def test_metrics_are_not_for_those_who_come_through_it(front):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -14,15 +15,17 @@ import pytest
 from support.processes import ROOT, wait_until
 from support.redis import free_port
 
-MISSING = "there is no nginx on this machine: `make nginx` brings it"
 CONFIGURATION = ROOT / "deploy" / "nginx.conf"
+WAITING = re.compile(r"^        # (listen 443 |ssl_certificate |ssl_certificate_key |if )", re.MULTILINE)
+"""How the lines begin that are for whoever has a certificate."""
 
 
-def nginx() -> str:
+def program(name: str) -> str:
     """Where it is. Without one the test is skipped; where nothing may be skipped (CI), it fails."""
-    found = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if not found:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(MISSING)
+        skip = pytest.fail if os.environ.get("CI") else pytest.skip
+        skip(f"there is no {name} on this machine: `make nginx` brings nginx, and Debian has openssl")
     return found
 
 
@@ -40,7 +43,7 @@ class Nginx:
         configuration.write_text(self._configuration())
         with (self._folder / "said").open("wb") as said:
             self._process = subprocess.Popen(
-                [nginx(), "-p", self._folder, "-c", configuration, "-g", self._options()],
+                [program("nginx"), "-p", self._folder, "-c", configuration, "-g", self._options()],
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
@@ -74,7 +77,6 @@ class Nginx:
 
     def _configuration(self) -> str:
         """What has to differ on a machine that is nobody's; all else is what people run."""
-        text = CONFIGURATION.read_text()
         changed = {
             "server app:8000;": f"server 127.0.0.1:{self.upstream};",
             "        listen 80;": f"        listen 127.0.0.1:{self.port};",
@@ -83,7 +85,39 @@ class Nginx:
             "access_log /var/log/nginx/": f"access_log {self._folder}/",
             "worker_processes auto;": "worker_processes 1;",
         }
-        for ours, theirs in changed.items():
-            assert text.count(ours) == 1, ours
-            text = text.replace(ours, theirs)
-        return text
+        return replaced(CONFIGURATION.read_text(), changed)
+
+
+class TlsNginx(Nginx):
+    """It speaks TLS, too, by the lines that wait for that, with a certificate of its own."""
+
+    def __init__(self, folder: Path, upstream: int) -> None:
+        super().__init__(folder, upstream)
+        self.tls_port = free_port()
+        self.certificate = folder / "fullchain.pem"
+
+    def start(self) -> Nginx:
+        made = [program("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
+        made += ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+        made += ["-keyout", str(self._folder / "privkey.pem"), "-out", str(self.certificate)]
+        subprocess.run(made, check=True, capture_output=True)
+        return super().start()
+
+    def _configuration(self) -> str:
+        text, waited = WAITING.subn(r"        \1", super()._configuration())
+        assert waited == 4
+        return replaced(
+            text,
+            {
+                "listen 443 ssl;": f"listen 127.0.0.1:{self.tls_port} ssl;",
+                "/etc/nginx/tls/fullchain.pem": str(self.certificate),
+                "/etc/nginx/tls/privkey.pem": str(self._folder / "privkey.pem"),
+            },
+        )
+
+
+def replaced(text: str, changed: dict[str, str]) -> str:
+    for ours, theirs in changed.items():
+        assert text.count(ours) == 1, ours
+        text = text.replace(ours, theirs)
+    return text
