@@ -97,5 +97,5 @@ def _names(head: str, last: str, kind: str, path: Path) -> tuple[str, str] | Non
         raise UnusableFile(f"{path} is no export of visits as CSV, or of another version of this program.")
     if head == last:
         return None
-    visit = dict(zip(exports.COLUMNS, next(csv.reader([last])), strict=True))
+    visit = dict(zip(exports.COLUMNS, map(exports.plain, next(csv.reader([last]))), strict=True))
     return visit["visitor_id"], visit["visit_id"]

@@ -15,8 +15,9 @@ from koyjabo.clock import Clock, shifted
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.retention import Retention
 from koyjabo.runtime import Runtime
-from koyjabo.storage import nightly
+from koyjabo.storage import imports, nightly
 from koyjabo.storage.desk import Desk
+from koyjabo.storage.imports import ImportUnderWay
 from koyjabo.storage.nightly import Claim
 
 log = logging.getLogger(__name__)
@@ -44,11 +45,11 @@ class Nightly:
         self._clock = clock
         self._runtime = runtime
         self._retention = retention
-        self._done_for = ""
+        self._done_for = self._put_off_for = ""
         self._busy = False
 
     def tick(self) -> None:
-        """Begin what is due, unless somebody else does, in a task of its own."""
+        """Begin what is due, unless somebody else does or visits are imported, in a task of its own."""
         day = self._day()
         if self._busy or day == self._done_for:
             return
@@ -71,11 +72,22 @@ class Nightly:
         now_ms = self._clock.now_ms()
         if not self._desk.read(partial(nightly.is_free, claim=claim, now_ms=now_ms)):
             return False
+        if self._desk.read(imports.is_going_on):
+            self._put_off(claim)
+            return False
         return self._desk.write(partial(nightly.take, claim=claim, now_ms=now_ms))
+
+    def _put_off(self, claim: Claim) -> None:
+        """Until the import is over. Said once: one that is never over should be noticed."""
+        if self._put_off_for != claim.day:
+            self._put_off_for = claim.day
+            log.warning("nightly_work_put_off day=%s cause='visits are imported'", claim.day)
 
     def _work(self, claim: Claim) -> None:
         try:
             self._do(claim)
+        except ImportUnderWay:  # the claim is silent from now on, and so it is free again
+            self._put_off(claim)
         except (LedgerUnavailable, ClaimLost) as error:  # whoever comes next goes on where this ended
             log.warning("nightly_work_interrupted day=%s cause=%r", claim.day, str(error.__cause__ or error))
         except Exception:

@@ -46,7 +46,7 @@ class Swept(NamedTuple):
 
 
 class Retention:
-    """Everything raises LedgerUnavailable; what was done until then is done."""
+    """Everything raises LedgerUnavailable, and `prune` ImportUnderWay; what was done until then is done."""
 
     def __init__(self, desk: Desk, clock: Clock, days: int) -> None:
         self._desk = desk

@@ -23,6 +23,7 @@ from koyjabo.storage import audit as audit_lines
 from koyjabo.storage import database
 from koyjabo.storage import imports as records
 from koyjabo.storage.entries import Receipt
+from koyjabo.storage.imports import StillAlone
 from koyjabo.storage.ledger import LedgerStore, open_store
 from koyjabo.storage.visit_log import DISORDER_MS
 
@@ -67,10 +68,10 @@ def import_visits(
     does at a visit that may have been folded, unless that is to count `even_folded`. Needs an application context.
     Raises Busy.
     """
-    with database.reached(), records.only_one(db.engine.url) as is_mine:
-        if not is_mine:
+    with database.reached(), records.only_one(db.engine.url) as still_alone:
+        if still_alone is None:
             raise Busy("Another import into this database, or a restore, is going on. Make this one when that is over.")
-        importing = _Importing(open_store(db.engine.url, clock), clock, even_folded)
+        importing = _Importing(open_store(db.engine.url, clock), clock, even_folded, still_alone)
         try:
             importing.write(import_files.read(file, kind, zone, advance))
         finally:
@@ -81,16 +82,17 @@ def import_visits(
 class _Importing:
     """One import. `imported` is what came of it so far."""
 
-    def __init__(self, store: LedgerStore, clock: Clock, even_folded: bool) -> None:
+    def __init__(self, store: LedgerStore, clock: Clock, even_folded: bool, still_alone: StillAlone) -> None:
         self.imported = Imported(0, 0)
         self._store = store
         self._clock = clock
-        self._folded_days = set() if even_folded else records.folded_days()
+        self._still_alone = still_alone
         self._communities = records.communities()
         self._visits = records.count()  # in the ledger, when we last wrote
         self._newest_ms = records.newest_ms()
         self._in_order = True
         records.begin()
+        self._folded_days = set() if even_folded else records.folded_days()  # from now on nothing is folded
 
     def write(self, lines: Iterator[Line]) -> None:
         bad: list[BadLine] = []
@@ -118,6 +120,7 @@ class _Importing:
 
     def _commit(self, batch: list[Line]) -> bool:
         """True when somebody else has written meanwhile."""
+        self._still_alone()
         try:
             with self._store.writing():
                 outcomes = self._store.commit([(line.visit, str(line.visit.visit_id)) for line in batch])

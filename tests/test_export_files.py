@@ -71,6 +71,20 @@ def test_export_goes_on_with_visits_that_have_come_since(file, kind, sqlite_data
         assert after.count(b"\n") == before.count(b"\n") + 1
 
 
+@pytest.mark.parametrize("visitor_id", ["ayesha", "-ayesha"])
+@pytest.mark.parametrize("visit_id", ["+1", "=1", "-1"])
+def test_export_goes_on_after_a_visit_whose_name_looks_like_a_formula(file, kind, database, visitor_id, visit_id):
+    with Site(database.url) as new:
+        new.register("first", visitId="1")
+        new.register(visitor_id, visitId=visit_id)
+        before = export(new, file, kind)
+        new.register("last", visitId="2")
+        after = export(new, file, kind, resume=True)
+        file.unlink()
+        assert after == export(new, file, kind)
+        assert after.startswith(before)
+
+
 def test_resume_begins_where_there_is_nothing(site, file, kind):
     assert export(site, file, kind, resume=True).count(b"visit-") == 41
 

@@ -7,14 +7,17 @@ from collections.abc import Callable
 
 import pytest
 from app_fixtures import Site
+from archive_world import in_context
 from support.processes import wait_until
 
 from koyjabo.errors import LedgerUnavailable
+from koyjabo.extensions import db
 from koyjabo.nightly import Nightly
 from koyjabo.runtime import ThreadRuntime
+from koyjabo.storage import imports
 from koyjabo.storage.nightly import SILENT_MS
 
-DONE = "nightly_work_done"
+DONE, PUT_OFF = "nightly_work_done", "nightly_work_put_off"
 
 
 class InPlace(ThreadRuntime):
@@ -139,6 +142,51 @@ def test_worker_that_lives_keeps_its_claim_however_long_it_takes(site, nights, m
     monkeypatch.setattr(retention, "sweep", slow)
     first.tick()
     assert taken_over == nights() == ["2025-12-16"]
+
+
+def with_one_of_long_ago(site: Site) -> Site:
+    site.register()
+    site.time.pass_(days=31)
+    return site
+
+
+def visits(site: Site) -> int:
+    return site.rows("SELECT count(*) FROM visits")[0][0]
+
+
+def put_off(caplog) -> int:
+    return sum(record.msg.startswith(PUT_OFF) for record in caplog.records)
+
+
+def test_work_is_put_off_until_an_import_is_over(site, caplog, nights):
+    nobody = worker(with_one_of_long_ago(site))
+    with in_context(site), imports.only_one(db.engine.url):
+        for _ in range(3):
+            nobody.tick()
+            site.time.pass_(seconds=30)
+    assert (nights(), visits(site), put_off(caplog)) == ([], 1, 1)
+    worker(site).tick()  # at the next look, and whoever it is
+    assert (nights(), visits(site)) == (["2026-01-16"], 0)
+
+
+def test_import_that_begins_when_the_work_has_begun_only_delays_it(site, caplog, nights):
+    class ImportedBefore(InPlace):
+        def start_task(self, main: Callable[[], None]) -> None:
+            with in_context(site), imports.only_one(db.engine.url):
+                super().start_task(main)
+
+    both = [worker(with_one_of_long_ago(site)), worker(site)]
+    both[0]._runtime = ImportedBefore()
+    both[0].tick()
+    assert (nights(), visits(site), put_off(caplog), ended(site)) == ([], 1, 1, False)
+    both[0]._runtime = InPlace()
+    for each in both:
+        each.tick()
+    assert nights() == []
+    site.time.pass_(milliseconds=SILENT_MS + 1)
+    for each in both:
+        each.tick()
+    assert (nights(), visits(site)) == (["2026-01-16"], 0)
 
 
 @pytest.mark.parametrize("wrong", [{"days": 400}, {"days": -400}, {"hours": 3}, {"hours": -3}])

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
+import os
+import threading
+from collections.abc import Callable
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
 from app_fixtures import SPEC_MOMENT, Site
 from archive_world import DAY_MS, everything, fill, in_context
+from support.processes import wait_until
 
 from koyjabo import exports, visit_imports
 from koyjabo.clock import iso
@@ -16,8 +22,11 @@ from koyjabo.errors import LedgerUnavailable
 from koyjabo.extensions import db
 from koyjabo.import_files import BadLine
 from koyjabo.models import SITE
+from koyjabo.retention import Pruned
+from koyjabo.storage import fold, pace
 from koyjabo.storage import imports as records
 from koyjabo.storage.entries import NewVisit
+from koyjabo.storage.imports import ImportUnderWay
 from koyjabo.visit_imports import Busy, Imported
 from koyjabo.visit_log import Filter, VisitLog
 
@@ -45,11 +54,33 @@ def export(site: Site, kind: str, **which: str) -> bytes:
     return (exports.head(kind) + "".join(text for text, _ in extract.pieces)).encode()
 
 
-def bring(site: Site, text: str | bytes, kind: str = "csv", even_folded: bool = False) -> Imported:
+def bring(
+    site: Site,
+    text: str | bytes,
+    kind: str = "csv",
+    even_folded: bool = False,
+    advance: Callable[[int], None] = lambda done: None,
+) -> Imported:
     file = io.BytesIO(text.encode() if isinstance(text, str) else text)
     with in_context(site):
         zone = ZoneInfo(site.settings["TIMEZONE"])
-        return visit_imports.import_visits(file, kind, zone, site.services.clock, lambda done: None, even_folded)
+        return visit_imports.import_visits(file, kind, zone, site.services.clock, advance, even_folded)
+
+
+def once(times: int, do: Callable[[], None]) -> Callable[[int], None]:
+    """Whoever is told of progress does it when they are told for the so-manieth time."""
+    told = iter(range(1, 1000))
+
+    def advance(done: int) -> None:
+        if next(told) == times:
+            do()
+
+    return advance
+
+
+def prune(site: Site, advance: Callable[[int], None] = lambda ids: None) -> Pruned:
+    retention = site.services.retention
+    return retention.prune(retention.past(), advance)
 
 
 def rows(*said: str) -> str:
@@ -165,6 +196,149 @@ def test_visit_of_a_day_that_was_folded_counts_only_if_it_is_said_to(site):
     assert site.stats()["totalVisits"] == 4
     assert bring(site, said, even_folded=True) == Imported(2, 1)
     assert site.recount() == []
+
+
+OLD = "2024-05-01T10:00:00Z"
+LINES = 9
+
+
+@pytest.fixture
+def imported(site, monkeypatch) -> str:
+    """A file of visits of long ago that has been imported, and is now imported and folded some lines at a time."""
+    monkeypatch.setattr(visit_imports, "BATCH", 2)
+    for name in ("FIRST", "FEWEST", "MOST"):
+        monkeypatch.setattr(pace, name, 2)
+    said = rows(*(f"v{n},{n},{OLD}" for n in range(LINES)))
+    assert bring(site, said) == Imported(LINES, 0)
+    return said
+
+
+def check_nothing_counted_twice(site: Site) -> None:
+    assert site.stats()["totalVisits"] == LINES
+    assert site.recount() == []
+
+
+def test_nothing_is_folded_until_an_import_is_over(site, imported):
+    def try_to_prune() -> None:
+        with pytest.raises(ImportUnderWay):
+            prune(site)
+        tried.append(True)
+
+    tried: list[bool] = []
+    assert bring(site, imported, advance=once(5, try_to_prune)) == Imported(0, LINES)
+    assert tried
+    assert prune(site).visits == LINES
+    check_nothing_counted_twice(site)
+
+
+def test_fold_that_an_import_came_into_goes_on_another_time(site, imported):
+    def begin_to_import() -> None:
+        during = once(1, partial(prune_on, site))
+        with pytest.raises(BadLine, match="Line 2: at is of a day whose visits were folded"):
+            bring(site, imported, advance=during)
+
+    def prune_on(site: Site) -> None:
+        with pytest.raises(ImportUnderWay):
+            prune(site)
+
+    assert prune(site, once(1, begin_to_import)).visits == LINES
+    check_nothing_counted_twice(site)
+
+
+def test_day_of_which_only_some_was_folded_is_as_one_that_was_folded(site, imported):
+    class Killed(Exception):
+        pass
+
+    def killed() -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        prune(site, once(1, killed))
+    assert site.rows("SELECT count(*) FROM visits") == [(LINES - 2,)]
+    with pytest.raises(BadLine, match="Line 2: at is of a day whose visits were folded"):
+        bring(site, imported)
+    check_nothing_counted_twice(site)
+    assert bring(site, rows("new,1,2024-05-02T10:00:00Z")) == Imported(1, 0)  # nothing of that day was
+
+
+def test_import_waits_for_what_is_being_folded(site, imported, database):
+    """And is told neither that another import is going on, nor what was there before."""
+    retention = site.services.retention
+    past = retention.past()
+    is_folding, may_commit = threading.Event(), threading.Event()
+
+    def fold_slowly(session) -> None:
+        fold.fold_old(session, *past, size=2)
+        is_folding.set()
+        assert may_commit.wait(10)
+
+    def import_it() -> None:
+        try:
+            outcome.append(bring(site, imported))
+        except Exception as error:
+            outcome.append(error)
+
+    outcome: list[object] = []
+    folding = threading.Thread(target=retention._desk.write, args=(fold_slowly,))
+    importing = threading.Thread(target=import_it)
+    folding.start()
+    assert is_folding.wait(10)
+    importing.start()
+    try:
+        wait_until(lambda: outcome or is_asked_for(database), "the import waits")
+        assert outcome == []
+    finally:
+        may_commit.set()
+        folding.join()
+        importing.join()
+    (error,) = outcome
+    assert isinstance(error, BadLine), error
+    check_nothing_counted_twice(site)
+
+
+def is_asked_for(database) -> bool:
+    """Somebody imports, or waits to."""
+    if database.kind == "postgres":
+        asking = "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%try_advisory_lock(%' AND pid <> pg_backend_pid()"
+        return bool(database.rows(asking))
+    with records._opened_beside(str(database.path)) as file:
+        return not records._locked(file, fcntl.LOCK_SH)
+
+
+@pytest.mark.parametrize("kind", ["postgres"], indirect=True)  # which has it in a connection
+def test_import_that_has_lost_its_lock_ends(site, imported, database):
+    def lose_it() -> None:
+        held = f"FROM pg_locks WHERE locktype = 'advisory' AND objid = {records.IMPORT_LOCK}"
+        assert database.rows(f"SELECT pg_terminate_backend(pid) {held}") == [(True,)]
+        wait_until(lambda: not database.rows(f"SELECT 1 {held}"), "the lock is free")
+        prune(site)
+
+    with pytest.raises(LedgerUnavailable):
+        bring(site, imported, advance=once(6, lose_it))
+    check_nothing_counted_twice(site)
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+def test_database_that_is_a_link_is_the_same(site, imported, database, tmp_path):
+    link = tmp_path / "link.db"
+    link.symlink_to(database.path)
+    with (
+        Site(f"sqlite:///{link}", site.time) as other,
+        in_context(other),
+        records.only_one(db.engine.url),
+        pytest.raises(ImportUnderWay),
+    ):
+        prune(site)
+    assert prune(site).visits == LINES
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files of others")
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+def test_root_who_imports_does_not_lock_the_owner_of_the_database_out(site, database):
+    os.chown(database.path, 12345, 12346)
+    bring(site, rows(f"a,1,{OLD}"))
+    lock = database.path.with_name(f"{database.path.name}.import.lock").stat()
+    assert (lock.st_uid, lock.st_gid) == (12345, 12346)
 
 
 def test_import_leaves_a_line(site):

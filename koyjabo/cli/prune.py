@@ -13,8 +13,8 @@ from koyjabo.cli import application, main, progress
 def prune(days: int | None, dry_run: bool) -> None:
     """Fold visits of long ago into sums, as the server does by night.
 
-    Every number stays as it is; what is gone is who came, when, and from where. May run beside a busy server; when it
-    was interrupted, the next time goes on from there.
+    Every number stays as it is; what is gone is who came, when, and from where. May run beside a busy server, but not
+    beside an import; when it was interrupted, the next time goes on from there.
     """
     with application() as services:
         past = services.retention.past(days)

@@ -10,7 +10,10 @@ from koyjabo.models.columns import BigKey
 
 
 class NightlyWork(db.Model):  # type: ignore[name-defined]
-    """What is done once a day by one worker of all: the last day it was begun for, and by whom."""
+    """What is done once a day by one worker of all: the last day it was begun for, and by whom.
+
+    The row `folded` says before which day visits may be folded (`storage.fold`).
+    """
 
     __tablename__ = "nightly_work"
     __table_args__ = {"sqlite_with_rowid": False}

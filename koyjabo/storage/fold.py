@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import bindparam, text
 from sqlalchemy.orm import Session
 
-from koyjabo.storage import visit_log
+from koyjabo.storage import imports, visit_log
 
 FOLD_LOCK = 0x6B6F7966  # "koyf", one of PostgreSQL's advisory locks
 
@@ -38,6 +38,13 @@ UPTO = text(
 OLD_ONES = text("SELECT count(*) FROM visits AS v WHERE v.id > :after AND v.id <= :last AND v.day < :first_kept")
 LOCK = text(f"SELECT pg_advisory_xact_lock({FOLD_LOCK})")
 
+# Written first, since whoever folds may be killed: of days before it all may be folded, or a part.
+UP_TO = text("SELECT day FROM nightly_work WHERE name = 'folded'")
+NOTE_UP_TO = text("""
+INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES ('folded', :day, '', 0)
+ON CONFLICT (name) DO UPDATE SET day = excluded.day
+""")
+
 
 class Piece(NamedTuple):
     """What came of a piece of the ledger: how many rows were folded, and the last id that was looked at."""
@@ -58,8 +65,12 @@ def old_ones(session: Session, first_kept: str, after: int, last: int) -> int:
 
 
 def fold_old(session: Session, first_kept: str, after: int, last: int, size: int) -> Piece:
-    """Fold those of the next `size` rows with these ids that are of days before `first_kept`."""
+    """Fold those of the next `size` rows with these ids that are of days before `first_kept`. Raises ImportUnderWay."""
     lock(session)
+    if imports.is_going_on(session):
+        raise imports.ImportUnderWay
+    if (session.execute(UP_TO).scalar() or "") < first_kept:
+        session.execute(NOTE_UP_TO, {"day": first_kept})
     upto = session.execute(UPTO, {"after": after, "last": last, "size": size}).scalar_one()
     if upto is None:
         return Piece(0, last)

@@ -1,53 +1,114 @@
-"""Imports of visits: one at a time, and which ids they are among (`imported_visits`)."""
+"""Imports of visits: one at a time, while nothing is folded, and which ids they are among (`imported_visits`)."""
 
 from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.engine import URL
+from sqlalchemy.orm import Session
 
+from koyjabo.errors import KoyJaboError
 from koyjabo.extensions import db
 from koyjabo.models import SITE, Counter, ImportedVisits, Scope, Visit
 from koyjabo.storage import database
 
 IMPORT_LOCK = 0x6B6F7969  # "koyi", one of PostgreSQL's advisory locks
+TRY = text(f"SELECT pg_try_advisory_lock({IMPORT_LOCK})")
+TRY_BESIDE_OTHERS = text(f"SELECT pg_try_advisory_xact_lock_shared({IMPORT_LOCK})")
 
+PATIENCE_S, LOOK_S = 2.0, 0.02
+"""A transaction that folds has the lock for some milliseconds, and rests for longer."""
+
+# Where not all is folded it may have been by forgetting, which takes only a visitor's; but not before the day up to
+# which visits of all are (`fold`).
 FOLDED_DAYS = text("""
 SELECT d.day FROM daily_visits d
 JOIN (SELECT day, sum(visits) AS visits FROM folded_visits WHERE scope = 'site' GROUP BY day) AS f ON f.day = d.day
-WHERE d.scope = 'site' AND f.visits >= d.visits
+WHERE d.scope = 'site'
+AND (f.visits >= d.visits OR d.day < (SELECT n.day FROM nightly_work n WHERE n.name = 'folded'))
 """)
 
+StillAlone = Callable[[], object]
+
+
+class ImportUnderWay(KoyJaboError):
+    """Visits are imported, and so none are folded: what was there already could not be told any more."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Visits are being imported into this database, or a backup is being restored, and meanwhile none can be "
+            "folded. Do it when that is over."
+        )
+
 
 @contextmanager
-def only_one(where: URL) -> Iterator[bool]:
-    """False while another process imports into the same database."""
+def only_one(where: URL) -> Iterator[StillAlone | None]:
+    """None while another process imports into the same database. Otherwise nothing is folded, and what is given raises
+    OperationalError when that is no longer sure: the lock goes with its connection, and others are opened anew.
+    """
     if where.get_backend_name() == "sqlite":
-        with _locked_beside(str(where.database)) as is_mine:
-            yield is_mine
+        with _opened_beside(str(where.database)) as file:
+            yield (lambda: None) if _soon(lambda: _locked(file, fcntl.LOCK_EX)) else None
         return
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        yield connection.execute(text(f"SELECT pg_try_advisory_lock({IMPORT_LOCK})")).scalar_one()
+        is_mine = _soon(lambda: connection.execute(TRY).scalar_one())
+        yield (lambda: connection.execute(text("SELECT 1"))) if is_mine else None
+
+
+def is_going_on(session: Session) -> bool:
+    """Whether somebody imports, or restores. If not, nobody has read what is folded before this transaction is over:
+    PostgreSQL has them wait for it, and on SQLite they wait for writers (`begin`).
+    """
+    if session.get_bind().dialect.name != "sqlite":
+        return not session.execute(TRY_BESIDE_OTHERS).scalar_one()
+    with _opened_beside(session.execute(text("PRAGMA database_list")).one().file) as file:
+        return not _locked(file, fcntl.LOCK_SH)
+
+
+def _soon(is_mine: Callable[[], bool]) -> bool:
+    until = time.monotonic() + PATIENCE_S
+    while not is_mine():
+        if time.monotonic() > until:
+            return False
+        time.sleep(LOOK_S)
+    return True
 
 
 @contextmanager
-def _locked_beside(path: str) -> Iterator[bool]:
+def _opened_beside(path: str) -> Iterator[int]:
+    """A file beside the database, and not beside a link to it. It is its owner's, also when root imports: or nobody
+    else could fold any more.
+    """
+    path = os.path.realpath(path)
     file = os.open(f"{path}.import.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield True
-    except BlockingIOError:
-        yield False
+        if os.geteuid() == 0:
+            with suppress(OSError):  # where root may not, on disks of other machines
+                os.fchown(file, os.stat(path).st_uid, os.stat(path).st_gid)
+        yield file
     finally:
         os.close(file)
 
 
+def _locked(file: int, how: int) -> bool:
+    """True when it is ours, until the file is closed."""
+    try:
+        fcntl.flock(file, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def begin() -> None:
-    """From now on ids do not go by time. What a killed import left open ends here."""
+    """From now on ids do not go by time. What a killed import left open ends here.
+
+    Waits for whoever writes to SQLite: who comes later sees that there is an import.
+    """
     end()
     with database.exclusive(db.engine.url), db.session.begin():
         newest = db.session.execute(select(Counter.visits).where(Counter.scope == SITE)).scalar_one()
@@ -95,6 +156,6 @@ def communities() -> set[Scope]:
 
 
 def folded_days() -> set[str]:
-    """Days that had visits, of which no row is left."""
+    """Days that had visits of which the rows are gone, or some of them. Read it when the import has begun."""
     with database.snapshot() as connection:
         return set(connection.scalars(FOLDED_DAYS))

@@ -114,6 +114,40 @@ def test_prune_that_was_killed_goes_on_where_it_was(past, database):
     assert database.rows(COUNTERS) == before
 
 
+def test_prune_beside_an_import_folds_nothing_and_says_so(past, database):
+    """Also one that is made again; and kill -9 ends what keeps others out."""
+    server = past(2000)
+    file = "visitor_id,visit_id,at\nayesha,1,1714585000000\n"
+    assert server.koyjabo("import", "-", "--format", "csv", typed=file).returncode == 0
+    for is_killed in (True, False):
+        importing = subprocess.Popen(
+            [sys.executable, "-m", "koyjabo", "import", "-", "--format", "csv"],
+            cwd=ROOT,
+            env=environment(**server.settings),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            wait_until(lambda: database.rows("SELECT 1 FROM imported_visits WHERE upto_visit IS NULL"), "it imports")
+            refused = server.koyjabo("prune")
+            assert (refused.returncode, refused.stdout) == (1, "")
+            assert "Visits are being imported" in refused.stderr
+            assert rows(database) == 2001
+        finally:
+            if is_killed:
+                importing.kill()
+            said, _ = importing.communicate(None if is_killed else file, timeout=30)
+        database.rows("DELETE FROM imported_visits WHERE upto_visit IS NULL")  # as the next one does
+    assert said == "Imported 0 visits; 1 were there already.\n"
+    assert server.koyjabo("prune").returncode == 0
+    assert rows(database) == 0
+    refused = server.koyjabo("import", "-", "--format", "csv", typed=file)
+    assert refused.returncode == 1
+    assert "Line 2: at is of a day whose visits were folded" in refused.stderr
+    assert_verified(server)
+
+
 def test_of_two_servers_one_does_the_work_of_the_night(past, database, new_server):
     servers = [past(2000), new_server(database)]
     for server in servers:
