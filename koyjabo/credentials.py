@@ -42,7 +42,7 @@ def password(value: str) -> str:
         raise ValueError("must be a text of whole characters")
     value = unicodedata.normalize("NFC", value)
     if not SHORTEST_PASSWORD <= len(value) <= LONGEST_PASSWORD:
-        raise ValueError(f"must have {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters, and has {len(value)}")
+        raise ValueError(f"must have {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
     return value
 
 

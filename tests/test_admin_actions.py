@@ -42,6 +42,17 @@ def test_community_is_created_and_changed(site, admin):
     assert site.rows("SELECT name, is_open, is_listed FROM communities") == [("Mirpur 11", 0, 1)]
 
 
+def test_longest_description_in_bangla_is_taken_as_the_forms_send_it(site, admin, scene):
+    longest = "ব" * 2000
+    path = f"/admin/communities/{scene.community}"
+    for form in ("/admin/communities/new", path):
+        assert 'enctype="multipart/form-data"' in admin.get(form)
+        said = {"csrf_token": admin.csrf, "name": "Bangla", "description": longest}
+        answer = admin.client.post(form, headers=admin.headers, data=said, content_type="multipart/form-data")
+        assert answer.status_code == 303
+    assert longest in admin.get(path)
+
+
 def test_form_says_what_is_wrong_beside_the_field_and_keeps_what_was_typed(site, admin, scene):
     for path in ("/admin/communities/new", f"/admin/communities/{scene.community}"):
         page = admin.send(path, 422, name=" ", description="kept <b>")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from http.client import HTTPException
 from urllib.parse import urlsplit
 
-from koyjabo import sites
+from koyjabo import database_urls, sites
 from koyjabo.addresses import is_loopback
 from koyjabo.demo.site import Refusal, Site
 from koyjabo.settings import Settings
@@ -21,7 +21,7 @@ def find(settings: Settings, url: str) -> Site:
     """The server at `url`. Nothing has been changed anywhere when this raises NotHere."""
     if settings.environment != "development":
         raise NotHere(f"ENVIRONMENT is {settings.environment}, and the demo makes visits up. {OF_ITS_OWN}")
-    if not _is_here(settings.database.host):
+    if not all(map(_is_this_machine, database_urls.hosts(settings.database))):
         raise NotHere(f"DATABASE_URL names a database on another machine, and the demo makes visits up. {OF_ITS_OWN}")
     site = _site(url)
     if _mark_of(site) != sites.mark(settings.database_url, settings.secret_key):
@@ -30,11 +30,6 @@ def find(settings: Settings, url: str) -> Site:
             "(DATABASE_URL, SECRET_KEY)."
         )
     return site
-
-
-def _is_here(host: str | None) -> bool:
-    """That of a database: of a file there is none."""
-    return not host or _is_this_machine(host)
 
 
 def _is_this_machine(host: str) -> bool:

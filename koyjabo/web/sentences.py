@@ -25,6 +25,9 @@ OF_ERRORS = (
 
 OF_PAGES = (
     N_("The current password is another one."),
+    N_("The password has just been changed by somebody else."),
+    N_("The site needs an admin who can log in. Make somebody else admin of it first."),
+    N_("The address of this page is not one that a list has led to. Begin again."),
     N_("Only members of this community may do that. Join it first."),
     N_("Only moderators and admins of this community may do that."),
     N_("Only admins of this community may do that."),
@@ -44,6 +47,15 @@ OF_PAGES = (
 OF_FIELDS = (
     N_("is required"),
     N_("must be an email address, such as ayesha@example.com"),
+    N_("must not be longer than 254 characters (64 before the @)"),
+    N_("must have 8 to 128 characters"),
     N_("must have 1 to 200 characters besides white space"),
+    N_("must not be longer than 200 characters"),
+    N_("must not be longer than 2000 characters"),
+    N_("must be a whole number"),
+    N_("must be from 0 to 1000000000000000"),
+    N_("must be a day, such as 2025-12-16"),
+    N_("must not be before the first day"),
+    N_("must be the id of a community"),
     N_("must be member, moderator or admin"),
 )

@@ -170,10 +170,29 @@ def test_pages_of_one_community_and_one_user_are_for_everybody(admin, community,
         check_accessible(admin)
 
 
-def test_form_with_something_wrong_is_for_everybody(admin, community):
+def set_total_to_nonsense(admin: Page) -> None:
     visit(admin, "/admin/system")
     admin.get_by_label("Total", exact=True).fill("x")
     admin.get_by_label("Reason").fill("y")
     admin.get_by_role("button", name="Set the total").click()
     expect(admin.get_by_label("Total", exact=True)).to_have_attribute("aria-invalid", "true")
+
+
+def test_form_with_something_wrong_is_for_everybody(admin):
+    set_total_to_nonsense(admin)
     check_accessible(admin)
+
+
+def test_page_that_was_refused_something_is_as_live_as_before(admin, site):
+    set_total_to_nonsense(admin)
+    total = site.register("somebody").stats.total
+    expect(admin.locator("#state")).to_contain_text(str(total))
+
+
+def test_tablet_has_room_for_fingers(new_device, session, community):
+    device = new_device(storage_state=session, has_touch=True, is_mobile=True, viewport={"width": 1180, "height": 820})
+    page = device.open(f"/admin/communities/{community}")
+    buttons = page.locator(".records button, .records select").all()
+    heights = [box["height"] for each in buttons if (box := each.bounding_box())]
+    assert heights
+    assert min(heights) >= 44

@@ -7,7 +7,7 @@ from support.elsewhere import begin, begin_on, state, told, wait_for_state
 from support.members import Member
 from support.pages import wait_for
 
-MODULE_LIMIT = 6 * 1024
+MODULE_LIMIT = 6_000
 KEPT = "JSON.parse(Object.entries(localStorage).find(([key]) => key.startsWith('koyjabo.stats'))?.[1] ?? 'null')"
 AGE = """
 (ageMs) => {
@@ -26,6 +26,14 @@ FILL_STORAGE = """
   Storage.prototype.setItem = () => { throw new DOMException("full", "QuotaExceededError"); };
   window.makeRoom = () => { Storage.prototype.setItem = setItem; };
 }
+"""
+FILL_LOCAL_STORAGE = """
+const { setItem } = Storage.prototype;
+Storage.prototype.setItem = function (key, value) {
+  if (this === localStorage) throw new DOMException("full", "QuotaExceededError");
+  setItem.call(this, key, value);
+};
+window.makeRoom = () => { Storage.prototype.setItem = setItem; };
 """
 
 
@@ -146,6 +154,24 @@ def test_storage_that_was_full_for_a_moment_is_believed_again(elsewhere, site):
     begin(elsewhere, site)
     wait_for(elsewhere, lambda: state(elsewhere)[1] == "live", "it is live again")
     assert len(sent) == 1
+
+
+def test_session_whose_visitor_cannot_be_kept_for_good_is_one_visit(elsewhere, site):
+    """The origin may have used up its room, and sessions have room of their own."""
+    elsewhere.add_init_script(FILL_LOCAL_STORAGE)
+    before = site.stats()
+    visitors = set()
+    for _ in range(3):
+        elsewhere.reload()
+        begin(elsewhere, site)
+        wait_for_state(elsewhere, before.total + 1, "live")
+        visitors.add(elsewhere.evaluate("window.koyjabo.visitorId"))
+    after = site.stats()
+    assert (len(visitors), after.total, after.unique) == (1, before.total + 1, before.unique + 1)
+    elsewhere.evaluate("window.makeRoom()")
+    begin(elsewhere, site)
+    assert {elsewhere.evaluate("localStorage.getItem('visitorId')")} == visitors
+    assert elsewhere.evaluate("sessionStorage.getItem('visitorId')") is None
 
 
 def test_browser_that_cannot_limit_a_request_counts_as_well(elsewhere, site):

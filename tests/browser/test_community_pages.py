@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 from support.members import PASSWORD, Member, PlainMember
-from support.pages import live, open_as, stat, visit
+from support.pages import live, log_in, open_as, stat, visit, wait_for
 
 MOST_TABS = 40
 
@@ -122,6 +122,29 @@ def test_who_is_logged_out_elsewhere_is_led_to_the_login_and_back(site, device, 
     page.get_by_role("main").get_by_role("button", name="Log in").click()
     expect(page).to_have_url(re.compile(f"/communities/{community}$"))
     karim.log_in()
+
+
+def test_line_that_is_refused_to_somebody_who_is_logged_in_sends_nobody_round_in_circles(device, founder, community):
+    """As behind a proxy that passes less on for sockets than for pages."""
+    page = device.context.new_page()
+    refused: list[WebSocketRoute] = []
+
+    def refuse(socket: WebSocketRoute) -> None:
+        refused.append(socket)
+        socket.close(code=4001)
+
+    page.route_web_socket("**/ws/**", refuse)
+    asked: list[str] = []
+    page.on("request", lambda request: request.is_navigation_request() and asked.append(request.url))
+    page.clock.install()
+    log_in(device, founder)
+    visit(page, f"/communities/{community}")
+    expect(page.locator("[data-line]")).to_have_attribute("data-line", "offline")
+    page.clock.run_for(25_000)
+    assert len(refused) == 1
+    page.clock.run_for(10_000)
+    wait_for(page, lambda: len(refused) == 2, "it is tried again")
+    assert len(asked) == 1
 
 
 def test_dashboard_follows_who_comes(site, device, founder, community):

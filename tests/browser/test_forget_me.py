@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from playwright.sync_api import Page, Route, expect
-from support.pages import Device, check_accessible
+from support.pages import Device, check_accessible, visit, wait_for
 
 STORED = "() => JSON.stringify([Object.keys(localStorage), Object.keys(sessionStorage)])"
 
@@ -66,6 +66,21 @@ def test_it_takes_as_many_times_as_it_takes(device, site):
     expect(page.locator("[data-forget] [role=status]")).to_contain_text("You are forgotten.")
     assert len(asked) == 3
     assert not is_known(site, visitor)
+
+
+def test_visit_that_was_on_its_way_meanwhile_is_forgotten_as_well(device, site):
+    page = device.context.new_page()
+    held: list[Route] = []
+    page.route("**/api/visitor/register", lambda route: held.append(route))
+    visit(page)
+    wait_for(page, lambda: held, "it registers")
+    with page.expect_response("**/api/visitor/forget"):
+        ask(page)
+    visitor = visitor_of(page)
+    held[0].continue_()
+    expect(page.locator("[data-forget] [role=status]")).to_contain_text("You are forgotten.")
+    assert not is_known(site, visitor)
+    assert page.evaluate(STORED) == "[[],[]]"
 
 
 @pytest.mark.parametrize("how", ["refused", "away"])

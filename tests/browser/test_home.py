@@ -101,6 +101,12 @@ def test_reload_is_the_same_session_and_a_new_tab_another(device, site):
     assert site.stats().unique == before.unique
 
 
+def test_phone_of_some_years_ago_counts_and_is_told_as_well(device, site):
+    device.context.add_init_script("delete Object.hasOwn; delete AbortSignal.timeout")
+    before = site.stats().total
+    total_is(live(device), before + 1)
+
+
 def test_second_tab_is_in_step_by_what_the_first_keeps(device, site):
     """Even when it hears nothing by itself."""
     first = live(device)

@@ -26,6 +26,16 @@ GRACE_S = 20
 DEVELOPMENT = {"ENVIRONMENT": "development", "SECRET_KEY": SECRET, "LEAVE_GRACE_SECONDS": GRACE_S}
 FULL_S = 60
 AT_HOME = "http://localhost:8000"
+ON_ANOTHER_MACHINE = (
+    "postgresql://koyjabo@db.example.com/koyjabo",
+    "postgresql://koyjabo@/koyjabo?host=db.example.com",
+    "postgresql://koyjabo@localhost/koyjabo?host=db.example.com",
+    "postgresql://koyjabo@localhost,db.example.com/koyjabo",
+    "postgresql://koyjabo@/koyjabo?hostaddr=192.0.2.1",
+    "postgresql:///koyjabo?service=live",
+)
+NAMED_ELSEWHERE = ({"PGHOST": "db.example.com"}, {"PGHOSTADDR": "192.0.2.1"}, {"PGSERVICE": "live"})
+"""Variables that libpq goes by where the address of the database says nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +197,8 @@ def test_a_production_server_of_the_same_settings_is_refused(server, module_serv
     ("settings", "url", "why"),
     [
         ({"ENVIRONMENT": "production"}, AT_HOME, "ENVIRONMENT is production"),
-        ({"DATABASE_URL": "postgresql://koyjabo@db.example.com/koyjabo"}, AT_HOME, "another machine"),
+        *(({"DATABASE_URL": url}, AT_HOME, "another machine") for url in ON_ANOTHER_MACHINE),
+        *(({"DATABASE_URL": "postgresql:///x", **named}, AT_HOME, "another machine") for named in NAMED_ELSEWHERE),
         ({}, "http://live.example.com", "no server of this machine"),
         ({}, "https://localhost:8000", "no server of this machine"),
         ({}, "http://localhost:8000/api", "no server of this machine"),

@@ -96,10 +96,15 @@ def check_accessible(page: Page) -> None:
 
 
 def open_as(device: Device, member: Member, path: str) -> Page:
-    """A page on a device on which `member` is logged in, with the session they have."""
+    """A page on a device on which `member` is logged in."""
+    log_in(device, member)
+    return device.open(path)
+
+
+def log_in(device: Device, member: Member) -> None:
+    """With the session they have."""
     cookies = [{"name": each.name, "value": each.value, "url": SITE} for each in member.http.cookies]
     device.context.add_cookies(cookies)
-    return device.open(path)
 
 
 def live(page: Page) -> Page:

@@ -11,21 +11,27 @@ const LONGEST_WAIT_S = 30;
  * @returns {Promise<boolean>} whether the server has forgotten; otherwise nothing has changed here
  */
 export async function forget(koyjabo) {
+  if (!(await isForgotten(koyjabo.visitorId))) return false;
+  const visit = koyjabo.stop();
+  if (visit) await visit.then(() => isForgotten(koyjabo.visitorId)); // it has come after all
+  for (const area of /** @type {const} */ (["localStorage", "sessionStorage"])) forgetHere(area);
+  return true;
+}
+
+/** @param {string} visitorId */
+async function isForgotten(visitorId) {
   const request = {
     method: "POST",
     headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ visitorId: koyjabo.visitorId }),
+    body: JSON.stringify({ visitorId }),
   };
   try {
     let answer = await fetch("/api/visitor/forget", request);
     while (await isToBeAskedAgain(answer)) answer = await fetch("/api/visitor/forget", request);
-    if (!answer.ok) return false;
+    return answer.ok;
   } catch {
     return false;
   }
-  koyjabo.stop();
-  for (const area of /** @type {const} */ (["localStorage", "sessionStorage"])) forgetHere(area);
-  return true;
 }
 
 /** @param {Response} answer  waits as long as it says */

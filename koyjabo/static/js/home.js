@@ -8,6 +8,7 @@ import { Announcer, find, showLine, told, write } from "./page.js";
 /** @typedef {import("./koyjabo.js").Stats} Stats */
 
 const phrases = told("phrases");
+const placeNames = new Map(Object.entries(phrases.places));
 const row = /** @type {HTMLTemplateElement} */ (find("#place")).content;
 
 /** Places as bars, the longest first. Rows stay who they are, and where they are, so that their bars grow. */
@@ -32,7 +33,7 @@ class Places {
   #row(name, count, percent) {
     const found = this.#rows.get(name) ?? /** @type {Element} */ (row.firstElementChild?.cloneNode(true));
     const [label, data, bar] = found.children;
-    label.textContent = Object.hasOwn(phrases.places, name) ? phrases.places[name] : name;
+    label.textContent = placeNames.get(name) ?? name;
     Object.assign(data, { value: String(count), textContent: written(count) });
     bar.firstElementChild?.setAttribute("width", `${percent}%`);
     return found;

@@ -7,17 +7,13 @@ import { find, showLine, told, write } from "./page.js";
 /** @typedef {{type: string, [field: string]: any}} Told  an event, as the server tells it */
 
 const FORBIDDEN = 4003;
+const AGAIN_MS = 30_000;
 
 const inside = find("#inside");
 
 export const phrases = told("phrases");
 export const { community = "", outside = "" } = inside.dataset;
 export const page = new LivePage();
-
-/** Leads to the login, and from there back. */
-function logIn() {
-  location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
-}
 
 /** Nothing that is no longer theirs to see stays on the page. */
 function end() {
@@ -43,10 +39,19 @@ export function listen(room, hear, after) {
     opened: () => page.refresh(),
     lost: () => showLine("offline", phrases.offline),
     ended(code) {
-      if (code !== FORBIDDEN) return logIn();
+      over.abort();
+      if (code !== FORBIDDEN) return again();
       end();
       after?.();
     },
   });
-  line.start();
+  const over = new AbortController();
+  line.start(over.signal);
+
+  /** Asked anew, the page leads to the login if the session has ended. If not, nobody is sent there and back for ever. */
+  function again() {
+    showLine("offline", phrases.offline);
+    page.refresh();
+    setTimeout(() => listen(room, hear, after), AGAIN_MS);
+  }
 }

@@ -1,7 +1,6 @@
 /**
  * Koy Jabo Live for any page of any site: counts the visit, and keeps the numbers equal to the server's.
  *
- *     import { KoyJabo } from "https://host/static/js/koyjabo.js";
  *     const koyjabo = new KoyJabo();
  *     koyjabo.subscribe((stats, line) => { … });
  *     koyjabo.start();
@@ -12,19 +11,19 @@
  * @property {number} activeUsers
  * @property {number} uniqueVisitors
  * @property {Record<string, {count: number}>} locations  active visitors by place
- * @property {string} epoch  in base 36; a greater one is another count, which may be lower
+ * @property {string} epoch  in base 36; a greater one is another count
  * @property {number} revision  ms since 1970
- * @property {boolean} [stale]  the server cannot read its ledger: these are the last it knew
+ * @property {boolean} [stale]  the last numbers the server could read
  *
  * @typedef {"connecting" | "live" | "polling" | "offline"} LineState
  * @typedef {(stats: Stats | null, line: LineState) => void} Listener
  *
  * @typedef {object} Options
- * @property {string} [baseUrl]  where the server is; if not said, where this module came from
+ * @property {string} [baseUrl]  if not said, where this module came from
  * @property {string} [communityId]  counts the visit for this community, too
  * @property {string} [page]  the path that was opened
- * @property {boolean} [counts]  false for a page that only looks: it is no visit
- * @property {boolean} [listens]  false for a page that counts and shows other numbers: it opens no socket, and never polls
+ * @property {boolean} [counts]  false for a page that only looks
+ * @property {boolean} [listens]  false for a page that shows other numbers: no socket, no polls
  * @property {boolean} [poll]  ask every 2 s even while the socket is up
  * @property {Stats | null} [stats]  what the page shows already
  */
@@ -41,7 +40,7 @@ const LONGEST_RETRY_MS = 30_000;
 const VISITOR_ID = /^[\w.:-]{1,128}$/;
 
 /**
- * Values may overtake each other: epoch, then total, then revision say which is the newer one.
+ * Values may overtake each other: epoch, then total, then revision say which is newer.
  * @param {Stats} stats
  * @param {Stats | null} shown
  */
@@ -69,20 +68,20 @@ function parsed(text) {
 /** Ends a request that is not answered; browsers before 2022 have to wait. */
 const limit = () => AbortSignal.timeout?.(ANSWER_LIMIT_MS);
 
-/** A page that the browser has only prepared, in case somebody opens it, has no visitor yet. */
+/** A page that the browser only prepared, in case, has no visitor yet. */
 async function isLookedAt() {
   const page = /** @type {Document & {prerendering?: boolean}} */ (document);
   if (page.prerendering) await new Promise((resolve) => page.addEventListener("prerenderingchange", resolve));
 }
 
-/** How long to wait before trying again: longer each time, and not everybody at the same moment. */
+/** Longer each time, and not everybody at the same moment. */
 class Backoff {
   #failures = 0;
 
   /** @returns {number} ms */
   next() {
-    const waitMs = FIRST_RETRY_MS * 2 ** this.#failures++ * (0.8 + Math.random() * 0.4);
-    return Math.min(waitMs, LONGEST_RETRY_MS);
+    const longestMs = Math.min(FIRST_RETRY_MS * 2 ** this.#failures++, LONGEST_RETRY_MS);
+    return longestMs * (0.8 + Math.random() * 0.2);
   }
 
   reset() {
@@ -90,7 +89,7 @@ class Backoff {
   }
 }
 
-/** What the browser keeps; where it may keep nothing, the page does. */
+/** What the browser keeps, or else the page. */
 class Kept {
   #area;
   #memory = new Map();
@@ -109,13 +108,15 @@ class Kept {
     }
   }
 
-  /** @param {string} key  @param {string} value */
+  /** @param {string} key  @param {string} value  @returns {boolean} whether it is kept */
   set(key, value) {
     try {
       window[this.#area].setItem(key, value);
       this.#memory.delete(key);
+      return true;
     } catch {
       this.#memory.set(key, value);
+      return false;
     }
   }
 
@@ -135,14 +136,14 @@ const session = new Kept("sessionStorage");
 
 /** @returns {string} */
 function visitorId() {
-  const known = local.get("visitorId");
-  if (known && VISITOR_ID.test(known)) return known;
-  const made = `visitor_${Date.now()}_${random(9)}`;
-  local.set("visitorId", made);
-  return made;
+  const known = local.get("visitorId") ?? session.get("visitorId");
+  const id = known && VISITOR_ID.test(known) ? known : `visitor_${Date.now()}_${random(9)}`;
+  if (local.set("visitorId", id)) session.drop("visitorId");
+  else session.set("visitorId", id); // at least it outlives a reload
+  return id;
 }
 
-/** The one visit of a session. It has the same name until it is answered, however often it is sent: it counts once. */
+/** The one visit of a session. However often it is sent, it has one name, and counts once. */
 class Visit {
   visitorId = visitorId();
   isRegistered = false;
@@ -280,7 +281,7 @@ export class Line {
     this.#wait(ANSWER_LIMIT_MS, () => this.#drop());
   }
 
-  /** Somebody looks again, or the network is back: a line may have died in the meantime without saying so. */
+  /** Somebody looks again, or the network is back: the line may have died without saying so. */
   #wake() {
     this.#backoff.reset();
     this.#socket ? this.#ask() : this.#open();
@@ -363,6 +364,8 @@ export class KoyJabo {
   #activeMs = performance.now();
   /** @type {Promise<boolean> | null} */
   #asking = null;
+  /** @type {Promise<void> | null} */
+  #registering = null;
 
   /** @param {Options} [options] */
   constructor({ baseUrl, communityId, page = location.pathname, counts = true, listens = true, poll = false, stats = null } = {}) {
@@ -423,13 +426,14 @@ export class KoyJabo {
     if (this.#listens && !signal.aborted) this.#socket.start(signal);
   }
 
-  /** Leave the page alone; it cannot be started again. */
+  /** For good. @returns {Promise<void> | null} a visit that is on its way */
   stop() {
     this.#stopped.abort();
+    return this.#registering;
   }
 
   /**
-   * Ask the server for the numbers; who asks in the meantime shares the answer. When there is none, what is known stays.
+   * Ask the server for the numbers; who asks meanwhile shares the answer.
    * @returns {Promise<boolean>} whether it answered
    */
   refresh() {
@@ -448,7 +452,11 @@ export class KoyJabo {
     }
   }
 
-  async #register() {
+  #register() {
+    return (this.#registering = this.#count().finally(() => (this.#registering = null)));
+  }
+
+  async #count() {
     const told = await this.#visit.send();
     if (told) this.#accept(told);
     if (told) this.#print(told);
@@ -469,9 +477,11 @@ export class KoyJabo {
     this.#stayActive();
   }
 
+  /** What nobody looked at may be old, and a live line dead. */
   #wake() {
     this.#visit.hurry();
     this.#tick();
+    if (this.#listens) this.refresh();
   }
 
   async #ask() {
@@ -508,7 +518,7 @@ export class KoyJabo {
     this.#tell();
   }
 
-  /** In a storm there is more to keep than a cheap phone can write; the last of it is kept at the next tick. */
+  /** A storm is more than a cheap phone can write; the last of it is kept at the next tick. */
   #keep() {
     const now = performance.now();
     this.#isKept = now - this.#keptMs > KEEP_MS;

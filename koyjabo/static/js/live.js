@@ -8,6 +8,9 @@ async function isLookedAt() {
   if (document.hidden) await new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
 }
 
+/** After a refused action the browser stands at the address of the action, which is none of a page. */
+const address = () => document.querySelector("main")?.dataset.address || location.href;
+
 /** Asks for the page anew and takes over each `[data-live]` part, found by its id. */
 export class LivePage {
   #asked = false;
@@ -33,7 +36,7 @@ export class LivePage {
   async #take() {
     try {
       const signal = AbortSignal.timeout?.(ANSWER_LIMIT_MS);
-      const response = await fetch(location.href, { headers: { Accept: "text/html" }, signal });
+      const response = await fetch(address(), { headers: { Accept: "text/html" }, signal });
       if (response.redirected) location.assign(response.url); // the session has ended
       else if (response.ok) replaceParts(new DOMParser().parseFromString(await response.text(), "text/html"));
     } catch {

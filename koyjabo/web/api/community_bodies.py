@@ -27,7 +27,7 @@ def _text(value: Any, longest: int) -> str:
         raise _refuse("must be a text")
     value = whole(value).strip()
     if len(value) > longest:
-        raise _refuse(f"must not be longer than {longest} characters, and has {len(value)}")
+        raise _refuse(f"must not be longer than {longest} characters")
     return value
 
 
