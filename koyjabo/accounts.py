@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Callable, Collection
 from functools import partial
@@ -47,6 +48,8 @@ class Grant(NamedTuple):
 
     login: Login
     refresh_id: str
+    password_mark: str
+    """Another one for each password, which tells nothing of it."""
 
 
 class Accounts:
@@ -82,7 +85,8 @@ class Accounts:
         """Renew the session of a refresh token, which is good for this once. Raises InvalidToken; shown a second time,
         it ends the session.
         """
-        new, line = self._new_session(claims.session_id), self._line("session.replay")
+        refresh_id = records.successor(claims.session_id, claims.token_id)
+        new, line = self._new_session(claims.session_id)._replace(refresh_id=refresh_id), self._line("session.replay")
         renew = partial(records.renew_session, user_id=claims.user_id, old_refresh_id=claims.token_id, new=new)
         made = self._desk.write(noting(renew, lambda made: line(made.ended)))
         if made.ended is not None:
@@ -97,17 +101,25 @@ class Accounts:
         if self._desk.write(noting(end, self._line("session.end"))) is not None:
             self.on_loss(session_id)
 
-    def login_of(self, session_id: str) -> Login | None:
-        """Who is logged in by a session, if it lives: not revoked, not run out, and its user not disabled."""
-        found = self._desk.read(partial(records.of_session, session_id=session_id, now_ms=self._clock.now_ms()))
+    def login_of(self, session_id: str, refresh_id: str | None = None) -> Login | None:
+        """Who is logged in by a session, if it lives: not revoked, not run out, and its user not disabled. Where it is
+        shown by a refresh token, one that was renewed is good for some seconds more.
+        """
+        lookup = partial(records.of_session, session_id=session_id, now_ms=self._clock.now_ms(), refresh_id=refresh_id)
+        found = self._desk.read(lookup)
         return Login(_account(found), session_id) if found else None
+
+    def password_mark(self, email: str) -> str:
+        """That of their present password; "" where there is no such user. It takes as long for everybody."""
+        person = self._find(email)
+        return _mark(person.password) if person else ""
 
     def names(self, user_ids: Collection[str]) -> dict[str, str]:
         """What users are called, by id; those who are none are not in it. For a thousand or so at a time."""
         return self._desk.read(partial(records.names, user_ids=list(user_ids))) if user_ids else {}
 
-    def change_password(self, login: Login, current: str, new: str) -> None:
-        """End all other sessions, too. Raises WrongCredentials."""
+    def change_password(self, login: Login, current: str, new: str) -> str:
+        """End all other sessions, too. Returns the mark of the new one. Raises WrongCredentials."""
         person = self._desk.read(partial(records.by_id, user_id=login.account.id))
         if not self._passwords.matches(current, person.password if person else None) or person is None:
             raise WrongCredentials("The current password is another one.")
@@ -115,6 +127,7 @@ class Accounts:
         by = audit.author(login.account, self._clock)
         if not self._set_hash(by, person, hashed, old=person.password, spared=login.session_id):
             raise WrongCredentials("The password has just been changed by somebody else.")
+        return _mark(hashed)
 
     # For the operator, at the command line.
 
@@ -222,8 +235,12 @@ def target(person: Person) -> Target:
 
 
 def _grant(person: Person, new: NewSession) -> Grant:
-    return Grant(Login(_account(person), new.id), new.refresh_id)
+    return Grant(Login(_account(person), new.id), new.refresh_id, _mark(person.password))
 
 
 def _account(person: Person) -> Account:
     return Account(person.id, person.email, person.name, person.is_admin)
+
+
+def _mark(hashed: str) -> str:
+    return hashlib.sha256(hashed.encode()).hexdigest()

@@ -7,7 +7,23 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 
-FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
+X_FORWARDED_FOR = "HTTP_X_FORWARDED_FOR"
+FORWARDED = (X_FORWARDED_FOR, "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
+
+
+def hops(environ: Mapping[str, Any], most: int) -> list[str]:
+    """Who X-Forwarded-For says a request came through, the last of them first, `most` at most; "" for one that is not
+    named. What others wrote before our own proxies is not looked at, so nothing in it can hide what those say.
+    """
+    said = environ.get(X_FORWARDED_FOR)
+    return [_without_port(hop.strip()) for hop in reversed(said.rsplit(",", most)[-most:])] if said else []
+
+
+def _without_port(hop: str) -> str:
+    """Some proxies write `192.0.2.1:5678` and `[2001:db8::1]:443`."""
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    return hop.partition(":")[0] if hop.count(":") == 1 else hop
 
 
 def counted(environ: Mapping[str, Any]) -> str:

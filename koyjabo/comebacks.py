@@ -7,6 +7,7 @@ two who have the same place are taken for one, which for a thousand lost lines a
 from __future__ import annotations
 
 import mmap
+import os
 import time
 from hashlib import blake2b
 from pathlib import Path
@@ -15,20 +16,15 @@ from struct import Struct
 PLACES = 65_536
 WITHIN_S = 60
 ENTRY = Struct("<I")
+SIZE = PLACES * ENTRY.size
 
 
 class Comebacks:
-    """Without a folder, of this process alone."""
+    """Without a folder, or where it has no room, of this process alone."""
 
     def __init__(self, folder: str | None, secret: str) -> None:
         self._key = blake2b(secret.encode()).digest()
-        size = PLACES * ENTRY.size
-        if folder is None:
-            self._table = mmap.mmap(-1, size)
-            return
-        with (Path(folder) / "comebacks").open("a+b") as file:
-            file.truncate(size)
-            self._table = mmap.mmap(file.fileno(), size)
+        self._table = _shared(folder) or mmap.mmap(-1, SIZE)
 
     def lost(self, who: str) -> None:
         ENTRY.pack_into(self._table, self._place(who), int(time.time()))
@@ -43,3 +39,15 @@ class Comebacks:
     def _place(self, who: str) -> int:
         digest = blake2b(who.encode(), digest_size=4, key=self._key).digest()
         return int.from_bytes(digest) % PLACES * ENTRY.size
+
+
+def _shared(folder: str | None) -> mmap.mmap | None:
+    """With all its room on the disk, since a write to a page that has none would end the process; or None."""
+    if folder is None:
+        return None
+    try:
+        with (Path(folder) / "comebacks").open("a+b") as file:
+            os.posix_fallocate(file.fileno(), 0, SIZE)
+            return mmap.mmap(file.fileno(), SIZE)
+    except OSError:
+        return None

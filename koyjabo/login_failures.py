@@ -1,11 +1,12 @@
-"""How often logging in to an account may fail, wherever it is tried from: in the database, so on all workers together
-and after a restart.
+"""How often logging in to an account may fail, wherever it is tried from, and how often whoever is logged in may say
+another password than the present one: in the database, so on all workers together and after a restart.
 """
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -13,7 +14,7 @@ from koyjabo import audit
 from koyjabo.accounts import target
 from koyjabo.audit import Author
 from koyjabo.clock import Clock
-from koyjabo.errors import TooManyRequests
+from koyjabo.errors import LedgerUnavailable, TooBusy, TooManyRequests
 from koyjabo.storage import accounts
 from koyjabo.storage import login_failures as records
 from koyjabo.storage.audit import write
@@ -28,6 +29,9 @@ is familiar, is not counted (docs/limits.md).
 TOLD = {1, MOST - 1}
 """After so many failures there is a line in the audit log: whoever guesses cannot fill that."""
 
+LOGIN, PASSWORD = "login", "password"
+"""What is counted, each by itself: those who guess from outside keep nobody from changing their password."""
+
 SENTENCE = "Too many attempts to log in. Wait as long as Retry-After says, then try again."
 
 
@@ -39,22 +43,28 @@ class LoginFailures:
         self._clock = clock
         self._secret = secret.encode()
 
-    def count(self, email_key: str) -> None:
-        """Count an attempt before it is made: many at once shall not all be made. Raises TooManyRequests when there
-        have been MOST since the first, within WINDOW_MS, and LedgerUnavailable.
+    @contextmanager
+    def attempt(self, email_key: str, what: str = LOGIN) -> Iterator[None]:
+        """An attempt, counted before it is made: many at once shall not all be made. If it succeeds all are forgiven.
+
+        Raises TooManyRequests when there have been MOST since the first, within WINDOW_MS, and LedgerUnavailable.
         """
-        account, now_ms = self._account(email_key), self._clock.now_ms()
+        account = account_key(self._secret, what, email_key)
+        self._count(account, email_key)
+        try:
+            yield
+        except (TooBusy, LedgerUnavailable):  # nobody has looked at the password
+            with suppress(LedgerUnavailable):
+                self._desk.write(partial(records.take_back, account=account))
+            raise
+        self._desk.write(partial(records.forgive, account=account))
+
+    def _count(self, account: str, email_key: str) -> None:
+        now_ms = self._clock.now_ms()
         count = partial(records.count, account=account, most=MOST, now_ms=now_ms, over_ms=now_ms - WINDOW_MS)
         began_ms = self._desk.write(partial(_telling, count, account, email_key, audit.nobody(now_ms)))
         if began_ms is not None:
             raise TooManyRequests(max(1, (began_ms + WINDOW_MS - now_ms) // 1000 + 1), SENTENCE)
-
-    def forgive(self, email_key: str) -> None:
-        """It was the owner. Raises LedgerUnavailable."""
-        self._desk.write(partial(records.forgive, account=self._account(email_key)))
-
-    def _account(self, email_key: str) -> str:
-        return account_key(self._secret, "login", email_key)
 
 
 def _telling(count: Callable[[Any], int | None], account: str, email_key: str, by: Author, session: Any) -> int | None:

@@ -8,6 +8,7 @@ not pile up. What is true at this moment is in `gauges`.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,6 +40,11 @@ disable_created_metrics()  # files that are shared have no place for them either
 MESSAGES = ("visitor_update", "visitor_count", "visitor_joined", "visitor_left", "dashboard_update", "analytics_update")
 SAID = ("ping", "request_count", "join", "leave")
 OTHER = "other"
+KIND, MOST_KINDS = re.compile(r"\w{1,50}", re.ASCII), 200
+"""Of errors. What libraries log may begin with anything, and what is counted has to fit in its file (see
+`koyjabo.server.counting`): what is no such word, or comes when there are so many, is `other`.
+"""
+
 LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 VISITS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 DURATION_S = (1, 10, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 24 * 3600)
@@ -88,6 +94,7 @@ class Metrics:
             RECEIVED.name: self._counters(RECEIVED, (*SAID, OTHER)),
         }
         self._errors = Counter(ERRORS.name, ERRORS.meaning, ["kind"], registry=self._own)
+        self._kinds: set[str] = set()
         self._reconnections = Counter(RECONNECTIONS.name, RECONNECTIONS.meaning, registry=self._own)
         self._duration, self._commit, self._batch, self._delivery = (
             Histogram(each.name, each.meaning, buckets=each.buckets, registry=self._own)
@@ -122,6 +129,11 @@ class Metrics:
         self._commit.observe(seconds)
 
     def error(self, kind: str) -> None:
+        if kind not in self._kinds:
+            if len(self._kinds) < MOST_KINDS and KIND.fullmatch(kind):
+                self._kinds.add(kind)
+            else:
+                kind = OTHER
         self._errors.labels(kind).inc()
 
     def text(self) -> bytes:

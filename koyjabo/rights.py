@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Collection
 from typing import NamedTuple
 
+from koyjabo.clock import Clock
 from koyjabo.errors import Forbidden, InvalidToken, KoyJaboError, UnknownCommunity
 from koyjabo.roles import ADMIN, is_lower
 from koyjabo.runtime import Runtime
@@ -27,11 +28,19 @@ class Right(NamedTuple):
     role: str  # the least that it takes
 
 
+class Asked(NamedTuple):
+    """A right that somebody comes with, and the id of the refresh token they come by, if they do."""
+
+    right: Right
+    refresh_id: str | None
+
+
 class Rights:
-    def __init__(self, desk: Desk, runtime: Runtime) -> None:
+    def __init__(self, desk: Desk, runtime: Runtime, clock: Clock) -> None:
         self._desk = desk
         self._runtime = runtime
-        self._waiting: deque[Job[Right, None]] = deque()
+        self._clock = clock
+        self._waiting: deque[Job[Asked, None]] = deque()
         self._is_asking = False
         self._lock = threading.Lock()  # around both; nothing waits while it is held
 
@@ -39,12 +48,13 @@ class Rights:
         """A number that changes whenever anybody has lost a right, on any server. Raises LedgerUnavailable."""
         return self._desk.read(access.version)
 
-    def require(self, right: Right) -> None:
-        """Raises InvalidToken, Forbidden or UnknownCommunity for one that does not hold; LedgerUnavailable.
+    def require(self, right: Right, refresh_id: str | None = None) -> None:
+        """Raises InvalidToken, Forbidden or UnknownCommunity for one that does not hold; LedgerUnavailable. Whoever
+        comes by a refresh token has to show the one that is good; later it may be renewed.
 
         Those who ask while others are being answered are answered together: thousands may come back at once.
         """
-        job: Job[Right, None] = Job(right, self._runtime.waiter())
+        job: Job[Asked, None] = Job(Asked(right, refresh_id), self._runtime.waiter())
         with self._lock:
             self._waiting.append(job)
             begins, self._is_asking = not self._is_asking, True
@@ -54,40 +64,55 @@ class Rights:
 
     def judge(self, rights: Collection[Right]) -> dict[Right, KoyJaboError | None]:
         """What is wrong with each, None where nothing is (SPEC: Credentials). Raises LedgerUnavailable."""
+        known = self._look_up(rights)
+        return {right: _problem(right, known) for right in rights}
+
+    def _judge_newcomers(self, asked: Collection[Asked]) -> dict[Asked, KoyJaboError | None]:
+        known, now_ms = self._look_up([each.right for each in asked]), self._clock.now_ms()
+        return {each: _problem(each.right, known, each.refresh_id, now_ms) for each in asked}
+
+    def _look_up(self, rights: Collection[Right]) -> Facts:
         sessions, users = {right.session_id for right in rights}, {right.user_id for right in rights}
         communities = {right.community_id for right in rights}
-        known = self._desk.read(lambda session: facts(session, sessions, users, communities))
-        return {right: _problem(right, known) for right in rights}
+        return self._desk.read(lambda session: facts(session, sessions, users, communities))
 
     def _answer(self) -> None:
         while jobs := self._take_waiting():
-            problems: dict[Right, Exception | None]
+            problems: dict[Asked, Exception | None]
             try:
-                problems = dict(self.judge({job.item for job in jobs}))
+                problems = dict(self._judge_newcomers({job.item for job in jobs}))
             except Exception as error:  # each of them is told
                 problems = dict.fromkeys((job.item for job in jobs), error)
             for job in jobs:
                 job.error = problems[job.item]
                 self._runtime.soon(job.answer)
 
-    def _take_waiting(self) -> list[Job[Right, None]]:
+    def _take_waiting(self) -> list[Job[Asked, None]]:
         with self._lock:
             jobs = take_waiting(self._waiting, [], MOST_TOGETHER)
             self._is_asking = bool(jobs)
             return jobs
 
-    def is_live(self, session_id: str) -> bool:
-        """Whether this session has not been revoked. Raises LedgerUnavailable."""
-        return bool(self._desk.read(lambda session: facts(session, [session_id], [], [])).sessions)
+    def is_live(self, session_id: str, refresh_id: str | None) -> bool:
+        """Whether this session has not been revoked, and the refresh token that shows it is good. Raises
+        LedgerUnavailable.
+        """
+        known = self._desk.read(lambda session: facts(session, [session_id], [], []))
+        return _is_live(session_id, known, refresh_id, self._clock.now_ms())
 
 
-def _problem(right: Right, known: Facts) -> KoyJaboError | None:
+def _problem(right: Right, known: Facts, refresh_id: str | None = None, now_ms: int = 0) -> KoyJaboError | None:
     is_admin = known.users.get(right.user_id)
     if is_admin is None:
         return Forbidden("This account is disabled.")
-    if right.session_id not in known.sessions:
+    if not _is_live(right.session_id, known, refresh_id, now_ms):
         return InvalidToken()
     if right.community_id not in known.communities:
         return UnknownCommunity()
     role = ADMIN if is_admin else known.roles.get((right.community_id, right.user_id))
     return Forbidden() if role is None or is_lower(role, right.role) else None
+
+
+def _is_live(session_id: str, known: Facts, refresh_id: str | None, now_ms: int) -> bool:
+    family = known.sessions.get(session_id)
+    return family is not None and (refresh_id is None or family.admits(refresh_id, now_ms))

@@ -24,6 +24,7 @@ class Seat:
     is_taken: bool = True
     is_clean: bool = True  # gone with a goodbye, or without
     problem: KoyJaboError | None = None  # why the right was lost
+    refresh_id: str | None = None  # of the refresh token that has to be good when it is let in
 
     @property
     def scope(self) -> Scope:

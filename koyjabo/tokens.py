@@ -33,6 +33,10 @@ class Claims(NamedTuple):
 
     expires_s: float  # since 1970
 
+    @property
+    def has_expired(self) -> bool:
+        return self.expires_s + LEEWAY_S <= time.time()
+
 
 class Tokens:
     """Reads tokens; who makes them is `koyjabo.web.auth`."""
@@ -47,7 +51,7 @@ class Tokens:
         claims = self.read_any(text)
         if claims.kind != kind:
             raise InvalidToken
-        if claims.expires_s + LEEWAY_S <= time.time():
+        if claims.has_expired:
             raise TokenExpired
         return claims
 

@@ -74,7 +74,7 @@ def wire(app: Flask, chosen: Settings, runtime: Runtime, clock: Clock, figures: 
     window_s, tabs = chosen.active_window_seconds, chosen.rate_limit_tabs
     pairing = Pairing(visits, others.presence, clock, window_s, chosen.secret_key, others.exchange, tabs)
     accounts, communities = Accounts(desk, clock, Passwords(runtime)), Communities(desk, clock)
-    users, reports, rights = Users(desk, clock), Reports(desk, clock), Rights(desk, runtime)
+    users, reports, rights = Users(desk, clock), Reports(desk, clock), Rights(desk, runtime, clock)
     peaks = Peaks(desk, clock, runtime, lambda scope: others.holds.online(scope).count)
     seating = Seating(rights, others.bus, runtime, clock)
     watch = Watch(chosen.secret_key, PULSE_S)

@@ -69,6 +69,14 @@ def test_address_is_the_one_of_the_number_in_force(database):
         assert "The server takes you for 203.0.113.5 ." in words(page)
 
 
+def test_addresses_are_shown_as_they_are_counted_without_ports(database):
+    with Site(database.url, TRUSTED_PROXIES="2") as site:
+        said = '", 198.51.100.7:5678, [2001:db8::1]:443, 10.0.0.1'
+        page = seen_from(site, panel(site), **{"X-Forwarded-For": said})
+        assert hops(page) == ([PEER, "10.0.0.1", "2001:db8::1", "198.51.100.7", "&#34;"], [2])
+        assert "The server takes you for 2001:db8::1 ." in words(page)
+
+
 def test_forwarded_addresses_that_are_none_do_no_harm(site, admin):
     page = seen_from(site, admin, **{"X-Forwarded-For": ", <script>alert(1)</script>,," + "1.1.1.1," * 50})
     assert "<script>alert" not in page

@@ -10,11 +10,14 @@ from koyjabo import comebacks
 from koyjabo.comebacks import Comebacks
 
 
-@pytest.fixture(params=["alone", "two workers"])
+@pytest.fixture(params=["alone", "folder lost", "two workers"])
 def pair(request, tmp_path) -> tuple[Comebacks, Comebacks]:
     """Where one leaves, and where they come back to."""
     if request.param == "alone":
         alone = Comebacks(None, "secret")
+        return alone, alone
+    if request.param == "folder lost":
+        alone = Comebacks(str(tmp_path / "nowhere"), "secret")
         return alone, alone
     return Comebacks(str(tmp_path), "secret"), Comebacks(str(tmp_path), "secret")
 

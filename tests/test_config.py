@@ -23,7 +23,8 @@ BAD = [
     *[("SECRET_KEY", bad) for bad in ("short", "k" * 40, KEY[:31], "rickshaw" * 5, "01" * 20)],
     *[("DATABASE_URL", bad) for bad in ("koyjabo", "mysql://db/x", "sqlite://", "sqlite:///:memory:", "redis://db")],
     *[("DATABASE_URL", bad) for bad in ("sqlite:///x.db?mode=memory", "postgresql://user@db:port/x")],
-    *[("REDIS_URL", bad) for bad in ("localhost:6379", "http://redis")],
+    *[("REDIS_URL", bad) for bad in ("localhost:6379", "http://redis", "unix://", "redis://", "redis://host/zero")],
+    *[("REDIS_URL", bad) for bad in ("redis://host:abc", "redis://host?socket_timeout=soon", "redis://host?what=1")],
     *[("WEB_CONCURRENCY", bad) for bad in ("0", "-1", "65", "two", "2", "1.5")],  # 2 lacks a REDIS_URL
     *[("TIMEZONE", bad) for bad in ("Mars/Olympus", "../../etc/passwd", "/etc/passwd", "Asia", "+06:00", "a\nb")],
     *[("TRUSTED_PROXIES", bad) for bad in ("-1", "11", "all")],
@@ -152,6 +153,31 @@ def test_names_of_levels_may_be_lower_case(load):
 
 def test_several_workers_need_redis(load):
     assert load(WEB_CONCURRENCY=4, REDIS_URL="redis://localhost").web_concurrency == 4
+
+
+@pytest.mark.parametrize(
+    "said", [":p/ss", "me:p/ss", ":p?ss", ":p#ss", ":p[ss", ":123/ss", "me:123/ss", ":123?ss", ":123#ss"]
+)
+def test_password_of_redis_that_breaks_its_url_is_refused_and_not_printed(load, said):
+    with pytest.raises(SettingsError, match=r"^REDIS_URL cannot be read: .*%2F") as caught:
+        load(**PRODUCTION, REDIS_URL=f"redis://{said}@host:6379/0")
+    assert not any(part in str(caught.value) for part in ("ss@", "123", said))
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://localhost",
+        "redis://:p%2Fss@host:6380/3",
+        "redis://user:p@ss@host/0/",
+        "rediss://host:6379?ssl_cert_reqs=none",
+        "redis://[2001:db8::1]:6379?socket_timeout=0.5",
+        "unix:///run/redis.sock?db=1",
+    ],
+)
+def test_urls_of_redis_are_understood_as_hosts_write_them(load, url):
+    assert load(REDIS_URL=url).redis_url == url
 
 
 def test_file_that_render_deletes_is_refused_unless_allowed(load):

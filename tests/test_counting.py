@@ -1,17 +1,72 @@
-"""Where the workers of one server add up what they count, when there is no place for it."""
+"""Where the workers of one server add up what they count, and when there is no place for it."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from pathlib import Path
 
-from koyjabo.server.counting import counting_folder
+from support.processes import run
 
-FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+from koyjabo.server import counting
+from koyjabo.server.counting import SIZE, counting_folder, keep_if_there
+
+FOLDER, WORKER = "PROMETHEUS_MULTIPROC_DIR", "KOYJABO_WORKER"
+COUNT_ALL_THERE_IS = """
+from koyjabo.gauges import Gauges
+from koyjabo.metrics import MOST_KINDS, Metrics
+
+metrics = Metrics(Gauges(None, None))
+for number in range(2 * MOST_KINDS):
+    metrics.error(f"{number:050}")
+"""
 
 
 def test_where_no_folder_can_be_made_each_worker_tells_of_itself(monkeypatch):
+    monkeypatch.setenv("TMPDIR", "/proc/nowhere")
     monkeypatch.setattr(tempfile, "tempdir", "/proc/nowhere")
     monkeypatch.setenv(FOLDER, "/somebody/elses")
     with counting_folder():
         assert FOLDER not in os.environ
+
+
+def test_folder_is_in_memory_where_it_can_be(monkeypatch, tmp_path):
+    monkeypatch.delenv("TMPDIR", raising=False)
+    monkeypatch.setattr(counting, "IN_MEMORY", str(tmp_path))
+    with counting_folder():
+        assert Path(os.environ[FOLDER]).parent == tmp_path
+    monkeypatch.setattr(counting, "IN_MEMORY", str(tmp_path / "nowhere"))
+    with counting_folder():
+        assert Path(os.environ[FOLDER]).parent == Path(tempfile.gettempdir())
+
+
+def test_folder_is_where_the_operator_wants_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    with counting_folder():
+        assert Path(os.environ[FOLDER]).parent == tmp_path
+
+
+def test_files_have_all_the_room_that_is_ever_counted_in(monkeypatch, tmp_path):
+    """So that prometheus-client never makes them larger: that room might not be there when it is written to."""
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    monkeypatch.setenv(WORKER, "7")
+    keep_if_there()
+    reserved = {path.name: path.stat().st_ino for path in tmp_path.iterdir()}
+    counted = run("-c", COUNT_ALL_THERE_IS, **{FOLDER: tmp_path, WORKER: 7})
+    assert counted.returncode == 0, counted.stderr
+    assert {path.name: path.stat().st_ino for path in tmp_path.iterdir()} == reserved
+    for path in tmp_path.iterdir():
+        assert path.stat().st_size == SIZE
+        assert path.stat().st_blocks * 512 >= SIZE
+
+
+def test_replaced_worker_counts_on(monkeypatch, tmp_path):
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    monkeypatch.setenv(WORKER, "7")
+    keep_if_there()
+    (file, *_) = tmp_path.glob("counter_*")
+    file.write_bytes(b"counted".ljust(SIZE))
+    keep_if_there()
+    assert file.read_bytes().startswith(b"counted")
+    assert os.environ[FOLDER] == str(tmp_path)

@@ -42,6 +42,16 @@ def test_export_goes_by_the_filter_and_leaves_a_line(log):
     assert line.details == {"kind": "csv", "first_day": DAYS[1], "last_day": DAYS[1], "place": DHAKA}
 
 
+def test_line_of_an_export_says_of_what_was_looked_for_only_that_there_was_something(log):
+    """It is a whole visitorId, mostly, and would still be there when that visitor was forgotten."""
+    log.site.rows("DELETE FROM audit_log")
+    assert log.export("csv", text="v3").count("v3") == 3
+    log.log.extract(Filter(text="v3"), "csv")
+    lines = log.site.services.audit.page(log.admin).lines
+    assert [line.details for line in lines] == [{"kind": "csv", "text": True}] * 2
+    assert "v3" not in str(log.site.rows("SELECT * FROM audit_log"))
+
+
 def test_line_of_an_export_is_there_before_the_first_piece(log):
     log.site.rows("DELETE FROM audit_log")
     log.log.export(log.admin, Filter(), "jsonl")

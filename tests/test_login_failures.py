@@ -9,6 +9,7 @@ from account_calls import PASSWORD, sign_up, try_login
 from app_fixtures import Site, assert_error
 
 from koyjabo import login_failures
+from koyjabo.errors import LedgerUnavailable, TooBusy
 from koyjabo.storage import login_failures as records
 
 MOST = 6
@@ -48,6 +49,21 @@ def test_account_is_tried_so_often_and_not_once_more_wherever_from(site, name):
     assert_error(refused, 429, "rate_limited")
     assert 3500 <= int(refused.headers["Retry-After"]) <= 3601
     assert kept(site)[0][1] == MOST, "refusals are not counted"
+
+
+@pytest.mark.parametrize("why", [TooBusy, LedgerUnavailable])
+def test_attempt_whose_password_nobody_looked_at_is_none(site, monkeypatch, why):
+    sign_up(site)
+    attempt(site, **WRONG)
+
+    def away(*_: str) -> None:
+        raise why
+
+    with monkeypatch.context() as patch:
+        patch.setattr(site.services.accounts, "log_in", away)
+        assert attempts(site, 2 * MOST) == [503] * 2 * MOST
+    assert kept(site)[0][1] == 1
+    assert attempt(site).status_code == 200
 
 
 def test_another_account_is_free(site):
@@ -124,3 +140,37 @@ def test_what_counts_no_more_is_forgotten(site, monkeypatch):
     assert len(kept(site)) == 3
     attempt(site, "karim")
     assert len(kept(site)) == 2
+
+
+def change(person, number: int, current: str = "something else", **headers: str) -> int:
+    """Say the present password, each time from an address of its own."""
+    body = {"current_password": current, "new_password": "something new"}
+    peer = {"REMOTE_ADDR": f"198.51.100.{number}"}
+    return person.post("/api/auth/password", json=body, headers=headers, environ_overrides=peer).status_code
+
+
+@pytest.mark.parametrize("is_familiar", [False, True])
+def test_present_password_is_guessed_so_often_and_not_once_more_wherever_from(site, is_familiar):
+    """With a session that was stolen, and the other cookies of that browser, too."""
+    person, headers = sign_up(site), {}
+    if is_familiar:
+        (cookie,) = [each for each in attempt(site).headers.getlist("Set-Cookie") if each.startswith("familiar")]
+        headers = {"Cookie": cookie.partition(";")[0]}
+    assert [change(person, number, **headers) for number in range(MOST)] == [401] * MOST
+    assert change(person, 99, PASSWORD, **headers) == 429
+    assert attempt(site).status_code == 200, "logging in is counted by itself"
+    site.time.pass_(hours=1, seconds=1)
+    assert change(person, 100, PASSWORD, **headers) == 204
+
+
+def test_present_password_takes_its_failures_back(site):
+    person = sign_up(site)
+    assert [change(person, number) for number in range(MOST - 1)] == [401] * (MOST - 1)
+    assert change(person, 50, PASSWORD) == 204
+    assert kept(site) == []
+
+
+def test_who_guesses_from_outside_keeps_nobody_from_changing_their_password(site):
+    person = sign_up(site)
+    attempts(site, MOST + 1, **WRONG)
+    assert change(person, 50, PASSWORD) == 204

@@ -87,12 +87,12 @@ class Attack:
     owner: Person
     cookies: dict[str, str]
 
-    def log_in(self, **cookies: str) -> int:
+    def log_in(self, password: str = PASSWORD, **cookies: str) -> int:
         """From a browser that shows these, at an address nobody has seen."""
         client = self.site.app.test_client()
         for name, value in cookies.items():
             client.set_cookie(name, value)
-        body = {"email": "ayesha@example.com", "password": PASSWORD}
+        body = {"email": "ayesha@example.com", "password": password}
         return client.post("/api/auth/login", json=body, environ_overrides={"REMOTE_ADDR": OTHER}).status_code
 
 
@@ -155,3 +155,28 @@ def test_limits_are_shared_out_among_workers(sqlite_database):
     with Site(sqlite_database.url, **workers) as site:
         assert tries(site, 6, "ayesha") == [401] * 5 + [429]
         assert tries(site, 21, *(f"user{n}" for n in range(30)), peer=OTHER) == [401] * 20 + [429]
+
+
+def test_browser_is_familiar_no_longer_when_the_password_is_another(attack):
+    """Whoever has stolen its cookie has it no longer, either."""
+    body = {"current_password": PASSWORD, "new_password": "something new"}
+    answer = attack.owner.post("/api/auth/password", json=body)
+    assert answer.status_code == 204
+    assert attack.log_in(**attack.cookies, password="something new") == 429
+    (cookie,) = [each for each in answer.headers.getlist("Set-Cookie") if each.startswith("familiar_browser=")]
+    shown = cookie.partition("=")[2].partition(";")[0]
+    assert attack.log_in(familiar_browser=shown, password="something new") == 200, "the one that changed it still is"
+
+
+def test_password_set_by_the_operator_makes_all_browsers_strangers(attack):
+    attack.site.services.accounts.set_password("ayesha@example.com", "something new")
+    assert attack.log_in(**attack.cookies, password="something new") == 429
+
+
+@pytest.mark.parametrize("shown", ["x", "é", "0" * 64])
+def test_cookie_that_is_none_is_familiar_to_nobody(attack, shown):
+    assert attack.log_in(familiar_browser=shown) == 429
+    client = attack.site.app.test_client()
+    client.set_cookie("familiar_browser", shown)
+    body = {"email": "nobody@example.com", "password": PASSWORD}
+    assert client.post("/api/auth/login", json=body).status_code == 401

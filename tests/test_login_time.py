@@ -65,3 +65,9 @@ def test_known_unknown_and_disabled_users_cost_the_same(site, work):
     assert failed(site, work, "nobody") == known
     assert failed(site, work, "karim") == known
     assert failed(site, work, "karim", password="rickshaw at dawn") == known
+
+
+def test_they_do_on_a_browser_that_says_it_is_familiar(site, work):
+    sign_up(site)
+    shown = {"HTTP_COOKIE": "familiar_browser=x"}
+    assert failed(site, work, "ayesha", environ=shown) == failed(site, work, "nobody", environ=shown)

@@ -6,11 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from app_fixtures import Site
 from prometheus_client.parser import text_string_to_metric_families
 
 from koyjabo.gauges import COMMUNITIES, DATABASE, OLDEST, Gauges
-from koyjabo.metrics import Metrics, all_names
+from koyjabo.metrics import MOST_KINDS, Metrics, all_names
 from koyjabo.observing import MOST_COMMUNITIES, _largest
 
 OPERATIONS = Path(__file__).resolve().parents[1] / "docs" / "operations.md"
@@ -34,6 +35,27 @@ def test_documentation_lists_every_metric_and_no_other():
     table = OPERATIONS.read_text().partition("## Metrics")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `(koyjabo_\w+)` \| (?:`(\w+)`)? ?\| (.+) \|$", table, re.MULTILINE)
     assert rows == all_names()
+
+
+def alerts() -> dict[str, str]:
+    """What each asks, by its name."""
+    (rules,) = re.findall(r"^```yaml\n(groups:.*?)^```", OPERATIONS.read_text(), re.MULTILINE | re.DOTALL)
+    return {rule["alert"]: rule["expr"] for group in yaml.safe_load(rules)["groups"] for rule in group["rules"]}
+
+
+@pytest.mark.parametrize("asked", alerts().values(), ids=alerts())
+def test_alert_asks_for_metrics_and_labels_that_there_are(asked):
+    labels = {name: label for name, label, _ in all_names()} | {"up": "job"}
+    found = re.findall(r"\b(koyjabo_\w+|up)(?:\{(\w+)=)?", asked)
+    assert found
+    assert all(label in ("", labels[name.removesuffix("_bucket")]) for name, label in found)
+
+
+@pytest.mark.parametrize("asked", alerts().values(), ids=alerts())
+def test_alert_compares_only_sums_with_each_other(asked):
+    """Prometheus finds nothing to compare where one side has labels that the other has not."""
+    metrics = len(re.findall(r"\bkoyjabo_", asked))
+    assert metrics <= 1 or len(re.findall(r"\bsum\((?:rate\()?koyjabo_", asked)) == metrics
 
 
 def test_scrape_has_every_metric(site):
@@ -64,6 +86,28 @@ def test_present_state_is_there(site):
     assert found["koyjabo_database_up", ""] == found["koyjabo_workers", ""] == 1
     assert found["koyjabo_visits_waiting", ""] == found["koyjabo_connections", "site"] == 0
     assert found[("koyjabo_connections", "socketio")] == 0
+
+
+@pytest.fixture
+def metrics():
+    return Metrics(Gauges(None, None))
+
+
+def test_kinds_of_errors_have_an_end(metrics):
+    """Libraries log what clients have said, and each kind takes room."""
+    for number in range(MOST_KINDS + 30):
+        metrics.error(f"kind_{number}")
+    metrics.error("kind_0")
+    found = values(metrics.text().decode())
+    assert found["koyjabo_errors_total", "kind_0"] == 2
+    assert found["koyjabo_errors_total", "other"] == 30
+    assert sum(name == "koyjabo_errors_total" for name, _ in found) == MOST_KINDS + 1
+
+
+@pytest.mark.parametrize("said", ["", "two words", "ঢাকা", "x" * 51, 'a"b'])
+def test_what_is_no_word_is_no_kind_of_error(metrics, said):
+    metrics.error(said)
+    assert values(metrics.text().decode())["koyjabo_errors_total", "other"] == 1
 
 
 @pytest.fixture(scope="module")

@@ -60,7 +60,7 @@ def test_who_looks_is_asked_for_once_while_the_database_is_away(tmp_path, monkey
     """Each time may take seconds, when it is frozen."""
     asked = []
 
-    def away(session_id):
+    def away(session_id, refresh_id):
         asked.append(session_id)
         raise LedgerUnavailable
 

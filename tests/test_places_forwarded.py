@@ -76,6 +76,22 @@ def test_header_with_fewer_hops_than_are_ours_is_not_believed(behind):
     assert register(behind(2), PROXY, AMERICA) == {"Unknown": 1}
 
 
+@pytest.mark.parametrize("proxies", [1, 2])
+@pytest.mark.parametrize("forged", ['"', f'"{AMERICA}', f'{AMERICA}, "', '\\"', ",", "[", "a:b"])
+def test_forged_hop_hides_none_of_ours(behind, proxies, forged):
+    assert register(behind(proxies), PROXY, chain(proxies, forged, BANGLADESH)) == {"Bangladesh": 1}
+
+
+@pytest.mark.parametrize("proxies", [1, 2])
+@pytest.mark.parametrize("hop", [f"{BANGLADESH}:5678", f"[{BANGLADESH_V6}]:443", f"[{BANGLADESH_V6}]"])
+def test_hop_may_have_a_port(behind, proxies, hop):
+    assert register(behind(proxies), PROXY, chain(proxies, AMERICA, hop)) == {"Bangladesh": 1}
+
+
+def test_hop_that_is_empty_is_the_proxy_itself(behind):
+    assert register(behind(1), BANGLADESH, f"{AMERICA},") == {"Bangladesh": 1}
+
+
 def test_each_visitor_is_counted_where_they_are(behind):
     site = behind(2)
     register(site, PROXY, chain(2, BANGLADESH), visitor="ayesha")

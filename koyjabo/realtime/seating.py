@@ -46,7 +46,7 @@ class Seating:
 
     def require(self, seat: Seat) -> None:
         """Raises what its right does not hold for; LedgerUnavailable."""
-        self._rights.require(seat.right)
+        self._rights.require(seat.right, seat.refresh_id)
 
     def discard(self, seat: Seat) -> None:
         self._seats.pop(seat, None)

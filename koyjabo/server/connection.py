@@ -45,6 +45,20 @@ class Owner(Protocol):
         """The connection is gone, with the code the client gave, 1005 or 1006. Called in a task; it may wait."""
 
 
+class Nobody:
+    """Whose a connection is when it is gone."""
+
+    largest_message = 0
+    pings = False
+
+    def received(self, connection: Connection, message: str | bytes) -> None: ...
+
+    def ended(self, connection: Connection, code: int) -> None: ...
+
+
+NOBODY = Nobody()
+
+
 class Loop(Protocol):
     """What a connection asks of the loop that reads it."""
 

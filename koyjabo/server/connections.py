@@ -15,7 +15,7 @@ from typing import Any
 
 from koyjabo.events import GOING_AWAY, TOO_MANY, UNEXPECTED
 from koyjabo.rates import Rate
-from koyjabo.server.connection import LOST, Connection, Owner
+from koyjabo.server.connection import LOST, NOBODY, Connection, Owner
 from koyjabo.server.delays import DelayLine
 
 log = logging.getLogger("koyjabo.websockets")
@@ -35,6 +35,9 @@ CLOSE_TIMEOUT_S = 5.0
 """How long a client has to answer a close."""
 
 LONGEST_LIFE_S = 24 * 3600
+SPREAD = 1 / 12
+"""Of that: who came together, as all do after a deploy, need not come back together day after day."""
+
 SWEEP_INTERVAL_S = 1.0
 READABLE, WRITABLE = 0x1, 0x4  # of epoll; eventlet hides it from `select`
 
@@ -140,7 +143,8 @@ class ConnectionLoop:
         del self._open[fd]
         self._stalled.pop(connection, None)
         self._forget(connection.address)
-        self.start_task(lambda: connection.owner.ended(connection, code))
+        owner, connection.owner = connection.owner, NOBODY  # who holds it would stay until the collector comes
+        self.start_task(lambda: owner.ended(connection, code))
 
     def _has_room(self, address: str) -> bool:
         """For one who has just come. An empty address is not counted (see `koyjabo.addresses`)."""
@@ -194,7 +198,7 @@ class ConnectionLoop:
     def _ping(self, connection: Connection) -> None:
         if not connection.is_open:
             return
-        if time.monotonic() - connection.born > LONGEST_LIFE_S:
+        if is_old(connection.born):
             connection.close(GOING_AWAY, "open for a day: come back")
             return
         connection.ping()
@@ -204,3 +208,8 @@ class ConnectionLoop:
     def _drop_silent(self, connection: Connection) -> None:
         if connection.is_open and connection.is_silent:
             self.drop(connection, LOST, reset=True)
+
+
+def is_old(born: float) -> bool:
+    """Whether a socket of that time (monotonic s) has to come back; the part of a millisecond says how much sooner."""
+    return time.monotonic() - born > LONGEST_LIFE_S * (1 - SPREAD * (born * 1000 % 1))

@@ -26,7 +26,7 @@ from koyjabo.errors import KoyJaboError
 from koyjabo.events import ABUSE, GOING_AWAY, NORMAL
 from koyjabo.realtime.packets import InvalidPacket
 from koyjabo.server.connection import Connection
-from koyjabo.server.connections import LONGEST_LIFE_S, ConnectionLoop
+from koyjabo.server.connections import ConnectionLoop, is_old
 from koyjabo.server.delays import DelayLine
 from koyjabo.server.engine_socket import EngineSocket
 
@@ -38,6 +38,7 @@ KEPT = ("REQUEST_METHOD", "PATH_INFO", "SCRIPT_NAME", "QUERY_STRING", "REMOTE_AD
         "SERVER_PROTOCOL", "HTTP_HOST", "HTTP_ORIGIN", "HTTP_USER_AGENT", "HTTP_COOKIE", "HTTP_AUTHORIZATION",
         "wsgi.url_scheme", "flask.app")  # fmt: skip
 NOTHING = io.BytesIO()
+POLLING = "polling"
 NOWHERE_CONNECTED = "Unexpected binary packet"
 """What python-socketio says of one that is for a namespace its client is not connected to."""
 
@@ -99,7 +100,7 @@ class Engine:
     def _on_connect(self, sid: str, environ: dict[str, Any]) -> Any:
         """Returns what python-engineio refuses it with, or what python-socketio says."""
         client = self._server.sockets[sid]
-        if environ.get("HTTP_UPGRADE") is None:  # a WebSocket is counted when it is taken over
+        if _transport(environ) == POLLING:  # a WebSocket is counted when it is taken over
             address = addresses.counted(environ)
             if not self._connections.reserve(address):
                 return "too many connections, try again later"
@@ -126,7 +127,7 @@ class Engine:
 
     def _handle_request(self, environ: dict[str, Any], start_response: Callable) -> Any:
         """As python-engineio, and with the refusals of the protocol that it leaves out."""
-        query = parse_qs(environ.get("QUERY_STRING", ""))
+        query = _query(environ)
         if environ["REQUEST_METHOD"] not in METHODS or "transport" not in query:
             refused = self._server._bad_request("transport must be polling or websocket, by GET or POST")
             return self._answer(refused, environ, start_response)
@@ -158,7 +159,7 @@ class Engine:
         if client.closed or client.closing:
             self._server.sockets.pop(client.sid, None)  # one that polled, said goodbye, and never polled again
             return
-        if time.monotonic() - client.born > LONGEST_LIFE_S:
+        if is_old(client.born):
             client.end(GOING_AWAY, "open for a day: come back")
             return
         if client.connection is not None:
@@ -175,6 +176,15 @@ class Engine:
         client, connection = upgrade
         if connection is not client.connection:
             connection.close(ABUSE, "not upgraded in time")
+
+
+def _query(environ: dict[str, Any]) -> dict[str, list[str]]:
+    return parse_qs(environ.get("QUERY_STRING", ""))
+
+
+def _transport(environ: dict[str, Any]) -> str:
+    """By which it comes, as python-engineio has it: nobody polls any less for an `Upgrade` that leads nowhere."""
+    return _query(environ)["transport"][0]
 
 
 def _thinned(environ: dict[str, Any]) -> dict[str, Any]:

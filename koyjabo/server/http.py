@@ -57,6 +57,7 @@ class Protocol(wsgi.HttpProtocol):
     """Answers broken HTTP as every error is answered, logs no address, and reads no endless body."""
 
     rfile: Any
+    environ: dict[str, Any]
     rbufsize = wbufsize = 4096  # for each connection, and what is said here is short
 
     def log_message(self, format: str, *args: Any) -> None:
@@ -73,12 +74,13 @@ class Protocol(wsgi.HttpProtocol):
 
     def finish(self) -> None:
         """Where the last bytes cannot be written, the standard library forgets to close what is read from: the file
-        would stay open until the collector comes.
+        would stay open until the collector comes. And so would all that its last request holds, which holds this.
         """
         try:
             super().finish()
         finally:
             self.rfile.close()
+            self.environ, self.conn_state[BODY] = {}, None
 
     def _read_request_line(self) -> bytes:
         self.conn_state[SINCE], self.conn_state[BODY] = time.monotonic(), None

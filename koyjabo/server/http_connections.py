@@ -9,10 +9,11 @@ from __future__ import annotations
 import errno
 import socket
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from heapq import nsmallest
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 
 import eventlet
 from eventlet import wsgi
@@ -30,7 +31,7 @@ OUT_OF_FILES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 RETRY_S = 0.1
 
 REQUEST_S = 60
-"""For one request, from its first line to the end of its answer."""
+"""For one request, from its first line to the end of its answer; for one that is sent as it is made, for each piece."""
 
 SLOW_S = 5
 """After that, an answer that is still under way is taken to wait for its client."""
@@ -41,6 +42,9 @@ PATIENCE_S = 1.0
 TICK_S = 0.02
 ENDED_AT_ONCE = 16
 """When there is no place left, one of so many connections ends."""
+
+
+Piece = TypeVar("Piece")
 
 
 class Listener(GreenSocket):
@@ -72,6 +76,17 @@ class Connections(eventlet.GreenPool):
         self._open[id(connection)] = connection
         thread.link(lambda _: self._open.pop(id(connection), None))
         return thread
+
+    def unhurried(self, environ: dict[str, Any], pieces: Iterator[Piece]) -> Iterator[Piece]:
+        """The `pieces` of an answer, each of which has its time to itself. It stands in the environment of each request
+        as `koyjabo.unhurried`, for those who send as much as there is.
+
+        The next one is asked for when the one before was written, so nobody is cut off who reads, however long it
+        takes; who reads less than a piece in REQUEST_S is, and gives way after SLOW_S where there is no place left.
+        """
+        body = environ["eventlet.input"]
+        connection = next((each for each in self._open.values() if each[BODY] is body), None)
+        return _renewing(connection, pieces) if connection is not None else pieces
 
     def hear_no_more(self) -> None:
         """End the connections that wait for a request, but not one whose request has begun to arrive: that is its last.
@@ -112,6 +127,13 @@ class Connections(eventlet.GreenPool):
         waited_for = [each for each in silent if _waits_for_client(each, now)]
         for connection in nsmallest(max(1, self.size // ENDED_AT_ONCE), waited_for, key=itemgetter(SINCE)):
             _end(connection)
+
+
+def _renewing(connection: list[Any], pieces: Iterator[Piece]) -> Iterator[Piece]:
+    for piece in pieces:
+        connection[SINCE] = time.monotonic()  # it took a while to make
+        yield piece
+        connection[SINCE] = time.monotonic()  # and to write
 
 
 def _end(connection: list[Any]) -> None:

@@ -9,10 +9,11 @@ import socket
 import sys
 import time
 from contextlib import suppress
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple
 
 from koyjabo.server.children import leave_signals_to_the_parent
 from koyjabo.server.counting import counting_folder, keep_if_there
+from koyjabo.server.parent_log import ParentLog, say
 from koyjabo.server.preparation import Preparation
 
 BACKLOG = 4096
@@ -57,7 +58,8 @@ class Parent:
             return BAD_SETTINGS
         return self._serve(**preparation.settings)
 
-    def _serve(self, port: int, workers: int) -> int:
+    def _serve(self, port: int, workers: int, log_format: str) -> int:
+        self._log = ParentLog(log_format)
         try:
             self._listener = listen(port)
         except OSError as error:
@@ -111,7 +113,7 @@ class Parent:
                 pid = os.fork()
             except OSError as error:  # no memory, too many processes: those that live go on
                 self._fork_not_before = time.monotonic() + RESPAWN_INTERVAL_S
-                say(f"fork_failed cause={error.strerror!r}", sys.stderr)
+                self._log.error("fork_failed", cause=error.strerror)
                 return
             if pid == 0:
                 self._become_worker(place)
@@ -129,7 +131,7 @@ class Parent:
         except BaseException:
             import traceback
 
-            traceback.print_exc()
+            self._log.error("worker_failed", traceback.format_exc())
         finally:
             with suppress(OSError):
                 sys.stderr.flush()
@@ -154,7 +156,7 @@ class Parent:
                 continue  # not ours: as process 1 of a container we inherit orphans
             self._fork_not_before = worker.born + RESPAWN_INTERVAL_S
             status = os.waitstatus_to_exitcode(status)  # negative: the signal
-            say(f"worker_died pid={pid} status={status} and is replaced", sys.stderr)
+            self._log.error("worker_died", pid=pid, status=status)
 
     def _send_away(self) -> None:
         """Every turn anew: a worker that was just being born has not heard it the first time."""
@@ -164,14 +166,6 @@ class Parent:
         for pid in self._workers:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL if patience_is_over else signal.SIGTERM)
-
-
-def say(line: str, stream: TextIO) -> None:
-    """A reader of the log that has gone away is no reason to stop serving, nor to fail at the end."""
-    try:
-        print(line, file=stream, flush=True)
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def listen(port: int) -> socket.socket:

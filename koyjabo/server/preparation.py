@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from typing import Any
 
 from koyjabo.server.children import leave_signals_to_the_parent
 
@@ -22,7 +23,7 @@ class Preparation:
 
     def __init__(self) -> None:
         self.done = False
-        self.settings: dict[str, int] | None = None
+        self.settings: dict[str, Any] | None = None
         self._written = b""
         self.pipe, theirs = os.pipe()
         self._pid = os.fork()
@@ -65,14 +66,16 @@ class Preparation:
 def _prepare() -> bytes:
     """The settings the parent needs, in JSON; nothing if they or the database cannot be used."""
     import config
-    from koyjabo import create_app
+    from koyjabo import create_app, logs
     from koyjabo.errors import LedgerUnavailable, UnusableDatabase
 
     try:
         settings = config.load()
+        logs.configure(settings.log_level, settings.log_format)
         with suppress(LedgerUnavailable):  # the workers will wait for it, and say so
             create_app()
     except (config.SettingsError, UnusableDatabase) as error:
         print(error, file=sys.stderr, flush=True)
         return b""
-    return json.dumps({"port": settings.port, "workers": settings.web_concurrency}).encode()
+    wanted = {"port": settings.port, "workers": settings.web_concurrency, "log_format": settings.log_format}
+    return json.dumps(wanted).encode()

@@ -44,7 +44,7 @@ def work(listener: socket.socket, parent: int, ready: int, drain_s: float) -> in
     """
     from koyjabo.server import loop  # takes the real threads before they are patched away
 
-    os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")  # 9 MB; names are looked up on real threads
+    os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")  # 9 MB; see `lookups`
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # eventlet's own, about itself
         import eventlet
@@ -57,10 +57,12 @@ def work(listener: socket.socket, parent: int, ready: int, drain_s: float) -> in
 
     import config
     from koyjabo import logs
+    from koyjabo.server.lookups import look_up_on_threads
 
     settings = config.load()
     logs.configure(settings.log_level, settings.log_format)
     runtime = loop.EventletRuntime()
+    look_up_on_threads(runtime)
     app = _make_app(runtime, stay)
     if app is None:
         return 0
@@ -141,6 +143,7 @@ def _accept(listener: socket.socket, app: Flask, connections, sockets):
         environ={
             "wsgi.input_terminated": True,  # its input ends where the body does, chunked or not
             "koyjabo.websockets": sockets.websockets,
+            "koyjabo.unhurried": connections.unhurried,
         },
         custom_pool=connections,
         log_output=False,

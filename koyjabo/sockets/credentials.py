@@ -29,29 +29,36 @@ def sub_protocols(request: Request) -> SubProtocols:
     return SubProtocols(said[0], _bare(said[1]) if len(said) > 1 else None)
 
 
-def identify(services: Services, request: Request, token: str | None) -> Claims:
+def identify(services: Services, request: Request, token: str | None, proven: str | None = None) -> Claims:
     """What somebody goes by; `token` is one they said elsewhere than in the request's header and query.
 
-    Whether the session still lives is asked with the right to the room. Raises Unauthenticated, InvalidToken,
-    TokenExpired, LedgerUnavailable.
+    Whether the session still lives, and a refresh token is the one that is good, is asked with the right to the room;
+    for `proven` see `in_question`. Raises Unauthenticated, InvalidToken, TokenExpired, LedgerUnavailable.
     """
     token = token or _header(request) or request.args.get("token")
     cookie = request.cookies.get(COOKIES[REFRESH]) if services.origins.trusts(request) else None
     if token:
-        return _by_token(services, token, cookie)
+        return _by_token(services, token, cookie, proven)
     if cookie:
         return services.tokens.read(cookie, REFRESH)
     raise Unauthenticated
 
 
-def _by_token(services: Services, token: str, cookie: str | None) -> Claims:
+def in_question(claims: Claims, proven: str | None = None) -> str | None:
+    """The id of the refresh token that has still to be found good: none for an access token, nor for the one by which
+    the same client was let in before. It says again what its handshake said, and may have renewed its tokens since.
+    """
+    return claims.token_id if claims.kind == REFRESH and claims.token_id != proven else None
+
+
+def _by_token(services: Services, token: str, cookie: str | None, proven: str | None) -> Claims:
     """One that has expired is accepted next to a live session."""
     try:
         return services.tokens.read(token, ACCESS)
     except TokenExpired:
         with suppress(InvalidToken, TokenExpired):
             claims = services.tokens.read(cookie or "", REFRESH)
-            if services.rights.is_live(claims.session_id):
+            if services.rights.is_live(claims.session_id, in_question(claims, proven)):
                 return claims
         raise
 

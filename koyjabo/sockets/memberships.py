@@ -48,6 +48,8 @@ class Client:
         self.seats: dict[Asked, Seat] = {}
         self.lock = threading.Lock()
         self.token: str | None = None  # what it said on connecting
+        self.is_let_in = False
+        self.proven: str | None = None  # the refresh token that it was let in by
 
 
 class Memberships:
@@ -59,10 +61,15 @@ class Memberships:
         client = self._clients[sid] = Client()
         client.token = token if isinstance(token, str) else None
 
-    def lasted_s(self, sid: str) -> float:
-        """How long a client has been connected."""
+    def let_in(self, sid: str) -> None:
+        """A client has been welcomed, and counts; one that is turned away, or goes before, never does."""
+        if client := self._clients.get(sid):
+            client.is_let_in = True
+
+    def lasted_s(self, sid: str) -> float | None:
+        """How long a client that was let in has been connected; None for any other."""
         client = self._clients.get(sid)
-        return time.monotonic() - client.born if client else 0.0
+        return time.monotonic() - client.born if client and client.is_let_in else None
 
     def disconnected(self, sid: str, clean: bool) -> None:
         client = self._clients.pop(sid, None)
@@ -80,9 +87,11 @@ class Memberships:
             if value is None:
                 if len(client.seats) >= MOST_ROOMS:
                     raise InvalidMessage(f"A client may be in {MOST_ROOMS} rooms of communities; leave one first.")
-                claims = identify(self._services, request, _text(said.get("token")) or client.token)
-                seat = seat_for(KINDS[asked.room], sid, claims, asked.community_id, partial(self._kick, sid, asked))
+                claims = identify(self._services, request, _text(said.get("token")) or client.token, client.proven)
+                kind, end = KINDS[asked.room], partial(self._kick, sid, asked)
+                seat = seat_for(kind, sid, claims, asked.community_id, end, client.proven)
                 value = self._take(client, asked, seat)
+                client.proven = seat.refresh_id or client.proven
             return value
 
     def leave(self, sid: str, said: Any) -> None:

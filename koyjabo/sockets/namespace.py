@@ -58,13 +58,15 @@ def connect(auth: Any = None) -> None:
     if not is_here:
         disconnect()  # it went while we asked
         return
+    _memberships().let_in(_sid())
     services.traffic.opened(KIND, who=services.pairing.visitor_of(_sid()))
 
 
 def disconnect(reason: str = "") -> None:
     services, sid = _services(), _sid()
-    code = NORMAL if reason == GOODBYE else LOST
-    services.traffic.closed(KIND, code, _memberships().lasted_s(sid), who=services.pairing.visitor_of(sid))
+    if (lasted_s := _memberships().lasted_s(sid)) is not None:
+        code = NORMAL if reason == GOODBYE else LOST
+        services.traffic.closed(KIND, code, lasted_s, who=services.pairing.visitor_of(sid))
     services.pairing.closed(sid)
     _memberships().disconnected(sid, clean=reason == GOODBYE)
 

@@ -9,6 +9,7 @@ from koyjabo.errors import KoyJaboError
 from koyjabo.rights import Right
 from koyjabo.roles import MEMBER, MODERATOR, uuid_of
 from koyjabo.seats import Seat
+from koyjabo.sockets.credentials import in_question
 from koyjabo.tokens import Claims
 
 NO_COMMUNITY = "-"
@@ -22,7 +23,14 @@ class Kind(NamedTuple):
 KINDS = {"visitors": Kind(MEMBER, False), "visitor_dashboard": Kind(MODERATOR, True)}
 
 
-def seat_for(kind: Kind, member: Any, claims: Claims, community_id: str, end: Callable[[KoyJaboError], None]) -> Seat:
+def seat_for(
+    kind: Kind,
+    member: Any,
+    claims: Claims,
+    community_id: str,
+    end: Callable[[KoyJaboError], None],
+    proven: str | None = None,
+) -> Seat:
     """A seat that is not taken yet. An id that is none is that of no community."""
     right = Right(claims.session_id, claims.user_id, uuid_of(community_id) or NO_COMMUNITY, kind.role)
-    return Seat(member, right, kind.is_dashboard, end)
+    return Seat(member, right, kind.is_dashboard, end, refresh_id=in_question(claims, proven))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import NamedTuple
 
 from sqlalchemy import delete, exists, select, update
@@ -19,7 +20,7 @@ MOST_SWEPT = 100
 
 
 TOGETHER_MS = 10_000
-"""Two renewals that are so close to each other may be those of one browser."""
+"""Two renewals that are so close to each other may be those of one browser; so may what else shows the token before."""
 
 
 class Person(NamedTuple):
@@ -54,6 +55,33 @@ class NewSession(NamedTuple):
     expires_ms: int
     user_agent: str = ""
     place: str = ""
+
+
+class Family(NamedTuple):
+    """The refresh tokens of a session: which one is good, and when it took the place of the one before."""
+
+    session_id: str
+    refresh_id: str
+    renewed_ms: int | None
+
+    def admits(self, refresh_id: str, now_ms: int) -> bool:
+        """Whether the token of this id is the good one, or has been until a moment ago: another tab may just have
+        renewed it.
+        """
+        if refresh_id == self.refresh_id:
+            return True
+        is_recent = self.renewed_ms is not None and now_ms - self.renewed_ms < TOGETHER_MS
+        return is_recent and self.refresh_id == successor(self.session_id, refresh_id)
+
+
+FAMILY = (LoginSession.id, LoginSession.refresh_id, LoginSession.renewed_ms)
+
+
+def successor(session_id: str, refresh_id: str) -> str:
+    """The id of the refresh token that takes the place of this one: made of it, so that the one before can be told from
+    those before that. To know it helps nobody, for tokens are signed.
+    """
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{session_id} {refresh_id}"))
 
 
 class Renewal(NamedTuple):
@@ -106,11 +134,16 @@ def by_id(session: Session, user_id: str) -> Person | None:
     return _person(session.get(User, user_id))
 
 
-def of_session(session: Session, session_id: str, now_ms: int) -> Person | None:
-    """Whose session this is, if it lives: neither revoked nor run out, and its user is not disabled."""
-    query = select(User).join(LoginSession, LoginSession.user_id == User.id).where(LoginSession.id == session_id)
-    alive = (LoginSession.revoked_ms.is_(None), LoginSession.expires_ms > now_ms, User.disabled_ms.is_(None))
-    return _person(session.execute(query.where(*alive)).scalar_one_or_none())
+def of_session(session: Session, session_id: str, now_ms: int, refresh_id: str | None = None) -> Person | None:
+    """Whose session this is, if it lives: neither revoked nor run out, and its user is not disabled. Where it is shown
+    by a refresh token, that has to be good, too.
+    """
+    query = select(User, *FAMILY).join(LoginSession, LoginSession.user_id == User.id)
+    mine = (LoginSession.id == session_id, LoginSession.revoked_ms.is_(None), LoginSession.expires_ms > now_ms)
+    row = session.execute(query.where(*mine, User.disabled_ms.is_(None))).one_or_none()
+    if row is None or (refresh_id is not None and not Family._make(row[1:]).admits(refresh_id, now_ms)):
+        return None
+    return _known(row[0])
 
 
 def open_session(session: Session, user_id: str, password: str, new: NewSession) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, select, text, update
 from sqlalchemy.orm import Session
 
 from koyjabo.models import LoginFailures
@@ -31,6 +31,12 @@ def count(session: Session, account: str, most: int, now_ms: int, over_ms: int) 
 def began_ms(session: Session, account: str) -> int | None:
     """When the first of those that count was."""
     return session.scalar(select(LoginFailures.began_ms).where(LoginFailures.account == account))
+
+
+def take_back(session: Session, account: str) -> None:
+    """One of them was none."""
+    row = update(LoginFailures).where(LoginFailures.account == account)
+    session.execute(row.values(failures=LoginFailures.failures - 1))
 
 
 def forgive(session: Session, account: str) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from koyjabo.models import Community, LoginSession, Membership, User
+from koyjabo.storage.accounts import FAMILY, Family
 
 AT_ONCE = 500
 """Ids in one question."""
@@ -18,7 +19,7 @@ Item = TypeVar("Item")
 
 
 class Facts(NamedTuple):
-    sessions: set[str]  # not revoked
+    sessions: dict[str, Family]  # those that are not revoked
     users: dict[str, bool]  # those who are not disabled, and whether they are admins of the site
     communities: set[str]  # not archived
     roles: dict[tuple[str, str], str]  # by community and user
@@ -26,12 +27,13 @@ class Facts(NamedTuple):
 
 def facts(session: Session, sessions: Collection[str], users: Collection[str], communities: Collection[str]) -> Facts:
     """All there is to know of these sessions, users and communities; whatever is not there is not in the answer."""
-    live = select(LoginSession.id).where(LoginSession.revoked_ms.is_(None))
+    live = select(*FAMILY).where(LoginSession.revoked_ms.is_(None))
     enabled = select(User.id, User.is_admin).where(User.disabled_ms.is_(None))
     standing = select(Community.id).where(Community.archived_ms.is_(None))
-    found = Facts(set(), {}, set(), {})
+    found = Facts({}, {}, set(), {})
     for some in _pieces(sessions):
-        found.sessions.update(session.scalars(live.where(LoginSession.id.in_(some))))
+        rows = session.execute(live.where(LoginSession.id.in_(some)))
+        found.sessions.update((row.id, Family._make(row)) for row in rows)
     for some in _pieces(communities):
         found.communities.update(session.scalars(standing.where(Community.id.in_(some))))
     for some in _pieces(users):

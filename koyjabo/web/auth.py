@@ -140,11 +140,11 @@ class Pair(NamedTuple):
 
 
 def tokens_for(grant: Grant) -> Pair:
-    (account, session_id), refresh_id = grant
+    account, session_id = grant.login
     session = {"sid": session_id}
     return Pair(
         create_access_token(account.id, additional_claims=session),
-        create_refresh_token(account.id, additional_claims={**session, "jti": refresh_id}),
+        create_refresh_token(account.id, additional_claims={**session, "jti": grant.refresh_id}),
     )
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from functools import partial
+
 from flask import request
 
 from koyjabo import credentials
 from koyjabo.accounts import Grant, Login
+from koyjabo.login_failures import PASSWORD
 from koyjabo.web import auth, rate_limits
 from koyjabo.web.api.account_bodies import LoginBody, PasswordBody, SignupBody
 from koyjabo.web.api.conversions import convert
@@ -25,23 +29,24 @@ def log_in(body: LoginBody) -> Grant:
     key = credentials.email_key(body.email)
     rate_limits.count_login(key)
     auth.note_whence()
-    is_familiar, failures = rate_limits.is_familiar(key), current().login_failures
-    if not is_familiar:  # others who are guessing do not count against the owner
-        failures.count(key)
-    grant = current().accounts.log_in(body.email, body.password, request.user_agent.string)
-    if not is_familiar:
-        failures.forgive(key)
+    accounts, failures = current().accounts, current().login_failures
+    is_familiar = rate_limits.is_familiar(key, partial(accounts.password_mark, body.email))
+    with nullcontext() if is_familiar else failures.attempt(key):  # who guesses elsewhere counts not against the owner
+        grant = accounts.log_in(body.email, body.password, request.user_agent.string)
     return _welcome(grant, key, body.visitorId)
 
 
 def change_password(login: Login, body: PasswordBody) -> None:
     """All other sessions end. Raises WrongCredentials, TooManyRequests, TooBusy, LedgerUnavailable."""
-    rate_limits.count_login(credentials.email_key(login.account.email))
-    current().accounts.change_password(login, body.current_password, body.new_password)
+    key, failures = credentials.email_key(login.account.email), current().login_failures
+    rate_limits.count_login(key)
+    with failures.attempt(key, PASSWORD):  # on a familiar browser, too, which may have been stolen with the session
+        mark = current().accounts.change_password(login, body.current_password, body.new_password)
+    rate_limits.remember_login(key, mark)
 
 
 def _welcome(grant: Grant, email_key: str, visitor_id: str | None) -> Grant:
-    rate_limits.remember_login(email_key)
+    rate_limits.remember_login(email_key, grant.password_mark)
     if visitor_id is not None:
         convert(grant.login.account.id, visitor_id)
     return grant

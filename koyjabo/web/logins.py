@@ -1,19 +1,21 @@
 """Who looks at a page: by the session's cookies alone, as long as the session lives.
 
-A page cannot renew its access token without scripts, so one that has expired is good here; that the session was
-revoked is noticed all the same, since each request looks it up (SPEC: Credentials, "next to a live session").
+A page cannot renew its access token without scripts, so one that has expired is good here next to the refresh token
+of its session, which browsers have as well; that the session was revoked, or that token was renewed, is noticed since
+each request looks it up (SPEC: Credentials, "next to a live session").
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from hmac import compare_digest
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Flask, g, request
 
 from koyjabo.accounts import Account, Login
-from koyjabo.errors import Forbidden, InvalidToken, LedgerUnavailable, Unauthenticated, WrongCsrfToken
-from koyjabo.tokens import ACCESS, Claims
+from koyjabo.errors import Forbidden, InvalidToken, LedgerUnavailable, TokenExpired, Unauthenticated, WrongCsrfToken
+from koyjabo.tokens import ACCESS, REFRESH, Claims
 from koyjabo.web import auth
 from koyjabo.web.current import current
 
@@ -83,8 +85,8 @@ def check_origin() -> None:
 
 def csrf() -> str:
     """What every form has to carry."""
-    claims = _claims()
-    return claims.csrf if claims else ""
+    shown = _shown()
+    return shown.claims.csrf if shown else ""
 
 
 def _check_csrf() -> None:
@@ -95,14 +97,34 @@ def _check_csrf() -> None:
 
 
 def _look_up() -> Login | None:
-    claims = _claims()
-    found = current().accounts.login_of(claims.session_id) if claims else None
-    return found if found and claims and found.account.id == claims.user_id else None
-
-
-def _claims() -> Claims | None:
-    shown = auth.cookie(ACCESS)
-    try:
-        return current().tokens.read_any(shown.text) if shown else None
-    except InvalidToken:
+    shown = _shown()
+    if shown is None:
         return None
+    found = current().accounts.login_of(shown.claims.session_id, shown.refresh_id)
+    return found if found and found.account.id == shown.claims.user_id else None
+
+
+class _Shown(NamedTuple):
+    claims: Claims  # of the access token
+    refresh_id: str | None  # of the refresh token beside it, where it has expired
+
+
+def _shown() -> _Shown | None:
+    """What the cookies say, if they can be used; whether the session lives is not asked."""
+    if "shown" not in g:
+        g.shown = None
+        with suppress(InvalidToken, TokenExpired):
+            g.shown = _read(auth.cookie(ACCESS), auth.cookie(REFRESH))
+    return g.shown
+
+
+def _read(access: auth.Shown | None, refresh: auth.Shown | None) -> _Shown | None:
+    """Raises InvalidToken, TokenExpired."""
+    tokens = current().tokens
+    claims = tokens.read_any(access.text) if access else None
+    if claims is None or claims.kind != ACCESS:
+        return None
+    if not claims.has_expired:
+        return _Shown(claims, None)
+    beside = tokens.read(refresh.text, REFRESH) if refresh else None
+    return _Shown(claims, beside.token_id) if beside and beside.session_id == claims.session_id else None

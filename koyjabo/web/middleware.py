@@ -11,7 +11,7 @@ from flask import Flask
 from flask.sessions import NullSession, SessionInterface
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from koyjabo.addresses import is_loopback
+from koyjabo import addresses
 from koyjabo.web.api.bodies import LARGEST_BODY
 
 PUBLIC_PATHS = ("/api/visitor/", "/api/stats", "/healthz", "/readyz", "/static/")
@@ -69,11 +69,33 @@ class Request(flask.Request):
         if not self.query_string.isascii():
             self.query_string = NOT_ASCII.sub(lambda each: b"%%%02X" % ord(each[0]), self.query_string)
 
+    def close(self) -> None:
+        """Where it was found that there is no such page: those frames hold the request, which would stay until the
+        collector comes. Each event of Socket.IO has such a request, since none of our routes is for it.
+        """
+        super().close()
+        if self.routing_exception is not None:
+            self.routing_exception.__traceback__ = self.routing_exception.__context__ = None
+
 
 def trust_proxies(app: Flask, hops: int) -> None:
     """In front of all others: `hops` of X-Forwarded-For are ours, and what stands before them is not looked at."""
     if hops:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=1)  # type: ignore[method-assign]
+        app.wsgi_app = _behind(app.wsgi_app, hops)  # type: ignore[method-assign]
+
+
+def _behind(app: Any, hops: int) -> ProxyFix:
+    """Werkzeug's, but for the address: it reads the header as a list of texts that may be quoted, so one quotation mark
+    of a client's hides what our proxies wrote after it.
+    """
+
+    def addressed(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        named = addresses.hops(environ, hops)
+        if len(named) == hops and named[-1]:
+            environ["REMOTE_ADDR"] = named[-1]
+        return app(environ, start_response)
+
+    return ProxyFix(addressed, x_for=0, x_proto=1)
 
 
 def trust_this_machine(app: Flask) -> None:
@@ -86,10 +108,10 @@ def trust_this_machine(app: Flask) -> None:
 class LoopbackProxy:
     def __init__(self, app: Any) -> None:
         self._app = app
-        self._fixed = ProxyFix(app)
+        self._fixed = _behind(app, 1)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        app = self._fixed if is_loopback(environ.get("REMOTE_ADDR") or "") else self._app
+        app = self._fixed if addresses.is_loopback(environ.get("REMOTE_ADDR") or "") else self._app
         return app(environ, start_response)
 
 

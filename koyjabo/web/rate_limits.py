@@ -5,6 +5,7 @@ that no request waits for anything; what an account's failed logins add up to is
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from typing import NamedTuple
 
 from flask import Flask, Request, Response, after_this_request, current_app, g, request
@@ -92,17 +93,21 @@ def count_action(user_id: str) -> None:
     _limits().count_action(user_id)
 
 
-def is_familiar(email_key: str) -> bool:
-    """Whether the owner of this account has been logged in from this browser."""
-    shown = request.cookies.get(FAMILIAR_COOKIE, "")
-    return hmac.compare_digest(shown.encode(), _limits().familiar(email_key).encode())
-
-
-def remember_login(email_key: str) -> None:
-    """It succeeded: from this browser the owner gets in, however many others are guessing elsewhere; on every worker,
-    and after a restart.
+def is_familiar(email_key: str, password_mark: Callable[[], str]) -> bool:
+    """Whether the owner of this account has been logged in from this browser by the present password, whose mark is
+    asked for where a browser says so.
     """
-    value = _limits().familiar(email_key)
+    shown = request.cookies.get(FAMILIAR_COOKIE)
+    if not shown:
+        return False
+    return hmac.compare_digest(shown.encode(), _limits().familiar(email_key, password_mark()).encode())
+
+
+def remember_login(email_key: str, password_mark: str) -> None:
+    """It succeeded: from this browser the owner gets in, however many others are guessing elsewhere; on every worker,
+    and after a restart. Another password ends that.
+    """
+    value = _limits().familiar(email_key, password_mark)
 
     @after_this_request
     def remember(response: Response) -> Response:
@@ -148,9 +153,9 @@ class RateLimits:
     def count_action(self, user_id: str) -> None:
         _use(self._of_account, user_id, sentence=TOO_MANY_ACTIONS)
 
-    def familiar(self, email_key: str) -> str:
+    def familiar(self, email_key: str, password_mark: str) -> str:
         """What a browser shows from which the owner of this account has been logged in."""
-        return account_key(self._secret, "familiar", email_key)
+        return account_key(self._secret, f"familiar {password_mark}", email_key)
 
 
 def _use(rate: Rate | None, *key: str, sentence: str | None = None) -> None:

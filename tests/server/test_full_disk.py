@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import warnings
 from collections.abc import Iterator
@@ -11,8 +12,19 @@ from pathlib import Path
 import pytest
 from support.checks import assert_verified
 from support.databases import SqliteDatabase
+from support.processes import wait_until
+from support.server import Server
+from support.websocket import WebSocket
+
+from koyjabo.server.counting import PREFIX
 
 DISK = "size=1m"
+SOME = 16 * 1024
+"""Bytes that are too few to count in."""
+
+VISITORS = 60
+"""So many have places all over the table of those who lost their line."""
+
 LONG = "x" * 500
 
 
@@ -85,8 +97,55 @@ def test_restore_onto_a_full_disk_changes_nothing(small_disk, server_on_it, new_
     assert server_on_it.register("nila").ordinal == 2
 
 
-def fill(filler: Path) -> None:
-    """Write until there is no room for another byte."""
+def test_workers_outlive_a_disk_that_fills_up_where_they_count(small_disk, new_server):
+    server = new_server(SqliteDatabase(small_disk / "koyjabo.db"), TMPDIR=small_disk).start()
+    try:
+        server.register("ayesha")
+        fill(small_disk / "filler")
+        assert_counts_lost_lines(server)
+        while (answer := server.post_visit("karim", page=LONG)).status_code == 200:
+            pass
+        assert (answer.status_code, answer.json()["code"]) == (503, "ledger_unavailable")
+        assert server.stats().total >= 1
+        (folder,) = small_disk.glob(f"{PREFIX}*")
+        written = [file for file in folder.iterdir() if file.suffix == ".db" or file.name == "comebacks"]
+        assert len(written) == 3
+        assert all(file.stat().st_blocks * 512 >= file.stat().st_size > 0 for file in written)
+    finally:
+        server.kill()  # before the disk goes
+
+
+def test_worker_that_finds_no_room_to_count_in_counts_by_itself(small_disk, new_server, sqlite_database):
+    fill(small_disk / "filler", but=SOME)
+    server = new_server(sqlite_database, TMPDIR=small_disk).start()
+    try:
+        fill(small_disk / "rest")
+        server.register("ayesha")
+        assert_counts_lost_lines(server)
+        assert server.register("karim").ordinal == 2
+        (folder,) = small_disk.glob(f"{PREFIX}*")
+        assert [file.name for file in folder.iterdir()] == ["lock"]
+    finally:
+        server.kill()
+
+
+def assert_counts_lost_lines(server: Server) -> None:
+    """Open and lose sockets of many visitors, twice; the worker lives, and its metrics say how many have ended."""
+    born = server.worker_pids()
+    for _ in range(2):
+        for number in range(VISITORS):
+            line = WebSocket(server.port, path=f"/?visitorId=visitor-{number}")
+            line.event()
+            line.reset()
+            assert server.worker_pids() == born, server.log
+    ended = f"koyjabo_connection_duration_seconds_count {2 * VISITORS}.0"
+    wait_until(lambda: ended in server.get("/metrics").text, "all have ended")
+
+
+def fill(filler: Path, but: int = 0) -> None:
+    """Write until there is no room for another byte, or for `but` bytes only."""
     with filler.open("wb", buffering=0) as file, suppress(OSError):
         while True:
             file.write(bytes(4096))
+    if but:
+        os.truncate(filler, filler.stat().st_size - but)

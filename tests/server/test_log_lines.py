@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from support.members import Member, PlainMember, SocketioMember
 from support.processes import wait_until
-from support.server import Server
+from support.server import SERVING, Server
 from support.websocket import SocketIO, WebSocket
 
 KEY = re.compile(r"(\w+)=(\S+)")
@@ -17,6 +17,16 @@ PERSONAL = "zephyrine"
 """In every value that is somebody's own."""
 
 ADDRESS = "203.0.113.77"
+
+IN_TEXT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (debug|info|warning|error) koyjabo[\w.]* \w+|    ")
+"""How each line begins; a traceback is further in."""
+
+BROKEN_WORKER = """
+import sys
+from koyjabo.server import serve, worker
+worker.work = None
+sys.exit(serve())
+"""
 
 
 def lines(server: Server, event: str, **wanted: Any) -> list[dict[str, str]]:
@@ -85,7 +95,7 @@ def test_nothing_personal_is_written_down(new_server, sqlite_database, style):
     live(server)
     server.koyjabo("user", "promote", f"{PERSONAL}@example.com")
     server.kill_worker()
-    wait_until(lambda: "is replaced" in server.log, "the worker is replaced")
+    wait_until(lambda: "worker_died" in server.log, "the parent tells of it")
     wait_until(lambda: len(server.workers()) == 1, "it serves again")
     live_again(server)
     server.stop()
@@ -93,9 +103,43 @@ def test_nothing_personal_is_written_down(new_server, sqlite_database, style):
     assert PERSONAL not in server.log.lower()
     assert ADDRESS not in server.log
     assert "127.0.0.1" not in server.log
-    if style == "json":
-        said = [json.loads(line) for line in server.log.splitlines() if line.startswith("{")]
-        assert {each["event"] for each in said} >= {"socket_opened", "socket_refused", "visit_registered", "broadcast"}
+    events = {"socket_opened", "socket_refused", "visit_registered", "broadcast", "worker_died"}
+    assert events <= (in_json(server) if style == "json" else in_text(server))
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_worker_that_cannot_begin_is_told_of_in_the_same_way(new_server, sqlite_database, style):
+    server = new_server(sqlite_database, LOG_FORMAT=style)
+    server.program = ("-c", BROKEN_WORKER)
+    server.launch()
+    wait_until(lambda: "worker_died" in server.log, "the parent tells of it")
+    assert server.stop().status == 0
+    assert "'NoneType' object is not callable" in server.log
+    assert (in_json(server) if style == "json" else in_text(server)) == {"worker_failed", "worker_died"}
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_what_the_start_has_to_say_is_in_the_log_as_anything_else(new_server, sqlite_database, style):
+    """Here of an ADMIN_EMAIL that is somebody else's by now."""
+    server = new_server(sqlite_database, LOG_FORMAT=style).start()
+    email = Member(server).email
+    server.stop()
+    server.settings |= {"ADMIN_EMAIL": email, "ADMIN_PASSWORD": "somebody else's"}
+    server.start().stop()
+    assert "admin_email_is_no_admin" in (in_json(server) if style == "json" else in_text(server))
+
+
+def in_json(server: Server) -> set[str]:
+    """The events of its log, of which each line is an object, but for the one that says where it serves."""
+    said = [json.loads(line) for line in server.log.splitlines() if not SERVING.match(line)]
+    assert all({"time", "level", "logger"} <= set(each) for each in said)
+    return {each["event"].partition(" ")[0] for each in said}
+
+
+def in_text(server: Server) -> set[str]:
+    said = [line for line in server.log.splitlines() if not SERVING.match(line)]
+    assert [line for line in said if not IN_TEXT.match(line)] == []
+    return {line.split(" ")[3] for line in said if not line.startswith(" ")}
 
 
 def live(server: Server) -> None:

@@ -1,7 +1,8 @@
 """The product's server with constants made small, and with routes for what no client can cause or see.
 
 Run as a program, it takes what to change from CHANGES, as JSON: `{"koyjabo.server.connections.STALLED_S": 0.5}`, and
-how far its clock is off from the file that CLOCK names, if there is one.
+how far its clock is off from the file that CLOCK names, if there is one. While the file that SILENT names is there, the
+resolver does not answer.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+RESOLVER_S = 10
+"""So long a resolver is asked again."""
 
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[2])
@@ -61,6 +65,8 @@ def serve() -> int:
     """Serve until SIGTERM. Nothing may be imported before the worker has changed the standard library."""
     import koyjabo
 
+    if "SILENT" in os.environ:
+        look_up_slowly(Path(os.environ["SILENT"]))
     create_app = koyjabo.create_app
 
     def create_changed_app(*settings: Any, **wiring: Any):
@@ -76,6 +82,24 @@ def serve() -> int:
     from koyjabo.server import serve
 
     return serve()
+
+
+def look_up_slowly(silent: Path) -> None:
+    """Below what a worker changes of the standard library: like the system's, it blocks the thread it is called on."""
+    import _socket
+
+    look_up, sleep = _socket.getaddrinfo, time.sleep
+
+    def slow_look_up(host, port, family=0, type=0, proto=0, flags=0):
+        if flags & _socket.AI_NUMERICHOST:
+            return look_up(host, port, family, type, proto, flags)
+        for _ in range(RESOLVER_S * 10):
+            if not silent.exists():
+                return look_up(host, port, family, type, proto, flags)
+            sleep(0.1)
+        raise _socket.gaierror(_socket.EAI_AGAIN, "no answer")
+
+    _socket.getaddrinfo = slow_look_up
 
 
 def change(changes: dict[str, Any]) -> None:
@@ -128,6 +152,18 @@ def add_routes(app) -> None:
             socketio.emit("visitor_update", {"type": "visitor_update", "stats": stats}, to="stats")
             time.sleep(0)
         return [sent[0], sent[-1]]
+
+    @app.get("/test/uncollected")
+    def uncollected():
+        """How many there are of what a connection is made of, with nobody to collect what holds itself."""
+        import gc
+
+        if gc.isenabled():
+            gc.collect()
+            gc.disable()
+        kinds = ("Connection", "EngineSocket", "Protocol", "Request", "RequestContext")
+        names = [type(each).__name__ for each in gc.get_objects()]
+        return {kind: names.count(kind) for kind in kinds}
 
     @app.get("/test/held")
     def held():

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from koyjabo import addresses
+
 BEFORE_PROXIES = "werkzeug.proxy_fix.orig"
 MOST_SHOWN = 10
 
@@ -20,10 +22,10 @@ class Hop(NamedTuple):
 
 
 def hops(environ: Mapping[str, Any]) -> list[Hop]:
-    """From none trusted to as many as X-Forwarded-For names, the peer itself first, as ProxyFix counts them."""
+    """From none trusted, which is the peer itself, to as many as X-Forwarded-For names, MOST_SHOWN at most."""
     peer = environ.get(BEFORE_PROXIES, environ).get("REMOTE_ADDR") or ""
-    named = [each.strip() for each in environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if each.strip()]
-    return [Hop(number, address) for number, address in enumerate([peer, *reversed(named)])][: MOST_SHOWN + 1]
+    named = addresses.hops(environ, MOST_SHOWN)
+    return [Hop(number, address or peer) for number, address in enumerate([peer, *named])]
 
 
 def in_force(environ: Mapping[str, Any], trusted: int) -> int:

@@ -1,0 +1,129 @@
+"""Answers that are sent as they are made, an export above all: they may take as long as they like, and whoever stops
+reading one keeps its place no longer than in the middle of any other request.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from urllib.parse import urlencode
+
+import pytest
+from support.changed_server import ChangedServer, changed_server
+from support.line import Line
+from support.members import Member, promote
+from support.processes import open_sockets, wait_until
+
+REQUEST_S, SLOW_S, LONG_S = 1.5, 1.0, 5.0
+PLACES = 16
+CHANGES = {
+    "koyjabo.server.worker.FEWEST_REQUESTS": PLACES,
+    "koyjabo.server.worker.SWEEP_INTERVAL_S": 0.1,
+    "koyjabo.server.http_connections.REQUEST_S": REQUEST_S,
+    "koyjabo.server.http_connections.SLOW_S": SLOW_S,
+    "koyjabo.server.http_connections.PATIENCE_S": 0.1,
+    "koyjabo.visit_log.PIECE": 50,
+}
+VISITS = 4_000
+"""More than systems keep for one who does not read: 6 MB."""
+
+RECEIVE_BUFFER = 32 * 1024
+STEPS = 200
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[ChangedServer]:
+    folder = tmp_path_factory.mktemp("server")
+    with changed_server(folder, CHANGES, MAX_CONNECTIONS=PLACES) as server:
+        visit = {"at": "2025-12-16T12:00:00Z", "user_agent": "u" * 500, "referrer": "r" * 500, "page": "/" + "p" * 500}
+        lines = (json.dumps({"visitor_id": f"visitor-{number}", **visit}) for number in range(VISITS))
+        (folder / "visits.jsonl").write_text("\n".join(lines))
+        done = server.koyjabo("import", str(folder / "visits.jsonl"))
+        assert done.returncode == 0, done.stderr
+        yield server
+
+
+@pytest.fixture(scope="module")
+def admin(server: ChangedServer) -> Member:
+    admin = Member(server, "rani")
+    promote(server, admin)
+    return admin
+
+
+def begin_export(admin: Member) -> tuple[socket.socket, http.client.HTTPResponse]:
+    cookies = {cookie.name: cookie.value for cookie in admin.http.cookies}
+    body = urlencode({"csrf_token": cookies["csrf_access_token"], "what": "visits", "kind": "csv"})
+    line = socket.socket()
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    line.settimeout(15)
+    line.connect(("127.0.0.1", admin.server.port))
+    head = [
+        "POST /admin/export HTTP/1.1",
+        "Host: localhost",
+        "Content-Type: application/x-www-form-urlencoded",
+        f"Content-Length: {len(body)}",
+        f"Cookie: {'; '.join(f'{name}={value}' for name, value in cookies.items())}",
+    ]
+    line.sendall("\r\n".join([*head, "", body]).encode())
+    answer = http.client.HTTPResponse(line, method="POST")
+    answer.begin()
+    assert answer.status == 200
+    return line, answer
+
+
+@pytest.fixture(scope="module")
+def whole(admin: Member) -> bytes:
+    """The file, as somebody gets it who reads as fast as it comes."""
+    line, answer = begin_export(admin)
+    with closing(line):
+        file = answer.read()
+    assert file.count(b"visitor-") == VISITS
+    return file
+
+
+def read_steadily(answer: http.client.HTTPResponse, size: int) -> Iterator[bytes]:
+    """A file of `size` bytes, so slowly that it takes LONG_S."""
+    began = time.monotonic()
+    for step in range(1, STEPS + 1):
+        yield answer.read(size // STEPS + 1)
+        wait_until(lambda step=step: time.monotonic() - began > LONG_S * step / STEPS, "its next turn", every_s=0.002)
+
+
+def test_export_that_takes_longer_than_a_request_may_arrives_whole(admin, whole):
+    line, answer = begin_export(admin)
+    with closing(line):
+        assert b"".join(read_steadily(answer, len(whole))) == whole
+
+
+def test_who_reads_an_export_steadily_gives_way_to_nobody(server, admin, whole):
+    """While others take all places and say nothing."""
+    line, answer = begin_export(admin)
+    silent: list[socket.socket] = []
+    with closing(line):
+        file = bytearray()
+        for number, piece in enumerate(read_steadily(answer, len(whole))):
+            file += piece
+            if number % 40 == 20:
+                silent += [socket.create_connection(("127.0.0.1", server.port)) for _ in range(PLACES)]
+                with Line(server.port) as other:
+                    assert other.ask("GET", "/healthz").status == 200
+    for each in silent:
+        each.close()
+    assert bytes(file) == whole
+
+
+def test_who_stops_reading_an_export_is_ended(server, admin, whole):
+    before = open_sockets(server.worker)
+    line, answer = begin_export(admin)
+    with closing(line):
+        read = answer.read(1000)
+        began = time.monotonic()
+        wait_until(lambda: open_sockets(server.worker) <= before, "the server has closed it")
+        assert time.monotonic() - began > REQUEST_S / 2
+        with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
+            read += answer.read()
+    assert len(read) < len(whole)

@@ -1,0 +1,58 @@
+"""Who goes leaves nothing that waits for the garbage collector, which looks at old things once in a long time."""
+
+from __future__ import annotations
+
+import pytest
+from support.changed_server import changed_server
+from support.processes import wait_until
+from support.websocket import KINDS
+
+TIMES = 20
+SOON_S = 0.4
+SHORT_PINGS = {
+    "koyjabo.server.connections.PING_INTERVAL_S": SOON_S,
+    "koyjabo.server.connections.PING_TIMEOUT_S": SOON_S / 2,
+    "koyjabo.server.connections.CLOSE_TIMEOUT_S": SOON_S,
+    "koyjabo.server.connections.SWEEP_INTERVAL_S": SOON_S / 8,
+    "socketio.ping_interval": SOON_S,
+    "socketio.ping_timeout": SOON_S / 2,
+}
+"""Whoever is to be pinged is held until then."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with changed_server(tmp_path_factory.mktemp("server"), SHORT_PINGS) as server:
+        server.register("somebody")
+        yield server
+
+
+def uncollected(server) -> dict[str, int]:
+    return server.get("/test/uncollected").json()
+
+
+def wait_until_no_more(server, before: dict[str, int]) -> None:
+    wait_until(
+        lambda: all(uncollected(server)[kind] <= before[kind] for kind in before),
+        f"only {before} are left, not {uncollected(server)}",
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("how", ["close", "reset"])
+def test_socket_that_is_gone_is_gone(server, kind, how):
+    before = uncollected(server)
+    for _ in range(TIMES):
+        with KINDS[kind](server.port) as client:
+            assert client.is_answered()
+            if how == "reset":
+                client.reset()
+    wait_until_no_more(server, before)
+
+
+def test_request_that_was_answered_is_gone(server):
+    before = uncollected(server)
+    for number in range(TIMES):
+        server.register(f"visitor{number}")
+        server.get("/nowhere")
+    wait_until_no_more(server, before)
