@@ -53,11 +53,12 @@ class LoginFailures:
         self._count(account, email_key)
         try:
             yield
-        except (TooBusy, LedgerUnavailable):  # nobody has looked at the password
+        except (TooBusy, LedgerUnavailable):  # it was none, but for one that the audit log has a line of by now
             with suppress(LedgerUnavailable):
-                self._desk.write(partial(records.take_back, account=account))
+                self._desk.write(partial(records.take_back, account=account, kept=TOLD))
             raise
-        self._desk.write(partial(records.forgive, account=account))
+        with suppress(LedgerUnavailable):  # what was done is done, and failures run out by themselves
+            self._desk.write(partial(records.forgive, account=account))
 
     def _count(self, account: str, email_key: str) -> None:
         now_ms = self._clock.now_ms()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.orm import Session
 
@@ -33,10 +35,11 @@ def began_ms(session: Session, account: str) -> int | None:
     return session.scalar(select(LoginFailures.began_ms).where(LoginFailures.account == account))
 
 
-def take_back(session: Session, account: str) -> None:
-    """One of them was none."""
-    row = update(LoginFailures).where(LoginFailures.account == account)
-    session.execute(row.values(failures=LoginFailures.failures - 1))
+def take_back(session: Session, account: str, kept: Collection[int]) -> None:
+    """One of them was none; it stays where there had been so many failures as are `kept` before it."""
+    before = LoginFailures.failures - 1
+    row = update(LoginFailures).where(LoginFailures.account == account, before.not_in(kept))
+    session.execute(row.values(failures=before))
 
 
 def forgive(session: Session, account: str) -> None:

@@ -161,9 +161,10 @@ def add_routes(app) -> None:
         if gc.isenabled():
             gc.collect()
             gc.disable()
-        kinds = ("Connection", "EngineSocket", "Protocol", "Request", "RequestContext")
-        names = [type(each).__name__ for each in gc.get_objects()]
-        return {kind: names.count(kind) for kind in kinds}
+        kinds = ("connection.Connection", "engine_socket.EngineSocket", "http.Protocol")
+        wanted = [*(f"koyjabo.server.{kind}" for kind in kinds), "koyjabo.web.middleware.Request"]
+        names = [f"{type(each).__module__}.{type(each).__name__}" for each in gc.get_objects()]
+        return {name: names.count(name) for name in wanted}
 
     @app.get("/test/held")
     def held():

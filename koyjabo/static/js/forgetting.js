@@ -8,12 +8,12 @@ const LONGEST_WAIT_S = 30;
 /**
  * Ask until it is done: a visitor of very many visits is forgotten piece by piece.
  * @param {KoyJabo} koyjabo  is stopped when it is
- * @returns {Promise<boolean>} whether the server has forgotten; otherwise nothing has changed here
+ * @returns {Promise<boolean>} whether the server has forgotten; otherwise one may ask again
  */
 export async function forget(koyjabo) {
   if (!(await isForgotten(koyjabo.visitorId))) return false;
   const visit = koyjabo.stop();
-  if (visit) await visit.then(() => isForgotten(koyjabo.visitorId)); // it has come after all
+  if (visit && !(await visit.then(() => isForgotten(koyjabo.visitorId)))) return false; // it has come after all
   for (const area of /** @type {const} */ (["localStorage", "sessionStorage"])) forgetHere(area);
   return true;
 }

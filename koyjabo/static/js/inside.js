@@ -1,7 +1,7 @@
 /** What the live pages of a community have in common: their line, its state in words, and their end. */
 
 import { Line } from "./koyjabo.js";
-import { LivePage } from "./live.js";
+import { isLookedAt, LivePage } from "./live.js";
 import { find, showLine, told, write } from "./page.js";
 
 /** @typedef {{type: string, [field: string]: any}} Told  an event, as the server tells it */
@@ -52,6 +52,6 @@ export function listen(room, hear, after) {
   function again() {
     showLine("offline", phrases.offline);
     page.refresh();
-    setTimeout(() => listen(room, hear, after), AGAIN_MS);
+    setTimeout(() => isLookedAt().then(() => listen(room, hear, after)), AGAIN_MS);
   }
 }

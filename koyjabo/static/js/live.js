@@ -4,7 +4,7 @@ const REST_MS = 4_000;
 const ANSWER_LIMIT_MS = 20_000;
 
 /** A page that nobody looks at may be as old as it likes. */
-async function isLookedAt() {
+export async function isLookedAt() {
   if (document.hidden) await new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
 }
 
