@@ -57,5 +57,6 @@ def test_members_are_counted_after_the_clock_was_a_day_ahead(server, clock):
     for socket in sockets:
         socket.wait_for_count(3)
         socket.assert_adds_up()
+    for socket in sockets:  # and not before all have heard it: whoever leaves is heard of, too
         socket.close()
     assert "Traceback" not in server.log
