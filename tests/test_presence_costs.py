@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -135,7 +134,5 @@ def test_census_costs_nothing_while_nothing_changes(world):
         worker.presence.touch(SITE, f"visitor{number}", f"Place {number % 50}")
     world.settle()
     first = worker.presence.census(SITE)
-    began = time.perf_counter()
     for _ in range(1000):
         assert worker.presence.census(SITE) is first
-    assert time.perf_counter() - began < 0.1
