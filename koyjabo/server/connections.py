@@ -116,7 +116,7 @@ class ConnectionLoop:
 
     def sweep(self) -> None:
         """What is due, of all connections; to be called every SWEEP_INTERVAL_S."""
-        for line in (self._pings, self._verdicts, self._closing):
+        for line in (self._verdicts, self._pings, self._closing):  # the last ping is judged before the next
             line.run_due()
         late = time.monotonic() - STALLED_S
         for connection in [each for each, since in self._stalled.items() if since < late]:
