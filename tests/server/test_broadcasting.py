@@ -79,7 +79,7 @@ def test_what_is_broadcast_reaches_both_kinds_on_both_workers_as_told(server, re
         done = run("-c", f"{IMPORT}c = {community!r}\nb.{call}\n{NOTHING_ELSE}", REDIS_URL=redis.url)
     else:
         made = "import time, koyjabo; app = koyjabo.create_app()\n"
-        done = run("-c", f"{made}{IMPORT}c = {community!r}\nb.{call}\ntime.sleep(0.5)", **server.settings)
+        done = run("-c", f"{made}{IMPORT}c = {community!r}\nb.{call}\ntime.sleep(2)", **server.settings)
     assert done.returncode == 0, done.stderr
     for listener, heard in zip(listeners, before, strict=True):
         if told["type"] == "dashboard_update":

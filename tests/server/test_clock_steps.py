@@ -38,7 +38,7 @@ def test_visits_are_told_at_once_after_the_clock_was_a_day_ahead(server, clock):
     with desks(server) as each_worker, pages(server) as open_pages:
         for ahead_ms in (DAY_MS, 0):
             clock.set(ahead_ms)
-            assert_heard_at_once(each_worker, flat(open_pages), visits=4)
+            assert_heard_at_once(each_worker, flat(open_pages), visits=6)
         for page in flat(open_pages):
             assert_never_fell(page)
     assert "Traceback" not in server.log

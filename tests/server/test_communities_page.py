@@ -14,8 +14,11 @@ BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
-def test_newcomer_gets_no_error(sqlite_server):
-    script = "\n".join(["set -euo pipefail", *BLOCKS]).replace("localhost:8000", f"localhost:{sqlite_server.port}")
+def test_newcomer_gets_no_error(new_server, sqlite_database):
+    """With a shorter grace, and more time for one command to begin before the next, on a machine that is busy."""
+    server = new_server(sqlite_database, LEAVE_GRACE_SECONDS=1).start()
+    script = "\n".join(["set -euo pipefail", *BLOCKS]).replace("localhost:8000", f"localhost:{server.port}")
+    script = script.replace("& sleep 1;", "& sleep 3;")
     done = subprocess.run(  # frames of WebSockets are no text throughout
         ["bash", "-c", script], capture_output=True, text=True, errors="replace", timeout=60, check=False
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 
 import pytest
 from support.changed_server import changed_server
@@ -110,7 +111,6 @@ def test_what_is_no_socketio_is_closed_and_fills_no_log(server, nonsense):
     said = len(server.log)
     with SocketIO(server.port) as client:
         client.event()
-        client._socket.settimeout(1)
         client.send(frame(nonsense))
         assert client.goodbye().code == ABUSE
     assert "Traceback" not in server.log[said:]
@@ -157,7 +157,8 @@ def test_flood_is_closed_and_the_others_have_their_answers_meanwhile(server, kin
             assert other.is_answered()
             assert server.get("/api/stats").ok
         assert client.goodbye().code == ABUSE
-        client.send(close(ABUSE))
+        with suppress(ConnectionError):  # it was answered too late, on a busy machine
+            client.send(close(ABUSE))
         thread.join()
     server.wait_until_held(sockets=0)
 

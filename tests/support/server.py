@@ -18,6 +18,9 @@ from support.databases import Database
 from support.processes import ROOT, environment, kill_all, run, wait_until
 
 SERVING = re.compile(r"Koy Jabo Live is serving on http://localhost:(\d+)")
+START_S = 120
+"""For a machine that starts many; usually it takes 2 s."""
+
 STOP_TIMEOUT_S = 12
 """SIGTERM promises an end within 10 s."""
 
@@ -62,7 +65,7 @@ class Server(Caller):
         """Start, and return when it serves."""
         return self.launch().wait_until_serving()
 
-    def wait_until_serving(self, timeout_s: float = 30) -> Server:
+    def wait_until_serving(self, timeout_s: float = START_S) -> Server:
         said = wait_until(self._serving, "the server says where it serves", timeout_s)
         self.port = int(said[1])
         return self

@@ -16,12 +16,12 @@ import psutil
 from support.answers import Registered, Stats
 from support.listener import PlainListener, SocketioListener
 from support.processes import wait_until
-from support.server import Server
+from support.server import START_S, Server
 
 REQUEST_TIMEOUT_S = 15
 Page = PlainListener | SocketioListener
 WEBSOCKET = ["websocket"]
-AT_ONCE_S = 0.35
+AT_ONCE_S = 0.6
 """Usual is 0.02; whoever waits for one pulse after the other waits 1."""
 
 
@@ -29,7 +29,7 @@ def two_workers(server: Server) -> Server:
     """Start it, and return when both serve."""
     server.settings |= {"WEB_CONCURRENCY": 2}
     server.start()
-    wait_until(lambda: all_ready(server, 2), "two workers serve")
+    wait_until(lambda: all_ready(server, 2), "two workers serve", START_S)
     return server
 
 
@@ -181,7 +181,8 @@ def assert_heard_at_once(desks: list[Desk], found: list[Page], visits: int = 10)
         for page in found:
             page.wait_for(lambda shown, told=told: (shown.epoch, shown.total) == (told.stats.epoch, told.ordinal), "it")
         took_s.append(time.monotonic() - began)
-    assert median(took_s) < AT_ONCE_S, took_s
+    for number in range(len(desks)):  # one may be heard at once, and the other not
+        assert median(took_s[number :: len(desks)]) < AT_ONCE_S, took_s
 
 
 def numbers(shown: Stats) -> tuple[str, int, int, int, Any]:
