@@ -14,8 +14,8 @@ from support.workers import only, two_workers
 
 BEAT_S = 10
 TAKEOVER_S = 15
-SLACK_S = 1.5
-SOON_S = 4.0
+SLACK_S = 3.0
+SOON_S = 10.0
 
 DASHBOARD = "visitor-dashboard/"
 
@@ -89,8 +89,8 @@ def test_there_is_at_most_one_update_a_second(sqlite_server, founder, community)
             sqlite_server.register(f"visitor-{number}", communityId=community)
             time.sleep(0.05)
         wait_for(dashboard, anonymous_visitors=60)
-        at = [heard.at for heard in dashboard.of_type("dashboard_update")][1:]  # the first is the greeting
-        assert all(later - earlier > 0.8 for earlier, later in pairwise(at)), at
+        at = [update["revision"] for update in updates(dashboard)][1:]  # when it was made; the first is the greeting
+        assert all(later - earlier > 800 for earlier, later in pairwise(at)), at
         assert len(at) >= 3
 
 
@@ -103,7 +103,7 @@ def test_it_is_said_again_every_10_s_while_nothing_changes(sqlite_server, founde
         for each in both:
             each.next_of_type("dashboard_update")
         wait_until(lambda: all(len(updates(each)) >= 3 for each in both), "two more", 2 * BEAT_S + 2 * SLACK_S)
-        beats = [heard.at for heard in dashboard.of_type("dashboard_update")][1:]
+        beats = [update["revision"] / 1000 for update in updates(dashboard)][1:]
         assert BEAT_S - SLACK_S < beats[1] - beats[0] < BEAT_S + SLACK_S
         assert updates(client)[1:3] == updates(dashboard)[1:3]
 

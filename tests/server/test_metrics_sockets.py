@@ -58,4 +58,5 @@ def assert_opened_and_ended(server, count: int) -> None:
     wait_until(lambda: not any(server.held().values()), "nobody is there")
     assert wait_until(lambda: counted(ENDED) >= count, "they have ended")
     assert (counted(OPENED), counted(ENDED)) == (count, count)
+    wait_until(lambda: server.log.count("socket_closed") >= count, "the log tells of it")
     assert (server.log.count("socket_opened"), server.log.count("socket_closed")) == (count, count)

@@ -22,7 +22,7 @@ from koyjabo.workers import SOCKET_KINDS, Progress, Worker
 
 FORBIDDEN = 4003
 LIST_WORKERS = "koyjabo:workers"
-HEARD_S = 2.5
+HEARD_S = 5.0
 """By then every worker has heard what another tells."""
 
 

@@ -29,7 +29,7 @@ os.register_at_fork(after_in_child=lambda: time.sleep(0.3), after_in_parent=lamb
 from koyjabo.server import serve
 sys.exit(serve())
 """
-PROMPTLY_S = 5
+PROMPTLY_S = 7
 TENTHS = range(13)
 
 
@@ -131,7 +131,7 @@ def test_sigterm_while_workers_are_born_leaves_none(shell_server):
 
 def assert_nobody_is_left(group: int) -> None:
     """Of a server's process group."""
-    wait_until(lambda: not [each for each in psutil.process_iter() if _is_in(group, each)], "all are gone", 3)
+    wait_until(lambda: not [each for each in psutil.process_iter() if _is_in(group, each)], "all are gone")
 
 
 def _is_in(group: int, process: psutil.Process) -> bool:

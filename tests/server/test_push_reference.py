@@ -15,7 +15,7 @@ DOCUMENTED = {
     "userAgent": BROWSER,
     "referrer": "direct",
 }
-BLINK_S = 1.0
+BLINK_S = 3.0
 """Of a machine that is busy with other tests."""
 
 

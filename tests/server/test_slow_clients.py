@@ -16,7 +16,7 @@ from support.processes import open_sockets, wait_until
 PLACES = 32
 SLOW = 3 * PLACES
 OTHERS = 20
-SLOW_S, PATIENCE_S = 1.0, 0.1
+SLOW_S, PATIENCE_S = 3.0, 0.3
 REGISTER = "/api/visitor/register"
 CHANGES = {
     "koyjabo.server.worker.FEWEST_REQUESTS": PLACES,

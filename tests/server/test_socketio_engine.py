@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -14,7 +15,7 @@ from support.echo_server import EchoEngineServer
 from support.engine_client import CLOSE, MESSAGE, NOOP, PING, PONG, UPGRADE, Polling, Socket, url
 
 INTERVAL_S, TIMEOUT_S = DRIVER["ping_interval"], DRIVER["ping_timeout"]
-SLACK_S = 1.0
+SLACK_S = 4.0
 """Of a machine that is busy with other tests."""
 
 
@@ -126,18 +127,11 @@ def test_invalid_packet_closes_the_session_by_websocket(port, packet):
 
 def test_second_poll_at_the_same_time_closes_the_session(port):
     session = Polling(port)
-    answers = {}
-
-    def poll():
-        answers["first"] = session.get()
-
-    first = threading.Thread(target=poll)
-    first.start()
-    time.sleep(0.05)  # let it be there first; if it is not, they change places and the test fails
-    answers["second"] = session.get()
-    first.join()
-    assert (answers["first"].status_code, answers["first"].text) == (200, CLOSE)
-    assert answers["second"].status_code == 400
+    with ThreadPoolExecutor(2) as pool:
+        answers = [each.result() for each in [pool.submit(session.get) for _ in range(2)]]
+    first, second = sorted(answers, key=lambda answer: answer.status_code)  # whichever came first
+    assert (first.status_code, first.text) == (200, CLOSE)
+    assert second.status_code == 400
     assert session.get().status_code == 400
 
 
@@ -166,11 +160,12 @@ def test_pings_come_by_polling_for_as_long_as_they_are_answered(port):
 
 
 def test_pings_come_by_websocket_for_as_long_as_they_are_answered(port):
+    answered_at = time.monotonic()
     with Socket(port) as socket:
         for _ in range(3):
-            asked_at = time.monotonic()
             assert socket.receive(pings=True) == PING
-            assert INTERVAL_S / 2 < time.monotonic() - asked_at < INTERVAL_S + SLACK_S
+            assert INTERVAL_S / 2 < time.monotonic() - answered_at < INTERVAL_S + SLACK_S
+            answered_at = time.monotonic()
             socket.send(PONG)
 
 

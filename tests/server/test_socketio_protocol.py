@@ -11,7 +11,7 @@ from support.echo_app import DRIVER
 from support.echo_server import EchoServer
 from support.engine_client import Polling, Socket
 
-SLACK_S = 1.0
+SLACK_S = 4.0
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from support.processes import wait_until
 from support.websocket import KINDS
 
 TIMES = 20
-SOON_S = 0.4
+SOON_S = 1.6
 SHORT_PINGS = {
     "koyjabo.server.connections.PING_INTERVAL_S": SOON_S,
     "koyjabo.server.connections.PING_TIMEOUT_S": SOON_S / 2,
