@@ -37,6 +37,8 @@ class CommunityVisitorTracker:
     """One person is one, however often they are added and whatever sockets they have open. Every change is announced
     to those who are connected. Ids are UUIDs; anything else raises ValueError.
 
+    How many are online is what Redis says; where it does not answer in 0.3 s, it is what this process knows.
+
     It works on the application made last in this process. Without any it raises RuntimeError.
     """
 

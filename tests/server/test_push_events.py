@@ -193,7 +193,7 @@ def test_plain_message_nobody_knows_is_refused_and_the_socket_stays_open(sqlite_
 
 def test_operator_says_how_long_a_page_has_to_wait_for_the_next_update(new_server, sqlite_database):
     """The last value arrives all the same."""
-    server = new_server(sqlite_database, UPDATE_INTERVAL_MS=1000).start()
+    server = new_server(sqlite_database, UPDATE_INTERVAL_MS=3000).start()
     with pages(server) as open_pages:
         for number in range(1, 31):
             server.register("ayesha", visit=str(number))

@@ -14,7 +14,7 @@ AT_MOST_S = 4.0
 """What a request may take on a noisy machine; usually it is some milliseconds."""
 
 AWAY_S = 6.0
-BACK_S = 5.0
+BACK_S = 20.0
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def test_events_with_binary_and_acknowledgements_of_an_application(echo_port, tr
     client = socketio.Client(reconnection=False)
     heard, came = [], threading.Event()
     client.on("message-back", lambda *said: (heard.append(said), came.set()))
-    client.connect(f"http://127.0.0.1:{echo_port}", transports=transports, wait_timeout=5)
+    client.connect(f"http://127.0.0.1:{echo_port}", transports=transports, wait_timeout=15)
     try:
         client.emit("message", (1, "ঢাকা", {"binary": b"\0\1\2", "list": [b"\3"]}))
         assert came.wait(5)
@@ -64,11 +64,11 @@ def test_namespaces_of_an_application_live_beside_each_other(echo_port):
         client.on(
             "message-back", lambda said, namespace=namespace: heard.append((namespace, said)), namespace=namespace
         )
-    client.connect(f"http://127.0.0.1:{echo_port}", namespaces=["/", "/custom"], wait_timeout=5)
+    client.connect(f"http://127.0.0.1:{echo_port}", namespaces=["/", "/custom"], wait_timeout=15)
     try:
         client.emit("message", "one", namespace="/")
         client.emit("message", "two", namespace="/custom")
-        wait_until(lambda: sorted(heard) == [("/", "one"), ("/custom", "two")], "each hears its own", 5)
+        wait_until(lambda: sorted(heard) == [("/", "one"), ("/custom", "two")], "each hears its own")
     finally:
         leave(client)
 
@@ -76,7 +76,7 @@ def test_namespaces_of_an_application_live_beside_each_other(echo_port):
 def test_unknown_namespace_is_refused(sqlite_server):
     client = socketio.Client(reconnection=False)
     with pytest.raises(socketio.exceptions.ConnectionError):
-        client.connect(f"http://127.0.0.1:{sqlite_server.port}", namespaces=["/admin"], wait_timeout=2)
+        client.connect(f"http://127.0.0.1:{sqlite_server.port}", namespaces=["/admin"], wait_timeout=15)
     assert not client.connected
 
 

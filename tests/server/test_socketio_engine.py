@@ -5,24 +5,38 @@ from __future__ import annotations
 import base64
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 import websocket
-from support.echo_app import DRIVER
-from support.echo_server import EchoEngineServer
+from support.databases import SqliteDatabase
+from support.echo_app import HASTY, MOST_BYTES
+from support.echo_server import EchoEngineServer, HastyEchoEngineServer
 from support.engine_client import CLOSE, MESSAGE, NOOP, PING, PONG, UPGRADE, Polling, Socket, url
+from support.server import Server
 
-INTERVAL_S, TIMEOUT_S = DRIVER["ping_interval"], DRIVER["ping_timeout"]
+PING_INTERVAL_MS, PING_TIMEOUT_MS = 25_000, 20_000
+INTERVAL_S, TIMEOUT_S = HASTY["ping_interval"], HASTY["ping_timeout"]
 SLACK_S = 4.0
 """Of a machine that is busy with other tests."""
 
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory, module_sqlite_database):
-    server = EchoEngineServer(module_sqlite_database, tmp_path_factory.mktemp("echo")).start()
-    yield server.port
+    yield from serving(EchoEngineServer(module_sqlite_database, tmp_path_factory.mktemp("echo")))
+
+
+@pytest.fixture(scope="module")
+def hasty_port(tmp_path_factory):
+    """For those whose silence is what matters."""
+    folder = tmp_path_factory.mktemp("hasty")
+    yield from serving(HastyEchoEngineServer(SqliteDatabase(folder / "koyjabo.db"), folder))
+
+
+def serving(server: Server) -> Iterator[int]:
+    yield server.start().port
     log = server.log
     server.kill()
     assert "Traceback" not in log, log
@@ -32,8 +46,8 @@ def assert_handshake(handshake, upgrades):
     assert handshake.keys() == {"sid", "upgrades", "pingInterval", "pingTimeout", "maxPayload"}
     assert isinstance(handshake["sid"], str)
     assert handshake["upgrades"] == upgrades
-    assert (handshake["pingInterval"], handshake["pingTimeout"]) == (INTERVAL_S * 1000, TIMEOUT_S * 1000)
-    assert handshake["maxPayload"] == DRIVER["max_http_buffer_size"]
+    assert (handshake["pingInterval"], handshake["pingTimeout"]) == (PING_INTERVAL_MS, PING_TIMEOUT_MS)
+    assert handshake["maxPayload"] == MOST_BYTES
 
 
 # Handshake.
@@ -120,9 +134,7 @@ def test_invalid_packet_closes_the_session_by_polling(port, packet):
 @pytest.mark.parametrize("packet", ["abc", "x", "9"])
 def test_invalid_packet_closes_the_session_by_websocket(port, packet):
     with Socket(port) as socket:
-        began = time.monotonic()
         socket.send(packet).until_closed()
-        assert time.monotonic() - began < INTERVAL_S, "it was closed for its silence"
 
 
 def test_second_poll_at_the_same_time_closes_the_session(port):
@@ -137,7 +149,7 @@ def test_second_poll_at_the_same_time_closes_the_session(port):
 
 def test_body_over_the_limit_is_refused(port):
     session = Polling(port)
-    assert session.post(MESSAGE + "a" * DRIVER["max_http_buffer_size"]).status_code in (400, 413)
+    assert session.post(MESSAGE + "a" * MOST_BYTES).status_code in (400, 413)
     assert session.get().status_code == 400
 
 
@@ -150,8 +162,8 @@ def test_message_as_large_as_the_driver_allows_comes_back(port):
 # Heartbeat.
 
 
-def test_pings_come_by_polling_for_as_long_as_they_are_answered(port):
-    session = Polling(port)
+def test_pings_come_by_polling_for_as_long_as_they_are_answered(hasty_port):
+    session = Polling(hasty_port)
     for _ in range(3):
         asked_at = time.monotonic()
         assert session.poll() == [PING]
@@ -159,9 +171,9 @@ def test_pings_come_by_polling_for_as_long_as_they_are_answered(port):
         assert session.post(PONG).status_code == 200
 
 
-def test_pings_come_by_websocket_for_as_long_as_they_are_answered(port):
+def test_pings_come_by_websocket_for_as_long_as_they_are_answered(hasty_port):
     answered_at = time.monotonic()
-    with Socket(port) as socket:
+    with Socket(hasty_port) as socket:
         for _ in range(3):
             assert socket.receive(pings=True) == PING
             assert INTERVAL_S / 2 < time.monotonic() - answered_at < INTERVAL_S + SLACK_S
@@ -169,15 +181,15 @@ def test_pings_come_by_websocket_for_as_long_as_they_are_answered(port):
             socket.send(PONG)
 
 
-def test_session_without_a_pong_is_closed_by_polling(port):
-    session = Polling(port)
+def test_session_without_a_pong_is_closed_by_polling(hasty_port):
+    session = Polling(hasty_port)
     time.sleep(INTERVAL_S + TIMEOUT_S)  # exactly as long as the handshake said
     assert session.get().status_code == 400
 
 
-def test_session_without_a_pong_is_closed_by_websocket(port):
-    with Socket(port) as socket:
-        began = time.monotonic()
+def test_session_without_a_pong_is_closed_by_websocket(hasty_port):
+    began = time.monotonic()
+    with Socket(hasty_port) as socket:
         assert socket.until_closed() in ([PING], [PING, CLOSE])
         assert INTERVAL_S < time.monotonic() - began < INTERVAL_S + TIMEOUT_S + SLACK_S
 
@@ -207,9 +219,7 @@ def test_close_packet_by_polling_that_overtakes_its_poll_is_answered_the_same_on
 
 def test_close_packet_by_websocket_closes_the_connection(port):
     with Socket(port) as socket:
-        began = time.monotonic()
         assert socket.send(CLOSE).until_closed() == []
-        assert time.monotonic() - began < INTERVAL_S
 
 
 # Upgrade.

@@ -38,7 +38,7 @@ def refused(sqlite_database):
     """Start the server with settings that it is to refuse; what it said."""
 
     def start(**settings: object) -> str:
-        ended = run("wsgi.py", timeout_s=20, **{"DATABASE_URL": sqlite_database.url, **settings})
+        ended = run("wsgi.py", timeout_s=60, **{"DATABASE_URL": sqlite_database.url, **settings})
         assert (ended.returncode, ended.stdout) == (BAD_SETTINGS, ""), ended
         return ended.stderr.strip()
 
@@ -89,6 +89,6 @@ def test_file_that_is_no_database_is_said_in_one_sentence(tmp_path, new_server):
 
 def assert_gives_up(server: Server) -> None:
     server.launch()
-    assert server.wait(timeout_s=5).status == BAD_SETTINGS
+    assert server.wait(timeout_s=30).status == BAD_SETTINGS
     assert "DATABASE_URL" in server.log
     assert "Traceback" not in server.log

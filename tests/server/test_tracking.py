@@ -10,7 +10,7 @@ import time
 import pytest
 from support.databases import SqliteDatabase
 from support.members import Member, PlainMember
-from support.processes import ROOT, environment
+from support.processes import ROOT, environment, wait_until
 from support.server import Server
 
 LEASE_S = 10
@@ -64,6 +64,7 @@ def test_whom_the_tracker_adds_and_removes_is_announced_and_counted(server, foun
     other = Member(server).join(community)
     with Beside(server) as beside, PlainMember(server.port, community, founder.token) as watcher:
         watcher.wait_for_count(1)
+        wait_until(lambda: beside.ask("get_visitor_count", community) == 1, "it has found Redis")
         assert beside.ask("add_visitor", other.id, community) == 2
         assert watcher.wait_for_count(2)["type"] == "visitor_joined"
         assert beside.ask("get_visitor_count", community) == 2

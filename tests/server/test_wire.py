@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.line import Line, head
+from support.processes import wait_until
 from support.websocket import upgrade
 
 REGISTER = "/api/visitor/register"
@@ -39,6 +40,7 @@ def test_preflight_is_answered_for_any_origin_without_a_redirect(line, path):
 
 
 def test_both_spellings_of_a_path_answer_without_a_redirect(sqlite_server):
+    wait_until(lambda: sqlite_server.get("/readyz").ok, "it is not late any more")
     for path in ("/api/stats", "/healthz", "/readyz", "/openapi.json"):
         for spelling in (path, f"{path}/"):
             assert sqlite_server.get(spelling, allow_redirects=False).status_code == 200, spelling

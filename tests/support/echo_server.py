@@ -13,7 +13,17 @@ class EchoServer(Server):
     program = (SCRIPT,)
 
 
+class HastyEchoServer(Server):
+    """Who does not answer a ping is dropped in half a second, which is soon on a busy machine."""
+
+    program = (SCRIPT, "hasty")
+
+
 class EchoEngineServer(Server):
     """It echoes below Socket.IO."""
 
     program = (SCRIPT, "engine")
+
+
+class HastyEchoEngineServer(Server):
+    program = (SCRIPT, "engine", "hasty")

@@ -14,7 +14,9 @@ from support.processes import wait_until
 
 OPEN, CLOSE, PING, PONG, MESSAGE, UPGRADE, NOOP = "0123456"
 SEPARATOR = "\x1e"
-PATIENCE_S = 5
+PATIENCE_S = 15
+"""Less than it takes until a silent client is dropped."""
+
 PATH = "/socket.io/"
 
 

@@ -118,7 +118,7 @@ class SocketioListener(Listener):
         auth: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        self.client = socketio.Client(reconnection=False)
+        self.client = socketio.Client(reconnection=False, request_timeout=PATIENCE_S)
         self.client.on("*", self._note)
         self.client.connect(
             f"http://127.0.0.1:{port}/" + (f"?{urlencode({'visitorId': visitor})}" if visitor else ""),
