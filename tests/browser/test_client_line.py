@@ -55,12 +55,11 @@ def wait_for_another(line: Line, tab: Page) -> int:
     opened = len(line.opened)
     line.opened[-1].close()
     wait_for(tab, lambda: state(tab)[1] == "offline", "it notices")
-    tab.wait_for_timeout(100)
     for waited_s in range(60):
-        if len(line.opened) > opened:
+        if tab.evaluate("window.sockets") > opened:
+            wait_for(tab, lambda: len(line.opened) > opened, "it is here")
             return waited_s
         tab.clock.run_for(1000)
-        tab.wait_for_timeout(50)
     raise AssertionError("it does not come again")
 
 

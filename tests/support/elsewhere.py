@@ -14,6 +14,9 @@ from support.server import Server
 BEGIN = """
 async ([url, options]) => {
   const { KoyJabo } = await import(url);
+  const Socket = window.WebSocket;
+  window.sockets = 0;
+  window.WebSocket = class extends Socket { constructor(...said) { super(...said); window.sockets += 1; } };
   window.events = [];
   window.seen = [];
   addEventListener("globalStatsUpdated", (event) => window.events.push(event.detail));
