@@ -156,6 +156,7 @@ def test_of_two_servers_one_does_the_work_of_the_night(past, database, new_serve
         server.wait_until_serving()
     wait_until(lambda: rows(database) == 0, "visits of long ago are folded", 60)
     wait_until(lambda: database.rows("SELECT 1 FROM nightly_work WHERE ended_ms IS NOT NULL"), "the work is done", 60)
+    wait_until(lambda: any("nightly_work_done" in server.log for server in servers), "one says so")
     said = "".join(server.log for server in servers)
     servers[0].stop()
     servers[0].start()  # which is no reason to do it again

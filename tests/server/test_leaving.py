@@ -12,6 +12,7 @@ from support.checks import assert_exact, assert_verified
 from support.crowd import Crowd
 from support.line import Line, head
 from support.processes import is_gone, wait_until
+from support.server import START_S
 
 CLIENTS = 12
 PROMPTLY_S = 7
@@ -102,7 +103,7 @@ def test_database_that_stays_locked_cannot_hold_it_back(server):
 
 def test_sigterm_while_it_starts_ends_it_too(sqlite_database, new_server):
     server = new_server(sqlite_database).launch()
-    workers = wait_until(server.workers, "there is a worker")
+    workers = wait_until(server.workers, "there is a worker", START_S)
     left = server.stop()
     assert left.status == 0
     assert left.seconds < PROMPTLY_S
@@ -111,9 +112,9 @@ def test_sigterm_while_it_starts_ends_it_too(sqlite_database, new_server):
 
 def test_worker_does_not_outlive_a_parent_killed_while_it_starts(sqlite_database, new_server):
     server = new_server(sqlite_database).launch()
-    workers = wait_until(server.workers, "there is a worker")
+    workers = wait_until(server.workers, "there is a worker", START_S)
     os.kill(server.pid, signal.SIGKILL)
-    wait_until(lambda: all(map(is_gone, workers)), "the worker is gone, too", timeout_s=15)
+    wait_until(lambda: all(map(is_gone, workers)), "the worker is gone, too", START_S)
 
 
 def accepts(port: int) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from support.members import Member, PlainMember, SocketioMember
 from support.processes import wait_until
-from support.server import SERVING, Server
+from support.server import SERVING, START_S, Server
 from support.websocket import SocketIO, WebSocket
 
 KEY = re.compile(r"(\w+)=(\S+)")
@@ -112,7 +112,7 @@ def test_worker_that_cannot_begin_is_told_of_in_the_same_way(new_server, sqlite_
     server = new_server(sqlite_database, LOG_FORMAT=style)
     server.program = ("-c", BROKEN_WORKER)
     server.launch()
-    wait_until(lambda: "worker_died" in server.log, "the parent tells of it")
+    wait_until(lambda: "worker_died" in server.log, "the parent tells of it", START_S)
     assert server.stop().status == 0
     assert "'NoneType' object is not callable" in server.log
     assert (in_json(server) if style == "json" else in_text(server)) == {"worker_failed", "worker_died"}
@@ -183,5 +183,5 @@ def sockets(server: Server, member: Member, community: str) -> None:
 
 
 def live_again(server: Server) -> None:
-    wait_until(lambda: server.get("/readyz").ok, "it is ready")
+    wait_until(lambda: server.get("/readyz").ok, "it is ready", START_S)
     server.post_visit(f"v_{PERSONAL}")

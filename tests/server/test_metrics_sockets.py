@@ -10,7 +10,7 @@ from support.websocket import SOCKETIO, SocketIO, WebSocket, frame
 MOST = 2
 FORWARDED = "X-Forwarded-For: 203.0.113.7"
 OPENED, ENDED = 'koyjabo_connections_opened_total{kind="socketio"}', "koyjabo_connection_duration_seconds_count"
-CHANGES = {"koyjabo.realtime.fanout.CONNECT_PAUSE_S": 0.5}
+CHANGES = {"koyjabo.realtime.fanout.CONNECT_PAUSE_S": 3.0}
 
 
 @pytest.fixture

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from support.members import Member, PlainMember, SocketioMember
 from support.processes import wait_until
-from support.server import Server
+from support.server import START_S, Server
 from support.websocket import SocketIO, WebSocket
 from support.workers import all_ready, two_workers
 
 from koyjabo.server.counting import PREFIX
+
+ENDED = "koyjabo_connection_duration_seconds_count"
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +43,7 @@ def test_workers_count_together(workers):
 
 
 def test_sockets_are_counted_by_kind_wherever_they_are(workers):
+    ended = scraped(workers)[ENDED]
     found = [kind(workers.port) for kind in (WebSocket, SocketIO) for _ in range(6)]
     expected = {'koyjabo_connections{kind="site"}': 6, 'koyjabo_connections{kind="socketio"}': 6, "koyjabo_workers": 2}
 
@@ -52,6 +55,7 @@ def test_sockets_are_counted_by_kind_wherever_they_are(workers):
     for socket in found:
         socket.end()
     wait_until(lambda: scraped(workers)['koyjabo_connections{kind="site"}'] == 0, "nobody")
+    wait_until(lambda: scraped(workers)[ENDED] == ended + 12, "all have ended")
 
 
 def test_communities_are_there_while_somebody_is_in_them(workers):
@@ -67,7 +71,7 @@ def test_communities_are_there_while_somebody_is_in_them(workers):
 
 
 def test_broadcast_is_measured_from_its_commit(workers):
-    name = "koyjabo_commit_to_client_seconds_count"
+    name, ended = "koyjabo_commit_to_client_seconds_count", scraped(workers)[ENDED]
     with WebSocket(workers.port) as page:
         page.event()
         before = scraped(workers)
@@ -76,15 +80,16 @@ def test_broadcast_is_measured_from_its_commit(workers):
             pass
         after = wait_until(lambda: (now := scraped(workers))[name] > before[name] and now, "it is measured")
     assert 0 <= after["koyjabo_commit_to_client_seconds_sum"] - before["koyjabo_commit_to_client_seconds_sum"] < 5
+    wait_until(lambda: scraped(workers)[ENDED] == ended + 1, "it has ended")
 
 
 def test_one_whose_line_was_lost_comes_back(workers):
     before = scraped(workers)["koyjabo_reconnections_total"]
     lost = WebSocket(workers.port, path="/?visitorId=rahim")
     lost.event()
-    ended = scraped(workers)["koyjabo_connection_duration_seconds_count"]
+    ended = scraped(workers)[ENDED]
     lost.reset()
-    wait_until(lambda: scraped(workers)["koyjabo_connection_duration_seconds_count"] == ended + 1, "it has ended")
+    wait_until(lambda: scraped(workers)[ENDED] == ended + 1, "it has ended")
     with WebSocket(workers.port, path="/?visitorId=rahim") as back, WebSocket(workers.port, path="/?visitorId=other"):
         back.event()
         wait_until(lambda: scraped(workers)["koyjabo_reconnections_total"] == before + 1, "it is counted, and once")
@@ -101,14 +106,19 @@ def test_refusals_are_counted_by_why(workers):
 
 def test_a_worker_that_is_replaced_leaves_nothing_behind_and_counts_go_on(workers, temporary):
     (folder,) = temporary.glob(f"{PREFIX}*")
-    visits, files = scraped(workers)["koyjabo_commit_visits_sum"], sorted(path.name for path in folder.iterdir())
+    visits, files = scraped(workers)["koyjabo_commit_visits_sum"], files_in(folder)
     for _ in range(3):
         workers.kill_worker()
-        wait_until(lambda: all_ready(workers, 2), "it is replaced")
+        wait_until(lambda: all_ready(workers, 2), "it is replaced", START_S)
     workers.register("after")
     now = wait_until(lambda: (now := scraped(workers))["koyjabo_workers"] == 2 and now, "both tell")
     assert now["koyjabo_commit_visits_sum"] == visits + 1
-    assert sorted(path.name for path in folder.iterdir() if path.suffix != ".draft") == files
+    assert files_in(folder) == files
+
+
+def files_in(folder: Path) -> list[str]:
+    """Without those that are just being written."""
+    return sorted(path.name for path in folder.iterdir() if path.suffix != ".draft")
 
 
 def test_folder_goes_with_the_server_and_after_one_that_was_killed(new_server, sqlite_database, tmp_path_factory):
