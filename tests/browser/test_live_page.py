@@ -17,7 +17,7 @@ async () => {
 """
 HIDE = "Object.defineProperty(document, 'hidden', { value: true, configurable: true })"
 SHOW = "delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))"
-BE_IMPATIENT = "window.patience = AbortSignal.timeout; AbortSignal.timeout = () => patience.call(AbortSignal, 100)"
+BE_IMPATIENT = "window.patience = AbortSignal.timeout; AbortSignal.timeout = () => patience.call(AbortSignal, 2000)"
 BE_PATIENT = "AbortSignal.timeout = patience"
 
 

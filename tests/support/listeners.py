@@ -16,6 +16,10 @@ from support.websocket import CLOSE, KINDS, PING, PONG, TEXT, frame, take_frame,
 
 REVISION = re.compile(rb'"revision": ?(\d+)')
 EITHER = tuple(KINDS)
+MOST_SILENT = 200
+"""Of those who have connected and not yet said what they want: they give way when others want to come in."""
+
+CONNECT_S = 30
 
 
 class Listener:
@@ -80,11 +84,13 @@ class Listeners:
         _allow_files()
         kinds = tuple(kinds)
         self._epoll = select.epoll()
-        self.all = [Listener(port, kinds[number % len(kinds)], *headers) for number in range(count)]
-        self._by_file = {each.socket.fileno(): each for each in self.all}
-        for fd in self._by_file:
-            self._epoll.register(fd, select.EPOLLOUT)
-        self._unsent = set(self._by_file)
+        self.all: list[Listener] = []
+        self._by_file: dict[int, Listener] = {}
+        self._unsent: set[int] = set()
+        for number in range(count):
+            self._connect(Listener(port, kinds[number % len(kinds)], *headers))
+            if len(self._unsent) == MOST_SILENT:
+                self._ask_to_come_in()
 
     def __enter__(self) -> Self:
         return self
@@ -93,6 +99,19 @@ class Listeners:
         self._epoll.close()
         for each in self.all:
             each.socket.close()
+
+    def _connect(self, listener: Listener) -> None:
+        fd = listener.socket.fileno()
+        self.all.append(listener)
+        self._by_file[fd] = listener
+        self._unsent.add(fd)
+        self._epoll.register(fd, select.EPOLLOUT)
+
+    def _ask_to_come_in(self) -> None:
+        deadline = time.monotonic() + CONNECT_S
+        while self._unsent:
+            assert time.monotonic() < deadline, f"{len(self._unsent)} are not connected within {CONNECT_S} s"
+            self._turn()
 
     def run(self, until: Callable[[Listener], object], what: str, timeout_s: float = 30) -> Self:
         """Listen until it is true of each of them; fails, saying how many it was not true of, after `timeout_s`."""
