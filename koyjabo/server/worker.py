@@ -9,7 +9,6 @@ import resource
 import signal
 import socket
 import time
-import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -42,13 +41,12 @@ def work(listener: socket.socket, parent: int, ready: int, drain_s: float) -> in
     On the way out: stop accepting, answer what is in flight, commit what was handed over, for at most `drain_s`
     seconds. Returns the exit status.
     """
-    from koyjabo.server import loop  # takes the real threads before they are patched away
+    from koyjabo.server import loop, patching  # takes the real threads before they are patched away
 
     os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")  # 9 MB; see `lookups`
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # eventlet's own, about itself
-        import eventlet
-    eventlet.monkey_patch(psycopg=False)  # the database is spoken to from real threads, which must not be made green
+    patching.patch()
+    import eventlet
+
     leaving: list[int] = []
     signal.signal(signal.SIGTERM, lambda *_: leaving.append(1))  # it may interrupt the hub: only make a note
 

@@ -41,16 +41,6 @@ def boss(server) -> Member:
     return boss
 
 
-def send(boss: Member, path: str) -> None:
-    """Send a form of the panel, as a browser does."""
-    url = f"http://127.0.0.1:{boss.server.port}/admin{path}"
-    cookies = boss.http.cookies.get_dict()
-    headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}  # they are for HTTPS alone
-    said = {"csrf_token": cookies["csrf_access_token"]}
-    answer = requests.post(url, data=said, headers=headers, allow_redirects=False, timeout=30)
-    assert (answer.status_code, "/admin" in answer.headers["Location"]) == (303, True), answer.headers
-
-
 def code_of(socket: CommunityListener) -> int:
     """With which code a socket is sent away, of either kind."""
     if isinstance(socket, PlainMember):
@@ -75,18 +65,18 @@ def test_sockets_of_an_archived_community_are_closed_on_every_worker(server, bos
         with only(server, worker):
             sockets.append(kind(server.port, community, founder.token))
         wait_until(lambda: sockets[-1].heard, "it is let in")
-    send(boss, f"/communities/{community}/archive")
+    boss.send_form(f"/communities/{community}/archive")
     for socket in sockets:
         assert code_of(socket) == FORBIDDEN
     assert founder.call("GET", f"/api/communities/{community}", status=404)["code"] == "unknown_community"
-    send(boss, f"/communities/{community}/restore")
+    boss.send_form(f"/communities/{community}/restore")
     assert founder.call("GET", f"/api/communities/{community}")["role"] == "admin"
 
 
 def test_recount_goes_on_beside_requests_and_is_told(server, boss):
     for number in range(50):
         boss.visit(f"v{number}")
-    send(boss, "/system/recount")
+    boss.send_form("/system/recount")
     ended = "SELECT details FROM audit_log WHERE action = 'ledger.recounted' ORDER BY id DESC"
     ((details,), *_) = wait_until(lambda: stored(server, ended), "the recount has ended", timeout_s=60)
     found = json.loads(details)
@@ -110,12 +100,12 @@ def test_recount_is_one_at_a_time_on_all_workers(server, boss, shared_redis):
     for worker in server.workers():
         third.tell(busy)
         with only(server, worker):
-            send(boss, "/system/recount")
+            boss.send_form("/system/recount")
     assert begun() == before
     third.tell(busy._replace(recount=None))
 
     def begins() -> bool:
-        send(boss, "/system/recount")
+        boss.send_form("/system/recount")
         return begun() > before
 
     wait_until(begins, "it is over, and another begins", every_s=0.5)

@@ -2,7 +2,7 @@
 
 Run as a program, it takes what to change from CHANGES, as JSON: `{"koyjabo.server.connections.STALLED_S": 0.5}`, and
 how far its clock is off from the file that CLOCK names, if there is one. While the file that SILENT names is there, the
-resolver does not answer.
+resolver does not answer. Where WATCHED is set, it says in its log when a real thread meets what belongs to the loop.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+TRESPASS = "a real thread is where only greenlets may be"
 RESOLVER_S = 10
 """So long a resolver is asked again."""
 
@@ -73,6 +74,8 @@ def serve() -> int:
         change(json.loads(os.environ["CHANGES"]))
         if "CLOCK" in os.environ:
             follow(Path(os.environ["CLOCK"]))
+        if "WATCHED" in os.environ:
+            watch_threads()
         app = create_app(*settings, **wiring)
         add_routes(app)
         return app
@@ -130,6 +133,28 @@ def follow(dial: Path) -> None:
         return clock.system_now_ms() + unpack_from("=q", ahead)[0]
 
     clock.Clock.__init__.__defaults__ = (now_ms, clock.system_elapsed_ms)
+
+
+def watch_threads() -> None:
+    """Nobody but the thread of the loop, on which this is called, may take a green lock or wait in a green way."""
+    from traceback import print_stack
+
+    from eventlet import hubs, patcher, semaphore
+
+    get_ident = patcher.original("_thread").get_ident
+    loop = get_ident()
+
+    def watched(call):
+        def checked(*args, **options):
+            if get_ident() != loop:
+                sys.stderr.write(f"{TRESPASS}\n")
+                print_stack()
+            return call(*args, **options)
+
+        return checked
+
+    semaphore.Semaphore.acquire = watched(semaphore.Semaphore.acquire)
+    hubs.use_hub = watched(hubs.use_hub)  # how a thread gets a loop of its own, to wait in
 
 
 def add_routes(app) -> None:

@@ -61,6 +61,20 @@ class Member:
         body = {"visitorId": visitor, **({"communityId": community} if community else {}), **fields}
         return self.call("POST", "/api/visitor/register", body)
 
+    def send_form(self, path: str) -> None:
+        """Of the admin panel, as a browser does."""
+        cookies = self.http.cookies.get_dict()  # they are for HTTPS alone, so that they are not sent by themselves
+        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
+        answer = requests.post(
+            self._url(f"/admin{path}"),
+            data={"csrf_token": cookies["csrf_access_token"]},
+            headers=headers,
+            allow_redirects=False,
+            timeout=REQUEST_TIMEOUT_S,
+            proxies={},
+        )
+        assert (answer.status_code, "/admin" in answer.headers["Location"]) == (303, True), answer.headers
+
     @property
     def bearer(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"}

@@ -1,0 +1,54 @@
+"""Locks that the loop shares with real threads are real: a green one can keep a thread waiting for ever."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import requests
+from support.changed_server import TRESPASS, ChangedServer
+from support.checks import assert_verified
+from support.members import Member, promote
+from support.processes import wait_until
+
+LOSE = """SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE application_name = 'koyjabo' AND datname = current_database()"""
+READS = ("stats", "members", "visitors", "visitors/today", "visitors/trends", "visitors/realtime")
+
+
+def test_no_thread_meets_what_belongs_to_the_loop(database, redis_server, tmp_path):
+    server = ChangedServer(database, tmp_path, CHANGES="{}", WATCHED=1, REDIS_URL=redis_server.url)
+    try:
+        admin = Member(server.start())
+        promote(server, admin)
+        use(server, admin)
+        if database.kind == "postgres":  # its threads have something to log, then
+            database.rows(LOSE)
+            wait_until(lambda: server.post_visit("ayesha").ok and tried(admin), "it has new connections")
+            use(server, admin)
+        wait_until(lambda: "nightly_work_done" in server.log, "the work of the night is done")
+        assert server.stop().status == 0
+        assert TRESPASS not in server.log, server.log
+        assert_verified(server)
+    finally:
+        server.kill()
+
+
+def tried(member: Member) -> bool:
+    return requests.post(
+        f"{member.server.url}/api/communities", json={"name": "Uttara"}, headers=member.bearer, timeout=15
+    ).ok
+
+
+def use(server: ChangedServer, admin: Member) -> None:
+    """Whatever there are threads for: visits, what is looked up and changed, reports, a recount, passwords."""
+    community = admin.found()
+    with ThreadPoolExecutor(8) as clients:
+        visits = [clients.submit(admin.visit, f"visitor{number}", community) for number in range(20)]
+        joined = [clients.submit(lambda: Member(server).join(community)) for _ in range(4)]
+        read = [clients.submit(admin.call, "GET", f"/api/communities/{community}/{path}") for path in READS]
+        admin.send_form("/system/recount")
+    for done in (*visits, *joined, *read):
+        done.result()
+    recounts = partial(server.database.rows, "SELECT action FROM audit_log WHERE action LIKE 'ledger.recount%'")
+    wait_until(lambda: sum(1 if action == "ledger.recount" else -1 for (action,) in recounts()) == 0, "it is recounted")
