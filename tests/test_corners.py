@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import greenlet
 import pytest
 from app_fixtures import Site
+from sqlalchemy.engine import make_url
 from support.processes import run
 from test_group import SOON_S, in_thread
 
+from koyjabo.errors import LedgerUnavailable
 from koyjabo.runtime import ThreadRuntime
 from koyjabo.server.loop import GreenWaiter
+from koyjabo.storage.desk import Desk
 from koyjabo.storage.group import Group
 
 
@@ -48,6 +51,16 @@ def put_directory(lock: Path) -> None:
         lock.unlink(missing_ok=True)
         with suppress(FileExistsError):
             lock.mkdir()
+
+
+def test_lock_that_cannot_be_had_refuses_other_changes(sqlite_database):
+    lock = sqlite_database.path.with_name(sqlite_database.path.name + ".lock")
+    put_directory(lock)
+    with closing(Desk(make_url(sqlite_database.url), ThreadRuntime())) as desk:
+        with pytest.raises(LedgerUnavailable):
+            desk.write(lambda session: "done")
+        lock.rmdir()
+        assert desk.write(lambda session: "done") == "done"
 
 
 PROGRAMS = [

@@ -13,8 +13,6 @@ import os
 from _thread import start_new_thread as start_real_thread
 from collections import deque
 from contextlib import suppress
-from posix import read as real_read
-from posix import write as real_write
 from select import epoll as real_epoll
 
 import greenlet
@@ -79,7 +77,7 @@ class EventletRuntime:
     def from_thread(self, call: Call) -> None:
         self._calls.append(call)
         with suppress(BlockingIOError):  # the pipe is full of rings already
-            real_write(self._bell, b"\0")
+            os.write(self._bell, b"\0")
 
     def waiter(self) -> Waiter:
         return GreenWaiter(self._hub)
@@ -94,7 +92,7 @@ class EventletRuntime:
         return real_epoll()
 
     def _on_bell(self) -> None:
-        real_read(self._readable, 65536)
+        os.read(self._readable, 65536)
         while self._calls:
             call = self._calls.popleft()
             try:

@@ -83,7 +83,7 @@ class Desk:
 
 
 class Clerk:
-    """One thread with one connection. It takes no green lock and logs nothing (see `group`)."""
+    """One thread with one connection. It takes no green lock and logs nothing of its own (see `group`)."""
 
     def __init__(
         self,
@@ -110,16 +110,22 @@ class Clerk:
         self._leave()
 
     def _work(self, take: Callable[[], list[Job[Errand, Any]]]) -> None:
-        with self._lock() if self._writes else nullcontext():
-            for job in take():
-                try:
-                    job.result = self._run(job.item)
-                except (OperationalError, InterfaceError, InternalError, OSError) as error:
-                    job.error = LedgerUnavailable.because(error)
-                except DBAPIError as error:
-                    job.error = LedgerUnavailable.because(error) if error.connection_invalidated else error
-                except Exception as error:
-                    job.error = error
+        try:
+            with self._lock() if self._writes else nullcontext():
+                for job in take():
+                    self._finish(job)
+        except OSError as error:  # the lock beside the file cannot be had
+            raise LedgerUnavailable from error
+
+    def _finish(self, job: Job[Errand, Any]) -> None:
+        try:
+            job.result = self._run(job.item)
+        except (OperationalError, InterfaceError, InternalError, OSError) as error:
+            job.error = LedgerUnavailable.because(error)
+        except DBAPIError as error:
+            job.error = LedgerUnavailable.because(error) if error.connection_invalidated else error
+        except Exception as error:
+            job.error = error
 
     def _run(self, errand: Errand) -> Any:
         """A lookup that finds its connection broken is done once more, on a new one."""

@@ -70,7 +70,7 @@ class Member:
             data={"csrf_token": cookies["csrf_access_token"]},
             headers=headers,
             allow_redirects=False,
-            timeout=REQUEST_TIMEOUT_S,
+            timeout=2 * REQUEST_TIMEOUT_S,
             proxies={},
         )
         assert (answer.status_code, "/admin" in answer.headers["Location"]) == (303, True), answer.headers
