@@ -11,6 +11,7 @@ import greenlet
 import pytest
 from app_fixtures import Site
 from sqlalchemy.engine import make_url
+from support.databases import SqliteDatabase
 from support.processes import run
 from test_group import SOON_S, in_thread
 
@@ -29,8 +30,7 @@ def site(sqlite_database):
 
 def test_lock_that_cannot_be_had_costs_an_answer_and_no_processor_time(sqlite_database, new_server):
     server = new_server(sqlite_database).start()
-    lock = sqlite_database.path.with_name(sqlite_database.path.name + ".lock")
-    put_directory(lock)
+    lock = directory_for_a_lock(sqlite_database)
     worker = server.workers()[0]
     began, used_s = time.monotonic(), sum(worker.cpu_times()[:2])
     assert [server.post_visit("ayesha").status_code for _ in range(3)] == [503] * 3
@@ -45,17 +45,18 @@ def test_lock_that_cannot_be_had_costs_an_answer_and_no_processor_time(sqlite_da
     assert server.log.count("ledger_recovered") == 1
 
 
-def put_directory(lock: Path) -> None:
-    """In the place of a file that a server makes anew whenever it wants to write."""
+def directory_for_a_lock(database: SqliteDatabase) -> Path:
+    """In the place of the file that a server makes anew whenever it wants to write."""
+    lock = Path(f"{database.path}.lock")
     while not lock.is_dir():
         lock.unlink(missing_ok=True)
         with suppress(FileExistsError):
             lock.mkdir()
+    return lock
 
 
 def test_lock_that_cannot_be_had_refuses_other_changes(sqlite_database):
-    lock = sqlite_database.path.with_name(sqlite_database.path.name + ".lock")
-    put_directory(lock)
+    lock = directory_for_a_lock(sqlite_database)
     with closing(Desk(make_url(sqlite_database.url), ThreadRuntime())) as desk:
         with pytest.raises(LedgerUnavailable):
             desk.write(lambda session: "done")

@@ -10,10 +10,6 @@ from support.processes import wait_until
 
 from koyjabo.storage import postgres as store
 
-ALL_ELSE = (
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-)
 LEFT = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 
 
@@ -29,7 +25,7 @@ def site(database):
 
 
 def kill_connections(database) -> None:
-    database.rows(ALL_ELSE)
+    database.cut_connections()
     wait_until(lambda: database.rows(LEFT) == [(0,)], "the connections are gone")
 
 

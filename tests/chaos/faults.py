@@ -28,7 +28,6 @@ SYNC_DELAY_US = 2000
 AT_ONCE = (0.0, 0.0)
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 CLOCKS_MS = (0, HOUR_MS, -HOUR_MS, DAY_MS, -DAY_MS)
-CONNECTIONS = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'koyjabo'"
 BLOCK = bytes(64 * 1024)
 BUSIEST = 0.7
 LEAVES_WITHIN_S = 10.5
@@ -173,7 +172,7 @@ def kill_postgres(world: World, chance: random.Random) -> Iterator[None]:
 
 @contextmanager
 def cut_postgres(world: World, chance: random.Random) -> Iterator[None]:
-    world.database.rows(CONNECTIONS)
+    world.database.cut_connections()
     yield
 
 

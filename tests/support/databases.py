@@ -19,6 +19,8 @@ import psycopg2
 
 from support.processes import is_gone, kill_all, suspended
 
+CUT = """SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE application_name = 'koyjabo' AND datname = current_database()"""
 LOCK_COUNTERS = "SELECT * FROM counters FOR UPDATE"
 
 
@@ -95,6 +97,10 @@ class PostgresDatabase:
             cursor.execute(LOCK_COUNTERS)
             yield
             connection.rollback()
+
+    def cut_connections(self) -> None:
+        """Those of the product to this database."""
+        self.rows(CUT)
 
     def is_free(self) -> bool:
         try:
