@@ -11,6 +11,7 @@ from chaos.book import Book
 from chaos.deck import deal
 from chaos.faults import COMMON, OF_POSTGRES
 from chaos.ledger import check_rows, check_sums
+from chaos.report import SHORT, in_short
 from chaos.seen import Seen
 
 AYESHA, KARIM = ("ayesha", "1"), ("karim", "1")
@@ -156,3 +157,11 @@ def test_two_faults_at_once_harm_different_things():
         assert first.harms != second.harms
         assert first.lasts_s[1] > 0
         assert not second.settles
+
+
+def test_breach_is_told_in_a_line_at_the_end(book):
+    book.faults.append("disk full")
+    book.breach("1 tracebacks in the log, the first ValueError:\n" + "  frame\n" * 100)
+    (line,) = in_short(book.breaches[0]).splitlines()
+    assert "after disk full: 1 tracebacks in the log, the first ValueError" in line
+    assert len(line) == SHORT

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import click
 
+from chaos.book import Breach
 from chaos.campaign import Campaign
-from chaos.report import text
+from chaos.report import in_short, text
 from chaos.world import POSTGRES, SQLITE, world
 
 LONGEST_SEED = 10**6
@@ -29,14 +30,16 @@ LONGEST_SEED = 10**6
 def main(seconds: float, seed: int | None, only: str | None) -> None:
     seed = random.SystemRandom().randrange(LONGEST_SEED) if seed is None else seed
     kinds = {"postgres": POSTGRES, "sqlite": SQLITE}
-    kept = [campaign(kinds[name], seconds, seed) for name in ([only] if only else kinds)]
+    broken = [breach for name in ([only] if only else kinds) for breach in campaign(kinds[name], seconds, seed)]
     again = f"make chaos SECONDS={seconds:.0f} SEED={seed}"
-    click.echo(f"{'All promises were kept' if all(kept) else 'PROMISES WERE BROKEN'}. Once more: {again}")
-    sys.exit(0 if all(kept) else 1)
+    # Last, and in short: of a long output many a service shows the end alone.
+    click.echo("\n".join(["PROMISES WERE BROKEN.", *map(in_short, broken)] if broken else ["All promises were kept."]))
+    click.echo(f"Once more: {again}")
+    sys.exit(1 if broken else 0)
 
 
-def campaign(kind: str, seconds: float, seed: int) -> bool:
-    """True when every promise was kept; then nothing is left behind, and otherwise the logs."""
+def campaign(kind: str, seconds: float, seed: int) -> list[Breach]:
+    """What was not kept. The server's logs are left behind if there is any, and otherwise nothing."""
     folder = Path(tempfile.mkdtemp(prefix="koyjabo-chaos-"))
     folder.chmod(0o755)  # PostgreSQL is another user
     click.echo(f"{kind}: {seconds:.0f} s of faults, seed {seed}", err=True)
@@ -45,9 +48,9 @@ def campaign(kind: str, seconds: float, seed: int) -> bool:
     click.echo(text(kind, seed, outcome, made.book) + "\n")
     if made.book.breaches:
         click.echo(f"The server's logs are in {folder}\n")
-        return False
-    shutil.rmtree(folder)
-    return True
+    else:
+        shutil.rmtree(folder)
+    return made.book.breaches
 
 
 if __name__ == "__main__":

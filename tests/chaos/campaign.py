@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import signal
 import time
 from collections import Counter
@@ -30,6 +31,8 @@ PAUSE_OF_TIME = 1 / 200
 LEAVES_WITHIN_S = 10.5
 AGREE_WITHIN_S = 15.0
 TOKENS_LAST_S = 300.0
+ERROR_OF_TRACEBACK = re.compile(r"Traceback.*\n(?:\s.*\n)*(\S.*)")
+"""Its last line, the only one that is not indented."""
 
 
 @dataclass
@@ -174,4 +177,6 @@ def check_log(world: World) -> None:
     log = world.supervisor.log()
     if found := log.count("Traceback"):
         at = log.index("Traceback")
-        world.book.breach(f"{found} tracebacks in the log, the first: …{log[max(0, at - 300) : at + 3000]}")
+        error = ERROR_OF_TRACEBACK.match(log, at)
+        said = error[1] if error else "unfinished"
+        world.book.breach(f"{found} tracebacks in the log, the first {said}: …{log[max(0, at - 300) : at + 3000]}")

@@ -6,12 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from statistics import median
 
-from chaos.book import Book
+from chaos.book import Book, Breach
 from chaos.campaign import Outcome
 from chaos.recovery import Recovery
 
 AT_ONCE = "two at once"
 SLOWEST = 3
+SHORT = 200
 
 
 def text(name: str, seed: int, outcome: Outcome, book: Book) -> str:
@@ -100,7 +101,14 @@ def _files(outcome: Outcome) -> str:
 def _breaches(book: Book) -> list[str]:
     if not book.breaches:
         return ["No invariant was breached."]
-    return [f"**{book.counts['breaches']} BREACHES**", ""] + [
-        f"- at {breach.at_s:.1f} s, after {', '.join(breach.after) or 'nothing'}: {breach.what}"
-        for breach in book.breaches
-    ]
+    return [f"**{book.counts['breaches']} BREACHES**", "", *map(_at_length, book.breaches)]
+
+
+def in_short(breach: Breach) -> str:
+    """A line."""
+    line = _at_length(breach).replace("\n", " ")
+    return line if len(line) <= SHORT else line[: SHORT - 1] + "…"
+
+
+def _at_length(breach: Breach) -> str:
+    return f"- at {breach.at_s:.1f} s, after {', '.join(breach.after) or 'nothing'}: {breach.what}"
