@@ -66,10 +66,11 @@ class Erasure:
 
         Raises UnknownVisitor.
         """
-        self._forget(audit.author(None, self._clock), visitor_id, advance)
+        advance(self._forget(audit.author(None, self._clock), visitor_id, advance))
         self.drain()  # the program ends right afterwards
 
-    def _forget(self, by: Author, visitor_id: str, advance: Advance) -> None:
+    def _forget(self, by: Author, visitor_id: str, advance: Advance) -> int:
+        """Returns what the last piece folded: then it is done, and nothing may keep others from hearing of it."""
         scopes = self._desk.report(partial(erasure.scopes_of, visitor_id=visitor_id))
         if SITE not in scopes:
             raise UnknownVisitor
@@ -79,8 +80,8 @@ class Erasure:
             scopes |= piece.scopes
             advance(piece.visits)
             scopes |= self._fold_visits(pace, visitor_id, piece.reached, advance)
-        advance(piece.visits)
         self.on_forgotten(visitor_id, scopes | piece.scopes)
+        return piece.visits
 
     def _fold_visits(self, pace: Pace, visitor_id: str, after: str, advance: Advance) -> frozenset[Scope]:
         """All that there are now; returns where they were counted."""

@@ -174,6 +174,16 @@ def test_visitor_of_many_visits_is_forgotten_in_pieces_until_it_is_done(site, sm
     assert site.stats()["totalVisits"] == before["totalVisits"]
 
 
+def test_whoever_was_forgotten_late_is_forgotten_everywhere(site, monkeypatch):
+    """A disk may stand still for seconds: what is on it then is done, and not to be asked for again."""
+    site.register("ayesha")
+    site.register("karim")
+    monkeypatch.setattr(erasure, "PATIENCE_S", 0)
+    assert forget(site, "ayesha").status_code == 204
+    assert site.heartbeat("ayesha").status_code == 404
+    assert site.stats()["activeUsers"] == 1
+
+
 def test_forgetting_that_broke_off_is_finished_the_next_time(site, small_pieces):
     many_visits(site, 20)
     told = []
