@@ -52,8 +52,8 @@ def measure_sync_delay(world: World) -> SyncDelay | None:
             _take_turns(askers, world.sync_delay, found)
             if found.ratio >= LEAST_RATIO:
                 break
-    if found.ratio < LEAST_RATIO:
-        world.book.breach(f"a sync delayed by {SYNC_DELAY_US} µs leaves {found.ratio:.2f} of the throughput")
+        else:
+            world.book.breach(f"a sync delayed by {SYNC_DELAY_US} µs leaves {found.ratio:.2f} of the throughput")
     return found
 
 

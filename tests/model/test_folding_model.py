@@ -67,9 +67,8 @@ class FoldingMachine(RuleBasedStateMachine):
         before, retention = self.numbers(), self.site.services.retention
         past = retention.past(days)
         # Where the clock was put right, some lie outside of it: they wait for a later night.
-        day, after, last = past
-        there = "day < :day AND id > :after AND id <= :last"
-        old = self.site.rows(f"SELECT count(*) FROM visits WHERE {there}", day=day, after=after, last=last)
+        there = "day < :first_kept AND id > :after AND id <= :last"
+        old = self.site.rows(f"SELECT count(*) FROM visits WHERE {there}", **past._asdict())
         assert retention.count(past) == retention.prune(past).visits == old[0][0]
         assert retention.prune(retention.past(days)).visits == 0
         assert self.numbers() == before
