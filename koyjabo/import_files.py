@@ -20,7 +20,7 @@ from koyjabo.errors import KoyJaboError
 from koyjabo.models import SITE, Scope
 from koyjabo.places import UNKNOWN
 from koyjabo.roles import uuid_of
-from koyjabo.texts import kept, without_query
+from koyjabo.text import kept, without_query
 from koyjabo.visits import VISIT_NAME, VISITOR_ID, NewVisit
 
 SAME = {

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from koyjabo.texts import whole
+from koyjabo.text import whole
 from koyjabo.web.api.bodies import Body
 
 LONGEST_REASON = 200

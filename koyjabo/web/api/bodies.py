@@ -14,7 +14,7 @@ from koyjabo.bots import is_bot
 from koyjabo.communities import uuid_of
 from koyjabo.errors import InvalidInput, InvalidJson, UnknownCommunity, UnsupportedBody
 from koyjabo.models import SITE, Scope
-from koyjabo.texts import without_query
+from koyjabo.text import without_query
 from koyjabo.visits import NewVisit
 from koyjabo.web.api.fields import Milliseconds, Text, VisitId, VisitorId, text, visit_id
 

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from koyjabo.communities import ROLES
-from koyjabo.texts import whole
+from koyjabo.text import whole
 from koyjabo.web.api.account_bodies import Email
 from koyjabo.web.api.bodies import JSON, Body
 from koyjabo.web.api.fields import OptionalVisitorId
