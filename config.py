@@ -12,8 +12,8 @@ import maxminddb
 from dotenv import dotenv_values
 from pydantic import ValidationError
 
-from koyjabo import database_urls, keys
-from koyjabo.settings import SHORTEST_METRICS_TOKEN, Settings
+from koyjabo.settings import database_url, operator_secrets
+from koyjabo.settings.schema import SHORTEST_METRICS_TOKEN, Settings
 
 ROOT = Path(__file__).resolve().parent
 INSTANCE = ROOT / "instance"
@@ -33,7 +33,7 @@ def load(overrides: Mapping[str, Any] | None = None, instance: Path = INSTANCE) 
         given = _set(dotenv_values(ROOT / ".env")) | given
     given["ENVIRONMENT"] = _environment(given)
     try:
-        given["DATABASE_URL"] = database_urls.normal(str(given.get("DATABASE_URL", "")), instance)
+        given["DATABASE_URL"] = database_url.normal(str(given.get("DATABASE_URL", "")), instance)
     except ValueError as error:
         raise SettingsError(str(error)) from None
     given["GEOIP_DATABASE"] = _geoip_database(str(given.get("GEOIP_DATABASE", "")), instance)
@@ -43,7 +43,9 @@ def load(overrides: Mapping[str, Any] | None = None, instance: Path = INSTANCE) 
         raise SettingsError(_sentence(error)) from None
     _refuse_what_cannot_work(settings, on_render="RENDER" in given)
     _refuse_weak_secrets(settings)
-    return settings.model_copy(update={"secret_key": settings.secret_key or keys.kept(instance / "secret_key")})
+    return settings.model_copy(
+        update={"secret_key": settings.secret_key or operator_secrets.kept(instance / "secret_key")}
+    )
 
 
 def _set(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,7 +99,7 @@ def _refuse_what_cannot_work(settings: Settings, on_render: bool) -> None:
             ("ADMIN_EMAIL", "ADMIN_PASSWORD") if settings.admin_email else ("ADMIN_PASSWORD", "ADMIN_EMAIL")
         )
         raise SettingsError(f"{missing} is missing: {given} is set, and the first admin needs both.")
-    if on_render and not settings.allow_ephemeral_storage and database_urls.is_ephemeral(settings.database):
+    if on_render and not settings.allow_ephemeral_storage and database_url.is_ephemeral(settings.database):
         raise SettingsError(
             "DATABASE_URL is a file that Render deletes at every deploy: attach a PostgreSQL database, put the file "
             "on a persistent disk, or set ALLOW_EPHEMERAL_STORAGE=1 to lose the count each time."
@@ -123,11 +125,11 @@ def _refuse_weak_secrets(settings: Settings) -> None:
     """What anybody could guess, in production (`koyjabo.keys`)."""
     if settings.environment != "production":
         return
-    why = keys.weakness(settings.secret_key) if settings.secret_key else "is missing: production needs one"
+    why = operator_secrets.weakness(settings.secret_key) if settings.secret_key else "is missing: production needs one"
     if why:
-        raise SettingsError(f"SECRET_KEY {why}; {keys.MAKE_ONE}.")
-    why = keys.weakness(settings.metrics_token, SHORTEST_METRICS_TOKEN) if settings.metrics_token else None
+        raise SettingsError(f"SECRET_KEY {why}; {operator_secrets.MAKE_ONE}.")
+    why = operator_secrets.weakness(settings.metrics_token, SHORTEST_METRICS_TOKEN) if settings.metrics_token else None
     if why:
-        raise SettingsError(f"METRICS_TOKEN {why}; {keys.MAKE_ONE}.")
-    if settings.admin_password and keys.is_obvious(settings.admin_password, settings.admin_email):
+        raise SettingsError(f"METRICS_TOKEN {why}; {operator_secrets.MAKE_ONE}.")
+    if settings.admin_password and operator_secrets.is_obvious(settings.admin_password, settings.admin_email):
         raise SettingsError("ADMIN_PASSWORD is among the first that anybody would try; choose another one.")

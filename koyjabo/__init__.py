@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from koyjabo.clock import Clock
     from koyjabo.runtime import Runtime
-    from koyjabo.settings import Settings
+    from koyjabo.settings.schema import Settings
 
 
 def create_app(

@@ -19,7 +19,7 @@ from koyjabo.realtime.presence_memory import MemoryPresence
 from koyjabo.realtime.rooms import Bus, Silence
 from koyjabo.realtime.workers_memory import MemoryWorkers
 from koyjabo.runtime import Runtime
-from koyjabo.settings import Settings
+from koyjabo.settings.schema import Settings
 from koyjabo.storage.recent import recent_visits
 from koyjabo.workers import Workers
 

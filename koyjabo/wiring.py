@@ -13,7 +13,6 @@ from koyjabo.audit import Audit
 from koyjabo.bookkeeping import Bookkeeping
 from koyjabo.clock import Clock, iso
 from koyjabo.communities import Communities
-from koyjabo.database_urls import is_ephemeral
 from koyjabo.erasure import Erasure
 from koyjabo.events import STATS_ROOM, VisitorUpdate
 from koyjabo.extensions import socketio
@@ -47,7 +46,8 @@ from koyjabo.rights import Rights
 from koyjabo.runtime import Runtime
 from koyjabo.services import Services
 from koyjabo.sessions import Sessions
-from koyjabo.settings import Settings
+from koyjabo.settings.database_url import is_ephemeral
+from koyjabo.settings.schema import Settings
 from koyjabo.sockets.messages import LARGEST_MESSAGE
 from koyjabo.storage.desk import Desk
 from koyjabo.storage.entries import Figures

@@ -9,7 +9,7 @@ import pytest
 
 import config
 from config import SettingsError
-from koyjabo.settings import Settings
+from koyjabo.settings.schema import Settings
 
 KEY = "6f1d2c9a84b7e053d4c1f6a29b80e7356f1d2c9b"
 PRODUCTION = {"ENVIRONMENT": "production", "SECRET_KEY": KEY}

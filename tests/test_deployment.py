@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 import config
-from koyjabo.settings import Settings
+from koyjabo.settings.schema import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 NGINX = (ROOT / "deploy" / "nginx.conf").read_text()

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from koyjabo import events, login_failures
-from koyjabo.settings import Settings
+from koyjabo.settings.schema import Settings
 from koyjabo.sockets.errors import CLOSE_CODES
 from koyjabo.stats import Stats
 from koyjabo.web import rate_limits

@@ -8,7 +8,7 @@ import pytest
 
 import config
 from config import SettingsError
-from koyjabo import keys
+from koyjabo.settings import operator_secrets
 
 WEAK = [
     "short",
@@ -27,15 +27,15 @@ WEAK = [
 
 @pytest.mark.parametrize("weak", WEAK)
 def test_what_is_soon_guessed_is_refused(weak):
-    assert keys.weakness(weak).startswith("is ")
+    assert operator_secrets.weakness(weak).startswith("is ")
     with pytest.raises(SettingsError, match=r"^SECRET_KEY is .*; make one with python -c .*\.$"):
         config.load({"ENVIRONMENT": "production", "SECRET_KEY": weak, "DATABASE_URL": "postgresql://db/x"})
 
 
 @pytest.mark.parametrize("make", [lambda: secrets.token_hex(32), lambda: secrets.token_urlsafe(32)])
 def test_what_is_random_is_taken(make):
-    assert [made for made in (make() for _ in range(2000)) if keys.weakness(made)] == []
-    assert keys.weakness(secrets.token_hex(16)) is None
+    assert [made for made in (make() for _ in range(2000)) if operator_secrets.weakness(made)] == []
+    assert operator_secrets.weakness(secrets.token_hex(16)) is None
 
 
 OBVIOUS = [
@@ -65,4 +65,4 @@ def test_password_that_anybody_would_try_first_is_refused_in_production_alone(pa
 
 @pytest.mark.parametrize("password", ["the first of them", "rickshaw at dawn", "7Gk!pQ2w", "ঢাকা থেকে চট্টগ্রাম"])
 def test_password_that_is_not_obvious_is_taken(password):
-    assert not keys.is_obvious(password, "boss@example.com")
+    assert not operator_secrets.is_obvious(password, "boss@example.com")

@@ -15,7 +15,7 @@ from koyjabo.cli import main
 
 if TYPE_CHECKING:
     from koyjabo.demo.scene import Scene
-    from koyjabo.settings import Settings
+    from koyjabo.settings.schema import Settings
 
 MINUTE_S = 60
 

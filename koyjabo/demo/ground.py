@@ -5,10 +5,11 @@ from __future__ import annotations
 from http.client import HTTPException
 from urllib.parse import urlsplit
 
-from koyjabo import database_urls, sites
+from koyjabo import sites
 from koyjabo.addresses import is_loopback
 from koyjabo.demo.site import Refusal, Site
-from koyjabo.settings import Settings
+from koyjabo.settings import database_url
+from koyjabo.settings.schema import Settings
 
 OF_ITS_OWN = "Give it one of its own: DATABASE_URL=sqlite:///demo.db, for the server and for this command."
 
@@ -21,7 +22,7 @@ def find(settings: Settings, url: str) -> Site:
     """The server at `url`. Nothing has been changed anywhere when this raises NotHere."""
     if settings.environment != "development":
         raise NotHere(f"ENVIRONMENT is {settings.environment}, and the demo makes visits up. {OF_ITS_OWN}")
-    if not all(map(_is_this_machine, database_urls.hosts(settings.database))):
+    if not all(map(_is_this_machine, database_url.hosts(settings.database))):
         raise NotHere(f"DATABASE_URL names a database on another machine, and the demo makes visits up. {OF_ITS_OWN}")
     site = _site(url)
     if _mark_of(site) != sites.mark(settings.database_url, settings.secret_key):

@@ -15,7 +15,7 @@ from koyjabo.demo.lives import Key
 from koyjabo.demo.scene import Scene
 from koyjabo.demo.site import Refusal
 from koyjabo.errors import EmailTaken
-from koyjabo.settings import Settings
+from koyjabo.settings.schema import Settings
 
 UNAUTHORIZED = 401
 NO_PAST = "There are visits already, so no past is made up: the ledger goes by time. On an empty database it would be."
