@@ -8,10 +8,11 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import NamedTuple
 
-from koyjabo import audit, browsers, credentials
+from koyjabo import audit, credentials
 from koyjabo.audit import Author, Entry, Target, noting
 from koyjabo.clock import Clock
 from koyjabo.errors import Forbidden, InvalidToken, UnknownUser, WrongCredentials
+from koyjabo.network import browsers
 from koyjabo.passwords import Passwords, is_outdated
 from koyjabo.storage import accounts as records
 from koyjabo.storage.accounts import Changed, NewSession, Person, Whom

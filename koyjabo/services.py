@@ -15,10 +15,10 @@ from koyjabo.erasure import Erasure
 from koyjabo.history import History
 from koyjabo.login_failures import LoginFailures
 from koyjabo.metrics import Metrics
-from koyjabo.origins import Origins
+from koyjabo.network.geolocation import Gazetteer
+from koyjabo.network.origins import Origins
 from koyjabo.pairing import Pairing
 from koyjabo.peaks import Peaks
-from koyjabo.places import Gazetteer
 from koyjabo.realtime.attendance import Attendance
 from koyjabo.realtime.pulse import Pulse
 from koyjabo.realtime.rooms import Rooms

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from koyjabo import audit, browsers
+from koyjabo import audit
 from koyjabo.accounts import Account, Login
 from koyjabo.audit import Target, noting
-from koyjabo.browsers import Browser
 from koyjabo.clock import Clock
 from koyjabo.errors import UnknownSession
+from koyjabo.network import browsers
+from koyjabo.network.browsers import Browser
 from koyjabo.storage import sessions as records
 from koyjabo.storage.communities import Page
 from koyjabo.storage.desk import Desk

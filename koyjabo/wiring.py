@@ -19,15 +19,15 @@ from koyjabo.extensions import socketio
 from koyjabo.history import History
 from koyjabo.login_failures import LoginFailures
 from koyjabo.models import SITE, Scope
+from koyjabo.network.geolocation import Gazetteer
+from koyjabo.network.origins import Origins
 from koyjabo.nightly import LOOK_S, Nightly
 from koyjabo.numbers import Numbers
 from koyjabo.observing import Watch
-from koyjabo.origins import Origins
 from koyjabo.others import Others, reach
 from koyjabo.pairing import Pairing
 from koyjabo.passwords import Passwords
 from koyjabo.peaks import Peaks
-from koyjabo.places import Gazetteer
 from koyjabo.presence import Place, bind
 from koyjabo.realtime import VisitorBroadcaster, census, visitor_broadcaster
 from koyjabo.realtime.arrivals import Arrivals

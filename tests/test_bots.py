@@ -10,7 +10,7 @@ from account_calls import sign_up
 from app_fixtures import Site, nothing_counted
 from community_calls import account_of
 
-from koyjabo.bots import is_bot
+from koyjabo.network.crawlers import is_bot
 from koyjabo.visit_log import Filter
 
 GOOGLEBOT = (

@@ -16,7 +16,7 @@ from netaddr import IPSet
 from support.processes import ROOT, run
 
 import config
-from koyjabo.places import DB_IP, LONGEST, MAXMIND, Gazetteer, largest
+from koyjabo.network.geolocation import DB_IP, LONGEST, MAXMIND, Gazetteer, largest
 
 BANGLADESH, AMERICA = "103.4.145.245", "8.8.8.8"
 BANGLADESH_V6 = "2400:c600::1"

@@ -11,7 +11,7 @@ import pytest
 from presence_worlds import DHAKA, SYLHET, WINDOW_S, MemoryWorld, active, redis_world
 
 from koyjabo.models import SITE, Scope
-from koyjabo.places import OTHER, UNKNOWN
+from koyjabo.network.geolocation import OTHER, UNKNOWN
 from koyjabo.presence import Census
 
 HIKERS, RIDERS = Scope("hikers"), Scope("riders")

@@ -9,7 +9,7 @@ from presence_worlds import DHAKA, WINDOW_S, active, redis_world
 from support.processes import wait_until
 
 from koyjabo.models import SITE, Scope
-from koyjabo.places import UNKNOWN
+from koyjabo.network.geolocation import UNKNOWN
 from koyjabo.realtime.touch_script import BATCH
 
 HIKERS = Scope("hikers")

@@ -9,15 +9,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from koyjabo import rates
-from koyjabo.rates import Rate, share
+from koyjabo.network import rate_limiter
+from koyjabo.network.rate_limiter import Rate, share
 
 
 @pytest.fixture
 def now(monkeypatch):
     """A clock that tests set, s."""
     moment = [1000.0]
-    monkeypatch.setattr(rates, "time", SimpleNamespace(time=time.time, monotonic=lambda: moment[0]))
+    monkeypatch.setattr(rate_limiter, "time", SimpleNamespace(time=time.time, monotonic=lambda: moment[0]))
     return moment
 
 
@@ -49,7 +49,7 @@ def test_minute_is_over_when_it_was_said_to_be(now):
 
 
 def test_many_names_fill_no_memory_and_set_nobody_free(monkeypatch, now):
-    monkeypatch.setattr(rates, "MOST_KEYS", 100)
+    monkeypatch.setattr(rate_limiter, "MOST_KEYS", 100)
     rate = Rate(2)
     for _ in range(3):
         used = rate.use("ayesha")

@@ -10,7 +10,7 @@ from account_calls import PASSWORD, bare, bearer, log_in, sign_up
 from app_fixtures import Site, assert_error
 from page_calls import Reader, words
 
-from koyjabo import browsers
+from koyjabo.network import browsers
 
 SESSIONS = "/api/auth/sessions"
 PHONE = (

@@ -6,8 +6,8 @@ from http.client import HTTPException
 from urllib.parse import urlsplit
 
 from koyjabo import sites
-from koyjabo.addresses import is_loopback
 from koyjabo.demo.site import Refusal, Site
+from koyjabo.network.client_address import is_loopback
 from koyjabo.settings import database_url
 from koyjabo.settings.schema import Settings
 

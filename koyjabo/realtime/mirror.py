@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import count, takewhile
 
-from koyjabo.places import OTHER, largest
+from koyjabo.network.geolocation import OTHER, largest
 from koyjabo.presence import Census
 from koyjabo.realtime.presence_memory import NOBODY
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from koyjabo.clock import Clock
 from koyjabo.models import Scope
-from koyjabo.places import UNKNOWN, largest
+from koyjabo.network.geolocation import UNKNOWN, largest
 from koyjabo.presence import Census
 
 Seen = tuple[int, str]

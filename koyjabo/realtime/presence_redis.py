@@ -15,7 +15,7 @@ import redis
 
 from koyjabo.clock import Clock
 from koyjabo.models import SITE, Scope
-from koyjabo.places import UNKNOWN
+from koyjabo.network.geolocation import UNKNOWN
 from koyjabo.presence import Census
 from koyjabo.realtime.mirror import Mirror, Touch
 from koyjabo.realtime.outbox import Outbox

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import redis
 
 from koyjabo.models import Scope
-from koyjabo.places import OTHER, UNKNOWN, largest
+from koyjabo.network.geolocation import OTHER, UNKNOWN, largest
 from koyjabo.presence import Census
 from koyjabo.realtime import lua
 from koyjabo.realtime.mirror import Touch

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from koyjabo.events import GOING_AWAY, TOO_MANY, UNEXPECTED
-from koyjabo.rates import Rate
+from koyjabo.network.rate_limiter import Rate
 from koyjabo.server.connection import LOST, NOBODY, Connection, Owner
 from koyjabo.server.delays import DelayLine
 

@@ -21,9 +21,9 @@ import socketio
 from engineio import packet
 from engineio.packet import Packet
 
-from koyjabo import addresses
 from koyjabo.errors import KoyJaboError
 from koyjabo.events import ABUSE, GOING_AWAY, NORMAL
+from koyjabo.network import client_address
 from koyjabo.realtime.packets import InvalidPacket
 from koyjabo.server.connection import Connection
 from koyjabo.server.connections import ConnectionLoop, is_old
@@ -101,7 +101,7 @@ class Engine:
         """Returns what python-engineio refuses it with, or what python-socketio says."""
         client = self._server.sockets[sid]
         if _transport(environ) == POLLING:  # a WebSocket is counted when it is taken over
-            address = addresses.counted(environ)
+            address = client_address.counted(environ)
             if not self._connections.reserve(address):
                 return "too many connections, try again later"
             client.counted_as = address

@@ -13,8 +13,8 @@ from typing import Any
 
 from eventlet import patcher, wsgi
 
-from koyjabo import addresses
 from koyjabo.errors import BadHandshake, UnsupportedWebSocket
+from koyjabo.network import client_address
 from koyjabo.server.connection import Connection, Owner
 from koyjabo.server.connections import ConnectionLoop
 
@@ -40,7 +40,7 @@ class WebSockets:
         """
         greeting = _greeting(environ, protocol)
         sock, early = _take(environ)
-        return self._loop.add(sock, addresses.counted(environ), owner, greeting, early)
+        return self._loop.add(sock, client_address.counted(environ), owner, greeting, early)
 
 
 def _greeting(environ: dict[str, Any], protocol: str | None) -> bytes:

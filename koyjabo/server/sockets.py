@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from koyjabo.extensions import socketio
-from koyjabo.rates import Rate
+from koyjabo.network.rate_limiter import Rate
 from koyjabo.server.connections import SWEEP_INTERVAL_S, ConnectionLoop
 from koyjabo.server.engine import Engine
 from koyjabo.server.handshake import WebSockets

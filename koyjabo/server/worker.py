@@ -64,7 +64,7 @@ def work(listener: socket.socket, parent: int, ready: int, drain_s: float) -> in
     app = _make_app(runtime, stay)
     if app is None:
         return 0
-    from koyjabo.rates import Rate, share
+    from koyjabo.network.rate_limiter import Rate, share
     from koyjabo.server.http_connections import Connections
     from koyjabo.server.sockets import Sockets
     from koyjabo.services import Services

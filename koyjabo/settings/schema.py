@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from sqlalchemy.engine import URL, make_url
 
-from koyjabo import credentials, origins
+from koyjabo import credentials
+from koyjabo.network import origins
 
 SHORTEST_METRICS_TOKEN = 16
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from flask import Request
 
-from koyjabo import addresses
 from koyjabo.events import STATS_ROOM
+from koyjabo.network import client_address
 from koyjabo.services import Services
 from koyjabo.sockets.messages import visitor_id
 
@@ -19,7 +19,7 @@ def welcome(services: Services, member: Any, request: Request, said_id: object) 
     for one too many of its visitor.
     """
     place, caller = services.places.locate(request.remote_addr), services.pairing.caller(request.environ)
-    is_limited = bool(addresses.counted(request.environ))
+    is_limited = bool(client_address.counted(request.environ))
     services.pairing.opened(member, caller, visitor_id(said_id), place, is_limited)
     services.visits.stats()  # ask: another worker may know more than this one has heard
     return services.rooms.of(STATS_ROOM).admit(member) is not None

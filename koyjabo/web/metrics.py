@@ -6,9 +6,9 @@ from hmac import compare_digest
 
 from flask import Blueprint, Response, current_app, request
 
-from koyjabo import addresses
 from koyjabo.errors import Forbidden, Unauthenticated
 from koyjabo.metrics import CONTENT_TYPE
+from koyjabo.network import client_address
 from koyjabo.web.current import current
 from koyjabo.web.openapi import Text, describe
 
@@ -40,5 +40,5 @@ def _require_operator() -> None:
     token, said = current_app.config[TOKEN], request.headers.get("Authorization", "")
     if token and compare_digest(said.encode(), f"Bearer {token}".encode()):
         return
-    if addresses.counted(request.environ):
+    if client_address.counted(request.environ):
         raise Unauthenticated(WRONG_TOKEN) if token else Forbidden(NO_TOKEN)

@@ -11,7 +11,7 @@ from flask import Flask
 from flask.sessions import NullSession, SessionInterface
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from koyjabo import addresses
+from koyjabo.network import client_address
 from koyjabo.web.api.bodies import LARGEST_BODY
 
 PUBLIC_PATHS = ("/api/visitor/", "/api/stats", "/healthz", "/readyz", "/static/")
@@ -90,7 +90,7 @@ def _behind(app: Any, hops: int) -> ProxyFix:
     """
 
     def addressed(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        named = addresses.hops(environ, hops)
+        named = client_address.hops(environ, hops)
         if len(named) == hops and named[-1]:
             environ["REMOTE_ADDR"] = named[-1]
         return app(environ, start_response)
@@ -111,7 +111,7 @@ class LoopbackProxy:
         self._fixed = _behind(app, 1)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        app = self._fixed if addresses.is_loopback(environ.get("REMOTE_ADDR") or "") else self._app
+        app = self._fixed if client_address.is_loopback(environ.get("REMOTE_ADDR") or "") else self._app
         return app(environ, start_response)
 
 

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from flask import Flask, Request, Response, after_this_request, current_app, g, request
 
-from koyjabo import addresses
 from koyjabo.errors import TooManyRequests
 from koyjabo.login_failures import SENTENCE, account_key
-from koyjabo.rates import Allowance, Rate, share
+from koyjabo.network import client_address
+from koyjabo.network.rate_limiter import Allowance, Rate, share
 
 EXTENSION = "koyjabo.rate_limits"
 
@@ -138,17 +138,17 @@ class RateLimits:
         self._secret = secret
 
     def count_address(self, what: str, request: Request, sentence: str | None = None) -> None:
-        address = addresses.counted(request.environ)
+        address = client_address.counted(request.environ)
         if address:
             _use(self._of_address[what], address, sentence=sentence)
 
     def count_visitor(self, what: str, request: Request, visitor_id: str, sentence: str | None = None) -> None:
-        if addresses.counted(request.environ):
+        if client_address.counted(request.environ):
             _use(self._of_visitor[what], visitor_id, sentence=sentence)
 
     def count_login(self, request: Request, email_key: str) -> None:
         self.count_address("logins", request)
-        _use(self._of_pair, email_key, addresses.counted(request.environ), sentence=SENTENCE)
+        _use(self._of_pair, email_key, client_address.counted(request.environ), sentence=SENTENCE)
 
     def count_action(self, user_id: str) -> None:
         _use(self._of_account, user_id, sentence=TOO_MANY_ACTIONS)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from koyjabo import addresses
+from koyjabo.network import client_address
 
 BEFORE_PROXIES = "werkzeug.proxy_fix.orig"
 MOST_SHOWN = 10
@@ -24,7 +24,7 @@ class Hop(NamedTuple):
 def hops(environ: Mapping[str, Any]) -> list[Hop]:
     """From none trusted, which is the peer itself, to as many as X-Forwarded-For names, MOST_SHOWN at most."""
     peer = environ.get(BEFORE_PROXIES, environ).get("REMOTE_ADDR") or ""
-    named = addresses.hops(environ, MOST_SHOWN)
+    named = client_address.hops(environ, MOST_SHOWN)
     return [Hop(number, address or peer) for number, address in enumerate([peer, *named])]
 
 

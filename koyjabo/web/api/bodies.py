@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from koyjabo.bots import is_bot
 from koyjabo.communities import uuid_of
 from koyjabo.errors import InvalidInput, InvalidJson, UnknownCommunity, UnsupportedBody
 from koyjabo.models import SITE, Scope
+from koyjabo.network.crawlers import is_bot
 from koyjabo.text import without_query
 from koyjabo.visits import NewVisit
 from koyjabo.web.api.fields import Milliseconds, Text, VisitId, VisitorId, text, visit_id

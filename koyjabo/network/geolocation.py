@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import maxminddb
 
-from koyjabo.countries import built_in
+from koyjabo.network.countries import built_in
 
 UNKNOWN = "Unknown"
 OTHER = "Other"

@@ -1,0 +1,1 @@
+"""Who calls: the client's address and origin, its place on the map, its browser, crawlers, and rate limits."""
