@@ -31,10 +31,10 @@ def create_app(
     import config
     from koyjabo import logs, sockets
     from koyjabo.clock import Clock
+    from koyjabo.database import engine
     from koyjabo.extensions import db
     from koyjabo.runtime import ThreadRuntime
     from koyjabo.services import EXTENSION
-    from koyjabo.storage import database
     from koyjabo.web import (
         answer_headers,
         auth,
@@ -59,11 +59,11 @@ def create_app(
         SECRET_KEY=chosen.secret_key,
         METRICS_TOKEN=chosen.metrics_token,
         SQLALCHEMY_DATABASE_URI=chosen.database_url,
-        SQLALCHEMY_ENGINE_OPTIONS=database.engine_options(chosen.database),
+        SQLALCHEMY_ENGINE_OPTIONS=engine.engine_options(chosen.database),
     )
     clock = clock or Clock(chosen.zone)
     db.init_app(app)
-    figures = database.prepare(app, chosen.database, chosen.starting_total, clock)
+    figures = engine.prepare(app, chosen.database, chosen.starting_total, clock)
     with app.app_context():
         _make_first_admin(chosen, clock)
 

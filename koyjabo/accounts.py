@@ -11,12 +11,12 @@ from typing import NamedTuple
 from koyjabo import audit, credentials
 from koyjabo.audit import Author, Entry, Target, noting
 from koyjabo.clock import Clock
+from koyjabo.database.executor import Desk
 from koyjabo.errors import Forbidden, InvalidToken, UnknownUser, WrongCredentials
 from koyjabo.network import browsers
 from koyjabo.passwords import Passwords, is_outdated
 from koyjabo.storage import accounts as records
 from koyjabo.storage.accounts import Changed, NewSession, Person, Whom
-from koyjabo.storage.desk import Desk
 from koyjabo.tokens import REFRESH_S, Claims
 
 PROMOTIONS = {True: "user.promote", False: "user.demote"}

@@ -16,7 +16,7 @@ from koyjabo.storage.audit import Entry, Line, noting
 if TYPE_CHECKING:
     from koyjabo.accounts import Account
     from koyjabo.clock import Clock
-    from koyjabo.storage.desk import Desk
+    from koyjabo.database.executor import Desk
 
 __all__ = [
     "ACTIONS",

@@ -17,12 +17,12 @@ from koyjabo import audit, backup_files
 from koyjabo.audit import Target
 from koyjabo.backup_files import Head, Piece, UnusableBackup
 from koyjabo.clock import Clock, iso
+from koyjabo.database import engine
+from koyjabo.database.exclusive import alone
 from koyjabo.errors import KoyJaboError
 from koyjabo.extensions import db
 from koyjabo.storage import audit as lines
 from koyjabo.storage import backup as records
-from koyjabo.storage import database
-from koyjabo.storage.alone import alone
 from koyjabo.storage.imports import only_one
 from koyjabo.storage.recount import recount, rows_to_count
 
@@ -45,7 +45,7 @@ def back_up(path: Path, overwrite: bool, clock: Clock, progress: Progress) -> He
     """
     if path.exists() and not overwrite:
         raise InTheWay(f"{path} is there already. Give the backup another name, or --force to replace it.")
-    with database.reached(), database.snapshot() as connection:
+    with engine.reached(), engine.snapshot() as connection:
         head = _head(connection, clock)
         with _written_whole(path) as file, progress(sum(head.rows.values()), "Backing up") as advance:
             _write(connection, file, head, advance)
@@ -59,7 +59,7 @@ def restore(path: Path, overwrite: bool, clock: Clock, progress: Progress) -> He
     logged in afterwards. Raises InTheWay for a database that is in use, unless it may be lost.
     """
     head = _checked(path, progress)
-    with database.reached(), _to_be_replaced() as connection:
+    with engine.reached(), _to_be_replaced() as connection:
         if records.is_used(connection) and not overwrite:
             raise InTheWay(
                 "This database is in use: restoring would delete what it holds. Back it up, and say --force to "
@@ -91,7 +91,7 @@ def _to_be_replaced() -> Iterator[Any]:
 def _head(connection: Any, clock: Clock) -> Head:
     rows = {table.name: records.count(connection, table) for table in records.tables()}
     standing = records.standing(connection)
-    return Head(database.NEWEST_REVISION, clock.now_ms(), standing.epoch, records.total(connection), rows)
+    return Head(engine.NEWEST_REVISION, clock.now_ms(), standing.epoch, records.total(connection), rows)
 
 
 def _write(connection: Any, file: BinaryIO, head: Head, advance: Callable[[int], None]) -> None:
@@ -137,10 +137,10 @@ def _sync(folder: Path) -> None:
 def _checked(path: Path, progress: Progress) -> Head:
     """Read all of it once before anybody has to wait."""
     head = backup_files.head(path)
-    if head.schema > database.NEWEST_REVISION:
+    if head.schema > engine.NEWEST_REVISION:
         raise UnusableBackup(
             f"A newer version of this program made the backup (revision {head.schema}, and this one knows "
-            f"{database.NEWEST_REVISION}). Restore it with that version."
+            f"{engine.NEWEST_REVISION}). Restore it with that version."
         )
     with progress(sum(head.rows.values()), "Checking") as advance:
         for piece in backup_files.pieces(path):

@@ -10,11 +10,11 @@ from koyjabo import audit
 from koyjabo.accounts import Account
 from koyjabo.audit import Author, Target, noting
 from koyjabo.clock import Clock
+from koyjabo.database import engine
+from koyjabo.database.executor import Desk
 from koyjabo.errors import InvalidInput, TotalWouldFall
 from koyjabo.extensions import db
-from koyjabo.storage import database
 from koyjabo.storage.adjustments import LARGEST_TOTAL, Totals, adjust_total
-from koyjabo.storage.desk import Desk
 
 TOTAL = Target("total", "site", "")
 
@@ -26,7 +26,7 @@ def set_total(total: int, new_epoch: bool, clock: Clock) -> tuple[int, int]:
     TotalWouldFall without it. Needs an application context.
     """
     set_it = _setting(audit.author(None, clock), total, new_epoch, "koyjabo total set")
-    with database.exclusive(db.engine.url), db.session.begin():
+    with engine.exclusive(db.engine.url), db.session.begin():
         return set_it(db.session())
 
 

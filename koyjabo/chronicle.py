@@ -13,13 +13,13 @@ from zoneinfo import ZoneInfo
 from koyjabo.accounts import Accounts
 from koyjabo.clock import Clock, system_now_ms
 from koyjabo.communities import Communities
+from koyjabo.database.executor import Desk
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.models import SITE
 from koyjabo.passwords import Passwords
 from koyjabo.peaks import Peaks
 from koyjabo.reports import Reports
 from koyjabo.runtime import ThreadRuntime
-from koyjabo.storage.desk import Desk
 from koyjabo.storage.ledger import open_store
 from koyjabo.visits import NewVisit
 

@@ -12,12 +12,12 @@ from koyjabo.accounts import Account
 from koyjabo.audit import Author
 from koyjabo.clock import Clock
 from koyjabo.credentials import email_key
+from koyjabo.database.executor import Desk
 from koyjabo.errors import UnknownUser
 from koyjabo.memberships import allowed, known, managed, target
 from koyjabo.roles import ADMIN, MEMBER, ROLES, uuid_of
 from koyjabo.storage.archive import Overview, all_of_them
 from koyjabo.storage.communities import Community, Member, Page, Records, Standing
-from koyjabo.storage.desk import Desk
 
 __all__ = ["ROLES", "Communities", "Community", "Enrolment", "Member", "Overview", "Page", "Standing", "uuid_of"]
 

@@ -11,12 +11,12 @@ from typing import Any
 from koyjabo import audit
 from koyjabo.audit import Author, Target, noting
 from koyjabo.clock import Clock
+from koyjabo.database.executor import Desk
+from koyjabo.database.throttle import Pace
 from koyjabo.errors import NotYetForgotten, UnknownVisitor
 from koyjabo.models import SITE, Scope
 from koyjabo.storage import erasure
-from koyjabo.storage.desk import Desk
 from koyjabo.storage.erasure import Piece
-from koyjabo.storage.pace import Pace
 
 VISITOR = Target("visitor", "", "")
 """In the audit log nobody is to find out who it was."""

@@ -15,11 +15,11 @@ from koyjabo import audit, credentials
 from koyjabo.accounts import target
 from koyjabo.audit import noting
 from koyjabo.clock import Clock
+from koyjabo.database import engine
 from koyjabo.errors import EmailTaken
 from koyjabo.extensions import db
 from koyjabo.passwords import hash_now
 from koyjabo.storage import accounts as records
-from koyjabo.storage import database
 from koyjabo.storage.accounts import Person
 
 log = logging.getLogger(__name__)
@@ -30,8 +30,8 @@ MADE_UP = "admin@koyjabo.example"
 def ensure(where: Any, email: str, password: str, clock: Clock) -> bool:
     """Make this admin, unless there is such a user, of whom nothing is changed. True for the process that made it."""
     key = credentials.email_key(email)
-    with database.reached():
-        with database.snapshot() as connection:
+    with engine.reached():
+        with engine.snapshot() as connection:
             if records.is_taken(connection, key):
                 if not records.is_site_admin(connection, key):  # the address was never proved to be theirs
                     log.warning("admin_email_is_no_admin try='koyjabo user promote'")
@@ -41,8 +41,8 @@ def ensure(where: Any, email: str, password: str, clock: Clock) -> bool:
 
 def make_up(where: Any, clock: Clock) -> str | None:
     """Where there is no user at all, make an admin called `MADE_UP`. Their password, for the process that made it."""
-    with database.reached():
-        with database.snapshot() as connection:
+    with engine.reached():
+        with engine.snapshot() as connection:
             if records.has_users(connection):
                 return None
         password = secrets.token_urlsafe(12)
@@ -55,7 +55,7 @@ def _add(where: Any, email: str, password: str, clock: Clock) -> bool:
     by, key = audit.author(None, clock), credentials.email_key(email)
     add = partial(records.add_user, person=person, email_key=key, now_ms=by.at_ms)
     try:
-        with database.exclusive(where), db.session.begin():
+        with engine.exclusive(where), db.session.begin():
             noting(add, lambda _: by.did("user.create", target(person), is_admin=True))(db.session())
     except EmailTaken:
         return False

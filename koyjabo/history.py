@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from koyjabo.clock import Clock, shifted
+from koyjabo.database.executor import Desk
 from koyjabo.models import SITE, Scope
 from koyjabo.storage import history as rollups
-from koyjabo.storage.desk import Desk
 from koyjabo.storage.history import Visited
 
 __all__ = ["History", "Period", "Visited"]

@@ -14,12 +14,12 @@ from koyjabo import audit
 from koyjabo.accounts import target
 from koyjabo.audit import Author
 from koyjabo.clock import Clock
+from koyjabo.database.executor import Desk
+from koyjabo.database.text_search import usable
 from koyjabo.errors import LedgerUnavailable, TooBusy, TooManyRequests
 from koyjabo.storage import accounts
 from koyjabo.storage import login_failures as records
 from koyjabo.storage.audit import write
-from koyjabo.storage.desk import Desk
-from koyjabo.storage.search import usable
 
 MOST, WINDOW_MS = 50, 3600 * 1000
 """Failures of one account within an hour. Somebody who guesses has 1,200 tries a day, and the owner, on a browser that

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from functools import partial
 
 from koyjabo.clock import Clock, shifted
+from koyjabo.database.executor import Desk
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.retention import Retention
 from koyjabo.runtime import Runtime
 from koyjabo.storage import imports, nightly
-from koyjabo.storage.desk import Desk
 from koyjabo.storage.imports import ImportUnderWay
 from koyjabo.storage.nightly import Claim
 

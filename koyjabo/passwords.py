@@ -11,9 +11,9 @@ from typing import Any
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
+from koyjabo.database.batch_worker import Group, Job
 from koyjabo.errors import LedgerUnavailable, TooBusy
 from koyjabo.runtime import Runtime
-from koyjabo.storage.group import Group, Job
 
 HASHER = PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=4)
 """RFC 9106's second choice: 64 MB and 0.1 s. A hash with other parameters is made anew at its owner's next login."""

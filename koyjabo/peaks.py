@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from koyjabo.clock import Clock
+from koyjabo.database.executor import Desk
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.models import Scope
 from koyjabo.runtime import Runtime
 from koyjabo.storage import peaks
-from koyjabo.storage.desk import Desk
 
 
 class Peaks:

@@ -14,11 +14,11 @@ from koyjabo import audit
 from koyjabo.accounts import Account
 from koyjabo.audit import Author, Entry, Line, Target, noting
 from koyjabo.clock import Clock
+from koyjabo.database import engine
+from koyjabo.database.executor import Desk
 from koyjabo.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.runtime import Runtime
 from koyjabo.storage import audit as lines
-from koyjabo.storage import database
-from koyjabo.storage.desk import Desk
 from koyjabo.storage.recount import recount, rows_to_count
 from koyjabo.workers import Progress, Workers
 
@@ -57,7 +57,7 @@ class RecountState(NamedTuple):
 @contextmanager
 def recounting() -> Iterator[Recount]:
     """Recount ledger, counters and rollups as of this moment. Needs an application context."""
-    with database.snapshot() as connection:
+    with engine.snapshot() as connection:
         yield Recount(rows_to_count(connection), lambda progress: recount(connection, progress))
 
 

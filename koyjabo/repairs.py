@@ -9,11 +9,11 @@ from typing import NamedTuple
 from koyjabo import audit
 from koyjabo.audit import Target
 from koyjabo.clock import Clock
+from koyjabo.database import engine
+from koyjabo.database.exclusive import alone
 from koyjabo.recounts import MOST_PROBLEMS, recounting
 from koyjabo.storage import audit as lines
-from koyjabo.storage import database
 from koyjabo.storage import repair as records
-from koyjabo.storage.alone import alone
 from koyjabo.storage.recount import recount, rows_to_count
 
 Progress = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
@@ -34,7 +34,7 @@ def repair(clock: Clock, progress: Progress) -> Repaired:
     Nobody waits where all agrees. Where a total falls a new epoch begins, so that pages accept it. Raises
     LedgerUnavailable.
     """
-    with database.reached():
+    with engine.reached():
         with recounting() as found, progress(found.rows, "Recounting") as advance:
             before = found.run(advance)
         return _repair(clock, progress) if before else Repaired([], [])

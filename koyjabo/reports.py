@@ -12,11 +12,11 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from koyjabo.clock import Clock, shifted
+from koyjabo.database.executor import Desk, Errand
 from koyjabo.errors import LedgerUnavailable, UnknownCommunity
 from koyjabo.kept import Kept
 from koyjabo.models import Scope
 from koyjabo.storage import people, reports
-from koyjabo.storage.desk import Desk, Errand
 from koyjabo.storage.people import Conversion
 from koyjabo.storage.reports import People, Period
 

@@ -10,9 +10,9 @@ from functools import partial
 from typing import NamedTuple
 
 from koyjabo.clock import Clock, shifted
+from koyjabo.database.executor import Desk
+from koyjabo.database.throttle import Pace
 from koyjabo.storage import fold, sweeping
-from koyjabo.storage.desk import Desk
-from koyjabo.storage.pace import Pace
 
 DAY_MS = 86_400_000
 

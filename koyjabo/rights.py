@@ -8,12 +8,12 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from koyjabo.clock import Clock
+from koyjabo.database.batch_worker import Job, take_waiting
+from koyjabo.database.executor import Desk
 from koyjabo.errors import Forbidden, InvalidToken, KoyJaboError, UnknownCommunity
 from koyjabo.roles import ADMIN, is_lower
 from koyjabo.runtime import Runtime
 from koyjabo.storage import access
-from koyjabo.storage.desk import Desk
-from koyjabo.storage.group import Job, take_waiting
 from koyjabo.storage.rights import Facts, facts
 
 MOST_TOGETHER = 500

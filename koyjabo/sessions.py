@@ -10,12 +10,12 @@ from koyjabo import audit
 from koyjabo.accounts import Account, Login
 from koyjabo.audit import Target, noting
 from koyjabo.clock import Clock
+from koyjabo.database.executor import Desk
 from koyjabo.errors import UnknownSession
 from koyjabo.network import browsers
 from koyjabo.network.browsers import Browser
 from koyjabo.storage import sessions as records
 from koyjabo.storage.communities import Page
-from koyjabo.storage.desk import Desk
 from koyjabo.storage.sessions import SessionLine
 
 

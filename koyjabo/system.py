@@ -15,9 +15,9 @@ from typing import NamedTuple
 from koyjabo.accounts import Account
 from koyjabo.audit import Line
 from koyjabo.clock import Clock
+from koyjabo.database.executor import Desk
 from koyjabo.recounts import Recounts
 from koyjabo.storage import system as records
-from koyjabo.storage.desk import Desk
 from koyjabo.storage.system import Adjusted
 from koyjabo.workers import SOCKET_KINDS, Progress, Worker, Workers
 

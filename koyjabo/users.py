@@ -9,12 +9,12 @@ from typing import Any
 from koyjabo import audit
 from koyjabo.accounts import DISABLINGS, PROMOTIONS, Account, changing
 from koyjabo.clock import Clock
+from koyjabo.database.executor import Desk
 from koyjabo.errors import Forbidden, LastAdmin, UnknownUser
 from koyjabo.roles import uuid_of
 from koyjabo.storage import accounts, users
 from koyjabo.storage.accounts import Changed, Whom
 from koyjabo.storage.communities import Page
-from koyjabo.storage.desk import Desk
 from koyjabo.storage.users import Belonging, UserLine
 
 __all__ = ["Belonging", "Page", "UserLine", "Users"]

@@ -15,12 +15,12 @@ from typing import IO, Any, NamedTuple
 from koyjabo import audit, import_files
 from koyjabo.audit import Target
 from koyjabo.clock import Clock
+from koyjabo.database import engine
 from koyjabo.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.extensions import db
 from koyjabo.import_files import BadLine, Line
 from koyjabo.models import SITE
 from koyjabo.storage import audit as audit_lines
-from koyjabo.storage import database
 from koyjabo.storage import imports as records
 from koyjabo.storage.entries import Receipt
 from koyjabo.storage.imports import StillAlone
@@ -68,7 +68,7 @@ def import_visits(
     does at a visit that may have been folded, unless that is to count `even_folded`. Needs an application context.
     Raises Busy.
     """
-    with database.reached(), records.only_one(db.engine.url) as still_alone:
+    with engine.reached(), records.only_one(db.engine.url) as still_alone:
         if still_alone is None:
             raise Busy("Another import into this database, or a restore, is going on. Make this one when that is over.")
         importing = _Importing(open_store(db.engine.url, clock), clock, even_folded, still_alone)
@@ -150,9 +150,9 @@ class _Importing:
     def end(self) -> None:
         """Also after an error, where the database still answers; the next import does it otherwise."""
         self._store.close()
-        with suppress(LedgerUnavailable), database.reached():
+        with suppress(LedgerUnavailable), engine.reached():
             records.end(self._in_order)
             by = audit.author(None, self._clock)
             line = by.did("visits.import", Target("visits", "", ""), **self.imported._asdict())
-            with database.exclusive(db.engine.url), db.session.begin():
+            with engine.exclusive(db.engine.url), db.session.begin():
                 audit_lines.write(db.session(), line)

@@ -12,11 +12,11 @@ from koyjabo import audit, exports
 from koyjabo.accounts import Account
 from koyjabo.audit import Target, noting
 from koyjabo.clock import Clock
+from koyjabo.database.executor import Desk
 from koyjabo.errors import InvalidInput
 from koyjabo.models import SITE, Scope
 from koyjabo.roles import uuid_of
 from koyjabo.storage import history, visit_log
-from koyjabo.storage.desk import Desk
 from koyjabo.storage.history import Visited
 from koyjabo.storage.visit_log import LoggedVisit, Search, Wanted
 

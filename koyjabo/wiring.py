@@ -13,6 +13,7 @@ from koyjabo.audit import Audit
 from koyjabo.bookkeeping import Bookkeeping
 from koyjabo.clock import Clock, iso
 from koyjabo.communities import Communities
+from koyjabo.database.executor import Desk
 from koyjabo.erasure import Erasure
 from koyjabo.events import STATS_ROOM, VisitorUpdate
 from koyjabo.extensions import socketio
@@ -49,7 +50,6 @@ from koyjabo.sessions import Sessions
 from koyjabo.settings.database_url import is_ephemeral
 from koyjabo.settings.schema import Settings
 from koyjabo.sockets.messages import LARGEST_MESSAGE
-from koyjabo.storage.desk import Desk
 from koyjabo.storage.entries import Figures
 from koyjabo.storage.ledger import Ledger, open_store
 from koyjabo.system import SETTINGS, Storage, System

@@ -15,11 +15,11 @@ from support.databases import SqliteDatabase
 from support.processes import run
 from test_group import SOON_S, in_thread
 
+from koyjabo.database.batch_worker import Group
+from koyjabo.database.executor import Desk
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.runtime import ThreadRuntime
 from koyjabo.server.loop import GreenWaiter
-from koyjabo.storage.desk import Desk
-from koyjabo.storage.group import Group
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from app_fixtures import Site, assert_error, nothing_counted
 from community_calls import site_admin
 
 from koyjabo import erasure
+from koyjabo.database import throttle
 from koyjabo.errors import LedgerUnavailable, UnknownVisitor
 from koyjabo.models import SITE, Scope
-from koyjabo.storage import pace
 from koyjabo.storage.entries import NewVisit
 
 HERE, GONE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
@@ -146,7 +146,7 @@ def test_one_address_may_not_ask_without_end(site):
 @pytest.fixture
 def small_pieces(monkeypatch):
     for name in ("FIRST", "FEWEST", "MOST"):
-        monkeypatch.setattr(pace, name, 3)
+        monkeypatch.setattr(throttle, name, 3)
 
 
 def many_visits(site: Site, count: int) -> None:

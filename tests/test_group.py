@@ -10,10 +10,10 @@ from functools import partial
 import pytest
 from support.processes import wait_until
 
+from koyjabo.database import batch_worker
+from koyjabo.database.batch_worker import Group
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.runtime import ThreadRuntime
-from koyjabo.storage import group as module
-from koyjabo.storage.group import Group
 
 PATIENCE_S, LIMIT_S, SOON_S = 0.2, 0.6, 5.0
 
@@ -49,7 +49,7 @@ def worker():
 
 @pytest.fixture
 def group(worker, monkeypatch):
-    monkeypatch.setattr(module, "WATCH_INTERVAL_S", 0.05)
+    monkeypatch.setattr(batch_worker, "WATCH_INTERVAL_S", 0.05)
     group = Group(ThreadRuntime(), worker, PATIENCE_S, LIMIT_S)
     yield group
     worker.may_take.set()
@@ -125,7 +125,7 @@ def test_work_that_raises_fails_its_own_jobs_only(group, worker):
 
 
 def test_more_than_may_wait_are_refused_at_once(group, worker, monkeypatch):
-    monkeypatch.setattr(module, "MOST_WAITING", 5)
+    monkeypatch.setattr(batch_worker, "MOST_WAITING", 5)
     worker.may_take.clear()
     jobs = [in_thread(partial(group.do, number)) for number in range(5)]
     wait_until(lambda: len(group._pending) == 5, "all of them wait")

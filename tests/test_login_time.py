@@ -13,7 +13,7 @@ from app_fixtures import Site
 from argon2 import PasswordHasher
 
 from koyjabo import passwords
-from koyjabo.storage.desk import Desk
+from koyjabo.database.executor import Desk
 
 
 @pytest.fixture

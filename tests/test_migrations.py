@@ -12,8 +12,8 @@ from app_fixtures import Site
 from flask_migrate import Migrate, downgrade, upgrade
 from sqlalchemy import inspect, text
 
+from koyjabo.database.engine import MIGRATIONS, NEWEST_REVISION
 from koyjabo.extensions import db
-from koyjabo.storage.database import MIGRATIONS, NEWEST_REVISION
 
 MODELS = set(db.metadata.tables)
 

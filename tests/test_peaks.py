@@ -10,10 +10,10 @@ from sqlalchemy.engine import make_url
 from support.processes import wait_until
 
 from koyjabo.clock import Clock
+from koyjabo.database.executor import Desk
 from koyjabo.models import Scope
 from koyjabo.peaks import Peaks
 from koyjabo.runtime import ThreadRuntime
-from koyjabo.storage.desk import Desk
 
 HIKERS, RIDERS = Scope("hikers"), Scope("riders")
 NOW_ONLINE = {HIKERS: 4, RIDERS: 3}

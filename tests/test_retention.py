@@ -9,10 +9,11 @@ from app_fixtures import Site
 from community_calls import site_admin
 from sqlalchemy.exc import OperationalError
 
+from koyjabo.database import throttle
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.models import SITE, Scope
 from koyjabo.retention import Pruned
-from koyjabo.storage import fold, pace
+from koyjabo.storage import fold
 from koyjabo.storage.entries import NewVisit
 from koyjabo.visit_log import Filter
 
@@ -92,7 +93,7 @@ def test_visit_of_a_clock_that_was_wrong_goes_by_its_day(site):
 
 def test_prune_that_broke_off_goes_on_where_it_was(site, monkeypatch):
     for name in ("FIRST", "FEWEST", "MOST"):
-        monkeypatch.setattr(pace, name, 2)
+        monkeypatch.setattr(throttle, name, 2)
     visit_on(site, *["2025-10-16T12:00:00+06:00"] * 7)
     site.time.go_to("2025-12-16T12:00:00+06:00")
     real, times = fold.fold_old, []
@@ -118,14 +119,14 @@ def test_prune_that_broke_off_goes_on_where_it_was(site, monkeypatch):
 def test_pace_is_slower_where_a_transaction_takes_long(site, monkeypatch):
     moments = iter(range(1000))  # whatever is done takes a second
     slept: list[float] = []
-    monkeypatch.setattr(pace, "time", SimpleNamespace(monotonic=lambda: next(moments), sleep=slept.append))
-    slow = pace.Pace(site.services.retention._desk)
+    monkeypatch.setattr(throttle, "time", SimpleNamespace(monotonic=lambda: next(moments), sleep=slept.append))
+    slow = throttle.Pace(site.services.retention._desk)
     sizes = [slow.size]
     for _ in range(2):
         slow.do(lambda session, size: session.connection())
         sizes.append(slow.size)
-    assert sizes == [pace.FIRST, pace.FEWEST, pace.FEWEST]
-    assert (slow.longest_s, slept) == (1, [pace.REST] * 2)
+    assert sizes == [throttle.FIRST, throttle.FEWEST, throttle.FEWEST]
+    assert (slow.longest_s, slept) == (1, [throttle.REST] * 2)
 
 
 def test_log_is_looked_through_where_ids_are_missing(site):

@@ -14,11 +14,11 @@ from sqlalchemy.engine import make_url
 
 from koyjabo import presence
 from koyjabo.clock import Clock, iso
+from koyjabo.database.executor import Desk
 from koyjabo.models import Scope
 from koyjabo.peaks import Peaks
 from koyjabo.presence import CommunityVisitorTracker, visitor_tracker
 from koyjabo.runtime import ThreadRuntime
-from koyjabo.storage.desk import Desk
 
 HIKERS, RIDERS, AYESHA, BABUL = (f"5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a1{number}" for number in range(4))
 TODAY = {"authenticated_visitors": 150, "anonymous_visitors": 320, "total_unique_visitors": 470}

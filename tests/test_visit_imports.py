@@ -18,12 +18,13 @@ from support.processes import wait_until
 
 from koyjabo import exports, visit_imports
 from koyjabo.clock import iso
+from koyjabo.database import throttle
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.extensions import db
 from koyjabo.import_files import BadLine
 from koyjabo.models import SITE
 from koyjabo.retention import Pruned
-from koyjabo.storage import fold, pace
+from koyjabo.storage import fold
 from koyjabo.storage import imports as records
 from koyjabo.storage.entries import NewVisit
 from koyjabo.storage.imports import ImportUnderWay
@@ -207,7 +208,7 @@ def imported(site, monkeypatch) -> str:
     """A file of visits of long ago that has been imported, and is now imported and folded some lines at a time."""
     monkeypatch.setattr(visit_imports, "BATCH", 2)
     for name in ("FIRST", "FEWEST", "MOST"):
-        monkeypatch.setattr(pace, name, 2)
+        monkeypatch.setattr(throttle, name, 2)
     said = rows(*(f"v{n},{n},{OLD}" for n in range(LINES)))
     assert bring(site, said) == Imported(LINES, 0)
     return said

@@ -13,8 +13,8 @@ from sqlalchemy.engine import make_url
 from harness.fill_log import COMMON, LARGE, RARE, SMALL
 from koyjabo.accounts import Account
 from koyjabo.clock import Clock
+from koyjabo.database.executor import Desk
 from koyjabo.runtime import ThreadRuntime
-from koyjabo.storage.desk import Desk
 from koyjabo.visit_log import Filter, VisitLog
 
 ENOUGH = 200

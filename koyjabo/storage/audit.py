@@ -10,8 +10,8 @@ from sqlalchemy import insert, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
+from koyjabo.database.text_search import usable
 from koyjabo.models import AuditLine
-from koyjabo.storage.search import usable
 
 Result = TypeVar("Result")
 

@@ -12,10 +12,10 @@ from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session
 
+from koyjabo.database import engine
 from koyjabo.errors import KoyJaboError
 from koyjabo.extensions import db
 from koyjabo.models import SITE, Counter, ImportedVisits, Scope, Visit
-from koyjabo.storage import database
 
 IMPORT_LOCK = 0x6B6F7969  # "koyi", one of PostgreSQL's advisory locks
 TRY = text(f"SELECT pg_try_advisory_lock({IMPORT_LOCK})")
@@ -110,7 +110,7 @@ def begin() -> None:
     Waits for whoever writes to SQLite: who comes later sees that there is an import.
     """
     end()
-    with database.exclusive(db.engine.url), db.session.begin():
+    with engine.exclusive(db.engine.url), db.session.begin():
         newest = db.session.execute(select(Counter.visits).where(Counter.scope == SITE)).scalar_one()
         db.session.execute(insert(ImportedVisits).values(after_visit=newest))
 
@@ -120,7 +120,7 @@ def end(in_order: bool = False) -> None:
 
     The times are read beforehand: that takes as long as there are rows, and writers need not wait.
     """
-    with database.snapshot() as connection:
+    with engine.snapshot() as connection:
         began = connection.execute(
             select(ImportedVisits.after_visit).where(ImportedVisits.upto_visit.is_(None))
         ).scalar()
@@ -133,29 +133,29 @@ def end(in_order: bool = False) -> None:
     about = {"upto_visit": newest, "first_ms": first_ms, "last_ms": last_ms}
     is_needless = in_order or newest == began
     ended = delete(ImportedVisits).where(this) if is_needless else update(ImportedVisits).where(this).values(**about)
-    with database.exclusive(db.engine.url), db.session.begin():
+    with engine.exclusive(db.engine.url), db.session.begin():
         db.session.execute(ended)
 
 
 def count() -> int:
     """How many visits there ever were."""
-    with database.snapshot() as connection:
+    with engine.snapshot() as connection:
         return connection.execute(select(Counter.visits).where(Counter.scope == SITE)).scalar_one()
 
 
 def newest_ms() -> int:
     """When the newest visit was; 0 where there is none."""
-    with database.snapshot() as connection:
+    with engine.snapshot() as connection:
         return connection.execute(select(Visit.at_ms).order_by(Visit.id.desc()).limit(1)).scalar() or 0
 
 
 def communities() -> set[Scope]:
     """Those that visits can be counted for."""
-    with database.snapshot() as connection:
+    with engine.snapshot() as connection:
         return {Scope(scope) for scope in connection.scalars(select(Counter.scope)) if scope != SITE}
 
 
 def folded_days() -> set[str]:
     """Days that had visits of which the rows are gone, or some of them. Read it when the import has begun."""
-    with database.snapshot() as connection:
+    with engine.snapshot() as connection:
         return set(connection.scalars(FOLDED_DAYS))

@@ -15,12 +15,12 @@ from typing import Any, NamedTuple, Protocol
 from sqlalchemy.engine import URL
 
 from koyjabo.clock import Clock
+from koyjabo.database.batch_worker import Group, Job
+from koyjabo.database.loop_batcher import Turn
 from koyjabo.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.models import SITE, Scope
 from koyjabo.runtime import Runtime
 from koyjabo.storage.entries import Figures, NewVisit, Receipt
-from koyjabo.storage.group import Group, Job
-from koyjabo.storage.turn import Turn
 
 log = logging.getLogger(__name__)
 

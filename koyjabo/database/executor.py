@@ -17,9 +17,9 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, Operationa
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
+from koyjabo.database.batch_worker import Group, Job
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.runtime import Runtime
-from koyjabo.storage.group import Group, Job
 
 PATIENCE_S, LIMIT_S = 5.0, 10.0
 IDLE_S = 1.0

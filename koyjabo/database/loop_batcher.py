@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from koyjabo.database.batch_worker import Job, take_waiting
 from koyjabo.runtime import Runtime
-from koyjabo.storage.group import Job, take_waiting
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

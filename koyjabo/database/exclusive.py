@@ -9,8 +9,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import RootTransaction
 from sqlalchemy.exc import OperationalError
 
+from koyjabo.database import engine
 from koyjabo.extensions import db
-from koyjabo.storage import database
 
 ATTEMPTS = 10
 """To lock all tables: somebody who holds one of them and waits for another may be in the way."""
@@ -19,7 +19,7 @@ ATTEMPTS = 10
 @contextmanager
 def alone() -> Iterator[Connection]:
     """Writers wait until it is over, and are given up after some seconds; readers see what was before."""
-    with database.exclusive(db.engine.url), db.engine.connect() as connection, _begun(connection):
+    with engine.exclusive(db.engine.url), db.engine.connect() as connection, _begun(connection):
         yield connection
 
 

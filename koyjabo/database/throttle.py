@@ -12,7 +12,7 @@ from typing import TypeVar
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from koyjabo.storage.desk import Desk
+from koyjabo.database.executor import Desk
 
 AIM_S = 0.01
 """How long a transaction may hold the writer. Disks are uneven, so this is far below what is promised: 50 ms."""

@@ -1,0 +1,1 @@
+"""Threads, transactions and connections: how every other package reads and writes SQL."""
