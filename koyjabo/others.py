@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from flask import Flask
 
 from koyjabo.clock import Clock
+from koyjabo.cluster.outbox import Outbox
+from koyjabo.cluster.workers import Workers
+from koyjabo.cluster.workers_memory import MemoryWorkers
 from koyjabo.holds import Holds
 from koyjabo.pairing import Exchange, NobodyElse
 from koyjabo.presence import Presence
 from koyjabo.realtime.dashboards import Beat, OwnBeat
 from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.realtime.holds_memory import MemoryHolds
-from koyjabo.realtime.outbox import Outbox
 from koyjabo.realtime.presence_memory import MemoryPresence
 from koyjabo.realtime.rooms import Bus, Silence
-from koyjabo.realtime.workers_memory import MemoryWorkers
 from koyjabo.runtime import Runtime
 from koyjabo.settings.schema import Settings
 from koyjabo.storage.recent import recent_visits
-from koyjabo.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +60,12 @@ def _alone(app: Flask, chosen: Settings, clock: Clock) -> Others:
 
 
 def _over_redis(chosen: Settings, runtime: Runtime, clock: Clock) -> Others:
+    from koyjabo.cluster.workers_redis import RedisWorkers
     from koyjabo.realtime.beat_redis import RedisBeat  # 5 MB, for those who need them
     from koyjabo.realtime.bus import RoomManager, connect
     from koyjabo.realtime.exchange_redis import RedisExchange
     from koyjabo.realtime.holds_redis import RedisHolds
     from koyjabo.realtime.presence_redis import RedisPresence
-    from koyjabo.realtime.workers_redis import RedisWorkers
 
     client, window_s = connect(chosen.redis_url), chosen.active_window_seconds
     outbox = Outbox(runtime)

@@ -14,13 +14,13 @@ from koyjabo import audit
 from koyjabo.accounts import Account
 from koyjabo.audit import Author, Entry, Line, Target, noting
 from koyjabo.clock import Clock
+from koyjabo.cluster.workers import Progress, Workers
 from koyjabo.database import engine
 from koyjabo.database.executor import Desk
 from koyjabo.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.runtime import Runtime
 from koyjabo.storage import audit as lines
 from koyjabo.storage.recount import recount, rows_to_count
-from koyjabo.workers import Progress, Workers
 
 log = logging.getLogger(__name__)
 

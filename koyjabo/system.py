@@ -15,11 +15,11 @@ from typing import NamedTuple
 from koyjabo.accounts import Account
 from koyjabo.audit import Line
 from koyjabo.clock import Clock
+from koyjabo.cluster.workers import SOCKET_KINDS, Progress, Worker, Workers
 from koyjabo.database.executor import Desk
 from koyjabo.recounts import Recounts
 from koyjabo.storage import system as records
 from koyjabo.storage.system import Adjusted
-from koyjabo.workers import SOCKET_KINDS, Progress, Worker, Workers
 
 __all__ = ["SETTINGS", "SOCKET_KINDS", "Adjusted", "Facts", "Storage", "System", "Worker"]
 

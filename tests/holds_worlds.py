@@ -15,11 +15,11 @@ from presence_worlds import clock_of, flush
 from support.redis import Redis
 
 from koyjabo.clock import Clock
+from koyjabo.cluster.outbox import Outbox
 from koyjabo.models import Scope
 from koyjabo.realtime.bus import connect
 from koyjabo.realtime.holds_memory import MemoryHolds
 from koyjabo.realtime.holds_redis import RedisHolds
-from koyjabo.realtime.outbox import Outbox
 from koyjabo.runtime import ThreadRuntime
 
 GRACE_S, LEASE_S = 5, 10

@@ -15,9 +15,9 @@ from support.processes import wait_until
 from support.redis import Redis
 
 from koyjabo.clock import Clock
+from koyjabo.cluster.outbox import Outbox
 from koyjabo.models import SITE, Scope
 from koyjabo.realtime.bus import connect
-from koyjabo.realtime.outbox import Outbox
 from koyjabo.realtime.presence_memory import MemoryPresence
 from koyjabo.realtime.presence_redis import RedisPresence
 from koyjabo.runtime import ThreadRuntime

@@ -10,9 +10,9 @@ from support.processes import wait_until
 
 from koyjabo import recounts
 from koyjabo.accounts import Account
+from koyjabo.cluster.workers import Progress, Worker
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.recounts import BEGUN, ENDED, NEWS_MS
-from koyjabo.workers import Progress, Worker
 
 ELSEWHERE = Worker("b", "elsewhere", 7, 1, 2, None, {}, Progress(5, 10, 20))
 

@@ -9,12 +9,12 @@ from presence_worlds import flush
 from support.processes import wait_until
 from support.redis import Redis
 
+from koyjabo.cluster.outbox import Outbox
+from koyjabo.cluster.workers import Progress, Worker
+from koyjabo.cluster.workers_memory import MemoryWorkers
+from koyjabo.cluster.workers_redis import KEYS, LEASE_S, RedisWorkers
 from koyjabo.realtime.bus import connect
-from koyjabo.realtime.outbox import Outbox
-from koyjabo.realtime.workers_memory import MemoryWorkers
-from koyjabo.realtime.workers_redis import KEYS, LEASE_S, RedisWorkers
 from koyjabo.runtime import ThreadRuntime
-from koyjabo.workers import Progress, Worker
 
 SOCKETS = {"site": 3, "communities": 2, "dashboards": 1, "socketio": 4}
 

@@ -9,9 +9,9 @@ from functools import partial
 import redis
 
 from koyjabo.clock import Clock
-from koyjabo.realtime import lua
+from koyjabo.cluster import scripts
+from koyjabo.cluster.outbox import Outbox
 from koyjabo.realtime.dashboards import BEAT_S, OwnBeat
-from koyjabo.realtime.outbox import Outbox
 from koyjabo.runtime import Runtime
 
 KEEP_S = 5.0
@@ -24,7 +24,7 @@ class RedisBeat:
     """While Redis is away each worker refreshes its own."""
 
     def __init__(self, client: redis.Redis, outbox: Outbox, runtime: Runtime, clock: Clock) -> None:
-        self._script = lua.load(client, "beat")
+        self._script = scripts.load(client, __file__, "beat")
         self._outbox = outbox
         self._runtime = runtime
         self._worker = uuid.uuid4().hex

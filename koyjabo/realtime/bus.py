@@ -18,8 +18,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from socketio import PubSubManager
 
+from koyjabo.cluster.outbox import Outbox
 from koyjabo.realtime.fanout import LocalFanout
-from koyjabo.realtime.outbox import Outbox
 
 log = logging.getLogger(__name__)
 

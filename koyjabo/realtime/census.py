@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from koyjabo.cluster.workers import SOCKET_KINDS
 from koyjabo.events import STATS_ROOM, dashboard_room
 from koyjabo.realtime.fanout import LocalFanout
-from koyjabo.workers import SOCKET_KINDS
 
 SITE, COMMUNITIES, DASHBOARDS, SOCKETIO = SOCKET_KINDS
 DASHBOARD = dashboard_room("")

@@ -8,9 +8,9 @@ from typing import Any
 
 import redis
 
+from koyjabo.cluster import scripts
+from koyjabo.cluster.outbox import Outbox
 from koyjabo.pairing import Caller
-from koyjabo.realtime import lua
-from koyjabo.realtime.outbox import Outbox
 
 MOST_OFFERED = 100
 """Of one caller: a campus behind one address, all with the same browser."""
@@ -24,8 +24,8 @@ class RedisExchange:
     """
 
     def __init__(self, client: redis.Redis, outbox: Outbox, window_s: int) -> None:
-        self._offer = lua.load(client, "offer")
-        self._ask = lua.load(client, "ask")
+        self._offer = scripts.load(client, __file__, "offer")
+        self._ask = scripts.load(client, __file__, "ask")
         self._outbox = outbox
         self._window_ms = window_s * 1000
 

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import redis
 
+from koyjabo.cluster import scripts
 from koyjabo.holds import Here
 from koyjabo.models import Scope
-from koyjabo.realtime import lua
 from koyjabo.realtime.held import MOST_TOLD
 
 BATCH = 500
@@ -57,8 +57,8 @@ class HoldScript:
     def __init__(self, client: redis.Redis, worker: str) -> None:
         self._client = client
         self._worker = worker
-        self._hold = lua.load(client, "hold")
-        self._people = lua.load(client, "people")
+        self._hold = scripts.load(client, __file__, "hold")
+        self._people = scripts.load(client, __file__, "people")
 
     def ask(self, requests: Sequence[Request]) -> list[Answer]:
         """Each is one step; all of them are one way to Redis and back."""

@@ -17,13 +17,13 @@ from functools import partial
 import redis
 
 from koyjabo.clock import Clock
+from koyjabo.cluster.outbox import Outbox
 from koyjabo.holds import Here, Online
 from koyjabo.models import Scope
 from koyjabo.realtime.held import Held
 from koyjabo.realtime.hold_script import Answer, HoldScript, Request
 from koyjabo.realtime.hold_talks import Speaker, have
 from koyjabo.realtime.holds_mirror import HoldsMirror, Sent
-from koyjabo.realtime.outbox import Outbox
 
 SILENCE_MS = 300
 """When Redis has not answered for so long, this worker goes on by guesses."""

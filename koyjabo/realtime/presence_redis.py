@@ -14,11 +14,11 @@ from itertools import chain, islice
 import redis
 
 from koyjabo.clock import Clock
+from koyjabo.cluster.outbox import Outbox
 from koyjabo.models import SITE, Scope
 from koyjabo.network.geolocation import UNKNOWN
 from koyjabo.presence import Census
 from koyjabo.realtime.mirror import Mirror, Touch
-from koyjabo.realtime.outbox import Outbox
 from koyjabo.realtime.presence_memory import MemoryPresence, Seen
 from koyjabo.realtime.touch_script import BATCH, Answer, TouchScript
 

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import redis
 
+from koyjabo.cluster import scripts
 from koyjabo.models import Scope
 from koyjabo.network.geolocation import OTHER, UNKNOWN, largest
 from koyjabo.presence import Census
-from koyjabo.realtime import lua
 from koyjabo.realtime.mirror import Touch
 
 BATCH = 1000
@@ -39,7 +39,7 @@ class Answer(NamedTuple):
 
 class TouchScript:
     def __init__(self, client: redis.Redis, window_ms: int) -> None:
-        self._script = lua.load(client, "touch")
+        self._script = scripts.load(client, __file__, "touch")
         self._keep_ms = KEEP_FOR_WINDOWS * window_ms
 
     def __call__(self, scope: Scope, newest_version: int, batch: Iterable[Touch], gone_ms: int) -> Answer:

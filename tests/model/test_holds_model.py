@@ -19,7 +19,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from koyjabo.realtime import outbox
+from koyjabo.cluster import outbox
 
 MOST_WORKERS = 3
 people = st.sampled_from(["ayesha", "babul", "chandra", "deepa"])

@@ -14,11 +14,11 @@ from support.processes import wait_until
 from support.server import Server
 from support.workers import only, two_workers
 
+from koyjabo.cluster.outbox import Outbox
+from koyjabo.cluster.workers import SOCKET_KINDS, Progress, Worker
+from koyjabo.cluster.workers_redis import RedisWorkers
 from koyjabo.realtime.bus import connect
-from koyjabo.realtime.outbox import Outbox
-from koyjabo.realtime.workers_redis import RedisWorkers
 from koyjabo.runtime import ThreadRuntime
-from koyjabo.workers import SOCKET_KINDS, Progress, Worker
 
 FORBIDDEN = 4003
 LIST_WORKERS = "koyjabo:workers"

@@ -9,9 +9,9 @@ from typing import Any
 
 import redis
 
-from koyjabo.realtime import lua
-from koyjabo.realtime.outbox import Outbox
-from koyjabo.workers import Progress, Worker
+from koyjabo.cluster import scripts
+from koyjabo.cluster.outbox import Outbox
+from koyjabo.cluster.workers import Progress, Worker
 
 LEASE_S = 4.0
 """How long a worker is taken to be there after it said so, which it does every second."""
@@ -21,7 +21,7 @@ KEYS = ("koyjabo:workers", "koyjabo:workers:leases")
 
 class RedisWorkers:
     def __init__(self, client: redis.Redis, outbox: Outbox) -> None:
-        self._script = lua.load(client, "workers")
+        self._script = scripts.load(client, __file__, "workers")
         self._outbox = outbox
         self._own: list[Worker] = []
         self._all: list[Worker] = []

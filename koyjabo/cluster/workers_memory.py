@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from koyjabo.workers import Worker
+from koyjabo.cluster.workers import Worker
 
 
 class MemoryWorkers:
