@@ -8,8 +8,9 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import NamedTuple
 
-from koyjabo import audit, credentials
-from koyjabo.audit import Author, Entry, Target, noting
+from koyjabo import credentials
+from koyjabo.audit import log
+from koyjabo.audit.log import Author, Entry, Target, noting
 from koyjabo.clock import Clock
 from koyjabo.database.executor import Desk
 from koyjabo.errors import Forbidden, InvalidToken, UnknownUser, WrongCredentials
@@ -125,7 +126,7 @@ class Accounts:
         if not self._passwords.matches(current, person.password if person else None) or person is None:
             raise WrongCredentials("The current password is another one.")
         hashed = self._passwords.hash(credentials.password(new))
-        by = audit.author(login.account, self._clock)
+        by = log.author(login.account, self._clock)
         if not self._set_hash(by, person, hashed, old=person.password, spared=login.session_id):
             raise WrongCredentials("The password has just been changed by somebody else.")
         return _mark(hashed)
@@ -134,7 +135,7 @@ class Accounts:
 
     def create(self, email: str, password: str, name: str | None = None, is_admin: bool = False) -> Account:
         """Make an account. Raises EmailTaken."""
-        person, by = self._new_person(email, password, name, is_admin), audit.author(None, self._clock)
+        person, by = self._new_person(email, password, name, is_admin), log.author(None, self._clock)
         key = credentials.email_key(email)
 
         create = partial(records.add_user, person=person, email_key=key, now_ms=by.at_ms)
@@ -147,7 +148,7 @@ class Accounts:
         if person is None:
             raise UnknownUser
         hashed = self._passwords.hash(credentials.password(password))
-        self._set_hash(audit.author(None, self._clock), person, hashed)
+        self._set_hash(log.author(None, self._clock), person, hashed)
         return _account(person)
 
     def promote(self, email: str, is_admin: bool = True) -> Account:
@@ -162,7 +163,7 @@ class Accounts:
         return self._change(change, DISABLINGS[disabled])
 
     def _change(self, change: Callable[..., Changed], action: str) -> Account:
-        by = audit.author(None, self._clock)
+        by = log.author(None, self._clock)
         person = self._desk.write(changing(by, change, action)).person
         self.on_loss(person.id)
         return _account(person)
@@ -198,12 +199,12 @@ class Accounts:
 
     def _new_session(self, session_id: str, user_agent: str = "") -> NewSession:
         now_ms = self._clock.now_ms()
-        whence = user_agent[: browsers.LONGEST], audit.whence.get()
+        whence = user_agent[: browsers.LONGEST], log.whence.get()
         return NewSession(session_id, str(uuid.uuid4()), now_ms, now_ms + REFRESH_S * 1000, *whence)
 
     def _line(self, action: str) -> Callable[[Person | None], Entry | None]:
         """Makes the line of what somebody does about themselves; None of nobody. To be asked in the request itself."""
-        place, at_ms = audit.whence.get(), self._clock.now_ms()
+        place, at_ms = log.whence.get(), self._clock.now_ms()
 
         def line(person: Person | None) -> Entry | None:
             return Author(person.id, person.name, place, at_ms).did(action, target(person)) if person else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from koyjabo.audit import Author
+from koyjabo.audit.log import Author
 from koyjabo.errors import UnknownCommunity
 from koyjabo.memberships import target
 from koyjabo.roles import uuid_of

@@ -13,15 +13,15 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from koyjabo import audit, backup_files
-from koyjabo.audit import Target
+from koyjabo import backup_files
+from koyjabo.audit import log, queries
+from koyjabo.audit.log import Target
 from koyjabo.backup_files import Head, Piece, UnusableBackup
 from koyjabo.clock import Clock, iso
 from koyjabo.database import engine
 from koyjabo.database.exclusive import alone
 from koyjabo.errors import KoyJaboError
 from koyjabo.extensions import db
-from koyjabo.storage import audit as lines
 from koyjabo.storage import backup as records
 from koyjabo.storage.imports import only_one
 from koyjabo.storage.recount import recount, rows_to_count
@@ -71,9 +71,9 @@ def restore(path: Path, overwrite: bool, clock: Clock, progress: Progress) -> He
             for piece in backup_files.pieces(path):
                 records.put(connection, _table(piece), piece.columns, piece.rows)
                 advance(len(piece.rows))
-        by = audit.author(None, clock)
+        by = log.author(None, clock)
         records.begin_anew(connection, before, by.at_ms, f"restored a backup of {iso(head.made_ms)}")
-        lines.write(connection, by.did("ledger.restore", LEDGER, made_at=iso(head.made_ms), total=head.total))
+        queries.write(connection, by.did("ledger.restore", LEDGER, made_at=iso(head.made_ms), total=head.total))
         _recount(connection, progress)
     return head
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from koyjabo import audit
 from koyjabo.accounts import Account
-from koyjabo.audit import Author, Target, noting
+from koyjabo.audit import log
+from koyjabo.audit.log import Author, Target, noting
 from koyjabo.clock import Clock
 from koyjabo.database import engine
 from koyjabo.database.executor import Desk
@@ -25,7 +25,7 @@ def set_total(total: int, new_epoch: bool, clock: Clock) -> tuple[int, int]:
     A lower total needs `new_epoch`, since every open page drops numbers that fall within an epoch. Raises
     TotalWouldFall without it. Needs an application context.
     """
-    set_it = _setting(audit.author(None, clock), total, new_epoch, "koyjabo total set")
+    set_it = _setting(log.author(None, clock), total, new_epoch, "koyjabo total set")
     with engine.exclusive(db.engine.url), db.session.begin():
         return set_it(db.session())
 
@@ -42,7 +42,7 @@ class Bookkeeping:
         account.require_site_admin()
         if not 0 <= total <= LARGEST_TOTAL:
             raise InvalidInput(details={"total": f"must be from 0 to {LARGEST_TOTAL}"})
-        by = audit.author(account, self._clock)
+        by = log.author(account, self._clock)
         return self._desk.write(_setting(by, total, new_epoch, reason))
 
 

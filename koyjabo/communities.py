@@ -7,9 +7,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from koyjabo import archive, audit, memberships, roles
+from koyjabo import archive, memberships, roles
 from koyjabo.accounts import Account
-from koyjabo.audit import Author
+from koyjabo.audit import log
+from koyjabo.audit.log import Author
 from koyjabo.clock import Clock
 from koyjabo.credentials import email_key
 from koyjabo.database.executor import Desk
@@ -206,7 +207,7 @@ class Communities:
         return Enrolment(_as_seen_by(account, member), before is None)
 
     def _author(self, account: Account) -> Author:
-        return audit.author(account, self._clock)
+        return log.author(account, self._clock)
 
     def _read(self, errand: Callable[[Records], Result]) -> Result:
         return self._desk.read(lambda session: errand(Records(session)))

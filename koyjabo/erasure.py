@@ -8,8 +8,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from koyjabo import audit
-from koyjabo.audit import Author, Target, noting
+from koyjabo.audit import log
+from koyjabo.audit.log import Author, Target, noting
 from koyjabo.clock import Clock
 from koyjabo.database.executor import Desk
 from koyjabo.database.throttle import Pace
@@ -66,7 +66,7 @@ class Erasure:
 
         Raises UnknownVisitor.
         """
-        advance(self._forget(audit.author(None, self._clock), visitor_id, advance))
+        advance(self._forget(log.author(None, self._clock), visitor_id, advance))
         self.drain()  # the program ends right afterwards
 
     def _forget(self, by: Author, visitor_id: str, advance: Advance) -> int:

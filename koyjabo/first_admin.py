@@ -11,9 +11,10 @@ import uuid
 from functools import partial
 from typing import Any
 
-from koyjabo import audit, credentials
+from koyjabo import credentials
 from koyjabo.accounts import target
-from koyjabo.audit import noting
+from koyjabo.audit import log as audit
+from koyjabo.audit.log import noting
 from koyjabo.clock import Clock
 from koyjabo.database import engine
 from koyjabo.errors import EmailTaken

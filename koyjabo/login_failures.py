@@ -10,16 +10,16 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
-from koyjabo import audit
 from koyjabo.accounts import target
-from koyjabo.audit import Author
+from koyjabo.audit import log
+from koyjabo.audit.log import Author
+from koyjabo.audit.queries import write
 from koyjabo.clock import Clock
 from koyjabo.database.executor import Desk
 from koyjabo.database.text_search import usable
 from koyjabo.errors import LedgerUnavailable, TooBusy, TooManyRequests
 from koyjabo.storage import accounts
 from koyjabo.storage import login_failures as records
-from koyjabo.storage.audit import write
 
 MOST, WINDOW_MS = 50, 3600 * 1000
 """Failures of one account within an hour. Somebody who guesses has 1,200 tries a day, and the owner, on a browser that
@@ -63,7 +63,7 @@ class LoginFailures:
     def _count(self, account: str, email_key: str) -> None:
         now_ms = self._clock.now_ms()
         count = partial(records.count, account=account, most=MOST, now_ms=now_ms, over_ms=now_ms - WINDOW_MS)
-        began_ms = self._desk.write(partial(_telling, count, account, email_key, audit.nobody(now_ms)))
+        began_ms = self._desk.write(partial(_telling, count, account, email_key, log.nobody(now_ms)))
         if began_ms is not None:
             raise TooManyRequests(max(1, (began_ms + WINDOW_MS - now_ms) // 1000 + 1), SENTENCE)
 

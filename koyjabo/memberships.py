@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from koyjabo import roles
 from koyjabo.accounts import Account
-from koyjabo.audit import Author, Target
+from koyjabo.audit.log import Author, Target
 from koyjabo.errors import Forbidden, UnknownCommunity, UnknownUser
 from koyjabo.roles import ADMIN, MEMBER, uuid_of
 from koyjabo.storage.communities import Community, Member, Records, Standing

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from koyjabo import audit
 from koyjabo.accounts import Account
-from koyjabo.audit import Author, Entry, Line, Target, noting
+from koyjabo.audit import log as audit
+from koyjabo.audit import queries
+from koyjabo.audit.log import Author, Entry, Line, Target, noting
 from koyjabo.clock import Clock
 from koyjabo.cluster.workers import Progress, Workers
 from koyjabo.database import engine
 from koyjabo.database.executor import Desk
 from koyjabo.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.runtime import Runtime
-from koyjabo.storage import audit as lines
 from koyjabo.storage.recount import recount, rows_to_count
 
 log = logging.getLogger(__name__)
@@ -150,7 +150,7 @@ class Recounts:
         """Write down what came of hours of work, as soon as the database is there for it. An attempt that was not
         answered in time may have succeeded, so each looks first.
         """
-        ended = partial(lines.newest, before=None, count=1, action=ENDED)
+        ended = partial(queries.newest, before=None, count=1, action=ENDED)
         once = noting(ended, lambda found: None if found and found[0][1:] == entry else entry)
         for _ in range(ATTEMPTS):
             try:
@@ -180,7 +180,7 @@ class Recounts:
 
 def _newest(session: Any) -> Line | None:
     """The last line there is of a recount."""
-    found = [line for action in (BEGUN, ENDED) for line in lines.newest(session, None, 1, action=action)]
+    found = [line for action in (BEGUN, ENDED) for line in queries.newest(session, None, 1, action=action)]
     return max(found, key=lambda line: line.id, default=None)
 
 

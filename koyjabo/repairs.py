@@ -6,13 +6,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
-from koyjabo import audit
-from koyjabo.audit import Target
+from koyjabo.audit import log, queries
+from koyjabo.audit.log import Target
 from koyjabo.clock import Clock
 from koyjabo.database import engine
 from koyjabo.database.exclusive import alone
 from koyjabo.recounts import MOST_PROBLEMS, recounting
-from koyjabo.storage import audit as lines
 from koyjabo.storage import repair as records
 from koyjabo.storage.recount import recount, rows_to_count
 
@@ -50,5 +49,5 @@ def _repair(clock: Clock, progress: Progress) -> Repaired:
         repaired = [each for each in before if each not in left]
         if repaired:
             details = {"problems": repaired[:MOST_PROBLEMS], "problem_count": len(repaired), "left": len(left)}
-            lines.write(connection, audit.author(None, clock).did("ledger.repair", LEDGER, **details))
+            queries.write(connection, log.author(None, clock).did("ledger.repair", LEDGER, **details))
     return Repaired(repaired, left)

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from koyjabo import audit
 from koyjabo.accounts import Account, Login
-from koyjabo.audit import Target, noting
+from koyjabo.audit import log
+from koyjabo.audit.log import Target, noting
 from koyjabo.clock import Clock
 from koyjabo.database.executor import Desk
 from koyjabo.errors import UnknownSession
@@ -50,7 +50,7 @@ class Sessions:
 
     def end(self, login: Login, session_id: str) -> None:
         """End one, with its tokens and its sockets. Raises UnknownSession."""
-        by, whose = audit.author(login.account, self._clock), _target(login.account)
+        by, whose = log.author(login.account, self._clock), _target(login.account)
         ended = partial(records.end, user_id=login.account.id, session_id=session_id, now_ms=by.at_ms)
         line = self._desk.write(
             noting(ended, lambda line: by.did("session.revoke", whose, **_about(line)) if line else None)
@@ -61,7 +61,7 @@ class Sessions:
 
     def end_others(self, login: Login) -> int:
         """End all but the one that asks. How many those were."""
-        by, whose = audit.author(login.account, self._clock), _target(login.account)
+        by, whose = log.author(login.account, self._clock), _target(login.account)
         ended = partial(records.end_others, user_id=login.account.id, spared=login.session_id, now_ms=by.at_ms)
         count = self._desk.write(
             noting(ended, lambda count: by.did("session.revoke", whose, sessions=count) if count else None)

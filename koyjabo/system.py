@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from koyjabo.accounts import Account
-from koyjabo.audit import Line
+from koyjabo.audit.log import Line
 from koyjabo.clock import Clock
 from koyjabo.cluster.workers import SOCKET_KINDS, Progress, Worker, Workers
 from koyjabo.database.executor import Desk

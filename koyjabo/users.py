@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from koyjabo import audit
 from koyjabo.accounts import DISABLINGS, PROMOTIONS, Account, changing
+from koyjabo.audit import log
 from koyjabo.clock import Clock
 from koyjabo.database.executor import Desk
 from koyjabo.errors import Forbidden, LastAdmin, UnknownUser
@@ -70,7 +70,7 @@ class Users:
 
     def _change(self, account: Account, user_id: str, change: Callable[[Any], Changed], action: str) -> UserLine:
         account.require_site_admin()
-        made = self._desk.write(changing(audit.author(account, self._clock), change, action))
+        made = self._desk.write(changing(log.author(account, self._clock), change, action))
         self.on_loss(made.person.id)
         return self.get(account, user_id)
 

@@ -12,15 +12,15 @@ from contextlib import suppress
 from itertools import islice
 from typing import IO, Any, NamedTuple
 
-from koyjabo import audit, import_files
-from koyjabo.audit import Target
+from koyjabo import import_files
+from koyjabo.audit import log, queries
+from koyjabo.audit.log import Target
 from koyjabo.clock import Clock
 from koyjabo.database import engine
 from koyjabo.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.extensions import db
 from koyjabo.import_files import BadLine, Line
 from koyjabo.models import SITE
-from koyjabo.storage import audit as audit_lines
 from koyjabo.storage import imports as records
 from koyjabo.storage.entries import Receipt
 from koyjabo.storage.imports import StillAlone
@@ -152,7 +152,7 @@ class _Importing:
         self._store.close()
         with suppress(LedgerUnavailable), engine.reached():
             records.end(self._in_order)
-            by = audit.author(None, self._clock)
+            by = log.author(None, self._clock)
             line = by.did("visits.import", Target("visits", "", ""), **self.imported._asdict())
             with engine.exclusive(db.engine.url), db.session.begin():
-                audit_lines.write(db.session(), line)
+                queries.write(db.session(), line)

@@ -8,9 +8,10 @@ from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
-from koyjabo import audit, exports
+from koyjabo import exports
 from koyjabo.accounts import Account
-from koyjabo.audit import Target, noting
+from koyjabo.audit import log
+from koyjabo.audit.log import Target, noting
 from koyjabo.clock import Clock
 from koyjabo.database.executor import Desk
 from koyjabo.errors import InvalidInput
@@ -125,7 +126,7 @@ class VisitLog:
         said: dict[str, Any] = {name: value for name, value in which._asdict().items() if value}
         if "text" in said:
             said["text"] = True  # often a visitorId, and the line would outlive that
-        line = audit.author(account, self._clock).did("visits.export", Target("visits", "", ""), **details, **said)
+        line = log.author(account, self._clock).did("visits.export", Target("visits", "", ""), **details, **said)
         self._desk.write(noting(lambda session: None, lambda _: line))
 
     def _pieces(self, kind: str, search: Search, size: int) -> Iterator[tuple[str, int]]:

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask
 
 from koyjabo.accounts import Accounts
-from koyjabo.audit import Audit
+from koyjabo.audit.log import Audit
 from koyjabo.bookkeeping import Bookkeeping
 from koyjabo.clock import Clock, iso
 from koyjabo.communities import Communities

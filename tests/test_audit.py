@@ -10,8 +10,8 @@ from app_fixtures import Site
 from community_calls import PATH, account_of, found, give
 from sqlalchemy import text
 
-from koyjabo import audit
-from koyjabo.audit import OPERATOR, Line
+from koyjabo.audit import log
+from koyjabo.audit.log import OPERATOR, Line
 from koyjabo.errors import LastAdmin, LedgerUnavailable
 from koyjabo.storage import communities as community_records
 
@@ -55,7 +55,7 @@ def shared_panel(site) -> Panel:
 @pytest.fixture
 def panel(shared_panel) -> Panel:
     shared_panel.clear()
-    audit.whence.set("")
+    log.whence.set("")
     return shared_panel
 
 
@@ -90,7 +90,7 @@ def test_what_is_done_to_a_community_leaves_a_line(panel, action):
         assert line.details == {"was": {"name": "Before"}, "now": {"name": "New"}}
     else:
         assert {name: line.details[name] for name in details} == details
-    assert action in audit.ACTIONS
+    assert action in log.ACTIONS
 
 
 def test_founding_a_community_leaves_a_line(panel):

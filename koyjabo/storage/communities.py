@@ -9,10 +9,10 @@ from sqlalchemy import Select, and_, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from koyjabo import models
+from koyjabo.audit import queries
+from koyjabo.audit.queries import Entry
 from koyjabo.models import SITE, Counter, Membership, Scope, User
-from koyjabo.storage import audit
 from koyjabo.storage.access import note_loss
-from koyjabo.storage.audit import Entry
 
 Item = TypeVar("Item")
 
@@ -155,7 +155,7 @@ class Records:
 
     def note(self, entry: Entry) -> None:
         """A line of the audit log."""
-        audit.write(self._session, entry)
+        queries.write(self._session, entry)
 
     def note_loss(self) -> None:
         """Somebody has lost a right: every server is to notice."""

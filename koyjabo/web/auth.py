@@ -16,8 +16,8 @@ from flask_jwt_extended import (
     unset_jwt_cookies,
 )
 
-from koyjabo import audit
 from koyjabo.accounts import Grant, Login
+from koyjabo.audit import log
 from koyjabo.errors import InvalidToken, TokenExpired, Unauthenticated, WrongCsrfToken
 from koyjabo.extensions import jwt
 from koyjabo.tokens import ACCESS, ACCESS_S, ALGORITHM, COOKIES, REFRESH, REFRESH_S, Claims
@@ -60,7 +60,7 @@ def note_whence() -> None:
     """Where the present request comes from, for the audit log; to be said of each that may leave a line there, since
     the next request of a connection may be somebody else's.
     """
-    audit.whence.set(current().places.locate(request.remote_addr))
+    log.whence.set(current().places.locate(request.remote_addr))
 
 
 def optional() -> Login | None:

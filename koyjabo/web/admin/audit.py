@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, request
 from flask_babel import lazy_gettext as _
 
-from koyjabo.audit import ACTIONS, OPERATOR, AuditPage
+from koyjabo.audit.log import ACTIONS, OPERATOR, AuditPage
 from koyjabo.web import lists
 from koyjabo.web.admin import bp
 from koyjabo.web.admin.pages import before, me, page

@@ -10,8 +10,8 @@ from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from koyjabo.storage import audit as records
-from koyjabo.storage.audit import Entry, Line, noting
+from koyjabo.audit import queries
+from koyjabo.audit.queries import Entry, Line, noting
 
 if TYPE_CHECKING:
     from koyjabo.accounts import Account
@@ -129,7 +129,7 @@ class Audit:
         """`count` lines from before the cursor; those by a user (their id) or the OPERATOR, and of one of ACTIONS."""
         account.require_site_admin()
         by = None if actor == OPERATOR else actor
-        wanted = partial(records.newest, before=before, count=count + 1, actor=by, action=action)
+        wanted = partial(queries.newest, before=before, count=count + 1, actor=by, action=action)
         found = self._desk.read(wanted)
         lines = found[:count]
         return AuditPage(lines, lines[-1].id if len(found) > count else None)
