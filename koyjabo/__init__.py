@@ -94,7 +94,8 @@ def create_app(
 
 
 def _make_first_admin(chosen: Settings, clock: Clock) -> None:
-    from koyjabo import first_admin, logs
+    from koyjabo import logs
+    from koyjabo.accounts import first_admin
 
     if chosen.admin_email:
         first_admin.ensure(chosen.database, chosen.admin_email, chosen.admin_password, clock)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from koyjabo.accounts import Account
+from koyjabo.accounts.accounts import Account
 from koyjabo.audit import log
 from koyjabo.audit.log import Author, Target, noting
 from koyjabo.clock import Clock

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from koyjabo.accounts import Accounts
+from koyjabo.accounts.accounts import Accounts
+from koyjabo.accounts.passwords import Passwords
 from koyjabo.clock import Clock, system_now_ms
 from koyjabo.communities import Communities
 from koyjabo.database.executor import Desk
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.models import SITE
-from koyjabo.passwords import Passwords
 from koyjabo.peaks import Peaks
 from koyjabo.reports import Reports
 from koyjabo.runtime import ThreadRuntime

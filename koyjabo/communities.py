@@ -8,11 +8,11 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from koyjabo import archive, memberships, roles
-from koyjabo.accounts import Account
+from koyjabo.accounts.accounts import Account
+from koyjabo.accounts.credential_rules import email_key
 from koyjabo.audit import log
 from koyjabo.audit.log import Author
 from koyjabo.clock import Clock
-from koyjabo.credentials import email_key
 from koyjabo.database.executor import Desk
 from koyjabo.errors import UnknownUser
 from koyjabo.memberships import allowed, known, managed, target

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from koyjabo import roles
-from koyjabo.accounts import Account
+from koyjabo.accounts.accounts import Account
 from koyjabo.audit.log import Author, Target
 from koyjabo.errors import Forbidden, UnknownCommunity, UnknownUser
 from koyjabo.roles import ADMIN, MEMBER, uuid_of

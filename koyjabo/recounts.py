@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from koyjabo.accounts import Account
+from koyjabo.accounts.accounts import Account
 from koyjabo.audit import log as audit
 from koyjabo.audit import queries
 from koyjabo.audit.log import Author, Entry, Line, Target, noting

@@ -7,13 +7,13 @@ from collections import deque
 from collections.abc import Collection
 from typing import NamedTuple
 
+from koyjabo.accounts import access_version_queries
 from koyjabo.clock import Clock
 from koyjabo.database.batch_worker import Job, take_waiting
 from koyjabo.database.executor import Desk
 from koyjabo.errors import Forbidden, InvalidToken, KoyJaboError, UnknownCommunity
 from koyjabo.roles import ADMIN, is_lower
 from koyjabo.runtime import Runtime
-from koyjabo.storage import access
 from koyjabo.storage.rights import Facts, facts
 
 MOST_TOGETHER = 500
@@ -46,7 +46,7 @@ class Rights:
 
     def losses(self) -> int:
         """A number that changes whenever anybody has lost a right, on any server. Raises LedgerUnavailable."""
-        return self._desk.read(access.version)
+        return self._desk.read(access_version_queries.version)
 
     def require(self, right: Right, refresh_id: str | None = None) -> None:
         """Raises InvalidToken, Forbidden or UnknownCommunity for one that does not hold; LedgerUnavailable. Whoever

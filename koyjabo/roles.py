@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from koyjabo.accounts import Account
+from koyjabo.accounts.accounts import Account
 from koyjabo.errors import Forbidden, LastAdmin, UnknownCommunity
 from koyjabo.storage.communities import Community, Records, Standing
 

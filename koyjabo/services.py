@@ -6,14 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from koyjabo.accounts import Accounts
+from koyjabo.accounts.accounts import Accounts
+from koyjabo.accounts.login_sessions import Sessions
+from koyjabo.accounts.login_throttle import LoginFailures
+from koyjabo.accounts.tokens import Tokens
+from koyjabo.accounts.user_admin import Users
 from koyjabo.audit.log import Audit
 from koyjabo.bookkeeping import Bookkeeping
 from koyjabo.clock import Clock
 from koyjabo.communities import Communities
 from koyjabo.erasure import Erasure
 from koyjabo.history import History
-from koyjabo.login_failures import LoginFailures
 from koyjabo.metrics import Metrics
 from koyjabo.network.geolocation import Gazetteer
 from koyjabo.network.origins import Origins
@@ -26,11 +29,8 @@ from koyjabo.recounts import Recounts
 from koyjabo.reports import Reports
 from koyjabo.retention import Retention
 from koyjabo.rights import Rights
-from koyjabo.sessions import Sessions
 from koyjabo.system import System
-from koyjabo.tokens import Tokens
 from koyjabo.traffic import Traffic
-from koyjabo.users import Users
 from koyjabo.visit_log import VisitLog
 from koyjabo.visits import Visits
 

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
-from koyjabo.accounts import Account
+from koyjabo.accounts.accounts import Account
 from koyjabo.audit.log import Line
 from koyjabo.clock import Clock
 from koyjabo.cluster.workers import SOCKET_KINDS, Progress, Worker, Workers

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from koyjabo import exports
-from koyjabo.accounts import Account
+from koyjabo.accounts.accounts import Account
 from koyjabo.audit import log
 from koyjabo.audit.log import Target, noting
 from koyjabo.clock import Clock

@@ -8,7 +8,12 @@ from typing import Any
 
 from flask import Flask
 
-from koyjabo.accounts import Accounts
+from koyjabo.accounts.accounts import Accounts
+from koyjabo.accounts.login_sessions import Sessions
+from koyjabo.accounts.login_throttle import LoginFailures
+from koyjabo.accounts.passwords import Passwords
+from koyjabo.accounts.tokens import Tokens
+from koyjabo.accounts.user_admin import Users
 from koyjabo.audit.log import Audit
 from koyjabo.bookkeeping import Bookkeeping
 from koyjabo.clock import Clock, iso
@@ -18,7 +23,6 @@ from koyjabo.erasure import Erasure
 from koyjabo.events import STATS_ROOM, VisitorUpdate
 from koyjabo.extensions import socketio
 from koyjabo.history import History
-from koyjabo.login_failures import LoginFailures
 from koyjabo.models import SITE, Scope
 from koyjabo.network.geolocation import Gazetteer
 from koyjabo.network.origins import Origins
@@ -27,7 +31,6 @@ from koyjabo.numbers import Numbers
 from koyjabo.observing import Watch
 from koyjabo.others import Others, reach
 from koyjabo.pairing import Pairing
-from koyjabo.passwords import Passwords
 from koyjabo.peaks import Peaks
 from koyjabo.presence import Place, bind
 from koyjabo.realtime import VisitorBroadcaster, census, visitor_broadcaster
@@ -46,15 +49,12 @@ from koyjabo.retention import Retention
 from koyjabo.rights import Rights
 from koyjabo.runtime import Runtime
 from koyjabo.services import Services
-from koyjabo.sessions import Sessions
 from koyjabo.settings.database_url import is_ephemeral
 from koyjabo.settings.schema import Settings
 from koyjabo.sockets.messages import LARGEST_MESSAGE
 from koyjabo.storage.entries import Figures
 from koyjabo.storage.ledger import Ledger, open_store
 from koyjabo.system import SETTINGS, Storage, System
-from koyjabo.tokens import Tokens
-from koyjabo.users import Users
 from koyjabo.visit_log import VisitLog
 from koyjabo.visits import Visits
 

@@ -7,7 +7,7 @@ from typing import Any
 from account_calls import Person, bare, sign_up
 from app_fixtures import Site
 
-from koyjabo.accounts import Account
+from koyjabo.accounts.accounts import Account
 
 PATH = "/api/communities"
 ROLES = ("member", "moderator", "admin")

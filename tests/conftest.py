@@ -15,8 +15,8 @@ from support.databases import Database, Postgres, SqliteDatabase
 from support.redis import Redis
 from support.server import Server
 
-from koyjabo import passwords
-from koyjabo.accounts import Account
+from koyjabo.accounts import passwords
+from koyjabo.accounts.accounts import Account
 
 NewServer = Callable[..., Server]
 

@@ -10,7 +10,7 @@ from account_calls import PASSWORD, bare, log_in, send, sign_up, try_login
 from app_fixtures import Site, assert_error
 from sqlalchemy.exc import OperationalError
 
-from koyjabo.storage import accounts as records
+from koyjabo.accounts import queries
 
 SIGNUP, LOGIN, ME = "/api/auth/signup", "/api/auth/login", "/api/auth/me"
 SQL = "x'); DROP TABLE users; --"
@@ -143,7 +143,7 @@ def test_nobody_is_made_who_is_not_logged_in(site, monkeypatch):
         raise OperationalError("", {}, Exception("database is locked"))
 
     with monkeypatch.context() as broken:
-        broken.setattr(records, "_begin", locked)
+        broken.setattr(queries, "_begin", locked)
         assert_error(post(site), 503, "ledger_unavailable")
     assert site.rows("SELECT count(*) FROM users") == [(0,)]
     assert post(site).status_code == 201

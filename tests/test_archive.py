@@ -10,7 +10,7 @@ from app_fixtures import Site, assert_error
 from community_calls import PATH, account_of, found, give
 from support.processes import wait_until
 
-from koyjabo.accounts import Account
+from koyjabo.accounts.accounts import Account
 from koyjabo.errors import UnknownCommunity
 from koyjabo.rights import Right
 from koyjabo.seats import Seat

@@ -11,7 +11,7 @@ import pytest
 from app_fixtures import Site
 from community_calls import losses, roles_in
 
-from koyjabo.accounts import Account
+from koyjabo.accounts.accounts import Account
 from koyjabo.communities import Communities, Enrolment
 from koyjabo.errors import Forbidden, KoyJaboError, LastAdmin, UnknownCommunity, UnknownUser
 

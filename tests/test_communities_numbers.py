@@ -10,7 +10,7 @@ from account_calls import sign_up
 from app_fixtures import Site, assert_error
 from community_calls import PATH, found
 
-from koyjabo.accounts import Account
+from koyjabo.accounts.accounts import Account
 
 THREADS = 6
 ROUNDS = 15

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from koyjabo import events, login_failures
+from koyjabo import events
+from koyjabo.accounts import login_throttle
 from koyjabo.settings.schema import Settings
 from koyjabo.sockets.errors import CLOSE_CODES
 from koyjabo.stats import Stats
@@ -79,8 +80,8 @@ def test_realtime_lists_every_close_code_and_no_other():
 
 def test_tries_of_an_account_are_as_many_as_is_said():
     limits, communities = ((ROOT / "docs" / name).read_text() for name in ("limits.md", "communities.md"))
-    pair, failures = rate_limits.LOGINS_OF_A_PAIR, login_failures.MOST
-    assert login_failures.WINDOW_MS == 3600 * 1000
+    pair, failures = rate_limits.LOGINS_OF_A_PAIR, login_throttle.MOST
+    assert login_throttle.WINDOW_MS == 3600 * 1000
     assert f"An account has {pair} tries a minute from one address, and {failures} failures an hour" in communities
     assert f"| account and address | logins a minute | {pair}, and " in limits
     assert f"| account | failed logins an hour, from wherever, on all workers together | {failures} |" in limits

@@ -10,7 +10,7 @@ from app_fixtures import Site, assert_error
 from sqlalchemy.engine import make_url
 
 from config import SettingsError
-from koyjabo import first_admin
+from koyjabo.accounts import first_admin
 
 ADMIN = {"ADMIN_EMAIL": "Boss@example.com", "ADMIN_PASSWORD": "the first of them"}
 AS_ADMIN = {"name": "boss", "password": ADMIN["ADMIN_PASSWORD"]}

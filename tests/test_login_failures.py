@@ -8,9 +8,8 @@ import pytest
 from account_calls import PASSWORD, sign_up, try_login
 from app_fixtures import Site, assert_error
 
-from koyjabo import login_failures
+from koyjabo.accounts import login_throttle, login_throttle_queries
 from koyjabo.errors import LedgerUnavailable, TooBusy
-from koyjabo.storage import login_failures as records
 
 MOST = 6
 WRONG = {"password": "something else"}
@@ -18,7 +17,7 @@ WRONG = {"password": "something else"}
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch):
-    monkeypatch.setattr(login_failures, "MOST", MOST)
+    monkeypatch.setattr(login_throttle, "MOST", MOST)
 
 
 @pytest.fixture
@@ -133,7 +132,7 @@ def test_half_a_character_in_an_email_is_nothing_special(site):
 
 
 def test_what_counts_no_more_is_forgotten(site, monkeypatch):
-    monkeypatch.setattr(records, "MOST_SWEPT", 3)
+    monkeypatch.setattr(login_throttle_queries, "MOST_SWEPT", 3)
     for number in range(5):
         attempt(site, f"user{number}")
     site.time.pass_(hours=1)

@@ -8,7 +8,7 @@ import pytest
 from account_calls import PASSWORD, Person, bare, sign_up, try_login
 from app_fixtures import Site, assert_error
 
-from koyjabo import login_failures
+from koyjabo.accounts import login_throttle
 
 PHONE, OTHER = "203.0.113.7", "203.0.113.8"
 WRONG = {"password": "something else"}
@@ -98,7 +98,7 @@ class Attack:
 
 @pytest.fixture
 def attack(site, monkeypatch):
-    monkeypatch.setattr(login_failures, "MOST", 30)
+    monkeypatch.setattr(login_throttle, "MOST", 30)
     owner = sign_up(site)
     answer = try_login(site, "ayesha", {"REMOTE_ADDR": PHONE})
     for n in range(7):

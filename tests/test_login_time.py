@@ -12,7 +12,7 @@ from account_calls import sign_up, try_login
 from app_fixtures import Site
 from argon2 import PasswordHasher
 
-from koyjabo import passwords
+from koyjabo.accounts import passwords
 from koyjabo.database.executor import Desk
 
 

@@ -11,7 +11,7 @@ import pytest
 from app_fixtures import SECRET, Site
 from page_calls import Reader
 
-from koyjabo.storage.accounts import TOGETHER_MS
+from koyjabo.accounts.queries import TOGETHER_MS
 
 ACCESS, REFRESH, CSRF = "access_token_cookie", "refresh_token_cookie", "csrf_refresh_token"
 

@@ -11,9 +11,9 @@ from app_fixtures import Site, assert_error
 from argon2 import PasswordHasher
 from support.processes import wait_until
 
-from koyjabo import passwords
+from koyjabo.accounts import passwords
+from koyjabo.accounts.passwords import Passwords
 from koyjabo.errors import TooBusy
-from koyjabo.passwords import Passwords
 from koyjabo.runtime import ThreadRuntime
 
 

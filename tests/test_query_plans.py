@@ -12,7 +12,7 @@ from app_fixtures import Site
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from koyjabo.accounts import Account
+from koyjabo.accounts.accounts import Account
 from koyjabo.extensions import db
 from koyjabo.models import Scope
 from koyjabo.reports import GRANULARITIES

@@ -9,7 +9,7 @@ from app_fixtures import Site
 from support.processes import wait_until
 
 from koyjabo import recounts
-from koyjabo.accounts import Account
+from koyjabo.accounts.accounts import Account
 from koyjabo.cluster.workers import Progress, Worker
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.recounts import BEGUN, ENDED, NEWS_MS

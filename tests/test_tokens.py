@@ -11,8 +11,8 @@ import pytest
 from account_calls import bare, bearer, sign_up
 from app_fixtures import SECRET, Site, assert_error
 
+from koyjabo.accounts.tokens import ACCESS, ACCESS_S, LEEWAY_S, REFRESH, REFRESH_S, Tokens
 from koyjabo.errors import InvalidToken, TokenExpired
-from koyjabo.tokens import ACCESS, ACCESS_S, LEEWAY_S, REFRESH, REFRESH_S, Tokens
 
 ME, REFRESHED, LOGOUT = "/api/auth/me", "/api/auth/refresh", "/api/auth/logout"
 

@@ -10,7 +10,7 @@ from account_calls import Person, log_in, sign_up, try_login
 from app_fixtures import Site
 from community_calls import account_of, found, give
 
-from koyjabo.accounts import Account
+from koyjabo.accounts.accounts import Account
 from koyjabo.errors import Forbidden, LastAdmin, UnknownUser
 
 ME = "/api/auth/me"

@@ -6,7 +6,7 @@ from account_calls import sign_up
 from app_fixtures import Site
 from community_calls import account_of, found
 
-from koyjabo.accounts import Account
+from koyjabo.accounts.accounts import Account
 from koyjabo.models import SITE, Scope
 from koyjabo.storage.entries import NewVisit
 from koyjabo.visit_log import Filter, LoggedVisit

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.engine import make_url
 
 from harness.fill_log import COMMON, LARGE, RARE, SMALL
-from koyjabo.accounts import Account
+from koyjabo.accounts.accounts import Account
 from koyjabo.clock import Clock
 from koyjabo.database.executor import Desk
 from koyjabo.runtime import ThreadRuntime

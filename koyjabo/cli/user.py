@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from koyjabo import credentials
+from koyjabo.accounts import credential_rules
 from koyjabo.cli import application, main
 
 
@@ -27,7 +27,7 @@ def _checked(rule: Callable[[str], str]) -> Callable[[Any, Any, str], str]:
     return check
 
 
-email = click.argument("email", callback=_checked(credentials.email))
+email = click.argument("email", callback=_checked(credential_rules.email))
 from_stdin = click.option("--password-stdin", is_flag=True, help="Read the password from standard input, not a prompt.")
 
 
@@ -83,6 +83,6 @@ def _password(from_stdin: bool) -> str:
         else click.prompt("Password", hide_input=True, confirmation_prompt=True)
     )
     try:
-        return credentials.password(said)
+        return credential_rules.password(said)
     except ValueError as error:
         raise click.ClickException(f"The password {error}.") from None

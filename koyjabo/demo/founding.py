@@ -6,7 +6,7 @@ from collections import Counter
 from operator import itemgetter
 from typing import NamedTuple
 
-from koyjabo.accounts import Account
+from koyjabo.accounts.accounts import Account
 from koyjabo.chronicle import Chronicle
 from koyjabo.demo import cast
 from koyjabo.demo.cast import Member

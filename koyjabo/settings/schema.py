@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from sqlalchemy.engine import URL, make_url
 
-from koyjabo import credentials
+from koyjabo.accounts import credential_rules
 from koyjabo.network import origins
 
 SHORTEST_METRICS_TOKEN = 16
@@ -196,7 +196,7 @@ class Settings(BaseModel):
     @field_validator("admin_email")
     @classmethod
     def _usable_email(cls, value: str) -> str:
-        return credentials.email(value)
+        return credential_rules.email(value)
 
     @field_validator("metrics_token")
     @classmethod
@@ -208,7 +208,7 @@ class Settings(BaseModel):
     @field_validator("admin_password")
     @classmethod
     def _usable_password(cls, value: str) -> str:
-        return credentials.password(value)
+        return credential_rules.password(value)
 
     @property
     def origins(self) -> list[str]:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from flask import Request
 
+from koyjabo.accounts.tokens import ACCESS, COOKIES, REFRESH, Claims
 from koyjabo.errors import InvalidToken, TokenExpired, Unauthenticated
 from koyjabo.services import Services
-from koyjabo.tokens import ACCESS, COOKIES, REFRESH, Claims
 
 SUB_PROTOCOL = "Authorization"
 

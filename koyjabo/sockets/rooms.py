@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from koyjabo.accounts.tokens import Claims
 from koyjabo.errors import KoyJaboError
 from koyjabo.rights import Right
 from koyjabo.roles import MEMBER, MODERATOR, uuid_of
 from koyjabo.seats import Seat
 from koyjabo.sockets.credentials import in_question
-from koyjabo.tokens import Claims
 
 NO_COMMUNITY = "-"
 

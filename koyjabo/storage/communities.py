@@ -9,10 +9,10 @@ from sqlalchemy import Select, and_, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from koyjabo import models
+from koyjabo.accounts.access_version_queries import note_loss
 from koyjabo.audit import queries
 from koyjabo.audit.queries import Entry
 from koyjabo.models import SITE, Counter, Membership, Scope, User
-from koyjabo.storage.access import note_loss
 
 Item = TypeVar("Item")
 

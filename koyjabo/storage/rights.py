@@ -9,8 +9,8 @@ from typing import NamedTuple, TypeVar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from koyjabo.accounts.queries import FAMILY, Family
 from koyjabo.models import Community, LoginSession, Membership, User
-from koyjabo.storage.accounts import FAMILY, Family
 
 AT_ONCE = 500
 """Ids in one question."""

@@ -7,9 +7,9 @@ from functools import partial
 
 from flask import request
 
-from koyjabo import credentials
-from koyjabo.accounts import Grant, Login
-from koyjabo.login_failures import PASSWORD
+from koyjabo.accounts import credential_rules
+from koyjabo.accounts.accounts import Grant, Login
+from koyjabo.accounts.login_throttle import PASSWORD
 from koyjabo.web import auth, rate_limits
 from koyjabo.web.api.account_bodies import LoginBody, PasswordBody, SignupBody
 from koyjabo.web.api.conversions import convert
@@ -21,12 +21,12 @@ def sign_up(body: SignupBody) -> Grant:
     rate_limits.count_signup()
     auth.note_whence()
     grant = current().accounts.sign_up(body.email, body.password, body.name, request.user_agent.string)
-    return _welcome(grant, credentials.email_key(body.email), body.visitorId)
+    return _welcome(grant, credential_rules.email_key(body.email), body.visitorId)
 
 
 def log_in(body: LoginBody) -> Grant:
     """Begin a session. Raises WrongCredentials, TooManyRequests, TooBusy, LedgerUnavailable."""
-    key = credentials.email_key(body.email)
+    key = credential_rules.email_key(body.email)
     rate_limits.count_login(key)
     auth.note_whence()
     accounts, failures = current().accounts, current().login_failures
@@ -38,7 +38,7 @@ def log_in(body: LoginBody) -> Grant:
 
 def change_password(login: Login, body: PasswordBody) -> None:
     """All other sessions end. Raises WrongCredentials, TooManyRequests, TooBusy, LedgerUnavailable."""
-    key, failures = credentials.email_key(login.account.email), current().login_failures
+    key, failures = credential_rules.email_key(login.account.email), current().login_failures
     rate_limits.count_login(key)
     with failures.attempt(key, PASSWORD):  # on a familiar browser, too, which may have been stolen with the session
         mark = current().accounts.change_password(login, body.current_password, body.new_password)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from koyjabo.accounts import Account
+from koyjabo.accounts.accounts import Account
 from koyjabo.errors import KoyJaboError, LastAdmin, UnknownUser
 from koyjabo.roles import MEMBER
 from koyjabo.web.api.community_bodies import InvitationBody, RoleBody

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from flask import Flask, Request, Response, after_this_request, current_app, g, request
 
+from koyjabo.accounts.login_throttle import SENTENCE, account_key
 from koyjabo.errors import TooManyRequests
-from koyjabo.login_failures import SENTENCE, account_key
 from koyjabo.network import client_address
 from koyjabo.network.rate_limiter import Allowance, Rate, share
 

@@ -77,7 +77,7 @@ def join(client: socketio.Client, community: str) -> int | None:
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory):
     """A server on which a refresh token that was renewed has been renewed for longer than is tolerated."""
-    changes = {"koyjabo.storage.accounts.TOGETHER_MS": 0}
+    changes = {"koyjabo.accounts.queries.TOGETHER_MS": 0}
     with changed_server(tmp_path_factory.mktemp("server"), changes) as server:
         yield server
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from flask import Response, request
 
-from koyjabo.accounts import Accounts
+from koyjabo.accounts.accounts import Accounts
 from koyjabo.errors import Forbidden, InvalidInput, KoyJaboError
 from koyjabo.exports import CSV, JSON_LINES, MIMETYPES
 from koyjabo.visit_log import Filter

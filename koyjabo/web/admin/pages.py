@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response, make_response, render_template, request
 
-from koyjabo.accounts import Account, Login
+from koyjabo.accounts.accounts import Account, Login
 from koyjabo.errors import InvalidInput
 from koyjabo.web import logins
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from koyjabo import credentials
-from koyjabo.accounts import Account
+from koyjabo.accounts import credential_rules
+from koyjabo.accounts.accounts import Account
 from koyjabo.web.api.bodies import JSON, Body
 from koyjabo.web.api.fields import OptionalVisitorId, Text
 
@@ -28,14 +28,20 @@ def _by(rule: Callable[[str], str]) -> BeforeValidator:
 
 Email = Annotated[
     str,
-    _by(credentials.email),
-    WithJsonSchema({"type": "string", "pattern": r"^\s*[^\s@]+@[^\s@]+\s*$", "maxLength": credentials.LONGEST_EMAIL}),
+    _by(credential_rules.email),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^\s*[^\s@]+@[^\s@]+\s*$", "maxLength": credential_rules.LONGEST_EMAIL}
+    ),
 ]
 NewPassword = Annotated[
     str,
-    _by(credentials.password),
+    _by(credential_rules.password),
     WithJsonSchema(
-        {"type": "string", "minLength": credentials.SHORTEST_PASSWORD, "maxLength": credentials.LONGEST_PASSWORD}
+        {
+            "type": "string",
+            "minLength": credential_rules.SHORTEST_PASSWORD,
+            "maxLength": credential_rules.LONGEST_PASSWORD,
+        }
     ),
 ]
 Said = Annotated[str, _by(str)]

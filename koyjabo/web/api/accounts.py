@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Response, after_this_request, request
 
-from koyjabo.accounts import Grant
+from koyjabo.accounts.accounts import Grant
+from koyjabo.accounts.tokens import REFRESH
 from koyjabo.errors import InvalidToken
-from koyjabo.tokens import REFRESH
 from koyjabo.web import auth, entrance
 from koyjabo.web.api import bp
 from koyjabo.web.api.account_bodies import LoginBody, PasswordBody, SignupBody, TokensAnswer, UserAnswer

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Response, request
 from pydantic import BaseModel, Field
 
+from koyjabo.accounts.login_sessions import Session
 from koyjabo.clock import iso
-from koyjabo.sessions import Session
 from koyjabo.web import auth
 from koyjabo.web.api import bp
 from koyjabo.web.api.accounts import CSRF, TOKEN

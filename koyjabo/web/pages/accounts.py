@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Response, make_response, render_template
 
-from koyjabo.accounts import Grant
+from koyjabo.accounts.accounts import Grant
 from koyjabo.errors import EmailTaken, WrongCredentials
 from koyjabo.web import auth, entrance, logins, redirects
 from koyjabo.web.api.account_bodies import LoginBody, SignupBody

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Response, make_response, render_template
 
-from koyjabo.accounts import Account
+from koyjabo.accounts.accounts import Account
 from koyjabo.errors import Forbidden, KoyJaboError, LastAdmin
 from koyjabo.roles import MEMBER
 from koyjabo.web import community_forms, here, lists, logins, rate_limits

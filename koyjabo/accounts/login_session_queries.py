@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from koyjabo.accounts.queries import revoke
 from koyjabo.database.text_search import usable
 from koyjabo.models import LoginSession
-from koyjabo.storage.accounts import revoke
 
 
 class SessionLine(NamedTuple):

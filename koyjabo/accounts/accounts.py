@@ -8,17 +8,16 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import NamedTuple
 
-from koyjabo import credentials
+from koyjabo.accounts import credential_rules, queries
+from koyjabo.accounts.passwords import Passwords, is_outdated
+from koyjabo.accounts.queries import Changed, NewSession, Person, Whom
+from koyjabo.accounts.tokens import REFRESH_S, Claims
 from koyjabo.audit import log
 from koyjabo.audit.log import Author, Entry, Target, noting
 from koyjabo.clock import Clock
 from koyjabo.database.executor import Desk
 from koyjabo.errors import Forbidden, InvalidToken, UnknownUser, WrongCredentials
 from koyjabo.network import browsers
-from koyjabo.passwords import Passwords, is_outdated
-from koyjabo.storage import accounts as records
-from koyjabo.storage.accounts import Changed, NewSession, Person, Whom
-from koyjabo.tokens import REFRESH_S, Claims
 
 PROMOTIONS = {True: "user.promote", False: "user.demote"}
 DISABLINGS = {True: "user.disable", False: "user.enable"}
@@ -70,7 +69,7 @@ class Accounts:
     def sign_up(self, email: str, password: str, name: str | None = None, user_agent: str = "") -> Grant:
         """Make an account and log it in. Raises EmailTaken."""
         person, new = self._new_person(email, password, name), self._new_session(str(uuid.uuid4()), user_agent)
-        sign_up = partial(records.sign_up, person=person, email_key=credentials.email_key(email), new=new)
+        sign_up = partial(queries.sign_up, person=person, email_key=credential_rules.email_key(email), new=new)
         line = self._line("user.sign_up")
         self._desk.write(noting(sign_up, lambda _: line(person)))
         return _grant(person, new)
@@ -87,9 +86,9 @@ class Accounts:
         """Renew the session of a refresh token, which is good for this once. Raises InvalidToken; shown a second time,
         it ends the session.
         """
-        refresh_id = records.successor(claims.session_id, claims.token_id)
+        refresh_id = queries.successor(claims.session_id, claims.token_id)
         new, line = self._new_session(claims.session_id)._replace(refresh_id=refresh_id), self._line("session.replay")
-        renew = partial(records.renew_session, user_id=claims.user_id, old_refresh_id=claims.token_id, new=new)
+        renew = partial(queries.renew_session, user_id=claims.user_id, old_refresh_id=claims.token_id, new=new)
         made = self._desk.write(noting(renew, lambda made: line(made.ended)))
         if made.ended is not None:
             self.on_loss(claims.session_id)
@@ -99,7 +98,7 @@ class Accounts:
 
     def log_out(self, session_id: str) -> None:
         """End a session, with all its tokens; one that has ended is no error."""
-        end = partial(records.end_session, session_id=session_id, now_ms=self._clock.now_ms())
+        end = partial(queries.end_session, session_id=session_id, now_ms=self._clock.now_ms())
         if self._desk.write(noting(end, self._line("session.end"))) is not None:
             self.on_loss(session_id)
 
@@ -107,7 +106,7 @@ class Accounts:
         """Who is logged in by a session, if it lives: not revoked, not run out, and its user not disabled. Where it is
         shown by a refresh token, one that was renewed is good for some seconds more.
         """
-        lookup = partial(records.of_session, session_id=session_id, now_ms=self._clock.now_ms(), refresh_id=refresh_id)
+        lookup = partial(queries.of_session, session_id=session_id, now_ms=self._clock.now_ms(), refresh_id=refresh_id)
         found = self._desk.read(lookup)
         return Login(_account(found), session_id) if found else None
 
@@ -118,14 +117,14 @@ class Accounts:
 
     def names(self, user_ids: Collection[str]) -> dict[str, str]:
         """What users are called, by id; those who are none are not in it. For a thousand or so at a time."""
-        return self._desk.read(partial(records.names, user_ids=list(user_ids))) if user_ids else {}
+        return self._desk.read(partial(queries.names, user_ids=list(user_ids))) if user_ids else {}
 
     def change_password(self, login: Login, current: str, new: str) -> str:
         """End all other sessions, too. Returns the mark of the new one. Raises WrongCredentials."""
-        person = self._desk.read(partial(records.by_id, user_id=login.account.id))
+        person = self._desk.read(partial(queries.by_id, user_id=login.account.id))
         if not self._passwords.matches(current, person.password if person else None) or person is None:
             raise WrongCredentials("The current password is another one.")
-        hashed = self._passwords.hash(credentials.password(new))
+        hashed = self._passwords.hash(credential_rules.password(new))
         by = log.author(login.account, self._clock)
         if not self._set_hash(by, person, hashed, old=person.password, spared=login.session_id):
             raise WrongCredentials("The password has just been changed by somebody else.")
@@ -136,9 +135,9 @@ class Accounts:
     def create(self, email: str, password: str, name: str | None = None, is_admin: bool = False) -> Account:
         """Make an account. Raises EmailTaken."""
         person, by = self._new_person(email, password, name, is_admin), log.author(None, self._clock)
-        key = credentials.email_key(email)
+        key = credential_rules.email_key(email)
 
-        create = partial(records.add_user, person=person, email_key=key, now_ms=by.at_ms)
+        create = partial(queries.add_user, person=person, email_key=key, now_ms=by.at_ms)
         self._desk.write(noting(create, lambda _: by.did("user.create", target(person), is_admin=is_admin)))
         return _account(person)
 
@@ -147,19 +146,19 @@ class Accounts:
         person = self._find(email)
         if person is None:
             raise UnknownUser
-        hashed = self._passwords.hash(credentials.password(password))
+        hashed = self._passwords.hash(credential_rules.password(password))
         self._set_hash(log.author(None, self._clock), person, hashed)
         return _account(person)
 
     def promote(self, email: str, is_admin: bool = True) -> Account:
         """Make somebody an admin of the site, or end that. Raises UnknownUser."""
-        whom = Whom("email_key", credentials.email_key(email))
-        return self._change(partial(records.set_admin, whom=whom, is_admin=is_admin), PROMOTIONS[is_admin])
+        whom = Whom("email_key", credential_rules.email_key(email))
+        return self._change(partial(queries.set_admin, whom=whom, is_admin=is_admin), PROMOTIONS[is_admin])
 
     def disable(self, email: str, disabled: bool = True) -> Account:
         """End all their sessions and let them begin none, or let them again. Raises UnknownUser."""
-        whom, now_ms = Whom("email_key", credentials.email_key(email)), self._clock.now_ms()
-        change = partial(records.set_disabled, whom=whom, disabled=disabled, now_ms=now_ms)
+        whom, now_ms = Whom("email_key", credential_rules.email_key(email)), self._clock.now_ms()
+        change = partial(queries.set_disabled, whom=whom, disabled=disabled, now_ms=now_ms)
         return self._change(change, DISABLINGS[disabled])
 
     def _change(self, change: Callable[..., Changed], action: str) -> Account:
@@ -172,8 +171,8 @@ class Accounts:
         self._passwords.close()
 
     def _new_person(self, email: str, password: str, name: str | None, is_admin: bool = False) -> Person:
-        email, hashed = credentials.email(email), self._passwords.hash(credentials.password(password))
-        return Person(str(uuid.uuid4()), email, credentials.name(name, of=email), is_admin, hashed, False)
+        email, hashed = credential_rules.email(email), self._passwords.hash(credential_rules.password(password))
+        return Person(str(uuid.uuid4()), email, credential_rules.name(name, of=email), is_admin, hashed, False)
 
     def _try(self, email: str, password: str, user_agent: str) -> Grant | None:
         """Raises WrongCredentials. None when the user was changed meanwhile."""
@@ -185,15 +184,15 @@ class Accounts:
 
     def _find(self, email: str) -> Person | None:
         try:
-            credentials.email(email)
+            credential_rules.email(email)
         except ValueError:  # nobody has such an address, and not every database can be asked
             return None
-        return self._desk.read(partial(records.by_email, email_key=credentials.email_key(email)))
+        return self._desk.read(partial(queries.by_email, email_key=credential_rules.email_key(email)))
 
     def _open(self, person: Person, user_agent: str) -> Grant | None:
         """A session for somebody whose password was right, unless they were changed meanwhile."""
         new, line = self._new_session(str(uuid.uuid4()), user_agent), self._line("session.begin")
-        begin = partial(records.open_session, user_id=person.id, password=person.password, new=new)
+        begin = partial(queries.open_session, user_id=person.id, password=person.password, new=new)
         begun = self._desk.write(noting(begin, lambda begun: line(person) if begun else None))
         return _grant(person, new) if begun else None
 
@@ -213,12 +212,12 @@ class Accounts:
 
     def _hash_anew(self, person: Person, password: str) -> Person:
         hashed = self._passwords.hash(password)
-        self._desk.write(partial(records.keep_hash, user_id=person.id, old=person.password, new=hashed))
+        self._desk.write(partial(queries.keep_hash, user_id=person.id, old=person.password, new=hashed))
         return person._replace(password=hashed)
 
     def _set_hash(self, by: Author, person: Person, hashed: str, old: str | None = None, spared: str = "") -> bool:
         change = partial(
-            records.change_password, user_id=person.id, old=old, new=hashed, now_ms=by.at_ms, spared=spared
+            queries.change_password, user_id=person.id, old=old, new=hashed, now_ms=by.at_ms, spared=spared
         )
         changed = self._desk.write(
             noting(change, lambda made: by.did("user.password", target(person)) if made else None)

@@ -6,16 +6,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from koyjabo.accounts import DISABLINGS, PROMOTIONS, Account, changing
+from koyjabo.accounts import queries, user_admin_queries
+from koyjabo.accounts.accounts import DISABLINGS, PROMOTIONS, Account, changing
+from koyjabo.accounts.queries import Changed, Whom
+from koyjabo.accounts.user_admin_queries import Belonging, UserLine
 from koyjabo.audit import log
 from koyjabo.clock import Clock
 from koyjabo.database.executor import Desk
 from koyjabo.errors import Forbidden, LastAdmin, UnknownUser
 from koyjabo.roles import uuid_of
-from koyjabo.storage import accounts, users
-from koyjabo.storage.accounts import Changed, Whom
 from koyjabo.storage.communities import Page
-from koyjabo.storage.users import Belonging, UserLine
 
 __all__ = ["Belonging", "Page", "UserLine", "Users"]
 
@@ -34,12 +34,14 @@ class Users:
     def page(self, account: Account, query: str = "", start: int = 0, count: int = 20) -> Page[UserLine]:
         """`count` of those with `query` in email or name, the newest first, after the first `start`."""
         account.require_site_admin()
-        wanted = partial(users.page, query=query, start=start, count=count, now_ms=self._clock.now_ms())
+        wanted = partial(user_admin_queries.page, query=query, start=start, count=count, now_ms=self._clock.now_ms())
         return self._desk.report(wanted)
 
     def get(self, account: Account, user_id: str) -> UserLine:
         account.require_site_admin()
-        found = self._desk.read(partial(users.line, user_id=uuid_of(user_id) or "", now_ms=self._clock.now_ms()))
+        found = self._desk.read(
+            partial(user_admin_queries.line, user_id=uuid_of(user_id) or "", now_ms=self._clock.now_ms())
+        )
         if found is None:
             raise UnknownUser
         return found
@@ -47,12 +49,12 @@ class Users:
     def communities_of(self, account: Account, user_id: str, start: int = 0, count: int = 20) -> Page[Belonging]:
         """What they are members of, by name, archived communities among it."""
         account.require_site_admin()
-        wanted = partial(users.communities_of, user_id=uuid_of(user_id) or "", start=start, count=count)
+        wanted = partial(user_admin_queries.communities_of, user_id=uuid_of(user_id) or "", start=start, count=count)
         return self._desk.report(wanted)
 
     def promote(self, account: Account, user_id: str, is_admin: bool = True) -> UserLine:
         """Make somebody an admin of the site, or end that. Raises LastAdmin for the last one who can log in."""
-        change = partial(accounts.set_admin, whom=_whom(user_id), is_admin=is_admin)
+        change = partial(queries.set_admin, whom=_whom(user_id), is_admin=is_admin)
         return self._change(account, user_id, change if is_admin else _sparing(change, user_id), PROMOTIONS[is_admin])
 
     def disable(self, account: Account, user_id: str, disabled: bool = True) -> UserLine:
@@ -60,12 +62,12 @@ class Users:
         if disabled and uuid_of(user_id) == account.id:
             raise Forbidden("Nobody disables their own account. Ask another admin of the site.")
         now_ms = self._clock.now_ms()
-        change = partial(accounts.set_disabled, whom=_whom(user_id), disabled=disabled, now_ms=now_ms)
+        change = partial(queries.set_disabled, whom=_whom(user_id), disabled=disabled, now_ms=now_ms)
         return self._change(account, user_id, _sparing(change, user_id) if disabled else change, DISABLINGS[disabled])
 
     def log_out(self, account: Account, user_id: str) -> UserLine:
         """End all their sessions."""
-        change = partial(accounts.log_out, whom=_whom(user_id), now_ms=self._clock.now_ms())
+        change = partial(queries.log_out, whom=_whom(user_id), now_ms=self._clock.now_ms())
         return self._change(account, user_id, change, "user.log_out")
 
     def _change(self, account: Account, user_id: str, change: Callable[[Any], Changed], action: str) -> UserLine:
@@ -83,7 +85,7 @@ def _sparing(change: Callable[[Any], Changed], user_id: str) -> Callable[[Any], 
     """The change, unless nobody could look after the site then: LastAdmin."""
 
     def spared(session: Any) -> Changed:
-        if users.lock_admins(session) == {uuid_of(user_id)}:
+        if user_admin_queries.lock_admins(session) == {uuid_of(user_id)}:
             raise LastAdmin("The site needs an admin who can log in. Make somebody else admin of it first.")
         return change(session)
 

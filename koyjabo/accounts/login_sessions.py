@@ -6,7 +6,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from koyjabo.accounts import Account, Login
+from koyjabo.accounts import login_session_queries
+from koyjabo.accounts.accounts import Account, Login
+from koyjabo.accounts.login_session_queries import SessionLine
 from koyjabo.audit import log
 from koyjabo.audit.log import Target, noting
 from koyjabo.clock import Clock
@@ -14,9 +16,7 @@ from koyjabo.database.executor import Desk
 from koyjabo.errors import UnknownSession
 from koyjabo.network import browsers
 from koyjabo.network.browsers import Browser
-from koyjabo.storage import sessions as records
 from koyjabo.storage.communities import Page
-from koyjabo.storage.sessions import SessionLine
 
 
 class Session(NamedTuple):
@@ -44,14 +44,16 @@ class Sessions:
 
     def page(self, login: Login, start: int = 0, count: int = 20) -> Page[Session]:
         """`count` of those that live, the last used first, after the first `start`."""
-        asked = partial(records.page, user_id=login.account.id, now_ms=self._clock.now_ms(), start=start, count=count)
+        asked = partial(
+            login_session_queries.page, user_id=login.account.id, now_ms=self._clock.now_ms(), start=start, count=count
+        )
         found, total = self._desk.read(asked)
         return Page(tuple(_session(line, login) for line in found), total)
 
     def end(self, login: Login, session_id: str) -> None:
         """End one, with its tokens and its sockets. Raises UnknownSession."""
         by, whose = log.author(login.account, self._clock), _target(login.account)
-        ended = partial(records.end, user_id=login.account.id, session_id=session_id, now_ms=by.at_ms)
+        ended = partial(login_session_queries.end, user_id=login.account.id, session_id=session_id, now_ms=by.at_ms)
         line = self._desk.write(
             noting(ended, lambda line: by.did("session.revoke", whose, **_about(line)) if line else None)
         )
@@ -62,7 +64,9 @@ class Sessions:
     def end_others(self, login: Login) -> int:
         """End all but the one that asks. How many those were."""
         by, whose = log.author(login.account, self._clock), _target(login.account)
-        ended = partial(records.end_others, user_id=login.account.id, spared=login.session_id, now_ms=by.at_ms)
+        ended = partial(
+            login_session_queries.end_others, user_id=login.account.id, spared=login.session_id, now_ms=by.at_ms
+        )
         count = self._desk.write(
             noting(ended, lambda count: by.did("session.revoke", whose, sessions=count) if count else None)
         )

@@ -10,10 +10,10 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from koyjabo.accounts.access_version_queries import note_loss
 from koyjabo.database.text_search import usable
 from koyjabo.errors import EmailTaken, UnknownUser
 from koyjabo.models import LoginSession, User
-from koyjabo.storage.access import note_loss
 
 MOST_SWEPT = 100
 """Sessions that ran out and are deleted when a new one begins."""

@@ -10,7 +10,8 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
-from koyjabo.accounts import target
+from koyjabo.accounts import login_throttle_queries, queries
+from koyjabo.accounts.accounts import target
 from koyjabo.audit import log
 from koyjabo.audit.log import Author
 from koyjabo.audit.queries import write
@@ -18,8 +19,6 @@ from koyjabo.clock import Clock
 from koyjabo.database.executor import Desk
 from koyjabo.database.text_search import usable
 from koyjabo.errors import LedgerUnavailable, TooBusy, TooManyRequests
-from koyjabo.storage import accounts
-from koyjabo.storage import login_failures as records
 
 MOST, WINDOW_MS = 50, 3600 * 1000
 """Failures of one account within an hour. Somebody who guesses has 1,200 tries a day, and the owner, on a browser that
@@ -55,14 +54,16 @@ class LoginFailures:
             yield
         except (TooBusy, LedgerUnavailable):  # it was none, but for one that the audit log has a line of by now
             with suppress(LedgerUnavailable):
-                self._desk.write(partial(records.take_back, account=account, kept=TOLD))
+                self._desk.write(partial(login_throttle_queries.take_back, account=account, kept=TOLD))
             raise
         with suppress(LedgerUnavailable):  # what was done is done, and failures run out by themselves
-            self._desk.write(partial(records.forgive, account=account))
+            self._desk.write(partial(login_throttle_queries.forgive, account=account))
 
     def _count(self, account: str, email_key: str) -> None:
         now_ms = self._clock.now_ms()
-        count = partial(records.count, account=account, most=MOST, now_ms=now_ms, over_ms=now_ms - WINDOW_MS)
+        count = partial(
+            login_throttle_queries.count, account=account, most=MOST, now_ms=now_ms, over_ms=now_ms - WINDOW_MS
+        )
         began_ms = self._desk.write(partial(_telling, count, account, email_key, log.nobody(now_ms)))
         if began_ms is not None:
             raise TooManyRequests(max(1, (began_ms + WINDOW_MS - now_ms) // 1000 + 1), SENTENCE)
@@ -75,9 +76,9 @@ def _telling(count: Callable[[Any], int | None], account: str, email_key: str, b
     """
     attempts = count(session)
     if attempts is None:
-        return records.began_ms(session, account) or by.at_ms
+        return login_throttle_queries.began_ms(session, account) or by.at_ms
     failures = attempts - 1
-    person = accounts.by_email(session, usable(email_key)) if failures in TOLD else None
+    person = queries.by_email(session, usable(email_key)) if failures in TOLD else None
     if person is not None:
         write(session, by.did("login.fail", target(person), failures=failures))
     return None
