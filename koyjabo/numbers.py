@@ -7,7 +7,7 @@ from typing import Any
 
 from koyjabo.clock import Clock
 from koyjabo.models import Scope
-from koyjabo.presence import Census, Presence
+from koyjabo.presence.visitors.active_visitors import Census, Presence
 from koyjabo.stats import Stats
 from koyjabo.storage.entries import Figures
 

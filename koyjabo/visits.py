@@ -16,7 +16,7 @@ from koyjabo.clock import Clock
 from koyjabo.errors import LedgerUnavailable, UnknownCommunity, UnknownVisitor
 from koyjabo.models import SITE, Scope
 from koyjabo.numbers import Numbers
-from koyjabo.presence import Presence
+from koyjabo.presence.visitors.active_visitors import Presence
 from koyjabo.stats import Stats
 from koyjabo.storage.entries import Figures, NewVisit, Receipt
 from koyjabo.storage.ledger import Ledger, Writer

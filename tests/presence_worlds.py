@@ -17,9 +17,9 @@ from support.redis import Redis
 from koyjabo.clock import Clock
 from koyjabo.cluster.outbox import Outbox
 from koyjabo.models import SITE, Scope
+from koyjabo.presence.visitors.memory_store import MemoryPresence
+from koyjabo.presence.visitors.redis_store import RedisPresence
 from koyjabo.realtime.bus import connect
-from koyjabo.realtime.presence_memory import MemoryPresence
-from koyjabo.realtime.presence_redis import RedisPresence
 from koyjabo.runtime import ThreadRuntime
 
 WINDOW_S = 300

@@ -1,4 +1,4 @@
-"""A visit and a socket that came to different workers find each other (koyjabo.realtime.exchange_redis)."""
+"""A visit and a socket that came to different workers find each other (koyjabo.presence.visitors.visitor_sockets_redis)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app_fixtures import Time
 from presence_worlds import Worker, clock_of
 from support.processes import wait_until
 
-from koyjabo.realtime.exchange_redis import MOST_OFFERED, RedisExchange
+from koyjabo.presence.visitors.visitor_sockets_redis import MOST_OFFERED, RedisExchange
 
 CAMPUS, HOME = b"\x01" * 12, b"\xff" * 12
 

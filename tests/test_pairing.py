@@ -10,11 +10,11 @@ from app_fixtures import SECRET, Time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from koyjabo import pairing
 from koyjabo.clock import Clock
 from koyjabo.models import SITE
-from koyjabo.pairing import NobodyElse, Pairing
-from koyjabo.realtime.presence_memory import MemoryPresence
+from koyjabo.presence.visitors import visitor_sockets
+from koyjabo.presence.visitors.memory_store import MemoryPresence
+from koyjabo.presence.visitors.visitor_sockets import NobodyElse, Pairing
 from koyjabo.visits import NewVisit
 
 WINDOW_S = 300
@@ -254,7 +254,7 @@ def test_closed_sockets_leave_nothing_behind(world):
 
 
 def test_visits_whose_socket_never_comes_are_a_bounded_number(world, monkeypatch):
-    monkeypatch.setattr(pairing, "MOST_LONELY", 100)
+    monkeypatch.setattr(visitor_sockets, "MOST_LONELY", 100)
     for number in range(1000):
         world.register(f"v{number}", {**BROWSER, "HTTP_USER_AGENT": f"browser {number % 300}"})
     assert max(world.remembered.values()) <= 100

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from koyjabo.clock import Clock
 from koyjabo.models import SITE
-from koyjabo.realtime.presence_memory import MemoryPresence
+from koyjabo.presence.visitors.memory_store import MemoryPresence
 
 WINDOW_S = 300
 

@@ -12,7 +12,7 @@ from presence_worlds import DHAKA, SYLHET, WINDOW_S, MemoryWorld, active, redis_
 
 from koyjabo.models import SITE, Scope
 from koyjabo.network.geolocation import OTHER, UNKNOWN
-from koyjabo.presence import Census
+from koyjabo.presence.visitors.active_visitors import Census
 
 HIKERS, RIDERS = Scope("hikers"), Scope("riders")
 

@@ -1,4 +1,4 @@
-"""What presence costs Redis: in time, in memory, and after everybody is gone (koyjabo.realtime.touch_script)."""
+"""What presence costs Redis: in time, in memory, and after everybody is gone (koyjabo.presence.visitors.redis_script)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.processes import wait_until
 
 from koyjabo.models import SITE, Scope
 from koyjabo.network.geolocation import UNKNOWN
-from koyjabo.realtime.touch_script import BATCH
+from koyjabo.presence.visitors.redis_script import BATCH
 
 HIKERS = Scope("hikers")
 

@@ -10,8 +10,8 @@ from presence_worlds import DHAKA, SYLHET, WINDOW_S, redis_world
 from support.processes import wait_until
 
 from koyjabo.models import SITE
-from koyjabo.presence import Census
-from koyjabo.realtime.touch_script import BATCH
+from koyjabo.presence.visitors.active_visitors import Census
+from koyjabo.presence.visitors.redis_script import BATCH
 
 QUICK_S = 0.005
 """A round of calls takes some 0.2 ms; most rounds are quick, even when the machine is busy with other tests."""

@@ -1,4 +1,4 @@
-"""Presence that workers share: they come to show the same, whatever Redis does (koyjabo.realtime.presence_redis)."""
+"""Presence that workers share: they come to show the same, whatever Redis does (koyjabo.presence.visitors.redis_store)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from presence_worlds import DHAKA, SYLHET, WINDOW_S, active, redis_world
 
 from koyjabo.models import SITE
-from koyjabo.presence import Census
+from koyjabo.presence.visitors.active_visitors import Census
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ from app_fixtures import Site, Time
 from holds_worlds import MemoryWorld, redis_world
 from sqlalchemy.engine import make_url
 
-from koyjabo import presence
 from koyjabo.clock import Clock, iso
 from koyjabo.database.executor import Desk
 from koyjabo.models import Scope
 from koyjabo.peaks import Peaks
 from koyjabo.presence import CommunityVisitorTracker, visitor_tracker
+from koyjabo.presence.visitors import active_visitors
 from koyjabo.runtime import ThreadRuntime
 
 HIKERS, RIDERS, AYESHA, BABUL = (f"5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a1{number}" for number in range(4))
@@ -45,7 +45,7 @@ def peaks(sqlite_database):
 @pytest.fixture
 def tracker(world, peaks, monkeypatch):
     monkeypatch.setattr("koyjabo.tracker._bound", [])
-    presence.bind(presence.Place(world.holds, peaks, {HIKERS: TODAY}.__getitem__))
+    active_visitors.bind(active_visitors.Place(world.holds, peaks, {HIKERS: TODAY}.__getitem__))
     return CommunityVisitorTracker()
 
 
@@ -116,7 +116,7 @@ def test_what_is_no_id_is_refused(tracker, wrong):
 
 def test_newest_application_is_the_one(tracker, peaks):
     tracker.add_visitor(AYESHA, HIKERS)
-    presence.bind(presence.Place(MemoryWorld().holds, peaks, {}.__getitem__))
+    active_visitors.bind(active_visitors.Place(MemoryWorld().holds, peaks, {}.__getitem__))
     assert tracker.get_visitor_count(HIKERS) == 0
     assert visitor_tracker.add_visitor(AYESHA, HIKERS) == 1
     assert tracker.get_visitor_count(HIKERS) == 1

@@ -10,7 +10,7 @@ import redis
 
 from koyjabo.cluster import scripts
 from koyjabo.cluster.outbox import Outbox
-from koyjabo.pairing import Caller
+from koyjabo.presence.visitors.visitor_sockets import Caller
 
 MOST_OFFERED = 100
 """Of one caller: a campus behind one address, all with the same browser."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from koyjabo.clock import Clock
 from koyjabo.models import Scope
 from koyjabo.network.geolocation import UNKNOWN, largest
-from koyjabo.presence import Census
+from koyjabo.presence.visitors.active_visitors import Census
 
 Seen = tuple[int, str]
 """(when, ms of `Clock.elapsed_ms`; where)"""

@@ -10,8 +10,8 @@ import redis
 from koyjabo.cluster import scripts
 from koyjabo.models import Scope
 from koyjabo.network.geolocation import OTHER, UNKNOWN, largest
-from koyjabo.presence import Census
-from koyjabo.realtime.mirror import Touch
+from koyjabo.presence.visitors.active_visitors import Census
+from koyjabo.presence.visitors.redis_mirror import Touch
 
 BATCH = 1000
 """Visitors that one call touches, and sweeps, at most: Redis serves nobody else meanwhile."""

@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 from itertools import count, takewhile
 
 from koyjabo.network.geolocation import OTHER, largest
-from koyjabo.presence import Census
-from koyjabo.realtime.presence_memory import NOBODY
+from koyjabo.presence.visitors.active_visitors import Census
+from koyjabo.presence.visitors.memory_store import NOBODY
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from koyjabo.clock import Clock
 from koyjabo.errors import TooManyRequests
 from koyjabo.models import SITE
-from koyjabo.presence import Presence
+from koyjabo.presence.visitors.active_visitors import Presence
 from koyjabo.visits import NewVisit, Visits
 
 MOST_LONELY = 10_000

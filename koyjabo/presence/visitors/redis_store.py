@@ -17,10 +17,10 @@ from koyjabo.clock import Clock
 from koyjabo.cluster.outbox import Outbox
 from koyjabo.models import SITE, Scope
 from koyjabo.network.geolocation import UNKNOWN
-from koyjabo.presence import Census
-from koyjabo.realtime.mirror import Mirror, Touch
-from koyjabo.realtime.presence_memory import MemoryPresence, Seen
-from koyjabo.realtime.touch_script import BATCH, Answer, TouchScript
+from koyjabo.presence.visitors.active_visitors import Census
+from koyjabo.presence.visitors.memory_store import MemoryPresence, Seen
+from koyjabo.presence.visitors.redis_mirror import Mirror, Touch
+from koyjabo.presence.visitors.redis_script import BATCH, Answer, TouchScript
 
 
 class OwnVisitors(MemoryPresence):

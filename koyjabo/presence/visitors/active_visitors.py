@@ -1,7 +1,4 @@
-"""Who is active: the visitors seen within ACTIVE_WINDOW_SECONDS, by place (SPEC: Words).
-
-And the tracker of who is online in a community, under the name that others import it by.
-"""
+"""Who is active: the visitors seen within ACTIVE_WINDOW_SECONDS, by place (SPEC: Words)."""
 
 from __future__ import annotations
 
@@ -9,9 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from koyjabo.models import Scope
-from koyjabo.tracker import CommunityVisitorTracker, Place, bind, visitor_tracker
-
-__all__ = ["Census", "CommunityVisitorTracker", "Place", "Presence", "bind", "visitor_tracker"]
 
 
 class Census(NamedTuple):

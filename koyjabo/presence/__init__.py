@@ -1,0 +1,8 @@
+"""Who is here: `visitors` are active on the site, `members` are online in a community.
+
+The tracker stands here under the name that other programs import (SPEC: Names that others import).
+"""
+
+from koyjabo.tracker import CommunityVisitorTracker, visitor_tracker
+
+__all__ = ["CommunityVisitorTracker", "visitor_tracker"]

@@ -1,0 +1,1 @@
+"""Who is active on the site: visitors seen within ACTIVE_WINDOW_SECONDS, by place."""
