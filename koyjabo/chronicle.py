@@ -17,7 +17,7 @@ from koyjabo.communities import Communities
 from koyjabo.database.executor import Desk
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.models import SITE
-from koyjabo.peaks import Peaks
+from koyjabo.presence.members.peaks import Peaks
 from koyjabo.reports import Reports
 from koyjabo.runtime import ThreadRuntime
 from koyjabo.storage.ledger import open_store

@@ -11,13 +11,13 @@ from koyjabo.clock import Clock
 from koyjabo.cluster.outbox import Outbox
 from koyjabo.cluster.workers import Workers
 from koyjabo.cluster.workers_memory import MemoryWorkers
-from koyjabo.holds import Holds
+from koyjabo.presence.members.memory_store import MemoryHolds
+from koyjabo.presence.members.online_members import Holds
 from koyjabo.presence.visitors.active_visitors import Presence
 from koyjabo.presence.visitors.memory_store import MemoryPresence
 from koyjabo.presence.visitors.visitor_sockets import Exchange, NobodyElse
 from koyjabo.realtime.dashboards import Beat, OwnBeat
 from koyjabo.realtime.fanout import LocalFanout
-from koyjabo.realtime.holds_memory import MemoryHolds
 from koyjabo.realtime.rooms import Bus, Silence
 from koyjabo.runtime import Runtime
 from koyjabo.settings.schema import Settings
@@ -61,11 +61,11 @@ def _alone(app: Flask, chosen: Settings, clock: Clock) -> Others:
 
 def _over_redis(chosen: Settings, runtime: Runtime, clock: Clock) -> Others:
     from koyjabo.cluster.workers_redis import RedisWorkers
+    from koyjabo.presence.members.redis_store import RedisHolds
     from koyjabo.presence.visitors.redis_store import RedisPresence
     from koyjabo.presence.visitors.visitor_sockets_redis import RedisExchange
     from koyjabo.realtime.beat_redis import RedisBeat  # 5 MB, for those who need them
     from koyjabo.realtime.bus import RoomManager, connect
-    from koyjabo.realtime.holds_redis import RedisHolds
 
     client, window_s = connect(chosen.redis_url), chosen.active_window_seconds
     outbox = Outbox(runtime)

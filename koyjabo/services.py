@@ -20,7 +20,7 @@ from koyjabo.history import History
 from koyjabo.metrics import Metrics
 from koyjabo.network.geolocation import Gazetteer
 from koyjabo.network.origins import Origins
-from koyjabo.peaks import Peaks
+from koyjabo.presence.members.peaks import Peaks
 from koyjabo.presence.visitors.visitor_sockets import Pairing
 from koyjabo.realtime.attendance import Attendance
 from koyjabo.realtime.pulse import Pulse

@@ -30,7 +30,8 @@ from koyjabo.nightly import LOOK_S, Nightly
 from koyjabo.numbers import Numbers
 from koyjabo.observing import Watch
 from koyjabo.others import Others, reach
-from koyjabo.peaks import Peaks
+from koyjabo.presence.members.peaks import Peaks
+from koyjabo.presence.members.tracker import Place, bind
 from koyjabo.presence.visitors.visitor_sockets import Pairing
 from koyjabo.realtime import VisitorBroadcaster, census, visitor_broadcaster
 from koyjabo.realtime.arrivals import Arrivals
@@ -54,7 +55,6 @@ from koyjabo.sockets.messages import LARGEST_MESSAGE
 from koyjabo.storage.entries import Figures
 from koyjabo.storage.ledger import Ledger, open_store
 from koyjabo.system import SETTINGS, Storage, System
-from koyjabo.tracker import Place, bind
 from koyjabo.visit_log import VisitLog
 from koyjabo.visits import Visits
 

@@ -17,9 +17,9 @@ from support.redis import Redis
 from koyjabo.clock import Clock
 from koyjabo.cluster.outbox import Outbox
 from koyjabo.models import Scope
+from koyjabo.presence.members.memory_store import MemoryHolds
+from koyjabo.presence.members.redis_store import RedisHolds
 from koyjabo.realtime.bus import connect
-from koyjabo.realtime.holds_memory import MemoryHolds
-from koyjabo.realtime.holds_redis import RedisHolds
 from koyjabo.runtime import ThreadRuntime
 
 GRACE_S, LEASE_S = 5, 10

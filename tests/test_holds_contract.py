@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from holds_worlds import GRACE_S, HIKERS, RIDERS, MemoryWorld, redis_world
 
-from koyjabo.holds import Here, Online
-from koyjabo.realtime.held import MOST_TOLD
+from koyjabo.presence.members.online_members import Here, Online
+from koyjabo.presence.members.own_connections import MOST_TOLD
 
 PATIENCE_S = 10
 

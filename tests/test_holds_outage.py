@@ -9,10 +9,10 @@ import pytest
 from holds_worlds import GRACE_S, HIKERS, LEASE_S, redis_world
 from support.processes import wait_until
 
-from koyjabo.holds import Here, Online
-from koyjabo.realtime.hold_script import BATCH
-from koyjabo.realtime.holds_mirror import REJOIN_MS
-from koyjabo.realtime.holds_redis import PEOPLE_PATIENCE_S, SILENCE_MS
+from koyjabo.presence.members.online_members import Here, Online
+from koyjabo.presence.members.redis_mirror import REJOIN_MS
+from koyjabo.presence.members.redis_script import BATCH
+from koyjabo.presence.members.redis_store import PEOPLE_PATIENCE_S, SILENCE_MS
 
 QUICK_S = 0.005
 """A round of calls takes some 0.2 ms; most rounds are quick, even when the machine is busy with other tests."""

@@ -1,4 +1,4 @@
-"""Holds that workers share: they come to count the same, by Redis's word alone (koyjabo.realtime.holds_redis)."""
+"""Holds that workers share: they come to count the same, by Redis's word alone (koyjabo.presence.members.redis_store)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from holds_worlds import GRACE_S, HIKERS, LEASE_S, redis_world
 
-from koyjabo.holds import Here, Online
 from koyjabo.models import Scope
-from koyjabo.realtime.hold_script import BATCH
-from koyjabo.realtime.holds_redis import FORGET_MS
+from koyjabo.presence.members.online_members import Here, Online
+from koyjabo.presence.members.redis_script import BATCH
+from koyjabo.presence.members.redis_store import FORGET_MS
 
 PATIENCE_S = 10
 

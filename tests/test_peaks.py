@@ -12,7 +12,7 @@ from support.processes import wait_until
 from koyjabo.clock import Clock
 from koyjabo.database.executor import Desk
 from koyjabo.models import Scope
-from koyjabo.peaks import Peaks
+from koyjabo.presence.members.peaks import Peaks
 from koyjabo.runtime import ThreadRuntime
 
 HIKERS, RIDERS = Scope("hikers"), Scope("riders")

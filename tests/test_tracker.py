@@ -15,8 +15,8 @@ from sqlalchemy.engine import make_url
 from koyjabo.clock import Clock, iso
 from koyjabo.database.executor import Desk
 from koyjabo.models import Scope
-from koyjabo.peaks import Peaks
 from koyjabo.presence import CommunityVisitorTracker, visitor_tracker
+from koyjabo.presence.members.peaks import Peaks
 from koyjabo.presence.visitors import active_visitors
 from koyjabo.runtime import ThreadRuntime
 

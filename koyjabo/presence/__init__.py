@@ -3,6 +3,6 @@
 The tracker stands here under the name that other programs import (SPEC: Names that others import).
 """
 
-from koyjabo.tracker import CommunityVisitorTracker, visitor_tracker
+from koyjabo.presence.members.tracker import CommunityVisitorTracker, visitor_tracker
 
 __all__ = ["CommunityVisitorTracker", "visitor_tracker"]

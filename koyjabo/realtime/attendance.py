@@ -7,9 +7,9 @@ from typing import Any
 
 from koyjabo.clock import Clock
 from koyjabo.events import dashboard_room, visitors_room
-from koyjabo.holds import Here, Holds
 from koyjabo.models import Scope
 from koyjabo.numbers import Numbers
+from koyjabo.presence.members.online_members import Here, Holds
 from koyjabo.realtime.arrivals import Arrivals
 from koyjabo.realtime.dashboards import Dashboards
 from koyjabo.realtime.gathering import ONLINE, STATS, Gathering

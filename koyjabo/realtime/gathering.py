@@ -11,8 +11,8 @@ from typing import Any
 
 from koyjabo.clock import Clock
 from koyjabo.events import CountChanged, VisitorUpdate
-from koyjabo.holds import Holds, Online
 from koyjabo.numbers import Numbers, newest_credible
+from koyjabo.presence.members.online_members import Holds, Online
 from koyjabo.realtime.room import SHORTEST_INTERVAL_S, Event
 
 ONLINE, STATS = "online", "stats"

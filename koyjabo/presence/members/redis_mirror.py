@@ -16,8 +16,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from koyjabo.clock import Clock
-from koyjabo.holds import Online
-from koyjabo.realtime.hold_script import GONE, LEASE_S, Answer, Said
+from koyjabo.presence.members.online_members import Online
+from koyjabo.presence.members.redis_script import GONE, LEASE_S, Answer, Said
 
 REJOIN_MS = 2000
 RENEW_MS = LEASE_S * 1000 // 2

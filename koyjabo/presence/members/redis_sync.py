@@ -8,9 +8,9 @@ from contextlib import suppress
 
 from koyjabo.clock import Clock
 from koyjabo.models import Scope
-from koyjabo.realtime.held import Held
-from koyjabo.realtime.hold_script import BATCH, GONE, Answer, Request, Said
-from koyjabo.realtime.holds_mirror import RENEW_MS, Change, HoldsMirror, Sent
+from koyjabo.presence.members.own_connections import Held
+from koyjabo.presence.members.redis_mirror import RENEW_MS, Change, HoldsMirror, Sent
+from koyjabo.presence.members.redis_script import BATCH, GONE, Answer, Request, Said
 
 Talk = Generator[Request, Answer, None]
 """Says what is to be said of one scope, a batch at a time, and takes in what is answered last."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 
 from koyjabo.clock import Clock
-from koyjabo.holds import Here
 from koyjabo.models import Scope
+from koyjabo.presence.members.online_members import Here
 
 MOST_TOLD = 1000
 """People of a scope that are told by name."""

@@ -6,9 +6,9 @@ import threading
 from collections.abc import Callable
 
 from koyjabo.clock import Clock
-from koyjabo.holds import Here, Online
 from koyjabo.models import Scope
-from koyjabo.realtime.held import Held
+from koyjabo.presence.members.online_members import Here, Online
+from koyjabo.presence.members.own_connections import Held
 
 
 class MemoryHolds:

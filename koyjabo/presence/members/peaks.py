@@ -10,8 +10,8 @@ from koyjabo.clock import Clock
 from koyjabo.database.executor import Desk
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.models import Scope
+from koyjabo.presence.members import peak_queries
 from koyjabo.runtime import Runtime
-from koyjabo.storage import peaks
 
 
 class Peaks:
@@ -28,7 +28,7 @@ class Peaks:
         self._day = clock.today()
         self._busy: set[Scope] = set()  # somebody was online when they were noted last
         self._greatest: dict[Scope, int] = {}  # of this day, as far as was noted here
-        self._unwritten: peaks.ByDay = {}
+        self._unwritten: peak_queries.ByDay = {}
         self._is_writing = False
         self._lock = threading.Lock()  # around all of these; nothing waits while it is held
 
@@ -47,7 +47,7 @@ class Peaks:
             unwritten = max(
                 (people for (where, _), (people, _) in self._unwritten.items() if where == scope), default=0
             )
-        day, week, month = self._desk.read(partial(peaks.read, scope=scope, today=today))
+        day, week, month = self._desk.read(partial(peak_queries.read, scope=scope, today=today))
         most = max(greatest, unwritten)
         return {"day": max(day, greatest), "week": max(week, most), "month": max(month, most)}
 
@@ -67,7 +67,7 @@ class Peaks:
         if not taken:
             return
         try:
-            self._desk.write(partial(peaks.keep_all, by_day=taken))
+            self._desk.write(partial(peak_queries.keep_all, by_day=taken))
         except LedgerUnavailable:
             return
         with self._lock:

@@ -9,9 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from koyjabo.clock import iso
-from koyjabo.holds import Holds
 from koyjabo.models import Scope
-from koyjabo.peaks import Peaks
+from koyjabo.presence.members.online_members import Holds
+from koyjabo.presence.members.peaks import Peaks
 from koyjabo.roles import uuid_of
 
 HOLD_ID = "tracker"

@@ -18,12 +18,12 @@ import redis
 
 from koyjabo.clock import Clock
 from koyjabo.cluster.outbox import Outbox
-from koyjabo.holds import Here, Online
 from koyjabo.models import Scope
-from koyjabo.realtime.held import Held
-from koyjabo.realtime.hold_script import Answer, HoldScript, Request
-from koyjabo.realtime.hold_talks import Speaker, have
-from koyjabo.realtime.holds_mirror import HoldsMirror, Sent
+from koyjabo.presence.members.online_members import Here, Online
+from koyjabo.presence.members.own_connections import Held
+from koyjabo.presence.members.redis_mirror import HoldsMirror, Sent
+from koyjabo.presence.members.redis_script import Answer, HoldScript, Request
+from koyjabo.presence.members.redis_sync import Speaker, have
 
 SILENCE_MS = 300
 """When Redis has not answered for so long, this worker goes on by guesses."""

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import redis
 
 from koyjabo.cluster import scripts
-from koyjabo.holds import Here
 from koyjabo.models import Scope
-from koyjabo.realtime.held import MOST_TOLD
+from koyjabo.presence.members.online_members import Here
+from koyjabo.presence.members.own_connections import MOST_TOLD
 
 BATCH = 500
 """People that one call says, and leases that it sweeps, at most: Redis serves nobody else meanwhile."""

@@ -1,0 +1,1 @@
+"""Who is online in a community: people with at least one open connection, and their peaks."""
