@@ -14,14 +14,14 @@ from koyjabo.accounts.accounts import Accounts
 from koyjabo.accounts.passwords import Passwords
 from koyjabo.clock import Clock, system_now_ms
 from koyjabo.communities import Communities
+from koyjabo.counting.ledger import open_store
+from koyjabo.counting.visits import NewVisit
 from koyjabo.database.executor import Desk
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.models import SITE
 from koyjabo.presence.members.peaks import Peaks
 from koyjabo.reports import Reports
 from koyjabo.runtime import ThreadRuntime
-from koyjabo.storage.ledger import open_store
-from koyjabo.visits import NewVisit
 
 __all__ = ["Chronicle", "NewVisit"]
 

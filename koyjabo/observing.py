@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable
 
 from koyjabo.comebacks import Comebacks
+from koyjabo.counting.ledger import Ledger
+from koyjabo.counting.visits import Visits
 from koyjabo.gauges import (
     BUILD,
     COMMUNITIES,
@@ -26,10 +28,8 @@ from koyjabo.others import Others
 from koyjabo.realtime import census
 from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.realtime.seating import Seating
-from koyjabo.storage.ledger import Ledger
 from koyjabo.system import version_of_this
 from koyjabo.traffic import Traffic
-from koyjabo.visits import Visits
 
 MOST_COMMUNITIES = 50
 

@@ -11,6 +11,7 @@ from koyjabo.clock import Clock
 from koyjabo.cluster.outbox import Outbox
 from koyjabo.cluster.workers import Workers
 from koyjabo.cluster.workers_memory import MemoryWorkers
+from koyjabo.counting.recent_visits_queries import recent_visits
 from koyjabo.presence.members.memory_store import MemoryHolds
 from koyjabo.presence.members.online_members import Holds
 from koyjabo.presence.visitors.active_visitors import Presence
@@ -21,7 +22,6 @@ from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.realtime.rooms import Bus, Silence
 from koyjabo.runtime import Runtime
 from koyjabo.settings.schema import Settings
-from koyjabo.storage.recent import recent_visits
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from koyjabo.audit.log import Audit
 from koyjabo.bookkeeping import Bookkeeping
 from koyjabo.clock import Clock
 from koyjabo.communities import Communities
+from koyjabo.counting.visits import Visits
 from koyjabo.erasure import Erasure
 from koyjabo.history import History
 from koyjabo.metrics import Metrics
@@ -32,7 +33,6 @@ from koyjabo.rights import Rights
 from koyjabo.system import System
 from koyjabo.traffic import Traffic
 from koyjabo.visit_log import VisitLog
-from koyjabo.visits import Visits
 
 if TYPE_CHECKING:
     from flask import Flask

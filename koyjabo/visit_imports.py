@@ -16,15 +16,15 @@ from koyjabo import import_files
 from koyjabo.audit import log, queries
 from koyjabo.audit.log import Target
 from koyjabo.clock import Clock
+from koyjabo.counting.ledger import LedgerStore, open_store
+from koyjabo.counting.records import Receipt
 from koyjabo.database import engine
 from koyjabo.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.extensions import db
 from koyjabo.import_files import BadLine, Line
 from koyjabo.models import SITE
 from koyjabo.storage import imports as records
-from koyjabo.storage.entries import Receipt
 from koyjabo.storage.imports import StillAlone
-from koyjabo.storage.ledger import LedgerStore, open_store
 from koyjabo.storage.visit_log import DISORDER_MS
 
 __all__ = ["BadLine", "Imported", "import_visits"]

@@ -18,6 +18,10 @@ from koyjabo.audit.log import Audit
 from koyjabo.bookkeeping import Bookkeeping
 from koyjabo.clock import Clock, iso
 from koyjabo.communities import Communities
+from koyjabo.counting.ledger import Ledger, open_store
+from koyjabo.counting.live_stats import Numbers
+from koyjabo.counting.records import Figures
+from koyjabo.counting.visits import Visits
 from koyjabo.database.executor import Desk
 from koyjabo.erasure import Erasure
 from koyjabo.events import STATS_ROOM, VisitorUpdate
@@ -27,7 +31,6 @@ from koyjabo.models import SITE, Scope
 from koyjabo.network.geolocation import Gazetteer
 from koyjabo.network.origins import Origins
 from koyjabo.nightly import LOOK_S, Nightly
-from koyjabo.numbers import Numbers
 from koyjabo.observing import Watch
 from koyjabo.others import Others, reach
 from koyjabo.presence.members.peaks import Peaks
@@ -52,11 +55,8 @@ from koyjabo.services import Services
 from koyjabo.settings.database_url import is_ephemeral
 from koyjabo.settings.schema import Settings
 from koyjabo.sockets.messages import LARGEST_MESSAGE
-from koyjabo.storage.entries import Figures
-from koyjabo.storage.ledger import Ledger, open_store
 from koyjabo.system import SETTINGS, Storage, System
 from koyjabo.visit_log import VisitLog
-from koyjabo.visits import Visits
 
 PULSE_S = 1.0
 FORGOTTEN = "forgotten"

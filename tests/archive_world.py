@@ -11,9 +11,9 @@ from app_fixtures import Site
 from community_calls import found, give, site_admin
 from sqlalchemy import select
 
+from koyjabo.counting.records import NewVisit
 from koyjabo.extensions import db
 from koyjabo.models import Scope
-from koyjabo.storage.entries import NewVisit
 
 DAY_MS = 86_400_000
 

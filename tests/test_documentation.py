@@ -7,9 +7,9 @@ from pathlib import Path
 
 from koyjabo import events
 from koyjabo.accounts import login_throttle
+from koyjabo.counting.stats import Stats
 from koyjabo.settings.schema import Settings
 from koyjabo.sockets.errors import CLOSE_CODES
-from koyjabo.stats import Stats
 from koyjabo.web import rate_limits
 from koyjabo.web.errors import SENTENCES, STATUS
 

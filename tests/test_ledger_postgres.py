@@ -8,7 +8,7 @@ import pytest
 from app_fixtures import Site, assert_error
 from support.processes import wait_until
 
-from koyjabo.storage import postgres as store
+from koyjabo.counting import ledger_postgres
 
 LEFT = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 
@@ -57,7 +57,7 @@ class Unlucky(psycopg2.extensions.cursor):
 @pytest.fixture
 def unlucky(monkeypatch):
     """`unlucky("after")`: the next COMMIT is carried out, but nobody hears of it."""
-    connect = store.connect
+    connect = ledger_postgres.connect
 
     def connect_unlucky(*arguments, **options):
         if Unlucky.then_refused and not Unlucky.when:
@@ -70,7 +70,7 @@ def unlucky(monkeypatch):
         monkeypatch.setattr(Unlucky, "when", when)
         monkeypatch.setattr(Unlucky, "then_refused", then_refused)
 
-    monkeypatch.setattr(store, "connect", connect_unlucky)
+    monkeypatch.setattr(ledger_postgres, "connect", connect_unlucky)
     return lose
 
 
@@ -121,7 +121,7 @@ def test_last_known_stats_are_marked_stale_while_the_database_is_away(site, monk
     def refused(*_, **__):
         raise psycopg2.OperationalError("connection refused")
 
-    monkeypatch.setattr(store.PostgresStore, "_read", refused)
+    monkeypatch.setattr(ledger_postgres.PostgresStore, "_read", refused)
     stale = site.client.get("/api/stats")
     assert without_moment(stale.json) == {**without_moment(known), "stale": True}
     monkeypatch.undo()

@@ -11,13 +11,13 @@ from app_fixtures import Site, assert_error
 from sqlalchemy.engine import make_url
 from support.processes import wait_until
 
+from koyjabo.counting import ledger_sqlite
+from koyjabo.counting.ledger import open_store
+from koyjabo.counting.ledger_postgres import PostgresStore
+from koyjabo.counting.ledger_sqlite import SqliteStore
+from koyjabo.counting.records import NewVisit
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.models import SITE
-from koyjabo.storage import sqlite
-from koyjabo.storage.entries import NewVisit
-from koyjabo.storage.ledger import open_store
-from koyjabo.storage.postgres import PostgresStore
-from koyjabo.storage.sqlite import SqliteStore
 
 THREADS, EACH, START = 32, 50, 4000
 RETRIED = 10  # the last ten of each thread are what another thread sends as well
@@ -102,7 +102,7 @@ def test_failed_commit_is_503_and_counts_nothing(sqlite_database, monkeypatch, w
                 super()._write(made)
             raise sqlite3.OperationalError("disk I/O error")
 
-    monkeypatch.setattr(sqlite, "SqliteStore", Failing)
+    monkeypatch.setattr(ledger_sqlite, "SqliteStore", Failing)
     with Site(sqlite_database.url) as site:
         before = site.contents()
         answer = site.post(json={"visitorId": "ayesha", "visitId": "1"})
@@ -128,8 +128,8 @@ class Poisoned:
 
 @pytest.fixture
 def poisoned_site(database, monkeypatch):
-    monkeypatch.setattr("koyjabo.storage.sqlite.SqliteStore", type("S", (Poisoned, SqliteStore), {}))
-    monkeypatch.setattr("koyjabo.storage.postgres.PostgresStore", type("P", (Poisoned, PostgresStore), {}))
+    monkeypatch.setattr("koyjabo.counting.ledger_sqlite.SqliteStore", type("S", (Poisoned, SqliteStore), {}))
+    monkeypatch.setattr("koyjabo.counting.ledger_postgres.PostgresStore", type("P", (Poisoned, PostgresStore), {}))
     monkeypatch.setattr(Poisoned, "together", [])
     with Site(database.url) as site:
         yield site, database

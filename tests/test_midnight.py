@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 from app_fixtures import Site
 
-from koyjabo.storage.sqlite import SqliteStore
+from koyjabo.counting.ledger_sqlite import SqliteStore
 
 DAYS = [  # zone, a day's first moment, and its last
     ("Asia/Dhaka", "2025-12-16T00:00:00+06:00", "2025-12-16T23:59:59.999+06:00"),

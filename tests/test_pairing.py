@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from koyjabo.clock import Clock
+from koyjabo.counting.visits import NewVisit
 from koyjabo.models import SITE
 from koyjabo.presence.visitors import visitor_sockets
 from koyjabo.presence.visitors.memory_store import MemoryPresence
 from koyjabo.presence.visitors.visitor_sockets import NobodyElse, Pairing
-from koyjabo.visits import NewVisit
 
 WINDOW_S = 300
 DHAKA, SYLHET = "Dhaka, BD", "Sylhet, BD"

@@ -63,7 +63,7 @@ def test_unavailable_is_readable_from_anywhere(site, monkeypatch):
     def locked(*_):
         raise sqlite3.OperationalError("database is locked")
 
-    monkeypatch.setattr("koyjabo.storage.sqlite.SqliteStore.commit", locked)
+    monkeypatch.setattr("koyjabo.counting.ledger_sqlite.SqliteStore.commit", locked)
     answer = post(site, {"visitorId": "a"})
     assert_error(answer, 503, "ledger_unavailable")
     assert int(answer.headers["Retry-After"]) >= 1

@@ -13,11 +13,12 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from koyjabo.accounts.accounts import Account
+from koyjabo.counting import ledger_postgres as postgres
+from koyjabo.counting import ledger_sqlite
+from koyjabo.counting.records import NewVisit
 from koyjabo.extensions import db
 from koyjabo.models import Scope
 from koyjabo.reports import GRANULARITIES
-from koyjabo.storage import postgres, sqlite
-from koyjabo.storage.entries import NewVisit
 from koyjabo.visit_log import Filter
 
 PEOPLE = ("people", "person_days", "returns", "hourly_people")
@@ -75,7 +76,7 @@ def visit_community(site: Site, visitor: str, visit: str, user: str | None = Non
 def recorded_on_sqlite(monkeypatch) -> Iterator[list[str]]:
     """The statements of the ledger's own connections, with their values."""
     statements: list[str] = []
-    connect = sqlite.connect
+    connect = ledger_sqlite.connect
 
     def tracing(path: str, **options: float):
         connection = connect(path, **options)
@@ -83,7 +84,7 @@ def recorded_on_sqlite(monkeypatch) -> Iterator[list[str]]:
         return connection
 
     with monkeypatch.context() as patch:
-        patch.setattr(sqlite, "connect", tracing)
+        patch.setattr(ledger_sqlite, "connect", tracing)
         yield statements
 
 

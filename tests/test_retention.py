@@ -9,12 +9,12 @@ from app_fixtures import Site
 from community_calls import site_admin
 from sqlalchemy.exc import OperationalError
 
+from koyjabo.counting.records import NewVisit
 from koyjabo.database import throttle
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.models import SITE, Scope
 from koyjabo.retention import Pruned
 from koyjabo.storage import fold
-from koyjabo.storage.entries import NewVisit
 from koyjabo.visit_log import Filter
 
 HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"

@@ -18,6 +18,7 @@ from support.processes import wait_until
 
 from koyjabo import exports, visit_imports
 from koyjabo.clock import iso
+from koyjabo.counting.records import NewVisit
 from koyjabo.database import throttle
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.extensions import db
@@ -26,7 +27,6 @@ from koyjabo.models import SITE
 from koyjabo.retention import Pruned
 from koyjabo.storage import fold
 from koyjabo.storage import imports as records
-from koyjabo.storage.entries import NewVisit
 from koyjabo.storage.imports import ImportUnderWay
 from koyjabo.visit_imports import Busy, Imported
 from koyjabo.visit_log import Filter, VisitLog

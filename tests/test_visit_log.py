@@ -9,9 +9,9 @@ from community_calls import account_of, found
 from visit_log_world import DAYS, DHAKA, SYLHET, Log
 
 from koyjabo import visit_log
+from koyjabo.counting.records import NewVisit
 from koyjabo.errors import InvalidInput
 from koyjabo.storage import visit_log as records
-from koyjabo.storage.entries import NewVisit
 from koyjabo.visit_log import Filter, LoggedVisit
 
 NOBODY = "3f2b8c1e-0000-4000-8000-000000000000"

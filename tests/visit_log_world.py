@@ -7,8 +7,8 @@ from app_fixtures import Site
 from community_calls import account_of, found
 
 from koyjabo.accounts.accounts import Account
+from koyjabo.counting.records import NewVisit
 from koyjabo.models import SITE, Scope
-from koyjabo.storage.entries import NewVisit
 from koyjabo.visit_log import Filter, LoggedVisit
 
 DHAKA, SYLHET = "Dhaka, BD", "Sylhet, BD"

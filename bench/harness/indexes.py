@@ -18,9 +18,9 @@ from harness.databases import PostgresDatabase, SqliteFile
 from harness.fill_log import LARGE
 from harness.folders import scratch
 from koyjabo.clock import Clock
+from koyjabo.counting.ledger import LedgerStore, open_store
+from koyjabo.counting.records import NewVisit
 from koyjabo.models import SITE, Scope
-from koyjabo.storage.entries import NewVisit
-from koyjabo.storage.ledger import LedgerStore, open_store
 
 DROP = "DROP INDEX ix_visits_community"
 FOUND = f"INSERT INTO counters SELECT '{LARGE}', epoch, 0, 0, 0, revision FROM counters WHERE scope = 'site'"

@@ -18,7 +18,7 @@ WIRE_BYTES = 90
 """Around each frame on its way to a browser: Ethernet, IP, TCP with timestamps, and a TLS record."""
 
 ROUND_TRIPS = 3
-"""Of a batch, from taking the lock to the answer of COMMIT (koyjabo/storage/postgres.py)."""
+"""Of a batch, from taking the lock to the answer of COMMIT (koyjabo/counting/ledger_postgres.py)."""
 
 MOST_IN_A_BATCH = 1000
 YEAR_S, MONTH_S = 365 * 86400.0, 30 * 86400.0

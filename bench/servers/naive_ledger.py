@@ -7,8 +7,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, sessionmaker
 
 from koyjabo.clock import Bucket, Clock, iso
+from koyjabo.counting.stats import base36
 from koyjabo.models import SITE, Counter, DailyVisits, HourlyVisits, Visit, Visitor
-from koyjabo.stats import base36
 
 CONNECTIONS = 20
 PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 10000")

@@ -16,10 +16,10 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from koyjabo.clock import Clock
+from koyjabo.counting.records import Figures
 from koyjabo.errors import LedgerUnavailable, UnusableDatabase
 from koyjabo.extensions import db
 from koyjabo.models import SITE, Adjustment, Counter, DailyVisits
-from koyjabo.storage.entries import Figures
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 NEWEST_REVISION = max(MIGRATIONS.glob("versions/*.py")).name.partition("_")[0]
@@ -38,10 +38,10 @@ def engine_options(database: URL) -> dict[str, Any]:
     """
     options = {"poolclass": NullPool, "hide_parameters": True}  # they are personal, and errors are logged
     if database.get_backend_name() == "sqlite":
-        from koyjabo.storage.sqlite import connect
+        from koyjabo.counting.ledger_sqlite import connect
 
         return {"creator": lambda: connect(str(database.database)), **options}
-    from koyjabo.storage.postgres import CONNECT
+    from koyjabo.counting.ledger_postgres import CONNECT
 
     return {"connect_args": CONNECT, **options}
 
@@ -70,7 +70,7 @@ def snapshot() -> Iterator[Connection]:
 def exclusive(database: URL) -> Iterator[None]:
     """Let one process at a time change the tables: what writers of the ledger queue for, or a lock of its own."""
     if database.get_backend_name() == "sqlite":
-        from koyjabo.storage.sqlite import FileLock, connect
+        from koyjabo.counting.ledger_sqlite import FileLock, connect
 
         connect(str(database.database)).close()  # makes the folder and the file
         lock = FileLock(str(database.database))

@@ -171,12 +171,12 @@ class Clerk:
 def _open(database: URL, limit_s: float) -> tuple[Engine, Callable[[], AbstractContextManager[None]]]:
     """An engine that opens connections as the ledger does, and what writers of this database queue for."""
     if database.get_backend_name() == "sqlite":
-        from koyjabo.storage.sqlite import FileLock, connect
+        from koyjabo.counting.ledger_sqlite import FileLock, connect
 
         path = str(database.database)
         engine = create_engine("sqlite://", creator=lambda: connect(path), poolclass=NullPool, hide_parameters=True)
         return engine, FileLock(path).held
-    from koyjabo.storage.postgres import CONNECT, limits, options
+    from koyjabo.counting.ledger_postgres import CONNECT, limits, options
 
     arguments = {**CONNECT, "options": options(database, limits(limit_s))}
     url = database.difference_update_query(["options"])

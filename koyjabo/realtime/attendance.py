@@ -6,9 +6,10 @@ from functools import partial
 from typing import Any
 
 from koyjabo.clock import Clock
+from koyjabo.counting.live_stats import Numbers
+from koyjabo.counting.visits import Visits
 from koyjabo.events import dashboard_room, visitors_room
 from koyjabo.models import Scope
-from koyjabo.numbers import Numbers
 from koyjabo.presence.members.online_members import Here, Holds
 from koyjabo.realtime.arrivals import Arrivals
 from koyjabo.realtime.dashboards import Dashboards
@@ -16,7 +17,6 @@ from koyjabo.realtime.gathering import ONLINE, STATS, Gathering
 from koyjabo.realtime.rooms import Rooms
 from koyjabo.realtime.seating import Seating
 from koyjabo.seats import Seat
-from koyjabo.visits import Visits
 
 SETTLE_S = 0.5
 """How long one who joins waits for Redis to count them; without it they are counted by a guess."""

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from koyjabo.clock import Clock
+from koyjabo.counting.live_stats import Numbers, newest_credible
 from koyjabo.events import CountChanged, VisitorUpdate
-from koyjabo.numbers import Numbers, newest_credible
 from koyjabo.presence.members.online_members import Holds, Online
 from koyjabo.realtime.room import SHORTEST_INTERVAL_S, Event
 

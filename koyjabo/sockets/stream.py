@@ -12,13 +12,13 @@ from weakref import WeakSet
 
 from flask import Request
 
+from koyjabo.counting.stats import encode
 from koyjabo.errors import InvalidMessage, KoyJaboError
 from koyjabo.events import ABUSE, TOO_MANY, UNEXPECTED, Error, Pong
 from koyjabo.roles import uuid_of
 from koyjabo.services import Services
 from koyjabo.sockets.errors import close_code
 from koyjabo.sockets.messages import LARGEST_MESSAGE, MOST_ERRORS, parse, unknown
-from koyjabo.stats import encode
 from koyjabo.traffic import NOWHERE, Traffic
 
 

@@ -11,9 +11,9 @@ from typing import NamedTuple
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
+from koyjabo.counting.daily_people import visitor
 from koyjabo.models import SITE, Counter, Scope, Visit
 from koyjabo.storage import fold
-from koyjabo.storage.whereabouts import visitor
 
 NOBODY = "~"
 

@@ -12,9 +12,9 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.clock import Clock
+from koyjabo.counting import daily_people_postgres, daily_people_sqlite
+from koyjabo.counting.daily_people import Day, Whereabouts, user, visitor
 from koyjabo.models import Counter, Scope
-from koyjabo.storage import people_postgres, people_sqlite
-from koyjabo.storage.whereabouts import Day, Whereabouts, user, visitor
 
 # In the order in which the ledger locks them. Communities that are gone have no row, and nobody asks for their numbers.
 SCOPES_OF = text("""
@@ -128,5 +128,5 @@ def _move_on(session: Session, scope: Scope, now_ms: int) -> None:
 
 def _database(session: Session) -> tuple[Any, Any]:
     connection = session.connection()
-    module = people_sqlite if connection.dialect.name == "sqlite" else people_postgres
+    module = daily_people_sqlite if connection.dialect.name == "sqlite" else daily_people_postgres
     return module, connection.exec_driver_sql

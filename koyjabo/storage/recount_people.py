@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
+from koyjabo.counting.daily_people import SLOT_S, SLOTS, hours_of
 from koyjabo.storage.differences import Difference
-from koyjabo.storage.whereabouts import SLOT_S, SLOTS, hours_of
 
 PIECE = 5_000
 

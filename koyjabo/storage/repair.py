@@ -12,12 +12,13 @@ from sqlalchemy import Connection, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from koyjabo.clock import Clock
+from koyjabo.counting import daily_people_postgres, daily_people_sqlite
+from koyjabo.counting.daily_people import Whereabouts
 from koyjabo.extensions import db
 from koyjabo.models import SITE, Adjustment, Counter
-from koyjabo.storage import people_postgres, people_sqlite, recount_people
+from koyjabo.storage import recount_people
 from koyjabo.storage.differences import Difference
 from koyjabo.storage.recount import PIECE, count, counter_differences, ledger_problems, rollup_differences
-from koyjabo.storage.whereabouts import Whereabouts
 
 REMOVE_NOBODIES = text("""
 DELETE FROM people WHERE NOT EXISTS (SELECT 1 FROM person_days d WHERE d.person_id = people.id)
@@ -48,7 +49,7 @@ def repair(connection: Connection, clock: Clock, advance: Advance, reason: str) 
 
 def _attend(connection: Connection, newest: int, clock: Clock) -> None:
     """Whoever made a visit was there in that hour."""
-    module: Any = people_sqlite if connection.dialect.name == "sqlite" else people_postgres
+    module: Any = daily_people_sqlite if connection.dialect.name == "sqlite" else daily_people_postgres
     execute = connection.exec_driver_sql
     for piece in _pieces(newest):
         missed = connection.execute(recount_people.LIST_UNATTENDED, piece).all()

@@ -13,9 +13,9 @@ from support.crowd import Crowd
 from support.processes import ROOT, environment, wait_until
 
 from koyjabo.clock import Clock
+from koyjabo.counting.ledger import open_store
+from koyjabo.counting.records import NewVisit
 from koyjabo.models import Scope
-from koyjabo.storage.entries import NewVisit
-from koyjabo.storage.ledger import open_store
 
 HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
 FOUNDED = f"""

@@ -18,10 +18,10 @@ from itertools import islice, takewhile
 from typing import Any, Protocol
 
 from koyjabo.clock import Clock
+from koyjabo.counting.visits import NewVisit, Visits
 from koyjabo.errors import TooManyRequests
 from koyjabo.models import SITE
 from koyjabo.presence.visitors.active_visitors import Presence
-from koyjabo.visits import NewVisit, Visits
 
 MOST_LONELY = 10_000
 """Visits remembered because their socket may still come; the oldest give way."""

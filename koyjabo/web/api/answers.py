@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Request, Response
 from pydantic import BaseModel, Field
 
-from koyjabo.stats import Stats, StatsWriter, WrittenStats
-from koyjabo.visits import Receipt
+from koyjabo.counting.stats import Stats, StatsWriter, WrittenStats
+from koyjabo.counting.visits import Receipt
 
 JSON = "application/json"
 

@@ -11,11 +11,11 @@ from pydantic_core import PydanticCustomError
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from koyjabo.communities import uuid_of
+from koyjabo.counting.visits import NewVisit
 from koyjabo.errors import InvalidInput, InvalidJson, UnknownCommunity, UnsupportedBody
 from koyjabo.models import SITE, Scope
 from koyjabo.network.crawlers import is_bot
 from koyjabo.text import without_query
-from koyjabo.visits import NewVisit
 from koyjabo.web.api.fields import Milliseconds, Text, VisitId, VisitorId, text, visit_id
 
 LARGEST_BODY = 16 * 1024

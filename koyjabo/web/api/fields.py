@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from koyjabo.counting.visits import VISIT_NAME, VISITOR_ID
 from koyjabo.text import kept
-from koyjabo.visits import VISIT_NAME, VISITOR_ID
 
 LARGEST_INT64 = 2**63 - 1
 

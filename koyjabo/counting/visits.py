@@ -13,13 +13,13 @@ from collections.abc import Callable
 from weakref import WeakValueDictionary
 
 from koyjabo.clock import Clock
+from koyjabo.counting.ledger import Ledger, Writer
+from koyjabo.counting.live_stats import Numbers
+from koyjabo.counting.records import Figures, NewVisit, Receipt
+from koyjabo.counting.stats import Stats
 from koyjabo.errors import LedgerUnavailable, UnknownCommunity, UnknownVisitor
 from koyjabo.models import SITE, Scope
-from koyjabo.numbers import Numbers
 from koyjabo.presence.visitors.active_visitors import Presence
-from koyjabo.stats import Stats
-from koyjabo.storage.entries import Figures, NewVisit, Receipt
-from koyjabo.storage.ledger import Ledger, Writer
 
 log = logging.getLogger(__name__)
 

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from koyjabo.clock import Clock
+from koyjabo.counting import daily_people_sqlite
+from koyjabo.counting.batch_plan import Known, Plan, asked, plan
+from koyjabo.counting.daily_people import Seen, Whereabouts
+from koyjabo.counting.records import Figures, NewVisit, Receipt
 from koyjabo.errors import KoyJaboError
 from koyjabo.models import SITE, Scope
-from koyjabo.storage import people_sqlite
-from koyjabo.storage.entries import Figures, NewVisit, Receipt
-from koyjabo.storage.plan import Known, Plan, asked, plan
-from koyjabo.storage.whereabouts import Seen, Whereabouts
 
 BUSY_TIMEOUT_S = 4.0
 """How long a statement waits for a program that holds the database without taking our file lock."""
@@ -50,7 +50,7 @@ SELECT (
     JOIN visitors w ON w.scope = j.value ->> 0 AND w.visitor_id = j.value ->> 1
 )
 """
-LOOK_UP_WITH_PEOPLE = f"{LOOK_UP}, ({people_sqlite.SEEN.format(asked='?5')})"
+LOOK_UP_WITH_PEOPLE = f"{LOOK_UP}, ({daily_people_sqlite.SEEN.format(asked='?5')})"
 ADD_VISITS = """
 INSERT INTO visits (id, ordinal, scope, visitor_id, visit_id, at_ms, day, hour_s,
                     client_ms, place, referrer, user_agent, page, user_id, is_bot)
@@ -178,7 +178,7 @@ class SqliteStore:
         for scope in made.touched:
             now = made.figures[scope]
             execute(SET_COUNTER, (now.visits, now.total, now.unique_visitors, now.revision, scope))
-        people_sqlite.write(execute, made.people)
+        daily_people_sqlite.write(execute, made.people)
 
     def figures(self, scope: Scope) -> Figures | None:
         """Read the newest committed figures; None when there is no such scope."""

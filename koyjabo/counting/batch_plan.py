@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from koyjabo.clock import Clock
+from koyjabo.counting.daily_people import Asked, Whereabouts, user, visitor
+from koyjabo.counting.records import Figures, NewVisit, Receipt
 from koyjabo.errors import KoyJaboError, UnknownCommunity
 from koyjabo.models import SITE, Scope
-from koyjabo.storage.entries import Figures, NewVisit, Receipt
-from koyjabo.storage.whereabouts import Asked, Whereabouts, user, visitor
 
 Key = tuple[str, str]
 """(visitor_id, visit_id): what makes a retry the same visit."""

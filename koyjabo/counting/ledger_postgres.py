@@ -14,12 +14,12 @@ import psycopg2
 from sqlalchemy.engine import URL
 
 from koyjabo.clock import Clock
+from koyjabo.counting import daily_people_postgres
+from koyjabo.counting.batch_plan import Known, Plan, asked, plan
+from koyjabo.counting.daily_people import Seen, Whereabouts
+from koyjabo.counting.records import Figures, NewVisit, Receipt
 from koyjabo.errors import KoyJaboError
 from koyjabo.models import SITE, Scope
-from koyjabo.storage import people_postgres
-from koyjabo.storage.entries import Figures, NewVisit, Receipt
-from koyjabo.storage.plan import Known, Plan, asked, plan
-from koyjabo.storage.whereabouts import Seen, Whereabouts
 
 CONNECT = {
     "connect_timeout": 3,
@@ -48,7 +48,7 @@ JOIN visitors w ON w.scope = b.scope AND w.visitor_id = b.visitor
 UNION ALL
 SELECT 'day', scope, day, visits, NULL FROM daily_visits WHERE day = %s AND scope = ANY(%s)
 """
-LOOK_UP_WITH_PEOPLE = f"{LOOK_UP} UNION ALL SELECT 'person', '', '', 0, seen FROM ({people_postgres.SEEN}) AS s"
+LOOK_UP_WITH_PEOPLE = f"{LOOK_UP} UNION ALL SELECT 'person', '', '', 0, seen FROM ({daily_people_postgres.SEEN}) AS s"
 WRITE = """
 INSERT INTO visits (id, ordinal, scope, visitor_id, visit_id, at_ms, day, hour_s,
                     client_ms, place, referrer, user_agent, page, user_id, is_bot)
@@ -159,7 +159,7 @@ class PostgresStore:
         wanted = (*retries, *known_visitors, today, scopes)
         people = asked(batch, self._clock)
         if people:
-            cursor.execute(LOOK_UP_WITH_PEOPLE, (*wanted, *people_postgres.columns(people)))
+            cursor.execute(LOOK_UP_WITH_PEOPLE, (*wanted, *daily_people_postgres.columns(people)))
         else:
             cursor.execute(LOOK_UP, wanted)
         return self._sorted_out(locked, today, cursor.fetchall())
@@ -209,7 +209,7 @@ def _message(made: Plan) -> tuple[str, tuple[str, ...]]:
         return COMMIT, ()
     if not made.people.days:
         return WRITE + COMMIT, _rows(made)
-    return WRITE + people_postgres.WRITE + COMMIT, (*_rows(made), *people_postgres.rows(made.people))
+    return WRITE + daily_people_postgres.WRITE + COMMIT, (*_rows(made), *daily_people_postgres.rows(made.people))
 
 
 def _rows(made: Plan) -> tuple[str, ...]:

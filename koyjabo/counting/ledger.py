@@ -15,12 +15,12 @@ from typing import Any, NamedTuple, Protocol
 from sqlalchemy.engine import URL
 
 from koyjabo.clock import Clock
+from koyjabo.counting.records import Figures, NewVisit, Receipt
 from koyjabo.database.batch_worker import Group, Job
 from koyjabo.database.loop_batcher import Turn
 from koyjabo.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.models import SITE, Scope
 from koyjabo.runtime import Runtime
-from koyjabo.storage.entries import Figures, NewVisit, Receipt
 
 log = logging.getLogger(__name__)
 
@@ -63,10 +63,10 @@ class LedgerStore(Protocol):
 def open_store(database: URL, clock: Clock) -> LedgerStore:
     """The store for a database URL, as `config` normalises it. Nothing is connected yet."""
     if database.get_backend_name() == "sqlite":
-        from koyjabo.storage.sqlite import SqliteStore
+        from koyjabo.counting.ledger_sqlite import SqliteStore
 
         return SqliteStore(str(database.database), clock)
-    from koyjabo.storage.postgres import PostgresStore
+    from koyjabo.counting.ledger_postgres import PostgresStore
 
     return PostgresStore(database, clock)
 

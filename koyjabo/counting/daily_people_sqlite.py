@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from koyjabo.storage.whereabouts import Asked, Seen, Whereabouts
+from koyjabo.counting.daily_people import Asked, Seen, Whereabouts
 
 Execute = Callable[[str, tuple], Any]
 

@@ -6,10 +6,10 @@ import threading
 from typing import Any
 
 from koyjabo.clock import Clock
+from koyjabo.counting.records import Figures
+from koyjabo.counting.stats import Stats
 from koyjabo.models import Scope
 from koyjabo.presence.visitors.active_visitors import Census, Presence
-from koyjabo.stats import Stats
-from koyjabo.storage.entries import Figures
 
 FURTHEST_AHEAD_MS = 3_600_000
 """How far the clock of another server may be ahead of ours."""
