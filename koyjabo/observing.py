@@ -25,7 +25,7 @@ from koyjabo.gauges import (
 )
 from koyjabo.metrics import FOLDER, OTHER, PLACE, Metrics
 from koyjabo.others import Others
-from koyjabo.realtime import census
+from koyjabo.realtime import socket_counts
 from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.realtime.seating import Seating
 from koyjabo.system import version_of_this
@@ -75,7 +75,7 @@ def _values(
     redis = {} if redis_answers is None else {REDIS.name: {"": float(redis_answers())}}
     return {
         WORKERS.name: {"": 1},
-        CONNECTIONS.name: census.sockets(fanout),
+        CONNECTIONS.name: socket_counts.sockets(fanout),
         COMMUNITIES.name: _largest(seating.census()),
         WAITING.name: {"": writer.waiting},
         OLDEST.name: {"": writer.oldest_s},

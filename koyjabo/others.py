@@ -65,7 +65,7 @@ def _over_redis(chosen: Settings, runtime: Runtime, clock: Clock) -> Others:
     from koyjabo.presence.visitors.redis_store import RedisPresence
     from koyjabo.presence.visitors.visitor_sockets_redis import RedisExchange
     from koyjabo.realtime.beat_redis import RedisBeat  # 5 MB, for those who need them
-    from koyjabo.realtime.bus import RoomManager, connect
+    from koyjabo.realtime.message_bus import RoomManager, connect
 
     client, window_s = connect(chosen.redis_url), chosen.active_window_seconds
     outbox = Outbox(runtime)

@@ -24,8 +24,8 @@ from koyjabo.network.origins import Origins
 from koyjabo.presence.members.peaks import Peaks
 from koyjabo.presence.visitors.visitor_sockets import Pairing
 from koyjabo.realtime.attendance import Attendance
-from koyjabo.realtime.pulse import Pulse
 from koyjabo.realtime.rooms import Rooms
+from koyjabo.realtime.ticker import Pulse
 from koyjabo.recounts import Recounts
 from koyjabo.reports import Reports
 from koyjabo.retention import Retention

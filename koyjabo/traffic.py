@@ -10,8 +10,8 @@ import logging
 import time
 
 from koyjabo.comebacks import Comebacks
-from koyjabo.events import CLEAN_CLOSES, GOING_AWAY
 from koyjabo.metrics import Metrics
+from koyjabo.realtime.events import CLEAN_CLOSES, GOING_AWAY
 
 log = logging.getLogger("koyjabo.websockets")
 

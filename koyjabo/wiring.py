@@ -24,7 +24,6 @@ from koyjabo.counting.records import Figures
 from koyjabo.counting.visits import Visits
 from koyjabo.database.executor import Desk
 from koyjabo.erasure import Erasure
-from koyjabo.events import STATS_ROOM, VisitorUpdate
 from koyjabo.extensions import socketio
 from koyjabo.history import History
 from koyjabo.models import SITE, Scope
@@ -36,16 +35,17 @@ from koyjabo.others import Others, reach
 from koyjabo.presence.members.peaks import Peaks
 from koyjabo.presence.members.tracker import Place, bind
 from koyjabo.presence.visitors.visitor_sockets import Pairing
-from koyjabo.realtime import VisitorBroadcaster, census, visitor_broadcaster
+from koyjabo.realtime import VisitorBroadcaster, socket_counts, visitor_broadcaster
 from koyjabo.realtime.arrivals import Arrivals
 from koyjabo.realtime.attendance import Attendance
 from koyjabo.realtime.dashboards import Dashboards
+from koyjabo.realtime.events import STATS_ROOM, VisitorUpdate
 from koyjabo.realtime.fanout import LocalFanout
-from koyjabo.realtime.packets import Packet
-from koyjabo.realtime.pulse import Pulse
 from koyjabo.realtime.room import Newest
 from koyjabo.realtime.rooms import Rooms
 from koyjabo.realtime.seating import LOSSES, Seating
+from koyjabo.realtime.strict_packets import Packet
+from koyjabo.realtime.ticker import Pulse
 from koyjabo.recounts import Recounts
 from koyjabo.reports import Conversion, Reports, Visitors
 from koyjabo.retention import Retention
@@ -193,7 +193,7 @@ def _system(chosen: Settings, desk: Desk, clock: Clock, others: Others, recounts
         clock,
         others.workers,
         recounts,
-        sockets=lambda: census.sockets(others.fanout),
+        sockets=lambda: socket_counts.sockets(others.fanout),
         storage=Storage(kind, not (chosen.allow_ephemeral_storage and is_ephemeral(chosen.database))),
         has_redis=others.redis_answers is not None,
         settings={name: getattr(chosen, name.lower()) for name in SETTINGS},

@@ -19,7 +19,7 @@ from koyjabo.cluster.outbox import Outbox
 from koyjabo.models import Scope
 from koyjabo.presence.members.memory_store import MemoryHolds
 from koyjabo.presence.members.redis_store import RedisHolds
-from koyjabo.realtime.bus import connect
+from koyjabo.realtime.message_bus import connect
 from koyjabo.runtime import ThreadRuntime
 
 GRACE_S, LEASE_S = 5, 10

@@ -19,7 +19,7 @@ from koyjabo.cluster.outbox import Outbox
 from koyjabo.models import SITE, Scope
 from koyjabo.presence.visitors.memory_store import MemoryPresence
 from koyjabo.presence.visitors.redis_store import RedisPresence
-from koyjabo.realtime.bus import connect
+from koyjabo.realtime.message_bus import connect
 from koyjabo.runtime import ThreadRuntime
 
 WINDOW_S = 300

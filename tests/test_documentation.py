@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from koyjabo import events
 from koyjabo.accounts import login_throttle
 from koyjabo.counting.stats import Stats
+from koyjabo.realtime import events
 from koyjabo.settings.schema import Settings
 from koyjabo.sockets.errors import CLOSE_CODES
 from koyjabo.web import rate_limits

@@ -12,9 +12,9 @@ from engineio.packet import MESSAGE
 from engineio.packet import Packet as EnginePacket
 
 from koyjabo.realtime import fanout as module
+from koyjabo.realtime.encoded_event import revision_of
 from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.realtime.frames import BINARY, TEXT, frame
-from koyjabo.realtime.ready import revision_of
 
 ROOM, UPDATE = "stats", "visitor_update"
 

@@ -13,8 +13,8 @@ from support.listener import leave
 from support.processes import wait_until
 from werkzeug.serving import make_server
 
-from koyjabo.events import STATS_ROOM
 from koyjabo.extensions import socketio
+from koyjabo.realtime.events import STATS_ROOM
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import socketio
 from support.processes import wait_until
 
 from koyjabo.realtime.fanout import LocalFanout
-from koyjabo.realtime.packets import Packet
 from koyjabo.realtime.rooms import Rooms, Silence
+from koyjabo.realtime.strict_packets import Packet
 from koyjabo.runtime import ThreadRuntime
 
 ROOM = "visitors"

@@ -13,7 +13,7 @@ from harness import proc
 
 CHANNEL = "bench"
 THEIRS = "flask-socketio"
-"""Where the workers talk (koyjabo/realtime/bus.py)."""
+"""Where the workers talk (koyjabo/realtime/message_bus.py)."""
 
 AROUND_BYTES = len("*3\r\n$7\r\nmessage\r\n$14\r\nflask-socketio\r\n$600\r\n\r\n")
 MESSAGES = 2000

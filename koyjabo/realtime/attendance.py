@@ -8,11 +8,11 @@ from typing import Any
 from koyjabo.clock import Clock
 from koyjabo.counting.live_stats import Numbers
 from koyjabo.counting.visits import Visits
-from koyjabo.events import dashboard_room, visitors_room
 from koyjabo.models import Scope
 from koyjabo.presence.members.online_members import Here, Holds
 from koyjabo.realtime.arrivals import Arrivals
 from koyjabo.realtime.dashboards import Dashboards
+from koyjabo.realtime.events import dashboard_room, visitors_room
 from koyjabo.realtime.gathering import ONLINE, STATS, Gathering
 from koyjabo.realtime.rooms import Rooms
 from koyjabo.realtime.seating import Seating

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from koyjabo.clock import system_now_ms
-from koyjabo.events import AnalyticsUpdate, CountChanged, DashboardUpdate, dashboard_room, visitors_room
+from koyjabo.realtime.events import AnalyticsUpdate, CountChanged, DashboardUpdate, dashboard_room, visitors_room
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -94,7 +94,7 @@ class VisitorBroadcaster:
         (self._emit or self._publish)(event["type"], event, room)
 
     def _publish(self, event: str, data: dict[str, Any], room: str) -> None:
-        from koyjabo.realtime.bus import CHANNEL
+        from koyjabo.realtime.message_bus import CHANNEL
 
         message = {"method": "emit", "event": event, "data": data, "namespace": "/", "room": room}
         self._redis().publish(CHANNEL, json.dumps(message))
@@ -108,7 +108,7 @@ class VisitorBroadcaster:
             )
         with self._lock:
             if self._client is None or self._client[0] != url:
-                from koyjabo.realtime.bus import connect
+                from koyjabo.realtime.message_bus import connect
 
                 self._client = (url, connect(url))
             return self._client[1]

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from koyjabo.clock import Clock
 from koyjabo.counting.live_stats import newest_credible
 from koyjabo.errors import LedgerUnavailable, UnknownCommunity
-from koyjabo.events import DashboardUpdate, dashboard_room
+from koyjabo.realtime.events import DashboardUpdate, dashboard_room
 from koyjabo.realtime.room import Event
 from koyjabo.realtime.rooms import Rooms
 

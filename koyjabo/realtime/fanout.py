@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import socketio
 
-from koyjabo.realtime.ready import NAMESPACE, Ready
+from koyjabo.realtime.encoded_event import NAMESPACE, Ready
 
 WRITES_IN_A_ROW = 128
 """Then whatever else is waiting has its turn: 1 ms or so."""

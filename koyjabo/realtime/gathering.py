@@ -11,8 +11,8 @@ from typing import Any
 
 from koyjabo.clock import Clock
 from koyjabo.counting.live_stats import Numbers, newest_credible
-from koyjabo.events import CountChanged, VisitorUpdate
 from koyjabo.presence.members.online_members import Holds, Online
+from koyjabo.realtime.events import CountChanged, VisitorUpdate
 from koyjabo.realtime.room import SHORTEST_INTERVAL_S, Event
 
 ONLINE, STATS = "online", "stats"

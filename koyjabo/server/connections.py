@@ -13,8 +13,8 @@ from collections import Counter
 from contextlib import suppress
 from typing import Any
 
-from koyjabo.events import GOING_AWAY, TOO_MANY, UNEXPECTED
 from koyjabo.network.rate_limiter import Rate
+from koyjabo.realtime.events import GOING_AWAY, TOO_MANY, UNEXPECTED
 from koyjabo.server.connection import LOST, NOBODY, Connection, Owner
 from koyjabo.server.delays import DelayLine
 

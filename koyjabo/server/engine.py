@@ -22,9 +22,9 @@ from engineio import packet
 from engineio.packet import Packet
 
 from koyjabo.errors import KoyJaboError
-from koyjabo.events import ABUSE, GOING_AWAY, NORMAL
 from koyjabo.network import client_address
-from koyjabo.realtime.packets import InvalidPacket
+from koyjabo.realtime.events import ABUSE, GOING_AWAY, NORMAL
+from koyjabo.realtime.strict_packets import InvalidPacket
 from koyjabo.server.connection import Connection
 from koyjabo.server.connections import ConnectionLoop, is_old
 from koyjabo.server.delays import DelayLine

@@ -6,8 +6,8 @@ from typing import Any
 
 from flask import Request
 
-from koyjabo.events import STATS_ROOM
 from koyjabo.network import client_address
+from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.services import Services
 from koyjabo.sockets.messages import visitor_id
 

@@ -7,7 +7,7 @@ from functools import partial
 from flask import Request
 
 from koyjabo.errors import KoyJaboError
-from koyjabo.events import CLEAN_CLOSES, UNEXPECTED
+from koyjabo.realtime.events import CLEAN_CLOSES, UNEXPECTED
 from koyjabo.seats import Seat
 from koyjabo.services import Services
 from koyjabo.sockets.credentials import identify, sub_protocols

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from flask import Request
 
 from koyjabo.errors import InvalidMessage, KoyJaboError
-from koyjabo.events import Kicked
+from koyjabo.realtime.events import Kicked
 from koyjabo.seats import Seat
 from koyjabo.services import Services
 from koyjabo.sockets.credentials import identify

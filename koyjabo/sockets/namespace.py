@@ -8,8 +8,8 @@ from flask import current_app, request
 from flask_socketio import emit
 
 from koyjabo.errors import InvalidMessage, KoyJaboError, TooManyRequests
-from koyjabo.events import ABUSE, NORMAL, Error, Pong
 from koyjabo.extensions import socketio
+from koyjabo.realtime.events import ABUSE, NORMAL, Error, Pong
 from koyjabo.roles import uuid_of
 from koyjabo.services import Services
 from koyjabo.sockets.arrival import tell, welcome

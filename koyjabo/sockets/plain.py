@@ -8,7 +8,7 @@ from functools import partial
 from flask import Blueprint, Request, Response, current_app, request
 
 from koyjabo.errors import NoWebSockets
-from koyjabo.events import STATS_ROOM
+from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.services import Services
 from koyjabo.sockets.arrival import tell, welcome
 from koyjabo.sockets.communities import CommunityStream

@@ -14,7 +14,7 @@ from flask import Request
 
 from koyjabo.counting.stats import encode
 from koyjabo.errors import InvalidMessage, KoyJaboError
-from koyjabo.events import ABUSE, TOO_MANY, UNEXPECTED, Error, Pong
+from koyjabo.realtime.events import ABUSE, TOO_MANY, UNEXPECTED, Error, Pong
 from koyjabo.roles import uuid_of
 from koyjabo.services import Services
 from koyjabo.sockets.errors import close_code

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from koyjabo.realtime.packets import RESERVED
+from koyjabo.realtime.strict_packets import RESERVED
 
 NAMES = ("ping", "request_count", "join", "leave", "message", "error", "visitor_update", "")
 NAMESPACES = ("", "", "", "/,", "/x,", "/?a=b,", "/\N{BENGALI LETTER KA},")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from koyjabo.cluster.workers import SOCKET_KINDS
-from koyjabo.events import STATS_ROOM, dashboard_room
+from koyjabo.realtime.events import STATS_ROOM, dashboard_room
 from koyjabo.realtime.fanout import LocalFanout
 
 SITE, COMMUNITIES, DASHBOARDS, SOCKETIO = SOCKET_KINDS
