@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from koyjabo.accounts.accounts import Accounts
 from koyjabo.accounts.passwords import Passwords
+from koyjabo.analytics.reports import Reports
 from koyjabo.clock import Clock, system_now_ms
 from koyjabo.communities import Communities
 from koyjabo.counting.ledger import open_store
@@ -20,7 +21,6 @@ from koyjabo.database.executor import Desk
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.models import SITE
 from koyjabo.presence.members.peaks import Peaks
-from koyjabo.reports import Reports
 from koyjabo.runtime import ThreadRuntime
 
 __all__ = ["Chronicle", "NewVisit"]

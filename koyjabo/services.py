@@ -11,13 +11,14 @@ from koyjabo.accounts.login_sessions import Sessions
 from koyjabo.accounts.login_throttle import LoginFailures
 from koyjabo.accounts.tokens import Tokens
 from koyjabo.accounts.user_admin import Users
+from koyjabo.analytics.reports import Reports
+from koyjabo.analytics.timeline import History
 from koyjabo.audit.log import Audit
 from koyjabo.bookkeeping import Bookkeeping
 from koyjabo.clock import Clock
 from koyjabo.communities import Communities
 from koyjabo.counting.visits import Visits
 from koyjabo.erasure import Erasure
-from koyjabo.history import History
 from koyjabo.metrics import Metrics
 from koyjabo.network.geolocation import Gazetteer
 from koyjabo.network.origins import Origins
@@ -27,7 +28,6 @@ from koyjabo.realtime.attendance import Attendance
 from koyjabo.realtime.rooms import Rooms
 from koyjabo.realtime.ticker import Pulse
 from koyjabo.recounts import Recounts
-from koyjabo.reports import Reports
 from koyjabo.retention import Retention
 from koyjabo.rights import Rights
 from koyjabo.system import System

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from koyjabo import exports
 from koyjabo.accounts.accounts import Account
+from koyjabo.analytics import timeline_queries
+from koyjabo.analytics.timeline_queries import Visited
 from koyjabo.audit import log
 from koyjabo.audit.log import Target, noting
 from koyjabo.clock import Clock
@@ -17,8 +19,7 @@ from koyjabo.database.executor import Desk
 from koyjabo.errors import InvalidInput
 from koyjabo.models import SITE, Scope
 from koyjabo.roles import uuid_of
-from koyjabo.storage import history, visit_log
-from koyjabo.storage.history import Visited
+from koyjabo.storage import visit_log
 from koyjabo.storage.visit_log import LoggedVisit, Search, Wanted
 
 __all__ = ["Extract", "Filter", "Found", "LoggedVisit", "VisitLog"]
@@ -117,7 +118,7 @@ class VisitLog:
         account.require_site_admin()
         asked = _asked(which)
         scope, first, last = Scope(asked.community_id or SITE), str(asked.first or ""), str(asked.last or FOREVER)
-        found = self._desk.report(lambda session: history.by_day(session, scope, first, last))
+        found = self._desk.report(lambda session: timeline_queries.by_day(session, scope, first, last))
         self._note_export(account, which, kind=kind, days=True)
         rows = ({"day": day, **numbers._asdict()} for day, numbers in found.items())
         return iter((exports.head(kind, ("day", *Visited._fields)), exports.lines(kind, rows)))

@@ -14,6 +14,8 @@ from koyjabo.accounts.login_throttle import LoginFailures
 from koyjabo.accounts.passwords import Passwords
 from koyjabo.accounts.tokens import Tokens
 from koyjabo.accounts.user_admin import Users
+from koyjabo.analytics.reports import Conversion, Reports, Visitors
+from koyjabo.analytics.timeline import History
 from koyjabo.audit.log import Audit
 from koyjabo.bookkeeping import Bookkeeping
 from koyjabo.clock import Clock, iso
@@ -25,7 +27,6 @@ from koyjabo.counting.visits import Visits
 from koyjabo.database.executor import Desk
 from koyjabo.erasure import Erasure
 from koyjabo.extensions import socketio
-from koyjabo.history import History
 from koyjabo.models import SITE, Scope
 from koyjabo.network.geolocation import Gazetteer
 from koyjabo.network.origins import Origins
@@ -47,7 +48,6 @@ from koyjabo.realtime.seating import LOSSES, Seating
 from koyjabo.realtime.strict_packets import Packet
 from koyjabo.realtime.ticker import Pulse
 from koyjabo.recounts import Recounts
-from koyjabo.reports import Conversion, Reports, Visitors
 from koyjabo.retention import Retention
 from koyjabo.rights import Rights
 from koyjabo.runtime import Runtime

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from app_fixtures import Site, Time
 
-from koyjabo.history import Visited
+from koyjabo.analytics.timeline import Visited
 from koyjabo.models import Scope
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from koyjabo.kept import Kept
+from koyjabo.analytics.result_cache import Kept
 
 
 def test_answer_is_kept_while_the_stamp_is_the_same():

@@ -12,10 +12,10 @@ from app_fixtures import Site, Time
 from people_model import Crowd, shifted
 from sqlalchemy.engine import make_url
 
+from koyjabo.analytics.reports import Conversion
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.records import NewVisit
 from koyjabo.models import SITE
-from koyjabo.reports import Conversion
 
 HERE, THERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 NOWHERE = "00000000-0000-4000-8000-000000000000"

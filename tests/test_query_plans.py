@@ -13,12 +13,12 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from koyjabo.accounts.accounts import Account
+from koyjabo.analytics.reports import GRANULARITIES
 from koyjabo.counting import ledger_postgres as postgres
 from koyjabo.counting import ledger_sqlite
 from koyjabo.counting.records import NewVisit
 from koyjabo.extensions import db
 from koyjabo.models import Scope
-from koyjabo.reports import GRANULARITIES
 from koyjabo.visit_log import Filter
 
 PEOPLE = ("people", "person_days", "returns", "hourly_people")

@@ -10,10 +10,10 @@ import pytest
 from app_fixtures import Site, Time
 from people_model import Crowd, shifted
 
+from koyjabo.analytics.reports import MOST_KEPT
 from koyjabo.counting.records import NewVisit
 from koyjabo.errors import UnknownCommunity
 from koyjabo.models import Scope
-from koyjabo.reports import MOST_KEPT
 
 HERE, ELSEWHERE = Scope("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"), Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11")
 AYESHA = "11110000-0000-4000-8000-000000000000"

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
+from koyjabo.analytics.reports import DAILY, HOURLY
 from koyjabo.clock import shifted
 from koyjabo.counting.records import NewVisit
 from koyjabo.errors import UnknownVisitor
 from koyjabo.models import SITE, Scope
-from koyjabo.reports import DAILY, HOURLY
 
 HERE, THERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 USERS = tuple(f"{n}{n}{n}{n}0000-0000-4000-8000-000000000000" for n in "12")

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from flask import Request
 
+from koyjabo.analytics.reports import DAILY, GRANULARITIES, HOURLY, MONTH
 from koyjabo.errors import InvalidInput
-from koyjabo.reports import DAILY, GRANULARITIES, HOURLY, MONTH
 
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 NUMBER = re.compile(r"[0-9]{1,4}", re.ASCII)

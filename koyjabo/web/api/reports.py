@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response, json, request
 from pydantic import BaseModel, Field
 
-from koyjabo.reports import Growth, Trend, Visitors
+from koyjabo.analytics.reports import Growth, Trend, Visitors
 from koyjabo.web import auth
 from koyjabo.web.api import bp, ranges
 from koyjabo.web.api.communities import INSIDE

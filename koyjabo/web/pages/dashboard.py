@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Response
 
+from koyjabo.analytics.reports import DAILY, HOURLY, MONTH, WEEK, Trend
 from koyjabo.clock import shifted
 from koyjabo.models import Scope
-from koyjabo.reports import DAILY, HOURLY, MONTH, WEEK, Trend
 from koyjabo.roles import MODERATOR
 from koyjabo.web import here
 from koyjabo.web.current import current

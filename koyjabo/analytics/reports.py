@@ -11,14 +11,15 @@ from collections.abc import Callable, Hashable, Iterator
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
+from koyjabo.analytics import people_queries as people
+from koyjabo.analytics import report_queries
+from koyjabo.analytics.people_queries import Conversion
+from koyjabo.analytics.report_queries import People, Period
+from koyjabo.analytics.result_cache import Kept
 from koyjabo.clock import Clock, shifted
 from koyjabo.database.executor import Desk, Errand
 from koyjabo.errors import LedgerUnavailable, UnknownCommunity
-from koyjabo.kept import Kept
 from koyjabo.models import Scope
-from koyjabo.storage import people, reports
-from koyjabo.storage.people import Conversion
-from koyjabo.storage.reports import People, Period
 
 __all__ = ["GRANULARITIES", "Conversion", "Growth", "People", "Reports", "Trend", "Visitors"]
 
@@ -148,7 +149,7 @@ class Reports:
             (community_id, HOURLY, start, end),
             lambda session: [
                 Trend(clock.local(hour_s), people)
-                for hour_s, people in reports.people_by_hour(session, scope, clock.hours(start, end))
+                for hour_s, people in report_queries.people_by_hour(session, scope, clock.hours(start, end))
             ],
         )
 
@@ -158,12 +159,12 @@ class Reports:
     def _people_in(self, community_id: str, periods: list[Period]) -> list[People]:
         """Of each of these periods, which are told apart by the first, the last and their number."""
         question = (community_id, periods[0], periods[-1], len(periods))
-        return self._answer(question, lambda session: reports.people_in(session, Scope(community_id), periods))
+        return self._answer(question, lambda session: report_queries.people_in(session, Scope(community_id), periods))
 
     def _answer(self, question: tuple, look: Errand) -> list[Any]:
         """Kept from the last time, or looked up: with a stamp that was read before, it is never older than that."""
         scope = Scope(question[0])
-        stamp = self._desk.read(lambda session: reports.stamp(session, scope))
+        stamp = self._desk.read(lambda session: report_queries.stamp(session, scope))
         if stamp is None:
             raise UnknownCommunity
         answer = self._kept.get(question, stamp)

@@ -1,0 +1,1 @@
+"""Reports about people and visits of a community or the site."""
