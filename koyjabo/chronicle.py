@@ -14,7 +14,7 @@ from koyjabo.accounts.accounts import Accounts
 from koyjabo.accounts.passwords import Passwords
 from koyjabo.analytics.reports import Reports
 from koyjabo.clock import Clock, system_now_ms
-from koyjabo.communities import Communities
+from koyjabo.communities.communities import Communities
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.visits import NewVisit
 from koyjabo.database.executor import Desk

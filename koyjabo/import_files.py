@@ -15,12 +15,12 @@ from typing import IO, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from koyjabo import exports
+from koyjabo.communities.roles import uuid_of
 from koyjabo.counting.visits import VISIT_NAME, VISITOR_ID, NewVisit
 from koyjabo.errors import KoyJaboError
 from koyjabo.models import SITE, Scope
 from koyjabo.network.crawlers import is_bot
 from koyjabo.network.geolocation import UNKNOWN
-from koyjabo.roles import uuid_of
 from koyjabo.text import kept, without_query
 
 SAME = {

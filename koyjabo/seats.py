@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+from koyjabo.communities.permissions import Right
 from koyjabo.errors import KoyJaboError
 from koyjabo.models import Scope
-from koyjabo.rights import Right
 
 numbers = count(1)
 

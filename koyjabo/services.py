@@ -16,7 +16,8 @@ from koyjabo.analytics.timeline import History
 from koyjabo.audit.log import Audit
 from koyjabo.bookkeeping import Bookkeeping
 from koyjabo.clock import Clock
-from koyjabo.communities import Communities
+from koyjabo.communities.communities import Communities
+from koyjabo.communities.permissions import Rights
 from koyjabo.counting.visits import Visits
 from koyjabo.erasure import Erasure
 from koyjabo.metrics import Metrics
@@ -29,7 +30,6 @@ from koyjabo.realtime.rooms import Rooms
 from koyjabo.realtime.ticker import Pulse
 from koyjabo.recounts import Recounts
 from koyjabo.retention import Retention
-from koyjabo.rights import Rights
 from koyjabo.system import System
 from koyjabo.traffic import Traffic
 from koyjabo.visit_log import VisitLog

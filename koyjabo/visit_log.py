@@ -15,10 +15,10 @@ from koyjabo.analytics.timeline_queries import Visited
 from koyjabo.audit import log
 from koyjabo.audit.log import Target, noting
 from koyjabo.clock import Clock
+from koyjabo.communities.roles import uuid_of
 from koyjabo.database.executor import Desk
 from koyjabo.errors import InvalidInput
 from koyjabo.models import SITE, Scope
-from koyjabo.roles import uuid_of
 from koyjabo.storage import visit_log
 from koyjabo.storage.visit_log import LoggedVisit, Search, Wanted
 

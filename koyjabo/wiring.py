@@ -19,7 +19,8 @@ from koyjabo.analytics.timeline import History
 from koyjabo.audit.log import Audit
 from koyjabo.bookkeeping import Bookkeeping
 from koyjabo.clock import Clock, iso
-from koyjabo.communities import Communities
+from koyjabo.communities.communities import Communities
+from koyjabo.communities.permissions import Rights
 from koyjabo.counting.ledger import Ledger, open_store
 from koyjabo.counting.live_stats import Numbers
 from koyjabo.counting.records import Figures
@@ -49,7 +50,6 @@ from koyjabo.realtime.strict_packets import Packet
 from koyjabo.realtime.ticker import Pulse
 from koyjabo.recounts import Recounts
 from koyjabo.retention import Retention
-from koyjabo.rights import Rights
 from koyjabo.runtime import Runtime
 from koyjabo.services import Services
 from koyjabo.settings.database_url import is_ephemeral

@@ -12,8 +12,8 @@ from sqlalchemy import text
 
 from koyjabo.audit import log
 from koyjabo.audit.log import OPERATOR, Line
+from koyjabo.communities import queries
 from koyjabo.errors import LastAdmin, LedgerUnavailable
-from koyjabo.storage import communities as community_records
 
 ADDRESS = "103.48.16.1"  # somewhere in Bangladesh
 
@@ -177,7 +177,7 @@ def test_line_and_action_are_there_together_or_not_at_all(panel, monkeypatch):
         session.execute(text("INSERT INTO nowhere VALUES (1)"))
 
     before = panel.site.rows("SELECT * FROM memberships ORDER BY user_id")
-    monkeypatch.setattr(community_records.audit, "write", broken)
+    monkeypatch.setattr(queries.audit, "write", broken)
     answer = panel.ayesha.delete(f"{PATH}/{panel.community}/members/{panel.karim.id}")
     assert answer.status_code in (500, 503)
     monkeypatch.undo()

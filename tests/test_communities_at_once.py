@@ -12,7 +12,7 @@ from app_fixtures import Site
 from community_calls import losses, roles_in
 
 from koyjabo.accounts.accounts import Account
-from koyjabo.communities import Communities, Enrolment
+from koyjabo.communities.communities import Communities, Enrolment
 from koyjabo.errors import Forbidden, KoyJaboError, LastAdmin, UnknownCommunity, UnknownUser
 
 ROUNDS = 15

@@ -12,11 +12,11 @@ from koyjabo.accounts.login_session_queries import SessionLine
 from koyjabo.audit import log
 from koyjabo.audit.log import Target, noting
 from koyjabo.clock import Clock
+from koyjabo.communities.queries import Page
 from koyjabo.database.executor import Desk
 from koyjabo.errors import UnknownSession
 from koyjabo.network import browsers
 from koyjabo.network.browsers import Browser
-from koyjabo.storage.communities import Page
 
 
 class Session(NamedTuple):

@@ -12,10 +12,10 @@ from koyjabo.accounts.queries import Changed, Whom
 from koyjabo.accounts.user_admin_queries import Belonging, UserLine
 from koyjabo.audit import log
 from koyjabo.clock import Clock
+from koyjabo.communities.queries import Page
+from koyjabo.communities.roles import uuid_of
 from koyjabo.database.executor import Desk
 from koyjabo.errors import Forbidden, LastAdmin, UnknownUser
-from koyjabo.roles import uuid_of
-from koyjabo.storage.communities import Page
 
 __all__ = ["Belonging", "Page", "UserLine", "Users"]
 

@@ -9,9 +9,9 @@ from contextlib import suppress
 from typing import Any
 
 from koyjabo.clock import Clock
+from koyjabo.communities.permissions import Rights
 from koyjabo.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.realtime.rooms import Bus
-from koyjabo.rights import Rights
 from koyjabo.runtime import Runtime
 from koyjabo.seats import Seat
 

@@ -7,10 +7,10 @@ from typing import Any
 from flask import current_app, request
 from flask_socketio import emit
 
+from koyjabo.communities.roles import uuid_of
 from koyjabo.errors import InvalidMessage, KoyJaboError, TooManyRequests
 from koyjabo.extensions import socketio
 from koyjabo.realtime.events import ABUSE, NORMAL, Error, Pong
-from koyjabo.roles import uuid_of
 from koyjabo.services import Services
 from koyjabo.sockets.arrival import tell, welcome
 from koyjabo.sockets.errors import close_code

@@ -12,10 +12,10 @@ from weakref import WeakSet
 
 from flask import Request
 
+from koyjabo.communities.roles import uuid_of
 from koyjabo.counting.stats import encode
 from koyjabo.errors import InvalidMessage, KoyJaboError
 from koyjabo.realtime.events import ABUSE, TOO_MANY, UNEXPECTED, Error, Pong
-from koyjabo.roles import uuid_of
 from koyjabo.services import Services
 from koyjabo.sockets.errors import close_code
 from koyjabo.sockets.messages import LARGEST_MESSAGE, MOST_ERRORS, parse, unknown

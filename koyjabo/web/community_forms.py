@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from koyjabo.communities import Community
+from koyjabo.communities.communities import Community
 from koyjabo.web.api.community_bodies import CommunityChangesBody, NewCommunityBody
 from koyjabo.web.forms import Form
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from koyjabo.accounts.accounts import Account
+from koyjabo.communities.roles import MEMBER
 from koyjabo.errors import KoyJaboError, LastAdmin, UnknownUser
-from koyjabo.roles import MEMBER
 from koyjabo.web.api.community_bodies import InvitationBody, RoleBody
 from koyjabo.web.current import current
 from koyjabo.web.errors import STATUS

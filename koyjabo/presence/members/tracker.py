@@ -9,10 +9,10 @@ from typing import Any
 from uuid import UUID
 
 from koyjabo.clock import iso
+from koyjabo.communities.roles import uuid_of
 from koyjabo.models import Scope
 from koyjabo.presence.members.online_members import Holds
 from koyjabo.presence.members.peaks import Peaks
-from koyjabo.roles import uuid_of
 
 HOLD_ID = "tracker"
 """Of those who were added here: one hold a worker, beside their sockets."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from koyjabo.communities import ROLES, Overview, Page
+from koyjabo.communities.communities import ROLES, Overview, Page
 from koyjabo.web import community_forms, here, lists
 from koyjabo.web.admin import bp
 from koyjabo.web.admin.pages import me, page

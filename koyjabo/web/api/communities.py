@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from flask import Response, request
 
-from koyjabo.communities import Standing
+from koyjabo.communities.communities import Standing
 from koyjabo.web import auth, rate_limits
 from koyjabo.web.api import bp
 from koyjabo.web.api.community_answers import CommunityAnswer, answer, list_answer, no_answer

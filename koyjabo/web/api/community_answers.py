@@ -9,7 +9,7 @@ from flask import Response, json
 from pydantic import BaseModel, Field
 
 from koyjabo.clock import iso
-from koyjabo.communities import Member, Standing
+from koyjabo.communities.communities import Member, Standing
 
 JOINED_AT = "2025-12-16T04:48:38.412Z"
 PRIVATE = ("Cache-Control", "private, no-store")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from koyjabo.communities import ROLES
+from koyjabo.communities.communities import ROLES
 from koyjabo.text import whole
 from koyjabo.web.api.account_bodies import Email
 from koyjabo.web.api.bodies import JSON, Body

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from koyjabo.communities import Enrolment
+from koyjabo.communities.communities import Enrolment
 from koyjabo.web import auth, rate_limits
 from koyjabo.web.api import bp
 from koyjabo.web.api.communities import INSIDE, TOO_MANY, WITH_BODY

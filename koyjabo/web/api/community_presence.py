@@ -6,9 +6,9 @@ from flask import Response, request
 from pydantic import BaseModel, Field
 
 from koyjabo.clock import iso
-from koyjabo.communities import uuid_of
+from koyjabo.communities.communities import uuid_of
+from koyjabo.communities.roles import MEMBER, MODERATOR
 from koyjabo.models import Scope
-from koyjabo.roles import MEMBER, MODERATOR
 from koyjabo.web import auth, here
 from koyjabo.web.api import bp
 from koyjabo.web.api.answers import StatsAnswer, stats_or_304, writer

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Response, make_response, render_template
 
 from koyjabo.accounts.accounts import Account
+from koyjabo.communities.roles import MEMBER
 from koyjabo.errors import Forbidden, KoyJaboError, LastAdmin
-from koyjabo.roles import MEMBER
 from koyjabo.web import community_forms, here, lists, logins, rate_limits
 from koyjabo.web.api.community_bodies import JoinBody
 from koyjabo.web.api.conversions import convert

@@ -6,7 +6,7 @@ from functools import partial
 
 from flask import Response, request
 
-from koyjabo.roles import ADMIN, MEMBER, ROLES
+from koyjabo.communities.roles import ADMIN, MEMBER, ROLES
 from koyjabo.web import lists, logins, member_forms, rate_limits
 from koyjabo.web.current import current
 from koyjabo.web.member_forms import AS_IT_IS, Shown

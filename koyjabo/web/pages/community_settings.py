@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Response
 
-from koyjabo.roles import ADMIN
+from koyjabo.communities.roles import ADMIN
 from koyjabo.web import community_forms, logins
 from koyjabo.web.current import current
 from koyjabo.web.outcomes import done

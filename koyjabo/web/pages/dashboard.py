@@ -6,8 +6,8 @@ from flask import Response
 
 from koyjabo.analytics.reports import DAILY, HOURLY, MONTH, WEEK, Trend
 from koyjabo.clock import shifted
+from koyjabo.communities.roles import MODERATOR
 from koyjabo.models import Scope
-from koyjabo.roles import MODERATOR
 from koyjabo.web import here
 from koyjabo.web.current import current
 from koyjabo.web.pages import bp, inside

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
+from koyjabo.communities.queries import COMMUNITY, Page, Records, length
+from koyjabo.communities.queries import Community as Shown
 from koyjabo.database.text_search import has, typed
 from koyjabo.models import Community, Counter, DailyVisits, Membership
-from koyjabo.storage.communities import COMMUNITY, Page, Records, length
-from koyjabo.storage.communities import Community as Shown
 
 
 class Overview(NamedTuple):

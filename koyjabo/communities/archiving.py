@@ -9,17 +9,17 @@ from __future__ import annotations
 from typing import Any
 
 from koyjabo.audit.log import Author
+from koyjabo.communities import archiving_queries
+from koyjabo.communities.archiving_queries import Overview
+from koyjabo.communities.memberships import target
+from koyjabo.communities.queries import Records
+from koyjabo.communities.roles import uuid_of
 from koyjabo.errors import UnknownCommunity
-from koyjabo.memberships import target
-from koyjabo.roles import uuid_of
-from koyjabo.storage import archive as records
-from koyjabo.storage.archive import Overview
-from koyjabo.storage.communities import Records
 
 
 def overview(session: Any, community_id: str) -> Overview:
     """Archived or not. Raises UnknownCommunity."""
-    found = records.overview(session, uuid_of(community_id) or "")
+    found = archiving_queries.overview(session, uuid_of(community_id) or "")
     if found is None:
         raise UnknownCommunity
     return found
@@ -30,7 +30,7 @@ def archive(session: Any, by: Author, community_id: str) -> None:
     found, rows = _locked(session, community_id), Records(session)
     if found.archived_ms is None:
         rows.note(by.did("community.archive", target(found.community)))
-        records.archive(session, found.community.id, by.at_ms)
+        archiving_queries.archive(session, found.community.id, by.at_ms)
         rows.note_loss()
 
 
@@ -39,7 +39,7 @@ def restore(session: Any, by: Author, community_id: str) -> None:
     found = _locked(session, community_id)
     if found.archived_ms is not None:
         Records(session).note(by.did("community.restore", target(found.community)))
-        records.restore(session, found.community.id, by.at_ms)
+        archiving_queries.restore(session, found.community.id, by.at_ms)
 
 
 def _locked(session: Any, community_id: str) -> Overview:

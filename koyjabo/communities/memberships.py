@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from koyjabo import roles
 from koyjabo.accounts.accounts import Account
 from koyjabo.audit.log import Author, Target
+from koyjabo.communities import roles
+from koyjabo.communities.queries import Community, Member, Records, Standing
+from koyjabo.communities.roles import ADMIN, MEMBER, uuid_of
 from koyjabo.errors import Forbidden, UnknownCommunity, UnknownUser
-from koyjabo.roles import ADMIN, MEMBER, uuid_of
-from koyjabo.storage.communities import Community, Member, Records, Standing
 
 
 def found(records: Records, account: Account, community_id: str, lock: bool = False) -> Standing | None:

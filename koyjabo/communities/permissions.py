@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from koyjabo.accounts import access_version_queries
 from koyjabo.clock import Clock
+from koyjabo.communities.permission_queries import Facts, facts
+from koyjabo.communities.roles import ADMIN, is_lower
 from koyjabo.database.batch_worker import Job, take_waiting
 from koyjabo.database.executor import Desk
 from koyjabo.errors import Forbidden, InvalidToken, KoyJaboError, UnknownCommunity
-from koyjabo.roles import ADMIN, is_lower
 from koyjabo.runtime import Runtime
-from koyjabo.storage.rights import Facts, facts
 
 MOST_TOGETHER = 500
 

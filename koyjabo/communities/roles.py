@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from koyjabo.accounts.accounts import Account
+from koyjabo.communities.queries import Community, Records, Standing
 from koyjabo.errors import Forbidden, LastAdmin, UnknownCommunity
-from koyjabo.storage.communities import Community, Records, Standing
 
 ROLES = ("member", "moderator", "admin")
 """Each may do what those before it may."""
