@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from koyjabo.comebacks import Comebacks
+from koyjabo.communities.live.revocation import Seating
 from koyjabo.counting.ledger import Ledger
 from koyjabo.counting.visits import Visits
 from koyjabo.gauges import (
@@ -27,7 +28,6 @@ from koyjabo.metrics import FOLDER, OTHER, PLACE, Metrics
 from koyjabo.others import Others
 from koyjabo.realtime import socket_counts
 from koyjabo.realtime.fanout import LocalFanout
-from koyjabo.realtime.seating import Seating
 from koyjabo.system import version_of_this
 from koyjabo.traffic import Traffic
 

@@ -11,13 +11,13 @@ from koyjabo.clock import Clock
 from koyjabo.cluster.outbox import Outbox
 from koyjabo.cluster.workers import Workers
 from koyjabo.cluster.workers_memory import MemoryWorkers
+from koyjabo.communities.live.dashboard_room import Beat, OwnBeat
 from koyjabo.counting.recent_visits_queries import recent_visits
 from koyjabo.presence.members.memory_store import MemoryHolds
 from koyjabo.presence.members.online_members import Holds
 from koyjabo.presence.visitors.active_visitors import Presence
 from koyjabo.presence.visitors.memory_store import MemoryPresence
 from koyjabo.presence.visitors.visitor_sockets import Exchange, NobodyElse
-from koyjabo.realtime.dashboards import Beat, OwnBeat
 from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.realtime.rooms import Bus, Silence
 from koyjabo.runtime import Runtime
@@ -61,10 +61,10 @@ def _alone(app: Flask, chosen: Settings, clock: Clock) -> Others:
 
 def _over_redis(chosen: Settings, runtime: Runtime, clock: Clock) -> Others:
     from koyjabo.cluster.workers_redis import RedisWorkers
+    from koyjabo.communities.live.dashboard_leader_redis import RedisBeat  # 5 MB, for those who need them
     from koyjabo.presence.members.redis_store import RedisHolds
     from koyjabo.presence.visitors.redis_store import RedisPresence
     from koyjabo.presence.visitors.visitor_sockets_redis import RedisExchange
-    from koyjabo.realtime.beat_redis import RedisBeat  # 5 MB, for those who need them
     from koyjabo.realtime.message_bus import RoomManager, connect
 
     client, window_s = connect(chosen.redis_url), chosen.active_window_seconds

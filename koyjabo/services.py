@@ -17,6 +17,7 @@ from koyjabo.audit.log import Audit
 from koyjabo.bookkeeping import Bookkeeping
 from koyjabo.clock import Clock
 from koyjabo.communities.communities import Communities
+from koyjabo.communities.live.community_rooms import Attendance
 from koyjabo.communities.permissions import Rights
 from koyjabo.counting.visits import Visits
 from koyjabo.erasure import Erasure
@@ -25,7 +26,6 @@ from koyjabo.network.geolocation import Gazetteer
 from koyjabo.network.origins import Origins
 from koyjabo.presence.members.peaks import Peaks
 from koyjabo.presence.visitors.visitor_sockets import Pairing
-from koyjabo.realtime.attendance import Attendance
 from koyjabo.realtime.rooms import Rooms
 from koyjabo.realtime.ticker import Pulse
 from koyjabo.recounts import Recounts

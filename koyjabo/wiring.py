@@ -20,6 +20,10 @@ from koyjabo.audit.log import Audit
 from koyjabo.bookkeeping import Bookkeeping
 from koyjabo.clock import Clock, iso
 from koyjabo.communities.communities import Communities
+from koyjabo.communities.live.attendance_log import Arrivals
+from koyjabo.communities.live.community_rooms import Attendance
+from koyjabo.communities.live.dashboard_room import Dashboards
+from koyjabo.communities.live.revocation import LOSSES, Seating
 from koyjabo.communities.permissions import Rights
 from koyjabo.counting.ledger import Ledger, open_store
 from koyjabo.counting.live_stats import Numbers
@@ -38,14 +42,10 @@ from koyjabo.presence.members.peaks import Peaks
 from koyjabo.presence.members.tracker import Place, bind
 from koyjabo.presence.visitors.visitor_sockets import Pairing
 from koyjabo.realtime import VisitorBroadcaster, socket_counts, visitor_broadcaster
-from koyjabo.realtime.arrivals import Arrivals
-from koyjabo.realtime.attendance import Attendance
-from koyjabo.realtime.dashboards import Dashboards
 from koyjabo.realtime.events import STATS_ROOM, VisitorUpdate
 from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.realtime.room import Newest
 from koyjabo.realtime.rooms import Rooms
-from koyjabo.realtime.seating import LOSSES, Seating
 from koyjabo.realtime.strict_packets import Packet
 from koyjabo.realtime.ticker import Pulse
 from koyjabo.recounts import Recounts

@@ -10,10 +10,10 @@ from app_fixtures import Site
 from community_calls import found
 from support.processes import wait_until
 
+from koyjabo.communities.live.participant import Seat
 from koyjabo.communities.permissions import Right
 from koyjabo.errors import Forbidden
 from koyjabo.models import Scope
-from koyjabo.seats import Seat
 
 GRACE_S = 5
 

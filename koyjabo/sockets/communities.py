@@ -6,9 +6,9 @@ from functools import partial
 
 from flask import Request
 
+from koyjabo.communities.live.participant import Seat
 from koyjabo.errors import KoyJaboError
 from koyjabo.realtime.events import CLEAN_CLOSES, UNEXPECTED
-from koyjabo.seats import Seat
 from koyjabo.services import Services
 from koyjabo.sockets.credentials import identify, sub_protocols
 from koyjabo.sockets.errors import close_code

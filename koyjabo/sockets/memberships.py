@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from flask import Request
 
+from koyjabo.communities.live.participant import Seat
 from koyjabo.errors import InvalidMessage, KoyJaboError
 from koyjabo.realtime.events import Kicked
-from koyjabo.seats import Seat
 from koyjabo.services import Services
 from koyjabo.sockets.credentials import identify
 from koyjabo.sockets.errors import close_code

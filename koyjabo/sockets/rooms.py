@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from koyjabo.accounts.tokens import Claims
+from koyjabo.communities.live.participant import Seat
 from koyjabo.communities.permissions import Right
 from koyjabo.communities.roles import MEMBER, MODERATOR, uuid_of
 from koyjabo.errors import KoyJaboError
-from koyjabo.seats import Seat
 from koyjabo.sockets.credentials import in_question
 
 NO_COMMUNITY = "-"

@@ -9,11 +9,11 @@ from contextlib import suppress
 from typing import Any
 
 from koyjabo.clock import Clock
+from koyjabo.communities.live.participant import Seat
 from koyjabo.communities.permissions import Rights
 from koyjabo.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.realtime.rooms import Bus
 from koyjabo.runtime import Runtime
-from koyjabo.seats import Seat
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import redis
 from koyjabo.clock import Clock
 from koyjabo.cluster import scripts
 from koyjabo.cluster.outbox import Outbox
-from koyjabo.realtime.dashboards import BEAT_S, OwnBeat
+from koyjabo.communities.live.dashboard_room import BEAT_S, OwnBeat
 from koyjabo.runtime import Runtime
 
 KEEP_S = 5.0

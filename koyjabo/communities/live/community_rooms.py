@@ -6,17 +6,17 @@ from functools import partial
 from typing import Any
 
 from koyjabo.clock import Clock
+from koyjabo.communities.live.attendance_log import Arrivals
+from koyjabo.communities.live.dashboard_room import Dashboards
+from koyjabo.communities.live.member_room import ONLINE, STATS, Gathering
+from koyjabo.communities.live.participant import Seat
+from koyjabo.communities.live.revocation import Seating
 from koyjabo.counting.live_stats import Numbers
 from koyjabo.counting.visits import Visits
 from koyjabo.models import Scope
 from koyjabo.presence.members.online_members import Here, Holds
-from koyjabo.realtime.arrivals import Arrivals
-from koyjabo.realtime.dashboards import Dashboards
 from koyjabo.realtime.events import dashboard_room, visitors_room
-from koyjabo.realtime.gathering import ONLINE, STATS, Gathering
 from koyjabo.realtime.rooms import Rooms
-from koyjabo.realtime.seating import Seating
-from koyjabo.seats import Seat
 
 SETTLE_S = 0.5
 """How long one who joins waits for Redis to count them; without it they are counted by a guess."""
