@@ -23,8 +23,8 @@ from koyjabo.database.exclusive import alone
 from koyjabo.errors import KoyJaboError
 from koyjabo.extensions import db
 from koyjabo.storage import backup as records
-from koyjabo.storage.imports import only_one
 from koyjabo.storage.recount import recount, rows_to_count
+from koyjabo.visit_log.import_queries import only_one
 
 LEDGER = Target("ledger", "", "")
 MOST_PROBLEMS = 5

@@ -16,9 +16,10 @@ from koyjabo.database.executor import Desk
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.retention import Retention
 from koyjabo.runtime import Runtime
-from koyjabo.storage import imports, nightly
-from koyjabo.storage.imports import ImportUnderWay
+from koyjabo.storage import nightly
 from koyjabo.storage.nightly import Claim
+from koyjabo.visit_log import import_queries
+from koyjabo.visit_log.import_queries import ImportUnderWay
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ class Nightly:
         now_ms = self._clock.now_ms()
         if not self._desk.read(partial(nightly.is_free, claim=claim, now_ms=now_ms)):
             return False
-        if self._desk.read(imports.is_going_on):
+        if self._desk.read(import_queries.is_going_on):
             self._put_off(claim)
             return False
         return self._desk.write(partial(nightly.take, claim=claim, now_ms=now_ms))

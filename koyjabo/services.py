@@ -32,7 +32,7 @@ from koyjabo.recounts import Recounts
 from koyjabo.retention import Retention
 from koyjabo.system import System
 from koyjabo.traffic import Traffic
-from koyjabo.visit_log import VisitLog
+from koyjabo.visit_log.visit_log import VisitLog
 
 if TYPE_CHECKING:
     from flask import Flask

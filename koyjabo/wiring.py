@@ -56,7 +56,7 @@ from koyjabo.settings.database_url import is_ephemeral
 from koyjabo.settings.schema import Settings
 from koyjabo.sockets.messages import LARGEST_MESSAGE
 from koyjabo.system import SETTINGS, Storage, System
-from koyjabo.visit_log import VisitLog
+from koyjabo.visit_log.visit_log import VisitLog
 
 PULSE_S = 1.0
 FORGOTTEN = "forgotten"

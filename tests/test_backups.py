@@ -16,7 +16,7 @@ from koyjabo.backup_files import Head, UnusableBackup
 from koyjabo.backups import InTheWay
 from koyjabo.extensions import db
 from koyjabo.storage import backup as records
-from koyjabo.storage.imports import only_one
+from koyjabo.visit_log.import_queries import only_one
 
 OTHER = {"sqlite": "postgres", "postgres": "sqlite"}
 NEW = {"epoch", "revision", "revoked_ms", "version"}

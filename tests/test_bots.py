@@ -11,7 +11,7 @@ from app_fixtures import Site, nothing_counted
 from community_calls import account_of
 
 from koyjabo.network.crawlers import is_bot
-from koyjabo.visit_log import Filter
+from koyjabo.visit_log.visit_log import Filter
 
 GOOGLEBOT = (
     "Mozilla/5.0 (Linux; Android 6.0.1; Nexus 5X Build/MMB29P) AppleWebKit/537.36 (KHTML, like Gecko) "

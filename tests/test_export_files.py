@@ -10,12 +10,12 @@ import pytest
 from app_fixtures import Site
 from archive_world import fill, quiet
 
-from koyjabo import export_files, exports, visit_log
 from koyjabo.errors import InvalidInput
-from koyjabo.export_files import UnusableFile
-from koyjabo.visit_log import Filter
+from koyjabo.visit_log import export_file, file_format, visit_log
+from koyjabo.visit_log.export_file import UnusableFile
+from koyjabo.visit_log.visit_log import Filter
 
-KINDS = tuple(exports.MIMETYPES)
+KINDS = tuple(file_format.MIMETYPES)
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +41,13 @@ def small_pieces(monkeypatch):
 
 
 def export(site: Site, file: Path, kind: str, resume: bool = False, **which: str) -> bytes:
-    export_files.write(site.services.visit_log, file, Filter(**which), kind, resume, quiet)
+    export_file.write(site.services.visit_log, file, Filter(**which), kind, resume, quiet)
     return file.read_bytes()
 
 
 def test_file_is_what_a_pipe_is_given_and_only_its_owner_may_read_it(site, file, kind):
     pipe = io.BytesIO()
-    export_files.stream(site.services.visit_log, pipe, Filter(), kind, quiet)
+    export_file.stream(site.services.visit_log, pipe, Filter(), kind, quiet)
     assert export(site, file, kind) == pipe.getvalue()
     assert os.stat(file).st_mode & 0o777 == 0o600
 
@@ -119,4 +119,4 @@ def test_export_goes_by_the_filter(site, file, kind):
 
 @pytest.mark.parametrize("said", ["'", "''", "'=1", "=1", "'a", "a'", "", "\t", "＝"])
 def test_cell_is_read_as_it_was_meant(said):
-    assert exports.plain(exports._cell(said)) == said
+    assert file_format.plain(file_format._cell(said)) == said

@@ -10,8 +10,8 @@ import pytest
 from app_fixtures import SPEC_MOMENT, Site
 from visit_log_world import DAYS, DHAKA, Log
 
-from koyjabo import exports, visit_log
-from koyjabo.visit_log import Filter, LoggedVisit
+from koyjabo.visit_log import file_format, visit_log
+from koyjabo.visit_log.visit_log import Filter, LoggedVisit
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def log(module_database):
         yield Log(site)
 
 
-@pytest.mark.parametrize("kind", exports.MIMETYPES)
+@pytest.mark.parametrize("kind", file_format.MIMETYPES)
 def test_export_has_every_visit_oldest_first(log, kind, monkeypatch):
     monkeypatch.setattr(visit_log, "PIECE", 5)
     text = log.export(kind)
@@ -28,7 +28,7 @@ def test_export_has_every_visit_oldest_first(log, kind, monkeypatch):
         list(csv.DictReader(io.StringIO(text))) if kind == "csv" else [json.loads(line) for line in text.splitlines()]
     )
     assert [int(row["ordinal"]) for row in rows] == list(range(4001, 4025))
-    assert list(rows[0]) == list(exports.COLUMNS)
+    assert list(rows[0]) == list(file_format.COLUMNS)
     assert (rows[1]["at"], rows[1]["place"], rows[1]["community"]) == ("2025-12-13T21:00:00.000Z", DHAKA, "Hikers")
     assert rows[1]["user_agent"] == ("'" if kind == "csv" else "") + "=cmd|'/c calc'!A0"
 
@@ -61,6 +61,6 @@ def test_line_of_an_export_is_there_before_the_first_piece(log):
 @pytest.mark.parametrize("said", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1", "＠SUM(A1)"])
 def test_spreadsheet_carries_nothing_out(said):
     visit = LoggedVisit(1, 1, SPEC_MOMENT, said, "x", said, said, said, said, False, None, said, None, said)
-    (row,) = csv.reader(io.StringIO(exports.text("csv", [visit]), newline=""))
+    (row,) = csv.reader(io.StringIO(file_format.text("csv", [visit]), newline=""))
     assert row.count(f"'{said}") == 7
-    assert not any(value.startswith(exports.FORMULA) for value in row)
+    assert not any(value.startswith(file_format.FORMULA) for value in row)

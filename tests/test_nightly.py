@@ -14,8 +14,8 @@ from koyjabo.errors import LedgerUnavailable
 from koyjabo.extensions import db
 from koyjabo.nightly import Nightly
 from koyjabo.runtime import ThreadRuntime
-from koyjabo.storage import imports
 from koyjabo.storage.nightly import SILENT_MS
+from koyjabo.visit_log import import_queries
 
 DONE, PUT_OFF = "nightly_work_done", "nightly_work_put_off"
 
@@ -160,7 +160,7 @@ def put_off(caplog) -> int:
 
 def test_work_is_put_off_until_an_import_is_over(site, caplog, nights):
     nobody = worker(with_one_of_long_ago(site))
-    with in_context(site), imports.only_one(db.engine.url):
+    with in_context(site), import_queries.only_one(db.engine.url):
         for _ in range(3):
             nobody.tick()
             site.time.pass_(seconds=30)
@@ -172,7 +172,7 @@ def test_work_is_put_off_until_an_import_is_over(site, caplog, nights):
 def test_import_that_begins_when_the_work_has_begun_only_delays_it(site, caplog, nights):
     class ImportedBefore(InPlace):
         def start_task(self, main: Callable[[], None]) -> None:
-            with in_context(site), imports.only_one(db.engine.url):
+            with in_context(site), import_queries.only_one(db.engine.url):
                 super().start_task(main)
 
     both = [worker(with_one_of_long_ago(site)), worker(site)]

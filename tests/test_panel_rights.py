@@ -6,7 +6,7 @@ import pytest
 from community_calls import Cast, account_of
 
 from koyjabo.errors import Forbidden
-from koyjabo.visit_log import Filter
+from koyjabo.visit_log.visit_log import Filter
 
 FOR_ADMINS = {
     "audit": lambda s, account, id: s.audit.page(account),

@@ -19,7 +19,7 @@ from koyjabo.counting import ledger_sqlite
 from koyjabo.counting.records import NewVisit
 from koyjabo.extensions import db
 from koyjabo.models import Scope
-from koyjabo.visit_log import Filter
+from koyjabo.visit_log.visit_log import Filter
 
 PEOPLE = ("people", "person_days", "returns", "hourly_people")
 BIG = ("visits", "visitors", "daily_visits", "hourly_visits", *PEOPLE)

@@ -15,7 +15,7 @@ from koyjabo.errors import LedgerUnavailable
 from koyjabo.models import SITE, Scope
 from koyjabo.retention import Pruned
 from koyjabo.storage import fold
-from koyjabo.visit_log import Filter
+from koyjabo.visit_log.visit_log import Filter
 
 HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
 

@@ -16,22 +16,22 @@ from app_fixtures import SPEC_MOMENT, Site
 from archive_world import DAY_MS, everything, fill, in_context
 from support.processes import wait_until
 
-from koyjabo import exports, visit_imports
 from koyjabo.clock import iso
 from koyjabo.counting.records import NewVisit
 from koyjabo.database import throttle
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.extensions import db
-from koyjabo.import_files import BadLine
 from koyjabo.models import SITE
 from koyjabo.retention import Pruned
 from koyjabo.storage import fold
-from koyjabo.storage import imports as records
-from koyjabo.storage.imports import ImportUnderWay
-from koyjabo.visit_imports import Busy, Imported
-from koyjabo.visit_log import Filter, VisitLog
+from koyjabo.visit_log import file_format, import_queries
+from koyjabo.visit_log import importing as visit_imports
+from koyjabo.visit_log.import_file import BadLine
+from koyjabo.visit_log.import_queries import ImportUnderWay
+from koyjabo.visit_log.importing import Busy, Imported
+from koyjabo.visit_log.visit_log import Filter, VisitLog
 
-KINDS = tuple(exports.MIMETYPES)
+KINDS = tuple(file_format.MIMETYPES)
 NOT_SAME = {"id", "ordinal", "community", "user"}
 """Ordinals are given anew; names are those of here."""
 
@@ -52,7 +52,7 @@ def site(database):
 
 def export(site: Site, kind: str, **which: str) -> bytes:
     extract = site.services.visit_log.extract(Filter(**which), kind)
-    return (exports.head(kind) + "".join(text for text, _ in extract.pieces)).encode()
+    return (file_format.head(kind) + "".join(text for text, _ in extract.pieces)).encode()
 
 
 def bring(
@@ -171,7 +171,7 @@ def test_line_that_cannot_be_used_is_named_and_what_came_before_is_kept(site, sa
 
 
 def test_one_at_a_time(site):
-    with in_context(site), records.only_one(db.engine.url), pytest.raises(Busy):
+    with in_context(site), import_queries.only_one(db.engine.url), pytest.raises(Busy):
         bring(site, rows())
     assert bring(site, rows("a,1,1714585000000")) == Imported(1, 0)
 
@@ -302,14 +302,14 @@ def is_asked_for(database) -> bool:
     if database.kind == "postgres":
         asking = "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%try_advisory_lock(%' AND pid <> pg_backend_pid()"
         return bool(database.rows(asking))
-    with records._opened_beside(str(database.path)) as file:
-        return not records._locked(file, fcntl.LOCK_SH)
+    with import_queries._opened_beside(str(database.path)) as file:
+        return not import_queries._locked(file, fcntl.LOCK_SH)
 
 
 @pytest.mark.parametrize("kind", ["postgres"], indirect=True)  # which has it in a connection
 def test_import_that_has_lost_its_lock_ends(site, imported, database):
     def lose_it() -> None:
-        held = f"FROM pg_locks WHERE locktype = 'advisory' AND objid = {records.IMPORT_LOCK}"
+        held = f"FROM pg_locks WHERE locktype = 'advisory' AND objid = {import_queries.IMPORT_LOCK}"
         assert database.rows(f"SELECT pg_terminate_backend(pid) {held}") == [(True,)]
         wait_until(lambda: not database.rows(f"SELECT 1 {held}"), "the lock is free")
         prune(site)
@@ -326,7 +326,7 @@ def test_database_that_is_a_link_is_the_same(site, imported, database, tmp_path)
     with (
         Site(f"sqlite:///{link}", site.time) as other,
         in_context(other),
-        records.only_one(db.engine.url),
+        import_queries.only_one(db.engine.url),
         pytest.raises(ImportUnderWay),
     ):
         prune(site)
@@ -383,7 +383,7 @@ def test_import_in_the_order_of_time_leaves_no_trace(full, site):
 def test_import_that_was_killed_is_ended_by_the_next(site):
     site.register("live", visitId="live")
     with in_context(site):
-        records.begin()  # and never ended
+        import_queries.begin()  # and never ended
     site.services.visits.register(NewVisit("old", "1", SITE, "Dhaka, BD", 1714585000000 + DAY_MS))
     assert everything(site)["imported_visits"][0]["upto_visit"] is None
     assert day_of(site.services.visit_log, "2024-05-02") == ["1"]

@@ -8,11 +8,10 @@ from app_fixtures import SPEC_MOMENT, Site
 from community_calls import account_of, found
 from visit_log_world import DAYS, DHAKA, SYLHET, Log
 
-from koyjabo import visit_log
 from koyjabo.counting.records import NewVisit
 from koyjabo.errors import InvalidInput
-from koyjabo.storage import visit_log as records
-from koyjabo.visit_log import Filter, LoggedVisit
+from koyjabo.visit_log import queries, visit_log
+from koyjabo.visit_log.visit_log import Filter, LoggedVisit
 
 NOBODY = "3f2b8c1e-0000-4000-8000-000000000000"
 
@@ -122,7 +121,7 @@ def test_number_that_nobody_was_told_finds_nothing(log, text):
 
 def test_search_that_takes_long_says_how_far_it_came_and_goes_on(log, monkeypatch):
     monkeypatch.setattr(visit_log, "PATIENCE_S", -1)
-    monkeypatch.setattr(records, "FIRST_STRETCH", 4)
+    monkeypatch.setattr(queries, "FIRST_STRETCH", 4)
     page = log.log.page(log.admin, Filter(text="1-15"))
     assert (page.visits, page.before) == ((), 21)
     assert page.looked_back_to_ms == log.everything[3].at_ms
@@ -131,8 +130,8 @@ def test_search_that_takes_long_says_how_far_it_came_and_goes_on(log, monkeypatc
 
 
 def test_visitor_of_very_many_visits_is_found_like_anything_else(log, monkeypatch):
-    monkeypatch.setattr(records, "MANY", 2)
-    monkeypatch.setattr(records, "FIRST_STRETCH", 4)
+    monkeypatch.setattr(queries, "MANY", 2)
+    monkeypatch.setattr(queries, "FIRST_STRETCH", 4)
     assert log.pages(1, text="v3") == [each for each in log.everything if each.visitor_id == "v3"]
 
 

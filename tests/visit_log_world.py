@@ -9,7 +9,7 @@ from community_calls import account_of, found
 from koyjabo.accounts.accounts import Account
 from koyjabo.counting.records import NewVisit
 from koyjabo.models import SITE, Scope
-from koyjabo.visit_log import Filter, LoggedVisit
+from koyjabo.visit_log.visit_log import Filter, LoggedVisit
 
 DHAKA, SYLHET = "Dhaka, BD", "Sylhet, BD"
 DAYS = ("2025-12-14", "2025-12-15", "2025-12-16")

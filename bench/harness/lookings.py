@@ -15,7 +15,7 @@ from koyjabo.accounts.accounts import Account
 from koyjabo.clock import Clock
 from koyjabo.database.executor import Desk
 from koyjabo.runtime import ThreadRuntime
-from koyjabo.visit_log import Filter, VisitLog
+from koyjabo.visit_log.visit_log import Filter, VisitLog
 
 ENOUGH = 200
 """Visits, after which nobody looks any further."""

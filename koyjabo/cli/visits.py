@@ -32,15 +32,15 @@ def export(file: Path, kind: str | None, community: str, first_day: str, last_da
     As CSV or as a JSON object a line, which `koyjabo import` reads again. Days are those of TIMEZONE. May run beside a
     busy server.
     """
-    from koyjabo import export_files
-    from koyjabo.visit_log import Filter
+    from koyjabo.visit_log import export_file
+    from koyjabo.visit_log.visit_log import Filter
 
     which, kind = Filter(first_day, last_day, community_id=community), kind or _kind_of(file)
     with application() as services, _said_by_field():
         if str(file) == "-":
-            export_files.stream(services.visit_log, sys.stdout.buffer, which, kind, progress.of)
+            export_file.stream(services.visit_log, sys.stdout.buffer, which, kind, progress.of)
         else:
-            export_files.write(services.visit_log, file, which, kind, resume, progress.of)
+            export_file.write(services.visit_log, file, which, kind, resume, progress.of)
 
 
 @main.command("import")
@@ -55,14 +55,14 @@ def import_(file: Path, kind: str | None, even_folded: bool) -> None:
     file once more. May run beside a busy server.
     """
     import config
-    from koyjabo import visit_imports
+    from koyjabo.visit_log import importing
 
     kind = kind or _kind_of(file)
     with application() as services, click.open_file(str(file), "rb") as visits:
         size = 0 if str(file) == "-" else os.fstat(visits.fileno()).st_size
         with progress.of(size, "Importing, bytes") as advance:
             zone, clock = config.load().zone, services.clock
-            made = visit_imports.import_visits(visits, kind, zone, clock, advance, even_folded)
+            made = importing.import_visits(visits, kind, zone, clock, advance, even_folded)
     click.echo(f"Imported {made.new:,} visits; {made.known:,} were there already.")
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import bindparam, text
 from sqlalchemy.orm import Session
 
-from koyjabo.storage import imports, visit_log
+from koyjabo.visit_log import import_queries, queries
 
 FOLD_LOCK = 0x6B6F7966  # "koyf", one of PostgreSQL's advisory locks
 
@@ -55,7 +55,7 @@ class Piece(NamedTuple):
 
 def stretch_before(session: Session, moment_ms: int) -> tuple[int, int]:
     """Where visits from before a moment are: ids over the first of these two, up to the second."""
-    found = visit_log.search(session, visit_log.Wanted(ended_ms=moment_ms))
+    found = queries.search(session, queries.Wanted(ended_ms=moment_ms))
     return found.after, found.upto
 
 
@@ -67,8 +67,8 @@ def old_ones(session: Session, first_kept: str, after: int, last: int) -> int:
 def fold_old(session: Session, first_kept: str, after: int, last: int, size: int) -> Piece:
     """Fold those of the next `size` rows with these ids that are of days before `first_kept`. Raises ImportUnderWay."""
     lock(session)
-    if imports.is_going_on(session):
-        raise imports.ImportUnderWay
+    if import_queries.is_going_on(session):
+        raise import_queries.ImportUnderWay
     if (session.execute(UP_TO).scalar() or "") < first_kept:
         session.execute(NOTE_UP_TO, {"day": first_kept})
     upto = session.execute(UPTO, {"after": after, "last": last, "size": size}).scalar_one()

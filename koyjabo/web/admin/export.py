@@ -9,8 +9,8 @@ from flask import Response, request
 
 from koyjabo.accounts.accounts import Accounts
 from koyjabo.errors import Forbidden, InvalidInput, KoyJaboError
-from koyjabo.exports import CSV, JSON_LINES, MIMETYPES
-from koyjabo.visit_log import Filter
+from koyjabo.visit_log.file_format import CSV, JSON_LINES, MIMETYPES
+from koyjabo.visit_log.visit_log import Filter
 from koyjabo.web.admin import bp
 from koyjabo.web.admin.pages import me, my_login, page
 from koyjabo.web.admin.visits import choices, filter_form

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Response
 
-from koyjabo.visit_log import Filter
+from koyjabo.visit_log.visit_log import Filter
 from koyjabo.web.admin import bp
 from koyjabo.web.admin.pages import me, page
 from koyjabo.web.current import current

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response, request
 
 from koyjabo.errors import InvalidInput
-from koyjabo.visit_log import Filter, Found
+from koyjabo.visit_log.visit_log import Filter, Found
 from koyjabo.web import lists
 from koyjabo.web.admin import bp
 from koyjabo.web.admin.pages import before, me, page

@@ -10,9 +10,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from koyjabo import exports
 from koyjabo.errors import KoyJaboError
-from koyjabo.visit_log import Filter, VisitLog
+from koyjabo.visit_log import file_format
+from koyjabo.visit_log.visit_log import Filter, VisitLog
 
 Progress = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
 
@@ -53,7 +53,7 @@ def stream(log: VisitLog, file: IO[bytes], which: Filter, kind: str, progress: P
 def _add(log: VisitLog, file: IO[bytes], which: Filter, kind: str, written: _Written, progress: Progress) -> None:
     extract = log.extract(which, kind, written.last)
     if written.upto == 0:
-        file.write(exports.head(kind).encode())
+        file.write(file_format.head(kind).encode())
     with progress(extract.ids, "Exporting") as advance:
         for text, ids in extract.pieces:
             file.write(text.encode())
@@ -75,7 +75,7 @@ def _whole_part(path: Path, kind: str) -> _Written:
     with path.open("rb") as file:
         for line in file:
             record += line
-            if not line.endswith(b"\n") or (kind == exports.CSV and record.count(b'"') % 2):
+            if not line.endswith(b"\n") or (kind == file_format.CSV and record.count(b'"') % 2):
                 continue
             head, last = head or record, record
             upto, record = upto + len(record), b""
@@ -83,7 +83,7 @@ def _whole_part(path: Path, kind: str) -> _Written:
 
 
 def _names(head: str, last: str, kind: str, path: Path) -> tuple[str, str] | None:
-    if kind == exports.JSON_LINES:
+    if kind == file_format.JSON_LINES:
         if not last:
             return None
         try:
@@ -93,9 +93,9 @@ def _names(head: str, last: str, kind: str, path: Path) -> tuple[str, str] | Non
             raise UnusableFile(f"{path} is no export of visits as JSON lines.") from None
     if not head:
         return None
-    if head != exports.head(kind):
+    if head != file_format.head(kind):
         raise UnusableFile(f"{path} is no export of visits as CSV, or of another version of this program.")
     if head == last:
         return None
-    visit = dict(zip(exports.COLUMNS, map(exports.plain, next(csv.reader([last]))), strict=True))
+    visit = dict(zip(file_format.COLUMNS, map(file_format.plain, next(csv.reader([last]))), strict=True))
     return visit["visitor_id"], visit["visit_id"]

@@ -8,7 +8,6 @@ from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
-from koyjabo import exports
 from koyjabo.accounts.accounts import Account
 from koyjabo.analytics import timeline_queries
 from koyjabo.analytics.timeline_queries import Visited
@@ -19,8 +18,8 @@ from koyjabo.communities.roles import uuid_of
 from koyjabo.database.executor import Desk
 from koyjabo.errors import InvalidInput
 from koyjabo.models import SITE, Scope
-from koyjabo.storage import visit_log
-from koyjabo.storage.visit_log import LoggedVisit, Search, Wanted
+from koyjabo.visit_log import file_format, queries
+from koyjabo.visit_log.queries import LoggedVisit, Search, Wanted
 
 __all__ = ["Extract", "Filter", "Found", "LoggedVisit", "VisitLog"]
 
@@ -101,9 +100,9 @@ class VisitLog:
         taken. Visits that come meanwhile are not in it. The audit log has its line before this returns.
         """
         account.require_site_admin()
-        search = self._desk.report(partial(visit_log.search, wanted=self._wanted(which)))
+        search = self._desk.report(partial(queries.search, wanted=self._wanted(which)))
         self._note_export(account, which, kind=kind)
-        return chain((exports.head(kind),), (text for text, _ in self._pieces(kind, search, PIECE)))
+        return chain((file_format.head(kind),), (text for text, _ in self._pieces(kind, search, PIECE)))
 
     def extract(self, which: Filter, kind: str, last: tuple[str, str] | None = None) -> Extract:
         """The same for the operator, from after the visit that has this visitorId and visitId on. Raises InvalidInput
@@ -121,7 +120,7 @@ class VisitLog:
         found = self._desk.report(lambda session: timeline_queries.by_day(session, scope, first, last))
         self._note_export(account, which, kind=kind, days=True)
         rows = ({"day": day, **numbers._asdict()} for day, numbers in found.items())
-        return iter((exports.head(kind, ("day", *Visited._fields)), exports.lines(kind, rows)))
+        return iter((file_format.head(kind, ("day", *Visited._fields)), file_format.lines(kind, rows)))
 
     def _note_export(self, account: Account | None, which: Filter, **details: Any) -> None:
         said: dict[str, Any] = {name: value for name, value in which._asdict().items() if value}
@@ -174,27 +173,27 @@ def _day(which: Filter, name: str, problems: dict[str, Any]) -> date | None:
 
 
 def _page(session: Any, wanted: Wanted, before: int | None, count: int) -> Found:
-    search = visit_log.search(session, wanted)
+    search = queries.search(session, wanted)
     if before is not None:
         search = search._replace(upto=min(search.upto, before - 1))
-    found, reached = visit_log.look_back(session, search, count + 1, PATIENCE_S)
+    found, reached = queries.look_back(session, search, count + 1, PATIENCE_S)
     if len(found) > count:
         return Found(found[:count], found[count - 1].id, None)
     if reached <= search.after + 1:
         return Found(found, None, None)
-    return Found(found, reached, visit_log.at_ms(session, reached))
+    return Found(found, reached, queries.at_ms(session, reached))
 
 
 def _piece(session: Any, kind: str, search: Search, size: int) -> tuple[str, int]:
-    found, reached = visit_log.look_on(session, search, size, PIECE_S)
-    return exports.text(kind, found), reached
+    found, reached = queries.look_on(session, search, size, PIECE_S)
+    return file_format.text(kind, found), reached
 
 
 def _search_after(session: Any, wanted: Wanted, last: tuple[str, str] | None) -> Search:
-    search = visit_log.search(session, wanted)
+    search = queries.search(session, wanted)
     if last is None:
         return search
-    reached = visit_log.id_of(session, *last)
+    reached = queries.id_of(session, *last)
     if reached is None:
         raise InvalidInput("The last visit of this file is none of this database: begin another file.")
     return search._replace(after=max(search.after, reached))

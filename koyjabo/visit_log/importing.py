@@ -12,7 +12,6 @@ from contextlib import suppress
 from itertools import islice
 from typing import IO, Any, NamedTuple
 
-from koyjabo import import_files
 from koyjabo.audit import log, queries
 from koyjabo.audit.log import Target
 from koyjabo.clock import Clock
@@ -21,11 +20,11 @@ from koyjabo.counting.records import Receipt
 from koyjabo.database import engine
 from koyjabo.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.extensions import db
-from koyjabo.import_files import BadLine, Line
 from koyjabo.models import SITE
-from koyjabo.storage import imports as records
-from koyjabo.storage.imports import StillAlone
-from koyjabo.storage.visit_log import DISORDER_MS
+from koyjabo.visit_log import import_file, import_queries
+from koyjabo.visit_log.import_file import BadLine, Line
+from koyjabo.visit_log.import_queries import StillAlone
+from koyjabo.visit_log.queries import DISORDER_MS
 
 __all__ = ["BadLine", "Imported", "import_visits"]
 
@@ -68,12 +67,12 @@ def import_visits(
     does at a visit that may have been folded, unless that is to count `even_folded`. Needs an application context.
     Raises Busy.
     """
-    with engine.reached(), records.only_one(db.engine.url) as still_alone:
+    with engine.reached(), import_queries.only_one(db.engine.url) as still_alone:
         if still_alone is None:
             raise Busy("Another import into this database, or a restore, is going on. Make this one when that is over.")
         importing = _Importing(open_store(db.engine.url, clock), clock, even_folded, still_alone)
         try:
-            importing.write(import_files.read(file, kind, zone, advance))
+            importing.write(import_file.read(file, kind, zone, advance))
         finally:
             importing.end()
     return importing.imported
@@ -87,12 +86,12 @@ class _Importing:
         self._store = store
         self._clock = clock
         self._still_alone = still_alone
-        self._communities = records.communities()
-        self._visits = records.count()  # in the ledger, when we last wrote
-        self._newest_ms = records.newest_ms()
+        self._communities = import_queries.communities()
+        self._visits = import_queries.count()  # in the ledger, when we last wrote
+        self._newest_ms = import_queries.newest_ms()
         self._in_order = True
-        records.begin()
-        self._folded_days = set() if even_folded else records.folded_days()  # from now on nothing is folded
+        import_queries.begin()
+        self._folded_days = set() if even_folded else import_queries.folded_days()  # from now on nothing is folded
 
     def write(self, lines: Iterator[Line]) -> None:
         bad: list[BadLine] = []
@@ -151,7 +150,7 @@ class _Importing:
         """Also after an error, where the database still answers; the next import does it otherwise."""
         self._store.close()
         with suppress(LedgerUnavailable), engine.reached():
-            records.end(self._in_order)
+            import_queries.end(self._in_order)
             by = log.author(None, self._clock)
             line = by.did("visits.import", Target("visits", "", ""), **self.imported._asdict())
             with engine.exclusive(db.engine.url), db.session.begin():

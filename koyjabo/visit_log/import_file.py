@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from typing import IO, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from koyjabo import exports
 from koyjabo.communities.roles import uuid_of
 from koyjabo.counting.visits import VISIT_NAME, VISITOR_ID, NewVisit
 from koyjabo.errors import KoyJaboError
@@ -22,6 +21,7 @@ from koyjabo.models import SITE, Scope
 from koyjabo.network.crawlers import is_bot
 from koyjabo.network.geolocation import UNKNOWN
 from koyjabo.text import kept, without_query
+from koyjabo.visit_log import file_format
 
 SAME = {
     "visitorId": "visitor_id",
@@ -59,7 +59,7 @@ def read(file: IO[bytes], kind: str, zone: ZoneInfo, advance: Callable[[int], No
 
     A visit without a name gets one of its contents and its line, the same each time: so it is known when it comes back.
     """
-    rows = _csv if kind == exports.CSV else _json_lines
+    rows = _csv if kind == file_format.CSV else _json_lines
     for number, said in rows(_decoded(file, advance)):
         try:
             yield Line(number, _visit({SAME.get(name, name): value for name, value in said.items()}, number, zone))
@@ -85,7 +85,10 @@ def _csv(lines: Iterator[str]) -> Iterator[tuple[int, Said]]:
         for row in filter(None, reader):
             if len(row) > len(head):
                 raise BadLine(reader.line_num, "has more values than there are columns")
-            yield reader.line_num, {name: exports.plain(value) for name, value in zip(head, row, strict=False) if value}
+            yield (
+                reader.line_num,
+                {name: file_format.plain(value) for name, value in zip(head, row, strict=False) if value},
+            )
     except csv.Error as error:
         raise BadLine(reader.line_num, f"is no CSV ({error})") from None
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from koyjabo.clock import iso
-from koyjabo.storage.visit_log import LoggedVisit
+from koyjabo.visit_log.queries import LoggedVisit
 
 CSV, JSON_LINES = "csv", "jsonl"
 MIMETYPES = {CSV: "text/csv; charset=utf-8", JSON_LINES: "application/x-ndjson"}

@@ -1,0 +1,1 @@
+"""The log of visits: looking through it, exporting and importing it."""
