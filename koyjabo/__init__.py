@@ -29,10 +29,11 @@ def create_app(
     from flask import Flask
 
     import config
-    from koyjabo import logs, sockets
+    from koyjabo import sockets
     from koyjabo.clock import Clock
     from koyjabo.database import engine
     from koyjabo.extensions import db
+    from koyjabo.observability import logs
     from koyjabo.runtime import ThreadRuntime
     from koyjabo.services import EXTENSION
     from koyjabo.web import (
@@ -94,8 +95,8 @@ def create_app(
 
 
 def _make_first_admin(chosen: Settings, clock: Clock) -> None:
-    from koyjabo import logs
     from koyjabo.accounts import first_admin
+    from koyjabo.observability import logs
 
     if chosen.admin_email:
         first_admin.ensure(chosen.database, chosen.admin_email, chosen.admin_password, clock)

@@ -6,11 +6,10 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from koyjabo.comebacks import Comebacks
 from koyjabo.communities.live.revocation import Seating
 from koyjabo.counting.ledger import Ledger
 from koyjabo.counting.visits import Visits
-from koyjabo.gauges import (
+from koyjabo.observability.gauges import (
     BUILD,
     COMMUNITIES,
     CONNECTIONS,
@@ -24,12 +23,13 @@ from koyjabo.gauges import (
     Values,
     build,
 )
-from koyjabo.metrics import FOLDER, OTHER, PLACE, Metrics
+from koyjabo.observability.metrics import FOLDER, OTHER, PLACE, Metrics
+from koyjabo.observability.reconnections import Comebacks
+from koyjabo.observability.socket_log import Traffic
 from koyjabo.others import Others
 from koyjabo.realtime import socket_counts
 from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.system import version_of_this
-from koyjabo.traffic import Traffic
 
 MOST_COMMUNITIES = 50
 

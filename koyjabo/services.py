@@ -21,9 +21,10 @@ from koyjabo.communities.live.community_rooms import Attendance
 from koyjabo.communities.permissions import Rights
 from koyjabo.counting.visits import Visits
 from koyjabo.erasure import Erasure
-from koyjabo.metrics import Metrics
 from koyjabo.network.geolocation import Gazetteer
 from koyjabo.network.origins import Origins
+from koyjabo.observability.metrics import Metrics
+from koyjabo.observability.socket_log import Traffic
 from koyjabo.presence.members.peaks import Peaks
 from koyjabo.presence.visitors.visitor_sockets import Pairing
 from koyjabo.realtime.rooms import Rooms
@@ -31,7 +32,6 @@ from koyjabo.realtime.ticker import Pulse
 from koyjabo.recounts import Recounts
 from koyjabo.retention import Retention
 from koyjabo.system import System
-from koyjabo.traffic import Traffic
 from koyjabo.visit_log.visit_log import VisitLog
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from koyjabo import comebacks
-from koyjabo.comebacks import Comebacks
+from koyjabo.observability import reconnections
+from koyjabo.observability.reconnections import Comebacks
 
 
 @pytest.fixture(params=["alone", "folder lost", "two workers"])
@@ -37,6 +37,6 @@ def test_others_are_not_back(pair):
 def test_one_who_comes_later_is_not_back(pair, monkeypatch):
     here, there = pair
     here.lost("ayesha")
-    now = comebacks.time.time()
-    monkeypatch.setattr(comebacks, "time", SimpleNamespace(time=lambda: now + comebacks.WITHIN_S + 1))
+    now = reconnections.time.time()
+    monkeypatch.setattr(reconnections, "time", SimpleNamespace(time=lambda: now + reconnections.WITHIN_S + 1))
     assert not there.is_back("ayesha")

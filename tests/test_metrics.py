@@ -10,8 +10,8 @@ import yaml
 from app_fixtures import Site
 from prometheus_client.parser import text_string_to_metric_families
 
-from koyjabo.gauges import COMMUNITIES, DATABASE, OLDEST, Gauges
-from koyjabo.metrics import MOST_KINDS, Metrics, all_names
+from koyjabo.observability.gauges import COMMUNITIES, DATABASE, OLDEST, Gauges
+from koyjabo.observability.metrics import MOST_KINDS, Metrics, all_names
 from koyjabo.observing import MOST_COMMUNITIES, _largest
 
 OPERATIONS = Path(__file__).resolve().parents[1] / "docs" / "operations.md"

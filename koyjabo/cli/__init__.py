@@ -27,8 +27,9 @@ def main() -> None:
 def application() -> Iterator[Services]:
     """The application for a command: set up, in context, and left properly. Ends the program if it cannot be had."""
     import config
-    from koyjabo import create_app, logs
+    from koyjabo import create_app
     from koyjabo.errors import KoyJaboError, LedgerUnavailable, UnusableDatabase
+    from koyjabo.observability import logs
     from koyjabo.services import Services
 
     try:

@@ -66,8 +66,9 @@ class Preparation:
 def _prepare() -> bytes:
     """The settings the parent needs, in JSON; nothing if they or the database cannot be used."""
     import config
-    from koyjabo import create_app, logs
+    from koyjabo import create_app
     from koyjabo.errors import LedgerUnavailable, UnusableDatabase
+    from koyjabo.observability import logs
 
     try:
         settings = config.load()

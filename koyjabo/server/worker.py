@@ -54,7 +54,7 @@ def work(listener: socket.socket, parent: int, ready: int, drain_s: float) -> in
         return not leaving and os.getppid() == parent
 
     import config
-    from koyjabo import logs
+    from koyjabo.observability import logs
     from koyjabo.server.lookups import look_up_on_threads
 
     settings = config.load()

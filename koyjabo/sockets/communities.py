@@ -8,13 +8,13 @@ from flask import Request
 
 from koyjabo.communities.live.participant import Seat
 from koyjabo.errors import KoyJaboError
+from koyjabo.observability.socket_log import NOWHERE
 from koyjabo.realtime.events import CLEAN_CLOSES, UNEXPECTED
 from koyjabo.services import Services
 from koyjabo.sockets.credentials import identify, sub_protocols
 from koyjabo.sockets.errors import close_code
 from koyjabo.sockets.rooms import KINDS, seat_for
 from koyjabo.sockets.stream import Connection, Stream
-from koyjabo.traffic import NOWHERE
 
 
 class CommunityStream(Stream):

@@ -10,6 +10,7 @@ from flask_socketio import emit
 from koyjabo.communities.roles import uuid_of
 from koyjabo.errors import InvalidMessage, KoyJaboError, TooManyRequests
 from koyjabo.extensions import socketio
+from koyjabo.observability.socket_log import NOWHERE
 from koyjabo.realtime.events import ABUSE, NORMAL, Error, Pong
 from koyjabo.services import Services
 from koyjabo.sockets.arrival import tell, welcome
@@ -17,7 +18,6 @@ from koyjabo.sockets.errors import close_code
 from koyjabo.sockets.failures import failed
 from koyjabo.sockets.memberships import Memberships
 from koyjabo.sockets.messages import MOST_ERRORS, unknown
-from koyjabo.traffic import NOWHERE
 
 ANYTHING = "*"
 ERRORS = "errors"

@@ -7,8 +7,8 @@ from hmac import compare_digest
 from flask import Blueprint, Response, current_app, request
 
 from koyjabo.errors import Forbidden, Unauthenticated
-from koyjabo.metrics import CONTENT_TYPE
 from koyjabo.network import client_address
+from koyjabo.observability.metrics import CONTENT_TYPE
 from koyjabo.web.current import current
 from koyjabo.web.openapi import Text, describe
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Flask
 
-from koyjabo.trace import request_id
+from koyjabo.observability.request_context import request_id
 
 HEADER = "X-Request-Id"
 WELL_FORMED = re.compile(r"[A-Za-z0-9._\-]{8,64}", re.ASCII)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 import time
 
-from koyjabo.comebacks import Comebacks
-from koyjabo.metrics import Metrics
+from koyjabo.observability.metrics import Metrics
+from koyjabo.observability.reconnections import Comebacks
 from koyjabo.realtime.events import CLEAN_CLOSES, GOING_AWAY
 
 log = logging.getLogger("koyjabo.websockets")

@@ -17,7 +17,7 @@ from typing import Any
 from flask import Flask, Response, request
 
 from koyjabo.clock import iso
-from koyjabo.trace import request_id
+from koyjabo.observability.request_context import request_id
 
 request_log = logging.getLogger("koyjabo.requests")
 

@@ -23,7 +23,7 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from koyjabo.cluster.workers import SOCKET_KINDS
-from koyjabo.gauges import GAUGES, Gauges
+from koyjabo.observability.gauges import GAUGES, Gauges
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 FOLDER = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
