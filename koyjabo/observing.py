@@ -9,6 +9,7 @@ from collections.abc import Callable
 from koyjabo.communities.live.revocation import Seating
 from koyjabo.counting.ledger import Ledger
 from koyjabo.counting.visits import Visits
+from koyjabo.maintenance.system_status import version_of_this
 from koyjabo.observability.gauges import (
     BUILD,
     COMMUNITIES,
@@ -29,7 +30,6 @@ from koyjabo.observability.socket_log import Traffic
 from koyjabo.others import Others
 from koyjabo.realtime import socket_counts
 from koyjabo.realtime.fanout import LocalFanout
-from koyjabo.system import version_of_this
 
 MOST_COMMUNITIES = 50
 

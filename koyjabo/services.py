@@ -14,13 +14,16 @@ from koyjabo.accounts.user_admin import Users
 from koyjabo.analytics.reports import Reports
 from koyjabo.analytics.timeline import History
 from koyjabo.audit.log import Audit
-from koyjabo.bookkeeping import Bookkeeping
 from koyjabo.clock import Clock
 from koyjabo.communities.communities import Communities
 from koyjabo.communities.live.community_rooms import Attendance
 from koyjabo.communities.permissions import Rights
 from koyjabo.counting.visits import Visits
-from koyjabo.erasure import Erasure
+from koyjabo.maintenance.erasure import Erasure
+from koyjabo.maintenance.recount import Recounts
+from koyjabo.maintenance.retention import Retention
+from koyjabo.maintenance.system_status import System
+from koyjabo.maintenance.total import Bookkeeping
 from koyjabo.network.geolocation import Gazetteer
 from koyjabo.network.origins import Origins
 from koyjabo.observability.metrics import Metrics
@@ -29,9 +32,6 @@ from koyjabo.presence.members.peaks import Peaks
 from koyjabo.presence.visitors.visitor_sockets import Pairing
 from koyjabo.realtime.rooms import Rooms
 from koyjabo.realtime.ticker import Pulse
-from koyjabo.recounts import Recounts
-from koyjabo.retention import Retention
-from koyjabo.system import System
 from koyjabo.visit_log.visit_log import VisitLog
 
 if TYPE_CHECKING:

@@ -17,7 +17,6 @@ from koyjabo.accounts.user_admin import Users
 from koyjabo.analytics.reports import Conversion, Reports, Visitors
 from koyjabo.analytics.timeline import History
 from koyjabo.audit.log import Audit
-from koyjabo.bookkeeping import Bookkeeping
 from koyjabo.clock import Clock, iso
 from koyjabo.communities.communities import Communities
 from koyjabo.communities.live.attendance_log import Arrivals
@@ -30,12 +29,16 @@ from koyjabo.counting.live_stats import Numbers
 from koyjabo.counting.records import Figures
 from koyjabo.counting.visits import Visits
 from koyjabo.database.executor import Desk
-from koyjabo.erasure import Erasure
 from koyjabo.extensions import socketio
+from koyjabo.maintenance.erasure import Erasure
+from koyjabo.maintenance.nightly import LOOK_S, Nightly
+from koyjabo.maintenance.recount import Recounts
+from koyjabo.maintenance.retention import Retention
+from koyjabo.maintenance.system_status import SETTINGS, Storage, System
+from koyjabo.maintenance.total import Bookkeeping
 from koyjabo.models import SITE, Scope
 from koyjabo.network.geolocation import Gazetteer
 from koyjabo.network.origins import Origins
-from koyjabo.nightly import LOOK_S, Nightly
 from koyjabo.observing import Watch
 from koyjabo.others import Others, reach
 from koyjabo.presence.members.peaks import Peaks
@@ -48,14 +51,11 @@ from koyjabo.realtime.room import Newest
 from koyjabo.realtime.rooms import Rooms
 from koyjabo.realtime.strict_packets import Packet
 from koyjabo.realtime.ticker import Pulse
-from koyjabo.recounts import Recounts
-from koyjabo.retention import Retention
 from koyjabo.runtime import Runtime
 from koyjabo.services import Services
 from koyjabo.settings.database_url import is_ephemeral
 from koyjabo.settings.schema import Settings
 from koyjabo.sockets.messages import LARGEST_MESSAGE
-from koyjabo.system import SETTINGS, Storage, System
 from koyjabo.visit_log.visit_log import VisitLog
 
 PULSE_S = 1.0

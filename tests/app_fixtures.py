@@ -14,9 +14,11 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 
-from koyjabo import bookkeeping, create_app, recounts
+from koyjabo import create_app
 from koyjabo.clock import Clock
 from koyjabo.extensions import db
+from koyjabo.maintenance import recount as recounts
+from koyjabo.maintenance import total as bookkeeping
 
 SECRET = "a secret for tests, and for nothing but tests"
 SPEC_MOMENT = 1_765_860_518_412  # 2025-12-16T04:48:38.412Z

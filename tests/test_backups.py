@@ -11,11 +11,10 @@ import pytest
 from app_fixtures import Site
 from archive_world import everything, fill, in_context, quiet
 
-from koyjabo import backups
-from koyjabo.backup_files import Head, UnusableBackup
-from koyjabo.backups import InTheWay
 from koyjabo.extensions import db
-from koyjabo.storage import backup as records
+from koyjabo.maintenance import backup, backup_queries
+from koyjabo.maintenance.backup import InTheWay
+from koyjabo.maintenance.backup_file import Head, UnusableBackup
 from koyjabo.visit_log.import_queries import only_one
 
 OTHER = {"sqlite": "postgres", "postgres": "sqlite"}
@@ -43,13 +42,13 @@ def empty(sqlite_database):
 
 def back_up(site: Site, path: Path, force: bool = False) -> Path:
     with in_context(site):
-        backups.back_up(path, force, site.services.clock, quiet)
+        backup.back_up(path, force, site.services.clock, quiet)
     return path
 
 
 def restore(site: Site, path: Path, force: bool = False) -> Head:
     with in_context(site):
-        return backups.restore(path, force, site.services.clock, quiet)
+        return backup.restore(path, force, site.services.clock, quiet)
 
 
 def kept(site: Site) -> dict[str, list[dict]]:
@@ -279,14 +278,14 @@ def test_backup_that_fails_leaves_no_file(full, tmp_path, monkeypatch):
     def broken(connection, table):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(records, "rows", broken)
+    monkeypatch.setattr(backup_queries, "rows", broken)
     with pytest.raises(UnusableBackup, match="No space left"):
         back_up(full, tmp_path / "koyjabo.backup")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_backup_is_as_of_one_moment(full, empty, tmp_path, monkeypatch):
-    rows, written = records.rows, []
+    rows, written = backup_queries.rows, []
 
     def slowly(connection, table):
         full.register("meanwhile")
@@ -294,7 +293,7 @@ def test_backup_is_as_of_one_moment(full, empty, tmp_path, monkeypatch):
         return rows(connection, table)
 
     before = full.stats()["totalVisits"]
-    monkeypatch.setattr(records, "rows", slowly)
+    monkeypatch.setattr(backup_queries, "rows", slowly)
     head = restore(empty, back_up(full, tmp_path / "koyjabo.backup"))
     assert head.total == empty.stats()["totalVisits"] == before
     assert full.stats()["totalVisits"] == before + len(written)

@@ -10,10 +10,10 @@ import pytest
 from app_fixtures import Site, assert_error, nothing_counted
 from community_calls import site_admin
 
-from koyjabo import erasure
 from koyjabo.counting.records import NewVisit
 from koyjabo.database import throttle
 from koyjabo.errors import LedgerUnavailable, UnknownVisitor
+from koyjabo.maintenance import erasure
 from koyjabo.models import SITE, Scope
 
 HERE, GONE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"

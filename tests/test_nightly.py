@@ -12,9 +12,9 @@ from support.processes import wait_until
 
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.extensions import db
-from koyjabo.nightly import Nightly
+from koyjabo.maintenance.nightly import Nightly
+from koyjabo.maintenance.nightly_queries import SILENT_MS
 from koyjabo.runtime import ThreadRuntime
-from koyjabo.storage.nightly import SILENT_MS
 from koyjabo.visit_log import import_queries
 
 DONE, PUT_OFF = "nightly_work_done", "nightly_work_put_off"

@@ -8,11 +8,11 @@ import pytest
 from app_fixtures import Site
 from support.processes import wait_until
 
-from koyjabo import recounts
 from koyjabo.accounts.accounts import Account
 from koyjabo.cluster.workers import Progress, Worker
 from koyjabo.errors import LedgerUnavailable
-from koyjabo.recounts import BEGUN, ENDED, NEWS_MS
+from koyjabo.maintenance import recount
+from koyjabo.maintenance.recount import BEGUN, ENDED, NEWS_MS
 
 ELSEWHERE = Worker("b", "elsewhere", 7, 1, 2, None, {}, Progress(5, 10, 20))
 
@@ -45,8 +45,8 @@ class Pause:
     """Recounts stop at their first rows until they are let go on."""
 
     def __init__(self, monkeypatch) -> None:
-        self.begun, self.over, self._real = threading.Event(), threading.Event(), recounts.recount
-        monkeypatch.setattr(recounts, "recount", self._recount)
+        self.begun, self.over, self._real = threading.Event(), threading.Event(), recount.recount
+        monkeypatch.setattr(recount, "recount", self._recount)
 
     def _recount(self, connection, progress):
         def pausing(rows: int) -> None:
@@ -70,7 +70,7 @@ class Outage:
     def __init__(self, site: Site, monkeypatch) -> None:
         self.attempts, self._write = 0, site.services.recounts._desk.write
         monkeypatch.setattr(site.services.recounts._desk, "write", self.write)
-        monkeypatch.setattr(recounts, "RETRY_S", 0.01)
+        monkeypatch.setattr(recount, "RETRY_S", 0.01)
         self.is_answered_late = False
 
     def write(self, errand):
@@ -102,7 +102,7 @@ def test_recount_says_that_all_agrees(site, admin):
 
 
 def test_recount_says_what_is_wrong(site, admin, monkeypatch):
-    monkeypatch.setattr(recounts, "MOST_PROBLEMS", 1)
+    monkeypatch.setattr(recount, "MOST_PROBLEMS", 1)
     site.register()
     site.rows("UPDATE daily_visits SET visits = 7")
     site.rows("UPDATE counters SET unique_visitors = 9")
@@ -116,7 +116,7 @@ def test_recount_that_cannot_be_made_says_so(site, admin, monkeypatch):
     def broken(connection, progress):
         raise LedgerUnavailable
 
-    monkeypatch.setattr(recounts, "recount", broken)
+    monkeypatch.setattr(recount, "recount", broken)
     found = recounted(site, admin)
     assert "agrees" not in found
     assert found["error"] == LedgerUnavailable.sentence
@@ -183,7 +183,7 @@ def test_result_waits_for_a_database_that_is_away_and_is_written_once(site, admi
 
 
 def test_recount_without_an_end_is_taken_for_interrupted_and_may_begin_again(site, admin, outage, pause, monkeypatch):
-    monkeypatch.setattr(recounts, "ATTEMPTS", 2)
+    monkeypatch.setattr(recount, "ATTEMPTS", 2)
     site.register()
     site.services.recounts.begin(admin)
     assert pause.begun.wait(30)

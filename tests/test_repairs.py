@@ -6,8 +6,8 @@ import pytest
 from app_fixtures import Site
 from archive_world import everything, fill, in_context, quiet
 
-from koyjabo import repairs
-from koyjabo.repairs import Repaired
+from koyjabo.maintenance import repair as repairs
+from koyjabo.maintenance.repair import Repaired
 
 DERIVED = {
     "visits of a day": "UPDATE daily_visits SET visits = visits + 1",

@@ -12,9 +12,9 @@ from sqlalchemy.exc import OperationalError
 from koyjabo.counting.records import NewVisit
 from koyjabo.database import throttle
 from koyjabo.errors import LedgerUnavailable
+from koyjabo.maintenance import fold_queries
+from koyjabo.maintenance.retention import Pruned
 from koyjabo.models import SITE, Scope
-from koyjabo.retention import Pruned
-from koyjabo.storage import fold
 from koyjabo.visit_log.visit_log import Filter
 
 HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
@@ -96,7 +96,7 @@ def test_prune_that_broke_off_goes_on_where_it_was(site, monkeypatch):
         monkeypatch.setattr(throttle, name, 2)
     visit_on(site, *["2025-10-16T12:00:00+06:00"] * 7)
     site.time.go_to("2025-12-16T12:00:00+06:00")
-    real, times = fold.fold_old, []
+    real, times = fold_queries.fold_old, []
 
     def breaking(*arguments, **named):
         times.append(1)
@@ -105,7 +105,7 @@ def test_prune_that_broke_off_goes_on_where_it_was(site, monkeypatch):
             raise OperationalError("", {}, Exception("gone"))
         return real(*arguments, **named)
 
-    monkeypatch.setattr(fold, "fold_old", breaking)
+    monkeypatch.setattr(fold_queries, "fold_old", breaking)
     before = site.stats()
     with pytest.raises(LedgerUnavailable):
         prune(site)

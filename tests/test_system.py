@@ -9,7 +9,7 @@ from app_fixtures import SECRET, Site
 from community_calls import site_admin
 
 from koyjabo.accounts.accounts import Account
-from koyjabo.system import SETTINGS, SOCKET_KINDS, Facts
+from koyjabo.maintenance.system_status import SETTINGS, SOCKET_KINDS, Facts
 
 SECRETS = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "ADMIN_EMAIL", "ADMIN_PASSWORD", "GEOIP_DATABASE")
 

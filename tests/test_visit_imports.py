@@ -21,9 +21,9 @@ from koyjabo.counting.records import NewVisit
 from koyjabo.database import throttle
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.extensions import db
+from koyjabo.maintenance import fold_queries
+from koyjabo.maintenance.retention import Pruned
 from koyjabo.models import SITE
-from koyjabo.retention import Pruned
-from koyjabo.storage import fold
 from koyjabo.visit_log import file_format, import_queries
 from koyjabo.visit_log import importing as visit_imports
 from koyjabo.visit_log.import_file import BadLine
@@ -269,7 +269,7 @@ def test_import_waits_for_what_is_being_folded(site, imported, database):
     is_folding, may_commit = threading.Event(), threading.Event()
 
     def fold_slowly(session) -> None:
-        fold.fold_old(session, *past, size=2)
+        fold_queries.fold_old(session, *past, size=2)
         is_folding.set()
         assert may_commit.wait(10)
 

@@ -20,7 +20,7 @@ def backup(file: Path, force: bool) -> None:
     May run beside a busy server. Both kinds of database can be restored from the file, so it is also how one moves from
     SQLite to PostgreSQL. It holds password hashes: only its owner may read it.
     """
-    from koyjabo import backups
+    from koyjabo.maintenance import backup as backups
 
     with application() as services:
         made = backups.back_up(file, force, services.clock, progress.of)
@@ -36,7 +36,7 @@ def restore(file: Path, force: bool) -> None:
     All of it or nothing: the file is checked first, and what came of it recounted. A running server waits meanwhile and
     then goes on from the restored numbers, in a new epoch, which open pages follow. Everybody has to log in again.
     """
-    from koyjabo import backups
+    from koyjabo.maintenance import backup as backups
 
     with application() as services:
         held = backups.restore(file, force, services.clock, progress.of)

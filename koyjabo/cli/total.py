@@ -21,7 +21,7 @@ def set_total(number: int, new_epoch: bool) -> None:
     An adjustment row records it. May run beside a busy server, whose pages follow at once. Going down needs
     --new-epoch: pages that are open ignore a number that falls otherwise.
     """
-    from koyjabo import bookkeeping
+    from koyjabo.maintenance import total as bookkeeping
 
     with application() as services:
         before, after = bookkeeping.set_total(number, new_epoch, services.clock)

@@ -20,7 +20,7 @@ def verify(repair: bool) -> None:
     Exits with 0 when they agree, and with 1 and a line for each difference when they do not. May run beside a busy
     server.
     """
-    from koyjabo.recounts import recounting
+    from koyjabo.maintenance.recount import recounting
 
     if repair:
         _repair()
@@ -35,7 +35,7 @@ def verify(repair: bool) -> None:
 
 
 def _repair() -> None:
-    from koyjabo import repairs
+    from koyjabo.maintenance import repair as repairs
 
     with application() as services:
         made = repairs.repair(services.clock, progress.of)

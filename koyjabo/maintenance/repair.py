@@ -11,9 +11,9 @@ from koyjabo.audit.log import Target
 from koyjabo.clock import Clock
 from koyjabo.database import engine
 from koyjabo.database.exclusive import alone
-from koyjabo.recounts import MOST_PROBLEMS, recounting
-from koyjabo.storage import repair as records
-from koyjabo.storage.recount import recount, rows_to_count
+from koyjabo.maintenance import repair_queries
+from koyjabo.maintenance.recount import MOST_PROBLEMS, recounting
+from koyjabo.maintenance.recount_queries import recount, rows_to_count
 
 Progress = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
 
@@ -44,7 +44,7 @@ def _repair(clock: Clock, progress: Progress) -> Repaired:
         rows = rows_to_count(connection)
         with progress(3 * rows, "Repairing") as advance:
             before = recount(connection, advance)
-            records.repair(connection, clock, advance, "koyjabo verify --repair")
+            repair_queries.repair(connection, clock, advance, "koyjabo verify --repair")
             left = recount(connection, advance)
         repaired = [each for each in before if each not in left]
         if repaired:

@@ -14,9 +14,9 @@ from koyjabo.clock import Clock
 from koyjabo.database.executor import Desk
 from koyjabo.database.throttle import Pace
 from koyjabo.errors import NotYetForgotten, UnknownVisitor
+from koyjabo.maintenance import erasure_queries
+from koyjabo.maintenance.erasure_queries import Piece
 from koyjabo.models import SITE, Scope
-from koyjabo.storage import erasure
-from koyjabo.storage.erasure import Piece
 
 VISITOR = Target("visitor", "", "")
 """In the audit log nobody is to find out who it was."""
@@ -44,7 +44,7 @@ class Erasure:
 
     def count(self, visitor_id: str) -> int:
         """How many visits of theirs there are."""
-        return self._desk.report(partial(erasure.count_visits, visitor_id=visitor_id))
+        return self._desk.report(partial(erasure_queries.count_visits, visitor_id=visitor_id))
 
     def forget_oneself(self, visitor_id: str) -> None:
         """For the visitor, who proves to be that by knowing the id. Nobody is told whether there was such a visitor.
@@ -71,7 +71,7 @@ class Erasure:
 
     def _forget(self, by: Author, visitor_id: str, advance: Advance) -> int:
         """Returns what the last piece folded: then it is done, and nothing may keep others from hearing of it."""
-        scopes = self._desk.report(partial(erasure.scopes_of, visitor_id=visitor_id))
+        scopes = self._desk.report(partial(erasure_queries.scopes_of, visitor_id=visitor_id))
         if SITE not in scopes:
             raise UnknownVisitor
         pace = Pace(self._desk)
@@ -88,7 +88,7 @@ class Erasure:
         scopes: frozenset[Scope] = frozenset()
         has_more = True
         while has_more:
-            piece = pace.do(partial(erasure.fold_visits, visitor_id=visitor_id, after=after))
+            piece = pace.do(partial(erasure_queries.fold_visits, visitor_id=visitor_id, after=after))
             scopes |= piece.scopes
             after, has_more = piece.reached, piece.has_more
             advance(piece.visits)
@@ -99,7 +99,7 @@ def _noting(by: Author, visitor_id: str) -> Callable[..., Piece]:
     """Erase them, and write a line when they are gone."""
 
     def erase(session: Any, size: int, scopes: frozenset[Scope]) -> Piece:
-        do = partial(erasure.erase, visitor_id=visitor_id, scopes=scopes, size=size)
+        do = partial(erasure_queries.erase, visitor_id=visitor_id, scopes=scopes, size=size)
         return noting(do, lambda piece: None if piece.has_more else by.did("visitor.forget", VISITOR))(session)
 
     return erase

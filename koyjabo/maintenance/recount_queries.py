@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
+from koyjabo.maintenance import recount_people_queries
+from koyjabo.maintenance.difference import Difference
 from koyjabo.models import SITE
-from koyjabo.storage import recount_people
-from koyjabo.storage.differences import Difference
 
 PIECE = 50_000
 
@@ -74,7 +74,7 @@ def recount(connection: Connection, progress: Callable[[int], None]) -> list[str
         *_unattended_problems(found),
         *map(_rollup_problem, rollup_differences(connection, found)),
         *map(_counter_problem, counter_differences(connection, found)),
-        *recount_people.problems(connection),
+        *recount_people_queries.problems(connection),
     ]
 
 
@@ -117,7 +117,7 @@ def _count_piece(connection: Connection, piece: dict[str, int], offset: int, fou
         _tally(found.new_visitors, found.new_by_scope, scope, day, hour_s, visitors)
     found.wrong_ordinals += connection.execute(WRONG_ORDINALS, {**piece, "offset": offset}).scalar_one()
     found.strangers += connection.execute(STRANGERS, piece).scalar_one()
-    found.unattended += recount_people.unattended(connection, piece)
+    found.unattended += recount_people_queries.unattended(connection, piece)
 
 
 def _tally(places: Tally[Place], scopes: Tally[str], scope: str, day: str, hour_s: int, rows: int) -> None:

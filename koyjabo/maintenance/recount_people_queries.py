@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
 from koyjabo.counting.daily_people import SLOT_S, SLOTS, hours_of
-from koyjabo.storage.differences import Difference
+from koyjabo.maintenance.difference import Difference
 
 PIECE = 5_000
 

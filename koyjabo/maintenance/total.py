@@ -14,7 +14,7 @@ from koyjabo.database import engine
 from koyjabo.database.executor import Desk
 from koyjabo.errors import InvalidInput, TotalWouldFall
 from koyjabo.extensions import db
-from koyjabo.storage.adjustments import LARGEST_TOTAL, Totals, adjust_total
+from koyjabo.maintenance.total_queries import LARGEST_TOTAL, Totals, adjust_total
 
 TOTAL = Target("total", "site", "")
 

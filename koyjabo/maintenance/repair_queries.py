@@ -15,10 +15,10 @@ from koyjabo.clock import Clock
 from koyjabo.counting import daily_people_postgres, daily_people_sqlite
 from koyjabo.counting.daily_people import Whereabouts
 from koyjabo.extensions import db
+from koyjabo.maintenance import recount_people_queries
+from koyjabo.maintenance.difference import Difference
+from koyjabo.maintenance.recount_queries import PIECE, count, counter_differences, ledger_problems, rollup_differences
 from koyjabo.models import SITE, Adjustment, Counter
-from koyjabo.storage import recount_people
-from koyjabo.storage.differences import Difference
-from koyjabo.storage.recount import PIECE, count, counter_differences, ledger_problems, rollup_differences
 
 REMOVE_NOBODIES = text("""
 DELETE FROM people WHERE NOT EXISTS (SELECT 1 FROM person_days d WHERE d.person_id = people.id)
@@ -40,7 +40,7 @@ def repair(connection: Connection, clock: Clock, advance: Advance, reason: str) 
         _attend(connection, found.newest, clock)
     connection.execute(REMOVE_NOBODIES)
     connection.execute(SET_LAST_DAYS)
-    for each in recount_people.differences(connection, recount_people.count(connection)):
+    for each in recount_people_queries.differences(connection, recount_people_queries.count(connection)):
         _put(connection, each)
     for each in rollup_differences(connection, found):
         _put(connection, each)
@@ -52,7 +52,7 @@ def _attend(connection: Connection, newest: int, clock: Clock) -> None:
     module: Any = daily_people_sqlite if connection.dialect.name == "sqlite" else daily_people_postgres
     execute = connection.exec_driver_sql
     for piece in _pieces(newest):
-        missed = connection.execute(recount_people.LIST_UNATTENDED, piece).all()
+        missed = connection.execute(recount_people_queries.LIST_UNATTENDED, piece).all()
         if missed:
             asked = sorted({(scope, person, day) for scope, person, day, _ in missed})
             people = Whereabouts(module.look_up(execute, asked), clock)

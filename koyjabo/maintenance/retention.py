@@ -12,7 +12,7 @@ from typing import NamedTuple
 from koyjabo.clock import Clock, shifted
 from koyjabo.database.executor import Desk
 from koyjabo.database.throttle import Pace
-from koyjabo.storage import fold, sweeping
+from koyjabo.maintenance import expiry_queries, fold_queries
 
 DAY_MS = 86_400_000
 
@@ -57,11 +57,11 @@ class Retention:
         """What is past as of now. Today and the `days` before it are kept; RETENTION_DAYS, if not said otherwise."""
         first_kept = shifted(self._clock.today(), -(self._days if days is None else days))
         began_ms = self._clock.began_s(first_kept) * 1000
-        return Past(first_kept, *self._desk.report(lambda session: fold.stretch_before(session, began_ms)))
+        return Past(first_kept, *self._desk.report(lambda session: fold_queries.stretch_before(session, began_ms)))
 
     def count(self, past: Past) -> int:
         """How many visits that is. Looks at each."""
-        return self._desk.study(lambda session: fold.old_ones(session, *past))
+        return self._desk.study(lambda session: fold_queries.old_ones(session, *past))
 
     def prune(self, past: Past, advance: Advance = lambda ids: None) -> Pruned:
         """Fold them, in transactions of some milliseconds with pauses in between. `advance` is told how many ids are
@@ -69,7 +69,7 @@ class Retention:
         """
         pace, visits, after = Pace(self._desk), 0, past.after
         while after < past.last:
-            piece = pace.do(partial(fold.fold_old, **past._replace(after=after)._asdict()))
+            piece = pace.do(partial(fold_queries.fold_old, **past._replace(after=after)._asdict()))
             visits += piece.folded
             advance(piece.reached - after)
             after = piece.reached
@@ -79,9 +79,9 @@ class Retention:
         """Remove sessions that have run out, failed logins of days ago, and audit lines past RETENTION_DAYS."""
         now_ms = self._clock.now_ms()
         return Swept(
-            self._sweep(partial(sweeping.sessions, before_ms=now_ms), advance),
-            self._sweep(partial(sweeping.login_failures, before_ms=now_ms - DAY_MS), advance),
-            self._sweep(partial(sweeping.audit_lines, before_ms=now_ms - self._days * DAY_MS), advance),
+            self._sweep(partial(expiry_queries.sessions, before_ms=now_ms), advance),
+            self._sweep(partial(expiry_queries.login_failures, before_ms=now_ms - DAY_MS), advance),
+            self._sweep(partial(expiry_queries.audit_lines, before_ms=now_ms - self._days * DAY_MS), advance),
         )
 
     def _sweep(self, remove: Callable[..., int], advance: Advance) -> int:

@@ -12,8 +12,8 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.counting.daily_people import visitor
+from koyjabo.maintenance import fold_queries
 from koyjabo.models import SITE, Counter, Scope, Visit
-from koyjabo.storage import fold
 
 NOBODY = "~"
 
@@ -56,10 +56,10 @@ def count_visits(session: Session, visitor_id: str) -> int:
 
 def fold_visits(session: Session, visitor_id: str, after: str, size: int) -> Piece:
     """Fold the next `size` of their visits, by visit_id: rows that are gone are not passed again."""
-    fold.lock(session)
+    fold_queries.lock(session)
     theirs = select(Visit.id, Visit.scope, Visit.visit_id).where(Visit.visitor_id == visitor_id, Visit.visit_id > after)
     found = session.execute(theirs.order_by(Visit.visit_id).limit(size)).all()
-    fold.fold_these(session, [row.id for row in found])
+    fold_queries.fold_these(session, [row.id for row in found])
     scopes = frozenset(Scope(row.scope) for row in found)
     return Piece(len(found), scopes, found[-1].visit_id if found else after, len(found) == size)
 
@@ -68,7 +68,7 @@ def erase(session: Session, visitor_id: str, scopes: frozenset[Scope], size: int
     """Fold the last `size` visits and take the visitor out of `scopes` and those of these visits. When there may be
     more visits, the visitor is still there.
     """
-    fold.lock(session)
+    fold_queries.lock(session)
     _lock_counters(session, {SITE})  # nobody registers a visit
     piece = fold_visits(session, visitor_id, "", size)
     if not piece.has_more:

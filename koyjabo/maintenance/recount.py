@@ -19,8 +19,8 @@ from koyjabo.cluster.workers import Progress, Workers
 from koyjabo.database import engine
 from koyjabo.database.executor import Desk
 from koyjabo.errors import KoyJaboError, LedgerUnavailable
+from koyjabo.maintenance.recount_queries import recount, rows_to_count
 from koyjabo.runtime import Runtime
-from koyjabo.storage.recount import recount, rows_to_count
 
 log = logging.getLogger(__name__)
 

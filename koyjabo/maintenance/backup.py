@@ -13,17 +13,16 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from koyjabo import backup_files
 from koyjabo.audit import log, queries
 from koyjabo.audit.log import Target
-from koyjabo.backup_files import Head, Piece, UnusableBackup
 from koyjabo.clock import Clock, iso
 from koyjabo.database import engine
 from koyjabo.database.exclusive import alone
 from koyjabo.errors import KoyJaboError
 from koyjabo.extensions import db
-from koyjabo.storage import backup as records
-from koyjabo.storage.recount import recount, rows_to_count
+from koyjabo.maintenance import backup_file, backup_queries
+from koyjabo.maintenance.backup_file import Head, Piece, UnusableBackup
+from koyjabo.maintenance.recount_queries import recount, rows_to_count
 from koyjabo.visit_log.import_queries import only_one
 
 LEDGER = Target("ledger", "", "")
@@ -60,19 +59,19 @@ def restore(path: Path, overwrite: bool, clock: Clock, progress: Progress) -> He
     """
     head = _checked(path, progress)
     with engine.reached(), _to_be_replaced() as connection:
-        if records.is_used(connection) and not overwrite:
+        if backup_queries.is_used(connection) and not overwrite:
             raise InTheWay(
                 "This database is in use: restoring would delete what it holds. Back it up, and say --force to "
                 "replace it, or let DATABASE_URL name an empty one."
             )
-        before = records.standing(connection)
-        records.clear(connection)
+        before = backup_queries.standing(connection)
+        backup_queries.clear(connection)
         with progress(sum(head.rows.values()), "Restoring") as advance:
-            for piece in backup_files.pieces(path):
-                records.put(connection, _table(piece), piece.columns, piece.rows)
+            for piece in backup_file.pieces(path):
+                backup_queries.put(connection, _table(piece), piece.columns, piece.rows)
                 advance(len(piece.rows))
         by = log.author(None, clock)
-        records.begin_anew(connection, before, by.at_ms, f"restored a backup of {iso(head.made_ms)}")
+        backup_queries.begin_anew(connection, before, by.at_ms, f"restored a backup of {iso(head.made_ms)}")
         queries.write(connection, by.did("ledger.restore", LEDGER, made_at=iso(head.made_ms), total=head.total))
         _recount(connection, progress)
     return head
@@ -89,17 +88,17 @@ def _to_be_replaced() -> Iterator[Any]:
 
 
 def _head(connection: Any, clock: Clock) -> Head:
-    rows = {table.name: records.count(connection, table) for table in records.tables()}
-    standing = records.standing(connection)
-    return Head(engine.NEWEST_REVISION, clock.now_ms(), standing.epoch, records.total(connection), rows)
+    rows = {table.name: backup_queries.count(connection, table) for table in backup_queries.tables()}
+    standing = backup_queries.standing(connection)
+    return Head(engine.NEWEST_REVISION, clock.now_ms(), standing.epoch, backup_queries.total(connection), rows)
 
 
 def _write(connection: Any, file: BinaryIO, head: Head, advance: Callable[[int], None]) -> None:
-    writer = backup_files.Writer(file)
+    writer = backup_file.Writer(file)
     writer.head(head)
-    for table in records.tables():
+    for table in backup_queries.tables():
         writer.table(table.name, [column.name for column in table.columns])
-        for some in records.rows(connection, table):
+        for some in backup_queries.rows(connection, table):
             writer.rows(some)
             advance(len(some))
     writer.end()
@@ -136,14 +135,14 @@ def _sync(folder: Path) -> None:
 
 def _checked(path: Path, progress: Progress) -> Head:
     """Read all of it once before anybody has to wait."""
-    head = backup_files.head(path)
+    head = backup_file.head(path)
     if head.schema > engine.NEWEST_REVISION:
         raise UnusableBackup(
             f"A newer version of this program made the backup (revision {head.schema}, and this one knows "
             f"{engine.NEWEST_REVISION}). Restore it with that version."
         )
     with progress(sum(head.rows.values()), "Checking") as advance:
-        for piece in backup_files.pieces(path):
+        for piece in backup_file.pieces(path):
             _table(piece)
             advance(len(piece.rows))
     return head
@@ -151,7 +150,7 @@ def _checked(path: Path, progress: Progress) -> Head:
 
 def _table(piece: Piece) -> Any:
     """Where its rows belong. An older version's tables may lack columns, as long as those can be left out."""
-    table = records.fitting(piece.table, piece.columns)
+    table = backup_queries.fitting(piece.table, piece.columns)
     if table is None:
         raise UnusableBackup(
             f"The backup has a table {piece.table} that this version of the program cannot take. Restore it with the "

@@ -17,9 +17,9 @@ from koyjabo.audit.log import Line
 from koyjabo.clock import Clock
 from koyjabo.cluster.workers import SOCKET_KINDS, Progress, Worker, Workers
 from koyjabo.database.executor import Desk
-from koyjabo.recounts import Recounts
-from koyjabo.storage import system as records
-from koyjabo.storage.system import Adjusted
+from koyjabo.maintenance import system_queries
+from koyjabo.maintenance.recount import Recounts
+from koyjabo.maintenance.system_queries import Adjusted
 
 __all__ = ["SETTINGS", "SOCKET_KINDS", "Adjusted", "Facts", "Storage", "System", "Worker"]
 
@@ -93,7 +93,7 @@ class System:
         """For admins of the site; everybody else is Forbidden. Raises LedgerUnavailable."""
         account.require_site_admin()
         began = time.perf_counter()
-        self._desk.read(records.ping)
+        self._desk.read(system_queries.ping)
         database_ms = (time.perf_counter() - began) * 1000
         self.tell()
         recounts = self._recounts.state(account)
@@ -104,8 +104,8 @@ class System:
             has_redis=self._has_redis,
             redis_ms=self._workers.redis_ms,
             workers=self._workers.all(),
-            starting_total=self._desk.read(records.starting_total),
-            adjustments=self._desk.read(records.adjustments),
+            starting_total=self._desk.read(system_queries.starting_total),
+            adjustments=self._desk.read(system_queries.adjustments),
             settings=self._settings,
             recount=recounts.going_on,
             last_recount=recounts.last,
