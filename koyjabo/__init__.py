@@ -30,12 +30,13 @@ def create_app(
 
     import config
     from koyjabo import sockets
+    from koyjabo.application.assembly import wire
+    from koyjabo.application.services import EXTENSION
     from koyjabo.clock import Clock
     from koyjabo.database import engine
     from koyjabo.extensions import db
     from koyjabo.observability import logs
     from koyjabo.runtime import ThreadRuntime
-    from koyjabo.services import EXTENSION
     from koyjabo.web import (
         answer_headers,
         auth,
@@ -50,7 +51,6 @@ def create_app(
         request_ids,
         static_files,
     )
-    from koyjabo.wiring import wire
 
     chosen = config.load(settings)
     runtime = runtime or ThreadRuntime()

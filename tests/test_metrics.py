@@ -10,9 +10,9 @@ import yaml
 from app_fixtures import Site
 from prometheus_client.parser import text_string_to_metric_families
 
+from koyjabo.application.instrumentation import MOST_COMMUNITIES, _largest
 from koyjabo.observability.gauges import COMMUNITIES, DATABASE, OLDEST, Gauges
 from koyjabo.observability.metrics import MOST_KINDS, Metrics, all_names
-from koyjabo.observing import MOST_COMMUNITIES, _largest
 
 OPERATIONS = Path(__file__).resolve().parents[1] / "docs" / "operations.md"
 TOKEN = "only-prometheus-knows-this"

@@ -6,15 +6,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from koyjabo import observing
-from koyjabo.observing import Lag
+from koyjabo.application import instrumentation
+from koyjabo.application.instrumentation import Lag
 
 
 @pytest.fixture
 def now(monkeypatch) -> list[float]:
     """The time that passes evenly, s; tests set it."""
     said = [100.0]
-    monkeypatch.setattr(observing, "time", SimpleNamespace(monotonic=lambda: said[0]))
+    monkeypatch.setattr(instrumentation, "time", SimpleNamespace(monotonic=lambda: said[0]))
     return said
 
 

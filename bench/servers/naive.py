@@ -11,7 +11,7 @@ def handlers(app):
     from flask import jsonify, request
     from naive_ledger import NaiveLedger
 
-    from koyjabo.services import Services
+    from koyjabo.application.services import Services
 
     ledger = NaiveLedger(app.config["SQLALCHEMY_DATABASE_URI"], Services.of(app).clock)
 

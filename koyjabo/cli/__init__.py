@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from koyjabo.services import Services
+    from koyjabo.application.services import Services
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -28,9 +28,9 @@ def application() -> Iterator[Services]:
     """The application for a command: set up, in context, and left properly. Ends the program if it cannot be had."""
     import config
     from koyjabo import create_app
+    from koyjabo.application.services import Services
     from koyjabo.errors import KoyJaboError, LedgerUnavailable, UnusableDatabase
     from koyjabo.observability import logs
-    from koyjabo.services import Services
 
     try:
         settings = config.load()

@@ -6,13 +6,13 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from koyjabo.application.services import Services
 from koyjabo.extensions import socketio
 from koyjabo.network.rate_limiter import Rate
 from koyjabo.server.connections import SWEEP_INTERVAL_S, ConnectionLoop
 from koyjabo.server.engine import Engine
 from koyjabo.server.handshake import WebSockets
 from koyjabo.server.loop import EventletRuntime
-from koyjabo.services import Services
 
 if TYPE_CHECKING:
     from flask import Flask

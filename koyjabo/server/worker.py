@@ -64,10 +64,10 @@ def work(listener: socket.socket, parent: int, ready: int, drain_s: float) -> in
     app = _make_app(runtime, stay)
     if app is None:
         return 0
+    from koyjabo.application.services import Services
     from koyjabo.network.rate_limiter import Rate, share
     from koyjabo.server.http_connections import Connections
     from koyjabo.server.sockets import Sockets
-    from koyjabo.services import Services
 
     logs.count_errors(Services.of(app).metrics.error)
     most_sockets, most_requests = _allow_files(settings.max_connections)
@@ -120,7 +120,7 @@ def _make_app(runtime: Runtime, stay) -> Flask | None:
 
 
 def _close(app: Flask) -> None:
-    from koyjabo.services import Services
+    from koyjabo.application.services import Services
 
     Services.of(app).close()
 

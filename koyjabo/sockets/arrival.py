@@ -6,9 +6,9 @@ from typing import Any
 
 from flask import Request
 
+from koyjabo.application.services import Services
 from koyjabo.network import client_address
 from koyjabo.realtime.events import STATS_ROOM
-from koyjabo.services import Services
 from koyjabo.sockets.messages import visitor_id
 
 

@@ -6,11 +6,11 @@ from functools import partial
 
 from flask import Request
 
+from koyjabo.application.services import Services
 from koyjabo.communities.live.participant import Seat
 from koyjabo.errors import KoyJaboError
 from koyjabo.observability.socket_log import NOWHERE
 from koyjabo.realtime.events import CLEAN_CLOSES, UNEXPECTED
-from koyjabo.services import Services
 from koyjabo.sockets.credentials import identify, sub_protocols
 from koyjabo.sockets.errors import close_code
 from koyjabo.sockets.rooms import KINDS, seat_for

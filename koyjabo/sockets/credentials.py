@@ -8,8 +8,8 @@ from typing import NamedTuple
 from flask import Request
 
 from koyjabo.accounts.tokens import ACCESS, COOKIES, REFRESH, Claims
+from koyjabo.application.services import Services
 from koyjabo.errors import InvalidToken, TokenExpired, Unauthenticated
-from koyjabo.services import Services
 
 SUB_PROTOCOL = "Authorization"
 

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 from flask import Request
 
+from koyjabo.application.services import Services
 from koyjabo.communities.live.participant import Seat
 from koyjabo.errors import InvalidMessage, KoyJaboError
 from koyjabo.realtime.events import Kicked
-from koyjabo.services import Services
 from koyjabo.sockets.credentials import identify
 from koyjabo.sockets.errors import close_code
 from koyjabo.sockets.rooms import KINDS, seat_for

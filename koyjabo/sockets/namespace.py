@@ -7,12 +7,12 @@ from typing import Any
 from flask import current_app, request
 from flask_socketio import emit
 
+from koyjabo.application.services import Services
 from koyjabo.communities.roles import uuid_of
 from koyjabo.errors import InvalidMessage, KoyJaboError, TooManyRequests
 from koyjabo.extensions import socketio
 from koyjabo.observability.socket_log import NOWHERE
 from koyjabo.realtime.events import ABUSE, NORMAL, Error, Pong
-from koyjabo.services import Services
 from koyjabo.sockets.arrival import tell, welcome
 from koyjabo.sockets.errors import close_code
 from koyjabo.sockets.failures import failed

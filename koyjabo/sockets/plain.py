@@ -7,9 +7,9 @@ from functools import partial
 
 from flask import Blueprint, Request, Response, current_app, request
 
+from koyjabo.application.services import Services
 from koyjabo.errors import NoWebSockets
 from koyjabo.realtime.events import STATS_ROOM
-from koyjabo.services import Services
 from koyjabo.sockets.arrival import tell, welcome
 from koyjabo.sockets.communities import CommunityStream
 from koyjabo.sockets.credentials import sub_protocols

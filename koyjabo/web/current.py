@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import current_app
 
-from koyjabo.services import Services
+from koyjabo.application.services import Services
 
 
 def current() -> Services:

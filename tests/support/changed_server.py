@@ -162,8 +162,8 @@ def add_routes(app) -> None:
 
     from flask import request
 
+    from koyjabo.application.services import Services
     from koyjabo.extensions import socketio
-    from koyjabo.services import Services
 
     revisions = count(Services.of(app).visits.newest().revision + 10**9)  # newer than any the server has to say
 

@@ -16,6 +16,9 @@ from koyjabo.accounts.tokens import Tokens
 from koyjabo.accounts.user_admin import Users
 from koyjabo.analytics.reports import Conversion, Reports, Visitors
 from koyjabo.analytics.timeline import History
+from koyjabo.application.backends import Others, reach
+from koyjabo.application.instrumentation import Watch
+from koyjabo.application.services import Services
 from koyjabo.audit.log import Audit
 from koyjabo.clock import Clock, iso
 from koyjabo.communities.communities import Communities
@@ -39,8 +42,6 @@ from koyjabo.maintenance.total import Bookkeeping
 from koyjabo.models import SITE, Scope
 from koyjabo.network.geolocation import Gazetteer
 from koyjabo.network.origins import Origins
-from koyjabo.observing import Watch
-from koyjabo.others import Others, reach
 from koyjabo.presence.members.peaks import Peaks
 from koyjabo.presence.members.tracker import Place, bind
 from koyjabo.presence.visitors.visitor_sockets import Pairing
@@ -52,7 +53,6 @@ from koyjabo.realtime.rooms import Rooms
 from koyjabo.realtime.strict_packets import Packet
 from koyjabo.realtime.ticker import Pulse
 from koyjabo.runtime import Runtime
-from koyjabo.services import Services
 from koyjabo.settings.database_url import is_ephemeral
 from koyjabo.settings.schema import Settings
 from koyjabo.sockets.messages import LARGEST_MESSAGE

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+from koyjabo.application.backends import Others
 from koyjabo.communities.live.revocation import Seating
 from koyjabo.counting.ledger import Ledger
 from koyjabo.counting.visits import Visits
@@ -27,7 +28,6 @@ from koyjabo.observability.gauges import (
 from koyjabo.observability.metrics import FOLDER, OTHER, PLACE, Metrics
 from koyjabo.observability.reconnections import Comebacks
 from koyjabo.observability.socket_log import Traffic
-from koyjabo.others import Others
 from koyjabo.realtime import socket_counts
 from koyjabo.realtime.fanout import LocalFanout
 
