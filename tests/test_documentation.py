@@ -9,7 +9,7 @@ from koyjabo.accounts import login_throttle
 from koyjabo.counting.stats import Stats
 from koyjabo.realtime import events
 from koyjabo.settings.schema import Settings
-from koyjabo.sockets.errors import CLOSE_CODES
+from koyjabo.sockets.close_codes import CLOSE_CODES
 from koyjabo.web import rate_limits
 from koyjabo.web.errors import SENTENCES, STATUS
 

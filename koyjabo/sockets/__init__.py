@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def init_app(app: Flask) -> None:
     """Let `app` answer plain WebSockets, and register what Socket.IO clients may say (once for all applications)."""
-    from koyjabo.sockets import namespace, plain
+    from koyjabo.sockets import routes, socketio_handlers
 
-    namespace.register()
-    app.register_blueprint(plain.bp)
+    socketio_handlers.register()
+    app.register_blueprint(routes.bp)

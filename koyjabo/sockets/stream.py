@@ -18,7 +18,7 @@ from koyjabo.counting.stats import encode
 from koyjabo.errors import InvalidMessage, KoyJaboError
 from koyjabo.observability.socket_log import NOWHERE, Traffic
 from koyjabo.realtime.events import ABUSE, TOO_MANY, UNEXPECTED, Error, Pong
-from koyjabo.sockets.errors import close_code
+from koyjabo.sockets.close_codes import close_code
 from koyjabo.sockets.messages import LARGEST_MESSAGE, MOST_ERRORS, parse, unknown
 
 

@@ -24,9 +24,9 @@ TAKEN_AWAY = {
     "koyjabo.web.api.accounts.entrance": None,  # what takes a password
     "koyjabo.web.page_headers.g": None,  # what comes after a page's handler
     "koyjabo.sockets.stream.parse": None,  # a message of a plain socket
-    "koyjabo.sockets.namespace.Pong": None,  # an event of Socket.IO
-    "koyjabo.sockets.memberships.identify": None,  # joining
-    "koyjabo.sockets.communities.identify": None,  # opening a plain socket of a community
+    "koyjabo.sockets.socketio_handlers.Pong": None,  # an event of Socket.IO
+    "koyjabo.sockets.joined_rooms.identify": None,  # joining
+    "koyjabo.sockets.community_stream.identify": None,  # opening a plain socket of a community
     "koyjabo.exports._row": None,  # an export, when its head has been sent
 }
 

@@ -10,9 +10,9 @@ from flask import Blueprint, Request, Response, current_app, request
 from koyjabo.application.services import Services
 from koyjabo.errors import NoWebSockets
 from koyjabo.realtime.events import STATS_ROOM
-from koyjabo.sockets.arrival import tell, welcome
-from koyjabo.sockets.communities import CommunityStream
+from koyjabo.sockets.community_stream import CommunityStream
 from koyjabo.sockets.credentials import sub_protocols
+from koyjabo.sockets.site_stream import tell, welcome
 from koyjabo.sockets.stream import Connection, Stream
 
 bp = Blueprint("sockets", __name__)

@@ -15,9 +15,9 @@ from koyjabo.application.services import Services
 from koyjabo.communities.live.participant import Seat
 from koyjabo.errors import InvalidMessage, KoyJaboError
 from koyjabo.realtime.events import Kicked
+from koyjabo.sockets.close_codes import close_code
 from koyjabo.sockets.credentials import identify
-from koyjabo.sockets.errors import close_code
-from koyjabo.sockets.rooms import KINDS, seat_for
+from koyjabo.sockets.room_kinds import KINDS, seat_for
 
 MOST_ROOMS = 50
 """Of one client."""

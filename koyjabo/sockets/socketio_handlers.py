@@ -13,11 +13,11 @@ from koyjabo.errors import InvalidMessage, KoyJaboError, TooManyRequests
 from koyjabo.extensions import socketio
 from koyjabo.observability.socket_log import NOWHERE
 from koyjabo.realtime.events import ABUSE, NORMAL, Error, Pong
-from koyjabo.sockets.arrival import tell, welcome
-from koyjabo.sockets.errors import close_code
-from koyjabo.sockets.failures import failed
-from koyjabo.sockets.memberships import Memberships
+from koyjabo.sockets.close_codes import close_code
+from koyjabo.sockets.handler_errors import failed
+from koyjabo.sockets.joined_rooms import Memberships
 from koyjabo.sockets.messages import MOST_ERRORS, unknown
+from koyjabo.sockets.site_stream import tell, welcome
 
 ANYTHING = "*"
 ERRORS = "errors"

@@ -11,9 +11,9 @@ from koyjabo.communities.live.participant import Seat
 from koyjabo.errors import KoyJaboError
 from koyjabo.observability.socket_log import NOWHERE
 from koyjabo.realtime.events import CLEAN_CLOSES, UNEXPECTED
+from koyjabo.sockets.close_codes import close_code
 from koyjabo.sockets.credentials import identify, sub_protocols
-from koyjabo.sockets.errors import close_code
-from koyjabo.sockets.rooms import KINDS, seat_for
+from koyjabo.sockets.room_kinds import KINDS, seat_for
 from koyjabo.sockets.stream import Connection, Stream
 
 
