@@ -37,20 +37,8 @@ def create_app(
     from koyjabo.extensions import db
     from koyjabo.observability import logs
     from koyjabo.runtime import ThreadRuntime
-    from koyjabo.web import (
-        answer_headers,
-        auth,
-        blueprints,
-        development,
-        errors,
-        languages,
-        logins,
-        middleware,
-        outcomes,
-        rate_limits,
-        request_ids,
-        static_files,
-    )
+    from koyjabo.web import auth, blueprints, development, languages, logins, outcomes, rate_limits
+    from koyjabo.web.http import errors, middleware, request_ids, security_headers, static_files
 
     chosen = config.load(settings)
     runtime = runtime or ThreadRuntime()
@@ -82,7 +70,7 @@ def create_app(
     for blueprint in blueprints():
         app.register_blueprint(blueprint)
     app.extensions[EXTENSION] = wire(app, chosen, runtime, clock, figures)
-    answer_headers.init_app(app)
+    security_headers.init_app(app)
     middleware.trust_proxies(app, chosen.trusted_proxies)
     if is_development:
         app.register_blueprint(development.bp)

@@ -11,7 +11,7 @@ from koyjabo.realtime import events
 from koyjabo.settings.schema import Settings
 from koyjabo.sockets.close_codes import CLOSE_CODES
 from koyjabo.web import rate_limits
-from koyjabo.web.errors import SENTENCES, STATUS
+from koyjabo.web.http.errors import SENTENCES, STATUS
 
 ROOT = Path(__file__).resolve().parents[1]
 ROW = re.compile(r"^\| `([A-Z_]+)` \| (?:`([^`]*)`)? \| (.+) \|$", re.MULTILINE)

@@ -8,7 +8,7 @@ import re
 import pytest
 from app_fixtures import Site
 
-from koyjabo.web.static_files import FOLDER
+from koyjabo.web.http.static_files import FOLDER
 
 
 @pytest.fixture(scope="module")

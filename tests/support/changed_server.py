@@ -187,7 +187,7 @@ def add_routes(app) -> None:
             gc.collect()
             gc.disable()
         kinds = ("connection.Connection", "engine_socket.EngineSocket", "http.Protocol")
-        wanted = [*(f"koyjabo.server.{kind}" for kind in kinds), "koyjabo.web.middleware.Request"]
+        wanted = [*(f"koyjabo.server.{kind}" for kind in kinds), "koyjabo.web.http.middleware.Request"]
         names = [f"{type(each).__module__}.{type(each).__name__}" for each in gc.get_objects()]
         return {name: names.count(name) for name in wanted}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from koyjabo.web import logins
-from koyjabo.web.page_headers import private
+from koyjabo.web.http.cache_headers import private
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
 

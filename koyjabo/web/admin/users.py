@@ -11,7 +11,7 @@ from koyjabo.web import lists
 from koyjabo.web.admin import bp
 from koyjabo.web.admin.pages import me, page
 from koyjabo.web.current import current
-from koyjabo.web.errors import STATUS
+from koyjabo.web.http.errors import STATUS
 from koyjabo.web.outcomes import done
 
 

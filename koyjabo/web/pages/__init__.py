@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from koyjabo.web.page_headers import private
+from koyjabo.web.http.cache_headers import private
 
 bp = Blueprint("pages", __name__)
 bp.after_request(private)

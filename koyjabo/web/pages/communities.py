@@ -11,8 +11,8 @@ from koyjabo.web import community_forms, here, lists, logins, rate_limits
 from koyjabo.web.api.community_bodies import JoinBody
 from koyjabo.web.api.conversions import convert
 from koyjabo.web.current import current
-from koyjabo.web.errors import STATUS
 from koyjabo.web.forms import Form
+from koyjabo.web.http.errors import STATUS
 from koyjabo.web.outcomes import done
 from koyjabo.web.pages import bp, inside
 from koyjabo.web.pages.inside import Inside

@@ -10,8 +10,8 @@ from flask import Flask, Response, json
 from werkzeug.exceptions import HTTPException
 
 from koyjabo.errors import KoyJaboError
-from koyjabo.web import page_errors
 from koyjabo.web.current import current
+from koyjabo.web.http import error_pages
 
 log = logging.getLogger(__name__)
 
@@ -68,14 +68,14 @@ def _answer(
 ) -> Response:
     """As a page for people, who do not read JSON, and as JSON for everybody else."""
     current().metrics.error(code)
-    if page_errors.is_page():
-        return page_errors.page(status, sentence, code, retry_after_s)
+    if error_pages.is_page():
+        return error_pages.page(status, sentence, code, retry_after_s)
     return answer(status, sentence, code, details)
 
 
 def _domain_error(error: KoyJaboError) -> Response:
-    if page_errors.is_page() and error.code in page_errors.LOG_IN_FIRST:
-        return page_errors.to_login()
+    if error_pages.is_page() and error.code in error_pages.LOG_IN_FIRST:
+        return error_pages.to_login()
     response = _answer(STATUS[error.code], str(error), error.code, error.details, error.retry_after_s)
     response.headers.extend(HEADERS.get(error.code, {}))
     if error.retry_after_s is not None:

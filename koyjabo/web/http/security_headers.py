@@ -15,7 +15,7 @@ from typing import Any
 from flask import Flask
 
 from koyjabo.errors import KoyJaboError
-from koyjabo.web.middleware import PUBLIC_PATHS
+from koyjabo.web.http.middleware import PUBLIC_PATHS
 
 log = logging.getLogger(__name__)
 

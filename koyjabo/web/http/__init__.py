@@ -1,0 +1,1 @@
+"""What every HTTP response goes through: middleware, errors, headers, static files."""
