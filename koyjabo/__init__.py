@@ -37,8 +37,9 @@ def create_app(
     from koyjabo.extensions import db
     from koyjabo.observability import logs
     from koyjabo.runtime import ThreadRuntime
-    from koyjabo.web import auth, blueprints, development, languages, logins, outcomes, rate_limits
+    from koyjabo.web import blueprints, development, languages, outcomes
     from koyjabo.web.http import errors, middleware, request_ids, security_headers, static_files
+    from koyjabo.web.security import page_login, rate_limits, tokens
 
     chosen = config.load(settings)
     runtime = runtime or ThreadRuntime()
@@ -62,8 +63,8 @@ def create_app(
     rate_limits.init_app(app, limits, chosen.web_concurrency)
     errors.init_app(app)
     is_development = chosen.environment == "development"
-    auth.init_app(app, secure=not is_development)
-    logins.init_app(app)
+    tokens.init_app(app, secure=not is_development)
+    page_login.init_app(app)
     languages.init_app(app, chosen.zone)
     outcomes.init_app(app)
     static_files.init_app(app, is_development)

@@ -14,7 +14,7 @@ from permissions import BODIES, FORMS
 from permissions import WITHOUT_SESSION as ENTRANCES
 from test_permissions import CHANGING, method_of, path_of, rules, stored
 
-from koyjabo.web.auth import CSRF_HEADER
+from koyjabo.web.security.tokens import CSRF_HEADER
 
 ELSEWHERE = "https://evil.example"
 NEVER_BY_COOKIE = {"api.register_visit", "api.heartbeat", "api.forget"}

@@ -10,8 +10,8 @@ from koyjabo.counting.stats import Stats
 from koyjabo.realtime import events
 from koyjabo.settings.schema import Settings
 from koyjabo.sockets.close_codes import CLOSE_CODES
-from koyjabo.web import rate_limits
 from koyjabo.web.http.errors import SENTENCES, STATUS
+from koyjabo.web.security import rate_limits
 
 ROOT = Path(__file__).resolve().parents[1]
 ROW = re.compile(r"^\| `([A-Z_]+)` \| (?:`([^`]*)`)? \| (.+) \|$", re.MULTILINE)

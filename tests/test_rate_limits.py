@@ -7,7 +7,7 @@ import time
 import pytest
 from app_fixtures import Site, assert_error, nothing_counted
 
-from koyjabo.web.rate_limits import FEWEST_OF_A_VISITOR
+from koyjabo.web.security.rate_limits import FEWEST_OF_A_VISITOR
 
 LIMIT = 3
 PHONE, OTHER = "203.0.113.7", "203.0.113.8"

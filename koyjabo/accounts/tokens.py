@@ -39,7 +39,7 @@ class Claims(NamedTuple):
 
 
 class Tokens:
-    """Reads tokens; who makes them is `koyjabo.web.auth`."""
+    """Reads tokens; who makes them is `koyjabo.web.security.tokens`."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret

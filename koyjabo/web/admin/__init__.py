@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from koyjabo.web import logins
 from koyjabo.web.http.cache_headers import private
+from koyjabo.web.security import page_login
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
 
@@ -13,7 +13,7 @@ bp = Blueprint("admin", __name__, url_prefix="/admin")
 @bp.before_request
 def admit() -> None:
     """One guard for all there is: a new page cannot forget it."""
-    logins.require_site_admin()
+    page_login.require_site_admin()
 
 
 @bp.after_request

@@ -9,7 +9,7 @@ from flask import Response, make_response, render_template, request
 
 from koyjabo.accounts.accounts import Account, Login
 from koyjabo.errors import InvalidInput
-from koyjabo.web import logins
+from koyjabo.web.security import page_login
 
 LARGEST_CURSOR = 2**63 - 1
 
@@ -21,7 +21,7 @@ def me() -> Account:
 
 def my_login() -> Login:
     """The same with the session."""
-    login = logins.login()
+    login = page_login.login()
     assert login is not None
     return login
 

@@ -1,4 +1,4 @@
-"""/api: what anybody may call, and what takes a login (`koyjabo.web.http.middleware`, `koyjabo.web.auth`)."""
+"""/api: what anybody may call, and what takes a login (`koyjabo.web.http.middleware`, `koyjabo.web.security.tokens`)."""
 
 from __future__ import annotations
 

@@ -7,12 +7,13 @@ from flask import Response, after_this_request, request
 from koyjabo.accounts.accounts import Grant
 from koyjabo.accounts.tokens import REFRESH
 from koyjabo.errors import InvalidToken
-from koyjabo.web import auth, entrance
 from koyjabo.web.api import bp
 from koyjabo.web.api.account_bodies import LoginBody, PasswordBody, SignupBody, TokensAnswer, UserAnswer
 from koyjabo.web.api.answers import JSON
 from koyjabo.web.current import current
 from koyjabo.web.openapi import Answer, describe
+from koyjabo.web.security import log_in as entrance
+from koyjabo.web.security import tokens
 
 WITH_BODY: dict[int, Answer] = {
     400: "a field cannot be used; see details",
@@ -52,8 +53,8 @@ def log_in() -> Response:
 def refresh() -> Response:
     """Takes the refresh token, as bearer or cookie. It is good for one call: shown again, it ends its session, for
     then two have it."""
-    auth.note_whence()
-    return _tokens_answer(current().accounts.refresh(auth.claims_of(REFRESH)), 200)
+    tokens.note_whence()
+    return _tokens_answer(current().accounts.refresh(tokens.claims_of(REFRESH)), 200)
 
 
 @bp.post("/auth/logout")
@@ -61,36 +62,36 @@ def refresh() -> Response:
 def log_out() -> Response:
     """End the session of a token, of either kind, expired or not, and take the cookies away."""
     try:
-        claims = auth.claims_of_any()
+        claims = tokens.claims_of_any()
     except InvalidToken:
-        after_this_request(auth.without_cookies)  # they are good for nothing
+        after_this_request(tokens.without_cookies)  # they are good for nothing
         raise
-    auth.note_whence()
+    tokens.note_whence()
     current().accounts.log_out(claims.session_id)
-    return auth.without_cookies(_empty())
+    return tokens.without_cookies(_empty())
 
 
 @bp.get("/auth/me")
 @describe("Who am I", {200: UserAnswer, **TOKEN})
 def me() -> Response:
     """The account that is logged in."""
-    return _answer(UserAnswer.of(auth.require().account), 200)
+    return _answer(UserAnswer.of(tokens.require().account), 200)
 
 
 @bp.post("/auth/password")
 @describe("Change the password", {204: None, **WITH_BODY, **TOKEN, **CSRF}, body=PasswordBody)
 def change_password() -> Response:
     """Takes the present password, too. All other sessions end; this one goes on."""
-    login = auth.require()
+    login = tokens.require()
     entrance.change_password(login, PasswordBody.of(request))
     return _empty()
 
 
 def _tokens_answer(grant: Grant, status: int) -> Response:
-    pair = auth.tokens_for(grant)
+    pair = tokens.tokens_for(grant)
     user = UserAnswer.of(grant.login.account)
     response = _answer(TokensAnswer(**pair._asdict(), user=user), status)
-    auth.set_cookies(response, pair)
+    tokens.set_cookies(response, pair)
     return response
 
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from flask import Response, request
 
 from koyjabo.communities.communities import Standing
-from koyjabo.web import auth, rate_limits
 from koyjabo.web.api import bp
 from koyjabo.web.api.community_answers import CommunityAnswer, answer, list_answer, no_answer
 from koyjabo.web.api.community_bodies import CommunityChangesBody, NewCommunityBody
 from koyjabo.web.api.paging import QUERY, Paging
 from koyjabo.web.current import current
 from koyjabo.web.openapi import Answer, ListOf, describe
+from koyjabo.web.security import rate_limits, tokens
 
 LOGGED_IN: dict[int, Answer] = {401: "not logged in", 503: "the database is away; see Retry-After"}
 INSIDE: dict[int, Answer] = {
@@ -44,7 +44,7 @@ def community_answers(found: Sequence[Standing]) -> Iterator[CommunityAnswer]:
 )
 def list_communities() -> Response:
     """Those that are listed and one's own, by name; for a site admin all. `X-Total-Count` says how many there are."""
-    account, paging = auth.require().account, Paging.of(request)
+    account, paging = tokens.require().account, Paging.of(request)
     page = current().communities.list(account, paging.start, paging.per_page)
     return list_answer(community_answers(page.items), paging.headers(page.total))
 
@@ -57,7 +57,7 @@ def list_communities() -> Response:
 )
 def create_community() -> Response:
     """Whoever founds it is its admin."""
-    account, body = auth.require().account, NewCommunityBody.of(request)
+    account, body = tokens.require().account, NewCommunityBody.of(request)
     rate_limits.count_action(account.id)
     standing = current().communities.create(account, body.name, body.description, body.open, body.listed)
     return answer(community_answer(standing), 201)
@@ -67,14 +67,14 @@ def create_community() -> Response:
 @describe("One community", {200: CommunityAnswer, **INSIDE})
 def get_community(community_id: str) -> Response:
     """For its members."""
-    return answer(community_answer(current().communities.get(auth.require().account, community_id)))
+    return answer(community_answer(current().communities.get(tokens.require().account, community_id)))
 
 
 @bp.patch("/communities/<community_id>")
 @describe("Change a community", {200: CommunityAnswer, **WITH_BODY, **INSIDE}, body=CommunityChangesBody)
 def change_community(community_id: str) -> Response:
     """For its admins."""
-    account, body = auth.require().account, CommunityChangesBody.of(request)
+    account, body = tokens.require().account, CommunityChangesBody.of(request)
     return answer(community_answer(current().communities.change(account, community_id, **body.changes())))
 
 
@@ -82,5 +82,5 @@ def change_community(community_id: str) -> Response:
 @describe("End a community", {204: None, **INSIDE})
 def delete_community(community_id: str) -> Response:
     """For its admins. Memberships end with it; its visits stay counted for the site."""
-    current().communities.delete(auth.require().account, community_id)
+    current().communities.delete(tokens.require().account, community_id)
     return no_answer()

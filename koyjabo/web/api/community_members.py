@@ -5,7 +5,6 @@ from __future__ import annotations
 from flask import Response, request
 
 from koyjabo.communities.communities import Enrolment
-from koyjabo.web import auth, rate_limits
 from koyjabo.web.api import bp
 from koyjabo.web.api.communities import INSIDE, TOO_MANY, WITH_BODY
 from koyjabo.web.api.community_answers import MemberAnswer, MembershipAnswer, answer, list_answer, no_answer
@@ -14,6 +13,7 @@ from koyjabo.web.api.conversions import convert
 from koyjabo.web.api.paging import QUERY, Paging
 from koyjabo.web.current import current
 from koyjabo.web.openapi import Answer, ListOf, describe
+from koyjabo.web.security import rate_limits, tokens
 
 ENROLLED: dict[int, Answer] = {
     200: MemberAnswer,
@@ -33,7 +33,7 @@ ENROLLED: dict[int, Answer] = {
 )
 def join_community(community_id: str) -> Response:
     """Where everybody may. 201, or 200 for one who is a member already, and stays what they are."""
-    account, body = auth.require().account, JoinBody.of(request)
+    account, body = tokens.require().account, JoinBody.of(request)
     member, is_new = current().communities.join(account, community_id)
     if body.visitorId is not None:
         convert(account.id, body.visitorId)
@@ -44,7 +44,7 @@ def join_community(community_id: str) -> Response:
 @describe("Be a member no longer", {204: None, **INSIDE, 409: "its last admin has to stay"})
 def leave_community(community_id: str) -> Response:
     """204; 403 or 404 for one who is no member."""
-    current().communities.leave(auth.require().account, community_id)
+    current().communities.leave(tokens.require().account, community_id)
     return no_answer()
 
 
@@ -52,7 +52,7 @@ def leave_community(community_id: str) -> Response:
 @describe("Who belongs to it", {200: ListOf(MemberAnswer), 400: "no such page", **INSIDE}, query=QUERY)
 def list_members(community_id: str) -> Response:
     """For its members: those who came first, first. `X-Total-Count` says how many there are."""
-    account, paging = auth.require().account, Paging.of(request)
+    account, paging = tokens.require().account, Paging.of(request)
     page = current().communities.members(account, community_id, paging.start, paging.per_page)
     return list_answer(map(MemberAnswer.of, page.items), paging.headers(page.total))
 
@@ -61,7 +61,7 @@ def list_members(community_id: str) -> Response:
 @describe("Let somebody in, by email", {**ENROLLED, **TOO_MANY}, body=InvitationBody)
 def invite_member(community_id: str) -> Response:
     """For its admins. 201, or 200 for one who was a member already; the role is what is asked for."""
-    account, body = auth.require().account, InvitationBody.of(request)
+    account, body = tokens.require().account, InvitationBody.of(request)
     rate_limits.count_action(account.id)
     return _enrolled(current().communities.invite(account, community_id, body.email, body.role))
 
@@ -70,7 +70,7 @@ def invite_member(community_id: str) -> Response:
 @describe("Give somebody a role", ENROLLED, body=RoleBody)
 def set_role(community_id: str, user_id: str) -> Response:
     """For its admins. 201 when that made them a member, otherwise 200."""
-    account, body = auth.require().account, RoleBody.of(request)
+    account, body = tokens.require().account, RoleBody.of(request)
     return _enrolled(current().communities.set_role(account, community_id, user_id, body.role))
 
 
@@ -78,7 +78,7 @@ def set_role(community_id: str, user_id: str) -> Response:
 @describe("End a membership", {204: None, **INSIDE, 409: "its last admin has to stay"})
 def remove_member(community_id: str, user_id: str) -> Response:
     """For its admins; one's own, for everybody."""
-    current().communities.remove_member(auth.require().account, community_id, user_id)
+    current().communities.remove_member(tokens.require().account, community_id, user_id)
     return no_answer()
 
 

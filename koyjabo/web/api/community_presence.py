@@ -9,7 +9,7 @@ from koyjabo.clock import iso
 from koyjabo.communities.communities import uuid_of
 from koyjabo.communities.roles import MEMBER, MODERATOR
 from koyjabo.models import Scope
-from koyjabo.web import auth, here
+from koyjabo.web import here
 from koyjabo.web.api import bp
 from koyjabo.web.api.answers import StatsAnswer, stats_or_304, writer
 from koyjabo.web.api.communities import INSIDE
@@ -18,6 +18,7 @@ from koyjabo.web.api.paging import QUERY, Paging
 from koyjabo.web.current import current
 from koyjabo.web.here import Person
 from koyjabo.web.openapi import ListOf, describe
+from koyjabo.web.security import tokens
 
 
 class RealtimeAnswer(BaseModel):
@@ -76,5 +77,5 @@ def who_is_online(community_id: str) -> Response:
 
 def _entered(community_id: str, role: str) -> Scope:
     """The scope of a community in which who asks has at least `role`."""
-    current().communities.require(auth.require().account, community_id, role)
+    current().communities.require(tokens.require().account, community_id, role)
     return Scope(uuid_of(community_id) or community_id)

@@ -8,13 +8,13 @@ from flask import Response, json, request
 from pydantic import BaseModel, Field
 
 from koyjabo.analytics.reports import Growth, Trend, Visitors
-from koyjabo.web import auth
 from koyjabo.web.api import bp, ranges
 from koyjabo.web.api.communities import INSIDE
 from koyjabo.web.api.community_answers import PRIVATE, answer
 from koyjabo.web.api.ranges import Range
 from koyjabo.web.current import current
 from koyjabo.web.openapi import Answer, ListOf, describe
+from koyjabo.web.security import tokens
 
 WITH_RANGE: dict[int, Answer] = {400: "a range that cannot be used; see details", **INSIDE}
 
@@ -84,7 +84,7 @@ def _trend(found: Trend) -> dict[str, Any]:
 
 def _community(community_id: str) -> str:
     """The id of a community that whoever asks is a member of, as it is stored."""
-    return current().communities.get(auth.require().account, community_id).community.id
+    return current().communities.get(tokens.require().account, community_id).community.id
 
 
 @bp.get("/communities/<community_id>/visitors")

@@ -7,13 +7,13 @@ from pydantic import BaseModel, Field
 
 from koyjabo.accounts.login_sessions import Session
 from koyjabo.clock import iso
-from koyjabo.web import auth
 from koyjabo.web.api import bp
 from koyjabo.web.api.accounts import CSRF, TOKEN
 from koyjabo.web.api.community_answers import list_answer
 from koyjabo.web.api.paging import QUERY, Paging
 from koyjabo.web.current import current
 from koyjabo.web.openapi import ListOf, describe
+from koyjabo.web.security import tokens
 
 MOMENT = "2025-12-16T04:48:38.412Z"
 
@@ -46,7 +46,7 @@ class SessionAnswer(BaseModel):
 @describe("Where one is logged in", {200: ListOf(SessionAnswer), 400: "no such page", **TOKEN}, query=QUERY)
 def list_sessions() -> Response:
     """One's own sessions that live, the last used first."""
-    login, paging = auth.require(), Paging.of(request)
+    login, paging = tokens.require(), Paging.of(request)
     found = current().sessions.page(login, paging.start, paging.per_page)
     return list_answer(map(SessionAnswer.of, found.items), paging.headers(found.total))
 
@@ -55,7 +55,7 @@ def list_sessions() -> Response:
 @describe("Log out everywhere else", {204: None, **TOKEN, **CSRF})
 def end_other_sessions() -> Response:
     """End all of one's sessions but the one that asks, with their tokens and sockets."""
-    current().sessions.end_others(auth.require())
+    current().sessions.end_others(tokens.require())
     return _empty()
 
 
@@ -63,7 +63,7 @@ def end_other_sessions() -> Response:
 @describe("End a session", {204: None, 404: "no such session of one's own", **TOKEN, **CSRF})
 def end_session(session_id: str) -> Response:
     """End one of one's sessions, with its tokens and sockets."""
-    current().sessions.end(auth.require(), session_id)
+    current().sessions.end(tokens.require(), session_id)
     return _empty()
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from koyjabo.web import auth, rate_limits
 from koyjabo.web.api import bp
 from koyjabo.web.api.answers import RegisteredAnswer, registered_answer
 from koyjabo.web.api.bodies import ForgetBody, HeartbeatBody, NewVisitBody
 from koyjabo.web.current import current
 from koyjabo.web.openapi import describe
+from koyjabo.web.security import rate_limits, tokens
 
 REFUSALS = {
     400: "a field cannot be used; nothing was counted",
@@ -38,7 +38,7 @@ def register_visit() -> Response:
     body = NewVisitBody.of(request)
     rate_limits.count_visit(body.visitorId)
     place, caller = services.places.locate(request.remote_addr), services.pairing.caller(request.environ)
-    login = auth.optional()
+    login = tokens.optional()
     user_id = login.account.id if login else None
     receipt = services.visits.register(body.as_visit(services.clock.now_ms(), place, caller, user_id))
     return registered_answer(receipt, services.visits.newest() if receipt else services.visits.stats())

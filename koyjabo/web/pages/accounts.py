@@ -6,11 +6,13 @@ from flask import Response, make_response, render_template
 
 from koyjabo.accounts.accounts import Grant
 from koyjabo.errors import EmailTaken, WrongCredentials
-from koyjabo.web import auth, entrance, logins, redirects
+from koyjabo.web import redirects
 from koyjabo.web.api.account_bodies import LoginBody, SignupBody
 from koyjabo.web.current import current
 from koyjabo.web.forms import Form
 from koyjabo.web.pages import bp
+from koyjabo.web.security import log_in as entrance
+from koyjabo.web.security import page_login, tokens
 
 
 @bp.get("/login")
@@ -20,7 +22,7 @@ def log_in() -> Response:
 
 @bp.post("/login")
 def do_log_in() -> Response:
-    logins.check_origin()
+    page_login.check_origin()
     form = Form(LoginBody)
     body = form.read()
     if body is not None:
@@ -38,7 +40,7 @@ def sign_up() -> Response:
 
 @bp.post("/signup")
 def do_sign_up() -> Response:
-    logins.check_origin()
+    page_login.check_origin()
     form = Form(SignupBody)
     body = form.read()
     if body is not None:
@@ -51,21 +53,21 @@ def do_sign_up() -> Response:
 
 @bp.post("/logout")
 def log_out() -> Response:
-    current().accounts.log_out(logins.require_login().session_id)
-    return auth.without_cookies(redirects.to("pages.index"))
+    current().accounts.log_out(page_login.require_login().session_id)
+    return tokens.without_cookies(redirects.to("pages.index"))
 
 
 def _welcome(grant: Grant) -> Response:
     """The session that this browser had before ends: its cookies are gone from here on."""
-    before = logins.login()
+    before = page_login.login()
     if before is not None:
         current().accounts.log_out(before.session_id)
     response = redirects.back("pages.index")
-    auth.set_cookies(response, auth.tokens_for(grant))
+    tokens.set_cookies(response, tokens.tokens_for(grant))
     return response
 
 
 def _form(template: str, form: Form, status: int = 200) -> Response:
-    if logins.login() is not None:
+    if page_login.login() is not None:
         return redirects.back("pages.index")
     return make_response(render_template(template, form=form), status)

@@ -7,7 +7,7 @@ from flask import Response, make_response, render_template
 from koyjabo.accounts.accounts import Account
 from koyjabo.communities.roles import MEMBER
 from koyjabo.errors import Forbidden, KoyJaboError, LastAdmin
-from koyjabo.web import community_forms, here, lists, logins, rate_limits
+from koyjabo.web import community_forms, here, lists
 from koyjabo.web.api.community_bodies import JoinBody
 from koyjabo.web.api.conversions import convert
 from koyjabo.web.current import current
@@ -16,12 +16,13 @@ from koyjabo.web.http.errors import STATUS
 from koyjabo.web.outcomes import done
 from koyjabo.web.pages import bp, inside
 from koyjabo.web.pages.inside import Inside
+from koyjabo.web.security import page_login, rate_limits
 
 
 @bp.get("/communities")
 def list_communities() -> str:
     """Those one may know of; to who is not logged in, what communities are."""
-    login = logins.login()
+    login = page_login.login()
     return _list(login.account) if login else render_template("communities/welcome.html")
 
 
@@ -41,13 +42,13 @@ def _list(account: Account) -> str:
 
 @bp.get("/communities/new")
 def new_community() -> str:
-    logins.require()
+    page_login.require()
     return render_template("communities/new.html", form=community_forms.founding())
 
 
 @bp.post("/communities/new")
 def create_community() -> Response:
-    account, form = logins.require(), community_forms.founding()
+    account, form = page_login.require(), community_forms.founding()
     body = form.read()
     if body is None:
         return make_response(render_template("communities/new.html", form=form), 422)
@@ -64,7 +65,7 @@ def community(community_id: str) -> Response:
 
 @bp.post("/communities/<community_id>/join")
 def join_community(community_id: str) -> Response:
-    account, body = logins.require(), Form(JoinBody).read()
+    account, body = page_login.require(), Form(JoinBody).read()
     try:
         current().communities.join(account, community_id)
     except Forbidden as error:
@@ -78,7 +79,7 @@ def join_community(community_id: str) -> Response:
 def leave_community(community_id: str) -> Response:
     """To the list: one that is not listed is nothing to look at any more."""
     try:
-        current().communities.leave(logins.require(), community_id)
+        current().communities.leave(page_login.require(), community_id)
     except LastAdmin as error:
         return _show(inside.enter(community_id), error)
     return done("left", "pages.list_communities")

@@ -7,12 +7,13 @@ from functools import partial
 from flask import Response, request
 
 from koyjabo.communities.roles import ADMIN, MEMBER, ROLES
-from koyjabo.web import lists, logins, member_forms, rate_limits
+from koyjabo.web import lists, member_forms
 from koyjabo.web.current import current
 from koyjabo.web.member_forms import AS_IT_IS, Shown
 from koyjabo.web.outcomes import done
 from koyjabo.web.pages import bp, inside
 from koyjabo.web.pages.inside import Inside
+from koyjabo.web.security import page_login, rate_limits
 
 
 @bp.get("/communities/<community_id>/members")
@@ -22,20 +23,20 @@ def members(community_id: str) -> Response:
 
 @bp.post("/communities/<community_id>/members")
 def invite_member(community_id: str) -> Response:
-    account = logins.require()
+    account = page_login.require()
     problem = member_forms.invite(account, community_id, partial(rate_limits.count_action, account.id))
     return _led_on(problem, "member_added", community_id)
 
 
 @bp.post("/communities/<community_id>/members/<user_id>")
 def set_role(community_id: str, user_id: str) -> Response:
-    return _led_on(member_forms.set_role(logins.require(), community_id, user_id), "role_given", community_id)
+    return _led_on(member_forms.set_role(page_login.require(), community_id, user_id), "role_given", community_id)
 
 
 @bp.post("/communities/<community_id>/members/<user_id>/remove")
 def remove_member(community_id: str, user_id: str) -> Response:
     """Whoever removes themselves has left, and is led to the list."""
-    account = logins.require()
+    account = page_login.require()
     problem = member_forms.remove(account, community_id, user_id)
     if problem is None and user_id.lower() == account.id:
         return done("left", "pages.list_communities")

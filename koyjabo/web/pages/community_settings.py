@@ -5,10 +5,11 @@ from __future__ import annotations
 from flask import Response
 
 from koyjabo.communities.roles import ADMIN
-from koyjabo.web import community_forms, logins
+from koyjabo.web import community_forms
 from koyjabo.web.current import current
 from koyjabo.web.outcomes import done
 from koyjabo.web.pages import bp, inside
+from koyjabo.web.security import page_login
 
 
 @bp.get("/communities/<community_id>/settings")
@@ -19,7 +20,7 @@ def community_settings(community_id: str) -> Response:
 
 @bp.post("/communities/<community_id>/settings")
 def change_community(community_id: str) -> Response:
-    account, form = logins.require(), community_forms.changes()
+    account, form = page_login.require(), community_forms.changes()
     body = form.read()
     if body is None:
         return inside.page("settings", inside.enter(community_id, ADMIN), 422, form=form)
@@ -36,5 +37,5 @@ def confirm_deletion(community_id: str) -> Response:
 
 @bp.post("/communities/<community_id>/delete")
 def delete_community(community_id: str) -> Response:
-    current().communities.delete(logins.require(), community_id)
+    current().communities.delete(page_login.require(), community_id)
     return done("deleted", "pages.list_communities")

@@ -10,8 +10,8 @@ from koyjabo.accounts.accounts import Account
 from koyjabo.communities import roles
 from koyjabo.communities.communities import Community
 from koyjabo.models import Scope
-from koyjabo.web import logins
 from koyjabo.web.current import current
+from koyjabo.web.security import page_login
 
 ROLES = roles.ROLES
 
@@ -37,7 +37,7 @@ def enter(community_id: str, role: str | None = None) -> Inside:
 
     Raises Unauthenticated, UnknownCommunity, Forbidden, LedgerUnavailable; for forms, WrongCsrfToken.
     """
-    account = logins.require()
+    account = page_login.require()
     standing = current().communities.known(account, community_id)
     seen = roles.allowed(account, standing, role) if role else roles.as_seen_by(account, standing)
     return Inside(account, standing.community, seen.role, standing.role is not None)

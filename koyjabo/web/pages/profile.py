@@ -5,12 +5,13 @@ from __future__ import annotations
 from flask import Response, make_response, render_template
 
 from koyjabo.errors import WrongCredentials
-from koyjabo.web import entrance, lists, logins
+from koyjabo.web import lists
 from koyjabo.web.api.account_bodies import PasswordBody
 from koyjabo.web.current import current
 from koyjabo.web.forms import Form
 from koyjabo.web.outcomes import done
 from koyjabo.web.pages import bp
+from koyjabo.web.security import log_in, page_login
 
 
 @bp.get("/account")
@@ -22,11 +23,11 @@ def account() -> Response:
 def change_password() -> Response:
     """All other sessions end; this one goes on."""
     form = Form(PasswordBody)
-    login, body = logins.require_login(), form.read()
+    login, body = page_login.require_login(), form.read()
     if body is None:
         return _show(form, 422)
     try:
-        entrance.change_password(login, body)
+        log_in.change_password(login, body)
     except WrongCredentials as error:
         form.errors["current_password"] = str(error)
         return _show(form, 422)
@@ -34,7 +35,7 @@ def change_password() -> Response:
 
 
 def _show(form: Form, status: int = 200) -> Response:
-    login, asked = logins.require_login(), lists.paging()
+    login, asked = page_login.require_login(), lists.paging()
     account, sessions = login.account, current().sessions.page(login)
     found = current().communities.own(account, asked.start, asked.per_page)
     page = render_template(

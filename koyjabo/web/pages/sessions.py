@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from flask import Response
 
-from koyjabo.web import logins
 from koyjabo.web.current import current
 from koyjabo.web.outcomes import done
 from koyjabo.web.pages import bp
+from koyjabo.web.security import page_login
 
 
 @bp.post("/account/sessions/<session_id>/end")
 def end_session(session_id: str) -> Response:
-    current().sessions.end(logins.require_login(), session_id)
+    current().sessions.end(page_login.require_login(), session_id)
     return done("session_ended", "pages.account")
 
 
 @bp.post("/account/sessions/end")
 def end_other_sessions() -> Response:
-    current().sessions.end_others(logins.require_login())
+    current().sessions.end_others(page_login.require_login())
     return done("sessions_ended", "pages.account")

@@ -10,16 +10,16 @@ from flask import request
 from koyjabo.accounts import credential_rules
 from koyjabo.accounts.accounts import Grant, Login
 from koyjabo.accounts.login_throttle import PASSWORD
-from koyjabo.web import auth, rate_limits
 from koyjabo.web.api.account_bodies import LoginBody, PasswordBody, SignupBody
 from koyjabo.web.api.conversions import convert
 from koyjabo.web.current import current
+from koyjabo.web.security import rate_limits, tokens
 
 
 def sign_up(body: SignupBody) -> Grant:
     """Make an account and log it in. Raises EmailTaken, TooManyRequests, TooBusy, LedgerUnavailable."""
     rate_limits.count_signup()
-    auth.note_whence()
+    tokens.note_whence()
     grant = current().accounts.sign_up(body.email, body.password, body.name, request.user_agent.string)
     return _welcome(grant, credential_rules.email_key(body.email), body.visitorId)
 
@@ -28,7 +28,7 @@ def log_in(body: LoginBody) -> Grant:
     """Begin a session. Raises WrongCredentials, TooManyRequests, TooBusy, LedgerUnavailable."""
     key = credential_rules.email_key(body.email)
     rate_limits.count_login(key)
-    auth.note_whence()
+    tokens.note_whence()
     accounts, failures = current().accounts, current().login_failures
     is_familiar = rate_limits.is_familiar(key, partial(accounts.password_mark, body.email))
     with nullcontext() if is_familiar else failures.attempt(key):  # who guesses elsewhere counts not against the owner

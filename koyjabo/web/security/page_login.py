@@ -16,8 +16,8 @@ from flask import Flask, g, request
 from koyjabo.accounts.accounts import Account, Login
 from koyjabo.accounts.tokens import ACCESS, REFRESH, Claims
 from koyjabo.errors import Forbidden, InvalidToken, LedgerUnavailable, TokenExpired, Unauthenticated, WrongCsrfToken
-from koyjabo.web import auth
 from koyjabo.web.current import current
+from koyjabo.web.security import tokens as auth
 
 CSRF_FIELD = "csrf_token"
 RELOAD = "This form is out of date. Go back, reload the page, and try again."

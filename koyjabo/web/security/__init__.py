@@ -1,0 +1,1 @@
+"""Who may: tokens and cookies, logging in, rate limits."""
