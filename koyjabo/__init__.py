@@ -37,9 +37,10 @@ def create_app(
     from koyjabo.extensions import db
     from koyjabo.observability import logs
     from koyjabo.runtime import ThreadRuntime
-    from koyjabo.web import blueprints, development, languages, outcomes
+    from koyjabo.web import blueprints, development
     from koyjabo.web.http import errors, middleware, request_ids, security_headers, static_files
     from koyjabo.web.security import page_login, rate_limits, tokens
+    from koyjabo.web.ui import flash, languages
 
     chosen = config.load(settings)
     runtime = runtime or ThreadRuntime()
@@ -66,7 +67,7 @@ def create_app(
     tokens.init_app(app, secure=not is_development)
     page_login.init_app(app)
     languages.init_app(app, chosen.zone)
-    outcomes.init_app(app)
+    flash.init_app(app)
     static_files.init_app(app, is_development)
     for blueprint in blueprints():
         app.register_blueprint(blueprint)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from app_fixtures import Site
 
-from koyjabo.web import languages
+from koyjabo.web.ui import languages
 
 BANGLA = {"Accept-Language": "bn-BD,bn;q=0.9,en;q=0.8"}
 

@@ -10,8 +10,8 @@ from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import read_po
 
 from koyjabo import errors
-from koyjabo.web.languages import LANGUAGES
-from koyjabo.web.sentences import OF_ERRORS
+from koyjabo.web.ui.languages import LANGUAGES
+from koyjabo.web.ui.translatable import OF_ERRORS
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "koyjabo"

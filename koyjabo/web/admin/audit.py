@@ -6,10 +6,10 @@ from flask import Response, request
 from flask_babel import lazy_gettext as _
 
 from koyjabo.audit.log import ACTIONS, OPERATOR, AuditPage
-from koyjabo.web import lists
 from koyjabo.web.admin import bp
 from koyjabo.web.admin.pages import before, me, page
 from koyjabo.web.current import current
+from koyjabo.web.ui import pagination
 
 WORDS = {
     "community.create": _("Community created"),
@@ -50,7 +50,7 @@ WORDS = {
 def audit() -> Response:
     actor, action = request.args.get("actor", ""), request.args.get("action", "")
     found = current().audit.page(me(), before(), actor=actor, action=action)
-    older = lists.here(before=found.before) if found.before is not None else None
+    older = pagination.here(before=found.before) if found.before is not None else None
     choices = [("", _("Any")), *((name, WORDS.get(name, name)) for name in ACTIONS)]
     people = _people(found, actor)
     return page(

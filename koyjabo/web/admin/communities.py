@@ -5,29 +5,29 @@ from __future__ import annotations
 from flask import Response, request
 
 from koyjabo.communities.communities import ROLES, Overview, Page
-from koyjabo.web import community_forms, here, lists
 from koyjabo.web.admin import bp
 from koyjabo.web.admin.pages import me, page
 from koyjabo.web.api.paging import Paging
 from koyjabo.web.current import current
-from koyjabo.web.forms import Form
-from koyjabo.web.member_forms import AS_IT_IS, Shown
-from koyjabo.web.outcomes import done
+from koyjabo.web.ui import community_forms, online_people, pagination
+from koyjabo.web.ui.flash import done
+from koyjabo.web.ui.forms import Form
+from koyjabo.web.ui.member_forms import AS_IT_IS, Shown
 
 
 @bp.get("/communities")
 def communities() -> Response:
-    asked, query = lists.paging(), request.args.get("query", "").strip()
+    asked, query = pagination.paging(), request.args.get("query", "").strip()
     found = current().communities.all(me(), query, asked.start, asked.per_page)
     open_ones = [each.community.id for each in found.items if each.archived_ms is None]
     return page(
         "communities",
         found=found,
         query=query,
-        online=here.online(open_ones),
+        online=online_people.online(open_ones),
         last=asked.last(found.total),
         asked=asked,
-        url=lists.numbered(),
+        url=pagination.numbered(),
     )
 
 
@@ -75,7 +75,7 @@ def restore_community(community_id: str) -> Response:
 
 def show(community_id: str, form: Form | None = None, shown: Shown = AS_IT_IS) -> Response:
     """The page of a community: as it is, or with a `form` that has something wrong, or with what did of its members."""
-    asked, account = lists.paging(), me()
+    asked, account = pagination.paging(), me()
     found = current().communities.overview(account, community_id)
     members = _members(found, asked)
     return page(
@@ -89,7 +89,7 @@ def show(community_id: str, form: Form | None = None, shown: Shown = AS_IT_IS) -
         members=members,
         last=asked.last(members.total),
         asked=asked,
-        url=lists.numbered("admin.community", community_id=found.community.id),
+        url=pagination.numbered("admin.community", community_id=found.community.id),
         roles=ROLES,
     )
 

@@ -15,7 +15,7 @@ from koyjabo.web.admin import bp
 from koyjabo.web.admin.pages import me, my_login, page
 from koyjabo.web.admin.visits import choices, filter_form
 from koyjabo.web.current import current
-from koyjabo.web.forms import Form
+from koyjabo.web.ui.forms import Form
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from koyjabo.web.admin.bodies import TotalBody
 from koyjabo.web.admin.pages import me
 from koyjabo.web.admin.system import show
 from koyjabo.web.current import current
-from koyjabo.web.forms import Form
-from koyjabo.web.outcomes import done
+from koyjabo.web.ui.flash import done
+from koyjabo.web.ui.forms import Form
 
 
 @bp.post("/system/recount")

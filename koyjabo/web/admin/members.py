@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from flask import Response
 
-from koyjabo.web import member_forms
 from koyjabo.web.admin import bp
 from koyjabo.web.admin.communities import show
 from koyjabo.web.admin.pages import me
-from koyjabo.web.member_forms import Shown
-from koyjabo.web.outcomes import done
+from koyjabo.web.ui import member_forms
+from koyjabo.web.ui.flash import done
+from koyjabo.web.ui.member_forms import Shown
 
 
 @bp.post("/communities/<community_id>/members")

@@ -10,7 +10,7 @@ from koyjabo.web.admin.bodies import TotalBody
 from koyjabo.web.admin.hops import hops, in_force
 from koyjabo.web.admin.pages import me, page
 from koyjabo.web.current import current
-from koyjabo.web.forms import Form
+from koyjabo.web.ui.forms import Form
 
 SOCKETS = {
     "site": _("Site"),

@@ -7,20 +7,20 @@ from collections.abc import Callable
 from flask import Response, request
 
 from koyjabo.errors import Forbidden, KoyJaboError, LastAdmin
-from koyjabo.web import lists
 from koyjabo.web.admin import bp
 from koyjabo.web.admin.pages import me, page
 from koyjabo.web.current import current
 from koyjabo.web.http.errors import STATUS
-from koyjabo.web.outcomes import done
+from koyjabo.web.ui import pagination
+from koyjabo.web.ui.flash import done
 
 
 @bp.get("/users")
 def users() -> Response:
-    asked, query = lists.paging(), request.args.get("query", "").strip()
+    asked, query = pagination.paging(), request.args.get("query", "").strip()
     found = current().users.page(me(), query, asked.start, asked.per_page)
     last = asked.last(found.total)
-    return page("users", found=found, query=query, last=last, asked=asked, url=lists.numbered())
+    return page("users", found=found, query=query, last=last, asked=asked, url=pagination.numbered())
 
 
 @bp.get("/users/<user_id>")
@@ -62,7 +62,7 @@ def _do(user_id: str, code: str, act: Callable[[], object]) -> Response:
 
 
 def _show(user_id: str, status: int = 200, problem: KoyJaboError | None = None) -> Response:
-    asked, account = lists.paging(), me()
+    asked, account = pagination.paging(), me()
     found = current().users.get(account, user_id)
     belongings = current().users.communities_of(account, found.id, asked.start, asked.per_page)
     return page(
@@ -73,6 +73,6 @@ def _show(user_id: str, status: int = 200, problem: KoyJaboError | None = None) 
         belongings=belongings,
         last=asked.last(belongings.total),
         asked=asked,
-        url=lists.numbered("admin.user", user_id=found.id),
+        url=pagination.numbered("admin.user", user_id=found.id),
         problem=problem,
     )

@@ -8,12 +8,12 @@ from flask import Response, request
 
 from koyjabo.errors import InvalidInput
 from koyjabo.visit_log.visit_log import Filter, Found
-from koyjabo.web import lists
 from koyjabo.web.admin import bp
 from koyjabo.web.admin.pages import before, me, page
 from koyjabo.web.api.bodies import Body
 from koyjabo.web.current import current
-from koyjabo.web.forms import Form
+from koyjabo.web.ui import pagination
+from koyjabo.web.ui.forms import Form
 
 MOST_CHOICES = 200
 """Communities to choose from; others are led to from their own pages."""
@@ -29,7 +29,7 @@ def visits() -> Response:
         if not error.details:
             raise
         return page("visits", 400, form=form, found=Found((), None, None), choices=choices(form))
-    older = lists.here(before=found.before) if found.before is not None else None
+    older = pagination.here(before=found.before) if found.before is not None else None
     return page("visits", form=form, found=found, older=older, choices=choices(form))
 
 

@@ -9,16 +9,16 @@ from koyjabo.clock import iso
 from koyjabo.communities.communities import uuid_of
 from koyjabo.communities.roles import MEMBER, MODERATOR
 from koyjabo.models import Scope
-from koyjabo.web import here
 from koyjabo.web.api import bp
 from koyjabo.web.api.answers import StatsAnswer, stats_or_304, writer
 from koyjabo.web.api.communities import INSIDE
 from koyjabo.web.api.community_answers import answer, list_answer
 from koyjabo.web.api.paging import QUERY, Paging
 from koyjabo.web.current import current
-from koyjabo.web.here import Person
 from koyjabo.web.openapi import ListOf, describe
 from koyjabo.web.security import tokens
+from koyjabo.web.ui import online_people
+from koyjabo.web.ui.online_people import Person
 
 
 class RealtimeAnswer(BaseModel):
@@ -71,7 +71,7 @@ def realtime(community_id: str) -> Response:
 def who_is_online(community_id: str) -> Response:
     """For moderators: those who have been there longest come first, 1,000 at most in all."""
     scope, paging = _entered(community_id, MODERATOR), Paging.of(request)
-    people, total = here.people(scope, paging.start, paging.per_page)
+    people, total = online_people.people(scope, paging.start, paging.per_page)
     return list_answer(map(OnlineAnswer.of, people), paging.headers(total))
 
 

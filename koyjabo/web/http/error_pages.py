@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, redirect, render_template, request, url_for
 
 from koyjabo.web.http.cache_headers import private
-from koyjabo.web.languages import duration
+from koyjabo.web.ui.languages import duration
 
 BLUEPRINTS = {"pages", "admin"}
 PROGRAMS = ("/api/", "/ws/", "/socket.io/", "/static/", "/openapi.json", "/healthz", "/readyz", "/metrics")

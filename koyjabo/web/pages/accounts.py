@@ -6,13 +6,13 @@ from flask import Response, make_response, render_template
 
 from koyjabo.accounts.accounts import Grant
 from koyjabo.errors import EmailTaken, WrongCredentials
-from koyjabo.web import redirects
 from koyjabo.web.api.account_bodies import LoginBody, SignupBody
 from koyjabo.web.current import current
-from koyjabo.web.forms import Form
 from koyjabo.web.pages import bp
 from koyjabo.web.security import log_in as entrance
 from koyjabo.web.security import page_login, tokens
+from koyjabo.web.ui import redirects
+from koyjabo.web.ui.forms import Form
 
 
 @bp.get("/login")

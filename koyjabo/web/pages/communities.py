@@ -7,16 +7,16 @@ from flask import Response, make_response, render_template
 from koyjabo.accounts.accounts import Account
 from koyjabo.communities.roles import MEMBER
 from koyjabo.errors import Forbidden, KoyJaboError, LastAdmin
-from koyjabo.web import community_forms, here, lists
 from koyjabo.web.api.community_bodies import JoinBody
 from koyjabo.web.api.conversions import convert
 from koyjabo.web.current import current
-from koyjabo.web.forms import Form
 from koyjabo.web.http.errors import STATUS
-from koyjabo.web.outcomes import done
 from koyjabo.web.pages import bp, inside
 from koyjabo.web.pages.inside import Inside
 from koyjabo.web.security import page_login, rate_limits
+from koyjabo.web.ui import community_forms, online_people, pagination
+from koyjabo.web.ui.flash import done
+from koyjabo.web.ui.forms import Form
 
 
 @bp.get("/communities")
@@ -27,16 +27,16 @@ def list_communities() -> str:
 
 
 def _list(account: Account) -> str:
-    asked = lists.paging()
+    asked = pagination.paging()
     found = current().communities.list(account, asked.start, asked.per_page)
     own = [each.community.id for each in found.items if each.role]
     return render_template(
         "communities/list.html",
         found=found,
-        online=here.online(own),
+        online=online_people.online(own),
         asked=asked,
         last=asked.last(found.total),
-        url=lists.numbered(),
+        url=pagination.numbered(),
     )
 
 

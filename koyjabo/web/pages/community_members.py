@@ -7,13 +7,13 @@ from functools import partial
 from flask import Response, request
 
 from koyjabo.communities.roles import ADMIN, MEMBER, ROLES
-from koyjabo.web import lists, member_forms
 from koyjabo.web.current import current
-from koyjabo.web.member_forms import AS_IT_IS, Shown
-from koyjabo.web.outcomes import done
 from koyjabo.web.pages import bp, inside
 from koyjabo.web.pages.inside import Inside
 from koyjabo.web.security import page_login, rate_limits
+from koyjabo.web.ui import member_forms, pagination
+from koyjabo.web.ui.flash import done
+from koyjabo.web.ui.member_forms import AS_IT_IS, Shown
 
 
 @bp.get("/communities/<community_id>/members")
@@ -50,7 +50,7 @@ def _led_on(problem: Shown | None, code: str, community_id: str) -> Response:
 
 
 def _show(at: Inside, shown: Shown = AS_IT_IS) -> Response:
-    asked = lists.paging()
+    asked = pagination.paging()
     found = current().communities.members(at.account, at.community.id, asked.start, asked.per_page)
     return inside.page(
         "members",
@@ -62,5 +62,5 @@ def _show(at: Inside, shown: Shown = AS_IT_IS) -> Response:
         roles=ROLES,
         asked=asked,
         last=asked.last(found.total),
-        url=lists.numbered("pages.members", community_id=at.community.id),
+        url=pagination.numbered("pages.members", community_id=at.community.id),
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from flask import Response
 
 from koyjabo.communities.roles import ADMIN
-from koyjabo.web import community_forms
 from koyjabo.web.current import current
-from koyjabo.web.outcomes import done
 from koyjabo.web.pages import bp, inside
 from koyjabo.web.security import page_login
+from koyjabo.web.ui import community_forms
+from koyjabo.web.ui.flash import done
 
 
 @bp.get("/communities/<community_id>/settings")

@@ -8,9 +8,9 @@ from koyjabo.analytics.reports import DAILY, HOURLY, MONTH, WEEK, Trend
 from koyjabo.clock import shifted
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.models import Scope
-from koyjabo.web import here
 from koyjabo.web.current import current
 from koyjabo.web.pages import bp, inside
+from koyjabo.web.ui import online_people
 
 MOST_SHOWN = 100
 """People who are online, by name. The number says how many there are."""
@@ -24,7 +24,7 @@ def dashboard(community_id: str) -> Response:
     """Right when it is sent; the page's script keeps it so."""
     at = inside.enter(community_id, MODERATOR)
     scope, reports = at.scope, current().reports
-    people, _ = here.people(scope, 0, MOST_SHOWN)
+    people, _ = online_people.people(scope, 0, MOST_SHOWN)
     (online,) = current().attendance.online(scope)
     return inside.page(
         "dashboard",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Response, current_app, request
 
-from koyjabo.web import redirects
-from koyjabo.web.languages import LANGUAGE_COOKIE, LANGUAGE_S, LANGUAGES
 from koyjabo.web.pages import bp
+from koyjabo.web.ui import redirects
+from koyjabo.web.ui.languages import LANGUAGE_COOKIE, LANGUAGE_S, LANGUAGES
 
 
 @bp.post("/language")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from flask import Response, make_response, render_template
 
 from koyjabo.errors import WrongCredentials
-from koyjabo.web import lists
 from koyjabo.web.api.account_bodies import PasswordBody
 from koyjabo.web.current import current
-from koyjabo.web.forms import Form
-from koyjabo.web.outcomes import done
 from koyjabo.web.pages import bp
 from koyjabo.web.security import log_in, page_login
+from koyjabo.web.ui import pagination
+from koyjabo.web.ui.flash import done
+from koyjabo.web.ui.forms import Form
 
 
 @bp.get("/account")
@@ -35,7 +35,7 @@ def change_password() -> Response:
 
 
 def _show(form: Form, status: int = 200) -> Response:
-    login, asked = page_login.require_login(), lists.paging()
+    login, asked = page_login.require_login(), pagination.paging()
     account, sessions = login.account, current().sessions.page(login)
     found = current().communities.own(account, asked.start, asked.per_page)
     page = render_template(
@@ -46,6 +46,6 @@ def _show(form: Form, status: int = 200) -> Response:
         sessions=sessions,
         asked=asked,
         last=asked.last(found.total),
-        url=lists.numbered("pages.account"),
+        url=pagination.numbered("pages.account"),
     )
     return make_response(page, status)

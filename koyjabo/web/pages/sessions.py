@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import Response
 
 from koyjabo.web.current import current
-from koyjabo.web.outcomes import done
 from koyjabo.web.pages import bp
 from koyjabo.web.security import page_login
+from koyjabo.web.ui.flash import done
 
 
 @bp.post("/account/sessions/<session_id>/end")

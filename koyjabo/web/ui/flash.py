@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask, Response, request
 from flask_babel import lazy_gettext as _
 
-from koyjabo.web import redirects
+from koyjabo.web.ui import redirects
 
 SENTENCES = {
     "founded": _("The community was created."),

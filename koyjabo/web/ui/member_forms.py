@@ -10,8 +10,8 @@ from koyjabo.communities.roles import MEMBER
 from koyjabo.errors import KoyJaboError, LastAdmin, UnknownUser
 from koyjabo.web.api.community_bodies import InvitationBody, RoleBody
 from koyjabo.web.current import current
-from koyjabo.web.forms import Form
 from koyjabo.web.http.errors import STATUS
+from koyjabo.web.ui.forms import Form
 
 
 class Shown(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from koyjabo.communities.communities import Community
 from koyjabo.web.api.community_bodies import CommunityChangesBody, NewCommunityBody
-from koyjabo.web.forms import Form
+from koyjabo.web.ui.forms import Form
 
 FLAGS = ("open", "listed")
 

@@ -1,0 +1,1 @@
+"""What pages are made of: forms, pagination, flash messages, languages."""
