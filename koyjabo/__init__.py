@@ -37,8 +37,9 @@ def create_app(
     from koyjabo.extensions import db
     from koyjabo.observability import logs
     from koyjabo.runtime import ThreadRuntime
-    from koyjabo.web import blueprints, development
+    from koyjabo.web import blueprints
     from koyjabo.web.http import errors, middleware, request_ids, security_headers, static_files
+    from koyjabo.web.operations import development
     from koyjabo.web.security import page_login, rate_limits, tokens
     from koyjabo.web.ui import flash, languages
 

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
 def blueprints() -> list[Blueprint]:
     """Every blueprint there is, in no order that matters."""
-    from koyjabo.web import admin, api, docs, health, metrics, openapi, pages
+    from koyjabo.web import admin, api, pages
     from koyjabo.web.http import static_files
+    from koyjabo.web.operations import docs, health, metrics, openapi
 
     return [api.bp, health.bp, metrics.bp, openapi.bp, docs.bp, static_files.bp, pages.bp, admin.bp]

@@ -11,7 +11,7 @@ from koyjabo.web.api import bp
 from koyjabo.web.api.account_bodies import LoginBody, PasswordBody, SignupBody, TokensAnswer, UserAnswer
 from koyjabo.web.api.answers import JSON
 from koyjabo.web.current import current
-from koyjabo.web.openapi import Answer, describe
+from koyjabo.web.operations.openapi import Answer, describe
 from koyjabo.web.security import log_in as entrance
 from koyjabo.web.security import tokens
 

@@ -12,7 +12,7 @@ from koyjabo.web.api.community_answers import CommunityAnswer, answer, list_answ
 from koyjabo.web.api.community_bodies import CommunityChangesBody, NewCommunityBody
 from koyjabo.web.api.paging import QUERY, Paging
 from koyjabo.web.current import current
-from koyjabo.web.openapi import Answer, ListOf, describe
+from koyjabo.web.operations.openapi import Answer, ListOf, describe
 from koyjabo.web.security import rate_limits, tokens
 
 LOGGED_IN: dict[int, Answer] = {401: "not logged in", 503: "the database is away; see Retry-After"}

@@ -12,7 +12,7 @@ from koyjabo.web.api.community_bodies import InvitationBody, JoinBody, RoleBody
 from koyjabo.web.api.conversions import convert
 from koyjabo.web.api.paging import QUERY, Paging
 from koyjabo.web.current import current
-from koyjabo.web.openapi import Answer, ListOf, describe
+from koyjabo.web.operations.openapi import Answer, ListOf, describe
 from koyjabo.web.security import rate_limits, tokens
 
 ENROLLED: dict[int, Answer] = {

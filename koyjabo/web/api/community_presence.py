@@ -15,7 +15,7 @@ from koyjabo.web.api.communities import INSIDE
 from koyjabo.web.api.community_answers import answer, list_answer
 from koyjabo.web.api.paging import QUERY, Paging
 from koyjabo.web.current import current
-from koyjabo.web.openapi import ListOf, describe
+from koyjabo.web.operations.openapi import ListOf, describe
 from koyjabo.web.security import tokens
 from koyjabo.web.ui import online_people
 from koyjabo.web.ui.online_people import Person

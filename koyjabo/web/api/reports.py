@@ -13,7 +13,7 @@ from koyjabo.web.api.communities import INSIDE
 from koyjabo.web.api.community_answers import PRIVATE, answer
 from koyjabo.web.api.ranges import Range
 from koyjabo.web.current import current
-from koyjabo.web.openapi import Answer, ListOf, describe
+from koyjabo.web.operations.openapi import Answer, ListOf, describe
 from koyjabo.web.security import tokens
 
 WITH_RANGE: dict[int, Answer] = {400: "a range that cannot be used; see details", **INSIDE}

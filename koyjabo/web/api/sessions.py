@@ -12,7 +12,7 @@ from koyjabo.web.api.accounts import CSRF, TOKEN
 from koyjabo.web.api.community_answers import list_answer
 from koyjabo.web.api.paging import QUERY, Paging
 from koyjabo.web.current import current
-from koyjabo.web.openapi import ListOf, describe
+from koyjabo.web.operations.openapi import ListOf, describe
 from koyjabo.web.security import tokens
 
 MOMENT = "2025-12-16T04:48:38.412Z"

@@ -7,7 +7,7 @@ from flask import Response, request
 from koyjabo.web.api import bp
 from koyjabo.web.api.answers import StatsAnswer, stats_or_304, writer
 from koyjabo.web.current import current
-from koyjabo.web.openapi import describe
+from koyjabo.web.operations.openapi import describe
 
 
 @bp.get("/stats")

@@ -8,7 +8,7 @@ from koyjabo.web.api import bp
 from koyjabo.web.api.answers import RegisteredAnswer, registered_answer
 from koyjabo.web.api.bodies import ForgetBody, HeartbeatBody, NewVisitBody
 from koyjabo.web.current import current
-from koyjabo.web.openapi import describe
+from koyjabo.web.operations.openapi import describe
 from koyjabo.web.security import rate_limits, tokens
 
 REFUSALS = {

@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from pydantic import BaseModel, Field
 
 from koyjabo.web.current import current
-from koyjabo.web.openapi import describe
+from koyjabo.web.operations.openapi import describe
 
 bp = Blueprint("health", __name__)
 

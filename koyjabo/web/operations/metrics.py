@@ -10,7 +10,7 @@ from koyjabo.errors import Forbidden, Unauthenticated
 from koyjabo.network import client_address
 from koyjabo.observability.metrics import CONTENT_TYPE
 from koyjabo.web.current import current
-from koyjabo.web.openapi import Text, describe
+from koyjabo.web.operations.openapi import Text, describe
 
 bp = Blueprint("metrics", __name__)
 

@@ -1,0 +1,1 @@
+"""For operators and developers: health, metrics, the API description."""
