@@ -27,7 +27,7 @@ ANSWER = {"success": True, "visit": {"ordinal": 104000, "duplicate": False}, "st
 def handlers(app):
     from flask import jsonify, request
 
-    from koyjabo.web.api.bodies import NewVisitBody
+    from koyjabo.web.api.visit_requests import NewVisitBody
 
     def get_json():
         assert request.get_json()["visitorId"]

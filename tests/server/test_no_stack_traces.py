@@ -21,7 +21,7 @@ TAKEN_AWAY = {
     "koyjabo.web.pages.communities.render_template": None,  # a page
     "koyjabo.web.http.error_pages.render_template": None,  # the page that would tell of it
     "koyjabo.web.api.stats.stats_or_304": None,  # JSON
-    "koyjabo.web.api.accounts.entrance": None,  # what takes a password
+    "koyjabo.web.api.auth.entrance": None,  # what takes a password
     "koyjabo.web.http.cache_headers.g": None,  # what comes after a page's handler
     "koyjabo.sockets.stream.parse": None,  # a message of a plain socket
     "koyjabo.sockets.socketio_handlers.Pong": None,  # an event of Socket.IO

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from koyjabo.text import whole
-from koyjabo.web.api.bodies import Body
+from koyjabo.web.api.visit_requests import Body
 
 LONGEST_REASON = 200
 

@@ -10,7 +10,7 @@ from koyjabo.errors import InvalidInput
 from koyjabo.visit_log.visit_log import Filter, Found
 from koyjabo.web.admin import bp
 from koyjabo.web.admin.pages import before, me, page
-from koyjabo.web.api.bodies import Body
+from koyjabo.web.api.visit_requests import Body
 from koyjabo.web.current import current
 from koyjabo.web.ui import pagination
 from koyjabo.web.ui.forms import Form

@@ -8,8 +8,8 @@ from flask import Response, request
 
 from koyjabo.communities.communities import Standing
 from koyjabo.web.api import bp
-from koyjabo.web.api.community_answers import CommunityAnswer, answer, list_answer, no_answer
-from koyjabo.web.api.community_bodies import CommunityChangesBody, NewCommunityBody
+from koyjabo.web.api.community_requests import CommunityChangesBody, NewCommunityBody
+from koyjabo.web.api.community_responses import CommunityAnswer, answer, list_answer, no_answer
 from koyjabo.web.api.paging import QUERY, Paging
 from koyjabo.web.current import current
 from koyjabo.web.operations.openapi import Answer, ListOf, describe

@@ -7,8 +7,8 @@ from flask import Response, request
 from koyjabo.communities.communities import Enrolment
 from koyjabo.web.api import bp
 from koyjabo.web.api.communities import INSIDE, TOO_MANY, WITH_BODY
-from koyjabo.web.api.community_answers import MemberAnswer, MembershipAnswer, answer, list_answer, no_answer
-from koyjabo.web.api.community_bodies import InvitationBody, JoinBody, RoleBody
+from koyjabo.web.api.community_requests import InvitationBody, JoinBody, RoleBody
+from koyjabo.web.api.community_responses import MemberAnswer, MembershipAnswer, answer, list_answer, no_answer
 from koyjabo.web.api.conversions import convert
 from koyjabo.web.api.paging import QUERY, Paging
 from koyjabo.web.current import current

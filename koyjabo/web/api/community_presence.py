@@ -10,10 +10,10 @@ from koyjabo.communities.communities import uuid_of
 from koyjabo.communities.roles import MEMBER, MODERATOR
 from koyjabo.models import Scope
 from koyjabo.web.api import bp
-from koyjabo.web.api.answers import StatsAnswer, stats_or_304, writer
 from koyjabo.web.api.communities import INSIDE
-from koyjabo.web.api.community_answers import answer, list_answer
+from koyjabo.web.api.community_responses import answer, list_answer
 from koyjabo.web.api.paging import QUERY, Paging
+from koyjabo.web.api.visit_responses import StatsAnswer, stats_or_304, writer
 from koyjabo.web.current import current
 from koyjabo.web.operations.openapi import ListOf, describe
 from koyjabo.web.security import tokens

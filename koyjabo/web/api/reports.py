@@ -8,10 +8,10 @@ from flask import Response, json, request
 from pydantic import BaseModel, Field
 
 from koyjabo.analytics.reports import Growth, Trend, Visitors
-from koyjabo.web.api import bp, ranges
+from koyjabo.web.api import bp, date_ranges
 from koyjabo.web.api.communities import INSIDE
-from koyjabo.web.api.community_answers import PRIVATE, answer
-from koyjabo.web.api.ranges import Range
+from koyjabo.web.api.community_responses import PRIVATE, answer
+from koyjabo.web.api.date_ranges import Range
 from koyjabo.web.current import current
 from koyjabo.web.operations.openapi import Answer, ListOf, describe
 from koyjabo.web.security import tokens
@@ -88,7 +88,7 @@ def _community(community_id: str) -> str:
 
 
 @bp.get("/communities/<community_id>/visitors")
-@describe("Different people of a range of days", {200: VisitorsAnswer, **WITH_RANGE}, query=ranges.RANGE)
+@describe("Different people of a range of days", {200: VisitorsAnswer, **WITH_RANGE}, query=date_ranges.RANGE)
 def visitors(community_id: str) -> Response:
     """Days are those of TIMEZONE, the last one included."""
     scope, days = _community(community_id), Range.of(request, current().clock.today())
@@ -120,17 +120,19 @@ def visitors_monthly(community_id: str) -> Response:
 
 
 @bp.get("/communities/<community_id>/visitors/growth")
-@describe("How the number of people grows", {200: GrowthAnswer, **WITH_RANGE}, query=ranges.GROWTH)
+@describe("How the number of people grows", {200: GrowthAnswer, **WITH_RANGE}, query=date_ranges.GROWTH)
 def visitors_growth(community_id: str) -> Response:
     """The last days, today included, against as many before them."""
-    scope, days = _community(community_id), ranges.growth_days_of(request)
+    scope, days = _community(community_id), date_ranges.growth_days_of(request)
     return answer(GrowthAnswer.of(scope, current().reports.growth(scope, days)))
 
 
 @bp.get("/communities/<community_id>/visitors/trends")
-@describe("Different people by hour, day or week", {200: ListOf(TrendAnswer), **WITH_RANGE}, query=ranges.GRANULARITY)
+@describe(
+    "Different people by hour, day or week", {200: ListOf(TrendAnswer), **WITH_RANGE}, query=date_ranges.GRANULARITY
+)
 def visitors_trends(community_id: str) -> Response:
     """Periods in which nobody came are there too, with zeros. A week counts as far as it lies within the range."""
-    scope, (granularity, days) = _community(community_id), ranges.trend_of(request, current().clock.today())
+    scope, (granularity, days) = _community(community_id), date_ranges.trend_of(request, current().clock.today())
     rows = [_trend(each) for each in current().reports.trend(scope, granularity, *days)]
     return Response(json.dumps(rows), headers=[PRIVATE], mimetype="application/json")

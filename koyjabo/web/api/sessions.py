@@ -8,8 +8,8 @@ from pydantic import BaseModel, Field
 from koyjabo.accounts.login_sessions import Session
 from koyjabo.clock import iso
 from koyjabo.web.api import bp
-from koyjabo.web.api.accounts import CSRF, TOKEN
-from koyjabo.web.api.community_answers import list_answer
+from koyjabo.web.api.auth import CSRF, TOKEN
+from koyjabo.web.api.community_responses import list_answer
 from koyjabo.web.api.paging import QUERY, Paging
 from koyjabo.web.current import current
 from koyjabo.web.operations.openapi import ListOf, describe

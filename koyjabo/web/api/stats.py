@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, request
 
 from koyjabo.web.api import bp
-from koyjabo.web.api.answers import StatsAnswer, stats_or_304, writer
+from koyjabo.web.api.visit_responses import StatsAnswer, stats_or_304, writer
 from koyjabo.web.current import current
 from koyjabo.web.operations.openapi import describe
 

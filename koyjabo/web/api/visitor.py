@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Response, request
 
 from koyjabo.web.api import bp
-from koyjabo.web.api.answers import RegisteredAnswer, registered_answer
-from koyjabo.web.api.bodies import ForgetBody, HeartbeatBody, NewVisitBody
+from koyjabo.web.api.visit_requests import ForgetBody, HeartbeatBody, NewVisitBody
+from koyjabo.web.api.visit_responses import RegisteredAnswer, registered_answer
 from koyjabo.web.current import current
 from koyjabo.web.operations.openapi import describe
 from koyjabo.web.security import rate_limits, tokens

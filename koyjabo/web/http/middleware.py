@@ -12,7 +12,7 @@ from flask.sessions import NullSession, SessionInterface
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from koyjabo.network import client_address
-from koyjabo.web.api.bodies import LARGEST_BODY
+from koyjabo.web.api.visit_requests import LARGEST_BODY
 
 PUBLIC_PATHS = ("/api/visitor/", "/api/stats", "/healthz", "/readyz", "/static/")
 """Any origin may call these, without credentials: the app is served from another host than this server."""

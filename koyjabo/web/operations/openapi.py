@@ -14,8 +14,8 @@ from flask import Blueprint, Flask, current_app
 from pydantic import BaseModel
 from werkzeug.routing import Rule
 
-from koyjabo.web.api.answers import ErrorAnswer
-from koyjabo.web.api.bodies import Body
+from koyjabo.web.api.visit_requests import Body
+from koyjabo.web.api.visit_responses import ErrorAnswer
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from flask import Response, make_response, render_template
 
 from koyjabo.accounts.accounts import Grant
 from koyjabo.errors import EmailTaken, WrongCredentials
-from koyjabo.web.api.account_bodies import LoginBody, SignupBody
+from koyjabo.web.api.account_requests import LoginBody, SignupBody
 from koyjabo.web.current import current
 from koyjabo.web.pages import bp
 from koyjabo.web.security import log_in as entrance

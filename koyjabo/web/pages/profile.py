@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, make_response, render_template
 
 from koyjabo.errors import WrongCredentials
-from koyjabo.web.api.account_bodies import PasswordBody
+from koyjabo.web.api.account_requests import PasswordBody
 from koyjabo.web.current import current
 from koyjabo.web.pages import bp
 from koyjabo.web.security import log_in, page_login

@@ -10,7 +10,7 @@ from flask import request
 from koyjabo.accounts import credential_rules
 from koyjabo.accounts.accounts import Grant, Login
 from koyjabo.accounts.login_throttle import PASSWORD
-from koyjabo.web.api.account_bodies import LoginBody, PasswordBody, SignupBody
+from koyjabo.web.api.account_requests import LoginBody, PasswordBody, SignupBody
 from koyjabo.web.api.conversions import convert
 from koyjabo.web.current import current
 from koyjabo.web.security import rate_limits, tokens

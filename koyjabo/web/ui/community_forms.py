@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from koyjabo.communities.communities import Community
-from koyjabo.web.api.community_bodies import CommunityChangesBody, NewCommunityBody
+from koyjabo.web.api.community_requests import CommunityChangesBody, NewCommunityBody
 from koyjabo.web.ui.forms import Form
 
 FLAGS = ("open", "listed")

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 from flask import request
 from pydantic import ValidationError
 
-from koyjabo.web.api.bodies import Body, sentence
+from koyjabo.web.api.visit_requests import Body, sentence
 
 Checked = TypeVar("Checked", bound=Body)
 

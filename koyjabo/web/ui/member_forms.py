@@ -8,7 +8,7 @@ from typing import NamedTuple
 from koyjabo.accounts.accounts import Account
 from koyjabo.communities.roles import MEMBER
 from koyjabo.errors import KoyJaboError, LastAdmin, UnknownUser
-from koyjabo.web.api.community_bodies import InvitationBody, RoleBody
+from koyjabo.web.api.community_requests import InvitationBody, RoleBody
 from koyjabo.web.current import current
 from koyjabo.web.http.errors import STATUS
 from koyjabo.web.ui.forms import Form

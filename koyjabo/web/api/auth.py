@@ -8,8 +8,8 @@ from koyjabo.accounts.accounts import Grant
 from koyjabo.accounts.tokens import REFRESH
 from koyjabo.errors import InvalidToken
 from koyjabo.web.api import bp
-from koyjabo.web.api.account_bodies import LoginBody, PasswordBody, SignupBody, TokensAnswer, UserAnswer
-from koyjabo.web.api.answers import JSON
+from koyjabo.web.api.account_requests import LoginBody, PasswordBody, SignupBody, TokensAnswer, UserAnswer
+from koyjabo.web.api.visit_responses import JSON
 from koyjabo.web.current import current
 from koyjabo.web.operations.openapi import Answer, describe
 from koyjabo.web.security import log_in as entrance

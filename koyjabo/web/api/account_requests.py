@@ -10,8 +10,8 @@ from pydantic_core import PydanticCustomError
 
 from koyjabo.accounts import credential_rules
 from koyjabo.accounts.accounts import Account
-from koyjabo.web.api.bodies import JSON, Body
 from koyjabo.web.api.fields import OptionalVisitorId, Text
+from koyjabo.web.api.visit_requests import JSON, Body
 
 
 def _by(rule: Callable[[str], str]) -> BeforeValidator:

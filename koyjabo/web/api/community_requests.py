@@ -9,9 +9,9 @@ from pydantic_core import PydanticCustomError
 
 from koyjabo.communities.communities import ROLES
 from koyjabo.text import whole
-from koyjabo.web.api.account_bodies import Email
-from koyjabo.web.api.bodies import JSON, Body
+from koyjabo.web.api.account_requests import Email
 from koyjabo.web.api.fields import OptionalVisitorId
+from koyjabo.web.api.visit_requests import JSON, Body
 
 LONGEST_NAME, LONGEST_DESCRIPTION = 200, 2000
 COLUMNS = {"open": "is_open", "listed": "is_listed"}
