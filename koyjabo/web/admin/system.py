@@ -6,9 +6,9 @@ from flask import Response, request
 from flask_babel import lazy_gettext as _
 
 from koyjabo.web.admin import bp
-from koyjabo.web.admin.bodies import TotalBody
-from koyjabo.web.admin.hops import hops, in_force
+from koyjabo.web.admin.form_fields import TotalBody
 from koyjabo.web.admin.pages import me, page
+from koyjabo.web.admin.proxy_hops import hops, in_force
 from koyjabo.web.current import current
 from koyjabo.web.ui.forms import Form
 

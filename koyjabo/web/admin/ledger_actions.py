@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 
 from koyjabo.errors import InvalidInput, TotalWouldFall
 from koyjabo.web.admin import bp
-from koyjabo.web.admin.bodies import TotalBody
+from koyjabo.web.admin.form_fields import TotalBody
 from koyjabo.web.admin.pages import me
 from koyjabo.web.admin.system import show
 from koyjabo.web.current import current
