@@ -11,8 +11,8 @@ from koyjabo.web.api.community_requests import JoinBody
 from koyjabo.web.api.conversions import convert
 from koyjabo.web.current import current
 from koyjabo.web.http.errors import STATUS
-from koyjabo.web.pages import bp, inside
-from koyjabo.web.pages.inside import Inside
+from koyjabo.web.pages import bp, community_page
+from koyjabo.web.pages.community_page import Inside
 from koyjabo.web.security import page_login, rate_limits
 from koyjabo.web.ui import community_forms, online_people, pagination
 from koyjabo.web.ui.flash import done
@@ -60,7 +60,7 @@ def create_community() -> Response:
 @bp.get("/communities/<community_id>")
 def community(community_id: str) -> Response:
     """For members, who comes; for those who may know of it, how to join."""
-    return _show(inside.enter(community_id))
+    return _show(community_page.enter(community_id))
 
 
 @bp.post("/communities/<community_id>/join")
@@ -69,7 +69,7 @@ def join_community(community_id: str) -> Response:
     try:
         current().communities.join(account, community_id)
     except Forbidden as error:
-        return _show(inside.enter(community_id), error)
+        return _show(community_page.enter(community_id), error)
     if body is not None and body.visitorId is not None:
         convert(account.id, body.visitorId)
     return done("joined", "pages.community", community_id=community_id)
@@ -81,7 +81,7 @@ def leave_community(community_id: str) -> Response:
     try:
         current().communities.leave(page_login.require(), community_id)
     except LastAdmin as error:
-        return _show(inside.enter(community_id), error)
+        return _show(community_page.enter(community_id), error)
     return done("left", "pages.list_communities")
 
 
@@ -89,7 +89,7 @@ def _show(at: Inside, problem: KoyJaboError | None = None) -> Response:
     """`problem` is why what was asked for was not done."""
     status = STATUS[problem.code] if problem else 200
     if not at.may(MEMBER):
-        return inside.page("outside", at, status, problem=problem)
+        return community_page.page("outside", at, status, problem=problem)
     stats = current().visits.community(at.scope).newest().as_object()
     (online,) = current().attendance.online(at.scope)
-    return inside.page("community", at, status, problem=problem, stats=stats, online=online)
+    return community_page.page("community", at, status, problem=problem, stats=stats, online=online)

@@ -8,8 +8,8 @@ from flask import Response, request
 
 from koyjabo.communities.roles import ADMIN, MEMBER, ROLES
 from koyjabo.web.current import current
-from koyjabo.web.pages import bp, inside
-from koyjabo.web.pages.inside import Inside
+from koyjabo.web.pages import bp, community_page
+from koyjabo.web.pages.community_page import Inside
 from koyjabo.web.security import page_login, rate_limits
 from koyjabo.web.ui import member_forms, pagination
 from koyjabo.web.ui.flash import done
@@ -18,7 +18,7 @@ from koyjabo.web.ui.member_forms import AS_IT_IS, Shown
 
 @bp.get("/communities/<community_id>/members")
 def members(community_id: str) -> Response:
-    return _show(inside.enter(community_id, MEMBER))
+    return _show(community_page.enter(community_id, MEMBER))
 
 
 @bp.post("/communities/<community_id>/members")
@@ -45,14 +45,14 @@ def remove_member(community_id: str, user_id: str) -> Response:
 
 def _led_on(problem: Shown | None, code: str, community_id: str) -> Response:
     if problem is not None:
-        return _show(inside.enter(community_id, ADMIN), problem)
+        return _show(community_page.enter(community_id, ADMIN), problem)
     return done(code, "pages.members", community_id=community_id, page=request.args.get("page"))
 
 
 def _show(at: Inside, shown: Shown = AS_IT_IS) -> Response:
     asked = pagination.paging()
     found = current().communities.members(at.account, at.community.id, asked.start, asked.per_page)
-    return inside.page(
+    return community_page.page(
         "members",
         at,
         shown.status,

@@ -6,7 +6,7 @@ from flask import Response
 
 from koyjabo.communities.roles import ADMIN
 from koyjabo.web.current import current
-from koyjabo.web.pages import bp, inside
+from koyjabo.web.pages import bp, community_page
 from koyjabo.web.security import page_login
 from koyjabo.web.ui import community_forms
 from koyjabo.web.ui.flash import done
@@ -14,8 +14,8 @@ from koyjabo.web.ui.flash import done
 
 @bp.get("/communities/<community_id>/settings")
 def community_settings(community_id: str) -> Response:
-    at = inside.enter(community_id, ADMIN)
-    return inside.page("settings", at, form=community_forms.present(at.community))
+    at = community_page.enter(community_id, ADMIN)
+    return community_page.page("settings", at, form=community_forms.present(at.community))
 
 
 @bp.post("/communities/<community_id>/settings")
@@ -23,7 +23,7 @@ def change_community(community_id: str) -> Response:
     account, form = page_login.require(), community_forms.changes()
     body = form.read()
     if body is None:
-        return inside.page("settings", inside.enter(community_id, ADMIN), 422, form=form)
+        return community_page.page("settings", community_page.enter(community_id, ADMIN), 422, form=form)
     current().communities.change(account, community_id, **body.changes())
     return done("saved", "pages.community_settings", community_id=community_id)
 
@@ -31,8 +31,10 @@ def change_community(community_id: str) -> Response:
 @bp.get("/communities/<community_id>/delete")
 def confirm_deletion(community_id: str) -> Response:
     """What goes with it; nothing happens yet."""
-    at = inside.enter(community_id, ADMIN)
-    return inside.page("delete", at, members=current().communities.members(at.account, at.community.id, 0, 1).total)
+    at = community_page.enter(community_id, ADMIN)
+    return community_page.page(
+        "delete", at, members=current().communities.members(at.account, at.community.id, 0, 1).total
+    )
 
 
 @bp.post("/communities/<community_id>/delete")

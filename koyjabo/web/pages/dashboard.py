@@ -9,7 +9,7 @@ from koyjabo.clock import shifted
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.models import Scope
 from koyjabo.web.current import current
-from koyjabo.web.pages import bp, inside
+from koyjabo.web.pages import bp, community_page
 from koyjabo.web.ui import online_people
 
 MOST_SHOWN = 100
@@ -22,11 +22,11 @@ Row = tuple[str, int, int]
 @bp.get("/communities/<community_id>/dashboard")
 def dashboard(community_id: str) -> Response:
     """Right when it is sent; the page's script keeps it so."""
-    at = inside.enter(community_id, MODERATOR)
+    at = community_page.enter(community_id, MODERATOR)
     scope, reports = at.scope, current().reports
     people, _ = online_people.people(scope, 0, MOST_SHOWN)
     (online,) = current().attendance.online(scope)
-    return inside.page(
+    return community_page.page(
         "dashboard",
         at,
         now_ms=current().clock.now_ms(),
