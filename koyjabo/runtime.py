@@ -1,6 +1,6 @@
 """What the package asks of whoever runs it: threads, timers, and ways to wait for them.
 
-`ThreadRuntime` serves any WSGI server with real threads, and the command line. `koyjabo.server.loop` has the sibling
+`ThreadRuntime` serves any WSGI server with real threads, and the command line. `koyjabo.server.process.loop` has the sibling
 for an event loop, where a waiter is a greenlet and a real thread may only speak through `from_thread`.
 """
 

@@ -19,7 +19,7 @@ from koyjabo.database.batch_worker import Group
 from koyjabo.database.executor import Desk
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.runtime import ThreadRuntime
-from koyjabo.server.loop import GreenWaiter
+from koyjabo.server.process.loop import GreenWaiter
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from support.processes import run
 
-from koyjabo.server import counting
-from koyjabo.server.counting import SIZE, counting_folder, keep_if_there
+from koyjabo.server.process import metrics_folder
+from koyjabo.server.process.metrics_folder import SIZE, counting_folder, keep_if_there
 
 FOLDER, WORKER = "PROMETHEUS_MULTIPROC_DIR", "KOYJABO_WORKER"
 COUNT_ALL_THERE_IS = """
@@ -32,10 +32,10 @@ def test_where_no_folder_can_be_made_each_worker_tells_of_itself(monkeypatch):
 
 def test_folder_is_in_memory_where_it_can_be(monkeypatch, tmp_path):
     monkeypatch.delenv("TMPDIR", raising=False)
-    monkeypatch.setattr(counting, "IN_MEMORY", str(tmp_path))
+    monkeypatch.setattr(metrics_folder, "IN_MEMORY", str(tmp_path))
     with counting_folder():
         assert Path(os.environ[FOLDER]).parent == tmp_path
-    monkeypatch.setattr(counting, "IN_MEMORY", str(tmp_path / "nowhere"))
+    monkeypatch.setattr(metrics_folder, "IN_MEMORY", str(tmp_path / "nowhere"))
     with counting_folder():
         assert Path(os.environ[FOLDER]).parent == Path(tempfile.gettempdir())
 

@@ -50,7 +50,7 @@ def test_only_the_late_are_ended(pair: Pair, state: str, for_s: float, is_ended:
 
 def test_no_part_of_an_answer_waits_until_the_one_before_was_acknowledged():
     """Pages are sent in several pieces; the system would hold back all but the first for 40 ms (RFC 896, RFC 1122)."""
-    from koyjabo.server.parent import listen
+    from koyjabo.server.process.parent import listen
 
     with listen(0) as listener, socket.create_connection(listener.getsockname()) as _:
         line, _ = listener.accept()

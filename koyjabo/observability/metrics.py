@@ -42,7 +42,7 @@ SAID = ("ping", "request_count", "join", "leave")
 OTHER = "other"
 KIND, MOST_KINDS = re.compile(r"\w{1,50}", re.ASCII), 200
 """Of errors. What libraries log may begin with anything, and what is counted has to fit in its file (see
-`koyjabo.server.counting`): what is no such word, or comes when there are so many, is `other`.
+`koyjabo.server.process.metrics_folder`): what is no such word, or comes when there are so many, is `other`.
 """
 
 LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)

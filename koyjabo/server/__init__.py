@@ -9,6 +9,6 @@ from __future__ import annotations
 
 def serve() -> int:
     """Serve until SIGTERM or SIGINT. Returns the exit status: 0, or 2 when a setting cannot be used."""
-    from koyjabo.server.parent import Parent
+    from koyjabo.server.process.parent import Parent
 
     return Parent().run()

@@ -12,7 +12,7 @@ from koyjabo.network.rate_limiter import Rate
 from koyjabo.server.connections import SWEEP_INTERVAL_S, ConnectionLoop
 from koyjabo.server.engine import Engine
 from koyjabo.server.handshake import WebSockets
-from koyjabo.server.loop import EventletRuntime
+from koyjabo.server.process.loop import EventletRuntime
 
 if TYPE_CHECKING:
     from flask import Flask

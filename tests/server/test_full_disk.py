@@ -16,7 +16,7 @@ from support.processes import wait_until
 from support.server import Server
 from support.websocket import WebSocket
 
-from koyjabo.server.counting import PREFIX
+from koyjabo.server.process.metrics_folder import PREFIX
 
 DISK = "size=1m"
 SOME = 16 * 1024

@@ -22,8 +22,8 @@ from support.processes import open_sockets, wait_until
 REQUEST_S, SLOW_S, LONG_S = 4.0, 3.0, 10.0
 PLACES = 16
 CHANGES = {
-    "koyjabo.server.worker.FEWEST_REQUESTS": PLACES,
-    "koyjabo.server.worker.SWEEP_INTERVAL_S": 0.1,
+    "koyjabo.server.process.worker.FEWEST_REQUESTS": PLACES,
+    "koyjabo.server.process.worker.SWEEP_INTERVAL_S": 0.1,
     "koyjabo.server.http_connections.REQUEST_S": REQUEST_S,
     "koyjabo.server.http_connections.SLOW_S": SLOW_S,
     "koyjabo.server.http_connections.PATIENCE_S": 0.1,

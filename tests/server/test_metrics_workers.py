@@ -12,7 +12,7 @@ from support.server import START_S, Server
 from support.websocket import SocketIO, WebSocket
 from support.workers import all_ready, two_workers
 
-from koyjabo.server.counting import PREFIX
+from koyjabo.server.process.metrics_folder import PREFIX
 
 ENDED = "koyjabo_connection_duration_seconds_count"
 

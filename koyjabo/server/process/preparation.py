@@ -12,7 +12,7 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-from koyjabo.server.children import leave_signals_to_the_parent
+from koyjabo.server.process.children import leave_signals_to_the_parent
 
 
 class Preparation:

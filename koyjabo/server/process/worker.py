@@ -41,7 +41,7 @@ def work(listener: socket.socket, parent: int, ready: int, drain_s: float) -> in
     On the way out: stop accepting, answer what is in flight, commit what was handed over, for at most `drain_s`
     seconds. Returns the exit status.
     """
-    from koyjabo.server import loop, patching  # takes the real threads before they are patched away
+    from koyjabo.server.process import loop, patching  # takes the real threads before they are patched away
 
     os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")  # 9 MB; see `lookups`
     patching.patch()
@@ -55,7 +55,7 @@ def work(listener: socket.socket, parent: int, ready: int, drain_s: float) -> in
 
     import config
     from koyjabo.observability import logs
-    from koyjabo.server.lookups import look_up_on_threads
+    from koyjabo.server.process.dns import look_up_on_threads
 
     settings = config.load()
     logs.configure(settings.log_level, settings.log_format)

@@ -11,10 +11,10 @@ import time
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from koyjabo.server.children import leave_signals_to_the_parent
-from koyjabo.server.counting import counting_folder, keep_if_there
-from koyjabo.server.parent_log import ParentLog, say
-from koyjabo.server.preparation import Preparation
+from koyjabo.server.process.children import leave_signals_to_the_parent
+from koyjabo.server.process.metrics_folder import counting_folder, keep_if_there
+from koyjabo.server.process.parent_log import ParentLog, say
+from koyjabo.server.process.preparation import Preparation
 
 BACKLOG = 4096
 DRAIN_S = 8.0
@@ -125,7 +125,7 @@ class Parent:
             os.environ["KOYJABO_WORKER"] = str(place)
             leave_signals_to_the_parent()
             keep_if_there()
-            from koyjabo.server.worker import work
+            from koyjabo.server.process.worker import work
 
             status = work(self._listener, self._pid, self._say_ready, DRAIN_S)
         except BaseException:

@@ -10,7 +10,7 @@ import sys
 import time
 from typing import Any, TextIO
 
-LOGGER = "koyjabo.server.parent"
+LOGGER = "koyjabo.server.process.parent"
 INDENT = "    "
 
 

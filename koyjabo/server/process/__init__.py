@@ -1,0 +1,1 @@
+"""Processes: the parent, its workers, and the event loop they run."""
