@@ -23,7 +23,7 @@ from koyjabo.sockets.messages import LARGEST_MESSAGE, MOST_ERRORS, parse, unknow
 
 
 class Connection(Hashable, Protocol):
-    """A WebSocket (see `koyjabo.server.connection`)."""
+    """A WebSocket (see `koyjabo.server.websockets.connection`)."""
 
     born: float  # monotonic s
 

@@ -24,7 +24,7 @@ ROUNDS = 2
 
 MOST_FRAMES = 500
 OPEN = "/socket.io/?EIO=4&transport=polling"
-CONNECTIONS = "koyjabo.server.connections"
+CONNECTIONS = "koyjabo.server.websockets.connection_loop"
 LONGEST_LIFE, SPREAD = f"{CONNECTIONS}.LONGEST_LIFE_S", f"{CONNECTIONS}.SPREAD"
 
 
@@ -34,7 +34,7 @@ def pings(interval_s: float, timeout_s: float) -> dict[str, float]:
         f"{CONNECTIONS}.PING_TIMEOUT_S": timeout_s,
         f"{CONNECTIONS}.CLOSE_TIMEOUT_S": timeout_s,
         f"{CONNECTIONS}.SWEEP_INTERVAL_S": SWEEP_S,
-        "koyjabo.server.engine.UPGRADE_TIMEOUT_S": timeout_s,
+        "koyjabo.server.websockets.engineio.UPGRADE_TIMEOUT_S": timeout_s,
         "socketio.ping_interval": interval_s,
         "socketio.ping_timeout": timeout_s,
     }

@@ -12,7 +12,7 @@ from support.listeners import Listeners
 from support.processes import wait_until
 from support.websocket import KINDS, PING, SocketIO, WebSocket, frame, take_frame
 
-CONNECTIONS = "koyjabo.server.connections"
+CONNECTIONS = "koyjabo.server.websockets.connection_loop"
 TINY = 2048
 """Bytes of a buffer; the kernel doubles it, and has a least one of its own."""
 

@@ -16,7 +16,7 @@ from support.frames_model import Expected, expected
 from support.odd_frames import LARGEST, cuts, pieces, streams
 from support.websocket import CLOSE, KINDS, PONG, TEXT, Frame, Lost, SocketIO, WebSocket
 
-from koyjabo.server.frame_reader import Close, FrameReader, ParseFailed, Ping
+from koyjabo.server.websockets.frame_reader import Close, FrameReader, ParseFailed, Ping
 
 NORMAL, ABUSE = 1000, 1008
 

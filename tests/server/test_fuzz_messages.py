@@ -27,7 +27,7 @@ NO_ENGINEIO = frame("9")
 
 @pytest.fixture(scope="module")
 def others(tmp_path_factory) -> Iterator[Bystanders]:
-    changes = {"koyjabo.server.connection.MOST_FRAMES": 10_000}
+    changes = {"koyjabo.server.websockets.connection.MOST_FRAMES": 10_000}
     with bystanders(tmp_path_factory.mktemp("server"), changes, LEAVE_GRACE_SECONDS=1) as others:
         yield others
 

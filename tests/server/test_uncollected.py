@@ -10,10 +10,10 @@ from support.websocket import KINDS
 TIMES = 20
 SOON_S = 1.6
 SHORT_PINGS = {
-    "koyjabo.server.connections.PING_INTERVAL_S": SOON_S,
-    "koyjabo.server.connections.PING_TIMEOUT_S": SOON_S / 2,
-    "koyjabo.server.connections.CLOSE_TIMEOUT_S": SOON_S,
-    "koyjabo.server.connections.SWEEP_INTERVAL_S": SOON_S / 8,
+    "koyjabo.server.websockets.connection_loop.PING_INTERVAL_S": SOON_S,
+    "koyjabo.server.websockets.connection_loop.PING_TIMEOUT_S": SOON_S / 2,
+    "koyjabo.server.websockets.connection_loop.CLOSE_TIMEOUT_S": SOON_S,
+    "koyjabo.server.websockets.connection_loop.SWEEP_INTERVAL_S": SOON_S / 8,
     "socketio.ping_interval": SOON_S,
     "socketio.ping_timeout": SOON_S / 2,
 }

@@ -67,7 +67,7 @@ def work(listener: socket.socket, parent: int, ready: int, drain_s: float) -> in
     from koyjabo.application.services import Services
     from koyjabo.network.rate_limiter import Rate, share
     from koyjabo.server.http.protocol.connections import Connections
-    from koyjabo.server.sockets import Sockets
+    from koyjabo.server.websockets.websockets import Sockets
 
     logs.count_errors(Services.of(app).metrics.error)
     most_sockets, most_requests = _allow_files(settings.max_connections)

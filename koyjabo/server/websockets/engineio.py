@@ -25,10 +25,10 @@ from koyjabo.errors import KoyJaboError
 from koyjabo.network import client_address
 from koyjabo.realtime.events import ABUSE, GOING_AWAY, NORMAL
 from koyjabo.realtime.strict_packets import InvalidPacket
-from koyjabo.server.connection import Connection
-from koyjabo.server.connections import ConnectionLoop, is_old
-from koyjabo.server.delays import DelayLine
-from koyjabo.server.engine_socket import EngineSocket
+from koyjabo.server.websockets.connection import Connection
+from koyjabo.server.websockets.connection_loop import ConnectionLoop, is_old
+from koyjabo.server.websockets.delay_line import DelayLine
+from koyjabo.server.websockets.engineio_socket import EngineSocket
 
 UPGRADE_TIMEOUT_S = 10.0
 """How long a WebSocket has to become that of its polling client."""

@@ -15,7 +15,7 @@ from engineio.socket import Socket
 from koyjabo.errors import BadHandshake, KoyJaboError
 from koyjabo.realtime.events import ABUSE, CLEAN_CLOSES, NORMAL
 from koyjabo.realtime.frames import BINARY, TEXT, frame
-from koyjabo.server.connection import Connection
+from koyjabo.server.websockets.connection import Connection
 
 MOST_PACKETS = 100
 """That wait for a client to poll; one for whom there are more is gone, or does not want them."""

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from koyjabo.application.services import Services
 from koyjabo.extensions import socketio
 from koyjabo.network.rate_limiter import Rate
-from koyjabo.server.connections import SWEEP_INTERVAL_S, ConnectionLoop
-from koyjabo.server.engine import Engine
-from koyjabo.server.handshake import WebSockets
 from koyjabo.server.process.loop import EventletRuntime
+from koyjabo.server.websockets.connection_loop import SWEEP_INTERVAL_S, ConnectionLoop
+from koyjabo.server.websockets.engineio import Engine
+from koyjabo.server.websockets.handshake import WebSockets
 
 if TYPE_CHECKING:
     from flask import Flask

@@ -15,8 +15,8 @@ from typing import Any
 
 from koyjabo.network.rate_limiter import Rate
 from koyjabo.realtime.events import GOING_AWAY, TOO_MANY, UNEXPECTED
-from koyjabo.server.connection import LOST, NOBODY, Connection, Owner
-from koyjabo.server.delays import DelayLine
+from koyjabo.server.websockets.connection import LOST, NOBODY, Connection, Owner
+from koyjabo.server.websockets.delay_line import DelayLine
 
 log = logging.getLogger("koyjabo.websockets")
 

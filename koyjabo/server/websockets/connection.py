@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from koyjabo.realtime.events import ABUSE
 from koyjabo.realtime.frames import PING, PONG, close_frame, frame
-from koyjabo.server.frame_reader import NOT_SAID, Close, FrameReader, ParseFailed, Part, Ping, Pong
+from koyjabo.server.websockets.frame_reader import NOT_SAID, Close, FrameReader, ParseFailed, Part, Ping, Pong
 
 log = logging.getLogger("koyjabo.websockets")
 

@@ -1,0 +1,1 @@
+"""WebSockets on the event loop: handshake, frames, connections, Engine.IO."""
