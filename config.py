@@ -122,7 +122,7 @@ def _is_redis(url: str) -> bool:
 
 
 def _refuse_weak_secrets(settings: Settings) -> None:
-    """What anybody could guess, in production (`koyjabo.keys`)."""
+    """What anybody could guess, in production (`koyjabo.settings.operator_secrets`)."""
     if settings.environment != "production":
         return
     why = operator_secrets.weakness(settings.secret_key) if settings.secret_key else "is missing: production needs one"

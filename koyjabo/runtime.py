@@ -1,7 +1,7 @@
 """What the package asks of whoever runs it: threads, timers, and ways to wait for them.
 
-`ThreadRuntime` serves any WSGI server with real threads, and the command line. `koyjabo.server.process.loop` has the sibling
-for an event loop, where a waiter is a greenlet and a real thread may only speak through `from_thread`.
+`ThreadRuntime` serves any WSGI server with real threads, and the command line. `koyjabo.server.process.loop` has the
+sibling for an event loop, where a waiter is a greenlet and a real thread may only speak through `from_thread`.
 """
 
 from __future__ import annotations

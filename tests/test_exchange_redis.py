@@ -1,4 +1,4 @@
-"""A visit and a socket that came to different workers find each other (koyjabo.presence.visitors.visitor_sockets_redis)."""
+"""A visit and a socket that came to different workers find each other."""
 
 from __future__ import annotations
 

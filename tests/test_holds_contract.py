@@ -1,4 +1,4 @@
-"""What every way of holding a place promises, in memory as in Redis (koyjabo.holds)."""
+"""What every way of holding a place promises, in memory as in Redis (koyjabo.presence.members.online_members)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Holds that workers share: they come to count the same, by Redis's word alone (koyjabo.presence.members.redis_store)."""
+"""Holds that workers share: they come to count the same, by Redis's word alone."""
 
 from __future__ import annotations
 

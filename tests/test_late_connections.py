@@ -12,7 +12,8 @@ import pytest
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # eventlet's own, about itself
     from eventlet import wsgi
-    from koyjabo.server.http.protocol.connections import IDLE_S, REQUEST_S, Connections
+
+    from koyjabo.server.http.connections import IDLE_S, REQUEST_S, Connections
 
 Pair = tuple[socket.socket, socket.socket]
 

@@ -174,7 +174,7 @@ def test_looking_up_opens_no_network_and_starts_nothing():
         "import sys\n"
         "forbidden = ('socket.', 'subprocess.', 'os.fork', 'os.exec', 'os.posix_spawn', 'os.putenv')\n"
         "sys.addaudithook(lambda event, _: event.startswith(forbidden) and sys.exit(event))\n"
-        "from koyjabo.places import Gazetteer\n"
+        "from koyjabo.network.geolocation import Gazetteer\n"
         f"sys.exit(Gazetteer().locate({BANGLADESH!r}) != 'Bangladesh' or 'geoip2fast' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", watched], cwd=ROOT, capture_output=True, timeout=60, check=False)

@@ -1,4 +1,4 @@
-"""What presence costs Redis: in time, in memory, and after everybody is gone (koyjabo.presence.visitors.redis_script)."""
+"""What presence costs Redis: in time, in memory, and after everybody is gone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Presence that workers share: they come to show the same, whatever Redis does (koyjabo.presence.visitors.redis_store)."""
+"""Presence that workers share: they come to show the same, whatever Redis does."""
 
 from __future__ import annotations
 

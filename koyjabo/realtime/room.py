@@ -24,7 +24,7 @@ into one room."""
 
 
 class Saying(Protocol):
-    """See `koyjabo.events`."""
+    """See `koyjabo.realtime.events`."""
 
     @property
     def type(self) -> str: ...

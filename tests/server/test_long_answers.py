@@ -24,9 +24,9 @@ PLACES = 16
 CHANGES = {
     "koyjabo.server.process.worker.FEWEST_REQUESTS": PLACES,
     "koyjabo.server.process.worker.SWEEP_INTERVAL_S": 0.1,
-    "koyjabo.server.http.protocol.connections.REQUEST_S": REQUEST_S,
-    "koyjabo.server.http.protocol.connections.SLOW_S": SLOW_S,
-    "koyjabo.server.http.protocol.connections.PATIENCE_S": 0.1,
+    "koyjabo.server.http.connections.REQUEST_S": REQUEST_S,
+    "koyjabo.server.http.connections.SLOW_S": SLOW_S,
+    "koyjabo.server.http.connections.PATIENCE_S": 0.1,
     "koyjabo.visit_log.PIECE": 50,
 }
 VISITS = 12_000

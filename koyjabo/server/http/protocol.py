@@ -15,8 +15,8 @@ from typing import Any
 
 from eventlet import wsgi
 
-from koyjabo.server.http.protocol.chunked import ChunkedFile
-from koyjabo.server.http.protocol.connections import BODY, HUSHED, LAST, SINCE
+from koyjabo.server.http.chunked import ChunkedFile
+from koyjabo.server.http.connections import BODY, HUSHED, LAST, SINCE
 
 MOST_DISCARDED = 256 * 1024
 """Bytes of an unread body that are read away so that the connection can be used again; after that it is closed."""

@@ -66,7 +66,7 @@ def work(listener: socket.socket, parent: int, ready: int, drain_s: float) -> in
         return 0
     from koyjabo.application.services import Services
     from koyjabo.network.rate_limiter import Rate, share
-    from koyjabo.server.http.protocol.connections import Connections
+    from koyjabo.server.http.connections import Connections
     from koyjabo.server.websockets.websockets import Sockets
 
     logs.count_errors(Services.of(app).metrics.error)
@@ -130,8 +130,8 @@ def _accept(listener: socket.socket, app: Flask, connections, sockets):
     import eventlet
     from eventlet import wsgi
 
-    from koyjabo.server.http.protocol.connections import Listener
-    from koyjabo.server.http.protocol.protocol import Protocol
+    from koyjabo.server.http.connections import Listener
+    from koyjabo.server.http.protocol import Protocol
 
     return eventlet.spawn(
         wsgi.server,

@@ -23,4 +23,14 @@ def keep_nothing(response: Response) -> Response:
     return private(response)
 
 
-from koyjabo.web.admin import audit, communities, export, ledger_actions, members, overview, system, users, visits
+from koyjabo.web.admin import (  # noqa: E402  (they add their routes to bp)
+    audit,  # noqa: F401
+    communities,  # noqa: F401
+    export,  # noqa: F401
+    ledger_actions,  # noqa: F401
+    members,  # noqa: F401
+    overview,  # noqa: F401
+    system,  # noqa: F401
+    users,  # noqa: F401
+    visits,  # noqa: F401
+)

@@ -1,4 +1,4 @@
-"""/api: what anybody may call, and what takes a login (`koyjabo.web.http.middleware`, `koyjabo.web.security.tokens`)."""
+"""/api: public calls, and calls that need a login."""
 
 from __future__ import annotations
 
@@ -6,4 +6,13 @@ from flask import Blueprint
 
 bp = Blueprint("api", __name__, url_prefix="/api")
 
-from koyjabo.web.api import auth, communities, community_members, community_presence, reports, sessions, stats, visitor
+from koyjabo.web.api import (  # noqa: E402  (they add their routes to bp)
+    auth,  # noqa: F401
+    communities,  # noqa: F401
+    community_members,  # noqa: F401
+    community_presence,  # noqa: F401
+    reports,  # noqa: F401
+    sessions,  # noqa: F401
+    stats,  # noqa: F401
+    visitor,  # noqa: F401
+)

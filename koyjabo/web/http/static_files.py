@@ -15,7 +15,7 @@ from pathlib import Path
 from flask import Blueprint, Flask, Response, current_app, request, send_from_directory, url_for
 from werkzeug.security import safe_join
 
-FOLDER = Path(__file__).resolve().parents[1] / "static"
+FOLDER = Path(__file__).resolve().parents[2] / "static"
 FOREVER = "public, max-age=31536000, immutable"
 FOR_OTHERS = "public, max-age=300"
 """How long pages of others may go on with the module they have."""
