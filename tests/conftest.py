@@ -7,16 +7,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from app_fixtures import Site
 from argon2 import PasswordHasher
-from community_calls import Cast, site_admin
-from page_calls import PARTS, Reader
+from support.app_fixtures import Site
+from support.community_calls import Cast, site_admin
 from support.databases import Database, Postgres, SqliteDatabase
+from support.page_calls import PARTS, Reader
 from support.redis import Redis
 from support.server import Server
 
 from koyjabo.accounts import passwords
 from koyjabo.accounts.accounts import Account
+
+pytest_plugins = ["support.server_fixtures"]
 
 NewServer = Callable[..., Server]
 

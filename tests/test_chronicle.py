@@ -5,8 +5,8 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 import pytest
-from app_fixtures import Site
 from sqlalchemy.engine import make_url
+from support.app_fixtures import Site
 
 from koyjabo.chronicle import Chronicle, NewVisit
 from koyjabo.models import Scope

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import greenlet
 import pytest
-from app_fixtures import Site
 from sqlalchemy.engine import make_url
+from support.app_fixtures import Site
 from support.databases import SqliteDatabase
 from support.processes import run
-from test_group import SOON_S, in_thread
+from support.threads import SOON_S, in_thread
 
 from koyjabo.database.batch_worker import Group
 from koyjabo.database.executor import Desk

@@ -2,8 +2,8 @@
 
 Run as a program, it takes what to change from CHANGES, as JSON:
 `{"koyjabo.server.websockets.connection_loop.STALLED_S": 0.5}`, and how far its clock is off from the file that CLOCK
-names, if there is one. While the file that SILENT names is there, the resolver does not answer. Where WATCHED is set, it
-says in its log when a real thread meets what belongs to the loop.
+names, if there is one. While the file that SILENT names is there, the resolver does not answer. Where WATCHED is set,
+it says in its log when a real thread meets what belongs to the loop.
 """
 
 from __future__ import annotations

@@ -1,0 +1,96 @@
+"""The first admin of a site: made once, by whichever process comes first, and left alone afterwards."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from sqlalchemy.engine import make_url
+from support.account_calls import log_in, sign_up, try_login
+from support.app_fixtures import Site, assert_error
+
+from config import SettingsError
+from koyjabo.accounts import first_admin
+
+ADMIN = {"ADMIN_EMAIL": "Boss@example.com", "ADMIN_PASSWORD": "the first of them"}
+AS_ADMIN = {"name": "boss", "password": ADMIN["ADMIN_PASSWORD"]}
+MADE_UP = re.compile(r"Made admin@koyjabo\.example with the password (\S+) \(it is not shown again\)\n")
+USERS = "SELECT email, name, is_admin FROM users"
+
+
+def test_it_is_made_at_the_first_start_and_not_again(database):
+    with Site(database.url, **ADMIN) as site:
+        assert site.rows(USERS) == [("Boss@example.com", "Boss", True)]
+        first = log_in(site, **AS_ADMIN)
+        assert first.get("/api/auth/me").json["is_admin"] is True
+        before = site.rows("SELECT * FROM users")
+        site.restart()
+        site.settings["ADMIN_PASSWORD"] = "another password"
+        site.restart()
+        assert site.rows("SELECT * FROM users") == before
+        assert log_in(site, **AS_ADMIN).id == first.id
+
+
+def test_user_of_that_address_is_left_as_they_are(database):
+    with Site(database.url) as site:
+        sign_up(site, "boss")
+        before = site.rows("SELECT * FROM users")
+    with Site(database.url, **ADMIN) as site:
+        assert site.rows("SELECT * FROM users") == before
+        assert_error(try_login(site, **AS_ADMIN), 401, "wrong_credentials")
+
+
+def test_it_is_made_beside_users_there_are(database):
+    with Site(database.url) as site:
+        sign_up(site)
+    with Site(database.url, **ADMIN) as site:
+        assert log_in(site, **AS_ADMIN).get("/api/auth/me").json["is_admin"] is True
+
+
+def test_who_looked_too_early_makes_no_second_one(database, monkeypatch):
+    """Two servers start at once: each sees that there is nobody."""
+    with Site(database.url, **ADMIN) as site:
+        monkeypatch.setattr(first_admin.records, "is_taken", lambda *_: False)
+        with site.app.app_context():
+            again = (make_url(database.url), ADMIN["ADMIN_EMAIL"], "another password", site.services.clock)
+            assert first_admin.ensure(*again) is False
+        monkeypatch.undo()
+        assert site.rows(USERS) == [("Boss@example.com", "Boss", True)]
+        assert log_in(site, **AS_ADMIN).email == "Boss@example.com"
+
+
+def test_development_makes_one_up_and_says_so_once(database, capsys):
+    with Site(database.url, ENVIRONMENT="development") as site:
+        (password,) = MADE_UP.findall(capsys.readouterr().err)
+        made_up = {"email": first_admin.MADE_UP, "password": password}
+        assert log_in(site, **made_up).get("/api/auth/me").json["is_admin"] is True
+        site.restart()
+        assert "password" not in capsys.readouterr().err
+        assert log_in(site, **made_up).email == first_admin.MADE_UP
+
+
+def test_development_makes_nobody_up_where_there_is_somebody(database, capsys):
+    with Site(database.url, ENVIRONMENT="development", **ADMIN) as site:
+        assert site.rows(USERS) == [("Boss@example.com", "Boss", True)]
+    with Site(database.url, ENVIRONMENT="development") as site:
+        assert site.rows(USERS) == [("Boss@example.com", "Boss", True)]
+    assert capsys.readouterr().err == ""
+
+
+def test_production_makes_nobody_up(database, capsys):
+    with Site(database.url) as site:
+        assert site.rows(USERS) == []
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("missing", ADMIN)
+def test_one_without_the_other_is_refused(sqlite_database, missing):
+    given = {name: value for name, value in ADMIN.items() if name != missing}
+    with pytest.raises(SettingsError, match=rf"^{missing} is missing: .*\.$") as refused:
+        Site(sqlite_database.url, **given)
+    assert ADMIN["ADMIN_PASSWORD"] not in str(refused.value)
+
+
+def test_password_that_is_refused_is_not_repeated(sqlite_database):
+    with pytest.raises(SettingsError, match=r"^ADMIN_PASSWORD must have 8 to 128 characters\.$"):
+        Site(sqlite_database.url, **{**ADMIN, "ADMIN_PASSWORD": "secret"})

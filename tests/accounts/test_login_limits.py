@@ -1,0 +1,182 @@
+"""How often one may try to log in, and that nobody is kept out of their own account by others who try."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from support.account_calls import PASSWORD, Person, bare, sign_up, try_login
+from support.app_fixtures import Site, assert_error
+
+from koyjabo.accounts import login_throttle
+
+PHONE, OTHER = "203.0.113.7", "203.0.113.8"
+WRONG = {"password": "something else"}
+
+
+@pytest.fixture
+def site(sqlite_database):
+    with Site(sqlite_database.url, RATE_LIMIT_LOGINS=40) as site:
+        yield site
+
+
+def tries(site, times: int, *names: str, peer: str = PHONE, **fields) -> list[int]:
+    environ = {"REMOTE_ADDR": peer}
+    return [try_login(site, names[n % len(names)], environ, **fields).status_code for n in range(times)]
+
+
+def sign_ups(site, times: int, peer: str) -> list[int]:
+    calls = (
+        bare(site).post(
+            "/api/auth/signup",
+            json={"email": f"{peer}-{n}@example.com", "password": PASSWORD},
+            environ_overrides={"REMOTE_ADDR": peer},
+        )
+        for n in range(times)
+    )
+    return [answer.status_code for answer in calls]
+
+
+def test_one_account_from_one_address_has_ten_tries_a_minute(site):
+    sign_up(site)
+    assert tries(site, 10, "ayesha", **WRONG) == [401] * 10
+    refused = try_login(site, "ayesha", {"REMOTE_ADDR": PHONE})  # the right password makes no difference now
+    assert_error(refused, 429, "rate_limited")
+    assert 1 <= int(refused.headers["Retry-After"]) <= 61
+    assert tries(site, 1, "ayesha", peer=OTHER) == [200]
+    assert tries(site, 1, "karim") == [401]
+
+
+def test_limit_tells_nothing_of_whether_there_is_such_an_account(site):
+    assert tries(site, 11, "nobody") == [401] * 10 + [429]
+
+
+def test_capitals_make_no_new_account_to_try(site):
+    assert tries(site, 12, "ayesha", "AYESHA", " Ayesha") == [401] * 10 + [429] * 2
+
+
+def test_one_address_has_so_many_logins_whatever_the_account(site):
+    names = [f"user{n}" for n in range(50)]
+    assert tries(site, 41, *names) == [401] * 40 + [429]
+    assert tries(site, 1, "user1", peer=OTHER) == [401]
+
+
+def test_one_address_makes_half_as_many_accounts(site):
+    assert sign_ups(site, 21, PHONE) == [201] * 20 + [429]
+    assert sign_ups(site, 1, OTHER) == [201]
+
+
+def test_loopback_is_not_limited_by_address_but_by_account(site):
+    names = [f"user{n}" for n in range(60)]
+    assert set(tries(site, 60, *names, peer="127.0.0.1")) == {401}
+    assert tries(site, 10, "user1", peer="127.0.0.1")[-1] == 429
+
+
+def test_zero_is_no_limit_of_addresses(sqlite_database):
+    with Site(sqlite_database.url, RATE_LIMIT_LOGINS=0) as site:
+        names = [f"user{n}" for n in range(100)]
+        assert set(tries(site, 100, *names)) == {401}
+        assert tries(site, 10, "user1")[-1] == 429
+
+
+@dataclass
+class Attack:
+    """An account that many addresses have been guessing at, until none of them may go on, and its owner's browser."""
+
+    site: Site
+    owner: Person
+    cookies: dict[str, str]
+
+    def log_in(self, password: str = PASSWORD, **cookies: str) -> int:
+        """From a browser that shows these, at an address nobody has seen."""
+        client = self.site.app.test_client()
+        for name, value in cookies.items():
+            client.set_cookie(name, value)
+        body = {"email": "ayesha@example.com", "password": password}
+        return client.post("/api/auth/login", json=body, environ_overrides={"REMOTE_ADDR": OTHER}).status_code
+
+
+@pytest.fixture
+def attack(site, monkeypatch):
+    monkeypatch.setattr(login_throttle, "MOST", 30)
+    owner = sign_up(site)
+    answer = try_login(site, "ayesha", {"REMOTE_ADDR": PHONE})
+    for n in range(7):
+        tries(site, 5, "ayesha", peer=f"198.51.100.{n}", **WRONG)
+    assert tries(site, 1, "ayesha", peer="198.51.100.99", **WRONG) == [429]
+    set_cookies = [each for each in answer.headers.getlist("Set-Cookie") if each.startswith("familiar_browser=")]
+    assert [name in set_cookies[0] for name in ("HttpOnly", "SameSite=Lax", "Secure", "Path=/")] == [True] * 4
+    return Attack(site, owner, {"familiar_browser": set_cookies[0].partition("=")[2].partition(";")[0]})
+
+
+def test_owner_gets_in_from_a_browser_they_have_used_before(attack):
+    assert attack.log_in(**attack.cookies) == 200
+    assert attack.log_in() == 429
+
+
+def test_browser_of_one_account_is_not_familiar_to_another(attack):
+    karim = try_login(attack.site, "karim", {"REMOTE_ADDR": PHONE})
+    assert karim.status_code == 401
+    sign_up(attack.site, "karim")
+    answer = try_login(attack.site, "karim", {"REMOTE_ADDR": PHONE})
+    (cookie,) = [each for each in answer.headers.getlist("Set-Cookie") if each.startswith("familiar_browser=")]
+    assert attack.log_in(familiar_browser=cookie.partition("=")[2].partition(";")[0]) == 429
+
+
+def test_owner_who_is_logged_in_stays_so_and_may_change_the_password(attack):
+    owner = attack.owner
+    assert owner.renew().status_code == 200
+    assert owner.get("/api/auth/me").status_code == 200
+    body = {"current_password": PASSWORD, "new_password": "something new"}
+    assert owner.post("/api/auth/password", json=body).status_code == 204
+
+
+def test_who_founds_and_invites_without_end_is_told_to_wait(site):
+    site.settings["RATE_LIMIT_ACTIONS"] = "60"
+    site.restart()
+    ayesha = sign_up(site)
+    answers = [ayesha.post("/api/communities", json={"name": f"Line {n}"}) for n in range(31)]
+    assert {answer.status_code for answer in answers} == {201}
+    path = f"/api/communities/{answers[0].json['id']}/members"
+    guesses = [ayesha.post(path, json={"email": f"{n}@example.com", "role": "member"}) for n in range(30)]
+    assert {answer.status_code for answer in guesses[:29]} == {404}
+    assert_error(guesses[29], 429, "rate_limited")
+
+
+def test_guessing_the_present_password_is_limited_as_a_login_is(site):
+    person = sign_up(site)
+    body = {"current_password": "something else", "new_password": "something new"}
+    statuses = [person.post("/api/auth/password", json=body).status_code for _ in range(11)]
+    assert statuses == [401] * 10 + [429]
+
+
+def test_limits_are_shared_out_among_workers(sqlite_database):
+    workers = {"WEB_CONCURRENCY": 2, "REDIS_URL": "redis://localhost", "RATE_LIMIT_LOGINS": 40}
+    with Site(sqlite_database.url, **workers) as site:
+        assert tries(site, 6, "ayesha") == [401] * 5 + [429]
+        assert tries(site, 21, *(f"user{n}" for n in range(30)), peer=OTHER) == [401] * 20 + [429]
+
+
+def test_browser_is_familiar_no_longer_when_the_password_is_another(attack):
+    """Whoever has stolen its cookie has it no longer, either."""
+    body = {"current_password": PASSWORD, "new_password": "something new"}
+    answer = attack.owner.post("/api/auth/password", json=body)
+    assert answer.status_code == 204
+    assert attack.log_in(**attack.cookies, password="something new") == 429
+    (cookie,) = [each for each in answer.headers.getlist("Set-Cookie") if each.startswith("familiar_browser=")]
+    shown = cookie.partition("=")[2].partition(";")[0]
+    assert attack.log_in(familiar_browser=shown, password="something new") == 200, "the one that changed it still is"
+
+
+def test_password_set_by_the_operator_makes_all_browsers_strangers(attack):
+    attack.site.services.accounts.set_password("ayesha@example.com", "something new")
+    assert attack.log_in(**attack.cookies, password="something new") == 429
+
+
+@pytest.mark.parametrize("shown", ["x", "é", "0" * 64])
+def test_cookie_that_is_none_is_familiar_to_nobody(attack, shown):
+    assert attack.log_in(familiar_browser=shown) == 429
+    client = attack.site.app.test_client()
+    client.set_cookie("familiar_browser", shown)
+    body = {"email": "nobody@example.com", "password": PASSWORD}
+    assert client.post("/api/auth/login", json=body).status_code == 401

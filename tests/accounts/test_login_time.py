@@ -1,0 +1,73 @@
+"""How long a login takes tells nothing of whether there is such a user: the same work is done for everybody.
+
+Work is counted and not timed: what takes tens of milliseconds is the one verification of a hash.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from argon2 import PasswordHasher
+from support.account_calls import sign_up, try_login
+from support.app_fixtures import Site
+
+from koyjabo.accounts import passwords
+from koyjabo.database.executor import Desk
+
+
+@pytest.fixture
+def site(sqlite_database):
+    with Site(sqlite_database.url, RATE_LIMIT_LOGINS=0) as site:
+        yield site
+
+
+@pytest.fixture
+def work(monkeypatch) -> Counter:
+    """What is done, while it is done for real: hashes looked at with their cost, and errands."""
+    done: Counter = Counter()
+
+    class Counted(PasswordHasher):
+        def verify(self, hashed, password):
+            done[f"verified {str(hashed).rsplit('$', 2)[0]}"] += 1
+            return super().verify(hashed, password)
+
+        def hash(self, *said, **options):
+            done["hashed"] += 1
+            return super().hash(*said, **options)
+
+    monkeypatch.setattr(passwords, "HASHER", Counted(time_cost=1, memory_cost=8, parallelism=1))
+    for name in ("read", "write"):
+        errand = getattr(Desk, name)
+
+        def counted(self, do, *said, name=name, errand=errand):
+            done[name] += 1
+            return errand(self, do, *said)
+
+        monkeypatch.setattr(Desk, name, counted)
+    return done
+
+
+def failed(site, work: Counter, name: str, **fields) -> Counter:
+    work.clear()
+    answer = try_login(site, name, **{"password": "something else", **fields})
+    assert (answer.status_code, answer.json["code"]) == (401, "wrong_credentials")
+    return Counter(work)
+
+
+def test_known_unknown_and_disabled_users_cost_the_same(site, work):
+    for name in ("ayesha", "karim"):
+        sign_up(site, name)
+    site.services.accounts.disable("karim@example.com")
+    known = failed(site, work, "ayesha")
+    assert sum(count for what, count in known.items() if what.startswith("verified")) == 1
+    assert known["hashed"] == 0
+    assert failed(site, work, "nobody") == known
+    assert failed(site, work, "karim") == known
+    assert failed(site, work, "karim", password="rickshaw at dawn") == known
+
+
+def test_they_do_on_a_browser_that_says_it_is_familiar(site, work):
+    sign_up(site)
+    shown = {"HTTP_COOKIE": "familiar_browser=x"}
+    assert failed(site, work, "ayesha", environ=shown) == failed(site, work, "nobody", environ=shown)

@@ -1,0 +1,211 @@
+"""Sessions: how they are renewed, and everything that ends them."""
+
+from __future__ import annotations
+
+from threading import Barrier, Thread
+
+import pytest
+from support.account_calls import PASSWORD, Person, bare, log_in, sign_up, try_login
+from support.app_fixtures import Site, assert_error
+
+ME, LOGOUT, PASSWORDS = "/api/auth/me", "/api/auth/logout", "/api/auth/password"
+NEW_PASSWORD = "launch at dusk"
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url) as site:
+        yield site
+
+
+@pytest.fixture
+def losses(site):
+    """Grows with every call of the hook."""
+    told = []
+    site.services.accounts.on_loss = lambda whose: told.append(version(site))
+    return told
+
+
+def version(site: Site) -> int:
+    return site.rows("SELECT version FROM access_version")[0][0]
+
+
+def lives(person: Person) -> bool:
+    answer = person.get(ME)
+    if answer.status_code != 200:
+        assert_error(answer, 401, "invalid_token")
+    return answer.status_code == 200
+
+
+def change(person: Person, current: str = PASSWORD, new: str = NEW_PASSWORD):
+    return person.post(PASSWORDS, json={"current_password": current, "new_password": new})
+
+
+def test_refresh_gives_a_new_pair_of_the_same_session(site, losses):
+    person = sign_up(site)
+    before = (person.access, person.refresh)
+    answer = person.renew()
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
+    assert set(answer.json) == {"access_token", "refresh_token", "user"}
+    assert answer.json["user"] == person.get(ME).json
+    assert not {person.access, person.refresh} & set(before)
+    assert person.get(ME, token=before[0]).status_code == 200  # until it runs out
+    assert site.rows("SELECT count(*) FROM sessions") == [(1,)]
+    assert losses == []
+
+
+def test_refresh_token_shown_twice_ends_the_session(site, losses):
+    person = sign_up(site)
+    stolen = Person(site, person.id, person.email, person.access, person.refresh)
+    assert person.renew().status_code == 200
+    site.time.pass_(seconds=10)
+    assert_error(stolen.renew(), 401, "invalid_token")
+    assert not lives(person)
+    assert not lives(stolen)
+    assert_error(person.renew(), 401, "invalid_token")
+    assert losses == [1]
+
+
+def test_another_tab_that_renews_at_the_same_time_is_only_refused(site, losses):
+    person = sign_up(site)
+    tab = Person(site, person.id, person.email, person.access, person.refresh)
+    assert person.renew().status_code == 200
+    site.time.pass_(seconds=9.9)
+    assert_error(tab.renew(), 401, "invalid_token")
+    assert lives(person)
+    assert person.renew().status_code == 200
+    assert losses == []
+
+
+def test_refresh_token_shown_twice_at_once_is_good_for_one(database):
+    """To two servers."""
+    with Site(database.url) as one, Site(database.url) as other:
+        for name in ("ayesha", "karim", "nila"):
+            person = sign_up(one, name)
+            shown = [Person(site, person.id, person.email, person.access, person.refresh) for site in (one, other)]
+            statuses = sorted(answer.status_code for answer in at_once(*shown))
+            assert statuses == [200, 401]
+            assert lives(person)
+        assert version(one) == 0
+
+
+def at_once(*shown: Person) -> list:
+    answers, barrier = [], Barrier(len(shown))
+
+    def renew(person: Person) -> None:
+        barrier.wait()
+        answers.append(person.renew())
+
+    threads = [Thread(target=renew, args=[person]) for person in shown]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
+
+
+def test_logout_ends_the_session_with_both_its_tokens_and_no_other(site, losses):
+    person, elsewhere, somebody = sign_up(site), log_in(site), sign_up(site, "karim")
+    answer = person.post(LOGOUT)
+    assert (answer.status_code, answer.data, answer.headers["Cache-Control"]) == (204, b"", "no-store")
+    assert not lives(person)
+    assert_error(person.renew(), 401, "invalid_token")
+    assert lives(elsewhere)
+    assert lives(somebody)
+    assert losses == [1]
+
+
+def test_logout_twice_is_no_error_and_no_second_loss(site, losses):
+    person = sign_up(site)
+    assert [person.post(LOGOUT).status_code for _ in range(2)] == [204, 204]
+    assert losses == [1]
+
+
+def test_logout_takes_the_refresh_token_too(site):
+    person = sign_up(site)
+    assert person.post(LOGOUT, token=person.refresh).status_code == 204
+    assert not lives(person)
+
+
+def test_revocation_survives_a_restart_and_reaches_other_servers(database):
+    with Site(database.url) as one, Site(database.url) as other:
+        person = sign_up(one)
+        there = Person(other, person.id, person.email, person.access, person.refresh)
+        assert lives(there)
+        assert person.post(LOGOUT).status_code == 204
+        assert not lives(there)
+        other.restart()
+        assert not lives(there)
+
+
+def test_session_ends_30_days_after_it_was_last_renewed(site):
+    person = sign_up(site)
+    site.time.pass_(days=29)
+    assert person.renew().status_code == 200
+    site.time.pass_(days=29)
+    assert lives(person)
+    site.time.pass_(days=1)
+    assert not lives(person)
+    assert_error(person.renew(), 401, "invalid_token")
+
+
+def test_sessions_that_ran_out_are_deleted_when_one_begins_a_bounded_number_at_a_time(site):
+    person = sign_up(site)
+    for n in range(150):
+        site.rows(
+            "INSERT INTO sessions (id, user_id, refresh_id, created_ms, expires_ms) VALUES (:id, :user, 'r', 0, 1)",
+            id=f"old-{n}",
+            user=person.id,
+        )
+    log_in(site)
+    assert site.rows("SELECT count(*) FROM sessions") == [(52,)]
+    log_in(site)
+    assert site.rows("SELECT count(*) FROM sessions") == [(3,)]
+    assert lives(person)
+
+
+def test_new_password_ends_all_other_sessions(site, losses):
+    person, elsewhere, somebody = sign_up(site), log_in(site), sign_up(site, "karim")
+    answer = change(person)
+    assert (answer.status_code, answer.data) == (204, b"")
+    assert (lives(person), lives(elsewhere), lives(somebody)) == (True, False, True)
+    assert person.renew().status_code == 200
+    assert losses == [1]
+    assert_error(try_login(site), 401, "wrong_credentials")
+    assert log_in(site, password=NEW_PASSWORD).id == person.id
+
+
+def test_new_password_needs_the_present_one(site, losses):
+    person, elsewhere = sign_up(site), log_in(site)
+    assert_error(change(person, current="something else"), 401, "wrong_credentials")
+    assert_error(change(person, new="short"), 400, "invalid_input", "new_password")
+    assert_error(person.post(PASSWORDS, json={}), 400, "invalid_input", "current_password", "new_password")
+    assert lives(elsewhere)
+    assert log_in(site).id == person.id
+    assert losses == []
+
+
+def test_password_set_by_the_operator_ends_all_sessions(site, losses):
+    person, elsewhere = sign_up(site), log_in(site)
+    site.services.accounts.set_password("AYESHA@example.com", NEW_PASSWORD)
+    assert not lives(person)
+    assert not lives(elsewhere)
+    assert log_in(site, password=NEW_PASSWORD).id == person.id
+    assert losses == [1]
+
+
+def test_disabling_and_demoting_are_losses_and_promoting_is_none(site):
+    person = sign_up(site)
+    accounts = site.services.accounts
+    assert accounts.promote(person.email).is_admin
+    assert person.get(ME).json["is_admin"]
+    assert version(site) == 0
+    assert not accounts.promote(person.email, is_admin=False).is_admin
+    assert not person.get(ME).json["is_admin"]
+    assert version(site) == 1
+    accounts.disable(person.email)
+    assert version(site) > 1
+
+
+def test_nobody_is_logged_out_with_nothing_to_show(site):
+    assert_error(bare(site).post(LOGOUT), 401, "unauthenticated")

@@ -1,0 +1,166 @@
+"""Which tokens are good: those we signed, of the right kind, in time, and whose session lives."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+
+import jwt
+import pytest
+from support.account_calls import bare, bearer, sign_up
+from support.app_fixtures import SECRET, Site, assert_error
+
+from koyjabo.accounts.tokens import ACCESS, ACCESS_S, LEEWAY_S, REFRESH, REFRESH_S, Tokens
+from koyjabo.errors import InvalidToken, TokenExpired
+
+ME, REFRESHED, LOGOUT = "/api/auth/me", "/api/auth/refresh", "/api/auth/logout"
+
+
+@pytest.fixture(scope="module")
+def site(module_database):
+    with Site(module_database.url) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def person(site):
+    return sign_up(site)
+
+
+@pytest.fixture(scope="module")
+def stranger(site):
+    return sign_up(site, "karim")
+
+
+def claims(token: str) -> dict:
+    return jwt.decode(token, options={"verify_signature": False})
+
+
+def changed(token: str, key: str = SECRET, algorithm: str | None = "HS256", **new) -> str:
+    """The same token with other claims (None leaves one out), signed as told."""
+    said = {name: value for name, value in {**claims(token), **new}.items() if value is not None}
+    return jwt.encode(said, key if algorithm else "", algorithm)
+
+
+def without_signature(token: str) -> str:
+    return token.rpartition(".")[0] + "."
+
+
+def with_header(token: str, **header) -> str:
+    part = base64.urlsafe_b64encode(json.dumps(header).encode()).rstrip(b"=").decode()
+    return ".".join([part, *token.split(".")[1:]])
+
+
+FORGED = {
+    "of another key": lambda person, other: changed(person.access, key="k" * 32),
+    "of the empty key": lambda person, other: changed(person.access, algorithm=None),
+    "alg none": lambda person, other: without_signature(changed(person.access, algorithm=None)),
+    "alg none on ours": lambda person, other: with_header(person.access, alg="none", typ="JWT"),
+    "alg None, in capitals": lambda person, other: with_header(without_signature(person.access), alg="NONE", typ="JWT"),
+    "another algorithm": lambda person, other: changed(person.access, algorithm="HS384"),
+    "no signature": lambda person, other: without_signature(person.access),
+    "one's own claims with another's signature": lambda person, other: (
+        person.access.rpartition(".")[0] + "." + other.access.rpartition(".")[2]
+    ),
+    "refresh as access": lambda person, other: person.refresh,
+    "another user's id on one's session": lambda person, other: changed(person.access, sub=other.id),
+    "a session there never was": lambda person, other: changed(person.access, sid=other.id),
+    "a session that is none": lambda person, other: changed(person.access, sid="x' OR 1=1 --"),
+    **{
+        f"no {name}": lambda person, other, name=name: changed(person.access, **{name: None}) for name in ("sub", "sid")
+    },
+    **{
+        f"no {name}": lambda person, other, name=name: changed(person.access, **{name: None}) for name in ("jti", "exp")
+    },
+    "no type": lambda person, other: changed(person.access, type=None),
+    "a number for a session": lambda person, other: changed(person.access, sid=5),
+    "an end that is none": lambda person, other: changed(person.access, exp="soon"),
+    "nothing": lambda person, other: "",
+    "no token": lambda person, other: "abc",
+    "three dots": lambda person, other: "...",
+    "a long text": lambda person, other: "x" * 10_000,
+    "two words": lambda person, other: f"{person.access} {person.access}",
+}
+
+
+@pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
+@pytest.mark.parametrize("forge", FORGED.values(), ids=FORGED)
+def test_forged(forge, site, person, stranger):
+    assert_error(person.get(ME, headers=bearer(forge(person, stranger))), 401, "invalid_token")
+
+
+@pytest.mark.parametrize("token", ["é", "\x7f", "a=b", "a b=c"])
+def test_what_is_no_token_at_all(person, token):
+    assert_error(person.get(ME, headers=bearer(token)), 401, "invalid_token")
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Basic YTpi"}, {"Authorization": "Token abc"}])
+def test_no_token(site, headers):
+    for call in (bare(site).get, bare(site).head):
+        assert call(ME, headers=headers).status_code == 401
+    assert_error(bare(site).get(ME, headers=headers), 401, "unauthenticated")
+    assert_error(bare(site).post(REFRESHED, headers=headers), 401, "unauthenticated")
+
+
+def test_scheme_is_the_same_in_small_letters(person):
+    assert person.get(ME, headers={"Authorization": f"bearer {person.access}"}).status_code == 200
+
+
+def test_access_token_renews_nothing(site, person):
+    assert_error(person.post(REFRESHED), 401, "invalid_token")
+
+
+def test_times_are_15_minutes_and_30_days(person):
+    for token, kind, long in ((person.access, ACCESS, ACCESS_S), (person.refresh, REFRESH, REFRESH_S)):
+        said = claims(token)
+        assert (said["exp"] - said["iat"], said["type"]) == (long, kind)
+        assert abs(said["iat"] - time.time()) < 60
+        assert said["sub"] == person.id
+    assert (ACCESS_S, REFRESH_S) == (900, 2_592_000)
+    assert claims(person.access)["sid"] == claims(person.refresh)["sid"]
+
+
+def test_no_token_says_who_one_is(person):
+    assert set(claims(person.access)) == {"sub", "sid", "jti", "type", "csrf", "exp", "iat", "fresh"}
+
+
+def test_expired_is_told_apart(site, person):
+    ago = int(time.time()) - LEEWAY_S - 1
+    assert_error(person.get(ME, headers=bearer(changed(person.access, exp=ago))), 401, "token_expired")
+    expired = changed(person.refresh, exp=ago)
+    assert_error(person.post(REFRESHED, token=expired), 401, "token_expired")
+    assert_error(person.get(ME, headers=bearer(expired)), 401, "invalid_token")  # of the wrong kind, whatever its age
+
+
+def test_clocks_may_be_a_little_apart(person):
+    now = int(time.time())
+    for said in ({"exp": now - 1}, {"iat": now + 2}):
+        assert person.get(ME, headers=bearer(changed(person.access, **said))).status_code == 200
+
+
+def test_expired_token_still_logs_out(site):
+    person = sign_up(site, "nila")
+    assert person.post(LOGOUT, token=changed(person.access, exp=1)).status_code == 204
+    assert_error(person.get(ME), 401, "invalid_token")
+
+
+def test_forged_token_logs_nobody_out(site, person):
+    assert_error(person.post(LOGOUT, token=changed(person.access, key="k" * 32)), 401, "invalid_token")
+    assert person.get(ME).status_code == 200
+
+
+def test_reader_says_what_a_token_says(person):
+    tokens = Tokens(SECRET)
+    said = claims(person.access)
+    read = tokens.read(person.access)
+    assert (read.user_id, read.session_id, read.token_id, read.kind) == (said["sub"], said["sid"], said["jti"], ACCESS)
+    assert (read.csrf, read.expires_s) == (said["csrf"], said["exp"])
+    old = changed(person.access, exp=1)
+    assert tokens.read_any(old) == read._replace(expires_s=1)
+    with pytest.raises(TokenExpired):
+        tokens.read(old)
+    with pytest.raises(InvalidToken):
+        tokens.read(old, REFRESH)
+    with pytest.raises(InvalidToken):
+        Tokens("k" * 32).read_any(person.access)

@@ -1,0 +1,159 @@
+"""What admins of the site see of users, and do about them."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from support.account_calls import Person, log_in, sign_up, try_login
+from support.app_fixtures import Site
+from support.community_calls import account_of, found, give
+
+from koyjabo.accounts.accounts import Account
+from koyjabo.errors import Forbidden, LastAdmin, UnknownUser
+
+ME = "/api/auth/me"
+NOBODY = "3f2b8c1e-0000-4000-8000-000000000000"
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url) as site:
+        yield site
+
+
+@pytest.fixture
+def ayesha(site, admin) -> Person:
+    site.time.pass_(seconds=1)
+    return sign_up(site)
+
+
+def named(site: Site, admin: Account, query: str = "", **stretch: int) -> tuple[list[str], int]:
+    page = site.services.users.page(admin, query, **stretch)
+    return [each.name for each in page.items], page.total
+
+
+def test_users_are_found_by_part_of_email_or_name(site, admin, ayesha):
+    site.time.pass_(seconds=1)
+    karim = sign_up(site, "karim")
+    site.rows("UPDATE users SET name = 'Karim 100% Mia' WHERE id = :id", id=karim.id)
+    assert named(site, admin) == (["Karim 100% Mia", "Ayesha", "Boss"], 3)
+    assert named(site, admin, start=1, count=1) == (["Ayesha"], 3)
+    assert named(site, admin, " AYESHA@Exam ") == (["Ayesha"], 1)
+    assert named(site, admin, "0% m") == (["Karim 100% Mia"], 1)
+    assert named(site, admin, "_") == named(site, admin, "nobody\0") == ([], 0)
+
+
+def test_line_of_a_user_says_what_they_have(site, admin, ayesha):
+    log_in(site)
+    third = log_in(site)
+    third.post("/api/auth/logout")
+    found(ayesha)
+    line = site.services.users.get(admin, ayesha.id.upper())
+    assert (line.email, line.is_admin, line.created_ms, line.disabled_ms) == (
+        "ayesha@example.com",
+        False,
+        site.time.ms,
+        None,
+    )
+    assert (line.communities, line.sessions) == (1, 2)
+    site.time.pass_(days=31)
+    assert site.services.users.get(admin, ayesha.id).sessions == 0
+
+
+def test_communities_of_a_user_are_told_with_roles_and_archived_ones(site, admin, ayesha):
+    karim = sign_up(site, "karim")
+    first, second = found(karim, name="b")["id"], found(ayesha, name="A")["id"]
+    give(karim, first, ayesha, "moderator")
+    site.services.communities.archive(admin, first)
+    page = site.services.users.communities_of(admin, ayesha.id)
+    told = [(each.community_id, each.name, each.role, bool(each.archived_ms)) for each in page.items]
+    assert (told, page.total) == ([(second, "A", "admin", False), (first, "b", "moderator", True)], 2)
+    assert site.services.users.communities_of(admin, NOBODY).total == 0
+
+
+def test_promoted_user_is_admin_of_the_site_until_demoted(site, admin, ayesha):
+    assert site.services.users.promote(admin, ayesha.id).is_admin is True
+    assert ayesha.get(ME).json["is_admin"] is True
+    assert site.services.users.promote(admin, ayesha.id, is_admin=False).is_admin is False
+    assert ayesha.get(ME).json["is_admin"] is False
+
+
+def test_disabled_user_is_logged_out_and_stays_out_until_enabled(site, admin, ayesha):
+    line = site.services.users.disable(admin, ayesha.id)
+    assert (line.disabled_ms, line.sessions) == (site.time.ms, 0)
+    assert ayesha.get(ME).status_code == 401
+    assert try_login(site).status_code == 401
+    assert site.services.users.disable(admin, ayesha.id, disabled=False).disabled_ms is None
+    assert try_login(site).status_code == 200
+
+
+def test_logged_out_everywhere_is_out_of_every_session(site, admin, ayesha):
+    other = log_in(site)
+    assert site.services.users.log_out(admin, ayesha.id).sessions == 0
+    assert [person.get(ME).status_code for person in (ayesha, other)] == [401, 401]
+    assert try_login(site).status_code == 200
+
+
+def test_last_admin_who_can_log_in_stays_it(site, admin, ayesha):
+    users = site.services.users
+    with pytest.raises(LastAdmin):
+        users.promote(admin, admin.id, is_admin=False)
+    users.promote(admin, ayesha.id)
+    users.disable(admin, ayesha.id)
+    with pytest.raises(LastAdmin):
+        users.promote(admin, admin.id, is_admin=False)
+    with pytest.raises(LastAdmin):
+        users.disable(account_of(ayesha)._replace(is_admin=True), admin.id)
+    users.disable(admin, ayesha.id, disabled=False)
+    assert users.promote(admin, admin.id, is_admin=False).is_admin is False
+
+
+def test_two_admins_who_end_each_other_at_once_leave_one(site, admin, ayesha):
+    """On two servers; on one, changes are made one after the other anyway."""
+    both, other = threading.Barrier(2), account_of(ayesha)._replace(is_admin=True)
+
+    def demote(where: Site, by: Account, whom: str) -> type | None:
+        both.wait(10)
+        try:
+            where.services.users.promote(by, whom, is_admin=False)
+        except LastAdmin as problem:
+            return type(problem)
+        return None
+
+    with Site(site.database_url) as another, ThreadPoolExecutor() as threads:
+        for _ in range(10):
+            site.rows("UPDATE users SET is_admin = true")
+            calls = ((site, admin, ayesha.id), (another, other, admin.id))
+            outcomes = [threads.submit(demote, *call) for call in calls]
+            assert {outcome.result(20) for outcome in outcomes} == {None, LastAdmin}
+            assert site.rows("SELECT count(*) FROM users WHERE is_admin") == [(1,)]
+
+
+def test_nobody_disables_themselves(site, admin, ayesha):
+    site.services.users.promote(admin, ayesha.id)
+    with pytest.raises(Forbidden):
+        site.services.users.disable(admin, admin.id.upper())
+    assert site.services.users.get(admin, admin.id).disabled_ms is None
+
+
+@pytest.mark.parametrize("user_id", [NOBODY, "nonsense"])
+def test_who_is_not_there_is_unknown(site, admin, user_id):
+    users = site.services.users
+    for call in (users.get, users.promote, users.disable, users.log_out):
+        with pytest.raises(UnknownUser):
+            call(admin, user_id)
+
+
+def test_everybody_who_loses_a_right_is_told_of(site, admin, ayesha, monkeypatch):
+    told: list[str] = []
+    monkeypatch.setattr(site.services.users, "on_loss", told.append)
+    version = site.rows("SELECT version FROM access_version")[0][0]
+    site.services.users.promote(admin, ayesha.id)
+    assert site.rows("SELECT version FROM access_version") == [(version,)]
+    site.services.users.promote(admin, ayesha.id, is_admin=False)
+    site.services.users.log_out(admin, ayesha.id)
+    site.services.users.disable(admin, ayesha.id)
+    assert set(told) == {ayesha.id}
+    assert site.rows("SELECT version FROM access_version") == [(version + 3,)]

@@ -1,0 +1,222 @@
+"""Reports: ranges, weeks and hours as people know them, and answers that are kept no longer than they are true."""
+
+from __future__ import annotations
+
+import random
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from support.app_fixtures import Site, Time
+from support.people_model import Crowd, shifted
+
+from koyjabo.analytics.reports import MOST_KEPT
+from koyjabo.counting.records import NewVisit
+from koyjabo.errors import UnknownCommunity
+from koyjabo.models import Scope
+
+HERE, ELSEWHERE = Scope("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"), Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11")
+AYESHA = "11110000-0000-4000-8000-000000000000"
+
+
+class World:
+    def __init__(self, url: str, zone: str, start: str) -> None:
+        self.time = Time()
+        self.time.go_to(start)
+        self.site = Site(url, self.time, TIMEZONE=zone)
+        for community in (HERE, ELSEWHERE):
+            self.site.add_community(community)
+        self.crowd = Crowd(ZoneInfo(zone))
+        self.reports = self.site.services.reports
+
+    def visit(self, visitor: str, user: str | None = None, moment: str | None = None) -> None:
+        if moment:
+            self.time.go_to(moment)
+        self.site.services.visits.register(NewVisit(visitor, None, HERE, at_ms=self.time.ms, user_id=user))
+        self.crowd.visit(HERE, visitor, user, self.time.ms)
+
+    def trend(self, granularity: str, start: str, end: str) -> dict[str, tuple[int, int]]:
+        found = self.reports.trend(HERE, granularity, start, end)
+        assert [each.period for each in found] == sorted({each.period for each in found}, key=datetime.fromisoformat)
+        return {each.period: tuple(each.people) for each in found}
+
+
+@pytest.fixture
+def dhaka(database):
+    world = World(database.url, "Asia/Dhaka", "2025-10-10T10:00:00+06:00")
+    yield world
+    world.site.close()
+
+
+@pytest.fixture
+def new_world(sqlite_database):
+    worlds = []
+
+    def make(zone: str, start: str) -> World:
+        worlds.append(World(sqlite_database.url, zone, start))
+        return worlds[-1]
+
+    yield make
+    for world in worlds:
+        world.site.close()
+
+
+def test_who_comes_often_is_one_person_in_every_range(dhaka):
+    for day in range(8, 12):
+        dhaka.visit("a", moment=f"2025-10-{day:02}T23:59:59+06:00")
+        dhaka.visit("b", AYESHA)
+    assert dhaka.reports.visitors(HERE, "2025-10-08", "2025-10-11") == ((1, 1), "2025-10-08", "2025-10-11")
+    assert dhaka.reports.visitors(HERE, "2025-10-11", "2025-10-11").people == (1, 1)
+    assert dhaka.reports.visitors(HERE, "2025-10-12", "2030-10-11").people == (0, 0)
+    assert dhaka.reports.visitors(ELSEWHERE, "2025-10-08", "2025-10-11").people == (0, 0)
+
+
+def test_today_week_and_month_end_today(dhaka):
+    for visitor, day in (("a", "09-10"), ("b", "09-11"), ("c", "10-03"), ("d", "10-04"), ("e", "10-10")):
+        dhaka.visit(visitor, moment=f"2025-{day}T12:00:00+06:00")
+    assert dhaka.reports.today(HERE) == ((0, 1), "2025-10-10", "2025-10-10")
+    assert dhaka.reports.weekly(HERE) == ((0, 2), "2025-10-04", "2025-10-10")
+    assert dhaka.reports.monthly(HERE) == ((0, 4), "2025-09-11", "2025-10-10")
+    dhaka.time.go_to("2025-10-11T00:00:00+06:00")
+    assert dhaka.reports.today(HERE) == ((0, 0), "2025-10-11", "2025-10-11")
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "rate"), [(0, 0, 0.0), (0, 2, 100.0), (3, 2, -33.33), (3, 0, -100.0), (2, 3, 50.0), (1, 3, 200.0)]
+)
+def test_growth_is_of_the_last_days_against_as_many_before(new_world, before, now, rate):
+    world = new_world("Asia/Dhaka", "2025-10-10T10:00:00+06:00")
+    for number in range(before):
+        world.visit(f"before{number}", moment="2025-10-03T00:00:00+06:00")
+        world.visit("too early", moment="2025-09-26T23:59:59+06:00")
+    for number in range(now):
+        world.visit(f"now{number}", moment="2025-10-04T00:00:00+06:00")
+    world.time.go_to("2025-10-10T23:00:00+06:00")
+    growth = world.reports.growth(HERE, 7)
+    assert (growth.current, growth.previous, growth.days, growth.rate) == (now, before, 7, rate)
+
+
+def test_weeks_begin_on_monday_and_end_where_the_range_does(dhaka):
+    """2025-10-06 is a Monday."""
+    for visitor, day in (("a", 5), ("a", 6), ("b", 6), ("c", 12), ("c", 13), ("d", 14)):
+        dhaka.visit(visitor, moment=f"2025-10-{day:02}T12:00:00+06:00")
+    weeks = {"2025-09-29": (0, 1), "2025-10-06": (0, 3), "2025-10-13": (0, 2), "2025-10-20": (0, 0)}
+    assert dhaka.trend("weekly", "2025-09-29", "2025-10-20") == weeks
+    assert dhaka.trend("weekly", "2025-10-07", "2025-10-13") == {"2025-10-06": (0, 1), "2025-10-13": (0, 1)}
+    assert dhaka.trend("weekly", "2025-10-09", "2025-10-09") == {"2025-10-06": (0, 0)}
+
+
+def test_days_without_anybody_are_zeros(dhaka):
+    dhaka.visit("a", AYESHA)
+    assert dhaka.trend("daily", "2025-10-09", "2025-10-11") == {
+        "2025-10-09": (0, 0),
+        "2025-10-10": (1, 0),
+        "2025-10-11": (0, 0),
+    }
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "hours", "some"),
+    [
+        ("Asia/Dhaka", "2025-10-10", 24, "2025-10-10T10:00:00+06:00"),
+        ("Asia/Kathmandu", "2025-10-10", 24, "2025-10-10T00:00:00+05:45"),
+        ("Europe/Berlin", "2026-03-29", 23, "2026-03-29T03:00:00+02:00"),
+        ("Europe/Berlin", "2026-10-25", 25, "2026-10-25T02:00:00+01:00"),
+        ("America/Havana", "2026-11-01", 25, "2026-11-01T00:00:00-05:00"),
+        ("Asia/Beirut", "2026-03-29", 23, "2026-03-29T01:00:00+03:00"),
+        ("Australia/Lord_Howe", "2026-04-05", 25, "2026-04-05T02:00:00+10:30"),
+    ],
+)
+def test_hours_are_those_of_the_clock_on_the_wall(new_world, zone, day, hours, some):
+    world = new_world(zone, some)
+    world.time.pass_(minutes=10)
+    world.visit("a")
+    world.visit("b", AYESHA)
+    trend = world.trend("hourly", day, day)
+    assert (len(trend), trend[some], sum(map(sum, trend.values()))) == (hours, (1, 1), 2)
+    around = world.trend("hourly", shifted(day, -1), shifted(day, 1))
+    assert around.items() >= trend.items()
+    assert len(around) in (72, 71, 73)
+
+
+@pytest.mark.parametrize(("zone", "seed"), [("Europe/Berlin", 1), ("Asia/Dhaka", 2), ("Europe/Berlin", 3)])
+def test_trends_are_what_the_visits_make_them(new_world, zone, seed):
+    chance = random.Random(seed)
+    world = new_world(zone, "2026-03-20T00:30:00+01:00")
+    for _ in range(150):
+        world.time.pass_(hours=chance.choice([0, 0, 1, 5]))
+        world.visit(chance.choice("abcdefgh"), chance.choice([None, None, AYESHA]))
+    first, last = world.crowd.days()[0], world.crowd.days()[-1]
+    for start, end in ((first, last), (shifted(first, -3), shifted(first, 12)), (shifted(first, 2), shifted(last, 9))):
+        for day, people in world.trend("daily", start, end).items():
+            assert people == world.crowd.between(HERE, day, day)
+        for monday, people in world.trend("weekly", start, end).items():
+            assert date.fromisoformat(monday).weekday() == 0
+            assert people == world.crowd.between(HERE, max(monday, start), min(shifted(monday, 6), end))
+        for hour, people in world.trend("hourly", start, end).items():
+            assert people == world.crowd.in_hour(HERE, int(datetime.fromisoformat(hour).timestamp()))
+
+
+def looked_up(world: World, monkeypatch) -> list:
+    desk, asked = world.reports._desk, []
+    report = desk.report
+    monkeypatch.setattr(desk, "report", lambda errand: asked.append(1) or report(errand))
+    return asked
+
+
+def test_answers_are_kept_until_the_next_change(dhaka, monkeypatch):
+    asked = looked_up(dhaka, monkeypatch)
+    dhaka.visit("a")
+    for _ in range(3):
+        assert dhaka.reports.weekly(HERE).people == (0, 1)
+        assert dhaka.reports.growth(HERE, 7).current == 1
+    assert len(asked) == 2
+    dhaka.site.services.visits.register(NewVisit("a", None, ELSEWHERE, at_ms=dhaka.time.ms))
+    assert dhaka.reports.weekly(HERE).people == (0, 1)
+    assert len(asked) == 2
+
+
+@pytest.mark.parametrize("change", ["visit", "attend", "convert"])
+def test_change_on_another_server_is_seen_at_once(dhaka, change):
+    dhaka.visit("a")
+    assert dhaka.reports.today(HERE).people == (0, 1)
+    with Site(dhaka.site.database_url, dhaka.time) as other:
+        if change == "visit":
+            other.services.visits.register(NewVisit("b", None, HERE, at_ms=dhaka.time.ms, user_id=AYESHA))
+        elif change == "attend":
+            other.services.reports.attend(HERE, [AYESHA], dhaka.time.ms)
+        else:
+            other.services.reports.convert(AYESHA, "a")
+        assert dhaka.reports.today(HERE).people == ((1, 0) if change == "convert" else (1, 1))
+
+
+def test_no_more_than_so_many_rows_are_kept(dhaka, monkeypatch):
+    asked = looked_up(dhaka, monkeypatch)
+    year = 365
+    ranges = [(shifted("2020-01-01", number), shifted("2020-01-01", number + year - 1)) for number in range(40)]
+    assert len(ranges) * year > MOST_KEPT > 20 * year
+    for start, end in ranges:
+        assert len(dhaka.trend("daily", start, end)) == year
+    assert dhaka.reports._kept._rows <= MOST_KEPT
+    asked.clear()
+    for start, end in ranges[-20:]:
+        dhaka.trend("daily", start, end)
+    assert asked == []
+    dhaka.trend("daily", *ranges[0])
+    assert asked == [1]
+
+
+def test_what_is_asked_for_often_is_kept(dhaka, monkeypatch):
+    asked = looked_up(dhaka, monkeypatch)
+    for number in range(40):
+        dhaka.reports.today(HERE)
+        dhaka.trend("daily", shifted("2020-01-01", number), "2021-06-01")
+    assert len(asked) == 41
+
+
+def test_community_that_is_gone_has_no_reports(dhaka):
+    dhaka.visit("a")
+    assert dhaka.reports.today(HERE).people == (0, 1)
+    dhaka.site.rows("DELETE FROM counters WHERE scope = :scope", scope=HERE)
+    with pytest.raises(UnknownCommunity):
+        dhaka.reports.today(HERE)

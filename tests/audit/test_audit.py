@@ -1,0 +1,234 @@
+"""The audit log: what was done leaves a line in the transaction that did it, and what was not leaves none."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from sqlalchemy import text
+from support.account_calls import PASSWORD, sign_up
+from support.app_fixtures import Site
+from support.community_calls import PATH, account_of, found, give
+
+from koyjabo.audit import log
+from koyjabo.audit.log import OPERATOR, Line
+from koyjabo.communities import queries
+from koyjabo.errors import LastAdmin, LedgerUnavailable
+
+ADDRESS = "103.48.16.1"  # somewhere in Bangladesh
+
+
+class Panel:
+    """A site, somebody who is admin of it, and what the audit log says."""
+
+    def __init__(self, site: Site) -> None:
+        self.site, self.services = site, site.services
+        self.boss, self.ayesha, self.karim = (sign_up(site, name) for name in ("boss", "ayesha", "karim"))
+        site.rows("UPDATE users SET is_admin = true WHERE id = :id", id=self.boss.id)
+        self.admin = account_of(self.boss)._replace(is_admin=True, name="Boss", email="boss@example.com")
+        self.community = found(self.ayesha)["id"]
+        give(self.ayesha, self.community, self.karim, "moderator")
+        self.clear()
+
+    def clear(self) -> None:
+        self.site.rows("DELETE FROM audit_log")
+
+    def lines(self) -> tuple[Line, ...]:
+        return self.services.audit.page(self.admin).lines
+
+    def only_line(self) -> Line:
+        (line,) = self.lines()
+        return line
+
+
+@pytest.fixture(scope="module")
+def site(module_database):
+    with Site(module_database.url) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def shared_panel(site) -> Panel:
+    return Panel(site)
+
+
+@pytest.fixture
+def panel(shared_panel) -> Panel:
+    shared_panel.clear()
+    log.whence.set("")
+    return shared_panel
+
+
+# What is done through the API, by whom, and what the line says.
+
+COMMUNITY_ACTIONS = {
+    "community.change": ("ayesha", "PATCH", "", {"name": "New", "open": True}, {"was": {}, "now": {"name": "New"}}),
+    "member.role": ("ayesha", "PUT", "/members/{karim}", {"role": "member"}, {"role": "member", "before": "moderator"}),
+    "member.remove": ("ayesha", "DELETE", "/members/{karim}", None, {"role": "moderator", "user": "Karim"}),
+    "member.leave": ("karim", "POST", "/leave", None, {"role": "moderator"}),
+    "member.join": ("boss", "POST", "/join", {}, {}),
+    "member.add": ("ayesha", "PUT", "/members/{boss}", {"role": "member"}, {"role": "member", "user": "Boss"}),
+    "community.delete": ("ayesha", "DELETE", "", None, {}),
+}
+
+
+@pytest.mark.parametrize("action", COMMUNITY_ACTIONS)
+def test_what_is_done_to_a_community_leaves_a_line(panel, action):
+    who, method, path, body, details = COMMUNITY_ACTIONS[action]
+    community = found(panel.ayesha, name="Before")["id"]
+    give(panel.ayesha, community, panel.karim, "moderator")
+    panel.clear()
+    caller = getattr(panel, who)
+    path = path.format(karim=panel.karim.id, boss=panel.boss.id)
+    answer = caller.call(method, f"{PATH}/{community}{path}", **({} if body is None else {"json": body}))
+    assert answer.status_code < 300, answer.text
+    line = panel.only_line()
+    assert (line.action, line.actor_id, line.actor) == (action, caller.id, who.capitalize())
+    assert (line.target_kind, line.target_id, line.target) == ("community", community, "Before")
+    assert line.at_ms == panel.site.time.ms
+    if action == "community.change":
+        assert line.details == {"was": {"name": "Before"}, "now": {"name": "New"}}
+    else:
+        assert {name: line.details[name] for name in details} == details
+    assert action in log.ACTIONS
+
+
+def test_founding_a_community_leaves_a_line(panel):
+    community = found(panel.ayesha, name="Ours")["id"]
+    line = panel.only_line()
+    assert (line.action, line.actor_id, line.target_id, line.target) == (
+        "community.create",
+        panel.ayesha.id,
+        community,
+        "Ours",
+    )
+
+
+def test_line_says_the_place_and_no_address(panel):
+    answer = panel.ayesha.post(PATH, json={"name": "Ours"}, environ_overrides={"REMOTE_ADDR": ADDRESS})
+    assert answer.status_code == 201
+    assert panel.only_line().place == panel.services.places.locate(ADDRESS) != "Unknown"
+    assert ADDRESS not in json.dumps(panel.site.rows("SELECT * FROM audit_log"), default=str)
+    panel.clear()
+    found(panel.ayesha)
+    assert panel.only_line().place == "Unknown"  # not where the one before came from
+
+
+def test_operator_leaves_lines_without_a_name(panel):
+    accounts = panel.services.accounts
+    accounts.create("rima@example.com", PASSWORD)
+    accounts.promote("rima@example.com")
+    accounts.promote("rima@example.com", is_admin=False)
+    accounts.disable("rima@example.com")
+    accounts.disable("rima@example.com", disabled=False)
+    accounts.set_password("rima@example.com", PASSWORD)
+    panel.site.set_total(9000)
+    lines = panel.lines()
+    actions = [
+        "user.create",
+        "user.promote",
+        "user.demote",
+        "user.disable",
+        "user.enable",
+        "user.password",
+        "total.set",
+    ]
+    assert [line.action for line in reversed(lines)] == actions
+    assert {(line.actor_id, line.actor, line.place) for line in lines} == {(None, "", "")}
+    assert {line.target for line in lines[1:]} == {"rima@example.com"}
+    assert lines[0].details == {"before": 0, "after": 9000, "new_epoch": False, "reason": "koyjabo total set"}
+    panel.site.set_total(0, new_epoch=True)
+
+
+def test_own_password_is_changed_in_ones_own_name_and_not_told(panel):
+    new, nila = "another rickshaw", sign_up(panel.site, "nila")
+    login = panel.services.accounts.login_of(panel.services.tokens.read(nila.access).session_id)
+    panel.clear()
+    panel.services.accounts.change_password(login, PASSWORD, new)
+    line = panel.only_line()
+    assert (line.action, line.actor_id, line.target_id) == ("user.password", nila.id, nila.id)
+    stored = str(panel.site.rows("SELECT * FROM audit_log"))
+    assert new not in stored
+    assert "argon2" not in stored
+
+
+def test_what_changes_nothing_leaves_no_line(panel):
+    panel.ayesha.patch(f"{PATH}/{panel.community}", json={"name": "Mirpur 10"})
+    panel.ayesha.patch(f"{PATH}/{panel.community}", json={})
+    give(panel.ayesha, panel.community, panel.karim, "moderator")
+    panel.karim.post(f"{PATH}/{panel.community}/join", json={})
+    panel.services.accounts.promote(panel.boss.email)
+    panel.services.users.promote(panel.admin, panel.boss.id)
+    panel.services.users.disable(panel.admin, panel.karim.id, disabled=False)
+    panel.services.communities.restore(panel.admin, panel.community)
+    assert panel.lines() == ()
+
+
+def test_what_is_refused_leaves_no_line(panel):
+    assert panel.karim.patch(f"{PATH}/{panel.community}", json={"name": "Ours"}).status_code == 403
+    assert panel.ayesha.post(f"{PATH}/{panel.community}/leave").status_code == 409
+    with pytest.raises(LastAdmin):
+        panel.services.users.promote(panel.admin, panel.boss.id, is_admin=False)
+    assert panel.lines() == ()
+
+
+def test_line_and_action_are_there_together_or_not_at_all(panel, monkeypatch):
+    def broken(session, entry):
+        session.execute(text("INSERT INTO nowhere VALUES (1)"))
+
+    before = panel.site.rows("SELECT * FROM memberships ORDER BY user_id")
+    monkeypatch.setattr(queries.audit, "write", broken)
+    answer = panel.ayesha.delete(f"{PATH}/{panel.community}/members/{panel.karim.id}")
+    assert answer.status_code in (500, 503)
+    monkeypatch.undo()
+    assert panel.site.rows("SELECT * FROM memberships ORDER BY user_id") == before
+    assert panel.lines() == ()
+
+
+def test_pages_go_back_by_cursor_and_end(panel):
+    names = [f"{number}" for number in range(7)]
+    for name in names:
+        found(panel.ayesha, name=name)
+    seen, before, pages = [], None, 0
+    while True:
+        page = panel.services.audit.page(panel.admin, before, count=3)
+        seen, before, pages = [*seen, *(line.target for line in page.lines)], page.before, pages + 1
+        if before is None or pages == 9:
+            break
+    assert (seen, pages) == (names[::-1], 3)
+
+
+def test_lines_are_found_by_actor_and_action(panel):
+    ours = found(panel.ayesha)["id"]
+    found(panel.karim)
+    panel.ayesha.delete(f"{PATH}/{ours}")
+    panel.services.accounts.disable("karim@example.com")
+    panel.services.accounts.disable("karim@example.com", disabled=False)
+
+    def actions(**which: str) -> list[str]:
+        return [line.action for line in panel.services.audit.page(panel.admin, **which).lines]
+
+    assert actions(actor=panel.ayesha.id) == ["community.delete", "community.create"]
+    assert actions(actor=OPERATOR) == ["user.enable", "user.disable"]
+    assert actions(action="community.create") == ["community.create"] * 2
+    assert actions(actor=panel.karim.id, action="community.create") == ["community.create"]
+    assert actions(actor="nobody") == actions(action="nothing") == actions(actor="\0") == actions(action="\0") == []
+
+
+def test_line_outlives_what_it_is_about(panel):
+    ours = found(panel.ayesha, name="Ours")["id"]
+    panel.ayesha.delete(f"{PATH}/{ours}")
+    panel.site.rows("UPDATE users SET name = 'Somebody else' WHERE id = :id", id=panel.ayesha.id)
+    assert {(line.actor, line.target) for line in panel.lines()} == {("Ayesha", "Ours")}
+    panel.site.rows("UPDATE users SET name = 'Ayesha' WHERE id = :id", id=panel.ayesha.id)
+
+
+def test_nothing_is_done_while_the_database_is_away(panel, monkeypatch):
+    def away(errand):
+        raise LedgerUnavailable
+
+    monkeypatch.setattr(panel.services.communities._desk, "write", away)
+    with pytest.raises(LedgerUnavailable):
+        panel.services.communities.archive(panel.admin, panel.community)
+    monkeypatch.undo()
+    assert panel.services.communities.overview(panel.admin, panel.community).archived_ms is None

@@ -1,0 +1,125 @@
+"""Workers that know of each other, in memory as in Redis (koyjabo.workers)."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support.presence_worlds import flush
+from support.processes import wait_until
+from support.redis import Redis
+
+from koyjabo.cluster.outbox import Outbox
+from koyjabo.cluster.workers import Progress, Worker
+from koyjabo.cluster.workers_memory import MemoryWorkers
+from koyjabo.cluster.workers_redis import KEYS, LEASE_S, RedisWorkers
+from koyjabo.realtime.message_bus import connect
+from koyjabo.runtime import ThreadRuntime
+
+SOCKETS = {"site": 3, "communities": 2, "dashboards": 1, "socketio": 4}
+
+
+def worker(name: str = "a", **facts: object) -> Worker:
+    said = {"host": "here", "pid": 7, "started_ms": 1, "seen_ms": 2, "memory_kb": 90_000, "sockets": SOCKETS}
+    return Worker(**{"id": name, "recount": None, **said, **facts})
+
+
+class Line:
+    """One worker's way to the others."""
+
+    def __init__(self, server: Redis) -> None:
+        self.client = connect(server.url)
+        self.outbox = Outbox(ThreadRuntime())
+        self.workers = RedisWorkers(self.client, self.outbox)
+
+    def tell(self, told: Worker) -> None:
+        self.workers.tell(told)
+        flush(self.outbox)
+
+
+@pytest.fixture
+def line(redis_server) -> Line:
+    return Line(redis_server)
+
+
+@pytest.fixture(params=["memory", "redis"])
+def known(request):
+    """Workers, and how one waits for what was told."""
+    if request.param == "memory":
+        return MemoryWorkers(), lambda: None
+    line = request.getfixturevalue("line")
+    return line.workers, lambda: flush(line.outbox)
+
+
+def test_nobody_is_there_before_anybody_has_told(known):
+    assert known[0].all() == []
+
+
+def test_worker_is_what_it_told_last(known):
+    workers, wait = known
+    workers.tell(worker())
+    wait()
+    now = worker(memory_kb=None, recount=Progress(5, 10, 20))
+    workers.tell(now)
+    wait()
+    assert workers.all() == [now]
+
+
+def test_list_is_the_callers_own(known):
+    workers, wait = known
+    workers.tell(worker())
+    wait()
+    workers.all().clear()
+    assert workers.all() == [worker()]
+
+
+def test_workers_hear_of_each_other(line, redis_server):
+    other = Line(redis_server)
+    line.tell(worker("a"))
+    other.tell(worker("b", pid=6))
+    assert other.workers.all() == [worker("b", pid=6), worker("a")]
+    line.tell(worker("a"))
+    assert line.workers.all() == other.workers.all()
+
+
+def test_worker_knows_itself_as_it_is_now(line, redis_server):
+    other = Line(redis_server)
+    other.tell(worker("b"))
+    line.tell(worker("a"))
+    line.outbox.put = lambda *_: None  # Redis has not answered yet
+    line.workers.tell(worker("a", recount=Progress(5, 0, 0)))
+    assert line.workers.all() == [worker("a", recount=Progress(5, 0, 0)), worker("b")]
+
+
+def test_worker_that_is_silent_is_gone_when_its_lease_ends(line, redis_server):
+    other = Line(redis_server)
+    line.tell(worker("a"))
+    line.client.zincrby(KEYS[1], -LEASE_S * 1000, "a")
+    other.tell(worker("b"))
+    assert other.workers.all() == [worker("b")]
+    assert line.client.hkeys(KEYS[0]) == [b"b"]
+
+
+def test_worker_of_a_later_version_may_say_more(line):
+    line.client.hset(KEYS[0], "b", json.dumps({**worker("b")._asdict(), "more": 1}))
+    line.tell(worker("a"))
+    assert [each.id for each in line.workers.all()] == ["a", "b"]
+
+
+def test_redis_is_timed_by_what_is_told(line):
+    assert line.workers.redis_ms is None
+    line.tell(worker())
+    assert 0 < line.workers.redis_ms < 1000
+    assert MemoryWorkers().redis_ms is None
+
+
+def test_worker_knows_itself_while_redis_is_away(mortal_redis):
+    line = Line(mortal_redis)
+    other = Line(mortal_redis)
+    other.tell(worker("b"))
+    line.tell(worker("a"))
+    mortal_redis.kill()
+    line.workers.tell(worker("a", pid=8))
+    wait_until(lambda: not line.outbox.reachable, "it is noticed")
+    assert line.workers.all() == [worker("a", pid=8)]
+    assert line.workers.redis_ms is None

@@ -1,0 +1,131 @@
+"""Members who come into a community's room and go, at moments that sockets hit by chance only."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from support.account_calls import Person, sign_up
+from support.app_fixtures import Site
+from support.community_calls import found
+from support.processes import wait_until
+
+from koyjabo.communities.live.participant import Seat
+from koyjabo.communities.permissions import Right
+from koyjabo.errors import Forbidden
+from koyjabo.models import Scope
+
+GRACE_S = 5
+
+
+@pytest.fixture
+def site(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        yield site
+
+
+@pytest.fixture
+def ayesha(site) -> Person:
+    return sign_up(site)
+
+
+@pytest.fixture
+def community(ayesha) -> str:
+    return found(ayesha)["id"]
+
+
+class Socket:
+    """A plain WebSocket, as far as a room can tell."""
+
+    def __init__(self) -> None:
+        self.frames: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self.frames.append(data)
+
+
+def seat_of(site: Site, person: Person, community: str, member: object, role: str = "member") -> Seat:
+    session = site.services.tokens.read(person.access).session_id
+    return Seat(member, Right(session, person.id, community, role), False, lambda problem: None)
+
+
+def online(site: Site, community: str) -> int:
+    return site.services.attendance.online(community)[0]
+
+
+def test_one_who_is_let_in_is_online_until_they_leave(site, ayesha, community):
+    seat = seat_of(site, ayesha, community, Socket())
+    assert site.services.attendance.take(seat)["count"] == 1
+    assert online(site, community) == 1
+    site.services.attendance.leave(seat)
+    assert online(site, community) == 0
+    assert site.services.rooms.find(f"visitors_{community}") is None
+
+
+def test_one_who_was_gone_when_the_room_would_have_let_them_in_leaves_nothing_behind(site, ayesha, community):
+    """A Socket.IO client that is not connected any more."""
+    assert site.services.attendance.take(seat_of(site, ayesha, community, "nobody's sid")) is None
+    assert online(site, community) == 0
+    assert site.services.rooms.find(f"visitors_{community}") is None
+
+
+def test_one_whose_line_was_lost_while_they_were_let_in_has_the_grace(site, ayesha, community, monkeypatch):
+    attendance = site.services.attendance
+    seat = seat_of(site, ayesha, community, Socket())
+    arrivals = attendance._holds.settled
+
+    def lost(*arguments):
+        attendance.leave(seat, clean=False)
+        return arrivals(*arguments)
+
+    monkeypatch.setattr(attendance._holds, "settled", lost)
+    assert attendance.take(seat) is None
+    monkeypatch.undo()
+    assert online(site, community) == 1
+    site.time.pass_(seconds=GRACE_S)
+    attendance._holds.refresh()
+    assert online(site, community) == 0
+
+
+def test_right_that_is_lost_while_one_is_let_in_is_the_reason_they_are_told(site, ayesha, community, monkeypatch):
+    attendance = site.services.attendance
+    told: list = []
+    seat = seat_of(site, ayesha, community, Socket())
+    seat.end = told.append
+    settled = attendance._holds.settled
+
+    def removed(*arguments):
+        site.rows("DELETE FROM memberships")
+        attendance._seats.note_loss(ayesha.id)
+        wait_until(lambda: told, "they are sent away")
+        return settled(*arguments)
+
+    monkeypatch.setattr(attendance._holds, "settled", removed)
+    with pytest.raises(Forbidden):
+        attendance.take(seat)
+    assert [type(problem) for problem in told] == [Forbidden]
+    assert online(site, community) == 0
+
+
+def test_many_who_ask_at_once_are_each_told_their_own(site, ayesha, community):
+    outsider = sign_up(site, "outsider")
+    rights = [seat_of(site, person, community, None).right for person in (ayesha, outsider) * 50]
+    outcomes: dict[int, object] = {}
+
+    def ask(number: int) -> None:
+        try:
+            site.services.rights.require(rights[number])
+            outcomes[number] = None
+        except Forbidden as problem:
+            outcomes[number] = type(problem)
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(len(rights))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert [outcomes[number] for number in range(len(rights))] == [None, Forbidden] * 50
+
+
+def test_scope_of_a_seat_is_its_community(site, ayesha, community):
+    assert seat_of(site, ayesha, community, None).scope == Scope(community)

@@ -1,0 +1,74 @@
+"""The sockets of a community: the same table as of all routes, for everybody there is, by both kinds of client; and
+cookies from a page elsewhere.
+"""
+
+from __future__ import annotations
+
+import pytest
+import socketio
+from support.listener import PATIENCE_S, leave
+from support.members import Member, PlainMember, SocketioMember, promote
+from support.permissions import ROLES, SOCKETS, may
+from support.processes import wait_until
+from support.server import Server
+
+REFUSED = {"nobody": 4001, "revoked": 4002, "disabled": 4003, "user": 4003, "member": 4003}
+PLACES = {
+    "sockets.visitors_stream": ("visitors/", "visitors"),
+    "sockets.dashboard_stream": ("visitor-dashboard/", "visitor_dashboard"),
+}
+
+
+@pytest.fixture(scope="module")
+def people(sqlite_server: Server) -> dict[str, Member]:
+    """One in each role; `admin` is admin of the community."""
+    made = {role: Member(sqlite_server, f"socket-{role.replace('_', '-')}") for role in ROLES if role != "nobody"}
+    community = made["admin"].found()
+    for role in ("member", "moderator"):
+        made["admin"].give(community, made[role], role)
+    for role in ("disabled", "revoked"):
+        made["admin"].give(community, made[role], "admin")
+    made["revoked"].call("POST", "/api/auth/logout")
+    assert sqlite_server.koyjabo("user", "disable", made["disabled"].email).returncode == 0
+    promote(sqlite_server, made["site_admin"])
+    return made
+
+
+@pytest.fixture(scope="module")
+def community(people) -> str:
+    return people["admin"].call("GET", "/api/communities")[0]["id"]
+
+
+def test_table_has_every_socket_of_a_community():
+    assert set(PLACES) == SOCKETS - {"sockets.stats_stream"}
+
+
+@pytest.mark.parametrize("endpoint", PLACES)
+@pytest.mark.parametrize("role", ROLES)
+def test_who_is_let_in(sqlite_server, people, community, role, endpoint):
+    token = people[role].token if role in people else None
+    path, room = PLACES[endpoint]
+    with PlainMember(sqlite_server.port, community, token, path=path) as plain:
+        if may(role, endpoint):
+            wait_until(lambda: plain.heard, "it is let in")
+        else:
+            assert plain.wait_for_code() == REFUSED[role]
+            assert plain.heard == []
+    with SocketioMember(sqlite_server.port, community, token, room=room) as client:
+        assert client.joined["ok"] == may(role, endpoint), client.joined
+        assert may(role, endpoint) or client.joined["code"] == REFUSED[role]
+
+
+@pytest.mark.parametrize("room", ["visitors", "visitor_dashboard"])
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost:1", None])
+def test_cookie_of_a_socketio_client_counts_on_our_own_pages_alone(sqlite_server, people, community, origin, room):
+    cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in people["admin"].http.cookies)
+    own = f"http://127.0.0.1:{sqlite_server.port}"
+    for transport in ("websocket", "polling"):
+        client = socketio.Client(reconnection=False, websocket_extra_options={"origin": origin or own})
+        headers = {"Cookie": cookies, **({"Origin": origin or own} if transport == "polling" else {})}
+        client.connect(own, headers=headers, transports=[transport], wait_timeout=PATIENCE_S)
+        joined = client.call("join", {"room": room, "communityId": community}, timeout=PATIENCE_S)
+        leave(client)
+        assert joined["ok"] == (origin is None), f"{transport}: {joined}"
+        assert joined["ok"] or joined["code"] == 4001

@@ -1,0 +1,200 @@
+"""An archived community is as if it were not there, and is itself again when it is restored."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from support.account_calls import Person, sign_up
+from support.app_fixtures import Site, assert_error
+from support.community_calls import PATH, account_of, found, give
+from support.processes import wait_until
+
+from koyjabo.accounts.accounts import Account
+from koyjabo.communities.live.participant import Seat
+from koyjabo.communities.permissions import Right
+from koyjabo.errors import UnknownCommunity
+
+NOBODY = "3f2b8c1e-0000-4000-8000-000000000000"
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url, STARTING_TOTAL=4000) as site:
+        yield site
+
+
+@pytest.fixture
+def ayesha(site) -> Person:
+    return sign_up(site)
+
+
+@pytest.fixture
+def boss(site) -> Person:
+    boss = sign_up(site, "boss")
+    site.rows("UPDATE users SET is_admin = true WHERE id = :id", id=boss.id)
+    return boss
+
+
+@pytest.fixture
+def admin(boss) -> Account:
+    return account_of(boss)._replace(is_admin=True)
+
+
+@pytest.fixture
+def community(ayesha) -> str:
+    return found(ayesha)["id"]
+
+
+def counter(site: Site, community: str) -> list[tuple]:
+    return site.rows("SELECT visits, total, unique_visitors FROM counters WHERE scope = :id", id=community)
+
+
+def test_archived_community_is_unknown_to_everybody(site, ayesha, boss, admin, community):
+    site.services.communities.archive(admin, community.upper())
+    here = f"{PATH}/{community}"
+    calls = [
+        ("GET", "", None),
+        ("PATCH", "", {"name": "Ours"}),
+        ("DELETE", "", None),
+        ("POST", "/join", {}),
+        ("POST", "/leave", None),
+        ("GET", "/members", None),
+        ("PUT", f"/members/{boss.id}", {"role": "member"}),
+        ("DELETE", f"/members/{ayesha.id}", None),
+        ("GET", "/stats", None),
+        *(("GET", f"/visitors{path}", None) for path in ("", "/today", "/growth", "/trends", "/realtime", "/online")),
+    ]
+    for person in (ayesha, boss):
+        for method, path, body in calls:
+            answer = person.call(method, here + path, **({} if body is None else {"json": body}))
+            assert_error(answer, 404, "unknown_community")
+        assert community not in [each["id"] for each in person.get(PATH).json]
+
+
+def test_nobody_visits_an_archived_community(site, admin, community):
+    site.register("v1", communityId=community)
+    site.services.communities.archive(admin, community)
+    total = site.stats()["totalVisits"]
+    assert_error(site.post(json={"visitorId": "v2", "communityId": community}), 404, "unknown_community")
+    assert site.stats()["totalVisits"] == total
+
+
+def test_retry_of_a_visit_before_it_was_archived_is_still_that_visit(site, admin, community):
+    first = site.register("v1", communityId=community, visitId="1")
+    site.services.communities.archive(admin, community)
+    again = site.register("v1", communityId=community, visitId="1")
+    assert (again.ordinal, again.duplicate) == (first.ordinal, True)
+
+
+def test_those_in_its_rooms_are_sent_away(site, ayesha, admin, community):
+    told: list = []
+
+    class Socket:
+        def write(self, data: bytes) -> None:
+            pass
+
+    session = site.services.tokens.read(ayesha.access).session_id
+    seat = Seat(Socket(), Right(session, ayesha.id, community, "member"), False, told.append)
+    assert site.services.attendance.take(seat)["count"] == 1
+    site.services.communities.archive(admin, community)
+    wait_until(lambda: told, "they are sent away")
+    assert [type(problem) for problem in told] == [UnknownCommunity]
+    with pytest.raises(UnknownCommunity):
+        site.services.attendance.take(Seat(Socket(), seat.right, False, told.append))
+    site.services.communities.restore(admin, community)
+    assert site.services.attendance.take(Seat(Socket(), seat.right, False, told.append))["count"] == 1
+
+
+def test_restored_community_has_all_it_had(site, ayesha, admin, community):
+    other = sign_up(site, "other")
+    give(ayesha, community, other, "moderator")
+    for visitor in ("v1", "v2", "v1"):
+        site.register(visitor, communityId=community)
+    site.time.pass_(days=1)
+    site.register("v3", communityId=community)
+    paths = ("", "/members", "/visitors", "/visitors/trends", "/visitors/growth")
+    before = [ayesha.get(f"{PATH}/{community}{path}").json for path in paths]
+    stats, kept = ayesha.get(f"{PATH}/{community}/stats").json, counter(site, community)
+    site.services.communities.archive(admin, community)
+    assert counter(site, community) == []
+    assert site.recount() == []
+    site.time.pass_(seconds=1)
+    site.services.communities.restore(admin, community)
+    assert (counter(site, community), kept) == (kept, [(4, 4, 3)])
+    assert [ayesha.get(f"{PATH}/{community}{path}").json for path in paths] == before
+    after = ayesha.get(f"{PATH}/{community}/stats").json
+    assert after["revision"] > stats["revision"]
+    numbers = ("totalVisits", "uniqueVisitors", "todayVisits", "epoch")
+    assert [after[each] for each in numbers] == [stats[each] for each in numbers]
+    assert site.register("v1", communityId=community).duplicate is False
+    assert counter(site, community) == [(5, 5, 3)]
+    assert site.recount() == []
+
+
+def test_restored_community_counts_in_the_epoch_of_the_site(site, admin, community):
+    site.register("v1", communityId=community)
+    site.services.communities.archive(admin, community)
+    site.set_total(10, new_epoch=True)
+    site.services.communities.restore(admin, community)
+    assert len(site.rows("SELECT DISTINCT epoch FROM counters")) == 1
+
+
+def test_numbers_are_exact_however_archiving_and_visits_meet(site, admin, community):
+    answers: list[int] = []
+
+    def visit(number: int) -> None:
+        client = site.app.test_client()
+        for turn in range(20):
+            body = {"visitorId": f"v{number}-{turn}", "communityId": community}
+            answers.append(client.post("/api/visitor/register", json=body).status_code)
+
+    threads = [threading.Thread(target=visit, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(5):
+        site.services.communities.archive(admin, community)
+        site.services.communities.restore(admin, community)
+    for thread in threads:
+        thread.join(60)
+    assert set(answers) <= {200, 404}
+    counted = answers.count(200)
+    assert counter(site, community) == [(counted, counted, counted)]
+    assert site.recount() == []
+
+
+def test_twice_is_once(site, admin, community):
+    site.register("v1", communityId=community)
+    for _ in range(2):
+        site.services.communities.archive(admin, community)
+        site.time.pass_(seconds=1)
+    archived_ms = site.services.communities.overview(admin, community).archived_ms
+    assert archived_ms == site.time.ms - 2000
+    for _ in range(2):
+        site.services.communities.restore(admin, community)
+    assert counter(site, community) == [(1, 1, 1)]
+
+
+@pytest.mark.parametrize("community_id", [NOBODY, "nonsense", ""])
+def test_what_is_not_there_cannot_be_put_away(site, admin, community_id):
+    for method in ("archive", "restore", "overview"):
+        with pytest.raises(UnknownCommunity):
+            getattr(site.services.communities, method)(admin, community_id)
+
+
+def test_admins_of_the_site_see_all_of_them_by_name(site, ayesha, admin, community):
+    hikers = found(ayesha, name="hikers 100%", listed=False, open=False)["id"]
+    site.services.communities.archive(admin, community)
+
+    def named(query: str = "", **stretch: int) -> tuple[list[str], int]:
+        page = site.services.communities.all(admin, query, **stretch)
+        return [each.community.name for each in page.items], page.total
+
+    assert named() == (["hikers 100%", "Mirpur 10"], 2)
+    assert named(start=1, count=1) == (["Mirpur 10"], 2)
+    assert named("HIKE") == (["hikers 100%"], 1)
+    assert named("0%") == (["hikers 100%"], 1)  # no wildcard
+    assert named("_") == named("\0nobody") == ([], 0)
+    overview = site.services.communities.overview(admin, hikers)
+    assert (overview.members, overview.archived_ms, overview.community.is_open) == (1, None, False)
+    assert site.services.communities.overview(admin, community).archived_ms == site.time.ms

@@ -1,0 +1,154 @@
+"""What must hold when several people change a community at the same moment, on one server or on two."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from support.app_fixtures import Site
+from support.community_calls import losses, roles_in
+
+from koyjabo.accounts.accounts import Account
+from koyjabo.communities.communities import Communities, Enrolment
+from koyjabo.errors import Forbidden, KoyJaboError, LastAdmin, UnknownCommunity, UnknownUser
+
+ROUNDS = 15
+TOGETHER_S = 20
+
+
+@pytest.fixture(scope="module", params=["one server", "two servers"])
+def sites(request, module_database):
+    """Where each of two people sends their request."""
+    with Site(module_database.url) as site:
+        if request.param == "one server":
+            yield site, site
+        else:
+            with Site(module_database.url) as other:
+                yield site, other
+
+
+@pytest.fixture(scope="module")
+def two(sites) -> tuple[Account, Account]:
+    return new_account(sites[0]), new_account(sites[0])
+
+
+def new_account(site: Site) -> Account:
+    account = Account(str(uuid.uuid4()), f"{uuid.uuid4()}@example.com", "Ayesha", False)
+    values = {"id": account.id, "email": account.email, "name": account.name}
+    columns = "id, email, email_key, name, password, is_admin, created_ms"
+    site.rows(f"INSERT INTO users ({columns}) VALUES (:id, :email, :email, :name, '', false, 0)", **values)
+    return account
+
+
+def with_admins(site: Site, first: Account, *others: Account) -> str:
+    communities = site.services.communities
+    community = communities.create(first, "Mirpur 10", "", True, True).community.id
+    for other in others:
+        communities.set_role(first, community, other.id, "admin")
+    return community
+
+
+def at_once(*acts: Callable[[], object]) -> list[KoyJaboError | None]:
+    """What each of them raised, when all began together."""
+    barrier = Barrier(len(acts))
+
+    def run(act: Callable[[], object]) -> KoyJaboError | None:
+        barrier.wait(TOGETHER_S)
+        try:
+            act()
+        except KoyJaboError as error:
+            return error
+        return None
+
+    with ThreadPoolExecutor(len(acts)) as threads:
+        return list(threads.map(run, acts))
+
+
+Act = Callable[[Communities, Account, str, Account], object]
+
+
+def demote(communities: Communities, by: Account, community: str, whom: Account) -> object:
+    return communities.set_role(by, community, whom.id, "member")
+
+
+def remove(communities: Communities, by: Account, community: str, whom: Account) -> object:
+    return communities.remove_member(by, community, whom.id)
+
+
+def leave(communities: Communities, by: Account, community: str, _: Account) -> object:
+    return communities.leave(by, community)
+
+
+def step_down(communities: Communities, by: Account, community: str, _: Account) -> object:
+    return communities.set_role(by, community, by.id, "moderator")
+
+
+@pytest.mark.parametrize(
+    ("act", "other_act", "refusals"),
+    [
+        (demote, demote, {Forbidden}),
+        (remove, remove, {Forbidden}),
+        (demote, remove, {Forbidden}),
+        (leave, leave, {LastAdmin}),
+        (step_down, leave, {LastAdmin}),
+        (remove, leave, {Forbidden, UnknownUser}),
+    ],
+)
+def test_two_admins_never_end_each_other(sites, two, act: Act, other_act: Act, refusals):
+    first, second = two
+    here, there = (site.services.communities for site in sites)
+    for _ in range(ROUNDS):
+        community = with_admins(sites[0], first, second)
+        noted = losses(sites[0])
+        raised = at_once(
+            lambda community=community: act(here, first, community, second),
+            lambda community=community: other_act(there, second, community, first),
+        )
+        assert sorted(error is None for error in raised) == [False, True], raised
+        assert {type(error) for error in raised if error} <= refusals
+        assert list(roles_in(sites[0], community).values()).count("admin") == 1
+        assert losses(sites[0]) == noted + 1
+
+
+def test_joining_twice_at_once_makes_one_membership(sites, two):
+    first, second = two
+    here, there = (site.services.communities for site in sites)
+    for _ in range(ROUNDS):
+        community = with_admins(sites[0], first)
+        enrolments: list[Enrolment] = []
+
+        def join(communities: Communities, community=community, enrolments=enrolments) -> None:
+            enrolments.append(communities.join(second, community))
+
+        assert at_once(lambda join=join: join(here), lambda join=join: join(there)) == [None, None]
+        assert sorted(each.is_new for each in enrolments) == [False, True]
+        assert roles_in(sites[0], community) == {first.id: "admin", second.id: "member"}
+
+
+def test_nobody_enters_a_community_that_is_being_ended(sites, two):
+    first, second = two
+    here, there = (site.services.communities for site in sites)
+    for _ in range(ROUNDS):
+        community = with_admins(sites[0], first)
+        ended, joined = at_once(
+            lambda community=community: here.delete(first, community),
+            lambda community=community: there.join(second, community),
+        )
+        assert ended is None
+        assert joined is None or isinstance(joined, UnknownCommunity)
+        assert roles_in(sites[0], community) == {}
+
+
+def test_admin_who_is_disabled_is_no_admin_to_rely_on(sites, two):
+    site, (first, second) = sites[0], two
+    community = with_admins(site, first, second)
+    site.rows("UPDATE users SET disabled_ms = 1 WHERE id = :id", id=second.id)
+    try:
+        assert at_once(lambda: site.services.communities.leave(first, community))[0].code == "last_admin"
+        site.services.communities.remove_member(first, community, second.id)
+    finally:
+        site.rows("UPDATE users SET disabled_ms = NULL WHERE id = :id", id=second.id)
+    assert roles_in(site, community) == {first.id: "admin"}

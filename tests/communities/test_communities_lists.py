@@ -1,0 +1,128 @@
+"""Lists of communities and members: what is on them, in which order, by the page."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from support.app_fixtures import Site, assert_error
+from support.community_calls import PATH, found, give
+
+LINK = re.compile(r'<([^>]+)>; rel="(\w+)"')
+
+
+@pytest.fixture(scope="module")
+def site(module_database):
+    with Site(module_database.url) as site:
+        yield site
+
+
+@pytest.fixture
+def empty(site, cast):
+    """There are no communities."""
+    for table in ("memberships", "communities"):
+        site.rows(f"DELETE FROM {table}")
+    return cast
+
+
+def names(answer) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [each["name"] for each in answer.json]
+
+
+def links(answer) -> dict[str, str]:
+    return {name: address for address, name in LINK.findall(answer.headers["Link"])}
+
+
+def test_list_has_what_is_listed_and_what_is_ones_own(empty):
+    for name, listed in (("Banani", True), ("Dhanmondi", False), ("Mirpur", False), ("Uttara", True)):
+        community = found(empty["admin"], name=name, listed=listed)["id"]
+        if name in ("Dhanmondi", "Uttara"):
+            give(empty["admin"], community, empty["moderator"], "moderator")
+    assert names(empty["outsider"].get(PATH)) == ["Banani", "Uttara"]
+    assert names(empty["moderator"].get(PATH)) == ["Banani", "Dhanmondi", "Uttara"]
+    for who in ("admin", "site_admin"):
+        assert names(empty[who].get(PATH)) == ["Banani", "Dhanmondi", "Mirpur", "Uttara"]
+    parts = ("outsider", "moderator", "site_admin")
+    assert {who: [each["role"] for each in empty[who].get(PATH).json] for who in parts} == {
+        "outsider": [None, None],
+        "moderator": [None, "moderator", "moderator"],
+        "site_admin": ["admin"] * 4,
+    }
+    assert_error(empty.site.client.get(PATH), 401, "unauthenticated")
+
+
+def test_list_is_as_each_of_them_says(empty):
+    community = found(empty["admin"], description="Trains")
+    assert empty["admin"].get(PATH).json == [community]
+
+
+def test_pages_together_are_the_list_once_and_in_order(empty):
+    ids = {found(empty["admin"], name=name)["id"] for name in ("b", "a", "c", "a", "a", "B", "b")}
+    pages = [empty["outsider"].get(f"{PATH}?page={page}&per_page=3") for page in (1, 2, 3)]
+    assert [len(page.json) for page in pages] == [3, 3, 1]
+    together = [each for page in pages for each in page.json]
+    assert {each["id"] for each in together} == ids
+    assert [each["name"].lower() for each in together] == list("aaabbbc")
+    assert together == empty["outsider"].get(PATH).json
+    assert {page.headers["X-Total-Count"] for page in pages} == {"7"}
+
+
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [
+        (1, {"first": 1, "next": 2, "last": 3}),
+        (2, {"first": 1, "prev": 1, "next": 3, "last": 3}),
+        (3, {"first": 1, "prev": 2, "last": 3}),
+        (4, {"first": 1, "prev": 3, "last": 3}),
+        (10**9, {"first": 1, "prev": 3, "last": 3}),
+    ],
+)
+def test_links_lead_to_the_other_pages(empty, page, expected):
+    for number in range(5):
+        found(empty["admin"], name=str(number))
+    answer = empty["admin"].get(f"{PATH}?page={page}&per_page=2&q=%26a%3Cb%0d&q=2")
+    assert names(answer) == [["0", "1"], ["2", "3"], ["4"], []][min(page, 4) - 1]
+    found_links = links(answer)
+    assert {name: dict(parse_qsl(urlsplit(link).query))["page"] for name, link in found_links.items()} == {
+        name: str(number) for name, number in expected.items()
+    }
+    for link in found_links.values():
+        query = parse_qsl(urlsplit(link).query)
+        assert [pair for pair in query if pair[0] != "page"] == [("q", "&a<b\r"), ("q", "2"), ("per_page", "2")]
+        assert empty["admin"].get(link).status_code == 200
+
+
+def test_empty_list_has_one_page(empty):
+    answer = empty["outsider"].get(PATH)
+    assert (answer.json, answer.headers["X-Total-Count"]) == ([], "0")
+    assert set(links(answer)) == {"first", "last"}
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "101", "1.5", "x", "", "1e1", "٣", "9" * 30])
+def test_number_that_is_none_is_refused_with_the_reason(cast, value):
+    for path in (PATH, f"{PATH}/{cast.community()}/members"):
+        assert_error(cast["admin"].get(path, query_string={"per_page": value}), 400, "invalid_input", "per_page")
+        if value != "101":
+            assert_error(cast["admin"].get(path, query_string={"page": value}), 400, "invalid_input", "page")
+
+
+def test_twenty_are_a_page_and_a_hundred_the_most(empty):
+    for number in range(21):
+        found(empty["admin"], name=f"{number:02}")
+    assert len(empty["outsider"].get(PATH).json) == 20
+    assert len(empty["outsider"].get(f"{PATH}?per_page=100").json) == 21
+
+
+def test_members_are_listed_by_the_page_those_who_came_first_first(site, cast):
+    community = found(cast["member"])["id"]
+    order = ["member"]
+    for part in ("outsider", "newcomer", "admin"):
+        site.time.pass_(minutes=1)
+        give(cast["member"], community, cast[part], "moderator")
+        order.append(part)
+    pages = [cast["outsider"].get(f"{PATH}/{community}/members?page={page}&per_page=3") for page in (1, 2)]
+    assert [each["user_id"] for page in pages for each in page.json] == [cast[part].id for part in order]
+    assert [page.headers["X-Total-Count"] for page in pages] == ["4", "4"]
+    assert links(pages[0])["next"] == f"{PATH}/{community}/members?page=2&per_page=3"

@@ -1,0 +1,117 @@
+"""A community is a scope of the ledger from when it is founded until it is ended, and what was counted stays true."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import pytest
+from support.account_calls import sign_up
+from support.app_fixtures import Site, assert_error
+from support.community_calls import PATH, found
+
+from koyjabo.accounts.accounts import Account
+
+THREADS = 6
+ROUNDS = 15
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url, STARTING_TOTAL=4000) as site:
+        yield site
+
+
+@pytest.fixture
+def ayesha(site):
+    return sign_up(site, "ayesha")
+
+
+def figures(site: Site, scope: str) -> tuple:
+    return site.rows("SELECT visits, total, unique_visitors, revision FROM counters WHERE scope = :scope", scope=scope)
+
+
+def test_visit_counts_for_the_community_and_for_the_site(site, ayesha):
+    community = found(ayesha)["id"]
+    assert figures(site, community)[0][:3] == (0, 0, 0)
+    for visitor, said in (("ayesha", community), ("karim", community.upper()), ("ayesha", community)):
+        site.register(visitor, communityId=said)
+    site.register("salma")
+    assert figures(site, community)[0][:3] == (3, 3, 2)
+    assert figures(site, "site")[0][:3] == (4, 4004, 3)
+    assert site.recount() == []
+
+
+def test_community_begins_in_the_epoch_of_the_site_and_no_earlier_than_it(site, ayesha):
+    site.register()
+    site.set_total(10, new_epoch=True)
+    site.time.put_right(hours=-1)
+    counters = {}
+    for _ in range(2):
+        community = found(ayesha)["id"]
+        (counters[community],) = site.rows("SELECT epoch, revision FROM counters WHERE scope = :id", id=community)
+        site.time.pass_(days=1)
+    (epoch, revision), *_ = site.rows("SELECT epoch, revision FROM counters WHERE scope = 'site'")
+    assert [value[0] for value in counters.values()] == [epoch, epoch]
+    assert [value[1] for value in counters.values()] == [revision, site.time() - 24 * 3_600_000]
+
+
+def test_community_founded_while_a_new_count_begins_is_part_of_it(site, ayesha):
+    account = Account(ayesha.id, ayesha.email, "Ayesha", False)
+    for _ in range(ROUNDS):
+        with ThreadPoolExecutor(2) as threads:
+            begun = threads.submit(site.set_total, 10, new_epoch=True)
+            threads.submit(site.services.communities.create, account, "Banani", "", True, True).result(20)
+            begun.result(20)
+        assert len(site.rows("SELECT DISTINCT epoch FROM counters")) == 1
+
+
+def test_visit_to_a_community_that_was_ended_is_not_counted(site, ayesha):
+    community = found(ayesha)["id"]
+    site.register(communityId=community)
+    assert ayesha.delete(f"{PATH}/{community}").status_code == 204
+    before = site.contents()
+    answer = site.post(json={"visitorId": "ayesha", "communityId": community})
+    assert_error(answer, 404, "unknown_community")
+    assert site.contents() == before
+
+
+def test_what_was_counted_stays_when_its_community_ends(site, ayesha):
+    community = found(ayesha)["id"]
+    for visitor in ("ayesha", "karim"):
+        site.register(visitor, communityId=community)
+    before = site.contents()
+    ayesha.delete(f"{PATH}/{community}")
+    after = site.contents()
+    counters = [row for row in before.pop("counters") if row[0] != community]
+    assert after.pop("counters") == counters
+    assert after == before
+    assert site.register("salma").stats["uniqueVisitors"] == 3
+    assert site.recount() == []
+
+
+def test_every_visit_while_a_community_ends_is_counted_or_refused(site, ayesha):
+    for _ in range(3):
+        community, begun, ended = found(ayesha)["id"], Event(), Event()
+        total = site.stats()["totalVisits"]
+
+        def visit(number: int, community=community, begun=begun, ended=ended) -> list[int]:
+            client, statuses = site.app.test_client(), []
+            while not statuses or statuses[-1] == 200 or not ended.is_set():
+                body = {"visitorId": f"v{number}", "communityId": community}
+                statuses.append(client.post("/api/visitor/register", json=body).status_code)
+                begun.set()
+            return statuses
+
+        with ThreadPoolExecutor(THREADS) as threads:
+            visits = [threads.submit(visit, number) for number in range(THREADS)]
+            try:
+                assert begun.wait(10)
+                assert ayesha.delete(f"{PATH}/{community}").status_code == 204
+            finally:
+                ended.set()
+            statuses = [status for each in visits for status in each.result(20)]
+        assert set(statuses) == {200, 404}
+        assert site.stats()["totalVisits"] == total + statuses.count(200)
+        assert figures(site, community) == []
+    assert site.recount() == []

@@ -1,0 +1,136 @@
+"""Whatever happens in whatever order, the counter and a model of a page of Python agree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from itertools import count
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from support.app_fixtures import Site, Time
+from support.ledger_model import SITE, Model, next_midnight_ms
+
+from koyjabo.errors import TotalWouldFall
+
+WINDOW_S = 300
+NUMBERS = ("totalVisitors", "totalVisits", "todayVisits", "activeUsers", "uniqueVisitors")
+HERE = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
+NOWHERE = "00000000-0000-4000-8000-000000000000"
+STARTS = {
+    "Asia/Dhaka": "2025-12-16T21:00:00+06:00",
+    "Asia/Kathmandu": "2025-12-31T22:50:00+05:45",
+    "America/New_York": "2026-03-07T22:30:00-05:00",  # clocks go forward that night,
+    "US/Eastern": "2025-11-01T22:30:00-04:00",  # and back in this one
+    "Australia/Lord_Howe": "2026-04-04T22:15:00+11:00",  # back by half an hour
+}
+visitors = st.sampled_from(["ayesha", "babul", "chandni", "d.e-f:g_9"])
+visits = st.none() | st.sampled_from(["1", "2", "3"])
+scopes = st.sampled_from([SITE, SITE, HERE, NOWHERE])
+
+
+class CounterMachine(RuleBasedStateMachine):
+    def __init__(self, new_url: Callable[[], str]) -> None:
+        super().__init__()
+        self.new_url = new_url
+
+    @initialize(zone=st.sampled_from(sorted(STARTS)), total=st.sampled_from([0, 4000]))
+    def begin(self, zone: str, total: int) -> None:
+        self.time = Time()
+        self.time.go_to(STARTS[zone])
+        settings = {"TIMEZONE": zone, "STARTING_TOTAL": total, "ACTIVE_WINDOW_SECONDS": WINDOW_S}
+        self.site = Site(self.new_url(), self.time, **settings)
+        self.site.add_community(HERE)
+        self.model = Model(ZoneInfo(zone), WINDOW_S * 1000, total, {HERE})
+        self.told = self.site.stats()
+
+    @rule(visitor=visitors, visit=visits, scope=scopes)
+    def register(self, visitor: str, visit: str | None, scope: str) -> None:
+        fields = {"visitorId": visitor, "visitId": visit, "communityId": None if scope == SITE else scope}
+        answer = self.site.post(json=fields)
+        expected = self.model.register(visitor, visit, scope, self.time)
+        if expected is None:
+            assert (answer.status_code, answer.json["code"]) == (404, "unknown_community")
+            return
+        assert answer.json["visit"] == {"ordinal": expected[0], "duplicate": expected[1]}
+        self.compare(answer.json["stats"])
+
+    @rule(visitor=visitors)
+    def heartbeat(self, visitor: str) -> None:
+        known = self.model.heartbeat(visitor, self.time)
+        assert self.site.heartbeat(visitor).status_code == (204 if known else 404)
+
+    @rule(seconds=st.sampled_from([0.001, 1, 299.999, 300, 1800, 7200]))
+    def time_passes(self, seconds: float) -> None:
+        self.time.pass_(seconds=seconds)
+
+    @rule(just_before=st.booleans())
+    def midnight(self, just_before: bool) -> None:
+        self.time.ms = next_midnight_ms(self.time.ms, self.model.zone) - just_before
+
+    @rule(seconds=st.sampled_from([-90_000, -3600, -61, -1, 61, 3600]))
+    def the_clock_is_put_right(self, seconds: int) -> None:
+        self.time.put_right(seconds=seconds)
+
+    @rule()
+    def restart(self) -> None:
+        """It takes a moment, and the host has put its clock right by then: only what is on disk is remembered."""
+        self.time.ms = max(self.time.ms, self.told["revision"]) + 1000
+        self.site.restart()
+        self.model.restart(self.time)
+
+    @rule(change=st.sampled_from([-3, -1, 0, 1, 5000]), new_epoch=st.booleans())
+    def the_total_is_set(self, change: int, new_epoch: bool) -> None:
+        before = self.model.total
+        total = max(0, before + change)
+        if self.model.set_total(total, new_epoch):
+            assert self.site.set_total(total, new_epoch) == (before, total)
+        else:
+            with pytest.raises(TotalWouldFall):
+                self.site.set_total(total, new_epoch)
+
+    @invariant()
+    def stats_are_the_models(self) -> None:
+        self.compare(self.site.stats())
+
+    def compare(self, stats: dict) -> None:
+        assert {name: stats[name] for name in NUMBERS} == self.model.numbers(self.time)
+        assert sum(place["count"] for place in stats["locations"].values()) == stats["activeUsers"]
+        before, self.told = self.told, stats
+        assert order(stats) >= order(before)
+        if any(stats[name] != before[name] for name in (*NUMBERS, "locations", "epoch")):
+            assert stats["revision"] > before["revision"]
+
+    def teardown(self) -> None:
+        if not hasattr(self, "site"):
+            return
+        try:
+            counters = self.site.rows("SELECT scope, visits, unique_visitors FROM counters")
+            for scope, rows, unique in counters:
+                assert (rows, unique) == (self.model.rows[scope], len(self.model.visitors.get(scope, ())))
+            assert self.site.recount() == []
+        finally:
+            self.site.close()
+
+
+def order(stats: dict) -> tuple[int, int, int]:
+    """What clients order values by; it never falls, and so the total never falls within an epoch."""
+    return int(stats["epoch"], 36), stats["totalVisitors"], stats["revision"]
+
+
+bounded = settings(deadline=None, suppress_health_check=list(HealthCheck), database=None)
+
+
+def test_counter_and_model_agree_on_sqlite(tmp_path: Path) -> None:
+    files = (f"sqlite:///{tmp_path}/{number}.db" for number in count())
+    machine = partial(CounterMachine, partial(next, files))
+    run_state_machine_as_test(machine, settings=settings(bounded, max_examples=50, stateful_step_count=30))
+
+
+def test_counter_and_model_agree_on_postgres(postgres) -> None:
+    machine = partial(CounterMachine, lambda: postgres.new_database().url)
+    run_state_machine_as_test(machine, settings=settings(bounded, max_examples=8, stateful_step_count=20))

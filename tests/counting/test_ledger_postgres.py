@@ -1,0 +1,134 @@
+"""What PostgreSQL may do to a connection, and what becomes of the visit that was under way."""
+
+from __future__ import annotations
+
+import psycopg2
+import psycopg2.extensions
+import pytest
+from support.app_fixtures import Site, assert_error
+from support.processes import wait_until
+
+from koyjabo.counting import ledger_postgres
+
+LEFT = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+
+
+@pytest.fixture
+def database(postgres):
+    return postgres.new_database()
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url) as site:
+        yield site
+
+
+def kill_connections(database) -> None:
+    database.cut_connections()
+    wait_until(lambda: database.rows(LEFT) == [(0,)], "the connections are gone")
+
+
+def test_connection_killed_while_idle_is_made_anew(site, database):
+    for ordinal in (1, 2, 3):
+        kill_connections(database)
+        assert site.register().ordinal == ordinal
+        assert site.stats()["totalVisits"] == ordinal
+    kill_connections(database)
+    assert (site.heartbeat("nobody").status_code, site.heartbeat().status_code) == (404, 204)
+
+
+class Unlucky(psycopg2.extensions.cursor):
+    """Loses the connection once, before or after the server has heard the message that ends with COMMIT."""
+
+    when: str | None = None
+    then_refused = False
+
+    def execute(self, query, parameters=None):
+        if self.when and query.strip().endswith("COMMIT"):
+            when, Unlucky.when = self.when, None
+            if when == "after":
+                super().execute(query, parameters)
+            self.connection.close()
+            raise psycopg2.OperationalError("server closed the connection unexpectedly")
+        super().execute(query, parameters)
+
+
+@pytest.fixture
+def unlucky(monkeypatch):
+    """`unlucky("after")`: the next COMMIT is carried out, but nobody hears of it."""
+    connect = ledger_postgres.connect
+
+    def connect_unlucky(*arguments, **options):
+        if Unlucky.then_refused and not Unlucky.when:
+            raise psycopg2.OperationalError("connection refused")
+        connection = connect(*arguments, **options)
+        connection.cursor_factory = Unlucky
+        return connection
+
+    def lose(when: str, then_refused: bool = False) -> None:
+        monkeypatch.setattr(Unlucky, "when", when)
+        monkeypatch.setattr(Unlucky, "then_refused", then_refused)
+
+    monkeypatch.setattr(ledger_postgres, "connect", connect_unlucky)
+    return lose
+
+
+@pytest.mark.parametrize(
+    ("warm", "when", "visit"),
+    [
+        (False, "before", "1"),
+        (False, "after", None),
+        (True, "before", None),
+        (True, "after", None),
+        (True, "after", "1"),
+    ],
+)
+def test_visit_is_counted_once_when_its_commit_goes_unheard(unlucky, database, warm, when, visit):
+    with Site(database.url) as site:
+        counted = site.register("somebody").ordinal if warm else 0
+        unlucky(when)
+        mine = site.register("ayesha", visitId=visit)
+        assert (mine.ordinal, mine.duplicate, mine.stats["totalVisits"]) == (counted + 1, False, counted + 1)
+        assert (mine.stats["uniqueVisitors"], mine.stats["todayVisits"]) == (counted + 1, counted + 1)
+        assert site.rows("SELECT count(*) FROM visits") == [(counted + 1,)]
+        assert site.recount() == []
+
+
+def test_retry_stays_a_retry_when_its_commit_goes_unheard(unlucky, database):
+    with Site(database.url) as site:
+        site.register("ayesha", visitId="1")
+        unlucky("after")
+        again = site.register("ayesha", visitId="1")
+        assert (again.ordinal, again.duplicate, site.stats()["totalVisits"]) == (1, True, 1)
+
+
+def test_client_may_retry_when_nobody_knows_what_became_of_its_visit(unlucky, database):
+    """The answer is 503 although the visit is stored: the retry finds it, and nothing is counted twice."""
+    with Site(database.url) as site:
+        site.register("somebody")
+        unlucky("after", then_refused=True)
+        assert_error(site.post(json={"visitorId": "ayesha", "visitId": "1"}), 503, "ledger_unavailable")
+        Unlucky.then_refused = False
+        again = site.register("ayesha", visitId="1")
+        assert (again.ordinal, site.stats()["totalVisits"]) == (2, 2)
+        assert site.recount() == []
+
+
+def test_last_known_stats_are_marked_stale_while_the_database_is_away(site, monkeypatch):
+    known = site.register().stats
+
+    def refused(*_, **__):
+        raise psycopg2.OperationalError("connection refused")
+
+    monkeypatch.setattr(ledger_postgres.PostgresStore, "_read", refused)
+    stale = site.client.get("/api/stats")
+    assert without_moment(stale.json) == {**without_moment(known), "stale": True}
+    monkeypatch.undo()
+    fresh = site.client.get("/api/stats", headers={"If-None-Match": stale.headers["ETag"]})
+    assert (fresh.status_code, without_moment(fresh.json)) == (200, without_moment(known))
+    assert known["revision"] < stale.json["revision"] < fresh.json["revision"]
+
+
+def without_moment(stats: dict) -> dict:
+    return {name: value for name, value in stats.items() if name not in ("revision", "timestamp")}

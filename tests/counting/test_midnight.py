@@ -1,0 +1,96 @@
+"""`todayVisits` turns over at midnight in TIMEZONE, by itself."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+from support.app_fixtures import Site
+
+from koyjabo.counting.ledger_sqlite import SqliteStore
+
+DAYS = [  # zone, a day's first moment, and its last
+    ("Asia/Dhaka", "2025-12-16T00:00:00+06:00", "2025-12-16T23:59:59.999+06:00"),
+    ("Asia/Kathmandu", "2025-12-31T00:00:00+05:45", "2025-12-31T23:59:59.999+05:45"),
+    ("America/New_York", "2026-03-08T00:00:00-05:00", "2026-03-08T23:59:59.999-04:00"),
+    ("America/New_York", "2026-11-01T00:00:00-04:00", "2026-11-01T23:59:59.999-05:00"),
+    ("Australia/Lord_Howe", "2025-10-05T00:00:00+10:30", "2025-10-05T23:59:59.999+11:00"),
+    ("Australia/Lord_Howe", "2026-04-05T00:00:00+11:00", "2026-04-05T23:59:59.999+10:30"),
+    ("Asia/Beirut", "2026-03-29T01:00:00+03:00", "2026-03-29T23:59:59.999+03:00"),
+]
+
+
+@pytest.fixture(params=DAYS, ids=lambda day: f"{day[0]} {day[1][:10]}")
+def day(request, sqlite_database):
+    zone, first, last = request.param
+    with Site(sqlite_database.url, TIMEZONE=zone, ACTIVE_WINDOW_SECONDS=86400) as site:
+        yield site, first, last
+
+
+def test_day_has_all_its_visits_and_no_others(day):
+    site, first, last = day
+    site.time.go_to(first)
+    site.time.ms -= 1
+    assert site.register("of_yesterday").stats["todayVisits"] == 1
+    site.time.ms += 1
+    assert site.stats()["todayVisits"] == 0
+    assert site.register("early").stats["todayVisits"] == 1
+    site.time.go_to(last)
+    assert site.register("late").stats["todayVisits"] == 2
+    site.time.ms += 1
+    assert site.stats()["todayVisits"] == 0
+    assert site.rows("SELECT day, visits FROM daily_visits ORDER BY day")[1] == (first[:10], 2)
+
+
+def test_midnight_is_a_new_revision_without_a_write(day):
+    site, _, last = day
+    site.time.go_to(last)
+    site.register()
+    before, stored = site.client.get("/api/stats"), site.contents()
+    site.time.ms += 1
+    after = site.client.get("/api/stats", headers={"If-None-Match": before.headers["ETag"]})
+    assert (after.status_code, after.json["todayVisits"]) == (200, 0)
+    assert after.json["revision"] > before.json["revision"]
+    assert after.headers["ETag"] != before.headers["ETag"]
+    unchanged = ("totalVisitors", "activeUsers", "uniqueVisitors", "epoch")
+    assert [after.json[name] for name in unchanged] == [before.json[name] for name in unchanged]
+    assert site.contents() == stored
+
+
+def test_retry_after_midnight_counts_for_the_day_of_the_visit(database):
+    with Site(database.url) as site:
+        site.time.go_to("2025-12-16T23:59:59.999+06:00")
+        site.register(visitId="1")
+        site.time.ms += 1
+        assert site.register(visitId="1").stats["todayVisits"] == 0
+        assert site.rows("SELECT day, visits FROM daily_visits") == [("2025-12-16", 1)]
+
+
+def test_repeated_hour_is_counted_as_two(database):
+    with Site(database.url, TIMEZONE="America/New_York") as site:
+        for moment in ("2026-11-01T01:10:00-04:00", "2026-11-01T01:50:00-04:00", "2026-11-01T01:10:00-05:00"):
+            site.time.go_to(moment)
+            site.register()
+        hours = site.rows("SELECT hour_s, visits, new_visitors FROM hourly_visits ORDER BY hour_s")
+        assert [(visits, new) for _, visits, new in hours] == [(2, 1), (1, 0)]
+        assert hours[1][0] - hours[0][0] == 3600
+
+
+def test_today_is_nobodys_after_midnight_even_while_the_database_is_away(site_before_midnight, monkeypatch):
+    site = site_before_midnight
+    assert site.register().stats["todayVisits"] == 1
+
+    def locked(*_):
+        raise sqlite3.OperationalError("database is locked")
+
+    monkeypatch.setattr(SqliteStore, "figures", locked)
+    site.time.ms += 1
+    stats = site.stats()
+    assert (stats["stale"], stats["todayVisits"], stats["totalVisits"]) == (True, 0, 1)
+
+
+@pytest.fixture
+def site_before_midnight(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        site.time.go_to("2025-12-16T23:59:59.999+06:00")
+        yield site

@@ -1,0 +1,96 @@
+"""Migrations and models agree, and a database that is up to date is left alone."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask_migrate import Migrate, downgrade, upgrade
+from sqlalchemy import inspect, text
+from support.app_fixtures import Site
+
+from koyjabo.database.engine import MIGRATIONS, NEWEST_REVISION
+from koyjabo.extensions import db
+
+MODELS = set(db.metadata.tables)
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url, STARTING_TOTAL=4000) as site:
+        Migrate(site.app, db, directory=str(MIGRATIONS))
+        yield site
+
+
+def differences(site: Site) -> list:
+    options = {"compare_type": True, "compare_server_default": True}
+    with site.app.app_context(), db.engine.connect() as connection:
+        return compare_metadata(MigrationContext.configure(connection, opts=options), db.metadata)
+
+
+def tables(site: Site) -> set[str]:
+    with site.app.app_context():
+        return set(inspect(db.engine).get_table_names())
+
+
+def shape(site: Site) -> dict[str, object]:
+    """Columns, keys and indexes of every table, as the database reports them."""
+    with site.app.app_context():
+        look = inspect(db.engine)
+        parts = (look.get_columns, look.get_pk_constraint, look.get_indexes)
+        found = {table: [repr(part(table)) for part in parts] for table in look.get_table_names()}
+        return {table: [re.sub(r" object at 0x\w+", "", part) for part in parts] for table, parts in found.items()}
+
+
+def test_models_and_migrations_agree(site):
+    assert differences(site) == []
+
+
+def test_difference_would_be_seen(site):
+    site.rows("ALTER TABLE visits DROP COLUMN page")
+    assert len(differences(site)) == 1
+
+
+def test_migrations_can_be_undone_and_done_again(site):
+    before = shape(site)
+    with site.app.app_context():
+        downgrade(revision="base")
+        assert tables(site) & MODELS == set()
+        upgrade()
+    assert shape(site) == before
+    site.restart()
+    assert site.register().ordinal == 4001
+
+
+def test_database_that_is_up_to_date_is_not_changed_by_a_start(site):
+    site.register()
+    before = (shape(site), site.contents(), site.rows("SELECT * FROM alembic_version"))
+    for _ in range(2):
+        site.time.pass_(days=1)
+        site.restart()
+    assert (shape(site), site.contents(), site.rows("SELECT * FROM alembic_version")) == before
+
+
+def test_starting_total_is_for_a_new_database_only(site):
+    assert site.rows("SELECT total_before, total_after, reason FROM adjustments") == [(0, 4000, "STARTING_TOTAL")]
+    site.register()
+    site.settings["STARTING_TOTAL"] = 9000
+    site.restart()
+    assert (site.stats()["totalVisits"], site.rows("SELECT count(*) FROM adjustments")) == (4001, [(1,)])
+
+
+def test_newest_revision_is_the_only_head(site):
+    assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [NEWEST_REVISION]
+    assert site.rows("SELECT version_num FROM alembic_version") == [(NEWEST_REVISION,)]
+
+
+def test_old_database_is_brought_up_to_date(site):
+    with site.app.app_context():
+        downgrade(revision="base")
+        with db.engine.begin() as connection:
+            assert connection.execute(text("SELECT count(*) FROM alembic_version")).scalar() == 0
+    site.restart()
+    assert tables(site) >= MODELS

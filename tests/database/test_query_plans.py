@@ -1,0 +1,246 @@
+"""A visit and a look at the stats cost the same, however many visits are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg2.extensions
+import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from support.app_fixtures import Site
+
+from koyjabo.accounts.accounts import Account
+from koyjabo.analytics.reports import GRANULARITIES
+from koyjabo.counting import ledger_postgres as postgres
+from koyjabo.counting import ledger_sqlite
+from koyjabo.counting.records import NewVisit
+from koyjabo.extensions import db
+from koyjabo.models import Scope
+from koyjabo.visit_log.visit_log import Filter
+
+PEOPLE = ("people", "person_days", "returns", "hourly_people")
+BIG = ("visits", "visitors", "daily_visits", "hourly_visits", *PEOPLE)
+HERE = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
+USER = "e2a61b9c-7d3f-4b2a-8a55-0c9f6f0d1b22"
+ADMIN = Account(USER, "boss@example.com", "Boss", True)
+MANY = 20_000
+MOST_STATEMENTS = 14  # for a visit, a look at the stats and a heartbeat together
+FILL = {
+    "visits (id, ordinal, scope, visitor_id, visit_id, at_ms, day, hour_s, place)": (
+        "SELECT n, n, 'site', 'v' || n, 'x', 1, '2025-12-16', 1, 'Unknown'"
+    ),
+    "visitors (scope, visitor_id, first_visit)": "SELECT 'site', 'v' || n, n",
+    "daily_visits": "SELECT 'site', 'd' || n, 1, 1",
+    "hourly_visits": "SELECT 'site', n, 1, 1",
+    "people (id, scope, person, last_day)": f"SELECT -n, '{HERE}', 'v:v' || n, '2025-12-16'",  # ids it does not give
+    "person_days (person_id, day, began_s, slots)": "SELECT -n, '2025-12-16', 1, 1",
+    "returns": f"SELECT '{HERE}', 'd' || n, '', 1, 1",
+    "hourly_people": f"SELECT '{HERE}', n, 1, 1",
+}
+NUMBERS = {
+    "sqlite": "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers LIMIT {rows})",
+    "postgres": "WITH numbers AS (SELECT generate_series(1, {rows}) AS n)",
+}
+
+
+def fill(site: Site, kind: str, rows: int, analyze: bool = True) -> None:
+    site.add_community(HERE)
+    for table, values in FILL.items():
+        site.rows(f"INSERT INTO {table} {NUMBERS[kind].format(rows=rows)} {values} FROM numbers")
+    site.rows(f"UPDATE counters SET visits = {rows}, total = {rows}, unique_visitors = {rows} WHERE scope = 'site'")
+    if analyze:
+        site.rows("ANALYZE")
+
+
+def work(site: Site) -> None:
+    """A new visitor, an old one, a retry, all in a community as well, somebody's heartbeat, and a look at the stats."""
+    for visitor, visit, user in (("v7", "1", None), ("v8", "1", USER), ("v9", "1", USER), ("v7", "1", None)):
+        visit_community(site, visitor, visit, user)
+    site.register("new", visitId="1")
+    site.register("v7")
+    site.register("new", visitId="1")
+    site.time.pass_(days=1)
+    site.heartbeat("v9")
+    site.heartbeat("new")
+    site.stats()
+
+
+def visit_community(site: Site, visitor: str, visit: str, user: str | None = None) -> None:
+    site.services.visits.register(NewVisit(visitor, visit, Scope(HERE), at_ms=site.time(), user_id=user))
+
+
+@contextmanager
+def recorded_on_sqlite(monkeypatch) -> Iterator[list[str]]:
+    """The statements of the ledger's own connections, with their values."""
+    statements: list[str] = []
+    connect = ledger_sqlite.connect
+
+    def tracing(path: str, **options: float):
+        connection = connect(path, **options)
+        connection.set_trace_callback(statements.append)
+        return connection
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger_sqlite, "connect", tracing)
+        yield statements
+
+
+@pytest.mark.parametrize(("rows", "analyze"), [(10, False), (MANY, False), (MANY, True)])
+def test_no_statement_on_sqlite_reads_a_whole_table(sqlite_database, monkeypatch, rows, analyze):
+    with Site(sqlite_database.url) as site, recorded_on_sqlite(monkeypatch) as statements:
+        fill(site, "sqlite", rows, analyze)
+        statements.clear()
+        work(site)
+        assert_no_table_is_read_whole(site, statements, least=10)
+
+
+def assert_no_table_is_read_whole(site: Site, statements: list[str], least: int) -> None:
+    done = [s for s in statements if s.lstrip().startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH"))]
+    assert len(done) >= least  # or nothing was recorded
+    for statement in done:
+        for *_, step in site.rows(f"EXPLAIN QUERY PLAN {statement.replace(':', chr(92) + ':')}"):
+            assert not (step.startswith("SCAN") and step.split()[1] in (*BIG, *"vwdpxr", "counters")), statement
+
+
+@pytest.mark.parametrize("analyze", [False, True])
+def test_no_report_and_no_conversion_on_sqlite_reads_a_whole_table(sqlite_database, monkeypatch, analyze):
+    with recorded_on_sqlite(monkeypatch) as statements, Site(sqlite_database.url) as site:
+        fill(site, "sqlite", MANY, analyze)
+        reports = site.services.reports
+        visit_community(site, "somebody", "1")
+        statements.clear()
+        reports.attend(HERE, [USER], site.time.ms)
+        reports.convert(USER, "somebody")
+        reports.growth(HERE, 7)
+        for granularity in GRANULARITIES:
+            reports.trend(HERE, granularity, "2025-12-01", "2025-12-16")
+        assert_no_table_is_read_whole(site, statements, least=20)
+
+
+@contextmanager
+def recorded_at_the_desk() -> Iterator[list[tuple[str, Any]]]:
+    """What goes through SQLAlchemy, with its values."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(connection, cursor, statement, parameters, *_: Any) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield asked
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+def plan_of(site: Site, kind: str, statement: str, parameters: Any) -> str:
+    how = "EXPLAIN QUERY PLAN" if kind == "sqlite" else "EXPLAIN"
+    with site.app.app_context(), db.engine.begin() as connection:
+        return "\n".join(str(row[-1]) for row in connection.exec_driver_sql(f"{how} {statement}", parameters))
+
+
+WANTED = {
+    "anything": Filter(),
+    "a day": Filter("2025-12-16", "2025-12-16"),
+    "a place": Filter(place="Nowhere"),
+    "a community": Filter(community_id=HERE),
+    "a visitor": Filter(text="v7"),
+    "a number": Filter(text="7"),
+    "what is not there": Filter(text="nobody"),
+}
+
+
+@pytest.mark.parametrize("analyze", [False, True])
+def test_log_of_visits_is_looked_through_in_stretches(database, kind, analyze):
+    with Site(database.url) as site, recorded_at_the_desk() as asked:
+        fill(site, kind, MANY, analyze or kind == "postgres")
+        for what, which in WANTED.items():
+            asked.clear()
+            site.services.visit_log.page(ADMIN, which, before=5_000)
+            looked = [each for each in asked if "FROM visits" in each[0]]
+            plans = [plan_of(site, kind, *each) for each in looked]
+            assert len(plans) >= 3, what
+            assert not [plan for plan in plans if "Seq Scan on visits" in plan or "SCAN visits" in plan], what
+            assert "ix_visits_community" in plans[-1] or what != "a community"
+
+
+def test_number_of_statements_on_sqlite_does_not_grow(sqlite_database, monkeypatch):
+    with Site(sqlite_database.url) as site, recorded_on_sqlite(monkeypatch) as statements:
+        counts = []
+        fill(site, "sqlite", MANY)
+        site.stats()
+        for visitor in ("first", "second"):
+            statements.clear()
+            site.register(visitor)
+            site.stats()
+            counts.append(len([s for s in statements if "PRAGMA" not in s and not s.startswith("--")]))
+        assert counts[0] == counts[1] <= MOST_STATEMENTS
+
+
+@contextmanager
+def recorded_on_postgres(monkeypatch) -> Iterator[list[str]]:
+    """Every message to the server is one entry, however many statements are in it."""
+    messages: list[str] = []
+
+    class Recording(psycopg2.extensions.cursor):
+        def execute(self, query, parameters=None):
+            messages.append(self.mogrify(query, parameters).decode())
+            return super().execute(query, parameters)
+
+    connect = postgres.connect
+
+    def recording(*arguments, **options):
+        connection = connect(*arguments, **options)
+        connection.cursor_factory = Recording
+        return connection
+
+    with monkeypatch.context() as patch:
+        patch.setattr(postgres, "connect", recording)
+        yield messages
+
+
+def scans(plan: dict) -> Iterator[tuple[str, str]]:
+    """(what it does, to which table) for every step of a plan."""
+    if "Relation Name" in plan:
+        yield plan["Node Type"], plan["Relation Name"]
+    for below in plan.get("Plans", ()):
+        yield from scans(below)
+
+
+def test_no_statement_on_postgres_reads_a_whole_table(postgres, monkeypatch):
+    with Site(postgres.new_database().url) as site, recorded_on_postgres(monkeypatch) as messages:
+        fill(site, "postgres", MANY)
+        work(site)
+        asked = [part.strip() for message in messages for part in message.split(";\n")]
+        asked = [part for part in asked if part.startswith(("SELECT", "WITH", "UPDATE"))]
+        assert len(asked) >= 10
+        for statement in asked:
+            statement = statement.removesuffix("COMMIT").replace(":", "\\:")
+            explained = site.rows(f"EXPLAIN (FORMAT JSON) {statement}")[0][0]
+            read_whole = {table for step, table in scans(explained[0]["Plan"]) if step == "Seq Scan"}
+            assert not read_whole.intersection(BIG), statement
+
+
+def test_a_visit_on_postgres_takes_three_round_trips(postgres, monkeypatch):
+    with Site(postgres.new_database().url) as site, recorded_on_postgres(monkeypatch) as messages:
+        fill(site, "postgres", MANY)
+        for visitor, visit, round_trips in (("new", "1", 3), ("v7", "1", 3), ("new", "1", 3)):
+            messages.clear()
+            site.register(visitor, visitId=visit)
+            assert len(messages) == round_trips
+            messages.clear()
+            visit_community(site, f"{visitor} here", visit, USER)
+            assert len(messages) == round_trips
+        messages.clear()
+        site.stats()
+        assert len(messages) == 1
+
+
+def test_visit_of_the_site_costs_nothing_for_people(database, kind, monkeypatch):
+    recorded = recorded_on_sqlite if kind == "sqlite" else recorded_on_postgres
+    with Site(database.url) as site, recorded(monkeypatch) as statements:
+        site.register("new")
+        assert statements
+        assert not [each for each in statements for table in PEOPLE if table in each]

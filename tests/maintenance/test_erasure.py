@@ -1,0 +1,246 @@
+"""Visitors who are forgotten: over HTTP, at the command line, in pieces, and wherever they are known."""
+
+from __future__ import annotations
+
+import json
+import logging
+from itertools import count
+
+import pytest
+from support.app_fixtures import Site, assert_error, nothing_counted
+from support.community_calls import site_admin
+
+from koyjabo.counting.records import NewVisit
+from koyjabo.database import throttle
+from koyjabo.errors import LedgerUnavailable, UnknownVisitor
+from koyjabo.maintenance import erasure
+from koyjabo.models import SITE, Scope
+
+HERE, GONE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
+FORGET = "/api/visitor/forget"
+ELSEWHERE = {"environ_overrides": {"REMOTE_ADDR": "203.0.113.7"}}
+BROWSER = {"REMOTE_ADDR": "203.0.113.7", "HTTP_USER_AGENT": "a browser"}
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url, STARTING_TOTAL=4000) as site:
+        site.add_community(HERE)
+        yield site
+
+
+def forget(site: Site, visitor: str, **request):
+    return site.post(FORGET, json={"visitorId": visitor}, **request)
+
+
+def contents(site: Site) -> str:
+    """Everything in every table, as text."""
+    tables = site.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")
+    return json.dumps([site.rows(f"SELECT * FROM {table}") for (table,) in tables], default=str)
+
+
+def test_totals_stay_and_the_visitor_is_known_no_longer(site):
+    for visitor, here in (("ayesha", None), ("ayesha", HERE), ("karim", HERE)):
+        site.register(visitor, communityId=here)
+    before = site.stats()
+    answer = forget(site, "ayesha")
+    assert (answer.status_code, answer.data) == (204, b"")
+    after = site.stats()
+    for name in ("totalVisits", "todayVisits", "uniqueVisitors", "epoch"):
+        assert after[name] == before[name]
+    assert (after["activeUsers"], after["locations"]) == (1, {"Unknown": {"count": 1}})
+    assert site.heartbeat("ayesha").status_code == 404
+    assert site.recount() == []
+    site.restart()
+    assert site.stats()["activeUsers"] == 1
+
+
+def test_whoever_comes_back_is_somebody_new(site):
+    site.register("ayesha", visitId="1", communityId=HERE)
+    forget(site, "ayesha")
+    again = site.register("ayesha", visitId="1", communityId=HERE)
+    assert (again.ordinal, again.duplicate, again.stats["uniqueVisitors"]) == (4002, False, 2)
+    forget(site, "ayesha")
+    assert site.rows("SELECT scope, visitors FROM forgotten_visitors ORDER BY scope") == [(HERE, 2), ("site", 2)]
+    assert site.recount() == []
+
+
+def test_no_table_names_them(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        for community in (HERE, GONE):
+            site.add_community(community)
+            site.register("ayesha", communityId=community, visitId="the-visit", page="/of-ayesha")
+        site.services.reports.convert("somebody", "ayesha")
+        site.register("ayesha", communityId=HERE)
+        site.rows("DELETE FROM counters WHERE scope = :gone", gone=GONE)  # as when it is archived, or deleted
+        assert "ayesha" in contents(site)
+        assert forget(site, "ayesha").status_code == 204
+        assert "ayesha" not in contents(site)
+        assert "the-visit" not in contents(site)
+        assert site.recount() == []
+
+
+def test_conversions_and_their_rate_stay(site):
+    for visitor in ("ayesha", "karim"):
+        site.register(visitor, communityId=HERE)
+    reports = site.services.reports
+    reports.convert("somebody", "ayesha")
+    before = reports.conversion_rate(HERE), reports.today(HERE)
+    for visitor in ("ayesha", "karim"):
+        forget(site, visitor)
+    assert (reports.conversion_rate(HERE), reports.today(HERE)) == before
+    assert site.recount() == []
+
+
+def test_nobody_is_told_whether_there_was_such_a_visitor(site):
+    site.register("ayesha")
+    with nothing_counted(site):
+        unknown = forget(site, "nobody")
+    known = forget(site, "ayesha")
+    assert (unknown.status_code, unknown.data) == (known.status_code, known.data)
+    assert [name for name, _ in unknown.headers] == [name for name, _ in known.headers]
+
+
+def test_audit_log_says_that_somebody_was_forgotten_and_not_who(site):
+    admin = site_admin(site)
+    site.register("ayesha")
+    forget(site, "nobody")
+    forget(site, "ayesha")
+    site.register("karim")
+    site.services.erasure.forget("karim")
+    by_operator, by_oneself = site.services.audit.page(admin, action="visitor.forget").lines
+    assert (by_oneself.actor_id, by_oneself.actor, by_oneself.place) == ("", "", "")
+    assert by_operator.actor_id is None
+    for line in (by_operator, by_oneself):
+        assert (line.target_kind, line.target_id, line.target, line.details) == ("visitor", "", "", {})
+
+
+def test_nothing_of_them_is_logged(site, caplog):
+    caplog.set_level(logging.DEBUG)
+    site.register("ayesha-the-visitor")
+    forget(site, "ayesha-the-visitor")
+    assert "ayesha-the-visitor" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"visitorId": ""}, {"visitorId": 7}, {"visitorId": "~a"}, {"visitorId": "a" * 129}]
+)
+def test_what_names_nobody_is_refused(site, body):
+    assert_error(site.post(FORGET, json=body), 400, "invalid_input", "visitorId")
+
+
+def test_any_page_may_ask_and_read_the_answer(site):
+    asked = site.client.options(FORGET, headers={"Origin": "https://app.example.com"})
+    assert (asked.status_code, asked.headers["Access-Control-Allow-Origin"]) == (204, "*")
+    assert "POST" in asked.headers["Access-Control-Allow-Methods"]
+    answer = forget(site, "ayesha", headers={"Origin": "https://app.example.com"})
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_one_address_may_not_ask_without_end(site):
+    answers = [forget(site, "ayesha", **ELSEWHERE) for _ in range(31)]
+    assert {answer.status_code for answer in answers[:30]} == {204}
+    assert_error(answers[30], 429, "rate_limited")
+
+
+@pytest.fixture
+def small_pieces(monkeypatch):
+    for name in ("FIRST", "FEWEST", "MOST"):
+        monkeypatch.setattr(throttle, name, 3)
+
+
+def many_visits(site: Site, count: int) -> None:
+    for number in range(count):
+        site.services.visits.register(
+            NewVisit("program", None, Scope(HERE if number % 2 else SITE), at_ms=site.time.ms)
+        )
+
+
+def test_visitor_of_many_visits_is_forgotten_in_pieces_until_it_is_done(site, small_pieces, monkeypatch):
+    many_visits(site, 20)
+    before = site.stats()
+    monkeypatch.setattr(erasure, "PATIENCE_S", 0)
+    answer = forget(site, "program")
+    assert_error(answer, 503, "not_yet_forgotten")
+    assert answer.headers["Retry-After"] == "1"
+    assert site.rows("SELECT count(*) FROM visits") == [(17,)]
+    assert site.recount() == []
+    asked = 0
+    while forget(site, "program").status_code == 503:
+        asked += 1
+        assert asked < 10
+    assert site.rows("SELECT count(*) FROM visits") == site.rows("SELECT count(*) FROM visitors") == [(0,)]
+    assert site.recount() == []
+    assert site.stats()["totalVisits"] == before["totalVisits"]
+
+
+def test_whoever_was_forgotten_late_is_forgotten_everywhere(site, monkeypatch):
+    """A disk may stand still for seconds: what is on it then is done, and not to be asked for again."""
+    site.register("ayesha")
+    site.register("karim")
+    monkeypatch.setattr(erasure, "PATIENCE_S", 0)
+    assert forget(site, "ayesha").status_code == 204
+    assert site.heartbeat("ayesha").status_code == 404
+    assert site.stats()["activeUsers"] == 1
+
+
+def test_forgetting_that_broke_off_is_finished_the_next_time(site, small_pieces):
+    many_visits(site, 20)
+    told = []
+
+    def interrupted(visits: int) -> None:
+        told.append(visits)
+        if len(told) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        site.services.erasure.forget("program", interrupted)
+    assert site.recount() == []
+    assert site.services.erasure.count("program") == 20 - sum(told)
+    site.services.erasure.forget("program")
+    assert site.rows("SELECT count(*) FROM visits") == [(0,)]
+    assert site.recount() == []
+    with pytest.raises(UnknownVisitor):
+        site.services.erasure.forget("program")
+
+
+def test_visits_that_come_meanwhile_are_forgotten_too(site, small_pieces):
+    """Each of a community in which they had never been."""
+    many_visits(site, 8)
+    coming = count(1)
+
+    def register(visits: int) -> None:
+        assert site.recount() == []
+        community = f"{next(coming):08}{HERE[8:]}"
+        site.add_community(community)
+        site.services.visits.register(NewVisit("program", None, Scope(community), at_ms=site.time.ms))
+
+    site.services.erasure.forget("program", register)
+    ((last, scope),) = site.rows("SELECT id, scope FROM visits")  # it came when all others were forgotten
+    known = set(site.rows("SELECT scope, visitor_id, first_visit FROM visitors"))
+    assert known == {(each, "program", last) for each in (SITE, scope)}
+    assert site.recount() == []
+
+
+def test_while_the_database_is_away_nothing_is_said_to_be_forgotten(site, monkeypatch):
+    site.register("ayesha")
+
+    def away(*_):
+        raise LedgerUnavailable
+
+    monkeypatch.setattr(site.services.erasure._desk, "write", away)
+    assert_error(forget(site, "ayesha"), 503, "ledger_unavailable")
+    assert site.heartbeat("ayesha").status_code == 204
+
+
+def test_open_page_of_theirs_keeps_nobody_active(site):
+    pairing = site.services.pairing
+    site.register("ayesha")
+    pairing.opened("socket", pairing.caller(BROWSER), "ayesha", "Dhaka, BD")
+    forget(site, "ayesha")
+    assert pairing.visitor_of("socket") is None
+    site.time.pass_(seconds=200)
+    pairing.renew()
+    assert site.stats()["activeUsers"] == 0
+    pairing.closed("socket")
+    assert site.stats()["activeUsers"] == 0

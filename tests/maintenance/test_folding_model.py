@@ -1,0 +1,130 @@
+"""Whatever is folded and whoever is forgotten, in whatever order: every number is what it would be without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from support.app_fixtures import Site, Time
+
+from koyjabo.analytics.reports import DAILY, HOURLY
+from koyjabo.clock import shifted
+from koyjabo.counting.records import NewVisit
+from koyjabo.errors import UnknownVisitor
+from koyjabo.models import SITE, Scope
+
+HERE, THERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
+USERS = tuple(f"{n}{n}{n}{n}0000-0000-4000-8000-000000000000" for n in "12")
+visitors = st.sampled_from(["ayesha", "babul", "chandni"])
+scopes = st.sampled_from([SITE, HERE, THERE])
+ROLLUPS = ("counters", "daily_visits", "hourly_visits", "returns", "hourly_people", "adjustments")
+
+
+class FoldingMachine(RuleBasedStateMachine):
+    def __init__(self, new_url: Callable[[], str]) -> None:
+        super().__init__()
+        self.new_url = new_url
+
+    @initialize(total=st.sampled_from([0, 4000]))
+    def begin(self, total: int) -> None:
+        self.time = Time()
+        self.first_day = "2025-12-16"
+        self.site = Site(self.new_url(), self.time, STARTING_TOTAL=total)
+        for community in (HERE, THERE):
+            self.site.add_community(community)
+
+    @rule(scope=scopes, visitor=visitors, user=st.none() | st.sampled_from(USERS), times=st.integers(1, 3))
+    def visit(self, scope: str, visitor: str, user: str | None, times: int) -> None:
+        for _ in range(times):
+            visit = NewVisit(visitor, None, Scope(scope), at_ms=self.time.ms, user_id=user)
+            self.site.services.visits.register(visit)
+
+    @rule(user=st.sampled_from(USERS), visitor=visitors)
+    def turn_out_to_be(self, user: str, visitor: str) -> None:
+        self.site.services.reports.convert(user, visitor)
+
+    @rule(hours=st.sampled_from([1, 5, 24, 30, 50]))
+    def time_passes(self, hours: int) -> None:
+        self.time.pass_(hours=hours)
+
+    @rule(hours=st.sampled_from([-25, -1]))
+    def the_clock_is_put_right(self, hours: int) -> None:
+        self.time.put_right(hours=hours)
+
+    @rule(change=st.sampled_from([-1, 10]))
+    def the_total_is_set(self, change: int) -> None:
+        self.site.set_total(max(0, self.site.stats()["totalVisits"] + change), new_epoch=True)
+
+    @rule(days=st.integers(1, 3))
+    def prune(self, days: int) -> None:
+        before, retention = self.numbers(), self.site.services.retention
+        past = retention.past(days)
+        # Where the clock was put right, some lie outside of it: they wait for a later night.
+        there = "day < :first_kept AND id > :after AND id <= :last"
+        old = self.site.rows(f"SELECT count(*) FROM visits WHERE {there}", **past._asdict())
+        assert retention.count(past) == retention.prune(past).visits == old[0][0]
+        assert retention.prune(retention.past(days)).visits == 0
+        assert self.numbers() == before
+
+    @rule(visitor=visitors)
+    def forget(self, visitor: str) -> None:
+        before, erasure = self.numbers(), self.site.services.erasure
+        if self.traces(visitor):
+            erasure.forget(visitor)
+        else:
+            with pytest.raises(UnknownVisitor):
+                erasure.forget(visitor)
+        assert not self.traces(visitor)
+        assert self.numbers() == before
+
+    def traces(self, visitor: str) -> list[tuple]:
+        """Every row in which the visitor is named."""
+        columns = (("visits", "visitor_id"), ("visitors", "visitor_id"), ("conversions", "visitor_id"))
+        named = [f"SELECT '{table}' FROM {table} WHERE {column} = :name" for table, column in columns]
+        named.append("SELECT 'people' FROM people WHERE person LIKE '%' || :name || '%'")
+        return self.site.rows(" UNION ALL ".join(named), name=visitor)
+
+    def numbers(self) -> dict[str, Any]:
+        """Everything that anybody is told, and what it is told from; and the ledger agrees."""
+        assert self.site.recount() == []
+        reports, today = self.site.services.reports, self.site.services.clock.today()
+        since = min(self.first_day, shifted(today, -3))
+        told: dict[str, Any] = {table: sorted(self.site.rows(f"SELECT * FROM {table}")) for table in ROLLUPS}
+        for here in (HERE, THERE):
+            told[here] = (
+                reports.visitors(here, since, shifted(today, 2)),
+                reports.trend(here, DAILY, since, today),
+                reports.trend(here, HOURLY, shifted(today, -2), today),
+                reports.conversion_rate(here),
+                reports.growth(here, 7),
+            )
+        stats = self.site.stats()
+        return told | {name: stats[name] for name in ("totalVisits", "todayVisits", "uniqueVisitors", "epoch")}
+
+    def teardown(self) -> None:
+        if hasattr(self, "site"):
+            try:
+                self.numbers()
+            finally:
+                self.site.close()
+
+
+bounded = settings(deadline=None, suppress_health_check=list(HealthCheck), database=None)
+
+
+def test_numbers_stay_on_sqlite(tmp_path: Path) -> None:
+    files = (f"sqlite:///{tmp_path}/{number}.db" for number in count())
+    machine = partial(FoldingMachine, partial(next, files))
+    run_state_machine_as_test(machine, settings=settings(bounded, max_examples=15, stateful_step_count=25))
+
+
+def test_numbers_stay_on_postgres(postgres) -> None:
+    machine = partial(FoldingMachine, lambda: postgres.new_database().url)
+    run_state_machine_as_test(machine, settings=settings(bounded, max_examples=4, stateful_step_count=20))

@@ -1,0 +1,227 @@
+"""The work of the night: once a day, by one worker of all, whoever dies and whatever the clock does."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import pytest
+from support.app_fixtures import Site
+from support.archive_world import in_context
+from support.processes import wait_until
+
+from koyjabo.errors import LedgerUnavailable
+from koyjabo.extensions import db
+from koyjabo.maintenance.nightly import Nightly
+from koyjabo.maintenance.nightly_queries import SILENT_MS
+from koyjabo.runtime import ThreadRuntime
+from koyjabo.visit_log import import_queries
+
+DONE, PUT_OFF = "nightly_work_done", "nightly_work_put_off"
+
+
+class InPlace(ThreadRuntime):
+    """Tasks are done before whoever starts them goes on."""
+
+    def start_task(self, main: Callable[[], None]) -> None:
+        main()
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url, RETENTION_DAYS="30") as site:
+        yield site
+
+
+@pytest.fixture
+def nights(caplog):
+    """The days for which the work was done, in that order."""
+    caplog.set_level(logging.INFO, "koyjabo.nightly")
+
+    def days() -> list[str]:
+        return [record.args[0] for record in caplog.records if record.msg.startswith(DONE)]
+
+    return days
+
+
+def worker(site: Site) -> Nightly:
+    services = site.services
+    return Nightly(services.retention._desk, services.clock, InPlace(), services.retention)
+
+
+def test_once_a_day_at_the_quiet_hour(site, nights):
+    first, second = worker(site), worker(site)
+    site.time.go_to("2025-12-16T03:29:59.999+06:00")
+    for each in (first, second, first):
+        each.tick()
+    assert nights() == ["2025-12-15"]  # this server was not there in time
+    site.time.go_to("2025-12-16T03:30:00+06:00")
+    for each in (second, first, second):
+        each.tick()
+    assert nights() == ["2025-12-15", "2025-12-16"]
+
+
+def test_restart_is_no_reason_to_do_it_again(site, nights):
+    worker(site).tick()
+    site.restart()
+    worker(site).tick()
+    assert nights() == ["2025-12-16"]
+
+
+def test_work_is_folding_and_sweeping_and_says_so(site, caplog, nights):
+    site.register()
+    site.time.pass_(days=31)
+    site.register()
+    worker(site).tick()
+    assert site.rows("SELECT count(*) FROM visits") == [(1,)]
+    assert nights() == ["2026-01-16"]
+    said = next(record.getMessage() for record in caplog.records if record.msg.startswith(DONE))
+    assert " visits=1 longest_ms=" in said
+
+
+def test_one_of_many_at_once_does_it(site, nights):
+    """Servers of their own, with connections of their own."""
+    others = [Site(site.database_url, site.time) for _ in range(3)]
+    try:
+        runtime = ThreadRuntime()
+        for each in (site, *others):
+            runtime.start_task(worker(each).tick)
+        wait_until(nights, "somebody does it")
+        wait_until(lambda: ended(site), "it is over")
+        assert nights() == ["2025-12-16"]
+    finally:
+        for other in others:
+            other.close()
+
+
+def ended(site: Site) -> bool:
+    return site.rows("SELECT count(*) FROM nightly_work WHERE ended_ms IS NOT NULL") == [(1,)]
+
+
+def claimed_by_one_who_died(site: Site) -> None:
+    def died(past, advance):
+        raise SystemExit  # nobody logs, ends or takes back anything
+
+    dying = worker(site)
+    dying._retention = type("Dying", (), {"past": lambda self: None, "prune": lambda self, *_: died(*_)})()
+    with pytest.raises(SystemExit):
+        dying.tick()
+    assert not ended(site)
+
+
+def test_work_of_a_dead_worker_is_taken_over_when_it_has_been_silent(site, nights):
+    claimed_by_one_who_died(site)
+    site.time.pass_(milliseconds=SILENT_MS)
+    worker(site).tick()
+    assert nights() == []
+    site.time.pass_(milliseconds=1)
+    worker(site).tick()
+    assert nights() == ["2025-12-16"]
+
+
+def test_worker_that_lives_keeps_its_claim_however_long_it_takes(site, nights, monkeypatch):
+    """And one that was frozen, and has lost it, does not go on."""
+    first, second = worker(site), worker(site)
+    retention = site.services.retention
+    sweep = retention.sweep
+
+    def slow(alive):
+        for _ in range(3):
+            site.time.pass_(milliseconds=SILENT_MS - 1)
+            alive(1)
+            second.tick()
+        monkeypatch.undo()
+        site.time.pass_(milliseconds=SILENT_MS + 1)
+        second.tick()
+        taken_over.extend(nights())
+        site.time.pass_(milliseconds=SILENT_MS)
+        alive(1)
+        return sweep(alive)
+
+    taken_over: list[str] = []
+    monkeypatch.setattr(retention, "sweep", slow)
+    first.tick()
+    assert taken_over == nights() == ["2025-12-16"]
+
+
+def with_one_of_long_ago(site: Site) -> Site:
+    site.register()
+    site.time.pass_(days=31)
+    return site
+
+
+def visits(site: Site) -> int:
+    return site.rows("SELECT count(*) FROM visits")[0][0]
+
+
+def put_off(caplog) -> int:
+    return sum(record.msg.startswith(PUT_OFF) for record in caplog.records)
+
+
+def test_work_is_put_off_until_an_import_is_over(site, caplog, nights):
+    nobody = worker(with_one_of_long_ago(site))
+    with in_context(site), import_queries.only_one(db.engine.url):
+        for _ in range(3):
+            nobody.tick()
+            site.time.pass_(seconds=30)
+    assert (nights(), visits(site), put_off(caplog)) == ([], 1, 1)
+    worker(site).tick()  # at the next look, and whoever it is
+    assert (nights(), visits(site)) == (["2026-01-16"], 0)
+
+
+def test_import_that_begins_when_the_work_has_begun_only_delays_it(site, caplog, nights):
+    class ImportedBefore(InPlace):
+        def start_task(self, main: Callable[[], None]) -> None:
+            with in_context(site), import_queries.only_one(db.engine.url):
+                super().start_task(main)
+
+    both = [worker(with_one_of_long_ago(site)), worker(site)]
+    both[0]._runtime = ImportedBefore()
+    both[0].tick()
+    assert (nights(), visits(site), put_off(caplog), ended(site)) == ([], 1, 1, False)
+    both[0]._runtime = InPlace()
+    for each in both:
+        each.tick()
+    assert nights() == []
+    site.time.pass_(milliseconds=SILENT_MS + 1)
+    for each in both:
+        each.tick()
+    assert (nights(), visits(site)) == (["2026-01-16"], 0)
+
+
+@pytest.mark.parametrize("wrong", [{"days": 400}, {"days": -400}, {"hours": 3}, {"hours": -3}])
+def test_clock_that_was_wrong_does_not_end_it_for_ever(site, nights, wrong):
+    site.time.put_right(**wrong)
+    worker(site).tick()
+    site.time.put_right(**{unit: -by for unit, by in wrong.items()})
+    worker(site).tick()
+    site.time.pass_(days=1)
+    worker(site).tick()
+    assert nights()[-1] == "2025-12-17"
+    assert len(nights()) <= 3
+
+
+def test_clock_that_was_put_right_does_not_hide_a_dead_worker(site, nights):
+    site.time.put_right(days=400)
+    claimed_by_one_who_died(site)
+    site.time.put_right(days=-400)
+    worker(site).tick()
+    assert nights() == ["2025-12-16"]
+
+
+def test_outage_is_no_end_of_it(site, nights, monkeypatch):
+    retention = site.services.retention
+
+    def gone(*_):
+        raise LedgerUnavailable
+
+    with monkeypatch.context() as outage:
+        outage.setattr(retention._desk, "read", gone)
+        worker(site).tick()
+        outage.undo()
+        outage.setattr(retention, "prune", gone)
+        worker(site).tick()
+    assert nights() == []
+    site.time.pass_(milliseconds=SILENT_MS + 1)
+    worker(site).tick()
+    assert nights() == ["2025-12-16"]

@@ -1,0 +1,196 @@
+"""Having all counted again, in the panel."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from support.app_fixtures import Site
+from support.processes import wait_until
+
+from koyjabo.accounts.accounts import Account
+from koyjabo.cluster.workers import Progress, Worker
+from koyjabo.errors import LedgerUnavailable
+from koyjabo.maintenance import recount
+from koyjabo.maintenance.recount import BEGUN, ENDED, NEWS_MS
+
+ELSEWHERE = Worker("b", "elsewhere", 7, 1, 2, None, {}, Progress(5, 10, 20))
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url, STARTING_TOTAL=4000) as site:
+        yield site
+
+
+def actions(site: Site, admin: Account) -> list[str]:
+    found = [line.action for line in site.services.audit.page(admin).lines]
+    return [action for action in found if action.startswith("ledger.")]
+
+
+def wait_for_end(site: Site) -> None:
+    wait_until(lambda: site.services.recounts.progress() is None, "the recount is over", timeout_s=30)
+
+
+def recounted(site: Site, admin: Account) -> dict:
+    """The result of a recount that is made now."""
+    site.services.recounts.begin(admin)
+    wait_for_end(site)
+    last = site.services.recounts.state(admin).last
+    assert last.action == ENDED
+    return last.details
+
+
+class Pause:
+    """Recounts stop at their first rows until they are let go on."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.begun, self.over, self._real = threading.Event(), threading.Event(), recount.recount
+        monkeypatch.setattr(recount, "recount", self._recount)
+
+    def _recount(self, connection, progress):
+        def pausing(rows: int) -> None:
+            self.begun.set()
+            assert self.over.wait(30)
+            progress(rows)
+
+        return self._real(connection, pausing)
+
+
+@pytest.fixture
+def pause(monkeypatch):
+    pause = Pause(monkeypatch)
+    yield pause
+    pause.over.set()
+
+
+class Outage:
+    """The database is away for the next `attempts` to write; `is_answered_late`: what they say is done all the same."""
+
+    def __init__(self, site: Site, monkeypatch) -> None:
+        self.attempts, self._write = 0, site.services.recounts._desk.write
+        monkeypatch.setattr(site.services.recounts._desk, "write", self.write)
+        monkeypatch.setattr(recount, "RETRY_S", 0.01)
+        self.is_answered_late = False
+
+    def write(self, errand):
+        if not self.attempts:
+            return self._write(errand)
+        self.attempts -= 1
+        if self.is_answered_late:
+            self._write(errand)
+        raise LedgerUnavailable
+
+
+@pytest.fixture
+def outage(site, monkeypatch) -> Outage:
+    return Outage(site, monkeypatch)
+
+
+def test_recount_says_that_all_agrees(site, admin):
+    for visitor in ("a", "b", "a"):
+        site.register(visitor)
+    found = recounted(site, admin)
+    assert {name: found[name] for name in ("agrees", "problems", "problem_count", "rows")} == {
+        "agrees": True,
+        "problems": [],
+        "problem_count": 0,
+        "rows": 3,
+    }
+    assert found["seconds"] >= 0
+    assert actions(site, admin) == [ENDED, BEGUN]
+
+
+def test_recount_says_what_is_wrong(site, admin, monkeypatch):
+    monkeypatch.setattr(recount, "MOST_PROBLEMS", 1)
+    site.register()
+    site.rows("UPDATE daily_visits SET visits = 7")
+    site.rows("UPDATE counters SET unique_visitors = 9")
+    found = recounted(site, admin)
+    assert (found["agrees"], len(found["problems"])) == (False, 1)
+    assert found["problem_count"] > 1
+    assert found["problems"] == site.recount()[:1]
+
+
+def test_recount_that_cannot_be_made_says_so(site, admin, monkeypatch):
+    def broken(connection, progress):
+        raise LedgerUnavailable
+
+    monkeypatch.setattr(recount, "recount", broken)
+    found = recounted(site, admin)
+    assert "agrees" not in found
+    assert found["error"] == LedgerUnavailable.sentence
+
+
+def test_recount_is_as_of_one_moment_and_nobody_waits_for_it(site, admin, pause):
+    site.register("a")
+    site.services.recounts.begin(admin)
+    assert pause.begun.wait(30)
+    site.services.recounts.begin(admin)  # once more does nothing
+    site.register("b")
+    assert site.services.users.page(admin).total == 1  # reports are made meanwhile
+    facts = site.services.system.look(admin)
+    assert facts.recount == facts.workers[0].recount == Progress(site.time.ms, 0, 1)
+    pause.over.set()
+    wait_for_end(site)
+    details = site.services.recounts.state(admin).last.details
+    assert (details["agrees"], details["rows"]) == (True, 1)
+    assert actions(site, admin) == [ENDED, BEGUN]
+
+
+def test_recount_that_could_not_begin_may_begin_again(site, admin, outage):
+    outage.attempts = 1
+    with pytest.raises(LedgerUnavailable):
+        site.services.recounts.begin(admin)
+    assert recounted(site, admin)["agrees"] is True
+
+
+def test_recount_that_another_worker_makes_is_the_only_one(site, admin, monkeypatch):
+    workers = site.services.recounts._workers
+    monkeypatch.setattr(workers, "all", lambda: [ELSEWHERE])
+    site.services.recounts.begin(admin)
+    assert actions(site, admin) == []
+    assert site.services.system.look(admin).recount == ELSEWHERE.recount
+    monkeypatch.undo()
+    assert recounted(site, admin)["agrees"] is True
+
+
+def test_recount_that_another_worker_has_just_begun_is_the_only_one(site, admin, pause):
+    site.register()
+    with Site(site.database_url, site.time) as other:  # which is heard of by nothing but the database
+        other.services.recounts.begin(admin)
+        site.services.recounts.begin(admin)
+        assert actions(site, admin) == [BEGUN]
+        assert site.services.recounts.progress() is None
+        assert site.services.recounts.state(admin).going_on == Progress(site.time.ms, 0, 0)
+        pause.over.set()
+        wait_for_end(other)
+    site.time.pass_(seconds=1)
+    assert recounted(site, admin)["agrees"] is True
+
+
+@pytest.mark.parametrize("is_answered_late", [False, True])
+def test_result_waits_for_a_database_that_is_away_and_is_written_once(site, admin, outage, pause, is_answered_late):
+    site.register()
+    site.services.recounts.begin(admin)
+    assert pause.begun.wait(30)
+    outage.attempts, outage.is_answered_late = 3, is_answered_late
+    pause.over.set()
+    wait_for_end(site)
+    assert outage.attempts == 0
+    assert actions(site, admin) == [ENDED, BEGUN]
+    assert site.services.recounts.state(admin).last.details["agrees"] is True
+
+
+def test_recount_without_an_end_is_taken_for_interrupted_and_may_begin_again(site, admin, outage, pause, monkeypatch):
+    monkeypatch.setattr(recount, "ATTEMPTS", 2)
+    site.register()
+    site.services.recounts.begin(admin)
+    assert pause.begun.wait(30)
+    outage.attempts = 2
+    pause.over.set()
+    wait_for_end(site)
+    site.time.pass_(milliseconds=NEWS_MS)
+    state = site.services.recounts.state(admin)
+    assert (state.going_on, state.last.action) == (None, BEGUN)
+    assert recounted(site, admin)["agrees"] is True

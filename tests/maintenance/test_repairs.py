@@ -1,0 +1,116 @@
+"""Repairing what is derived from the ledger: each kind of damage is put right, or said to be beyond that."""
+
+from __future__ import annotations
+
+import pytest
+from support.app_fixtures import Site
+from support.archive_world import everything, fill, in_context, quiet
+
+from koyjabo.maintenance import repair as repairs
+from koyjabo.maintenance.repair import Repaired
+
+DERIVED = {
+    "visits of a day": "UPDATE daily_visits SET visits = visits + 1",
+    "a day that is missing": "DELETE FROM daily_visits WHERE day = (SELECT min(day) FROM daily_visits)",
+    "a day of no visit": "INSERT INTO daily_visits VALUES ('site', '2025-01-01', 5, 5)",
+    "new visitors of an hour": "UPDATE hourly_visits SET new_visitors = new_visitors + 1",
+    "a counter": "UPDATE counters SET visits = visits - 1, total = total - 1",
+    "unique visitors": "UPDATE counters SET unique_visitors = unique_visitors + 1",
+    "hours somebody was there": "UPDATE person_days SET slots = 0",
+    "a day of somebody": "DELETE FROM person_days WHERE day = (SELECT min(day) FROM person_days)",
+    "all of somebody's days": "DELETE FROM person_days",
+    "last days": "UPDATE people SET last_day = '2038-01-01'",
+    "a person who never came": "INSERT INTO people VALUES (999, 'site', 'u:nobody', '2025-12-16')",
+    "people of a day": "UPDATE returns SET anonymous = anonymous + 1",
+    "people of an hour": "DELETE FROM hourly_people",
+}
+BEYOND = {
+    "a visit that is gone": "DELETE FROM visits WHERE id = 3",
+    "an ordinal": "UPDATE visits SET ordinal = ordinal + 1 WHERE id = 5",
+    "a visitor who is missing": "DELETE FROM visitors WHERE visitor_id = 'v2' AND scope = 'site'",
+    "a visitor who never came": "INSERT INTO visitors VALUES ('site', 'nobody', 99, NULL)",
+}
+NUMBERS = ("counters", "daily_visits", "hourly_visits", "people", "person_days", "returns", "hourly_people")
+NEW = {"id", "person_id", "revision", "epoch"}
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url, STARTING_TOTAL=4000) as site:
+        fill(site)
+        yield site
+
+
+def repair(site: Site) -> Repaired:
+    with in_context(site):
+        return repairs.repair(site.services.clock, quiet)
+
+
+def numbers(site: Site) -> dict[str, list[dict]]:
+    found = everything(site)
+    kept = {table: [{k: v for k, v in row.items() if k not in NEW} for row in found[table]] for table in NUMBERS}
+    return {table: sorted(rows, key=str) for table, rows in kept.items()}
+
+
+def test_all_kinds_of_damage_at_once_are_put_right(site):
+    before, epoch = numbers(site), site.stats()["epoch"]
+    for damage in DERIVED.values():
+        site.rows(damage)
+    wrong = site.recount()
+    made = repair(site)
+    assert made.left == []
+    assert made.repaired == wrong
+    assert site.recount() == []
+    assert numbers(site) == before
+    assert site.stats()["epoch"] == epoch
+    assert site.register("somebody").ordinal == site.stats()["totalVisits"]
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("damage", DERIVED.values(), ids=DERIVED)
+def test_damage_is_put_right(site, damage):
+    before = numbers(site)
+    revision = site.stats()["revision"]
+    site.rows(damage)
+    assert repair(site).left == []
+    assert numbers(site) == before
+    assert site.stats()["revision"] > revision
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("damage", BEYOND.values(), ids=BEYOND)
+def test_damage_to_the_ledger_itself_is_said_and_left_alone(site, damage):
+    site.rows(damage)
+    wrong, before = site.recount(), numbers(site)
+    assert repair(site) == Repaired([], wrong)
+    assert numbers(site) == before
+
+
+def test_total_that_falls_begins_a_new_epoch(site):
+    before = site.stats()
+    site.rows("UPDATE counters SET visits = visits + 10, total = total + 10 WHERE scope = 'site'")
+    assert repair(site).left == []
+    after = site.stats()
+    assert after["totalVisits"] == before["totalVisits"]
+    assert int(after["epoch"], 36) > int(before["epoch"], 36)
+    assert everything(site)["adjustments"][-1]["reason"] == "koyjabo verify --repair"
+    assert site.recount() == []
+
+
+def test_repair_leaves_a_line_where_something_was_repaired(site):
+    site.rows("DELETE FROM audit_log")
+    assert repair(site) == Repaired([], [])
+    assert everything(site)["audit_log"] == []
+    site.rows("DELETE FROM hourly_people")
+    repair(site)
+    assert [row["action"] for row in everything(site)["audit_log"]] == ["ledger.repair"]
+
+
+def test_repair_ends_where_sums_of_folded_visits_take_part(site):
+    before = numbers(site)
+    past = site.services.retention.past(5)
+    assert site.services.retention.prune(past).visits > 0
+    site.rows("UPDATE daily_visits SET visits = visits + 1")
+    site.rows("UPDATE counters SET visits = 3")
+    assert repair(site).left == []
+    assert numbers(site) == before

@@ -1,0 +1,175 @@
+"""Visits of long ago are folded into sums: which ones, and what is asked of the ledger afterwards."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from sqlalchemy.exc import OperationalError
+from support.app_fixtures import Site
+from support.community_calls import site_admin
+
+from koyjabo.counting.records import NewVisit
+from koyjabo.database import throttle
+from koyjabo.errors import LedgerUnavailable
+from koyjabo.maintenance import fold_queries
+from koyjabo.maintenance.retention import Pruned
+from koyjabo.models import SITE, Scope
+from koyjabo.visit_log.visit_log import Filter
+
+HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url, STARTING_TOTAL=4000, RETENTION_DAYS="30") as site:
+        site.add_community(HERE)
+        yield site
+
+
+def prune(site: Site, days: int | None = None) -> Pruned:
+    retention = site.services.retention
+    return retention.prune(retention.past(days))
+
+
+def days_kept(site: Site) -> list[str]:
+    return [day for (day,) in site.rows("SELECT day FROM visits ORDER BY id")]
+
+
+def visit_on(site: Site, *moments: str, visitor: str = "ayesha", scope: str = SITE) -> None:
+    for moment in moments:
+        site.time.go_to(moment)
+        site.services.visits.register(NewVisit(visitor, None, Scope(scope), at_ms=site.time.ms))
+
+
+def test_today_and_the_days_of_retention_before_it_are_kept(site):
+    """Local days, to the millisecond: in Dhaka midnight is at 18:00 UTC."""
+    visit_on(site, "2025-11-15T23:59:59.999+06:00", "2025-11-16T00:00:00+06:00", "2025-12-16T12:00:00+06:00")
+    assert prune(site).visits == 1
+    assert days_kept(site) == ["2025-11-16", "2025-12-16"]
+    site.time.go_to("2025-12-16T23:59:59.999+06:00")
+    assert prune(site).visits == 0
+    site.time.go_to("2025-12-17T00:00:00+06:00")
+    assert prune(site).visits == 1
+    assert days_kept(site) == ["2025-12-16"]
+    assert site.recount() == []
+
+
+def test_everything_may_be_folded_and_counting_goes_on(site):
+    visit_on(site, "2025-12-10T12:00:00+06:00", "2025-12-11T12:00:00+06:00")
+    visit_on(site, "2025-12-11T12:00:00+06:00", visitor="karim", scope=HERE)
+    site.time.go_to("2026-12-16T12:00:00+06:00")
+    before = site.stats()
+    assert prune(site).visits == 3
+    assert site.stats() == before
+    assert site.recount() == []
+    site.restart()
+    assert site.register("ayesha", communityId=HERE).ordinal == 4004
+    assert (site.stats()["uniqueVisitors"], site.stats()["todayVisits"]) == (2, 1)
+    assert site.rows("SELECT visits, unique_visitors FROM counters WHERE scope = :here", here=HERE) == [(2, 2)]
+    assert site.recount() == []
+
+
+def test_retry_is_known_for_as_long_as_its_visit_is_kept(site):
+    first = site.register("ayesha", visitId="1")
+    site.time.pass_(days=30)
+    prune(site)
+    again = site.register("ayesha", visitId="1")
+    assert (again.ordinal, again.duplicate) == (first.ordinal, True)
+    site.time.pass_(days=1)
+    prune(site)
+    assert site.register("ayesha", visitId="1").ordinal == first.ordinal + 1
+
+
+def test_visit_of_a_clock_that_was_wrong_goes_by_its_day(site):
+    visit_on(site, "2025-12-16T12:00:00+06:00", "2001-01-01T12:00:00+06:00", "2025-12-16T12:00:00+06:00")
+    site.time.go_to("2026-01-14T12:00:00+06:00")
+    retention = site.services.retention
+    past = retention.past()._replace(last=3)  # wherever it is looked for
+    assert (retention.count(past), retention.prune(past).visits) == (1, 1)
+    assert days_kept(site) == ["2025-12-16"] * 2
+    assert site.recount() == []
+
+
+def test_prune_that_broke_off_goes_on_where_it_was(site, monkeypatch):
+    for name in ("FIRST", "FEWEST", "MOST"):
+        monkeypatch.setattr(throttle, name, 2)
+    visit_on(site, *["2025-10-16T12:00:00+06:00"] * 7)
+    site.time.go_to("2025-12-16T12:00:00+06:00")
+    real, times = fold_queries.fold_old, []
+
+    def breaking(*arguments, **named):
+        times.append(1)
+        if len(times) == 3:
+            real(*arguments, **named)  # and then the database goes away before the commit
+            raise OperationalError("", {}, Exception("gone"))
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(fold_queries, "fold_old", breaking)
+    before = site.stats()
+    with pytest.raises(LedgerUnavailable):
+        prune(site)
+    assert len(days_kept(site)) == 3
+    assert site.recount() == []
+    assert prune(site).visits == 3
+    assert site.recount() == []
+    assert site.stats() == before
+
+
+def test_pace_is_slower_where_a_transaction_takes_long(site, monkeypatch):
+    moments = iter(range(1000))  # whatever is done takes a second
+    slept: list[float] = []
+    monkeypatch.setattr(throttle, "time", SimpleNamespace(monotonic=lambda: next(moments), sleep=slept.append))
+    slow = throttle.Pace(site.services.retention._desk)
+    sizes = [slow.size]
+    for _ in range(2):
+        slow.do(lambda session, size: session.connection())
+        sizes.append(slow.size)
+    assert sizes == [throttle.FIRST, throttle.FEWEST, throttle.FEWEST]
+    assert (slow.longest_s, slept) == (1, [throttle.REST] * 2)
+
+
+def test_log_is_looked_through_where_ids_are_missing(site):
+    admin, log = site_admin(site), site.services.visit_log
+    for day in range(10, 30):
+        visit_on(site, *[f"2025-11-{day}T{hour}:00:00+06:00" for hour in (10, 12, 14)], visitor=f"v{day}")
+    for day in (12, 13, 14, 15, 16, 17, 20, 21, 28, 29):
+        site.services.erasure.forget(f"v{day}")
+    site.time.go_to("2025-12-11T12:00:00+06:00")
+    prune(site)  # and the first day is gone, too
+    kept = [11, 18, 19, 22, 23, 24, 25, 26, 27]
+    for first in range(9, 30):
+        for last in range(first, 31):
+            days = Filter(f"2025-11-{first:02}", f"2025-11-{last:02}" if last < 31 else "")
+            found = log.page(admin, days, count=100)
+            assert found.before is None
+            expected = [f"v{day}" for day in reversed(kept) if first <= day <= last for _ in range(3)]
+            assert [visit.visitor_id for visit in found.visits] == expected, days
+    assert [visit.ordinal for visit in log.page(admin, Filter(text="4004")).visits] == [4004]
+    assert log.page(admin, Filter(text="4001")).visits == ()  # it was folded
+
+
+def test_what_has_run_out_is_swept(site):
+    now = site.time.ms
+    site.rows("INSERT INTO users VALUES ('u', 'a@b.c', 'a@b.c', 'A', '-', false, 0, NULL)")
+    for name, expires in (("over", now), ("alive", now + 1)):
+        site.rows(
+            "INSERT INTO sessions (id, user_id, refresh_id, created_ms, expires_ms) VALUES (:id, 'u', '-', 0, :ends)",
+            id=name,
+            ends=expires,
+        )
+    day = 86_400_000
+    for name, began in (("old", now - day), ("new", now - day + 1)):
+        site.rows("INSERT INTO login_failures VALUES (:name, 1, :began)", name=name, began=began)
+    for number, at in ((1, now - 30 * day - 1), (2, now - 30 * day), (3, now)):
+        site.rows(
+            "INSERT INTO audit_log (id, at_ms, actor, action, target_kind, target_id, target, details, place) "
+            "VALUES (:id, :at, '', '', '', '', '', '{}', '')",
+            id=number,
+            at=at,
+        )
+    assert site.services.retention.sweep() == (1, 1, 1)
+    assert site.services.retention.sweep() == (0, 0, 0)
+    assert site.rows("SELECT id FROM sessions") == [("alive",)]
+    assert site.rows("SELECT account FROM login_failures") == [("new",)]
+    assert site.rows("SELECT id FROM audit_log ORDER BY id") == [(2,), (3,)]

@@ -1,0 +1,143 @@
+"""Crawlers that say they are: flagged, and counted or not by BOT_POLICY; and nobody else is taken for one."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from support.account_calls import sign_up
+from support.app_fixtures import Site, nothing_counted
+from support.community_calls import account_of
+
+from koyjabo.network.crawlers import is_bot
+from koyjabo.visit_log.visit_log import Filter
+
+GOOGLEBOT = (
+    "Mozilla/5.0 (Linux; Android 6.0.1; Nexus 5X Build/MMB29P) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/120.0.0.0 Mobile Safari/537.36 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+)
+CRAWLERS = {
+    "Googlebot": GOOGLEBOT,
+    "Facebook's preview": "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)",
+    "WhatsApp's preview": "WhatsApp/2.23.20.0 A",
+    "Bingbot": "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)",
+    "an AI crawler": "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko); compatible; GPTBot/1.1; "
+    "+https://openai.com/gptbot",
+    "a monitor": "Mozilla/5.0+(compatible; UptimeRobot/2.0; http://www.uptimerobot.com/)",
+    "a browser without a window": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 HeadlessChrome/120.0.0.0 "
+    "Safari/537.36",
+}
+ANDROID = "Mozilla/5.0 (Linux; Android {}) AppleWebKit/537.36 (KHTML, like Gecko) {}"
+CHROME = ANDROID.format("10; K", "Chrome/120.0.0.0 Mobile Safari/537.36")
+PEOPLE = {
+    "Chrome": CHROME,
+    "Samsung Internet": ANDROID.format(
+        "13; SAMSUNG SM-A135F", "SamsungBrowser/23.0 Chrome/115.0.0.0 Mobile Safari/537.36"
+    ),
+    "Safari": "Mozilla/5.0 (iPhone; CPU iPhone OS 17_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+    "Version/17.1 Mobile/15E148 Safari/604.1",
+    "Firefox": "Mozilla/5.0 (Android 13; Mobile; rv:120.0) Gecko/120.0 Firefox/120.0",
+    "Opera Mini, which renders elsewhere": "Opera/9.80 (Android; Opera Mini/36.2.2254/119.132; U; bn) Presto/2.12.423 "
+    "Version/12.16",
+    "Opera Mini on feature phones": "Opera/9.80 (J2ME/MIDP; Opera Mini/9.80 (S60; SymbOS; Opera Mobi/23.348; U; en) "
+    "Presto/2.5.25 Version/10.54",
+    "Opera Mini of today": ANDROID.format(
+        "11; CPH2269 Build/RP1A.200720.011; wv",
+        "Version/4.0 Chrome/109.0.5414.117 Mobile Safari/537.36 OPR/67.1.2254.64138",
+    ),
+    "UC Browser": ANDROID.format(
+        "11; en-US; RMX3263 Build/RP1A.201005.001",
+        "Version/4.0 Chrome/100.0.4896.58 UCBrowser/13.4.2.1307 Mobile Safari/537.36",
+    ),
+    "UC Browser on feature phones": "UCWEB/2.0 (MIDP-2.0; U; Adr 9; en-US; vivo 1904) U2/1.0.0 UCBrowser/12.12.9.1226 "
+    "U2/1.0.0 Mobile",
+    "Facebook on Android": ANDROID.format(
+        "13; SM-A135F Build/TP1A.220624.014; wv",
+        "Version/4.0 Chrome/118.0.0.0 Mobile Safari/537.36 [FB_IAB/FB4A;FBAV/437.0.0.34.116;]",
+    ),
+    "Facebook Lite": ANDROID.format(
+        "12; wv", "Version/4.0 Chrome/118.0 Mobile Safari/537.36[FBAN/EMA;FBLC/bn_IN;FBAV/374.0.0.11.115;]"
+    ),
+    "Facebook on iPhones": "Mozilla/5.0 (iPhone; CPU iPhone OS 16_6 like Mac OS X) AppleWebKit/605.1.15 "
+    "(KHTML, like Gecko) Mobile/15E148 [FBAN/FBIOS;FBAV/432.0.0.30.118;FBDV/iPhone12,1;FBSN/iOS;FBSV/16.6]",
+    "Messenger": ANDROID.format("12; wv", "Chrome/118.0 Mobile Safari/537.36 [FBAN/Orca-Android;FBAV/433.0.0.31.110]"),
+    "imo": ANDROID.format("12; wv", "Version/4.0 Chrome/118.0 Mobile Safari/537.36 imoAndroid/2023.10.1051"),
+    "a phone whose maker ends in bot": ANDROID.format("9; CUBOT_X19", "Chrome/100.0.0.0 Mobile Safari/537.36"),
+    "KaiOS": "Mozilla/5.0 (Mobile; LYF/F90M; Android; rv:48.0) Gecko/48.0 Firefox/48.0 KAIOS/2.0",
+    "an app on Android": "okhttp/4.12.0",
+    "an app of Flutter": "Dart/3.2 (dart:io)",
+    "curl, as the manual shows it": "curl/8.4.0",
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("user_agent", CRAWLERS.values(), ids=CRAWLERS)
+def test_declared_crawler_is_one(user_agent):
+    assert is_bot(user_agent)
+
+
+@pytest.mark.parametrize("user_agent", [*PEOPLE.values(), None], ids=[*PEOPLE, "none at all"])
+def test_nobody_else_is_taken_for_one(user_agent):
+    assert not is_bot(user_agent)
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url) as site:
+        yield site
+
+
+def flags(site: Site) -> list[bool]:
+    return [bool(flag) for (flag,) in site.rows("SELECT is_bot FROM visits ORDER BY id")]
+
+
+def test_crawlers_are_counted_and_flagged_unless_it_is_said_otherwise(site):
+    assert site.register("crawler", userAgent=GOOGLEBOT).ordinal == 1
+    assert site.register("ayesha", userAgent=CHROME).ordinal == 2
+    assert flags(site) == [True, False]
+    assert site.stats()["activeUsers"] == 2
+
+
+def test_header_tells_where_the_body_does_not(site):
+    sent = {"json": {"visitorId": "crawler"}, "headers": {"User-Agent": GOOGLEBOT}}
+    assert site.post(**sent).json["visit"] == {"ordinal": 1, "duplicate": False}
+    relayed = {"json": {"visitorId": "ayesha", "userAgent": CHROME}, "headers": {"User-Agent": GOOGLEBOT}}
+    assert site.post(**relayed).json["visit"] == {"ordinal": 2, "duplicate": False}
+    assert flags(site) == [True, False]
+
+
+def test_crawler_that_is_ignored_is_told_the_numbers_and_counted_nowhere(site):
+    site.settings["BOT_POLICY"] = "ignore"
+    site.restart()
+    site.register("ayesha", userAgent=CHROME)
+    with nothing_counted(site):
+        for agent in CRAWLERS.values():
+            answer = site.post(json={"visitorId": "crawler", "visitId": "1", "userAgent": agent})
+            assert answer.status_code == 200
+            assert list(answer.json) == ["success", "visit", "stats"]
+            assert answer.json["visit"] is None
+            assert answer.json["stats"]["totalVisits"] == 1
+        heartbeat = site.post("/api/visitor/heartbeat", json={"visitorId": "crawler"})
+        assert heartbeat.status_code == 404
+    assert site.register("babul", userAgent=CHROME).ordinal == 2
+
+
+def test_crawler_that_is_ignored_is_told_what_is_wrong_all_the_same(site):
+    site.settings["BOT_POLICY"] = "ignore"
+    site.restart()
+    answer = site.post(json={"visitorId": "two words", "userAgent": GOOGLEBOT})
+    assert answer.status_code == 400
+
+
+def test_panel_tells_bots_from_people(site):
+    site.register("crawler", userAgent=GOOGLEBOT)
+    site.register("ayesha", userAgent=CHROME)
+    admin = account_of(sign_up(site, "karim"))._replace(is_admin=True)
+    log = site.services.visit_log
+    found = {
+        who: [visit.visitor_id for visit in log.page(admin, Filter(who=who)).visits] for who in ("", "people", "bots")
+    }
+    assert found == {"": ["ayesha", "crawler"], "people": ["ayesha"], "bots": ["crawler"]}
+    (bot,) = csv.DictReader(io.StringIO("".join(log.export(admin, Filter(who="bots"), "csv"))))
+    assert (bot["visitor_id"], bot["is_bot"]) == ("crawler", "true")

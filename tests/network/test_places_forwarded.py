@@ -1,0 +1,127 @@
+"""Whose address it is that a place is told from: that of the visitor, as our outermost proxy saw it."""
+
+from __future__ import annotations
+
+import pytest
+from support.app_fixtures import Site
+
+BANGLADESH, AMERICA, GERMANY = "103.4.145.245", "8.8.8.8", "85.214.132.117"
+BANGLADESH_V6 = "2400:c600::1"
+PROXY = "10.0.0.2"
+EDGE = "10.0.0.1"
+"""The inner hops of ours, as they stand at the end of the header."""
+
+
+@pytest.fixture
+def behind(sqlite_database):
+    """`behind(2)` is a site with two proxies of ours in front of it."""
+    sites = []
+
+    def make(proxies: int) -> Site:
+        sites.append(Site(sqlite_database.url, TRUSTED_PROXIES=proxies))
+        return sites[-1]
+
+    yield make
+    for site in sites:
+        site.close()
+
+
+def register(site: Site, peer: str, forwarded: str | None = None, visitor: str = "ayesha", **headers: str) -> dict:
+    """The places after a visit, which are those of the answer and of the next read."""
+    headers |= {"X-Forwarded-For": forwarded} if forwarded else {}
+    environ = {"environ_overrides": {"REMOTE_ADDR": peer}}
+    answer = site.post(json={"visitorId": visitor}, headers=headers, **environ)
+    assert answer.status_code == 200, answer.text
+    locations = answer.json["stats"]["locations"]
+    assert site.stats()["locations"] == locations
+    return {place: said["count"] for place, said in locations.items()}
+
+
+def chain(proxies: int, *hops: str) -> str:
+    """The header as it arrives behind so many proxies of ours."""
+    return ", ".join([*hops, *[EDGE] * (proxies - 1)])
+
+
+@pytest.mark.parametrize("peer", [BANGLADESH, BANGLADESH_V6, f"::ffff:{BANGLADESH}"])
+def test_peer_is_the_visitor_where_no_proxy_is_ours(behind, peer):
+    assert register(behind(0), peer) == {"Bangladesh": 1}
+
+
+def test_header_means_nothing_where_no_proxy_is_ours(behind):
+    site = behind(0)
+    assert register(site, BANGLADESH, AMERICA) == {"Bangladesh": 1}
+    assert register(site, BANGLADESH, visitor="karim", **{"X-Real-IP": AMERICA}) == {"Bangladesh": 2}
+
+
+@pytest.mark.parametrize("proxies", [1, 2])
+@pytest.mark.parametrize("address", [BANGLADESH, BANGLADESH_V6])
+def test_hop_that_our_outermost_proxy_saw_is_the_visitor(behind, proxies, address):
+    assert register(behind(proxies), PROXY, chain(proxies, address)) == {"Bangladesh": 1}
+
+
+@pytest.mark.parametrize("proxies", [1, 2])
+@pytest.mark.parametrize("forged", [(AMERICA,), (AMERICA, GERMANY), ("rubbish",), ("127.0.0.1", "")])
+def test_forged_hops_change_nothing(behind, proxies, forged):
+    assert register(behind(proxies), PROXY, chain(proxies, *forged, BANGLADESH)) == {"Bangladesh": 1}
+
+
+@pytest.mark.parametrize("proxies", [1, 2])
+@pytest.mark.parametrize("header", ["X-Real-IP", "Forwarded", "CF-Connecting-IP", "True-Client-IP", "X-Client-IP"])
+def test_other_headers_change_nothing(behind, proxies, header):
+    forged = {header: f"for={AMERICA}" if header == "Forwarded" else AMERICA}
+    assert register(behind(proxies), PROXY, chain(proxies, BANGLADESH), **forged) == {"Bangladesh": 1}
+
+
+def test_header_with_fewer_hops_than_are_ours_is_not_believed(behind):
+    assert register(behind(2), PROXY, AMERICA) == {"Unknown": 1}
+
+
+@pytest.mark.parametrize("proxies", [1, 2])
+@pytest.mark.parametrize("forged", ['"', f'"{AMERICA}', f'{AMERICA}, "', '\\"', ",", "[", "a:b"])
+def test_forged_hop_hides_none_of_ours(behind, proxies, forged):
+    assert register(behind(proxies), PROXY, chain(proxies, forged, BANGLADESH)) == {"Bangladesh": 1}
+
+
+@pytest.mark.parametrize("proxies", [1, 2])
+@pytest.mark.parametrize("hop", [f"{BANGLADESH}:5678", f"[{BANGLADESH_V6}]:443", f"[{BANGLADESH_V6}]"])
+def test_hop_may_have_a_port(behind, proxies, hop):
+    assert register(behind(proxies), PROXY, chain(proxies, AMERICA, hop)) == {"Bangladesh": 1}
+
+
+def test_hop_that_is_empty_is_the_proxy_itself(behind):
+    assert register(behind(1), BANGLADESH, f"{AMERICA},") == {"Bangladesh": 1}
+
+
+def test_each_visitor_is_counted_where_they_are(behind):
+    site = behind(2)
+    register(site, PROXY, chain(2, BANGLADESH), visitor="ayesha")
+    register(site, PROXY, chain(2, AMERICA), visitor="karim")
+    assert register(site, PROXY, chain(2, BANGLADESH_V6), visitor="rahim") == {"Bangladesh": 2, "United States": 1}
+    assert register(site, PROXY, chain(2, AMERICA), visitor="ayesha") == {"Bangladesh": 1, "United States": 2}
+
+
+def test_place_is_kept_and_the_address_is_not(behind, caplog):
+    site = behind(1)
+    register(site, PROXY, BANGLADESH)
+    stored = str(site.contents())
+    assert "Bangladesh" in stored
+    assert all(address not in stored + caplog.text for address in (BANGLADESH, PROXY))
+
+
+@pytest.fixture
+def in_development(sqlite_database):
+    with Site(sqlite_database.url, ENVIRONMENT="development") as site:
+        yield site
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "::1", "::ffff:127.0.0.1"])
+def test_in_development_who_connects_from_this_machine_speaks_for_others(in_development, peer):
+    assert register(in_development, peer, f"{AMERICA}, {BANGLADESH}") == {"Bangladesh": 1}
+
+
+def test_in_development_nobody_else_does(in_development):
+    assert register(in_development, GERMANY, BANGLADESH) == {"Germany": 1}
+
+
+def test_in_production_this_machine_speaks_for_itself(behind):
+    assert register(behind(0), "127.0.0.1", BANGLADESH) == {"Unknown": 1}

@@ -1,0 +1,200 @@
+"""What Prometheus reads, who may read it, and that the documentation says what each of it is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+from support.app_fixtures import Site
+
+from koyjabo.application.instrumentation import MOST_COMMUNITIES, _largest
+from koyjabo.observability.gauges import COMMUNITIES, DATABASE, OLDEST, Gauges
+from koyjabo.observability.metrics import MOST_KINDS, Metrics, all_names
+
+OPERATIONS = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
+TOKEN = "only-prometheus-knows-this"
+ELSEWHERE = {"environ_overrides": {"REMOTE_ADDR": "192.0.2.7"}}
+
+
+def values(text: str) -> dict[tuple[str, str], float]:
+    """By name and label."""
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    return {(each.name, ",".join(each.labels.values())): each.value for each in samples}
+
+
+def scraped(site: Site) -> dict[tuple[str, str], float]:
+    answer = site.client.get("/metrics")
+    assert answer.status_code == 200, answer.text
+    return values(answer.text)
+
+
+def test_documentation_lists_every_metric_and_no_other():
+    table = OPERATIONS.read_text().partition("## Metrics")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(koyjabo_\w+)` \| (?:`(\w+)`)? ?\| (.+) \|$", table, re.MULTILINE)
+    assert rows == all_names()
+
+
+def alerts() -> dict[str, str]:
+    """What each asks, by its name."""
+    (rules,) = re.findall(r"^```yaml\n(groups:.*?)^```", OPERATIONS.read_text(), re.MULTILINE | re.DOTALL)
+    return {rule["alert"]: rule["expr"] for group in yaml.safe_load(rules)["groups"] for rule in group["rules"]}
+
+
+@pytest.mark.parametrize("asked", alerts().values(), ids=alerts())
+def test_alert_asks_for_metrics_and_labels_that_there_are(asked):
+    labels = {name: label for name, label, _ in all_names()} | {"up": "job"}
+    found = re.findall(r"\b(koyjabo_\w+|up)(?:\{(\w+)=)?", asked)
+    assert found
+    assert all(label in ("", labels[name.removesuffix("_bucket")]) for name, label in found)
+
+
+@pytest.mark.parametrize("asked", alerts().values(), ids=alerts())
+def test_alert_compares_only_sums_with_each_other(asked):
+    """Prometheus finds nothing to compare where one side has labels that the other has not."""
+    metrics = len(re.findall(r"\bkoyjabo_", asked))
+    assert metrics <= 1 or len(re.findall(r"\bsum\((?:rate\()?koyjabo_", asked)) == metrics
+
+
+def test_scrape_has_every_metric(site):
+    text = site.client.get("/metrics").text
+    told = set(re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE))
+    here = {name.removesuffix("_total") for name, _, _ in all_names()} - {"koyjabo_redis_up"}  # there is none
+    assert {name.removesuffix("_total") for name in told} == here
+
+
+def test_visit_is_counted_with_its_commit(site):
+    before = scraped(site)
+    site.post(json={"visitorId": "ayesha"})
+    after = scraped(site)
+    for name in ("koyjabo_commit_visits_sum", "koyjabo_commit_seconds_count"):
+        assert after[name, ""] == before[name, ""] + 1
+    assert after["koyjabo_commit_seconds_sum", ""] > before["koyjabo_commit_seconds_sum", ""]
+
+
+def test_error_is_counted_by_its_code(site):
+    name = ("koyjabo_errors_total", "invalid_input")
+    before = scraped(site).get(name, 0)
+    site.post(json={"visitorId": "not/one"})
+    assert scraped(site)[name] == before + 1
+
+
+def test_present_state_is_there(site):
+    found = scraped(site)
+    assert found["koyjabo_database_up", ""] == found["koyjabo_workers", ""] == 1
+    assert found["koyjabo_visits_waiting", ""] == found["koyjabo_connections", "site"] == 0
+    assert found[("koyjabo_connections", "socketio")] == 0
+
+
+@pytest.fixture
+def metrics():
+    return Metrics(Gauges(None, None))
+
+
+def test_kinds_of_errors_have_an_end(metrics):
+    """Libraries log what clients have said, and each kind takes room."""
+    for number in range(MOST_KINDS + 30):
+        metrics.error(f"kind_{number}")
+    metrics.error("kind_0")
+    found = values(metrics.text().decode())
+    assert found["koyjabo_errors_total", "kind_0"] == 2
+    assert found["koyjabo_errors_total", "other"] == 30
+    assert sum(name == "koyjabo_errors_total" for name, _ in found) == MOST_KINDS + 1
+
+
+@pytest.mark.parametrize("said", ["", "two words", "ঢাকা", "x" * 51, 'a"b'])
+def test_what_is_no_word_is_no_kind_of_error(metrics, said):
+    metrics.error(said)
+    assert values(metrics.text().decode())["koyjabo_errors_total", "other"] == 1
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory):
+    with Site(f"sqlite:///{tmp_path_factory.mktemp('guarded')}/koyjabo.db", METRICS_TOKEN=TOKEN) as site:
+        yield site
+
+
+@pytest.mark.parametrize(
+    ("headers", "elsewhere", "status"),
+    [
+        ({}, False, 200),
+        ({"Authorization": f"Bearer {TOKEN}"}, False, 200),
+        ({"Authorization": f"Bearer {TOKEN}"}, True, 200),
+        ({"Authorization": f"Bearer {TOKEN}", "X-Forwarded-For": "192.0.2.7"}, False, 200),
+        ({}, True, 401),
+        ({"Authorization": TOKEN}, True, 401),
+        ({"Authorization": f"Bearer {TOKEN}x"}, True, 401),
+        ({"Authorization": "Bearer "}, True, 401),
+        ({"X-Forwarded-For": "127.0.0.1"}, False, 401),
+    ],
+)
+def test_metrics_are_for_those_who_know_the_token_and_for_this_machine(guarded, headers, elsewhere, status):
+    answer = guarded.client.get("/metrics", headers=headers, **(ELSEWHERE if elsewhere else {}))
+    assert answer.status_code == status
+    assert ("koyjabo_" in answer.text) == (status == 200)
+    assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"])
+def test_without_a_token_they_are_for_nobody_who_comes_through_a_proxy(site, header):
+    assert site.client.get("/metrics", headers={header: "127.0.0.1"}).status_code == 403
+    assert site.client.get("/metrics", headers={"Authorization": "Bearer "}, **ELSEWHERE).status_code == 403
+
+
+def told(folder: Path, place: int, look: dict) -> Gauges:
+    gauges = Gauges(str(folder), str(place))
+    gauges.look = lambda: look
+    gauges.tell()
+    return gauges
+
+
+def together(gauges: Gauges) -> dict[tuple[str, str], float]:
+    samples = [sample for family in gauges.collect() for sample in family.samples]
+    return {(each.name, ",".join(each.labels.values())): each.value for each in samples}
+
+
+def test_values_of_workers_are_put_together_as_each_is_meant(tmp_path):
+    told(tmp_path, 0, {COMMUNITIES.name: {"a": 2, "b": 1}, OLDEST.name: {"": 0.5}, DATABASE.name: {"": 0}})
+    second = told(tmp_path, 1, {COMMUNITIES.name: {"a": 3}, OLDEST.name: {"": 0.1}, DATABASE.name: {"": 1}})
+    found = together(second)
+    assert (found[COMMUNITIES.name, "a"], found[COMMUNITIES.name, "b"]) == (5, 1)
+    assert (found[OLDEST.name, ""], found[DATABASE.name, ""]) == (0.5, 0)
+
+
+def test_worker_that_is_gone_is_left_out(tmp_path, monkeypatch):
+    told(tmp_path, 0, {COMMUNITIES.name: {"a": 2}})
+    second = told(tmp_path, 1, {COMMUNITIES.name: {"a": 3}})
+    (tmp_path / "now_2.json").write_text("{ half a fi")
+    import os
+
+    os.utime(tmp_path / "now_0.json", (1, 1))
+    assert together(second)[COMMUNITIES.name, "a"] == 3
+
+
+def test_community_that_nobody_is_in_any_more_is_not_there(tmp_path):
+    gauges = told(tmp_path, 0, {COMMUNITIES.name: {"a": 2}})
+    told(tmp_path, 1, {COMMUNITIES.name: {"b": 2}})
+    gauges.look = lambda: {COMMUNITIES.name: {}}
+    assert [label for name, label in together(gauges) if name == COMMUNITIES.name] == ["b"]
+
+
+def test_communities_are_bounded_in_number():
+    from collections import Counter
+
+    found = _largest(Counter({f"community-{number}": number for number in range(1, 3 * MOST_COMMUNITIES + 1)}))
+    assert len(found) == MOST_COMMUNITIES + 1
+    assert sum(found.values()) == sum(range(1, 3 * MOST_COMMUNITIES + 1))
+
+
+def test_events_that_nobody_knows_are_counted_together():
+    metrics = Metrics(Gauges(None, None))
+    for made_up in ("one", "two", "x" * 1000):
+        metrics.received(made_up)
+    found = values(metrics.text().decode())
+    assert found["koyjabo_messages_received_total", "other"] == 3
+    assert {label for name, label in found if name == "koyjabo_messages_received_total"} == {
+        *("ping", "request_count", "join", "leave"),
+        "other",
+    }

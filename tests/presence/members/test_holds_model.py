@@ -1,0 +1,181 @@
+"""Whoever comes and goes in whatever way and order: who is here and a plain set agree, on every worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from support.holds_model import Model
+from support.holds_worlds import GRACE_S, HIKERS, MemoryWorld, RedisWorld
+
+from koyjabo.cluster import outbox
+
+MOST_WORKERS = 3
+people = st.sampled_from(["ayesha", "babul", "chandra", "deepa"])
+tabs = st.sampled_from(["1", "2"])
+lines = st.tuples(people, tabs)
+pick = st.integers(0, MOST_WORKERS - 1)
+
+
+class HoldsMachine(RuleBasedStateMachine):
+    def __init__(self, new_world: Callable[[], MemoryWorld | RedisWorld]) -> None:
+        super().__init__()
+        self.new_world = new_world
+
+    @initialize(workers=st.integers(1, MOST_WORKERS))
+    def begin(self, workers: int) -> None:
+        self.world = self.new_world()
+        self.model = Model(GRACE_S)
+        self.numbers = count()
+        self.names: dict[int, int] = {}  # of workers, by their identity
+        self.told: dict[int, tuple[int, int]] = {}  # by worker
+        for _ in range(workers if self.is_shared else 1):
+            self.welcome(self.world.new_worker() if self.is_shared else self.world)
+        self.agree()
+
+    @property
+    def is_shared(self) -> bool:
+        return isinstance(self.world, RedisWorld)
+
+    @property
+    def now_ms(self) -> int:
+        return self.world.time.elapsed_ms()
+
+    def welcome(self, worker) -> None:
+        name = self.names[id(worker)] = next(self.numbers)
+        self.model.lines[name] = {}
+        worker.holds.online(HIKERS)
+
+    def chosen(self, number: int):
+        worker = self.world.workers[number % len(self.world.workers)]
+        return worker, self.names[id(worker)]
+
+    @rule(number=pick, line=lines)
+    def hold(self, number: int, line: tuple[str, str]) -> None:
+        worker, name = self.chosen(number)
+        worker.holds.hold(HIKERS, *line)
+        self.model.hold(name, line)
+        self.note()
+
+    @rule(number=pick, line=lines)
+    def release(self, number: int, line: tuple[str, str]) -> None:
+        worker, name = self.chosen(number)
+        worker.holds.release(HIKERS, *line)
+        self.model.release(name, line)
+        self.note()
+
+    @rule(number=pick, line=lines)
+    def lose(self, number: int, line: tuple[str, str]) -> None:
+        worker, name = self.chosen(number)
+        worker.holds.lose(HIKERS, *line)
+        self.model.lose(name, line, self.now_ms)
+
+    @rule(number=pick)
+    def look(self, number: int) -> None:
+        worker, _ = self.chosen(number)
+        worker.holds.refresh()
+
+    @rule(number=pick, line=lines)
+    def settled(self, number: int, line: tuple[str, str]) -> None:
+        """Whoever waits for it is counted, or not, as they ought to be."""
+        worker, _ = self.chosen(number)
+        assert worker.holds.settled(HIKERS, line[0], 10)
+        self.counts_are_possible()
+
+    @rule(seconds=st.sampled_from([0.001, 0.999, 4.999, 5, 9.999, 10, 31]))
+    def time_passes(self, seconds: float) -> None:
+        self.world.pass_(seconds=seconds)
+        self.agree()
+
+    @rule(seconds=st.sampled_from([-3600, -1, 1, 3600]))
+    def the_clock_is_put_right(self, seconds: int) -> None:
+        self.world.time.put_right(seconds=seconds)
+
+    @precondition(lambda self: self.is_shared and len(self.world.workers) > 1)
+    @rule(number=pick)
+    def a_worker_is_killed(self, number: int) -> None:
+        self.agree()
+        worker, name = self.chosen(number)
+        self.world.kill(worker)
+        self.model.kill(name, self.now_ms)
+        self.note()
+
+    @precondition(lambda self: self.is_shared and len(self.world.workers) < MOST_WORKERS)
+    @rule()
+    def a_worker_is_started(self) -> None:
+        self.welcome(self.world.new_worker())
+        self.agree()
+
+    @rule()
+    def agree(self) -> None:
+        assert all(worker.holds.settled(HIKERS, "nobody", 10) for worker in self.world.workers)
+        self.world.settle()
+        self.model.time_is(self.now_ms)
+        here, perhaps = self.model.here(), self.model.perhaps()
+        counts = {worker.holds.online(HIKERS) for worker in self.world.workers}
+        assert len(counts) == 1
+        assert len(here) <= counts.pop().count <= len(perhaps)
+        told = {each.person: each.holds for each in self.world.workers[0].holds.people(HIKERS)}
+        assert here <= set(told) <= perhaps
+        tabs = self.model.tabs()
+        assert self.model.dying or told == {person: tabs[person] for person in here}
+        self.always, self.ever = here, perhaps
+
+    def note(self) -> None:
+        self.always &= self.model.here()
+        self.ever |= self.model.perhaps()
+
+    @invariant()
+    def counts_are_possible(self) -> None:
+        """Nobody is counted twice, or taken away and brought back, not even for a moment."""
+        self.model.time_is(self.now_ms)
+        for worker in self.world.workers:
+            version, counted, is_guess = worker.holds.online(HIKERS)
+            assert not is_guess
+            assert len(self.always) <= counted <= len(self.ever)
+            before = self.told.get(self.names[id(worker)], (version, counted))
+            assert (version, counted) == before or version > before[0]
+            self.told[self.names[id(worker)]] = version, counted
+
+    def teardown(self) -> None:
+        if hasattr(self, "world"):
+            try:
+                self.agree()
+            finally:
+                self.world.close()
+
+
+bounded = settings(deadline=None, suppress_health_check=list(HealthCheck), database=None)
+
+
+@pytest.fixture
+def quick_outbox(monkeypatch) -> None:
+    monkeypatch.setattr(outbox, "PACE_S", 0.0005)
+
+
+def test_holds_and_model_agree_in_memory() -> None:
+    run_state_machine_as_test(
+        lambda: HoldsMachine(MemoryWorld), settings=settings(bounded, max_examples=150, stateful_step_count=40)
+    )
+
+
+def test_holds_and_model_agree_in_redis(redis_server, quick_outbox) -> None:
+    def new_world() -> RedisWorld:
+        with redis_server.client() as client:
+            client.flushall()
+        return RedisWorld(redis_server)
+
+    run_state_machine_as_test(
+        lambda: HoldsMachine(new_world), settings=settings(bounded, max_examples=60, stateful_step_count=30)
+    )

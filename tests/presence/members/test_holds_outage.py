@@ -1,0 +1,355 @@
+"""Who is here while Redis is gone or frozen, and when it comes back (SPEC: when this fails)."""
+
+from __future__ import annotations
+
+import time
+from statistics import median
+
+import pytest
+from support.holds_worlds import GRACE_S, HIKERS, LEASE_S, redis_world
+from support.processes import wait_until
+
+from koyjabo.presence.members.online_members import Here, Online
+from koyjabo.presence.members.redis_mirror import REJOIN_MS
+from koyjabo.presence.members.redis_script import BATCH
+from koyjabo.presence.members.redis_store import PEOPLE_PATIENCE_S, SILENCE_MS
+
+QUICK_S = 0.005
+"""A round of calls takes some 0.2 ms; most rounds are quick, even when the machine is busy with other tests."""
+WAITING_S = 0.5
+"""Whoever waited for Redis would wait for a second or more."""
+
+
+@pytest.fixture
+def world(mortal_redis):
+    with redis_world(mortal_redis) as world:
+        yield world
+
+
+@pytest.fixture
+def two(world):
+    """Ayesha is here, Babul there, and Chandra on both."""
+    here, there = world.new_worker(), world.new_worker()
+    here.holds.hold(HIKERS, "ayesha", "1")
+    there.holds.hold(HIKERS, "babul", "1")
+    for worker in (here, there):
+        worker.holds.hold(HIKERS, "chandra", "1")
+    world.settle()
+    world.pass_(seconds=LEASE_S)  # each has renewed its leases, and so heard who is elsewhere
+    assert counts(here, there) == [3, 3]
+    here.news.clear(), there.news.clear()
+    return here, there
+
+
+def counts(*workers) -> list[int]:
+    return [worker.count() for worker in workers]
+
+
+def fail(world, *workers, failure: str = "kill") -> None:
+    """Let Redis fail, and these workers notice."""
+    getattr(world.redis, failure)()
+    for worker in workers:
+        worker.holds.refresh()
+        wait_until(lambda worker=worker: not worker.outbox.reachable, "the outbox gives up")
+
+
+def return_(world, *workers) -> None:
+    """Redis answers again; each worker finds out in its turn."""
+    for worker in workers:
+        look_until(worker)
+
+
+def look_until(worker) -> None:
+    def answers() -> bool:
+        worker.holds.refresh()
+        return worker.outbox.reachable
+
+    wait_until(answers, "the worker has noticed that Redis is back")
+    worker.flush()
+
+
+def a_round_of_calls_s(holds, people: list[str]) -> float:
+    """How long it takes; one more person comes in it."""
+    people.append(f"person{len(people)}")
+    began = time.perf_counter()
+    holds.hold(HIKERS, people[-1], "1")
+    holds.lose(HIKERS, "ayesha", "1")
+    holds.hold(HIKERS, "ayesha", "1")
+    holds.release(HIKERS, "nobody", "1")
+    holds.online(HIKERS)
+    holds.learn(HIKERS, Online(0, 7))
+    holds.refresh()
+    holds.resend()
+    return time.perf_counter() - began
+
+
+@pytest.mark.parametrize("failure", ["kill", "freeze"])
+def test_nobody_waits_for_redis(world, two, failure):
+    here, _ = two
+    getattr(world.redis, failure)()
+    people: list[str] = []
+    took_s: list[float] = []
+    ends = time.monotonic() + 2.5  # the outbox runs into its patience, and tries again
+    while time.monotonic() < ends:
+        took_s.append(a_round_of_calls_s(here.holds, people))
+        time.sleep(0.01)
+    assert median(took_s) < QUICK_S
+    assert sum(each >= WAITING_S for each in took_s) <= 1  # a busy machine may take its turn away, once
+    assert counts(here) == [3 + len(people)]
+    assert here.news[-1] == (HIKERS, 3 + len(people))
+
+
+def test_arrival_is_a_guess_as_soon_as_redis_is_silent(world, two):
+    here, _ = two
+    world.redis.freeze()
+    here.holds.hold(HIKERS, "deepa", "1")
+    assert counts(here) == [3]
+    world.time.pass_(milliseconds=SILENCE_MS - 1)
+    here.holds.refresh()
+    assert counts(here) == [3]
+    world.time.pass_(milliseconds=1)
+    here.holds.refresh()
+    assert counts(here) == [4]
+    assert here.news == [(HIKERS, 4)]
+
+
+def test_whoever_asks_for_a_settled_count_is_told_a_guess_when_patience_ends(world, two):
+    here, _ = two
+    world.redis.freeze()
+    here.holds.hold(HIKERS, "deepa", "1")
+    began = time.monotonic()
+    assert not here.holds.settled(HIKERS, "deepa", 0.3)
+    assert 0.29 < time.monotonic() - began < 5
+    assert here.holds.online(HIKERS).count == 4
+    assert here.holds.online(HIKERS).is_guess
+
+
+def test_guess_made_while_the_answer_was_on_its_way_gives_way_to_it(world, two):
+    here, _ = two
+    ask = here.holds._script.ask
+
+    def slow(requests):
+        answers = ask(requests)
+        here.holds.settled(HIKERS, "deepa", 0)
+        return answers
+
+    world.time.put_right(days=10_000)  # so that the guess is newer than what Redis says
+    here.holds._script.ask = slow
+    here.holds.hold(HIKERS, "deepa", "1")
+    wait_until(lambda: here.holds.online(HIKERS).version > world.time.ms, "Redis's word is newer than the guess")
+    assert here.holds.online(HIKERS)[1:] == (4, False)
+    assert here.news == [(HIKERS, 4)]
+
+
+def test_nobody_is_patient_with_a_redis_that_is_known_to_be_away(world, two):
+    here, _ = two
+    fail(world, here)
+    here.holds.hold(HIKERS, "deepa", "1")
+    assert counts(here) == [4]
+    began = time.monotonic()
+    assert not here.holds.settled(HIKERS, "deepa", 5)
+    assert here.holds.settled(HIKERS, "ayesha", 5)  # of her all was said before
+    assert time.monotonic() - began < WAITING_S
+
+
+def test_people_are_our_own_when_redis_is_away(world, two):
+    here, _ = two
+    begin_ms = world.time.ms - LEASE_S * 1000
+    own = [Here("ayesha", begin_ms, 1), Here("chandra", begin_ms, 1)]
+    world.redis.freeze()
+    began = time.monotonic()
+    assert here.holds.people(HIKERS) == own
+    assert time.monotonic() - began < PEOPLE_PATIENCE_S + WAITING_S
+    wait_until(lambda: not here.outbox.reachable, "the outbox gives up")
+    began = time.monotonic()
+    assert here.holds.people(HIKERS) == own
+    assert time.monotonic() - began < WAITING_S
+
+
+def test_others_go_on_being_counted_however_long_redis_is_away(world, two):
+    here, _ = two
+    fail(world, here)
+    for _ in range(10):
+        world.time.pass_(seconds=LEASE_S)
+        here.holds.refresh()
+    assert counts(here) == [3]
+    assert here.news == []
+
+
+def test_own_people_come_and_go_while_redis_is_away(world, two):
+    here, _ = two
+    fail(world, here)
+    changes = [("hold", "deepa", 4), ("hold", "ela", 5), ("release", "ayesha", 4), ("hold", "ayesha", 5)]
+    versions = []
+    for change, person, count in changes:
+        getattr(here.holds, change)(HIKERS, person, "1")
+        assert here.news[-1] == (HIKERS, count)
+        versions.append(here.holds.online(HIKERS).version)
+    here.holds.lose(HIKERS, "deepa", "1")
+    world.time.pass_(seconds=GRACE_S)
+    here.holds.refresh()
+    assert here.news[-1] == (HIKERS, 4)
+    assert versions == sorted(set(versions))
+
+
+def test_one_who_is_known_to_be_on_another_worker_does_not_leave_with_us(world, two):
+    here, _ = two
+    fail(world, here)
+    here.holds.release(HIKERS, "chandra", "1")
+    here.holds.refresh()
+    assert counts(here) == [3]
+
+
+def test_workers_agree_when_redis_is_back(world, two):
+    here, there = two
+    fail(world, here, there, failure="freeze")
+    here.holds.hold(HIKERS, "deepa", "1")
+    there.holds.hold(HIKERS, "deepa", "1")
+    there.holds.release(HIKERS, "babul", "1")
+    here.holds.release(HIKERS, "chandra", "1")
+    assert counts(here, there) == [4, 3]
+    guesses = [worker.holds.online(HIKERS).version for worker in two]
+    world.redis.thaw()
+    return_(world, *two)
+    world.time.pass_(milliseconds=REJOIN_MS)
+    world.settle()
+    assert counts(here, there) == [3, 3]
+    assert here.holds.online(HIKERS) == there.holds.online(HIKERS)
+    assert here.holds.online(HIKERS).version > max(guesses)
+    assert not here.holds.online(HIKERS).is_guess
+
+
+@pytest.mark.parametrize("failure", ["freeze", "kill", "unnoticed"])
+def test_nobody_is_seen_to_leave_when_all_leases_ran_out_or_were_lost(world, two, failure):
+    """Whichever worker comes back first finds nobody but its own people in Redis."""
+    here, there = two
+    before = here.holds.online(HIKERS).version
+    if failure == "unnoticed":
+        world.redis.restart()
+    else:
+        fail(world, here, there, failure=failure)
+        world.time.pass_(seconds=2 * LEASE_S)
+        world.redis.thaw() if failure == "freeze" else world.redis.start()
+        world._let_leases_end(2 * LEASE_S * 1000)
+    return_(world, there, here)
+    for _ in range(4):
+        world.time.pass_(seconds=1)
+        world.settle()
+    assert counts(here, there) == [3, 3]
+    assert (here.news, there.news) == ([], [])
+    assert here.holds.online(HIKERS) == there.holds.online(HIKERS)
+    assert here.holds.online(HIKERS).version > before
+
+
+def test_worker_that_knows_nothing_of_before_makes_nobody_leave(world, two):
+    """One that was started while Redis was away looks before others have said again whom they hold."""
+    here, there = two
+    fail(world, here, there)
+    world.time.pass_(seconds=LEASE_S)
+    world.redis.start()
+    stranger = world.new_worker()
+    stranger.holds.hold(HIKERS, "deepa", "1")
+    stranger.flush()
+    for _ in range(2):
+        for worker in two:
+            worker.holds.learn(HIKERS, stranger.holds.online(HIKERS))
+        assert counts(stranger) == [1]
+        assert min(counts(here, there)) >= 3
+        return_(world, here)
+    world.settle()
+    assert counts(stranger, here, there) == [4, 4, 4]
+    assert (here.news, there.news) == ([(HIKERS, 4)], [(HIKERS, 4)])
+
+
+def test_worker_without_people_of_its_own_makes_nobody_leave(world, two):
+    onlooker = world.new_worker()
+    assert onlooker.holds.settled(HIKERS, "nobody", 5)
+    onlooker.news.clear()
+    world.redis.restart()
+    look_until(onlooker)
+    assert counts(onlooker) == [3]
+    return_(world, *two)
+    world.time.pass_(milliseconds=REJOIN_MS)
+    world.settle()
+    assert counts(onlooker, *two) == [3, 3, 3]
+    assert onlooker.news == []
+
+
+def test_those_of_a_worker_that_died_meanwhile_are_gone_soon_after_redis_is_back(world, two):
+    here, there = two
+    fail(world, here)
+    world.kill(there)
+    world.time.pass_(seconds=2 * LEASE_S)
+    world.redis.start()
+    return_(world, here)
+    world.time.pass_(milliseconds=REJOIN_MS)
+    world.settle()
+    assert counts(here) == [2]
+    assert here.news == [(HIKERS, 2)]
+
+
+def test_arrivals_are_counted_while_others_are_waited_for(world, two):
+    here, there = two
+    fail(world, here)
+    world.kill(there)
+    world.redis.start()
+    return_(world, here)
+    here.holds.hold(HIKERS, "deepa", "1")
+    here.flush()
+    assert counts(here) == [4]
+    here.holds.release(HIKERS, "ayesha", "1")
+    here.flush()
+    assert counts(here) == [3]
+    world.time.pass_(milliseconds=REJOIN_MS)
+    world.settle()
+    assert counts(here) == [2]
+    assert here.news == [(HIKERS, 4), (HIKERS, 3), (HIKERS, 2)]
+
+
+def test_many_are_not_seen_to_come_back_one_by_one(world):
+    worker = world.new_worker()
+    for number in range(2 * BATCH + 1):
+        worker.holds.hold(HIKERS, f"person{number}", "1")
+    world.settle()
+    worker.news.clear()
+    world.redis.restart()
+    worker.holds.hold(HIKERS, "ayesha", "1")
+    world.settle()
+    assert counts(worker) == [2 * BATCH + 2]
+    assert worker.news == [(HIKERS, 2 * BATCH + 2)]
+
+
+def test_server_that_starts_without_redis_counts_its_own(world):
+    world.redis.kill()
+    worker = world.new_worker()
+    worker.holds.hold(HIKERS, "ayesha", "1")
+    assert not worker.holds.settled(HIKERS, "ayesha", 0.3)
+    assert counts(worker) == [1]
+    world.redis.start()
+    return_(world, worker)
+    world.settle()
+    assert counts(worker) == [1]
+    assert not worker.holds.online(HIKERS).is_guess
+
+
+def test_long_outage_costs_the_memory_of_those_who_came_in_it(world, two):
+    here, _ = two
+    fail(world, here)
+    for number in range(5000):
+        person = f"person{number % 50}"
+        here.holds.hold(HIKERS, person, f"{number}")
+        here.holds.release(HIKERS, person, f"{number}")
+        here.holds.refresh()
+    assert counts(here) == [3]
+    assert len(here.holds._mirrors[HIKERS].waiting) <= 50
+    assert here.holds._held.count(HIKERS) == 2
+
+
+def test_scripts_that_redis_has_forgotten_are_given_again(world, two):
+    here, there = two
+    with world.redis.client() as client:
+        client.script_flush()
+    here.holds.hold(HIKERS, "deepa", "1")
+    world.settle()
+    assert counts(here, there) == [4, 4]
+    assert len(here.holds.people(HIKERS)) == 4

@@ -1,0 +1,129 @@
+"""The tracker that others import: `koyjabo.presence.visitor_tracker` (SPEC: Broadcasting from anywhere)."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy.engine import make_url
+from support.app_fixtures import Site, Time
+from support.holds_worlds import MemoryWorld, redis_world
+
+from koyjabo.clock import Clock, iso
+from koyjabo.database.executor import Desk
+from koyjabo.models import Scope
+from koyjabo.presence import CommunityVisitorTracker, visitor_tracker
+from koyjabo.presence.members.peaks import Peaks
+from koyjabo.presence.members.tracker import Place, bind
+from koyjabo.runtime import ThreadRuntime
+
+HIKERS, RIDERS, AYESHA, BABUL = (f"5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a1{number}" for number in range(4))
+TODAY = {"authenticated_visitors": 150, "anonymous_visitors": 320, "total_unique_visitors": 470}
+
+
+@pytest.fixture(params=["memory", "redis"])
+def world(request):
+    if request.param == "memory":
+        yield MemoryWorld()
+    else:
+        with redis_world(request.getfixturevalue("redis_server")) as world:
+            yield world
+
+
+@pytest.fixture
+def peaks(sqlite_database):
+    time = Time()
+    with Site(sqlite_database.url, time):
+        desk = Desk(make_url(sqlite_database.url), ThreadRuntime())
+        yield Peaks(desk, Clock(ZoneInfo("UTC"), time, time.elapsed_ms), ThreadRuntime(), lambda scope: 0)
+        desk.close()
+
+
+@pytest.fixture
+def tracker(world, peaks, monkeypatch):
+    monkeypatch.setattr("koyjabo.presence.members.tracker._bound", [])
+    bind(Place(world.holds, peaks, {HIKERS: TODAY}.__getitem__))
+    return CommunityVisitorTracker()
+
+
+def test_those_added_are_counted_until_they_are_removed(tracker):
+    assert tracker.get_visitor_count(HIKERS) == 0
+    assert [tracker.add_visitor(each, HIKERS) for each in (AYESHA, BABUL, AYESHA)] == [1, 2, 2]
+    assert (tracker.get_visitor_count(HIKERS), tracker.get_realtime_count(HIKERS)) == (2, 2)
+    assert tracker.get_visitor_count(RIDERS) == 0
+    assert [tracker.remove_visitor(each, HIKERS) for each in (AYESHA, AYESHA, BABUL)] == [1, 1, 0]
+
+
+def test_one_with_a_socket_is_not_counted_twice(tracker, world):
+    world.holds.hold(Scope(HIKERS), AYESHA, "a socket")
+    assert tracker.add_visitor(AYESHA, HIKERS) == 1
+    assert tracker.remove_visitor(AYESHA, HIKERS) == 1
+    world.holds.release(Scope(HIKERS), AYESHA, "a socket")
+    assert tracker.remove_visitor(AYESHA, HIKERS) == 0
+
+
+def test_every_change_is_news(tracker, world):
+    for _ in range(2):
+        tracker.add_visitor(AYESHA, HIKERS)
+    tracker.remove_visitor(AYESHA, HIKERS)
+    assert world.news == [(HIKERS, 1), (HIKERS, 0)]
+
+
+def test_list_says_since_when_and_with_how_many_tabs(tracker, world):
+    begin_ms = world.time.ms
+    world.holds.hold(Scope(HIKERS), AYESHA, "a socket")
+    tracker.add_visitor(AYESHA, HIKERS)
+    world.pass_(seconds=1)
+    tracker.add_visitor(BABUL, HIKERS)
+    assert tracker.get_visitor_list(HIKERS) == [
+        {"user_id": AYESHA, "since": iso(begin_ms), "tabs": 2},
+        {"user_id": BABUL, "since": iso(begin_ms + 1000), "tabs": 1},
+    ]
+    assert tracker.get_visitor_list(RIDERS) == []
+
+
+def test_peaks_and_visitors_of_today_are_the_applications(tracker, peaks):
+    peaks.note(Scope(HIKERS), 7)
+    assert tracker.get_peak_counts(HIKERS) == {"day": 7, "week": 7, "month": 7}
+    assert tracker.get_today_visitors(HIKERS) == TODAY
+
+
+def test_id_may_be_written_in_any_usual_way(tracker):
+    assert tracker.add_visitor(UUID(AYESHA), HIKERS.upper()) == 1
+    assert tracker.add_visitor(AYESHA.upper(), UUID(HIKERS)) == 1
+
+
+@pytest.mark.parametrize("wrong", ["", "42", 42, None, "x" * 10_000, AYESHA[:-1], f"{{{AYESHA}}}", f" {AYESHA}"])
+def test_what_is_no_id_is_refused(tracker, wrong):
+    for call in (tracker.add_visitor, tracker.remove_visitor):
+        for arguments, name in (((wrong, HIKERS), "user_id"), ((AYESHA, wrong), "community_id")):
+            with pytest.raises(ValueError, match=f"{name} must be a UUID"):
+                call(*arguments)
+    for call in (
+        tracker.get_visitor_count,
+        tracker.get_realtime_count,
+        tracker.get_visitor_list,
+        tracker.get_peak_counts,
+        tracker.get_today_visitors,
+    ):
+        with pytest.raises(ValueError, match="community_id must be a UUID"):
+            call(wrong)
+    assert tracker.get_visitor_list(HIKERS) == []
+
+
+def test_newest_application_is_the_one(tracker, peaks):
+    tracker.add_visitor(AYESHA, HIKERS)
+    bind(Place(MemoryWorld().holds, peaks, {}.__getitem__))
+    assert tracker.get_visitor_count(HIKERS) == 0
+    assert visitor_tracker.add_visitor(AYESHA, HIKERS) == 1
+    assert tracker.get_visitor_count(HIKERS) == 1
+
+
+def test_without_an_application_it_says_what_to_do():
+    program = f"from koyjabo.presence import visitor_tracker; visitor_tracker.get_visitor_count({HIKERS!r})"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert "RuntimeError: " in ended.stderr
+    assert "call koyjabo.create_app() first" in ended.stderr

@@ -1,0 +1,113 @@
+"""A visit and a socket that came to different workers find each other."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from support.app_fixtures import Time
+from support.presence_worlds import Worker, clock_of
+from support.processes import wait_until
+
+from koyjabo.presence.visitors.visitor_sockets_redis import MOST_OFFERED, RedisExchange
+
+CAMPUS, HOME = b"\x01" * 12, b"\xff" * 12
+
+
+class Desk:
+    """One worker's exchange."""
+
+    def __init__(self, url: str, window_s: int) -> None:
+        self.worker = Worker(url, clock_of(Time()), window_s)
+        self.exchange = RedisExchange(self.worker.client, self.worker.outbox, window_s)
+        self.found: list[str] = []
+
+    def offer(self, caller: bytes, *visitors: str) -> None:
+        for visitor in visitors:
+            self.exchange.offer(caller, visitor)
+        self.worker.flush()
+
+    def ask(self, caller: bytes, times: int = 1) -> list[str]:
+        """What is found, of this and of all earlier questions."""
+        for _ in range(times):
+            self.exchange.ask(caller, self.found.append)
+        self.worker.flush()
+        return self.found
+
+
+@pytest.fixture
+def new_desk(redis_server):
+    made = []
+
+    def make(window_s: int = 300) -> Desk:
+        made.append(Desk(redis_server.url, window_s))
+        return made[-1]
+
+    yield make
+    for desk in made:
+        desk.worker.client.close()
+
+
+def test_offered_visitor_is_found_by_another_worker_once(new_desk):
+    here, there = new_desk(), new_desk()
+    here.offer(CAMPUS, "ayesha")
+    assert there.ask(CAMPUS) == ["ayesha"]
+    assert there.ask(CAMPUS) == ["ayesha"]
+    assert here.ask(CAMPUS) == []
+
+
+def test_nobody_is_found_where_nobody_was_offered(new_desk):
+    here, there = new_desk(), new_desk()
+    assert there.ask(CAMPUS) == []
+    here.offer(CAMPUS, "ayesha")
+    assert there.ask(HOME) == []
+
+
+def test_newest_offer_is_given_first(new_desk):
+    here, there = new_desk(), new_desk()
+    for visitor in ("ayesha", "babul", "ayesha"):
+        here.offer(CAMPUS, visitor)
+        time.sleep(0.002)  # Redis tells offers apart by the millisecond
+    assert there.ask(CAMPUS, times=3) == ["ayesha", "babul"]
+
+
+def test_offers_of_one_caller_are_bounded(new_desk, redis_server):
+    here, there = new_desk(), new_desk()
+    for number in range(3):
+        here.offer(CAMPUS, *(f"visitor{number}-{each}" for each in range(MOST_OFFERED)))
+    with redis_server.client() as client:
+        assert client.zcard(f"koyjabo:lonely:{CAMPUS.hex()}") == MOST_OFFERED
+        assert 0 < client.pttl(f"koyjabo:lonely:{CAMPUS.hex()}") <= 300_000
+    assert len(set(there.ask(CAMPUS, times=MOST_OFFERED + 5))) == MOST_OFFERED
+
+
+def test_offer_ends_with_the_window_although_others_follow(new_desk):
+    here, there = new_desk(window_s=1), new_desk(window_s=1)
+    here.offer(CAMPUS, "ayesha")
+    began = time.monotonic()
+    wait_until(lambda: here.offer(CAMPUS, "babul") or time.monotonic() > began + 1.01, "the window has passed")
+    assert there.ask(CAMPUS, times=3) == ["babul"]
+
+
+def test_each_is_given_to_exactly_one_of_many_askers(new_desk):
+    here, askers = new_desk(), [new_desk() for _ in range(4)]
+    visitors = [f"visitor{number}" for number in range(80)]
+    here.offer(CAMPUS, *visitors)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: askers[number % 4].ask(CAMPUS), range(160)))
+    assert sorted(visitor for desk in askers for visitor in desk.found) == sorted(visitors)
+
+
+def test_nobody_waits_while_redis_is_gone(mortal_redis):
+    desk = Desk(mortal_redis.url, 300)
+    mortal_redis.freeze()
+    began = time.perf_counter()
+    for number in range(100):
+        desk.exchange.offer(CAMPUS, f"visitor{number}")
+        desk.exchange.ask(CAMPUS, desk.found.append)
+    assert time.perf_counter() - began < 5
+    mortal_redis.thaw()
+    desk.offer(CAMPUS, "ayesha")
+    assert "ayesha" in desk.ask(CAMPUS)
+    desk.worker.client.close()

@@ -1,0 +1,304 @@
+"""Which open socket is whose, with a clock that tests set."""
+
+from __future__ import annotations
+
+from collections import Counter
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.app_fixtures import SECRET, Time
+
+from koyjabo.clock import Clock
+from koyjabo.counting.visits import NewVisit
+from koyjabo.models import SITE
+from koyjabo.presence.visitors import visitor_sockets
+from koyjabo.presence.visitors.memory_store import MemoryPresence
+from koyjabo.presence.visitors.visitor_sockets import NobodyElse, Pairing
+
+WINDOW_S = 300
+DHAKA, SYLHET = "Dhaka, BD", "Sylhet, BD"
+BROWSER = {"REMOTE_ADDR": "203.0.113.7", "HTTP_USER_AGENT": "a browser"}
+OTHER_BROWSER = {**BROWSER, "HTTP_USER_AGENT": "another browser"}
+OTHER_ADDRESS = {**BROWSER, "REMOTE_ADDR": "203.0.113.8"}
+
+
+class World:
+    """Pairing with all it needs; the ledger is a set of visitors who have registered."""
+
+    def __init__(self) -> None:
+        self.time = Time()
+        clock = Clock(ZoneInfo("Asia/Dhaka"), self.time, self.time.elapsed_ms)
+        self.presence = MemoryPresence(clock, WINDOW_S)
+        self.touches: Counter[str] = Counter()
+        self._seen_ms: dict[str, int] = {}
+        touch = self.presence.touch
+
+        def counted_touch(scope, visitor_id, place):
+            self.touches[visitor_id] += 1
+            self._seen_ms[visitor_id] = self.time.ms
+            touch(scope, visitor_id, place)
+
+        self.presence.touch = counted_touch
+        self.registered: set[str] = set()
+        self.pairing = Pairing(self, self.presence, clock, WINDOW_S, SECRET, NobodyElse())
+
+    # As `Visits`, to the pairing.
+
+    def arrive(self, visitor_id, place):
+        if visitor_id in self.registered:
+            self.presence.touch(SITE, visitor_id, place)
+        return visitor_id in self.registered
+
+    # As the world, to the tests.
+
+    def register(self, visitor, environ=BROWSER, place=DHAKA):
+        self.registered.add(visitor)
+        self.presence.touch(SITE, visitor, place)
+        self.on_visit(NewVisit(visitor, None, SITE, place, self.time.ms, caller=self.pairing.caller(environ)))
+
+    def open(self, socket, environ=BROWSER, visitor=None, place=DHAKA):
+        self.pairing.opened(socket, self.pairing.caller(environ), visitor, place)
+
+    def close(self, *sockets):
+        for socket in sockets:
+            self.pairing.closed(socket)
+
+    def pass_(self, seconds, every=WINDOW_S // 10):
+        """Time passes, and the pulse beats."""
+        for _ in range(0, seconds, every):
+            self.time.pass_(seconds=every)
+            self.pairing.renew()
+
+    @property
+    def active(self):
+        here = {visitor for visitor, seen_ms in self._seen_ms.items() if seen_ms > self.time.ms - WINDOW_S * 1000}
+        assert len(here) == sum(self.presence.census(SITE).places.values())
+        return here
+
+    @property
+    def remembered(self):
+        """How much is kept, in each of the places where something is."""
+        return {
+            name: len(value)
+            for name, value in vars(self.pairing).items()
+            if name.startswith("_") and hasattr(value, "__len__")
+        }
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+def test_socket_that_says_whose_it_is_keeps_them_active(world):
+    world.register("ayesha", OTHER_ADDRESS)
+    world.open("socket", visitor="ayesha")
+    world.pass_(10 * WINDOW_S)
+    assert world.active == {"ayesha"}
+    world.close("socket")
+    world.pass_(WINDOW_S - 1, every=WINDOW_S - 1)
+    assert world.active == {"ayesha"}
+    world.pass_(1, every=1)
+    assert world.active == set()
+
+
+@pytest.mark.parametrize("first", ["visit", "socket"])
+def test_socket_that_does_not_say_is_paired_in_either_order(world, first):
+    if first == "visit":
+        world.register("ayesha")
+    world.open("socket")
+    if first == "socket":
+        world.register("ayesha")
+    world.pass_(3 * WINDOW_S)
+    assert world.active == {"ayesha"}
+
+
+@pytest.mark.parametrize("first", ["visit", "socket"])
+@pytest.mark.parametrize("other", [OTHER_BROWSER, OTHER_ADDRESS], ids=["browser", "address"])
+def test_another_browser_or_address_is_not_paired(world, first, other):
+    if first == "visit":
+        world.register("ayesha")
+    world.open("socket", other)
+    if first == "socket":
+        world.register("ayesha")
+    world.pass_(WINDOW_S)
+    assert world.active == set()
+
+
+def test_visit_is_paired_only_within_the_window(world):
+    world.register("ayesha")
+    world.time.pass_(seconds=WINDOW_S)
+    world.open("socket")
+    world.pass_(WINDOW_S)
+    assert world.active == set()
+
+
+def test_place_of_the_visit_is_kept(world):
+    world.register("ayesha", place=SYLHET)
+    world.open("socket", place=DHAKA)
+    world.pass_(2 * WINDOW_S)
+    assert world.presence.census(SITE).places == {SYLHET: 1}
+
+
+def test_visit_takes_one_socket_and_leaves_the_other_for_the_next_visit(world):
+    world.open("older")
+    world.open("newer")
+    world.register("ayesha")
+    world.register("karim")
+    world.close("newer")
+    world.pass_(WINDOW_S)
+    assert world.active == {"karim"}, "the newest socket belongs to the first visit after it"
+
+
+def test_socket_takes_one_visit_and_leaves_the_other_for_the_next_socket(world):
+    world.register("ayesha")
+    world.register("karim")
+    world.open("first")
+    world.open("second")
+    world.open("third")
+    world.pass_(2 * WINDOW_S)
+    assert world.active == {"ayesha", "karim"}
+    world.close("first")
+    world.pass_(WINDOW_S)
+    assert world.active == {"ayesha"}, "the newest visit belongs to the first socket after it"
+
+
+def test_second_visit_of_somebody_with_a_socket_takes_no_other(world):
+    world.register("ayesha")
+    world.open("hers")
+    world.open("waiting")
+    world.register("ayesha")
+    world.register("karim")
+    world.close("hers")
+    world.pass_(WINDOW_S)
+    assert world.active == {"karim"}
+
+
+def test_last_of_several_sockets_holds(world):
+    world.register("ayesha")
+    for number in range(5):
+        world.open(number, visitor="ayesha")
+    world.close(0, 1, 2, 3)
+    world.pass_(2 * WINDOW_S)
+    assert world.active == {"ayesha"}
+    world.close(4)
+    world.pass_(WINDOW_S)
+    assert world.active == set()
+
+
+def test_page_that_reloads_without_saying_who_it_is_is_the_same_visitor(world):
+    world.register("ayesha")
+    world.open("before")
+    world.pass_(2 * WINDOW_S)
+    world.close("before")
+    world.open("after")
+    world.pass_(2 * WINDOW_S)
+    assert world.active == {"ayesha"}
+
+
+def test_visitor_who_never_registered_is_never_active(world):
+    world.open("socket", visitor="nobody")
+    world.pass_(WINDOW_S)
+    assert world.active == set()
+    world.close("socket")
+    assert world.active == set()
+
+
+def test_stranger_who_left_is_not_paired_with_the_next_socket(world):
+    world.open("theirs", visitor="nobody")
+    world.close("theirs")
+    world.open("another")
+    assert world.active == set()
+
+
+def test_visitor_who_registers_after_saying_who_they_are_is_active_while_the_page_is_open(world):
+    world.open("socket", visitor="ayesha")
+    world.register("ayesha", OTHER_BROWSER)
+    world.pass_(3 * WINDOW_S)
+    assert world.active == {"ayesha"}
+
+
+def test_leases_are_renewed_at_half_their_time_and_not_more_often(world):
+    world.register("ayesha")
+    world.open("socket", visitor="ayesha")
+    world.touches.clear()
+    world.pass_(10 * WINDOW_S, every=1)
+    assert world.touches["ayesha"] == 20
+
+
+def test_renewal_touches_only_those_whose_time_has_come(world):
+    for number in range(10):
+        world.open(f"socket {number}", visitor=f"v{number}")
+        world.register(f"v{number}")
+        world.time.pass_(seconds=WINDOW_S // 20)
+    world.touches.clear()
+    world.pairing.renew()
+    assert world.touches == Counter(["v0"])
+
+
+def test_closed_sockets_leave_nothing_behind(world):
+    empty = world.remembered
+    world.register("ayesha")
+    for number in range(50):
+        world.open(f"same {number}")
+        world.open(f"other {number}", {**BROWSER, "HTTP_USER_AGENT": f"browser {number}"})
+        world.open(f"said {number}", visitor=f"v{number % 7}")
+        world.register(f"v{number}", {**BROWSER, "REMOTE_ADDR": f"203.0.113.{number}"})
+    for kind in ("same", "other", "said"):
+        world.close(*(f"{kind} {number}" for number in range(50)))
+    world.close("one that was never opened")
+    world.pass_(WINDOW_S)
+    assert world.remembered == empty
+
+
+def test_visits_whose_socket_never_comes_are_a_bounded_number(world, monkeypatch):
+    monkeypatch.setattr(visitor_sockets, "MOST_LONELY", 100)
+    for number in range(1000):
+        world.register(f"v{number}", {**BROWSER, "HTTP_USER_AGENT": f"browser {number % 300}"})
+    assert max(world.remembered.values()) <= 100
+    world.open("socket", {**BROWSER, "HTTP_USER_AGENT": "browser 99"})  # of v999, the newest
+    world.pass_(2 * WINDOW_S)
+    assert world.active == {"v999"}
+
+
+def test_caller_is_a_hash_that_says_nothing_tomorrow(world):
+    today = world.pairing.caller(BROWSER)
+    assert today == world.pairing.caller(dict(BROWSER))
+    assert len({today, world.pairing.caller(OTHER_BROWSER), world.pairing.caller(OTHER_ADDRESS)}) == 3
+    world.time.pass_(days=1)
+    assert world.pairing.caller(BROWSER) != today
+    assert b"203" not in today
+
+
+AGENTS = st.sampled_from([BROWSER, OTHER_BROWSER, OTHER_ADDRESS])
+VISITORS = st.sampled_from(["ayesha", "karim", "fatima"])
+STEPS = st.one_of(
+    st.tuples(st.just("register"), VISITORS, AGENTS),
+    st.tuples(st.just("open"), st.none() | VISITORS, AGENTS),
+    st.tuples(st.just("close"), st.integers(0, 20), st.none()),
+    st.tuples(st.just("pass"), st.integers(1, WINDOW_S), st.none()),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(STEPS, max_size=40))
+def test_whatever_happens_only_the_registered_are_active_and_in_the_end_nothing_is_left(steps):
+    world = World()
+    empty, opened = world.remembered, []
+    for step, what, environ in steps:
+        if step == "register":
+            world.register(what, environ)
+        elif step == "open":
+            opened.append(f"socket {len(opened)}")
+            world.open(opened[-1], environ, what)
+        elif step == "close" and opened:
+            world.close(opened[what % len(opened)])
+        elif step == "pass":
+            world.pass_(what, every=what)
+        assert world.active <= world.registered
+    world.close(*opened)
+    world.pass_(WINDOW_S)
+    assert world.active == set()
+    assert world.remembered == empty

@@ -1,0 +1,176 @@
+"""Push in one process: under any WSGI server, with the test client, and by the clock."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+
+import pytest
+import requests
+import socketio as client_library
+from support.app_fixtures import UPGRADE, Site, assert_error
+from support.listener import leave
+from support.processes import wait_until
+from werkzeug.serving import make_server
+
+from koyjabo.extensions import socketio
+from koyjabo.realtime.events import STATS_ROOM
+
+
+@pytest.fixture
+def site(sqlite_database):
+    with Site(sqlite_database.url, STARTING_TOTAL=4000, ACTIVE_WINDOW_SECONDS=300) as site:
+        yield site
+        site.services.close()
+
+
+class Member:
+    """A plain WebSocket in the room, as far as the room can tell."""
+
+    is_open = True
+
+    def __init__(self, site):
+        self.frames = []
+        site.services.rooms.of(STATS_ROOM).admit(self)
+
+    def write(self, data):
+        self.frames.append(data)
+
+    def wait_for(self, count):
+        wait_until(lambda: len(self.frames) >= count, f"{count} events", 5)
+        return self.frames[count - 1]
+
+
+# By the clock.
+
+
+def test_midnight_turns_today_over_with_a_push(site):
+    site.time.go_to("2025-12-16T23:59:59.999+06:00")
+    site.register()
+    member = Member(site)
+    site.services.start()
+    assert b'"todayVisits": 1' in member.frames[0] or b'"todayVisits":1' in member.frames[0]
+    site.time.ms += 1
+    turned = member.wait_for(2).replace(b": ", b":")
+    assert b'"todayVisits":0' in turned
+    assert b'"totalVisits":4001' in turned
+
+
+def test_end_of_a_window_is_pushed(site):
+    site.register()
+    member = Member(site)
+    site.services.start()
+    site.time.pass_(seconds=300)
+    assert b'"activeUsers":0' in member.wait_for(2).replace(b": ", b":")
+
+
+def test_nothing_is_pushed_when_nothing_changes(site):
+    site.register()
+    member = Member(site)
+    site.services.start()
+    site.time.pass_(seconds=299)
+    site.heartbeat()
+    site.register("another")
+    assert b'"totalVisits":4002' in member.wait_for(2).replace(b": ", b":")
+
+
+# The test client of Flask-SocketIO.
+
+
+def test_test_client_hears_the_first_event_and_every_change(site):
+    page = socketio.test_client(site.app)
+    assert page.is_connected()
+    first = page.get_received()
+    assert [event["name"] for event in first] == ["visitor_update"]
+    assert first[0]["args"] == [{"type": "visitor_update", "stats": site.stats()}]
+    stats = site.register().stats
+    heard = []
+    wait_until(lambda: heard.extend(page.get_received()) or heard, "the change", 5)
+    assert [event["args"][0]["stats"] for event in heard] == [stats]
+    page.disconnect()
+    assert not page.is_connected()
+
+
+def test_test_client_is_acknowledged(site):
+    page = socketio.test_client(site.app)
+    page.get_received()
+    assert page.emit("ping", callback=True)["ok"] is True
+    assert page.emit("request_count", callback=True) == {"ok": True, "type": "visitor_update", "stats": site.stats()}
+    refused = page.emit("no_such_event", callback=True)
+    assert (refused["ok"], refused["code"]) == (False, "invalid_message")
+    assert [event["name"] for event in page.get_received()] == ["pong", "visitor_update", "error"]
+    page.disconnect()
+
+
+def test_test_client_that_says_its_visitor_is_active_while_it_is_connected(site):
+    site.register("ayesha")
+    page = socketio.test_client(site.app, query_string="visitorId=ayesha")
+    for _ in range(4):
+        site.time.pass_(seconds=150)
+        site.services.pairing.renew()
+        assert site.stats()["activeUsers"] == 1
+    page.disconnect()
+    site.time.pass_(seconds=300)
+    assert site.stats()["activeUsers"] == 0
+
+
+def test_several_applications_in_one_process_are_apart(site, tmp_path):
+    with Site(f"sqlite:///{tmp_path}/other.db") as other:
+        page = socketio.test_client(other.app)
+        assert page.get_received()[0]["args"][0]["stats"]["totalVisits"] == 0
+        page.disconnect()
+        other.services.close()
+
+
+# Another WSGI server.
+
+
+@contextmanager
+def served_by_werkzeug(app):
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def url(site):
+    with served_by_werkzeug(site.app) as url:
+        yield url
+
+
+def test_plain_upgrade_is_answered_with_501_and_a_sentence(site):
+    answer = site.client.get("/", headers=UPGRADE)
+    assert_error(answer, 501, "websockets_unavailable")
+    assert "Socket.IO" in answer.json["error"]
+
+
+def test_plain_upgrade_under_another_server_is_answered_with_501(url):
+    answer = requests.get(url, headers=UPGRADE, timeout=5)
+    assert (answer.status_code, answer.json()["code"]) == (501, "websockets_unavailable")
+
+
+def test_page_at_the_same_path_is_still_served(url):
+    answer = requests.get(url, timeout=5)
+    assert answer.status_code != 501
+
+
+def test_http_and_polling_work_under_another_server(url):
+    page, heard = client_library.Client(reconnection=False), []
+    page.on("visitor_update", lambda event: heard.append(event["stats"]))
+    page.connect(url, transports=["polling"], wait_timeout=5)
+    try:
+        wait_until(lambda: heard, "the first event", 5)
+        assert heard == [requests.get(f"{url}/api/stats", timeout=5).json()]
+        answer = requests.post(f"{url}/api/visitor/register", json={"visitorId": "ayesha"}, timeout=5).json()
+        wait_until(lambda: len(heard) > 1, "the change", 5)
+        assert heard[1:] == [answer["stats"]]
+        assert page.call("ping", timeout=5)["ok"] is True
+    finally:
+        leave(page)

@@ -1,0 +1,145 @@
+"""Requests and handshakes of which some bytes are missing, too many or other ones: answered as HTTP, or not at all."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+
+import h11
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.bystanders import Bystanders, bystanders
+from support.fuzz_effort import effort
+from support.line import PATIENCE_S, chunked, head
+from support.websocket import SOCKETIO, say, take_frame, upgrade
+
+REGISTER = "/api/visitor/register"
+BODY = json.dumps({"visitorId": "ayesha"}).encode()
+COMMUNITY = "/ws/communities/1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b/visitors/"
+FORM = b"email=a%40b&password=%00&csrf_token="
+
+REQUESTS = {
+    "a visit": head("POST", REGISTER, f"Content-Length: {len(BODY)}") + BODY,
+    "a visit in chunks": head("POST", REGISTER, "Transfer-Encoding: chunked") + chunked(BODY[:5], BODY[5:]),
+    "the numbers": head("GET", "/api/stats", 'If-None-Match: W/"x", "y"', "Accept-Encoding: gzip;q=0.5"),
+    "a page": head(
+        "GET", "/login?next=%2F", "Cookie: access_token_cookie=a.b.c; lang=bn", "Accept-Language: bn,en;q=0"
+    ),
+    "a form": head("POST", "/login", f"Content-Length: {len(FORM)}").replace(
+        b"application/json", b"application/x-www-form-urlencoded"
+    )
+    + FORM,
+    "a call with a token": head("GET", "/api/auth/me", "Authorization: Bearer a.b.c", "X-Forwarded-For: 203.0.113.7"),
+    "a handshake": upgrade("/?visitorId=ayesha") + say(type="ping"),
+    "a handshake of a community": upgrade(COMMUNITY, "Sec-WebSocket-Protocol: Authorization, a.b.c"),
+    "a handshake of Socket.IO": upgrade(SOCKETIO),
+    "a poll": head("GET", "/socket.io/?EIO=4&transport=polling&sid=x", "Origin: http://localhost"),
+}
+"""As they should be."""
+
+PARTS = [b"\r\n", b"\n", b"\r\n\r\n", b" ", b":", b",", b";", b"\0", b"\xff", b"%", b"%00", b"/", b"?", b"=", b'"',
+         b"\t", b"9" * 20, b"-1", b"0x10", b"x" * 9000, b"Connection: close\r\n", b"Content-Length: 3\r\n",
+         b"Transfer-Encoding: chunked\r\n", b"Expect: 100-continue\r\n", b"Host: [\r\n", b"Upgrade: h2c\r\n",
+         b"HTTP/1.0", b"HTTP/2.0", b"OPTIONS", "ঢাকা".encode()]  # fmt: skip
+
+SOON_FORGOTTEN = {"socketio.ping_interval": 4, "socketio.ping_timeout": 3}
+"""Those who poll once and never again; bystanders have time to answer, on a busy machine."""
+
+FAILURES = range(500, 600)
+NOT_SERVED = {501, 505}
+"""What is no failure: an answer that this is not spoken here."""
+
+
+@st.composite
+def mangled(draw: st.DrawFn) -> bytes:
+    """A request or two, of which a few pieces are replaced."""
+    data = bytearray(b"".join(draw(st.lists(st.sampled_from(list(REQUESTS.values())), min_size=1, max_size=2))))
+    for _ in range(draw(st.integers(0, 3))):
+        at, size = draw(st.integers(0, len(data))), draw(st.sampled_from([0, 0, 1, 1, 2, 8, 40]))
+        data[at : at + size] = draw(st.sampled_from(PARTS) | st.binary(max_size=3) | st.just(bytes(data[at - 20 : at])))
+    return bytes(data)
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory) -> Iterator[Bystanders]:
+    with bystanders(tmp_path_factory.mktemp("server"), SOON_FORGOTTEN) as others:
+        yield others
+
+
+@pytest.fixture(autouse=True)
+def unharmed(others: Bystanders) -> Iterator[None]:
+    yield
+    others.assert_unharmed()
+
+
+def test_mangled_requests_are_answered_as_http_and_counted_when_that_is_said(others):
+    before = others.server.stats().total
+    counted = 0
+
+    @effort(300)
+    @given(sent=mangled())
+    def ask(sent: bytes) -> None:
+        nonlocal counted
+        counted += _assert_http(_exchange(others.server.port, sent))
+
+    ask()
+    assert others.server.stats().total == before + counted
+
+
+@pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
+def test_requests_that_break_off_anywhere_are_answered_as_http_or_not_at_all(others, request_):
+    before = others.server.stats().total
+    counted = sum(_assert_http(_exchange(others.server.port, request_[:cut])) for cut in range(0, len(request_) + 1))
+    assert others.server.stats().total == before + counted
+
+
+def _exchange(port: int, sent: bytes) -> bytes:
+    """All that is answered to somebody who says nothing more."""
+    received = bytearray()
+    with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as line:
+        try:
+            line.sendall(sent)
+            line.shutdown(socket.SHUT_WR)
+            while data := line.recv(65536):
+                received += data
+        except OSError:
+            pass  # it was closed with something unread
+    return bytes(received)
+
+
+def _assert_http(received: bytes) -> int:
+    """How many new visits the answers speak of."""
+    counted = 0
+    while received:
+        if received.startswith(b"HTTP/1.1 101 "):
+            _assert_frames(received.partition(b"\r\n\r\n")[2])
+            return counted
+        status, body, received = _answer(received)
+        assert status not in FAILURES or status in NOT_SERVED, body
+        counted += b'"duplicate":false' in body
+    return counted
+
+
+def _answer(received: bytes) -> tuple[int, bytes, bytes]:
+    """Status and body of the first answer, and what comes after it."""
+    client = h11.Connection(h11.CLIENT)
+    client.send(h11.Request(method="GET", target="/", headers=[("Host", "localhost")]))
+    client.send(h11.EndOfMessage())
+    client.receive_data(received)
+    client.receive_data(b"")
+    status, body = 0, b""
+    while not isinstance(event := client.next_event(), h11.EndOfMessage):
+        if isinstance(event, h11.Response):
+            status = event.status_code
+        elif isinstance(event, h11.Data):
+            body += event.data
+    return status, body, client.trailing_data[0]
+
+
+def _assert_frames(received: bytes) -> None:
+    left = bytearray(received)
+    while take_frame(left):
+        pass
+    assert not left

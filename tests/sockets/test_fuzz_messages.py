@@ -1,0 +1,141 @@
+"""Whatever a connected client says: it is answered or told what is wrong with it, and nobody else notices."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.bystanders import Bystanders, bystanders
+from support.fuzz_effort import effort
+from support.members import Member
+from support.odd_messages import events, packets, rooms, texts, values
+from support.websocket import BINARY, CLOSE, TEXT, Frame, SocketIO, WebSocket, frame
+
+NORMAL, ABUSE = 1000, 1008
+MOST_ERRORS = 10
+PRESENT = {"/": "visitor_update", "visitors/": "visitor_count", "visitor-dashboard/": "dashboard_update"}
+"""With what `request_count` is answered at a path."""
+
+NO_ENGINEIO = frame("9")
+"""It ends a connection of Socket.IO, when all that came before it has been looked at."""
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory) -> Iterator[Bystanders]:
+    changes = {"koyjabo.server.websockets.connection.MOST_FRAMES": 10_000}
+    with bystanders(tmp_path_factory.mktemp("server"), changes, LEAVE_GRACE_SECONDS=1) as others:
+        yield others
+
+
+@pytest.fixture(autouse=True)
+def unharmed(others: Bystanders) -> Iterator[None]:
+    yield
+    others.assert_unharmed()
+
+
+@pytest.fixture(scope="module")
+def moderator(others: Bystanders) -> Member:
+    return Member(others.server)
+
+
+@pytest.fixture(scope="module")
+def community(moderator: Member) -> str:
+    return moderator.found()
+
+
+@pytest.mark.parametrize("path", PRESENT)
+def test_each_message_of_a_plain_socket_has_its_answer(others, moderator, community, path):
+    where = path if path == "/" else f"/ws/communities/{community}/{path}"
+
+    @effort(60)
+    @given(said=st.lists(texts | st.binary(max_size=20), max_size=14))
+    def talk(said: list[str | bytes]) -> None:
+        with WebSocket(others.server.port, f"Authorization: Bearer {moderator.token}", path=where) as client:
+            assert client.event()["type"] == PRESENT[path]
+            client.send(*(_as_frame(each) for each in said))
+            expected = [_answer_to(each, PRESENT[path]) for each in said]
+            _assert_told(client, expected, PRESENT[path])
+
+    talk()
+
+
+def _assert_told(client: WebSocket, expected: list[str], present: str) -> None:
+    """Answers to `request_count` wait for their turn; all else is answered at once, in the order of what was said."""
+    is_abuse = expected.count("error") >= MOST_ERRORS
+    if is_abuse:
+        last = [number for number, each in enumerate(expected) if each == "error"][MOST_ERRORS - 1]
+        expected = expected[: last + 1]
+    told: list[str] = []
+    while len([each for each in told if each != present]) < len([each for each in expected if each != present]):
+        told.append(client.event()["type"])
+    assert [each for each in told if each != present] == [each for each in expected if each != present]
+    if is_abuse:
+        assert client.goodbye().code == ABUSE
+    else:
+        missing = expected.count(present) - told.count(present)
+        assert [client.event()["type"] for _ in range(missing)] == [present] * missing
+        assert client.is_answered()
+
+
+def _as_frame(said: str | bytes) -> bytes:
+    return frame(said, TEXT if isinstance(said, str) else BINARY)
+
+
+def _answer_to(said: str | bytes, present: str) -> str:
+    with suppress(ValueError, RecursionError, KeyError, TypeError):
+        kind = json.loads(said)["type"] if isinstance(said, str) else None
+        return {"ping": "pong", "request_count": present}.get(kind, "error")
+    return "error"
+
+
+def test_each_event_of_socketio_that_asks_for_it_is_acknowledged_once(others, moderator, community):
+    @effort(100)
+    @given(said=st.lists(events(values | rooms(community, moderator.token)), max_size=9))
+    def talk(said: list[list[Any]]) -> None:
+        with SocketIO(others.server.port) as client:
+            client.send(*(frame(f"42{number}{json.dumps(each)}") for number, each in enumerate(said)))
+            acknowledged = _acknowledgements(client, len(said))
+        assert sorted(acknowledged) == list(range(len(said)))
+        for answer in acknowledged.values():
+            assert answer["ok"] is True or answer.keys() == {"ok", "error", "code"}, answer
+
+    talk()
+
+
+def _acknowledgements(client: SocketIO, count: int) -> dict[int, dict[str, Any]]:
+    found: dict[int, dict[str, Any]] = {}
+    while len(found) < count:
+        text = client.message()
+        if text.startswith("43"):
+            number, bracket, rest = text[2:].partition("[")
+            assert int(number) not in found
+            (found[int(number)],) = json.loads(bracket + rest)
+    return found
+
+
+def test_socketio_takes_packets_or_closes(others, moderator, community):
+    @effort(200)
+    @given(said=st.lists(packets(values | rooms(community, moderator.token)), min_size=1, max_size=8))
+    def talk(said: list[list[str | bytes]]) -> None:
+        with SocketIO(others.server.port) as client:
+            client.send(*(_as_frame(each) for packet in said for each in packet))
+            frames = _until_the_end(client)
+        assert frames[-1].opcode == CLOSE
+        assert int.from_bytes(frames[-1].payload[:2], "big") in {NORMAL, ABUSE}
+
+    talk()
+
+
+def _until_the_end(client: WebSocket) -> list[Frame]:
+    """What it is told until the server closes it."""
+    frames: list[Frame] = []
+    with suppress(ConnectionError):
+        client.send(NO_ENGINEIO)
+    while not frames or frames[-1].opcode != CLOSE:
+        frames.append(client.frame())
+    return frames

@@ -1,0 +1,73 @@
+"""A site with something in every table, and all that is in its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from sqlalchemy import select
+
+from koyjabo.counting.records import NewVisit
+from koyjabo.extensions import db
+from koyjabo.models import Scope
+from support.account_calls import sign_up
+from support.app_fixtures import Site
+from support.community_calls import found, give, site_admin
+
+DAY_MS = 86_400_000
+
+
+def fill(site: Site, visits: int = 40) -> str:
+    """Two weeks, with a community, whose id is returned: members, conversions, adjustments, sums of what was folded."""
+    ayesha, karim = sign_up(site, "ayesha"), sign_up(site, "karim")
+    site_admin(site)
+    here = found(ayesha, name="Mirpur 10 ☂")["id"]
+    give(ayesha, here, karim, "moderator")
+    for number in range(visits):
+        site.time.pass_(hours=9)
+        register(site, number, here if number % 2 else "site")
+    site.set_total(9000)
+    register(site, visits, here, user_id=karim.id)
+    sign_up(site, "nila", visitorId="v1")
+    site.services.peaks.note(Scope(here), 7)
+    site.services.peaks.write()
+    assert site.recount() == []
+    return here
+
+
+def register(site: Site, number: int, scope: str, **fields: Any) -> None:
+    visit = NewVisit(
+        f"v{number % 7}",
+        f"visit-{number}",
+        Scope(scope),
+        "Dhaka, BD",
+        site.time(),
+        client_ms=number,
+        referrer="https://example.com/a",
+        user_agent="=cmd|'/c calc'!A0\n\"two\" lines, and 'more'" if number % 3 else "'quoted'",
+        page=None if number % 5 else "/history",
+        is_bot=number % 4 == 0,
+        **fields,
+    )
+    site.services.visits.register(visit)
+
+
+def everything(site: Site) -> dict[str, list[dict[str, Any]]]:
+    """Every row of every table of the models, by column."""
+    with site.app.app_context(), db.engine.connect() as connection:
+        return {
+            table.name: [dict(row) for row in connection.execute(select(table).order_by(*table.primary_key)).mappings()]
+            for table in db.metadata.sorted_tables
+        }
+
+
+@contextmanager
+def in_context(site: Site) -> Iterator[None]:
+    with site.app.app_context():
+        yield
+
+
+def quiet(total: int, label: str) -> Any:
+    """Nobody is told of any progress."""
+    return nullcontext(lambda done: None)

@@ -1,0 +1,37 @@
+"""The routes of the application, as tests of all of them need them."""
+
+from __future__ import annotations
+
+from werkzeug.routing import Rule
+
+from support.admin_calls import address
+from support.app_fixtures import Site
+from support.community_calls import Cast
+from support.permissions import BY_LOOPBACK_OR_TOKEN
+
+CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
+TABLES = ("users", "sessions", "communities", "memberships", "adjustments", "audit_log", "visits")
+
+
+def rules(site: Site) -> dict[str, Rule]:
+    return {rule.endpoint: rule for rule in site.app.url_map.iter_rules() if rule.endpoint not in BY_LOOPBACK_OR_TOKEN}
+
+
+def method_of(rule: Rule) -> str:
+    (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    return method
+
+
+def path_of(site: Site, cast: Cast, rule: Rule, community: str) -> str:
+    values = {
+        "community_id": community,
+        "user_id": cast["other"].id,
+        "session_id": "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b",
+        "name": "swagger-ui.css" if rule.endpoint == "docs.file" else "js/koyjabo.js",
+        "version": "x",
+    }
+    return address(site, rule, **values)
+
+
+def stored(site: Site) -> dict[str, list[tuple]]:
+    return {table: site.rows(f"SELECT * FROM {table} ORDER BY 1, 2") for table in TABLES}

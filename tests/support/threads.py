@@ -1,0 +1,22 @@
+"""Threads that tests start."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+
+SOON_S = 5.0
+
+
+def in_thread(call) -> Future:
+    """Run `call` in a thread that does not keep the tests from ending, should it never come back."""
+    future: Future = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except Exception as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future

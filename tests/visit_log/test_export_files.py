@@ -1,0 +1,122 @@
+"""Exports in files: gone on with where they were cut off, and the same as if they never had been."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import pytest
+from support.app_fixtures import Site
+from support.archive_world import fill, quiet
+
+from koyjabo.errors import InvalidInput
+from koyjabo.visit_log import export_file, file_format, visit_log
+from koyjabo.visit_log.export_file import UnusableFile
+from koyjabo.visit_log.visit_log import Filter
+
+KINDS = tuple(file_format.MIMETYPES)
+
+
+@pytest.fixture(scope="module")
+def site(module_database):
+    with Site(module_database.url) as site:
+        fill(site)
+        yield site
+
+
+@pytest.fixture(params=KINDS)
+def kind(request) -> str:
+    return request.param
+
+
+@pytest.fixture
+def file(kind, tmp_path) -> Path:
+    return tmp_path / f"visits.{kind}"
+
+
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch):
+    monkeypatch.setattr(visit_log, "LARGE_PIECE", 7)
+
+
+def export(site: Site, file: Path, kind: str, resume: bool = False, **which: str) -> bytes:
+    export_file.write(site.services.visit_log, file, Filter(**which), kind, resume, quiet)
+    return file.read_bytes()
+
+
+def test_file_is_what_a_pipe_is_given_and_only_its_owner_may_read_it(site, file, kind):
+    pipe = io.BytesIO()
+    export_file.stream(site.services.visit_log, pipe, Filter(), kind, quiet)
+    assert export(site, file, kind) == pipe.getvalue()
+    assert os.stat(file).st_mode & 0o777 == 0o600
+
+
+def test_export_goes_on_wherever_it_was_cut_off(site, file, kind):
+    """At every byte: also within a character, a quotation, a line break of what a visitor said."""
+    whole = export(site, file, kind)
+    end = whole.index(b"\n", len(whole) // 8)
+    for cut in [*range(0, end, 7), len(whole) - 1, len(whole)]:
+        file.write_bytes(whole[:cut])
+        assert export(site, file, kind, resume=True) == whole
+
+
+def test_export_goes_on_with_visits_that_have_come_since(file, kind, sqlite_database):
+    with Site(sqlite_database.url) as new:
+        new.register("a", visitId="1")
+        before = export(new, file, kind)
+        new.register("b", visitId="2")
+        after = export(new, file, kind, resume=True)
+        assert after.startswith(before)
+        assert after.count(b"\n") == before.count(b"\n") + 1
+
+
+@pytest.mark.parametrize("visitor_id", ["ayesha", "-ayesha"])
+@pytest.mark.parametrize("visit_id", ["+1", "=1", "-1"])
+def test_export_goes_on_after_a_visit_whose_name_looks_like_a_formula(file, kind, database, visitor_id, visit_id):
+    with Site(database.url) as new:
+        new.register("first", visitId="1")
+        new.register(visitor_id, visitId=visit_id)
+        before = export(new, file, kind)
+        new.register("last", visitId="2")
+        after = export(new, file, kind, resume=True)
+        file.unlink()
+        assert after == export(new, file, kind)
+        assert after.startswith(before)
+
+
+def test_resume_begins_where_there_is_nothing(site, file, kind):
+    assert export(site, file, kind, resume=True).count(b"visit-") == 41
+
+
+def test_file_that_is_there_is_not_touched(site, file, kind):
+    file.write_text("precious")
+    with pytest.raises(UnusableFile, match="--resume"):
+        export(site, file, kind)
+    assert file.read_text() == "precious"
+
+
+def test_file_that_is_no_export_is_not_gone_on_with(site, file, kind):
+    file.write_text("one\ntwo\n")
+    with pytest.raises(UnusableFile, match="no export of visits"):
+        export(site, file, kind, resume=True)
+    assert file.read_text() == "one\ntwo\n"
+
+
+def test_export_of_another_database_is_not_gone_on_with(site, file, kind, sqlite_database):
+    with Site(sqlite_database.url) as other:
+        other.register("somebody", visitId="else")
+        before = export(other, file, kind)
+    with pytest.raises(InvalidInput, match="none of this database"):
+        export(site, file, kind, resume=True)
+    assert file.read_bytes() == before
+
+
+def test_export_goes_by_the_filter(site, file, kind):
+    day = site.rows("SELECT min(day) FROM visits")[0][0]
+    assert 0 < export(site, file, kind, first_day=day, last_day=day).count(b"visit-") < 4
+
+
+@pytest.mark.parametrize("said", ["'", "''", "'=1", "=1", "'a", "a'", "", "\t", "＝"])
+def test_cell_is_read_as_it_was_meant(said):
+    assert file_format.plain(file_format._cell(said)) == said

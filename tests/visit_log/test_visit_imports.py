@@ -1,0 +1,392 @@
+"""Visits brought from elsewhere: each counted once, at its time, whatever happens in between."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import json
+import os
+import threading
+from collections.abc import Callable
+from functools import partial
+from zoneinfo import ZoneInfo
+
+import pytest
+from support.app_fixtures import SPEC_MOMENT, Site
+from support.archive_world import DAY_MS, everything, fill, in_context
+from support.processes import wait_until
+
+from koyjabo.clock import iso
+from koyjabo.counting.records import NewVisit
+from koyjabo.database import throttle
+from koyjabo.errors import LedgerUnavailable
+from koyjabo.extensions import db
+from koyjabo.maintenance import fold_queries
+from koyjabo.maintenance.retention import Pruned
+from koyjabo.models import SITE
+from koyjabo.visit_log import file_format, import_queries
+from koyjabo.visit_log import importing as visit_imports
+from koyjabo.visit_log.import_file import BadLine
+from koyjabo.visit_log.import_queries import ImportUnderWay
+from koyjabo.visit_log.importing import Busy, Imported
+from koyjabo.visit_log.visit_log import Filter, VisitLog
+
+KINDS = tuple(file_format.MIMETYPES)
+NOT_SAME = {"id", "ordinal", "community", "user"}
+"""Ordinals are given anew; names are those of here."""
+
+
+@pytest.fixture(scope="module")
+def full(module_database):
+    with Site(module_database.url, STARTING_TOTAL=4000) as site:
+        fill(site)
+        yield site
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url) as site:
+        site.time.ms = SPEC_MOMENT + 100 * DAY_MS
+        yield site
+
+
+def export(site: Site, kind: str, **which: str) -> bytes:
+    extract = site.services.visit_log.extract(Filter(**which), kind)
+    return (file_format.head(kind) + "".join(text for text, _ in extract.pieces)).encode()
+
+
+def bring(
+    site: Site,
+    text: str | bytes,
+    kind: str = "csv",
+    even_folded: bool = False,
+    advance: Callable[[int], None] = lambda done: None,
+) -> Imported:
+    file = io.BytesIO(text.encode() if isinstance(text, str) else text)
+    with in_context(site):
+        zone = ZoneInfo(site.settings["TIMEZONE"])
+        return visit_imports.import_visits(file, kind, zone, site.services.clock, advance, even_folded)
+
+
+def once(times: int, do: Callable[[], None]) -> Callable[[int], None]:
+    """Whoever is told of progress does it when they are told for the so-manieth time."""
+    told = iter(range(1, 1000))
+
+    def advance(done: int) -> None:
+        if next(told) == times:
+            do()
+
+    return advance
+
+
+def prune(site: Site, advance: Callable[[int], None] = lambda ids: None) -> Pruned:
+    retention = site.services.retention
+    return retention.prune(retention.past(), advance)
+
+
+def rows(*said: str) -> str:
+    return "\r\n".join(["visitor_id,visit_id,at", *said, ""])
+
+
+def visits(site: Site) -> list[dict]:
+    return [{k: v for k, v in row.items() if k not in NOT_SAME} for row in everything(site)["visits"]]
+
+
+def communities_of(full: Site, site: Site) -> None:
+    for row in everything(full)["communities"]:
+        site.add_community(row["id"])
+
+
+@pytest.mark.parametrize("export_kind", KINDS)
+def test_what_was_exported_is_the_same_when_it_is_imported(full, site, export_kind):
+    communities_of(full, site)
+    file = export(full, export_kind)
+    assert bring(site, file, export_kind) == Imported(41, 0)
+    assert visits(site) == visits(full)
+    for table in ("daily_visits", "hourly_visits"):
+        assert everything(site)[table] == everything(full)[table]
+    assert site.recount() == []
+    assert bring(site, file, export_kind) == Imported(0, 41)
+    assert site.stats()["totalVisits"] == 41
+
+
+def test_imported_visits_are_numbered_after_those_there_are(site):
+    site.set_total(4000)
+    site.register("here")
+    assert bring(site, rows("a,1,2024-05-01T10:00:00Z", "b,2,2024-05-01T11:00:00+06:00")) == Imported(2, 0)
+    assert site.register("here").ordinal == 4004
+    assert site.stats()["todayVisits"] == 2
+    assert site.register("a", visitId="1").duplicate
+    assert site.recount() == []
+
+
+def test_minimal_file_counts_once_however_often_it_is_imported(site):
+    said = "visitorId,at\nayesha,2024-05-01 23:30:00\nayesha,2024-05-01 23:30:00\nkarim,1714585000000\n"
+    assert bring(site, said) == Imported(3, 0)
+    assert bring(site, said) == Imported(0, 3)
+    days = {row["day"]: row["visits"] for row in everything(site)["daily_visits"]}
+    assert days == {"2024-05-01": 3}  # in TIMEZONE
+    assert site.stats()["uniqueVisitors"] == 2
+
+
+BAD = {
+    "no columns": ("a,b\n1,2\n", "Line 1: must name the columns"),
+    "an empty file": ("", "Line 1: must name the columns"),
+    "a visitor": (rows("a,1,1714585000000", "?,2,1714585000000"), "Line 3: visitor_id"),
+    "a name": (rows("a,1 1,1714585000000"), "Line 2: visit_id"),
+    "a moment": (rows("a,1,yesterday"), "Line 2: at must be"),
+    "no moment": (rows("a,1,"), "Line 2: at must be"),
+    "before 1970": (rows("a,1,1869-01-01"), "Line 2: at must be"),
+    "the future": (rows("a,1,2038-01-01"), "Line 2: at is in the future"),
+    "too much": (rows("a,1,1714585000000,x"), "Line 2: has more values"),
+    "quotes": (rows('a,"1'), "Line 2: is no CSV"),
+    "no UTF-8": (rows("a,1,1714585000000").encode() + b"\xff", "Line 3: is not in UTF-8"),
+    "a community": (
+        "visitor_id,at,community_id\na,1714585000000,1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b\n",
+        "Line 2: community_id is of no community here",
+    ),
+    "no community": ("visitor_id,at,community_id\na,1714585000000,mirpur\n", "Line 2: community_id must be a UUID"),
+}
+BAD_JSON = {
+    "no JSON": ('{"visitor_id": "a", "at": 1714585000000}\n{', "Line 2: is no JSON"),
+    "a list": ("[]\n", "Line 1: must be a JSON object"),
+    "a number": ('{"visitor_id": "a", "at": 1714585000000, "page": 5}\n', "Line 1: page must be a text"),
+    "a truth": ('{"visitor_id": "a", "at": 1714585000000, "is_bot": "maybe"}\n', "Line 1: is_bot"),
+    "too large": ('{"visitor_id": "a", "at": 1' + "0" * 30 + "}\n", "Line 1: at must be"),
+}
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence", "kind_of_file"),
+    [(*bad, "csv") for bad in BAD.values()] + [(*bad, "jsonl") for bad in BAD_JSON.values()],
+    ids=[*BAD, *BAD_JSON],
+)
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+def test_line_that_cannot_be_used_is_named_and_what_came_before_is_kept(site, said, sentence, kind_of_file):
+    with pytest.raises(BadLine, match=sentence):
+        bring(site, said, kind_of_file)
+    usable = int(sentence.removeprefix("Line ").partition(":")[0]) - (2 if kind_of_file == "csv" else 1)
+    assert site.stats()["totalVisits"] == max(0, usable)
+    assert site.recount() == []
+
+
+def test_one_at_a_time(site):
+    with in_context(site), import_queries.only_one(db.engine.url), pytest.raises(Busy):
+        bring(site, rows())
+    assert bring(site, rows("a,1,1714585000000")) == Imported(1, 0)
+
+
+@pytest.mark.parametrize("kind", ["postgres"], indirect=True)  # SQLite is not even begun with
+def test_database_that_locks_an_import_out_is_unavailable(site, database):
+    with database.locked(), pytest.raises(LedgerUnavailable):
+        bring(site, rows("a,1,1714585000000"))
+    assert bring(site, rows("a,1,1714585000000")) == Imported(1, 0)
+
+
+def test_visit_of_a_day_that_was_folded_counts_only_if_it_is_said_to(site):
+    """Nobody knows any more whether it was there. A day of which a row is left is not folded."""
+    first, other = (iso(site.time.ms - age * DAY_MS) for age in (400, 100))
+    said = rows(f"a,1,{first}", f"b,2,{other}", f"c,3,{other}")
+    bring(site, said)
+    retention = site.services.retention
+    assert retention.prune(retention.past()).visits == 1
+    site.services.erasure.forget("c")
+    with pytest.raises(BadLine, match="Line 2: at is of a day whose visits were folded"):
+        bring(site, said)
+    assert bring(site, rows(f"b,2,{other}", f"d,4,{other}")) == Imported(1, 1)
+    assert site.stats()["totalVisits"] == 4
+    assert bring(site, said, even_folded=True) == Imported(2, 1)
+    assert site.recount() == []
+
+
+OLD = "2024-05-01T10:00:00Z"
+LINES = 9
+
+
+@pytest.fixture
+def imported(site, monkeypatch) -> str:
+    """A file of visits of long ago that has been imported, and is now imported and folded some lines at a time."""
+    monkeypatch.setattr(visit_imports, "BATCH", 2)
+    for name in ("FIRST", "FEWEST", "MOST"):
+        monkeypatch.setattr(throttle, name, 2)
+    said = rows(*(f"v{n},{n},{OLD}" for n in range(LINES)))
+    assert bring(site, said) == Imported(LINES, 0)
+    return said
+
+
+def check_nothing_counted_twice(site: Site) -> None:
+    assert site.stats()["totalVisits"] == LINES
+    assert site.recount() == []
+
+
+def test_nothing_is_folded_until_an_import_is_over(site, imported):
+    def try_to_prune() -> None:
+        with pytest.raises(ImportUnderWay):
+            prune(site)
+        tried.append(True)
+
+    tried: list[bool] = []
+    assert bring(site, imported, advance=once(5, try_to_prune)) == Imported(0, LINES)
+    assert tried
+    assert prune(site).visits == LINES
+    check_nothing_counted_twice(site)
+
+
+def test_fold_that_an_import_came_into_goes_on_another_time(site, imported):
+    def begin_to_import() -> None:
+        during = once(1, partial(prune_on, site))
+        with pytest.raises(BadLine, match="Line 2: at is of a day whose visits were folded"):
+            bring(site, imported, advance=during)
+
+    def prune_on(site: Site) -> None:
+        with pytest.raises(ImportUnderWay):
+            prune(site)
+
+    assert prune(site, once(1, begin_to_import)).visits == LINES
+    check_nothing_counted_twice(site)
+
+
+def test_day_of_which_only_some_was_folded_is_as_one_that_was_folded(site, imported):
+    class Killed(Exception):
+        pass
+
+    def killed() -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        prune(site, once(1, killed))
+    assert site.rows("SELECT count(*) FROM visits") == [(LINES - 2,)]
+    with pytest.raises(BadLine, match="Line 2: at is of a day whose visits were folded"):
+        bring(site, imported)
+    check_nothing_counted_twice(site)
+    assert bring(site, rows("new,1,2024-05-02T10:00:00Z")) == Imported(1, 0)  # nothing of that day was
+
+
+def test_import_waits_for_what_is_being_folded(site, imported, database):
+    """And is told neither that another import is going on, nor what was there before."""
+    retention = site.services.retention
+    past = retention.past()
+    is_folding, may_commit = threading.Event(), threading.Event()
+
+    def fold_slowly(session) -> None:
+        fold_queries.fold_old(session, *past, size=2)
+        is_folding.set()
+        assert may_commit.wait(10)
+
+    def import_it() -> None:
+        try:
+            outcome.append(bring(site, imported))
+        except Exception as error:
+            outcome.append(error)
+
+    outcome: list[object] = []
+    folding = threading.Thread(target=retention._desk.write, args=(fold_slowly,))
+    importing = threading.Thread(target=import_it)
+    folding.start()
+    assert is_folding.wait(10)
+    importing.start()
+    try:
+        wait_until(lambda: outcome or is_asked_for(database), "the import waits")
+        assert outcome == []
+    finally:
+        may_commit.set()
+        folding.join()
+        importing.join()
+    (error,) = outcome
+    assert isinstance(error, BadLine), error
+    check_nothing_counted_twice(site)
+
+
+def is_asked_for(database) -> bool:
+    """Somebody imports, or waits to."""
+    if database.kind == "postgres":
+        asking = "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%try_advisory_lock(%' AND pid <> pg_backend_pid()"
+        return bool(database.rows(asking))
+    with import_queries._opened_beside(str(database.path)) as file:
+        return not import_queries._locked(file, fcntl.LOCK_SH)
+
+
+@pytest.mark.parametrize("kind", ["postgres"], indirect=True)  # which has it in a connection
+def test_import_that_has_lost_its_lock_ends(site, imported, database):
+    def lose_it() -> None:
+        held = f"FROM pg_locks WHERE locktype = 'advisory' AND objid = {import_queries.IMPORT_LOCK}"
+        assert database.rows(f"SELECT pg_terminate_backend(pid) {held}") == [(True,)]
+        wait_until(lambda: not database.rows(f"SELECT 1 {held}"), "the lock is free")
+        prune(site)
+
+    with pytest.raises(LedgerUnavailable):
+        bring(site, imported, advance=once(6, lose_it))
+    check_nothing_counted_twice(site)
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+def test_database_that_is_a_link_is_the_same(site, imported, database, tmp_path):
+    link = tmp_path / "link.db"
+    link.symlink_to(database.path)
+    with (
+        Site(f"sqlite:///{link}", site.time) as other,
+        in_context(other),
+        import_queries.only_one(db.engine.url),
+        pytest.raises(ImportUnderWay),
+    ):
+        prune(site)
+    assert prune(site).visits == LINES
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files of others")
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+def test_root_who_imports_does_not_lock_the_owner_of_the_database_out(site, database):
+    os.chown(database.path, 12345, 12346)
+    bring(site, rows(f"a,1,{OLD}"))
+    lock = database.path.with_name(f"{database.path.name}.import.lock").stat()
+    assert (lock.st_uid, lock.st_gid) == (12345, 12346)
+
+
+def test_import_leaves_a_line(site):
+    bring(site, rows("a,1,1714585000000"))
+    (line,) = [row for row in everything(site)["audit_log"] if row["action"] == "visits.import"]
+    assert line["details"] == '{"new": 1, "known": 0}'
+
+
+# The log of visits finds days by halving, which takes ids for being in the order of time.
+
+
+def day_of(log: VisitLog, day: str) -> list[str]:
+    text = "".join(text for text, _ in log.extract(Filter(day, day), "jsonl").pieces)
+    return [json.loads(line)["visit_id"] for line in text.splitlines()]
+
+
+def test_days_are_found_on_both_sides_of_an_import_and_in_it(site):
+    live = [site.time.ms + n * DAY_MS for n in range(20)]
+    for number, site.time.ms in enumerate(live[:10]):
+        site.register("live", visitId=f"live-{number}")
+    old = [f"old,{n},{iso(1714585000000 + n * DAY_MS)}" for n in range(10)]
+    bring(site, rows(*old[:6]))
+    bring(site, rows(*old))
+    for number, site.time.ms in enumerate(live[10:], 10):
+        site.register("live", visitId=f"live-{number}")
+    assert [row["upto_visit"] for row in everything(site)["imported_visits"]] == [16]  # after that, all goes by time
+    log = site.services.visit_log
+    assert day_of(log, "2024-05-03") == ["2"]
+    assert day_of(log, "2024-05-10") == ["9"]
+    for number, at_ms in enumerate(live):
+        assert day_of(log, site.services.clock.bucket(at_ms).day) == [f"live-{number}"]
+    assert day_of(log, "2023-01-01") == []
+
+
+def test_import_in_the_order_of_time_leaves_no_trace(full, site):
+    communities_of(full, site)
+    bring(site, export(full, "jsonl"), "jsonl")
+    assert everything(site)["imported_visits"] == []
+
+
+def test_import_that_was_killed_is_ended_by_the_next(site):
+    site.register("live", visitId="live")
+    with in_context(site):
+        import_queries.begin()  # and never ended
+    site.services.visits.register(NewVisit("old", "1", SITE, "Dhaka, BD", 1714585000000 + DAY_MS))
+    assert everything(site)["imported_visits"][0]["upto_visit"] is None
+    assert day_of(site.services.visit_log, "2024-05-02") == ["1"]
+    bring(site, rows("a,9,2024-01-01"))
+    assert [row["upto_visit"] for row in everything(site)["imported_visits"]] == [2, 3]
+    assert day_of(site.services.visit_log, "2024-05-02") == ["1"]

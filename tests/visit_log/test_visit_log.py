@@ -1,0 +1,201 @@
+"""The log of visits: what is looked for is found, all of it, in pages that fit together."""
+
+from __future__ import annotations
+
+import pytest
+from support.account_calls import bearer, sign_up
+from support.app_fixtures import SPEC_MOMENT, Site
+from support.community_calls import account_of, found
+from support.visit_log_world import DAYS, DHAKA, SYLHET, Log
+
+from koyjabo.counting.records import NewVisit
+from koyjabo.errors import InvalidInput
+from koyjabo.visit_log import queries, visit_log
+from koyjabo.visit_log.visit_log import Filter, LoggedVisit
+
+NOBODY = "3f2b8c1e-0000-4000-8000-000000000000"
+
+
+@pytest.fixture(scope="module")
+def log(module_database):
+    with Site(module_database.url, STARTING_TOTAL=4000) as site:
+        yield Log(site)
+
+
+def local_day(log: Log, visit: LoggedVisit) -> str:
+    return log.site.services.clock.bucket(visit.at_ms).day
+
+
+def test_everything_is_there_newest_first(log):
+    assert len(log.everything) == 24
+    assert [visit.ordinal for visit in log.everything] == list(range(4024, 4000, -1))
+    newest = log.everything[0]
+    assert newest == LoggedVisit(
+        24,
+        4024,
+        newest.at_ms,
+        "v21",
+        "2-21",
+        SYLHET,
+        None,
+        "=cmd|'/c calc'!A0",
+        None,
+        False,
+        log.hikers,
+        "Hikers",
+        None,
+        None,
+    )
+
+
+@pytest.mark.parametrize("count", [1, 5, 24, 50])
+def test_pages_fit_together(log, count):
+    assert log.pages(count) == log.everything
+
+
+def test_last_page_that_is_just_full_has_no_cursor(log):
+    assert log.log.page(log.admin, Filter(), None, 24).before is None
+    page = log.log.page(log.admin, Filter(), None, 23)
+    assert (len(page.visits), page.before, page.looked_back_to_ms) == (23, 2, None)
+
+
+@pytest.mark.parametrize(
+    ("first", "last"), [(DAYS[1], DAYS[1]), (DAYS[1], ""), ("", DAYS[1]), (DAYS[0], DAYS[2]), ("2025-12-20", "")]
+)
+def test_days_are_those_of_the_time_zone_both_included(log, first, last):
+    wanted = [each for each in log.everything if (first or "0") <= local_day(log, each) <= (last or "9")]
+    assert log.pages(first_day=first, last_day=last) == wanted
+
+
+FILTERS = {
+    "place": ({"place": DHAKA}, lambda log, visit: visit.place == DHAKA),
+    "community": ({"community_id": "{hikers}"}, lambda log, visit: visit.community_id == log.hikers),
+    "nowhere": ({"place": "dhaka"}, lambda log, visit: False),
+    "nobody's": ({"community_id": NOBODY}, lambda log, visit: False),
+    "number": ({"text": " 4007 "}, lambda log, visit: visit.ordinal == 4007),
+    "visitor": ({"text": "v3"}, lambda log, visit: visit.visitor_id == "v3"),
+    "visitors by how they begin": ({"text": "v"}, lambda log, visit: True),
+    "no wildcard": ({"text": "v%"}, lambda log, visit: False),
+    "visit": ({"text": "1-15"}, lambda log, visit: visit.visit_id == "1-15"),
+    "what no database takes": ({"text": "v\0\0", "place": "\0"}, lambda log, visit: True),
+    "all at once": (
+        {"first_day": DAYS[1], "last_day": DAYS[2], "place": SYLHET, "community_id": "{hikers}", "text": "v2"},
+        lambda log, visit: visit.visitor_id == "v21" and local_day(log, visit) >= DAYS[1],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FILTERS)
+@pytest.mark.parametrize("count", [2, 50])
+def test_what_is_looked_for_is_found_and_nothing_else(log, name, count):
+    which, is_wanted = FILTERS[name]
+    which = {key: value.format(hikers=log.hikers) for key, value in which.items()}
+    assert log.pages(count, **which) == [each for each in log.everything if is_wanted(log, each)]
+
+
+@pytest.mark.parametrize(
+    ("which", "field"),
+    [
+        ({"first_day": "yesterday"}, "first_day"),
+        ({"last_day": "2025-13-01"}, "last_day"),
+        ({"first_day": "9999-12-31"}, "first_day"),
+        ({"first_day": "0001-01-01"}, "first_day"),
+        ({"first_day": DAYS[1], "last_day": DAYS[0]}, "last_day"),
+        ({"community_id": "hikers"}, "community_id"),
+    ],
+)
+def test_filter_that_cannot_be_used_is_refused_by_field(log, which, field):
+    for ask in (
+        lambda: log.log.page(log.admin, Filter(**which)),
+        lambda: log.log.export(log.admin, Filter(**which), "csv"),
+    ):
+        with pytest.raises(InvalidInput) as refused:
+            ask()
+        assert set(refused.value.details) == {field}
+
+
+@pytest.mark.parametrize("text", ["99999999999999999999", "9223372036854775808", "-1", "4000", "4025", "٤٠٠٧"])
+def test_number_that_nobody_was_told_finds_nothing(log, text):
+    assert log.pages(text=text) == []
+
+
+def test_search_that_takes_long_says_how_far_it_came_and_goes_on(log, monkeypatch):
+    monkeypatch.setattr(visit_log, "PATIENCE_S", -1)
+    monkeypatch.setattr(queries, "FIRST_STRETCH", 4)
+    page = log.log.page(log.admin, Filter(text="1-15"))
+    assert (page.visits, page.before) == ((), 21)
+    assert page.looked_back_to_ms == log.everything[3].at_ms
+    assert log.pages(text="1-15") == [each for each in log.everything if each.visit_id == "1-15"]
+    assert log.pages(count=3) == log.everything
+
+
+def test_visitor_of_very_many_visits_is_found_like_anything_else(log, monkeypatch):
+    monkeypatch.setattr(queries, "MANY", 2)
+    monkeypatch.setattr(queries, "FIRST_STRETCH", 4)
+    assert log.pages(1, text="v3") == [each for each in log.everything if each.visitor_id == "v3"]
+
+
+# A site of their own: these change it.
+
+
+@pytest.fixture
+def own(database):
+    with Site(database.url) as site:
+        yield site, account_of(sign_up(site))._replace(is_admin=True)
+
+
+def test_empty_ledger_has_nothing(own):
+    site, admin = own
+    assert site.services.visit_log.page(admin, Filter(DAYS[0], DAYS[1], text="1")) == ((), None, None)
+    assert "".join(site.services.visit_log.export(admin, Filter(), "jsonl")) == ""
+
+
+def test_number_finds_the_visit_of_every_count(own):
+    site, admin = own
+    for visitor in ("a", "b", "c"):
+        site.register(visitor)
+    site.set_total(0, new_epoch=True)
+    for visitor in ("d", "e"):
+        site.register(visitor)
+    site.set_total(100)
+    site.register("f")
+
+    def of(text: str) -> list[str]:
+        return [visit.visitor_id for visit in site.services.visit_log.page(admin, Filter(text=text)).visits]
+
+    assert [of("1"), of("2"), of("3"), of("101"), of("4")] == [["d", "a"], ["e", "b"], ["c"], ["f"], []]
+
+
+def test_number_that_is_too_large_finds_nothing_wherever_the_count_began(own):
+    site, admin = own
+    site.register()
+    site.set_total(0, new_epoch=True)
+    assert site.services.visit_log.page(admin, Filter(text=str(2**63 - 1))).visits == ()
+
+
+def test_visits_that_were_committed_a_little_out_of_order_are_found(own):
+    site, admin = own
+    midnight = SPEC_MOMENT - SPEC_MOMENT % 86_400_000 + 18 * 3_600_000  # of Dhaka
+    for number, late_ms in enumerate((-30_000, 5_000, -20_000, 12_000, -1, 0, -9_000, 30_000)):
+        visit = NewVisit(f"v{number}", None, at_ms=midnight + late_ms)
+        site.services.visits.register(visit)
+    day = site.services.clock.bucket(midnight).day
+    found_on = site.services.visit_log.page(admin, Filter(first_day=day)).visits
+    assert {visit.visitor_id for visit in found_on} == {"v1", "v3", "v5", "v7"}
+    before = site.services.visit_log.page(admin, Filter(last_day=site.services.clock.bucket(midnight - 1).day)).visits
+    assert {visit.visitor_id for visit in before} == {"v0", "v2", "v4", "v6"}
+
+
+def test_names_of_users_and_communities_are_those_of_now(own):
+    site, admin = own
+    karim = sign_up(site, "karim")
+    community = found(karim, name="Ours")["id"]
+    answer = site.post(json={"visitorId": "v1", "communityId": community}, headers=bearer(karim.access))
+    assert answer.status_code == 200
+    site.services.communities.archive(admin, community)
+    (visit,) = site.services.visit_log.page(admin, Filter(community_id=community.upper())).visits
+    assert (visit.user_id, visit.user, visit.community_id, visit.community) == (karim.id, "Karim", community, "Ours")
+    site.services.communities.restore(admin, community)
+    site.services.communities.delete(admin, community)
+    (visit,) = site.services.visit_log.page(admin, Filter(community_id=community)).visits
+    assert (visit.community_id, visit.community) == (community, None)

@@ -1,0 +1,156 @@
+"""What admins of the site do in the panel: each action leaves a line in the audit log, and its outcome is seen."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support.account_calls import try_login
+from support.admin_calls import Scene, id_of, last_line, panel
+from support.app_fixtures import Site
+from support.community_calls import roles_in
+from support.page_calls import words
+
+FROM_BANGLADESH = "103.4.145.2"
+
+
+@pytest.fixture
+def site(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        yield site
+
+
+@pytest.fixture
+def admin(site):
+    return panel(site)
+
+
+@pytest.fixture
+def scene(site, admin):
+    return Scene(site)
+
+
+def test_community_is_created_and_changed(site, admin):
+    admin.send("/admin/communities/new", name="Mirpur 10", description="By bus", open="on")
+    location = admin.location
+    assert "The community was created." in admin.get(location)
+    assert last_line(site) == ("Rani", "community.create", "Mirpur 10")
+    path = location.partition("?")[0]
+    admin.send(path, name="Mirpur 11", description="By bus", listed="on")
+    assert "Mirpur 11" in words(admin.get(admin.location))
+    assert last_line(site) == ("Rani", "community.change", "Mirpur 10")
+    assert site.rows("SELECT name, is_open, is_listed FROM communities") == [("Mirpur 11", 0, 1)]
+
+
+def test_longest_description_in_bangla_is_taken_as_the_forms_send_it(site, admin, scene):
+    longest = "ব" * 2000
+    path = f"/admin/communities/{scene.community}"
+    for form in ("/admin/communities/new", path):
+        assert 'enctype="multipart/form-data"' in admin.get(form)
+        said = {"csrf_token": admin.csrf, "name": "Bangla", "description": longest}
+        answer = admin.client.post(form, headers=admin.headers, data=said, content_type="multipart/form-data")
+        assert answer.status_code == 303
+    assert longest in admin.get(path)
+
+
+def test_form_says_what_is_wrong_beside_the_field_and_keeps_what_was_typed(site, admin, scene):
+    for path in ("/admin/communities/new", f"/admin/communities/{scene.community}"):
+        page = admin.send(path, 422, name=" ", description="kept <b>")
+        assert "must have 1 to 200 characters" in page
+        assert 'aria-describedby="name-error" aria-invalid="true"' in page
+        assert "kept &lt;b&gt;" in page
+    assert site.rows("SELECT count(*) FROM communities") == [(1,)]
+
+
+def test_community_is_archived_and_restored(site, admin, scene):
+    path = f"/admin/communities/{scene.community}"
+    admin.send(f"{path}/archive")
+    page = admin.get(admin.location)
+    assert "It is hidden from everybody." in page
+    assert last_line(site) == ("Rani", "community.archive", "Mirpur 10")
+    assert scene.member.get(f"/api/communities/{scene.community}").status_code == 404
+    assert "Archived" in words(admin.get("/admin/communities"))
+    admin.send(path, 404, name="Not now")
+    admin.send(f"{path}/restore")
+    assert "The community is back." in admin.get(admin.location)
+    assert last_line(site) == ("Rani", "community.restore", "Mirpur 10")
+    assert scene.member.get(f"/api/communities/{scene.community}").status_code == 200
+
+
+def test_members_are_added_given_roles_and_removed(site, admin, scene):
+    path, rani = f"/admin/communities/{scene.community}/members", id_of(site, "rani")
+    admin.send(path, email="rani@example.com", role="moderator")
+    assert last_line(site) == ("Rani", "member.add", "Mirpur 10")
+    admin.send(f"{path}/{scene.member.id}", role="admin")
+    assert last_line(site) == ("Rani", "member.role", "Mirpur 10")
+    roles = {scene.founder.id: "admin", scene.member.id: "admin", rani: "moderator"}
+    assert roles_in(site, scene.community) == roles
+    admin.send(f"{path}/{scene.member.id}/remove")
+    assert last_line(site) == ("Rani", "member.remove", "Mirpur 10")
+    assert "The member was removed." in admin.get(admin.location)
+    assert roles_in(site, scene.community) == {scene.founder.id: "admin", rani: "moderator"}
+
+
+def test_whom_nobody_knows_is_said_at_the_form(admin, scene):
+    path = f"/admin/communities/{scene.community}/members"
+    page = admin.send(path, 404, email="nobody@example.com", role="member")
+    assert 'id="email-error" class="error">There is no such user.' in page
+    assert 'value="nobody@example.com"' in page
+    assert 'id="role-error"' in admin.send(path, 422, email="nobody@example.com", role="king")
+
+
+def test_last_admin_of_a_community_stays_and_that_is_said_beside_them(site, admin, scene):
+    path = f"/admin/communities/{scene.community}/members/{scene.founder.id}"
+    for page in (admin.send(path, 409, role="member"), admin.send(f"{path}/remove", 409)):
+        assert 'id="refused" class="error" role="alert">A community needs an admin.' in page
+    assert roles_in(site, scene.community)[scene.founder.id] == "admin"
+
+
+def test_user_is_made_admin_and_no_admin_again(site, admin, scene):
+    path = f"/admin/users/{scene.member.id}"
+    admin.send(f"{path}/promote")
+    assert "This user is an admin now." in admin.get(admin.location)
+    assert last_line(site) == ("Rani", "user.promote", "babul@example.com")
+    admin.send(f"{path}/demote")
+    assert last_line(site) == ("Rani", "user.demote", "babul@example.com")
+    assert scene.member.get("/api/auth/me").json["is_admin"] is False
+
+
+def test_last_admin_of_the_site_stays(site, admin):
+    page = admin.send(f"/admin/users/{id_of(site, 'rani')}/demote", 409)
+    assert 'role="alert">The site needs an admin' in page
+    admin.get("/admin/")
+
+
+def test_account_is_disabled_and_enabled(site, admin, scene):
+    path = f"/admin/users/{scene.member.id}"
+    admin.send(f"{path}/disable")
+    assert "Disabled" in words(admin.get(admin.location))
+    assert last_line(site) == ("Rani", "user.disable", "babul@example.com")
+    assert scene.member.get("/api/auth/me").status_code == 401
+    assert try_login(site, "babul").status_code == 401
+    admin.send(f"{path}/enable")
+    assert last_line(site) == ("Rani", "user.enable", "babul@example.com")
+    assert try_login(site, "babul").status_code == 200
+
+
+def test_nobody_disables_themselves(site, admin):
+    path = f"/admin/users/{id_of(site, 'rani')}"
+    assert f'action="{path}/disable"' not in admin.get(path)
+    assert 'role="alert">Nobody disables their own account.' in admin.send(f"{path}/disable", 403)
+
+
+def test_all_sessions_of_a_user_are_ended(site, admin, scene):
+    admin.send(f"/admin/users/{scene.member.id}/log-out")
+    assert "All sessions were ended." in admin.get(admin.location)
+    assert last_line(site) == ("Rani", "user.log_out", "babul@example.com")
+    assert scene.member.get("/api/auth/me").status_code == 401
+
+
+def test_line_says_where_it_came_from_and_keeps_no_address(site, admin, scene):
+    path, data = f"/admin/users/{scene.member.id}/promote", {"csrf_token": admin.csrf}
+    environ = {"REMOTE_ADDR": FROM_BANGLADESH}
+    assert admin.client.post(path, headers=admin.headers, data=data, environ_overrides=environ).status_code == 303
+    assert FROM_BANGLADESH not in json.dumps(site.rows("SELECT * FROM audit_log"))
+    assert site.rows("SELECT place FROM audit_log ORDER BY id DESC LIMIT 1") == [("Bangladesh",)]
+    assert "Bangladesh" in words(admin.get("/admin/audit"))

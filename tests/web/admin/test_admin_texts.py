@@ -1,0 +1,66 @@
+"""What others have written shows in the panel as text, whatever it looks like."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from support.account_calls import sign_up
+from support.admin_calls import Scene, panel
+
+HOSTILE = """<script>alert(1)</script>"'><img src=x onerror=alert(2)>{{ 7*7 }}"""
+ESCAPED = "&lt;script&gt;alert(1)&lt;/script&gt;&#34;&#39;&gt;&lt;img src=x onerror=alert(2)&gt;{{ 7*7 }}"
+OUR_TAGS = re.compile(r"<(script|img)\b[^>]*>")
+
+
+@pytest.fixture(scope="module")
+def scene(site):
+    scene = Scene(site, name=HOSTILE, description=HOSTILE)
+    texts = {"userAgent": HOSTILE, "referrer": HOSTILE, "page": HOSTILE}
+    site.register("ayesha", communityId=scene.community, **texts)
+    site.rows("UPDATE visits SET place = :text", text=HOSTILE)
+    site.rows("UPDATE users SET name = :text WHERE id = :id", text=HOSTILE, id=scene.member.id)
+    answer = sign_up(site, "chandana").get("/api/auth/me")
+    assert answer.status_code == 200
+    return scene
+
+
+@pytest.fixture(scope="module")
+def admin(site, scene):
+    reader = panel(site)
+    path = f"/admin/communities/{scene.community}"
+    reader.send(path, name=f"{HOSTILE}!", description=HOSTILE)
+    reader.send(f"{path}/members/{scene.member.id}", role="moderator")
+    return reader
+
+
+def paths(scene):
+    community, user = f"/admin/communities/{scene.community}", f"/admin/users/{scene.member.id}"
+    found = ["/admin/", "/admin/communities", community, "/admin/users", user, "/admin/visits", "/admin/audit"]
+    asked = "%3Cscript%3Ealert(1)%3C/script%3E%22'%3E%3Cimg%20src=x%20onerror=alert(2)%3E%7B%7B%207*7%20%7D%7D"
+    searches = ("communities?query", "users?query", "visits?place", "visits?text", "audit?actor", "export?place")
+    return found + [f"/admin/{search}={asked}" for search in searches]
+
+
+def test_texts_of_others_are_text(admin, scene):
+    for path in paths(scene):
+        page = admin.get(path)
+        assert ESCAPED in page, path
+        assert HOSTILE not in page
+        tags = [tag[0] for tag in OUR_TAGS.finditer(page)]
+        assert all('src="/static/' in tag or 'type="application/json"' in tag for tag in tags), path
+
+
+def test_places_are_text_in_what_scripts_read(site, admin, scene):
+    site.register("babul")
+    site.services.visits.heartbeat("babul", HOSTILE)
+    page = admin.get("/admin/")
+    block = re.search(r'<script type="application/json" id="stats">(.*?)</script>', page)
+    assert "<" not in block[1]
+
+
+def test_texts_are_text_where_a_form_was_refused(admin, scene):
+    assert ESCAPED in admin.send("/admin/communities/new", 422, name="", description=HOSTILE)
+    path = f"/admin/communities/{scene.community}/members"
+    assert f'value="{ESCAPED}"' in admin.send(path, 422, email=HOSTILE, role="member")
+    assert ESCAPED in admin.send("/admin/system/total", 422, total=HOSTILE, reason="")

@@ -1,0 +1,174 @@
+"""Whatever is sent to the calls of `/openapi.json`, the answer is one that is described there, and never a failure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+from urllib.parse import quote
+
+import jwt
+import pytest
+import schemathesis
+from hypothesis import given
+from hypothesis import strategies as st
+from schemathesis import APIOperation, Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from support import odd_values
+from support.account_calls import PASSWORD, Person, bare, log_in
+from support.app_fixtures import Site, assert_error
+from support.community_calls import Cast
+from support.fuzz_effort import effort
+
+CHECKED = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+UNLIMITED = {
+    f"RATE_LIMIT_{what}": "0" for what in ("REGISTRATIONS", "HEARTBEATS", "VISITOR", "LOGINS", "ACTIONS", "TABS")
+}
+PARTS = ("nobody", "member", "site_admin")
+EXAMPLES = 8
+"""For each operation and part."""
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "x")
+
+GOOD = {
+    "visitorId": "ayesha",
+    "email": "karim@example.com",
+    "password": PASSWORD,
+    "current_password": PASSWORD,
+    "new_password": PASSWORD,
+    "name": "Mirpur 10",
+    "role": "member",
+}
+"""Fields that a body may need, beside the one that is odd."""
+
+
+class World:
+    """A site with people on it, whose communities and logins come back when a call has ended them."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.cast = Cast(site)
+        self.schema = schemathesis.openapi.from_wsgi("/openapi.json", site.app)
+        self.operations: list[APIOperation] = [each.ok() for each in self.schema.get_all_operations()]
+        self._logins = count()
+        self._logged_out: set[str] = set()
+        self._community: str | None = None
+
+    def fields(self, operation: APIOperation) -> list[str]:
+        """What may be in its body."""
+        body = operation.definition.raw.get("requestBody")
+        if body is None:
+            return []
+        name = body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        return list(self.schema.raw_schema["components"]["schemas"][name]["properties"])
+
+    def names(self, part: str) -> dict[str, str]:
+        """Arguments of paths that lead somewhere."""
+        token = self._logged_in("outsider" if part == "nobody" else part).access
+        session = jwt.decode(token, options={"verify_signature": False})["sid"]
+        if self._community is None:
+            self._community = self.cast.community()
+        return {"community_id": self._community, "user_id": self.cast["other"].id, "session_id": session}
+
+    def ask(self, case: Case, part: str) -> None:
+        headers = {} if part == "nobody" else {"Authorization": f"Bearer {self._logged_in(part).access}"}
+        response = case.call(headers=headers)
+        case.validate_response(response, checks=CHECKED)
+        if case.operation.path.startswith("/api/auth/"):
+            self._logged_out.add(part)  # for all we know
+        elif case.method == "DELETE":
+            self._community = None
+
+    def _logged_in(self, part: str) -> Person:
+        person = self.cast[part]
+        if part in self._logged_out and person.get("/api/auth/me").status_code != 200:
+            self.site.rows("DELETE FROM login_failures")
+            number = next(self._logins)  # each from elsewhere: attempts of one address are limited
+            address = {"REMOTE_ADDR": f"198.18.{number >> 8 & 255}.{number & 255}"}
+            self.cast.people[part] = person = log_in(self.site, part, environ=address)
+        self._logged_out.discard(part)
+        return person
+
+
+@pytest.fixture(scope="module")
+def world(site: Site) -> World:
+    return World(site)
+
+
+@pytest.fixture(scope="module")
+def site(module_database) -> Iterator[Site]:
+    with Site(module_database.url, **UNLIMITED) as site:
+        yield site
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("module_database", ["sqlite"], indirect=True)
+def test_answers_are_as_described(world: World, part: str):
+    for operation in world.operations:
+        _fuzz(world, operation, part)
+
+
+def _fuzz(world: World, operation: APIOperation, part: str) -> None:
+    @effort(EXAMPLES)
+    @given(case=_cases(operation), leads_somewhere=st.booleans())
+    def ask(case: Case, leads_somewhere: bool) -> None:
+        if leads_somewhere:
+            known = world.names(part)
+            case.path_parameters = {name: known[name] for name in case.path_parameters or {}}
+        world.ask(case, part)
+
+    ask()
+
+
+def _cases(operation: APIOperation) -> st.SearchStrategy[Case]:
+    right, wrong = (operation.as_strategy(generation_mode=mode) for mode in GenerationMode)
+    can_be_wrong = operation.definition.raw.keys() & {"requestBody", "security"}
+    return right | wrong if can_be_wrong else right
+
+
+@pytest.mark.parametrize("what", odd_values.VALUES)
+def test_odd_values_are_taken_or_refused(world: World, what: str):
+    """By somebody who may do everything, so that what is taken reaches the database."""
+    for operation in world.operations:
+        for case in _with_odd(operation, world.fields(operation), world.names("site_admin"), odd_values.VALUES[what]):
+            world.ask(case, "site_admin")
+
+
+def _with_odd(operation: APIOperation, fields: list[str], names: dict[str, str], odd: Any) -> Iterator[Case]:
+    """A call for each place where there can be an odd value; all the rest is as it should be."""
+    raw = operation.definition.raw
+    asked = [(each["in"], each["name"]) for each in raw.get("parameters", ())]
+    path = {name: names[name] for where, name in asked if where == "path"}
+    for where, name in asked if odd and isinstance(odd, str) else ():
+        if where == "path":
+            yield operation.Case(path_parameters={**path, name: quote(odd, "", errors="surrogatepass")})
+        elif where == "query":
+            yield operation.Case(path_parameters=path, query={name: odd.encode("utf-8", "surrogatepass")})
+    for name in fields:
+        good = {each: value for each, value in GOOD.items() if each in fields}
+        body = json.dumps({**good, name: odd}).encode()
+        yield operation.Case(path_parameters=path, body=body, media_type="application/json")
+
+
+def test_methods_that_are_not_described_are_refused(world: World):
+    described: dict[str, set[str]] = {}
+    for operation in world.operations:
+        described.setdefault(operation.path, set()).add(operation.method.upper())
+    for path, methods in described.items():
+        for method in set(METHODS) - methods:
+            answer = bare(world.site).open(path, method=method)
+            assert_error(answer, 405, "method_not_allowed")
+            assert methods <= set(answer.headers["Allow"].split(", ")) <= {*methods, "HEAD", "OPTIONS"}

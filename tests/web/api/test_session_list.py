@@ -1,0 +1,207 @@
+"""Where somebody is logged in: what the list says, what ends a session, and what stays in the audit log of it."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from support.account_calls import PASSWORD, bare, bearer, log_in, sign_up
+from support.app_fixtures import Site, assert_error
+from support.page_calls import Reader, words
+
+from koyjabo.network import browsers
+
+SESSIONS = "/api/auth/sessions"
+PHONE = (
+    "Mozilla/5.0 (Linux; Android 14; SM-A155F) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/130.0.0.0 Mobile Safari/537.36"
+)
+ACTION = re.compile(r'action="/account/sessions/([^/"]+)/end"')
+ADDRESS = "103.48.16.1"  # somewhere in Bangladesh
+
+BROWSERS = {
+    PHONE: ("Chrome", "Android"),
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 "
+    "Mobile/15E148 Safari/604.1": ("Safari", "iPhone"),
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+    "CriOS/126.0.6478.35 Mobile/15E148 Safari/604.1": ("Chrome", "iPhone"),
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 "
+    "Safari/537.36 Edg/130.0.0.0": ("Edge", "Windows"),
+    "Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:131.0) Gecko/20100101 Firefox/131.0": ("Firefox", "Linux"),
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 "
+    "Safari/605.1.15": ("Safari", "macOS"),
+    "Mozilla/5.0 (Linux; Android 13; SM-S901B) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/23.0 "
+    "Chrome/115.0.0.0 Mobile Safari/537.36": ("Samsung Internet", "Android"),
+    "curl/8.5.0": ("curl", ""),
+    "python-requests/2.32.3": ("python-requests", ""),
+    "Mozilla/5.0": ("", ""),
+    "<script>alert(1)</script>": ("", ""),
+    "": ("", ""),
+}
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url) as site:
+        yield site
+
+
+def listed(person) -> list[dict]:
+    answer = person.get(SESSIONS)
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "private, no-store")
+    return answer.json
+
+
+def actions(site) -> list[str]:
+    return [action for (action,) in site.rows("SELECT action FROM audit_log ORDER BY id")]
+
+
+def log_in_from(site, user_agent: str = PHONE, address: str = ADDRESS, name: str = "ayesha"):
+    answer = bare(site).post(
+        "/api/auth/login",
+        json={"email": f"{name}@example.com", "password": PASSWORD},
+        headers={"User-Agent": user_agent},
+        environ_overrides={"REMOTE_ADDR": address},
+    )
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize(("user_agent", "called"), BROWSERS.items())
+def test_browsers_are_called_what_people_call_them(user_agent, called):
+    assert browsers.of(user_agent) == called
+
+
+def test_list_says_from_where_and_since_when(site):
+    here, began = sign_up(site), site.time.ms
+    site.time.pass_(hours=1)
+    log_in_from(site)
+    there, this = listed(here)
+    assert set(there) == {"id", "created_at", "renewed_at", "browser", "system", "place", "current"}
+    assert (there["browser"], there["system"], there["current"]) == ("Chrome", "Android", False)
+    assert there["place"] == site.services.places.locate(ADDRESS) != "Unknown"
+    assert ADDRESS not in json.dumps(site.rows("SELECT * FROM sessions"), default=str)
+    assert (this["current"], this["created_at"]) == (True, "2025-12-16T04:48:38.412Z")
+    assert (began, this["created_at"]) == (site.time.ms - 3_600_000, this["renewed_at"])
+
+
+def test_renewing_is_seen_and_puts_it_first(site):
+    here = sign_up(site)
+    site.time.pass_(hours=1)
+    other = log_in(site)
+    site.time.pass_(hours=1)
+    here.renew()
+    first, second = listed(other)
+    assert (first["current"], second["current"]) == (False, True)
+    assert first["renewed_at"] == "2025-12-16T06:48:38.412Z" > first["created_at"]
+
+
+def test_list_has_only_what_is_ones_own_and_lives(site):
+    here, gone, stranger = sign_up(site), log_in(site), sign_up(site, "karim")
+    gone.post("/api/auth/logout")
+    assert [each["current"] for each in listed(here)] == [True]
+    site.time.pass_(days=29)
+    there = log_in(site)
+    site.time.pass_(days=2)
+    assert [each["current"] for each in listed(there)] == [True]
+    assert stranger.get(SESSIONS).status_code == 401
+
+
+def test_long_list_is_paged(site):
+    here = sign_up(site)
+    for _ in range(2):
+        log_in(site)
+    answer = here.get(f"{SESSIONS}?per_page=2&page=2")
+    assert (len(answer.json), answer.headers["X-Total-Count"]) == (1, "3")
+    assert_error(here.get(f"{SESSIONS}?page=x"), 400, "invalid_input", "page")
+
+
+def test_session_that_is_ended_is_over_with_both_its_tokens(site):
+    here, there, third = sign_up(site), log_in(site), log_in(site)
+    lost: list[str] = []
+    site.services.sessions.on_loss = lost.append
+    id = site.services.tokens.read(there.access).session_id
+    answer = here.delete(f"{SESSIONS}/{id}")
+    assert (answer.status_code, answer.data) == (204, b"")
+    assert_error(there.get("/api/auth/me"), 401, "invalid_token")
+    assert_error(there.renew(), 401, "invalid_token")
+    assert third.get("/api/auth/me").status_code == 200
+    assert lost == [id]
+    assert_error(here.delete(f"{SESSIONS}/{id}"), 404, "unknown_session")
+
+
+@pytest.mark.parametrize("id", ["1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "x", "%00", "' OR 1=1 --"])
+def test_nobody_ends_what_is_not_theirs(site, id):
+    here, stranger = sign_up(site), sign_up(site, "karim")
+    theirs = site.services.tokens.read(stranger.access).session_id
+    for each in (id, theirs):
+        assert_error(here.delete(f"{SESSIONS}/{each}"), 404, "unknown_session")
+    assert stranger.get("/api/auth/me").status_code == 200
+    assert "session.revoke" not in actions(site)
+
+
+def test_all_others_are_ended_at_once(site):
+    here, there, third = sign_up(site), log_in(site), log_in(site)
+    stranger = sign_up(site, "karim")
+    assert here.delete(SESSIONS).status_code == 204
+    assert [person.get("/api/auth/me").status_code for person in (here, there, third, stranger)] == [200, 401, 401, 200]
+    assert here.delete(SESSIONS).status_code == 204  # of none
+    assert actions(site).count("session.revoke") == 1
+    details = site.rows("SELECT details, actor, target FROM audit_log WHERE action = 'session.revoke'")
+    assert details == [('{"sessions": 2}', "Ayesha", "ayesha@example.com")]
+
+
+def test_page_shows_them_and_ends_them(site):
+    reader = Reader(site).sign_up("ayesha")
+    log_in_from(site)
+    log_in_from(site, "curl/8.5.0")
+    page = reader.get("/account")
+    assert "Where you are logged in" in words(page)
+    assert "Chrome on Android" in words(page)
+    ids = ACTION.findall(page)
+    assert len(ids) == 2  # not the present one
+    reader.send(f"/account/sessions/{ids[0]}/end")
+    assert "The session was ended." in words(reader.get(reader.location))
+    reader.send("/account/sessions/end")
+    page = reader.get(reader.location)
+    assert "All other sessions were ended." in words(page)
+    assert "End all others" not in words(page)
+    reader.send(f"/account/sessions/{ids[1]}/end", 404)
+
+
+def test_what_browsers_say_of_themselves_is_a_text(site):
+    reader = Reader(site).sign_up("ayesha")
+    log_in_from(site, "<b>x</b>/1 <script>alert(1)</script>")
+    log_in_from(site, "a\u00e9\u00ff" * 400)
+    assert "<script>alert" not in reader.get("/account")
+    assert max(len(agent or "") for (agent,) in site.rows("SELECT user_agent FROM sessions")) <= 300
+
+
+def test_coming_and_going_is_in_the_audit_log(site):
+    here = sign_up(site)
+    there = log_in(site)
+    there.post("/api/auth/logout")
+    there.post("/api/auth/logout")
+    assert actions(site) == ["user.sign_up", "session.begin", "session.end"]
+    stolen = here.refresh
+    here.renew()
+    site.time.pass_(seconds=11)
+    assert bare(site).post("/api/auth/refresh", headers=bearer(stolen)).status_code == 401
+    line = site.rows("SELECT action, actor_id, target_id, place FROM audit_log ORDER BY id DESC LIMIT 1")
+    assert line == [("session.replay", here.id, here.id, "Unknown")]
+
+
+def test_guessing_leaves_two_lines_an_hour_of_accounts_there_are(sqlite_database):
+    with Site(sqlite_database.url, RATE_LIMIT_LOGINS=0) as site:
+        sign_up(site)
+        for name in ("ayesha", "nobody"):
+            for n in range(60):
+                answer = bare(site).post(
+                    "/api/auth/login",
+                    json={"email": f"{name}@example.com", "password": "wrong"},
+                    environ_overrides={"REMOTE_ADDR": f"103.48.16.{n}"},
+                )
+            assert answer.status_code == 429
+        lines = site.rows("SELECT actor_id, actor, target, details FROM audit_log WHERE action = 'login.fail'")
+        assert [json.loads(details)["failures"] for *_, details in lines] == [1, 49]
+        assert {line[:3] for line in lines} == {("", "", "ayesha@example.com")}

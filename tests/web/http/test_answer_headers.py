@@ -1,0 +1,86 @@
+"""What every answer tells browsers: nothing is run, guessed at or framed that is not meant to be."""
+
+from __future__ import annotations
+
+import pytest
+from support.app_fixtures import UPGRADE, Site
+from support.page_calls import Reader
+from support.permissions import SOCKETS
+from support.routes import method_of, path_of, rules
+
+HTML, JSON = {"Accept": "text/html"}, {"Accept": "application/json"}
+MODULE = "/static/js/koyjabo.js"
+KINDS = {
+    "a page": ("GET", "/", HTML, 200),
+    "the description": ("GET", "/docs", HTML, 200),
+    "data": ("GET", "/api/stats", {}, 200),
+    "the specification": ("GET", "/openapi.json", {}, 200),
+    "a module": ("GET", MODULE, {}, 200),
+    "a module, packed": ("GET", MODULE, {"Accept-Encoding": "gzip"}, 200),
+    "a poll": ("GET", "/socket.io/?EIO=4&transport=polling", {}, 200),
+    "a poll that is none": ("GET", "/socket.io/?EIO=4&transport=polling&sid=x", {}, 400),
+    "no page": ("GET", "/nothing", HTML, 404),
+    "no path": ("GET", "/api/nothing", JSON, 404),
+    "another method": ("PUT", "/api/stats", {}, 405),
+    "a preflight": ("OPTIONS", "/api/visitor/register", {}, 204),
+    "options": ("OPTIONS", "/api/auth/me", {}, 200),
+    "a refusal": ("GET", "/api/auth/me", {}, 401),
+    "a redirect": ("GET", "/account", HTML, 303),
+    "no handshake": ("GET", "/ws/communities/x/visitors/", UPGRADE, 501),
+    "a head": ("HEAD", "/", HTML, 200),
+}
+
+
+def assert_guarded(answer) -> None:
+    headers = answer.headers
+    for name in ("X-Content-Type-Options", "X-Frame-Options", "Referrer-Policy", "Content-Security-Policy"):
+        assert len(headers.getlist(name)) == 1, name
+    assert (headers["X-Content-Type-Options"], headers["X-Frame-Options"]) == ("nosniff", "DENY")
+    policy = headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; ")
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    is_page = answer.mimetype == "text/html"
+    assert ("script-src 'self'" in policy) == is_page
+    assert ("Cross-Origin-Opener-Policy" in headers) == ("Permissions-Policy" in headers) == is_page
+    assert "Server" not in headers
+
+
+@pytest.mark.parametrize(("method", "path", "headers", "status"), KINDS.values(), ids=KINDS)
+def test_every_kind_of_answer_is_guarded(site, method, path, headers, status):
+    answer = site.client.open(path, method=method, headers=headers)
+    assert answer.status_code == status
+    assert_guarded(answer)
+
+
+def test_every_route_is(site, cast):
+    boss = Reader(site).log_in("site_admin")
+    for rule in rules(site).values():
+        if rule.endpoint not in SOCKETS:
+            path = path_of(site, cast, rule, cast.kept_community())
+            assert_guarded(boss.client.open(path, method=method_of(rule), headers=boss.headers))
+
+
+@pytest.mark.parametrize("path", [MODULE, "/api/stats", "/healthz", "/socket.io/?EIO=4&transport=polling"])
+def test_pages_of_others_may_take_what_is_for_them(site, path):
+    assert site.client.get(path).headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+
+
+@pytest.mark.parametrize("path", ["/", "/account", "/api/auth/me", "/docs/swagger-ui-bundle.js"])
+def test_and_nothing_else(site, path):
+    assert site.client.get(path).headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+def test_browsers_stay_with_tls_when_they_came_with_it(site):
+    for path in ("/", "/api/stats", MODULE, "/nothing"):
+        assert "Strict-Transport-Security" not in site.client.get(path).headers
+        kept = site.client.get(path, base_url="https://localhost").headers["Strict-Transport-Security"]
+        assert int(kept.removeprefix("max-age=")) >= 180 * 86400
+
+
+def test_whether_it_is_tls_our_proxy_says_and_nobody_else(sqlite_database):
+    behind = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.7"}
+    for proxies, is_told in ((0, False), (1, True)):
+        with Site(sqlite_database.url, TRUSTED_PROXIES=proxies) as site:
+            answer = site.client.get("/", headers=behind)
+            assert ("Strict-Transport-Security" in answer.headers) == is_told

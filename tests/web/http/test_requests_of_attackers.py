@@ -1,0 +1,229 @@
+"""Requests that try to be taken for something else: where they lead to, what they write into headers, which file they
+reach, and whose host they name.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import pytest
+from support.account_calls import PASSWORD, sign_up
+from support.app_fixtures import Site
+from support.community_calls import found
+from support.page_calls import Reader
+from support.permissions import SOCKETS
+from support.routes import CHANGING, method_of, path_of, rules
+
+EVIL = "evil.example"
+
+TARGETS = [
+    "//evil.example",
+    "///evil.example",
+    "////evil.example/",
+    "https://evil.example",
+    "https:evil.example",
+    "https:/evil.example",
+    "HTTPS://evil.example",
+    "http://localhost@evil.example/",
+    "/\\evil.example",
+    "\\\\evil.example",
+    "\\/evil.example",
+    "/\t/evil.example",
+    "\t//evil.example",
+    "/\n/evil.example",
+    "\r\n//evil.example",
+    " //evil.example",
+    "/ /evil.example",
+    "/\x00/evil.example",
+    "\u2028//evil.example",
+    "javascript:alert(1)",
+    "JaVaScRiPt:alert(1)",
+    "data:text/html,x",
+    "vbscript:x",
+    "evil.example",
+    "@evil.example",
+    "?next=//evil.example",
+    ".//evil.example",
+    "",
+]
+
+
+@pytest.fixture(scope="module")
+def boss(site, cast) -> Reader:
+    return Reader(site).log_in("site_admin")
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_nobody_is_led_to_what_is_not_a_page_of_ours(site, boss, target):
+    """By a form, and by the login, which leads on at once whoever is logged in."""
+    reader = Reader(site)
+    reader.send("/language", next=target, language="bn")
+    assert reader.location == "/"
+    for path in ("/login", "/signup"):
+        boss.get(f"{path}?next={quote(target, safe='')}", 303)
+        assert boss.location == "/"
+
+
+@pytest.mark.parametrize("path", ["//evil.example/", "/%5Cevil.example", "/%2F/evil.example", "/account//evil.example"])
+def test_address_that_looks_like_another_host_leads_nowhere(site, path):
+    for spelling in (path, path.rstrip("/")):
+        answer = site.client.get(spelling, headers={"Accept": "text/html"})
+        assert answer.status_code in (200, 404)
+        assert "Location" not in answer.headers
+
+
+def test_login_leads_back_by_path_alone(site):
+    answer = site.client.get(
+        "/admin/users?query=//evil.example%0d%0aSet-Cookie:%20x=1", headers={"Accept": "text/html"}
+    )
+    assert answer.headers["Location"].startswith("/login?next=/admin/users?query%3D")
+    assert "Set-Cookie" not in answer.headers
+
+
+HOSTS = [
+    EVIL,
+    "evil.example:80",
+    "localhost@evil.example",
+    "evil.example/x",
+    "<script>",
+    "a b",
+    "",
+    "[::1",
+    "é",
+]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_no_answer_names_the_host_that_was_asked_for(site, cast, boss, host):
+    named = {
+        **boss.headers,
+        "Host": host,
+        "X-Forwarded-Host": EVIL,
+        "X-Forwarded-Server": EVIL,
+        "Forwarded": f"host={EVIL}",
+    }
+    for endpoint, rule in rules(site).items():
+        if endpoint in SOCKETS or method_of(rule) in CHANGING:
+            continue
+        path = path_of(site, cast, rule, cast.kept_community())
+        answer = boss.client.get(path, headers=named)
+        said = answer.text if "html" in answer.content_type or "json" in answer.content_type else ""
+        for text in (said, *(value for _, value in answer.headers)):
+            assert EVIL not in text, f"{endpoint}: {text[:200]}"
+            assert "http://localhost" not in text.replace("http://localhost:8000", ""), endpoint
+        assert answer.status_code < 500
+
+
+@pytest.mark.parametrize("proxies", [0, 1])
+def test_where_a_proxy_says_it_is_called_is_not_believed(sqlite_database, proxies):
+    with Site(sqlite_database.url, TRUSTED_PROXIES=proxies) as site:
+        headers = {"Accept": "text/html", "X-Forwarded-Host": EVIL, "X-Forwarded-Prefix": f"//{EVIL}"}
+        assert site.client.get("/account", headers=headers).headers["Location"] == "/login?next=/account"
+        own = {"Origin": f"http://{EVIL}", **headers}
+        answer = site.client.post("/login", headers=own, data={"email": "a@example.com", "password": PASSWORD})
+        assert answer.status_code == 403
+
+
+CUTS = ["x\r\nSet-Cookie: evil=1", "x\nLocation: //evil.example", "x\r\n\r\n<script>", "x\x85y", "x\u2028y", "ঢাকা"]
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_nothing_that_is_sent_becomes_a_header(site, cut):
+    name = f"cutter{CUTS.index(cut)}"
+    person = sign_up(site, name)
+    site.rows("UPDATE users SET name = :name WHERE id = :id", name=cut, id=person.id)
+    community = found(person, name=cut)["id"]
+    reader = Reader(site).log_in(name)
+    encoded = quote(cut)
+    answers = [
+        reader.client.get(f"/login?next={encoded}", headers=reader.headers),
+        reader.client.get(f"/communities?done={encoded}&page={encoded}", headers=reader.headers),
+        reader.client.get(f"/nothing{encoded}", headers=reader.headers),
+        reader.client.get(f"/communities/{community}", headers=reader.headers),
+        reader.client.post(f"/language?next=/{encoded}", headers=reader.headers, data={"language": cut}),
+        person.get(f"/api/communities?{encoded}={encoded}&per_page=1"),
+        person.get(f"/api/communities/{encoded}"),
+        site.client.get(f"/static/{encoded}"),
+        site.client.get(f"/static/v-{encoded}/js/koyjabo.js"),
+    ]
+    for answer in answers:
+        assert answer.status_code < 500
+        assert "evil" not in "".join(answer.headers.getlist("Set-Cookie"))
+        assert EVIL not in answer.headers.get("Location", "")
+        for name, value in answer.headers:
+            assert not {"\r", "\n"} & set(name + value)
+
+
+def test_language_cookie_is_one_of_ours_or_none(site):
+    for said in ("xx", "bn; evil=1", "<script>", "bn\r\n", "../bn", "ঢাকা"):
+        answer = site.client.post("/language", data={"language": said})
+        assert "Set-Cookie" not in answer.headers
+        reader = Reader(site)
+        reader.client.set_cookie("language", said)
+        assert '<html lang="en"' in reader.get("/")
+
+
+UPWARDS = [
+    "../config.py",
+    "../../config.py",
+    "..%2f..%2fconfig.py",
+    "%2e%2e/%2e%2e/config.py",
+    "..%5c..%5cconfig.py",
+    "....//....//config.py",
+    "js/../../wiring.py",
+    "/etc/passwd",
+    "%2fetc%2fpasswd",
+    "js",
+    "js/",
+    ".",
+    "..",
+    "js/koyjabo.js%00.css",
+    "~root",
+    "C:\\Windows\\win.ini",
+    "file:///etc/passwd",
+    "css/../js/../../__init__.py",
+    "v-x/../../wiring.py",
+]
+
+
+@pytest.mark.parametrize("name", UPWARDS)
+@pytest.mark.parametrize("folder", ["/static/", "/static/v-x/", "/docs/"])
+@pytest.mark.parametrize("packed", ["gzip", "identity"])
+def test_no_path_leads_out_of_the_folder_of_files(site, folder, name, packed):
+    answer = site.client.get(folder + name, headers={"Accept-Encoding": packed})
+    assert answer.status_code == 404, answer.text[:80]
+    assert answer.is_json
+
+
+@pytest.mark.parametrize("name", ["../x", "%2e%2e%2fx", "x%00", "é", "a" * 5000, "' OR 1=1 --", "*", "%", "_"])
+def test_ids_are_ids_whatever_stands_in_a_path(cast, boss, name):
+    for path in ("/communities/{}", "/communities/{}/members", "/admin/communities/{}", "/admin/users/{}"):
+        assert boss.client.get(path.format(name), headers=boss.headers).status_code == 404
+    for path in ("/api/communities/{}", "/api/communities/{}/stats", "/api/communities/{}/visitors/online"):
+        assert cast["site_admin"].get(path.format(name)).status_code == 404
+
+
+def test_cookies_from_before_a_login_are_worth_nothing_after_it(site):
+    """Session fixation: whoever plants a session in somebody's browser does not share the one they log in to."""
+    attacker = Reader(site).sign_up("attacker")
+    planted = {name: attacker.client.get_cookie(name).value for name in ("access_token_cookie", "refresh_token_cookie")}
+    victim = Reader(site)
+    for name, value in planted.items():
+        victim.client.set_cookie(name, value)
+    victim.send("/login", email="outsider@example.com", password=PASSWORD)
+    for name, value in planted.items():
+        assert victim.client.get_cookie(name).value != value
+    assert "outsider@example.com" in victim.get("/account")
+    attacker.get("/account", 303)  # theirs has ended: it was the browser's
+    assert attacker.location == "/login?next=/account"
+
+
+def test_name_of_a_session_is_never_taken_from_who_logs_in(site):
+    for value in ("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "a.b.c", ""):
+        reader = Reader(site)
+        reader.client.set_cookie("session", value)
+        reader.client.set_cookie("access_token_cookie", value)
+        reader.client.set_cookie("csrf_access_token", "planted")
+        reader.log_in("outsider")
+        assert reader.csrf != "planted"
+        assert site.rows("SELECT count(*) FROM sessions WHERE id = :id", id=value) == [(0,)]

@@ -1,0 +1,104 @@
+"""What `/openapi.json` says of /api/auth is what its calls do."""
+
+from __future__ import annotations
+
+import pytest
+from jsonschema import Draft202012Validator
+from support.account_calls import PASSWORD, Person, bare, sign_up
+from support.app_fixtures import Site
+
+AUTH = "/api/auth/"
+STATUSES = {
+    "signup": {201, 400, 409, 413, 415, 429, 503},
+    "login": {200, 400, 401, 413, 415, 429, 503},
+    "refresh": {200, 401, 403, 503},
+    "logout": {204, 401, 403, 503},
+    "me": {200, 401, 503},
+    "password": {204, 400, 401, 403, 413, 415, 429, 503},
+}
+GOOD = {"email": "karim@example.com", "password": PASSWORD}
+
+
+@pytest.fixture(scope="module")
+def site(module_sqlite_database):
+    with Site(module_sqlite_database.url, RATE_LIMIT_LOGINS=4) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def spec(site):
+    return site.client.get("/openapi.json").json
+
+
+def operation(spec, call: str) -> dict:
+    (found,) = spec["paths"][AUTH + call].values()
+    return found
+
+
+def schema_of(spec, call: str) -> Draft202012Validator:
+    schema = operation(spec, call)["requestBody"]["content"]["application/json"]["schema"]
+    return Draft202012Validator({**schema, "components": spec["components"]})
+
+
+@pytest.mark.parametrize("call", STATUSES)
+def test_every_status_is_described(spec, call):
+    assert {int(status) for status in operation(spec, call)["responses"]} == STATUSES[call]
+
+
+def test_what_needs_a_login_says_so(spec):
+    secured = {call for call in STATUSES if "security" in operation(spec, call)}
+    assert secured == {"refresh", "logout", "me", "password"}
+    named = {name for way in operation(spec, "me")["security"] for name in way}
+    assert named == set(spec["components"]["securitySchemes"]) == {"bearer", "session"}
+
+
+def calls(site: Site, person: Person):
+    """(call, answer) for every status but 503."""
+    browser = site.app.test_client()
+    far = {"environ_overrides": {"REMOTE_ADDR": "203.0.113.7"}}
+    for call in ("signup", "login"):
+        yield call, browser.post(AUTH + call, json=GOOD)
+        yield from (
+            (call, bare(site).post(AUTH + call, json={**GOOD, "password": "wrong one"}, **far)) for _ in range(5)
+        )
+    new = {"current_password": PASSWORD, "new_password": PASSWORD}
+    yield "password", person.post(AUTH + "password", json=new)
+    yield "me", person.get(AUTH + "me")
+    for call in ("signup", "login", "password"):
+        yield call, person.post(AUTH + call, json={})
+        yield call, person.post(AUTH + call, data=b"{}")
+        yield call, person.post(AUTH + call, json={"more": "x" * 17_000})
+    wrong = {**new, "current_password": "wrong one"}
+    yield from (("password", person.post(AUTH + "password", json=wrong)) for _ in range(11))
+    for call in ("password", "refresh", "logout"):
+        yield call, browser.post(AUTH + call)
+    yield "me", bare(site).get(AUTH + "me")
+    yield "refresh", person.renew()
+    yield "refresh", person.post(AUTH + "refresh", token="x")
+    yield "logout", person.post(AUTH + "logout", token="x")
+    yield "logout", person.post(AUTH + "logout")
+
+
+def test_real_answers_are_as_described(site, spec):
+    seen: dict[str, set[int]] = {call: set() for call in STATUSES}
+    for call, answer in calls(site, sign_up(site)):
+        seen[call].add(answer.status_code)
+        content = operation(spec, call)["responses"][str(answer.status_code)].get("content")
+        if content is None:
+            assert answer.data == b""
+            continue
+        schema = {**content[answer.mimetype]["schema"], "components": spec["components"]}
+        Draft202012Validator(schema).validate(answer.json)
+    assert seen == {call: statuses - {503} for call, statuses in STATUSES.items()}
+
+
+@pytest.mark.parametrize("change", [{"email": "karim"}, {"email": 5}, {"password": "1234567"}, {"visitorId": "a b"}])
+def test_bodies_that_are_refused_do_not_fit_their_description(spec, change):
+    assert schema_of(spec, "signup").is_valid({**GOOD, "visitorId": None, "name": None})
+    assert not schema_of(spec, "signup").is_valid({**GOOD, **change})
+    assert set(operation(spec, "signup")["requestBody"]["content"]) == {"application/json"}
+
+
+def test_login_takes_any_text(spec):
+    """What a password has to look like is nothing to somebody who guesses."""
+    assert schema_of(spec, "login").is_valid({"email": "x", "password": ""})

@@ -1,0 +1,189 @@
+"""Pages of accounts, without scripts: logging in and out, signing up, another password, and one's communities."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from support.account_calls import PASSWORD, log_in, sign_up, try_login
+from support.app_fixtures import Site
+from support.community_calls import found, give
+from support.page_calls import Reader, words
+
+NEW_PASSWORD = "launch at dusk"
+ELSEWHERE = "https://evil.example"
+
+
+@pytest.fixture
+def site(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        yield site
+
+
+@pytest.fixture
+def ayesha(site):
+    return Reader(site).sign_up("ayesha")
+
+
+def test_sign_up_logs_in_and_leads_on(site):
+    reader = Reader(site)
+    reader.sign_up("ayesha")
+    assert reader.location == "/"
+    assert "Ayesha" in words(reader.get("/"))
+    other = Reader(site)
+    other.send("/signup?next=/communities/new", name="", email="karim@example.com", password=PASSWORD)
+    assert other.location == "/communities/new"
+    assert "karim" in words(other.get("/communities"))
+
+
+@pytest.mark.parametrize("target", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:x"])
+def test_login_leads_nowhere_but_to_pages_of_ours(site, ayesha, target):
+    reader = Reader(site)
+    reader.send("/login", next=target, email="ayesha@example.com", password=PASSWORD)
+    assert reader.location == "/"
+
+
+def test_page_that_needs_a_login_leads_there_and_back(site, ayesha):
+    reader = Reader(site)
+    for path in ("/account", "/communities/new", "/communities/1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b/members?page=2"):
+        reader.get(path, 303)
+        assert reader.location is not None
+        login = reader.location
+        assert login.startswith("/login?next=")
+        assert "next=" in reader.get(login)
+        Reader(site).send(login, email="ayesha@example.com", password=PASSWORD)
+    reader.send(login, email="ayesha@example.com", password=PASSWORD)
+    assert reader.location == path
+
+
+def test_wrong_password_is_said_at_the_field_and_the_email_stays(site, ayesha):
+    reader = Reader(site)
+    page = reader.send("/login", 422, email="ayesha@example.com", password="rickshaw at noon")
+    assert "Email and password do not belong together." in words(page)
+    assert 'aria-invalid="true"' in page
+    assert 'aria-describedby="password-error"' in page
+    assert 'value="ayesha@example.com"' in page
+    assert "rickshaw at noon" not in page
+    assert "is required" in words(reader.send("/login", 422))
+
+
+def test_what_cannot_be_used_is_said_at_each_field(site, ayesha):
+    page = Reader(site).send("/signup", 422, name="", email="nobody", password="short")
+    assert "must be an email address" in words(page)
+    assert "must have 8 to 128 characters" in words(page)
+    page = Reader(site).send("/signup", 422, name="", email="AYESHA@example.com", password=PASSWORD)
+    assert "There is an account with this email already." in words(page)
+
+
+def test_who_is_logged_in_needs_no_form_for_it(ayesha):
+    for path in ("/login", "/signup", "/login?next=/communities"):
+        ayesha.get(path, 303)
+    assert ayesha.location == "/communities"
+
+
+def test_form_of_another_site_logs_nobody_in(site, ayesha):
+    reader = Reader(site)
+    reader.headers["Origin"] = ELSEWHERE
+    reader.send("/login", 403, email="ayesha@example.com", password=PASSWORD)
+    reader.send("/signup", 403, email="karim@example.com", password=PASSWORD)
+    assert reader.csrf == ""
+    assert try_login(site, "karim").status_code == 401
+
+
+@pytest.mark.parametrize("language", ["en", "bn"])
+def test_too_many_attempts_are_told_how_long_to_wait(site, ayesha, language):
+    reader = Reader(site, language)
+    for _ in range(10):
+        reader.send("/login", 422, email="ayesha@example.com", password="rickshaw at noon")
+    page = words(reader.send("/login", 429, email="ayesha@example.com", password=PASSWORD))
+    assert "Retry-After" not in page
+    assert reader.headers_of_answer["Retry-After"].isdigit()
+    pattern = r"Please wait \d+ seconds, then try again\." if language == "en" else "[০-৯]+ সেকেন্ড"
+    assert re.search(pattern, page)
+
+
+def test_logout_needs_its_token_and_ends_the_session(site, ayesha):
+    for token in ("", "é", "x" * 36):
+        ayesha.send("/logout", 403, csrf_token=token)
+    ayesha.get("/account")
+    kept = ayesha.client.get_cookie("access_token_cookie").value
+    ayesha.send("/logout")
+    assert ayesha.client.get_cookie("access_token_cookie") is None
+    ayesha.client.set_cookie("access_token_cookie", kept)
+    ayesha.get("/account", 303)
+
+
+def test_account_shows_who_one_is_and_ones_own_communities(site, ayesha):
+    karim = sign_up(site, "karim")
+    for name, listed in (("Banani", True), ("Mirpur", False)):
+        community = found(karim, name=name, listed=listed)["id"]
+    give(karim, community, log_in(site, "ayesha"), "moderator")
+    page = words(ayesha.get("/account"))
+    assert "ayesha@example.com" in page
+    assert "Mirpur Moderator" in page
+    assert "Banani" not in page
+
+
+def test_new_password_ends_all_other_sessions(site, ayesha):
+    other = Reader(site).log_in("ayesha")
+    ayesha.send("/account/password", current_password=PASSWORD, new_password=NEW_PASSWORD)
+    assert "The password was changed." in words(ayesha.get(ayesha.location))
+    other.get("/account", 303)
+    assert try_login(site, "ayesha").status_code == 401
+    assert try_login(site, "ayesha", password=NEW_PASSWORD).status_code == 200
+
+
+def test_new_password_that_cannot_be_is_said_at_its_field(site, ayesha):
+    page = ayesha.send("/account/password", 422, current_password="rickshaw at noon", new_password=NEW_PASSWORD)
+    assert "The current password is another one." in words(page)
+    assert "current_password-error" in page
+    page = ayesha.send("/account/password", 422, current_password=PASSWORD, new_password="short")
+    assert "must have 8 to 128 characters" in words(page)
+    ayesha.send("/account/password", 403, csrf_token="", current_password=PASSWORD, new_password=NEW_PASSWORD)
+    Reader(site).send("/account/password", 303, current_password=PASSWORD, new_password=NEW_PASSWORD)
+    assert try_login(site, "ayesha").status_code == 200
+
+
+def test_guesses_at_the_password_of_a_login_are_counted(ayesha):
+    said = {"current_password": "rickshaw at noon", "new_password": NEW_PASSWORD}
+    for _ in range(10):
+        ayesha.send("/account/password", 422, **said)
+    assert "Please wait" in words(ayesha.send("/account/password", 429, **said))
+
+
+def test_visitor_who_signs_up_on_the_page_is_one_person_with_the_user(site):
+    karim = sign_up(site, "karim")
+    community = found(karim)["id"]
+    site.register("visitor_1", communityId=community)
+    Reader(site).sign_up("ayesha", visitorId="visitor_1")
+    assert site.services.reports.today(community).people == (1, 0)
+    assert site.services.reports.conversion_rate(community) == 100
+
+
+def test_names_are_texts(site):
+    hostile = "<img src=x onerror=alert(1)> 100% %(name)s {{ 7 * 7 }}"
+    reader = Reader(site)
+    reader.send("/signup", name=hostile, email="mallory@example.com", password=PASSWORD)
+    for path in ("/account", "/communities", "/"):
+        page = reader.get(path)
+        assert "<img" not in page
+        assert hostile in words(page)
+
+
+def test_pages_of_who_is_logged_in_are_not_kept(site, ayesha):
+    """Whoever uses the browser next goes back to none of them."""
+    for path in ("/", "/account", "/communities"):
+        ayesha.get(path)
+        assert ayesha.headers_of_answer["Cache-Control"] == "private, no-store"
+    anybody = Reader(site)
+    anybody.get("/")
+    assert anybody.headers_of_answer["Cache-Control"] == "private, no-cache"
+
+
+def test_another_login_ends_the_session_that_the_browser_had(site, ayesha):
+    before = ayesha.client.get_cookie("access_token_cookie").value
+    ayesha.log_in("ayesha")
+    assert ayesha.client.get_cookie("access_token_cookie").value != before
+    ayesha.client.set_cookie("access_token_cookie", before)
+    assert ayesha.get("/account", 303) is not None
+    assert ayesha.location.startswith("/login")

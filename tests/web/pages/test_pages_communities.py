@@ -1,0 +1,163 @@
+"""Pages of communities, without scripts: the list, founding, joining, leaving, changing and deleting."""
+
+from __future__ import annotations
+
+import re
+
+from support.app_fixtures import Site
+from support.community_calls import roles_in
+from support.page_calls import Reader, path_of, words
+
+
+def test_without_a_login_the_list_says_what_communities_are(site):
+    page = Reader(site).get("/communities")
+    assert "A community is for people on the same way" in words(page)
+    assert 'href="/login?next=/communities"' in page
+    assert 'href="/signup?next=/communities"' in page
+
+
+def test_list_shows_the_known_and_counts_only_inside(readers, cast):
+    cast.community(name="Listed way")
+    cast.community(name="Hidden way", listed=False)
+    inside = words(readers["member"].get("/communities?per_page=100"))
+    assert "Listed way Member 0 online" in inside
+    assert "Hidden way Member 0 online" in inside
+    outside = words(readers["outsider"].get("/communities?per_page=100"))
+    assert "Listed way Open" in outside
+    assert "online" not in outside
+    assert "Hidden way" not in outside
+    assert "Hidden way Admin" in words(readers["site_admin"].get("/communities?per_page=100"))
+
+
+def test_list_is_gone_through_by_the_page(site, readers):
+    reader = Reader(site).sign_up("lister")
+    for number in range(3):
+        reader.send("/communities/new", name=f"AAA {number}", listed="on")
+    page = reader.get("/communities?per_page=2")
+    assert "AAA 1" in words(page)
+    assert "AAA 2" not in words(page)
+    (following,) = re.findall(r'rel="next" href="([^"]+)"', page)
+    assert "AAA 2" in words(reader.get(following.replace("&amp;", "&")))
+    reader.get("/communities?page=0", 400)
+    assert "There are none yet." in words(reader.get("/communities?page=900"))
+
+
+def test_whoever_may_only_know_of_it_sees_what_it_is_and_no_numbers(readers, cast):
+    page = words(readers["outsider"].get(path_of(cast.kept_community(description="By metro"))))
+    assert "Mirpur 10" in page
+    assert "By metro" in page
+    assert "Join" in page
+    assert "Online now" not in page
+    closed = words(readers["outsider"].get(path_of(cast.kept_community(open=False))))
+    assert "By invitation" in closed
+    assert "Join" not in closed
+
+
+def test_founder_is_its_admin_and_check_boxes_mean_what_they_say(readers):
+    reader = readers["outsider"]
+    reader.send("/communities/new", name=" Night bus ", description="Late\r\nlines", listed="on")
+    page = words(reader.get(reader.location))
+    assert "The community was created." in page
+    assert "Night bus Admin" in page
+    assert "By invitation: an admin lets people in." in page
+    assert "Listed: those who are no members may know of it." in page
+
+
+def test_longest_description_in_bangla_is_taken_as_the_form_sends_it(readers):
+    longest = "ব" * 2000
+    reader = readers["outsider"]
+    said = {"csrf_token": reader.csrf, "name": "Bangla", "description": longest}
+    answer = reader.client.post(
+        "/communities/new", headers=reader.headers, data=said, content_type="multipart/form-data"
+    )
+    assert answer.status_code == 303
+    assert 'enctype="multipart/form-data"' in reader.get("/communities/new")
+    assert longest in reader.get(answer.headers["Location"])
+
+
+def test_what_cannot_be_is_said_at_the_field_and_the_rest_stays(readers):
+    page = readers["outsider"].send("/communities/new", 422, name="  ", description="Kept")
+    assert "must have 1 to 200 characters" in words(page)
+    assert "Kept</textarea>" in page
+    assert " checked" not in page
+
+
+def test_founding_is_limited_as_by_the_api(sqlite_database):
+    with Site(sqlite_database.url, RATE_LIMIT_ACTIONS="2") as site:
+        reader = Reader(site).sign_up("ayesha")
+        for _ in range(2):
+            reader.send("/communities/new", name="Mirpur")
+        assert "Please wait" in words(reader.send("/communities/new", 429, name="Mirpur"))
+        path = reader.get("/account").split('href="/communities/')[1].split('"')[0]
+        reader.send(f"/communities/{path}/members", 429, email="karim@example.com", role="member")
+
+
+def test_join_and_leave(site, readers, cast):
+    community, reader = cast.community(), readers["outsider"]
+    reader.send(path_of(community, "/join"))
+    assert "You are a member now." in words(reader.get(reader.location))
+    assert roles_in(site, community)[cast["outsider"].id] == "member"
+    reader.send(path_of(community, "/leave"))
+    assert "You are no longer a member." in words(reader.get(reader.location))
+    assert cast["outsider"].id not in roles_in(site, community)
+
+
+def test_join_by_page_makes_a_conversion_of_it(site, readers, cast):
+    community = cast.community()
+    site.register("visitor_2", communityId=community)
+    readers["outsider"].send(path_of(community, "/join"), visitorId="visitor_2")
+    assert site.services.reports.conversion_rate(community) == 100
+    readers["outsider"].send(
+        path_of(community, "/join"), visitorId="not one of ours"
+    )  # a member already, who stays one
+
+
+def test_where_one_may_not_join_the_page_says_why(site, readers, cast):
+    closed, hidden = cast.kept_community(open=False), cast.kept_community(open=False, listed=False)
+    page = readers["outsider"].send(path_of(closed, "/join"), 403)
+    assert "by invitation only" in words(page)
+    assert "Mirpur 10" in words(page)
+    readers["outsider"].send(path_of(hidden, "/join"), 404)
+
+
+def test_last_admin_who_leaves_is_told_why_not(site, readers, cast):
+    community = cast.kept_community()
+    page = words(readers["admin"].send(path_of(community, "/leave"), 409))
+    assert "A community needs an admin." in page
+    assert "Online now" in page
+    assert roles_in(site, community)[cast["admin"].id] == "admin"
+
+
+def test_settings_change_what_is_sent(site, readers, cast):
+    community = cast.community(description="Old", listed=False)
+    page = readers["admin"].get(path_of(community, "/settings"))
+    assert ">Old</textarea>" in page
+    assert page.count(" checked") == 1
+    readers["admin"].send(path_of(community, "/settings"), name="New", description="", listed="on")
+    assert "Saved." in words(readers["admin"].get(readers["admin"].location))
+    found = cast["admin"].get(f"/api/communities/{community}").json
+    assert (found["name"], found["description"], found["open"], found["listed"]) == ("New", "", False, True)
+    page = readers["admin"].send(path_of(community, "/settings"), 422, name="", listed="on")
+    assert "must have 1 to 200 characters" in words(page)
+
+
+def test_delete_asks_first_and_then_does_it(site, readers, cast):
+    community = cast.community()
+    assert "Members: 4" in words(readers["admin"].get(path_of(community, "/delete")))
+    readers["admin"].get(path_of(community))
+    readers["admin"].send(path_of(community, "/delete"))
+    assert "The community was deleted." in words(readers["admin"].get(readers["admin"].location))
+    readers["admin"].get(path_of(community), 404)
+
+
+def test_visits_and_who_is_online_are_on_the_page(site, readers, cast):
+    community = cast.community()
+    for visitor in ("a", "b"):
+        site.register(visitor, communityId=community)
+    page = words(readers["member"].get(path_of(community)))
+    for shown in ("Online now 0", "Visits today 2", "Total Visits 2", "Unique visitors 2"):
+        assert shown in page
+
+
+def test_words_of_an_address_are_not_said(readers):
+    assert 'class="notice"' not in readers["member"].get("/communities?done=You+have+won")

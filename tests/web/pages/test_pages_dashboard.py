@@ -1,0 +1,124 @@
+"""The dashboard of a community as it is sent: its numbers, charts as tables, and who is here."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from support.account_calls import sign_up
+from support.app_fixtures import Site, Time
+from support.community_calls import found
+from support.page_calls import Reader, words
+
+from koyjabo.models import Scope
+
+
+@pytest.fixture
+def time() -> Time:
+    time = Time()
+    time.go_to("2025-12-15T09:30:00+06:00")
+    return time
+
+
+@pytest.fixture
+def site(sqlite_database, time):
+    with Site(sqlite_database.url, time) as site:
+        yield site
+
+
+@pytest.fixture
+def community(site):
+    return found(sign_up(site, "ayesha"))["id"]
+
+
+@pytest.fixture
+def reader(site, community):
+    return Reader(site).log_in("ayesha")
+
+
+def rows(page: str, chart: str) -> list[list[str]]:
+    """Of the table of a chart."""
+    figure = page.split(f'id="{chart}"')[1].split("</figure>")[0]
+    return [
+        [words(cell) for cell in re.findall(r"<t[hd].*?</t[hd]>", row)]
+        for row in re.findall(r"(?s)<tr>.*?</tr>", figure)
+    ]
+
+
+def test_numbers_are_those_of_the_reports(site, time, reader, community):
+    for visitor in ("a", "b"):
+        site.register(visitor, communityId=community)
+    time.go_to("2025-12-16T10:30:00+06:00")
+    for visitor in ("b", "c", "d"):
+        site.register(visitor, communityId=community)
+    sign_up(site, "karim", visitorId="d")
+    site.services.peaks.note(Scope(community), 7)
+    page = words(reader.get(f"/communities/{community}/dashboard"))
+    for shown in (
+        "Online now 0",
+        "Visitors today 3",
+        "With an account 1 Today",
+        "Anonymous 2 Today",
+        "Conversion rate 25 %",
+        "Last 7 days 4",
+        "The 7 days before 0",
+        "Change +4 (+100 %)",
+        "Last 30 days 4",
+        "Most online today 7",
+        "Most online in 30 days 7",
+    ):
+        assert shown in page
+
+
+def test_charts_are_tables_of_yesterdays_and_todays_hours_and_of_30_days(site, time, reader, community):
+    site.register("a", communityId=community)
+    time.go_to("2025-12-16T10:30:00+06:00")
+    site.register("b", communityId=community)
+    sign_up(site, "karim", visitorId="b")
+    page = reader.get(f"/communities/{community}/dashboard")
+    head, *by_hour = rows(page, "by-hour")
+    assert head == ["Hour", "All", "With an account"]
+    assert len(by_hour) == 24 + 11  # and none of the hours to come
+    assert [row for row in by_hour if row[1] != "0"] == [["15 Dec, 09:00", "1", "0"], ["16 Dec, 10:00", "1", "1"]]
+    _, *by_day = rows(page, "by-day")
+    assert (len(by_day), by_day[0][0], by_day[-1]) == (30, "17 Nov", ["16 Dec", "1", "1"])
+
+
+def test_who_is_here_is_named_and_no_more_than_fit(site, reader, community, monkeypatch):
+    monkeypatch.setattr("koyjabo.web.pages.dashboard.MOST_SHOWN", 2)
+    people = [sign_up(site, name) for name in ("karim", "salma", "nasrin")]
+    holds = [(Scope(community), person.id, f"hold {person.id}") for person in people]
+    for hold in holds:
+        site.services.attendance._holds.hold(*hold)
+        site.time.pass_(seconds=1)  # who came first is shown first
+    page = words(reader.get(f"/communities/{community}/dashboard"))
+    assert "Online now 3" in page
+    assert "Karim 15 Dec 2025, 09:30 1 Salma" in page
+    assert "Nasrin" not in page
+    assert "The first 2" in page
+
+
+def test_nobody_here_and_nobody_ever_is_said_in_words(reader, community):
+    page = words(reader.get(f"/communities/{community}/dashboard"))
+    assert "Nobody is here at the moment." in page
+    assert "Conversion rate 0 %" in page
+    assert "Change 0 (0 %)" in page
+
+
+def test_who_loses_the_role_sees_no_dashboard(site, community):
+    karim = sign_up(site, "karim")
+    reader = Reader(site).log_in("karim")
+    ayesha = Reader(site).log_in("ayesha")
+    ayesha.send(f"/communities/{community}/members", email="karim@example.com", role="moderator")
+    reader.get(f"/communities/{community}/dashboard")
+    ayesha.send(f"/communities/{community}/members/{karim.id}", role="member")
+    assert "Only moderators and admins" in words(reader.get(f"/communities/{community}/dashboard", 403))
+
+
+def test_rate_of_conversions_is_of_all_who_ever_came_anonymously(site, community):
+    reports = site.services.reports
+    assert reports.conversion_rate(community) == 0
+    for visitor in ("a", "b", "c"):
+        site.register(visitor, communityId=community)
+    sign_up(site, "karim", visitorId="b")
+    assert reports.conversion_rate(community) == 33.3

@@ -1,0 +1,107 @@
+"""Pages of members, without scripts: who belongs to a community, letting people in, their roles, and their leave."""
+
+from __future__ import annotations
+
+import pytest
+from support.community_calls import roles_in
+from support.page_calls import Reader, words
+
+
+@pytest.fixture
+def community(cast):
+    return cast.community()
+
+
+def members(community: str, person: str = "", action: str = "") -> str:
+    return f"/communities/{community}/members" + (f"/{person}" if person else "") + action
+
+
+def test_members_see_names_and_roles_and_only_site_admins_emails(readers, community):
+    page = readers["member"].get(members(community))
+    for shown in ("Members: 4", "Admin Since", "Member (you) Since", "16 Dec 2025"):
+        assert shown in words(page)
+    assert "example.com" not in page
+    assert "<select" not in page
+    assert "moderator@example.com" not in readers["admin"].get(members(community))
+    assert "moderator@example.com" in readers["site_admin"].get(members(community))
+
+
+def test_list_is_gone_through_by_the_page_and_actions_lead_back_to_it(site, readers, cast, community):
+    page = readers["admin"].get(f"{members(community)}?per_page=2&page=2")
+    assert page.count('<form method="post" class="role"') == 2
+    other = cast["other"].id
+    readers["admin"].send(f"{members(community, other)}?page=1", role="admin")
+    assert "page=1" in readers["admin"].location
+    assert roles_in(site, community)[other] == "admin"
+
+
+def test_admin_lets_somebody_in_by_email(site, readers, cast, community):
+    readers["admin"].send(members(community), email=" NEWCOMER@example.com ", role="moderator")
+    assert "The member was added." in words(readers["admin"].get(readers["admin"].location))
+    assert roles_in(site, community)[cast["newcomer"].id] == "moderator"
+
+
+@pytest.mark.parametrize(
+    ("email", "role", "status", "sentence"),
+    [
+        ("nobody@example.com", "member", 404, "There is no such user. They have to sign up first."),
+        ("admin@example.com", "member", 409, "A community needs an admin."),
+        ("nobody", "member", 422, "must be an email address"),
+        ("newcomer@example.com", "king", 422, "must be member, moderator or admin"),
+    ],
+)
+def test_who_cannot_be_let_in_is_said_at_the_form(readers, community, email, role, status, sentence):
+    page = readers["admin"].send(members(community), status, email=email, role=role)
+    assert sentence in words(page)
+    assert f'value="{email}"' in page
+    assert "Members: 4" in words(page)
+
+
+def test_admin_changes_roles_and_ends_memberships(site, readers, cast, community):
+    member = cast["member"].id
+    readers["admin"].send(members(community, member), role="admin")
+    assert roles_in(site, community)[member] == "admin"
+    readers["admin"].send(members(community, member, "/remove"))
+    assert "The member was removed." in words(readers["admin"].get(readers["admin"].location))
+    assert member not in roles_in(site, community)
+    readers["member"].get(members(community), 403)
+
+
+def test_list_is_gone_through_after_a_refusal_too(readers, cast, community):
+    page = readers["admin"].send(f"{members(community, cast['admin'].id)}?per_page=1&page=2", 409, role="member")
+    assert f'rel="next" href="{members(community)}?per_page=1&amp;page=3"' in page
+    assert 'aria-current="page">Members</a>' in page
+
+
+@pytest.mark.parametrize(("action", "fields"), [("", {"role": "member"}), ("/remove", {})])
+def test_last_admin_stays_and_is_told_so_at_their_name(site, readers, cast, community, action, fields):
+    admin = cast["admin"].id
+    page = readers["admin"].send(members(community, admin, action), 409, **fields)
+    assert "Admin (you) Since" in words(page)
+    assert "A community needs an admin." in words(page).split("(you)")[1].split("Moderator")[0]
+    assert roles_in(site, community)[admin] == "admin"
+
+
+def test_what_is_no_role_and_who_is_no_member_change_nothing(site, readers, cast, community):
+    before = roles_in(site, community)
+    readers["admin"].send(members(community, cast["member"].id), 422, role="king")
+    readers["admin"].send(members(community, cast["outsider"].id, "/remove"), 404)
+    readers["admin"].send(members(community, "nonsense"), 404, role="member")
+    assert roles_in(site, community) == before
+
+
+def test_who_removes_themselves_has_left(site, readers, cast, community):
+    readers["member"].send(members(community, cast["member"].id, "/remove"))
+    assert readers["member"].location.startswith("/communities?")
+    assert cast["member"].id not in roles_in(site, community)
+
+
+def test_names_of_members_are_texts(site, cast, readers, community):
+    hostile = '"><img src=x onerror=alert(1)> 100% %(name)s'
+    reader = Reader(site)
+    reader.send("/signup", name=hostile, email="mallory@example.com", password="rickshaw at dawn")
+    reader.send(f"/communities/{community}/join")
+    for part in ("member", "admin"):
+        page = readers[part].get(members(community))
+        assert "<img" not in page
+        assert hostile in words(page)

@@ -1,0 +1,88 @@
+"""What a page of another site can make a browser send: nothing of it is done with the cookies that go along.
+
+Every route that changes something is asked, by somebody who may do it: an admin of the site.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.account_calls import PASSWORD
+from support.page_calls import Reader
+from support.permissions import BODIES, FORMS
+from support.permissions import WITHOUT_SESSION as ENTRANCES
+from support.routes import CHANGING, method_of, path_of, rules, stored
+
+from koyjabo.web.security.tokens import CSRF_HEADER
+
+ELSEWHERE = "https://evil.example"
+NEVER_BY_COOKIE = {"api.register_visit", "api.heartbeat", "api.forget"}
+"""Anybody may call these from anywhere, and a cookie makes no difference to what is done."""
+
+HARMLESS = {"pages.choose_language"}
+"""Another language is all that comes of it."""
+
+
+@pytest.fixture(scope="module")
+def boss(site, cast) -> Reader:
+    cast.kept_community()
+    return Reader(site).log_in("site_admin")
+
+
+def send(site, cast, boss: Reader, endpoint: str, **headers: str) -> Any:
+    rule = rules(site)[endpoint]
+    path, method = path_of(site, cast, rule, cast.kept_community()), method_of(rule)
+    fields = {**BODIES, **FORMS}.get(endpoint, {})
+    said = {"data": fields} if endpoint.startswith(("pages.", "admin.")) else {"json": fields}
+    return boss.client.open(path, method=method, headers={**boss.headers, **headers}, **said)
+
+
+def changes(site) -> list[str]:
+    """What is done by cookies."""
+    found = {endpoint for endpoint, rule in rules(site).items() if (rule.methods or set()) & CHANGING}
+    return sorted(found - NEVER_BY_COOKIE - HARMLESS - ENTRANCES)
+
+
+@pytest.mark.parametrize("said", [None, "", "x" * 36, "ঢাকা".encode().decode("latin-1")])
+def test_cookie_alone_does_nothing(site, cast, boss, said):
+    before = stored(site)
+    for endpoint in changes(site):
+        answer = send(site, cast, boss, endpoint, **({} if said is None else {CSRF_HEADER: said}))
+        assert answer.status_code == 403, f"{endpoint}: {answer.status}"
+    assert stored(site) == before
+
+
+@pytest.mark.parametrize("origin", [ELSEWHERE, "null", "http://localhost:81", "https://localhost"])
+def test_cookie_from_a_page_elsewhere_counts_as_absent(site, cast, boss, origin):
+    before, token = stored(site), boss.csrf
+    for endpoint in changes(site):
+        answer = send(site, cast, boss, endpoint, Origin=origin, **{CSRF_HEADER: token})
+        leads_to_login = answer.status_code == 303 and answer.headers["Location"].startswith("/login")
+        assert leads_to_login or answer.status_code == 401, f"{endpoint}: {answer.status}"
+        assert "Access-Control-Allow-Origin" not in answer.headers
+    assert stored(site) == before
+
+
+@pytest.mark.parametrize("endpoint", sorted(ENTRANCES))
+def test_no_page_elsewhere_logs_anybody_in(site, cast, endpoint):
+    """By a form, which needs nobody's leave; JSON takes a preflight, and that is refused."""
+    before, stranger = stored(site), Reader(site)
+    fields = {"email": "outsider@example.com", "password": PASSWORD}
+    path = rules(site)[endpoint].rule
+    for kind in ("application/x-www-form-urlencoded", "multipart/form-data", "text/plain"):
+        headers = {**stranger.headers, "Origin": ELSEWHERE}
+        answer = stranger.client.post(path, headers=headers, data=fields, content_type=kind)
+        assert answer.status_code in (403, 415), f"{endpoint}: {answer.status}"
+        assert "Set-Cookie" not in answer.headers
+    asked = {"Origin": ELSEWHERE, "Access-Control-Request-Method": "POST"}
+    assert "Access-Control-Allow-Origin" not in stranger.client.options(path, headers=asked).headers
+    assert stored(site) == before
+
+
+@pytest.mark.parametrize("endpoint", sorted(NEVER_BY_COOKIE))
+def test_what_anybody_may_call_does_not_look_at_cookies_from_elsewhere(site, cast, boss, endpoint):
+    answer = send(site, cast, boss, endpoint, Origin=ELSEWHERE)
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Credentials" not in answer.headers
+    assert site.rows("SELECT count(*) FROM visits WHERE user_id IS NOT NULL") == [(0,)]

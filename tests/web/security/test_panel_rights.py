@@ -1,0 +1,39 @@
+"""Whatever the panel does, the domain does it for admins of the site alone."""
+
+from __future__ import annotations
+
+import pytest
+from support.community_calls import Cast, account_of
+
+from koyjabo.errors import Forbidden
+from koyjabo.visit_log.visit_log import Filter
+
+FOR_ADMINS = {
+    "audit": lambda s, account, id: s.audit.page(account),
+    "all communities": lambda s, account, id: s.communities.all(account),
+    "a community": lambda s, account, id: s.communities.overview(account, id),
+    "archive": lambda s, account, id: s.communities.archive(account, id),
+    "restore": lambda s, account, id: s.communities.restore(account, id),
+    "users": lambda s, account, id: s.users.page(account),
+    "a user": lambda s, account, id: s.users.get(account, account.id),
+    "their communities": lambda s, account, id: s.users.communities_of(account, account.id),
+    "promote": lambda s, account, id: s.users.promote(account, account.id),
+    "disable": lambda s, account, id: s.users.disable(account, "3f2b8c1e-0000-4000-8000-000000000000"),
+    "enable": lambda s, account, id: s.users.disable(account, account.id, disabled=False),
+    "log out": lambda s, account, id: s.users.log_out(account, account.id),
+    "visits": lambda s, account, id: s.visit_log.page(account, Filter()),
+    "export": lambda s, account, id: s.visit_log.export(account, Filter(), "csv"),
+    "system": lambda s, account, id: s.system.look(account),
+    "recount": lambda s, account, id: s.recounts.begin(account),
+    "last recount": lambda s, account, id: s.recounts.state(account),
+    "total": lambda s, account, id: s.bookkeeping.set_total(account, 10**6, ""),
+}
+
+
+@pytest.mark.parametrize("name", FOR_ADMINS)
+def test_only_admins_of_the_site_may_do_what_the_panel_does(site, cast: Cast, name):
+    community = cast.kept_community()
+    before = site.contents(), site.rows("SELECT count(*) FROM audit_log")
+    with pytest.raises(Forbidden):
+        FOR_ADMINS[name](site.services, account_of(cast["admin"]), community)  # admin of that community
+    assert (site.contents(), site.rows("SELECT count(*) FROM audit_log")) == before

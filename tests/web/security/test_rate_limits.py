@@ -1,0 +1,217 @@
+"""How many registrations and heartbeats one address, and one visitor, may ask for."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from support.app_fixtures import Site, assert_error, nothing_counted
+
+from koyjabo.web.security.rate_limits import FEWEST_OF_A_VISITOR
+
+LIMIT = 3
+PHONE, OTHER = "203.0.113.7", "203.0.113.8"
+
+
+@pytest.fixture
+def behind(sqlite_database):
+    """`behind(2)` is a site with two proxies of ours in front of it."""
+    sites = []
+
+    def make(proxies: int, **settings) -> Site:
+        settings = {"RATE_LIMIT_REGISTRATIONS": LIMIT, "TRUSTED_PROXIES": proxies, **settings}
+        sites.append(Site(sqlite_database.url, **settings))
+        return sites[-1]
+
+    yield make
+    for site in sites:
+        site.close()
+
+
+@pytest.fixture
+def site(behind):
+    return behind(0)
+
+
+def knock(site: Site, peer: str, forwarded: str | None = None, **headers: str):
+    headers |= {"X-Forwarded-For": forwarded} if forwarded else {}
+    return site.post(json={"visitorId": "ayesha"}, headers=headers, environ_overrides={"REMOTE_ADDR": peer})
+
+
+def knocks(site: Site, times: int, peer: str, *forwarded: str) -> list[int]:
+    """The statuses of as many registrations, with the headers taken in turn."""
+    return [knock(site, peer, *forwarded[n % len(forwarded) :][:1]).status_code for n in range(times)]
+
+
+def test_one_too_many_is_refused_and_not_counted(site):
+    assert knocks(site, LIMIT, PHONE, "") == [200] * LIMIT
+    with nothing_counted(site):
+        answer = knock(site, PHONE)
+        assert_error(answer, 429, "rate_limited")
+        assert 1 <= int(answer.headers["Retry-After"]) <= 61
+    assert site.stats()["totalVisits"] == LIMIT
+
+
+def test_another_address_is_free(site):
+    assert knocks(site, LIMIT + 1, PHONE, "")[-1] == 429
+    assert knocks(site, LIMIT, OTHER, "") == [200] * LIMIT
+
+
+def test_only_registrations_are_limited(site):
+    assert knocks(site, LIMIT + 1, PHONE, "")[-1] == 429
+    from_there = {"environ_overrides": {"REMOTE_ADDR": PHONE}}
+    assert site.client.get("/api/stats", **from_there).status_code == 200
+    beat = site.post("/api/visitor/heartbeat", json={"visitorId": "ayesha"}, **from_there)
+    assert beat.status_code == 204
+
+
+def test_zero_is_no_limit(behind):
+    assert knocks(behind(0, RATE_LIMIT_REGISTRATIONS=0), 3 * LIMIT, PHONE, "") == [200] * 3 * LIMIT
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"])
+def test_loopback_that_speaks_for_itself_is_not_limited(site, peer):
+    assert knocks(site, 3 * LIMIT, peer, "") == [200] * 3 * LIMIT
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"])
+@pytest.mark.parametrize("proxies", [0, 1])
+def test_loopback_that_speaks_for_others_is_limited(behind, header, proxies):
+    site = behind(proxies)
+    value = {"Forwarded": f"for={PHONE}", "Via": "1.1 proxy"}.get(header, PHONE)
+    statuses = [knock(site, "127.0.0.1", **{header: value}).status_code for _ in range(LIMIT + 1)]
+    assert statuses == [200] * LIMIT + [429]
+
+
+def test_forwarded_header_means_nothing_where_no_proxy_is_ours(site):
+    forged = [f"198.51.100.{n}" for n in range(LIMIT + 1)]
+    assert knocks(site, LIMIT + 1, PHONE, *forged)[-1] == 429
+    assert knocks(site, 1, OTHER, PHONE) == [200]
+
+
+@pytest.mark.parametrize("proxies", [1, 2])
+def test_hop_that_our_outermost_proxy_saw_is_the_address(behind, proxies):
+    site = behind(proxies)
+    edge = ", 10.0.0.1" * (proxies - 1)
+    assert knocks(site, LIMIT + 1, "10.0.0.2", PHONE + edge)[-1] == 429
+    assert knocks(site, LIMIT, "10.0.0.2", OTHER + edge) == [200] * LIMIT
+
+
+@pytest.mark.parametrize("proxies", [1, 2])
+def test_forged_leading_hops_change_nothing(behind, proxies):
+    site = behind(proxies)
+    edge = ", 10.0.0.1" * (proxies - 1)
+    forged = [f"198.51.100.{n}, {PHONE}{edge}" for n in range(LIMIT + 1)]
+    assert knocks(site, LIMIT + 1, "10.0.0.2", *forged)[-1] == 429
+    assert knocks(site, 1, "10.0.0.2", f"{PHONE}, {OTHER}{edge}") == [200]
+
+
+def test_network_behind_an_ipv6_prefix_is_one_address(site):
+    of_one = [f"2001:db8:1:2::{n:x}" for n in range(1, LIMIT)] + ["2001:db8:1:2:ffff:ffff:ffff:ffff"]
+    assert [knock(site, address).status_code for address in of_one] == [200] * LIMIT
+    assert knock(site, "2001:db8:1:2:abcd::1").status_code == 429
+    assert knock(site, "2001:db8:1:3::1").status_code == 200
+
+
+def test_ipv4_in_ipv6_is_the_ipv4_address(site):
+    """A socket that takes both kinds writes IPv4 peers this way, and they have not one network in common."""
+    assert [knock(site, f"::ffff:203.0.113.{n}").status_code for n in range(2 * LIMIT)] == [200] * 2 * LIMIT
+
+
+def told(answer) -> list[int]:
+    """Limit, remaining, reset."""
+    return [int(answer.headers[f"X-RateLimit-{what}"]) for what in ("Limit", "Remaining", "Reset")]
+
+
+def test_answers_tell_what_is_left_and_when_there_is_more(site):
+    answers = [knock(site, PHONE) for _ in range(LIMIT + 1)]
+    assert [told(answer)[:2] for answer in answers] == [[3, 2], [3, 1], [3, 0], [3, 0]]
+    resets_at_s = {told(answer)[2] for answer in answers}
+    assert len(resets_at_s) == 1
+    assert 0 < resets_at_s.pop() - time.time() <= 61
+    exposed = answers[0].headers["Access-Control-Expose-Headers"]
+    assert {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After"} <= {*exposed.split(", ")}
+
+
+def test_who_is_not_limited_is_told_of_no_limit(site):
+    for answer in (knock(site, "127.0.0.1"), site.client.get("/api/stats", environ_overrides={"REMOTE_ADDR": PHONE})):
+        assert answer.status_code == 200
+        assert not [name for name, _ in answer.headers if name.startswith("X-RateLimit")]
+
+
+def test_bad_request_counts_and_is_told_so(site):
+    answer = site.post(data="no JSON", environ_overrides={"REMOTE_ADDR": PHONE})
+    assert answer.status_code == 415
+    assert told(answer)[:2] == [3, 2]
+
+
+def test_visit_that_was_refused_is_counted_when_it_is_sent_again(site, monkeypatch):
+    """Once."""
+    knocks(site, LIMIT, PHONE, "")
+    visit = {"json": {"visitorId": "babul", "visitId": "1"}, "environ_overrides": {"REMOTE_ADDR": PHONE}}
+    refused = site.post(**visit)
+    assert refused.status_code == 429
+    assert "not counted" in refused.json["error"]
+    later = time.monotonic() + int(refused.headers["Retry-After"])
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert site.post(**visit).json["visit"] == {"ordinal": LIMIT + 1, "duplicate": False}
+    assert site.post(**visit).json["visit"] == {"ordinal": LIMIT + 1, "duplicate": True}
+
+
+@pytest.fixture
+def visitors(behind):
+    """A site that limits visitors."""
+    return behind(0, RATE_LIMIT_REGISTRATIONS=1000, RATE_LIMIT_HEARTBEATS=30, RATE_LIMIT_VISITOR=FEWEST_OF_A_VISITOR)
+
+
+def register(site: Site, visitor: str, number: int, peer: str = "") -> int:
+    """From an address of its own, unless one is given."""
+    environ = {"REMOTE_ADDR": peer or f"198.51.100.{number}"}
+    return site.post(json={"visitorId": visitor}, environ_overrides=environ).status_code
+
+
+def beat(site: Site, visitor: str, peer: str = PHONE):
+    return site.post("/api/visitor/heartbeat", json={"visitorId": visitor}, environ_overrides={"REMOTE_ADDR": peer})
+
+
+def test_one_visitor_registers_so_often_wherever_from(visitors):
+    statuses = [register(visitors, "ayesha", number) for number in range(FEWEST_OF_A_VISITOR + 1)]
+    assert statuses == [200] * FEWEST_OF_A_VISITOR + [429]
+    assert register(visitors, "babul", 0) == 200
+    assert visitors.stats()["totalVisits"] == FEWEST_OF_A_VISITOR + 1
+    assert beat(visitors, "ayesha").status_code == 204, "a heartbeat is none"
+
+
+def test_tightest_of_two_limits_is_told(visitors):
+    answer = knock(visitors, PHONE)
+    assert told(answer)[:2] == [FEWEST_OF_A_VISITOR, FEWEST_OF_A_VISITOR - 1]
+
+
+def test_one_visitor_has_so_many_heartbeats(visitors):
+    register(visitors, "ayesha", 1)
+    peers = [f"198.51.100.{number}" for number in range(FEWEST_OF_A_VISITOR + 1)]
+    statuses = [beat(visitors, "ayesha", peer).status_code for peer in peers]
+    assert statuses == [204] * FEWEST_OF_A_VISITOR + [429]
+
+
+def test_one_address_has_so_many_heartbeats(visitors):
+    register(visitors, "ayesha", 1)
+    assert [beat(visitors, f"visitor{number}").status_code for number in range(30)] == [404] * 30
+    refused = beat(visitors, "ayesha")
+    assert_error(refused, 429, "rate_limited")
+    assert told(refused)[:2] == [30, 0]
+    assert beat(visitors, "ayesha", OTHER).status_code == 204
+
+
+def test_visitor_on_this_machine_is_not_limited(visitors):
+    assert [register(visitors, "ayesha", 0, "127.0.0.1") for _ in range(3 * FEWEST_OF_A_VISITOR)] == [200] * 30
+
+
+def test_zero_is_no_limit_of_visitors(behind):
+    site = behind(0, RATE_LIMIT_VISITOR=0, RATE_LIMIT_REGISTRATIONS=0)
+    assert {register(site, "ayesha", number) for number in range(100)} == {200}
+
+
+def test_limit_is_shared_out_among_workers(behind):
+    workers = {"WEB_CONCURRENCY": 3, "REDIS_URL": "redis://localhost", "RATE_LIMIT_REGISTRATIONS": 6}
+    assert knocks(behind(0, **workers), 3, PHONE, "") == [200, 200, 429]

@@ -1,0 +1,166 @@
+"""The session as a browser has it: cookies, the header that proves that a page could read one, and other origins."""
+
+from __future__ import annotations
+
+import pytest
+from support.account_calls import PASSWORD, bare, bearer
+from support.app_fixtures import Site, assert_error
+
+SIGNUP, ME, LOGOUT, REFRESH = "/api/auth/signup", "/api/auth/me", "/api/auth/logout", "/api/auth/refresh"
+APP = "https://app.example.com"
+ELSEWHERE = ["https://evil.example", "null", "http://localhost:81", "https://localhost", f"{APP}.evil.example", "x"]
+ACCESS_CSRF, REFRESH_CSRF = "csrf_access_token", "csrf_refresh_token"
+
+
+@pytest.fixture
+def site(sqlite_database):
+    with Site(sqlite_database.url, ALLOWED_ORIGINS=f"{APP.upper()}:443, http://localhost:5173") as site:
+        yield site
+
+
+@pytest.fixture
+def browser(site):
+    """Somebody who has signed up, and has the cookies."""
+    answer = site.client.post(SIGNUP, json={"email": "ayesha@example.com", "password": PASSWORD})
+    assert answer.status_code == 201
+    return site.client
+
+
+def csrf(browser, cookie: str = ACCESS_CSRF) -> dict[str, str]:
+    return {"X-CSRF-TOKEN": browser.get_cookie(cookie).value}
+
+
+def cookies_of(answer) -> dict[str, dict[str, str]]:
+    """Attributes by name of cookie, in small letters."""
+    found = {}
+    for line in answer.headers.getlist("Set-Cookie"):
+        first, *rest = line.split("; ")
+        attributes = dict(part.partition("=")[::2] for part in rest)
+        found[first.partition("=")[0]] = {name.lower(): value for name, value in attributes.items()}
+    return found
+
+
+@pytest.mark.parametrize(("environment", "secure"), [("production", True), ("development", False)])
+def test_cookies_are_out_of_reach_of_scripts_and_of_other_sites(sqlite_database, environment, secure):
+    with Site(sqlite_database.url, ENVIRONMENT=environment) as site:
+        answer = site.client.post(SIGNUP, json={"email": "ayesha@example.com", "password": PASSWORD})
+        cookies = cookies_of(answer)
+        assert cookies.pop("familiar_browser")["path"] == "/"  # see test_login_limits
+        assert set(cookies) == {"access_token_cookie", "refresh_token_cookie", ACCESS_CSRF, REFRESH_CSRF}
+        for name, attributes in cookies.items():
+            assert ("httponly" in attributes) == (not name.startswith("csrf"))
+            assert ("secure" in attributes) == secure
+            assert (attributes["samesite"], attributes["path"]) == ("Lax", "/")
+            assert "domain" not in attributes
+            assert int(attributes["max-age"]) == 30 * 86400
+
+
+def test_cookies_say_who_one_is(browser):
+    assert browser.get(ME).json["email"] == "ayesha@example.com"
+
+
+def test_whatever_changes_something_needs_the_header(browser):
+    for headers in ({}, {"X-CSRF-TOKEN": ""}, {"X-CSRF-TOKEN": "é"}, csrf(browser, REFRESH_CSRF)):
+        assert_error(browser.post("/api/auth/password", headers=headers, json={}), 403, "wrong_csrf_token")
+        assert_error(browser.post(LOGOUT, headers=headers), 403, "wrong_csrf_token")
+    assert_error(browser.post(REFRESH, headers=csrf(browser)), 403, "wrong_csrf_token")
+    assert_error(browser.post("/api/auth/password", headers=csrf(browser), json={}), 400, "invalid_input", *PASSWORDS)
+    assert browser.get(ME).status_code == 200
+
+
+PASSWORDS = ("current_password", "new_password")
+
+
+def test_refresh_by_cookie_puts_new_ones_in_their_place(browser):
+    before = browser.get_cookie("refresh_token_cookie").value
+    answer = browser.post(REFRESH, headers=csrf(browser, REFRESH_CSRF))
+    assert answer.status_code == 200
+    assert browser.get_cookie("refresh_token_cookie").value == answer.json["refresh_token"] != before
+    assert browser.get(ME).status_code == 200
+    assert browser.post(REFRESH, headers=csrf(browser, REFRESH_CSRF)).status_code == 200
+
+
+def test_logout_takes_the_cookies_away(browser):
+    answer = browser.post(LOGOUT, headers=csrf(browser))
+    assert answer.status_code == 204
+    taken = cookies_of(answer)
+    assert set(taken) == {"access_token_cookie", "refresh_token_cookie", ACCESS_CSRF, REFRESH_CSRF}
+    assert {attributes["expires"] for attributes in taken.values()} == {"Thu, 01 Jan 1970 00:00:00 GMT"}
+    assert_error(browser.get(ME), 401, "unauthenticated")
+
+
+def test_refresh_cookie_alone_logs_out(site, browser):
+    kept = browser.get_cookie("access_token_cookie").value
+    browser.delete_cookie("access_token_cookie")
+    assert_error(browser.post(LOGOUT), 403, "wrong_csrf_token")
+    assert browser.post(LOGOUT, headers=csrf(browser, REFRESH_CSRF)).status_code == 204
+    assert_error(bare(site).get(ME, headers=bearer(kept)), 401, "invalid_token")
+
+
+def test_refresh_cookie_logs_out_beside_an_access_cookie_that_is_none(browser):
+    browser.set_cookie("access_token_cookie", "of another key")
+    assert browser.post(LOGOUT, headers=csrf(browser, REFRESH_CSRF)).status_code == 204
+
+
+def test_cookies_of_a_session_that_has_ended_are_taken_away_too(browser):
+    header = csrf(browser)
+    assert browser.post(LOGOUT, headers=header).status_code == 204
+    browser.set_cookie("access_token_cookie", "of another key")
+    answer = browser.post(LOGOUT, headers=header)
+    assert_error(answer, 401, "invalid_token")
+    assert browser.get_cookie("access_token_cookie") is None
+
+
+def test_token_comes_before_the_cookie(site, browser):
+    assert_error(browser.get(ME, headers=bearer("abc")), 401, "invalid_token")
+    token = browser.get_cookie("access_token_cookie").value
+    answer = browser.post("/api/auth/password", headers=bearer(token), json={})
+    assert_error(answer, 400, "invalid_input", *PASSWORDS)  # and needs no proof: no browser adds it by itself
+
+
+@pytest.mark.parametrize("origin", ELSEWHERE)
+def test_cookie_from_a_page_elsewhere_is_none(browser, origin):
+    for path, method in ((ME, "GET"), (LOGOUT, "POST"), (REFRESH, "POST"), ("/api/auth/password", "POST")):
+        answer = browser.open(path, method=method, headers={"Origin": origin, **csrf(browser)})
+        assert_error(answer, 401, "unauthenticated")
+        assert not any(name.startswith("Access-Control") for name, _ in answer.headers)
+    assert browser.get(ME).status_code == 200
+
+
+@pytest.mark.parametrize("origin", ["http://localhost", "http://localhost:80", APP, "http://localhost:5173"])
+def test_cookie_from_our_pages_and_those_allowed_counts(browser, origin):
+    assert browser.get(ME, headers={"Origin": origin}).status_code == 200
+
+
+def test_origin_is_compared_with_what_our_proxy_says(sqlite_database):
+    with Site(sqlite_database.url, TRUSTED_PROXIES=1) as site:
+        site.client.post(SIGNUP, json={"email": "ayesha@example.com", "password": PASSWORD})
+        behind = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.7"}
+        assert site.client.get(ME, headers={"Origin": "https://localhost", **behind}).status_code == 200
+        assert site.client.get(ME, headers={"Origin": "http://localhost", **behind}).status_code == 401
+
+
+@pytest.mark.parametrize("path", [ME, "/api/communities", "/api/communities/x/members"])
+def test_allowed_page_may_ask_and_read(site, path):
+    asked = {"Origin": APP, "Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "x-csrf-token"}
+    answer = site.client.options(path, headers=asked)
+    assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (204, APP)
+    assert answer.headers["Access-Control-Allow-Credentials"] == "true"
+    assert {"Authorization", "Content-Type", "X-CSRF-TOKEN"} == of(answer, "Access-Control-Allow-Headers")
+    assert {"GET", "POST", "PUT", "PATCH", "DELETE"} == of(answer, "Access-Control-Allow-Methods")
+    told = site.client.get(path, headers={"Origin": APP})
+    assert told.status_code == 401
+    assert told.headers.getlist("Access-Control-Allow-Origin") == [APP]
+    assert (told.headers["Access-Control-Allow-Credentials"], told.headers["Vary"]) == ("true", "Origin")
+
+
+@pytest.mark.parametrize("origin", ELSEWHERE)
+def test_no_other_page_may_ask(site, origin):
+    asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    for answer in (site.client.options(SIGNUP, headers=asked), site.client.post(SIGNUP, headers=asked, json={})):
+        assert not any(name.startswith("Access-Control") for name, _ in answer.headers)
+        assert answer.headers["Vary"] == "Origin"
+
+
+def of(answer, header: str) -> set[str]:
+    return {part.strip() for part in answer.headers[header].split(",")}

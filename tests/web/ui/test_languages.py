@@ -1,0 +1,84 @@
+"""Pages in the visitor's language: words, digits, and how numbers and times are written."""
+
+from __future__ import annotations
+
+import pytest
+from support.app_fixtures import Site
+
+from koyjabo.web.ui import languages
+
+BANGLA = {"Accept-Language": "bn-BD,bn;q=0.9,en;q=0.8"}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("languages")
+    with Site(f"sqlite:///{folder / 'site.db'}", STARTING_TOTAL="4000") as site:
+        yield site
+
+
+@pytest.fixture
+def client(site):
+    return site.app.test_client()
+
+
+def test_browser_chooses_the_language(client):
+    assert '<html lang="en"' in client.get("/").text
+    assert '<html lang="bn"' in client.get("/", headers=BANGLA).text
+    assert '<html lang="en"' in client.get("/", headers={"Accept-Language": "fr, de;q=0.5"}).text
+
+
+def test_visitor_chooses_another_one_and_it_stays(client):
+    answer = client.post("/language", data={"language": "bn", "next": "/login"})
+    assert (answer.status_code, answer.location) == (303, "/login")
+    assert '<html lang="bn"' in client.get("/").text
+    client.post("/language", data={"language": "en"})
+    assert '<html lang="en"' in client.get("/", headers=BANGLA).text
+
+
+@pytest.mark.parametrize("language", ["fr", "", "<b>", "bn\n"])
+def test_languages_there_are_none_of_change_nothing(client, language):
+    answer = client.post("/language", data={"language": language})
+    assert (answer.status_code, answer.headers.getlist("Set-Cookie")) == (303, [])
+
+
+@pytest.mark.parametrize(
+    "place", ["//evil.example", "https://evil.example", "/\\evil.example", "\\/evil.example", "/\n/evil.example", ""]
+)
+def test_nobody_is_led_away(client, place):
+    assert client.post("/language", data={"language": "bn", "next": place}).location == "/"
+
+
+def test_words_and_digits_are_those_of_the_language(client):
+    page = client.get("/", headers=BANGLA).text
+    assert "মোট ভিজিট" in page
+    assert ">৪০০০<" in page
+
+
+@pytest.mark.parametrize(
+    ("number", "english", "bangla"),
+    [
+        (0, "0", "০"),
+        (4001, "4001", "৪০০১"),
+        (9999, "9999", "৯৯৯৯"),
+        (10_000, "10,000", "১০,০০০"),
+        (1_234_567, "1,234,567", "১২,৩৪,৫৬৭"),
+    ],
+)
+def test_numbers_under_ten_thousand_are_not_grouped(site, number, english, bangla):
+    assert written(site, languages.count, number) == [english, bangla]
+
+
+def test_times_are_local_and_written_as_people_write_them(site):
+    moment = written(site, lambda at: site.app.jinja_env.filters["moment"](at), 1_765_860_518_412)
+    assert moment[0] == '<time datetime="2025-12-16T04:48:38.412Z">16 Dec 2025, 10:48</time>'
+    assert "২০২৫, ১০:৪৮" in moment[1]
+
+
+def written(site, write, value):
+    """In English and in Bangla."""
+    made = []
+    for headers in ({}, BANGLA):
+        with site.app.test_request_context(headers=headers):
+            made.append(str(write(value)))
+    return made

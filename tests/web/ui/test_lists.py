@@ -1,0 +1,44 @@
+"""Lists that people go through by the page: where the next page is."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from support.admin_calls import id_of, panel
+from support.app_fixtures import Site
+
+PER_PAGE = 20
+NEXT = re.compile(r'rel="next" href="([^"]*)"')
+
+
+@pytest.fixture(scope="module")
+def admin(tmp_path_factory):
+    with Site(f"sqlite:///{tmp_path_factory.mktemp('lists') / 'site.db'}") as site:
+        admin = panel(site)
+        admin.id = id_of(site, "rani")
+        for number in range(PER_PAGE + 1):
+            admin.send("/communities/new", name=f"Line {number}")
+        yield admin
+
+
+def next_page(page: str) -> str:
+    (found,) = NEXT.findall(page)
+    return found.replace("&amp;", "&")
+
+
+@pytest.mark.parametrize("name", ["endpoint", "_method", "_external", "_scheme", "_anchor", "query"])
+@pytest.mark.parametrize("path", ["/communities", "/admin/communities"])
+def test_arguments_of_an_address_are_nothing_but_arguments(admin, path, name):
+    assert next_page(admin.get(f"{path}?{name}=line&done=saved")) == f"{path}?{name}=line&page=2"
+
+
+def test_list_below_what_was_refused_goes_on_where_it_is_looked_at(admin):
+    wrong = {"current_password": "another one", "new_password": "correct horse battery"}
+    for path, shown, status in (
+        ("/account/password", "/account", 422),
+        (f"/admin/users/{admin.id}/demote", f"/admin/users/{admin.id}", 409),
+    ):
+        page = admin.send(path, status, **wrong)
+        assert next_page(page) == f"{shown}?page=2"
+        assert next_page(admin.get(shown)) == f"{shown}?page=2"
