@@ -15,7 +15,7 @@ run: $(VENV)/run $(VENV)/assets  ## serve on PORT (8000)
 	@$(BIN)/python wsgi.py
 
 demo: $(VENV)/run  ## let a crowd come and go on the development server that runs
-	@$(BIN)/koyjabo demo $(ARGS)
+	@PYTHONPATH=tools $(BIN)/python -m demo $(ARGS)
 
 screenshots: browser $(VENV)/dev $(VENV)/assets  ## take pictures of all pages; those of the documentation, in docs/images/, anew
 	@$(BIN)/python docs/screenshots.py $(ARGS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from koyjabo.demo import cast
+from demo import cast
 
 GUIDE = cast.members()[0]
 ADMIN = "admin@demo.example"

@@ -8,7 +8,7 @@ import pytest
 from app_fixtures import Site
 from sqlalchemy.engine import make_url
 
-from koyjabo.chronicle import Chronicle, NewVisit
+from demo.backdated import Chronicle, NewVisit
 from koyjabo.models import Scope
 
 HOUR_MS = 3_600_000

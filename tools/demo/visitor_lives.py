@@ -7,10 +7,10 @@ from random import Random
 from typing import Any
 from uuid import uuid4
 
-from koyjabo.demo import cast
-from koyjabo.demo.cast import Member
-from koyjabo.demo.pages import Room
-from koyjabo.demo.scene import Scene
+from demo import cast
+from demo.cast import Member
+from demo.pages import Room
+from demo.stage import Scene
 
 TWO_TABS = 0.15
 RENEW_S = 600.0

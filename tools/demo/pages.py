@@ -11,7 +11,7 @@ import socketio
 import websocket
 from socketio.exceptions import SocketIOError
 
-from koyjabo.demo.site import PATIENCE_S, Device, Site
+from demo.site import PATIENCE_S, Device, Site
 
 LOST = (OSError, websocket.WebSocketException, SocketIOError)
 """What goes wrong with a line."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from http.client import HTTPException
 from urllib.parse import urlsplit
 
+from demo.site import Refusal, Site
 from koyjabo import sites
-from koyjabo.demo.site import Refusal, Site
 from koyjabo.network.client_address import is_loopback
 from koyjabo.settings import database_url
 from koyjabo.settings.schema import Settings

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from koyjabo.chronicle import Chronicle, NewVisit
-from koyjabo.demo import rhythm
-from koyjabo.demo.founding import Founding
-from koyjabo.demo.population import Population
+from demo import rhythm
+from demo.backdated import Chronicle, NewVisit
+from demo.founding import Founding
+from demo.population import Population
 from koyjabo.models import Scope
 
 DAYS = 14

@@ -1,4 +1,4 @@
-"""`koyjabo demo`: where it plays, what it makes up, and what it leaves behind."""
+"""`make demo`: where it plays, what it makes up, and what it leaves behind."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
 
 import pytest
 import requests
@@ -17,11 +18,12 @@ from support.databases import SqliteDatabase
 from support.processes import ROOT, SECRET, environment, run, wait_until
 from support.server import Server
 
-from koyjabo.demo import cast, scene
-from koyjabo.demo.pages import PlainPage, SocketioPage
-from koyjabo.demo.plans import COMMUNITIES
-from koyjabo.demo.site import Site
+from demo import cast, stage
+from demo.pages import PlainPage, SocketioPage
+from demo.plans import COMMUNITIES
+from demo.site import Site
 
+TOOLS = {"PYTHONPATH": "tools"}
 GRACE_S = 20
 DEVELOPMENT = {"ENVIRONMENT": "development", "SECRET_KEY": SECRET, "LEAVE_GRACE_SECONDS": GRACE_S}
 FULL_S = 60
@@ -48,16 +50,21 @@ def server(module_servers, module_sqlite_database) -> Server:
 
 
 def demo(server: Server, *options: str) -> subprocess.CompletedProcess[str]:
-    return server.koyjabo("demo", "--url", f"http://localhost:{server.port}", *options)
+    return run_demo(f"http://localhost:{server.port}", *options, **server.settings)
+
+
+def run_demo(url: str, *options: str, **settings: Any) -> subprocess.CompletedProcess[str]:
+    """Run `make demo` with these settings, to its end."""
+    return run("-m", "demo", "--url", url, *options, **settings, **TOOLS)
 
 
 @contextmanager
 def playing(server: Server, *options: str) -> Iterator[subprocess.Popen[str]]:
     """The demo in a process of its own, which ends as it does at Ctrl+C."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "koyjabo", "demo", "--url", f"http://localhost:{server.port}", *options],
+        [sys.executable, "-m", "demo", "--url", f"http://localhost:{server.port}", *options],
         cwd=ROOT,
-        env=environment(**server.settings),
+        env=environment(**server.settings, **TOOLS),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -154,11 +161,11 @@ def test_people_come_and_leave_nobody_behind(server):
 @pytest.mark.parametrize(("share", "kind"), [(0, PlainPage), (1, SocketioPage)])
 def test_a_page_of_either_transport_is_a_member_online_until_they_say_goodbye(server, monkeypatch, share, kind):
     """Whoever went without a goodbye would be online for the time of grace."""
-    monkeypatch.setattr(scene, "SOCKETIO", share)
+    monkeypatch.setattr(stage, "SOCKETIO", share)
     guide = Guide(server)
     here = guide.communities()[guide.member.community]["id"]
     rooms = [("visitors", here), ("visitor_dashboard", here)]
-    play = scene.Scene(Site("localhost", server.port))
+    play = stage.Scene(Site("localhost", server.port))
     with play.page("demo_guide", guide.member.device, guide.token, rooms) as page:
         assert isinstance(page, kind)
         wait_until(lambda: guide.get(f"/{here}")["online"] == 1, "the guide is online")
@@ -178,8 +185,9 @@ def test_visits_of_others_keep_the_past_away(module_servers, tmp_path):
     assert server.stats().total == 1
     assert len(Guide(server).communities()) == len(COMMUNITIES)
 
-    foreign = run("-m", "koyjabo", "demo", "--url", f"http://localhost:{server.port}", **DEVELOPMENT,
-                  DATABASE_URL=f"sqlite:///{tmp_path / 'another.db'}")  # fmt: skip
+    foreign = run_demo(
+        f"http://localhost:{server.port}", **DEVELOPMENT, DATABASE_URL=f"sqlite:///{tmp_path / 'another.db'}"
+    )
     assert_refused(foreign, "another database")
     assert not (tmp_path / "another.db").exists()
 
@@ -187,7 +195,7 @@ def test_visits_of_others_keep_the_past_away(module_servers, tmp_path):
 def test_a_production_server_of_the_same_settings_is_refused(server, module_servers):
     production = module_servers(server.database, **{**DEVELOPMENT, "ENVIRONMENT": "production"}).start()
     before = production.stats().total
-    refused = server.koyjabo("demo", "--url", f"http://localhost:{production.port}")
+    refused = run_demo(f"http://localhost:{production.port}", **server.settings)
     assert_refused(refused, "no development server")
     assert production.stats().total == before
     production.stop()
@@ -210,7 +218,7 @@ def test_a_production_server_of_the_same_settings_is_refused(server, module_serv
 def test_nothing_is_played_elsewhere(tmp_path, settings, url, why):
     database = tmp_path / "koyjabo.db"
     given = {**DEVELOPMENT, "DATABASE_URL": f"sqlite:///{database}", **settings}
-    assert_refused(run("-m", "koyjabo", "demo", "--url", url, **given), why)
+    assert_refused(run_demo(url, **given), why)
     assert not database.exists()
 
 
@@ -231,7 +239,7 @@ def test_what_does_not_say_who_it_is_is_refused(tmp_path, kind):
     with HTTPServer(("127.0.0.1", 0), Handler) as other:
         threading.Thread(target=other.serve_forever, daemon=True).start()
         settings = {**DEVELOPMENT, "DATABASE_URL": f"sqlite:///{tmp_path / 'koyjabo.db'}"}
-        refused = run("-m", "koyjabo", "demo", "--url", f"http://127.0.0.1:{other.server_port}", **settings)
+        refused = run_demo(f"http://127.0.0.1:{other.server_port}", **settings)
         other.shutdown()
     assert_refused(refused, "no development server")
 

@@ -6,11 +6,11 @@ from collections import Counter
 from operator import itemgetter
 from typing import NamedTuple
 
+from demo import cast
+from demo.backdated import Chronicle
+from demo.cast import Member
+from demo.plans import COMMUNITIES, Plan
 from koyjabo.accounts.accounts import Account
-from koyjabo.chronicle import Chronicle
-from koyjabo.demo import cast
-from koyjabo.demo.cast import Member
-from koyjabo.demo.plans import COMMUNITIES, Plan
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from random import Random
 
-from koyjabo.chronicle import NewVisit
-from koyjabo.demo import cast
-from koyjabo.demo.founding import Founding
-from koyjabo.demo.plans import COMMUNITIES
+from demo import cast
+from demo.backdated import NewVisit
+from demo.founding import Founding
+from demo.plans import COMMUNITIES
 from koyjabo.models import SITE, Scope
 
 TO_COMMUNITIES = 0.26

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from koyjabo.chronicle import Chronicle
-from koyjabo.demo import cast, history
-from koyjabo.demo.cast import Member
-from koyjabo.demo.founding import Founding
-from koyjabo.demo.ground import NotHere
-from koyjabo.demo.lives import Key
-from koyjabo.demo.scene import Scene
-from koyjabo.demo.site import Refusal
+from demo import cast, history
+from demo.backdated import Chronicle
+from demo.cast import Member
+from demo.founding import Founding
+from demo.site import Refusal
+from demo.stage import Scene
+from demo.target_site import NotHere
+from demo.visitor_lives import Key
 from koyjabo.errors import EmailTaken
 from koyjabo.settings.schema import Settings
 

@@ -1,4 +1,4 @@
-"""`koyjabo demo`"""
+"""`make demo`"""
 
 from __future__ import annotations
 
@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from koyjabo.cli import main
-
 if TYPE_CHECKING:
-    from koyjabo.demo.scene import Scene
+    from demo.stage import Scene
     from koyjabo.settings.schema import Settings
 
 MINUTE_S = 60
 
 
-@main.command()
+@click.command()
 @click.option("--url", help="The development server to play on; http://localhost:PORT, if not given.")
 @click.option("--people", type=click.IntRange(1, 500), default=80, show_default=True, help="How many in a rush hour.")
 @click.option("--minutes", type=click.FloatRange(0), help="End after so long; at Ctrl+C, if not given.")
@@ -32,16 +30,16 @@ def demo(url: str | None, people: int, minutes: float | None) -> None:
     when it has the same settings as this command.
     """
     import config
-    from koyjabo.demo import ground
-    from koyjabo.demo.scene import Scene
-    from koyjabo.demo.site import Refusal
+    from demo import target_site
+    from demo.site import Refusal
+    from demo.stage import Scene
     from koyjabo.errors import KoyJaboError
 
     try:
         settings = config.load()
-        scene = Scene(ground.find(settings, url or f"http://localhost:{settings.port or 8000}"))
+        scene = Scene(target_site.find(settings, url or f"http://localhost:{settings.port or 8000}"))
         _play(settings, scene, people, inf if minutes is None else minutes * MINUTE_S)
-    except (config.SettingsError, ground.NotHere) as error:
+    except (config.SettingsError, target_site.NotHere) as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
     except KoyJaboError as error:
@@ -51,9 +49,9 @@ def demo(url: str | None, people: int, minutes: float | None) -> None:
 
 
 def _play(settings: Settings, scene: Scene, people: int, how_long_s: float) -> None:
-    from koyjabo.demo import cast
-    from koyjabo.demo.crowd import Crowd
-    from koyjabo.demo.preparation import prepare
+    from demo import cast
+    from demo.crowd import Crowd
+    from demo.preparation import prepare
 
     communities, keys, guide = prepare(settings, scene, click.echo)
     click.echo(f"Up to {people} people come and go on {scene.site.url}, until Ctrl+C.")
@@ -66,3 +64,7 @@ def _play(settings: Settings, scene: Scene, people: int, how_long_s: float) -> N
         crowd.play(how_long_s, click.echo)
     crowd.leave()
     click.echo("All have left.")
+
+
+if __name__ == "__main__":
+    demo()

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from random import Random
 from uuid import uuid4
 
-from koyjabo.demo import cast
-from koyjabo.demo.pages import RELOAD, Page, PlainPage, Room, SocketioPage
-from koyjabo.demo.site import Device, Site
+from demo import cast
+from demo.pages import RELOAD, Page, PlainPage, Room, SocketioPage
+from demo.site import Device, Site
 
 LOOK_S = 1.0
 """How soon somebody notices that the line is lost, or that all leave."""

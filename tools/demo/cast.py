@@ -6,8 +6,8 @@ import hmac
 from random import Random
 from typing import Any, NamedTuple
 
-from koyjabo.demo.plans import COMMUNITIES, Plan
-from koyjabo.demo.site import Device
+from demo.plans import COMMUNITIES, Plan
+from demo.site import Device
 
 NETWORKS = [  # the first three numbers of an address, the city it stands for in the past, and how many come from there
     ("119.30.32", "Dhaka, BD", 34),

@@ -9,13 +9,13 @@ from contextlib import suppress
 from functools import partial
 from http.client import HTTPException
 
-from koyjabo.demo import lives, rhythm
-from koyjabo.demo.cast import Member
-from koyjabo.demo.lives import Key
-from koyjabo.demo.pages import LOST
-from koyjabo.demo.plans import COMMUNITIES, Plan
-from koyjabo.demo.scene import Scene
-from koyjabo.demo.site import Refusal
+from demo import rhythm, visitor_lives
+from demo.cast import Member
+from demo.pages import LOST
+from demo.plans import COMMUNITIES, Plan
+from demo.site import Refusal
+from demo.stage import Scene
+from demo.visitor_lives import Key
 
 FAILURES = (*LOST, Refusal, HTTPException, ValueError)
 """They end somebody's visit, and nothing else: the server may be started again meanwhile."""
@@ -59,8 +59,8 @@ class Crowd:
             return partial(self._attend, self._idle.pop(self._scene.dice.randrange(len(self._idle))))
         if time.monotonic() - self._converted_at > CONVERSION_S and (community_id := self._community(OPEN)):
             self._converted_at = time.monotonic()
-            return partial(lives.convert, self._scene, community_id)
-        return partial(lives.stroll, self._scene, self._community(COMMUNITIES, TO_COMMUNITIES))
+            return partial(visitor_lives.convert, self._scene, community_id)
+        return partial(visitor_lives.stroll, self._scene, self._community(COMMUNITIES, TO_COMMUNITIES))
 
     def _community(self, plans: Sequence[Plan], share: float = 1.0) -> str | None:
         """The id of one of these, by how many go there, for this share of those who ask."""
@@ -72,7 +72,7 @@ class Crowd:
 
     def _attend(self, member: Member) -> None:
         try:
-            lives.attend(self._scene, member, self._keys[member], self._communities[member.community])
+            visitor_lives.attend(self._scene, member, self._keys[member], self._communities[member.community])
         finally:
             self._idle.append(member)
 
