@@ -1,5 +1,5 @@
-"""A crowd to look at: people who come and go on a development server, as they would on a day in Dhaka.
+"""The demo: simulated visitors for a development server. Run it with `make demo`.
 
-They are clients like any other, in a program of their own. Only what has been before they came is written into the
-database (`history`).
+Visitors are clients like any other, in a process of their own. On an empty database the demo first writes two weeks of
+visits (`history`).
 """

@@ -1,4 +1,4 @@
-"""The crowd: as many people as the hour brings, each in a thread of their own."""
+"""The crowd: as many visitors as the simulated hour has, each in a thread."""
 
 from __future__ import annotations
 
@@ -9,96 +9,94 @@ from contextlib import suppress
 from functools import partial
 from http.client import HTTPException
 
-from demo import rhythm, visitor_lives
+from demo import cast, rhythm, visitor_lives
 from demo.cast import Member
-from demo.pages import LOST
+from demo.pages import CONNECTION_ERRORS
 from demo.plans import COMMUNITIES, Plan
 from demo.site import Refusal
-from demo.stage import Scene
-from demo.visitor_lives import Key
+from demo.stage import Stage
 
-FAILURES = (*LOST, Refusal, HTTPException, ValueError)
-"""They end somebody's visit, and nothing else: the server may be started again meanwhile."""
+FAILURES = (*CONNECTION_ERRORS, Refusal, HTTPException, ValueError)
+"""These end one visitor's stay only: the server may be restarted meanwhile."""
 
-BEAT_S = 0.4
-"""One comes at a time."""
+ARRIVAL_S = 0.4
+"""The least time between two arrivals."""
 
-OF_MEMBERS, TO_COMMUNITIES = 0.4, 0.35
-CONVERSION_S, TELL_S = 40.0, 15.0
+MEMBERS, TO_COMMUNITIES = 0.4, 0.35
+"""The share of members among those who arrive, and the share of the others who visit a community."""
+
+CONVERSION_S, REPORT_S = 40.0, 15.0
 LEAVE_S = 10.0
 OPEN = [plan for plan in COMMUNITIES if plan.is_open]
 
 
 class Crowd:
-    """At most `most` people. `communities` has the ids by name, and `keys` whoever may log in."""
+    """At most `most` visitors at once. `communities` has ids by name."""
 
-    def __init__(self, scene: Scene, most: int, communities: Mapping[str, str], keys: Mapping[Member, Key]) -> None:
-        self._scene = scene
+    def __init__(self, stage: Stage, most: int, communities: Mapping[str, str], password: str) -> None:
+        self._stage = stage
         self._most = most
         self._communities = communities
-        self._keys = keys
-        self._idle = list(keys)
+        self._password = password
+        self._away = [member for member in cast.MEMBERS if member.community in communities]
         self._people: set[threading.Thread] = set()
         self._converted_at = time.monotonic()
 
-    def play(self, how_long_s: float, tell: Callable[[str], None]) -> None:
-        """Until that has passed."""
-        began = told_at = time.monotonic()
-        while time.monotonic() - began < how_long_s:
-            time.sleep(BEAT_S)
+    def run(self, duration_s: float, report: Callable[[str], None]) -> None:
+        began = reported_at = time.monotonic()
+        while (elapsed_s := time.monotonic() - began) < duration_s:
+            time.sleep(ARRIVAL_S)
             self._people = {each for each in self._people if each.is_alive()}
-            if len(self._people) < self._most * rhythm.crowd(time.monotonic() - began):
-                self._send_in(self._next())
-            if time.monotonic() - told_at >= TELL_S:
-                told_at = time.monotonic()
-                tell(self._news(rhythm.hour_on_stage(told_at - began)))
+            if len(self._people) < self._most * rhythm.crowd(elapsed_s):
+                self._begin(self._next())
+            if time.monotonic() - reported_at >= REPORT_S:
+                reported_at = time.monotonic()
+                report(self._figures(rhythm.simulated_hour(elapsed_s)))
 
     def _next(self) -> Callable[[], None]:
-        """What the next one does."""
-        if self._idle and self._scene.happens(OF_MEMBERS):
-            return partial(self._attend, self._idle.pop(self._scene.dice.randrange(len(self._idle))))
+        """What the next visitor does."""
+        if self._away and self._stage.happens(MEMBERS):
+            return partial(self._attend, self._away.pop(self._stage.dice.randrange(len(self._away))))
         if time.monotonic() - self._converted_at > CONVERSION_S and (community_id := self._community(OPEN)):
             self._converted_at = time.monotonic()
-            return partial(visitor_lives.convert, self._scene, community_id)
-        return partial(visitor_lives.stroll, self._scene, self._community(COMMUNITIES, TO_COMMUNITIES))
+            return partial(visitor_lives.convert, self._stage, community_id)
+        community_id = self._community(COMMUNITIES) if self._stage.happens(TO_COMMUNITIES) else None
+        return partial(visitor_lives.visit, self._stage, community_id)
 
-    def _community(self, plans: Sequence[Plan], share: float = 1.0) -> str | None:
-        """The id of one of these, by how many go there, for this share of those who ask."""
-        here = [plan for plan in plans if plan.name in self._communities]
-        if not here or not self._scene.happens(share):
+    def _community(self, plans: Sequence[Plan]) -> str | None:
+        """The id of one of these, by weight; None when none of them exists."""
+        existing = [plan for plan in plans if plan.name in self._communities]
+        if not existing:
             return None
-        (plan,) = self._scene.dice.choices(here, [plan.share for plan in here])
+        (plan,) = self._stage.dice.choices(existing, [plan.weight for plan in existing])
         return self._communities[plan.name]
 
     def _attend(self, member: Member) -> None:
         try:
-            visitor_lives.attend(self._scene, member, self._keys[member], self._communities[member.community])
+            visitor_lives.attend(self._stage, member, self._password, self._communities[member.community])
         finally:
-            self._idle.append(member)
+            self._away.append(member)
 
-    def _send_in(self, what: Callable[[], None]) -> None:
+    def _begin(self, life: Callable[[], None]) -> None:
         def live() -> None:
             with suppress(*FAILURES):
-                what()
+                life()
 
         person = threading.Thread(target=live, daemon=True)
         self._people.add(person)
         person.start()
 
-    def _news(self, hour: float) -> str:
-        here = f"{int(hour):02}:{int(hour % 1 * 60):02}  {len(self._people):>3} people here"
+    def _figures(self, hour: float) -> str:
+        here = f"{int(hour):02}:{int(hour % 1 * 60):02}  {len(self._people):>3} visitors"
         try:
-            stats = self._scene.site.call("GET", "/api/stats")
+            stats = self._stage.site.call("GET", "/api/stats")
             return f"{here}, {stats['activeUsers']:>3} active, {stats['totalVisits']:,} visits"
         except FAILURES:
-            return f"{here}, and the server does not answer"
+            return f"{here}; the server does not answer"
 
     def leave(self) -> None:
-        """Everybody closes what they have open; members log out."""
-        self._scene.leaving.set()
+        """Close all pages, and log all members out."""
+        self._stage.leaving.set()
         until = time.monotonic() + LEAVE_S
         for person in self._people:
             person.join(max(0.0, until - time.monotonic()))
-        for key in self._keys.values():
-            with suppress(*FAILURES):
-                key.give_back()

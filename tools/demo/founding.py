@@ -1,95 +1,81 @@
-"""How the communities of the demo began: somebody founds each, and the others join one after the other."""
+"""How the communities of the demo began: the first member founds each, and the others join over time."""
 
 from __future__ import annotations
 
 from collections import Counter
 from operator import itemgetter
-from typing import NamedTuple
 
 from demo import cast
-from demo.backdated import Chronicle
+from demo.backdated import Backdated
 from demo.cast import Member
-from demo.plans import COMMUNITIES, Plan
+from demo.plans import COMMUNITIES
 from koyjabo.accounts.accounts import Account
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 NIGHT_MS = 7 * HOUR_MS
-"""From the beginning of a day, and so from midnight where `begins_ms` is one."""
+"""People join after this time of day."""
 
 EARLIER_MS = 10 * HOUR_MS
-"""Founders are there before the first visit."""
-
-
-class Joined(NamedTuple):
-    account: Account
-    community_id: str
+"""Founders come before the first visit."""
 
 
 class Founding:
-    """Between two moments (ms): the founders come first, and the last ones shortly before the end."""
+    """Creates the members between two moments (ms since 1970): founders first, the last member just before the end."""
 
-    def __init__(self, chronicle: Chronicle, password: str, begins_ms: int, ends_ms: int) -> None:
-        self._chronicle = chronicle
+    def __init__(self, backdated: Backdated, password: str, begins_ms: int, ends_ms: int) -> None:
+        self._backdated = backdated
         self._password = password
-        plans = {plan.name: plan for plan in COMMUNITIES}
-        self._plans = plans
-        self._founders: dict[str, Joined] = {}
-        self._joined: dict[str, Joined] = {}
-        times = [_time(member, plans[member.community], begins_ms, ends_ms) for member in cast.members()]
-        self._to_come = sorted(zip(times, cast.members(), strict=True), key=itemgetter(0))
+        self._accounts: dict[str, Account] = {}  # by email
+        self._founders: dict[str, Account] = {}  # by community
+        self._ids: dict[str, str] = {}  # of the communities, by name
+        members = [(_time(member, begins_ms, ends_ms), member) for member in cast.MEMBERS]
+        self._waiting = sorted(members, key=itemgetter(0))
 
-    def is_due(self, at_ms: int) -> bool:
-        """Somebody has something to do before that."""
-        return bool(self._to_come) and self._to_come[0][0] <= at_ms
+    def advance(self, until_ms: int) -> None:
+        """Create all members due until then. Raises EmailTaken when one exists already."""
+        while self._waiting and self._waiting[0][0] <= until_ms:
+            self._backdated.now_ms, member = self._waiting.pop(0)
+            account = self._backdated.accounts.create(member.email, self._password, member.name)
+            self._accounts[member.email] = account
+            if member.community in self._founders:
+                self._join(member, account)
+            else:
+                self._found(member, account)
 
-    def go_on(self, until_ms: int) -> None:
-        """Whoever is due joins. Raises EmailTaken for one who has been there before."""
-        while self.is_due(until_ms):
-            at_ms, member = self._to_come.pop(0)
-            self._chronicle.now_ms = at_ms
-            self._joined[member.email] = self._join(member)
+    def account_id(self, member: Member) -> str | None:
+        """None before the member has joined."""
+        account = self._accounts.get(member.email)
+        return account.id if account else None
 
-    def of(self, member: Member) -> Joined | None:
-        """Their account, when they have one."""
-        return self._joined.get(member.email)
-
-    def community(self, name: str) -> str:
-        """The id of one that has been founded."""
-        return self._founders[name].community_id
+    def community_id(self, name: str) -> str:
+        """Raises KeyError before the community is founded."""
+        return self._ids[name]
 
     def sizes(self) -> dict[str, int]:
         """How many members each community has, by its id."""
-        return Counter(joined.community_id for joined in self._joined.values())
+        return Counter(self._ids[member.community] for member in cast.MEMBERS if member.email in self._accounts)
 
-    def _join(self, member: Member) -> Joined:
-        account = self._chronicle.accounts.create(member.email, self._password, member.name)
-        founder = self._founders.get(member.community)
-        if founder is None:
-            founder = self._founders[member.community] = self._found(account, self._plans[member.community])
-        else:
-            self._enrol(member, account, founder)
-            self._chronicle.reports.convert(account.id, member.visitor_id)
-        return Joined(account, founder.community_id)
-
-    def _found(self, account: Account, plan: Plan) -> Joined:
-        communities = self._chronicle.communities
+    def _found(self, member: Member, account: Account) -> None:
+        plan, communities = member.plan, self._backdated.communities
         standing = communities.create(account, plan.name, plan.description, plan.is_open, is_listed=True)
-        return Joined(account, standing.community.id)
+        self._founders[plan.name], self._ids[plan.name] = account, standing.community.id
 
-    def _enrol(self, member: Member, account: Account, founder: Joined) -> None:
-        communities, plan = self._chronicle.communities, self._plans[member.community]
+    def _join(self, member: Member, account: Account) -> None:
+        plan, communities, community_id = member.plan, self._backdated.communities, self._ids[member.community]
         if plan.is_open:
-            communities.join(account, founder.community_id)
+            communities.join(account, community_id)
         if not plan.is_open or member.role != "member":
-            communities.set_role(founder.account, founder.community_id, account.id, member.role)
+            communities.set_role(self._founders[plan.name], community_id, account.id, member.role)
+        self._backdated.reports.convert(account.id, member.visitor.id)
 
 
-def _time(member: Member, plan: Plan, begins_ms: int, ends_ms: int) -> int:
-    """One after the other, spread over all days, and none at night."""
-    place = plan.names.index(member.name)
+def _time(member: Member, begins_ms: int, ends_ms: int) -> int:
+    """Spread evenly over all days, never at night."""
+    names = member.plan.names
+    place = names.index(member.name)
     if place == 0:
         return begins_ms - min(EARLIER_MS, ends_ms - begins_ms)
-    part = (place + COMMUNITIES.index(plan) / len(COMMUNITIES)) / len(plan.names)
+    part = (place + COMMUNITIES.index(member.plan) / len(COMMUNITIES)) / len(names)
     day, into_day = divmod((ends_ms - begins_ms) * part, DAY_MS)
     return min(ends_ms, int(begins_ms + day * DAY_MS + NIGHT_MS + into_day * (DAY_MS - NIGHT_MS) / DAY_MS))

@@ -1,81 +1,64 @@
-"""Before the crowd comes: the past, the communities, and the keys of their members."""
+"""Before the crowd comes: writes the past and the communities where they are missing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from demo import cast, history
-from demo.backdated import Chronicle
-from demo.cast import Member
+from demo.backdated import Backdated
 from demo.founding import Founding
-from demo.site import Refusal
-from demo.stage import Scene
-from demo.target_site import NotHere
-from demo.visitor_lives import Key
+from demo.site import Refusal, Site
+from demo.target_site import CannotRun
+from demo.visitor_lives import logged_in
 from koyjabo.errors import EmailTaken
 from koyjabo.settings.schema import Settings
 
 UNAUTHORIZED = 401
-NO_PAST = "There are visits already, so no past is made up: the ledger goes by time. On an empty database it would be."
+NO_PAST = "The database has visits already, so no past visits are written: the ledger is in order of time."
 OTHER_PASSWORDS = (
-    "The people of an earlier demo are here, and SECRET_KEY was another one then, which their passwords are made "
-    "from. Use that one, or another database."
+    "The members of an earlier demo have other passwords, because SECRET_KEY has changed. Use the earlier SECRET_KEY, "
+    "or another database."
 )
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 
 
-class Prepared(NamedTuple):
-    communities: dict[str, str]
-    """Their ids by name."""
-    keys: dict[Member, Key]
-    guide: Member
-    """Whom somebody may log in as to look around."""
+def prepare(settings: Settings, site: Site, report: Report) -> dict[str, str]:
+    """Write what is missing. Returns the ids of the communities by name.
 
-
-def prepare(settings: Settings, scene: Scene, tell: Tell) -> Prepared:
-    """Make what is missing. Raises NotHere, Refusal, OSError, HTTPException, ValueError, LedgerUnavailable."""
+    Raises CannotRun, Refusal, OSError, HTTPException, ValueError, LedgerUnavailable.
+    """
     password = cast.password(settings.secret_key)
-    keys = {member: Key(scene, member, password) for member in cast.members()}
-    guide = next(iter(keys))
-    _write(settings, tell, are_known=_opens(keys[guide]))
-    found = scene.site.call("GET", "/api/communities?per_page=100", device=guide.device, token=keys[guide].token())
-    communities = {each["name"]: each["id"] for each in found}
-    return Prepared(communities, {who: key for who, key in keys.items() if who.community in communities}, guide)
+    with closing(Backdated(settings.database, settings.zone)) as backdated:
+        is_new = backdated.count() == 0
+        if not is_new:
+            report(NO_PAST)
+        if not _has_members(site, password):
+            _write(backdated, settings, password, is_new, report)
+    with logged_in(site, cast.GUIDE, password) as guide:
+        found = site.call("GET", "/api/communities?per_page=100", visitor=guide)
+    return {each["name"]: each["id"] for each in found}
 
 
-def _opens(key: Key) -> bool:
+def _has_members(site: Site, password: str) -> bool:
     try:
-        return bool(key.token())
+        with logged_in(site, cast.GUIDE, password):
+            return True
     except Refusal as refusal:
         if refusal.status != UNAUTHORIZED:
             raise
         return False
 
 
-def _write(settings: Settings, tell: Tell, are_known: bool) -> None:
-    chronicle = Chronicle(settings.database, settings.zone)
-    try:
-        is_new = chronicle.count() == 0
-        if not is_new:
-            tell(NO_PAST)
-        if not are_known:
-            _found(chronicle, settings, is_new, tell)
-    except EmailTaken:
-        raise NotHere(OTHER_PASSWORDS) from None
-    finally:
-        chronicle.close()
-
-
-def _found(chronicle: Chronicle, settings: Settings, with_past: bool, tell: Tell) -> None:
+def _write(backdated: Backdated, settings: Settings, password: str, with_visits: bool, report: Report) -> None:
     now = datetime.now(settings.zone) - timedelta(minutes=1)
-    ends_ms = int(now.timestamp() * 1000)
-    begins_ms = int(history.begins(now).timestamp() * 1000) if with_past else ends_ms
-    founding = Founding(chronicle, cast.password(settings.secret_key), begins_ms, ends_ms)
-    if with_past:
-        tell("Making up two weeks of visits…")
-        written = history.Past(chronicle, founding, now).write()
-        tell(f"{written:,} visits are on record, each counted as if it had come by itself.")
-    founding.go_on(ends_ms)
+    founding = Founding(backdated, password, history.ms(history.begins(now) if with_visits else now), history.ms(now))
+    try:
+        if with_visits:
+            report("Writing two weeks of visits…")
+            report(f"{history.write(backdated, founding, now):,} visits are in the ledger.")
+        founding.advance(history.ms(now))
+    except EmailTaken:
+        raise CannotRun(OTHER_PASSWORDS) from None

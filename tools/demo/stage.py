@@ -1,4 +1,4 @@
-"""What those who play have in common: the server, the dice, and the moment at which all leave."""
+"""What all simulated visitors share: the server, the random choices, and the moment at which all leave."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from uuid import uuid4
 
 from demo import cast
 from demo.pages import RELOAD, Page, PlainPage, Room, SocketioPage
-from demo.site import Device, Site
+from demo.site import Site, Visitor
 
-LOOK_S = 1.0
-"""How soon somebody notices that the line is lost, or that all leave."""
+CHECK_S = 1.0
+"""How often a visitor checks whether the connection is lost, or all leave."""
 
-RELOADS, SOCKETIO = 0.25, 0.35
-"""How many reload their page once, and how many use Socket.IO."""
+TWO_TABS, RELOADS, SOCKETIO = 0.15, 0.25, 0.35
+"""Shares of the pages: opened in a second tab as well, reloaded once, connected by Socket.IO."""
 
-SHORTEST_S, MEAN_S, LONGEST_S = 15.0, 180.0, 900.0
+SHORTEST_S, MEAN_S, LONGEST_S = 15.0, 180.0, 600.0
+"""How long a page is open. An access token is valid for longer than the longest, 900 s."""
+
 RELOAD_S = 0.7
 
 
-class Scene:
+class Stage:
     def __init__(self, site: Site) -> None:
         self.site = site
         self.dice = Random()
@@ -32,35 +34,42 @@ class Scene:
     def happens(self, share: float) -> bool:
         return self.dice.random() < share
 
-    def register(
-        self, visitor_id: str, device: Device, community_id: str | None = None, token: str | None = None
-    ) -> None:
-        """One visit, with all that a browser says of it."""
+    def register(self, visitor: Visitor, community_id: str | None = None) -> None:
+        """Register one visit, with everything that a browser sends."""
         body = {
-            "visitorId": visitor_id,
+            "visitorId": visitor.id,
             "visitId": uuid4().hex,
             "timestamp": time.time_ns() // 1_000_000,
             "referrer": cast.one_of(cast.REFERRERS, self.dice)[0],
             "page": cast.one_of(cast.PAGES, self.dice)[0],
             **({"communityId": community_id} if community_id else {}),
         }
-        self.site.call("POST", "/api/visitor/register", body, device, token)
+        self.site.call("POST", "/api/visitor/register", body, visitor)
 
     @contextmanager
-    def page(
-        self, visitor_id: str, device: Device, token: str | None = None, rooms: list[Room] | None = None
-    ) -> Iterator[Page]:
-        """Open while it is held."""
+    def page(self, visitor: Visitor, rooms: list[Room] | None = None) -> Iterator[Page]:
+        """A page that is open inside the `with`."""
         kind = SocketioPage if self.happens(SOCKETIO) else PlainPage
-        page = kind(self.site, device, visitor_id, token, rooms or [])
+        page = kind(self.site, visitor, rooms or [])
         try:
             page.open()
             yield page
         finally:
             page.close()
 
-    def stay(self, page: Page) -> None:
-        """Look at it for a while, and perhaps reload it. Returns early when all leave, or the line is lost."""
+    def browse(self, visitor: Visitor, community_id: str | None = None, rooms: list[Room] | None = None) -> None:
+        """Register a visit and keep its page open for a while, sometimes in two tabs."""
+        self.register(visitor, community_id)
+        with self.page(visitor, rooms) as page:
+            if self.happens(TWO_TABS):
+                self.register(visitor, community_id)
+                with self.page(visitor, rooms):
+                    self._stay(page)
+            else:
+                self._stay(page)
+
+    def _stay(self, page: Page) -> None:
+        """Keep the page open for a while, and perhaps reload it. Returns early when all leave or it is closed."""
         stay_s = min(LONGEST_S, SHORTEST_S + self.dice.expovariate(1 / MEAN_S))
         if self.happens(RELOADS) and self._look(page, stay_s / 2):
             page.close(RELOAD)
@@ -68,9 +77,9 @@ class Scene:
             page.open()
         self._look(page, stay_s / 2)
 
-    def _look(self, page: Page, how_long_s: float) -> bool:
-        until = time.monotonic() + how_long_s
+    def _look(self, page: Page, duration_s: float) -> bool:
+        until = time.monotonic() + duration_s
         while page.is_open and time.monotonic() < until:
-            if self.leaving.wait(LOOK_S):
+            if self.leaving.wait(CHECK_S):
                 return False
         return page.is_open
