@@ -14,7 +14,7 @@ help:  ## show what there is
 run: $(VENV)/run $(VENV)/assets  ## serve on PORT (8000)
 	@$(BIN)/python wsgi.py
 
-demo: $(VENV)/run  ## let a crowd come and go on the development server that runs
+demo: $(VENV)/run  ## simulate visitors on the development server that runs
 	@PYTHONPATH=tools $(BIN)/python -m demo $(ARGS)
 
 screenshots: browser $(VENV)/dev $(VENV)/assets  ## take pictures of all pages; those of the documentation, in docs/images/, anew
