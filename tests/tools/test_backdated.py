@@ -43,7 +43,7 @@ def test_visits_of_yesterday_count_in_the_total_and_not_today(site, backdated):
     assert site.recount() == []
 
 
-def test_nothing_is_written_after_somebody_else_has_come(site, backdated):
+def test_nothing_is_written_once_another_program_has_registered_a_visit(site, backdated):
     assert backdated.register(visits(backdated, "ayesha"), after=0)
     site.register("karim")
     assert not backdated.register(visits(backdated, "nila"), after=1)
@@ -64,7 +64,7 @@ def test_communities_and_conversions_are_of_their_time(site, backdated):
     assert site.recount() == []
 
 
-def test_whoever_was_made_up_can_log_in(site, backdated):
+def test_backdated_accounts_can_log_in(site, backdated):
     for email in ("karim@example.com", "nila@example.com"):  # the second hash is that of the first
         backdated.accounts.create(email, "ferry at noon")
         assert site.services.accounts.log_in(email, "ferry at noon").login.account.email == email
