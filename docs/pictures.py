@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from koyjabo.demo import cast
+from demo.cast import GUIDE
 
-GUIDE = cast.members()[0]
 ADMIN = "admin@demo.example"
 NOBODY, MEMBER, SITE_ADMIN = "nobody", GUIDE.email, ADMIN
 

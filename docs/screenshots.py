@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tools")]
 
 from pictures import (  # noqa: E402
     ADMIN,
@@ -44,7 +44,7 @@ from support.databases import SqliteDatabase  # noqa: E402
 from support.processes import environment, wait_until  # noqa: E402
 from support.server import Server  # noqa: E402
 
-from koyjabo.demo import cast  # noqa: E402
+from demo import cast  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 SECRET = "only-for-pictures-" + "0" * 32
@@ -107,9 +107,9 @@ def newcomer(server: Server, chromium: Browser) -> Iterator[None]:
 def crowd(server: Server) -> Iterator[None]:
     """Enough people to be looked at."""
     demo = subprocess.Popen(
-        [sys.executable, "-m", "koyjabo", "demo", "--url", home(server), "--people", str(CROWD)],
+        [sys.executable, "-m", "demo", "--url", home(server), "--people", str(CROWD)],
         cwd=ROOT,
-        env=environment(**server.settings),
+        env=environment(**server.settings, PYTHONPATH="tools"),
         stdout=subprocess.DEVNULL,
     )
     try:

@@ -54,7 +54,6 @@ def application() -> Iterator[Services]:
 
 from koyjabo.cli import (  # noqa: E402  (they add their commands to main)
     backup,  # noqa: F401
-    demo,  # noqa: F401
     forget,  # noqa: F401
     prune,  # noqa: F401
     serve,  # noqa: F401

@@ -37,18 +37,3 @@ def is_ephemeral(database: URL) -> bool:
         return False
     folders = Path(database.database or "").resolve().parents
     return not any(os.path.ismount(folder) for folder in folders if folder != Path("/"))
-
-
-def hosts(database: URL) -> list[str]:
-    """Wherever its driver may go; none for a file. libpq takes hosts from behind the `?` as well, and from variables of
-    its own. What the file of a service says is not looked up.
-    """
-    if database.get_backend_name() == "sqlite":
-        return []
-    query = database.normalized_query
-    named = [database.host or "", *query.get("host", ())]
-    if not any(named):
-        named = [os.environ.get("PGHOST", "")]
-    named += query.get("hostaddr") or [os.environ.get("PGHOSTADDR", "")]
-    services = query.get("service") or [os.environ.get("PGSERVICE", "")]
-    return [host for host in ",".join(named).split(",") if host] + [f"service {name}" for name in services if name]

@@ -99,8 +99,8 @@ def _behind(app: Any, hops: int) -> ProxyFix:
 
 
 def trust_this_machine(app: Flask) -> None:
-    """In development: who connects from this machine may say for whom, in one hop of X-Forwarded-For (`koyjabo demo`
-    has places by that, and so has a development server in front of this one).
+    """In development, clients on this machine may name the address they act for, in one hop of X-Forwarded-For: a
+    development server in front of this one does, and so does the demo (`make demo`).
     """
     app.wsgi_app = LoopbackProxy(app.wsgi_app)  # type: ignore[method-assign]
 

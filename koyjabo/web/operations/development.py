@@ -1,17 +1,26 @@
-"""What only a development server has: `koyjabo demo` asks for it before it plays (see `koyjabo.sites`)."""
+"""In development only: the mark of this server's database and secret.
+
+The demo (`tools/demo`) writes into the database beside a server. It compares marks first: without this page it could
+only find out by writing whether the server is a development server with the same database.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import hmac
 
 from flask import Blueprint, current_app
 
-from koyjabo import sites
+PATH = "/development"
 
 bp = Blueprint("development", __name__)
 
 
-@bp.get(sites.PATH)
-def say_mark() -> dict[str, Any]:
+def mark(database_url: str, secret_key: str) -> str:
+    """The same for all programs with these settings; it reveals neither."""
+    return hmac.new(secret_key.encode(), f"database {database_url}".encode(), "sha256").hexdigest()
+
+
+@bp.get(PATH)
+def show_mark() -> dict[str, str]:
     settings = current_app.config
-    return {"mark": sites.mark(settings["SQLALCHEMY_DATABASE_URI"], settings["SECRET_KEY"])}
+    return {"mark": mark(settings["SQLALCHEMY_DATABASE_URI"], settings["SECRET_KEY"])}

@@ -1,14 +1,16 @@
-"""Write what happened at other times than now, by the same rules and into the same tables as what happens now.
+"""Writes past visits, accounts and communities: by the server's rules, into its tables, at an earlier time.
 
-Nobody is told while it is written, and nobody is active or online by it.
+Nothing is published, and nobody becomes active or online.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from functools import cache
 from zoneinfo import ZoneInfo
+
+from sqlalchemy.engine import URL
 
 from koyjabo.accounts.accounts import Accounts
 from koyjabo.accounts.passwords import Passwords
@@ -23,46 +25,45 @@ from koyjabo.models import SITE
 from koyjabo.presence.members.peaks import Peaks
 from koyjabo.runtime import ThreadRuntime
 
-__all__ = ["Chronicle", "NewVisit"]
 
+class Backdated:
+    """Services whose present time is `now_ms`, on a migrated database. Everything raises LedgerUnavailable."""
 
-class Chronicle:
-    """Its accounts, communities, reports and peaks take `now_ms` for the present.
-
-    The tables are there already. Everything raises LedgerUnavailable.
-    """
-
-    def __init__(self, database: Any, zone: ZoneInfo) -> None:
+    def __init__(self, database: URL, zone: ZoneInfo) -> None:
         self.now_ms = system_now_ms()
         self.clock = Clock(zone, lambda: self.now_ms)
         runtime = ThreadRuntime()
         self._desk = Desk(database, runtime)
-        self._store = open_store(database, Clock(zone))  # a revision is of the commit, whenever the visits were
-        self.accounts = Accounts(self._desk, self.clock, OneHash(runtime))
+        self._store = open_store(database, Clock(zone))  # a revision has the time of the commit, not of the visits
+        passwords = Passwords(runtime)
+        passwords.hash = cache(passwords.hash)  # type: ignore[method-assign]  # takes 0.1 s; all have one password
+        self.accounts = Accounts(self._desk, self.clock, passwords)
         self.communities = Communities(self._desk, self.clock)
         self.reports = Reports(self._desk, self.clock)
         self.peaks = Peaks(self._desk, self.clock, runtime, lambda scope: 0)
 
     def count(self) -> int:
-        """How many visits there are."""
-        with self._reached():
+        """The number of visits in the ledger."""
+        with self._store_reached():
             figures = self._store.figures(SITE)
         return figures.visits if figures else 0
 
     def register(self, visits: Sequence[NewVisit], after: int) -> bool:
-        """Write visits, the oldest first, in one commit. False, and nothing, when there are not exactly `after` of them
-        yet: somebody else has registered one, and the ledger goes by time.
+        """Write visits, oldest first, in one commit.
+
+        Returns False and writes nothing unless the ledger has exactly `after` visits: the ledger is in order of time,
+        and another program has registered a visit.
         """
-        keyed = [(visit, visit.visit_id or f"~{number}") for number, visit in enumerate(visits, after)]
-        with self._reached(), self._store.writing():
+        named = [(visit, f"~{number}") for number, visit in enumerate(visits, after)]
+        with self._store_reached(), self._store.writing():
             if self.count() != after:
                 return False
-            if keyed:
-                self._store.commit(keyed)
+            if named:
+                self._store.commit(named)
         return True
 
     @contextmanager
-    def _reached(self) -> Iterator[None]:
+    def _store_reached(self) -> Iterator[None]:
         try:
             yield
         except (*self._store.unavailable, *self._store.unreadable) as error:
@@ -73,14 +74,3 @@ class Chronicle:
         self.accounts.close()
         self._desk.close()
         self._store.close()
-
-
-class OneHash(Passwords):
-    """For people who have been made up with one password: what is slow on purpose is done once."""
-
-    _made: tuple[str, str] | None = None
-
-    def hash(self, password: str) -> str:
-        if self._made is None or self._made[0] != password:
-            self._made = (password, super().hash(password))
-        return self._made[1]

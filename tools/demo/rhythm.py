@@ -1,4 +1,4 @@
-"""When people come: rush hours, quiet nights, and Fridays, on which nobody has to go anywhere."""
+"""How busy each hour is: rush hours, quiet nights, and Fridays, when offices and schools are closed."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from datetime import datetime
 WORKDAY = (6, 4, 3, 2, 3, 8, 24, 50, 94, 100, 64, 46, 48, 50, 46, 52, 70, 104, 112, 98, 70, 48, 30, 14)
 FRIDAY = (9, 6, 3, 2, 2, 4, 8, 14, 22, 30, 36, 40, 24, 28, 36, 40, 46, 50, 52, 48, 42, 34, 24, 14)
 SATURDAY = 0.8
-"""Of a workday: schools are closed, shops are not."""
+"""As a share of a workday: schools are closed, shops are open."""
 
 IS_FRIDAY, IS_SATURDAY = 4, 5
 FEWEST = 0.35
 DAY_S = 600.0
-"""A day on stage."""
+"""The length of a simulated day."""
 
 FIRST_HOUR = 7.5
-"""With what it begins: somebody has just come to look."""
+"""The simulated day begins before the morning rush, so that there is something to see."""
 
 
 def weight(local: datetime) -> float:
-    """Visits in the hour of a local time, on an ordinary day."""
+    """The relative number of visits in this local hour."""
     if local.weekday() == IS_FRIDAY:
         return FRIDAY[local.hour]
     return WORKDAY[local.hour] * (SATURDAY if local.weekday() == IS_SATURDAY else 1)
 
 
-def hour_on_stage(elapsed_s: float) -> float:
-    """From 0 to 24."""
+def simulated_hour(elapsed_s: float) -> float:
+    """The hour of the simulated day, 0 to 24."""
     return (FIRST_HOUR + elapsed_s * 24 / DAY_S) % 24
 
 
 def crowd(elapsed_s: float) -> float:
-    """How much of the crowd is there, from FEWEST to 1. Hours run into each other."""
-    hour = hour_on_stage(elapsed_s)
+    """The share of the crowd that is there, from FEWEST to 1, without steps between hours."""
+    hour = simulated_hour(elapsed_s)
     now, part = int(hour), hour % 1
     busy = WORKDAY[now] * (1 - part) + WORKDAY[(now + 1) % 24] * part
     return FEWEST + (1 - FEWEST) * busy / max(WORKDAY)

@@ -1,4 +1,4 @@
-"""The communities of the demo, as they are to be."""
+"""The communities of the demo."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from typing import NamedTuple
 
 
 class Plan(NamedTuple):
-    """A community as it is to be, and how many of the visits to communities are its."""
+    """A community before it is founded."""
 
     name: str
     description: str
     is_open: bool
-    share: int
-    people: str
-    """With `,` between them. The first is its admin, the next two are its moderators."""
+    weight: int  # of the visits to communities
+    people: str  # names, with ", " between them
 
     @property
     def names(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Who plays: where they are, what they come with, and those among them who have an account."""
+"""The visitors: where they are, what their browsers send, and the members among them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import hmac
 from random import Random
 from typing import Any, NamedTuple
 
-from koyjabo.demo.plans import COMMUNITIES, Plan
-from koyjabo.demo.site import Device
+from demo.plans import COMMUNITIES, Plan
+from demo.site import Visitor
 
-NETWORKS = [  # the first three numbers of an address, the city it stands for in the past, and how many come from there
+NETWORKS = [  # the first three numbers of an address, its city for past visits, a weight
     ("119.30.32", "Dhaka, BD", 34),
     ("37.111.200", "Dhaka, BD", 16),
     ("123.108.240", "Chattogram, BD", 14),
@@ -55,41 +55,45 @@ PAGES = [
 
 
 class Member(NamedTuple):
-    """Somebody with an account."""
+    """A person with an account. The first member of a community is its admin, the next two are moderators."""
 
     name: str
     email: str
-    community: str
     role: str
-    visitor_id: str
-    device: Device
+    plan: Plan
+    visitor: Visitor
 
-
-def members() -> list[Member]:
-    """Those of all communities; the same in every performance."""
-    return [
-        _member(name, community, number, place)
-        for number, community in enumerate(COMMUNITIES)
-        for place, name in enumerate(community.names)
-    ]
-
-
-def _member(name: str, community: Plan, number: int, place: int) -> Member:
-    role = "admin" if place == 0 else "moderator" if place < 3 else "member"
-    word = name.lower().replace(" ", ".") if name.isascii() else f"member.{number + 1}.{place + 1}"
-    dice = Random(word)
-    return Member(name, f"{word}@demo.example", community.name, role, f"demo_{word}", device(dice))
+    @property
+    def community(self) -> str:
+        return self.plan.name
 
 
 def password(secret_key: str) -> str:
-    """Of all members, on this site."""
+    """The password of all members on this site."""
     return f"rickshaw-{hmac.new(secret_key.encode(), b'demo', 'sha256').hexdigest()[:8]}"
 
 
-def device(dice: Random) -> Device:
-    return Device(f"{one_of(NETWORKS, dice)[0]}.{dice.randrange(2, 250)}", one_of(AGENTS, dice)[0])
+def visitor(visitor_id: str, dice: Random) -> Visitor:
+    return Visitor(visitor_id, f"{one_of(NETWORKS, dice)[0]}.{dice.randrange(2, 250)}", one_of(AGENTS, dice)[0])
 
 
-def one_of(weighted: list, dice: Random) -> Any:
-    """One row, by the number at its end."""
-    return dice.choices(weighted, [row[-1] for row in weighted])[0]
+def one_of(rows: list, dice: Random) -> Any:
+    """A random row. The last value of each row is its weight."""
+    return dice.choices(rows, [row[-1] for row in rows])[0]
+
+
+def _member(name: str, plan: Plan, number: int, place: int) -> Member:
+    role = "admin" if place == 0 else "moderator" if place < 3 else "member"
+    word = name.lower().replace(" ", ".") if name.isascii() else f"member.{number + 1}.{place + 1}"
+    return Member(name, f"{word}@demo.example", role, plan, visitor(f"demo_{word}", Random(word)))
+
+
+MEMBERS = [
+    _member(name, plan, number, place)
+    for number, plan in enumerate(COMMUNITIES)
+    for place, name in enumerate(plan.names)
+]
+"""The members of all communities, the same in every run."""
+
+GUIDE = MEMBERS[0]
+"""The member whose password the demo prints."""

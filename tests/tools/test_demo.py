@@ -1,4 +1,4 @@
-"""`koyjabo demo`: where it plays, what it makes up, and what it leaves behind."""
+"""`make demo`: which servers it accepts, what it writes, and what it leaves behind."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
 
 import pytest
 import requests
@@ -17,11 +18,12 @@ from support.databases import SqliteDatabase
 from support.processes import ROOT, SECRET, environment, run, wait_until
 from support.server import Server
 
-from koyjabo.demo import cast, scene
-from koyjabo.demo.pages import PlainPage, SocketioPage
-from koyjabo.demo.plans import COMMUNITIES
-from koyjabo.demo.site import Site
+from demo import cast, stage
+from demo.pages import PlainPage, SocketioPage
+from demo.plans import COMMUNITIES
+from demo.site import Site
 
+TOOLS = {"PYTHONPATH": "tools"}
 GRACE_S = 20
 DEVELOPMENT = {"ENVIRONMENT": "development", "SECRET_KEY": SECRET, "LEAVE_GRACE_SECONDS": GRACE_S}
 FULL_S = 60
@@ -35,12 +37,12 @@ ON_ANOTHER_MACHINE = (
     "postgresql:///koyjabo?service=live",
 )
 NAMED_ELSEWHERE = ({"PGHOST": "db.example.com"}, {"PGHOSTADDR": "192.0.2.1"}, {"PGSERVICE": "live"})
-"""Variables that libpq goes by where the address of the database says nothing."""
+"""Variables that libpq reads where the URL of the database names no host."""
 
 
 @pytest.fixture(scope="module")
 def server(module_servers, module_sqlite_database) -> Server:
-    """A development server that a demo has been played on, for no time at all."""
+    """A development server that a demo has prepared."""
     server = module_servers(module_sqlite_database, **DEVELOPMENT).start()
     done = demo(server, "--minutes", "0")
     assert done.returncode == 0, done.stderr
@@ -48,16 +50,21 @@ def server(module_servers, module_sqlite_database) -> Server:
 
 
 def demo(server: Server, *options: str) -> subprocess.CompletedProcess[str]:
-    return server.koyjabo("demo", "--url", f"http://localhost:{server.port}", *options)
+    return run_demo(f"http://localhost:{server.port}", *options, **server.settings)
+
+
+def run_demo(url: str, *options: str, **settings: Any) -> subprocess.CompletedProcess[str]:
+    """Run `make demo` with these settings, to its end."""
+    return run("-m", "demo", "--url", url, *options, **settings, **TOOLS)
 
 
 @contextmanager
-def playing(server: Server, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """The demo in a process of its own, which ends as it does at Ctrl+C."""
+def running_demo(server: Server, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """The demo in a process of its own, ended by Ctrl+C."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "koyjabo", "demo", "--url", f"http://localhost:{server.port}", *options],
+        [sys.executable, "-m", "demo", "--url", f"http://localhost:{server.port}", *options],
         cwd=ROOT,
-        env=environment(**server.settings),
+        env=environment(**server.settings, **TOOLS),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -72,11 +79,11 @@ def playing(server: Server, *options: str) -> Iterator[subprocess.Popen[str]]:
 
 
 class Guide:
-    """Whom the demo says one may log in as."""
+    """The member whose password the demo prints."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self.member = cast.members()[0]
+        self.member = cast.GUIDE
         said = {"email": self.member.email, "password": cast.password(SECRET)}
         answer = requests.post(f"{server.url}/api/auth/login", json=said, timeout=15)
         assert answer.status_code == 200, answer.text
@@ -126,23 +133,23 @@ def test_communities_have_members_moderators_and_conversions(server):
     assert server.database.rows(converted)[0][0] > 10
 
 
-def test_a_second_performance_makes_no_past_up(server):
+def test_a_second_run_writes_no_past(server):
     before = server.stats().total
     done = demo(server, "--minutes", "0")
     assert done.returncode == 0, done.stderr
-    assert "no past is made up" in done.stdout
+    assert "no past visits are written" in done.stdout
     assert server.stats().total == before
 
 
-def test_people_come_and_leave_nobody_behind(server):
-    """They are seen in places and communities while they are there; Ctrl+C sends all of them away."""
+def test_visitors_come_and_all_of_them_leave(server):
+    """They have locations and are online in communities. Ctrl+C ends all of them."""
     guide = Guide(server)
     before = server.stats()
 
     def online() -> int:
         return sum(each["online"] for each in guide.communities().values())
 
-    with playing(server, "--people", "40"):
+    with running_demo(server, "--people", "40"):
         wait_until(lambda: server.stats().active >= before.active + 10, "ten are active", FULL_S, 0.3)
         wait_until(lambda: online() >= 3, "three members are online", FULL_S, 0.3)
         assert "Bangladesh" in server.get("/api/stats").json()["locations"]
@@ -152,20 +159,20 @@ def test_people_come_and_leave_nobody_behind(server):
 
 
 @pytest.mark.parametrize(("share", "kind"), [(0, PlainPage), (1, SocketioPage)])
-def test_a_page_of_either_transport_is_a_member_online_until_they_say_goodbye(server, monkeypatch, share, kind):
-    """Whoever went without a goodbye would be online for the time of grace."""
-    monkeypatch.setattr(scene, "SOCKETIO", share)
+def test_a_page_of_either_transport_is_a_member_online_until_it_is_closed(server, monkeypatch, share, kind):
+    """A connection that is lost would keep the member online for the grace period."""
+    monkeypatch.setattr(stage, "SOCKETIO", share)
     guide = Guide(server)
     here = guide.communities()[guide.member.community]["id"]
     rooms = [("visitors", here), ("visitor_dashboard", here)]
-    play = scene.Scene(Site("localhost", server.port))
-    with play.page("demo_guide", guide.member.device, guide.token, rooms) as page:
+    visitor = guide.member.visitor._replace(token=guide.token)
+    with stage.Stage(Site(f"localhost:{server.port}")).page(visitor, rooms) as page:
         assert isinstance(page, kind)
         wait_until(lambda: guide.get(f"/{here}")["online"] == 1, "the guide is online")
         assert page.is_open
     assert not page.is_open
     wait_until(lambda: guide.get(f"/{here}")["online"] == 0, "nobody is online", GRACE_S / 2)
-    page.open()  # as one does who reloads it
+    page.open()  # as a reload does
     wait_until(lambda: guide.get(f"/{here}")["online"] == 1, "the guide is back")
     page.close()
 
@@ -174,12 +181,13 @@ def test_visits_of_others_keep_the_past_away(module_servers, tmp_path):
     server = module_servers(SqliteDatabase(tmp_path / "koyjabo.db"), **DEVELOPMENT).start()
     server.register("ayesha")
     done = demo(server, "--minutes", "0")
-    assert (done.returncode, "no past is made up" in done.stdout) == (0, True), done.stderr
+    assert (done.returncode, "no past visits are written" in done.stdout) == (0, True), done.stderr
     assert server.stats().total == 1
     assert len(Guide(server).communities()) == len(COMMUNITIES)
 
-    foreign = run("-m", "koyjabo", "demo", "--url", f"http://localhost:{server.port}", **DEVELOPMENT,
-                  DATABASE_URL=f"sqlite:///{tmp_path / 'another.db'}")  # fmt: skip
+    foreign = run_demo(
+        f"http://localhost:{server.port}", **DEVELOPMENT, DATABASE_URL=f"sqlite:///{tmp_path / 'another.db'}"
+    )
     assert_refused(foreign, "another database")
     assert not (tmp_path / "another.db").exists()
 
@@ -187,8 +195,8 @@ def test_visits_of_others_keep_the_past_away(module_servers, tmp_path):
 def test_a_production_server_of_the_same_settings_is_refused(server, module_servers):
     production = module_servers(server.database, **{**DEVELOPMENT, "ENVIRONMENT": "production"}).start()
     before = production.stats().total
-    refused = server.koyjabo("demo", "--url", f"http://localhost:{production.port}")
-    assert_refused(refused, "no development server")
+    refused = run_demo(f"http://localhost:{production.port}", **server.settings)
+    assert_refused(refused, "not a development server")
     assert production.stats().total == before
     production.stop()
 
@@ -199,18 +207,18 @@ def test_a_production_server_of_the_same_settings_is_refused(server, module_serv
         ({"ENVIRONMENT": "production"}, AT_HOME, "ENVIRONMENT is production"),
         *(({"DATABASE_URL": url}, AT_HOME, "another machine") for url in ON_ANOTHER_MACHINE),
         *(({"DATABASE_URL": "postgresql:///x", **named}, AT_HOME, "another machine") for named in NAMED_ELSEWHERE),
-        ({}, "http://live.example.com", "no server of this machine"),
-        ({}, "https://localhost:8000", "no server of this machine"),
-        ({}, "http://localhost:8000/api", "no server of this machine"),
-        ({}, "localhost:port", "is no"),
+        ({}, "http://live.example.com", "not a server on this machine"),
+        ({}, "https://localhost:8000", "not a server on this machine"),
+        ({}, "http://localhost:8000/api", "not a server on this machine"),
+        ({}, "localhost:port", "not a server on this machine"),
         ({}, "http://localhost:99999", "is not a URL"),
-        ({}, "http://localhost:1", "Nobody answers"),
+        ({}, "http://localhost:1", "No server answers"),
     ],
 )
-def test_nothing_is_played_elsewhere(tmp_path, settings, url, why):
+def test_any_other_server_or_database_is_refused(tmp_path, settings, url, why):
     database = tmp_path / "koyjabo.db"
     given = {**DEVELOPMENT, "DATABASE_URL": f"sqlite:///{database}", **settings}
-    assert_refused(run("-m", "koyjabo", "demo", "--url", url, **given), why)
+    assert_refused(run_demo(url, **given), why)
     assert not database.exists()
 
 
@@ -223,7 +231,7 @@ ANSWERS: dict[str, Callable[[BaseHTTPRequestHandler], None]] = {
 
 
 @pytest.mark.parametrize("kind", ANSWERS)
-def test_what_does_not_say_who_it_is_is_refused(tmp_path, kind):
+def test_a_server_without_the_mark_is_refused(tmp_path, kind):
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             ANSWERS[kind](self)
@@ -231,9 +239,9 @@ def test_what_does_not_say_who_it_is_is_refused(tmp_path, kind):
     with HTTPServer(("127.0.0.1", 0), Handler) as other:
         threading.Thread(target=other.serve_forever, daemon=True).start()
         settings = {**DEVELOPMENT, "DATABASE_URL": f"sqlite:///{tmp_path / 'koyjabo.db'}"}
-        refused = run("-m", "koyjabo", "demo", "--url", f"http://127.0.0.1:{other.server_port}", **settings)
+        refused = run_demo(f"http://127.0.0.1:{other.server_port}", **settings)
         other.shutdown()
-    assert_refused(refused, "no development server")
+    assert_refused(refused, "not a development server")
 
 
 def assert_refused(done: subprocess.CompletedProcess[str], why: str) -> None:

@@ -1,0 +1,81 @@
+"""How the communities of the demo began: the first member founds each, and the others join over time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from operator import itemgetter
+
+from demo import cast
+from demo.backdated import Backdated
+from demo.cast import Member
+from demo.plans import COMMUNITIES
+from koyjabo.accounts.accounts import Account
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+NIGHT_MS = 7 * HOUR_MS
+"""People join after this time of day."""
+
+EARLIER_MS = 10 * HOUR_MS
+"""Founders come before the first visit."""
+
+
+class Founding:
+    """Creates the members between two moments (ms since 1970): founders first, the last member just before the end."""
+
+    def __init__(self, backdated: Backdated, password: str, begins_ms: int, ends_ms: int) -> None:
+        self._backdated = backdated
+        self._password = password
+        self._accounts: dict[str, Account] = {}  # by email
+        self._founders: dict[str, Account] = {}  # by community
+        self._ids: dict[str, str] = {}  # of the communities, by name
+        members = [(_time(member, begins_ms, ends_ms), member) for member in cast.MEMBERS]
+        self._waiting = sorted(members, key=itemgetter(0))
+
+    def advance(self, until_ms: int) -> None:
+        """Create all members due until then. Raises EmailTaken when one exists already."""
+        while self._waiting and self._waiting[0][0] <= until_ms:
+            self._backdated.now_ms, member = self._waiting.pop(0)
+            account = self._backdated.accounts.create(member.email, self._password, member.name)
+            self._accounts[member.email] = account
+            if member.community in self._founders:
+                self._join(member, account)
+            else:
+                self._found(member, account)
+
+    def account_id(self, member: Member) -> str | None:
+        """None before the member has joined."""
+        account = self._accounts.get(member.email)
+        return account.id if account else None
+
+    def community_id(self, name: str) -> str:
+        """Raises KeyError before the community is founded."""
+        return self._ids[name]
+
+    def sizes(self) -> dict[str, int]:
+        """How many members each community has, by its id."""
+        return Counter(self._ids[member.community] for member in cast.MEMBERS if member.email in self._accounts)
+
+    def _found(self, member: Member, account: Account) -> None:
+        plan, communities = member.plan, self._backdated.communities
+        standing = communities.create(account, plan.name, plan.description, plan.is_open, is_listed=True)
+        self._founders[plan.name], self._ids[plan.name] = account, standing.community.id
+
+    def _join(self, member: Member, account: Account) -> None:
+        plan, communities, community_id = member.plan, self._backdated.communities, self._ids[member.community]
+        if plan.is_open:
+            communities.join(account, community_id)
+        if not plan.is_open or member.role != "member":
+            communities.set_role(self._founders[plan.name], community_id, account.id, member.role)
+        self._backdated.reports.convert(account.id, member.visitor.id)
+
+
+def _time(member: Member, begins_ms: int, ends_ms: int) -> int:
+    """Spread evenly over all days, never at night."""
+    names = member.plan.names
+    place = names.index(member.name)
+    if place == 0:
+        return begins_ms - min(EARLIER_MS, ends_ms - begins_ms)
+    part = (place + COMMUNITIES.index(member.plan) / len(COMMUNITIES)) / len(names)
+    day, into_day = divmod((ends_ms - begins_ms) * part, DAY_MS)
+    return min(ends_ms, int(begins_ms + day * DAY_MS + NIGHT_MS + into_day * (DAY_MS - NIGHT_MS) / DAY_MS))

@@ -1,0 +1,64 @@
+"""Before the crowd comes: writes the past and the communities where they are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from datetime import datetime, timedelta
+
+from demo import cast, history
+from demo.backdated import Backdated
+from demo.founding import Founding
+from demo.site import Refusal, Site
+from demo.target_site import CannotRun
+from demo.visitor_lives import logged_in
+from koyjabo.errors import EmailTaken
+from koyjabo.settings.schema import Settings
+
+UNAUTHORIZED = 401
+NO_PAST = "The database has visits already, so no past visits are written: the ledger is in order of time."
+OTHER_PASSWORDS = (
+    "The members of an earlier demo have other passwords, because SECRET_KEY has changed. Use the earlier SECRET_KEY, "
+    "or another database."
+)
+
+Report = Callable[[str], None]
+
+
+def prepare(settings: Settings, site: Site, report: Report) -> dict[str, str]:
+    """Write what is missing. Returns the ids of the communities by name.
+
+    Raises CannotRun, Refusal, OSError, HTTPException, ValueError, LedgerUnavailable.
+    """
+    password = cast.password(settings.secret_key)
+    with closing(Backdated(settings.database, settings.zone)) as backdated:
+        is_new = backdated.count() == 0
+        if not is_new:
+            report(NO_PAST)
+        if not _has_members(site, password):
+            _write(backdated, settings, password, is_new, report)
+    with logged_in(site, cast.GUIDE, password) as guide:
+        found = site.call("GET", "/api/communities?per_page=100", visitor=guide)
+    return {each["name"]: each["id"] for each in found}
+
+
+def _has_members(site: Site, password: str) -> bool:
+    try:
+        with logged_in(site, cast.GUIDE, password):
+            return True
+    except Refusal as refusal:
+        if refusal.status != UNAUTHORIZED:
+            raise
+        return False
+
+
+def _write(backdated: Backdated, settings: Settings, password: str, with_visits: bool, report: Report) -> None:
+    now = datetime.now(settings.zone) - timedelta(minutes=1)
+    founding = Founding(backdated, password, history.ms(history.begins(now) if with_visits else now), history.ms(now))
+    try:
+        if with_visits:
+            report("Writing two weeks of visits…")
+            report(f"{history.write(backdated, founding, now):,} visits are in the ledger.")
+        founding.advance(history.ms(now))
+    except EmailTaken:
+        raise CannotRun(OTHER_PASSWORDS) from None

@@ -1,0 +1,85 @@
+"""What all simulated visitors share: the server, the random choices, and the moment at which all leave."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from random import Random
+from uuid import uuid4
+
+from demo import cast
+from demo.pages import RELOAD, Page, PlainPage, Room, SocketioPage
+from demo.site import Site, Visitor
+
+CHECK_S = 1.0
+"""How often a visitor checks whether the connection is lost, or all leave."""
+
+TWO_TABS, RELOADS, SOCKETIO = 0.15, 0.25, 0.35
+"""Shares of the pages: opened in a second tab as well, reloaded once, connected by Socket.IO."""
+
+SHORTEST_S, MEAN_S, LONGEST_S = 15.0, 180.0, 600.0
+"""How long a page is open. An access token is valid for longer than the longest, 900 s."""
+
+RELOAD_S = 0.7
+
+
+class Stage:
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.dice = Random()
+        self.leaving = threading.Event()
+
+    def happens(self, share: float) -> bool:
+        return self.dice.random() < share
+
+    def register(self, visitor: Visitor, community_id: str | None = None) -> None:
+        """Register one visit, with everything that a browser sends."""
+        body = {
+            "visitorId": visitor.id,
+            "visitId": uuid4().hex,
+            "timestamp": time.time_ns() // 1_000_000,
+            "referrer": cast.one_of(cast.REFERRERS, self.dice)[0],
+            "page": cast.one_of(cast.PAGES, self.dice)[0],
+            **({"communityId": community_id} if community_id else {}),
+        }
+        self.site.call("POST", "/api/visitor/register", body, visitor)
+
+    @contextmanager
+    def page(self, visitor: Visitor, rooms: list[Room] | None = None) -> Iterator[Page]:
+        """A page that is open inside the `with`."""
+        kind = SocketioPage if self.happens(SOCKETIO) else PlainPage
+        page = kind(self.site, visitor, rooms or [])
+        try:
+            page.open()
+            yield page
+        finally:
+            page.close()
+
+    def browse(self, visitor: Visitor, community_id: str | None = None, rooms: list[Room] | None = None) -> None:
+        """Register a visit and keep its page open for a while, sometimes in two tabs."""
+        self.register(visitor, community_id)
+        with self.page(visitor, rooms) as page:
+            if self.happens(TWO_TABS):
+                self.register(visitor, community_id)
+                with self.page(visitor, rooms):
+                    self._stay(page)
+            else:
+                self._stay(page)
+
+    def _stay(self, page: Page) -> None:
+        """Keep the page open for a while, and perhaps reload it. Returns early when all leave or it is closed."""
+        stay_s = min(LONGEST_S, SHORTEST_S + self.dice.expovariate(1 / MEAN_S))
+        if self.happens(RELOADS) and self._look(page, stay_s / 2):
+            page.close(RELOAD)
+            self.leaving.wait(RELOAD_S)
+            page.open()
+        self._look(page, stay_s / 2)
+
+    def _look(self, page: Page, duration_s: float) -> bool:
+        until = time.monotonic() + duration_s
+        while page.is_open and time.monotonic() < until:
+            if self.leaving.wait(CHECK_S):
+                return False
+        return page.is_open
