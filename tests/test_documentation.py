@@ -72,7 +72,7 @@ def test_realtime_lists_every_event_with_its_fields_and_no_other():
 
 
 def test_realtime_lists_every_close_code_and_no_other():
-    table = (ROOT / "docs" / "realtime.md").read_text().partition("## When a connection ends")[2].partition("\n## ")[0]
+    table = (ROOT / "docs" / "realtime.md").read_text().partition("## Close codes")[2].partition("\n## ")[0]
     listed = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE) for code in row.split(",")}
     ours = {events.GOING_AWAY, events.ABUSE, events.UNEXPECTED, events.TOO_MANY, *CLOSE_CODES.values()}
     assert listed == ours | {1002, 1007, 1009}  # wsproto's
