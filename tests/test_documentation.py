@@ -84,5 +84,5 @@ def test_tries_of_an_account_are_as_many_as_is_said():
     assert login_throttle.WINDOW_MS == 3600 * 1000
     assert f"An account has {pair} tries a minute from one address, and {failures} failures an hour" in communities
     assert f"| account and address | logins a minute | {pair}, and " in limits
-    assert f"| account | failed logins an hour, from wherever, on all workers together | {failures} |" in limits
+    assert f"| account | failed logins an hour, from all addresses and on all workers together | {failures} |" in limits
     assert f"{failures} failures of one account within an hour" in limits
