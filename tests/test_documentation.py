@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from koyjabo.accounts import login_throttle
 from koyjabo.counting.stats import Stats
 from koyjabo.realtime import events
@@ -86,3 +88,22 @@ def test_tries_of_an_account_are_as_many_as_is_said():
     assert f"| account and address | logins a minute | {pair}, and " in limits
     assert f"| account | failed logins an hour, from all addresses and on all workers together | {failures} |" in limits
     assert f"{failures} failures of one account within an hour" in limits
+
+
+PAGES = sorted(
+    page for places in ("*.md", "docs/**/*.md", "bench/*.md", "clients/react/*.md") for page in ROOT.glob(places)
+)
+
+
+def anchors(page: Path) -> set[str]:
+    """The ids that a page's headings get on GitHub."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_to_a_file_and_a_heading(page):
+    links = [link.partition("#") for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()) if "://" not in link]
+    found = [((page.parent / path).resolve() if path else page, anchor) for path, _, anchor in links]
+    assert [str(file) for file, _ in found if not file.exists()] == []
+    assert [(file.name, anchor) for file, anchor in found if anchor and anchor not in anchors(file)] == []
