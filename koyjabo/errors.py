@@ -139,7 +139,7 @@ class UnsupportedWebSocket(KoyJaboError):
 
 
 class NoWebSockets(KoyJaboError):
-    """The application runs under a WSGI server that is not ours (SPEC: Names that others import)."""
+    """The application runs under a WSGI server that is not ours (specification: Python names)."""
 
     code = "websockets_unavailable"
     sentence = "Plain WebSockets need the server of Koy Jabo Live (python wsgi.py); use Socket.IO at /socket.io/ here."
@@ -159,7 +159,7 @@ class UnusableDatabase(KoyJaboError):
 
 
 class LedgerUnavailable(KoyJaboError):
-    """Nothing could be committed, so nothing was counted (SPEC: When this fails)."""
+    """Nothing could be committed, so nothing was counted (specification: Failures)."""
 
     code = "ledger_unavailable"
     sentence = "The database cannot be reached right now; nothing was changed or counted. Please try again shortly."

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from koyjabo.accounts import login_throttle
 from koyjabo.counting.stats import Stats
 from koyjabo.realtime import events
@@ -72,7 +74,7 @@ def test_realtime_lists_every_event_with_its_fields_and_no_other():
 
 
 def test_realtime_lists_every_close_code_and_no_other():
-    table = (ROOT / "docs" / "realtime.md").read_text().partition("## When a connection ends")[2].partition("\n## ")[0]
+    table = (ROOT / "docs" / "realtime.md").read_text().partition("## Close codes")[2].partition("\n## ")[0]
     listed = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE) for code in row.split(",")}
     ours = {events.GOING_AWAY, events.ABUSE, events.UNEXPECTED, events.TOO_MANY, *CLOSE_CODES.values()}
     assert listed == ours | {1002, 1007, 1009}  # wsproto's
@@ -84,5 +86,24 @@ def test_tries_of_an_account_are_as_many_as_is_said():
     assert login_throttle.WINDOW_MS == 3600 * 1000
     assert f"An account has {pair} tries a minute from one address, and {failures} failures an hour" in communities
     assert f"| account and address | logins a minute | {pair}, and " in limits
-    assert f"| account | failed logins an hour, from wherever, on all workers together | {failures} |" in limits
+    assert f"| account | failed logins an hour, from all addresses and on all workers together | {failures} |" in limits
     assert f"{failures} failures of one account within an hour" in limits
+
+
+PAGES = sorted(
+    page for places in ("*.md", "docs/**/*.md", "bench/*.md", "clients/react/*.md") for page in ROOT.glob(places)
+)
+
+
+def anchors(page: Path) -> set[str]:
+    """The ids that a page's headings get on GitHub."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_to_a_file_and_a_heading(page):
+    links = [link.partition("#") for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()) if "://" not in link]
+    found = [((page.parent / path).resolve() if path else page, anchor) for path, _, anchor in links]
+    assert [str(file) for file, _ in found if not file.exists()] == []
+    assert [(file.name, anchor) for file, anchor in found if anchor and anchor not in anchors(file)] == []

@@ -273,7 +273,7 @@ def _init_socketio(app: Flask, chosen: Settings, runtime: Runtime, fanout: Local
         app,
         client_manager=fanout,
         async_mode=runtime.async_mode,
-        # polling needs each client to come back to the same worker, which nobody promises (DESIGN decision 6)
+        # polling needs each client to come back to the same worker, which nobody promises (decision 6)
         transports=["websocket"] if chosen.web_concurrency > 1 else ["polling", "websocket"],
         cors_allowed_origins="*",
         cors_credentials=False,

@@ -71,7 +71,7 @@ ACTIONS = (
 
 whence: ContextVar[str] = ContextVar("whence", default="")
 """The place that the present request comes from, said by whoever lets it in before it changes anything; never an
-address (SPEC: Storage and scale).
+address (specification: Storage).
 """
 
 

@@ -1,4 +1,4 @@
-"""What this worker has to say to Redis, said by one task, so that no request ever waits for it (SPEC: promise 8)."""
+"""What this worker sends to Redis, by one task, so that no request waits for it (specification: promise 8)."""
 
 from __future__ import annotations
 

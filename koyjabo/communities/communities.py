@@ -1,4 +1,4 @@
-"""Communities, who belongs to them, and what their roles allow (SPEC: Accounts and communities)."""
+"""Communities, who belongs to them, and what their roles allow (specification: Accounts and communities)."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class Rights:
         job.outcome()
 
     def judge(self, rights: Collection[Right]) -> dict[Right, KoyJaboError | None]:
-        """What is wrong with each, None where nothing is (SPEC: Credentials). Raises LedgerUnavailable."""
+        """What is wrong with each, None where nothing is (specification: Credentials). Raises LedgerUnavailable."""
         known = self._look_up(rights)
         return {right: _problem(right, known) for right in rights}
 

@@ -1,4 +1,4 @@
-"""The numbers of a scope at one revision, and the one way in which they are written (SPEC: HTTP)."""
+"""The numbers of a scope at one revision, and the one way in which they are written (specification: Read the stats)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Stats:
     stale: bool = False  # the ledger cannot be read: these are the last known
 
     def as_object(self) -> dict[str, Any]:
-        """The stats object of SPEC, in its order."""
+        """The stats object, in its order (specification: Read the stats)."""
         written = {
             "totalVisitors": self.total,
             "totalVisits": self.total,

@@ -27,7 +27,7 @@ __all__ = ["VISITOR_ID", "VISIT_NAME", "NewVisit", "Receipt", "Stats", "Visits",
 
 VISITOR_ID = re.compile(r"[A-Za-z0-9_.:\-]{1,128}", re.ASCII)
 VISIT_NAME = re.compile(r"[A-Za-z0-9_.:+/=\-]{1,128}", re.ASCII)  # no "~": names we make up begin with it
-"""SPEC: POST /api/visitor/register."""
+"""(specification: Register a visit)"""
 
 REGISTERED = "visit_registered ordinal=%d duplicate=%s scope=%s revision=%d"
 """The first broadcast of that scope with this revision or a newer one tells of it (docs/operations.md)."""
@@ -62,7 +62,7 @@ class Visits:
         ledger.on_commit = self._committed
 
     def register(self, visit: NewVisit) -> Receipt | None:
-        """Count a visit, durably (SPEC: POST /api/visitor/register).
+        """Count a visit, durably (specification: Register a visit).
 
         Returns the receipt of the first time, marked `duplicate`, when the client retries. Raises LedgerUnavailable
         when nothing could be committed; then nothing was counted. Raises UnknownCommunity for a scope that is none.

@@ -1,7 +1,7 @@
 """Group commit: one real thread takes all the jobs that wait and does them as one.
 
 Requests hand over a job and wait; the thread works; its batch is handed back in one piece. A slow disk costs latency
-once a batch, and never stops the event loop (DESIGN decision 2). No timer decides when a batch begins: an idle thread
+once a batch, and never stops the event loop (decision 2). No timer decides when a batch begins: an idle thread
 begins at once, a busy one takes whatever has come in the meantime.
 """
 

@@ -95,5 +95,5 @@ def _lock_counters(session: Session, scopes: Iterable[Scope]) -> None:
 
 
 def _nobody() -> str:
-    """No visitorId begins like this (SPEC: POST /api/visitor/register)."""
+    """No visitorId begins like this (specification: Register a visit)."""
     return f"{NOBODY}{secrets.token_urlsafe(9)}"

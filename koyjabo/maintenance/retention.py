@@ -1,6 +1,6 @@
 """What is kept for how long: visits past RETENTION_DAYS are folded into sums, and what has run out goes.
 
-The numbers stay as they were. Retries of a visit that was folded are new visits (SPEC: POST /api/visitor/register).
+The numbers stay as they were. Retries of a visit that was folded are new visits (specification: Register a visit).
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ class User(db.Model):  # type: ignore[name-defined]
 
 
 class LoginSession(db.Model):  # type: ignore[name-defined]
-    """The family of one refresh token: a login and whatever it was renewed to (SPEC: Accounts and communities)."""
+    """A login, with all tokens that were renewed from it (specification: Sessions and tokens)."""
 
     __tablename__ = "sessions"
 

@@ -19,7 +19,7 @@ class Counter(db.Model):  # type: ignore[name-defined]
     visits: Mapped[int] = mapped_column(BigInteger)  # rows ever written; for the site, also the newest visits.id
     total: Mapped[int] = mapped_column(BigInteger)  # the newest ordinal: visits plus all adjustments
     unique_visitors: Mapped[int] = mapped_column(BigInteger)
-    revision: Mapped[int] = mapped_column(BigInteger)  # hybrid clock of the newest commit (SPEC: Words)
+    revision: Mapped[int] = mapped_column(BigInteger)  # hybrid clock of the newest commit (specification: Words)
 
 
 class Visit(db.Model):  # type: ignore[name-defined]
@@ -128,7 +128,7 @@ class HourlyVisits(db.Model):  # type: ignore[name-defined]
 
 
 class Adjustment(db.Model):  # type: ignore[name-defined]
-    """The total set by hand: the only permitted gap between ordinals (SPEC: Storage and scale)."""
+    """The total set by hand: the only permitted gap between ordinals (specification: Storage)."""
 
     __tablename__ = "adjustments"
 

@@ -1,6 +1,6 @@
 """Where visitors are: the name of a place for an address, and which places are the largest.
 
-Addresses come in and names go out. No address is kept, written or logged (SPEC: Storage and scale); a lookup takes
+Addresses come in and names go out. No address is kept, written or logged (specification: Storage); a lookup takes
 some 10 µs, so there is no cache in which one might stay either.
 """
 
@@ -21,7 +21,7 @@ from koyjabo.network.countries import built_in
 UNKNOWN = "Unknown"
 OTHER = "Other"
 LONGEST = 60
-"""Characters of a place. With 20 of these an event is still under 2 KB (SPEC: Real time)."""
+"""Characters of a place. With 20 of these an event is still under 2 KB (specification: Real time)."""
 
 CODE = re.compile(r"[A-Z]{2}")
 DISTRICT = re.compile(r" *\(.*\) *$")
@@ -98,7 +98,7 @@ def _text(record: Any, *path: str) -> str:
 
 
 def largest(places: Mapping[str, int], most: int = 20) -> dict[str, int]:
-    """The `most` largest places, largest first, then the rest as "Other", then "Unknown" (SPEC: locations).
+    """The `most` largest places, then the rest as "Other", then "Unknown" (specification: Read the stats).
 
     Places of one size go by name. The sum is that of `places`; "Other" and "Unknown" are there when they are not 0.
     """

@@ -41,9 +41,9 @@ COMMUNITIES = Gauge(
 )
 WAITING = Gauge("koyjabo_visits_waiting", "visits that wait for their commit", sum)
 OLDEST = Gauge("koyjabo_oldest_visit_waiting_seconds", "how long the first of them has waited", max)
-LAG = Gauge("koyjabo_loop_lag_seconds", "how late a worker came to what it does every second", max)
+LAG = Gauge("koyjabo_loop_lag_seconds", "how late a worker is with its work of every second", max)
 DATABASE = Gauge("koyjabo_database_up", "1 while the database answers all workers", min)
-REDIS = Gauge("koyjabo_redis_up", "1 while Redis answers all workers; absent where there is none", min)
+REDIS = Gauge("koyjabo_redis_up", "1 while Redis answers all workers; absent without Redis", min)
 BUILD = Gauge("koyjabo_build_info", "always 1; the label says which version serves", max, "version")
 GAUGES = (WORKERS, CONNECTIONS, COMMUNITIES, WAITING, OLDEST, LAG, DATABASE, REDIS, BUILD)
 

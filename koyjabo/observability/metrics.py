@@ -63,12 +63,10 @@ OPENED = Counted("koyjabo_connections_opened", "sockets that were opened", "kind
 DURATION = Counted(
     "koyjabo_connection_duration_seconds", "how long sockets were open when they ended", None, DURATION_S
 )
-RECONNECTIONS = Counted("koyjabo_reconnections", "sockets of those whose line was lost less than a minute before")
+RECONNECTIONS = Counted("koyjabo_reconnections", "sockets of clients that lost a connection less than a minute before")
 SENT = Counted("koyjabo_messages_sent", "messages written to sockets, by event", "type")
 RECEIVED = Counted("koyjabo_messages_received", "messages from sockets", "type")
-ERRORS = Counted(
-    "koyjabo_errors", "errors: by the code of the answer, by why a socket was refused, by the line in the log", "kind"
-)
+ERRORS = Counted("koyjabo_errors", "errors: by error code, by the reason for a refused socket, by log line", "kind")
 COMMIT = Counted(
     "koyjabo_commit_seconds", "from a visit's request to its commit, of the first in each batch", None, LATENCY_S
 )

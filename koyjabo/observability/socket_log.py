@@ -1,6 +1,6 @@
 """What happens on the sockets of this worker, said once, for the log and for whoever counts.
 
-The logger `koyjabo.websockets` tells the four kinds of the reference: who comes and goes, failed authentication,
+The logger `koyjabo.websockets` tells four kinds of things: who comes and goes, failed authentication,
 broadcasts (at DEBUG: there may be twenty a second in each room), and errors. Nothing in it is personal.
 """
 

@@ -1,6 +1,6 @@
 """Who is here: `visitors` are active on the site, `members` are online in a community.
 
-The tracker stands here under the name that other programs import (SPEC: Names that others import).
+The tracker stands here under the name that other programs import (specification: Python names).
 """
 
 from koyjabo.presence.members.tracker import CommunityVisitorTracker, visitor_tracker

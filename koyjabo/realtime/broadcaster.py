@@ -1,4 +1,4 @@
-"""Tell the clients in a community's rooms something, from anywhere (SPEC: Broadcasting from anywhere).
+"""Tell the clients in a community's rooms something, from anywhere (specification: Broadcasting from a program).
 
 In a process that has made the application it goes out through that one's fan-out. In any other (a cron job, a Celery
 task, a shell) all it takes is REDIS_URL.
@@ -25,7 +25,7 @@ Emit = Callable[[str, dict[str, Any], str], None]
 """(event, data, room)"""
 
 LARGEST_EVENT = 2048
-"""Bytes (SPEC: Real time)."""
+"""Bytes (specification: Real time)."""
 
 
 class NowhereToBroadcast(RuntimeError):
@@ -115,7 +115,7 @@ class VisitorBroadcaster:
 
 
 def _community(community_id: object) -> str:
-    """As rooms are named: reference clients hand over UUID objects and texts alike."""
+    """As rooms are named: callers pass UUID objects and texts alike."""
     try:
         return str(uuid.UUID(str(community_id)))
     except ValueError:

@@ -1,4 +1,4 @@
-"""What can be announced, the same to every kind of client (SPEC: Real time; docs/realtime.md has the table).
+"""What can be announced, the same to every kind of client (specification: Real time; docs/realtime.md has the table).
 
 On Socket.IO the event's name is its `type` and the object its only argument; on a plain WebSocket the object is one
 text frame.
@@ -15,10 +15,10 @@ from koyjabo.counting.stats import Stats
 
 NORMAL, GOING_AWAY, NOT_SAID, ABUSE, UNEXPECTED, TOO_MANY = 1000, 1001, 1005, 1008, 1011, 1013
 NO_CREDENTIALS, INVALID_TOKEN, FORBIDDEN, EXPIRED = 4001, 4002, 4003, 4004
-"""Codes with which a WebSocket is closed (SPEC: Credentials)."""
+"""Codes with which a WebSocket is closed (specification: Credentials)."""
 
 CLEAN_CLOSES = (NORMAL, NOT_SAID)
-"""Goodbyes of clients that mean it; anything else may come back in a moment (SPEC: What is promised, 4)."""
+"""Goodbyes of clients that mean it; anything else may come back in a moment (specification: promise 4)."""
 
 STATS_ROOM = "stats"
 """Everybody who wants to hear of the whole site."""

@@ -1,4 +1,4 @@
-"""One way out to everybody in a room: bytes are made once and written to each connection (DESIGN decision 1).
+"""One way out to everybody in a room: bytes are made once and written to each connection (decision 1).
 
 python-socketio keeps its rooms, and `emit` is the public method it and Flask-SocketIO send through. The plain
 WebSockets in a room of the same name are kept here, and hear the same JSON.

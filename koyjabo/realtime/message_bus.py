@@ -1,7 +1,7 @@
 """The message queue between workers: python-socketio's, over Redis, without anybody waiting for it.
 
 It may lose messages and nobody notices: a value is told whole, and every worker looks at the present state by itself
-as well (DESIGN decision 7).
+as well (decision 7).
 """
 
 from __future__ import annotations

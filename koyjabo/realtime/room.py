@@ -1,7 +1,7 @@
 """One room: the newest value on its way to everybody in it, no faster than they can take it.
 
 The first change goes out at once. While changes keep coming there is one broadcast an interval, and the last value
-always arrives (SPEC: What is promised, 2). A value is made when it is sent, so nothing waits in a queue and gets old.
+always arrives (specification: promise 2). A value is made when it is sent, so nothing waits in a queue and gets old.
 """
 
 from __future__ import annotations

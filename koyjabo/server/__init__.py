@@ -1,6 +1,6 @@
 """The server: a small pre-fork parent, and workers that run the application on an event loop.
 
-The only code of the product that imports eventlet (DESIGN decision 5). This module imports nothing outside the
+The only code of the product that imports eventlet (decision 5). This module imports nothing outside the
 standard library, because the parent lives as long as the service and stays as small as it began.
 """
 

@@ -30,7 +30,7 @@ class Settings(BaseModel):
     secret_key: str = Field(
         "",
         alias="SECRET_KEY",
-        description="signs sessions and tokens, at least 32 characters that nobody guesses; made and kept in "
+        description="signs sessions and tokens, at least 32 unguessable characters; made and kept in "
         "`instance/` in development",
     )
     database_url: str = Field(
@@ -62,7 +62,7 @@ class Settings(BaseModel):
         alias="LEAVE_GRACE_SECONDS",
         ge=0,
         le=300,
-        description="how long somebody whose line was lost may take to come back unnoticed, s",
+        description="how long a user whose connection was lost may take to reconnect unnoticed, s",
     )
     update_interval_ms: int = Field(
         50,
@@ -113,8 +113,8 @@ class Settings(BaseModel):
         60,
         alias="RATE_LIMIT_VISITOR",
         ge=0,
-        description="registrations a minute of one `visitorId`, and as many heartbeats, 0 for no limit; for somebody "
-        "who keeps reloading",
+        description="registrations a minute of one `visitorId`, and as many heartbeats, 0 for no limit; against "
+        "pages that keep reloading",
     )
     rate_limit_logins: int = Field(
         60,

@@ -1,4 +1,4 @@
-"""Who opens a socket: by a token, in one of several places, or by the session of their browser (SPEC: Credentials)."""
+"""Who opens a socket: by a token, from several places, or by the browser's session (specification: Credentials)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which rooms of communities the Socket.IO clients of this worker are in (SPEC: Real time, `join` and `leave`)."""
+"""Which rooms of communities the Socket.IO clients of this worker are in (specification: Real time)."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from koyjabo.counting.visits import VISITOR_ID
 from koyjabo.errors import InvalidMessage
 
 LARGEST_MESSAGE = 4096
-"""Bytes (SPEC: Real time)."""
+"""Bytes (docs/limits.md)."""
 
 MOST_ERRORS = 10
 """From one client; then it is closed with 1008."""

@@ -1,4 +1,4 @@
-"""Plain WebSockets. The stream of the site is at `/`, beside the page (SPEC: Real time)."""
+"""Plain WebSockets. The stream of the site is at `/`, beside the page (specification: Real time)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens when somebody opens a socket to the numbers of the site, of either kind (SPEC: Real time)."""
+"""What happens when somebody opens a socket to the numbers of the site, of either kind (specification: Real time)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Socket.IO clients may say in the namespace `/` (SPEC: Real time)."""
+"""What Socket.IO clients may say in the namespace `/` (specification: Real time)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 A day is a stretch of ids, which is found by halving: ids are given in the order of commits, and so nearly in the order
 of time. Those of visits that were folded are missing. Within a stretch every row is looked at, but for communities,
-which have an index; one for each thing to look for would cost every visit more than it is worth (docs/architecture.md).
+which have an index; one for each thing to look for would cost every visit more than it is worth (decision 37).
 Where an import has put visits in between, `imported_visits` says so.
 """
 

@@ -59,7 +59,7 @@ def room(hasher) -> Iterator[Passwords]:
 
 
 def test_they_are_argon2id_as_rfc_9106_recommends():
-    """Of this process the tests have made it cheap; a server is asked in tests/server/test_user_commands.py."""
+    """Of this process the tests have made it cheap; a server is asked in tests/cli/test_user_commands.py."""
     assert passwords.is_outdated(passwords.HASHER.hash("x")) is False
     assert passwords.hash_now("x").startswith("$argon2id$v=19$")
 

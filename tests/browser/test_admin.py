@@ -50,7 +50,7 @@ def press_until(page: Page, name: str, key: str = "Tab") -> None:
 
 
 def test_panel_goes_from_4000_to_4001_while_a_visitor_opens_the_app(admin, site, new_device):
-    """Test 3 of the reference. Who looks at the panel is no visitor."""
+    """Admins are not counted as visitors (specification: Original clients)."""
     visit(admin, "/admin/")
     expect(admin.locator("[data-line]")).to_have_text("Live")
     before = site.stats().total

@@ -1,4 +1,4 @@
-"""GET / as visitors see it: the reference's tests as they are written there, and what else is said of the page."""
+"""GET / as visitors see it: the tests of the original clients, and everything else the page promises."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one client was shown of one scope: totals never fall within the epoch (SPEC: What is promised, 3)."""
+"""What one client was shown of one scope: totals never fall within the epoch (specification: promise 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scenario of the reference document, word for word, over HTTP."""
+"""4,000 becomes 4,001, over HTTP (specification: Original clients)."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.app_fixtures import SPEC_MOMENT, Site
 
-FIELDS = {  # in SPEC's order
+FIELDS = {  # in the order of the specification
     "totalVisitors": int,
     "totalVisits": int,
     "todayVisits": int,

@@ -1,4 +1,4 @@
-"""The scenario of the reference document, as the open pages see it."""
+"""4,000 becomes 4,001, as the open pages see it (specification: Original clients)."""
 
 from __future__ import annotations
 

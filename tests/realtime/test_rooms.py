@@ -16,7 +16,7 @@ from koyjabo.realtime.rooms import Rooms, Silence
 from koyjabo.runtime import ThreadRuntime
 
 ROOM = "stats"
-SHORTEST_INTERVAL_S, REST = 0.05, 4  # SPEC: What is promised, 2
+SHORTEST_INTERVAL_S, REST = 0.05, 4  # (specification: promise 2)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from koyjabo.realtime.strict_packets import Packet
 from koyjabo.runtime import ThreadRuntime
 
 ROOM = "visitors"
-SHORTEST_INTERVAL_S = 0.05  # SPEC: What is promised, 2
+SHORTEST_INTERVAL_S = 0.05  # (specification: promise 2)
 
 
 @dataclass(frozen=True)

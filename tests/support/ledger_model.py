@@ -1,4 +1,4 @@
-"""The counter as SPEC has it, in a few dictionaries: what the real one is compared with."""
+"""The counter as the specification has it, in a few dictionaries: what the real one is compared with."""
 
 from __future__ import annotations
 

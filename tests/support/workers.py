@@ -161,7 +161,7 @@ def flat(found: list[list[Page]]) -> list[Page]:
 
 
 def assert_never_fell(page: Page) -> None:
-    """Totals never fall within an epoch, revisions only grow, and places add up (SPEC: What is promised, 3)."""
+    """Totals never fall within an epoch, revisions only grow, and places add up (specification: promise 3)."""
     for earlier, later in pairwise(page.updates):
         assert later.revision > earlier.revision
         assert later.epoch > earlier.epoch or (later.epoch == earlier.epoch and later.total >= earlier.total)

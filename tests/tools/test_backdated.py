@@ -5,7 +5,7 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 import pytest
-from app_fixtures import Site
+from support.app_fixtures import Site
 from sqlalchemy.engine import make_url
 
 from demo.backdated import Backdated

@@ -1,7 +1,7 @@
 """What the members of a community who are online hear: how many they are, and the community's numbers.
 
 An event is derived from the count that was last sent to the room: whatever happened meanwhile, those who add ±1 and
-those who take the count are both right (SPEC: What is promised, 4).
+those who take the count are both right (specification: promise 4).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who sits on this worker with which right, and who has to go when one is lost (SPEC: Credentials)."""
+"""Who sits on this worker with which right, and who has to go when one is lost (specification: Credentials)."""
 
 from __future__ import annotations
 

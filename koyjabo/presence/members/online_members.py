@@ -1,4 +1,4 @@
-"""Who is here: people who hold a place in a scope, by a socket or by the tracker (SPEC: What is promised, 4 and 5).
+"""Who is here: people who hold a place in a scope, by a socket or by the tracker (specification: promise 4, promise 5).
 
 One person is one, over tabs, transports, workers and reconnects. Memory and Redis are siblings in `koyjabo.realtime`,
 and pass one contract suite.

@@ -16,7 +16,7 @@ BATCH = 500
 """People that one call says, and leases that it sweeps, at most: Redis serves nobody else meanwhile."""
 
 LEASE_S = 10
-"""How long Redis believes a worker that says nothing; it renews at half the time (SPEC: promise 5)."""
+"""How long Redis believes a worker that says nothing; it renews at half the time (specification: promise 5)."""
 
 KEEP_FOR_LEASES = 6
 """What is left in Redis of a scope that nobody asks about goes by itself, and never before its people are gone."""

@@ -1,4 +1,4 @@
-"""Who is here, shared by several workers in Redis, without anybody waiting for it (SPEC: What is promised, 8).
+"""Who is here, shared by several workers in Redis, without anybody waiting for it (specification: promise 8).
 
 A worker counts the lines of its own people itself. Redis is told only whom it holds a place for: a lease, renewed at
 half its time, so that the people of a killed worker are gone everywhere soon. First and last hold are decided there,

@@ -1,5 +1,5 @@
-"""The tracker: who is online in a community, for code that knows neither sockets nor services (SPEC: Broadcasting from
-anywhere)."""
+"""The tracker: who is online in a community, for code that knows neither sockets nor services
+(specification: Presence from a program)."""
 
 from __future__ import annotations
 

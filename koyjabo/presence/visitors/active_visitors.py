@@ -1,4 +1,4 @@
-"""Who is active: the visitors seen within ACTIVE_WINDOW_SECONDS, by place (SPEC: Words)."""
+"""Who is active: the visitors seen within ACTIVE_WINDOW_SECONDS, by place (specification: Words)."""
 
 from __future__ import annotations
 

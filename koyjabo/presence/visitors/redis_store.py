@@ -1,4 +1,4 @@
-"""Presence that several workers share in Redis, without anybody waiting for it (SPEC: What is promised, 8).
+"""Presence that several workers share in Redis, without anybody waiting for it (specification: promise 8).
 
 A touch is seen at once in this worker's mirror; the outbox's task takes it to Redis, with others, and brings back how
 many are active where. Redis holds leases and nothing else: should it lose them, every worker says again whom it knows.

@@ -1,4 +1,4 @@
-"""Which open socket is whose: a visitor is active for as long as their page is open (SPEC: Real time).
+"""Which open socket is whose: a visitor is active for as long as their page is open (specification: Real time).
 
 A page that says its visitorId is taken at its word. The original client never does; its socket is paired, as well as
 can be told, with a visit from the same address and browser. A wrong pair can make somebody active a little longer;

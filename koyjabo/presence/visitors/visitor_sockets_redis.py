@@ -1,4 +1,4 @@
-"""Visits and sockets that found nobody on their own worker find each other in Redis (SPEC: Real time)."""
+"""Visits and sockets that found nobody on their own worker find each other in Redis (specification: Real time)."""
 
 from __future__ import annotations
 

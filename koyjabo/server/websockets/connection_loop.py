@@ -1,4 +1,4 @@
-"""All WebSockets of this worker, without a greenlet for each: one epoll is read for all (DESIGN decision 1).
+"""All WebSockets of this worker, without a greenlet for each: one epoll is read for all (decision 11).
 
 Frames cannot interleave, since each connection has one way to write, and a client that does not read costs a bounded
 buffer until it is dropped.
@@ -74,7 +74,7 @@ class ConnectionLoop:
     def add(self, sock: Any, address: str, owner: Owner, greeting: bytes, early: bytes) -> Connection:
         """Take over a connected socket, with `greeting` as the first thing to send. It is read when it is started.
 
-        Over the limits, it is closed with 1013 (SPEC: Credentials).
+        Over the limits, it is closed with 1013 (specification: Credentials).
         """
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)

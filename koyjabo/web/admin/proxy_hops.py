@@ -1,6 +1,6 @@
 """Whose address the server takes a request to come from, and whose it would be with more or fewer proxies trusted.
 
-Addresses are shown to whoever looks, and kept nowhere (SPEC: Storage and scale).
+Addresses are shown to whoever looks, and kept nowhere (specification: Storage).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Every error leaves as `{"error": sentence, "code": …, "details": {…}}` with the right status (SPEC: HTTP); to those
-who look at pages, as a page.
+"""Every error is sent as `{"error": sentence, "code": …, "details": {…}}` with its status (specification: Errors), and
+to browsers that ask for a page as a page.
 """
 
 from __future__ import annotations

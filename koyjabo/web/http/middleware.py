@@ -119,7 +119,7 @@ class PublicCors:
     """Lets any origin read what the public paths answer, errors included.
 
     In front of Flask, with constant headers: Flask-CORS costs 50 µs a request, a sixth of a whole registration
-    (docs/architecture.md).
+    (decision 17).
     """
 
     def __init__(self, app: Any) -> None:

@@ -1,7 +1,7 @@
 """What every answer tells browsers, whoever made it: to run nothing but our own files, to take it for nothing that it
 is not, and to show it in no frame.
 
-In front of Flask and Socket.IO, with constant headers, for the reason that CORS is (docs/architecture.md).
+In front of Flask and Socket.IO, with constant headers, for the reason that CORS is (decision 17).
 """
 
 from __future__ import annotations

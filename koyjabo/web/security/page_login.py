@@ -2,7 +2,7 @@
 
 A page cannot renew its access token without scripts, so one that has expired is good here next to the refresh token
 of its session, which browsers have as well; that the session was revoked, or that token was renewed, is noticed since
-each request looks it up (SPEC: Credentials, "next to a live session").
+each request looks it up (specification: Credentials).
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The languages of pages: whichever the visitor chose, or else the one their browser asks for.
 
-Numbers and times are written as people of that language write them, numbers under 10,000 without grouping (SPEC: The
-web app).
+Numbers and times are written as people of that language write them (specification: The web app).
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from support.websocket import WebSocket
 
 NO_CREDENTIALS, INVALID, FORBIDDEN, EXPIRED = 4001, 4002, 4003, 4004
 SOON_S = 4.0
-"""SPEC: Credentials."""
+"""(specification: Credentials)"""
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from support.server import Server
 from support.workers import AT_ONCE_S, only, two_workers
 
 GONE_S = 15
-"""SPEC: What is promised, 5."""
+"""(specification: promise 5)"""
 
 FORBIDDEN = 4003
 SOON_S = 1.0

@@ -1,4 +1,4 @@
-"""The tracker that others import: `koyjabo.presence.visitor_tracker` (SPEC: Broadcasting from anywhere)."""
+"""The tracker that others import: `koyjabo.presence.visitor_tracker` (specification: Presence from a program)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Presence while Redis is gone or frozen, and when it comes back (SPEC: when this fails)."""
+"""Presence while Redis is gone or frozen, and when it comes back (specification: Failures)."""
 
 from __future__ import annotations
 

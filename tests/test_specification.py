@@ -1,0 +1,178 @@
+"""What docs/specification.md says is what the code does, and every citation of it names something that is there."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+import permissions
+import pytest
+from app_fixtures import Site
+
+from koyjabo.accounts.tokens import ACCESS_S, REFRESH_S
+from koyjabo.presence import CommunityVisitorTracker
+from koyjabo.realtime import VisitorBroadcaster
+from koyjabo.realtime.broadcaster import LARGEST_EVENT
+from koyjabo.realtime.room import REST, SHORTEST_INTERVAL_S
+from koyjabo.server.websockets.connection import MOST_UNSENT
+from koyjabo.server.websockets.connection_loop import PING_INTERVAL_S, PING_TIMEOUT_S, STALLED_S
+from koyjabo.text import LONGEST_TEXT
+from koyjabo.web.api.paging import MOST_PER_PAGE
+from koyjabo.web.api.visit_requests import NewVisitBody
+from koyjabo.web.api.visit_responses import StatsAnswer
+from koyjabo.web.ui.languages import LARGEST_UNGROUPED
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+TEXT = (DOCS / "specification.md").read_text()
+HEADINGS = re.findall(r"^#+ (.+)$", TEXT, re.MULTILINE)
+FOLDERS = ("bench", "clients/react/src", "docs", "koyjabo", "migrations", "tests", "tools")
+KINDS = {".css", ".html", ".js", ".lua", ".md", ".mjs", ".py", ".ts", ".tsx"}
+NOT_OURS = {".cache", "node_modules", "vendor"}
+ROLES = {"nobody": "anyone", "user": "user", "member": "member", "moderator": "moderator", "admin": "admin"}
+PARAMETERS = {"community_id": "id", "session_id": "id", "user_id": "userId"}
+
+
+def section(heading: str) -> str:
+    """What stands under a heading, up to the next one."""
+    return re.split(rf"^#+ {re.escape(heading)}$", TEXT, flags=re.MULTILINE)[1].partition("\n#")[0]
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of a section's table, without its head."""
+    lines = [line for line in section(heading).splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
+
+
+def names(heading: str) -> list[str]:
+    """What the first column of a section's table names."""
+    return [row[0].strip("`") for row in rows(heading)]
+
+
+@cache
+def sources() -> dict[str, str]:
+    """Every file of ours but this one by its path, with each citation on one line."""
+    files = [file for folder in FOLDERS for file in (ROOT / folder).rglob("*") if file.suffix in KINDS]
+    ours = [file for file in files if not NOT_OURS & set(file.relative_to(ROOT).parts)]
+    ours += [file for pattern in ("*.py", "*.md") for file in ROOT.glob(pattern)]
+    ours.remove(Path(__file__).resolve())
+    return {str(file.relative_to(ROOT)): re.sub(r"\s*\n[\s#*-]*", " ", file.read_text()) for file in ours}
+
+
+def citations(pattern: str) -> list[tuple[str, str]]:
+    """(file, what it names) of each citation."""
+    return [(file, found) for file, text in sources().items() for found in re.findall(pattern, text)]
+
+
+def route(rule: str) -> str:
+    return re.sub(r"<(\w+)>", lambda found: f"{{{PARAMETERS[found[1]]}}}", rule)
+
+
+@pytest.fixture(scope="module")
+def calls(tmp_path_factory) -> dict[str, tuple[str, list[int]]]:
+    """Who may make each call of accounts and communities, and the statuses that are no errors; sockets have none."""
+    with Site(f"sqlite:///{tmp_path_factory.mktemp('specification')}/koyjabo.db") as site:
+        described = site.client.get("/openapi.json").json["paths"]
+        found = {}
+        for rule in site.app.url_map.iter_rules():
+            who = ROLES.get(permissions.RULES.get(rule.endpoint, ""), "")
+            if rule.websocket:
+                found[route(rule.rule)] = (who, [])
+            elif rule.rule.startswith(("/api/auth/", "/api/communities")):
+                (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
+                responses = described[re.sub(r"<(\w+)>", r"{\1}", rule.rule)][method.lower()]["responses"]
+                found[f"{method} {route(rule.rule)}"] = (who, [int(code) for code in responses if code < "4"])
+        return found
+
+
+def test_calls_are_those_of_the_code(calls):
+    listed = {
+        call.strip("`"): (who, [int(code) for code in statuses.split(", ")])
+        for call, who, statuses, *_ in rows("Accounts and communities")
+    }
+    assert listed == {call: answer for call, answer in calls.items() if answer[1]}
+
+
+def test_sockets_are_those_of_the_code(calls):
+    listed = {path.strip("`"): (who, []) for path, who, *_ in rows("Real time")}
+    assert listed == {path: who for path, who in calls.items() if path.startswith("/")}
+
+
+def test_fields_of_a_visit_are_those_of_the_code():
+    assert names("Register a visit") == list(NewVisitBody.model_fields)
+
+
+def test_fields_of_the_stats_are_those_of_the_code():
+    assert names("Read the stats") == list(StatsAnswer.model_fields)
+
+
+def test_console_lines_are_those_of_the_module():
+    script = (ROOT / "koyjabo" / "static" / "js" / "koyjabo.js").read_text()
+    written = [found[1] for found in re.findall(r"console\.\w+\(\n?\s*([\"`])(.+?)\1", script)]
+    patterns = [re.sub(r"\\\$\\{.+?\\}", ".*", re.escape(line)) for line in written if line != "WebSocket error:"]
+    listed = names("Console lines")
+    assert len(listed) == len(patterns)
+    assert [line for line in listed if not any(re.fullmatch(pattern, line) for pattern in patterns)] == []
+    assert [pattern for pattern in patterns if not any(re.fullmatch(pattern, line) for line in listed)] == []
+
+
+@pytest.mark.parametrize("name", [name for name in names("Python names") if name != "wsgi.app"])
+def test_name_can_be_imported(name):
+    module, _, attribute = name.rpartition(".")
+    assert hasattr(import_module(module), attribute)
+
+
+def test_methods_for_programs_are_those_of_the_code():
+    tracker = {name for name in vars(CommunityVisitorTracker) if not name.startswith("_")}
+    broadcaster = {name for name in vars(VisitorBroadcaster) if name.startswith("broadcast_")}
+    assert {name.partition("(")[0] for name in names("Presence from a program")} == tracker
+    assert set(re.findall(r"visitor_broadcaster\.(\w+)\(", section("Broadcasting from a program"))) == broadcaster
+
+
+@pytest.mark.parametrize(
+    ("heading", "sentence"),
+    [
+        ("Register a visit", f"Texts longer than {LONGEST_TEXT} characters are cut"),
+        ("Sessions and tokens", f"An access token is valid for {ACCESS_S // 60} minutes"),
+        ("Sessions and tokens", f"a refresh token for {REFRESH_S // 86400} days"),
+        ("Lists", f"at most {MOST_PER_PAGE} a page"),
+        ("Real time", f"20 long place names, {LARGEST_EVENT // 1024} KB"),
+        ("Promises", f"the greater of {round(SHORTEST_INTERVAL_S * 1000)} ms"),
+        ("Promises", f"{ {4: 'four'}[REST] } times the duration of the last broadcast"),
+        ("Promises", f"closed within {round(PING_INTERVAL_S + PING_TIMEOUT_S)} s"),
+        ("Promises", f"at most {MOST_UNSENT // 1024} KB of buffer"),
+        ("Promises", f"closed after {round(STALLED_S)} s"),
+        ("The web app", f"Numbers are grouped from {LARGEST_UNGROUPED + 1:,} on"),
+    ],
+)
+def test_number_is_that_of_the_code(heading, sentence):
+    assert sentence in " ".join(section(heading).split())
+
+
+def test_every_citation_of_the_specification_names_a_heading_or_a_promise():
+    promises = {f"promise {number}" for number in re.findall(r"^(\d+)\. ", section("Promises"), re.MULTILINE)}
+    cited = [(file, name) for file, all_ in citations(r"\(specification: ([^;)]+)") for name in all_.split(", ")]
+    assert len(cited) > 40
+    assert [(file, name) for file, name in cited if name not in promises | {*HEADINGS}] == []
+
+
+def test_every_citation_of_a_decision_names_a_record():
+    records = {int(file.name[:4]) for file in (DOCS / "decisions").glob("[0-9]*.md")}
+    cited = citations(r"\(decision (\d+)\)")
+    assert cited
+    assert [(file, number) for file, number in cited if int(number) not in records] == []
+
+
+def test_nothing_is_cited_in_another_way():
+    assert citations(r"(SPEC: |SPEC promise|DESIGN|[^(]specification: |[^([]decisions? \d)") == []
+
+
+def test_index_lists_every_decision_by_its_title():
+    row = re.compile(r"^\| \[(\d+)\]\((.+)\) \| (.+) \|$", re.MULTILINE)
+    files = sorted((DOCS / "decisions").glob("[0-9]*.md"))
+    titles = [(file.name, file.read_text().partition("\n")[0]) for file in files]
+    index = row.findall((DOCS / "decisions" / "README.md").read_text())
+    assert [(name, f"# {number}. {title}") for number, name, title in index] == titles
+    assert [name for number, name, _ in index if not name.startswith(f"{int(number):04}-")] == []
