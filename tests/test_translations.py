@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,12 @@ from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import read_po
 
 from koyjabo import errors
+from koyjabo.accounts import credential_rules
+from koyjabo.maintenance import total
+from koyjabo.maintenance.total_queries import LARGEST_TOTAL
+from koyjabo.web.admin import form_fields
+from koyjabo.web.api import community_requests
 from koyjabo.web.ui.languages import LANGUAGES
-from koyjabo.web.ui.translatable import OF_ERRORS
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "koyjabo"
@@ -61,9 +66,26 @@ def test_translations_name_the_same_values(language):
     assert [(message.id, list(message.check())) for message in catalogue if list(message.check())] == []
 
 
-def test_catalogues_know_what_errors_say():
+def test_catalogues_know_what_errors_say(said):
     shown = {each.sentence for each in kinds(errors.KoyJaboError) if each.code not in FOR_PROGRAMS}
-    assert shown - set(OF_ERRORS) == set()
+    assert shown - said == set()
+
+
+@pytest.mark.parametrize(
+    ("sentence", "limits"),
+    [
+        (credential_rules.EMAIL_TOO_LONG, [credential_rules.LONGEST_EMAIL, credential_rules.LONGEST_LOCAL_PART]),
+        (credential_rules.PASSWORD_LENGTH, [credential_rules.SHORTEST_PASSWORD, credential_rules.LONGEST_PASSWORD]),
+        (community_requests.NAME_LENGTH, [1, community_requests.LONGEST_NAME]),
+        (community_requests.NAME_TOO_LONG, [community_requests.LONGEST_NAME]),
+        (community_requests.DESCRIPTION_TOO_LONG, [community_requests.LONGEST_DESCRIPTION]),
+        (form_fields.REASON_LENGTH, [1, form_fields.LONGEST_REASON]),
+        (total.TOTAL_RANGE, [0, LARGEST_TOTAL]),
+    ],
+)
+def test_sentence_names_the_limits_that_are_checked(sentence, limits):
+    """It is written out, so that pybabel finds it whole."""
+    assert [int(each) for each in re.findall(r"\d+", sentence)] == limits
 
 
 def kinds(error):

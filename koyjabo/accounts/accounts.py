@@ -18,6 +18,7 @@ from koyjabo.clock import Clock
 from koyjabo.database.executor import Desk
 from koyjabo.errors import Forbidden, InvalidToken, UnknownUser, WrongCredentials
 from koyjabo.network import browsers
+from koyjabo.text import N_
 
 PROMOTIONS = {True: "user.promote", False: "user.demote"}
 DISABLINGS = {True: "user.disable", False: "user.enable"}
@@ -34,7 +35,7 @@ class Account(NamedTuple):
     def require_site_admin(self) -> None:
         """Raises Forbidden."""
         if not self.is_admin:
-            raise Forbidden("Only admins of the site may do that.")
+            raise Forbidden(N_("Only admins of the site may do that."))
 
 
 class Login(NamedTuple):
@@ -123,11 +124,11 @@ class Accounts:
         """End all other sessions, too. Returns the mark of the new one. Raises WrongCredentials."""
         person = self._desk.read(partial(queries.by_id, user_id=login.account.id))
         if not self._passwords.matches(current, person.password if person else None) or person is None:
-            raise WrongCredentials("The current password is another one.")
+            raise WrongCredentials(N_("The current password is another one."))
         hashed = self._passwords.hash(credential_rules.password(new))
         by = log.author(login.account, self._clock)
         if not self._set_hash(by, person, hashed, old=person.password, spared=login.session_id):
-            raise WrongCredentials("The password has just been changed by somebody else.")
+            raise WrongCredentials(N_("The password has just been changed by somebody else."))
         return _mark(hashed)
 
     # For the operator, at the command line.

@@ -8,10 +8,14 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from koyjabo.text import N_
+
 LONGEST_EMAIL = 254
 LONGEST_LOCAL_PART = 64
+EMAIL_TOO_LONG = N_("must not be longer than 254 characters (64 before the @)")
 LONGEST_NAME = 200
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 128
+PASSWORD_LENGTH = N_("must have 8 to 128 characters")
 
 UNUSABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 """White space, control characters, halves of characters, and what nobody sees."""
@@ -24,9 +28,9 @@ def email(value: str) -> str:
     value = unicodedata.normalize("NFC", value.strip())
     local, _, domain = value.rpartition("@")
     if UNUSABLE.search(value) or "@" in local or not local or not DOMAIN.fullmatch(domain):
-        raise ValueError("must be an email address, such as ayesha@example.com")
+        raise ValueError(N_("must be an email address, such as ayesha@example.com"))
     if max(len(value), len(email_key(value))) > LONGEST_EMAIL or len(local) > LONGEST_LOCAL_PART:
-        raise ValueError(f"must not be longer than {LONGEST_EMAIL} characters ({LONGEST_LOCAL_PART} before the @)")
+        raise ValueError(EMAIL_TOO_LONG)
     return value
 
 
@@ -42,7 +46,7 @@ def password(value: str) -> str:
         raise ValueError("must be a text of whole characters")
     value = unicodedata.normalize("NFC", value)
     if not SHORTEST_PASSWORD <= len(value) <= LONGEST_PASSWORD:
-        raise ValueError(f"must have {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
+        raise ValueError(PASSWORD_LENGTH)
     return value
 
 

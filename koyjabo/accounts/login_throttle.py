@@ -19,6 +19,7 @@ from koyjabo.clock import Clock
 from koyjabo.database.executor import Desk
 from koyjabo.database.text_search import usable
 from koyjabo.errors import LedgerUnavailable, TooBusy, TooManyRequests
+from koyjabo.text import N_
 
 MOST, WINDOW_MS = 50, 3600 * 1000
 """Failures of one account within an hour. Somebody who guesses has 1,200 tries a day, and the owner, on a browser that
@@ -31,7 +32,7 @@ TOLD = {1, MOST - 1}
 LOGIN, PASSWORD = "login", "password"
 """What is counted, each by itself: those who guess from outside keep nobody from changing their password."""
 
-SENTENCE = "Too many attempts to log in. Wait as long as Retry-After says, then try again."
+SENTENCE = N_("Too many attempts to log in. Wait as long as Retry-After says, then try again.")
 
 
 class LoginFailures:

@@ -16,6 +16,7 @@ from koyjabo.communities.queries import Page
 from koyjabo.communities.roles import uuid_of
 from koyjabo.database.executor import Desk
 from koyjabo.errors import Forbidden, LastAdmin, UnknownUser
+from koyjabo.text import N_
 
 __all__ = ["Belonging", "Page", "UserLine", "Users"]
 
@@ -60,7 +61,7 @@ class Users:
     def disable(self, account: Account, user_id: str, disabled: bool = True) -> UserLine:
         """End all their sessions and let them begin none, or let them again. Nobody disables themselves."""
         if disabled and uuid_of(user_id) == account.id:
-            raise Forbidden("Nobody disables their own account. Ask another admin of the site.")
+            raise Forbidden(N_("Nobody disables their own account. Ask another admin of the site."))
         now_ms = self._clock.now_ms()
         change = partial(queries.set_disabled, whom=_whom(user_id), disabled=disabled, now_ms=now_ms)
         return self._change(account, user_id, _sparing(change, user_id) if disabled else change, DISABLINGS[disabled])
@@ -86,7 +87,7 @@ def _sparing(change: Callable[[Any], Changed], user_id: str) -> Callable[[Any], 
 
     def spared(session: Any) -> Changed:
         if user_admin_queries.lock_admins(session) == {uuid_of(user_id)}:
-            raise LastAdmin("The site needs an admin who can log in. Make somebody else admin of it first.")
+            raise LastAdmin(N_("The site needs an admin who can log in. Make somebody else admin of it first."))
         return change(session)
 
     return spared

@@ -8,6 +8,7 @@ from koyjabo.communities import roles
 from koyjabo.communities.queries import Community, Member, Records, Standing
 from koyjabo.communities.roles import ADMIN, MEMBER, uuid_of
 from koyjabo.errors import Forbidden, UnknownCommunity, UnknownUser
+from koyjabo.text import N_
 
 
 def found(records: Records, account: Account, community_id: str, lock: bool = False) -> Standing | None:
@@ -48,7 +49,7 @@ def join(records: Records, by: Author, account: Account, community_id: str) -> t
 def leave(records: Records, by: Author, account: Account, community_id: str) -> None:
     standing = roles.known(account, found(records, account, community_id, lock=True))
     if standing.role is None:
-        raise Forbidden("You are not a member of this community.")
+        raise Forbidden(N_("You are not a member of this community."))
     _end(records, standing.community.id, account.id, standing.role)
     records.note(by.did("member.leave", target(standing.community), role=standing.role))
 
@@ -72,7 +73,7 @@ def give(records: Records, by: Author, community: Community, user_id: str, role:
 def remove(records: Records, by: Author, community: Community, user_id: str | None) -> None:
     standing = records.standing(community.id, user_id or "")
     if user_id is None or standing is None or standing.role is None:
-        raise UnknownUser("This community has no such member.")
+        raise UnknownUser(N_("This community has no such member."))
     member = records.member(community.id, user_id)
     _end(records, community.id, user_id, member.role)
     records.note(by.did("member.remove", target(community), **_who(member), role=member.role))

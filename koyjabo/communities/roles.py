@@ -7,6 +7,7 @@ import re
 from koyjabo.accounts.accounts import Account
 from koyjabo.communities.queries import Community, Records, Standing
 from koyjabo.errors import Forbidden, LastAdmin, UnknownCommunity
+from koyjabo.text import N_
 
 ROLES = ("member", "moderator", "admin")
 """Each may do what those before it may."""
@@ -16,9 +17,9 @@ MEMBER, MODERATOR, ADMIN = ROLES
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 REFUSALS = {
-    MEMBER: "Only members of this community may do that. Join it first.",
-    MODERATOR: "Only moderators and admins of this community may do that.",
-    ADMIN: "Only admins of this community may do that.",
+    MEMBER: N_("Only members of this community may do that. Join it first."),
+    MODERATOR: N_("Only moderators and admins of this community may do that."),
+    ADMIN: N_("Only admins of this community may do that."),
 }
 
 
@@ -57,7 +58,7 @@ def check_open(account: Account, community: Community) -> None:
         return
     if not community.is_listed:
         raise UnknownCommunity
-    raise Forbidden("This community takes new members by invitation only. Ask one of its admins.")
+    raise Forbidden(N_("This community takes new members by invitation only. Ask one of its admins."))
 
 
 def spare_last_admin(records: Records, community_id: str, user_id: str, role: str) -> None:

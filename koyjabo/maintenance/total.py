@@ -15,8 +15,10 @@ from koyjabo.database.executor import Desk
 from koyjabo.errors import InvalidInput, TotalWouldFall
 from koyjabo.extensions import db
 from koyjabo.maintenance.total_queries import LARGEST_TOTAL, Totals, adjust_total
+from koyjabo.text import N_
 
 TOTAL = Target("total", "site", "")
+TOTAL_RANGE = N_("must be from 0 to 1000000000000000")
 
 
 def set_total(total: int, new_epoch: bool, clock: Clock) -> tuple[int, int]:
@@ -41,7 +43,7 @@ class Bookkeeping:
         """As `set_total` above; `reason` is kept. Raises InvalidInput, too."""
         account.require_site_admin()
         if not 0 <= total <= LARGEST_TOTAL:
-            raise InvalidInput(details={"total": f"must be from 0 to {LARGEST_TOTAL}"})
+            raise InvalidInput(details={"total": TOTAL_RANGE})
         by = log.author(account, self._clock)
         return self._desk.write(_setting(by, total, new_epoch, reason))
 

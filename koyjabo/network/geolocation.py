@@ -7,16 +7,23 @@ some 10 µs, so there is no cache in which one might stay either.
 from __future__ import annotations
 
 import heapq
+import json
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import maxminddb
 
-from koyjabo.network.countries import built_in
+DATA = Path(__file__).parent / "data"
+COUNTRIES = DATA / "countries.mmdb"
+"""Country codes by network, from DB-IP (CC BY 4.0). `make assets` brings the file."""
+
+NAMES: dict[str, str] = json.loads((DATA / "country_names.json").read_text("utf-8"))
+"""English names by country code. Fixed: a visit keeps the name of its place, and reports add up equal names."""
 
 UNKNOWN = "Unknown"
 OTHER = "Other"
@@ -40,7 +47,7 @@ MAXMIND = Attribution("This product includes GeoLite2 data created by MaxMind", 
 
 
 class Gazetteer:
-    """Finds the place of an address: in `files`, in their order, and then among the built-in countries.
+    """Finds the place of an address: in `files`, in their order, and then among the countries.
 
     `files` are MaxMind databases of cities or countries (config: GEOIP_DATABASE), in the format of GeoIP2 or in that of
     ip-location-db. They stay on the disk, which the workers share. Raises OSError, ValueError or
@@ -48,10 +55,17 @@ class Gazetteer:
     """
 
     def __init__(self, files: Iterable[Path] = ()) -> None:
-        self._files = [_Cities(file) for file in files]
-        self._countries = built_in()
-        has_db_ip = any(file.is_of_db_ip for file in self._files)
-        self.attributions = (DB_IP, MAXMIND) if has_db_ip else (MAXMIND,)
+        self._files = [_Database(file) for file in files]
+        self.has_countries = COUNTRIES.is_file()
+
+    @property
+    def attributions(self) -> list[Attribution]:
+        found = []
+        if self.has_countries or any(file.is_of_db_ip for file in self._files):
+            found.append(DB_IP)
+        if any(file.is_of_maxmind for file in self._files):
+            found.append(MAXMIND)
+        return found
 
     def locate(self, address: str | None) -> str:
         """ "Dhaka, BD", or "Bangladesh" where no city is known, or "Unknown". Never raises."""
@@ -61,24 +75,26 @@ class Gazetteer:
             return UNKNOWN
         if isinstance(ip, IPv6Address) and ip.ipv4_mapped:
             ip = ip.ipv4_mapped
-        found = (self._place(file.record(ip)) for file in self._files)
-        return next(filter(None, found), None) or self._countries.name_at(ip) or UNKNOWN
+        found = (_place(file.record(ip)) for file in self._databases)
+        return next(filter(None, found), UNKNOWN)
 
-    def _place(self, record: Any) -> str:
-        code = _text(record, "country_code") or _text(record, "country", "iso_code")
-        city = DISTRICT.sub("", _text(record, "city", "names", "en") or _text(record, "city"))
-        if city and CODE.fullmatch(code):
-            return f"{city[: LONGEST - len(', BD')]}, {code}"
-        return (self._countries.names.get(code) or _text(record, "country", "names", "en"))[:LONGEST]
+    @cached_property
+    def _databases(self) -> list[_Database]:
+        """In the order in which they are searched. The countries are opened at the first lookup."""
+        databases = list(self._files)
+        with suppress(OSError, ValueError, maxminddb.InvalidDatabaseError):
+            databases.append(_Database(COUNTRIES))
+        return databases
 
 
-class _Cities:
+class _Database:
     def __init__(self, file: Path) -> None:
         self._reader = maxminddb.open_database(file)  # maps the file; nothing is loaded
         metadata = self._reader.metadata()
         self._version = metadata.ip_version
         says = f"{file.name} {metadata.database_type} {metadata.description}"  # ip-location-db says it in the name only
-        self.is_of_db_ip = "dbip" in says.lower().replace("-", "")
+        source = says.lower().replace("-", "")
+        self.is_of_db_ip, self.is_of_maxmind = "dbip" in source, "geolite" in source
 
     def record(self, ip: IPv4Address | IPv6Address) -> Any:
         """What the file has of an address; None as well where the file is damaged."""
@@ -87,6 +103,14 @@ class _Cities:
         with suppress(maxminddb.InvalidDatabaseError, ValueError):
             return self._reader.get(ip)
         return None
+
+
+def _place(record: Any) -> str:
+    code = _text(record, "country_code") or _text(record, "country", "iso_code")
+    city = DISTRICT.sub("", _text(record, "city", "names", "en") or _text(record, "city"))
+    if city and CODE.fullmatch(code):
+        return f"{city[: LONGEST - len(', BD')]}, {code}"
+    return (NAMES.get(code) or _text(record, "country", "names", "en"))[:LONGEST]
 
 
 def _text(record: Any, *path: str) -> str:

@@ -18,6 +18,7 @@ from koyjabo.communities.roles import uuid_of
 from koyjabo.database.executor import Desk
 from koyjabo.errors import InvalidInput
 from koyjabo.models import SITE, Scope
+from koyjabo.text import N_
 from koyjabo.visit_log import file_format, queries
 from koyjabo.visit_log.queries import LoggedVisit, Search, Wanted
 
@@ -150,10 +151,10 @@ def _asked(which: Filter) -> _Asked:
     problems: dict[str, Any] = {}
     first, last = (_day(which, name, problems) for name in ("first_day", "last_day"))
     if first and last and first > last:
-        problems["last_day"] = "must not be before the first day"
+        problems["last_day"] = N_("must not be before the first day")
     community_id = uuid_of(which.community_id.strip()) or ""
     if which.community_id.strip() and not community_id:
-        problems["community_id"] = "must be the id of a community"
+        problems["community_id"] = N_("must be the id of a community")
     if problems:
         raise InvalidInput(details=problems)
     place, text = (value.replace("\0", "").strip() for value in (which.place, which.text))
@@ -167,7 +168,7 @@ def _day(which: Filter, name: str, problems: dict[str, Any]) -> date | None:
     except ValueError:
         found = date.min
     if found is not None and found.year not in YEARS:
-        problems[name] = "must be a day, such as 2025-12-16"
+        problems[name] = N_("must be a day, such as 2025-12-16")
         return None
     return found
 

@@ -55,11 +55,11 @@ def test_many_names_fill_no_memory_and_set_nobody_free(monkeypatch, now):
         used = rate.use("ayesha")
     assert used.is_exceeded
     assert not any(rate.use(f"visitor{number}").is_exceeded for number in range(1000))
-    assert len(rate._limiter.storage._counts) == 100
+    assert len(rate._counts) == 100
     assert rate.use("ayesha").is_exceeded
     now[0] += 60
     rate.use("ayesha")
-    assert len(rate._limiter.storage._counts) == 1
+    assert len(rate._counts) == 1
 
 
 def test_of_many_at_once_as_many_get_through_as_may():

@@ -29,6 +29,16 @@ sys.exit(serve())
 """
 
 
+NO_COUNTRIES = """
+import sys
+from pathlib import Path
+from koyjabo.network import geolocation
+from koyjabo.server import serve
+geolocation.COUNTRIES = Path("/nowhere/countries.mmdb")
+sys.exit(serve())
+"""
+
+
 def lines(server: Server, event: str, **wanted: Any) -> list[dict[str, str]]:
     """Those of an event, by key."""
     found = [dict(KEY.findall(line)) for line in server.log.splitlines() if f" {event} " in line]
@@ -127,6 +137,14 @@ def test_what_the_start_has_to_say_is_in_the_log_as_anything_else(new_server, sq
     server.settings |= {"ADMIN_EMAIL": email, "ADMIN_PASSWORD": "somebody else's"}
     server.start().stop()
     assert "admin_email_is_no_admin" in (in_json(server) if style == "json" else in_text(server))
+
+
+def test_start_says_that_countries_are_missing_and_what_to_do(new_server, sqlite_database):
+    server = new_server(sqlite_database)
+    server.program = ("-c", NO_COUNTRIES)
+    server.start().stop()
+    assert [line["try"] for line in lines(server, "countries_missing")] == ["'make"]
+    assert "countries_missing try='make assets'" in server.log
 
 
 def in_json(server: Server) -> set[str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 import pytest
-from support.app_fixtures import Site
 from sqlalchemy.engine import make_url
+from support.app_fixtures import Site
 
 from demo.backdated import Backdated
 from koyjabo.counting.visits import NewVisit

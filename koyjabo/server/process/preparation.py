@@ -65,14 +65,19 @@ class Preparation:
 
 def _prepare() -> bytes:
     """The settings the parent needs, in JSON; nothing if they or the database cannot be used."""
+    import logging
+
     import config
     from koyjabo import create_app
     from koyjabo.errors import LedgerUnavailable, UnusableDatabase
+    from koyjabo.network import geolocation
     from koyjabo.observability import logs
 
     try:
         settings = config.load()
         logs.configure(settings.log_level, settings.log_format)
+        if not geolocation.COUNTRIES.is_file():
+            logging.getLogger(__name__).warning("countries_missing try='make assets'")
         with suppress(LedgerUnavailable):  # the workers will wait for it, and say so
             create_app()
     except (config.SettingsError, UnusableDatabase) as error:

@@ -8,22 +8,23 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from koyjabo.text import whole
+from koyjabo.text import N_, whole
 from koyjabo.web.api.visit_requests import Body
 
 LONGEST_REASON = 200
+REASON_LENGTH = N_("must have 1 to 200 characters besides white space")
 
 
 def _number(value: Any) -> int:
     if not re.fullmatch(r"\s*[0-9]{1,18}\s*", str(value), re.ASCII):
-        raise PydanticCustomError("unusable", "must be a whole number")
+        raise PydanticCustomError("unusable", N_("must be a whole number"))
     return int(value)
 
 
 def _reason(value: Any) -> str:
     reason = whole(str(value)).strip()
     if not 1 <= len(reason) <= LONGEST_REASON:
-        raise PydanticCustomError("unusable", f"must have 1 to {LONGEST_REASON} characters besides white space")
+        raise PydanticCustomError("unusable", REASON_LENGTH)
     return reason
 
 

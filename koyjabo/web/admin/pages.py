@@ -9,6 +9,7 @@ from flask import Response, make_response, render_template, request
 
 from koyjabo.accounts.accounts import Account, Login
 from koyjabo.errors import InvalidInput
+from koyjabo.text import N_
 from koyjabo.web.security import page_login
 
 LARGEST_CURSOR = 2**63 - 1
@@ -36,5 +37,5 @@ def before() -> int | None:
     if not said:
         return None
     if not re.fullmatch(r"[0-9]{1,19}", said) or int(said) > LARGEST_CURSOR:
-        raise InvalidInput("The address of this page is not one that a list has led to. Begin again.")
+        raise InvalidInput(N_("The address of this page is not one that a list has led to. Begin again."))
     return int(said)

@@ -32,6 +32,7 @@ def show(status: int = 200, form: Form | None = None) -> Response:
         "system",
         status,
         facts=facts,
+        has_countries=current().places.has_countries,
         total=current().visits.stats().total,
         form=form or Form(TotalBody),
         sockets=SOCKETS,

@@ -8,12 +8,16 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from koyjabo.communities.communities import ROLES
-from koyjabo.text import whole
+from koyjabo.text import N_, whole
 from koyjabo.web.api.account_requests import Email
 from koyjabo.web.api.fields import OptionalVisitorId
 from koyjabo.web.api.visit_requests import JSON, Body
 
 LONGEST_NAME, LONGEST_DESCRIPTION = 200, 2000
+NAME_LENGTH = N_("must have 1 to 200 characters besides white space")
+NAME_TOO_LONG = N_("must not be longer than 200 characters")
+DESCRIPTION_TOO_LONG = N_("must not be longer than 2000 characters")
+
 COLUMNS = {"open": "is_open", "listed": "is_listed"}
 """What the domain calls them; the others have one name."""
 
@@ -22,24 +26,24 @@ def _refuse(sentence: str) -> PydanticCustomError:
     return PydanticCustomError("unusable", sentence)
 
 
-def _text(value: Any, longest: int) -> str:
+def _text(value: Any, longest: int, too_long: str) -> str:
     if not isinstance(value, str):
         raise _refuse("must be a text")
     value = whole(value).strip()
     if len(value) > longest:
-        raise _refuse(f"must not be longer than {longest} characters")
+        raise _refuse(too_long)
     return value
 
 
 def _name(value: Any) -> str:
-    name = _text(value, LONGEST_NAME)
+    name = _text(value, LONGEST_NAME, NAME_TOO_LONG)
     if not name:
-        raise _refuse(f"must have 1 to {LONGEST_NAME} characters besides white space")
+        raise _refuse(NAME_LENGTH)
     return name
 
 
 def _description(value: Any) -> str:
-    return "" if value is None else _text(value, LONGEST_DESCRIPTION)
+    return "" if value is None else _text(value, LONGEST_DESCRIPTION, DESCRIPTION_TOO_LONG)
 
 
 def _flag(value: Any) -> bool:
@@ -50,7 +54,7 @@ def _flag(value: Any) -> bool:
 
 def _role(value: Any) -> str:
     if value not in ROLES:
-        raise _refuse("must be member, moderator or admin")
+        raise _refuse(N_("must be member, moderator or admin"))
     return value
 
 

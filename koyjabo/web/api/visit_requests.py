@@ -15,7 +15,7 @@ from koyjabo.counting.visits import NewVisit
 from koyjabo.errors import InvalidInput, InvalidJson, UnknownCommunity, UnsupportedBody
 from koyjabo.models import SITE, Scope
 from koyjabo.network.crawlers import is_bot
-from koyjabo.text import without_query
+from koyjabo.text import N_, without_query
 from koyjabo.web.api.fields import Milliseconds, Text, VisitId, VisitorId, text, visit_id
 
 LARGEST_BODY = 16 * 1024
@@ -122,4 +122,4 @@ def _idempotency_key(header: str) -> str | None:
 
 
 def sentence(error: Any) -> str:
-    return "is required" if error["type"] == "missing" else error["msg"]
+    return N_("is required") if error["type"] == "missing" else error["msg"]

@@ -10,6 +10,7 @@ from flask import Flask, Response, json
 from werkzeug.exceptions import HTTPException
 
 from koyjabo.errors import KoyJaboError
+from koyjabo.text import N_
 from koyjabo.web.current import current
 from koyjabo.web.http import error_pages
 
@@ -47,8 +48,8 @@ HEADERS = {"upgrade_required": {"Upgrade": "websocket", "Sec-WebSocket-Version":
 SENTENCES = {
     400: ("bad_request", "The request is not valid HTTP for this path."),
     404: ("not_found", "There is nothing at this path; /openapi.json lists what there is."),
-    405: ("method_not_allowed", "This path does not take that method; the Allow header says which it takes."),
-    413: ("body_too_large", "The body is over 16 KB. Send less."),
+    405: ("method_not_allowed", N_("This path does not take that method; the Allow header says which it takes.")),
+    413: ("body_too_large", N_("The body is over 16 KB. Send less.")),
 }
 
 

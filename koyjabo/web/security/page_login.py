@@ -16,12 +16,13 @@ from flask import Flask, g, request
 from koyjabo.accounts.accounts import Account, Login
 from koyjabo.accounts.tokens import ACCESS, REFRESH, Claims
 from koyjabo.errors import Forbidden, InvalidToken, LedgerUnavailable, TokenExpired, Unauthenticated, WrongCsrfToken
+from koyjabo.text import N_
 from koyjabo.web.current import current
 from koyjabo.web.security import tokens as auth
 
 CSRF_FIELD = "csrf_token"
-RELOAD = "This form is out of date. Go back, reload the page, and try again."
-FOREIGN = "This form was sent by a page of another site. Open it here and try again."
+RELOAD = N_("This form is out of date. Go back, reload the page, and try again.")
+FOREIGN = N_("This form was sent by a page of another site. Open it here and try again.")
 
 
 def init_app(app: Flask) -> None:
@@ -73,7 +74,7 @@ def require_site_admin() -> Account:
     """Raises what `require` does, and Forbidden."""
     account = require()
     if not account.is_admin:
-        raise Forbidden("Only admins of the site may see this.")
+        raise Forbidden(N_("Only admins of the site may see this."))
     return account
 
 

@@ -10,6 +10,8 @@ from support.app_fixtures import Site
 from support.page_calls import words
 from support.processes import wait_until
 
+from koyjabo.network import geolocation
+
 PEER = "10.0.0.9"
 FORWARDED = "198.51.100.7, 203.0.113.5, 10.0.0.1"
 
@@ -43,6 +45,17 @@ def test_what_serves_is_said(admin):
     for said in ("Version", "Database", "None: one worker alone", "Starting total 4000", "Sockets", "Asia/Dhaka"):
         assert said in page
     assert re.search(r"(SQLite|PostgreSQL), \d+\.\d ms", page)
+
+
+def test_missing_countries_are_said_with_what_to_do(database, monkeypatch, tmp_path):
+    monkeypatch.setattr(geolocation, "COUNTRIES", tmp_path / "missing.mmdb")
+    with Site(database.url) as site:
+        page = words(panel(site).get("/admin/system"))
+    assert "places are unknown. Run make assets, then restart the server." in page
+
+
+def test_countries_that_are_there_are_not_called_missing(admin):
+    assert "make assets" not in words(admin.get("/admin/system"))
 
 
 def test_nothing_secret_is_said(site, admin):
