@@ -16,7 +16,7 @@ from support.redis import Redis
 from support.server import Server
 
 from koyjabo.accounts import passwords
-from koyjabo.accounts.accounts import Account
+from koyjabo.identity import Account
 
 pytest_plugins = ["support.server_fixtures"]
 

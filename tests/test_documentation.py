@@ -9,7 +9,7 @@ import pytest
 
 from koyjabo.accounts import login_throttle
 from koyjabo.counting.stats import Stats
-from koyjabo.realtime import events
+from koyjabo.realtime import close_codes, events
 from koyjabo.settings.schema import Settings
 from koyjabo.sockets.close_codes import CLOSE_CODES
 from koyjabo.web.http.errors import SENTENCES, STATUS
@@ -62,7 +62,7 @@ def test_realtime_lists_every_event_with_its_fields_and_no_other():
         *(events.CountChanged("community", 2, change, 1) for change in (0, 1, -1)),
         events.DashboardUpdate({}, 1),
         events.AnalyticsUpdate("conversion_rate", 14.5, "community", 0),
-        events.Kicked("visitors", "community", events.FORBIDDEN),
+        events.Kicked("visitors", "community", close_codes.FORBIDDEN),
         events.Pong(0),
         events.Error("No.", "no"),
     ]
@@ -76,7 +76,13 @@ def test_realtime_lists_every_event_with_its_fields_and_no_other():
 def test_realtime_lists_every_close_code_and_no_other():
     table = (ROOT / "docs" / "realtime.md").read_text().partition("## Close codes")[2].partition("\n## ")[0]
     listed = {int(code) for row in re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE) for code in row.split(",")}
-    ours = {events.GOING_AWAY, events.ABUSE, events.UNEXPECTED, events.TOO_MANY, *CLOSE_CODES.values()}
+    ours = {
+        close_codes.GOING_AWAY,
+        close_codes.ABUSE,
+        close_codes.UNEXPECTED,
+        close_codes.TOO_MANY,
+        *CLOSE_CODES.values(),
+    }
     assert listed == ours | {1002, 1007, 1009}  # wsproto's
 
 

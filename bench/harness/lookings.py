@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.engine import make_url
 
 from harness.fill_log import COMMON, LARGE, RARE, SMALL
-from koyjabo.accounts.accounts import Account
 from koyjabo.clock import Clock
 from koyjabo.database.executor import Desk
+from koyjabo.identity import Account
 from koyjabo.runtime import ThreadRuntime
 from koyjabo.visit_log.visit_log import Filter, VisitLog
 

@@ -16,33 +16,13 @@ from koyjabo.audit import log
 from koyjabo.audit.log import Author, Entry, Target, noting
 from koyjabo.clock import Clock
 from koyjabo.database.executor import Desk
-from koyjabo.errors import Forbidden, InvalidToken, UnknownUser, WrongCredentials
+from koyjabo.errors import InvalidToken, UnknownUser, WrongCredentials
+from koyjabo.identity import Account, Login
 from koyjabo.network import browsers
 from koyjabo.text import N_
 
 PROMOTIONS = {True: "user.promote", False: "user.demote"}
 DISABLINGS = {True: "user.disable", False: "user.enable"}
-
-
-class Account(NamedTuple):
-    """A person as everybody else of the program knows them."""
-
-    id: str
-    email: str
-    name: str
-    is_admin: bool
-
-    def require_site_admin(self) -> None:
-        """Raises Forbidden."""
-        if not self.is_admin:
-            raise Forbidden(N_("Only admins of the site may do that."))
-
-
-class Login(NamedTuple):
-    """Somebody who is logged in, and the session that says so."""
-
-    account: Account
-    session_id: str
 
 
 class Grant(NamedTuple):

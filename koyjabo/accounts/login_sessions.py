@@ -7,14 +7,14 @@ from functools import partial
 from typing import NamedTuple
 
 from koyjabo.accounts import login_session_queries
-from koyjabo.accounts.accounts import Account, Login
 from koyjabo.accounts.login_session_queries import SessionLine
 from koyjabo.audit import log
 from koyjabo.audit.log import Target, noting
 from koyjabo.clock import Clock
-from koyjabo.communities.queries import Page
 from koyjabo.database.executor import Desk
+from koyjabo.database.paging import Page
 from koyjabo.errors import UnknownSession
+from koyjabo.identity import Account, Login
 from koyjabo.network import browsers
 from koyjabo.network.browsers import Browser
 

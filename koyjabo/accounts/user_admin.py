@@ -7,15 +7,15 @@ from functools import partial
 from typing import Any
 
 from koyjabo.accounts import queries, user_admin_queries
-from koyjabo.accounts.accounts import DISABLINGS, PROMOTIONS, Account, changing
+from koyjabo.accounts.accounts import DISABLINGS, PROMOTIONS, changing
 from koyjabo.accounts.queries import Changed, Whom
 from koyjabo.accounts.user_admin_queries import Belonging, UserLine
 from koyjabo.audit import log
 from koyjabo.clock import Clock
-from koyjabo.communities.queries import Page
-from koyjabo.communities.roles import uuid_of
 from koyjabo.database.executor import Desk
+from koyjabo.database.paging import Page
 from koyjabo.errors import Forbidden, LastAdmin, UnknownUser
+from koyjabo.identity import Account, uuid_of
 from koyjabo.text import N_
 
 __all__ = ["Belonging", "Page", "UserLine", "Users"]

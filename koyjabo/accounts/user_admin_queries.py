@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
-from koyjabo.communities.queries import Page, length
+from koyjabo.database.paging import Page, length
 from koyjabo.database.text_search import has, typed
 from koyjabo.models import Community, LoginSession, Membership, User
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from flask import Flask
 
 from koyjabo.clock import Clock
+from koyjabo.cluster.bus import Bus, Silence
 from koyjabo.cluster.outbox import Outbox
 from koyjabo.cluster.workers import Workers
 from koyjabo.cluster.workers_memory import MemoryWorkers
@@ -19,7 +20,6 @@ from koyjabo.presence.visitors.active_visitors import Presence
 from koyjabo.presence.visitors.memory_store import MemoryPresence
 from koyjabo.presence.visitors.visitor_sockets import Exchange, NobodyElse
 from koyjabo.realtime.fanout import LocalFanout
-from koyjabo.realtime.rooms import Bus, Silence
 from koyjabo.runtime import Runtime
 from koyjabo.settings.schema import Settings
 
@@ -60,12 +60,13 @@ def _alone(app: Flask, chosen: Settings, clock: Clock) -> Others:
 
 
 def _over_redis(chosen: Settings, runtime: Runtime, clock: Clock) -> Others:
+    from koyjabo.cluster.redis_client import connect
     from koyjabo.cluster.workers_redis import RedisWorkers
     from koyjabo.communities.live.dashboard_leader_redis import RedisBeat  # 5 MB, for those who need them
     from koyjabo.presence.members.redis_store import RedisHolds
     from koyjabo.presence.visitors.redis_store import RedisPresence
     from koyjabo.presence.visitors.visitor_sockets_redis import RedisExchange
-    from koyjabo.realtime.message_bus import RoomManager, connect
+    from koyjabo.realtime.message_bus import RoomManager
 
     client, window_s = connect(chosen.redis_url), chosen.active_window_seconds
     outbox = Outbox(runtime)

@@ -14,9 +14,9 @@ from koyjabo.audit import queries
 from koyjabo.audit.queries import Entry, Line, noting
 
 if TYPE_CHECKING:
-    from koyjabo.accounts.accounts import Account
     from koyjabo.clock import Clock
     from koyjabo.database.executor import Desk
+    from koyjabo.identity import Account
 
 __all__ = [
     "ACTIONS",

@@ -13,8 +13,8 @@ from koyjabo.communities import archiving_queries
 from koyjabo.communities.archiving_queries import Overview
 from koyjabo.communities.memberships import target
 from koyjabo.communities.queries import Records
-from koyjabo.communities.roles import uuid_of
 from koyjabo.errors import UnknownCommunity
+from koyjabo.identity import uuid_of
 
 
 def overview(session: Any, community_id: str) -> Overview:

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from koyjabo.communities.queries import COMMUNITY, Page, Records, length
+from koyjabo.communities.queries import COMMUNITY, Records
 from koyjabo.communities.queries import Community as Shown
+from koyjabo.database.paging import Page, length
 from koyjabo.database.text_search import has, typed
 from koyjabo.models import Community, Counter, DailyVisits, Membership
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from koyjabo.accounts.accounts import Account
 from koyjabo.accounts.credential_rules import email_key
 from koyjabo.audit import log
 from koyjabo.audit.log import Author
@@ -16,10 +15,12 @@ from koyjabo.communities import archiving as archive
 from koyjabo.communities import memberships, roles
 from koyjabo.communities.archiving_queries import Overview, all_of_them
 from koyjabo.communities.memberships import allowed, known, managed, target
-from koyjabo.communities.queries import Community, Member, Page, Records, Standing
-from koyjabo.communities.roles import ADMIN, MEMBER, ROLES, uuid_of
+from koyjabo.communities.queries import Community, Member, Records, Standing
+from koyjabo.communities.roles import ADMIN, MEMBER, ROLES
 from koyjabo.database.executor import Desk
+from koyjabo.database.paging import Page
 from koyjabo.errors import UnknownUser
+from koyjabo.identity import Account, uuid_of
 
 __all__ = ["ROLES", "Communities", "Community", "Enrolment", "Member", "Overview", "Page", "Standing", "uuid_of"]
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from koyjabo.accounts.accounts import Account
 from koyjabo.audit.log import Author, Target
 from koyjabo.communities import roles
 from koyjabo.communities.queries import Community, Member, Records, Standing
-from koyjabo.communities.roles import ADMIN, MEMBER, uuid_of
+from koyjabo.communities.roles import ADMIN, MEMBER
 from koyjabo.errors import Forbidden, UnknownCommunity, UnknownUser
+from koyjabo.identity import Account, uuid_of
 from koyjabo.text import N_
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from sqlalchemy import Select, and_, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
@@ -12,9 +12,8 @@ from koyjabo import models
 from koyjabo.accounts.access_version_queries import note_loss
 from koyjabo.audit import queries
 from koyjabo.audit.queries import Entry
+from koyjabo.database.paging import Page, length
 from koyjabo.models import SITE, Counter, Membership, Scope, User
-
-Item = TypeVar("Item")
 
 
 class Community(NamedTuple):
@@ -38,13 +37,6 @@ class Member(NamedTuple):
     email: str | None  # None for those who are not to see it
     role: str
     joined_ms: int
-
-
-class Page(NamedTuple, Generic[Item]):
-    """A stretch of a list, and how long the whole list is."""
-
-    items: tuple[Item, ...]
-    total: int
 
 
 COMMUNITY = (
@@ -163,11 +155,6 @@ class Records:
 
     def _stretch(self, ordered: Select, start: int, count: int) -> Iterable[Any]:
         return self._session.execute(ordered.offset(start).limit(count)).all()
-
-
-def length(session: Session, wanted: Select) -> int:
-    """How many rows there are of it."""
-    return session.scalar(select(func.count()).select_from(wanted.subquery())) or 0
 
 
 def _standings(user_id: str) -> Select:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
-from koyjabo.accounts.accounts import Account
 from koyjabo.communities.queries import Community, Records, Standing
 from koyjabo.errors import Forbidden, LastAdmin, UnknownCommunity
+from koyjabo.identity import Account
 from koyjabo.text import N_
 
 ROLES = ("member", "moderator", "admin")
@@ -14,18 +12,11 @@ ROLES = ("member", "moderator", "admin")
 
 MEMBER, MODERATOR, ADMIN = ROLES
 
-UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
 REFUSALS = {
     MEMBER: N_("Only members of this community may do that. Join it first."),
     MODERATOR: N_("Only moderators and admins of this community may do that."),
     ADMIN: N_("Only admins of this community may do that."),
 }
-
-
-def uuid_of(text: str) -> str | None:
-    """An id as it is stored; None for what is no UUID."""
-    return text.lower() if UUID.fullmatch(text.lower()) else None
 
 
 def is_lower(role: str, than: str) -> bool:

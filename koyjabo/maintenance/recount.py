@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from koyjabo.accounts.accounts import Account
 from koyjabo.audit import log as audit
 from koyjabo.audit import queries
 from koyjabo.audit.log import Author, Entry, Line, Target, noting
@@ -19,6 +18,7 @@ from koyjabo.cluster.workers import Progress, Workers
 from koyjabo.database import engine
 from koyjabo.database.executor import Desk
 from koyjabo.errors import KoyJaboError, LedgerUnavailable
+from koyjabo.identity import Account
 from koyjabo.maintenance.recount_queries import recount, rows_to_count
 from koyjabo.runtime import Runtime
 

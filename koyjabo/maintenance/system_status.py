@@ -12,11 +12,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
-from koyjabo.accounts.accounts import Account
 from koyjabo.audit.log import Line
 from koyjabo.clock import Clock
 from koyjabo.cluster.workers import SOCKET_KINDS, Progress, Worker, Workers
 from koyjabo.database.executor import Desk
+from koyjabo.identity import Account
 from koyjabo.maintenance import system_queries
 from koyjabo.maintenance.recount import Recounts
 from koyjabo.maintenance.system_queries import Adjusted

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from koyjabo.accounts.accounts import Account
 from koyjabo.audit import log
 from koyjabo.audit.log import Author, Target, noting
 from koyjabo.clock import Clock
@@ -14,6 +13,7 @@ from koyjabo.database import engine
 from koyjabo.database.executor import Desk
 from koyjabo.errors import InvalidInput, TotalWouldFall
 from koyjabo.extensions import db
+from koyjabo.identity import Account
 from koyjabo.maintenance.total_queries import LARGEST_TOTAL, Totals, adjust_total
 from koyjabo.text import N_
 

@@ -11,7 +11,7 @@ import time
 
 from koyjabo.observability.metrics import Metrics
 from koyjabo.observability.reconnections import Comebacks
-from koyjabo.realtime.events import CLEAN_CLOSES, GOING_AWAY
+from koyjabo.realtime.close_codes import CLEAN_CLOSES, GOING_AWAY
 
 log = logging.getLogger("koyjabo.websockets")
 

@@ -108,7 +108,7 @@ class VisitorBroadcaster:
             )
         with self._lock:
             if self._client is None or self._client[0] != url:
-                from koyjabo.realtime.message_bus import connect
+                from koyjabo.cluster.redis_client import connect
 
                 self._client = (url, connect(url))
             return self._client[1]

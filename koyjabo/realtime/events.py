@@ -13,13 +13,6 @@ from typing import Any, ClassVar
 from koyjabo.clock import iso
 from koyjabo.counting.stats import Stats
 
-NORMAL, GOING_AWAY, NOT_SAID, ABUSE, UNEXPECTED, TOO_MANY = 1000, 1001, 1005, 1008, 1011, 1013
-NO_CREDENTIALS, INVALID_TOKEN, FORBIDDEN, EXPIRED = 4001, 4002, 4003, 4004
-"""Codes with which a WebSocket is closed (specification: Credentials)."""
-
-CLEAN_CLOSES = (NORMAL, NOT_SAID)
-"""Goodbyes of clients that mean it; anything else may come back in a moment (specification: promise 4)."""
-
 STATS_ROOM = "stats"
 """Everybody who wants to hear of the whole site."""
 

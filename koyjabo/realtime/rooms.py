@@ -5,32 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
+from koyjabo.cluster.bus import Bus
 from koyjabo.realtime.fanout import LocalFanout, Member
 from koyjabo.realtime.room import Closed, Room, Saying, Source
 from koyjabo.runtime import Runtime
 
 Kind = TypeVar("Kind")
-
-
-class Bus(Protocol):
-    """What is told to other workers, in a while and without waiting for it."""
-
-    on_value: Callable[[str, Any], None]
-    """Called with a room and its state, when another worker said it."""
-
-    def say(self, room: str, state: Callable[[], Any], part: str = "") -> None:
-        """Tell the state of a room, or of one part of it, as it is when it is sent: JSON; making it does not wait."""
-
-
-class Silence:
-    """There are no other workers."""
-
-    on_value: Callable[[str, Any], None]
-
-    def say(self, room: str, state: Callable[[], Any], part: str = "") -> None:
-        pass
 
 
 class Rooms:

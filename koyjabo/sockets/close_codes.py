@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from koyjabo.errors import KoyJaboError
-from koyjabo.realtime.events import EXPIRED, FORBIDDEN, INVALID_TOKEN, NO_CREDENTIALS, TOO_MANY
+from koyjabo.realtime.close_codes import EXPIRED, FORBIDDEN, INVALID_TOKEN, NO_CREDENTIALS, TOO_MANY
 
 CLOSE_CODES = {
     "unauthenticated": NO_CREDENTIALS,

@@ -10,7 +10,7 @@ from koyjabo.application.services import Services
 from koyjabo.communities.live.participant import Seat
 from koyjabo.errors import KoyJaboError
 from koyjabo.observability.socket_log import NOWHERE
-from koyjabo.realtime.events import CLEAN_CLOSES, UNEXPECTED
+from koyjabo.realtime.close_codes import CLEAN_CLOSES, UNEXPECTED
 from koyjabo.sockets.close_codes import close_code
 from koyjabo.sockets.credentials import identify, sub_protocols
 from koyjabo.sockets.room_kinds import KINDS, seat_for

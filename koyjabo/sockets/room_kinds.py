@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from koyjabo.accounts.tokens import Claims
 from koyjabo.communities.live.participant import Seat
 from koyjabo.communities.permissions import Right
-from koyjabo.communities.roles import MEMBER, MODERATOR, uuid_of
+from koyjabo.communities.roles import MEMBER, MODERATOR
 from koyjabo.errors import KoyJaboError
+from koyjabo.identity import uuid_of
 from koyjabo.sockets.credentials import in_question
 
 NO_COMMUNITY = "-"

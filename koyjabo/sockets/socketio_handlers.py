@@ -8,11 +8,12 @@ from flask import current_app, request
 from flask_socketio import emit
 
 from koyjabo.application.services import Services
-from koyjabo.communities.roles import uuid_of
 from koyjabo.errors import InvalidMessage, KoyJaboError, TooManyRequests
 from koyjabo.extensions import socketio
+from koyjabo.identity import uuid_of
 from koyjabo.observability.socket_log import NOWHERE
-from koyjabo.realtime.events import ABUSE, NORMAL, Error, Pong
+from koyjabo.realtime.close_codes import ABUSE, NORMAL
+from koyjabo.realtime.events import Error, Pong
 from koyjabo.sockets.close_codes import close_code
 from koyjabo.sockets.handler_errors import failed
 from koyjabo.sockets.joined_rooms import Memberships

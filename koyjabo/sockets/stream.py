@@ -13,11 +13,12 @@ from weakref import WeakSet
 from flask import Request
 
 from koyjabo.application.services import Services
-from koyjabo.communities.roles import uuid_of
 from koyjabo.counting.stats import encode
 from koyjabo.errors import InvalidMessage, KoyJaboError
+from koyjabo.identity import uuid_of
 from koyjabo.observability.socket_log import NOWHERE, Traffic
-from koyjabo.realtime.events import ABUSE, TOO_MANY, UNEXPECTED, Error, Pong
+from koyjabo.realtime.close_codes import ABUSE, TOO_MANY, UNEXPECTED
+from koyjabo.realtime.events import Error, Pong
 from koyjabo.sockets.close_codes import close_code
 from koyjabo.sockets.messages import LARGEST_MESSAGE, MOST_ERRORS, parse, unknown
 

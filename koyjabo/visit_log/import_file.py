@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from typing import IO, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from koyjabo.communities.roles import uuid_of
 from koyjabo.counting.visits import VISIT_NAME, VISITOR_ID, NewVisit
 from koyjabo.errors import KoyJaboError
+from koyjabo.identity import uuid_of
 from koyjabo.models import SITE, Scope
 from koyjabo.network.crawlers import is_bot
 from koyjabo.network.geolocation import UNKNOWN

@@ -8,15 +8,14 @@ from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
-from koyjabo.accounts.accounts import Account
 from koyjabo.analytics import timeline_queries
 from koyjabo.analytics.timeline_queries import Visited
 from koyjabo.audit import log
 from koyjabo.audit.log import Target, noting
 from koyjabo.clock import Clock
-from koyjabo.communities.roles import uuid_of
 from koyjabo.database.executor import Desk
 from koyjabo.errors import InvalidInput
+from koyjabo.identity import Account, uuid_of
 from koyjabo.models import SITE, Scope
 from koyjabo.text import N_
 from koyjabo.visit_log import file_format, queries

@@ -10,8 +10,8 @@ from support.account_calls import Person, log_in, sign_up, try_login
 from support.app_fixtures import Site
 from support.community_calls import account_of, found, give
 
-from koyjabo.accounts.accounts import Account
 from koyjabo.errors import Forbidden, LastAdmin, UnknownUser
+from koyjabo.identity import Account
 
 ME = "/api/auth/me"
 NOBODY = "3f2b8c1e-0000-4000-8000-000000000000"

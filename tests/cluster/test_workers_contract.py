@@ -10,10 +10,10 @@ from support.processes import wait_until
 from support.redis import Redis
 
 from koyjabo.cluster.outbox import Outbox
+from koyjabo.cluster.redis_client import connect
 from koyjabo.cluster.workers import Progress, Worker
 from koyjabo.cluster.workers_memory import MemoryWorkers
 from koyjabo.cluster.workers_redis import KEYS, LEASE_S, RedisWorkers
-from koyjabo.realtime.message_bus import connect
 from koyjabo.runtime import ThreadRuntime
 
 SOCKETS = {"site": 3, "communities": 2, "dashboards": 1, "socketio": 4}

@@ -10,10 +10,10 @@ from support.app_fixtures import Site, assert_error
 from support.community_calls import PATH, account_of, found, give
 from support.processes import wait_until
 
-from koyjabo.accounts.accounts import Account
 from koyjabo.communities.live.participant import Seat
 from koyjabo.communities.permissions import Right
 from koyjabo.errors import UnknownCommunity
+from koyjabo.identity import Account
 
 NOBODY = "3f2b8c1e-0000-4000-8000-000000000000"
 

@@ -11,9 +11,9 @@ import pytest
 from support.app_fixtures import Site
 from support.community_calls import losses, roles_in
 
-from koyjabo.accounts.accounts import Account
 from koyjabo.communities.communities import Communities, Enrolment
 from koyjabo.errors import Forbidden, KoyJaboError, LastAdmin, UnknownCommunity, UnknownUser
+from koyjabo.identity import Account
 
 ROUNDS = 15
 TOGETHER_S = 20

@@ -10,7 +10,7 @@ from support.account_calls import sign_up
 from support.app_fixtures import Site, assert_error
 from support.community_calls import PATH, found
 
-from koyjabo.accounts.accounts import Account
+from koyjabo.identity import Account
 
 THREADS = 6
 ROUNDS = 15

@@ -12,12 +12,12 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from support.app_fixtures import Site
 
-from koyjabo.accounts.accounts import Account
 from koyjabo.analytics.reports import GRANULARITIES
 from koyjabo.counting import ledger_postgres as postgres
 from koyjabo.counting import ledger_sqlite
 from koyjabo.counting.records import NewVisit
 from koyjabo.extensions import db
+from koyjabo.identity import Account
 from koyjabo.models import Scope
 from koyjabo.visit_log.visit_log import Filter
 

@@ -8,9 +8,9 @@ import pytest
 from support.app_fixtures import Site
 from support.processes import wait_until
 
-from koyjabo.accounts.accounts import Account
 from koyjabo.cluster.workers import Progress, Worker
 from koyjabo.errors import LedgerUnavailable
+from koyjabo.identity import Account
 from koyjabo.maintenance import recount
 from koyjabo.maintenance.recount import BEGUN, ENDED, NEWS_MS
 

@@ -8,7 +8,7 @@ import pytest
 from support.app_fixtures import SECRET, Site
 from support.community_calls import site_admin
 
-from koyjabo.accounts.accounts import Account
+from koyjabo.identity import Account
 from koyjabo.maintenance.system_status import SETTINGS, SOCKET_KINDS, Facts
 
 SECRETS = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "ADMIN_EMAIL", "ADMIN_PASSWORD", "GEOIP_DATABASE")

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from support.processes import wait_until
 
+from koyjabo.cluster.bus import Silence
 from koyjabo.realtime.room import Newest
-from koyjabo.realtime.rooms import Rooms, Silence
+from koyjabo.realtime.rooms import Rooms
 from koyjabo.runtime import ThreadRuntime
 
 ROOM = "stats"

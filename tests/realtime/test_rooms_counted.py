@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import socketio
 from support.processes import wait_until
 
+from koyjabo.cluster.bus import Silence
 from koyjabo.realtime.fanout import LocalFanout
-from koyjabo.realtime.rooms import Rooms, Silence
+from koyjabo.realtime.rooms import Rooms
 from koyjabo.realtime.strict_packets import Packet
 from koyjabo.runtime import ThreadRuntime
 

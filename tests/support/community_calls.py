@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from koyjabo.accounts.accounts import Account
+from koyjabo.identity import Account
 from support.account_calls import Person, bare, sign_up
 from support.app_fixtures import Site
 

@@ -12,10 +12,10 @@ from datetime import timedelta
 
 from koyjabo.clock import Clock
 from koyjabo.cluster.outbox import Outbox
+from koyjabo.cluster.redis_client import connect
 from koyjabo.models import Scope
 from koyjabo.presence.members.memory_store import MemoryHolds
 from koyjabo.presence.members.redis_store import RedisHolds
-from koyjabo.realtime.message_bus import connect
 from koyjabo.runtime import ThreadRuntime
 from support.app_fixtures import Time
 from support.presence_worlds import clock_of, flush

@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 
 from koyjabo.clock import Clock
 from koyjabo.cluster.outbox import Outbox
+from koyjabo.cluster.redis_client import connect
 from koyjabo.models import SITE, Scope
 from koyjabo.presence.visitors.memory_store import MemoryPresence
 from koyjabo.presence.visitors.redis_store import RedisPresence
-from koyjabo.realtime.message_bus import connect
 from koyjabo.runtime import ThreadRuntime
 from support.app_fixtures import Time
 from support.processes import wait_until

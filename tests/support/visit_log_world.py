@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from koyjabo.accounts.accounts import Account
 from koyjabo.counting.records import NewVisit
+from koyjabo.identity import Account
 from koyjabo.models import SITE, Scope
 from koyjabo.visit_log.visit_log import Filter, LoggedVisit
 from support.account_calls import sign_up

@@ -9,7 +9,7 @@ from demo import cast
 from demo.backdated import Backdated
 from demo.cast import Member
 from demo.plans import COMMUNITIES
-from koyjabo.accounts.accounts import Account
+from koyjabo.identity import Account
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS

@@ -9,10 +9,10 @@ from contextlib import suppress
 from typing import Any
 
 from koyjabo.clock import Clock
+from koyjabo.cluster.bus import Bus
 from koyjabo.communities.live.participant import Seat
 from koyjabo.communities.permissions import Rights
 from koyjabo.errors import KoyJaboError, LedgerUnavailable
-from koyjabo.realtime.rooms import Bus
 from koyjabo.runtime import Runtime
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from koyjabo.clock import iso
-from koyjabo.communities.roles import uuid_of
+from koyjabo.identity import uuid_of
 from koyjabo.models import Scope
 from koyjabo.presence.members.online_members import Holds
 from koyjabo.presence.members.peaks import Peaks

@@ -11,7 +11,7 @@ from contextlib import suppress
 from struct import pack
 from typing import Any, Protocol
 
-from koyjabo.realtime.events import ABUSE
+from koyjabo.realtime.close_codes import ABUSE
 from koyjabo.realtime.frames import PING, PONG, close_frame, frame
 from koyjabo.server.websockets.frame_reader import NOT_SAID, Close, FrameReader, ParseFailed, Part, Ping, Pong
 

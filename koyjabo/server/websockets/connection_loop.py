@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from koyjabo.network.rate_limiter import Rate
-from koyjabo.realtime.events import GOING_AWAY, TOO_MANY, UNEXPECTED
+from koyjabo.realtime.close_codes import GOING_AWAY, TOO_MANY, UNEXPECTED
 from koyjabo.server.websockets.connection import LOST, NOBODY, Connection, Owner
 from koyjabo.server.websockets.delay_line import DelayLine
 

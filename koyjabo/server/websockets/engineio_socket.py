@@ -13,7 +13,7 @@ from engineio.packet import Packet
 from engineio.socket import Socket
 
 from koyjabo.errors import BadHandshake, KoyJaboError
-from koyjabo.realtime.events import ABUSE, CLEAN_CLOSES, NORMAL
+from koyjabo.realtime.close_codes import ABUSE, CLEAN_CLOSES, NORMAL
 from koyjabo.realtime.frames import BINARY, TEXT, frame
 from koyjabo.server.websockets.connection import Connection
 

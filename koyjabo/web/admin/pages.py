@@ -7,8 +7,8 @@ from typing import Any
 
 from flask import Response, make_response, render_template, request
 
-from koyjabo.accounts.accounts import Account, Login
 from koyjabo.errors import InvalidInput
+from koyjabo.identity import Account, Login
 from koyjabo.text import N_
 from koyjabo.web.security import page_login
 

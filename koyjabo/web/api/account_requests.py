@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from koyjabo.accounts import credential_rules
-from koyjabo.accounts.accounts import Account
+from koyjabo.identity import Account
 from koyjabo.web.api.fields import OptionalVisitorId, Text
 from koyjabo.web.api.visit_requests import JSON, Body
 

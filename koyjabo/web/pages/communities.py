@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Response, make_response, render_template
 
-from koyjabo.accounts.accounts import Account
 from koyjabo.communities.roles import MEMBER
 from koyjabo.errors import Forbidden, KoyJaboError, LastAdmin
+from koyjabo.identity import Account
 from koyjabo.web.api.community_requests import JoinBody
 from koyjabo.web.api.conversions import convert
 from koyjabo.web.current import current

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 from flask import Response, make_response, render_template
 
-from koyjabo.accounts.accounts import Account
 from koyjabo.communities import roles
 from koyjabo.communities.communities import Community
+from koyjabo.identity import Account
 from koyjabo.models import Scope
 from koyjabo.web.current import current
 from koyjabo.web.security import page_login

@@ -8,8 +8,9 @@ from functools import partial
 from flask import request
 
 from koyjabo.accounts import credential_rules
-from koyjabo.accounts.accounts import Grant, Login
+from koyjabo.accounts.accounts import Grant
 from koyjabo.accounts.login_throttle import PASSWORD
+from koyjabo.identity import Login
 from koyjabo.web.api.account_requests import LoginBody, PasswordBody, SignupBody
 from koyjabo.web.api.conversions import convert
 from koyjabo.web.current import current

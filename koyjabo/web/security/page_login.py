@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from flask import Flask, g, request
 
-from koyjabo.accounts.accounts import Account, Login
 from koyjabo.accounts.tokens import ACCESS, REFRESH, Claims
 from koyjabo.errors import Forbidden, InvalidToken, LedgerUnavailable, TokenExpired, Unauthenticated, WrongCsrfToken
+from koyjabo.identity import Account, Login
 from koyjabo.text import N_
 from koyjabo.web.current import current
 from koyjabo.web.security import tokens as auth

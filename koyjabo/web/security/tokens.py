@@ -16,11 +16,12 @@ from flask_jwt_extended import (
     unset_jwt_cookies,
 )
 
-from koyjabo.accounts.accounts import Grant, Login
+from koyjabo.accounts.accounts import Grant
 from koyjabo.accounts.tokens import ACCESS, ACCESS_S, ALGORITHM, COOKIES, REFRESH, REFRESH_S, Claims
 from koyjabo.audit import log
 from koyjabo.errors import InvalidToken, TokenExpired, Unauthenticated, WrongCsrfToken
 from koyjabo.extensions import jwt
+from koyjabo.identity import Login
 from koyjabo.web.current import current
 
 CSRF_HEADER = "X-CSRF-TOKEN"

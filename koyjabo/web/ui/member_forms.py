@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from koyjabo.accounts.accounts import Account
 from koyjabo.communities.roles import MEMBER
 from koyjabo.errors import KoyJaboError, LastAdmin, UnknownUser
+from koyjabo.identity import Account
 from koyjabo.web.api.community_requests import InvitationBody, RoleBody
 from koyjabo.web.current import current
 from koyjabo.web.http.errors import STATUS

@@ -15,9 +15,9 @@ from support.server import Server
 from support.workers import only, two_workers
 
 from koyjabo.cluster.outbox import Outbox
+from koyjabo.cluster.redis_client import connect
 from koyjabo.cluster.workers import SOCKET_KINDS, Progress, Worker
 from koyjabo.cluster.workers_redis import RedisWorkers
-from koyjabo.realtime.message_bus import connect
 from koyjabo.runtime import ThreadRuntime
 
 FORBIDDEN = 4003

@@ -1,0 +1,25 @@
+"""The client of Redis, with the time-outs that all calls share."""
+
+from __future__ import annotations
+
+import socket
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+PATIENCE_S = 1.0
+KEEPALIVE = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 2}  # s, s, times: a silent line is found in 15 s
+
+
+def connect(url: str) -> redis.Redis:
+    """A client of the Redis at `url`. Nothing is connected yet; a call fails after PATIENCE_S."""
+    options = {getattr(socket, name): value for name, value in KEEPALIVE.items() if hasattr(socket, name)}
+    more = {} if url.startswith("unix://") else {"socket_keepalive": True, "socket_keepalive_options": options}
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=PATIENCE_S,
+        socket_connect_timeout=PATIENCE_S,
+        retry=Retry(NoBackoff(), 1),  # a connection from before a restart of Redis
+        **more,
+    )
