@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -10,6 +11,11 @@ from koyjabo import installation
 from koyjabo.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
+RELEASE = re.compile(r"^## \[(\d+\.\d+\.\d+)\] - \d{4}-\d{2}-\d{2}$", re.MULTILINE)
+
+
+def test_newest_release_in_the_changelog_is_this_version():
+    assert RELEASE.findall((ROOT / "CHANGELOG.md").read_text())[0] == installation.VERSION
 
 
 def test_command_line_says_the_version():
