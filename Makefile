@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 REACT := clients/react
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo screenshots assets browser nginx react test check audit format chaos soak bench-register bench-stats bench-push bench-storm bench-presence bench-reports bench-visits bench-retention bench-archive bench-asks bench-scale geoip lock clean
+.PHONY: help run demo screenshots assets wheel browser nginx react test check audit format chaos soak bench-register bench-stats bench-push bench-storm bench-presence bench-reports bench-visits bench-retention bench-archive bench-asks bench-scale geoip lock clean
 
 help:  ## show what there is
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -21,6 +21,13 @@ screenshots: browser $(VENV)/dev $(VENV)/assets  ## take pictures of all pages; 
 	@$(BIN)/python docs/screenshots.py $(ARGS)
 
 assets: $(VENV)/assets  ## bring what is not in the repository: charts, countries and translations
+
+WHEELS ?= dist
+
+wheel: $(VENV)/assets  ## build the wheel in dist/, with migrations and assets in it
+	@rm -f $(WHEELS)/koyjabo-*.whl
+	@if [ -x $(BIN)/uv ]; then $(BIN)/uv build -q --wheel --python $(BIN)/python -o $(WHEELS); \
+		else $(BIN)/pip wheel -q --no-deps -w $(WHEELS) .; fi
 
 test: $(VENV)/dev $(VENV)/assets $(REACT)/node_modules/.made  ## run all tests
 	@$(WITH_NODE) $(BIN)/python -m pytest
@@ -116,7 +123,7 @@ lock: $(VENV)/dev  ## compile the requirements again
 		pyproject.toml --group dev -o requirements-dev.txt
 
 clean:  ## remove the virtual environment and caches
-	rm -rf $(VENV) node_modules $(REACT)/node_modules $(REACT)/dist koyjabo/static/vendor $(COUNTRIES) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) dist node_modules $(REACT)/node_modules $(REACT)/dist koyjabo/static/vendor $(COUNTRIES) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
 # uv installs in a tenth of the time; where it cannot be had, pip does the same.
 INSTALL = if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install -q --python $(BIN)/python $(1); else $(BIN)/pip install -q $(1); fi

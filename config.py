@@ -12,10 +12,11 @@ import maxminddb
 from dotenv import dotenv_values
 from pydantic import ValidationError
 
+from koyjabo import installation
 from koyjabo.settings import database_url, operator_secrets
 from koyjabo.settings.schema import SHORTEST_METRICS_TOKEN, Settings
 
-ROOT = Path(__file__).resolve().parent
+ROOT = installation.home()
 INSTANCE = ROOT / "instance"
 
 

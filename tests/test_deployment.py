@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +116,10 @@ def test_image_has_what_the_server_needs_and_leaves_out_what_is_ours(needed):
     assert f"!{needed}" in kept
     assert "*" in kept
     assert not {"!.env", "!instance", "!.git"} & set(kept)
+
+
+def test_workflow_runs_the_checks_on_every_python_from_the_oldest_supported():
+    job = told_by(".github/workflows/ci.yml")["jobs"]["test"]
+    oldest = job["strategy"]["matrix"]["python"][0]
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"] == f">={oldest}"
+    assert {"run": ".ci/run"} in job["steps"]

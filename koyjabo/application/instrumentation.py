@@ -10,7 +10,6 @@ from koyjabo.application.backends import Others
 from koyjabo.communities.live.revocation import Seating
 from koyjabo.counting.ledger import Ledger
 from koyjabo.counting.visits import Visits
-from koyjabo.maintenance.system_status import version_of_this
 from koyjabo.observability.gauges import (
     BUILD,
     COMMUNITIES,
@@ -82,7 +81,7 @@ def _values(
         LAG.name: {"": lag.seconds},
         DATABASE.name: {"": float(not visits.newest().stale)},
         **redis,
-        BUILD.name: {build(version_of_this()): 1},
+        BUILD.name: {build(): 1},
     }
 
 

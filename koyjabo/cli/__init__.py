@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from koyjabo.installation import VERSION
+
 if TYPE_CHECKING:
     from koyjabo.application.services import Services
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="koyjabo")
+@click.version_option(VERSION)
 def main() -> None:
     """Koy Jabo Live: visitor counts, exact and at once.
 

@@ -6,7 +6,6 @@ import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -19,9 +18,10 @@ from koyjabo.clock import Clock
 from koyjabo.counting.records import Figures
 from koyjabo.errors import LedgerUnavailable, UnusableDatabase
 from koyjabo.extensions import db
+from koyjabo.installation import migrations
 from koyjabo.models import SITE, Adjustment, Counter, DailyVisits
 
-MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+MIGRATIONS = migrations()
 NEWEST_REVISION = max(MIGRATIONS.glob("versions/*.py")).name.partition("_")[0]
 """Migrations are files named by number, one after the other."""
 

@@ -8,7 +8,6 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ from koyjabo.clock import Clock
 from koyjabo.cluster.workers import SOCKET_KINDS, Progress, Worker, Workers
 from koyjabo.database.executor import Desk
 from koyjabo.identity import Account
+from koyjabo.installation import VERSION
 from koyjabo.maintenance import system_queries
 from koyjabo.maintenance.recount import Recounts
 from koyjabo.maintenance.system_queries import Adjusted
@@ -98,7 +98,7 @@ class System:
         self.tell()
         recounts = self._recounts.state(account)
         return Facts(
-            version=version_of_this(),
+            version=VERSION,
             database=self._storage,
             database_ms=database_ms,
             has_redis=self._has_redis,
@@ -132,11 +132,3 @@ def _memory_kb() -> int | None:
     with suppress(OSError):
         return int(MEMORY.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
     return None
-
-
-def version_of_this() -> str:
-    """Empty where it is not known."""
-    try:
-        return version("koyjabo")
-    except PackageNotFoundError:  # run from a checkout that was never installed
-        return ""

@@ -18,6 +18,8 @@ from typing import NamedTuple
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from koyjabo.installation import VERSION
+
 Values = Mapping[str, Mapping[str, float]]
 """Name → label → value; without a label it is empty."""
 
@@ -90,5 +92,5 @@ def _together(gauge: Gauge, found: list[Mapping[str, float]]) -> GaugeMetricFami
     return family
 
 
-def build(version: str) -> str:
-    return f"{version or 'unknown'} (Python {platform.python_version()})"
+def build() -> str:
+    return f"{VERSION} (Python {platform.python_version()})"

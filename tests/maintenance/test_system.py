@@ -9,6 +9,7 @@ from support.app_fixtures import SECRET, Site
 from support.community_calls import site_admin
 
 from koyjabo.identity import Account
+from koyjabo.installation import VERSION
 from koyjabo.maintenance.system_status import SETTINGS, SOCKET_KINDS, Facts
 
 SECRETS = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "ADMIN_EMAIL", "ADMIN_PASSWORD", "GEOIP_DATABASE")
@@ -26,7 +27,7 @@ def look(site: Site, admin: Account) -> Facts:
 
 def test_facts_are_those_of_this_server(site, admin, kind):
     facts = look(site, admin)
-    assert facts.version
+    assert facts.version == VERSION
     assert facts.database.kind == {"sqlite": "SQLite", "postgres": "PostgreSQL"}[kind]
     assert facts.database.survives_deploy == (kind == "postgres")  # the tests' files are on no disk of their own
     assert 0 < facts.database_ms < 5000

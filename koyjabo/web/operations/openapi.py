@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypeVar
 
 from apispec import APISpec
@@ -14,6 +13,7 @@ from flask import Blueprint, Flask, current_app
 from pydantic import BaseModel
 from werkzeug.routing import Rule
 
+from koyjabo.installation import VERSION
 from koyjabo.web.api.visit_requests import Body
 from koyjabo.web.api.visit_responses import ErrorAnswer
 
@@ -95,7 +95,7 @@ def openapi() -> dict[str, Any]:
 
 @cache
 def _specification(app: Flask) -> dict[str, Any]:
-    spec = APISpec("Koy Jabo Live", _version(), "3.1.0", info={"description": "Visitor counts, exact and at once."})
+    spec = APISpec("Koy Jabo Live", VERSION, "3.1.0", info={"description": "Visitor counts, exact and at once."})
     models: set[type[BaseModel]] = {ErrorAnswer}
     for rule in app.url_map.iter_rules():
         operation = getattr(app.view_functions[rule.endpoint], "operation", None)
@@ -185,10 +185,3 @@ def _add_schema(spec: APISpec, model: type[BaseModel]) -> None:
 
 def _path(rule: Rule) -> str:
     return re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", rule.rule)
-
-
-def _version() -> str:
-    try:
-        return version("koyjabo")
-    except PackageNotFoundError:  # run from a checkout that was not installed
-        return "0"

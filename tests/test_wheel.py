@@ -1,0 +1,137 @@
+"""The wheel that `make wheel` builds serves where there is no checkout."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+from sysconfig import get_path
+from zipfile import ZipFile
+
+import pytest
+from support.caller import Caller
+from support.processes import ROOT, environment, wait_until
+
+from koyjabo.installation import VERSION
+
+SERVING = re.compile(r"serving on http://localhost:(\d+)")
+START_S = 120
+BUILD_S = 300
+SOURCES = {"koyjabo": "koyjabo", "migrations": "koyjabo/migrations"}
+"""Folders of the checkout, and where their files are in the wheel."""
+
+NOT_SHIPPED = {"__pycache__", "messages.pot"}
+DEFAULTS = environment(ENVIRONMENT=None, SECRET_KEY=None)
+"""An operator who has set nothing but a PORT."""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(["make", "wheel", f"WHEELS={folder}"], cwd=ROOT, env=os.environ, check=True, timeout=BUILD_S)
+    (made,) = folder.glob("*.whl")
+    return made
+
+
+@pytest.fixture(scope="module")
+def programs(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a new virtual environment has its programs. It has the wheel, and borrows the tests' other packages."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, symlinks=True)
+    python = folder / "bin" / "python"
+    install = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", "--no-compile", wheel]
+    subprocess.run(install, check=True, timeout=BUILD_S)
+    packages = Path(get_path("purelib", vars={"base": str(folder)}))
+    (packages / "borrowed.pth").write_text(get_path("purelib"))  # its own .pth files, and so the checkout, are not read
+    return python.parent
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where it is started: empty."""
+    return tmp_path_factory.mktemp("empty")
+
+
+@pytest.fixture(scope="module")
+def server(programs: Path, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
+    """`koyjabo serve`"""
+    log = tmp_path_factory.mktemp("log") / "serve.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen([programs / "koyjabo", "serve"], cwd=folder, env=DEFAULTS, stdout=out, stderr=out)
+    try:
+        wait_until(lambda: SERVING.search(log.read_text()) or process.poll() is not None, "it serves", START_S)
+        found = SERVING.search(log.read_text())
+        assert found, log.read_text()
+        caller = Caller()
+        caller.port = int(found[1])
+        yield caller
+        process.terminate()
+        assert process.wait(15) == 0, log.read_text()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def told(programs: Path, folder: Path, program: str, *arguments: str) -> str:
+    """What a program of the environment prints, in the folder of the server."""
+    command = [programs / program, *arguments]
+    done = subprocess.run(command, cwd=folder, env=DEFAULTS, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_wheel_has_every_file_of_the_package_and_the_migrations(wheel):
+    shipped = set(ZipFile(wheel).namelist())
+    for source, target in SOURCES.items():
+        files = [path.relative_to(ROOT / source) for path in (ROOT / source).rglob("*") if path.is_file()]
+        needed = {f"{target}/{path}" for path in files if not NOT_SHIPPED & set(path.parts)}
+        assert needed - shipped == set()
+    assert {path.rpartition(".")[2] for path in shipped} >= {"lua", "mo", "html", "js", "css", "ini", "mako"}
+    assert {"koyjabo/static/vendor/uPlot.js", "koyjabo/network/data/countries.mmdb"} <= shipped
+
+
+def test_wheel_brings_nothing_else(wheel):
+    top = {name.partition("/")[0] for name in ZipFile(wheel).namelist()}
+    assert top == {"koyjabo", "config.py", "wsgi.py", f"koyjabo-{VERSION}.dist-info"}
+    assert not [name for name in ZipFile(wheel).namelist() if "__pycache__" in name]
+
+
+def test_installed_program_is_not_the_checkout(programs, folder):
+    found = told(programs, folder, "python", "-c", "import koyjabo, config; print(koyjabo.__file__, config.__file__)")
+    assert all(Path(file).is_relative_to(programs.parent) for file in found.split())
+
+
+def test_installed_program_says_its_version(programs, folder):
+    assert VERSION in told(programs, folder, "koyjabo", "--version")
+
+
+def test_it_keeps_everything_in_the_folder_it_was_started_in(server, folder):
+    assert [path.name for path in folder.iterdir()] == ["instance"]
+    assert {path.name for path in (folder / "instance").iterdir()} >= {"koyjabo.db", "secret_key"}
+
+
+def test_visits_are_counted_shown_and_verified(server, programs, folder):
+    first, second = server.register("ayesha").ordinal, server.register("karim").ordinal
+    assert (first, second) == (1, 2)
+    assert re.search(r'data-stat="totalVisits"[^>]*>\s*2\s*<', server.get("/").text)
+    assert told(programs, folder, "koyjabo", "verify")
+
+
+def test_pages_find_their_assets(server):
+    page = server.get("/").text
+    assets = re.findall(r'(?:href|src)="(/static/[^"]+)"', page)
+    assert len(assets) >= 3
+    for asset in [*assets, "/static/vendor/uPlot.js", "/static/vendor/uPlot.min.css", "/docs"]:
+        answer = server.get(asset)
+        assert (answer.status_code, bool(answer.content)) == (200, True), asset
+
+
+def test_pages_are_translated(server):
+    page = server.get("/", headers={"Accept-Language": "bn"}).text
+    assert '<html lang="bn"' in page
+    assert "মোট" in page
+    assert "Total" not in re.sub(r"<script.*?</script>|<[^>]+>", "", page, flags=re.DOTALL)
