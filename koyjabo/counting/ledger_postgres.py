@@ -33,8 +33,19 @@ CONNECT = {
 }
 STATEMENT_S = 5.0
 
-LOCK = """
-BEGIN ISOLATION LEVEL READ COMMITTED;
+
+def limits(statement_s: float = STATEMENT_S) -> str:
+    """How long a statement may take, wait for a lock, and leave a transaction alone: the beginning of a message.
+
+    They hold until the end of the transaction, and where none was begun the message is one. Settings of the session
+    would stay with a pooler's connection, which others are given.
+    """
+    times_ms = {"statement": statement_s * 1000, "lock": 4000, "idle_in_transaction_session": 6000}
+    return "".join(f"SET LOCAL {name}_timeout = {ms:.0f}; " for name, ms in times_ms.items())
+
+
+LOCK = f"""
+BEGIN ISOLATION LEVEL READ COMMITTED; {limits()}
 SELECT scope, epoch, revision, visits, total, unique_visitors FROM counters
 WHERE scope = ANY(%s) ORDER BY scope <> 'site', scope FOR UPDATE
 """
@@ -70,31 +81,19 @@ SET visits = (r->>1)::bigint, total = (r->>2)::bigint, unique_visitors = (r->>3)
 FROM json_array_elements(%s) r WHERE c.scope = r->>0;
 """
 COMMIT = "COMMIT"
-FIGURES = """
+FIGURES = f"""
+{limits()}
 SELECT c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, %s, coalesce(d.visits, 0)
 FROM counters c LEFT JOIN daily_visits d ON d.scope = c.scope AND d.day = %s
 WHERE c.scope = ANY(%s)
 """
-KNOWS = "SELECT EXISTS (SELECT 1 FROM visitors WHERE scope = %s AND visitor_id = %s)"
+KNOWS = f"{limits()} SELECT EXISTS (SELECT 1 FROM visitors WHERE scope = %s AND visitor_id = %s)"
 
 
-def limits(statement_s: float = STATEMENT_S) -> str:
-    """How long a statement may take, wait for a lock, and leave a transaction alone."""
-    times_ms = {"statement": statement_s * 1000, "lock": 4000, "idle_in_transaction_session": 6000}
-    return " ".join(f"-c {name}_timeout={ms:.0f}" for name, ms in times_ms.items())
-
-
-def options(url: URL, ours: str) -> str:
-    """The server's run-time options: what the URL asks for (some hosts route by it), and ours."""
-    asked = url.query.get("options", "")
-    return " ".join([asked if isinstance(asked, str) else " ".join(asked), ours]).strip()
-
-
-def connect(url: URL, read_only: bool = False):
+def connect(url: URL):
     """Open a connection in autocommit; transactions are begun by hand. Text in JSON keeps everything UTF-8."""
-    dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    connection = psycopg2.connect(dsn, **{**CONNECT, "options": options(url, limits())})
-    connection.set_session(autocommit=True, readonly=read_only)
+    connection = psycopg2.connect(url.set(drivername="postgresql").render_as_string(hide_password=False), **CONNECT)
+    connection.autocommit = True
     return connection
 
 
@@ -187,7 +186,7 @@ class PostgresStore:
         fresh = self._reading is None
         try:
             if self._reading is None:
-                self._reading = connect(self._url, read_only=True)
+                self._reading = connect(self._url)
             with self._reading.cursor() as cursor:
                 cursor.execute(statement, parameters)
                 return cursor.fetchall()

@@ -5,12 +5,18 @@ from __future__ import annotations
 import psycopg2
 import psycopg2.extensions
 import pytest
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
 from support.app_fixtures import Site, assert_error
 from support.processes import wait_until
 
 from koyjabo.counting import ledger_postgres
+from koyjabo.database.executor import Clerk
+from koyjabo.runtime import ThreadRuntime
 
 LEFT = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+
+LIMITS = "SELECT name, setting FROM pg_settings WHERE source = 'session' AND name LIKE '%timeout'"
 
 
 @pytest.fixture
@@ -132,3 +138,17 @@ def test_last_known_stats_are_marked_stale_while_the_database_is_away(site, monk
 
 def without_moment(stats: dict) -> dict:
     return {name: value for name, value in stats.items() if name not in ("revision", "timestamp")}
+
+
+@pytest.mark.parametrize("writes", [False, True])
+def test_limits_of_the_desk_end_with_each_of_its_transactions(database, writes):
+    url = make_url(database.url).set(drivername="postgresql+psycopg2")
+    clerk = Clerk(url, ThreadRuntime(), 30, writes)
+    try:
+        within = clerk.do(lambda session: session.execute(text(LIMITS)).all())
+        with clerk._connection.connection.cursor() as cursor:
+            cursor.execute(LIMITS)
+            after = cursor.fetchall()
+    finally:
+        clerk.close()
+    assert (dict(within)["statement_timeout"], after) == ("30000", [])
