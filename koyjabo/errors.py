@@ -160,6 +160,10 @@ class UnusableDatabase(KoyJaboError):
     code = "unusable_database"
 
 
+class DatabaseInUse(KoyJaboError):
+    """Another process does what must not go on beside this; the sentence says which one, and what to do."""
+
+
 class LedgerUnavailable(KoyJaboError):
     """Nothing could be committed, so nothing was counted (specification: Failures)."""
 

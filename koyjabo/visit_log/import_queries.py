@@ -110,9 +110,9 @@ def begin() -> None:
     Waits for whoever writes to SQLite: who comes later sees that there is an import.
     """
     end()
-    with engine.exclusive(db.engine.url), db.session.begin():
-        newest = db.session.execute(select(Counter.visits).where(Counter.scope == SITE)).scalar_one()
-        db.session.execute(insert(ImportedVisits).values(after_visit=newest))
+    with engine.exclusive(db.engine.url) as session:
+        newest = session.execute(select(Counter.visits).where(Counter.scope == SITE)).scalar_one()
+        session.execute(insert(ImportedVisits).values(after_visit=newest))
 
 
 def end(in_order: bool = False) -> None:
@@ -133,8 +133,8 @@ def end(in_order: bool = False) -> None:
     about = {"upto_visit": newest, "first_ms": first_ms, "last_ms": last_ms}
     is_needless = in_order or newest == began
     ended = delete(ImportedVisits).where(this) if is_needless else update(ImportedVisits).where(this).values(**about)
-    with engine.exclusive(db.engine.url), db.session.begin():
-        db.session.execute(ended)
+    with engine.exclusive(db.engine.url) as session:
+        session.execute(ended)
 
 
 def count() -> int:

@@ -18,7 +18,7 @@ from koyjabo.clock import Clock
 from koyjabo.counting.ledger import LedgerStore, open_store
 from koyjabo.counting.records import Receipt
 from koyjabo.database import engine
-from koyjabo.errors import KoyJaboError, LedgerUnavailable
+from koyjabo.errors import DatabaseInUse, KoyJaboError, LedgerUnavailable
 from koyjabo.extensions import db
 from koyjabo.models import SITE
 from koyjabo.visit_log import import_file, import_queries
@@ -149,9 +149,9 @@ class _Importing:
     def end(self) -> None:
         """Also after an error, where the database still answers; the next import does it otherwise."""
         self._store.close()
-        with suppress(LedgerUnavailable), engine.reached():
+        with suppress(LedgerUnavailable, DatabaseInUse), engine.reached():
             import_queries.end(self._in_order)
             by = log.author(None, self._clock)
             line = by.did("visits.import", Target("visits", "", ""), **self.imported._asdict())
-            with engine.exclusive(db.engine.url), db.session.begin():
-                queries.write(db.session(), line)
+            with engine.exclusive(db.engine.url) as session:
+                queries.write(session, line)
