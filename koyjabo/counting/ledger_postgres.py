@@ -18,6 +18,7 @@ from koyjabo.counting import daily_people_postgres
 from koyjabo.counting.batch_plan import Known, Plan, asked, plan
 from koyjabo.counting.daily_people import Seen, Whereabouts
 from koyjabo.counting.records import Figures, NewVisit, Receipt
+from koyjabo.database.lease import Fence
 from koyjabo.errors import KoyJaboError
 from koyjabo.models import SITE, Scope
 
@@ -98,15 +99,20 @@ def connect(url: URL):
 
 
 class PostgresStore:
-    """Two connections: one writes and is used by one thread, one reads and is used by another."""
+    """Two connections: one writes and is used by one thread, one reads and is used by another.
+
+    `fence` is called with a cursor within each transaction that writes; what it raises undoes that, and comes out of
+    `commit`.
+    """
 
     unavailable: tuple[type[Exception], ...] = (psycopg2.OperationalError, psycopg2.InterfaceError)
     unreadable = unavailable
     reads_block = True  # a read is a round trip: it belongs on a thread
 
-    def __init__(self, url: URL, clock: Clock) -> None:
+    def __init__(self, url: URL, clock: Clock, fence: Fence) -> None:
         self._url = url
         self._clock = clock
+        self._fence = fence
         self._writing: Any = None
         self._reading: Any = None
         self._planned: list[tuple[int, bool] | KoyJaboError] = []
@@ -140,6 +146,7 @@ class PostgresStore:
             with self._writing.cursor() as cursor:
                 made = plan(batch, self._known(cursor, batch), self._clock)
                 self._planned = made.outcomes
+                self._fence(cursor)  # after the counters, which others lock first, too
                 cursor.execute(*_message(made))
         except BaseException:
             _close(self._writing)

@@ -11,7 +11,10 @@ from support.app_fixtures import Site, assert_error
 from support.processes import wait_until
 
 from koyjabo.counting import ledger_postgres
+from koyjabo.counting.ledger import open_store
+from koyjabo.counting.records import NewVisit
 from koyjabo.database.executor import Clerk
+from koyjabo.models import SITE
 from koyjabo.runtime import ThreadRuntime
 
 LEFT = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -138,6 +141,25 @@ def test_last_known_stats_are_marked_stale_while_the_database_is_away(site, monk
 
 def without_moment(stats: dict) -> dict:
     return {name: value for name, value in stats.items() if name not in ("revision", "timestamp")}
+
+
+def test_limits_of_the_ledger_end_with_each_of_its_transactions(site, database):
+    """A pooler may give the connection to somebody else afterwards."""
+
+    def look(cursor) -> None:
+        cursor.execute(LIMITS)
+        found.append(dict(cursor.fetchall()))
+
+    found: list[dict[str, str]] = []
+    ledger = open_store(make_url(database.url), site.services.clock, look)
+    (receipt,) = ledger.commit([(NewVisit("ayesha", "1", at_ms=site.time.ms), "1")])
+    assert (receipt.ordinal, ledger.figures(SITE).total, ledger.knows(SITE, "ayesha")) == (1, 1, True)
+    for connection in (ledger._writing, ledger._reading):
+        with connection.cursor() as cursor:
+            look(cursor)
+    ledger.close()
+    limits = {"statement_timeout": "5000", "lock_timeout": "4000", "idle_in_transaction_session_timeout": "6000"}
+    assert found == [limits, {}, {}]
 
 
 @pytest.mark.parametrize("writes", [False, True])

@@ -1,0 +1,133 @@
+"""The lease of an import on PostgreSQL: mutual exclusion over many transactions, by a row of `nightly_work`.
+
+A lock of the session would stay with a pooler's connection, which others are given. The holder renews the lease while
+it lives, and makes sure within each of its transactions that it still has it (`Lease.fence`). The clock is the
+database's, since those of machines differ.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
+from koyjabo.errors import DatabaseInUse
+
+LEASE_S = 10.0
+"""A holder that has not renewed it for so long is dead or frozen, and has lost it to the next one who asks."""
+
+RENEW_S = 2.0
+LOOK_S = 0.2
+
+# Statements in the way of psycopg2, since the ledger sends them on the driver's own connection.
+NOW_MS = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+TAKE = f"""
+INSERT INTO nightly_work AS l (name, day, worker, seen_ms) VALUES ('import', '', %(holder)s, {NOW_MS})
+ON CONFLICT (name) DO UPDATE SET worker = excluded.worker, seen_ms = excluded.seen_ms
+WHERE l.worker = '' OR l.seen_ms < excluded.seen_ms - %(lease_ms)s
+"""
+IS_HELD = f"""
+SELECT 1 FROM nightly_work WHERE name = 'import' AND worker <> '' AND seen_ms >= {NOW_MS} - %(lease_ms)s
+"""
+SEEN_MS = "SELECT seen_ms FROM nightly_work WHERE name = 'import'"
+RENEW = f"UPDATE nightly_work SET seen_ms = {NOW_MS} WHERE name = 'import' AND worker = %(holder)s"
+END = "DELETE FROM nightly_work WHERE name = 'import' AND worker = %(holder)s"
+
+LOCK_LIMIT = "SET LOCAL lock_timeout = '2s';"
+"""A transaction that folds, or commits what is imported, has the row for some milliseconds; a restore for longer."""
+
+LOCK_NOT_AVAILABLE = "55P03"  # SQLSTATE
+
+Fence = Callable[[Any], object]
+"""Is given the driver's cursor in a transaction, and raises where that must not be committed."""
+
+
+class Lease:
+    """One that is held. Safe to use on several threads."""
+
+    def __init__(self, engine: Engine, holder: str) -> None:
+        self._engine = engine
+        self._holder = {"holder": holder}
+        self._ended = threading.Event()
+
+    def fence(self, cursor: Any) -> None:
+        """Make sure, and until the transaction of this cursor ends, that it is still held. Raises DatabaseInUse."""
+        cursor.execute(RENEW, self._holder)
+        if cursor.rowcount != 1:
+            raise DatabaseInUse(
+                f"Nothing was heard of this import for {LEASE_S:.0f} s, and other work began that must not run beside "
+                "it. What was imported until then is kept; import the same file again."
+            )
+
+    def renew(self) -> None:
+        """Keep it while this process lives, however long it waits for its input. Returns when it is ended."""
+        while not self._ended.wait(RENEW_S):
+            self._do(RENEW)
+
+    def end(self) -> None:
+        self._ended.set()
+        self._do(END)
+
+    def _do(self, statement: str) -> None:
+        with suppress(SQLAlchemyError), self._engine.begin() as connection:
+            connection.exec_driver_sql(LOCK_LIMIT + statement, self._holder)
+
+
+@contextmanager
+def held(engine: Engine) -> Iterator[Lease | None]:
+    """Hold the lease meanwhile. None when another process has it, and lives."""
+    holder = secrets.token_hex(16)
+    if not _taken(engine, holder):
+        yield None
+        return
+    lease = Lease(engine, holder)
+    renewing = threading.Thread(target=lease.renew, daemon=True)
+    renewing.start()
+    try:
+        yield lease
+    finally:
+        lease.end()
+        renewing.join()
+
+
+def is_held(connection: Connection) -> bool:
+    return connection.exec_driver_sql(IS_HELD, _taking("")).first() is not None
+
+
+def keep_free(connection: Connection) -> bool:
+    """Whether it is free, and then until the transaction ends; a holder that is silent for too long has lost it."""
+    return connection.exec_driver_sql(TAKE, _taking("")).rowcount == 1
+
+
+def _taken(engine: Engine, holder: str) -> bool:
+    """A lease that is renewed meanwhile belongs to a process that lives; one that is not runs out."""
+    first_seen = None
+    try:
+        while (seen_ms := _take(engine, holder)) is not None:
+            first_seen = first_seen or seen_ms
+            if seen_ms != first_seen:
+                return False
+            time.sleep(LOOK_S)
+    except OperationalError as error:
+        if getattr(error.orig, "pgcode", None) != LOCK_NOT_AVAILABLE:
+            raise
+        return False
+    return True
+
+
+def _take(engine: Engine, holder: str) -> int | None:
+    """Take it, unless another process has it: then returns when that was last seen, ms."""
+    with engine.begin() as connection:
+        if connection.exec_driver_sql(LOCK_LIMIT + TAKE, _taking(holder)).rowcount == 1:
+            return None
+        return connection.exec_driver_sql(SEEN_MS).scalar_one()
+
+
+def _taking(holder: str) -> dict[str, Any]:
+    return {"holder": holder, "lease_ms": int(LEASE_S * 1000)}
