@@ -161,7 +161,7 @@ class UnusableDatabase(KoyJaboError):
 
 
 class DatabaseInUse(KoyJaboError):
-    """Another process does what must not go on beside this; the sentence says which one, and what to do."""
+    """Another process does what excludes this; the sentence says which process, and what to do."""
 
 
 class LedgerUnavailable(KoyJaboError):

@@ -64,8 +64,8 @@ class LedgerStore(Protocol):
 def open_store(database: URL, clock: Clock, fence: Fence = lambda cursor: None) -> LedgerStore:
     """The store for a database URL, as `config` normalises it. Nothing is connected yet.
 
-    `fence` is called with the driver's cursor within each transaction on PostgreSQL that writes; what it raises undoes
-    it and comes out of `commit`.
+    On PostgreSQL, `fence` is called within each transaction that writes. If it raises, `commit` writes nothing and
+    raises the same.
     """
     if database.get_backend_name() == "sqlite":
         from koyjabo.counting.ledger_sqlite import SqliteStore

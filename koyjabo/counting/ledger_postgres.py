@@ -36,10 +36,10 @@ STATEMENT_S = 5.0
 
 
 def limits(statement_s: float = STATEMENT_S) -> str:
-    """How long a statement may take, wait for a lock, and leave a transaction alone: the beginning of a message.
+    """How long a statement may take, wait for a lock, and leave a transaction idle: the beginning of a message.
 
-    They hold until the end of the transaction, and where none was begun the message is one. Settings of the session
-    would stay with a pooler's connection, which others are given.
+    Valid until the transaction ends; without BEGIN, the message is a transaction. Settings of the session would stay
+    with a pooler's connection, which other clients get.
     """
     times_ms = {"statement": statement_s * 1000, "lock": 4000, "idle_in_transaction_session": 6000}
     return "".join(f"SET LOCAL {name}_timeout = {ms:.0f}; " for name, ms in times_ms.items())
@@ -101,8 +101,7 @@ def connect(url: URL):
 class PostgresStore:
     """Two connections: one writes and is used by one thread, one reads and is used by another.
 
-    `fence` is called with a cursor within each transaction that writes; what it raises undoes that, and comes out of
-    `commit`.
+    `fence` is called within each transaction that writes. If it raises, `commit` writes nothing and raises the same.
     """
 
     unavailable: tuple[type[Exception], ...] = (psycopg2.OperationalError, psycopg2.InterfaceError)
@@ -146,7 +145,7 @@ class PostgresStore:
             with self._writing.cursor() as cursor:
                 made = plan(batch, self._known(cursor, batch), self._clock)
                 self._planned = made.outcomes
-                self._fence(cursor)  # after the counters, which others lock first, too
+                self._fence(cursor)  # after the counters, which every transaction locks first
                 cursor.execute(*_message(made))
         except BaseException:
             _close(self._writing)

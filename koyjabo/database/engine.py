@@ -68,8 +68,9 @@ def snapshot() -> Iterator[Connection]:
 
 @contextmanager
 def exclusive(database: URL) -> Iterator[Session]:
-    """Let one process at a time change tables, in one transaction: what writers of SQLite queue for, or a lock of its
-    own. Raises DatabaseInUse when another process has that lock for too long.
+    """One transaction for one process at a time: under the file lock of SQLite's writers, or the lock of migrations.
+
+    Raises DatabaseInUse if another process holds the lock of migrations for too long.
     """
     with _queued(database), db.engine.connect() as connection, Session(connection) as session:
         if connection.dialect.name != "sqlite":
@@ -103,7 +104,7 @@ def prepare(app: Flask, database: URL, starting_total: int, clock: Clock) -> Fig
     process changes it for too long.
     """
     with reached(), app.app_context():
-        # SQLite's lock is free in an instant, and shows that the file can be written.
+        # On SQLite the lock takes no time, and shows that the file is writable.
         if database.get_backend_name() != "sqlite" and (figures := _present_figures(clock)):
             return figures
         with exclusive(database) as session:
@@ -131,7 +132,7 @@ def _unusable(why: str) -> UnusableDatabase:
 
 
 def _present_figures(clock: Clock) -> Figures | None:
-    """None when there is something to do first."""
+    """None if the database has to be migrated first, or has no counter yet."""
     with snapshot() as connection, Session(connection) as session:
         counter = session.get(Counter, SITE) if _is_up_to_date(session) else None
         return _figures(session, counter, clock) if counter else None

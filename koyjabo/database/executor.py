@@ -183,7 +183,7 @@ def _open(database: URL, limit_s: float) -> tuple[Engine, Callable[[], AbstractC
 
     @event.listens_for(engine, "before_cursor_execute", retval=True)
     def limit(connection, cursor, statement: str, parameters: Any, *_: Any) -> tuple[str, Any]:
-        """In the same message: a reader's statement is a transaction of its own."""
+        """Sends the limits in the same message: each statement of a reader is a transaction."""
         return ours + statement, parameters
 
     return engine, nullcontext

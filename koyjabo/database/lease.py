@@ -1,8 +1,8 @@
 """The lease of an import on PostgreSQL: mutual exclusion over many transactions, by a row of `nightly_work`.
 
-A lock of the session would stay with a pooler's connection, which others are given. The holder renews the lease while
-it lives, and makes sure within each of its transactions that it still has it (`Lease.fence`). The clock is the
-database's, since those of machines differ.
+A lock of the session would stay with a pooler's connection, which other clients get. The holder renews the lease as
+long as its process lives, and checks it within each of its transactions (`Lease.fence`). The clock is that of the
+database, because clocks of machines differ.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from koyjabo.errors import DatabaseInUse
 
 LEASE_S = 10.0
-"""A holder that has not renewed it for so long is dead or frozen, and has lost it to the next one who asks."""
+"""A holder that has not renewed it for so long is dead or frozen, and loses it to the next process that asks."""
 
 RENEW_S = 2.0
 LOOK_S = 0.2
 
-# Statements in the way of psycopg2, since the ledger sends them on the driver's own connection.
+# Parameters are psycopg2's, because the ledger executes these statements on a connection of the driver.
 NOW_MS = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 TAKE = f"""
 INSERT INTO nightly_work AS l (name, day, worker, seen_ms) VALUES ('import', '', %(holder)s, {NOW_MS})
@@ -40,16 +40,16 @@ RENEW = f"UPDATE nightly_work SET seen_ms = {NOW_MS} WHERE name = 'import' AND w
 END = "DELETE FROM nightly_work WHERE name = 'import' AND worker = %(holder)s"
 
 LOCK_LIMIT = "SET LOCAL lock_timeout = '2s';"
-"""A transaction that folds, or commits what is imported, has the row for some milliseconds; a restore for longer."""
+"""A fold, or a commit of an import, locks the row for some milliseconds; a restore for minutes."""
 
 LOCK_NOT_AVAILABLE = "55P03"  # SQLSTATE
 
 Fence = Callable[[Any], object]
-"""Is given the driver's cursor in a transaction, and raises where that must not be committed."""
+"""Gets the driver's cursor in a transaction, and raises if that must not be committed."""
 
 
 class Lease:
-    """One that is held. Safe to use on several threads."""
+    """A lease that this process holds. Thread-safe."""
 
     def __init__(self, engine: Engine, holder: str) -> None:
         self._engine = engine
@@ -57,7 +57,7 @@ class Lease:
         self._ended = threading.Event()
 
     def fence(self, cursor: Any) -> None:
-        """Make sure, and until the transaction of this cursor ends, that it is still held. Raises DatabaseInUse."""
+        """Check that the lease is held, and keep it until the transaction of `cursor` ends. Raises DatabaseInUse."""
         cursor.execute(RENEW, self._holder)
         if cursor.rowcount != 1:
             raise DatabaseInUse(
@@ -66,7 +66,7 @@ class Lease:
             )
 
     def renew(self) -> None:
-        """Keep it while this process lives, however long it waits for its input. Returns when it is ended."""
+        """Renew the lease until it ends, however long the import waits for its input."""
         while not self._ended.wait(RENEW_S):
             self._do(RENEW)
 
@@ -81,7 +81,7 @@ class Lease:
 
 @contextmanager
 def held(engine: Engine) -> Iterator[Lease | None]:
-    """Hold the lease meanwhile. None when another process has it, and lives."""
+    """Hold the lease. Yields None if a process that lives has it."""
     holder = secrets.token_hex(16)
     if not _taken(engine, holder):
         yield None
@@ -101,12 +101,12 @@ def is_held(connection: Connection) -> bool:
 
 
 def keep_free(connection: Connection) -> bool:
-    """Whether it is free, and then until the transaction ends; a holder that is silent for too long has lost it."""
+    """Whether the lease is free; it stays free until the transaction ends. Ends a lease that has expired."""
     return connection.exec_driver_sql(TAKE, _taking("")).rowcount == 1
 
 
 def _taken(engine: Engine, holder: str) -> bool:
-    """A lease that is renewed meanwhile belongs to a process that lives; one that is not runs out."""
+    """Wait until the lease is taken, has expired, or is renewed: then its holder lives, and the result is False."""
     first_seen = None
     try:
         while (seen_ms := _take(engine, holder)) is not None:
@@ -122,7 +122,7 @@ def _taken(engine: Engine, holder: str) -> bool:
 
 
 def _take(engine: Engine, holder: str) -> int | None:
-    """Take it, unless another process has it: then returns when that was last seen, ms."""
+    """Try to take the lease. Returns None, or when its holder renewed it last, ms."""
     with engine.begin() as connection:
         if connection.exec_driver_sql(LOCK_LIMIT + TAKE, _taking(holder)).rowcount == 1:
             return None

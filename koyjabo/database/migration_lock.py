@@ -1,8 +1,8 @@
 """The lock on PostgreSQL that lets one process at a time change tables, or the ledger as a whole.
 
-It belongs to the transaction that needs it: a lock of the session would stay with a pooler's connection, which others
-are given. A process that waits asks again and again, each time in a short transaction: one that waited inside a
-transaction would keep a connection of the pool from the holder of the lock.
+It belongs to the transaction that needs it: a lock of the session would stay with a pooler's connection, which other
+clients get. A process that waits asks again in short transactions, because a transaction that waits would keep a
+connection of the pool from the holder of the lock.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ LOCK = 0x6B6F796A  # "koyj", one of PostgreSQL's advisory locks
 PATIENCE_S = 60.0
 LOOK_S = 0.1
 SAY_S = 1.0
-"""Processes that start together wait for each other, but not for so long."""
+"""Processes that start together wait less than that for each other; it is not worth a line in the log."""
 
 TRY = text(f"SELECT pg_try_advisory_xact_lock({LOCK})")
-# A session that is in no transaction may have the lock from a version before this one: then `since` is when it last
-# did anything. Roles without privileges see neither client nor application of others.
+# A session without a transaction may hold the lock for an older version of this program; `since` is then the time of
+# its last statement. Unprivileged roles see only the pid of sessions of other roles.
 HOLDER = text(f"""
 SELECT l.pid, coalesce(a.application_name, '') AS application, coalesce(host(a.client_addr), 'local') AS client,
        to_char(coalesce(a.xact_start, a.state_change) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS since
@@ -37,7 +37,7 @@ AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_data
 
 
 class Holder(NamedTuple):
-    """The process of PostgreSQL that has the lock, and the client it works for."""
+    """The process of PostgreSQL that holds the lock, and its client."""
 
     pid: int
     application: str
@@ -46,9 +46,9 @@ class Holder(NamedTuple):
 
 
 def take(session: Session) -> None:
-    """Take the lock until the session's transaction ends. The session has to be new, or it loses what it did.
+    """Lock until the transaction ends. Rolls the session back while it waits, so the lock has to come first.
 
-    Says in the log which connection has the lock. Raises DatabaseInUse after PATIENCE_S.
+    Logs which connection holds the lock. Raises DatabaseInUse after PATIENCE_S.
     """
     began, said = time.monotonic(), 0
     while not session.scalar(TRY):
@@ -60,7 +60,7 @@ def take(session: Session) -> None:
 
 
 def _wait_for(holder: Holder, waited_s: float, said: int) -> int:
-    """Say once for whom we wait; `said` is the pid that was said last. Raises DatabaseInUse."""
+    """Log each holder once; `said` is the pid that was logged last. Returns the new one. Raises DatabaseInUse."""
     if waited_s > PATIENCE_S:
         raise DatabaseInUse(
             f"Another process changes this database, and has not finished within {PATIENCE_S:.0f} s: {_named(holder)}. "

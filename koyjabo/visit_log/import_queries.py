@@ -43,9 +43,10 @@ class ImportUnderWay(KoyJaboError):
 
 @contextmanager
 def only_one(where: URL) -> Iterator[Fence | None]:
-    """None while another process imports into the same database. Otherwise nothing is folded, and what is given makes
-    sure of that within a transaction on PostgreSQL: it is called with a cursor, and raises DatabaseInUse where the
-    lease was lost. On SQLite the lock goes with the process.
+    """Exclude other imports, restores and folds. Yields None while another process does that.
+
+    Otherwise yields a fence for the transactions of the import: on PostgreSQL it raises DatabaseInUse after the lease
+    was lost. On SQLite the lock ends with the process.
     """
     if where.get_backend_name() == "sqlite":
         with _opened_beside(str(where.database)) as file:
@@ -56,16 +57,16 @@ def only_one(where: URL) -> Iterator[Fence | None]:
 
 
 def is_going_on(session: Session) -> bool:
-    """Whether somebody imports, or restores."""
+    """Whether an import or a restore is under way."""
     if session.get_bind().dialect.name != "sqlite":
         return lease.is_held(session.connection())
     with _opened_beside(session.execute(text("PRAGMA database_list")).one().file) as file:
         return not _locked(file, fcntl.LOCK_SH)
 
 
-def keep_away(session: Session) -> None:
-    """Nobody reads what is folded before this transaction is over: PostgreSQL has imports wait for it, and on SQLite
-    they wait for writers (`begin`). Raises ImportUnderWay.
+def exclude_imports(session: Session) -> None:
+    """Let no import begin before this transaction ends: on PostgreSQL it waits for the lease, on SQLite for the writer
+    (`begin`). Raises ImportUnderWay.
     """
     is_sqlite = session.get_bind().dialect.name == "sqlite"
     if is_going_on(session) if is_sqlite else not lease.keep_free(session.connection()):

@@ -144,7 +144,7 @@ def without_moment(stats: dict) -> dict:
 
 
 def test_limits_of_the_ledger_end_with_each_of_its_transactions(site, database):
-    """A pooler may give the connection to somebody else afterwards."""
+    """A pooler may give the connection to another client afterwards."""
 
     def look(cursor) -> None:
         cursor.execute(LIMITS)

@@ -1,4 +1,4 @@
-"""Behind a real PgBouncer in transaction mode, which gives a connection to somebody else after each transaction."""
+"""Behind a real PgBouncer in transaction mode, which gives a connection to another client after each transaction."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from support.server import Server
 from koyjabo.database.migration_lock import LOCK
 
 IN_TIME_S = 60
-"""For what takes seconds; whoever waits for a lock that is never given back takes longer."""
+"""For what takes seconds, and would take minutes with a lock that is never released."""
 
 GATE = """
 CREATE TABLE gate ();
@@ -30,7 +30,7 @@ CREATE EVENT TRIGGER gate ON ddl_command_end WHEN TAG IN ('CREATE INDEX') EXECUT
 """
 AT_THE_GATE = "SELECT 1 FROM pg_locks WHERE relation = 'gate'::regclass AND NOT granted"
 KEPT_BY_PGBOUNCER = {"application_name", "client_encoding", "DateStyle", "standard_conforming_strings", "TimeZone"}
-"""What each client is given back as it had set it."""
+"""PgBouncer sets these for each client."""
 
 BAD_SETTINGS = 2
 
@@ -98,7 +98,7 @@ def test_two_that_start_at_once_migrate_once(pooled, database):
 
 
 def test_nothing_of_a_client_stays_with_the_connections_of_the_pool(pooled, pgbouncer, database, tmp_path):
-    """Whoever gets one next could else not write, would be cut off too early, or would wait for a lock for ever."""
+    """The next client could otherwise be read-only, be cut off too early, or wait for a lock forever."""
     server = pooled().start()
     assert [server.register(visitor).ordinal for visitor in ("ayesha", "karim")] == [1, 2]
     assert server.post("/api/visitor/heartbeat", json={"visitorId": "ayesha"}).status_code == 204
@@ -130,7 +130,7 @@ def test_start_goes_on_after_one_that_was_killed_while_it_migrated(pooled, datab
     assert_verified(server)
 
 
-@pytest.mark.parametrize("lock", ["pg_advisory_xact_lock", "pg_advisory_lock"])  # the second by a version of before
+@pytest.mark.parametrize("lock", ["pg_advisory_xact_lock", "pg_advisory_lock"])  # the second by an older version
 def test_start_that_finds_the_lock_held_says_by_whom_and_gives_up(pgbouncer, database, tmp_path, lock):
     server = impatient(tmp_path, database, pgbouncer.url_of(database.name))
     with connected(database.url, application_name="watch of the night") as holder:
@@ -152,8 +152,8 @@ def impatient(folder: Path, database: PostgresDatabase, url: str) -> Server:
     return ChangedServer(database, folder, CHANGES=json.dumps(changes), DATABASE_URL=url)
 
 
-def test_start_with_nothing_to_do_waits_for_nobody(pooled, database):
-    """Such as for a lock that a version before this one left with a connection of the pool."""
+def test_start_that_has_nothing_to_migrate_needs_no_lock(pooled, database):
+    """An older version may have left the lock with a connection of the pool."""
     server = pooled().start()
     server.stop()
     with connected(database.url) as holder:

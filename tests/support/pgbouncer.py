@@ -1,4 +1,4 @@
-"""A real PgBouncer, from Debian, which hands connections on after each transaction."""
+"""A real PgBouncer, from Debian, in transaction mode."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class PgBouncer:
         configuration = self._folder / "pgbouncer.ini"
         socket_folder = self._postgres.folder
         configuration.write_text(CONFIGURATION.format(socket=socket_folder, port=self.port, pool_size=self.pool_size))
-        # It does not serve as root, and only the owner of that folder may enter it.
+        # PgBouncer refuses to run as root, and only its owner may enter that folder.
         user = ["-u", socket_folder.owner()] if os.getuid() == 0 else []
         with (self._folder / "pgbouncer.log").open("wb") as log:
             self._process = subprocess.Popen(
