@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 REACT := clients/react
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo screenshots assets wheel browser nginx react test check audit format chaos soak bench-register bench-stats bench-push bench-storm bench-presence bench-reports bench-visits bench-retention bench-archive bench-asks bench-scale geoip lock clean
+.PHONY: help run demo screenshots assets wheel browser nginx pgbouncer react test check audit format chaos soak bench-register bench-stats bench-push bench-storm bench-presence bench-reports bench-visits bench-retention bench-archive bench-asks bench-scale geoip lock clean
 
 help:  ## show what there is
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -57,6 +57,11 @@ nginx:  ## install nginx, for the tests that stand behind it (Debian)
 	@command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || \
 		$$([ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get \
 			install -q -y --no-install-recommends nginx-light'
+
+pgbouncer:  ## install PgBouncer, for the tests that stand behind it (Debian)
+	@command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || \
+		$$([ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get \
+			install -q -y --no-install-recommends pgbouncer'
 
 format: $(VENV)/dev  ## put the code into shape
 	@$(BIN)/ruff check --fix .

@@ -160,6 +160,10 @@ class UnusableDatabase(KoyJaboError):
     code = "unusable_database"
 
 
+class DatabaseInUse(KoyJaboError):
+    """Another process does what excludes this; the sentence says which process, and what to do."""
+
+
 class LedgerUnavailable(KoyJaboError):
     """Nothing could be committed, so nothing was counted (specification: Failures)."""
 

@@ -1,21 +1,26 @@
 """How Alembic reaches the application's database. Run by the server at start, and by `flask db …`."""
 
 from alembic import context
-from flask import current_app
+from sqlalchemy import Connection
 
-database = current_app.extensions["migrate"].db
-
-
-def run() -> None:
-    with database.engine.connect() as connection:
-        context.configure(
-            connection=connection,
-            target_metadata=database.metadata,
-            render_as_batch=connection.dialect.name == "sqlite",
-            transactional_ddl=True,  # SQLite can, too: a migration happens as a whole or not at all
-        )
-        with context.begin_transaction():
-            context.run_migrations()
+from koyjabo.extensions import db
 
 
-run()
+def run(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=db.metadata,
+        render_as_batch=connection.dialect.name == "sqlite",
+        transactional_ddl=True,  # SQLite can, too: a migration happens as a whole or not at all
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+# The server's is in the transaction that has the lock (koyjabo.database.engine).
+given = context.config.attributes.get("connection")
+if given is not None:
+    run(given)
+else:
+    with db.engine.connect() as connection:
+        run(connection)

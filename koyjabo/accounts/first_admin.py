@@ -20,7 +20,6 @@ from koyjabo.audit.log import noting
 from koyjabo.clock import Clock
 from koyjabo.database import engine
 from koyjabo.errors import EmailTaken
-from koyjabo.extensions import db
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +54,8 @@ def _add(where: Any, email: str, password: str, clock: Clock) -> bool:
     by, key = audit.author(None, clock), credential_rules.email_key(email)
     add = partial(queries.add_user, person=person, email_key=key, now_ms=by.at_ms)
     try:
-        with engine.exclusive(where), db.session.begin():
-            noting(add, lambda _: by.did("user.create", target(person), is_admin=True))(db.session())
+        with engine.exclusive(where) as session:
+            noting(add, lambda _: by.did("user.create", target(person), is_admin=True))(session)
     except EmailTaken:
         return False
     return True

@@ -17,6 +17,7 @@ from sqlalchemy.engine import URL
 from koyjabo.clock import Clock
 from koyjabo.counting.records import Figures, NewVisit, Receipt
 from koyjabo.database.batch_worker import Group, Job
+from koyjabo.database.lease import Fence
 from koyjabo.database.loop_batcher import Turn
 from koyjabo.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.models import SITE, Scope
@@ -60,15 +61,19 @@ class LedgerStore(Protocol):
     def close(self) -> None: ...
 
 
-def open_store(database: URL, clock: Clock) -> LedgerStore:
-    """The store for a database URL, as `config` normalises it. Nothing is connected yet."""
+def open_store(database: URL, clock: Clock, fence: Fence = lambda cursor: None) -> LedgerStore:
+    """The store for a database URL, as `config` normalises it. Nothing is connected yet.
+
+    On PostgreSQL, `fence` is called within each transaction that writes. If it raises, `commit` writes nothing and
+    raises the same.
+    """
     if database.get_backend_name() == "sqlite":
         from koyjabo.counting.ledger_sqlite import SqliteStore
 
         return SqliteStore(str(database.database), clock)
     from koyjabo.counting.ledger_postgres import PostgresStore
 
-    return PostgresStore(database, clock)
+    return PostgresStore(database, clock, fence)
 
 
 class Writer(NamedTuple):

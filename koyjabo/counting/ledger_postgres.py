@@ -18,6 +18,7 @@ from koyjabo.counting import daily_people_postgres
 from koyjabo.counting.batch_plan import Known, Plan, asked, plan
 from koyjabo.counting.daily_people import Seen, Whereabouts
 from koyjabo.counting.records import Figures, NewVisit, Receipt
+from koyjabo.database.lease import Fence
 from koyjabo.errors import KoyJaboError
 from koyjabo.models import SITE, Scope
 
@@ -33,8 +34,19 @@ CONNECT = {
 }
 STATEMENT_S = 5.0
 
-LOCK = """
-BEGIN ISOLATION LEVEL READ COMMITTED;
+
+def limits(statement_s: float = STATEMENT_S) -> str:
+    """How long a statement may take, wait for a lock, and leave a transaction idle: the beginning of a message.
+
+    Valid until the transaction ends; without BEGIN, the message is a transaction. Settings of the session would stay
+    with a pooler's connection, which other clients get.
+    """
+    times_ms = {"statement": statement_s * 1000, "lock": 4000, "idle_in_transaction_session": 6000}
+    return "".join(f"SET LOCAL {name}_timeout = {ms:.0f}; " for name, ms in times_ms.items())
+
+
+LOCK = f"""
+BEGIN ISOLATION LEVEL READ COMMITTED; {limits()}
 SELECT scope, epoch, revision, visits, total, unique_visitors FROM counters
 WHERE scope = ANY(%s) ORDER BY scope <> 'site', scope FOR UPDATE
 """
@@ -70,44 +82,36 @@ SET visits = (r->>1)::bigint, total = (r->>2)::bigint, unique_visitors = (r->>3)
 FROM json_array_elements(%s) r WHERE c.scope = r->>0;
 """
 COMMIT = "COMMIT"
-FIGURES = """
+FIGURES = f"""
+{limits()}
 SELECT c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, %s, coalesce(d.visits, 0)
 FROM counters c LEFT JOIN daily_visits d ON d.scope = c.scope AND d.day = %s
 WHERE c.scope = ANY(%s)
 """
-KNOWS = "SELECT EXISTS (SELECT 1 FROM visitors WHERE scope = %s AND visitor_id = %s)"
+KNOWS = f"{limits()} SELECT EXISTS (SELECT 1 FROM visitors WHERE scope = %s AND visitor_id = %s)"
 
 
-def limits(statement_s: float = STATEMENT_S) -> str:
-    """How long a statement may take, wait for a lock, and leave a transaction alone."""
-    times_ms = {"statement": statement_s * 1000, "lock": 4000, "idle_in_transaction_session": 6000}
-    return " ".join(f"-c {name}_timeout={ms:.0f}" for name, ms in times_ms.items())
-
-
-def options(url: URL, ours: str) -> str:
-    """The server's run-time options: what the URL asks for (some hosts route by it), and ours."""
-    asked = url.query.get("options", "")
-    return " ".join([asked if isinstance(asked, str) else " ".join(asked), ours]).strip()
-
-
-def connect(url: URL, read_only: bool = False):
+def connect(url: URL):
     """Open a connection in autocommit; transactions are begun by hand. Text in JSON keeps everything UTF-8."""
-    dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    connection = psycopg2.connect(dsn, **{**CONNECT, "options": options(url, limits())})
-    connection.set_session(autocommit=True, readonly=read_only)
+    connection = psycopg2.connect(url.set(drivername="postgresql").render_as_string(hide_password=False), **CONNECT)
+    connection.autocommit = True
     return connection
 
 
 class PostgresStore:
-    """Two connections: one writes and is used by one thread, one reads and is used by another."""
+    """Two connections: one writes and is used by one thread, one reads and is used by another.
+
+    `fence` is called within each transaction that writes. If it raises, `commit` writes nothing and raises the same.
+    """
 
     unavailable: tuple[type[Exception], ...] = (psycopg2.OperationalError, psycopg2.InterfaceError)
     unreadable = unavailable
     reads_block = True  # a read is a round trip: it belongs on a thread
 
-    def __init__(self, url: URL, clock: Clock) -> None:
+    def __init__(self, url: URL, clock: Clock, fence: Fence) -> None:
         self._url = url
         self._clock = clock
+        self._fence = fence
         self._writing: Any = None
         self._reading: Any = None
         self._planned: list[tuple[int, bool] | KoyJaboError] = []
@@ -141,6 +145,7 @@ class PostgresStore:
             with self._writing.cursor() as cursor:
                 made = plan(batch, self._known(cursor, batch), self._clock)
                 self._planned = made.outcomes
+                self._fence(cursor)  # after the counters, which every transaction locks first
                 cursor.execute(*_message(made))
         except BaseException:
             _close(self._writing)
@@ -187,7 +192,7 @@ class PostgresStore:
         fresh = self._reading is None
         try:
             if self._reading is None:
-                self._reading = connect(self._url, read_only=True)
+                self._reading = connect(self._url)
             with self._reading.cursor() as cursor:
                 cursor.execute(statement, parameters)
                 return cursor.fetchall()

@@ -12,10 +12,12 @@ from flask import Flask
 from sqlalchemy import event, inspect, text
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from koyjabo.clock import Clock
 from koyjabo.counting.records import Figures
+from koyjabo.database import migration_lock
 from koyjabo.errors import LedgerUnavailable, UnusableDatabase
 from koyjabo.extensions import db
 from koyjabo.installation import migrations
@@ -27,8 +29,6 @@ NEWEST_REVISION = max(MIGRATIONS.glob("versions/*.py")).name.partition("_")[0]
 
 PERMANENT = {errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.EPERM, errno.EROFS}
 """Errors of the file system that waiting does not mend."""
-
-MIGRATION_LOCK = 0x6B6F796A  # "koyj", one of PostgreSQL's advisory locks
 
 
 def engine_options(database: URL) -> dict[str, Any]:
@@ -67,38 +67,51 @@ def snapshot() -> Iterator[Connection]:
 
 
 @contextmanager
-def exclusive(database: URL) -> Iterator[None]:
-    """Let one process at a time change the tables: what writers of the ledger queue for, or a lock of its own."""
-    if database.get_backend_name() == "sqlite":
-        from koyjabo.counting.ledger_sqlite import FileLock, connect
+def exclusive(database: URL) -> Iterator[Session]:
+    """One transaction for one process at a time: under the file lock of SQLite's writers, or the lock of migrations.
 
-        connect(str(database.database)).close()  # makes the folder and the file
-        lock = FileLock(str(database.database))
-        try:
-            with lock.held():
-                yield
-        finally:
-            lock.close()
+    Raises DatabaseInUse if another process holds the lock of migrations for too long.
+    """
+    with _queued(database), db.engine.connect() as connection, Session(connection) as session:
+        if connection.dialect.name != "sqlite":
+            migration_lock.take(session)
+        yield session
+        session.commit()
+
+
+@contextmanager
+def _queued(database: URL) -> Iterator[None]:
+    if database.get_backend_name() != "sqlite":
+        yield
         return
-    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(f"SELECT pg_advisory_lock({MIGRATION_LOCK})")
-        yield  # the pool closes the connection afterwards, and the lock goes with it
+    from koyjabo.counting.ledger_sqlite import FileLock, connect
+
+    path = str(database.database)
+    connect(path).close()  # makes the folder and the file
+    lock = FileLock(path)
+    try:
+        with lock.held():
+            yield
+    finally:
+        lock.close()
 
 
 def prepare(app: Flask, database: URL, starting_total: int, clock: Clock) -> Figures:
     """Bring the database up to date, once, whichever process comes first; give a new one its counter.
 
-    Returns the figures of the site. Raises LedgerUnavailable when it cannot be reached now, UnusableDatabase when it
-    never can.
+    Returns the figures of the site. On PostgreSQL, waits for no other process when there is nothing to do. Raises
+    LedgerUnavailable when it cannot be reached now, UnusableDatabase when it never can, DatabaseInUse when another
+    process changes it for too long.
     """
-    with reached(), app.app_context(), exclusive(database):
-        stored = _stored_revision()
-        if stored and stored > NEWEST_REVISION:
-            raise _unusable(f"a newer version of this program made it (revision {stored})")
-        if stored != NEWEST_REVISION:
-            _migrate(app)
-        with db.session.begin():
-            return _figures(starting_total, clock)
+    with reached(), app.app_context():
+        # On SQLite the lock takes no time, and shows that the file is writable.
+        if database.get_backend_name() != "sqlite" and (figures := _present_figures(clock)):
+            return figures
+        with exclusive(database) as session:
+            if not _is_up_to_date(session):
+                _migrate(session.connection())
+            counter = session.get(Counter, SITE) or _begin_counting(session, starting_total, clock.now_ms())
+            return _figures(session, counter, clock)
 
 
 @contextmanager
@@ -118,10 +131,35 @@ def _unusable(why: str) -> UnusableDatabase:
     return UnusableDatabase(f"DATABASE_URL names a database that cannot be used: {why}.")
 
 
-def _figures(starting_total: int, clock: Clock) -> Figures:
-    counter = db.session.get(Counter, SITE) or _begin_counting(starting_total, clock.now_ms())
+def _present_figures(clock: Clock) -> Figures | None:
+    """None if the database has to be migrated first, or has no counter yet."""
+    with snapshot() as connection, Session(connection) as session:
+        counter = session.get(Counter, SITE) if _is_up_to_date(session) else None
+        return _figures(session, counter, clock) if counter else None
+
+
+def _is_up_to_date(session: Session) -> bool:
+    if not inspect(session.connection()).has_table("alembic_version"):
+        return False
+    stored = session.scalar(text("SELECT version_num FROM alembic_version"))
+    if stored and stored > NEWEST_REVISION:
+        raise _unusable(f"a newer version of this program made it (revision {stored})")
+    return stored == NEWEST_REVISION
+
+
+def _migrate(connection: Connection) -> None:
+    """Imported only when there is something to do: a worker would carry 12 MB of Alembic all its life."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config(MIGRATIONS / "alembic.ini", attributes={"connection": connection})
+    config.set_main_option("script_location", str(MIGRATIONS))
+    command.upgrade(config, "head")
+
+
+def _figures(session: Session, counter: Counter, clock: Clock) -> Figures:
     today = clock.today()
-    daily = db.session.get(DailyVisits, (SITE, today))
+    daily = session.get(DailyVisits, (SITE, today))
     return Figures(
         scope=SITE,
         epoch=counter.epoch,
@@ -134,26 +172,11 @@ def _figures(starting_total: int, clock: Clock) -> Figures:
     )
 
 
-def _stored_revision() -> str | None:
-    if not inspect(db.engine).has_table("alembic_version"):
-        return None
-    with db.engine.connect() as connection:
-        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-
-
-def _migrate(app: Flask) -> None:
-    """Imported only when there is something to do: a worker would carry 12 MB of Alembic all its life."""
-    from flask_migrate import Migrate, upgrade
-
-    Migrate(app, db, directory=str(MIGRATIONS))
-    upgrade()
-
-
-def _begin_counting(starting_total: int, now_ms: int) -> Counter:
+def _begin_counting(session: Session, starting_total: int, now_ms: int) -> Counter:
     counter = Counter(scope=SITE, epoch=now_ms, visits=0, total=starting_total, unique_visitors=0, revision=now_ms)
-    db.session.add(counter)
+    session.add(counter)
     if starting_total:
-        db.session.add(
+        session.add(
             Adjustment(
                 scope=SITE,
                 at_ms=now_ms,

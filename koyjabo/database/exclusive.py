@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, text
-from sqlalchemy.engine import RootTransaction
 from sqlalchemy.exc import OperationalError
 
 from koyjabo.database import engine
@@ -19,26 +18,21 @@ ATTEMPTS = 10
 @contextmanager
 def alone() -> Iterator[Connection]:
     """Writers wait until it is over, and are given up after some seconds; readers see what was before."""
-    with engine.exclusive(db.engine.url), db.engine.connect() as connection, _begun(connection):
+    with engine.exclusive(db.engine.url) as session:
+        connection = session.connection()
+        if connection.dialect.name != "sqlite":  # there a transaction that writes is alone
+            _lock_tables(connection)
         yield connection
 
 
-def _begun(connection: Connection) -> RootTransaction:
+def _lock_tables(connection: Connection) -> None:
+    """Counters first, as the ledger takes them."""
+    tables = sorted((table.name for table in db.metadata.sorted_tables), key=lambda name: name != "counters")
     for attempts_left in reversed(range(ATTEMPTS)):
-        transaction = connection.begin()
         try:
-            _lock(connection)
-        except OperationalError:
-            transaction.rollback()
-            if not attempts_left:
+            with connection.begin_nested():
+                connection.execute(text(f"LOCK TABLE {', '.join(tables)} IN EXCLUSIVE MODE"))
+            return
+        except OperationalError as error:
+            if error.connection_invalidated or not attempts_left:
                 raise
-        else:
-            return transaction
-    raise AssertionError("unreachable")
-
-
-def _lock(connection: Connection) -> None:
-    """On SQLite a transaction that writes is alone. Elsewhere counters come first, as the ledger takes them."""
-    if connection.dialect.name != "sqlite":
-        tables = sorted((table.name for table in db.metadata.sorted_tables), key=lambda name: name != "counters")
-        connection.execute(text(f"LOCK TABLE {', '.join(tables)} IN EXCLUSIVE MODE"))

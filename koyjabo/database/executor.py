@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, TypeVar
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -176,8 +176,14 @@ def _open(database: URL, limit_s: float) -> tuple[Engine, Callable[[], AbstractC
         path = str(database.database)
         engine = create_engine("sqlite://", creator=lambda: connect(path), poolclass=NullPool, hide_parameters=True)
         return engine, FileLock(path).held
-    from koyjabo.counting.ledger_postgres import CONNECT, limits, options
+    from koyjabo.counting.ledger_postgres import CONNECT, limits
 
-    arguments = {**CONNECT, "options": options(database, limits(limit_s))}
-    url = database.difference_update_query(["options"])
-    return create_engine(url, connect_args=arguments, poolclass=NullPool, hide_parameters=True), nullcontext
+    engine = create_engine(database, connect_args=CONNECT, poolclass=NullPool, hide_parameters=True)
+    ours = limits(limit_s)
+
+    @event.listens_for(engine, "before_cursor_execute", retval=True)
+    def limit(connection, cursor, statement: str, parameters: Any, *_: Any) -> tuple[str, Any]:
+        """Sends the limits in the same message: each statement of a reader is a transaction."""
+        return ours + statement, parameters
+
+    return engine, nullcontext

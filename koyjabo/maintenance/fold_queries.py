@@ -67,8 +67,7 @@ def old_ones(session: Session, first_kept: str, after: int, last: int) -> int:
 def fold_old(session: Session, first_kept: str, after: int, last: int, size: int) -> Piece:
     """Fold those of the next `size` rows with these ids that are of days before `first_kept`. Raises ImportUnderWay."""
     lock(session)
-    if import_queries.is_going_on(session):
-        raise import_queries.ImportUnderWay
+    import_queries.exclude_imports(session)
     if (session.execute(UP_TO).scalar() or "") < first_kept:
         session.execute(NOTE_UP_TO, {"day": first_kept})
     upto = session.execute(UPTO, {"after": after, "last": last, "size": size}).scalar_one()

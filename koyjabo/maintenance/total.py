@@ -28,8 +28,8 @@ def set_total(total: int, new_epoch: bool, clock: Clock) -> tuple[int, int]:
     TotalWouldFall without it. Needs an application context.
     """
     set_it = _setting(log.author(None, clock), total, new_epoch, "koyjabo total set")
-    with engine.exclusive(db.engine.url), db.session.begin():
-        return set_it(db.session())
+    with engine.exclusive(db.engine.url) as session:
+        return set_it(session)
 
 
 class Bookkeeping:

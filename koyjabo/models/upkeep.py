@@ -12,7 +12,8 @@ from koyjabo.models.columns import BigKey
 class NightlyWork(db.Model):  # type: ignore[name-defined]
     """What is done once a day by one worker of all: the last day it was begun for, and by whom.
 
-    The row `folded` says before which day visits may be folded (`storage.fold`).
+    The row `folded` says before which day visits may be folded (`maintenance.fold_queries`), and the row `import` is
+    the lease of an import on PostgreSQL (`database.lease`).
     """
 
     __tablename__ = "nightly_work"

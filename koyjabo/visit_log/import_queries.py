@@ -12,17 +12,14 @@ from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session
 
-from koyjabo.database import engine
+from koyjabo.database import engine, lease
+from koyjabo.database.lease import Fence
 from koyjabo.errors import KoyJaboError
 from koyjabo.extensions import db
 from koyjabo.models import SITE, Counter, ImportedVisits, Scope, Visit
 
-IMPORT_LOCK = 0x6B6F7969  # "koyi", one of PostgreSQL's advisory locks
-TRY = text(f"SELECT pg_try_advisory_lock({IMPORT_LOCK})")
-TRY_BESIDE_OTHERS = text(f"SELECT pg_try_advisory_xact_lock_shared({IMPORT_LOCK})")
-
 PATIENCE_S, LOOK_S = 2.0, 0.02
-"""A transaction that folds has the lock for some milliseconds, and rests for longer."""
+"""A transaction that folds has the lock beside the file for some milliseconds, and rests for longer."""
 
 # Where not all is folded it may have been by forgetting, which takes only a visitor's; but not before the day up to
 # which visits of all are (`fold`).
@@ -32,8 +29,6 @@ JOIN (SELECT day, sum(visits) AS visits FROM folded_visits WHERE scope = 'site' 
 WHERE d.scope = 'site'
 AND (f.visits >= d.visits OR d.day < (SELECT n.day FROM nightly_work n WHERE n.name = 'folded'))
 """)
-
-StillAlone = Callable[[], object]
 
 
 class ImportUnderWay(KoyJaboError):
@@ -47,27 +42,35 @@ class ImportUnderWay(KoyJaboError):
 
 
 @contextmanager
-def only_one(where: URL) -> Iterator[StillAlone | None]:
-    """None while another process imports into the same database. Otherwise nothing is folded, and what is given raises
-    OperationalError when that is no longer sure: the lock goes with its connection, and others are opened anew.
+def only_one(where: URL) -> Iterator[Fence | None]:
+    """Exclude other imports, restores and folds. Yields None while another process does that.
+
+    Otherwise yields a fence for the transactions of the import: on PostgreSQL it raises DatabaseInUse after the lease
+    was lost. On SQLite the lock ends with the process.
     """
     if where.get_backend_name() == "sqlite":
         with _opened_beside(str(where.database)) as file:
-            yield (lambda: None) if _soon(lambda: _locked(file, fcntl.LOCK_EX)) else None
+            yield (lambda cursor: None) if _soon(lambda: _locked(file, fcntl.LOCK_EX)) else None
         return
-    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        is_mine = _soon(lambda: connection.execute(TRY).scalar_one())
-        yield (lambda: connection.execute(text("SELECT 1"))) if is_mine else None
+    with lease.held(db.engine) as held:
+        yield held.fence if held else None
 
 
 def is_going_on(session: Session) -> bool:
-    """Whether somebody imports, or restores. If not, nobody has read what is folded before this transaction is over:
-    PostgreSQL has them wait for it, and on SQLite they wait for writers (`begin`).
-    """
+    """Whether an import or a restore is under way."""
     if session.get_bind().dialect.name != "sqlite":
-        return not session.execute(TRY_BESIDE_OTHERS).scalar_one()
+        return lease.is_held(session.connection())
     with _opened_beside(session.execute(text("PRAGMA database_list")).one().file) as file:
         return not _locked(file, fcntl.LOCK_SH)
+
+
+def exclude_imports(session: Session) -> None:
+    """Let no import begin before this transaction ends: on PostgreSQL it waits for the lease, on SQLite for the writer
+    (`begin`). Raises ImportUnderWay.
+    """
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    if is_going_on(session) if is_sqlite else not lease.keep_free(session.connection()):
+        raise ImportUnderWay
 
 
 def _soon(is_mine: Callable[[], bool]) -> bool:
@@ -104,18 +107,18 @@ def _locked(file: int, how: int) -> bool:
     return True
 
 
-def begin() -> None:
+def begin(fence: Fence) -> None:
     """From now on ids do not go by time. What a killed import left open ends here.
 
     Waits for whoever writes to SQLite: who comes later sees that there is an import.
     """
-    end()
-    with engine.exclusive(db.engine.url), db.session.begin():
-        newest = db.session.execute(select(Counter.visits).where(Counter.scope == SITE)).scalar_one()
-        db.session.execute(insert(ImportedVisits).values(after_visit=newest))
+    end(fence)
+    with _exclusive(fence) as session:
+        newest = session.execute(select(Counter.visits).where(Counter.scope == SITE)).scalar_one()
+        session.execute(insert(ImportedVisits).values(after_visit=newest))
 
 
-def end(in_order: bool = False) -> None:
+def end(fence: Fence, in_order: bool = False) -> None:
     """Say up to where, and what times are among them; or nothing at all, if they are in order after all.
 
     The times are read beforehand: that takes as long as there are rows, and writers need not wait.
@@ -133,8 +136,15 @@ def end(in_order: bool = False) -> None:
     about = {"upto_visit": newest, "first_ms": first_ms, "last_ms": last_ms}
     is_needless = in_order or newest == began
     ended = delete(ImportedVisits).where(this) if is_needless else update(ImportedVisits).where(this).values(**about)
-    with engine.exclusive(db.engine.url), db.session.begin():
-        db.session.execute(ended)
+    with _exclusive(fence) as session:
+        session.execute(ended)
+
+
+@contextmanager
+def _exclusive(fence: Fence) -> Iterator[Session]:
+    with engine.exclusive(db.engine.url) as session:
+        fence(session.connection().connection.cursor())
+        yield session
 
 
 def count() -> int:

@@ -18,12 +18,12 @@ from koyjabo.clock import Clock
 from koyjabo.counting.ledger import LedgerStore, open_store
 from koyjabo.counting.records import Receipt
 from koyjabo.database import engine
-from koyjabo.errors import KoyJaboError, LedgerUnavailable
+from koyjabo.database.lease import Fence
+from koyjabo.errors import DatabaseInUse, KoyJaboError, LedgerUnavailable
 from koyjabo.extensions import db
 from koyjabo.models import SITE
 from koyjabo.visit_log import import_file, import_queries
 from koyjabo.visit_log.import_file import BadLine, Line
-from koyjabo.visit_log.import_queries import StillAlone
 from koyjabo.visit_log.queries import DISORDER_MS
 
 __all__ = ["BadLine", "Imported", "import_visits"]
@@ -67,10 +67,10 @@ def import_visits(
     does at a visit that may have been folded, unless that is to count `even_folded`. Needs an application context.
     Raises Busy.
     """
-    with engine.reached(), import_queries.only_one(db.engine.url) as still_alone:
-        if still_alone is None:
+    with engine.reached(), import_queries.only_one(db.engine.url) as fence:
+        if fence is None:
             raise Busy("Another import into this database, or a restore, is going on. Make this one when that is over.")
-        importing = _Importing(open_store(db.engine.url, clock), clock, even_folded, still_alone)
+        importing = _Importing(open_store(db.engine.url, clock, fence), clock, even_folded, fence)
         try:
             importing.write(import_file.read(file, kind, zone, advance))
         finally:
@@ -81,16 +81,16 @@ def import_visits(
 class _Importing:
     """One import. `imported` is what came of it so far."""
 
-    def __init__(self, store: LedgerStore, clock: Clock, even_folded: bool, still_alone: StillAlone) -> None:
+    def __init__(self, store: LedgerStore, clock: Clock, even_folded: bool, fence: Fence) -> None:
         self.imported = Imported(0, 0)
         self._store = store
         self._clock = clock
-        self._still_alone = still_alone
+        self._fence = fence
         self._communities = import_queries.communities()
         self._visits = import_queries.count()  # in the ledger, when we last wrote
         self._newest_ms = import_queries.newest_ms()
         self._in_order = True
-        import_queries.begin()
+        import_queries.begin(fence)
         self._folded_days = set() if even_folded else import_queries.folded_days()  # from now on nothing is folded
 
     def write(self, lines: Iterator[Line]) -> None:
@@ -119,7 +119,6 @@ class _Importing:
 
     def _commit(self, batch: list[Line]) -> bool:
         """True when somebody else has written meanwhile."""
-        self._still_alone()
         try:
             with self._store.writing():
                 outcomes = self._store.commit([(line.visit, str(line.visit.visit_id)) for line in batch])
@@ -149,9 +148,9 @@ class _Importing:
     def end(self) -> None:
         """Also after an error, where the database still answers; the next import does it otherwise."""
         self._store.close()
-        with suppress(LedgerUnavailable), engine.reached():
-            import_queries.end(self._in_order)
+        with suppress(LedgerUnavailable, DatabaseInUse), engine.reached():
+            import_queries.end(self._fence, self._in_order)
             by = log.author(None, self._clock)
             line = by.did("visits.import", Target("visits", "", ""), **self.imported._asdict())
-            with engine.exclusive(db.engine.url), db.session.begin():
-                queries.write(db.session(), line)
+            with engine.exclusive(db.engine.url) as session:
+                queries.write(session, line)

@@ -5,12 +5,21 @@ from __future__ import annotations
 import psycopg2
 import psycopg2.extensions
 import pytest
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
 from support.app_fixtures import Site, assert_error
 from support.processes import wait_until
 
 from koyjabo.counting import ledger_postgres
+from koyjabo.counting.ledger import open_store
+from koyjabo.counting.records import NewVisit
+from koyjabo.database.executor import Clerk
+from koyjabo.models import SITE
+from koyjabo.runtime import ThreadRuntime
 
 LEFT = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+
+LIMITS = "SELECT name, setting FROM pg_settings WHERE source = 'session' AND name LIKE '%timeout'"
 
 
 @pytest.fixture
@@ -132,3 +141,36 @@ def test_last_known_stats_are_marked_stale_while_the_database_is_away(site, monk
 
 def without_moment(stats: dict) -> dict:
     return {name: value for name, value in stats.items() if name not in ("revision", "timestamp")}
+
+
+def test_limits_of_the_ledger_end_with_each_of_its_transactions(site, database):
+    """A pooler may give the connection to another client afterwards."""
+
+    def look(cursor) -> None:
+        cursor.execute(LIMITS)
+        found.append(dict(cursor.fetchall()))
+
+    found: list[dict[str, str]] = []
+    ledger = open_store(make_url(database.url), site.services.clock, look)
+    (receipt,) = ledger.commit([(NewVisit("ayesha", "1", at_ms=site.time.ms), "1")])
+    assert (receipt.ordinal, ledger.figures(SITE).total, ledger.knows(SITE, "ayesha")) == (1, 1, True)
+    for connection in (ledger._writing, ledger._reading):
+        with connection.cursor() as cursor:
+            look(cursor)
+    ledger.close()
+    limits = {"statement_timeout": "5000", "lock_timeout": "4000", "idle_in_transaction_session_timeout": "6000"}
+    assert found == [limits, {}, {}]
+
+
+@pytest.mark.parametrize("writes", [False, True])
+def test_limits_of_the_desk_end_with_each_of_its_transactions(database, writes):
+    url = make_url(database.url).set(drivername="postgresql+psycopg2")
+    clerk = Clerk(url, ThreadRuntime(), 30, writes)
+    try:
+        within = clerk.do(lambda session: session.execute(text(LIMITS)).all())
+        with clerk._connection.connection.cursor() as cursor:
+            cursor.execute(LIMITS)
+            after = cursor.fetchall()
+    finally:
+        clerk.close()
+    assert (dict(within)["statement_timeout"], after) == ("30000", [])

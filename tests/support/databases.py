@@ -81,11 +81,11 @@ class PostgresDatabase:
 
     def __init__(self, server: Postgres, name: str) -> None:
         self.url = server.url_of(name)
+        self.name = name
         self._server = server
-        self._name = name
 
     def copy(self) -> PostgresDatabase:
-        return self._server.new_database(like=self._name)
+        return self._server.new_database(like=self.name)
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         with closing(psycopg2.connect(self.url)) as connection, connection, connection.cursor() as cursor:
@@ -150,6 +150,11 @@ class Postgres:
 
     def url_of(self, name: str) -> str:
         return self._server.get_uri(name)
+
+    @property
+    def folder(self) -> Path:
+        """Where its data and its socket are."""
+        return self._server.pgdata
 
     def processes(self) -> list[psutil.Process]:
         """The postmaster first, then those that serve a connection."""

@@ -4,29 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from support.processes import ROOT, wait_until
+from support.programs import program
 from support.redis import free_port
 
 CONFIGURATION = ROOT / "deploy" / "nginx.conf"
 WAITING = re.compile(r"^        # (listen 443 |ssl_certificate |ssl_certificate_key |if )", re.MULTILINE)
 """How the lines begin that are for whoever has a certificate."""
-
-
-def program(name: str) -> str:
-    """Where it is. Without one the test is skipped; where nothing may be skipped (CI), it fails."""
-    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    if not found:
-        skip = pytest.fail if os.environ.get("CI") else pytest.skip
-        skip(f"there is no {name} on this machine: `make nginx` brings nginx, and Debian has openssl")
-    return found
 
 
 class Nginx:
@@ -39,11 +28,11 @@ class Nginx:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Nginx:
-        configuration = self._folder / "nginx.conf"
+        nginx, configuration = program("nginx", "`make nginx` brings it"), self._folder / "nginx.conf"
         configuration.write_text(self._configuration())
         with (self._folder / "said").open("wb") as said:
             self._process = subprocess.Popen(
-                [program("nginx"), "-p", self._folder, "-c", configuration, "-g", self._options()],
+                [nginx, "-p", self._folder, "-c", configuration, "-g", self._options()],
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
@@ -97,7 +86,7 @@ class TlsNginx(Nginx):
         self.certificate = folder / "fullchain.pem"
 
     def start(self) -> Nginx:
-        made = [program("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
+        made = [program("openssl", "Debian has it"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
         made += ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
         made += ["-keyout", str(self._folder / "privkey.pem"), "-out", str(self.certificate)]
         subprocess.run(made, check=True, capture_output=True)

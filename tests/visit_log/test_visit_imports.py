@@ -7,6 +7,7 @@ import io
 import json
 import os
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -18,8 +19,8 @@ from support.processes import wait_until
 
 from koyjabo.clock import iso
 from koyjabo.counting.records import NewVisit
-from koyjabo.database import throttle
-from koyjabo.errors import LedgerUnavailable
+from koyjabo.database import lease, throttle
+from koyjabo.errors import DatabaseInUse, LedgerUnavailable
 from koyjabo.extensions import db
 from koyjabo.maintenance import fold_queries
 from koyjabo.maintenance.retention import Pruned
@@ -214,6 +215,15 @@ def imported(site, monkeypatch) -> str:
     return said
 
 
+only_postgres = pytest.mark.parametrize("kind", ["postgres"], indirect=True)
+LONG_SILENT = "UPDATE nightly_work SET seen_ms = 0 WHERE name = 'import'"
+LEASE_OF_ANOTHER = """
+INSERT INTO nightly_work (name, day, worker, seen_ms)
+VALUES ('import', '', 'killed', (extract(epoch FROM now()) * 1000)::bigint)
+"""
+OPEN = "SELECT count(*) FROM imported_visits WHERE upto_visit IS NULL"
+
+
 def check_nothing_counted_twice(site: Site) -> None:
     assert site.stats()["totalVisits"] == LINES
     assert site.recount() == []
@@ -300,23 +310,60 @@ def test_import_waits_for_what_is_being_folded(site, imported, database):
 def is_asked_for(database) -> bool:
     """Somebody imports, or waits to."""
     if database.kind == "postgres":
-        asking = "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%try_advisory_lock(%' AND pid <> pg_backend_pid()"
-        return bool(database.rows(asking))
+        asking = "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%INTO nightly_work%' AND pid <> pg_backend_pid()"
+        return bool(database.rows(f"{asking} AND wait_event_type = 'Lock'"))
     with import_queries._opened_beside(str(database.path)) as file:
         return not import_queries._locked(file, fcntl.LOCK_SH)
 
 
-@pytest.mark.parametrize("kind", ["postgres"], indirect=True)  # which has it in a connection
-def test_import_that_has_lost_its_lock_ends(site, imported, database):
+@pytest.fixture
+def frozen(monkeypatch):
+    """Processes that import renew no lease, as if they were frozen."""
+    monkeypatch.setattr(lease, "RENEW_S", 60)
+
+
+@only_postgres
+def test_import_that_has_lost_its_lease_ends(site, imported, database, frozen):
+    """And leaves it to the next import to say what times are among its visits."""
+
     def lose_it() -> None:
-        held = f"FROM pg_locks WHERE locktype = 'advisory' AND objid = {import_queries.IMPORT_LOCK}"
-        assert database.rows(f"SELECT pg_terminate_backend(pid) {held}") == [(True,)]
-        wait_until(lambda: not database.rows(f"SELECT 1 {held}"), "the lock is free")
+        database.rows(LONG_SILENT)
         prune(site)
 
-    with pytest.raises(LedgerUnavailable):
-        bring(site, imported, advance=once(6, lose_it))
+    with pytest.raises(DatabaseInUse, match="import the same file again"):
+        bring(site, imported + f"new,1,{iso(site.time.ms)}\n", advance=once(6, lose_it))
     check_nothing_counted_twice(site)
+    assert database.rows(OPEN) == [(1,)]
+    assert bring(site, rows(f"new,1,{iso(site.time.ms)}")) == Imported(1, 0)
+    assert database.rows(OPEN) == [(0,)]
+
+
+@only_postgres
+def test_import_that_was_killed_is_in_the_way_until_its_lease_has_run_out(site, imported, database, monkeypatch):
+    database.rows(LEASE_OF_ANOTHER)
+    with pytest.raises(ImportUnderWay):
+        prune(site)
+    monkeypatch.setattr(lease, "LEASE_S", 1)
+    assert bring(site, imported) == Imported(0, LINES)
+    assert prune(site).visits == LINES
+
+
+@only_postgres
+def test_import_that_waits_for_its_input_keeps_its_lease(site, imported, monkeypatch):
+    monkeypatch.setattr(lease, "LEASE_S", 1)
+    monkeypatch.setattr(lease, "RENEW_S", 0.1)
+
+    def wait_and_try_to_prune() -> None:
+        time.sleep(1.5)
+        with pytest.raises(ImportUnderWay):
+            prune(site)
+        with pytest.raises(Busy):
+            bring(site, imported)
+        tried.append(True)
+
+    tried: list[bool] = []
+    assert bring(site, imported, advance=once(5, wait_and_try_to_prune)) == Imported(0, LINES)
+    assert tried
 
 
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
@@ -382,8 +429,8 @@ def test_import_in_the_order_of_time_leaves_no_trace(full, site):
 
 def test_import_that_was_killed_is_ended_by_the_next(site):
     site.register("live", visitId="live")
-    with in_context(site):
-        import_queries.begin()  # and never ended
+    with in_context(site), import_queries.only_one(db.engine.url) as fence:
+        import_queries.begin(fence)  # and never ended
     site.services.visits.register(NewVisit("old", "1", SITE, "Dhaka, BD", 1714585000000 + DAY_MS))
     assert everything(site)["imported_visits"][0]["upto_visit"] is None
     assert day_of(site.services.visit_log, "2024-05-02") == ["1"]

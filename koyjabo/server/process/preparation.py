@@ -69,7 +69,7 @@ def _prepare() -> bytes:
 
     import config
     from koyjabo import create_app
-    from koyjabo.errors import LedgerUnavailable, UnusableDatabase
+    from koyjabo.errors import DatabaseInUse, LedgerUnavailable, UnusableDatabase
     from koyjabo.network import geolocation
     from koyjabo.observability import logs
 
@@ -80,7 +80,7 @@ def _prepare() -> bytes:
             logging.getLogger(__name__).warning("countries_missing try='make assets'")
         with suppress(LedgerUnavailable):  # the workers will wait for it, and say so
             create_app()
-    except (config.SettingsError, UnusableDatabase) as error:
+    except (config.SettingsError, UnusableDatabase, DatabaseInUse) as error:
         print(error, file=sys.stderr, flush=True)
         return b""
     wanted = {"port": settings.port, "workers": settings.web_concurrency, "log_format": settings.log_format}

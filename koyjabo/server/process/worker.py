@@ -100,15 +100,16 @@ def _make_app(runtime: Runtime, stay) -> Flask | None:
     import eventlet
 
     from koyjabo import create_app
-    from koyjabo.errors import LedgerUnavailable
+    from koyjabo.errors import DatabaseInUse, LedgerUnavailable
 
     said = False
     while stay():
         try:
             app = create_app(runtime=runtime)
-        except LedgerUnavailable as error:
+        except (LedgerUnavailable, DatabaseInUse) as error:
             if not said:
-                logging.getLogger(__name__).error("database_unreachable cause=%r", str(error.__cause__).strip())
+                cause = str(error.__cause__ or error).strip()
+                logging.getLogger(__name__).error("database_unreachable cause=%r", cause)
                 said = True
             eventlet.sleep(RETRY_S)
             continue

@@ -1,0 +1,162 @@
+"""Behind a real PgBouncer in transaction mode, which gives a connection to another client after each transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import psutil
+import psycopg2
+import pytest
+from support.changed_server import ChangedServer
+from support.checks import assert_verified
+from support.databases import PostgresDatabase
+from support.pgbouncer import PgBouncer
+from support.processes import kill_all, wait_until
+from support.server import Server
+
+from koyjabo.database.migration_lock import LOCK
+
+IN_TIME_S = 60
+"""For what takes seconds, and would take minutes with a lock that is never released."""
+
+GATE = """
+CREATE TABLE gate ();
+CREATE FUNCTION wait_at_the_gate() RETURNS event_trigger LANGUAGE plpgsql
+AS 'BEGIN LOCK TABLE gate IN ACCESS SHARE MODE; END';
+CREATE EVENT TRIGGER gate ON ddl_command_end WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION wait_at_the_gate()
+"""
+AT_THE_GATE = "SELECT 1 FROM pg_locks WHERE relation = 'gate'::regclass AND NOT granted"
+KEPT_BY_PGBOUNCER = {"application_name", "client_encoding", "DateStyle", "standard_conforming_strings", "TimeZone"}
+"""PgBouncer sets these for each client."""
+
+BAD_SETTINGS = 2
+
+
+@pytest.fixture
+def database(postgres) -> PostgresDatabase:
+    return postgres.new_database()
+
+
+@pytest.fixture
+def pgbouncer(tmp_path, postgres) -> Iterator[PgBouncer]:
+    pooler = PgBouncer(tmp_path, postgres, pool_size=2)
+    try:
+        yield pooler.start()
+    finally:
+        pooler.stop()
+
+
+@pytest.fixture
+def pooled(pgbouncer, database, new_server) -> Callable[..., Server]:
+    """Make servers on the database, not yet started, that reach it through PgBouncer."""
+    return lambda **settings: new_server(database, DATABASE_URL=pgbouncer.url_of(database.name), **settings)
+
+
+@contextmanager
+def connected(url: str, **options: str) -> Iterator[psycopg2.extensions.cursor]:
+    with closing(psycopg2.connect(url, **options)) as connection, connection.cursor() as cursor:
+        yield cursor
+
+
+def done(server: Server, *arguments: object) -> str:
+    found = server.koyjabo(*map(str, arguments))
+    assert found.returncode == 0, found.stdout + found.stderr
+    return found.stdout
+
+
+def test_servers_and_commands_go_on_behind_it_and_beside_it(pooled, new_server, database, tmp_path):
+    server, direct = pooled().start(), new_server(database)
+    assert server.register("ayesha").ordinal == 1
+    server.stop()
+    for each in (server, direct):
+        each.launch()
+    for each in (server, direct):
+        each.wait_until_serving(IN_TIME_S)
+    assert (direct.register("karim").ordinal, server.register("fatima").ordinal) == (2, 3)
+    file = tmp_path / "visits.csv"
+    file.write_text("visitor_id,visit_id,at\n" + "".join(f"v{n},{n},2024-05-01T10:00:00Z\n" for n in range(1200)))
+    assert "Imported 1,200 visits" in done(server, "import", file)
+    assert "1200" in done(server, "prune")
+    done(server, "total", "set", 5000)
+    done(server, "backup", tmp_path / "koyjabo.backup")
+    assert_verified(server)
+    done(server, "restore", tmp_path / "koyjabo.backup", "--force")
+    wait_until(lambda: server.stats().total == 5000, "the server has followed the restored numbers")
+    assert server.register("nila").ordinal == 5001
+    assert_verified(direct)
+
+
+def test_two_that_start_at_once_migrate_once(pooled, database):
+    servers = [pooled(STARTING_TOTAL=4000).launch() for _ in range(2)]
+    for server in servers:
+        server.wait_until_serving(IN_TIME_S)
+    assert database.rows("SELECT total_after FROM adjustments") == [(4000,)]
+    assert [server.register("ayesha").ordinal for server in servers] == [4001, 4002]
+
+
+def test_nothing_of_a_client_stays_with_the_connections_of_the_pool(pooled, pgbouncer, database, tmp_path):
+    """The next client could otherwise be read-only, be cut off too early, or wait for a lock forever."""
+    server = pooled().start()
+    assert [server.register(visitor).ordinal for visitor in ("ayesha", "karim")] == [1, 2]
+    assert server.post("/api/visitor/heartbeat", json={"visitorId": "ayesha"}).status_code == 204
+    server.stats()
+    done(server, "verify")
+    server.stop()
+    assert database.rows("SELECT * FROM pg_locks WHERE locktype = 'advisory'") == []
+    url = pgbouncer.url_of(database.name)
+    with connected(url) as one, connected(url) as other:  # each in a transaction: both connections there are
+        for cursor in (one, other):
+            cursor.execute("SELECT name FROM pg_settings WHERE source = 'session'")
+        assert {name for cursor in (one, other) for (name,) in cursor.fetchall()} <= KEPT_BY_PGBOUNCER
+
+
+def test_start_goes_on_after_one_that_was_killed_while_it_migrated(pooled, database):
+    database.rows(GATE)
+    server = pooled()
+    with connected(database.url) as gate:
+        gate.execute("LOCK TABLE gate IN ACCESS EXCLUSIVE MODE")
+        server.launch()
+        wait_until(lambda: database.rows(AT_THE_GATE), "it migrates", IN_TIME_S)
+        kill_all(psutil.Process(server.pid).children())
+        server.kill()
+        server.launch()
+        said = wait_until(lambda: "database_lock_held" in server.log and server.log, "for whom it waits", IN_TIME_S)
+        assert "application='koyjabo'" in said
+    server.wait_until_serving(IN_TIME_S)
+    assert server.register("ayesha").ordinal == 1
+    assert_verified(server)
+
+
+@pytest.mark.parametrize("lock", ["pg_advisory_xact_lock", "pg_advisory_lock"])  # the second by an older version
+def test_start_that_finds_the_lock_held_says_by_whom_and_gives_up(pgbouncer, database, tmp_path, lock):
+    server = impatient(tmp_path, database, pgbouncer.url_of(database.name))
+    with connected(database.url, application_name="watch of the night") as holder:
+        holder.connection.autocommit = lock == "pg_advisory_lock"
+        holder.execute(f"SELECT {lock}({LOCK}), pg_backend_pid()")
+        pid = holder.fetchone()[1]
+        server.launch()
+        assert server.wait(IN_TIME_S).status == BAD_SETTINGS
+    held, sentence = server.log.strip().splitlines()
+    assert f"database_lock_held pid={pid} application='watch of the night' client=local since=20" in held
+    assert sentence.startswith("Another process changes this database, and has not finished within 2 s: ")
+    assert f"SELECT pg_terminate_backend({pid})" in sentence
+    assert server.start().register("ayesha").ordinal == 1
+    server.kill()
+
+
+def impatient(folder: Path, database: PostgresDatabase, url: str) -> Server:
+    changes = {"koyjabo.database.migration_lock.PATIENCE_S": 2}
+    return ChangedServer(database, folder, CHANGES=json.dumps(changes), DATABASE_URL=url)
+
+
+def test_start_that_has_nothing_to_migrate_needs_no_lock(pooled, database):
+    """An older version may have left the lock with a connection of the pool."""
+    server = pooled().start()
+    server.stop()
+    with connected(database.url) as holder:
+        holder.execute(f"SELECT pg_advisory_lock({LOCK})")
+        server.launch().wait_until_serving(IN_TIME_S)
+        assert_verified(server)
