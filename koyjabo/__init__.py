@@ -33,6 +33,7 @@ def create_app(
     from koyjabo.application.assembly import wire
     from koyjabo.application.services import EXTENSION
     from koyjabo.clock import Clock
+    from koyjabo.counting import opening_queries
     from koyjabo.database import engine
     from koyjabo.extensions import db
     from koyjabo.observability import logs
@@ -55,7 +56,7 @@ def create_app(
     )
     clock = clock or Clock(chosen.zone)
     db.init_app(app)
-    figures = engine.prepare(app, chosen.database, chosen.starting_total, clock)
+    figures = opening_queries.prepare(app, chosen.database, chosen.starting_total, clock)
     with app.app_context():
         _make_first_admin(chosen, clock)
 

@@ -6,14 +6,9 @@ free for requests while it runs.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from koyjabo.clock import Clock
@@ -21,11 +16,9 @@ from koyjabo.counting import daily_people_sqlite
 from koyjabo.counting.batch_plan import Known, Plan, asked, plan
 from koyjabo.counting.daily_people import Seen, Whereabouts
 from koyjabo.counting.records import Figures, NewVisit, Receipt
+from koyjabo.database.sqlite import FileLock, connect
 from koyjabo.errors import KoyJaboError
 from koyjabo.models import SITE, Scope
-
-BUSY_TIMEOUT_S = 4.0
-"""How long a statement waits for a program that holds the database without taking our file lock."""
 
 READ_TIMEOUT_S = 0.05
 """The same for a read, which is done on the event loop."""
@@ -75,41 +68,6 @@ SET visits = visits + excluded.visits, new_visitors = new_visitors + excluded.ne
 """
 SET_COUNTER = "UPDATE counters SET visits = ?, total = ?, unique_visitors = ?, revision = ? WHERE scope = ?"
 KNOWS = "SELECT EXISTS (SELECT 1 FROM visitors WHERE scope = ? AND visitor_id = ?)"
-
-
-def connect(path: str, timeout_s: float = BUSY_TIMEOUT_S) -> sqlite3.Connection:
-    """Open the database file as every part of the product does: WAL, full sync, transactions begun by hand."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, timeout=timeout_s, isolation_level=None, check_same_thread=False)
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
-        connection.execute(f"PRAGMA {pragma}")
-    return connection
-
-
-class FileLock:
-    """An advisory lock beside the database that processes queue for fairly.
-
-    SQLite's own busy handler sleeps in growing steps, and starves one of two busy servers.
-    """
-
-    def __init__(self, path: str) -> None:
-        self._path = f"{path}.lock"
-        self._file: int | None = None
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        if self._file is None:
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
-
-    def close(self) -> None:
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
 
 
 class SqliteStore:

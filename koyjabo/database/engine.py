@@ -8,20 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from flask import Flask
 from sqlalchemy import event, inspect, text
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
-from koyjabo.clock import Clock
-from koyjabo.counting.records import Figures
 from koyjabo.database import migration_lock
 from koyjabo.errors import LedgerUnavailable, UnusableDatabase
 from koyjabo.extensions import db
 from koyjabo.installation import migrations
-from koyjabo.models import SITE, Adjustment, Counter, DailyVisits
 
 MIGRATIONS = migrations()
 NEWEST_REVISION = max(MIGRATIONS.glob("versions/*.py")).name.partition("_")[0]
@@ -38,10 +34,10 @@ def engine_options(database: URL) -> dict[str, Any]:
     """
     options = {"poolclass": NullPool, "hide_parameters": True}  # they are personal, and errors are logged
     if database.get_backend_name() == "sqlite":
-        from koyjabo.counting.ledger_sqlite import connect
+        from koyjabo.database.sqlite import connect
 
         return {"creator": lambda: connect(str(database.database)), **options}
-    from koyjabo.counting.ledger_postgres import CONNECT
+    from koyjabo.database.postgres import CONNECT
 
     return {"connect_args": CONNECT, **options}
 
@@ -84,7 +80,7 @@ def _queued(database: URL) -> Iterator[None]:
     if database.get_backend_name() != "sqlite":
         yield
         return
-    from koyjabo.counting.ledger_sqlite import FileLock, connect
+    from koyjabo.database.sqlite import FileLock, connect
 
     path = str(database.database)
     connect(path).close()  # makes the folder and the file
@@ -94,24 +90,6 @@ def _queued(database: URL) -> Iterator[None]:
             yield
     finally:
         lock.close()
-
-
-def prepare(app: Flask, database: URL, starting_total: int, clock: Clock) -> Figures:
-    """Bring the database up to date, once, whichever process comes first; give a new one its counter.
-
-    Returns the figures of the site. On PostgreSQL, waits for no other process when there is nothing to do. Raises
-    LedgerUnavailable when it cannot be reached now, UnusableDatabase when it never can, DatabaseInUse when another
-    process changes it for too long.
-    """
-    with reached(), app.app_context():
-        # On SQLite the lock takes no time, and shows that the file is writable.
-        if database.get_backend_name() != "sqlite" and (figures := _present_figures(clock)):
-            return figures
-        with exclusive(database) as session:
-            if not _is_up_to_date(session):
-                _migrate(session.connection())
-            counter = session.get(Counter, SITE) or _begin_counting(session, starting_total, clock.now_ms())
-            return _figures(session, counter, clock)
 
 
 @contextmanager
@@ -131,14 +109,7 @@ def _unusable(why: str) -> UnusableDatabase:
     return UnusableDatabase(f"DATABASE_URL names a database that cannot be used: {why}.")
 
 
-def _present_figures(clock: Clock) -> Figures | None:
-    """None if the database has to be migrated first, or has no counter yet."""
-    with snapshot() as connection, Session(connection) as session:
-        counter = session.get(Counter, SITE) if _is_up_to_date(session) else None
-        return _figures(session, counter, clock) if counter else None
-
-
-def _is_up_to_date(session: Session) -> bool:
+def is_up_to_date(session: Session) -> bool:
     if not inspect(session.connection()).has_table("alembic_version"):
         return False
     stored = session.scalar(text("SELECT version_num FROM alembic_version"))
@@ -147,7 +118,7 @@ def _is_up_to_date(session: Session) -> bool:
     return stored == NEWEST_REVISION
 
 
-def _migrate(connection: Connection) -> None:
+def migrate(connection: Connection) -> None:
     """Imported only when there is something to do: a worker would carry 12 MB of Alembic all its life."""
     from alembic import command
     from alembic.config import Config
@@ -155,36 +126,3 @@ def _migrate(connection: Connection) -> None:
     config = Config(MIGRATIONS / "alembic.ini", attributes={"connection": connection})
     config.set_main_option("script_location", str(MIGRATIONS))
     command.upgrade(config, "head")
-
-
-def _figures(session: Session, counter: Counter, clock: Clock) -> Figures:
-    today = clock.today()
-    daily = session.get(DailyVisits, (SITE, today))
-    return Figures(
-        scope=SITE,
-        epoch=counter.epoch,
-        revision=counter.revision,
-        visits=counter.visits,
-        total=counter.total,
-        unique_visitors=counter.unique_visitors,
-        day=today,
-        day_visits=daily.visits if daily else 0,
-    )
-
-
-def _begin_counting(session: Session, starting_total: int, now_ms: int) -> Counter:
-    counter = Counter(scope=SITE, epoch=now_ms, visits=0, total=starting_total, unique_visitors=0, revision=now_ms)
-    session.add(counter)
-    if starting_total:
-        session.add(
-            Adjustment(
-                scope=SITE,
-                at_ms=now_ms,
-                after_visit=0,
-                total_before=0,
-                total_after=starting_total,
-                epoch=now_ms,
-                reason="STARTING_TOTAL",
-            )
-        )
-    return counter

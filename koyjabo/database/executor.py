@@ -171,12 +171,12 @@ class Clerk:
 def _open(database: URL, limit_s: float) -> tuple[Engine, Callable[[], AbstractContextManager[None]]]:
     """An engine that opens connections as the ledger does, and what writers of this database queue for."""
     if database.get_backend_name() == "sqlite":
-        from koyjabo.counting.ledger_sqlite import FileLock, connect
+        from koyjabo.database.sqlite import FileLock, connect
 
         path = str(database.database)
         engine = create_engine("sqlite://", creator=lambda: connect(path), poolclass=NullPool, hide_parameters=True)
         return engine, FileLock(path).held
-    from koyjabo.counting.ledger_postgres import CONNECT, limits
+    from koyjabo.database.postgres import CONNECT, limits
 
     engine = create_engine(database, connect_args=CONNECT, poolclass=NullPool, hide_parameters=True)
     ours = limits(limit_s)

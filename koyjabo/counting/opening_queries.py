@@ -1,0 +1,70 @@
+"""The first look at the ledger when a process starts: migrated, with a counter, and the figures it begins with."""
+
+from __future__ import annotations
+
+from flask import Flask
+from sqlalchemy.engine import URL
+from sqlalchemy.orm import Session
+
+from koyjabo.clock import Clock
+from koyjabo.counting.records import Figures
+from koyjabo.database.engine import exclusive, is_up_to_date, migrate, reached, snapshot
+from koyjabo.models import SITE, Adjustment, Counter, DailyVisits
+
+
+def prepare(app: Flask, database: URL, starting_total: int, clock: Clock) -> Figures:
+    """Bring the database up to date, once, whichever process comes first; give a new one its counter.
+
+    Returns the figures of the site. On PostgreSQL, waits for no other process when there is nothing to do. Raises
+    LedgerUnavailable when it cannot be reached now, UnusableDatabase when it never can, DatabaseInUse when another
+    process changes it for too long.
+    """
+    with reached(), app.app_context():
+        # On SQLite the lock takes no time, and shows that the file is writable.
+        if database.get_backend_name() != "sqlite" and (figures := _present_figures(clock)):
+            return figures
+        with exclusive(database) as session:
+            if not is_up_to_date(session):
+                migrate(session.connection())
+            counter = session.get(Counter, SITE) or _begin_counting(session, starting_total, clock.now_ms())
+            return _figures(session, counter, clock)
+
+
+def _present_figures(clock: Clock) -> Figures | None:
+    """None if the database has to be migrated first, or has no counter yet."""
+    with snapshot() as connection, Session(connection) as session:
+        counter = session.get(Counter, SITE) if is_up_to_date(session) else None
+        return _figures(session, counter, clock) if counter else None
+
+
+def _figures(session: Session, counter: Counter, clock: Clock) -> Figures:
+    today = clock.today()
+    daily = session.get(DailyVisits, (SITE, today))
+    return Figures(
+        scope=SITE,
+        epoch=counter.epoch,
+        revision=counter.revision,
+        visits=counter.visits,
+        total=counter.total,
+        unique_visitors=counter.unique_visitors,
+        day=today,
+        day_visits=daily.visits if daily else 0,
+    )
+
+
+def _begin_counting(session: Session, starting_total: int, now_ms: int) -> Counter:
+    counter = Counter(scope=SITE, epoch=now_ms, visits=0, total=starting_total, unique_visitors=0, revision=now_ms)
+    session.add(counter)
+    if starting_total:
+        session.add(
+            Adjustment(
+                scope=SITE,
+                at_ms=now_ms,
+                after_visit=0,
+                total_before=0,
+                total_after=starting_total,
+                epoch=now_ms,
+                reason="STARTING_TOTAL",
+            )
+        )
+    return counter
