@@ -7,9 +7,9 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
-import permissions
 import pytest
-from app_fixtures import Site
+from support import permissions
+from support.app_fixtures import Site
 
 from koyjabo.accounts.tokens import ACCESS_S, REFRESH_S
 from koyjabo.presence import CommunityVisitorTracker
