@@ -39,7 +39,7 @@ def create_app(
     from koyjabo.observability import logs
     from koyjabo.runtime import ThreadRuntime
     from koyjabo.web import blueprints
-    from koyjabo.web.http import errors, middleware, request_ids, security_headers, static_files
+    from koyjabo.web.http import errors, middleware, response_headers, static_files
     from koyjabo.web.operations import development
     from koyjabo.web.security import page_login, rate_limits, tokens
     from koyjabo.web.ui import flash, languages
@@ -60,7 +60,7 @@ def create_app(
     with app.app_context():
         _make_first_admin(chosen, clock)
 
-    middleware.init_app(app, chosen.origins)
+    middleware.init_app(app)
     sockets.init_app(app)
     limits = rate_limits.Limits(**{name: getattr(chosen, f"rate_limit_{name}") for name in rate_limits.Limits._fields})
     rate_limits.init_app(app, limits, chosen.web_concurrency)
@@ -74,13 +74,12 @@ def create_app(
     for blueprint in blueprints():
         app.register_blueprint(blueprint)
     app.extensions[EXTENSION] = wire(app, chosen, runtime, clock, figures)
-    security_headers.init_app(app)
+    response_headers.init_app(app, chosen.origins, trusts_proxies=chosen.trusted_proxies > 0)
     middleware.trust_proxies(app, chosen.trusted_proxies)
     if is_development:
         app.register_blueprint(development.bp)
         if not chosen.trusted_proxies:
             middleware.trust_this_machine(app)
-    request_ids.init_app(app, chosen.trusted_proxies > 0)
     if chosen.log_level == "DEBUG":
         logs.log_requests(app)
     return app

@@ -14,7 +14,7 @@ Call = Callable[[], None]
 
 
 class Waiter(Protocol):
-    """Lets one request wait for one answer. `wake` may come first; then `wait` returns at once.
+    """Lets one request wait for one answer. `wake` may come first; then `wait` returns at once. `wake` is idempotent.
 
     Whoever is woken goes on at once, in place of whoever wakes it: call `wake` from the loop (`Runtime.soon`).
     """
@@ -46,16 +46,15 @@ class Runtime(Protocol):
     def waiter(self) -> Waiter: ...
 
 
-class _LockWaiter:
+class _EventWaiter:
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._lock.acquire()
+        self._event = threading.Event()
 
     def wait(self) -> None:
-        self._lock.acquire()
+        self._event.wait()
 
     def wake(self) -> None:
-        self._lock.release()
+        self._event.set()
 
 
 class ThreadRuntime:
@@ -81,4 +80,4 @@ class ThreadRuntime:
         call()
 
     def waiter(self) -> Waiter:
-        return _LockWaiter()
+        return _EventWaiter()

@@ -1,4 +1,6 @@
-"""Texts as they are kept: cut to a length, without what no database holds, and without what is not ours to keep."""
+"""Texts as they are kept: cut to a length, without what no database holds and what is not ours to keep;
+and the mark of sentences for translators.
+"""
 
 from __future__ import annotations
 

@@ -130,6 +130,27 @@ def test_stray_switch_does_not_end_a_wait():
     assert owner.dead
 
 
+def test_second_wake_does_not_resume_an_owner_that_waits_for_something_else():
+    waiter = GreenWaiter(greenlet.getcurrent())
+
+    def wait_for_two_things() -> None:
+        waiter.wait()
+        greenlet.getcurrent().parent.switch()
+
+    owner = greenlet.greenlet(wait_for_two_things)
+    owner.switch()
+    waiter.wake()
+    waiter.wake()
+    assert not owner.dead
+
+
+def test_threads_may_be_woken_twice():
+    waiter = ThreadRuntime().waiter()
+    waiter.wake()
+    waiter.wake()
+    waiter.wait()
+
+
 def test_owner_that_ends_badly_does_not_keep_others_from_being_woken():
     waiter = GreenWaiter(greenlet.getcurrent())
 

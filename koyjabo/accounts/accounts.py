@@ -57,8 +57,9 @@ class Accounts:
 
     def log_in(self, email: str, password: str, user_agent: str = "") -> Grant:
         """Raises WrongCredentials, and neither its words nor its time tell whether there is such a user."""
-        tried = partial(self._try, email, password, user_agent)
-        grant = tried() or tried()  # once more if it was just hashed anew
+        grant = self._try(email, password, user_agent)
+        if grant is None:  # another login may have hashed the same password anew meanwhile
+            grant = self._try(email, password, user_agent)
         if grant is None:
             raise WrongCredentials
         return grant
@@ -133,12 +134,12 @@ class Accounts:
 
     def promote(self, email: str, is_admin: bool = True) -> Account:
         """Make somebody an admin of the site, or end that. Raises UnknownUser."""
-        whom = Whom("email_key", credential_rules.email_key(email))
+        whom = Whom(email_key=credential_rules.email_key(email))
         return self._change(partial(queries.set_admin, whom=whom, is_admin=is_admin), PROMOTIONS[is_admin])
 
     def disable(self, email: str, disabled: bool = True) -> Account:
         """End all their sessions and let them begin none, or let them again. Raises UnknownUser."""
-        whom, now_ms = Whom("email_key", credential_rules.email_key(email)), self._clock.now_ms()
+        whom, now_ms = Whom(email_key=credential_rules.email_key(email)), self._clock.now_ms()
         change = partial(queries.set_disabled, whom=whom, disabled=disabled, now_ms=now_ms)
         return self._change(change, DISABLINGS[disabled])
 

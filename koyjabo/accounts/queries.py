@@ -37,8 +37,8 @@ class Person(NamedTuple):
 class Whom(NamedTuple):
     """A user, by their `id` or by their `email_key`."""
 
-    column: str
-    value: str
+    id: str | None = None
+    email_key: str | None = None
 
 
 class Changed(NamedTuple):
@@ -255,8 +255,8 @@ def _sweep(session: Session, now_ms: int) -> None:
 
 
 def _existing(session: Session, whom: Whom) -> User:
-    query = select(User).where(getattr(User, whom.column) == whom.value).with_for_update()
-    user = session.execute(query).scalar_one_or_none()
+    is_them = User.id == whom.id if whom.id is not None else User.email_key == whom.email_key
+    user = session.execute(select(User).where(is_them).with_for_update()).scalar_one_or_none()
     if user is None:
         raise UnknownUser
     return user

@@ -19,7 +19,6 @@ LEEWAY_S = 5
 """How far the clocks of two servers may be apart."""
 
 LONGEST_TOKEN = 4096
-NAMES = ["sub", "sid", "jti", "type", "csrf"]
 REQUIRED = ["sub", "sid", "jti", "type", "exp"]
 
 
@@ -68,7 +67,18 @@ class Tokens:
 
 
 def _claims(found: dict[str, Any]) -> Claims:
-    user_id, session_id, token_id, kind, csrf = texts = [found.get(name, "") for name in NAMES]
-    if not all(isinstance(text, str) for text in texts):
+    return Claims(
+        user_id=_text(found, "sub"),
+        session_id=_text(found, "sid"),
+        token_id=_text(found, "jti"),
+        kind=_text(found, "type"),
+        csrf=_text(found, "csrf"),
+        expires_s=float(found["exp"]),
+    )
+
+
+def _text(found: dict[str, Any], name: str) -> str:
+    text = found.get(name, "")
+    if not isinstance(text, str):
         raise InvalidToken
-    return Claims(user_id, session_id, token_id, kind, csrf, float(found["exp"]))
+    return text

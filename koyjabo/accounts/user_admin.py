@@ -79,7 +79,7 @@ class Users:
 
 
 def _whom(user_id: str) -> Whom:
-    return Whom("id", uuid_of(user_id) or "")
+    return Whom(id=uuid_of(user_id) or "")
 
 
 def _sparing(change: Callable[[Any], Changed], user_id: str) -> Callable[[Any], Changed]:

@@ -52,13 +52,14 @@ class Rights:
         """Raises InvalidToken, Forbidden or UnknownCommunity for one that does not hold; LedgerUnavailable. Whoever
         comes by a refresh token has to show the one that is good; later it may be renewed.
 
-        Those who ask while others are being answered are answered together: thousands may come back at once.
+        Requests that arrive while a lookup is running share the next one: thousands of clients may reconnect at once.
         """
         job: Job[Asked, None] = Job(Asked(right, refresh_id), self._runtime.waiter())
         with self._lock:
             self._waiting.append(job)
-            begins, self._is_asking = not self._is_asking, True
-        if begins:
+            is_first = not self._is_asking
+            self._is_asking = True
+        if is_first:
             self._runtime.start_task(self._answer)
         job.outcome()
 
@@ -78,13 +79,14 @@ class Rights:
 
     def _answer(self) -> None:
         while jobs := self._take_waiting():
-            problems: dict[Asked, Exception | None]
             try:
-                problems = dict(self._judge_newcomers({job.item for job in jobs}))
-            except Exception as error:  # each of them is told
-                problems = dict.fromkeys((job.item for job in jobs), error)
+                problems = self._judge_newcomers({job.item for job in jobs})
+                for job in jobs:
+                    job.error = problems[job.item]
+            except Exception as error:
+                for job in jobs:
+                    job.error = error
             for job in jobs:
-                job.error = problems[job.item]
                 self._runtime.soon(job.answer)
 
     def _take_waiting(self) -> list[Job[Asked, None]]:

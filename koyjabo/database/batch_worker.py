@@ -31,7 +31,7 @@ WATCH_INTERVAL_S = 0.5
 class Job(Generic[Item, Result]):
     """One request's piece of work, and what came of it: `result`, or `error`."""
 
-    __slots__ = ("_unanswered", "error", "item", "result", "since", "waiter")
+    __slots__ = ("error", "item", "result", "since", "waiter")
 
     def __init__(self, item: Item, waiter: Waiter) -> None:
         self.item = item
@@ -39,7 +39,6 @@ class Job(Generic[Item, Result]):
         self.result: Result | None = None
         self.error: Exception | None = None
         self.waiter = waiter
-        self._unanswered = [True]
 
     def outcome(self) -> Result:
         """Wait for it. Raises `error` if there is one."""
@@ -49,11 +48,7 @@ class Job(Generic[Item, Result]):
         return self.result  # type: ignore[return-value]
 
     def answer(self) -> None:
-        """Let the owner go on; the second time does nothing."""
-        try:
-            self._unanswered.pop()  # atomic: one of two who answer at once gets through
-        except IndexError:
-            return
+        """Let the owner go on. Idempotent."""
         self.waiter.wake()
 
     def give_up(self) -> None:

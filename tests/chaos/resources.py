@@ -54,7 +54,7 @@ def measure(world: World) -> list[Held]:
 
 def check_resources(world: World, before: list[Held]) -> list[Held]:
     """With all clients gone: every worker has let go of everything, and memory and files are as after the warm-up."""
-    # One that is being born has 40 MB more for a moment, while it reads which addresses are in which country.
+    # A worker that has just started may still be loading.
     wait_until(lambda: all_ready(world.server, world.workers), "all workers serve", SERVE_WITHIN_S)
     deadline = time.monotonic() + LET_GO_WITHIN_S
     while any(each.clients for each in measure(world)) and time.monotonic() < deadline:

@@ -36,7 +36,10 @@ class Peaks:
         """So many are online now. Cheap, and never waits."""
         with self._lock:
             self._begin_day()
-            (self._busy.add if count else self._busy.discard)(scope)
+            if count:
+                self._busy.add(scope)
+            else:
+                self._busy.discard(scope)
             self._raise(scope, count)
 
     def of(self, scope: Scope) -> Mapping[str, int]:

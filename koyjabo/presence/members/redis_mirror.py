@@ -68,7 +68,8 @@ class HoldsMirror:
     @property
     def seen_version(self) -> int:
         """What Redis has to go on from, so that its word is newer than what is shown: a guess must give way."""
-        return self.online.version and self.online.version + self.online.is_guess
+        version = self.online.version
+        return version + 1 if version and self.online.is_guess else version
 
     @property
     def is_stale(self) -> bool:

@@ -81,18 +81,19 @@ class CommunityVisitorTracker:
 
 visitor_tracker = CommunityVisitorTracker()
 
-_bound: list[Place] = []
+_bound: Place | None = None
 
 
 def bind(place: Place) -> None:
     """Let the tracker work on this application from now on."""
-    _bound[:] = [place]
+    global _bound
+    _bound = place
 
 
 def _place() -> Place:
-    if not _bound:
+    if _bound is None:
         raise RuntimeError("The tracker has no application to work on yet: call koyjabo.create_app() first.")
-    return _bound[0]
+    return _bound
 
 
 def _scope(community_id: Id) -> Scope:

@@ -83,7 +83,7 @@ class Pairing:
         self._presence = presence
         self._clock = clock
         self._window_ms = window_s * 1000
-        self._salt_of = lru_cache(maxsize=1)(lambda day: blake2b(f"{secret} {day}".encode(), digest_size=16).digest())
+        self._secret = secret
         self._exchange = exchange
         self._most_tabs = most_tabs
         self._sockets: dict[Hashable, tuple[Caller, str | None]] = {}
@@ -97,7 +97,7 @@ class Pairing:
     def caller(self, environ: Mapping[str, Any]) -> Caller:
         """The key by which a visit finds its socket. Salted by the day, so that it says nothing tomorrow."""
         who = f"{environ.get('REMOTE_ADDR')}\n{environ.get('HTTP_USER_AGENT')}".encode(errors="replace")
-        return blake2b(who, digest_size=12, key=self._salt_of(self._clock.today())).digest()
+        return blake2b(who, digest_size=12, key=_salt(self._secret, self._clock.today())).digest()
 
     def opened(
         self, socket: Hashable, caller: Caller, visitor_id: str | None, place: str, is_limited: bool = False
@@ -236,3 +236,8 @@ class Pairing:
         waiting.pop(socket, None)
         if not waiting:
             self._waiting.pop(caller, None)
+
+
+@lru_cache(maxsize=1)
+def _salt(secret: str, day: str) -> bytes:
+    return blake2b(f"{secret} {day}".encode(), digest_size=16).digest()

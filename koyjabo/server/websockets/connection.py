@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from random import getrandbits
 from struct import pack
 from typing import Any, Protocol
 
@@ -79,7 +80,7 @@ class Connection:
     __slots__ = (
         "__weakref__",
         "_early", "_frames_left", "_heard", "_loop", "_reader", "_send", "_sock", "_state", "_unsent", "_waiting",
-        "address", "born", "owner",
+        "address", "born", "chance", "owner",
     )  # fmt: skip
 
     OPEN, CLOSING, GONE = range(3)
@@ -90,6 +91,7 @@ class Connection:
         self.address = address
         self.owner = owner
         self.born = time.monotonic()
+        self.chance = getrandbits(8)
         self._sock = sock
         self._send = sock.send
         self._loop = loop

@@ -11,7 +11,7 @@ import socket
 import time
 from collections import Counter
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from koyjabo.network.rate_limiter import Rate
 from koyjabo.realtime.close_codes import GOING_AWAY, TOO_MANY, UNEXPECTED
@@ -198,7 +198,7 @@ class ConnectionLoop:
     def _ping(self, connection: Connection) -> None:
         if not connection.is_open:
             return
-        if is_old(connection.born):
+        if is_old(connection):
             connection.close(GOING_AWAY, "open for a day: come back")
             return
         connection.ping()
@@ -210,6 +210,11 @@ class ConnectionLoop:
             self.drop(connection, LOST, reset=True)
 
 
-def is_old(born: float) -> bool:
-    """Whether a socket of that time (monotonic s) has to come back; the part of a millisecond says how much sooner."""
-    return time.monotonic() - born > LONGEST_LIFE_S * (1 - SPREAD * (born * 1000 % 1))
+class Aging(Protocol):
+    born: float  # monotonic s
+    chance: int  # 0 to 255, drawn when it is born; see `is_old`
+
+
+def is_old(socket: Aging) -> bool:
+    """Whether a socket has to reconnect: after LONGEST_LIFE_S, or sooner by up to SPREAD of that."""
+    return time.monotonic() - socket.born > LONGEST_LIFE_S * (1 - SPREAD * socket.chance / 256)

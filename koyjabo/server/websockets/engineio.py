@@ -159,7 +159,7 @@ class Engine:
         if client.closed or client.closing:
             self._server.sockets.pop(client.sid, None)  # one that polled, said goodbye, and never polled again
             return
-        if is_old(client.born):
+        if is_old(client):
             client.end(GOING_AWAY, "open for a day: come back")
             return
         if client.connection is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from math import inf
+from random import getrandbits
 from typing import Any
 
 from engineio import packet
@@ -45,6 +46,7 @@ class EngineSocket(Socket):
     def __init__(self, server: Any, sid: str) -> None:
         super().__init__(server, sid)
         self.born = time.monotonic()
+        self.chance = getrandbits(8)
 
     @property
     def largest_message(self) -> int:

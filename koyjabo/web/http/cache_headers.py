@@ -1,4 +1,4 @@
-"""What every page tells caches; what all answers have in common is in `answer_headers`."""
+"""What every page tells caches; what all answers have in common is in `response_headers`."""
 
 from __future__ import annotations
 

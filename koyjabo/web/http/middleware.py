@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import flask
@@ -14,38 +14,10 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from koyjabo.network import client_address
 from koyjabo.web.api.visit_requests import LARGEST_BODY
 
-PUBLIC_PATHS = ("/api/visitor/", "/api/stats", "/healthz", "/readyz", "/static/")
-"""Any origin may call these, without credentials: the app is served from another host than this server."""
-
-RATE_LIMITS = "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"
-ANY_ORIGIN = [
-    ("Access-Control-Allow-Origin", "*"),
-    ("Access-Control-Expose-Headers", f"ETag, Retry-After, {RATE_LIMITS}"),
-]
-PREFLIGHT = [
-    ("Access-Control-Allow-Methods", "GET, POST"),
-    ("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, If-None-Match"),
-    ("Access-Control-Max-Age", "86400"),
-]
-
-PRIVATE_PATHS = ("/api/auth/", "/api/communities")
-"""What somebody does who is logged in. Pages of ALLOWED_ORIGINS may call it with cookies; no others may."""
-
 NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
 
-BY_ORIGIN = [("Vary", "Origin")]
-WITH_COOKIES = [
-    ("Access-Control-Allow-Credentials", "true"),
-    ("Access-Control-Expose-Headers", f"Link, Retry-After, X-Total-Count, {RATE_LIMITS}"),
-]
-PRIVATE_PREFLIGHT = [
-    ("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE"),
-    ("Access-Control-Allow-Headers", "Authorization, Content-Type, X-CSRF-TOKEN"),
-    ("Access-Control-Max-Age", "86400"),
-]
 
-
-def init_app(app: Flask, allowed_origins: Collection[str] = ()) -> None:
+def init_app(app: Flask) -> None:
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY + 1  # cuts what is longer; `bodies` sees that it was
     app.session_interface = NoSession()
     app.url_map.strict_slashes = False  # both spellings answer: a redirect breaks preflights
@@ -53,9 +25,6 @@ def init_app(app: Flask, allowed_origins: Collection[str] = ()) -> None:
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_env.policies["json.dumps_kwargs"] = {}  # nor in templates
-    if allowed_origins:
-        app.wsgi_app = PrivateCors(app.wsgi_app, allowed_origins)  # type: ignore[method-assign]
-    app.wsgi_app = PublicCors(app.wsgi_app)  # type: ignore[method-assign]
     app.request_class = Request
 
 
@@ -113,55 +82,6 @@ class LoopbackProxy:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         app = self._fixed if client_address.is_loopback(environ.get("REMOTE_ADDR") or "") else self._app
         return app(environ, start_response)
-
-
-class PublicCors:
-    """Lets any origin read what the public paths answer, errors included.
-
-    In front of Flask, with constant headers: Flask-CORS costs 50 µs a request, a sixth of a whole registration
-    (decision 17).
-    """
-
-    def __init__(self, app: Any) -> None:
-        self._app = app
-
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if not environ["PATH_INFO"].startswith(PUBLIC_PATHS):
-            return self._app(environ, start_response)
-        if environ["REQUEST_METHOD"] == "OPTIONS":
-            start_response("204 No Content", ANY_ORIGIN + PREFLIGHT)
-            return []
-
-        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
-            return start_response(status, headers + ANY_ORIGIN, *error)
-
-        return self._app(environ, start)
-
-
-class PrivateCors:
-    """Lets the pages of `allowed` origins act for whoever is logged in there, and read the answers."""
-
-    def __init__(self, app: Any, allowed: Collection[str]) -> None:
-        self._app = app
-        self._allowed = frozenset(allowed)
-
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if not environ["PATH_INFO"].startswith(PRIVATE_PATHS):
-            return self._app(environ, start_response)
-        added = self._headers(environ.get("HTTP_ORIGIN", ""))
-        if environ["REQUEST_METHOD"] == "OPTIONS" and added is not BY_ORIGIN:
-            start_response("204 No Content", added + PRIVATE_PREFLIGHT)
-            return []
-
-        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
-            return start_response(status, headers + added, *error)
-
-        return self._app(environ, start)
-
-    def _headers(self, origin: str) -> list[tuple[str, str]]:
-        if origin not in self._allowed:
-            return BY_ORIGIN
-        return [("Access-Control-Allow-Origin", origin), *WITH_COOKIES, *BY_ORIGIN]
 
 
 class NoSession(SessionInterface):

@@ -1,5 +1,5 @@
 """GET /docs: Swagger UI over `/openapi.json`, in a page of our own: that of the package runs a script between its
-lines, which no page here may (`answer_headers`).
+lines, which no page here may (`response_headers`).
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def peaks(sqlite_database):
 
 @pytest.fixture
 def tracker(world, peaks, monkeypatch):
-    monkeypatch.setattr("koyjabo.presence.members.tracker._bound", [])
+    monkeypatch.setattr("koyjabo.presence.members.tracker._bound", None)
     bind(Place(world.holds, peaks, {HIKERS: TODAY}.__getitem__))
     return CommunityVisitorTracker()
 

@@ -6,6 +6,10 @@ import sqlite3
 
 import pytest
 from support.app_fixtures import Site, assert_error
+from werkzeug.test import create_environ
+from werkzeug.wrappers import Response
+
+from koyjabo.web.http.response_headers import ResponseHeaders
 
 ELSEWHERE = {"Origin": "https://app.example.com", "Cookie": "session=of-somebody"}
 EXPOSED = {"etag", "retry-after"}
@@ -68,6 +72,20 @@ def test_unavailable_is_readable_from_anywhere(site, monkeypatch):
     assert_error(answer, 503, "ledger_unavailable")
     assert int(answer.headers["Retry-After"]) >= 1
     assert_readable_from_anywhere(answer)
+
+
+def test_even_where_the_response_to_an_error_fails():
+    def failing(environ, start_response):
+        raise RuntimeError("nothing can be rendered")
+
+    started = []
+    layer = ResponseHeaders(failing, allowed_origins=(), trusts_proxies=False)
+    body = layer(create_environ("/api/stats"), lambda status, headers, error: started.append((status, headers)))
+    (status, headers) = started[0]
+    answer = Response(body, status, headers)
+    assert_error(answer, 500, "internal_error")
+    assert_readable_from_anywhere(answer)
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
 @pytest.mark.parametrize("path", ["/api/visitor/register", "/api/visitor/heartbeat", "/api/stats", "/api/stats/"])
