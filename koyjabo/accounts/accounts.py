@@ -15,7 +15,7 @@ from koyjabo.accounts.tokens import REFRESH_S, Claims
 from koyjabo.audit import log
 from koyjabo.audit.log import Author, Entry, Target, noting
 from koyjabo.clock import Clock
-from koyjabo.database.executor import Desk
+from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import InvalidToken, UnknownUser, WrongCredentials
 from koyjabo.identity import Account, Login
 from koyjabo.network import browsers
@@ -41,9 +41,9 @@ class Accounts:
     that is committed. Every method raises LedgerUnavailable, and those that take a password TooBusy.
     """
 
-    def __init__(self, desk: Desk, clock: Clock, passwords: Passwords) -> None:
+    def __init__(self, database: DatabaseExecutor, clock: Clock, passwords: Passwords) -> None:
         self.on_loss: Callable[[str], None] = lambda whose: None
-        self._desk = desk
+        self._database = database
         self._clock = clock
         self._passwords = passwords
 
@@ -52,7 +52,7 @@ class Accounts:
         person, new = self._new_person(email, password, name), self._new_session(str(uuid.uuid4()), user_agent)
         sign_up = partial(queries.sign_up, person=person, email_key=credential_rules.email_key(email), new=new)
         line = self._line("user.sign_up")
-        self._desk.write(noting(sign_up, lambda _: line(person)))
+        self._database.write(noting(sign_up, lambda _: line(person)))
         return _grant(person, new)
 
     def log_in(self, email: str, password: str, user_agent: str = "") -> Grant:
@@ -71,7 +71,7 @@ class Accounts:
         refresh_id = queries.successor(claims.session_id, claims.token_id)
         new, line = self._new_session(claims.session_id)._replace(refresh_id=refresh_id), self._line("session.replay")
         renew = partial(queries.renew_session, user_id=claims.user_id, old_refresh_id=claims.token_id, new=new)
-        made = self._desk.write(noting(renew, lambda made: line(made.ended)))
+        made = self._database.write(noting(renew, lambda made: line(made.ended)))
         if made.ended is not None:
             self.on_loss(claims.session_id)
         if made.renewed is None:
@@ -81,7 +81,7 @@ class Accounts:
     def log_out(self, session_id: str) -> None:
         """End a session, with all its tokens; one that has ended is no error."""
         end = partial(queries.end_session, session_id=session_id, now_ms=self._clock.now_ms())
-        if self._desk.write(noting(end, self._line("session.end"))) is not None:
+        if self._database.write(noting(end, self._line("session.end"))) is not None:
             self.on_loss(session_id)
 
     def login_of(self, session_id: str, refresh_id: str | None = None) -> Login | None:
@@ -89,7 +89,7 @@ class Accounts:
         shown by a refresh token, one that was renewed is good for some seconds more.
         """
         lookup = partial(queries.of_session, session_id=session_id, now_ms=self._clock.now_ms(), refresh_id=refresh_id)
-        found = self._desk.read(lookup)
+        found = self._database.read(lookup)
         return Login(_account(found), session_id) if found else None
 
     def password_mark(self, email: str) -> str:
@@ -99,11 +99,11 @@ class Accounts:
 
     def names(self, user_ids: Collection[str]) -> dict[str, str]:
         """What users are called, by id; those who are none are not in it. For a thousand or so at a time."""
-        return self._desk.read(partial(queries.names, user_ids=list(user_ids))) if user_ids else {}
+        return self._database.read(partial(queries.names, user_ids=list(user_ids))) if user_ids else {}
 
     def change_password(self, login: Login, current: str, new: str) -> str:
         """End all other sessions, too. Returns the mark of the new one. Raises WrongCredentials."""
-        person = self._desk.read(partial(queries.by_id, user_id=login.account.id))
+        person = self._database.read(partial(queries.by_id, user_id=login.account.id))
         if not self._passwords.matches(current, person.password if person else None) or person is None:
             raise WrongCredentials(N_("The current password is another one."))
         hashed = self._passwords.hash(credential_rules.password(new))
@@ -120,7 +120,7 @@ class Accounts:
         key = credential_rules.email_key(email)
 
         create = partial(queries.add_user, person=person, email_key=key, now_ms=by.at_ms)
-        self._desk.write(noting(create, lambda _: by.did("user.create", target(person), is_admin=is_admin)))
+        self._database.write(noting(create, lambda _: by.did("user.create", target(person), is_admin=is_admin)))
         return _account(person)
 
     def set_password(self, email: str, password: str) -> Account:
@@ -145,7 +145,7 @@ class Accounts:
 
     def _change(self, change: Callable[..., Changed], action: str) -> Account:
         by = log.author(None, self._clock)
-        person = self._desk.write(changing(by, change, action)).person
+        person = self._database.write(changing(by, change, action)).person
         self.on_loss(person.id)
         return _account(person)
 
@@ -169,13 +169,13 @@ class Accounts:
             credential_rules.email(email)
         except ValueError:  # nobody has such an address, and not every database can be asked
             return None
-        return self._desk.read(partial(queries.by_email, email_key=credential_rules.email_key(email)))
+        return self._database.read(partial(queries.by_email, email_key=credential_rules.email_key(email)))
 
     def _open(self, person: Person, user_agent: str) -> Grant | None:
         """A session for somebody whose password was right, unless they were changed meanwhile."""
         new, line = self._new_session(str(uuid.uuid4()), user_agent), self._line("session.begin")
         begin = partial(queries.open_session, user_id=person.id, password=person.password, new=new)
-        begun = self._desk.write(noting(begin, lambda begun: line(person) if begun else None))
+        begun = self._database.write(noting(begin, lambda begun: line(person) if begun else None))
         return _grant(person, new) if begun else None
 
     def _new_session(self, session_id: str, user_agent: str = "") -> NewSession:
@@ -194,14 +194,14 @@ class Accounts:
 
     def _hash_anew(self, person: Person, password: str) -> Person:
         hashed = self._passwords.hash(password)
-        self._desk.write(partial(queries.keep_hash, user_id=person.id, old=person.password, new=hashed))
+        self._database.write(partial(queries.keep_hash, user_id=person.id, old=person.password, new=hashed))
         return person._replace(password=hashed)
 
     def _set_hash(self, by: Author, person: Person, hashed: str, old: str | None = None, spared: str = "") -> bool:
         change = partial(
             queries.change_password, user_id=person.id, old=old, new=hashed, now_ms=by.at_ms, spared=spared
         )
-        changed = self._desk.write(
+        changed = self._database.write(
             noting(change, lambda made: by.did("user.password", target(person)) if made else None)
         )
         self.on_loss(person.id)

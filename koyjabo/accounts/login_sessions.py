@@ -11,7 +11,7 @@ from koyjabo.accounts.login_session_queries import SessionLine
 from koyjabo.audit import log
 from koyjabo.audit.log import Target, noting
 from koyjabo.clock import Clock
-from koyjabo.database.executor import Desk
+from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.paging import Page
 from koyjabo.errors import UnknownSession
 from koyjabo.identity import Account, Login
@@ -37,9 +37,9 @@ class Sessions:
     committed.
     """
 
-    def __init__(self, desk: Desk, clock: Clock) -> None:
+    def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
         self.on_loss: Callable[[str], None] = lambda whose: None
-        self._desk = desk
+        self._database = database
         self._clock = clock
 
     def page(self, login: Login, start: int = 0, count: int = 20) -> Page[Session]:
@@ -47,14 +47,14 @@ class Sessions:
         asked = partial(
             login_session_queries.page, user_id=login.account.id, now_ms=self._clock.now_ms(), start=start, count=count
         )
-        found, total = self._desk.read(asked)
+        found, total = self._database.read(asked)
         return Page(tuple(_session(line, login) for line in found), total)
 
     def end(self, login: Login, session_id: str) -> None:
         """End one, with its tokens and its sockets. Raises UnknownSession."""
         by, whose = log.author(login.account, self._clock), _target(login.account)
         ended = partial(login_session_queries.end, user_id=login.account.id, session_id=session_id, now_ms=by.at_ms)
-        line = self._desk.write(
+        line = self._database.write(
             noting(ended, lambda line: by.did("session.revoke", whose, **_about(line)) if line else None)
         )
         if line is None:
@@ -67,7 +67,7 @@ class Sessions:
         ended = partial(
             login_session_queries.end_others, user_id=login.account.id, spared=login.session_id, now_ms=by.at_ms
         )
-        count = self._desk.write(
+        count = self._database.write(
             noting(ended, lambda count: by.did("session.revoke", whose, sessions=count) if count else None)
         )
         if count:

@@ -16,7 +16,7 @@ from koyjabo.audit import log
 from koyjabo.audit.log import Author
 from koyjabo.audit.queries import write
 from koyjabo.clock import Clock
-from koyjabo.database.executor import Desk
+from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.text_search import usable
 from koyjabo.errors import LedgerUnavailable, TooBusy, TooManyRequests
 from koyjabo.text import N_
@@ -38,8 +38,8 @@ SENTENCE = N_("Too many attempts to log in. Wait as long as Retry-After says, th
 class LoginFailures:
     """Accounts go by a keyed hash of their email, whether there are such accounts or not."""
 
-    def __init__(self, desk: Desk, clock: Clock, secret: str) -> None:
-        self._desk = desk
+    def __init__(self, database: DatabaseExecutor, clock: Clock, secret: str) -> None:
+        self._database = database
         self._clock = clock
         self._secret = secret.encode()
 
@@ -55,17 +55,17 @@ class LoginFailures:
             yield
         except (TooBusy, LedgerUnavailable):  # it was none, but for one that the audit log has a line of by now
             with suppress(LedgerUnavailable):
-                self._desk.write(partial(login_throttle_queries.take_back, account=account, kept=TOLD))
+                self._database.write(partial(login_throttle_queries.take_back, account=account, kept=TOLD))
             raise
         with suppress(LedgerUnavailable):  # what was done is done, and failures run out by themselves
-            self._desk.write(partial(login_throttle_queries.forgive, account=account))
+            self._database.write(partial(login_throttle_queries.forgive, account=account))
 
     def _count(self, account: str, email_key: str) -> None:
         now_ms = self._clock.now_ms()
         count = partial(
             login_throttle_queries.count, account=account, most=MOST, now_ms=now_ms, over_ms=now_ms - WINDOW_MS
         )
-        began_ms = self._desk.write(partial(_telling, count, account, email_key, log.nobody(now_ms)))
+        began_ms = self._database.write(partial(_telling, count, account, email_key, log.nobody(now_ms)))
         if began_ms is not None:
             raise TooManyRequests(max(1, (began_ms + WINDOW_MS - now_ms) // 1000 + 1), SENTENCE)
 

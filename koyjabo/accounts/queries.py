@@ -1,4 +1,4 @@
-"""Users and their sessions, as errands for the desk: each is given a transaction and hands back plain values."""
+"""Users and their sessions, as operations of the database executor: each gets a session and returns plain values."""
 
 from __future__ import annotations
 

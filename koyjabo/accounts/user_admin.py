@@ -12,7 +12,7 @@ from koyjabo.accounts.queries import Changed, Whom
 from koyjabo.accounts.user_admin_queries import Belonging, UserLine
 from koyjabo.audit import log
 from koyjabo.clock import Clock
-from koyjabo.database.executor import Desk
+from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.paging import Page
 from koyjabo.errors import Forbidden, LastAdmin, UnknownUser
 from koyjabo.identity import Account, uuid_of
@@ -27,20 +27,20 @@ class Users:
     `on_loss` is called with the id of a user who has lost a right.
     """
 
-    def __init__(self, desk: Desk, clock: Clock) -> None:
+    def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
         self.on_loss: Callable[[str], None] = lambda whose: None
-        self._desk = desk
+        self._database = database
         self._clock = clock
 
     def page(self, account: Account, query: str = "", start: int = 0, count: int = 20) -> Page[UserLine]:
         """`count` of those with `query` in email or name, the newest first, after the first `start`."""
         account.require_site_admin()
         wanted = partial(user_admin_queries.page, query=query, start=start, count=count, now_ms=self._clock.now_ms())
-        return self._desk.report(wanted)
+        return self._database.report(wanted)
 
     def get(self, account: Account, user_id: str) -> UserLine:
         account.require_site_admin()
-        found = self._desk.read(
+        found = self._database.read(
             partial(user_admin_queries.line, user_id=uuid_of(user_id) or "", now_ms=self._clock.now_ms())
         )
         if found is None:
@@ -51,7 +51,7 @@ class Users:
         """What they are members of, by name, archived communities among it."""
         account.require_site_admin()
         wanted = partial(user_admin_queries.communities_of, user_id=uuid_of(user_id) or "", start=start, count=count)
-        return self._desk.report(wanted)
+        return self._database.report(wanted)
 
     def promote(self, account: Account, user_id: str, is_admin: bool = True) -> UserLine:
         """Make somebody an admin of the site, or end that. Raises LastAdmin for the last one who can log in."""
@@ -73,7 +73,7 @@ class Users:
 
     def _change(self, account: Account, user_id: str, change: Callable[[Any], Changed], action: str) -> UserLine:
         account.require_site_admin()
-        made = self._desk.write(changing(log.author(account, self._clock), change, action))
+        made = self._database.write(changing(log.author(account, self._clock), change, action))
         self.on_loss(made.person.id)
         return self.get(account, user_id)
 

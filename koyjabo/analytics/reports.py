@@ -17,7 +17,7 @@ from koyjabo.analytics.people_queries import Conversion
 from koyjabo.analytics.report_queries import People, Period
 from koyjabo.analytics.result_cache import Kept
 from koyjabo.clock import Clock, shifted
-from koyjabo.database.executor import Desk, Errand
+from koyjabo.database.executor import DatabaseExecutor, Operation
 from koyjabo.errors import LedgerUnavailable, UnknownCommunity
 from koyjabo.models import Scope
 
@@ -77,9 +77,9 @@ class Reports:
     each conversion when it is on disk.
     """
 
-    def __init__(self, desk: Desk, clock: Clock) -> None:
+    def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
         self.on_conversion: Callable[[Conversion], None] = lambda conversion: None
-        self._desk = desk
+        self._database = database
         self._clock = clock
         self._kept = Kept(MOST_KEPT)
         self._asking: dict[Hashable, Asking] = {}
@@ -90,16 +90,16 @@ class Reports:
 
         Whatever they did anonymously becomes the user's, in every community where they were anonymous; once.
         """
-        if self._desk.read(lambda session: people.anonymous_in(session, visitor_id)):
+        if self._database.read(lambda session: people.anonymous_in(session, visitor_id)):
             now_ms, clock = self._clock.now_ms(), self._clock
-            made = self._desk.write(lambda session: people.convert(session, user_id, visitor_id, now_ms, clock))
+            made = self._database.write(lambda session: people.convert(session, user_id, visitor_id, now_ms, clock))
             for conversion in made:
                 self.on_conversion(conversion)
 
     def attend(self, community_id: str, user_ids: list[str], at_ms: int) -> bool:
         """These members were here then: visitors of that day and hour. True when that was news."""
         clock = self._clock
-        return self._desk.write(lambda session: people.attend(session, community_id, user_ids, at_ms, clock))
+        return self._database.write(lambda session: people.attend(session, community_id, user_ids, at_ms, clock))
 
     def visitors(self, community_id: str, start: str, end: str) -> Visitors:
         """Different people from the day `start` to the day `end`, both included."""
@@ -161,15 +161,15 @@ class Reports:
         question = (community_id, periods[0], periods[-1], len(periods))
         return self._answer(question, lambda session: report_queries.people_in(session, Scope(community_id), periods))
 
-    def _answer(self, question: tuple, look: Errand) -> list[Any]:
+    def _answer(self, question: tuple, look: Operation) -> list[Any]:
         """Kept from the last time, or looked up: with a stamp that was read before, it is never older than that."""
         scope = Scope(question[0])
-        stamp = self._desk.read(lambda session: report_queries.stamp(session, scope))
+        stamp = self._database.read(lambda session: report_queries.stamp(session, scope))
         if stamp is None:
             raise UnknownCommunity
         answer = self._kept.get(question, stamp)
         if answer is None:
-            answer = self._once((question, stamp), lambda: self._desk.report(look))
+            answer = self._once((question, stamp), lambda: self._database.report(look))
             self._kept.keep(question, stamp, answer)
         return answer
 

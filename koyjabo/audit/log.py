@@ -15,7 +15,7 @@ from koyjabo.audit.queries import Entry, Line, noting
 
 if TYPE_CHECKING:
     from koyjabo.clock import Clock
-    from koyjabo.database.executor import Desk
+    from koyjabo.database.executor import DatabaseExecutor
     from koyjabo.identity import Account
 
 __all__ = [
@@ -120,8 +120,8 @@ class AuditPage(NamedTuple):
 class Audit:
     """For admins of the site; everybody else is Forbidden. Raises LedgerUnavailable."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, database: DatabaseExecutor) -> None:
+        self._database = database
 
     def page(
         self, account: Account, before: int | None = None, count: int = 50, actor: str = "", action: str = ""
@@ -130,6 +130,6 @@ class Audit:
         account.require_site_admin()
         by = None if actor == OPERATOR else actor
         wanted = partial(queries.newest, before=before, count=count + 1, actor=by, action=action)
-        found = self._desk.read(wanted)
+        found = self._database.read(wanted)
         lines = found[:count]
         return AuditPage(lines, lines[-1].id if len(found) > count else None)

@@ -17,7 +17,7 @@ from koyjabo.communities.archiving_queries import Overview, all_of_them
 from koyjabo.communities.memberships import allowed, known, managed, target
 from koyjabo.communities.queries import Community, Member, Records, Standing
 from koyjabo.communities.roles import ADMIN, MEMBER, ROLES
-from koyjabo.database.executor import Desk
+from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.paging import Page
 from koyjabo.errors import UnknownUser
 from koyjabo.identity import Account, uuid_of
@@ -43,9 +43,9 @@ class Communities:
     right, or of the community that has ended.
     """
 
-    def __init__(self, desk: Desk, clock: Clock) -> None:
+    def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
         self.on_loss: Callable[[str], None] = lambda whose: None
-        self._desk = desk
+        self._database = database
         self._clock = clock
 
     def create(self, account: Account, name: str, description: str, is_open: bool, is_listed: bool) -> Standing:
@@ -171,25 +171,25 @@ class Communities:
     def all(self, account: Account, query: str = "", start: int = 0, count: int = 20) -> Page[Overview]:
         """`count` of those with `query` in their names, archived or not, by name, after the first `start`."""
         account.require_site_admin()
-        return self._desk.report(partial(all_of_them, query=query, start=start, count=count))
+        return self._database.report(partial(all_of_them, query=query, start=start, count=count))
 
     def overview(self, account: Account, community_id: str) -> Overview:
         """One of them."""
         account.require_site_admin()
-        return self._desk.read(lambda session: archive.overview(session, community_id))
+        return self._database.read(lambda session: archive.overview(session, community_id))
 
     def archive(self, account: Account, community_id: str) -> None:
         """Put a community away: it is as if it were not there until it is restored. Done twice it is no error."""
         account.require_site_admin()
         by = self._author(account)
-        self._desk.write(lambda session: archive.archive(session, by, community_id))
+        self._database.write(lambda session: archive.archive(session, by, community_id))
         self.on_loss(community_id.lower())
 
     def restore(self, account: Account, community_id: str) -> None:
         """Bring a community back, with all it had. Done twice it is no error."""
         account.require_site_admin()
         by = self._author(account)
-        self._desk.write(lambda session: archive.restore(session, by, community_id))
+        self._database.write(lambda session: archive.restore(session, by, community_id))
 
     def _enrol(
         self, account: Account, community_id: str, find: Callable[[Records], str | None], role: str
@@ -212,14 +212,14 @@ class Communities:
         return log.author(account, self._clock)
 
     def _read(self, errand: Callable[[Records], Result]) -> Result:
-        return self._desk.read(lambda session: errand(Records(session)))
+        return self._database.read(lambda session: errand(Records(session)))
 
     def _list(self, errand: Callable[[Records], Result]) -> Result:
         """A page of a list costs as much as all that is before it: nobody else is to wait for that."""
-        return self._desk.report(lambda session: errand(Records(session)))
+        return self._database.report(lambda session: errand(Records(session)))
 
     def _write(self, errand: Callable[[Records], Result]) -> Result:
-        return self._desk.write(lambda session: errand(Records(session)))
+        return self._database.write(lambda session: errand(Records(session)))
 
 
 def _as_seen_by(account: Account, member: Member) -> Member:

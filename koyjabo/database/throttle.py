@@ -12,7 +12,7 @@ from typing import TypeVar
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from koyjabo.database.executor import Desk
+from koyjabo.database.executor import DatabaseExecutor
 
 AIM_S = 0.01
 """How long a transaction may hold the writer. Disks are uneven, so this is far below what is promised: 50 ms."""
@@ -30,8 +30,8 @@ Result = TypeVar("Result")
 class Pace:
     """`size` is how many rows the next transaction is to change, by how long the last ones took."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, database: DatabaseExecutor) -> None:
+        self._database = database
         self._size = float(FIRST)
         self.longest_s = 0.0
 
@@ -42,7 +42,7 @@ class Pace:
     def do(self, errand: Callable[..., Result]) -> Result:
         """Run an errand, which is given a session and the `size`. Raises LedgerUnavailable."""
         held_s: list[float] = []
-        result = self._desk.write(lambda session: errand(_timed(session, held_s), size=self.size))
+        result = self._database.write(lambda session: errand(_timed(session, held_s), size=self.size))
         took_s = sum(held_s)
         self.longest_s = max(self.longest_s, took_s)
         wanted = self._size * min(GROWTH, AIM_S / max(took_s, 1e-6))

@@ -11,7 +11,7 @@ from typing import Any
 from koyjabo.audit import log
 from koyjabo.audit.log import Author, Target, noting
 from koyjabo.clock import Clock
-from koyjabo.database.executor import Desk
+from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.throttle import Pace
 from koyjabo.errors import NotYetForgotten, UnknownVisitor
 from koyjabo.maintenance import erasure_queries
@@ -36,15 +36,15 @@ class Erasure:
     time. Everything raises LedgerUnavailable.
     """
 
-    def __init__(self, desk: Desk, clock: Clock) -> None:
+    def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
         self.on_forgotten: Callable[[str, Collection[Scope]], None] = lambda visitor_id, scopes: None
         self.drain: Callable[[], None] = lambda: None
-        self._desk = desk
+        self._database = database
         self._clock = clock
 
     def count(self, visitor_id: str) -> int:
         """How many visits of theirs there are."""
-        return self._desk.report(partial(erasure_queries.count_visits, visitor_id=visitor_id))
+        return self._database.report(partial(erasure_queries.count_visits, visitor_id=visitor_id))
 
     def forget_oneself(self, visitor_id: str) -> None:
         """For the visitor, who proves to be that by knowing the id. Nobody is told whether there was such a visitor.
@@ -71,10 +71,10 @@ class Erasure:
 
     def _forget(self, by: Author, visitor_id: str, advance: Advance) -> int:
         """Returns what the last piece folded: then it is done, and nothing may keep others from hearing of it."""
-        scopes = self._desk.report(partial(erasure_queries.scopes_of, visitor_id=visitor_id))
+        scopes = self._database.report(partial(erasure_queries.scopes_of, visitor_id=visitor_id))
         if SITE not in scopes:
             raise UnknownVisitor
-        pace = Pace(self._desk)
+        pace = Pace(self._database)
         erase = _noting(by, visitor_id)
         while (piece := pace.do(partial(erase, scopes=scopes))).has_more:
             scopes |= piece.scopes

@@ -16,7 +16,7 @@ from koyjabo.audit.log import Author, Entry, Line, Target, noting
 from koyjabo.clock import Clock
 from koyjabo.cluster.workers import Progress, Workers
 from koyjabo.database import engine
-from koyjabo.database.executor import Desk
+from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.identity import Account
 from koyjabo.maintenance.recount_queries import recount, rows_to_count
@@ -67,9 +67,9 @@ class Recounts:
     `on_change` is called when a recount of this worker has begun or ended.
     """
 
-    def __init__(self, desk: Desk, clock: Clock, runtime: Runtime, workers: Workers) -> None:
+    def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, workers: Workers) -> None:
         self.on_change: Callable[[], None] = lambda: None
-        self._desk = desk
+        self._database = database
         self._clock = clock
         self._runtime = runtime
         self._workers = workers
@@ -107,7 +107,7 @@ class Recounts:
     def state(self, account: Account) -> RecountState:
         """As far as workers are heard of: while Redis is away, one that another worker makes looks interrupted."""
         account.require_site_admin()
-        going_on, last = self._going_on(), self._desk.read(_newest)
+        going_on, last = self._going_on(), self._database.read(_newest)
         if last and going_on is None and _has_just_begun(last, self._clock.now_ms()):
             going_on = Progress(last.at_ms, 0, 0)
         return RecountState(going_on, last)
@@ -121,7 +121,7 @@ class Recounts:
         def entry(last: Line | None) -> Entry | None:
             return None if _has_just_begun(last, by.at_ms) else by.did(BEGUN, LEDGER)
 
-        return not _has_just_begun(self._desk.write(noting(_newest, entry)), by.at_ms)
+        return not _has_just_begun(self._database.write(noting(_newest, entry)), by.at_ms)
 
     def _end(self) -> None:
         self._progress = None
@@ -137,7 +137,7 @@ class Recounts:
     def _outcome(self) -> dict[str, Any]:
         began_ms = self._clock.elapsed_ms()
         try:
-            found = _verdict(self._desk.study(self._count))
+            found = _verdict(self._database.long_read(self._count))
         except KoyJaboError as error:
             found = {"error": str(error)}
         except Exception:
@@ -154,7 +154,7 @@ class Recounts:
         once = noting(ended, lambda found: None if found and found[0][1:] == entry else entry)
         for _ in range(ATTEMPTS):
             try:
-                self._desk.write(once)
+                self._database.write(once)
             except LedgerUnavailable:
                 self._wait()
             else:

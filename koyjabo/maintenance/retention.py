@@ -10,7 +10,7 @@ from functools import partial
 from typing import NamedTuple
 
 from koyjabo.clock import Clock, shifted
-from koyjabo.database.executor import Desk
+from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.throttle import Pace
 from koyjabo.maintenance import expiry_queries, fold_queries
 
@@ -48,8 +48,8 @@ class Swept(NamedTuple):
 class Retention:
     """Everything raises LedgerUnavailable, and `prune` ImportUnderWay; what was done until then is done."""
 
-    def __init__(self, desk: Desk, clock: Clock, days: int) -> None:
-        self._desk = desk
+    def __init__(self, database: DatabaseExecutor, clock: Clock, days: int) -> None:
+        self._database = database
         self._clock = clock
         self._days = days
 
@@ -57,17 +57,17 @@ class Retention:
         """What is past as of now. Today and the `days` before it are kept; RETENTION_DAYS, if not said otherwise."""
         first_kept = shifted(self._clock.today(), -(self._days if days is None else days))
         began_ms = self._clock.began_s(first_kept) * 1000
-        return Past(first_kept, *self._desk.report(lambda session: fold_queries.stretch_before(session, began_ms)))
+        return Past(first_kept, *self._database.report(lambda session: fold_queries.stretch_before(session, began_ms)))
 
     def count(self, past: Past) -> int:
         """How many visits that is. Looks at each."""
-        return self._desk.study(lambda session: fold_queries.old_ones(session, *past))
+        return self._database.long_read(lambda session: fold_queries.old_ones(session, *past))
 
     def prune(self, past: Past, advance: Advance = lambda ids: None) -> Pruned:
         """Fold them, in transactions of some milliseconds with pauses in between. `advance` is told how many ids are
         done since it was last told; what it raises ends it.
         """
-        pace, visits, after = Pace(self._desk), 0, past.after
+        pace, visits, after = Pace(self._database), 0, past.after
         while after < past.last:
             piece = pace.do(partial(fold_queries.fold_old, **past._replace(after=after)._asdict()))
             visits += piece.folded
@@ -85,7 +85,7 @@ class Retention:
         )
 
     def _sweep(self, remove: Callable[..., int], advance: Advance) -> int:
-        pace, removed = Pace(self._desk), 0
+        pace, removed = Pace(self._database), 0
         while done := pace.do(remove):
             removed += done
             advance(done)

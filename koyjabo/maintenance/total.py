@@ -10,7 +10,7 @@ from koyjabo.audit import log
 from koyjabo.audit.log import Author, Target, noting
 from koyjabo.clock import Clock
 from koyjabo.database import engine
-from koyjabo.database.executor import Desk
+from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import InvalidInput, TotalWouldFall
 from koyjabo.extensions import db
 from koyjabo.identity import Account
@@ -35,8 +35,8 @@ def set_total(total: int, new_epoch: bool, clock: Clock) -> tuple[int, int]:
 class Bookkeeping:
     """The same from the panel, for admins of the site; everybody else is Forbidden. Raises LedgerUnavailable."""
 
-    def __init__(self, desk: Desk, clock: Clock) -> None:
-        self._desk = desk
+    def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
+        self._database = database
         self._clock = clock
 
     def set_total(self, account: Account, total: int, reason: str, new_epoch: bool = False) -> tuple[int, int]:
@@ -45,7 +45,7 @@ class Bookkeeping:
         if not 0 <= total <= LARGEST_TOTAL:
             raise InvalidInput(details={"total": TOTAL_RANGE})
         by = log.author(account, self._clock)
-        return self._desk.write(_setting(by, total, new_epoch, reason))
+        return self._database.write(_setting(by, total, new_epoch, reason))
 
 
 def _setting(by: Author, total: int, new_epoch: bool, reason: str) -> Callable[[Any], tuple[int, int]]:

@@ -13,7 +13,7 @@ from koyjabo.analytics.timeline_queries import Visited
 from koyjabo.audit import log
 from koyjabo.audit.log import Target, noting
 from koyjabo.clock import Clock
-from koyjabo.database.executor import Desk
+from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import InvalidInput
 from koyjabo.identity import Account, uuid_of
 from koyjabo.models import SITE, Scope
@@ -85,22 +85,22 @@ class _Asked(NamedTuple):
 class VisitLog:
     """Everybody else is Forbidden. Raises InvalidInput by field of the filter, and LedgerUnavailable."""
 
-    def __init__(self, desk: Desk, clock: Clock) -> None:
-        self._desk = desk
+    def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
+        self._database = database
         self._clock = clock
 
     def page(self, account: Account, which: Filter, before: int | None = None, count: int = 50) -> Found:
         """`count` visits from before the cursor, or as many as are found in time."""
         account.require_site_admin()
         wanted = self._wanted(which)
-        return self._desk.report(partial(_page, wanted=wanted, before=before, count=count))
+        return self._database.report(partial(_page, wanted=wanted, before=before, count=count))
 
     def export(self, account: Account, which: Filter, kind: str) -> Iterator[str]:
         """All of them as text of one of `exports.MIMETYPES`, the oldest first, in pieces that are made as they are
         taken. Visits that come meanwhile are not in it. The audit log has its line before this returns.
         """
         account.require_site_admin()
-        search = self._desk.report(partial(queries.search, wanted=self._wanted(which)))
+        search = self._database.report(partial(queries.search, wanted=self._wanted(which)))
         self._note_export(account, which, kind=kind)
         return chain((file_format.head(kind),), (text for text, _ in self._pieces(kind, search, PIECE)))
 
@@ -108,7 +108,7 @@ class VisitLog:
         """The same for the operator, from after the visit that has this visitorId and visitId on. Raises InvalidInput
         where there is none.
         """
-        search = self._desk.report(partial(_search_after, wanted=self._wanted(which), last=last))
+        search = self._database.report(partial(_search_after, wanted=self._wanted(which), last=last))
         self._note_export(None, which, kind=kind)
         return Extract(search.upto - search.after, self._pieces(kind, search, LARGE_PIECE))
 
@@ -117,7 +117,7 @@ class VisitLog:
         account.require_site_admin()
         asked = _asked(which)
         scope, first, last = Scope(asked.community_id or SITE), str(asked.first or ""), str(asked.last or FOREVER)
-        found = self._desk.report(lambda session: timeline_queries.by_day(session, scope, first, last))
+        found = self._database.report(lambda session: timeline_queries.by_day(session, scope, first, last))
         self._note_export(account, which, kind=kind, days=True)
         rows = ({"day": day, **numbers._asdict()} for day, numbers in found.items())
         return iter((file_format.head(kind, ("day", *Visited._fields)), file_format.lines(kind, rows)))
@@ -127,12 +127,12 @@ class VisitLog:
         if "text" in said:
             said["text"] = True  # often a visitorId, and the line would outlive that
         line = log.author(account, self._clock).did("visits.export", Target("visits", "", ""), **details, **said)
-        self._desk.write(noting(lambda session: None, lambda _: line))
+        self._database.write(noting(lambda session: None, lambda _: line))
 
     def _pieces(self, kind: str, search: Search, size: int) -> Iterator[tuple[str, int]]:
         """Text, and how many ids have been looked at for it."""
         while search.after < search.upto:
-            text, reached = self._desk.report(partial(_piece, kind=kind, search=search, size=size))
+            text, reached = self._database.report(partial(_piece, kind=kind, search=search, size=size))
             looked_at, search = reached - search.after, search._replace(after=reached)
             yield text, looked_at
 

@@ -224,10 +224,10 @@ def test_line_outlives_what_it_is_about(panel):
 
 
 def test_nothing_is_done_while_the_database_is_away(panel, monkeypatch):
-    def away(errand):
+    def away(*_, **__):
         raise LedgerUnavailable
 
-    monkeypatch.setattr(panel.services.communities._desk, "write", away)
+    monkeypatch.setattr(panel.services.communities._database, "write", away)
     with pytest.raises(LedgerUnavailable):
         panel.services.communities.archive(panel.admin, panel.community)
     monkeypatch.undo()
