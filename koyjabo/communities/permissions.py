@@ -75,7 +75,7 @@ class Rights:
     def _look_up(self, rights: Collection[Right]) -> Facts:
         sessions, users = {right.session_id for right in rights}, {right.user_id for right in rights}
         communities = {right.community_id for right in rights}
-        return self._database.read(lambda session: facts(session, sessions, users, communities))
+        return self._database.read(facts, sessions, users, communities)
 
     def _answer(self) -> None:
         while jobs := self._take_waiting():
@@ -99,7 +99,7 @@ class Rights:
         """Whether this session has not been revoked, and the refresh token that shows it is good. Raises
         LedgerUnavailable.
         """
-        known = self._database.read(lambda session: facts(session, [session_id], [], []))
+        known = self._database.read(facts, [session_id], [], [])
         return _is_live(session_id, known, refresh_id, self._clock.now_ms())
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from functools import partial
 
 from koyjabo.clock import Clock
 from koyjabo.database.executor import DatabaseExecutor
@@ -52,7 +51,7 @@ class Peaks:
             unwritten = max(
                 (people for (where, _), (people, _) in self._unwritten.items() if where == scope), default=0
             )
-        day, week, month = self._database.read(partial(peak_queries.read, scope=scope, today=today))
+        day, week, month = self._database.read(peak_queries.read, scope, today)
         most = max(greatest, unwritten)
         return {"day": max(day, greatest), "week": max(week, most), "month": max(month, most)}
 
@@ -72,7 +71,7 @@ class Peaks:
         if not taken:
             return
         try:
-            self._database.write(partial(peak_queries.keep_all, by_day=taken))
+            self._database.write(peak_queries.keep_all, taken)
         except LedgerUnavailable:
             return
         with self._lock:
