@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from koyjabo.audit import log as audit
 from koyjabo.audit import queries
-from koyjabo.audit.log import Author, Entry, Line, Target, noting
+from koyjabo.audit.log import Actor, AuditRecord, Entry, Subject
 from koyjabo.clock import Clock
 from koyjabo.cluster.workers import Progress, Workers
 from koyjabo.database import engine
@@ -25,7 +25,7 @@ from koyjabo.runtime import Runtime
 log = logging.getLogger(__name__)
 
 BEGUN, ENDED = "ledger.recount", "ledger.recounted"
-LEDGER = Target("ledger", "", "")
+LEDGER = Subject("ledger", "", "")
 MOST_PROBLEMS = 20
 """Sentences of a recount that are kept."""
 
@@ -51,7 +51,7 @@ class RecountState(NamedTuple):
     """
 
     going_on: Progress | None  # on whichever worker
-    last: Line | None
+    last: AuditRecord | None
 
 
 @contextmanager
@@ -84,7 +84,7 @@ class Recounts:
         and never that it ended, and nobody goes on with it. Begin another.
         """
         account.require_site_admin()
-        by = audit.author(account, self._clock)
+        by = audit.actor(account, self._clock)
         with self._lock:
             if self._going_on() is not None:
                 return
@@ -115,22 +115,22 @@ class Recounts:
     def _going_on(self) -> Progress | None:
         return self._progress or next((each.recount for each in self._workers.all() if each.recount), None)
 
-    def _begin(self, by: Author) -> bool:
+    def _begin(self, by: Actor) -> bool:
         """Write that it begins, unless another worker has written that so lately that it need not have told us yet."""
 
-        def entry(last: Line | None) -> Entry | None:
-            return None if _has_just_begun(last, by.at_ms) else by.did(BEGUN, LEDGER)
+        def entry(last: AuditRecord | None) -> Entry | None:
+            return None if _has_just_begun(last, by.at_ms) else by.entry(BEGUN, LEDGER)
 
-        return not _has_just_begun(self._database.write(noting(_newest, entry)), by.at_ms)
+        return not _has_just_begun(self._database.write(_newest, audit=entry), by.at_ms)
 
     def _end(self) -> None:
         self._progress = None
         self.on_change()
 
-    def _recount(self, by: Author) -> None:
+    def _recount(self, by: Actor) -> None:
         try:
             details = self._outcome()
-            self._keep(by._replace(at_ms=self._clock.now_ms()).did(ENDED, LEDGER, **details))
+            self._keep(by._replace(at_ms=self._clock.now_ms()).entry(ENDED, LEDGER, **details))
         finally:
             self._end()
 
@@ -150,11 +150,13 @@ class Recounts:
         """Write down what came of hours of work, as soon as the database is there for it. An attempt that was not
         answered in time may have succeeded, so each looks first.
         """
-        ended = partial(queries.newest, before=None, count=1, action=ENDED)
-        once = noting(ended, lambda found: None if found and found[0][1:] == entry else entry)
+
+        def once(found: tuple[AuditRecord, ...]) -> Entry | None:
+            return None if found and found[0][1:] == entry else entry
+
         for _ in range(ATTEMPTS):
             try:
-                self._database.write(once)
+                self._database.write(queries.newest, before=None, count=1, action=ENDED, audit=once)
             except LedgerUnavailable:
                 self._wait()
             else:
@@ -178,13 +180,13 @@ class Recounts:
             self._progress = self._progress._replace(done=self._progress.done + rows)
 
 
-def _newest(session: Any) -> Line | None:
+def _newest(session: Any) -> AuditRecord | None:
     """The last line there is of a recount."""
     found = [line for action in (BEGUN, ENDED) for line in queries.newest(session, None, 1, action=action)]
     return max(found, key=lambda line: line.id, default=None)
 
 
-def _has_just_begun(last: Line | None, now_ms: int) -> bool:
+def _has_just_begun(last: AuditRecord | None, now_ms: int) -> bool:
     return last is not None and last.action == BEGUN and abs(now_ms - last.at_ms) < NEWS_MS
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from koyjabo.audit.log import Line
+from koyjabo.audit.log import AuditRecord
 from koyjabo.clock import Clock
 from koyjabo.cluster.workers import SOCKET_KINDS, Progress, Worker, Workers
 from koyjabo.database.executor import DatabaseExecutor
@@ -61,7 +61,7 @@ class Facts(NamedTuple):
     adjustments: list[Adjusted]  # newest first
     settings: Mapping[str, object]
     recount: Progress | None  # that goes on, on whichever worker
-    last_recount: Line | None  # its result, or that it began (recounts.RecountState)
+    last_recount: AuditRecord | None  # its result, or that it began (recounts.RecountState)
 
 
 class System:

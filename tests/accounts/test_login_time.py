@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 from argon2 import PasswordHasher
-from support.account_calls import sign_up, try_login
+from support.account_calls import disable, sign_up, try_login
 from support.app_fixtures import Site
 
 from koyjabo.accounts import passwords
@@ -58,7 +58,7 @@ def failed(site, work: Counter, name: str, **fields) -> Counter:
 def test_known_unknown_and_disabled_users_cost_the_same(site, work):
     for name in ("ayesha", "karim"):
         sign_up(site, name)
-    site.services.accounts.disable("karim@example.com")
+    disable(site, "karim@example.com")
     known = failed(site, work, "ayesha")
     assert sum(count for what, count in known.items() if what.startswith("verified")) == 1
     assert known["hashed"] == 0
