@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from flask import Flask
 
+    from koyjabo.accounts.accounts import Accounts
     from koyjabo.clock import Clock
     from koyjabo.runtime import Runtime
     from koyjabo.settings.schema import Settings
@@ -57,8 +58,6 @@ def create_app(
     clock = clock or Clock(chosen.zone)
     db.init_app(app)
     figures = opening_queries.prepare(app, chosen.database, chosen.starting_total, clock)
-    with app.app_context():
-        _make_first_admin(chosen, clock)
 
     middleware.init_app(app)
     sockets.init_app(app)
@@ -73,7 +72,8 @@ def create_app(
     static_files.init_app(app, is_development)
     for blueprint in blueprints():
         app.register_blueprint(blueprint)
-    app.extensions[EXTENSION] = wire(app, chosen, runtime, clock, figures)
+    services = app.extensions[EXTENSION] = wire(app, chosen, runtime, clock, figures)
+    _make_first_admin(chosen, services.accounts)
     response_headers.init_app(app, chosen.origins, trusts_proxies=chosen.trusted_proxies > 0)
     middleware.trust_proxies(app, chosen.trusted_proxies)
     if is_development:
@@ -85,13 +85,13 @@ def create_app(
     return app
 
 
-def _make_first_admin(chosen: Settings, clock: Clock) -> None:
+def _make_first_admin(chosen: Settings, accounts: Accounts) -> None:
     from koyjabo.accounts import first_admin
     from koyjabo.observability import logs
 
     if chosen.admin_email:
-        first_admin.ensure(chosen.database, chosen.admin_email, chosen.admin_password, clock)
+        first_admin.ensure(accounts, chosen.admin_email, chosen.admin_password)
     elif chosen.environment == "development":
-        password = first_admin.make_up(chosen.database, clock)
+        password = first_admin.make_up(accounts)
         if password is not None:
             logs.say(f"Made {first_admin.MADE_UP} with the password {password} (it is not shown again)")

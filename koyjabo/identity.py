@@ -30,6 +30,10 @@ class Account(NamedTuple):
             raise Forbidden(N_("Only admins of the site may do that."))
 
 
+OPERATOR = Account("", "", "", is_admin=True)
+"""Acts at the command line and at start-up. It is not stored."""
+
+
 class Login(NamedTuple):
     """Somebody who is logged in, and the session that says so."""
 

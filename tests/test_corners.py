@@ -16,7 +16,7 @@ from support.processes import run
 from support.threads import SOON_S, in_thread
 
 from koyjabo.database.batch_worker import Group
-from koyjabo.database.executor import Desk
+from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.runtime import ThreadRuntime
 from koyjabo.server.process.loop import GreenWaiter
@@ -57,11 +57,11 @@ def directory_for_a_lock(database: SqliteDatabase) -> Path:
 
 def test_lock_that_cannot_be_had_refuses_other_changes(sqlite_database):
     lock = directory_for_a_lock(sqlite_database)
-    with closing(Desk(make_url(sqlite_database.url), ThreadRuntime())) as desk:
+    with closing(DatabaseExecutor(make_url(sqlite_database.url), ThreadRuntime())) as database:
         with pytest.raises(LedgerUnavailable):
-            desk.write(lambda session: "done")
+            database.write(lambda session: "done")
         lock.rmdir()
-        assert desk.write(lambda session: "done") == "done"
+        assert database.write(lambda session: "done") == "done"
 
 
 PROGRAMS = [

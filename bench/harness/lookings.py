@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 
 from harness.fill_log import COMMON, LARGE, RARE, SMALL
 from koyjabo.clock import Clock
-from koyjabo.database.executor import Desk
+from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.identity import Account
 from koyjabo.runtime import ThreadRuntime
 from koyjabo.visit_log.visit_log import Filter, VisitLog
@@ -34,8 +34,8 @@ class Looked:
 
 def look_through(url: str) -> Iterator[Looked]:
     clock = Clock(ZoneInfo("Asia/Dhaka"))
-    desk = Desk(make_url(url), ThreadRuntime())
-    log = VisitLog(desk, clock)
+    database = DatabaseExecutor(make_url(url), ThreadRuntime())
+    log = VisitLog(database, clock)
     try:
         some = log.page(ADMIN, Filter()).visits[-1]
         day = (date.fromisoformat(clock.today()) - timedelta(200)).isoformat()
@@ -58,7 +58,7 @@ def look_through(url: str) -> Iterator[Looked]:
             yield _look(log, what, which)
         yield _export(log, Filter(day, day))
     finally:
-        desk.close()
+        database.close()
 
 
 def _look(log: VisitLog, what: str, which: Filter) -> Looked:

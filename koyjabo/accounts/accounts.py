@@ -5,24 +5,20 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Callable, Collection
-from functools import partial
 from typing import NamedTuple
 
 from koyjabo.accounts import credential_rules, queries
 from koyjabo.accounts.passwords import Passwords, is_outdated
-from koyjabo.accounts.queries import Changed, NewSession, Person, Whom
+from koyjabo.accounts.queries import NewSession, Person
 from koyjabo.accounts.tokens import REFRESH_S, Claims
 from koyjabo.audit import log
-from koyjabo.audit.log import Author, Entry, Target, noting
+from koyjabo.audit.log import Actor, Entry, Subject
 from koyjabo.clock import Clock
-from koyjabo.database.executor import Desk
+from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import InvalidToken, UnknownUser, WrongCredentials
-from koyjabo.identity import Account, Login
+from koyjabo.identity import OPERATOR, Account, Login
 from koyjabo.network import browsers
 from koyjabo.text import N_
-
-PROMOTIONS = {True: "user.promote", False: "user.demote"}
-DISABLINGS = {True: "user.disable", False: "user.enable"}
 
 
 class Grant(NamedTuple):
@@ -35,30 +31,29 @@ class Grant(NamedTuple):
 
 
 class Accounts:
-    """Emails, passwords and names are what `credentials` makes of them.
+    """Emails, passwords and names are normalised by `credential_rules`.
 
-    `on_loss` is called with the id of a session that has ended, or of a user who has lost sessions or a right, when
-    that is committed. Every method raises LedgerUnavailable, and those that take a password TooBusy.
+    `on_loss` is called with the id of a session that has ended, or of a user who has lost sessions, after the commit.
+    Every method raises LedgerUnavailable, and those that take a password TooBusy.
     """
 
-    def __init__(self, desk: Desk, clock: Clock, passwords: Passwords) -> None:
+    def __init__(self, database: DatabaseExecutor, clock: Clock, passwords: Passwords) -> None:
         self.on_loss: Callable[[str], None] = lambda whose: None
-        self._desk = desk
+        self._database = database
         self._clock = clock
         self._passwords = passwords
 
     def sign_up(self, email: str, password: str, name: str | None = None, user_agent: str = "") -> Grant:
         """Make an account and log it in. Raises EmailTaken."""
         person, new = self._new_person(email, password, name), self._new_session(str(uuid.uuid4()), user_agent)
-        sign_up = partial(queries.sign_up, person=person, email_key=credential_rules.email_key(email), new=new)
-        line = self._line("user.sign_up")
-        self._desk.write(noting(sign_up, lambda _: line(person)))
+        entry = _own_entry(log.anonymous(new.now_ms), "user.sign_up", person)
+        self._database.write(queries.sign_up, person, credential_rules.email_key(email), new, audit=entry)
         return _grant(person, new)
 
     def log_in(self, email: str, password: str, user_agent: str = "") -> Grant:
         """Raises WrongCredentials, and neither its words nor its time tell whether there is such a user."""
         grant = self._try(email, password, user_agent)
-        if grant is None:  # another login may have hashed the same password anew meanwhile
+        if grant is None:  # the password has just been hashed anew by another login
             grant = self._try(email, password, user_agent)
         if grant is None:
             raise WrongCredentials
@@ -69,9 +64,13 @@ class Accounts:
         it ends the session.
         """
         refresh_id = queries.successor(claims.session_id, claims.token_id)
-        new, line = self._new_session(claims.session_id)._replace(refresh_id=refresh_id), self._line("session.replay")
-        renew = partial(queries.renew_session, user_id=claims.user_id, old_refresh_id=claims.token_id, new=new)
-        made = self._desk.write(noting(renew, lambda made: line(made.ended)))
+        new = self._new_session(claims.session_id)._replace(refresh_id=refresh_id)
+        client = log.anonymous(new.now_ms)
+        made = self._database.write(
+            queries.renew_session,
+            *(claims.user_id, claims.token_id, new),
+            audit=lambda made: _own_entry(client, "session.replay", made.ended),
+        )
         if made.ended is not None:
             self.on_loss(claims.session_id)
         if made.renewed is None:
@@ -79,17 +78,21 @@ class Accounts:
         return _grant(made.renewed, new)
 
     def log_out(self, session_id: str) -> None:
-        """End a session, with all its tokens; one that has ended is no error."""
-        end = partial(queries.end_session, session_id=session_id, now_ms=self._clock.now_ms())
-        if self._desk.write(noting(end, self._line("session.end"))) is not None:
+        """End a session, with all its tokens. Idempotent."""
+        client = log.anonymous(self._clock.now_ms())
+        ended = self._database.write(
+            queries.end_session,
+            *(session_id, client.at_ms),
+            audit=lambda person: _own_entry(client, "session.end", person),
+        )
+        if ended is not None:
             self.on_loss(session_id)
 
     def login_of(self, session_id: str, refresh_id: str | None = None) -> Login | None:
         """Who is logged in by a session, if it lives: not revoked, not run out, and its user not disabled. Where it is
         shown by a refresh token, one that was renewed is good for some seconds more.
         """
-        lookup = partial(queries.of_session, session_id=session_id, now_ms=self._clock.now_ms(), refresh_id=refresh_id)
-        found = self._desk.read(lookup)
+        found = self._database.read(queries.of_session, session_id, self._clock.now_ms(), refresh_id)
         return Login(_account(found), session_id) if found else None
 
     def password_mark(self, email: str) -> str:
@@ -99,28 +102,33 @@ class Accounts:
 
     def names(self, user_ids: Collection[str]) -> dict[str, str]:
         """What users are called, by id; those who are none are not in it. For a thousand or so at a time."""
-        return self._desk.read(partial(queries.names, user_ids=list(user_ids))) if user_ids else {}
+        return self._database.read(queries.names, list(user_ids)) if user_ids else {}
 
     def change_password(self, login: Login, current: str, new: str) -> str:
         """End all other sessions, too. Returns the mark of the new one. Raises WrongCredentials."""
-        person = self._desk.read(partial(queries.by_id, user_id=login.account.id))
+        person = self._database.read(queries.by_id, login.account.id)
         if not self._passwords.matches(current, person.password if person else None) or person is None:
             raise WrongCredentials(N_("The current password is another one."))
         hashed = self._passwords.hash(credential_rules.password(new))
-        by = log.author(login.account, self._clock)
+        by = log.actor(login.account, self._clock)
         if not self._set_hash(by, person, hashed, old=person.password, spared=login.session_id):
             raise WrongCredentials(N_("The password has just been changed by somebody else."))
         return _mark(hashed)
 
-    # For the operator, at the command line.
+    def find(self, email: str) -> Account | None:
+        person = self._find(email)
+        return _account(person) if person else None
+
+    def has_users(self) -> bool:
+        return self._database.read(queries.has_users)
+
+    # For the operator: at the command line, and at start-up.
 
     def create(self, email: str, password: str, name: str | None = None, is_admin: bool = False) -> Account:
         """Make an account. Raises EmailTaken."""
-        person, by = self._new_person(email, password, name, is_admin), log.author(None, self._clock)
-        key = credential_rules.email_key(email)
-
-        create = partial(queries.add_user, person=person, email_key=key, now_ms=by.at_ms)
-        self._desk.write(noting(create, lambda _: by.did("user.create", target(person), is_admin=is_admin)))
+        person, by = self._new_person(email, password, name, is_admin), log.actor(OPERATOR, self._clock)
+        entry = by.entry("user.create", subject(person), is_admin=is_admin)
+        self._database.write(queries.add_user, person, credential_rules.email_key(email), by.at_ms, audit=entry)
         return _account(person)
 
     def set_password(self, email: str, password: str) -> Account:
@@ -129,24 +137,7 @@ class Accounts:
         if person is None:
             raise UnknownUser
         hashed = self._passwords.hash(credential_rules.password(password))
-        self._set_hash(log.author(None, self._clock), person, hashed)
-        return _account(person)
-
-    def promote(self, email: str, is_admin: bool = True) -> Account:
-        """Make somebody an admin of the site, or end that. Raises UnknownUser."""
-        whom = Whom(email_key=credential_rules.email_key(email))
-        return self._change(partial(queries.set_admin, whom=whom, is_admin=is_admin), PROMOTIONS[is_admin])
-
-    def disable(self, email: str, disabled: bool = True) -> Account:
-        """End all their sessions and let them begin none, or let them again. Raises UnknownUser."""
-        whom, now_ms = Whom(email_key=credential_rules.email_key(email)), self._clock.now_ms()
-        change = partial(queries.set_disabled, whom=whom, disabled=disabled, now_ms=now_ms)
-        return self._change(change, DISABLINGS[disabled])
-
-    def _change(self, change: Callable[..., Changed], action: str) -> Account:
-        by = log.author(None, self._clock)
-        person = self._desk.write(changing(by, change, action)).person
-        self.on_loss(person.id)
+        self._set_hash(log.actor(OPERATOR, self._clock), person, hashed)
         return _account(person)
 
     def close(self) -> None:
@@ -169,13 +160,17 @@ class Accounts:
             credential_rules.email(email)
         except ValueError:  # nobody has such an address, and not every database can be asked
             return None
-        return self._desk.read(partial(queries.by_email, email_key=credential_rules.email_key(email)))
+        return self._database.read(queries.by_email, credential_rules.email_key(email))
 
     def _open(self, person: Person, user_agent: str) -> Grant | None:
         """A session for somebody whose password was right, unless they were changed meanwhile."""
-        new, line = self._new_session(str(uuid.uuid4()), user_agent), self._line("session.begin")
-        begin = partial(queries.open_session, user_id=person.id, password=person.password, new=new)
-        begun = self._desk.write(noting(begin, lambda begun: line(person) if begun else None))
+        new = self._new_session(str(uuid.uuid4()), user_agent)
+        entry = _own_entry(log.anonymous(new.now_ms), "session.begin", person)
+        begun = self._database.write(
+            queries.open_session,
+            *(person.id, person.password, new),
+            audit=lambda begun: entry if begun else None,
+        )
         return _grant(person, new) if begun else None
 
     def _new_session(self, session_id: str, user_agent: str = "") -> NewSession:
@@ -183,38 +178,29 @@ class Accounts:
         whence = user_agent[: browsers.LONGEST], log.whence.get()
         return NewSession(session_id, str(uuid.uuid4()), now_ms, now_ms + REFRESH_S * 1000, *whence)
 
-    def _line(self, action: str) -> Callable[[Person | None], Entry | None]:
-        """Makes the line of what somebody does about themselves; None of nobody. To be asked in the request itself."""
-        place, at_ms = log.whence.get(), self._clock.now_ms()
-
-        def line(person: Person | None) -> Entry | None:
-            return Author(person.id, person.name, place, at_ms).did(action, target(person)) if person else None
-
-        return line
-
     def _hash_anew(self, person: Person, password: str) -> Person:
         hashed = self._passwords.hash(password)
-        self._desk.write(partial(queries.keep_hash, user_id=person.id, old=person.password, new=hashed))
+        self._database.write(queries.keep_hash, person.id, person.password, hashed)
         return person._replace(password=hashed)
 
-    def _set_hash(self, by: Author, person: Person, hashed: str, old: str | None = None, spared: str = "") -> bool:
-        change = partial(
-            queries.change_password, user_id=person.id, old=old, new=hashed, now_ms=by.at_ms, spared=spared
-        )
-        changed = self._desk.write(
-            noting(change, lambda made: by.did("user.password", target(person)) if made else None)
+    def _set_hash(self, by: Actor, person: Person, hashed: str, old: str | None = None, spared: str = "") -> bool:
+        entry = by.entry("user.password", subject(person))
+        changed = self._database.write(
+            queries.change_password,
+            *(person.id, old, hashed, by.at_ms, spared),
+            audit=lambda changed: entry if changed else None,
         )
         self.on_loss(person.id)
         return changed
 
 
-def changing(by: Author, change: Callable[..., Changed], action: str) -> Callable[..., Changed]:
-    """An errand that changes a user, and writes a line of it, if it was a change."""
-    return noting(change, lambda made: by.did(action, target(made.person)) if made.is_change else None)
+def subject(person: Person) -> Subject:
+    return Subject("user", person.id, person.email)
 
 
-def target(person: Person) -> Target:
-    return Target("user", person.id, person.email)
+def _own_entry(client: Actor, action: str, person: Person | None) -> Entry | None:
+    """What `person` does to their own account; None for None."""
+    return client._replace(id=person.id, name=person.name).entry(action, subject(person)) if person else None
 
 
 def _grant(person: Person, new: NewSession) -> Grant:

@@ -1,4 +1,4 @@
-"""The sessions of one user, as errands for the desk."""
+"""The sessions of one user, as operations of the database executor."""
 
 from __future__ import annotations
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
 from koyjabo.accounts import login_session_queries
 from koyjabo.accounts.login_session_queries import SessionLine
 from koyjabo.audit import log
-from koyjabo.audit.log import Target, noting
+from koyjabo.audit.log import Subject
 from koyjabo.clock import Clock
-from koyjabo.database.executor import Desk
+from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.paging import Page
 from koyjabo.errors import UnknownSession
 from koyjabo.identity import Account, Login
@@ -37,25 +36,24 @@ class Sessions:
     committed.
     """
 
-    def __init__(self, desk: Desk, clock: Clock) -> None:
+    def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
         self.on_loss: Callable[[str], None] = lambda whose: None
-        self._desk = desk
+        self._database = database
         self._clock = clock
 
     def page(self, login: Login, start: int = 0, count: int = 20) -> Page[Session]:
         """`count` of those that live, the last used first, after the first `start`."""
-        asked = partial(
-            login_session_queries.page, user_id=login.account.id, now_ms=self._clock.now_ms(), start=start, count=count
-        )
-        found, total = self._desk.read(asked)
+        now_ms = self._clock.now_ms()
+        found, total = self._database.read(login_session_queries.page, login.account.id, now_ms, start, count)
         return Page(tuple(_session(line, login) for line in found), total)
 
     def end(self, login: Login, session_id: str) -> None:
         """End one, with its tokens and its sockets. Raises UnknownSession."""
-        by, whose = log.author(login.account, self._clock), _target(login.account)
-        ended = partial(login_session_queries.end, user_id=login.account.id, session_id=session_id, now_ms=by.at_ms)
-        line = self._desk.write(
-            noting(ended, lambda line: by.did("session.revoke", whose, **_about(line)) if line else None)
+        by, whose = log.actor(login.account, self._clock), _subject(login.account)
+        line = self._database.write(
+            login_session_queries.end,
+            *(login.account.id, session_id, by.at_ms),
+            audit=lambda line: by.entry("session.revoke", whose, **_about(line)) if line else None,
         )
         if line is None:
             raise UnknownSession
@@ -63,12 +61,11 @@ class Sessions:
 
     def end_others(self, login: Login) -> int:
         """End all but the one that asks. How many those were."""
-        by, whose = log.author(login.account, self._clock), _target(login.account)
-        ended = partial(
-            login_session_queries.end_others, user_id=login.account.id, spared=login.session_id, now_ms=by.at_ms
-        )
-        count = self._desk.write(
-            noting(ended, lambda count: by.did("session.revoke", whose, sessions=count) if count else None)
+        by, whose = log.actor(login.account, self._clock), _subject(login.account)
+        count = self._database.write(
+            login_session_queries.end_others,
+            *(login.account.id, login.session_id, by.at_ms),
+            audit=lambda count: by.entry("session.revoke", whose, sessions=count) if count else None,
         )
         if count:
             self.on_loss(login.account.id)
@@ -85,5 +82,5 @@ def _about(line: SessionLine) -> dict[str, str]:
     return {"browser": " ".join(filter(None, browsers.of(line.user_agent or ""))), "from": line.place or ""}
 
 
-def _target(account: Account) -> Target:
-    return Target("user", account.id, account.email)
+def _subject(account: Account) -> Subject:
+    return Subject("user", account.id, account.email)

@@ -5,18 +5,16 @@ another password than the present one: in the database, so on all workers togeth
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from typing import Any
 
 from koyjabo.accounts import login_throttle_queries, queries
-from koyjabo.accounts.accounts import target
+from koyjabo.accounts.accounts import subject
 from koyjabo.audit import log
-from koyjabo.audit.log import Author
-from koyjabo.audit.queries import write
+from koyjabo.audit.log import Actor
 from koyjabo.clock import Clock
-from koyjabo.database.executor import Desk
+from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.text_search import usable
 from koyjabo.errors import LedgerUnavailable, TooBusy, TooManyRequests
 from koyjabo.text import N_
@@ -38,8 +36,8 @@ SENTENCE = N_("Too many attempts to log in. Wait as long as Retry-After says, th
 class LoginFailures:
     """Accounts go by a keyed hash of their email, whether there are such accounts or not."""
 
-    def __init__(self, desk: Desk, clock: Clock, secret: str) -> None:
-        self._desk = desk
+    def __init__(self, database: DatabaseExecutor, clock: Clock, secret: str) -> None:
+        self._database = database
         self._clock = clock
         self._secret = secret.encode()
 
@@ -55,33 +53,30 @@ class LoginFailures:
             yield
         except (TooBusy, LedgerUnavailable):  # it was none, but for one that the audit log has a line of by now
             with suppress(LedgerUnavailable):
-                self._desk.write(partial(login_throttle_queries.take_back, account=account, kept=TOLD))
+                self._database.write(login_throttle_queries.take_back, account, TOLD)
             raise
         with suppress(LedgerUnavailable):  # what was done is done, and failures run out by themselves
-            self._desk.write(partial(login_throttle_queries.forgive, account=account))
+            self._database.write(login_throttle_queries.forgive, account)
 
     def _count(self, account: str, email_key: str) -> None:
         now_ms = self._clock.now_ms()
-        count = partial(
-            login_throttle_queries.count, account=account, most=MOST, now_ms=now_ms, over_ms=now_ms - WINDOW_MS
-        )
-        began_ms = self._desk.write(partial(_telling, count, account, email_key, log.nobody(now_ms)))
+        began_ms = self._database.write(_count, account, email_key, log.anonymous(now_ms))
         if began_ms is not None:
             raise TooManyRequests(max(1, (began_ms + WINDOW_MS - now_ms) // 1000 + 1), SENTENCE)
 
 
-def _telling(count: Callable[[Any], int | None], account: str, email_key: str, by: Author, session: Any) -> int | None:
-    """The errand `count`, with a line about those that have failed, if there is such a user; None, or since when there
-    have been too many. In one transaction, and not after the password was looked at: the time that takes must not tell
-    whether there is one.
+def _count(session: Any, account: str, email_key: str, by: Actor) -> int | None:
+    """Count an attempt, with an audit entry about the failures before it, if the user exists. Returns None, or since
+    when there have been too many, ms. One transaction, before the password is verified: the time that it takes must not
+    reveal whether the user exists.
     """
-    attempts = count(session)
+    attempts = login_throttle_queries.count(session, account, MOST, by.at_ms, by.at_ms - WINDOW_MS)
     if attempts is None:
         return login_throttle_queries.began_ms(session, account) or by.at_ms
     failures = attempts - 1
     person = queries.by_email(session, usable(email_key)) if failures in TOLD else None
     if person is not None:
-        write(session, by.did("login.fail", target(person), failures=failures))
+        by.entry("login.fail", subject(person), failures=failures).store(session)
     return None
 
 

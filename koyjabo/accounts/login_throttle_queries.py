@@ -1,4 +1,4 @@
-"""Attempts to log in, by account, as errands for the desk."""
+"""Attempts to log in, by account, as operations of the database executor."""
 
 from __future__ import annotations
 

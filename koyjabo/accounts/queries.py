@@ -1,4 +1,4 @@
-"""Users and their sessions, as errands for the desk: each is given a transaction and hands back plain values."""
+"""Users and their sessions, as operations of the database executor: each gets a session and returns plain values."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import uuid
 from typing import NamedTuple
 
 from sqlalchemy import delete, exists, select, update
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from koyjabo.accounts.access_version_queries import note_loss
 from koyjabo.database.text_search import usable
-from koyjabo.errors import EmailTaken, UnknownUser
+from koyjabo.errors import EmailTaken
 from koyjabo.models import LoginSession, User
 
 MOST_SWEPT = 100
@@ -24,7 +23,7 @@ TOGETHER_MS = 10_000
 
 
 class Person(NamedTuple):
-    """A user, with what only `accounts` may see."""
+    """A user, with what only this package may see."""
 
     id: str
     email: str
@@ -32,20 +31,6 @@ class Person(NamedTuple):
     is_admin: bool
     password: str
     is_disabled: bool
-
-
-class Whom(NamedTuple):
-    """A user, by their `id` or by their `email_key`."""
-
-    id: str | None = None
-    email_key: str | None = None
-
-
-class Changed(NamedTuple):
-    """A user as they are now, and whether they were different before."""
-
-    person: Person
-    is_change: bool
 
 
 class NewSession(NamedTuple):
@@ -109,15 +94,11 @@ def sign_up(session: Session, person: Person, email_key: str, new: NewSession) -
     _begin(session, person.id, new)
 
 
-def is_taken(session: Session | Connection, email_key: str) -> bool:
+def is_taken(session: Session, email_key: str) -> bool:
     return bool(session.execute(select(exists().where(User.email_key == email_key))).scalar())
 
 
-def is_site_admin(session: Session | Connection, email_key: str) -> bool:
-    return bool(session.execute(select(User.is_admin).where(User.email_key == email_key)).scalar())
-
-
-def has_users(session: Session | Connection) -> bool:
+def has_users(session: Session) -> bool:
     return bool(session.execute(select(exists().where(User.id.is_not(None)))).scalar())
 
 
@@ -143,7 +124,7 @@ def of_session(session: Session, session_id: str, now_ms: int, refresh_id: str |
     row = session.execute(query.where(*mine, User.disabled_ms.is_(None))).one_or_none()
     if row is None or (refresh_id is not None and not Family._make(row[1:]).admits(refresh_id, now_ms)):
         return None
-    return _known(row[0])
+    return known(row[0])
 
 
 def open_session(session: Session, user_id: str, password: str, new: NewSession) -> bool:
@@ -211,33 +192,6 @@ def keep_hash(session: Session, user_id: str, old: str, new: str) -> None:
     session.execute(update(User).where(User.id == user_id, User.password == old).values(password=new))
 
 
-def set_admin(session: Session, whom: Whom, is_admin: bool) -> Changed:
-    """Raises UnknownUser."""
-    user = _existing(session, whom)
-    is_change = user.is_admin != is_admin
-    if user.is_admin and not is_admin:
-        note_loss(session)
-    user.is_admin = is_admin
-    return Changed(_known(user), is_change)
-
-
-def set_disabled(session: Session, whom: Whom, disabled: bool, now_ms: int) -> Changed:
-    """Disabling ends their sessions. Raises UnknownUser."""
-    user = _existing(session, whom)
-    is_change = disabled != (user.disabled_ms is not None)
-    if disabled and is_change:
-        revoke(session, now_ms, LoginSession.user_id == user.id)
-        note_loss(session)  # last, as everywhere: who locks it first waits for nobody
-    user.disabled_ms = (user.disabled_ms or now_ms) if disabled else None
-    return Changed(_known(user), is_change)
-
-
-def log_out(session: Session, whom: Whom, now_ms: int) -> Changed:
-    """End all their sessions. Raises UnknownUser."""
-    user = _existing(session, whom)
-    return Changed(_known(user), revoke(session, now_ms, LoginSession.user_id == user.id))
-
-
 def _begin(session: Session, user_id: str, new: NewSession) -> None:
     begun = {"refresh_id": new.refresh_id, "created_ms": new.now_ms, "expires_ms": new.expires_ms}
     whence = {"user_agent": usable(new.user_agent), "place": new.place}
@@ -254,17 +208,9 @@ def _sweep(session: Session, now_ms: int) -> None:
     )
 
 
-def _existing(session: Session, whom: Whom) -> User:
-    is_them = User.id == whom.id if whom.id is not None else User.email_key == whom.email_key
-    user = session.execute(select(User).where(is_them).with_for_update()).scalar_one_or_none()
-    if user is None:
-        raise UnknownUser
-    return user
-
-
 def _person(user: User | None) -> Person | None:
-    return None if user is None else _known(user)
+    return None if user is None else known(user)
 
 
-def _known(user: User) -> Person:
+def known(user: User) -> Person:
     return Person(user.id, user.email, user.name, user.is_admin, user.password, user.disabled_ms is not None)

@@ -1,4 +1,4 @@
-"""Users as admins of the site see them: looked up, and counted what they have."""
+"""Users for admins of the site: listed with their counts, promoted, disabled and logged out."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
+from koyjabo.accounts.access_version_queries import note_loss
+from koyjabo.accounts.queries import Person, known, revoke
 from koyjabo.database.paging import Page, length
 from koyjabo.database.text_search import has, typed
+from koyjabo.errors import LastAdmin, UnknownUser
 from koyjabo.models import Community, LoginSession, Membership, User
+from koyjabo.text import N_
 
 
 class UserLine(NamedTuple):
@@ -33,6 +37,13 @@ class Belonging(NamedTuple):
     archived_ms: int | None
 
 
+class Changed(NamedTuple):
+    """A user after a change, and whether it changed anything."""
+
+    person: Person
+    is_change: bool
+
+
 USER = (User.id, User.email, User.name, User.is_admin, User.created_ms, User.disabled_ms)
 BELONGING = (Community.id, Community.name, Membership.role, Membership.joined_ms, Community.archived_ms)
 
@@ -48,8 +59,11 @@ def page(session: Session, query: str, start: int, count: int, now_ms: int) -> P
 
 
 def line(session: Session, user_id: str, now_ms: int) -> UserLine | None:
-    found = _lines(session, select(*USER).where(User.id == user_id), now_ms)
-    return found[0] if found else None
+    return _line(session, User.id == user_id, now_ms)
+
+
+def line_by_email(session: Session, email_key: str, now_ms: int) -> UserLine | None:
+    return _line(session, User.email_key == email_key, now_ms)
 
 
 def communities_of(session: Session, user_id: str, start: int, count: int) -> Page[Belonging]:
@@ -61,10 +75,54 @@ def communities_of(session: Session, user_id: str, start: int, count: int) -> Pa
     return Page(tuple(Belonging._make(row) for row in rows), total)
 
 
-def lock_admins(session: Session) -> set[str]:
-    """The admins of the site who can log in; nobody makes them fewer before the commit."""
+def set_admin(session: Session, user_id: str, is_admin: bool, spare_last: bool) -> Changed:
+    """Raises UnknownUser; LastAdmin, with `spare_last`, if no admin who can log in would be left."""
+    if spare_last:
+        _spare_last_admin(session, user_id)
+    user = _locked(session, user_id)
+    is_change = user.is_admin != is_admin
+    if user.is_admin and not is_admin:
+        note_loss(session)
+    user.is_admin = is_admin
+    return Changed(known(user), is_change)
+
+
+def set_disabled(session: Session, user_id: str, disabled: bool, spare_last: bool, now_ms: int) -> Changed:
+    """Disabling ends all their sessions. Raises UnknownUser; LastAdmin as `set_admin` does."""
+    if spare_last:
+        _spare_last_admin(session, user_id)
+    user = _locked(session, user_id)
+    is_change = disabled != (user.disabled_ms is not None)
+    if disabled and is_change:
+        revoke(session, now_ms, LoginSession.user_id == user.id)
+        note_loss(session)  # last, as everywhere: who locks it first waits for nobody
+    user.disabled_ms = (user.disabled_ms or now_ms) if disabled else None
+    return Changed(known(user), is_change)
+
+
+def log_out(session: Session, user_id: str, now_ms: int) -> Changed:
+    """End all their sessions. Raises UnknownUser."""
+    user = _locked(session, user_id)
+    return Changed(known(user), revoke(session, now_ms, LoginSession.user_id == user.id))
+
+
+def _spare_last_admin(session: Session, user_id: str) -> None:
+    """Locks the admins who can log in until the commit."""
     able = select(User.id).where(User.is_admin, User.disabled_ms.is_(None)).order_by(User.id)
-    return set(session.scalars(able.with_for_update()))
+    if set(session.scalars(able.with_for_update())) == {user_id}:
+        raise LastAdmin(N_("The site needs an admin who can log in. Make somebody else admin of it first."))
+
+
+def _locked(session: Session, user_id: str) -> User:
+    user = session.execute(select(User).where(User.id == user_id).with_for_update()).scalar_one_or_none()
+    if user is None:
+        raise UnknownUser
+    return user
+
+
+def _line(session: Session, which: Any, now_ms: int) -> UserLine | None:
+    found = _lines(session, select(*USER).where(which), now_ms)
+    return found[0] if found else None
 
 
 def _lines(session: Session, wanted: Select, now_ms: int) -> list[UserLine]:

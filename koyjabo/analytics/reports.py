@@ -17,7 +17,7 @@ from koyjabo.analytics.people_queries import Conversion
 from koyjabo.analytics.report_queries import People, Period
 from koyjabo.analytics.result_cache import Kept
 from koyjabo.clock import Clock, shifted
-from koyjabo.database.executor import Desk, Errand
+from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import LedgerUnavailable, UnknownCommunity
 from koyjabo.models import Scope
 
@@ -77,9 +77,9 @@ class Reports:
     each conversion when it is on disk.
     """
 
-    def __init__(self, desk: Desk, clock: Clock) -> None:
+    def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
         self.on_conversion: Callable[[Conversion], None] = lambda conversion: None
-        self._desk = desk
+        self._database = database
         self._clock = clock
         self._kept = Kept(MOST_KEPT)
         self._asking: dict[Hashable, Asking] = {}
@@ -90,16 +90,14 @@ class Reports:
 
         Whatever they did anonymously becomes the user's, in every community where they were anonymous; once.
         """
-        if self._desk.read(lambda session: people.anonymous_in(session, visitor_id)):
-            now_ms, clock = self._clock.now_ms(), self._clock
-            made = self._desk.write(lambda session: people.convert(session, user_id, visitor_id, now_ms, clock))
+        if self._database.read(people.anonymous_in, visitor_id):
+            made = self._database.write(people.convert, user_id, visitor_id, self._clock.now_ms(), self._clock)
             for conversion in made:
                 self.on_conversion(conversion)
 
     def attend(self, community_id: str, user_ids: list[str], at_ms: int) -> bool:
         """These members were here then: visitors of that day and hour. True when that was news."""
-        clock = self._clock
-        return self._desk.write(lambda session: people.attend(session, community_id, user_ids, at_ms, clock))
+        return self._database.write(people.attend, community_id, user_ids, at_ms, self._clock)
 
     def visitors(self, community_id: str, start: str, end: str) -> Visitors:
         """Different people from the day `start` to the day `end`, both included."""
@@ -126,10 +124,7 @@ class Reports:
 
     def conversion_rate(self, community_id: str) -> float:
         """Percent, one decimal: of all who ever came anonymously, those who turned out to be users."""
-        scope = Scope(community_id)
-        (rate,) = self._answer(
-            (community_id, "conversion_rate"), lambda session: [people.conversion_rate(session, scope)]
-        )
+        (rate,) = self._answer((community_id, "conversion_rate"), _conversion_rate)
         return rate
 
     def trend(self, community_id: str, granularity: str, start: str, end: str) -> list[Trend]:
@@ -144,14 +139,7 @@ class Reports:
         return [Trend(*each) for each in zip(names, self._people_in(community_id, periods), strict=True)]
 
     def _by_hour(self, community_id: str, start: str, end: str) -> list[Trend]:
-        clock, scope = self._clock, Scope(community_id)
-        return self._answer(
-            (community_id, HOURLY, start, end),
-            lambda session: [
-                Trend(clock.local(hour_s), people)
-                for hour_s, people in report_queries.people_by_hour(session, scope, clock.hours(start, end))
-            ],
-        )
+        return self._answer((community_id, HOURLY, start, end), _by_hour, self._clock, start, end)
 
     def _last(self, community_id: str, days: int) -> Visitors:
         return self.visitors(community_id, *_days_until(days, self._clock.today()))
@@ -159,17 +147,19 @@ class Reports:
     def _people_in(self, community_id: str, periods: list[Period]) -> list[People]:
         """Of each of these periods, which are told apart by the first, the last and their number."""
         question = (community_id, periods[0], periods[-1], len(periods))
-        return self._answer(question, lambda session: report_queries.people_in(session, Scope(community_id), periods))
+        return self._answer(question, report_queries.people_in, periods)
 
-    def _answer(self, question: tuple, look: Errand) -> list[Any]:
-        """Kept from the last time, or looked up: with a stamp that was read before, it is never older than that."""
+    def _answer(self, question: tuple, operation: Callable[..., list[Any]], *args: Any) -> list[Any]:
+        """The cached answer, or that of the operation, which gets a session, the scope and the arguments. The stamp is
+        read before, so that an answer is never older than its stamp.
+        """
         scope = Scope(question[0])
-        stamp = self._desk.read(lambda session: report_queries.stamp(session, scope))
+        stamp = self._database.read(report_queries.stamp, scope)
         if stamp is None:
             raise UnknownCommunity
         answer = self._kept.get(question, stamp)
         if answer is None:
-            answer = self._once((question, stamp), lambda: self._desk.report(look))
+            answer = self._once((question, stamp), lambda: self._database.report(operation, scope, *args))
             self._kept.keep(question, stamp, answer)
         return answer
 
@@ -190,6 +180,15 @@ class Reports:
         if asking.answer is None:  # whoever looked has been told why
             raise LedgerUnavailable
         return asking.answer
+
+
+def _by_hour(session: Any, scope: Scope, clock: Clock, start: str, end: str) -> list[Trend]:
+    found = report_queries.people_by_hour(session, scope, clock.hours(start, end))
+    return [Trend(clock.local(hour_s), people) for hour_s, people in found]
+
+
+def _conversion_rate(session: Any, scope: Scope) -> list[float]:
+    return [people.conversion_rate(session, scope)]
 
 
 def _days_until(days: int, last: str) -> Period:

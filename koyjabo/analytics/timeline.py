@@ -7,7 +7,7 @@ from typing import NamedTuple
 from koyjabo.analytics import timeline_queries
 from koyjabo.analytics.timeline_queries import Visited
 from koyjabo.clock import Clock, shifted
-from koyjabo.database.executor import Desk
+from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import SITE, Scope
 
 __all__ = ["History", "Period", "Visited"]
@@ -26,20 +26,20 @@ class Period(NamedTuple):
 class History:
     """Raises LedgerUnavailable. Looks at a bounded number of rows, however many visits there are."""
 
-    def __init__(self, desk: Desk, clock: Clock) -> None:
-        self._desk = desk
+    def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
+        self._database = database
         self._clock = clock
 
     def last_hours(self, scope: Scope = SITE) -> list[Period]:
         """The last 24 hours, also those of no visit."""
         now_s, today = self._clock.now_ms() // 1000, self._clock.today()
         hours = [hour_s for hour_s in self._clock.hours(shifted(today, -1), today) if hour_s <= now_s][-HOURS:]
-        found = self._desk.read(lambda session: timeline_queries.by_hour(session, scope, hours[0], hours[-1]))
+        found = self._database.read(timeline_queries.by_hour, scope, hours[0], hours[-1])
         return [Period(self._clock.local(hour_s), found.get(hour_s, Visited())) for hour_s in hours]
 
     def last_days(self, scope: Scope = SITE) -> list[Period]:
         """The last 30 days, also those of no visit."""
         today = self._clock.today()
         days = [shifted(today, -ago) for ago in reversed(range(DAYS))]
-        found = self._desk.read(lambda session: timeline_queries.by_day(session, scope, days[0], days[-1]))
+        found = self._database.read(timeline_queries.by_day, scope, days[0], days[-1])
         return [Period(day, found.get(day, Visited())) for day in days]

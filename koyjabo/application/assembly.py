@@ -31,7 +31,7 @@ from koyjabo.counting.ledger import Ledger, open_store
 from koyjabo.counting.live_stats import Numbers
 from koyjabo.counting.records import Figures
 from koyjabo.counting.visits import Visits
-from koyjabo.database.executor import Desk
+from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.extensions import socketio
 from koyjabo.maintenance.erasure import Erasure
 from koyjabo.maintenance.nightly import LOOK_S, Nightly
@@ -67,7 +67,7 @@ def wire(app: Flask, chosen: Settings, runtime: Runtime, clock: Clock, figures: 
     """Make everything that lives as long as the application. Raises LedgerUnavailable."""
     others = reach(app, chosen, runtime, clock)
     _init_socketio(app, chosen, runtime, others.fanout)
-    desk = Desk(chosen.database, runtime)
+    desk = DatabaseExecutor(chosen.database, runtime)
     ledger, ignores_bots = Ledger(open_store(chosen.database, clock), runtime), chosen.bot_policy == "ignore"
     visits = Visits(ledger, others.presence, clock, figures, ignores_bots)
     rooms = Rooms(others.fanout, runtime, others.bus)
@@ -185,7 +185,7 @@ def _attendance(
     return attendance
 
 
-def _system(chosen: Settings, desk: Desk, clock: Clock, others: Others, recounts: Recounts) -> System:
+def _system(chosen: Settings, desk: DatabaseExecutor, clock: Clock, others: Others, recounts: Recounts) -> System:
     """Storage that is lost at a deploy is refused unless it is allowed (`config`)."""
     kind = "SQLite" if chosen.database.get_backend_name() == "sqlite" else "PostgreSQL"
     return System(

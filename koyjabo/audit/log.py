@@ -1,39 +1,39 @@
 """Who did what, to whom, from where, when.
 
-A line is written in the transaction that does it, by the domain method that does it, whoever called that: the API, the
-panel or the command line. So there is no line for what did not happen, and nothing that happened without one.
+The service that changes something stores the entry in the same transaction, for the API, the panel and the command line
+alike. So each change that is audited has an entry, and each entry a change.
 """
 
 from __future__ import annotations
 
 from contextvars import ContextVar
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from koyjabo.audit import queries
-from koyjabo.audit.queries import Entry, Line, noting
+from koyjabo.audit.queries import AuditRecord, Entry
+from koyjabo.identity import OPERATOR
 
 if TYPE_CHECKING:
     from koyjabo.clock import Clock
-    from koyjabo.database.executor import Desk
+    from koyjabo.database.executor import DatabaseExecutor
     from koyjabo.identity import Account
 
 __all__ = [
     "ACTIONS",
-    "OPERATOR",
+    "BY_OPERATOR",
+    "Actor",
     "Audit",
     "AuditPage",
-    "Author",
+    "AuditRecord",
     "Entry",
-    "Line",
-    "Target",
-    "author",
-    "noting",
+    "Subject",
+    "actor",
+    "anonymous",
     "whence",
 ]
 
-OPERATOR = "operator"
-"""Asks for the lines of whoever sat at the command line."""
+BY_OPERATOR = "operator"
+"""Filters records by the operator."""
 
 ACTIONS = (
     "community.create",
@@ -75,61 +75,58 @@ address (specification: Storage).
 """
 
 
-class Target(NamedTuple):
-    """What something is done to, and what it is called now."""
+class Subject(NamedTuple):
+    """The object of an action, with its present name."""
 
     kind: str
     id: str
     name: str
 
 
-class Author(NamedTuple):
-    """Somebody who is about to do something. `id` is None for the operator, and "" where nobody knows who it is."""
+class Actor(NamedTuple):
+    """The author of an entry. `id` is None for the operator, and "" for an unknown client. `at_ms` is UTC."""
 
     id: str | None
     name: str
     place: str
     at_ms: int
 
-    def did(self, action: str, target: Target, **details: Any) -> Entry:
-        """`details` are JSON, and say nothing that is secret."""
-        return Entry(self.at_ms, self.id, self.name, action, *target, details, self.place)
+    def entry(self, action: str, subject: Subject, **details: Any) -> Entry:
+        """Make an entry. `details` become JSON and contain no secrets."""
+        return Entry(self.at_ms, self.id, self.name, action, *subject, details, self.place)
 
 
-def author(account: Account | None, clock: Clock) -> Author:
-    """Who acts in the present request; None is the operator, at the command line. To be asked in the request itself:
-    errands run elsewhere.
-    """
-    if account is None:
-        return Author(None, "", "", clock.now_ms())
-    return Author(account.id, account.name, whence.get(), clock.now_ms())
+def actor(account: Account, clock: Clock) -> Actor:
+    """The author of what the present request does. Call it in the task of the request: operations run on threads."""
+    if account is OPERATOR:
+        return Actor(None, "", "", clock.now_ms())
+    return Actor(account.id, account.name, whence.get(), clock.now_ms())
 
 
-def nobody(now_ms: int) -> Author:
-    """Whoever sends the present request, and has not proved to be anybody."""
-    return Author("", "", whence.get(), now_ms)
+def anonymous(now_ms: int) -> Actor:
+    """The client of the present request, before it is authenticated."""
+    return Actor("", "", whence.get(), now_ms)
 
 
 class AuditPage(NamedTuple):
-    """Lines, newest first, and the cursor to go on with: None at the end."""
+    """Records, newest first, and the cursor of the next page: None at the end."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[AuditRecord, ...]
     before: int | None
 
 
 class Audit:
-    """For admins of the site; everybody else is Forbidden. Raises LedgerUnavailable."""
+    """For admins of the site; raises Forbidden for other accounts, and LedgerUnavailable."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, database: DatabaseExecutor) -> None:
+        self._database = database
 
     def page(
         self, account: Account, before: int | None = None, count: int = 50, actor: str = "", action: str = ""
     ) -> AuditPage:
-        """`count` lines from before the cursor; those by a user (their id) or the OPERATOR, and of one of ACTIONS."""
+        """`count` records from before the cursor, by a user (id) or BY_OPERATOR, and of one of ACTIONS."""
         account.require_site_admin()
-        by = None if actor == OPERATOR else actor
-        wanted = partial(queries.newest, before=before, count=count + 1, actor=by, action=action)
-        found = self._desk.read(wanted)
+        by = None if actor == BY_OPERATOR else actor
+        found = self._database.read(queries.newest, before, count + 1, by, action)
         lines = found[:count]
         return AuditPage(lines, lines[-1].id if len(found) > count else None)

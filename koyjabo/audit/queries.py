@@ -1,10 +1,9 @@
-"""The audit log as rows: lines go in with what they tell of, and come out newest first."""
+"""The audit log as rows: entries are stored in the transaction of the change, and read newest first."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from sqlalchemy import insert, select
 from sqlalchemy.engine import Connection
@@ -13,11 +12,9 @@ from sqlalchemy.orm import Session
 from koyjabo.database.text_search import usable
 from koyjabo.models import AuditLine
 
-Result = TypeVar("Result")
-
 
 class Entry(NamedTuple):
-    """Something that somebody did. Names are those of the moment."""
+    """An action, with the names of the moment."""
 
     at_ms: int
     actor_id: str | None  # None for the operator, at the command line
@@ -27,11 +24,16 @@ class Entry(NamedTuple):
     target_id: str
     target: str
     details: dict[str, Any]
-    place: str  # where from; "" when nobody knows
+    place: str  # of the client; "" if unknown
+
+    def store(self, session: Session | Connection) -> None:
+        """Insert the entry, in the transaction that makes the change."""
+        values = {**self._asdict(), "details": json.dumps(self.details, ensure_ascii=False)}
+        session.execute(insert(AuditLine).values(**values))
 
 
-class Line(NamedTuple):
-    """An entry under its number: later ones have greater numbers."""
+class AuditRecord(NamedTuple):
+    """A stored entry. Ids grow with time."""
 
     id: int
     at_ms: int
@@ -45,32 +47,13 @@ class Line(NamedTuple):
     place: str
 
 
-COLUMNS = [getattr(AuditLine, name) for name in Line._fields]
-
-
-def write(session: Session | Connection, entry: Entry) -> None:
-    """Part of the transaction that does what it says."""
-    values = {**entry._asdict(), "details": json.dumps(entry.details, ensure_ascii=False)}
-    session.execute(insert(AuditLine).values(**values))
-
-
-def noting(do: Callable[[Session], Result], entry: Callable[[Result], Entry | None]) -> Callable[[Session], Result]:
-    """An errand that does something, and writes the line that `entry` makes of what came of it; None is no line."""
-
-    def noted(session: Session) -> Result:
-        result = do(session)
-        made = entry(result)
-        if made is not None:
-            write(session, made)
-        return result
-
-    return noted
+COLUMNS = [getattr(AuditLine, name) for name in AuditRecord._fields]
 
 
 def newest(
     session: Session, before: int | None, count: int, actor: str | None = "", action: str = ""
-) -> tuple[Line, ...]:
-    """The newest lines with a number under `before`. `actor` is a user's id, None for the operator, "" for anybody."""
+) -> tuple[AuditRecord, ...]:
+    """The newest records with an id below `before`. `actor` is a user's id, None for the operator, "" for all."""
     wanted = select(*COLUMNS).order_by(AuditLine.id.desc()).limit(count)
     if before is not None:
         wanted = wanted.where(AuditLine.id < before)
@@ -78,4 +61,4 @@ def newest(
         wanted = wanted.where(AuditLine.actor_id == (actor and usable(actor)))  # IS NULL, for None
     if action:
         wanted = wanted.where(AuditLine.action == usable(action))
-    return tuple(Line._make(row)._replace(details=json.loads(row.details)) for row in session.execute(wanted))
+    return tuple(AuditRecord._make(row)._replace(details=json.loads(row.details)) for row in session.execute(wanted))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from koyjabo.cli import application, main
+from koyjabo.identity import OPERATOR
 
 
 @main.group()
@@ -21,8 +22,6 @@ def set_total(number: int, new_epoch: bool) -> None:
     An adjustment row records it. May run beside a busy server, whose pages follow at once. Going down needs
     --new-epoch: pages that are open ignore a number that falls otherwise.
     """
-    from koyjabo.maintenance import total as bookkeeping
-
     with application() as services:
-        before, after = bookkeeping.set_total(number, new_epoch, services.clock)
+        before, after = services.bookkeeping.set_total(OPERATOR, number, "koyjabo total set", new_epoch)
     click.echo(f"The total was {before} and is now {after}.")

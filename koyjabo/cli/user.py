@@ -10,6 +10,7 @@ import click
 
 from koyjabo.accounts import credential_rules
 from koyjabo.cli import application, main
+from koyjabo.identity import OPERATOR
 
 
 @main.group()
@@ -61,8 +62,9 @@ def set_password(email: str, password_stdin: bool) -> None:
 def promote(email: str, demote: bool) -> None:
     """Make EMAIL an admin of the site."""
     with application() as services:
-        account = services.accounts.promote(email, is_admin=not demote)
-    click.echo(f"{account.email} is {'no' if demote else 'an'} admin of the site{' any more' if demote else ''}.")
+        user = services.users.get_by_email(OPERATOR, email)
+        services.users.promote(OPERATOR, user.id, is_admin=not demote)
+    click.echo(f"{user.email} is {'no' if demote else 'an'} admin of the site{' any more' if demote else ''}.")
 
 
 @user.command()
@@ -71,8 +73,9 @@ def promote(email: str, demote: bool) -> None:
 def disable(email: str, enable: bool) -> None:
     """Log EMAIL out everywhere, and let them in no more."""
     with application() as services:
-        account = services.accounts.disable(email, disabled=not enable)
-    click.echo(f"{account.email} {'may log in again' if enable else 'is logged out everywhere, and cannot log in'}.")
+        user = services.users.get_by_email(OPERATOR, email)
+        services.users.disable(OPERATOR, user.id, disabled=not enable)
+    click.echo(f"{user.email} {'may log in again' if enable else 'is logged out everywhere, and cannot log in'}.")
 
 
 def _password(from_stdin: bool) -> str:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from koyjabo.audit.log import Author
+from koyjabo.audit.log import Actor
 from koyjabo.communities import archiving_queries
 from koyjabo.communities.archiving_queries import Overview
-from koyjabo.communities.memberships import target
+from koyjabo.communities.memberships import subject
 from koyjabo.communities.queries import Records
 from koyjabo.errors import UnknownCommunity
 from koyjabo.identity import uuid_of
@@ -25,20 +25,20 @@ def overview(session: Any, community_id: str) -> Overview:
     return found
 
 
-def archive(session: Any, by: Author, community_id: str) -> None:
+def archive(session: Any, by: Actor, community_id: str) -> None:
     """Put a community away; one that is archived stays it. Raises UnknownCommunity."""
     found, rows = _locked(session, community_id), Records(session)
     if found.archived_ms is None:
-        rows.note(by.did("community.archive", target(found.community)))
+        rows.store(by.entry("community.archive", subject(found.community)))
         archiving_queries.archive(session, found.community.id, by.at_ms)
         rows.note_loss()
 
 
-def restore(session: Any, by: Author, community_id: str) -> None:
+def restore(session: Any, by: Actor, community_id: str) -> None:
     """Bring a community back, as it was. Raises UnknownCommunity."""
     found = _locked(session, community_id)
     if found.archived_ms is not None:
-        Records(session).note(by.did("community.restore", target(found.community)))
+        Records(session).store(by.entry("community.restore", subject(found.community)))
         archiving_queries.restore(session, found.community.id, by.at_ms)
 
 

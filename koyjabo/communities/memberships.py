@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from koyjabo.audit.log import Author, Target
+from collections.abc import Callable
+
+from koyjabo.audit.log import Actor, Subject
 from koyjabo.communities import roles
 from koyjabo.communities.queries import Community, Member, Records, Standing
 from koyjabo.communities.roles import ADMIN, MEMBER
+from koyjabo.database.paging import Page
 from koyjabo.errors import Forbidden, UnknownCommunity, UnknownUser
 from koyjabo.identity import Account, uuid_of
 from koyjabo.text import N_
@@ -33,7 +36,7 @@ def managed(records: Records, account: Account, community_id: str) -> Standing:
     return roles.allowed(account, found(records, account, community_id, lock=True), ADMIN)
 
 
-def join(records: Records, by: Author, account: Account, community_id: str) -> tuple[Member, bool]:
+def join(records: Records, by: Actor, account: Account, community_id: str) -> tuple[Member, bool]:
     """The membership, and whether it has just begun."""
     standing = found(records, account, community_id, lock=True)
     if standing is None:
@@ -42,20 +45,43 @@ def join(records: Records, by: Author, account: Account, community_id: str) -> t
     if standing.role is None:
         roles.check_open(account, standing.community)
         records.enrol(*key, MEMBER, by.at_ms)
-        records.note(by.did("member.join", target(standing.community)))
+        records.store(by.entry("member.join", subject(standing.community)))
     return records.member(*key), standing.role is None
 
 
-def leave(records: Records, by: Author, account: Account, community_id: str) -> None:
+def leave(records: Records, by: Actor, account: Account, community_id: str) -> None:
     standing = roles.known(account, found(records, account, community_id, lock=True))
     if standing.role is None:
         raise Forbidden(N_("You are not a member of this community."))
     _end(records, standing.community.id, account.id, standing.role)
-    records.note(by.did("member.leave", target(standing.community), role=standing.role))
+    records.store(by.entry("member.leave", subject(standing.community), role=standing.role))
 
 
-def give(records: Records, by: Author, community: Community, user_id: str, role: str) -> tuple[Member, str | None]:
-    """The membership as it is now, and the role before; None for one who has just become a member."""
+def members(records: Records, account: Account, community_id: str, start: int, count: int) -> Page[Member]:
+    standing = allowed(records, account, community_id, MEMBER)
+    return records.members(standing.community.id, start, count)
+
+
+def give(
+    records: Records,
+    by: Actor,
+    account: Account,
+    community_id: str,
+    find: Callable[[Records, str], str | None],
+    whom: str,
+    role: str,
+) -> tuple[Member, str | None]:
+    """Give a role to the user that `find` finds by `whom`. Returns the membership as it is now, and the role before:
+    None for a new member. Raises UnknownUser, LastAdmin.
+    """
+    community = managed(records, account, community_id).community
+    user_id = find(records, whom)
+    if user_id is None:
+        raise UnknownUser
+    return _give(records, by, community, user_id, role)
+
+
+def _give(records: Records, by: Actor, community: Community, user_id: str, role: str) -> tuple[Member, str | None]:
     standing = records.standing(community.id, user_id)
     before = standing.role if standing else None
     if before is None:
@@ -64,23 +90,25 @@ def give(records: Records, by: Author, community: Community, user_id: str, role:
         _change_role(records, community.id, user_id, role, before)
     member = records.member(community.id, user_id)
     if before is None:
-        records.note(by.did("member.add", target(community), **_who(member), role=role))
+        records.store(by.entry("member.add", subject(community), **_who(member), role=role))
     elif before != role:
-        records.note(by.did("member.role", target(community), **_who(member), role=role, before=before))
+        records.store(by.entry("member.role", subject(community), **_who(member), role=role, before=before))
     return member, before
 
 
-def remove(records: Records, by: Author, community: Community, user_id: str | None) -> None:
+def remove(records: Records, by: Actor, account: Account, community_id: str, user_id: str | None) -> None:
+    """Raises UnknownUser, LastAdmin."""
+    community = managed(records, account, community_id).community
     standing = records.standing(community.id, user_id or "")
     if user_id is None or standing is None or standing.role is None:
         raise UnknownUser(N_("This community has no such member."))
     member = records.member(community.id, user_id)
     _end(records, community.id, user_id, member.role)
-    records.note(by.did("member.remove", target(community), **_who(member), role=member.role))
+    records.store(by.entry("member.remove", subject(community), **_who(member), role=member.role))
 
 
-def target(community: Community) -> Target:
-    return Target("community", community.id, community.name)
+def subject(community: Community) -> Subject:
+    return Subject("community", community.id, community.name)
 
 
 def _who(member: Member) -> dict[str, str]:

@@ -12,7 +12,7 @@ from koyjabo.clock import Clock
 from koyjabo.communities.permission_queries import Facts, facts
 from koyjabo.communities.roles import ADMIN, is_lower
 from koyjabo.database.batch_worker import Job, take_waiting
-from koyjabo.database.executor import Desk
+from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import Forbidden, InvalidToken, KoyJaboError, UnknownCommunity
 from koyjabo.runtime import Runtime
 
@@ -36,8 +36,8 @@ class Asked(NamedTuple):
 
 
 class Rights:
-    def __init__(self, desk: Desk, runtime: Runtime, clock: Clock) -> None:
-        self._desk = desk
+    def __init__(self, database: DatabaseExecutor, runtime: Runtime, clock: Clock) -> None:
+        self._database = database
         self._runtime = runtime
         self._clock = clock
         self._waiting: deque[Job[Asked, None]] = deque()
@@ -46,7 +46,7 @@ class Rights:
 
     def losses(self) -> int:
         """A number that changes whenever anybody has lost a right, on any server. Raises LedgerUnavailable."""
-        return self._desk.read(access_version_queries.version)
+        return self._database.read(access_version_queries.version)
 
     def require(self, right: Right, refresh_id: str | None = None) -> None:
         """Raises InvalidToken, Forbidden or UnknownCommunity for one that does not hold; LedgerUnavailable. Whoever
@@ -75,7 +75,7 @@ class Rights:
     def _look_up(self, rights: Collection[Right]) -> Facts:
         sessions, users = {right.session_id for right in rights}, {right.user_id for right in rights}
         communities = {right.community_id for right in rights}
-        return self._desk.read(lambda session: facts(session, sessions, users, communities))
+        return self._database.read(facts, sessions, users, communities)
 
     def _answer(self) -> None:
         while jobs := self._take_waiting():
@@ -99,7 +99,7 @@ class Rights:
         """Whether this session has not been revoked, and the refresh token that shows it is good. Raises
         LedgerUnavailable.
         """
-        known = self._desk.read(lambda session: facts(session, [session_id], [], []))
+        known = self._database.read(facts, [session_id], [], [])
         return _is_live(session_id, known, refresh_id, self._clock.now_ms())
 
 

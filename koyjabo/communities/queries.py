@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 
 from koyjabo import models
 from koyjabo.accounts.access_version_queries import note_loss
-from koyjabo.audit import queries
 from koyjabo.audit.queries import Entry
 from koyjabo.database.paging import Page, length
 from koyjabo.models import SITE, Counter, Membership, Scope, User
@@ -145,9 +144,9 @@ class Records:
     def remove(self, community_id: str, user_id: str) -> None:
         self._session.execute(delete(Membership).where(*_one(community_id, user_id)))
 
-    def note(self, entry: Entry) -> None:
-        """A line of the audit log."""
-        queries.write(self._session, entry)
+    def store(self, entry: Entry) -> None:
+        """Store an entry of the audit log."""
+        entry.store(self._session)
 
     def note_loss(self) -> None:
         """Somebody has lost a right: every server is to notice."""

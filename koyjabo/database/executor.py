@@ -1,7 +1,7 @@
-"""Everything that is stored beside the ledger: a function given a SQLAlchemy session, run on a real thread.
+"""Runs database operations, functions that are given a SQLAlchemy session, on real threads.
 
-The ledger's own statements are written by hand and travel in batches (`ledger`). Whatever is rarer comes here, one
-transaction each: reads on one thread, changes on another, and reports, which may take seconds, on a third.
+The ledger's own statements are written by hand and travel in batches (`ledger`). Everything that is rarer comes here,
+one transaction each: reads on one thread, writes on another, and reports, which may take seconds, on a third.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import URL, Connection, Engine
@@ -26,7 +26,7 @@ IDLE_S = 1.0
 """A connection that was not used for so long is tried before it is trusted with a change."""
 
 REPORT_LIMIT_S = 30.0
-STUDY_LIMIT_S = 24 * 3600.0
+LONG_READ_LIMIT_S = 24 * 3600.0
 
 AS_A_READER: dict[str, dict[str, Any]] = {
     "sqlite": {"snapshot": True},
@@ -39,12 +39,18 @@ AS_OF_ONE_MOMENT: dict[str, dict[str, Any]] = {
 }
 
 Result = TypeVar("Result")
-Errand = Callable[[Session], Any]
+Params = ParamSpec("Params")
+Operation = Callable[[Session], Any]
 
 
-class Desk:
-    """Runs errands. Each is given a session in a transaction of its own, and hands back plain values: an object of the
-    ORM must not leave it.
+class AuditEntry(Protocol):
+    def store(self, session: Session) -> None:
+        """Insert the entry, in the transaction of the session."""
+
+
+class DatabaseExecutor:
+    """Runs each operation in a transaction of its own. An operation is given the session, then the arguments, and
+    returns plain values: an object of the ORM must not leave it.
 
     An error raised inside rolls back and comes out of the call. Raises LedgerUnavailable when the database cannot be
     reached, is locked, or takes too long; then nothing was changed, unless it froze in the middle of a commit.
@@ -53,37 +59,64 @@ class Desk:
     def __init__(self, database: URL, runtime: Runtime) -> None:
         self._database = database
         self._runtime = runtime
-        self._reader = Clerk(database, runtime, LIMIT_S, writes=False)
-        self._writer = Clerk(database, runtime, LIMIT_S, writes=True)
-        self._reporter = Clerk(database, runtime, REPORT_LIMIT_S, writes=False, patience_s=REPORT_LIMIT_S)
+        self._reader = DatabaseThread(database, runtime, LIMIT_S, writes=False)
+        self._writer = DatabaseThread(database, runtime, LIMIT_S, writes=True)
+        self._reporter = DatabaseThread(database, runtime, REPORT_LIMIT_S, writes=False, patience_s=REPORT_LIMIT_S)
 
-    def read(self, errand: Callable[[Session], Result]) -> Result:
-        """Look up a bounded number of rows."""
-        return self._reader.do(errand)
+    def read(
+        self, operation: Callable[Concatenate[Session, Params], Result], *args: Params.args, **kwargs: Params.kwargs
+    ) -> Result:
+        """Read a bounded number of rows."""
+        return self._reader.run(lambda session: operation(session, *args, **kwargs))
 
-    def write(self, errand: Callable[[Session], Result]) -> Result:
-        """Change something, durably when this returns."""
-        return self._writer.do(errand)
+    def write(
+        self,
+        operation: Callable[..., Result],
+        *args: Any,
+        audit: AuditEntry | Callable[[Result], AuditEntry | None] | None = None,
+        **kwargs: Any,
+    ) -> Result:
+        """Change rows, durably when this returns.
 
-    def report(self, errand: Callable[[Session], Result]) -> Result:
-        """Look up what cannot be bounded; nobody but other reports waits for it."""
-        return self._reporter.do(errand)
+        `audit` is stored in the same transaction: an entry, or a function that makes one of the result, or None.
+        """
 
-    def study(self, errand: Callable[[Session], Result]) -> Result:
-        """Look at everything there is, as it is at one moment, on a thread of its own: it may take hours."""
-        clerk = Clerk(self._database, self._runtime, STUDY_LIMIT_S, writes=False, reads_as=AS_OF_ONE_MOMENT)
+        def audited(session: Session) -> Result:
+            result = operation(session, *args, **kwargs)
+            entry = audit(result) if callable(audit) else audit
+            if entry is not None:
+                entry.store(session)
+            return result
+
+        return self._writer.run(audited)
+
+    def report(
+        self, operation: Callable[Concatenate[Session, Params], Result], *args: Params.args, **kwargs: Params.kwargs
+    ) -> Result:
+        """Read any number of rows, for up to REPORT_LIMIT_S; only other reports wait for it."""
+        return self._reporter.run(lambda session: operation(session, *args, **kwargs))
+
+    def long_read(
+        self, operation: Callable[Concatenate[Session, Params], Result], *args: Params.args, **kwargs: Params.kwargs
+    ) -> Result:
+        """Read everything as of one moment, on a thread of its own, for up to LONG_READ_LIMIT_S."""
+        thread = DatabaseThread(
+            self._database, self._runtime, LONG_READ_LIMIT_S, writes=False, reads_as=AS_OF_ONE_MOMENT
+        )
         try:
-            return clerk.do(errand)
+            return thread.run(lambda session: operation(session, *args, **kwargs))
         finally:
-            clerk.close()
+            thread.close()
 
     def close(self) -> None:
-        for clerk in (self._writer, self._reader, self._reporter):
-            clerk.close()
+        for thread in (self._writer, self._reader, self._reporter):
+            thread.close()
 
 
-class Clerk:
-    """One thread with one connection. It takes no green lock and logs nothing of its own (see `group`)."""
+class DatabaseThread:
+    """A real thread with its own connection. It must not log or take a patched (greenlet) lock, because it runs outside
+    the event loop (see `batch_worker`).
+    """
 
     def __init__(
         self,
@@ -100,16 +133,16 @@ class Clerk:
         self._connection: Connection | None = None
         self._used_at = 0.0  # monotonic s
         # One at a time: each goes on when its own is done, and visits get the lock in between.
-        self._group: Group[Errand, Any] = Group(runtime, self._work, patience_s, limit_s, most=1)
+        self._group: Group[Operation, Any] = Group(runtime, self._work, patience_s, limit_s, most=1)
 
-    def do(self, errand: Errand) -> Any:
-        return self._group.do(errand)
+    def run(self, operation: Operation) -> Any:
+        return self._group.do(operation)
 
     def close(self) -> None:
         self._group.close()
         self._leave()
 
-    def _work(self, take: Callable[[], list[Job[Errand, Any]]]) -> None:
+    def _work(self, take: Callable[[], list[Job[Operation, Any]]]) -> None:
         try:
             with self._lock() if self._writes else nullcontext():
                 for job in take():
@@ -117,9 +150,9 @@ class Clerk:
         except OSError as error:  # the lock beside the file cannot be had
             raise LedgerUnavailable from error
 
-    def _finish(self, job: Job[Errand, Any]) -> None:
+    def _finish(self, job: Job[Operation, Any]) -> None:
         try:
-            job.result = self._run(job.item)
+            job.result = self._attempt(job.item)
         except (OperationalError, InterfaceError, InternalError, OSError) as error:
             job.error = LedgerUnavailable.because(error)
         except DBAPIError as error:
@@ -127,21 +160,21 @@ class Clerk:
         except Exception as error:
             job.error = error
 
-    def _run(self, errand: Errand) -> Any:
-        """A lookup that finds its connection broken is done once more, on a new one."""
+    def _attempt(self, operation: Operation) -> Any:
+        """A read that finds its connection broken is repeated once, on a new one."""
         is_new = self._connection is None
         try:
-            return self._do(errand)
+            return self._transact(operation)
         except DBAPIError as error:
             if is_new or self._writes or not error.connection_invalidated:
                 raise
-            return self._do(errand)
+            return self._transact(operation)
 
-    def _do(self, errand: Errand) -> Any:
+    def _transact(self, operation: Operation) -> Any:
         connection = self._connected()
         try:
             with Session(bind=connection, expire_on_commit=False) as session, session.begin():
-                return errand(session)
+                return operation(session)
         except SQLAlchemyError:
             self._leave()
             raise

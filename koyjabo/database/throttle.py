@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from koyjabo.database.executor import Desk
+from koyjabo.database.executor import DatabaseExecutor
 
 AIM_S = 0.01
 """How long a transaction may hold the writer. Disks are uneven, so this is far below what is promised: 50 ms."""
@@ -30,8 +30,8 @@ Result = TypeVar("Result")
 class Pace:
     """`size` is how many rows the next transaction is to change, by how long the last ones took."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, database: DatabaseExecutor) -> None:
+        self._database = database
         self._size = float(FIRST)
         self.longest_s = 0.0
 
@@ -39,10 +39,10 @@ class Pace:
     def size(self) -> int:
         return int(self._size)
 
-    def do(self, errand: Callable[..., Result]) -> Result:
-        """Run an errand, which is given a session and the `size`. Raises LedgerUnavailable."""
+    def do(self, operation: Callable[..., Result], *args: Any, **kwargs: Any) -> Result:
+        """Run an operation, which gets a session, the arguments and the `size`. Raises LedgerUnavailable."""
         held_s: list[float] = []
-        result = self._desk.write(lambda session: errand(_timed(session, held_s), size=self.size))
+        result = self._database.write(_timed(operation, held_s), *args, size=self.size, **kwargs)
         took_s = sum(held_s)
         self.longest_s = max(self.longest_s, took_s)
         wanted = self._size * min(GROWTH, AIM_S / max(took_s, 1e-6))
@@ -51,8 +51,14 @@ class Pace:
         return result
 
 
-def _timed(session: Session, held_s: list[float]) -> Session:
-    """Until the commit is over: on the thread that does it, whatever the event loop has to do meanwhile."""
-    began = time.monotonic()
-    event.listen(session, "after_commit", lambda _: held_s.append(time.monotonic() - began))
-    return session
+def _timed(operation: Callable[..., Result], held_s: list[float]) -> Callable[..., Result]:
+    """The operation, which adds its time until after the commit to `held_s`. Measured on the database thread, because
+    the event loop may be late.
+    """
+
+    def timed(session: Session, *args: Any, **kwargs: Any) -> Result:
+        began = time.monotonic()
+        event.listen(session, "after_commit", lambda _: held_s.append(time.monotonic() - began))
+        return operation(session, *args, **kwargs)
+
+    return timed

@@ -13,19 +13,20 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from koyjabo.audit import log, queries
-from koyjabo.audit.log import Target
+from koyjabo.audit import log
+from koyjabo.audit.log import Subject
 from koyjabo.clock import Clock, iso
 from koyjabo.database import engine
 from koyjabo.database.exclusive import alone
 from koyjabo.errors import KoyJaboError
 from koyjabo.extensions import db
+from koyjabo.identity import OPERATOR
 from koyjabo.maintenance import backup_file, backup_queries
 from koyjabo.maintenance.backup_file import Head, Piece, UnusableBackup
 from koyjabo.maintenance.recount_queries import recount, rows_to_count
 from koyjabo.visit_log.import_queries import only_one
 
-LEDGER = Target("ledger", "", "")
+LEDGER = Subject("ledger", "", "")
 MOST_PROBLEMS = 5
 
 Progress = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
@@ -70,9 +71,9 @@ def restore(path: Path, overwrite: bool, clock: Clock, progress: Progress) -> He
             for piece in backup_file.pieces(path):
                 backup_queries.put(connection, _table(piece), piece.columns, piece.rows)
                 advance(len(piece.rows))
-        by = log.author(None, clock)
+        by = log.actor(OPERATOR, clock)
         backup_queries.begin_anew(connection, before, by.at_ms, f"restored a backup of {iso(head.made_ms)}")
-        queries.write(connection, by.did("ledger.restore", LEDGER, made_at=iso(head.made_ms), total=head.total))
+        by.entry("ledger.restore", LEDGER, made_at=iso(head.made_ms), total=head.total).store(connection)
         _recount(connection, progress)
     return head
 

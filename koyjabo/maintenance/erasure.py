@@ -5,20 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from functools import partial
-from typing import Any
 
 from koyjabo.audit import log
-from koyjabo.audit.log import Author, Target, noting
+from koyjabo.audit.log import Actor, Entry, Subject
 from koyjabo.clock import Clock
-from koyjabo.database.executor import Desk
+from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.throttle import Pace
 from koyjabo.errors import NotYetForgotten, UnknownVisitor
+from koyjabo.identity import OPERATOR
 from koyjabo.maintenance import erasure_queries
 from koyjabo.maintenance.erasure_queries import Piece
 from koyjabo.models import SITE, Scope
 
-VISITOR = Target("visitor", "", "")
+VISITOR = Subject("visitor", "", "")
 """In the audit log nobody is to find out who it was."""
 
 PATIENCE_S = 5.0
@@ -36,22 +35,22 @@ class Erasure:
     time. Everything raises LedgerUnavailable.
     """
 
-    def __init__(self, desk: Desk, clock: Clock) -> None:
+    def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
         self.on_forgotten: Callable[[str, Collection[Scope]], None] = lambda visitor_id, scopes: None
         self.drain: Callable[[], None] = lambda: None
-        self._desk = desk
+        self._database = database
         self._clock = clock
 
     def count(self, visitor_id: str) -> int:
         """How many visits of theirs there are."""
-        return self._desk.report(partial(erasure_queries.count_visits, visitor_id=visitor_id))
+        return self._database.report(erasure_queries.count_visits, visitor_id)
 
     def forget_oneself(self, visitor_id: str) -> None:
         """For the visitor, who proves to be that by knowing the id. Nobody is told whether there was such a visitor.
 
         Raises NotYetForgotten after PATIENCE_S: ask again.
         """
-        by = Author("", "", "", self._clock.now_ms())  # somebody, from nowhere: the log is not to tell of them
+        by = Actor("", "", "", self._clock.now_ms())  # somebody, from nowhere: the log is not to tell of them
         began = time.monotonic()
 
         def advance(visits: int) -> None:
@@ -66,17 +65,20 @@ class Erasure:
 
         Raises UnknownVisitor.
         """
-        advance(self._forget(log.author(None, self._clock), visitor_id, advance))
+        advance(self._forget(log.actor(OPERATOR, self._clock), visitor_id, advance))
         self.drain()  # the program ends right afterwards
 
-    def _forget(self, by: Author, visitor_id: str, advance: Advance) -> int:
+    def _forget(self, by: Actor, visitor_id: str, advance: Advance) -> int:
         """Returns what the last piece folded: then it is done, and nothing may keep others from hearing of it."""
-        scopes = self._desk.report(partial(erasure_queries.scopes_of, visitor_id=visitor_id))
+        scopes = self._database.report(erasure_queries.scopes_of, visitor_id)
         if SITE not in scopes:
             raise UnknownVisitor
-        pace = Pace(self._desk)
-        erase = _noting(by, visitor_id)
-        while (piece := pace.do(partial(erase, scopes=scopes))).has_more:
+        pace = Pace(self._database)
+
+        def entry(piece: Piece) -> Entry | None:
+            return None if piece.has_more else by.entry("visitor.forget", VISITOR)
+
+        while (piece := pace.do(erasure_queries.erase, visitor_id, scopes, audit=entry)).has_more:
             scopes |= piece.scopes
             advance(piece.visits)
             scopes |= self._fold_visits(pace, visitor_id, piece.reached, advance)
@@ -88,18 +90,8 @@ class Erasure:
         scopes: frozenset[Scope] = frozenset()
         has_more = True
         while has_more:
-            piece = pace.do(partial(erasure_queries.fold_visits, visitor_id=visitor_id, after=after))
+            piece = pace.do(erasure_queries.fold_visits, visitor_id, after)
             scopes |= piece.scopes
             after, has_more = piece.reached, piece.has_more
             advance(piece.visits)
         return scopes
-
-
-def _noting(by: Author, visitor_id: str) -> Callable[..., Piece]:
-    """Erase them, and write a line when they are gone."""
-
-    def erase(session: Any, size: int, scopes: frozenset[Scope]) -> Piece:
-        do = partial(erasure_queries.erase, visitor_id=visitor_id, scopes=scopes, size=size)
-        return noting(do, lambda piece: None if piece.has_more else by.did("visitor.forget", VISITOR))(session)
-
-    return erase

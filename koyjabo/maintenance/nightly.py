@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 
 from koyjabo.clock import Clock, shifted
-from koyjabo.database.executor import Desk
+from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.maintenance import nightly_queries
 from koyjabo.maintenance.nightly_queries import Claim
@@ -41,8 +41,8 @@ class ClaimLost(Exception):
 class Nightly:
     """`tick` is called every LOOK_S."""
 
-    def __init__(self, desk: Desk, clock: Clock, runtime: Runtime, retention: Retention) -> None:
-        self._desk = desk
+    def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, retention: Retention) -> None:
+        self._database = database
         self._clock = clock
         self._runtime = runtime
         self._retention = retention
@@ -71,12 +71,12 @@ class Nightly:
 
     def _take(self, claim: Claim) -> bool:
         now_ms = self._clock.now_ms()
-        if not self._desk.read(partial(nightly_queries.is_free, claim=claim, now_ms=now_ms)):
+        if not self._database.read(nightly_queries.is_free, claim, now_ms):
             return False
-        if self._desk.read(import_queries.is_going_on):
+        if self._database.read(import_queries.is_going_on):
             self._put_off(claim)
             return False
-        return self._desk.write(partial(nightly_queries.take, claim=claim, now_ms=now_ms))
+        return self._database.write(nightly_queries.take, claim, now_ms)
 
     def _put_off(self, claim: Claim) -> None:
         """Until the import is over. Said once: one that is never over should be noticed."""
@@ -100,7 +100,7 @@ class Nightly:
         began_ms, alive = self._clock.elapsed_ms(), self._keeping(claim)
         pruned = self._retention.prune(self._retention.past(), alive)
         swept = self._retention.sweep(alive)
-        self._desk.write(partial(nightly_queries.end, claim=claim, now_ms=self._clock.now_ms()))
+        self._database.write(nightly_queries.end, claim, self._clock.now_ms())
         self._done_for = claim.day
         log.info(
             "nightly_work_done day=%s visits=%d longest_ms=%s sessions=%d logins=%d audit_lines=%d seconds=%.1f",
@@ -116,7 +116,7 @@ class Nightly:
             if self._clock.elapsed_ms() - renewed_ms < RENEW_MS:
                 return
             renewed_ms = self._clock.elapsed_ms()
-            if not self._desk.write(partial(nightly_queries.renew, claim=claim, now_ms=self._clock.now_ms())):
+            if not self._database.write(nightly_queries.renew, claim, self._clock.now_ms()):
                 raise ClaimLost(claim.worker)
 
         return alive

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 from koyjabo.audit import log as audit
 from koyjabo.audit import queries
-from koyjabo.audit.log import Author, Entry, Line, Target, noting
+from koyjabo.audit.log import Actor, AuditRecord, Entry, Subject
 from koyjabo.clock import Clock
 from koyjabo.cluster.workers import Progress, Workers
 from koyjabo.database import engine
-from koyjabo.database.executor import Desk
+from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.identity import Account
 from koyjabo.maintenance.recount_queries import recount, rows_to_count
@@ -25,7 +25,7 @@ from koyjabo.runtime import Runtime
 log = logging.getLogger(__name__)
 
 BEGUN, ENDED = "ledger.recount", "ledger.recounted"
-LEDGER = Target("ledger", "", "")
+LEDGER = Subject("ledger", "", "")
 MOST_PROBLEMS = 20
 """Sentences of a recount that are kept."""
 
@@ -51,7 +51,7 @@ class RecountState(NamedTuple):
     """
 
     going_on: Progress | None  # on whichever worker
-    last: Line | None
+    last: AuditRecord | None
 
 
 @contextmanager
@@ -67,9 +67,9 @@ class Recounts:
     `on_change` is called when a recount of this worker has begun or ended.
     """
 
-    def __init__(self, desk: Desk, clock: Clock, runtime: Runtime, workers: Workers) -> None:
+    def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, workers: Workers) -> None:
         self.on_change: Callable[[], None] = lambda: None
-        self._desk = desk
+        self._database = database
         self._clock = clock
         self._runtime = runtime
         self._workers = workers
@@ -84,7 +84,7 @@ class Recounts:
         and never that it ended, and nobody goes on with it. Begin another.
         """
         account.require_site_admin()
-        by = audit.author(account, self._clock)
+        by = audit.actor(account, self._clock)
         with self._lock:
             if self._going_on() is not None:
                 return
@@ -107,7 +107,7 @@ class Recounts:
     def state(self, account: Account) -> RecountState:
         """As far as workers are heard of: while Redis is away, one that another worker makes looks interrupted."""
         account.require_site_admin()
-        going_on, last = self._going_on(), self._desk.read(_newest)
+        going_on, last = self._going_on(), self._database.read(_newest)
         if last and going_on is None and _has_just_begun(last, self._clock.now_ms()):
             going_on = Progress(last.at_ms, 0, 0)
         return RecountState(going_on, last)
@@ -115,29 +115,29 @@ class Recounts:
     def _going_on(self) -> Progress | None:
         return self._progress or next((each.recount for each in self._workers.all() if each.recount), None)
 
-    def _begin(self, by: Author) -> bool:
+    def _begin(self, by: Actor) -> bool:
         """Write that it begins, unless another worker has written that so lately that it need not have told us yet."""
 
-        def entry(last: Line | None) -> Entry | None:
-            return None if _has_just_begun(last, by.at_ms) else by.did(BEGUN, LEDGER)
+        def entry(last: AuditRecord | None) -> Entry | None:
+            return None if _has_just_begun(last, by.at_ms) else by.entry(BEGUN, LEDGER)
 
-        return not _has_just_begun(self._desk.write(noting(_newest, entry)), by.at_ms)
+        return not _has_just_begun(self._database.write(_newest, audit=entry), by.at_ms)
 
     def _end(self) -> None:
         self._progress = None
         self.on_change()
 
-    def _recount(self, by: Author) -> None:
+    def _recount(self, by: Actor) -> None:
         try:
             details = self._outcome()
-            self._keep(by._replace(at_ms=self._clock.now_ms()).did(ENDED, LEDGER, **details))
+            self._keep(by._replace(at_ms=self._clock.now_ms()).entry(ENDED, LEDGER, **details))
         finally:
             self._end()
 
     def _outcome(self) -> dict[str, Any]:
         began_ms = self._clock.elapsed_ms()
         try:
-            found = _verdict(self._desk.study(self._count))
+            found = _verdict(self._database.long_read(self._count))
         except KoyJaboError as error:
             found = {"error": str(error)}
         except Exception:
@@ -150,11 +150,13 @@ class Recounts:
         """Write down what came of hours of work, as soon as the database is there for it. An attempt that was not
         answered in time may have succeeded, so each looks first.
         """
-        ended = partial(queries.newest, before=None, count=1, action=ENDED)
-        once = noting(ended, lambda found: None if found and found[0][1:] == entry else entry)
+
+        def once(found: tuple[AuditRecord, ...]) -> Entry | None:
+            return None if found and found[0][1:] == entry else entry
+
         for _ in range(ATTEMPTS):
             try:
-                self._desk.write(once)
+                self._database.write(queries.newest, before=None, count=1, action=ENDED, audit=once)
             except LedgerUnavailable:
                 self._wait()
             else:
@@ -178,13 +180,13 @@ class Recounts:
             self._progress = self._progress._replace(done=self._progress.done + rows)
 
 
-def _newest(session: Any) -> Line | None:
+def _newest(session: Any) -> AuditRecord | None:
     """The last line there is of a recount."""
     found = [line for action in (BEGUN, ENDED) for line in queries.newest(session, None, 1, action=action)]
     return max(found, key=lambda line: line.id, default=None)
 
 
-def _has_just_begun(last: Line | None, now_ms: int) -> bool:
+def _has_just_begun(last: AuditRecord | None, now_ms: int) -> bool:
     return last is not None and last.action == BEGUN and abs(now_ms - last.at_ms) < NEWS_MS
 
 

@@ -6,18 +6,19 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
-from koyjabo.audit import log, queries
-from koyjabo.audit.log import Target
+from koyjabo.audit import log
+from koyjabo.audit.log import Subject
 from koyjabo.clock import Clock
 from koyjabo.database import engine
 from koyjabo.database.exclusive import alone
+from koyjabo.identity import OPERATOR
 from koyjabo.maintenance import repair_queries
 from koyjabo.maintenance.recount import MOST_PROBLEMS, recounting
 from koyjabo.maintenance.recount_queries import recount, rows_to_count
 
 Progress = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
 
-LEDGER = Target("ledger", "", "")
+LEDGER = Subject("ledger", "", "")
 
 
 class Repaired(NamedTuple):
@@ -49,5 +50,5 @@ def _repair(clock: Clock, progress: Progress) -> Repaired:
         repaired = [each for each in before if each not in left]
         if repaired:
             details = {"problems": repaired[:MOST_PROBLEMS], "problem_count": len(repaired), "left": len(left)}
-            queries.write(connection, log.author(None, clock).did("ledger.repair", LEDGER, **details))
+            log.actor(OPERATOR, clock).entry("ledger.repair", LEDGER, **details).store(connection)
     return Repaired(repaired, left)

@@ -11,10 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from koyjabo.audit.log import Line
+from koyjabo.audit.log import AuditRecord
 from koyjabo.clock import Clock
 from koyjabo.cluster.workers import SOCKET_KINDS, Progress, Worker, Workers
-from koyjabo.database.executor import Desk
+from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.identity import Account
 from koyjabo.installation import VERSION
 from koyjabo.maintenance import system_queries
@@ -61,7 +61,7 @@ class Facts(NamedTuple):
     adjustments: list[Adjusted]  # newest first
     settings: Mapping[str, object]
     recount: Progress | None  # that goes on, on whichever worker
-    last_recount: Line | None  # its result, or that it began (recounts.RecountState)
+    last_recount: AuditRecord | None  # its result, or that it began (recounts.RecountState)
 
 
 class System:
@@ -69,7 +69,7 @@ class System:
 
     def __init__(
         self,
-        desk: Desk,
+        database: DatabaseExecutor,
         clock: Clock,
         workers: Workers,
         recounts: Recounts,
@@ -78,7 +78,7 @@ class System:
         has_redis: bool,
         settings: Mapping[str, object],
     ) -> None:
-        self._desk = desk
+        self._database = database
         self._clock = clock
         self._workers = workers
         self._recounts = recounts
@@ -93,7 +93,7 @@ class System:
         """For admins of the site; everybody else is Forbidden. Raises LedgerUnavailable."""
         account.require_site_admin()
         began = time.perf_counter()
-        self._desk.read(system_queries.ping)
+        self._database.read(system_queries.ping)
         database_ms = (time.perf_counter() - began) * 1000
         self.tell()
         recounts = self._recounts.state(account)
@@ -104,8 +104,8 @@ class System:
             has_redis=self._has_redis,
             redis_ms=self._workers.redis_ms,
             workers=self._workers.all(),
-            starting_total=self._desk.read(system_queries.starting_total),
-            adjustments=self._desk.read(system_queries.adjustments),
+            starting_total=self._database.read(system_queries.starting_total),
+            adjustments=self._database.read(system_queries.adjustments),
             settings=self._settings,
             recount=recounts.going_on,
             last_recount=recounts.last,

@@ -12,8 +12,8 @@ from contextlib import suppress
 from itertools import islice
 from typing import IO, Any, NamedTuple
 
-from koyjabo.audit import log, queries
-from koyjabo.audit.log import Target
+from koyjabo.audit import log
+from koyjabo.audit.log import Subject
 from koyjabo.clock import Clock
 from koyjabo.counting.ledger import LedgerStore, open_store
 from koyjabo.counting.records import Receipt
@@ -21,6 +21,7 @@ from koyjabo.database import engine
 from koyjabo.database.lease import Fence
 from koyjabo.errors import DatabaseInUse, KoyJaboError, LedgerUnavailable
 from koyjabo.extensions import db
+from koyjabo.identity import OPERATOR
 from koyjabo.models import SITE
 from koyjabo.visit_log import import_file, import_queries
 from koyjabo.visit_log.import_file import BadLine, Line
@@ -150,7 +151,7 @@ class _Importing:
         self._store.close()
         with suppress(LedgerUnavailable, DatabaseInUse), engine.reached():
             import_queries.end(self._fence, self._in_order)
-            by = log.author(None, self._clock)
-            line = by.did("visits.import", Target("visits", "", ""), **self.imported._asdict())
+            by = log.actor(OPERATOR, self._clock)
+            entry = by.entry("visits.import", Subject("visits", "", ""), **self.imported._asdict())
             with engine.exclusive(db.engine.url) as session:
-                queries.write(session, line)
+                entry.store(session)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
 from koyjabo.analytics import timeline_queries
 from koyjabo.analytics.timeline_queries import Visited
 from koyjabo.audit import log
-from koyjabo.audit.log import Target, noting
+from koyjabo.audit.log import Subject
 from koyjabo.clock import Clock
-from koyjabo.database.executor import Desk
+from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import InvalidInput
-from koyjabo.identity import Account, uuid_of
+from koyjabo.identity import OPERATOR, Account, uuid_of
 from koyjabo.models import SITE, Scope
 from koyjabo.text import N_
 from koyjabo.visit_log import file_format, queries
@@ -85,22 +84,22 @@ class _Asked(NamedTuple):
 class VisitLog:
     """Everybody else is Forbidden. Raises InvalidInput by field of the filter, and LedgerUnavailable."""
 
-    def __init__(self, desk: Desk, clock: Clock) -> None:
-        self._desk = desk
+    def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
+        self._database = database
         self._clock = clock
 
     def page(self, account: Account, which: Filter, before: int | None = None, count: int = 50) -> Found:
         """`count` visits from before the cursor, or as many as are found in time."""
         account.require_site_admin()
         wanted = self._wanted(which)
-        return self._desk.report(partial(_page, wanted=wanted, before=before, count=count))
+        return self._database.report(_page, wanted, before, count)
 
     def export(self, account: Account, which: Filter, kind: str) -> Iterator[str]:
         """All of them as text of one of `exports.MIMETYPES`, the oldest first, in pieces that are made as they are
         taken. Visits that come meanwhile are not in it. The audit log has its line before this returns.
         """
         account.require_site_admin()
-        search = self._desk.report(partial(queries.search, wanted=self._wanted(which)))
+        search = self._database.report(queries.search, self._wanted(which))
         self._note_export(account, which, kind=kind)
         return chain((file_format.head(kind),), (text for text, _ in self._pieces(kind, search, PIECE)))
 
@@ -108,8 +107,8 @@ class VisitLog:
         """The same for the operator, from after the visit that has this visitorId and visitId on. Raises InvalidInput
         where there is none.
         """
-        search = self._desk.report(partial(_search_after, wanted=self._wanted(which), last=last))
-        self._note_export(None, which, kind=kind)
+        search = self._database.report(_search_after, self._wanted(which), last)
+        self._note_export(OPERATOR, which, kind=kind)
         return Extract(search.upto - search.after, self._pieces(kind, search, LARGE_PIECE))
 
     def export_days(self, account: Account, which: Filter, kind: str) -> Iterator[str]:
@@ -117,22 +116,22 @@ class VisitLog:
         account.require_site_admin()
         asked = _asked(which)
         scope, first, last = Scope(asked.community_id or SITE), str(asked.first or ""), str(asked.last or FOREVER)
-        found = self._desk.report(lambda session: timeline_queries.by_day(session, scope, first, last))
+        found = self._database.report(timeline_queries.by_day, scope, first, last)
         self._note_export(account, which, kind=kind, days=True)
         rows = ({"day": day, **numbers._asdict()} for day, numbers in found.items())
         return iter((file_format.head(kind, ("day", *Visited._fields)), file_format.lines(kind, rows)))
 
-    def _note_export(self, account: Account | None, which: Filter, **details: Any) -> None:
+    def _note_export(self, account: Account, which: Filter, **details: Any) -> None:
         said: dict[str, Any] = {name: value for name, value in which._asdict().items() if value}
         if "text" in said:
             said["text"] = True  # often a visitorId, and the line would outlive that
-        line = log.author(account, self._clock).did("visits.export", Target("visits", "", ""), **details, **said)
-        self._desk.write(noting(lambda session: None, lambda _: line))
+        entry = log.actor(account, self._clock).entry("visits.export", Subject("visits", "", ""), **details, **said)
+        self._database.write(entry.store)
 
     def _pieces(self, kind: str, search: Search, size: int) -> Iterator[tuple[str, int]]:
         """Text, and how many ids have been looked at for it."""
         while search.after < search.upto:
-            text, reached = self._desk.report(partial(_piece, kind=kind, search=search, size=size))
+            text, reached = self._database.report(_piece, kind, search, size)
             looked_at, search = reached - search.after, search._replace(after=reached)
             yield text, looked_at
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy.exc import OperationalError
-from support.account_calls import PASSWORD, bare, log_in, send, sign_up, try_login
+from support.account_calls import PASSWORD, bare, disable, log_in, send, sign_up, try_login
 from support.app_fixtures import Site, assert_error
 
 from koyjabo.accounts import queries
@@ -185,10 +185,10 @@ def test_login_takes_any_text_and_finds_nobody(site, said):
 
 def test_disabled_user_is_told_what_a_stranger_is(site):
     person = sign_up(site)
-    site.services.accounts.disable(person.email)
+    disable(site, person.email)
     assert_error(try_login(site), 401, "wrong_credentials")
     assert_error(person.get(ME), 401, "invalid_token")
-    site.services.accounts.disable(person.email, disabled=False)
+    disable(site, person.email, disabled=False)
     assert log_in(site).id == person.id
     assert_error(person.get(ME), 401, "invalid_token")  # the old session does not come back
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from sqlalchemy.engine import make_url
 from support.account_calls import log_in, sign_up, try_login
 from support.app_fixtures import Site, assert_error
 
 from config import SettingsError
 from koyjabo.accounts import first_admin
+from koyjabo.accounts.accounts import Accounts
 
 ADMIN = {"ADMIN_EMAIL": "Boss@example.com", "ADMIN_PASSWORD": "the first of them"}
 AS_ADMIN = {"name": "boss", "password": ADMIN["ADMIN_PASSWORD"]}
@@ -50,10 +50,8 @@ def test_it_is_made_beside_users_there_are(database):
 def test_who_looked_too_early_makes_no_second_one(database, monkeypatch):
     """Two servers start at once: each sees that there is nobody."""
     with Site(database.url, **ADMIN) as site:
-        monkeypatch.setattr(first_admin.records, "is_taken", lambda *_: False)
-        with site.app.app_context():
-            again = (make_url(database.url), ADMIN["ADMIN_EMAIL"], "another password", site.services.clock)
-            assert first_admin.ensure(*again) is False
+        monkeypatch.setattr(Accounts, "find", lambda *_: None)
+        assert first_admin.ensure(site.services.accounts, ADMIN["ADMIN_EMAIL"], "another password") is False
         monkeypatch.undo()
         assert site.rows(USERS) == [("Boss@example.com", "Boss", True)]
         assert log_in(site, **AS_ADMIN).email == "Boss@example.com"

@@ -9,11 +9,11 @@ from collections import Counter
 
 import pytest
 from argon2 import PasswordHasher
-from support.account_calls import sign_up, try_login
+from support.account_calls import disable, sign_up, try_login
 from support.app_fixtures import Site
 
 from koyjabo.accounts import passwords
-from koyjabo.database.executor import Desk
+from koyjabo.database.executor import DatabaseExecutor
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def site(sqlite_database):
 
 @pytest.fixture
 def work(monkeypatch) -> Counter:
-    """What is done, while it is done for real: hashes looked at with their cost, and errands."""
+    """What is done, while it is done for real: hashes looked at with their cost, and operations."""
     done: Counter = Counter()
 
     class Counted(PasswordHasher):
@@ -38,13 +38,13 @@ def work(monkeypatch) -> Counter:
 
     monkeypatch.setattr(passwords, "HASHER", Counted(time_cost=1, memory_cost=8, parallelism=1))
     for name in ("read", "write"):
-        errand = getattr(Desk, name)
+        real = getattr(DatabaseExecutor, name)
 
-        def counted(self, do, *said, name=name, errand=errand):
+        def counted(self, *said, name=name, real=real, **named):
             done[name] += 1
-            return errand(self, do, *said)
+            return real(self, *said, **named)
 
-        monkeypatch.setattr(Desk, name, counted)
+        monkeypatch.setattr(DatabaseExecutor, name, counted)
     return done
 
 
@@ -58,7 +58,7 @@ def failed(site, work: Counter, name: str, **fields) -> Counter:
 def test_known_unknown_and_disabled_users_cost_the_same(site, work):
     for name in ("ayesha", "karim"):
         sign_up(site, name)
-    site.services.accounts.disable("karim@example.com")
+    disable(site, "karim@example.com")
     known = failed(site, work, "ayesha")
     assert sum(count for what, count in known.items() if what.startswith("verified")) == 1
     assert known["hashed"] == 0

@@ -7,7 +7,7 @@ from threading import Event, Thread
 
 import pytest
 from argon2 import PasswordHasher
-from support.account_calls import PASSWORD, log_in, sign_up, try_login
+from support.account_calls import PASSWORD, disable, log_in, sign_up, try_login
 from support.app_fixtures import Site, assert_error
 from support.processes import wait_until
 
@@ -67,7 +67,7 @@ def test_they_are_argon2id_as_rfc_9106_recommends():
 def test_everybody_who_does_not_get_in_waits_for_one_hash_of_the_same_cost(site, hasher):
     sign_up(site)
     sign_up(site, "karim")
-    site.services.accounts.disable("karim@example.com")
+    disable(site, "karim@example.com")
     for body in ({"password": "something else"}, {"email": "nobody@example.com"}, {"email": "\0"}):
         hasher.verified.clear()
         assert try_login(site, **body).status_code == 401

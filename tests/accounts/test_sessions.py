@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import Barrier, Thread
 
 import pytest
-from support.account_calls import PASSWORD, Person, bare, log_in, sign_up, try_login
+from support.account_calls import PASSWORD, Person, bare, disable, log_in, promote, sign_up, try_login
 from support.app_fixtures import Site, assert_error
 
 ME, LOGOUT, PASSWORDS = "/api/auth/me", "/api/auth/logout", "/api/auth/password"
@@ -196,14 +196,13 @@ def test_password_set_by_the_operator_ends_all_sessions(site, losses):
 
 def test_disabling_and_demoting_are_losses_and_promoting_is_none(site):
     person = sign_up(site)
-    accounts = site.services.accounts
-    assert accounts.promote(person.email).is_admin
+    promote(site, person.email)
     assert person.get(ME).json["is_admin"]
     assert version(site) == 0
-    assert not accounts.promote(person.email, is_admin=False).is_admin
+    promote(site, person.email, is_admin=False)
     assert not person.get(ME).json["is_admin"]
     assert version(site) == 1
-    accounts.disable(person.email)
+    disable(site, person.email)
     assert version(site) > 1
 
 

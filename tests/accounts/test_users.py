@@ -11,7 +11,7 @@ from support.app_fixtures import Site
 from support.community_calls import account_of, found, give
 
 from koyjabo.errors import Forbidden, LastAdmin, UnknownUser
-from koyjabo.identity import Account
+from koyjabo.identity import OPERATOR, Account
 
 ME = "/api/auth/me"
 NOBODY = "3f2b8c1e-0000-4000-8000-000000000000"
@@ -108,6 +108,20 @@ def test_last_admin_who_can_log_in_stays_it(site, admin, ayesha):
         users.disable(account_of(ayesha)._replace(is_admin=True), admin.id)
     users.disable(admin, ayesha.id, disabled=False)
     assert users.promote(admin, admin.id, is_admin=False).is_admin is False
+
+
+def test_operator_may_demote_and_disable_the_last_admin(site, admin):
+    users = site.services.users
+    assert users.promote(OPERATOR, admin.id, is_admin=False).is_admin is False
+    users.promote(OPERATOR, admin.id)
+    assert users.disable(OPERATOR, admin.id).disabled_ms is not None
+
+
+def test_user_is_found_by_email_as_it_is_compared(site, admin, ayesha):
+    users = site.services.users
+    assert users.get_by_email(admin, "AYESHA@example.com") == users.get(admin, ayesha.id)
+    with pytest.raises(UnknownUser):
+        users.get_by_email(OPERATOR, "nobody@example.com")
 
 
 def test_two_admins_who_end_each_other_at_once_leave_one(site, admin, ayesha):

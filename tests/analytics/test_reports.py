@@ -158,9 +158,9 @@ def test_trends_are_what_the_visits_make_them(new_world, zone, seed):
 
 
 def looked_up(world: World, monkeypatch) -> list:
-    desk, asked = world.reports._desk, []
-    report = desk.report
-    monkeypatch.setattr(desk, "report", lambda errand: asked.append(1) or report(errand))
+    database, asked = world.reports._database, []
+    report = database.report
+    monkeypatch.setattr(database, "report", lambda *said, **named: asked.append(1) or report(*said, **named))
     return asked
 
 

@@ -6,13 +6,12 @@ import json
 
 import pytest
 from sqlalchemy import text
-from support.account_calls import PASSWORD, sign_up
+from support.account_calls import PASSWORD, disable, promote, sign_up
 from support.app_fixtures import Site
 from support.community_calls import PATH, account_of, found, give
 
 from koyjabo.audit import log
-from koyjabo.audit.log import OPERATOR, Line
-from koyjabo.communities import queries
+from koyjabo.audit.log import BY_OPERATOR, AuditRecord, Entry
 from koyjabo.errors import LastAdmin, LedgerUnavailable
 
 ADDRESS = "103.48.16.1"  # somewhere in Bangladesh
@@ -33,10 +32,10 @@ class Panel:
     def clear(self) -> None:
         self.site.rows("DELETE FROM audit_log")
 
-    def lines(self) -> tuple[Line, ...]:
+    def lines(self) -> tuple[AuditRecord, ...]:
         return self.services.audit.page(self.admin).lines
 
-    def only_line(self) -> Line:
+    def only_line(self) -> AuditRecord:
         (line,) = self.lines()
         return line
 
@@ -117,10 +116,10 @@ def test_line_says_the_place_and_no_address(panel):
 def test_operator_leaves_lines_without_a_name(panel):
     accounts = panel.services.accounts
     accounts.create("rima@example.com", PASSWORD)
-    accounts.promote("rima@example.com")
-    accounts.promote("rima@example.com", is_admin=False)
-    accounts.disable("rima@example.com")
-    accounts.disable("rima@example.com", disabled=False)
+    promote(panel.site, "rima@example.com")
+    promote(panel.site, "rima@example.com", is_admin=False)
+    disable(panel.site, "rima@example.com")
+    disable(panel.site, "rima@example.com", disabled=False)
     accounts.set_password("rima@example.com", PASSWORD)
     panel.site.set_total(9000)
     lines = panel.lines()
@@ -157,7 +156,7 @@ def test_what_changes_nothing_leaves_no_line(panel):
     panel.ayesha.patch(f"{PATH}/{panel.community}", json={})
     give(panel.ayesha, panel.community, panel.karim, "moderator")
     panel.karim.post(f"{PATH}/{panel.community}/join", json={})
-    panel.services.accounts.promote(panel.boss.email)
+    promote(panel.site, panel.boss.email)
     panel.services.users.promote(panel.admin, panel.boss.id)
     panel.services.users.disable(panel.admin, panel.karim.id, disabled=False)
     panel.services.communities.restore(panel.admin, panel.community)
@@ -173,11 +172,11 @@ def test_what_is_refused_leaves_no_line(panel):
 
 
 def test_line_and_action_are_there_together_or_not_at_all(panel, monkeypatch):
-    def broken(session, entry):
+    def broken(entry, session):
         session.execute(text("INSERT INTO nowhere VALUES (1)"))
 
     before = panel.site.rows("SELECT * FROM memberships ORDER BY user_id")
-    monkeypatch.setattr(queries.audit, "write", broken)
+    monkeypatch.setattr(Entry, "store", broken)
     answer = panel.ayesha.delete(f"{PATH}/{panel.community}/members/{panel.karim.id}")
     assert answer.status_code in (500, 503)
     monkeypatch.undo()
@@ -202,14 +201,14 @@ def test_lines_are_found_by_actor_and_action(panel):
     ours = found(panel.ayesha)["id"]
     found(panel.karim)
     panel.ayesha.delete(f"{PATH}/{ours}")
-    panel.services.accounts.disable("karim@example.com")
-    panel.services.accounts.disable("karim@example.com", disabled=False)
+    disable(panel.site, "karim@example.com")
+    disable(panel.site, "karim@example.com", disabled=False)
 
     def actions(**which: str) -> list[str]:
         return [line.action for line in panel.services.audit.page(panel.admin, **which).lines]
 
     assert actions(actor=panel.ayesha.id) == ["community.delete", "community.create"]
-    assert actions(actor=OPERATOR) == ["user.enable", "user.disable"]
+    assert actions(actor=BY_OPERATOR) == ["user.enable", "user.disable"]
     assert actions(action="community.create") == ["community.create"] * 2
     assert actions(actor=panel.karim.id, action="community.create") == ["community.create"]
     assert actions(actor="nobody") == actions(action="nothing") == actions(actor="\0") == actions(action="\0") == []
@@ -224,10 +223,10 @@ def test_line_outlives_what_it_is_about(panel):
 
 
 def test_nothing_is_done_while_the_database_is_away(panel, monkeypatch):
-    def away(errand):
+    def away(*_, **__):
         raise LedgerUnavailable
 
-    monkeypatch.setattr(panel.services.communities._desk, "write", away)
+    monkeypatch.setattr(panel.services.communities._database, "write", away)
     with pytest.raises(LedgerUnavailable):
         panel.services.communities.archive(panel.admin, panel.community)
     monkeypatch.undo()

@@ -13,7 +13,7 @@ from support.processes import wait_until
 from koyjabo.counting import ledger_postgres
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.records import NewVisit
-from koyjabo.database.executor import Clerk
+from koyjabo.database.executor import DatabaseThread
 from koyjabo.models import SITE
 from koyjabo.runtime import ThreadRuntime
 
@@ -165,12 +165,12 @@ def test_limits_of_the_ledger_end_with_each_of_its_transactions(site, database):
 @pytest.mark.parametrize("writes", [False, True])
 def test_limits_of_the_desk_end_with_each_of_its_transactions(database, writes):
     url = make_url(database.url).set(drivername="postgresql+psycopg2")
-    clerk = Clerk(url, ThreadRuntime(), 30, writes)
+    thread = DatabaseThread(url, ThreadRuntime(), 30, writes)
     try:
-        within = clerk.do(lambda session: session.execute(text(LIMITS)).all())
-        with clerk._connection.connection.cursor() as cursor:
+        within = thread.run(lambda session: session.execute(text(LIMITS)).all())
+        with thread._connection.connection.cursor() as cursor:
             cursor.execute(LIMITS)
             after = cursor.fetchall()
     finally:
-        clerk.close()
+        thread.close()
     assert (dict(within)["statement_timeout"], after) == ("30000", [])

@@ -225,10 +225,10 @@ def test_visits_that_come_meanwhile_are_forgotten_too(site, small_pieces):
 def test_while_the_database_is_away_nothing_is_said_to_be_forgotten(site, monkeypatch):
     site.register("ayesha")
 
-    def away(*_):
+    def away(*_, **__):
         raise LedgerUnavailable
 
-    monkeypatch.setattr(site.services.erasure._desk, "write", away)
+    monkeypatch.setattr(site.services.erasure._database, "write", away)
     assert_error(forget(site, "ayesha"), 503, "ledger_unavailable")
     assert site.heartbeat("ayesha").status_code == 204
 

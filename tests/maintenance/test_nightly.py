@@ -36,7 +36,7 @@ def site(database):
 @pytest.fixture
 def nights(caplog):
     """The days for which the work was done, in that order."""
-    caplog.set_level(logging.INFO, "koyjabo.nightly")
+    caplog.set_level(logging.INFO, "koyjabo.maintenance.nightly")
 
     def days() -> list[str]:
         return [record.args[0] for record in caplog.records if record.msg.startswith(DONE)]
@@ -46,7 +46,7 @@ def nights(caplog):
 
 def worker(site: Site) -> Nightly:
     services = site.services
-    return Nightly(services.retention._desk, services.clock, InPlace(), services.retention)
+    return Nightly(services.retention._database, services.clock, InPlace(), services.retention)
 
 
 def test_once_a_day_at_the_quiet_hour(site, nights):
@@ -216,7 +216,7 @@ def test_outage_is_no_end_of_it(site, nights, monkeypatch):
         raise LedgerUnavailable
 
     with monkeypatch.context() as outage:
-        outage.setattr(retention._desk, "read", gone)
+        outage.setattr(retention._database, "read", gone)
         worker(site).tick()
         outage.undo()
         outage.setattr(retention, "prune", gone)

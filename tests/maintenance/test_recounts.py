@@ -68,17 +68,17 @@ class Outage:
     """The database is away for the next `attempts` to write; `is_answered_late`: what they say is done all the same."""
 
     def __init__(self, site: Site, monkeypatch) -> None:
-        self.attempts, self._write = 0, site.services.recounts._desk.write
-        monkeypatch.setattr(site.services.recounts._desk, "write", self.write)
+        self.attempts, self._write = 0, site.services.recounts._database.write
+        monkeypatch.setattr(site.services.recounts._database, "write", self.write)
         monkeypatch.setattr(recount, "RETRY_S", 0.01)
         self.is_answered_late = False
 
-    def write(self, errand):
+    def write(self, *said, **named):
         if not self.attempts:
-            return self._write(errand)
+            return self._write(*said, **named)
         self.attempts -= 1
         if self.is_answered_late:
-            self._write(errand)
+            self._write(*said, **named)
         raise LedgerUnavailable
 
 

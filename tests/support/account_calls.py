@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from koyjabo.identity import OPERATOR
 from support.app_fixtures import Site
 
 PASSWORD = "rickshaw at dawn"
@@ -46,6 +47,18 @@ class Person:
         if answer.status_code == 200:
             self.access, self.refresh = answer.json["access_token"], answer.json["refresh_token"]
         return answer
+
+
+def disable(site: Site, email: str, disabled: bool = True) -> None:
+    """As the operator does."""
+    users = site.services.users
+    users.disable(OPERATOR, users.get_by_email(OPERATOR, email).id, disabled)
+
+
+def promote(site: Site, email: str, is_admin: bool = True) -> None:
+    """As the operator does."""
+    users = site.services.users
+    users.promote(OPERATOR, users.get_by_email(OPERATOR, email).id, is_admin)
 
 
 def bearer(token: str) -> dict[str, str]:

@@ -17,8 +17,8 @@ from sqlalchemy import text
 from koyjabo import create_app
 from koyjabo.clock import Clock
 from koyjabo.extensions import db
+from koyjabo.identity import OPERATOR
 from koyjabo.maintenance import recount as recounts
-from koyjabo.maintenance import total as bookkeeping
 
 SECRET = "a secret for tests, and for nothing but tests"
 SPEC_MOMENT = 1_765_860_518_412  # 2025-12-16T04:48:38.412Z
@@ -137,8 +137,8 @@ class Site:
         )
 
     def set_total(self, total: int, new_epoch: bool = False) -> tuple[int, int]:
-        with self.app.app_context():
-            return bookkeeping.set_total(total, new_epoch, self.services.clock)
+        """As the operator does."""
+        return self.services.bookkeeping.set_total(OPERATOR, total, "koyjabo total set", new_epoch)
 
     def recount(self) -> list[str]:
         with self.app.app_context(), recounts.recounting() as recount:

@@ -290,7 +290,7 @@ def test_import_waits_for_what_is_being_folded(site, imported, database):
             outcome.append(error)
 
     outcome: list[object] = []
-    folding = threading.Thread(target=retention._desk.write, args=(fold_slowly,))
+    folding = threading.Thread(target=retention._database.write, args=(fold_slowly,))
     importing = threading.Thread(target=import_it)
     folding.start()
     assert is_folding.wait(10)

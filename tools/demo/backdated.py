@@ -19,7 +19,7 @@ from koyjabo.clock import Clock, system_now_ms
 from koyjabo.communities.communities import Communities
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.visits import NewVisit
-from koyjabo.database.executor import Desk
+from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.models import SITE
 from koyjabo.presence.members.peaks import Peaks
@@ -33,14 +33,14 @@ class Backdated:
         self.now_ms = system_now_ms()
         self.clock = Clock(zone, lambda: self.now_ms)
         runtime = ThreadRuntime()
-        self._desk = Desk(database, runtime)
+        self._database = DatabaseExecutor(database, runtime)
         self._store = open_store(database, Clock(zone))  # a revision has the time of the commit, not of the visits
         passwords = Passwords(runtime)
         passwords.hash = cache(passwords.hash)  # type: ignore[method-assign]  # takes 0.1 s; all have one password
-        self.accounts = Accounts(self._desk, self.clock, passwords)
-        self.communities = Communities(self._desk, self.clock)
-        self.reports = Reports(self._desk, self.clock)
-        self.peaks = Peaks(self._desk, self.clock, runtime, lambda scope: 0)
+        self.accounts = Accounts(self._database, self.clock, passwords)
+        self.communities = Communities(self._database, self.clock)
+        self.reports = Reports(self._database, self.clock)
+        self.peaks = Peaks(self._database, self.clock, runtime, lambda scope: 0)
 
     def count(self) -> int:
         """The number of visits in the ledger."""
@@ -72,5 +72,5 @@ class Backdated:
     def close(self) -> None:
         self.peaks.write()
         self.accounts.close()
-        self._desk.close()
+        self._database.close()
         self._store.close()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from functools import partial
 
 from koyjabo.clock import Clock
-from koyjabo.database.executor import Desk
+from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.models import Scope
 from koyjabo.presence.members import peak_queries
@@ -20,8 +19,10 @@ class Peaks:
     `online` says how many are online in a scope; it is asked when a day begins, and must not wait.
     """
 
-    def __init__(self, desk: Desk, clock: Clock, runtime: Runtime, online: Callable[[Scope], int]) -> None:
-        self._desk = desk
+    def __init__(
+        self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, online: Callable[[Scope], int]
+    ) -> None:
+        self._database = database
         self._clock = clock
         self._runtime = runtime
         self._online = online
@@ -50,7 +51,7 @@ class Peaks:
             unwritten = max(
                 (people for (where, _), (people, _) in self._unwritten.items() if where == scope), default=0
             )
-        day, week, month = self._desk.read(partial(peak_queries.read, scope=scope, today=today))
+        day, week, month = self._database.read(peak_queries.read, scope, today)
         most = max(greatest, unwritten)
         return {"day": max(day, greatest), "week": max(week, most), "month": max(month, most)}
 
@@ -70,7 +71,7 @@ class Peaks:
         if not taken:
             return
         try:
-            self._desk.write(partial(peak_queries.keep_all, by_day=taken))
+            self._database.write(peak_queries.keep_all, taken)
         except LedgerUnavailable:
             return
         with self._lock:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, request
 from flask_babel import lazy_gettext as _
 
-from koyjabo.audit.log import ACTIONS, OPERATOR, AuditPage
+from koyjabo.audit.log import ACTIONS, BY_OPERATOR, AuditPage
 from koyjabo.web.admin import bp
 from koyjabo.web.admin.pages import before, me, page
 from koyjabo.web.current import current
@@ -61,6 +61,6 @@ def audit() -> Response:
 def _people(found: AuditPage, chosen: str) -> dict[str, str]:
     """Whose lines one may look for: those who are seen here, by id."""
     people = {line.actor_id: line.actor for line in found.lines if line.actor_id}
-    if chosen not in ("", OPERATOR, *people):
+    if chosen not in ("", BY_OPERATOR, *people):
         people[chosen] = chosen
     return dict(sorted(people.items(), key=lambda each: each[1].casefold()))

@@ -10,7 +10,7 @@ from support.app_fixtures import Site, Time
 from support.processes import wait_until
 
 from koyjabo.clock import Clock
-from koyjabo.database.executor import Desk
+from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import Scope
 from koyjabo.presence.members.peaks import Peaks
 from koyjabo.runtime import ThreadRuntime
@@ -35,16 +35,16 @@ def site(database, time):
 @pytest.fixture
 def new_peaks(site, time):
     """Make one for each server."""
-    runtime, desks = ThreadRuntime(), []
+    runtime, databases = ThreadRuntime(), []
 
     def new() -> Peaks:
-        desks.append(Desk(make_url(site.app.config["SQLALCHEMY_DATABASE_URI"]), runtime))
+        databases.append(DatabaseExecutor(make_url(site.app.config["SQLALCHEMY_DATABASE_URI"]), runtime))
         clock = Clock(ZoneInfo("Asia/Dhaka"), time, time.elapsed_ms)
-        return Peaks(desks[-1], clock, runtime, lambda scope: NOW_ONLINE[scope])
+        return Peaks(databases[-1], clock, runtime, lambda scope: NOW_ONLINE[scope])
 
     yield new
-    for desk in desks:
-        desk.close()
+    for database in databases:
+        database.close()
 
 
 def of(peaks: Peaks, scope: Scope = HIKERS) -> tuple[int, int, int]:
@@ -131,8 +131,8 @@ def test_pulse_writes_what_is_new_and_nothing_else(new_peaks, site, time):
 def test_storm_is_written_once(new_peaks, site):
     peaks = new_peaks()
     written = []
-    write = peaks._desk.write
-    peaks._desk.write = lambda errand: (written.append(errand), write(errand))
+    write = peaks._database.write
+    peaks._database.write = lambda *said, **named: (written.append(said), write(*said, **named))
     for count in range(1, 1001):
         peaks.note(HIKERS, count)
         peaks.note(RIDERS, count)
@@ -154,10 +154,11 @@ def test_moment_of_the_peak_is_that_of_the_first_time(new_peaks, site, time):
 
 def test_peak_waits_for_a_database_that_is_away(new_peaks):
     peaks = new_peaks()
-    there, peaks._desk = peaks._desk, Desk(make_url("postgresql+psycopg2://127.0.0.1:1/nobody"), ThreadRuntime())
+    away = make_url("postgresql+psycopg2://127.0.0.1:1/nobody")
+    there, peaks._database = peaks._database, DatabaseExecutor(away, ThreadRuntime())
     peaks.note(HIKERS, 5)
     peaks.write()
-    peaks._desk.close()
-    peaks._desk = there
+    peaks._database.close()
+    peaks._database = there
     peaks.write()
     assert of(new_peaks()) == (5, 5, 5)

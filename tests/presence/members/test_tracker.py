@@ -13,7 +13,7 @@ from support.app_fixtures import Site, Time
 from support.holds_worlds import MemoryWorld, redis_world
 
 from koyjabo.clock import Clock, iso
-from koyjabo.database.executor import Desk
+from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import Scope
 from koyjabo.presence import CommunityVisitorTracker, visitor_tracker
 from koyjabo.presence.members.peaks import Peaks
@@ -37,9 +37,9 @@ def world(request):
 def peaks(sqlite_database):
     time = Time()
     with Site(sqlite_database.url, time):
-        desk = Desk(make_url(sqlite_database.url), ThreadRuntime())
-        yield Peaks(desk, Clock(ZoneInfo("UTC"), time, time.elapsed_ms), ThreadRuntime(), lambda scope: 0)
-        desk.close()
+        database = DatabaseExecutor(make_url(sqlite_database.url), ThreadRuntime())
+        yield Peaks(database, Clock(ZoneInfo("UTC"), time, time.elapsed_ms), ThreadRuntime(), lambda scope: 0)
+        database.close()
 
 
 @pytest.fixture
