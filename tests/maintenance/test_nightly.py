@@ -36,7 +36,7 @@ def site(database):
 @pytest.fixture
 def nights(caplog):
     """The days for which the work was done, in that order."""
-    caplog.set_level(logging.INFO, "koyjabo.nightly")
+    caplog.set_level(logging.INFO, "koyjabo.maintenance.nightly")
 
     def days() -> list[str]:
         return [record.args[0] for record in caplog.records if record.msg.startswith(DONE)]
