@@ -9,17 +9,12 @@ from typing import Any, Protocol
 class Bus(Protocol):
     """What is told to other workers, in a while and without waiting for it."""
 
-    on_value: Callable[[str, Any], None]
-    """Called with a room and its state, when another worker said it."""
-
     def say(self, room: str, state: Callable[[], Any], part: str = "") -> None:
         """Tell the state of a room, or of one part of it, as it is when it is sent: JSON; making it does not wait."""
 
 
 class Silence:
     """There are no other workers."""
-
-    on_value: Callable[[str, Any], None]
 
     def say(self, room: str, state: Callable[[], Any], part: str = "") -> None:
         pass

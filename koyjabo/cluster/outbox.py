@@ -31,8 +31,8 @@ class Outbox:
     `on_return` is called when Redis answers again after it did not.
     """
 
-    def __init__(self, runtime: Runtime) -> None:
-        self.on_return: Callable[[], None] = lambda: None
+    def __init__(self, runtime: Runtime, on_return: Callable[[], None]) -> None:
+        self._on_return = on_return
         self.reachable = True
         self._runtime = runtime
         self._newest: dict[Hashable, Send] = {}
@@ -99,4 +99,4 @@ class Outbox:
         if not self.reachable:
             self.reachable = True
             log.warning("redis_recovered")
-            self.on_return()
+            self._on_return()

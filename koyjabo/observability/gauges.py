@@ -53,8 +53,8 @@ GAUGES = (WORKERS, CONNECTIONS, COMMUNITIES, WAITING, OLDEST, LAG, DATABASE, RED
 class Gauges(Collector):
     """`look` says the values of this worker. Without a folder there are no others."""
 
-    def __init__(self, folder: str | None, place: str | None) -> None:
-        self.look: Callable[[], Values] = dict
+    def __init__(self, folder: str | None, place: str | None, look: Callable[[], Values]) -> None:
+        self._look = look
         self._folder = Path(folder) if folder else None
         self._own = f"now_{place or os.getpid()}.json"
 
@@ -64,11 +64,11 @@ class Gauges(Collector):
             return
         draft = self._folder / f"{self._own}.draft"
         with suppress(OSError):  # the folder is gone: there is nothing to tell to
-            draft.write_text(json.dumps(self.look()))
+            draft.write_text(json.dumps(self._look()))
             draft.replace(self._folder / self._own)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        everybody = [self.look(), *self._others()]
+        everybody = [self._look(), *self._others()]
         for gauge in GAUGES:
             found = [values[gauge.name] for values in everybody if gauge.name in values]
             if found:

@@ -14,12 +14,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from flask import Flask, Response, request
-
 from koyjabo.clock import iso
 from koyjabo.observability.request_context import request_id
-
-request_log = logging.getLogger("koyjabo.requests")
 
 KEY = re.compile(r"(\w+)=%[^\s%]*[a-z]")
 CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
@@ -101,13 +97,3 @@ def say(sentence: str) -> None:
     with suppress(OSError):
         sys.stderr.write(f"{sentence}\n")
         sys.stderr.flush()
-
-
-def log_requests(app: Flask) -> None:
-    """A line for each request, where it is asked for (LOG_LEVEL=DEBUG): by its route, since paths may name anybody."""
-
-    @app.after_request
-    def line(response: Response) -> Response:
-        route = request.url_rule.rule if request.url_rule else "-"
-        request_log.debug("request method=%s route=%s status=%d", request.method, route, response.status_code)
-        return response

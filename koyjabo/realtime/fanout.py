@@ -31,6 +31,12 @@ CONNECT_PAUSE_S = 0.005
 Member = str | Sink
 """A Socket.IO client by its sid, or a plain WebSocket."""
 
+OnSent = Callable[[str, str, int, int, int | None, float], None]
+"""Called once a broadcast: room, event, how many received it, bytes for each, revision, how long it took (s)."""
+
+OnTold = Callable[[str], None]
+"""Called with each event that one member alone was sent."""
+
 
 class LocalFanout(socketio.Manager):
     """The clients of this worker.
@@ -39,11 +45,12 @@ class LocalFanout(socketio.Manager):
     emitted; what carries none is sent as told.
     """
 
+    _on_sent: OnSent
+    _on_told: OnTold
+
     def __init__(self, **options: Any) -> None:
+        """Subclasses set the two above: python-socketio's own managers pass no arguments on."""
         super().__init__(**options)
-        self.on_sent: Callable[[str, str, int, int, int | None, float], None] = lambda *_: None
-        """Called once a broadcast: room, event, how many heard it, bytes for each, revision, how long it took (s)."""
-        self.on_told: Callable[[str], None] = lambda event: None
         self._plain: dict[str, set[Sink]] = {}
         self._told: dict[str, dict[Member, int]] = {}
         self._rooms_of: dict[str, tuple[tuple[str, Any], ...]] = {}
@@ -104,7 +111,7 @@ class LocalFanout(socketio.Manager):
                 self.server._send_eio_packet(engine_sid, ready.packet)
             else:
                 member.write(ready.plain or b"")
-        self.on_told(event)
+        self._on_told(event)
 
     def expel(self, sid: str, code: int, why: str) -> None:
         """Close the connection of a Socket.IO client; one without is disconnected."""
@@ -158,7 +165,7 @@ class LocalFanout(socketio.Manager):
             written += self._send_socketio(ready, namespace, room, skip_sid)
         if written:
             took_s = time.monotonic() - began
-            self.on_sent(room, event, written, len(ready.socketio), ready.revision, took_s)
+            self._on_sent(room, event, written, len(ready.socketio), ready.revision, took_s)
         with self.lock:
             if not self._told.get(room, True):
                 del self._told[room]  # nobody was there
@@ -259,3 +266,12 @@ class LocalFanout(socketio.Manager):
             if not told:
                 del self._told[room]
                 self._senders.pop(room, None)
+
+
+class MemoryFanout(LocalFanout):
+    """For a worker that is alone."""
+
+    def __init__(self, on_sent: OnSent, on_told: OnTold) -> None:
+        self._on_sent = on_sent
+        self._on_told = on_told
+        super().__init__()

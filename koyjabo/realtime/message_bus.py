@@ -17,7 +17,7 @@ import redis
 from socketio import PubSubManager
 
 from koyjabo.cluster.outbox import Outbox
-from koyjabo.realtime.fanout import LocalFanout
+from koyjabo.realtime.fanout import LocalFanout, OnSent, OnTold
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +39,19 @@ class RoomManager(PubSubManager, LocalFanout):
 
     name = "koyjabo"
 
-    def __init__(self, client: redis.Redis, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        client: redis.Redis,
+        outbox: Outbox,
+        on_value: Callable[[str, Any], object],
+        on_sent: OnSent,
+        on_told: OnTold,
+    ) -> None:
+        """`on_value` is called with a room and its state when another worker has published it."""
+        self._on_sent = on_sent
+        self._on_told = on_told
         super().__init__(channel=CHANNEL, logger=logging.getLogger("koyjabo.socketio"))
-        self.on_value: Callable[[str, Any], None] = lambda room, state: None
+        self._on_value = on_value
         self._listening = False
         self._client = client
         self._outbox = outbox
@@ -67,7 +77,7 @@ class RoomManager(PubSubManager, LocalFanout):
 
     def _handle_emit(self, message: dict[str, Any]) -> None:
         if message["event"] == VALUE:
-            self.on_value(message["room"], message["data"][0])
+            self._on_value(message["room"], message["data"][0])
         else:
             super()._handle_emit(message)
 

@@ -36,11 +36,11 @@ def identify(services: Services, request: Request, token: str | None, proven: st
     for `proven` see `in_question`. Raises Unauthenticated, InvalidToken, TokenExpired, LedgerUnavailable.
     """
     token = token or _header(request) or request.args.get("token")
-    cookie = request.cookies.get(COOKIES[REFRESH]) if services.origins.trusts(request) else None
+    cookie = request.cookies.get(COOKIES[REFRESH]) if services.network.origins.trusts(request) else None
     if token:
         return _by_token(services, token, cookie, proven)
     if cookie:
-        return services.tokens.read(cookie, REFRESH)
+        return services.accounts.tokens.read(cookie, REFRESH)
     raise Unauthenticated
 
 
@@ -54,11 +54,11 @@ def in_question(claims: Claims, proven: str | None = None) -> str | None:
 def _by_token(services: Services, token: str, cookie: str | None, proven: str | None) -> Claims:
     """One that has expired is accepted next to a live session."""
     try:
-        return services.tokens.read(token, ACCESS)
+        return services.accounts.tokens.read(token, ACCESS)
     except TokenExpired:
         with suppress(InvalidToken, TokenExpired):
-            claims = services.tokens.read(cookie or "", REFRESH)
-            if services.rights.is_live(claims.session_id, in_question(claims, proven)):
+            claims = services.accounts.tokens.read(cookie or "", REFRESH)
+            if services.communities.permissions.is_live(claims.session_id, in_question(claims, proven)):
                 return claims
         raise
 

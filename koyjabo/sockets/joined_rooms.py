@@ -74,7 +74,7 @@ class Memberships:
     def disconnected(self, sid: str, clean: bool) -> None:
         client = self._clients.pop(sid, None)
         for seat in list(client.seats.values()) if client else []:
-            self._services.attendance.leave(seat, clean)
+            self._services.communities.rooms.leave(seat, clean)
 
     def join(self, sid: str, said: Any, request: Request) -> dict[str, Any]:
         """Let a client into a room; it is sent the present value, which is returned as well.
@@ -100,7 +100,7 @@ class Memberships:
         with self._client(sid) as client:
             seat = client.seats.pop(asked, None)
             if seat is not None:
-                self._services.attendance.leave(seat)
+                self._services.communities.rooms.leave(seat)
 
     def tell(self, sid: str, said: Any) -> dict[str, Any]:
         """Send the present value of a room it is in, and return it. Raises InvalidMessage for one it is not in."""
@@ -113,7 +113,7 @@ class Memberships:
 
     def _present(self, client: Client, asked: Asked) -> dict[str, Any] | None:
         seat = client.seats.get(asked)
-        return self._services.attendance.tell(seat) if seat is not None else None
+        return self._services.communities.rooms.tell(seat) if seat is not None else None
 
     @contextmanager
     def _client(self, sid: str) -> Iterator[Client]:
@@ -129,7 +129,7 @@ class Memberships:
     def _take(self, client: Client, asked: Asked, seat: Seat) -> dict[str, Any]:
         client.seats[asked] = seat
         try:
-            value = self._services.attendance.take(seat)
+            value = self._services.communities.rooms.take(seat)
         except Exception:
             client.seats.pop(asked, None)
             raise
@@ -143,7 +143,7 @@ class Memberships:
         if client is not None:
             if (seat := client.seats.get(asked)) and not seat.is_taken:
                 del client.seats[asked]
-            self._services.rooms.say_to(sid, Kicked(asked.room, asked.community_id, close_code(problem)))
+            self._services.realtime.rooms.say_to(sid, Kicked(asked.room, asked.community_id, close_code(problem)))
 
 
 def _text(said: object) -> str | None:

@@ -24,7 +24,7 @@ class StatsStream(Stream):
     kind = "site"
 
     def who(self, connection: Connection) -> str | None:
-        return self._services.pairing.visitor_of(connection)
+        return self._services.presence.visitor_sockets.visitor_of(connection)
 
     def welcome(self, connection: Connection, request: Request) -> None:
         welcome(self._services, connection, request, request.args.get("visitorId"))
@@ -33,8 +33,8 @@ class StatsStream(Stream):
         tell(self._services, connection)
 
     def gone(self, connection: Connection, code: int) -> None:
-        self._services.rooms.of(STATS_ROOM).dismiss(connection)
-        self._services.pairing.closed(connection)
+        self._services.realtime.rooms.of(STATS_ROOM).dismiss(connection)
+        self._services.presence.visitor_sockets.closed(connection)
 
 
 STREAMS: dict[str, Callable[[Services], Stream]] = {

@@ -18,14 +18,16 @@ def welcome(services: Services, member: Any, request: Request, said_id: object) 
     The first event holds what opening the socket changed. False for one that has gone meanwhile. Raises TooManyRequests
     for one too many of its visitor.
     """
-    place, caller = services.places.locate(request.remote_addr), services.pairing.caller(request.environ)
+    sockets, place = services.presence.visitor_sockets, services.network.places.locate(request.remote_addr)
     is_limited = bool(client_address.counted(request.environ))
-    services.pairing.opened(member, caller, visitor_id(said_id), place, is_limited)
-    services.visits.stats()  # ask: another worker may know more than this one has heard
-    return services.rooms.of(STATS_ROOM).admit(member) is not None
+    visitor = visitor_id(said_id)
+    registered = visitor is not None and services.counting.visits.arrive(visitor, place)
+    sockets.opened(member, sockets.caller(request.environ), visitor, registered, is_limited)
+    services.counting.visits.stats()  # ask: another worker may know more than this one has heard
+    return services.realtime.rooms.of(STATS_ROOM).admit(member) is not None
 
 
 def tell(services: Services, member: Any) -> dict[str, Any]:
     """Send the present numbers to one member, and return them."""
-    services.visits.stats()
-    return services.rooms.of(STATS_ROOM).tell(member) or {}
+    services.counting.visits.stats()
+    return services.realtime.rooms.of(STATS_ROOM).tell(member) or {}

@@ -60,20 +60,21 @@ def connect(auth: Any = None) -> None:
         disconnect()  # it went while we asked
         return
     _memberships().let_in(_sid())
-    services.traffic.opened(KIND, who=services.pairing.visitor_of(_sid()))
+    services.observability.traffic.opened(KIND, who=services.presence.visitor_sockets.visitor_of(_sid()))
 
 
 def disconnect(reason: str = "") -> None:
     services, sid = _services(), _sid()
     if (lasted_s := _memberships().lasted_s(sid)) is not None:
         code = NORMAL if reason == GOODBYE else LOST
-        services.traffic.closed(KIND, code, lasted_s, who=services.pairing.visitor_of(sid))
-    services.pairing.closed(sid)
+        who = services.presence.visitor_sockets.visitor_of(sid)
+        services.observability.traffic.closed(KIND, code, lasted_s, who=who)
+    services.presence.visitor_sockets.closed(sid)
     _memberships().disconnected(sid, clean=reason == GOODBYE)
 
 
 def ping(*_: Any) -> dict[str, Any]:
-    _services().traffic.received("ping")
+    _services().observability.traffic.received("ping")
     pong = Pong(_services().clock.now_ms()).as_object()
     emit("pong", pong)
     return {"ok": True, **pong}
@@ -81,7 +82,7 @@ def ping(*_: Any) -> dict[str, Any]:
 
 def request_count(said: Any = None, *_: Any) -> dict[str, Any]:
     """The numbers of the site, or of the room of a community that is named."""
-    _services().traffic.received("request_count")
+    _services().observability.traffic.received("request_count")
     if not isinstance(said, dict) or "communityId" not in said:
         return {"ok": True, **tell(_services(), _sid())}
     try:
@@ -92,18 +93,19 @@ def request_count(said: Any = None, *_: Any) -> dict[str, Any]:
 
 def join(said: Any = None, *_: Any) -> dict[str, Any]:
     """Into a room of a community; the acknowledgement of a refusal has the code that would close a plain socket."""
-    _services().traffic.received("join")
+    _services().observability.traffic.received("join")
     try:
         return {"ok": True, **_memberships().join(_sid(), said, request)}
     except InvalidMessage as error:
         return _refuse(error)
     except KoyJaboError as error:
-        _services().traffic.refused(KIND, uuid_of(said["communityId"]) or NOWHERE, close_code(error), error.code)
+        community = uuid_of(said["communityId"]) or NOWHERE
+        _services().observability.traffic.refused(KIND, community, close_code(error), error.code)
         return {"ok": False, "error": str(error), "code": close_code(error)}
 
 
 def leave(said: Any = None, *_: Any) -> dict[str, Any]:
-    _services().traffic.received("leave")
+    _services().observability.traffic.received("leave")
     try:
         _memberships().leave(_sid(), said)
     except InvalidMessage as error:
@@ -113,20 +115,20 @@ def leave(said: Any = None, *_: Any) -> dict[str, Any]:
 
 def anything(event: str, *_: Any) -> dict[str, Any]:
     """An event there is no handler for."""
-    _services().traffic.received(event)
+    _services().observability.traffic.received(event)
     return _refuse(unknown(event))
 
 
 def _turn_away(error: TooManyRequests) -> None:
     code = close_code(error)
-    _services().traffic.refused(KIND, NOWHERE, code, error.code)
-    _services().rooms.expel(_sid(), code, str(error))
+    _services().observability.traffic.refused(KIND, NOWHERE, code, error.code)
+    _services().realtime.rooms.expel(_sid(), code, str(error))
 
 
 def _refuse(error: InvalidMessage) -> dict[str, Any]:
     emit("error", Error(str(error), error.code).as_object())
     if _count_error() >= MOST_ERRORS:
-        _services().rooms.expel(_sid(), ABUSE, "too many messages that are none")
+        _services().realtime.rooms.expel(_sid(), ABUSE, "too many messages that are none")
     return {"ok": False, "error": str(error), "code": error.code}
 
 

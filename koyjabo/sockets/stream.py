@@ -113,7 +113,7 @@ class Stream(ABC):
 
     @property
     def _traffic(self) -> Traffic:
-        return self._services.traffic
+        return self._services.observability.traffic
 
     def _note_refusal(self, connection: Connection, request: Request, code: int, why: str) -> None:
         self._refused.add(connection)

@@ -16,7 +16,7 @@ COUNT_ALL_THERE_IS = """
 from koyjabo.gauges import Gauges
 from koyjabo.metrics import MOST_KINDS, Metrics
 
-metrics = Metrics(Gauges(None, None))
+metrics = Metrics(Gauges(None, None, dict))
 for number in range(2 * MOST_KINDS):
     metrics.error(f"{number:050}")
 """

@@ -69,11 +69,13 @@ def work(listener: socket.socket, parent: int, ready: int, drain_s: float) -> in
     from koyjabo.server.http.connections import Connections
     from koyjabo.server.websockets.websockets import Sockets
 
-    logs.count_errors(Services.of(app).metrics.error)
+    services = Services.of(app)
+    logs.count_errors(services.observability.metrics.error)
     most_sockets, most_requests = _allow_files(settings.max_connections)
     most_an_address, handshakes = settings.rate_limit_sockets or most_sockets, settings.rate_limit_handshakes
     rate = Rate(share(handshakes, settings.web_concurrency)) if handshakes else None
-    sockets = Sockets(app, runtime, most_sockets, most_an_address, rate)
+    sockets = Sockets(runtime, most_sockets, most_an_address, rate)
+    services.start()
     connections = Connections(most_requests)
     acceptor = _accept(listener, app, connections, sockets)
     os.write(ready, b"\0")
@@ -91,7 +93,7 @@ def work(listener: socket.socket, parent: int, ready: int, drain_s: float) -> in
         connections.waitall()
         sockets.wait_until_left()
     with eventlet.Timeout(CLOSE_S, False):
-        _close(app)
+        services.close()
     return 0
 
 
@@ -118,12 +120,6 @@ def _make_app(runtime: Runtime, stay) -> Flask | None:
         gc.set_threshold(20_000, 20, 20)  # a request leaves few cycles; looking less often is worth 5 % of the rate
         return app
     return None
-
-
-def _close(app: Flask) -> None:
-    from koyjabo.application.services import Services
-
-    Services.of(app).close()
 
 
 def _accept(listener: socket.socket, app: Flask, connections, sockets):

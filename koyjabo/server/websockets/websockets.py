@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING
 
-from koyjabo.application.services import Services
 from koyjabo.extensions import socketio
 from koyjabo.network.rate_limiter import Rate
 from koyjabo.server.process.loop import EventletRuntime
 from koyjabo.server.websockets.connection_loop import SWEEP_INTERVAL_S, ConnectionLoop
 from koyjabo.server.websockets.engineio import Engine
 from koyjabo.server.websockets.handshake import WebSockets
-
-if TYPE_CHECKING:
-    from flask import Flask
 
 log = logging.getLogger(__name__)
 
@@ -29,14 +24,11 @@ LATE_S = 1.0
 
 
 class Sockets:
-    def __init__(
-        self, app: Flask, runtime: EventletRuntime, most: int, most_an_address: int, handshakes: Rate | None
-    ) -> None:
+    def __init__(self, runtime: EventletRuntime, most: int, most_an_address: int, handshakes: Rate | None) -> None:
         self._connections = ConnectionLoop(runtime, runtime.epoll(), most, most_an_address, handshakes)
         self._engine = Engine(socketio.server, self._connections)
         self.websockets = WebSockets(self._connections)
         socketio.server.manager.initialize()
-        Services.of(app).start()
         runtime.start_task(self._sweep)
 
     def leave(self) -> None:

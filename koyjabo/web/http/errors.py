@@ -68,7 +68,7 @@ def _answer(
     status: int, sentence: str, code: str, details: dict | None = None, retry_after_s: int | None = None
 ) -> Response:
     """As a page for people, who do not read JSON, and as JSON for everybody else."""
-    current().metrics.error(code)
+    current().observability.metrics.error(code)
     if error_pages.is_page():
         return error_pages.page(status, sentence, code, retry_after_s)
     return answer(status, sentence, code, details)

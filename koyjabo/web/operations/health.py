@@ -48,7 +48,7 @@ def readyz() -> Response:
     where there is one. 503 with the reason when one of it is not so.
     """
     checks = {"database": _check_database(), "writer": _check_writer(), "loop": _check_loop()}
-    redis_answers = current().redis_answers
+    redis_answers = current().observability.redis_answers
     if redis_answers is not None:
         checks["redis"] = _check_redis(redis_answers())
     ready = all(check.ok for check in checks.values())
@@ -60,14 +60,14 @@ def readyz() -> Response:
 
 def _check_database() -> Check:
     began = time.perf_counter()
-    stale = current().visits.stats().stale
+    stale = current().counting.visits.stats().stale
     took_ms = round((time.perf_counter() - began) * 1000, 1)
     return Check(ok=not stale, ms=took_ms, error="It does not answer." if stale else None)
 
 
 def _check_writer() -> Check:
     """Red well before visitors are told 503, which is after 5 s."""
-    writer = current().visits.writer()
+    writer = current().counting.visits.writer()
     if writer.has_failed:
         return Check(ok=False, error="The last commit failed.")
     late = writer.oldest_s > LATE_S
@@ -76,7 +76,7 @@ def _check_writer() -> Check:
 
 
 def _check_loop() -> Check:
-    lag_s = current().lag_s()
+    lag_s = current().observability.lag_s()
     late = lag_s > LATE_S
     return Check(ok=not late, ms=round(lag_s * 1000, 1), error="The worker has too much to do." if late else None)
 

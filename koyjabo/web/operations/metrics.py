@@ -33,7 +33,8 @@ WRONG_TOKEN = "Send the METRICS_TOKEN as Authorization: Bearer."
 def metrics() -> Response:
     """For whoever knows METRICS_TOKEN; without one, for this machine, unless a proxy asks for somebody else."""
     _require_operator()
-    return Response(current().metrics.text(), content_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})
+    text = current().observability.metrics.text()
+    return Response(text, content_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})
 
 
 def _require_operator() -> None:
