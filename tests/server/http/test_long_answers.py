@@ -27,7 +27,7 @@ CHANGES = {
     "koyjabo.server.http.connections.REQUEST_S": REQUEST_S,
     "koyjabo.server.http.connections.SLOW_S": SLOW_S,
     "koyjabo.server.http.connections.PATIENCE_S": 0.1,
-    "koyjabo.visit_log.PIECE": 50,
+    "koyjabo.visit_log.visit_log.PIECE": 50,
 }
 VISITS = 12_000
 """So much more than systems keep for one who reads slowly that they ask for more all the time: 18 MB."""

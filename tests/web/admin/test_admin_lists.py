@@ -91,7 +91,7 @@ def test_cursor_that_is_none_is_refused(admin, cursor):
 
 
 def test_search_that_ran_out_of_time_says_how_far_it_came(admin, monkeypatch):
-    monkeypatch.setattr("koyjabo.visit_log.PATIENCE_S", 0)
+    monkeypatch.setattr("koyjabo.visit_log.visit_log.PATIENCE_S", 0)
     monkeypatch.setattr("koyjabo.visit_log.queries.FIRST_STRETCH", 10)
     first, *_, last = map(words, pages(admin, "/admin/visits?place=nowhere"))
     assert "Nothing found so far. Searched back to 17 Dec 2025, 12:00 . Search further" in first

@@ -27,7 +27,7 @@ TAKEN_AWAY = {
     "koyjabo.sockets.socketio_handlers.Pong": None,  # an event of Socket.IO
     "koyjabo.sockets.joined_rooms.identify": None,  # joining
     "koyjabo.sockets.community_stream.identify": None,  # opening a plain socket of a community
-    "koyjabo.exports._row": None,  # an export, when its head has been sent
+    "koyjabo.visit_log.file_format._row": None,  # an export, when its head has been sent
 }
 
 INSIDE = re.compile(r"Traceback|File \"|\.py\b|NoneType|not callable|line \d+|site-packages|Error:|koyjabo[./]")
@@ -94,7 +94,7 @@ def test_acknowledgements_say_that_it_failed_and_no_more(server):
 def breaking(tmp_path) -> Iterator[ChangedServer]:
     """It fails after the head of an export, and has an admin."""
     admin = {"ADMIN_EMAIL": "boss@example.com", "ADMIN_PASSWORD": PASSWORD}
-    with changed_server(tmp_path, {"koyjabo.exports._row": None}, **admin) as server:
+    with changed_server(tmp_path, {"koyjabo.visit_log.file_format._row": None}, **admin) as server:
         yield server
 
 
