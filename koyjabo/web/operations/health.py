@@ -1,4 +1,4 @@
-"""For whoever keeps the server running: is it alive, and can it do its work."""
+"""Health checks for operators: liveness and readiness."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from koyjabo.web.operations.openapi import describe
 bp = Blueprint("health", __name__)
 
 LATE_S = 1.5
-"""What a visit may wait for its commit, and a worker be late for what it does every second."""
+"""The longest accepted wait of a visit for its commit, and the longest accepted lag of a worker's event loop."""
 
 
 class AliveAnswer(BaseModel):
@@ -28,7 +28,7 @@ class Check(BaseModel):
 
 
 class ReadyAnswer(BaseModel):
-    """What the server depends on, and whether each of it answers."""
+    """The dependencies of the server, and whether each of them answers."""
 
     status: Literal["ready", "not ready"]
     checks: dict[str, Check]
@@ -37,15 +37,15 @@ class ReadyAnswer(BaseModel):
 @bp.get("/healthz")
 @describe("Is the process alive", {200: AliveAnswer})
 def healthz() -> Response:
-    """Alive: this process answers. Says nothing of the database."""
+    """Liveness: this process answers. The database is not checked."""
     return Response(AliveAnswer().model_dump_json(), mimetype="application/json")
 
 
 @bp.get("/readyz")
 @describe("Can it do its work", {200: ReadyAnswer, 503: ReadyAnswer})
 def readyz() -> Response:
-    """Ready: the database answers, commits succeed and nobody waits long for them or for the worker, and Redis answers
-    where there is one. 503 with the reason when one of it is not so.
+    """Readiness: the database answers, commits succeed without delay, the event loop is not late, and Redis answers
+    where it is used. 503 with the reason if a check fails.
     """
     checks = {"database": _check_database(), "writer": _check_writer(), "loop": _check_loop()}
     redis_answers = current().observability.redis_answers
@@ -66,7 +66,7 @@ def _check_database() -> Check:
 
 
 def _check_writer() -> Check:
-    """Red well before visitors are told 503, which is after 5 s."""
+    """Fails well before visitors get 503, which happens after 5 s."""
     writer = current().counting.visits.writer()
     if writer.has_failed:
         return Check(ok=False, error="The last commit failed.")
@@ -82,5 +82,5 @@ def _check_loop() -> Check:
 
 
 def _check_redis(answers: bool) -> Check:
-    """What was found the last time, a second ago or so: no request waits for Redis."""
+    """The result of the last regular check, about a second ago: no request waits for Redis."""
     return Check(ok=answers, error=None if answers else "It does not answer.")
