@@ -1,4 +1,4 @@
-"""What a connected client may say, and what it is told at once. Knows no bytes and no tables."""
+"""Handlers of both kinds of sockets: connecting, joining rooms, and client messages. Without frames and without SQL."""
 
 from __future__ import annotations
 

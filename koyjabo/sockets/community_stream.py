@@ -40,7 +40,7 @@ class CommunityStream(Stream):
         seat = seat_for(self._kind, connection, claims, community_id, partial(_end, connection))
         self._seats[connection] = seat
         if self._services.communities.rooms.take(seat) is None:
-            connection.close(UNEXPECTED)  # gone already, in most cases
+            connection.close(UNEXPECTED)  # usually it has disconnected already
 
     def tell_present(self, connection: Connection) -> None:
         seat = self._seats.get(connection)

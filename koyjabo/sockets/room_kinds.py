@@ -1,4 +1,4 @@
-"""The rooms of a community that one may ask to be let into, by either kind of client."""
+"""The kinds of community rooms that clients may join, and the role each requires."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NO_COMMUNITY = "-"
 
 
 class Kind(NamedTuple):
-    role: str  # the least that it takes
+    role: str  # the lowest role that may join
     is_dashboard: bool
 
 
@@ -32,6 +32,6 @@ def seat_for(
     end: Callable[[KoyJaboError], None],
     proven: str | None = None,
 ) -> Seat:
-    """A seat that is not taken yet. An id that is none is that of no community."""
+    """Make a seat for `attendance.take`. An invalid community id counts as an unknown community."""
     right = Right(claims.session_id, claims.user_id, uuid_of(community_id) or NO_COMMUNITY, kind.role)
     return Seat(member, right, kind.is_dashboard, end, refresh_id=in_question(claims, proven))

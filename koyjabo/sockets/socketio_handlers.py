@@ -1,4 +1,4 @@
-"""What Socket.IO clients may say in the namespace `/` (specification: Real time)."""
+"""Handlers of Socket.IO events in the namespace `/` (specification: Real time)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EXTENSION = "koyjabo.memberships"
 
 
 def register() -> None:
-    """Say what `/` understands. Where an application has a handler of its own already, that one stays."""
+    """Register the handlers of `/`, except for events that the host application handles already."""
     ours = {
         "connect": connect,
         "disconnect": disconnect,
@@ -47,7 +47,7 @@ def register() -> None:
 
 
 def connect(auth: Any = None) -> None:
-    """Into the room `stats`; the first event holds what connecting changed."""
+    """Admit a client to the room `stats`. The first event includes the effect of connecting."""
     services, said = _services(), auth if isinstance(auth, dict) else {}
     services.start()
     _memberships().connected(_sid(), said.get("token"))
@@ -57,7 +57,7 @@ def connect(auth: Any = None) -> None:
         _turn_away(error)
         return
     if not is_here:
-        disconnect()  # it went while we asked
+        disconnect()  # the client disconnected meanwhile
         return
     _memberships().let_in(_sid())
     services.observability.traffic.opened(KIND, who=services.presence.visitor_sockets.visitor_of(_sid()))
@@ -81,7 +81,7 @@ def ping(*_: Any) -> dict[str, Any]:
 
 
 def request_count(said: Any = None, *_: Any) -> dict[str, Any]:
-    """The numbers of the site, or of the room of a community that is named."""
+    """Send the statistics of the site, or the value of the community room in the message."""
     _services().observability.traffic.received("request_count")
     if not isinstance(said, dict) or "communityId" not in said:
         return {"ok": True, **tell(_services(), _sid())}
@@ -92,7 +92,7 @@ def request_count(said: Any = None, *_: Any) -> dict[str, Any]:
 
 
 def join(said: Any = None, *_: Any) -> dict[str, Any]:
-    """Into a room of a community; the acknowledgement of a refusal has the code that would close a plain socket."""
+    """Join a community room. A refusal is acknowledged with the close code of a plain WebSocket."""
     _services().observability.traffic.received("join")
     try:
         return {"ok": True, **_memberships().join(_sid(), said, request)}
@@ -114,7 +114,7 @@ def leave(said: Any = None, *_: Any) -> dict[str, Any]:
 
 
 def anything(event: str, *_: Any) -> dict[str, Any]:
-    """An event there is no handler for."""
+    """Refuse an event without a handler."""
     _services().observability.traffic.received(event)
     return _refuse(unknown(event))
 
@@ -133,18 +133,21 @@ def _refuse(error: InvalidMessage) -> dict[str, Any]:
 
 
 def _count_error() -> int:
-    """How many there were. In the client's own session, which goes when it goes, and not when it connects anew."""
+    """Count an error of the client and return their number. The client's Engine.IO session keeps it across a reconnect
+    to the namespace.
+    """
     try:
-        session = socketio.server.get_session(_sid())
-    except KeyError:  # it is gone
+        session: dict[str, int] = socketio.server.get_session(_sid())
+    except KeyError:  # it has disconnected
         return 0
     session[ERRORS] = session.get(ERRORS, 0) + 1
     return session[ERRORS]
 
 
 def _memberships() -> Memberships:
-    found = current_app.extensions.get(EXTENSION)
-    return found or current_app.extensions.setdefault(EXTENSION, Memberships(_services()))
+    extensions = current_app.extensions
+    found: Memberships = extensions.get(EXTENSION) or extensions.setdefault(EXTENSION, Memberships(_services()))
+    return found
 
 
 def _services() -> Services:
@@ -152,4 +155,4 @@ def _services() -> Services:
 
 
 def _sid() -> str:
-    return request.sid  # type: ignore[attr-defined]
+    return str(request.sid)  # type: ignore[attr-defined]
