@@ -14,7 +14,7 @@ Call = Callable[[], None]
 
 
 class Waiter(Protocol):
-    """Lets one request wait for one answer. `wake` may come first; then `wait` returns at once. `wake` is idempotent.
+    """Lets one request wait for one answer. After `wake`, `wait` returns at once. `wake` is idempotent.
 
     The waiter resumes inside the call of `wake`, so call `wake` from the loop (`Runtime.soon`).
     """
