@@ -64,14 +64,14 @@ class Gauges(Collector):
         if self._folder is None:
             return
         draft = self._folder / f"{self._own}.draft"
-        with suppress(OSError):  # the folder is gone: there is nothing to tell to
+        with suppress(OSError):  # the folder has been removed
             draft.write_text(json.dumps(self._look()))
             draft.replace(self._folder / self._own)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        everybody = [self._look(), *self._others()]
+        workers = [self._look(), *self._others()]
         for gauge in GAUGES:
-            found = [values[gauge.name] for values in everybody if gauge.name in values]
+            found = [values[gauge.name] for values in workers if gauge.name in values]
             if found:
                 yield _family(gauge, found)
 

@@ -34,10 +34,10 @@ Member = str | Sink
 """A Socket.IO client by its sid, or a plain WebSocket."""
 
 OnSent = Callable[[str, str, int, int, int | None, float], None]
-"""Called once a broadcast: room, event, how many received it, bytes for each, revision, how long it took (s)."""
+"""Called once a broadcast: room, event, number of receivers, bytes for each, revision, duration (s)."""
 
 OnTold = Callable[[str], None]
-"""Called with each event that one member alone was sent."""
+"""Called with each event that was sent to a single member."""
 
 
 class LocalFanout(socketio.Manager):
@@ -51,7 +51,7 @@ class LocalFanout(socketio.Manager):
     _on_told: OnTold
 
     def __init__(self, **options: Any) -> None:
-        """Subclasses set the two above: python-socketio's own managers pass no arguments on."""
+        """Subclasses set `_on_sent` and `_on_told`, because python-socketio's own managers pass no arguments on."""
         super().__init__(**options)
         self._plain: dict[str, set[Sink]] = {}
         self._sent: dict[str, dict[Member, int]] = {}  # the newest revision sent, by room and member

@@ -29,36 +29,36 @@ def sub_protocols(request: Request) -> SubProtocols:
     return SubProtocols(offered[0], _without_scheme(offered[1]) if len(offered) > 1 else None)
 
 
-def identify(services: Services, request: Request, token: str | None, proven: str | None = None) -> Claims:
+def identify(services: Services, request: Request, token: str | None, admitted_by: str | None = None) -> Claims:
     """Return the claims of the client's credentials; `token` is one sent outside the request's header and query.
 
     The permission check of the room also checks that the session is live and a refresh token is the current one; for
-    `proven` see `in_question`. Raises Unauthenticated, InvalidToken, TokenExpired, LedgerUnavailable.
+    `admitted_by` see `token_to_verify`. Raises Unauthenticated, InvalidToken, TokenExpired, LedgerUnavailable.
     """
     token = token or _header(request) or request.args.get("token")
     cookie = request.cookies.get(COOKIES[REFRESH]) if services.network.origins.trusts(request) else None
     if token:
-        return _by_token(services, token, cookie, proven)
+        return _by_token(services, token, cookie, admitted_by)
     if cookie:
         return services.accounts.tokens.read(cookie, REFRESH)
     raise Unauthenticated
 
 
-def in_question(claims: Claims, proven: str | None = None) -> str | None:
+def token_to_verify(claims: Claims, admitted_by: str | None = None) -> str | None:
     """The id of the refresh token that must still be verified; None for an access token, and for the refresh token that
     admitted the same client before: it repeats the token of its handshake, which it may have renewed since.
     """
-    return claims.token_id if claims.kind == REFRESH and claims.token_id != proven else None
+    return claims.token_id if claims.kind == REFRESH and claims.token_id != admitted_by else None
 
 
-def _by_token(services: Services, token: str, cookie: str | None, proven: str | None) -> Claims:
+def _by_token(services: Services, token: str, cookie: str | None, admitted_by: str | None) -> Claims:
     """Read the claims of `token`. An expired token is accepted next to a live session."""
     try:
         return services.accounts.tokens.read(token, ACCESS)
     except TokenExpired:
         with suppress(InvalidToken, TokenExpired):
             claims = services.accounts.tokens.read(cookie or "", REFRESH)
-            if services.communities.permissions.is_live(claims.session_id, in_question(claims, proven)):
+            if services.communities.permissions.is_live(claims.session_id, token_to_verify(claims, admitted_by)):
                 return claims
         raise
 

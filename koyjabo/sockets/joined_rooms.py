@@ -50,7 +50,7 @@ class Client:
         self.lock = threading.Lock()
         self.token: str | None = None  # sent in `auth` on connecting
         self.is_let_in = False
-        self.proven: str | None = None  # the id of the refresh token that admitted it
+        self.admitted_by: str | None = None  # the id of the refresh token that admitted it
 
 
 class Memberships:
@@ -88,11 +88,11 @@ class Memberships:
             if value is None:
                 if len(client.seats) >= MOST_ROOMS:
                     raise InvalidMessage(f"A client may be in {MOST_ROOMS} rooms of communities; leave one first.")
-                claims = identify(self._services, request, _text(said.get("token")) or client.token, client.proven)
+                claims = identify(self._services, request, _text(said.get("token")) or client.token, client.admitted_by)
                 kind, end = KINDS[asked.room], partial(self._kick, sid, asked)
-                seat = seat_for(kind, sid, claims, asked.community_id, end, client.proven)
+                seat = seat_for(kind, sid, claims, asked.community_id, end, client.admitted_by)
                 value = self._take(client, asked, seat)
-                client.proven = seat.refresh_id or client.proven
+                client.admitted_by = seat.refresh_id or client.admitted_by
             return value
 
     def leave(self, sid: str, said: Any) -> None:

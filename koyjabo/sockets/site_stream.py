@@ -23,7 +23,7 @@ def welcome(services: Services, member: Any, request: Request, said_id: object) 
     visitor = visitor_id(said_id)
     registered = visitor is not None and services.counting.visits.arrive(visitor, place)
     sockets.opened(member, sockets.caller(request.environ), visitor, registered, is_limited)
-    services.counting.visits.stats()  # ask: another worker may know more than this one has heard
+    services.counting.visits.stats()  # read the present state: a message from another worker may be in transit
     return services.realtime.rooms.of(STATS_ROOM).admit(member) is not None
 
 

@@ -1,4 +1,4 @@
-"""The options of Flask-SocketIO."""
+"""Sets up Flask-SocketIO."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 USUAL = {"ping_interval": 25, "ping_timeout": 20, "max_http_buffer_size": LARGEST_MESSAGE}
-"""Seconds and bytes, unless the program has set others in `socketio.server_options` before."""
+"""Defaults, s and bytes; `socketio.server_options` of the host program has precedence."""
 
 
 def init_app(app: Flask, runtime: Runtime, fanout: LocalFanout, workers: int) -> None:
-    """Flask-SocketIO keeps its options from one application to the next, so each is set every time."""
+    """Set all options: Flask-SocketIO keeps those of an earlier application in the same process."""
     log = logging.getLogger("koyjabo.socketio")
     log.setLevel(logging.WARNING)  # at INFO it logs every packet
     before: dict[str, Any] = socketio.server_options
@@ -28,13 +28,13 @@ def init_app(app: Flask, runtime: Runtime, fanout: LocalFanout, workers: int) ->
         app,
         client_manager=fanout,
         async_mode=runtime.async_mode,
-        # polling needs each client to come back to the same worker, which nobody promises (decision 6)
+        # polling requires sticky sessions, which the host may not have (decision 6)
         transports=["websocket"] if workers > 1 else ["polling", "websocket"],
         cors_allowed_origins="*",
         cors_credentials=False,
         manage_session=False,
         serializer=Packet,
-        always_connect=True,  # the client hears that it is connected before it hears anything else
+        always_connect=True,  # the packet that confirms the connection precedes all events
         monitor_clients=runtime.async_mode == "threading",  # our server has its own sweep
         **{name: before.get(name, usual) for name, usual in USUAL.items()},
         logger=log,

@@ -1,4 +1,4 @@
-"""A line of the log for each request, where it is asked for (LOG_LEVEL=DEBUG)."""
+"""Logs each request with LOG_LEVEL=DEBUG."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ log = logging.getLogger("koyjabo.requests")
 
 
 def init_app(app: Flask) -> None:
-    """Log each request by its route, since paths may name anybody."""
+    """Log each request by its route, since a path may contain personal data."""
 
     @app.after_request
-    def line(response: Response) -> Response:
+    def log_request(response: Response) -> Response:
         route = request.url_rule.rule if request.url_rule else "-"
         log.debug("request method=%s route=%s status=%d", request.method, route, response.status_code)
         return response
