@@ -1,7 +1,7 @@
-"""What the package asks of whoever runs it: threads, timers, and ways to wait for them.
+"""The interface to the environment that runs the package: tasks, threads, timers, and waiting for them.
 
-`ThreadRuntime` serves any WSGI server with real threads, and the command line. `koyjabo.server.process.loop` has the
-sibling for an event loop, where a waiter is a greenlet and a real thread may only speak through `from_thread`.
+`ThreadRuntime` is for WSGI servers with real threads and for the command line. `koyjabo.server.process.loop` has the
+implementation for an event loop, where a waiter parks a greenlet and a real thread may call only `from_thread`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ Call = Callable[[], None]
 
 
 class Waiter(Protocol):
-    """Lets one request wait for one answer. `wake` may come first; then `wait` returns at once. `wake` is idempotent.
+    """Lets one request wait for one answer. After `wake`, `wait` returns at once. `wake` is idempotent.
 
-    Whoever is woken goes on at once, in place of whoever wakes it: call `wake` from the loop (`Runtime.soon`).
+    The waiter resumes inside the call of `wake`, so call `wake` from the loop (`Runtime.soon`).
     """
 
     def wait(self) -> None: ...
@@ -26,22 +26,22 @@ class Waiter(Protocol):
 
 class Runtime(Protocol):
     async_mode: str
-    """What python-socketio calls this way of waiting."""
+    """The value of python-socketio's option of this name."""
 
     def start_task(self, main: Call) -> None:
-        """Run `main` beside the requests. Like a request, it may wait."""
+        """Run `main` concurrently with the requests. It may block, as a request may."""
 
     def start_thread(self, main: Call) -> None:
         """Run `main` in a real thread of the operating system, which does not keep the process alive."""
 
     def soon(self, call: Call) -> None:
-        """Call when the requests that are ready now have had their turn, so that one call serves them all."""
+        """Call after the requests that are ready now have run, so that one call serves them all."""
 
     def later(self, delay_s: float, call: Call) -> None:
         """Call once, after `delay_s` seconds."""
 
     def from_thread(self, call: Call) -> None:
-        """Have the loop call soon. The only method that a thread from `start_thread` may use."""
+        """Schedule `call` on the loop. The only method that a thread from `start_thread` may call."""
 
     def waiter(self) -> Waiter: ...
 
@@ -58,7 +58,7 @@ class _EventWaiter:
 
 
 class ThreadRuntime:
-    """Requests are threads, so there is no loop: every call is made where it is asked for."""
+    """For servers in which each request has a thread: without a loop, calls run on the caller's thread."""
 
     async_mode = "threading"
 

@@ -37,8 +37,10 @@ class Accounts:
     Every method raises LedgerUnavailable, and those that take a password TooBusy.
     """
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock, passwords: Passwords) -> None:
-        self.on_loss: Callable[[str], None] = lambda whose: None
+    def __init__(
+        self, database: DatabaseExecutor, clock: Clock, passwords: Passwords, on_loss: Callable[[str], object]
+    ) -> None:
+        self._on_loss = on_loss
         self._database = database
         self._clock = clock
         self._passwords = passwords
@@ -72,7 +74,7 @@ class Accounts:
             audit=lambda made: _own_entry(client, "session.replay", made.ended),
         )
         if made.ended is not None:
-            self.on_loss(claims.session_id)
+            self._on_loss(claims.session_id)
         if made.renewed is None:
             raise InvalidToken
         return _grant(made.renewed, new)
@@ -86,7 +88,7 @@ class Accounts:
             audit=lambda person: _own_entry(client, "session.end", person),
         )
         if ended is not None:
-            self.on_loss(session_id)
+            self._on_loss(session_id)
 
     def login_of(self, session_id: str, refresh_id: str | None = None) -> Login | None:
         """Who is logged in by a session, if it lives: not revoked, not run out, and its user not disabled. Where it is
@@ -190,7 +192,7 @@ class Accounts:
             *(person.id, old, hashed, by.at_ms, spared),
             audit=lambda changed: entry if changed else None,
         )
-        self.on_loss(person.id)
+        self._on_loss(person.id)
         return changed
 
 

@@ -36,8 +36,8 @@ class Sessions:
     committed.
     """
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
-        self.on_loss: Callable[[str], None] = lambda whose: None
+    def __init__(self, database: DatabaseExecutor, clock: Clock, on_loss: Callable[[str], object]) -> None:
+        self._on_loss = on_loss
         self._database = database
         self._clock = clock
 
@@ -57,7 +57,7 @@ class Sessions:
         )
         if line is None:
             raise UnknownSession
-        self.on_loss(line.id)
+        self._on_loss(line.id)
 
     def end_others(self, login: Login) -> int:
         """End all but the one that asks. How many those were."""
@@ -68,7 +68,7 @@ class Sessions:
             audit=lambda count: by.entry("session.revoke", whose, sessions=count) if count else None,
         )
         if count:
-            self.on_loss(login.account.id)
+            self._on_loss(login.account.id)
         return count
 
 

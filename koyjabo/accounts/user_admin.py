@@ -29,8 +29,8 @@ class Users:
     `on_loss` is called with the id of a user who has lost a right.
     """
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
-        self.on_loss: Callable[[str], None] = lambda whose: None
+    def __init__(self, database: DatabaseExecutor, clock: Clock, on_loss: Callable[[str], object]) -> None:
+        self._on_loss = on_loss
         self._database = database
         self._clock = clock
 
@@ -83,7 +83,7 @@ class Users:
             *(uuid_of(user_id) or "", *args),
             audit=lambda made: by.entry(action, subject(made.person)) if made.is_change else None,
         )
-        self.on_loss(made.person.id)
+        self._on_loss(made.person.id)
         return self.get(account, user_id)
 
 

@@ -77,8 +77,8 @@ class Reports:
     each conversion when it is on disk.
     """
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
-        self.on_conversion: Callable[[Conversion], None] = lambda conversion: None
+    def __init__(self, database: DatabaseExecutor, clock: Clock, on_conversion: Callable[[Conversion], object]) -> None:
+        self._on_conversion = on_conversion
         self._database = database
         self._clock = clock
         self._kept = Kept(MOST_KEPT)
@@ -93,7 +93,7 @@ class Reports:
         if self._database.read(people.anonymous_in, visitor_id):
             made = self._database.write(people.convert, user_id, visitor_id, self._clock.now_ms(), self._clock)
             for conversion in made:
-                self.on_conversion(conversion)
+                self._on_conversion(conversion)
 
     def attend(self, community_id: str, user_ids: list[str], at_ms: int) -> bool:
         """These members were here then: visitors of that day and hour. True when that was news."""

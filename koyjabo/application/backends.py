@@ -1,31 +1,40 @@
-"""How a worker reaches the others: over Redis, or not at all. The one place that asks whether there is a Redis."""
+"""Chooses the backend of everything that workers share: Redis, or memory when there is one worker."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from flask import Flask
-
+from koyjabo.application.signals import Signals
 from koyjabo.clock import Clock
 from koyjabo.cluster.bus import Bus, Silence
 from koyjabo.cluster.outbox import Outbox
+from koyjabo.cluster.redis_client import connect
 from koyjabo.cluster.workers import Workers
 from koyjabo.cluster.workers_memory import MemoryWorkers
+from koyjabo.cluster.workers_redis import RedisWorkers
+from koyjabo.communities.live.dashboard_leader_redis import RedisBeat
 from koyjabo.communities.live.dashboard_room import Beat, OwnBeat
 from koyjabo.counting.recent_visits_queries import recent_visits
+from koyjabo.extensions import db
+from koyjabo.observability.socket_log import Traffic
 from koyjabo.presence.members.memory_store import MemoryHolds
 from koyjabo.presence.members.online_members import Holds
+from koyjabo.presence.members.redis_store import RedisHolds
 from koyjabo.presence.visitors.active_visitors import Presence
 from koyjabo.presence.visitors.memory_store import MemoryPresence
+from koyjabo.presence.visitors.redis_store import RedisPresence
 from koyjabo.presence.visitors.visitor_sockets import Exchange, NobodyElse
-from koyjabo.realtime.fanout import LocalFanout
+from koyjabo.presence.visitors.visitor_sockets_redis import RedisExchange
+from koyjabo.realtime.fanout import LocalFanout, MemoryFanout
+from koyjabo.realtime.message_bus import RoomManager
 from koyjabo.runtime import Runtime
 from koyjabo.settings.schema import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Others:
+class Backends:
     presence: Presence
     holds: Holds
     exchange: Exchange
@@ -34,23 +43,25 @@ class Others:
     beat: Beat
     workers: Workers
     redis_answers: Callable[[], bool] | None
-    drain: Callable[[], None]  # returns when they have been told what this worker had to say, or after a while
+    drain: Callable[[], None]  # returns when other workers have received what this one had to say, or after a while
 
 
-def reach(app: Flask, chosen: Settings, runtime: Runtime, clock: Clock) -> Others:
-    """Raises LedgerUnavailable."""
-    return _over_redis(chosen, runtime, clock) if chosen.redis_url else _alone(app, chosen, clock)
+def open_backends(settings: Settings, runtime: Runtime, clock: Clock, signals: Signals, traffic: Traffic) -> Backends:
+    """Needs an application context. Raises LedgerUnavailable."""
+    if settings.redis_url:
+        return _in_redis(settings, runtime, clock, signals, traffic)
+    return _in_memory(settings, clock, signals, traffic)
 
 
-def _alone(app: Flask, chosen: Settings, clock: Clock) -> Others:
-    window_s, now_ms = chosen.active_window_seconds, clock.now_ms()
+def _in_memory(settings: Settings, clock: Clock, signals: Signals, traffic: Traffic) -> Backends:
+    window_s, now_ms = settings.active_window_seconds, clock.now_ms()
     presence = MemoryPresence(clock, window_s)
-    presence.remember(recent_visits(app, now_ms - window_s * 1000), now_ms)
-    return Others(
+    presence.remember(recent_visits(db.engine, now_ms - window_s * 1000), now_ms)
+    return Backends(
         presence=presence,
-        holds=MemoryHolds(clock, chosen.leave_grace_seconds),
+        holds=MemoryHolds(clock, settings.leave_grace_seconds, signals.online_changed.send),
         exchange=NobodyElse(),
-        fanout=LocalFanout(),
+        fanout=MemoryFanout(traffic.sent, traffic.told),
         bus=Silence(),
         beat=OwnBeat(clock),
         workers=MemoryWorkers(),
@@ -59,27 +70,20 @@ def _alone(app: Flask, chosen: Settings, clock: Clock) -> Others:
     )
 
 
-def _over_redis(chosen: Settings, runtime: Runtime, clock: Clock) -> Others:
-    from koyjabo.cluster.redis_client import connect
-    from koyjabo.cluster.workers_redis import RedisWorkers
-    from koyjabo.communities.live.dashboard_leader_redis import RedisBeat  # 5 MB, for those who need them
-    from koyjabo.presence.members.redis_store import RedisHolds
-    from koyjabo.presence.visitors.redis_store import RedisPresence
-    from koyjabo.presence.visitors.visitor_sockets_redis import RedisExchange
-    from koyjabo.realtime.message_bus import RoomManager
-
-    client, window_s = connect(chosen.redis_url), chosen.active_window_seconds
-    outbox = Outbox(runtime)
-    presence = RedisPresence(clock, window_s, client, outbox)
-    holds = RedisHolds(clock, chosen.leave_grace_seconds, client, outbox)
-
+def _in_redis(settings: Settings, runtime: Runtime, clock: Clock, signals: Signals, traffic: Traffic) -> Backends:
     def resend() -> None:
         presence.resend()
         holds.resend()
 
-    outbox.on_return = resend
-    manager = RoomManager(client, outbox)
-    return Others(
+    def receive(room: str, state: Any) -> None:
+        signals.value_received.send(room, state=state)
+
+    client, window_s = connect(settings.redis_url), settings.active_window_seconds
+    outbox = Outbox(runtime, resend)
+    presence = RedisPresence(clock, window_s, client, outbox, signals.active_changed.send)
+    holds = RedisHolds(clock, settings.leave_grace_seconds, client, outbox, signals.online_changed.send)
+    manager = RoomManager(client, outbox, receive, traffic.sent, traffic.told)
+    return Backends(
         presence=presence,
         holds=holds,
         exchange=RedisExchange(client, outbox, window_s),

@@ -1,4 +1,4 @@
-"""What is counted and measured, joined with what it is about: neither storage nor realtime knows of Prometheus."""
+"""Joins what is counted and measured with its sources, which know nothing of Prometheus."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from koyjabo.application.backends import Others
-from koyjabo.communities.live.revocation import Seating
-from koyjabo.counting.ledger import Ledger
-from koyjabo.counting.visits import Visits
+from koyjabo.application.services import Services
 from koyjabo.observability.gauges import (
     BUILD,
     COMMUNITIES,
@@ -28,7 +25,6 @@ from koyjabo.observability.metrics import FOLDER, OTHER, PLACE, Metrics
 from koyjabo.observability.reconnections import Comebacks
 from koyjabo.observability.socket_log import Traffic
 from koyjabo.realtime import socket_counts
-from koyjabo.realtime.fanout import LocalFanout
 
 MOST_COMMUNITIES = 50
 
@@ -47,38 +43,31 @@ class Lag:
         self._due = now + self._interval_s
 
 
-class Watch:
-    """Everything that looks on. `tell` is to be called every second."""
+class Instrumentation:
+    """What counts and measures. `look` gives the values of this moment; `publish` is to be called every second."""
 
-    def __init__(self, secret: str, interval_s: float) -> None:
+    def __init__(self, secret: str, interval_s: float, look: Callable[[], Values]) -> None:
         self.lag = Lag(interval_s)
-        self._gauges = Gauges(FOLDER, PLACE)
+        self._gauges = Gauges(FOLDER, PLACE, look)
         self.metrics = Metrics(self._gauges)
         self.traffic = Traffic(self.metrics, Comebacks(FOLDER, secret))
 
-    def over(self, others: Others, ledger: Ledger, visits: Visits, seating: Seating) -> None:
-        """Look at these from now on."""
-        others.fanout.on_sent, others.fanout.on_told = self.traffic.sent, self.traffic.told
-        ledger.on_batch = self.metrics.committed
-        self._gauges.look = lambda: _values(others.fanout, visits, seating, others.redis_answers, self.lag)
-
-    def tell(self) -> None:
+    def publish(self) -> None:
         self.lag.beat()
         self._gauges.tell()
 
 
-def _values(
-    fanout: LocalFanout, visits: Visits, seating: Seating, redis_answers: Callable[[], bool] | None, lag: Lag
-) -> Values:
-    writer = visits.writer()
+def values_of(services: Services) -> Values:
+    visits, observability = services.counting.visits, services.observability
+    writer, redis_answers = visits.writer(), observability.redis_answers
     redis = {} if redis_answers is None else {REDIS.name: {"": float(redis_answers())}}
     return {
         WORKERS.name: {"": 1},
-        CONNECTIONS.name: socket_counts.sockets(fanout),
-        COMMUNITIES.name: _largest(seating.census()),
+        CONNECTIONS.name: socket_counts.sockets(services.realtime.fanout),
+        COMMUNITIES.name: _largest(services.communities.participants.census()),
         WAITING.name: {"": writer.waiting},
         OLDEST.name: {"": writer.oldest_s},
-        LAG.name: {"": lag.seconds},
+        LAG.name: {"": observability.lag_s()},
         DATABASE.name: {"": float(not visits.newest().stale)},
         **redis,
         BUILD.name: {build(): 1},

@@ -1,4 +1,4 @@
-"""What `create_app` wires together, for those who are given an application: handlers, commands, the server."""
+"""What `create_app` builds, by package, for those who are given an application: handlers, commands, the server."""
 
 from __future__ import annotations
 
@@ -13,13 +13,20 @@ from koyjabo.accounts.tokens import Tokens
 from koyjabo.accounts.user_admin import Users
 from koyjabo.analytics.reports import Reports
 from koyjabo.analytics.timeline import History
+from koyjabo.application.lifetime import Lifetime
+from koyjabo.application.signals import Signals
 from koyjabo.audit.log import Audit
 from koyjabo.clock import Clock
 from koyjabo.communities.communities import Communities
 from koyjabo.communities.live.community_rooms import Attendance
+from koyjabo.communities.live.dashboard_room import Dashboards
+from koyjabo.communities.live.participant import Seats
+from koyjabo.communities.live.revocation import Revocation
+from koyjabo.communities.live.stats_rooms import StatsRooms
 from koyjabo.communities.permissions import Rights
 from koyjabo.counting.visits import Visits
 from koyjabo.maintenance.erasure import Erasure
+from koyjabo.maintenance.nightly import Nightly
 from koyjabo.maintenance.recount import Recounts
 from koyjabo.maintenance.retention import Retention
 from koyjabo.maintenance.system_status import System
@@ -30,8 +37,9 @@ from koyjabo.observability.metrics import Metrics
 from koyjabo.observability.socket_log import Traffic
 from koyjabo.presence.members.peaks import Peaks
 from koyjabo.presence.visitors.visitor_sockets import Pairing
+from koyjabo.realtime import VisitorBroadcaster
+from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.realtime.rooms import Rooms
-from koyjabo.realtime.ticker import Pulse
 from koyjabo.visit_log.visit_log import VisitLog
 
 if TYPE_CHECKING:
@@ -41,51 +49,98 @@ EXTENSION = "koyjabo"
 
 
 @dataclass(frozen=True, slots=True)
-class Services:
-    clock: Clock
-    visits: Visits
+class NetworkServices:
     places: Gazetteer
-    pairing: Pairing
-    rooms: Rooms
-    pulses: tuple[Pulse, ...]
-    leave_desk: Callable[[], None]
-    tokens: Tokens
     origins: Origins
-    accounts: Accounts
-    login_failures: LoginFailures
+
+
+@dataclass(frozen=True, slots=True)
+class CountingServices:
+    visits: Visits
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceServices:
+    visitor_sockets: Pairing
+    peaks: Peaks
+
+
+@dataclass(frozen=True, slots=True)
+class RealtimeServices:
+    fanout: LocalFanout
+    rooms: Rooms
+    broadcaster: VisitorBroadcaster
+
+
+@dataclass(frozen=True, slots=True)
+class AccountServices:
+    credentials: Accounts
     sessions: Sessions
     users: Users
-    audit: Audit
-    visit_log: VisitLog
-    bookkeeping: Bookkeeping
+    login_failures: LoginFailures
+    tokens: Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyticsServices:
+    reports: Reports
+    timeline: History
+
+
+@dataclass(frozen=True, slots=True)
+class CommunityServices:
+    directory: Communities
+    permissions: Rights
+    participants: Seats
+    rooms: Attendance
+    dashboards: Dashboards
+    stats_rooms: StatsRooms
+    revocation: Revocation
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceServices:
+    total: Bookkeeping
     retention: Retention
+    nightly: Nightly
     erasure: Erasure
     recounts: Recounts
     system: System
-    communities: Communities
-    reports: Reports
-    peaks: Peaks
-    history: History
-    rights: Rights
-    attendance: Attendance
+
+
+@dataclass(frozen=True, slots=True)
+class ObservabilityServices:
     metrics: Metrics
     traffic: Traffic
     lag_s: Callable[[], float]  # how late the loop is for what it does every second
     redis_answers: Callable[[], bool] | None  # where there is a Redis: whether it did the last time
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    clock: Clock
+    signals: Signals
+    lifetime: Lifetime
+    network: NetworkServices
+    counting: CountingServices
+    presence: PresenceServices
+    realtime: RealtimeServices
+    accounts: AccountServices
+    audit: Audit
+    analytics: AnalyticsServices
+    communities: CommunityServices
+    visit_log: VisitLog
+    maintenance: MaintenanceServices
+    observability: ObservabilityServices
 
     @staticmethod
     def of(app: Flask) -> Services:
         return app.extensions[EXTENSION]
 
     def start(self) -> None:
-        """Begin with what is done every second; a second time does nothing."""
-        for pulse in self.pulses:
-            pulse.start()
+        """Begin with what is done every second. Idempotent."""
+        self.lifetime.start()
 
     def close(self) -> None:
-        """Commit what waits and leave the database."""
-        for pulse in self.pulses:
-            pulse.stop()
-        self.visits.close()
-        self.accounts.close()
-        self.leave_desk()
+        """Commit what waits and leave the database. Idempotent."""
+        self.lifetime.close()

@@ -16,7 +16,7 @@ def forget(visitor_id: str) -> None:
     again.
     """
     with application() as services:
-        visits = services.erasure.count(visitor_id)
+        visits = services.maintenance.erasure.count(visitor_id)
         with progress.of(visits, "Forgetting") as advance:
-            services.erasure.forget(visitor_id, advance)
+            services.maintenance.erasure.forget(visitor_id, advance)
     click.echo(f"Forgotten; visits: {visits}. Every total is as it was.")

@@ -17,14 +17,13 @@ def prune(days: int | None, dry_run: bool) -> None:
     beside an import; when it was interrupted, the next time goes on from there.
     """
     with application() as services:
-        past = services.retention.past(days)
+        past = services.maintenance.retention.past(days)
         if dry_run:
-            click.echo(
-                f"Visits of days before {past.first_kept}: {services.retention.count(past)}. Nothing was changed."
-            )
+            count = services.maintenance.retention.count(past)
+            click.echo(f"Visits of days before {past.first_kept}: {count}. Nothing was changed.")
             return
         with progress.of(past.length, "Folding") as advance:
-            pruned = services.retention.prune(past, advance)
+            pruned = services.maintenance.retention.prune(past, advance)
     click.echo(
         f"Folded the visits of days before {past.first_kept}: {pruned.visits}; "
         f"the longest transaction took {pruned.longest_ms} ms."

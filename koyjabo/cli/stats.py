@@ -17,7 +17,7 @@ def stats(as_json: bool) -> None:
     Who is active right now only the running server knows: ask its GET /api/stats.
     """
     with application() as services:
-        now = services.visits.stats()
+        now = services.counting.visits.stats()
     figures = {"total": now.total, "today": now.today, "unique_visitors": now.unique_visitors}
     if as_json:
         click.echo(json.dumps(figures))

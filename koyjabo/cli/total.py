@@ -23,5 +23,5 @@ def set_total(number: int, new_epoch: bool) -> None:
     --new-epoch: pages that are open ignore a number that falls otherwise.
     """
     with application() as services:
-        before, after = services.bookkeeping.set_total(OPERATOR, number, "koyjabo total set", new_epoch)
+        before, after = services.maintenance.total.set_total(OPERATOR, number, "koyjabo total set", new_epoch)
     click.echo(f"The total was {before} and is now {after}.")

@@ -41,7 +41,7 @@ def create(email: str, name: str | None, admin: bool, password_stdin: bool) -> N
     """Make an account for EMAIL."""
     password = _password(password_stdin)
     with application() as services:
-        account = services.accounts.create(email, password, name, is_admin=admin)
+        account = services.accounts.credentials.create(email, password, name, is_admin=admin)
     click.echo(f"Made {account.email}{', an admin of the site' if admin else ''}.")
 
 
@@ -52,7 +52,7 @@ def set_password(email: str, password_stdin: bool) -> None:
     """Give EMAIL another password, and log them out everywhere."""
     password = _password(password_stdin)
     with application() as services:
-        account = services.accounts.set_password(email, password)
+        account = services.accounts.credentials.set_password(email, password)
     click.echo(f"{account.email} has another password, and is logged out everywhere.")
 
 
@@ -62,8 +62,8 @@ def set_password(email: str, password_stdin: bool) -> None:
 def promote(email: str, demote: bool) -> None:
     """Make EMAIL an admin of the site."""
     with application() as services:
-        user = services.users.get_by_email(OPERATOR, email)
-        services.users.promote(OPERATOR, user.id, is_admin=not demote)
+        user = services.accounts.users.get_by_email(OPERATOR, email)
+        services.accounts.users.promote(OPERATOR, user.id, is_admin=not demote)
     click.echo(f"{user.email} is {'no' if demote else 'an'} admin of the site{' any more' if demote else ''}.")
 
 
@@ -73,8 +73,8 @@ def promote(email: str, demote: bool) -> None:
 def disable(email: str, enable: bool) -> None:
     """Log EMAIL out everywhere, and let them in no more."""
     with application() as services:
-        user = services.users.get_by_email(OPERATOR, email)
-        services.users.disable(OPERATOR, user.id, disabled=not enable)
+        user = services.accounts.users.get_by_email(OPERATOR, email)
+        services.accounts.users.disable(OPERATOR, user.id, disabled=not enable)
     click.echo(f"{user.email} {'may log in again' if enable else 'is logged out everywhere, and cannot log in'}.")
 
 

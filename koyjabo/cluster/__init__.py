@@ -1,1 +1,1 @@
-"""What workers say to each other: the Redis client, the outbox, and the registry of live workers."""
+"""Communication between workers: the Redis client, the outbox, the bus and the registry of live workers."""

@@ -1,4 +1,4 @@
-"""What workers tell each other about rooms, and the null object where there is one worker."""
+"""The bus that carries the values of rooms between workers, and the null object for a server with one worker."""
 
 from __future__ import annotations
 
@@ -7,19 +7,17 @@ from typing import Any, Protocol
 
 
 class Bus(Protocol):
-    """What is told to other workers, in a while and without waiting for it."""
-
-    on_value: Callable[[str, Any], None]
-    """Called with a room and its state, when another worker said it."""
+    """Publishes to other workers soon, without blocking the caller."""
 
     def say(self, room: str, state: Callable[[], Any], part: str = "") -> None:
-        """Tell the state of a room, or of one part of it, as it is when it is sent: JSON; making it does not wait."""
+        """Publish the state of a room, or of one part of it.
+
+        `state` is called when the message is sent. It returns JSON and must not block.
+        """
 
 
 class Silence:
-    """There are no other workers."""
-
-    on_value: Callable[[str, Any], None]
+    """The bus of a server with one worker: it sends and receives nothing."""
 
     def say(self, room: str, state: Callable[[], Any], part: str = "") -> None:
         pass

@@ -1,4 +1,4 @@
-"""What this worker sends to Redis, by one task, so that no request waits for it (specification: promise 8)."""
+"""Sends to Redis from one background task, so that no request waits for Redis (specification: promise 8)."""
 
 from __future__ import annotations
 
@@ -15,45 +15,45 @@ from koyjabo.runtime import Runtime
 log = logging.getLogger(__name__)
 
 PACE_S = 0.01
-"""Between two rounds: what changes faster is said once."""
+"""The pause between two rounds: a value that changes several times in between is sent once."""
 
 DRAIN_S = 2.0
 
-MOST_WAITING = 1000
-"""Events that are sent as told; while Redis is away the oldest give way."""
+MOST_ORDERED = 1000
+"""The largest number of ordered sends that wait; while Redis is unreachable the oldest are discarded."""
 
 Send = Callable[[], None]
 
 
 class Outbox:
-    """Sends in rounds. Of those with the same key only the newest is kept, so a frozen Redis costs no memory.
+    """Sends in rounds. It keeps only the newest send of each key, so an unreachable Redis costs bounded memory.
 
-    `on_return` is called when Redis answers again after it did not.
+    `on_return` is called when Redis answers again after an outage.
     """
 
-    def __init__(self, runtime: Runtime) -> None:
-        self.on_return: Callable[[], None] = lambda: None
+    def __init__(self, runtime: Runtime, on_return: Callable[[], None]) -> None:
+        self._on_return = on_return
         self.reachable = True
         self._runtime = runtime
         self._newest: dict[Hashable, Send] = {}
-        self._in_order: deque[Send] = deque(maxlen=MOST_WAITING)
+        self._in_order: deque[Send] = deque(maxlen=MOST_ORDERED)
         self._running = False
         self._lock = threading.Lock()
 
     def put(self, key: Hashable, send: Send) -> None:
-        """Send soon. Whatever waits under the same key is replaced: it is older."""
+        """Send soon. Replaces an older send that still waits under the same key."""
         with self._lock:
             self._newest[key] = send
         self._run_soon()
 
     def put_in_order(self, send: Send) -> None:
-        """Send soon, after what was put here before."""
+        """Send soon, after all earlier calls of this method."""
         with self._lock:
             self._in_order.append(send)
         self._run_soon()
 
     def drain(self) -> None:
-        """Return when all that was put here has been sent, or after a while: for a program that is about to end."""
+        """Wait until everything has been sent, DRAIN_S at most. For programs that are about to exit."""
         until = time.monotonic() + DRAIN_S
         while self._running and time.monotonic() < until:
             time.sleep(PACE_S)
@@ -66,11 +66,11 @@ class Outbox:
         self._runtime.start_task(self._run)
 
     def _run(self) -> None:
-        while self._round():
+        while self._send_pending():
             time.sleep(PACE_S)
 
-    def _round(self) -> bool:
-        """Send all that waits; false when there was nothing, and then the task ends."""
+    def _send_pending(self) -> bool:
+        """Send everything that waits. False when nothing waited; then the task ends."""
         with self._lock:
             sends = [*self._newest.values(), *self._in_order]
             self._newest.clear()
@@ -78,14 +78,14 @@ class Outbox:
             self._running = bool(sends)
         for send in sends:
             if not self._try(send):
-                break  # the rest would wait as long, and be as old
+                break  # the others would time out as well; their values would be old by then
         return bool(sends)
 
     def _try(self, send: Send) -> bool:
         """False when Redis cannot be reached."""
         try:
             send()
-            self._note_return()
+            self._record_success()
         except (redis.RedisError, OSError) as error:
             if self.reachable:
                 log.error("redis_unreachable cause=%r", str(error))
@@ -95,8 +95,8 @@ class Outbox:
             log.exception("sending_failed")
         return True
 
-    def _note_return(self) -> None:
+    def _record_success(self) -> None:
         if not self.reachable:
             self.reachable = True
             log.warning("redis_recovered")
-            self.on_return()
+            self._on_return()

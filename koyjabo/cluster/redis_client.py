@@ -1,4 +1,4 @@
-"""The client of Redis, with the time-outs that all calls share."""
+"""Makes Redis clients with the time-outs that all calls share."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 PATIENCE_S = 1.0
-KEEPALIVE = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 2}  # s, s, times: a silent line is found in 15 s
+KEEPALIVE = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 2}  # s, s, probes: detects a dead peer in 15 s
 
 
 def connect(url: str) -> redis.Redis:
-    """A client of the Redis at `url`. Nothing is connected yet; a call fails after PATIENCE_S."""
+    """Return a client of the Redis at `url`. It connects on the first call; a call fails after PATIENCE_S."""
     options = {getattr(socket, name): value for name, value in KEEPALIVE.items() if hasattr(socket, name)}
     more = {} if url.startswith("unix://") else {"socket_keepalive": True, "socket_keepalive_options": options}
     return redis.Redis.from_url(
         url,
         socket_timeout=PATIENCE_S,
         socket_connect_timeout=PATIENCE_S,
-        retry=Retry(NoBackoff(), 1),  # a connection from before a restart of Redis
+        retry=Retry(NoBackoff(), 1),  # for a pooled connection that a restart of Redis has closed
         **more,
     )

@@ -1,4 +1,4 @@
-"""What Redis does in one step, for several workers at once. Each script says at its head what it takes and gives."""
+"""Loads the Lua scripts that Redis runs atomically. The head of each script gives its keys, arguments and result."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from redis.commands.core import Script
 
 
 def load(client: Redis, beside: str, name: str) -> Script:
-    """The script `name`.lua, which lies in the folder of the file `beside`, to be called with keys and arguments.
+    """Register the script `name`.lua from the folder of the file `beside`. Call the result with keys and arguments.
 
-    A Redis that has lost it is given it again.
+    The client loads the script again when Redis has lost it.
     """
     return client.register_script(Path(beside).with_name(f"{name}.lua").read_text(encoding="utf-8"))

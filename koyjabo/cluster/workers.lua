@@ -1,8 +1,8 @@
--- workers.lua: say what a worker is, and hear of all there are.
--- KEYS  1 koyjabo:workers (hash: worker → what it says of itself)
---       2 koyjabo:workers:leases (zset: worker by when it has to say so again, ms)
--- ARGV  1 worker   2 what it says   3 how long that holds, ms
--- Returns what each of those says whose time has not run out.
+-- workers.lua: store the report of a worker, renew its lease, and return the reports of all live workers.
+-- KEYS  1 koyjabo:workers (hash: worker → report)
+--       2 koyjabo:workers:leases (zset: worker by the end of its lease, ms)
+-- ARGV  1 worker   2 report   3 length of the lease, ms
+-- Returns the reports of the workers whose lease has not ended.
 
 local workers, leases = KEYS[1], KEYS[2]
 local time = redis.call('TIME')

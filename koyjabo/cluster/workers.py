@@ -1,17 +1,15 @@
-"""The workers that serve, as each tells of itself every second: what is promised; memory and Redis are siblings in
-`koyjabo.realtime`.
-"""
+"""The registry of live workers: each reports every second. Backends: `workers_memory` and `workers_redis`."""
 
 from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
 SOCKET_KINDS = ("site", "communities", "dashboards", "socketio")
-"""Plain WebSockets by where they are, and clients of Socket.IO."""
+"""Plain WebSockets by the kind of room they are in, and Socket.IO clients."""
 
 
 class Progress(NamedTuple):
-    """A recount that is going on."""
+    """The progress of a running recount."""
 
     began_ms: int
     done: int
@@ -23,21 +21,21 @@ class Worker(NamedTuple):
     host: str
     pid: int
     started_ms: int
-    seen_ms: int  # when it told this
-    memory_kb: int | None  # resident; None where the system does not say
+    seen_ms: int  # the time of this report
+    memory_kb: int | None  # resident; None where the system does not report it
     sockets: dict[str, int]  # by kind
     recount: Progress | None
 
 
 class Workers(Protocol):
-    """Neither method waits."""
+    """The registry of the workers of one server. Its methods do not block."""
 
     @property
     def redis_ms(self) -> float | None:
-        """How long Redis took the last time; None where there is none, or it did not answer."""
+        """How long the last call to Redis took; None without Redis, or when it did not answer."""
 
     def tell(self, worker: Worker) -> None:
-        """This worker, as it is now. One that has told nothing for some seconds is gone."""
+        """Report the present state of this worker. A worker that has not reported for some seconds counts as gone."""
 
     def all(self) -> list[Worker]:
-        """Those there are, not older than 2 s while Redis answers; else this one alone."""
+        """All live workers, at most 2 s old while Redis answers; otherwise only this worker."""

@@ -1,4 +1,4 @@
-"""The one worker there is, or that can be known without Redis."""
+"""The worker registry without Redis: it contains this worker only."""
 
 from __future__ import annotations
 

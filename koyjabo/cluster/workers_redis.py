@@ -1,4 +1,4 @@
-"""The workers of one Redis: each says what it is and hears of the others in the same breath, as a lease."""
+"""The worker registry in Redis: one call renews the lease of this worker and reads the others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from koyjabo.cluster.outbox import Outbox
 from koyjabo.cluster.workers import Progress, Worker
 
 LEASE_S = 4.0
-"""How long a worker is taken to be there after it said so, which it does every second."""
+"""How long a worker counts as live after a report; it reports every second."""
 
 KEYS = ("koyjabo:workers", "koyjabo:workers:leases")
 
@@ -33,23 +33,23 @@ class RedisWorkers:
 
     def tell(self, worker: Worker) -> None:
         self._own = [worker]
-        self._outbox.put("worker", partial(self._tell, worker))
+        self._outbox.put("worker", partial(self._renew, worker))
 
     def all(self) -> list[Worker]:
-        """This one as it is now: what Redis says of it is a little older."""
+        """This worker is taken from memory, since its copy in Redis is a little older."""
         own = {each.id for each in self._own}
         others = (each for each in self._all if self._outbox.reachable and each.id not in own)
         return sorted((*self._own, *others), key=lambda each: (each.host, each.pid))
 
-    def _tell(self, worker: Worker) -> None:
+    def _renew(self, worker: Worker) -> None:
         began = time.perf_counter()
-        told = self._script(KEYS, (worker.id, json.dumps(worker._asdict()), round(LEASE_S * 1000)))
+        reports = self._script(KEYS, (worker.id, json.dumps(worker._asdict()), round(LEASE_S * 1000)))
         self._took_ms = (time.perf_counter() - began) * 1000
-        self._all = [_worker(json.loads(each)) for each in told]
+        self._all = [_parse(json.loads(each)) for each in reports]
 
 
-def _worker(said: dict[str, Any]) -> Worker:
-    """Of what it knows: a worker of another version may say more."""
-    recount = said["recount"]
-    known = {name: said[name] for name in Worker._fields}
+def _parse(report: dict[str, Any]) -> Worker:
+    """Ignores unknown fields: a worker of another version may send more."""
+    recount = report["recount"]
+    known = {name: report[name] for name in Worker._fields}
     return Worker(**{**known, "recount": Progress._make(recount) if recount else None})

@@ -40,8 +40,8 @@ class Communities:
     right, or of the community that has ended.
     """
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
-        self.on_loss: Callable[[str], None] = lambda whose: None
+    def __init__(self, database: DatabaseExecutor, clock: Clock, on_loss: Callable[[str], object]) -> None:
+        self._on_loss = on_loss
         self._database = database
         self._clock = clock
 
@@ -85,7 +85,7 @@ class Communities:
     def delete(self, account: Account, community_id: str) -> None:
         """End a community and all memberships. Its visits stay counted for the site."""
         self._write(lifecycle.delete, self._actor(account), account, community_id)
-        self.on_loss(community_id.lower())
+        self._on_loss(community_id.lower())
 
     def join(self, account: Account, community_id: str) -> Enrolment:
         """Become a member, where everybody may; who knows the id of an open community needs no list to find it.
@@ -97,7 +97,7 @@ class Communities:
     def leave(self, account: Account, community_id: str) -> None:
         """Raises LastAdmin."""
         self._write(memberships.leave, self._actor(account), account, community_id)
-        self.on_loss(account.id)
+        self._on_loss(account.id)
 
     def members(self, account: Account, community_id: str, start: int, count: int) -> Page[Member]:
         """`count` of the members, those who came first first, after the first `start`.
@@ -120,7 +120,7 @@ class Communities:
         if uuid_of(user_id) == account.id:
             return self.leave(account, community_id)
         self._write(memberships.remove, self._actor(account), account, community_id, uuid_of(user_id))
-        self.on_loss(user_id.lower())
+        self._on_loss(user_id.lower())
 
     # For admins of the site; everybody else is Forbidden.
 
@@ -138,7 +138,7 @@ class Communities:
         """Put a community away: it is as if it were not there until it is restored. Done twice it is no error."""
         account.require_site_admin()
         self._database.write(archive.archive, self._actor(account), community_id)
-        self.on_loss(community_id.lower())
+        self._on_loss(community_id.lower())
 
     def restore(self, account: Account, community_id: str) -> None:
         """Bring a community back, with all it had. Done twice it is no error."""
@@ -151,7 +151,7 @@ class Communities:
         by = self._actor(account)
         member, before = self._write(memberships.give, by, account, community_id, find, whom, role)
         if before is not None and roles.is_lower(role, before):
-            self.on_loss(member.user_id)
+            self._on_loss(member.user_id)
         return Enrolment(_as_seen_by(account, member), before is None)
 
     def _actor(self, account: Account) -> Actor:

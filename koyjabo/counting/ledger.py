@@ -36,6 +36,8 @@ Outcome = Receipt | KoyJaboError
 Read = tuple[Any, ...]
 """A method of the store, and its arguments."""
 Take = Callable[[], list[Job[Keyed, Outcome]]]
+OnBatch = Callable[[int, float], None]
+OnCommit = Callable[[list[tuple[NewVisit, Receipt]]], None]
 
 
 class LedgerStore(Protocol):
@@ -89,9 +91,9 @@ class Ledger:
     `on_batch` is told how many jobs the batch had, and how long the first of them took, s.
     """
 
-    def __init__(self, store: LedgerStore, runtime: Runtime) -> None:
-        self.on_commit: Callable[[list[tuple[NewVisit, Receipt]]], None] = lambda committed: None
-        self.on_batch: Callable[[int, float], None] = lambda visits, seconds: None
+    def __init__(self, store: LedgerStore, runtime: Runtime, on_batch: OnBatch, on_commit: OnCommit) -> None:
+        self._on_batch = on_batch
+        self._on_commit = on_commit
         self._store = store
         self._failing = False
         self._failed_at = 0.0  # monotonic s
@@ -185,8 +187,8 @@ class Ledger:
             self._note_health(next((job.error for job in jobs if job.error), None))
         committed = [(job.item[0], job.result) for job in jobs if isinstance(job.result, Receipt)]
         if committed:
-            self.on_batch(len(committed), time.monotonic() - jobs[0].since)
-            self.on_commit(committed)
+            self._on_batch(len(committed), time.monotonic() - jobs[0].since)
+            self._on_commit(committed)
 
     def _note_health(self, error: Exception | None) -> None:
         """One line when commits begin to fail and one when it is over, not one a visit."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from flask import Flask
 from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session
 
@@ -12,14 +11,14 @@ from koyjabo.database.engine import exclusive, is_up_to_date, migrate, reached, 
 from koyjabo.models import SITE, Adjustment, Counter, DailyVisits
 
 
-def prepare(app: Flask, database: URL, starting_total: int, clock: Clock) -> Figures:
+def prepare(database: URL, starting_total: int, clock: Clock) -> Figures:
     """Bring the database up to date, once, whichever process comes first; give a new one its counter.
 
     Returns the figures of the site. On PostgreSQL, waits for no other process when there is nothing to do. Raises
     LedgerUnavailable when it cannot be reached now, UnusableDatabase when it never can, DatabaseInUse when another
-    process changes it for too long.
+    process changes it for too long. Needs an application context.
     """
-    with reached(), app.app_context():
+    with reached():
         # On SQLite the lock takes no time, and shows that the file is writable.
         if database.get_backend_name() != "sqlite" and (figures := _present_figures(clock)):
             return figures

@@ -5,12 +5,10 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
-from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 from sqlalchemy.exc import OperationalError
 
 from koyjabo.errors import LedgerUnavailable
-from koyjabo.extensions import db
 from koyjabo.models import SITE, Scope, Visit
 
 MOST_ROWS = 200_000
@@ -24,7 +22,7 @@ class Recent(NamedTuple):
     at_ms: int
 
 
-def recent_visits(app: Flask, since_ms: int) -> list[Recent]:
+def recent_visits(engine: Engine, since_ms: int) -> list[Recent]:
     """The visits after `since_ms`, the oldest first. Read from the newest row backwards, and no further than needed.
 
     Raises LedgerUnavailable.
@@ -32,7 +30,7 @@ def recent_visits(app: Flask, since_ms: int) -> list[Recent]:
     newest_first = select(Visit.scope, Visit.visitor_id, Visit.place, Visit.at_ms).order_by(Visit.id.desc())
     found: list[Recent] = []
     try:
-        with app.app_context(), db.engine.connect() as connection:
+        with engine.connect() as connection:
             rows = connection.execution_options(snapshot=True, yield_per=1000).execute(newest_first.limit(MOST_ROWS))
             for row in rows:
                 if row.at_ms <= since_ms:

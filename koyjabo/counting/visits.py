@@ -13,7 +13,7 @@ from collections.abc import Callable
 from weakref import WeakValueDictionary
 
 from koyjabo.clock import Clock
-from koyjabo.counting.ledger import Ledger, Writer
+from koyjabo.counting.ledger import Ledger, OnCommit, Writer
 from koyjabo.counting.live_stats import Numbers
 from koyjabo.counting.records import Figures, NewVisit, Receipt
 from koyjabo.counting.stats import Stats
@@ -43,23 +43,30 @@ class Visits:
 
     With `ignores_bots`, declared crawlers are no visitors (BOT_POLICY).
 
-    `on_change` is called with the numbers of a scope when something here changed them; `on_visit` with each visit that
-    has been committed.
+    `open_ledger` is given what is to be called with each committed batch. `on_change` is called with the numbers of a
+    scope when this worker changed them, `on_visit` with visitor and caller of each committed visit. Both are on the way
+    of every visit: plain calls, since a signal takes 30 times as long (3.7 µs).
     """
 
     def __init__(
-        self, ledger: Ledger, presence: Presence, clock: Clock, figures: Figures, ignores_bots: bool = False
+        self,
+        open_ledger: Callable[[OnCommit], Ledger],
+        presence: Presence,
+        clock: Clock,
+        figures: Figures,
+        ignores_bots: bool,
+        on_change: Callable[[Numbers], None],
+        on_visit: Callable[[str, bytes], None],
     ) -> None:
-        self.on_change: Callable[[Numbers], None] = lambda numbers: None
-        self.on_visit: Callable[[NewVisit], None] = lambda visit: None
         self.site = Numbers(figures, presence, clock)
-        self._ledger = ledger
+        self._ledger = open_ledger(self._committed)
         self._ignores_bots = ignores_bots
+        self._on_change = on_change
+        self._on_visit = on_visit
         self._presence = presence
         self._clock = clock
         self._communities: WeakValueDictionary[Scope, Numbers] = WeakValueDictionary()  # those somebody looks at
         self._asked_for: deque[Numbers] = deque(maxlen=MOST_ASKED_FOR)
-        ledger.on_commit = self._committed
 
     def register(self, visit: NewVisit) -> Receipt | None:
         """Count a visit, durably (specification: Register a visit).
@@ -81,7 +88,7 @@ class Visits:
             if not self._ledger.knows(SITE, visitor_id):
                 raise UnknownVisitor
             self._presence.meet(SITE, visitor_id, place)
-            self.on_change(self.site)
+            self._on_change(self.site)
 
     def arrive(self, visitor_id: str, place: str) -> bool:
         """A visitor's page is open. False, and nothing, when they have not registered a visit yet."""
@@ -149,13 +156,13 @@ class Visits:
             if visit.scope != SITE and not receipt.duplicate:  # a retry was counted where it was first sent to
                 self._presence.touch(visit.scope, visit.visitor_id, visit.place)
                 changed[visit.scope] = receipt.own
-            self.on_visit(visit)
+            self._on_visit(visit.visitor_id, visit.caller)
         self.site.learn(visits[-1][1].figures)
-        self.on_change(self.site)
+        self._on_change(self.site)
         for figures in changed.values():
             numbers = self._of(figures)
             numbers.learn(figures)
-            self.on_change(numbers)
+            self._on_change(numbers)
 
     def _of(self, figures: Figures) -> Numbers:
         return self._communities.setdefault(figures.scope, Numbers(figures, self._presence, self._clock))

@@ -35,9 +35,15 @@ class Erasure:
     time. Everything raises LedgerUnavailable.
     """
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
-        self.on_forgotten: Callable[[str, Collection[Scope]], None] = lambda visitor_id, scopes: None
-        self.drain: Callable[[], None] = lambda: None
+    def __init__(
+        self,
+        database: DatabaseExecutor,
+        clock: Clock,
+        on_forgotten: Callable[[str, Collection[Scope]], object],
+        drain: Callable[[], None],
+    ) -> None:
+        self._on_forgotten = on_forgotten
+        self._drain = drain
         self._database = database
         self._clock = clock
 
@@ -66,7 +72,7 @@ class Erasure:
         Raises UnknownVisitor.
         """
         advance(self._forget(log.actor(OPERATOR, self._clock), visitor_id, advance))
-        self.drain()  # the program ends right afterwards
+        self._drain()  # the program ends right afterwards
 
     def _forget(self, by: Actor, visitor_id: str, advance: Advance) -> int:
         """Returns what the last piece folded: then it is done, and nothing may keep others from hearing of it."""
@@ -82,7 +88,7 @@ class Erasure:
             scopes |= piece.scopes
             advance(piece.visits)
             scopes |= self._fold_visits(pace, visitor_id, piece.reached, advance)
-        self.on_forgotten(visitor_id, scopes | piece.scopes)
+        self._on_forgotten(visitor_id, scopes | piece.scopes)
         return piece.visits
 
     def _fold_visits(self, pace: Pace, visitor_id: str, after: str, advance: Advance) -> frozenset[Scope]:

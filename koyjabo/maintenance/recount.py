@@ -67,8 +67,15 @@ class Recounts:
     `on_change` is called when a recount of this worker has begun or ended.
     """
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, workers: Workers) -> None:
-        self.on_change: Callable[[], None] = lambda: None
+    def __init__(
+        self,
+        database: DatabaseExecutor,
+        clock: Clock,
+        runtime: Runtime,
+        workers: Workers,
+        on_change: Callable[[], None],
+    ) -> None:
+        self._on_change = on_change
         self._database = database
         self._clock = clock
         self._runtime = runtime
@@ -97,7 +104,7 @@ class Recounts:
         if not has_begun:
             self._end()
             return
-        self.on_change()
+        self._on_change()
         self._runtime.start_task(partial(self._recount, by))
 
     def progress(self) -> Progress | None:
@@ -125,7 +132,7 @@ class Recounts:
 
     def _end(self) -> None:
         self._progress = None
-        self.on_change()
+        self._on_change()
 
     def _recount(self, by: Actor) -> None:
         try:

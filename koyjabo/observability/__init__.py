@@ -1,1 +1,1 @@
-"""Metrics and logs."""
+"""Metrics for Prometheus, and logs."""

@@ -1,7 +1,8 @@
-"""What is true of a worker at this moment, and of all workers of its server together.
+"""Gauges: the present values of this worker, combined with those of the other workers of its server.
 
-Each writes its values into a file once a second; whoever is asked adds them up. prometheus-client's own gauges keep
-every label they ever had, and communities come and go. What is older than some seconds is of a worker that is gone.
+Each worker writes its values into a file once a second; the worker that is scraped combines all files. The gauges of
+prometheus-client are not used, because they keep every label they ever had, and communities come and go. A file that
+is more than FRESH_S old belongs to a worker that is gone.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from prometheus_client.registry import Collector
 from koyjabo.installation import VERSION
 
 Values = Mapping[str, Mapping[str, float]]
-"""Name → label → value; without a label it is empty."""
+"""Name → label → value; the label of a gauge without labels is empty."""
 
 FRESH_S = 5.0
 
@@ -29,7 +30,7 @@ FRESH_S = 5.0
 class Gauge(NamedTuple):
     name: str
     meaning: str
-    together: Callable[[Iterable[float]], float]  # how the values of several workers make one
+    combine: Callable[[Iterable[float]], float]  # the values of several workers into one
     label: str | None = None
 
 
@@ -51,28 +52,28 @@ GAUGES = (WORKERS, CONNECTIONS, COMMUNITIES, WAITING, OLDEST, LAG, DATABASE, RED
 
 
 class Gauges(Collector):
-    """`look` says the values of this worker. Without a folder there are no others."""
+    """`look` reads the values of this worker. Without a folder, no other workers are read."""
 
-    def __init__(self, folder: str | None, place: str | None) -> None:
-        self.look: Callable[[], Values] = dict
+    def __init__(self, folder: str | None, place: str | None, look: Callable[[], Values]) -> None:
+        self._look = look
         self._folder = Path(folder) if folder else None
         self._own = f"now_{place or os.getpid()}.json"
 
     def tell(self) -> None:
-        """Let the other workers know; call every second. Nobody reads half a file."""
+        """Write the values of this worker for the others; call every second. The file is replaced atomically."""
         if self._folder is None:
             return
         draft = self._folder / f"{self._own}.draft"
-        with suppress(OSError):  # the folder is gone: there is nothing to tell to
-            draft.write_text(json.dumps(self.look()))
+        with suppress(OSError):  # the folder has been removed
+            draft.write_text(json.dumps(self._look()))
             draft.replace(self._folder / self._own)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        everybody = [self.look(), *self._others()]
+        workers = [self._look(), *self._others()]
         for gauge in GAUGES:
-            found = [values[gauge.name] for values in everybody if gauge.name in values]
+            found = [values[gauge.name] for values in workers if gauge.name in values]
             if found:
-                yield _together(gauge, found)
+                yield _family(gauge, found)
 
     def describe(self) -> list[GaugeMetricFamily]:
         return []
@@ -84,10 +85,10 @@ class Gauges(Collector):
                     yield json.loads(file.read_text())
 
 
-def _together(gauge: Gauge, found: list[Mapping[str, float]]) -> GaugeMetricFamily:
+def _family(gauge: Gauge, found: list[Mapping[str, float]]) -> GaugeMetricFamily:
     family = GaugeMetricFamily(gauge.name, gauge.meaning, labels=[gauge.label] if gauge.label else None)
     for label in dict.fromkeys(label for values in found for label in values):
-        value = gauge.together(values[label] for values in found if label in values)
+        value = gauge.combine(values[label] for values in found if label in values)
         family.add_metric([label] if gauge.label else [], value)
     return family
 

@@ -1,7 +1,7 @@
-"""One line an event, as key=value or as JSON, on standard error. Never an address, a query or a visitorId.
+"""Writes one line an event to standard error, as key=value or as JSON. Never an address, a query or a visitorId.
 
-Whatever is logged is written `log.info("event key=%s other=%r", …)`: both formats are made from that. Nobody can begin
-a line of their own, whatever they say: control characters are escaped, and what belongs to an exception is indented.
+Log calls have the form `log.info("event key=%s other=%r", …)`; both formats are made from it. Logged values cannot
+forge a line: control characters are escaped, and the lines of a traceback are indented.
 """
 
 from __future__ import annotations
@@ -14,12 +14,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from flask import Flask, Response, request
-
 from koyjabo.clock import iso
 from koyjabo.observability.request_context import request_id
-
-request_log = logging.getLogger("koyjabo.requests")
 
 KEY = re.compile(r"(\w+)=%[^\s%]*[a-z]")
 CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
@@ -28,9 +24,9 @@ INDENT = "    "
 
 class TextLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        told_by = f" request={found}" if (found := request_id.get()) else ""
+        request = f" request={found}" if (found := request_id.get()) else ""
         message = record.getMessage().translate(CONTROL)
-        line = f"{_time(record)} {record.levelname.lower()} {record.name} {message}{told_by}"
+        line = f"{_time(record)} {record.levelname.lower()} {record.name} {message}{request}"
         return "\n".join([line, *(f"{INDENT}{each}" for each in self._exception(record))])
 
     def _exception(self, record: logging.LogRecord) -> list[str]:
@@ -50,7 +46,7 @@ class JsonLines(logging.Formatter):
             line["request"] = found
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)  # in ASCII: other alphabets have ends of lines of their own
+        return json.dumps(line, default=str)  # in ASCII: Unicode has line ends of its own, such as U+2028
 
 
 def _time(record: logging.LogRecord) -> str:
@@ -58,7 +54,7 @@ def _time(record: logging.LogRecord) -> str:
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    """The event and its values; what is not written as they are is one event as a whole."""
+    """The event and its values. A message in another form becomes the event as a whole."""
     args = record.args if isinstance(record.args, tuple) else ()
     keys = KEY.findall(str(record.msg))
     if not args or len(keys) != len(args):
@@ -80,8 +76,8 @@ def configure(level: str, style: str) -> None:
     package.setLevel(level)
 
 
-class Counting(logging.Handler):
-    """Counts errors by their event."""
+class ErrorCounter(logging.Handler):
+    """Counts the lines of level ERROR by their event."""
 
     def __init__(self, count: Callable[[str], None]) -> None:
         super().__init__(logging.ERROR)
@@ -92,22 +88,12 @@ class Counting(logging.Handler):
 
 
 def count_errors(count: Callable[[str], None]) -> None:
-    """Have `count` called with the event of every line that is an error. For the server, after `configure`."""
-    logging.getLogger("koyjabo").addHandler(Counting(count))
+    """Call `count` with the event of every line of level ERROR. The server calls this after `configure`."""
+    logging.getLogger("koyjabo").addHandler(ErrorCounter(count))
 
 
 def say(sentence: str) -> None:
-    """To whoever sits at the terminal; no log keeps it."""
+    """Write a sentence to standard error for the operator, outside the log."""
     with suppress(OSError):
         sys.stderr.write(f"{sentence}\n")
         sys.stderr.flush()
-
-
-def log_requests(app: Flask) -> None:
-    """A line for each request, where it is asked for (LOG_LEVEL=DEBUG): by its route, since paths may name anybody."""
-
-    @app.after_request
-    def line(response: Response) -> Response:
-        route = request.url_rule.rule if request.url_rule else "-"
-        request_log.debug("request method=%s route=%s status=%d", request.method, route, response.status_code)
-        return response

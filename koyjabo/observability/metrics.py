@@ -1,8 +1,8 @@
-"""What is counted for Prometheus: every name, in one place (docs/operations.md has the table; a test compares them).
+"""Counters and histograms for Prometheus, every name in one place (a test compares them with docs/operations.md).
 
-Counters and histograms are prometheus-client's, in files that the workers of one server share. A worker's files go by
-its place among them and not by its pid, so that one that replaces another counts on where that ended, and files do
-not pile up. What is true at this moment is in `gauges`.
+prometheus-client keeps them in files that the workers of one server share. The files of a worker are named by its
+place (0, 1, …) and not by its pid, so that a replacement continues the counts and files do not accumulate. Present
+values are in `gauges`.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ from koyjabo.observability.gauges import GAUGES, Gauges
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 FOLDER = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-"""Where the workers of one server keep what they count; without one, each process tells of itself."""
+"""Where the workers of one server keep their counts; without it, each process reports only its own."""
 
 PLACE = os.environ.get("KOYJABO_WORKER")
-"""Which of its server's workers this one is: 0, 1, …; another WSGI server does not say."""
+"""The place of this worker among its server's workers: 0, 1, …; None under another WSGI server."""
 
 if FOLDER and PLACE:
     values.ValueClass = values.MultiProcessValue(lambda: PLACE)
 
-disable_created_metrics()  # files that are shared have no place for them either
+disable_created_metrics()  # shared files do not support them either
 
 MESSAGES = ("visitor_update", "visitor_count", "visitor_joined", "visitor_left", "dashboard_update", "analytics_update")
-SAID = ("ping", "request_count", "join", "leave")
+CLIENT_MESSAGES = ("ping", "request_count", "join", "leave")
 OTHER = "other"
 KIND, MOST_KINDS = re.compile(r"\w{1,50}", re.ASCII), 200
-"""Of errors. What libraries log may begin with anything, and what is counted has to fit in its file (see
-`koyjabo.server.process.metrics_folder`): what is no such word, or comes when there are so many, is `other`.
+"""The form and the largest number of error kinds; all others count as `other`. Libraries may log anything, and the
+counters must fit in their file (see `koyjabo.server.process.metrics_folder`).
 """
 
 LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -51,7 +51,7 @@ DURATION_S = (1, 10, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 24 * 3600)
 
 
 class Counted(NamedTuple):
-    """Something that is counted: a counter, or a histogram where it has buckets."""
+    """The definition of a counter, or of a histogram if it has buckets."""
 
     name: str  # without prometheus-client's `_total`
     meaning: str
@@ -80,7 +80,7 @@ COUNTED = (OPENED, DURATION, RECONNECTIONS, SENT, RECEIVED, ERRORS, COMMIT, BATC
 
 
 class Metrics:
-    """What one application has counted, and that of the workers beside it."""
+    """The counters and histograms of one application; `text` includes those of the server's other workers."""
 
     def __init__(self, gauges: Gauges) -> None:
         self._own = CollectorRegistry()
@@ -89,7 +89,7 @@ class Metrics:
         self._by_label: dict[str, dict[str, Counter]] = {
             OPENED.name: self._counters(OPENED, SOCKET_KINDS),
             SENT.name: self._counters(SENT, (*MESSAGES, OTHER)),
-            RECEIVED.name: self._counters(RECEIVED, (*SAID, OTHER)),
+            RECEIVED.name: self._counters(RECEIVED, (*CLIENT_MESSAGES, OTHER)),
         }
         self._errors = Counter(ERRORS.name, ERRORS.meaning, ["kind"], registry=self._own)
         self._kinds: set[str] = set()
@@ -100,7 +100,7 @@ class Metrics:
         )
 
     def _counters(self, counted: Counted, known: tuple[str, ...]) -> dict[str, Counter]:
-        """One for each known label, from the beginning: nothing has to be looked up, and Prometheus sees the zero."""
+        """One counter for each known label from the start: counting needs no look-up, and Prometheus sees the zero."""
         counter = Counter(counted.name, counted.meaning, [str(counted.label)], registry=self._own)
         return {label: counter.labels(label) for label in known}
 
@@ -113,7 +113,7 @@ class Metrics:
         self._duration.observe(duration_s)
 
     def sent(self, event: str, clients: int) -> None:
-        """`clients` were sent the same; called once for all of them."""
+        """Count one event that was sent to `clients` clients; call it once for all of them."""
         self._count(SENT, event, clients)
 
     def delivered(self, seconds: float) -> None:
@@ -135,7 +135,7 @@ class Metrics:
         self._errors.labels(kind).inc()
 
     def text(self) -> bytes:
-        """In Prometheus' format, of all workers of this server; of this one where somebody cleaned the folder away."""
+        """The metrics of all workers of this server in Prometheus' format; of this one if the folder was removed."""
         counted = self._own
         if FOLDER and Path(FOLDER).is_dir():
             counted = CollectorRegistry()
@@ -148,7 +148,7 @@ class Metrics:
 
 
 def all_names() -> list[tuple[str, str, str]]:
-    """(name as it is scraped, label, meaning) of everything there is."""
+    """(name as it is scraped, label, meaning) of every metric."""
     counted = [(each.name if each.buckets else f"{each.name}_total", each.label, each.meaning) for each in COUNTED]
     return [
         (name, label or "", why) for name, label, why in [*counted, *((g.name, g.label, g.meaning) for g in GAUGES)]

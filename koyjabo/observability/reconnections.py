@@ -1,7 +1,7 @@
-"""Who lost their line and is back within a minute, on whichever worker of this server.
+"""Recognises clients that lost a connection and return within a minute, on any worker of this server.
 
-Workers share one table of seconds, in which everybody has a place by a hash of their id. Nobody can be told from it;
-two who have the same place are taken for one, which for a thousand lost lines a minute is one in sixty.
+Workers share one table of times (s). A keyed hash of the client's id gives its entry, so the table identifies nobody.
+Two clients with the same entry are mistaken for each other: one in sixty at a thousand lost connections a minute.
 """
 
 from __future__ import annotations
@@ -13,36 +13,41 @@ from hashlib import blake2b
 from pathlib import Path
 from struct import Struct
 
-PLACES = 65_536
+ENTRIES = 65_536
 WITHIN_S = 60
 ENTRY = Struct("<I")
-SIZE = PLACES * ENTRY.size
+SIZE = ENTRIES * ENTRY.size
 
 
 class Comebacks:
-    """Without a folder, or where it has no room, of this process alone."""
+    """The shared table; without a folder, or without disk space in it, a table of this process alone."""
 
     def __init__(self, folder: str | None, secret: str) -> None:
         self._key = blake2b(secret.encode()).digest()
         self._table = _shared(folder) or mmap.mmap(-1, SIZE)
 
     def lost(self, who: str) -> None:
-        ENTRY.pack_into(self._table, self._place(who), int(time.time()))
+        """Store that `who` lost a connection now."""
+        ENTRY.pack_into(self._table, self._offset(who), int(time.time()))
 
     def is_back(self, who: str) -> bool:
-        """Whether somebody who opens a socket has lost one just before. The second time it is one more of theirs."""
-        place = self._place(who)
-        (lost_s,) = ENTRY.unpack_from(self._table, place)
-        ENTRY.pack_into(self._table, place, 0)
+        """Whether `who` lost a connection less than WITHIN_S ago. Clears the entry: further sockets are new ones."""
+        offset = self._offset(who)
+        lost_s: int
+        (lost_s,) = ENTRY.unpack_from(self._table, offset)
+        ENTRY.pack_into(self._table, offset, 0)
         return time.time() - lost_s < WITHIN_S
 
-    def _place(self, who: str) -> int:
+    def _offset(self, who: str) -> int:
+        """The position of an entry, bytes."""
         digest = blake2b(who.encode(), digest_size=4, key=self._key).digest()
-        return int.from_bytes(digest) % PLACES * ENTRY.size
+        return int.from_bytes(digest) % ENTRIES * ENTRY.size
 
 
 def _shared(folder: str | None) -> mmap.mmap | None:
-    """With all its room on the disk, since a write to a page that has none would end the process; or None."""
+    """The table of the server, or None. Its disk space is reserved, since a write to a page without any would end the
+    process (SIGBUS).
+    """
     if folder is None:
         return None
     try:

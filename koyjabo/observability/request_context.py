@@ -1,4 +1,4 @@
-"""Which request is being answered. What is logged meanwhile carries its id."""
+"""The id of the current request, which log lines include."""
 
 from __future__ import annotations
 

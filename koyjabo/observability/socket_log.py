@@ -1,7 +1,7 @@
-"""What happens on the sockets of this worker, said once, for the log and for whoever counts.
+"""Records what happens on the sockets of this worker, in the log and in the metrics.
 
-The logger `koyjabo.websockets` tells four kinds of things: who comes and goes, failed authentication,
-broadcasts (at DEBUG: there may be twenty a second in each room), and errors. Nothing in it is personal.
+The logger `koyjabo.websockets` has four kinds of lines: sockets opened and closed, failed authentication, broadcasts
+(at DEBUG: up to twenty a second in each room), and errors. No line has personal data.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from koyjabo.realtime.close_codes import CLEAN_CLOSES, GOING_AWAY
 log = logging.getLogger("koyjabo.websockets")
 
 NOWHERE = "-"
-"""Stands for a community in the log where there is none."""
+"""The community in log lines about sockets without one."""
 
 BROADCAST = "broadcast room=%s type=%s clients=%d bytes=%d ms=%.1f revision=%s"
-TOLD_OF_COMMITS = "visitor_update"
+COMMIT_EVENT = "visitor_update"
+"""The event whose revision is the time of a commit, ms."""
 
 
 class Traffic:
@@ -28,18 +29,18 @@ class Traffic:
         self._comebacks = comebacks
 
     def opened(self, kind: str, community: str = NOWHERE, who: str | None = None) -> None:
-        """A socket was opened and let in, by `who` where they say so."""
+        """Record a socket that was opened and admitted; `who` is its user or visitor, if known."""
         is_back = who is not None and self._comebacks.is_back(who)
         self._metrics.opened(kind, is_back)
         log.info("socket_opened kind=%s community=%s reconnection=%s", kind, community, is_back)
 
     def refused(self, kind: str, community: str, code: int | str, why: str) -> None:
-        """Somebody may not be where they wanted to be; `why` is a code of `koyjabo.errors`, or a word like one."""
+        """Record a refused socket or join; `why` is a code of `koyjabo.errors`, or a word in its style."""
         self._metrics.error(f"socket_{why}")
         log.info("socket_refused kind=%s community=%s code=%s why=%s", kind, community, code, why)
 
     def closed(self, kind: str, code: int, duration_s: float, community: str = NOWHERE, who: str | None = None) -> None:
-        """One that was let in has ended, with the code its client gave."""
+        """Record the end of an admitted socket, with the client's close code."""
         if who is not None and code not in CLEAN_CLOSES and code != GOING_AWAY:
             self._comebacks.lost(who)
         self._metrics.closed(duration_s)
@@ -49,12 +50,12 @@ class Traffic:
         self._metrics.received(kind)
 
     def sent(self, room: str, event: str, clients: int, size: int, revision: int | None, took_s: float) -> None:
-        """An event has been written to everybody in a room here: `size` bytes to each, within `took_s` seconds."""
+        """Record an event written to all clients of a room here: `size` bytes to each, within `took_s` seconds."""
         self._metrics.sent(event, clients)
-        if event == TOLD_OF_COMMITS and revision is not None:  # which is when it was committed, ms
+        if event == COMMIT_EVENT and revision is not None:
             self._metrics.delivered(max(0.0, time.time() - revision / 1000))
         log.debug(BROADCAST, room, event, clients, size, took_s * 1000, revision)
 
     def told(self, event: str) -> None:
-        """One member alone was sent the present value of their room."""
+        """Record the present value of a room that was sent to one member."""
         self._metrics.sent(event, 1)

@@ -1,4 +1,4 @@
-"""Rooms and bytes: who hears an event, how fast, and how other workers come to hear of it. Knows no tables."""
+"""Rooms and their broadcasts: who receives an event, how often, and how other workers receive it. Without SQL."""
 
 from koyjabo.realtime.broadcaster import VisitorBroadcaster, visitor_broadcaster
 

@@ -1,7 +1,7 @@
-"""Tell the clients in a community's rooms something, from anywhere (specification: Broadcasting from a program).
+"""Broadcasts to a community's rooms from any process (specification: Broadcasting from a program).
 
-In a process that has made the application it goes out through that one's fan-out. In any other (a cron job, a Celery
-task, a shell) all it takes is REDIS_URL.
+A process that has created the application broadcasts through it. Any other process (a cron job, a Celery task, a
+shell) needs only REDIS_URL.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ LARGEST_EVENT = 2048
 
 
 class NowhereToBroadcast(RuntimeError):
-    """Neither an application nor a Redis is known."""
+    """This process has no application and no REDIS_URL."""
 
 
 class VisitorBroadcaster:
-    """Sends what it is told, as told: counts that the server derives itself follow with the next real change.
+    """Broadcasts the given values unchanged. The server's own counts follow with the next real change.
 
-    Every method raises ValueError for a community_id that is no UUID, for a count that is none and for what is no JSON
-    or too large; NowhereToBroadcast without application and REDIS_URL; redis.RedisError when that Redis does not
-    answer a process that has no application.
+    Every method raises ValueError for a community_id that is not a UUID, an invalid count, and data that is not JSON or
+    too large; NowhereToBroadcast without application and REDIS_URL; redis.RedisError if the process has no application
+    and Redis does not answer.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class VisitorBroadcaster:
         self._emit = emit
 
     def broadcast_visitor_count(self, community_id: str, count: int, change: int = 0) -> None:
-        """Say how many are online, and what changed, as a `visitor_count` whatever the change."""
+        """Broadcast how many members are online, always as a `visitor_count`, with any `change`."""
         self._send_count(community_id, "visitor_count", count, change)
 
     def broadcast_visitor_joined(self, community_id: str, count: int) -> None:
@@ -60,14 +60,14 @@ class VisitorBroadcaster:
         self._send_count(community_id, "visitor_left", count, -1)
 
     def broadcast_dashboard_update(self, community_id: str, data: Mapping[str, Any]) -> None:
-        """Show `data` on the dashboards; `community_id` is added to them where it is missing."""
+        """Broadcast `data` to the dashboards, with `community_id` in it."""
         community = _community(community_id)
         if not isinstance(data, Mapping):
             raise ValueError("data must be a mapping, such as {'today_visitors': {...}, 'realtime_count': 42}")
         self._send(dashboard_room(community), DashboardUpdate({**data, "community_id": community}, system_now_ms()))
 
     def broadcast_analytics_metric(self, community_id: str, metric: str, value: Any) -> None:
-        """Tell the dashboards one metric: any JSON value."""
+        """Broadcast one metric to the dashboards; `value` is any JSON value."""
         community = _community(community_id)
         if not isinstance(metric, str) or not metric:
             raise ValueError("metric must be a name, such as 'conversion_rate'")
@@ -115,7 +115,7 @@ class VisitorBroadcaster:
 
 
 def _community(community_id: object) -> str:
-    """As rooms are named: callers pass UUID objects and texts alike."""
+    """The id in the form that room names use, from a UUID object or a string."""
     try:
         return str(uuid.UUID(str(community_id)))
     except ValueError:

@@ -1,4 +1,4 @@
-"""An event as bytes, ready for every kind of client."""
+"""Encodes an event once for every kind of client."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ from socketio.packet import EVENT
 from koyjabo.realtime.frames import frame
 
 NAMESPACE = "/"
-"""Of Socket.IO; what is sent there plain WebSockets hear as well."""
+"""The namespace of Socket.IO whose events plain WebSockets receive as well."""
 
 
-class Ready:
-    """An event as the bytes of each kind of client, all made from one piece of JSON.
+class EncodedEvent:
+    """An event as bytes for each kind of client, built from one encoding as JSON.
 
-    `revision` orders it among the values of its room; without one, stats go by their own, and anything else by none.
+    `revision` orders the event among the values of its room. By default it is the revision of the stats in the event,
+    or None for an event without stats.
     """
 
     __slots__ = ("packet", "plain", "revision", "socketio")
 
-    def __init__(self, packet_class: Any, event: str, data: tuple, namespace: str, revision: int | None = None) -> None:
+    def __init__(
+        self, packet_class: Any, event: str, data: tuple[Any, ...], namespace: str, revision: int | None = None
+    ) -> None:
         text = packet_class(EVENT, namespace=namespace, data=[event, *data]).encode()
         assert isinstance(text, str)
         self.packet = EnginePacket(MESSAGE, text)
@@ -37,7 +40,7 @@ class Ready:
 
 
 def revision_of(data: Any) -> int | None:
-    """The revision of the stats in an event's object, if there are any."""
+    """The revision of the stats in an event's object; None without stats."""
     stats = data.get("stats") if isinstance(data, dict) else None
     found = stats.get("revision") if isinstance(stats, dict) else None
     return found if isinstance(found, int) else None

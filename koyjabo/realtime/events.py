@@ -1,4 +1,4 @@
-"""What can be announced, the same to every kind of client (specification: Real time; docs/realtime.md has the table).
+"""The events of the server, equal for every kind of client (specification: Real time; docs/realtime.md has the table).
 
 On Socket.IO the event's name is its `type` and the object its only argument; on a plain WebSocket the object is one
 text frame.
@@ -14,30 +14,30 @@ from koyjabo.clock import iso
 from koyjabo.counting.stats import Stats
 
 STATS_ROOM = "stats"
-"""Everybody who wants to hear of the whole site."""
+"""The room of all clients that follow the statistics of the site."""
 
 
 def visitors_room(community_id: str) -> str:
-    """The members of a community who are online."""
+    """The room of the members of a community who are online."""
     return f"visitors_{community_id}"
 
 
 def dashboard_room(community_id: str) -> str:
-    """Moderators who look at the dashboard of a community."""
+    """The room of the moderators who have the dashboard of a community open."""
     return f"visitor_dashboard_{community_id}"
 
 
 @dataclass(frozen=True, slots=True)
 class VisitorUpdate:
-    """The numbers of the site or of a community, whole, at one revision."""
+    """The complete statistics of the site or of a community at one revision."""
 
     type: ClassVar[str] = "visitor_update"
     stats: Stats
     community_id: str | None = None
 
     def as_object(self) -> dict[str, Any]:
-        whose = {} if self.community_id is None else {"community_id": self.community_id}
-        return {"type": self.type, **whose, "stats": self.stats.as_object()}
+        scope = {} if self.community_id is None else {"community_id": self.community_id}
+        return {"type": self.type, **scope, "stats": self.stats.as_object()}
 
     @property
     def revision(self) -> int:
@@ -46,12 +46,12 @@ class VisitorUpdate:
 
 @dataclass(frozen=True, slots=True)
 class CountChanged:
-    """How many people are online in a community, and how many more than those who hear it were told before."""
+    """How many people are online in a community, and the change since the last count sent to the room."""
 
     community_id: str
     count: int
     change: int
-    revision: int  # also the moment, ms
+    revision: int  # also the time of the event, ms
 
     @property
     def type(self) -> str:
@@ -70,11 +70,11 @@ class CountChanged:
 
 @dataclass(frozen=True, slots=True)
 class DashboardUpdate:
-    """What moderators look at: `today_visitors`, `realtime_count` and whatever else was given as data."""
+    """The data of the dashboard: `today_visitors`, `realtime_count`, and further fields of the caller."""
 
     type: ClassVar[str] = "dashboard_update"
     data: Mapping[str, Any]
-    revision: int  # also the moment, ms
+    revision: int  # also the time of the event, ms
 
     def as_object(self) -> dict[str, Any]:
         return {
@@ -87,7 +87,7 @@ class DashboardUpdate:
 
 @dataclass(frozen=True, slots=True)
 class AnalyticsUpdate:
-    """One metric of a community: a number, or what has just happened."""
+    """One metric of a community: a number, or a description of something that has just happened."""
 
     type: ClassVar[str] = "analytics_update"
     metric: str
@@ -107,7 +107,7 @@ class AnalyticsUpdate:
 
 @dataclass(frozen=True, slots=True)
 class Kicked:
-    """A room is taken away from a Socket.IO client, with the code that would have closed a plain WebSocket."""
+    """A Socket.IO client was removed from a room, with the close code that a plain WebSocket would get."""
 
     type: ClassVar[str] = "kicked"
     room: str
@@ -131,7 +131,7 @@ class Pong:
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """What a client sent cannot be used; its socket stays open."""
+    """A client sent an invalid message; its socket stays open."""
 
     type: ClassVar[str] = "error"
     sentence: str

@@ -1,7 +1,7 @@
-"""One way out to everybody in a room: bytes are made once and written to each connection (decision 1).
+"""Broadcasts to all clients of a room: an event is encoded once and written to each connection (decision 1).
 
-python-socketio keeps its rooms, and `emit` is the public method it and Flask-SocketIO send through. The plain
-WebSockets in a room of the same name are kept here, and hear the same JSON.
+python-socketio keeps its rooms, and `emit` is the public method through which it and Flask-SocketIO send. This module
+keeps the plain WebSockets of the room of the same name, which receive the same JSON.
 """
 
 from __future__ import annotations
@@ -10,18 +10,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import socketio
 
-from koyjabo.realtime.encoded_event import NAMESPACE, Ready
+from koyjabo.realtime.encoded_event import NAMESPACE, EncodedEvent
+
+Each = TypeVar("Each")
 
 WRITES_IN_A_ROW = 128
-"""Then whatever else is waiting has its turn: 1 ms or so."""
+"""After so many writes (about 1 ms) a broadcast yields to other tasks."""
 
 
 class Sink(Protocol):
-    """A WebSocket that takes ready frames. `write` never waits and never raises."""
+    """A WebSocket that takes encoded frames. `write` never blocks and never raises."""
 
     def write(self, data: bytes) -> None: ...
 
@@ -31,36 +33,42 @@ CONNECT_PAUSE_S = 0.005
 Member = str | Sink
 """A Socket.IO client by its sid, or a plain WebSocket."""
 
+OnSent = Callable[[str, str, int, int, int | None, float], None]
+"""Called once a broadcast: room, event, number of receivers, bytes for each, revision, duration (s)."""
+
+OnTold = Callable[[str], None]
+"""Called with each event that was sent to a single member."""
+
 
 class LocalFanout(socketio.Manager):
-    """The clients of this worker.
+    """The rooms of this worker and their clients.
 
-    What carries a revision reaches each member at most once and never after a newer one, in whatever order it is
-    emitted; what carries none is sent as told.
+    An event with a revision reaches each member at most once and never after a newer one, in any order of emission. An
+    event without a revision is sent unconditionally.
     """
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.on_sent: Callable[[str, str, int, int, int | None, float], None] = lambda *_: None
-        """Called once a broadcast: room, event, how many heard it, bytes for each, revision, how long it took (s)."""
-        self.on_told: Callable[[str], None] = lambda event: None
-        self._plain: dict[str, set[Sink]] = {}
-        self._told: dict[str, dict[Member, int]] = {}
-        self._rooms_of: dict[str, tuple[tuple[str, Any], ...]] = {}
-        self._senders: dict[str, threading.Lock] = {}
-        self.lock = (
-            threading.RLock()
-        )  # under another WSGI server, threads; of rooms, too; nothing waits while it is held
-        self.paused_s = 0.0
-        """How long broadcasts have stood back for others, in all."""
+    _on_sent: OnSent
+    _on_told: OnTold
 
-    # Who is in a room.
+    def __init__(self, **options: Any) -> None:
+        """Subclasses set `_on_sent` and `_on_told`, because python-socketio's own managers pass no arguments on."""
+        super().__init__(**options)
+        self._plain: dict[str, set[Sink]] = {}
+        self._sent: dict[str, dict[Member, int]] = {}  # the newest revision sent, by room and member
+        self._rooms_of: dict[str, tuple[tuple[str, Any], ...]] = {}
+        self._broadcast_locks: dict[str, threading.Lock] = {}
+        # Under other WSGI servers clients have threads. Rooms use this lock as well; its holder must not block.
+        self.lock = threading.RLock()
+        self.paused_s = 0.0
+        """The total time for which broadcasts have yielded to other tasks."""
+
+    # The members of a room.
 
     def admit(self, room: str, member: Member, event: str, data: dict[str, Any], revision: int | None = None) -> bool:
-        """Let a member in, with the room's present value as the first thing it hears there.
+        """Add a member to a room and send it the room's present value as its first event.
 
-        Nothing waits in between, so a change is either in that value or comes afterwards. False for a Socket.IO
-        client that is not connected any more.
+        Both steps are one under the lock, so a change is either in that value or follows it. False for a Socket.IO
+        client that has disconnected.
         """
         with self.lock:
             if not isinstance(member, str):
@@ -73,7 +81,7 @@ class LocalFanout(socketio.Manager):
         return True
 
     def dismiss(self, room: str, member: Member) -> None:
-        """A member has gone, or has left the room; one that was not there is no error."""
+        """Remove a member that has left or disconnected. Idempotent."""
         with self.lock:
             if isinstance(member, str):
                 if member in self._participants(room):
@@ -86,28 +94,28 @@ class LocalFanout(socketio.Manager):
             self._forget(room, member)
 
     def tell(self, room: str, member: Member, event: str, data: dict[str, Any], revision: int | None = None) -> None:
-        """Send a value of the room to one member, unless it has heard a newer one. The same again is no harm.
+        """Send a value of the room to one member, unless a newer one was sent to it. An equal value is sent again.
 
-        One who is not there, or has gone, is told nothing.
+        Does nothing for a client that is not in the room.
         """
-        ready = Ready(self.server.packet_class, event, (data,), NAMESPACE, revision)
+        ready = EncodedEvent(self.server.packet_class, event, (data,), NAMESPACE, revision)
         with self.lock:
             engine_sid = self._participants(room).get(member)
             if engine_sid is None and member not in self._plain.get(room, ()):
                 return
             if ready.revision is not None:
-                told = self._told.setdefault(room, {})
-                if told.get(member, -1) > ready.revision:
+                sent = self._sent.setdefault(room, {})
+                if sent.get(member, -1) > ready.revision:
                     return
-                told[member] = ready.revision
+                sent[member] = ready.revision
             if isinstance(member, str):
                 self.server._send_eio_packet(engine_sid, ready.packet)
             else:
                 member.write(ready.plain or b"")
-        self.on_told(event)
+        self._on_told(event)
 
     def expel(self, sid: str, code: int, why: str) -> None:
-        """Close the connection of a Socket.IO client; one without is disconnected."""
+        """Disconnect a Socket.IO client, with a close code if it has a WebSocket."""
         client = self.server.eio.sockets.get(self.eio_sid_from_sid(sid, NAMESPACE))
         connection = getattr(client, "connection", None)
         if connection is not None:
@@ -116,22 +124,22 @@ class LocalFanout(socketio.Manager):
             client.close(wait=False)
 
     def audience(self, room: str) -> int:
-        """How many members the room has here."""
+        """How many members the room has on this worker."""
         return len(self._plain.get(room, ())) + len(self._participants(room))
 
     def plain_sockets(self) -> dict[str, int]:
-        """How many plain WebSockets each room has here."""
+        """How many plain WebSockets each room has on this worker."""
         with self.lock:
             return {room: len(members) for room, members in self._plain.items()}
 
     def clients(self) -> int:
-        """How many clients of Socket.IO are connected here."""
+        """How many Socket.IO clients are connected to this worker."""
         return len(self._participants(None))
 
     def _participants(self, room: str | None) -> Any:
         return self.rooms.get(NAMESPACE, {}).get(room, {})
 
-    # What python-socketio calls.
+    # Called by python-socketio.
 
     def emit(
         self,
@@ -145,29 +153,29 @@ class LocalFanout(socketio.Manager):
         revision: int | None = None,
         **options: Any,
     ) -> None:
-        """Send an event to everybody in `room` here, of both kinds; `revision` as for `Ready`."""
+        """Send an event to all clients of both kinds in `room` on this worker; `revision` is that of `EncodedEvent`."""
         room, namespace = to or room, namespace or NAMESPACE
         values = data if isinstance(data, tuple) else () if data is None else (data,)
         if callback or not isinstance(room, str) or self.server.packet_class.data_is_binary(list(values)):
             super().emit(event, data, namespace, room=room, skip_sid=skip_sid, callback=callback, **options)
             return
-        ready = Ready(self.server.packet_class, event, values, namespace, revision)
+        ready = EncodedEvent(self.server.packet_class, event, values, namespace, revision)
         began = time.monotonic()
-        with self._sender(room):
-            written = self._send_plain(ready, room) if ready.plain is not None else 0
+        with self._broadcast_lock(room):
+            written = self._send_plain(ready.plain, ready.revision, room) if ready.plain is not None else 0
             written += self._send_socketio(ready, namespace, room, skip_sid)
         if written:
             took_s = time.monotonic() - began
-            self.on_sent(room, event, written, len(ready.socketio), ready.revision, took_s)
+            self._on_sent(room, event, written, len(ready.socketio), ready.revision, took_s)
         with self.lock:
-            if not self._told.get(room, True):
-                del self._told[room]  # nobody was there
+            if not self._sent.get(room, True):
+                del self._sent[room]  # the room was empty
 
     def connect(self, sid: str, namespace: str) -> str:
-        """Called right after a client has been told that it is connected. One that begins to listen only when it reads
-        that would miss what comes in the same piece: let it read first.
+        """Called right after the packet that confirms the connection was sent. The pause lets the client read it before
+        the first event: a client that subscribes on connecting would miss an event in the same segment.
         """
-        connected = super().connect(sid, namespace)
+        connected: str = super().connect(sid, namespace)
         time.sleep(CONNECT_PAUSE_S)
         return connected
 
@@ -187,7 +195,7 @@ class LocalFanout(socketio.Manager):
         self._forget(room, sid)
 
     def basic_disconnect(self, sid: str, namespace: str, **options: Any) -> None:
-        """Leave the rooms it is in. python-socketio would look for it in every room there is, its own among them."""
+        """Remove the client from its rooms. python-socketio would search every room, including one for each client."""
         for entered, room in self._rooms_of.get(sid, ()):
             if entered == namespace:
                 self.basic_leave_room(sid, namespace, room)
@@ -196,35 +204,35 @@ class LocalFanout(socketio.Manager):
             if sid in pending.get(namespace, ()):
                 pending[namespace].remove(sid)
 
-    # How it reaches them.
+    # Writing to the members.
 
-    # These two are most of what a broadcast costs, so they call little and look up less. A client without a connection
-    # (polling, in mid-upgrade, under another WSGI server) goes python-socketio's way.
+    # The next two methods cause most of the cost of a broadcast, so they keep calls and look-ups to a minimum. For a
+    # client without a connection (polling, upgrading, under another WSGI server) python-socketio sends.
 
-    def _send_plain(self, ready: Ready, room: str) -> int:
+    def _send_plain(self, data: bytes, revision: int | None, room: str) -> int:
         written = 0
-        data, revision, members = ready.plain, ready.revision, self._plain.get(room, set())
-        for sinks in self._in_pieces(list(members)):
-            told = self._told.setdefault(room, {})
+        members = self._plain.get(room, set())
+        for sinks in self._in_batches(list(members)):
+            sent = self._sent.setdefault(room, {})
             for sink in sinks:
-                if sink in members and (revision is None or told.get(sink, -1) < revision):
+                if sink in members and (revision is None or sent.get(sink, -1) < revision):
                     if revision is not None:
-                        told[sink] = revision
+                        sent[sink] = revision
                     sink.write(data)
                     written += 1
         return written
 
-    def _send_socketio(self, ready: Ready, namespace: str, room: str, skip_sid: Any) -> int:
+    def _send_socketio(self, ready: EncodedEvent, namespace: str, room: str, skip_sid: Any) -> int:
         written = 0
         data, revision = ready.socketio, ready.revision
         skipped = set(skip_sid) if isinstance(skip_sid, list) else {skip_sid}
-        here, clients = self._rooms_of, self.server.eio.sockets
-        for participants in self._in_pieces(list(self.get_participants(namespace, room))):
-            told = self._told.setdefault(room, {})
+        connected, clients = self._rooms_of, self.server.eio.sockets
+        for participants in self._in_batches(list(self.get_participants(namespace, room))):
+            sent = self._sent.setdefault(room, {})
             for sid, engine_sid in participants:
-                if sid in here and sid not in skipped and (revision is None or told.get(sid, -1) < revision):
+                if sid in connected and sid not in skipped and (revision is None or sent.get(sid, -1) < revision):
                     if revision is not None:
-                        told[sid] = revision
+                        sent[sid] = revision
                     connection = getattr(clients.get(engine_sid), "connection", None)
                     if connection is not None:
                         connection.write(data)
@@ -233,8 +241,8 @@ class LocalFanout(socketio.Manager):
                     written += 1
         return written
 
-    def _in_pieces(self, members: list) -> Iterator[list]:
-        """Members to write to in a row, with our lock held; others have their turn in between."""
+    def _in_batches(self, members: list[Each]) -> Iterator[list[Each]]:
+        """Yield batches of members to write to with the lock held. Other tasks run between two batches."""
         for start in range(0, len(members), WRITES_IN_A_ROW):
             if start:
                 self._pause()
@@ -246,16 +254,25 @@ class LocalFanout(socketio.Manager):
         time.sleep(0)
         self.paused_s += time.monotonic() - began
 
-    def _sender(self, room: str) -> Any:
-        """In a room so large that others have their turn in between, one broadcast goes after the other."""
+    def _broadcast_lock(self, room: str) -> Any:
+        """Serialises the broadcasts of a room with several batches, between which other tasks run."""
         if self.audience(room) < WRITES_IN_A_ROW:
             return nullcontext()
-        return self._senders.setdefault(room, threading.Lock())
+        return self._broadcast_locks.setdefault(room, threading.Lock())
 
     def _forget(self, room: Any, member: Member) -> None:
-        told = self._told.get(room)
-        if told is not None:
-            told.pop(member, None)
-            if not told:
-                del self._told[room]
-                self._senders.pop(room, None)
+        sent = self._sent.get(room)
+        if sent is not None:
+            sent.pop(member, None)
+            if not sent:
+                del self._sent[room]
+                self._broadcast_locks.pop(room, None)
+
+
+class MemoryFanout(LocalFanout):
+    """The fan-out of a server with one worker, without a bus."""
+
+    def __init__(self, on_sent: OnSent, on_told: OnTold) -> None:
+        self._on_sent = on_sent
+        self._on_told = on_told
+        super().__init__()

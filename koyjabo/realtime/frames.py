@@ -10,7 +10,7 @@ LONGEST_REASON = 123  # bytes: a control frame holds 125, and the code takes two
 
 
 def frame(payload: str | bytes, opcode: int = TEXT) -> bytes:
-    """One message in one frame."""
+    """Encode a message as one frame."""
     data = payload.encode() if isinstance(payload, str) else payload
     length = len(data)
     if length < 126:
@@ -21,7 +21,7 @@ def frame(payload: str | bytes, opcode: int = TEXT) -> bytes:
 
 
 def close_frame(code: int | None, reason: str = "") -> bytes:
-    """`code` is one that may be sent, or None for an answer to a close without one (RFC 6455, 7.4)."""
+    """Encode a close frame with a code that may be sent, or None to answer a close without one (RFC 6455, 7.4)."""
     if code is None:
         return frame(b"", CLOSE)
     text = reason.encode()[:LONGEST_REASON].decode(errors="ignore").encode()

@@ -1,7 +1,7 @@
-"""The message queue between workers: python-socketio's, over Redis, without anybody waiting for it.
+"""The message queue between workers: python-socketio's, over Redis, through the outbox, so that no request waits.
 
-It may lose messages and nobody notices: a value is told whole, and every worker looks at the present state by itself
-as well (decision 7).
+A lost message does no harm: messages carry whole values, and every worker also reads the present state regularly
+(decision 7).
 """
 
 from __future__ import annotations
@@ -17,46 +17,56 @@ import redis
 from socketio import PubSubManager
 
 from koyjabo.cluster.outbox import Outbox
-from koyjabo.realtime.fanout import LocalFanout
+from koyjabo.realtime.fanout import LocalFanout, OnSent, OnTold
 
 log = logging.getLogger(__name__)
 
 CHANNEL = "flask-socketio"
-"""Flask-SocketIO's own name, so that `SocketIO(message_queue=REDIS_URL).emit(…)` reaches us from anywhere."""
+"""Flask-SocketIO's default name, so that `SocketIO(message_queue=REDIS_URL).emit(…)` of any process reaches us."""
 
 VALUE = "koyjabo:value"
-"""The event under which workers tell each other a room's state; it is never sent to a client."""
+"""The event with which workers publish a room's state to each other; it is never sent to a client."""
 
 RETRY_S = 1.0
 LISTEN_S = 1.0
 
 
 class RoomManager(PubSubManager, LocalFanout):
-    """The clients of this worker, and a line to the other workers.
+    """The clients of this worker, and the queue to the other workers.
 
-    In this order of bases a message from the queue comes to `LocalFanout.emit`, like one from here.
+    The order of the bases makes `LocalFanout.emit` handle messages from the queue and messages of this worker alike.
     """
 
     name = "koyjabo"
 
-    def __init__(self, client: redis.Redis, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        client: redis.Redis,
+        outbox: Outbox,
+        on_value: Callable[[str, Any], object],
+        on_sent: OnSent,
+        on_told: OnTold,
+    ) -> None:
+        """`on_value` is called with a room and its state when another worker has published it."""
+        self._on_sent = on_sent
+        self._on_told = on_told
         super().__init__(channel=CHANNEL, logger=logging.getLogger("koyjabo.socketio"))
-        self.on_value: Callable[[str, Any], None] = lambda room, state: None
+        self._on_value = on_value
         self._listening = False
         self._client = client
         self._outbox = outbox
 
     def initialize(self) -> None:
-        """Begin to listen; python-socketio asks for it when the first client connects, our server before."""
+        """Start listening. Idempotent: our server calls it at the start, python-socketio when a client connects."""
         if not self._listening:
             self._listening = True
             super().initialize()
 
     def say(self, room: str, state: Callable[[], Any], part: str = "") -> None:
-        """Tell the other workers the state of a room, or of one part of it, as it is when it is sent."""
-        self._outbox.put((VALUE, room, part), lambda: self._send(self._value(room, state())))
+        """Publish the state of a room, or of one part of it; `state` is called when the message is sent."""
+        self._outbox.put((VALUE, room, part), lambda: self._send(self._state_message(room, state())))
 
-    def _value(self, room: str, state: Any) -> dict[str, Any]:
+    def _state_message(self, room: str, state: Any) -> dict[str, Any]:
         return {"method": "emit", "event": VALUE, "room": room, "data": [state], "host_id": self.host_id}
 
     def _send(self, message: dict[str, Any]) -> None:
@@ -67,25 +77,25 @@ class RoomManager(PubSubManager, LocalFanout):
 
     def _handle_emit(self, message: dict[str, Any]) -> None:
         if message["event"] == VALUE:
-            self.on_value(message["room"], message["data"][0])
+            self._on_value(message["room"], message["data"][0])
         else:
             super()._handle_emit(message)
 
-    def _objects(self, message: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
-        """What python-socketio can look into; others may publish here, too."""
+    def _parse(self, message: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
+        """Yield the message if it is a JSON object, which python-socketio expects; other programs may publish here."""
         with suppress(ValueError):
-            said = self.json.loads(message["data"]) if message else None
-            if isinstance(said, dict):
-                yield said
+            parsed = self.json.loads(message["data"]) if message else None
+            if isinstance(parsed, dict):
+                yield parsed
 
     def _listen(self) -> Iterator[dict[str, Any]]:
-        """What is published, for as long as the process lives. What is missed in a gap the pulse makes good."""
+        """Yield published messages for ever. Messages missed in an outage are made up for by the regular reads."""
         while True:
             try:
-                with self._client.pubsub(ignore_subscribe_messages=True) as line:
-                    line.subscribe(self.channel)
+                with self._client.pubsub(ignore_subscribe_messages=True) as subscription:
+                    subscription.subscribe(self.channel)
                     while True:
-                        yield from self._objects(line.get_message(timeout=LISTEN_S))
+                        yield from self._parse(subscription.get_message(timeout=LISTEN_S))
             except (redis.RedisError, OSError) as error:
                 log.info("bus_interrupted cause=%r", str(error))
             time.sleep(RETRY_S)

@@ -1,7 +1,7 @@
-"""One room: the newest value on its way to everybody in it, no faster than they can take it.
+"""One room: broadcasts its newest value at a limited rate.
 
-The first change goes out at once. While changes keep coming there is one broadcast an interval, and the last value
-always arrives (specification: promise 2). A value is made when it is sent, so nothing waits in a queue and gets old.
+The first change is broadcast at once. While changes continue there is one broadcast an interval, and the last value
+always arrives (specification: promise 2). A value is built when it is sent, so no old value waits in a queue.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ log = logging.getLogger("koyjabo.websockets")
 
 SHORTEST_INTERVAL_S = 0.05
 REST = 4
-"""Times as long as the last broadcast took, without what it stood back for: at most a fifth of the worker's time goes
-into one room."""
+"""The pause after a broadcast, in multiples of its duration without the time it yielded: one room takes at most a
+fifth of the worker's time.
+"""
 
 
 class Saying(Protocol):
-    """See `koyjabo.realtime.events`."""
+    """A message to clients; `koyjabo.realtime.events` has them."""
 
     @property
     def type(self) -> str: ...
@@ -33,34 +34,34 @@ class Saying(Protocol):
 
 
 class Event(Saying, Protocol):
-    """A value of a room."""
+    """A message that is a value of a room, ordered by its revision."""
 
     @property
     def revision(self) -> int: ...
 
 
 class Source(Protocol):
-    """Where the values of one room come from, on this worker."""
+    """Provides the values of one room on this worker."""
 
     interval_s: float
     """The shortest time between two broadcasts."""
 
     is_relative: bool
-    """An event says how much changed since the one before. Then one may come in only when the others were just told."""
+    """Events contain the change since the previous event. New members are then admitted right after a broadcast."""
 
     def greeting(self) -> Event:
-        """What one who comes in is told first. Does not wait."""
+        """The first event for a new member. Must not block."""
 
     def news(self, after: int) -> Sequence[Event]:
-        """What those in the room are to be told, at revisions that grow from `after` on. May wait."""
+        """The events for the members, with increasing revisions greater than `after`. May block."""
 
     def merge(self, state: Any) -> None:
-        """Take in what another worker said of this room. Older news changes nothing."""
+        """Merge the state of this room that another worker has published. An older state changes nothing."""
 
 
 @dataclass(slots=True)
 class Newest:
-    """Values that are whole. None of the calls waits; an equal revision is the same value."""
+    """A source of whole values. `present` must not block; equal revisions mean equal values."""
 
     present: Callable[[], Event]
     merge: Callable[[Any], None]
@@ -75,8 +76,8 @@ class Newest:
         return [event] if event.revision > after else []
 
 
-class Turn:
-    """One member who waits for their turn. Whoever takes it off the list wakes it."""
+class Ticket:
+    """One member that waits in the queue of a room. The code that removes a ticket from the queue wakes its waiter."""
 
     def __init__(self, member: Member, is_new: bool, waiter: Waiter) -> None:
         self.member = member
@@ -86,7 +87,7 @@ class Turn:
 
 
 class Closed(Exception):
-    """Nobody was in the room any more; open it again."""
+    """The room was closed because it was empty. The caller opens it again."""
 
 
 class Room:
@@ -99,92 +100,92 @@ class Room:
         self._runtime = runtime
         self._changed = self._sending = self._closed = False
         self._sent_revision = 0
-        self._turns: dict[Turn, None] = {}
-        # One for all rooms and the fan-out: who is written to may turn out to be gone, and then leaves all of them.
+        self._queue: dict[Ticket, None] = {}
+        # All rooms share the lock of the fan-out: a write may find a member gone, which then leaves all its rooms.
         self._lock = fanout.lock
 
     def close_if_empty(self) -> bool:
-        """True when nobody is here; then it is closed for good."""
+        """Close an empty room for good. Returns whether the room is closed."""
         with self._lock:
             self._closed = self._closed or self._is_empty
             return self._closed
 
     def changed(self) -> None:
-        """Send the newest value soon, unless it has been sent."""
+        """Broadcast the newest value soon, unless it was broadcast already."""
         with self._lock:
             self._changed = True
             if self._sending or self._closed or self._is_empty:
                 return
             self._sending = True
-        self._runtime.start_task(self._send_while_it_changes)
+        self._runtime.start_task(self._broadcast_while_changing)
 
     def admit(self, member: Member) -> dict[str, Any] | None:
-        """Let a member in; the first thing it hears is the present value, which is returned. None for one who has gone
-        already. Raises Closed.
+        """Admit a member and send it the present value as its first event. Returns that value, or None if the member
+        has disconnected. Raises Closed.
 
-        Waits, where values are relative, until the others have been told.
+        Blocks, if values are relative, until the next broadcast to the other members.
         """
         if self.source.is_relative:
-            return self._in_turn(member, is_new=True)
+            return self._wait_in_queue(member, is_new=True)
         with self._lock:
             if self._closed:
                 raise Closed
-            return self._let_in(member)
+            return self._admit_now(member)
 
     def dismiss(self, member: Member) -> None:
-        """A member has gone, or has left; one that was not there is no error."""
+        """Remove a member that has left or disconnected. Idempotent."""
         with self._lock:
-            given_up = [turn for turn in self._turns if turn.member == member]
-            for turn in given_up:
-                del self._turns[turn]
+            cancelled = [ticket for ticket in self._queue if ticket.member == member]
+            for ticket in cancelled:
+                del self._queue[ticket]
         self._fanout.dismiss(self._name, member)
-        for turn in given_up:
-            self._runtime.soon(turn.waiter.wake)
+        for ticket in cancelled:
+            self._runtime.soon(ticket.waiter.wake)
 
     def tell(self, member: Member) -> dict[str, Any] | None:
-        """Send the present value to one member, and return it; None to one who is not there. Waits as `admit` does."""
+        """Send the present value to one member and return it; None if it is not in the room. Blocks as `admit` does."""
         if not self.source.is_relative:
-            return self._tell(member)
+            return self._send_present(member)
         try:
-            return self._in_turn(member, is_new=False)
+            return self._wait_in_queue(member, is_new=False)
         except Closed:
             return None
 
     @property
     def _is_empty(self) -> bool:
-        return not self._turns and not self._fanout.audience(self._name)
+        return not self._queue and not self._fanout.audience(self._name)
 
-    def _in_turn(self, member: Member, is_new: bool) -> dict[str, Any] | None:
-        turn = Turn(member, is_new, self._runtime.waiter())
+    def _wait_in_queue(self, member: Member, is_new: bool) -> dict[str, Any] | None:
+        ticket = Ticket(member, is_new, self._runtime.waiter())
         with self._lock:
             if self._closed:
                 raise Closed
-            self._turns[turn] = None
+            self._queue[ticket] = None
         self.changed()
-        turn.waiter.wait()
-        return turn.value
+        ticket.waiter.wait()
+        return ticket.value
 
-    def _let_in(self, member: Member) -> dict[str, Any] | None:
+    def _admit_now(self, member: Member) -> dict[str, Any] | None:
         event = self.source.greeting()
         value = event.as_object()
         return value if self._fanout.admit(self._name, member, event.type, value, event.revision) else None
 
-    def _tell(self, member: Member) -> dict[str, Any]:
+    def _send_present(self, member: Member) -> dict[str, Any]:
         event = self.source.greeting()
         value = event.as_object()
         self._fanout.tell(self._name, member, event.type, value, event.revision)
         return value
 
-    def _send_while_it_changes(self) -> None:
+    def _broadcast_while_changing(self) -> None:
         while self._take_change():
-            turns = list(self._turns)
+            tickets = list(self._queue)
             try:
-                rest_s = self._send()
-            except Exception:  # the next change gets its chance
+                rest_s = self._broadcast()
+            except Exception:  # the next change is broadcast all the same
                 log.exception("broadcast_failed room=%s", self._name)
                 rest_s = self.source.interval_s
-            for turn in turns:
-                self._take(turn)
+            for ticket in tickets:
+                self._serve(ticket)
             time.sleep(rest_s)
 
     def _take_change(self) -> bool:
@@ -193,8 +194,8 @@ class Room:
             self._changed = False
             return self._sending
 
-    def _send(self) -> float:
-        """Say what there is to say. Returns how long to rest afterwards, s: making the news is not what it costs."""
+    def _broadcast(self) -> float:
+        """Broadcast the new events. Returns the pause that follows, s, for which reading the events does not count."""
         news = self.source.news(self._sent_revision)
         began, paused_s = time.monotonic(), self._fanout.paused_s
         for event in news:
@@ -205,14 +206,14 @@ class Room:
         took_s = time.monotonic() - began - (self._fanout.paused_s - paused_s)
         return max(self.source.interval_s if news else SHORTEST_INTERVAL_S, REST * took_s)
 
-    def _take(self, turn: Turn) -> None:
-        """Let in or answer one who has waited, unless they have gone meanwhile."""
+    def _serve(self, ticket: Ticket) -> None:
+        """Admit or answer a member that has waited, unless it has disconnected meanwhile."""
         with self._lock:
-            if turn not in self._turns:
+            if ticket not in self._queue:
                 return
-            del self._turns[turn]
+            del self._queue[ticket]
             try:
-                turn.value = self._let_in(turn.member) if turn.is_new else self._tell(turn.member)
+                ticket.value = self._admit_now(ticket.member) if ticket.is_new else self._send_present(ticket.member)
             except Exception:
                 log.exception("turn_failed room=%s", self._name)
-        self._runtime.soon(turn.waiter.wake)
+        self._runtime.soon(ticket.waiter.wake)

@@ -1,4 +1,4 @@
-"""The rooms of this worker: opened when somebody comes, closed when nobody is left, told of what others say."""
+"""The open rooms of this worker. Rooms open with their first member and close with their last."""
 
 from __future__ import annotations
 
@@ -16,16 +16,14 @@ Kind = TypeVar("Kind")
 
 
 class Rooms:
-    """The rooms of this worker that somebody is in, and those that are always there. Changes made here are told to the
-    other workers, too.
-    """
+    """The rooms with members on this worker, and the permanent ones. Publishes changes to the other workers."""
 
     def __init__(self, fanout: LocalFanout, runtime: Runtime, bus: Bus) -> None:
         self._fanout = fanout
         self._runtime = runtime
         self._bus = bus
         self._rooms: dict[str, Room] = {}
-        self._lock = threading.Lock()  # around it; taken before no other lock but a source's
+        self._lock = threading.Lock()  # for `_rooms`; while it is held, only locks of sources may be taken
 
     def open(self, name: str, source: Source) -> Room:
         self._rooms[name] = room = Room(name, source, self._fanout, self._runtime)
@@ -38,11 +36,11 @@ class Rooms:
         return self._rooms.get(name)
 
     def with_source(self, kind: type[Kind]) -> list[tuple[Room, Kind]]:
-        """Those that are open with a source of this kind."""
+        """The open rooms whose source is of this class, with that source."""
         return [(room, room.source) for room in list(self._rooms.values()) if isinstance(room.source, kind)]
 
     def admit(self, name: str, source: Callable[[], Source], member: Member) -> dict[str, Any] | None:
-        """`Room.admit`, into a room that is opened if it is not there; making its source must not wait."""
+        """`Room.admit`, which opens the room first if necessary. `source` must not block."""
         while True:
             with self._lock:
                 room = self._rooms.get(name) or self.open(name, source())
@@ -50,7 +48,7 @@ class Rooms:
                 return room.admit(member)
 
     def close_if_empty(self, name: str) -> None:
-        """Forget a room that nobody is in; one that is not open is no error."""
+        """Close a room without members. Idempotent."""
         room = self._rooms.get(name)
         if room is not None and room.close_if_empty():
             with self._lock:
@@ -58,29 +56,29 @@ class Rooms:
                     del self._rooms[name]
 
     def expel(self, sid: str, code: int, why: str) -> None:
-        """Close the connection of a Socket.IO client, with a code where it can see one."""
+        """Disconnect a Socket.IO client, with a close code if it has a WebSocket."""
         self._fanout.expel(sid, code, why)
 
     def say_to(self, sid: str, event: Saying) -> None:
-        """Tell one Socket.IO client something, and nobody else."""
+        """Send an event to one Socket.IO client."""
         self._fanout.emit(event.type, event.as_object(), room=sid, ignore_queue=True)
 
     def changed(self, name: str, state: Callable[[], Any], part: str = "") -> None:
-        """Something this worker did changed the value of a room, which need not be open here.
+        """Broadcast and publish the value of a room that this worker has changed. The room need not be open here.
 
-        `state` is what other workers need to know to show the same, or to show the same in this `part`.
+        `state` returns the state from which other workers build the same value, or the same `part` of it.
         """
         self.shown(name)
         self._bus.say(name, state, part)
 
     def shown(self, name: str) -> None:
-        """The value of a room may have changed without this worker's doing; one that is not open is no error."""
+        """Broadcast the value of a room on this worker if it has changed. Does nothing if the room is not open."""
         room = self._rooms.get(name)
         if room is not None:
             room.changed()
 
     def hear(self, name: str, state: Any) -> None:
-        """Another worker says what a room's value is."""
+        """Merge the state of a room that another worker has published, and broadcast the result."""
         room = self._rooms.get(name)
         if room is not None:
             room.source.merge(state)

@@ -1,4 +1,4 @@
-"""How many sockets of each kind this worker has."""
+"""Counts the sockets of this worker by kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Socket.IO packets as the protocol has them, where python-socketio is more lenient or says something else."""
+"""Socket.IO packets validated as the protocol requires, where python-socketio is more lenient or differs."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ UNREADABLE = (ValueError, TypeError, IndexError, KeyError, AttributeError, Recur
 MOST_ATTACHMENTS = 10
 
 RESERVED = {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener", "*"}
-"""No event of a client has such a name. python-socketio would call the handlers that have it as if it had to tell them
-something itself, and the one of `*` would take for its client whomever the event names.
+"""Names that clients' events must not have. python-socketio would call the handlers of these names as if the event
+were its own, and the handler of `*` would take the client's id from the event.
 """
 
 
 class InvalidPacket(Exception):
-    """What a client sent is no packet; its connection is to be closed (Socket.IO protocol, revision 5)."""
+    """A client sent an invalid packet; its connection must be closed (Socket.IO protocol, revision 5)."""
 
 
 class Packet(packet.Packet):
-    """Raises InvalidPacket for what cannot be one, before anybody is asked to handle it."""
+    """Raises InvalidPacket for an invalid packet, before a handler is called."""
 
     def __init__(self, packet_type: int = packet.EVENT, data: Any = None, *more: Any, **options: Any) -> None:
         if packet_type == packet.CONNECT_ERROR and data == "Unable to connect":
-            data = {"message": "Invalid namespace"}  # clients look for a message in an object
+            data = {"message": "Invalid namespace"}  # clients expect an object with a message
         super().__init__(packet_type, data, *more, **options)
-        if "encoded_packet" in options and not options["encoded_packet"]:  # python-engineio reads `{}` and `null`
+        if "encoded_packet" in options and not options["encoded_packet"]:  # python-engineio decodes `{}` and `null`
             raise InvalidPacket
 
     def decode(self, encoded_packet: Any) -> int:
         try:
-            attachments = super().decode(encoded_packet)
+            attachments: int = super().decode(encoded_packet)
         except UNREADABLE:
             raise InvalidPacket from None
         if not self._is_valid(attachments):
@@ -45,9 +45,10 @@ class Packet(packet.Packet):
         if not isinstance(attachment, bytes):
             raise InvalidPacket
         try:
-            return super().add_attachment(attachment)
+            is_complete: bool = super().add_attachment(attachment)
         except UNREADABLE:
             raise InvalidPacket from None
+        return is_complete
 
     def _is_valid(self, attachments: int) -> bool:
         kind, data = self.packet_type, self.data
@@ -59,4 +60,4 @@ class Packet(packet.Packet):
             return isinstance(data, list) and self.id is not None
         if kind == packet.CONNECT:
             return data is None or isinstance(data, dict)
-        return kind == packet.DISCONNECT
+        return bool(kind == packet.DISCONNECT)

@@ -1,4 +1,4 @@
-"""What is looked at every second, whether or not anybody said something: nobody relies on having been told."""
+"""Regular checks that do not depend on notifications, so that a lost notification is made up for."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ log = logging.getLogger(__name__)
 
 
 class Pulse:
-    """Makes `calls` every `interval_s`, one after the other, in a task of its own. They may wait."""
+    """Runs `calls` every `interval_s`, one after the other, in a task of its own. They may block."""
 
     def __init__(self, runtime: Runtime, interval_s: float, calls: Sequence[Callable[[], object]]) -> None:
         self._runtime = runtime
         self._interval_s = interval_s
         self._calls = calls
-        self._beating = False
+        self._running = False
         self._lock = threading.Lock()
 
     def start(self) -> None:
-        """Begin; a second time does nothing."""
+        """Start the task. Idempotent."""
         with self._lock:
-            if self._beating:
+            if self._running:
                 return
-            self._beating = True
-        self._runtime.start_task(self._beat)
+            self._running = True
+        self._runtime.start_task(self._run)
 
     def stop(self) -> None:
-        """Let the present round be the last one."""
-        self._beating = False
+        """End the task after the current round."""
+        self._running = False
 
-    def _beat(self) -> None:
-        while self._beating:
+    def _run(self) -> None:
+        while self._running:
             for call in self._calls:
                 try:
                     call()

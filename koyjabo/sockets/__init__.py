@@ -1,4 +1,4 @@
-"""What a connected client may say, and what it is told at once. Knows no bytes and no tables."""
+"""Handlers of both kinds of sockets: connecting, joining rooms, and client messages. Without frames and without SQL."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flask import Flask
 
+    from koyjabo.realtime.fanout import LocalFanout
+    from koyjabo.runtime import Runtime
 
-def init_app(app: Flask) -> None:
-    """Let `app` answer plain WebSockets, and register what Socket.IO clients may say (once for all applications)."""
-    from koyjabo.sockets import routes, socketio_handlers
+
+def init_app(app: Flask, runtime: Runtime, fanout: LocalFanout, workers: int) -> None:
+    """Let `app` answer plain WebSockets and Socket.IO; handlers of Socket.IO are registered once a process."""
+    from koyjabo.sockets import routes, socketio_handlers, socketio_setup
 
     socketio_handlers.register()
     app.register_blueprint(routes.bp)
+    socketio_setup.init_app(app, runtime, fanout, workers)

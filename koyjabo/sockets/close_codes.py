@@ -1,4 +1,4 @@
-"""From the domain's errors to the codes with which a WebSocket is closed (specification: Credentials)."""
+"""Maps error codes of the domain to close codes of WebSockets (specification: Credentials)."""
 
 from __future__ import annotations
 

@@ -39,18 +39,18 @@ class CommunityStream(Stream):
         community_id = (request.view_args or {})["community_id"]
         seat = seat_for(self._kind, connection, claims, community_id, partial(_end, connection))
         self._seats[connection] = seat
-        if self._services.attendance.take(seat) is None:
-            connection.close(UNEXPECTED)  # gone already, in most cases
+        if self._services.communities.rooms.take(seat) is None:
+            connection.close(UNEXPECTED)  # usually it has disconnected already
 
     def tell_present(self, connection: Connection) -> None:
         seat = self._seats.get(connection)
         if seat is not None:
-            self._services.attendance.tell(seat)
+            self._services.communities.rooms.tell(seat)
 
     def gone(self, connection: Connection, code: int) -> None:
         seat = self._seats.pop(connection, None)
         if seat is not None:
-            self._services.attendance.leave(seat, clean=code in CLEAN_CLOSES)
+            self._services.communities.rooms.leave(seat, clean=code in CLEAN_CLOSES)
 
 
 def _end(connection: Connection, problem: KoyJaboError) -> None:

@@ -1,4 +1,4 @@
-"""When a handler of Socket.IO fails: the log says why, and the client that it did."""
+"""Handles unexpected errors of Socket.IO handlers: logs the cause and sends the client a general error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ log = logging.getLogger(__name__)
 
 
 def failed(error: Exception) -> dict[str, Any]:
-    """The acknowledgement. Whoever is connecting is refused; with one who has gone meanwhile anything fails."""
+    """Return the acknowledgement of a failed handler. A failed `connect` refuses the client. Raises `error` again if
+    the client has disconnected, because nothing can be sent to it.
+    """
     if not socketio.server.manager.is_connected(request.sid, "/"):  # type: ignore[attr-defined]
         raise error
     event = request.event["message"]  # type: ignore[attr-defined]

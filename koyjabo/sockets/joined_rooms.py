@@ -1,4 +1,4 @@
-"""Which rooms of communities the Socket.IO clients of this worker are in (specification: Real time)."""
+"""The community rooms that each Socket.IO client of this worker has joined (specification: Real time)."""
 
 from __future__ import annotations
 
@@ -20,36 +20,37 @@ from koyjabo.sockets.credentials import identify
 from koyjabo.sockets.room_kinds import KINDS, seat_for
 
 MOST_ROOMS = 50
-"""Of one client."""
+"""The largest number of community rooms of one client."""
 
 LEFT_MEANWHILE = "The client has left while it was being let in."
 
 
 class Asked(NamedTuple):
-    """A room of a community, as clients name it."""
+    """A community room as clients request it."""
 
     room: str
     community_id: str
 
     @classmethod
-    def of(cls, said: Any) -> Asked:
-        """Raises InvalidMessage."""
-        room, community_id = (said.get("room"), said.get("communityId")) if isinstance(said, dict) else (None, None)
+    def of(cls, message: Any) -> Asked:
+        """Parse `room` and `communityId` of a message. Raises InvalidMessage."""
+        fields = message if isinstance(message, dict) else {}
+        room, community_id = fields.get("room"), fields.get("communityId")
         if not isinstance(room, str) or room not in KINDS or not isinstance(community_id, str):
             raise InvalidMessage(f'Say {{"room": {" or ".join(map(repr, KINDS))}, "communityId": "…"}}.')
         return cls(room, community_id.lower())
 
 
 class Client:
-    """One Socket.IO client: joins and leaves one after the other."""
+    """One Socket.IO client. Its lock makes joins and leaves run one at a time."""
 
     def __init__(self) -> None:
         self.born = time.monotonic()
         self.seats: dict[Asked, Seat] = {}
         self.lock = threading.Lock()
-        self.token: str | None = None  # what it said on connecting
+        self.token: str | None = None  # sent in `auth` on connecting
         self.is_let_in = False
-        self.proven: str | None = None  # the refresh token that it was let in by
+        self.admitted_by: str | None = None  # the id of the refresh token that admitted it
 
 
 class Memberships:
@@ -62,24 +63,24 @@ class Memberships:
         client.token = token if isinstance(token, str) else None
 
     def let_in(self, sid: str) -> None:
-        """A client has been welcomed, and counts; one that is turned away, or goes before, never does."""
+        """Mark a client as admitted. Refused clients, and those that disconnect earlier, are not counted."""
         if client := self._clients.get(sid):
             client.is_let_in = True
 
     def lasted_s(self, sid: str) -> float | None:
-        """How long a client that was let in has been connected; None for any other."""
+        """How long an admitted client has been connected, s; None for any other client."""
         client = self._clients.get(sid)
         return time.monotonic() - client.born if client and client.is_let_in else None
 
     def disconnected(self, sid: str, clean: bool) -> None:
         client = self._clients.pop(sid, None)
         for seat in list(client.seats.values()) if client else []:
-            self._services.attendance.leave(seat, clean)
+            self._services.communities.rooms.leave(seat, clean)
 
     def join(self, sid: str, said: Any, request: Request) -> dict[str, Any]:
-        """Let a client into a room; it is sent the present value, which is returned as well.
+        """Admit a client to a room, send it the present value, and return that value. Idempotent.
 
-        Once more is no harm. Raises InvalidMessage, and whatever `close_code` has a code for.
+        Raises InvalidMessage, and the errors that `close_code` has codes for.
         """
         asked = Asked.of(said)
         with self._client(sid) as client:
@@ -87,23 +88,23 @@ class Memberships:
             if value is None:
                 if len(client.seats) >= MOST_ROOMS:
                     raise InvalidMessage(f"A client may be in {MOST_ROOMS} rooms of communities; leave one first.")
-                claims = identify(self._services, request, _text(said.get("token")) or client.token, client.proven)
+                claims = identify(self._services, request, _text(said.get("token")) or client.token, client.admitted_by)
                 kind, end = KINDS[asked.room], partial(self._kick, sid, asked)
-                seat = seat_for(kind, sid, claims, asked.community_id, end, client.proven)
+                seat = seat_for(kind, sid, claims, asked.community_id, end, client.admitted_by)
                 value = self._take(client, asked, seat)
-                client.proven = seat.refresh_id or client.proven
+                client.admitted_by = seat.refresh_id or client.admitted_by
             return value
 
     def leave(self, sid: str, said: Any) -> None:
-        """Leave a room at once; one it is not in is no error. Raises InvalidMessage."""
+        """Leave a room at once. Does nothing if the client is not in it. Raises InvalidMessage."""
         asked = Asked.of(said)
         with self._client(sid) as client:
             seat = client.seats.pop(asked, None)
             if seat is not None:
-                self._services.attendance.leave(seat)
+                self._services.communities.rooms.leave(seat)
 
     def tell(self, sid: str, said: Any) -> dict[str, Any]:
-        """Send the present value of a room it is in, and return it. Raises InvalidMessage for one it is not in."""
+        """Send the client the present value of a room it is in, and return it. Raises InvalidMessage if not in it."""
         asked = Asked.of(said)
         with self._client(sid) as client:
             value = self._present(client, asked)
@@ -113,11 +114,11 @@ class Memberships:
 
     def _present(self, client: Client, asked: Asked) -> dict[str, Any] | None:
         seat = client.seats.get(asked)
-        return self._services.attendance.tell(seat) if seat is not None else None
+        return self._services.communities.rooms.tell(seat) if seat is not None else None
 
     @contextmanager
     def _client(self, sid: str) -> Iterator[Client]:
-        """One at a time; those who have gone while they waited are not looked after any more."""
+        """Lock a client. Raises InvalidMessage if it has disconnected, also while it waited for the lock."""
         client = self._clients.get(sid)
         if client is None:
             raise InvalidMessage(LEFT_MEANWHILE)
@@ -129,7 +130,7 @@ class Memberships:
     def _take(self, client: Client, asked: Asked, seat: Seat) -> dict[str, Any]:
         client.seats[asked] = seat
         try:
-            value = self._services.attendance.take(seat)
+            value = self._services.communities.rooms.take(seat)
         except Exception:
             client.seats.pop(asked, None)
             raise
@@ -143,8 +144,8 @@ class Memberships:
         if client is not None:
             if (seat := client.seats.get(asked)) and not seat.is_taken:
                 del client.seats[asked]
-            self._services.rooms.say_to(sid, Kicked(asked.room, asked.community_id, close_code(problem)))
+            self._services.realtime.rooms.say_to(sid, Kicked(asked.room, asked.community_id, close_code(problem)))
 
 
-def _text(said: object) -> str | None:
-    return said if isinstance(said, str) and said else None
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None

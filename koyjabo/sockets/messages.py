@@ -1,4 +1,4 @@
-"""What clients say, checked."""
+"""Validates messages of clients."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ LARGEST_MESSAGE = 4096
 """Bytes (docs/limits.md)."""
 
 MOST_ERRORS = 10
-"""From one client; then it is closed with 1008."""
+"""The number of invalid messages at which a client is closed with 1008."""
 
 
 def parse(message: str | bytes) -> dict[str, Any]:
-    """A message of a plain WebSocket: a JSON object with a `type`. Raises InvalidMessage."""
+    """Parse a message of a plain WebSocket: a JSON object with a `type`. Raises InvalidMessage."""
     if isinstance(message, bytes):
         raise InvalidMessage("Binary messages are not understood here; send JSON as text.")
     try:
-        said = json.loads(message)
+        parsed = json.loads(message)
     except (ValueError, RecursionError):
         raise InvalidMessage("That was not JSON. " + InvalidMessage.sentence) from None
-    if not isinstance(said, dict) or not isinstance(said.get("type"), str):
+    if not isinstance(parsed, dict) or not isinstance(parsed.get("type"), str):
         raise InvalidMessage
-    return said
+    return parsed
 
 
 def unknown(kind: str) -> InvalidMessage:
     return InvalidMessage(f"There is no message of type {kind[:40]!r} here; there are ping and request_count.")
 
 
-def visitor_id(said: object) -> str | None:
-    """A visitorId, if it is one; whoever sends something else is treated like one who sends none."""
-    return said if isinstance(said, str) and VISITOR_ID.fullmatch(said) else None
+def visitor_id(value: object) -> str | None:
+    """Return a valid visitorId; None for any other value, which counts as missing."""
+    return value if isinstance(value, str) and VISITOR_ID.fullmatch(value) else None

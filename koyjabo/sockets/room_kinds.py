@@ -1,4 +1,4 @@
-"""The rooms of a community that one may ask to be let into, by either kind of client."""
+"""The kinds of community rooms that clients may join, and the role each requires."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from koyjabo.communities.permissions import Right
 from koyjabo.communities.roles import MEMBER, MODERATOR
 from koyjabo.errors import KoyJaboError
 from koyjabo.identity import uuid_of
-from koyjabo.sockets.credentials import in_question
+from koyjabo.sockets.credentials import token_to_verify
 
 NO_COMMUNITY = "-"
 
 
 class Kind(NamedTuple):
-    role: str  # the least that it takes
+    role: str  # the lowest role that may join
     is_dashboard: bool
 
 
@@ -30,8 +30,8 @@ def seat_for(
     claims: Claims,
     community_id: str,
     end: Callable[[KoyJaboError], None],
-    proven: str | None = None,
+    admitted_by: str | None = None,
 ) -> Seat:
-    """A seat that is not taken yet. An id that is none is that of no community."""
+    """Make a seat for `attendance.take`. An invalid community id counts as an unknown community."""
     right = Right(claims.session_id, claims.user_id, uuid_of(community_id) or NO_COMMUNITY, kind.role)
-    return Seat(member, right, kind.is_dashboard, end, refresh_id=in_question(claims, proven))
+    return Seat(member, right, kind.is_dashboard, end, refresh_id=token_to_verify(claims, admitted_by))

@@ -1,4 +1,4 @@
-"""Plain WebSockets. The stream of the site is at `/`, beside the page (specification: Real time)."""
+"""Routes of plain WebSockets. The stream of the site shares the path `/` with the page (specification: Real time)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class StatsStream(Stream):
     kind = "site"
 
     def who(self, connection: Connection) -> str | None:
-        return self._services.pairing.visitor_of(connection)
+        return self._services.presence.visitor_sockets.visitor_of(connection)
 
     def welcome(self, connection: Connection, request: Request) -> None:
         welcome(self._services, connection, request, request.args.get("visitorId"))
@@ -33,8 +33,8 @@ class StatsStream(Stream):
         tell(self._services, connection)
 
     def gone(self, connection: Connection, code: int) -> None:
-        self._services.rooms.of(STATS_ROOM).dismiss(connection)
-        self._services.pairing.closed(connection)
+        self._services.realtime.rooms.of(STATS_ROOM).dismiss(connection)
+        self._services.presence.visitor_sockets.closed(connection)
 
 
 STREAMS: dict[str, Callable[[Services], Stream]] = {
@@ -46,19 +46,19 @@ STREAMS: dict[str, Callable[[Services], Stream]] = {
 
 @bp.route("/", websocket=True)
 def stats_stream() -> Response:
-    """Every change of the site's numbers. The first event holds what opening the socket changed."""
+    """Sends every change of the site's statistics. The first event includes the effect of opening the socket."""
     return _open("stats")
 
 
 @bp.route("/ws/communities/<community_id>/visitors/", websocket=True)
 def visitors_stream(community_id: str) -> Response:
-    """How many members of a community are online, for its members. The first event includes who opened it."""
+    """Sends members of a community how many of them are online. The first event includes the client itself."""
     return _open("visitors", sub_protocols(request).answer)
 
 
 @bp.route("/ws/communities/<community_id>/visitor-dashboard/", websocket=True)
 def dashboard_stream(community_id: str) -> Response:
-    """Who visited a community today and who is online, for its moderators, who are not counted by that."""
+    """Sends moderators the dashboard of a community: today's visitors and who is online. Does not count as online."""
     return _open("visitor_dashboard", sub_protocols(request).answer)
 
 

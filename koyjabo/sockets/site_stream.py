@@ -1,4 +1,4 @@
-"""What happens when somebody opens a socket to the numbers of the site, of either kind (specification: Real time)."""
+"""Admits sockets of both kinds to the site's statistics (specification: Real time)."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from koyjabo.sockets.messages import visitor_id
 
 
 def welcome(services: Services, member: Any, request: Request, said_id: object) -> bool:
-    """Pair a socket with its visitor, by the `visitorId` it said if that is one, and let it into the room `stats`.
+    """Match a socket with its visitor, by its `visitorId` if that is valid, and admit it to the room `stats`.
 
-    The first event holds what opening the socket changed. False for one that has gone meanwhile. Raises TooManyRequests
-    for one too many of its visitor.
+    The first event includes the effect of opening the socket. False if the client has disconnected meanwhile. Raises
+    TooManyRequests if its visitor has too many sockets.
     """
-    place, caller = services.places.locate(request.remote_addr), services.pairing.caller(request.environ)
+    sockets, place = services.presence.visitor_sockets, services.network.places.locate(request.remote_addr)
     is_limited = bool(client_address.counted(request.environ))
-    services.pairing.opened(member, caller, visitor_id(said_id), place, is_limited)
-    services.visits.stats()  # ask: another worker may know more than this one has heard
-    return services.rooms.of(STATS_ROOM).admit(member) is not None
+    visitor = visitor_id(said_id)
+    registered = visitor is not None and services.counting.visits.arrive(visitor, place)
+    sockets.opened(member, sockets.caller(request.environ), visitor, registered, is_limited)
+    services.counting.visits.stats()  # read the present state: a message from another worker may be in transit
+    return services.realtime.rooms.of(STATS_ROOM).admit(member) is not None
 
 
 def tell(services: Services, member: Any) -> dict[str, Any]:
-    """Send the present numbers to one member, and return them."""
-    services.visits.stats()
-    return services.rooms.of(STATS_ROOM).tell(member) or {}
+    """Send the present statistics to one member, and return them."""
+    services.counting.visits.stats()
+    return services.realtime.rooms.of(STATS_ROOM).tell(member) or {}

@@ -1,4 +1,4 @@
-"""What Socket.IO clients may say in the namespace `/` (specification: Real time)."""
+"""Handlers of Socket.IO events in the namespace `/` (specification: Real time)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EXTENSION = "koyjabo.memberships"
 
 
 def register() -> None:
-    """Say what `/` understands. Where an application has a handler of its own already, that one stays."""
+    """Register the handlers of `/`, except for events that the host application handles already."""
     ours = {
         "connect": connect,
         "disconnect": disconnect,
@@ -47,7 +47,7 @@ def register() -> None:
 
 
 def connect(auth: Any = None) -> None:
-    """Into the room `stats`; the first event holds what connecting changed."""
+    """Admit a client to the room `stats`. The first event includes the effect of connecting."""
     services, said = _services(), auth if isinstance(auth, dict) else {}
     services.start()
     _memberships().connected(_sid(), said.get("token"))
@@ -57,31 +57,32 @@ def connect(auth: Any = None) -> None:
         _turn_away(error)
         return
     if not is_here:
-        disconnect()  # it went while we asked
+        disconnect()  # the client disconnected meanwhile
         return
     _memberships().let_in(_sid())
-    services.traffic.opened(KIND, who=services.pairing.visitor_of(_sid()))
+    services.observability.traffic.opened(KIND, who=services.presence.visitor_sockets.visitor_of(_sid()))
 
 
 def disconnect(reason: str = "") -> None:
     services, sid = _services(), _sid()
     if (lasted_s := _memberships().lasted_s(sid)) is not None:
         code = NORMAL if reason == GOODBYE else LOST
-        services.traffic.closed(KIND, code, lasted_s, who=services.pairing.visitor_of(sid))
-    services.pairing.closed(sid)
+        who = services.presence.visitor_sockets.visitor_of(sid)
+        services.observability.traffic.closed(KIND, code, lasted_s, who=who)
+    services.presence.visitor_sockets.closed(sid)
     _memberships().disconnected(sid, clean=reason == GOODBYE)
 
 
 def ping(*_: Any) -> dict[str, Any]:
-    _services().traffic.received("ping")
+    _services().observability.traffic.received("ping")
     pong = Pong(_services().clock.now_ms()).as_object()
     emit("pong", pong)
     return {"ok": True, **pong}
 
 
 def request_count(said: Any = None, *_: Any) -> dict[str, Any]:
-    """The numbers of the site, or of the room of a community that is named."""
-    _services().traffic.received("request_count")
+    """Send the statistics of the site, or the value of the community room in the message."""
+    _services().observability.traffic.received("request_count")
     if not isinstance(said, dict) or "communityId" not in said:
         return {"ok": True, **tell(_services(), _sid())}
     try:
@@ -91,19 +92,20 @@ def request_count(said: Any = None, *_: Any) -> dict[str, Any]:
 
 
 def join(said: Any = None, *_: Any) -> dict[str, Any]:
-    """Into a room of a community; the acknowledgement of a refusal has the code that would close a plain socket."""
-    _services().traffic.received("join")
+    """Join a community room. A refusal is acknowledged with the close code of a plain WebSocket."""
+    _services().observability.traffic.received("join")
     try:
         return {"ok": True, **_memberships().join(_sid(), said, request)}
     except InvalidMessage as error:
         return _refuse(error)
     except KoyJaboError as error:
-        _services().traffic.refused(KIND, uuid_of(said["communityId"]) or NOWHERE, close_code(error), error.code)
+        community = uuid_of(said["communityId"]) or NOWHERE
+        _services().observability.traffic.refused(KIND, community, close_code(error), error.code)
         return {"ok": False, "error": str(error), "code": close_code(error)}
 
 
 def leave(said: Any = None, *_: Any) -> dict[str, Any]:
-    _services().traffic.received("leave")
+    _services().observability.traffic.received("leave")
     try:
         _memberships().leave(_sid(), said)
     except InvalidMessage as error:
@@ -112,37 +114,40 @@ def leave(said: Any = None, *_: Any) -> dict[str, Any]:
 
 
 def anything(event: str, *_: Any) -> dict[str, Any]:
-    """An event there is no handler for."""
-    _services().traffic.received(event)
+    """Refuse an event without a handler."""
+    _services().observability.traffic.received(event)
     return _refuse(unknown(event))
 
 
 def _turn_away(error: TooManyRequests) -> None:
     code = close_code(error)
-    _services().traffic.refused(KIND, NOWHERE, code, error.code)
-    _services().rooms.expel(_sid(), code, str(error))
+    _services().observability.traffic.refused(KIND, NOWHERE, code, error.code)
+    _services().realtime.rooms.expel(_sid(), code, str(error))
 
 
 def _refuse(error: InvalidMessage) -> dict[str, Any]:
     emit("error", Error(str(error), error.code).as_object())
     if _count_error() >= MOST_ERRORS:
-        _services().rooms.expel(_sid(), ABUSE, "too many messages that are none")
+        _services().realtime.rooms.expel(_sid(), ABUSE, "too many messages that are none")
     return {"ok": False, "error": str(error), "code": error.code}
 
 
 def _count_error() -> int:
-    """How many there were. In the client's own session, which goes when it goes, and not when it connects anew."""
+    """Count an error of the client and return their number. The client's Engine.IO session keeps it across a reconnect
+    to the namespace.
+    """
     try:
-        session = socketio.server.get_session(_sid())
-    except KeyError:  # it is gone
+        session: dict[str, int] = socketio.server.get_session(_sid())
+    except KeyError:  # it has disconnected
         return 0
     session[ERRORS] = session.get(ERRORS, 0) + 1
     return session[ERRORS]
 
 
 def _memberships() -> Memberships:
-    found = current_app.extensions.get(EXTENSION)
-    return found or current_app.extensions.setdefault(EXTENSION, Memberships(_services()))
+    extensions = current_app.extensions
+    found: Memberships = extensions.get(EXTENSION) or extensions.setdefault(EXTENSION, Memberships(_services()))
+    return found
 
 
 def _services() -> Services:
@@ -150,4 +155,4 @@ def _services() -> Services:
 
 
 def _sid() -> str:
-    return request.sid  # type: ignore[attr-defined]
+    return str(request.sid)  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""What all plain WebSockets have in common: how they are opened, what may be said on them, and what is not taken."""
+"""The base of all plain WebSocket streams: opening, client messages, and refusals."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from koyjabo.sockets.messages import LARGEST_MESSAGE, MOST_ERRORS, parse, unknow
 
 
 class Connection(Hashable, Protocol):
-    """A WebSocket (see `koyjabo.server.websockets.connection`)."""
+    """A WebSocket; `koyjabo.server.websockets.connection` implements it."""
 
     born: float  # monotonic s
 
@@ -43,7 +43,7 @@ class Connection(Hashable, Protocol):
 
 
 class Stream(ABC):
-    """The owner of all connections at one path."""
+    """Owns all connections of one path."""
 
     largest_message = LARGEST_MESSAGE
     pings = True
@@ -57,27 +57,27 @@ class Stream(ABC):
 
     @abstractmethod
     def welcome(self, connection: Connection, request: Request) -> None:
-        """Tell one who has come what comes first. Raises why they may not be here; may wait."""
+        """Admit a connection and send its first event. May block. Raises the KoyJaboError for a refusal."""
 
     @abstractmethod
     def tell_present(self, connection: Connection) -> None:
-        """Answer `request_count`; may wait."""
+        """Answer `request_count`. May block."""
 
     @abstractmethod
     def gone(self, connection: Connection, code: int) -> None:
-        """It has ended, with the code the client gave; may wait."""
+        """Clean up after a connection that has ended with the client's close code `code`. May block."""
 
     def who(self, connection: Connection) -> str | None:
-        """Whose it is, as far as that is known by now."""
+        """The id of the connection's user or visitor, if known yet."""
         return None
 
     def where(self, connection: Connection) -> str:
-        """In which community one is who was let in."""
+        """The community id of an admitted connection, or NOWHERE."""
         return NOWHERE
 
     def open(self, websockets: Any, request: Request, protocol: str | None = None) -> None:
-        """Accept a handshake; whoever may not be here is told so by the code it is closed with, since browsers hide
-        what a refused handshake says. Raises BadHandshake, UnsupportedWebSocket.
+        """Accept a handshake and admit the client. A refused client is accepted, then closed with a code, because
+        browsers hide the status of a refused handshake. Raises BadHandshake, UnsupportedWebSocket.
         """
         connection = websockets.accept(request.environ, self, protocol)
         try:
@@ -85,12 +85,12 @@ class Stream(ABC):
                 self.welcome(connection, request)
                 self._traffic.opened(self.kind, self.where(connection), self.who(connection))
             else:
-                self._note_refusal(connection, request, TOO_MANY, "no_room")
+                self._record_refusal(connection, request, TOO_MANY, "no_room")
         except KoyJaboError as error:
-            self._note_refusal(connection, request, close_code(error), error.code)
+            self._record_refusal(connection, request, close_code(error), error.code)
             connection.close(close_code(error), str(error))
         except Exception:
-            self._note_refusal(connection, request, UNEXPECTED, "internal_error")
+            self._record_refusal(connection, request, UNEXPECTED, "internal_error")
             connection.close(UNEXPECTED)
             raise
         finally:
@@ -113,12 +113,12 @@ class Stream(ABC):
 
     @property
     def _traffic(self) -> Traffic:
-        return self._services.traffic
+        return self._services.observability.traffic
 
-    def _note_refusal(self, connection: Connection, request: Request, code: int, why: str) -> None:
+    def _record_refusal(self, connection: Connection, request: Request, code: int, why: str) -> None:
         self._refused.add(connection)
-        said = uuid_of((request.view_args or {}).get("community_id", ""))
-        self._traffic.refused(self.kind, said or NOWHERE, code, why)
+        community_id = uuid_of((request.view_args or {}).get("community_id", ""))
+        self._traffic.refused(self.kind, community_id or NOWHERE, code, why)
 
     def _answer(self, connection: Connection, kind: str) -> None:
         if kind == "ping":

@@ -5,13 +5,47 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flask import Blueprint
+    from flask import Blueprint, Flask
+
+    from koyjabo.settings.schema import Settings
 
 
-def blueprints() -> list[Blueprint]:
+def init_app(app: Flask, settings: Settings) -> None:
+    """Let `app` answer HTTP."""
+    from koyjabo.web.http import errors, middleware, static_files
+    from koyjabo.web.security import page_login, rate_limits, tokens
+    from koyjabo.web.ui import flash, languages
+
+    is_development = settings.environment == "development"
+    middleware.init_app(app)
+    rate_limits.init_app(app, settings)
+    errors.init_app(app)
+    tokens.init_app(app, secure=not is_development)
+    page_login.init_app(app)
+    languages.init_app(app, settings.zone)
+    flash.init_app(app)
+    static_files.init_app(app, is_development)
+    for blueprint in blueprints(is_development):
+        app.register_blueprint(blueprint)
+
+
+def wrap(app: Flask, settings: Settings) -> None:
+    """Put around `app` what every request passes first, those of Socket.IO among them. Call it last."""
+    from koyjabo.web.http import middleware, request_log, response_headers
+
+    response_headers.init_app(app, settings.origins, trusts_proxies=settings.trusted_proxies > 0)
+    middleware.trust_proxies(app, settings.trusted_proxies)
+    if settings.environment == "development" and not settings.trusted_proxies:
+        middleware.trust_this_machine(app)
+    if settings.log_level == "DEBUG":
+        request_log.init_app(app)
+
+
+def blueprints(is_development: bool) -> list[Blueprint]:
     """Every blueprint there is, in no order that matters."""
     from koyjabo.web import admin, api, pages
     from koyjabo.web.http import static_files
-    from koyjabo.web.operations import docs, health, metrics, openapi
+    from koyjabo.web.operations import development, docs, health, metrics, openapi
 
-    return [api.bp, health.bp, metrics.bp, openapi.bp, docs.bp, static_files.bp, pages.bp, admin.bp]
+    own = [api.bp, health.bp, metrics.bp, openapi.bp, docs.bp, static_files.bp, pages.bp, admin.bp]
+    return [*own, development.bp] if is_development else own

@@ -209,7 +209,7 @@ def test_nothing_but_the_hash_of_a_password_is_kept(site):
 
 def test_who_signs_up_or_logs_in_with_a_visitor_id_is_a_conversion(site, monkeypatch):
     told = []
-    monkeypatch.setattr(type(site.services.reports), "convert", lambda self, *what: told.append(what))
+    monkeypatch.setattr(type(site.services.analytics.reports), "convert", lambda self, *what: told.append(what))
     person = sign_up(site, visitorId="visitor_1")
     log_in(site, visitorId="visitor_2")
     log_in(site)

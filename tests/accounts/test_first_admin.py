@@ -51,7 +51,7 @@ def test_who_looked_too_early_makes_no_second_one(database, monkeypatch):
     """Two servers start at once: each sees that there is nobody."""
     with Site(database.url, **ADMIN) as site:
         monkeypatch.setattr(Accounts, "find", lambda *_: None)
-        assert first_admin.ensure(site.services.accounts, ADMIN["ADMIN_EMAIL"], "another password") is False
+        assert first_admin.ensure(site.services.accounts.credentials, ADMIN["ADMIN_EMAIL"], "another password") is False
         monkeypatch.undo()
         assert site.rows(USERS) == [("Boss@example.com", "Boss", True)]
         assert log_in(site, **AS_ADMIN).email == "Boss@example.com"

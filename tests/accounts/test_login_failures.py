@@ -59,7 +59,7 @@ def test_attempt_whose_password_nobody_looked_at_is_none(site, monkeypatch, why)
         raise why
 
     with monkeypatch.context() as patch:
-        patch.setattr(site.services.accounts, "log_in", away)
+        patch.setattr(site.services.accounts.credentials, "log_in", away)
         assert attempts(site, 2 * MOST) == [503] * 2 * MOST
     assert kept(site)[0][1] == 2, "the second one has a line in the audit log"
     assert site.rows("SELECT count(*) FROM audit_log WHERE action = 'login.fail'") == [(1,)]

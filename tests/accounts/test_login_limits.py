@@ -169,7 +169,7 @@ def test_browser_is_familiar_no_longer_when_the_password_is_another(attack):
 
 
 def test_password_set_by_the_operator_makes_all_browsers_strangers(attack):
-    attack.site.services.accounts.set_password("ayesha@example.com", "something new")
+    attack.site.services.accounts.credentials.set_password("ayesha@example.com", "something new")
     assert attack.log_in(**attack.cookies, password="something new") == 429
 
 

@@ -120,7 +120,7 @@ def test_too_many_at_once_are_refused_and_the_others_have_their_turn(room, hashe
 
 
 def test_too_busy_is_a_503_that_says_when_to_come_back(site, monkeypatch):
-    monkeypatch.setattr(site.services.accounts._passwords._group, "_most_waiting", -1)
+    monkeypatch.setattr(site.services.accounts.credentials._passwords._group, "_most_waiting", -1)
     answer = try_login(site)
     assert_error(answer, 503, "too_busy")
     assert int(answer.headers["Retry-After"]) >= 1

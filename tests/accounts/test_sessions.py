@@ -22,7 +22,7 @@ def site(database):
 def losses(site):
     """Grows with every call of the hook."""
     told = []
-    site.services.accounts.on_loss = lambda whose: told.append(version(site))
+    site.services.signals.access_revoked.connect(lambda whose: told.append(version(site)), weak=False)
     return told
 
 
@@ -187,7 +187,7 @@ def test_new_password_needs_the_present_one(site, losses):
 
 def test_password_set_by_the_operator_ends_all_sessions(site, losses):
     person, elsewhere = sign_up(site), log_in(site)
-    site.services.accounts.set_password("AYESHA@example.com", NEW_PASSWORD)
+    site.services.accounts.credentials.set_password("AYESHA@example.com", NEW_PASSWORD)
     assert not lives(person)
     assert not lives(elsewhere)
     assert log_in(site, password=NEW_PASSWORD).id == person.id

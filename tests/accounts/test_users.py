@@ -30,7 +30,7 @@ def ayesha(site, admin) -> Person:
 
 
 def named(site: Site, admin: Account, query: str = "", **stretch: int) -> tuple[list[str], int]:
-    page = site.services.users.page(admin, query, **stretch)
+    page = site.services.accounts.users.page(admin, query, **stretch)
     return [each.name for each in page.items], page.total
 
 
@@ -50,7 +50,7 @@ def test_line_of_a_user_says_what_they_have(site, admin, ayesha):
     third = log_in(site)
     third.post("/api/auth/logout")
     found(ayesha)
-    line = site.services.users.get(admin, ayesha.id.upper())
+    line = site.services.accounts.users.get(admin, ayesha.id.upper())
     assert (line.email, line.is_admin, line.created_ms, line.disabled_ms) == (
         "ayesha@example.com",
         False,
@@ -59,45 +59,45 @@ def test_line_of_a_user_says_what_they_have(site, admin, ayesha):
     )
     assert (line.communities, line.sessions) == (1, 2)
     site.time.pass_(days=31)
-    assert site.services.users.get(admin, ayesha.id).sessions == 0
+    assert site.services.accounts.users.get(admin, ayesha.id).sessions == 0
 
 
 def test_communities_of_a_user_are_told_with_roles_and_archived_ones(site, admin, ayesha):
     karim = sign_up(site, "karim")
     first, second = found(karim, name="b")["id"], found(ayesha, name="A")["id"]
     give(karim, first, ayesha, "moderator")
-    site.services.communities.archive(admin, first)
-    page = site.services.users.communities_of(admin, ayesha.id)
+    site.services.communities.directory.archive(admin, first)
+    page = site.services.accounts.users.communities_of(admin, ayesha.id)
     told = [(each.community_id, each.name, each.role, bool(each.archived_ms)) for each in page.items]
     assert (told, page.total) == ([(second, "A", "admin", False), (first, "b", "moderator", True)], 2)
-    assert site.services.users.communities_of(admin, NOBODY).total == 0
+    assert site.services.accounts.users.communities_of(admin, NOBODY).total == 0
 
 
 def test_promoted_user_is_admin_of_the_site_until_demoted(site, admin, ayesha):
-    assert site.services.users.promote(admin, ayesha.id).is_admin is True
+    assert site.services.accounts.users.promote(admin, ayesha.id).is_admin is True
     assert ayesha.get(ME).json["is_admin"] is True
-    assert site.services.users.promote(admin, ayesha.id, is_admin=False).is_admin is False
+    assert site.services.accounts.users.promote(admin, ayesha.id, is_admin=False).is_admin is False
     assert ayesha.get(ME).json["is_admin"] is False
 
 
 def test_disabled_user_is_logged_out_and_stays_out_until_enabled(site, admin, ayesha):
-    line = site.services.users.disable(admin, ayesha.id)
+    line = site.services.accounts.users.disable(admin, ayesha.id)
     assert (line.disabled_ms, line.sessions) == (site.time.ms, 0)
     assert ayesha.get(ME).status_code == 401
     assert try_login(site).status_code == 401
-    assert site.services.users.disable(admin, ayesha.id, disabled=False).disabled_ms is None
+    assert site.services.accounts.users.disable(admin, ayesha.id, disabled=False).disabled_ms is None
     assert try_login(site).status_code == 200
 
 
 def test_logged_out_everywhere_is_out_of_every_session(site, admin, ayesha):
     other = log_in(site)
-    assert site.services.users.log_out(admin, ayesha.id).sessions == 0
+    assert site.services.accounts.users.log_out(admin, ayesha.id).sessions == 0
     assert [person.get(ME).status_code for person in (ayesha, other)] == [401, 401]
     assert try_login(site).status_code == 200
 
 
 def test_last_admin_who_can_log_in_stays_it(site, admin, ayesha):
-    users = site.services.users
+    users = site.services.accounts.users
     with pytest.raises(LastAdmin):
         users.promote(admin, admin.id, is_admin=False)
     users.promote(admin, ayesha.id)
@@ -111,14 +111,14 @@ def test_last_admin_who_can_log_in_stays_it(site, admin, ayesha):
 
 
 def test_operator_may_demote_and_disable_the_last_admin(site, admin):
-    users = site.services.users
+    users = site.services.accounts.users
     assert users.promote(OPERATOR, admin.id, is_admin=False).is_admin is False
     users.promote(OPERATOR, admin.id)
     assert users.disable(OPERATOR, admin.id).disabled_ms is not None
 
 
 def test_user_is_found_by_email_as_it_is_compared(site, admin, ayesha):
-    users = site.services.users
+    users = site.services.accounts.users
     assert users.get_by_email(admin, "AYESHA@example.com") == users.get(admin, ayesha.id)
     with pytest.raises(UnknownUser):
         users.get_by_email(OPERATOR, "nobody@example.com")
@@ -131,7 +131,7 @@ def test_two_admins_who_end_each_other_at_once_leave_one(site, admin, ayesha):
     def demote(where: Site, by: Account, whom: str) -> type | None:
         both.wait(10)
         try:
-            where.services.users.promote(by, whom, is_admin=False)
+            where.services.accounts.users.promote(by, whom, is_admin=False)
         except LastAdmin as problem:
             return type(problem)
         return None
@@ -146,15 +146,15 @@ def test_two_admins_who_end_each_other_at_once_leave_one(site, admin, ayesha):
 
 
 def test_nobody_disables_themselves(site, admin, ayesha):
-    site.services.users.promote(admin, ayesha.id)
+    site.services.accounts.users.promote(admin, ayesha.id)
     with pytest.raises(Forbidden):
-        site.services.users.disable(admin, admin.id.upper())
-    assert site.services.users.get(admin, admin.id).disabled_ms is None
+        site.services.accounts.users.disable(admin, admin.id.upper())
+    assert site.services.accounts.users.get(admin, admin.id).disabled_ms is None
 
 
 @pytest.mark.parametrize("user_id", [NOBODY, "nonsense"])
 def test_who_is_not_there_is_unknown(site, admin, user_id):
-    users = site.services.users
+    users = site.services.accounts.users
     for call in (users.get, users.promote, users.disable, users.log_out):
         with pytest.raises(UnknownUser):
             call(admin, user_id)
@@ -162,12 +162,12 @@ def test_who_is_not_there_is_unknown(site, admin, user_id):
 
 def test_everybody_who_loses_a_right_is_told_of(site, admin, ayesha, monkeypatch):
     told: list[str] = []
-    monkeypatch.setattr(site.services.users, "on_loss", told.append)
+    monkeypatch.setattr(site.services.accounts.users, "on_loss", told.append)
     version = site.rows("SELECT version FROM access_version")[0][0]
-    site.services.users.promote(admin, ayesha.id)
+    site.services.accounts.users.promote(admin, ayesha.id)
     assert site.rows("SELECT version FROM access_version") == [(version,)]
-    site.services.users.promote(admin, ayesha.id, is_admin=False)
-    site.services.users.log_out(admin, ayesha.id)
-    site.services.users.disable(admin, ayesha.id)
+    site.services.accounts.users.promote(admin, ayesha.id, is_admin=False)
+    site.services.accounts.users.log_out(admin, ayesha.id)
+    site.services.accounts.users.disable(admin, ayesha.id)
     assert set(told) == {ayesha.id}
     assert site.rows("SELECT version FROM access_version") == [(version + 3,)]

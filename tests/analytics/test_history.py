@@ -24,7 +24,7 @@ def test_each_of_the_last_24_hours_has_its_visits(site):
     site.time.pass_(minutes=2)
     site.register("ayesha")
     site.register("babul")
-    hours = site.services.history.last_hours()
+    hours = site.services.analytics.timeline.last_hours()
     assert (len(hours), hours[0].begins) == (24, "2025-12-15T01:00:00+06:00")
     assert [hour for hour in hours if hour.visited.visits] == [
         ("2025-12-15T23:00:00+06:00", Visited(1, 1)),
@@ -36,17 +36,17 @@ def test_each_of_the_last_30_days_has_its_visits(site):
     site.register("ayesha")
     site.time.pass_(days=29)
     site.register("ayesha")
-    days = site.services.history.last_days()
+    days = site.services.analytics.timeline.last_days()
     assert [days[0], days[-1]] == [("2025-12-15", Visited(1, 1)), ("2026-01-13", Visited(1, 0))]
     assert sum(day.visited.visits for day in days) == 2
     assert len(days) == 30
     site.time.pass_(days=1)
-    assert sum(day.visited.visits for day in site.services.history.last_days()) == 1
+    assert sum(day.visited.visits for day in site.services.analytics.timeline.last_days()) == 1
 
 
 def test_a_community_has_a_history_of_its_own(site):
     site.add_community("mirpur")
     site.register("ayesha", communityId="mirpur")
     site.register("ayesha")
-    assert site.services.history.last_days(Scope("mirpur"))[-1].visited == Visited(1, 1)
-    assert site.services.history.last_hours()[-1].visited == Visited(2, 1)
+    assert site.services.analytics.timeline.last_days(Scope("mirpur"))[-1].visited == Visited(1, 1)
+    assert site.services.analytics.timeline.last_hours()[-1].visited == Visited(2, 1)

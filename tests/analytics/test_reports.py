@@ -27,12 +27,12 @@ class World:
         for community in (HERE, ELSEWHERE):
             self.site.add_community(community)
         self.crowd = Crowd(ZoneInfo(zone))
-        self.reports = self.site.services.reports
+        self.reports = self.site.services.analytics.reports
 
     def visit(self, visitor: str, user: str | None = None, moment: str | None = None) -> None:
         if moment:
             self.time.go_to(moment)
-        self.site.services.visits.register(NewVisit(visitor, None, HERE, at_ms=self.time.ms, user_id=user))
+        self.site.services.counting.visits.register(NewVisit(visitor, None, HERE, at_ms=self.time.ms, user_id=user))
         self.crowd.visit(HERE, visitor, user, self.time.ms)
 
     def trend(self, granularity: str, start: str, end: str) -> dict[str, tuple[int, int]]:
@@ -171,7 +171,7 @@ def test_answers_are_kept_until_the_next_change(dhaka, monkeypatch):
         assert dhaka.reports.weekly(HERE).people == (0, 1)
         assert dhaka.reports.growth(HERE, 7).current == 1
     assert len(asked) == 2
-    dhaka.site.services.visits.register(NewVisit("a", None, ELSEWHERE, at_ms=dhaka.time.ms))
+    dhaka.site.services.counting.visits.register(NewVisit("a", None, ELSEWHERE, at_ms=dhaka.time.ms))
     assert dhaka.reports.weekly(HERE).people == (0, 1)
     assert len(asked) == 2
 
@@ -182,11 +182,11 @@ def test_change_on_another_server_is_seen_at_once(dhaka, change):
     assert dhaka.reports.today(HERE).people == (0, 1)
     with Site(dhaka.site.database_url, dhaka.time) as other:
         if change == "visit":
-            other.services.visits.register(NewVisit("b", None, HERE, at_ms=dhaka.time.ms, user_id=AYESHA))
+            other.services.counting.visits.register(NewVisit("b", None, HERE, at_ms=dhaka.time.ms, user_id=AYESHA))
         elif change == "attend":
-            other.services.reports.attend(HERE, [AYESHA], dhaka.time.ms)
+            other.services.analytics.reports.attend(HERE, [AYESHA], dhaka.time.ms)
         else:
-            other.services.reports.convert(AYESHA, "a")
+            other.services.analytics.reports.convert(AYESHA, "a")
         assert dhaka.reports.today(HERE).people == ((1, 0) if change == "convert" else (1, 1))
 
 

@@ -39,7 +39,7 @@ def told(site, cast):
     visit("ayesha")
     ayesha = sign_up(site, "ayesha", visitorId="ayesha")
     visit("her_other_browser", ayesha.access)
-    site.services.reports.convert(ayesha.id, "ayesha")  # should signing up not have done it
+    site.services.analytics.reports.convert(ayesha.id, "ayesha")  # should signing up not have done it
 
     def tell(path: str):
         answer = cast["member"].get(f"{PATH}/{community}/visitors{path}")

@@ -106,7 +106,7 @@ def test_founding_a_community_leaves_a_line(panel):
 def test_line_says_the_place_and_no_address(panel):
     answer = panel.ayesha.post(PATH, json={"name": "Ours"}, environ_overrides={"REMOTE_ADDR": ADDRESS})
     assert answer.status_code == 201
-    assert panel.only_line().place == panel.services.places.locate(ADDRESS) != "Unknown"
+    assert panel.only_line().place == panel.services.network.places.locate(ADDRESS) != "Unknown"
     assert ADDRESS not in json.dumps(panel.site.rows("SELECT * FROM audit_log"), default=str)
     panel.clear()
     found(panel.ayesha)
@@ -114,7 +114,7 @@ def test_line_says_the_place_and_no_address(panel):
 
 
 def test_operator_leaves_lines_without_a_name(panel):
-    accounts = panel.services.accounts
+    accounts = panel.services.accounts.credentials
     accounts.create("rima@example.com", PASSWORD)
     promote(panel.site, "rima@example.com")
     promote(panel.site, "rima@example.com", is_admin=False)
@@ -141,9 +141,9 @@ def test_operator_leaves_lines_without_a_name(panel):
 
 def test_own_password_is_changed_in_ones_own_name_and_not_told(panel):
     new, nila = "another rickshaw", sign_up(panel.site, "nila")
-    login = panel.services.accounts.login_of(panel.services.tokens.read(nila.access).session_id)
+    login = panel.services.accounts.credentials.login_of(panel.services.accounts.tokens.read(nila.access).session_id)
     panel.clear()
-    panel.services.accounts.change_password(login, PASSWORD, new)
+    panel.services.accounts.credentials.change_password(login, PASSWORD, new)
     line = panel.only_line()
     assert (line.action, line.actor_id, line.target_id) == ("user.password", nila.id, nila.id)
     stored = str(panel.site.rows("SELECT * FROM audit_log"))
@@ -157,9 +157,9 @@ def test_what_changes_nothing_leaves_no_line(panel):
     give(panel.ayesha, panel.community, panel.karim, "moderator")
     panel.karim.post(f"{PATH}/{panel.community}/join", json={})
     promote(panel.site, panel.boss.email)
-    panel.services.users.promote(panel.admin, panel.boss.id)
-    panel.services.users.disable(panel.admin, panel.karim.id, disabled=False)
-    panel.services.communities.restore(panel.admin, panel.community)
+    panel.services.accounts.users.promote(panel.admin, panel.boss.id)
+    panel.services.accounts.users.disable(panel.admin, panel.karim.id, disabled=False)
+    panel.services.communities.directory.restore(panel.admin, panel.community)
     assert panel.lines() == ()
 
 
@@ -167,7 +167,7 @@ def test_what_is_refused_leaves_no_line(panel):
     assert panel.karim.patch(f"{PATH}/{panel.community}", json={"name": "Ours"}).status_code == 403
     assert panel.ayesha.post(f"{PATH}/{panel.community}/leave").status_code == 409
     with pytest.raises(LastAdmin):
-        panel.services.users.promote(panel.admin, panel.boss.id, is_admin=False)
+        panel.services.accounts.users.promote(panel.admin, panel.boss.id, is_admin=False)
     assert panel.lines() == ()
 
 
@@ -226,8 +226,8 @@ def test_nothing_is_done_while_the_database_is_away(panel, monkeypatch):
     def away(*_, **__):
         raise LedgerUnavailable
 
-    monkeypatch.setattr(panel.services.communities._database, "write", away)
+    monkeypatch.setattr(panel.services.communities.directory._database, "write", away)
     with pytest.raises(LedgerUnavailable):
-        panel.services.communities.archive(panel.admin, panel.community)
+        panel.services.communities.directory.archive(panel.admin, panel.community)
     monkeypatch.undo()
-    assert panel.services.communities.overview(panel.admin, panel.community).archived_ms is None
+    assert panel.services.communities.directory.overview(panel.admin, panel.community).archived_ms is None

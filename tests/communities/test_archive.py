@@ -51,7 +51,7 @@ def counter(site: Site, community: str) -> list[tuple]:
 
 
 def test_archived_community_is_unknown_to_everybody(site, ayesha, boss, admin, community):
-    site.services.communities.archive(admin, community.upper())
+    site.services.communities.directory.archive(admin, community.upper())
     here = f"{PATH}/{community}"
     calls = [
         ("GET", "", None),
@@ -74,7 +74,7 @@ def test_archived_community_is_unknown_to_everybody(site, ayesha, boss, admin, c
 
 def test_nobody_visits_an_archived_community(site, admin, community):
     site.register("v1", communityId=community)
-    site.services.communities.archive(admin, community)
+    site.services.communities.directory.archive(admin, community)
     total = site.stats()["totalVisits"]
     assert_error(site.post(json={"visitorId": "v2", "communityId": community}), 404, "unknown_community")
     assert site.stats()["totalVisits"] == total
@@ -82,7 +82,7 @@ def test_nobody_visits_an_archived_community(site, admin, community):
 
 def test_retry_of_a_visit_before_it_was_archived_is_still_that_visit(site, admin, community):
     first = site.register("v1", communityId=community, visitId="1")
-    site.services.communities.archive(admin, community)
+    site.services.communities.directory.archive(admin, community)
     again = site.register("v1", communityId=community, visitId="1")
     assert (again.ordinal, again.duplicate) == (first.ordinal, True)
 
@@ -94,16 +94,16 @@ def test_those_in_its_rooms_are_sent_away(site, ayesha, admin, community):
         def write(self, data: bytes) -> None:
             pass
 
-    session = site.services.tokens.read(ayesha.access).session_id
+    session = site.services.accounts.tokens.read(ayesha.access).session_id
     seat = Seat(Socket(), Right(session, ayesha.id, community, "member"), False, told.append)
-    assert site.services.attendance.take(seat)["count"] == 1
-    site.services.communities.archive(admin, community)
+    assert site.services.communities.rooms.take(seat)["count"] == 1
+    site.services.communities.directory.archive(admin, community)
     wait_until(lambda: told, "they are sent away")
     assert [type(problem) for problem in told] == [UnknownCommunity]
     with pytest.raises(UnknownCommunity):
-        site.services.attendance.take(Seat(Socket(), seat.right, False, told.append))
-    site.services.communities.restore(admin, community)
-    assert site.services.attendance.take(Seat(Socket(), seat.right, False, told.append))["count"] == 1
+        site.services.communities.rooms.take(Seat(Socket(), seat.right, False, told.append))
+    site.services.communities.directory.restore(admin, community)
+    assert site.services.communities.rooms.take(Seat(Socket(), seat.right, False, told.append))["count"] == 1
 
 
 def test_restored_community_has_all_it_had(site, ayesha, admin, community):
@@ -116,11 +116,11 @@ def test_restored_community_has_all_it_had(site, ayesha, admin, community):
     paths = ("", "/members", "/visitors", "/visitors/trends", "/visitors/growth")
     before = [ayesha.get(f"{PATH}/{community}{path}").json for path in paths]
     stats, kept = ayesha.get(f"{PATH}/{community}/stats").json, counter(site, community)
-    site.services.communities.archive(admin, community)
+    site.services.communities.directory.archive(admin, community)
     assert counter(site, community) == []
     assert site.recount() == []
     site.time.pass_(seconds=1)
-    site.services.communities.restore(admin, community)
+    site.services.communities.directory.restore(admin, community)
     assert (counter(site, community), kept) == (kept, [(4, 4, 3)])
     assert [ayesha.get(f"{PATH}/{community}{path}").json for path in paths] == before
     after = ayesha.get(f"{PATH}/{community}/stats").json
@@ -134,9 +134,9 @@ def test_restored_community_has_all_it_had(site, ayesha, admin, community):
 
 def test_restored_community_counts_in_the_epoch_of_the_site(site, admin, community):
     site.register("v1", communityId=community)
-    site.services.communities.archive(admin, community)
+    site.services.communities.directory.archive(admin, community)
     site.set_total(10, new_epoch=True)
-    site.services.communities.restore(admin, community)
+    site.services.communities.directory.restore(admin, community)
     assert len(site.rows("SELECT DISTINCT epoch FROM counters")) == 1
 
 
@@ -153,8 +153,8 @@ def test_numbers_are_exact_however_archiving_and_visits_meet(site, admin, commun
     for thread in threads:
         thread.start()
     for _ in range(5):
-        site.services.communities.archive(admin, community)
-        site.services.communities.restore(admin, community)
+        site.services.communities.directory.archive(admin, community)
+        site.services.communities.directory.restore(admin, community)
     for thread in threads:
         thread.join(60)
     assert set(answers) <= {200, 404}
@@ -166,12 +166,12 @@ def test_numbers_are_exact_however_archiving_and_visits_meet(site, admin, commun
 def test_twice_is_once(site, admin, community):
     site.register("v1", communityId=community)
     for _ in range(2):
-        site.services.communities.archive(admin, community)
+        site.services.communities.directory.archive(admin, community)
         site.time.pass_(seconds=1)
-    archived_ms = site.services.communities.overview(admin, community).archived_ms
+    archived_ms = site.services.communities.directory.overview(admin, community).archived_ms
     assert archived_ms == site.time.ms - 2000
     for _ in range(2):
-        site.services.communities.restore(admin, community)
+        site.services.communities.directory.restore(admin, community)
     assert counter(site, community) == [(1, 1, 1)]
 
 
@@ -179,15 +179,15 @@ def test_twice_is_once(site, admin, community):
 def test_what_is_not_there_cannot_be_put_away(site, admin, community_id):
     for method in ("archive", "restore", "overview"):
         with pytest.raises(UnknownCommunity):
-            getattr(site.services.communities, method)(admin, community_id)
+            getattr(site.services.communities.directory, method)(admin, community_id)
 
 
 def test_admins_of_the_site_see_all_of_them_by_name(site, ayesha, admin, community):
     hikers = found(ayesha, name="hikers 100%", listed=False, open=False)["id"]
-    site.services.communities.archive(admin, community)
+    site.services.communities.directory.archive(admin, community)
 
     def named(query: str = "", **stretch: int) -> tuple[list[str], int]:
-        page = site.services.communities.all(admin, query, **stretch)
+        page = site.services.communities.directory.all(admin, query, **stretch)
         return [each.community.name for each in page.items], page.total
 
     assert named() == (["hikers 100%", "Mirpur 10"], 2)
@@ -195,6 +195,6 @@ def test_admins_of_the_site_see_all_of_them_by_name(site, ayesha, admin, communi
     assert named("HIKE") == (["hikers 100%"], 1)
     assert named("0%") == (["hikers 100%"], 1)  # no wildcard
     assert named("_") == named("\0nobody") == ([], 0)
-    overview = site.services.communities.overview(admin, hikers)
+    overview = site.services.communities.directory.overview(admin, hikers)
     assert (overview.members, overview.archived_ms, overview.community.is_open) == (1, None, False)
-    assert site.services.communities.overview(admin, community).archived_ms == site.time.ms
+    assert site.services.communities.directory.overview(admin, community).archived_ms == site.time.ms

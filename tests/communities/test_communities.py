@@ -176,7 +176,8 @@ def test_role_that_stays_or_grows_is_no_loss(site, cast):
 
 def test_who_lost_a_right_is_told_about_after_the_commit(site, cast, monkeypatch):
     community, seen = cast.community(), []
-    monkeypatch.setattr(site.services.communities, "on_loss", lambda whose: seen.append(roles_in(site, community)))
+    directory = site.services.communities.directory
+    monkeypatch.setattr(directory, "_on_loss", lambda whose: seen.append(roles_in(site, community)))
     member, moderator, other = (cast[part].id for part in ("member", "moderator", "other"))
     cast["member"].post(f"{PATH}/{community}/join")
     give(cast["admin"], community, cast["member"], "moderator")

@@ -44,7 +44,7 @@ def new_account(site: Site) -> Account:
 
 
 def with_admins(site: Site, first: Account, *others: Account) -> str:
-    communities = site.services.communities
+    communities = site.services.communities.directory
     community = communities.create(first, "Mirpur 10", "", True, True).community.id
     for other in others:
         communities.set_role(first, community, other.id, "admin")
@@ -99,7 +99,7 @@ def step_down(communities: Communities, by: Account, community: str, _: Account)
 )
 def test_two_admins_never_end_each_other(sites, two, act: Act, other_act: Act, refusals):
     first, second = two
-    here, there = (site.services.communities for site in sites)
+    here, there = (site.services.communities.directory for site in sites)
     for _ in range(ROUNDS):
         community = with_admins(sites[0], first, second)
         noted = losses(sites[0])
@@ -115,7 +115,7 @@ def test_two_admins_never_end_each_other(sites, two, act: Act, other_act: Act, r
 
 def test_joining_twice_at_once_makes_one_membership(sites, two):
     first, second = two
-    here, there = (site.services.communities for site in sites)
+    here, there = (site.services.communities.directory for site in sites)
     for _ in range(ROUNDS):
         community = with_admins(sites[0], first)
         enrolments: list[Enrolment] = []
@@ -130,7 +130,7 @@ def test_joining_twice_at_once_makes_one_membership(sites, two):
 
 def test_nobody_enters_a_community_that_is_being_ended(sites, two):
     first, second = two
-    here, there = (site.services.communities for site in sites)
+    here, there = (site.services.communities.directory for site in sites)
     for _ in range(ROUNDS):
         community = with_admins(sites[0], first)
         ended, joined = at_once(
@@ -147,8 +147,8 @@ def test_admin_who_is_disabled_is_no_admin_to_rely_on(sites, two):
     community = with_admins(site, first, second)
     site.rows("UPDATE users SET disabled_ms = 1 WHERE id = :id", id=second.id)
     try:
-        assert at_once(lambda: site.services.communities.leave(first, community))[0].code == "last_admin"
-        site.services.communities.remove_member(first, community, second.id)
+        assert at_once(lambda: site.services.communities.directory.leave(first, community))[0].code == "last_admin"
+        site.services.communities.directory.remove_member(first, community, second.id)
     finally:
         site.rows("UPDATE users SET disabled_ms = NULL WHERE id = :id", id=second.id)
     assert roles_in(site, community) == {first.id: "admin"}

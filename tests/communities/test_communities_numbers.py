@@ -61,7 +61,7 @@ def test_community_founded_while_a_new_count_begins_is_part_of_it(site, ayesha):
     for _ in range(ROUNDS):
         with ThreadPoolExecutor(2) as threads:
             begun = threads.submit(site.set_total, 10, new_epoch=True)
-            threads.submit(site.services.communities.create, account, "Banani", "", True, True).result(20)
+            threads.submit(site.services.communities.directory.create, account, "Banani", "", True, True).result(20)
             begun.result(20)
         assert len(site.rows("SELECT DISTINCT epoch FROM counters")) == 1
 

@@ -35,7 +35,7 @@ def at_once(site: Site, visitors: list[str], visit: str = "1") -> list:
 
     def register(visitor: str):
         try:
-            return site.services.visits.register(NewVisit(visitor, visit, at_ms=site.time()))
+            return site.services.counting.visits.register(NewVisit(visitor, visit, at_ms=site.time()))
         except Exception as error:
             return error
 
@@ -44,7 +44,7 @@ def at_once(site: Site, visitors: list[str], visit: str = "1") -> list:
 
 
 def test_ordinals_have_no_gap_and_no_repeat(site):
-    register = site.services.visits.register
+    register = site.services.counting.visits.register
 
     def visits(thread: int) -> list[tuple[str, str]]:
         own = [(f"v{thread}", str(number)) for number in range(EACH - RETRIED)]
@@ -141,7 +141,7 @@ def test_visit_that_cannot_be_stored_fails_alone(poisoned_site):
     visitors = [f"v{number}" for number in range(20)]
     with ThreadPoolExecutor(1) as locker, database.locked():
         waiting = locker.submit(at_once, site, [*visitors[:10], POISON, *visitors[10:]])
-        writer = site.services.visits._ledger._writer
+        writer = site.services.counting.visits._ledger._writer
         wait_until(lambda: len(writer._taken) + len(writer._pending) == 21, "all of them wait")
     outcomes = waiting.result()
     failed = [outcome for outcome in outcomes if isinstance(outcome, Exception)]

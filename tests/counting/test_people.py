@@ -41,9 +41,9 @@ class World:
         self.site = Site(url, self.time, TIMEZONE=zone)
         for community in (HERE, THERE):
             self.site.add_community(community)
-        self.reports = self.site.services.reports
+        self.reports = self.site.services.analytics.reports
         self.told = []
-        self.reports.on_conversion = self.told.append
+        self.site.services.signals.visitor_converted.connect(self.told.append, weak=False)
         self.crowd = Crowd(ZoneInfo(zone))
         self.store = open_store(make_url(url), self.site.services.clock)
         self._names = count()
@@ -228,8 +228,8 @@ def test_people_survive_a_change_of_timezone(world):
     for zone in ("Asia/Kathmandu", "America/New_York", "Pacific/Kiritimati", "Asia/Dhaka"):
         world.site.settings["TIMEZONE"] = zone
         world.site.restart()
-        reports = world.site.services.reports
-        world.site.services.visits.register(NewVisit("a", None, HERE, at_ms=world.time.ms))
+        reports = world.site.services.analytics.reports
+        world.site.services.counting.visits.register(NewVisit("a", None, HERE, at_ms=world.time.ms))
         reports.attend(HERE, [AYESHA], world.time.ms)
         assert world.site.recount() == []
         world.time.pass_(hours=2)
@@ -245,7 +245,7 @@ ROUNDS = 20
 def other_server(world):
     """Another server on the same database."""
     with Site(world.site.database_url, world.time) as site:
-        site.services.reports.on_conversion = world.told.append
+        site.services.signals.visitor_converted.connect(world.told.append, weak=False)
         yield site
 
 
@@ -254,13 +254,13 @@ def test_conversions_and_visits_at_once_lose_nothing(world, other_server):
 
     def visit(round_: int, number: int) -> None:
         scope, at_ms = (HERE, THERE)[number % 2], world.time.ms + number % 3 * 24 * HOUR_MS
-        servers[number % 2].visits.register(NewVisit(f"v{round_}-{number // 2 % 4}", None, scope, at_ms=at_ms))
+        servers[number % 2].counting.visits.register(NewVisit(f"v{round_}-{number // 2 % 4}", None, scope, at_ms=at_ms))
 
     def convert(round_: int, number: int) -> None:
-        servers[number // 4 % 2].reports.convert((AYESHA, KARIM)[number % 2], f"v{round_}-{number % 4}")
+        servers[number // 4 % 2].analytics.reports.convert((AYESHA, KARIM)[number % 2], f"v{round_}-{number % 4}")
 
     def attend(round_: int, number: int) -> None:
-        servers[number // 2 % 2].reports.attend((HERE, THERE)[number % 2], [AYESHA, KARIM], world.time.ms)
+        servers[number // 2 % 2].analytics.reports.attend((HERE, THERE)[number % 2], [AYESHA, KARIM], world.time.ms)
 
     with ThreadPoolExecutor(16) as threads:
         for round_ in range(ROUNDS):
@@ -280,7 +280,7 @@ def test_two_servers_that_convert_a_visitor_at_once_do_it_once(world, other_serv
         for round_ in range(ROUNDS):
             world.commit((HERE, f"v{round_}", None))
             jobs = [
-                threads.submit(server.reports.convert, user, f"v{round_}")
+                threads.submit(server.analytics.reports.convert, user, f"v{round_}")
                 for server, user in zip(servers, (AYESHA, KARIM), strict=True)
             ]
             for job in jobs:

@@ -69,7 +69,7 @@ def work(site: Site) -> None:
 
 
 def visit_community(site: Site, visitor: str, visit: str, user: str | None = None) -> None:
-    site.services.visits.register(NewVisit(visitor, visit, Scope(HERE), at_ms=site.time(), user_id=user))
+    site.services.counting.visits.register(NewVisit(visitor, visit, Scope(HERE), at_ms=site.time(), user_id=user))
 
 
 @contextmanager
@@ -109,7 +109,7 @@ def assert_no_table_is_read_whole(site: Site, statements: list[str], least: int)
 def test_no_report_and_no_conversion_on_sqlite_reads_a_whole_table(sqlite_database, monkeypatch, analyze):
     with recorded_on_sqlite(monkeypatch) as statements, Site(sqlite_database.url) as site:
         fill(site, "sqlite", MANY, analyze)
-        reports = site.services.reports
+        reports = site.services.analytics.reports
         visit_community(site, "somebody", "1")
         statements.clear()
         reports.attend(HERE, [USER], site.time.ms)

@@ -86,7 +86,7 @@ def test_restored_database_goes_on_in_a_new_epoch(full, file, target):
     assert target.register("somebody").ordinal == after["totalVisits"] + 1
     assert target.register("v1", visitId="visit-8").duplicate
     target.set_total(20_000)  # keys are handed out where those of the backup end
-    target.services.reports.attend(everything(target)["communities"][0]["id"], ["u"], target.time())
+    target.services.analytics.reports.attend(everything(target)["communities"][0]["id"], ["u"], target.time())
     assert target.recount() == []
 
 

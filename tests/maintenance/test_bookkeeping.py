@@ -15,7 +15,7 @@ def site(database):
 
 
 def test_total_that_is_set_continues_from_there(site, admin):
-    assert site.services.bookkeeping.set_total(admin, 9000, "older counter") == (4000, 9000)
+    assert site.services.maintenance.total.set_total(admin, 9000, "older counter") == (4000, 9000)
     assert site.stats()["totalVisits"] == 9000
     assert site.register().ordinal == 9001
     (line,) = site.services.audit.page(admin, action="total.set").lines
@@ -28,11 +28,11 @@ def test_total_that_is_set_continues_from_there(site, admin):
 
 def test_total_falls_only_with_a_new_count(site, admin):
     with pytest.raises(TotalWouldFall):
-        site.services.bookkeeping.set_total(admin, 10, "")
+        site.services.maintenance.total.set_total(admin, 10, "")
     assert site.stats()["totalVisits"] == 4000
     assert site.services.audit.page(admin, action="total.set").lines == ()
     epoch = site.stats()["epoch"]
-    assert site.services.bookkeeping.set_total(admin, 10, "", new_epoch=True) == (4000, 10)
+    assert site.services.maintenance.total.set_total(admin, 10, "", new_epoch=True) == (4000, 10)
     stats = site.stats()
     assert (stats["totalVisits"], stats["epoch"] > epoch) == (10, True)
 
@@ -40,6 +40,6 @@ def test_total_falls_only_with_a_new_count(site, admin):
 @pytest.mark.parametrize("total", [-1, 10**15 + 1])
 def test_total_that_no_page_could_show_is_refused(site, admin, total):
     with pytest.raises(InvalidInput) as refused:
-        site.services.bookkeeping.set_total(admin, total, "")
+        site.services.maintenance.total.set_total(admin, total, "")
     assert set(refused.value.details) == {"total"}
     assert site.stats()["totalVisits"] == 4000

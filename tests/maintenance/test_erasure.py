@@ -70,7 +70,7 @@ def test_no_table_names_them(sqlite_database):
         for community in (HERE, GONE):
             site.add_community(community)
             site.register("ayesha", communityId=community, visitId="the-visit", page="/of-ayesha")
-        site.services.reports.convert("somebody", "ayesha")
+        site.services.analytics.reports.convert("somebody", "ayesha")
         site.register("ayesha", communityId=HERE)
         site.rows("DELETE FROM counters WHERE scope = :gone", gone=GONE)  # as when it is archived, or deleted
         assert "ayesha" in contents(site)
@@ -83,7 +83,7 @@ def test_no_table_names_them(sqlite_database):
 def test_conversions_and_their_rate_stay(site):
     for visitor in ("ayesha", "karim"):
         site.register(visitor, communityId=HERE)
-    reports = site.services.reports
+    reports = site.services.analytics.reports
     reports.convert("somebody", "ayesha")
     before = reports.conversion_rate(HERE), reports.today(HERE)
     for visitor in ("ayesha", "karim"):
@@ -107,7 +107,7 @@ def test_audit_log_says_that_somebody_was_forgotten_and_not_who(site):
     forget(site, "nobody")
     forget(site, "ayesha")
     site.register("karim")
-    site.services.erasure.forget("karim")
+    site.services.maintenance.erasure.forget("karim")
     by_operator, by_oneself = site.services.audit.page(admin, action="visitor.forget").lines
     assert (by_oneself.actor_id, by_oneself.actor, by_oneself.place) == ("", "", "")
     assert by_operator.actor_id is None
@@ -151,7 +151,7 @@ def small_pieces(monkeypatch):
 
 def many_visits(site: Site, count: int) -> None:
     for number in range(count):
-        site.services.visits.register(
+        site.services.counting.visits.register(
             NewVisit("program", None, Scope(HERE if number % 2 else SITE), at_ms=site.time.ms)
         )
 
@@ -194,14 +194,14 @@ def test_forgetting_that_broke_off_is_finished_the_next_time(site, small_pieces)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        site.services.erasure.forget("program", interrupted)
+        site.services.maintenance.erasure.forget("program", interrupted)
     assert site.recount() == []
-    assert site.services.erasure.count("program") == 20 - sum(told)
-    site.services.erasure.forget("program")
+    assert site.services.maintenance.erasure.count("program") == 20 - sum(told)
+    site.services.maintenance.erasure.forget("program")
     assert site.rows("SELECT count(*) FROM visits") == [(0,)]
     assert site.recount() == []
     with pytest.raises(UnknownVisitor):
-        site.services.erasure.forget("program")
+        site.services.maintenance.erasure.forget("program")
 
 
 def test_visits_that_come_meanwhile_are_forgotten_too(site, small_pieces):
@@ -213,9 +213,9 @@ def test_visits_that_come_meanwhile_are_forgotten_too(site, small_pieces):
         assert site.recount() == []
         community = f"{next(coming):08}{HERE[8:]}"
         site.add_community(community)
-        site.services.visits.register(NewVisit("program", None, Scope(community), at_ms=site.time.ms))
+        site.services.counting.visits.register(NewVisit("program", None, Scope(community), at_ms=site.time.ms))
 
-    site.services.erasure.forget("program", register)
+    site.services.maintenance.erasure.forget("program", register)
     ((last, scope),) = site.rows("SELECT id, scope FROM visits")  # it came when all others were forgotten
     known = set(site.rows("SELECT scope, visitor_id, first_visit FROM visitors"))
     assert known == {(each, "program", last) for each in (SITE, scope)}
@@ -228,15 +228,15 @@ def test_while_the_database_is_away_nothing_is_said_to_be_forgotten(site, monkey
     def away(*_, **__):
         raise LedgerUnavailable
 
-    monkeypatch.setattr(site.services.erasure._database, "write", away)
+    monkeypatch.setattr(site.services.maintenance.erasure._database, "write", away)
     assert_error(forget(site, "ayesha"), 503, "ledger_unavailable")
     assert site.heartbeat("ayesha").status_code == 204
 
 
 def test_open_page_of_theirs_keeps_nobody_active(site):
-    pairing = site.services.pairing
+    pairing = site.services.presence.visitor_sockets
     site.register("ayesha")
-    pairing.opened("socket", pairing.caller(BROWSER), "ayesha", "Dhaka, BD")
+    pairing.opened("socket", pairing.caller(BROWSER), "ayesha", registered=True)
     forget(site, "ayesha")
     assert pairing.visitor_of("socket") is None
     site.time.pass_(seconds=200)

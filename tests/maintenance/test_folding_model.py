@@ -44,11 +44,11 @@ class FoldingMachine(RuleBasedStateMachine):
     def visit(self, scope: str, visitor: str, user: str | None, times: int) -> None:
         for _ in range(times):
             visit = NewVisit(visitor, None, Scope(scope), at_ms=self.time.ms, user_id=user)
-            self.site.services.visits.register(visit)
+            self.site.services.counting.visits.register(visit)
 
     @rule(user=st.sampled_from(USERS), visitor=visitors)
     def turn_out_to_be(self, user: str, visitor: str) -> None:
-        self.site.services.reports.convert(user, visitor)
+        self.site.services.analytics.reports.convert(user, visitor)
 
     @rule(hours=st.sampled_from([1, 5, 24, 30, 50]))
     def time_passes(self, hours: int) -> None:
@@ -64,7 +64,7 @@ class FoldingMachine(RuleBasedStateMachine):
 
     @rule(days=st.integers(1, 3))
     def prune(self, days: int) -> None:
-        before, retention = self.numbers(), self.site.services.retention
+        before, retention = self.numbers(), self.site.services.maintenance.retention
         past = retention.past(days)
         # Where the clock was put right, some lie outside of it: they wait for a later night.
         there = "day < :first_kept AND id > :after AND id <= :last"
@@ -75,7 +75,7 @@ class FoldingMachine(RuleBasedStateMachine):
 
     @rule(visitor=visitors)
     def forget(self, visitor: str) -> None:
-        before, erasure = self.numbers(), self.site.services.erasure
+        before, erasure = self.numbers(), self.site.services.maintenance.erasure
         if self.traces(visitor):
             erasure.forget(visitor)
         else:
@@ -94,7 +94,7 @@ class FoldingMachine(RuleBasedStateMachine):
     def numbers(self) -> dict[str, Any]:
         """Everything that anybody is told, and what it is told from; and the ledger agrees."""
         assert self.site.recount() == []
-        reports, today = self.site.services.reports, self.site.services.clock.today()
+        reports, today = self.site.services.analytics.reports, self.site.services.clock.today()
         since = min(self.first_day, shifted(today, -3))
         told: dict[str, Any] = {table: sorted(self.site.rows(f"SELECT * FROM {table}")) for table in ROLLUPS}
         for here in (HERE, THERE):

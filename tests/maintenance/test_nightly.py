@@ -46,7 +46,7 @@ def nights(caplog):
 
 def worker(site: Site) -> Nightly:
     services = site.services
-    return Nightly(services.retention._database, services.clock, InPlace(), services.retention)
+    return Nightly(services.maintenance.retention._database, services.clock, InPlace(), services.maintenance.retention)
 
 
 def test_once_a_day_at_the_quiet_hour(site, nights):
@@ -122,7 +122,7 @@ def test_work_of_a_dead_worker_is_taken_over_when_it_has_been_silent(site, night
 def test_worker_that_lives_keeps_its_claim_however_long_it_takes(site, nights, monkeypatch):
     """And one that was frozen, and has lost it, does not go on."""
     first, second = worker(site), worker(site)
-    retention = site.services.retention
+    retention = site.services.maintenance.retention
     sweep = retention.sweep
 
     def slow(alive):
@@ -210,7 +210,7 @@ def test_clock_that_was_put_right_does_not_hide_a_dead_worker(site, nights):
 
 
 def test_outage_is_no_end_of_it(site, nights, monkeypatch):
-    retention = site.services.retention
+    retention = site.services.maintenance.retention
 
     def gone(*_):
         raise LedgerUnavailable

@@ -29,14 +29,14 @@ def actions(site: Site, admin: Account) -> list[str]:
 
 
 def wait_for_end(site: Site) -> None:
-    wait_until(lambda: site.services.recounts.progress() is None, "the recount is over", timeout_s=30)
+    wait_until(lambda: site.services.maintenance.recounts.progress() is None, "the recount is over", timeout_s=30)
 
 
 def recounted(site: Site, admin: Account) -> dict:
     """The result of a recount that is made now."""
-    site.services.recounts.begin(admin)
+    site.services.maintenance.recounts.begin(admin)
     wait_for_end(site)
-    last = site.services.recounts.state(admin).last
+    last = site.services.maintenance.recounts.state(admin).last
     assert last.action == ENDED
     return last.details
 
@@ -68,8 +68,8 @@ class Outage:
     """The database is away for the next `attempts` to write; `is_answered_late`: what they say is done all the same."""
 
     def __init__(self, site: Site, monkeypatch) -> None:
-        self.attempts, self._write = 0, site.services.recounts._database.write
-        monkeypatch.setattr(site.services.recounts._database, "write", self.write)
+        self.attempts, self._write = 0, site.services.maintenance.recounts._database.write
+        monkeypatch.setattr(site.services.maintenance.recounts._database, "write", self.write)
         monkeypatch.setattr(recount, "RETRY_S", 0.01)
         self.is_answered_late = False
 
@@ -124,16 +124,16 @@ def test_recount_that_cannot_be_made_says_so(site, admin, monkeypatch):
 
 def test_recount_is_as_of_one_moment_and_nobody_waits_for_it(site, admin, pause):
     site.register("a")
-    site.services.recounts.begin(admin)
+    site.services.maintenance.recounts.begin(admin)
     assert pause.begun.wait(30)
-    site.services.recounts.begin(admin)  # once more does nothing
+    site.services.maintenance.recounts.begin(admin)  # once more does nothing
     site.register("b")
-    assert site.services.users.page(admin).total == 1  # reports are made meanwhile
-    facts = site.services.system.look(admin)
+    assert site.services.accounts.users.page(admin).total == 1  # reports are made meanwhile
+    facts = site.services.maintenance.system.look(admin)
     assert facts.recount == facts.workers[0].recount == Progress(site.time.ms, 0, 1)
     pause.over.set()
     wait_for_end(site)
-    details = site.services.recounts.state(admin).last.details
+    details = site.services.maintenance.recounts.state(admin).last.details
     assert (details["agrees"], details["rows"]) == (True, 1)
     assert actions(site, admin) == [ENDED, BEGUN]
 
@@ -141,16 +141,16 @@ def test_recount_is_as_of_one_moment_and_nobody_waits_for_it(site, admin, pause)
 def test_recount_that_could_not_begin_may_begin_again(site, admin, outage):
     outage.attempts = 1
     with pytest.raises(LedgerUnavailable):
-        site.services.recounts.begin(admin)
+        site.services.maintenance.recounts.begin(admin)
     assert recounted(site, admin)["agrees"] is True
 
 
 def test_recount_that_another_worker_makes_is_the_only_one(site, admin, monkeypatch):
-    workers = site.services.recounts._workers
+    workers = site.services.maintenance.recounts._workers
     monkeypatch.setattr(workers, "all", lambda: [ELSEWHERE])
-    site.services.recounts.begin(admin)
+    site.services.maintenance.recounts.begin(admin)
     assert actions(site, admin) == []
-    assert site.services.system.look(admin).recount == ELSEWHERE.recount
+    assert site.services.maintenance.system.look(admin).recount == ELSEWHERE.recount
     monkeypatch.undo()
     assert recounted(site, admin)["agrees"] is True
 
@@ -158,11 +158,11 @@ def test_recount_that_another_worker_makes_is_the_only_one(site, admin, monkeypa
 def test_recount_that_another_worker_has_just_begun_is_the_only_one(site, admin, pause):
     site.register()
     with Site(site.database_url, site.time) as other:  # which is heard of by nothing but the database
-        other.services.recounts.begin(admin)
-        site.services.recounts.begin(admin)
+        other.services.maintenance.recounts.begin(admin)
+        site.services.maintenance.recounts.begin(admin)
         assert actions(site, admin) == [BEGUN]
-        assert site.services.recounts.progress() is None
-        assert site.services.recounts.state(admin).going_on == Progress(site.time.ms, 0, 0)
+        assert site.services.maintenance.recounts.progress() is None
+        assert site.services.maintenance.recounts.state(admin).going_on == Progress(site.time.ms, 0, 0)
         pause.over.set()
         wait_for_end(other)
     site.time.pass_(seconds=1)
@@ -172,25 +172,25 @@ def test_recount_that_another_worker_has_just_begun_is_the_only_one(site, admin,
 @pytest.mark.parametrize("is_answered_late", [False, True])
 def test_result_waits_for_a_database_that_is_away_and_is_written_once(site, admin, outage, pause, is_answered_late):
     site.register()
-    site.services.recounts.begin(admin)
+    site.services.maintenance.recounts.begin(admin)
     assert pause.begun.wait(30)
     outage.attempts, outage.is_answered_late = 3, is_answered_late
     pause.over.set()
     wait_for_end(site)
     assert outage.attempts == 0
     assert actions(site, admin) == [ENDED, BEGUN]
-    assert site.services.recounts.state(admin).last.details["agrees"] is True
+    assert site.services.maintenance.recounts.state(admin).last.details["agrees"] is True
 
 
 def test_recount_without_an_end_is_taken_for_interrupted_and_may_begin_again(site, admin, outage, pause, monkeypatch):
     monkeypatch.setattr(recount, "ATTEMPTS", 2)
     site.register()
-    site.services.recounts.begin(admin)
+    site.services.maintenance.recounts.begin(admin)
     assert pause.begun.wait(30)
     outage.attempts = 2
     pause.over.set()
     wait_for_end(site)
     site.time.pass_(milliseconds=NEWS_MS)
-    state = site.services.recounts.state(admin)
+    state = site.services.maintenance.recounts.state(admin)
     assert (state.going_on, state.last.action) == (None, BEGUN)
     assert recounted(site, admin)["agrees"] is True

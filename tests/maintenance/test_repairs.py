@@ -108,8 +108,8 @@ def test_repair_leaves_a_line_where_something_was_repaired(site):
 
 def test_repair_ends_where_sums_of_folded_visits_take_part(site):
     before = numbers(site)
-    past = site.services.retention.past(5)
-    assert site.services.retention.prune(past).visits > 0
+    past = site.services.maintenance.retention.past(5)
+    assert site.services.maintenance.retention.prune(past).visits > 0
     site.rows("UPDATE daily_visits SET visits = visits + 1")
     site.rows("UPDATE counters SET visits = 3")
     assert repair(site).left == []

@@ -28,7 +28,7 @@ def site(database):
 
 
 def prune(site: Site, days: int | None = None) -> Pruned:
-    retention = site.services.retention
+    retention = site.services.maintenance.retention
     return retention.prune(retention.past(days))
 
 
@@ -39,7 +39,7 @@ def days_kept(site: Site) -> list[str]:
 def visit_on(site: Site, *moments: str, visitor: str = "ayesha", scope: str = SITE) -> None:
     for moment in moments:
         site.time.go_to(moment)
-        site.services.visits.register(NewVisit(visitor, None, Scope(scope), at_ms=site.time.ms))
+        site.services.counting.visits.register(NewVisit(visitor, None, Scope(scope), at_ms=site.time.ms))
 
 
 def test_today_and_the_days_of_retention_before_it_are_kept(site):
@@ -84,7 +84,7 @@ def test_retry_is_known_for_as_long_as_its_visit_is_kept(site):
 def test_visit_of_a_clock_that_was_wrong_goes_by_its_day(site):
     visit_on(site, "2025-12-16T12:00:00+06:00", "2001-01-01T12:00:00+06:00", "2025-12-16T12:00:00+06:00")
     site.time.go_to("2026-01-14T12:00:00+06:00")
-    retention = site.services.retention
+    retention = site.services.maintenance.retention
     past = retention.past()._replace(last=3)  # wherever it is looked for
     assert (retention.count(past), retention.prune(past).visits) == (1, 1)
     assert days_kept(site) == ["2025-12-16"] * 2
@@ -120,7 +120,7 @@ def test_pace_is_slower_where_a_transaction_takes_long(site, monkeypatch):
     moments = iter(range(1000))  # whatever is done takes a second
     slept: list[float] = []
     monkeypatch.setattr(throttle, "time", SimpleNamespace(monotonic=lambda: next(moments), sleep=slept.append))
-    slow = throttle.Pace(site.services.retention._database)
+    slow = throttle.Pace(site.services.maintenance.retention._database)
     sizes = [slow.size]
     for _ in range(2):
         slow.do(lambda session, size: session.connection())
@@ -134,7 +134,7 @@ def test_log_is_looked_through_where_ids_are_missing(site):
     for day in range(10, 30):
         visit_on(site, *[f"2025-11-{day}T{hour}:00:00+06:00" for hour in (10, 12, 14)], visitor=f"v{day}")
     for day in (12, 13, 14, 15, 16, 17, 20, 21, 28, 29):
-        site.services.erasure.forget(f"v{day}")
+        site.services.maintenance.erasure.forget(f"v{day}")
     site.time.go_to("2025-12-11T12:00:00+06:00")
     prune(site)  # and the first day is gone, too
     kept = [11, 18, 19, 22, 23, 24, 25, 26, 27]
@@ -168,8 +168,8 @@ def test_what_has_run_out_is_swept(site):
             id=number,
             at=at,
         )
-    assert site.services.retention.sweep() == (1, 1, 1)
-    assert site.services.retention.sweep() == (0, 0, 0)
+    assert site.services.maintenance.retention.sweep() == (1, 1, 1)
+    assert site.services.maintenance.retention.sweep() == (0, 0, 0)
     assert site.rows("SELECT id FROM sessions") == [("alive",)]
     assert site.rows("SELECT account FROM login_failures") == [("new",)]
     assert site.rows("SELECT id FROM audit_log ORDER BY id") == [(2,), (3,)]

@@ -22,7 +22,7 @@ def site(database):
 
 
 def look(site: Site, admin: Account) -> Facts:
-    return site.services.system.look(admin)
+    return site.services.maintenance.system.look(admin)
 
 
 def test_facts_are_those_of_this_server(site, admin, kind):
@@ -51,7 +51,7 @@ def test_settings_that_are_shown_hold_no_secret(site, admin):
 
 def test_starting_total_stays_what_it_was(site, admin):
     site.set_total(5000)
-    site.services.bookkeeping.set_total(admin, 6000, "moved house")
+    site.services.maintenance.total.set_total(admin, 6000, "moved house")
     facts = look(site, admin)
     assert facts.starting_total == 4000
     told = [(each.total_before, each.total_after, each.reason) for each in facts.adjustments]
@@ -62,5 +62,5 @@ def test_total_that_is_set_later_is_no_starting_total_whatever_its_reason(databa
     with Site(database.url) as site:
         site.register()
         admin = site_admin(site)
-        site.services.bookkeeping.set_total(admin, 6000, "STARTING_TOTAL")
+        site.services.maintenance.total.set_total(admin, 6000, "STARTING_TOTAL")
         assert look(site, admin).starting_total == 0

@@ -13,10 +13,10 @@ from koyjabo.server.process.metrics_folder import SIZE, counting_folder, keep_if
 
 FOLDER, WORKER = "PROMETHEUS_MULTIPROC_DIR", "KOYJABO_WORKER"
 COUNT_ALL_THERE_IS = """
-from koyjabo.gauges import Gauges
-from koyjabo.metrics import MOST_KINDS, Metrics
+from koyjabo.observability.gauges import Gauges
+from koyjabo.observability.metrics import MOST_KINDS, Metrics
 
-metrics = Metrics(Gauges(None, None))
+metrics = Metrics(Gauges(None, None, dict))
 for number in range(2 * MOST_KINDS):
     metrics.error(f"{number:050}")
 """

@@ -93,7 +93,7 @@ def test_present_state_is_there(site):
 
 @pytest.fixture
 def metrics():
-    return Metrics(Gauges(None, None))
+    return Metrics(Gauges(None, None, dict))
 
 
 def test_kinds_of_errors_have_an_end(metrics):
@@ -147,8 +147,7 @@ def test_without_a_token_they_are_for_nobody_who_comes_through_a_proxy(site, hea
 
 
 def told(folder: Path, place: int, look: dict) -> Gauges:
-    gauges = Gauges(str(folder), str(place))
-    gauges.look = lambda: look
+    gauges = Gauges(str(folder), str(place), lambda: look)
     gauges.tell()
     return gauges
 
@@ -177,9 +176,10 @@ def test_worker_that_is_gone_is_left_out(tmp_path, monkeypatch):
 
 
 def test_community_that_nobody_is_in_any_more_is_not_there(tmp_path):
-    gauges = told(tmp_path, 0, {COMMUNITIES.name: {"a": 2}})
+    now = {COMMUNITIES.name: {"a": 2}}
+    gauges = told(tmp_path, 0, now)
     told(tmp_path, 1, {COMMUNITIES.name: {"b": 2}})
-    gauges.look = lambda: {COMMUNITIES.name: {}}
+    now[COMMUNITIES.name] = {}
     assert [label for name, label in together(gauges) if name == COMMUNITIES.name] == ["b"]
 
 
@@ -192,7 +192,7 @@ def test_communities_are_bounded_in_number():
 
 
 def test_events_that_nobody_knows_are_counted_together():
-    metrics = Metrics(Gauges(None, None))
+    metrics = Metrics(Gauges(None, None, dict))
     for made_up in ("one", "two", "x" * 1000):
         metrics.received(made_up)
     found = values(metrics.text().decode())

@@ -13,7 +13,7 @@ from engineio.packet import Packet as EnginePacket
 
 from koyjabo.realtime import fanout as module
 from koyjabo.realtime.encoded_event import revision_of
-from koyjabo.realtime.fanout import LocalFanout
+from koyjabo.realtime.fanout import MemoryFanout
 from koyjabo.realtime.frames import BINARY, TEXT, frame
 
 ROOM, UPDATE = "stats", "visitor_update"
@@ -58,7 +58,7 @@ class World:
     """A fanout on python-socketio's server; what waits for those who poll is in `packets`."""
 
     def __init__(self):
-        self.fanout = LocalFanout()
+        self.fanout = MemoryFanout(lambda *sent: None, lambda event: None)
         self.server = socketio.Server(client_manager=self.fanout, async_mode="threading")
         self.fanout.set_server(self.server)
         self.packets: list[tuple[str, EnginePacket]] = []

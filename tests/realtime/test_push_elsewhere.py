@@ -31,7 +31,7 @@ class Member:
 
     def __init__(self, site):
         self.frames = []
-        site.services.rooms.of(STATS_ROOM).admit(self)
+        site.services.realtime.rooms.of(STATS_ROOM).admit(self)
 
     def write(self, data):
         self.frames.append(data)
@@ -107,7 +107,7 @@ def test_test_client_that_says_its_visitor_is_active_while_it_is_connected(site)
     page = socketio.test_client(site.app, query_string="visitorId=ayesha")
     for _ in range(4):
         site.time.pass_(seconds=150)
-        site.services.pairing.renew()
+        site.services.presence.visitor_sockets.renew()
         assert site.stats()["activeUsers"] == 1
     page.disconnect()
     site.time.pass_(seconds=300)

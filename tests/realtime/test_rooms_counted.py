@@ -11,7 +11,7 @@ import socketio
 from support.processes import wait_until
 
 from koyjabo.cluster.bus import Silence
-from koyjabo.realtime.fanout import LocalFanout
+from koyjabo.realtime.fanout import MemoryFanout
 from koyjabo.realtime.rooms import Rooms
 from koyjabo.realtime.strict_packets import Packet
 from koyjabo.runtime import ThreadRuntime
@@ -55,7 +55,11 @@ class CountedWorld:
     """A room with real members, in a real fan-out."""
 
     def __init__(self):
-        server = socketio.Server(client_manager=LocalFanout(), async_mode="threading", serializer=Packet)
+        server = socketio.Server(
+            client_manager=MemoryFanout(lambda *sent: None, lambda event: None),
+            async_mode="threading",
+            serializer=Packet,
+        )
         self.fanout = server.manager
         self.rooms = Rooms(self.fanout, ThreadRuntime(), Silence())
         self.source = Counter()

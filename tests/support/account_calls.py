@@ -51,13 +51,13 @@ class Person:
 
 def disable(site: Site, email: str, disabled: bool = True) -> None:
     """As the operator does."""
-    users = site.services.users
+    users = site.services.accounts.users
     users.disable(OPERATOR, users.get_by_email(OPERATOR, email).id, disabled)
 
 
 def promote(site: Site, email: str, is_admin: bool = True) -> None:
     """As the operator does."""
-    users = site.services.users
+    users = site.services.accounts.users
     users.promote(OPERATOR, users.get_by_email(OPERATOR, email).id, is_admin)
 
 

@@ -138,7 +138,7 @@ class Site:
 
     def set_total(self, total: int, new_epoch: bool = False) -> tuple[int, int]:
         """As the operator does."""
-        return self.services.bookkeeping.set_total(OPERATOR, total, "koyjabo total set", new_epoch)
+        return self.services.maintenance.total.set_total(OPERATOR, total, "koyjabo total set", new_epoch)
 
     def recount(self) -> list[str]:
         with self.app.app_context(), recounts.recounting() as recount:

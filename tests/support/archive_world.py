@@ -30,8 +30,8 @@ def fill(site: Site, visits: int = 40) -> str:
     site.set_total(9000)
     register(site, visits, here, user_id=karim.id)
     sign_up(site, "nila", visitorId="v1")
-    site.services.peaks.note(Scope(here), 7)
-    site.services.peaks.write()
+    site.services.presence.peaks.note(Scope(here), 7)
+    site.services.presence.peaks.write()
     assert site.recount() == []
     return here
 
@@ -50,7 +50,7 @@ def register(site: Site, number: int, scope: str, **fields: Any) -> None:
         is_bot=number % 4 == 0,
         **fields,
     )
-    site.services.visits.register(visit)
+    site.services.counting.visits.register(visit)
 
 
 def everything(site: Site) -> dict[str, list[dict[str, Any]]]:

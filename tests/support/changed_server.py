@@ -166,7 +166,8 @@ def add_routes(app) -> None:
     from koyjabo.application.services import Services
     from koyjabo.extensions import socketio
 
-    revisions = count(Services.of(app).visits.newest().revision + 10**9)  # newer than any the server has to say
+    newest = Services.of(app).counting.visits.newest()
+    revisions = count(newest.revision + 10**9)  # newer than any the server has to say
 
     @app.get("/test/emit")
     def emit():
@@ -205,7 +206,7 @@ def add_routes(app) -> None:
             "told": sum(map(len, fanout._told.values())),
             "engine": len(socketio.server.eio.sockets),
             "environments": len(socketio.server.environ),
-            "paired": len(Services.of(app).pairing._sockets),
+            "paired": len(Services.of(app).presence.visitor_sockets._sockets),
             "errors": len(stream._errors) if stream else 0,
         }
 

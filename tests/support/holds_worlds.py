@@ -39,9 +39,11 @@ class MemoryWorld:
     def __init__(self) -> None:
         self.time = Time()
         self.workers = [self]
-        self.holds = MemoryHolds(clock_of(self.time), GRACE_S)
         self.news: list[tuple[Scope, int]] = []
-        self.holds.on_news = lambda scope: self.news.append((scope, self.holds.online(scope).count))
+        self.holds = MemoryHolds(clock_of(self.time), GRACE_S, self._note)
+
+    def _note(self, scope: Scope) -> None:
+        self.news.append((scope, self.holds.online(scope).count))
 
     def pass_(self, **how_long: float) -> None:
         self.time.pass_(**how_long)
@@ -59,11 +61,12 @@ class Worker:
 
     def __init__(self, url: str, clock: Clock) -> None:
         self.client = connect(url)
-        self.outbox = Outbox(ThreadRuntime())
-        self.holds = RedisHolds(clock, GRACE_S, self.client, self.outbox)
         self.news: list[tuple[Scope, int]] = []
-        self.holds.on_news = lambda scope: self.news.append((scope, self.count(scope)))
-        self.outbox.on_return = self.holds.resend
+        self.outbox = Outbox(ThreadRuntime(), lambda: self.holds.resend())
+        self.holds = RedisHolds(clock, GRACE_S, self.client, self.outbox, self._note)
+
+    def _note(self, scope: Scope) -> None:
+        self.news.append((scope, self.count(scope)))
 
     def count(self, scope: Scope = HIKERS) -> int:
         return self.holds.online(scope).count

@@ -61,11 +61,12 @@ class Worker:
 
     def __init__(self, url: str, clock: Clock, window_s: int) -> None:
         self.client = connect(url)
-        self.outbox = Outbox(ThreadRuntime())
-        self.presence = RedisPresence(clock, window_s, self.client, self.outbox)
-        self.presence.on_news = lambda scope: self.news.append((scope, self.presence.census(scope)))
-        self.outbox.on_return = self.presence.resend
         self.news: list = []
+        self.outbox = Outbox(ThreadRuntime(), lambda: self.presence.resend())
+        self.presence = RedisPresence(clock, window_s, self.client, self.outbox, self._note)
+
+    def _note(self, scope: Scope) -> None:
+        self.news.append((scope, self.presence.census(scope)))
 
     def flush(self) -> None:
         flush(self.outbox)

@@ -32,7 +32,7 @@ class Log:
 
     def visit(self, visitor: str, scope: str = SITE, place: str = DHAKA, visit_id: str | None = None) -> int:
         visit = NewVisit(visitor, visit_id, Scope(scope), place, self.site.time(), user_agent="=cmd|'/c calc'!A0")
-        return self.site.services.visits.register(visit).ordinal
+        return self.site.services.counting.visits.register(visit).ordinal
 
     def pages(self, count: int = 50, **which: str) -> list[LoggedVisit]:
         """All there are, page by page."""

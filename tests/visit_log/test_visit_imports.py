@@ -81,7 +81,7 @@ def once(times: int, do: Callable[[], None]) -> Callable[[int], None]:
 
 
 def prune(site: Site, advance: Callable[[int], None] = lambda ids: None) -> Pruned:
-    retention = site.services.retention
+    retention = site.services.maintenance.retention
     return retention.prune(retention.past(), advance)
 
 
@@ -189,9 +189,9 @@ def test_visit_of_a_day_that_was_folded_counts_only_if_it_is_said_to(site):
     first, other = (iso(site.time.ms - age * DAY_MS) for age in (400, 100))
     said = rows(f"a,1,{first}", f"b,2,{other}", f"c,3,{other}")
     bring(site, said)
-    retention = site.services.retention
+    retention = site.services.maintenance.retention
     assert retention.prune(retention.past()).visits == 1
-    site.services.erasure.forget("c")
+    site.services.maintenance.erasure.forget("c")
     with pytest.raises(BadLine, match="Line 2: at is of a day whose visits were folded"):
         bring(site, said)
     assert bring(site, rows(f"b,2,{other}", f"d,4,{other}")) == Imported(1, 1)
@@ -274,7 +274,7 @@ def test_day_of_which_only_some_was_folded_is_as_one_that_was_folded(site, impor
 
 def test_import_waits_for_what_is_being_folded(site, imported, database):
     """And is told neither that another import is going on, nor what was there before."""
-    retention = site.services.retention
+    retention = site.services.maintenance.retention
     past = retention.past()
     is_folding, may_commit = threading.Event(), threading.Event()
 
@@ -431,7 +431,7 @@ def test_import_that_was_killed_is_ended_by_the_next(site):
     site.register("live", visitId="live")
     with in_context(site), import_queries.only_one(db.engine.url) as fence:
         import_queries.begin(fence)  # and never ended
-    site.services.visits.register(NewVisit("old", "1", SITE, "Dhaka, BD", 1714585000000 + DAY_MS))
+    site.services.counting.visits.register(NewVisit("old", "1", SITE, "Dhaka, BD", 1714585000000 + DAY_MS))
     assert everything(site)["imported_visits"][0]["upto_visit"] is None
     assert day_of(site.services.visit_log, "2024-05-02") == ["1"]
     bring(site, rows("a,9,2024-01-01"))

@@ -178,7 +178,7 @@ def test_visits_that_were_committed_a_little_out_of_order_are_found(own):
     midnight = SPEC_MOMENT - SPEC_MOMENT % 86_400_000 + 18 * 3_600_000  # of Dhaka
     for number, late_ms in enumerate((-30_000, 5_000, -20_000, 12_000, -1, 0, -9_000, 30_000)):
         visit = NewVisit(f"v{number}", None, at_ms=midnight + late_ms)
-        site.services.visits.register(visit)
+        site.services.counting.visits.register(visit)
     day = site.services.clock.bucket(midnight).day
     found_on = site.services.visit_log.page(admin, Filter(first_day=day)).visits
     assert {visit.visitor_id for visit in found_on} == {"v1", "v3", "v5", "v7"}
@@ -192,10 +192,10 @@ def test_names_of_users_and_communities_are_those_of_now(own):
     community = found(karim, name="Ours")["id"]
     answer = site.post(json={"visitorId": "v1", "communityId": community}, headers=bearer(karim.access))
     assert answer.status_code == 200
-    site.services.communities.archive(admin, community)
+    site.services.communities.directory.archive(admin, community)
     (visit,) = site.services.visit_log.page(admin, Filter(community_id=community.upper())).visits
     assert (visit.user_id, visit.user, visit.community_id, visit.community) == (karim.id, "Karim", community, "Ours")
-    site.services.communities.restore(admin, community)
-    site.services.communities.delete(admin, community)
+    site.services.communities.directory.restore(admin, community)
+    site.services.communities.directory.delete(admin, community)
     (visit,) = site.services.visit_log.page(admin, Filter(community_id=community)).visits
     assert (visit.community_id, visit.community) == (community, None)

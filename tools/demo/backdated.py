@@ -26,6 +26,10 @@ from koyjabo.presence.members.peaks import Peaks
 from koyjabo.runtime import ThreadRuntime
 
 
+def _unpublished(subject: object) -> None:
+    """What would be published by the server."""
+
+
 class Backdated:
     """Services whose present time is `now_ms`, on a migrated database. Everything raises LedgerUnavailable."""
 
@@ -37,9 +41,9 @@ class Backdated:
         self._store = open_store(database, Clock(zone))  # a revision has the time of the commit, not of the visits
         passwords = Passwords(runtime)
         passwords.hash = cache(passwords.hash)  # type: ignore[method-assign]  # takes 0.1 s; all have one password
-        self.accounts = Accounts(self._database, self.clock, passwords)
-        self.communities = Communities(self._database, self.clock)
-        self.reports = Reports(self._database, self.clock)
+        self.accounts = Accounts(self._database, self.clock, passwords, _unpublished)
+        self.communities = Communities(self._database, self.clock, _unpublished)
+        self.reports = Reports(self._database, self.clock, _unpublished)
         self.peaks = Peaks(self._database, self.clock, runtime, lambda scope: 0)
 
     def count(self) -> int:

@@ -8,10 +8,9 @@ from typing import Any
 from koyjabo.clock import Clock
 from koyjabo.communities.live.attendance_log import Arrivals
 from koyjabo.communities.live.dashboard_room import Dashboards
-from koyjabo.communities.live.member_room import ONLINE, STATS, Gathering
-from koyjabo.communities.live.participant import Seat
-from koyjabo.communities.live.revocation import Seating
-from koyjabo.counting.live_stats import Numbers
+from koyjabo.communities.live.member_room import ONLINE, Gathering
+from koyjabo.communities.live.participant import Seat, Seats
+from koyjabo.communities.permissions import Rights
 from koyjabo.counting.visits import Visits
 from koyjabo.models import Scope
 from koyjabo.presence.members.online_members import Here, Holds
@@ -32,7 +31,8 @@ class Attendance:
         visits: Visits,
         dashboards: Dashboards,
         arrivals: Arrivals,
-        seating: Seating,
+        seats: Seats,
+        rights: Rights,
         clock: Clock,
     ) -> None:
         self._rooms = rooms
@@ -40,9 +40,9 @@ class Attendance:
         self._visits = visits
         self._dashboards = dashboards
         self._arrivals = arrivals
-        self._seats = seating
+        self._seats = seats
+        self._rights = rights
         self._clock = clock
-        seating.leave = self.leave
 
     # Coming and going.
 
@@ -54,7 +54,7 @@ class Attendance:
         self._seats.add(seat)  # before it is judged: a right that is lost from now on ends it
         value = None
         try:
-            self._seats.require(seat)
+            self._rights.require(seat.right, seat.refresh_id)
             value = self._let_in(seat) if seat.is_taken else None
         finally:
             if value is None or not seat.is_taken:
@@ -128,11 +128,6 @@ class Attendance:
         return self._holds.people(scope)
 
     # What changes.
-
-    def visited(self, numbers: Numbers) -> None:
-        """A visit of a community has been committed here."""
-        self._rooms.changed(visitors_room(numbers.scope), lambda: {STATS: numbers.state()}, STATS)
-        self._dashboards.changed(numbers.scope)
 
     def count_changed(self, scope: Scope) -> None:
         """Somebody has come or gone, here or elsewhere."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
@@ -29,3 +30,40 @@ class Seat:
     @property
     def scope(self) -> Scope:
         return Scope(self.right.community_id)
+
+
+class Seats:
+    """The participants of this worker, in all communities."""
+
+    def __init__(self) -> None:
+        self._seats: dict[Seat, None] = {}
+        self._seats_of: dict[str, dict[Seat, None]] = {}  # by session, user and community
+
+    def add(self, seat: Seat) -> None:
+        self._seats[seat] = None
+        for whose in _whose(seat):
+            self._seats_of.setdefault(whose, {})[seat] = None
+
+    def discard(self, seat: Seat) -> None:
+        """Idempotent."""
+        self._seats.pop(seat, None)
+        for whose in _whose(seat):
+            seats = self._seats_of.get(whose, {})
+            seats.pop(seat, None)
+            if not seats:
+                self._seats_of.pop(whose, None)
+
+    def all(self) -> list[Seat]:
+        return list(self._seats)
+
+    def of(self, whose: str) -> list[Seat]:
+        """Those of a session, of a user or in a community, by its id."""
+        return list(self._seats_of.get(whose, ()))
+
+    def census(self) -> Counter[str]:
+        """How many seats are taken in each community."""
+        return Counter(seat.scope for seat in list(self._seats))
+
+
+def _whose(seat: Seat) -> tuple[str, str, str]:
+    return seat.right.session_id, seat.right.user_id, seat.right.community_id

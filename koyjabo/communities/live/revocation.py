@@ -1,16 +1,15 @@
-"""Who sits on this worker with which right, and who has to go when one is lost (specification: Credentials)."""
+"""Participants whose permission is revoked have to leave their rooms (specification: Credentials)."""
 
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from koyjabo.clock import Clock
 from koyjabo.cluster.bus import Bus
-from koyjabo.communities.live.participant import Seat
+from koyjabo.communities.live.participant import Seat, Seats
 from koyjabo.communities.permissions import Rights
 from koyjabo.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.runtime import Runtime
@@ -25,40 +24,20 @@ REST = 4
 """Times as long as judging everybody took, until that is done again."""
 
 
-class Seating:
+class Revocation:
     """`leave` is called with a seat whose right is lost, before its own `end`."""
 
-    def __init__(self, rights: Rights, bus: Bus, runtime: Runtime, clock: Clock) -> None:
-        self.leave: Callable[[Seat], None] = lambda seat: None
+    def __init__(
+        self, seats: Seats, rights: Rights, bus: Bus, runtime: Runtime, clock: Clock, leave: Callable[[Seat], None]
+    ) -> None:
+        self._seats = seats
         self._rights = rights
         self._bus = bus
         self._runtime = runtime
         self._clock = clock
-        self._seats: dict[Seat, None] = {}
-        self._seats_of: dict[str, dict[Seat, None]] = {}  # by session, user and community
+        self._leave = leave
         self._losses = -1
         self._judges_after_ms = 0
-
-    def add(self, seat: Seat) -> None:
-        self._seats[seat] = None
-        for whose in _whose(seat):
-            self._seats_of.setdefault(whose, {})[seat] = None
-
-    def require(self, seat: Seat) -> None:
-        """Raises what its right does not hold for; LedgerUnavailable."""
-        self._rights.require(seat.right, seat.refresh_id)
-
-    def discard(self, seat: Seat) -> None:
-        self._seats.pop(seat, None)
-        for whose in _whose(seat):
-            seats = self._seats_of.get(whose, {})
-            seats.pop(seat, None)
-            if not seats:
-                self._seats_of.pop(whose, None)
-
-    def census(self) -> Counter[str]:
-        """How many seats are taken in each community."""
-        return Counter(seat.scope for seat in list(self._seats))
 
     def note_loss(self, whose: str) -> None:
         """A session, a user or a community, by its id, has lost a right, by something this worker did."""
@@ -67,11 +46,11 @@ class Seating:
 
     def hear_loss(self, whose: Any) -> None:
         """The same, by something another worker did."""
-        if isinstance(whose, str) and whose in self._seats_of:
+        if isinstance(whose, str) and self._seats.of(whose):
             self._runtime.start_task(lambda: self._judge_those_of(whose))
 
     def _judge_those_of(self, whose: str) -> None:
-        self._judge(list(self._seats_of.get(whose, ())))
+        self._judge(self._seats.of(whose))
 
     def judge(self) -> None:
         """Judge everybody, if anybody has lost a right since the last time, whether or not it was said; call every
@@ -83,7 +62,7 @@ class Seating:
             losses = self._rights.losses()
             if losses != self._losses:
                 self._losses, began_ms = losses, self._clock.elapsed_ms()
-                if self._judge(list(self._seats)):
+                if self._judge(self._seats.all()):
                     now_ms = self._clock.elapsed_ms()
                     self._judges_after_ms = now_ms + REST * (now_ms - began_ms)
 
@@ -105,11 +84,7 @@ class Seating:
     def _end(self, seat: Seat, problem: KoyJaboError) -> None:
         seat.problem = problem
         try:
-            self.leave(seat)
+            self._leave(seat)
             seat.end(problem)
         except Exception:  # the others have to go as well
             log.exception("seat_not_ended community=%s", seat.scope)
-
-
-def _whose(seat: Seat) -> tuple[str, str, str]:
-    return seat.right.session_id, seat.right.user_id, seat.right.community_id

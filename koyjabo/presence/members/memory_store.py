@@ -14,8 +14,8 @@ from koyjabo.presence.members.own_connections import Held
 class MemoryHolds:
     """What one hold or release changes is known at once, so nobody ever has to wait."""
 
-    def __init__(self, clock: Clock, grace_s: float) -> None:
-        self.on_news: Callable[[Scope], None] = lambda scope: None
+    def __init__(self, clock: Clock, grace_s: float, on_news: Callable[[Scope], object]) -> None:
+        self._on_news = on_news
         self._clock = clock
         self._held = Held(clock, grace_s)
         self._versions: dict[Scope, int] = {}
@@ -28,7 +28,7 @@ class MemoryHolds:
             if arrives:
                 self._change(scope)
         if arrives:
-            self.on_news(scope)
+            self._on_news(scope)
 
     def release(self, scope: Scope, person: str, hold_id: str) -> None:
         with self._lock:
@@ -36,7 +36,7 @@ class MemoryHolds:
             if leaves:
                 self._change(scope)
         if leaves:
-            self.on_news(scope)
+            self._on_news(scope)
 
     def lose(self, scope: Scope, person: str, hold_id: str) -> None:
         with self._lock:
@@ -63,7 +63,7 @@ class MemoryHolds:
                 self._change(scope)
             self._forget()
         for scope in changed:
-            self.on_news(scope)
+            self._on_news(scope)
 
     def resend(self) -> None:
         """There is nobody to tell."""

@@ -6,7 +6,6 @@ and pass one contract suite.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from koyjabo.models import Scope
@@ -29,10 +28,11 @@ class Here(NamedTuple):
 
 
 class Holds(Protocol):
-    """Only `settled` and `people` may wait. Every method is atomic, and unknown holds are no error."""
+    """Only `settled` and `people` may wait. Every method is atomic, and unknown holds are no error.
 
-    on_news: Callable[[Scope], None]
-    """Called when the count of a scope may have changed, by whomever (not by `learn`); no lock is held meanwhile."""
+    A store calls the `on_news` of its constructor with a scope whose count may have changed, by any worker (not by
+    `learn`). It holds no lock meanwhile.
+    """
 
     def hold(self, scope: Scope, person: str, hold_id: str) -> None:
         """A line is up. A lost one may come back under its id; the same again is no harm."""

@@ -35,10 +35,17 @@ FORGET_MS = 30_000
 
 
 class RedisHolds:
-    """Wire `resend` to `Outbox.on_return`, and `refresh` to a pulse of a second."""
+    """Call `resend` when Redis is back, and `refresh` every second."""
 
-    def __init__(self, clock: Clock, grace_s: float, client: redis.Redis, outbox: Outbox) -> None:
-        self.on_news: Callable[[Scope], None] = lambda scope: None
+    def __init__(
+        self,
+        clock: Clock,
+        grace_s: float,
+        client: redis.Redis,
+        outbox: Outbox,
+        on_news: Callable[[Scope], object],
+    ) -> None:
+        self._on_news = on_news
         self._clock = clock
         self._script = HoldScript(client, worker=secrets.token_hex(8))
         self._outbox = outbox
@@ -150,7 +157,7 @@ class RedisHolds:
             yield mirror
             is_news = mirror.online.count != before
         if is_news:
-            self.on_news(scope)
+            self._on_news(scope)
 
     def _wanted(self, scope: Scope) -> HoldsMirror:
         mirror = self._mirror(scope)
@@ -206,4 +213,4 @@ class RedisHolds:
         if is_stale:
             self._sync_soon(scope)
         if is_news:
-            self.on_news(scope)
+            self._on_news(scope)

@@ -29,7 +29,7 @@ class Place:
     holds: Holds
     peaks: Peaks
     today: Callable[[Scope], Mapping[str, int]]
-    start: Callable[[], None] = lambda: None
+    start: Callable[[], None]
     """Begin to renew what is held, where nobody serves; a second time does nothing."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from koyjabo.models import Scope
@@ -25,9 +25,6 @@ class Presence(Protocol):
     A visitor is active from a `touch` until the window has passed without another: a lease, which nobody has to give
     back. Memory and Redis are siblings in `koyjabo.realtime`, and pass one contract suite.
     """
-
-    on_news: Callable[[Scope], None]
-    """Called when others have changed what `census` gives for a scope."""
 
     def touch(self, scope: Scope, visitor_id: str, place: str | None) -> None:
         """A registered visitor gives a sign of life. A new place replaces the old one; None leaves it as it is."""

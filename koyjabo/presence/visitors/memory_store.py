@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from koyjabo.clock import Clock
 from koyjabo.models import Scope
@@ -21,7 +21,6 @@ class MemoryPresence:
     """Visitors of each scope in the order they were last seen, so that those who are gone are always at the front."""
 
     def __init__(self, clock: Clock, window_s: int) -> None:
-        self.on_news: Callable[[Scope], None] = lambda scope: None
         self._clock = clock
         self._window_ms = window_s * 1000
         self._seen: dict[Scope, dict[str, Seen]] = {}

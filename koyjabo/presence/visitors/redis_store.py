@@ -41,12 +41,20 @@ class RedisPresence:
     """Presence of all workers that share this Redis; a visitor is active for `window_s` seconds after a touch.
 
     While Redis does not answer, what it said last is shown with this worker's touches added; when it has been silent
-    for the whole window, only whom this worker has seen. Wire `resend` to `Outbox.on_return`, and `refresh` to a pulse
-    of a second or so: it brings in whose lease has run out and what others touched.
+    for the whole window, only whom this worker has seen. Call `resend` when Redis is back, and `refresh` every second
+    or so: it brings in whose lease has run out and what others touched. `on_news` is called when others have changed
+    what `census` gives for a scope.
     """
 
-    def __init__(self, clock: Clock, window_s: int, client: redis.Redis, outbox: Outbox) -> None:
-        self.on_news: Callable[[Scope], None] = lambda scope: None
+    def __init__(
+        self,
+        clock: Clock,
+        window_s: int,
+        client: redis.Redis,
+        outbox: Outbox,
+        on_news: Callable[[Scope], object],
+    ) -> None:
+        self._on_news = on_news
         self._clock = clock
         self._window_ms = window_s * 1000
         self._script = TouchScript(client, self._window_ms)
@@ -159,7 +167,7 @@ class RedisPresence:
             before, mirror.told = mirror.told, self._present(scope, mirror, now_ms)
             is_news = mirror.told.places != before.places
         if is_news:
-            self.on_news(scope)
+            self._on_news(scope)
 
     def _tell(self, scope: Scope, mirror: Mirror, sent: list[Touch]) -> Answer:
         """Send these, and everybody else if Redis has lost them; then they are in `sent` as far as they waited, too.

@@ -18,7 +18,6 @@ from itertools import islice, takewhile
 from typing import Any, Protocol
 
 from koyjabo.clock import Clock
-from koyjabo.counting.visits import NewVisit, Visits
 from koyjabo.errors import TooManyRequests
 from koyjabo.models import SITE
 from koyjabo.presence.visitors.active_visitors import Presence
@@ -69,7 +68,6 @@ class Page:
 class Pairing:
     def __init__(
         self,
-        visits: Visits,
         presence: Presence,
         clock: Clock,
         window_s: int,
@@ -78,8 +76,6 @@ class Pairing:
         most_tabs: int = 0,
     ) -> None:
         """`most_tabs` is how many sockets a visitor may have here, 0 for no limit."""
-        visits.on_visit = self._visited
-        self._visits = visits
         self._presence = presence
         self._clock = clock
         self._window_ms = window_s * 1000
@@ -100,12 +96,12 @@ class Pairing:
         return blake2b(who, digest_size=12, key=_salt(self._secret, self._clock.today())).digest()
 
     def opened(
-        self, socket: Hashable, caller: Caller, visitor_id: str | None, place: str, is_limited: bool = False
+        self, socket: Hashable, caller: Caller, visitor_id: str | None, registered: bool, is_limited: bool = False
     ) -> None:
-        """A socket was opened, by `visitor_id` if it says so. One that is limited raises TooManyRequests when this
-        visitor has as many as one may have.
+        """A socket was opened, by `visitor_id` if it says so; `registered` says whether they have registered a visit.
+
+        One that is limited raises TooManyRequests when this visitor has as many as one may have.
         """
-        registered = bool(visitor_id) and self._visits.arrive(visitor_id or "", place)
         with self._lock:
             if is_limited and visitor_id:
                 self._require_room(visitor_id)
@@ -175,17 +171,17 @@ class Pairing:
     def _is_due(self, now_ms: int, page_of: tuple[str, Page]) -> bool:
         return now_ms - page_of[1].renewed_ms >= self._window_ms // 2
 
-    def _visited(self, visit: NewVisit) -> None:
-        visitor_id = visit.visitor_id
+    def visited(self, visitor_id: str, caller: Caller) -> None:
+        """A visit has been committed."""
         with self._lock:
             page = self._pages.get(visitor_id)
             if page is not None:
                 page.registered = True
-            elif waiting := self._waiting.get(visit.caller):
+            elif waiting := self._waiting.get(caller):
                 self._pair(next(reversed(waiting)), visitor_id, registered=True)
-            elif visit.caller:
-                self._remember(visit.caller, visitor_id)
-                self._exchange.offer(visit.caller, visitor_id)
+            elif caller:
+                self._remember(caller, visitor_id)
+                self._exchange.offer(caller, visitor_id)
 
     def _require_room(self, visitor_id: str) -> None:
         page = self._pages.get(visitor_id)

@@ -1,1 +1,1 @@
-"""HTTP on the event loop."""
+"""HTTP on the event loop: connections, and stricter parsing than eventlet's."""

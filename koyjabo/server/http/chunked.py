@@ -1,6 +1,6 @@
-"""Bodies that come in chunks (RFC 9112, 7.1), where eventlet reads whatever a client sends.
+"""Limits chunked bodies (RFC 9112, 7.1), which eventlet reads without a limit.
 
-It relies on an input of eventlet's reading lines between chunks without a length, and chunks with one (0.41.3, pinned).
+It relies on eventlet's input reading the lines between chunks without a size, and chunks with one (0.41.3, pinned).
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from typing import Any
 from eventlet import wsgi
 
 MOST, LONGEST_LINE = 512 * 1024, 4096
-"""Bytes of a chunked body with all that stands around its chunks, and of a line of that."""
+"""The largest size of a chunked body with its framing, and of a line between chunks, bytes."""
 
 
 class ChunkedFile:
-    """Where a chunked body is read from. What stands around the chunks counts as well: lengths, extensions and trailers
-    may go on for ever, and eventlet would keep the longest line in memory, and nobody else's turn would come.
+    """A file from which a chunked body is read. The framing counts as well: lengths, extensions and trailers may be
+    endless, and eventlet would keep the longest line in memory and block the other requests.
     """
 
     def __init__(self, file: Any) -> None:
@@ -26,7 +26,7 @@ class ChunkedFile:
         return self._count(self._file.read(min(size, self._left + 1)))
 
     def readline(self, size: int | None = None) -> bytes:
-        """Of `size` at most in a chunk, and else a whole one of those between."""
+        """Read at most `size` bytes of a line in a chunk, or a whole line between chunks."""
         line = self._count(self._file.readline(LONGEST_LINE if size is None else min(size, self._left + 1)))
         if size is None and len(line) == LONGEST_LINE:
             raise wsgi.ChunkReadError("a line between chunks is too long")

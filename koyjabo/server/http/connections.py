@@ -1,7 +1,7 @@
-"""The HTTP connections of a worker: how they are accepted, and whom they are taken away from.
+"""The HTTP connections of a worker: accepts them, and closes idle and slow ones.
 
-It relies on eventlet keeping a connection as a list of address, socket and state, handing each to the pool, on the
-names of the states, and on an input knowing its length and position (0.41.3, pinned).
+It relies on eventlet representing a connection as a list of address, socket and state and passing it to the pool, on
+the names of the states, and on the length and position attributes of an input (0.41.3, pinned).
 """
 
 from __future__ import annotations
@@ -19,36 +19,35 @@ import eventlet
 from eventlet import wsgi
 from eventlet.greenio import GreenSocket
 
-LINE, STATE, SINCE, BODY = 1, 2, 3, 4
-HUSHED, LAST = "hushed", "last"
-"""Marks of a connection when the server leaves: nothing is read of it any more; what is being read is its last request.
-"""
+SOCKET, STATE, SINCE, BODY = 1, 2, 3, 4
+CLOSED, LAST = "closed", "last"
+"""Marks of a connection while the server stops: no further request is read; the request being read is its last."""
 
 IDLE_S = 75
-"""Longer than the idle time of the proxies in front, so that it is they who close."""
+"""Longer than the idle time-out of common proxies, so that the proxy closes the connection and not this server."""
 
 OUT_OF_FILES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 RETRY_S = 0.1
 
 REQUEST_S = 60
-"""For one request, from its first line to the end of its answer; for one that is sent as it is made, for each piece."""
+"""The time limit of a request from its first line to the end of its answer; of a streamed answer, for each piece."""
 
 SLOW_S = 5
-"""After that, an answer that is still under way is taken to wait for its client."""
+"""An answer that takes longer counts as waiting for its client."""
 
 PATIENCE_S = 1.0
-"""Nobody gives way before that: a crowd that comes at once needs a moment to say what it wants."""
+"""Younger connections are never closed to make room: clients that connect at the same time need a moment to send."""
 
 TICK_S = 0.02
 ENDED_AT_ONCE = 16
-"""When there is no place left, one of so many connections ends."""
+"""When the pool is full, one in so many of its connections is closed."""
 
 
 Piece = TypeVar("Piece")
 
 
 class Listener(GreenSocket):
-    """A listening socket that outlives a lack of files or memory; eventlet's server would stop accepting for good."""
+    """A listening socket that retries after a lack of files or memory; eventlet's server would stop for good."""
 
     def accept(self) -> Any:
         while True:
@@ -61,7 +60,7 @@ class Listener(GreenSocket):
 
 
 class Connections(eventlet.GreenPool):
-    """The open connections. eventlet's server keeps them to itself, but all of them pass through its pool."""
+    """The open connections. eventlet's server does not expose them, but it passes each one to its pool."""
 
     def __init__(self, most: int) -> None:
         super().__init__(most)
@@ -78,39 +77,39 @@ class Connections(eventlet.GreenPool):
         return thread
 
     def unhurried(self, environ: dict[str, Any], pieces: Iterator[Piece]) -> Iterator[Piece]:
-        """The `pieces` of an answer, each of which has its time to itself. It stands in the environment of each request
-        as `koyjabo.unhurried`, for those who send as much as there is.
+        """Yield the `pieces` of a long answer, and restart the time limit for each. Handlers find this function in the
+        WSGI environment as `koyjabo.unhurried`.
 
-        The next one is asked for when the one before was written, so nobody is cut off who reads, however long it
-        takes; who reads less than a piece in REQUEST_S is, and gives way after SLOW_S where there is no place left.
+        A piece is requested when the previous one has been written, so a client that keeps reading is never cut off. A
+        client that reads less than a piece in REQUEST_S is closed, and after SLOW_S if the pool is full.
         """
         body = environ["eventlet.input"]
         connection = next((each for each in self._open.values() if each[BODY] is body), None)
         return _renewing(connection, pieces) if connection is not None else pieces
 
-    def hear_no_more(self) -> None:
-        """End the connections that wait for a request, but not one whose request has begun to arrive: that is its last.
+    def stop_reading(self) -> None:
+        """Close the connections that wait for a request. A request that has begun to arrive becomes the last one.
 
-        eventlet would shut all that it thinks idle: what the system has received would still be read and committed,
-        and the answer could not be sent.
+        eventlet would shut down every connection whose state is idle: a request that the system has received would
+        still be read and committed, and its answer could not be sent.
         """
         for connection in self._open.values():
-            line, state = connection[LINE], connection[STATE]
+            sock, state = connection[SOCKET], connection[STATE]
             if state != wsgi.STATE_IDLE:
                 continue
-            if _has_received(line):
+            if _has_received(sock):
                 connection[STATE] = wsgi.STATE_REQUEST
-                connection.append(LAST)  # what eventlet puts into the state to say so is overwritten when it is read
+                connection.append(LAST)  # eventlet's own mark in the state is overwritten when the request is read
             else:
-                connection.append(HUSHED)
+                connection.append(CLOSED)
                 with suppress(OSError):
-                    line.shutdown(socket.SHUT_RD)
+                    sock.shutdown(socket.SHUT_RD)
 
-    def end_the_late(self) -> None:
-        """Close what has been idle, or in the middle of one request, for too long.
+    def end_overdue(self) -> None:
+        """Close connections that have been idle, or busy with one request, for too long.
 
-        One sweep instead of a timer for each read: those cost 10 µs a request, and never end a client that sends a
-        byte now and then.
+        One sweep replaces a timer for each read: timers cost 10 µs a request and do not end a client that sends a byte
+        now and then.
         """
         now = time.monotonic()
         for connection in self._open.values():
@@ -119,40 +118,40 @@ class Connections(eventlet.GreenPool):
                 _end(connection)
 
     def _make_room(self) -> None:
-        """End those that have let us wait longest, whatever for: whoever keeps all places by saying nothing, or a byte
-        now and then, shall keep nobody out.
+        """Close the connections that have kept us waiting longest, so that idle and slow clients cannot exclude others
+        by filling the pool.
         """
         now = time.monotonic()
-        silent = [each for each in self._open.values() if now - each[SINCE] > PATIENCE_S]
-        waited_for = [each for each in silent if _waits_for_client(each, now)]
+        old = [each for each in self._open.values() if now - each[SINCE] > PATIENCE_S]
+        waited_for = [each for each in old if _waits_for_client(each, now)]
         for connection in nsmallest(max(1, self.size // ENDED_AT_ONCE), waited_for, key=itemgetter(SINCE)):
             _end(connection)
 
 
 def _renewing(connection: list[Any], pieces: Iterator[Piece]) -> Iterator[Piece]:
     for piece in pieces:
-        connection[SINCE] = time.monotonic()  # it took a while to make
+        connection[SINCE] = time.monotonic()  # after building a piece
         yield piece
-        connection[SINCE] = time.monotonic()  # and to write
+        connection[SINCE] = time.monotonic()  # after writing it
 
 
 def _end(connection: list[Any]) -> None:
     with suppress(OSError):
-        connection[LINE].shutdown(socket.SHUT_RDWR)
+        connection[SOCKET].shutdown(socket.SHUT_RDWR)
 
 
 def _waits_for_client(connection: list[Any], now: float) -> bool:
-    """Whether it is the client's turn: to begin, to go on with head or body, or to read what it has been answered."""
+    """Whether the server waits for the client to send a request, its head or its body, or to read the answer."""
     if connection[STATE] == wsgi.STATE_IDLE:
-        return not _has_received(connection[LINE])
+        return not _has_received(connection[SOCKET])
     body = connection[BODY]
     if body is None or now - connection[SINCE] > SLOW_S:
         return True
-    return body.chunk_length != 0 if body.chunked_input else body.position < (body.content_length or 0)
+    return bool(body.chunk_length != 0 if body.chunked_input else body.position < (body.content_length or 0))
 
 
-def _has_received(line: Any) -> bool:
+def _has_received(sock: Any) -> bool:
     try:
-        return bool(line.fd.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+        return bool(sock.fd.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
     except OSError:
         return False

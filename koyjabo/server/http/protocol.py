@@ -1,4 +1,4 @@
-"""HTTP on eventlet's WSGI server, where its own ways are not ours.
+"""Adapts the HTTP protocol class of eventlet's WSGI server: strict parsing, our error format, and limits.
 
 It relies on `_read_request_line` and `parse_request` being called for each request (0.41.3, pinned).
 """
@@ -16,14 +16,14 @@ from typing import Any
 from eventlet import wsgi
 
 from koyjabo.server.http.chunked import ChunkedFile
-from koyjabo.server.http.connections import BODY, HUSHED, LAST, SINCE
+from koyjabo.server.http.connections import BODY, CLOSED, LAST, SINCE
 
 MOST_DISCARDED = 256 * 1024
-"""Bytes of an unread body that are read away so that the connection can be used again; after that it is closed."""
+"""The largest unread body that is discarded to reuse the connection, bytes; with a larger one it is closed."""
 
 TOKEN = r"[!#$%&'*+.^_`|~0-9a-z-]+"
 OF_BODIES = (NoBoundaryInMultipartDefect, StartBoundaryNotFoundDefect, MultipartInvariantViolationDefect)
-"""What the parser of mails misses in the headers of a form that is sent in parts: it has not been given the body."""
+"""Defects that the standard library's mail parser reports for multipart forms because it does not get the body."""
 
 NAMES = re.compile(rf"({TOKEN}(\n{TOKEN})*)?", re.ASCII)
 DIGITS = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -37,9 +37,8 @@ BROKEN = (
 
 
 class HeaderLines:
-    """Reads the head of a request, and notes whether each of its lines can be one: none goes on with the one before,
-    and none has half an end in it, which the parser of mails takes for a whole one, and whoever stands in front of us
-    may not (RFC 9112, 2.2 and 5.2).
+    """Reads the head of a request and records malformed lines: a continuation line, or a bare CR, which the mail parser
+    takes for a line end and a proxy may not (RFC 9112, 2.2 and 5.2).
     """
 
     def __init__(self, file: Any) -> None:
@@ -54,27 +53,27 @@ class HeaderLines:
 
 
 class Protocol(wsgi.HttpProtocol):
-    """Answers broken HTTP as every error is answered, logs no address, and reads no endless body."""
+    """Answers invalid HTTP in our error format, logs no address, and limits the size of unread bodies."""
 
     rfile: Any
     environ: dict[str, Any]
-    rbufsize = wbufsize = 4096  # for each connection, and what is said here is short
+    rbufsize = wbufsize = 4096  # allocated for each connection; requests and answers are short
 
     def log_message(self, format: str, *args: Any) -> None:
-        """The standard library would write the peer's address to standard error."""
+        """Log nothing: the standard library would write the peer's address to standard error."""
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         status = HTTPStatus(code)
         sentence = f"This is not HTTP that can be served: {message or status.phrase}."
         body = json.dumps({"error": sentence, "code": status.name.lower(), "details": {}}).encode()
         self.close_connection = True
-        with suppress(OSError):  # it has gone
+        with suppress(OSError):  # the client has disconnected
             self.wfile.write(BROKEN % (code, status.phrase.encode(), len(body), body))
             self.wfile.flush()
 
     def finish(self) -> None:
-        """Where the last bytes cannot be written, the standard library forgets to close what is read from: the file
-        would stay open until the collector comes. And so would all that its last request holds, which holds this.
+        """Close the input also if the last bytes cannot be written, when the standard library does not: the file would
+        stay open until the garbage collector runs. Also break the reference cycle with the last request.
         """
         try:
             super().finish()
@@ -84,10 +83,10 @@ class Protocol(wsgi.HttpProtocol):
 
     def _read_request_line(self) -> bytes:
         self.conn_state[SINCE], self.conn_state[BODY] = time.monotonic(), None
-        line = super()._read_request_line()
+        line: bytes = super()._read_request_line()
         self.conn_state[SINCE] = time.monotonic()
-        if HUSHED in self.conn_state:
-            return b""  # it came in the moment in between: whoever sent it has to ask another server
+        if CLOSED in self.conn_state:
+            return b""  # it arrived too late: the client must retry with another server
         if len(line) >= self.server.url_length_limit:
             self.send_error(414)
             return b""
@@ -95,7 +94,7 @@ class Protocol(wsgi.HttpProtocol):
 
     def parse_request(self) -> bool:
         lines = HeaderLines(self.rfile)
-        self.rfile = lines  # eventlet puts back what it was
+        self.rfile = lines  # eventlet restores the original
         try:
             if not super().parse_request():
                 return False
@@ -110,7 +109,9 @@ class Protocol(wsgi.HttpProtocol):
         return not refusal
 
     def _refusal(self) -> tuple[int, str] | None:
-        """A body whose end two readers could see in two places is how requests are smuggled (RFC 9112, 6.3)."""
+        """The status and message for a malformed head, or None. Refuses a body whose end two parsers may find in
+        different places, since this allows request smuggling (RFC 9112, 6.3).
+        """
         names = "\n".join(self.headers.keys()).lower()
         defects = [each for each in self.headers.defects if not isinstance(each, OF_BODIES)]
         if defects or not NAMES.fullmatch(names):
@@ -126,16 +127,17 @@ class Protocol(wsgi.HttpProtocol):
         return None
 
     def get_environ(self) -> dict[str, Any]:
-        environ = super().get_environ()
+        environ: dict[str, Any] = super().get_environ()
         body = environ["eventlet.input"]
         body.discard = self._discard
         if body.chunked_input:
             body.rfile = ChunkedFile(body.rfile)
         self.conn_state[BODY] = body
-        environ["SERVER_PROTOCOL"] = self.request_version  # eventlet always says HTTP/1.0
+        environ["SERVER_PROTOCOL"] = self.request_version  # eventlet always sets HTTP/1.0
         return environ
 
     def _discard(self) -> None:
+        """Read the rest of the body so that the connection can be reused; close it if the rest is too large."""
         body, left = self.environ["eventlet.input"], MOST_DISCARDED
         try:
             while data := body.read(16 * 1024):

@@ -1,9 +1,9 @@
-"""The event loop's side of `koyjabo.runtime`: waiters are greenlets, threads are real ones.
+"""Implements `koyjabo.runtime` on eventlet's loop: waiters park greenlets, threads are threads of the system.
 
-Imported before the standard library is patched, so that what it takes from there is the real thing. It relies on
-eventlet's hub for three unpublished facts: `add` calls back on the hub's own greenlet, a greenlet that calls
-`hub.switch()` sleeps until somebody switches to it, and `schedule_call_global(0, …)` runs after the sockets that are
-ready now have been served.
+This module is imported before the standard library is patched, so that its own imports are the originals. It relies on
+three unpublished facts about eventlet's hub: `add` calls back on the hub's own greenlet, a greenlet that calls
+`hub.switch()` sleeps until another one switches to it, and `schedule_call_global(0, …)` runs after the sockets that
+are ready now have been served.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from _thread import start_new_thread as start_real_thread
 from collections import deque
 from contextlib import suppress
 from select import epoll as real_epoll
+from typing import Any
 
 import greenlet
 
@@ -23,11 +24,11 @@ log = logging.getLogger(__name__)
 
 
 class GreenWaiter:
-    """Parks a greenlet. Waking it runs it at once, from the hub, without a timer or a queue in between."""
+    """Parks a greenlet. `wake` switches to it directly, without a timer or a queue."""
 
     __slots__ = ("_hub", "_parked", "_woken")
 
-    def __init__(self, hub) -> None:
+    def __init__(self, hub: Any) -> None:
         self._hub = hub
         self._parked: greenlet.greenlet | None = None
         self._woken = False
@@ -37,7 +38,7 @@ class GreenWaiter:
         try:
             while not self._woken:
                 self._hub.switch()
-        finally:  # however it was resumed, nobody may switch to it through us again
+        finally:  # an exception may have resumed it; `wake` must not switch to it again
             self._parked = None
 
     def wake(self) -> None:
@@ -45,7 +46,7 @@ class GreenWaiter:
         if self._parked is not None:
             try:
                 self._parked.switch()
-            except Exception:  # it ended badly, in its own code; others wait to be woken
+            except Exception:  # raised by the greenlet's own code; the caller must go on to wake the others
                 log.exception("request_ended_badly")
 
 
@@ -57,10 +58,10 @@ class EventletRuntime:
 
         self._hub = hubs.get_hub()
         self._calls: deque[Call] = deque()
-        self._readable, self._bell = os.pipe()
-        os.set_blocking(self._readable, False)
-        os.set_blocking(self._bell, False)
-        self.call_when_readable(self._readable, self._on_bell)
+        self._wakeup_reader, self._wakeup_writer = os.pipe()
+        os.set_blocking(self._wakeup_reader, False)
+        os.set_blocking(self._wakeup_writer, False)
+        self.call_when_readable(self._wakeup_reader, self._run_calls)
 
     def start_task(self, main: Call) -> None:
         self._hub.schedule_call_global(0, greenlet.greenlet(main, self._hub.greenlet).switch)
@@ -76,28 +77,29 @@ class EventletRuntime:
 
     def from_thread(self, call: Call) -> None:
         self._calls.append(call)
-        with suppress(BlockingIOError):  # the pipe is full of rings already
-            os.write(self._bell, b"\0")
+        with suppress(BlockingIOError):  # the pipe is full, so the loop will wake up anyway
+            os.write(self._wakeup_writer, b"\0")
 
     def waiter(self) -> Waiter:
         return GreenWaiter(self._hub)
 
     def call_when_readable(self, fd: int, call: Call) -> None:
-        """Call, on the hub's own greenlet, whenever there is something to read. It must neither wait nor raise."""
+        """Call `call` on the hub's own greenlet whenever `fd` is readable. `call` must neither block nor raise."""
         self._hub.add(self._hub.READ, fd, lambda _: call(), _ignore, _ignore)
 
     @staticmethod
-    def epoll():
-        """An epoll of its own; eventlet hides it from `select`."""
+    def epoll() -> real_epoll:
+        """Return a new epoll object; eventlet removes the class from `select`."""
         return real_epoll()
 
-    def _on_bell(self) -> None:
-        os.read(self._readable, 65536)
+    def _run_calls(self) -> None:
+        """Run the calls that threads have scheduled."""
+        os.read(self._wakeup_reader, 65536)
         while self._calls:
             call = self._calls.popleft()
             try:
                 call()
-            except Exception:  # the hub would stop listening to the bell
+            except Exception:  # the hub would remove the listener
                 log.exception("call_failed")
 
 

@@ -1,9 +1,9 @@
-"""A folder where the workers of a server add up what they count (`koyjabo.metrics`): new at each start, gone after.
+"""The folder in which the workers of a server share their counts (`koyjabo.observability.metrics`), made at each start.
 
-What is there is mapped into memory, by prometheus-client without asking for room: the first write to a page for which
-the disk has none ends a process (SIGBUS). So the folder is in memory where it can be, and every file in it has all its
-room before anybody maps it. It relies on prometheus-client (0.26.0) naming its files like this, and leaving the size of
-those that are there as it is.
+prometheus-client maps its files into memory without reserving disk space, and the first write to a page without disk
+space ends the process (SIGBUS). The folder is therefore in memory if possible, and the space of every file is reserved
+before it is mapped. This relies on the file names of prometheus-client (0.26.0), and on its keeping the size of
+existing files.
 """
 
 from __future__ import annotations
@@ -21,18 +21,20 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 IN_MEMORY = "/dev/shm"
 KINDS = ("counter", "histogram")
 SIZE = 64 * 1024
-"""Bytes, for each kind and worker; `koyjabo.metrics` counts nothing without an end, so that they are enough."""
+"""Bytes for each kind and worker; they suffice because the metrics have a bounded number of labels."""
 
 
 @contextmanager
 def counting_folder() -> Iterator[None]:
-    """Workers that are forked within find it in their environment. Where none can be made, each tells of itself."""
+    """Make the folder and set the environment variable for workers forked inside the context. If the folder cannot be
+    made, each worker reports only its own counts.
+    """
     os.environ.pop(VARIABLE, None)
     try:
-        _remove_left_behind()
-        folder = tempfile.mkdtemp(prefix=PREFIX, dir=_place())
+        _remove_abandoned()
+        folder = tempfile.mkdtemp(prefix=PREFIX, dir=_parent_folder())
         lock = (Path(folder) / LOCK).open("w")
-        fcntl.flock(lock, fcntl.LOCK_EX)  # for as long as the parent or any of its workers lives
+        fcntl.flock(lock, fcntl.LOCK_EX)  # held while the parent or one of its workers runs
     except OSError:
         yield
         return
@@ -45,8 +47,8 @@ def counting_folder() -> Iterator[None]:
 
 
 def keep_if_there() -> None:
-    """For a worker that is born: it tells of itself alone where somebody has cleaned the folder away, or where there is
-    no room for what it would write there.
+    """Reserve the files of a new worker. If the folder was removed or the disk is full, unset the environment variable:
+    the worker then reports only its own counts.
     """
     folder = Path(os.environ.get(VARIABLE) or "/nowhere")
     try:
@@ -57,10 +59,10 @@ def keep_if_there() -> None:
 
 
 def _reserve(file: Path) -> None:
-    """Make a file with all its room, unless the worker before this one has. Raises OSError, and then there is none."""
+    """Create a file with reserved space, unless a previous worker has. Raises OSError and leaves no file behind."""
     if file.exists():
         return
-    draft = file.with_suffix(".draft")  # the others read whatever has the right name
+    draft = file.with_suffix(".draft")  # other workers read every file with the final suffix
     try:
         with draft.open("wb") as made:
             os.posix_fallocate(made.fileno(), 0, SIZE)
@@ -70,16 +72,16 @@ def _reserve(file: Path) -> None:
         raise
 
 
-def _place() -> str:
-    """TMPDIR, where the operator has said so."""
+def _parent_folder() -> str:
+    """TMPDIR if the operator has set it, else a folder in memory if there is one."""
     if "TMPDIR" not in os.environ and os.access(IN_MEMORY, os.W_OK | os.X_OK):
         return IN_MEMORY
     return tempfile.gettempdir()
 
 
-def _remove_left_behind() -> None:
-    """Those of servers that were killed, which nobody holds the lock of."""
-    for lock in Path(_place()).glob(f"{PREFIX}*/{LOCK}"):
+def _remove_abandoned() -> None:
+    """Remove the folders of killed servers, whose locks are free."""
+    for lock in Path(_parent_folder()).glob(f"{PREFIX}*/{LOCK}"):
         with suppress(OSError), lock.open() as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(lock.parent, ignore_errors=True)

@@ -1,5 +1,5 @@
-"""What the parent writes down, in the shape that `koyjabo.logs` gives to everything else. That would bring too much of
-the package into a process that is to stay small.
+"""The parent's log, in the format of `koyjabo.observability.logs`, which would import too much of the package into a
+process that must stay small.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ class ParentLog:
         self._line = _as_json if style == "json" else _as_text
 
     def error(self, event: str, exception: str = "", **values: Any) -> None:
-        """`exception` is a traceback, where there is one."""
+        """Write a line of level ERROR, with the traceback `exception` if it is not empty."""
         say(self._line(event, values, exception), sys.stderr)
 
 
 def say(line: str, stream: TextIO) -> None:
-    """A reader of the log that has gone away is no reason to stop serving, nor to fail at the end."""
+    """Write a line. If the reader of the stream has gone, discard this and all further output instead of failing."""
     try:
-        stream.write(f"{line}\n")  # in one piece: workers write beside it
+        stream.write(f"{line}\n")  # in one call, because workers write to the same stream
         stream.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
@@ -45,6 +45,6 @@ def _as_text(event: str, values: dict[str, Any], exception: str) -> str:
 
 
 def _now() -> str:
-    """`2025-12-16T04:48:38.412Z`, as `koyjabo.clock` writes it."""
+    """The time as `2025-12-16T04:48:38.412Z`, the format of `koyjabo.clock`."""
     seconds, ms = divmod(time.time_ns() // 1_000_000, 1000)
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{ms:03d}Z"

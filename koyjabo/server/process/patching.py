@@ -1,10 +1,10 @@
-"""The standard library made green, for requests; what requests share with real threads keeps real locks.
+"""Patches the standard library for greenlets, and gives real locks to the modules that requests and threads share.
 
-A green lock belongs to one thread's event loop. Where two threads meet at one, whoever waits is never woken, for its
-greenlet cannot be switched to from another thread, and the lock's count may go wrong for good. SQLAlchemy and `logging`
-have locks of their own, which the loop and the real threads take alike. On the loop nobody waits while holding one of
-those: neither a database driver nor a line of the log lets another greenlet run. Code of ours on a real thread still
-logs nothing: what counts the errors in our log has green locks.
+A green lock belongs to the event loop of one thread. If two threads contend for one, the waiting greenlet is never
+woken, because another thread cannot switch to it, and the lock's count may become wrong for good. SQLAlchemy and
+`logging` have locks that both the loop and the real threads take. On the loop these never block for long: neither a
+database driver nor a log line lets another greenlet run while it holds one. Our code on a real thread must still not
+log, because the counter of logged errors has green locks.
 """
 
 from __future__ import annotations
@@ -12,26 +12,27 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
 
 def patch() -> None:
-    """Once in a process, before SQLAlchemy is imported."""
+    """Patch this process. Call it once, before SQLAlchemy is imported."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # eventlet's own, about itself
+        warnings.simplefilter("ignore")  # eventlet warns about its own deprecation
         import eventlet
         from eventlet import patcher
-    # Real threads speak to the database, and open files: there `os.open` would make an event loop for each of them.
+    # Real threads use the database and open files; a patched `os.open` would create an event loop in each of them.
     eventlet.monkey_patch(psycopg=False, os=False)
     threading = patcher.original("threading")
     _give_to_logging(threading)
     with _imported_as_threading(threading):
-        import sqlalchemy.orm  # noqa: F401 - with all of its modules that make locks
+        import sqlalchemy.orm  # noqa: F401 - imports all of its modules that create locks
 
 
 def _give_to_logging(threading: ModuleType) -> None:
-    logging.threading = threading  # type: ignore[attr-defined]  # for handlers to come
+    logging.threading = threading  # type: ignore[attr-defined]  # for handlers created later
     logging._lock = threading.RLock()  # type: ignore[attr-defined]
     for known in logging._handlerList:  # type: ignore[attr-defined]
         if handler := known():
@@ -39,7 +40,7 @@ def _give_to_logging(threading: ModuleType) -> None:
 
 
 @contextmanager
-def _imported_as_threading(module: ModuleType):
+def _imported_as_threading(module: ModuleType) -> Iterator[None]:
     green = sys.modules["threading"]
     sys.modules["threading"] = module
     try:

@@ -1,6 +1,7 @@
-"""Read the settings and bring the database up to date, before there is a server.
+"""Reads the settings and migrates the database before the server starts.
 
-In a child that goes away again: neither the parent nor the workers carry what only the start needs, Alembic above all.
+A short-lived child process does it, so that neither the parent nor the workers import modules that only the start
+needs, above all Alembic.
 """
 
 from __future__ import annotations
@@ -16,42 +17,41 @@ from koyjabo.server.process.children import leave_signals_to_the_parent
 
 
 class Preparation:
-    """Under way from the beginning; `settings` are there when it is `done`, or None if they cannot be used.
-
-    The child has then said why, in a sentence.
+    """The running preparation. When it is `done`, `settings` is set, or None if the settings or the database are
+    unusable; the child has then printed the reason as a sentence.
     """
 
     def __init__(self) -> None:
         self.done = False
         self.settings: dict[str, Any] | None = None
-        self._written = b""
-        self.pipe, theirs = os.pipe()
+        self._received = b""
+        self.pipe, child_pipe = os.pipe()
         self._pid = os.fork()
         if self._pid == 0:
-            self._be_the_child(theirs)
-        os.close(theirs)
+            self._run_child(child_pipe)
+        os.close(child_pipe)
 
-    def take_in(self) -> None:
-        """Read what has been written; the end of the pipe is the end of the child."""
+    def receive(self) -> None:
+        """Read the data that the child has written. The end of the pipe means that the child has finished."""
         os.set_blocking(self.pipe, False)
         with suppress(BlockingIOError):
             while part := os.read(self.pipe, 4096):
-                self._written += part
-            self._end()
+                self._received += part
+            self._finish()
 
-    def give_up(self) -> None:
-        """Stop it. A migration it was about is rolled back."""
+    def cancel(self) -> None:
+        """Kill the child. The database rolls back an unfinished migration."""
         if not self.done:
             os.kill(self._pid, signal.SIGKILL)
-            self._end()
+            self._finish()
 
-    def _end(self) -> None:
+    def _finish(self) -> None:
         self.done = True
         os.close(self.pipe)
         os.waitpid(self._pid, 0)
-        self.settings = json.loads(self._written) if self._written else None
+        self.settings = json.loads(self._received) if self._received else None
 
-    def _be_the_child(self, pipe: int) -> None:
+    def _run_child(self, pipe: int) -> None:
         try:
             leave_signals_to_the_parent()
             os.write(pipe, _prepare())

@@ -1,4 +1,4 @@
-"""A worker process: the application on eventlet's WSGI server, and a way out that loses nothing."""
+"""A worker process: runs the application on eventlet's WSGI server, and stops without losing requests or visits."""
 
 from __future__ import annotations
 
@@ -9,26 +9,29 @@ import resource
 import signal
 import socket
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flask import Flask
 
     from koyjabo.runtime import Runtime
+    from koyjabo.server.http.connections import Connections
+    from koyjabo.server.websockets.websockets import Sockets
 
 RESERVED_FILES = 50
-"""For the database, the log and the like."""
+"""Open files for the database, the log and the like."""
 
 FEWEST_REQUESTS = 1000
-"""Connections for HTTP that sockets leave room for, where files are few."""
+"""The HTTP connections for which WebSockets leave open files when the limit is low."""
 
 MOST_REQUESTS = 5000
-"""Connections for HTTP at once: one that says nothing costs 20 KB. When all are taken, those that have let us wait
-longest give way.
+"""HTTP connections at once; an idle one costs 20 KB. When all are taken, those that have kept us waiting longest are
+closed.
 """
 
 CLOSE_S = 1.0
-"""To commit what waits, whatever became of those who asked."""
+"""The time to commit pending writes after the requests have ended."""
 
 TICK_S = 0.1
 SWEEP_INTERVAL_S = 5.0
@@ -36,22 +39,22 @@ RETRY_S = 1.0
 
 
 def work(listener: socket.socket, parent: int, ready: int, drain_s: float) -> int:
-    """Serve `listener` until SIGTERM, or until the process `parent` is gone. Writes a byte to `ready` when it begins.
+    """Serve `listener` until SIGTERM or the end of the process `parent`. Writes a byte to `ready` when it starts.
 
-    On the way out: stop accepting, answer what is in flight, commit what was handed over, for at most `drain_s`
+    To stop, it accepts no more connections, answers running requests and commits pending writes, for at most `drain_s`
     seconds. Returns the exit status.
     """
-    from koyjabo.server.process import loop, patching  # takes the real threads before they are patched away
+    from koyjabo.server.process import loop, patching  # imports the real threads before they are patched
 
-    os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")  # 9 MB; see `lookups`
+    os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")  # saves 9 MB; see `dns`
     patching.patch()
     import eventlet
 
-    leaving: list[int] = []
-    signal.signal(signal.SIGTERM, lambda *_: leaving.append(1))  # it may interrupt the hub: only make a note
+    signals: list[int] = []
+    signal.signal(signal.SIGTERM, lambda *_: signals.append(1))  # it may interrupt the hub, so it only sets a flag
 
-    def stay() -> bool:
-        return not leaving and os.getppid() == parent
+    def goes_on() -> bool:
+        return not signals and os.getppid() == parent
 
     import config
     from koyjabo.observability import logs
@@ -61,7 +64,7 @@ def work(listener: socket.socket, parent: int, ready: int, drain_s: float) -> in
     logs.configure(settings.log_level, settings.log_format)
     runtime = loop.EventletRuntime()
     look_up_on_threads(runtime)
-    app = _make_app(runtime, stay)
+    app = _make_app(runtime, goes_on)
     if app is None:
         return 0
     from koyjabo.application.services import Services
@@ -69,65 +72,61 @@ def work(listener: socket.socket, parent: int, ready: int, drain_s: float) -> in
     from koyjabo.server.http.connections import Connections
     from koyjabo.server.websockets.websockets import Sockets
 
-    logs.count_errors(Services.of(app).metrics.error)
+    services = Services.of(app)
+    logs.count_errors(services.observability.metrics.error)
     most_sockets, most_requests = _allow_files(settings.max_connections)
     most_an_address, handshakes = settings.rate_limit_sockets or most_sockets, settings.rate_limit_handshakes
     rate = Rate(share(handshakes, settings.web_concurrency)) if handshakes else None
-    sockets = Sockets(app, runtime, most_sockets, most_an_address, rate)
+    sockets = Sockets(runtime, most_sockets, most_an_address, rate)
+    services.start()
     connections = Connections(most_requests)
     acceptor = _accept(listener, app, connections, sockets)
     os.write(ready, b"\0")
     sweep_at = 0.0
-    while stay() and not acceptor.dead:
+    while goes_on() and not acceptor.dead:
         eventlet.sleep(TICK_S)
         if time.monotonic() >= sweep_at:
-            connections.end_the_late()
+            connections.end_overdue()
             sweep_at = time.monotonic() + SWEEP_INTERVAL_S
     with eventlet.Timeout(drain_s, False):
-        connections.hear_no_more()
+        connections.stop_reading()
         acceptor.kill()
         listener.close()
-        sockets.leave()
+        sockets.close_all()
         connections.waitall()
-        sockets.wait_until_left()
+        sockets.wait_until_closed()
     with eventlet.Timeout(CLOSE_S, False):
-        _close(app)
+        services.close()
     return 0
 
 
-def _make_app(runtime: Runtime, stay) -> Flask | None:
-    """The application, as soon as its database can be reached; None if we are told to leave before that."""
+def _make_app(runtime: Runtime, goes_on: Callable[[], bool]) -> Flask | None:
+    """Create the application as soon as its database is reachable; None if the worker must stop before that."""
     import eventlet
 
     from koyjabo import create_app
     from koyjabo.errors import DatabaseInUse, LedgerUnavailable
 
-    said = False
-    while stay():
+    is_logged = False
+    while goes_on():
         try:
             app = create_app(runtime=runtime)
         except (LedgerUnavailable, DatabaseInUse) as error:
-            if not said:
+            if not is_logged:
                 cause = str(error.__cause__ or error).strip()
                 logging.getLogger(__name__).error("database_unreachable cause=%r", cause)
-                said = True
+                is_logged = True
             eventlet.sleep(RETRY_S)
             continue
         gc.collect()
-        gc.freeze()  # what is here now stays: the collector need not look at it again
-        gc.set_threshold(20_000, 20, 20)  # a request leaves few cycles; looking less often is worth 5 % of the rate
+        gc.freeze()  # existing objects are permanent: exempt them from collection
+        gc.set_threshold(20_000, 20, 20)  # a request leaves few cycles; rarer collections raise the rate by 5 %
         return app
     return None
 
 
-def _close(app: Flask) -> None:
-    from koyjabo.application.services import Services
-
-    Services.of(app).close()
-
-
-def _accept(listener: socket.socket, app: Flask, connections, sockets):
-    """Start eventlet's server in a greenlet of its own."""
+def _accept(listener: socket.socket, app: Flask, connections: Connections, sockets: Sockets) -> Any:
+    """Start eventlet's server in a greenlet of its own, and return that greenlet."""
     import eventlet
     from eventlet import wsgi
 
@@ -140,7 +139,7 @@ def _accept(listener: socket.socket, app: Flask, connections, sockets):
         app,
         log=logging.getLogger("koyjabo.server.wsgi"),
         environ={
-            "wsgi.input_terminated": True,  # its input ends where the body does, chunked or not
+            "wsgi.input_terminated": True,  # the input ends with the body, chunked or not
             "koyjabo.websockets": sockets.websockets,
             "koyjabo.unhurried": connections.unhurried,
         },
@@ -153,10 +152,10 @@ def _accept(listener: socket.socket, app: Flask, connections, sockets):
 
 
 def _allow_files(wanted: int) -> tuple[int, int]:
-    """Raise the limit on open files as far as the system lets us, for `wanted` WebSockets and as many requests.
+    """Raise the limit on open files as far as the system allows, for `wanted` WebSockets and as many requests.
 
-    Returns how many of each that is enough for. A server that runs out of files would stop accepting for good; one
-    whose pool of requests is full lets callers wait.
+    Returns how many WebSockets and requests the limit is enough for. A server without free files would stop accepting
+    for good; with a full pool of requests, clients wait.
     """
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     files = wanted + max(FEWEST_REQUESTS, min(wanted, MOST_REQUESTS)) + RESERVED_FILES

@@ -1,1 +1,1 @@
-"""WebSockets on the event loop: handshake, frames, connections, Engine.IO."""
+"""WebSockets on the event loop: handshake, frames, connections and Engine.IO."""

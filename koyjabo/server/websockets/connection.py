@@ -1,4 +1,4 @@
-"""One WebSocket after its handshake. Every byte leaves through `Connection.write`, which never waits."""
+"""One WebSocket after its handshake. `Connection.write` sends all bytes and never blocks."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from koyjabo.server.websockets.frame_reader import NOT_SAID, Close, FrameReader,
 log = logging.getLogger("koyjabo.websockets")
 
 MOST_UNSENT = 64 * 1024
-"""Bytes that wait for a client; one for whom there are more is dropped."""
+"""The largest unsent buffer of a client, bytes; a client that exceeds it is dropped."""
 
 READ_SIZE = 16 * 1024
 MOST_FRAMES = 500
-"""From one client between two of our pings: a flood is closed with 1008."""
+"""Frames from one client between two of our pings; a client that sends more is closed with 1008."""
 
-MOST_WAITING = 100
-"""Calls that wait for their turn; a client that causes more is closed with 1008."""
+MOST_CALLS = 100
+"""Pending calls of a client; a client that causes more is closed with 1008."""
 
 LOST = 1006
 PING_FRAME = frame(b"", PING)
@@ -34,20 +34,20 @@ RESET = pack("ii", 1, 0)
 
 
 class Owner(Protocol):
-    """Whose connection it is. One owner has many connections, so it keeps what it knows of each by itself."""
+    """Handles the events of its connections. An owner has many connections and keeps its own data about each."""
 
     largest_message: int  # bytes
-    pings: bool  # by WebSocket pings; False for one who has its own
+    pings: bool  # whether to send WebSocket pings; False for a protocol with its own pings
 
     def received(self, connection: Connection, message: str | bytes) -> None:
-        """Called by the reader of all connections: it must not wait. See `Connection.in_turn`."""
+        """Handle a message. It must not block, because one reader serves all connections; see `Connection.in_turn`."""
 
     def ended(self, connection: Connection, code: int) -> None:
-        """The connection is gone, with the code the client gave, 1005 or 1006. Called in a task; it may wait."""
+        """Handle the end of a connection, with the client's close code, 1005 or 1006. Runs in a task and may block."""
 
 
-class Nobody:
-    """Whose a connection is when it is gone."""
+class NoOwner:
+    """The owner of a connection that has ended: it ignores all events."""
 
     largest_message = 0
     pings = False
@@ -57,11 +57,11 @@ class Nobody:
     def ended(self, connection: Connection, code: int) -> None: ...
 
 
-NOBODY = Nobody()
+NO_OWNER = NoOwner()
 
 
 class Loop(Protocol):
-    """What a connection asks of the loop that reads it."""
+    """The methods of the connection loop that a connection calls."""
 
     def start_task(self, main: Callable[[], None]) -> None: ...
 
@@ -75,18 +75,18 @@ class Loop(Protocol):
 
 
 class Connection:
-    """One WebSocket. Whoever holds it may write to it and close it at any time; afterwards that does nothing."""
+    """One WebSocket. `write` and `close` may be called at any time; after the end they do nothing."""
 
     __slots__ = (
         "__weakref__",
-        "_early", "_frames_left", "_heard", "_loop", "_reader", "_send", "_sock", "_state", "_unsent", "_waiting",
+        "_calls", "_early", "_frames_left", "_loop", "_reader", "_received", "_send", "_sock", "_state", "_unsent",
         "address", "born", "chance", "owner",
     )  # fmt: skip
 
     OPEN, CLOSING, GONE = range(3)
 
     def __init__(self, sock: Any, address: str, owner: Owner, loop: Loop, early: bytes) -> None:
-        """`early` has been read of `sock` already."""
+        """`early` is data that was already read from `sock`."""
         self._early = early
         self.address = address
         self.owner = owner
@@ -98,8 +98,8 @@ class Connection:
         self._state = self.OPEN
         self._unsent: bytearray | None = None
         self._reader: FrameReader | None = None
-        self._waiting: deque[Callable[[], None]] | None = None
-        self._heard = True
+        self._calls: deque[Callable[[], None]] | None = None
+        self._received = True  # whether data has arrived since the last ping
         self._frames_left = MOST_FRAMES
 
     @property
@@ -107,7 +107,7 @@ class Connection:
         return self._state == self.OPEN
 
     def start(self) -> None:
-        """Begin to read. Its owner is ready: has said what comes first, and knows what `received` is about."""
+        """Start reading. Call it after the owner has sent its first message and can handle `received`."""
         early, self._early = self._early, b""
         if early:
             self.take(early)
@@ -115,12 +115,12 @@ class Connection:
             self._loop.watch(self)
 
     def write(self, data: bytes) -> None:
-        """Send ready frames. What the kernel does not take waits, up to MOST_UNSENT bytes."""
+        """Send encoded frames. Data that the kernel does not accept is buffered, up to MOST_UNSENT bytes."""
         if self._state != self.OPEN:
             return
         if self._unsent is None:
             try:
-                sent = self._send(data)
+                sent: int = self._send(data)
             except BlockingIOError:
                 sent = 0
             except OSError:
@@ -139,28 +139,28 @@ class Connection:
         self.write(frame(text))
 
     def close(self, code: int | None, reason: str = "") -> None:
-        """Say goodbye, and end when the client has answered, or after CLOSE_TIMEOUT_S."""
+        """Send a close frame. The connection ends when the client has answered, or after CLOSE_TIMEOUT_S."""
         if self._state == self.OPEN:
             self.write(close_frame(code, reason))
             self._begin_closing()
 
     def in_turn(self, call: Callable[[], None]) -> None:
-        """Call after what was given here before, in a task: it may wait."""
-        if self._waiting is None:
-            self._waiting = deque([call])
-            self._loop.start_task(self._work)
-        elif len(self._waiting) < MOST_WAITING:
-            self._waiting.append(call)
+        """Run `call` in a task, after all earlier calls of this method. It may block."""
+        if self._calls is None:
+            self._calls = deque([call])
+            self._loop.start_task(self._run_calls)
+        elif len(self._calls) < MOST_CALLS:
+            self._calls.append(call)
         else:
             self.close(ABUSE, "too many messages at once")
 
-    # For the loop.
+    # Called by the loop.
 
     def fileno(self) -> int:
-        return self._sock.fileno()
+        return int(self._sock.fileno())
 
     def read(self) -> None:
-        """Take what has arrived."""
+        """Read and handle available data."""
         try:
             data = self._sock.recv(READ_SIZE)
         except BlockingIOError:
@@ -174,7 +174,7 @@ class Connection:
 
     def take(self, data: bytes) -> None:
         """Handle bytes from the client."""
-        self._heard = True
+        self._received = True
         reader = self._reader or FrameReader(self.owner.largest_message)
         try:
             received = reader.feed(data)
@@ -187,7 +187,7 @@ class Connection:
         self._handle_all(received)
 
     def flush(self) -> bool:
-        """Send of what waits as much as the kernel takes; true when something still waits. Raises OSError."""
+        """Send as much of the buffer as the kernel accepts. True if data is left. Raises OSError."""
         if self._unsent is not None:
             with suppress(BlockingIOError):
                 del self._unsent[: self._send(self._unsent)]
@@ -195,18 +195,18 @@ class Connection:
         return self._unsent is not None
 
     def ping(self) -> None:
-        self._heard = False
-        self.count_anew()
+        self._received = False
+        self.reset_frame_count()
         self.write(PING_FRAME)
 
-    def count_anew(self) -> None:
-        """It is being pinged: from now on the client may send MOST_FRAMES again."""
+    def reset_frame_count(self) -> None:
+        """Allow the client MOST_FRAMES again, with each ping."""
         self._frames_left = MOST_FRAMES
 
     @property
     def is_silent(self) -> bool:
-        """Nothing has come since the last ping."""
-        return not self._heard
+        """No data has arrived since the last ping."""
+        return not self._received
 
     @property
     def has_unsent(self) -> bool:
@@ -217,11 +217,11 @@ class Connection:
         return self._state != self.GONE
 
     def end(self, epoll: Any, reset: bool) -> bool:
-        """Give the file back; false when that was done before."""
+        """Close the socket. False if it was closed before."""
         if self._state == self.GONE:
             return False
         self._state = self.GONE
-        with suppress(FileNotFoundError):  # it never started
+        with suppress(FileNotFoundError):  # not registered if the connection never started
             epoll.unregister(self._sock.fileno())
         if reset:
             with suppress(OSError):
@@ -247,7 +247,7 @@ class Connection:
 
     def _answer_close(self, code: int) -> None:
         self.close(None if code == NOT_SAID else code)
-        if self._unsent is None:  # else the client ends it when it has read that far
+        if self._unsent is None:  # otherwise the client must read the rest first
             self._loop.drop(self, code)
 
     def _begin_closing(self) -> None:
@@ -255,11 +255,11 @@ class Connection:
             self._state = self.CLOSING
             self._loop.await_close(self)
 
-    def _work(self) -> None:
-        while self._waiting:
+    def _run_calls(self) -> None:
+        while self._calls:
             try:
-                self._waiting[0]()
+                self._calls[0]()
             except Exception:
                 log.exception("message_failed")
-            self._waiting.popleft()
-        self._waiting = None
+            self._calls.popleft()
+        self._calls = None

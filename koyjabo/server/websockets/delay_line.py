@@ -1,4 +1,4 @@
-"""Many things that are due after the same delay: one line of them, instead of a timer for each."""
+"""A queue for many items that are due after the same delay, instead of a timer for each."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from typing import Generic, TypeVar
 
 log = logging.getLogger(__name__)
 
-Thing = TypeVar("Thing")
+Item = TypeVar("Item")
 
-ACTS_IN_A_ROW = 256
+CALLS_IN_A_ROW = 256
 
 
-class DelayLine(Generic[Thing]):
-    """Gives each thing that is put in to `act`, `delay_s` later, in the order they came."""
+class DelayLine(Generic[Item]):
+    """Calls `act` with each item, `delay_s` after it was put in, in the order of arrival."""
 
-    def __init__(self, delay_s: float, act: Callable[[Thing], None]) -> None:
+    def __init__(self, delay_s: float, act: Callable[[Item], None]) -> None:
         self.delay_s = delay_s
         self._act = act
-        self._line: deque[tuple[float, Thing]] = deque()
+        self._queue: deque[tuple[float, Item]] = deque()
 
-    def put(self, thing: Thing) -> None:
-        self._line.append((time.monotonic() + self.delay_s, thing))
+    def put(self, item: Item) -> None:
+        self._queue.append((time.monotonic() + self.delay_s, item))
 
     @property
     def due_in_s(self) -> float:
-        """Until the first one is due."""
-        return self._line[0][0] - time.monotonic() if self._line else inf
+        """The time until the first item is due; infinite without items."""
+        return self._queue[0][0] - time.monotonic() if self._queue else inf
 
     def run_due(self) -> None:
-        """Act on all that are due; others have their turn in between."""
+        """Call `act` with all items that are due. Yields to other tasks after every CALLS_IN_A_ROW items."""
         now, count = time.monotonic(), 0
-        while self._line and self._line[0][0] <= now:
-            _, thing = self._line.popleft()
+        while self._queue and self._queue[0][0] <= now:
+            _, item = self._queue.popleft()
             try:
-                self._act(thing)
+                self._act(item)
             except Exception:
                 log.exception("delayed_act_failed")
             count += 1
-            if count % ACTS_IN_A_ROW == 0:
+            if count % CALLS_IN_A_ROW == 0:
                 time.sleep(0)

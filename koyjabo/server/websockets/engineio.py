@@ -1,9 +1,9 @@
-"""Engine.IO over our connections: python-engineio keeps its protocol, and its clients cost no greenlets.
+"""Runs python-engineio over our connections, so that its clients need no greenlets.
 
-It relies on unpublished parts of python-engineio (4.15.1, pinned): `engineio.server` making its clients from
-`socket.Socket`; `_upgrade_websocket` being called to answer an upgrade; `schedule_ping` being called when a client has
-connected and when it has answered a ping; a client's `queue` being all that stands between `send` and the wire; and
-`handlers`, `handle_request` and `_ok` being looked up on the server each time. It also relies on a sentence of
+It relies on unpublished parts of python-engineio (4.15.1, pinned): `engineio.server` creates its clients from
+`socket.Socket`; it calls `_upgrade_websocket` to answer an upgrade, and `schedule_ping` when a client has connected and
+when it has answered a ping; a client's `queue` is the only step between `send` and the wire; and the server looks up
+`handlers`, `handle_request` and `_ok` on itself at each call. It also relies on the text of an error of
 python-socketio (5.18.1, pinned).
 """
 
@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs
+from wsgiref.types import StartResponse
 
 import engineio.server
 import socketio
@@ -31,7 +31,7 @@ from koyjabo.server.websockets.delay_line import DelayLine
 from koyjabo.server.websockets.engineio_socket import EngineSocket
 
 UPGRADE_TIMEOUT_S = 10.0
-"""How long a WebSocket has to become that of its polling client."""
+"""How long the upgrade of a polling client to a WebSocket may take."""
 
 METHODS = ("GET", "POST", "OPTIONS")
 KEPT = ("REQUEST_METHOD", "PATH_INFO", "SCRIPT_NAME", "QUERY_STRING", "REMOTE_ADDR", "SERVER_NAME", "SERVER_PORT",
@@ -40,11 +40,11 @@ KEPT = ("REQUEST_METHOD", "PATH_INFO", "SCRIPT_NAME", "QUERY_STRING", "REMOTE_AD
 NOTHING = io.BytesIO()
 POLLING = "polling"
 NOWHERE_CONNECTED = "Unexpected binary packet"
-"""What python-socketio says of one that is for a namespace its client is not connected to."""
+"""The error text of python-socketio for a binary packet in a namespace to which its client is not connected."""
 
 
 class Engine:
-    """Pings Engine.IO's clients and finds the dead ones, whatever their transport: one sweep for all."""
+    """Pings all Engine.IO clients of both transports and closes dead ones, in one sweep."""
 
     def __init__(self, server: socketio.Server, connections: ConnectionLoop) -> None:
         engineio.server.socket.Socket = EngineSocket
@@ -56,59 +56,64 @@ class Engine:
         self._engineio, self._server.handle_request = self._server.handle_request, self._handle_request
         self._engineio_ok, self._server._ok = self._server._ok, self._ok
         self._pings: DelayLine[EngineSocket] = DelayLine(0, self._ping)
-        self._verdicts: DelayLine[EngineSocket] = DelayLine(0, self._judge)
+        self._pong_checks: DelayLine[EngineSocket] = DelayLine(0, self._check_pong)
         self._upgrades: DelayLine[tuple[EngineSocket, Connection]] = DelayLine(UPGRADE_TIMEOUT_S, self._end_unfinished)
 
     @property
     def sweep_interval_s(self) -> float:
-        """Until something is due. Not for each of thousands: what is due a little later goes with it."""
-        soonest_s = min(self._pings.due_in_s, self._verdicts.due_in_s, self._server.ping_interval, 1.0)
-        return max(soonest_s, min(1.0, self._server.ping_timeout / 20))
+        """The time until the next item is due, but not less than a twentieth of the ping time-out: a sweep handles
+        many items together.
+        """
+        soonest_s: float = min(self._pings.due_in_s, self._pong_checks.due_in_s, self._server.ping_interval, 1.0)
+        shortest_s: float = min(1.0, self._server.ping_timeout / 20)
+        return max(soonest_s, shortest_s)
 
     def sweep(self) -> None:
         self._pings.run_due()
-        self._verdicts.run_due()
+        self._pong_checks.run_due()
         self._upgrades.run_due()
 
     def end_polling(self) -> None:
-        """The server is going away: let the requests that wait for news have their answer."""
+        """Close the polling clients, which answers their waiting requests, because the server is going away."""
         for client in list(self._server.sockets.values()):
             if client.connection is None:
                 client.close(abort=True)
 
-    # For its clients.
+    # Called by clients.
 
     def ping_later(self, client: EngineSocket) -> None:
-        """It has just answered, or connected: judge by that, whenever its ping may go out."""
+        """Schedule the next ping of a client that has just connected or answered. The deadline of its pong counts from
+        now and not from the time of the ping.
+        """
         self._pings.delay_s = self._server.ping_interval
         self._pings.put(client)
-        self._verdicts.delay_s = self._server.ping_interval + self._server.ping_timeout
-        client.dead_at = time.monotonic() + self._verdicts.delay_s
-        self._verdicts.put(client)
+        self._pong_checks.delay_s = self._server.ping_interval + self._server.ping_timeout
+        client.dead_at = time.monotonic() + self._pong_checks.delay_s
+        self._pong_checks.put(client)
 
     def await_upgrade(self, client: EngineSocket, connection: Connection) -> None:
         self._upgrades.put((client, connection))
 
     def release(self, client: EngineSocket) -> None:
-        """A client polls no more."""
+        """Stop counting a client that no longer polls."""
         if client.counted_as is not None:
             self._connections.release(client.counted_as)
             client.counted_as = None
 
-    # For python-engineio.
+    # Called by python-engineio.
 
     def _on_connect(self, sid: str, environ: dict[str, Any]) -> Any:
-        """Returns what python-engineio refuses it with, or what python-socketio says."""
+        """Returns the reason of a refusal for python-engineio, or the result of python-socketio's handler."""
         client = self._server.sockets[sid]
-        if _transport(environ) == POLLING:  # a WebSocket is counted when it is taken over
+        if _transport(environ) == POLLING:  # WebSockets are counted by the connection loop
             address = client_address.counted(environ)
             if not self._connections.reserve(address):
                 return "too many connections, try again later"
             client.counted_as = address
-        return self._connect(sid, _thinned(environ))
+        return self._connect(sid, _reduced(environ))
 
     def _on_message(self, sid: str, message: str | bytes) -> Any:
-        """What is no packet ends the connection; python-engineio would log what its handler raises, and go on."""
+        """Close the connection after an invalid packet; python-engineio would log the exception and continue."""
         try:
             return self._message(sid, message)
         except InvalidPacket:
@@ -119,14 +124,14 @@ class Engine:
             self._refuse(sid)
         except KeyError:
             if sid in self._server.sockets:
-                raise  # else it went while its handler waited
+                raise  # otherwise the client disconnected while its handler was blocked
 
     def _refuse(self, sid: str) -> None:
         if client := self._server.sockets.get(sid):
             client.refuse()
 
-    def _handle_request(self, environ: dict[str, Any], start_response: Callable) -> Any:
-        """As python-engineio, and with the refusals of the protocol that it leaves out."""
+    def _handle_request(self, environ: dict[str, Any], start_response: StartResponse) -> Any:
+        """Handle a request as python-engineio does, and add the refusals of the protocol that it omits."""
         query = _query(environ)
         if environ["REQUEST_METHOD"] not in METHODS or "transport" not in query:
             refused = self._server._bad_request("transport must be polling or websocket, by GET or POST")
@@ -136,16 +141,16 @@ class Engine:
             if client.awaits_last_poll and environ["REQUEST_METHOD"] == "GET":
                 self._server.sockets.pop(client.sid, None)
                 return self._answer(self._server._ok([Packet(packet.NOOP)]), environ, start_response)
-            self._judge(client)
+            self._check_pong(client)
             if client.upgraded and environ.get("HTTP_UPGRADE", "").lower() == "websocket":
-                with suppress(KoyJaboError):  # one that has a WebSocket needs no other
+                with suppress(KoyJaboError):  # the client has a WebSocket already
                     spare = environ["koyjabo.websockets"].accept(environ, client)
                     spare.close(NORMAL)
                     spare.start()
                     return []
         return self._engineio(environ, start_response)
 
-    def _answer(self, answer: dict[str, Any], environ: dict[str, Any], start_response: Callable) -> list[bytes]:
+    def _answer(self, answer: dict[str, Any], environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
         start_response(answer["status"], answer["headers"] + self._server._cors_headers(environ))
         return [answer["response"]]
 
@@ -153,21 +158,21 @@ class Engine:
         answer = self._engineio_ok(*packets, **options)
         return {**answer, "response": b"ok"} if answer["response"] == b"OK" else answer
 
-    # When something is due.
+    # Called when an item is due.
 
     def _ping(self, client: EngineSocket) -> None:
         if client.closed or client.closing:
-            self._server.sockets.pop(client.sid, None)  # one that polled, said goodbye, and never polled again
+            self._server.sockets.pop(client.sid, None)  # a polling client that closed and has not polled since
             return
         if is_old(client):
             client.end(GOING_AWAY, "open for a day: come back")
             return
         if client.connection is not None:
-            client.connection.count_anew()
+            client.connection.reset_frame_count()
         client.last_ping = time.time()
         client.send(Packet(packet.PING))
 
-    def _judge(self, client: EngineSocket) -> None:
+    def _check_pong(self, client: EngineSocket) -> None:
         if client.closed or time.monotonic() >= client.dead_at:
             client.close(reason=self._server.reason.PING_TIMEOUT)
             self._server.sockets.pop(client.sid, None)
@@ -183,10 +188,10 @@ def _query(environ: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def _transport(environ: dict[str, Any]) -> str:
-    """By which it comes, as python-engineio has it: nobody polls any less for an `Upgrade` that leads nowhere."""
+    """The transport as python-engineio reads it, from the query: an `Upgrade` header that fails does not change it."""
     return _query(environ)["transport"][0]
 
 
-def _thinned(environ: dict[str, Any]) -> dict[str, Any]:
-    """python-socketio keeps it for as long as the client is connected: only what handlers may ask for."""
+def _reduced(environ: dict[str, Any]) -> dict[str, Any]:
+    """The part of the environment that handlers need: python-socketio keeps it while the client is connected."""
     return {name: environ[name] for name in KEPT if name in environ} | {"wsgi.input": NOTHING}

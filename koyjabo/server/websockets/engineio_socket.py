@@ -1,12 +1,12 @@
-"""One client of Engine.IO: python-engineio's own while it polls, with a connection of ours after that."""
+"""One Engine.IO client: python-engineio serves its polls, and a connection of ours its WebSocket."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from math import inf
 from random import getrandbits
 from typing import Any
+from wsgiref.types import StartResponse
 
 from engineio import packet
 from engineio.exceptions import EngineIOError
@@ -19,7 +19,7 @@ from koyjabo.realtime.frames import BINARY, TEXT, frame
 from koyjabo.server.websockets.connection import Connection
 
 MOST_PACKETS = 100
-"""That wait for a client to poll; one for whom there are more is gone, or does not want them."""
+"""Packets that wait for a client's next poll; a client with more is closed."""
 
 UNREADABLE = (ValueError, KeyError, IndexError, TypeError)
 PONG = str(packet.PONG)
@@ -32,14 +32,14 @@ class EngineSocket(Socket):
     queue: Any
     connected: bool
     last_ping: float | None
-    pings = False  # by WebSocket: Engine.IO has its own
+    pings = False  # no WebSocket pings: Engine.IO has its own
     connection: Connection | None = None
     counted_as: str | None = None
-    """The address it is counted for while it polls."""
+    """The address for which the client is counted while it polls."""
     dead_at = inf
-    """When its pong is too late, monotonic s."""
+    """The deadline of its pong, monotonic s."""
     awaits_last_poll = False
-    """It closed while none of its polls was here: one is still answered."""
+    """It closed while no poll of it was waiting; one more poll is answered."""
     _probed: Connection | None = None
     _polls = False
 
@@ -53,7 +53,7 @@ class EngineSocket(Socket):
         return int(self.server.max_http_buffer_size)
 
     def send(self, pkt: Packet) -> None:
-        if pkt.packet_type == packet.OPEN:  # python-engineio writes whole seconds
+        if pkt.packet_type == packet.OPEN:  # python-engineio rounds to whole seconds
             pkt.data["pingInterval"] = round(self.server.ping_interval * 1000)
         if self.connection is None and self.queue.qsize() >= MOST_PACKETS:
             self.close(abort=True)
@@ -61,12 +61,12 @@ class EngineSocket(Socket):
             super().send(pkt)
 
     def close(self, wait: bool = False, abort: bool = False, reason: str | None = None) -> None:
-        """Never waits until somebody has polled what is left: nobody may, any more."""
+        """Close without waiting for a poll of the remaining packets, which may never come."""
         super().close(wait=False, abort=abort, reason=reason)
         self.server.engine.release(self)
 
     def end(self, code: int, why: str) -> None:
-        """Close it with a code, where it can see one."""
+        """Close the client, with a close code if it has a WebSocket."""
         if self.connection is not None:
             self.connection.close(code, why)
         else:
@@ -76,20 +76,21 @@ class EngineSocket(Socket):
         self.end(ABUSE, "not what Engine.IO and Socket.IO say")
 
     def poll(self) -> list[Packet]:
-        """Raises EngineIOError for a second poll beside one that waits, and ends both."""
+        """Wait for packets. Raises EngineIOError for a second poll while one waits, and ends both."""
         if self._polls:
             self.close()
             raise EngineIOError
         self._polls = True
         try:
-            return super().poll()
+            packets: list[Packet] = super().poll()
         finally:
             self._polls = False
+        return packets
 
     def receive(self, pkt: Packet) -> None:
         if pkt.packet_type == packet.CLOSE and self.connection is None:
-            self.queue.put(Packet(packet.NOOP))  # for the poll that waits,
-            self.awaits_last_poll = not self._polls  # or that is on its way
+            self.queue.put(Packet(packet.NOOP))  # answers the poll that waits,
+            self.awaits_last_poll = not self._polls  # or the next one
         super().receive(pkt)
 
     def handle_post_request(self, environ: dict[str, Any]) -> None:
@@ -105,10 +106,10 @@ class EngineSocket(Socket):
             self.last_ping = None
             self.server.engine.ping_later(self)
 
-    def handle_get_request(self, environ: dict[str, Any], start_response: Callable) -> Any:
-        """A poll, or an upgrade. A client that begins with a handshake that is refused will not come back: forget it.
+    def handle_get_request(self, environ: dict[str, Any], start_response: StartResponse) -> Any:
+        """Handle a poll or an upgrade. A new client whose handshake is refused is closed, since it will not return.
 
-        Without `Connection: Upgrade` python-engineio would take such a handshake for a poll.
+        Without `Connection: Upgrade` python-engineio would treat such a handshake as a poll.
         """
         answer = super().handle_get_request(environ, start_response)
         if self.connected:
@@ -116,7 +117,7 @@ class EngineSocket(Socket):
         self.close(abort=True)
         return answer if isinstance(answer, dict) else self.server._bad_request(BadHandshake.sentence)
 
-    def _upgrade_websocket(self, environ: dict[str, Any], start_response: Callable) -> Any:
+    def _upgrade_websocket(self, environ: dict[str, Any], start_response: StartResponse) -> Any:
         self.upgrading = self.connected
         try:
             connection = environ["koyjabo.websockets"].accept(environ, self)
@@ -125,13 +126,13 @@ class EngineSocket(Socket):
             return self.server._bad_request(str(error))
         if not self.connected:
             self.connected = True
-            self._go_over_to(connection)
+            self._switch_to(connection)
         else:
             self.server.engine.await_upgrade(self, connection)
         connection.start()
         return []
 
-    # As the owner of its connection.
+    # Called by its connection, as its owner.
 
     def received(self, connection: Connection, message: str | bytes) -> None:
         if message == PONG and connection is self.connection:
@@ -144,22 +145,22 @@ class EngineSocket(Socket):
     def ended(self, connection: Connection, code: int) -> None:
         if connection is self.connection:
             reasons = self.server.reason
-            said_goodbye = code in CLEAN_CLOSES
-            self.close(abort=True, reason=reasons.CLIENT_DISCONNECT if said_goodbye else reasons.TRANSPORT_CLOSE)
+            is_clean = code in CLEAN_CLOSES
+            self.close(abort=True, reason=reasons.CLIENT_DISCONNECT if is_clean else reasons.TRANSPORT_CLOSE)
             self.server.sockets.pop(self.sid, None)
         elif self.connection is None:
             self.upgrading = False
 
     def _receive(self, message: str | bytes) -> None:
         if self.closed:
-            return  # it said this before it went, and nobody is there any more
+            return  # the message arrived before the client disconnected
         try:
             self.receive(Packet(encoded_packet=message))
         except (EngineIOError, *UNREADABLE):
             self.refuse()
 
     def _probe(self, connection: Connection, message: str | bytes) -> None:
-        """The steps of an upgrade from polling: probe, answer, and a poll that ends with nothing; then go over."""
+        """The steps of an upgrade from polling: probe, answer, a NOOP that ends the waiting poll, then the switch."""
         if self.closed:
             connection.close(NORMAL)
         elif message == PROBE and self.connection is None:
@@ -167,24 +168,24 @@ class EngineSocket(Socket):
             connection.write(PROBED)
             self.queue.put(Packet(packet.NOOP))
         elif message == UPGRADE and connection is self._probed:
-            self._go_over_to(connection)
+            self._switch_to(connection)
         else:
             self.upgrading = False
             connection.close(ABUSE, "not an upgrade")
 
-    def _go_over_to(self, connection: Connection) -> None:
+    def _switch_to(self, connection: Connection) -> None:
         waiting, self.queue = self.queue, DirectQueue(connection)
         self.connection = connection
         self.upgraded, self.upgrading, self._probed = True, False, None
         self.server.engine.release(self)
         while not waiting.empty():
             each = waiting.get(block=False)
-            if each is None or each.packet_type != packet.NOOP:  # which was for a poll that did not wait
+            if each is None or each.packet_type != packet.NOOP:  # a NOOP was meant for a waiting poll
                 self.queue.put(each)
 
 
 class DirectQueue:
-    """Stands where python-engineio puts packets for its writing greenlet. They are written at once instead."""
+    """Replaces the queue of python-engineio's writing greenlet: writes packets to the connection at once."""
 
     __slots__ = ("_connection",)
 
@@ -192,7 +193,7 @@ class DirectQueue:
         self._connection = connection
 
     def put(self, each: Packet | None) -> None:
-        if each is None:  # python-engineio's mark for the end
+        if each is None:  # python-engineio's end marker
             self._connection.close(NORMAL)
             return
         data = each.encode()

@@ -1,6 +1,6 @@
-"""What a client sends, frame by frame (RFC 6455, 5), parsed by wsproto.
+"""Parses the frames of a client (RFC 6455, 5) with wsproto.
 
-A reader exists only while a frame or a message is arriving: an idle connection costs no parser.
+A reader exists only while a frame or a message is arriving, so an idle connection needs no parser.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import NamedTuple, cast
 from wsproto.frame_protocol import (
     LOCAL_ONLY_CLOSE_REASONS,
     CloseReason,
+    Frame,
     FrameDecoder,
     MessageDecoder,
     Opcode,
@@ -37,14 +38,14 @@ class Close(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A frame of a message that is not finished: whoever counts frames has to count it."""
+    """A frame of an unfinished message, reported so that the connection can count it."""
 
 
 Received = str | bytes | Part | Ping | Pong | Close
 
 
 class FrameReader:
-    """Makes messages and control frames of bytes; a message of more than `limit` bytes is refused."""
+    """Decodes bytes into messages and control frames. Refuses a message of more than `limit` bytes."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -55,12 +56,12 @@ class FrameReader:
 
     @property
     def idle(self) -> bool:
-        """Nothing has begun to arrive that is not finished."""
+        """No frame or message is incomplete."""
         return self._frames.header is None and not len(self._frames.buffer) and self._messages.opcode is None
 
     def feed(self, data: bytes) -> list[Received]:
-        """What has arrived whole with `data`. Raises ParseFailed, with the close code to answer, when it is no frame
-        a client may send; what came whole before it is then in the exception's `received`.
+        """Return the messages and control frames that `data` completes. Raises ParseFailed, with the close code to
+        answer, for an invalid frame; the exception's `received` has the items completed before it.
         """
         received: list[Received] = []
         self._frames.receive_bytes(data)
@@ -70,15 +71,15 @@ class FrameReader:
                     received.append(_control(frame.opcode, cast(bytes, frame.payload)))
                 else:
                     self._add(frame, received)
-            self._refuse_what_is_too_big()
+            self._check_size()
         except ParseFailed as error:
             error.received = received  # type: ignore[attr-defined]
             raise
         return received
 
-    def _add(self, frame, received: list[Received]) -> None:
+    def _add(self, frame: Frame, received: list[Received]) -> None:
         self._size += len(frame.payload)
-        self._refuse_what_is_too_big()
+        self._check_size()
         part = self._messages.process_frame(frame)
         self._parts.append(cast(str | bytes, part.payload))
         if part.message_finished:
@@ -88,8 +89,8 @@ class FrameReader:
         elif part.frame_finished:
             received.append(Part())
 
-    def _refuse_what_is_too_big(self) -> None:
-        """Also by what the header announces, before it has been sent."""
+    def _check_size(self) -> None:
+        """Refuse a message over the limit; the length in the header of an incomplete frame counts as well."""
         header = self._frames.header
         announced = 0 if header is None or header.opcode.iscontrol() else header.payload_len
         started = self._frames.payload_consumed if header is not None else 0
@@ -106,11 +107,14 @@ def _control(opcode: Opcode, payload: bytes) -> Received:
 
 
 def _close_code(payload: bytes) -> int:
-    """Raises ParseFailed for a code that nobody may send, or a reason that is not UTF-8 (RFC 6455, 7.4)."""
+    """Parse a close code. Raises ParseFailed for a code that may not be sent, or a reason that is not UTF-8 (RFC 6455,
+    7.4).
+    """
     if not payload:
         return NOT_SAID
     if len(payload) == 1:
         raise ParseFailed("close with half a code")
+    code: int
     (code,) = unpack_from("!H", payload)
     try:
         payload[2:].decode()

@@ -1,7 +1,7 @@
-"""The opening handshake (RFC 6455, 4.2), and how a connection leaves the HTTP server it came through.
+"""Answers the opening handshake (RFC 6455, 4.2) and takes the socket over from the HTTP server.
 
-It relies on eventlet's input object knowing the socket and the buffer in front of it, on a detached socket being
-closed without an error, and on `already_handled` (0.41.3, pinned).
+It relies on eventlet's input object exposing the socket and its read buffer, on a detached socket being closed without
+an error, and on `already_handled` (0.41.3, pinned).
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ real_socket = patcher.original("socket").socket
 
 
 class WebSockets:
-    """Stands in the environment of each request as `koyjabo.websockets`, for those who answer upgrades."""
+    """Accepts upgrades. Handlers find it in the WSGI environment of each request as `koyjabo.websockets`."""
 
     def __init__(self, loop: ConnectionLoop) -> None:
         self._loop = loop
 
     def accept(self, environ: dict[str, Any], owner: Owner, protocol: str | None = None) -> Connection:
-        """Answer the handshake and take the connection over; the request needs no other answer afterwards. The owner
-        has it read with `start`.
+        """Answer the handshake and take over the connection; the request needs no other answer. The owner calls `start`
+        to begin reading.
 
-        Extensions are refused: permessage-deflate costs 36 µs a frame and 162 KB a client. Raises BadHandshake,
+        Declines extensions: permessage-deflate costs 36 µs a frame and 162 KB a client. Raises BadHandshake,
         UnsupportedWebSocket.
         """
         greeting = _greeting(environ, protocol)
-        sock, early = _take(environ)
+        sock, early = _take_over(environ)
         return self._loop.add(sock, client_address.counted(environ), owner, greeting, early)
 
 
@@ -48,7 +48,7 @@ def _greeting(environ: dict[str, Any], protocol: str | None) -> bytes:
     if environ["REQUEST_METHOD"] != "GET" or environ["SERVER_PROTOCOL"] != "HTTP/1.1" or "upgrade" not in tokens:
         raise BadHandshake
     if environ.get("CONTENT_LENGTH") not in (None, "", "0") or "HTTP_TRANSFER_ENCODING" in environ:
-        raise BadHandshake  # what looks like a body would be taken for frames
+        raise BadHandshake  # a body would be parsed as frames
     if environ.get("HTTP_SEC_WEBSOCKET_VERSION") != VERSION:
         raise UnsupportedWebSocket
     key = environ.get("HTTP_SEC_WEBSOCKET_KEY", "")
@@ -65,12 +65,12 @@ def _greeting(environ: dict[str, Any], protocol: str | None) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-def _take(environ: dict[str, Any]) -> tuple[Any, bytes]:
-    """The real socket, which nobody else closes any more, and what has been read of it too early."""
+def _take_over(environ: dict[str, Any]) -> tuple[Any, bytes]:
+    """Detach the real socket from the HTTP server. Returns it with the data that the server had already read."""
     request = environ["eventlet.input"]
     sock = real_socket(fileno=request.get_socket().fd.detach())
     try:
-        early = request.rfile.peek()  # what it has; there is nothing to read more from
+        early = request.rfile.peek()  # only the buffer, since the socket is detached
     except OSError:
         early = b""
     wsgi.WSGI_LOCAL.already_handled = True

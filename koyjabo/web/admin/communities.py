@@ -18,7 +18,7 @@ from koyjabo.web.ui.member_forms import AS_IT_IS, Shown
 @bp.get("/communities")
 def communities() -> Response:
     asked, query = pagination.paging(), request.args.get("query", "").strip()
-    found = current().communities.all(me(), query, asked.start, asked.per_page)
+    found = current().communities.directory.all(me(), query, asked.start, asked.per_page)
     open_ones = [each.community.id for each in found.items if each.archived_ms is None]
     return page(
         "communities",
@@ -42,7 +42,7 @@ def create_community() -> Response:
     body = form.read()
     if body is None:
         return page("new_community", 422, form=form)
-    made = current().communities.create(me(), body.name, body.description, body.open, body.listed)
+    made = current().communities.directory.create(me(), body.name, body.description, body.open, body.listed)
     return done("founded", "admin.community", community_id=made.community.id)
 
 
@@ -57,32 +57,32 @@ def change_community(community_id: str) -> Response:
     body = form.read()
     if body is None:
         return show(community_id, form)
-    current().communities.change(me(), community_id, **body.changes())
+    current().communities.directory.change(me(), community_id, **body.changes())
     return done("saved", "admin.community", community_id=community_id)
 
 
 @bp.post("/communities/<community_id>/archive")
 def archive_community(community_id: str) -> Response:
-    current().communities.archive(me(), community_id)
+    current().communities.directory.archive(me(), community_id)
     return done("archived", "admin.community", community_id=community_id)
 
 
 @bp.post("/communities/<community_id>/restore")
 def restore_community(community_id: str) -> Response:
-    current().communities.restore(me(), community_id)
+    current().communities.directory.restore(me(), community_id)
     return done("restored", "admin.community", community_id=community_id)
 
 
 def show(community_id: str, form: Form | None = None, shown: Shown = AS_IT_IS) -> Response:
     """The page of a community: as it is, or with a `form` that has something wrong, or with what did of its members."""
     asked, account = pagination.paging(), me()
-    found = current().communities.overview(account, community_id)
+    found = current().communities.directory.overview(account, community_id)
     members = _members(found, asked)
     return page(
         "community",
         422 if form else shown.status,
         found=found,
-        online=None if found.archived_ms else next(iter(current().attendance.online(found.community.id))),
+        online=None if found.archived_ms else next(iter(current().communities.rooms.online(found.community.id))),
         form=form or community_forms.present(found.community),
         invitation=shown.form,
         refused=shown.refused,
@@ -98,4 +98,4 @@ def _members(found: Overview, asked: Paging) -> Page:
     """None are shown of one that is archived: nobody can change them there."""
     if found.archived_ms is not None:
         return Page((), 0)
-    return current().communities.members(me(), found.community.id, asked.start, asked.per_page)
+    return current().communities.directory.members(me(), found.community.id, asked.start, asked.per_page)

@@ -37,7 +37,7 @@ def do_export() -> Response:
         form.errors.update(error.details)
         return _show(form, 422)
     name = f"{what}-{current().clock.today()}.{kind}"
-    allowed = _told_of(_while_allowed(pieces, current().accounts, my_login().session_id))
+    allowed = _told_of(_while_allowed(pieces, current().accounts.credentials, my_login().session_id))
     unhurried = request.environ.get("koyjabo.unhurried")
     if unhurried is not None:  # a server that is in no hurry does without
         allowed = unhurried(request.environ, allowed)

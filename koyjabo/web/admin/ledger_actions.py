@@ -17,7 +17,7 @@ from koyjabo.web.ui.forms import Form
 
 @bp.post("/system/recount")
 def recount() -> Response:
-    current().recounts.begin(me())
+    current().maintenance.recounts.begin(me())
     return done("recounting", "admin.system")
 
 
@@ -28,7 +28,7 @@ def set_total() -> Response:
     if body is None:
         return show(422, form)
     try:
-        current().bookkeeping.set_total(me(), body.total, body.reason, body.new_epoch)
+        current().maintenance.total.set_total(me(), body.total, body.reason, body.new_epoch)
     except InvalidInput as error:
         form.errors.update(error.details)
         return show(422, form)

@@ -15,12 +15,12 @@ NEWEST = 10
 @bp.get("/")
 def overview() -> Response:
     services = current()
-    stats = services.visits.stats().as_object()
+    stats = services.counting.visits.stats().as_object()
     return page(
         "overview",
         stats=stats,
         locations={place: found["count"] for place, found in stats["locations"].items()},
-        hours=[(hour.begins, hour.visited.visits) for hour in services.history.last_hours()],
-        days=[(day.begins, *day.visited) for day in services.history.last_days()],
+        hours=[(hour.begins, hour.visited.visits) for hour in services.analytics.timeline.last_hours()],
+        days=[(day.begins, *day.visited) for day in services.analytics.timeline.last_days()],
         newest=services.visit_log.page(me(), Filter(), count=NEWEST).visits,
     )

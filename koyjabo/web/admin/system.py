@@ -27,13 +27,13 @@ def system() -> Response:
 
 def show(status: int = 200, form: Form | None = None) -> Response:
     """The page, or the same with what is wrong with the form for the total."""
-    facts = current().system.look(me())
+    facts = current().maintenance.system.look(me())
     return page(
         "system",
         status,
         facts=facts,
-        has_countries=current().places.has_countries,
-        total=current().visits.stats().total,
+        has_countries=current().network.places.has_countries,
+        total=current().counting.visits.stats().total,
         form=form or Form(TotalBody),
         sockets=SOCKETS,
         hops=hops(request.environ),

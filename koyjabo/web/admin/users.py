@@ -18,7 +18,7 @@ from koyjabo.web.ui.flash import done
 @bp.get("/users")
 def users() -> Response:
     asked, query = pagination.paging(), request.args.get("query", "").strip()
-    found = current().users.page(me(), query, asked.start, asked.per_page)
+    found = current().accounts.users.page(me(), query, asked.start, asked.per_page)
     last = asked.last(found.total)
     return page("users", found=found, query=query, last=last, asked=asked, url=pagination.numbered())
 
@@ -30,27 +30,27 @@ def user(user_id: str) -> Response:
 
 @bp.post("/users/<user_id>/promote")
 def promote(user_id: str) -> Response:
-    return _do(user_id, "promoted", lambda: current().users.promote(me(), user_id))
+    return _do(user_id, "promoted", lambda: current().accounts.users.promote(me(), user_id))
 
 
 @bp.post("/users/<user_id>/demote")
 def demote(user_id: str) -> Response:
-    return _do(user_id, "demoted", lambda: current().users.promote(me(), user_id, is_admin=False))
+    return _do(user_id, "demoted", lambda: current().accounts.users.promote(me(), user_id, is_admin=False))
 
 
 @bp.post("/users/<user_id>/disable")
 def disable(user_id: str) -> Response:
-    return _do(user_id, "disabled", lambda: current().users.disable(me(), user_id))
+    return _do(user_id, "disabled", lambda: current().accounts.users.disable(me(), user_id))
 
 
 @bp.post("/users/<user_id>/enable")
 def enable(user_id: str) -> Response:
-    return _do(user_id, "enabled", lambda: current().users.disable(me(), user_id, disabled=False))
+    return _do(user_id, "enabled", lambda: current().accounts.users.disable(me(), user_id, disabled=False))
 
 
 @bp.post("/users/<user_id>/log-out")
 def log_out(user_id: str) -> Response:
-    return _do(user_id, "logged_out", lambda: current().users.log_out(me(), user_id))
+    return _do(user_id, "logged_out", lambda: current().accounts.users.log_out(me(), user_id))
 
 
 def _do(user_id: str, code: str, act: Callable[[], object]) -> Response:
@@ -63,8 +63,8 @@ def _do(user_id: str, code: str, act: Callable[[], object]) -> Response:
 
 def _show(user_id: str, status: int = 200, problem: KoyJaboError | None = None) -> Response:
     asked, account = pagination.paging(), me()
-    found = current().users.get(account, user_id)
-    belongings = current().users.communities_of(account, found.id, asked.start, asked.per_page)
+    found = current().accounts.users.get(account, user_id)
+    belongings = current().accounts.users.communities_of(account, found.id, asked.start, asked.per_page)
     return page(
         "user",
         status,

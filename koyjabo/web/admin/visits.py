@@ -39,7 +39,7 @@ def filter_form(said: dict[str, Any]) -> Form:
 
 def choices(form: Form) -> list[tuple[str, str]]:
     """The communities of a form's choice: the one that is chosen among them."""
-    found = current().communities.all(me(), count=MOST_CHOICES).items
+    found = current().communities.directory.all(me(), count=MOST_CHOICES).items
     named = {each.community.id: each.community.name for each in found}
     chosen = form.values.get("community_id", "")
     if chosen and chosen not in named:

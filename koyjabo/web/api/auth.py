@@ -54,7 +54,7 @@ def refresh() -> Response:
     """Takes the refresh token, as bearer or cookie. It is good for one call: shown again, it ends its session, for
     then two have it."""
     tokens.note_whence()
-    return _tokens_answer(current().accounts.refresh(tokens.claims_of(REFRESH)), 200)
+    return _tokens_answer(current().accounts.credentials.refresh(tokens.claims_of(REFRESH)), 200)
 
 
 @bp.post("/auth/logout")
@@ -67,7 +67,7 @@ def log_out() -> Response:
         after_this_request(tokens.without_cookies)  # they are good for nothing
         raise
     tokens.note_whence()
-    current().accounts.log_out(claims.session_id)
+    current().accounts.credentials.log_out(claims.session_id)
     return tokens.without_cookies(_empty())
 
 

@@ -32,7 +32,7 @@ def community_answer(standing: Standing) -> CommunityAnswer:
 
 def community_answers(found: Sequence[Standing]) -> Iterator[CommunityAnswer]:
     """With how many people are there now."""
-    online = current().attendance.online(*(standing.community.id for standing in found))
+    online = current().communities.rooms.online(*(standing.community.id for standing in found))
     return map(CommunityAnswer.of, found, online)
 
 
@@ -45,7 +45,7 @@ def community_answers(found: Sequence[Standing]) -> Iterator[CommunityAnswer]:
 def list_communities() -> Response:
     """Those that are listed and one's own, by name; for a site admin all. `X-Total-Count` says how many there are."""
     account, paging = tokens.require().account, Paging.of(request)
-    page = current().communities.list(account, paging.start, paging.per_page)
+    page = current().communities.directory.list(account, paging.start, paging.per_page)
     return list_answer(community_answers(page.items), paging.headers(page.total))
 
 
@@ -59,7 +59,7 @@ def create_community() -> Response:
     """Whoever founds it is its admin."""
     account, body = tokens.require().account, NewCommunityBody.of(request)
     rate_limits.count_action(account.id)
-    standing = current().communities.create(account, body.name, body.description, body.open, body.listed)
+    standing = current().communities.directory.create(account, body.name, body.description, body.open, body.listed)
     return answer(community_answer(standing), 201)
 
 
@@ -67,7 +67,7 @@ def create_community() -> Response:
 @describe("One community", {200: CommunityAnswer, **INSIDE})
 def get_community(community_id: str) -> Response:
     """For its members."""
-    return answer(community_answer(current().communities.get(tokens.require().account, community_id)))
+    return answer(community_answer(current().communities.directory.get(tokens.require().account, community_id)))
 
 
 @bp.patch("/communities/<community_id>")
@@ -75,12 +75,12 @@ def get_community(community_id: str) -> Response:
 def change_community(community_id: str) -> Response:
     """For its admins."""
     account, body = tokens.require().account, CommunityChangesBody.of(request)
-    return answer(community_answer(current().communities.change(account, community_id, **body.changes())))
+    return answer(community_answer(current().communities.directory.change(account, community_id, **body.changes())))
 
 
 @bp.delete("/communities/<community_id>")
 @describe("End a community", {204: None, **INSIDE})
 def delete_community(community_id: str) -> Response:
     """For its admins. Memberships end with it; its visits stay counted for the site."""
-    current().communities.delete(tokens.require().account, community_id)
+    current().communities.directory.delete(tokens.require().account, community_id)
     return no_answer()

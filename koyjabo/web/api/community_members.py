@@ -34,7 +34,7 @@ ENROLLED: dict[int, Answer] = {
 def join_community(community_id: str) -> Response:
     """Where everybody may. 201, or 200 for one who is a member already, and stays what they are."""
     account, body = tokens.require().account, JoinBody.of(request)
-    member, is_new = current().communities.join(account, community_id)
+    member, is_new = current().communities.directory.join(account, community_id)
     if body.visitorId is not None:
         convert(account.id, body.visitorId)
     return answer(MembershipAnswer.of(community_id.lower(), member), 201 if is_new else 200)
@@ -44,7 +44,7 @@ def join_community(community_id: str) -> Response:
 @describe("Be a member no longer", {204: None, **INSIDE, 409: "its last admin has to stay"})
 def leave_community(community_id: str) -> Response:
     """204; 403 or 404 for one who is no member."""
-    current().communities.leave(tokens.require().account, community_id)
+    current().communities.directory.leave(tokens.require().account, community_id)
     return no_answer()
 
 
@@ -53,7 +53,7 @@ def leave_community(community_id: str) -> Response:
 def list_members(community_id: str) -> Response:
     """For its members: those who came first, first. `X-Total-Count` says how many there are."""
     account, paging = tokens.require().account, Paging.of(request)
-    page = current().communities.members(account, community_id, paging.start, paging.per_page)
+    page = current().communities.directory.members(account, community_id, paging.start, paging.per_page)
     return list_answer(map(MemberAnswer.of, page.items), paging.headers(page.total))
 
 
@@ -63,7 +63,7 @@ def invite_member(community_id: str) -> Response:
     """For its admins. 201, or 200 for one who was a member already; the role is what is asked for."""
     account, body = tokens.require().account, InvitationBody.of(request)
     rate_limits.count_action(account.id)
-    return _enrolled(current().communities.invite(account, community_id, body.email, body.role))
+    return _enrolled(current().communities.directory.invite(account, community_id, body.email, body.role))
 
 
 @bp.put("/communities/<community_id>/members/<user_id>")
@@ -71,14 +71,14 @@ def invite_member(community_id: str) -> Response:
 def set_role(community_id: str, user_id: str) -> Response:
     """For its admins. 201 when that made them a member, otherwise 200."""
     account, body = tokens.require().account, RoleBody.of(request)
-    return _enrolled(current().communities.set_role(account, community_id, user_id, body.role))
+    return _enrolled(current().communities.directory.set_role(account, community_id, user_id, body.role))
 
 
 @bp.delete("/communities/<community_id>/members/<user_id>")
 @describe("End a membership", {204: None, **INSIDE, 409: "its last admin has to stay"})
 def remove_member(community_id: str, user_id: str) -> Response:
     """For its admins; one's own, for everybody."""
-    current().communities.remove_member(tokens.require().account, community_id, user_id)
+    current().communities.directory.remove_member(tokens.require().account, community_id, user_id)
     return no_answer()
 
 

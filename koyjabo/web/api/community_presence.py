@@ -51,7 +51,7 @@ class OnlineAnswer(BaseModel):
 def community_stats(community_id: str) -> Response:
     """The stats object of its visits, for members."""
     scope = _entered(community_id, MEMBER)
-    response = stats_or_304(request, writer.write(current().visits.community(scope).newest()))
+    response = stats_or_304(request, writer.write(current().counting.visits.community(scope).newest()))
     response.headers["Cache-Control"] = "private, no-cache"
     return response
 
@@ -61,7 +61,7 @@ def community_stats(community_id: str) -> Response:
 def realtime(community_id: str) -> Response:
     """People with an open socket in the community, each once."""
     scope, services = _entered(community_id, MEMBER), current()
-    (online,) = services.attendance.online(scope)
+    (online,) = services.communities.rooms.online(scope)
     at = iso(services.clock.now_ms())
     return answer(RealtimeAnswer(community_id=scope, current_online=online, timestamp=at))
 
@@ -77,5 +77,5 @@ def who_is_online(community_id: str) -> Response:
 
 def _entered(community_id: str, role: str) -> Scope:
     """The scope of a community in which who asks has at least `role`."""
-    current().communities.require(tokens.require().account, community_id, role)
+    current().communities.directory.require(tokens.require().account, community_id, role)
     return Scope(uuid_of(community_id) or community_id)

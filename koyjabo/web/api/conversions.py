@@ -13,6 +13,6 @@ log = logging.getLogger(__name__)
 def convert(user_id: str, visitor_id: str) -> None:
     """What they called for is done already, so it must not fail now: they are converted when they say so again."""
     try:
-        current().reports.convert(user_id, visitor_id)
+        current().analytics.reports.convert(user_id, visitor_id)
     except LedgerUnavailable:
         log.warning("conversion_postponed")

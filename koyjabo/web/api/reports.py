@@ -84,7 +84,7 @@ def _trend(found: Trend) -> dict[str, Any]:
 
 def _community(community_id: str) -> str:
     """The id of a community that whoever asks is a member of, as it is stored."""
-    return current().communities.get(tokens.require().account, community_id).community.id
+    return current().communities.directory.get(tokens.require().account, community_id).community.id
 
 
 @bp.get("/communities/<community_id>/visitors")
@@ -92,7 +92,7 @@ def _community(community_id: str) -> str:
 def visitors(community_id: str) -> Response:
     """Days are those of TIMEZONE, the last one included."""
     scope, days = _community(community_id), Range.of(request, current().clock.today())
-    return answer(VisitorsAnswer.of(scope, current().reports.visitors(scope, *days)))
+    return answer(VisitorsAnswer.of(scope, current().analytics.reports.visitors(scope, *days)))
 
 
 @bp.get("/communities/<community_id>/visitors/today")
@@ -100,7 +100,7 @@ def visitors(community_id: str) -> Response:
 def visitors_today(community_id: str) -> Response:
     """Since midnight in TIMEZONE."""
     scope = _community(community_id)
-    return answer(VisitorsAnswer.of(scope, current().reports.today(scope)))
+    return answer(VisitorsAnswer.of(scope, current().analytics.reports.today(scope)))
 
 
 @bp.get("/communities/<community_id>/visitors/weekly")
@@ -108,7 +108,7 @@ def visitors_today(community_id: str) -> Response:
 def visitors_weekly(community_id: str) -> Response:
     """Today included."""
     scope = _community(community_id)
-    return answer(VisitorsAnswer.of(scope, current().reports.weekly(scope)))
+    return answer(VisitorsAnswer.of(scope, current().analytics.reports.weekly(scope)))
 
 
 @bp.get("/communities/<community_id>/visitors/monthly")
@@ -116,7 +116,7 @@ def visitors_weekly(community_id: str) -> Response:
 def visitors_monthly(community_id: str) -> Response:
     """Today included."""
     scope = _community(community_id)
-    return answer(VisitorsAnswer.of(scope, current().reports.monthly(scope)))
+    return answer(VisitorsAnswer.of(scope, current().analytics.reports.monthly(scope)))
 
 
 @bp.get("/communities/<community_id>/visitors/growth")
@@ -124,7 +124,7 @@ def visitors_monthly(community_id: str) -> Response:
 def visitors_growth(community_id: str) -> Response:
     """The last days, today included, against as many before them."""
     scope, days = _community(community_id), date_ranges.growth_days_of(request)
-    return answer(GrowthAnswer.of(scope, current().reports.growth(scope, days)))
+    return answer(GrowthAnswer.of(scope, current().analytics.reports.growth(scope, days)))
 
 
 @bp.get("/communities/<community_id>/visitors/trends")
@@ -134,5 +134,5 @@ def visitors_growth(community_id: str) -> Response:
 def visitors_trends(community_id: str) -> Response:
     """Periods in which nobody came are there too, with zeros. A week counts as far as it lies within the range."""
     scope, (granularity, days) = _community(community_id), date_ranges.trend_of(request, current().clock.today())
-    rows = [_trend(each) for each in current().reports.trend(scope, granularity, *days)]
+    rows = [_trend(each) for each in current().analytics.reports.trend(scope, granularity, *days)]
     return Response(json.dumps(rows), headers=[PRIVATE], mimetype="application/json")

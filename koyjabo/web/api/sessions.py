@@ -47,7 +47,7 @@ class SessionAnswer(BaseModel):
 def list_sessions() -> Response:
     """One's own sessions that live, the last used first."""
     login, paging = tokens.require(), Paging.of(request)
-    found = current().sessions.page(login, paging.start, paging.per_page)
+    found = current().accounts.sessions.page(login, paging.start, paging.per_page)
     return list_answer(map(SessionAnswer.of, found.items), paging.headers(found.total))
 
 
@@ -55,7 +55,7 @@ def list_sessions() -> Response:
 @describe("Log out everywhere else", {204: None, **TOKEN, **CSRF})
 def end_other_sessions() -> Response:
     """End all of one's sessions but the one that asks, with their tokens and sockets."""
-    current().sessions.end_others(tokens.require())
+    current().accounts.sessions.end_others(tokens.require())
     return _empty()
 
 
@@ -63,7 +63,7 @@ def end_other_sessions() -> Response:
 @describe("End a session", {204: None, 404: "no such session of one's own", **TOKEN, **CSRF})
 def end_session(session_id: str) -> Response:
     """End one of one's sessions, with its tokens and sockets."""
-    current().sessions.end(tokens.require(), session_id)
+    current().accounts.sessions.end(tokens.require(), session_id)
     return _empty()
 
 

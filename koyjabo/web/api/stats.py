@@ -18,4 +18,4 @@ from koyjabo.web.operations.openapi import describe
 )
 def stats() -> Response:
     """The stats object, or 304 when `If-None-Match` names its revision."""
-    return stats_or_304(request, writer.write(current().visits.stats()))
+    return stats_or_304(request, writer.write(current().counting.visits.stats()))

@@ -37,11 +37,13 @@ def register_visit() -> Response:
     services = current()
     body = NewVisitBody.of(request)
     rate_limits.count_visit(body.visitorId)
-    place, caller = services.places.locate(request.remote_addr), services.pairing.caller(request.environ)
+    place = services.network.places.locate(request.remote_addr)
+    caller = services.presence.visitor_sockets.caller(request.environ)
     login = tokens.optional()
     user_id = login.account.id if login else None
-    receipt = services.visits.register(body.as_visit(services.clock.now_ms(), place, caller, user_id))
-    return registered_answer(receipt, services.visits.newest() if receipt else services.visits.stats())
+    visits = services.counting.visits
+    receipt = visits.register(body.as_visit(services.clock.now_ms(), place, caller, user_id))
+    return registered_answer(receipt, visits.newest() if receipt else visits.stats())
 
 
 @bp.post("/visitor/heartbeat")
@@ -51,7 +53,7 @@ def heartbeat() -> tuple[str, int]:
     rate_limits.count_heartbeat()
     services, visitor_id = current(), HeartbeatBody.of(request).visitorId
     rate_limits.count_life(visitor_id)
-    services.visits.heartbeat(visitor_id, services.places.locate(request.remote_addr))
+    services.counting.visits.heartbeat(visitor_id, services.network.places.locate(request.remote_addr))
     return "", 204
 
 
@@ -64,5 +66,5 @@ def heartbeat() -> tuple[str, int]:
 def forget() -> tuple[str, int]:
     """Erase a visitor. 204 whether or not there was one by that id, which whoever knows it may have forgotten."""
     rate_limits.count_forgetting()
-    current().erasure.forget_oneself(ForgetBody.of(request).visitorId)
+    current().maintenance.erasure.forget_oneself(ForgetBody.of(request).visitorId)
     return "", 204

@@ -1,1 +1,1 @@
-"""What every HTTP response goes through: middleware, errors, headers, static files."""
+"""The layers that every HTTP request passes: middleware, errors, headers and static files."""

@@ -1,4 +1,4 @@
-"""What every page tells caches; what all answers have in common is in `response_headers`."""
+"""The cache headers of pages; the headers of all responses are in `response_headers`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from flask import Response, g
 
 
 def private(response: Response) -> Response:
-    """For `after_request` of blueprints of pages."""
-    kept = "no-store" if g.get("login") else "no-cache"  # whoever uses the browser next goes back to nothing of theirs
-    response.headers.setdefault("Cache-Control", f"private, {kept}")
+    """An `after_request` function for blueprints with pages."""
+    directive = "no-store" if g.get("login") else "no-cache"  # after a logout, "back" must not show private pages
+    response.headers.setdefault("Cache-Control", f"private, {directive}")
     response.vary.update(("Cookie", "Accept-Language"))
     return response

@@ -1,4 +1,4 @@
-"""Errors for people who look at pages."""
+"""Errors as HTML pages, for browsers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LOG_IN_FIRST = {"unauthenticated", "invalid_token", "token_expired"}
 
 
 def is_page() -> bool:
-    """Whether a person waits for the answer: it is one of our pages, or a browser looked for one that is not there."""
+    """Whether to answer with a page: the request is for one of our pages, or comes from a browser for a missing one."""
     if request.blueprint is not None:
         return request.blueprint in BLUEPRINTS
     takes_html = "Accept" in request.headers and request.accept_mimetypes.accept_html
@@ -27,6 +27,8 @@ def page(status: int, sentence: str, code: str, retry_after_s: int | None = None
 
 
 def to_login() -> Response:
-    """And from there back; what was sent with a form is lost, so that leads to where the form is."""
+    """Redirect to the login page, which leads back to this path. The fields of a form are lost: after a POST the login
+    page leads to its default page.
+    """
     came_from = request.full_path.rstrip("?") if request.method == "GET" else None
     return redirect(url_for("pages.log_in", next=came_from), 303)  # type: ignore[return-value]

@@ -1,10 +1,11 @@
-"""Every error is sent as `{"error": sentence, "code": …, "details": {…}}` with its status (specification: Errors), and
-to browsers that ask for a page as a page.
+"""Answers every error with its status and `{"error": sentence, "code": …, "details": {…}}` (specification: Errors), or
+with a page if the client is a browser that asks for one.
 """
 
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from flask import Flask, Response, json
 from werkzeug.exceptions import HTTPException
@@ -59,16 +60,16 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected_error)
 
 
-def answer(status: int, sentence: str, code: str, details: dict | None = None) -> Response:
+def answer(status: int, sentence: str, code: str, details: dict[str, Any] | None = None) -> Response:
     body = json.dumps({"error": sentence, "code": code, "details": details or {}})
     return Response(body, status, mimetype="application/json", headers={"Cache-Control": "no-store"})
 
 
 def _answer(
-    status: int, sentence: str, code: str, details: dict | None = None, retry_after_s: int | None = None
+    status: int, sentence: str, code: str, details: dict[str, Any] | None = None, retry_after_s: int | None = None
 ) -> Response:
-    """As a page for people, who do not read JSON, and as JSON for everybody else."""
-    current().metrics.error(code)
+    """Answer with a page for browsers, and with JSON for other clients."""
+    current().observability.metrics.error(code)
     if error_pages.is_page():
         return error_pages.page(status, sentence, code, retry_after_s)
     return answer(status, sentence, code, details)

@@ -1,10 +1,11 @@
-"""What every request passes before it reaches a handler."""
+"""WSGI middleware and application settings that apply to every request."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 from typing import Any
+from wsgiref.types import WSGIApplication
 
 import flask
 from flask import Flask
@@ -29,8 +30,8 @@ def init_app(app: Flask) -> None:
 
 
 class Request(flask.Request):
-    """One whose query may have any bytes in it. Werkzeug takes those that stand there as they are for UTF-8, and fails
-    where they are none; written as browsers write them, they are read like all others.
+    """A request whose query may have any bytes. Werkzeug decodes raw bytes as UTF-8 and fails if they are invalid;
+    percent-encoded, as browsers send them, it accepts them.
     """
 
     def __init__(self, environ: dict[str, Any], *more: Any, **options: Any) -> None:
@@ -39,8 +40,8 @@ class Request(flask.Request):
             self.query_string = NOT_ASCII.sub(lambda each: b"%%%02X" % ord(each[0]), self.query_string)
 
     def close(self) -> None:
-        """Where it was found that there is no such page: those frames hold the request, which would stay until the
-        collector comes. Each event of Socket.IO has such a request, since none of our routes is for it.
+        """Drop the traceback of a 404: its frames refer to the request, which would stay in memory until the garbage
+        collector runs. Each Socket.IO event has such a request, because no route of ours matches it.
         """
         super().close()
         if self.routing_exception is not None:
@@ -48,34 +49,34 @@ class Request(flask.Request):
 
 
 def trust_proxies(app: Flask, hops: int) -> None:
-    """In front of all others: `hops` of X-Forwarded-For are ours, and what stands before them is not looked at."""
+    """Accept the last `hops` entries of X-Forwarded-For and ignore the others. Must be the outermost middleware."""
     if hops:
         app.wsgi_app = _behind(app.wsgi_app, hops)  # type: ignore[method-assign]
 
 
-def _behind(app: Any, hops: int) -> ProxyFix:
-    """Werkzeug's, but for the address: it reads the header as a list of texts that may be quoted, so one quotation mark
-    of a client's hides what our proxies wrote after it.
+def _behind(app: WSGIApplication, hops: int) -> ProxyFix:
+    """Werkzeug's ProxyFix, except for the address: it parses the header as a list of quoted strings, so a quotation
+    mark sent by a client hides the entries that our proxies add after it.
     """
 
-    def addressed(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        named = client_address.hops(environ, hops)
-        if len(named) == hops and named[-1]:
-            environ["REMOTE_ADDR"] = named[-1]
+    def with_address(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        addresses = client_address.hops(environ, hops)
+        if len(addresses) == hops and addresses[-1]:
+            environ["REMOTE_ADDR"] = addresses[-1]
         return app(environ, start_response)
 
-    return ProxyFix(addressed, x_for=0, x_proto=1)
+    return ProxyFix(with_address, x_for=0, x_proto=1)
 
 
 def trust_this_machine(app: Flask) -> None:
-    """In development, clients on this machine may name the address they act for, in one hop of X-Forwarded-For: a
-    development server in front of this one does, and so does the demo (`make demo`).
+    """In development, accept one hop of X-Forwarded-For from clients on this machine: a development server in front of
+    this one sends it, and so does the demo (`make demo`).
     """
     app.wsgi_app = LoopbackProxy(app.wsgi_app)  # type: ignore[method-assign]
 
 
 class LoopbackProxy:
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: WSGIApplication) -> None:
         self._app = app
         self._fixed = _behind(app, 1)
 
@@ -85,7 +86,7 @@ class LoopbackProxy:
 
 
 class NoSession(SessionInterface):
-    """Nothing here keeps a session in a signed cookie, so none is looked for."""
+    """Disables Flask's sessions in signed cookies, which are not used here."""
 
     def open_session(self, app: Flask, request: Any) -> NullSession:
         return NullSession()

@@ -1,7 +1,7 @@
-"""The headers that every response gets: by its path and origin, by whether it is a page, and the id of its request.
+"""Adds headers to every response, by path, origin and content type, and the id of the request.
 
-One layer in front of Flask and Socket.IO, with lists that are made once: Flask-CORS and flask-talisman take 80 µs a
-request (decision 17). It also has the last word where the response to an error fails.
+One WSGI layer around Flask and Socket.IO, with lists that are built once: Flask-CORS and flask-talisman take 80 µs a
+request (decision 17). It also answers when an error handler fails.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import logging
 import sys
 from collections.abc import Collection, Iterable
 from typing import Any
+from wsgiref.types import WSGIApplication
 
 from flask import Flask
 
@@ -23,10 +24,10 @@ log = logging.getLogger(__name__)
 Headers = list[tuple[str, str]]
 
 PUBLIC_PATHS = ("/api/visitor/", "/api/stats", "/healthz", "/readyz", "/static/")
-"""Any origin may call these, without credentials: the app is served from another host than this server."""
+"""Any origin may call these without credentials, because the app is served from another host than this server."""
 
 PRIVATE_PATHS = ("/api/auth/", "/api/communities")
-"""These need a login. Pages of ALLOWED_ORIGINS may call them with cookies; no others may."""
+"""Calls that need a login. Only pages of ALLOWED_ORIGINS may make them with cookies."""
 
 SOCKETIO_PATH = "/socket.io/"
 
@@ -56,7 +57,7 @@ PAGES = [
 ]
 DATA = [("Content-Security-Policy", DATA_POLICY)]
 OVER_TLS = [("Strict-Transport-Security", "max-age=31536000")]
-"""For this host alone: what else its domain has is not ours to decide."""
+"""For this host only, without its subdomains: those are not ours to decide on."""
 
 RATE_LIMITS = "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"
 ANY_ORIGIN = [
@@ -84,7 +85,7 @@ LAST_RESORT = json.dumps({"error": KoyJaboError.sentence, "code": KoyJaboError.c
 
 
 class Rule:
-    """What is added to responses of some paths. `preflight` is added to the answer to OPTIONS, where we give it."""
+    """The headers added to the responses of a group of paths. With `preflight`, this layer answers OPTIONS itself."""
 
     def __init__(self, resource_policy: str, cors: Headers, preflight: Headers | None = None) -> None:
         shared = [*cors, *ALWAYS, ("Cross-Origin-Resource-Policy", resource_policy)]
@@ -105,12 +106,12 @@ def allowed_origin(origin: str) -> Rule:
 
 
 def init_app(app: Flask, allowed_origins: Collection[str], trusts_proxies: bool) -> None:
-    """In front of everything but the proxies, which say whether the request came over TLS."""
+    """Install the layer outside of all others except proxy support, which finds out whether a request used TLS."""
     app.wsgi_app = ResponseHeaders(app.wsgi_app, allowed_origins, trusts_proxies)  # type: ignore[method-assign]
 
 
 class ResponseHeaders:
-    def __init__(self, app: Any, allowed_origins: Collection[str], trusts_proxies: bool) -> None:
+    def __init__(self, app: WSGIApplication, allowed_origins: Collection[str], trusts_proxies: bool) -> None:
         self._app = app
         self._allowed = {origin: allowed_origin(origin) for origin in allowed_origins}
         self._ids = RequestIds(trusts_proxies)
@@ -130,7 +131,7 @@ class ResponseHeaders:
             return []
         try:
             return self._app(environ, start)
-        except Exception as error:  # even the response to an error failed
+        except Exception as error:  # the error handler failed as well
             log.exception("unanswered_error kind=%s", type(error).__name__)
             start(LAST_RESORT_STATUS, [("Content-Type", "application/json")], sys.exc_info())
             return [LAST_RESORT]

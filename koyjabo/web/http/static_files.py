@@ -1,7 +1,7 @@
-"""Files for browsers, under a path that names what they contain: kept for a year, and never out of date.
+"""Static files. Our own pages request them under a path with a hash of their content, cached for a year.
 
-`/static/v-<version>/…` is what our own pages use: modules that import each other by relative paths stay within one
-version. `/static/…` is for the pages of others.
+Our pages use `/static/v-<version>/…`: modules that import each other by relative paths stay within one version.
+Pages of other sites use `/static/…`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from werkzeug.security import safe_join
 FOLDER = Path(__file__).resolve().parents[2] / "static"
 FOREVER = "public, max-age=31536000, immutable"
 FOR_OTHERS = "public, max-age=300"
-"""How long pages of others may go on with the module they have."""
+"""Pages of other sites may use a cached module for 300 s."""
 
 TEXTS = {".js", ".css", ".svg"}
 
@@ -28,7 +29,9 @@ bp = Blueprint("static_files", __name__)
 
 
 def init_app(app: Flask, is_development: bool) -> None:
-    """Files change while somebody develops; anywhere else they are as they were at the start."""
+    """Register the template functions. In development the version follows changes of files; in production it is fixed
+    at the start.
+    """
     fixed = _version(_stamps())
     app.extensions[EXTENSION] = (lambda: _version(_stamps())) if is_development else (lambda: fixed)
     app.jinja_env.globals["asset"] = asset
@@ -36,14 +39,14 @@ def init_app(app: Flask, is_development: bool) -> None:
 
 
 def asset(name: str) -> str:
-    """Where our own pages find a file."""
-    return url_for("static_files.versioned", version=_present(), name=name)
+    """The URL of a file for our own pages."""
+    return url_for("static_files.versioned", version=_current_version(), name=name)
 
 
 @bp.get("/static/v-<version>/<path:name>")
 def versioned(version: str, name: str) -> Response:
-    """Whatever version is asked for, the present one is given; only under its own name it is kept."""
-    return _file(name, FOREVER if version == _present() else "no-cache")
+    """Always sends the current version; only a request for that version may be cached."""
+    return _file(name, FOREVER if version == _current_version() else "no-cache")
 
 
 @bp.get("/static/<path:name>")
@@ -51,17 +54,18 @@ def unversioned(name: str) -> Response:
     return _file(name, FOR_OTHERS)
 
 
-def _present() -> str:
-    return current_app.extensions[EXTENSION]()
+def _current_version() -> str:
+    version: Callable[[], str] = current_app.extensions[EXTENSION]
+    return version()
 
 
-def _file(name: str, cached: str) -> Response:
+def _file(name: str, cache_control: str) -> Response:
     path = Path(safe_join(str(FOLDER), name) or "")
     packed = path.suffix in TEXTS and path.is_file() and request.accept_encodings["gzip"] > 0
     response = _packed_file(path) if packed else send_from_directory(FOLDER, name)
     if path.suffix in TEXTS:
         response.vary.add("Accept-Encoding")
-    response.headers["Cache-Control"] = cached
+    response.headers["Cache-Control"] = cache_control
     return response
 
 
@@ -79,14 +83,14 @@ def _packed(path: Path, modified_ns: int) -> bytes:
 
 
 def _stamps() -> tuple[tuple[str, int], ...]:
-    """Every file with the time of its last change, ns."""
+    """Every file with its modification time, ns."""
     files = sorted(path for path in FOLDER.rglob("*") if path.is_file())
     return tuple((str(path), path.stat().st_mtime_ns) for path in files)
 
 
 @lru_cache(maxsize=4)
 def _version(stamps: tuple[tuple[str, int], ...]) -> str:
-    """Of the content: the same on every machine that serves the same files."""
+    """A hash of the contents: equal on every machine that serves the same files."""
     contents = hashlib.blake2b(digest_size=6)
     for path, _ in stamps:
         contents.update(Path(path).read_bytes())

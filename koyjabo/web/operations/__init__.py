@@ -1,1 +1,1 @@
-"""For operators and developers: health, metrics, the API description."""
+"""Routes for operators and developers: health, metrics and the description of the API."""

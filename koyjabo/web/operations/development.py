@@ -1,7 +1,7 @@
-"""In development only: the mark of this server's database and secret.
+"""In development only: a mark that identifies this server's database and secret.
 
-The demo (`tools/demo`) writes into the database beside a server. It compares marks first: without this page it could
-only find out by writing whether the server is a development server with the same database.
+The demo (`tools/demo`) writes into the database beside a running server. Before it writes, it compares marks, to be
+sure that the server is a development server with the same database.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ bp = Blueprint("development", __name__)
 
 
 def mark(database_url: str, secret_key: str) -> str:
-    """The same for all programs with these settings; it reveals neither."""
+    """A mark that is equal for all programs with these settings and reveals neither."""
     return hmac.new(secret_key.encode(), f"database {database_url}".encode(), "sha256").hexdigest()
 
 

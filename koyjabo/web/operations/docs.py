@@ -1,5 +1,5 @@
-"""GET /docs: Swagger UI over `/openapi.json`, in a page of our own: that of the package runs a script between its
-lines, which no page here may (`response_headers`).
+"""GET /docs: Swagger UI for `/openapi.json`, in a page of our own, because the page of the package has an inline
+script, which our content security policy forbids (`response_headers`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""For whoever keeps the server running: is it alive, and can it do its work."""
+"""Health checks for operators: liveness and readiness."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from koyjabo.web.operations.openapi import describe
 bp = Blueprint("health", __name__)
 
 LATE_S = 1.5
-"""What a visit may wait for its commit, and a worker be late for what it does every second."""
+"""The longest accepted wait of a visit for its commit, and the longest accepted lag of a worker's event loop."""
 
 
 class AliveAnswer(BaseModel):
@@ -28,7 +28,7 @@ class Check(BaseModel):
 
 
 class ReadyAnswer(BaseModel):
-    """What the server depends on, and whether each of it answers."""
+    """The dependencies of the server, and whether each of them answers."""
 
     status: Literal["ready", "not ready"]
     checks: dict[str, Check]
@@ -37,18 +37,18 @@ class ReadyAnswer(BaseModel):
 @bp.get("/healthz")
 @describe("Is the process alive", {200: AliveAnswer})
 def healthz() -> Response:
-    """Alive: this process answers. Says nothing of the database."""
+    """Liveness: this process answers. The database is not checked."""
     return Response(AliveAnswer().model_dump_json(), mimetype="application/json")
 
 
 @bp.get("/readyz")
 @describe("Can it do its work", {200: ReadyAnswer, 503: ReadyAnswer})
 def readyz() -> Response:
-    """Ready: the database answers, commits succeed and nobody waits long for them or for the worker, and Redis answers
-    where there is one. 503 with the reason when one of it is not so.
+    """Readiness: the database answers, commits succeed without delay, the event loop is not late, and Redis answers
+    where it is used. 503 with the reason if a check fails.
     """
     checks = {"database": _check_database(), "writer": _check_writer(), "loop": _check_loop()}
-    redis_answers = current().redis_answers
+    redis_answers = current().observability.redis_answers
     if redis_answers is not None:
         checks["redis"] = _check_redis(redis_answers())
     ready = all(check.ok for check in checks.values())
@@ -60,14 +60,14 @@ def readyz() -> Response:
 
 def _check_database() -> Check:
     began = time.perf_counter()
-    stale = current().visits.stats().stale
+    stale = current().counting.visits.stats().stale
     took_ms = round((time.perf_counter() - began) * 1000, 1)
     return Check(ok=not stale, ms=took_ms, error="It does not answer." if stale else None)
 
 
 def _check_writer() -> Check:
-    """Red well before visitors are told 503, which is after 5 s."""
-    writer = current().visits.writer()
+    """Fails well before visitors get 503, which happens after 5 s."""
+    writer = current().counting.visits.writer()
     if writer.has_failed:
         return Check(ok=False, error="The last commit failed.")
     late = writer.oldest_s > LATE_S
@@ -76,11 +76,11 @@ def _check_writer() -> Check:
 
 
 def _check_loop() -> Check:
-    lag_s = current().lag_s()
+    lag_s = current().observability.lag_s()
     late = lag_s > LATE_S
     return Check(ok=not late, ms=round(lag_s * 1000, 1), error="The worker has too much to do." if late else None)
 
 
 def _check_redis(answers: bool) -> Check:
-    """What was found the last time, a second ago or so: no request waits for Redis."""
+    """The result of the last regular check, about a second ago: no request waits for Redis."""
     return Check(ok=answers, error=None if answers else "It does not answer.")

@@ -23,22 +23,23 @@ WRONG_TOKEN = "Send the METRICS_TOKEN as Authorization: Bearer."
 @describe(
     "What Prometheus reads",
     {
-        200: Text("what is counted and measured, of all workers"),
-        401: "not the METRICS_TOKEN",
-        403: "there is none, and this is another machine",
+        200: Text("the metrics of all workers"),
+        401: "wrong METRICS_TOKEN",
+        403: "METRICS_TOKEN is not set, and the request comes from another machine",
     },
     headers={"Authorization": "Bearer METRICS_TOKEN"},
     secured=False,
 )
 def metrics() -> Response:
-    """For whoever knows METRICS_TOKEN; without one, for this machine, unless a proxy asks for somebody else."""
+    """Requires METRICS_TOKEN. If it is not set, only requests from this machine that no proxy forwards are allowed."""
     _require_operator()
-    return Response(current().metrics.text(), content_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})
+    text = current().observability.metrics.text()
+    return Response(text, content_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})
 
 
 def _require_operator() -> None:
-    token, said = current_app.config[TOKEN], request.headers.get("Authorization", "")
-    if token and compare_digest(said.encode(), f"Bearer {token}".encode()):
+    token, authorization = current_app.config[TOKEN], request.headers.get("Authorization", "")
+    if token and compare_digest(authorization.encode(), f"Bearer {token}".encode()):
         return
     if client_address.counted(request.environ):
         raise Unauthenticated(WRONG_TOKEN) if token else Forbidden(NO_TOKEN)

@@ -1,4 +1,4 @@
-"""`GET /openapi.json`, put together from the routes and the models their handlers are described with."""
+"""`GET /openapi.json`, generated from the routes and the models in their handlers' `describe`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Text:
 
 
 Answer = type[BaseModel] | ListOf | Text | str | None
-"""A model of the body, a sentence (then the body is an error), or None for an empty body."""
+"""A model of the body, the description of an error, or None for an empty body."""
 
 View = TypeVar("View", bound=Callable[..., Any])
 REF = "#/components/schemas/{model}"
@@ -49,7 +49,7 @@ SECURITY = {
         "type": "apiKey",
         "in": "cookie",
         "name": "access_token_cookie",
-        "description": "set by POST /api/auth/login; whatever changes something says csrf_access_token in X-CSRF-TOKEN",
+        "description": "set by POST /api/auth/login; requests that change data send csrf_access_token in X-CSRF-TOKEN",
     },
 }
 
@@ -77,19 +77,20 @@ def describe(
     query: dict[str, str] | None = None,
     secured: bool = True,
 ) -> Callable[[View], View]:
-    """Say what a handler takes (a body, headers and arguments by name) and gives by status. Its docstring is the
-    description."""
+    """Describe the input of a handler (body, headers and query arguments by name) and its answers by status. The
+    docstring of the handler is the description of the operation.
+    """
 
-    def keep(view: View) -> View:
+    def attach(view: View) -> View:
         view.operation = Operation(summary, answers, body, headers or {}, query or {}, secured)  # type: ignore[attr-defined]
         return view
 
-    return keep
+    return attach
 
 
 @bp.get("/openapi.json")
 def openapi() -> dict[str, Any]:
-    """OpenAPI 3.1, of the routes as they are."""
+    """The OpenAPI 3.1 description of this API, generated from its routes."""
     return _specification(current_app._get_current_object())  # type: ignore[attr-defined]
 
 
@@ -117,15 +118,15 @@ def _models(operation: Operation) -> Iterator[type[BaseModel]]:
 
 
 TAGS = {"/api/auth/": "accounts", "/api/communities": "communities", "/api/": "visits", "/": "operation"}
-"""What is shown together, by how paths begin."""
+"""The tag that groups operations, by the prefix of their path."""
 
 
 def _tag(path: str) -> str:
-    return next(tag for beginning, tag in TAGS.items() if path.startswith(beginning))
+    return next(tag for prefix, tag in TAGS.items() if path.startswith(prefix))
 
 
 def _operations(app: Flask, rule: Rule, operation: Operation) -> dict[str, Any]:
-    written: dict[str, Any] = {
+    described: dict[str, Any] = {
         "tags": [_tag(rule.rule)],
         "summary": operation.summary,
         "operationId": rule.endpoint.replace(".", "_"),
@@ -134,24 +135,24 @@ def _operations(app: Flask, rule: Rule, operation: Operation) -> dict[str, Any]:
     }
     parameters = _parameters(rule, operation)
     if parameters:
-        written["parameters"] = parameters
+        described["parameters"] = parameters
     if operation.body is not None:
-        written["requestBody"] = {
+        described["requestBody"] = {
             "required": not operation.body.may_be_absent,
             "content": {media: _schema(operation.body) for media in operation.body.media},
         }
     if operation.secured and 401 in operation.answers:
-        written["security"] = [{name: []} for name in SECURITY]
+        described["security"] = [{name: []} for name in SECURITY]
     methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
-    return {method.lower(): written for method in sorted(methods)}
+    return {method.lower(): described for method in sorted(methods)}
 
 
 def _parameters(rule: Rule, operation: Operation) -> list[dict[str, Any]]:
     text = {"schema": {"type": "string"}}
-    asked = [("header", operation.headers), ("query", operation.query)]
+    optional = (("header", operation.headers), ("query", operation.query))
     return [
         *({"in": "path", "name": name, "required": True, **text} for name in sorted(rule.arguments)),
-        *({"in": where, "name": name, "description": why, **text} for where, by in asked for name, why in by.items()),
+        *({"in": place, "name": name, "description": d, **text} for place, of in optional for name, d in of.items()),
     ]
 
 

@@ -53,7 +53,7 @@ def do_sign_up() -> Response:
 
 @bp.post("/logout")
 def log_out() -> Response:
-    current().accounts.log_out(page_login.require_login().session_id)
+    current().accounts.credentials.log_out(page_login.require_login().session_id)
     return tokens.without_cookies(redirects.to("pages.index"))
 
 
@@ -61,7 +61,7 @@ def _welcome(grant: Grant) -> Response:
     """The session that this browser had before ends: its cookies are gone from here on."""
     before = page_login.login()
     if before is not None:
-        current().accounts.log_out(before.session_id)
+        current().accounts.credentials.log_out(before.session_id)
     response = redirects.back("pages.index")
     tokens.set_cookies(response, tokens.tokens_for(grant))
     return response

@@ -28,7 +28,7 @@ def list_communities() -> str:
 
 def _list(account: Account) -> str:
     asked = pagination.paging()
-    found = current().communities.list(account, asked.start, asked.per_page)
+    found = current().communities.directory.list(account, asked.start, asked.per_page)
     own = [each.community.id for each in found.items if each.role]
     return render_template(
         "communities/list.html",
@@ -53,7 +53,7 @@ def create_community() -> Response:
     if body is None:
         return make_response(render_template("communities/new.html", form=form), 422)
     rate_limits.count_action(account.id)
-    made = current().communities.create(account, body.name, body.description, body.open, body.listed)
+    made = current().communities.directory.create(account, body.name, body.description, body.open, body.listed)
     return done("founded", "pages.community", community_id=made.community.id)
 
 
@@ -67,7 +67,7 @@ def community(community_id: str) -> Response:
 def join_community(community_id: str) -> Response:
     account, body = page_login.require(), Form(JoinBody).read()
     try:
-        current().communities.join(account, community_id)
+        current().communities.directory.join(account, community_id)
     except Forbidden as error:
         return _show(community_page.enter(community_id), error)
     if body is not None and body.visitorId is not None:
@@ -79,7 +79,7 @@ def join_community(community_id: str) -> Response:
 def leave_community(community_id: str) -> Response:
     """To the list: one that is not listed is nothing to look at any more."""
     try:
-        current().communities.leave(page_login.require(), community_id)
+        current().communities.directory.leave(page_login.require(), community_id)
     except LastAdmin as error:
         return _show(community_page.enter(community_id), error)
     return done("left", "pages.list_communities")
@@ -90,6 +90,6 @@ def _show(at: Inside, problem: KoyJaboError | None = None) -> Response:
     status = STATUS[problem.code] if problem else 200
     if not at.may(MEMBER):
         return community_page.page("outside", at, status, problem=problem)
-    stats = current().visits.community(at.scope).newest().as_object()
-    (online,) = current().attendance.online(at.scope)
+    stats = current().counting.visits.community(at.scope).newest().as_object()
+    (online,) = current().communities.rooms.online(at.scope)
     return community_page.page("community", at, status, problem=problem, stats=stats, online=online)

@@ -51,7 +51,7 @@ def _led_on(problem: Shown | None, code: str, community_id: str) -> Response:
 
 def _show(at: Inside, shown: Shown = AS_IT_IS) -> Response:
     asked = pagination.paging()
-    found = current().communities.members(at.account, at.community.id, asked.start, asked.per_page)
+    found = current().communities.directory.members(at.account, at.community.id, asked.start, asked.per_page)
     return community_page.page(
         "members",
         at,

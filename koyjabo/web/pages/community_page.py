@@ -38,7 +38,7 @@ def enter(community_id: str, role: str | None = None) -> Inside:
     Raises Unauthenticated, UnknownCommunity, Forbidden, LedgerUnavailable; for forms, WrongCsrfToken.
     """
     account = page_login.require()
-    standing = current().communities.known(account, community_id)
+    standing = current().communities.directory.known(account, community_id)
     seen = roles.allowed(account, standing, role) if role else roles.as_seen_by(account, standing)
     return Inside(account, standing.community, seen.role, standing.role is not None)
 

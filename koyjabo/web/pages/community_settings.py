@@ -24,7 +24,7 @@ def change_community(community_id: str) -> Response:
     body = form.read()
     if body is None:
         return community_page.page("settings", community_page.enter(community_id, ADMIN), 422, form=form)
-    current().communities.change(account, community_id, **body.changes())
+    current().communities.directory.change(account, community_id, **body.changes())
     return done("saved", "pages.community_settings", community_id=community_id)
 
 
@@ -33,11 +33,11 @@ def confirm_deletion(community_id: str) -> Response:
     """What goes with it; nothing happens yet."""
     at = community_page.enter(community_id, ADMIN)
     return community_page.page(
-        "delete", at, members=current().communities.members(at.account, at.community.id, 0, 1).total
+        "delete", at, members=current().communities.directory.members(at.account, at.community.id, 0, 1).total
     )
 
 
 @bp.post("/communities/<community_id>/delete")
 def delete_community(community_id: str) -> Response:
-    current().communities.delete(page_login.require(), community_id)
+    current().communities.directory.delete(page_login.require(), community_id)
     return done("deleted", "pages.list_communities")

@@ -23,9 +23,9 @@ Row = tuple[str, int, int]
 def dashboard(community_id: str) -> Response:
     """Right when it is sent; the page's script keeps it so."""
     at = community_page.enter(community_id, MODERATOR)
-    scope, reports = at.scope, current().reports
+    scope, reports = at.scope, current().analytics.reports
     people, _ = online_people.people(scope, 0, MOST_SHOWN)
-    (online,) = current().attendance.online(scope)
+    (online,) = current().communities.rooms.online(scope)
     return community_page.page(
         "dashboard",
         at,
@@ -37,7 +37,7 @@ def dashboard(community_id: str) -> Response:
         monthly=reports.monthly(scope).people,
         growth=reports.growth(scope, WEEK),
         conversion_rate=reports.conversion_rate(scope),
-        peaks=current().peaks.of(scope),
+        peaks=current().presence.peaks.of(scope),
         by_hour=_by_hour(scope),
         by_day=_by_day(scope),
     )
@@ -46,7 +46,7 @@ def dashboard(community_id: str) -> Response:
 def _by_hour(scope: Scope) -> list[Row]:
     """Of yesterday, and of today up to now: hours to come are not hours in which nobody came."""
     clock, today = current().clock, current().clock.today()
-    found = current().reports.trend(scope, HOURLY, shifted(today, -1), today)
+    found = current().analytics.reports.trend(scope, HOURLY, shifted(today, -1), today)
     now = clock.local(clock.bucket(clock.now_ms()).hour_s)
     last = next((at for at, each in enumerate(found) if each.period == now), len(found))
     return _rows(found[: last + 1])
@@ -54,7 +54,7 @@ def _by_hour(scope: Scope) -> list[Row]:
 
 def _by_day(scope: Scope) -> list[Row]:
     today = current().clock.today()
-    return _rows(current().reports.trend(scope, DAILY, shifted(today, 1 - MONTH), today))
+    return _rows(current().analytics.reports.trend(scope, DAILY, shifted(today, 1 - MONTH), today))
 
 
 def _rows(found: list[Trend]) -> list[Row]:

@@ -12,5 +12,5 @@ from koyjabo.web.pages import bp
 def index() -> str:
     """The numbers as they are now; the script of the page keeps them so."""
     services = current()
-    stats = services.visits.stats().as_object()
-    return render_template("home.html", stats=stats, attributions=services.places.attributions)
+    stats = services.counting.visits.stats().as_object()
+    return render_template("home.html", stats=stats, attributions=services.network.places.attributions)

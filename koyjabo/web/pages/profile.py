@@ -36,8 +36,8 @@ def change_password() -> Response:
 
 def _show(form: Form, status: int = 200) -> Response:
     login, asked = page_login.require_login(), pagination.paging()
-    account, sessions = login.account, current().sessions.page(login)
-    found = current().communities.own(account, asked.start, asked.per_page)
+    account, sessions = login.account, current().accounts.sessions.page(login)
+    found = current().communities.directory.own(account, asked.start, asked.per_page)
     page = render_template(
         "account/account.html",
         account=account,

@@ -12,11 +12,11 @@ from koyjabo.web.ui.flash import done
 
 @bp.post("/account/sessions/<session_id>/end")
 def end_session(session_id: str) -> Response:
-    current().sessions.end(page_login.require_login(), session_id)
+    current().accounts.sessions.end(page_login.require_login(), session_id)
     return done("session_ended", "pages.account")
 
 
 @bp.post("/account/sessions/end")
 def end_other_sessions() -> Response:
-    current().sessions.end_others(page_login.require_login())
+    current().accounts.sessions.end_others(page_login.require_login())
     return done("sessions_ended", "pages.account")

@@ -21,7 +21,7 @@ def sign_up(body: SignupBody) -> Grant:
     """Make an account and log it in. Raises EmailTaken, TooManyRequests, TooBusy, LedgerUnavailable."""
     rate_limits.count_signup()
     tokens.note_whence()
-    grant = current().accounts.sign_up(body.email, body.password, body.name, request.user_agent.string)
+    grant = current().accounts.credentials.sign_up(body.email, body.password, body.name, request.user_agent.string)
     return _welcome(grant, credential_rules.email_key(body.email), body.visitorId)
 
 
@@ -30,7 +30,7 @@ def log_in(body: LoginBody) -> Grant:
     key = credential_rules.email_key(body.email)
     rate_limits.count_login(key)
     tokens.note_whence()
-    accounts, failures = current().accounts, current().login_failures
+    accounts, failures = current().accounts.credentials, current().accounts.login_failures
     is_familiar = rate_limits.is_familiar(key, partial(accounts.password_mark, body.email))
     with nullcontext() if is_familiar else failures.attempt(key):  # who guesses elsewhere counts not against the owner
         grant = accounts.log_in(body.email, body.password, request.user_agent.string)
@@ -39,10 +39,10 @@ def log_in(body: LoginBody) -> Grant:
 
 def change_password(login: Login, body: PasswordBody) -> None:
     """All other sessions end. Raises WrongCredentials, TooManyRequests, TooBusy, LedgerUnavailable."""
-    key, failures = credential_rules.email_key(login.account.email), current().login_failures
+    key, failures = credential_rules.email_key(login.account.email), current().accounts.login_failures
     rate_limits.count_login(key)
     with failures.attempt(key, PASSWORD):  # on a familiar browser, too, which may have been stolen with the session
-        mark = current().accounts.change_password(login, body.current_password, body.new_password)
+        mark = current().accounts.credentials.change_password(login, body.current_password, body.new_password)
     rate_limits.remember_login(key, mark)
 
 

@@ -80,7 +80,7 @@ def require_site_admin() -> Account:
 
 def check_origin() -> None:
     """For forms of those who are not logged in yet: nobody may be logged in by a page of another site."""
-    if not current().origins.trusts(request):
+    if not current().network.origins.trusts(request):
         raise WrongCsrfToken(FOREIGN)
 
 
@@ -101,7 +101,7 @@ def _look_up() -> Login | None:
     shown = _shown()
     if shown is None:
         return None
-    found = current().accounts.login_of(shown.claims.session_id, shown.refresh_id)
+    found = current().accounts.credentials.login_of(shown.claims.session_id, shown.refresh_id)
     return found if found and found.account.id == shown.claims.user_id else None
 
 
@@ -121,7 +121,7 @@ def _shown() -> _Shown | None:
 
 def _read(access: auth.Shown | None, refresh: auth.Shown | None) -> _Shown | None:
     """Raises InvalidToken, TokenExpired."""
-    tokens = current().tokens
+    tokens = current().accounts.tokens
     claims = tokens.read_any(access.text) if access else None
     if claims is None or claims.kind != ACCESS:
         return None

@@ -14,6 +14,7 @@ from koyjabo.accounts.login_throttle import SENTENCE, account_key
 from koyjabo.errors import TooManyRequests
 from koyjabo.network import client_address
 from koyjabo.network.rate_limiter import Allowance, Rate, share
+from koyjabo.settings.schema import Settings
 
 EXTENSION = "koyjabo.rate_limits"
 
@@ -46,9 +47,9 @@ class Limits(NamedTuple):
     actions: int  # of one account
 
 
-def init_app(app: Flask, limits: Limits, workers: int) -> None:
-    secret = str(app.config["SECRET_KEY"]).encode()
-    app.extensions[EXTENSION] = RateLimits(limits, workers, secret)
+def init_app(app: Flask, settings: Settings) -> None:
+    limits = Limits(**{name: getattr(settings, f"rate_limit_{name}") for name in Limits._fields})
+    app.extensions[EXTENSION] = RateLimits(limits, settings.web_concurrency, settings.secret_key.encode())
     app.after_request(_tell)
 
 

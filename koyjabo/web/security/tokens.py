@@ -61,7 +61,7 @@ def note_whence() -> None:
     """Where the present request comes from, for the audit log; to be said of each that may leave a line there, since
     the next request of a connection may be somebody else's.
     """
-    log.whence.set(current().places.locate(request.remote_addr))
+    log.whence.set(current().network.places.locate(request.remote_addr))
 
 
 def optional() -> Login | None:
@@ -75,7 +75,7 @@ def optional() -> Login | None:
         return None  # as most visits are
     shown = _bearer() or cookie(ACCESS)
     try:
-        return _login(current().tokens.read(shown.text, ACCESS)) if shown else None
+        return _login(current().accounts.tokens.read(shown.text, ACCESS)) if shown else None
     except (InvalidToken, TokenExpired):
         return None
 
@@ -85,7 +85,7 @@ def claims_of(kind: str) -> Claims:
     shown = _bearer() or cookie(kind)
     if shown is None:
         raise Unauthenticated
-    claims = current().tokens.read(shown.text, kind)
+    claims = current().accounts.tokens.read(shown.text, kind)
     _check_csrf(shown, claims)
     return claims
 
@@ -97,14 +97,14 @@ def claims_of_any() -> Claims:
         raise Unauthenticated
     for each in shown:
         with suppress(InvalidToken):
-            claims = current().tokens.read_any(each.text)
+            claims = current().accounts.tokens.read_any(each.text)
             _check_csrf(each, claims)
             return claims
     raise InvalidToken
 
 
 def _login(claims: Claims) -> Login:
-    login = current().accounts.login_of(claims.session_id)
+    login = current().accounts.credentials.login_of(claims.session_id)
     if login is None or login.account.id != claims.user_id:
         raise InvalidToken
     return login
@@ -124,7 +124,7 @@ def _bearer() -> Shown | None:
 
 def cookie(kind: str) -> Shown | None:
     text = request.cookies.get(COOKIES[kind])
-    return Shown(text, True) if text and current().origins.trusts(request) else None
+    return Shown(text, True) if text and current().network.origins.trusts(request) else None
 
 
 def _check_csrf(shown: Shown, claims: Claims) -> None:

@@ -40,7 +40,7 @@ def invite(account: Account, community_id: str, count: Callable[[], None] = lamb
         return Shown(422, form)
     count()
     try:
-        current().communities.invite(account, community_id, body.email, body.role)
+        current().communities.directory.invite(account, community_id, body.email, body.role)
     except (UnknownUser, LastAdmin) as error:
         form.errors["email"] = str(error)
         return Shown(STATUS[error.code], form)
@@ -52,11 +52,11 @@ def set_role(account: Account, community_id: str, user_id: str) -> Shown | None:
     if body is None:
         return Shown(422)
     role = body.role
-    return _tried(user_id, lambda: current().communities.set_role(account, community_id, user_id, role))
+    return _tried(user_id, lambda: current().communities.directory.set_role(account, community_id, user_id, role))
 
 
 def remove(account: Account, community_id: str, user_id: str) -> Shown | None:
-    return _tried(user_id, lambda: current().communities.remove_member(account, community_id, user_id))
+    return _tried(user_id, lambda: current().communities.directory.remove_member(account, community_id, user_id))
 
 
 def _tried(user_id: str, act: Callable[[], object]) -> Shown | None:

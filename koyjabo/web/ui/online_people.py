@@ -19,7 +19,7 @@ class Person(NamedTuple):
 
 def online(communities: list[str]) -> dict[str, int]:
     """How many people are online, by the id of the community."""
-    return dict(zip(communities, current().attendance.online(*communities), strict=True))
+    return dict(zip(communities, current().communities.rooms.online(*communities), strict=True))
 
 
 def people(scope: Scope, start: int, count: int) -> tuple[list[Person], int]:
@@ -27,8 +27,8 @@ def people(scope: Scope, start: int, count: int) -> tuple[list[Person], int]:
 
     May wait for Redis, a second at most. Raises LedgerUnavailable.
     """
-    everybody = current().attendance.people(scope)
+    everybody = current().communities.rooms.people(scope)
     here = everybody[start : start + count]
-    names = current().accounts.names([each.person for each in here])
+    names = current().accounts.credentials.names([each.person for each in here])
     known = [each for each in here if each.person in names]
     return [Person(each.person, names[each.person], each.since_ms, each.holds) for each in known], len(everybody)

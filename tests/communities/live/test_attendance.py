@@ -45,32 +45,32 @@ class Socket:
 
 
 def seat_of(site: Site, person: Person, community: str, member: object, role: str = "member") -> Seat:
-    session = site.services.tokens.read(person.access).session_id
+    session = site.services.accounts.tokens.read(person.access).session_id
     return Seat(member, Right(session, person.id, community, role), False, lambda problem: None)
 
 
 def online(site: Site, community: str) -> int:
-    return site.services.attendance.online(community)[0]
+    return site.services.communities.rooms.online(community)[0]
 
 
 def test_one_who_is_let_in_is_online_until_they_leave(site, ayesha, community):
     seat = seat_of(site, ayesha, community, Socket())
-    assert site.services.attendance.take(seat)["count"] == 1
+    assert site.services.communities.rooms.take(seat)["count"] == 1
     assert online(site, community) == 1
-    site.services.attendance.leave(seat)
+    site.services.communities.rooms.leave(seat)
     assert online(site, community) == 0
-    assert site.services.rooms.find(f"visitors_{community}") is None
+    assert site.services.realtime.rooms.find(f"visitors_{community}") is None
 
 
 def test_one_who_was_gone_when_the_room_would_have_let_them_in_leaves_nothing_behind(site, ayesha, community):
     """A Socket.IO client that is not connected any more."""
-    assert site.services.attendance.take(seat_of(site, ayesha, community, "nobody's sid")) is None
+    assert site.services.communities.rooms.take(seat_of(site, ayesha, community, "nobody's sid")) is None
     assert online(site, community) == 0
-    assert site.services.rooms.find(f"visitors_{community}") is None
+    assert site.services.realtime.rooms.find(f"visitors_{community}") is None
 
 
 def test_one_whose_line_was_lost_while_they_were_let_in_has_the_grace(site, ayesha, community, monkeypatch):
-    attendance = site.services.attendance
+    attendance = site.services.communities.rooms
     seat = seat_of(site, ayesha, community, Socket())
     arrivals = attendance._holds.settled
 
@@ -88,7 +88,7 @@ def test_one_whose_line_was_lost_while_they_were_let_in_has_the_grace(site, ayes
 
 
 def test_right_that_is_lost_while_one_is_let_in_is_the_reason_they_are_told(site, ayesha, community, monkeypatch):
-    attendance = site.services.attendance
+    attendance = site.services.communities.rooms
     told: list = []
     seat = seat_of(site, ayesha, community, Socket())
     seat.end = told.append
@@ -96,7 +96,7 @@ def test_right_that_is_lost_while_one_is_let_in_is_the_reason_they_are_told(site
 
     def removed(*arguments):
         site.rows("DELETE FROM memberships")
-        attendance._seats.note_loss(ayesha.id)
+        site.services.communities.revocation.note_loss(ayesha.id)
         wait_until(lambda: told, "they are sent away")
         return settled(*arguments)
 
@@ -114,7 +114,7 @@ def test_many_who_ask_at_once_are_each_told_their_own(site, ayesha, community):
 
     def ask(number: int) -> None:
         try:
-            site.services.rights.require(rights[number])
+            site.services.communities.permissions.require(rights[number])
             outcomes[number] = None
         except Forbidden as problem:
             outcomes[number] = type(problem)

@@ -45,7 +45,7 @@ def peaks(sqlite_database):
 @pytest.fixture
 def tracker(world, peaks, monkeypatch):
     monkeypatch.setattr("koyjabo.presence.members.tracker._bound", None)
-    bind(Place(world.holds, peaks, {HIKERS: TODAY}.__getitem__))
+    bind(Place(world.holds, peaks, {HIKERS: TODAY}.__getitem__, lambda: None))
     return CommunityVisitorTracker()
 
 
@@ -116,7 +116,7 @@ def test_what_is_no_id_is_refused(tracker, wrong):
 
 def test_newest_application_is_the_one(tracker, peaks):
     tracker.add_visitor(AYESHA, HIKERS)
-    bind(Place(MemoryWorld().holds, peaks, {}.__getitem__))
+    bind(Place(MemoryWorld().holds, peaks, {}.__getitem__, lambda: None))
     assert tracker.get_visitor_count(HIKERS) == 0
     assert visitor_tracker.add_visitor(AYESHA, HIKERS) == 1
     assert tracker.get_visitor_count(HIKERS) == 1

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from support.app_fixtures import SECRET, Time
 
 from koyjabo.clock import Clock
-from koyjabo.counting.visits import NewVisit
 from koyjabo.models import SITE
 from koyjabo.presence.visitors import visitor_sockets
 from koyjabo.presence.visitors.memory_store import MemoryPresence
@@ -42,24 +41,18 @@ class World:
 
         self.presence.touch = counted_touch
         self.registered: set[str] = set()
-        self.pairing = Pairing(self, self.presence, clock, WINDOW_S, SECRET, NobodyElse())
-
-    # As `Visits`, to the pairing.
-
-    def arrive(self, visitor_id, place):
-        if visitor_id in self.registered:
-            self.presence.touch(SITE, visitor_id, place)
-        return visitor_id in self.registered
-
-    # As the world, to the tests.
+        self.pairing = Pairing(self.presence, clock, WINDOW_S, SECRET, NobodyElse())
 
     def register(self, visitor, environ=BROWSER, place=DHAKA):
         self.registered.add(visitor)
         self.presence.touch(SITE, visitor, place)
-        self.on_visit(NewVisit(visitor, None, SITE, place, self.time.ms, caller=self.pairing.caller(environ)))
+        self.pairing.visited(visitor, self.pairing.caller(environ))
 
     def open(self, socket, environ=BROWSER, visitor=None, place=DHAKA):
-        self.pairing.opened(socket, self.pairing.caller(environ), visitor, place)
+        registered = visitor in self.registered
+        if registered:
+            self.presence.touch(SITE, visitor, place)
+        self.pairing.opened(socket, self.pairing.caller(environ), visitor, registered)
 
     def close(self, *sockets):
         for socket in sockets:

@@ -40,7 +40,7 @@ def test_only_the_late_are_ended(pair: Pair, state: str, for_s: float, is_ended:
     ours, theirs = pair
     connections = Connections(10)
     connections._open[0] = [None, ours, state, time.monotonic() - for_s]
-    connections.end_the_late()
+    connections.end_overdue()
     if is_ended:
         assert theirs.recv(1) == b""
     else:

@@ -79,7 +79,7 @@ def test_list_says_from_where_and_since_when(site):
     there, this = listed(here)
     assert set(there) == {"id", "created_at", "renewed_at", "browser", "system", "place", "current"}
     assert (there["browser"], there["system"], there["current"]) == ("Chrome", "Android", False)
-    assert there["place"] == site.services.places.locate(ADDRESS) != "Unknown"
+    assert there["place"] == site.services.network.places.locate(ADDRESS) != "Unknown"
     assert ADDRESS not in json.dumps(site.rows("SELECT * FROM sessions"), default=str)
     assert (this["current"], this["created_at"]) == (True, "2025-12-16T04:48:38.412Z")
     assert (began, this["created_at"]) == (site.time.ms - 3_600_000, this["renewed_at"])
@@ -119,8 +119,8 @@ def test_long_list_is_paged(site):
 def test_session_that_is_ended_is_over_with_both_its_tokens(site):
     here, there, third = sign_up(site), log_in(site), log_in(site)
     lost: list[str] = []
-    site.services.sessions.on_loss = lost.append
-    id = site.services.tokens.read(there.access).session_id
+    site.services.signals.access_revoked.connect(lost.append, weak=False)
+    id = site.services.accounts.tokens.read(there.access).session_id
     answer = here.delete(f"{SESSIONS}/{id}")
     assert (answer.status_code, answer.data) == (204, b"")
     assert_error(there.get("/api/auth/me"), 401, "invalid_token")
@@ -133,7 +133,7 @@ def test_session_that_is_ended_is_over_with_both_its_tokens(site):
 @pytest.mark.parametrize("id", ["1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "x", "%00", "' OR 1=1 --"])
 def test_nobody_ends_what_is_not_theirs(site, id):
     here, stranger = sign_up(site), sign_up(site, "karim")
-    theirs = site.services.tokens.read(stranger.access).session_id
+    theirs = site.services.accounts.tokens.read(stranger.access).session_id
     for each in (id, theirs):
         assert_error(here.delete(f"{SESSIONS}/{each}"), 404, "unknown_session")
     assert stranger.get("/api/auth/me").status_code == 200

@@ -66,7 +66,7 @@ def test_who_looks_is_asked_for_once_while_the_database_is_away(tmp_path, monkey
 
     with Site(f"sqlite:///{tmp_path / 'site.db'}") as site:
         reader = Reader(site).sign_up("ayesha")
-        monkeypatch.setattr(site.services.accounts, "login_of", away)
+        monkeypatch.setattr(site.services.accounts.credentials, "login_of", away)
         for path, status in (("/account", 503), ("/admin/", 503), ("/", 200)):
             asked.clear()
             assert "Log in" in reader.get(path, status)

@@ -156,8 +156,8 @@ def test_visitor_who_signs_up_on_the_page_is_one_person_with_the_user(site):
     community = found(karim)["id"]
     site.register("visitor_1", communityId=community)
     Reader(site).sign_up("ayesha", visitorId="visitor_1")
-    assert site.services.reports.today(community).people == (1, 0)
-    assert site.services.reports.conversion_rate(community) == 100
+    assert site.services.analytics.reports.today(community).people == (1, 0)
+    assert site.services.analytics.reports.conversion_rate(community) == 100
 
 
 def test_names_are_texts(site):

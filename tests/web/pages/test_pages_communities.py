@@ -106,7 +106,7 @@ def test_join_by_page_makes_a_conversion_of_it(site, readers, cast):
     community = cast.community()
     site.register("visitor_2", communityId=community)
     readers["outsider"].send(path_of(community, "/join"), visitorId="visitor_2")
-    assert site.services.reports.conversion_rate(community) == 100
+    assert site.services.analytics.reports.conversion_rate(community) == 100
     readers["outsider"].send(
         path_of(community, "/join"), visitorId="not one of ours"
     )  # a member already, who stays one

@@ -1,0 +1,202 @@
+"""Builds the services of each package out of what all of them stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from koyjabo.accounts.accounts import Accounts
+from koyjabo.accounts.login_sessions import Sessions
+from koyjabo.accounts.login_throttle import LoginFailures
+from koyjabo.accounts.passwords import Passwords
+from koyjabo.accounts.tokens import Tokens
+from koyjabo.accounts.user_admin import Users
+from koyjabo.analytics.reports import Reports, Visitors
+from koyjabo.analytics.timeline import History
+from koyjabo.application.backends import Backends
+from koyjabo.application.services import (
+    AccountServices,
+    AnalyticsServices,
+    CommunityServices,
+    CountingServices,
+    MaintenanceServices,
+    PresenceServices,
+    RealtimeServices,
+)
+from koyjabo.application.signals import Signals
+from koyjabo.clock import Clock
+from koyjabo.communities.communities import Communities
+from koyjabo.communities.live.attendance_log import Arrivals
+from koyjabo.communities.live.community_rooms import Attendance
+from koyjabo.communities.live.dashboard_room import Dashboards
+from koyjabo.communities.live.participant import Seats
+from koyjabo.communities.live.revocation import Revocation
+from koyjabo.communities.live.stats_rooms import StatsRooms
+from koyjabo.communities.permissions import Rights
+from koyjabo.counting.ledger import Ledger, OnBatch, open_store
+from koyjabo.counting.records import Figures
+from koyjabo.counting.visits import Visits
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.maintenance.erasure import Erasure
+from koyjabo.maintenance.nightly import Nightly
+from koyjabo.maintenance.recount import Recounts
+from koyjabo.maintenance.retention import Retention
+from koyjabo.maintenance.system_status import SETTINGS, Storage, System
+from koyjabo.maintenance.total import Bookkeeping
+from koyjabo.models import Scope
+from koyjabo.presence.members.peaks import Peaks
+from koyjabo.presence.visitors.visitor_sockets import Pairing
+from koyjabo.realtime import VisitorBroadcaster, socket_counts, visitor_broadcaster
+from koyjabo.realtime.events import STATS_ROOM, VisitorUpdate
+from koyjabo.realtime.room import Newest
+from koyjabo.realtime.rooms import Rooms
+from koyjabo.runtime import Runtime
+from koyjabo.settings.database_url import is_ephemeral
+from koyjabo.settings.schema import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    settings: Settings
+    clock: Clock
+    runtime: Runtime
+    database: DatabaseExecutor
+    signals: Signals
+    backends: Backends
+
+
+def realtime(base: Base) -> RealtimeServices:
+    fanout, broadcaster = base.backends.fanout, VisitorBroadcaster()
+
+    def emit(event: str, data: dict[str, Any], room: str) -> None:
+        fanout.emit(event, data, room=room)
+
+    for each in (broadcaster, visitor_broadcaster):  # the second is that of the process
+        each.bind(emit)
+    return RealtimeServices(fanout, Rooms(fanout, base.runtime, base.backends.bus), broadcaster)
+
+
+def analytics(base: Base) -> AnalyticsServices:
+    reports = Reports(base.database, base.clock, base.signals.visitor_converted.send)
+    return AnalyticsServices(reports, History(base.database, base.clock))
+
+
+def presence(base: Base) -> PresenceServices:
+    settings, backends = base.settings, base.backends
+    sockets = Pairing(
+        backends.presence,
+        base.clock,
+        settings.active_window_seconds,
+        settings.secret_key,
+        backends.exchange,
+        settings.rate_limit_tabs,
+    )
+    peaks = Peaks(base.database, base.clock, base.runtime, lambda scope: backends.holds.online(scope).count)
+    return PresenceServices(sockets, peaks)
+
+
+def dashboards(base: Base, rooms: Rooms, reports: Reports) -> Dashboards:
+    def look(community_id: str) -> dict[str, Any]:
+        return {
+            "today_visitors": people(reports.today(community_id)),
+            "realtime_count": base.backends.holds.online(Scope(community_id)).count,
+            "community_id": community_id,
+        }
+
+    return Dashboards(rooms, look, base.backends.beat, base.clock)
+
+
+def people(found: Visitors) -> dict[str, int]:
+    """As dashboards and the tracker show them."""
+    return {
+        "authenticated_visitors": found.people.authenticated,
+        "anonymous_visitors": found.people.anonymous,
+        "total_unique_visitors": sum(found.people),
+    }
+
+
+def counting(
+    base: Base, figures: Figures, sockets: Pairing, rooms: Rooms, stats_rooms: StatsRooms, on_batch: OnBatch
+) -> CountingServices:
+    store = open_store(base.settings.database, base.clock)
+    visits = Visits(
+        partial(Ledger, store, base.runtime, on_batch),
+        base.backends.presence,
+        base.clock,
+        figures,
+        ignores_bots=base.settings.bot_policy == "ignore",
+        on_change=stats_rooms.changed,
+        on_visit=sockets.visited,
+    )
+    interval_s = base.settings.update_interval_ms / 1000
+    rooms.open(STATS_ROOM, Newest(lambda: VisitorUpdate(visits.newest()), visits.site.merge, interval_s))
+    return CountingServices(visits)
+
+
+def accounts(base: Base) -> AccountServices:
+    database, clock, on_loss = base.database, base.clock, base.signals.access_revoked.send
+    secret = base.settings.secret_key
+    return AccountServices(
+        credentials=Accounts(database, clock, Passwords(base.runtime), on_loss),
+        sessions=Sessions(database, clock, on_loss),
+        users=Users(database, clock, on_loss),
+        login_failures=LoginFailures(database, clock, secret),
+        tokens=Tokens(secret),
+    )
+
+
+def communities(
+    base: Base, rooms: Rooms, visits: Visits, reports: Reports, dashboards: Dashboards, stats_rooms: StatsRooms
+) -> CommunityServices:
+    def attend(community_id: str, users: Collection[str], at_ms: int) -> None:
+        if reports.attend(community_id, sorted(users), at_ms):
+            dashboards.changed(community_id)
+
+    database, clock, runtime, backends = base.database, base.clock, base.runtime, base.backends
+    rights, seats, arrivals = Rights(database, runtime, clock), Seats(), Arrivals(attend, runtime, clock)
+    attendance = Attendance(rooms, backends.holds, visits, dashboards, arrivals, seats, rights, clock)
+    return CommunityServices(
+        directory=Communities(database, clock, base.signals.access_revoked.send),
+        permissions=rights,
+        participants=seats,
+        rooms=attendance,
+        dashboards=dashboards,
+        stats_rooms=stats_rooms,
+        revocation=Revocation(seats, rights, backends.bus, runtime, clock, attendance.leave),
+    )
+
+
+def maintenance(base: Base) -> MaintenanceServices:
+    def forgotten(visitor_id: str, scopes: Collection[Scope]) -> None:
+        base.signals.visitor_forgotten.send(visitor_id, scopes=scopes)
+
+    database, clock, backends = base.database, base.clock, base.backends
+    retention = Retention(database, clock, base.settings.retention_days)
+    recounts = Recounts(database, clock, base.runtime, backends.workers, lambda: system.tell())
+    system = _system(base, recounts)
+    return MaintenanceServices(
+        total=Bookkeeping(database, clock),
+        retention=retention,
+        nightly=Nightly(database, clock, base.runtime, retention),
+        erasure=Erasure(database, clock, forgotten, backends.drain),
+        recounts=recounts,
+        system=system,
+    )
+
+
+def _system(base: Base, recounts: Recounts) -> System:
+    """Storage that is lost at a deploy is refused unless it is allowed (`config`)."""
+    settings, backends = base.settings, base.backends
+    kind = "SQLite" if settings.database.get_backend_name() == "sqlite" else "PostgreSQL"
+    return System(
+        base.database,
+        base.clock,
+        backends.workers,
+        recounts,
+        sockets=lambda: socket_counts.sockets(backends.fanout),
+        storage=Storage(kind, not (settings.allow_ephemeral_storage and is_ephemeral(settings.database))),
+        has_redis=backends.redis_answers is not None,
+        settings={name: getattr(settings, name.lower()) for name in SETTINGS},
+    )

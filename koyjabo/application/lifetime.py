@@ -1,0 +1,35 @@
+"""What runs for as long as the application lives, and what is left when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from koyjabo.realtime.ticker import Pulse
+from koyjabo.runtime import Runtime
+
+
+class Lifetime:
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._tickers: list[Pulse] = []
+        self._stack = ExitStack()
+
+    def every(self, interval_s: float, *calls: Callable[[], object]) -> None:
+        """Make these calls every `interval_s` seconds, one after the other, in a task of their own, once started."""
+        self._tickers.append(Pulse(self._runtime, interval_s, calls))
+
+    def at_close(self, call: Callable[[], object]) -> None:
+        """Call it at the end, after what is added later."""
+        self._stack.callback(call)
+
+    def start(self) -> None:
+        """Idempotent."""
+        for ticker in self._tickers:
+            ticker.start()
+
+    def close(self) -> None:
+        """Idempotent."""
+        for ticker in self._tickers:
+            ticker.stop()
+        self._stack.close()

@@ -1,0 +1,42 @@
+"""Opens an application: its database is migrated and has a first admin, its services are built."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from koyjabo.accounts import first_admin
+from koyjabo.accounts.accounts import Accounts
+from koyjabo.application.assembly import assemble
+from koyjabo.application.services import EXTENSION, Services
+from koyjabo.clock import Clock
+from koyjabo.counting import opening_queries
+from koyjabo.database import engine
+from koyjabo.extensions import db
+from koyjabo.observability import logs
+from koyjabo.runtime import Runtime
+from koyjabo.settings.schema import Settings
+
+
+def open_services(app: Flask, settings: Settings, runtime: Runtime, clock: Clock) -> Services:
+    """Migrate the database and build the services of `app`. Raises what `opening_queries.prepare` does."""
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        METRICS_TOKEN=settings.metrics_token,
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=engine.engine_options(settings.database),
+    )
+    db.init_app(app)
+    with app.app_context():
+        figures = opening_queries.prepare(settings.database, settings.starting_total, clock)
+        app.extensions[EXTENSION] = services = assemble(settings, runtime, clock, figures)
+    _make_first_admin(settings, services.accounts.credentials)
+    return services
+
+
+def _make_first_admin(settings: Settings, accounts: Accounts) -> None:
+    if settings.admin_email:
+        first_admin.ensure(accounts, settings.admin_email, settings.admin_password)
+    elif settings.environment == "development":
+        password = first_admin.make_up(accounts)
+        if password is not None:
+            logs.say(f"Made {first_admin.MADE_UP} with the password {password} (it is not shown again)")

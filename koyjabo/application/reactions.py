@@ -1,0 +1,51 @@
+"""Reactions to signals that take more than one call of one part."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from koyjabo.analytics.reports import Conversion
+from koyjabo.application.backends import Backends
+from koyjabo.application.services import Services
+from koyjabo.clock import iso
+from koyjabo.models import Scope
+
+FORGOTTEN = "forgotten"
+"""The name on the bus under which workers publish a visitor who was forgotten, and where they had been."""
+
+
+class Reactions:
+    def __init__(self, services: Services, backends: Backends) -> None:
+        self._services = services
+        self._backends = backends
+
+    def show_site(self, scope: Scope) -> None:
+        self._services.communities.stats_rooms.changed(self._services.counting.visits.site)
+
+    def note_peak(self, scope: Scope) -> None:
+        online = self._backends.holds.online(scope)
+        if not online.is_guess:
+            self._services.presence.peaks.note(scope, online.count)
+
+    def forget(self, visitor_id: str, scopes: Collection[Scope]) -> None:
+        self._services.presence.visitor_sockets.forget(visitor_id)  # first: open pages keep their visitor active
+        for scope in scopes:
+            self._backends.presence.forget(scope, visitor_id)
+
+    def have_forgotten_elsewhere(self, visitor_id: str, scopes: Collection[Scope]) -> None:
+        self._backends.bus.say(FORGOTTEN, lambda: [visitor_id, sorted(scopes)], visitor_id)
+
+    def announce_conversion(self, conversion: Conversion) -> None:
+        broadcaster, scope = self._services.realtime.broadcaster, conversion.scope
+        made = {"session_id": conversion.id, "converted_at": iso(conversion.at_ms)}
+        broadcaster.broadcast_analytics_metric(scope, "conversion", made)
+        broadcaster.broadcast_analytics_metric(scope, "conversion_rate", conversion.rate)
+        self._services.communities.dashboards.changed(scope)
+
+    def hear_loss(self, room: str, state: Any) -> None:
+        self._services.communities.revocation.hear_loss(state)
+
+    def hear_forgotten(self, room: str, state: Any) -> None:
+        visitor_id, scopes = state
+        self.forget(visitor_id, scopes)

@@ -1,0 +1,30 @@
+"""The map of what causes what: every signal and the calls that it leads to."""
+
+from __future__ import annotations
+
+from koyjabo.application.backends import Backends
+from koyjabo.application.reactions import FORGOTTEN, Reactions
+from koyjabo.application.services import Services
+from koyjabo.application.signals import Signals
+from koyjabo.communities.live.revocation import LOSSES
+from koyjabo.models import SITE
+
+
+def subscribe(signals: Signals, services: Services, backends: Backends) -> None:
+    reactions, communities = Reactions(services, backends), services.communities
+
+    signals.active_changed.connect(reactions.show_site, SITE, weak=False)
+
+    signals.online_changed.connect(reactions.note_peak, weak=False)
+    signals.online_changed.connect(communities.rooms.count_changed, weak=False)
+
+    signals.access_revoked.connect(communities.revocation.note_loss, weak=False)
+
+    signals.visitor_forgotten.connect(reactions.forget, weak=False)
+    signals.visitor_forgotten.connect(reactions.have_forgotten_elsewhere, weak=False)
+
+    signals.visitor_converted.connect(reactions.announce_conversion, weak=False)
+
+    signals.value_received.connect(reactions.hear_loss, LOSSES, weak=False)
+    signals.value_received.connect(reactions.hear_forgotten, FORGOTTEN, weak=False)
+    signals.value_received.connect(services.realtime.rooms.hear, weak=False)

@@ -1,0 +1,24 @@
+"""The rooms that show statistics: of the site, and of a community together with its dashboards."""
+
+from __future__ import annotations
+
+from koyjabo.communities.live.dashboard_room import Dashboards
+from koyjabo.communities.live.member_room import STATS
+from koyjabo.counting.live_stats import Numbers
+from koyjabo.models import SITE
+from koyjabo.realtime.events import STATS_ROOM, visitors_room
+from koyjabo.realtime.rooms import Rooms
+
+
+class StatsRooms:
+    def __init__(self, rooms: Rooms, dashboards: Dashboards) -> None:
+        self._rooms = rooms
+        self._dashboards = dashboards
+
+    def changed(self, numbers: Numbers) -> None:
+        """The numbers of a scope have changed on this worker, which tells the others."""
+        if numbers.scope == SITE:
+            self._rooms.changed(STATS_ROOM, numbers.state)
+        else:
+            self._rooms.changed(visitors_room(numbers.scope), lambda: {STATS: numbers.state()}, STATS)
+            self._dashboards.changed(numbers.scope)

@@ -1,0 +1,42 @@
+"""Every signal has a publisher and a receiver, and what an application stands on is left in order."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from koyjabo import application
+from koyjabo.application.lifetime import Lifetime
+from koyjabo.application.signals import Signals
+from koyjabo.runtime import ThreadRuntime
+
+SIGNALS = [each.name for each in fields(Signals)]
+SOURCE = "".join(file.read_text() for file in Path(application.__path__[0]).glob("*.py"))
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_every_signal_has_a_receiver(site, name):
+    assert getattr(site.services.signals, name).receivers
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_every_signal_has_a_publisher(name):
+    assert f"signals.{name}.send" in SOURCE
+
+
+def test_what_was_begun_last_is_left_first_even_if_it_fails():
+    left = []
+
+    def fail():
+        left.append("second")
+        raise OSError("late")
+
+    lifetime = Lifetime(ThreadRuntime())
+    lifetime.at_close(lambda: left.append("first"))
+    lifetime.at_close(fail)
+    with pytest.raises(OSError, match="late"):
+        lifetime.close()
+    lifetime.close()
+    assert left == ["second", "first"]

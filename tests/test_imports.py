@@ -1,0 +1,78 @@
+"""Who may import whom: a package imports only what stands before it in ORDER (docs/architecture.md)."""
+
+from __future__ import annotations
+
+import ast
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+ORDER = """
+text errors clock installation runtime extensions identity network models database cluster audit accounts settings
+presence counting realtime analytics communities visit_log observability maintenance application sockets web
+koyjabo server cli
+""".split()  # noqa: SIM905
+MAY_USE = {  # libraries: the modules that may import them
+    "sqlalchemy sqlite3 psycopg2": "database/* models/* settings/* *queries.py *_sqlite.py *_postgres.py */ledger.py "
+    "server/process/patching.py",  # loads it where its locks stay real ones
+    "flask": "web/* sockets/* application/* extensions.py __init__.py cli/* server/process/worker.py",
+    "redis": "cluster/* *redis*.py realtime/message_bus.py realtime/broadcaster.py",
+    "socketio engineio": "realtime/* sockets/* server/*",
+    "eventlet greenlet": "server/*",
+}
+FILES = [path.relative_to(ROOT / "koyjabo") for path in sorted((ROOT / "koyjabo").rglob("*.py"))]
+
+
+def imports(path: Path) -> list[tuple[str, bool]]:
+    """The dotted names that a module imports, each with whether that happens when it is loaded."""
+    tree = ast.parse((ROOT / "koyjabo" / path).read_text())
+    at_start = {id(node) for node in tree.body}
+    return [
+        (name, id(node) in at_start)
+        for node in ast.walk(tree)
+        for name in (
+            [f"{node.module}.{alias.name}" for alias in node.names]
+            if isinstance(node, ast.ImportFrom)
+            else [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else []
+        )
+    ]
+
+
+def package(name: str) -> str:
+    first, _, rest = name.partition(".")
+    return (rest.partition(".")[0] if rest.partition(".")[0] in ORDER else first) if first == "koyjabo" else first
+
+
+def place(path: Path) -> int:
+    name = path.parts[0].removesuffix(".py")
+    return ORDER.index("koyjabo" if name == "__init__" else "cli" if name == "__main__" else name)
+
+
+def test_a_package_imports_only_what_stands_before_it():
+    found = [(path, package(name)) for path in FILES for name, _ in imports(path)]
+    assert [(str(path), to) for path, to in found if to in ORDER and ORDER.index(to) > place(path)] == []
+
+
+@pytest.mark.parametrize("libraries", MAY_USE)
+def test_a_library_is_used_only_where_a_name_says_so(libraries):
+    users = {path for path in FILES for name, _ in imports(path) if package(name) in libraries.split()}
+    places = MAY_USE[libraries].split()
+    assert [str(path) for path in users if not any(fnmatch(str(path), place) for place in places)] == []
+
+
+def test_packages_are_small_and_say_what_they_are():
+    folders = {path.parent for path in FILES}
+    assert len([path for path in FILES if len(path.parts) == 1]) <= 10
+    assert {str(each): n for each in folders if (n := sum(path.parent == each for path in FILES) - 1) > 20} == {}
+    texts = {each: (ROOT / "koyjabo" / each / "__init__.py").read_text() for each in folders}
+    assert [each for each, text in texts.items() if not ast.get_docstring(ast.parse(text))] == []
+
+
+def test_nothing_is_loaded_before_the_server_has_patched():
+    early = [Path("__init__.py"), Path("server/process/parent.py")]
+    loaded = [(str(path), name) for path in early for name, now in imports(path) if now and name.startswith("koyjabo")]
+    assert [each for each in loaded if "server.process" not in each[1]] == []
