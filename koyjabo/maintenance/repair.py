@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 from koyjabo.audit import log, queries
@@ -14,8 +12,7 @@ from koyjabo.database.exclusive import alone
 from koyjabo.maintenance import repair_queries
 from koyjabo.maintenance.recount import MOST_PROBLEMS, recounting
 from koyjabo.maintenance.recount_queries import recount, rows_to_count
-
-Progress = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
+from koyjabo.runtime import ReportProgress
 
 LEDGER = Target("ledger", "", "")
 
@@ -27,7 +24,7 @@ class Repaired(NamedTuple):
     left: list[str]
 
 
-def repair(clock: Clock, progress: Progress) -> Repaired:
+def repair(clock: Clock, progress: ReportProgress) -> Repaired:
     """Recount, and where that finds something, put it right and recount again, in one transaction: writers wait for it.
 
     Nobody waits where all agrees. Where a total falls a new epoch begins, so that pages accept it. Raises
@@ -39,7 +36,7 @@ def repair(clock: Clock, progress: Progress) -> Repaired:
         return _repair(clock, progress) if before else Repaired([], [])
 
 
-def _repair(clock: Clock, progress: Progress) -> Repaired:
+def _repair(clock: Clock, progress: ReportProgress) -> Repaired:
     with alone() as connection:
         rows = rows_to_count(connection)
         with progress(3 * rows, "Repairing") as advance:

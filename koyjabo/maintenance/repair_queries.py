@@ -5,7 +5,7 @@ The sums are those of `recount`. What is wrong with the visits themselves nobody
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, text, update
@@ -19,6 +19,7 @@ from koyjabo.maintenance import recount_people_queries
 from koyjabo.maintenance.difference import Difference
 from koyjabo.maintenance.recount_queries import PIECE, count, counter_differences, ledger_problems, rollup_differences
 from koyjabo.models import SITE, Adjustment, Counter
+from koyjabo.runtime import Advance
 
 REMOVE_NOBODIES = text("""
 DELETE FROM people WHERE NOT EXISTS (SELECT 1 FROM person_days d WHERE d.person_id = people.id)
@@ -27,8 +28,6 @@ SET_LAST_DAYS = text("""
 UPDATE people SET last_day = (SELECT max(d.day) FROM person_days d WHERE d.person_id = people.id)
 WHERE last_day <> (SELECT max(d.day) FROM person_days d WHERE d.person_id = people.id)
 """)
-
-Advance = Callable[[int], None]
 
 
 def repair(connection: Connection, clock: Clock, advance: Advance, reason: str) -> None:

@@ -13,10 +13,9 @@ from koyjabo.clock import Clock, shifted
 from koyjabo.database.executor import Desk
 from koyjabo.database.throttle import Pace
 from koyjabo.maintenance import expiry_queries, fold_queries
+from koyjabo.runtime import Advance
 
 DAY_MS = 86_400_000
-
-Advance = Callable[[int], None]
 
 
 class Past(NamedTuple):
