@@ -22,7 +22,7 @@ from koyjabo.errors import KoyJaboError
 from koyjabo.extensions import db
 from koyjabo.maintenance import backup_file, backup_queries
 from koyjabo.maintenance.backup_file import Head, Piece, UnusableBackup
-from koyjabo.maintenance.recount_queries import recount, rows_to_count
+from koyjabo.maintenance.recount_queries import newest_id, recount
 from koyjabo.runtime import Advance, ReportProgress
 from koyjabo.visit_log.import_queries import only_one
 
@@ -158,8 +158,8 @@ def _table(piece: Piece) -> Any:
 
 
 def _recount(connection: Any, progress: ReportProgress) -> None:
-    with progress(rows_to_count(connection), "Recounting") as advance:
-        problems = recount(connection, advance)
+    with progress(newest_id(connection, "visits"), "Recounting") as advance:
+        problems = recount(connection, advance).problems
     if problems:
         raise UnusableBackup(
             "The backup holds a ledger that does not agree with itself, so nothing was restored: "

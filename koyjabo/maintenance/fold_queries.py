@@ -14,16 +14,18 @@ from koyjabo.visit_log import import_queries, queries
 
 FOLD_LOCK = 0x6B6F7966  # "koyf", one of PostgreSQL's advisory locks
 
-# A visit is its visitor's first for the site, for its community, for both, or for neither.
-FOLD = """
-INSERT INTO folded_visits (scope, day, hour_s, visits, new_visitors)
-SELECT 'site', v.day, v.hour_s, count(*), count(w.first_visit) FROM visits v
+# By scope, day and hour. A visit is its visitor's first for the site, for its community, for both, or for neither.
+SUMS = """
+SELECT 'site' AS scope, v.day, v.hour_s, count(*) AS visits, count(w.first_visit) AS new_visitors FROM visits v
 LEFT JOIN visitors w ON w.scope = 'site' AND w.visitor_id = v.visitor_id AND w.first_visit = v.id
 WHERE {which} GROUP BY v.day, v.hour_s
 UNION ALL
 SELECT v.scope, v.day, v.hour_s, count(*), count(w.first_visit) FROM visits v
 LEFT JOIN visitors w ON w.scope = v.scope AND w.visitor_id = v.visitor_id AND w.first_visit = v.id
 WHERE {which} AND v.scope <> 'site' GROUP BY v.scope, v.day, v.hour_s
+"""
+FOLD = f"""
+INSERT INTO folded_visits (scope, day, hour_s, visits, new_visitors) {SUMS}
 ON CONFLICT (scope, day, hour_s) DO UPDATE
 SET visits = folded_visits.visits + excluded.visits,
     new_visitors = folded_visits.new_visitors + excluded.new_visitors

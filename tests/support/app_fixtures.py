@@ -6,7 +6,7 @@ Everything else is real: routing, ledger, threads, and both databases.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +17,6 @@ from sqlalchemy import text
 from koyjabo import create_app
 from koyjabo.clock import Clock
 from koyjabo.extensions import db
-from koyjabo.maintenance import recount as recounts
 from koyjabo.maintenance import total as bookkeeping
 
 SECRET = "a secret for tests, and for nothing but tests"
@@ -141,8 +140,7 @@ class Site:
             return bookkeeping.set_total(total, new_epoch, self.services.clock)
 
     def recount(self) -> list[str]:
-        with self.app.app_context(), recounts.recounting() as recount:
-            return recount.run(lambda rows: None)
+        return self.services.recounts.run(lambda rows, label: nullcontext(lambda done: None)).problems
 
 
 @contextmanager
