@@ -73,9 +73,12 @@ class Desk:
         """Look at everything there is, as it is at one moment, on a thread of its own: it may take hours."""
         clerk = Clerk(self._database, self._runtime, STUDY_LIMIT_S, writes=False, reads_as=AS_OF_ONE_MOMENT)
         try:
-            return clerk.do(errand)
-        finally:
+            result = clerk.do(errand)
+        except Exception:
             clerk.close()
+            raise
+        clerk.close()  # not after KeyboardInterrupt: the operator does not wait for a thread that ends with the process
+        return result
 
     def close(self) -> None:
         for clerk in (self._writer, self._reader, self._reporter):
