@@ -8,9 +8,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 Call = Callable[[], None]
+
+Advance = Callable[[int], None]
+"""Is given how many items of long work are done since the last call. An error that it raises ends the work."""
+
+ReportProgress = Callable[[int, str], AbstractContextManager[Advance]]
+"""Is given how many items there are, and a word that names the work, to be shown while the context lasts."""
 
 
 class Waiter(Protocol):

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
 
+from koyjabo.runtime import Advance
+
 INTERVAL_S = 5.0
 """Between two lines."""
-
-Advance = Callable[[int], None]
-"""Is told how many more are done."""
 
 
 @contextmanager

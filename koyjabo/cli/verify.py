@@ -7,38 +7,37 @@ import click
 from koyjabo.cli import application, main, progress
 
 REPAIR_IS_NOT_ENOUGH = (
-    "This cannot be told from the visits that there are. Restore a backup (koyjabo restore), or leave it as it is: "
-    "visits go on being counted."
+    "What is left cannot be repaired from the visits that are stored. Restore a backup (koyjabo restore), or leave it "
+    "as it is: visits are still counted."
 )
 
 
 @main.command()
-@click.option("--repair", is_flag=True, help="Put right what the ledger says otherwise. Visits wait while it does.")
+@click.option("--repair", is_flag=True, help="Repair what differs from the ledger. Visits wait meanwhile.")
 def verify(repair: bool) -> None:
     """Recount the ledger and compare it with the counters and rollups.
 
     Exits with 0 when they agree, and with 1 and a line for each difference when they do not. May run beside a busy
     server.
     """
-    from koyjabo.maintenance.recount import recounting
-
     if repair:
         _repair()
         return
-    with application(), recounting() as recount, progress.of(recount.rows, "Recounting") as advance:
-        problems = recount.run(advance)
-    for problem in problems:
+    with application() as services:
+        found = services.maintenance.recounts.run(progress.of)
+    for problem in found.problems:
         click.echo(problem)
-    if problems:
-        raise click.ClickException(f"The ledger does not agree; differences: {len(problems)}, visits: {recount.rows}.")
-    click.echo(f"The ledger agrees with its counters and rollups; visits: {recount.rows}.")
+    if found.problems:
+        differences = len(found.problems)
+        raise click.ClickException(f"The ledger does not agree; differences: {differences}, visits: {found.rows}.")
+    click.echo(f"The ledger agrees with its counters and rollups; visits: {found.rows}.")
 
 
 def _repair() -> None:
     from koyjabo.maintenance import repair as repairs
 
     with application() as services:
-        made = repairs.repair(services.clock, progress.of)
+        made = repairs.repair(services.maintenance.recounts, services.clock, progress.of)
     for problem in made.repaired:
         click.echo(f"Repaired: {problem}")
     for problem in made.left:

@@ -104,9 +104,12 @@ class DatabaseExecutor:
             self._database, self._runtime, LONG_READ_LIMIT_S, writes=False, reads_as=AS_OF_ONE_MOMENT
         )
         try:
-            return thread.run(lambda session: operation(session, *args, **kwargs))
-        finally:
+            result = thread.run(lambda session: operation(session, *args, **kwargs))
+        except Exception:
             thread.close()
+            raise
+        thread.close()  # not after KeyboardInterrupt: that thread ends with the process
+        return result
 
     def close(self) -> None:
         for thread in (self._writer, self._reader, self._reporter):

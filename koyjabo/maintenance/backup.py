@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,21 +23,19 @@ from koyjabo.extensions import db
 from koyjabo.identity import OPERATOR
 from koyjabo.maintenance import backup_file, backup_queries
 from koyjabo.maintenance.backup_file import Head, Piece, UnusableBackup
-from koyjabo.maintenance.recount_queries import recount, rows_to_count
+from koyjabo.maintenance.recount_queries import newest_id, recount
+from koyjabo.runtime import Advance, ReportProgress
 from koyjabo.visit_log.import_queries import only_one
 
 LEDGER = Subject("ledger", "", "")
 MOST_PROBLEMS = 5
-
-Progress = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
-"""Given how many there are, and a word for what is done with them: whom to tell that more of them are done."""
 
 
 class InTheWay(KoyJaboError):
     """What is there would be lost, and nobody said that it may be."""
 
 
-def back_up(path: Path, overwrite: bool, clock: Clock, progress: Progress) -> Head:
+def back_up(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress) -> Head:
     """Write everything to `path`, as of this moment, in the way of no server that runs meanwhile.
 
     The file is there when it is whole, and not before; only its owner may read it. Raises InTheWay where there is one
@@ -52,7 +50,7 @@ def back_up(path: Path, overwrite: bool, clock: Clock, progress: Progress) -> He
     return head
 
 
-def restore(path: Path, overwrite: bool, clock: Clock, progress: Progress) -> Head:
+def restore(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress) -> Head:
     """Put what a backup holds in place of all there is in the database, in a new epoch, which servers and pages follow.
 
     In one transaction, which ends with a recount: servers wait for it and go on, or nothing was changed. Nobody is
@@ -94,7 +92,7 @@ def _head(connection: Any, clock: Clock) -> Head:
     return Head(engine.NEWEST_REVISION, clock.now_ms(), standing.epoch, backup_queries.total(connection), rows)
 
 
-def _write(connection: Any, file: BinaryIO, head: Head, advance: Callable[[int], None]) -> None:
+def _write(connection: Any, file: BinaryIO, head: Head, advance: Advance) -> None:
     writer = backup_file.Writer(file)
     writer.head(head)
     for table in backup_queries.tables():
@@ -134,7 +132,7 @@ def _sync(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _checked(path: Path, progress: Progress) -> Head:
+def _checked(path: Path, progress: ReportProgress) -> Head:
     """Read all of it once before anybody has to wait."""
     head = backup_file.head(path)
     if head.schema > engine.NEWEST_REVISION:
@@ -160,9 +158,9 @@ def _table(piece: Piece) -> Any:
     return table
 
 
-def _recount(connection: Any, progress: Progress) -> None:
-    with progress(rows_to_count(connection), "Recounting") as advance:
-        problems = recount(connection, advance)
+def _recount(connection: Any, progress: ReportProgress) -> None:
+    with progress(newest_id(connection, "visits"), "Recounting") as advance:
+        problems = recount(connection, advance).problems
     if problems:
         raise UnusableBackup(
             "The backup holds a ledger that does not agree with itself, so nothing was restored: "

@@ -16,15 +16,13 @@ from koyjabo.identity import OPERATOR
 from koyjabo.maintenance import erasure_queries
 from koyjabo.maintenance.erasure_queries import Piece
 from koyjabo.models import SITE, Scope
+from koyjabo.runtime import Advance
 
 VISITOR = Subject("visitor", "", "")
 """In the audit log nobody is to find out who it was."""
 
 PATIENCE_S = 5.0
 """A request waits so long. Whoever comes a few times a day for years is forgotten in some milliseconds."""
-
-
-Advance = Callable[[int], None]
 
 
 class Erasure:

@@ -1,4 +1,4 @@
-"""Remove what has run out, some rows at a time. Each says how many were removed; 0 is the end."""
+"""Remove expired rows, at most `size` at a time. Each function returns how many it removed; 0 when none are left."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from koyjabo.models import AuditLine, LoginFailures, LoginSession
 
 
 def sessions(session: Session, before_ms: int, size: int) -> int:
-    """Those that have run out; one that was ended earlier is known until then, with its tokens."""
+    """Remove expired sessions. A session that was ended earlier stays until then: its tokens are still recognised."""
     return _remove(session, LoginSession.id, size, LoginSession.expires_ms <= before_ms)
 
 
@@ -20,13 +20,13 @@ def login_failures(session: Session, before_ms: int, size: int) -> int:
 
 
 def audit_lines(session: Session, before_ms: int, size: int) -> int:
-    """From the oldest on, as far as they are old."""
+    """Remove the oldest lines. They are found in the order of ids, since times have no index."""
     oldest = select(AuditLine.id, AuditLine.at_ms).order_by(AuditLine.id).limit(size)
     old = [row.id for row in session.execute(oldest) if row.at_ms < before_ms]
     return _remove(session, AuditLine.id, size, AuditLine.id.in_(old)) if old else 0
 
 
 def _remove(session: Session, key: Any, size: int, which: ColumnElement[bool]) -> int:
-    some = select(key).where(which).limit(size)
-    gone = delete(key.class_).where(key.in_(some)).execution_options(synchronize_session=False)
-    return session.execute(gone).rowcount  # type: ignore[attr-defined]
+    expired = select(key).where(which).limit(size)
+    removal = delete(key.class_).where(key.in_(expired)).execution_options(synchronize_session=False)
+    return session.execute(removal).rowcount  # type: ignore[attr-defined]

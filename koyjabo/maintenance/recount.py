@@ -1,12 +1,12 @@
-"""Counting the ledger again, and saying whether all numbers agree."""
+"""Recounts of the ledger: one at a time in the panel, and at the command line."""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -15,54 +15,40 @@ from koyjabo.audit import queries
 from koyjabo.audit.log import Actor, AuditRecord, Entry, Subject
 from koyjabo.clock import Clock
 from koyjabo.cluster.workers import Progress, Workers
-from koyjabo.database import engine
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.identity import Account
-from koyjabo.maintenance.recount_queries import recount, rows_to_count
-from koyjabo.runtime import Runtime
+from koyjabo.maintenance.recount_queries import Recounted, newest_id, recount
+from koyjabo.runtime import Advance, ReportProgress, Runtime
 
 log = logging.getLogger(__name__)
 
 BEGUN, ENDED = "ledger.recount", "ledger.recounted"
 LEDGER = Subject("ledger", "", "")
 MOST_PROBLEMS = 20
-"""Sentences of a recount that are kept."""
+"""How many sentences about a recount are kept."""
 
 ATTEMPTS, RETRY_S = 100, 5.0
-"""To write down what came of one while the database is away: 8 minutes, 25 if it lets every attempt wait."""
+"""For storing a result while the database is away: 8 minutes, or 25 when every attempt has to wait for its limit."""
 
 NEWS_MS = 5_000
-"""By then, every worker that is heard of has told that it recounts."""
-
-
-@dataclass(frozen=True)
-class Recount:
-    """A recount about to be made: how many rows it has to read, and `run(progress)`, which returns what is wrong."""
-
-    rows: int
-    run: Callable[[Callable[[int], None]], list[str]]
+"""Within this time, every worker that recounts has told the others."""
 
 
 class RecountState(NamedTuple):
-    """What is known of recounts. `last` is a line of the audit log: how the newest one ended, with `agrees`, `rows`,
-    `seconds`, `problems` (sentences, MOST_PROBLEMS at most) and `problem_count` in its details, or `error`, if it could
-    not be made; or that it began (BEGUN). Then it was interrupted, unless one goes on.
+    """`last` is the newest audit line about a recount.
+
+    An ENDED line has in its details `agrees`, `rows`, `seconds`, `problems` (at most MOST_PROBLEMS sentences) and
+    `problem_count`, or an `error` when the recount failed. A BEGUN line means that the recount was interrupted, unless
+    one is going on.
     """
 
     going_on: Progress | None  # on whichever worker
     last: AuditRecord | None
 
 
-@contextmanager
-def recounting() -> Iterator[Recount]:
-    """Recount ledger, counters and rollups as of this moment. Needs an application context."""
-    with engine.snapshot() as connection:
-        yield Recount(rows_to_count(connection), lambda progress: recount(connection, progress))
-
-
 class Recounts:
-    """From the panel, for admins of the site; everybody else is Forbidden. Raises LedgerUnavailable.
+    """Methods that take an account raise Forbidden unless it is an admin of the site. All raise LedgerUnavailable.
 
     `on_change` is called when a recount of this worker has begun or ended.
     """
@@ -83,12 +69,22 @@ class Recounts:
         self._progress: Progress | None = None
         self._lock = threading.Lock()  # around beginning; nothing waits while it is held
 
-    def begin(self, account: Account) -> None:
-        """Begin a recount, which goes on by itself, and ends with a line in the audit log. One at a time: while any
-        worker that is heard of makes one, this does nothing.
+    def run(self, progress: ReportProgress) -> Recounted:
+        """Recount everything as of this moment, for the operator. `progress` is called on another thread."""
 
-        It ends with its worker. SIGTERM does not wait for it, since it may take hours: the log then says that it began
-        and never that it ended, and nobody goes on with it. Begin another.
+        def count(session: Any) -> Recounted:
+            connection = session.connection()
+            with progress(newest_id(connection, "visits"), "Recounting") as advance:
+                return recount(connection, advance)
+
+        return self._database.long_read(count)
+
+    def begin(self, account: Account) -> None:
+        """Begin a recount in the background, which ends with a line in the audit log. Does nothing while any known
+        worker recounts.
+
+        The recount ends with its worker: SIGTERM does not wait for it, since it may take hours. The audit log then has
+        its beginning only, and no other worker continues it.
         """
         account.require_site_admin()
         by = audit.actor(account, self._clock)
@@ -96,23 +92,22 @@ class Recounts:
             if self._going_on() is not None:
                 return
             self._progress = Progress(by.at_ms, 0, 0)
+        has_begun = False
         try:
             has_begun = self._begin(by)
-        except BaseException:
-            self._end()
-            raise
-        if not has_begun:
-            self._end()
-            return
-        self._on_change()
-        self._runtime.start_task(partial(self._recount, by))
+        finally:
+            if not has_begun:
+                self._end()
+        if has_begun:
+            self._on_change()
+            self._runtime.start_task(partial(self._recount, by))
 
     def progress(self) -> Progress | None:
-        """How far the recount of this worker is; None when there is none."""
+        """The progress of this worker's recount; None while it makes none."""
         return self._progress
 
     def state(self, account: Account) -> RecountState:
-        """As far as workers are heard of: while Redis is away, one that another worker makes looks interrupted."""
+        """While Redis is away, a recount of another worker looks interrupted."""
         account.require_site_admin()
         going_on, last = self._going_on(), self._database.read(_newest)
         if last and going_on is None and _has_just_begun(last, self._clock.now_ms()):
@@ -123,7 +118,7 @@ class Recounts:
         return self._progress or next((each.recount for each in self._workers.all() if each.recount), None)
 
     def _begin(self, by: Actor) -> bool:
-        """Write that it begins, unless another worker has written that so lately that it need not have told us yet."""
+        """Write the BEGUN line, unless another worker wrote one so recently that its progress may not be known yet."""
 
         def entry(last: AuditRecord | None) -> Entry | None:
             return None if _has_just_begun(last, by.at_ms) else by.entry(BEGUN, LEDGER)
@@ -144,7 +139,8 @@ class Recounts:
     def _outcome(self) -> dict[str, Any]:
         began_ms = self._clock.elapsed_ms()
         try:
-            found = _verdict(self._database.long_read(self._count))
+            problems = self.run(self._reported).problems
+            found = {"agrees": not problems, "problems": problems[:MOST_PROBLEMS], "problem_count": len(problems)}
         except KoyJaboError as error:
             found = {"error": str(error)}
         except Exception:
@@ -154,8 +150,8 @@ class Recounts:
         return {**found, "rows": progress.rows if progress else 0, "seconds": seconds}
 
     def _keep(self, entry: Entry) -> None:
-        """Write down what came of hours of work, as soon as the database is there for it. An attempt that was not
-        answered in time may have succeeded, so each looks first.
+        """Store the result of hours of work, as soon as the database can be reached. An attempt that was not answered
+        in time may have succeeded, so each attempt looks for the line first.
         """
 
         def once(found: tuple[AuditRecord, ...]) -> Entry | None:
@@ -165,22 +161,17 @@ class Recounts:
             try:
                 self._database.write(queries.newest, before=None, count=1, action=ENDED, audit=once)
             except LedgerUnavailable:
-                self._wait()
+                time.sleep(RETRY_S)
             else:
                 return
         log.error("recount_not_written agrees=%s", entry.details.get("agrees"))
 
-    def _wait(self) -> None:
-        waiter = self._runtime.waiter()
-        self._runtime.later(RETRY_S, waiter.wake)
-        waiter.wait()
-
-    def _count(self, session: Any) -> list[str]:
-        """On a real thread."""
-        connection, begun = session.connection(), self._progress
-        assert begun is not None
-        self._progress = begun._replace(rows=rows_to_count(connection))
-        return recount(connection, self._advance)
+    @contextmanager
+    def _reported(self, rows: int, label: str) -> Iterator[Advance]:
+        """Runs on a real thread."""
+        if self._progress is not None:
+            self._progress = self._progress._replace(rows=rows)
+        yield self._advance
 
     def _advance(self, rows: int) -> None:
         if self._progress is not None:
@@ -188,14 +179,10 @@ class Recounts:
 
 
 def _newest(session: Any) -> AuditRecord | None:
-    """The last line there is of a recount."""
+    """The newest audit line about a recount."""
     found = [line for action in (BEGUN, ENDED) for line in queries.newest(session, None, 1, action=action)]
     return max(found, key=lambda line: line.id, default=None)
 
 
 def _has_just_begun(last: AuditRecord | None, now_ms: int) -> bool:
     return last is not None and last.action == BEGUN and abs(now_ms - last.at_ms) < NEWS_MS
-
-
-def _verdict(problems: list[str]) -> dict[str, Any]:
-    return {"agrees": not problems, "problems": problems[:MOST_PROBLEMS], "problem_count": len(problems)}

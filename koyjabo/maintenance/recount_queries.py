@@ -1,185 +1,146 @@
-"""Count the ledger again, row by row and with the sums of what was folded, and compare with the counters and rollups
-that were kept beside it.
+"""Count the ledger again, and compare with it every table that is derived from it.
 
 In pieces of bounded size, on one snapshot: it may run beside a busy server.
 """
 
 from __future__ import annotations
 
-from collections import Counter as Tally
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter, itemgetter
+from typing import Any, NamedTuple
 
-from sqlalchemy import text
-from sqlalchemy.engine import Connection
+from sqlalchemy import Connection, text
 
-from koyjabo.maintenance import recount_people_queries
-from koyjabo.maintenance.difference import Difference
+from koyjabo.maintenance import derived_tables_queries as derived
+from koyjabo.maintenance.derived_tables_queries import Check, Rollup
 from koyjabo.models import SITE
+from koyjabo.runtime import Advance
 
-PIECE = 50_000
-
-ROWS = text("""
-SELECT scope, day, hour_s, count(*) FROM visits WHERE id > :after AND id <= :upto GROUP BY scope, day, hour_s
-""")
-WRONG_ORDINALS = text("""
-SELECT count(*) FROM visits WHERE id > :after AND id <= :upto AND ordinal - id <> :offset
-""")
-FIRST_VISITS = text("""
-SELECT w.scope, v.day, v.hour_s, count(*) FROM visits v
-JOIN visitors w ON w.scope IN ('site', v.scope) AND w.visitor_id = v.visitor_id AND w.first_visit = v.id
-WHERE v.id > :after AND v.id <= :upto GROUP BY w.scope, v.day, v.hour_s
-""")
-STRANGERS = text("""
-SELECT count(*) FROM visits v WHERE v.id > :after AND v.id <= :upto AND NOT EXISTS (
-    SELECT 1 FROM visitors w WHERE w.scope = v.scope AND w.visitor_id = v.visitor_id AND w.first_visit <= v.id)
-""")
-
-FOLDED = text("SELECT scope, day, hour_s, visits, new_visitors FROM folded_visits")
-FORGOTTEN = text("SELECT scope, visitors FROM forgotten_visitors")
-
-Place = tuple[str, str, str | int]
-"""(scope, "day" or "hour", which one)"""
+Sums = defaultdict[Any, list[int]]
+"""Two figures by key."""
 
 
-@dataclass
-class Found:
-    """What the rows add up to, and the sums of those that are gone."""
+class Mismatch(NamedTuple):
+    """A row of a derived table as it is stored, and as the ledger gives it. A row that is missing has zeros."""
 
-    newest: int = 0  # the greatest id
-    rows: int = 0
-    folded: int = 0
-    wrong_ordinals: int = 0
-    strangers: int = 0
-    unattended: int = 0
-    visits: Tally[Place] = field(default_factory=Tally)
-    new_visitors: Tally[Place] = field(default_factory=Tally)
-    by_scope: Tally[str] = field(default_factory=Tally)
-    new_by_scope: Tally[str] = field(default_factory=Tally)
+    table: str
+    key: dict[str, str | int]
+    stored: dict[str, int]
+    derived: dict[str, int]
 
-
-def rows_to_count(connection: Connection) -> int:
-    """How far the ledger goes: the newest id, whatever the counter says."""
-    return connection.execute(text("SELECT coalesce(max(id), 0) FROM visits")).scalar_one()
+    def problems(self) -> Iterator[str]:
+        """A sentence for each figure that is wrong."""
+        row = " ".join(str(value) or "-" for value in self.key.values())
+        for column, stored in self.stored.items():
+            if stored != self.derived[column]:
+                yield f"{self.table}: {row}: {column} is {stored}, the ledger gives {self.derived[column]}"
 
 
-def recount(connection: Connection, progress: Callable[[int], None]) -> list[str]:
-    """Every way in which ledger, counters and rollups disagree, as a sentence each; none is what one hopes for.
+class Recounted(NamedTuple):
+    """What a recount found."""
 
-    `progress` is told how many rows were done since it was last told.
-    """
-    found = count(connection, progress)
-    return [
-        *ledger_problems(found),
-        *_unattended_problems(found),
-        *map(_rollup_problem, rollup_differences(connection, found)),
-        *map(_counter_problem, counter_differences(connection, found)),
-        *recount_people_queries.problems(connection),
+    rows: int  # the newest id of a visit
+    problems: list[str]  # a sentence each; empty when everything agrees
+    is_ledger_sound: bool  # nothing is wrong with the visits themselves, from which all else is derived
+    absences: int  # visits in hours in which their person is not present
+    mismatches: list[Mismatch]
+
+
+def recount(connection: Connection, advance: Advance) -> Recounted:
+    """Find every way in which the visits, the counters and the other derived tables disagree."""
+    sums: dict[Rollup, Sums] = {rollup: _no_sums() for rollup in derived.ROLLUPS}
+    faults: Counter[Check] = Counter()
+    for table in derived.PIECES:
+        for piece in pieces(connection, table):
+            _count(connection, table, piece, sums)
+            for check in derived.CHECKS:
+                if check.read == table:
+                    faults[check] += connection.execute(check.select, piece).scalar_one()
+            if table == "visits":
+                advance(piece["upto"] - piece["after"])
+    return _result(connection, sums, faults)
+
+
+def newest_id(connection: Connection, table: str) -> int:
+    return connection.execute(text(f"SELECT coalesce(max(id), 0) FROM {table}")).scalar_one()
+
+
+def pieces(connection: Connection, table: str) -> Iterator[dict[str, int]]:
+    """The parameters of statements that read a piece of a table. A table without rows has one piece."""
+    newest, size = newest_id(connection, table), derived.PIECES[table]
+    return ({"after": after, "upto": min(newest, after + size)} for after in range(0, max(newest, 1), size))
+
+
+def _count(connection: Connection, table: str, piece: dict[str, int], sums: dict[Rollup, Sums]) -> None:
+    wanted = (rollup for rollup in derived.ROLLUPS if rollup.read == table)
+    for select, rollups in groupby(wanted, attrgetter("select")):
+        found = connection.execute(select, piece)
+        columns, rows = list(found.keys()), found.all()
+        for rollup in rollups:
+            _add(sums[rollup], rollup, columns, rows)
+
+
+def _no_sums() -> Sums:
+    return defaultdict(lambda: [0, 0])
+
+
+def _add(sums: Sums, rollup: Rollup, columns: Sequence[str], rows: Iterable[Any]) -> None:
+    wanted = itemgetter(*(columns.index(column) for column in rollup.key + rollup.values))
+    for row in map(wanted, rows):  # by position: by name takes three times as long, for millions of rows
+        figures = sums[row[:-2]]
+        figures[0] += row[-2]
+        figures[1] += row[-1]
+
+
+def _result(connection: Connection, sums: dict[Rollup, Sums], faults: Counter[Check]) -> Recounted:
+    newest, by_scope = newest_id(connection, "visits"), _no_sums()
+    for (scope, _), (visits, new_visitors) in sums[derived.DAILY_VISITS].items():
+        by_scope[scope][0] += visits
+        by_scope[scope][1] += new_visitors
+    counters = connection.execute(derived.COUNTERS).all()
+    mismatches = [*_rollup_mismatches(connection, sums), *_counter_mismatches(counters, by_scope)]
+    missing = _missing(newest, by_scope[SITE][0])
+    problems = [
+        *missing,
+        *(f"{check.table}: {rows} {check.problem}" for check, rows in faults.items() if rows),
+        *_unclear(counters, by_scope),
+        *(problem for mismatch in mismatches for problem in mismatch.problems()),
     ]
+    is_sound = not missing and not any(faults[check] for check in derived.LEDGER_CHECKS)
+    return Recounted(newest, problems, is_sound, faults[derived.ABSENCES], mismatches)
 
 
-def count(connection: Connection, progress: Callable[[int], None]) -> Found:
-    found = Found(rows_to_count(connection))
-    _add_folded(connection, found)
-    for after, upto, offset in _segments(connection, found.newest):
-        for start in range(after, upto, PIECE):
-            piece = {"after": start, "upto": min(upto, start + PIECE)}
-            _count_piece(connection, piece, offset, found)
-            progress(piece["upto"] - start)
-    return found
+def _missing(newest: int, counted: int) -> list[str]:
+    """Fewer visits than ids. There may be more: the newest are folded when their visitor is forgotten."""
+    if counted >= newest:
+        return []
+    return [f"visits: the newest id is {newest}, but there are {counted} rows, folded ones included"]
 
 
-def _segments(connection: Connection, newest: int) -> Iterator[tuple[int, int, int]]:
-    """Stretches of the ledger (after id, up to id) in which ordinals are ahead of ids by the same offset."""
-    after, offset = 0, 0
-    adjusted = text("SELECT after_visit, total_after - total_before FROM adjustments WHERE scope = 'site' ORDER BY id")
-    for upto, change in connection.execute(adjusted).all():
-        if upto > after:
-            yield after, upto, offset
-        after, offset = upto, offset + change
-    if newest > after:
-        yield after, newest, offset
+def _rollup_mismatches(connection: Connection, sums: dict[Rollup, Sums]) -> Iterator[Mismatch]:
+    for rollup, made in sums.items():
+        stored, columns = _no_sums(), rollup.key + rollup.values
+        _add(stored, rollup, columns, connection.execute(text(f"SELECT {', '.join(columns)} FROM {rollup.table}")))
+        for key in sorted(key for key in stored.keys() | made.keys() if stored[key] != made[key]):
+            figures = (dict(zip(rollup.values, each[key], strict=True)) for each in (stored, made))
+            yield Mismatch(rollup.table, dict(zip(rollup.key, key, strict=True)), *figures)
 
 
-def _add_folded(connection: Connection, found: Found) -> None:
-    for scope, day, hour_s, visits, new_visitors in connection.execute(FOLDED):
-        found.folded += visits if scope == SITE else 0
-        _tally(found.visits, found.by_scope, scope, day, hour_s, visits)
-        _tally(found.new_visitors, found.new_by_scope, scope, day, hour_s, new_visitors)
+def _counter_mismatches(counters: Sequence[Any], by_scope: Sums) -> Iterator[Mismatch]:
+    for row in counters:
+        visits, new_visitors = by_scope[row.scope]
+        unique_visitors = new_visitors if new_visitors == row.listed else row.unique_visitors
+        stored = {"visits": row.visits, "total": row.total, "unique_visitors": row.unique_visitors}
+        made = {"visits": visits, "total": visits + row.adjusted, "unique_visitors": unique_visitors}
+        if stored != made:
+            yield Mismatch("counters", {"scope": row.scope}, stored, made)
 
 
-def _count_piece(connection: Connection, piece: dict[str, int], offset: int, found: Found) -> None:
-    for scope, day, hour_s, rows in connection.execute(ROWS, piece):
-        found.rows += rows
-        for counted_for in {SITE, scope}:
-            _tally(found.visits, found.by_scope, counted_for, day, hour_s, rows)
-    for scope, day, hour_s, visitors in connection.execute(FIRST_VISITS, piece):
-        _tally(found.new_visitors, found.new_by_scope, scope, day, hour_s, visitors)
-    found.wrong_ordinals += connection.execute(WRONG_ORDINALS, {**piece, "offset": offset}).scalar_one()
-    found.strangers += connection.execute(STRANGERS, piece).scalar_one()
-    found.unattended += recount_people_queries.unattended(connection, piece)
-
-
-def _tally(places: Tally[Place], scopes: Tally[str], scope: str, day: str, hour_s: int, rows: int) -> None:
-    places[scope, "day", day] += rows
-    places[scope, "hour", hour_s] += rows
-    scopes[scope] += rows
-
-
-def ledger_problems(found: Found) -> Iterator[str]:
-    """What is wrong with the visits themselves, from which all else is derived."""
-    if found.rows + found.folded < found.newest:  # the newest may be gone: their visitor was forgotten
-        yield (
-            f"visits: the newest id is {found.newest}, but there are {found.rows} rows, and {found.folded} were folded"
-        )
-    if found.wrong_ordinals:
-        yield f"visits: {found.wrong_ordinals} ordinals are not what their id and the adjustments make"
-    if found.strangers:
-        yield f"visitors: {found.strangers} visits are by visitors who are not listed"
-
-
-def _unattended_problems(found: Found) -> Iterator[str]:
-    if found.unattended:
-        yield f"person_days: {found.unattended} visits are of hours in which their person was not there"
-
-
-def rollup_differences(connection: Connection, found: Found) -> Iterator[Difference]:
-    columns = ("visits", "new_visitors")
-    for table, kind, column in (("daily_visits", "day", "day"), ("hourly_visits", "hour", "hour_s")):
-        kept = connection.execute(text(f"SELECT scope, {column}, visits, new_visitors FROM {table}")).all()
-        said = {(scope, kind, which): (visits, new) for scope, which, visits, new in kept}
-        for place in sorted(said.keys() | {place for place in found.visits if place[1] == kind}, key=str):
-            makes = (found.visits[place], found.new_visitors[place])
-            if said.get(place, (0, 0)) != makes:
-                key = (("scope", place[0]), (column, place[2]))
-                yield Difference(table, key, columns, said.get(place, (0, 0)), makes)
-
-
-def _rollup_problem(found: Difference) -> str:
-    (_, scope), (_, which) = found.key
-    return f"{found.table}: {scope} {which} says {found.says}, the ledger makes it {found.makes}"
-
-
-def counter_differences(connection: Connection, found: Found) -> Iterator[Difference]:
-    """One for each figure. Unique visitors are counted twice: by first visits, and as they are listed."""
-    changes = text("SELECT scope, sum(total_after - total_before) FROM adjustments GROUP BY scope")
-    adjusted = {scope: int(change) for scope, change in connection.execute(changes)}
-    listing = connection.execute(text("SELECT scope, count(*) FROM visitors GROUP BY scope"))
-    listed: Tally[str] = Tally({scope: count for scope, count in listing})  # noqa: C416  (rows are not pairs to mypy)
-    listed.update({scope: visitors for scope, visitors in connection.execute(FORGOTTEN)})  # noqa: C416
-    counters = connection.execute(text("SELECT scope, visits, total, unique_visitors FROM counters")).all()
-    for scope, visits, total, unique_visitors in counters:
-        rows, new = found.by_scope[scope], found.new_by_scope[scope]
-        for name, says, is_ in (
-            ("visits", visits, rows),
-            ("total", total, rows + adjusted.get(scope, 0)),
-            ("unique_visitors", unique_visitors, new),
-            ("unique_visitors", unique_visitors, listed[scope]),
-        ):
-            if says != is_:
-                yield Difference("counters", (("scope", scope),), (name,), (says,), (is_,))
-
-
-def _counter_problem(found: Difference) -> str:
-    ((_, scope),) = found.key
-    return f"counters: {scope} {found.columns[0]} says {found.says[0]}, the ledger makes it {found.makes[0]}"
+def _unclear(counters: Sequence[Any], by_scope: Sums) -> Iterator[str]:
+    """Unique visitors are counted twice: by their first visits, and as they are listed."""
+    for row in counters:
+        first_visits = by_scope[row.scope][1]
+        if first_visits != row.listed:
+            yield f"counters: {row.scope}: visitors are {first_visits} by first visits, but {row.listed} are listed"

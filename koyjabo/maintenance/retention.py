@@ -1,6 +1,6 @@
-"""What is kept for how long: visits past RETENTION_DAYS are folded into sums, and what has run out goes.
+"""Retention: visits older than RETENTION_DAYS are folded into sums, and expired rows are removed.
 
-The numbers stay as they were. Retries of a visit that was folded are new visits (specification: Register a visit).
+No figure changes. A retry of a folded visit is a new visit (specification: Register a visit).
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ from koyjabo.clock import Clock, shifted
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.throttle import Pace
 from koyjabo.maintenance import expiry_queries, fold_queries
+from koyjabo.runtime import Advance
 
 DAY_MS = 86_400_000
 
-Advance = Callable[[int], None]
-
 
 class Past(NamedTuple):
-    """Visits that are to be folded: those of days before `first_kept`, with ids over `after` and up to `last`."""
+    """The visits to fold: those of days before `first_kept`, with ids over `after` and up to `last`."""
 
     first_kept: str
     after: int
@@ -27,17 +26,17 @@ class Past(NamedTuple):
 
     @property
     def length(self) -> int:
-        """How many ids there are to look at."""
+        """How many ids there are to read."""
         return max(0, self.last - self.after)
 
 
 class Pruned(NamedTuple):
     visits: int
-    longest_ms: float  # that one transaction held the writer
+    longest_ms: float  # the longest time for which a transaction held the writer
 
 
 class Swept(NamedTuple):
-    """Rows that are gone, of which nothing is left."""
+    """How many rows were removed."""
 
     sessions: int
     login_failures: int
@@ -45,7 +44,7 @@ class Swept(NamedTuple):
 
 
 class Retention:
-    """Everything raises LedgerUnavailable, and `prune` ImportUnderWay; what was done until then is done."""
+    """All methods raise LedgerUnavailable, and `prune` ImportUnderWay. What was committed before an error stays."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, days: int) -> None:
         self._database = database
@@ -53,18 +52,19 @@ class Retention:
         self._days = days
 
     def past(self, days: int | None = None) -> Past:
-        """What is past as of now. Today and the `days` before it are kept; RETENTION_DAYS, if not said otherwise."""
+        """The visits to fold as of now: today and the `days` before it are kept, by default RETENTION_DAYS."""
         first_kept = shifted(self._clock.today(), -(self._days if days is None else days))
         began_ms = self._clock.began_s(first_kept) * 1000
         return Past(first_kept, *self._database.report(fold_queries.stretch_before, began_ms))
 
     def count(self, past: Past) -> int:
-        """How many visits that is. Looks at each."""
-        return self._database.long_read(fold_queries.old_ones, *past)
+        """How many visits these are. Reads each of them."""
+        return self._database.long_read(fold_queries.count_old, *past)
 
     def prune(self, past: Past, advance: Advance = lambda ids: None) -> Pruned:
-        """Fold them, in transactions of some milliseconds with pauses in between. `advance` is told how many ids are
-        done since it was last told; what it raises ends it.
+        """Fold them, in transactions of some milliseconds with pauses in between.
+
+        `advance` is given the number of ids done since the last call; what it raises ends the work.
         """
         pace, visits, after = Pace(self._database), 0, past.after
         while after < past.last:
@@ -75,7 +75,7 @@ class Retention:
         return Pruned(visits, round(1000 * pace.longest_s, 1))
 
     def sweep(self, advance: Advance = lambda rows: None) -> Swept:
-        """Remove sessions that have run out, failed logins of days ago, and audit lines past RETENTION_DAYS."""
+        """Remove expired sessions, failed logins older than a day, and audit lines older than RETENTION_DAYS."""
         now_ms = self._clock.now_ms()
         return Swept(
             self._sweep(expiry_queries.sessions, now_ms, advance),

@@ -5,16 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
 
 from koyjabo.errors import KoyJaboError
+from koyjabo.runtime import ReportProgress
 from koyjabo.visit_log import file_format
 from koyjabo.visit_log.visit_log import Filter, VisitLog
-
-Progress = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
 
 
 class UnusableFile(KoyJaboError):
@@ -28,7 +27,7 @@ class _Written(NamedTuple):
     last: tuple[str, str] | None
 
 
-def write(log: VisitLog, path: Path, which: Filter, kind: str, resume: bool, progress: Progress) -> None:
+def write(log: VisitLog, path: Path, which: Filter, kind: str, resume: bool, progress: ReportProgress) -> None:
     """Export to a file that only its owner may read. With `resume`, what is there stays, and visits after it are added.
 
     Raises UnusableFile, InvalidInput by field of the filter, and LedgerUnavailable; then it can be gone on with.
@@ -45,12 +44,12 @@ def write(log: VisitLog, path: Path, which: Filter, kind: str, resume: bool, pro
         raise UnusableFile(f"{path} cannot be written: {error.strerror or error}.") from None
 
 
-def stream(log: VisitLog, file: IO[bytes], which: Filter, kind: str, progress: Progress) -> None:
+def stream(log: VisitLog, file: IO[bytes], which: Filter, kind: str, progress: ReportProgress) -> None:
     """The same into a pipe."""
     _add(log, file, which, kind, _Written(0, None), progress)
 
 
-def _add(log: VisitLog, file: IO[bytes], which: Filter, kind: str, written: _Written, progress: Progress) -> None:
+def _add(log: VisitLog, file: IO[bytes], which: Filter, kind: str, written: _Written, progress: ReportProgress) -> None:
     extract = log.extract(which, kind, written.last)
     if written.upto == 0:
         file.write(file_format.head(kind).encode())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import threading
+from contextlib import contextmanager
 
 import pytest
 from support.app_fixtures import Site
@@ -194,3 +196,22 @@ def test_recount_without_an_end_is_taken_for_interrupted_and_may_begin_again(sit
     state = site.services.maintenance.recounts.state(admin)
     assert (state.going_on, state.last.action) == (None, BEGUN)
     assert recounted(site, admin)["agrees"] is True
+
+
+def test_interrupted_operator_does_not_wait_for_the_end_of_the_recount(site):
+    over, waited = threading.Event(), []
+
+    @contextmanager
+    def interrupted(rows, label):
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        waited.append(not over.wait(5))
+        yield lambda more: None
+
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            site.services.maintenance.recounts.run(interrupted)
+        assert waited == []
+    finally:
+        over.set()
+        signal.signal(signal.SIGINT, handler)

@@ -43,7 +43,7 @@ def site(database):
 
 def repair(site: Site) -> Repaired:
     with in_context(site):
-        return repairs.repair(site.services.clock, quiet)
+        return repairs.repair(site.services.maintenance.recounts, site.services.clock, quiet)
 
 
 def numbers(site: Site) -> dict[str, list[dict]]:

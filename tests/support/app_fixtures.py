@@ -6,7 +6,7 @@ Everything else is real: routing, ledger, threads, and both databases.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,7 +18,6 @@ from koyjabo import create_app
 from koyjabo.clock import Clock
 from koyjabo.extensions import db
 from koyjabo.identity import OPERATOR
-from koyjabo.maintenance import recount as recounts
 
 SECRET = "a secret for tests, and for nothing but tests"
 SPEC_MOMENT = 1_765_860_518_412  # 2025-12-16T04:48:38.412Z
@@ -141,8 +140,7 @@ class Site:
         return self.services.maintenance.total.set_total(OPERATOR, total, "koyjabo total set", new_epoch)
 
     def recount(self) -> list[str]:
-        with self.app.app_context(), recounts.recounting() as recount:
-            return recount.run(lambda rows: None)
+        return self.services.maintenance.recounts.run(lambda rows, label: nullcontext(lambda done: None)).problems
 
 
 @contextmanager

@@ -1,0 +1,140 @@
+"""Every table that is derived from the ledger, described once, with the statements that derive it or check it.
+
+Statements read a table in pieces: rows with ids over :after and up to :upto. What has no such ids (folded visits,
+conversions) is read with the first piece, whose :after is 0.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sqlalchemy import TextClause, text
+
+from koyjabo.counting.daily_people import SLOT_S, SLOTS
+from koyjabo.maintenance import fold_queries
+
+PIECES = {"visits": 50_000, "people": 5_000}
+"""How many ids a piece has."""
+
+
+class Rollup(NamedTuple):
+    """A table of sums: `select` gives its `key` and its two `values` for a piece of `read`, to be added up by key."""
+
+    table: str
+    key: tuple[str, ...]
+    values: tuple[str, str]
+    read: str
+    select: TextClause
+
+
+class Check(NamedTuple):
+    """What else has to hold: `select` counts the rows in a piece of `read` that contradict `table`."""
+
+    table: str
+    problem: str
+    read: str
+    select: TextClause
+
+
+VISITS = text(f"""
+{fold_queries.SUMS.format(which="v.id > :after AND v.id <= :upto")}
+UNION ALL SELECT scope, day, hour_s, visits, new_visitors FROM folded_visits WHERE :after = 0
+""")
+PEOPLE_BY_DAY = """
+FROM people p JOIN person_days d ON d.person_id = p.id
+WHERE p.id > :after AND p.id <= :upto AND d.person_id > :after AND d.person_id <= :upto
+"""
+RETURNS = text(f"""
+SELECT scope, day, previous_day, count(*) FILTER (WHERE is_user) AS authenticated,
+       count(*) FILTER (WHERE NOT is_user) AS anonymous
+FROM (
+    SELECT p.scope, d.day, p.person LIKE 'u:%' AS is_user,
+           coalesce(lag(d.day) OVER (PARTITION BY d.person_id ORDER BY d.day), '') AS previous_day
+    {PEOPLE_BY_DAY}
+) AS days GROUP BY scope, day, previous_day
+""")
+HOURS = text(f"""
+WITH half_hours(slot) AS (VALUES {", ".join(f"({slot})" for slot in range(SLOTS))})
+SELECT scope, began_s + slot * {SLOT_S} AS hour_s, authenticated, anonymous FROM (
+    SELECT p.scope, d.began_s, d.slots, count(*) FILTER (WHERE p.person LIKE 'u:%') AS authenticated,
+           count(*) FILTER (WHERE p.person NOT LIKE 'u:%') AS anonymous
+    {PEOPLE_BY_DAY} GROUP BY p.scope, d.began_s, d.slots
+) AS days JOIN half_hours ON (slots >> slot) & 1 = 1
+""")
+# Communities that are gone have no counter, but keep their other rows.
+COUNTERS = text("""
+SELECT c.scope, c.visits, c.total, c.unique_visitors,
+       (SELECT CAST(coalesce(sum(a.total_after - a.total_before), 0) AS bigint) FROM adjustments a
+        WHERE a.scope = c.scope) AS adjusted,
+       (SELECT count(*) FROM visitors w WHERE w.scope = c.scope)
+       + coalesce((SELECT f.visitors FROM forgotten_visitors f WHERE f.scope = c.scope), 0) AS listed
+FROM counters c
+""")
+
+# Between two adjustments, ordinals are ahead of ids by the sum of the adjustments so far.
+ORDINALS = text("""
+WITH spans AS (
+    SELECT after_visit, lead(after_visit) OVER (ORDER BY id) AS upto_visit,
+           sum(total_after - total_before) OVER (ORDER BY id) AS ahead
+    FROM (SELECT 0 AS id, 0 AS after_visit, 0 AS total_before, 0 AS total_after UNION ALL
+          SELECT id, after_visit, total_before, total_after FROM adjustments WHERE scope = 'site') AS adjusted
+)
+SELECT count(*) FROM spans s
+JOIN visits v ON v.id > CASE WHEN s.after_visit > :after THEN s.after_visit ELSE :after END
+AND v.id <= CASE WHEN s.upto_visit < :upto THEN s.upto_visit ELSE :upto END
+WHERE v.ordinal - v.id <> s.ahead
+""")
+STRANGERS = text("""
+SELECT count(*) FROM visits v WHERE v.id > :after AND v.id <= :upto AND NOT EXISTS (
+    SELECT 1 FROM visitors w WHERE w.scope = v.scope AND w.visitor_id = v.visitor_id AND w.first_visit <= v.id)
+""")
+SLOT = f"""
+CASE WHEN v.hour_s < d.began_s THEN 0 WHEN v.hour_s - d.began_s >= {SLOTS * SLOT_S} THEN {SLOTS - 1}
+ELSE (v.hour_s - d.began_s) / {SLOT_S} END
+"""
+# A visit belongs to the user who made it, else to the user that its visitor turned out to be, else to the visitor.
+PERSON = "coalesce('u:' || v.user_id, 'u:' || w.user_id, 'v:' || v.visitor_id)"
+ABSENT = f"""
+FROM visits v
+JOIN visitors w ON w.scope = v.scope AND w.visitor_id = v.visitor_id
+LEFT JOIN people p ON p.scope = v.scope AND p.person = {PERSON}
+LEFT JOIN person_days d ON d.person_id = p.id AND d.day = v.day
+WHERE v.id > :after AND v.id <= :upto AND v.scope <> 'site'
+AND (d.slots IS NULL OR (d.slots >> CAST({SLOT} AS integer)) & 1 = 0)
+"""
+COUNT_ABSENT = text(f"SELECT count(*) {ABSENT}")
+LIST_ABSENT = text(f"SELECT DISTINCT v.scope, {PERSON} AS person, v.day, v.hour_s {ABSENT}")
+LAST_DAYS = text("""
+SELECT count(*) FROM people p WHERE p.id > :after AND p.id <= :upto
+AND p.last_day <> coalesce((SELECT max(d.day) FROM person_days d WHERE d.person_id = p.id), '')
+""")
+# Forgotten visitors have names that begin with "~" (`erasure`).
+ANONYMOUS = text("""
+SELECT count(*) FROM people p LEFT JOIN visitors w ON w.scope = p.scope AND w.visitor_id = substr(p.person, 3)
+WHERE p.id > :after AND p.id <= :upto AND p.person LIKE 'v:%' AND p.person NOT LIKE 'v:~%'
+AND (w.scope IS NULL OR w.user_id IS NOT NULL)
+""")
+CONVERSIONS = text("""
+SELECT count(*) FROM conversions c LEFT JOIN visitors w ON w.scope = c.scope AND w.visitor_id = c.visitor_id
+WHERE (w.user_id IS NULL OR w.user_id <> c.user_id) AND c.visitor_id NOT LIKE '~%' AND :after = 0
+""")
+
+DAILY_VISITS = Rollup("daily_visits", ("scope", "day"), ("visits", "new_visitors"), "visits", VISITS)
+ROLLUPS = (
+    DAILY_VISITS,
+    Rollup("hourly_visits", ("scope", "hour_s"), ("visits", "new_visitors"), "visits", VISITS),
+    Rollup("returns", ("scope", "day", "previous_day"), ("authenticated", "anonymous"), "people", RETURNS),
+    Rollup("hourly_people", ("scope", "hour_s"), ("authenticated", "anonymous"), "people", HOURS),
+)
+LEDGER_CHECKS = (
+    Check("visits", "ordinals differ from their id plus the adjustments before", "visits", ORDINALS),
+    Check("visitors", "visits are by visitors who are not listed", "visits", STRANGERS),
+)
+ABSENCES = Check("person_days", "visits are in hours in which their person is not present", "visits", COUNT_ABSENT)
+CHECKS = (
+    *LEDGER_CHECKS,
+    ABSENCES,
+    Check("people", "have a last day that is not the last of their days", "people", LAST_DAYS),
+    Check("people", "visitors are anonymous, but are users or are not listed", "people", ANONYMOUS),
+    Check("conversions", "are of visitors who are not known as that user", "people", CONVERSIONS),
+)
