@@ -194,7 +194,7 @@ def _system(chosen: Settings, desk: DatabaseExecutor, clock: Clock, others: Othe
         others.workers,
         recounts,
         sockets=lambda: socket_counts.sockets(others.fanout),
-        storage=Storage(kind, not (chosen.allow_ephemeral_storage and is_ephemeral(chosen.database))),
+        storage=Storage(kind, not (chosen.allow_ephemeral_storage and is_ephemeral(chosen.database_url))),
         has_redis=others.redis_answers is not None,
         settings={name: getattr(chosen, name.lower()) for name in SETTINGS},
     )
