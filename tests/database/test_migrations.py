@@ -15,6 +15,8 @@ from support.app_fixtures import Site
 from koyjabo.database.startup_queries import MIGRATIONS, NEWEST_REVISION
 from koyjabo.extensions import db
 
+pytestmark = [pytest.mark.empty_database, pytest.mark.both_kinds]
+
 MODELS = set(db.metadata.tables)
 
 

@@ -14,6 +14,8 @@ import config
 from koyjabo.database.startup_queries import is_prepared
 from koyjabo.settings.database_url import file_of, for_libpq
 
+pytestmark = [pytest.mark.empty_database, pytest.mark.both_kinds]
+
 ADMIN = {"ADMIN_EMAIL": "Boss@example.com", "ADMIN_PASSWORD": "the first of them"}
 PREPARE = """
 import sys

@@ -115,7 +115,7 @@ def site(module_database) -> Iterator[Site]:
 
 
 @pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize("module_database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("module_database_kind", ["sqlite"], indirect=True)
 def test_answers_are_as_described(world: World, part: str):
     for operation in world.operations:
         _fuzz(world, operation, part)
