@@ -5,8 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 REACT := clients/react
 
+# With it, each of pytest's processes would compile all modules of tests anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help run demo screenshots assets wheel browser nginx pgbouncer react test check audit format chaos soak bench-register bench-stats bench-push bench-storm bench-presence bench-reports bench-visits bench-retention bench-archive bench-asks bench-scale geoip lock clean
+.PHONY: help run demo screenshots assets wheel browser nginx pgbouncer react test test-all check audit format chaos soak bench-register bench-stats bench-push bench-storm bench-presence bench-reports bench-visits bench-retention bench-archive bench-asks bench-scale geoip lock clean
 
 help:  ## show what there is
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -29,8 +32,11 @@ wheel: $(VENV)/assets  ## build the wheel in dist/, with migrations and assets i
 	@if [ -x $(BIN)/uv ]; then $(BIN)/uv build -q --wheel --python $(BIN)/python -o $(WHEELS); \
 		else $(BIN)/pip wheel -q --no-deps -w $(WHEELS) .; fi
 
-test: $(VENV)/dev $(VENV)/assets $(REACT)/node_modules/.made  ## run all tests
+test: $(VENV)/dev $(VENV)/assets $(REACT)/node_modules/.made  ## run the tests: each promise once
 	@$(WITH_NODE) $(BIN)/python -m pytest
+
+test-all: $(VENV)/dev $(VENV)/assets $(REACT)/node_modules/.made  ## run all tests, on both kinds of database
+	@KINDS=all FUZZ=$(or $(FUZZ),1) $(WITH_NODE) $(BIN)/python -m pytest -m ""
 
 react: $(VENV)/dev $(REACT)/node_modules/.made  ## build and test the React package
 	@$(WITH_NODE) npm --prefix $(REACT) run --silent build

@@ -100,7 +100,7 @@ def _refuse_what_cannot_work(settings: Settings, on_render: bool) -> None:
             ("ADMIN_EMAIL", "ADMIN_PASSWORD") if settings.admin_email else ("ADMIN_PASSWORD", "ADMIN_EMAIL")
         )
         raise SettingsError(f"{missing} is missing: {given} is set, and the first admin needs both.")
-    if on_render and not settings.allow_ephemeral_storage and database_url.is_ephemeral(settings.database):
+    if on_render and not settings.allow_ephemeral_storage and database_url.is_ephemeral(settings.database_url):
         raise SettingsError(
             "DATABASE_URL is a file that Render deletes at every deploy: attach a PostgreSQL database, put the file "
             "on a persistent disk, or set ALLOW_EPHEMERAL_STORAGE=1 to lose the count each time."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,10 +11,12 @@ import pytest
 from argon2 import PasswordHasher
 from support.app_fixtures import Site
 from support.community_calls import Cast, site_admin
-from support.databases import Database, Postgres, SqliteDatabase
+from support.databases import EMPTY, MIGRATED, Database, Postgres, SqliteDatabase, in_memory
+from support.forking import Starting
 from support.page_calls import PARTS, Reader
 from support.redis import Redis
 from support.server import Server
+from support.short_run import COLLECTED
 
 from koyjabo.accounts import passwords
 from koyjabo.identity import Account
@@ -21,6 +24,32 @@ from koyjabo.identity import Account
 pytest_plugins = ["support.server_fixtures"]
 
 NewServer = Callable[..., Server]
+KINDS = os.environ.get("KINDS", "")
+"""`all` runs every test that takes a database on both kinds."""
+
+if folder := in_memory():
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folder)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    both = KINDS == "all" or metafunc.definition.get_closest_marker("both_kinds")
+    said = " ".join(str(mark.args[0]) for mark in metafunc.definition.iter_markers("parametrize"))
+    for name, scope in {"database_kind": "function", "module_database_kind": "module"}.items():
+        if name in metafunc.fixturenames and name not in said:
+            metafunc.parametrize(name, ["sqlite", "postgres"] if both else ["sqlite"], indirect=True, scope=scope)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Note what there is before some are left out, and put first what waits: the processors are free meanwhile."""
+    config.stash[COLLECTED] = list(items)
+    items.sort(key=lambda item: item.get_closest_marker("waits") is None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Before its fixtures, which may start programs."""
+    Starting.is_honest = item.get_closest_marker("honest_start") is not None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -34,7 +63,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """The PostgreSQL that tests share, a database each. Nobody may harm it."""
-    server = Postgres()
+    server = Postgres(durable=False)
     yield server
     server.close()
 
@@ -80,23 +109,33 @@ def cheap_hashes() -> Iterator[None]:
     passwords.HASHER = dear
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def kind(request: pytest.FixtureRequest) -> str:
-    """Every test that takes it, or one of those below, runs on both kinds of database."""
-    return request.param
+@pytest.fixture
+def database_kind(request: pytest.FixtureRequest) -> str:
+    return getattr(request, "param", "sqlite")
+
+
+@pytest.fixture(scope="module")
+def module_database_kind(request: pytest.FixtureRequest) -> str:
+    return getattr(request, "param", "sqlite")
 
 
 @pytest.fixture
-def sqlite_database(tmp_path: Path) -> SqliteDatabase:
-    return SqliteDatabase(tmp_path / "koyjabo.db")
+def kind(database_kind: str) -> str:
+    """Of the database of a test: SQLite, and PostgreSQL as well for those marked `both_kinds` or with KINDS=all."""
+    return database_kind
+
+
+@pytest.fixture
+def sqlite_database(request: pytest.FixtureRequest, tmp_path: Path) -> SqliteDatabase:
+    return _new_sqlite(request, tmp_path)
 
 
 @pytest.fixture
 def database(request: pytest.FixtureRequest, kind: str) -> Database:
-    """A new, empty database."""
+    """A new database without a row, and without tables for tests that are marked `empty_database`."""
     if kind == "sqlite":
         return request.getfixturevalue("sqlite_database")
-    return request.getfixturevalue("postgres").new_database()
+    return _new_postgres(request)
 
 
 @pytest.fixture
@@ -112,16 +151,16 @@ def server(database: Database, new_server: NewServer) -> Server:
 
 
 @pytest.fixture(scope="module")
-def module_sqlite_database(tmp_path_factory: pytest.TempPathFactory) -> SqliteDatabase:
-    return SqliteDatabase(tmp_path_factory.mktemp("database") / "koyjabo.db")
+def module_sqlite_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SqliteDatabase:
+    return _new_sqlite(request, tmp_path_factory.mktemp("database"))
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
-def module_database(request: pytest.FixtureRequest) -> Database:
-    """A new database for the tests of a module together."""
-    if request.param == "sqlite":
+@pytest.fixture(scope="module")
+def module_database(request: pytest.FixtureRequest, module_database_kind: str) -> Database:
+    """A new database for the tests of a module together, of the kinds of `kind`."""
+    if module_database_kind == "sqlite":
         return request.getfixturevalue("module_sqlite_database")
-    return request.getfixturevalue("postgres").new_database()
+    return _new_postgres(request)
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +200,19 @@ def admin(site: Site) -> Account:
 def readers(site: Site, cast: Cast) -> dict[str, Reader]:
     """Those of the cast who are in front of pages."""
     return {part: Reader(site).log_in(part) for part in PARTS}
+
+
+def _new_sqlite(request: pytest.FixtureRequest, folder: Path) -> SqliteDatabase:
+    path = folder / "koyjabo.db"
+    return SqliteDatabase(path) if _begins_empty(request) else SqliteDatabase.migrated(path)
+
+
+def _new_postgres(request: pytest.FixtureRequest) -> Database:
+    return request.getfixturevalue("postgres").new_database(EMPTY if _begins_empty(request) else MIGRATED)
+
+
+def _begins_empty(request: pytest.FixtureRequest) -> bool:
+    return request.node.get_closest_marker("empty_database") is not None
 
 
 def _servers_in(folder: Path) -> Iterator[NewServer]:

@@ -15,6 +15,8 @@ import pytest
 import requests
 from support.processes import ROOT, environment, wait_until
 
+pytestmark = pytest.mark.honest_start
+
 README = (ROOT / "README.md").read_text()
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
 SERVE = "STARTING_TOTAL=4000 make run"

@@ -196,7 +196,7 @@ def _system(base: Base, recounts: Recounts) -> System:
         backends.workers,
         recounts,
         sockets=lambda: socket_counts.sockets(backends.fanout),
-        storage=Storage(kind, not (settings.allow_ephemeral_storage and is_ephemeral(settings.database))),
+        storage=Storage(kind, not (settings.allow_ephemeral_storage and is_ephemeral(settings.database_url))),
         has_redis=backends.redis_answers is not None,
         settings={name: getattr(settings, name.lower()) for name in SETTINGS},
     )

@@ -15,13 +15,9 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from koyjabo.database import migration_lock
+from koyjabo.database.startup_queries import MIGRATIONS, NEWEST_REVISION
 from koyjabo.errors import LedgerUnavailable, UnusableDatabase
 from koyjabo.extensions import db
-from koyjabo.installation import migrations
-
-MIGRATIONS = migrations()
-NEWEST_REVISION = max(MIGRATIONS.glob("versions/*.py")).name.partition("_")[0]
-"""Migrations are files named by number, one after the other."""
 
 PERMANENT = {errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.EPERM, errno.EROFS}
 """Errors of the file system that waiting does not mend."""

@@ -18,6 +18,7 @@ from koyjabo.audit.log import Subject
 from koyjabo.clock import Clock, iso
 from koyjabo.database import engine
 from koyjabo.database.exclusive import alone
+from koyjabo.database.startup_queries import NEWEST_REVISION
 from koyjabo.errors import KoyJaboError
 from koyjabo.extensions import db
 from koyjabo.identity import OPERATOR
@@ -89,7 +90,7 @@ def _to_be_replaced() -> Iterator[Any]:
 def _head(connection: Any, clock: Clock) -> Head:
     rows = {table.name: backup_queries.count(connection, table) for table in backup_queries.tables()}
     standing = backup_queries.standing(connection)
-    return Head(engine.NEWEST_REVISION, clock.now_ms(), standing.epoch, backup_queries.total(connection), rows)
+    return Head(NEWEST_REVISION, clock.now_ms(), standing.epoch, backup_queries.total(connection), rows)
 
 
 def _write(connection: Any, file: BinaryIO, head: Head, advance: Advance) -> None:
@@ -135,10 +136,10 @@ def _sync(folder: Path) -> None:
 def _checked(path: Path, progress: ReportProgress) -> Head:
     """Read all of it once before anybody has to wait."""
     head = backup_file.head(path)
-    if head.schema > engine.NEWEST_REVISION:
+    if head.schema > NEWEST_REVISION:
         raise UnusableBackup(
             f"A newer version of this program made the backup (revision {head.schema}, and this one knows "
-            f"{engine.NEWEST_REVISION}). Restore it with that version."
+            f"{NEWEST_REVISION}). Restore it with that version."
         )
     with progress(sum(head.rows.values()), "Checking") as advance:
         for piece in backup_file.pieces(path):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
-from sqlalchemy.engine import URL, make_url
 
 from koyjabo.accounts import credential_rules
 from koyjabo.network import origins
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
 
 SHORTEST_METRICS_TOKEN = 16
 
@@ -221,6 +223,8 @@ class Settings(BaseModel):
 
     @property
     def database(self) -> URL:
+        from sqlalchemy.engine import make_url  # late: the child that prepares a start seldom needs it
+
         return make_url(self.database_url)
 
     @property

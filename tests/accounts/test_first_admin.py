@@ -12,6 +12,8 @@ from config import SettingsError
 from koyjabo.accounts import first_admin
 from koyjabo.accounts.accounts import Accounts
 
+pytestmark = [pytest.mark.empty_database, pytest.mark.both_kinds]
+
 ADMIN = {"ADMIN_EMAIL": "Boss@example.com", "ADMIN_PASSWORD": "the first of them"}
 AS_ADMIN = {"name": "boss", "password": ADMIN["ADMIN_PASSWORD"]}
 MADE_UP = re.compile(r"Made admin@koyjabo\.example with the password (\S+) \(it is not shown again\)\n")

@@ -13,6 +13,8 @@ from support.community_calls import account_of, found, give
 from koyjabo.errors import Forbidden, LastAdmin, UnknownUser
 from koyjabo.identity import OPERATOR, Account
 
+pytestmark = pytest.mark.both_kinds
+
 ME = "/api/auth/me"
 NOBODY = "3f2b8c1e-0000-4000-8000-000000000000"
 

@@ -15,6 +15,8 @@ from koyjabo.counting.records import NewVisit
 from koyjabo.errors import UnknownCommunity
 from koyjabo.models import Scope
 
+pytestmark = pytest.mark.both_kinds
+
 HERE, ELSEWHERE = Scope("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"), Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11")
 AYESHA = "11110000-0000-4000-8000-000000000000"
 

@@ -14,6 +14,8 @@ from koyjabo.audit import log
 from koyjabo.audit.log import BY_OPERATOR, AuditRecord, Entry
 from koyjabo.errors import LastAdmin, LedgerUnavailable
 
+pytestmark = pytest.mark.both_kinds
+
 ADDRESS = "103.48.16.1"  # somewhere in Bangladesh
 
 

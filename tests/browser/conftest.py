@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from http.server import ThreadingHTTPServer
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Browser, Page
 from support import browser as browsers
 from support.elsewhere import Elsewhere, Line
 from support.members import Member
 from support.pages import Device
 from support.redis import free_port
 from support.server import Server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 NewDevice = Callable[..., Device]
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
-from playwright.sync_api import Page, StorageState, expect
-from support.pages import check_accessible, stat, visit, wait_for
+from support.pages import check_accessible, expect, stat, visit, wait_for
 from support.redis import free_port
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, StorageState
 
 EMAIL, PASSWORD = "rani@example.com", "rickshaw at dawn"
 HOSTILE = "<img src=x onerror=alert(1)>"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
-from playwright.sync_api import Page
 from support.elsewhere import Line, begin_on, state, told, wait_for_state
 from support.pages import wait_for
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 
 def test_socket_says_whose_it_is(line, elsewhere, site):

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import time
+from typing import TYPE_CHECKING
 
 import jwt
 import pytest
-from playwright.sync_api import Page
 from support.members import Member, PlainMember
 from support.pages import visit
 from support.processes import SECRET
 from support.redis import free_port
 from support.server import Server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 GRACE_S = 15
 

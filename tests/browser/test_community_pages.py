@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 from support.members import PASSWORD, Member, PlainMember
-from support.pages import live, log_in, open_as, stat, visit, wait_for
+from support.pages import expect, live, log_in, open_as, stat, visit, wait_for
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page, WebSocketRoute
 
 MOST_TABS = 40
 

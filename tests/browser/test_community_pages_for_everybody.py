@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import expect
 from support.members import PASSWORD, PlainMember
-from support.pages import check_accessible, live, open_as, stat, visit
+from support.pages import check_accessible, expect, live, open_as, stat, visit
 
 HOSTILE = '<img src=x onerror="window.hacked = true"> 100% %(name)s'
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page, expect
-from support.pages import visit
+from typing import TYPE_CHECKING
+
+from support.pages import expect, visit
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 
 def test_docs_show_the_calls_and_make_them(page: Page, site):

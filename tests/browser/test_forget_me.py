@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
-from playwright.sync_api import Page, Route, expect
-from support.pages import Device, check_accessible, visit, wait_for
+from support.pages import Device, check_accessible, expect, visit, wait_for
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, Route
 
 STORED = "() => JSON.stringify([Object.keys(localStorage), Object.keys(sessionStorage)])"
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Page, expect
 from support.members import PASSWORD, Member, promote
-from support.pages import Device, check_accessible, stat, visit, wait_for
+from support.pages import Device, check_accessible, expect, stat, visit, wait_for
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 FIRST_VISIT = "🆕 First visit in this session - registering with backend..."
 REGISTERED = "✅ Visit registered with backend"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Page, Route, expect
-from support.pages import stat, visit, wait_for
+from support.pages import expect, stat, visit, wait_for
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, Route
 
 REGISTER = "**/api/visitor/register"
 REGISTERED = "✅ Visit registered with backend"

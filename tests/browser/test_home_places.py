@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
-from playwright.sync_api import Page, expect
-from support.pages import visit, wait_for
+from support.pages import expect, visit, wait_for
 from support.redis import free_port
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 HOSTILE = '<img src=x onerror="window.hacked = true">'
 DHAKA, ELSEWHERE = "103.4.145.245", "103.4.146.1"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
-from playwright.sync_api import Page, Route
 from support.pages import wait_for
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, Route
 
 PAGE = """<!doctype html><title>Rows</title>
 <div id="rows" data-live tabindex="0" {style}>{rows}</div>"""

@@ -17,6 +17,8 @@ from support.listener import BOTH_KINDS
 from support.members import Member, PlainMember
 from support.processes import ROOT, environment, wait_until
 
+pytestmark = pytest.mark.both_kinds
+
 DAY_MS = 86_400_000
 LONG_AGO_MS = 1_714_585_000_000
 MANY = 6_000
@@ -206,7 +208,7 @@ def test_export_and_import_through_pipes(server, elsewhere):
     assert done(elsewhere, "export", "-", "--format", "jsonl") == said
 
 
-@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     {

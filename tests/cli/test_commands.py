@@ -8,6 +8,8 @@ import pytest
 from support.checks import assert_verified
 from support.processes import run
 
+pytestmark = pytest.mark.both_kinds
+
 HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
 FOUNDED = f"""
 INSERT INTO counters (scope, epoch, visits, total, unique_visitors, revision)
@@ -72,7 +74,7 @@ def test_verify_finds_damage_everywhere_at_once(sound_ledger):
     assert tables_verify_complains_of(sound_ledger, *(damage for _, damage in DAMAGE.values())) >= TABLES
 
 
-@pytest.mark.parametrize("module_database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("module_database_kind", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(("table", "damage"), DAMAGE.values(), ids=DAMAGE)
 def test_verify_finds(table, damage, sound_ledger):
     """The counting is the same on both kinds."""

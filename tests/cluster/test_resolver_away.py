@@ -25,7 +25,7 @@ def silent(tmp_path):
 
 @pytest.fixture
 def server(tmp_path, mortal_redis, silent):
-    database = SqliteDatabase(tmp_path / "koyjabo.db")
+    database = SqliteDatabase.migrated(tmp_path / "koyjabo.db")
     url = f"redis://localhost:{mortal_redis.port}/0"
     server = ChangedServer(database, tmp_path, CHANGES="{}", SILENT=silent, REDIS_URL=url)
     yield server

@@ -15,6 +15,8 @@ from koyjabo.communities.permissions import Right
 from koyjabo.errors import UnknownCommunity
 from koyjabo.identity import Account
 
+pytestmark = pytest.mark.both_kinds
+
 NOBODY = "3f2b8c1e-0000-4000-8000-000000000000"
 
 

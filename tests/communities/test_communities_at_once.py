@@ -15,6 +15,8 @@ from koyjabo.communities.communities import Communities, Enrolment
 from koyjabo.errors import Forbidden, KoyJaboError, LastAdmin, UnknownCommunity, UnknownUser
 from koyjabo.identity import Account
 
+pytestmark = pytest.mark.both_kinds
+
 ROUNDS = 15
 TOGETHER_S = 20
 

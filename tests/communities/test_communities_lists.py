@@ -9,6 +9,8 @@ import pytest
 from support.app_fixtures import Site, assert_error
 from support.community_calls import PATH, found, give
 
+pytestmark = pytest.mark.both_kinds
+
 LINK = re.compile(r'<([^>]+)>; rel="(\w+)"')
 
 

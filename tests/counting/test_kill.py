@@ -6,9 +6,12 @@ import os
 import signal
 from contextlib import ExitStack
 
+import pytest
 from support.checks import assert_exact
 from support.crowd import Crowd
 from support.processes import is_gone, wait_until
+
+pytestmark = [pytest.mark.honest_start, pytest.mark.both_kinds]
 
 VISITS = 2000
 

@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from support.app_fixtures import Site, Time
+from support.databases import SqliteDatabase
+from support.fuzz_effort import examples
 from support.ledger_model import SITE, Model, next_midnight_ms
 
 from koyjabo.errors import TotalWouldFall
@@ -126,11 +128,11 @@ bounded = settings(deadline=None, suppress_health_check=list(HealthCheck), datab
 
 
 def test_counter_and_model_agree_on_sqlite(tmp_path: Path) -> None:
-    files = (f"sqlite:///{tmp_path}/{number}.db" for number in count())
+    files = (SqliteDatabase.migrated(tmp_path / f"{number}.db").url for number in count())
     machine = partial(CounterMachine, partial(next, files))
-    run_state_machine_as_test(machine, settings=settings(bounded, max_examples=50, stateful_step_count=30))
+    run_state_machine_as_test(machine, settings=settings(bounded, max_examples=examples(50), stateful_step_count=30))
 
 
 def test_counter_and_model_agree_on_postgres(postgres) -> None:
     machine = partial(CounterMachine, lambda: postgres.new_database().url)
-    run_state_machine_as_test(machine, settings=settings(bounded, max_examples=8, stateful_step_count=20))
+    run_state_machine_as_test(machine, settings=settings(bounded, max_examples=examples(8), stateful_step_count=20))

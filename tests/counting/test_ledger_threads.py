@@ -19,6 +19,8 @@ from koyjabo.counting.records import NewVisit
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.models import SITE
 
+pytestmark = pytest.mark.both_kinds
+
 THREADS, EACH, START = 32, 50, 4000
 RETRIED = 10  # the last ten of each thread are what another thread sends as well
 POISON = "poison"

@@ -9,6 +9,8 @@ from support.app_fixtures import Site
 
 from koyjabo.counting.ledger_sqlite import SqliteStore
 
+pytestmark = pytest.mark.both_kinds
+
 DAYS = [  # zone, a day's first moment, and its last
     ("Asia/Dhaka", "2025-12-16T00:00:00+06:00", "2025-12-16T23:59:59.999+06:00"),
     ("Asia/Kathmandu", "2025-12-31T00:00:00+05:45", "2025-12-31T23:59:59.999+05:45"),

@@ -17,6 +17,8 @@ from koyjabo.counting.ledger import open_store
 from koyjabo.counting.records import NewVisit
 from koyjabo.models import SITE
 
+pytestmark = pytest.mark.both_kinds
+
 HERE, THERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 AYESHA, KARIM, NILA = (f"{n}{n}{n}{n}0000-0000-4000-8000-000000000000" for n in "123")

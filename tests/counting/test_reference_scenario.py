@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from support.answers import Registered
+
+pytestmark = pytest.mark.both_kinds
 
 DOCUMENTED = {
     "visitorId": "visitor_1702757318000_a1b2c3d4e",

@@ -7,6 +7,8 @@ from support.checks import assert_exact
 from support.crowd import Crowd
 from support.processes import wait_until
 
+pytestmark = pytest.mark.both_kinds
+
 VISITS = 1000
 
 

@@ -14,6 +14,8 @@ from support.checks import assert_verified
 from support.processes import wait_until
 from support.server import Server
 
+pytestmark = pytest.mark.both_kinds
+
 FAST_S = 3
 """On a machine that is busy; whoever waits for a lock waits longer."""
 

@@ -12,8 +12,10 @@ from flask_migrate import Migrate, downgrade, upgrade
 from sqlalchemy import inspect, text
 from support.app_fixtures import Site
 
-from koyjabo.database.engine import MIGRATIONS, NEWEST_REVISION
+from koyjabo.database.startup_queries import MIGRATIONS, NEWEST_REVISION
 from koyjabo.extensions import db
+
+pytestmark = [pytest.mark.empty_database, pytest.mark.both_kinds]
 
 MODELS = set(db.metadata.tables)
 

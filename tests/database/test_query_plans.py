@@ -21,6 +21,8 @@ from koyjabo.identity import Account
 from koyjabo.models import Scope
 from koyjabo.visit_log.visit_log import Filter
 
+pytestmark = pytest.mark.both_kinds
+
 PEOPLE = ("people", "person_days", "returns", "hourly_people")
 BIG = ("visits", "visitors", "daily_visits", "hourly_visits", *PEOPLE)
 HERE = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 import requests
 from support.changed_server import TRESPASS, ChangedServer
 from support.checks import assert_verified
 from support.members import Member, promote
 from support.processes import wait_until
+
+pytestmark = [pytest.mark.honest_start, pytest.mark.both_kinds]
 
 READS = ("stats", "members", "visitors", "visitors/today", "visitors/trends", "visitors/realtime")
 

@@ -17,6 +17,8 @@ from koyjabo.maintenance.backup import InTheWay
 from koyjabo.maintenance.backup_file import Head, UnusableBackup
 from koyjabo.visit_log.import_queries import only_one
 
+pytestmark = pytest.mark.both_kinds
+
 OTHER = {"sqlite": "postgres", "postgres": "sqlite"}
 NEW = {"epoch", "revision", "revoked_ms", "version"}
 """What a restored database has of its own."""
@@ -209,7 +211,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("sentence", BROKEN)
-@pytest.mark.parametrize("module_database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("module_database_kind", ["sqlite"], indirect=True)
 def test_broken_file_is_refused_and_nothing_changed(file, empty, tmp_path, sentence):
     broken = tmp_path / "broken"
     broken.write_bytes(file.read_bytes())

@@ -7,6 +7,8 @@ from support.app_fixtures import Site
 
 from koyjabo.errors import InvalidInput, TotalWouldFall
 
+pytestmark = pytest.mark.both_kinds
+
 
 @pytest.fixture
 def site(database):

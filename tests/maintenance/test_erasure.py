@@ -16,6 +16,8 @@ from koyjabo.errors import LedgerUnavailable, UnknownVisitor
 from koyjabo.maintenance import erasure
 from koyjabo.models import SITE, Scope
 
+pytestmark = pytest.mark.both_kinds
+
 HERE, GONE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 FORGET = "/api/visitor/forget"
 ELSEWHERE = {"environ_overrides": {"REMOTE_ADDR": "203.0.113.7"}}

@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from support.app_fixtures import Site, Time
+from support.databases import SqliteDatabase
+from support.fuzz_effort import examples
 
 from koyjabo.analytics.reports import DAILY, HOURLY
 from koyjabo.clock import shifted
@@ -120,11 +122,11 @@ bounded = settings(deadline=None, suppress_health_check=list(HealthCheck), datab
 
 
 def test_numbers_stay_on_sqlite(tmp_path: Path) -> None:
-    files = (f"sqlite:///{tmp_path}/{number}.db" for number in count())
+    files = (SqliteDatabase.migrated(tmp_path / f"{number}.db").url for number in count())
     machine = partial(FoldingMachine, partial(next, files))
-    run_state_machine_as_test(machine, settings=settings(bounded, max_examples=15, stateful_step_count=25))
+    run_state_machine_as_test(machine, settings=settings(bounded, max_examples=examples(15), stateful_step_count=25))
 
 
 def test_numbers_stay_on_postgres(postgres) -> None:
     machine = partial(FoldingMachine, lambda: postgres.new_database().url)
-    run_state_machine_as_test(machine, settings=settings(bounded, max_examples=4, stateful_step_count=20))
+    run_state_machine_as_test(machine, settings=settings(bounded, max_examples=examples(4), stateful_step_count=20))

@@ -17,6 +17,8 @@ from koyjabo.maintenance.nightly_queries import SILENT_MS
 from koyjabo.runtime import ThreadRuntime
 from koyjabo.visit_log import import_queries
 
+pytestmark = pytest.mark.both_kinds
+
 DONE, PUT_OFF = "nightly_work_done", "nightly_work_put_off"
 
 

@@ -16,6 +16,8 @@ from koyjabo.identity import Account
 from koyjabo.maintenance import recount
 from koyjabo.maintenance.recount import BEGUN, ENDED, NEWS_MS
 
+pytestmark = pytest.mark.both_kinds
+
 ELSEWHERE = Worker("b", "elsewhere", 7, 1, 2, None, {}, Progress(5, 10, 20))
 
 

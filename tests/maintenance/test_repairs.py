@@ -9,6 +9,8 @@ from support.archive_world import everything, fill, in_context, quiet
 from koyjabo.maintenance import repair as repairs
 from koyjabo.maintenance.repair import Repaired
 
+pytestmark = pytest.mark.both_kinds
+
 DERIVED = {
     "visits of a day": "UPDATE daily_visits SET visits = visits + 1",
     "a day that is missing": "DELETE FROM daily_visits WHERE day = (SELECT min(day) FROM daily_visits)",
@@ -66,7 +68,7 @@ def test_all_kinds_of_damage_at_once_are_put_right(site):
     assert site.register("somebody").ordinal == site.stats()["totalVisits"]
 
 
-@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("damage", DERIVED.values(), ids=DERIVED)
 def test_damage_is_put_right(site, damage):
     before = numbers(site)
@@ -77,7 +79,7 @@ def test_damage_is_put_right(site, damage):
     assert site.stats()["revision"] > revision
 
 
-@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("damage", BEYOND.values(), ids=BEYOND)
 def test_damage_to_the_ledger_itself_is_said_and_left_alone(site, damage):
     site.rows(damage)

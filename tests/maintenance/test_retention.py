@@ -17,6 +17,8 @@ from koyjabo.maintenance.retention import Pruned
 from koyjabo.models import SITE, Scope
 from koyjabo.visit_log.visit_log import Filter
 
+pytestmark = pytest.mark.both_kinds
+
 HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
 
 

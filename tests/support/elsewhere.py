@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from http.server import BaseHTTPRequestHandler
-from typing import Any
-
-from playwright.sync_api import Page, WebSocketRoute
+from typing import TYPE_CHECKING, Any
 
 from support.pages import wait_for
 from support.server import Server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, WebSocketRoute
 
 BEGIN = """
 async ([url, options]) => {

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
-
-from playwright.sync_api import Browser, Locator, Page, expect
+from typing import TYPE_CHECKING, Any
 
 from support.members import Member
 from support.processes import ROOT
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator, Page
 
 PATIENCE_MS = 20_000
 SITE = "http://localhost"
@@ -33,7 +34,13 @@ async () => {
 }
 """
 
-expect.set_options(timeout=PATIENCE_MS)
+
+def expect(what: Any) -> Any:
+    """Playwright's. It is slow to import, and most runs of tests want none."""
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=PATIENCE_MS)
+    return expect(what)
 
 
 class Device:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, TypeVar
 
 import psutil
 
-ROOT = Path(__file__).resolve().parents[2]
+from support.forking import ROOT as ROOT
+from support.forking import start
+
 SECRET = "only-for-tests-" + "0" * 32
 
 Found = TypeVar("Found")
@@ -28,16 +29,19 @@ def environment(**settings: Any) -> dict[str, str]:
 
 def run(*arguments: str, timeout_s: float = 60, typed: str = "", **settings: Any) -> subprocess.CompletedProcess[str]:
     """Run `python …` in the project's folder to its end, with `typed` as its standard input."""
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=ROOT,
-        env=environment(**settings),
-        input=typed,
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-        check=False,
-    )
+    with ExitStack() as files:
+        given, said, complained = (files.enter_context(tempfile.TemporaryFile("w+")) for _ in range(3))
+        given.write(typed)
+        given.seek(0)
+        program = start(arguments, environment(**settings), (given, said, complained))
+        try:
+            status = program.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            kill_all([psutil.Process(program.pid)])
+            raise
+        said.seek(0)
+        complained.seek(0)
+        return subprocess.CompletedProcess(arguments, status, said.read(), complained.read())
 
 
 def wait_until(condition: Callable[[], Found], what: str, timeout_s: float = 15, every_s: float = 0.02) -> Found:

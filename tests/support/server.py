@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +14,8 @@ import psutil
 
 from support.caller import Caller
 from support.databases import Database
-from support.processes import ROOT, environment, kill_all, run, wait_until
+from support.forking import Program, Starting, start
+from support.processes import environment, kill_all, run, wait_until
 
 SERVING = re.compile(r"Koy Jabo Live is serving on http://localhost:(\d+)")
 START_S = 120
@@ -41,7 +41,7 @@ class Server(Caller):
         self.settings = {"DATABASE_URL": database.url, **settings}
         self._folder = folder
         self._log_path = folder / "unstarted.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Program | None = None
         self._met: set[psutil.Process] = set()
 
     def launch(self) -> Server:
@@ -49,16 +49,10 @@ class Server(Caller):
         assert self._process is None, "it is already running"
         self._told_at = time.monotonic()
         self._log_path = self._folder / f"server-{time.monotonic_ns()}.log"
-        with self._log_path.open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, *self.program],
-                cwd=ROOT,
-                env=environment(**self.settings),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # a process group of its own, as under a terminal
-            )
+        if not Starting.is_honest and "STARTING_TOTAL" not in self.settings:
+            self.database.begin()
+        with self._log_path.open("wb") as log, open(os.devnull) as nothing:
+            self._process = start(self.program, environment(**self.settings), (nothing, log, log))
         return self
 
     def start(self) -> Server:

@@ -15,6 +15,8 @@ from koyjabo.visit_log import export_file, file_format, visit_log
 from koyjabo.visit_log.export_file import UnusableFile
 from koyjabo.visit_log.visit_log import Filter
 
+pytestmark = pytest.mark.both_kinds
+
 KINDS = tuple(file_format.MIMETYPES)
 
 

@@ -13,6 +13,8 @@ from support.visit_log_world import DAYS, DHAKA, Log
 from koyjabo.visit_log import file_format, visit_log
 from koyjabo.visit_log.visit_log import Filter, LoggedVisit
 
+pytestmark = pytest.mark.both_kinds
+
 
 @pytest.fixture(scope="module")
 def log(module_database):

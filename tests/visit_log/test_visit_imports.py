@@ -32,6 +32,8 @@ from koyjabo.visit_log.import_queries import ImportUnderWay
 from koyjabo.visit_log.importing import Busy, Imported
 from koyjabo.visit_log.visit_log import Filter, VisitLog
 
+pytestmark = pytest.mark.both_kinds
+
 KINDS = tuple(file_format.MIMETYPES)
 NOT_SAME = {"id", "ordinal", "community", "user"}
 """Ordinals are given anew; names are those of here."""
@@ -162,7 +164,7 @@ BAD_JSON = {
     [(*bad, "csv") for bad in BAD.values()] + [(*bad, "jsonl") for bad in BAD_JSON.values()],
     ids=[*BAD, *BAD_JSON],
 )
-@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 def test_line_that_cannot_be_used_is_named_and_what_came_before_is_kept(site, said, sentence, kind_of_file):
     with pytest.raises(BadLine, match=sentence):
         bring(site, said, kind_of_file)
@@ -177,7 +179,7 @@ def test_one_at_a_time(site):
     assert bring(site, rows("a,1,1714585000000")) == Imported(1, 0)
 
 
-@pytest.mark.parametrize("kind", ["postgres"], indirect=True)  # SQLite is not even begun with
+@pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)  # SQLite is not even begun with
 def test_database_that_locks_an_import_out_is_unavailable(site, database):
     with database.locked(), pytest.raises(LedgerUnavailable):
         bring(site, rows("a,1,1714585000000"))
@@ -215,7 +217,7 @@ def imported(site, monkeypatch) -> str:
     return said
 
 
-only_postgres = pytest.mark.parametrize("kind", ["postgres"], indirect=True)
+only_postgres = pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
 LONG_SILENT = "UPDATE nightly_work SET seen_ms = 0 WHERE name = 'import'"
 LEASE_OF_ANOTHER = """
 INSERT INTO nightly_work (name, day, worker, seen_ms)
@@ -366,7 +368,7 @@ def test_import_that_waits_for_its_input_keeps_its_lease(site, imported, monkeyp
     assert tried
 
 
-@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 def test_database_that_is_a_link_is_the_same(site, imported, database, tmp_path):
     link = tmp_path / "link.db"
     link.symlink_to(database.path)
@@ -381,7 +383,7 @@ def test_database_that_is_a_link_is_the_same(site, imported, database, tmp_path)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files of others")
-@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 def test_root_who_imports_does_not_lock_the_owner_of_the_database_out(site, database):
     os.chown(database.path, 12345, 12346)
     bring(site, rows(f"a,1,{OLD}"))

@@ -13,6 +13,8 @@ from koyjabo.errors import InvalidInput
 from koyjabo.visit_log import queries, visit_log
 from koyjabo.visit_log.visit_log import Filter, LoggedVisit
 
+pytestmark = pytest.mark.both_kinds
+
 NOBODY = "3f2b8c1e-0000-4000-8000-000000000000"
 
 

@@ -11,9 +11,12 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from koyjabo.server.process.children import leave_signals_to_the_parent
+
+if TYPE_CHECKING:
+    from koyjabo.settings.schema import Settings
 
 
 class Preparation:
@@ -65,23 +68,49 @@ class Preparation:
 
 def _prepare() -> bytes:
     """The settings the parent needs, in JSON; nothing if they or the database cannot be used."""
-    import logging
-
     import config
-    from koyjabo import create_app
-    from koyjabo.errors import DatabaseInUse, LedgerUnavailable, UnusableDatabase
+    from koyjabo.errors import DatabaseInUse, UnusableDatabase
     from koyjabo.network import geolocation
-    from koyjabo.observability import logs
 
     try:
         settings = config.load()
-        logs.configure(settings.log_level, settings.log_format)
         if not geolocation.COUNTRIES.is_file():
-            logging.getLogger(__name__).warning("countries_missing try='make assets'")
-        with suppress(LedgerUnavailable):  # the workers will wait for it, and say so
-            create_app()
+            _warn_of_missing_countries(settings)
+        if not _is_prepared(settings):
+            _make_the_application(settings)
     except (config.SettingsError, UnusableDatabase, DatabaseInUse) as error:
         print(error, file=sys.stderr, flush=True)
         return b""
     wanted = {"port": settings.port, "workers": settings.web_concurrency, "log_format": settings.log_format}
     return json.dumps(wanted).encode()
+
+
+def _warn_of_missing_countries(settings: Settings) -> None:
+    import logging
+
+    from koyjabo.observability import logs
+
+    logs.configure(settings.log_level, settings.log_format)
+    logging.getLogger(__name__).warning("countries_missing try='make assets'")
+
+
+def _is_prepared(settings: Settings) -> bool:
+    """Whether the application would change nothing: loading it takes as long as loading a worker."""
+    from koyjabo.accounts.credential_rules import email_key
+    from koyjabo.database import startup_queries
+    from koyjabo.settings import database_url
+
+    where = database_url.file_of(settings.database_url) or database_url.for_libpq(settings.database_url)
+    makes_one_up = settings.environment == "development" and not settings.admin_email
+    return startup_queries.is_prepared(where, email_key(settings.admin_email), makes_one_up)
+
+
+def _make_the_application(settings: Settings) -> None:
+    """Which migrates the database and makes the first admin. Raises UnusableDatabase, DatabaseInUse."""
+    from koyjabo import create_app
+    from koyjabo.errors import LedgerUnavailable
+    from koyjabo.observability import logs
+
+    logs.configure(settings.log_level, settings.log_format)
+    with suppress(LedgerUnavailable):  # the workers will wait for it, and say so
+        create_app()

@@ -21,7 +21,7 @@ TICKS_S = 0.4
 def server(request, module_servers, tmp_path_factory) -> Server:
     from support.databases import SqliteDatabase
 
-    database = SqliteDatabase(tmp_path_factory.mktemp("database") / "koyjabo.db")
+    database = SqliteDatabase.migrated(tmp_path_factory.mktemp("database") / "koyjabo.db")
     shared = {"REDIS_URL": request.getfixturevalue("redis").url} if request.param == "redis" else {}
     return module_servers(database, LEAVE_GRACE_SECONDS=GRACE_S, **shared).start()
 

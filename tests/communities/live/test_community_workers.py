@@ -23,7 +23,7 @@ SOON_S = 1.0
 
 @pytest.fixture
 def server(new_server, tmp_path, mortal_redis) -> Server:
-    database = SqliteDatabase(tmp_path / "koyjabo.db")
+    database = SqliteDatabase.migrated(tmp_path / "koyjabo.db")
     return two_workers(new_server(database, REDIS_URL=mortal_redis.url, LEAVE_GRACE_SECONDS=1))
 
 

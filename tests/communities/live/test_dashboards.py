@@ -112,7 +112,7 @@ def test_it_is_said_again_every_10_s_while_nothing_changes(sqlite_server, founde
 
 
 def test_one_worker_makes_each_beat_and_another_takes_over(new_server, tmp_path, mortal_redis):
-    server = two_workers(new_server(SqliteDatabase(tmp_path / "koyjabo.db"), REDIS_URL=mortal_redis.url))
+    server = two_workers(new_server(SqliteDatabase.migrated(tmp_path / "koyjabo.db"), REDIS_URL=mortal_redis.url))
     founder = Member(server)
     community = founder.found()
     left, right = server.workers()

@@ -18,7 +18,7 @@ INVALID, EXPIRED = 4002, 4004
 
 
 def test_sockets_of_a_session_that_is_ended_are_closed_everywhere(new_server, tmp_path, redis_server):
-    server = two_workers(new_server(SqliteDatabase(tmp_path / "koyjabo.db"), REDIS_URL=redis_server.url))
+    server = two_workers(new_server(SqliteDatabase.migrated(tmp_path / "koyjabo.db"), REDIS_URL=redis_server.url))
     owner = Member(server)
     community, here = owner.found(), owner.token
     owner.log_in()

@@ -16,6 +16,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from support.fuzz_effort import examples
 from support.holds_model import Model
 from support.holds_worlds import GRACE_S, HIKERS, MemoryWorld, RedisWorld
 
@@ -166,7 +167,8 @@ def quick_outbox(monkeypatch) -> None:
 
 def test_holds_and_model_agree_in_memory() -> None:
     run_state_machine_as_test(
-        lambda: HoldsMachine(MemoryWorld), settings=settings(bounded, max_examples=150, stateful_step_count=40)
+        lambda: HoldsMachine(MemoryWorld),
+        settings=settings(bounded, max_examples=examples(150), stateful_step_count=40),
     )
 
 
@@ -177,5 +179,5 @@ def test_holds_and_model_agree_in_redis(redis_server, quick_outbox) -> None:
         return RedisWorld(redis_server)
 
     run_state_machine_as_test(
-        lambda: HoldsMachine(new_world), settings=settings(bounded, max_examples=60, stateful_step_count=30)
+        lambda: HoldsMachine(new_world), settings=settings(bounded, max_examples=examples(60), stateful_step_count=30)
     )

@@ -15,6 +15,8 @@ from koyjabo.models import Scope
 from koyjabo.presence.members.peaks import Peaks
 from koyjabo.runtime import ThreadRuntime
 
+pytestmark = pytest.mark.both_kinds
+
 HIKERS, RIDERS = Scope("hikers"), Scope("riders")
 NOW_ONLINE = {HIKERS: 4, RIDERS: 3}
 

@@ -56,7 +56,7 @@ class Beside:
 
 @pytest.fixture(scope="module")
 def server(module_servers, tmp_path_factory, redis) -> Server:
-    database = SqliteDatabase(tmp_path_factory.mktemp("database") / "koyjabo.db")
+    database = SqliteDatabase.migrated(tmp_path_factory.mktemp("database") / "koyjabo.db")
     return module_servers(database, REDIS_URL=redis.url).start()
 
 

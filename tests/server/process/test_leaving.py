@@ -7,12 +7,15 @@ import signal
 import socket
 from contextlib import ExitStack
 
+import pytest
 from support.askers import Askers
 from support.checks import assert_exact, assert_verified
 from support.crowd import Crowd
 from support.line import Line, head
 from support.processes import is_gone, wait_until
 from support.server import START_S
+
+pytestmark = pytest.mark.both_kinds
 
 CLIENTS = 12
 PROMPTLY_S = 7

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from support.crowd import Crowd
+
+pytestmark = pytest.mark.honest_start
 
 WARM_UP = 2000
 VISITS = 4000

@@ -18,6 +18,8 @@ from support.line import Line
 from support.processes import ROOT, environment, is_gone, wait_until
 from support.server import Server
 
+pytestmark = pytest.mark.honest_start
+
 ANY_REDIS = "redis://127.0.0.1:1/0"
 FILES = 90
 UNREAD_LOG = 'exec "$0" wsgi.py > >(sed -u "/is serving/q") 2>&1'

@@ -9,6 +9,8 @@ from support.databases import SqliteDatabase
 from support.processes import run
 from support.server import Server
 
+pytestmark = [pytest.mark.honest_start, pytest.mark.empty_database]
+
 BAD_SETTINGS = 2
 
 BAD = [
@@ -23,7 +25,7 @@ BAD = [
     ("REDIS_URL", {"REDIS_URL": "localhost:6379"}),
     ("SECRET_KEY", {"SECRET_KEY": None}),
     ("SECRET_KEY", {"SECRET_KEY": "short"}),
-    ("ALLOW_EPHEMERAL_STORAGE", {"RENDER": "true"}),
+    ("ALLOW_EPHEMERAL_STORAGE", {"RENDER": "true", "DATABASE_URL": "sqlite:////a-folder-that-is-no-mount/koyjabo.db"}),
     ("STARTING_TOTAL", {"STARTING_TOTAL": "-1"}),
     ("LOG_LEVEL", {"LOG_LEVEL": "LOUD"}),
 ]

@@ -30,7 +30,7 @@ HEARD_S = 5.0
 def server(module_servers, shared_redis, tmp_path_factory) -> Server:
     with shared_redis.client() as client:
         client.flushall()
-    database = SqliteDatabase(tmp_path_factory.mktemp("database") / "koyjabo.db")
+    database = SqliteDatabase.migrated(tmp_path_factory.mktemp("database") / "koyjabo.db")
     return two_workers(module_servers(database, REDIS_URL=shared_redis.url))
 
 

@@ -4,36 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import jwt
 import pytest
-import schemathesis
 from hypothesis import given
 from hypothesis import strategies as st
-from schemathesis import APIOperation, Case, GenerationMode
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 from support import odd_values
 from support.account_calls import PASSWORD, Person, bare, log_in
 from support.app_fixtures import Site, assert_error
 from support.community_calls import Cast
 from support.fuzz_effort import effort
 
-CHECKED = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-]
+if TYPE_CHECKING:
+    from schemathesis import APIOperation, Case
+
 UNLIMITED = {
     f"RATE_LIMIT_{what}": "0" for what in ("REGISTRATIONS", "HEARTBEATS", "VISITOR", "LOGINS", "ACTIONS", "TABS")
 }
@@ -61,6 +49,8 @@ class World:
     def __init__(self, site: Site) -> None:
         self.site = site
         self.cast = Cast(site)
+        import schemathesis  # slow to import
+
         self.schema = schemathesis.openapi.from_wsgi("/openapi.json", site.app)
         self.operations: list[APIOperation] = [each.ok() for each in self.schema.get_all_operations()]
         self._logins = count()
@@ -86,7 +76,7 @@ class World:
     def ask(self, case: Case, part: str) -> None:
         headers = {} if part == "nobody" else {"Authorization": f"Bearer {self._logged_in(part).access}"}
         response = case.call(headers=headers)
-        case.validate_response(response, checks=CHECKED)
+        case.validate_response(response, checks=_checks())
         if case.operation.path.startswith("/api/auth/"):
             self._logged_out.add(part)  # for all we know
         elif case.method == "DELETE":
@@ -103,6 +93,20 @@ class World:
         return person
 
 
+@cache
+def _checks() -> list[Any]:
+    from schemathesis.checks import not_a_server_error
+    from schemathesis.specs.openapi import checks
+
+    return [
+        not_a_server_error,
+        checks.status_code_conformance,
+        checks.content_type_conformance,
+        checks.response_headers_conformance,
+        checks.response_schema_conformance,
+    ]
+
+
 @pytest.fixture(scope="module")
 def world(site: Site) -> World:
     return World(site)
@@ -115,7 +119,7 @@ def site(module_database) -> Iterator[Site]:
 
 
 @pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize("module_database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("module_database_kind", ["sqlite"], indirect=True)
 def test_answers_are_as_described(world: World, part: str):
     for operation in world.operations:
         _fuzz(world, operation, part)
@@ -134,6 +138,8 @@ def _fuzz(world: World, operation: APIOperation, part: str) -> None:
 
 
 def _cases(operation: APIOperation) -> st.SearchStrategy[Case]:
+    from schemathesis import GenerationMode
+
     right, wrong = (operation.as_strategy(generation_mode=mode) for mode in GenerationMode)
     can_be_wrong = operation.definition.raw.keys() & {"requestBody", "security"}
     return right | wrong if can_be_wrong else right

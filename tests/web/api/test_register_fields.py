@@ -7,6 +7,8 @@ import json
 import pytest
 from support.app_fixtures import Site, assert_error, nothing_counted
 
+pytestmark = pytest.mark.both_kinds
+
 
 class _Missing:
     """Stands for a field that is not sent; the same in every process that collects the tests."""

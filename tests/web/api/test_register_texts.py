@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from support.app_fixtures import Site
 
+pytestmark = pytest.mark.both_kinds
+
 PLAIN = {"Content-Type": "application/json"}
 COLUMNS = {"userAgent": "user_agent", "referrer": "referrer", "page": "page"}
 

@@ -1,0 +1,60 @@
+"""Whether a database needs preparing, asked with its driver alone: SQLAlchemy takes most of a start to load."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from koyjabo.installation import migrations
+
+MIGRATIONS = migrations()
+NEWEST_REVISION = max(MIGRATIONS.glob("versions/*.py")).name.partition("_")[0]
+"""Migrations are files named by number, one after the other."""
+
+MIGRATED = "EXISTS (SELECT 1 FROM alembic_version WHERE version_num = ?)"
+COUNTS = "EXISTS (SELECT 1 FROM counters WHERE scope = 'site')"
+HAS_ADMIN = "EXISTS (SELECT 1 FROM users WHERE email_key = ? AND is_admin)"
+HAS_USERS = "EXISTS (SELECT 1 FROM users)"
+TIMEOUT_S = 3
+
+
+def is_prepared(database: Path | str, admin: str, needs_a_user: bool) -> bool:
+    """Whether a start has nothing to do: the tables and the counter are there, and so is whom it would make.
+
+    `database` is the file of SQLite or libpq's URL of PostgreSQL. `admin` is the email key of an admin there should be,
+    or "". Any failure answers False: preparing the database finds it again, and knows whether to wait or what to say.
+    """
+    conditions, values = [MIGRATED, COUNTS], [NEWEST_REVISION]
+    if admin:
+        conditions.append(HAS_ADMIN)
+        values.append(admin)
+    if needs_a_user:
+        conditions.append(HAS_USERS)
+    question = f"SELECT {' AND '.join(conditions)}"
+    try:
+        ask = _ask_sqlite if isinstance(database, Path) else _ask_postgres
+        return bool(ask(database, question, values))
+    except Exception:  # each driver has its own
+        return False
+
+
+def _ask_sqlite(file: Any, question: str, values: list[str]) -> Any:
+    """Also that the file and the lock beside it can be written."""
+    os.close(os.open(f"{file}.lock", os.O_RDWR))
+    with closing(sqlite3.connect(f"{file.as_uri()}?mode=rw", TIMEOUT_S, isolation_level=None, uri=True)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        return connection.execute(question, values).fetchone()[0]
+
+
+def _ask_postgres(url: Any, question: str, values: list[str]) -> Any:
+    import psycopg2
+
+    from koyjabo.database.postgres import CONNECT
+
+    connected = psycopg2.connect(url, **CONNECT)
+    with closing(connected) as connection, connection.cursor() as cursor:
+        cursor.execute(question.replace("?", "%s"), values)
+        return cursor.fetchone()[0]

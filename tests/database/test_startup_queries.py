@@ -1,0 +1,109 @@
+"""A start that has nothing to prepare is told so by the database's driver alone."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+from support.app_fixtures import SECRET, Site
+from support.databases import SqliteDatabase
+from support.processes import run
+
+import config
+from koyjabo.database.startup_queries import is_prepared
+from koyjabo.settings.database_url import file_of, for_libpq
+
+pytestmark = [pytest.mark.empty_database, pytest.mark.both_kinds]
+
+ADMIN = {"ADMIN_EMAIL": "Boss@example.com", "ADMIN_PASSWORD": "the first of them"}
+PREPARE = """
+import sys
+from koyjabo.server.process.preparation import _prepare
+assert _prepare()
+print(*({"sqlalchemy", "flask", "eventlet", "redis"} & set(sys.modules)))
+"""
+
+
+def prepared(database, admin: str = "", needs_a_user: bool = False) -> bool:
+    url = config.load({"ENVIRONMENT": "production", "SECRET_KEY": SECRET, "DATABASE_URL": database.url}).database_url
+    return is_prepared(file_of(url) or for_libpq(url), admin, needs_a_user)
+
+
+@pytest.fixture
+def begun(database):
+    with Site(database.url):
+        return database
+
+
+def test_new_database_is_to_be_prepared_and_one_that_was_started_is_not(database):
+    assert not prepared(database)
+    with Site(database.url):
+        assert prepared(database)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE alembic_version SET version_num = '0001'",
+        "UPDATE alembic_version SET version_num = '9999'",
+        "DELETE FROM alembic_version",
+        "DELETE FROM counters",
+        "DROP TABLE alembic_version",
+    ],
+)
+def test_database_that_lacks_something_is_to_be_prepared(begun, change):
+    begun.rows(change)
+    assert not prepared(begun)
+
+
+def test_first_admin_who_is_missing_or_no_admin_is_for_the_application(database):
+    """Which makes them, or says that they are none."""
+    with Site(database.url):
+        assert not prepared(database, admin="boss@example.com")
+    with Site(database.url, **ADMIN):
+        assert prepared(database, admin="boss@example.com")
+    database.rows("UPDATE users SET is_admin = (1 = 0)")
+    assert not prepared(database, admin="boss@example.com")
+
+
+def test_somebody_is_to_be_made_up_where_there_is_nobody(database):
+    with Site(database.url):
+        assert not prepared(database, needs_a_user=True)
+    with Site(database.url, **ADMIN):
+        assert prepared(database, needs_a_user=True)
+
+
+@pytest.mark.parametrize("name", ["koyjabo.db", "the 100% of #1?.db"])
+def test_file_is_found_by_any_name_and_never_made(tmp_path, name):
+    path = tmp_path / name
+    database = SqliteDatabase(path)
+    database.url = f"sqlite:///{tmp_path}/{name.replace('%', '%25').replace('?', '%3F')}"
+    assert not prepared(database)
+    assert list(tmp_path.iterdir()) == []
+    with Site(database.url):
+        assert path.exists()
+        assert prepared(database)
+
+
+def test_lock_that_cannot_be_had_is_for_the_application(sqlite_database):
+    with Site(sqlite_database.url):
+        pass
+    lock = sqlite_database.path.with_name("koyjabo.db.lock")
+    lock.unlink()
+    lock.mkdir()
+    assert not prepared(sqlite_database)
+
+
+def test_database_that_is_locked_is_for_the_application(sqlite_database, monkeypatch):
+    monkeypatch.setattr("koyjabo.database.startup_queries.TIMEOUT_S", 0.1)
+    with Site(sqlite_database.url), closing(sqlite3.connect(sqlite_database.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert not prepared(sqlite_database)
+        other.execute("ROLLBACK")
+        assert prepared(sqlite_database)
+
+
+def test_start_with_nothing_to_prepare_loads_no_application(begun):
+    loaded = run("-c", PREPARE, DATABASE_URL=begun.url)
+    assert (loaded.returncode, loaded.stdout, loaded.stderr) == (0, "\n", "")

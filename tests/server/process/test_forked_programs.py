@@ -1,0 +1,52 @@
+"""Programs that tests fork from one that has loaded their modules (`support.forking`) are like those started anew."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+from support.forking import Starting
+from support.processes import run
+
+COMMANDS = {
+    "one that succeeds": (("--version",), {}),
+    "one there is not": (("nonsense",), {}),
+    "a setting that cannot be used": (("stats",), {"TIMEZONE": "Mars/One"}),
+    "a question nobody answers": (("user", "create", "ayesha@example.com"), {}),
+}
+
+
+@pytest.mark.parametrize(("arguments", "settings"), COMMANDS.values(), ids=COMMANDS)
+def test_command_ends_as_one_that_was_started_anew(sqlite_database, monkeypatch, arguments, settings):
+    def ended() -> tuple[int, str, str]:
+        said = run("-m", "koyjabo", *arguments, DATABASE_URL=sqlite_database.url, **settings)
+        return said.returncode, said.stdout, said.stderr
+
+    forked = ended()
+    monkeypatch.setattr(Starting, "is_honest", True)
+    assert forked == ended()
+
+
+def test_environment_is_the_one_that_was_given(sqlite_database, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", "sqlite:////nowhere/at/all.db")
+    said = run("-m", "koyjabo", "stats", DATABASE_URL=sqlite_database.url)
+    assert (said.returncode, said.stderr) == (0, "")
+
+
+def test_server_has_a_process_group_of_its_own_and_tells_how_it_ended(sqlite_database, new_server):
+    server = new_server(sqlite_database).start()
+    assert os.getpgid(server.pid) == os.getsid(server.pid) == server.pid
+    assert server.stop(signal.SIGINT, group=True).status == 0
+    server.start()
+    os.kill(server.pid, signal.SIGKILL)
+    assert server.wait().status == -signal.SIGKILL
+    assert not server.running
+
+
+def test_worker_imports_what_was_loaded_beforehand_when_it_is_patched(sqlite_database, new_server):
+    """Else eventlet complains of what it could not patch."""
+    server = new_server(sqlite_database).start()
+    server.register("ayesha")
+    server.stop()
+    assert "monkey_patch" not in server.log, server.log
