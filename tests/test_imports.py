@@ -10,13 +10,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 ORDER = """
-text errors clock installation runtime extensions identity network models database cluster audit accounts settings
-presence counting realtime analytics communities visit_log observability maintenance application sockets web
-koyjabo server cli
+text errors clock installation runtime extensions identity network models database cluster audit accounts settings presence counting
+realtime analytics communities visit_log observability maintenance application sockets web koyjabo server cli
 """.split()  # noqa: SIM905
 MAY_USE = {  # libraries: the modules that may import them
-    "sqlalchemy sqlite3 psycopg2": "database/* models/* settings/* *queries.py *_sqlite.py *_postgres.py */ledger.py "
-    "server/process/patching.py",  # loads it where its locks stay real ones
+    "sqlalchemy sqlite3 psycopg2": "database/* models/* *queries.py *_sqlite.py *_postgres.py settings/* */ledger.py "
+    "server/process/patching.py",
     "flask": "web/* sockets/* application/* extensions.py __init__.py cli/* server/process/worker.py",
     "redis": "cluster/* *redis*.py realtime/message_bus.py realtime/broadcaster.py",
     "socketio engineio": "realtime/* sockets/* server/*",
