@@ -14,7 +14,7 @@ from koyjabo.maintenance.total_queries import LARGEST_TOTAL, Totals, adjust_tota
 from koyjabo.text import N_
 
 TOTAL = Subject("total", "site", "")
-TOTAL_RANGE = N_("must be from 0 to 1000000000000000")
+TOTAL_RANGE = N_("must be from 0 to 1,000,000,000,000,000")
 
 
 class Bookkeeping:

@@ -14,9 +14,9 @@ from koyjabo.web.api.fields import OptionalVisitorId
 from koyjabo.web.api.visit_requests import JSON, Body
 
 LONGEST_NAME, LONGEST_DESCRIPTION = 200, 2000
-NAME_LENGTH = N_("must have 1 to 200 characters besides white space")
+NAME_LENGTH = N_("must have 1 to 200 characters and not only spaces")
 NAME_TOO_LONG = N_("must not be longer than 200 characters")
-DESCRIPTION_TOO_LONG = N_("must not be longer than 2000 characters")
+DESCRIPTION_TOO_LONG = N_("must not be longer than 2,000 characters")
 
 COLUMNS = {"open": "is_open", "listed": "is_listed"}
 """What the domain calls them; the others have one name."""

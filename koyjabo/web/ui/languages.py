@@ -20,7 +20,6 @@ LANGUAGES = {"en": "English", "bn": "বাংলা"}
 """By code, as each calls itself. The first is for browsers that know none of them."""
 
 LANGUAGE_COOKIE, LANGUAGE_S = "language", 365 * 86400
-LARGEST_UNGROUPED = 9_999
 DIGITS = {"bn": str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")}
 
 
@@ -48,8 +47,7 @@ def translated(text: object) -> str:
 
 
 def count(number: int) -> str:
-    grouped = abs(number) > LARGEST_UNGROUPED
-    return digits(format_decimal(number, locale=language(), group_separator=grouped))
+    return digits(format_decimal(number, locale=language()))
 
 
 def percent(number: float) -> str:

@@ -72,7 +72,7 @@ def test_community_is_archived_and_restored(site, admin, scene):
     assert "Archived" in words(admin.get("/admin/communities"))
     admin.send(path, 404, name="Not now")
     admin.send(f"{path}/restore")
-    assert "The community is back." in admin.get(admin.location)
+    assert "The community was restored." in admin.get(admin.location)
     assert last_line(site) == ("Rani", "community.restore", "Mirpur 10")
     assert scene.member.get(f"/api/communities/{scene.community}").status_code == 200
 
@@ -109,7 +109,7 @@ def test_last_admin_of_a_community_stays_and_that_is_said_beside_them(site, admi
 def test_user_is_made_admin_and_no_admin_again(site, admin, scene):
     path = f"/admin/users/{scene.member.id}"
     admin.send(f"{path}/promote")
-    assert "This user is an admin now." in admin.get(admin.location)
+    assert "This user is now a site admin." in admin.get(admin.location)
     assert last_line(site) == ("Rani", "user.promote", "babul@example.com")
     admin.send(f"{path}/demote")
     assert last_line(site) == ("Rani", "user.demote", "babul@example.com")
@@ -142,7 +142,7 @@ def test_nobody_disables_themselves(site, admin):
 
 def test_all_sessions_of_a_user_are_ended(site, admin, scene):
     admin.send(f"/admin/users/{scene.member.id}/log-out")
-    assert "All sessions were ended." in admin.get(admin.location)
+    assert "The user was logged out everywhere." in admin.get(admin.location)
     assert last_line(site) == ("Rani", "user.log_out", "babul@example.com")
     assert scene.member.get("/api/auth/me").status_code == 401
 

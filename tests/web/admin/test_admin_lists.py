@@ -131,7 +131,7 @@ def test_user_is_shown_with_what_they_belong_to(site, admin, scene):
 
 def test_audit_log_is_filtered_by_who_and_what(site, admin, scene):
     everything = words(admin.get("/admin/audit"))
-    assert "Community created" in everything.partition("From")[2]
+    assert "Community created" in everything.partition("Target")[2]
     page = admin.get(f"/admin/audit?actor={id_of(site, 'rani')}")
     assert page.count('data-label="Action">') == page.count('data-label="Action">Signed up<') == 1
     assert "Nothing found." in admin.get(f"/admin/audit?actor={scene.community}")
