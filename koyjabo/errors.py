@@ -107,7 +107,7 @@ class UnknownSession(KoyJaboError):
 
 class LastAdmin(KoyJaboError):
     code = "last_admin"
-    sentence = N_("A community needs at least one admin. Make another member an admin first, or delete the community.")
+    sentence = N_("A community needs an admin. Make another member an admin first, or delete the community.")
 
 
 class TotalWouldFall(KoyJaboError):

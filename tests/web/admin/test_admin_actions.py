@@ -66,7 +66,7 @@ def test_community_is_archived_and_restored(site, admin, scene):
     path = f"/admin/communities/{scene.community}"
     admin.send(f"{path}/archive")
     page = admin.get(admin.location)
-    assert "It is hidden from everybody." in page
+    assert "This community is hidden from everyone." in page
     assert last_line(site) == ("Rani", "community.archive", "Mirpur 10")
     assert scene.member.get(f"/api/communities/{scene.community}").status_code == 404
     assert "Archived" in words(admin.get("/admin/communities"))
@@ -94,7 +94,7 @@ def test_members_are_added_given_roles_and_removed(site, admin, scene):
 def test_whom_nobody_knows_is_said_at_the_form(admin, scene):
     path = f"/admin/communities/{scene.community}/members"
     page = admin.send(path, 404, email="nobody@example.com", role="member")
-    assert 'id="email-error" class="error">There is no such user.' in page
+    assert 'id="email-error" class="error">User not found.' in page
     assert 'value="nobody@example.com"' in page
     assert 'id="role-error"' in admin.send(path, 422, email="nobody@example.com", role="king")
 
@@ -137,7 +137,7 @@ def test_account_is_disabled_and_enabled(site, admin, scene):
 def test_nobody_disables_themselves(site, admin):
     path = f"/admin/users/{id_of(site, 'rani')}"
     assert f'action="{path}/disable"' not in admin.get(path)
-    assert 'role="alert">Nobody disables their own account.' in admin.send(f"{path}/disable", 403)
+    assert 'role="alert">You cannot disable your own account.' in admin.send(f"{path}/disable", 403)
 
 
 def test_all_sessions_of_a_user_are_ended(site, admin, scene):

@@ -87,7 +87,7 @@ def test_what_cannot_be_searched_for_is_said_at_the_field(admin, scene):
 @pytest.mark.parametrize("cursor", ["x", "-1", "1.5", "9" * 40, "২"])
 def test_cursor_that_is_none_is_refused(admin, cursor):
     for path in ("/admin/visits", "/admin/audit"):
-        assert "Begin again." in admin.get(f"{path}?before={cursor}", 400)
+        assert "Start again from the first page." in admin.get(f"{path}?before={cursor}", 400)
 
 
 def test_search_that_ran_out_of_time_says_how_far_it_came(admin, monkeypatch):

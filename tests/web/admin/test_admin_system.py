@@ -136,7 +136,7 @@ def test_total_is_set_and_the_next_visit_is_one_more(site, admin):
 
 def test_total_falls_only_when_that_is_confirmed(site, admin):
     page = admin.send("/admin/system/total", 409, total="100", reason="too many")
-    assert 'id="new_epoch-error" class="error">The total would fall.' in page
+    assert 'id="new_epoch-error" class="error">This would lower the total.' in page
     assert 'value="100"' in page
     assert site.stats()["totalVisits"] == 4000
     before = site.stats()["epoch"]
@@ -154,4 +154,4 @@ def test_total_that_is_none_is_refused_at_the_field(site, admin, total):
 @pytest.mark.parametrize("may_be_lost", [True, False])
 def test_storage_that_the_next_deploy_deletes_is_warned_of(sqlite_database, may_be_lost):
     with Site(sqlite_database.url, ALLOW_EPHEMERAL_STORAGE=str(int(may_be_lost))) as site:
-        assert ("the next deploy deletes" in panel(site).get("/admin/system")) is may_be_lost
+        assert ("The next deploy will delete" in panel(site).get("/admin/system")) is may_be_lost

@@ -11,7 +11,7 @@ from support.page_calls import Reader, path_of, words
 
 def test_without_a_login_the_list_says_what_communities_are(site):
     page = Reader(site).get("/communities")
-    assert "A community is for people on the same way" in words(page)
+    assert "A community is for people who share a route" in words(page)
     assert 'href="/login?next=/communities"' in page
     assert 'href="/signup?next=/communities"' in page
 
@@ -115,7 +115,7 @@ def test_join_by_page_makes_a_conversion_of_it(site, readers, cast):
 def test_where_one_may_not_join_the_page_says_why(site, readers, cast):
     closed, hidden = cast.kept_community(open=False), cast.kept_community(open=False, listed=False)
     page = readers["outsider"].send(path_of(closed, "/join"), 403)
-    assert "by invitation only" in words(page)
+    assert "This community is invitation only." in words(page)
     assert "Mirpur 10" in words(page)
     readers["outsider"].send(path_of(hidden, "/join"), 404)
 

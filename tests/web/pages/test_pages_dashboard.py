@@ -62,7 +62,7 @@ def test_numbers_are_those_of_the_reports(site, time, reader, community):
         "Conversion rate 25 %",
         "Last 7 days 4",
         "Previous 7 days 0",
-        "Change +4 (+100 %)",
+        "Difference +4 (+100 %)",
         "Last 30 days 4",
         "Most online today 7",
         "Most online in 30 days 7",
