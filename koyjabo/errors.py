@@ -85,8 +85,8 @@ class Forbidden(KoyJaboError):
 class WrongCsrfToken(KoyJaboError):
     code = "wrong_csrf_token"
     sentence = (
-        "Whoever uses the session's cookies has to say the value of csrf_access_token in X-CSRF-TOKEN "
-        "(for refreshing, that of csrf_refresh_token)."
+        "With the session's cookies, send the value of csrf_access_token as X-CSRF-TOKEN "
+        "(to refresh: the value of csrf_refresh_token)."
     )
 
 

@@ -45,7 +45,7 @@ def _set_total(session: Any, total: int, new_epoch: bool, now_ms: int, reason: s
     totals = adjust_total(session, total, new_epoch, now_ms, reason)
     if totals.after < totals.before and not new_epoch:
         raise TotalWouldFall(
-            f"The total is {totals.before}, and pages that show it would ignore {total}. "
-            "Begin a new count, which they accept (at the command line: --new-epoch)."
+            f"The total is {totals.before:,}, and open pages would ignore a lower total ({total:,}). "
+            "Start a new count, which they accept (at the command line: --new-epoch)."
         )
     return totals

@@ -71,8 +71,8 @@ class NewCommunityBody(Body):
 
     name: Name = Field(examples=["Mirpur 10 commuters"])
     description: Description = ""
-    open: Flag = Field(True, description="whoever likes may join")
-    listed: Flag = Field(True, description="those who are no members may know of it")
+    open: Flag = Field(True, description="anyone can join")
+    listed: Flag = Field(True, description="anyone can find it; only members get in")
 
 
 class CommunityChangesBody(Body):
@@ -95,7 +95,9 @@ class JoinBody(Body):
     media = JSON
     may_be_absent = True
 
-    visitorId: OptionalVisitorId = Field(None, description="who they were before they had an account")
+    visitorId: OptionalVisitorId = Field(
+        None, description="the visitorId used before there was an account; records a conversion"
+    )
 
 
 class InvitationBody(Body):
