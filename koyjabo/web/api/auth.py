@@ -79,7 +79,7 @@ def me() -> Response:
 
 
 @bp.post("/auth/password")
-@describe("Change the password", {204: None, **WITH_BODY, **TOKEN, **CSRF}, body=PasswordBody)
+@describe("Change your password", {204: None, **WITH_BODY, **TOKEN, **CSRF}, body=PasswordBody)
 def change_password() -> Response:
     """Also takes the current password. All other sessions end."""
     login = tokens.require()
