@@ -1,4 +1,4 @@
-"""GET /admin/audit: who did what, to whom, from where, when."""
+"""GET /admin/audit: the audit log, filtered by user and action."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the panel's own forms take."""
+"""Request bodies of the panel's own forms."""
 
 from __future__ import annotations
 

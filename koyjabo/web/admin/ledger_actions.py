@@ -1,4 +1,4 @@
-"""/admin/system/…: what an operator does to the ledger: have it counted again, and set its total."""
+"""/admin/system/…: recount the ledger, and change the total."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was done, said once on the page that a form leads to: `?done=<code>`, and never a text out of an address."""
+"""Flash messages: the page after a form shows the result once, named by a code in `?done=<code>`, never by a text."""
 
 from __future__ import annotations
 
@@ -38,6 +38,6 @@ def init_app(app: Flask) -> None:
 
 
 def done(code: str, endpoint: str, **values: Any) -> Response:
-    """303 to where one sees what came of it."""
+    """303 to the page that shows the result."""
     assert code in SENTENCES
     return redirects.to(endpoint, done=code, **values)
