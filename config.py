@@ -133,4 +133,4 @@ def _refuse_weak_secrets(settings: Settings) -> None:
     if why:
         raise SettingsError(f"METRICS_TOKEN {why}; {operator_secrets.MAKE_ONE}.")
     if settings.admin_password and operator_secrets.is_obvious(settings.admin_password, settings.admin_email):
-        raise SettingsError("ADMIN_PASSWORD is among the first that anybody would try; choose another one.")
+        raise SettingsError("ADMIN_PASSWORD is easy to guess; choose another one.")

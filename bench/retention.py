@@ -35,7 +35,7 @@ ALL_VISITS = 1_100_000
 
 RATE = 50
 TURN_S = 10
-PRUNED = re.compile(r": (\d+); the longest transaction took ([\d.]+) ms")
+PRUNED = re.compile(r"Folded ([\d,]+) visits .*longest transaction ([\d.,]+) ms")
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,8 @@ def fold(database: Database, port: int, core: int) -> Folded:
     finally:
         pruning.kill()
     assert said, "koyjabo prune did not end as it should"
-    return Folded(int(said[1]), seconds, float(said[2]), before_ms, beside_ms)
+    visits, longest_ms = (float(number.replace(",", "")) for number in said.groups())
+    return Folded(int(visits), seconds, longest_ms, before_ms, beside_ms)
 
 
 def register(port: int, core: int) -> list[float]:

@@ -26,7 +26,7 @@ class InvalidInput(KoyJaboError):
     """What was sent is not what the call takes; `details` names each field."""
 
     code = "invalid_input"
-    sentence = N_("The request has fields that cannot be used; see details.")
+    sentence = N_("Some fields are not valid; see details.")
 
 
 class InvalidJson(KoyJaboError):
@@ -48,13 +48,13 @@ class NotYetForgotten(KoyJaboError):
     """Their visits are many, and only some of them are gone so far; all others are there until they are asked for."""
 
     code = "not_yet_forgotten"
-    sentence = "There is so much to forget that it takes longer. Send the same request again until it is done."
+    sentence = "Erasing this visitor takes several requests. Repeat the request until it succeeds."
     retry_after_s = 1
 
 
 class UnknownCommunity(KoyJaboError):
     code = "unknown_community"
-    sentence = N_("There is no such community, or none that you may know of. Check its id.")
+    sentence = N_("Community not found, or you have no access to it.")
 
 
 class Unauthenticated(KoyJaboError):
@@ -64,7 +64,7 @@ class Unauthenticated(KoyJaboError):
 
 class InvalidToken(KoyJaboError):
     code = "invalid_token"
-    sentence = "This token is not one of ours, or it has been revoked. Log in again."
+    sentence = "This token is not valid, or it has been revoked. Log in again."
 
 
 class TokenExpired(KoyJaboError):
@@ -74,45 +74,45 @@ class TokenExpired(KoyJaboError):
 
 class WrongCredentials(KoyJaboError):
     code = "wrong_credentials"
-    sentence = N_("Email and password do not belong together.")
+    sentence = N_("Wrong email or password.")
 
 
 class Forbidden(KoyJaboError):
     code = "forbidden"
-    sentence = N_("Your role here does not allow that.")
+    sentence = N_("Your role does not allow this.")
 
 
 class WrongCsrfToken(KoyJaboError):
     code = "wrong_csrf_token"
     sentence = (
-        "Whoever uses the session's cookies has to say the value of csrf_access_token in X-CSRF-TOKEN "
-        "(for refreshing, that of csrf_refresh_token)."
+        "With the session's cookies, send the value of csrf_access_token as X-CSRF-TOKEN "
+        "(to refresh: the value of csrf_refresh_token)."
     )
 
 
 class EmailTaken(KoyJaboError):
     code = "email_taken"
-    sentence = N_("There is an account with this email already. Log in, or use another one.")
+    sentence = N_("An account with this email already exists. Log in, or use another email.")
 
 
 class UnknownUser(KoyJaboError):
     code = "unknown_user"
-    sentence = N_("There is no such user. They have to sign up first.")
+    sentence = N_("User not found. This person has to sign up first.")
 
 
 class UnknownSession(KoyJaboError):
     code = "unknown_session"
-    sentence = N_("You have no such session; it may have ended already.")
+    sentence = N_("Session not found. It may have ended already.")
 
 
 class LastAdmin(KoyJaboError):
     code = "last_admin"
-    sentence = N_("A community needs an admin. Make somebody else admin first, or delete the community.")
+    sentence = N_("A community needs an admin. Make another member an admin first, or delete the community.")
 
 
 class TotalWouldFall(KoyJaboError):
     code = "total_would_fall"
-    sentence = "The total would fall, and pages that show it would ignore that. Begin a new count, which they accept."
+    sentence = "This would lower the total, which open pages ignore. Start a new count: pages accept that."
 
 
 class TooManyRequests(KoyJaboError):
@@ -126,13 +126,13 @@ class TooManyRequests(KoyJaboError):
 
 class TooBusy(KoyJaboError):
     code = "too_busy"
-    sentence = N_("Too many people are logging in at this moment. Please try again shortly.")
+    sentence = N_("Too many people are logging in right now. Please try again shortly.")
     retry_after_s = 5
 
 
 class BadHandshake(KoyJaboError):
     code = "bad_handshake"
-    sentence = "This is no WebSocket handshake (RFC 6455): Upgrade, Connection or Sec-WebSocket-Key is wrong."
+    sentence = "This is not a WebSocket handshake (RFC 6455): Upgrade, Connection or Sec-WebSocket-Key is wrong."
 
 
 class UnsupportedWebSocket(KoyJaboError):

@@ -27,7 +27,7 @@ class Account(NamedTuple):
     def require_site_admin(self) -> None:
         """Raises Forbidden."""
         if not self.is_admin:
-            raise Forbidden(N_("Only admins of the site may do that."))
+            raise Forbidden(N_("Only site admins may do that."))
 
 
 OPERATOR = Account("", "", "", is_admin=True)

@@ -22,7 +22,6 @@ from koyjabo.text import LONGEST_TEXT
 from koyjabo.web.api.paging import MOST_PER_PAGE
 from koyjabo.web.api.visit_requests import NewVisitBody
 from koyjabo.web.api.visit_responses import StatsAnswer
-from koyjabo.web.ui.languages import LARGEST_UNGROUPED
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -144,7 +143,6 @@ def test_methods_for_programs_are_those_of_the_code():
         ("Promises", f"closed within {round(PING_INTERVAL_S + PING_TIMEOUT_S)} s"),
         ("Promises", f"at most {MOST_UNSENT // 1024} KB of buffer"),
         ("Promises", f"closed after {round(STALLED_S)} s"),
-        ("The web app", f"Numbers are grouped from {LARGEST_UNGROUPED + 1:,} on"),
     ],
 )
 def test_number_is_that_of_the_code(heading, sentence):

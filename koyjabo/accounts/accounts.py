@@ -110,11 +110,11 @@ class Accounts:
         """End all other sessions, too. Returns the mark of the new one. Raises WrongCredentials."""
         person = self._database.read(queries.by_id, login.account.id)
         if not self._passwords.matches(current, person.password if person else None) or person is None:
-            raise WrongCredentials(N_("The current password is another one."))
+            raise WrongCredentials(N_("That is not your current password."))
         hashed = self._passwords.hash(credential_rules.password(new))
         by = log.actor(login.account, self._clock)
         if not self._set_hash(by, person, hashed, old=person.password, spared=login.session_id):
-            raise WrongCredentials(N_("The password has just been changed by somebody else."))
+            raise WrongCredentials(N_("The password was just changed in another session."))
         return _mark(hashed)
 
     def find(self, email: str) -> Account | None:

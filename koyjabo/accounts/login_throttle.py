@@ -30,7 +30,7 @@ TOLD = {1, MOST - 1}
 LOGIN, PASSWORD = "login", "password"
 """What is counted, each by itself: those who guess from outside keep nobody from changing their password."""
 
-SENTENCE = N_("Too many attempts to log in. Wait as long as Retry-After says, then try again.")
+SENTENCE = N_("Too many login attempts. Wait as long as Retry-After says, then try again.")
 
 
 class LoginFailures:

@@ -65,7 +65,7 @@ class Users:
         Forbidden for one's own account.
         """
         if disabled and uuid_of(user_id) == account.id:
-            raise Forbidden(N_("Nobody disables their own account. Ask another admin of the site."))
+            raise Forbidden(N_("You cannot disable your own account. Ask another site admin."))
         args = (disabled, disabled and account is not OPERATOR, self._clock.now_ms())
         return self._change(account, DISABLINGS[disabled], user_admin_queries.set_disabled, user_id, *args)
 

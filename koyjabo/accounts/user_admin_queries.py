@@ -110,7 +110,7 @@ def _spare_last_admin(session: Session, user_id: str) -> None:
     """Locks the admins who can log in until the commit."""
     able = select(User.id).where(User.is_admin, User.disabled_ms.is_(None)).order_by(User.id)
     if set(session.scalars(able.with_for_update())) == {user_id}:
-        raise LastAdmin(N_("The site needs an admin who can log in. Make somebody else admin of it first."))
+        raise LastAdmin(N_("The site needs an admin who can log in. Make another user a site admin first."))
 
 
 def _locked(session: Session, user_id: str) -> User:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def main() -> None:
     """Koy Jabo Live: visitor counts, exact and at once.
 
-    Every command reads its settings from the environment (and from .env in development): DATABASE_URL names the
-    database it works on, instance/koyjabo.db if it is not set.
+    Every command reads its settings from the environment (and from .env in development). DATABASE_URL names the
+    database; the default is instance/koyjabo.db.
     """
 
 

@@ -10,13 +10,13 @@ from koyjabo.cli import application, main, progress
 @main.command()
 @click.argument("visitor_id")
 def forget(visitor_id: str) -> None:
-    """Erase the visitor VISITOR_ID, and leave every total as it was.
+    """Erase the data of the visitor VISITOR_ID. All totals stay the same.
 
-    Whoever comes with that id again is a new visitor. May run beside a busy server; when it was interrupted, run it
+    A later visit with this id counts as a new visitor. Safe to run beside a busy server. If it is interrupted, run it
     again.
     """
     with application() as services:
         visits = services.maintenance.erasure.count(visitor_id)
-        with progress.of(visits, "Forgetting") as advance:
+        with progress.of(visits, "Erasing") as advance:
             services.maintenance.erasure.forget(visitor_id, advance)
-    click.echo(f"Forgotten; visits: {visits}. Every total is as it was.")
+    click.echo(f"Erased the visitor (visits: {visits:,}). All totals stay the same.")

@@ -11,8 +11,8 @@ from koyjabo.cli import main
 def serve() -> None:
     """Serve on PORT (8000) until Ctrl+C or SIGTERM.
 
-    The same server as `python wsgi.py` and the Procfile start: WEB_CONCURRENCY worker processes, replaced when they
-    die; on SIGTERM what is in flight is answered and committed first.
+    The same server as `python wsgi.py` and the Procfile start: WEB_CONCURRENCY worker processes, each replaced
+    if it dies. After SIGTERM it answers and commits the requests in progress, then stops.
     """
     from koyjabo.server import serve
 

@@ -10,11 +10,11 @@ from koyjabo.cli import application, main
 
 
 @main.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
 def stats(as_json: bool) -> None:
-    """Show the totals as the database has them.
+    """Show the totals in the database.
 
-    Who is active right now only the running server knows: ask its GET /api/stats.
+    The number of active visitors is known only to the running server: see its GET /api/stats.
     """
     with application() as services:
         now = services.counting.visits.stats()
@@ -23,4 +23,4 @@ def stats(as_json: bool) -> None:
         click.echo(json.dumps(figures))
         return
     for name, number in figures.items():
-        click.echo(f"{name.replace('_', ' ').capitalize():<16}{number}")
+        click.echo(f"{name.replace('_', ' ').capitalize():<16}{number:,}")

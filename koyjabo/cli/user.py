@@ -15,7 +15,7 @@ from koyjabo.identity import OPERATOR
 
 @main.group()
 def user() -> None:
-    """People with an account. What is changed here is felt by a running server at once."""
+    """Manage accounts. A running server applies changes at once."""
 
 
 def _checked(rule: Callable[[str], str]) -> Callable[[Any, Any, str], str]:
@@ -29,53 +29,53 @@ def _checked(rule: Callable[[str], str]) -> Callable[[Any, Any, str], str]:
 
 
 email = click.argument("email", callback=_checked(credential_rules.email))
-from_stdin = click.option("--password-stdin", is_flag=True, help="Read the password from standard input, not a prompt.")
+from_stdin = click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 
 
 @user.command()
 @email
-@click.option("--name", help="What others see; what stands before the @, if not given.")
-@click.option("--admin", is_flag=True, help="Admin of the site, and so of every community.")
+@click.option("--name", help="The name that other people see. Default: the part of EMAIL before the @.")
+@click.option("--admin", is_flag=True, help="Make the user a site admin, and so an admin of every community.")
 @from_stdin
 def create(email: str, name: str | None, admin: bool, password_stdin: bool) -> None:
-    """Make an account for EMAIL."""
+    """Create an account for EMAIL."""
     password = _password(password_stdin)
     with application() as services:
         account = services.accounts.credentials.create(email, password, name, is_admin=admin)
-    click.echo(f"Made {account.email}{', an admin of the site' if admin else ''}.")
+    click.echo(f"Created {'site admin ' if admin else ''}{account.email}.")
 
 
 @user.command("password")
 @email
 @from_stdin
 def set_password(email: str, password_stdin: bool) -> None:
-    """Give EMAIL another password, and log them out everywhere."""
+    """Change the password of EMAIL, and log them out everywhere."""
     password = _password(password_stdin)
     with application() as services:
         account = services.accounts.credentials.set_password(email, password)
-    click.echo(f"{account.email} has another password, and is logged out everywhere.")
+    click.echo(f"Changed the password of {account.email}, who is now logged out everywhere.")
 
 
 @user.command()
 @email
-@click.option("--demote", is_flag=True, help="The reverse.")
+@click.option("--demote", is_flag=True, help="Remove admin rights instead.")
 def promote(email: str, demote: bool) -> None:
-    """Make EMAIL an admin of the site."""
+    """Make EMAIL a site admin."""
     with application() as services:
         user = services.accounts.users.get_by_email(OPERATOR, email)
         services.accounts.users.promote(OPERATOR, user.id, is_admin=not demote)
-    click.echo(f"{user.email} is {'no' if demote else 'an'} admin of the site{' any more' if demote else ''}.")
+    click.echo(f"{user.email} is {'no longer' if demote else 'now'} a site admin.")
 
 
 @user.command()
 @email
-@click.option("--enable", is_flag=True, help="The reverse: they may log in again.")
+@click.option("--enable", is_flag=True, help="Allow the user to log in again instead.")
 def disable(email: str, enable: bool) -> None:
-    """Log EMAIL out everywhere, and let them in no more."""
+    """Log EMAIL out everywhere and block further logins."""
     with application() as services:
         user = services.accounts.users.get_by_email(OPERATOR, email)
         services.accounts.users.disable(OPERATOR, user.id, disabled=not enable)
-    click.echo(f"{user.email} {'may log in again' if enable else 'is logged out everywhere, and cannot log in'}.")
+    click.echo(f"{user.email} {'can log in again' if enable else 'is logged out everywhere and cannot log in'}.")
 
 
 def _password(from_stdin: bool) -> str:

@@ -17,8 +17,8 @@ REPAIR_IS_NOT_ENOUGH = (
 def verify(repair: bool) -> None:
     """Recount the ledger and compare it with the counters and rollups.
 
-    Exits with 0 when they agree, and with 1 and a line for each difference when they do not. May run beside a busy
-    server.
+    Exits with 0 if they agree. If they differ, prints a line for each difference and exits with 1. Safe to run beside a
+    busy server.
     """
     if repair:
         _repair()
@@ -29,8 +29,8 @@ def verify(repair: bool) -> None:
         click.echo(problem)
     if found.problems:
         differences = len(found.problems)
-        raise click.ClickException(f"The ledger does not agree; differences: {differences}, visits: {found.rows}.")
-    click.echo(f"The ledger agrees with its counters and rollups; visits: {found.rows}.")
+        raise click.ClickException(f"The ledger does not agree; differences: {differences:,}, visits: {found.rows:,}.")
+    click.echo(f"The ledger agrees with its counters and rollups; visits: {found.rows:,}.")
 
 
 def _repair() -> None:
@@ -41,7 +41,7 @@ def _repair() -> None:
     for problem in made.repaired:
         click.echo(f"Repaired: {problem}")
     for problem in made.left:
-        click.echo(f"Left: {problem}")
+        click.echo(f"Not repaired: {problem}")
     if made.left:
         raise click.ClickException(REPAIR_IS_NOT_ENOUGH)
-    click.echo(f"The ledger agrees with its counters and rollups; repaired: {len(made.repaired)}.")
+    click.echo(f"The ledger agrees with its counters and rollups; repaired: {len(made.repaired):,}.")

@@ -16,21 +16,23 @@ from koyjabo.errors import InvalidInput
 OPTIONS = {"first_day": "--from", "last_day": "--to", "community_id": "--community"}
 
 file = click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
-kind = click.option("--format", "kind", type=click.Choice(["csv", "jsonl"]), help="What FILE has in it; by its name.")
+kind = click.option(
+    "--format", "kind", type=click.Choice(["csv", "jsonl"]), help="Format of FILE. Default: by its name."
+)
 
 
 @main.command("export")
 @file
 @kind
-@click.option("--community", default="", metavar="ID", help="Only visits of this community.")
+@click.option("--community", default="", metavar="ID", help="Only visits to this community.")
 @click.option("--from", "first_day", default="", metavar="DAY", help="Only from this day on, such as 2025-12-16.")
 @click.option("--to", "last_day", default="", metavar="DAY", help="Only up to this day.")
-@click.option("--resume", is_flag=True, help="Go on with a FILE that was cut off; say the same options as before.")
+@click.option("--resume", is_flag=True, help="Continue a FILE that is incomplete. Give the same options as before.")
 def export(file: Path, kind: str | None, community: str, first_day: str, last_day: str, resume: bool) -> None:
     """Write visits to FILE, or to standard output (-), the oldest first.
 
-    As CSV or as a JSON object a line, which `koyjabo import` reads again. Days are those of TIMEZONE. May run beside a
-    busy server.
+    The format is CSV or JSON Lines, and `koyjabo import` reads both. Days are in TIMEZONE. Safe to run beside a busy
+    server.
     """
     from koyjabo.visit_log import export_file
     from koyjabo.visit_log.visit_log import Filter
@@ -46,13 +48,13 @@ def export(file: Path, kind: str | None, community: str, first_day: str, last_da
 @main.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @kind
-@click.option("--even-folded", is_flag=True, help="Count visits of days that were folded; some may then count twice.")
+@click.option("--even-folded", is_flag=True, help="Also count visits of folded days. Some may be counted twice.")
 def import_(file: Path, kind: str | None, even_folded: bool) -> None:
-    """Append the visits in FILE, or on standard input (-): of another counter, or of an export.
+    """Add the visits in FILE, or on standard input (-), from another counter or an export.
 
-    Each needs a visitor_id and an at, which is ISO 8601 or ms since 1970; README tells of the other columns. They keep
-    their times and get new ordinals. What is there already is not counted again: after an interruption, import the same
-    file once more. May run beside a busy server.
+    Each visit needs a visitor_id and an at, which is ISO 8601 or ms since 1970; README describes the other columns.
+    Visits keep their times and get new ordinals. Visits that are stored already are not counted again: after an
+    interruption, import the same file again. Safe to run beside a busy server.
     """
     import config
     from koyjabo.visit_log import importing
@@ -63,7 +65,7 @@ def import_(file: Path, kind: str | None, even_folded: bool) -> None:
         with progress.of(size, "Importing, bytes") as advance:
             zone, clock = config.load().zone, services.clock
             made = importing.import_visits(visits, kind, zone, clock, advance, even_folded)
-    click.echo(f"Imported {made.new:,} visits; {made.known:,} were there already.")
+    click.echo(f"Imported {made.new:,} visits; {made.known:,} were stored already.")
 
 
 @contextmanager
@@ -78,5 +80,5 @@ def _said_by_field() -> Iterator[None]:
 def _kind_of(file: Path) -> str:
     found = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}.get(file.suffix.lower())
     if found is None:
-        raise click.UsageError("Say --format csv or --format jsonl: the name of the file does not.")
+        raise click.UsageError("Give --format csv or --format jsonl: the name of the file does not tell.")
     return found

@@ -101,7 +101,7 @@ def remove(records: Records, by: Actor, account: Account, community_id: str, use
     community = managed(records, account, community_id).community
     standing = records.standing(community.id, user_id or "")
     if user_id is None or standing is None or standing.role is None:
-        raise UnknownUser(N_("This community has no such member."))
+        raise UnknownUser(N_("This person is not a member of this community."))
     member = records.member(community.id, user_id)
     _end(records, community.id, user_id, member.role)
     records.store(by.entry("member.remove", subject(community), **_who(member), role=member.role))

@@ -49,7 +49,7 @@ def check_open(account: Account, community: Community) -> None:
         return
     if not community.is_listed:
         raise UnknownCommunity
-    raise Forbidden(N_("This community takes new members by invitation only. Ask one of its admins."))
+    raise Forbidden(N_("This community is invitation only. Ask one of its admins to add you."))
 
 
 def spare_last_admin(records: Records, community_id: str, user_id: str, role: str) -> None:

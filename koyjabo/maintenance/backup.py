@@ -82,7 +82,9 @@ def _to_be_replaced() -> Iterator[Any]:
     """Nobody writes, and no import puts its second half into what is restored."""
     with only_one(db.engine.url) as no_import:
         if not no_import:
-            raise InTheWay("An import, or another restore, is going on here. Restore the backup when that is over.")
+            raise InTheWay(
+                "An import or another restore is running on this database. Run this restore after it has finished."
+            )
         with alone() as connection:
             yield connection
 

@@ -144,7 +144,7 @@ def _reading(path: Path) -> Iterator[Iterator[bytes]]:
     except EOFError:
         raise UnusableBackup(CUT_OFF) from None
     except (gzip.BadGzipFile, zlib.error, ValueError, KeyError, TypeError):
-        raise UnusableBackup("The file is damaged, or it is no backup of this program.") from None
+        raise UnusableBackup("The file is damaged, or it is not a backup of this program.") from None
     except OSError as error:
         raise UnusableBackup(f"The backup cannot be read: {error.strerror or error}.") from None
 

@@ -14,7 +14,7 @@ from koyjabo.maintenance.total_queries import LARGEST_TOTAL, Totals, adjust_tota
 from koyjabo.text import N_
 
 TOTAL = Subject("total", "site", "")
-TOTAL_RANGE = N_("must be from 0 to 1000000000000000")
+TOTAL_RANGE = N_("must be from 0 to 1,000,000,000,000,000")
 
 
 class Bookkeeping:
@@ -45,7 +45,7 @@ def _set_total(session: Any, total: int, new_epoch: bool, now_ms: int, reason: s
     totals = adjust_total(session, total, new_epoch, now_ms, reason)
     if totals.after < totals.before and not new_epoch:
         raise TotalWouldFall(
-            f"The total is {totals.before}, and pages that show it would ignore {total}. "
-            "Begin a new count, which they accept (at the command line: --new-epoch)."
+            f"The total is {totals.before:,}, and open pages would ignore a lower total ({total:,}). "
+            "Start a new count, which they accept (at the command line: --new-epoch)."
         )
     return totals

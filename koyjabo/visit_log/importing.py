@@ -70,7 +70,9 @@ def import_visits(
     """
     with engine.reached(), import_queries.only_one(db.engine.url) as fence:
         if fence is None:
-            raise Busy("Another import into this database, or a restore, is going on. Make this one when that is over.")
+            raise Busy(
+                "Another import or a restore is running on this database. Run this import after it has finished."
+            )
         importing = _Importing(open_store(db.engine.url, clock, fence), clock, even_folded, fence)
         try:
             importing.write(import_file.read(file, kind, zone, advance))

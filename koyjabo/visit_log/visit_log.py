@@ -194,5 +194,5 @@ def _search_after(session: Any, wanted: Wanted, last: tuple[str, str] | None) ->
         return search
     reached = queries.id_of(session, *last)
     if reached is None:
-        raise InvalidInput("The last visit of this file is none of this database: begin another file.")
+        raise InvalidInput("The last visit in this file is not in this database. Start a new file.")
     return search._replace(after=max(search.after, reached))

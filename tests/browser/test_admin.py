@@ -58,12 +58,12 @@ def test_panel_goes_from_4000_to_4001_while_a_visitor_opens_the_app(admin, site,
     visit(admin, "/admin/")
     expect(admin.locator("[data-line]")).to_have_text("Live")
     before = site.stats().total
-    assert stat(admin, "totalVisits").inner_text() == str(before) == "4000"
+    assert stat(admin, "totalVisits").inner_text() == f"{before:,}" == "4,000"
     admin.evaluate("window.neverReloaded = true")
     new_device().open("/")
-    expect(stat(admin, "totalVisits")).to_have_text("4001")
+    expect(stat(admin, "totalVisits")).to_have_text("4,001")
     expect(stat(admin, "todayVisits")).to_have_text("1")
-    expect(admin.locator("#newest tbody tr").first).to_contain_text("4001")
+    expect(admin.locator("#newest tbody tr").first).to_contain_text("4,001")
     expect(admin.locator("#hours [data-value='1']")).to_have_count(1)
     expect(admin.locator("#hours canvas")).to_be_visible()
     assert admin.evaluate("window.neverReloaded") is True
@@ -113,9 +113,9 @@ def test_recount_ends_in_front_of_whoever_began_it(admin):
 def test_what_was_done_is_said_once(admin, community):
     visit(admin, f"/admin/communities/{community}")
     admin.get_by_role("button", name="Save").click()
-    expect(admin.get_by_text("Saved.")).to_be_visible()
+    expect(admin.get_by_text("Your changes were saved.")).to_be_visible()
     admin.reload()
-    expect(admin.get_by_text("Saved.")).to_have_count(0)
+    expect(admin.get_by_text("Your changes were saved.")).to_have_count(0)
 
 
 def test_somebody_is_made_admin_by_keyboard_alone(admin, site, founder):
@@ -126,16 +126,16 @@ def test_somebody_is_made_admin_by_keyboard_alone(admin, site, founder):
     press_until(admin, founder.call("GET", "/api/auth/me")["name"])
     admin.keyboard.press("Enter")
     admin.wait_for_url("**/admin/users/*")
-    press_until(admin, "Make an admin")
+    press_until(admin, "Give admin rights")
     admin.keyboard.press("Space")
-    expect(admin.get_by_text("This user is an admin now.")).to_be_visible()
+    expect(admin.get_by_text("This user is now a site admin.")).to_be_visible()
     assert founder.call("GET", "/api/auth/me")["is_admin"] is True
 
 
 def test_all_of_it_works_without_scripts(new_device, session, site):
     page = new_device(java_script_enabled=False, storage_state=session).context.new_page()
     visit(page, "/admin/")
-    assert stat(page, "totalVisits").inner_text() == str(site.stats().total)
+    assert stat(page, "totalVisits").inner_text() == f"{site.stats().total:,}"
     expect(page.locator("#days details tbody tr").last).to_be_visible()
     page.get_by_role("link", name="Communities").last.click()
     page.get_by_role("link", name="New community").click()
@@ -145,7 +145,7 @@ def test_all_of_it_works_without_scripts(new_device, session, site):
     expect(page.get_by_role("heading", level=1)).to_have_text(HOSTILE)
     page.get_by_text("Archive", exact=True).first.click()
     page.get_by_role("button", name="Archive").click()
-    expect(page.get_by_text("The community is archived.")).to_be_visible()
+    expect(page.get_by_text("The community was archived.")).to_be_visible()
     page.get_by_role("link", name="Export").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download").click()
@@ -178,7 +178,7 @@ def set_total_to_nonsense(admin: Page) -> None:
     visit(admin, "/admin/system")
     admin.get_by_label("Total", exact=True).fill("x")
     admin.get_by_label("Reason").fill("y")
-    admin.get_by_role("button", name="Set the total").click()
+    admin.get_by_role("button", name="Change the total").click()
     expect(admin.get_by_label("Total", exact=True)).to_have_attribute("aria-invalid", "true")
 
 
@@ -190,7 +190,7 @@ def test_form_with_something_wrong_is_for_everybody(admin):
 def test_page_that_was_refused_something_is_as_live_as_before(admin, site):
     set_total_to_nonsense(admin)
     total = site.register("somebody").stats.total
-    expect(admin.locator("#state")).to_contain_text(str(total))
+    expect(admin.locator("#state")).to_contain_text(f"{total:,}")
 
 
 def test_tablet_has_room_for_fingers(new_device, session, community):

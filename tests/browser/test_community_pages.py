@@ -43,7 +43,7 @@ def test_keyboard_alone_signs_up_founds_a_community_and_logs_out(page):
     focus(page, page.get_by_role("button", name="Create"))
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("By keyboard")
-    expect(page.get_by_text("Not listed: only members know of it.")).to_be_visible()
+    expect(page.get_by_text("Not listed: only members can find it.")).to_be_visible()
     focus(page, page.get_by_role("button", name="Log out"))
     page.keyboard.press("Enter")
     expect(page.get_by_role("link", name="Log in")).to_be_visible()
@@ -56,7 +56,7 @@ def test_keyboard_alone_logs_in_and_changes_a_role(page, founder, karim, communi
         focus(page, page.get_by_label(label))
         page.keyboard.type(text)
     page.keyboard.press("Enter")
-    expect(page.get_by_label("Password")).to_have_accessible_description("Email and password do not belong together.")
+    expect(page.get_by_label("Password")).to_have_accessible_description("Wrong email or password.")
     focus(page, page.get_by_label("Password"))
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
@@ -110,7 +110,7 @@ def test_who_loses_the_role_is_put_out_of_the_dashboard(device, founder, karim, 
     founder.give(community, karim, "moderator")
     page = live(open_as(device, karim, f"/communities/{community}/dashboard"))
     founder.give(community, karim, "member")
-    expect(page.get_by_role("alert")).to_have_text("You may no longer see this dashboard.")
+    expect(page.get_by_role("alert")).to_have_text("You no longer have access to this dashboard.")
     expect(page.locator("[data-stat], table")).to_have_count(0)
     expect(page).to_have_url(re.compile(f"/communities/{community}$"))
     expect(stat(page, "online")).to_have_text("1")
@@ -152,7 +152,7 @@ def test_line_that_is_refused_to_somebody_who_is_logged_in_sends_nobody_round_in
 
 def test_dashboard_follows_who_comes(site, device, founder, community):
     page = live(open_as(device, founder, f"/communities/{community}/dashboard"))
-    expect(page.get_by_text("Nobody is here at the moment.")).to_be_visible()
+    expect(page.get_by_text("No one is here right now.")).to_be_visible()
     site.register("visitor_3", communityId=community)
     guest = Member(site, visitorId="visitor_3").join(community)
     with PlainMember(site.port, community, guest.token):
@@ -170,7 +170,7 @@ def test_dashboard_follows_who_comes(site, device, founder, community):
 def test_server_that_is_away_is_said_and_comes_back_by_itself(site, device, founder, community):
     page = live(open_as(device, founder, f"/communities/{community}"))
     site.stop()
-    expect(page.locator("[data-line]")).to_have_text("Offline: trying to reach the server again")
+    expect(page.locator("[data-line]")).to_have_text("Offline; trying to reconnect")
     site.start()
     live(page)
     founder.visit("later", community)

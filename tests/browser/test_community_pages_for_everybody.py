@@ -27,7 +27,7 @@ def test_pages_work_without_scripts(new_device, founder, karim, community):
     device = new_device(java_script_enabled=False)
     page = open_as(device, karim, f"/communities/{community}")
     page.get_by_role("button", name="Join").click()
-    expect(page.get_by_text("You are a member now.")).to_be_visible()
+    expect(page.get_by_text("You are now a member.")).to_be_visible()
     expect(stat(page, "online")).to_have_text("0")
     founder.give(community, karim, "moderator")
     visit(page, f"/communities/{community}/dashboard")

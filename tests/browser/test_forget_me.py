@@ -14,8 +14,8 @@ STORED = "() => JSON.stringify([Object.keys(localStorage), Object.keys(sessionSt
 
 
 def ask(page: Page) -> None:
-    page.get_by_text("Forget me").click()
-    page.get_by_role("button", name="Forget this browser").click()
+    page.get_by_text("Erase my data").click()
+    page.get_by_role("button", name="Erase this browser's data").click()
 
 
 def live(device: Device) -> Page:
@@ -39,9 +39,9 @@ def test_one_who_asks_is_forgotten_by_server_and_browser(device, site):
     assert is_known(site, visitor)
     ask(page)
     expect(page.locator("[data-forget] [role=status]")).to_have_text(
-        "You are forgotten. Open the page again, and you are somebody new."
+        "Your data has been erased. If you open the page again, you count as a new visitor."
     )
-    expect(page.get_by_role("button", name="Forget this browser")).to_be_disabled()
+    expect(page.get_by_role("button", name="Erase this browser's data")).to_be_disabled()
     assert page.evaluate(STORED) == '[["of-another-program"],[]]'
     assert not is_known(site, visitor)
     after = site.stats()
@@ -67,7 +67,7 @@ def test_it_takes_as_many_times_as_it_takes(device, site):
     page.route("**/api/visitor/forget", answer)
     visitor = visitor_of(page)
     ask(page)
-    expect(page.locator("[data-forget] [role=status]")).to_contain_text("You are forgotten.")
+    expect(page.locator("[data-forget] [role=status]")).to_contain_text("Your data has been erased.")
     assert len(asked) == 3
     assert not is_known(site, visitor)
 
@@ -82,7 +82,7 @@ def test_visit_that_was_on_its_way_meanwhile_is_forgotten_as_well(device, site):
         ask(page)
     visitor = visitor_of(page)
     held[0].continue_()
-    expect(page.locator("[data-forget] [role=status]")).to_contain_text("You are forgotten.")
+    expect(page.locator("[data-forget] [role=status]")).to_contain_text("Your data has been erased.")
     assert not is_known(site, visitor)
     assert page.evaluate(STORED) == "[[],[]]"
 
@@ -98,12 +98,12 @@ def test_one_who_could_not_be_forgotten_is_told_and_may_try_again(device, site, 
 
     page.route("**/api/visitor/forget", answer)
     ask(page)
-    expect(page.locator("[data-forget] [role=status]")).to_contain_text("That did not work")
+    expect(page.locator("[data-forget] [role=status]")).to_contain_text("could not be erased")
     assert visitor_of(page) == visitor
     assert is_known(site, visitor)
     page.unroute("**/api/visitor/forget")
-    page.get_by_role("button", name="Forget this browser").click()
-    expect(page.locator("[data-forget] [role=status]")).to_contain_text("You are forgotten.")
+    page.get_by_role("button", name="Erase this browser's data").click()
+    expect(page.locator("[data-forget] [role=status]")).to_contain_text("Your data has been erased.")
     assert not is_known(site, visitor)
 
 

@@ -48,7 +48,7 @@ def sync_line(site) -> str:
 
 
 def total_is(page: Page, total: int, **options) -> None:
-    expect(stat(page, "totalVisits")).to_have_text(str(total), **options)
+    expect(stat(page, "totalVisits")).to_have_text(f"{total:,}", **options)
 
 
 def test_1_single_device(device, site):
@@ -138,7 +138,7 @@ def test_numbers_are_there_without_scripts(new_device, site):
     page = new_device(java_script_enabled=False).open()
     shown = {name: stat(page, name).inner_text() for name in ("totalVisits", "todayVisits", "uniqueVisitors")}
     assert shown == {
-        "totalVisits": str(before.total),
+        "totalVisits": f"{before.total:,}",
         "todayVisits": str(before.today),
         "uniqueVisitors": str(before.unique),
     }
@@ -152,7 +152,7 @@ def test_bangla_has_its_own_digits(new_device, site):
     bengali = str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")
     expect(page.locator("[data-line]")).to_have_attribute("data-line", "live")
     total = site.register("somebody").stats.total
-    expect(stat(page, "totalVisits")).to_have_text(str(total).translate(bengali))
+    expect(stat(page, "totalVisits")).to_have_text(f"{total:,}".translate(bengali))
 
 
 def test_page_is_small_and_all_of_it_is_ours(device, site):
@@ -210,7 +210,9 @@ def test_those_who_hear_the_page_are_told_how_things_stand_now_and_then(page, si
     expect(announcement).to_be_empty()
     page.clock.fast_forward(15_000)
     stats = site.stats()
-    expect(announcement).to_have_text(f"{stats.total} visits in all, {stats.today} today, {stats.active} active now.")
+    expect(announcement).to_have_text(
+        f"{stats.total:,} visits in total, {stats.today} today, {stats.active} active now."
+    )
 
 
 @pytest.mark.parametrize("whence", ["push", "poll"])

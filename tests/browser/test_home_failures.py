@@ -21,7 +21,7 @@ def line_says(page: Page, words: str) -> None:
 
 
 def total_is(page: Page, total: int) -> None:
-    expect(stat(page, "totalVisits")).to_have_text(str(total))
+    expect(stat(page, "totalVisits")).to_have_text(f"{total:,}")
 
 
 def visit_ids(page: Page) -> list[str]:
@@ -51,7 +51,7 @@ def test_page_asks_every_2_s_while_it_has_no_socket(page, site):
     page.clock.install()
     page.route_web_socket("**/*", lambda socket: socket.close())
     visit(page)
-    line_says(page, "Refreshed every 2 seconds")
+    line_says(page, "Reconnecting; updating every 2 seconds")
     for _ in range(4):
         total = site.register("somebody").stats.total
         with page.expect_request("**/api/stats"):
@@ -156,7 +156,7 @@ def test_visitor_without_a_socket_stays_active(page, site):
     page.route_web_socket("**/*", lambda socket: socket.close())
     page.clock.install()
     visit(page)
-    line_says(page, "Refreshed every 2 seconds")
+    line_says(page, "Reconnecting; updating every 2 seconds")
     visitor = page.evaluate("localStorage.getItem('visitorId')")
     assert re.fullmatch(r"visitor_\d{13}_[a-z0-9]{9}", visitor)
     page.clock.run_for(64_000)

@@ -204,7 +204,7 @@ def test_export_and_import_through_pipes(server, elsewhere):
     server.register("ayesha", visit="1", page="/a")
     said = done(server, "export", "-", "--format", "jsonl")
     made = elsewhere.koyjabo("import", "-", "--format", "jsonl", typed=said)
-    assert made.stdout == "Imported 1 visits; 0 were there already.\n"
+    assert made.stdout == "Imported 1 visits; 0 were stored already.\n"
     assert done(elsewhere, "export", "-", "--format", "jsonl") == said
 
 
@@ -215,7 +215,7 @@ def test_export_and_import_through_pipes(server, elsewhere):
         ("backup", "/nowhere/koyjabo.backup"): "/nowhere/koyjabo.backup cannot be written: No such file or directory.",
         ("restore", "/nowhere/koyjabo.backup"): "The backup cannot be read: No such file or directory.",
         ("export", "/nowhere/a.csv"): "/nowhere/a.csv cannot be written: No such file or directory.",
-        ("export", "a.txt"): "Say --format csv or --format jsonl",
+        ("export", "a.txt"): "Give --format csv or --format jsonl",
         ("export", "-", "--format", "csv", "--from", "16 December"): "--from must be a day, such as 2025-12-16.",
         ("export", "-", "--format", "csv", "--community", "mirpur"): "--community must be the id of a community.",
         ("import", "/nowhere/a.csv"): "File '/nowhere/a.csv' does not exist.",
@@ -243,5 +243,5 @@ def test_repair_beside_a_running_server(server):
     rows(server, "DELETE FROM visits WHERE id = 2")
     left = server.koyjabo("verify", "--repair")
     assert left.returncode == 1
-    assert "Left: visits: the newest id is 3, but there are 2 rows" in left.stdout
+    assert "Not repaired: visits: the newest id is 3, but there are 2 rows" in left.stdout
     assert "Restore a backup" in left.stderr

@@ -27,7 +27,7 @@ def create(server: Server, *options: str, email: str = EMAIL, password: str = PA
 
 def test_operator_makes_changes_and_ends_an_account_while_the_server_runs(server):
     made = create(server, "--name", "Ayesha")
-    assert (made.returncode, made.stdout) == (0, "Made ayesha@example.com.\n")
+    assert (made.returncode, made.stdout) == (0, "Created ayesha@example.com.\n")
     login = log_in(server)
     token = login.json()["access_token"]
     assert login.json()["user"] | {"id": ""} == {"id": "", "email": EMAIL, "name": "Ayesha", "is_admin": False}
@@ -50,16 +50,16 @@ def test_operator_makes_changes_and_ends_an_account_while_the_server_runs(server
 
 
 def test_what_cannot_be_done_is_said_in_a_sentence(server):
-    assert create(server, "--admin").stdout == "Made ayesha@example.com, an admin of the site.\n"
+    assert create(server, "--admin").stdout == "Created site admin ayesha@example.com.\n"
     nobody = "nobody@example.com"
     for arguments, typed, why in (
-        (["create", EMAIL, "--password-stdin"], PASSWORD, "There is an account with this email already."),
+        (["create", EMAIL, "--password-stdin"], PASSWORD, "An account with this email already exists."),
         (["create", nobody, "--password-stdin"], "short", "The password must have 8 to 128 characters."),
         (["create", nobody, "--password-stdin"], "", "The password must have 8 to 128 characters."),
         (["create", "nobody", "--password-stdin"], PASSWORD, "must be an email address"),
-        (["password", nobody, "--password-stdin"], PASSWORD, "There is no such user."),
-        (["promote", nobody], "", "There is no such user."),
-        (["disable", nobody], "", "There is no such user."),
+        (["password", nobody, "--password-stdin"], PASSWORD, "User not found."),
+        (["promote", nobody], "", "User not found."),
+        (["disable", nobody], "", "User not found."),
     ):
         refused = server.koyjabo("user", *arguments, typed=typed)
         assert refused.returncode in (1, 2)

@@ -205,7 +205,7 @@ BROKEN = {
     "changed since it was made": add_something,
     "newer version of this program.*9999": be_newer,
     "newer version": be_of_a_newer_format,
-    "no backup of this program": be_something_else,
+    "not a backup of this program": be_something_else,
     "No such file": Path.unlink,
 }
 

@@ -109,7 +109,7 @@ def test_export_of_another_database_is_not_gone_on_with(site, file, kind, sqlite
     with Site(sqlite_database.url) as other:
         other.register("somebody", visitId="else")
         before = export(other, file, kind)
-    with pytest.raises(InvalidInput, match="none of this database"):
+    with pytest.raises(InvalidInput, match="not in this database"):
         export(site, file, kind, resume=True)
     assert file.read_bytes() == before
 

@@ -4,9 +4,9 @@ const ROLL = { duration: 400, easing: "ease-out" };
 export const locale = document.documentElement.lang === "bn" ? "bn-BD" : "en";
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
-/** @param {number} number  @returns {string} as the language of the page writes it; under 10,000 without grouping */
+/** @param {number} number  @returns {string} as the language of the page writes it */
 export function written(number) {
-  return number.toLocaleString(locale, { useGrouping: Math.abs(number) >= 10_000 });
+  return number.toLocaleString(locale);
 }
 
 /** One of them. Digits that change roll; between rolls it is nothing but text. */

@@ -1,4 +1,4 @@
-"""/admin: what admins of the site see and do. Every page asks for the right anew, and every action for its token."""
+"""/admin: the panel for site admins. Each page checks the permission, and each action its CSRF token."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ bp = Blueprint("admin", __name__, url_prefix="/admin")
 
 @bp.before_request
 def admit() -> None:
-    """One guard for all there is: a new page cannot forget it."""
+    """One guard for all routes, so that a new page cannot miss it."""
     page_login.require_site_admin()
 
 
 @bp.after_request
 def keep_nothing(response: Response) -> Response:
-    """What is shown here is not for whoever uses the browser next."""
+    """Pages must not stay in the browser's cache for its next user."""
     response.headers["Cache-Control"] = "no-store"
     return private(response)
 

@@ -1,4 +1,4 @@
-"""GET /admin/audit: who did what, to whom, from where, when."""
+"""GET /admin/audit: the audit log, filtered by user and action."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ WORDS = {
     "session.begin": _("Logged in"),
     "session.end": _("Logged out"),
     "session.revoke": _("Session ended"),
-    "session.replay": _("Token shown twice: session ended"),
+    "session.replay": _("Token used twice: session ended"),
     "user.create": _("User created"),
     "user.password": _("Password changed"),
-    "user.promote": _("Made admin"),
-    "user.demote": _("Admin no longer"),
+    "user.promote": _("Admin rights given"),
+    "user.demote": _("Admin rights removed"),
     "user.disable": _("Account disabled"),
     "user.enable": _("Account enabled"),
     "user.log_out": _("Logged out everywhere"),
-    "visitor.forget": _("Visitor forgotten"),
-    "total.set": _("Total set"),
-    "ledger.recount": _("Recount begun"),
+    "visitor.forget": _("Visitor data erased"),
+    "total.set": _("Total changed"),
+    "ledger.recount": _("Recount started"),
     "ledger.recounted": _("Recount finished"),
     "ledger.repair": _("Numbers repaired"),
     "ledger.restore": _("Backup restored"),
@@ -51,7 +51,7 @@ def audit() -> Response:
     actor, action = request.args.get("actor", ""), request.args.get("action", "")
     found = current().audit.page(me(), before(), actor=actor, action=action)
     older = pagination.here(before=found.before) if found.before is not None else None
-    choices = [("", _("Any")), *((name, WORDS.get(name, name)) for name in ACTIONS)]
+    choices = [("", _("All")), *((name, WORDS.get(name, name)) for name in ACTIONS)]
     people = _people(found, actor)
     return page(
         "audit", found=found, older=older, actor=actor, action=action, words=WORDS, people=people, choices=choices

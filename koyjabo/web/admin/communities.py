@@ -1,4 +1,4 @@
-"""/admin/communities: all there are, archived ones too; make them, change them, and put them away."""
+"""/admin/communities: list, create, change, archive and restore communities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the panel's own forms take."""
+"""Request bodies of the panel's own forms."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from koyjabo.text import N_, whole
 from koyjabo.web.api.visit_requests import Body
 
 LONGEST_REASON = 200
-REASON_LENGTH = N_("must have 1 to 200 characters besides white space")
+REASON_LENGTH = N_("must have 1 to 200 characters and not only spaces")
 
 
 def _number(value: Any) -> int:

@@ -1,4 +1,4 @@
-"""/admin/system/…: what an operator does to the ledger: have it counted again, and set its total."""
+"""/admin/system/…: recount the ledger, and change the total."""
 
 from __future__ import annotations
 
@@ -33,6 +33,6 @@ def set_total() -> Response:
         form.errors.update(error.details)
         return show(422, form)
     except TotalWouldFall:
-        form.errors["new_epoch"] = _("The total would fall. Confirm that a new count begins.")
+        form.errors["new_epoch"] = _("This would lower the total. Tick this box to allow it.")
         return show(409, form)
     return done("total_set", "admin.system")

@@ -1,4 +1,4 @@
-"""GET /admin/: the numbers of the site, how they came about, and who came last."""
+"""GET /admin/: the stats of the site, charts, and the newest visits."""
 
 from __future__ import annotations
 

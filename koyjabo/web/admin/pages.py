@@ -37,5 +37,5 @@ def before() -> int | None:
     if not said:
         return None
     if not re.fullmatch(r"[0-9]{1,19}", said) or int(said) > LARGEST_CURSOR:
-        raise InvalidInput(N_("The address of this page is not one that a list has led to. Begin again."))
+        raise InvalidInput(N_("The address of this page is not valid. Start again from the first page."))
     return int(said)

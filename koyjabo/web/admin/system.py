@@ -1,4 +1,4 @@
-"""GET /admin/system: what serves this, how it does, and what it takes the operator for."""
+"""GET /admin/system: version, storage, latencies, workers, and the operator's address as the server sees it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def system() -> Response:
 
 
 def show(status: int = 200, form: Form | None = None) -> Response:
-    """The page, or the same with what is wrong with the form for the total."""
+    """The page, with the errors of the form for the total if there are any."""
     facts = current().maintenance.system.look(me())
     return page(
         "system",

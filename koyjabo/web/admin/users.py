@@ -1,4 +1,4 @@
-"""/admin/users: people with an account, and what an admin of the site may do about them."""
+"""/admin/users: list users; change admin rights, disable accounts, end sessions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""/admin/visits: every visit there was, newest first; by day, place, community, or whatever names one."""
+"""/admin/visits: the log of visits, newest first, filtered by day, place, community, visitor or number."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from koyjabo.web.ui import pagination
 from koyjabo.web.ui.forms import Form
 
 MOST_CHOICES = 200
-"""Communities to choose from; others are led to from their own pages."""
+"""At most this many communities are offered; the page of a community links to its visits."""
 
 
 @bp.get("/visits")

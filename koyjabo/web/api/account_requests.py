@@ -53,13 +53,15 @@ class LoginBody(Body):
 
     email: Said = Field(examples=["ayesha@example.com"])
     password: Said
-    visitorId: OptionalVisitorId = Field(None, description="who they were before they said; makes a conversion of it")
+    visitorId: OptionalVisitorId = Field(
+        None, description="the visitorId used before signing up or logging in; records a conversion"
+    )
 
 
 class SignupBody(LoginBody):
     email: Email = Field(examples=["ayesha@example.com"])
     password: NewPassword
-    name: Text = Field(None, description="what stands before the @, if it is not given")
+    name: Text = Field(None, description="default: the part of the email before the @")
 
 
 class PasswordBody(Body):
@@ -75,7 +77,7 @@ class UserAnswer(BaseModel):
     id: str
     email: str
     name: str
-    is_admin: bool = Field(description="of the site, and so of every community")
+    is_admin: bool = Field(description="site admin, and so an admin of every community")
 
     @classmethod
     def of(cls, account: Account) -> UserAnswer:
@@ -85,6 +87,6 @@ class UserAnswer(BaseModel):
 class TokensAnswer(BaseModel):
     """A login. The same two tokens are set as cookies."""
 
-    access_token: str = Field(description="for 15 minutes")
-    refresh_token: str = Field(description="for 30 days, and good for one POST /api/auth/refresh")
+    access_token: str = Field(description="valid for 15 minutes")
+    refresh_token: str = Field(description="valid for 30 days and for one POST /api/auth/refresh")
     user: UserAnswer

@@ -20,39 +20,39 @@ WITH_BODY: dict[int, Answer] = {
     413: "over 16 KB",
     415: "not application/json",
     429: "too many attempts; see Retry-After",
-    503: "too many people at once, or the database is away; see Retry-After",
+    503: "too many people at once, or the database is not available; see Retry-After",
 }
 TOKEN: dict[int, Answer] = {
-    401: "not logged in: no token, one that is not good, or one that has expired",
-    503: "the database is away; see Retry-After",
+    401: "not logged in: the token is missing, invalid or expired",
+    503: "the database is not available; see Retry-After",
 }
-CSRF: dict[int, Answer] = {403: "by cookie, and X-CSRF-TOKEN is missing or wrong"}
+CSRF: dict[int, Answer] = {403: "with cookies: X-CSRF-TOKEN is missing or wrong"}
 
 
 @bp.post("/auth/signup")
-@describe("Make an account", {201: TokensAnswer, 409: "the email has an account", **WITH_BODY}, body=SignupBody)
+@describe("Sign up", {201: TokensAnswer, 409: "an account with this email exists", **WITH_BODY}, body=SignupBody)
 def sign_up() -> Response:
-    """Make an account and log it in."""
+    """Create an account and log in."""
     return _tokens_answer(entrance.sign_up(SignupBody.of(request)), 201)
 
 
 @bp.post("/auth/login")
 @describe(
     "Log in",
-    {200: TokensAnswer, 401: "email and password do not belong together", **WITH_BODY},
+    {200: TokensAnswer, 401: "wrong email or password", **WITH_BODY},
     body=LoginBody,
     secured=False,
 )
 def log_in() -> Response:
-    """Begin a session. Whether there is such a user is not told."""
+    """Start a session. The answer does not reveal whether the user exists."""
     return _tokens_answer(entrance.log_in(LoginBody.of(request)), 200)
 
 
 @bp.post("/auth/refresh")
-@describe("Get a new pair of tokens", {200: TokensAnswer, **TOKEN, **CSRF})
+@describe("Renew the tokens", {200: TokensAnswer, **TOKEN, **CSRF})
 def refresh() -> Response:
-    """Takes the refresh token, as bearer or cookie. It is good for one call: shown again, it ends its session, for
-    then two have it."""
+    """Takes the refresh token, as bearer or cookie. It is valid once: a second use ends the session, because then the
+    token has been copied."""
     tokens.note_whence()
     return _tokens_answer(current().accounts.credentials.refresh(tokens.claims_of(REFRESH)), 200)
 
@@ -60,7 +60,7 @@ def refresh() -> Response:
 @bp.post("/auth/logout")
 @describe("Log out", {204: None, **TOKEN, **CSRF})
 def log_out() -> Response:
-    """End the session of a token, of either kind, expired or not, and take the cookies away."""
+    """End the session of an access or refresh token, even an expired one, and delete the cookies."""
     try:
         claims = tokens.claims_of_any()
     except InvalidToken:
@@ -72,16 +72,16 @@ def log_out() -> Response:
 
 
 @bp.get("/auth/me")
-@describe("Who am I", {200: UserAnswer, **TOKEN})
+@describe("Get your own account", {200: UserAnswer, **TOKEN})
 def me() -> Response:
-    """The account that is logged in."""
+    """The account of the token."""
     return _answer(UserAnswer.of(tokens.require().account), 200)
 
 
 @bp.post("/auth/password")
-@describe("Change the password", {204: None, **WITH_BODY, **TOKEN, **CSRF}, body=PasswordBody)
+@describe("Change your password", {204: None, **WITH_BODY, **TOKEN, **CSRF}, body=PasswordBody)
 def change_password() -> Response:
-    """Takes the present password, too. All other sessions end; this one goes on."""
+    """Also takes the current password. All other sessions end."""
     login = tokens.require()
     entrance.change_password(login, PasswordBody.of(request))
     return _empty()

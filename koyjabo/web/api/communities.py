@@ -31,19 +31,19 @@ def community_answer(standing: Standing) -> CommunityAnswer:
 
 
 def community_answers(found: Sequence[Standing]) -> Iterator[CommunityAnswer]:
-    """With how many people are there now."""
+    """With the number of people online."""
     online = current().communities.rooms.online(*(standing.community.id for standing in found))
     return map(CommunityAnswer.of, found, online)
 
 
 @bp.get("/communities")
 @describe(
-    "The communities one may know of",
+    "List communities",
     {200: ListOf(CommunityAnswer), 400: "no such page", **LOGGED_IN},
     query=QUERY,
 )
 def list_communities() -> Response:
-    """Those that are listed and one's own, by name; for a site admin all. `X-Total-Count` says how many there are."""
+    """Listed communities and your own, by name; for a site admin all. `X-Total-Count` is their number."""
     account, paging = tokens.require().account, Paging.of(request)
     page = current().communities.directory.list(account, paging.start, paging.per_page)
     return list_answer(community_answers(page.items), paging.headers(page.total))
@@ -51,12 +51,12 @@ def list_communities() -> Response:
 
 @bp.post("/communities")
 @describe(
-    "Found a community",
+    "Create a community",
     {201: CommunityAnswer, **WITH_BODY, **TOO_MANY, **LOGGED_IN, **CSRF},
     body=NewCommunityBody,
 )
 def create_community() -> Response:
-    """Whoever founds it is its admin."""
+    """You become its admin."""
     account, body = tokens.require().account, NewCommunityBody.of(request)
     rate_limits.count_action(account.id)
     standing = current().communities.directory.create(account, body.name, body.description, body.open, body.listed)
@@ -64,23 +64,23 @@ def create_community() -> Response:
 
 
 @bp.get("/communities/<community_id>")
-@describe("One community", {200: CommunityAnswer, **INSIDE})
+@describe("Get a community", {200: CommunityAnswer, **INSIDE})
 def get_community(community_id: str) -> Response:
-    """For its members."""
+    """For members."""
     return answer(community_answer(current().communities.directory.get(tokens.require().account, community_id)))
 
 
 @bp.patch("/communities/<community_id>")
 @describe("Change a community", {200: CommunityAnswer, **WITH_BODY, **INSIDE}, body=CommunityChangesBody)
 def change_community(community_id: str) -> Response:
-    """For its admins."""
+    """For admins."""
     account, body = tokens.require().account, CommunityChangesBody.of(request)
     return answer(community_answer(current().communities.directory.change(account, community_id, **body.changes())))
 
 
 @bp.delete("/communities/<community_id>")
-@describe("End a community", {204: None, **INSIDE})
+@describe("Delete a community", {204: None, **INSIDE})
 def delete_community(community_id: str) -> Response:
-    """For its admins. Memberships end with it; its visits stay counted for the site."""
+    """For admins. All memberships end. Its visits still count for the site."""
     current().communities.directory.delete(tokens.require().account, community_id)
     return no_answer()

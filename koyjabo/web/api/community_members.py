@@ -20,19 +20,19 @@ ENROLLED: dict[int, Answer] = {
     201: MemberAnswer,
     **WITH_BODY,
     **INSIDE,
-    404: "no such community, or no such user",
-    409: "its last admin has to stay admin",
+    404: "community or user not found",
+    409: "the last admin must stay admin",
 }
 
 
 @bp.post("/communities/<community_id>/join")
 @describe(
-    "Become a member",
-    {200: MembershipAnswer, 201: MembershipAnswer, **WITH_BODY, **INSIDE, 403: "new members are invited"},
+    "Join a community",
+    {200: MembershipAnswer, 201: MembershipAnswer, **WITH_BODY, **INSIDE, 403: "invitation only"},
     body=JoinBody,
 )
 def join_community(community_id: str) -> Response:
-    """Where everybody may. 201, or 200 for one who is a member already, and stays what they are."""
+    """Open communities only. 201, or 200 for members, whose role stays."""
     account, body = tokens.require().account, JoinBody.of(request)
     member, is_new = current().communities.directory.join(account, community_id)
     if body.visitorId is not None:
@@ -41,33 +41,33 @@ def join_community(community_id: str) -> Response:
 
 
 @bp.post("/communities/<community_id>/leave")
-@describe("Be a member no longer", {204: None, **INSIDE, 409: "its last admin has to stay"})
+@describe("Leave a community", {204: None, **INSIDE, 409: "the last admin cannot be removed"})
 def leave_community(community_id: str) -> Response:
-    """204; 403 or 404 for one who is no member."""
+    """204; 403 or 404 if you are not a member."""
     current().communities.directory.leave(tokens.require().account, community_id)
     return no_answer()
 
 
 @bp.get("/communities/<community_id>/members")
-@describe("Who belongs to it", {200: ListOf(MemberAnswer), 400: "no such page", **INSIDE}, query=QUERY)
+@describe("List the members", {200: ListOf(MemberAnswer), 400: "no such page", **INSIDE}, query=QUERY)
 def list_members(community_id: str) -> Response:
-    """For its members: those who came first, first. `X-Total-Count` says how many there are."""
+    """For members. In the order of joining. `X-Total-Count` is their number."""
     account, paging = tokens.require().account, Paging.of(request)
     page = current().communities.directory.members(account, community_id, paging.start, paging.per_page)
     return list_answer(map(MemberAnswer.of, page.items), paging.headers(page.total))
 
 
 @bp.post("/communities/<community_id>/members")
-@describe("Let somebody in, by email", {**ENROLLED, **TOO_MANY}, body=InvitationBody)
+@describe("Add a member by email", {**ENROLLED, **TOO_MANY}, body=InvitationBody)
 def invite_member(community_id: str) -> Response:
-    """For its admins. 201, or 200 for one who was a member already; the role is what is asked for."""
+    """For admins. 201, or 200 for a member, whose role becomes the given one."""
     account, body = tokens.require().account, InvitationBody.of(request)
     rate_limits.count_action(account.id)
     return _enrolled(current().communities.directory.invite(account, community_id, body.email, body.role))
 
 
 @bp.put("/communities/<community_id>/members/<user_id>")
-@describe("Give somebody a role", ENROLLED, body=RoleBody)
+@describe("Change the role of a member", ENROLLED, body=RoleBody)
 def set_role(community_id: str, user_id: str) -> Response:
     """For its admins. 201 when that made them a member, otherwise 200."""
     account, body = tokens.require().account, RoleBody.of(request)
@@ -75,7 +75,7 @@ def set_role(community_id: str, user_id: str) -> Response:
 
 
 @bp.delete("/communities/<community_id>/members/<user_id>")
-@describe("End a membership", {204: None, **INSIDE, 409: "its last admin has to stay"})
+@describe("Remove a member", {204: None, **INSIDE, 409: "the last admin cannot be removed"})
 def remove_member(community_id: str, user_id: str) -> Response:
     """For its admins; one's own, for everybody."""
     current().communities.directory.remove_member(tokens.require().account, community_id, user_id)

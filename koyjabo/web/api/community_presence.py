@@ -30,12 +30,12 @@ class RealtimeAnswer(BaseModel):
 
 
 class OnlineAnswer(BaseModel):
-    """Somebody who is online in a community."""
+    """A person who is online in a community."""
 
     user_id: str
     name: str
     since: str = Field(examples=["2025-12-16T04:48:38.412Z"])
-    tabs: int = Field(description="open sockets; 0 for one whose line was lost a moment ago")
+    tabs: int = Field(description="open sockets; 0 during the grace period after a lost connection")
 
     @classmethod
     def of(cls, person: Person) -> OnlineAnswer:
@@ -44,12 +44,12 @@ class OnlineAnswer(BaseModel):
 
 @bp.get("/communities/<community_id>/stats")
 @describe(
-    "A community's numbers",
+    "Stats of a community",
     {200: StatsAnswer, 304: None, **INSIDE},
     headers={"If-None-Match": "an ETag from an earlier answer"},
 )
 def community_stats(community_id: str) -> Response:
-    """The stats object of its visits, for members."""
+    """For members. The stats object of the visits to the community."""
     scope = _entered(community_id, MEMBER)
     response = stats_or_304(request, writer.write(current().counting.visits.community(scope).newest()))
     response.headers["Cache-Control"] = "private, no-cache"
@@ -57,7 +57,7 @@ def community_stats(community_id: str) -> Response:
 
 
 @bp.get("/communities/<community_id>/visitors/realtime")
-@describe("How many are online", {200: RealtimeAnswer, **INSIDE})
+@describe("Count the people online", {200: RealtimeAnswer, **INSIDE})
 def realtime(community_id: str) -> Response:
     """People with an open socket in the community, each once."""
     scope, services = _entered(community_id, MEMBER), current()
@@ -67,15 +67,15 @@ def realtime(community_id: str) -> Response:
 
 
 @bp.get("/communities/<community_id>/visitors/online")
-@describe("Who is online", {200: ListOf(OnlineAnswer), 400: "no such page", **INSIDE}, query=QUERY)
+@describe("List the people online", {200: ListOf(OnlineAnswer), 400: "no such page", **INSIDE}, query=QUERY)
 def who_is_online(community_id: str) -> Response:
-    """For moderators: those who have been there longest come first, 1,000 at most in all."""
+    """For moderators. The longest online come first, at most 1,000."""
     scope, paging = _entered(community_id, MODERATOR), Paging.of(request)
     people, total = online_people.people(scope, paging.start, paging.per_page)
     return list_answer(map(OnlineAnswer.of, people), paging.headers(total))
 
 
 def _entered(community_id: str, role: str) -> Scope:
-    """The scope of a community in which who asks has at least `role`."""
+    """The scope of a community in which the user has at least `role`."""
     current().communities.directory.require(tokens.require().account, community_id, role)
     return Scope(uuid_of(community_id) or community_id)

@@ -14,9 +14,9 @@ from koyjabo.web.api.fields import OptionalVisitorId
 from koyjabo.web.api.visit_requests import JSON, Body
 
 LONGEST_NAME, LONGEST_DESCRIPTION = 200, 2000
-NAME_LENGTH = N_("must have 1 to 200 characters besides white space")
+NAME_LENGTH = N_("must have 1 to 200 characters and not only spaces")
 NAME_TOO_LONG = N_("must not be longer than 200 characters")
-DESCRIPTION_TOO_LONG = N_("must not be longer than 2000 characters")
+DESCRIPTION_TOO_LONG = N_("must not be longer than 2,000 characters")
 
 COLUMNS = {"open": "is_open", "listed": "is_listed"}
 """What the domain calls them; the others have one name."""
@@ -71,8 +71,8 @@ class NewCommunityBody(Body):
 
     name: Name = Field(examples=["Mirpur 10 commuters"])
     description: Description = ""
-    open: Flag = Field(True, description="whoever likes may join")
-    listed: Flag = Field(True, description="those who are no members may know of it")
+    open: Flag = Field(True, description="anyone can join")
+    listed: Flag = Field(True, description="anyone can find it; only members get in")
 
 
 class CommunityChangesBody(Body):
@@ -95,7 +95,9 @@ class JoinBody(Body):
     media = JSON
     may_be_absent = True
 
-    visitorId: OptionalVisitorId = Field(None, description="who they were before they had an account")
+    visitorId: OptionalVisitorId = Field(
+        None, description="the visitorId used before there was an account; records a conversion"
+    )
 
 
 class InvitationBody(Body):

@@ -21,10 +21,10 @@ class CommunityAnswer(BaseModel):
     id: str = Field(examples=["1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"])
     name: str
     description: str
-    open: bool = Field(description="whoever likes may join")
-    listed: bool = Field(description="those who are no members may know of it")
-    role: str | None = Field(description="member, moderator or admin; null for one who is no member")
-    online: int = Field(description="how many people are there now")
+    open: bool = Field(description="anyone can join")
+    listed: bool = Field(description="anyone can find it; only members get in")
+    role: str | None = Field(description="member, moderator or admin; null if you are not a member")
+    online: int = Field(description="number of people online")
 
     @classmethod
     def of(cls, standing: Standing, online: int) -> CommunityAnswer:
@@ -61,7 +61,7 @@ class MemberAnswer(BaseModel):
     name: str
     role: str
     joined_at: str = Field(examples=[JOINED_AT])
-    email: str = Field("", description="for admins of the site alone")
+    email: str = Field("", description="for site admins only")
 
     @classmethod
     def of(cls, member: Member) -> MemberAnswer:

@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 def convert(user_id: str, visitor_id: str) -> None:
-    """What they called for is done already, so it must not fail now: they are converted when they say so again."""
+    """The request itself has succeeded, so a failure here is not reported: a later request records the conversion."""
     try:
         current().analytics.reports.convert(user_id, visitor_id)
     except LedgerUnavailable:

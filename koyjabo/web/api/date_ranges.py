@@ -20,14 +20,14 @@ MOST_DAYS_TO_GROW = 1826
 GROWTH_DAYS = 7
 
 RANGE = {
-    "start": "the first day, YYYY-MM-DD in TIMEZONE; without it 30 days up to `end`",
-    "end": f"the last day, itself included, at most {MOST_YEARS} years after the first; without it today",
+    "start": "first day, YYYY-MM-DD in TIMEZONE; default 30 days up to `end`",
+    "end": f"last day, included, at most {MOST_YEARS} years after the first; default today",
 }
 GRANULARITY = {
-    "granularity": "hourly (without `start` one day, at most 31), daily (without it), or weekly (ISO weeks)",
+    "granularity": "hourly (at most 31 days; default one day), daily (default) or weekly (ISO weeks)",
     **RANGE,
 }
-GROWTH = {"days": f"1 to {MOST_DAYS_TO_GROW}; without it {GROWTH_DAYS}"}
+GROWTH = {"days": f"1 to {MOST_DAYS_TO_GROW}; default {GROWTH_DAYS}"}
 
 
 class Range(NamedTuple):

@@ -13,7 +13,7 @@ from koyjabo.errors import InvalidInput
 PER_PAGE, MOST_PER_PAGE = 20, 100
 LAST_PAGE = 10**9
 
-QUERY = {"page": "from 1, which it is when nothing is said", "per_page": f"1 to {MOST_PER_PAGE}; {PER_PAGE} otherwise"}
+QUERY = {"page": "from 1; default 1", "per_page": f"1 to {MOST_PER_PAGE}; default {PER_PAGE}"}
 """For `describe`."""
 
 

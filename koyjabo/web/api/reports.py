@@ -25,7 +25,7 @@ class DateRange(BaseModel):
 
 
 class VisitorsAnswer(BaseModel):
-    """Different people of a range of days. A visitor who turned out to be a user is one person, with an account."""
+    """Unique visitors in a range of days. A visitor who later logged in counts once, as a user."""
 
     community_id: str
     authenticated_visitors: int = Field(examples=[150])
@@ -45,12 +45,14 @@ class VisitorsAnswer(BaseModel):
 
 
 class GrowthAnswer(BaseModel):
-    """Different people of the last days, against as many days before."""
+    """Unique visitors in the last days, compared with the same number of days before."""
 
     community_id: str
     current_period_visitors: int
     previous_period_visitors: int
-    growth_rate: float = Field(description="percent; 100 when there was nobody before, and 0 when there still is not")
+    growth_rate: float = Field(
+        description="percent; 100 if there were no visitors before, 0 if there are none in either period"
+    )
     growth_count: int
     comparison_days: int
 
@@ -67,7 +69,7 @@ class GrowthAnswer(BaseModel):
 
 
 class TrendAnswer(BaseModel):
-    """Different people of one period."""
+    """Unique visitors in one period."""
 
     period: str = Field(description="a day; the Monday of a week; an hour with its offset", examples=["2025-10-10"])
     authenticated_count: int
@@ -76,27 +78,27 @@ class TrendAnswer(BaseModel):
 
 
 def _trend(found: Trend) -> dict[str, Any]:
-    """A TrendAnswer; there may be a thousand of them, so it is not made by pydantic."""
+    """A TrendAnswer, built without pydantic because a report can have a thousand of them."""
     authenticated, anonymous = found.people
     counts = {"authenticated_count": authenticated, "anonymous_count": anonymous}
     return {"period": found.period, **counts, "total_count": authenticated + anonymous}
 
 
 def _community(community_id: str) -> str:
-    """The id of a community that whoever asks is a member of, as it is stored."""
+    """The stored id of a community of which the user is a member."""
     return current().communities.directory.get(tokens.require().account, community_id).community.id
 
 
 @bp.get("/communities/<community_id>/visitors")
-@describe("Different people of a range of days", {200: VisitorsAnswer, **WITH_RANGE}, query=date_ranges.RANGE)
+@describe("Unique visitors in a range of days", {200: VisitorsAnswer, **WITH_RANGE}, query=date_ranges.RANGE)
 def visitors(community_id: str) -> Response:
-    """Days are those of TIMEZONE, the last one included."""
+    """Days are in TIMEZONE; the last day is included."""
     scope, days = _community(community_id), Range.of(request, current().clock.today())
     return answer(VisitorsAnswer.of(scope, current().analytics.reports.visitors(scope, *days)))
 
 
 @bp.get("/communities/<community_id>/visitors/today")
-@describe("Different people of today", {200: VisitorsAnswer, **INSIDE})
+@describe("Unique visitors today", {200: VisitorsAnswer, **INSIDE})
 def visitors_today(community_id: str) -> Response:
     """Since midnight in TIMEZONE."""
     scope = _community(community_id)
@@ -104,7 +106,7 @@ def visitors_today(community_id: str) -> Response:
 
 
 @bp.get("/communities/<community_id>/visitors/weekly")
-@describe("Different people of the last 7 days", {200: VisitorsAnswer, **INSIDE})
+@describe("Unique visitors in the last 7 days", {200: VisitorsAnswer, **INSIDE})
 def visitors_weekly(community_id: str) -> Response:
     """Today included."""
     scope = _community(community_id)
@@ -112,7 +114,7 @@ def visitors_weekly(community_id: str) -> Response:
 
 
 @bp.get("/communities/<community_id>/visitors/monthly")
-@describe("Different people of the last 30 days", {200: VisitorsAnswer, **INSIDE})
+@describe("Unique visitors in the last 30 days", {200: VisitorsAnswer, **INSIDE})
 def visitors_monthly(community_id: str) -> Response:
     """Today included."""
     scope = _community(community_id)
@@ -120,19 +122,19 @@ def visitors_monthly(community_id: str) -> Response:
 
 
 @bp.get("/communities/<community_id>/visitors/growth")
-@describe("How the number of people grows", {200: GrowthAnswer, **WITH_RANGE}, query=date_ranges.GROWTH)
+@describe("Growth of unique visitors", {200: GrowthAnswer, **WITH_RANGE}, query=date_ranges.GROWTH)
 def visitors_growth(community_id: str) -> Response:
-    """The last days, today included, against as many before them."""
+    """The last days, today included, compared with the same number of days before."""
     scope, days = _community(community_id), date_ranges.growth_days_of(request)
     return answer(GrowthAnswer.of(scope, current().analytics.reports.growth(scope, days)))
 
 
 @bp.get("/communities/<community_id>/visitors/trends")
 @describe(
-    "Different people by hour, day or week", {200: ListOf(TrendAnswer), **WITH_RANGE}, query=date_ranges.GRANULARITY
+    "Unique visitors by hour, day or week", {200: ListOf(TrendAnswer), **WITH_RANGE}, query=date_ranges.GRANULARITY
 )
 def visitors_trends(community_id: str) -> Response:
-    """Periods in which nobody came are there too, with zeros. A week counts as far as it lies within the range."""
+    """Includes periods without visitors, with zeros. A week counts as far as it lies within the range."""
     scope, (granularity, days) = _community(community_id), date_ranges.trend_of(request, current().clock.today())
     rows = [_trend(each) for each in current().analytics.reports.trend(scope, granularity, *days)]
     return Response(json.dumps(rows), headers=[PRIVATE], mimetype="application/json")

@@ -19,15 +19,15 @@ MOMENT = "2025-12-16T04:48:38.412Z"
 
 
 class SessionAnswer(BaseModel):
-    """A login that goes on, on one device."""
+    """A login on one device."""
 
     id: str
     created_at: str = Field(examples=[MOMENT])
-    renewed_at: str = Field(examples=[MOMENT], description="when its tokens were made or renewed last")
-    browser: str = Field(examples=["Chrome"], description='of the login; "" where it did not say')
+    renewed_at: str = Field(examples=[MOMENT], description="when its tokens were last issued")
+    browser: str = Field(examples=["Chrome"], description='at login; "" if unknown')
     system: str = Field(examples=["Android"])
-    place: str = Field(examples=["Dhaka, BD"], description="of the login")
-    current: bool = Field(description="the one that asks")
+    place: str = Field(examples=["Dhaka, BD"], description="at login")
+    current: bool = Field(description="true for the session of this request")
 
     @classmethod
     def of(cls, session: Session) -> SessionAnswer:
@@ -43,9 +43,9 @@ class SessionAnswer(BaseModel):
 
 
 @bp.get("/auth/sessions")
-@describe("Where one is logged in", {200: ListOf(SessionAnswer), 400: "no such page", **TOKEN}, query=QUERY)
+@describe("List your sessions", {200: ListOf(SessionAnswer), 400: "no such page", **TOKEN}, query=QUERY)
 def list_sessions() -> Response:
-    """One's own sessions that live, the last used first."""
+    """Your active sessions, the last used first."""
     login, paging = tokens.require(), Paging.of(request)
     found = current().accounts.sessions.page(login, paging.start, paging.per_page)
     return list_answer(map(SessionAnswer.of, found.items), paging.headers(found.total))
@@ -54,15 +54,15 @@ def list_sessions() -> Response:
 @bp.delete("/auth/sessions")
 @describe("Log out everywhere else", {204: None, **TOKEN, **CSRF})
 def end_other_sessions() -> Response:
-    """End all of one's sessions but the one that asks, with their tokens and sockets."""
+    """End all your other sessions, with their tokens and sockets."""
     current().accounts.sessions.end_others(tokens.require())
     return _empty()
 
 
 @bp.delete("/auth/sessions/<session_id>")
-@describe("End a session", {204: None, 404: "no such session of one's own", **TOKEN, **CSRF})
+@describe("End a session", {204: None, 404: "you have no such session", **TOKEN, **CSRF})
 def end_session(session_id: str) -> Response:
-    """End one of one's sessions, with its tokens and sockets."""
+    """End one of your sessions, with its tokens and sockets."""
     current().accounts.sessions.end(tokens.require(), session_id)
     return _empty()
 

@@ -12,10 +12,10 @@ from koyjabo.web.operations.openapi import describe
 
 @bp.get("/stats")
 @describe(
-    "The site's numbers as they are now",
+    "Current stats of the site",
     {200: StatsAnswer, 304: None},
     headers={"If-None-Match": "an ETag from an earlier answer"},
 )
 def stats() -> Response:
-    """The stats object, or 304 when `If-None-Match` names its revision."""
+    """The stats object, or 304 if `If-None-Match` names its revision."""
     return stats_or_304(request, writer.write(current().counting.visits.stats()))

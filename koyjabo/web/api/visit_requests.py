@@ -57,15 +57,15 @@ class NewVisitBody(Body):
 
     visitorId: VisitorId = Field(examples=["visitor_1702757318000_a1b2c3d4e"])
     timestamp: Milliseconds = Field(
-        None, description="ms since 1970 by the client's clock; digits in a text do too", examples=[1702757318000]
+        None, description="ms since 1970 by the client's clock; also as a string of digits", examples=[1702757318000]
     )
-    userAgent: Text = Field(None, description="falls back to the User-Agent header")
-    referrer: Text = Field(None, description='kept as origin and path; "direct" means none')
+    userAgent: Text = Field(None, description="default: the User-Agent header")
+    referrer: Text = Field(None, description='stored as origin and path; "direct" means none')
     visitId: VisitId = Field(
-        None, description="the client's own name for this visit: sent again, it is a retry and not counted again"
+        None, description="the client's own id of this visit; a retry with the same id is not counted again"
     )
     communityId: Text = Field(None, description="counts the visit for this community, and for the site")
-    page: Text = Field(None, description="the path that was opened", examples=["/history"])
+    page: Text = Field(None, description="path of the opened page", examples=["/history"])
 
     @classmethod
     def of(cls, request: Request) -> NewVisitBody:

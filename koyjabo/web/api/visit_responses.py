@@ -24,15 +24,17 @@ class StatsAnswer(BaseModel):
     activeUsers: int = Field(description="visitors seen in the last ACTIVE_WINDOW_SECONDS", examples=[3])
     uniqueVisitors: int = Field(examples=[3821])
     locations: dict[str, Place] = Field(description="the active visitors by place; they add up to activeUsers")
-    revision: int = Field(description="grows with every change; also the moment, ms", examples=[1765860518412])
+    revision: int = Field(description="increases with every change; time in ms since 1970", examples=[1765860518412])
     epoch: str = Field(description="creation time of the database, base 36", examples=["mj8k2f1x"])
     timestamp: str = Field(examples=["2025-12-16T04:48:38.412Z"])
-    stale: bool | None = Field(None, description="true when the database cannot be read: the last known numbers")
+    stale: bool | None = Field(
+        None, description="true if the database cannot be read; the numbers are the last known ones"
+    )
 
 
 class VisitAnswer(BaseModel):
     ordinal: int = Field(examples=[4001])
-    duplicate: bool = Field(description="a retry: it was counted before, under this ordinal")
+    duplicate: bool = Field(description="true for a retry: the visit was counted before, with this ordinal")
 
 
 class RegisteredAnswer(BaseModel):
@@ -43,7 +45,7 @@ class RegisteredAnswer(BaseModel):
 
 class ErrorAnswer(BaseModel):
     error: str = Field(description="a sentence a person can act on")
-    code: str = Field(description="for programs; it does not change")
+    code: str = Field(description="for programs; stable")
     details: dict
 
 

@@ -22,16 +22,16 @@ REFUSALS = {
 
 @bp.post("/visitor/register")
 @describe(
-    "Register one visit",
+    "Register a visit",
     {200: RegisteredAnswer, 404: "no such community", **REFUSALS},
     body=NewVisitBody,
-    headers={"Idempotency-Key": "stands in for visitId where the body has none"},
+    headers={"Idempotency-Key": "used as visitId if the body has none"},
 )
 def register_visit() -> Response:
-    """Register one visit. 200 with the receipt, or null for a crawler that is ignored, and the stats; see NewVisitBody
-    for what is refused.
+    """Register a visit. 200 with the stats and the receipt, which is null for an ignored crawler. NewVisitBody says
+    what is refused.
 
-    With an access token it is the visit of that user; a token that cannot be used makes it an anonymous one.
+    With a valid access token, the visit belongs to that user; otherwise it is anonymous.
     """
     rate_limits.count_registration()
     services = current()
@@ -47,9 +47,11 @@ def register_visit() -> Response:
 
 
 @bp.post("/visitor/heartbeat")
-@describe("Stay active", {204: None, 404: "never registered", **REFUSALS}, body=HeartbeatBody)
+@describe(
+    "Keep a visitor active", {204: None, 404: "this visitor has not registered a visit", **REFUSALS}, body=HeartbeatBody
+)
 def heartbeat() -> tuple[str, int]:
-    """Keep a visitor active. 204, or 404 for one who never registered."""
+    """Keep a visitor active. 204, or 404 for a visitor without a registered visit."""
     rate_limits.count_heartbeat()
     services, visitor_id = current(), HeartbeatBody.of(request).visitorId
     rate_limits.count_life(visitor_id)
@@ -59,12 +61,12 @@ def heartbeat() -> tuple[str, int]:
 
 @bp.post("/visitor/forget")
 @describe(
-    "Be forgotten: the totals stay, and nothing says who it was",
-    {204: None, **REFUSALS, 503: "not done, or not all of it yet; see Retry-After, and send it again"},
+    "Erase a visitor; the totals stay the same",
+    {204: None, **REFUSALS, 503: "not done, or not finished; repeat the request, see Retry-After"},
     body=ForgetBody,
 )
 def forget() -> tuple[str, int]:
-    """Erase a visitor. 204 whether or not there was one by that id, which whoever knows it may have forgotten."""
+    """Erase a visitor. 204 also if the id is unknown. Knowing the id is enough to erase it."""
     rate_limits.count_forgetting()
     current().maintenance.erasure.forget_oneself(ForgetBody.of(request).visitorId)
     return "", 204

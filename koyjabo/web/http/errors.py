@@ -48,9 +48,12 @@ HEADERS = {"upgrade_required": {"Upgrade": "websocket", "Sec-WebSocket-Version":
 
 SENTENCES = {
     400: ("bad_request", "The request is not valid HTTP for this path."),
-    404: ("not_found", "There is nothing at this path; /openapi.json lists what there is."),
-    405: ("method_not_allowed", N_("This path does not take that method; the Allow header says which it takes.")),
-    413: ("body_too_large", N_("The body is over 16 KB. Send less.")),
+    404: ("not_found", "Nothing found at this path; /openapi.json lists all paths."),
+    405: (
+        "method_not_allowed",
+        N_("This path does not support this method; the Allow header lists those it supports."),
+    ),
+    413: ("body_too_large", N_("The request body is larger than 16 KB. Send less.")),
 }
 
 

@@ -23,7 +23,7 @@ class AliveAnswer(BaseModel):
 
 class Check(BaseModel):
     ok: bool
-    ms: float | None = Field(default=None, description="how long it took to answer")
+    ms: float | None = Field(default=None, description="response time in ms")
     error: str | None = None
 
 
@@ -35,14 +35,14 @@ class ReadyAnswer(BaseModel):
 
 
 @bp.get("/healthz")
-@describe("Is the process alive", {200: AliveAnswer})
+@describe("Liveness check", {200: AliveAnswer})
 def healthz() -> Response:
     """Liveness: this process answers. The database is not checked."""
     return Response(AliveAnswer().model_dump_json(), mimetype="application/json")
 
 
 @bp.get("/readyz")
-@describe("Can it do its work", {200: ReadyAnswer, 503: ReadyAnswer})
+@describe("Readiness check", {200: ReadyAnswer, 503: ReadyAnswer})
 def readyz() -> Response:
     """Readiness: the database answers, commits succeed without delay, the event loop is not late, and Redis answers
     where it is used. 503 with the reason if a check fails.

@@ -96,7 +96,12 @@ def openapi() -> dict[str, Any]:
 
 @cache
 def _specification(app: Flask) -> dict[str, Any]:
-    spec = APISpec("Koy Jabo Live", VERSION, "3.1.0", info={"description": "Visitor counts, exact and at once."})
+    spec = APISpec(
+        "Koy Jabo Live",
+        VERSION,
+        "3.1.0",
+        info={"description": "Exact visitor counts and community presence, in real time."},
+    )
     models: set[type[BaseModel]] = {ErrorAnswer}
     for rule in app.url_map.iter_rules():
         operation = getattr(app.view_functions[rule.endpoint], "operation", None)

@@ -22,7 +22,7 @@ from koyjabo.web.security import tokens as auth
 
 CSRF_FIELD = "csrf_token"
 RELOAD = N_("This form is out of date. Go back, reload the page, and try again.")
-FOREIGN = N_("This form was sent by a page of another site. Open it here and try again.")
+FOREIGN = N_("This form was sent from another site. Open it here and try again.")
 
 
 def init_app(app: Flask) -> None:
@@ -74,7 +74,7 @@ def require_site_admin() -> Account:
     """Raises what `require` does, and Forbidden."""
     account = require()
     if not account.is_admin:
-        raise Forbidden(N_("Only admins of the site may see this."))
+        raise Forbidden(N_("Only site admins may see this."))
     return account
 
 

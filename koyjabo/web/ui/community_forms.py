@@ -1,4 +1,4 @@
-"""Forms that found a community or change it, for its own pages and the panel's."""
+"""Forms that create or change a community, for its own pages and the panel."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ def founding() -> Form[NewCommunityBody]:
 
 
 def changes() -> Form[CommunityChangesBody]:
-    """To be read."""
+    """An empty form to read a request with."""
     return Form(CommunityChangesBody, flags=FLAGS)
 
 
 def present(community: Community) -> Form[CommunityChangesBody]:
-    """What a community is now, to be changed."""
+    """A form with the present values of a community."""
     shown = {"name": community.name, "description": community.description}
     return Form(CommunityChangesBody, {**shown, "open": community.is_open, "listed": community.is_listed}, FLAGS)

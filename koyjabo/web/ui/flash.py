@@ -1,4 +1,4 @@
-"""What was done, said once on the page that a form leads to: `?done=<code>`, and never a text out of an address."""
+"""Flash messages: the page after a form shows the result once, named by a code in `?done=<code>`, never by a text."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from koyjabo.web.ui import redirects
 
 SENTENCES = {
     "founded": _("The community was created."),
-    "joined": _("You are a member now."),
+    "joined": _("You are now a member."),
     "left": _("You are no longer a member."),
-    "saved": _("Saved."),
+    "saved": _("Your changes were saved."),
     "deleted": _("The community was deleted."),
-    "archived": _("The community is archived."),
-    "restored": _("The community is back."),
+    "archived": _("The community was archived."),
+    "restored": _("The community was restored."),
     "member_added": _("The member was added."),
     "role_given": _("The role was changed."),
     "member_removed": _("The member was removed."),
-    "password_changed": _("The password was changed. All other sessions were ended."),
+    "password_changed": _("Your password was changed. You are logged out everywhere else."),
     "session_ended": _("The session was ended."),
     "sessions_ended": _("All other sessions were ended."),
-    "promoted": _("This user is an admin now."),
-    "demoted": _("This user is no longer an admin."),
-    "disabled": _("The account is disabled."),
-    "enabled": _("The account is enabled."),
-    "logged_out": _("All sessions were ended."),
-    "recounting": _("The ledger is being recounted."),
-    "total_set": _("The total was set."),
+    "promoted": _("This user is now a site admin."),
+    "demoted": _("This user is no longer a site admin."),
+    "disabled": _("The account was disabled."),
+    "enabled": _("The account was enabled."),
+    "logged_out": _("The user was logged out everywhere."),
+    "recounting": _("The recount has started."),
+    "total_set": _("The total was changed."),
 }
 
 
@@ -38,6 +38,6 @@ def init_app(app: Flask) -> None:
 
 
 def done(code: str, endpoint: str, **values: Any) -> Response:
-    """303 to where one sees what came of it."""
+    """303 to the page that shows the result."""
     assert code in SENTENCES
     return redirects.to(endpoint, done=code, **values)

@@ -1,4 +1,4 @@
-"""Forms: what a page sends, checked by the same rules as the JSON of the API, and shown again with what is wrong."""
+"""Forms: validated by the models of the API, and shown again with the errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Checked = TypeVar("Checked", bound=Body)
 class Form(Generic[Checked]):
     """A form of one body. `values` and `errors` are by field.
 
-    Check boxes are sent only when they are checked, so a form has to say which fields are `flags`.
+    Browsers send check boxes only if they are checked, so `flags` names these fields.
     """
 
     def __init__(self, body: type[Checked], values: dict[str, Any] | None = None, flags: tuple[str, ...] = ()) -> None:
@@ -25,7 +25,7 @@ class Form(Generic[Checked]):
         self._flags = flags
 
     def read(self) -> Checked | None:
-        """What the present request sends; None when something is wrong with it, which `errors` then says."""
+        """The validated body of the present request; None if it is invalid, with the reasons in `errors`."""
         said: dict[str, Any] = {name: value for name, value in request.form.items() if name in self._rules.model_fields}
         said.update({flag: flag in request.form for flag in self._flags})
         self.values = said

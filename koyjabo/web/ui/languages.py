@@ -1,6 +1,6 @@
-"""The languages of pages: whichever the visitor chose, or else the one their browser asks for.
+"""The languages of pages: the visitor's choice, otherwise the browser's preference.
 
-Numbers and times are written as people of that language write them (specification: The web app).
+Numbers and times are written as usual in that language (specification: The web app).
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ from markupsafe import Markup
 from koyjabo.clock import iso
 
 LANGUAGES = {"en": "English", "bn": "বাংলা"}
-"""By code, as each calls itself. The first is for browsers that know none of them."""
+"""Names in their own language, by code. The first is the default."""
 
 LANGUAGE_COOKIE, LANGUAGE_S = "language", 365 * 86400
-LARGEST_UNGROUPED = 9_999
 DIGITS = {"bn": str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")}
 
 
@@ -48,12 +47,11 @@ def translated(text: object) -> str:
 
 
 def count(number: int) -> str:
-    grouped = abs(number) > LARGEST_UNGROUPED
-    return digits(format_decimal(number, locale=language(), group_separator=grouped))
+    return digits(format_decimal(number, locale=language()))
 
 
 def percent(number: float) -> str:
-    """Of what is percent already: `14.5` is `14.5 %`."""
+    """`number` is in percent: `14.5` becomes `14.5 %`."""
     return digits(format_decimal(number, "#,##0.##", locale=language())) + "\u202f%"
 
 
@@ -63,7 +61,7 @@ def digits(text: object) -> str:
 
 
 def moment(at_ms: int, zone: ZoneInfo) -> Markup:
-    """Day and minute, in TIMEZONE, as an element that says for programs when that is."""
+    """Day and minute in `zone`, as a `<time>` element."""
     local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone).replace(tzinfo=None)
     text = digits(format_datetime(local, "d MMM y, HH:mm", locale=language()))
     return Markup('<time datetime="{}">{}</time>').format(iso(at_ms), text)
@@ -75,6 +73,6 @@ def duration(seconds: int) -> str:
 
 
 def period(iso: str, step: str) -> str:
-    """The beginning of an hour (`2026-11-20T14:00:00+06:00`), or of a day or week (`2026-11-20`), without the year."""
+    """The start of an hour (`2026-11-20T14:00:00+06:00`), a day or a week (`2026-11-20`), without the year."""
     pattern = "d MMM, HH:mm" if step == "hour" else "d MMM"
     return digits(format_datetime(datetime.fromisoformat(iso).replace(tzinfo=None), pattern, locale=language()))

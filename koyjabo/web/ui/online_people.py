@@ -1,4 +1,4 @@
-"""Who is online in a community, by name, for those who may see it."""
+"""The people online in a community, with their names. Callers check the permission."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from koyjabo.web.current import current
 
 
 class Person(NamedTuple):
-    """Somebody who is online."""
+    """A person who is online."""
 
     user_id: str
     name: str
     since_ms: int
-    tabs: int  # open sockets; 0 for one whose line was lost a moment ago
+    tabs: int  # open sockets; 0 during the grace period after a lost connection
 
 
 def online(communities: list[str]) -> dict[str, int]:

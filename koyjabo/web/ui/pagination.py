@@ -1,4 +1,4 @@
-"""Lists that people go through by the page, each page with an address of its own."""
+"""Pages of lists; each page has its own address."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from koyjabo.web.api.paging import Paging
 
 
 def paging() -> Paging:
-    """The part that the present request asks for. Raises InvalidInput."""
+    """The page that the request asks for. Raises InvalidInput."""
     return Paging.of(request)
 
 
 def here(**changes: Any) -> str:
-    """The address of this page with other arguments; None leaves one out. What was done is not said again."""
+    """The address of this page with other arguments; None removes one. The flash code is removed."""
     assert request.endpoint is not None
     return _address(request.endpoint, request.view_args or {}, changes)
 

@@ -1,4 +1,4 @@
-"""Where a form leads when it is done."""
+"""Redirects after forms."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 from flask import Response, redirect, request, url_for
 
 OURS = re.compile(r"/(?![/\\])[^\x00-\x20\\]*", re.ASCII)
-"""A path of this server: browsers take what begins with two slashes, or a backslash, for another host."""
+"""A path of this server: browsers treat a path that begins with two slashes or a backslash as another host."""
 
 
 def to(endpoint: str, **values: Any) -> Response:
-    """303: what is looked at next is got, not sent again."""
+    """303: the browser requests the next page with GET."""
     return redirect(url_for(endpoint, **values), 303)  # type: ignore[return-value]
 
 
 def back(otherwise: str) -> Response:
-    """To the page that the request names as `next`, if it is one of ours, or else to this endpoint."""
+    """Redirect to the path in `next` if it is on this server, otherwise to the endpoint."""
     path = request.values.get("next", "")
     return redirect(path, 303) if OURS.fullmatch(path) else to(otherwise)  # type: ignore[return-value]

@@ -66,13 +66,13 @@ def test_community_is_archived_and_restored(site, admin, scene):
     path = f"/admin/communities/{scene.community}"
     admin.send(f"{path}/archive")
     page = admin.get(admin.location)
-    assert "It is hidden from everybody." in page
+    assert "This community is hidden from everyone." in page
     assert last_line(site) == ("Rani", "community.archive", "Mirpur 10")
     assert scene.member.get(f"/api/communities/{scene.community}").status_code == 404
     assert "Archived" in words(admin.get("/admin/communities"))
     admin.send(path, 404, name="Not now")
     admin.send(f"{path}/restore")
-    assert "The community is back." in admin.get(admin.location)
+    assert "The community was restored." in admin.get(admin.location)
     assert last_line(site) == ("Rani", "community.restore", "Mirpur 10")
     assert scene.member.get(f"/api/communities/{scene.community}").status_code == 200
 
@@ -94,7 +94,7 @@ def test_members_are_added_given_roles_and_removed(site, admin, scene):
 def test_whom_nobody_knows_is_said_at_the_form(admin, scene):
     path = f"/admin/communities/{scene.community}/members"
     page = admin.send(path, 404, email="nobody@example.com", role="member")
-    assert 'id="email-error" class="error">There is no such user.' in page
+    assert 'id="email-error" class="error">User not found.' in page
     assert 'value="nobody@example.com"' in page
     assert 'id="role-error"' in admin.send(path, 422, email="nobody@example.com", role="king")
 
@@ -109,7 +109,7 @@ def test_last_admin_of_a_community_stays_and_that_is_said_beside_them(site, admi
 def test_user_is_made_admin_and_no_admin_again(site, admin, scene):
     path = f"/admin/users/{scene.member.id}"
     admin.send(f"{path}/promote")
-    assert "This user is an admin now." in admin.get(admin.location)
+    assert "This user is now a site admin." in admin.get(admin.location)
     assert last_line(site) == ("Rani", "user.promote", "babul@example.com")
     admin.send(f"{path}/demote")
     assert last_line(site) == ("Rani", "user.demote", "babul@example.com")
@@ -137,12 +137,12 @@ def test_account_is_disabled_and_enabled(site, admin, scene):
 def test_nobody_disables_themselves(site, admin):
     path = f"/admin/users/{id_of(site, 'rani')}"
     assert f'action="{path}/disable"' not in admin.get(path)
-    assert 'role="alert">Nobody disables their own account.' in admin.send(f"{path}/disable", 403)
+    assert 'role="alert">You cannot disable your own account.' in admin.send(f"{path}/disable", 403)
 
 
 def test_all_sessions_of_a_user_are_ended(site, admin, scene):
     admin.send(f"/admin/users/{scene.member.id}/log-out")
-    assert "All sessions were ended." in admin.get(admin.location)
+    assert "The user was logged out everywhere." in admin.get(admin.location)
     assert last_line(site) == ("Rani", "user.log_out", "babul@example.com")
     assert scene.member.get("/api/auth/me").status_code == 401
 

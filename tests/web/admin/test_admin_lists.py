@@ -87,7 +87,7 @@ def test_what_cannot_be_searched_for_is_said_at_the_field(admin, scene):
 @pytest.mark.parametrize("cursor", ["x", "-1", "1.5", "9" * 40, "২"])
 def test_cursor_that_is_none_is_refused(admin, cursor):
     for path in ("/admin/visits", "/admin/audit"):
-        assert "Begin again." in admin.get(f"{path}?before={cursor}", 400)
+        assert "Start again from the first page." in admin.get(f"{path}?before={cursor}", 400)
 
 
 def test_search_that_ran_out_of_time_says_how_far_it_came(admin, monkeypatch):
@@ -131,7 +131,7 @@ def test_user_is_shown_with_what_they_belong_to(site, admin, scene):
 
 def test_audit_log_is_filtered_by_who_and_what(site, admin, scene):
     everything = words(admin.get("/admin/audit"))
-    assert "Community created" in everything.partition("From")[2]
+    assert "Community created" in everything.partition("Target")[2]
     page = admin.get(f"/admin/audit?actor={id_of(site, 'rani')}")
     assert page.count('data-label="Action">') == page.count('data-label="Action">Signed up<') == 1
     assert "Nothing found." in admin.get(f"/admin/audit?actor={scene.community}")

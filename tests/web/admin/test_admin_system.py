@@ -42,7 +42,7 @@ def seen_from(site, admin, **headers):
 
 def test_what_serves_is_said(admin):
     page = words(admin.get("/admin/system"))
-    for said in ("Version", "Database", "None: one worker alone", "Starting total 4000", "Sockets", "Asia/Dhaka"):
+    for said in ("Version", "Database", "Not used (single worker)", "Starting total 4,000", "Sockets", "Asia/Dhaka"):
         assert said in page
     assert re.search(r"(SQLite|PostgreSQL), \d+\.\d ms", page)
 
@@ -68,7 +68,7 @@ def test_nothing_secret_is_said(site, admin):
 def test_address_is_shown_as_each_number_of_proxies_gives_it_and_kept_nowhere(site, admin):
     page = seen_from(site, admin, **{"X-Forwarded-For": FORWARDED})
     assert hops(page) == ([PEER, "10.0.0.1", "203.0.113.5", "198.51.100.7"], [0])
-    assert f"The server takes you for {PEER} ." in words(page)
+    assert f"The server sees your address as {PEER} ." in words(page)
     tables = ("audit_log", "visits", "sessions", "users", "communities")
     kept = "".join(str(site.rows(f"SELECT * FROM {table}")) for table in tables)
     assert not any(address in kept for address in (PEER, "203.0.113.5", "198.51.100.7"))
@@ -79,7 +79,7 @@ def test_address_is_the_one_of_the_number_in_force(database):
         admin = panel(site)
         page = seen_from(site, admin, **{"X-Forwarded-For": FORWARDED})
         assert hops(page) == ([PEER, "10.0.0.1", "203.0.113.5", "198.51.100.7"], [2])
-        assert "The server takes you for 203.0.113.5 ." in words(page)
+        assert "The server sees your address as 203.0.113.5 ." in words(page)
 
 
 def test_addresses_are_shown_as_they_are_counted_without_ports(database):
@@ -87,7 +87,7 @@ def test_addresses_are_shown_as_they_are_counted_without_ports(database):
         said = '", 198.51.100.7:5678, [2001:db8::1]:443, 10.0.0.1'
         page = seen_from(site, panel(site), **{"X-Forwarded-For": said})
         assert hops(page) == ([PEER, "10.0.0.1", "2001:db8::1", "198.51.100.7", "&#34;"], [2])
-        assert "The server takes you for 2001:db8::1 ." in words(page)
+        assert "The server sees your address as 2001:db8::1 ." in words(page)
 
 
 def test_forwarded_addresses_that_are_none_do_no_harm(site, admin):
@@ -98,9 +98,9 @@ def test_forwarded_addresses_that_are_none_do_no_harm(site, admin):
 
 def test_recount_says_that_all_agrees(site, admin):
     site.register("ayesha")
-    assert "Not counted yet." in words(admin.get("/admin/system"))
+    assert "No recount yet." in words(admin.get("/admin/system"))
     admin.send("/admin/system/recount")
-    assert "The ledger is being recounted." in admin.get(admin.location)
+    assert "The recount has started." in admin.get(admin.location)
     wait_until(lambda: last_line(site)[1] == "ledger.recounted", "the recount ends")
     assert "All numbers agree" in words(admin.get("/admin/system"))
 
@@ -111,7 +111,7 @@ def test_recount_says_what_does_not_agree(site, admin):
     admin.send("/admin/system/recount")
     wait_until(lambda: last_line(site)[1] == "ledger.recounted", "the recount ends")
     page = words(admin.get("/admin/system"))
-    assert "Not all numbers agree" in page
+    assert "Some numbers do not agree" in page
     assert "problems" in page
 
 
@@ -127,8 +127,8 @@ def test_recount_that_nobody_ends_is_shown_as_interrupted(site, admin):
 def test_total_is_set_and_the_next_visit_is_one_more(site, admin):
     admin.send("/admin/system/total", total=" 5000 ", reason="Counted by hand <b>before</b>")
     page = admin.get(admin.location)
-    assert "The total was set." in page
-    assert "4000 5000 Counted by hand" in words(page).replace("<b>", "")
+    assert "The total was changed." in page
+    assert "4,000 5,000 Counted by hand" in words(page).replace("<b>", "")
     assert last_line(site)[:2] == ("Rani", "total.set")
     assert "Counted by hand" in admin.get("/admin/audit")
     assert site.register("ayesha").ordinal == 5001
@@ -136,7 +136,7 @@ def test_total_is_set_and_the_next_visit_is_one_more(site, admin):
 
 def test_total_falls_only_when_that_is_confirmed(site, admin):
     page = admin.send("/admin/system/total", 409, total="100", reason="too many")
-    assert 'id="new_epoch-error" class="error">The total would fall.' in page
+    assert 'id="new_epoch-error" class="error">This would lower the total.' in page
     assert 'value="100"' in page
     assert site.stats()["totalVisits"] == 4000
     before = site.stats()["epoch"]
@@ -154,4 +154,4 @@ def test_total_that_is_none_is_refused_at_the_field(site, admin, total):
 @pytest.mark.parametrize("may_be_lost", [True, False])
 def test_storage_that_the_next_deploy_deletes_is_warned_of(sqlite_database, may_be_lost):
     with Site(sqlite_database.url, ALLOW_EPHEMERAL_STORAGE=str(int(may_be_lost))) as site:
-        assert ("the next deploy deletes" in panel(site).get("/admin/system")) is may_be_lost
+        assert ("The next deploy will delete" in panel(site).get("/admin/system")) is may_be_lost

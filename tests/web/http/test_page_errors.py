@@ -22,7 +22,7 @@ def client(tmp_path_factory):
 def test_browser_that_looks_for_what_is_not_there_gets_a_page(client, path):
     answer = client.get(path, headers=BROWSER)
     assert (answer.status_code, answer.mimetype) == (404, "text/html")
-    assert "There is no such page." in answer.text
+    assert "There is no page at this address." in answer.text
     assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
 
 

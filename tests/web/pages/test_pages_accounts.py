@@ -59,7 +59,7 @@ def test_page_that_needs_a_login_leads_there_and_back(site, ayesha):
 def test_wrong_password_is_said_at_the_field_and_the_email_stays(site, ayesha):
     reader = Reader(site)
     page = reader.send("/login", 422, email="ayesha@example.com", password="rickshaw at noon")
-    assert "Email and password do not belong together." in words(page)
+    assert "Wrong email or password." in words(page)
     assert 'aria-invalid="true"' in page
     assert 'aria-describedby="password-error"' in page
     assert 'value="ayesha@example.com"' in page
@@ -72,7 +72,7 @@ def test_what_cannot_be_used_is_said_at_each_field(site, ayesha):
     assert "must be an email address" in words(page)
     assert "must have 8 to 128 characters" in words(page)
     page = Reader(site).send("/signup", 422, name="", email="AYESHA@example.com", password=PASSWORD)
-    assert "There is an account with this email already." in words(page)
+    assert "An account with this email already exists." in words(page)
 
 
 def test_who_is_logged_in_needs_no_form_for_it(ayesha):
@@ -127,7 +127,7 @@ def test_account_shows_who_one_is_and_ones_own_communities(site, ayesha):
 def test_new_password_ends_all_other_sessions(site, ayesha):
     other = Reader(site).log_in("ayesha")
     ayesha.send("/account/password", current_password=PASSWORD, new_password=NEW_PASSWORD)
-    assert "The password was changed." in words(ayesha.get(ayesha.location))
+    assert "Your password was changed." in words(ayesha.get(ayesha.location))
     other.get("/account", 303)
     assert try_login(site, "ayesha").status_code == 401
     assert try_login(site, "ayesha", password=NEW_PASSWORD).status_code == 200
@@ -135,7 +135,7 @@ def test_new_password_ends_all_other_sessions(site, ayesha):
 
 def test_new_password_that_cannot_be_is_said_at_its_field(site, ayesha):
     page = ayesha.send("/account/password", 422, current_password="rickshaw at noon", new_password=NEW_PASSWORD)
-    assert "The current password is another one." in words(page)
+    assert "That is not your current password." in words(page)
     assert "current_password-error" in page
     page = ayesha.send("/account/password", 422, current_password=PASSWORD, new_password="short")
     assert "must have 8 to 128 characters" in words(page)

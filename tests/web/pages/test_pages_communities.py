@@ -11,7 +11,7 @@ from support.page_calls import Reader, path_of, words
 
 def test_without_a_login_the_list_says_what_communities_are(site):
     page = Reader(site).get("/communities")
-    assert "A community is for people on the same way" in words(page)
+    assert "A community is for people who share a route" in words(page)
     assert 'href="/login?next=/communities"' in page
     assert 'href="/signup?next=/communities"' in page
 
@@ -39,7 +39,7 @@ def test_list_is_gone_through_by_the_page(site, readers):
     (following,) = re.findall(r'rel="next" href="([^"]+)"', page)
     assert "AAA 2" in words(reader.get(following.replace("&amp;", "&")))
     reader.get("/communities?page=0", 400)
-    assert "There are none yet." in words(reader.get("/communities?page=900"))
+    assert "There are no communities yet." in words(reader.get("/communities?page=900"))
 
 
 def test_whoever_may_only_know_of_it_sees_what_it_is_and_no_numbers(readers, cast):
@@ -49,7 +49,7 @@ def test_whoever_may_only_know_of_it_sees_what_it_is_and_no_numbers(readers, cas
     assert "Join" in page
     assert "Online now" not in page
     closed = words(readers["outsider"].get(path_of(cast.kept_community(open=False))))
-    assert "By invitation" in closed
+    assert "Invitation only" in closed
     assert "Join" not in closed
 
 
@@ -59,8 +59,8 @@ def test_founder_is_its_admin_and_check_boxes_mean_what_they_say(readers):
     page = words(reader.get(reader.location))
     assert "The community was created." in page
     assert "Night bus Admin" in page
-    assert "By invitation: an admin lets people in." in page
-    assert "Listed: those who are no members may know of it." in page
+    assert "Invitation only: an admin adds members." in page
+    assert "Listed: anyone can find it; only members get in." in page
 
 
 def test_longest_description_in_bangla_is_taken_as_the_form_sends_it(readers):
@@ -95,7 +95,7 @@ def test_founding_is_limited_as_by_the_api(sqlite_database):
 def test_join_and_leave(site, readers, cast):
     community, reader = cast.community(), readers["outsider"]
     reader.send(path_of(community, "/join"))
-    assert "You are a member now." in words(reader.get(reader.location))
+    assert "You are now a member." in words(reader.get(reader.location))
     assert roles_in(site, community)[cast["outsider"].id] == "member"
     reader.send(path_of(community, "/leave"))
     assert "You are no longer a member." in words(reader.get(reader.location))
@@ -115,7 +115,7 @@ def test_join_by_page_makes_a_conversion_of_it(site, readers, cast):
 def test_where_one_may_not_join_the_page_says_why(site, readers, cast):
     closed, hidden = cast.kept_community(open=False), cast.kept_community(open=False, listed=False)
     page = readers["outsider"].send(path_of(closed, "/join"), 403)
-    assert "by invitation only" in words(page)
+    assert "This community is invitation only." in words(page)
     assert "Mirpur 10" in words(page)
     readers["outsider"].send(path_of(hidden, "/join"), 404)
 
@@ -134,7 +134,7 @@ def test_settings_change_what_is_sent(site, readers, cast):
     assert ">Old</textarea>" in page
     assert page.count(" checked") == 1
     readers["admin"].send(path_of(community, "/settings"), name="New", description="", listed="on")
-    assert "Saved." in words(readers["admin"].get(readers["admin"].location))
+    assert "Your changes were saved." in words(readers["admin"].get(readers["admin"].location))
     found = cast["admin"].get(f"/api/communities/{community}").json
     assert (found["name"], found["description"], found["open"], found["listed"]) == ("New", "", False, True)
     page = readers["admin"].send(path_of(community, "/settings"), 422, name="", listed="on")

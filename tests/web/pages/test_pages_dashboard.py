@@ -61,8 +61,8 @@ def test_numbers_are_those_of_the_reports(site, time, reader, community):
         "Anonymous 2 Today",
         "Conversion rate 25 %",
         "Last 7 days 4",
-        "The 7 days before 0",
-        "Change +4 (+100 %)",
+        "Previous 7 days 0",
+        "Difference +4 (+100 %)",
         "Last 30 days 4",
         "Most online today 7",
         "Most online in 30 days 7",
@@ -95,14 +95,14 @@ def test_who_is_here_is_named_and_no_more_than_fit(site, reader, community, monk
     assert "Online now 3" in page
     assert "Karim 15 Dec 2025, 09:30 1 Salma" in page
     assert "Nasrin" not in page
-    assert "The first 2" in page
+    assert "Only the first 2 are shown." in page
 
 
 def test_nobody_here_and_nobody_ever_is_said_in_words(reader, community):
     page = words(reader.get(f"/communities/{community}/dashboard"))
-    assert "Nobody is here at the moment." in page
+    assert "No one is here right now." in page
     assert "Conversion rate 0 %" in page
-    assert "Change 0 (0 %)" in page
+    assert "Difference 0 (0 %)" in page
 
 
 def test_who_loses_the_role_sees_no_dashboard(site, community):

@@ -44,7 +44,7 @@ def test_admin_lets_somebody_in_by_email(site, readers, cast, community):
 @pytest.mark.parametrize(
     ("email", "role", "status", "sentence"),
     [
-        ("nobody@example.com", "member", 404, "There is no such user. They have to sign up first."),
+        ("nobody@example.com", "member", 404, "User not found. This person has to sign up first."),
         ("admin@example.com", "member", 409, "A community needs an admin."),
         ("nobody", "member", 422, "must be an email address"),
         ("newcomer@example.com", "king", 422, "must be member, moderator or admin"),

@@ -46,7 +46,7 @@ def test_whoever_is_not_logged_in_is_led_to_the_login(site, scene):
 
 def test_users_may_see_none_of_it(site, scene, user):
     for path in every(site, scene, "GET"):
-        assert "Only admins of the site may see this." in user.get(path, 403)
+        assert "Only site admins may see this." in user.get(path, 403)
 
 
 def test_admins_of_the_site_may_see_all_of_it(site, scene, admin):
@@ -124,10 +124,10 @@ def test_all_of_it_is_there_in_bangla(site, scene, admin):
 def test_what_there_is_not_is_a_page_that_says_so(admin):
     nobody = "00000000-0000-4000-8000-000000000000"
     for path in (f"/admin/communities/{nobody}", "/admin/communities/x", f"/admin/users/{nobody}", "/admin/users/x"):
-        assert "That did not work" in admin.get(path, 404)
-    assert "There is no such page." in admin.get("/admin/x", 404)
+        assert "Page not found" in admin.get(path, 404)
+    assert "There is no page at this address." in admin.get("/admin/x", 404)
 
 
 def test_what_was_done_is_said_in_our_own_words(admin):
-    assert 'role="status">Saved.</p>' in admin.get("/admin/communities?done=saved")
+    assert 'role="status">Your changes were saved.</p>' in admin.get("/admin/communities?done=saved")
     assert "hacked" not in words(admin.get("/admin/communities?done=hacked"))

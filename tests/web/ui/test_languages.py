@@ -52,20 +52,21 @@ def test_nobody_is_led_away(client, place):
 def test_words_and_digits_are_those_of_the_language(client):
     page = client.get("/", headers=BANGLA).text
     assert "মোট ভিজিট" in page
-    assert ">৪০০০<" in page
+    assert ">৪,০০০<" in page
 
 
 @pytest.mark.parametrize(
     ("number", "english", "bangla"),
     [
         (0, "0", "০"),
-        (4001, "4001", "৪০০১"),
-        (9999, "9999", "৯৯৯৯"),
-        (10_000, "10,000", "১০,০০০"),
+        (999, "999", "৯৯৯"),
+        (1000, "1,000", "১,০০০"),
+        (4001, "4,001", "৪,০০১"),
+        (-4001, "-4,001", "-৪,০০১"),
         (1_234_567, "1,234,567", "১২,৩৪,৫৬৭"),
     ],
 )
-def test_numbers_under_ten_thousand_are_not_grouped(site, number, english, bangla):
+def test_numbers_are_grouped_from_1000_on(site, number, english, bangla):
     assert written(site, languages.count, number) == [english, bangla]
 
 
