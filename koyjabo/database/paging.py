@@ -17,6 +17,6 @@ class Page(NamedTuple, Generic[Item]):
     total: int
 
 
-def length(session: Session, wanted: Select[Any]) -> int:
+def length(session: Session, wanted: Select[*tuple[Any, ...]]) -> int:
     """The number of rows of a query."""
     return session.scalar(select(func.count()).select_from(wanted.subquery())) or 0
