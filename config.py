@@ -1,4 +1,4 @@
-"""The settings, read from the environment and checked once: what cannot work or is not safe is refused."""
+"""Reads the settings from the environment and validates them once; refuses unusable and unsafe ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INSTANCE = ROOT / "instance"
 
 
 class SettingsError(Exception):
-    """A setting cannot be used. The message is one sentence that names it and says what to do."""
+    """A setting is unusable. The message is one sentence with its name and the remedy."""
 
 
 def load(overrides: Mapping[str, Any] | None = None, instance: Path = INSTANCE) -> Settings:
@@ -59,7 +59,7 @@ def _environment(given: Mapping[str, Any]) -> str:
 
 
 def _geoip_database(text: str, instance: Path) -> str:
-    """The files with absolute paths, each of which has been opened."""
+    """The files with absolute paths. Raises SettingsError for a file that cannot be opened."""
     files = [str(instance / name) for name in text.split(os.pathsep) if name]
     for file in files:
         try:
@@ -76,7 +76,7 @@ def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
     name, value = str(first["loc"][0]), first["input"]
     why = first["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
-    if name in ("ADMIN_PASSWORD", "METRICS_TOKEN"):  # nobody else's eyes
+    if name in ("ADMIN_PASSWORD", "METRICS_TOKEN"):  # secrets: their values must not be shown
         return f"{name} {why}."
     return f"{name} is {value!r}: it {why}." if why.startswith("should") else f"{name} is {value!r}, which {why}."
 
@@ -108,8 +108,9 @@ def _refuse_what_cannot_work(settings: Settings, on_render: bool) -> None:
 
 
 def _is_redis(url: str) -> bool:
-    """Whether Redis's own client can read it, and takes no half of a password for the host. Nothing connects."""
-    import redis  # late: many do without
+    """Whether Redis's own client can parse the URL, without taking part of a password for the host. Connects to
+    nothing."""
+    import redis  # late: many servers run without Redis
 
     try:
         redis.ConnectionPool.from_url(url).make_connection()
@@ -123,7 +124,7 @@ def _is_redis(url: str) -> bool:
 
 
 def _refuse_weak_secrets(settings: Settings) -> None:
-    """What anybody could guess, in production (`koyjabo.settings.operator_secrets`)."""
+    """Refuse guessable secrets in production (`koyjabo.settings.operator_secrets`). Raises SettingsError."""
     if settings.environment != "production":
         return
     why = operator_secrets.weakness(settings.secret_key) if settings.secret_key else "is missing: production needs one"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 QUARTER_HOUR_MS = 15 * 60 * 1000
-REMEMBERED_QUARTERS = 1000
+CACHE_SIZE = 1000
 
 
 def system_now_ms() -> int:
@@ -19,7 +19,7 @@ def system_now_ms() -> int:
 
 
 def system_elapsed_ms() -> int:
-    """Time that passes evenly, ms, from no particular moment: nobody puts it right."""
+    """Monotonic time, ms since an arbitrary moment. Corrections of the wall clock do not affect it."""
     return time.monotonic_ns() // 1_000_000
 
 
@@ -30,21 +30,21 @@ def iso(at_ms: int) -> str:
 
 
 def shifted(day: str, days: int) -> str:
-    """The day that comes so many days after `day`, or before it."""
+    """The day `days` after `day`, or before it if negative."""
     return (date.fromisoformat(day) + timedelta(days)).isoformat()
 
 
 class Bucket(NamedTuple):
-    """Where a moment is counted: its local day, and the beginning of its local hour."""
+    """The local day and the start of the local hour in which a moment is counted."""
 
     day: str  # YYYY-MM-DD in TIMEZONE
     hour_s: int  # seconds since 1970-01-01 UTC at which that local hour began
 
 
 class Clock:
-    """Time as this server sees it: `now_ms` for days and records, `elapsed_ms` for how long ago something was.
+    """The server's time: `now_ms` for days and records, `elapsed_ms` for durations.
 
-    Tests replace both; nothing else that counts asks the system.
+    Tests replace both. Code that counts must not read the system's time in another way.
     """
 
     def __init__(
@@ -60,18 +60,18 @@ class Clock:
         self._beginnings: dict[str, int] = {}
 
     def today(self) -> str:
-        """The local date, YYYY-MM-DD. It turns over at local midnight, whatever daylight saving does."""
+        """The local date, YYYY-MM-DD. It changes at local midnight, with daylight saving time as well."""
         return self.bucket(self.now_ms()).day
 
     def bucket(self, at_ms: int) -> Bucket:
-        """The day and hour a visit at `at_ms` belongs to.
+        """The day and hour of a visit at `at_ms`.
 
-        Remembered by quarter hour: every zone's offset, and every change of one, falls on a quarter.
+        Cached by quarter hour: the offsets of all zones, and their changes, fall on quarters of an hour.
         """
         quarter = at_ms // QUARTER_HOUR_MS
         found = self._buckets.get(quarter)
         if found is None:
-            if len(self._buckets) >= REMEMBERED_QUARTERS:
+            if len(self._buckets) >= CACHE_SIZE:
                 self._buckets.clear()
             found = self._buckets[quarter] = self._bucket_of(quarter * QUARTER_HOUR_MS // 1000)
         return found
@@ -80,20 +80,20 @@ class Clock:
         """Seconds since 1970-01-01 UTC at which a local day begins, with the later hour where midnight is missing."""
         found = self._beginnings.get(day)
         if found is None:
-            if len(self._beginnings) >= REMEMBERED_QUARTERS:
+            if len(self._beginnings) >= CACHE_SIZE:
                 self._beginnings.clear()
             midnight = datetime.combine(date.fromisoformat(day), time_of_day(), self._zone)
             found = self._beginnings[day] = int(midnight.timestamp())
         return found
 
     def hours(self, first: str, last: str) -> list[int]:
-        """The beginnings of all local hours of the days from `first` to `last`, seconds since 1970-01-01 UTC."""
+        """The starts of all local hours of the days from `first` to `last`, seconds since 1970-01-01 UTC."""
         ended_s = self.began_s(shifted(last, 1))
-        halves = range(self.began_s(first), ended_s, 1800)  # where clocks change by half an hour, too
+        halves = range(self.began_s(first), ended_s, 1800)  # half hours, because some zones change by half an hour
         return sorted({self._bucket_of(half_s).hour_s for half_s in halves})
 
     def local(self, at_s: int) -> str:
-        """`2025-10-10T14:00:00+06:00`"""
+        """Local time in ISO 8601, as `2025-10-10T14:00:00+06:00`."""
         return datetime.fromtimestamp(at_s, self._zone).isoformat()
 
     def _bucket_of(self, at_s: int) -> Bucket:

@@ -1,4 +1,4 @@
-"""Who a caller is, as every package speaks of it: an account, a login, and the ids of both."""
+"""The identity of a caller: an account, a login, and their ids."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def uuid_of(text: str) -> str | None:
-    """An id as it is stored; None for what is no UUID."""
+    """An id as it is stored; None if `text` is not a UUID."""
     return text.lower() if UUID.fullmatch(text.lower()) else None
 
 
 class Account(NamedTuple):
-    """A person as everybody else of the program knows them."""
+    """The account of a user, as other packages see it."""
 
     id: str
     email: str
@@ -25,7 +25,7 @@ class Account(NamedTuple):
     is_admin: bool
 
     def require_site_admin(self) -> None:
-        """Raises Forbidden."""
+        """Raises Forbidden if the account is not an admin of the site."""
         if not self.is_admin:
             raise Forbidden(N_("Only site admins may do that."))
 
@@ -35,7 +35,7 @@ OPERATOR = Account("", "", "", is_admin=True)
 
 
 class Login(NamedTuple):
-    """Somebody who is logged in, and the session that says so."""
+    """A logged-in account and its session."""
 
     account: Account
     session_id: str

@@ -1,1 +1,1 @@
-"""The heart: visits, the ledger that numbers them, and the live numbers derived from it. Read this first."""
+"""The core: visits, the ledger that numbers them, and the live statistics derived from it. Read this package first."""

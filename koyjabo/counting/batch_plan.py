@@ -1,9 +1,9 @@
-"""Decide what a batch of visits adds to the ledger. Pure: both databases look up, plan, then write what it says."""
+"""Plans what a batch of visits adds to the ledger. Pure: both databases look up rows, plan, then write the plan."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from koyjabo.clock import Clock
 from koyjabo.counting.daily_people import Asked, Whereabouts, user, visitor
@@ -23,12 +23,12 @@ Sums = list[int]
 
 @dataclass(slots=True)
 class Known:
-    """What the database already holds about a batch, read under the lock of the counter row."""
+    """The rows that the database already has for a batch, read under the lock of the counter row."""
 
-    figures: dict[Scope, Figures]  # a scope that is missing does not exist
+    figures: dict[Scope, Figures]  # without scopes that do not exist
     ordinals: dict[Key, int]  # of visits that are retries
-    visitors: dict[tuple[Scope, str], str | None]  # whom they turned out to be in that scope
-    people: Whereabouts  # of everybody in `asked`
+    visitors: dict[tuple[Scope, str], str | None]  # the user each visitor has become in that scope, if any
+    people: Whereabouts  # of all people in `asked`
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class Plan:
 
     figures: dict[Scope, Figures]
     people: Whereabouts
-    visits: list[tuple] = field(default_factory=list)
+    visits: list[tuple[Any, ...]] = field(default_factory=list)
     visitors: list[tuple[Scope, str, int, str | None]] = field(default_factory=list)
     days: dict[tuple[Scope, str], Sums] = field(default_factory=dict)
     hours: dict[tuple[Scope, int], Sums] = field(default_factory=dict)
@@ -53,9 +53,10 @@ class Plan:
 
 
 def asked(batch: list[tuple[NewVisit, str]], clock: Clock) -> list[Asked]:
-    """Whose days have to be looked up, with those of the users that these visitors have turned out to be.
+    """The (scope, person, day) rows to look up: each person of the batch on each day of the batch. The statements add
+    the users that these visitors have become.
 
-    Everybody on every day of the batch: who is seen at midnight with a token may be seen after it without.
+    All combinations, because a person who sends a token before midnight may send none after it.
     """
     visits = [visit for visit, _ in batch if visit.scope != SITE]
     if not visits:
@@ -66,9 +67,9 @@ def asked(batch: list[tuple[NewVisit, str]], clock: Clock) -> list[Asked]:
 
 
 def plan(batch: list[tuple[NewVisit, str]], known: Known, clock: Clock) -> Plan:
-    """Give every visit of `batch`, a list of (visit, visit_id), its ordinal.
+    """Assign an ordinal to every visit of `batch`, a list of (visit, visit_id).
 
-    `known` is used up: a key that comes twice in one batch is a retry the second time.
+    Changes `known`: a key that occurs twice in one batch is a retry the second time.
     """
     made = Plan(known.figures, known.people)
     site = known.figures[SITE]
@@ -84,16 +85,18 @@ def plan(batch: list[tuple[NewVisit, str]], known: Known, clock: Clock) -> Plan:
             newest += 1
             known.ordinals[key] = newest + offset
             made.outcomes.append((newest + offset, False))
-            _add(made, visit, visit_id, newest, offset, known, clock)
+            _add_visit(made, visit, visit_id, newest, offset, known, clock)
     _advance(made, clock)
     return made
 
 
-def _add(made: Plan, visit: NewVisit, visit_id: str, number: int, offset: int, known: Known, clock: Clock) -> None:
+def _add_visit(
+    made: Plan, visit: NewVisit, visit_id: str, number: int, offset: int, known: Known, clock: Clock
+) -> None:
     day, hour_s = clock.bucket(visit.at_ms)
-    told = number + offset
+    ordinal = number + offset
     sent = (visit.client_ms, visit.place, visit.referrer, visit.user_agent, visit.page, visit.user_id, visit.is_bot)
-    made.visits.append((number, told, visit.scope, visit.visitor_id, visit_id, visit.at_ms, day, hour_s, *sent))
+    made.visits.append((number, ordinal, visit.scope, visit.visitor_id, visit_id, visit.at_ms, day, hour_s, *sent))
     for scope in (SITE,) if visit.scope == SITE else (SITE, visit.scope):
         known_as = (scope, visit.visitor_id)
         is_new = known_as not in known.visitors
@@ -115,7 +118,7 @@ def _count(sums: dict[At, Sums], at: At, is_new: bool) -> None:
 
 
 def _advance(made: Plan, clock: Clock) -> None:
-    """Bring the figures of every touched scope up to this commit."""
+    """Update the figures of every scope that this batch changes."""
     now_ms = clock.now_ms()
     for scope, (visits, new_visitors) in made.touched.items():
         old = made.figures[scope]

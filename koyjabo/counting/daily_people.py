@@ -1,21 +1,22 @@
-"""Decide what it adds that somebody was in a community at some hour. Pure: visits, sockets and conversions share it.
+"""Plans what a person's presence in a community at some hour adds to the database. Pure: visits, sockets and
+conversions share it.
 
-A person is `u:` and the id of a user, or `v:` and the id of a visitor who is none that we know of.
+A person is `u:` and the id of a user, or `v:` and the id of a visitor who is not known to be a user.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from koyjabo.clock import Clock
 from koyjabo.models import Scope
 
 SLOT_S = 1800
-"""Hours are counted in halves of one: local hours may begin half an hour apart, where clocks change by as much."""
+"""Length of a slot, s: half an hour, because local hours shift by that much where clocks change by half an hour."""
 
 SLOTS = 63
-"""What a signed number of 64 bits has room for: 31 hours and a half. No day is that long unless TIMEZONE changes."""
+"""Slots of a day: the bits of a signed 64-bit number, 31.5 hours. Only a change of TIMEZONE makes a day longer."""
 
 Asked = tuple[Scope, str, str]
 """(scope, person, day)"""
@@ -23,8 +24,10 @@ Asked = tuple[Scope, str, str]
 Day = tuple[int, int]
 """(began_s, slots): a row of `person_days`"""
 
+Row = tuple[Any, ...]
+
 Sums = list[int]
-"""[authenticated, anonymous]: what is to be added, and may be below nothing"""
+"""[authenticated, anonymous]: numbers to add, which may be negative"""
 
 At = TypeVar("At")
 
@@ -38,24 +41,24 @@ def visitor(visitor_id: str) -> str:
 
 
 class Seen(NamedTuple):
-    """What the database holds about somebody and a day, read under the lock of the counter row."""
+    """The database's row about a person and a day, read under the lock of the counter row."""
 
     scope: Scope
     person: str
     last_day: str
     day: str
-    began_s: int | None  # None, and the next too, when they were not there on that day
+    began_s: int | None  # None, like `slots`, when the person was absent on that day
     slots: int | None
-    earlier: str | None  # their days next to that day, when it is a new one and not their newest
+    earlier: str | None  # their neighbouring days, when `day` is new and not their newest
     later: str | None
 
 
 class Whereabouts:
-    """The rows that change, and what the rollups change by. `seen` has a row for each person and day asked for."""
+    """The rows to change, and the differences of the rollups. `seen` has a row for each person and day looked up."""
 
     def __init__(self, seen: Iterable[Seen], clock: Clock) -> None:
         self._clock = clock
-        self._days: dict[tuple[Scope, str], set[str]] = {}  # of each person: those next to the days asked for
+        self._days: dict[tuple[Scope, str], set[str]] = {}  # of each person: the neighbours of the days looked up
         self._slots: dict[Asked, Day] = {}
         self.last_days: dict[tuple[Scope, str], str] = {}
         self.days: dict[Asked, Day] = {}
@@ -72,7 +75,7 @@ class Whereabouts:
             self._slots[row.scope, row.person, row.day] = (row.began_s, row.slots)
 
     def note(self, scope: Scope, person: str, day: str, hour_s: int) -> None:
-        """They were there in that hour of that day. What is known already changes nothing."""
+        """Record that a person was present in an hour of a day. Idempotent."""
         at = (scope, person, day)
         began_s, slots = self._slots.get(at) or (self._clock.began_s(day), 0)
         slot = slot_of(began_s, hour_s)
@@ -84,7 +87,7 @@ class Whereabouts:
         _add(self.hours, (scope, began_s + slot * SLOT_S), person, 1)
 
     def _begin(self, scope: Scope, person: str, day: str) -> None:
-        """A new day of theirs, which may come before others: the clock was put back, or one turned out to be two."""
+        """Add a new day of a person. It may precede others, after the clock was put back or two people were merged."""
         days = self._days.setdefault((scope, person), set())
         previous = max((each for each in days if each < day), default="")
         following = min((each for each in days if each > day), default=None)
@@ -97,12 +100,12 @@ class Whereabouts:
         days.add(day)
 
     def unite(self, scope: Scope, one: str, other: str, ones: Mapping[str, Day], others: Mapping[str, Day]) -> None:
-        """`one`, who came on the days `ones`, is `other`, who came on `others`: from now on there is only `other`."""
-        united = {**ones, **others, **{day: _united(others[day], ones[day]) for day in ones.keys() & others.keys()}}
-        for person, days, by in ((one, ones, -1), (other, others, -1), (other, united, 1)):
+        """Merge person `one`, with the days `ones`, into person `other`, with the days `others`."""
+        merged = {**ones, **others, **{day: _merged(others[day], ones[day]) for day in ones.keys() & others.keys()}}
+        for person, days, by in ((one, ones, -1), (other, others, -1), (other, merged, 1)):
             self._count(scope, person, days, by)
-        self.last_days[scope, other] = max(united)
-        self.days |= {(scope, other, day): row for day, row in united.items() if row != others.get(day)}
+        self.last_days[scope, other] = max(merged)
+        self.days |= {(scope, other, day): row for day, row in merged.items() if row != others.get(day)}
 
     def _count(self, scope: Scope, person: str, days: Mapping[str, Day], by: int) -> None:
         previous = ""
@@ -112,28 +115,28 @@ class Whereabouts:
                 _add(self.hours, (scope, hour_s), person, by)
             previous = day
 
-    def tables(self) -> tuple[list[tuple], list[tuple], list[tuple], list[tuple]]:
-        """Rows of people, person_days, returns and hourly_people: the first two as they are to be, then differences."""
-        people = [(*person, day) for person, day in self.last_days.items()]
-        days = [(*at, *row) for at, row in self.days.items()]
+    def tables(self) -> tuple[list[Row], list[Row], list[Row], list[Row]]:
+        """Rows of people, person_days, returns and hourly_people: new values for the first two, then differences."""
+        people: list[Row] = [(*person, day) for person, day in self.last_days.items()]
+        days: list[Row] = [(*at, *row) for at, row in self.days.items()]
         return people, days, _rows(self.returns), _rows(self.hours)
 
 
 def slot_of(began_s: int, hour_s: int) -> int:
-    """The bit of an hour. Those of a day that TIMEZONE has made longer than there are bits share the last one."""
+    """The bit of an hour. In a day longer than SLOTS, the hours beyond the last bit share it."""
     return min(max((hour_s - began_s) // SLOT_S, 0), SLOTS - 1)
 
 
 def hours_of(began_s: int, slots: int) -> Iterator[int]:
-    """The beginnings of the hours whose bits are set, seconds since 1970-01-01 UTC."""
+    """The start times of the hours whose bits are set, seconds since 1970-01-01 UTC."""
     while slots:
         lowest = slots & -slots
         yield began_s + (lowest.bit_length() - 1) * SLOT_S
         slots ^= lowest
 
 
-def _united(day: Day, other: Day) -> Day:
-    """The hours of both, counted from where `day` begins."""
+def _merged(day: Day, other: Day) -> Day:
+    """The hours of both, as slots since the start of `day`."""
     began_s, slots = day
     for hour_s in hours_of(*other):
         slots |= 1 << slot_of(began_s, hour_s)
@@ -144,5 +147,5 @@ def _add(sums: dict[At, Sums], at: At, person: str, by: int) -> None:
     sums.setdefault(at, [0, 0])[0 if person.startswith("u:") else 1] += by
 
 
-def _rows(sums: Mapping[tuple, Sums]) -> list[tuple]:
+def _rows(sums: Mapping[Any, Sums]) -> list[Row]:
     return [(*at, *by) for at, by in sums.items() if any(by)]

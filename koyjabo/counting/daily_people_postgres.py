@@ -1,4 +1,4 @@
-"""People and their days on PostgreSQL: the statements that visits, sockets and conversions share."""
+"""Statements for people and their days on PostgreSQL, shared by visits, sockets and conversions."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 from koyjabo.counting.daily_people import Asked, Seen, Whereabouts
 
-Execute = Callable[[str, tuple], Any]
+Execute = Callable[[str, tuple[Any, ...]], Any]
 
-# Twice the columns of what is asked for: scopes, people, days. Each row is one JSON text.
+# Parameters: the columns scopes, people and days of the rows to look up, twice. Each row of the result is a JSON text.
 SEEN = """
 SELECT json_build_array(
     p.scope, p.person, p.last_day, a.day, d.began_s, d.slots,

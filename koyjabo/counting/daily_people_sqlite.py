@@ -1,4 +1,4 @@
-"""People and their days on SQLite: the statements that visits, sockets and conversions share."""
+"""Statements for people and their days on SQLite, shared by visits, sockets and conversions."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 from koyjabo.counting.daily_people import Asked, Seen, Whereabouts
 
-Execute = Callable[[str, tuple], Any]
+Execute = Callable[[str, tuple[Any, ...]], Any]
 
-# {asked} is a list of [scope, person, day]. CROSS JOIN is how SQLite is told which table to begin with.
+# {asked} is a list of [scope, person, day]. CROSS JOIN fixes the order in which SQLite reads the tables.
 SEEN = """
     SELECT json_group_array(json_array(
         p.scope, p.person, p.last_day, a.day, d.began_s, d.slots,

@@ -1,7 +1,7 @@
-"""The ledger: every visit once, under an ordinal nobody else has, on disk before anybody is told.
+"""The ledger: stores every visit once, under a unique ordinal, on disk before the request is answered.
 
-Visits that arrive together are committed together by one real thread (see `group`); the statements are in the sibling
-modules `sqlite` and `postgres`.
+One real thread commits visits that arrive together in one transaction (see `database.batch_worker`). The statements are
+in the sibling modules `ledger_sqlite` and `ledger_postgres`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy.engine import URL
@@ -29,30 +30,32 @@ COMMIT_PATIENCE_S = 5.0
 COMMIT_LIMIT_S = 10.0
 READ_PATIENCE_S = 1.0
 FAILED_LATELY_S = 10.0
-"""How long a failed commit is remembered: whoever is sent elsewhere because of it cannot show that it is over."""
+"""How long a failed commit counts as a current failure. A load balancer that sends visits elsewhere because of it would
+otherwise never see the recovery, since no commit would show it.
+"""
 
 Keyed = tuple[NewVisit, str]
 Outcome = Receipt | KoyJaboError
 Read = tuple[Any, ...]
-"""A method of the store, and its arguments."""
+"""(method of the store, *arguments)"""
 Take = Callable[[], list[Job[Keyed, Outcome]]]
 OnBatch = Callable[[int, float], None]
 OnCommit = Callable[[list[tuple[NewVisit, Receipt]]], None]
 
 
 class LedgerStore(Protocol):
-    """One database's way of keeping the ledger. SQLite and PostgreSQL are siblings of this file.
+    """The ledger's operations on one database. `ledger_sqlite` and `ledger_postgres` implement it.
 
-    `commit`, `writing` are called by one real thread; `figures` and `knows` by another, or by the requests themselves
-    where `reads_block` is false. `commit` raises one of `unavailable` when the database cannot be reached or is locked;
-    any other error is the fault of one visit. Reads raise one of `unreadable`.
+    One real thread calls `commit` and `writing`. Another one calls `figures` and `knows`; where `reads_block` is false,
+    the requests call them. `commit` raises one of `unavailable` when the database cannot be reached or is locked; any
+    other error is caused by one visit. Reads raise one of `unreadable`.
     """
 
     unavailable: tuple[type[Exception], ...]
     unreadable: tuple[type[Exception], ...]
     reads_block: bool
 
-    def writing(self): ...
+    def writing(self) -> AbstractContextManager[object]: ...
 
     def commit(self, batch: list[Keyed]) -> list[Outcome]: ...
 
@@ -64,7 +67,7 @@ class LedgerStore(Protocol):
 
 
 def open_store(database: URL, clock: Clock, fence: Fence = lambda cursor: None) -> LedgerStore:
-    """The store for a database URL, as `config` normalises it. Nothing is connected yet.
+    """The store for a database URL as `settings` normalises it. Opens no connection yet.
 
     On PostgreSQL, `fence` is called within each transaction that writes. If it raises, `commit` writes nothing and
     raises the same.
@@ -79,16 +82,18 @@ def open_store(database: URL, clock: Clock, fence: Fence = lambda cursor: None) 
 
 
 class Writer(NamedTuple):
-    """How those do who write."""
+    """The state of the queue of commits."""
 
-    waiting: int  # visits that are not committed yet
+    waiting: int  # uncommitted visits
     oldest_s: float  # how long the first of them has waited
-    has_failed: bool  # something could not be committed within FAILED_LATELY_S, and nothing was since
+    has_failed: bool  # a commit failed within the last FAILED_LATELY_S, and none has succeeded since
 
 
 class Ledger:
-    """`on_commit` is given the visits of each batch with their receipts, on the loop, before any `append` returns;
-    `on_batch` is told how many jobs the batch had, and how long the first of them took, s.
+    """Commits visits and reads figures.
+
+    Calls `on_commit` on the event loop with the visits of each batch and their receipts, before any `append` returns;
+    then `on_batch` receives the size of the batch and how long its first visit took, s.
     """
 
     def __init__(self, store: LedgerStore, runtime: Runtime, on_batch: OnBatch, on_commit: OnCommit) -> None:
@@ -98,54 +103,55 @@ class Ledger:
         self._failing = False
         self._failed_at = 0.0  # monotonic s
         self._writer: Group[Keyed, Outcome] = Group(
-            runtime, self._commit, COMMIT_PATIENCE_S, COMMIT_LIMIT_S, self._done
+            runtime, self._commit, COMMIT_PATIENCE_S, COMMIT_LIMIT_S, self._complete
         )
         self._reader: Group[Read, Any] | Turn[Read, Any] = (
-            Group(runtime, self._answer, READ_PATIENCE_S, READ_PATIENCE_S)
+            Group(runtime, self._answer_reads, READ_PATIENCE_S, READ_PATIENCE_S)
             if store.reads_block
-            else Turn(runtime, self._answer)
+            else Turn(runtime, self._answer_reads)
         )
 
     def append(self, visit: NewVisit) -> Receipt:
-        """Commit a visit, together with whatever else is waiting.
+        """Commit a visit in one batch with all other queued visits.
 
-        A visit that the client did not name gets a name of ours, so that a commit whose fate is unknown can be tried
-        again. Raises LedgerUnavailable when nothing could be committed, UnknownCommunity for a scope that is none.
+        A visit without a `visit_id` gets a generated one, so that a commit with an unknown outcome can be retried.
+        Raises LedgerUnavailable when the visit could not be committed, UnknownCommunity for an unknown scope.
         """
         try:
             outcome = self._writer.do((visit, visit.visit_id or f"~{secrets.token_urlsafe(9)}"))
         except LedgerUnavailable as error:
-            self._note_health(error)  # it may have been given up before any batch took it
+            self._note_health(error)  # it may have timed out before any batch included it
             raise
         if isinstance(outcome, KoyJaboError):
             raise outcome
         return outcome
 
     def figures(self, scope: Scope = SITE) -> Figures | None:
-        """The newest committed figures, read after this call began; None when there is no such scope.
+        """The newest committed figures, read after this call began; None for an unknown scope.
 
-        Always read, never remembered: another server may write to the same database. Raises LedgerUnavailable.
+        Never cached, because another server may write to the same database. Raises LedgerUnavailable.
         """
-        return self._reader.do((self._store.figures, scope))
+        figures: Figures | None = self._reader.do((self._store.figures, scope))
+        return figures
 
     def knows(self, scope: Scope, visitor_id: str) -> bool:
         """Whether this visitor has ever registered a visit in `scope`. Raises LedgerUnavailable."""
-        return self._reader.do((self._store.knows, scope, visitor_id))
+        return bool(self._reader.do((self._store.knows, scope, visitor_id)))
 
     def writer(self) -> Writer:
         lately = time.monotonic() - self._failed_at < FAILED_LATELY_S
         return Writer(*self._writer.waiting(), self._failing and lately)
 
     def close(self) -> None:
-        """Commit what waits and leave the database."""
+        """Commit the queued visits and close the database."""
         self._writer.close()
         self._reader.close()
         self._store.close()
 
-    # On real threads (reads of SQLite apart): these neither log nor touch anything that belongs to the loop.
+    # Run on real threads, except for reads of SQLite: they must not log or use objects of the event loop.
 
-    def _answer(self, take: Callable[[], list[Job[Read, Any]]]) -> None:
-        """Reads that wait together and ask for the same share one answer, begun after the last of them arrived."""
+    def _answer_reads(self, take: Callable[[], list[Job[Read, Any]]]) -> None:
+        """Equal reads that wait together share one answer, read after the last of them arrived."""
         answers: dict[Read, Any] = {}
         for job in take():
             try:
@@ -161,7 +167,7 @@ class Ledger:
                 jobs = take()
                 if jobs:
                     self._commit_together(jobs)
-        except OSError as error:  # the lock beside the file cannot be had
+        except OSError as error:  # the file lock could not be acquired
             for job in take():
                 if job.result is None:
                     job.error = LedgerUnavailable.because(error)
@@ -173,16 +179,16 @@ class Ledger:
             if len(jobs) == 1 or isinstance(error, self._store.unavailable):
                 for job in jobs:
                     job.error = LedgerUnavailable.because(error)
-            else:  # one of them is to blame: let it fail alone
+            else:  # one visit caused it: retry one by one, so that it fails alone
                 for job in jobs:
                     self._commit_together([job])
         else:
             for job, outcome in zip(jobs, outcomes, strict=True):
                 job.result = outcome
 
-    # On the loop again.
+    # Run on the event loop.
 
-    def _done(self, jobs: list[Job[Keyed, Outcome]]) -> None:
+    def _complete(self, jobs: list[Job[Keyed, Outcome]]) -> None:
         if jobs:
             self._note_health(next((job.error for job in jobs if job.error), None))
         committed = [(job.item[0], job.result) for job in jobs if isinstance(job.result, Receipt)]
@@ -191,7 +197,7 @@ class Ledger:
             self._on_commit(committed)
 
     def _note_health(self, error: Exception | None) -> None:
-        """One line when commits begin to fail and one when it is over, not one a visit."""
+        """Log one line when commits begin to fail and one when they succeed again, instead of one for each visit."""
         if error:
             self._failed_at = time.monotonic()
         if bool(error) != self._failing:

@@ -1,13 +1,13 @@
 """The ledger's transactions on PostgreSQL: three round trips for a batch of any size.
 
-Rows travel as JSON: one parameter a table, unpacked by the server. Lock, look-up and writes are three messages, since a
-statement sees what was committed before it began, and the look-up must see what the lock waited for.
+Rows are passed as JSON, one parameter for each table, and unpacked by the server. Lock, look-up and writes are three
+messages: a statement sees what was committed before it began, and the look-up must see what the lock waited for.
 """
 
 from __future__ import annotations
 
 import json
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 import psycopg2
@@ -23,12 +23,16 @@ from koyjabo.database.postgres import connect, limits
 from koyjabo.errors import KoyJaboError
 from koyjabo.models import SITE, Scope
 
+Row = tuple[Any, ...]
+Outcome = tuple[int, bool] | KoyJaboError
+"""(ordinal, is a retry), or the error of one visit."""
+
 LOCK = f"""
 BEGIN ISOLATION LEVEL READ COMMITTED; {limits()}
 SELECT scope, epoch, revision, visits, total, unique_visitors FROM counters
 WHERE scope = ANY(%s) ORDER BY scope <> 'site', scope FOR UPDATE
 """
-# Arrays tell the planner how many there are, so that it looks them up one by one instead of reading the whole table.
+# With arrays, the planner sees the number of rows and uses the index instead of reading the whole table.
 LOOK_UP = """
 SELECT 'retry', v.visitor_id, v.visit_id, v.ordinal, NULL FROM unnest(%s::text[], %s::text[]) AS b(visitor, visit)
 JOIN visits v ON v.visitor_id = b.visitor AND v.visit_id = b.visit
@@ -70,14 +74,14 @@ KNOWS = f"{limits()} SELECT EXISTS (SELECT 1 FROM visitors WHERE scope = %s AND 
 
 
 class PostgresStore:
-    """Two connections: one writes and is used by one thread, one reads and is used by another.
+    """Two connections: one for writing, used by one thread, and one for reading, used by another.
 
     `fence` is called within each transaction that writes. If it raises, `commit` writes nothing and raises the same.
     """
 
     unavailable: tuple[type[Exception], ...] = (psycopg2.OperationalError, psycopg2.InterfaceError)
     unreadable = unavailable
-    reads_block = True  # a read is a round trip: it belongs on a thread
+    reads_block = True  # a read is a round trip, so it runs on a thread
 
     def __init__(self, url: URL, clock: Clock, fence: Fence) -> None:
         self._url = url
@@ -85,17 +89,17 @@ class PostgresStore:
         self._fence = fence
         self._writing: Any = None
         self._reading: Any = None
-        self._planned: list[tuple[int, bool] | KoyJaboError] = []
+        self._planned: list[Outcome] = []
 
-    def writing(self):
-        """Nothing to hold: the counter row's lock is where servers queue."""
+    def writing(self) -> AbstractContextManager[object]:
+        """Holds nothing: servers queue at the lock of the counter row."""
         return nullcontext()
 
     def commit(self, batch: list[tuple[NewVisit, str]]) -> list[Receipt | KoyJaboError]:
         """Write `batch` in one transaction.
 
-        When the connection breaks it is tried once more on a new one: visits that turn out to be stored by the first
-        attempt keep their ordinals and are no retries.
+        After a broken connection, tries once more on a new one. Visits that the first attempt has stored keep their
+        ordinals and are not marked as retries.
         """
         fresh = self._writing is None
         self._planned = []
@@ -124,7 +128,7 @@ class PostgresStore:
             raise
         return made
 
-    def _known(self, cursor, batch: list[tuple[NewVisit, str]]) -> Known:
+    def _known(self, cursor: Any, batch: list[tuple[NewVisit, str]]) -> Known:
         scopes = list({SITE} | {visit.scope for visit, _ in batch})
         cursor.execute(LOCK, (scopes,))
         locked = cursor.fetchall()
@@ -138,9 +142,9 @@ class PostgresStore:
             cursor.execute(LOOK_UP_WITH_PEOPLE, (*wanted, *daily_people_postgres.columns(people)))
         else:
             cursor.execute(LOOK_UP, wanted)
-        return self._sorted_out(locked, today, cursor.fetchall())
+        return self._known_rows(locked, today, cursor.fetchall())
 
-    def _sorted_out(self, locked: list[tuple], today: str, found: list[tuple]) -> Known:
+    def _known_rows(self, locked: list[Row], today: str, found: list[Row]) -> Known:
         days = {scope: visits for kind, scope, _, visits, _ in found if kind == "day"}
         seen = [Seen._make(json.loads(row[4])) for row in found if row[0] == "person"]
         return Known(
@@ -156,17 +160,18 @@ class PostgresStore:
         return Figures(*rows[0]) if rows else None
 
     def knows(self, scope: Scope, visitor_id: str) -> bool:
-        return self._read(KNOWS, (scope, visitor_id))[0][0]
+        return bool(self._read(KNOWS, (scope, visitor_id))[0][0])
 
-    def _read(self, statement: str, parameters: tuple) -> list[tuple]:
-        """Once more on a new connection, should the old one have been closed while it lay idle."""
+    def _read(self, statement: str, parameters: tuple[Any, ...]) -> list[Row]:
+        """Tries once more on a new connection, because the server may have closed the old one while it was idle."""
         fresh = self._reading is None
         try:
             if self._reading is None:
                 self._reading = connect(self._url)
             with self._reading.cursor() as cursor:
                 cursor.execute(statement, parameters)
-                return cursor.fetchall()
+                rows: list[Row] = cursor.fetchall()
+                return rows
         except self.unavailable as error:
             _close(self._reading)
             self._reading = None
@@ -180,7 +185,7 @@ class PostgresStore:
 
 
 def _message(made: Plan) -> tuple[str, tuple[str, ...]]:
-    """What there is to write, and the commit: one message, with its parameters."""
+    """The writes of a plan and the commit, as one message with its parameters."""
     if not made.visits:
         return COMMIT, ()
     if not made.people.days:
@@ -200,17 +205,17 @@ def _rows(made: Plan) -> tuple[str, ...]:
     return tuple(json.dumps(rows) for rows in tables)
 
 
-def _as_planned(planned: list, found: list) -> list:
-    """What the first attempt planned, wherever the second one found exactly that already stored."""
+def _as_planned(planned: list[Outcome], found: list[Outcome]) -> list[Outcome]:
+    """The outcomes of the second attempt; where it found the visit as the first one planned it, the first outcome."""
     return [first if first == (_ordinal(now), False) else now for first, now in zip(planned, found, strict=True)]
 
 
-def _ordinal(outcome: tuple[int, bool] | KoyJaboError) -> int | None:
+def _ordinal(outcome: Outcome) -> int | None:
     return outcome[0] if isinstance(outcome, tuple) else None
 
 
 def _was_refused(error: Any) -> bool:
-    """The server said why, and that it is not on its way out (57P, SQLSTATE): no use in asking again at once."""
+    """Whether the server refused with an error other than its shutdown (SQLSTATE 57P): a retry at once is useless."""
     return bool(error.pgcode) and not error.pgcode.startswith("57P")
 
 

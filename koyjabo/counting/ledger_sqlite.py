@@ -1,7 +1,7 @@
-"""The ledger's transactions on SQLite: a handful of statements for a batch of any size.
+"""The ledger's transactions on SQLite: a constant number of statements for a batch of any size.
 
-Rows travel as JSON and are unpacked by `json_each`, so that each statement leaves Python once and the interpreter is
-free for requests while it runs.
+Rows are passed as JSON and unpacked by `json_each`, so that Python calls SQLite once for each statement and releases
+the interpreter lock for requests while it runs.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+from contextlib import AbstractContextManager
 from typing import Any
 
 from koyjabo.clock import Clock
@@ -21,14 +22,14 @@ from koyjabo.errors import KoyJaboError
 from koyjabo.models import SITE, Scope
 
 READ_TIMEOUT_S = 0.05
-"""The same for a read, which is done on the event loop."""
+"""How long a read waits for a lock. Short, because reads run on the event loop."""
 
 FIGURES = """
 SELECT c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, ?1, coalesce(d.visits, 0)
 FROM counters c LEFT JOIN daily_visits d ON d.scope = c.scope AND d.day = ?1 WHERE c.scope = ?2
 """
-# One row with all there is to know, in JSON: each row of a result would be a step out of Python and back, and a busy
-# event loop takes its turn in between.
+# Everything in one row, as JSON: each further row would release and take the interpreter lock, and a busy event loop
+# would run in between.
 LOOK_UP = """
 SELECT (
     SELECT json_group_array(json_array(
@@ -71,11 +72,11 @@ KNOWS = "SELECT EXISTS (SELECT 1 FROM visitors WHERE scope = ? AND visitor_id = 
 
 
 class SqliteStore:
-    """One file, one connection that writes (used by one thread) and one that reads (used by all)."""
+    """One file with two connections: one for writing, used by one thread, and one for reading, used by all."""
 
     unavailable: tuple[type[Exception], ...] = (sqlite3.OperationalError,)
     unreadable: tuple[type[Exception], ...] = (sqlite3.DatabaseError,)
-    reads_block = False  # reading in WAL mode waits for nobody: it may be done on the event loop
+    reads_block = False  # a read in WAL mode does not wait for a writer, so it may run on the event loop
 
     def __init__(self, path: str, clock: Clock) -> None:
         self._path = path
@@ -83,14 +84,14 @@ class SqliteStore:
         self._lock = FileLock(path)
         self._writing: sqlite3.Connection | None = None
         self._reading: sqlite3.Connection | None = None
-        self._one_reader = threading.Lock()
+        self._read_lock = threading.Lock()
 
-    def writing(self):
-        """Hold the right to write, among all processes that use this file."""
+    def writing(self) -> AbstractContextManager[object]:
+        """Hold the file lock that all processes take before they write."""
         return self._lock.held()
 
     def commit(self, batch: list[tuple[NewVisit, str]]) -> list[Receipt | KoyJaboError]:
-        """Write `batch` in one transaction. On any error nothing of it was written."""
+        """Write `batch` in one transaction. After an error, nothing of it is written."""
         if self._writing is None:
             self._writing = connect(self._path)
         execute = self._writing.execute
@@ -139,22 +140,22 @@ class SqliteStore:
         daily_people_sqlite.write(execute, made.people)
 
     def figures(self, scope: Scope) -> Figures | None:
-        """Read the newest committed figures; None when there is no such scope."""
+        """Read the newest committed figures; None for an unknown scope."""
         row = self._read(FIGURES, (self._clock.today(), scope))
         return Figures._make(row) if row else None
 
     def knows(self, scope: Scope, visitor_id: str) -> bool:
         return bool(self._read(KNOWS, (scope, visitor_id))[0])
 
-    def _read(self, statement: str, parameters: tuple) -> Any:
-        with self._one_reader:
+    def _read(self, statement: str, parameters: tuple[Any, ...]) -> Any:
+        with self._read_lock:
             try:
                 if self._reading is None:
                     self._reading = connect(self._path, timeout_s=READ_TIMEOUT_S)
-                    self._reading.execute("PRAGMA cache_size = -256")  # KB; it reads the same few rows
+                    self._reading.execute("PRAGMA cache_size = -256")  # KiB; it always reads the same few rows
                 return self._reading.execute(statement, parameters).fetchone()
             except self.unreadable:
-                self._reading = None  # the next one tries a new connection
+                self._reading = None  # the next read opens a new connection
                 raise
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The newest numbers of one scope, as this server knows them: what the ledger says, and who is active."""
+"""Live statistics of one scope on this server: the figures of the ledger and the number of active visitors."""
 
 from __future__ import annotations
 
@@ -12,73 +12,75 @@ from koyjabo.models import Scope
 from koyjabo.presence.visitors.active_visitors import Census, Presence
 
 FURTHEST_AHEAD_MS = 3_600_000
-"""How far the clock of another server may be ahead of ours."""
+"""How far the clock of another server may be ahead of this one's."""
 
 
 def newest_credible(clock: Clock, known: int) -> int:
-    """The greatest revision that another server may say. `known` is one that was right: when a clock is put back, all
-    that were given before are ahead of it, and go on growing from there.
+    """The greatest revision to accept from another server.
+
+    `known` is an accepted one: after a clock is put back, earlier revisions are ahead of it and keep increasing.
     """
     return max(clock.now_ms(), known) + FURTHEST_AHEAD_MS
 
 
 class Numbers:
-    """`figures` are what is known from the start."""
+    """`figures` are the figures of the scope at the start."""
 
     def __init__(self, figures: Figures, presence: Presence, clock: Clock) -> None:
         self.scope: Scope = figures.scope
         self._presence = presence
         self._clock = clock
         self._figures = figures
-        self._stale = False  # the ledger could not be read the last time
+        self._stale = False  # the last read of the ledger failed
         self._shown: tuple[object, Stats] | None = None
-        self._newest_revision = figures.revision  # of all that were read, heard or given
-        self._lock = threading.Lock()  # around the four above; nothing waits while it is held
+        self._newest_revision = figures.revision  # of all that were read, received or issued
+        self._lock = threading.Lock()  # guards the four above; code that holds it must not wait
 
     @property
     def figures(self) -> Figures:
         return self._figures
 
     def learn(self, figures: Figures | None) -> None:
-        """What the ledger says; None when it cannot be read. Older news changes nothing: an answer to a read may
-        arrive after a receipt of a later commit.
+        """Take in figures of the ledger; None when it could not be read. Older figures are ignored: an answer to a
+        read may arrive after the receipt of a later commit.
         """
         with self._lock:
             self._stale = figures is None
             self._keep_newest(figures)
 
     def newest(self, after: int = 0) -> Stats:
-        """The stats as far as this server has been told, without asking the ledger, at a revision over `after`."""
+        """The stats as this server last saw them, without a read of the ledger, at a revision greater than `after`."""
         with self._lock:
-            return self._present(after)[1]
+            return self._current(after)[1]
 
-    # What workers tell each other.
+    # The state that servers exchange.
 
     def state(self) -> dict[str, Any]:
-        """What another server needs to know to show the same, as JSON."""
+        """What another server needs to show the same stats, as JSON."""
         with self._lock:
-            census, stats = self._present()
+            census, stats = self._current()
             return {"figures": self._figures, "census": census, "revision": stats.revision}
 
     def merge(self, state: dict[str, Any]) -> None:
-        """Take in another server's `state`; what is older than what is known here changes nothing.
+        """Take in another server's `state`; older parts of it are ignored. Raises ValueError if it is malformed.
 
-        Whoever then knows the same shows it at the same revision; otherwise ours is greater.
+        If both servers then have the same state, they show it at the same revision; otherwise this server's revision
+        is greater.
         """
-        figures, said, revision = self._checked(state)
+        figures, census_there, revision = self._checked(state)
         if figures.epoch != self._figures.epoch:
-            return  # another count, or a new one of ours: our own database says which, within a second
-        self._presence.learn(self.scope, said)
+            return  # a different count, or a new one: the next read of the database, within a second, decides
+        self._presence.learn(self.scope, census_there)
         with self._lock:
             self._keep_newest(figures)
             census = self._presence.census(self.scope)
             if revision > self._newest_revision:
                 self._newest_revision = revision
-                if (self._figures, census.places) == (figures, said.places):
+                if (self._figures, census.places) == (figures, census_there.places):
                     self._show(census, revision)
 
     def _checked(self, state: Any) -> tuple[Figures, Census, int]:
-        """Raises ValueError, or whatever comes first, for what no server of ours would say."""
+        """Parse another server's state. Raises ValueError, or the error of the first malformed part."""
         figures, census, revision = Figures._make(state["figures"]), Census._make(state["census"]), state["revision"]
         kinds = [str if name in ("scope", "day") else int for name in Figures._fields]
         known = max(self._newest_revision, self._presence.census(self.scope).version)
@@ -93,7 +95,7 @@ class Numbers:
             raise ValueError("not the state of a server")
         return figures, census, revision
 
-    def _present(self, after: int = 0) -> tuple[Census, Stats]:
+    def _current(self, after: int = 0) -> tuple[Census, Stats]:
         census = self._presence.census(self.scope)
         self._newest_revision = max(self._newest_revision, after)
         shown = self._shown
@@ -120,7 +122,7 @@ class Numbers:
         return self._figures.epoch, self._figures.revision, self._clock.today(), self._stale, census.places
 
     def _next_revision(self) -> int:
-        """A commit brings its revision along; any other change, a restart among them, makes the next one."""
+        """The revision of the newest commit, or the next number after any other change, a restart included."""
         if self._shown is not None and self._figures.revision > self._newest_revision:
             revision = self._figures.revision
         else:
@@ -129,9 +131,9 @@ class Numbers:
         return revision
 
     def _keep_newest(self, figures: Figures | None) -> None:
-        if figures and _order(figures) >= _order(self._figures):
+        if figures and _recency(figures) >= _recency(self._figures):
             self._figures = figures
 
 
-def _order(figures: Figures) -> tuple[int, int]:
+def _recency(figures: Figures) -> tuple[int, int]:
     return figures.epoch, figures.revision

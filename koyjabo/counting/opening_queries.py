@@ -1,4 +1,4 @@
-"""The first look at the ledger when a process starts: migrated, with a counter, and the figures it begins with."""
+"""Opens the ledger when a process starts: migrates it, creates the counter and reads the first figures."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from koyjabo.models import SITE, Adjustment, Counter, DailyVisits
 
 
 def prepare(database: URL, starting_total: int, clock: Clock) -> Figures:
-    """Bring the database up to date, once, whichever process comes first; give a new one its counter.
+    """Migrate the database, once for all processes, and create the counter of a new one.
 
-    Returns the figures of the site. On PostgreSQL, waits for no other process when there is nothing to do. Raises
+    Returns the figures of the site. On PostgreSQL, an up-to-date database is opened without a lock. Raises
     LedgerUnavailable when it cannot be reached now, UnusableDatabase when it never can, DatabaseInUse when another
     process changes it for too long. Needs an application context.
     """
@@ -30,7 +30,7 @@ def prepare(database: URL, starting_total: int, clock: Clock) -> Figures:
 
 
 def _present_figures(clock: Clock) -> Figures | None:
-    """None if the database has to be migrated first, or has no counter yet."""
+    """The figures of an up-to-date database; None if it has to be migrated first or has no counter yet."""
     with snapshot() as connection, Session(connection) as session:
         counter = session.get(Counter, SITE) if is_up_to_date(session) else None
         return _figures(session, counter, clock) if counter else None

@@ -1,4 +1,4 @@
-"""The visits of the last minutes, for a server that has just begun and does not know who is active."""
+"""Reads the visits of the last minutes, from which a starting server derives the active visitors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from koyjabo.errors import LedgerUnavailable
 from koyjabo.models import SITE, Scope, Visit
 
 MOST_ROWS = 200_000
-"""More visits in one window than a small machine registers; what is before them is not looked at."""
+"""The most rows read: more than a small machine registers in one window."""
 
 
 class Recent(NamedTuple):
@@ -23,7 +23,7 @@ class Recent(NamedTuple):
 
 
 def recent_visits(engine: Engine, since_ms: int) -> list[Recent]:
-    """The visits after `since_ms`, the oldest first. Read from the newest row backwards, and no further than needed.
+    """The visits after `since_ms`, oldest first. Reads backwards from the newest row and stops at `since_ms`.
 
     Raises LedgerUnavailable.
     """

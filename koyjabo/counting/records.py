@@ -1,6 +1,6 @@
-"""What goes into the ledger and what comes out of it: plain values that cross from thread to thread.
+"""The ledger's input and output: plain values that are passed between threads.
 
-Named tuples: one is made for each visit, at a fifth of what a frozen dataclass costs.
+Named tuples, because one is created for each visit, at a fifth of the cost of a frozen dataclass.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ from koyjabo.models import SITE, Scope
 
 
 class NewVisit(NamedTuple):
-    """A visit as it arrived, checked and cut to size."""
+    """A visit as received, validated and truncated to its limits."""
 
     visitor_id: str
-    visit_id: str | None  # the client's own name for it; makes a retry recognisable
+    visit_id: str | None  # the client's own id of the visit, by which a retry is recognised
     scope: Scope = SITE
     place: str = "Unknown"
-    at_ms: int = 0  # server clock; the client's is not to be trusted with days
+    at_ms: int = 0  # server clock: the client's is not trusted to assign days
     client_ms: int | None = None
     referrer: str | None = None
     user_agent: str | None = None
     page: str | None = None
-    caller: bytes = b""  # who sent it, as a hash that lasts a day; never stored
-    user_id: str | None = None  # whose it is, where they said so
-    is_bot: bool = False  # a crawler that says it is one
+    caller: bytes = b""  # identifies the client, as a hash that changes daily; never stored
+    user_id: str | None = None  # the user, if the request identified one
+    is_bot: bool = False  # a declared crawler
 
 
 class Figures(NamedTuple):
-    """The committed numbers of a scope, as of one commit."""
+    """The committed figures of a scope, as of one commit."""
 
     scope: Scope
     epoch: int  # ms; base-36 on the wire
@@ -36,14 +36,14 @@ class Figures(NamedTuple):
     visits: int  # rows ever written
     total: int
     unique_visitors: int
-    day: str  # the local day that `day_visits` is about
+    day: str  # the local day of `day_visits`
     day_visits: int
 
 
 class Receipt(NamedTuple):
-    """Proof that a visit is on disk."""
+    """Confirms that a visit is on disk."""
 
     ordinal: int
-    duplicate: bool  # a retry: it was counted before, under the same ordinal
+    duplicate: bool  # a retry of a visit that was counted before, under the same ordinal
     figures: Figures  # of the site, as of the commit
-    own: Figures  # of the visit's own scope, as of the commit; a site visit's is the site
+    own: Figures  # of the visit's own scope, as of the commit; for a visit of the site, the same as `figures`

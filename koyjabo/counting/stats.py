@@ -1,4 +1,4 @@
-"""The numbers of a scope at one revision, and the one way in which they are written (specification: Read the stats)."""
+"""The statistics of a scope at one revision, and their one JSON form (specification: Read the stats)."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """The numbers of a scope at one revision. On one server, an equal revision means equal numbers."""
+    """The statistics of a scope at one revision. On one server, an equal revision means equal statistics."""
 
     total: int
     today: int
     active: int
     unique_visitors: int
     places: Mapping[str, int]
-    revision: int  # also the moment they are of, ms since 1970 UTC
+    revision: int  # also their time, ms since 1970 UTC
     epoch: int  # ms; base-36 on the wire
-    stale: bool = False  # the ledger cannot be read: these are the last known
+    stale: bool = False  # the ledger cannot be read: these are the last known statistics
 
     def as_object(self) -> dict[str, Any]:
-        """The stats object, in its order (specification: Read the stats)."""
+        """The stats object, with its keys in order (specification: Read the stats)."""
         written = {
             "totalVisitors": self.total,
             "totalVisits": self.total,
@@ -53,14 +53,14 @@ def base36(number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class WrittenStats:
-    """Stats as JSON, with the tag that stands for exactly this text."""
+    """Stats as JSON, with an entity tag for exactly this text."""
 
     json: str
-    tag: str  # epoch, revision and a checksum: two servers may know different visitors to be active at one revision
+    tag: str  # epoch, revision and a checksum: two servers may see different active visitors at one revision
 
 
 class StatsWriter:
-    """Writes stats once for as long as they stay the same: many requests are given each."""
+    """Encodes stats to JSON and keeps the last result, which many requests share."""
 
     def __init__(self) -> None:
         self._last: tuple[Stats, WrittenStats] | None = None

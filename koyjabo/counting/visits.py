@@ -1,7 +1,7 @@
-"""Register visits and read the stats they add up to.
+"""Register visits and read their statistics.
 
-A visit counts when `register` returns: the ledger has it on disk, under an ordinal nobody else has.
-Whatever the world is told afterwards comes out of that receipt.
+A visit counts when `register` returns: the ledger has it on disk under a unique ordinal. All that is published
+afterwards derives from that receipt.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ log = logging.getLogger(__name__)
 __all__ = ["VISITOR_ID", "VISIT_NAME", "NewVisit", "Receipt", "Stats", "Visits", "Writer"]
 
 VISITOR_ID = re.compile(r"[A-Za-z0-9_.:\-]{1,128}", re.ASCII)
-VISIT_NAME = re.compile(r"[A-Za-z0-9_.:+/=\-]{1,128}", re.ASCII)  # no "~": names we make up begin with it
+VISIT_NAME = re.compile(r"[A-Za-z0-9_.:+/=\-]{1,128}", re.ASCII)  # no "~": generated ids begin with it
 """(specification: Register a visit)"""
 
 REGISTERED = "visit_registered ordinal=%d duplicate=%s scope=%s revision=%d"
-"""The first broadcast of that scope with this revision or a newer one tells of it (docs/operations.md)."""
+"""The first broadcast of that scope with this revision or a newer one includes the visit (docs/operations.md)."""
 
-MOST_ASKED_FOR = 500
-"""Times that the numbers of a community were asked for, after which they are forgotten: who polls is told that nothing
-has changed.
+RECENT_LOOKUPS = 500
+"""How many recent lookups keep a community's statistics cached, so that a client that polls gets 304 instead of a new
+revision.
 """
 
 
 class Visits:
-    """`figures` are what is known of the site from the start, should the ledger be away when the first one asks.
+    """`figures` are the site's figures at the start, used while the ledger is unavailable for the first read.
 
-    With `ignores_bots`, declared crawlers are no visitors (BOT_POLICY).
+    With `ignores_bots`, visits of declared crawlers are not counted (BOT_POLICY).
 
     `open_ledger` is given what is to be called with each committed batch. `on_change` is called with the numbers of a
     scope when this worker changed them, `on_visit` with visitor and caller of each committed visit. Both are on the way
@@ -65,15 +65,15 @@ class Visits:
         self._on_visit = on_visit
         self._presence = presence
         self._clock = clock
-        self._communities: WeakValueDictionary[Scope, Numbers] = WeakValueDictionary()  # those somebody looks at
-        self._asked_for: deque[Numbers] = deque(maxlen=MOST_ASKED_FOR)
+        self._communities: WeakValueDictionary[Scope, Numbers] = WeakValueDictionary()  # of the scopes in use
+        self._recent_lookups: deque[Numbers] = deque(maxlen=RECENT_LOOKUPS)
 
     def register(self, visit: NewVisit) -> Receipt | None:
         """Count a visit, durably (specification: Register a visit).
 
-        Returns the receipt of the first time, marked `duplicate`, when the client retries. Raises LedgerUnavailable
-        when nothing could be committed; then nothing was counted. Raises UnknownCommunity for a scope that is none.
-        None for a crawler that is ignored: nothing was counted, and nobody is active.
+        Returns the receipt; for a retry, the first receipt marked `duplicate`. Raises LedgerUnavailable when the visit
+        could not be committed; it was then not counted. Raises UnknownCommunity for an unknown scope. Returns None for
+        an ignored crawler, which is neither counted nor active.
         """
         if visit.is_bot and self._ignores_bots:
             log.debug("bot_ignored")
@@ -83,7 +83,7 @@ class Visits:
         return receipt
 
     def heartbeat(self, visitor_id: str, place: str) -> None:
-        """Keep a visitor active. Raises UnknownVisitor for one who never registered, LedgerUnavailable."""
+        """Keep a visitor active. Raises UnknownVisitor if they never registered a visit, LedgerUnavailable."""
         if not self._presence.renew(SITE, visitor_id):
             if not self._ledger.knows(SITE, visitor_id):
                 raise UnknownVisitor
@@ -91,7 +91,8 @@ class Visits:
             self._on_change(self.site)
 
     def arrive(self, visitor_id: str, place: str) -> bool:
-        """A visitor's page is open. False, and nothing, when they have not registered a visit yet."""
+        """Mark a visitor with an open page as active. False, without effect, if they have not registered a visit yet
+        or the ledger is unavailable."""
         try:
             self.heartbeat(visitor_id, place)
         except (UnknownVisitor, LedgerUnavailable):
@@ -99,21 +100,21 @@ class Visits:
         return True
 
     def stats(self) -> Stats:
-        """The newest stats, never with a lower total than one acknowledged to anybody before this call.
+        """The newest stats. Their total is at least that of every receipt returned before this call, on any server.
 
-        When the ledger cannot be read, the last known ones, marked `stale`.
+        When the ledger cannot be read: the last known stats, marked `stale`.
         """
         self.look(self.site)
         return self.site.newest()
 
     def newest(self) -> Stats:
-        """The site's stats as far as this server has been told, without asking the ledger: right after a receipt."""
+        """The site's stats as this server last saw them, without a read of the ledger. For use after a receipt."""
         return self.site.newest()
 
     def community(self, scope: Scope) -> Numbers:
-        """The numbers of a community, kept up to date by what this server hears for as long as somebody holds them.
+        """The statistics of a community. They stay up to date as long as a caller keeps a reference to the object.
 
-        Raises UnknownCommunity, and LedgerUnavailable where nothing was known and nothing can be read.
+        Raises UnknownCommunity, and LedgerUnavailable when they are not cached and the ledger cannot be read.
         """
         numbers = self._communities.get(scope)
         if numbers is not None:
@@ -122,14 +123,14 @@ class Visits:
             figures = self._ledger.figures(scope)
             if figures is None:
                 raise UnknownCommunity
-            numbers = self._of(figures)
-        self._asked_for.append(numbers)
+            numbers = self._numbers_of(figures)
+        self._recent_lookups.append(numbers)
         return numbers
 
     def look(self, numbers: Numbers) -> bool:
-        """Read what the ledger says now. False when it cannot be read; then the last known are marked `stale`.
+        """Update from the ledger. False when it cannot be read; the last known stats are then marked `stale`.
 
-        A scope that is gone keeps the last there was: those in its rooms are sent away.
+        A deleted scope keeps its last stats: its rooms are closed anyway.
         """
         try:
             figures = self._ledger.figures(numbers.scope)
@@ -141,28 +142,28 @@ class Visits:
         return True
 
     def writer(self) -> Writer:
-        """How many visits wait for their commit, and whether commits succeed."""
+        """The number of uncommitted visits, and whether commits succeed."""
         return self._ledger.writer()
 
     def close(self) -> None:
-        """Commit what waits and leave the database. Nothing can be registered afterwards."""
+        """Commit the queued visits and close the database. No visit can be registered afterwards."""
         self._ledger.close()
 
     def _committed(self, visits: list[tuple[NewVisit, Receipt]]) -> None:
-        """Take in a whole batch before anybody in it is answered, so that all of them are told the same stats."""
+        """Take in a whole batch before any of its requests is answered, so that all answers have the same stats."""
         changed = {}
         for visit, receipt in visits:
             self._presence.touch(SITE, visit.visitor_id, visit.place)
-            if visit.scope != SITE and not receipt.duplicate:  # a retry was counted where it was first sent to
+            if visit.scope != SITE and not receipt.duplicate:  # a retry counts in the scope of its first attempt
                 self._presence.touch(visit.scope, visit.visitor_id, visit.place)
                 changed[visit.scope] = receipt.own
             self._on_visit(visit.visitor_id, visit.caller)
         self.site.learn(visits[-1][1].figures)
         self._on_change(self.site)
         for figures in changed.values():
-            numbers = self._of(figures)
+            numbers = self._numbers_of(figures)
             numbers.learn(figures)
             self._on_change(numbers)
 
-    def _of(self, figures: Figures) -> Numbers:
+    def _numbers_of(self, figures: Figures) -> Numbers:
         return self._communities.setdefault(figures.scope, Numbers(figures, self._presence, self._clock))

@@ -1,1 +1,1 @@
-"""Threads, transactions and connections: how every other package reads and writes SQL."""
+"""Threads, transactions and connections, through which all other packages run SQL."""

@@ -1,8 +1,8 @@
-"""Group commit: one real thread takes all the jobs that wait and does them as one.
+"""Group commit: one real thread takes all pending jobs and does them as one batch.
 
-Requests hand over a job and wait; the thread works; its batch is handed back in one piece. A slow disk costs latency
-once a batch, and never stops the event loop (decision 2). No timer decides when a batch begins: an idle thread
-begins at once, a busy one takes whatever has come in the meantime.
+A request adds a job and waits for it. The thread returns each batch as a whole. A slow disk costs latency once for each
+batch and never stops the event loop (decision 2). No timer delays a batch: an idle thread starts at once, and a busy
+one takes all jobs that arrived in the meantime.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 MOST_WAITING = 20_000
-"""Jobs that may wait at once; more are refused, for they could not be done in time anyway."""
+"""The maximum number of pending jobs. More are refused, because they could not be done in time."""
 
 WATCH_INTERVAL_S = 0.5
 
 
 class Job(Generic[Item, Result]):
-    """One request's piece of work, and what came of it: `result`, or `error`."""
+    """The work of one request, and its `result` or `error`."""
 
     __slots__ = ("error", "item", "result", "since", "waiter")
 
@@ -41,14 +41,14 @@ class Job(Generic[Item, Result]):
         self.waiter = waiter
 
     def outcome(self) -> Result:
-        """Wait for it. Raises `error` if there is one."""
+        """Wait for the result. Raises `error` if there is one."""
         self.waiter.wait()
         if self.error is not None:
             raise self.error
         return self.result  # type: ignore[return-value]
 
     def answer(self) -> None:
-        """Let the owner go on. Idempotent."""
+        """Wake the request that waits for this job. Idempotent."""
         self.waiter.wake()
 
     def give_up(self) -> None:
@@ -56,23 +56,24 @@ class Job(Generic[Item, Result]):
         self.answer()
 
 
-def take_waiting(pending: deque[Job[Item, Result]], taken: list[Job[Item, Result]], most: int) -> list:
+def take_waiting(
+    pending: deque[Job[Item, Result]], taken: list[Job[Item, Result]], most: int
+) -> list[Job[Item, Result]]:
     """Move jobs from `pending` to `taken` until there are `most` of them; returns `taken`."""
-    with suppress(IndexError):  # somebody else has taken the last one
+    with suppress(IndexError):  # the event loop has removed the last job meanwhile
         while pending and len(taken) < most:
             taken.append(pending.popleft())
     return taken
 
 
 class Group(Generic[Item, Result]):
-    """Runs `work` on a real thread of its own, on all the jobs that wait.
+    """Runs `work` on a real thread of its own, on all pending jobs.
 
-    `work(take)` calls `take()` once, as late as it can (after it holds its locks), for the jobs to do, and sets
-    `result` or `error` on each. `on_done(jobs)` is called on the loop, once a batch, before any of its owners goes on.
+    `work(take)` calls `take()` once, as late as possible (after it holds its locks), to get the jobs, and sets `result`
+    or `error` on each. `on_done(jobs)` is called on the event loop, once a batch, before any of its requests continues.
 
-    No owner waits for ever: a job that is not taken within `patience_s` fails with LedgerUnavailable, untouched. One
-    that was taken fails after `limit_s`; only when the database is frozen does that happen, and then its fate is
-    unknown.
+    Every wait is limited. A job not taken within `patience_s` fails with LedgerUnavailable and is never run. A job that
+    was taken fails after `limit_s`, if the database is frozen; whether it was committed is then unknown.
     """
 
     def __init__(
@@ -94,42 +95,42 @@ class Group(Generic[Item, Result]):
         self._most_waiting = most_waiting
         self._pending: deque[Job[Item, Result]] = deque()
         self._taken: list[Job[Item, Result]] = []
-        self._bell: SimpleQueue[bool] = SimpleQueue()
-        self._started = self._idle = self._watching = self._ringing = False
+        self._wake_queue: SimpleQueue[bool] = SimpleQueue()
+        self._started = self._idle = self._watching = self._is_waking = False
         self._closed: Waiter | None = None
         self._starting = threading.Lock()
 
     def do(self, item: Item) -> Result:
-        """Have `item` done with whatever else is waiting. Raises what went wrong with it."""
+        """Run `item` in one batch with all other pending jobs and return its result. Raises its error."""
         if len(self._pending) >= (self._most_waiting or MOST_WAITING) or self._closed:
             raise LedgerUnavailable
         job: Job[Item, Result] = Job(item, self._runtime.waiter())
         self._pending.append(job)
-        self._call_thread()
+        self._notify_thread()
         return job.outcome()
 
     def waiting(self) -> tuple[int, float]:
-        """How many jobs are not done yet, and since when the first of them waits, s."""
+        """The number of unfinished jobs, and how long the first of them has waited, s."""
         jobs = [*self._taken, *self._pending]
         return len(jobs), time.monotonic() - jobs[0].since if jobs else 0.0
 
     def close(self) -> None:
-        """Do what waits, then end the thread. Nothing is taken afterwards; a second time does nothing."""
+        """Finish the pending jobs, then end the thread. Later jobs are refused. Idempotent."""
         if self._closed:
             return
         self._closed = self._runtime.waiter()
         if self._started:
-            self._ring()
+            self._wake_thread()
             self._closed.wait()
 
-    def _call_thread(self) -> None:
+    def _notify_thread(self) -> None:
         if not self._started:
             self._start()
-        if self._idle and not self._ringing:
-            self._ringing = True
-            self._runtime.soon(self._ring)
+        if self._idle and not self._is_waking:
+            self._is_waking = True
+            self._runtime.soon(self._wake_thread)
         if not self._watching:
-            self._keep_watching()
+            self._schedule_watch()
 
     def _start(self) -> None:
         with self._starting:
@@ -137,11 +138,11 @@ class Group(Generic[Item, Result]):
                 self._started = True
                 self._runtime.start_thread(self._main)
 
-    def _ring(self) -> None:
-        self._ringing = False
-        self._bell.put(True)
+    def _wake_thread(self) -> None:
+        self._is_waking = False
+        self._wake_queue.put(True)
 
-    # On the loop: nobody waits for ever.
+    # Runs on the event loop and limits every wait.
 
     def _watch(self) -> None:
         now = time.monotonic()
@@ -149,31 +150,31 @@ class Group(Generic[Item, Result]):
             if now - job.since > self._patience_s:
                 try:
                     self._pending.remove(job)
-                except ValueError:  # the thread has taken it in this moment
+                except ValueError:  # the thread has just taken it
                     continue
                 job.give_up()
         for job in self._taken:
             if job.result is None and now - job.since > self._limit_s:
                 job.give_up()
-        self._watching = False  # before looking: whoever comes now sees it, and calls for the next watch
+        self._watching = False  # before the check, so that a job added now schedules the next watch
         if self._pending or self._taken or not self._idle:
-            self._keep_watching()
+            self._schedule_watch()
 
-    def _keep_watching(self) -> None:
+    def _schedule_watch(self) -> None:
         self._watching = True
         self._runtime.later(WATCH_INTERVAL_S, self._watch)
 
-    # On the real thread: no green lock, no log, and `from_thread` as the only way back.
+    # Runs on the real thread: no greenlet lock, no logging, and only `from_thread` to call back.
 
     def _main(self) -> None:
         while not (self._closed and not self._pending):
             self._idle = True
             if not self._pending and not self._closed:
-                self._bell.get()
+                self._wake_queue.get()
             self._idle = False
             if self._pending:
                 self._do_batch()
-        self._idle = True  # or its watch would go on for ever
+        self._idle = True  # otherwise the watch would repeat for ever
         self._runtime.from_thread(self._closed.wake)
 
     def _do_batch(self) -> None:
@@ -182,18 +183,18 @@ class Group(Generic[Item, Result]):
         try:
             self._work(partial(self._take, taken))
         except Exception as error:
-            if not taken:  # it failed before it came to that: they must not be tried over and over
+            if not taken:  # it failed before `take`: fail these jobs, lest they be tried for ever
                 self._take(taken)
             for job in taken:
                 job.error = job.error or (error if job.result is None else None)
-        self._runtime.from_thread(partial(self._hand_back, taken))
+        self._runtime.from_thread(partial(self._complete_batch, taken))
 
     def _take(self, taken: list[Job[Item, Result]]) -> list[Job[Item, Result]]:
         return take_waiting(self._pending, taken, self._most)
 
-    # On the loop again.
+    # Runs on the event loop.
 
-    def _hand_back(self, jobs: list[Job[Item, Result]]) -> None:
+    def _complete_batch(self, jobs: list[Job[Item, Result]]) -> None:
         try:
             self._on_done(jobs)
         finally:

@@ -1,4 +1,4 @@
-"""The database as SQLAlchemy sees it: how it is opened, and how it gets its tables and its first row."""
+"""SQLAlchemy's engine: its options, transactions, and migrations."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from koyjabo.errors import LedgerUnavailable, UnusableDatabase
 from koyjabo.extensions import db
 
 PERMANENT = {errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.EPERM, errno.EROFS}
-"""Errors of the file system that waiting does not mend."""
+"""Errors of the file system that a retry does not solve."""
 
 
 def engine_options(database: URL) -> dict[str, Any]:
-    """Options for SQLAlchemy's engine, so that it opens connections as the ledger does.
+    """Options for SQLAlchemy's engine, so that it opens connections like the ledger's.
 
-    Without the ledger's time limits: what goes through SQLAlchemy (migrations, recounts) may take long.
+    Without the ledger's time limits, because migrations and recounts may take long.
     """
-    options = {"poolclass": NullPool, "hide_parameters": True}  # they are personal, and errors are logged
+    options = {"poolclass": NullPool, "hide_parameters": True}  # errors are logged, and parameters are personal data
     if database.get_backend_name() == "sqlite":
         from koyjabo.database.sqlite import connect
 
@@ -40,7 +40,8 @@ def engine_options(database: URL) -> dict[str, Any]:
 
 @event.listens_for(Engine, "begin")
 def _begin(connection: Connection) -> None:
-    """SQLite's driver leaves transactions to us: one that reads first and writes later could not get in."""
+    """Begin transactions of SQLite, whose driver leaves that to us. IMMEDIATE, because a transaction that reads first
+    and writes later may fail to get the lock."""
     if connection.dialect.name == "sqlite":
         snapshot = connection.get_execution_options().get("snapshot")
         connection.exec_driver_sql("BEGIN" if snapshot else "BEGIN IMMEDIATE")
@@ -48,7 +49,7 @@ def _begin(connection: Connection) -> None:
 
 @contextmanager
 def snapshot() -> Iterator[Connection]:
-    """Read the database as it is at one moment, however long that takes, in nobody's way."""
+    """Read a consistent snapshot of the database, for any length of time, without blocking writers."""
     with db.engine.connect() as connection:
         if connection.dialect.name == "sqlite":
             connection = connection.execution_options(snapshot=True)
@@ -79,7 +80,7 @@ def _queued(database: URL) -> Iterator[None]:
     from koyjabo.database.sqlite import FileLock, connect
 
     path = str(database.database)
-    connect(path).close()  # makes the folder and the file
+    connect(path).close()  # creates the folder and the file
     lock = FileLock(path)
     try:
         with lock.held():
@@ -90,7 +91,7 @@ def _queued(database: URL) -> Iterator[None]:
 
 @contextmanager
 def reached() -> Iterator[None]:
-    """What goes wrong inside comes out as LedgerUnavailable when waiting may mend it, else as UnusableDatabase."""
+    """Turn errors of the database into LedgerUnavailable if a retry may succeed, else into UnusableDatabase."""
     try:
         yield
     except (OperationalError, sqlite3.OperationalError) as error:
@@ -101,22 +102,23 @@ def reached() -> Iterator[None]:
         raise (_unusable(str(error)) if error.errno in PERMANENT else LedgerUnavailable()) from error
 
 
-def _unusable(why: str) -> UnusableDatabase:
-    return UnusableDatabase(f"DATABASE_URL names a database that cannot be used: {why}.")
+def _unusable(reason: str) -> UnusableDatabase:
+    return UnusableDatabase(f"DATABASE_URL names a database that cannot be used: {reason}.")
 
 
 def is_up_to_date(session: Session) -> bool:
+    """Whether all migrations have run. Raises UnusableDatabase if a newer version of the program has migrated it."""
     if not inspect(session.connection()).has_table("alembic_version"):
         return False
-    stored = session.scalar(text("SELECT version_num FROM alembic_version"))
+    stored: str | None = session.scalar(text("SELECT version_num FROM alembic_version"))
     if stored and stored > NEWEST_REVISION:
         raise _unusable(f"a newer version of this program made it (revision {stored})")
     return stored == NEWEST_REVISION
 
 
 def migrate(connection: Connection) -> None:
-    """Imported only when there is something to do: a worker would carry 12 MB of Alembic all its life."""
-    from alembic import command
+    """Run the missing migrations."""
+    from alembic import command  # late: it would cost every worker 12 MB
     from alembic.config import Config
 
     config = Config(MIGRATIONS / "alembic.ini", attributes={"connection": connection})

@@ -1,4 +1,4 @@
-"""One transaction in which nobody else writes anywhere: for what changes the ledger as a whole."""
+"""An exclusive transaction, for changes of the ledger as a whole."""
 
 from __future__ import annotations
 
@@ -12,21 +12,25 @@ from koyjabo.database import engine
 from koyjabo.extensions import db
 
 ATTEMPTS = 10
-"""To lock all tables: somebody who holds one of them and waits for another may be in the way."""
+"""Attempts to lock all tables. An attempt fails in a deadlock with a transaction that holds one table and waits for
+another.
+"""
 
 
 @contextmanager
 def alone() -> Iterator[Connection]:
-    """Writers wait until it is over, and are given up after some seconds; readers see what was before."""
+    """A transaction that blocks all writers. They wait until it ends, and fail after some seconds; readers see the
+    state before it.
+    """
     with engine.exclusive(db.engine.url) as session:
         connection = session.connection()
-        if connection.dialect.name != "sqlite":  # there a transaction that writes is alone
+        if connection.dialect.name != "sqlite":  # on SQLite, a writing transaction is exclusive anyway
             _lock_tables(connection)
         yield connection
 
 
 def _lock_tables(connection: Connection) -> None:
-    """Counters first, as the ledger takes them."""
+    """Lock all tables: `counters` first, in the order of the ledger."""
     tables = sorted((table.name for table in db.metadata.sorted_tables), key=lambda name: name != "counters")
     for attempts_left in reversed(range(ATTEMPTS)):
         try:

@@ -1,8 +1,8 @@
 """The lease of an import on PostgreSQL: mutual exclusion over many transactions, by a row of `nightly_work`.
 
-A lock of the session would stay with a pooler's connection, which other clients get. The holder renews the lease as
-long as its process lives, and checks it within each of its transactions (`Lease.fence`). The clock is that of the
-database, because clocks of machines differ.
+A session-level lock would stay with a pooler's connection, which is passed to other clients. The holder renews the
+lease as long as its process lives, and checks it within each of its transactions (`Lease.fence`). The clock is that of
+the database, because clocks of machines differ.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from koyjabo.errors import DatabaseInUse
 
 LEASE_S = 10.0
-"""A holder that has not renewed it for so long is dead or frozen, and loses it to the next process that asks."""
+"""Length of a lease. A holder that has not renewed it for this long is dead or frozen; the next process may take it."""
 
 RENEW_S = 2.0
-LOOK_S = 0.2
+POLL_S = 0.2
 
 # Parameters are psycopg2's, because the ledger executes these statements on a connection of the driver.
 NOW_MS = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
@@ -81,7 +81,7 @@ class Lease:
 
 @contextmanager
 def held(engine: Engine) -> Iterator[Lease | None]:
-    """Hold the lease. Yields None if a process that lives has it."""
+    """Hold the lease. Yields None if another live process holds it."""
     holder = secrets.token_hex(16)
     if not _taken(engine, holder):
         yield None
@@ -113,7 +113,7 @@ def _taken(engine: Engine, holder: str) -> bool:
             first_seen = first_seen or seen_ms
             if seen_ms != first_seen:
                 return False
-            time.sleep(LOOK_S)
+            time.sleep(POLL_S)
     except OperationalError as error:
         if getattr(error.orig, "pgcode", None) != LOCK_NOT_AVAILABLE:
             raise
@@ -122,11 +122,11 @@ def _taken(engine: Engine, holder: str) -> bool:
 
 
 def _take(engine: Engine, holder: str) -> int | None:
-    """Try to take the lease. Returns None, or when its holder renewed it last, ms."""
+    """Try to take the lease. Returns None on success, else the time of its last renewal, ms."""
     with engine.begin() as connection:
         if connection.exec_driver_sql(LOCK_LIMIT + TAKE, _taking(holder)).rowcount == 1:
             return None
-        return connection.exec_driver_sql(SEEN_MS).scalar_one()
+        return int(connection.exec_driver_sql(SEEN_MS).scalar_one())
 
 
 def _taking(holder: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Reads that are quick enough for the event loop, once a turn: requests that are ready together share each answer.
+"""Batches reads on the event loop: requests that are ready in the same turn of the loop share one batch.
 
-The sibling of `group` for a database that makes nobody wait (SQLite in WAL mode). A read costs its file locks each
-time, which is as much as a tenth of a request.
+The counterpart of `batch_worker` for a database whose reads do not wait (SQLite in WAL mode). Without sharing, the file
+locks of each read cost a tenth of a request.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 
 
 class Turn(Generic[Item, Result]):
-    """Runs `work(take)` when the requests that are ready now have all come, on the loop itself."""
+    """Runs `work(take)` on the event loop, after all requests that are ready now have added their jobs."""
 
     def __init__(self, runtime: Runtime, work: Callable[[Callable[[], list[Job[Item, Result]]]], None]) -> None:
         self._runtime = runtime
@@ -28,7 +28,7 @@ class Turn(Generic[Item, Result]):
         self._due = False
 
     def do(self, item: Item) -> Result:
-        """Have `item` done with whatever else is waiting. Raises what went wrong with it."""
+        """Run `item` in one batch with all other pending jobs and return its result. Raises its error."""
         job: Job[Item, Result] = Job(item, self._runtime.waiter())
         self._pending.append(job)
         if not self._due:
@@ -37,10 +37,10 @@ class Turn(Generic[Item, Result]):
         return job.outcome()
 
     def close(self) -> None:
-        """There is nothing to end."""
+        """Does nothing: there is no thread to end."""
 
     def _run(self) -> None:
-        self._due = False  # before taking: whoever comes now calls for the next turn
+        self._due = False  # before `take`, so that a job added now schedules the next run
         taken: list[Job[Item, Result]] = []
         try:
             self._work(lambda: take_waiting(self._pending, taken, most=sys.maxsize))

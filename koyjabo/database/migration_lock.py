@@ -1,8 +1,8 @@
 """The lock on PostgreSQL that lets one process at a time change tables, or the ledger as a whole.
 
-It belongs to the transaction that needs it: a lock of the session would stay with a pooler's connection, which other
-clients get. A process that waits asks again in short transactions, because a transaction that waits would keep a
-connection of the pool from the holder of the lock.
+It belongs to the transaction that needs it: a session-level lock would stay with a pooler's connection, which is passed
+to other clients. A waiting process retries in short transactions, because a waiting transaction would occupy a
+connection of the pool that the holder of the lock may need.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ log = logging.getLogger(__name__)
 
 LOCK = 0x6B6F796A  # "koyj", one of PostgreSQL's advisory locks
 PATIENCE_S = 60.0
-LOOK_S = 0.1
-SAY_S = 1.0
-"""Processes that start together wait less than that for each other; it is not worth a line in the log."""
+POLL_S = 0.1
+LOG_AFTER_S = 1.0
+"""Waits up to this long are not logged: processes that start together wait for each other."""
 
 TRY = text(f"SELECT pg_try_advisory_xact_lock({LOCK})")
 # A session without a transaction may hold the lock for an older version of this program; `since` is then the time of
@@ -50,26 +50,26 @@ def take(session: Session) -> None:
 
     Logs which connection holds the lock. Raises DatabaseInUse after PATIENCE_S.
     """
-    began, said = time.monotonic(), 0
+    began, logged_pid = time.monotonic(), 0
     while not session.scalar(TRY):
         row = session.execute(HOLDER).one_or_none()
         session.rollback()
         if row is not None:
-            said = _wait_for(Holder._make(row), time.monotonic() - began, said)
-        time.sleep(LOOK_S)
+            logged_pid = _wait_for(Holder._make(row), time.monotonic() - began, logged_pid)
+        time.sleep(POLL_S)
 
 
-def _wait_for(holder: Holder, waited_s: float, said: int) -> int:
-    """Log each holder once; `said` is the pid that was logged last. Returns the new one. Raises DatabaseInUse."""
+def _wait_for(holder: Holder, waited_s: float, logged_pid: int) -> int:
+    """Log each holder once; `logged_pid` is the pid that was logged last. Returns the new one. Raises DatabaseInUse."""
     if waited_s > PATIENCE_S:
         raise DatabaseInUse(
             f"Another process changes this database, and has not finished within {PATIENCE_S:.0f} s: {_named(holder)}. "
             f"Start again when it has finished; if it hangs, end it first: SELECT pg_terminate_backend({holder.pid})."
         )
-    if waited_s > SAY_S and holder.pid != said:
+    if waited_s > LOG_AFTER_S and holder.pid != logged_pid:
         log.warning("database_lock_held pid=%s application=%r client=%s since=%s", *holder)
         return holder.pid
-    return said
+    return logged_pid
 
 
 def _named(holder: Holder) -> str:

@@ -1,8 +1,8 @@
-"""Lists that are read by the page."""
+"""Paging of lists."""
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
@@ -11,12 +11,12 @@ Item = TypeVar("Item")
 
 
 class Page(NamedTuple, Generic[Item]):
-    """A stretch of a list, and how long the whole list is."""
+    """One page of a list, and the length of the whole list."""
 
     items: tuple[Item, ...]
     total: int
 
 
-def length(session: Session, wanted: Select) -> int:
-    """How many rows there are of it."""
+def length(session: Session, wanted: Select[*tuple[Any, ...]]) -> int:
+    """The number of rows of a query."""
     return session.scalar(select(func.count()).select_from(wanted.subquery())) or 0

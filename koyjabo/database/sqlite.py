@@ -1,4 +1,4 @@
-"""SQLite: how every part of the product opens the file, and the lock that its writers queue for."""
+"""SQLite: connections for every part of the product, and the file lock of its writers."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 BUSY_TIMEOUT_S = 4.0
-"""How long a statement waits for a program that holds the database without taking our file lock."""
+"""How long a statement waits for a program that locks the database without the file lock."""
 
 
 def connect(path: str, timeout_s: float = BUSY_TIMEOUT_S) -> sqlite3.Connection:
-    """Open the database file as every part of the product does: WAL, full sync, transactions begun by hand."""
+    """Open the database file in WAL mode with full sync; callers begin transactions themselves."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(path, timeout=timeout_s, isolation_level=None, check_same_thread=False)
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
@@ -23,9 +23,9 @@ def connect(path: str, timeout_s: float = BUSY_TIMEOUT_S) -> sqlite3.Connection:
 
 
 class FileLock:
-    """An advisory lock beside the database that processes queue for fairly.
+    """An advisory lock on a file beside the database, with a fair queue of processes.
 
-    SQLite's own busy handler sleeps in growing steps, and starves one of two busy servers.
+    SQLite's own busy handler sleeps for increasing times, which starves one of two busy servers.
     """
 
     def __init__(self, path: str) -> None:

@@ -1,4 +1,4 @@
-"""A piece of text that somebody typed, to be found in a column."""
+"""Search of a column for text typed by a user."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any
 from sqlalchemy import ColumnElement, func
 
 UNUSABLE = re.compile(r"[\x00\ud800-\udfff]")
-"""PostgreSQL takes no NUL, and nothing takes half a character."""
+"""NUL, which PostgreSQL refuses, and half characters (surrogates), which all databases refuse."""
 
 
 def usable(text: str) -> str:
-    """As it can be asked for: what no database takes is nowhere to be found."""
+    """The text for a search: characters that databases refuse become U+FFFD, which matches nothing."""
     return UNUSABLE.sub("\ufffd", text)
 
 
 def typed(text: str) -> str:
-    """As it is kept: in NFC, without what no database takes."""
+    """The text for storage: in NFC, without characters that databases refuse."""
     return unicodedata.normalize("NFC", UNUSABLE.sub("", text)).strip()
 
 
 def has(column: Any, text: str) -> ColumnElement[bool]:
-    """The column has `text` in it; capitals make no difference, as far as the database knows them."""
+    """A condition: the column contains `text`, ignoring case as far as the database supports it."""
     return func.lower(column).contains(text.lower(), autoescape=True)

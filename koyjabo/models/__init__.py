@@ -3,16 +3,17 @@
 - `counters`: the newest values of each scope. The site's row is locked for each batch (decision 3).
 - `visitors`: the first visit of each visitor in each scope, which is all that counting unique visitors needs.
 - `daily_visits`, `hourly_visits`: sums by day and hour of TIMEZONE.
-- `people`, `person_days`: who was in a community on which day, with one bit for each hour. A person is a user, or a
-  visitor who has not become one there.
-- `returns`: how many people came on a day whose last day before was that other day. The people of a range are those
-  who came in it and had last come before it: an exact sum. A late day (the clock was set back, two people became one)
-  changes the row of the day after it as well.
-- `hourly_people`: people by hour. Visits, members who open a socket and conversions change all of these by the same
+- `people`, `person_days`: the days on which each person was in a community, with one bit for each hour. A person is a
+  user, or a visitor who has not become one there.
+- `returns`: how many people came on a day, by the day of their previous visit. The distinct people of a range are those
+  whose previous day is before it: an exact sum. A day added late (the clock was set back, two people were merged) also
+  changes the row of the day after it.
+- `hourly_people`: people by hour. Visits, sockets of members and conversions change all of these tables by the same
   rules, under the same lock.
 - `adjustments`: totals set by hand. A visit's `ordinal` is its `id` plus the adjustments before it.
-- `folded_visits`, `forgotten_visitors`: visits and visitors without rows. Rows and these make every sum, so a recount
-  finds the same numbers before and after. Folding removes ids at the bottom, erasing leaves gaps; others keep theirs.
+- `folded_visits`, `forgotten_visitors`: sums of visits and visitors whose rows were deleted. Rows and these sums
+  together make every total, so a recount finds the same numbers before and after. Folding deletes the lowest ids,
+  erasing leaves gaps; the other rows keep their ids.
 
 Times are ms since 1970-01-01 UTC by the server's clock unless a name says otherwise; days are `YYYY-MM-DD` in TIMEZONE.
 """

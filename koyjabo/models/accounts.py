@@ -1,4 +1,4 @@
-"""Users, how they log in, and the communities they belong to."""
+"""Users, their login sessions, and communities with their members."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ class User(db.Model):  # type: ignore[name-defined]
     __tablename__ = "users"
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    email: Mapped[str] = mapped_column(String(254))  # as they wrote it
-    email_key: Mapped[str] = mapped_column(String(254), unique=True)  # as it is compared
+    email: Mapped[str] = mapped_column(String(254))  # as the user typed it
+    email_key: Mapped[str] = mapped_column(String(254), unique=True)  # normalised for comparison
     name: Mapped[str] = mapped_column(String(200))
-    password: Mapped[str] = mapped_column(Text)  # Argon2, with its parameters
-    is_admin: Mapped[bool] = mapped_column(Boolean)  # of the site, and so everywhere
+    password: Mapped[str] = mapped_column(Text)  # Argon2 hash with its parameters
+    is_admin: Mapped[bool] = mapped_column(Boolean)  # of the site, and so of every community
     created_ms: Mapped[int] = mapped_column(BigInteger)
     disabled_ms: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class LoginSession(db.Model):  # type: ignore[name-defined]
-    """A login, with all tokens that were renewed from it (specification: Sessions and tokens)."""
+    """A login and all tokens renewed from it (specification: Sessions and tokens)."""
 
     __tablename__ = "sessions"
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     user_id: Mapped[str] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    refresh_id: Mapped[str] = mapped_column(String(36))  # of the one refresh token that is still good
+    refresh_id: Mapped[str] = mapped_column(String(36))  # id of the only valid refresh token
     created_ms: Mapped[int] = mapped_column(BigInteger)
     expires_ms: Mapped[int] = mapped_column(BigInteger, index=True)
     revoked_ms: Mapped[int | None] = mapped_column(BigInteger)
-    renewed_ms: Mapped[int | None] = mapped_column(BigInteger)  # when it was last used to renew its tokens
-    user_agent: Mapped[str | None] = mapped_column(Text)  # of the login, cut; for the owner's list of sessions
+    renewed_ms: Mapped[int | None] = mapped_column(BigInteger)  # when its tokens were last renewed
+    user_agent: Mapped[str | None] = mapped_column(Text)  # of the login, truncated; for the user's list of sessions
     place: Mapped[str | None] = mapped_column(Text)  # of the login
 
 
 class LoginFailures(db.Model):  # type: ignore[name-defined]
-    """How often logging in to an account has failed since `began_ms`, whether there is such an account or not."""
+    """The number of failed logins of an account since `began_ms`; also for accounts that do not exist."""
 
     __tablename__ = "login_failures"
     __table_args__ = (Index("ix_login_failures_began", "began_ms"), {"sqlite_with_rowid": False})
@@ -52,21 +52,21 @@ class LoginFailures(db.Model):  # type: ignore[name-defined]
 
 
 class Community(db.Model):  # type: ignore[name-defined]
-    """A community, whose id is also the scope of its numbers: it has a row in `counters`."""
+    """A community. Its id is also the scope of its statistics: it has a row in `counters`."""
 
     __tablename__ = "communities"
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     name: Mapped[str] = mapped_column(String(200))
     description: Mapped[str] = mapped_column(Text)
-    is_open: Mapped[bool] = mapped_column(Boolean)  # whoever likes may join
-    is_listed: Mapped[bool] = mapped_column(Boolean)  # those who are no members may know of it
+    is_open: Mapped[bool] = mapped_column(Boolean)  # everyone may join
+    is_listed: Mapped[bool] = mapped_column(Boolean)  # visible to people who are not members
     created_ms: Mapped[int] = mapped_column(BigInteger)
-    archived_ms: Mapped[int | None] = mapped_column(BigInteger)  # for all but the panel it is gone; no counter
+    archived_ms: Mapped[int | None] = mapped_column(BigInteger)  # visible in the panel only; it has no counter
 
 
 class Membership(db.Model):  # type: ignore[name-defined]
-    """Who belongs to a community, as `member`, `moderator` or `admin`."""
+    """The role of a user in a community: `member`, `moderator` or `admin`."""
 
     __tablename__ = "memberships"
 
@@ -81,7 +81,9 @@ class Membership(db.Model):  # type: ignore[name-defined]
 
 
 class AccessVersion(db.Model):  # type: ignore[name-defined]
-    """One row: how often anybody has lost a right (a session, a membership, a role), so that every server notices."""
+    """One row: a counter that increases whenever any permission is revoked (a session, a membership, a role), by which
+    every server notices.
+    """
 
     __tablename__ = "access_version"
 

@@ -1,4 +1,4 @@
-"""What several tables are keyed by."""
+"""Key types that several tables share."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import NewType
 from sqlalchemy import BigInteger, Integer
 
 Scope = NewType("Scope", str)
-"""What a number is about: `SITE`, or the id of one community."""
+"""The subject of a statistic: `SITE`, or the id of one community."""
 
 SITE = Scope("site")
 
-# SQLite gives a table its row number for nothing only when the key is declared INTEGER.
+# SQLite uses its built-in row id as the key only if the key is declared INTEGER.
 BigKey = BigInteger().with_variant(Integer, "sqlite")

@@ -1,4 +1,4 @@
-"""The truth and the sums derived from it in the transaction that writes it."""
+"""The visits, and the sums derived from them in the transaction that writes them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from koyjabo.models.columns import BigKey
 
 
 class Counter(db.Model):  # type: ignore[name-defined]
-    """The newest figures of a scope. Its row is locked for a batch, which is what makes ordinals gapless."""
+    """The newest figures of a scope. Each batch locks this row, so that ordinals have no gaps."""
 
     __tablename__ = "counters"
 
@@ -23,7 +23,7 @@ class Counter(db.Model):  # type: ignore[name-defined]
 
 
 class Visit(db.Model):  # type: ignore[name-defined]
-    """One registered opening of the app, numbered 1, 2, … without a gap by `id`."""
+    """One registered opening of the app. The `id` numbers visits 1, 2, … without gaps."""
 
     __tablename__ = "visits"
     __table_args__ = (
@@ -38,26 +38,27 @@ class Visit(db.Model):  # type: ignore[name-defined]
     )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
-    ordinal: Mapped[int] = mapped_column(BigInteger)  # what the visitor was told: id plus the adjustments of its time
+    ordinal: Mapped[int] = mapped_column(BigInteger)  # as returned to the visitor: id plus the adjustments of that time
     scope: Mapped[str] = mapped_column(String(64))  # a community's visit counts for the site too
     visitor_id: Mapped[str] = mapped_column(String(128))
-    visit_id: Mapped[str] = mapped_column(String(128))  # the client's name for it, or one we made up ("~…")
+    visit_id: Mapped[str] = mapped_column(String(128))  # the client's id of the visit, or a generated one ("~…")
     at_ms: Mapped[int] = mapped_column(BigInteger)
-    day: Mapped[str] = mapped_column(String(10))  # where it was counted, should TIMEZONE ever change
-    hour_s: Mapped[int] = mapped_column(BigInteger)  # seconds, UTC, at which its local hour began
-    client_ms: Mapped[int | None] = mapped_column(BigInteger)  # the client's word, kept and not trusted
+    day: Mapped[str] = mapped_column(String(10))  # the day it was counted on; a change of TIMEZONE does not change it
+    hour_s: Mapped[int] = mapped_column(BigInteger)  # start of its local hour, s since 1970 UTC
+    client_ms: Mapped[int | None] = mapped_column(BigInteger)  # the client's clock, stored but not trusted
     place: Mapped[str] = mapped_column(Text)
     referrer: Mapped[str | None] = mapped_column(Text)
     user_agent: Mapped[str | None] = mapped_column(Text)
     page: Mapped[str | None] = mapped_column(Text)
-    user_id: Mapped[str | None] = mapped_column(String(36))  # whose it was, if they said so
-    is_bot: Mapped[bool] = mapped_column(Boolean, server_default=false())  # a crawler that says it is one
+    user_id: Mapped[str | None] = mapped_column(String(36))  # the user, if the request identified one
+    is_bot: Mapped[bool] = mapped_column(Boolean, server_default=false())  # a declared crawler
 
 
 class FoldedVisits(db.Model):  # type: ignore[name-defined]
-    """Visits whose rows are gone, past RETENTION_DAYS or because their visitor was forgotten: what is left to count.
+    """Sums of visits whose rows were deleted, after RETENTION_DAYS or because their visitor was erased.
 
-    As rollups are: a community's visit is in the sums of the site, too. These and the rows that are left make them.
+    Like the rollups, the sums of the site include the visits of communities. Rollups equal these sums plus the
+    remaining rows.
     """
 
     __tablename__ = "folded_visits"
@@ -67,11 +68,11 @@ class FoldedVisits(db.Model):  # type: ignore[name-defined]
     day: Mapped[str] = mapped_column(String(10), primary_key=True)
     hour_s: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     visits: Mapped[int] = mapped_column(BigInteger)
-    new_visitors: Mapped[int] = mapped_column(BigInteger)  # those of them that were a visitor's first in the scope
+    new_visitors: Mapped[int] = mapped_column(BigInteger)  # visits that were their visitor's first in the scope
 
 
 class ForgottenVisitors(db.Model):  # type: ignore[name-defined]
-    """How many unique visitors of a scope are in `visitors` no longer, since they asked to be forgotten."""
+    """The number of unique visitors of a scope whose row in `visitors` was erased at their request."""
 
     __tablename__ = "forgotten_visitors"
     __table_args__ = {"sqlite_with_rowid": False}
@@ -81,18 +82,18 @@ class ForgottenVisitors(db.Model):  # type: ignore[name-defined]
 
 
 class ImportedVisits(db.Model):  # type: ignore[name-defined]
-    """A stretch of ids in which visits are not in the order of their times, since some were brought from elsewhere."""
+    """A range of ids in which visits are not ordered by time, because some of them were imported."""
 
     __tablename__ = "imported_visits"
 
     after_visit: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
-    upto_visit: Mapped[int | None] = mapped_column(BigInteger)  # none, and no times, until the import is over
+    upto_visit: Mapped[int | None] = mapped_column(BigInteger)  # None, like the times, until the import ends
     first_ms: Mapped[int | None] = mapped_column(BigInteger)
     last_ms: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class Visitor(db.Model):  # type: ignore[name-defined]
-    """A visitor's first visit in a scope; there is one row for each, so that they can be counted as unique."""
+    """A visitor's first visit in a scope. One row for each visitor, by which unique visitors are counted."""
 
     __tablename__ = "visitors"
     __table_args__ = {"sqlite_with_rowid": False}
@@ -100,7 +101,7 @@ class Visitor(db.Model):  # type: ignore[name-defined]
     scope: Mapped[str] = mapped_column(String(64), primary_key=True)
     visitor_id: Mapped[str] = mapped_column(String(128), primary_key=True)
     first_visit: Mapped[int] = mapped_column(BigInteger)  # visits.id
-    user_id: Mapped[str | None] = mapped_column(String(36))  # whom they turned out to be, for visits that do not say
+    user_id: Mapped[str | None] = mapped_column(String(36))  # the user they became, for visits without a user
 
 
 class DailyVisits(db.Model):  # type: ignore[name-defined]
@@ -122,21 +123,21 @@ class HourlyVisits(db.Model):  # type: ignore[name-defined]
     __table_args__ = {"sqlite_with_rowid": False}
 
     scope: Mapped[str] = mapped_column(String(64), primary_key=True)
-    hour_s: Mapped[int] = mapped_column(BigInteger, primary_key=True)  # seconds, UTC, at which the local hour began
+    hour_s: Mapped[int] = mapped_column(BigInteger, primary_key=True)  # start of the local hour, s since 1970 UTC
     visits: Mapped[int] = mapped_column(BigInteger)
     new_visitors: Mapped[int] = mapped_column(BigInteger)
 
 
 class Adjustment(db.Model):  # type: ignore[name-defined]
-    """The total set by hand: the only permitted gap between ordinals (specification: Storage)."""
+    """A total set by hand: the only permitted gap between ordinals (specification: Storage)."""
 
     __tablename__ = "adjustments"
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     scope: Mapped[str] = mapped_column(String(64))
     at_ms: Mapped[int] = mapped_column(BigInteger)
-    after_visit: Mapped[int] = mapped_column(BigInteger)  # the newest visits.id when it was made
+    after_visit: Mapped[int] = mapped_column(BigInteger)  # the newest visits.id at that time
     total_before: Mapped[int] = mapped_column(BigInteger)
     total_after: Mapped[int] = mapped_column(BigInteger)
-    epoch: Mapped[int] = mapped_column(BigInteger)  # in force from here on
+    epoch: Mapped[int] = mapped_column(BigInteger)  # the epoch from here on
     reason: Mapped[str] = mapped_column(Text)

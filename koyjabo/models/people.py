@@ -1,4 +1,4 @@
-"""Who was in a community and when: what its reports are made of."""
+"""The people of a community and the times at which they were there: the data of its reports."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from koyjabo.models.columns import BigKey
 
 
 class Person(db.Model):  # type: ignore[name-defined]
-    """Somebody who was in a community: a user (`u:` and their id), or a visitor who is none (`v:` and their id)."""
+    """A person who was in a community: a user (`u:` and id) or a visitor without account (`v:` and id)."""
 
     __tablename__ = "people"
     __table_args__ = (Index("uq_people_scope_person", "scope", "person", unique=True),)
@@ -18,25 +18,25 @@ class Person(db.Model):  # type: ignore[name-defined]
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     scope: Mapped[str] = mapped_column(String(64))
     person: Mapped[str] = mapped_column(String(130))
-    last_day: Mapped[str] = mapped_column(String(10))  # the newest of their days
+    last_day: Mapped[str] = mapped_column(String(10))  # the newest day on which they were there
 
 
 class PersonDay(db.Model):  # type: ignore[name-defined]
-    """A day on which a person was in a community, and in which hours of it."""
+    """A day on which a person was in a community, and the hours of it."""
 
     __tablename__ = "person_days"
     __table_args__ = {"sqlite_with_rowid": False}
 
     person_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("people.id"), primary_key=True)
     day: Mapped[str] = mapped_column(String(10), primary_key=True)
-    began_s: Mapped[int] = mapped_column(BigInteger)  # seconds, UTC, at which it began, should TIMEZONE ever change
-    slots: Mapped[int] = mapped_column(BigInteger)  # a bit for each local hour, by half hours since the day began
+    began_s: Mapped[int] = mapped_column(BigInteger)  # start of the day, s since 1970 UTC, in TIMEZONE of that time
+    slots: Mapped[int] = mapped_column(BigInteger)  # a bit for each local hour, by its half hours since `began_s`
 
 
 class Return(db.Model):  # type: ignore[name-defined]
-    """How many people came on `day` who had come on `previous_day` last; `""` for those who had never come.
+    """How many people came on `day` and, before that, last on `previous_day`; `""` for their first day.
 
-    Distinct people of a range are those who came in it and had last come before it, so these sums give them exactly.
+    The distinct people of a range are those whose previous day is before the range, so these sums count them exactly.
     """
 
     __tablename__ = "returns"
@@ -65,18 +65,18 @@ class HourlyPeople(db.Model):  # type: ignore[name-defined]
     __table_args__ = {"sqlite_with_rowid": False}
 
     scope: Mapped[str] = mapped_column(String(64), primary_key=True)
-    hour_s: Mapped[int] = mapped_column(BigInteger, primary_key=True)  # seconds, UTC, at which the local hour began
+    hour_s: Mapped[int] = mapped_column(BigInteger, primary_key=True)  # start of the local hour, s since 1970 UTC
     authenticated: Mapped[int] = mapped_column(BigInteger)
     anonymous: Mapped[int] = mapped_column(BigInteger)
 
 
 class Conversion(db.Model):  # type: ignore[name-defined]
-    """An anonymous visitor of a community who turned out to be a user, once."""
+    """The first time an anonymous visitor of a community became a user."""
 
     __tablename__ = "conversions"
     __table_args__ = (Index("uq_conversions_scope_visitor", "scope", "visitor_id", unique=True),)
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True)  # what moderators are told instead of the visitorId
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)  # shown to moderators instead of the visitorId
     scope: Mapped[str] = mapped_column(String(64))
     visitor_id: Mapped[str] = mapped_column(String(128))
     user_id: Mapped[str] = mapped_column(String(36))

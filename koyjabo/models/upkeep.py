@@ -1,4 +1,4 @@
-"""What the server keeps of its own doings."""
+"""The server's own records: nightly work and the audit log."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from koyjabo.models.columns import BigKey
 
 
 class NightlyWork(db.Model):  # type: ignore[name-defined]
-    """What is done once a day by one worker of all: the last day it was begun for, and by whom.
+    """Work that one of all workers does once a day: the last day it was started for, and by which worker.
 
-    The row `folded` says before which day visits may be folded (`maintenance.fold_queries`), and the row `import` is
-    the lease of an import on PostgreSQL (`database.lease`).
+    The row `folded` has the day before which visits may be folded (`maintenance.fold_queries`); the row `import` is the
+    lease of an import on PostgreSQL (`database.lease`).
     """
 
     __tablename__ = "nightly_work"
@@ -21,20 +21,20 @@ class NightlyWork(db.Model):  # type: ignore[name-defined]
 
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     day: Mapped[str] = mapped_column(String(10))
-    worker: Mapped[str] = mapped_column(String(32))  # a name it gave itself for this time
-    seen_ms: Mapped[int] = mapped_column(BigInteger)  # when it was last heard of
+    worker: Mapped[str] = mapped_column(String(32))  # a name that the worker generated for this run
+    seen_ms: Mapped[int] = mapped_column(BigInteger)  # the last sign of life of that worker
     ended_ms: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class AuditLine(db.Model):  # type: ignore[name-defined]
-    """Who did what, written in the transaction that does it. Names are those of then; there are no addresses."""
+    """An action and its actor, written in the transaction of the action. Names are those of that time; no addresses."""
 
     __tablename__ = "audit_log"
     __table_args__ = (Index("ix_audit_log_actor", "actor_id", "id"), Index("ix_audit_log_action", "action", "id"))
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     at_ms: Mapped[int] = mapped_column(BigInteger)
-    actor_id: Mapped[str | None] = mapped_column(String(36))  # a user's, or none: the operator at the command line
+    actor_id: Mapped[str | None] = mapped_column(String(36))  # a user, or None for the operator at the command line
     actor: Mapped[str] = mapped_column(String(200))
     action: Mapped[str] = mapped_column(String(64))
     target_kind: Mapped[str] = mapped_column(String(16))

@@ -1,1 +1,1 @@
-"""Who calls: the client's address and origin, its place on the map, its browser, crawlers, and rate limits."""
+"""Facts about a client: its address, origin, place, browser, whether it is a crawler, and its rate limits."""

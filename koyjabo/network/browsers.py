@@ -1,4 +1,4 @@
-"""What a browser is called, for whoever looks through their sessions: "Chrome" on "Android"."""
+"""Names of browsers and systems, for a user's list of sessions: "Chrome" on "Android"."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAMES = (
     ("Chrome", r"\b(Chrome|CriOS|Chromium)/"),
     ("Safari", r"\bVersion/.*\bSafari/"),
 )
-"""In this order: each says that it is several of those below it, too."""
+"""In this order: the User-Agent of each browser also contains names of browsers below it."""
 
 SYSTEMS = (
     ("Android", r"\bAndroid\b"),
@@ -28,23 +28,23 @@ SYSTEMS = (
 )
 PRODUCT = re.compile(r"[A-Za-z][A-Za-z0-9 ._-]{0,30}(?=/)")
 LONGEST = 300
-"""Characters of a User-Agent that are kept, and looked at."""
+"""The most characters of a User-Agent that are stored and searched."""
 
 
 class Browser(NamedTuple):
-    """Each "" where it does not say."""
+    """Each field is "" if unknown."""
 
     name: str
     system: str
 
 
 def of(user_agent: str) -> Browser:
-    """What a User-Agent says of itself; for a program that is no browser, its own name: `curl`."""
-    said = user_agent[:LONGEST]
-    name, system = _first(NAMES, said), _first(SYSTEMS, said)
-    product = PRODUCT.match(said)
+    """Name the browser and system of a User-Agent; for another program, its own name: `curl`."""
+    searched = user_agent[:LONGEST]
+    name, system = _first(NAMES, searched), _first(SYSTEMS, searched)
+    product = PRODUCT.match(searched)
     return Browser(name or (product[0] if product and product[0] != "Mozilla" else ""), system)
 
 
-def _first(names: tuple[tuple[str, str], ...], said: str) -> str:
-    return next((name for name, pattern in names if re.search(pattern, said)), "")
+def _first(names: tuple[tuple[str, str], ...], text: str) -> str:
+    return next((name for name, pattern in names if re.search(pattern, text)), "")

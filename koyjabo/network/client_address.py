@@ -1,4 +1,4 @@
-"""Whose address a request comes from, as far as limits care. Nothing here is kept."""
+"""The client address of a request, as rate limits use it. Stores no addresses."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ FORWARDED = (X_FORWARDED_FOR, "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
 
 
 def hops(environ: Mapping[str, Any], most: int) -> list[str]:
-    """Who X-Forwarded-For says a request came through, the last of them first, `most` at most; "" for one that is not
-    named. What others wrote before our own proxies is not looked at, so nothing in it can hide what those say.
+    """The addresses in X-Forwarded-For, last hop first, at most `most`; "" for an empty one. Ignores entries before
+    those of the server's own proxies, so that a client cannot hide them by what it sends.
     """
-    said = environ.get(X_FORWARDED_FOR)
-    return [_without_port(hop.strip()) for hop in reversed(said.rsplit(",", most)[-most:])] if said else []
+    header = environ.get(X_FORWARDED_FOR)
+    return [_without_port(hop.strip()) for hop in reversed(header.rsplit(",", most)[-most:])] if header else []
 
 
 def _without_port(hop: str) -> str:
-    """Some proxies write `192.0.2.1:5678` and `[2001:db8::1]:443`."""
+    """Remove the port that some proxies add: `192.0.2.1:5678`, `[2001:db8::1]:443`."""
     if hop.startswith("["):
         return hop[1:].partition("]")[0]
     return hop.partition(":")[0] if hop.count(":") == 1 else hop
 
 
 def counted(environ: Mapping[str, Any]) -> str:
-    """The neighbourhood a request is counted for; empty for a peer on this machine that speaks for itself: health
-    checks, benchmarks, the command line.
+    """The neighbourhood that a request counts for. Empty for a direct request from this machine, such as health checks,
+    benchmarks and the command line.
     """
     address = environ.get("REMOTE_ADDR") or ""
     if is_loopback(address) and not any(name in environ for name in FORWARDED):
@@ -47,7 +47,7 @@ def is_loopback(address: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def neighbourhood(address: str) -> str:
-    """An IPv6 customer has a whole /64 to choose addresses from; count it as one."""
+    """The address, or its /64 for IPv6, because one IPv6 customer may use all addresses of a /64."""
     try:
         ip = ip_address(address)
     except ValueError:

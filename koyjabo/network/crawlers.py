@@ -1,6 +1,6 @@
-"""Which visitors are programs that say so: search engines, previews of links, monitors (`crawler-user-agents`).
+"""Recognises declared crawlers: search engines, link previews, monitors (by the list of `crawler-user-agents`).
 
-Who hides it is a visitor like any other: nobody can tell, and a person must not be taken for a program.
+A crawler that does not declare itself counts as a visitor: no person must be mistaken for a crawler.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ import re
 from functools import lru_cache
 
 NOT_CRAWLERS = "http-library"
-"""What the list calls so are libraries in which apps are written as well: an Android app says `okhttp`."""
+"""Tag of the list for HTTP libraries, which apps use as well: the User-Agent of an Android app contains `okhttp`."""
 
-TOGETHER = 25
-"""Names in one expression, as in the package: all 1,500 in one take ten times as long."""
+PATTERNS_PER_EXPRESSION = 25
+"""Patterns per regular expression, as in the package: one expression of all 1,500 takes ten times as long."""
 
-KEPT = 4096
-"""Browsers that are remembered: looking one up in the whole list takes as long as a registration."""
+CACHE_SIZE = 4096
+"""Size of the cache: a search of the whole list takes as long as a registration."""
 
 
 def _declared() -> list[re.Pattern[str]]:
@@ -23,14 +23,14 @@ def _declared() -> list[re.Pattern[str]]:
 
     names = [each["pattern"] for each in KNOWN if NOT_CRAWLERS not in each["tags"]]
     KNOWN.clear()  # megabytes, mostly of examples
-    starts = range(0, len(names), TOGETHER)
-    return [re.compile("|".join(names[start : start + TOGETHER])) for start in starts]
+    starts = range(0, len(names), PATTERNS_PER_EXPRESSION)
+    return [re.compile("|".join(names[start : start + PATTERNS_PER_EXPRESSION])) for start in starts]
 
 
 DECLARED = _declared()
 
 
-@lru_cache(maxsize=KEPT)
+@lru_cache(maxsize=CACHE_SIZE)
 def is_bot(user_agent: str | None) -> bool:
-    """Whether this is how a declared crawler calls itself."""
+    """Whether this is the User-Agent of a declared crawler."""
     return user_agent is not None and any(some.search(user_agent) for some in DECLARED)

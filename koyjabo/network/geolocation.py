@@ -1,7 +1,7 @@
-"""Where visitors are: the name of a place for an address, and which places are the largest.
+"""Finds the name of a place for an address, and the largest places.
 
-Addresses come in and names go out. No address is kept, written or logged (specification: Storage); a lookup takes
-some 10 µs, so there is no cache in which one might stay either.
+No address is stored, written or logged (specification: Storage). A lookup takes about 10 µs, so no cache is needed,
+in which an address could remain.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ NAMES: dict[str, str] = json.loads((DATA / "country_names.json").read_text("utf-
 UNKNOWN = "Unknown"
 OTHER = "Other"
 LONGEST = 60
-"""Characters of a place. With 20 of these an event is still under 2 KB (specification: Real time)."""
+"""The most characters of a place. With 20 places an event is still under 2 KB (specification: Real time)."""
 
 CODE = re.compile(r"[A-Z]{2}")
 DISTRICT = re.compile(r" *\(.*\) *$")
-"""DB-IP says "Dhaka (Gulshan)": a district is closer than anybody needs to know."""
+"""The district in a city of DB-IP, "Dhaka (Gulshan)". It is removed: it is more precise than needed."""
 
 
 class Attribution(NamedTuple):
-    """What has to stand wherever places are shown; the licences of the data ask for it."""
+    """A notice that the licences of the data require wherever places are shown."""
 
     text: str
     url: str
@@ -47,7 +47,7 @@ MAXMIND = Attribution("This product includes GeoLite2 data created by MaxMind", 
 
 
 class Gazetteer:
-    """Finds the place of an address: in `files`, in their order, and then among the countries.
+    """Finds the place of an address: searches `files` in their order, then the countries.
 
     `files` are MaxMind databases of cities or countries (config: GEOIP_DATABASE), in the format of GeoIP2 or in that of
     ip-location-db. They stay on the disk, which the workers share. Raises OSError, ValueError or
@@ -80,7 +80,7 @@ class Gazetteer:
 
     @cached_property
     def _databases(self) -> list[_Database]:
-        """In the order in which they are searched. The countries are opened at the first lookup."""
+        """The databases in search order. The first lookup opens the countries."""
         databases = list(self._files)
         with suppress(OSError, ValueError, maxminddb.InvalidDatabaseError):
             databases.append(_Database(COUNTRIES))
@@ -92,12 +92,13 @@ class _Database:
         self._reader = maxminddb.open_database(file)  # maps the file; nothing is loaded
         metadata = self._reader.metadata()
         self._version = metadata.ip_version
-        says = f"{file.name} {metadata.database_type} {metadata.description}"  # ip-location-db says it in the name only
-        source = says.lower().replace("-", "")
+        # Files of ip-location-db name their source in the file name only.
+        description = f"{file.name} {metadata.database_type} {metadata.description}"
+        source = description.lower().replace("-", "")
         self.is_of_db_ip, self.is_of_maxmind = "dbip" in source, "geolite" in source
 
     def record(self, ip: IPv4Address | IPv6Address) -> Any:
-        """What the file has of an address; None as well where the file is damaged."""
+        """The record of an address; None if there is none or the file is damaged there."""
         if ip.version > self._version:
             return None
         with suppress(maxminddb.InvalidDatabaseError, ValueError):
@@ -114,7 +115,7 @@ def _place(record: Any) -> str:
 
 
 def _text(record: Any, *path: str) -> str:
-    """The text at the end of the path, fit for a line of a log or a page, or nothing."""
+    """The text at `path` on one line of printable characters; "" if there is none."""
     for name in path:
         record = record.get(name) if isinstance(record, dict) else None
     text = record if isinstance(record, str) else ""
@@ -124,7 +125,7 @@ def _text(record: Any, *path: str) -> str:
 def largest(places: Mapping[str, int], most: int = 20) -> dict[str, int]:
     """The `most` largest places, then the rest as "Other", then "Unknown" (specification: Read the stats).
 
-    Places of one size go by name. The sum is that of `places`; "Other" and "Unknown" are there when they are not 0.
+    Places of equal size are sorted by name. The sum equals that of `places`; "Other" and "Unknown" are omitted if 0.
     """
     named = {place: count for place, count in places.items() if place not in (OTHER, UNKNOWN)}
     shown = dict(heapq.nsmallest(most, named.items(), key=lambda each: (-each[1], each[0])))

@@ -1,4 +1,4 @@
-"""Which web pages may use a browser's session: those of this server, and those of ALLOWED_ORIGINS."""
+"""Origins whose pages may use a browser's session: this server's own, and those of ALLOWED_ORIGINS."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ USUAL_PORT = {"http": "80", "https": "443"}
 
 
 def normal(origin: str) -> str | None:
-    """An origin as browsers write it: lower case, without the usual port. None for what is no origin of the web."""
+    """An origin as browsers write it: lower case, without the default port. None for an invalid origin."""
     found = ORIGIN.fullmatch(origin.strip().lower())
     if found is None:
         return None
@@ -20,19 +20,19 @@ def normal(origin: str) -> str | None:
 
 
 class Origins:
-    """`allowed` are origins as `normal` writes them."""
+    """`allowed` are origins as `normal` returns them."""
 
     def __init__(self, allowed: Collection[str] = ()) -> None:
         self.allowed = frozenset(allowed)
 
     def trusts(self, request: Any) -> bool:
-        """Whether the cookies of a request count, a handshake's too: they do not when the page that sent it is from
-        elsewhere. No `Origin` at all is a browser's own GET, or no browser.
+        """Whether to accept the cookies of a request or handshake: only if the sending page has an allowed origin.
+        A request without `Origin` is accepted: it is a browser's own GET, or not from a browser.
         """
-        said = request.environ.get("HTTP_ORIGIN")
-        if said is None:
+        header = request.environ.get("HTTP_ORIGIN")
+        if header is None:
             return True
-        origin = normal(said)
+        origin = normal(header)
         return origin is not None and (origin in self.allowed or origin == _own(request))
 
 

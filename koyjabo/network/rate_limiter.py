@@ -1,4 +1,4 @@
-"""How often something was done within a minute, by whom. In this worker's memory, so that no request waits for it."""
+"""Rate limits per minute and key. Counted in this worker's memory, so that no request waits for a store."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import NamedTuple
 WINDOW_S = 60
 
 MOST_KEYS = 50_000
-"""Of one rate, which take 5 MB. Further keys of the same minute are not counted: an attacker with so many names escapes
-any limit by name, and must not fill the memory as well.
+"""The most keys of one rate, which take 5 MB. Further keys of the same minute are not counted: an attacker with that
+many keys evades any limit by key, and must not fill the memory as well.
 """
 
 
 class Allowance(NamedTuple):
-    """What a key has left of a rate, after one use."""
+    """The remaining uses of a key, after one use."""
 
     limit: int
     left: int
@@ -28,10 +28,10 @@ class Allowance(NamedTuple):
 
 
 class Rate:
-    """At most `limit` uses a minute for each key, in fixed windows: the first use after a window opens the next one,
+    """Allows `limit` uses a minute for each key, in fixed windows: the first use after a window starts the next one
     for all keys.
 
-    A key is remembered by Python's `hash`, whose secret differs in each process.
+    Stores keys by Python's `hash`, whose secret differs in each process.
     """
 
     def __init__(self, limit: int) -> None:
@@ -54,5 +54,5 @@ class Rate:
 
 
 def share(limit: int, workers: int, fewest: int = 1) -> int:
-    """What one of `workers` may allow, so that all of them together allow `limit`; but `fewest` at least."""
+    """The limit of each worker, so that all `workers` together allow `limit`; at least `fewest`."""
     return max(fewest, limit // workers)

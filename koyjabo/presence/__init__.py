@@ -1,6 +1,6 @@
-"""Who is here: `visitors` are active on the site, `members` are online in a community.
+"""Presence: `visitors` counts the active visitors of the site, `members` the people online in a community.
 
-The tracker stands here under the name that other programs import (specification: Python names).
+Re-exports the tracker under the name that other programs import (specification: Python names).
 """
 
 from koyjabo.presence.members.tracker import CommunityVisitorTracker, visitor_tracker

@@ -1,1 +1,1 @@
-"""Configuration: the settings and their checks, secrets, and the URL of the database."""
+"""Configuration: the settings and their validation, secrets, and the URL of the database."""

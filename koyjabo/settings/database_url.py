@@ -18,9 +18,10 @@ PARTS = re.compile(
 
 
 def normal(text: str, folder: Path) -> str:
-    """The URL SQLAlchemy takes: hosts say `postgres://`, and a file's path is made absolute, from `folder`.
+    """The URL for SQLAlchemy: replaces `postgres://`, which hosts write, and makes a file's path absolute, relative
+    to `folder`.
 
-    Raises ValueError with the sentence for the operator.
+    Raises ValueError with a message for the operator.
     """
     url = PARTS.fullmatch(text or "sqlite:///koyjabo.db")
     if url is None:
@@ -51,7 +52,7 @@ def for_libpq(database_url: str) -> str:
 
 
 def is_ephemeral(database_url: str) -> bool:
-    """True when the database is a file on the host's root file system, and not on a disk mounted beside it."""
+    """Whether the database is a file on the host's root file system, not on a mounted disk."""
     file = file_of(database_url)
     if file is None:
         return False

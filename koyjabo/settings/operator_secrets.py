@@ -1,4 +1,4 @@
-"""Secrets of the operator: which are strong enough, and the one that a development server makes and keeps."""
+"""Secrets of the operator: checks their strength, and creates and stores the one of a development server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 SHORTEST = 32
 FEWEST_CHARACTERS = 8
-"""Different ones: of 32 random hexadecimal digits, not one in 25 million has fewer."""
+"""The fewest distinct characters. Less than one in 25 million strings of 32 random hexadecimal digits has fewer."""
 
 PLACEHOLDERS = ("change", "replace", "example", "placeholder", "insecure", "your-", "your_", "not-so-secret", "koyjabo")
 RUNS = ("01234567", "12345678", "abcdefgh", "qwerty", "asdfgh")
@@ -19,7 +19,7 @@ MAKE_ONE = "make one with python -c 'import secrets; print(secrets.token_hex(32)
 
 
 def weakness(secret: str, shortest: int = SHORTEST) -> str | None:
-    """Why somebody could guess it, as a sentence's end ("is …"); None for one that is strong enough."""
+    """Why a secret is weak, as the end of a sentence ("is …"); None if it is strong enough."""
     if len(secret) < shortest:
         return f"is too short: it needs at least {shortest} characters"
     if len(set(secret)) < FEWEST_CHARACTERS or repeats(secret):
@@ -30,27 +30,27 @@ def weakness(secret: str, shortest: int = SHORTEST) -> str | None:
 
 
 def is_obvious(password: str, email: str) -> bool:
-    """Whether a password is among those that are tried first for an admin."""
-    said = password.casefold()
-    bare = said.strip("0123456789!@#$%.-_ ")
+    """Whether a password is among those that attackers try first for an admin."""
+    folded = password.casefold()
+    bare = folded.strip("0123456789!@#$%.-_ ")
     local = email.casefold().partition("@")[0]
-    is_placeholder = any(each in said for each in ("change", "example", *RUNS))
-    return repeats(said) or is_placeholder or bare in {"", "koyjabo", local, *OBVIOUS_PASSWORDS}
+    is_placeholder = any(each in folded for each in ("change", "example", *RUNS))
+    return repeats(folded) or is_placeholder or bare in {"", "koyjabo", local, *OBVIOUS_PASSWORDS}
 
 
 def repeats(text: str) -> bool:
-    """`aaaa`, `abcabc`, `abcdabcdab`: its beginning says all of it, at least twice."""
+    """Whether a text repeats its beginning, as `aaaa`, `abcabc` and `abcdabcdab` do."""
     return any(text[step:] == text[:-step] for step in range(1, len(text) // 2 + 1))
 
 
 def kept(path: Path) -> str:
-    """The secret in this file, which is made if there is none, for its owner alone to read."""
+    """The secret in this file. Creates it if missing, readable by its owner only."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(f".{os.getpid()}")
         draft.touch(mode=0o600)
         draft.write_text(secrets.token_hex(32))
-        with suppress(FileExistsError):  # another worker was first; its key is the one
-            os.link(draft, path)  # appears whole, or not at all
+        with suppress(FileExistsError):  # another worker was first; use its key
+            os.link(draft, path)  # atomic: the file appears with all its content
         draft.unlink()
     return path.read_text()

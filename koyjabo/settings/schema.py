@@ -1,4 +1,4 @@
-"""Every setting, each with what it is for and what it may be. README lists them; a test compares the two."""
+"""All settings, each with its purpose and its valid values. README lists them; a test compares the two."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHORTEST_METRICS_TOKEN = 16
 
 
 class Settings(BaseModel):
-    """What the operator may decide. Names on the outside are the upper-case aliases."""
+    """The settings of the operator. The environment uses the upper-case aliases."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -1,1 +1,1 @@
-"""The rooms of a community: who is in them, the dashboard, and what happens when a permission is revoked."""
+"""The rooms of communities: their participants, the dashboards, and the eviction after a permission is revoked."""

@@ -1,4 +1,4 @@
-"""Members who have opened a community's socket are visitors of the day: written down soon, many together."""
+"""Records members who open a community's socket as visitors of the day, soon afterwards and in batches."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from koyjabo.runtime import Runtime
 log = logging.getLogger(__name__)
 
 MOST_REMEMBERED = 20_000
-"""Arrivals of which it is known that they have been written down: whoever reloads a page costs no commit."""
+"""The most written arrivals that are cached, so that a reload of a page needs no commit."""
 
 Arrival = tuple[str, str, int, int]
-"""(community, user, local hour, epoch: what was written in another one may be gone)"""
+"""(community, user, local hour, epoch): with the epoch, because rows of an earlier epoch may have been deleted"""
 
 
 class Arrivals:
-    """`attend(community_id, user_ids, at_ms)` writes down that these were there then; once more is no harm."""
+    """`attend(community_id, user_ids, at_ms)` writes that these users were present. It must be idempotent."""
 
     def __init__(self, attend: Callable[[str, Collection[str], int], None], runtime: Runtime, clock: Clock) -> None:
         self._attend = attend
         self._runtime = runtime
         self._clock = clock
         self._written: OrderedDict[Arrival, None] = OrderedDict()
-        self._waiting: dict[Arrival, int] = {}  # ms at which they came
+        self._unwritten: dict[Arrival, int] = {}  # time of arrival, ms
         self._is_writing = False
         self._lock = threading.Lock()
 
@@ -37,20 +37,20 @@ class Arrivals:
         arrival = (community_id, user_id, self._clock.bucket(now_ms).hour_s, epoch)
         with self._lock:
             if arrival not in self._written:
-                self._waiting[arrival] = now_ms
+                self._unwritten[arrival] = now_ms
         self.tick()
 
     def tick(self) -> None:
-        """Write what waits, also what could not be written before; call every second."""
+        """Start to write the unwritten arrivals, earlier failures included. Call it every second."""
         with self._lock:
-            if self._is_writing or not self._waiting:
+            if self._is_writing or not self._unwritten:
                 return
             self._is_writing = True
         self._runtime.start_task(self._write_all)
 
     def _write_all(self) -> None:
         try:
-            while self._write_some():
+            while self._write_batch():
                 pass
         except LedgerUnavailable:
             pass  # the next tick tries again
@@ -58,27 +58,27 @@ class Arrivals:
             with self._lock:
                 self._is_writing = False
 
-    def _write_some(self) -> bool:
-        """Those of one community and hour; false when there are none."""
+    def _write_batch(self) -> bool:
+        """Write the arrivals of one community and hour. False when there are none."""
         with self._lock:
-            community_id, _, hour_s, _ = next(iter(self._waiting), ("", "", 0, 0))
-            some = [each for each in self._waiting if (each[0], each[2]) == (community_id, hour_s)]
-            at_ms = self._waiting[some[0]] if some else 0
-        if not some:
+            community_id, _, hour_s, _ = next(iter(self._unwritten), ("", "", 0, 0))
+            batch = [each for each in self._unwritten if (each[0], each[2]) == (community_id, hour_s)]
+            at_ms = self._unwritten[batch[0]] if batch else 0
+        if not batch:
             return False
         try:
-            self._attend(community_id, {user_id for _, user_id, *_ in some}, at_ms)
+            self._attend(community_id, {user_id for _, user_id, *_ in batch}, at_ms)
         except LedgerUnavailable:
             raise
-        except Exception:  # these are not to stand in the way of all others
+        except Exception:  # these must not block all others
             log.exception("arrivals_not_written community=%s", community_id)
-        self._note_written(some)
+        self._mark_written(batch)
         return True
 
-    def _note_written(self, some: list[Arrival]) -> None:
+    def _mark_written(self, batch: list[Arrival]) -> None:
         with self._lock:
-            for arrival in some:
-                self._waiting.pop(arrival, None)
+            for arrival in batch:
+                self._unwritten.pop(arrival, None)
                 self._written[arrival] = None
             while len(self._written) > MOST_REMEMBERED:
                 self._written.popitem(last=False)

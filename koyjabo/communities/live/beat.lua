@@ -1,16 +1,16 @@
--- beat.lua: say which dashboards are watched here, and ask whether it is this worker's turn to refresh all of them.
--- KEYS  1 koyjabo:dashboards:watched (zset: community by when that has to be said again, ms)
---       2 koyjabo:dashboards:beat (string: the worker whose turn it was; it goes when the next turn is due)
--- ARGV  1 worker   2 how long a turn lasts, ms   3 how long a watched community is remembered, ms   4 … communities
--- Returns nil when it is not, else the communities that are watched anywhere.
+-- beat.lua: report the dashboards open on a worker, and elect the worker that refreshes all of them.
+-- KEYS  1 koyjabo:dashboards:watched (zset: community, scored by the time at which its report expires, ms)
+--       2 koyjabo:dashboards:beat (string: the worker elected last; expires when the next election is due)
+-- ARGV  1 worker   2 time between elections, ms   3 how long a report is valid, ms   4 … communities
+-- Returns the communities with an open dashboard on any worker if this worker is elected, else nil.
 
 local watched, beat = KEYS[1], KEYS[2]
-local worker, turn_ms, keep_ms = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local worker, turn_ms, valid_ms = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
-for i = 4, #ARGV do redis.call('ZADD', watched, string.format('%.0f', now + keep_ms), ARGV[i]) end
-if #ARGV >= 4 then redis.call('PEXPIRE', watched, keep_ms) end
+for i = 4, #ARGV do redis.call('ZADD', watched, string.format('%.0f', now + valid_ms), ARGV[i]) end
+if #ARGV >= 4 then redis.call('PEXPIRE', watched, valid_ms) end
 if not redis.call('SET', beat, worker, 'NX', 'PX', turn_ms) then return false end
 redis.call('ZREMRANGEBYSCORE', watched, '-inf', string.format('%.0f', now))
 return redis.call('ZRANGE', watched, 0, -1)

@@ -1,4 +1,4 @@
-"""Members come into the rooms of their communities and leave them, and everybody hears of it."""
+"""Lets members join and leave the rooms of their communities, and publishes the changes."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from koyjabo.realtime.events import dashboard_room, visitors_room
 from koyjabo.realtime.rooms import Rooms
 
 SETTLE_S = 0.5
-"""How long one who joins waits for Redis to count them; without it they are counted by a guess."""
+"""How long a join waits for Redis to count the member; after that, the count is an estimate."""
 
 
 class Attendance:
-    """Everybody of this worker who is in a room of a community."""
+    """The participants of community rooms on this worker."""
 
     def __init__(
         self,
@@ -44,14 +44,14 @@ class Attendance:
         self._rights = rights
         self._clock = clock
 
-    # Coming and going.
+    # Joining and leaving.
 
     def take(self, seat: Seat) -> dict[str, Any] | None:
-        """Let somebody in, and return the first they hear, which includes them. None for one who has gone meanwhile.
+        """Add a participant to a room and return their first event, which counts them. None if they left meanwhile.
 
-        Raises what the right does not hold for, also when it is lost meanwhile, and LedgerUnavailable. Waits.
+        Raises the reason if a permission is missing or is revoked meanwhile; LedgerUnavailable. Waits.
         """
-        self._seats.add(seat)  # before it is judged: a right that is lost from now on ends it
+        self._seats.add(seat)  # before the check, so that a permission revoked from now on ends it
         value = None
         try:
             self._rights.require(seat.right, seat.refresh_id)
@@ -65,14 +65,14 @@ class Attendance:
         return value
 
     def leave(self, seat: Seat, clean: bool = True) -> None:
-        """One has gone; after an unclean end they have a grace to come back. A second time does nothing."""
+        """Remove a participant. After an unclean end, their connection counts for the grace period. Idempotent."""
         if seat.is_taken:
             seat.is_taken, seat.is_clean = False, clean
             self._seats.discard(seat)
             self._clear(seat)
 
     def tell(self, seat: Seat) -> dict[str, Any] | None:
-        """Tell one the present value of their room, and return it; None for one who has been sent away. Waits."""
+        """Send a participant the current value of their room and return it; None if they have left it. Waits."""
         room = self._rooms.find(self.room_of(seat)) if seat.is_taken else None
         return room.tell(seat.member) if room else None
 
@@ -97,7 +97,7 @@ class Attendance:
         return self._rooms.admit(self.room_of(seat), gathering, seat.member)
 
     def _undo(self, seat: Seat) -> None:
-        """Nothing of it stays, however far it was let in, and even if it left before it was on the list."""
+        """Undo a join completely, at any stage, even if the participant left before they were added."""
         self.leave(seat)
         self._seats.discard(seat)
         self._clear(seat)
@@ -112,38 +112,39 @@ class Attendance:
             end = self._holds.release if seat.is_clean else self._holds.lose
             end(seat.scope, seat.right.user_id, seat.hold_id)
 
-    # Who is here, for those who ask.
+    # Queries.
 
     def online(self, *communities: str) -> list[int]:
-        """How many people are online in each. Waits a moment for what is not known here yet, and not for long."""
+        """The number of people online in each community. Waits at most SETTLE_S for each count that is not known yet,
+        until the first wait has failed."""
         for each in communities:
-            self._holds.online(Scope(each))  # have all of them looked up together
-        knows = True
+            self._holds.online(Scope(each))  # schedules one read for all of them
+        is_answering = True
         for each in communities:
-            knows = knows and self._holds.settled(Scope(each), "", SETTLE_S)
+            is_answering = is_answering and self._holds.settled(Scope(each), "", SETTLE_S)
         return [self._holds.online(Scope(each)).count for each in communities]
 
     def people(self, scope: Scope) -> list[Here]:
-        """Who is online, by user. May wait for Redis, a second at most."""
+        """The people online, one entry for each user. May wait for Redis, a second at most."""
         return self._holds.people(scope)
 
-    # What changes.
+    # Changes to publish.
 
     def count_changed(self, scope: Scope) -> None:
-        """Somebody has come or gone, here or elsewhere."""
+        """Publish a changed number of people online, on this worker or another."""
         self._rooms.changed(visitors_room(scope), lambda: {ONLINE: list(self._holds.online(scope))}, ONLINE)
         self._dashboards.changed(scope)
 
     def tick(self) -> None:
-        """What is to be done every second, whether or not anybody said something."""
+        """Run the work of every second: write arrivals, refresh dashboards and member rooms."""
         self._arrivals.tick()
         self._dashboards.tick()
-        self._look_at_gatherings()
+        self._refresh_member_rooms()
 
-    def _look_at_gatherings(self) -> None:
+    def _refresh_member_rooms(self) -> None:
         found = self._rooms.with_source(Gathering)
         for room, _ in found:
             room.changed()
         for _, gathering in found:
             if not self._visits.look(gathering.numbers):
-                break  # the database is away: asking for each of them would take a second each
+                break  # the database is away: each further read would take a second

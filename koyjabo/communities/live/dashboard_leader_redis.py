@@ -1,4 +1,5 @@
-"""Which worker refreshes the dashboards: whoever takes the lease of a beat. A dead one has taken none of the next."""
+"""Elects the worker that refreshes the dashboards, by a lease in Redis for each interval. So a dead worker misses at
+most one interval."""
 
 from __future__ import annotations
 
@@ -15,13 +16,13 @@ from koyjabo.communities.live.dashboard_room import BEAT_S, OwnBeat
 from koyjabo.runtime import Runtime
 
 KEEP_S = 5.0
-"""How long a dashboard counts as watched after a worker has said so, which it does every second."""
+"""How long a dashboard counts as open after a worker's report. Workers report every second."""
 
 KEYS = ("koyjabo:dashboards:watched", "koyjabo:dashboards:beat")
 
 
 class RedisBeat:
-    """While Redis is away each worker refreshes its own."""
+    """Elects over Redis; while Redis is away, each worker refreshes its own dashboards."""
 
     def __init__(self, client: redis.Redis, outbox: Outbox, runtime: Runtime, clock: Clock) -> None:
         self._script = scripts.load(client, __file__, "beat")
@@ -38,5 +39,5 @@ class RedisBeat:
     def _ask(self, watched: tuple[str, ...], refresh: Callable[[Iterable[str]], None]) -> None:
         times = (self._worker, round(BEAT_S * 1000), round(KEEP_S * 1000))
         everywhere = self._script(KEYS, (*times, *watched))
-        if everywhere is not None:  # the database is asked now: others who use the outbox must not wait for that
+        if everywhere is not None:  # in a task, because it reads the database and the outbox must not wait
             self._runtime.start_task(lambda: refresh([each.decode() for each in everywhere]))

@@ -1,4 +1,4 @@
-"""What moderators look at: today's visitors and who is online, at once when it changes and every 10 s anyway."""
+"""Dashboards of moderators: today's visitors and the people online, sent when they change and every 10 s."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from koyjabo.realtime.rooms import Rooms
 BEAT_S = 10.0
 
 Look = Callable[[str], Mapping[str, Any]]
-"""The data of a community's dashboard as they are now; may wait."""
+"""Returns the current data of a community's dashboard; may wait."""
 
 
 class Dashboard:
-    """The source of one community's dashboards. `look` before anybody is greeted."""
+    """The source of one community's dashboards. Call `look` before `greeting`."""
 
     interval_s = 1.0
     is_relative = False
@@ -32,12 +32,12 @@ class Dashboard:
         self._revision = 0
 
     def look(self) -> None:
-        """Raises LedgerUnavailable when there is nothing to show yet; later it shows the last known."""
-        self._see(again=False)
+        """Update the data. Raises LedgerUnavailable if there is no data yet; otherwise keeps the last data."""
+        self._read_data(again=False)
 
     def refresh(self) -> None:
-        """Look, and say it again even if nothing has changed. Raises LedgerUnavailable, UnknownCommunity."""
-        self._see(again=True)
+        """Update the data, and publish them even if unchanged. Raises LedgerUnavailable, UnknownCommunity."""
+        self._read_data(again=True)
 
     def greeting(self) -> Event:
         return DashboardUpdate(self._data, self._revision)
@@ -50,7 +50,7 @@ class Dashboard:
         return {"data": self._data, "revision": self._revision}
 
     def merge(self, state: Any) -> None:
-        """Raises ValueError, or whatever comes first, for what no server of ours would say."""
+        """Adopt a newer state of another worker. Raises ValueError, or the first error, if it is malformed."""
         data, revision = state["data"], state["revision"]
         newest = newest_credible(self._clock, self._revision)
         if not (isinstance(data, dict) and type(revision) is int and revision <= newest):
@@ -58,10 +58,9 @@ class Dashboard:
         if revision > self._revision:
             self._data, self._revision = data, revision
 
-    def _see(self, again: bool) -> None:
-        """While nothing can be seen, the last known stays; a community that is gone has nobody here in a moment.
-
-        To say it again, something has to be seen.
+    def _read_data(self, again: bool) -> None:
+        """Read the data. After an error, keeps the last data, unless `again` requires new ones; a deleted community
+        loses its participants soon anyway.
         """
         try:
             data = self._look(self.community_id)
@@ -78,13 +77,13 @@ class Beat(Protocol):
     """Decides which worker refreshes the dashboards, each time."""
 
     def ask(self, watched: Iterable[str], refresh: Callable[[Iterable[str]], None]) -> None:
-        """Call `refresh`, now or soon, on one worker only, with the communities that are watched on any; once every
-        BEAT_S, whoever asks how often. `watched` are those on this worker.
+        """Call `refresh`, now or soon, on one worker only, with the communities watched on any worker. Once every
+        BEAT_S, however often workers ask. `watched` are those of this worker.
         """
 
 
 class OwnBeat:
-    """For a worker that is alone."""
+    """For a single worker."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -98,7 +97,7 @@ class OwnBeat:
 
 
 class Dashboards:
-    """Those that somebody looks at, on this worker."""
+    """The open dashboards of this worker."""
 
     def __init__(self, rooms: Rooms, look: Look, beat: Beat, clock: Clock) -> None:
         self._rooms = rooms
@@ -107,17 +106,17 @@ class Dashboards:
         self._clock = clock
 
     def seen(self, community_id: str) -> Dashboard:
-        """A dashboard that shows what there is to see now. May wait."""
-        dashboard = self._of(community_id)
+        """A dashboard with current data. May wait."""
+        dashboard = self._dashboard_of(community_id)
         dashboard.look()
         return dashboard
 
     def changed(self, community_id: str) -> None:
-        """Something that a dashboard shows may have changed; one that nobody looks at is no error."""
+        """Re-read a dashboard after its data may have changed. Does nothing if it is not open."""
         self._rooms.shown(dashboard_room(community_id))
 
     def tick(self) -> None:
-        """What is to be done every second: look at what others may have changed, and refresh when it is time."""
+        """Run the work of every second: read changes of other workers, and refresh when elected."""
         watched = self._rooms.with_source(Dashboard)
         for room, _ in watched:
             room.changed()
@@ -125,17 +124,17 @@ class Dashboards:
 
     def _refresh(self, communities: Iterable[str]) -> None:
         for community_id in communities:
-            dashboard = self._of(community_id)
+            dashboard = self._dashboard_of(community_id)
             try:
                 dashboard.refresh()
             except UnknownCommunity:
                 continue
             except LedgerUnavailable:
-                return  # it would take each of them as long; the next beat tries again
+                return  # each further one would wait as long; the next interval tries again
             self._rooms.changed(dashboard_room(community_id), dashboard.state)
 
-    def _of(self, community_id: str) -> Dashboard:
-        """The one that somebody here looks at, or a new one."""
+    def _dashboard_of(self, community_id: str) -> Dashboard:
+        """The open dashboard of a community on this worker, or a new one."""
         room = self._rooms.find(dashboard_room(community_id))
         if room is not None and isinstance(room.source, Dashboard):
             return room.source

@@ -1,7 +1,7 @@
-"""What the members of a community who are online hear: how many they are, and the community's numbers.
+"""The room of a community's online members: events with their number and with the community's statistics.
 
-An event is derived from the count that was last sent to the room: whatever happened meanwhile, those who add ±1 and
-those who take the count are both right (specification: promise 4).
+Each event is derived from the count that was last sent to the room. So a client that adds the changes and a client that
+takes the count agree, whatever happened in between (specification: promise 4).
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from koyjabo.realtime.events import CountChanged, VisitorUpdate
 from koyjabo.realtime.room import SHORTEST_INTERVAL_S, Event
 
 ONLINE, STATS = "online", "stats"
-"""The parts of what workers tell each other of a community."""
+"""The parts of a community's state that workers exchange."""
 
 
 class Gathering:
-    """The source of one community's room, for as long as somebody is in it."""
+    """The source of one community's room, as long as it has participants."""
 
     interval_s = SHORTEST_INTERVAL_S
     is_relative = True
@@ -29,9 +29,9 @@ class Gathering:
         self.numbers = numbers
         self._holds = holds
         self._clock = clock
-        self._told = holds.online(numbers.scope).count
-        self._told_visits = _visits(numbers)
-        # Of the newest event: both kinds share one clock, and whoever comes back to the room knows what it was.
+        self._last_count = holds.online(numbers.scope).count
+        self._last_visits = _visits(numbers)
+        # Of the newest event. Both kinds of events share one clock, and a returning client sends its last revision.
         self._revision = max(clock.now_ms(), numbers.newest().revision)
 
     def greeting(self) -> Event:
@@ -42,14 +42,14 @@ class Gathering:
         return [*self._news_of_count(), *self._news_of_visits()]
 
     def merge(self, state: Any) -> None:
-        """Raises ValueError, or whatever comes first, for what no server of ours would say."""
+        """Adopt a newer state of another worker. Raises ValueError, or the first error, if it is malformed."""
         if ONLINE in state:
             self._holds.learn(self.numbers.scope, self._checked(state[ONLINE]))
         if STATS in state:
             self.numbers.merge(state[STATS])
 
-    def _checked(self, said: Any) -> Online:
-        online = Online._make(said)
+    def _checked(self, state: Any) -> Online:
+        online = Online._make(state)
         known = self._holds.online(self.numbers.scope).version
         newest = newest_credible(self._clock, max(self._revision, known))
         if not (
@@ -63,7 +63,7 @@ class Gathering:
 
     def _news_of_count(self) -> Sequence[Event]:
         count = self._holds.online(self.numbers.scope).count
-        change, self._told = count - self._told, count
+        change, self._last_count = count - self._last_count, count
         if not change:
             return []
         self._revision = max(self._revision + 1, self._clock.now_ms())
@@ -71,18 +71,18 @@ class Gathering:
 
     def _news_of_visits(self) -> Sequence[Event]:
         visits = _visits(self.numbers)
-        if visits == self._told_visits:
+        if visits == self._last_visits:
             return []
-        self._told_visits = visits
+        self._last_visits = visits
         stats = self.numbers.newest(after=self._revision)
         self._revision = stats.revision
         return [VisitorUpdate(stats, self.numbers.scope)]
 
     def _count(self, change: int) -> Event:
-        return CountChanged(self.numbers.scope, self._told, change, self._revision)
+        return CountChanged(self.numbers.scope, self._last_count, change, self._revision)
 
 
 def _visits(numbers: Numbers) -> tuple[int, int, int]:
-    """What changes with a visit, and with nothing else."""
+    """Values that change with a visit, and only then."""
     figures = numbers.figures
     return figures.epoch, figures.visits, figures.total

@@ -1,4 +1,4 @@
-"""One who is in a room of a community, of either kind of client."""
+"""A participant of a community's room, of either kind of client."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ numbers = count(1)
 class Seat:
     member: Any  # a Socket.IO client by its sid, or a plain WebSocket
     right: Right
-    is_dashboard: bool  # who looks at a dashboard is no visitor
-    end: Callable[[KoyJaboError], None]  # called when the right is lost; it must not wait
+    is_dashboard: bool  # dashboards do not count as visits
+    end: Callable[[KoyJaboError], None]  # called when the permission is revoked; must not wait
     hold_id: str = field(default_factory=lambda: str(next(numbers)))
     is_taken: bool = True
-    is_clean: bool = True  # gone with a goodbye, or without
-    problem: KoyJaboError | None = None  # why the right was lost
-    refresh_id: str | None = None  # of the refresh token that has to be good when it is let in
+    is_clean: bool = True  # whether the connection was closed cleanly
+    problem: KoyJaboError | None = None  # why the permission was revoked
+    refresh_id: str | None = None  # id of the refresh token that must be valid at the join
 
     @property
     def scope(self) -> Scope:

@@ -1,1 +1,1 @@
-"""Who is online in a community: people with at least one open connection, and their peaks."""
+"""Online members: the people with at least one open connection to a community, and the peaks of their number."""

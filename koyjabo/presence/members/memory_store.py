@@ -1,4 +1,4 @@
-"""Who is here, in this server's memory: for a server that is alone."""
+"""Online members in this process's memory, for a server with one worker and no Redis."""
 
 from __future__ import annotations
 
@@ -8,65 +8,65 @@ from collections.abc import Callable
 from koyjabo.clock import Clock
 from koyjabo.models import Scope
 from koyjabo.presence.members.online_members import Here, Online
-from koyjabo.presence.members.own_connections import Held
+from koyjabo.presence.members.own_connections import OwnConnections
 
 
 class MemoryHolds:
-    """What one hold or release changes is known at once, so nobody ever has to wait."""
+    """Every change takes effect at once, so no method waits."""
 
     def __init__(self, clock: Clock, grace_s: float, on_news: Callable[[Scope], object]) -> None:
         self._on_news = on_news
         self._clock = clock
-        self._held = Held(clock, grace_s)
+        self._own = OwnConnections(clock, grace_s)
         self._versions: dict[Scope, int] = {}
-        self._forgotten = 0  # the greatest version of a scope that nobody is in any more
-        self._lock = threading.Lock()  # nothing waits while it is held
+        self._forgotten = 0  # the greatest version among scopes that became empty
+        self._lock = threading.Lock()  # code that holds it must not wait
 
     def hold(self, scope: Scope, person: str, hold_id: str) -> None:
         with self._lock:
-            arrives = self._held.hold(scope, person, hold_id)
-            if arrives:
+            has_arrived = self._own.hold(scope, person, hold_id)
+            if has_arrived:
                 self._change(scope)
-        if arrives:
+        if has_arrived:
             self._on_news(scope)
 
     def release(self, scope: Scope, person: str, hold_id: str) -> None:
         with self._lock:
-            leaves = self._held.release(scope, person, hold_id)
-            if leaves:
+            has_left = self._own.release(scope, person, hold_id)
+            if has_left:
                 self._change(scope)
-        if leaves:
+        if has_left:
             self._on_news(scope)
 
     def lose(self, scope: Scope, person: str, hold_id: str) -> None:
         with self._lock:
-            self._held.lose(scope, person, hold_id)
+            self._own.lose(scope, person, hold_id)
 
     def online(self, scope: Scope) -> Online:
         with self._lock:
-            return Online(self._version(scope), self._held.count(scope))
+            return Online(self._version(scope), self._own.count(scope))
 
     def settled(self, scope: Scope, person: str, patience_s: float) -> bool:
         return True
 
     def learn(self, scope: Scope, online: Online) -> None:
-        """There is nobody else."""
+        """Does nothing: there are no other workers."""
 
     def people(self, scope: Scope) -> list[Here]:
         with self._lock:
-            return self._held.people(scope)
+            return self._own.people(scope)
 
     def refresh(self) -> None:
         with self._lock:
-            changed = {scope for scope, _ in self._held.end_graces()}
+            changed = {scope for scope, _ in self._own.end_graces()}
             for scope in changed:
                 self._change(scope)
-            self._forget()
+            self._drop_empty_scopes()
         for scope in changed:
             self._on_news(scope)
 
     def resend(self) -> None:
-        """There is nobody to tell."""
+        """Does nothing: there are no other workers."""
 
     def _version(self, scope: Scope) -> int:
         return self._versions.get(scope, self._forgotten)
@@ -74,7 +74,8 @@ class MemoryHolds:
     def _change(self, scope: Scope) -> None:
         self._versions[scope] = max(self._version(scope) + 1, self._clock.now_ms())
 
-    def _forget(self) -> None:
-        """A scope that comes back goes on from there: its versions only grow, whatever the clock does."""
-        for scope in self._versions.keys() - set(self._held.scopes()):
+    def _drop_empty_scopes(self) -> None:
+        """Drop empty scopes. A scope that is used again continues from their greatest version, so that versions grow
+        even when the clock is put back."""
+        for scope in self._versions.keys() - set(self._own.scopes()):
             self._forgotten = max(self._forgotten, self._versions.pop(scope))

@@ -1,7 +1,8 @@
-"""Who is here: people who hold a place in a scope, by a socket or by the tracker (specification: promise 4, promise 5).
+"""Online members: people with a connection to a scope, by a socket or by the tracker (specification: promise 4,
+promise 5).
 
-One person is one, over tabs, transports, workers and reconnects. Memory and Redis are siblings in `koyjabo.realtime`,
-and pass one contract suite.
+A person counts once across tabs, transports, workers and reconnects. `memory_store` and `redis_store` implement the
+interface and pass one contract suite.
 """
 
 from __future__ import annotations
@@ -12,19 +13,19 @@ from koyjabo.models import Scope
 
 
 class Online(NamedTuple):
-    """How many people hold a place in a scope. A greater version is a newer count; what one worker gives only grows."""
+    """How many people are online in a scope. A greater version is a newer count; each worker's versions increase."""
 
-    version: int  # hybrid clock: max(last + 1, now in ms), by whoever decides: Redis, or this process
-    count: int  # type: ignore[assignment]  # a tuple's own `count` is not missed
-    is_guess: bool = False  # made without Redis, for nobody else to adopt
+    version: int  # hybrid clock: max(last + 1, now in ms), of Redis or of this process
+    count: int  # type: ignore[assignment]  # hides the method tuple.count, which is not used
+    is_guess: bool = False  # an estimate made without Redis; other workers must not adopt it
 
 
 class Here(NamedTuple):
-    """One person who is here."""
+    """One person who is online."""
 
     person: str
     since_ms: int  # wall clock
-    holds: int  # lines that are up, over all workers: 0 for one whose last line was lost a moment ago
+    holds: int  # open connections across all workers; 0 during the reconnect grace period
 
 
 class Holds(Protocol):
@@ -35,32 +36,33 @@ class Holds(Protocol):
     """
 
     def hold(self, scope: Scope, person: str, hold_id: str) -> None:
-        """A line is up. A lost one may come back under its id; the same again is no harm."""
+        """Record an open connection, or the return of a lost one under its id. Idempotent."""
 
     def release(self, scope: Scope, person: str, hold_id: str) -> None:
-        """A clean goodbye: they leave at once, if it was their last hold anywhere."""
+        """Remove a cleanly closed connection. The person leaves at once if it was their last on any worker."""
 
     def lose(self, scope: Scope, person: str, hold_id: str) -> None:
-        """The line was lost: this hold lasts for the grace, in which another one goes unnoticed."""
+        """Mark a connection as lost. It counts until the grace period ends, so that a reconnect changes nothing."""
 
     def online(self, scope: Scope) -> Online:
-        """As far as this worker knows; a scope nobody has asked about is guessed to be empty, and looked up."""
+        """The count as this worker sees it. For a scope without a count yet: an estimate of 0, and a scheduled read."""
 
     def settled(self, scope: Scope, person: str, patience_s: float) -> bool:
-        """Wait until `online` has what this worker has done for that person so far, and what others have.
+        """Wait until `online` includes this worker's earlier changes for `person`, and the changes of other workers.
 
-        False after `patience_s`, with Redis away: then it counts this worker's own people by a guess.
+        False after `patience_s` seconds, or while Redis is away: `online` is then an estimate.
         """
 
     def learn(self, scope: Scope, online: Online) -> None:
-        """Another worker says what it knows. Older than what is known here, or a guess, it changes nothing."""
+        """Adopt the count of another worker if it is newer than this worker's and no estimate."""
 
     def people(self, scope: Scope) -> list[Here]:
-        """Who is here, those who came first at the front, 1,000 at most. Without Redis: this worker's own, within
-        about a second."""
+        """The people online by time of arrival, at most 1,000. Without Redis: this worker's own, after at most about
+        a second."""
 
     def refresh(self) -> None:
-        """End graces and the holds of dead workers, renew our own, look up what others changed. Call every second."""
+        """End grace periods and the leases of dead workers, renew own leases, read what others changed. Call it every
+        second."""
 
     def resend(self) -> None:
-        """Redis is back: say everything again."""
+        """Send all own leases again, after Redis was away."""

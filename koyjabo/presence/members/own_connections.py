@@ -1,4 +1,4 @@
-"""Whom this worker itself holds a place for, and by how many lines."""
+"""The people with connections to this worker, and their connections."""
 
 from __future__ import annotations
 
@@ -11,79 +11,79 @@ from koyjabo.models import Scope
 from koyjabo.presence.members.online_members import Here
 
 MOST_TOLD = 1000
-"""People of a scope that are told by name."""
+"""The most people of a scope that are listed by name."""
 
 
 @dataclass(slots=True)
-class Stay:
+class Attendance:
     since_ms: int  # wall clock
-    holds: dict[str, bool] = field(default_factory=dict)  # by id: whether the line is up
+    holds: dict[str, bool] = field(default_factory=dict)  # by id: whether open; False during the grace period
 
 
-class Held:
-    """The caller sees to it that one method runs at a time. Unknown holds are no error."""
+class OwnConnections:
+    """Not thread-safe: the caller holds a lock around each method. Unknown connections are ignored."""
 
     def __init__(self, clock: Clock, grace_s: float) -> None:
         self._clock = clock
         self._grace_ms = round(grace_s * 1000)
-        self._stays: dict[Scope, dict[str, Stay]] = {}
-        self._graces: dict[tuple[Scope, str, str], int] = {}  # ms of `Clock.elapsed_ms`; the first to end come first
+        self._attendances: dict[Scope, dict[str, Attendance]] = {}
+        self._graces: dict[tuple[Scope, str, str], int] = {}  # end, ms of `Clock.elapsed_ms`, in order
 
     def hold(self, scope: Scope, person: str, hold_id: str) -> bool:
-        """True when it is the person's first."""
-        stays = self._stays.setdefault(scope, {})
-        arrives = person not in stays
-        if arrives:
-            stays[person] = Stay(self._clock.now_ms())
-        stays[person].holds[hold_id] = True
+        """Record an open connection. True when it is the person's first."""
+        attendances = self._attendances.setdefault(scope, {})
+        has_arrived = person not in attendances
+        if has_arrived:
+            attendances[person] = Attendance(self._clock.now_ms())
+        attendances[person].holds[hold_id] = True
         self._graces.pop((scope, person, hold_id), None)
-        return arrives
+        return has_arrived
 
     def lose(self, scope: Scope, person: str, hold_id: str) -> None:
-        stay = self._stay(scope, person)
-        if stay and stay.holds.get(hold_id):
-            stay.holds[hold_id] = False
+        attendance = self._attendance(scope, person)
+        if attendance and attendance.holds.get(hold_id):
+            attendance.holds[hold_id] = False
             self._graces[scope, person, hold_id] = self._clock.elapsed_ms() + self._grace_ms
 
     def release(self, scope: Scope, person: str, hold_id: str) -> bool:
-        """True when it was the person's last."""
-        stay = self._stay(scope, person)
-        if stay is None or stay.holds.pop(hold_id, None) is None:
+        """Remove a connection. True when it was the person's last."""
+        attendance = self._attendance(scope, person)
+        if attendance is None or attendance.holds.pop(hold_id, None) is None:
             return False
         self._graces.pop((scope, person, hold_id), None)
-        if stay.holds:
+        if attendance.holds:
             return False
-        del self._stays[scope][person]
-        if not self._stays[scope]:
-            del self._stays[scope]
+        del self._attendances[scope][person]
+        if not self._attendances[scope]:
+            del self._attendances[scope]
         return True
 
     def end_graces(self) -> list[tuple[Scope, str]]:
-        """Release what was lost a grace ago, and say who left with that."""
+        """Release the connections whose grace period has ended, and return the people who left by that."""
         now_ms = self._clock.elapsed_ms()
-        over = list(takewhile(lambda each: self._graces[each] <= now_ms, self._graces))
-        return [(scope, person) for scope, person, hold_id in over if self.release(scope, person, hold_id)]
+        ended = list(takewhile(lambda each: self._graces[each] <= now_ms, self._graces))
+        return [(scope, person) for scope, person, hold_id in ended if self.release(scope, person, hold_id)]
 
     def count(self, scope: Scope) -> int:
-        return len(self._stays.get(scope, ()))
+        return len(self._attendances.get(scope, ()))
 
     def scopes(self) -> list[Scope]:
-        return list(self._stays)
+        return list(self._attendances)
 
     def names(self, scope: Scope) -> list[str]:
-        return list(self._stays.get(scope, ()))
+        return list(self._attendances.get(scope, ()))
 
     def here(self, scope: Scope, person: str) -> Here | None:
-        stay = self._stay(scope, person)
-        return Here(person, stay.since_ms, sum(stay.holds.values())) if stay else None
+        attendance = self._attendance(scope, person)
+        return Here(person, attendance.since_ms, sum(attendance.holds.values())) if attendance else None
 
     def people(self, scope: Scope) -> list[Here]:
-        found = sorted(self._everybody(scope), key=lambda here: (here.since_ms, here.person))
+        found = sorted(self._all_people(scope), key=lambda here: (here.since_ms, here.person))
         return found[:MOST_TOLD]
 
-    def _everybody(self, scope: Scope) -> Iterator[Here]:
-        for person, stay in self._stays.get(scope, {}).items():
-            yield Here(person, stay.since_ms, sum(stay.holds.values()))
+    def _all_people(self, scope: Scope) -> Iterator[Here]:
+        for person, attendance in self._attendances.get(scope, {}).items():
+            yield Here(person, attendance.since_ms, sum(attendance.holds.values()))
 
-    def _stay(self, scope: Scope, person: str) -> Stay | None:
-        return self._stays.get(scope, {}).get(person)
+    def _attendance(self, scope: Scope, person: str) -> Attendance | None:
+        return self._attendances.get(scope, {}).get(person)

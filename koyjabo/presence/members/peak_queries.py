@@ -1,4 +1,4 @@
-"""The most people who were online at once, by scope and day."""
+"""Peaks in the database: the most people online at once, by scope and day."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from koyjabo.clock import shifted
 from koyjabo.models import Peak, Scope
 
 ByDay = dict[tuple[Scope, str], tuple[int, int]]
-"""By scope and day: how many people, and when (ms)."""
+"""(scope, day) → (people, time of the peak, ms)"""
 
 WEEK_DAYS, MONTH_DAYS = 7, 30
 
@@ -21,18 +21,18 @@ KEEP = text(
 
 
 def keep(session: Session, scope: Scope, day: str, people: int, at_ms: int) -> None:
-    """Keep the greatest of the day, and when it was reached first."""
+    """Store a peak if it is greater than the stored one of that day; so the first time it was reached stays."""
     session.execute(KEEP, {"scope": scope, "day": day, "people": people, "at_ms": at_ms})
 
 
 def keep_all(session: Session, by_day: ByDay) -> None:
-    """In one order, lest two servers wait for each other's rows."""
+    """Store several peaks, in one fixed order, so that two servers cannot deadlock on each other's rows."""
     for (scope, day), (people, at_ms) in sorted(by_day.items()):
         keep(session, scope, day, people, at_ms)
 
 
 def read(session: Session, scope: Scope, today: str) -> tuple[int, int, int]:
-    """The greatest of today, of the last 7 days and of the last 30, each with today; 0 where nothing was kept."""
+    """The peaks of today, of the last 7 days and of the last 30, each including today; 0 where none is stored."""
     day, week, month = (_greatest(session, scope, today, days) for days in (1, WEEK_DAYS, MONTH_DAYS))
     return day, week, month
 

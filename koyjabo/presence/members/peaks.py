@@ -1,4 +1,4 @@
-"""The most people who were online at once in a scope: of the day, of 7 days and of 30 (local days, with today)."""
+"""Peaks: the most people online at once in a scope, of today, of 7 days and of 30 (local days, including today)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from koyjabo.runtime import Runtime
 
 
 class Peaks:
-    """Kept in memory at once, and in the database about a second later (wire `refresh` to a pulse of a second).
+    """Records peaks in memory at once, and in the database about a second later (call `refresh` every second).
 
-    `online` says how many are online in a scope; it is asked when a day begins, and must not wait.
+    `online` returns how many people are online in a scope. It is called when a day begins, and must not wait.
     """
 
     def __init__(
@@ -27,24 +27,24 @@ class Peaks:
         self._runtime = runtime
         self._online = online
         self._day = clock.today()
-        self._busy: set[Scope] = set()  # somebody was online when they were noted last
-        self._greatest: dict[Scope, int] = {}  # of this day, as far as was noted here
+        self._occupied: set[Scope] = set()  # scopes whose last recorded count was above 0
+        self._greatest: dict[Scope, int] = {}  # the peaks of this day recorded by this worker
         self._unwritten: peak_queries.ByDay = {}
         self._is_writing = False
-        self._lock = threading.Lock()  # around all of these; nothing waits while it is held
+        self._lock = threading.Lock()  # guards all of these; code that holds it must not wait
 
     def note(self, scope: Scope, count: int) -> None:
-        """So many are online now. Cheap, and never waits."""
+        """Record the current number of people online. Cheap; never waits."""
         with self._lock:
             self._begin_day()
             if count:
-                self._busy.add(scope)
+                self._occupied.add(scope)
             else:
-                self._busy.discard(scope)
-            self._raise(scope, count)
+                self._occupied.discard(scope)
+            self._raise_peak(scope, count)
 
     def of(self, scope: Scope) -> Mapping[str, int]:
-        """`day`, `week` and `month`, with what was noted here just now. Raises LedgerUnavailable."""
+        """The peaks `day`, `week` and `month`, including unwritten ones of this worker. Raises LedgerUnavailable."""
         with self._lock:
             self._begin_day()
             today, greatest = self._day, self._greatest.get(scope, 0)
@@ -56,7 +56,7 @@ class Peaks:
         return {"day": max(day, greatest), "week": max(week, most), "month": max(month, most)}
 
     def refresh(self) -> None:
-        """Let a new day begin with those who are here, and have what waits written, by one task at a time."""
+        """Begin a new day with the people online now, and start one task at a time that writes the unwritten peaks."""
         with self._lock:
             self._begin_day()
             begins = bool(self._unwritten) and not self._is_writing
@@ -65,7 +65,7 @@ class Peaks:
             self._runtime.start_task(self._write_once)
 
     def write(self) -> None:
-        """Write what waits, now. While the database is away it goes on waiting."""
+        """Write the unwritten peaks now. They stay unwritten while the database is unavailable."""
         with self._lock:
             taken = dict(self._unwritten)
         if not taken:
@@ -90,10 +90,10 @@ class Peaks:
         if today != self._day:
             self._day = today
             self._greatest.clear()
-            for scope in self._busy:
-                self._raise(scope, self._online(scope))
+            for scope in self._occupied:
+                self._raise_peak(scope, self._online(scope))
 
-    def _raise(self, scope: Scope, count: int) -> None:
+    def _raise_peak(self, scope: Scope, count: int) -> None:
         if count > self._greatest.get(scope, 0):
             self._greatest[scope] = count
             self._unwritten[scope, self._day] = (count, self._clock.now_ms())

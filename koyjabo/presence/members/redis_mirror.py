@@ -1,12 +1,12 @@
-"""What one worker knows of who is here in a scope it shares with others: Redis's last word, and guesses.
+"""One worker's copy of the number of people online in a scope: the last count from Redis, or an estimate.
 
-While Redis answers, its word is all that counts: whoever opens a tab here may have one on another worker, and nobody
-shall be seen to come and go for that. Only when it does not answer this worker adds its own arrivals and departures by
-a guess. Those on other workers it goes on counting, however long that lasts: that Redis is away says nothing about
-them, and to tell everybody that they left, and came back, would be wrong twice.
+While Redis answers, only its count is shown: a person who opens a tab here may have one on another worker, and must
+not appear to arrive or leave. While Redis does not answer, this worker adds its own arrivals and departures to the
+last count, as an estimate. It keeps counting the people of other workers, however long the outage lasts: an outage of
+Redis says nothing about them, and to report that they left and came back would be wrong twice.
 
-When Redis is back after more than half a lease, or has lost its data, the other workers need a moment to say again
-whom they hold. In that moment it is believed only when it says more than what is shown.
+When Redis returns after more than half a lease, or has lost its data, the other workers need a moment to send their
+leases again. During that moment, a count from Redis is adopted only if it is not lower than the count shown.
 """
 
 from __future__ import annotations
@@ -17,150 +17,153 @@ from dataclasses import dataclass
 
 from koyjabo.clock import Clock
 from koyjabo.presence.members.online_members import Online
-from koyjabo.presence.members.redis_script import GONE, LEASE_S, Answer, Said
+from koyjabo.presence.members.redis_script import GONE, LEASE_S, Answer, Report
 
-REJOIN_MS = 2000
+REJOIN_MS = 2000  # how long lower counts are not adopted after Redis has returned
 RENEW_MS = LEASE_S * 1000 // 2
-FRESH_MS = 1500
+FRESH_MS = 1500  # how long an answer counts as fresh: more than the second between two refreshes
 LONG_AGO = -(10**12)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Change:
-    """Redis has not confirmed it; two of them are the same only if they are one."""
+    """A change that Redis has not confirmed. Compared by identity."""
 
     is_held: bool
 
 
-Sent = tuple[Said, Change | None, bool]
-"""What was said, the change it is about (None: a lease renewed), whether another worker holds a place for them, too."""
+Sent = tuple[Report, Change | None, bool]
+"""The report, the change it covers (None: a renewed lease), and whether another worker also has a lease for them."""
 
 
-class HoldsMirror:
-    """One scope. The caller sees to it that one method runs at a time."""
+class MemberMirror:
+    """The copy of one scope. Not thread-safe: the caller holds a lock around each method."""
 
     def __init__(self, clock: Clock, newest_version: int) -> None:
         self.online = Online(newest_version, 0, is_guess=True)
-        self.waiting: dict[str, Change] = {}
-        self.waiting_since_ms = LONG_AGO
-        self.wanted_ms = clock.elapsed_ms()  # when somebody here was last interested
-        self.renewed_ms = LONG_AGO  # when all own leases were said last
-        self.contact_ms = LONG_AGO  # when Redis was last heard of
-        self.born = 0  # which data of Redis the count is from; 0 while there are none
-        self.is_guessing = False
+        self.unconfirmed: dict[str, Change] = {}
+        self.unconfirmed_since_ms = LONG_AGO
+        self.last_used_ms = clock.elapsed_ms()  # the last use of this scope in this worker
+        self.renewed_ms = LONG_AGO  # the last time all own leases were sent
+        self.last_answer_ms = LONG_AGO  # the last answer of Redis
+        self.born = 0  # identifies the data set in Redis that the count is from; 0 while Redis has none
+        self.is_estimating = False
         self.answered = threading.Event()  # set by the next answer, and then replaced
         self._clock = clock
-        self._patient_until_ms = LONG_AGO
-        self._said: set[str] = set()  # own people who are in the count
-        self._elsewhere: set[str] = set()  # those of them whom others hold, too, as far as is known
-        self._count, self._version = 0, 0  # Redis's word
-        self._guessed = 0  # what the changes that wait would add to it
+        self._rejoin_until_ms = LONG_AGO
+        self._counted: set[str] = set()  # own people whom the count includes
+        self._elsewhere: set[str] = set()  # those of them who, by the last answer, also have a lease of another worker
+        self._count, self._version = 0, 0  # from Redis
+        self._estimated = 0  # what the unconfirmed changes would add to it
 
     @property
     def was_answered(self) -> bool:
-        return self.contact_ms != LONG_AGO
+        return self.last_answer_ms != LONG_AGO
 
     @property
     def is_fresh(self) -> bool:
-        """Redis was heard of a moment ago: where something looks every second, always."""
-        return self.was_answered and self._clock.elapsed_ms() - self.contact_ms <= FRESH_MS
+        """Whether Redis answered within FRESH_MS. Always true for a scope that is refreshed every second."""
+        return self.was_answered and self._clock.elapsed_ms() - self.last_answer_ms <= FRESH_MS
 
     @property
     def seen_version(self) -> int:
-        """What Redis has to go on from, so that its word is newer than what is shown: a guess must give way."""
+        """The version from which Redis continues. Greater than an estimate's, so that its next count replaces it."""
         version = self.online.version
         return version + 1 if version and self.online.is_guess else version
 
     @property
     def is_stale(self) -> bool:
-        """Redis's word has come, but not with a version that is newer than the guess it takes the place of."""
-        return self.online.is_guess and not self.is_guessing
+        """Whether Redis has answered with a version that is too old to replace the estimate shown."""
+        return self.online.is_guess and not self.is_estimating
 
     def change(self, person: str, is_held: bool) -> None:
-        """What this worker holds has changed; Redis is to be told."""
-        if not self.waiting:
-            self.waiting_since_ms = self._clock.elapsed_ms()
-        self._guessed -= self._guess(person)
-        self.waiting[person] = Change(is_held)
-        self._guessed += self._guess(person)
-        if self.is_guessing:
+        """Record an arrival or a departure of this worker as unconfirmed."""
+        if not self.unconfirmed:
+            self.unconfirmed_since_ms = self._clock.elapsed_ms()
+        self._estimated -= self._estimate(person)
+        self.unconfirmed[person] = Change(is_held)
+        self._estimated += self._estimate(person)
+        if self.is_estimating:
             self._show()
 
-    def guess(self) -> None:
-        """Redis does not answer: show what this worker knows itself, until it does."""
-        self.is_guessing = True
+    def show_estimate(self) -> None:
+        """Show this worker's estimate until Redis answers."""
+        self.is_estimating = True
         self._show()
 
     def leases_after(self, sent: Iterable[Sent]) -> int:
-        """How many leases of this worker Redis ought to have when it has heard of all that was sent."""
-        is_held = {said.person: said.lines != GONE for said, _, _ in sent}
-        return len(self._said) + sum(held - (person in self._said) for person, held in is_held.items())
+        """How many leases of this worker Redis should have after receiving everything in `sent`."""
+        is_held = {report.person: report.connections != GONE for report, _, _ in sent}
+        return len(self._counted) + sum(held - (person in self._counted) for person, held in is_held.items())
 
     def answer(self, sent: Iterable[Sent], answer: Answer, has_lost: bool) -> None:
-        """Redis has heard of all that was sent (again, if it had lost any), and this is what it said afterwards."""
-        shown = self._count + self._guessed
+        """Take in the count that Redis made after receiving everything in `sent`.
+
+        `has_lost`: Redis had lost leases of this worker, and `sent` includes all of them.
+        """
+        shown = self._count + self._estimated
         self._confirm(sent)
-        self._look_back(answer, has_lost)
-        if self._is_patient() and answer.people < shown:
-            self._count = shown - self._guessed
-            self.is_guessing = True
+        self._check_for_loss(answer, has_lost)
+        if self._is_rejoining() and answer.people < shown:
+            self._count = shown - self._estimated
+            self.is_estimating = True
         elif answer.version >= self._version:
             self._count, self._version = answer.people, answer.version
-            self.is_guessing = self.is_guessing and bool(self.waiting)
+            self.is_estimating = self.is_estimating and bool(self.unconfirmed)
         self._show()
         self.answered.set()
         self.answered = threading.Event()
 
     def learn(self, online: Online) -> None:
-        """Another worker says what Redis told it."""
-        if self._is_patient() and online.count < self.online.count:
+        """Adopt a count that another worker got from Redis, if it is newer."""
+        if self._is_rejoining() and online.count < self.online.count:
             return
         if online.version > max(self._version, self.online.version):
             self._count, self._version = online.count, online.version
             self._show()
 
-    def _look_back(self, answer: Answer, has_lost: bool) -> None:
+    def _check_for_loss(self, answer: Answer, has_lost: bool) -> None:
         now_ms = self._clock.elapsed_ms()
         if has_lost or self._was_away() or (self.born and answer.born != self.born):
-            self._patient_until_ms = now_ms + REJOIN_MS
-        self.contact_ms, self.born = now_ms, answer.born
+            self._rejoin_until_ms = now_ms + REJOIN_MS
+        self.last_answer_ms, self.born = now_ms, answer.born
 
     def _was_away(self) -> bool:
-        return self.was_answered and self._clock.elapsed_ms() - self.contact_ms > RENEW_MS
+        return self.was_answered and self._clock.elapsed_ms() - self.last_answer_ms > RENEW_MS
 
-    def _is_patient(self) -> bool:
-        return self._was_away() or self._clock.elapsed_ms() < self._patient_until_ms
+    def _is_rejoining(self) -> bool:
+        return self._was_away() or self._clock.elapsed_ms() < self._rejoin_until_ms
 
     def _confirm(self, sent: Iterable[Sent]) -> None:
-        for said, change, is_elsewhere in sent:
-            person = said.person
-            self._guessed -= self._guess(person)
-            if change and self.waiting.get(person) is change:
-                del self.waiting[person]
-            _put(self._said, person, said.lines != GONE)
-            _put(self._elsewhere, person, said.lines != GONE and is_elsewhere)
-            self._guessed += self._guess(person)
+        for report, change, is_elsewhere in sent:
+            person = report.person
+            self._estimated -= self._estimate(person)
+            if change and self.unconfirmed.get(person) is change:
+                del self.unconfirmed[person]
+            _set_membership(self._counted, person, report.connections != GONE)
+            _set_membership(self._elsewhere, person, report.connections != GONE and is_elsewhere)
+            self._estimated += self._estimate(person)
 
-    def _guess(self, person: str) -> int:
-        """What the change of theirs that waits would add to the count."""
-        change = self.waiting.get(person)
+    def _estimate(self, person: str) -> int:
+        """What the unconfirmed change of a person would add to the count."""
+        change = self.unconfirmed.get(person)
         if change is None:
             return 0
         if change.is_held:
-            return int(person not in self._said)
-        return -int(person in self._said and person not in self._elsewhere)
+            return int(person not in self._counted)
+        return -int(person in self._counted and person not in self._elsewhere)
 
     def _show(self) -> None:
-        if not self.is_guessing:
+        if not self.is_estimating:
             if self._version >= self.seen_version:
                 self.online = Online(self._version, self._count)
             return
-        count = max(0, self._count + self._guessed)
+        count = max(0, self._count + self._estimated)
         if count != self.online.count:
             self.online = Online(max(self.online.version + 1, self._clock.now_ms()), count, is_guess=True)
 
 
-def _put(people: set[str], person: str, belongs: bool) -> None:
+def _set_membership(people: set[str], person: str, belongs: bool) -> None:
     if belongs:
         people.add(person)
     else:

@@ -1,8 +1,9 @@
-"""Who is here, shared by several workers in Redis, without anybody waiting for it (specification: promise 8).
+"""Online members that several workers share in Redis. No caller waits for Redis, except in `settled` and `people`
+(specification: promise 8).
 
-A worker counts the lines of its own people itself. Redis is told only whom it holds a place for: a lease, renewed at
-half its time, so that the people of a killed worker are gone everywhere soon. First and last hold are decided there,
-and the count comes back with a version that only grows.
+A worker counts the connections of its own people itself. Redis stores one lease for each worker and person, renewed at
+half its time, so that the people of a killed worker soon leave everywhere. Redis decides who arrives and who leaves,
+and answers with the count and an increasing version.
 """
 
 from __future__ import annotations
@@ -20,18 +21,18 @@ from koyjabo.clock import Clock
 from koyjabo.cluster.outbox import Outbox
 from koyjabo.models import Scope
 from koyjabo.presence.members.online_members import Here, Online
-from koyjabo.presence.members.own_connections import Held
-from koyjabo.presence.members.redis_mirror import HoldsMirror, Sent
+from koyjabo.presence.members.own_connections import OwnConnections
+from koyjabo.presence.members.redis_mirror import MemberMirror, Sent
 from koyjabo.presence.members.redis_script import Answer, HoldScript, Request
-from koyjabo.presence.members.redis_sync import Speaker, have
+from koyjabo.presence.members.redis_sync import SyncPlanner, run_all
 
 SILENCE_MS = 300
-"""When Redis has not answered for so long, this worker goes on by guesses."""
+"""After this time without an answer from Redis, the worker shows its estimate."""
 
 PEOPLE_PATIENCE_S = 1.0
 
 FORGET_MS = 30_000
-"""Communities come and go; one that nobody here is in or asks about is not looked up every second."""
+"""A community without own people and without use for this long is no longer read every second."""
 
 
 class RedisHolds:
@@ -49,26 +50,26 @@ class RedisHolds:
         self._clock = clock
         self._script = HoldScript(client, worker=secrets.token_hex(8))
         self._outbox = outbox
-        self._held = Held(clock, grace_s)
-        self._mirrors: dict[Scope, HoldsMirror] = {}
-        self._due: dict[Scope, None] = {}  # to be talked about next
-        self._forgotten = 0  # the greatest version of a scope that was forgotten
+        self._own = OwnConnections(clock, grace_s)
+        self._mirrors: dict[Scope, MemberMirror] = {}
+        self._due: dict[Scope, None] = {}  # scopes to synchronise next
+        self._forgotten = 0  # the greatest version among scopes that were dropped
         self._answered_ms = clock.elapsed_ms()
-        self._lock = threading.Lock()  # around all of these; nothing waits while it is held
-        self._speaker = Speaker(self._held, clock, self._lock)
+        self._lock = threading.Lock()  # guards all of these; code that holds it must not wait
+        self._planner = SyncPlanner(self._own, clock, self._lock)
 
     def hold(self, scope: Scope, person: str, hold_id: str) -> None:
-        self._do(self._held.hold, scope, person, hold_id)
+        self._apply(self._own.hold, scope, person, hold_id)
 
     def release(self, scope: Scope, person: str, hold_id: str) -> None:
-        self._do(self._held.release, scope, person, hold_id)
+        self._apply(self._own.release, scope, person, hold_id)
 
     def lose(self, scope: Scope, person: str, hold_id: str) -> None:
-        self._do(self._held.lose, scope, person, hold_id)
+        self._apply(self._own.lose, scope, person, hold_id)
 
     def online(self, scope: Scope) -> Online:
         with self._lock:
-            mirror = self._wanted(scope)
+            mirror = self._used_mirror(scope)
             online, is_fresh = mirror.online, mirror.is_fresh
         if not is_fresh:
             self._sync_soon(scope)
@@ -79,8 +80,8 @@ class RedisHolds:
         self.online(scope)
         while True:
             with self._lock:
-                mirror = self._wanted(scope)
-                if mirror.is_fresh and person not in mirror.waiting:
+                mirror = self._used_mirror(scope)
+                if mirror.is_fresh and person not in mirror.unconfirmed:
                     return True
                 answered = mirror.answered
             left_s = ends_s - time.monotonic()
@@ -88,11 +89,11 @@ class RedisHolds:
                 break
             answered.wait(left_s)
         with self._changing(scope) as mirror:
-            mirror.guess()
+            mirror.show_estimate()
         return False
 
     def learn(self, scope: Scope, online: Online) -> None:
-        """A guess of another worker is a reason to look for oneself."""
+        """Adopt a newer count of another worker; its estimate only schedules a read of Redis."""
         with self._lock:
             mirror = self._mirror(scope)
             if not online.is_guess:
@@ -102,9 +103,9 @@ class RedisHolds:
 
     def people(self, scope: Scope) -> list[Here]:
         found: list[list[Here]] = []
-        self.online(scope)  # from now on somebody sweeps it
+        self.online(scope)  # from now on, `refresh` includes this scope and ends its expired leases
         if self._outbox.reachable:
-            self._sync_soon(scope)  # which comes before what is in order
+            self._sync_soon(scope)  # runs before `ask`, which is put in order
             done = threading.Event()
 
             def ask() -> None:
@@ -114,60 +115,60 @@ class RedisHolds:
             self._outbox.put_in_order(ask)
             done.wait(PEOPLE_PATIENCE_S)
         with self._lock:
-            return found[0] if found else self._held.people(scope)
+            return found[0] if found else self._own.people(scope)
 
     def refresh(self) -> None:
         with self._lock:
-            left = self._held.end_graces()
-        for scope, person in left:
-            self._changed(scope, person)
+            people_who_left = self._own.end_graces()
+        for scope, person in people_who_left:
+            self._report_change(scope, person)
         for scope in self._scopes_without_answer():
             with self._changing(scope) as mirror:
-                mirror.guess()
+                mirror.show_estimate()
         with self._lock:
-            self._forget()
+            self._drop_unused()
             scopes = list(self._mirrors)
         self._sync_soon(*scopes)
 
     def resend(self) -> None:
-        """Redis says itself how many of our leases it has left."""
+        """A refresh is enough: Redis answers how many of this worker's leases it still has."""
         self.refresh()
 
-    def _do(self, what: Callable[[Scope, str, str], object], scope: Scope, person: str, hold_id: str) -> None:
+    def _apply(self, change: Callable[[Scope, str, str], object], scope: Scope, person: str, hold_id: str) -> None:
         with self._lock:
-            before = self._held.here(scope, person)
-            what(scope, person, hold_id)
-            is_change = self._held.here(scope, person) != before
+            before = self._own.here(scope, person)
+            change(scope, person, hold_id)
+            is_change = self._own.here(scope, person) != before
         if is_change:
-            self._changed(scope, person)
+            self._report_change(scope, person)
 
-    def _changed(self, scope: Scope, person: str) -> None:
+    def _report_change(self, scope: Scope, person: str) -> None:
         with self._changing(scope) as mirror:
-            mirror.change(person, self._held.here(scope, person) is not None)
+            mirror.change(person, self._own.here(scope, person) is not None)
             if not self._outbox.reachable:
-                mirror.guess()
+                mirror.show_estimate()
         self._sync_soon(scope)
 
     @contextmanager
-    def _changing(self, scope: Scope) -> Iterator[HoldsMirror]:
-        """Hold the lock, and tell afterwards when the count became another."""
+    def _changing(self, scope: Scope) -> Iterator[MemberMirror]:
+        """Hold the lock, and report afterwards if the count has changed."""
         with self._lock:
-            mirror = self._wanted(scope)
+            mirror = self._used_mirror(scope)
             before = mirror.online.count
             yield mirror
             is_news = mirror.online.count != before
         if is_news:
             self._on_news(scope)
 
-    def _wanted(self, scope: Scope) -> HoldsMirror:
+    def _used_mirror(self, scope: Scope) -> MemberMirror:
         mirror = self._mirror(scope)
-        mirror.wanted_ms = self._clock.elapsed_ms()
+        mirror.last_used_ms = self._clock.elapsed_ms()
         return mirror
 
-    def _mirror(self, scope: Scope) -> HoldsMirror:
+    def _mirror(self, scope: Scope) -> MemberMirror:
         mirror = self._mirrors.get(scope)
         if mirror is None:
-            mirror = self._mirrors[scope] = HoldsMirror(self._clock, self._forgotten)
+            mirror = self._mirrors[scope] = MemberMirror(self._clock, self._forgotten)
         return mirror
 
     def _scopes_without_answer(self) -> list[Scope]:
@@ -176,18 +177,18 @@ class RedisHolds:
             return [
                 scope
                 for scope, mirror in self._mirrors.items()
-                if mirror.waiting
-                and (not self._outbox.reachable or max(self._answered_ms, mirror.waiting_since_ms) <= silent_ms)
+                if mirror.unconfirmed
+                and (not self._outbox.reachable or max(self._answered_ms, mirror.unconfirmed_since_ms) <= silent_ms)
             ]
 
-    def _forget(self) -> None:
+    def _drop_unused(self) -> None:
         now_ms = self._clock.elapsed_ms()
         for scope, mirror in list(self._mirrors.items()):
-            if not (mirror.waiting or self._held.count(scope)) and now_ms - mirror.wanted_ms >= FORGET_MS:
+            if not (mirror.unconfirmed or self._own.count(scope)) and now_ms - mirror.last_used_ms >= FORGET_MS:
                 self._forgotten = max(self._forgotten, mirror.online.version)
                 del self._mirrors[scope]
 
-    # In the outbox's task, which may wait for Redis. Raises redis.RedisError; then what waits goes on waiting.
+    # In the outbox's task, which may wait for Redis. Raises redis.RedisError; the changes then stay unconfirmed.
 
     def _sync_soon(self, *scopes: Scope) -> None:
         with self._lock:
@@ -198,14 +199,15 @@ class RedisHolds:
         with self._lock:
             due = {scope: self._mirrors[scope] for scope in self._due if scope in self._mirrors}
             self._due.clear()
-        have((self._speaker.talk(each, due[each], partial(self._take_in, each, due[each])) for each in due), self._ask)
+        take_in = self._take_in
+        run_all((self._planner.plan(each, due[each], partial(take_in, each, due[each])) for each in due), self._ask)
 
     def _ask(self, requests: list[Request]) -> list[Answer]:
         answers = self._script.ask(requests)
         self._answered_ms = self._clock.elapsed_ms()
         return answers
 
-    def _take_in(self, scope: Scope, mirror: HoldsMirror, sent: list[Sent], answer: Answer, has_lost: bool) -> None:
+    def _take_in(self, scope: Scope, mirror: MemberMirror, sent: list[Sent], answer: Answer, has_lost: bool) -> None:
         with self._lock:
             before = mirror.online.count
             mirror.answer(sent, answer, has_lost)

@@ -1,4 +1,4 @@
-"""Talks with Redis about several scopes, side by side: what they ask at the same time goes there and back together."""
+"""Synchronises several scopes with Redis at once: their simultaneous requests share a round trip."""
 
 from __future__ import annotations
 
@@ -8,86 +8,86 @@ from contextlib import suppress
 
 from koyjabo.clock import Clock
 from koyjabo.models import Scope
-from koyjabo.presence.members.own_connections import Held
-from koyjabo.presence.members.redis_mirror import RENEW_MS, Change, HoldsMirror, Sent
-from koyjabo.presence.members.redis_script import BATCH, GONE, Answer, Request, Said
+from koyjabo.presence.members.own_connections import OwnConnections
+from koyjabo.presence.members.redis_mirror import RENEW_MS, Change, MemberMirror, Sent
+from koyjabo.presence.members.redis_script import BATCH, GONE, Answer, Report, Request
 
-Talk = Generator[Request, Answer, None]
-"""Says what is to be said of one scope, a batch at a time, and takes in what is answered last."""
+Exchange = Generator[Request, Answer, None]
+"""The exchange for one scope: yields a request for each batch, receives its answer, and takes in the last one."""
 
 Ask = Callable[[list[Request]], list[Answer]]
 TakeIn = Callable[[list[Sent], Answer, bool], None]
-"""Given what was said, the last answer to it, and whether Redis had lost leases of this worker."""
+"""Called with everything sent, the last answer, and whether Redis had lost leases of this worker."""
 
 
-def have(talks: Iterable[Talk], ask: Ask) -> None:
-    """Have them all to their ends."""
-    asking: dict[Talk, Request] = {}
-    for talk in talks:
+def run_all(exchanges: Iterable[Exchange], ask: Ask) -> None:
+    """Run all exchanges to their ends."""
+    pending: dict[Exchange, Request] = {}
+    for exchange in exchanges:
         with suppress(StopIteration):
-            asking[talk] = next(talk)
-    while asking:
-        together = _some(asking)
-        answers = ask([asking.pop(talk) for talk in together])
-        for talk, answer in zip(together, answers, strict=True):
+            pending[exchange] = next(exchange)
+    while pending:
+        batch = _next_batch(pending)
+        answers = ask([pending.pop(exchange) for exchange in batch])
+        for exchange, answer in zip(batch, answers, strict=True):
             with suppress(StopIteration):
-                asking[talk] = talk.send(answer)
+                pending[exchange] = exchange.send(answer)
 
 
-def _some(asking: dict[Talk, Request]) -> list[Talk]:
-    """As many as make up one batch, but one at least."""
-    found: list[Talk] = []
+def _next_batch(pending: dict[Exchange, Request]) -> list[Exchange]:
+    """The exchanges whose requests fit into one batch together; at least one."""
+    found: list[Exchange] = []
     cost = 0
-    for talk, request in asking.items():
+    for exchange, request in pending.items():
         cost += request.cost
         if found and cost > BATCH:
             break
-        found.append(talk)
+        found.append(exchange)
     return found
 
 
-class Speaker:
-    """Says whom this worker holds a place for: changes at once, everybody at half the time of a lease.
+class SyncPlanner:
+    """Plans which leases of this worker to send: changes at once, all leases at half the time of a lease.
 
-    Redis answers how many leases of ours it has. Should it have lost some, everybody is said again before its count is
-    believed: nobody is shown the middle of a resend, or of a sweep.
+    Redis answers how many leases of this worker it has. If it has lost some, all are sent again before its count is
+    taken in, so that no count from the middle of a resend or of an expiry is ever shown.
     """
 
-    def __init__(self, held: Held, clock: Clock, lock: threading.Lock) -> None:
-        self._held = held
+    def __init__(self, own: OwnConnections, clock: Clock, lock: threading.Lock) -> None:
+        self._own = own
         self._clock = clock
-        self._lock = lock  # around held and mirrors
+        self._lock = lock  # guards own connections and mirrors
 
-    def talk(self, scope: Scope, mirror: HoldsMirror, take_in: TakeIn) -> Talk:
+    def plan(self, scope: Scope, mirror: MemberMirror, take_in: TakeIn) -> Exchange:
         now_ms = self._clock.elapsed_ms()
         sent: list[Sent] = []
         renews = now_ms - mirror.renewed_ms >= RENEW_MS
         has_lost = False
         with self._lock:
-            names = dict.fromkeys([*mirror.waiting, *(self._held.names(scope) if renews else ())])
+            names = dict.fromkeys([*mirror.unconfirmed, *(self._own.names(scope) if renews else ())])
         while True:
             batch = self._batch(scope, mirror, names)
-            answer = yield Request(scope, mirror.seen_version, [said for said, _ in batch])
-            for (said, change), elsewhere in zip(batch, answer.elsewhere, strict=True):
-                sent.append((said, change, bool(elsewhere)))
+            answer = yield Request(scope, mirror.seen_version, [report for report, _ in batch])
+            for (report, change), elsewhere in zip(batch, answer.elsewhere, strict=True):
+                sent.append((report, change, bool(elsewhere)))
             if names or answer.unswept:
                 continue
             if renews or answer.leases == mirror.leases_after(sent):
                 break
             renews = has_lost = True
             with self._lock:
-                names = dict.fromkeys(self._held.names(scope))
+                names = dict.fromkeys(self._own.names(scope))
         if renews:
             mirror.renewed_ms = now_ms
         take_in(sent, answer, has_lost)
 
-    def _batch(self, scope: Scope, mirror: HoldsMirror, names: dict[str, None]) -> list[tuple[Said, Change | None]]:
+    def _batch(self, scope: Scope, mirror: MemberMirror, names: dict[str, None]) -> list[tuple[Report, Change | None]]:
         taken = list(names)[:BATCH]
         for name in taken:
             del names[name]
         with self._lock:
-            return [(self._said(scope, name), mirror.waiting.get(name)) for name in taken]
+            return [(self._report(scope, name), mirror.unconfirmed.get(name)) for name in taken]
 
-    def _said(self, scope: Scope, person: str) -> Said:
-        here = self._held.here(scope, person)
-        return Said(person, here.holds, here.since_ms) if here else Said(person, GONE, 0)
+    def _report(self, scope: Scope, person: str) -> Report:
+        here = self._own.here(scope, person)
+        return Report(person, here.holds, here.since_ms) if here else Report(person, GONE, 0)

@@ -1,5 +1,5 @@
-"""The tracker: who is online in a community, for code that knows neither sockets nor services
-(specification: Presence from a program)."""
+"""The tracker: online members for Python programs that use neither sockets nor services (specification: Presence from
+a program)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from koyjabo.presence.members.online_members import Holds
 from koyjabo.presence.members.peaks import Peaks
 
 HOLD_ID = "tracker"
-"""Of those who were added here: one hold a worker, beside their sockets."""
+"""The connection id of people added here: one for each worker, beside their sockets."""
 
 PATIENCE_S = 0.3
 
@@ -24,33 +24,34 @@ Id = str | UUID
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What an application has for the tracker."""
+    """The parts of an application that the tracker uses."""
 
     holds: Holds
     peaks: Peaks
     today: Callable[[Scope], Mapping[str, int]]
     start: Callable[[], None]
-    """Begin to renew what is held, where nobody serves; a second time does nothing."""
+    """Start to renew leases, in a process that does not serve. Idempotent."""
 
 
 class CommunityVisitorTracker:
-    """One person is one, however often they are added and whatever sockets they have open. Every change is announced
-    to those who are connected. Ids are UUIDs; anything else raises ValueError.
+    """Counts each person once, however often they are added and however many sockets they have open. Connected clients
+    receive every change. Ids are UUIDs; anything else raises ValueError.
 
-    How many are online is what Redis says; where it does not answer in 0.3 s, it is what this process knows.
+    Counts come from Redis; if it does not answer within 0.3 s, they are this process's own.
 
-    It works on the application made last in this process. Without any it raises RuntimeError.
+    Works on the last application created in this process; raises RuntimeError if there is none.
     """
 
     def add_visitor(self, user_id: Id, community_id: Id) -> int:
-        """Hold a place for them until `remove_visitor`, or until this process ends. Returns how many are online."""
+        """Add a person until `remove_visitor`, or until this process ends. Returns how many people are online."""
         person, scope = _person(user_id), _scope(community_id)
         _place().start()
         _place().holds.hold(scope, person, HOLD_ID)
         return self._count(scope, person)
 
     def remove_visitor(self, user_id: Id, community_id: Id) -> int:
-        """Give up the place that was held here; one who has a socket open stays. Returns how many are online."""
+        """Remove a person added here; they stay online while they have a socket open. Returns how many people are
+        online."""
         person, scope = _person(user_id), _scope(community_id)
         _place().holds.release(scope, person, HOLD_ID)
         return self._count(scope, person)
@@ -61,12 +62,12 @@ class CommunityVisitorTracker:
     get_realtime_count = get_visitor_count
 
     def get_visitor_list(self, community_id: Id) -> list[dict[str, Any]]:
-        """Who is online, those who came first at the front, 1,000 at most. `tabs` is 0 for a line just lost."""
+        """The people online by time of arrival, at most 1,000. `tabs` is 0 during the reconnect grace period."""
         people = _place().holds.people(_scope(community_id))
         return [{"user_id": here.person, "since": iso(here.since_ms), "tabs": here.holds} for here in people]
 
     def get_peak_counts(self, community_id: Id) -> Mapping[str, int]:
-        """The most who were online at once: `day`, `week`, `month`. Raises LedgerUnavailable."""
+        """The most people online at once: `day`, `week`, `month`. Raises LedgerUnavailable."""
         return _place().peaks.of(_scope(community_id))
 
     def get_today_visitors(self, community_id: Id) -> Mapping[str, int]:
@@ -85,7 +86,7 @@ _bound: Place | None = None
 
 
 def bind(place: Place) -> None:
-    """Let the tracker work on this application from now on."""
+    """Make the tracker use this application from now on."""
     global _bound
     _bound = place
 
@@ -105,7 +106,7 @@ def _person(user_id: Id) -> str:
 
 
 def _uuid(name: str, value: Id) -> str:
-    """As text, the way it is stored."""
+    """The UUID as canonical text, as stored. Raises ValueError."""
     found = uuid_of(str(value))
     if found is None:
         raise ValueError(f"{name} must be a UUID, and this is none: {str(value)[:100]!r}")

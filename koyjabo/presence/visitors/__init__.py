@@ -1,1 +1,1 @@
-"""Who is active on the site: visitors seen within ACTIVE_WINDOW_SECONDS, by place."""
+"""The active visitors of each scope by place: those seen within ACTIVE_WINDOW_SECONDS."""

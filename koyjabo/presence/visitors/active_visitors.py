@@ -1,4 +1,4 @@
-"""Who is active: the visitors seen within ACTIVE_WINDOW_SECONDS, by place (specification: Words)."""
+"""Active visitors by place: those seen within ACTIVE_WINDOW_SECONDS (specification: Words)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from koyjabo.models import Scope
 
 
 class Census(NamedTuple):
-    """How many are active in each place: the 20 largest, `Other` and `Unknown`. Their sum is all who are active.
+    """The active visitors of each place: the 20 largest, `Other` and `Unknown`. Their sum is all active visitors.
 
-    A greater version is a newer count; an equal one from the same backend is the same count. A negative one is a
-    guess, for nobody else to adopt.
+    A greater version is a newer count; equal versions from one backend are the same count. A negative version marks
+    an estimate of one worker, which other workers must not adopt.
     """
 
     version: int
@@ -20,30 +20,31 @@ class Census(NamedTuple):
 
 
 class Presence(Protocol):
-    """Who is active in each scope, as far as this worker knows. No method waits, and each is atomic.
+    """The active visitors of each scope, as this worker sees them. No method waits, and each is atomic.
 
-    A visitor is active from a `touch` until the window has passed without another: a lease, which nobody has to give
-    back. Memory and Redis are siblings in `koyjabo.realtime`, and pass one contract suite.
+    A `touch` is a lease: the visitor stays active until the window has passed without another touch. A visitor never
+    has to sign off. `memory_store` and `redis_store` implement this interface and pass one contract suite.
     """
 
     def touch(self, scope: Scope, visitor_id: str, place: str | None) -> None:
-        """A registered visitor gives a sign of life. A new place replaces the old one; None leaves it as it is."""
+        """Record activity of a registered visitor. A new place replaces the old one; None keeps it."""
 
     def meet(self, scope: Scope, visitor_id: str, place: str) -> None:
-        """Touch a visitor who may or may not be known to be active elsewhere: what `census` gives changes when that is
-        known, at once where nobody has to be asked.
+        """Touch a visitor who may already be active on another worker. With several workers, `census` changes only
+        after Redis has answered; with one, at once.
         """
 
     def renew(self, scope: Scope, visitor_id: str) -> bool:
-        """Touch a visitor where they were seen last; false for one this worker does not know to be active."""
+        """Touch a visitor at their last place. False, without a touch, if they are not active on this worker."""
 
     def forget(self, scope: Scope, visitor_id: str) -> None:
-        """They are active no longer, wherever they were seen, and nothing here knows of them; unknown is no error."""
+        """Remove a visitor from the active visitors of all workers, with everything stored here about them.
+        Idempotent: an unknown visitor is ignored."""
 
     def census(self, scope: Scope) -> Census: ...
 
     def learn(self, scope: Scope, census: Census) -> None:
-        """Another worker says what it knows. Older than what is known here, it changes nothing."""
+        """Adopt the count of another worker if it is newer than this worker's."""
 
     def refresh(self) -> None:
-        """Have what other workers changed looked up, soon."""
+        """Schedule a read of what other workers changed."""

@@ -1,4 +1,4 @@
-"""Presence in this server's memory: for a server that is alone."""
+"""Active visitors in this process's memory, for a server with one worker and no Redis."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from koyjabo.network.geolocation import UNKNOWN, largest
 from koyjabo.presence.visitors.active_visitors import Census
 
 Seen = tuple[int, str]
-"""(when, ms of `Clock.elapsed_ms`; where)"""
+"""(time, ms of `Clock.elapsed_ms`; place)"""
 
-NOBODY = Census(0, {})
+NO_VISITORS = Census(0, {})
 
 
 class MemoryPresence:
-    """Visitors of each scope in the order they were last seen, so that those who are gone are always at the front."""
+    """Keeps the visitors of each scope in the order they were last seen, so that expired ones are always in front."""
 
     def __init__(self, clock: Clock, window_s: int) -> None:
         self._clock = clock
         self._window_ms = window_s * 1000
         self._seen: dict[Scope, dict[str, Seen]] = {}
         self._by_place: dict[Scope, Counter[str]] = {}
-        self._counted: dict[Scope, Census] = {}
+        self._cached_counts: dict[Scope, Census] = {}
         self._changes: Counter[Scope] = Counter()
-        self._nobody_goes_before_ms = 0
-        self._lock = threading.Lock()  # nothing waits while it is held
+        self._next_expiry_ms = 0
+        self._lock = threading.Lock()  # code that holds it must not wait
 
     def touch(self, scope: Scope, visitor_id: str, place: str | None) -> None:
         self.touch_at(scope, visitor_id, place, self._clock.elapsed_ms())
@@ -37,7 +37,7 @@ class MemoryPresence:
         self.touch(scope, visitor_id, place)
 
     def touch_at(self, scope: Scope, visitor_id: str, place: str | None, seen_ms: int) -> None:
-        """Touch a visitor who was seen at `seen_ms` (of `Clock.elapsed_ms`); called in the order of that."""
+        """Touch a visitor as of `seen_ms` (of `Clock.elapsed_ms`). Calls must come in the order of `seen_ms`."""
         with self._lock:
             seen = self._seen.setdefault(scope, {})
             before = seen.pop(visitor_id, None)
@@ -65,21 +65,21 @@ class MemoryPresence:
     def census(self, scope: Scope) -> Census:
         with self._lock:
             self._expire()
-            counted, changes = self._counted.get(scope, NOBODY), self._changes[scope]
+            counted, changes = self._cached_counts.get(scope, NO_VISITORS), self._changes[scope]
             if counted.version != changes:
-                self._counted[scope] = counted = Census(changes, largest(self._by_place[scope]))
+                self._cached_counts[scope] = counted = Census(changes, largest(self._by_place[scope]))
             return counted
 
     def learn(self, scope: Scope, census: Census) -> None:
-        """There is nobody else."""
+        """Does nothing: there are no other workers."""
 
     def refresh(self) -> None:
-        """There is nobody to ask."""
+        """Does nothing: there are no other workers."""
 
     def remember(self, seen: Iterable[tuple[Scope, str, str, int]], now_ms: int) -> None:
-        """Those who were seen before this server began: (scope, visitor, place, ms of the wall clock).
+        """Touch visitors seen before this process started: (scope, visitor, place, ms of the wall clock).
 
-        When that clock has been put back in the meantime, the latest of them were seen just now.
+        Times that lie in the future, because the clock was put back since, count as now.
         """
         since_ms = self._clock.elapsed_ms() - now_ms
         for scope, visitor_id, place, at_ms in sorted(seen, key=lambda each: each[3]):
@@ -87,18 +87,18 @@ class MemoryPresence:
 
     def _expire(self) -> None:
         now_ms = self._clock.elapsed_ms()
-        if now_ms < self._nobody_goes_before_ms:
+        if now_ms < self._next_expiry_ms:
             return
         oldest_ms = now_ms
         for scope, seen in self._seen.items():
-            for visitor_id, place in self._gone(seen, now_ms - self._window_ms):
+            for visitor_id, place in self._expired(seen, now_ms - self._window_ms):
                 del seen[visitor_id]
                 self._count(scope, place, -1)
             oldest_ms = min(oldest_ms, next(iter(seen.values()), (now_ms,))[0])
-        self._nobody_goes_before_ms = oldest_ms + self._window_ms
+        self._next_expiry_ms = oldest_ms + self._window_ms
 
     @staticmethod
-    def _gone(seen: dict[str, Seen], before_ms: int) -> list[tuple[str, str]]:
+    def _expired(seen: dict[str, Seen], before_ms: int) -> list[tuple[str, str]]:
         gone = []
         for visitor_id, (seen_ms, place) in seen.items():
             if seen_ms > before_ms:

@@ -1,7 +1,7 @@
--- offer.lua: a visit has found no socket on its own worker; whoever has the socket may ask for it.
--- KEYS  1 koyjabo:lonely:<caller>  (zset: visitor by when they were offered, ms)
--- ARGV  1 visitor   2 how long an offer holds, ms   3 the most offers to keep; the oldest give way
--- Returns nothing. Saying it twice is saying it once.
+-- offer.lua: store a visit that has no socket on its own worker, so that the worker with the socket can ask for it.
+-- KEYS  1 koyjabo:lonely:<caller>  (zset: visitor, scored by the time of the offer, ms)
+-- ARGV  1 visitor   2 how long an offer is valid, ms   3 the maximum number of offers; the oldest are dropped
+-- Returns nothing. Idempotent.
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

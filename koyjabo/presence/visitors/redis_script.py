@@ -1,4 +1,4 @@
-"""How touches are told to Redis, and what it answers: touch.lua from Python's side."""
+"""Runs touch.lua: sends touches to Redis and parses its answer."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from koyjabo.presence.visitors.active_visitors import Census
 from koyjabo.presence.visitors.redis_mirror import Touch
 
 BATCH = 1000
-"""Visitors that one call touches, and sweeps, at most: Redis serves nobody else meanwhile."""
+"""The most visitors that one call touches, and the most it expires. Redis serves no other client during a call."""
 
 KEEP_FOR_WINDOWS = 2
-"""What is left in Redis after the last visitor is gone goes by itself, and never before they are."""
+"""Expiry of the keys in Redis after the last change, in windows. Longer than one, so that no active visitor is lost."""
 
 
 class Answer(NamedTuple):
     version: int
-    born: int  # ms: which data these are; 0 when there are none
+    born: int  # when this data set was created, ms; 0 when there is none
     active: int
     unknown: int
-    unswept: int  # 1 when there are more to sweep: the count is not yet that of who is active
+    unswept: int  # 1 when more leases have expired: the count still includes their visitors
     largest: list[bytes]
 
     def census(self) -> Census:
-        """Whoever is active and not in one of the places told is in another one."""
+        """The count by place. Visitors who are in none of the places of the answer count as `Other`."""
         names, minus_visitors = self.largest[::2], self.largest[1::2]
         places = {name.decode(): -int(visitors) for name, visitors in zip(names, minus_visitors, strict=True)}
         places[UNKNOWN] = self.unknown
@@ -42,20 +42,21 @@ class TouchScript:
         self._script = scripts.load(client, __file__, "touch")
         self._keep_ms = KEEP_FOR_WINDOWS * window_ms
 
-    def __call__(self, scope: Scope, newest_version: int, batch: Iterable[Touch], gone_ms: int) -> Answer:
-        """Touch, sweep and read, in one step. Those who were seen last at `gone_ms` have just gone.
+    def __call__(self, scope: Scope, newest_version: int, batch: Iterable[Touch], expired_ms: int) -> Answer:
+        """Touch, expire and read in one atomic step. Skips visitors last seen at `expired_ms` or earlier: their leases
+        have expired.
 
-        `newest_version` is the greatest one known here: Redis goes on from there, should it have lost its own. Raises
+        `newest_version` is the greatest this worker has seen: Redis continues from it if it has lost its own. Raises
         redis.RedisError.
         """
         visitors: list[Any] = []
         for touch in batch:
-            if touch.seen_ms > gone_ms:
-                visitors += (touch.visitor_id, touch.place or "", touch.seen_ms - gone_ms)
+            if touch.seen_ms > expired_ms:
+                visitors += (touch.visitor_id, touch.place or "", touch.seen_ms - expired_ms)
         return self._call(scope, newest_version, visitors)
 
     def end(self, scope: Scope, visitor_id: str) -> None:
-        """End the lease of a visitor, whoever gave it. Raises redis.RedisError."""
+        """End the lease of a visitor, from any worker. Raises redis.RedisError."""
         self._call(scope, 0, [visitor_id, "", 0])
 
     def _call(self, scope: Scope, newest_version: int, visitors: list[Any]) -> Answer:

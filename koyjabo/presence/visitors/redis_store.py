@@ -1,7 +1,7 @@
-"""Presence that several workers share in Redis, without anybody waiting for it (specification: promise 8).
+"""Active visitors that several workers share in Redis. No caller waits for Redis (specification: promise 8).
 
-A touch is seen at once in this worker's mirror; the outbox's task takes it to Redis, with others, and brings back how
-many are active where. Redis holds leases and nothing else: should it lose them, every worker says again whom it knows.
+A touch changes this worker's mirror at once. The outbox's task sends touches to Redis in batches and takes the new
+counts back into the mirror. Redis stores leases only: if it loses them, each worker sends its own visitors again.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from koyjabo.models import SITE, Scope
 from koyjabo.network.geolocation import UNKNOWN
 from koyjabo.presence.visitors.active_visitors import Census
 from koyjabo.presence.visitors.memory_store import MemoryPresence, Seen
-from koyjabo.presence.visitors.redis_mirror import Mirror, Touch
+from koyjabo.presence.visitors.redis_mirror import Touch, VisitorMirror
 from koyjabo.presence.visitors.redis_script import BATCH, Answer, TouchScript
 
 
 class OwnVisitors(MemoryPresence):
-    """Those whom this worker itself has seen."""
+    """The active visitors that this worker itself has seen."""
 
     def seen(self, scope: Scope, visitor_id: str) -> Seen | None:
-        """When and where an active visitor was seen last."""
+        """The time and place at which an active visitor was last seen; None if not active here."""
         with self._lock:
             self._expire()
             return self._seen.get(scope, {}).get(visitor_id)
 
-    def names(self, scope: Scope) -> list[str]:
+    def visitor_ids(self, scope: Scope) -> list[str]:
         with self._lock:
             return list(self._seen.get(scope, ()))
 
 
 class RedisPresence:
-    """Presence of all workers that share this Redis; a visitor is active for `window_s` seconds after a touch.
+    """The active visitors of all workers that share this Redis; a touch lasts `window_s` seconds.
 
-    While Redis does not answer, what it said last is shown with this worker's touches added; when it has been silent
-    for the whole window, only whom this worker has seen. Call `resend` when Redis is back, and `refresh` every second
+    While Redis does not answer, the count is its last answer plus this worker's touches. After a whole window without
+    an answer, it is this worker's own visitors only. Call `resend` when Redis is back, and `refresh` every second
     or so: it brings in whose lease has run out and what others touched. `on_news` is called when others have changed
     what `census` gives for a scope.
     """
@@ -60,15 +60,15 @@ class RedisPresence:
         self._script = TouchScript(client, self._window_ms)
         self._outbox = outbox
         self._own = OwnVisitors(clock, window_s)
-        self._mirrors: dict[Scope, Mirror] = {}
-        self._lock = threading.Lock()  # around own and mirrors; nothing waits while it is held
+        self._mirrors: dict[Scope, VisitorMirror] = {}
+        self._lock = threading.Lock()  # guards own and mirrors; code that holds it must not wait
 
     def touch(self, scope: Scope, visitor_id: str, place: str | None) -> None:
         seen = self._own.seen(scope, visitor_id)
         self._touch(scope, visitor_id, place, seen[1] if seen else None)
 
     def meet(self, scope: Scope, visitor_id: str, place: str) -> None:
-        self._touch(scope, visitor_id, place, known_in=place)  # as if they were known: no guess
+        self._touch(scope, visitor_id, place, known_in=place)  # as if already counted there: no estimate
 
     def _touch(self, scope: Scope, visitor_id: str, place: str | None, known_in: str | None) -> None:
         now_ms = self._clock.elapsed_ms()
@@ -84,7 +84,7 @@ class RedisPresence:
         return known
 
     def forget(self, scope: Scope, visitor_id: str) -> None:
-        """Other workers have to be told, too: each touches those whom it has seen."""
+        """Ends the lease here and in Redis. Each other worker that has seen the visitor needs a call of its own."""
         with self._lock:
             self._own.forget(scope, visitor_id)
             self._mirror(scope, self._clock.elapsed_ms()).forget(visitor_id)
@@ -95,15 +95,15 @@ class RedisPresence:
         with self._lock:
             is_new = scope not in self._mirrors
             mirror = self._mirror(scope, now_ms)
-            mirror.wanted_ms = now_ms
-            census = mirror.told = self._present(scope, mirror, now_ms)
+            mirror.last_used_ms = now_ms
+            census = mirror.last_reported = self._current_count(scope, mirror, now_ms)
         if is_new:
             self._sync_soon(scope)
         return census
 
     def learn(self, scope: Scope, census: Census) -> None:
-        """Adopt what another worker was told by Redis, when it is newer. One that has guesses in it says that it is
-        worth to look for oneself."""
+        """Adopt a newer count that another worker got from Redis. A count with estimates (negative version) is not
+        adopted; it schedules a read of Redis."""
         now_ms = self._clock.elapsed_ms()
         with self._lock:
             self._mirror(scope, now_ms).learn(census, now_ms)
@@ -115,34 +115,34 @@ class RedisPresence:
         with self._lock:
             self._mirror(SITE, now_ms)
             for scope, mirror in list(self._mirrors.items()):
-                mirror.drop_late(now_ms - self._window_ms)
-                if self._is_forgotten(scope, mirror, now_ms):
+                mirror.drop_expired(now_ms - self._window_ms)
+                if self._is_unused(scope, mirror, now_ms):
                     del self._mirrors[scope]
             scopes = list(self._mirrors)
         for scope in scopes:
             self._sync_soon(scope)
 
     def resend(self) -> None:
-        """Redis is back, perhaps without its data: tell it everybody whom this worker knows to be active."""
+        """Send all active visitors of this worker again, after Redis was away: it may have lost its data."""
         with self._lock:
             for mirror in self._mirrors.values():
-                mirror.everybody_again = True
+                mirror.must_resend_all = True
         self.refresh()
 
-    def _mirror(self, scope: Scope, now_ms: int) -> Mirror:
+    def _mirror(self, scope: Scope, now_ms: int) -> VisitorMirror:
         mirror = self._mirrors.get(scope)
         if mirror is None:
-            mirror = self._mirrors[scope] = Mirror(now_ms)
+            mirror = self._mirrors[scope] = VisitorMirror(now_ms)
         return mirror
 
-    def _present(self, scope: Scope, mirror: Mirror, now_ms: int) -> Census:
-        if now_ms - mirror.contact_ms >= self._window_ms:
-            return mirror.alone(self._own.census(scope))
+    def _current_count(self, scope: Scope, mirror: VisitorMirror, now_ms: int) -> Census:
+        if now_ms - mirror.last_answer_ms >= self._window_ms:
+            return mirror.own_count(self._own.census(scope))
         return mirror.census()
 
-    def _is_forgotten(self, scope: Scope, mirror: Mirror, now_ms: int) -> bool:
-        """Communities come and go; one that nobody is active in or asks about is not looked up every second."""
-        return scope != SITE and not mirror.census().places and now_ms - mirror.wanted_ms >= self._window_ms
+    def _is_unused(self, scope: Scope, mirror: VisitorMirror, now_ms: int) -> bool:
+        """Whether a community has had no active visitor and no use for a window, so that `refresh` can skip it."""
+        return scope != SITE and not mirror.census().places and now_ms - mirror.last_used_ms >= self._window_ms
 
     # In the outbox's task, which may wait for Redis.
 
@@ -154,47 +154,50 @@ class RedisPresence:
         self._outbox.put(("presence", scope), partial(self._sync, scope))
 
     def _sync(self, scope: Scope) -> None:
-        """Take to Redis what waits, and bring back who is active. Raises redis.RedisError; then it goes on waiting."""
+        """Send the unconfirmed touches to Redis and take in its count. Raises redis.RedisError; the touches then stay
+        unconfirmed."""
         with self._lock:
             mirror = self._mirrors.get(scope)
-            waiting = list(mirror.waiting.values()) if mirror else []
+            sent = list(mirror.unconfirmed.values()) if mirror else []
         if mirror is None:
             return
-        answer = self._tell(scope, mirror, waiting)
+        answer = self._send(scope, mirror, sent)
         now_ms = self._clock.elapsed_ms()
         with self._lock:
-            mirror.confirm(waiting, answer.census(), now_ms)
-            before, mirror.told = mirror.told, self._present(scope, mirror, now_ms)
-            is_news = mirror.told.places != before.places
+            mirror.confirm(sent, answer.census(), now_ms)
+            before, mirror.last_reported = mirror.last_reported, self._current_count(scope, mirror, now_ms)
+            is_news = mirror.last_reported.places != before.places
         if is_news:
             self._on_news(scope)
 
-    def _tell(self, scope: Scope, mirror: Mirror, sent: list[Touch]) -> Answer:
-        """Send these, and everybody else if Redis has lost them; then they are in `sent` as far as they waited, too.
+    def _send(self, scope: Scope, mirror: VisitorMirror, sent: list[Touch]) -> Answer:
+        """Send these touches, and all own visitors if Redis has lost its data: their unconfirmed touches join `sent`.
 
-        The last answer is the one that counts: nobody is shown a census in the middle of a resend or of a sweep.
+        Returns the last answer only: the counts in the middle of a resend or of an expiry are incomplete.
         """
         touches = iter(tuple(sent))
-        if mirror.everybody_again:
-            touches = chain(touches, self._everybody(scope, mirror, sent))
+        if mirror.must_resend_all:
+            touches = chain(touches, self._own_touches(scope, mirror, sent))
         while True:
             batch = list(islice(touches, BATCH))
-            gone_ms = self._clock.elapsed_ms() - self._window_ms
-            answer = self._script(scope, mirror.snapshot.version, batch, gone_ms)
+            expired_ms = self._clock.elapsed_ms() - self._window_ms
+            answer = self._script(scope, mirror.snapshot.version, batch, expired_ms)
             known_born, mirror.born = mirror.born, answer.born
-            if known_born and known_born != answer.born and not mirror.everybody_again:
-                mirror.everybody_again = True  # Redis began anew, and nobody had noticed that it was away
-                touches = chain(touches, self._everybody(scope, mirror, sent))
+            if known_born and known_born != answer.born and not mirror.must_resend_all:
+                mirror.must_resend_all = True  # Redis restarted empty, unnoticed by the outbox
+                touches = chain(touches, self._own_touches(scope, mirror, sent))
             elif len(batch) < BATCH and not answer.unswept:
-                mirror.everybody_again = False
+                mirror.must_resend_all = False
                 return answer
 
-    def _everybody(self, scope: Scope, mirror: Mirror, sent: list[Touch]) -> Iterator[Touch]:
-        for visitor_id in self._own.names(scope):
+    def _own_touches(self, scope: Scope, mirror: VisitorMirror, sent: list[Touch]) -> Iterator[Touch]:
+        for visitor_id in self._own.visitor_ids(scope):
             with self._lock:
-                seen, touch = self._own.seen(scope, visitor_id), mirror.waiting.get(visitor_id)
+                seen, touch = self._own.seen(scope, visitor_id), mirror.unconfirmed.get(visitor_id)
             if touch:
                 sent.append(touch)
                 yield touch
             elif seen:
-                yield Touch(visitor_id, None if seen[1] == UNKNOWN else seen[1], seen[0])  # others may know better
+                yield Touch(
+                    visitor_id, None if seen[1] == UNKNOWN else seen[1], seen[0]
+                )  # another worker may know the place

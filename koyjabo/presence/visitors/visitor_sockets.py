@@ -1,8 +1,8 @@
-"""Which open socket is whose: a visitor is active for as long as their page is open (specification: Real time).
+"""Assigns open sockets to visitors: a visitor is active as long as their page is open (specification: Real time).
 
-A page that says its visitorId is taken at its word. The original client never does; its socket is paired, as well as
-can be told, with a visit from the same address and browser. A wrong pair can make somebody active a little longer;
-it can never change a total.
+A socket that sends a visitorId belongs to that visitor. The original client sends none; its socket is matched, on a
+best-effort basis, with a visit from the same address and browser. A wrong match can keep a visitor active a little
+longer; it never changes a total.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ from koyjabo.errors import TooManyRequests
 from koyjabo.models import SITE
 from koyjabo.presence.visitors.active_visitors import Presence
 
-MOST_LONELY = 10_000
-"""Visits remembered because their socket may still come; the oldest give way."""
+MAX_UNMATCHED = 10_000
+"""Visits kept until their socket opens; beyond this number, the oldest are dropped."""
 
-ASK_AGAIN_MS = 3000
-"""After a socket has opened on one worker, its visit may still arrive on another."""
+SECOND_ASK_MS = 3000
+"""When to ask the other workers a second time: a visit may arrive there after its socket opened here."""
 
-PAGES_IN_A_ROW = 256
+RENEW_BATCH = 256
 
 TOO_MANY_TABS = "This visitor has too many pages open here. Close some, or reload one later."
-CLOSED_SOON_S = 60
+RETRY_AFTER_S = 60
 
 Caller = bytes
-"""Who is at the other end: a salted hash of address and User-Agent."""
+"""Identifies a client by a salted hash of its address and User-Agent."""
 
 
 class Exchange(Protocol):
-    """Visits and sockets that found nobody on their own worker."""
+    """Matches visits and sockets that have no match on their own worker."""
 
     def offer(self, caller: Caller, visitor_id: str) -> None: ...
 
     def ask(self, caller: Caller, found: Callable[[str], None]) -> None:
-        """Call `found` with a visitor that was offered, once, if there is one."""
+        """Call `found` once, with a visitor offered for `caller`, if there is one."""
 
 
 class NobodyElse:
-    """There are no other workers."""
+    """Matches nothing: there are no other workers."""
 
     def offer(self, caller: Caller, visitor_id: str) -> None:
         pass
@@ -75,7 +75,7 @@ class Pairing:
         exchange: Exchange,
         most_tabs: int = 0,
     ) -> None:
-        """`most_tabs` is how many sockets a visitor may have here, 0 for no limit."""
+        """`most_tabs` is the maximum number of sockets of a visitor on this worker, 0 for no limit."""
         self._presence = presence
         self._clock = clock
         self._window_ms = window_s * 1000
@@ -83,17 +83,17 @@ class Pairing:
         self._exchange = exchange
         self._most_tabs = most_tabs
         self._sockets: dict[Hashable, tuple[Caller, str | None]] = {}
-        self._pages: dict[str, Page] = {}  # the longest since it was renewed comes first
-        self._waiting: dict[Caller, dict[Hashable, None]] = {}
-        self._lonely: OrderedDict[str, tuple[Caller, int]] = OrderedDict()  # visitor → who, and when, elapsed ms
-        self._lonely_of: dict[Caller, dict[str, None]] = {}
-        self._ask_again: deque[tuple[int, Hashable, Caller]] = deque(maxlen=MOST_LONELY)  # (when, elapsed ms, …)
+        self._pages: dict[str, Page] = {}  # in the order they were last renewed
+        self._unassigned: dict[Caller, dict[Hashable, None]] = {}
+        self._unmatched: OrderedDict[str, tuple[Caller, int]] = OrderedDict()  # visitor → caller and time (elapsed ms)
+        self._unmatched_of: dict[Caller, dict[str, None]] = {}
+        self._second_asks: deque[tuple[int, Hashable, Caller]] = deque(maxlen=MAX_UNMATCHED)  # (time, elapsed ms; …)
         self._lock = threading.RLock()
 
     def caller(self, environ: Mapping[str, Any]) -> Caller:
-        """The key by which a visit finds its socket. Salted by the day, so that it says nothing tomorrow."""
-        who = f"{environ.get('REMOTE_ADDR')}\n{environ.get('HTTP_USER_AGENT')}".encode(errors="replace")
-        return blake2b(who, digest_size=12, key=_salt(self._secret, self._clock.today())).digest()
+        """The key that matches visits with sockets. The salt changes daily: keys of two days cannot be linked."""
+        client = f"{environ.get('REMOTE_ADDR')}\n{environ.get('HTTP_USER_AGENT')}".encode(errors="replace")
+        return blake2b(client, digest_size=12, key=_salt(self._secret, self._clock.today())).digest()
 
     def opened(
         self, socket: Hashable, caller: Caller, visitor_id: str | None, registered: bool, is_limited: bool = False
@@ -104,26 +104,26 @@ class Pairing:
         """
         with self._lock:
             if is_limited and visitor_id:
-                self._require_room(visitor_id)
+                self._check_tab_limit(visitor_id)
             self._sockets[socket] = (caller, None)
             if visitor_id:
-                self._pair(socket, visitor_id, registered)
-            elif lonely := self._newest_lonely(caller):
-                self._pair(socket, lonely, registered=True)
+                self._assign(socket, visitor_id, registered)
+            elif unmatched := self._newest_unmatched(caller):
+                self._assign(socket, unmatched, registered=True)
             else:
-                self._waiting.setdefault(caller, {})[socket] = None
-                self._exchange.ask(caller, partial(self._found, socket))
-                self._ask_again.append((self._clock.elapsed_ms() + ASK_AGAIN_MS, socket, caller))
+                self._unassigned.setdefault(caller, {})[socket] = None
+                self._exchange.ask(caller, partial(self._assign_matched, socket))
+                self._second_asks.append((self._clock.elapsed_ms() + SECOND_ASK_MS, socket, caller))
 
     def visitor_of(self, socket: Hashable) -> str | None:
-        """Whose it is, as far as that is known by now."""
+        """The visitor a socket is assigned to; None if there is none yet."""
         return self._sockets.get(socket, (b"", None))[1]
 
     def closed(self, socket: Hashable) -> None:
-        """A socket is gone; one that was never opened is no error. Its visitor was here until now."""
+        """Remove a closed socket and touch its visitor a last time. Does nothing for an unknown socket."""
         with self._lock:
             caller, visitor_id = self._sockets.pop(socket, (b"", None))
-            self._stop_waiting(caller, socket)
+            self._remove_unassigned(caller, socket)
             page = self._pages.get(visitor_id or "")
             if visitor_id is None or page is None:
                 return
@@ -133,42 +133,43 @@ class Pairing:
             if not page.sockets:
                 del self._pages[visitor_id]
                 if page.registered:
-                    self._remember(caller, visitor_id)
+                    self._add_unmatched(caller, visitor_id)
 
     def forget(self, visitor_id: str) -> None:
-        """The sockets of a visitor are nobody's from now on."""
+        """Unassign all sockets of a visitor. Idempotent."""
         with self._lock:
-            self._forget(visitor_id)
+            self._drop_unmatched(visitor_id)
             if self._pages.pop(visitor_id, None) is not None:
-                for socket, (caller, whose) in self._sockets.items():
-                    if whose == visitor_id:
+                for socket, (caller, assigned_to) in self._sockets.items():
+                    if assigned_to == visitor_id:
                         self._sockets[socket] = (caller, None)
 
     def renew(self) -> None:
-        """Renew the leases of those whose page is open, each at half its time; forget visits that nobody came for."""
-        while self._renew_some():
-            time.sleep(0)  # there may be thousands: others have their turn in between
+        """Renew the leases of visitors with an open page, each at half its time, and drop unmatched visits that have
+        expired."""
+        while self._renew_batch():
+            time.sleep(0)  # there may be thousands: let other tasks run in between
         with self._lock:
-            self._drop_late()
+            self._drop_expired()
             now_ms = self._clock.elapsed_ms()
-            while self._ask_again and self._ask_again[0][0] <= now_ms:
-                _, socket, caller = self._ask_again.popleft()
-                if socket in self._waiting.get(caller, ()):
-                    self._exchange.ask(caller, partial(self._found, socket))
+            while self._second_asks and self._second_asks[0][0] <= now_ms:
+                _, socket, caller = self._second_asks.popleft()
+                if socket in self._unassigned.get(caller, ()):
+                    self._exchange.ask(caller, partial(self._assign_matched, socket))
 
-    def _renew_some(self) -> bool:
-        """False when there are no more that are due."""
+    def _renew_batch(self) -> bool:
+        """Renew one batch. False when no more leases are due."""
         with self._lock:
             now_ms = self._clock.elapsed_ms()
-            due = list(islice(takewhile(partial(self._is_due, now_ms), self._pages.items()), PAGES_IN_A_ROW))
+            due = list(islice(takewhile(partial(self._is_renewal_due, now_ms), self._pages.items()), RENEW_BATCH))
             for visitor_id, page in due:
                 page.renewed_ms = now_ms
                 self._pages[visitor_id] = self._pages.pop(visitor_id)
                 if page.registered:
                     self._presence.touch(SITE, visitor_id, None)
-            return len(due) == PAGES_IN_A_ROW
+            return len(due) == RENEW_BATCH
 
-    def _is_due(self, now_ms: int, page_of: tuple[str, Page]) -> bool:
+    def _is_renewal_due(self, now_ms: int, page_of: tuple[str, Page]) -> bool:
         return now_ms - page_of[1].renewed_ms >= self._window_ms // 2
 
     def visited(self, visitor_id: str, caller: Caller) -> None:
@@ -177,61 +178,61 @@ class Pairing:
             page = self._pages.get(visitor_id)
             if page is not None:
                 page.registered = True
-            elif waiting := self._waiting.get(caller):
-                self._pair(next(reversed(waiting)), visitor_id, registered=True)
+            elif unassigned := self._unassigned.get(caller):
+                self._assign(next(reversed(unassigned)), visitor_id, registered=True)
             elif caller:
-                self._remember(caller, visitor_id)
+                self._add_unmatched(caller, visitor_id)
                 self._exchange.offer(caller, visitor_id)
 
-    def _require_room(self, visitor_id: str) -> None:
+    def _check_tab_limit(self, visitor_id: str) -> None:
         page = self._pages.get(visitor_id)
         if self._most_tabs and page is not None and page.sockets >= self._most_tabs:
-            raise TooManyRequests(CLOSED_SOON_S, TOO_MANY_TABS)
+            raise TooManyRequests(RETRY_AFTER_S, TOO_MANY_TABS)
 
-    def _found(self, socket: Hashable, visitor_id: str) -> None:
+    def _assign_matched(self, socket: Hashable, visitor_id: str) -> None:
         with self._lock:
             if self._sockets.get(socket, (b"", ""))[1] is None:
-                self._pair(socket, visitor_id, registered=True)
+                self._assign(socket, visitor_id, registered=True)
 
-    def _pair(self, socket: Hashable, visitor_id: str, registered: bool) -> None:
+    def _assign(self, socket: Hashable, visitor_id: str, registered: bool) -> None:
         caller, _ = self._sockets[socket]
         self._sockets[socket] = (caller, visitor_id)
-        self._stop_waiting(caller, socket)
-        self._forget(visitor_id)
+        self._remove_unassigned(caller, socket)
+        self._drop_unmatched(visitor_id)
         page = self._pages.setdefault(visitor_id, Page(0, self._clock.elapsed_ms(), registered))
         page.sockets += 1
         page.registered |= registered
         if registered:
             self._presence.touch(SITE, visitor_id, None)
 
-    def _remember(self, caller: Caller, visitor_id: str) -> None:
-        self._forget(visitor_id)
-        self._lonely[visitor_id] = (caller, self._clock.elapsed_ms())
-        self._lonely_of.setdefault(caller, {})[visitor_id] = None
-        if len(self._lonely) > MOST_LONELY:
-            self._forget(next(iter(self._lonely)))
+    def _add_unmatched(self, caller: Caller, visitor_id: str) -> None:
+        self._drop_unmatched(visitor_id)
+        self._unmatched[visitor_id] = (caller, self._clock.elapsed_ms())
+        self._unmatched_of.setdefault(caller, {})[visitor_id] = None
+        if len(self._unmatched) > MAX_UNMATCHED:
+            self._drop_unmatched(next(iter(self._unmatched)))
 
-    def _newest_lonely(self, caller: Caller) -> str | None:
-        self._drop_late()
-        return next(reversed(self._lonely_of.get(caller, {})), None)
+    def _newest_unmatched(self, caller: Caller) -> str | None:
+        self._drop_expired()
+        return next(reversed(self._unmatched_of.get(caller, {})), None)
 
-    def _drop_late(self) -> None:
-        late_ms = self._clock.elapsed_ms() - self._window_ms
-        while self._lonely and next(iter(self._lonely.values()))[1] <= late_ms:
-            self._forget(next(iter(self._lonely)))
+    def _drop_expired(self) -> None:
+        expired_ms = self._clock.elapsed_ms() - self._window_ms
+        while self._unmatched and next(iter(self._unmatched.values()))[1] <= expired_ms:
+            self._drop_unmatched(next(iter(self._unmatched)))
 
-    def _forget(self, visitor_id: str) -> None:
-        caller, _ = self._lonely.pop(visitor_id, (b"", 0))
-        lonely = self._lonely_of.get(caller, {})
-        lonely.pop(visitor_id, None)
-        if not lonely:
-            self._lonely_of.pop(caller, None)
+    def _drop_unmatched(self, visitor_id: str) -> None:
+        caller, _ = self._unmatched.pop(visitor_id, (b"", 0))
+        unmatched = self._unmatched_of.get(caller, {})
+        unmatched.pop(visitor_id, None)
+        if not unmatched:
+            self._unmatched_of.pop(caller, None)
 
-    def _stop_waiting(self, caller: Caller, socket: Hashable) -> None:
-        waiting = self._waiting.get(caller, {})
-        waiting.pop(socket, None)
-        if not waiting:
-            self._waiting.pop(caller, None)
+    def _remove_unassigned(self, caller: Caller, socket: Hashable) -> None:
+        unassigned = self._unassigned.get(caller, {})
+        unassigned.pop(socket, None)
+        if not unassigned:
+            self._unassigned.pop(caller, None)
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,4 @@
-"""Visits and sockets that found nobody on their own worker find each other in Redis (specification: Real time)."""
+"""Matches visits with sockets of other workers through Redis (specification: Real time)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from koyjabo.cluster.outbox import Outbox
 from koyjabo.presence.visitors.visitor_sockets import Caller
 
 MOST_OFFERED = 100
-"""Of one caller: a campus behind one address, all with the same browser."""
+"""Offers kept for one caller. Many visitors share a caller where, say, a campus has one address and one browser."""
 
 
 class RedisExchange:
-    """Offers of all workers, each given to one asker and good for `window_s` seconds. Nobody waits for Redis.
+    """Offers of all workers. Each is given to one `ask` and is valid for `window_s` seconds. No caller waits for Redis.
 
-    An offer or a question is lost while Redis is away, and when Redis takes more than its patience to answer: then a
-    visitor is active only for as long as they give signs of life themselves.
+    An offer or an `ask` is lost while Redis is away, and when Redis answers later than its time limit. The visitor
+    then stays active only through their own visits and heartbeats.
     """
 
     def __init__(self, client: redis.Redis, outbox: Outbox, window_s: int) -> None:
@@ -30,12 +30,12 @@ class RedisExchange:
         self._window_ms = window_s * 1000
 
     def offer(self, caller: Caller, visitor_id: str) -> None:
-        """Say that a visit of `caller` has no socket yet."""
+        """Publish that a visit of `caller` has no socket yet."""
         arguments = [visitor_id, self._window_ms, MOST_OFFERED]
         self._outbox.put_in_order(partial(self._call, self._offer, caller, arguments))
 
     def ask(self, caller: Caller, found: Callable[[str], None]) -> None:
-        """Call `found`, from the outbox's task, with the visitor of `caller` that was offered last, if there is one."""
+        """Call `found`, from the outbox's task, with the last visitor offered for `caller`, if there is one."""
         self._outbox.put_in_order(lambda: self._take(caller, found))
 
     def _take(self, caller: Caller, found: Callable[[str], None]) -> None:

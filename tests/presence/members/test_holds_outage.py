@@ -341,8 +341,8 @@ def test_long_outage_costs_the_memory_of_those_who_came_in_it(world, two):
         here.holds.release(HIKERS, person, f"{number}")
         here.holds.refresh()
     assert counts(here) == [3]
-    assert len(here.holds._mirrors[HIKERS].waiting) <= 50
-    assert here.holds._held.count(HIKERS) == 2
+    assert len(here.holds._mirrors[HIKERS].unconfirmed) <= 50
+    assert here.holds._own.count(HIKERS) == 2
 
 
 def test_scripts_that_redis_has_forgotten_are_given_again(world, two):

@@ -329,7 +329,7 @@ def test_leases_are_renewed_in_batches_at_half_their_time(world):
     worker.look()
     said = []
     ask = worker.holds._script.ask
-    worker.holds._script.ask = lambda requests: (said.extend(len(each.said) for each in requests), ask(requests))[1]
+    worker.holds._script.ask = lambda requests: (said.extend(len(each.reports) for each in requests), ask(requests))[1]
     for _ in range(10):
         world.time.pass_(seconds=1)
         worker.look()

@@ -247,7 +247,7 @@ def test_closed_sockets_leave_nothing_behind(world):
 
 
 def test_visits_whose_socket_never_comes_are_a_bounded_number(world, monkeypatch):
-    monkeypatch.setattr(visitor_sockets, "MOST_LONELY", 100)
+    monkeypatch.setattr(visitor_sockets, "MAX_UNMATCHED", 100)
     for number in range(1000):
         world.register(f"v{number}", {**BROWSER, "HTTP_USER_AGENT": f"browser {number % 300}"})
     assert max(world.remembered.values()) <= 100

@@ -181,7 +181,7 @@ def test_long_outage_costs_the_memory_of_those_who_are_active(world, two):
         world.time.pass_(seconds=1)
         here.presence.refresh()
     assert is_shown(here, dhaka=WINDOW_S - 1)
-    assert len(here.presence._mirrors[SITE].waiting) < WINDOW_S
+    assert len(here.presence._mirrors[SITE].unconfirmed) < WINDOW_S
 
 
 def test_scripts_that_redis_has_forgotten_are_given_again(world, two):
