@@ -11,7 +11,7 @@ import greenlet
 import pytest
 from sqlalchemy.engine import make_url
 from support.app_fixtures import Site
-from support.databases import SqliteDatabase
+from support.databases import EMPTY, SqliteDatabase
 from support.processes import run
 from support.threads import SOON_S, in_thread
 
@@ -96,7 +96,7 @@ def test_etag_of_one_server_does_not_speak_for_another(sqlite_database, new_serv
 
 
 def test_options_in_a_postgres_url_are_honoured(postgres):
-    database = postgres.new_database()
+    database = postgres.new_database(EMPTY)
     database.rows("CREATE SCHEMA other")
     url = f"{database.url}{'&' if '?' in database.url else '?'}options=-csearch_path%3Dother"
     with Site(url) as site:

@@ -6,6 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import pytest
 from support.processes import run
 
 from koyjabo.server.process import metrics_folder
@@ -20,6 +21,12 @@ metrics = Metrics(Gauges(None, None, dict))
 for number in range(2 * MOST_KINDS):
     metrics.error(f"{number:050}")
 """
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch):
+    """A server that ends leaves the variable as it is; other tests shall not find it."""
+    monkeypatch.setenv(FOLDER, "/left/by/another")
 
 
 def test_where_no_folder_can_be_made_each_worker_tells_of_itself(monkeypatch):
