@@ -162,9 +162,9 @@ def test_who_is_not_there_is_unknown(site, admin, user_id):
             call(admin, user_id)
 
 
-def test_everybody_who_loses_a_right_is_told_of(site, admin, ayesha, monkeypatch):
+def test_everybody_who_loses_a_right_is_told_of(site, admin, ayesha):
     told: list[str] = []
-    monkeypatch.setattr(site.services.accounts.users, "on_loss", told.append)
+    site.services.signals.access_revoked.connect(told.append, weak=False)
     version = site.rows("SELECT version FROM access_version")[0][0]
     site.services.accounts.users.promote(admin, ayesha.id)
     assert site.rows("SELECT version FROM access_version") == [(version,)]
