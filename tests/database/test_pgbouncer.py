@@ -12,7 +12,7 @@ import psycopg2
 import pytest
 from support.changed_server import ChangedServer
 from support.checks import assert_verified
-from support.databases import PostgresDatabase
+from support.databases import EMPTY, PostgresDatabase
 from support.pgbouncer import PgBouncer
 from support.processes import kill_all, wait_until
 from support.server import Server
@@ -37,7 +37,7 @@ BAD_SETTINGS = 2
 
 @pytest.fixture
 def database(postgres) -> PostgresDatabase:
-    return postgres.new_database()
+    return postgres.new_database(EMPTY)
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_servers_and_commands_go_on_behind_it_and_beside_it(pooled, new_server, 
     file = tmp_path / "visits.csv"
     file.write_text("visitor_id,visit_id,at\n" + "".join(f"v{n},{n},2024-05-01T10:00:00Z\n" for n in range(1200)))
     assert "Imported 1,200 visits" in done(server, "import", file)
-    assert "1200" in done(server, "prune")
+    assert "1,200" in done(server, "prune")
     done(server, "total", "set", 5000)
     done(server, "backup", tmp_path / "koyjabo.backup")
     assert_verified(server)

@@ -16,6 +16,7 @@ from koyjabo.analytics.reports import GRANULARITIES
 from koyjabo.counting import ledger_postgres as postgres
 from koyjabo.counting import ledger_sqlite
 from koyjabo.counting.records import NewVisit
+from koyjabo.database import sqlite
 from koyjabo.extensions import db
 from koyjabo.identity import Account
 from koyjabo.models import Scope
@@ -86,7 +87,8 @@ def recorded_on_sqlite(monkeypatch) -> Iterator[list[str]]:
         return connection
 
     with monkeypatch.context() as patch:
-        patch.setattr(ledger_sqlite, "connect", tracing)
+        for module in (ledger_sqlite, sqlite):
+            patch.setattr(module, "connect", tracing)
         yield statements
 
 

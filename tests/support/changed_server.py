@@ -188,7 +188,11 @@ def add_routes(app) -> None:
         if gc.isenabled():
             gc.collect()
             gc.disable()
-        kinds = ("connection.Connection", "engine_socket.EngineSocket", "http.Protocol")
+        kinds = (
+            "websockets.connection.Connection",
+            "websockets.engineio_socket.EngineSocket",
+            "http.protocol.Protocol",
+        )
         wanted = [*(f"koyjabo.server.{kind}" for kind in kinds), "koyjabo.web.http.middleware.Request"]
         names = [f"{type(each).__module__}.{type(each).__name__}" for each in gc.get_objects()]
         return {name: names.count(name) for name in wanted}
@@ -197,17 +201,17 @@ def add_routes(app) -> None:
     def held():
         connections = request.environ["koyjabo.websockets"]._loop
         fanout = socketio.server.manager
-        stream = app.extensions.get("koyjabo.stats_stream")
+        streams = app.extensions.get("koyjabo.streams", {})
         return {
             "connections": len(connections),
             "addresses": sum(connections._by_address.values()),
             "stalled": len(connections._stalled),
             "members": fanout.audience("stats"),
-            "told": sum(map(len, fanout._told.values())),
+            "told": sum(map(len, fanout._sent.values())),
             "engine": len(socketio.server.eio.sockets),
             "environments": len(socketio.server.environ),
             "paired": len(Services.of(app).presence.visitor_sockets._sockets),
-            "errors": len(stream._errors) if stream else 0,
+            "errors": sum(len(stream._errors) for stream in streams.values()),
         }
 
 
