@@ -16,7 +16,7 @@ from support.forking import Starting
 from support.page_calls import PARTS, Reader
 from support.redis import Redis
 from support.server import Server
-from support.short_run import COLLECTED
+from support.short_run import COLLECTED, EVERYTHING
 
 from koyjabo.accounts import passwords
 from koyjabo.identity import Account
@@ -24,15 +24,13 @@ from koyjabo.identity import Account
 pytest_plugins = ["support.server_fixtures"]
 
 NewServer = Callable[..., Server]
-KINDS = os.environ.get("KINDS", "")
-"""`all` runs every test that takes a database on both kinds."""
 
 if folder := in_memory():
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folder)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    both = KINDS == "all" or metafunc.definition.get_closest_marker("both_kinds")
+    both = EVERYTHING or metafunc.definition.get_closest_marker("both_kinds")
     said = " ".join(str(mark.args[0]) for mark in metafunc.definition.iter_markers("parametrize"))
     for name, scope in {"database_kind": "function", "module_database_kind": "module"}.items():
         if name in metafunc.fixturenames and name not in said:

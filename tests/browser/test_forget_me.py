@@ -107,7 +107,7 @@ def test_one_who_could_not_be_forgotten_is_told_and_may_try_again(device, site, 
     assert not is_known(site, visitor)
 
 
-@pytest.mark.parametrize("locale", ["en-GB", "bn-BD"])
+@pytest.mark.parametrize("locale", [pytest.param("en-GB", marks=pytest.mark.long), "bn-BD"])
 def test_open_control_is_accessible(new_device, locale):
     page = live(new_device()) if locale == "en-GB" else new_device(locale=locale).open()
     page.locator("[data-forget] summary").click()

@@ -162,7 +162,7 @@ def test_page_is_small_and_all_of_it_is_ours(device, site):
     assert all(file["name"].startswith(f"http://localhost:{site.port}/") for file in files)
 
 
-@pytest.mark.parametrize("locale", ["en-GB", "bn-BD"])
+@pytest.mark.parametrize("locale", ["en-GB", pytest.param("bn-BD", marks=pytest.mark.long)])
 def test_page_is_accessible(new_device, locale):
     page = new_device(locale=locale).open()
     expect(page.locator("[data-line]")).to_have_attribute("data-line", "live")
@@ -229,8 +229,8 @@ def test_hostile_places_are_shown_as_text(page, site, whence):
     assert page.evaluate("window.hacked") is None
 
 
-@pytest.mark.parametrize("locale", ["en", "bn-BD"])
-@pytest.mark.parametrize("width", [360, 768])
+@pytest.mark.parametrize("locale", [pytest.param("en", marks=pytest.mark.long), "bn-BD"])
+@pytest.mark.parametrize("width", [360, pytest.param(768, marks=pytest.mark.long)])
 def test_nothing_jumps_when_the_line_is_up(new_device, locale, width):
     page = new_device(locale=locale, viewport={"width": width, "height": 740}).open()
     expect(page.locator("[data-line=live]")).to_be_visible()

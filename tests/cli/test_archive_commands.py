@@ -17,7 +17,8 @@ from support.listener import BOTH_KINDS
 from support.members import Member, PlainMember
 from support.processes import ROOT, environment, wait_until
 
-pytestmark = pytest.mark.both_kinds
+pytestmark = pytest.mark.waits
+
 
 DAY_MS = 86_400_000
 LONG_AGO_MS = 1_714_585_000_000
@@ -158,6 +159,7 @@ def is_being_written(server) -> bool:
         return False
 
 
+@pytest.mark.long
 def test_import_that_is_killed_is_made_again_beside_a_busy_server(server, many):
     with Crowd([server], visits=1500, clients=4) as crowd:
         kill_when(launched(server, "import", many), lambda: imported(server) > 1000, "it imports")

@@ -8,8 +8,6 @@ import pytest
 from support.checks import assert_verified
 from support.processes import run
 
-pytestmark = pytest.mark.both_kinds
-
 HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
 FOUNDED = f"""
 INSERT INTO counters (scope, epoch, visits, total, unique_visitors, revision)

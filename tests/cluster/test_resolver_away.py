@@ -10,6 +10,8 @@ from support.databases import SqliteDatabase
 from support.processes import wait_until
 from support.websocket import KINDS
 
+pytestmark = pytest.mark.waits
+
 AT_MOST_S = 4.0
 """What a request may take on a noisy machine; usually it is some milliseconds."""
 

@@ -15,7 +15,7 @@ from koyjabo.communities.communities import Communities, Enrolment
 from koyjabo.errors import Forbidden, KoyJaboError, LastAdmin, UnknownCommunity, UnknownUser
 from koyjabo.identity import Account
 
-pytestmark = pytest.mark.both_kinds
+pytestmark = [pytest.mark.both_kinds, pytest.mark.waits]
 
 ROUNDS = 15
 TOGETHER_S = 20

@@ -11,6 +11,8 @@ from support.dials import Dial
 from support.members import Member, PlainMember
 from support.workers import assert_heard_at_once, assert_never_fell, desks, flat, only, pages, two_workers
 
+pytestmark = pytest.mark.waits
+
 DAY_MS = 86_400_000
 
 

@@ -7,7 +7,7 @@ from support.checks import assert_exact
 from support.crowd import Crowd
 from support.processes import wait_until
 
-pytestmark = pytest.mark.both_kinds
+pytestmark = [pytest.mark.both_kinds, pytest.mark.waits]
 
 VISITS = 1000
 

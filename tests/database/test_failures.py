@@ -14,7 +14,8 @@ from support.checks import assert_verified
 from support.processes import wait_until
 from support.server import Server
 
-pytestmark = pytest.mark.both_kinds
+pytestmark = pytest.mark.waits
+
 
 FAST_S = 3
 """On a machine that is busy; whoever waits for a lock waits longer."""
@@ -115,6 +116,7 @@ def test_stats_are_known_from_the_start(postgres_server, mortal_postgres):
     assert (shown.json()["stale"], shown.json()["totalVisitors"]) == (True, 0)
 
 
+@pytest.mark.long
 def test_frozen_postgres_keeps_nobody_waiting(postgres_server, mortal_postgres):
     """It answers no more, and its connections stay open: nothing tells the server but time."""
     server = postgres_server

@@ -11,7 +11,7 @@ from support.checks import assert_verified
 from support.members import Member, promote
 from support.processes import wait_until
 
-pytestmark = [pytest.mark.honest_start, pytest.mark.both_kinds]
+pytestmark = pytest.mark.honest_start
 
 READS = ("stats", "members", "visitors", "visitors/today", "visitors/trends", "visitors/realtime")
 

@@ -17,8 +17,6 @@ from koyjabo.counting.ledger import open_store
 from koyjabo.counting.records import NewVisit
 from koyjabo.models import Scope
 
-pytestmark = pytest.mark.both_kinds
-
 HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
 FOUNDED = f"""
 INSERT INTO counters (scope, epoch, visits, total, unique_visitors, revision)

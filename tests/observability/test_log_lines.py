@@ -99,7 +99,7 @@ def test_communities_that_are_none_are_not_written_down(server):
     assert PERSONAL not in server.log
 
 
-@pytest.mark.parametrize("style", ["text", "json"])
+@pytest.mark.parametrize("style", ["text", pytest.param("json", marks=pytest.mark.long)])
 def test_nothing_personal_is_written_down(new_server, sqlite_database, style):
     """A server through everything that a person may do, and everything that may go wrong with it."""
     server = new_server(sqlite_database, LOG_LEVEL="DEBUG", LOG_FORMAT=style, TRUSTED_PROXIES=1).start()
@@ -118,7 +118,7 @@ def test_nothing_personal_is_written_down(new_server, sqlite_database, style):
     assert events <= (in_json(server) if style == "json" else in_text(server))
 
 
-@pytest.mark.parametrize("style", ["text", "json"])
+@pytest.mark.parametrize("style", ["text", pytest.param("json", marks=pytest.mark.long)])
 def test_worker_that_cannot_begin_is_told_of_in_the_same_way(new_server, sqlite_database, style):
     server = new_server(sqlite_database, LOG_FORMAT=style)
     server.program = ("-c", BROKEN_WORKER)
@@ -129,7 +129,7 @@ def test_worker_that_cannot_begin_is_told_of_in_the_same_way(new_server, sqlite_
     assert (in_json(server) if style == "json" else in_text(server)) == {"worker_failed", "worker_died"}
 
 
-@pytest.mark.parametrize("style", ["text", "json"])
+@pytest.mark.parametrize("style", [pytest.param("text", marks=pytest.mark.long), "json"])
 def test_what_the_start_has_to_say_is_in_the_log_as_anything_else(new_server, sqlite_database, style):
     """Here of an ADMIN_EMAIL that is somebody else's by now."""
     server = new_server(sqlite_database, LOG_FORMAT=style).start()

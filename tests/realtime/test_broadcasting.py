@@ -62,6 +62,14 @@ CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
 }
 
+ALONE, WITH_THE_APPLICATION = "with REDIS_URL alone", "with the application"
+FIRST, *OTHERS = CALLS
+CASES = [
+    *((call, ALONE) for call in CALLS),
+    (FIRST, WITH_THE_APPLICATION),
+    *(pytest.param(call, WITH_THE_APPLICATION, marks=pytest.mark.long) for call in OTHERS),
+]
+
 
 def shows_dashboard(listener: CommunityListener, community: str) -> bool:
     """Whether it was told the data of the call above; the server says so, too, when something changes."""
@@ -69,13 +77,12 @@ def shows_dashboard(listener: CommunityListener, community: str) -> bool:
     return any(heard.event["data"] == told for heard in listener.of_type("dashboard_update"))
 
 
-@pytest.mark.parametrize("where", ["with REDIS_URL alone", "with the application"])
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(("call", "where"), CASES)
 def test_what_is_broadcast_reaches_both_kinds_on_both_workers_as_told(server, redis, community, sockets, call, where):
     room, told = CALLS[call]
     listeners = sockets[0] if room == "visitors" else sockets[1]
     before = [len(each.of_type(told["type"])) for each in listeners]
-    if where == "with REDIS_URL alone":
+    if where == ALONE:
         done = run("-c", f"{IMPORT}c = {community!r}\nb.{call}\n{NOTHING_ELSE}", REDIS_URL=redis.url)
     else:
         made = "import time, koyjabo; app = koyjabo.create_app()\n"

@@ -11,6 +11,8 @@ from support.processes import wait_until
 from support.redis import Redis
 from support.workers import assert_heard_at_once, assert_never_fell, desks, flat, pages, two_workers, wait_until_same
 
+pytestmark = pytest.mark.waits
+
 AT_MOST_S = 1.0
 STRAGGLERS = 3
 """How many requests may take longer on a noisy machine; usually all take some milliseconds."""
@@ -78,7 +80,7 @@ def assert_no_delay(took_s: list[float]) -> None:
     assert sorted(took_s)[-1 - STRAGGLERS] < AT_MOST_S, took_s
 
 
-AWAY = [killed, killed_and_found_again, frozen]
+AWAY = [killed, pytest.param(killed_and_found_again, marks=pytest.mark.long), frozen]
 
 
 @pytest.mark.parametrize("away", AWAY)
@@ -125,7 +127,7 @@ def test_redis_away_delays_no_request_and_no_push(server, redis, folder, away):
         assert_no_delay(own_s)
 
 
-@pytest.mark.parametrize("away", [killed, frozen])
+@pytest.mark.parametrize("away", [killed, pytest.param(frozen, marks=pytest.mark.long)])
 def test_server_started_while_redis_is_away_serves_and_joins_when_it_comes(
     new_server, sqlite_database, mortal_redis, tmp_path, away
 ):

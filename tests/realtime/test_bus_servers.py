@@ -20,6 +20,8 @@ from support.workers import (
     wait_until_same,
 )
 
+pytestmark = pytest.mark.waits
+
 SOON_S = 5
 """2 s are promised; more tell them from never where the machine has other things to do."""
 

@@ -24,7 +24,8 @@ from support.workers import (
     worker_of,
 )
 
-pytestmark = pytest.mark.both_kinds
+pytestmark = pytest.mark.waits
+
 
 INTERVAL_S = 0.05
 SOON_S = 6

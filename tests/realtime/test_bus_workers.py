@@ -19,6 +19,8 @@ from support.workers import (
     two_workers,
 )
 
+pytestmark = pytest.mark.waits
+
 GONE_S = 10
 
 

@@ -13,6 +13,8 @@ from support.processes import open_sockets, wait_until
 from support.websocket import KINDS, Lost, WebSocket
 from support.workers import only
 
+pytestmark = pytest.mark.waits
+
 ADDRESS, ANOTHER = "203.0.113.7", "203.0.113.8"
 LIMIT = 20
 MOST_GROWTH_KB = 8_000

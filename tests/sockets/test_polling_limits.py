@@ -9,6 +9,8 @@ from support.changed_server import changed_server
 from support.engine_client import PATH, url
 from support.line import Line
 
+pytestmark = pytest.mark.waits
+
 MOST = 3
 FORWARDED = "X-Forwarded-For: 203.0.113.7"
 LIMITS = ("MAX_CONNECTIONS", "RATE_LIMIT_SOCKETS", "RATE_LIMIT_HANDSHAKES")

@@ -17,6 +17,8 @@ from support.echo_server import EchoEngineServer, HastyEchoEngineServer
 from support.engine_client import CLOSE, MESSAGE, NOOP, PING, PONG, UPGRADE, Polling, Socket, url
 from support.server import Server
 
+pytestmark = pytest.mark.waits
+
 PING_INTERVAL_MS, PING_TIMEOUT_MS = 25_000, 20_000
 INTERVAL_S, TIMEOUT_S = HASTY["ping_interval"], HASTY["ping_timeout"]
 SLACK_S = 4.0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from support.members import Member
 from support.processes import ROOT
+from support.short_run import EVERYTHING
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -15,11 +16,9 @@ if TYPE_CHECKING:
 PATIENCE_MS = 20_000
 SITE = "http://localhost"
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
-LOOKS = {
-    "light": ("light", 1440),
-    "dark": ("dark", 1440),
-    "narrow": ("light", 360),
-}
+LOOKS = [("light", 1440), ("dark", 360)]
+if EVERYTHING:
+    LOOKS += [("dark", 1440), ("light", 360)]
 SERIOUS = {"serious", "critical"}
 
 TELL_OF_VIOLATIONS = """
@@ -93,7 +92,8 @@ def wait_for(page: Page, condition: Callable[[], object], what: str) -> None:
 def check_accessible(page: Page) -> None:
     """In light and dark, wide and narrow: axe-core finds nothing serious, and nothing hangs over the edge."""
     page.evaluate(AXE.read_text())  # not as a script of the page, which its policy would forbid
-    for look, (scheme, width) in LOOKS.items():
+    for scheme, width in LOOKS:
+        look = f"{scheme}, {width} px"
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         page.set_viewport_size({"width": width, "height": 900})
         found = [each for each in page.evaluate(FIND_VIOLATIONS) if each["impact"] in SERIOUS]

@@ -23,6 +23,8 @@ from demo.pages import PlainPage, SocketioPage
 from demo.plans import COMMUNITIES
 from demo.site import Site
 
+pytestmark = pytest.mark.waits
+
 TOOLS = {"PYTHONPATH": "tools"}
 GRACE_S = 20
 DEVELOPMENT = {"ENVIRONMENT": "development", "SECRET_KEY": SECRET, "LEAVE_GRACE_SECONDS": GRACE_S}
@@ -99,6 +101,7 @@ class Guide:
         return answer.json()
 
 
+@pytest.mark.long
 def test_an_empty_database_is_given_two_weeks_that_add_up(server):
     days = server.database.rows("SELECT day, visits FROM daily_visits WHERE scope = 'site' ORDER BY day")
     assert len(days) in (14, 15)  # in the first hour of a day there may be nothing yet
@@ -106,11 +109,13 @@ def test_an_empty_database_is_given_two_weeks_that_add_up(server):
     assert_verified(server)
 
 
+@pytest.mark.long
 def test_the_past_is_in_the_order_of_time(server):
     backwards = "SELECT count(*) FROM visits a JOIN visits b ON b.id = a.id + 1 WHERE b.at_ms < a.at_ms"
     assert server.database.rows(backwards) == [(0,)]
 
 
+@pytest.mark.long
 def test_the_past_has_rush_hours_and_quiet_nights(server):
     hours = dict(
         server.database.rows(
@@ -120,6 +125,7 @@ def test_the_past_has_rush_hours_and_quiet_nights(server):
     assert min(hours[9], hours[18]) > 1.5 * hours[13] > 5 * hours[3]
 
 
+@pytest.mark.long
 def test_communities_have_members_moderators_and_conversions(server):
     guide = Guide(server)
     found = guide.communities()
@@ -133,6 +139,7 @@ def test_communities_have_members_moderators_and_conversions(server):
     assert server.database.rows(converted)[0][0] > 10
 
 
+@pytest.mark.long
 def test_a_second_run_writes_no_past(server):
     before = server.stats().total
     done = demo(server, "--minutes", "0")
@@ -141,6 +148,7 @@ def test_a_second_run_writes_no_past(server):
     assert server.stats().total == before
 
 
+@pytest.mark.long
 def test_visitors_come_and_all_of_them_leave(server):
     """They have locations and are online in communities. Ctrl+C ends all of them."""
     guide = Guide(server)
@@ -158,6 +166,7 @@ def test_visitors_come_and_all_of_them_leave(server):
     assert_verified(server)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("share", "kind"), [(0, PlainPage), (1, SocketioPage)])
 def test_a_page_of_either_transport_is_a_member_online_until_it_is_closed(server, monkeypatch, share, kind):
     """A connection that is lost would keep the member online for the grace period."""
@@ -177,6 +186,7 @@ def test_a_page_of_either_transport_is_a_member_online_until_it_is_closed(server
     page.close()
 
 
+@pytest.mark.long
 def test_visits_of_others_keep_the_past_away(module_servers, tmp_path):
     server = module_servers(SqliteDatabase(tmp_path / "koyjabo.db"), **DEVELOPMENT).start()
     server.register("ayesha")

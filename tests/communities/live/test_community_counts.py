@@ -12,6 +12,8 @@ from support.members import KINDS, Member, PlainMember, SocketioMember, members
 from support.processes import wait_until
 from support.server import Server
 
+pytestmark = pytest.mark.waits
+
 GRACE_S = 3
 TICKS_S = 0.4
 """Longer than it takes to tell everybody; what is not told by then is not told."""

@@ -14,6 +14,8 @@ from support.processes import wait_until
 from support.server import Server
 from support.workers import AT_ONCE_S, only, two_workers
 
+pytestmark = pytest.mark.waits
+
 GONE_S = 15
 """(specification: promise 5)"""
 
@@ -132,7 +134,7 @@ def test_right_that_is_lost_on_one_worker_ends_sockets_on_the_other(server, foun
     assert median(took_s) < SOON_S, took_s
 
 
-@pytest.mark.parametrize("how", ["frozen", "gone"])
+@pytest.mark.parametrize("how", ["frozen", pytest.param("gone", marks=pytest.mark.long)])
 def test_right_that_is_lost_while_redis_is_away_ends_sockets_within_two_looks(
     server, founder, community, mortal_redis, how
 ):
@@ -147,7 +149,7 @@ def test_right_that_is_lost_while_redis_is_away_ends_sockets_within_two_looks(
         mortal_redis.thaw()
 
 
-@pytest.mark.parametrize("how", ["frozen", "emptied"])
+@pytest.mark.parametrize("how", ["frozen", pytest.param("emptied", marks=pytest.mark.long)])
 def test_all_agree_after_redis_was_away(server, community, mortal_redis, how):
     left, right = server.workers()
     crowd = members(server, community, 5)
@@ -173,6 +175,7 @@ def test_all_agree_after_redis_was_away(server, community, mortal_redis, how):
             socket.assert_adds_up()
 
 
+@pytest.mark.long
 def test_frozen_database_takes_nobody_away_and_holds_up_no_goodbye(new_server, mortal_postgres, mortal_redis):
     database = mortal_postgres.new_database()
     server = two_workers(new_server(database, REDIS_URL=mortal_redis.url, LEAVE_GRACE_SECONDS=1))

@@ -11,6 +11,8 @@ from support.processes import wait_until
 from support.server import Server
 from support.workers import only, two_workers
 
+pytestmark = pytest.mark.waits
+
 BEAT_S = 10
 TAKEOVER_S = 15
 SLACK_S = 3.0

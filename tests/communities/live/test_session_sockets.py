@@ -14,6 +14,8 @@ from support.members import PASSWORD, Member, PlainMember, SocketioMember
 from support.processes import SECRET, wait_until
 from support.workers import only, two_workers
 
+pytestmark = pytest.mark.waits
+
 INVALID, EXPIRED = 4002, 4004
 
 

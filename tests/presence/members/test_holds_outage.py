@@ -14,6 +14,8 @@ from koyjabo.presence.members.redis_mirror import REJOIN_MS
 from koyjabo.presence.members.redis_script import BATCH
 from koyjabo.presence.members.redis_store import PEOPLE_PATIENCE_S, SILENCE_MS
 
+pytestmark = pytest.mark.waits
+
 QUICK_S = 0.005
 """A round of calls takes some 0.2 ms; most rounds are quick, even when the machine is busy with other tests."""
 WAITING_S = 0.5

@@ -13,6 +13,8 @@ from support.members import Member, PlainMember
 from support.processes import ROOT, environment, wait_until
 from support.server import Server
 
+pytestmark = pytest.mark.waits
+
 LEASE_S = 10
 GONE_S = 15
 

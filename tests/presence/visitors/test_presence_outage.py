@@ -13,6 +13,8 @@ from koyjabo.models import SITE
 from koyjabo.presence.visitors.active_visitors import Census
 from koyjabo.presence.visitors.redis_script import BATCH
 
+pytestmark = pytest.mark.waits
+
 QUICK_S = 0.005
 """A round of calls takes some 0.2 ms; most rounds are quick, even when the machine is busy with other tests."""
 WAITING_S = 0.5

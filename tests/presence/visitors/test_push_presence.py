@@ -9,6 +9,8 @@ import pytest
 from support.listener import BOTH_KINDS, PlainListener, SocketioListener
 from support.processes import wait_until
 
+pytestmark = pytest.mark.waits
+
 WINDOW_S = 3
 SOON_S = WINDOW_S + 8
 OTHER_BROWSER = "Mozilla/5.0 (Windows NT 10.0) another browser of the tests"

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
+pytestmark = pytest.mark.waits
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # eventlet's own, about itself
     from eventlet import wsgi

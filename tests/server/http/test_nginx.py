@@ -91,6 +91,7 @@ def test_both_kinds_of_socket_hear_every_visit(front, kind):
         page.wait_for_total(front.register("ayesha").ordinal)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", MEMBERS)
 def test_both_kinds_of_socket_hear_who_is_online(front, founder, community, kind):
     with MEMBERS[kind](front.port, community, founder.token) as first:
@@ -108,6 +109,7 @@ def test_address_that_a_visitor_makes_up_is_not_looked_at(front):
     assert front.place_of("liar", f"{AMERICA}, {GERMANY}") == told
 
 
+@pytest.mark.long
 def test_sockets_are_limited_by_the_address_of_the_visitor(front):
     def opened(stack: ExitStack, address: str) -> WebSocket:
         return stack.enter_context(WebSocket(front.port, f"X-Forwarded-For: {address}"))
@@ -152,12 +154,14 @@ CODES: dict[int, Callable[[Member], str | None]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("code", CODES)
 def test_close_codes_arrive(front, community, code):
     with PlainMember(front.port, community, CODES[code](Member(front))) as socket:
         assert socket.wait_for_code() == code
 
 
+@pytest.mark.long
 def test_body_that_is_too_big_is_refused_as_by_the_server(front):
     answer = front.post_visit("ayesha", userAgent="x" * 17_000)
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
@@ -171,6 +175,7 @@ def test_pages_are_secure_where_the_outer_proxy_speaks_tls(front, said, is_secur
     assert ("Strict-Transport-Security" in answer.headers) == is_secure
 
 
+@pytest.mark.long
 def test_with_a_certificate_people_log_in(tls, founder):
     """Without one nobody does: cookies of sessions are for https: alone."""
     assert Browser(tls.tls_port, tls.certificate).log_in(founder) == 200
@@ -180,6 +185,7 @@ def test_without_a_certificate_nobody_logs_in(front, founder):
     assert Browser(front.port).log_in(founder) == 303
 
 
+@pytest.mark.long
 def test_with_a_certificate_sockets_are_open_too(tls):
     url, trusted = f"wss://127.0.0.1:{tls.tls_port}/", {"ca_certs": str(tls.certificate)}
     page = websocket.create_connection(url, timeout=PATIENCE_S, sslopt=trusted)
@@ -189,16 +195,19 @@ def test_with_a_certificate_sockets_are_open_too(tls):
         page.close()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_with_a_certificate_the_plain_port_sends_everybody_to_it(tls, method):
     answer = getattr(Browser(tls.port), method)("/communities?page=2", allow_redirects=False)
     assert (answer.status_code, answer.headers["Location"]) == (308, "https://127.0.0.1/communities?page=2")
 
 
+@pytest.mark.long
 def test_with_a_certificate_the_plain_port_is_still_asked_for_health(tls):
     assert Browser(tls.port).get("/healthz", allow_redirects=False).status_code == 200
 
 
+@pytest.mark.long
 def test_what_an_outer_proxy_has_of_tls_is_not_sent_in_a_circle(tls):
     headers = {"X-Forwarded-Proto": "https"}
     assert Browser(tls.port).get("/login", headers=headers, allow_redirects=False).status_code == 200
@@ -208,6 +217,7 @@ def test_metrics_are_not_for_those_who_come_through_it(front):
     assert front.get("/metrics").status_code == 403
 
 
+@pytest.mark.long
 def test_one_id_follows_a_request_through_both_logs(front):
     found = front.get("/api/stats", headers={"X-Request-Id": "made-up-by-a-visitor"}).headers["X-Request-Id"]
     assert found != "made-up-by-a-visitor"
@@ -221,6 +231,7 @@ def test_sockets_have_the_times_of_the_reference():
         assert sockets.count(f"{name} 7d;") == 3, name
 
 
+@pytest.mark.long
 def test_restart_behind_it_loses_and_doubles_no_visit(front):
     before = front.stats().total
     with ExitStack() as stack:
@@ -235,6 +246,7 @@ def test_restart_behind_it_loses_and_doubles_no_visit(front):
         assert page.first().total == before + 600
 
 
+@pytest.mark.long
 def test_nothing_of_a_query_is_in_any_log(front, community):
     """Nor while the server is away, when nginx would write the whole request into its log of errors."""
     paths = (

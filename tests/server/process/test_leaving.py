@@ -15,7 +15,8 @@ from support.line import Line, head
 from support.processes import is_gone, wait_until
 from support.server import START_S
 
-pytestmark = pytest.mark.both_kinds
+pytestmark = pytest.mark.waits
+
 
 CLIENTS = 12
 PROMPTLY_S = 7

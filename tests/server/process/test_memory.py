@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.crowd import Crowd
 
-pytestmark = pytest.mark.honest_start
+pytestmark = [pytest.mark.honest_start, pytest.mark.long(proved_by="observability/test_uncollected.py")]
 
 WARM_UP = 2000
 VISITS = 4000

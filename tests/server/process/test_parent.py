@@ -18,7 +18,7 @@ from support.line import Line
 from support.processes import ROOT, environment, is_gone, wait_until
 from support.server import Server
 
-pytestmark = pytest.mark.honest_start
+pytestmark = [pytest.mark.honest_start, pytest.mark.waits]
 
 ANY_REDIS = "redis://127.0.0.1:1/0"
 FILES = 90
@@ -33,6 +33,7 @@ sys.exit(serve())
 """
 PROMPTLY_S = 7
 TENTHS = range(13)
+FEW = range(0, 13, 4)
 
 
 class ShellServer(Server):
@@ -100,9 +101,10 @@ def test_more_connections_than_files_wait_and_harm_nobody(shell_server):
     assert "Traceback" not in shell_server.log
 
 
-def test_signal_at_any_moment_of_the_start_ends_it_cleanly(tmp_path, new_server):
+@pytest.mark.parametrize("tenths", [FEW, pytest.param(sorted({*TENTHS} - {*FEW}), marks=pytest.mark.long)])
+def test_signal_at_any_moment_of_the_start_ends_it_cleanly(tmp_path, new_server, tenths):
     """SIGTERM, and Ctrl+C, from the moment it can hear them."""
-    cases = [(tenths / 10, how) for tenths in TENTHS for how in (signal.SIGTERM, signal.SIGINT)]
+    cases = [(tenth / 10, how) for tenth in tenths for how in (signal.SIGTERM, signal.SIGINT)]
     servers = [new_server(SqliteDatabase(tmp_path / f"{number}.db")) for number in range(len(cases))]
 
     def leave_at(server: Server, moment_s: float, how: signal.Signals) -> None:

@@ -10,7 +10,8 @@ from support.checks import assert_exact
 from support.crowd import Crowd
 from support.processes import wait_until
 
-pytestmark = pytest.mark.both_kinds
+pytestmark = pytest.mark.waits
+
 
 VISITS = 800
 ANY_REDIS = "redis://127.0.0.1:1/0"

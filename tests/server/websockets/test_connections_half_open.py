@@ -10,6 +10,8 @@ from support.listeners import Listeners
 from support.processes import suspended, wait_until
 from support.websocket import CLOSE, KINDS, PING, PONG, SOCKETIO, WebSocket, close, frame, say
 
+pytestmark = pytest.mark.waits
+
 GOING_AWAY, ABUSE = 1001, 1008
 INTERVAL_S, TIMEOUT_S = 0.8, 0.7
 PATIENT_INTERVAL_S, PATIENT_TIMEOUT_S = 2.0, 1.8

@@ -7,6 +7,8 @@ from support.changed_server import changed_server
 from support.processes import wait_until
 from support.websocket import KINDS, SOCKETIO, Goodbye, WebSocket, close
 
+pytestmark = pytest.mark.waits
+
 TOO_MANY = 1013
 SORRY = Goodbye(TOO_MANY, "too many connections, try again later")
 MOST = 3

@@ -12,6 +12,8 @@ from support.listeners import Listeners
 from support.processes import open_sockets, wait_until
 from support.websocket import KINDS, WebSocket, frame, say, upgrade
 
+pytestmark = pytest.mark.waits
+
 CROWD = 3_000
 RESETS = 200
 EVENTS = 300

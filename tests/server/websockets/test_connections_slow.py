@@ -12,6 +12,8 @@ from support.listeners import Listeners
 from support.processes import wait_until
 from support.websocket import KINDS, PING, SocketIO, WebSocket, frame, take_frame
 
+pytestmark = pytest.mark.waits
+
 CONNECTIONS = "koyjabo.server.websockets.connection_loop"
 TINY = 2048
 """Bytes of a buffer; the kernel doubles it, and has a least one of its own."""
@@ -38,6 +40,7 @@ def stuck(request):
         each.end()
 
 
+@pytest.mark.long
 def test_clients_that_never_read_are_dropped_and_the_others_hear_everything(tmp_path, stuck):
     with changed_server(tmp_path) as server, Listeners(server.port, READERS) as readers:
         readers.hear_first()

@@ -18,6 +18,8 @@ from support.websocket import CLOSE, KINDS, PONG, TEXT, Frame, Lost, SocketIO, W
 
 from koyjabo.server.websockets.frame_reader import Close, FrameReader, ParseFailed, Ping
 
+pytestmark = pytest.mark.waits
+
 NORMAL, ABUSE = 1000, 1008
 
 

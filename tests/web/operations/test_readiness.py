@@ -16,6 +16,8 @@ import pytest
 from support.processes import ROOT, suspended, wait_until
 from support.server import Server
 
+pytestmark = pytest.mark.waits
+
 
 @pytest.fixture
 def server(new_server, sqlite_database) -> Server:
