@@ -45,7 +45,7 @@ def load(overrides: Mapping[str, Any] | None = None, instance: Path = INSTANCE) 
     _refuse_what_cannot_work(settings, on_render="RENDER" in given)
     _refuse_weak_secrets(settings)
     return settings.model_copy(
-        update={"secret_key": settings.secret_key or operator_secrets.kept(instance / "secret_key")}
+        update={"secret_key": settings.secret_key or operator_secrets.load_or_create(instance / "secret_key")}
     )
 
 

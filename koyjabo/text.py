@@ -14,7 +14,7 @@ def N_(sentence: str) -> str:  # noqa: N802  (the mark that pybabel looks for)
     return sentence
 
 
-def kept(value: str) -> str:
+def truncate(value: str) -> str:
     """Cut, not refused, and made `whole`."""
     return whole(value[:LONGEST_TEXT])
 

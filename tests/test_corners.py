@@ -15,7 +15,7 @@ from support.databases import EMPTY, SqliteDatabase
 from support.processes import run
 from support.threads import SOON_S, in_thread
 
-from koyjabo.database.batch_worker import Group
+from koyjabo.database.batch_worker import BatchWorker
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.runtime import ThreadRuntime
@@ -177,7 +177,7 @@ def test_owners_are_answered_even_if_what_is_told_first_fails():
         for job in take():
             job.result = job.item * 2
 
-    group = Group(Forgiving(), work, SOON_S, SOON_S, lambda jobs: 1 / 0)
+    group = BatchWorker(Forgiving(), work, SOON_S, SOON_S, lambda jobs: 1 / 0)
     assert in_thread(lambda: group.do(1)).result(SOON_S) == 2
     assert in_thread(lambda: group.do(2)).result(SOON_S) == 4
     in_thread(group.close).result(SOON_S)

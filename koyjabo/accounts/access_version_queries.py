@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from koyjabo.models import AccessVersion
 
 
-def note_loss(session: Session) -> None:
+def record_revocation(session: Session) -> None:
     """Part of every transaction that takes a right away: a session, a membership, a role, an account."""
     session.execute(update(AccessVersion).values(version=AccessVersion.version + 1))
 

@@ -33,14 +33,14 @@ class Grant(NamedTuple):
 class Accounts:
     """Emails, passwords and names are normalised by `credential_rules`.
 
-    `on_loss` is called with the id of a session that has ended, or of a user who has lost sessions, after the commit.
+    After a commit, `on_revoked` is called with the id of an ended session, or of a user who has lost sessions.
     Every method raises LedgerUnavailable, and those that take a password TooBusy.
     """
 
     def __init__(
-        self, database: DatabaseExecutor, clock: Clock, passwords: Passwords, on_loss: Callable[[str], object]
+        self, database: DatabaseExecutor, clock: Clock, passwords: Passwords, on_revoked: Callable[[str], object]
     ) -> None:
-        self._on_loss = on_loss
+        self._on_revoked = on_revoked
         self._database = database
         self._clock = clock
         self._passwords = passwords
@@ -74,7 +74,7 @@ class Accounts:
             audit=lambda made: _own_entry(client, "session.replay", made.ended),
         )
         if made.ended is not None:
-            self._on_loss(claims.session_id)
+            self._on_revoked(claims.session_id)
         if made.renewed is None:
             raise InvalidToken
         return _grant(made.renewed, new)
@@ -88,7 +88,7 @@ class Accounts:
             audit=lambda person: _own_entry(client, "session.end", person),
         )
         if ended is not None:
-            self._on_loss(session_id)
+            self._on_revoked(session_id)
 
     def login_of(self, session_id: str, refresh_id: str | None = None) -> Login | None:
         """Who is logged in by a session, if it lives: not revoked, not run out, and its user not disabled. Where it is
@@ -177,8 +177,8 @@ class Accounts:
 
     def _new_session(self, session_id: str, user_agent: str = "") -> NewSession:
         now_ms = self._clock.now_ms()
-        whence = user_agent[: browsers.LONGEST], log.whence.get()
-        return NewSession(session_id, str(uuid.uuid4()), now_ms, now_ms + REFRESH_S * 1000, *whence)
+        origin = user_agent[: browsers.LONGEST], log.request_place.get()
+        return NewSession(session_id, str(uuid.uuid4()), now_ms, now_ms + REFRESH_S * 1000, *origin)
 
     def _hash_anew(self, person: Person, password: str) -> Person:
         hashed = self._passwords.hash(password)
@@ -192,7 +192,7 @@ class Accounts:
             *(person.id, old, hashed, by.at_ms, spared),
             audit=lambda changed: entry if changed else None,
         )
-        self._on_loss(person.id)
+        self._on_revoked(person.id)
         return changed
 
 

@@ -32,12 +32,12 @@ class Session(NamedTuple):
 class Sessions:
     """Of whoever asks, and of nobody else. Raises LedgerUnavailable.
 
-    `on_loss` is called with the id of a session that has ended, or of a user of whom several have, when that is
+    `on_revoked` is called with the id of a session that has ended, or of a user of whom several have, when that is
     committed.
     """
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock, on_loss: Callable[[str], object]) -> None:
-        self._on_loss = on_loss
+    def __init__(self, database: DatabaseExecutor, clock: Clock, on_revoked: Callable[[str], object]) -> None:
+        self._on_revoked = on_revoked
         self._database = database
         self._clock = clock
 
@@ -57,7 +57,7 @@ class Sessions:
         )
         if line is None:
             raise UnknownSession
-        self._on_loss(line.id)
+        self._on_revoked(line.id)
 
     def end_others(self, login: Login) -> int:
         """End all but the one that asks. How many those were."""
@@ -68,7 +68,7 @@ class Sessions:
             audit=lambda count: by.entry("session.revoke", whose, sessions=count) if count else None,
         )
         if count:
-            self._on_loss(login.account.id)
+            self._on_revoked(login.account.id)
         return count
 
 

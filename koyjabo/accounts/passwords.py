@@ -11,7 +11,7 @@ from typing import Any
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
-from koyjabo.database.batch_worker import Group, Job
+from koyjabo.database.batch_worker import BatchWorker, Job
 from koyjabo.errors import LedgerUnavailable, TooBusy
 from koyjabo.runtime import Runtime
 
@@ -31,7 +31,7 @@ class Passwords:
     """
 
     def __init__(self, runtime: Runtime) -> None:
-        self._group: Group[Callable[[], Any], Any] = Group(
+        self._group: BatchWorker[Callable[[], Any], Any] = BatchWorker(
             runtime, _work, PATIENCE_S, LIMIT_S, most=1, most_waiting=MOST_WAITING
         )
 

@@ -9,7 +9,7 @@ from sqlalchemy import delete, exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from koyjabo.accounts.access_version_queries import note_loss
+from koyjabo.accounts.access_version_queries import record_revocation
 from koyjabo.database.text_search import usable
 from koyjabo.errors import EmailTaken
 from koyjabo.models import LoginSession, User
@@ -172,7 +172,7 @@ def revoke(session: Session, now_ms: int, *which) -> bool:
     live = update(LoginSession).where(LoginSession.revoked_ms.is_(None), *which)
     ended = session.execute(live.values(revoked_ms=now_ms)).rowcount > 0  # type: ignore[attr-defined]
     if ended:
-        note_loss(session)
+        record_revocation(session)
     return ended
 
 
@@ -194,8 +194,8 @@ def keep_hash(session: Session, user_id: str, old: str, new: str) -> None:
 
 def _begin(session: Session, user_id: str, new: NewSession) -> None:
     begun = {"refresh_id": new.refresh_id, "created_ms": new.now_ms, "expires_ms": new.expires_ms}
-    whence = {"user_agent": usable(new.user_agent), "place": new.place}
-    session.add(LoginSession(id=new.id, user_id=user_id, **begun, **whence))
+    origin = {"user_agent": usable(new.user_agent), "place": new.place}
+    session.add(LoginSession(id=new.id, user_id=user_id, **begun, **origin))
     session.flush()
     _sweep(session, new.now_ms)
 

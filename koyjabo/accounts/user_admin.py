@@ -7,7 +7,7 @@ from typing import Any
 
 from koyjabo.accounts import credential_rules, user_admin_queries
 from koyjabo.accounts.accounts import subject
-from koyjabo.accounts.user_admin_queries import Belonging, Changed, UserLine
+from koyjabo.accounts.user_admin_queries import Changed, UserLine, UserMembership
 from koyjabo.audit import log
 from koyjabo.clock import Clock
 from koyjabo.database.executor import DatabaseExecutor
@@ -16,7 +16,7 @@ from koyjabo.errors import Forbidden, UnknownUser
 from koyjabo.identity import OPERATOR, Account, uuid_of
 from koyjabo.text import N_
 
-__all__ = ["Belonging", "Page", "UserLine", "Users"]
+__all__ = ["Page", "UserLine", "UserMembership", "Users"]
 
 PROMOTIONS = {True: "user.promote", False: "user.demote"}
 DISABLINGS = {True: "user.disable", False: "user.enable"}
@@ -26,11 +26,11 @@ class Users:
     """For admins of the site, and for OPERATOR; raises Forbidden for other accounts. Raises UnknownUser,
     LedgerUnavailable.
 
-    `on_loss` is called with the id of a user who has lost a right.
+    `on_revoked` is called with the id of a user who has lost a right.
     """
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock, on_loss: Callable[[str], object]) -> None:
-        self._on_loss = on_loss
+    def __init__(self, database: DatabaseExecutor, clock: Clock, on_revoked: Callable[[str], object]) -> None:
+        self._on_revoked = on_revoked
         self._database = database
         self._clock = clock
 
@@ -48,7 +48,7 @@ class Users:
         key = credential_rules.email_key(email)
         return _existing(self._database.read(user_admin_queries.line_by_email, key, self._clock.now_ms()))
 
-    def communities_of(self, account: Account, user_id: str, start: int = 0, count: int = 20) -> Page[Belonging]:
+    def communities_of(self, account: Account, user_id: str, start: int = 0, count: int = 20) -> Page[UserMembership]:
         """The communities a user is a member of, by name, archived ones included."""
         account.require_site_admin()
         return self._database.report(user_admin_queries.communities_of, uuid_of(user_id) or "", start, count)
@@ -83,7 +83,7 @@ class Users:
             *(uuid_of(user_id) or "", *args),
             audit=lambda made: by.entry(action, subject(made.person)) if made.is_change else None,
         )
-        self._on_loss(made.person.id)
+        self._on_revoked(made.person.id)
         return self.get(account, user_id)
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
-from koyjabo.accounts.access_version_queries import note_loss
+from koyjabo.accounts.access_version_queries import record_revocation
 from koyjabo.accounts.queries import Person, known, revoke
 from koyjabo.database.paging import Page, length
 from koyjabo.database.text_search import has, typed
@@ -27,7 +27,7 @@ class UserLine(NamedTuple):
     sessions: int  # that live
 
 
-class Belonging(NamedTuple):
+class UserMembership(NamedTuple):
     """A community that somebody is a member of."""
 
     community_id: str
@@ -66,13 +66,13 @@ def line_by_email(session: Session, email_key: str, now_ms: int) -> UserLine | N
     return _line(session, User.email_key == email_key, now_ms)
 
 
-def communities_of(session: Session, user_id: str, start: int, count: int) -> Page[Belonging]:
+def communities_of(session: Session, user_id: str, start: int, count: int) -> Page[UserMembership]:
     """By name, archived ones among them."""
     wanted = select(*BELONGING).join(Membership, Membership.community_id == Community.id)
     wanted = wanted.where(Membership.user_id == user_id)
     rows = session.execute(wanted.order_by(func.lower(Community.name), Community.id).offset(start).limit(count))
     total = length(session, wanted)
-    return Page(tuple(Belonging._make(row) for row in rows), total)
+    return Page(tuple(UserMembership._make(row) for row in rows), total)
 
 
 def set_admin(session: Session, user_id: str, is_admin: bool, spare_last: bool) -> Changed:
@@ -82,7 +82,7 @@ def set_admin(session: Session, user_id: str, is_admin: bool, spare_last: bool) 
     user = _locked(session, user_id)
     is_change = user.is_admin != is_admin
     if user.is_admin and not is_admin:
-        note_loss(session)
+        record_revocation(session)
     user.is_admin = is_admin
     return Changed(known(user), is_change)
 
@@ -95,7 +95,7 @@ def set_disabled(session: Session, user_id: str, disabled: bool, spare_last: boo
     is_change = disabled != (user.disabled_ms is not None)
     if disabled and is_change:
         revoke(session, now_ms, LoginSession.user_id == user.id)
-        note_loss(session)  # last, as everywhere: who locks it first waits for nobody
+        record_revocation(session)  # last, as everywhere: who locks it first waits for nobody
     user.disabled_ms = (user.disabled_ms or now_ms) if disabled else None
     return Changed(known(user), is_change)
 

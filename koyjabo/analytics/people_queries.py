@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.clock import Clock
 from koyjabo.counting import daily_people_postgres, daily_people_sqlite
-from koyjabo.counting.daily_people import Day, Whereabouts, user, visitor
+from koyjabo.counting.daily_people import DailyPeople, Day, user, visitor
 from koyjabo.models import Counter, Scope
 
 # In the order in which the ledger locks them. Communities that are gone have no row, and nobody asks for their numbers.
@@ -61,9 +61,9 @@ def attend(session: Session, community_id: str, user_ids: list[str], at_ms: int,
     day, hour_s = clock.bucket(at_ms)
     database, execute = _database(session)
     asked = [(scope, user(user_id), day) for user_id in user_ids]
-    people = Whereabouts(database.look_up(execute, asked), clock)
+    people = DailyPeople(database.look_up(execute, asked), clock)
     for _, person, _ in asked:
-        people.note(scope, person, day, hour_s)
+        people.record(scope, person, day, hour_s)
     if people.days:
         database.write(execute, people)
         _move_on(session, scope, at_ms)
@@ -90,8 +90,8 @@ def convert(session: Session, user_id: str, visitor_id: str, now_ms: int, clock:
 
 def _convert(session: Session, scope: Scope, user_id: str, visitor_id: str, now_ms: int, clock: Clock) -> Conversion:
     one, other = visitor(visitor_id), user(user_id)
-    people = Whereabouts((), clock)
-    people.unite(scope, one, other, _days(session, scope, one), _days(session, scope, other))
+    people = DailyPeople((), clock)
+    people.merge(scope, one, other, _days(session, scope, one), _days(session, scope, other))
     for statement in (REMOVE_DAYS, REMOVE_PERSON):
         session.execute(statement, {"scope": scope, "person": one})
     database, execute = _database(session)

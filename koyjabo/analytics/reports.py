@@ -15,7 +15,7 @@ from koyjabo.analytics import people_queries as people
 from koyjabo.analytics import report_queries
 from koyjabo.analytics.people_queries import Conversion
 from koyjabo.analytics.report_queries import People, Period
-from koyjabo.analytics.result_cache import Kept
+from koyjabo.analytics.result_cache import ResultCache
 from koyjabo.clock import Clock, shifted
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import LedgerUnavailable, UnknownCommunity
@@ -81,7 +81,7 @@ class Reports:
         self._on_conversion = on_conversion
         self._database = database
         self._clock = clock
-        self._kept = Kept(MOST_KEPT)
+        self._kept = ResultCache(MOST_KEPT)
         self._asking: dict[Hashable, Asking] = {}
         self._lock = threading.Lock()  # around it; nothing waits while it is held
 
@@ -160,7 +160,7 @@ class Reports:
         answer = self._kept.get(question, stamp)
         if answer is None:
             answer = self._once((question, stamp), lambda: self._database.report(operation, scope, *args))
-            self._kept.keep(question, stamp, answer)
+            self._kept.store(question, stamp, answer)
         return answer
 
     def _once(self, key: Hashable, look: Callable[[], list[Any]]) -> list[Any]:

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from typing import Any
 
 
-class Kept:
+class ResultCache:
     """At most `most_rows` rows in all, and those that were asked for last. An answer with more rows is not kept.
 
     Any thread may call; nothing waits while the lock is held.
@@ -28,7 +28,7 @@ class Kept:
             self._answers[question] = self._answers.pop(question)
             return found[1]
 
-    def keep(self, question: Hashable, stamp: Hashable, answer: list) -> None:
+    def store(self, question: Hashable, stamp: Hashable, answer: list) -> None:
         with self._lock:
             self._drop(question)
             self._answers[question] = (stamp, answer)

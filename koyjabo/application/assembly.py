@@ -13,12 +13,12 @@ from koyjabo.application.subscriptions import subscribe
 from koyjabo.audit.log import Audit
 from koyjabo.clock import Clock
 from koyjabo.communities.live.stats_rooms import StatsRooms
-from koyjabo.counting.records import Figures
+from koyjabo.counting.records import CounterSnapshot
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.maintenance.nightly import LOOK_S
-from koyjabo.network.geolocation import Gazetteer
+from koyjabo.network.geolocation import PlaceFinder
 from koyjabo.network.origins import Origins
-from koyjabo.presence.members.tracker import Place, bind
+from koyjabo.presence.members.tracker import TrackerServices, bind
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.runtime import Runtime
 from koyjabo.settings.schema import Settings
@@ -27,35 +27,35 @@ from koyjabo.visit_log.visit_log import VisitLog
 TICK_S = 1.0
 
 
-def assemble(settings: Settings, runtime: Runtime, clock: Clock, figures: Figures) -> Services:
+def assemble(settings: Settings, runtime: Runtime, clock: Clock, snapshot: CounterSnapshot) -> Services:
     """Build everything that lives as long as the application. Needs an application context. Raises LedgerUnavailable.
 
-    `figures` are those of the site at this moment.
+    `snapshot` are those of the site at this moment.
     """
     signals = Signals()
     instruments = Instrumentation(settings.secret_key, TICK_S, lambda: values_of(services))
-    backends = open_backends(settings, runtime, clock, signals, instruments.traffic)
+    backends = open_backends(settings, runtime, clock, signals, instruments.socket_log)
     base = Base(settings, clock, runtime, DatabaseExecutor(settings.database, runtime), signals, backends)
-    services = _build(base, figures, instruments)
+    services = _build(base, snapshot, instruments)
     subscribe(signals, services, backends)
     _tick(services, backends, instruments, settings.active_window_seconds)
     _close_in_order(services, base.database)
     reports, peaks = services.analytics.reports, services.presence.peaks
-    bind(Place(backends.holds, peaks, lambda scope: builders.people(reports.today(scope)), services.start))
+    bind(TrackerServices(backends.members, peaks, lambda scope: builders.people(reports.today(scope)), services.start))
     return services
 
 
-def _build(base: Base, figures: Figures, instruments: Instrumentation) -> Services:
+def _build(base: Base, snapshot: CounterSnapshot, instruments: Instrumentation) -> Services:
     realtime, analytics, presence = builders.realtime(base), builders.analytics(base), builders.presence(base)
     rooms, reports, sockets = realtime.rooms, analytics.reports, presence.visitor_sockets
     dashboards = builders.dashboards(base, rooms, reports)
     stats_rooms = StatsRooms(rooms, dashboards)
-    counting = builders.counting(base, figures, sockets, rooms, stats_rooms, instruments.metrics.committed)
+    counting = builders.counting(base, snapshot, sockets, rooms, stats_rooms, instruments.metrics.committed)
     return Services(
         clock=base.clock,
         signals=base.signals,
         lifetime=Lifetime(base.runtime),
-        network=NetworkServices(Gazetteer(base.settings.geoip_files), Origins(base.settings.origins)),
+        network=NetworkServices(PlaceFinder(base.settings.geoip_files), Origins(base.settings.origins)),
         counting=counting,
         presence=presence,
         realtime=realtime,
@@ -71,19 +71,21 @@ def _build(base: Base, figures: Figures, instruments: Instrumentation) -> Servic
 
 def _observability(instruments: Instrumentation, backends: Backends) -> ObservabilityServices:
     lag = instruments.lag
-    return ObservabilityServices(instruments.metrics, instruments.traffic, lambda: lag.seconds, backends.redis_answers)
+    return ObservabilityServices(
+        instruments.metrics, instruments.socket_log, lambda: lag.seconds, backends.redis_answers
+    )
 
 
 def _tick(services: Services, backends: Backends, instruments: Instrumentation, window_s: int) -> None:
     """What is done every second. Calls in one line wait for each other; a lease must not wait for a database."""
     visits, sockets, rooms = services.counting.visits, services.presence.visitor_sockets, services.realtime.rooms
     every, communities, maintenance = services.lifetime.every, services.communities, services.maintenance
-    site = (visits.stats, backends.presence.refresh, sockets.renew, lambda: rooms.shown(STATS_ROOM))
+    site = (visits.stats, backends.active_visitors.refresh, sockets.renew, lambda: rooms.refresh(STATS_ROOM))
     every(min(TICK_S, window_s / 4), *site)
-    every(TICK_S, backends.holds.refresh, services.presence.peaks.refresh)
+    every(TICK_S, backends.members.refresh, services.presence.peaks.refresh)
     every(TICK_S, communities.rooms.tick)
-    every(TICK_S, communities.revocation.judge)
-    every(TICK_S, maintenance.system.tell, instruments.publish)
+    every(TICK_S, communities.revocation.recheck_if_revoked)
+    every(TICK_S, maintenance.system.report, instruments.publish)
     every(LOOK_S, maintenance.nightly.tick)
 
 

@@ -28,15 +28,15 @@ from koyjabo.application.services import (
 from koyjabo.application.signals import Signals
 from koyjabo.clock import Clock
 from koyjabo.communities.communities import Communities
-from koyjabo.communities.live.attendance_log import Arrivals
-from koyjabo.communities.live.community_rooms import Attendance
+from koyjabo.communities.live.attendance_log import AttendanceLog
+from koyjabo.communities.live.community_rooms import CommunityRooms
 from koyjabo.communities.live.dashboard_room import Dashboards
-from koyjabo.communities.live.participant import Seats
+from koyjabo.communities.live.participant import Participants
 from koyjabo.communities.live.revocation import Revocation
 from koyjabo.communities.live.stats_rooms import StatsRooms
-from koyjabo.communities.permissions import Rights
+from koyjabo.communities.permissions import Permissions
 from koyjabo.counting.ledger import Ledger, OnBatch, open_store
-from koyjabo.counting.records import Figures
+from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.visits import Visits
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.maintenance.erasure import Erasure
@@ -44,13 +44,13 @@ from koyjabo.maintenance.nightly import Nightly
 from koyjabo.maintenance.recount import Recounts
 from koyjabo.maintenance.retention import Retention
 from koyjabo.maintenance.system_status import SETTINGS, Storage, System
-from koyjabo.maintenance.total import Bookkeeping
+from koyjabo.maintenance.total import TotalAdjuster
 from koyjabo.models import Scope
 from koyjabo.presence.members.peaks import Peaks
-from koyjabo.presence.visitors.visitor_sockets import Pairing
+from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 from koyjabo.realtime import VisitorBroadcaster, socket_counts, visitor_broadcaster
 from koyjabo.realtime.events import STATS_ROOM, VisitorUpdate
-from koyjabo.realtime.room import Newest
+from koyjabo.realtime.room import LatestValue
 from koyjabo.realtime.rooms import Rooms
 from koyjabo.runtime import Runtime
 from koyjabo.settings.database_url import is_ephemeral
@@ -85,15 +85,15 @@ def analytics(base: Base) -> AnalyticsServices:
 
 def presence(base: Base) -> PresenceServices:
     settings, backends = base.settings, base.backends
-    sockets = Pairing(
-        backends.presence,
+    sockets = VisitorSockets(
+        backends.active_visitors,
         base.clock,
         settings.active_window_seconds,
         settings.secret_key,
-        backends.exchange,
+        backends.matcher,
         settings.rate_limit_tabs,
     )
-    peaks = Peaks(base.database, base.clock, base.runtime, lambda scope: backends.holds.online(scope).count)
+    peaks = Peaks(base.database, base.clock, base.runtime, lambda scope: backends.members.online(scope).count)
     return PresenceServices(sockets, peaks)
 
 
@@ -101,11 +101,11 @@ def dashboards(base: Base, rooms: Rooms, reports: Reports) -> Dashboards:
     def look(community_id: str) -> dict[str, Any]:
         return {
             "today_visitors": people(reports.today(community_id)),
-            "realtime_count": base.backends.holds.online(Scope(community_id)).count,
+            "realtime_count": base.backends.members.online(Scope(community_id)).count,
             "community_id": community_id,
         }
 
-    return Dashboards(rooms, look, base.backends.beat, base.clock)
+    return Dashboards(rooms, look, base.backends.leader, base.clock)
 
 
 def people(found: Visitors) -> dict[str, int]:
@@ -118,30 +118,35 @@ def people(found: Visitors) -> dict[str, int]:
 
 
 def counting(
-    base: Base, figures: Figures, sockets: Pairing, rooms: Rooms, stats_rooms: StatsRooms, on_batch: OnBatch
+    base: Base,
+    snapshot: CounterSnapshot,
+    sockets: VisitorSockets,
+    rooms: Rooms,
+    stats_rooms: StatsRooms,
+    on_batch: OnBatch,
 ) -> CountingServices:
     store = open_store(base.settings.database, base.clock)
     visits = Visits(
         partial(Ledger, store, base.runtime, on_batch),
-        base.backends.presence,
+        base.backends.active_visitors,
         base.clock,
-        figures,
+        snapshot,
         ignores_bots=base.settings.bot_policy == "ignore",
         on_change=stats_rooms.changed,
         on_visit=sockets.visited,
     )
     interval_s = base.settings.update_interval_ms / 1000
-    rooms.open(STATS_ROOM, Newest(lambda: VisitorUpdate(visits.newest()), visits.site.merge, interval_s))
+    rooms.open(STATS_ROOM, LatestValue(lambda: VisitorUpdate(visits.newest()), visits.site.merge, interval_s))
     return CountingServices(visits)
 
 
 def accounts(base: Base) -> AccountServices:
-    database, clock, on_loss = base.database, base.clock, base.signals.access_revoked.send
+    database, clock, on_revoked = base.database, base.clock, base.signals.access_revoked.send
     secret = base.settings.secret_key
     return AccountServices(
-        credentials=Accounts(database, clock, Passwords(base.runtime), on_loss),
-        sessions=Sessions(database, clock, on_loss),
-        users=Users(database, clock, on_loss),
+        credentials=Accounts(database, clock, Passwords(base.runtime), on_revoked),
+        sessions=Sessions(database, clock, on_revoked),
+        users=Users(database, clock, on_revoked),
         login_failures=LoginFailures(database, clock, secret),
         tokens=Tokens(secret),
     )
@@ -155,16 +160,22 @@ def communities(
             dashboards.changed(community_id)
 
     database, clock, runtime, backends = base.database, base.clock, base.runtime, base.backends
-    rights, seats, arrivals = Rights(database, runtime, clock), Seats(), Arrivals(attend, runtime, clock)
-    attendance = Attendance(rooms, backends.holds, visits, dashboards, arrivals, seats, rights, clock)
+    permissions, participants, attendance_log = (
+        Permissions(database, runtime, clock),
+        Participants(),
+        AttendanceLog(attend, runtime, clock),
+    )
+    community_rooms = CommunityRooms(
+        rooms, backends.members, visits, dashboards, attendance_log, participants, permissions, clock
+    )
     return CommunityServices(
         directory=Communities(database, clock, base.signals.access_revoked.send),
-        permissions=rights,
-        participants=seats,
-        rooms=attendance,
+        permissions=permissions,
+        participants=participants,
+        rooms=community_rooms,
         dashboards=dashboards,
         stats_rooms=stats_rooms,
-        revocation=Revocation(seats, rights, backends.bus, runtime, clock, attendance.leave),
+        revocation=Revocation(participants, permissions, backends.bus, runtime, clock, community_rooms.leave),
     )
 
 
@@ -174,10 +185,10 @@ def maintenance(base: Base) -> MaintenanceServices:
 
     database, clock, backends = base.database, base.clock, base.backends
     retention = Retention(database, clock, base.settings.retention_days)
-    recounts = Recounts(database, clock, base.runtime, backends.workers, lambda: system.tell())
+    recounts = Recounts(database, clock, base.runtime, backends.workers, lambda: system.report())
     system = _system(base, recounts)
     return MaintenanceServices(
-        total=Bookkeeping(database, clock),
+        total=TotalAdjuster(database, clock),
         retention=retention,
         nightly=Nightly(database, clock, base.runtime, retention),
         erasure=Erasure(database, clock, forgotten, backends.drain),

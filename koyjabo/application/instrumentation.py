@@ -22,8 +22,8 @@ from koyjabo.observability.gauges import (
     build,
 )
 from koyjabo.observability.metrics import FOLDER, OTHER, PLACE, Metrics
-from koyjabo.observability.reconnections import Comebacks
-from koyjabo.observability.socket_log import Traffic
+from koyjabo.observability.reconnections import Reconnections
+from koyjabo.observability.socket_log import SocketLog
 from koyjabo.realtime import socket_counts
 
 MOST_COMMUNITIES = 50
@@ -37,7 +37,7 @@ class Lag:
         self._interval_s = interval_s
         self._due: float | None = None  # monotonic s; under another WSGI server the pulse begins with the first socket
 
-    def beat(self) -> None:
+    def measure(self) -> None:
         now = time.monotonic()
         self.seconds = max(0.0, now - self._due) if self._due is not None else 0.0
         self._due = now + self._interval_s
@@ -50,11 +50,11 @@ class Instrumentation:
         self.lag = Lag(interval_s)
         self._gauges = Gauges(FOLDER, PLACE, look)
         self.metrics = Metrics(self._gauges)
-        self.traffic = Traffic(self.metrics, Comebacks(FOLDER, secret))
+        self.socket_log = SocketLog(self.metrics, Reconnections(FOLDER, secret))
 
     def publish(self) -> None:
-        self.lag.beat()
-        self._gauges.tell()
+        self.lag.measure()
+        self._gauges.write()
 
 
 def values_of(services: Services) -> Values:
@@ -64,7 +64,7 @@ def values_of(services: Services) -> Values:
     return {
         WORKERS.name: {"": 1},
         CONNECTIONS.name: socket_counts.sockets(services.realtime.fanout),
-        COMMUNITIES.name: _largest(services.communities.participants.census()),
+        COMMUNITIES.name: _largest(services.communities.participants.counts()),
         WAITING.name: {"": writer.waiting},
         OLDEST.name: {"": writer.oldest_s},
         LAG.name: {"": observability.lag_s()},

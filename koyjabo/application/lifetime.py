@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from koyjabo.realtime.ticker import Pulse
+from koyjabo.realtime.ticker import Ticker
 from koyjabo.runtime import Runtime
 
 
 class Lifetime:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._tickers: list[Pulse] = []
+        self._tickers: list[Ticker] = []
         self._stack = ExitStack()
 
     def every(self, interval_s: float, *calls: Callable[[], object]) -> None:
         """Make these calls every `interval_s` seconds, one after the other, in a task of their own, once started."""
-        self._tickers.append(Pulse(self._runtime, interval_s, calls))
+        self._tickers.append(Ticker(self._runtime, interval_s, calls))
 
     def at_close(self, call: Callable[[], object]) -> None:
         """Call it at the end, after what is added later."""

@@ -27,8 +27,8 @@ def open_services(app: Flask, settings: Settings, runtime: Runtime, clock: Clock
     )
     db.init_app(app)
     with app.app_context():
-        figures = opening_queries.prepare(settings.database, settings.starting_total, clock)
-        app.extensions[EXTENSION] = services = assemble(settings, runtime, clock, figures)
+        snapshot = opening_queries.prepare(settings.database, settings.starting_total, clock)
+        app.extensions[EXTENSION] = services = assemble(settings, runtime, clock, snapshot)
     _make_first_admin(settings, services.accounts.credentials)
     return services
 
@@ -39,4 +39,4 @@ def _make_first_admin(settings: Settings, accounts: Accounts) -> None:
     elif settings.environment == "development":
         password = first_admin.make_up(accounts)
         if password is not None:
-            logs.say(f"Made {first_admin.MADE_UP} with the password {password} (it is not shown again)")
+            logs.print_to_operator(f"Made {first_admin.MADE_UP} with the password {password} (it is not shown again)")

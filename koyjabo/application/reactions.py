@@ -24,17 +24,17 @@ class Reactions:
         self._services.communities.stats_rooms.changed(self._services.counting.visits.site)
 
     def note_peak(self, scope: Scope) -> None:
-        online = self._backends.holds.online(scope)
-        if not online.is_guess:
-            self._services.presence.peaks.note(scope, online.count)
+        online = self._backends.members.online(scope)
+        if not online.is_estimate:
+            self._services.presence.peaks.record(scope, online.count)
 
     def forget(self, visitor_id: str, scopes: Collection[Scope]) -> None:
         self._services.presence.visitor_sockets.forget(visitor_id)  # first: open pages keep their visitor active
         for scope in scopes:
-            self._backends.presence.forget(scope, visitor_id)
+            self._backends.active_visitors.forget(scope, visitor_id)
 
     def have_forgotten_elsewhere(self, visitor_id: str, scopes: Collection[Scope]) -> None:
-        self._backends.bus.say(FORGOTTEN, lambda: [visitor_id, sorted(scopes)], visitor_id)
+        self._backends.bus.publish(FORGOTTEN, lambda: [visitor_id, sorted(scopes)], visitor_id)
 
     def announce_conversion(self, conversion: Conversion) -> None:
         broadcaster, scope = self._services.realtime.broadcaster, conversion.scope
@@ -44,7 +44,7 @@ class Reactions:
         self._services.communities.dashboards.changed(scope)
 
     def hear_loss(self, room: str, state: Any) -> None:
-        self._services.communities.revocation.hear_loss(state)
+        self._services.communities.revocation.receive(state)
 
     def hear_forgotten(self, room: str, state: Any) -> None:
         visitor_id, scopes = state

@@ -18,25 +18,25 @@ from koyjabo.application.signals import Signals
 from koyjabo.audit.log import Audit
 from koyjabo.clock import Clock
 from koyjabo.communities.communities import Communities
-from koyjabo.communities.live.community_rooms import Attendance
+from koyjabo.communities.live.community_rooms import CommunityRooms
 from koyjabo.communities.live.dashboard_room import Dashboards
-from koyjabo.communities.live.participant import Seats
+from koyjabo.communities.live.participant import Participants
 from koyjabo.communities.live.revocation import Revocation
 from koyjabo.communities.live.stats_rooms import StatsRooms
-from koyjabo.communities.permissions import Rights
+from koyjabo.communities.permissions import Permissions
 from koyjabo.counting.visits import Visits
 from koyjabo.maintenance.erasure import Erasure
 from koyjabo.maintenance.nightly import Nightly
 from koyjabo.maintenance.recount import Recounts
 from koyjabo.maintenance.retention import Retention
 from koyjabo.maintenance.system_status import System
-from koyjabo.maintenance.total import Bookkeeping
-from koyjabo.network.geolocation import Gazetteer
+from koyjabo.maintenance.total import TotalAdjuster
+from koyjabo.network.geolocation import PlaceFinder
 from koyjabo.network.origins import Origins
 from koyjabo.observability.metrics import Metrics
-from koyjabo.observability.socket_log import Traffic
+from koyjabo.observability.socket_log import SocketLog
 from koyjabo.presence.members.peaks import Peaks
-from koyjabo.presence.visitors.visitor_sockets import Pairing
+from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 from koyjabo.realtime import VisitorBroadcaster
 from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.realtime.rooms import Rooms
@@ -50,7 +50,7 @@ EXTENSION = "koyjabo"
 
 @dataclass(frozen=True, slots=True)
 class NetworkServices:
-    places: Gazetteer
+    places: PlaceFinder
     origins: Origins
 
 
@@ -61,7 +61,7 @@ class CountingServices:
 
 @dataclass(frozen=True, slots=True)
 class PresenceServices:
-    visitor_sockets: Pairing
+    visitor_sockets: VisitorSockets
     peaks: Peaks
 
 
@@ -90,9 +90,9 @@ class AnalyticsServices:
 @dataclass(frozen=True, slots=True)
 class CommunityServices:
     directory: Communities
-    permissions: Rights
-    participants: Seats
-    rooms: Attendance
+    permissions: Permissions
+    participants: Participants
+    rooms: CommunityRooms
     dashboards: Dashboards
     stats_rooms: StatsRooms
     revocation: Revocation
@@ -100,7 +100,7 @@ class CommunityServices:
 
 @dataclass(frozen=True, slots=True)
 class MaintenanceServices:
-    total: Bookkeeping
+    total: TotalAdjuster
     retention: Retention
     nightly: Nightly
     erasure: Erasure
@@ -111,7 +111,7 @@ class MaintenanceServices:
 @dataclass(frozen=True, slots=True)
 class ObservabilityServices:
     metrics: Metrics
-    traffic: Traffic
+    socket_log: SocketLog
     lag_s: Callable[[], float]  # how late the loop is for what it does every second
     redis_answers: Callable[[], bool] | None  # where there is a Redis: whether it did the last time
 

@@ -6,7 +6,7 @@ from koyjabo.application.backends import Backends
 from koyjabo.application.reactions import FORGOTTEN, Reactions
 from koyjabo.application.services import Services
 from koyjabo.application.signals import Signals
-from koyjabo.communities.live.revocation import LOSSES
+from koyjabo.communities.live.revocation import ACCESS_REVOKED
 from koyjabo.models import SITE
 
 
@@ -18,13 +18,13 @@ def subscribe(signals: Signals, services: Services, backends: Backends) -> None:
     signals.online_changed.connect(reactions.note_peak, weak=False)
     signals.online_changed.connect(communities.rooms.count_changed, weak=False)
 
-    signals.access_revoked.connect(communities.revocation.note_loss, weak=False)
+    signals.access_revoked.connect(communities.revocation.publish, weak=False)
 
     signals.visitor_forgotten.connect(reactions.forget, weak=False)
     signals.visitor_forgotten.connect(reactions.have_forgotten_elsewhere, weak=False)
 
     signals.visitor_converted.connect(reactions.announce_conversion, weak=False)
 
-    signals.value_received.connect(reactions.hear_loss, LOSSES, weak=False)
+    signals.value_received.connect(reactions.hear_loss, ACCESS_REVOKED, weak=False)
     signals.value_received.connect(reactions.hear_forgotten, FORGOTTEN, weak=False)
-    signals.value_received.connect(services.realtime.rooms.hear, weak=False)
+    signals.value_received.connect(services.realtime.rooms.receive, weak=False)

@@ -29,7 +29,7 @@ __all__ = [
     "Subject",
     "actor",
     "anonymous",
-    "whence",
+    "request_place",
 ]
 
 BY_OPERATOR = "operator"
@@ -69,7 +69,7 @@ ACTIONS = (
     "visits.import",
 )
 
-whence: ContextVar[str] = ContextVar("whence", default="")
+request_place: ContextVar[str] = ContextVar("request_place", default="")
 """The place that the present request comes from, said by whoever lets it in before it changes anything; never an
 address (specification: Storage).
 """
@@ -100,12 +100,12 @@ def actor(account: Account, clock: Clock) -> Actor:
     """The author of what the present request does. Call it in the task of the request: operations run on threads."""
     if account is OPERATOR:
         return Actor(None, "", "", clock.now_ms())
-    return Actor(account.id, account.name, whence.get(), clock.now_ms())
+    return Actor(account.id, account.name, request_place.get(), clock.now_ms())
 
 
 def anonymous(now_ms: int) -> Actor:
     """The client of the present request, before it is authenticated."""
-    return Actor("", "", whence.get(), now_ms)
+    return Actor("", "", request_place.get(), now_ms)
 
 
 class AuditPage(NamedTuple):

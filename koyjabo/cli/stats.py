@@ -18,9 +18,9 @@ def stats(as_json: bool) -> None:
     """
     with application() as services:
         now = services.counting.visits.stats()
-    figures = {"total": now.total, "today": now.today, "unique_visitors": now.unique_visitors}
+    snapshot = {"total": now.total, "today": now.today, "unique_visitors": now.unique_visitors}
     if as_json:
-        click.echo(json.dumps(figures))
+        click.echo(json.dumps(snapshot))
         return
-    for name, number in figures.items():
+    for name, number in snapshot.items():
         click.echo(f"{name.replace('_', ' ').capitalize():<16}{number:,}")

@@ -9,15 +9,15 @@ from typing import Any, Protocol
 class Bus(Protocol):
     """Publishes to other workers soon, without blocking the caller."""
 
-    def say(self, room: str, state: Callable[[], Any], part: str = "") -> None:
+    def publish(self, room: str, state: Callable[[], Any], part: str = "") -> None:
         """Publish the state of a room, or of one part of it.
 
         `state` is called when the message is sent. It returns JSON and must not block.
         """
 
 
-class Silence:
+class NullBus:
     """The bus of a server with one worker: it sends and receives nothing."""
 
-    def say(self, room: str, state: Callable[[], Any], part: str = "") -> None:
+    def publish(self, room: str, state: Callable[[], Any], part: str = "") -> None:
         pass

@@ -40,13 +40,13 @@ class Outbox:
         self._running = False
         self._lock = threading.Lock()
 
-    def put(self, key: Hashable, send: Send) -> None:
+    def send_newest(self, key: Hashable, send: Send) -> None:
         """Send soon. Replaces an older send that still waits under the same key."""
         with self._lock:
             self._newest[key] = send
         self._run_soon()
 
-    def put_in_order(self, send: Send) -> None:
+    def send_in_order(self, send: Send) -> None:
         """Send soon, after all earlier calls of this method."""
         with self._lock:
             self._in_order.append(send)

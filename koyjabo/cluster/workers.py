@@ -34,8 +34,8 @@ class Workers(Protocol):
     def redis_ms(self) -> float | None:
         """How long the last call to Redis took; None without Redis, or when it did not answer."""
 
-    def tell(self, worker: Worker) -> None:
+    def report(self, worker: Worker) -> None:
         """Report the present state of this worker. A worker that has not reported for some seconds counts as gone."""
 
-    def all(self) -> list[Worker]:
+    def live(self) -> list[Worker]:
         """All live workers, at most 2 s old while Redis answers; otherwise only this worker."""

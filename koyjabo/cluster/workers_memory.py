@@ -10,8 +10,8 @@ class MemoryWorkers:
         self.redis_ms: float | None = None
         self._own: list[Worker] = []
 
-    def tell(self, worker: Worker) -> None:
+    def report(self, worker: Worker) -> None:
         self._own = [worker]
 
-    def all(self) -> list[Worker]:
+    def live(self) -> list[Worker]:
         return list(self._own)

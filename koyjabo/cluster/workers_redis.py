@@ -31,11 +31,11 @@ class RedisWorkers:
     def redis_ms(self) -> float | None:
         return self._took_ms if self._outbox.reachable else None
 
-    def tell(self, worker: Worker) -> None:
+    def report(self, worker: Worker) -> None:
         self._own = [worker]
-        self._outbox.put("worker", partial(self._renew, worker))
+        self._outbox.send_newest("worker", partial(self._renew, worker))
 
-    def all(self) -> list[Worker]:
+    def live(self) -> list[Worker]:
         """This worker is taken from memory, since its copy in Redis is a little older."""
         own = {each.id for each in self._own}
         others = (each for each in self._all if self._outbox.reachable and each.id not in own)

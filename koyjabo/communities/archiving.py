@@ -12,7 +12,7 @@ from koyjabo.audit.log import Actor
 from koyjabo.communities import archiving_queries
 from koyjabo.communities.archiving_queries import Overview
 from koyjabo.communities.memberships import subject
-from koyjabo.communities.queries import Records
+from koyjabo.communities.queries import CommunityQueries
 from koyjabo.errors import UnknownCommunity
 from koyjabo.identity import uuid_of
 
@@ -27,21 +27,21 @@ def overview(session: Any, community_id: str) -> Overview:
 
 def archive(session: Any, by: Actor, community_id: str) -> None:
     """Put a community away; one that is archived stays it. Raises UnknownCommunity."""
-    found, rows = _locked(session, community_id), Records(session)
+    found, rows = _locked(session, community_id), CommunityQueries(session)
     if found.archived_ms is None:
         rows.store(by.entry("community.archive", subject(found.community)))
         archiving_queries.archive(session, found.community.id, by.at_ms)
-        rows.note_loss()
+        rows.record_revocation()
 
 
 def restore(session: Any, by: Actor, community_id: str) -> None:
     """Bring a community back, as it was. Raises UnknownCommunity."""
     found = _locked(session, community_id)
     if found.archived_ms is not None:
-        Records(session).store(by.entry("community.restore", subject(found.community)))
+        CommunityQueries(session).store(by.entry("community.restore", subject(found.community)))
         archiving_queries.restore(session, found.community.id, by.at_ms)
 
 
 def _locked(session: Any, community_id: str) -> Overview:
-    Records(session).lock(uuid_of(community_id) or "")
+    CommunityQueries(session).lock(uuid_of(community_id) or "")
     return overview(session, community_id)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from koyjabo.communities.queries import COMMUNITY, Records
+from koyjabo.communities.queries import COMMUNITY, CommunityQueries
 from koyjabo.communities.queries import Community as Shown
 from koyjabo.database.paging import Page, length
 from koyjabo.database.text_search import has, typed
@@ -51,7 +51,7 @@ def restore(session: Session, community_id: str, now_ms: int) -> None:
     session.execute(update(Community).where(Community.id == community_id).values(archived_ms=None))
     sums = select(func.sum(DailyVisits.visits), func.sum(DailyVisits.new_visitors))
     visits, visitors = session.execute(sums.where(DailyVisits.scope == community_id)).one()
-    Records(session).open_counter(community_id, now_ms, int(visits or 0), int(visitors or 0))
+    CommunityQueries(session).open_counter(community_id, now_ms, int(visits or 0), int(visitors or 0))
 
 
 _COLUMNS = (*COMMUNITY, Community.created_ms, Community.archived_ms)

@@ -13,13 +13,13 @@ from koyjabo.clock import Clock
 from koyjabo.communities import archiving as archive
 from koyjabo.communities import lifecycle, memberships, roles
 from koyjabo.communities.archiving_queries import Overview, all_of_them
-from koyjabo.communities.queries import Community, Member, Records, Standing
+from koyjabo.communities.queries import Community, CommunityAccess, CommunityQueries, Member
 from koyjabo.communities.roles import ADMIN, MEMBER, ROLES
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.paging import Page
 from koyjabo.identity import Account, uuid_of
 
-__all__ = ["ROLES", "Communities", "Community", "Enrolment", "Member", "Overview", "Page", "Standing", "uuid_of"]
+__all__ = ["ROLES", "Communities", "Community", "CommunityAccess", "Enrolment", "Member", "Overview", "Page", "uuid_of"]
 
 Result = TypeVar("Result")
 
@@ -33,39 +33,39 @@ class Enrolment(NamedTuple):
 
 class Communities:
     """Every call is by an `account`, and does what that account may do there. Site admins are admin everywhere,
-    without being members. Whoever changes something leaves a line in the audit log.
+    without being members. Every change writes an audit record.
 
-    Raises UnknownCommunity for an id that is none, for what is archived, and for what the account may not know of;
-    Forbidden where its role does not do; LedgerUnavailable. `on_loss` is called with the id of the user who has lost a
-    right, or of the community that has ended.
+    Raises UnknownCommunity for an unknown id, an archived community, and one that the account may not see; Forbidden
+    for a role that is too low; LedgerUnavailable. `on_revoked` is called with the id of the user whose permission was
+    revoked, or of the community that has ended.
     """
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock, on_loss: Callable[[str], object]) -> None:
-        self._on_loss = on_loss
+    def __init__(self, database: DatabaseExecutor, clock: Clock, on_revoked: Callable[[str], object]) -> None:
+        self._on_revoked = on_revoked
         self._database = database
         self._clock = clock
 
-    def create(self, account: Account, name: str, description: str, is_open: bool, is_listed: bool) -> Standing:
+    def create(self, account: Account, name: str, description: str, is_open: bool, is_listed: bool) -> CommunityAccess:
         """Found a community, with `account` as its first admin."""
         community = Community(str(uuid.uuid4()), name, description, is_open, is_listed)
         self._write(lifecycle.create, self._actor(account), account, community)
-        return Standing(community, ADMIN)
+        return CommunityAccess(community, ADMIN)
 
-    def list(self, account: Account, start: int, count: int) -> Page[Standing]:
+    def list(self, account: Account, start: int, count: int) -> Page[CommunityAccess]:
         """`count` of those `account` may know of, by name, after the first `start`."""
-        page = self._list(Records.standings, account.id, account.is_admin, start, count)
+        page = self._list(CommunityQueries.list_access, account.id, account.is_admin, start, count)
         return page._replace(items=tuple(roles.as_seen_by(account, each) for each in page.items))
 
-    def own(self, account: Account, start: int, count: int) -> Page[Standing]:
+    def own(self, account: Account, start: int, count: int) -> Page[CommunityAccess]:
         """`count` of those `account` is a member of, by name, after the first `start`."""
-        page = self._list(Records.own_standings, account.id, start, count)
+        page = self._list(CommunityQueries.list_own_access, account.id, start, count)
         return page._replace(items=tuple(roles.as_seen_by(account, each) for each in page.items))
 
-    def known(self, account: Account, community_id: str) -> Standing:
+    def known(self, account: Account, community_id: str) -> CommunityAccess:
         """For all who may know of it. The role is that of the membership, also for site admins: None for no member."""
         return self._read(memberships.known, account, community_id)
 
-    def get(self, account: Account, community_id: str) -> Standing:
+    def get(self, account: Account, community_id: str) -> CommunityAccess:
         return self._read(memberships.allowed, account, community_id, MEMBER)
 
     def role_in(self, account: Account, community_id: str) -> str:
@@ -78,14 +78,14 @@ class Communities:
         """Raises Forbidden when the account's role is lower than `role`."""
         self._read(memberships.allowed, account, community_id, role)
 
-    def change(self, account: Account, community_id: str, **values: Any) -> Standing:
+    def change(self, account: Account, community_id: str, **values: Any) -> CommunityAccess:
         """Change any of name, description, is_open and is_listed."""
         return self._write(lifecycle.change, self._actor(account), account, community_id, values)
 
     def delete(self, account: Account, community_id: str) -> None:
         """End a community and all memberships. Its visits stay counted for the site."""
         self._write(lifecycle.delete, self._actor(account), account, community_id)
-        self._on_loss(community_id.lower())
+        self._on_revoked(community_id.lower())
 
     def join(self, account: Account, community_id: str) -> Enrolment:
         """Become a member, where everybody may; who knows the id of an open community needs no list to find it.
@@ -97,7 +97,7 @@ class Communities:
     def leave(self, account: Account, community_id: str) -> None:
         """Raises LastAdmin."""
         self._write(memberships.leave, self._actor(account), account, community_id)
-        self._on_loss(account.id)
+        self._on_revoked(account.id)
 
     def members(self, account: Account, community_id: str, start: int, count: int) -> Page[Member]:
         """`count` of the members, those who came first first, after the first `start`.
@@ -109,18 +109,18 @@ class Communities:
 
     def invite(self, account: Account, community_id: str, email: str, role: str) -> Enrolment:
         """`set_role` for the user with this email."""
-        return self._enrol(account, community_id, Records.user_with, email_key(email), role)
+        return self._enrol(account, community_id, CommunityQueries.user_with, email_key(email), role)
 
     def set_role(self, account: Account, community_id: str, user_id: str, role: str) -> Enrolment:
         """Give a user a role, and make them a member if they are none. Raises UnknownUser, LastAdmin."""
-        return self._enrol(account, community_id, Records.user, uuid_of(user_id) or "", role)
+        return self._enrol(account, community_id, CommunityQueries.user, uuid_of(user_id) or "", role)
 
     def remove_member(self, account: Account, community_id: str, user_id: str) -> None:
         """End somebody's membership; anybody may end their own. Raises UnknownUser, LastAdmin."""
         if uuid_of(user_id) == account.id:
             return self.leave(account, community_id)
         self._write(memberships.remove, self._actor(account), account, community_id, uuid_of(user_id))
-        self._on_loss(user_id.lower())
+        self._on_revoked(user_id.lower())
 
     # For admins of the site; everybody else is Forbidden.
 
@@ -138,7 +138,7 @@ class Communities:
         """Put a community away: it is as if it were not there until it is restored. Done twice it is no error."""
         account.require_site_admin()
         self._database.write(archive.archive, self._actor(account), community_id)
-        self._on_loss(community_id.lower())
+        self._on_revoked(community_id.lower())
 
     def restore(self, account: Account, community_id: str) -> None:
         """Bring a community back, with all it had. Done twice it is no error."""
@@ -146,12 +146,17 @@ class Communities:
         self._database.write(archive.restore, self._actor(account), community_id)
 
     def _enrol(
-        self, account: Account, community_id: str, find: Callable[[Records, str], str | None], whom: str, role: str
+        self,
+        account: Account,
+        community_id: str,
+        find: Callable[[CommunityQueries, str], str | None],
+        whom: str,
+        role: str,
     ) -> Enrolment:
         by = self._actor(account)
         member, before = self._write(memberships.give, by, account, community_id, find, whom, role)
         if before is not None and roles.is_lower(role, before):
-            self._on_loss(member.user_id)
+            self._on_revoked(member.user_id)
         return Enrolment(_as_seen_by(account, member), before is None)
 
     def _actor(self, account: Account) -> Actor:
@@ -169,7 +174,7 @@ class Communities:
 
 
 def _on_records(session: Any, operation: Callable[..., Result], *args: Any) -> Result:
-    return operation(Records(session), *args)
+    return operation(CommunityQueries(session), *args)
 
 
 def _as_seen_by(account: Account, member: Member) -> Member:

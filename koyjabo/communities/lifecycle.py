@@ -6,12 +6,12 @@ from typing import Any
 
 from koyjabo.audit.log import Actor
 from koyjabo.communities.memberships import managed, subject
-from koyjabo.communities.queries import Community, Records, Standing
+from koyjabo.communities.queries import Community, CommunityAccess, CommunityQueries
 from koyjabo.communities.roles import ADMIN
 from koyjabo.identity import Account
 
 
-def create(records: Records, by: Actor, account: Account, community: Community) -> None:
+def create(records: CommunityQueries, by: Actor, account: Account, community: Community) -> None:
     """`account` becomes its first admin."""
     records.add(community, by.at_ms)
     records.enrol(community.id, account.id, ADMIN, by.at_ms)
@@ -20,21 +20,23 @@ def create(records: Records, by: Actor, account: Account, community: Community) 
     records.open_counter(community.id, by.at_ms)
 
 
-def change(records: Records, by: Actor, account: Account, community_id: str, values: dict[str, Any]) -> Standing:
+def change(
+    records: CommunityQueries, by: Actor, account: Account, community_id: str, values: dict[str, Any]
+) -> CommunityAccess:
     """Returns the community after the change. Without a difference there is no entry."""
-    standing = managed(records, account, community_id)
-    before = standing.community._asdict()
+    access = managed(records, account, community_id)
+    before = access.community._asdict()
     changed = {name: value for name, value in values.items() if value != before[name]}
     if changed:
-        records.change(standing.community.id, changed)
+        records.change(access.community.id, changed)
         was = {name: before[name] for name in changed}
-        records.store(by.entry("community.change", subject(standing.community), was=was, now=changed))
-    return standing._replace(community=standing.community._replace(**changed))
+        records.store(by.entry("community.change", subject(access.community), was=was, now=changed))
+    return access._replace(community=access.community._replace(**changed))
 
 
-def delete(records: Records, by: Actor, account: Account, community_id: str) -> None:
+def delete(records: CommunityQueries, by: Actor, account: Account, community_id: str) -> None:
     """The community and its memberships; what was counted stays in the ledger."""
     community = managed(records, account, community_id).community
     records.store(by.entry("community.delete", subject(community)))
     records.delete(community.id)
-    records.note_loss()
+    records.record_revocation()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from koyjabo.audit.log import Actor, Subject
 from koyjabo.communities import roles
-from koyjabo.communities.queries import Community, Member, Records, Standing
+from koyjabo.communities.queries import Community, CommunityAccess, CommunityQueries, Member
 from koyjabo.communities.roles import ADMIN, MEMBER
 from koyjabo.database.paging import Page
 from koyjabo.errors import Forbidden, UnknownCommunity, UnknownUser
@@ -14,60 +14,60 @@ from koyjabo.identity import Account, uuid_of
 from koyjabo.text import N_
 
 
-def found(records: Records, account: Account, community_id: str, lock: bool = False) -> Standing | None:
+def found(records: CommunityQueries, account: Account, community_id: str, lock: bool = False) -> CommunityAccess | None:
     """Where `account` stands; with `lock`, as nobody changes it before the commit."""
     known_id = uuid_of(community_id)
     if known_id is None:
         return None
     if lock:
         records.lock(known_id)
-    return records.standing(known_id, account.id)
+    return records.access(known_id, account.id)
 
 
-def known(records: Records, account: Account, community_id: str) -> Standing:
+def known(records: CommunityQueries, account: Account, community_id: str) -> CommunityAccess:
     return roles.known(account, found(records, account, community_id))
 
 
-def allowed(records: Records, account: Account, community_id: str, role: str) -> Standing:
+def allowed(records: CommunityQueries, account: Account, community_id: str, role: str) -> CommunityAccess:
     return roles.allowed(account, found(records, account, community_id), role)
 
 
-def managed(records: Records, account: Account, community_id: str) -> Standing:
+def managed(records: CommunityQueries, account: Account, community_id: str) -> CommunityAccess:
     return roles.allowed(account, found(records, account, community_id, lock=True), ADMIN)
 
 
-def join(records: Records, by: Actor, account: Account, community_id: str) -> tuple[Member, bool]:
+def join(records: CommunityQueries, by: Actor, account: Account, community_id: str) -> tuple[Member, bool]:
     """The membership, and whether it has just begun."""
-    standing = found(records, account, community_id, lock=True)
-    if standing is None:
+    access = found(records, account, community_id, lock=True)
+    if access is None:
         raise UnknownCommunity
-    key = (standing.community.id, account.id)
-    if standing.role is None:
-        roles.check_open(account, standing.community)
+    key = (access.community.id, account.id)
+    if access.role is None:
+        roles.check_open(account, access.community)
         records.enrol(*key, MEMBER, by.at_ms)
-        records.store(by.entry("member.join", subject(standing.community)))
-    return records.member(*key), standing.role is None
+        records.store(by.entry("member.join", subject(access.community)))
+    return records.member(*key), access.role is None
 
 
-def leave(records: Records, by: Actor, account: Account, community_id: str) -> None:
-    standing = roles.known(account, found(records, account, community_id, lock=True))
-    if standing.role is None:
+def leave(records: CommunityQueries, by: Actor, account: Account, community_id: str) -> None:
+    access = roles.known(account, found(records, account, community_id, lock=True))
+    if access.role is None:
         raise Forbidden(N_("You are not a member of this community."))
-    _end(records, standing.community.id, account.id, standing.role)
-    records.store(by.entry("member.leave", subject(standing.community), role=standing.role))
+    _end(records, access.community.id, account.id, access.role)
+    records.store(by.entry("member.leave", subject(access.community), role=access.role))
 
 
-def members(records: Records, account: Account, community_id: str, start: int, count: int) -> Page[Member]:
-    standing = allowed(records, account, community_id, MEMBER)
-    return records.members(standing.community.id, start, count)
+def members(records: CommunityQueries, account: Account, community_id: str, start: int, count: int) -> Page[Member]:
+    access = allowed(records, account, community_id, MEMBER)
+    return records.members(access.community.id, start, count)
 
 
 def give(
-    records: Records,
+    records: CommunityQueries,
     by: Actor,
     account: Account,
     community_id: str,
-    find: Callable[[Records, str], str | None],
+    find: Callable[[CommunityQueries, str], str | None],
     whom: str,
     role: str,
 ) -> tuple[Member, str | None]:
@@ -81,9 +81,11 @@ def give(
     return _give(records, by, community, user_id, role)
 
 
-def _give(records: Records, by: Actor, community: Community, user_id: str, role: str) -> tuple[Member, str | None]:
-    standing = records.standing(community.id, user_id)
-    before = standing.role if standing else None
+def _give(
+    records: CommunityQueries, by: Actor, community: Community, user_id: str, role: str
+) -> tuple[Member, str | None]:
+    access = records.access(community.id, user_id)
+    before = access.role if access else None
     if before is None:
         records.enrol(community.id, user_id, role, by.at_ms)
     elif before != role:
@@ -96,11 +98,11 @@ def _give(records: Records, by: Actor, community: Community, user_id: str, role:
     return member, before
 
 
-def remove(records: Records, by: Actor, account: Account, community_id: str, user_id: str | None) -> None:
+def remove(records: CommunityQueries, by: Actor, account: Account, community_id: str, user_id: str | None) -> None:
     """Raises UnknownUser, LastAdmin."""
     community = managed(records, account, community_id).community
-    standing = records.standing(community.id, user_id or "")
-    if user_id is None or standing is None or standing.role is None:
+    access = records.access(community.id, user_id or "")
+    if user_id is None or access is None or access.role is None:
         raise UnknownUser(N_("This person is not a member of this community."))
     member = records.member(community.id, user_id)
     _end(records, community.id, user_id, member.role)
@@ -115,15 +117,15 @@ def _who(member: Member) -> dict[str, str]:
     return {"user_id": member.user_id, "user": member.name}
 
 
-def _change_role(records: Records, community_id: str, user_id: str, role: str, before: str) -> None:
+def _change_role(records: CommunityQueries, community_id: str, user_id: str, role: str, before: str) -> None:
     if roles.is_lower(role, before):
         roles.spare_last_admin(records, community_id, user_id, before)
     records.set_role(community_id, user_id, role)
     if roles.is_lower(role, before):
-        records.note_loss()
+        records.record_revocation()
 
 
-def _end(records: Records, community_id: str, user_id: str, role: str) -> None:
+def _end(records: CommunityQueries, community_id: str, user_id: str, role: str) -> None:
     roles.spare_last_admin(records, community_id, user_id, role)
     records.remove(community_id, user_id)
-    records.note_loss()
+    records.record_revocation()

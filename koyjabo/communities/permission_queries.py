@@ -29,13 +29,13 @@ def facts(session: Session, sessions: Collection[str], users: Collection[str], c
     """All there is to know of these sessions, users and communities; whatever is not there is not in the answer."""
     live = select(*FAMILY).where(LoginSession.revoked_ms.is_(None))
     enabled = select(User.id, User.is_admin).where(User.disabled_ms.is_(None))
-    standing = select(Community.id).where(Community.archived_ms.is_(None))
+    access = select(Community.id).where(Community.archived_ms.is_(None))
     found = Facts({}, {}, set(), {})
     for some in _pieces(sessions):
         rows = session.execute(live.where(LoginSession.id.in_(some)))
         found.sessions.update((row.id, Family._make(row)) for row in rows)
     for some in _pieces(communities):
-        found.communities.update(session.scalars(standing.where(Community.id.in_(some))))
+        found.communities.update(session.scalars(access.where(Community.id.in_(some))))
     for some in _pieces(users):
         found.users.update((row.id, row.is_admin) for row in session.execute(enabled.where(User.id.in_(some))))
         found.roles.update(_roles(session, some, communities))

@@ -1,4 +1,4 @@
-"""Whether people may be where they are: asked when they come, and again whenever anybody has lost a right."""
+"""Checks permissions at each join, and checks those of all participants again after a revocation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from koyjabo.accounts import access_version_queries
 from koyjabo.clock import Clock
 from koyjabo.communities.permission_queries import Facts, facts
 from koyjabo.communities.roles import ADMIN, is_lower
-from koyjabo.database.batch_worker import Job, take_waiting
+from koyjabo.database.batch_worker import Job, take_pending
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import Forbidden, InvalidToken, KoyJaboError, UnknownCommunity
 from koyjabo.runtime import Runtime
@@ -19,100 +19,100 @@ from koyjabo.runtime import Runtime
 MOST_TOGETHER = 500
 
 
-class Right(NamedTuple):
-    """What somebody who is in a community goes by."""
+class RequiredAccess(NamedTuple):
+    """What a participant of a community must keep: a live session, and at least this role."""
 
     session_id: str
     user_id: str
     community_id: str
-    role: str  # the least that it takes
+    role: str  # the lowest sufficient role
 
 
-class Asked(NamedTuple):
-    """A right that somebody comes with, and the id of the refresh token they come by, if they do."""
+class AccessRequest(NamedTuple):
+    """The access needed for a join, and the id of the refresh token that authenticates it, if one does."""
 
-    right: Right
+    needed: RequiredAccess
     refresh_id: str | None
 
 
-class Rights:
+class Permissions:
     def __init__(self, database: DatabaseExecutor, runtime: Runtime, clock: Clock) -> None:
         self._database = database
         self._runtime = runtime
         self._clock = clock
-        self._waiting: deque[Job[Asked, None]] = deque()
-        self._is_asking = False
-        self._lock = threading.Lock()  # around both; nothing waits while it is held
+        self._pending: deque[Job[AccessRequest, None]] = deque()
+        self._is_looking_up = False
+        self._lock = threading.Lock()  # guards both; code that holds it must not wait
 
-    def losses(self) -> int:
-        """A number that changes whenever anybody has lost a right, on any server. Raises LedgerUnavailable."""
+    def access_version(self) -> int:
+        """A counter that increases whenever any permission is revoked, on any server. Raises LedgerUnavailable."""
         return self._database.read(access_version_queries.version)
 
-    def require(self, right: Right, refresh_id: str | None = None) -> None:
-        """Raises InvalidToken, Forbidden or UnknownCommunity for one that does not hold; LedgerUnavailable. Whoever
-        comes by a refresh token has to show the one that is good; later it may be renewed.
+    def check(self, needed: RequiredAccess, refresh_id: str | None = None) -> None:
+        """Raises InvalidToken, Forbidden or UnknownCommunity if the access is not permitted; LedgerUnavailable. A
+        refresh token has to be the valid one of its session at this moment; it may be renewed later.
 
         Requests that arrive while a lookup is running share the next one: thousands of clients may reconnect at once.
         """
-        job: Job[Asked, None] = Job(Asked(right, refresh_id), self._runtime.waiter())
+        job: Job[AccessRequest, None] = Job(AccessRequest(needed, refresh_id), self._runtime.waiter())
         with self._lock:
-            self._waiting.append(job)
-            is_first = not self._is_asking
-            self._is_asking = True
+            self._pending.append(job)
+            is_first = not self._is_looking_up
+            self._is_looking_up = True
         if is_first:
-            self._runtime.start_task(self._answer)
+            self._runtime.start_task(self._answer_requests)
         job.outcome()
 
-    def judge(self, rights: Collection[Right]) -> dict[Right, KoyJaboError | None]:
-        """What is wrong with each, None where nothing is (specification: Credentials). Raises LedgerUnavailable."""
-        known = self._look_up(rights)
-        return {right: _problem(right, known) for right in rights}
+    def recheck(self, accesses: Collection[RequiredAccess]) -> dict[RequiredAccess, KoyJaboError | None]:
+        """Why each is no longer permitted; None if it is (specification: Credentials). Raises LedgerUnavailable."""
+        known = self._look_up(accesses)
+        return {access: _problem(access, known) for access in accesses}
 
-    def _judge_newcomers(self, asked: Collection[Asked]) -> dict[Asked, KoyJaboError | None]:
-        known, now_ms = self._look_up([each.right for each in asked]), self._clock.now_ms()
-        return {each: _problem(each.right, known, each.refresh_id, now_ms) for each in asked}
+    def _check_requests(self, requests: Collection[AccessRequest]) -> dict[AccessRequest, KoyJaboError | None]:
+        known, now_ms = self._look_up([each.needed for each in requests]), self._clock.now_ms()
+        return {each: _problem(each.needed, known, each.refresh_id, now_ms) for each in requests}
 
-    def _look_up(self, rights: Collection[Right]) -> Facts:
-        sessions, users = {right.session_id for right in rights}, {right.user_id for right in rights}
-        communities = {right.community_id for right in rights}
+    def _look_up(self, accesses: Collection[RequiredAccess]) -> Facts:
+        sessions, users = {each.session_id for each in accesses}, {each.user_id for each in accesses}
+        communities = {each.community_id for each in accesses}
         return self._database.read(facts, sessions, users, communities)
 
-    def _answer(self) -> None:
-        while jobs := self._take_waiting():
+    def _answer_requests(self) -> None:
+        while jobs := self._take_pending():
             try:
-                problems = self._judge_newcomers({job.item for job in jobs})
+                problems = self._check_requests({job.item for job in jobs})
                 for job in jobs:
                     job.error = problems[job.item]
             except Exception as error:
                 for job in jobs:
                     job.error = error
             for job in jobs:
-                self._runtime.soon(job.answer)
+                self._runtime.soon(job.complete)
 
-    def _take_waiting(self) -> list[Job[Asked, None]]:
+    def _take_pending(self) -> list[Job[AccessRequest, None]]:
         with self._lock:
-            jobs = take_waiting(self._waiting, [], MOST_TOGETHER)
-            self._is_asking = bool(jobs)
+            jobs = take_pending(self._pending, [], MOST_TOGETHER)
+            self._is_looking_up = bool(jobs)
             return jobs
 
     def is_live(self, session_id: str, refresh_id: str | None) -> bool:
-        """Whether this session has not been revoked, and the refresh token that shows it is good. Raises
-        LedgerUnavailable.
-        """
+        """Whether this session is not revoked and its refresh token, if given, is valid. Raises LedgerUnavailable."""
         known = self._database.read(facts, [session_id], [], [])
         return _is_live(session_id, known, refresh_id, self._clock.now_ms())
 
 
-def _problem(right: Right, known: Facts, refresh_id: str | None = None, now_ms: int = 0) -> KoyJaboError | None:
-    is_admin = known.users.get(right.user_id)
+def _problem(
+    needed: RequiredAccess, known: Facts, refresh_id: str | None = None, now_ms: int = 0
+) -> KoyJaboError | None:
+    is_admin = known.users.get(needed.user_id)
     if is_admin is None:
         return Forbidden("This account is disabled.")
-    if not _is_live(right.session_id, known, refresh_id, now_ms):
+    if not _is_live(needed.session_id, known, refresh_id, now_ms):
         return InvalidToken()
-    if right.community_id not in known.communities:
+    if needed.community_id not in known.communities:
         return UnknownCommunity()
-    role = ADMIN if is_admin else known.roles.get((right.community_id, right.user_id))
-    return Forbidden() if role is None or is_lower(role, right.role) else None
+    role = ADMIN if is_admin else known.roles.get((needed.community_id, needed.user_id))
+    return Forbidden() if role is None or is_lower(role, needed.role) else None
 
 
 def _is_live(session_id: str, known: Facts, refresh_id: str | None, now_ms: int) -> bool:

@@ -9,7 +9,7 @@ from sqlalchemy import Select, and_, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from koyjabo import models
-from koyjabo.accounts.access_version_queries import note_loss
+from koyjabo.accounts.access_version_queries import record_revocation
 from koyjabo.audit.queries import Entry
 from koyjabo.database.paging import Page, length
 from koyjabo.models import SITE, Counter, Membership, Scope, User
@@ -23,7 +23,7 @@ class Community(NamedTuple):
     is_listed: bool  # those who are no members may know of it
 
 
-class Standing(NamedTuple):
+class CommunityAccess(NamedTuple):
     """A community, and the role that somebody has in it: None for one who is no member."""
 
     community: Community
@@ -51,7 +51,7 @@ STANDS = models.Community.archived_ms.is_(None)
 MEMBER = (User.id, User.name, User.email, Membership.role, Membership.joined_ms)
 
 
-class Records:
+class CommunityQueries:
     """The rows as one transaction sees them.
 
     Whoever writes calls `lock` first: then nobody else changes that community or its members until the commit.
@@ -65,27 +65,25 @@ class Records:
         row = select(models.Community.id).where(models.Community.id == community_id)
         self._session.execute(row.with_for_update())
 
-    def standing(self, community_id: str, user_id: str) -> Standing | None:
+    def access(self, community_id: str, user_id: str) -> CommunityAccess | None:
         """None when there is no such community, or it is archived."""
-        found = self._session.execute(_standings(user_id).where(models.Community.id == community_id)).first()
-        return _standing(found) if found else None
+        found = self._session.execute(_list_access(user_id).where(models.Community.id == community_id)).first()
+        return _access(found) if found else None
 
-    def standings(self, user_id: str, everything: bool, start: int, count: int) -> Page[Standing]:
+    def list_access(self, user_id: str, everything: bool, start: int, count: int) -> Page[CommunityAccess]:
         """Those a user belongs to and those that are listed, or all there are; by name."""
-        wanted = _standings(user_id)
+        wanted = _list_access(user_id)
         if not everything:
             wanted = wanted.where(or_(models.Community.is_listed, Membership.role.is_not(None)))
         return self._by_name(wanted, start, count)
 
-    def own_standings(self, user_id: str, start: int, count: int) -> Page[Standing]:
+    def list_own_access(self, user_id: str, start: int, count: int) -> Page[CommunityAccess]:
         """Those a user belongs to; by name."""
-        return self._by_name(_standings(user_id).where(Membership.role.is_not(None)), start, count)
+        return self._by_name(_list_access(user_id).where(Membership.role.is_not(None)), start, count)
 
-    def _by_name(self, wanted: Select, start: int, count: int) -> Page[Standing]:
+    def _by_name(self, wanted: Select, start: int, count: int) -> Page[CommunityAccess]:
         ordered = wanted.order_by(func.lower(models.Community.name), models.Community.id)
-        return Page(
-            tuple(_standing(row) for row in self._stretch(ordered, start, count)), length(self._session, wanted)
-        )
+        return Page(tuple(_access(row) for row in self._stretch(ordered, start, count)), length(self._session, wanted))
 
     def member(self, community_id: str, user_id: str) -> Member:
         """Raises NoResultFound for one who is no member."""
@@ -120,8 +118,8 @@ class Records:
         visit waits for it: it comes last.
         """
         site = self._session.scalars(select(Counter).where(Counter.scope == SITE).with_for_update(read=True)).one()
-        figures = {"epoch": site.epoch, "visits": visits, "total": visits, "unique_visitors": visitors}
-        counter = insert(Counter).values(scope=Scope(community_id), revision=max(site.revision, now_ms), **figures)
+        snapshot = {"epoch": site.epoch, "visits": visits, "total": visits, "unique_visitors": visitors}
+        counter = insert(Counter).values(scope=Scope(community_id), revision=max(site.revision, now_ms), **snapshot)
         self._session.execute(counter)
 
     def change(self, community_id: str, values: dict[str, Any]) -> None:
@@ -148,21 +146,21 @@ class Records:
         """Store an entry of the audit log."""
         entry.store(self._session)
 
-    def note_loss(self) -> None:
+    def record_revocation(self) -> None:
         """Somebody has lost a right: every server is to notice."""
-        note_loss(self._session)
+        record_revocation(self._session)
 
     def _stretch(self, ordered: Select, start: int, count: int) -> Iterable[Any]:
         return self._session.execute(ordered.offset(start).limit(count)).all()
 
 
-def _standings(user_id: str) -> Select:
+def _list_access(user_id: str) -> Select:
     theirs = and_(Membership.community_id == models.Community.id, Membership.user_id == user_id)
     return select(*COMMUNITY, Membership.role).outerjoin(Membership, theirs).where(STANDS)
 
 
-def _standing(row: Any) -> Standing:
-    return Standing(Community._make(row[:-1]), row[-1])
+def _access(row: Any) -> CommunityAccess:
+    return CommunityAccess(Community._make(row[:-1]), row[-1])
 
 
 def _members(community_id: str) -> Select:

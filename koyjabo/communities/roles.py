@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from koyjabo.communities.queries import Community, Records, Standing
+from koyjabo.communities.queries import Community, CommunityAccess, CommunityQueries
 from koyjabo.errors import Forbidden, LastAdmin, UnknownCommunity
 from koyjabo.identity import Account
 from koyjabo.text import N_
@@ -23,24 +23,24 @@ def is_lower(role: str, than: str) -> bool:
     return ROLES.index(role) < ROLES.index(than)
 
 
-def known(account: Account, standing: Standing | None) -> Standing:
+def known(account: Account, access: CommunityAccess | None) -> CommunityAccess:
     """Raises UnknownCommunity for what `account` may not know of: it is no member, and it is not listed."""
-    if standing is None or not (standing.role or standing.community.is_listed or account.is_admin):
+    if access is None or not (access.role or access.community.is_listed or account.is_admin):
         raise UnknownCommunity
-    return standing
+    return access
 
 
-def as_seen_by(account: Account, standing: Standing) -> Standing:
+def as_seen_by(account: Account, access: CommunityAccess) -> CommunityAccess:
     """With the role that counts: site admins are admin everywhere."""
-    return standing._replace(role=ADMIN) if account.is_admin else standing
+    return access._replace(role=ADMIN) if account.is_admin else access
 
 
-def allowed(account: Account, found: Standing | None, role: str) -> Standing:
+def allowed(account: Account, found: CommunityAccess | None, role: str) -> CommunityAccess:
     """What `account` sees, when it may do what takes `role`. Raises UnknownCommunity, Forbidden."""
-    standing = as_seen_by(account, known(account, found))
-    if standing.role is None or is_lower(standing.role, role):
-        raise Forbidden(REFUSALS[role if standing.role else MEMBER])
-    return standing
+    access = as_seen_by(account, known(account, found))
+    if access.role is None or is_lower(access.role, role):
+        raise Forbidden(REFUSALS[role if access.role else MEMBER])
+    return access
 
 
 def check_open(account: Account, community: Community) -> None:
@@ -52,7 +52,7 @@ def check_open(account: Account, community: Community) -> None:
     raise Forbidden(N_("This community is invitation only. Ask one of its admins to add you."))
 
 
-def spare_last_admin(records: Records, community_id: str, user_id: str, role: str) -> None:
+def spare_last_admin(records: CommunityQueries, community_id: str, user_id: str, role: str) -> None:
     """Raises LastAdmin when nobody else could look after the community that `user_id`, in `role`, is to leave."""
     if role == ADMIN and not records.has_admin_besides(community_id, user_id):
         raise LastAdmin

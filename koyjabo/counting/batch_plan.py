@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from koyjabo.clock import Clock
-from koyjabo.counting.daily_people import Asked, Whereabouts, user, visitor
-from koyjabo.counting.records import Figures, NewVisit, Receipt
+from koyjabo.counting.daily_people import Asked, DailyPeople, user, visitor
+from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
 from koyjabo.errors import KoyJaboError, UnknownCommunity
 from koyjabo.models import SITE, Scope
 
@@ -22,21 +22,21 @@ Sums = list[int]
 
 
 @dataclass(slots=True)
-class Known:
+class KnownRows:
     """The rows that the database already has for a batch, read under the lock of the counter row."""
 
-    figures: dict[Scope, Figures]  # without scopes that do not exist
+    snapshot: dict[Scope, CounterSnapshot]  # without scopes that do not exist
     ordinals: dict[Key, int]  # of visits that are retries
     visitors: dict[tuple[Scope, str], str | None]  # the user each visitor has become in that scope, if any
-    people: Whereabouts  # of all people in `asked`
+    people: DailyPeople  # of all people in `asked`
 
 
 @dataclass(slots=True)
 class Plan:
     """Rows to write, in column order, and an outcome for each visit of the batch."""
 
-    figures: dict[Scope, Figures]
-    people: Whereabouts
+    snapshot: dict[Scope, CounterSnapshot]
+    people: DailyPeople
     visits: list[tuple[Any, ...]] = field(default_factory=list)
     visitors: list[tuple[Scope, str, int, str | None]] = field(default_factory=list)
     days: dict[tuple[Scope, str], Sums] = field(default_factory=dict)
@@ -45,9 +45,9 @@ class Plan:
     outcomes: list[tuple[int, bool] | KoyJaboError] = field(default_factory=list)
 
     def receipts(self, batch: list[tuple[NewVisit, str]]) -> list[Receipt | KoyJaboError]:
-        site = self.figures[SITE]
+        site = self.snapshot[SITE]
         return [
-            o if isinstance(o, KoyJaboError) else Receipt(*o, site, self.figures.get(visit.scope, site))
+            o if isinstance(o, KoyJaboError) else Receipt(*o, site, self.snapshot.get(visit.scope, site))
             for o, (visit, _) in zip(self.outcomes, batch, strict=True)
         ]
 
@@ -66,20 +66,20 @@ def asked(batch: list[tuple[NewVisit, str]], clock: Clock) -> list[Asked]:
     return [(*person, day) for day in {clock.bucket(visit.at_ms).day for visit in visits} for person in people]
 
 
-def plan(batch: list[tuple[NewVisit, str]], known: Known, clock: Clock) -> Plan:
+def plan(batch: list[tuple[NewVisit, str]], known: KnownRows, clock: Clock) -> Plan:
     """Assign an ordinal to every visit of `batch`, a list of (visit, visit_id).
 
     Changes `known`: a key that occurs twice in one batch is a retry the second time.
     """
-    made = Plan(known.figures, known.people)
-    site = known.figures[SITE]
+    made = Plan(known.snapshot, known.people)
+    site = known.snapshot[SITE]
     newest, offset = site.visits, site.total - site.visits
     for visit, visit_id in batch:
         key = (visit.visitor_id, visit_id)
         stored = known.ordinals.get(key)
         if stored is not None:
             made.outcomes.append((stored, True))
-        elif visit.scope not in known.figures:
+        elif visit.scope not in known.snapshot:
             made.outcomes.append(UnknownCommunity())
         else:
             newest += 1
@@ -91,7 +91,7 @@ def plan(batch: list[tuple[NewVisit, str]], known: Known, clock: Clock) -> Plan:
 
 
 def _add_visit(
-    made: Plan, visit: NewVisit, visit_id: str, number: int, offset: int, known: Known, clock: Clock
+    made: Plan, visit: NewVisit, visit_id: str, number: int, offset: int, known: KnownRows, clock: Clock
 ) -> None:
     day, hour_s = clock.bucket(visit.at_ms)
     ordinal = number + offset
@@ -108,7 +108,7 @@ def _add_visit(
         _count(made.touched, scope, is_new)
     if visit.scope != SITE:
         user_id = visit.user_id or known.visitors[visit.scope, visit.visitor_id]
-        made.people.note(visit.scope, user(user_id) if user_id else visitor(visit.visitor_id), day, hour_s)
+        made.people.record(visit.scope, user(user_id) if user_id else visitor(visit.visitor_id), day, hour_s)
 
 
 def _count(sums: dict[At, Sums], at: At, is_new: bool) -> None:
@@ -121,8 +121,8 @@ def _advance(made: Plan, clock: Clock) -> None:
     """Update the figures of every scope that this batch changes."""
     now_ms = clock.now_ms()
     for scope, (visits, new_visitors) in made.touched.items():
-        old = made.figures[scope]
-        made.figures[scope] = old._replace(
+        old = made.snapshot[scope]
+        made.snapshot[scope] = old._replace(
             revision=max(old.revision + 1, now_ms),
             visits=old.visits + visits,
             total=old.total + visits,

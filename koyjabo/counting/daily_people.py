@@ -40,7 +40,7 @@ def visitor(visitor_id: str) -> str:
     return f"v:{visitor_id}"
 
 
-class Seen(NamedTuple):
+class StoredDay(NamedTuple):
     """The database's row about a person and a day, read under the lock of the counter row."""
 
     scope: Scope
@@ -53,10 +53,10 @@ class Seen(NamedTuple):
     later: str | None
 
 
-class Whereabouts:
+class DailyPeople:
     """The rows to change, and the differences of the rollups. `seen` has a row for each person and day looked up."""
 
-    def __init__(self, seen: Iterable[Seen], clock: Clock) -> None:
+    def __init__(self, seen: Iterable[StoredDay], clock: Clock) -> None:
         self._clock = clock
         self._days: dict[tuple[Scope, str], set[str]] = {}  # of each person: the neighbours of the days looked up
         self._slots: dict[Asked, Day] = {}
@@ -67,14 +67,14 @@ class Whereabouts:
         for row in seen:
             self._take(row)
 
-    def _take(self, row: Seen) -> None:
+    def _take(self, row: StoredDay) -> None:
         days = self._days.setdefault((row.scope, row.person), set())
         days.update(day for day in (row.last_day, row.earlier, row.later) if day is not None)
         if row.began_s is not None and row.slots is not None:
             days.add(row.day)
             self._slots[row.scope, row.person, row.day] = (row.began_s, row.slots)
 
-    def note(self, scope: Scope, person: str, day: str, hour_s: int) -> None:
+    def record(self, scope: Scope, person: str, day: str, hour_s: int) -> None:
         """Record that a person was present in an hour of a day. Idempotent."""
         at = (scope, person, day)
         began_s, slots = self._slots.get(at) or (self._clock.began_s(day), 0)
@@ -99,7 +99,7 @@ class Whereabouts:
             _add(self.returns, (scope, following, day), person, 1)
         days.add(day)
 
-    def unite(self, scope: Scope, one: str, other: str, ones: Mapping[str, Day], others: Mapping[str, Day]) -> None:
+    def merge(self, scope: Scope, one: str, other: str, ones: Mapping[str, Day], others: Mapping[str, Day]) -> None:
         """Merge person `one`, with the days `ones`, into person `other`, with the days `others`."""
         merged = {**ones, **others, **{day: _merged(others[day], ones[day]) for day in ones.keys() & others.keys()}}
         for person, days, by in ((one, ones, -1), (other, others, -1), (other, merged, 1)):

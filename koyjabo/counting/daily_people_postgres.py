@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from koyjabo.counting.daily_people import Asked, Seen, Whereabouts
+from koyjabo.counting.daily_people import Asked, DailyPeople, StoredDay
 
 Execute = Callable[[str, tuple[Any, ...]], Any]
 
@@ -52,15 +52,15 @@ def columns(asked: list[Asked]) -> tuple[list[str], ...]:
     return scopes, people, days, scopes, people, days
 
 
-def rows(people: Whereabouts) -> tuple[str, ...]:
+def rows(people: DailyPeople) -> tuple[str, ...]:
     """The parameters of WRITE."""
     return tuple(json.dumps(table) for table in people.tables())
 
 
-def look_up(execute: Execute, asked: list[Asked]) -> list[Seen]:
+def look_up(execute: Execute, asked: list[Asked]) -> list[StoredDay]:
     found = execute(SEEN, columns(asked)).all()
-    return [Seen._make(json.loads(seen)) for (seen,) in found]
+    return [StoredDay._make(json.loads(seen)) for (seen,) in found]
 
 
-def write(execute: Execute, people: Whereabouts) -> None:
+def write(execute: Execute, people: DailyPeople) -> None:
     execute(WRITE, rows(people))

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from koyjabo.counting.daily_people import Asked, Seen, Whereabouts
+from koyjabo.counting.daily_people import Asked, DailyPeople, StoredDay
 
 Execute = Callable[[str, tuple[Any, ...]], Any]
 
@@ -52,12 +52,12 @@ SET authenticated = authenticated + excluded.authenticated, anonymous = anonymou
 """
 
 
-def look_up(execute: Execute, asked: list[Asked]) -> list[Seen]:
+def look_up(execute: Execute, asked: list[Asked]) -> list[StoredDay]:
     found = execute(f"SELECT ({SEEN.format(asked='?1')})", (json.dumps(asked),)).fetchone()[0]
-    return [Seen._make(row) for row in json.loads(found)]
+    return [StoredDay._make(row) for row in json.loads(found)]
 
 
-def write(execute: Execute, people: Whereabouts) -> None:
+def write(execute: Execute, people: DailyPeople) -> None:
     for statement, rows in zip((SET_PEOPLE, SET_DAYS, ADD_TO_RETURNS, ADD_TO_HOURS), people.tables(), strict=True):
         if rows:
             execute(statement, (json.dumps(rows),))

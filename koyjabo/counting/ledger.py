@@ -16,10 +16,10 @@ from typing import Any, NamedTuple, Protocol
 from sqlalchemy.engine import URL
 
 from koyjabo.clock import Clock
-from koyjabo.counting.records import Figures, NewVisit, Receipt
-from koyjabo.database.batch_worker import Group, Job
+from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
+from koyjabo.database.batch_worker import BatchWorker, Job
 from koyjabo.database.lease import Fence
-from koyjabo.database.loop_batcher import Turn
+from koyjabo.database.loop_batcher import LoopBatcher
 from koyjabo.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.models import SITE, Scope
 from koyjabo.runtime import Runtime
@@ -46,7 +46,7 @@ OnCommit = Callable[[list[tuple[NewVisit, Receipt]]], None]
 class LedgerStore(Protocol):
     """The ledger's operations on one database. `ledger_sqlite` and `ledger_postgres` implement it.
 
-    One real thread calls `commit` and `writing`. Another one calls `figures` and `knows`; where `reads_block` is false,
+    One real thread calls `commit` and `writing`. Another one calls `snapshot` and `knows`; if `reads_block` is false,
     the requests call them. `commit` raises one of `unavailable` when the database cannot be reached or is locked; any
     other error is caused by one visit. Reads raise one of `unreadable`.
     """
@@ -59,7 +59,7 @@ class LedgerStore(Protocol):
 
     def commit(self, batch: list[Keyed]) -> list[Outcome]: ...
 
-    def figures(self, scope: Scope) -> Figures | None: ...
+    def snapshot(self, scope: Scope) -> CounterSnapshot | None: ...
 
     def knows(self, scope: Scope, visitor_id: str) -> bool: ...
 
@@ -102,13 +102,13 @@ class Ledger:
         self._store = store
         self._failing = False
         self._failed_at = 0.0  # monotonic s
-        self._writer: Group[Keyed, Outcome] = Group(
+        self._writer: BatchWorker[Keyed, Outcome] = BatchWorker(
             runtime, self._commit, COMMIT_PATIENCE_S, COMMIT_LIMIT_S, self._complete
         )
-        self._reader: Group[Read, Any] | Turn[Read, Any] = (
-            Group(runtime, self._answer_reads, READ_PATIENCE_S, READ_PATIENCE_S)
+        self._reader: BatchWorker[Read, Any] | LoopBatcher[Read, Any] = (
+            BatchWorker(runtime, self._answer_reads, READ_PATIENCE_S, READ_PATIENCE_S)
             if store.reads_block
-            else Turn(runtime, self._answer_reads)
+            else LoopBatcher(runtime, self._answer_reads)
         )
 
     def append(self, visit: NewVisit) -> Receipt:
@@ -126,13 +126,13 @@ class Ledger:
             raise outcome
         return outcome
 
-    def figures(self, scope: Scope = SITE) -> Figures | None:
+    def snapshot(self, scope: Scope = SITE) -> CounterSnapshot | None:
         """The newest committed figures, read after this call began; None for an unknown scope.
 
         Never cached, because another server may write to the same database. Raises LedgerUnavailable.
         """
-        figures: Figures | None = self._reader.do((self._store.figures, scope))
-        return figures
+        snapshot: CounterSnapshot | None = self._reader.do((self._store.snapshot, scope))
+        return snapshot
 
     def knows(self, scope: Scope, visitor_id: str) -> bool:
         """Whether this visitor has ever registered a visit in `scope`. Raises LedgerUnavailable."""

@@ -15,9 +15,9 @@ from sqlalchemy.engine import URL
 
 from koyjabo.clock import Clock
 from koyjabo.counting import daily_people_postgres
-from koyjabo.counting.batch_plan import Known, Plan, asked, plan
-from koyjabo.counting.daily_people import Seen, Whereabouts
-from koyjabo.counting.records import Figures, NewVisit, Receipt
+from koyjabo.counting.batch_plan import KnownRows, Plan, asked, plan
+from koyjabo.counting.daily_people import DailyPeople, StoredDay
+from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
 from koyjabo.database.lease import Fence
 from koyjabo.database.postgres import connect, limits
 from koyjabo.errors import KoyJaboError
@@ -128,7 +128,7 @@ class PostgresStore:
             raise
         return made
 
-    def _known(self, cursor: Any, batch: list[tuple[NewVisit, str]]) -> Known:
+    def _known(self, cursor: Any, batch: list[tuple[NewVisit, str]]) -> KnownRows:
         scopes = list({SITE} | {visit.scope for visit, _ in batch})
         cursor.execute(LOCK, (scopes,))
         locked = cursor.fetchall()
@@ -144,20 +144,20 @@ class PostgresStore:
             cursor.execute(LOOK_UP, wanted)
         return self._known_rows(locked, today, cursor.fetchall())
 
-    def _known_rows(self, locked: list[Row], today: str, found: list[Row]) -> Known:
+    def _known_rows(self, locked: list[Row], today: str, found: list[Row]) -> KnownRows:
         days = {scope: visits for kind, scope, _, visits, _ in found if kind == "day"}
-        seen = [Seen._make(json.loads(row[4])) for row in found if row[0] == "person"]
-        return Known(
-            figures={row[0]: Figures._make((*row, today, days.get(row[0], 0))) for row in locked},
+        seen = [StoredDay._make(json.loads(row[4])) for row in found if row[0] == "person"]
+        return KnownRows(
+            snapshot={row[0]: CounterSnapshot._make((*row, today, days.get(row[0], 0))) for row in locked},
             ordinals={(visitor, visit): ordinal for kind, visitor, visit, ordinal, _ in found if kind == "retry"},
             visitors={(scope, visitor): user_id for kind, scope, visitor, _, user_id in found if kind == "visitor"},
-            people=Whereabouts(seen, self._clock),
+            people=DailyPeople(seen, self._clock),
         )
 
-    def figures(self, scope: Scope) -> Figures | None:
+    def snapshot(self, scope: Scope) -> CounterSnapshot | None:
         today = self._clock.today()
         rows = self._read(FIGURES, (today, today, [scope]))
-        return Figures(*rows[0]) if rows else None
+        return CounterSnapshot(*rows[0]) if rows else None
 
     def knows(self, scope: Scope, visitor_id: str) -> bool:
         return bool(self._read(KNOWS, (scope, visitor_id))[0][0])
@@ -194,13 +194,13 @@ def _message(made: Plan) -> tuple[str, tuple[str, ...]]:
 
 
 def _rows(made: Plan) -> tuple[str, ...]:
-    figures = [made.figures[scope] for scope in made.touched]
+    snapshot = [made.snapshot[scope] for scope in made.touched]
     tables = (
         made.visits,
         made.visitors,
         [(*key, *sums) for key, sums in made.days.items()],
         [(*hour, *sums) for hour, sums in made.hours.items()],
-        [(f.scope, f.visits, f.total, f.unique_visitors, f.revision) for f in figures],
+        [(f.scope, f.visits, f.total, f.unique_visitors, f.revision) for f in snapshot],
     )
     return tuple(json.dumps(rows) for rows in tables)
 

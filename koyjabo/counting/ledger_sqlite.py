@@ -14,9 +14,9 @@ from typing import Any
 
 from koyjabo.clock import Clock
 from koyjabo.counting import daily_people_sqlite
-from koyjabo.counting.batch_plan import Known, Plan, asked, plan
-from koyjabo.counting.daily_people import Seen, Whereabouts
-from koyjabo.counting.records import Figures, NewVisit, Receipt
+from koyjabo.counting.batch_plan import KnownRows, Plan, asked, plan
+from koyjabo.counting.daily_people import DailyPeople, StoredDay
+from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
 from koyjabo.database.sqlite import FileLock, connect
 from koyjabo.errors import KoyJaboError
 from koyjabo.models import SITE, Scope
@@ -107,7 +107,7 @@ class SqliteStore:
             raise
         return made.receipts(batch)
 
-    def _known(self, batch: list[tuple[NewVisit, str]]) -> Known:
+    def _known(self, batch: list[tuple[NewVisit, str]]) -> KnownRows:
         assert self._writing is not None
         execute = self._writing.execute
         scopes = list({SITE} | {visit.scope for visit, _ in batch})
@@ -116,12 +116,12 @@ class SqliteStore:
         people = asked(batch, self._clock)
         wanted = [self._clock.today(), *map(json.dumps, (scopes, keys, visitors, *([people] if people else ())))]
         found = execute(LOOK_UP_WITH_PEOPLE if people else LOOK_UP, wanted).fetchone()
-        figures, stored, known, *seen = map(json.loads, found)
-        return Known(
-            figures={row[0]: Figures._make(row) for row in figures},
+        snapshot, stored, known, *seen = map(json.loads, found)
+        return KnownRows(
+            snapshot={row[0]: CounterSnapshot._make(row) for row in snapshot},
             ordinals={(visitor, visit): ordinal for visitor, visit, ordinal in stored},
             visitors={(scope, visitor): user_id for scope, visitor, user_id in known},
-            people=Whereabouts((Seen._make(row) for rows in seen for row in rows), self._clock),
+            people=DailyPeople((StoredDay._make(row) for rows in seen for row in rows), self._clock),
         )
 
     def _write(self, made: Plan) -> None:
@@ -135,14 +135,14 @@ class SqliteStore:
         for hour, sums in made.hours.items():
             execute(ADD_TO_HOUR, (*hour, *sums))
         for scope in made.touched:
-            now = made.figures[scope]
+            now = made.snapshot[scope]
             execute(SET_COUNTER, (now.visits, now.total, now.unique_visitors, now.revision, scope))
         daily_people_sqlite.write(execute, made.people)
 
-    def figures(self, scope: Scope) -> Figures | None:
+    def snapshot(self, scope: Scope) -> CounterSnapshot | None:
         """Read the newest committed figures; None for an unknown scope."""
         row = self._read(FIGURES, (self._clock.today(), scope))
-        return Figures._make(row) if row else None
+        return CounterSnapshot._make(row) if row else None
 
     def knows(self, scope: Scope, visitor_id: str) -> bool:
         return bool(self._read(KNOWS, (scope, visitor_id))[0])

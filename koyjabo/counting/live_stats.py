@@ -6,10 +6,10 @@ import threading
 from typing import Any
 
 from koyjabo.clock import Clock
-from koyjabo.counting.records import Figures
+from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.stats import Stats
 from koyjabo.models import Scope
-from koyjabo.presence.visitors.active_visitors import Census, Presence
+from koyjabo.presence.visitors.active_visitors import ActiveCount, ActiveVisitors
 
 FURTHEST_AHEAD_MS = 3_600_000
 """How far the clock of another server may be ahead of this one's."""
@@ -23,32 +23,32 @@ def newest_credible(clock: Clock, known: int) -> int:
     return max(clock.now_ms(), known) + FURTHEST_AHEAD_MS
 
 
-class Numbers:
-    """`figures` are the figures of the scope at the start."""
+class LiveStats:
+    """`snapshot` are the figures of the scope at the start."""
 
-    def __init__(self, figures: Figures, presence: Presence, clock: Clock) -> None:
-        self.scope: Scope = figures.scope
-        self._presence = presence
+    def __init__(self, snapshot: CounterSnapshot, active_visitors: ActiveVisitors, clock: Clock) -> None:
+        self.scope: Scope = snapshot.scope
+        self._active_visitors = active_visitors
         self._clock = clock
-        self._figures = figures
+        self._snapshot = snapshot
         self._stale = False  # the last read of the ledger failed
         self._shown: tuple[object, Stats] | None = None
-        self._newest_revision = figures.revision  # of all that were read, received or issued
+        self._newest_revision = snapshot.revision  # of all that were read, received or issued
         self._lock = threading.Lock()  # guards the four above; code that holds it must not wait
 
     @property
-    def figures(self) -> Figures:
-        return self._figures
+    def snapshot(self) -> CounterSnapshot:
+        return self._snapshot
 
-    def learn(self, figures: Figures | None) -> None:
+    def update(self, snapshot: CounterSnapshot | None) -> None:
         """Take in figures of the ledger; None when it could not be read. Older figures are ignored: an answer to a
         read may arrive after the receipt of a later commit.
         """
         with self._lock:
-            self._stale = figures is None
-            self._keep_newest(figures)
+            self._stale = snapshot is None
+            self._keep_newest(snapshot)
 
-    def newest(self, after: int = 0) -> Stats:
+    def stats(self, after: int = 0) -> Stats:
         """The stats as this server last saw them, without a read of the ledger, at a revision greater than `after`."""
         with self._lock:
             return self._current(after)[1]
@@ -58,8 +58,8 @@ class Numbers:
     def state(self) -> dict[str, Any]:
         """What another server needs to show the same stats, as JSON."""
         with self._lock:
-            census, stats = self._current()
-            return {"figures": self._figures, "census": census, "revision": stats.revision}
+            count, stats = self._current()
+            return {"figures": self._snapshot, "census": count, "revision": stats.revision}
 
     def merge(self, state: dict[str, Any]) -> None:
         """Take in another server's `state`; older parts of it are ignored. Raises ValueError if it is malformed.
@@ -67,73 +67,74 @@ class Numbers:
         If both servers then have the same state, they show it at the same revision; otherwise this server's revision
         is greater.
         """
-        figures, census_there, revision = self._checked(state)
-        if figures.epoch != self._figures.epoch:
+        snapshot, remote_count, revision = self._checked(state)
+        if snapshot.epoch != self._snapshot.epoch:
             return  # a different count, or a new one: the next read of the database, within a second, decides
-        self._presence.learn(self.scope, census_there)
+        self._active_visitors.apply_remote(self.scope, remote_count)
         with self._lock:
-            self._keep_newest(figures)
-            census = self._presence.census(self.scope)
+            self._keep_newest(snapshot)
+            count = self._active_visitors.count(self.scope)
             if revision > self._newest_revision:
                 self._newest_revision = revision
-                if (self._figures, census.places) == (figures, census_there.places):
-                    self._show(census, revision)
+                if (self._snapshot, count.places) == (snapshot, remote_count.places):
+                    self._show(count, revision)
 
-    def _checked(self, state: Any) -> tuple[Figures, Census, int]:
+    def _checked(self, state: Any) -> tuple[CounterSnapshot, ActiveCount, int]:
         """Parse another server's state. Raises ValueError, or the error of the first malformed part."""
-        figures, census, revision = Figures._make(state["figures"]), Census._make(state["census"]), state["revision"]
-        kinds = [str if name in ("scope", "day") else int for name in Figures._fields]
-        known = max(self._newest_revision, self._presence.census(self.scope).version)
+        snapshot, count = CounterSnapshot._make(state["figures"]), ActiveCount._make(state["census"])
+        revision = state["revision"]
+        kinds = [str if name in ("scope", "day") else int for name in CounterSnapshot._fields]
+        known = max(self._newest_revision, self._active_visitors.count(self.scope).version)
         newest = newest_credible(self._clock, known)
         if not (
-            all(type(value) is kind for value, kind in zip(figures, kinds, strict=True))
-            and figures.scope == self.scope
-            and type(census.version) is type(revision) is int
-            and all(type(count) is int and count > 0 for count in census.places.values())
-            and max(revision, figures.revision, census.version) <= newest
+            all(type(value) is kind for value, kind in zip(snapshot, kinds, strict=True))
+            and snapshot.scope == self.scope
+            and type(count.version) is type(revision) is int
+            and all(type(visitors) is int and visitors > 0 for visitors in count.places.values())
+            and max(revision, snapshot.revision, count.version) <= newest
         ):
             raise ValueError("not the state of a server")
-        return figures, census, revision
+        return snapshot, count, revision
 
-    def _current(self, after: int = 0) -> tuple[Census, Stats]:
-        census = self._presence.census(self.scope)
+    def _current(self, after: int = 0) -> tuple[ActiveCount, Stats]:
+        count = self._active_visitors.count(self.scope)
         self._newest_revision = max(self._newest_revision, after)
         shown = self._shown
-        if shown is None or shown[0] != self._state(census) or shown[1].revision <= after:
-            self._show(census, self._next_revision())
+        if shown is None or shown[0] != self._state(count) or shown[1].revision <= after:
+            self._show(count, self._next_revision())
         assert self._shown is not None
-        return census, self._shown[1]
+        return count, self._shown[1]
 
-    def _show(self, census: Census, revision: int) -> None:
-        figures, today = self._figures, self._clock.today()
+    def _show(self, count: ActiveCount, revision: int) -> None:
+        snapshot, today = self._snapshot, self._clock.today()
         stats = Stats(
-            total=figures.total,
-            today=figures.day_visits if figures.day == today else 0,
-            active=sum(census.places.values()),
-            unique_visitors=figures.unique_visitors,
-            places=census.places,
+            total=snapshot.total,
+            today=snapshot.day_visits if snapshot.day == today else 0,
+            active=sum(count.places.values()),
+            unique_visitors=snapshot.unique_visitors,
+            places=count.places,
             revision=revision,
-            epoch=figures.epoch,
+            epoch=snapshot.epoch,
             stale=self._stale,
         )
-        self._shown = (self._state(census), stats)
+        self._shown = (self._state(count), stats)
 
-    def _state(self, census: Census) -> object:
-        return self._figures.epoch, self._figures.revision, self._clock.today(), self._stale, census.places
+    def _state(self, count: ActiveCount) -> object:
+        return self._snapshot.epoch, self._snapshot.revision, self._clock.today(), self._stale, count.places
 
     def _next_revision(self) -> int:
         """The revision of the newest commit, or the next number after any other change, a restart included."""
-        if self._shown is not None and self._figures.revision > self._newest_revision:
-            revision = self._figures.revision
+        if self._shown is not None and self._snapshot.revision > self._newest_revision:
+            revision = self._snapshot.revision
         else:
             revision = max(self._newest_revision + 1, self._clock.now_ms())
         self._newest_revision = revision
         return revision
 
-    def _keep_newest(self, figures: Figures | None) -> None:
-        if figures and _recency(figures) >= _recency(self._figures):
-            self._figures = figures
+    def _keep_newest(self, snapshot: CounterSnapshot | None) -> None:
+        if snapshot and _recency(snapshot) >= _recency(self._snapshot):
+            self._snapshot = snapshot
 
 
-def _recency(figures: Figures) -> tuple[int, int]:
-    return figures.epoch, figures.revision
+def _recency(snapshot: CounterSnapshot) -> tuple[int, int]:
+    return snapshot.epoch, snapshot.revision

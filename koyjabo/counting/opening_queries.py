@@ -6,22 +6,22 @@ from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session
 
 from koyjabo.clock import Clock
-from koyjabo.counting.records import Figures
-from koyjabo.database.engine import exclusive, is_up_to_date, migrate, reached, snapshot
+from koyjabo.counting.records import CounterSnapshot
+from koyjabo.database.engine import exclusive, is_up_to_date, migrate, snapshot, translated_errors
 from koyjabo.models import SITE, Adjustment, Counter, DailyVisits
 
 
-def prepare(database: URL, starting_total: int, clock: Clock) -> Figures:
+def prepare(database: URL, starting_total: int, clock: Clock) -> CounterSnapshot:
     """Migrate the database, once for all processes, and create the counter of a new one.
 
     Returns the figures of the site. On PostgreSQL, an up-to-date database is opened without a lock. Raises
     LedgerUnavailable when it cannot be reached now, UnusableDatabase when it never can, DatabaseInUse when another
     process changes it for too long. Needs an application context.
     """
-    with reached():
+    with translated_errors():
         # On SQLite the lock takes no time, and shows that the file is writable.
-        if database.get_backend_name() != "sqlite" and (figures := _present_figures(clock)):
-            return figures
+        if database.get_backend_name() != "sqlite" and (snapshot := _present_figures(clock)):
+            return snapshot
         with exclusive(database) as session:
             if not is_up_to_date(session):
                 migrate(session.connection())
@@ -29,17 +29,17 @@ def prepare(database: URL, starting_total: int, clock: Clock) -> Figures:
             return _figures(session, counter, clock)
 
 
-def _present_figures(clock: Clock) -> Figures | None:
+def _present_figures(clock: Clock) -> CounterSnapshot | None:
     """The figures of an up-to-date database; None if it has to be migrated first or has no counter yet."""
     with snapshot() as connection, Session(connection) as session:
         counter = session.get(Counter, SITE) if is_up_to_date(session) else None
         return _figures(session, counter, clock) if counter else None
 
 
-def _figures(session: Session, counter: Counter, clock: Clock) -> Figures:
+def _figures(session: Session, counter: Counter, clock: Clock) -> CounterSnapshot:
     today = clock.today()
     daily = session.get(DailyVisits, (SITE, today))
-    return Figures(
+    return CounterSnapshot(
         scope=SITE,
         epoch=counter.epoch,
         revision=counter.revision,

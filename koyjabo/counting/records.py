@@ -22,12 +22,12 @@ class NewVisit(NamedTuple):
     referrer: str | None = None
     user_agent: str | None = None
     page: str | None = None
-    caller: bytes = b""  # identifies the client, as a hash that changes daily; never stored
+    fingerprint: bytes = b""  # identifies the client, as a hash that changes daily; never stored
     user_id: str | None = None  # the user, if the request identified one
     is_bot: bool = False  # a declared crawler
 
 
-class Figures(NamedTuple):
+class CounterSnapshot(NamedTuple):
     """The committed figures of a scope, as of one commit."""
 
     scope: Scope
@@ -45,5 +45,5 @@ class Receipt(NamedTuple):
 
     ordinal: int
     duplicate: bool  # a retry of a visit that was counted before, under the same ordinal
-    figures: Figures  # of the site, as of the commit
-    own: Figures  # of the visit's own scope, as of the commit; for a visit of the site, the same as `figures`
+    snapshot: CounterSnapshot  # of the site, as of the commit
+    own: CounterSnapshot  # of the visit's own scope, as of the commit; for a visit of the site, the same as `snapshot`

@@ -14,12 +14,12 @@ from weakref import WeakValueDictionary
 
 from koyjabo.clock import Clock
 from koyjabo.counting.ledger import Ledger, OnCommit, Writer
-from koyjabo.counting.live_stats import Numbers
-from koyjabo.counting.records import Figures, NewVisit, Receipt
+from koyjabo.counting.live_stats import LiveStats
+from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
 from koyjabo.counting.stats import Stats
 from koyjabo.errors import LedgerUnavailable, UnknownCommunity, UnknownVisitor
 from koyjabo.models import SITE, Scope
-from koyjabo.presence.visitors.active_visitors import Presence
+from koyjabo.presence.visitors.active_visitors import ActiveVisitors
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ revision.
 
 
 class Visits:
-    """`figures` are the site's figures at the start, used while the ledger is unavailable for the first read.
+    """`snapshot` are the site's figures at the start, used while the ledger is unavailable for the first read.
 
     With `ignores_bots`, visits of declared crawlers are not counted (BOT_POLICY).
 
@@ -51,22 +51,22 @@ class Visits:
     def __init__(
         self,
         open_ledger: Callable[[OnCommit], Ledger],
-        presence: Presence,
+        active_visitors: ActiveVisitors,
         clock: Clock,
-        figures: Figures,
+        snapshot: CounterSnapshot,
         ignores_bots: bool,
-        on_change: Callable[[Numbers], None],
+        on_change: Callable[[LiveStats], None],
         on_visit: Callable[[str, bytes], None],
     ) -> None:
-        self.site = Numbers(figures, presence, clock)
+        self.site = LiveStats(snapshot, active_visitors, clock)
         self._ledger = open_ledger(self._committed)
         self._ignores_bots = ignores_bots
         self._on_change = on_change
         self._on_visit = on_visit
-        self._presence = presence
+        self._active_visitors = active_visitors
         self._clock = clock
-        self._communities: WeakValueDictionary[Scope, Numbers] = WeakValueDictionary()  # of the scopes in use
-        self._recent_lookups: deque[Numbers] = deque(maxlen=RECENT_LOOKUPS)
+        self._communities: WeakValueDictionary[Scope, LiveStats] = WeakValueDictionary()  # of the scopes in use
+        self._recent_lookups: deque[LiveStats] = deque(maxlen=RECENT_LOOKUPS)
 
     def register(self, visit: NewVisit) -> Receipt | None:
         """Count a visit, durably (specification: Register a visit).
@@ -84,10 +84,10 @@ class Visits:
 
     def heartbeat(self, visitor_id: str, place: str) -> None:
         """Keep a visitor active. Raises UnknownVisitor if they never registered a visit, LedgerUnavailable."""
-        if not self._presence.renew(SITE, visitor_id):
+        if not self._active_visitors.keep_alive(SITE, visitor_id):
             if not self._ledger.knows(SITE, visitor_id):
                 raise UnknownVisitor
-            self._presence.meet(SITE, visitor_id, place)
+            self._active_visitors.touch_maybe_known(SITE, visitor_id, place)
             self._on_change(self.site)
 
     def arrive(self, visitor_id: str, place: str) -> bool:
@@ -104,41 +104,41 @@ class Visits:
 
         When the ledger cannot be read: the last known stats, marked `stale`.
         """
-        self.look(self.site)
-        return self.site.newest()
+        self.refresh(self.site)
+        return self.site.stats()
 
     def newest(self) -> Stats:
         """The site's stats as this server last saw them, without a read of the ledger. For use after a receipt."""
-        return self.site.newest()
+        return self.site.stats()
 
-    def community(self, scope: Scope) -> Numbers:
+    def community(self, scope: Scope) -> LiveStats:
         """The statistics of a community. They stay up to date as long as a caller keeps a reference to the object.
 
         Raises UnknownCommunity, and LedgerUnavailable when they are not cached and the ledger cannot be read.
         """
-        numbers = self._communities.get(scope)
-        if numbers is not None:
-            self.look(numbers)
+        live_stats = self._communities.get(scope)
+        if live_stats is not None:
+            self.refresh(live_stats)
         else:
-            figures = self._ledger.figures(scope)
-            if figures is None:
+            snapshot = self._ledger.snapshot(scope)
+            if snapshot is None:
                 raise UnknownCommunity
-            numbers = self._numbers_of(figures)
-        self._recent_lookups.append(numbers)
-        return numbers
+            live_stats = self._numbers_of(snapshot)
+        self._recent_lookups.append(live_stats)
+        return live_stats
 
-    def look(self, numbers: Numbers) -> bool:
+    def refresh(self, live_stats: LiveStats) -> bool:
         """Update from the ledger. False when it cannot be read; the last known stats are then marked `stale`.
 
         A deleted scope keeps its last stats: its rooms are closed anyway.
         """
         try:
-            figures = self._ledger.figures(numbers.scope)
+            snapshot = self._ledger.snapshot(live_stats.scope)
         except LedgerUnavailable:
-            numbers.learn(None)
+            live_stats.update(None)
             return False
-        if figures is not None:
-            numbers.learn(figures)
+        if snapshot is not None:
+            live_stats.update(snapshot)
         return True
 
     def writer(self) -> Writer:
@@ -153,17 +153,17 @@ class Visits:
         """Take in a whole batch before any of its requests is answered, so that all answers have the same stats."""
         changed = {}
         for visit, receipt in visits:
-            self._presence.touch(SITE, visit.visitor_id, visit.place)
+            self._active_visitors.touch(SITE, visit.visitor_id, visit.place)
             if visit.scope != SITE and not receipt.duplicate:  # a retry counts in the scope of its first attempt
-                self._presence.touch(visit.scope, visit.visitor_id, visit.place)
+                self._active_visitors.touch(visit.scope, visit.visitor_id, visit.place)
                 changed[visit.scope] = receipt.own
-            self._on_visit(visit.visitor_id, visit.caller)
-        self.site.learn(visits[-1][1].figures)
+            self._on_visit(visit.visitor_id, visit.fingerprint)
+        self.site.update(visits[-1][1].snapshot)
         self._on_change(self.site)
-        for figures in changed.values():
-            numbers = self._numbers_of(figures)
-            numbers.learn(figures)
-            self._on_change(numbers)
+        for snapshot in changed.values():
+            live_stats = self._numbers_of(snapshot)
+            live_stats.update(snapshot)
+            self._on_change(live_stats)
 
-    def _numbers_of(self, figures: Figures) -> Numbers:
-        return self._communities.setdefault(figures.scope, Numbers(figures, self._presence, self._clock))
+    def _numbers_of(self, snapshot: CounterSnapshot) -> LiveStats:
+        return self._communities.setdefault(snapshot.scope, LiveStats(snapshot, self._active_visitors, self._clock))

@@ -47,16 +47,16 @@ class Job(Generic[Item, Result]):
             raise self.error
         return self.result  # type: ignore[return-value]
 
-    def answer(self) -> None:
+    def complete(self) -> None:
         """Wake the request that waits for this job. Idempotent."""
         self.waiter.wake()
 
-    def give_up(self) -> None:
+    def fail(self) -> None:
         self.error = LedgerUnavailable()
-        self.answer()
+        self.complete()
 
 
-def take_waiting(
+def take_pending(
     pending: deque[Job[Item, Result]], taken: list[Job[Item, Result]], most: int
 ) -> list[Job[Item, Result]]:
     """Move jobs from `pending` to `taken` until there are `most` of them; returns `taken`."""
@@ -66,7 +66,7 @@ def take_waiting(
     return taken
 
 
-class Group(Generic[Item, Result]):
+class BatchWorker(Generic[Item, Result]):
     """Runs `work` on a real thread of its own, on all pending jobs.
 
     `work(take)` calls `take()` once, as late as possible (after it holds its locks), to get the jobs, and sets `result`
@@ -152,10 +152,10 @@ class Group(Generic[Item, Result]):
                     self._pending.remove(job)
                 except ValueError:  # the thread has just taken it
                     continue
-                job.give_up()
+                job.fail()
         for job in self._taken:
             if job.result is None and now - job.since > self._limit_s:
-                job.give_up()
+                job.fail()
         self._watching = False  # before the check, so that a job added now schedules the next watch
         if self._pending or self._taken or not self._idle:
             self._schedule_watch()
@@ -190,7 +190,7 @@ class Group(Generic[Item, Result]):
         self._runtime.from_thread(partial(self._complete_batch, taken))
 
     def _take(self, taken: list[Job[Item, Result]]) -> list[Job[Item, Result]]:
-        return take_waiting(self._pending, taken, self._most)
+        return take_pending(self._pending, taken, self._most)
 
     # Runs on the event loop.
 
@@ -199,6 +199,6 @@ class Group(Generic[Item, Result]):
             self._on_done(jobs)
         finally:
             for job in jobs:
-                job.answer()
+                job.complete()
             if self._taken is jobs:
                 self._taken = []

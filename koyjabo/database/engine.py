@@ -90,7 +90,7 @@ def _queued(database: URL) -> Iterator[None]:
 
 
 @contextmanager
-def reached() -> Iterator[None]:
+def translated_errors() -> Iterator[None]:
     """Turn errors of the database into LedgerUnavailable if a retry may succeed, else into UnusableDatabase."""
     try:
         yield

@@ -18,7 +18,7 @@ another.
 
 
 @contextmanager
-def alone() -> Iterator[Connection]:
+def exclusive_transaction() -> Iterator[Connection]:
     """A transaction that blocks all writers. They wait until it ends, and fail after some seconds; readers see the
     state before it.
     """

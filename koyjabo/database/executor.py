@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, Operationa
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
-from koyjabo.database.batch_worker import Group, Job
+from koyjabo.database.batch_worker import BatchWorker, Job
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.runtime import Runtime
 
@@ -136,7 +136,7 @@ class DatabaseThread:
         self._connection: Connection | None = None
         self._used_at = 0.0  # monotonic s
         # One at a time: each goes on when its own is done, and visits get the lock in between.
-        self._group: Group[Operation, Any] = Group(runtime, self._work, patience_s, limit_s, most=1)
+        self._group: BatchWorker[Operation, Any] = BatchWorker(runtime, self._work, patience_s, limit_s, most=1)
 
     def run(self, operation: Operation) -> Any:
         return self._group.do(operation)

@@ -11,14 +11,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from koyjabo.database.batch_worker import Job, take_waiting
+from koyjabo.database.batch_worker import Job, take_pending
 from koyjabo.runtime import Runtime
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class Turn(Generic[Item, Result]):
+class LoopBatcher(Generic[Item, Result]):
     """Runs `work(take)` on the event loop, after all requests that are ready now have added their jobs."""
 
     def __init__(self, runtime: Runtime, work: Callable[[Callable[[], list[Job[Item, Result]]]], None]) -> None:
@@ -43,9 +43,9 @@ class Turn(Generic[Item, Result]):
         self._due = False  # before `take`, so that a job added now schedules the next run
         taken: list[Job[Item, Result]] = []
         try:
-            self._work(lambda: take_waiting(self._pending, taken, most=sys.maxsize))
+            self._work(lambda: take_pending(self._pending, taken, most=sys.maxsize))
         except Exception as error:
             for job in taken:
                 job.error = error
         for job in taken:
-            job.answer()
+            job.complete()

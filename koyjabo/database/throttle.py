@@ -27,7 +27,7 @@ REST = 2
 Result = TypeVar("Result")
 
 
-class Pace:
+class Throttle:
     """`size` is how many rows the next transaction is to change, by how long the last ones took."""
 
     def __init__(self, database: DatabaseExecutor) -> None:

@@ -17,7 +17,7 @@ from koyjabo.audit import log
 from koyjabo.audit.log import Subject
 from koyjabo.clock import Clock, iso
 from koyjabo.database import engine
-from koyjabo.database.exclusive import alone
+from koyjabo.database.exclusive import exclusive_transaction
 from koyjabo.database.startup_queries import NEWEST_REVISION
 from koyjabo.errors import KoyJaboError
 from koyjabo.extensions import db
@@ -32,7 +32,7 @@ LEDGER = Subject("ledger", "", "")
 MOST_PROBLEMS = 5
 
 
-class InTheWay(KoyJaboError):
+class TargetInUse(KoyJaboError):
     """What is there would be lost, and nobody said that it may be."""
 
 
@@ -43,8 +43,8 @@ def back_up(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress)
     already, UnusableBackup where it cannot be written.
     """
     if path.exists() and not overwrite:
-        raise InTheWay(f"{path} is there already. Give the backup another name, or --force to replace it.")
-    with engine.reached(), engine.snapshot() as connection:
+        raise TargetInUse(f"{path} is there already. Give the backup another name, or --force to replace it.")
+    with engine.translated_errors(), engine.snapshot() as connection:
         head = _head(connection, clock)
         with _written_whole(path) as file, progress(sum(head.rows.values()), "Backing up") as advance:
             _write(connection, file, head, advance)
@@ -58,9 +58,9 @@ def restore(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress)
     logged in afterwards. Raises InTheWay for a database that is in use, unless it may be lost.
     """
     head = _checked(path, progress)
-    with engine.reached(), _to_be_replaced() as connection:
+    with engine.translated_errors(), _to_be_replaced() as connection:
         if backup_queries.is_used(connection) and not overwrite:
-            raise InTheWay(
+            raise TargetInUse(
                 "This database is in use: restoring would delete what it holds. Back it up, and say --force to "
                 "replace it, or let DATABASE_URL name an empty one."
             )
@@ -82,10 +82,10 @@ def _to_be_replaced() -> Iterator[Any]:
     """Nobody writes, and no import puts its second half into what is restored."""
     with only_one(db.engine.url) as no_import:
         if not no_import:
-            raise InTheWay(
+            raise TargetInUse(
                 "An import or another restore is running on this database. Run this restore after it has finished."
             )
-        with alone() as connection:
+        with exclusive_transaction() as connection:
             yield connection
 
 

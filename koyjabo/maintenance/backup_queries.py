@@ -20,7 +20,7 @@ PUT = "INSERT INTO {table} ({columns}) SELECT {columns} FROM json_populate_recor
 Row = Sequence[Any]
 
 
-class Standing(NamedTuple):
+class CounterState(NamedTuple):
     """What has to be greater after a database has been replaced, so that everybody notices."""
 
     epoch: int
@@ -47,10 +47,10 @@ def rows(connection: Connection, table: Table) -> Iterator[Sequence[Row]]:
     yield from connection.execute(wanted, execution_options={"yield_per": AT_ONCE}).partitions()
 
 
-def standing(connection: Connection) -> Standing:
+def standing(connection: Connection) -> CounterState:
     newest = select(func.coalesce(func.max(Counter.epoch), 0), func.coalesce(func.max(Counter.revision), 0))
     access = connection.execute(select(func.max(AccessVersion.version))).scalar()
-    return Standing(*connection.execute(newest).one(), access or 0)
+    return CounterState(*connection.execute(newest).one(), access or 0)
 
 
 def is_used(connection: Connection) -> bool:
@@ -93,7 +93,7 @@ def put(connection: Connection, table: Table, columns: Sequence[str], some: Iter
         connection.exec_driver_sql(statement, (json.dumps(values),))
 
 
-def begin_anew(connection: Connection, before: Standing, now_ms: int, reason: str) -> None:
+def begin_anew(connection: Connection, before: CounterState, now_ms: int, reason: str) -> None:
     """After all rows have been put in: a new epoch, which everybody follows; nobody is logged in."""
     found = standing(connection)
     epoch = max(before.epoch + 1, found.epoch + 1, now_ms)

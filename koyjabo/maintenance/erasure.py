@@ -10,7 +10,7 @@ from koyjabo.audit import log
 from koyjabo.audit.log import Actor, Entry, Subject
 from koyjabo.clock import Clock
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.database.throttle import Pace
+from koyjabo.database.throttle import Throttle
 from koyjabo.errors import NotYetForgotten, UnknownVisitor
 from koyjabo.identity import OPERATOR
 from koyjabo.maintenance import erasure_queries
@@ -77,24 +77,24 @@ class Erasure:
         scopes = self._database.report(erasure_queries.scopes_of, visitor_id)
         if SITE not in scopes:
             raise UnknownVisitor
-        pace = Pace(self._database)
+        throttle = Throttle(self._database)
 
         def entry(piece: Piece) -> Entry | None:
             return None if piece.has_more else by.entry("visitor.forget", VISITOR)
 
-        while (piece := pace.do(erasure_queries.erase, visitor_id, scopes, audit=entry)).has_more:
+        while (piece := throttle.do(erasure_queries.erase, visitor_id, scopes, audit=entry)).has_more:
             scopes |= piece.scopes
             advance(piece.visits)
-            scopes |= self._fold_visits(pace, visitor_id, piece.reached, advance)
+            scopes |= self._fold_visits(throttle, visitor_id, piece.reached, advance)
         self._on_forgotten(visitor_id, scopes | piece.scopes)
         return piece.visits
 
-    def _fold_visits(self, pace: Pace, visitor_id: str, after: str, advance: Advance) -> frozenset[Scope]:
+    def _fold_visits(self, throttle: Throttle, visitor_id: str, after: str, advance: Advance) -> frozenset[Scope]:
         """All that there are now; returns where they were counted."""
         scopes: frozenset[Scope] = frozenset()
         has_more = True
         while has_more:
-            piece = pace.do(erasure_queries.fold_visits, visitor_id, after)
+            piece = throttle.do(erasure_queries.fold_visits, visitor_id, after)
             scopes |= piece.scopes
             after, has_more = piece.reached, piece.has_more
             advance(piece.visits)

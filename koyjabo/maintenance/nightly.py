@@ -74,11 +74,11 @@ class Nightly:
         if not self._database.read(nightly_queries.is_free, claim, now_ms):
             return False
         if self._database.read(import_queries.is_going_on):
-            self._put_off(claim)
+            self._postpone(claim)
             return False
         return self._database.write(nightly_queries.take, claim, now_ms)
 
-    def _put_off(self, claim: Claim) -> None:
+    def _postpone(self, claim: Claim) -> None:
         """Until the import is over. Said once: one that is never over should be noticed."""
         if self._put_off_for != claim.day:
             self._put_off_for = claim.day
@@ -88,7 +88,7 @@ class Nightly:
         try:
             self._do(claim)
         except ImportUnderWay:  # the claim is silent from now on, and so it is free again
-            self._put_off(claim)
+            self._postpone(claim)
         except (LedgerUnavailable, ClaimLost) as error:  # whoever comes next goes on where this ended
             log.warning("nightly_work_interrupted day=%s cause=%r", claim.day, str(error.__cause__ or error))
         except Exception:

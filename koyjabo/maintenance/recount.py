@@ -18,7 +18,7 @@ from koyjabo.cluster.workers import Progress, Workers
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.identity import Account
-from koyjabo.maintenance.recount_queries import Recounted, newest_id, recount
+from koyjabo.maintenance.recount_queries import RecountResult, newest_id, recount
 from koyjabo.runtime import Advance, ReportProgress, Runtime
 
 log = logging.getLogger(__name__)
@@ -69,10 +69,10 @@ class Recounts:
         self._progress: Progress | None = None
         self._lock = threading.Lock()  # around beginning; nothing waits while it is held
 
-    def run(self, progress: ReportProgress) -> Recounted:
+    def run(self, progress: ReportProgress) -> RecountResult:
         """Recount everything as of this moment, for the operator. `progress` is called on another thread."""
 
-        def count(session: Any) -> Recounted:
+        def count(session: Any) -> RecountResult:
             connection = session.connection()
             with progress(newest_id(connection, "visits"), "Recounting") as advance:
                 return recount(connection, advance)
@@ -115,7 +115,7 @@ class Recounts:
         return RecountState(going_on, last)
 
     def _going_on(self) -> Progress | None:
-        return self._progress or next((each.recount for each in self._workers.all() if each.recount), None)
+        return self._progress or next((each.recount for each in self._workers.live() if each.recount), None)
 
     def _begin(self, by: Actor) -> bool:
         """Write the BEGUN line, unless another worker wrote one so recently that its progress may not be known yet."""

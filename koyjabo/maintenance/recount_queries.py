@@ -38,7 +38,7 @@ class Mismatch(NamedTuple):
                 yield f"{self.table}: {row}: {column} is {stored}, the ledger gives {self.derived[column]}"
 
 
-class Recounted(NamedTuple):
+class RecountResult(NamedTuple):
     """What a recount found."""
 
     rows: int  # the newest id of a visit
@@ -48,7 +48,7 @@ class Recounted(NamedTuple):
     mismatches: list[Mismatch]
 
 
-def recount(connection: Connection, advance: Advance) -> Recounted:
+def recount(connection: Connection, advance: Advance) -> RecountResult:
     """Find every way in which the visits, the counters and the other derived tables disagree."""
     sums: dict[Rollup, Sums] = {rollup: _no_sums() for rollup in derived.ROLLUPS}
     faults: Counter[Check] = Counter()
@@ -89,12 +89,12 @@ def _no_sums() -> Sums:
 def _add(sums: Sums, rollup: Rollup, columns: Sequence[str], rows: Iterable[Any]) -> None:
     wanted = itemgetter(*(columns.index(column) for column in rollup.key + rollup.values))
     for row in map(wanted, rows):  # by position: by name takes three times as long, for millions of rows
-        figures = sums[row[:-2]]
-        figures[0] += row[-2]
-        figures[1] += row[-1]
+        snapshot = sums[row[:-2]]
+        snapshot[0] += row[-2]
+        snapshot[1] += row[-1]
 
 
-def _result(connection: Connection, sums: dict[Rollup, Sums], faults: Counter[Check]) -> Recounted:
+def _result(connection: Connection, sums: dict[Rollup, Sums], faults: Counter[Check]) -> RecountResult:
     newest, by_scope = newest_id(connection, "visits"), _no_sums()
     for (scope, _), (visits, new_visitors) in sums[derived.DAILY_VISITS].items():
         by_scope[scope][0] += visits
@@ -109,7 +109,7 @@ def _result(connection: Connection, sums: dict[Rollup, Sums], faults: Counter[Ch
         *(problem for mismatch in mismatches for problem in mismatch.problems()),
     ]
     is_sound = not missing and not any(faults[check] for check in derived.LEDGER_CHECKS)
-    return Recounted(newest, problems, is_sound, faults[derived.ABSENCES], mismatches)
+    return RecountResult(newest, problems, is_sound, faults[derived.ABSENCES], mismatches)
 
 
 def _missing(newest: int, counted: int) -> list[str]:
@@ -124,8 +124,8 @@ def _rollup_mismatches(connection: Connection, sums: dict[Rollup, Sums]) -> Iter
         stored, columns = _no_sums(), rollup.key + rollup.values
         _add(stored, rollup, columns, connection.execute(text(f"SELECT {', '.join(columns)} FROM {rollup.table}")))
         for key in sorted(key for key in stored.keys() | made.keys() if stored[key] != made[key]):
-            figures = (dict(zip(rollup.values, each[key], strict=True)) for each in (stored, made))
-            yield Mismatch(rollup.table, dict(zip(rollup.key, key, strict=True)), *figures)
+            snapshot = (dict(zip(rollup.values, each[key], strict=True)) for each in (stored, made))
+            yield Mismatch(rollup.table, dict(zip(rollup.key, key, strict=True)), *snapshot)
 
 
 def _counter_mismatches(counters: Sequence[Any], by_scope: Sums) -> Iterator[Mismatch]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from koyjabo.audit import log
 from koyjabo.clock import Clock
 from koyjabo.database import engine
-from koyjabo.database.exclusive import alone
+from koyjabo.database.exclusive import exclusive_transaction
 from koyjabo.identity import OPERATOR
 from koyjabo.maintenance import repair_queries
 from koyjabo.maintenance.recount import LEDGER, MOST_PROBLEMS, Recounts
@@ -30,12 +30,12 @@ def repair(recounts: Recounts, clock: Clock, progress: ReportProgress) -> Repair
     Nobody waits when everything agrees. Where a total falls a new epoch begins, so that pages accept it. Raises
     LedgerUnavailable and UnusableDatabase.
     """
-    with engine.reached():
+    with engine.translated_errors():
         return _repair(clock, progress) if recounts.run(progress).problems else Repaired([], [])
 
 
 def _repair(clock: Clock, progress: ReportProgress) -> Repaired:
-    with alone() as connection:
+    with exclusive_transaction() as connection:
         with progress(3 * newest_id(connection, "visits"), "Repairing") as advance:
             before = repair_queries.repair(connection, clock, advance, REASON)
             left = recount(connection, advance).problems

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, insert, select, text, update
 
 from koyjabo.clock import Clock
 from koyjabo.counting import daily_people_postgres, daily_people_sqlite
-from koyjabo.counting.daily_people import Whereabouts
+from koyjabo.counting.daily_people import DailyPeople
 from koyjabo.extensions import db
 from koyjabo.maintenance import derived_tables_queries as derived
 from koyjabo.maintenance.recount_queries import Mismatch, pieces, recount
@@ -47,9 +47,9 @@ def _mark_present(connection: Connection, clock: Clock) -> None:
         absent = connection.execute(derived.LIST_ABSENT, piece).all()
         if absent:
             asked = sorted({(scope, person, day) for scope, person, day, _ in absent})
-            people = Whereabouts(module.look_up(execute, asked), clock)
+            people = DailyPeople(module.look_up(execute, asked), clock)
             for scope, person, day, hour_s in absent:
-                people.note(scope, person, day, hour_s)
+                people.record(scope, person, day, hour_s)
             module.write(execute, people)
 
 

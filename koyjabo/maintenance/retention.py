@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 from koyjabo.clock import Clock, shifted
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.database.throttle import Pace
+from koyjabo.database.throttle import Throttle
 from koyjabo.maintenance import expiry_queries, fold_queries
 from koyjabo.runtime import Advance
 
 DAY_MS = 86_400_000
 
 
-class Past(NamedTuple):
+class FoldRange(NamedTuple):
     """The visits to fold: those of days before `first_kept`, with ids over `after` and up to `last`."""
 
     first_kept: str
@@ -51,28 +51,28 @@ class Retention:
         self._clock = clock
         self._days = days
 
-    def past(self, days: int | None = None) -> Past:
+    def past(self, days: int | None = None) -> FoldRange:
         """The visits to fold as of now: today and the `days` before it are kept, by default RETENTION_DAYS."""
         first_kept = shifted(self._clock.today(), -(self._days if days is None else days))
         began_ms = self._clock.began_s(first_kept) * 1000
-        return Past(first_kept, *self._database.report(fold_queries.stretch_before, began_ms))
+        return FoldRange(first_kept, *self._database.report(fold_queries.stretch_before, began_ms))
 
-    def count(self, past: Past) -> int:
+    def count(self, past: FoldRange) -> int:
         """How many visits these are. Reads each of them."""
         return self._database.long_read(fold_queries.count_old, *past)
 
-    def prune(self, past: Past, advance: Advance = lambda ids: None) -> Pruned:
+    def prune(self, past: FoldRange, advance: Advance = lambda ids: None) -> Pruned:
         """Fold them, in transactions of some milliseconds with pauses in between.
 
         `advance` is given the number of ids done since the last call; what it raises ends the work.
         """
-        pace, visits, after = Pace(self._database), 0, past.after
+        throttle, visits, after = Throttle(self._database), 0, past.after
         while after < past.last:
-            piece = pace.do(fold_queries.fold_old, **past._replace(after=after)._asdict())
+            piece = throttle.do(fold_queries.fold_old, **past._replace(after=after)._asdict())
             visits += piece.folded
             advance(piece.reached - after)
             after = piece.reached
-        return Pruned(visits, round(1000 * pace.longest_s, 1))
+        return Pruned(visits, round(1000 * throttle.longest_s, 1))
 
     def sweep(self, advance: Advance = lambda rows: None) -> Swept:
         """Remove expired sessions, failed logins older than a day, and audit lines older than RETENTION_DAYS."""
@@ -84,8 +84,8 @@ class Retention:
         )
 
     def _sweep(self, remove: Callable[..., int], before_ms: int, advance: Advance) -> int:
-        pace, removed = Pace(self._database), 0
-        while done := pace.do(remove, before_ms):
+        throttle, removed = Throttle(self._database), 0
+        while done := throttle.do(remove, before_ms):
             removed += done
             advance(done)
         return removed

@@ -13,7 +13,7 @@ BEGINNING = "STARTING_TOTAL"
 MOST_ADJUSTMENTS = 20
 
 
-class Adjusted(NamedTuple):
+class TotalAdjustment(NamedTuple):
     """The total, set by hand or by STARTING_TOTAL."""
 
     at_ms: int
@@ -22,17 +22,17 @@ class Adjusted(NamedTuple):
     reason: str
 
 
-ROW = [getattr(Adjustment, name) for name in Adjusted._fields]
+ROW = [getattr(Adjustment, name) for name in TotalAdjustment._fields]
 
 
 def ping(session: Session) -> None:
     session.execute(text("SELECT 1"))
 
 
-def adjustments(session: Session) -> list[Adjusted]:
+def adjustments(session: Session) -> list[TotalAdjustment]:
     """The newest, newest first."""
     rows = select(*ROW).where(Adjustment.scope == SITE).order_by(Adjustment.id.desc()).limit(MOST_ADJUSTMENTS)
-    return [Adjusted._make(row) for row in session.execute(rows)]
+    return [TotalAdjustment._make(row) for row in session.execute(rows)]
 
 
 def starting_total(session: Session) -> int:

@@ -19,9 +19,9 @@ from koyjabo.identity import Account
 from koyjabo.installation import VERSION
 from koyjabo.maintenance import system_queries
 from koyjabo.maintenance.recount import Recounts
-from koyjabo.maintenance.system_queries import Adjusted
+from koyjabo.maintenance.system_queries import TotalAdjustment
 
-__all__ = ["SETTINGS", "SOCKET_KINDS", "Adjusted", "Facts", "Storage", "System", "Worker"]
+__all__ = ["SETTINGS", "SOCKET_KINDS", "Facts", "Storage", "System", "TotalAdjustment", "Worker"]
 
 SETTINGS = (
     "ENVIRONMENT",
@@ -58,7 +58,7 @@ class Facts(NamedTuple):
     redis_ms: float | None  # within the last second or so; None while it does not answer
     workers: list[Worker]
     starting_total: int
-    adjustments: list[Adjusted]  # newest first
+    adjustments: list[TotalAdjustment]  # newest first
     settings: Mapping[str, object]
     recount: Progress | None  # that goes on, on whichever worker
     last_recount: AuditRecord | None  # its result, or that it began (recounts.RecountState)
@@ -89,13 +89,13 @@ class System:
         self._id = uuid.uuid4().hex
         self._started_ms = clock.now_ms()
 
-    def look(self, account: Account) -> Facts:
+    def status(self, account: Account) -> Facts:
         """For admins of the site; everybody else is Forbidden. Raises LedgerUnavailable."""
         account.require_site_admin()
         began = time.perf_counter()
         self._database.read(system_queries.ping)
         database_ms = (time.perf_counter() - began) * 1000
-        self.tell()
+        self.report()
         recounts = self._recounts.state(account)
         return Facts(
             version=VERSION,
@@ -103,7 +103,7 @@ class System:
             database_ms=database_ms,
             has_redis=self._has_redis,
             redis_ms=self._workers.redis_ms,
-            workers=self._workers.all(),
+            workers=self._workers.live(),
             starting_total=self._database.read(system_queries.starting_total),
             adjustments=self._database.read(system_queries.adjustments),
             settings=self._settings,
@@ -111,9 +111,9 @@ class System:
             last_recount=recounts.last,
         )
 
-    def tell(self) -> None:
+    def report(self) -> None:
         """Let the other workers know that this one is here. Does not wait."""
-        self._workers.tell(self._me())
+        self._workers.report(self._me())
 
     def _me(self) -> Worker:
         return Worker(

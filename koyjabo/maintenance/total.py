@@ -17,7 +17,7 @@ TOTAL = Subject("total", "site", "")
 TOTAL_RANGE = N_("must be from 0 to 1,000,000,000,000,000")
 
 
-class Bookkeeping:
+class TotalAdjuster:
     """For admins of the site, and for OPERATOR; raises Forbidden for other accounts. Raises LedgerUnavailable."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:

@@ -26,7 +26,7 @@ def _without_port(hop: str) -> str:
     return hop.partition(":")[0] if hop.count(":") == 1 else hop
 
 
-def counted(environ: Mapping[str, Any]) -> str:
+def limit_key(environ: Mapping[str, Any]) -> str:
     """The neighbourhood that a request counts for. Empty for a direct request from this machine, such as health checks,
     benchmarks and the command line.
     """

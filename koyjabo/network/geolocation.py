@@ -46,7 +46,7 @@ DB_IP = Attribution("IP Geolocation by DB-IP", "https://db-ip.com")
 MAXMIND = Attribution("This product includes GeoLite2 data created by MaxMind", "https://www.maxmind.com")
 
 
-class Gazetteer:
+class PlaceFinder:
     """Finds the place of an address: searches `files` in their order, then the countries.
 
     `files` are MaxMind databases of cities or countries (config: GEOIP_DATABASE), in the format of GeoIP2 or in that of

@@ -59,7 +59,7 @@ class Gauges(Collector):
         self._folder = Path(folder) if folder else None
         self._own = f"now_{place or os.getpid()}.json"
 
-    def tell(self) -> None:
+    def write(self) -> None:
         """Write the values of this worker for the others; call every second. The file is replaced atomically."""
         if self._folder is None:
             return

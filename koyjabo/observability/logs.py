@@ -92,7 +92,7 @@ def count_errors(count: Callable[[str], None]) -> None:
     logging.getLogger("koyjabo").addHandler(ErrorCounter(count))
 
 
-def say(sentence: str) -> None:
+def print_to_operator(sentence: str) -> None:
     """Write a sentence to standard error for the operator, outside the log."""
     with suppress(OSError):
         sys.stderr.write(f"{sentence}\n")

@@ -19,7 +19,7 @@ ENTRY = Struct("<I")
 SIZE = ENTRIES * ENTRY.size
 
 
-class Comebacks:
+class Reconnections:
     """The shared table; without a folder, or without disk space in it, a table of this process alone."""
 
     def __init__(self, folder: str | None, secret: str) -> None:

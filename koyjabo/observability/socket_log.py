@@ -10,7 +10,7 @@ import logging
 import time
 
 from koyjabo.observability.metrics import Metrics
-from koyjabo.observability.reconnections import Comebacks
+from koyjabo.observability.reconnections import Reconnections
 from koyjabo.realtime.close_codes import CLEAN_CLOSES, GOING_AWAY
 
 log = logging.getLogger("koyjabo.websockets")
@@ -23,14 +23,14 @@ COMMIT_EVENT = "visitor_update"
 """The event whose revision is the time of a commit, ms."""
 
 
-class Traffic:
-    def __init__(self, metrics: Metrics, comebacks: Comebacks) -> None:
+class SocketLog:
+    def __init__(self, metrics: Metrics, reconnections: Reconnections) -> None:
         self._metrics = metrics
-        self._comebacks = comebacks
+        self._reconnections = reconnections
 
     def opened(self, kind: str, community: str = NOWHERE, who: str | None = None) -> None:
         """Record a socket that was opened and admitted; `who` is its user or visitor, if known."""
-        is_back = who is not None and self._comebacks.is_back(who)
+        is_back = who is not None and self._reconnections.is_back(who)
         self._metrics.opened(kind, is_back)
         log.info("socket_opened kind=%s community=%s reconnection=%s", kind, community, is_back)
 
@@ -42,7 +42,7 @@ class Traffic:
     def closed(self, kind: str, code: int, duration_s: float, community: str = NOWHERE, who: str | None = None) -> None:
         """Record the end of an admitted socket, with the client's close code."""
         if who is not None and code not in CLEAN_CLOSES and code != GOING_AWAY:
-            self._comebacks.lost(who)
+            self._reconnections.lost(who)
         self._metrics.closed(duration_s)
         log.info("socket_closed kind=%s community=%s code=%d duration_s=%.1f", kind, community, code, duration_s)
 
@@ -56,6 +56,6 @@ class Traffic:
             self._metrics.delivered(max(0.0, time.time() - revision / 1000))
         log.debug(BROADCAST, room, event, clients, size, took_s * 1000, revision)
 
-    def told(self, event: str) -> None:
+    def sent_to_one(self, event: str) -> None:
         """Record the present value of a room that was sent to one member."""
         self._metrics.sent(event, 1)

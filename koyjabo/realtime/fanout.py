@@ -48,7 +48,7 @@ class LocalFanout(socketio.Manager):
     """
 
     _on_sent: OnSent
-    _on_told: OnTold
+    _on_sent_to_one: OnTold
 
     def __init__(self, **options: Any) -> None:
         """Subclasses set `_on_sent` and `_on_told`, because python-socketio's own managers pass no arguments on."""
@@ -77,7 +77,7 @@ class LocalFanout(socketio.Manager):
                 self.basic_enter_room(member, NAMESPACE, room)
             else:
                 return False
-            self.tell(room, member, event, data, revision)
+            self.send_to(room, member, event, data, revision)
         return True
 
     def dismiss(self, room: str, member: Member) -> None:
@@ -93,7 +93,7 @@ class LocalFanout(socketio.Manager):
                 self._plain.pop(room, None)
             self._forget(room, member)
 
-    def tell(self, room: str, member: Member, event: str, data: dict[str, Any], revision: int | None = None) -> None:
+    def send_to(self, room: str, member: Member, event: str, data: dict[str, Any], revision: int | None = None) -> None:
         """Send a value of the room to one member, unless a newer one was sent to it. An equal value is sent again.
 
         Does nothing for a client that is not in the room.
@@ -112,9 +112,9 @@ class LocalFanout(socketio.Manager):
                 self.server._send_eio_packet(engine_sid, ready.packet)
             else:
                 member.write(ready.plain or b"")
-        self._on_told(event)
+        self._on_sent_to_one(event)
 
-    def expel(self, sid: str, code: int, why: str) -> None:
+    def disconnect_client(self, sid: str, code: int, why: str) -> None:
         """Disconnect a Socket.IO client, with a close code if it has a WebSocket."""
         client = self.server.eio.sockets.get(self.eio_sid_from_sid(sid, NAMESPACE))
         connection = getattr(client, "connection", None)
@@ -123,7 +123,7 @@ class LocalFanout(socketio.Manager):
         elif client is not None:
             client.close(wait=False)
 
-    def audience(self, room: str) -> int:
+    def member_count(self, room: str) -> int:
         """How many members the room has on this worker."""
         return len(self._plain.get(room, ())) + len(self._participants(room))
 
@@ -256,7 +256,7 @@ class LocalFanout(socketio.Manager):
 
     def _broadcast_lock(self, room: str) -> Any:
         """Serialises the broadcasts of a room with several batches, between which other tasks run."""
-        if self.audience(room) < WRITES_IN_A_ROW:
+        if self.member_count(room) < WRITES_IN_A_ROW:
             return nullcontext()
         return self._broadcast_locks.setdefault(room, threading.Lock())
 
@@ -272,7 +272,7 @@ class LocalFanout(socketio.Manager):
 class MemoryFanout(LocalFanout):
     """The fan-out of a server with one worker, without a bus."""
 
-    def __init__(self, on_sent: OnSent, on_told: OnTold) -> None:
+    def __init__(self, on_sent: OnSent, on_sent_to_one: OnTold) -> None:
         self._on_sent = on_sent
-        self._on_told = on_told
+        self._on_sent_to_one = on_sent_to_one
         super().__init__()

@@ -45,11 +45,11 @@ class RoomManager(PubSubManager, LocalFanout):
         outbox: Outbox,
         on_value: Callable[[str, Any], object],
         on_sent: OnSent,
-        on_told: OnTold,
+        on_sent_to_one: OnTold,
     ) -> None:
         """`on_value` is called with a room and its state when another worker has published it."""
         self._on_sent = on_sent
-        self._on_told = on_told
+        self._on_sent_to_one = on_sent_to_one
         super().__init__(channel=CHANNEL, logger=logging.getLogger("koyjabo.socketio"))
         self._on_value = on_value
         self._listening = False
@@ -62,9 +62,9 @@ class RoomManager(PubSubManager, LocalFanout):
             self._listening = True
             super().initialize()
 
-    def say(self, room: str, state: Callable[[], Any], part: str = "") -> None:
+    def publish(self, room: str, state: Callable[[], Any], part: str = "") -> None:
         """Publish the state of a room, or of one part of it; `state` is called when the message is sent."""
-        self._outbox.put((VALUE, room, part), lambda: self._send(self._state_message(room, state())))
+        self._outbox.send_newest((VALUE, room, part), lambda: self._send(self._state_message(room, state())))
 
     def _state_message(self, room: str, state: Any) -> dict[str, Any]:
         return {"method": "emit", "event": VALUE, "room": room, "data": [state], "host_id": self.host_id}
@@ -73,7 +73,7 @@ class RoomManager(PubSubManager, LocalFanout):
         self._client.publish(self.channel, self.json.dumps(message))
 
     def _publish(self, data: dict[str, Any]) -> None:
-        self._outbox.put_in_order(partial(self._send, data))
+        self._outbox.send_in_order(partial(self._send, data))
 
     def _handle_emit(self, message: dict[str, Any]) -> None:
         if message["event"] == VALUE:

@@ -24,7 +24,7 @@ fifth of the worker's time.
 """
 
 
-class Saying(Protocol):
+class Event(Protocol):
     """A message to clients; `koyjabo.realtime.events` has them."""
 
     @property
@@ -33,7 +33,7 @@ class Saying(Protocol):
     def as_object(self) -> dict[str, Any]: ...
 
 
-class Event(Saying, Protocol):
+class RoomEvent(Event, Protocol):
     """A message that is a value of a room, ordered by its revision."""
 
     @property
@@ -49,10 +49,10 @@ class Source(Protocol):
     is_relative: bool
     """Events contain the change since the previous event. New members are then admitted right after a broadcast."""
 
-    def greeting(self) -> Event:
+    def first_event(self) -> RoomEvent:
         """The first event for a new member. Must not block."""
 
-    def news(self, after: int) -> Sequence[Event]:
+    def events_after(self, after: int) -> Sequence[RoomEvent]:
         """The events for the members, with increasing revisions greater than `after`. May block."""
 
     def merge(self, state: Any) -> None:
@@ -60,18 +60,18 @@ class Source(Protocol):
 
 
 @dataclass(slots=True)
-class Newest:
+class LatestValue:
     """A source of whole values. `present` must not block; equal revisions mean equal values."""
 
-    present: Callable[[], Event]
+    present: Callable[[], RoomEvent]
     merge: Callable[[Any], None]
     interval_s: float = SHORTEST_INTERVAL_S
     is_relative: bool = False
 
-    def greeting(self) -> Event:
+    def first_event(self) -> RoomEvent:
         return self.present()
 
-    def news(self, after: int) -> Sequence[Event]:
+    def events_after(self, after: int) -> Sequence[RoomEvent]:
         event = self.present()
         return [event] if event.revision > after else []
 
@@ -142,7 +142,7 @@ class Room:
         for ticket in cancelled:
             self._runtime.soon(ticket.waiter.wake)
 
-    def tell(self, member: Member) -> dict[str, Any] | None:
+    def send_present(self, member: Member) -> dict[str, Any] | None:
         """Send the present value to one member and return it; None if it is not in the room. Blocks as `admit` does."""
         if not self.source.is_relative:
             return self._send_present(member)
@@ -153,7 +153,7 @@ class Room:
 
     @property
     def _is_empty(self) -> bool:
-        return not self._queue and not self._fanout.audience(self._name)
+        return not self._queue and not self._fanout.member_count(self._name)
 
     def _wait_in_queue(self, member: Member, is_new: bool) -> dict[str, Any] | None:
         ticket = Ticket(member, is_new, self._runtime.waiter())
@@ -166,14 +166,14 @@ class Room:
         return ticket.value
 
     def _admit_now(self, member: Member) -> dict[str, Any] | None:
-        event = self.source.greeting()
+        event = self.source.first_event()
         value = event.as_object()
         return value if self._fanout.admit(self._name, member, event.type, value, event.revision) else None
 
     def _send_present(self, member: Member) -> dict[str, Any]:
-        event = self.source.greeting()
+        event = self.source.first_event()
         value = event.as_object()
-        self._fanout.tell(self._name, member, event.type, value, event.revision)
+        self._fanout.send_to(self._name, member, event.type, value, event.revision)
         return value
 
     def _broadcast_while_changing(self) -> None:
@@ -196,7 +196,7 @@ class Room:
 
     def _broadcast(self) -> float:
         """Broadcast the new events. Returns the pause that follows, s, for which reading the events does not count."""
-        news = self.source.news(self._sent_revision)
+        news = self.source.events_after(self._sent_revision)
         began, paused_s = time.monotonic(), self._fanout.paused_s
         for event in news:
             self._sent_revision = event.revision

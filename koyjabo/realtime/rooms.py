@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from koyjabo.cluster.bus import Bus
 from koyjabo.realtime.fanout import LocalFanout, Member
-from koyjabo.realtime.room import Closed, Room, Saying, Source
+from koyjabo.realtime.room import Closed, Event, Room, Source
 from koyjabo.runtime import Runtime
 
 Kind = TypeVar("Kind")
@@ -29,7 +29,7 @@ class Rooms:
         self._rooms[name] = room = Room(name, source, self._fanout, self._runtime)
         return room
 
-    def of(self, name: str) -> Room:
+    def get(self, name: str) -> Room:
         return self._rooms[name]
 
     def find(self, name: str) -> Room | None:
@@ -55,11 +55,11 @@ class Rooms:
                 if self._rooms.get(name) is room:
                     del self._rooms[name]
 
-    def expel(self, sid: str, code: int, why: str) -> None:
+    def disconnect(self, sid: str, code: int, why: str) -> None:
         """Disconnect a Socket.IO client, with a close code if it has a WebSocket."""
-        self._fanout.expel(sid, code, why)
+        self._fanout.disconnect_client(sid, code, why)
 
-    def say_to(self, sid: str, event: Saying) -> None:
+    def send_to(self, sid: str, event: Event) -> None:
         """Send an event to one Socket.IO client."""
         self._fanout.emit(event.type, event.as_object(), room=sid, ignore_queue=True)
 
@@ -68,16 +68,16 @@ class Rooms:
 
         `state` returns the state from which other workers build the same value, or the same `part` of it.
         """
-        self.shown(name)
-        self._bus.say(name, state, part)
+        self.refresh(name)
+        self._bus.publish(name, state, part)
 
-    def shown(self, name: str) -> None:
+    def refresh(self, name: str) -> None:
         """Broadcast the value of a room on this worker if it has changed. Does nothing if the room is not open."""
         room = self._rooms.get(name)
         if room is not None:
             room.changed()
 
-    def hear(self, name: str, state: Any) -> None:
+    def receive(self, name: str, state: Any) -> None:
         """Merge the state of a room that another worker has published, and broadcast the result."""
         room = self._rooms.get(name)
         if room is not None:

@@ -12,7 +12,7 @@ from koyjabo.runtime import Runtime
 log = logging.getLogger(__name__)
 
 
-class Pulse:
+class Ticker:
     """Runs `calls` every `interval_s`, one after the other, in a task of its own. They may block."""
 
     def __init__(self, runtime: Runtime, interval_s: float, calls: Sequence[Callable[[], object]]) -> None:

@@ -43,7 +43,7 @@ def repeats(text: str) -> bool:
     return any(text[step:] == text[:-step] for step in range(1, len(text) // 2 + 1))
 
 
-def kept(path: Path) -> str:
+def load_or_create(path: Path) -> str:
     """The secret in this file. Creates it if missing, readable by its owner only."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,13 +7,13 @@ from functools import partial
 from flask import Request
 
 from koyjabo.application.services import Services
-from koyjabo.communities.live.participant import Seat
+from koyjabo.communities.live.participant import Participant
 from koyjabo.errors import KoyJaboError
 from koyjabo.observability.socket_log import NOWHERE
 from koyjabo.realtime.close_codes import CLEAN_CLOSES, UNEXPECTED
 from koyjabo.sockets.close_codes import close_code
 from koyjabo.sockets.credentials import identify, sub_protocols
-from koyjabo.sockets.room_kinds import KINDS, seat_for
+from koyjabo.sockets.room_kinds import KINDS, participant_for
 from koyjabo.sockets.stream import Connection, Stream
 
 
@@ -24,33 +24,33 @@ class CommunityStream(Stream):
         super().__init__(services)
         self._kind = KINDS[room]
         self.kind = "dashboards" if self._kind.is_dashboard else "communities"
-        self._seats: dict[Connection, Seat] = {}
+        self._participants: dict[Connection, Participant] = {}
 
     def who(self, connection: Connection) -> str | None:
-        seat = self._seats.get(connection)
-        return seat.right.user_id if seat is not None else None
+        participant = self._participants.get(connection)
+        return participant.access.user_id if participant is not None else None
 
     def where(self, connection: Connection) -> str:
-        seat = self._seats.get(connection)
-        return seat.right.community_id if seat is not None else NOWHERE
+        participant = self._participants.get(connection)
+        return participant.access.community_id if participant is not None else NOWHERE
 
     def welcome(self, connection: Connection, request: Request) -> None:
         claims = identify(self._services, request, sub_protocols(request).token)
         community_id = (request.view_args or {})["community_id"]
-        seat = seat_for(self._kind, connection, claims, community_id, partial(_end, connection))
-        self._seats[connection] = seat
-        if self._services.communities.rooms.take(seat) is None:
+        participant = participant_for(self._kind, connection, claims, community_id, partial(_end, connection))
+        self._participants[connection] = participant
+        if self._services.communities.rooms.join(participant) is None:
             connection.close(UNEXPECTED)  # usually it has disconnected already
 
-    def tell_present(self, connection: Connection) -> None:
-        seat = self._seats.get(connection)
-        if seat is not None:
-            self._services.communities.rooms.tell(seat)
+    def send_present(self, connection: Connection) -> None:
+        participant = self._participants.get(connection)
+        if participant is not None:
+            self._services.communities.rooms.send_present(participant)
 
     def gone(self, connection: Connection, code: int) -> None:
-        seat = self._seats.pop(connection, None)
-        if seat is not None:
-            self._services.communities.rooms.leave(seat, clean=code in CLEAN_CLOSES)
+        participant = self._participants.pop(connection, None)
+        if participant is not None:
+            self._services.communities.rooms.leave(participant, clean=code in CLEAN_CLOSES)
 
 
 def _end(connection: Connection, problem: KoyJaboError) -> None:

@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 from flask import Request
 
 from koyjabo.application.services import Services
-from koyjabo.communities.live.participant import Seat
+from koyjabo.communities.live.participant import Participant
 from koyjabo.errors import InvalidMessage, KoyJaboError
 from koyjabo.realtime.events import Kicked
 from koyjabo.sockets.close_codes import close_code
 from koyjabo.sockets.credentials import identify
-from koyjabo.sockets.room_kinds import KINDS, seat_for
+from koyjabo.sockets.room_kinds import KINDS, participant_for
 
 MOST_ROOMS = 50
 """The largest number of community rooms of one client."""
@@ -25,14 +25,14 @@ MOST_ROOMS = 50
 LEFT_MEANWHILE = "The client has left while it was being let in."
 
 
-class Asked(NamedTuple):
+class RequestedRoom(NamedTuple):
     """A community room as clients request it."""
 
     room: str
     community_id: str
 
     @classmethod
-    def of(cls, message: Any) -> Asked:
+    def of(cls, message: Any) -> RequestedRoom:
         """Parse `room` and `communityId` of a message. Raises InvalidMessage."""
         fields = message if isinstance(message, dict) else {}
         room, community_id = fields.get("room"), fields.get("communityId")
@@ -46,14 +46,14 @@ class Client:
 
     def __init__(self) -> None:
         self.born = time.monotonic()
-        self.seats: dict[Asked, Seat] = {}
+        self.participants: dict[RequestedRoom, Participant] = {}
         self.lock = threading.Lock()
         self.token: str | None = None  # sent in `auth` on connecting
         self.is_let_in = False
         self.admitted_by: str | None = None  # the id of the refresh token that admitted it
 
 
-class Memberships:
+class JoinedRooms:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._clients: dict[str, Client] = {}
@@ -62,7 +62,7 @@ class Memberships:
         client = self._clients[sid] = Client()
         client.token = token if isinstance(token, str) else None
 
-    def let_in(self, sid: str) -> None:
+    def admit(self, sid: str) -> None:
         """Mark a client as admitted. Refused clients, and those that disconnect earlier, are not counted."""
         if client := self._clients.get(sid):
             client.is_let_in = True
@@ -74,47 +74,47 @@ class Memberships:
 
     def disconnected(self, sid: str, clean: bool) -> None:
         client = self._clients.pop(sid, None)
-        for seat in list(client.seats.values()) if client else []:
-            self._services.communities.rooms.leave(seat, clean)
+        for participant in list(client.participants.values()) if client else []:
+            self._services.communities.rooms.leave(participant, clean)
 
     def join(self, sid: str, said: Any, request: Request) -> dict[str, Any]:
         """Admit a client to a room, send it the present value, and return that value. Idempotent.
 
         Raises InvalidMessage, and the errors that `close_code` has codes for.
         """
-        asked = Asked.of(said)
+        asked = RequestedRoom.of(said)
         with self._client(sid) as client:
             value = self._present(client, asked)
             if value is None:
-                if len(client.seats) >= MOST_ROOMS:
+                if len(client.participants) >= MOST_ROOMS:
                     raise InvalidMessage(f"A client may be in {MOST_ROOMS} rooms of communities; leave one first.")
                 claims = identify(self._services, request, _text(said.get("token")) or client.token, client.admitted_by)
                 kind, end = KINDS[asked.room], partial(self._kick, sid, asked)
-                seat = seat_for(kind, sid, claims, asked.community_id, end, client.admitted_by)
-                value = self._take(client, asked, seat)
-                client.admitted_by = seat.refresh_id or client.admitted_by
+                participant = participant_for(kind, sid, claims, asked.community_id, end, client.admitted_by)
+                value = self._take(client, asked, participant)
+                client.admitted_by = participant.refresh_id or client.admitted_by
             return value
 
     def leave(self, sid: str, said: Any) -> None:
         """Leave a room at once. Does nothing if the client is not in it. Raises InvalidMessage."""
-        asked = Asked.of(said)
+        asked = RequestedRoom.of(said)
         with self._client(sid) as client:
-            seat = client.seats.pop(asked, None)
-            if seat is not None:
-                self._services.communities.rooms.leave(seat)
+            participant = client.participants.pop(asked, None)
+            if participant is not None:
+                self._services.communities.rooms.leave(participant)
 
-    def tell(self, sid: str, said: Any) -> dict[str, Any]:
+    def send_present(self, sid: str, said: Any) -> dict[str, Any]:
         """Send the client the present value of a room it is in, and return it. Raises InvalidMessage if not in it."""
-        asked = Asked.of(said)
+        asked = RequestedRoom.of(said)
         with self._client(sid) as client:
             value = self._present(client, asked)
         if value is None:
             raise InvalidMessage("Join that room first.")
         return value
 
-    def _present(self, client: Client, asked: Asked) -> dict[str, Any] | None:
-        seat = client.seats.get(asked)
-        return self._services.communities.rooms.tell(seat) if seat is not None else None
+    def _present(self, client: Client, asked: RequestedRoom) -> dict[str, Any] | None:
+        participant = client.participants.get(asked)
+        return self._services.communities.rooms.send_present(participant) if participant is not None else None
 
     @contextmanager
     def _client(self, sid: str) -> Iterator[Client]:
@@ -127,24 +127,24 @@ class Memberships:
                 raise InvalidMessage(LEFT_MEANWHILE)
             yield client
 
-    def _take(self, client: Client, asked: Asked, seat: Seat) -> dict[str, Any]:
-        client.seats[asked] = seat
+    def _take(self, client: Client, asked: RequestedRoom, participant: Participant) -> dict[str, Any]:
+        client.participants[asked] = participant
         try:
-            value = self._services.communities.rooms.take(seat)
+            value = self._services.communities.rooms.join(participant)
         except Exception:
-            client.seats.pop(asked, None)
+            client.participants.pop(asked, None)
             raise
         if value is None:
-            client.seats.pop(asked, None)
+            client.participants.pop(asked, None)
             raise InvalidMessage(LEFT_MEANWHILE)
         return value
 
-    def _kick(self, sid: str, asked: Asked, problem: KoyJaboError) -> None:
+    def _kick(self, sid: str, asked: RequestedRoom, problem: KoyJaboError) -> None:
         client = self._clients.get(sid)
         if client is not None:
-            if (seat := client.seats.get(asked)) and not seat.is_taken:
-                del client.seats[asked]
-            self._services.realtime.rooms.say_to(sid, Kicked(asked.room, asked.community_id, close_code(problem)))
+            if (participant := client.participants.get(asked)) and not participant.is_taken:
+                del client.participants[asked]
+            self._services.realtime.rooms.send_to(sid, Kicked(asked.room, asked.community_id, close_code(problem)))
 
 
 def _text(value: object) -> str | None:

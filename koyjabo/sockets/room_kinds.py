@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from koyjabo.accounts.tokens import Claims
-from koyjabo.communities.live.participant import Seat
-from koyjabo.communities.permissions import Right
+from koyjabo.communities.live.participant import Participant
+from koyjabo.communities.permissions import RequiredAccess
 from koyjabo.communities.roles import MEMBER, MODERATOR
 from koyjabo.errors import KoyJaboError
 from koyjabo.identity import uuid_of
@@ -24,14 +24,14 @@ class Kind(NamedTuple):
 KINDS = {"visitors": Kind(MEMBER, False), "visitor_dashboard": Kind(MODERATOR, True)}
 
 
-def seat_for(
+def participant_for(
     kind: Kind,
     member: Any,
     claims: Claims,
     community_id: str,
     end: Callable[[KoyJaboError], None],
     admitted_by: str | None = None,
-) -> Seat:
-    """Make a seat for `attendance.take`. An invalid community id counts as an unknown community."""
-    right = Right(claims.session_id, claims.user_id, uuid_of(community_id) or NO_COMMUNITY, kind.role)
-    return Seat(member, right, kind.is_dashboard, end, refresh_id=token_to_verify(claims, admitted_by))
+) -> Participant:
+    """A participant for `CommunityRooms.join`. An invalid community id counts as an unknown community."""
+    needed = RequiredAccess(claims.session_id, claims.user_id, uuid_of(community_id) or NO_COMMUNITY, kind.role)
+    return Participant(member, needed, kind.is_dashboard, end, refresh_id=token_to_verify(claims, admitted_by))

@@ -29,11 +29,11 @@ class StatsStream(Stream):
     def welcome(self, connection: Connection, request: Request) -> None:
         welcome(self._services, connection, request, request.args.get("visitorId"))
 
-    def tell_present(self, connection: Connection) -> None:
+    def send_present(self, connection: Connection) -> None:
         tell(self._services, connection)
 
     def gone(self, connection: Connection, code: int) -> None:
-        self._services.realtime.rooms.of(STATS_ROOM).dismiss(connection)
+        self._services.realtime.rooms.get(STATS_ROOM).dismiss(connection)
         self._services.presence.visitor_sockets.closed(connection)
 
 

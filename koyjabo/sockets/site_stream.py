@@ -19,15 +19,15 @@ def welcome(services: Services, member: Any, request: Request, said_id: object) 
     TooManyRequests if its visitor has too many sockets.
     """
     sockets, place = services.presence.visitor_sockets, services.network.places.locate(request.remote_addr)
-    is_limited = bool(client_address.counted(request.environ))
+    is_limited = bool(client_address.limit_key(request.environ))
     visitor = visitor_id(said_id)
     registered = visitor is not None and services.counting.visits.arrive(visitor, place)
-    sockets.opened(member, sockets.caller(request.environ), visitor, registered, is_limited)
+    sockets.opened(member, sockets.fingerprint(request.environ), visitor, registered, is_limited)
     services.counting.visits.stats()  # read the present state: a message from another worker may be in transit
-    return services.realtime.rooms.of(STATS_ROOM).admit(member) is not None
+    return services.realtime.rooms.get(STATS_ROOM).admit(member) is not None
 
 
 def tell(services: Services, member: Any) -> dict[str, Any]:
     """Send the present statistics to one member, and return them."""
     services.counting.visits.stats()
-    return services.realtime.rooms.of(STATS_ROOM).tell(member) or {}
+    return services.realtime.rooms.get(STATS_ROOM).send_present(member) or {}

@@ -16,7 +16,7 @@ from koyjabo.realtime.close_codes import ABUSE, NORMAL
 from koyjabo.realtime.events import Error, Pong
 from koyjabo.sockets.close_codes import close_code
 from koyjabo.sockets.handler_errors import failed
-from koyjabo.sockets.joined_rooms import Memberships
+from koyjabo.sockets.joined_rooms import JoinedRooms
 from koyjabo.sockets.messages import MOST_ERRORS, unknown
 from koyjabo.sockets.site_stream import tell, welcome
 
@@ -50,7 +50,7 @@ def connect(auth: Any = None) -> None:
     """Admit a client to the room `stats`. The first event includes the effect of connecting."""
     services, said = _services(), auth if isinstance(auth, dict) else {}
     services.start()
-    _memberships().connected(_sid(), said.get("token"))
+    _joined_rooms().connected(_sid(), said.get("token"))
     try:
         is_here = welcome(services, _sid(), request, said.get("visitorId") or request.args.get("visitorId"))
     except TooManyRequests as error:
@@ -59,22 +59,22 @@ def connect(auth: Any = None) -> None:
     if not is_here:
         disconnect()  # the client disconnected meanwhile
         return
-    _memberships().let_in(_sid())
-    services.observability.traffic.opened(KIND, who=services.presence.visitor_sockets.visitor_of(_sid()))
+    _joined_rooms().admit(_sid())
+    services.observability.socket_log.opened(KIND, who=services.presence.visitor_sockets.visitor_of(_sid()))
 
 
 def disconnect(reason: str = "") -> None:
     services, sid = _services(), _sid()
-    if (lasted_s := _memberships().lasted_s(sid)) is not None:
+    if (lasted_s := _joined_rooms().lasted_s(sid)) is not None:
         code = NORMAL if reason == GOODBYE else LOST
         who = services.presence.visitor_sockets.visitor_of(sid)
-        services.observability.traffic.closed(KIND, code, lasted_s, who=who)
+        services.observability.socket_log.closed(KIND, code, lasted_s, who=who)
     services.presence.visitor_sockets.closed(sid)
-    _memberships().disconnected(sid, clean=reason == GOODBYE)
+    _joined_rooms().disconnected(sid, clean=reason == GOODBYE)
 
 
 def ping(*_: Any) -> dict[str, Any]:
-    _services().observability.traffic.received("ping")
+    _services().observability.socket_log.received("ping")
     pong = Pong(_services().clock.now_ms()).as_object()
     emit("pong", pong)
     return {"ok": True, **pong}
@@ -82,32 +82,32 @@ def ping(*_: Any) -> dict[str, Any]:
 
 def request_count(said: Any = None, *_: Any) -> dict[str, Any]:
     """Send the statistics of the site, or the value of the community room in the message."""
-    _services().observability.traffic.received("request_count")
+    _services().observability.socket_log.received("request_count")
     if not isinstance(said, dict) or "communityId" not in said:
         return {"ok": True, **tell(_services(), _sid())}
     try:
-        return {"ok": True, **_memberships().tell(_sid(), said)}
+        return {"ok": True, **_joined_rooms().send_present(_sid(), said)}
     except InvalidMessage as error:
         return _refuse(error)
 
 
 def join(said: Any = None, *_: Any) -> dict[str, Any]:
     """Join a community room. A refusal is acknowledged with the close code of a plain WebSocket."""
-    _services().observability.traffic.received("join")
+    _services().observability.socket_log.received("join")
     try:
-        return {"ok": True, **_memberships().join(_sid(), said, request)}
+        return {"ok": True, **_joined_rooms().join(_sid(), said, request)}
     except InvalidMessage as error:
         return _refuse(error)
     except KoyJaboError as error:
         community = uuid_of(said["communityId"]) or NOWHERE
-        _services().observability.traffic.refused(KIND, community, close_code(error), error.code)
+        _services().observability.socket_log.refused(KIND, community, close_code(error), error.code)
         return {"ok": False, "error": str(error), "code": close_code(error)}
 
 
 def leave(said: Any = None, *_: Any) -> dict[str, Any]:
-    _services().observability.traffic.received("leave")
+    _services().observability.socket_log.received("leave")
     try:
-        _memberships().leave(_sid(), said)
+        _joined_rooms().leave(_sid(), said)
     except InvalidMessage as error:
         return _refuse(error)
     return {"ok": True}
@@ -115,20 +115,20 @@ def leave(said: Any = None, *_: Any) -> dict[str, Any]:
 
 def anything(event: str, *_: Any) -> dict[str, Any]:
     """Refuse an event without a handler."""
-    _services().observability.traffic.received(event)
+    _services().observability.socket_log.received(event)
     return _refuse(unknown(event))
 
 
 def _turn_away(error: TooManyRequests) -> None:
     code = close_code(error)
-    _services().observability.traffic.refused(KIND, NOWHERE, code, error.code)
-    _services().realtime.rooms.expel(_sid(), code, str(error))
+    _services().observability.socket_log.refused(KIND, NOWHERE, code, error.code)
+    _services().realtime.rooms.disconnect(_sid(), code, str(error))
 
 
 def _refuse(error: InvalidMessage) -> dict[str, Any]:
     emit("error", Error(str(error), error.code).as_object())
     if _count_error() >= MOST_ERRORS:
-        _services().realtime.rooms.expel(_sid(), ABUSE, "too many messages that are none")
+        _services().realtime.rooms.disconnect(_sid(), ABUSE, "too many messages that are none")
     return {"ok": False, "error": str(error), "code": error.code}
 
 
@@ -144,9 +144,9 @@ def _count_error() -> int:
     return session[ERRORS]
 
 
-def _memberships() -> Memberships:
+def _joined_rooms() -> JoinedRooms:
     extensions = current_app.extensions
-    found: Memberships = extensions.get(EXTENSION) or extensions.setdefault(EXTENSION, Memberships(_services()))
+    found: JoinedRooms = extensions.get(EXTENSION) or extensions.setdefault(EXTENSION, JoinedRooms(_services()))
     return found
 
 

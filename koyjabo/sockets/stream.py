@@ -16,7 +16,7 @@ from koyjabo.application.services import Services
 from koyjabo.counting.stats import encode
 from koyjabo.errors import InvalidMessage, KoyJaboError
 from koyjabo.identity import uuid_of
-from koyjabo.observability.socket_log import NOWHERE, Traffic
+from koyjabo.observability.socket_log import NOWHERE, SocketLog
 from koyjabo.realtime.close_codes import ABUSE, TOO_MANY, UNEXPECTED
 from koyjabo.realtime.events import Error, Pong
 from koyjabo.sockets.close_codes import close_code
@@ -60,7 +60,7 @@ class Stream(ABC):
         """Admit a connection and send its first event. May block. Raises the KoyJaboError for a refusal."""
 
     @abstractmethod
-    def tell_present(self, connection: Connection) -> None:
+    def send_present(self, connection: Connection) -> None:
         """Answer `request_count`. May block."""
 
     @abstractmethod
@@ -83,7 +83,7 @@ class Stream(ABC):
         try:
             if connection.is_open:
                 self.welcome(connection, request)
-                self._traffic.opened(self.kind, self.where(connection), self.who(connection))
+                self._socket_log.opened(self.kind, self.where(connection), self.who(connection))
             else:
                 self._record_refusal(connection, request, TOO_MANY, "no_room")
         except KoyJaboError as error:
@@ -99,7 +99,7 @@ class Stream(ABC):
     def received(self, connection: Connection, message: str | bytes) -> None:
         try:
             kind = parse(message)["type"]
-            self._traffic.received(kind)
+            self._socket_log.received(kind)
             self._answer(connection, kind)
         except InvalidMessage as error:
             self._refuse(connection, error)
@@ -108,23 +108,23 @@ class Stream(ABC):
         self._errors.pop(connection, None)
         if connection not in self._refused:
             lasted_s = time.monotonic() - connection.born
-            self._traffic.closed(self.kind, code, lasted_s, self.where(connection), self.who(connection))
+            self._socket_log.closed(self.kind, code, lasted_s, self.where(connection), self.who(connection))
         self.gone(connection, code)
 
     @property
-    def _traffic(self) -> Traffic:
-        return self._services.observability.traffic
+    def _socket_log(self) -> SocketLog:
+        return self._services.observability.socket_log
 
     def _record_refusal(self, connection: Connection, request: Request, code: int, why: str) -> None:
         self._refused.add(connection)
         community_id = uuid_of((request.view_args or {}).get("community_id", ""))
-        self._traffic.refused(self.kind, community_id or NOWHERE, code, why)
+        self._socket_log.refused(self.kind, community_id or NOWHERE, code, why)
 
     def _answer(self, connection: Connection, kind: str) -> None:
         if kind == "ping":
             _send(connection, Pong(self._services.clock.now_ms()))
         elif kind == "request_count":
-            connection.in_turn(partial(self.tell_present, connection))
+            connection.in_turn(partial(self.send_present, connection))
         else:
             raise unknown(kind)
 

@@ -20,7 +20,7 @@ from koyjabo.identity import uuid_of
 from koyjabo.models import SITE, Scope
 from koyjabo.network.crawlers import is_bot
 from koyjabo.network.geolocation import UNKNOWN
-from koyjabo.text import kept, without_query
+from koyjabo.text import truncate, without_query
 from koyjabo.visit_log import file_format
 
 SAME = {
@@ -193,4 +193,4 @@ def _text(said: Said, name: str) -> str | None:
     value = said.get(name)
     if value is not None and not isinstance(value, str):
         raise ValueError(f"{name} must be a text")
-    return None if value is None else kept(value)
+    return None if value is None else truncate(value)

@@ -68,7 +68,7 @@ def import_visits(
     does at a visit that may have been folded, unless that is to count `even_folded`. Needs an application context.
     Raises Busy.
     """
-    with engine.reached(), import_queries.only_one(db.engine.url) as fence:
+    with engine.translated_errors(), import_queries.only_one(db.engine.url) as fence:
         if fence is None:
             raise Busy(
                 "Another import or a restore is running on this database. Run this import after it has finished."
@@ -140,7 +140,7 @@ class _Importing:
         expected = self._visits + new
         for line, outcome in written:
             if isinstance(outcome, Receipt):
-                self._visits = outcome.figures.visits
+                self._visits = outcome.snapshot.visits
                 if not outcome.duplicate:
                     self._in_order &= line.visit.at_ms > self._newest_ms - DISORDER_MS // 2
                     self._newest_ms = max(self._newest_ms, line.visit.at_ms)
@@ -151,7 +151,7 @@ class _Importing:
     def end(self) -> None:
         """Also after an error, where the database still answers; the next import does it otherwise."""
         self._store.close()
-        with suppress(LedgerUnavailable, DatabaseInUse), engine.reached():
+        with suppress(LedgerUnavailable, DatabaseInUse), engine.translated_errors():
             import_queries.end(self._fence, self._in_order)
             by = log.actor(OPERATOR, self._clock)
             entry = by.entry("visits.import", Subject("visits", "", ""), **self.imported._asdict())

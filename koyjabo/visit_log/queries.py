@@ -36,7 +36,7 @@ OF_A_COMMUNITY: Any = text("scope <> 'site'")
 """Word for word as the index has it: else SQLite would not know that it may use that."""
 
 
-class Wanted(NamedTuple):
+class SearchFilter(NamedTuple):
     """What is looked for; "" and None are anything."""
 
     began_ms: int | None = None
@@ -74,7 +74,7 @@ class LoggedVisit(NamedTuple):
     client_ms: int | None = None  # the client's word
 
 
-class Looked(NamedTuple):
+class SearchPage(NamedTuple):
     """What was found, and the last id that was looked at on the way: everything up to it is in here."""
 
     visits: tuple[LoggedVisit, ...]
@@ -92,7 +92,7 @@ ROW = (
 IMPORTS = select(ImportedVisits.__table__).order_by(ImportedVisits.after_visit)
 
 
-def search(session: Session, wanted: Wanted) -> Search:
+def search(session: Session, wanted: SearchFilter) -> Search:
     """A search as of now: of the visits there are at this moment."""
     after, upto = _stretch_of_time(session, wanted)
     conditions = [*_time(wanted)]
@@ -109,12 +109,12 @@ def search(session: Session, wanted: Wanted) -> Search:
     return Search(after, upto, tuple(conditions), is_indexed)
 
 
-def look_back(session: Session, looked_for: Search, count: int, patience_s: float) -> Looked:
+def look_back(session: Session, looked_for: Search, count: int, patience_s: float) -> SearchPage:
     """`count` visits, the newest first, or as many as are found in time."""
     return _look(session, looked_for, count, patience_s, newest_first=True)
 
 
-def look_on(session: Session, looked_for: Search, count: int, patience_s: float) -> Looked:
+def look_on(session: Session, looked_for: Search, count: int, patience_s: float) -> SearchPage:
     """The same, the oldest first."""
     return _look(session, looked_for, count, patience_s, newest_first=False)
 
@@ -128,7 +128,7 @@ def id_of(session: Session, visitor_id: str, visit_id: str) -> int | None:
     return session.scalar(select(Visit.id).where(Visit.visitor_id == visitor_id, Visit.visit_id == visit_id))
 
 
-def _look(session: Session, looked_for: Search, count: int, patience_s: float, newest_first: bool) -> Looked:
+def _look(session: Session, looked_for: Search, count: int, patience_s: float, newest_first: bool) -> SearchPage:
     until, size = time.monotonic() + patience_s, FIRST_STRETCH
     after, upto = looked_for.after, looked_for.upto
     found: list[Any] = []
@@ -144,8 +144,8 @@ def _look(session: Session, looked_for: Search, count: int, patience_s: float, n
         if time.monotonic() > until:
             break
     if len(found) == count:
-        return Looked(_named(session, found), found[-1].id)
-    return Looked(_named(session, found), upto + 1 if newest_first else after)
+        return SearchPage(_named(session, found), found[-1].id)
+    return SearchPage(_named(session, found), upto + 1 if newest_first else after)
 
 
 def _named(session: Session, rows: list[Any]) -> tuple[LoggedVisit, ...]:
@@ -166,12 +166,12 @@ def _names(session: Session, table: Any, ids: set[str]) -> dict[str, str]:
     return {row.id: row.name for row in rows}
 
 
-def _time(wanted: Wanted) -> list[ColumnElement[bool]]:
+def _time(wanted: SearchFilter) -> list[ColumnElement[bool]]:
     began, ended = wanted.began_ms, wanted.ended_ms
     return ([Visit.at_ms >= began] if began is not None else []) + ([Visit.at_ms < ended] if ended is not None else [])
 
 
-def _stretch_of_time(session: Session, wanted: Wanted) -> tuple[int, int]:
+def _stretch_of_time(session: Session, wanted: SearchFilter) -> tuple[int, int]:
     after, upto = (session.scalar(select(func.min(Visit.id))) or 1) - 1, session.scalar(select(func.max(Visit.id))) or 0
     if wanted.began_ms is None and wanted.ended_ms is None:
         return after, upto
@@ -179,7 +179,7 @@ def _stretch_of_time(session: Session, wanted: Wanted) -> tuple[int, int]:
     return (min(low for low, _ in found), max(high for _, high in found)) if found else (upto, upto)
 
 
-def _stretches_of_time(session: Session, wanted: Wanted, after: int, upto: int) -> Iterator[tuple[int, int]]:
+def _stretches_of_time(session: Session, wanted: SearchFilter, after: int, upto: int) -> Iterator[tuple[int, int]]:
     """Imports that may have such visits, whole; between them ids go by time."""
     for each in session.execute(IMPORTS):
         yield _in_order(session, wanted, after, max(after, min(each.after_visit, upto)))
@@ -192,7 +192,7 @@ def _stretches_of_time(session: Session, wanted: Wanted, after: int, upto: int) 
     yield _in_order(session, wanted, after, upto)
 
 
-def _in_order(session: Session, wanted: Wanted, after: int, upto: int) -> tuple[int, int]:
+def _in_order(session: Session, wanted: SearchFilter, after: int, upto: int) -> tuple[int, int]:
     began, ended = wanted.began_ms, wanted.ended_ms
     low = after if began is None else _last_before(session, began - DISORDER_MS, after, upto)
     high = upto if ended is None else _last_before(session, ended + DISORDER_MS, after, upto)

@@ -18,7 +18,7 @@ from koyjabo.identity import OPERATOR, Account, uuid_of
 from koyjabo.models import SITE, Scope
 from koyjabo.text import N_
 from koyjabo.visit_log import file_format, queries
-from koyjabo.visit_log.queries import LoggedVisit, Search, Wanted
+from koyjabo.visit_log.queries import LoggedVisit, Search, SearchFilter
 
 __all__ = ["Extract", "Filter", "Found", "LoggedVisit", "VisitLog"]
 
@@ -135,10 +135,10 @@ class VisitLog:
             looked_at, search = reached - search.after, search._replace(after=reached)
             yield text, looked_at
 
-    def _wanted(self, which: Filter) -> Wanted:
+    def _wanted(self, which: Filter) -> SearchFilter:
         asked = _asked(which)
         began, ended = self._begins(asked.first), self._begins(asked.last, days=1)
-        return Wanted(began, ended, asked.place, asked.community_id, asked.text, asked.is_bot)
+        return SearchFilter(began, ended, asked.place, asked.community_id, asked.text, asked.is_bot)
 
     def _begins(self, day: date | None, days: int = 0) -> int | None:
         """The moment a day begins, ms, or one so many days later."""
@@ -171,7 +171,7 @@ def _day(which: Filter, name: str, problems: dict[str, Any]) -> date | None:
     return found
 
 
-def _page(session: Any, wanted: Wanted, before: int | None, count: int) -> Found:
+def _page(session: Any, wanted: SearchFilter, before: int | None, count: int) -> Found:
     search = queries.search(session, wanted)
     if before is not None:
         search = search._replace(upto=min(search.upto, before - 1))
@@ -188,7 +188,7 @@ def _piece(session: Any, kind: str, search: Search, size: int) -> tuple[str, int
     return file_format.text(kind, found), reached
 
 
-def _search_after(session: Any, wanted: Wanted, last: tuple[str, str] | None) -> Search:
+def _search_after(session: Any, wanted: SearchFilter, last: tuple[str, str] | None) -> Search:
     search = queries.search(session, wanted)
     if last is None:
         return search

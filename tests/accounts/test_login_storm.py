@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import requests
 
-LOGINS = 12
+LOGINS = 6
 
 
 def timed(session: requests.Session, url: str) -> float:

@@ -52,15 +52,15 @@ def test_one_worker_alone_asks_nothing_of_redis():
 
 def test_those_queue_for_the_counter_row_who_write():
     load = Load(pages=6e6)
-    alone, together = (replace(PLANT, relayed=relayed) for relayed in (False, True))
-    assert model.turn_s(COSTS, load, alone) == pytest.approx(4 * model.turn_s(COSTS, load, together))
+    exclusive_transaction, together = (replace(PLANT, relayed=relayed) for relayed in (False, True))
+    assert model.turn_s(COSTS, load, exclusive_transaction) == pytest.approx(4 * model.turn_s(COSTS, load, together))
 
 
 def test_every_worker_hears_every_message_unless_one_of_an_instance_does():
     load = Load(pages=100_000)  # 20 workers on 5 instances
-    alone = model.redis_bytes(COSTS, load, PLANT)
+    exclusive_transaction = model.redis_bytes(COSTS, load, PLANT)
     relayed = model.redis_bytes(COSTS, load, replace(PLANT, relayed=True))
-    assert alone == 4 * relayed == model.messages(COSTS, load, PLANT) * 20 * COSTS.message_bytes
+    assert exclusive_transaction == 4 * relayed == model.messages(COSTS, load, PLANT) * 20 * COSTS.message_bytes
 
 
 def test_a_worker_says_no_more_than_one_message_a_pace():
@@ -83,10 +83,10 @@ def test_workers_that_queue_take_along_what_has_come_meanwhile():
 
 
 def test_the_turn_grows_from_that_of_one_when_the_row_is_just_no_longer_free():
-    alone = model.turn_s(COSTS, Load(pages=600, members=0), PLANT)
-    pages = 600 / alone * 1.02
+    exclusive_transaction = model.turn_s(COSTS, Load(pages=600, members=0), PLANT)
+    pages = 600 / exclusive_transaction * 1.02
     turn = model.turn_s(COSTS, Load(pages=pages, members=0), PLANT)
-    assert alone <= turn < 0.2 * model.workers(Load(pages), PLANT) * model.batch_s(COSTS, PLANT)
+    assert exclusive_transaction <= turn < 0.2 * model.workers(Load(pages), PLANT) * model.batch_s(COSTS, PLANT)
 
 
 def test_more_visits_than_can_be_written_have_no_turn():

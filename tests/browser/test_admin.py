@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -114,6 +115,7 @@ def test_what_was_done_is_said_once(admin, community):
     visit(admin, f"/admin/communities/{community}")
     admin.get_by_role("button", name="Save").click()
     expect(admin.get_by_text("Your changes were saved.")).to_be_visible()
+    expect(admin).to_have_url(re.compile(r"[^?]*$"))  # the page's script has removed the code of the message
     admin.reload()
     expect(admin.get_by_text("Your changes were saved.")).to_have_count(0)
 

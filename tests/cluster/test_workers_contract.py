@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from support.presence_worlds import flush
 from support.processes import wait_until
 from support.redis import Redis
+from support.visitor_worlds import flush
 
 from koyjabo.cluster.outbox import Outbox
 from koyjabo.cluster.redis_client import connect
@@ -32,8 +32,8 @@ class Line:
         self.outbox = Outbox(ThreadRuntime(), lambda: None)
         self.workers = RedisWorkers(self.client, self.outbox)
 
-    def tell(self, told: Worker) -> None:
-        self.workers.tell(told)
+    def report(self, told: Worker) -> None:
+        self.workers.report(told)
         flush(self.outbox)
 
 
@@ -52,63 +52,63 @@ def known(request):
 
 
 def test_nobody_is_there_before_anybody_has_told(known):
-    assert known[0].all() == []
+    assert known[0].live() == []
 
 
 def test_worker_is_what_it_told_last(known):
     workers, wait = known
-    workers.tell(worker())
+    workers.report(worker())
     wait()
     now = worker(memory_kb=None, recount=Progress(5, 10, 20))
-    workers.tell(now)
+    workers.report(now)
     wait()
-    assert workers.all() == [now]
+    assert workers.live() == [now]
 
 
 def test_list_is_the_callers_own(known):
     workers, wait = known
-    workers.tell(worker())
+    workers.report(worker())
     wait()
-    workers.all().clear()
-    assert workers.all() == [worker()]
+    workers.live().clear()
+    assert workers.live() == [worker()]
 
 
 def test_workers_hear_of_each_other(line, redis_server):
     other = Line(redis_server)
-    line.tell(worker("a"))
-    other.tell(worker("b", pid=6))
-    assert other.workers.all() == [worker("b", pid=6), worker("a")]
-    line.tell(worker("a"))
-    assert line.workers.all() == other.workers.all()
+    line.report(worker("a"))
+    other.report(worker("b", pid=6))
+    assert other.workers.live() == [worker("b", pid=6), worker("a")]
+    line.report(worker("a"))
+    assert line.workers.live() == other.workers.live()
 
 
 def test_worker_knows_itself_as_it_is_now(line, redis_server):
     other = Line(redis_server)
-    other.tell(worker("b"))
-    line.tell(worker("a"))
-    line.outbox.put = lambda *_: None  # Redis has not answered yet
-    line.workers.tell(worker("a", recount=Progress(5, 0, 0)))
-    assert line.workers.all() == [worker("a", recount=Progress(5, 0, 0)), worker("b")]
+    other.report(worker("b"))
+    line.report(worker("a"))
+    line.outbox.send_newest = lambda *_: None  # Redis has not answered yet
+    line.workers.report(worker("a", recount=Progress(5, 0, 0)))
+    assert line.workers.live() == [worker("a", recount=Progress(5, 0, 0)), worker("b")]
 
 
 def test_worker_that_is_silent_is_gone_when_its_lease_ends(line, redis_server):
     other = Line(redis_server)
-    line.tell(worker("a"))
+    line.report(worker("a"))
     line.client.zincrby(KEYS[1], -LEASE_S * 1000, "a")
-    other.tell(worker("b"))
-    assert other.workers.all() == [worker("b")]
+    other.report(worker("b"))
+    assert other.workers.live() == [worker("b")]
     assert line.client.hkeys(KEYS[0]) == [b"b"]
 
 
 def test_worker_of_a_later_version_may_say_more(line):
     line.client.hset(KEYS[0], "b", json.dumps({**worker("b")._asdict(), "more": 1}))
-    line.tell(worker("a"))
-    assert [each.id for each in line.workers.all()] == ["a", "b"]
+    line.report(worker("a"))
+    assert [each.id for each in line.workers.live()] == ["a", "b"]
 
 
 def test_redis_is_timed_by_what_is_told(line):
     assert line.workers.redis_ms is None
-    line.tell(worker())
+    line.report(worker())
     assert 0 < line.workers.redis_ms < 1000
     assert MemoryWorkers().redis_ms is None
 
@@ -116,10 +116,10 @@ def test_redis_is_timed_by_what_is_told(line):
 def test_worker_knows_itself_while_redis_is_away(mortal_redis):
     line = Line(mortal_redis)
     other = Line(mortal_redis)
-    other.tell(worker("b"))
-    line.tell(worker("a"))
+    other.report(worker("b"))
+    line.report(worker("a"))
     mortal_redis.kill()
-    line.workers.tell(worker("a", pid=8))
+    line.workers.report(worker("a", pid=8))
     wait_until(lambda: not line.outbox.reachable, "it is noticed")
-    assert line.workers.all() == [worker("a", pid=8)]
+    assert line.workers.live() == [worker("a", pid=8)]
     assert line.workers.redis_ms is None

@@ -10,8 +10,8 @@ from support.app_fixtures import Site, assert_error
 from support.community_calls import PATH, account_of, found, give
 from support.processes import wait_until
 
-from koyjabo.communities.live.participant import Seat
-from koyjabo.communities.permissions import Right
+from koyjabo.communities.live.participant import Participant
+from koyjabo.communities.permissions import RequiredAccess
 from koyjabo.errors import UnknownCommunity
 from koyjabo.identity import Account
 
@@ -97,15 +97,15 @@ def test_those_in_its_rooms_are_sent_away(site, ayesha, admin, community):
             pass
 
     session = site.services.accounts.tokens.read(ayesha.access).session_id
-    seat = Seat(Socket(), Right(session, ayesha.id, community, "member"), False, told.append)
-    assert site.services.communities.rooms.take(seat)["count"] == 1
+    seat = Participant(Socket(), RequiredAccess(session, ayesha.id, community, "member"), False, told.append)
+    assert site.services.communities.rooms.join(seat)["count"] == 1
     site.services.communities.directory.archive(admin, community)
     wait_until(lambda: told, "they are sent away")
     assert [type(problem) for problem in told] == [UnknownCommunity]
     with pytest.raises(UnknownCommunity):
-        site.services.communities.rooms.take(Seat(Socket(), seat.right, False, told.append))
+        site.services.communities.rooms.join(Participant(Socket(), seat.access, False, told.append))
     site.services.communities.directory.restore(admin, community)
-    assert site.services.communities.rooms.take(Seat(Socket(), seat.right, False, told.append))["count"] == 1
+    assert site.services.communities.rooms.join(Participant(Socket(), seat.access, False, told.append))["count"] == 1
 
 
 def test_restored_community_has_all_it_had(site, ayesha, admin, community):

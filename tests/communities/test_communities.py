@@ -30,7 +30,7 @@ CALLS = {
     "remove": ("DELETE", "/members/{other}", None, (204, 204, 403, 403, (403, 404), 401)),
     "remove the last admin": ("DELETE", "/members/{admin}", None, (409, 409, 403, 403, (403, 404), 401)),
 }
-LOSSES = {"end", "leave", "demote", "remove"}
+ACCESS_REVOKED = {"end", "leave", "demote", "remove"}
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_everybody_may_do_what_their_role_allows_and_nothing_else(site, cast, na
     ids = {part: person.id for part, person in cast.people.items()}
     check(site, cast.call(who, method, f"{PATH}/{community}{path.format(**ids)}", body), status)
     assert (stored(site) != before) == changes
-    assert losses(site) - noted == (changes and name in LOSSES)
+    assert losses(site) - noted == (changes and name in ACCESS_REVOKED)
 
 
 @pytest.mark.parametrize(("is_open", "listed", "status"), [(1, 1, 201), (1, 0, 201), (0, 1, 403), (0, 0, 404)])
@@ -177,7 +177,7 @@ def test_role_that_stays_or_grows_is_no_loss(site, cast):
 def test_who_lost_a_right_is_told_about_after_the_commit(site, cast, monkeypatch):
     community, seen = cast.community(), []
     directory = site.services.communities.directory
-    monkeypatch.setattr(directory, "_on_loss", lambda whose: seen.append(roles_in(site, community)))
+    monkeypatch.setattr(directory, "_on_revoked", lambda whose: seen.append(roles_in(site, community)))
     member, moderator, other = (cast[part].id for part in ("member", "moderator", "other"))
     cast["member"].post(f"{PATH}/{community}/join")
     give(cast["admin"], community, cast["member"], "moderator")

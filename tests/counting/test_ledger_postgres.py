@@ -153,7 +153,7 @@ def test_limits_of_the_ledger_end_with_each_of_its_transactions(site, database):
     found: list[dict[str, str]] = []
     ledger = open_store(make_url(database.url), site.services.clock, look)
     (receipt,) = ledger.commit([(NewVisit("ayesha", "1", at_ms=site.time.ms), "1")])
-    assert (receipt.ordinal, ledger.figures(SITE).total, ledger.knows(SITE, "ayesha")) == (1, 1, True)
+    assert (receipt.ordinal, ledger.snapshot(SITE).total, ledger.knows(SITE, "ayesha")) == (1, 1, True)
     for connection in (ledger._writing, ledger._reading):
         with connection.cursor() as cursor:
             look(cursor)

@@ -85,7 +85,7 @@ def test_today_is_nobodys_after_midnight_even_while_the_database_is_away(site_be
     def locked(*_):
         raise sqlite3.OperationalError("database is locked")
 
-    monkeypatch.setattr(SqliteStore, "figures", locked)
+    monkeypatch.setattr(SqliteStore, "snapshot", locked)
     site.time.ms += 1
     stats = site.stats()
     assert (stats["stale"], stats["todayVisits"], stats["totalVisits"]) == (True, 0, 1)

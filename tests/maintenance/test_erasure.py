@@ -238,7 +238,7 @@ def test_while_the_database_is_away_nothing_is_said_to_be_forgotten(site, monkey
 def test_open_page_of_theirs_keeps_nobody_active(site):
     pairing = site.services.presence.visitor_sockets
     site.register("ayesha")
-    pairing.opened("socket", pairing.caller(BROWSER), "ayesha", registered=True)
+    pairing.opened("socket", pairing.fingerprint(BROWSER), "ayesha", registered=True)
     forget(site, "ayesha")
     assert pairing.visitor_of("socket") is None
     site.time.pass_(seconds=200)

@@ -122,7 +122,7 @@ def test_pace_is_slower_where_a_transaction_takes_long(site, monkeypatch):
     moments = iter(range(1000))  # whatever is done takes a second
     slept: list[float] = []
     monkeypatch.setattr(throttle, "time", SimpleNamespace(monotonic=lambda: next(moments), sleep=slept.append))
-    slow = throttle.Pace(site.services.maintenance.retention._database)
+    slow = throttle.Throttle(site.services.maintenance.retention._database)
     sizes = [slow.size]
     for _ in range(2):
         slow.do(lambda session, size: session.connection())

@@ -23,7 +23,7 @@ def site(database, monkeypatch):
 
 
 def look(site: Site, admin: Account) -> Facts:
-    return site.services.maintenance.system.look(admin)
+    return site.services.maintenance.system.status(admin)
 
 
 def test_facts_are_those_of_this_server(site, admin, kind):

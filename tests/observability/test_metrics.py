@@ -148,7 +148,7 @@ def test_without_a_token_they_are_for_nobody_who_comes_through_a_proxy(site, hea
 
 def told(folder: Path, place: int, look: dict) -> Gauges:
     gauges = Gauges(str(folder), str(place), lambda: look)
-    gauges.tell()
+    gauges.write()
     return gauges
 
 

@@ -153,7 +153,7 @@ def test_what_carries_no_revision_is_sent_as_told(world, members):
 def test_tell_repeats_what_was_heard_last_but_nothing_older(world, members):
     plain, _ = members
     for revision in (1, 3, 2, 3):
-        world.fanout.tell(ROOM, plain, UPDATE, update(revision))
+        world.fanout.send_to(ROOM, plain, UPDATE, update(revision))
     assert [each["stats"]["revision"] for each in plain.heard] == [1, 1, 3, 3]
     world.fanout.emit(UPDATE, update(3), room=ROOM)
     assert len(plain.heard) == 4, "told by itself, it is not told again with the others"
@@ -228,15 +228,15 @@ def test_client_that_is_gone_is_not_let_in(world):
     sid = world.join("e1", Connected())
     world.fanout.disconnect(sid, "/")
     assert world.fanout.admit(ROOM, sid, UPDATE, update(1)) is False
-    assert world.fanout.audience(ROOM) == 0
+    assert world.fanout.member_count(ROOM) == 0
 
 
 def test_audience_is_everybody_of_both_kinds(world, members):
-    assert world.fanout.audience(ROOM) == 3
+    assert world.fanout.member_count(ROOM) == 3
     world.fanout.dismiss(ROOM, members[0])
     world.fanout.disconnect(world.polling, "/")
-    assert world.fanout.audience(ROOM) == 1
-    assert world.fanout.audience("nobody is here") == 0
+    assert world.fanout.member_count(ROOM) == 1
+    assert world.fanout.member_count("nobody is here") == 0
 
 
 def test_members_leave_nothing_behind(world, monkeypatch):

@@ -31,7 +31,7 @@ class Member:
 
     def __init__(self, site):
         self.frames = []
-        site.services.realtime.rooms.of(STATS_ROOM).admit(self)
+        site.services.realtime.rooms.get(STATS_ROOM).admit(self)
 
     def write(self, data):
         self.frames.append(data)

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from support.processes import wait_until
 
-from koyjabo.cluster.bus import Silence
-from koyjabo.realtime.room import Newest
+from koyjabo.cluster.bus import NullBus
+from koyjabo.realtime.room import LatestValue
 from koyjabo.realtime.rooms import Rooms
 from koyjabo.runtime import ThreadRuntime
 
@@ -53,7 +53,7 @@ class FakeFanout:
     def __post_init__(self):
         self.may_send.set()
 
-    def audience(self, room):
+    def member_count(self, room):
         return self.members
 
     def emit(self, event, data, room, **_):
@@ -74,7 +74,7 @@ class FakeFanout:
         member.append(data["revision"])
         return True
 
-    def tell(self, room, member, event, data, revision):
+    def send_to(self, room, member, event, data, revision):
         member.append(data["revision"])
 
     @property
@@ -88,7 +88,7 @@ class Told:
 
     said: list = field(default_factory=list)
 
-    def say(self, room, state, part=""):
+    def publish(self, room, state, part=""):
         self.said.append((room, state()))
 
 
@@ -96,9 +96,9 @@ class World:
     def __init__(self, bus=None, **fanout):
         self.fanout = FakeFanout(**fanout)
         self.revision = 0
-        self.bus = bus or Silence()
+        self.bus = bus or NullBus()
         self.rooms = Rooms(self.fanout, ThreadRuntime(), self.bus)
-        self.rooms.open(ROOM, Newest(lambda: Value(self.revision), self.merge))
+        self.rooms.open(ROOM, LatestValue(lambda: Value(self.revision), self.merge))
 
     def merge(self, state):
         self.revision = max(self.revision, state["at"])
@@ -178,7 +178,7 @@ def test_what_has_been_sent_is_not_sent_again(world):
     world.change()
     world.wait_for(1)
     for _ in range(10):
-        world.rooms.shown(ROOM)
+        world.rooms.refresh(ROOM)
         time.sleep(SHORTEST_INTERVAL_S / 5)
     world.change()
     world.wait_for(2)
@@ -197,7 +197,7 @@ def test_nothing_is_sent_into_an_empty_room_and_who_comes_hears_the_present():
     world, member = World(members=0), []
     for _ in range(3):
         world.change()
-    assert world.rooms.of(ROOM).admit(member)
+    assert world.rooms.get(ROOM).admit(member)
     assert (world.fanout.sent, member) == ([], [3])
     world.fanout.members = 1
     world.change()
@@ -207,16 +207,16 @@ def test_nothing_is_sent_into_an_empty_room_and_who_comes_hears_the_present():
 def test_tell_gives_the_present_value_to_one_and_back(world):
     member = []
     world.revision = 7
-    assert world.rooms.of(ROOM).tell(member) == {"revision": 7}
+    assert world.rooms.get(ROOM).send_present(member) == {"revision": 7}
     assert (member, world.fanout.sent) == ([7], [])
 
 
 def test_changes_made_here_are_told_to_other_workers_and_those_that_are_heard_are_not():
     world = World(bus=Told())
     world.change()
-    world.rooms.hear(ROOM, {"at": 5})
+    world.rooms.receive(ROOM, {"at": 5})
     world.wait_for(5)
-    world.rooms.shown(ROOM)
+    world.rooms.refresh(ROOM)
     assert world.bus.said == [(ROOM, {"at": 1})]
 
 
@@ -224,8 +224,8 @@ def test_older_news_from_another_worker_is_not_sent(world):
     for _ in range(3):
         world.change()
     world.wait_for(3)
-    world.rooms.hear(ROOM, {"at": 2})
-    world.rooms.hear("no such room", {"at": 9})
+    world.rooms.receive(ROOM, {"at": 2})
+    world.rooms.receive("no such room", {"at": 9})
     world.change()
     world.wait_for(4)
     assert world.fanout.revisions == sorted(set(world.fanout.revisions))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import socketio
 from support.processes import wait_until
 
-from koyjabo.cluster.bus import Silence
+from koyjabo.cluster.bus import NullBus
 from koyjabo.realtime.fanout import MemoryFanout
 from koyjabo.realtime.rooms import Rooms
 from koyjabo.realtime.strict_packets import Packet
@@ -39,10 +39,10 @@ class Counter:
         self.count = self.told = count
         self.revision = 0
 
-    def greeting(self):
+    def first_event(self):
         return Counted(self.revision, count=self.told)
 
-    def news(self, after):
+    def events_after(self, after):
         change, self.told = self.count - self.told, self.count
         self.revision = max(self.revision, after) + bool(change)
         return [Counted(self.revision, count=self.told, change=change)] if change else []
@@ -61,20 +61,20 @@ class CountedWorld:
             serializer=Packet,
         )
         self.fanout = server.manager
-        self.rooms = Rooms(self.fanout, ThreadRuntime(), Silence())
+        self.rooms = Rooms(self.fanout, ThreadRuntime(), NullBus())
         self.source = Counter()
 
     def join(self):
         member = Listening()
         self.source.count += 1
-        self.rooms.shown(ROOM)
+        self.rooms.refresh(ROOM)
         member.value = self.rooms.admit(ROOM, lambda: self.source, member)
         return member
 
     def leave(self, member):
-        self.rooms.of(ROOM).dismiss(member)
+        self.rooms.get(ROOM).dismiss(member)
         self.source.count -= 1
-        self.rooms.shown(ROOM)
+        self.rooms.refresh(ROOM)
         self.rooms.close_if_empty(ROOM)
 
 
@@ -107,9 +107,9 @@ def test_room_that_was_closed_says_nothing_in_the_one_that_was_opened_after_it()
     first = world.join()
     world.join()  # the room rests now
     world.source.count += 1
-    world.rooms.shown(ROOM)
+    world.rooms.refresh(ROOM)
     for member in list(world.fanout._plain[ROOM]):
-        world.rooms.of(ROOM).dismiss(member)
+        world.rooms.get(ROOM).dismiss(member)
     world.rooms.close_if_empty(ROOM)
     world.source = Counter(world.source.count)
     late = Listening()
@@ -126,7 +126,7 @@ def test_everybody_adds_up_however_many_come_and_ask_and_go_at_once():
     def wander(_):
         for _ in range(5):
             member = world.join()
-            assert world.rooms.of(ROOM).tell(member) is not None
+            assert world.rooms.get(ROOM).send_present(member) is not None
             assert member.adds_up()
             world.leave(member)
 
@@ -142,9 +142,9 @@ def test_one_who_goes_while_waiting_for_their_turn_is_not_let_in():
     late = Listening()
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(world.rooms.admit, ROOM, lambda: world.source, late)
-        world.rooms.of(ROOM).dismiss(late)
+        world.rooms.get(ROOM).dismiss(late)
         coming.result(5)
-    world.rooms.of(ROOM).dismiss(late)
+    world.rooms.get(ROOM).dismiss(late)
     assert late not in world.fanout._plain[ROOM]
 
 
@@ -154,8 +154,8 @@ def test_asking_during_a_broadcast_to_many_takes_nothing_away_from_anybody():
         members = list(pool.map(lambda _: world.join(), range(300)))  # more than are written to in a row
         for _ in range(5):
             world.source.count += 1
-            world.rooms.shown(ROOM)
-            list(pool.map(lambda member: world.rooms.of(ROOM).tell(member), members))
+            world.rooms.refresh(ROOM)
+            list(pool.map(lambda member: world.rooms.get(ROOM).send_present(member), members))
     wait_until(lambda: all(member.heard[-1]["count"] == 305 for member in members), "everybody knows")
     for member in members:
         changes = [told for told in member.heard[1:] if told["change"]]

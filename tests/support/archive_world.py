@@ -30,7 +30,7 @@ def fill(site: Site, visits: int = 40) -> str:
     site.set_total(9000)
     register(site, visits, here, user_id=karim.id)
     sign_up(site, "nila", visitorId="v1")
-    site.services.presence.peaks.note(Scope(here), 7)
+    site.services.presence.peaks.record(Scope(here), 7)
     site.services.presence.peaks.write()
     assert site.recount() == []
     return here

@@ -206,7 +206,7 @@ def add_routes(app) -> None:
             "connections": len(connections),
             "addresses": sum(connections._by_address.values()),
             "stalled": len(connections._stalled),
-            "members": fanout.audience("stats"),
+            "members": fanout.member_count("stats"),
             "told": sum(map(len, fanout._sent.values())),
             "engine": len(socketio.server.eio.sockets),
             "environments": len(socketio.server.environ),

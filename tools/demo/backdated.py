@@ -49,8 +49,8 @@ class Backdated:
     def count(self) -> int:
         """The number of visits in the ledger."""
         with self._store_reached():
-            figures = self._store.figures(SITE)
-        return figures.visits if figures else 0
+            snapshot = self._store.snapshot(SITE)
+        return snapshot.visits if snapshot else 0
 
     def register(self, visits: Sequence[NewVisit], after: int) -> bool:
         """Write visits, oldest first, in one commit.

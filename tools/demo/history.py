@@ -67,7 +67,7 @@ def _note_peaks(backdated: Backdated, founding: Founding, hour: datetime, dice: 
     """In the rush hour most members are online at once."""
     backdated.now_ms = ms(hour)
     for community_id, members in founding.sizes().items():
-        backdated.peaks.note(Scope(community_id), round(members * dice.uniform(0.4, 0.8)))
+        backdated.peaks.record(Scope(community_id), round(members * dice.uniform(0.4, 0.8)))
 
 
 def ms(moment: datetime) -> int:

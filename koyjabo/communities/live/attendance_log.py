@@ -20,7 +20,7 @@ Arrival = tuple[str, str, int, int]
 """(community, user, local hour, epoch): with the epoch, because rows of an earlier epoch may have been deleted"""
 
 
-class Arrivals:
+class AttendanceLog:
     """`attend(community_id, user_ids, at_ms)` writes that these users were present. It must be idempotent."""
 
     def __init__(self, attend: Callable[[str, Collection[str], int], None], runtime: Runtime, clock: Clock) -> None:
@@ -32,7 +32,7 @@ class Arrivals:
         self._is_writing = False
         self._lock = threading.Lock()
 
-    def note(self, community_id: str, user_id: str, epoch: int) -> None:
+    def record(self, community_id: str, user_id: str, epoch: int) -> None:
         now_ms = self._clock.now_ms()
         arrival = (community_id, user_id, self._clock.bucket(now_ms).hour_s, epoch)
         with self._lock:

@@ -12,7 +12,7 @@ import redis
 from koyjabo.clock import Clock
 from koyjabo.cluster import scripts
 from koyjabo.cluster.outbox import Outbox
-from koyjabo.communities.live.dashboard_room import BEAT_S, OwnBeat
+from koyjabo.communities.live.dashboard_room import BEAT_S, LocalLeader
 from koyjabo.runtime import Runtime
 
 KEEP_S = 5.0
@@ -21,7 +21,7 @@ KEEP_S = 5.0
 KEYS = ("koyjabo:dashboards:watched", "koyjabo:dashboards:beat")
 
 
-class RedisBeat:
+class RedisLeader:
     """Elects over Redis; while Redis is away, each worker refreshes its own dashboards."""
 
     def __init__(self, client: redis.Redis, outbox: Outbox, runtime: Runtime, clock: Clock) -> None:
@@ -29,12 +29,12 @@ class RedisBeat:
         self._outbox = outbox
         self._runtime = runtime
         self._worker = uuid.uuid4().hex
-        self._own = OwnBeat(clock)
+        self._own = LocalLeader(clock)
 
-    def ask(self, watched: Iterable[str], refresh: Callable[[Iterable[str]], None]) -> None:
-        self._outbox.put("beat", partial(self._ask, tuple(watched), refresh))
+    def refresh_if_due(self, watched: Iterable[str], refresh: Callable[[Iterable[str]], None]) -> None:
+        self._outbox.send_newest("beat", partial(self._ask, tuple(watched), refresh))
         if not self._outbox.reachable:
-            self._own.ask(watched, refresh)
+            self._own.refresh_if_due(watched, refresh)
 
     def _ask(self, watched: tuple[str, ...], refresh: Callable[[Iterable[str]], None]) -> None:
         times = (self._worker, round(BEAT_S * 1000), round(KEEP_S * 1000))

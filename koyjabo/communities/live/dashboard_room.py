@@ -9,7 +9,7 @@ from koyjabo.clock import Clock
 from koyjabo.counting.live_stats import newest_credible
 from koyjabo.errors import LedgerUnavailable, UnknownCommunity
 from koyjabo.realtime.events import DashboardUpdate, dashboard_room
-from koyjabo.realtime.room import Event
+from koyjabo.realtime.room import RoomEvent
 from koyjabo.realtime.rooms import Rooms
 
 BEAT_S = 10.0
@@ -31,7 +31,7 @@ class Dashboard:
         self._data: Mapping[str, Any] = {}
         self._revision = 0
 
-    def look(self) -> None:
+    def read(self) -> None:
         """Update the data. Raises LedgerUnavailable if there is no data yet; otherwise keeps the last data."""
         self._read_data(again=False)
 
@@ -39,12 +39,12 @@ class Dashboard:
         """Update the data, and publish them even if unchanged. Raises LedgerUnavailable, UnknownCommunity."""
         self._read_data(again=True)
 
-    def greeting(self) -> Event:
+    def first_event(self) -> RoomEvent:
         return DashboardUpdate(self._data, self._revision)
 
-    def news(self, after: int) -> Sequence[Event]:
-        self.look()
-        return [self.greeting()] if self._revision > after else []
+    def events_after(self, after: int) -> Sequence[RoomEvent]:
+        self.read()
+        return [self.first_event()] if self._revision > after else []
 
     def state(self) -> Any:
         return {"data": self._data, "revision": self._revision}
@@ -73,23 +73,23 @@ class Dashboard:
             self._revision = max(self._revision + 1, self._clock.now_ms())
 
 
-class Beat(Protocol):
+class DashboardLeader(Protocol):
     """Decides which worker refreshes the dashboards, each time."""
 
-    def ask(self, watched: Iterable[str], refresh: Callable[[Iterable[str]], None]) -> None:
+    def refresh_if_due(self, watched: Iterable[str], refresh: Callable[[Iterable[str]], None]) -> None:
         """Call `refresh`, now or soon, on one worker only, with the communities watched on any worker. Once every
         BEAT_S, however often workers ask. `watched` are those of this worker.
         """
 
 
-class OwnBeat:
+class LocalLeader:
     """For a single worker."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._next_ms = 0
 
-    def ask(self, watched: Iterable[str], refresh: Callable[[Iterable[str]], None]) -> None:
+    def refresh_if_due(self, watched: Iterable[str], refresh: Callable[[Iterable[str]], None]) -> None:
         now_ms = self._clock.elapsed_ms()
         if now_ms >= self._next_ms:
             self._next_ms = now_ms + round(BEAT_S * 1000)
@@ -99,28 +99,28 @@ class OwnBeat:
 class Dashboards:
     """The open dashboards of this worker."""
 
-    def __init__(self, rooms: Rooms, look: Look, beat: Beat, clock: Clock) -> None:
+    def __init__(self, rooms: Rooms, look: Look, leader: DashboardLeader, clock: Clock) -> None:
         self._rooms = rooms
         self._look = look
-        self._beat = beat
+        self._leader = leader
         self._clock = clock
 
-    def seen(self, community_id: str) -> Dashboard:
+    def current(self, community_id: str) -> Dashboard:
         """A dashboard with current data. May wait."""
         dashboard = self._dashboard_of(community_id)
-        dashboard.look()
+        dashboard.read()
         return dashboard
 
     def changed(self, community_id: str) -> None:
         """Re-read a dashboard after its data may have changed. Does nothing if it is not open."""
-        self._rooms.shown(dashboard_room(community_id))
+        self._rooms.refresh(dashboard_room(community_id))
 
     def tick(self) -> None:
         """Run the work of every second: read changes of other workers, and refresh when elected."""
         watched = self._rooms.with_source(Dashboard)
         for room, _ in watched:
             room.changed()
-        self._beat.ask([dashboard.community_id for _, dashboard in watched], self._refresh)
+        self._leader.refresh_if_due([dashboard.community_id for _, dashboard in watched], self._refresh)
 
     def _refresh(self, communities: Iterable[str]) -> None:
         for community_id in communities:

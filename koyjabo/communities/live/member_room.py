@@ -10,79 +10,79 @@ from collections.abc import Sequence
 from typing import Any
 
 from koyjabo.clock import Clock
-from koyjabo.counting.live_stats import Numbers, newest_credible
-from koyjabo.presence.members.online_members import Holds, Online
+from koyjabo.counting.live_stats import LiveStats, newest_credible
+from koyjabo.presence.members.online_members import Online, OnlineMembers
 from koyjabo.realtime.events import CountChanged, VisitorUpdate
-from koyjabo.realtime.room import SHORTEST_INTERVAL_S, Event
+from koyjabo.realtime.room import SHORTEST_INTERVAL_S, RoomEvent
 
 ONLINE, STATS = "online", "stats"
 """The parts of a community's state that workers exchange."""
 
 
-class Gathering:
+class MemberRoom:
     """The source of one community's room, as long as it has participants."""
 
     interval_s = SHORTEST_INTERVAL_S
     is_relative = True
 
-    def __init__(self, numbers: Numbers, holds: Holds, clock: Clock) -> None:
-        self.numbers = numbers
-        self._holds = holds
+    def __init__(self, live_stats: LiveStats, members: OnlineMembers, clock: Clock) -> None:
+        self.live_stats = live_stats
+        self._members = members
         self._clock = clock
-        self._last_count = holds.online(numbers.scope).count
-        self._last_visits = _visits(numbers)
+        self._last_count = members.online(live_stats.scope).count
+        self._last_visits = _visits(live_stats)
         # Of the newest event. Both kinds of events share one clock, and a returning client sends its last revision.
-        self._revision = max(clock.now_ms(), numbers.newest().revision)
+        self._revision = max(clock.now_ms(), live_stats.stats().revision)
 
-    def greeting(self) -> Event:
+    def first_event(self) -> RoomEvent:
         return self._count(change=0)
 
-    def news(self, after: int) -> Sequence[Event]:
+    def events_after(self, after: int) -> Sequence[RoomEvent]:
         self._revision = max(self._revision, after)
         return [*self._news_of_count(), *self._news_of_visits()]
 
     def merge(self, state: Any) -> None:
         """Adopt a newer state of another worker. Raises ValueError, or the first error, if it is malformed."""
         if ONLINE in state:
-            self._holds.learn(self.numbers.scope, self._checked(state[ONLINE]))
+            self._members.apply_remote(self.live_stats.scope, self._checked(state[ONLINE]))
         if STATS in state:
-            self.numbers.merge(state[STATS])
+            self.live_stats.merge(state[STATS])
 
     def _checked(self, state: Any) -> Online:
         online = Online._make(state)
-        known = self._holds.online(self.numbers.scope).version
+        known = self._members.online(self.live_stats.scope).version
         newest = newest_credible(self._clock, max(self._revision, known))
         if not (
             type(online.version) is type(online.count) is int
-            and type(online.is_guess) is bool
+            and type(online.is_estimate) is bool
             and online.version <= newest
             and online.count >= 0
         ):
             raise ValueError("not how many are online")
         return online
 
-    def _news_of_count(self) -> Sequence[Event]:
-        count = self._holds.online(self.numbers.scope).count
+    def _news_of_count(self) -> Sequence[RoomEvent]:
+        count = self._members.online(self.live_stats.scope).count
         change, self._last_count = count - self._last_count, count
         if not change:
             return []
         self._revision = max(self._revision + 1, self._clock.now_ms())
         return [self._count(change)]
 
-    def _news_of_visits(self) -> Sequence[Event]:
-        visits = _visits(self.numbers)
+    def _news_of_visits(self) -> Sequence[RoomEvent]:
+        visits = _visits(self.live_stats)
         if visits == self._last_visits:
             return []
         self._last_visits = visits
-        stats = self.numbers.newest(after=self._revision)
+        stats = self.live_stats.stats(after=self._revision)
         self._revision = stats.revision
-        return [VisitorUpdate(stats, self.numbers.scope)]
+        return [VisitorUpdate(stats, self.live_stats.scope)]
 
-    def _count(self, change: int) -> Event:
-        return CountChanged(self.numbers.scope, self._last_count, change, self._revision)
+    def _count(self, change: int) -> RoomEvent:
+        return CountChanged(self.live_stats.scope, self._last_count, change, self._revision)
 
 
-def _visits(numbers: Numbers) -> tuple[int, int, int]:
+def _visits(live_stats: LiveStats) -> tuple[int, int, int]:
     """Values that change with a visit, and only then."""
-    figures = numbers.figures
-    return figures.epoch, figures.visits, figures.total
+    snapshot = live_stats.snapshot
+    return snapshot.epoch, snapshot.visits, snapshot.total

@@ -8,20 +8,20 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from koyjabo.communities.permissions import Right
+from koyjabo.communities.permissions import RequiredAccess
 from koyjabo.errors import KoyJaboError
 from koyjabo.models import Scope
 
-numbers = count(1)
+_connection_ids = count(1)
 
 
 @dataclass(eq=False, slots=True)
-class Seat:
+class Participant:
     member: Any  # a Socket.IO client by its sid, or a plain WebSocket
-    right: Right
+    access: RequiredAccess
     is_dashboard: bool  # dashboards do not count as visits
     end: Callable[[KoyJaboError], None]  # called when the permission is revoked; must not wait
-    hold_id: str = field(default_factory=lambda: str(next(numbers)))
+    connection_id: str = field(default_factory=lambda: str(next(_connection_ids)))
     is_taken: bool = True
     is_clean: bool = True  # whether the connection was closed cleanly
     problem: KoyJaboError | None = None  # why the permission was revoked
@@ -29,41 +29,41 @@ class Seat:
 
     @property
     def scope(self) -> Scope:
-        return Scope(self.right.community_id)
+        return Scope(self.access.community_id)
 
 
-class Seats:
+class Participants:
     """The participants of this worker, in all communities."""
 
     def __init__(self) -> None:
-        self._seats: dict[Seat, None] = {}
-        self._seats_of: dict[str, dict[Seat, None]] = {}  # by session, user and community
+        self._participants: dict[Participant, None] = {}
+        self._participants_of: dict[str, dict[Participant, None]] = {}  # by session, user and community
 
-    def add(self, seat: Seat) -> None:
-        self._seats[seat] = None
-        for whose in _whose(seat):
-            self._seats_of.setdefault(whose, {})[seat] = None
+    def add(self, participant: Participant) -> None:
+        self._participants[participant] = None
+        for whose in _whose(participant):
+            self._participants_of.setdefault(whose, {})[participant] = None
 
-    def discard(self, seat: Seat) -> None:
+    def discard(self, participant: Participant) -> None:
         """Idempotent."""
-        self._seats.pop(seat, None)
-        for whose in _whose(seat):
-            seats = self._seats_of.get(whose, {})
-            seats.pop(seat, None)
-            if not seats:
-                self._seats_of.pop(whose, None)
+        self._participants.pop(participant, None)
+        for whose in _whose(participant):
+            participants = self._participants_of.get(whose, {})
+            participants.pop(participant, None)
+            if not participants:
+                self._participants_of.pop(whose, None)
 
-    def all(self) -> list[Seat]:
-        return list(self._seats)
+    def all(self) -> list[Participant]:
+        return list(self._participants)
 
-    def of(self, whose: str) -> list[Seat]:
-        """Those of a session, of a user or in a community, by its id."""
-        return list(self._seats_of.get(whose, ()))
+    def of(self, whose: str) -> list[Participant]:
+        """The participants of a session, a user or a community, by its id."""
+        return list(self._participants_of.get(whose, ()))
 
-    def census(self) -> Counter[str]:
-        """How many seats are taken in each community."""
-        return Counter(seat.scope for seat in list(self._seats))
+    def counts(self) -> Counter[str]:
+        """The number of participants in each community."""
+        return Counter(participant.scope for participant in list(self._participants))
 
 
-def _whose(seat: Seat) -> tuple[str, str, str]:
-    return seat.right.session_id, seat.right.user_id, seat.right.community_id
+def _whose(participant: Participant) -> tuple[str, str, str]:
+    return participant.access.session_id, participant.access.user_id, participant.access.community_id

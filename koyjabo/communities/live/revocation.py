@@ -9,82 +9,88 @@ from typing import Any
 
 from koyjabo.clock import Clock
 from koyjabo.cluster.bus import Bus
-from koyjabo.communities.live.participant import Seat, Seats
-from koyjabo.communities.permissions import Rights
+from koyjabo.communities.live.participant import Participant, Participants
+from koyjabo.communities.permissions import Permissions
 from koyjabo.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
-LOSSES = "losses"
-"""Said on the bus when somebody has lost a right: every worker looks again at whoever goes by it."""
+ACCESS_REVOKED = "losses"
+"""The name on the bus under which a revocation is published; every worker then checks the participants it concerns."""
 
-JUDGED_TOGETHER = 500
+BATCH = 500
 REST = 4
-"""Times as long as judging everybody took, until that is done again."""
+"""The pause after a check of all participants, in multiples of its duration."""
 
 
 class Revocation:
-    """`leave` is called with a seat whose right is lost, before its own `end`."""
+    """`leave` is called with a participant whose permission is revoked, before its own `end`."""
 
     def __init__(
-        self, seats: Seats, rights: Rights, bus: Bus, runtime: Runtime, clock: Clock, leave: Callable[[Seat], None]
+        self,
+        participants: Participants,
+        permissions: Permissions,
+        bus: Bus,
+        runtime: Runtime,
+        clock: Clock,
+        leave: Callable[[Participant], None],
     ) -> None:
-        self._seats = seats
-        self._rights = rights
+        self._participants = participants
+        self._permissions = permissions
         self._bus = bus
         self._runtime = runtime
         self._clock = clock
         self._leave = leave
-        self._losses = -1
-        self._judges_after_ms = 0
+        self._access_version = -1
+        self._rests_until_ms = 0
 
-    def note_loss(self, whose: str) -> None:
-        """A session, a user or a community, by its id, has lost a right, by something this worker did."""
-        self._bus.say(LOSSES, lambda: whose, whose)
-        self.hear_loss(whose)
+    def publish(self, whose: str) -> None:
+        """Publish that this worker has revoked a permission of a session, a user or a community, by its id."""
+        self._bus.publish(ACCESS_REVOKED, lambda: whose, whose)
+        self.receive(whose)
 
-    def hear_loss(self, whose: Any) -> None:
-        """The same, by something another worker did."""
-        if isinstance(whose, str) and self._seats.of(whose):
-            self._runtime.start_task(lambda: self._judge_those_of(whose))
+    def receive(self, whose: Any) -> None:
+        """Check the participants that a revocation, of this or another worker, concerns."""
+        if isinstance(whose, str) and self._participants.of(whose):
+            self._runtime.start_task(lambda: self._recheck_those_of(whose))
 
-    def _judge_those_of(self, whose: str) -> None:
-        self._judge(self._seats.of(whose))
+    def _recheck_those_of(self, whose: str) -> None:
+        self._recheck(self._participants.of(whose))
 
-    def judge(self) -> None:
-        """Judge everybody, if anybody has lost a right since the last time, whether or not it was said; call every
-        second. No more than a fifth of the time goes into it.
+    def recheck_if_revoked(self) -> None:
+        """Check all participants if any permission was revoked since the last check, also when the message about it was
+        lost. Call it every second; it takes at most a fifth of the time.
         """
-        if self._clock.elapsed_ms() < self._judges_after_ms:
+        if self._clock.elapsed_ms() < self._rests_until_ms:
             return
-        with suppress(LedgerUnavailable):  # the next look is a second later
-            losses = self._rights.losses()
-            if losses != self._losses:
-                self._losses, began_ms = losses, self._clock.elapsed_ms()
-                if self._judge(self._seats.all()):
+        with suppress(LedgerUnavailable):  # the next attempt is a second later
+            access_version = self._permissions.access_version()
+            if access_version != self._access_version:
+                self._access_version, began_ms = access_version, self._clock.elapsed_ms()
+                if self._recheck(self._participants.all()):
                     now_ms = self._clock.elapsed_ms()
-                    self._judges_after_ms = now_ms + REST * (now_ms - began_ms)
+                    self._rests_until_ms = now_ms + REST * (now_ms - began_ms)
 
-    def _judge(self, seats: list[Seat]) -> bool:
-        """In pieces: others have their turn in between. False when the database went away meanwhile."""
-        for start in range(0, len(seats), JUDGED_TOGETHER):
-            piece = seats[start : start + JUDGED_TOGETHER]
+    def _recheck(self, participants: list[Participant]) -> bool:
+        """Returns False if the database is away. In batches, so that other tasks run in between."""
+        for start in range(0, len(participants), BATCH):
+            batch = participants[start : start + BATCH]
             try:
-                verdicts = self._rights.judge({seat.right for seat in piece})
+                problems = self._permissions.recheck({participant.access for participant in batch})
             except LedgerUnavailable:
-                self._losses = -1  # everybody, when it is back
+                self._access_version = -1  # check everybody when the database is back
                 return False
-            for seat in piece:
-                problem = verdicts[seat.right]
-                if problem is not None and seat.is_taken:
-                    self._end(seat, problem)
+            for participant in batch:
+                problem = problems[participant.access]
+                if problem is not None and participant.is_taken:
+                    self._end(participant, problem)
         return True
 
-    def _end(self, seat: Seat, problem: KoyJaboError) -> None:
-        seat.problem = problem
+    def _end(self, participant: Participant, problem: KoyJaboError) -> None:
+        participant.problem = problem
         try:
-            self._leave(seat)
-            seat.end(problem)
-        except Exception:  # the others have to go as well
-            log.exception("seat_not_ended community=%s", seat.scope)
+            self._leave(participant)
+            participant.end(problem)
+        except Exception:  # the other participants must still be removed
+            log.exception("seat_not_ended community=%s", participant.scope)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from koyjabo.communities.live.dashboard_room import Dashboards
 from koyjabo.communities.live.member_room import STATS
-from koyjabo.counting.live_stats import Numbers
+from koyjabo.counting.live_stats import LiveStats
 from koyjabo.models import SITE
 from koyjabo.realtime.events import STATS_ROOM, visitors_room
 from koyjabo.realtime.rooms import Rooms
@@ -15,10 +15,10 @@ class StatsRooms:
         self._rooms = rooms
         self._dashboards = dashboards
 
-    def changed(self, numbers: Numbers) -> None:
+    def changed(self, live_stats: LiveStats) -> None:
         """The numbers of a scope have changed on this worker, which tells the others."""
-        if numbers.scope == SITE:
-            self._rooms.changed(STATS_ROOM, numbers.state)
+        if live_stats.scope == SITE:
+            self._rooms.changed(STATS_ROOM, live_stats.state)
         else:
-            self._rooms.changed(visitors_room(numbers.scope), lambda: {STATS: numbers.state()}, STATS)
-            self._dashboards.changed(numbers.scope)
+            self._rooms.changed(visitors_room(live_stats.scope), lambda: {STATS: live_stats.state()}, STATS)
+            self._dashboards.changed(live_stats.scope)

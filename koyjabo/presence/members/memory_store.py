@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from koyjabo.clock import Clock
 from koyjabo.models import Scope
-from koyjabo.presence.members.online_members import Here, Online
+from koyjabo.presence.members.online_members import Online, OnlineMember
 from koyjabo.presence.members.own_connections import OwnConnections
 
 
-class MemoryHolds:
+class MemoryOnlineMembers:
     """Every change takes effect at once, so no method waits."""
 
     def __init__(self, clock: Clock, grace_s: float, on_news: Callable[[Scope], object]) -> None:
@@ -22,37 +22,37 @@ class MemoryHolds:
         self._forgotten = 0  # the greatest version among scopes that became empty
         self._lock = threading.Lock()  # code that holds it must not wait
 
-    def hold(self, scope: Scope, person: str, hold_id: str) -> None:
+    def connect(self, scope: Scope, person: str, connection_id: str) -> None:
         with self._lock:
-            has_arrived = self._own.hold(scope, person, hold_id)
+            has_arrived = self._own.connect(scope, person, connection_id)
             if has_arrived:
                 self._change(scope)
         if has_arrived:
             self._on_news(scope)
 
-    def release(self, scope: Scope, person: str, hold_id: str) -> None:
+    def disconnect(self, scope: Scope, person: str, connection_id: str) -> None:
         with self._lock:
-            has_left = self._own.release(scope, person, hold_id)
+            has_left = self._own.disconnect(scope, person, connection_id)
             if has_left:
                 self._change(scope)
         if has_left:
             self._on_news(scope)
 
-    def lose(self, scope: Scope, person: str, hold_id: str) -> None:
+    def connection_lost(self, scope: Scope, person: str, connection_id: str) -> None:
         with self._lock:
-            self._own.lose(scope, person, hold_id)
+            self._own.connection_lost(scope, person, connection_id)
 
     def online(self, scope: Scope) -> Online:
         with self._lock:
             return Online(self._version(scope), self._own.count(scope))
 
-    def settled(self, scope: Scope, person: str, patience_s: float) -> bool:
+    def wait_until_counted(self, scope: Scope, person: str, patience_s: float) -> bool:
         return True
 
-    def learn(self, scope: Scope, online: Online) -> None:
+    def apply_remote(self, scope: Scope, online: Online) -> None:
         """Does nothing: there are no other workers."""
 
-    def people(self, scope: Scope) -> list[Here]:
+    def people(self, scope: Scope) -> list[OnlineMember]:
         with self._lock:
             return self._own.people(scope)
 

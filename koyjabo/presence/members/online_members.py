@@ -17,46 +17,46 @@ class Online(NamedTuple):
 
     version: int  # hybrid clock: max(last + 1, now in ms), of Redis or of this process
     count: int  # type: ignore[assignment]  # hides the method tuple.count, which is not used
-    is_guess: bool = False  # an estimate made without Redis; other workers must not adopt it
+    is_estimate: bool = False  # an estimate made without Redis; other workers must not adopt it
 
 
-class Here(NamedTuple):
+class OnlineMember(NamedTuple):
     """One person who is online."""
 
     person: str
     since_ms: int  # wall clock
-    holds: int  # open connections across all workers; 0 during the reconnect grace period
+    connections: int  # open connections across all workers; 0 during the reconnect grace period
 
 
-class Holds(Protocol):
-    """Only `settled` and `people` may wait. Every method is atomic, and unknown holds are no error.
+class OnlineMembers(Protocol):
+    """Only `wait_until_counted` and `people` may wait. Every method is atomic, and unknown connections are ignored.
 
     A store calls the `on_news` of its constructor with a scope whose count may have changed, by any worker (not by
-    `learn`). It holds no lock meanwhile.
+    `apply_remote`). It holds no lock meanwhile.
     """
 
-    def hold(self, scope: Scope, person: str, hold_id: str) -> None:
+    def connect(self, scope: Scope, person: str, connection_id: str) -> None:
         """Record an open connection, or the return of a lost one under its id. Idempotent."""
 
-    def release(self, scope: Scope, person: str, hold_id: str) -> None:
+    def disconnect(self, scope: Scope, person: str, connection_id: str) -> None:
         """Remove a cleanly closed connection. The person leaves at once if it was their last on any worker."""
 
-    def lose(self, scope: Scope, person: str, hold_id: str) -> None:
+    def connection_lost(self, scope: Scope, person: str, connection_id: str) -> None:
         """Mark a connection as lost. It counts until the grace period ends, so that a reconnect changes nothing."""
 
     def online(self, scope: Scope) -> Online:
         """The count as this worker sees it. For a scope without a count yet: an estimate of 0, and a scheduled read."""
 
-    def settled(self, scope: Scope, person: str, patience_s: float) -> bool:
+    def wait_until_counted(self, scope: Scope, person: str, patience_s: float) -> bool:
         """Wait until `online` includes this worker's earlier changes for `person`, and the changes of other workers.
 
         False after `patience_s` seconds, or while Redis is away: `online` is then an estimate.
         """
 
-    def learn(self, scope: Scope, online: Online) -> None:
+    def apply_remote(self, scope: Scope, online: Online) -> None:
         """Adopt the count of another worker if it is newer than this worker's and no estimate."""
 
-    def people(self, scope: Scope) -> list[Here]:
+    def people(self, scope: Scope) -> list[OnlineMember]:
         """The people online by time of arrival, at most 1,000. Without Redis: this worker's own, after at most about
         a second."""
 

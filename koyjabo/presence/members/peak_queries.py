@@ -20,15 +20,15 @@ KEEP = text(
 )
 
 
-def keep(session: Session, scope: Scope, day: str, people: int, at_ms: int) -> None:
+def store(session: Session, scope: Scope, day: str, people: int, at_ms: int) -> None:
     """Store a peak if it is greater than the stored one of that day; so the first time it was reached stays."""
     session.execute(KEEP, {"scope": scope, "day": day, "people": people, "at_ms": at_ms})
 
 
-def keep_all(session: Session, by_day: ByDay) -> None:
+def store_all(session: Session, by_day: ByDay) -> None:
     """Store several peaks, in one fixed order, so that two servers cannot deadlock on each other's rows."""
     for (scope, day), (people, at_ms) in sorted(by_day.items()):
-        keep(session, scope, day, people, at_ms)
+        store(session, scope, day, people, at_ms)
 
 
 def read(session: Session, scope: Scope, today: str) -> tuple[int, int, int]:

@@ -33,7 +33,7 @@ class Peaks:
         self._is_writing = False
         self._lock = threading.Lock()  # guards all of these; code that holds it must not wait
 
-    def note(self, scope: Scope, count: int) -> None:
+    def record(self, scope: Scope, count: int) -> None:
         """Record the current number of people online. Cheap; never waits."""
         with self._lock:
             self._begin_day()
@@ -43,7 +43,7 @@ class Peaks:
                 self._occupied.discard(scope)
             self._raise_peak(scope, count)
 
-    def of(self, scope: Scope) -> Mapping[str, int]:
+    def get(self, scope: Scope) -> Mapping[str, int]:
         """The peaks `day`, `week` and `month`, including unwritten ones of this worker. Raises LedgerUnavailable."""
         with self._lock:
             self._begin_day()
@@ -71,7 +71,7 @@ class Peaks:
         if not taken:
             return
         try:
-            self._database.write(peak_queries.keep_all, taken)
+            self._database.write(peak_queries.store_all, taken)
         except LedgerUnavailable:
             return
         with self._lock:

@@ -40,7 +40,7 @@ class MemberMirror:
     """The copy of one scope. Not thread-safe: the caller holds a lock around each method."""
 
     def __init__(self, clock: Clock, newest_version: int) -> None:
-        self.online = Online(newest_version, 0, is_guess=True)
+        self.online = Online(newest_version, 0, is_estimate=True)
         self.unconfirmed: dict[str, Change] = {}
         self.unconfirmed_since_ms = LONG_AGO
         self.last_used_ms = clock.elapsed_ms()  # the last use of this scope in this worker
@@ -69,12 +69,12 @@ class MemberMirror:
     def seen_version(self) -> int:
         """The version from which Redis continues. Greater than an estimate's, so that its next count replaces it."""
         version = self.online.version
-        return version + 1 if version and self.online.is_guess else version
+        return version + 1 if version and self.online.is_estimate else version
 
     @property
     def is_stale(self) -> bool:
         """Whether Redis has answered with a version that is too old to replace the estimate shown."""
-        return self.online.is_guess and not self.is_estimating
+        return self.online.is_estimate and not self.is_estimating
 
     def change(self, person: str, is_held: bool) -> None:
         """Record an arrival or a departure of this worker as unconfirmed."""
@@ -114,7 +114,7 @@ class MemberMirror:
         self.answered.set()
         self.answered = threading.Event()
 
-    def learn(self, online: Online) -> None:
+    def apply_remote(self, online: Online) -> None:
         """Adopt a count that another worker got from Redis, if it is newer."""
         if self._is_rejoining() and online.count < self.online.count:
             return
@@ -160,7 +160,7 @@ class MemberMirror:
             return
         count = max(0, self._count + self._estimated)
         if count != self.online.count:
-            self.online = Online(max(self.online.version + 1, self._clock.now_ms()), count, is_guess=True)
+            self.online = Online(max(self.online.version + 1, self._clock.now_ms()), count, is_estimate=True)
 
 
 def _set_membership(people: set[str], person: str, belongs: bool) -> None:

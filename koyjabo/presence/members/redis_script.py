@@ -9,7 +9,7 @@ import redis
 
 from koyjabo.cluster import scripts
 from koyjabo.models import Scope
-from koyjabo.presence.members.online_members import Here
+from koyjabo.presence.members.online_members import OnlineMember
 from koyjabo.presence.members.own_connections import MOST_TOLD
 
 BATCH = 500
@@ -51,7 +51,7 @@ class Answer(NamedTuple):
     elsewhere: list[int]  # for each report: 1 if another worker also has a lease for that person
 
 
-class HoldScript:
+class MemberScript:
     """The scripts of online members. Each method raises redis.RedisError."""
 
     def __init__(self, client: redis.Redis, worker: str) -> None:
@@ -69,10 +69,10 @@ class HoldScript:
                 self._hold(_keys(request.scope, ALL_KEYS), self._arguments(request), client=pipe)
             return [Answer(*answer) for answer in pipe.execute()]
 
-    def people(self, scope: Scope) -> list[Here]:
+    def people(self, scope: Scope) -> list[OnlineMember]:
         found = self._people(_keys(scope, ("people", "tabs")), [MOST_TOLD])
         each = zip(found[::3], found[1::3], found[2::3], strict=True)
-        return [Here(person.decode(), int(since), int(connections)) for person, since, connections in each]
+        return [OnlineMember(person.decode(), int(since), int(connections)) for person, since, connections in each]
 
     def _arguments(self, request: Request) -> list[Any]:
         lease_ms = LEASE_S * 1000

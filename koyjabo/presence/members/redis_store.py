@@ -20,10 +20,10 @@ import redis
 from koyjabo.clock import Clock
 from koyjabo.cluster.outbox import Outbox
 from koyjabo.models import Scope
-from koyjabo.presence.members.online_members import Here, Online
+from koyjabo.presence.members.online_members import Online, OnlineMember
 from koyjabo.presence.members.own_connections import OwnConnections
 from koyjabo.presence.members.redis_mirror import MemberMirror, Sent
-from koyjabo.presence.members.redis_script import Answer, HoldScript, Request
+from koyjabo.presence.members.redis_script import Answer, MemberScript, Request
 from koyjabo.presence.members.redis_sync import SyncPlanner, run_all
 
 SILENCE_MS = 300
@@ -35,7 +35,7 @@ FORGET_MS = 30_000
 """A community without own people and without use for this long is no longer read every second."""
 
 
-class RedisHolds:
+class RedisOnlineMembers:
     """Call `resend` when Redis is back, and `refresh` every second."""
 
     def __init__(
@@ -48,7 +48,7 @@ class RedisHolds:
     ) -> None:
         self._on_news = on_news
         self._clock = clock
-        self._script = HoldScript(client, worker=secrets.token_hex(8))
+        self._script = MemberScript(client, worker=secrets.token_hex(8))
         self._outbox = outbox
         self._own = OwnConnections(clock, grace_s)
         self._mirrors: dict[Scope, MemberMirror] = {}
@@ -58,14 +58,14 @@ class RedisHolds:
         self._lock = threading.Lock()  # guards all of these; code that holds it must not wait
         self._planner = SyncPlanner(self._own, clock, self._lock)
 
-    def hold(self, scope: Scope, person: str, hold_id: str) -> None:
-        self._apply(self._own.hold, scope, person, hold_id)
+    def connect(self, scope: Scope, person: str, connection_id: str) -> None:
+        self._apply(self._own.connect, scope, person, connection_id)
 
-    def release(self, scope: Scope, person: str, hold_id: str) -> None:
-        self._apply(self._own.release, scope, person, hold_id)
+    def disconnect(self, scope: Scope, person: str, connection_id: str) -> None:
+        self._apply(self._own.disconnect, scope, person, connection_id)
 
-    def lose(self, scope: Scope, person: str, hold_id: str) -> None:
-        self._apply(self._own.lose, scope, person, hold_id)
+    def connection_lost(self, scope: Scope, person: str, connection_id: str) -> None:
+        self._apply(self._own.connection_lost, scope, person, connection_id)
 
     def online(self, scope: Scope) -> Online:
         with self._lock:
@@ -75,7 +75,7 @@ class RedisHolds:
             self._sync_soon(scope)
         return online
 
-    def settled(self, scope: Scope, person: str, patience_s: float) -> bool:
+    def wait_until_counted(self, scope: Scope, person: str, patience_s: float) -> bool:
         ends_s = time.monotonic() + patience_s
         self.online(scope)
         while True:
@@ -92,17 +92,17 @@ class RedisHolds:
             mirror.show_estimate()
         return False
 
-    def learn(self, scope: Scope, online: Online) -> None:
+    def apply_remote(self, scope: Scope, online: Online) -> None:
         """Adopt a newer count of another worker; its estimate only schedules a read of Redis."""
         with self._lock:
             mirror = self._mirror(scope)
-            if not online.is_guess:
-                mirror.learn(online)
-        if online.is_guess or mirror.is_stale:
+            if not online.is_estimate:
+                mirror.apply_remote(online)
+        if online.is_estimate or mirror.is_stale:
             self._sync_soon(scope)
 
-    def people(self, scope: Scope) -> list[Here]:
-        found: list[list[Here]] = []
+    def people(self, scope: Scope) -> list[OnlineMember]:
+        found: list[list[OnlineMember]] = []
         self.online(scope)  # from now on, `refresh` includes this scope and ends its expired leases
         if self._outbox.reachable:
             self._sync_soon(scope)  # runs before `ask`, which is put in order
@@ -112,7 +112,7 @@ class RedisHolds:
                 found.append(self._script.people(scope))
                 done.set()
 
-            self._outbox.put_in_order(ask)
+            self._outbox.send_in_order(ask)
             done.wait(PEOPLE_PATIENCE_S)
         with self._lock:
             return found[0] if found else self._own.people(scope)
@@ -134,10 +134,12 @@ class RedisHolds:
         """A refresh is enough: Redis answers how many of this worker's leases it still has."""
         self.refresh()
 
-    def _apply(self, change: Callable[[Scope, str, str], object], scope: Scope, person: str, hold_id: str) -> None:
+    def _apply(
+        self, change: Callable[[Scope, str, str], object], scope: Scope, person: str, connection_id: str
+    ) -> None:
         with self._lock:
             before = self._own.here(scope, person)
-            change(scope, person, hold_id)
+            change(scope, person, connection_id)
             is_change = self._own.here(scope, person) != before
         if is_change:
             self._report_change(scope, person)
@@ -193,7 +195,7 @@ class RedisHolds:
     def _sync_soon(self, *scopes: Scope) -> None:
         with self._lock:
             self._due.update(dict.fromkeys(scopes))
-        self._outbox.put("holds", self._sync)
+        self._outbox.send_newest("holds", self._sync)
 
     def _sync(self) -> None:
         with self._lock:

@@ -90,4 +90,4 @@ class SyncPlanner:
 
     def _report(self, scope: Scope, person: str) -> Report:
         here = self._own.here(scope, person)
-        return Report(person, here.holds, here.since_ms) if here else Report(person, GONE, 0)
+        return Report(person, here.connections, here.since_ms) if here else Report(person, GONE, 0)

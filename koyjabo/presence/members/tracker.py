@@ -11,7 +11,7 @@ from uuid import UUID
 from koyjabo.clock import iso
 from koyjabo.identity import uuid_of
 from koyjabo.models import Scope
-from koyjabo.presence.members.online_members import Holds
+from koyjabo.presence.members.online_members import OnlineMembers
 from koyjabo.presence.members.peaks import Peaks
 
 HOLD_ID = "tracker"
@@ -23,10 +23,10 @@ Id = str | UUID
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TrackerServices:
     """The parts of an application that the tracker uses."""
 
-    holds: Holds
+    members: OnlineMembers
     peaks: Peaks
     today: Callable[[Scope], Mapping[str, int]]
     start: Callable[[], None]
@@ -46,14 +46,14 @@ class CommunityVisitorTracker:
         """Add a person until `remove_visitor`, or until this process ends. Returns how many people are online."""
         person, scope = _person(user_id), _scope(community_id)
         _place().start()
-        _place().holds.hold(scope, person, HOLD_ID)
+        _place().members.connect(scope, person, HOLD_ID)
         return self._count(scope, person)
 
     def remove_visitor(self, user_id: Id, community_id: Id) -> int:
         """Remove a person added here; they stay online while they have a socket open. Returns how many people are
         online."""
         person, scope = _person(user_id), _scope(community_id)
-        _place().holds.release(scope, person, HOLD_ID)
+        _place().members.disconnect(scope, person, HOLD_ID)
         return self._count(scope, person)
 
     def get_visitor_count(self, community_id: Id) -> int:
@@ -63,35 +63,35 @@ class CommunityVisitorTracker:
 
     def get_visitor_list(self, community_id: Id) -> list[dict[str, Any]]:
         """The people online by time of arrival, at most 1,000. `tabs` is 0 during the reconnect grace period."""
-        people = _place().holds.people(_scope(community_id))
-        return [{"user_id": here.person, "since": iso(here.since_ms), "tabs": here.holds} for here in people]
+        people = _place().members.people(_scope(community_id))
+        return [{"user_id": here.person, "since": iso(here.since_ms), "tabs": here.connections} for here in people]
 
     def get_peak_counts(self, community_id: Id) -> Mapping[str, int]:
         """The most people online at once: `day`, `week`, `month`. Raises LedgerUnavailable."""
-        return _place().peaks.of(_scope(community_id))
+        return _place().peaks.get(_scope(community_id))
 
     def get_today_visitors(self, community_id: Id) -> Mapping[str, int]:
         """`authenticated_visitors`, `anonymous_visitors` and `total_unique_visitors`. Raises LedgerUnavailable."""
         return _place().today(_scope(community_id))
 
     def _count(self, scope: Scope, person: str = "") -> int:
-        holds = _place().holds
-        holds.settled(scope, person, PATIENCE_S)
-        return holds.online(scope).count
+        members = _place().members
+        members.wait_until_counted(scope, person, PATIENCE_S)
+        return members.online(scope).count
 
 
 visitor_tracker = CommunityVisitorTracker()
 
-_bound: Place | None = None
+_bound: TrackerServices | None = None
 
 
-def bind(place: Place) -> None:
+def bind(place: TrackerServices) -> None:
     """Make the tracker use this application from now on."""
     global _bound
     _bound = place
 
 
-def _place() -> Place:
+def _place() -> TrackerServices:
     if _bound is None:
         raise RuntimeError("The tracker has no application to work on yet: call koyjabo.create_app() first.")
     return _bound

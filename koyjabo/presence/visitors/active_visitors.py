@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 from koyjabo.models import Scope
 
 
-class Census(NamedTuple):
+class ActiveCount(NamedTuple):
     """The active visitors of each place: the 20 largest, `Other` and `Unknown`. Their sum is all active visitors.
 
     A greater version is a newer count; equal versions from one backend are the same count. A negative version marks
@@ -19,7 +19,7 @@ class Census(NamedTuple):
     places: Mapping[str, int]
 
 
-class Presence(Protocol):
+class ActiveVisitors(Protocol):
     """The active visitors of each scope, as this worker sees them. No method waits, and each is atomic.
 
     A `touch` is a lease: the visitor stays active until the window has passed without another touch. A visitor never
@@ -29,21 +29,21 @@ class Presence(Protocol):
     def touch(self, scope: Scope, visitor_id: str, place: str | None) -> None:
         """Record activity of a registered visitor. A new place replaces the old one; None keeps it."""
 
-    def meet(self, scope: Scope, visitor_id: str, place: str) -> None:
-        """Touch a visitor who may already be active on another worker. With several workers, `census` changes only
+    def touch_maybe_known(self, scope: Scope, visitor_id: str, place: str) -> None:
+        """Touch a visitor who may already be active on another worker. With several workers, `count` changes only
         after Redis has answered; with one, at once.
         """
 
-    def renew(self, scope: Scope, visitor_id: str) -> bool:
+    def keep_alive(self, scope: Scope, visitor_id: str) -> bool:
         """Touch a visitor at their last place. False, without a touch, if they are not active on this worker."""
 
     def forget(self, scope: Scope, visitor_id: str) -> None:
         """Remove a visitor from the active visitors of all workers, with everything stored here about them.
         Idempotent: an unknown visitor is ignored."""
 
-    def census(self, scope: Scope) -> Census: ...
+    def count(self, scope: Scope) -> ActiveCount: ...
 
-    def learn(self, scope: Scope, census: Census) -> None:
+    def apply_remote(self, scope: Scope, count: ActiveCount) -> None:
         """Adopt the count of another worker if it is newer than this worker's."""
 
     def refresh(self) -> None:

@@ -9,15 +9,15 @@ from collections.abc import Iterable
 from koyjabo.clock import Clock
 from koyjabo.models import Scope
 from koyjabo.network.geolocation import UNKNOWN, largest
-from koyjabo.presence.visitors.active_visitors import Census
+from koyjabo.presence.visitors.active_visitors import ActiveCount
 
 Seen = tuple[int, str]
 """(time, ms of `Clock.elapsed_ms`; place)"""
 
-NO_VISITORS = Census(0, {})
+NO_VISITORS = ActiveCount(0, {})
 
 
-class MemoryPresence:
+class MemoryActiveVisitors:
     """Keeps the visitors of each scope in the order they were last seen, so that expired ones are always in front."""
 
     def __init__(self, clock: Clock, window_s: int) -> None:
@@ -25,7 +25,7 @@ class MemoryPresence:
         self._window_ms = window_s * 1000
         self._seen: dict[Scope, dict[str, Seen]] = {}
         self._by_place: dict[Scope, Counter[str]] = {}
-        self._cached_counts: dict[Scope, Census] = {}
+        self._cached_counts: dict[Scope, ActiveCount] = {}
         self._changes: Counter[Scope] = Counter()
         self._next_expiry_ms = 0
         self._lock = threading.Lock()  # code that holds it must not wait
@@ -33,7 +33,7 @@ class MemoryPresence:
     def touch(self, scope: Scope, visitor_id: str, place: str | None) -> None:
         self.touch_at(scope, visitor_id, place, self._clock.elapsed_ms())
 
-    def meet(self, scope: Scope, visitor_id: str, place: str) -> None:
+    def touch_maybe_known(self, scope: Scope, visitor_id: str, place: str) -> None:
         self.touch(scope, visitor_id, place)
 
     def touch_at(self, scope: Scope, visitor_id: str, place: str | None, seen_ms: int) -> None:
@@ -48,7 +48,7 @@ class MemoryPresence:
                 if before is not None:
                     self._count(scope, before[1], -1)
 
-    def renew(self, scope: Scope, visitor_id: str) -> bool:
+    def keep_alive(self, scope: Scope, visitor_id: str) -> bool:
         with self._lock:
             self._expire()
             known = visitor_id in self._seen.get(scope, {})
@@ -62,21 +62,21 @@ class MemoryPresence:
             if seen is not None:
                 self._count(scope, seen[1], -1)
 
-    def census(self, scope: Scope) -> Census:
+    def count(self, scope: Scope) -> ActiveCount:
         with self._lock:
             self._expire()
             counted, changes = self._cached_counts.get(scope, NO_VISITORS), self._changes[scope]
             if counted.version != changes:
-                self._cached_counts[scope] = counted = Census(changes, largest(self._by_place[scope]))
+                self._cached_counts[scope] = counted = ActiveCount(changes, largest(self._by_place[scope]))
             return counted
 
-    def learn(self, scope: Scope, census: Census) -> None:
+    def apply_remote(self, scope: Scope, count: ActiveCount) -> None:
         """Does nothing: there are no other workers."""
 
     def refresh(self) -> None:
         """Does nothing: there are no other workers."""
 
-    def remember(self, seen: Iterable[tuple[Scope, str, str, int]], now_ms: int) -> None:
+    def restore(self, seen: Iterable[tuple[Scope, str, str, int]], now_ms: int) -> None:
         """Touch visitors seen before this process started: (scope, visitor, place, ms of the wall clock).
 
         Times that lie in the future, because the clock was put back since, count as now.

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from itertools import count, takewhile
 
 from koyjabo.network.geolocation import OTHER, largest
-from koyjabo.presence.visitors.active_visitors import Census
+from koyjabo.presence.visitors.active_visitors import ActiveCount
 from koyjabo.presence.visitors.memory_store import NO_VISITORS
 
 
@@ -45,7 +45,7 @@ class VisitorMirror:
         self.must_resend_all = False
         self.unconfirmed: dict[str, Touch] = {}  # in the order they were last seen
         self._estimates: Counter[str] = Counter()
-        self._shown: Census | None = NO_VISITORS
+        self._shown: ActiveCount | None = NO_VISITORS
         self._own_count = (NO_VISITORS, NO_VISITORS)
         self._estimate_numbers = count(1)
 
@@ -67,7 +67,7 @@ class VisitorMirror:
         if touch is not None:
             self._estimate(touch, -1)
 
-    def confirm(self, sent: Iterable[Touch], census: Census, now_ms: int) -> None:
+    def confirm(self, sent: Iterable[Touch], count: ActiveCount, now_ms: int) -> None:
         """Take in the count that Redis made after receiving the touches in `sent`."""
         for touch in sent:
             newer = self.unconfirmed.get(touch.visitor_id)
@@ -82,14 +82,14 @@ class VisitorMirror:
         self.last_answer_ms = now_ms
         # Another worker may have sent a newer count meanwhile. An equal version is the same count, unless ours is
         # from before Redis lost its data: then Redis is right, too.
-        if census.version >= self.snapshot.version and census != self.snapshot:
-            self._adopt(census)
+        if count.version >= self.snapshot.version and count != self.snapshot:
+            self._adopt(count)
 
-    def learn(self, census: Census, now_ms: int) -> None:
+    def apply_remote(self, count: ActiveCount, now_ms: int) -> None:
         """Adopt a count that another worker got from Redis, if it is newer."""
-        if census.version > self.snapshot.version:
+        if count.version > self.snapshot.version:
             self.last_answer_ms = now_ms
-            self._adopt(census)
+            self._adopt(count)
 
     def drop_expired(self, before_ms: int) -> None:
         """Drop touches last seen at `before_ms` or earlier: their leases expired while Redis was away."""
@@ -97,28 +97,28 @@ class VisitorMirror:
         for touch in list(expired):
             self.forget(touch.visitor_id)
 
-    def census(self) -> Census:
+    def count(self) -> ActiveCount:
         """The snapshot plus the estimates; the same object while neither changes."""
         if self._shown is None:
             self._shown = self._with_estimates() if self._estimates else self.snapshot
         return self._shown
 
-    def own_count(self, own: Census) -> Census:
+    def own_count(self, own: ActiveCount) -> ActiveCount:
         """The count of this worker's own visitors, with a negative version so that no other worker adopts it."""
         if self._own_count[0] is not own:
-            self._own_count = (own, Census(-next(self._estimate_numbers), own.places))
+            self._own_count = (own, ActiveCount(-next(self._estimate_numbers), own.places))
         return self._own_count[1]
 
-    def _with_estimates(self) -> Census:
+    def _with_estimates(self) -> ActiveCount:
         places = dict(self.snapshot.places)
         for place, change in self._estimates.items():
             counted_in = OTHER if change < 0 and place not in places else place
             places[counted_in] = places.get(counted_in, 0) + change
         positive = {place: visitors for place, visitors in places.items() if visitors > 0}
-        return Census(-next(self._estimate_numbers), largest(positive))
+        return ActiveCount(-next(self._estimate_numbers), largest(positive))
 
-    def _adopt(self, census: Census) -> None:
-        self.snapshot = census
+    def _adopt(self, count: ActiveCount) -> None:
+        self.snapshot = count
         self._shown = None
 
     def _estimate(self, touch: Touch, sign: int) -> None:

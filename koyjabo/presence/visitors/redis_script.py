@@ -10,7 +10,7 @@ import redis
 from koyjabo.cluster import scripts
 from koyjabo.models import Scope
 from koyjabo.network.geolocation import OTHER, UNKNOWN, largest
-from koyjabo.presence.visitors.active_visitors import Census
+from koyjabo.presence.visitors.active_visitors import ActiveCount
 from koyjabo.presence.visitors.redis_mirror import Touch
 
 BATCH = 1000
@@ -28,13 +28,13 @@ class Answer(NamedTuple):
     unswept: int  # 1 when more leases have expired: the count still includes their visitors
     largest: list[bytes]
 
-    def census(self) -> Census:
+    def to_count(self) -> ActiveCount:
         """The count by place. Visitors who are in none of the places of the answer count as `Other`."""
         names, minus_visitors = self.largest[::2], self.largest[1::2]
         places = {name.decode(): -int(visitors) for name, visitors in zip(names, minus_visitors, strict=True)}
         places[UNKNOWN] = self.unknown
         places[OTHER] = places.get(OTHER, 0) + max(0, self.active - sum(places.values()))
-        return Census(self.version, largest(places))
+        return ActiveCount(self.version, largest(places))
 
 
 class TouchScript:

@@ -17,13 +17,13 @@ from koyjabo.clock import Clock
 from koyjabo.cluster.outbox import Outbox
 from koyjabo.models import SITE, Scope
 from koyjabo.network.geolocation import UNKNOWN
-from koyjabo.presence.visitors.active_visitors import Census
-from koyjabo.presence.visitors.memory_store import MemoryPresence, Seen
+from koyjabo.presence.visitors.active_visitors import ActiveCount
+from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors, Seen
 from koyjabo.presence.visitors.redis_mirror import Touch, VisitorMirror
 from koyjabo.presence.visitors.redis_script import BATCH, Answer, TouchScript
 
 
-class OwnVisitors(MemoryPresence):
+class OwnVisitors(MemoryActiveVisitors):
     """The active visitors that this worker itself has seen."""
 
     def seen(self, scope: Scope, visitor_id: str) -> Seen | None:
@@ -37,13 +37,13 @@ class OwnVisitors(MemoryPresence):
             return list(self._seen.get(scope, ()))
 
 
-class RedisPresence:
+class RedisActiveVisitors:
     """The active visitors of all workers that share this Redis; a touch lasts `window_s` seconds.
 
     While Redis does not answer, the count is its last answer plus this worker's touches. After a whole window without
     an answer, it is this worker's own visitors only. Call `resend` when Redis is back, and `refresh` every second
     or so: it brings in whose lease has run out and what others touched. `on_news` is called when others have changed
-    what `census` gives for a scope.
+    what `count` gives for a scope.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class RedisPresence:
         seen = self._own.seen(scope, visitor_id)
         self._touch(scope, visitor_id, place, seen[1] if seen else None)
 
-    def meet(self, scope: Scope, visitor_id: str, place: str) -> None:
+    def touch_maybe_known(self, scope: Scope, visitor_id: str, place: str) -> None:
         self._touch(scope, visitor_id, place, known_in=place)  # as if already counted there: no estimate
 
     def _touch(self, scope: Scope, visitor_id: str, place: str | None, known_in: str | None) -> None:
@@ -77,7 +77,7 @@ class RedisPresence:
             self._mirror(scope, now_ms).touch(visitor_id, place, known_in, now_ms)
         self._sync_soon(scope)
 
-    def renew(self, scope: Scope, visitor_id: str) -> bool:
+    def keep_alive(self, scope: Scope, visitor_id: str) -> bool:
         known = self._own.seen(scope, visitor_id) is not None
         if known:
             self.touch(scope, visitor_id, None)
@@ -88,26 +88,26 @@ class RedisPresence:
         with self._lock:
             self._own.forget(scope, visitor_id)
             self._mirror(scope, self._clock.elapsed_ms()).forget(visitor_id)
-        self._outbox.put(("forget", scope, visitor_id), partial(self._end_lease, scope, visitor_id))
+        self._outbox.send_newest(("forget", scope, visitor_id), partial(self._end_lease, scope, visitor_id))
 
-    def census(self, scope: Scope) -> Census:
+    def count(self, scope: Scope) -> ActiveCount:
         now_ms = self._clock.elapsed_ms()
         with self._lock:
             is_new = scope not in self._mirrors
             mirror = self._mirror(scope, now_ms)
             mirror.last_used_ms = now_ms
-            census = mirror.last_reported = self._current_count(scope, mirror, now_ms)
+            count = mirror.last_reported = self._current_count(scope, mirror, now_ms)
         if is_new:
             self._sync_soon(scope)
-        return census
+        return count
 
-    def learn(self, scope: Scope, census: Census) -> None:
+    def apply_remote(self, scope: Scope, count: ActiveCount) -> None:
         """Adopt a newer count that another worker got from Redis. A count with estimates (negative version) is not
         adopted; it schedules a read of Redis."""
         now_ms = self._clock.elapsed_ms()
         with self._lock:
-            self._mirror(scope, now_ms).learn(census, now_ms)
-        if census.version < 0:
+            self._mirror(scope, now_ms).apply_remote(count, now_ms)
+        if count.version < 0:
             self._sync_soon(scope)
 
     def refresh(self) -> None:
@@ -135,14 +135,14 @@ class RedisPresence:
             mirror = self._mirrors[scope] = VisitorMirror(now_ms)
         return mirror
 
-    def _current_count(self, scope: Scope, mirror: VisitorMirror, now_ms: int) -> Census:
+    def _current_count(self, scope: Scope, mirror: VisitorMirror, now_ms: int) -> ActiveCount:
         if now_ms - mirror.last_answer_ms >= self._window_ms:
-            return mirror.own_count(self._own.census(scope))
-        return mirror.census()
+            return mirror.own_count(self._own.count(scope))
+        return mirror.count()
 
     def _is_unused(self, scope: Scope, mirror: VisitorMirror, now_ms: int) -> bool:
         """Whether a community has had no active visitor and no use for a window, so that `refresh` can skip it."""
-        return scope != SITE and not mirror.census().places and now_ms - mirror.last_used_ms >= self._window_ms
+        return scope != SITE and not mirror.count().places and now_ms - mirror.last_used_ms >= self._window_ms
 
     # In the outbox's task, which may wait for Redis.
 
@@ -151,7 +151,7 @@ class RedisPresence:
         self._sync(scope)
 
     def _sync_soon(self, scope: Scope) -> None:
-        self._outbox.put(("presence", scope), partial(self._sync, scope))
+        self._outbox.send_newest(("presence", scope), partial(self._sync, scope))
 
     def _sync(self, scope: Scope) -> None:
         """Send the unconfirmed touches to Redis and take in its count. Raises redis.RedisError; the touches then stay
@@ -164,7 +164,7 @@ class RedisPresence:
         answer = self._send(scope, mirror, sent)
         now_ms = self._clock.elapsed_ms()
         with self._lock:
-            mirror.confirm(sent, answer.census(), now_ms)
+            mirror.confirm(sent, answer.to_count(), now_ms)
             before, mirror.last_reported = mirror.last_reported, self._current_count(scope, mirror, now_ms)
             is_news = mirror.last_reported.places != before.places
         if is_news:

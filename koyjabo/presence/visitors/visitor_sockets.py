@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from koyjabo.clock import Clock
 from koyjabo.errors import TooManyRequests
 from koyjabo.models import SITE
-from koyjabo.presence.visitors.active_visitors import Presence
+from koyjabo.presence.visitors.active_visitors import ActiveVisitors
 
 MAX_UNMATCHED = 10_000
 """Visits kept until their socket opens; beyond this number, the oldest are dropped."""
@@ -33,26 +33,26 @@ RENEW_BATCH = 256
 TOO_MANY_TABS = "This visitor has too many pages open here. Close some, or reload one later."
 RETRY_AFTER_S = 60
 
-Caller = bytes
+Fingerprint = bytes
 """Identifies a client by a salted hash of its address and User-Agent."""
 
 
-class Exchange(Protocol):
+class VisitMatcher(Protocol):
     """Matches visits and sockets that have no match on their own worker."""
 
-    def offer(self, caller: Caller, visitor_id: str) -> None: ...
+    def offer(self, fingerprint: Fingerprint, visitor_id: str) -> None: ...
 
-    def ask(self, caller: Caller, found: Callable[[str], None]) -> None:
-        """Call `found` once, with a visitor offered for `caller`, if there is one."""
+    def ask(self, fingerprint: Fingerprint, found: Callable[[str], None]) -> None:
+        """Call `found` once, with a visitor offered for `fingerprint`, if there is one."""
 
 
-class NobodyElse:
+class NoMatcher:
     """Matches nothing: there are no other workers."""
 
-    def offer(self, caller: Caller, visitor_id: str) -> None:
+    def offer(self, fingerprint: Fingerprint, visitor_id: str) -> None:
         pass
 
-    def ask(self, caller: Caller, found: Callable[[str], None]) -> None:
+    def ask(self, fingerprint: Fingerprint, found: Callable[[str], None]) -> None:
         pass
 
 
@@ -65,38 +65,45 @@ class Page:
     registered: bool
 
 
-class Pairing:
+class VisitorSockets:
     def __init__(
         self,
-        presence: Presence,
+        active_visitors: ActiveVisitors,
         clock: Clock,
         window_s: int,
         secret: str,
-        exchange: Exchange,
+        matcher: VisitMatcher,
         most_tabs: int = 0,
     ) -> None:
         """`most_tabs` is the maximum number of sockets of a visitor on this worker, 0 for no limit."""
-        self._presence = presence
+        self._active_visitors = active_visitors
         self._clock = clock
         self._window_ms = window_s * 1000
         self._secret = secret
-        self._exchange = exchange
+        self._matcher = matcher
         self._most_tabs = most_tabs
-        self._sockets: dict[Hashable, tuple[Caller, str | None]] = {}
+        self._sockets: dict[Hashable, tuple[Fingerprint, str | None]] = {}
         self._pages: dict[str, Page] = {}  # in the order they were last renewed
-        self._unassigned: dict[Caller, dict[Hashable, None]] = {}
-        self._unmatched: OrderedDict[str, tuple[Caller, int]] = OrderedDict()  # visitor → caller and time (elapsed ms)
-        self._unmatched_of: dict[Caller, dict[str, None]] = {}
-        self._second_asks: deque[tuple[int, Hashable, Caller]] = deque(maxlen=MAX_UNMATCHED)  # (time, elapsed ms; …)
+        self._unassigned: dict[Fingerprint, dict[Hashable, None]] = {}
+        # visitor → fingerprint and time (elapsed ms)
+        self._unmatched: OrderedDict[str, tuple[Fingerprint, int]] = OrderedDict()
+        self._unmatched_of: dict[Fingerprint, dict[str, None]] = {}
+        # (time, elapsed ms; …)
+        self._second_asks: deque[tuple[int, Hashable, Fingerprint]] = deque(maxlen=MAX_UNMATCHED)
         self._lock = threading.RLock()
 
-    def caller(self, environ: Mapping[str, Any]) -> Caller:
+    def fingerprint(self, environ: Mapping[str, Any]) -> Fingerprint:
         """The key that matches visits with sockets. The salt changes daily: keys of two days cannot be linked."""
         client = f"{environ.get('REMOTE_ADDR')}\n{environ.get('HTTP_USER_AGENT')}".encode(errors="replace")
         return blake2b(client, digest_size=12, key=_salt(self._secret, self._clock.today())).digest()
 
     def opened(
-        self, socket: Hashable, caller: Caller, visitor_id: str | None, registered: bool, is_limited: bool = False
+        self,
+        socket: Hashable,
+        fingerprint: Fingerprint,
+        visitor_id: str | None,
+        registered: bool,
+        is_limited: bool = False,
     ) -> None:
         """A socket was opened, by `visitor_id` if it says so; `registered` says whether they have registered a visit.
 
@@ -105,15 +112,15 @@ class Pairing:
         with self._lock:
             if is_limited and visitor_id:
                 self._check_tab_limit(visitor_id)
-            self._sockets[socket] = (caller, None)
+            self._sockets[socket] = (fingerprint, None)
             if visitor_id:
                 self._assign(socket, visitor_id, registered)
-            elif unmatched := self._newest_unmatched(caller):
+            elif unmatched := self._newest_unmatched(fingerprint):
                 self._assign(socket, unmatched, registered=True)
             else:
-                self._unassigned.setdefault(caller, {})[socket] = None
-                self._exchange.ask(caller, partial(self._assign_matched, socket))
-                self._second_asks.append((self._clock.elapsed_ms() + SECOND_ASK_MS, socket, caller))
+                self._unassigned.setdefault(fingerprint, {})[socket] = None
+                self._matcher.ask(fingerprint, partial(self._assign_matched, socket))
+                self._second_asks.append((self._clock.elapsed_ms() + SECOND_ASK_MS, socket, fingerprint))
 
     def visitor_of(self, socket: Hashable) -> str | None:
         """The visitor a socket is assigned to; None if there is none yet."""
@@ -122,27 +129,27 @@ class Pairing:
     def closed(self, socket: Hashable) -> None:
         """Remove a closed socket and touch its visitor a last time. Does nothing for an unknown socket."""
         with self._lock:
-            caller, visitor_id = self._sockets.pop(socket, (b"", None))
-            self._remove_unassigned(caller, socket)
+            fingerprint, visitor_id = self._sockets.pop(socket, (b"", None))
+            self._remove_unassigned(fingerprint, socket)
             page = self._pages.get(visitor_id or "")
             if visitor_id is None or page is None:
                 return
             page.sockets -= 1
             if page.registered:
-                self._presence.touch(SITE, visitor_id, None)
+                self._active_visitors.touch(SITE, visitor_id, None)
             if not page.sockets:
                 del self._pages[visitor_id]
                 if page.registered:
-                    self._add_unmatched(caller, visitor_id)
+                    self._add_unmatched(fingerprint, visitor_id)
 
     def forget(self, visitor_id: str) -> None:
         """Unassign all sockets of a visitor. Idempotent."""
         with self._lock:
             self._drop_unmatched(visitor_id)
             if self._pages.pop(visitor_id, None) is not None:
-                for socket, (caller, assigned_to) in self._sockets.items():
+                for socket, (fingerprint, assigned_to) in self._sockets.items():
                     if assigned_to == visitor_id:
-                        self._sockets[socket] = (caller, None)
+                        self._sockets[socket] = (fingerprint, None)
 
     def renew(self) -> None:
         """Renew the leases of visitors with an open page, each at half its time, and drop unmatched visits that have
@@ -153,9 +160,9 @@ class Pairing:
             self._drop_expired()
             now_ms = self._clock.elapsed_ms()
             while self._second_asks and self._second_asks[0][0] <= now_ms:
-                _, socket, caller = self._second_asks.popleft()
-                if socket in self._unassigned.get(caller, ()):
-                    self._exchange.ask(caller, partial(self._assign_matched, socket))
+                _, socket, fingerprint = self._second_asks.popleft()
+                if socket in self._unassigned.get(fingerprint, ()):
+                    self._matcher.ask(fingerprint, partial(self._assign_matched, socket))
 
     def _renew_batch(self) -> bool:
         """Renew one batch. False when no more leases are due."""
@@ -166,23 +173,23 @@ class Pairing:
                 page.renewed_ms = now_ms
                 self._pages[visitor_id] = self._pages.pop(visitor_id)
                 if page.registered:
-                    self._presence.touch(SITE, visitor_id, None)
+                    self._active_visitors.touch(SITE, visitor_id, None)
             return len(due) == RENEW_BATCH
 
     def _is_renewal_due(self, now_ms: int, page_of: tuple[str, Page]) -> bool:
         return now_ms - page_of[1].renewed_ms >= self._window_ms // 2
 
-    def visited(self, visitor_id: str, caller: Caller) -> None:
+    def visited(self, visitor_id: str, fingerprint: Fingerprint) -> None:
         """A visit has been committed."""
         with self._lock:
             page = self._pages.get(visitor_id)
             if page is not None:
                 page.registered = True
-            elif unassigned := self._unassigned.get(caller):
+            elif unassigned := self._unassigned.get(fingerprint):
                 self._assign(next(reversed(unassigned)), visitor_id, registered=True)
-            elif caller:
-                self._add_unmatched(caller, visitor_id)
-                self._exchange.offer(caller, visitor_id)
+            elif fingerprint:
+                self._add_unmatched(fingerprint, visitor_id)
+                self._matcher.offer(fingerprint, visitor_id)
 
     def _check_tab_limit(self, visitor_id: str) -> None:
         page = self._pages.get(visitor_id)
@@ -195,26 +202,26 @@ class Pairing:
                 self._assign(socket, visitor_id, registered=True)
 
     def _assign(self, socket: Hashable, visitor_id: str, registered: bool) -> None:
-        caller, _ = self._sockets[socket]
-        self._sockets[socket] = (caller, visitor_id)
-        self._remove_unassigned(caller, socket)
+        fingerprint, _ = self._sockets[socket]
+        self._sockets[socket] = (fingerprint, visitor_id)
+        self._remove_unassigned(fingerprint, socket)
         self._drop_unmatched(visitor_id)
         page = self._pages.setdefault(visitor_id, Page(0, self._clock.elapsed_ms(), registered))
         page.sockets += 1
         page.registered |= registered
         if registered:
-            self._presence.touch(SITE, visitor_id, None)
+            self._active_visitors.touch(SITE, visitor_id, None)
 
-    def _add_unmatched(self, caller: Caller, visitor_id: str) -> None:
+    def _add_unmatched(self, fingerprint: Fingerprint, visitor_id: str) -> None:
         self._drop_unmatched(visitor_id)
-        self._unmatched[visitor_id] = (caller, self._clock.elapsed_ms())
-        self._unmatched_of.setdefault(caller, {})[visitor_id] = None
+        self._unmatched[visitor_id] = (fingerprint, self._clock.elapsed_ms())
+        self._unmatched_of.setdefault(fingerprint, {})[visitor_id] = None
         if len(self._unmatched) > MAX_UNMATCHED:
             self._drop_unmatched(next(iter(self._unmatched)))
 
-    def _newest_unmatched(self, caller: Caller) -> str | None:
+    def _newest_unmatched(self, fingerprint: Fingerprint) -> str | None:
         self._drop_expired()
-        return next(reversed(self._unmatched_of.get(caller, {})), None)
+        return next(reversed(self._unmatched_of.get(fingerprint, {})), None)
 
     def _drop_expired(self) -> None:
         expired_ms = self._clock.elapsed_ms() - self._window_ms
@@ -222,17 +229,17 @@ class Pairing:
             self._drop_unmatched(next(iter(self._unmatched)))
 
     def _drop_unmatched(self, visitor_id: str) -> None:
-        caller, _ = self._unmatched.pop(visitor_id, (b"", 0))
-        unmatched = self._unmatched_of.get(caller, {})
+        fingerprint, _ = self._unmatched.pop(visitor_id, (b"", 0))
+        unmatched = self._unmatched_of.get(fingerprint, {})
         unmatched.pop(visitor_id, None)
         if not unmatched:
-            self._unmatched_of.pop(caller, None)
+            self._unmatched_of.pop(fingerprint, None)
 
-    def _remove_unassigned(self, caller: Caller, socket: Hashable) -> None:
-        unassigned = self._unassigned.get(caller, {})
+    def _remove_unassigned(self, fingerprint: Fingerprint, socket: Hashable) -> None:
+        unassigned = self._unassigned.get(fingerprint, {})
         unassigned.pop(socket, None)
         if not unassigned:
-            self._unassigned.pop(caller, None)
+            self._unassigned.pop(fingerprint, None)
 
 
 @lru_cache(maxsize=1)

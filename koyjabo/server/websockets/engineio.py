@@ -106,7 +106,7 @@ class Engine:
         """Returns the reason of a refusal for python-engineio, or the result of python-socketio's handler."""
         client = self._server.sockets[sid]
         if _transport(environ) == POLLING:  # WebSockets are counted by the connection loop
-            address = client_address.counted(environ)
+            address = client_address.limit_key(environ)
             if not self._connections.reserve(address):
                 return "too many connections, try again later"
             client.counted_as = address

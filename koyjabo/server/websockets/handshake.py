@@ -40,7 +40,7 @@ class WebSockets:
         """
         greeting = _greeting(environ, protocol)
         sock, early = _take_over(environ)
-        return self._loop.add(sock, client_address.counted(environ), owner, greeting, early)
+        return self._loop.add(sock, client_address.limit_key(environ), owner, greeting, early)
 
 
 def _greeting(environ: dict[str, Any], protocol: str | None) -> bytes:

@@ -27,7 +27,7 @@ def system() -> Response:
 
 def show(status: int = 200, form: Form | None = None) -> Response:
     """The page, with the errors of the form for the total if there are any."""
-    facts = current().maintenance.system.look(me())
+    facts = current().maintenance.system.status(me())
     return page(
         "system",
         status,

@@ -53,7 +53,7 @@ def log_in() -> Response:
 def refresh() -> Response:
     """Takes the refresh token, as bearer or cookie. It is valid once: a second use ends the session, because then the
     token has been copied."""
-    tokens.note_whence()
+    tokens.record_request_place()
     return _tokens_answer(current().accounts.credentials.refresh(tokens.claims_of(REFRESH)), 200)
 
 
@@ -66,7 +66,7 @@ def log_out() -> Response:
     except InvalidToken:
         after_this_request(tokens.without_cookies)  # they are good for nothing
         raise
-    tokens.note_whence()
+    tokens.record_request_place()
     current().accounts.credentials.log_out(claims.session_id)
     return tokens.without_cookies(_empty())
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from flask import Response, request
 
-from koyjabo.communities.communities import Standing
+from koyjabo.communities.communities import CommunityAccess
 from koyjabo.web.api import bp
 from koyjabo.web.api.community_requests import CommunityChangesBody, NewCommunityBody
 from koyjabo.web.api.community_responses import CommunityAnswer, answer, list_answer, no_answer
@@ -26,13 +26,13 @@ TOO_MANY: dict[int, Answer] = {429: "too many communities or invitations at once
 WITH_BODY: dict[int, Answer] = {400: "a field cannot be used; see details", 413: "over 16 KB", 415: "not JSON"}
 
 
-def community_answer(standing: Standing) -> CommunityAnswer:
-    return next(community_answers([standing]))
+def community_answer(access: CommunityAccess) -> CommunityAnswer:
+    return next(community_answers([access]))
 
 
-def community_answers(found: Sequence[Standing]) -> Iterator[CommunityAnswer]:
+def community_answers(found: Sequence[CommunityAccess]) -> Iterator[CommunityAnswer]:
     """With the number of people online."""
-    online = current().communities.rooms.online(*(standing.community.id for standing in found))
+    online = current().communities.rooms.online(*(access.community.id for access in found))
     return map(CommunityAnswer.of, found, online)
 
 
@@ -59,8 +59,8 @@ def create_community() -> Response:
     """You become its admin."""
     account, body = tokens.require().account, NewCommunityBody.of(request)
     rate_limits.count_action(account.id)
-    standing = current().communities.directory.create(account, body.name, body.description, body.open, body.listed)
-    return answer(community_answer(standing), 201)
+    access = current().communities.directory.create(account, body.name, body.description, body.open, body.listed)
+    return answer(community_answer(access), 201)
 
 
 @bp.get("/communities/<community_id>")

@@ -51,7 +51,7 @@ class OnlineAnswer(BaseModel):
 def community_stats(community_id: str) -> Response:
     """For members. The stats object of the visits to the community."""
     scope = _entered(community_id, MEMBER)
-    response = stats_or_304(request, writer.write(current().counting.visits.community(scope).newest()))
+    response = stats_or_304(request, writer.write(current().counting.visits.community(scope).stats()))
     response.headers["Cache-Control"] = "private, no-cache"
     return response
 

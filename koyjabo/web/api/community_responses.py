@@ -9,7 +9,7 @@ from flask import Response, json
 from pydantic import BaseModel, Field
 
 from koyjabo.clock import iso
-from koyjabo.communities.communities import Member, Standing
+from koyjabo.communities.communities import CommunityAccess, Member
 
 JOINED_AT = "2025-12-16T04:48:38.412Z"
 PRIVATE = ("Cache-Control", "private, no-store")
@@ -27,15 +27,15 @@ class CommunityAnswer(BaseModel):
     online: int = Field(description="number of people online")
 
     @classmethod
-    def of(cls, standing: Standing, online: int) -> CommunityAnswer:
-        community = standing.community
+    def of(cls, access: CommunityAccess, online: int) -> CommunityAnswer:
+        community = access.community
         return cls(
             id=community.id,
             name=community.name,
             description=community.description,
             open=community.is_open,
             listed=community.is_listed,
-            role=standing.role,
+            role=access.role,
             online=online,
         )
 

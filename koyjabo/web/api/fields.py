@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from koyjabo.counting.visits import VISIT_NAME, VISITOR_ID
-from koyjabo.text import kept
+from koyjabo.text import truncate
 
 LARGEST_INT64 = 2**63 - 1
 
@@ -58,7 +58,7 @@ def text(value: Any) -> str | None:
         return None
     if not isinstance(value, str):
         raise _refuse("must be a text")
-    return kept(value)
+    return truncate(value)
 
 
 Text = Annotated[str | None, BeforeValidator(text)]

@@ -77,7 +77,7 @@ class NewVisitBody(Body):
             body.userAgent = text(headers.get("HTTP_USER_AGENT"))
         return body
 
-    def as_visit(self, at_ms: int, place: str, caller: bytes, user_id: str | None) -> NewVisit:
+    def as_visit(self, at_ms: int, place: str, fingerprint: bytes, user_id: str | None) -> NewVisit:
         """The visit it asks for. Raises UnknownCommunity for the one id that is ours and no community's."""
         if self.communityId == SITE:
             raise UnknownCommunity
@@ -91,7 +91,7 @@ class NewVisitBody(Body):
             referrer=None if self.referrer == "direct" else without_query(self.referrer),
             user_agent=self.userAgent,
             page=without_query(self.page),
-            caller=caller,
+            fingerprint=fingerprint,
             user_id=user_id,
             is_bot=is_bot(self.userAgent),
         )

@@ -38,11 +38,11 @@ def register_visit() -> Response:
     body = NewVisitBody.of(request)
     rate_limits.count_visit(body.visitorId)
     place = services.network.places.locate(request.remote_addr)
-    caller = services.presence.visitor_sockets.caller(request.environ)
+    fingerprint = services.presence.visitor_sockets.fingerprint(request.environ)
     login = tokens.optional()
     user_id = login.account.id if login else None
     visits = services.counting.visits
-    receipt = visits.register(body.as_visit(services.clock.now_ms(), place, caller, user_id))
+    receipt = visits.register(body.as_visit(services.clock.now_ms(), place, fingerprint, user_id))
     return registered_answer(receipt, visits.newest() if receipt else visits.stats())
 
 

@@ -41,5 +41,5 @@ def _require_operator() -> None:
     token, authorization = current_app.config[TOKEN], request.headers.get("Authorization", "")
     if token and compare_digest(authorization.encode(), f"Bearer {token}".encode()):
         return
-    if client_address.counted(request.environ):
+    if client_address.limit_key(request.environ):
         raise Unauthenticated(WRONG_TOKEN) if token else Forbidden(NO_TOKEN)

@@ -12,7 +12,7 @@ from koyjabo.web.api.conversions import convert
 from koyjabo.web.current import current
 from koyjabo.web.http.errors import STATUS
 from koyjabo.web.pages import bp, community_page
-from koyjabo.web.pages.community_page import Inside
+from koyjabo.web.pages.community_page import EnteredCommunity
 from koyjabo.web.security import page_login, rate_limits
 from koyjabo.web.ui import community_forms, online_people, pagination
 from koyjabo.web.ui.flash import done
@@ -85,11 +85,11 @@ def leave_community(community_id: str) -> Response:
     return done("left", "pages.list_communities")
 
 
-def _show(at: Inside, problem: KoyJaboError | None = None) -> Response:
+def _show(at: EnteredCommunity, problem: KoyJaboError | None = None) -> Response:
     """`problem` is why what was asked for was not done."""
     status = STATUS[problem.code] if problem else 200
     if not at.may(MEMBER):
         return community_page.page("outside", at, status, problem=problem)
-    stats = current().counting.visits.community(at.scope).newest().as_object()
+    stats = current().counting.visits.community(at.scope).stats().as_object()
     (online,) = current().communities.rooms.online(at.scope)
     return community_page.page("community", at, status, problem=problem, stats=stats, online=online)

@@ -9,7 +9,7 @@ from flask import Response, request
 from koyjabo.communities.roles import ADMIN, MEMBER, ROLES
 from koyjabo.web.current import current
 from koyjabo.web.pages import bp, community_page
-from koyjabo.web.pages.community_page import Inside
+from koyjabo.web.pages.community_page import EnteredCommunity
 from koyjabo.web.security import page_login, rate_limits
 from koyjabo.web.ui import member_forms, pagination
 from koyjabo.web.ui.flash import done
@@ -49,7 +49,7 @@ def _led_on(problem: Shown | None, code: str, community_id: str) -> Response:
     return done(code, "pages.members", community_id=community_id, page=request.args.get("page"))
 
 
-def _show(at: Inside, shown: Shown = AS_IT_IS) -> Response:
+def _show(at: EnteredCommunity, shown: Shown = AS_IT_IS) -> Response:
     asked = pagination.paging()
     found = current().communities.directory.members(at.account, at.community.id, asked.start, asked.per_page)
     return community_page.page(

@@ -16,7 +16,7 @@ from koyjabo.web.security import page_login
 ROLES = roles.ROLES
 
 
-class Inside(NamedTuple):
+class EnteredCommunity(NamedTuple):
     """Somebody at a community."""
 
     account: Account
@@ -32,17 +32,17 @@ class Inside(NamedTuple):
         return self.role is not None and not roles.is_lower(self.role, role)
 
 
-def enter(community_id: str, role: str | None = None) -> Inside:
+def enter(community_id: str, role: str | None = None) -> EnteredCommunity:
     """Whoever is logged in, at a community they may know of, with at least `role` where that is asked for.
 
     Raises Unauthenticated, UnknownCommunity, Forbidden, LedgerUnavailable; for forms, WrongCsrfToken.
     """
     account = page_login.require()
-    standing = current().communities.directory.known(account, community_id)
-    seen = roles.allowed(account, standing, role) if role else roles.as_seen_by(account, standing)
-    return Inside(account, standing.community, seen.role, standing.role is not None)
+    access = current().communities.directory.known(account, community_id)
+    seen = roles.allowed(account, access, role) if role else roles.as_seen_by(account, access)
+    return EnteredCommunity(account, access.community, seen.role, access.role is not None)
 
 
-def page(name: str, at: Inside, status: int = 200, **values: Any) -> Response:
+def page(name: str, at: EnteredCommunity, status: int = 200, **values: Any) -> Response:
     """A page of the community. `at` is there for what all of them show."""
     return make_response(render_template(f"communities/{name}.html", at=at, **values), status)

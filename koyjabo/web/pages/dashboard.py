@@ -37,7 +37,7 @@ def dashboard(community_id: str) -> Response:
         monthly=reports.monthly(scope).people,
         growth=reports.growth(scope, WEEK),
         conversion_rate=reports.conversion_rate(scope),
-        peaks=current().presence.peaks.of(scope),
+        peaks=current().presence.peaks.get(scope),
         by_hour=_by_hour(scope),
         by_day=_by_day(scope),
     )

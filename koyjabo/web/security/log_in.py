@@ -20,7 +20,7 @@ from koyjabo.web.security import rate_limits, tokens
 def sign_up(body: SignupBody) -> Grant:
     """Make an account and log it in. Raises EmailTaken, TooManyRequests, TooBusy, LedgerUnavailable."""
     rate_limits.count_signup()
-    tokens.note_whence()
+    tokens.record_request_place()
     grant = current().accounts.credentials.sign_up(body.email, body.password, body.name, request.user_agent.string)
     return _welcome(grant, credential_rules.email_key(body.email), body.visitorId)
 
@@ -29,7 +29,7 @@ def log_in(body: LoginBody) -> Grant:
     """Begin a session. Raises WrongCredentials, TooManyRequests, TooBusy, LedgerUnavailable."""
     key = credential_rules.email_key(body.email)
     rate_limits.count_login(key)
-    tokens.note_whence()
+    tokens.record_request_place()
     accounts, failures = current().accounts.credentials, current().accounts.login_failures
     is_familiar = rate_limits.is_familiar(key, partial(accounts.password_mark, body.email))
     with nullcontext() if is_familiar else failures.attempt(key):  # who guesses elsewhere counts not against the owner

@@ -66,7 +66,7 @@ def require_login() -> Login:
         raise Unauthenticated
     if request.method not in auth.SAFE_METHODS:
         _check_csrf()
-        auth.note_whence()
+        auth.record_request_place()
     return found
 
 

@@ -139,17 +139,17 @@ class RateLimits:
         self._secret = secret
 
     def count_address(self, what: str, request: Request, sentence: str | None = None) -> None:
-        address = client_address.counted(request.environ)
+        address = client_address.limit_key(request.environ)
         if address:
             _use(self._of_address[what], address, sentence=sentence)
 
     def count_visitor(self, what: str, request: Request, visitor_id: str, sentence: str | None = None) -> None:
-        if client_address.counted(request.environ):
+        if client_address.limit_key(request.environ):
             _use(self._of_visitor[what], visitor_id, sentence=sentence)
 
     def count_login(self, request: Request, email_key: str) -> None:
         self.count_address("logins", request)
-        _use(self._of_pair, email_key, client_address.counted(request.environ), sentence=SENTENCE)
+        _use(self._of_pair, email_key, client_address.limit_key(request.environ), sentence=SENTENCE)
 
     def count_action(self, user_id: str) -> None:
         _use(self._of_account, user_id, sentence=TOO_MANY_ACTIONS)

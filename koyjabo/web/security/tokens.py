@@ -53,15 +53,15 @@ def require() -> Login:
     """
     request.get_data()
     if request.method not in SAFE_METHODS:
-        note_whence()
+        record_request_place()
     return _login(claims_of(ACCESS))
 
 
-def note_whence() -> None:
+def record_request_place() -> None:
     """Where the present request comes from, for the audit log; to be said of each that may leave a line there, since
     the next request of a connection may be somebody else's.
     """
-    log.whence.set(current().network.places.locate(request.remote_addr))
+    log.request_place.set(current().network.places.locate(request.remote_addr))
 
 
 def optional() -> Login | None:

@@ -31,4 +31,4 @@ def people(scope: Scope, start: int, count: int) -> tuple[list[Person], int]:
     here = everybody[start : start + count]
     names = current().accounts.credentials.names([each.person for each in here])
     known = [each for each in here if each.person in names]
-    return [Person(each.person, names[each.person], each.since_ms, each.holds) for each in known], len(everybody)
+    return [Person(each.person, names[each.person], each.since_ms, each.connections) for each in known], len(everybody)

@@ -196,7 +196,7 @@ def test_upper_case_id_is_the_same_community(sqlite_server, community, member):
 # What is taken away while one is connected.
 
 
-LOSSES = {
+ACCESS_REVOKED = {
     "logout": (INVALID, lambda founder, member, community: member.call("POST", "/api/auth/logout")),
     "removal": (
         FORBIDDEN,
@@ -214,9 +214,9 @@ LOSSES = {
 }
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", ACCESS_REVOKED)
 def test_sockets_of_one_who_loses_the_right_are_closed(sqlite_server, founder, loss):
-    code, lose = LOSSES[loss]
+    code, lose = ACCESS_REVOKED[loss]
     community = founder.found()
     member, other = (Member(sqlite_server).join(community) for _ in range(2))
     with (

@@ -50,7 +50,7 @@ def new_peaks(site, time):
 
 
 def of(peaks: Peaks, scope: Scope = HIKERS) -> tuple[int, int, int]:
-    found = peaks.of(scope)
+    found = peaks.get(scope)
     assert list(found) == ["day", "week", "month"]
     return found["day"], found["week"], found["month"]
 
@@ -63,7 +63,7 @@ def test_there_is_no_peak_at_first(new_peaks):
 def test_greatest_of_the_day_counts(new_peaks, is_written):
     peaks = new_peaks()
     for count in (3, 7, 5, 0):
-        peaks.note(HIKERS, count)
+        peaks.record(HIKERS, count)
         if is_written:
             peaks.write()
     assert of(peaks) == (7, 7, 7)
@@ -72,11 +72,11 @@ def test_greatest_of_the_day_counts(new_peaks, is_written):
 
 def test_peaks_outlive_the_server(new_peaks, site):
     first = new_peaks()
-    first.note(HIKERS, 7)
-    first.note(RIDERS, 2)
+    first.record(HIKERS, 7)
+    first.record(RIDERS, 2)
     first.write()
     second = new_peaks()
-    second.note(HIKERS, 4)
+    second.record(HIKERS, 4)
     second.write()
     assert (of(second), of(second, RIDERS)) == ((7, 7, 7), (2, 2, 2))
     assert sorted(site.rows("SELECT scope, day, people FROM peaks")) == [
@@ -89,8 +89,8 @@ def test_day_week_and_month_are_of_local_days_and_contain_today(new_peaks, time)
     peaks = new_peaks()
     for days, count in ((0, 50), (1, 40), (23, 30), (1, 20), (5, 10)):
         time.pass_(days=days)
-        peaks.note(HIKERS, count)
-        peaks.note(HIKERS, 0)
+        peaks.record(HIKERS, count)
+        peaks.record(HIKERS, 0)
         peaks.write()
     # today 10, 5 days ago 20, 6 days ago 30, 29 days ago 40, 30 days ago 50
     assert of(peaks) == (10, 30, 40)
@@ -102,9 +102,9 @@ def test_day_week_and_month_are_of_local_days_and_contain_today(new_peaks, time)
 def test_those_who_are_here_at_midnight_are_the_first_peak_of_the_new_day(new_peaks, time, looks):
     peaks = new_peaks()
     for count in (9, 5):  # and another worker said 4 since then
-        peaks.note(HIKERS, count)
+        peaks.record(HIKERS, count)
     for count in (3, 0):
-        peaks.note(RIDERS, count)
+        peaks.record(RIDERS, count)
     time.go_to("2025-12-16T23:59:59.999+06:00")
     looks(peaks)
     assert of(peaks)[0] == 9
@@ -115,17 +115,17 @@ def test_those_who_are_here_at_midnight_are_the_first_peak_of_the_new_day(new_pe
 
 def test_pulse_writes_what_is_new_and_nothing_else(new_peaks, site, time):
     peaks = new_peaks()
-    peaks.note(HIKERS, 5)
+    peaks.record(HIKERS, 5)
     peaks.refresh()
     wait_until(lambda: site.rows("SELECT people FROM peaks") == [(5,)], "the peak is written")
     wait_until(lambda: not peaks._is_writing, "the task is over")
     site.rows("DELETE FROM peaks")
     for count in (4, 5, 2):
-        peaks.note(HIKERS, count)
+        peaks.record(HIKERS, count)
         peaks.write()
     assert site.rows("SELECT * FROM peaks") == []
     time.pass_(seconds=1)
-    peaks.note(HIKERS, 6)
+    peaks.record(HIKERS, 6)
     peaks.write()
     assert site.rows("SELECT people, at_ms FROM peaks") == [(6, time.ms)]
 
@@ -136,8 +136,8 @@ def test_storm_is_written_once(new_peaks, site):
     write = peaks._database.write
     peaks._database.write = lambda *said, **named: (written.append(said), write(*said, **named))
     for count in range(1, 1001):
-        peaks.note(HIKERS, count)
-        peaks.note(RIDERS, count)
+        peaks.record(HIKERS, count)
+        peaks.record(RIDERS, count)
     peaks.write()
     assert len(written) == 1
     assert sorted(site.rows("SELECT scope, people FROM peaks")) == [("hikers", 1000), ("riders", 1000)]
@@ -145,11 +145,11 @@ def test_storm_is_written_once(new_peaks, site):
 
 def test_moment_of_the_peak_is_that_of_the_first_time(new_peaks, site, time):
     first, second = new_peaks(), new_peaks()
-    first.note(HIKERS, 5)
+    first.record(HIKERS, 5)
     first.write()
     began_ms = time.ms
     time.pass_(seconds=1)
-    second.note(HIKERS, 5)
+    second.record(HIKERS, 5)
     second.write()
     assert site.rows("SELECT people, at_ms FROM peaks") == [(5, began_ms)]
 
@@ -158,7 +158,7 @@ def test_peak_waits_for_a_database_that_is_away(new_peaks):
     peaks = new_peaks()
     away = make_url("postgresql+psycopg2://127.0.0.1:1/nobody")
     there, peaks._database = peaks._database, DatabaseExecutor(away, ThreadRuntime())
-    peaks.note(HIKERS, 5)
+    peaks.record(HIKERS, 5)
     peaks.write()
     peaks._database.close()
     peaks._database = there

@@ -10,14 +10,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy.engine import make_url
 from support.app_fixtures import Site, Time
-from support.holds_worlds import MemoryWorld, redis_world
+from support.member_worlds import MemoryWorld, redis_world
 
 from koyjabo.clock import Clock, iso
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import Scope
 from koyjabo.presence import CommunityVisitorTracker, visitor_tracker
 from koyjabo.presence.members.peaks import Peaks
-from koyjabo.presence.members.tracker import Place, bind
+from koyjabo.presence.members.tracker import TrackerServices, bind
 from koyjabo.runtime import ThreadRuntime
 
 HIKERS, RIDERS, AYESHA, BABUL = (f"5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a1{number}" for number in range(4))
@@ -45,7 +45,7 @@ def peaks(sqlite_database):
 @pytest.fixture
 def tracker(world, peaks, monkeypatch):
     monkeypatch.setattr("koyjabo.presence.members.tracker._bound", None)
-    bind(Place(world.holds, peaks, {HIKERS: TODAY}.__getitem__, lambda: None))
+    bind(TrackerServices(world.members, peaks, {HIKERS: TODAY}.__getitem__, lambda: None))
     return CommunityVisitorTracker()
 
 
@@ -58,10 +58,10 @@ def test_those_added_are_counted_until_they_are_removed(tracker):
 
 
 def test_one_with_a_socket_is_not_counted_twice(tracker, world):
-    world.holds.hold(Scope(HIKERS), AYESHA, "a socket")
+    world.members.connect(Scope(HIKERS), AYESHA, "a socket")
     assert tracker.add_visitor(AYESHA, HIKERS) == 1
     assert tracker.remove_visitor(AYESHA, HIKERS) == 1
-    world.holds.release(Scope(HIKERS), AYESHA, "a socket")
+    world.members.disconnect(Scope(HIKERS), AYESHA, "a socket")
     assert tracker.remove_visitor(AYESHA, HIKERS) == 0
 
 
@@ -74,7 +74,7 @@ def test_every_change_is_news(tracker, world):
 
 def test_list_says_since_when_and_with_how_many_tabs(tracker, world):
     begin_ms = world.time.ms
-    world.holds.hold(Scope(HIKERS), AYESHA, "a socket")
+    world.members.connect(Scope(HIKERS), AYESHA, "a socket")
     tracker.add_visitor(AYESHA, HIKERS)
     world.pass_(seconds=1)
     tracker.add_visitor(BABUL, HIKERS)
@@ -86,7 +86,7 @@ def test_list_says_since_when_and_with_how_many_tabs(tracker, world):
 
 
 def test_peaks_and_visitors_of_today_are_the_applications(tracker, peaks):
-    peaks.note(Scope(HIKERS), 7)
+    peaks.record(Scope(HIKERS), 7)
     assert tracker.get_peak_counts(HIKERS) == {"day": 7, "week": 7, "month": 7}
     assert tracker.get_today_visitors(HIKERS) == TODAY
 
@@ -116,7 +116,7 @@ def test_what_is_no_id_is_refused(tracker, wrong):
 
 def test_newest_application_is_the_one(tracker, peaks):
     tracker.add_visitor(AYESHA, HIKERS)
-    bind(Place(MemoryWorld().holds, peaks, {}.__getitem__, lambda: None))
+    bind(TrackerServices(MemoryWorld().members, peaks, {}.__getitem__, lambda: None))
     assert tracker.get_visitor_count(HIKERS) == 0
     assert visitor_tracker.add_visitor(AYESHA, HIKERS) == 1
     assert tracker.get_visitor_count(HIKERS) == 1

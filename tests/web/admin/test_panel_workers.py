@@ -92,17 +92,17 @@ def test_recount_is_one_at_a_time_on_all_workers(server, boss, shared_redis):
     third = RedisWorkers(connect(shared_redis.url), Outbox(ThreadRuntime(), lambda: None))
     busy = Worker("third", "elsewhere", 7, 1, 2, None, dict.fromkeys(SOCKET_KINDS, 0), Progress(1, 5, 20))
     before = begun()
-    wait_until(lambda: third.tell(busy) or len(third.all()) == 3, "it is known to Redis")
+    wait_until(lambda: third.report(busy) or len(third.live()) == 3, "it is known to Redis")
     deadline = time.monotonic() + HEARD_S
     while time.monotonic() < deadline:  # it goes on telling, until the others have heard of it
-        third.tell(busy)
+        third.report(busy)
         time.sleep(0.5)
     for worker in server.workers():
-        third.tell(busy)
+        third.report(busy)
         with only(server, worker):
             boss.send_form("/system/recount")
     assert begun() == before
-    third.tell(busy._replace(recount=None))
+    third.report(busy._replace(recount=None))
 
     def begins() -> bool:
         boss.send_form("/system/recount")

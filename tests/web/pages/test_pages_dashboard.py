@@ -52,7 +52,7 @@ def test_numbers_are_those_of_the_reports(site, time, reader, community):
     for visitor in ("b", "c", "d"):
         site.register(visitor, communityId=community)
     sign_up(site, "karim", visitorId="d")
-    site.services.presence.peaks.note(Scope(community), 7)
+    site.services.presence.peaks.record(Scope(community), 7)
     page = words(reader.get(f"/communities/{community}/dashboard"))
     for shown in (
         "Online now 0",
@@ -89,7 +89,7 @@ def test_who_is_here_is_named_and_no_more_than_fit(site, reader, community, monk
     people = [sign_up(site, name) for name in ("karim", "salma", "nasrin")]
     holds = [(Scope(community), person.id, f"hold {person.id}") for person in people]
     for hold in holds:
-        site.services.communities.rooms._holds.hold(*hold)
+        site.services.communities.rooms._members.connect(*hold)
         site.time.pass_(seconds=1)  # who came first is shown first
     page = words(reader.get(f"/communities/{community}/dashboard"))
     assert "Online now 3" in page

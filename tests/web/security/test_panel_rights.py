@@ -23,7 +23,7 @@ FOR_ADMINS = {
     "log out": lambda s, account, id: s.accounts.users.log_out(account, account.id),
     "visits": lambda s, account, id: s.visit_log.page(account, Filter()),
     "export": lambda s, account, id: s.visit_log.export(account, Filter(), "csv"),
-    "system": lambda s, account, id: s.maintenance.system.look(account),
+    "system": lambda s, account, id: s.maintenance.system.status(account),
     "recount": lambda s, account, id: s.maintenance.recounts.begin(account),
     "last recount": lambda s, account, id: s.maintenance.recounts.state(account),
     "total": lambda s, account, id: s.maintenance.total.set_total(account, 10**6, ""),

@@ -6,10 +6,10 @@ import time
 from statistics import median
 
 import pytest
-from support.holds_worlds import GRACE_S, HIKERS, LEASE_S, redis_world
+from support.member_worlds import GRACE_S, HIKERS, LEASE_S, redis_world
 from support.processes import wait_until
 
-from koyjabo.presence.members.online_members import Here, Online
+from koyjabo.presence.members.online_members import Online, OnlineMember
 from koyjabo.presence.members.redis_mirror import REJOIN_MS
 from koyjabo.presence.members.redis_script import BATCH
 from koyjabo.presence.members.redis_store import PEOPLE_PATIENCE_S, SILENCE_MS
@@ -32,10 +32,10 @@ def world(mortal_redis):
 def two(world):
     """Ayesha is here, Babul there, and Chandra on both."""
     here, there = world.new_worker(), world.new_worker()
-    here.holds.hold(HIKERS, "ayesha", "1")
-    there.holds.hold(HIKERS, "babul", "1")
+    here.members.connect(HIKERS, "ayesha", "1")
+    there.members.connect(HIKERS, "babul", "1")
     for worker in (here, there):
-        worker.holds.hold(HIKERS, "chandra", "1")
+        worker.members.connect(HIKERS, "chandra", "1")
     world.settle()
     world.pass_(seconds=LEASE_S)  # each has renewed its leases, and so heard who is elsewhere
     assert counts(here, there) == [3, 3]
@@ -51,7 +51,7 @@ def fail(world, *workers, failure: str = "kill") -> None:
     """Let Redis fail, and these workers notice."""
     getattr(world.redis, failure)()
     for worker in workers:
-        worker.holds.refresh()
+        worker.members.refresh()
         wait_until(lambda worker=worker: not worker.outbox.reachable, "the outbox gives up")
 
 
@@ -63,25 +63,25 @@ def return_(world, *workers) -> None:
 
 def look_until(worker) -> None:
     def answers() -> bool:
-        worker.holds.refresh()
+        worker.members.refresh()
         return worker.outbox.reachable
 
     wait_until(answers, "the worker has noticed that Redis is back")
     worker.flush()
 
 
-def a_round_of_calls_s(holds, people: list[str]) -> float:
+def a_round_of_calls_s(members, people: list[str]) -> float:
     """How long it takes; one more person comes in it."""
     people.append(f"person{len(people)}")
     began = time.perf_counter()
-    holds.hold(HIKERS, people[-1], "1")
-    holds.lose(HIKERS, "ayesha", "1")
-    holds.hold(HIKERS, "ayesha", "1")
-    holds.release(HIKERS, "nobody", "1")
-    holds.online(HIKERS)
-    holds.learn(HIKERS, Online(0, 7))
-    holds.refresh()
-    holds.resend()
+    members.connect(HIKERS, people[-1], "1")
+    members.connection_lost(HIKERS, "ayesha", "1")
+    members.connect(HIKERS, "ayesha", "1")
+    members.disconnect(HIKERS, "nobody", "1")
+    members.online(HIKERS)
+    members.apply_remote(HIKERS, Online(0, 7))
+    members.refresh()
+    members.resend()
     return time.perf_counter() - began
 
 
@@ -93,7 +93,7 @@ def test_nobody_waits_for_redis(world, two, failure):
     took_s: list[float] = []
     ends = time.monotonic() + 2.5  # the outbox runs into its patience, and tries again
     while time.monotonic() < ends:
-        took_s.append(a_round_of_calls_s(here.holds, people))
+        took_s.append(a_round_of_calls_s(here.members, people))
         time.sleep(0.01)
     assert median(took_s) < QUICK_S
     assert sum(each >= WAITING_S for each in took_s) <= 1  # a busy machine may take its turn away, once
@@ -104,13 +104,13 @@ def test_nobody_waits_for_redis(world, two, failure):
 def test_arrival_is_a_guess_as_soon_as_redis_is_silent(world, two):
     here, _ = two
     world.redis.freeze()
-    here.holds.hold(HIKERS, "deepa", "1")
+    here.members.connect(HIKERS, "deepa", "1")
     assert counts(here) == [3]
     world.time.pass_(milliseconds=SILENCE_MS - 1)
-    here.holds.refresh()
+    here.members.refresh()
     assert counts(here) == [3]
     world.time.pass_(milliseconds=1)
-    here.holds.refresh()
+    here.members.refresh()
     assert counts(here) == [4]
     assert here.news == [(HIKERS, 4)]
 
@@ -118,53 +118,53 @@ def test_arrival_is_a_guess_as_soon_as_redis_is_silent(world, two):
 def test_whoever_asks_for_a_settled_count_is_told_a_guess_when_patience_ends(world, two):
     here, _ = two
     world.redis.freeze()
-    here.holds.hold(HIKERS, "deepa", "1")
+    here.members.connect(HIKERS, "deepa", "1")
     began = time.monotonic()
-    assert not here.holds.settled(HIKERS, "deepa", 0.3)
+    assert not here.members.wait_until_counted(HIKERS, "deepa", 0.3)
     assert 0.29 < time.monotonic() - began < 5
-    assert here.holds.online(HIKERS).count == 4
-    assert here.holds.online(HIKERS).is_guess
+    assert here.members.online(HIKERS).count == 4
+    assert here.members.online(HIKERS).is_estimate
 
 
 def test_guess_made_while_the_answer_was_on_its_way_gives_way_to_it(world, two):
     here, _ = two
-    ask = here.holds._script.ask
+    ask = here.members._script.ask
 
     def slow(requests):
         answers = ask(requests)
-        here.holds.settled(HIKERS, "deepa", 0)
+        here.members.wait_until_counted(HIKERS, "deepa", 0)
         return answers
 
     world.time.put_right(days=10_000)  # so that the guess is newer than what Redis says
-    here.holds._script.ask = slow
-    here.holds.hold(HIKERS, "deepa", "1")
-    wait_until(lambda: here.holds.online(HIKERS).version > world.time.ms, "Redis's word is newer than the guess")
-    assert here.holds.online(HIKERS)[1:] == (4, False)
+    here.members._script.ask = slow
+    here.members.connect(HIKERS, "deepa", "1")
+    wait_until(lambda: here.members.online(HIKERS).version > world.time.ms, "Redis's word is newer than the guess")
+    assert here.members.online(HIKERS)[1:] == (4, False)
     assert here.news == [(HIKERS, 4)]
 
 
 def test_nobody_is_patient_with_a_redis_that_is_known_to_be_away(world, two):
     here, _ = two
     fail(world, here)
-    here.holds.hold(HIKERS, "deepa", "1")
+    here.members.connect(HIKERS, "deepa", "1")
     assert counts(here) == [4]
     began = time.monotonic()
-    assert not here.holds.settled(HIKERS, "deepa", 5)
-    assert here.holds.settled(HIKERS, "ayesha", 5)  # of her all was said before
+    assert not here.members.wait_until_counted(HIKERS, "deepa", 5)
+    assert here.members.wait_until_counted(HIKERS, "ayesha", 5)  # of her all was said before
     assert time.monotonic() - began < WAITING_S
 
 
 def test_people_are_our_own_when_redis_is_away(world, two):
     here, _ = two
     begin_ms = world.time.ms - LEASE_S * 1000
-    own = [Here("ayesha", begin_ms, 1), Here("chandra", begin_ms, 1)]
+    own = [OnlineMember("ayesha", begin_ms, 1), OnlineMember("chandra", begin_ms, 1)]
     world.redis.freeze()
     began = time.monotonic()
-    assert here.holds.people(HIKERS) == own
+    assert here.members.people(HIKERS) == own
     assert time.monotonic() - began < PEOPLE_PATIENCE_S + WAITING_S
     wait_until(lambda: not here.outbox.reachable, "the outbox gives up")
     began = time.monotonic()
-    assert here.holds.people(HIKERS) == own
+    assert here.members.people(HIKERS) == own
     assert time.monotonic() - began < WAITING_S
 
 
@@ -173,7 +173,7 @@ def test_others_go_on_being_counted_however_long_redis_is_away(world, two):
     fail(world, here)
     for _ in range(10):
         world.time.pass_(seconds=LEASE_S)
-        here.holds.refresh()
+        here.members.refresh()
     assert counts(here) == [3]
     assert here.news == []
 
@@ -181,15 +181,15 @@ def test_others_go_on_being_counted_however_long_redis_is_away(world, two):
 def test_own_people_come_and_go_while_redis_is_away(world, two):
     here, _ = two
     fail(world, here)
-    changes = [("hold", "deepa", 4), ("hold", "ela", 5), ("release", "ayesha", 4), ("hold", "ayesha", 5)]
+    changes = [("connect", "deepa", 4), ("connect", "ela", 5), ("disconnect", "ayesha", 4), ("connect", "ayesha", 5)]
     versions = []
     for change, person, count in changes:
-        getattr(here.holds, change)(HIKERS, person, "1")
+        getattr(here.members, change)(HIKERS, person, "1")
         assert here.news[-1] == (HIKERS, count)
-        versions.append(here.holds.online(HIKERS).version)
-    here.holds.lose(HIKERS, "deepa", "1")
+        versions.append(here.members.online(HIKERS).version)
+    here.members.connection_lost(HIKERS, "deepa", "1")
     world.time.pass_(seconds=GRACE_S)
-    here.holds.refresh()
+    here.members.refresh()
     assert here.news[-1] == (HIKERS, 4)
     assert versions == sorted(set(versions))
 
@@ -197,35 +197,35 @@ def test_own_people_come_and_go_while_redis_is_away(world, two):
 def test_one_who_is_known_to_be_on_another_worker_does_not_leave_with_us(world, two):
     here, _ = two
     fail(world, here)
-    here.holds.release(HIKERS, "chandra", "1")
-    here.holds.refresh()
+    here.members.disconnect(HIKERS, "chandra", "1")
+    here.members.refresh()
     assert counts(here) == [3]
 
 
 def test_workers_agree_when_redis_is_back(world, two):
     here, there = two
     fail(world, here, there, failure="freeze")
-    here.holds.hold(HIKERS, "deepa", "1")
-    there.holds.hold(HIKERS, "deepa", "1")
-    there.holds.release(HIKERS, "babul", "1")
-    here.holds.release(HIKERS, "chandra", "1")
+    here.members.connect(HIKERS, "deepa", "1")
+    there.members.connect(HIKERS, "deepa", "1")
+    there.members.disconnect(HIKERS, "babul", "1")
+    here.members.disconnect(HIKERS, "chandra", "1")
     assert counts(here, there) == [4, 3]
-    guesses = [worker.holds.online(HIKERS).version for worker in two]
+    guesses = [worker.members.online(HIKERS).version for worker in two]
     world.redis.thaw()
     return_(world, *two)
     world.time.pass_(milliseconds=REJOIN_MS)
     world.settle()
     assert counts(here, there) == [3, 3]
-    assert here.holds.online(HIKERS) == there.holds.online(HIKERS)
-    assert here.holds.online(HIKERS).version > max(guesses)
-    assert not here.holds.online(HIKERS).is_guess
+    assert here.members.online(HIKERS) == there.members.online(HIKERS)
+    assert here.members.online(HIKERS).version > max(guesses)
+    assert not here.members.online(HIKERS).is_estimate
 
 
 @pytest.mark.parametrize("failure", ["freeze", "kill", "unnoticed"])
 def test_nobody_is_seen_to_leave_when_all_leases_ran_out_or_were_lost(world, two, failure):
     """Whichever worker comes back first finds nobody but its own people in Redis."""
     here, there = two
-    before = here.holds.online(HIKERS).version
+    before = here.members.online(HIKERS).version
     if failure == "unnoticed":
         world.redis.restart()
     else:
@@ -239,8 +239,8 @@ def test_nobody_is_seen_to_leave_when_all_leases_ran_out_or_were_lost(world, two
         world.settle()
     assert counts(here, there) == [3, 3]
     assert (here.news, there.news) == ([], [])
-    assert here.holds.online(HIKERS) == there.holds.online(HIKERS)
-    assert here.holds.online(HIKERS).version > before
+    assert here.members.online(HIKERS) == there.members.online(HIKERS)
+    assert here.members.online(HIKERS).version > before
 
 
 def test_worker_that_knows_nothing_of_before_makes_nobody_leave(world, two):
@@ -250,11 +250,11 @@ def test_worker_that_knows_nothing_of_before_makes_nobody_leave(world, two):
     world.time.pass_(seconds=LEASE_S)
     world.redis.start()
     stranger = world.new_worker()
-    stranger.holds.hold(HIKERS, "deepa", "1")
+    stranger.members.connect(HIKERS, "deepa", "1")
     stranger.flush()
     for _ in range(2):
         for worker in two:
-            worker.holds.learn(HIKERS, stranger.holds.online(HIKERS))
+            worker.members.apply_remote(HIKERS, stranger.members.online(HIKERS))
         assert counts(stranger) == [1]
         assert min(counts(here, there)) >= 3
         return_(world, here)
@@ -265,7 +265,7 @@ def test_worker_that_knows_nothing_of_before_makes_nobody_leave(world, two):
 
 def test_worker_without_people_of_its_own_makes_nobody_leave(world, two):
     onlooker = world.new_worker()
-    assert onlooker.holds.settled(HIKERS, "nobody", 5)
+    assert onlooker.members.wait_until_counted(HIKERS, "nobody", 5)
     onlooker.news.clear()
     world.redis.restart()
     look_until(onlooker)
@@ -296,10 +296,10 @@ def test_arrivals_are_counted_while_others_are_waited_for(world, two):
     world.kill(there)
     world.redis.start()
     return_(world, here)
-    here.holds.hold(HIKERS, "deepa", "1")
+    here.members.connect(HIKERS, "deepa", "1")
     here.flush()
     assert counts(here) == [4]
-    here.holds.release(HIKERS, "ayesha", "1")
+    here.members.disconnect(HIKERS, "ayesha", "1")
     here.flush()
     assert counts(here) == [3]
     world.time.pass_(milliseconds=REJOIN_MS)
@@ -311,11 +311,11 @@ def test_arrivals_are_counted_while_others_are_waited_for(world, two):
 def test_many_are_not_seen_to_come_back_one_by_one(world):
     worker = world.new_worker()
     for number in range(2 * BATCH + 1):
-        worker.holds.hold(HIKERS, f"person{number}", "1")
+        worker.members.connect(HIKERS, f"person{number}", "1")
     world.settle()
     worker.news.clear()
     world.redis.restart()
-    worker.holds.hold(HIKERS, "ayesha", "1")
+    worker.members.connect(HIKERS, "ayesha", "1")
     world.settle()
     assert counts(worker) == [2 * BATCH + 2]
     assert worker.news == [(HIKERS, 2 * BATCH + 2)]
@@ -324,14 +324,14 @@ def test_many_are_not_seen_to_come_back_one_by_one(world):
 def test_server_that_starts_without_redis_counts_its_own(world):
     world.redis.kill()
     worker = world.new_worker()
-    worker.holds.hold(HIKERS, "ayesha", "1")
-    assert not worker.holds.settled(HIKERS, "ayesha", 0.3)
+    worker.members.connect(HIKERS, "ayesha", "1")
+    assert not worker.members.wait_until_counted(HIKERS, "ayesha", 0.3)
     assert counts(worker) == [1]
     world.redis.start()
     return_(world, worker)
     world.settle()
     assert counts(worker) == [1]
-    assert not worker.holds.online(HIKERS).is_guess
+    assert not worker.members.online(HIKERS).is_estimate
 
 
 def test_long_outage_costs_the_memory_of_those_who_came_in_it(world, two):
@@ -339,19 +339,19 @@ def test_long_outage_costs_the_memory_of_those_who_came_in_it(world, two):
     fail(world, here)
     for number in range(5000):
         person = f"person{number % 50}"
-        here.holds.hold(HIKERS, person, f"{number}")
-        here.holds.release(HIKERS, person, f"{number}")
-        here.holds.refresh()
+        here.members.connect(HIKERS, person, f"{number}")
+        here.members.disconnect(HIKERS, person, f"{number}")
+        here.members.refresh()
     assert counts(here) == [3]
-    assert len(here.holds._mirrors[HIKERS].unconfirmed) <= 50
-    assert here.holds._own.count(HIKERS) == 2
+    assert len(here.members._mirrors[HIKERS].unconfirmed) <= 50
+    assert here.members._own.count(HIKERS) == 2
 
 
 def test_scripts_that_redis_has_forgotten_are_given_again(world, two):
     here, there = two
     with world.redis.client() as client:
         client.script_flush()
-    here.holds.hold(HIKERS, "deepa", "1")
+    here.members.connect(HIKERS, "deepa", "1")
     world.settle()
     assert counts(here, there) == [4, 4]
-    assert len(here.holds.people(HIKERS)) == 4
+    assert len(here.members.people(HIKERS)) == 4

@@ -7,10 +7,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.presence_worlds import DHAKA, SYLHET, WINDOW_S, active, redis_world
+from support.visitor_worlds import DHAKA, SYLHET, WINDOW_S, active, redis_world
 
 from koyjabo.models import SITE
-from koyjabo.presence.visitors.active_visitors import Census
+from koyjabo.presence.visitors.active_visitors import ActiveCount
 
 
 @pytest.fixture
@@ -24,14 +24,14 @@ def two(world):
     return world.new_worker(), world.new_worker()
 
 
-def shown(*workers) -> list[Census]:
-    return [worker.presence.census(SITE) for worker in workers]
+def shown(*workers) -> list[ActiveCount]:
+    return [worker.visitors.count(SITE) for worker in workers]
 
 
 def test_workers_see_each_other(world, two):
     here, there = two
-    here.presence.touch(SITE, "ayesha", DHAKA)
-    there.presence.touch(SITE, "babul", SYLHET)
+    here.visitors.touch(SITE, "ayesha", DHAKA)
+    there.visitors.touch(SITE, "babul", SYLHET)
     world.settle()
     assert shown(here, there) == [shown(here)[0]] * 2
     assert shown(here)[0].places == {DHAKA: 1, SYLHET: 1}
@@ -39,44 +39,44 @@ def test_workers_see_each_other(world, two):
 
 def test_visitor_of_two_workers_is_one(world, two):
     here, there = two
-    here.presence.touch(SITE, "ayesha", DHAKA)
+    here.visitors.touch(SITE, "ayesha", DHAKA)
     world.settle()
-    there.presence.touch(SITE, "ayesha", SYLHET)
+    there.visitors.touch(SITE, "ayesha", SYLHET)
     world.settle()
     assert [census.places for census in shown(here, there)] == [{SYLHET: 1}] * 2
 
 
 def test_last_sign_of_life_on_any_worker_counts(world, two):
     here, there = two
-    here.presence.touch(SITE, "ayesha", DHAKA)
+    here.visitors.touch(SITE, "ayesha", DHAKA)
     world.settle()
     world.pass_(seconds=WINDOW_S - 30)
-    there.presence.touch(SITE, "ayesha", None)
+    there.visitors.touch(SITE, "ayesha", None)
     world.settle()
     world.pass_(seconds=30)
-    here.presence.resend()  # what this worker has seen itself is no longer a sign of life
+    here.visitors.resend()  # what this worker has seen itself is no longer a sign of life
     world.settle()
     assert [census.places for census in shown(here, there)] == [{DHAKA: 1}] * 2
 
 
 def test_resend_does_not_shorten_a_lease(world, two):
     here, there = two
-    here.presence.touch(SITE, "ayesha", DHAKA)
+    here.visitors.touch(SITE, "ayesha", DHAKA)
     world.pass_(seconds=WINDOW_S - 30)
-    there.presence.touch(SITE, "ayesha", None)
+    there.visitors.touch(SITE, "ayesha", None)
     world.settle()
-    here.presence.resend()
+    here.visitors.resend()
     world.settle()
     world.pass_(seconds=WINDOW_S - 30)
     world.settle()
-    assert active(here.presence) == 1
+    assert active(here.visitors) == 1
 
 
 def test_news_comes_when_others_change_something(world, two):
     here, there = two
     world.settle()
-    here.presence.touch(SITE, "ayesha", DHAKA)
-    assert active(here.presence) == 1
+    here.visitors.touch(SITE, "ayesha", DHAKA)
+    assert active(here.visitors) == 1
     here.look()
     assert (here.news, there.news) == ([], [])  # here it was shown at once, and there nobody has looked
     there.look()
@@ -87,7 +87,7 @@ def test_news_comes_when_others_change_something(world, two):
 
 def test_expiry_brings_news(world, two):
     here, there = two
-    here.presence.touch(SITE, "ayesha", DHAKA)
+    here.visitors.touch(SITE, "ayesha", DHAKA)
     world.settle()
     here.news.clear(), there.news.clear()
     world.pass_(seconds=WINDOW_S)
@@ -97,12 +97,12 @@ def test_expiry_brings_news(world, two):
 
 def test_wrong_guess_is_put_right(world, two):
     here, there = two
-    here.presence.touch(SITE, "ayesha", DHAKA)
+    here.visitors.touch(SITE, "ayesha", DHAKA)
     here.look(), there.look()
-    there.outbox.put = lambda key, send: None  # nothing is sent until the test wants it
-    there.presence.touch(SITE, "ayesha", DHAKA)
+    there.outbox.send_newest = lambda key, send: None  # nothing is sent until the test wants it
+    there.visitors.touch(SITE, "ayesha", DHAKA)
     assert shown(there)[0].places == {DHAKA: 2}
-    del there.outbox.put
+    del there.outbox.send_newest
     there.look()
     assert shown(there) == shown(here)
     assert there.news[-1][1].places == {DHAKA: 1}
@@ -110,42 +110,42 @@ def test_wrong_guess_is_put_right(world, two):
 
 def test_guess_is_not_taken_for_the_truth(world, two):
     here, there = two
-    here.presence.touch(SITE, "ayesha", DHAKA)
+    here.visitors.touch(SITE, "ayesha", DHAKA)
     world.settle()
-    there.presence.touch(SITE, "babul", SYLHET)
+    there.visitors.touch(SITE, "babul", SYLHET)
     there.look()
-    there.outbox.put = lambda key, send: None
-    there.presence.touch(SITE, "ayesha", DHAKA)
+    there.outbox.send_newest = lambda key, send: None
+    there.visitors.touch(SITE, "ayesha", DHAKA)
     guess = shown(there)[0]
     assert (guess.version < 0, guess.places) == (True, {DHAKA: 2, SYLHET: 1})
-    here.presence.learn(SITE, guess)
+    here.visitors.apply_remote(SITE, guess)
     here.flush()
     assert shown(here)[0].places == {DHAKA: 1, SYLHET: 1}  # but it was a reason to look
-    del there.outbox.put
+    del there.outbox.send_newest
 
 
 def test_census_of_another_worker_is_adopted_when_it_is_newer(world, two):
     here, there = two
-    here.presence.touch(SITE, "ayesha", DHAKA)
+    here.visitors.touch(SITE, "ayesha", DHAKA)
     here.look()
-    there.presence.learn(SITE, Census._make([shown(here)[0].version, dict(shown(here)[0].places)]))
+    there.visitors.apply_remote(SITE, ActiveCount._make([shown(here)[0].version, dict(shown(here)[0].places)]))
     assert shown(there) == shown(here)
-    assert there.presence.census(SITE).places == {DHAKA: 1}
+    assert there.visitors.count(SITE).places == {DHAKA: 1}
 
 
 def test_answer_that_was_overtaken_changes_nothing(world, two):
     here, there = two
-    call = here.presence._script
+    call = here.visitors._script
 
     def slow(*arguments):
         answer = call(*arguments)
-        there.presence.touch(SITE, "babul", SYLHET)
+        there.visitors.touch(SITE, "babul", SYLHET)
         there.look()
-        here.presence.learn(SITE, shown(there)[0])
+        here.visitors.apply_remote(SITE, shown(there)[0])
         return answer
 
-    here.presence._script = slow
-    here.presence.touch(SITE, "ayesha", DHAKA)
+    here.visitors._script = slow
+    here.visitors.touch(SITE, "ayesha", DHAKA)
     here.flush()
     assert shown(here) == shown(there)
     assert shown(here)[0].places == {DHAKA: 1, SYLHET: 1}
@@ -153,42 +153,42 @@ def test_answer_that_was_overtaken_changes_nothing(world, two):
 
 def test_touch_while_a_batch_is_on_its_way_is_neither_lost_nor_counted_twice(world):
     worker = world.new_worker()
-    call, moves = worker.presence._script, iter([SYLHET, None])
+    call, moves = worker.visitors._script, iter([SYLHET, None])
 
     def touched_meanwhile(*arguments):
         answer = call(*arguments)
         if place := next(moves, None):
-            worker.presence.touch(SITE, "ayesha", place)
-            assert active(worker.presence) == 1
+            worker.visitors.touch(SITE, "ayesha", place)
+            assert active(worker.visitors) == 1
         return answer
 
-    worker.presence._script = touched_meanwhile
-    worker.outbox.put = lambda key, send: None  # the test decides when there is a next time
-    worker.presence.touch(SITE, "ayesha", DHAKA)
+    worker.visitors._script = touched_meanwhile
+    worker.outbox.send_newest = lambda key, send: None  # the test decides when there is a next time
+    worker.visitors.touch(SITE, "ayesha", DHAKA)
     for _ in range(2):
-        worker.presence._sync(SITE)
+        worker.visitors._sync(SITE)
         assert shown(worker)[0].places == {SYLHET: 1}
-    del worker.outbox.put
+    del worker.outbox.send_newest
 
 
 def test_visitor_may_leave_a_place_that_is_not_shown(world):
     worker = world.new_worker()
     for number in range(25):
-        worker.presence.touch(SITE, f"visitor{number}", f"Place {number:02}")
+        worker.visitors.touch(SITE, f"visitor{number}", f"Place {number:02}")
     world.settle()
-    worker.outbox.put = lambda key, send: None
-    worker.presence.touch(SITE, "visitor24", "Place 00")
-    assert (active(worker.presence), shown(worker)[0].places["Place 00"]) == (25, 2)
-    del worker.outbox.put
+    worker.outbox.send_newest = lambda key, send: None
+    worker.visitors.touch(SITE, "visitor24", "Place 00")
+    assert (active(worker.visitors), shown(worker)[0].places["Place 00"]) == (25, 2)
+    del worker.outbox.send_newest
 
 
 def test_worker_that_does_not_know_the_place_leaves_it_to_others(world, two):
     here, there = two
-    there.presence.touch(SITE, "ayesha", None)
+    there.visitors.touch(SITE, "ayesha", None)
     world.settle()
-    here.presence.touch(SITE, "ayesha", DHAKA)
+    here.visitors.touch(SITE, "ayesha", DHAKA)
     world.settle()
-    there.presence.resend()
+    there.visitors.resend()
     world.settle()
     assert [census.places for census in shown(here, there)] == [{DHAKA: 1}] * 2
 
@@ -204,7 +204,7 @@ def test_workers_agree_after_a_storm(world):
         for _ in range(200):
             visitor, place = f"{thread}-{choose.randrange(30)}", f"Place {choose.randrange(10)}"
             worker = choose.choice(workers)
-            worker.presence.touch(SITE, visitor, place)
+            worker.visitors.touch(SITE, visitor, place)
             worker.flush()  # in time, one after the other, as far as this visitor is concerned
             with lock:
                 where[visitor] = place
@@ -219,10 +219,10 @@ def test_workers_agree_after_a_storm(world):
 
 def test_version_does_not_go_back_when_redis_lost_its_data_and_its_time(world):
     worker = world.new_worker()
-    worker.presence.touch(SITE, "ayesha", DHAKA)
+    worker.visitors.touch(SITE, "ayesha", DHAKA)
     worker.look()
-    far = worker.presence.census(SITE).version + 10**9  # some Redis before, whose clock was fast
-    worker.presence.learn(SITE, Census(far, {DHAKA: 5}))
+    far = worker.visitors.count(SITE).version + 10**9  # some Redis before, whose clock was fast
+    worker.visitors.apply_remote(SITE, ActiveCount(far, {DHAKA: 5}))
     worker.look()
     assert shown(worker)[0].places == {DHAKA: 1}
     assert shown(worker)[0].version > far

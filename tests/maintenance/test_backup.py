@@ -13,7 +13,7 @@ from support.archive_world import everything, fill, in_context, quiet
 
 from koyjabo.extensions import db
 from koyjabo.maintenance import backup, backup_queries
-from koyjabo.maintenance.backup import InTheWay
+from koyjabo.maintenance.backup import TargetInUse
 from koyjabo.maintenance.backup_file import Head, UnusableBackup
 from koyjabo.visit_log.import_queries import only_one
 
@@ -119,7 +119,7 @@ USES = {
 def test_database_in_use_is_refused_unless_told_otherwise(file, empty, use):
     use(empty)
     before = everything(empty)
-    with pytest.raises(InTheWay, match="--force"):
+    with pytest.raises(TargetInUse, match="--force"):
         restore(empty, file)
     assert everything(empty) == before
     restore(empty, file, force=True)
@@ -128,7 +128,7 @@ def test_database_in_use_is_refused_unless_told_otherwise(file, empty, use):
 
 def test_restore_waits_for_no_import(file, target):
     """Its second half would come into what was restored, without the first."""
-    with in_context(target), only_one(db.engine.url), pytest.raises(InTheWay, match="An import"):
+    with in_context(target), only_one(db.engine.url), pytest.raises(TargetInUse, match="An import"):
         restore(target, file)
     assert restore(target, file).total == target.stats()["totalVisits"]
 
@@ -136,7 +136,7 @@ def test_restore_waits_for_no_import(file, target):
 def test_backup_replaces_no_file_unless_told_so(full, file, tmp_path):
     path = tmp_path / "there"
     path.write_text("precious")
-    with pytest.raises(InTheWay, match="--force"):
+    with pytest.raises(TargetInUse, match="--force"):
         back_up(full, path)
     assert path.read_text() == "precious"
     back_up(full, path, force=True)

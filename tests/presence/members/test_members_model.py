@@ -17,8 +17,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from support.fuzz_effort import examples
-from support.holds_model import Model
-from support.holds_worlds import GRACE_S, HIKERS, MemoryWorld, RedisWorld
+from support.member_model import Model
+from support.member_worlds import GRACE_S, HIKERS, MemoryWorld, RedisWorld
 
 from koyjabo.cluster import outbox
 
@@ -56,7 +56,7 @@ class HoldsMachine(RuleBasedStateMachine):
     def welcome(self, worker) -> None:
         name = self.names[id(worker)] = next(self.numbers)
         self.model.lines[name] = {}
-        worker.holds.online(HIKERS)
+        worker.members.online(HIKERS)
 
     def chosen(self, number: int):
         worker = self.world.workers[number % len(self.world.workers)]
@@ -65,33 +65,33 @@ class HoldsMachine(RuleBasedStateMachine):
     @rule(number=pick, line=lines)
     def hold(self, number: int, line: tuple[str, str]) -> None:
         worker, name = self.chosen(number)
-        worker.holds.hold(HIKERS, *line)
-        self.model.hold(name, line)
+        worker.members.connect(HIKERS, *line)
+        self.model.connect(name, line)
         self.note()
 
     @rule(number=pick, line=lines)
     def release(self, number: int, line: tuple[str, str]) -> None:
         worker, name = self.chosen(number)
-        worker.holds.release(HIKERS, *line)
-        self.model.release(name, line)
+        worker.members.disconnect(HIKERS, *line)
+        self.model.disconnect(name, line)
         self.note()
 
     @rule(number=pick, line=lines)
     def lose(self, number: int, line: tuple[str, str]) -> None:
         worker, name = self.chosen(number)
-        worker.holds.lose(HIKERS, *line)
-        self.model.lose(name, line, self.now_ms)
+        worker.members.connection_lost(HIKERS, *line)
+        self.model.connection_lost(name, line, self.now_ms)
 
     @rule(number=pick)
     def look(self, number: int) -> None:
         worker, _ = self.chosen(number)
-        worker.holds.refresh()
+        worker.members.refresh()
 
     @rule(number=pick, line=lines)
     def settled(self, number: int, line: tuple[str, str]) -> None:
         """Whoever waits for it is counted, or not, as they ought to be."""
         worker, _ = self.chosen(number)
-        assert worker.holds.settled(HIKERS, line[0], 10)
+        assert worker.members.wait_until_counted(HIKERS, line[0], 10)
         self.counts_are_possible()
 
     @rule(seconds=st.sampled_from([0.001, 0.999, 4.999, 5, 9.999, 10, 31]))
@@ -120,14 +120,14 @@ class HoldsMachine(RuleBasedStateMachine):
 
     @rule()
     def agree(self) -> None:
-        assert all(worker.holds.settled(HIKERS, "nobody", 10) for worker in self.world.workers)
+        assert all(worker.members.wait_until_counted(HIKERS, "nobody", 10) for worker in self.world.workers)
         self.world.settle()
         self.model.time_is(self.now_ms)
         here, perhaps = self.model.here(), self.model.perhaps()
-        counts = {worker.holds.online(HIKERS) for worker in self.world.workers}
+        counts = {worker.members.online(HIKERS) for worker in self.world.workers}
         assert len(counts) == 1
         assert len(here) <= counts.pop().count <= len(perhaps)
-        told = {each.person: each.holds for each in self.world.workers[0].holds.people(HIKERS)}
+        told = {each.person: each.connections for each in self.world.workers[0].members.people(HIKERS)}
         assert here <= set(told) <= perhaps
         tabs = self.model.tabs()
         assert self.model.dying or told == {person: tabs[person] for person in here}
@@ -142,7 +142,7 @@ class HoldsMachine(RuleBasedStateMachine):
         """Nobody is counted twice, or taken away and brought back, not even for a moment."""
         self.model.time_is(self.now_ms)
         for worker in self.world.workers:
-            version, counted, is_guess = worker.holds.online(HIKERS)
+            version, counted, is_guess = worker.members.online(HIKERS)
             assert not is_guess
             assert len(self.always) <= counted <= len(self.ever)
             before = self.told.get(self.names[id(worker)], (version, counted))

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.app_fixtures import Time
-from support.presence_worlds import Worker, clock_of
 from support.processes import wait_until
+from support.visitor_worlds import Worker, clock_of
 
-from koyjabo.presence.visitors.visitor_sockets_redis import MOST_OFFERED, RedisExchange
+from koyjabo.presence.visitors.visitor_sockets_redis import MOST_OFFERED, RedisVisitMatcher
 
 CAMPUS, HOME = b"\x01" * 12, b"\xff" * 12
 
@@ -20,7 +20,7 @@ class Desk:
 
     def __init__(self, url: str, window_s: int) -> None:
         self.worker = Worker(url, clock_of(Time()), window_s)
-        self.exchange = RedisExchange(self.worker.client, self.worker.outbox, window_s)
+        self.exchange = RedisVisitMatcher(self.worker.client, self.worker.outbox, window_s)
         self.found: list[str] = []
 
     def offer(self, caller: bytes, *visitors: str) -> None:

@@ -14,12 +14,12 @@ from koyjabo.clock import Clock
 from koyjabo.cluster.outbox import Outbox
 from koyjabo.cluster.redis_client import connect
 from koyjabo.models import Scope
-from koyjabo.presence.members.memory_store import MemoryHolds
-from koyjabo.presence.members.redis_store import RedisHolds
+from koyjabo.presence.members.memory_store import MemoryOnlineMembers
+from koyjabo.presence.members.redis_store import RedisOnlineMembers
 from koyjabo.runtime import ThreadRuntime
 from support.app_fixtures import Time
-from support.presence_worlds import clock_of, flush
 from support.redis import Redis
+from support.visitor_worlds import clock_of, flush
 
 GRACE_S, LEASE_S = 5, 10
 STEP_MS = 4000
@@ -40,17 +40,17 @@ class MemoryWorld:
         self.time = Time()
         self.workers = [self]
         self.news: list[tuple[Scope, int]] = []
-        self.holds = MemoryHolds(clock_of(self.time), GRACE_S, self._note)
+        self.members = MemoryOnlineMembers(clock_of(self.time), GRACE_S, self._note)
 
     def _note(self, scope: Scope) -> None:
-        self.news.append((scope, self.holds.online(scope).count))
+        self.news.append((scope, self.members.online(scope).count))
 
     def pass_(self, **how_long: float) -> None:
         self.time.pass_(**how_long)
         self.settle()
 
     def settle(self) -> None:
-        self.holds.refresh()
+        self.members.refresh()
 
     def close(self) -> None:
         """There is nothing to let go of."""
@@ -62,21 +62,21 @@ class Worker:
     def __init__(self, url: str, clock: Clock) -> None:
         self.client = connect(url)
         self.news: list[tuple[Scope, int]] = []
-        self.outbox = Outbox(ThreadRuntime(), lambda: self.holds.resend())
-        self.holds = RedisHolds(clock, GRACE_S, self.client, self.outbox, self._note)
+        self.outbox = Outbox(ThreadRuntime(), lambda: self.members.resend())
+        self.members = RedisOnlineMembers(clock, GRACE_S, self.client, self.outbox, self._note)
 
     def _note(self, scope: Scope) -> None:
         self.news.append((scope, self.count(scope)))
 
     def count(self, scope: Scope = HIKERS) -> int:
-        return self.holds.online(scope).count
+        return self.members.online(scope).count
 
     def flush(self) -> None:
         flush(self.outbox)
 
     def look(self) -> None:
         """What the pulse does every second, and Redis's answer to it."""
-        self.holds.refresh()
+        self.members.refresh()
         self.flush()
 
 
@@ -88,8 +88,8 @@ class RedisWorld:
         self._dead: list[Worker] = []
 
     @property
-    def holds(self) -> RedisHolds:
-        return self._first.holds
+    def members(self) -> RedisOnlineMembers:
+        return self._first.members
 
     @property
     def news(self) -> list[tuple[Scope, int]]:
@@ -112,7 +112,7 @@ class RedisWorld:
         """Everybody has told Redis what they know, and then hears what it says."""
         for _ in range(2):
             for worker in self.workers:
-                worker.holds.refresh()
+                worker.members.refresh()
             for worker in self.workers:
                 worker.flush()
 

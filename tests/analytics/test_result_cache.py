@@ -4,48 +4,48 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from koyjabo.analytics.result_cache import Kept
+from koyjabo.analytics.result_cache import ResultCache
 
 
 def test_answer_is_kept_while_the_stamp_is_the_same():
-    kept = Kept(10)
-    kept.keep("question", 1, ["answer"])
+    kept = ResultCache(10)
+    kept.store("question", 1, ["answer"])
     assert kept.get("question", 1) == ["answer"]
     assert kept.get("question", 2) is None
     assert kept.get("another", 1) is None
-    kept.keep("question", 2, ["new"])
+    kept.store("question", 2, ["new"])
     assert (kept.get("question", 1), kept.get("question", 2)) == (None, ["new"])
 
 
 def test_those_that_were_asked_for_last_are_kept():
-    kept = Kept(3)
+    kept = ResultCache(3)
     for question in "abc":
-        kept.keep(question, 1, [question])
+        kept.store(question, 1, [question])
     assert kept.get("a", 1) == ["a"]
-    kept.keep("d", 1, ["d"])
+    kept.store("d", 1, ["d"])
     assert [kept.get(question, 1) for question in "abcd"] == [["a"], None, ["c"], ["d"]]
 
 
 def test_answer_takes_the_room_of_its_rows():
-    kept = Kept(5)
+    kept = ResultCache(5)
     for question, rows in (("a", 2), ("b", 2), ("b", 3), ("c", 2), ("a", 1)):
-        kept.keep(question, 1, [question] * rows)
+        kept.store(question, 1, [question] * rows)
     assert [len(kept.get(question, 1) or ()) for question in "abc"] == [1, 0, 2]
 
 
 def test_answer_without_room_is_not_kept():
-    kept = Kept(5)
-    kept.keep("a", 1, ["a"] * 6)
+    kept = ResultCache(5)
+    kept.store("a", 1, ["a"] * 6)
     assert kept.get("a", 1) is None
-    kept.keep("b", 1, ["b"] * 5)
+    kept.store("b", 1, ["b"] * 5)
     assert kept.get("b", 1) == ["b"] * 5
 
 
 def test_threads_lose_no_room():
-    kept = Kept(20)
+    kept = ResultCache(20)
 
     def work(number: int) -> None:
-        kept.keep(number % 15, number, [number] * (number % 4))
+        kept.store(number % 15, number, [number] * (number % 4))
         kept.get(number % 7, number)
 
     with ThreadPoolExecutor(8) as threads:

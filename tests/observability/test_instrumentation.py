@@ -21,14 +21,14 @@ def now(monkeypatch) -> list[float]:
 def test_first_beat_is_not_late_whenever_it_comes(now):
     lag = Lag(1.0)
     now[0] += 3600
-    lag.beat()
+    lag.measure()
     assert lag.seconds == 0
 
 
 @pytest.mark.parametrize(("passed_s", "late_s"), [(1.0, 0), (0.5, 0), (3.5, 2.5)])
 def test_late_is_what_passes_beyond_the_interval(now, passed_s, late_s):
     lag = Lag(1.0)
-    lag.beat()
+    lag.measure()
     now[0] += passed_s
-    lag.beat()
+    lag.measure()
     assert lag.seconds == late_s

@@ -11,7 +11,7 @@ from support.processes import wait_until
 from support.threads import SOON_S, in_thread
 
 from koyjabo.database import batch_worker
-from koyjabo.database.batch_worker import Group
+from koyjabo.database.batch_worker import BatchWorker
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.runtime import ThreadRuntime
 
@@ -50,7 +50,7 @@ def worker():
 @pytest.fixture
 def group(worker, monkeypatch):
     monkeypatch.setattr(batch_worker, "WATCH_INTERVAL_S", 0.05)
-    group = Group(ThreadRuntime(), worker, PATIENCE_S, LIMIT_S)
+    group = BatchWorker(ThreadRuntime(), worker, PATIENCE_S, LIMIT_S)
     yield group
     worker.may_take.set()
     worker.may_finish.set()
@@ -73,7 +73,7 @@ def test_jobs_that_wait_are_done_together(group, worker):
 
 
 def test_batch_has_a_largest_size(worker):
-    group = Group(ThreadRuntime(), worker, SOON_S, SOON_S, most=3)
+    group = BatchWorker(ThreadRuntime(), worker, SOON_S, SOON_S, most=3)
     worker.may_take.clear()
     jobs = [in_thread(partial(group.do, number)) for number in range(10)]
     wait_until(lambda: len(group._pending) == 10, "all of them wait")
@@ -123,7 +123,7 @@ def test_more_than_may_wait_are_refused_at_once(group, worker, monkeypatch):
 
 def test_all_are_told_together_before_anybody_goes_on(worker):
     told: list[list[int]] = []
-    group = Group(ThreadRuntime(), worker, SOON_S, SOON_S, lambda jobs: told.append([job.result for job in jobs]))
+    group = BatchWorker(ThreadRuntime(), worker, SOON_S, SOON_S, lambda jobs: told.append([job.result for job in jobs]))
     assert group.do(21) == 42
     assert told == [[42]]
     group.close()

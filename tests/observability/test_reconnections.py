@@ -7,19 +7,19 @@ from types import SimpleNamespace
 import pytest
 
 from koyjabo.observability import reconnections
-from koyjabo.observability.reconnections import Comebacks
+from koyjabo.observability.reconnections import Reconnections
 
 
 @pytest.fixture(params=["alone", "folder lost", "two workers"])
-def pair(request, tmp_path) -> tuple[Comebacks, Comebacks]:
+def pair(request, tmp_path) -> tuple[Reconnections, Reconnections]:
     """Where one leaves, and where they come back to."""
     if request.param == "alone":
-        alone = Comebacks(None, "secret")
-        return alone, alone
+        exclusive_transaction = Reconnections(None, "secret")
+        return exclusive_transaction, exclusive_transaction
     if request.param == "folder lost":
-        alone = Comebacks(str(tmp_path / "nowhere"), "secret")
-        return alone, alone
-    return Comebacks(str(tmp_path), "secret"), Comebacks(str(tmp_path), "secret")
+        exclusive_transaction = Reconnections(str(tmp_path / "nowhere"), "secret")
+        return exclusive_transaction, exclusive_transaction
+    return Reconnections(str(tmp_path), "secret"), Reconnections(str(tmp_path), "secret")
 
 
 def test_one_who_lost_their_line_is_back_once(pair):

@@ -11,7 +11,7 @@ from support.app_fixtures import Site, Time, assert_error, nothing_counted
 
 from koyjabo.clock import Clock
 from koyjabo.models import SITE
-from koyjabo.presence.visitors.memory_store import MemoryPresence
+from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors
 
 WINDOW_S = 300
 
@@ -126,16 +126,16 @@ touches = st.tuples(st.sampled_from("abcd"), st.sampled_from(["Dhaka, BD", "Sylh
 @given(st.lists(touches, max_size=30))
 def test_everybody_is_counted_in_the_place_they_were_last_seen_in(steps):
     time, last = Time(), {}
-    visitors = MemoryPresence(Clock(ZoneInfo("UTC"), time, time.elapsed_ms), WINDOW_S)
+    visitors = MemoryActiveVisitors(Clock(ZoneInfo("UTC"), time, time.elapsed_ms), WINDOW_S)
     for visitor, place, seconds in steps:
-        before = visitors.census(SITE)
+        before = visitors.count(SITE)
         visitors.touch(SITE, visitor, place)
         last[visitor] = (time.ms, place)
-        after = visitors.census(SITE)
+        after = visitors.count(SITE)
         assert after.version > before.version or after == before
         time.pass_(seconds=seconds)
         here = [place for seen, place in last.values() if seen > time.ms - WINDOW_S * 1000]
-        assert visitors.census(SITE).places == {place: here.count(place) for place in here}
+        assert visitors.count(SITE).places == {place: here.count(place) for place in here}
 
 
 def test_those_who_were_active_before_a_restart_still_are(database):

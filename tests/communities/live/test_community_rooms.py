@@ -10,8 +10,8 @@ from support.app_fixtures import Site
 from support.community_calls import found
 from support.processes import wait_until
 
-from koyjabo.communities.live.participant import Seat
-from koyjabo.communities.permissions import Right
+from koyjabo.communities.live.participant import Participant
+from koyjabo.communities.permissions import RequiredAccess
 from koyjabo.errors import Forbidden
 from koyjabo.models import Scope
 
@@ -44,9 +44,9 @@ class Socket:
         self.frames.append(data)
 
 
-def seat_of(site: Site, person: Person, community: str, member: object, role: str = "member") -> Seat:
+def seat_of(site: Site, person: Person, community: str, member: object, role: str = "member") -> Participant:
     session = site.services.accounts.tokens.read(person.access).session_id
-    return Seat(member, Right(session, person.id, community, role), False, lambda problem: None)
+    return Participant(member, RequiredAccess(session, person.id, community, role), False, lambda problem: None)
 
 
 def online(site: Site, community: str) -> int:
@@ -55,7 +55,7 @@ def online(site: Site, community: str) -> int:
 
 def test_one_who_is_let_in_is_online_until_they_leave(site, ayesha, community):
     seat = seat_of(site, ayesha, community, Socket())
-    assert site.services.communities.rooms.take(seat)["count"] == 1
+    assert site.services.communities.rooms.join(seat)["count"] == 1
     assert online(site, community) == 1
     site.services.communities.rooms.leave(seat)
     assert online(site, community) == 0
@@ -64,7 +64,7 @@ def test_one_who_is_let_in_is_online_until_they_leave(site, ayesha, community):
 
 def test_one_who_was_gone_when_the_room_would_have_let_them_in_leaves_nothing_behind(site, ayesha, community):
     """A Socket.IO client that is not connected any more."""
-    assert site.services.communities.rooms.take(seat_of(site, ayesha, community, "nobody's sid")) is None
+    assert site.services.communities.rooms.join(seat_of(site, ayesha, community, "nobody's sid")) is None
     assert online(site, community) == 0
     assert site.services.realtime.rooms.find(f"visitors_{community}") is None
 
@@ -72,18 +72,18 @@ def test_one_who_was_gone_when_the_room_would_have_let_them_in_leaves_nothing_be
 def test_one_whose_line_was_lost_while_they_were_let_in_has_the_grace(site, ayesha, community, monkeypatch):
     attendance = site.services.communities.rooms
     seat = seat_of(site, ayesha, community, Socket())
-    arrivals = attendance._holds.settled
+    arrivals = attendance._members.wait_until_counted
 
     def lost(*arguments):
         attendance.leave(seat, clean=False)
         return arrivals(*arguments)
 
-    monkeypatch.setattr(attendance._holds, "settled", lost)
-    assert attendance.take(seat) is None
+    monkeypatch.setattr(attendance._members, "wait_until_counted", lost)
+    assert attendance.join(seat) is None
     monkeypatch.undo()
     assert online(site, community) == 1
     site.time.pass_(seconds=GRACE_S)
-    attendance._holds.refresh()
+    attendance._members.refresh()
     assert online(site, community) == 0
 
 
@@ -92,29 +92,29 @@ def test_right_that_is_lost_while_one_is_let_in_is_the_reason_they_are_told(site
     told: list = []
     seat = seat_of(site, ayesha, community, Socket())
     seat.end = told.append
-    settled = attendance._holds.settled
+    settled = attendance._members.wait_until_counted
 
     def removed(*arguments):
         site.rows("DELETE FROM memberships")
-        site.services.communities.revocation.note_loss(ayesha.id)
+        site.services.communities.revocation.publish(ayesha.id)
         wait_until(lambda: told, "they are sent away")
         return settled(*arguments)
 
-    monkeypatch.setattr(attendance._holds, "settled", removed)
+    monkeypatch.setattr(attendance._members, "wait_until_counted", removed)
     with pytest.raises(Forbidden):
-        attendance.take(seat)
+        attendance.join(seat)
     assert [type(problem) for problem in told] == [Forbidden]
     assert online(site, community) == 0
 
 
 def test_many_who_ask_at_once_are_each_told_their_own(site, ayesha, community):
     outsider = sign_up(site, "outsider")
-    rights = [seat_of(site, person, community, None).right for person in (ayesha, outsider) * 50]
+    rights = [seat_of(site, person, community, None).access for person in (ayesha, outsider) * 50]
     outcomes: dict[int, object] = {}
 
     def ask(number: int) -> None:
         try:
-            site.services.communities.permissions.require(rights[number])
+            site.services.communities.permissions.check(rights[number])
             outcomes[number] = None
         except Forbidden as problem:
             outcomes[number] = type(problem)

@@ -7,10 +7,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.holds_worlds import GRACE_S, HIKERS, LEASE_S, redis_world
+from support.member_worlds import GRACE_S, HIKERS, LEASE_S, redis_world
 
 from koyjabo.models import Scope
-from koyjabo.presence.members.online_members import Here, Online
+from koyjabo.presence.members.online_members import Online, OnlineMember
 from koyjabo.presence.members.redis_script import BATCH
 from koyjabo.presence.members.redis_store import FORGET_MS
 
@@ -37,85 +37,85 @@ def counts(*workers, scope=HIKERS) -> list[int]:
 
 def counted_calls(worker) -> list[int]:
     """How many requests each call of Redis has, from now on."""
-    calls, ask = [], worker.holds._script.ask
+    calls, ask = [], worker.members._script.ask
 
     def counted(requests):
         calls.append(len(requests))
         return ask(requests)
 
-    worker.holds._script.ask = counted
+    worker.members._script.ask = counted
     return calls
 
 
 def test_workers_count_together(world, two):
     here, there = two
-    here.holds.hold(HIKERS, "ayesha", "1")
-    there.holds.hold(HIKERS, "babul", "1")
+    here.members.connect(HIKERS, "ayesha", "1")
+    there.members.connect(HIKERS, "babul", "1")
     world.settle()
     assert counts(*two) == [2, 2]
-    assert here.holds.online(HIKERS) == there.holds.online(HIKERS)
+    assert here.members.online(HIKERS) == there.members.online(HIKERS)
 
 
 def test_tab_on_another_worker_is_never_counted_for_a_moment(world, two):
     here, there = two
-    here.holds.hold(HIKERS, "ayesha", "1")
+    here.members.connect(HIKERS, "ayesha", "1")
     world.settle()
-    before = there.holds.online(HIKERS)
+    before = there.members.online(HIKERS)
     there.news.clear()
-    there.outbox.put = lambda key, send: None  # nothing is sent until the test wants it
-    there.holds.hold(HIKERS, "ayesha", "2")
-    assert there.holds.online(HIKERS) == before
-    del there.outbox.put
+    there.outbox.send_newest = lambda key, send: None  # nothing is sent until the test wants it
+    there.members.connect(HIKERS, "ayesha", "2")
+    assert there.members.online(HIKERS) == before
+    del there.outbox.send_newest
     world.settle()
-    here.holds.release(HIKERS, "ayesha", "1")
+    here.members.disconnect(HIKERS, "ayesha", "1")
     world.settle()
-    there.holds.hold(HIKERS, "ayesha", "3")
+    there.members.connect(HIKERS, "ayesha", "3")
     world.settle()
-    assert [worker.holds.online(HIKERS) for worker in two] == [before, before]
+    assert [worker.members.online(HIKERS) for worker in two] == [before, before]
     assert (here.news, there.news) == ([(HIKERS, 1)], [])
 
 
 def test_they_leave_with_the_last_line_on_any_worker(world, two):
     here, there = two
     for worker in two:
-        worker.holds.hold(HIKERS, "ayesha", "1")
+        worker.members.connect(HIKERS, "ayesha", "1")
     world.settle()
-    here.holds.release(HIKERS, "ayesha", "1")
+    here.members.disconnect(HIKERS, "ayesha", "1")
     world.settle()
     assert counts(*two) == [1, 1]
-    there.holds.release(HIKERS, "ayesha", "1")
+    there.members.disconnect(HIKERS, "ayesha", "1")
     world.settle()
     assert counts(*two) == [0, 0]
 
 
 def test_line_lost_here_and_up_again_there_goes_unnoticed(world, two):
     here, there = two
-    here.holds.hold(HIKERS, "ayesha", "1")
+    here.members.connect(HIKERS, "ayesha", "1")
     world.settle()
-    here.holds.lose(HIKERS, "ayesha", "1")
+    here.members.connection_lost(HIKERS, "ayesha", "1")
     world.pass_(seconds=GRACE_S - 1)
-    there.holds.hold(HIKERS, "ayesha", "2")
+    there.members.connect(HIKERS, "ayesha", "2")
     world.pass_(seconds=3 * GRACE_S)
     assert counts(*two) == [1, 1]
     assert (here.news, there.news) == ([(HIKERS, 1)], [(HIKERS, 1)])
-    assert [person.holds for person in here.holds.people(HIKERS)] == [1]
+    assert [person.connections for person in here.members.people(HIKERS)] == [1]
 
 
 def test_settled_count_has_those_on_other_workers(world, two):
     here, there = two
     for number in range(5):
-        here.holds.hold(HIKERS, f"person{number}", "1")
+        here.members.connect(HIKERS, f"person{number}", "1")
     here.flush()
-    there.holds.hold(HIKERS, "ayesha", "1")
-    assert there.holds.settled(HIKERS, "ayesha", PATIENCE_S)
+    there.members.connect(HIKERS, "ayesha", "1")
+    assert there.members.wait_until_counted(HIKERS, "ayesha", PATIENCE_S)
     assert counts(there) == [6]
 
 
 def test_scope_nobody_asked_about_before_is_looked_up(world):
     here, there = world.new_worker(), world.new_worker()
-    here.holds.hold(HIKERS, "ayesha", "1")
+    here.members.connect(HIKERS, "ayesha", "1")
     here.flush()
-    assert there.holds.settled(HIKERS, "nobody", PATIENCE_S)
+    assert there.members.wait_until_counted(HIKERS, "nobody", PATIENCE_S)
     assert counts(there) == [1]
     assert there.news == [(HIKERS, 1)]
 
@@ -123,8 +123,8 @@ def test_scope_nobody_asked_about_before_is_looked_up(world):
 def test_people_of_a_killed_worker_are_gone_after_their_lease(world, two):
     here, there = two
     for person in ("ayesha", "babul"):
-        there.holds.hold(HIKERS, person, "1")
-    here.holds.hold(HIKERS, "ayesha", "1")
+        there.members.connect(HIKERS, person, "1")
+    here.members.connect(HIKERS, "ayesha", "1")
     world.settle()
     world.kill(there)
     world.pass_(seconds=LEASE_S - 1)
@@ -132,38 +132,38 @@ def test_people_of_a_killed_worker_are_gone_after_their_lease(world, two):
     world.pass_(seconds=1)
     assert counts(here) == [1]
     assert here.news[-1] == (HIKERS, 1)
-    assert [person.holds for person in here.holds.people(HIKERS)] == [1]
+    assert [person.connections for person in here.members.people(HIKERS)] == [1]
 
 
 def test_each_death_is_told_to_one_worker_and_seen_by_all(world):
     workers = [world.new_worker() for _ in range(3)]
     assert counts(*workers) == [0, 0, 0]
     for number in range(30):
-        workers[-1].holds.hold(HIKERS, f"person{number}", "1")
+        workers[-1].members.connect(HIKERS, f"person{number}", "1")
     world.settle()
     world.kill(workers.pop())
     world.pass_(seconds=LEASE_S)
     assert counts(*workers) == [0, 0]
     assert [worker.news for worker in workers] == [[(HIKERS, 30), (HIKERS, 0)]] * 2
-    assert len({worker.holds.online(HIKERS).version for worker in workers}) == 1
+    assert len({worker.members.online(HIKERS).version for worker in workers}) == 1
 
 
 def test_those_who_stay_are_here_as_long_as_they_stay(world, two):
     for number, worker in enumerate(two):
-        worker.holds.hold(HIKERS, f"person{number}", "1")
+        worker.members.connect(HIKERS, f"person{number}", "1")
     world.settle()
-    before = [worker.holds.online(HIKERS) for worker in two]
+    before = [worker.members.online(HIKERS) for worker in two]
     world.pass_(seconds=10 * LEASE_S)
-    assert [worker.holds.online(HIKERS) for worker in two] == before
+    assert [worker.members.online(HIKERS) for worker in two] == before
 
 
 def test_worker_that_lives_though_its_leases_ran_out_says_them_again_at_once(world, two):
     """Redis's clock was put forward, or the machine slept: nobody was away, and nobody had to renew anything."""
     here, there = two
     for worker in two:
-        worker.holds.hold(HIKERS, "ayesha", "1")
-    here.holds.hold(HIKERS, "babul", "1")
-    there.holds.hold(HIKERS, "chandra", "1")
+        worker.members.connect(HIKERS, "ayesha", "1")
+    here.members.connect(HIKERS, "babul", "1")
+    there.members.connect(HIKERS, "chandra", "1")
     world.settle()
     here.news.clear(), there.news.clear()
     world._let_leases_end(2 * LEASE_S * 1000)
@@ -171,14 +171,14 @@ def test_worker_that_lives_though_its_leases_ran_out_says_them_again_at_once(wor
         worker.look()
         assert counts(*two) == [3, 3]
     assert (here.news, there.news) == ([], [])
-    assert sorted(person.holds for person in here.holds.people(HIKERS)) == [1, 1, 2]
+    assert sorted(person.connections for person in here.members.people(HIKERS)) == [1, 1, 2]
 
 
 def test_many_dead_are_not_seen_to_go_one_by_one(world, two):
     here, there = two
     for number in range(2 * BATCH + 1):
-        there.holds.hold(HIKERS, f"person{number}", "1")
-    here.holds.hold(HIKERS, "ayesha", "1")
+        there.members.connect(HIKERS, f"person{number}", "1")
+    here.members.connect(HIKERS, "ayesha", "1")
     world.settle()
     here.news.clear()
     world.kill(there)
@@ -188,47 +188,47 @@ def test_many_dead_are_not_seen_to_go_one_by_one(world, two):
 
 def test_many_who_come_at_once_are_seen_to_come_at_once(world):
     worker = world.new_worker()
-    worker.outbox.put = lambda key, send: None
+    worker.outbox.send_newest = lambda key, send: None
     for number in range(2 * BATCH + 1):
-        worker.holds.hold(HIKERS, f"person{number}", "1")
-    del worker.outbox.put
+        worker.members.connect(HIKERS, f"person{number}", "1")
+    del worker.outbox.send_newest
     world.settle()
     assert worker.news == [(HIKERS, 2 * BATCH + 1)]
 
 
 def test_count_of_another_worker_is_adopted_when_it_is_newer(world, two):
     here, there = two
-    here.holds.hold(HIKERS, "ayesha", "1")
+    here.members.connect(HIKERS, "ayesha", "1")
     here.flush()
-    said = here.holds.online(HIKERS)
-    there.holds.learn(HIKERS, Online._make(said))
-    assert there.holds.online(HIKERS) == said
-    there.holds.learn(HIKERS, said._replace(version=said.version - 1, count=7))
-    assert there.holds.online(HIKERS) == said
+    said = here.members.online(HIKERS)
+    there.members.apply_remote(HIKERS, Online._make(said))
+    assert there.members.online(HIKERS) == said
+    there.members.apply_remote(HIKERS, said._replace(version=said.version - 1, count=7))
+    assert there.members.online(HIKERS) == said
 
 
 def test_guess_of_another_worker_is_not_adopted(world, two):
     here, there = two
-    here.holds.hold(HIKERS, "ayesha", "1")
+    here.members.connect(HIKERS, "ayesha", "1")
     world.settle()
-    said = here.holds.online(HIKERS)
-    there.holds.learn(HIKERS, Online(said.version + 1000, 7, is_guess=True))
-    assert there.holds.online(HIKERS) == said
+    said = here.members.online(HIKERS)
+    there.members.apply_remote(HIKERS, Online(said.version + 1000, 7, is_estimate=True))
+    assert there.members.online(HIKERS) == said
 
 
 def test_answer_that_was_overtaken_changes_nothing(world, two):
     here, there = two
-    ask = here.holds._script.ask
+    ask = here.members._script.ask
 
     def slow(requests):
         answers = ask(requests)
-        there.holds.hold(HIKERS, "babul", "1")
+        there.members.connect(HIKERS, "babul", "1")
         there.look()
-        here.holds.learn(HIKERS, there.holds.online(HIKERS))
+        here.members.apply_remote(HIKERS, there.members.online(HIKERS))
         return answers
 
-    here.holds._script.ask = slow
-    here.holds.hold(HIKERS, "ayesha", "1")
+    here.members._script.ask = slow
+    here.members.connect(HIKERS, "ayesha", "1")
     here.flush()
     assert counts(*two) == [2, 2]
 
@@ -236,16 +236,16 @@ def test_answer_that_was_overtaken_changes_nothing(world, two):
 @pytest.mark.parametrize("comes_back", [True, False])
 def test_goodbye_while_the_arrival_is_on_its_way_is_not_lost(world, comes_back):
     worker = world.new_worker()
-    ask, says = worker.holds._script.ask, iter(["release", "hold"] if comes_back else ["release"])
+    ask, says = worker.members._script.ask, iter(["disconnect", "connect"] if comes_back else ["disconnect"])
 
     def meanwhile(requests):
         answers = ask(requests)
         if each := next(says, None):
-            getattr(worker.holds, each)(HIKERS, "ayesha", "1")
+            getattr(worker.members, each)(HIKERS, "ayesha", "1")
         return answers
 
-    worker.holds._script.ask = meanwhile
-    worker.holds.hold(HIKERS, "ayesha", "1")
+    worker.members._script.ask = meanwhile
+    worker.members.connect(HIKERS, "ayesha", "1")
     world.settle()
     assert counts(worker) == [int(comes_back)]
 
@@ -253,64 +253,64 @@ def test_goodbye_while_the_arrival_is_on_its_way_is_not_lost(world, comes_back):
 def test_people_are_told_over_all_workers(world, two):
     here, there = two
     begin_ms = world.time.ms
-    here.holds.hold(HIKERS, "ayesha", "1")
+    here.members.connect(HIKERS, "ayesha", "1")
     world.pass_(seconds=1)
-    there.holds.hold(HIKERS, "babul", "1")
+    there.members.connect(HIKERS, "babul", "1")
     for tab in "234":
-        there.holds.hold(HIKERS, "ayesha", tab)
+        there.members.connect(HIKERS, "ayesha", tab)
     world.settle()
-    told = [Here("ayesha", begin_ms, 4), Here("babul", begin_ms + 1000, 1)]
-    assert [worker.holds.people(HIKERS) for worker in two] == [told, told]
+    told = [OnlineMember("ayesha", begin_ms, 4), OnlineMember("babul", begin_ms + 1000, 1)]
+    assert [worker.members.people(HIKERS) for worker in two] == [told, told]
 
 
 def test_version_does_not_go_back_when_redis_lost_its_data_and_its_time(world):
     worker = world.new_worker()
-    worker.holds.hold(HIKERS, "ayesha", "1")
+    worker.members.connect(HIKERS, "ayesha", "1")
     worker.look()
-    far = worker.holds.online(HIKERS).version + 10**9  # some Redis before, whose clock was fast
-    worker.holds.learn(HIKERS, Online(far, 5))
+    far = worker.members.online(HIKERS).version + 10**9  # some Redis before, whose clock was fast
+    worker.members.apply_remote(HIKERS, Online(far, 5))
     worker.look()
-    assert worker.holds.online(HIKERS).version > far
+    assert worker.members.online(HIKERS).version > far
     assert counts(worker) == [1]
 
 
 def test_scope_that_nobody_is_in_leaves_nothing_behind(world, two):
     here, there = two
     for worker in two:
-        worker.holds.hold(HIKERS, "ayesha", "1")
-        worker.holds.hold(HIKERS, "babul", "1")
+        worker.members.connect(HIKERS, "ayesha", "1")
+        worker.members.connect(HIKERS, "babul", "1")
     world.settle()
-    here.holds.release(HIKERS, "ayesha", "1")
-    here.holds.lose(HIKERS, "babul", "1")
+    here.members.disconnect(HIKERS, "ayesha", "1")
+    here.members.connection_lost(HIKERS, "babul", "1")
     world.kill(there)
     world.pass_(seconds=LEASE_S + GRACE_S)
     with world.redis.client() as client:
         assert client.keys("koyjabo:online:*") == ["koyjabo:online:hikers:state"]
         assert client.pttl("koyjabo:online:hikers:state") > 0
     world.pass_(milliseconds=FORGET_MS)
-    assert here.holds._mirrors == {}
+    assert here.members._mirrors == {}
 
 
 def test_scope_that_was_forgotten_is_guessed_to_be_empty_until_it_is_looked_up(world, two):
     here, there = two
-    there.holds.hold(HIKERS, "ayesha", "1")
+    there.members.connect(HIKERS, "ayesha", "1")
     world.settle()
-    before = here.holds.online(HIKERS)
+    before = here.members.online(HIKERS)
     world.pass_(milliseconds=FORGET_MS)
-    here.outbox.put = lambda key, send: None
-    assert here.holds.online(HIKERS) == Online(before.version, 0, is_guess=True)
-    del here.outbox.put
+    here.outbox.send_newest = lambda key, send: None
+    assert here.members.online(HIKERS) == Online(before.version, 0, is_estimate=True)
+    del here.outbox.send_newest
     world.settle()
     assert counts(here) == [1]
-    assert here.holds.online(HIKERS).version > before.version
-    assert not here.holds.online(HIKERS).is_guess
+    assert here.members.online(HIKERS).version > before.version
+    assert not here.members.online(HIKERS).is_estimate
 
 
 def test_pulse_asks_redis_once_for_all_scopes(world):
     worker = world.new_worker()
     scopes = [Scope(f"community{number}") for number in range(100)]
     for scope in scopes:
-        worker.holds.hold(scope, "ayesha", "1")
+        worker.members.connect(scope, "ayesha", "1")
     worker.look()
     calls = counted_calls(worker)
     worker.look()
@@ -325,17 +325,22 @@ def test_pulse_asks_redis_once_for_all_scopes(world):
 def test_leases_are_renewed_in_batches_at_half_their_time(world):
     worker = world.new_worker()
     for number in range(3 * BATCH):
-        worker.holds.hold(HIKERS, f"person{number}", "1")
+        worker.members.connect(HIKERS, f"person{number}", "1")
     worker.look()
-    said = []
-    ask = worker.holds._script.ask
-    worker.holds._script.ask = lambda requests: (said.extend(len(each.reports) for each in requests), ask(requests))[1]
+    sent = []
+    ask = worker.members._script.ask
+
+    def count_then_ask(requests):
+        sent.extend(len(each.reports) for each in requests)
+        return ask(requests)
+
+    worker.members._script.ask = count_then_ask
     for _ in range(10):
         world.time.pass_(seconds=1)
         worker.look()
-    renewals = [people for people in said if people]
+    renewals = [people for people in sent if people]
     assert renewals == [BATCH] * 6
-    assert len(said) - len(renewals) <= 10
+    assert len(sent) - len(renewals) <= 10
 
 
 def test_tabs_that_come_together_cost_few_calls(world):
@@ -343,7 +348,7 @@ def test_tabs_that_come_together_cost_few_calls(world):
     worker.look()
     calls = counted_calls(worker)
     for number in range(1000):
-        worker.holds.hold(HIKERS, f"person{number % 100}", f"{number}")
+        worker.members.connect(HIKERS, f"person{number % 100}", f"{number}")
     worker.flush()
     assert len(calls) < 100
     assert counts(worker) == [100]
@@ -360,10 +365,10 @@ def test_workers_agree_after_a_storm(world):
             person, hold_id = choose.choice(people), f"{thread}-{number % 10}"
             key = person, hold_id
             if key in mine:
-                mine.pop(key).holds.release(HIKERS, person, hold_id)
+                mine.pop(key).members.disconnect(HIKERS, person, hold_id)
             else:
                 mine[key] = choose.choice(workers)
-                mine[key].holds.hold(HIKERS, person, hold_id)
+                mine[key].members.connect(HIKERS, person, hold_id)
             if not number % 20:
                 choose.choice(workers).look()
         return {person for person, _ in mine}
@@ -373,7 +378,7 @@ def test_workers_agree_after_a_storm(world):
 
     def watch() -> None:
         while not finished.is_set():
-            versions.append(workers[0].holds.online(HIKERS).version)
+            versions.append(workers[0].members.online(HIKERS).version)
 
     with ThreadPoolExecutor(9) as pool:
         watcher = pool.submit(watch)
@@ -382,5 +387,5 @@ def test_workers_agree_after_a_storm(world):
         watcher.result()
     world.settle()
     assert counts(*workers) == [len(left)] * 3
-    assert len({worker.holds.online(HIKERS) for worker in workers}) == 1
+    assert len({worker.members.online(HIKERS) for worker in workers}) == 1
     assert versions == sorted(versions)

@@ -133,7 +133,7 @@ def test_recount_is_as_of_one_moment_and_nobody_waits_for_it(site, admin, pause)
     site.services.maintenance.recounts.begin(admin)  # once more does nothing
     site.register("b")
     assert site.services.accounts.users.page(admin).total == 1  # reports are made meanwhile
-    facts = site.services.maintenance.system.look(admin)
+    facts = site.services.maintenance.system.status(admin)
     assert facts.recount == facts.workers[0].recount == Progress(site.time.ms, 0, 1)
     pause.over.set()
     wait_for_end(site)
@@ -151,10 +151,10 @@ def test_recount_that_could_not_begin_may_begin_again(site, admin, outage):
 
 def test_recount_that_another_worker_makes_is_the_only_one(site, admin, monkeypatch):
     workers = site.services.maintenance.recounts._workers
-    monkeypatch.setattr(workers, "all", lambda: [ELSEWHERE])
+    monkeypatch.setattr(workers, "live", lambda: [ELSEWHERE])
     site.services.maintenance.recounts.begin(admin)
     assert actions(site, admin) == []
-    assert site.services.maintenance.system.look(admin).recount == ELSEWHERE.recount
+    assert site.services.maintenance.system.status(admin).recount == ELSEWHERE.recount
     monkeypatch.undo()
     assert recounted(site, admin)["agrees"] is True
 

@@ -17,7 +17,7 @@ from support.processes import ROOT, run
 
 import config
 from koyjabo.network import geolocation
-from koyjabo.network.geolocation import DB_IP, LONGEST, MAXMIND, Gazetteer, largest
+from koyjabo.network.geolocation import DB_IP, LONGEST, MAXMIND, PlaceFinder, largest
 
 BANGLADESH, AMERICA = "103.4.145.245", "8.8.8.8"
 BANGLADESH_V6 = "2400:c600::1"
@@ -66,7 +66,7 @@ def locate(database):
     """`locate(address, record)` looks the address up where everything in Bangladesh has this record."""
 
     def look_up(address: str, record: Any) -> str:
-        return Gazetteer([database({"103.4.0.0/16": record, "2400:c600::/32": record})]).locate(address)
+        return PlaceFinder([database({"103.4.0.0/16": record, "2400:c600::/32": record})]).locate(address)
 
     return look_up
 
@@ -127,7 +127,7 @@ def test_address_the_file_lacks_falls_back_on_the_country(locate):
 def test_files_are_asked_in_their_order(database):
     first = database({"103.4.145.0/24": flat("Dhaka")}, "ipv4.mmdb", ip_version=4)
     second = database({"103.4.0.0/16": flat("Sylhet"), "2400:c600::/32": flat("Khulna")}, "all.mmdb")
-    found = [Gazetteer([first, second]).locate(each) for each in (BANGLADESH, "103.4.1.1", BANGLADESH_V6)]
+    found = [PlaceFinder([first, second]).locate(each) for each in (BANGLADESH, "103.4.1.1", BANGLADESH_V6)]
     assert found == ["Dhaka, BD", "Sylhet, BD", "Khulna, BD"]
 
 
@@ -135,7 +135,7 @@ def test_damaged_file_is_no_error(database):
     path = database({"103.4.0.0/16": flat("Dhaka")})
     content = path.read_bytes()
     path.write_bytes(content.replace(b"Dhaka", b"\xff\xfe\xfd\xfc\xfb"))
-    assert Gazetteer([path]).locate(BANGLADESH) == "Bangladesh"
+    assert PlaceFinder([path]).locate(BANGLADESH) == "Bangladesh"
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_damaged_file_is_no_error(database):
     ],
 )
 def test_countries_are_built_in(address, place):
-    assert Gazetteer().locate(address) == place
+    assert PlaceFinder().locate(address) == place
 
 
 @pytest.mark.parametrize(
@@ -162,11 +162,11 @@ def test_countries_are_built_in(address, place):
 @pytest.mark.parametrize("has_file", [False, True])
 def test_what_is_nowhere_is_unknown(database, address, has_file):
     files = [database({"103.4.145.0/24": flat("Dhaka")})] if has_file else []
-    assert Gazetteer(files).locate(address) == "Unknown"
+    assert PlaceFinder(files).locate(address) == "Unknown"
 
 
 def test_no_address_is_unknown():
-    assert Gazetteer().locate(None) == "Unknown"
+    assert PlaceFinder().locate(None) == "Unknown"
 
 
 def test_looking_up_opens_no_network_and_starts_nothing():
@@ -175,8 +175,8 @@ def test_looking_up_opens_no_network_and_starts_nothing():
         "import sys\n"
         "forbidden = ('socket.', 'subprocess.', 'os.fork', 'os.exec', 'os.posix_spawn', 'os.putenv')\n"
         "sys.addaudithook(lambda event, _: event.startswith(forbidden) and sys.exit(event))\n"
-        "from koyjabo.network.geolocation import Gazetteer\n"
-        f"sys.exit(Gazetteer().locate({BANGLADESH!r}) != 'Bangladesh')"
+        "from koyjabo.network.geolocation import PlaceFinder\n"
+        f"sys.exit(PlaceFinder().locate({BANGLADESH!r}) != 'Bangladesh')"
     )
     done = subprocess.run([sys.executable, "-c", watched], cwd=ROOT, capture_output=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
@@ -193,13 +193,13 @@ def test_looking_up_opens_no_network_and_starts_nothing():
     ],
 )
 def test_those_whose_data_it_is_are_thanked(database, no_countries, name, metadata, thanked):
-    assert Gazetteer([database({"103.4.0.0/16": flat("Dhaka")}, name, **metadata)]).attributions == thanked
+    assert PlaceFinder([database({"103.4.0.0/16": flat("Dhaka")}, name, **metadata)]).attributions == thanked
 
 
 def test_countries_are_thanked_for(database):
-    assert Gazetteer().attributions == [DB_IP]
+    assert PlaceFinder().attributions == [DB_IP]
     maxmind = database({"103.4.0.0/16": flat("Dhaka")}, database_type="GeoLite2-City")
-    assert Gazetteer([maxmind]).attributions == [DB_IP, MAXMIND]
+    assert PlaceFinder([maxmind]).attributions == [DB_IP, MAXMIND]
 
 
 # Without `make assets`
@@ -211,7 +211,7 @@ def no_countries(monkeypatch, tmp_path):
 
 
 def test_without_countries_places_are_unknown(no_countries):
-    gazetteer = Gazetteer()
+    gazetteer = PlaceFinder()
     assert (gazetteer.locate(BANGLADESH), gazetteer.has_countries, gazetteer.attributions) == ("Unknown", False, [])
 
 
@@ -222,7 +222,7 @@ def test_without_countries_a_file_of_cities_is_searched(no_countries, locate):
 
 def test_damaged_countries_are_no_error(monkeypatch, unusable):
     monkeypatch.setattr(geolocation, "COUNTRIES", unusable["text"])
-    assert Gazetteer().locate(BANGLADESH) == "Unknown"
+    assert PlaceFinder().locate(BANGLADESH) == "Unknown"
 
 
 def test_every_country_of_the_file_has_a_name():
@@ -269,14 +269,14 @@ def test_names_without_a_folder_are_in_the_instance_folder(database, tmp_path):
 def test_file_in_use_may_be_replaced(database):
     """As `make geoip` does: those who have the old one open go on reading it."""
     path = database({"103.4.0.0/16": flat("Dhaka")})
-    gazetteer = Gazetteer([path])
+    gazetteer = PlaceFinder([path])
     database({"103.4.0.0/16": flat("Sylhet")}, "new.mmdb").replace(path)
-    assert (gazetteer.locate(BANGLADESH), Gazetteer([path]).locate(BANGLADESH)) == ("Dhaka, BD", "Sylhet, BD")
+    assert (gazetteer.locate(BANGLADESH), PlaceFinder([path]).locate(BANGLADESH)) == ("Dhaka, BD", "Sylhet, BD")
 
 
 def test_unreadable_file_is_told_to_those_who_open_it_themselves(unusable):
     with pytest.raises((OSError, maxminddb.InvalidDatabaseError)):
-        Gazetteer([unusable["text"]])
+        PlaceFinder([unusable["text"]])
 
 
 # The largest places

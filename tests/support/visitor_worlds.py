@@ -14,8 +14,8 @@ from koyjabo.clock import Clock
 from koyjabo.cluster.outbox import Outbox
 from koyjabo.cluster.redis_client import connect
 from koyjabo.models import SITE, Scope
-from koyjabo.presence.visitors.memory_store import MemoryPresence
-from koyjabo.presence.visitors.redis_store import RedisPresence
+from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors
+from koyjabo.presence.visitors.redis_store import RedisActiveVisitors
 from koyjabo.runtime import ThreadRuntime
 from support.app_fixtures import Time
 from support.processes import wait_until
@@ -29,8 +29,8 @@ def clock_of(time: Time) -> Clock:
     return Clock(ZoneInfo("UTC"), time, time.elapsed_ms)
 
 
-def active(presence: MemoryPresence | RedisPresence, scope: Scope = SITE) -> int:
-    return sum(presence.census(scope).places.values())
+def active(presence: MemoryActiveVisitors | RedisActiveVisitors, scope: Scope = SITE) -> int:
+    return sum(presence.count(scope).places.values())
 
 
 def flush(outbox: Outbox) -> None:
@@ -38,7 +38,7 @@ def flush(outbox: Outbox) -> None:
 
     def sends() -> bool:
         sent = threading.Event()
-        outbox.put_in_order(sent.set)
+        outbox.send_in_order(sent.set)
         return sent.wait(0.5)  # while Redis is away, what is sent in order is dropped
 
     wait_until(sends, "the outbox is empty")
@@ -47,7 +47,7 @@ def flush(outbox: Outbox) -> None:
 class MemoryWorld:
     def __init__(self) -> None:
         self.time = Time()
-        self.presence = MemoryPresence(clock_of(self.time), WINDOW_S)
+        self.visitors = MemoryActiveVisitors(clock_of(self.time), WINDOW_S)
 
     def pass_(self, **how_long: float) -> None:
         self.time.pass_(**how_long)
@@ -62,18 +62,18 @@ class Worker:
     def __init__(self, url: str, clock: Clock, window_s: int) -> None:
         self.client = connect(url)
         self.news: list = []
-        self.outbox = Outbox(ThreadRuntime(), lambda: self.presence.resend())
-        self.presence = RedisPresence(clock, window_s, self.client, self.outbox, self._note)
+        self.outbox = Outbox(ThreadRuntime(), lambda: self.visitors.resend())
+        self.visitors = RedisActiveVisitors(clock, window_s, self.client, self.outbox, self._note)
 
     def _note(self, scope: Scope) -> None:
-        self.news.append((scope, self.presence.census(scope)))
+        self.news.append((scope, self.visitors.count(scope)))
 
     def flush(self) -> None:
         flush(self.outbox)
 
     def look(self) -> None:
         """Look up what Redis says, now."""
-        self.presence.refresh()
+        self.visitors.refresh()
         self.flush()
 
 
@@ -85,8 +85,8 @@ class RedisWorld:
         self.workers: list[Worker] = []
 
     @property
-    def presence(self) -> RedisPresence:
-        return (self.workers or [self.new_worker()])[0].presence
+    def visitors(self) -> RedisActiveVisitors:
+        return (self.workers or [self.new_worker()])[0].visitors
 
     def new_worker(self) -> Worker:
         self.workers.append(Worker(self.redis.url, clock_of(self.time), self.window_s))

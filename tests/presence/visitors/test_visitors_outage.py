@@ -6,11 +6,11 @@ import time
 from statistics import median
 
 import pytest
-from support.presence_worlds import DHAKA, SYLHET, WINDOW_S, redis_world
 from support.processes import wait_until
+from support.visitor_worlds import DHAKA, SYLHET, WINDOW_S, redis_world
 
 from koyjabo.models import SITE
-from koyjabo.presence.visitors.active_visitors import Census
+from koyjabo.presence.visitors.active_visitors import ActiveCount
 from koyjabo.presence.visitors.redis_script import BATCH
 
 pytestmark = pytest.mark.waits
@@ -30,15 +30,15 @@ def world(mortal_redis):
 @pytest.fixture
 def two(world):
     here, there = world.new_worker(), world.new_worker()
-    here.presence.touch(SITE, "ayesha", DHAKA)
-    there.presence.touch(SITE, "babul", SYLHET)
+    here.visitors.touch(SITE, "ayesha", DHAKA)
+    there.visitors.touch(SITE, "babul", SYLHET)
     world.settle()
     return here, there
 
 
 def is_shown(*workers, **places: int) -> bool:
     expected = {{"dhaka": DHAKA, "sylhet": SYLHET}[name]: visitors for name, visitors in places.items()}
-    return all(worker.presence.census(SITE).places == expected for worker in workers)
+    return all(worker.visitors.count(SITE).places == expected for worker in workers)
 
 
 def wait_for(workers, **places: int) -> None:
@@ -46,7 +46,7 @@ def wait_for(workers, **places: int) -> None:
 
     def look() -> bool:
         for worker in workers:
-            worker.presence.refresh()
+            worker.visitors.refresh()
         return is_shown(*workers, **places)
 
     wait_until(look, f"all workers show {places}", every_s=0.1)
@@ -58,9 +58,9 @@ def a_round_of_calls_s(presence, visitors: list[str]) -> float:
     began = time.perf_counter()
     presence.touch(SITE, visitors[-1], DHAKA)
     presence.touch(SITE, "ayesha", None)
-    presence.renew(SITE, "ayesha")
-    presence.census(SITE)
-    presence.learn(SITE, Census(-1, {}))
+    presence.keep_alive(SITE, "ayesha")
+    presence.count(SITE)
+    presence.apply_remote(SITE, ActiveCount(-1, {}))
     presence.refresh()
     presence.resend()
     return time.perf_counter() - began
@@ -74,7 +74,7 @@ def test_nobody_waits_for_redis_and_touches_are_shown_at_once(world, two, failur
     took_s: list[float] = []
     ends = time.monotonic() + 2.5  # the outbox runs into its patience, and tries again
     while time.monotonic() < ends:
-        took_s.append(a_round_of_calls_s(here.presence, visitors))
+        took_s.append(a_round_of_calls_s(here.visitors, visitors))
         assert is_shown(here, dhaka=1 + len(visitors), sylhet=1)
         time.sleep(0.01)
     assert not here.outbox.reachable
@@ -85,8 +85,8 @@ def test_nobody_waits_for_redis_and_touches_are_shown_at_once(world, two, failur
 def test_touches_of_a_frozen_time_reach_everybody_afterwards(world, two):
     here, there = two
     world.redis.freeze()
-    here.presence.touch(SITE, "ayesha", SYLHET)
-    there.presence.touch(SITE, "chandra", DHAKA)
+    here.visitors.touch(SITE, "ayesha", SYLHET)
+    there.visitors.touch(SITE, "chandra", DHAKA)
     assert is_shown(here, sylhet=2)
     assert is_shown(there, dhaka=2, sylhet=1)
     wait_until(lambda: not here.outbox.reachable, "the outbox gives up")
@@ -98,23 +98,23 @@ def test_touches_of_a_frozen_time_reach_everybody_afterwards(world, two):
 def test_everybody_is_there_again_after_redis_lost_its_data(world, two, is_noticed):
     """Noticed or not: a restart between two calls looks like a connection that has to be made again."""
     here, _ = two
-    newest = here.presence.census(SITE).version
+    newest = here.visitors.count(SITE).version
     if is_noticed:
         world.redis.kill()
-        here.presence.touch(SITE, "chandra", DHAKA)
+        here.visitors.touch(SITE, "chandra", DHAKA)
         wait_until(lambda: not here.outbox.reachable, "the outbox gives up")
         world.redis.start()
     else:
         world.redis.restart()
-        here.presence.touch(SITE, "chandra", DHAKA)
+        here.visitors.touch(SITE, "chandra", DHAKA)
     wait_for(two, dhaka=2, sylhet=1)
-    assert here.presence.census(SITE).version > newest
+    assert here.visitors.count(SITE).version > newest
 
 
 def test_those_whom_one_worker_knows_are_not_seen_to_come_one_by_one(world):
     worker = world.new_worker()
     for number in range(3 * BATCH):
-        worker.presence.touch(SITE, f"visitor{number}", DHAKA)
+        worker.visitors.touch(SITE, f"visitor{number}", DHAKA)
     world.settle()
     worker.news.clear()
     world.redis.restart()
@@ -126,30 +126,30 @@ def test_those_whom_one_worker_knows_are_not_seen_to_come_one_by_one(world):
 def test_visitor_who_comes_while_everybody_is_sent_again_is_counted_once(world):
     worker = world.new_worker()
     for number in range(2 * BATCH):
-        worker.presence.touch(SITE, f"visitor{number}", DHAKA)
+        worker.visitors.touch(SITE, f"visitor{number}", DHAKA)
     world.settle()
     world.redis.restart()
-    call, comes = worker.presence._script, iter(["chandra", "deepa"])
+    call, comes = worker.visitors._script, iter(["chandra", "deepa"])
 
     def one_comes(*arguments):
         answer = call(*arguments)
         if visitor := next(comes, None):
-            worker.presence.touch(SITE, visitor, SYLHET)
+            worker.visitors.touch(SITE, visitor, SYLHET)
         return answer
 
-    worker.presence._script = one_comes
-    worker.outbox.put = lambda key, send: None  # the test decides when there is a next time
-    worker.presence._sync(SITE)
+    worker.visitors._script = one_comes
+    worker.outbox.send_newest = lambda key, send: None  # the test decides when there is a next time
+    worker.visitors._sync(SITE)
     assert is_shown(worker, dhaka=2 * BATCH, sylhet=2)
-    worker.presence._sync(SITE)
+    worker.visitors._sync(SITE)
     assert is_shown(worker, dhaka=2 * BATCH, sylhet=2)
-    del worker.outbox.put
+    del worker.outbox.send_newest
 
 
 def test_what_is_left_of_a_lease_is_what_is_sent_again(world, two):
     here, _ = two
     world.pass_(seconds=WINDOW_S - 30)
-    here.presence.touch(SITE, "chandra", DHAKA)
+    here.visitors.touch(SITE, "chandra", DHAKA)
     world.settle()
     world.redis.restart()
     world.settle()
@@ -163,32 +163,32 @@ def test_after_a_window_without_redis_each_counts_its_own(world, two):
     here, there = two
     world.redis.kill()
     world.time.pass_(seconds=WINDOW_S - 1)
-    here.presence.touch(SITE, "chandra", DHAKA)
+    here.visitors.touch(SITE, "chandra", DHAKA)
     assert is_shown(here, dhaka=2, sylhet=1)
     world.time.pass_(seconds=1)
     assert is_shown(here, dhaka=1)
     assert is_shown(there)
-    assert here.presence.census(SITE) is here.presence.census(SITE)
-    assert here.presence.census(SITE).version < 0  # nobody else shall adopt it
+    assert here.visitors.count(SITE) is here.visitors.count(SITE)
+    assert here.visitors.count(SITE).version < 0  # nobody else shall adopt it
     world.redis.start()
     wait_for(two, dhaka=1)
-    assert here.presence.census(SITE) == there.presence.census(SITE)
+    assert here.visitors.count(SITE) == there.visitors.count(SITE)
 
 
 def test_long_outage_costs_the_memory_of_those_who_are_active(world, two):
     here, _ = two
     world.redis.kill()
     for number in range(5000):
-        here.presence.touch(SITE, f"visitor{number}", DHAKA)
+        here.visitors.touch(SITE, f"visitor{number}", DHAKA)
         world.time.pass_(seconds=1)
-        here.presence.refresh()
+        here.visitors.refresh()
     assert is_shown(here, dhaka=WINDOW_S - 1)
-    assert len(here.presence._mirrors[SITE].unconfirmed) < WINDOW_S
+    assert len(here.visitors._mirrors[SITE].unconfirmed) < WINDOW_S
 
 
 def test_scripts_that_redis_has_forgotten_are_given_again(world, two):
     with world.redis.client() as client:
         client.script_flush()
-    two[0].presence.touch(SITE, "chandra", DHAKA)
+    two[0].visitors.touch(SITE, "chandra", DHAKA)
     world.settle()
     assert is_shown(*two, dhaka=2, sylhet=1)

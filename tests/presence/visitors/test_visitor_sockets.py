@@ -13,8 +13,8 @@ from support.app_fixtures import SECRET, Time
 from koyjabo.clock import Clock
 from koyjabo.models import SITE
 from koyjabo.presence.visitors import visitor_sockets
-from koyjabo.presence.visitors.memory_store import MemoryPresence
-from koyjabo.presence.visitors.visitor_sockets import NobodyElse, Pairing
+from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors
+from koyjabo.presence.visitors.visitor_sockets import NoMatcher, VisitorSockets
 
 WINDOW_S = 300
 DHAKA, SYLHET = "Dhaka, BD", "Sylhet, BD"
@@ -29,45 +29,45 @@ class World:
     def __init__(self) -> None:
         self.time = Time()
         clock = Clock(ZoneInfo("Asia/Dhaka"), self.time, self.time.elapsed_ms)
-        self.presence = MemoryPresence(clock, WINDOW_S)
+        self.visitors = MemoryActiveVisitors(clock, WINDOW_S)
         self.touches: Counter[str] = Counter()
         self._seen_ms: dict[str, int] = {}
-        touch = self.presence.touch
+        touch = self.visitors.touch
 
         def counted_touch(scope, visitor_id, place):
             self.touches[visitor_id] += 1
             self._seen_ms[visitor_id] = self.time.ms
             touch(scope, visitor_id, place)
 
-        self.presence.touch = counted_touch
+        self.visitors.touch = counted_touch
         self.registered: set[str] = set()
-        self.pairing = Pairing(self.presence, clock, WINDOW_S, SECRET, NobodyElse())
+        self.sockets = VisitorSockets(self.visitors, clock, WINDOW_S, SECRET, NoMatcher())
 
     def register(self, visitor, environ=BROWSER, place=DHAKA):
         self.registered.add(visitor)
-        self.presence.touch(SITE, visitor, place)
-        self.pairing.visited(visitor, self.pairing.caller(environ))
+        self.visitors.touch(SITE, visitor, place)
+        self.sockets.visited(visitor, self.sockets.fingerprint(environ))
 
     def open(self, socket, environ=BROWSER, visitor=None, place=DHAKA):
         registered = visitor in self.registered
         if registered:
-            self.presence.touch(SITE, visitor, place)
-        self.pairing.opened(socket, self.pairing.caller(environ), visitor, registered)
+            self.visitors.touch(SITE, visitor, place)
+        self.sockets.opened(socket, self.sockets.fingerprint(environ), visitor, registered)
 
     def close(self, *sockets):
         for socket in sockets:
-            self.pairing.closed(socket)
+            self.sockets.closed(socket)
 
     def pass_(self, seconds, every=WINDOW_S // 10):
         """Time passes, and the pulse beats."""
         for _ in range(0, seconds, every):
             self.time.pass_(seconds=every)
-            self.pairing.renew()
+            self.sockets.renew()
 
     @property
     def active(self):
         here = {visitor for visitor, seen_ms in self._seen_ms.items() if seen_ms > self.time.ms - WINDOW_S * 1000}
-        assert len(here) == sum(self.presence.census(SITE).places.values())
+        assert len(here) == sum(self.visitors.count(SITE).places.values())
         return here
 
     @property
@@ -75,7 +75,7 @@ class World:
         """How much is kept, in each of the places where something is."""
         return {
             name: len(value)
-            for name, value in vars(self.pairing).items()
+            for name, value in vars(self.sockets).items()
             if name.startswith("_") and hasattr(value, "__len__")
         }
 
@@ -132,7 +132,7 @@ def test_place_of_the_visit_is_kept(world):
     world.register("ayesha", place=SYLHET)
     world.open("socket", place=DHAKA)
     world.pass_(2 * WINDOW_S)
-    assert world.presence.census(SITE).places == {SYLHET: 1}
+    assert world.visitors.count(SITE).places == {SYLHET: 1}
 
 
 def test_visit_takes_one_socket_and_leaves_the_other_for_the_next_visit(world):
@@ -227,7 +227,7 @@ def test_renewal_touches_only_those_whose_time_has_come(world):
         world.register(f"v{number}")
         world.time.pass_(seconds=WINDOW_S // 20)
     world.touches.clear()
-    world.pairing.renew()
+    world.sockets.renew()
     assert world.touches == Counter(["v0"])
 
 
@@ -257,11 +257,11 @@ def test_visits_whose_socket_never_comes_are_a_bounded_number(world, monkeypatch
 
 
 def test_caller_is_a_hash_that_says_nothing_tomorrow(world):
-    today = world.pairing.caller(BROWSER)
-    assert today == world.pairing.caller(dict(BROWSER))
-    assert len({today, world.pairing.caller(OTHER_BROWSER), world.pairing.caller(OTHER_ADDRESS)}) == 3
+    today = world.sockets.fingerprint(BROWSER)
+    assert today == world.sockets.fingerprint(dict(BROWSER))
+    assert len({today, world.sockets.fingerprint(OTHER_BROWSER), world.sockets.fingerprint(OTHER_ADDRESS)}) == 3
     world.time.pass_(days=1)
-    assert world.pairing.caller(BROWSER) != today
+    assert world.sockets.fingerprint(BROWSER) != today
     assert b"203" not in today
 
 

@@ -19,13 +19,13 @@ class Model:
         self.lines: dict[int, dict[Line, float | None]] = {}  # by worker; until when a lost one lasts
         self.dying: list[tuple[float, set[str]]] = []  # people of killed workers, and when they are gone for sure
 
-    def hold(self, worker: int, line: Line) -> None:
+    def connect(self, worker: int, line: Line) -> None:
         self.lines[worker][line] = None
 
-    def release(self, worker: int, line: Line) -> None:
+    def disconnect(self, worker: int, line: Line) -> None:
         self.lines[worker].pop(line, None)
 
-    def lose(self, worker: int, line: Line, now_ms: float) -> None:
+    def connection_lost(self, worker: int, line: Line, now_ms: float) -> None:
         if line in self.lines[worker] and self.lines[worker][line] is None:
             self.lines[worker][line] = now_ms + self.grace_ms
 

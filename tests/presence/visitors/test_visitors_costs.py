@@ -5,8 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.presence_worlds import DHAKA, WINDOW_S, active, redis_world
 from support.processes import wait_until
+from support.visitor_worlds import DHAKA, WINDOW_S, active, redis_world
 
 from koyjabo.models import SITE, Scope
 from koyjabo.network.geolocation import UNKNOWN
@@ -24,28 +24,28 @@ def world(redis_server):
 def test_one_look_sweeps_all_who_expired(world):
     worker = world.new_worker()
     for number in range(2 * BATCH + 500):
-        worker.presence.touch(SITE, f"visitor{number}", DHAKA)
+        worker.visitors.touch(SITE, f"visitor{number}", DHAKA)
     world.pass_(seconds=WINDOW_S)
     worker.look()
-    assert active(worker.presence) == 0
+    assert active(worker.visitors) == 0
 
 
 def test_expired_visitors_are_swept_once(world):
     """More than one call sweeps, by three workers at the same time."""
     workers = [world.new_worker() for _ in range(3)]
     for number in range(2 * BATCH + 500):
-        workers[number % 3].presence.touch(SITE, f"visitor{number}", DHAKA if number % 2 else UNKNOWN)
+        workers[number % 3].visitors.touch(SITE, f"visitor{number}", DHAKA if number % 2 else UNKNOWN)
     for number in range(5):
-        workers[0].presence.touch(HIKERS, f"visitor{number}", DHAKA)
+        workers[0].visitors.touch(HIKERS, f"visitor{number}", DHAKA)
     world.settle()
     world.pass_(seconds=WINDOW_S - 30)
     for number in range(10):
-        workers[0].presence.touch(SITE, f"visitor{number}", None)
+        workers[0].visitors.touch(SITE, f"visitor{number}", None)
     world.pass_(seconds=30)
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda worker: worker.look(), workers))
     world.settle()
-    assert [worker.presence.census(SITE).places for worker in workers] == [{DHAKA: 5, UNKNOWN: 5}] * 3
+    assert [worker.visitors.count(SITE).places for worker in workers] == [{DHAKA: 5, UNKNOWN: 5}] * 3
     with world.redis.client() as client:
         assert client.zcard("koyjabo:active:site:visitors") == client.hlen("koyjabo:active:site:places") == 10
         assert client.zrange("koyjabo:active:site:counts", 0, -1, withscores=True) == [(DHAKA, -5), (UNKNOWN, -5)]
@@ -55,27 +55,27 @@ def test_expired_visitors_are_swept_once(world):
 def test_what_is_kept_goes_by_itself(redis_server):
     with redis_world(redis_server, window_s=1) as world, redis_server.client() as client:
         for scope in (SITE, HIKERS):
-            world.presence.touch(scope, "ayesha", DHAKA)
+            world.visitors.touch(scope, "ayesha", DHAKA)
         world.workers[0].flush()
-        version = world.presence.census(SITE).version
+        version = world.visitors.count(SITE).version
         assert {1000 < client.pttl(key) <= 2000 for key in client.scan_iter()} == {True}
         wait_until(lambda: not client.keys(), "the keys are gone, although nobody swept")
         world.time.pass_(seconds=2)
         world.settle()
-        assert world.presence.census(SITE).places == {}
+        assert world.visitors.count(SITE).places == {}
         stranger = world.new_worker()
-        stranger.presence.touch(SITE, "babul", DHAKA)
+        stranger.visitors.touch(SITE, "babul", DHAKA)
         stranger.flush()
-        assert stranger.presence.census(SITE).version > version
+        assert stranger.visitors.count(SITE).version > version
 
 
 def test_renewal_keeps_what_is_kept(world):
-    world.presence.touch(SITE, "ayesha", DHAKA)
+    world.visitors.touch(SITE, "ayesha", DHAKA)
     world.settle()
     with world.redis.client() as client:
         for key in list(client.scan_iter()):
             client.pexpire(key, 10_000)
-        world.presence.renew(SITE, "ayesha")
+        world.visitors.keep_alive(SITE, "ayesha")
         world.settle()
         assert len(client.keys()) == 4
         assert min(client.pttl(key) for key in client.scan_iter()) > WINDOW_S * 1000
@@ -83,7 +83,7 @@ def test_renewal_keeps_what_is_kept(world):
 
 def test_community_that_nobody_wants_is_not_looked_up_for_ever(world):
     worker = world.new_worker()
-    worker.presence.touch(HIKERS, "ayesha", DHAKA)
+    worker.visitors.touch(HIKERS, "ayesha", DHAKA)
     world.settle()
 
     def lookups() -> int:
@@ -97,7 +97,7 @@ def test_community_that_nobody_wants_is_not_looked_up_for_ever(world):
         world.pass_(seconds=WINDOW_S)
         world.settle()
     assert lookups() == 1
-    assert active(worker.presence, HIKERS) == 0
+    assert active(worker.visitors, HIKERS) == 0
     assert lookups() == 2
 
 
@@ -117,9 +117,9 @@ def test_reading_a_hundred_thousand_costs_what_reading_a_hundred_does(world):
     costs = []
     for active_visitors in (100, 100_000):
         for touched in range(touched, active_visitors):  # noqa: B020
-            worker.presence.touch(SITE, f"visitor{touched}", f"Place {touched % 50}")
+            worker.visitors.touch(SITE, f"visitor{touched}", f"Place {touched % 50}")
         worker.look()
-        assert active(worker.presence) == active_visitors
+        assert active(worker.visitors) == active_visitors
         costs.append(cost_of_reading(world))
     (commands, bytes_), (commands_of_many, bytes_of_many) = costs
     assert commands == commands_of_many
@@ -131,8 +131,8 @@ def test_reading_a_hundred_thousand_costs_what_reading_a_hundred_does(world):
 def test_census_costs_nothing_while_nothing_changes(world):
     worker = world.new_worker()
     for number in range(1000):
-        worker.presence.touch(SITE, f"visitor{number}", f"Place {number % 50}")
+        worker.visitors.touch(SITE, f"visitor{number}", f"Place {number % 50}")
     world.settle()
-    first = worker.presence.census(SITE)
+    first = worker.visitors.count(SITE)
     for _ in range(1000):
-        assert worker.presence.census(SITE) is first
+        assert worker.visitors.count(SITE) is first
