@@ -81,7 +81,7 @@ def _in_redis(settings: Settings, runtime: Runtime, clock: Clock, signals: Signa
         signals.value_received.send(room, state=state)
 
     client, window_s = connect(settings.redis_url), settings.active_window_seconds
-    outbox = Outbox(runtime, resend)
+    outbox = Outbox(runtime, client.ping, resend)
     active_visitors = RedisActiveVisitors(clock, window_s, client, outbox, signals.active_changed.send)
     members = RedisOnlineMembers(clock, settings.leave_grace_seconds, client, outbox, signals.online_changed.send)
     manager = RoomManager(client, outbox, receive, socket_log.sent, socket_log.sent_to_one)

@@ -28,10 +28,11 @@ Send = Callable[[], None]
 class Outbox:
     """Sends in rounds. It keeps only the newest send of each key, so an unreachable Redis costs bounded memory.
 
-    `on_return` is called when Redis answers again after an outage.
+    `ping` asks Redis for an answer; `on_return` is called when Redis answers again after an outage.
     """
 
-    def __init__(self, runtime: Runtime, on_return: Callable[[], None]) -> None:
+    def __init__(self, runtime: Runtime, ping: Callable[[], object], on_return: Callable[[], None]) -> None:
+        self._ping = ping
         self._on_return = on_return
         self.reachable = True
         self._runtime = runtime
@@ -96,7 +97,9 @@ class Outbox:
         return True
 
     def _record_success(self) -> None:
+        """Raises redis.RedisError if Redis is still away: a send without anything to send succeeds all the same."""
         if not self.reachable:
+            self._ping()
             self.reachable = True
             log.warning("redis_recovered")
             self._on_return()

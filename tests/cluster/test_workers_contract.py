@@ -29,7 +29,7 @@ class Line:
 
     def __init__(self, server: Redis) -> None:
         self.client = connect(server.url)
-        self.outbox = Outbox(ThreadRuntime(), lambda: None)
+        self.outbox = Outbox(ThreadRuntime(), self.client.ping, lambda: None)
         self.workers = RedisWorkers(self.client, self.outbox)
 
     def report(self, told: Worker) -> None:

@@ -62,7 +62,7 @@ class Worker:
     def __init__(self, url: str, clock: Clock) -> None:
         self.client = connect(url)
         self.news: list[tuple[Scope, int]] = []
-        self.outbox = Outbox(ThreadRuntime(), lambda: self.members.resend())
+        self.outbox = Outbox(ThreadRuntime(), self.client.ping, lambda: self.members.resend())
         self.members = RedisOnlineMembers(clock, GRACE_S, self.client, self.outbox, self._note)
 
     def _note(self, scope: Scope) -> None:

@@ -35,9 +35,9 @@ def active(presence: MemoryActiveVisitors | RedisActiveVisitors, scope: Scope = 
 
 def flush(outbox: Outbox) -> None:
     """Return when all that was put into it before has been sent."""
+    sent = threading.Event()
 
     def sends() -> bool:
-        sent = threading.Event()
         outbox.send_in_order(sent.set)
         return sent.wait(0.5)  # while Redis is away, what is sent in order is dropped
 
@@ -62,7 +62,7 @@ class Worker:
     def __init__(self, url: str, clock: Clock, window_s: int) -> None:
         self.client = connect(url)
         self.news: list = []
-        self.outbox = Outbox(ThreadRuntime(), lambda: self.visitors.resend())
+        self.outbox = Outbox(ThreadRuntime(), self.client.ping, lambda: self.visitors.resend())
         self.visitors = RedisActiveVisitors(clock, window_s, self.client, self.outbox, self._note)
 
     def _note(self, scope: Scope) -> None:

@@ -89,7 +89,8 @@ def test_recount_is_one_at_a_time_on_all_workers(server, boss, shared_redis):
     def begun() -> int:
         return stored(server, "SELECT count(*) FROM audit_log WHERE action = 'ledger.recount'")[0][0]
 
-    third = RedisWorkers(connect(shared_redis.url), Outbox(ThreadRuntime(), lambda: None))
+    client = connect(shared_redis.url)
+    third = RedisWorkers(client, Outbox(ThreadRuntime(), client.ping, lambda: None))
     busy = Worker("third", "elsewhere", 7, 1, 2, None, dict.fromkeys(SOCKET_KINDS, 0), Progress(1, 5, 20))
     before = begun()
     wait_until(lambda: third.report(busy) or len(third.live()) == 3, "it is known to Redis")
