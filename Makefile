@@ -55,9 +55,9 @@ audit: $(VENV)/dev $(VENV)/node  ## compare what is locked with the vulnerabilit
 	@$(WITH_NODE) npm --prefix $(REACT) audit --omit=dev
 
 browser:  ## install Chromium, for the tests that look at pages (Debian)
-	@command -v chromium >/dev/null && fc-list :lang=bn | grep -q . || \
+	@command -v chromium-headless-shell >/dev/null && fc-list :lang=bn | grep -q . || \
 		$$([ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get \
-			install -q -y --no-install-recommends chromium fontconfig fonts-dejavu-core fonts-lohit-beng-bengali'
+			install -q -y --no-install-recommends chromium-headless-shell fontconfig fonts-dejavu-core fonts-lohit-beng-bengali'
 
 nginx:  ## install nginx, for the tests that stand behind it (Debian)
 	@command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || \

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 import requests
 
 LOGINS = 6
@@ -16,6 +17,7 @@ def timed(session: requests.Session, url: str) -> float:
     return time.perf_counter() - began
 
 
+@pytest.mark.honest_start  # a program forked from the template has cheap hashes
 def test_logins_that_wait_for_a_hash_keep_nobody_else_waiting(sqlite_server):
     base = f"http://localhost:{sqlite_server.port}"
 

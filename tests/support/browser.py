@@ -33,7 +33,7 @@ OPTIONS = [
 
 def chromium() -> str:
     """Where it is. Without one the test is skipped; where nothing may be skipped (CI), it fails."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
+    for name in ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"):
         if found := shutil.which(name):
             return found
     (pytest.fail if os.environ.get("CI") else pytest.skip)(MISSING)

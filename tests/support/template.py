@@ -105,6 +105,17 @@ def exchange(names: dict[str, Any], patched: dict[int, Any]) -> None:
             names[name] = patched[id(value)]
 
 
+def make_hashes_cheap() -> None:
+    """As in the tests' own process (conftest): Argon2id at full cost takes 0.1 s of four threads for each password."""
+    import argon2
+
+    class CheapHasher(argon2.PasswordHasher):
+        def __init__(self, **costs: Any) -> None:
+            super().__init__(time_cost=1, memory_cost=8, parallelism=1)
+
+    argon2.PasswordHasher = CheapHasher  # type: ignore[misc]
+
+
 def load_for_servers() -> None:
     """Third-party modules, in the order and with the locks that `koyjabo.server.process.patching` gives them."""
     os.environ["EVENTLET_NO_GREENDNS"] = "yes"
@@ -124,12 +135,14 @@ def load_for_servers() -> None:
     for name in FOR_SERVERS:
         with suppress(ImportError):
             import_module(name)
+    make_hashes_cheap()
     hidden = {name: sys.modules.pop(name) for name in list(sys.modules) if name not in shown}
     sys.meta_path.insert(0, Hidden(hidden, with_real_locks))
 
 
 def load_for_commands() -> None:
     """All of the product but its server."""
+    make_hashes_cheap()
     import koyjabo
 
     for found in pkgutil.walk_packages(koyjabo.__path__, "koyjabo."):
