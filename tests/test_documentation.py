@@ -11,7 +11,7 @@ from koyjabo.accounts import login_throttle
 from koyjabo.counting.stats import Stats
 from koyjabo.realtime import close_codes, events
 from koyjabo.settings.schema import Settings
-from koyjabo.sockets.close_codes import CLOSE_CODES
+from koyjabo.sockets.close_code_of_error import CLOSE_CODES
 from koyjabo.web.http.errors import SENTENCES, STATUS
 from koyjabo.web.security import rate_limits
 

@@ -41,7 +41,7 @@ from koyjabo.counting.visits import Visits
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.maintenance.erasure import Erasure
 from koyjabo.maintenance.nightly import Nightly
-from koyjabo.maintenance.recount import Recounts
+from koyjabo.maintenance.recount_job import Recounts
 from koyjabo.maintenance.retention import Retention
 from koyjabo.maintenance.system_status import SETTINGS, Storage, System
 from koyjabo.maintenance.total import TotalAdjuster

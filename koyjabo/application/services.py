@@ -27,7 +27,7 @@ from koyjabo.communities.permissions import Permissions
 from koyjabo.counting.visits import Visits
 from koyjabo.maintenance.erasure import Erasure
 from koyjabo.maintenance.nightly import Nightly
-from koyjabo.maintenance.recount import Recounts
+from koyjabo.maintenance.recount_job import Recounts
 from koyjabo.maintenance.retention import Retention
 from koyjabo.maintenance.system_status import System
 from koyjabo.maintenance.total import TotalAdjuster

@@ -11,7 +11,7 @@ from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
 from koyjabo.errors import KoyJaboError, UnknownCommunity
 from koyjabo.models import SITE, Scope
 
-Key = tuple[str, str]
+VisitKey = tuple[str, str]
 """(visitor_id, visit_id): what makes a retry the same visit."""
 
 
@@ -26,7 +26,7 @@ class KnownRows:
     """The rows that the database already has for a batch, read under the lock of the counter row."""
 
     snapshot: dict[Scope, CounterSnapshot]  # without scopes that do not exist
-    ordinals: dict[Key, int]  # of visits that are retries
+    ordinals: dict[VisitKey, int]  # of visits that are retries
     visitors: dict[tuple[Scope, str], str | None]  # the user each visitor has become in that scope, if any
     people: DailyPeople  # of all people in `asked`
 

@@ -82,7 +82,7 @@ class Visits:
         log.debug(REGISTERED, receipt.ordinal, receipt.duplicate, visit.scope, receipt.own.revision)
         return receipt
 
-    def heartbeat(self, visitor_id: str, place: str) -> None:
+    def keep_active(self, visitor_id: str, place: str) -> None:
         """Keep a visitor active. Raises UnknownVisitor if they never registered a visit, LedgerUnavailable."""
         if not self._active_visitors.keep_alive(SITE, visitor_id):
             if not self._ledger.knows(SITE, visitor_id):
@@ -94,7 +94,7 @@ class Visits:
         """Mark a visitor with an open page as active. False, without effect, if they have not registered a visit yet
         or the ledger is unavailable."""
         try:
-            self.heartbeat(visitor_id, place)
+            self.keep_active(visitor_id, place)
         except (UnknownVisitor, LedgerUnavailable):
             return False
         return True

@@ -10,7 +10,7 @@ from koyjabo.database import engine
 from koyjabo.database.exclusive import exclusive_transaction
 from koyjabo.identity import OPERATOR
 from koyjabo.maintenance import repair_queries
-from koyjabo.maintenance.recount import LEDGER, MOST_PROBLEMS, Recounts
+from koyjabo.maintenance.recount_job import LEDGER, MOST_PROBLEMS, Recounts
 from koyjabo.maintenance.recount_queries import newest_id, recount
 from koyjabo.runtime import ReportProgress
 

@@ -18,7 +18,7 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.identity import Account
 from koyjabo.installation import VERSION
 from koyjabo.maintenance import system_queries
-from koyjabo.maintenance.recount import Recounts
+from koyjabo.maintenance.recount_job import Recounts
 from koyjabo.maintenance.system_queries import TotalAdjustment
 
 __all__ = ["SETTINGS", "SOCKET_KINDS", "Facts", "Storage", "System", "TotalAdjustment", "Worker"]

@@ -11,7 +11,7 @@ from koyjabo.communities.live.participant import Participant
 from koyjabo.errors import KoyJaboError
 from koyjabo.observability.socket_log import NOWHERE
 from koyjabo.realtime.close_codes import CLEAN_CLOSES, UNEXPECTED
-from koyjabo.sockets.close_codes import close_code
+from koyjabo.sockets.close_code_of_error import close_code
 from koyjabo.sockets.credentials import identify, sub_protocols
 from koyjabo.sockets.room_kinds import KINDS, participant_for
 from koyjabo.sockets.stream import Connection, Stream

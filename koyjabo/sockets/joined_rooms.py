@@ -15,7 +15,7 @@ from koyjabo.application.services import Services
 from koyjabo.communities.live.participant import Participant
 from koyjabo.errors import InvalidMessage, KoyJaboError
 from koyjabo.realtime.events import Kicked
-from koyjabo.sockets.close_codes import close_code
+from koyjabo.sockets.close_code_of_error import close_code
 from koyjabo.sockets.credentials import identify
 from koyjabo.sockets.room_kinds import KINDS, participant_for
 

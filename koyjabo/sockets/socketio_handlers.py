@@ -14,7 +14,7 @@ from koyjabo.identity import uuid_of
 from koyjabo.observability.socket_log import NOWHERE
 from koyjabo.realtime.close_codes import ABUSE, NORMAL
 from koyjabo.realtime.events import Error, Pong
-from koyjabo.sockets.close_codes import close_code
+from koyjabo.sockets.close_code_of_error import close_code
 from koyjabo.sockets.handler_errors import failed
 from koyjabo.sockets.joined_rooms import JoinedRooms
 from koyjabo.sockets.messages import MOST_ERRORS, unknown
@@ -24,7 +24,7 @@ ANYTHING = "*"
 ERRORS = "errors"
 GOODBYE = "client disconnect"
 KIND, LOST = "socketio", 1006
-EXTENSION = "koyjabo.memberships"
+EXTENSION = "koyjabo.joined_rooms"
 
 
 def register() -> None:

@@ -19,7 +19,7 @@ from koyjabo.identity import uuid_of
 from koyjabo.observability.socket_log import NOWHERE, SocketLog
 from koyjabo.realtime.close_codes import ABUSE, TOO_MANY, UNEXPECTED
 from koyjabo.realtime.events import Error, Pong
-from koyjabo.sockets.close_codes import close_code
+from koyjabo.sockets.close_code_of_error import close_code
 from koyjabo.sockets.messages import LARGEST_MESSAGE, MOST_ERRORS, parse, unknown
 
 

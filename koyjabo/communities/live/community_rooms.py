@@ -74,7 +74,7 @@ class CommunityRooms:
     def send_present(self, participant: Participant) -> dict[str, Any] | None:
         """Send a participant the current value of their room and return it; None if they have left it. Waits."""
         room = self._rooms.find(self.room_of(participant)) if participant.is_taken else None
-        return room.send_present(participant.member) if room else None
+        return room.send_present(participant.client) if room else None
 
     @staticmethod
     def room_of(participant: Participant) -> str:
@@ -83,7 +83,7 @@ class CommunityRooms:
     def _let_in(self, participant: Participant) -> dict[str, Any] | None:
         if participant.is_dashboard:
             dashboard = self._dashboards.current(participant.scope)
-            return self._rooms.admit(self.room_of(participant), lambda: dashboard, participant.member)
+            return self._rooms.admit(self.room_of(participant), lambda: dashboard, participant.client)
         live_stats = self._visits.community(participant.scope)
         person = participant.access.user_id
         if not participant.is_taken:
@@ -94,7 +94,7 @@ class CommunityRooms:
             return None
         self._attendance_log.record(participant.scope, person, live_stats.snapshot.epoch)
         source = partial(MemberRoom, live_stats, self._members, self._clock)
-        return self._rooms.admit(self.room_of(participant), source, participant.member)
+        return self._rooms.admit(self.room_of(participant), source, participant.client)
 
     def _undo(self, participant: Participant) -> None:
         """Undo a join completely, at any stage, even if the participant left before they were added."""
@@ -106,7 +106,7 @@ class CommunityRooms:
         name = self.room_of(participant)
         room = self._rooms.find(name)
         if room is not None:
-            room.dismiss(participant.member)
+            room.dismiss(participant.client)
             self._rooms.close_if_empty(name)
         if not participant.is_dashboard:
             end = self._members.disconnect if participant.is_clean else self._members.connection_lost

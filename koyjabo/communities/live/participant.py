@@ -17,7 +17,7 @@ _connection_ids = count(1)
 
 @dataclass(eq=False, slots=True)
 class Participant:
-    member: Any  # a Socket.IO client by its sid, or a plain WebSocket
+    client: Any  # a Socket.IO client by its sid, or a plain WebSocket
     access: RequiredAccess
     is_dashboard: bool  # dashboards do not count as visits
     end: Callable[[KoyJaboError], None]  # called when the permission is revoked; must not wait

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from koyjabo.clock import Clock
 from koyjabo.models import Scope
+from koyjabo.presence.members.connections_with_grace import ConnectionsWithGrace
 from koyjabo.presence.members.online_members import Online, OnlineMember
-from koyjabo.presence.members.own_connections import OwnConnections
 
 
 class MemoryOnlineMembers:
@@ -17,7 +17,7 @@ class MemoryOnlineMembers:
     def __init__(self, clock: Clock, grace_s: float, on_news: Callable[[Scope], object]) -> None:
         self._on_news = on_news
         self._clock = clock
-        self._own = OwnConnections(clock, grace_s)
+        self._own = ConnectionsWithGrace(clock, grace_s)
         self._versions: dict[Scope, int] = {}
         self._forgotten = 0  # the greatest version among scopes that became empty
         self._lock = threading.Lock()  # code that holds it must not wait

@@ -9,8 +9,8 @@ import redis
 
 from koyjabo.cluster import scripts
 from koyjabo.models import Scope
+from koyjabo.presence.members.connections_with_grace import MOST_TOLD
 from koyjabo.presence.members.online_members import OnlineMember
-from koyjabo.presence.members.own_connections import MOST_TOLD
 
 BATCH = 500
 """The most people that one call reports, and the most leases it ends. Redis serves no other client during a call."""

@@ -1,4 +1,4 @@
-"""Online members that several workers share in Redis. No caller waits for Redis, except in `settled` and `people`
+"""Online members that several workers share in Redis. Only callers of `wait_until_counted` and `people` wait for Redis
 (specification: promise 8).
 
 A worker counts the connections of its own people itself. Redis stores one lease for each worker and person, renewed at
@@ -20,8 +20,8 @@ import redis
 from koyjabo.clock import Clock
 from koyjabo.cluster.outbox import Outbox
 from koyjabo.models import Scope
+from koyjabo.presence.members.connections_with_grace import ConnectionsWithGrace
 from koyjabo.presence.members.online_members import Online, OnlineMember
-from koyjabo.presence.members.own_connections import OwnConnections
 from koyjabo.presence.members.redis_mirror import MemberMirror, Sent
 from koyjabo.presence.members.redis_script import Answer, MemberScript, Request
 from koyjabo.presence.members.redis_sync import SyncPlanner, run_all
@@ -50,7 +50,7 @@ class RedisOnlineMembers:
         self._clock = clock
         self._script = MemberScript(client, worker=secrets.token_hex(8))
         self._outbox = outbox
-        self._own = OwnConnections(clock, grace_s)
+        self._own = ConnectionsWithGrace(clock, grace_s)
         self._mirrors: dict[Scope, MemberMirror] = {}
         self._due: dict[Scope, None] = {}  # scopes to synchronise next
         self._forgotten = 0  # the greatest version among scopes that were dropped

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from koyjabo.clock import Clock
 from koyjabo.models import Scope
-from koyjabo.presence.members.own_connections import OwnConnections
+from koyjabo.presence.members.connections_with_grace import ConnectionsWithGrace
 from koyjabo.presence.members.redis_mirror import RENEW_MS, Change, MemberMirror, Sent
 from koyjabo.presence.members.redis_script import BATCH, GONE, Answer, Report, Request
 
@@ -53,7 +53,7 @@ class SyncPlanner:
     taken in, so that no count from the middle of a resend or of an expiry is ever shown.
     """
 
-    def __init__(self, own: OwnConnections, clock: Clock, lock: threading.Lock) -> None:
+    def __init__(self, own: ConnectionsWithGrace, clock: Clock, lock: threading.Lock) -> None:
         self._own = own
         self._clock = clock
         self._lock = lock  # guards own connections and mirrors

@@ -55,7 +55,7 @@ def heartbeat() -> tuple[str, int]:
     rate_limits.count_heartbeat()
     services, visitor_id = current(), HeartbeatBody.of(request).visitorId
     rate_limits.count_life(visitor_id)
-    services.counting.visits.heartbeat(visitor_id, services.network.places.locate(request.remote_addr))
+    services.counting.visits.keep_active(visitor_id, services.network.places.locate(request.remote_addr))
     return "", 204
 
 

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from support.member_worlds import GRACE_S, HIKERS, RIDERS, MemoryWorld, redis_world
 
+from koyjabo.presence.members.connections_with_grace import MOST_TOLD
 from koyjabo.presence.members.online_members import Online, OnlineMember
-from koyjabo.presence.members.own_connections import MOST_TOLD
 
 PATIENCE_S = 10
 

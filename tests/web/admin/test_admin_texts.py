@@ -53,7 +53,7 @@ def test_texts_of_others_are_text(admin, scene):
 
 def test_places_are_text_in_what_scripts_read(site, admin, scene):
     site.register("babul")
-    site.services.counting.visits.heartbeat("babul", HOSTILE)
+    site.services.counting.visits.keep_active("babul", HOSTILE)
     page = admin.get("/admin/")
     block = re.search(r'<script type="application/json" id="stats">(.*?)</script>', page)
     assert "<" not in block[1]

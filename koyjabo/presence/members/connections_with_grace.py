@@ -1,4 +1,4 @@
-"""The people with connections to this worker, and their connections."""
+"""The connections of people to this worker, lost ones included until their grace period ends."""
 
 from __future__ import annotations
 
@@ -20,42 +20,42 @@ class PersonConnections:
     connections: dict[str, bool] = field(default_factory=dict)  # by id: whether open; False during the grace period
 
 
-class OwnConnections:
+class ConnectionsWithGrace:
     """Not thread-safe: the caller holds a lock around each method. Unknown connections are ignored."""
 
     def __init__(self, clock: Clock, grace_s: float) -> None:
         self._clock = clock
         self._grace_ms = round(grace_s * 1000)
-        self._attendances: dict[Scope, dict[str, PersonConnections]] = {}
+        self._people: dict[Scope, dict[str, PersonConnections]] = {}
         self._graces: dict[tuple[Scope, str, str], int] = {}  # end, ms of `Clock.elapsed_ms`, in order
 
     def connect(self, scope: Scope, person: str, connection_id: str) -> bool:
         """Record an open connection. True when it is the person's first."""
-        attendances = self._attendances.setdefault(scope, {})
-        has_arrived = person not in attendances
+        people = self._people.setdefault(scope, {})
+        has_arrived = person not in people
         if has_arrived:
-            attendances[person] = PersonConnections(self._clock.now_ms())
-        attendances[person].connections[connection_id] = True
+            people[person] = PersonConnections(self._clock.now_ms())
+        people[person].connections[connection_id] = True
         self._graces.pop((scope, person, connection_id), None)
         return has_arrived
 
     def connection_lost(self, scope: Scope, person: str, connection_id: str) -> None:
-        own = self._attendance(scope, person)
+        own = self._connections_of(scope, person)
         if own and own.connections.get(connection_id):
             own.connections[connection_id] = False
             self._graces[scope, person, connection_id] = self._clock.elapsed_ms() + self._grace_ms
 
     def disconnect(self, scope: Scope, person: str, connection_id: str) -> bool:
         """Remove a connection. True when it was the person's last."""
-        own = self._attendance(scope, person)
+        own = self._connections_of(scope, person)
         if own is None or own.connections.pop(connection_id, None) is None:
             return False
         self._graces.pop((scope, person, connection_id), None)
         if own.connections:
             return False
-        del self._attendances[scope][person]
-        if not self._attendances[scope]:
-            del self._attendances[scope]
+        del self._people[scope][person]
+        if not self._people[scope]:
+            del self._people[scope]
         return True
 
     def end_graces(self) -> list[tuple[Scope, str]]:
@@ -67,16 +67,16 @@ class OwnConnections:
         ]
 
     def count(self, scope: Scope) -> int:
-        return len(self._attendances.get(scope, ()))
+        return len(self._people.get(scope, ()))
 
     def scopes(self) -> list[Scope]:
-        return list(self._attendances)
+        return list(self._people)
 
     def names(self, scope: Scope) -> list[str]:
-        return list(self._attendances.get(scope, ()))
+        return list(self._people.get(scope, ()))
 
     def here(self, scope: Scope, person: str) -> OnlineMember | None:
-        own = self._attendance(scope, person)
+        own = self._connections_of(scope, person)
         return OnlineMember(person, own.since_ms, sum(own.connections.values())) if own else None
 
     def people(self, scope: Scope) -> list[OnlineMember]:
@@ -84,8 +84,8 @@ class OwnConnections:
         return found[:MOST_TOLD]
 
     def _all_people(self, scope: Scope) -> Iterator[OnlineMember]:
-        for person, own in self._attendances.get(scope, {}).items():
+        for person, own in self._people.get(scope, {}).items():
             yield OnlineMember(person, own.since_ms, sum(own.connections.values()))
 
-    def _attendance(self, scope: Scope, person: str) -> PersonConnections | None:
-        return self._attendances.get(scope, {}).get(person)
+    def _connections_of(self, scope: Scope, person: str) -> PersonConnections | None:
+        return self._people.get(scope, {}).get(person)

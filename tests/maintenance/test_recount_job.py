@@ -13,8 +13,8 @@ from support.processes import wait_until
 from koyjabo.cluster.workers import Progress, Worker
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.identity import Account
-from koyjabo.maintenance import recount
-from koyjabo.maintenance.recount import BEGUN, ENDED, NEWS_MS
+from koyjabo.maintenance import recount_job
+from koyjabo.maintenance.recount_job import BEGUN, ENDED, NEWS_MS
 
 pytestmark = pytest.mark.both_kinds
 
@@ -49,8 +49,8 @@ class Pause:
     """Recounts stop at their first rows until they are let go on."""
 
     def __init__(self, monkeypatch) -> None:
-        self.begun, self.over, self._real = threading.Event(), threading.Event(), recount.recount
-        monkeypatch.setattr(recount, "recount", self._recount)
+        self.begun, self.over, self._real = threading.Event(), threading.Event(), recount_job.recount
+        monkeypatch.setattr(recount_job, "recount", self._recount)
 
     def _recount(self, connection, progress):
         def pausing(rows: int) -> None:
@@ -74,7 +74,7 @@ class Outage:
     def __init__(self, site: Site, monkeypatch) -> None:
         self.attempts, self._write = 0, site.services.maintenance.recounts._database.write
         monkeypatch.setattr(site.services.maintenance.recounts._database, "write", self.write)
-        monkeypatch.setattr(recount, "RETRY_S", 0.01)
+        monkeypatch.setattr(recount_job, "RETRY_S", 0.01)
         self.is_answered_late = False
 
     def write(self, *said, **named):
@@ -106,7 +106,7 @@ def test_recount_says_that_all_agrees(site, admin):
 
 
 def test_recount_says_what_is_wrong(site, admin, monkeypatch):
-    monkeypatch.setattr(recount, "MOST_PROBLEMS", 1)
+    monkeypatch.setattr(recount_job, "MOST_PROBLEMS", 1)
     site.register()
     site.rows("UPDATE daily_visits SET visits = 7")
     site.rows("UPDATE counters SET unique_visitors = 9")
@@ -120,7 +120,7 @@ def test_recount_that_cannot_be_made_says_so(site, admin, monkeypatch):
     def broken(connection, progress):
         raise LedgerUnavailable
 
-    monkeypatch.setattr(recount, "recount", broken)
+    monkeypatch.setattr(recount_job, "recount", broken)
     found = recounted(site, admin)
     assert "agrees" not in found
     assert found["error"] == LedgerUnavailable.sentence
@@ -187,7 +187,7 @@ def test_result_waits_for_a_database_that_is_away_and_is_written_once(site, admi
 
 
 def test_recount_without_an_end_is_taken_for_interrupted_and_may_begin_again(site, admin, outage, pause, monkeypatch):
-    monkeypatch.setattr(recount, "ATTEMPTS", 2)
+    monkeypatch.setattr(recount_job, "ATTEMPTS", 2)
     site.register()
     site.services.maintenance.recounts.begin(admin)
     assert pause.begun.wait(30)
