@@ -170,7 +170,8 @@ class Communities:
         return self._database.report(_on_records, operation, *args)
 
     def _write(self, operation: Callable[..., Result], *args: Any) -> Result:
-        return self._database.write(_on_records, operation, *args)
+        result: Result = self._database.write(_on_records, operation, *args)
+        return result
 
 
 def _on_records(session: Any, operation: Callable[..., Result], *args: Any) -> Result:

@@ -138,8 +138,9 @@ class DatabaseThread:
         # One at a time: each goes on when its own is done, and visits get the lock in between.
         self._group: BatchWorker[Operation, Any] = BatchWorker(runtime, self._work, patience_s, limit_s, most=1)
 
-    def run(self, operation: Operation) -> Any:
-        return self._group.do(operation)
+    def run(self, operation: Callable[[Session], Result]) -> Result:
+        result: Result = self._group.do(operation)
+        return result
 
     def close(self) -> None:
         self._group.close()
@@ -218,7 +219,7 @@ def _open(database: URL, limit_s: float) -> tuple[Engine, Callable[[], AbstractC
     ours = limits(limit_s)
 
     @event.listens_for(engine, "before_cursor_execute", retval=True)
-    def limit(connection, cursor, statement: str, parameters: Any, *_: Any) -> tuple[str, Any]:
+    def limit(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> tuple[str, Any]:
         """Sends the limits in the same message: each statement of a reader is a transaction."""
         return ours + statement, parameters
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from koyjabo.communities.communities import ROLES, Overview, Page
+from koyjabo.communities.communities import ROLES, Member, Overview, Page
 from koyjabo.web.admin import bp
 from koyjabo.web.admin.pages import me, page
+from koyjabo.web.api.community_requests import CommunityChangesBody
 from koyjabo.web.api.paging import Paging
 from koyjabo.web.current import current
 from koyjabo.web.ui import community_forms, online_people, pagination
@@ -73,7 +74,7 @@ def restore_community(community_id: str) -> Response:
     return done("restored", "admin.community", community_id=community_id)
 
 
-def show(community_id: str, form: Form | None = None, shown: Shown = AS_IT_IS) -> Response:
+def show(community_id: str, form: Form[CommunityChangesBody] | None = None, shown: Shown = AS_IT_IS) -> Response:
     """The page of a community: as it is, or with a `form` that has something wrong, or with what did of its members."""
     asked, account = pagination.paging(), me()
     found = current().communities.directory.overview(account, community_id)
@@ -94,7 +95,7 @@ def show(community_id: str, form: Form | None = None, shown: Shown = AS_IT_IS) -
     )
 
 
-def _members(found: Overview, asked: Paging) -> Page:
+def _members(found: Overview, asked: Paging) -> Page[Member]:
     """None are shown of one that is archived: nobody can change them there."""
     if found.archived_ms is not None:
         return Page((), 0)

@@ -29,10 +29,10 @@ def _refuse(sentence: str) -> PydanticCustomError:
 def _text(value: Any, longest: int, too_long: str) -> str:
     if not isinstance(value, str):
         raise _refuse("must be a text")
-    value = whole(value).strip()
-    if len(value) > longest:
+    text = whole(value).strip()
+    if len(text) > longest:
         raise _refuse(too_long)
-    return value
+    return text
 
 
 def _name(value: Any) -> str:
@@ -53,7 +53,7 @@ def _flag(value: Any) -> bool:
 
 
 def _role(value: Any) -> str:
-    if value not in ROLES:
+    if not isinstance(value, str) or value not in ROLES:
         raise _refuse(N_("must be member, moderator or admin"))
     return value
 

@@ -34,7 +34,7 @@ def change_password() -> Response:
     return done("password_changed", "pages.account")
 
 
-def _show(form: Form, status: int = 200) -> Response:
+def _show(form: Form[PasswordBody], status: int = 200) -> Response:
     login, asked = page_login.require_login(), pagination.paging()
     account, sessions = login.account, current().accounts.sessions.page(login)
     found = current().communities.directory.own(account, asked.start, asked.per_page)
