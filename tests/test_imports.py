@@ -22,6 +22,10 @@ MAY_USE = {  # libraries: the modules that may import them
     "socketio engineio": "realtime/* sockets/* server/*",
     "eventlet greenlet": "server/*",
 }
+MAY_OPEN_TRANSACTIONS = "database/* application/opening.py counting/opening_queries.py maintenance/backup.py \
+maintenance/repair.py visit_log/import*.py"
+"""Modules of the start and of commands; all others use the executor (decision 46)."""
+
 FILES = [path.relative_to(ROOT / "koyjabo") for path in sorted((ROOT / "koyjabo").rglob("*.py"))]
 
 
@@ -62,6 +66,12 @@ def test_a_library_is_used_only_where_a_name_says_so(libraries):
     users = {path for path in FILES for name, _ in imports(path) if package(name) in libraries.split()}
     places = MAY_USE[libraries].split()
     assert [str(path) for path in users if not any(fnmatch(str(path), place) for place in places)] == []
+
+
+def test_only_a_start_and_commands_open_transactions_without_the_executor():
+    direct = ("koyjabo.database.engine", "koyjabo.database.exclusive")
+    users = {str(path) for path in FILES for name, _ in imports(path) if name.startswith(direct)}
+    assert [each for each in users if not any(fnmatch(each, place) for place in MAY_OPEN_TRANSACTIONS.split())] == []
 
 
 def test_packages_are_small_and_say_what_they_are():

@@ -196,7 +196,7 @@ class Accounts:
         return changed
 
 
-def subject(person: Person) -> Subject:
+def subject(person: Person | Account) -> Subject:
     return Subject("user", person.id, person.email)
 
 

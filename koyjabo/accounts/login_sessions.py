@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from koyjabo.accounts import login_session_queries
+from koyjabo.accounts.accounts import subject
 from koyjabo.accounts.login_session_queries import SessionLine
 from koyjabo.audit import log
-from koyjabo.audit.log import Subject
 from koyjabo.clock import Clock
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.paging import Page
 from koyjabo.errors import UnknownSession
-from koyjabo.identity import Account, Login
+from koyjabo.identity import Login
 from koyjabo.network import browsers
 from koyjabo.network.browsers import Browser
 
@@ -49,7 +49,7 @@ class Sessions:
 
     def end(self, login: Login, session_id: str) -> None:
         """End one, with its tokens and its sockets. Raises UnknownSession."""
-        by, whose = log.actor(login.account, self._clock), _subject(login.account)
+        by, whose = log.actor(login.account, self._clock), subject(login.account)
         line = self._database.write(
             login_session_queries.end,
             *(login.account.id, session_id, by.at_ms),
@@ -61,7 +61,7 @@ class Sessions:
 
     def end_others(self, login: Login) -> int:
         """End all but the one that asks. How many those were."""
-        by, whose = log.actor(login.account, self._clock), _subject(login.account)
+        by, whose = log.actor(login.account, self._clock), subject(login.account)
         count = self._database.write(
             login_session_queries.end_others,
             *(login.account.id, login.session_id, by.at_ms),
@@ -80,7 +80,3 @@ def _session(line: SessionLine, login: Login) -> Session:
 
 def _about(line: SessionLine) -> dict[str, str]:
     return {"browser": " ".join(filter(None, browsers.of(line.user_agent or ""))), "from": line.place or ""}
-
-
-def _subject(account: Account) -> Subject:
-    return Subject("user", account.id, account.email)

@@ -6,7 +6,7 @@ import base64
 import unicodedata
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
@@ -22,6 +22,8 @@ MOST_WAITING = 50
 """More could not be done before their callers give up."""
 
 PATIENCE_S, LIMIT_S = 15.0, 20.0
+
+Result = TypeVar("Result")
 
 
 class Passwords:
@@ -45,11 +47,12 @@ class Passwords:
     def close(self) -> None:
         self._group.close()
 
-    def _do(self, job: Callable[[], Any]) -> Any:
+    def _do(self, job: Callable[[], Result]) -> Result:
         try:
-            return self._group.do(job)
+            result: Result = self._group.do(job)
         except LedgerUnavailable:
             raise TooBusy from None
+        return result
 
 
 def hash_now(password: str) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import uuid
 from typing import NamedTuple
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import ColumnElement, delete, exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from koyjabo.accounts.access_version_queries import record_revocation
+from koyjabo.database.row_count import changed_rows
 from koyjabo.database.text_search import usable
 from koyjabo.errors import EmailTaken
 from koyjabo.models import LoginSession, User
@@ -149,7 +150,7 @@ def renew_session(session: Session, user_id: str, old_refresh_id: str, new: NewS
     good = (LoginSession.id == new.id, LoginSession.refresh_id == old_refresh_id, LoginSession.revoked_ms.is_(None))
     values = {"refresh_id": new.refresh_id, "expires_ms": new.expires_ms, "renewed_ms": new.now_ms}
     renewal = update(LoginSession).where(*good).values(values)
-    if session.execute(renewal).rowcount == 1:  # type: ignore[attr-defined]
+    if changed_rows(session, renewal) == 1:
         return Renewal(renewed=person)
     kept_ms = session.scalar(select(LoginSession.expires_ms).where(LoginSession.id == new.id)) or 0
     renewed_ms = new.now_ms - (new.expires_ms - kept_ms)
@@ -167,10 +168,10 @@ def end_session(session: Session, session_id: str, now_ms: int) -> Person | None
     return person if person is not None and revoke_session(session, session_id, now_ms) else None
 
 
-def revoke(session: Session, now_ms: int, *which) -> bool:
+def revoke(session: Session, now_ms: int, *which: ColumnElement[bool]) -> bool:
     """End sessions. True if there were any; then somebody has lost a right."""
     live = update(LoginSession).where(LoginSession.revoked_ms.is_(None), *which)
-    ended = session.execute(live.values(revoked_ms=now_ms)).rowcount > 0  # type: ignore[attr-defined]
+    ended = changed_rows(session, live.values(revoked_ms=now_ms)) > 0
     if ended:
         record_revocation(session)
     return ended
@@ -181,7 +182,7 @@ def change_password(session: Session, user_id: str, old: str | None, new: str, n
     `old` any more.
     """
     mine = [User.id == user_id] + ([User.password == old] if old is not None else [])
-    if session.execute(update(User).where(*mine).values(password=new)).rowcount != 1:  # type: ignore[attr-defined]
+    if changed_rows(session, update(User).where(*mine).values(password=new)) != 1:
         return False
     revoke(session, now_ms, LoginSession.user_id == user_id, LoginSession.id != spared)
     return True

@@ -125,7 +125,7 @@ def _line(session: Session, which: Any, now_ms: int) -> UserLine | None:
     return found[0] if found else None
 
 
-def _lines(session: Session, wanted: Select, now_ms: int) -> list[UserLine]:
+def _lines(session: Session, wanted: Select[*tuple[Any, ...]], now_ms: int) -> list[UserLine]:
     rows = session.execute(wanted).all()
     ids = [row.id for row in rows]
     alive = (LoginSession.revoked_ms.is_(None), LoginSession.expires_ms > now_ms)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from koyjabo.analytics import people_queries as people
 from koyjabo.analytics import report_queries
@@ -30,6 +30,9 @@ WEEK, MONTH = 7, 30
 
 MOST_KEPT = 10_000
 """Rows of answers that are kept; 2 MB. A day of a trend is a row, and so is a single number."""
+
+
+Row = TypeVar("Row")
 
 
 class Visitors(NamedTuple):
@@ -124,8 +127,7 @@ class Reports:
 
     def conversion_rate(self, community_id: str) -> float:
         """Percent, one decimal: of all who ever came anonymously, those who turned out to be users."""
-        (rate,) = self._answer((community_id, "conversion_rate"), _conversion_rate)
-        return rate
+        return self._answer((community_id, "conversion_rate"), _conversion_rate)[0]
 
     def trend(self, community_id: str, granularity: str, start: str, end: str) -> list[Trend]:
         """Each hour, day or ISO week of a range (`GRANULARITIES`), also those in which nobody came.
@@ -149,7 +151,7 @@ class Reports:
         question = (community_id, periods[0], periods[-1], len(periods))
         return self._answer(question, report_queries.people_in, periods)
 
-    def _answer(self, question: tuple, operation: Callable[..., list[Any]], *args: Any) -> list[Any]:
+    def _answer(self, question: tuple[Any, ...], operation: Callable[..., list[Row]], *args: Any) -> list[Row]:
         """The cached answer, or that of the operation, which gets a session, the scope and the arguments. The stamp is
         read before, so that an answer is never older than its stamp.
         """
@@ -163,7 +165,7 @@ class Reports:
             self._kept.store(question, stamp, answer)
         return answer
 
-    def _once(self, key: Hashable, look: Callable[[], list[Any]]) -> list[Any]:
+    def _once(self, key: Hashable, look: Callable[[], list[Row]]) -> list[Row]:
         """Those who ask the same at the same time are answered together."""
         with self._lock:
             asking = self._asking.get(key)

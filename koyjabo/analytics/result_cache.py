@@ -16,7 +16,7 @@ class ResultCache:
     def __init__(self, most_rows: int) -> None:
         self._most_rows = most_rows
         self._rows = 0
-        self._answers: dict[Hashable, tuple[Hashable, list]] = {}  # the one that was asked for last stands last
+        self._answers: dict[Hashable, tuple[Hashable, list[Any]]] = {}  # the one that was asked for last stands last
         self._lock = threading.Lock()
 
     def get(self, question: Hashable, stamp: Hashable) -> list[Any] | None:
@@ -28,7 +28,7 @@ class ResultCache:
             self._answers[question] = self._answers.pop(question)
             return found[1]
 
-    def store(self, question: Hashable, stamp: Hashable, answer: list) -> None:
+    def store(self, question: Hashable, stamp: Hashable, answer: list[Any]) -> None:
         with self._lock:
             self._drop(question)
             self._answers[question] = (stamp, answer)

@@ -135,7 +135,8 @@ class Services:
 
     @staticmethod
     def of(app: Flask) -> Services:
-        return app.extensions[EXTENSION]
+        services: Services = app.extensions[EXTENSION]
+        return services
 
     def start(self) -> None:
         """Begin with what is done every second. Idempotent."""

@@ -31,10 +31,9 @@ def application() -> Iterator[Services]:
     import config
     from koyjabo import create_app
     from koyjabo.application.services import Services
-    from koyjabo.errors import KoyJaboError, LedgerUnavailable, UnusableDatabase
     from koyjabo.observability import logs
 
-    try:
+    with _errors_as_sentences():
         settings = config.load()
         logs.configure("WARNING", settings.log_format)
         app = create_app()
@@ -44,6 +43,16 @@ def application() -> Iterator[Services]:
                 yield services
         finally:
             services.close()
+
+
+@contextmanager
+def _errors_as_sentences() -> Iterator[None]:
+    """End the program with what an error means for the operator: status 2 for the settings, 1 for any other."""
+    import config
+    from koyjabo.errors import KoyJaboError, LedgerUnavailable, UnusableDatabase
+
+    try:
+        yield
     except (config.SettingsError, UnusableDatabase) as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)

@@ -57,7 +57,7 @@ def restore(session: Session, community_id: str, now_ms: int) -> None:
 _COLUMNS = (*COMMUNITY, Community.created_ms, Community.archived_ms)
 
 
-def _overviews(session: Session, wanted: Select) -> list[Overview]:
+def _overviews(session: Session, wanted: Select[*tuple[Any, ...]]) -> list[Overview]:
     rows = session.execute(wanted).all()
     members = _members(session, [row.id for row in rows])
     return [Overview(Shown._make(row[:-2]), members.get(row.id, 0), row[-2], row[-1]) for row in rows]

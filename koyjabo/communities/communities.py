@@ -68,12 +68,6 @@ class Communities:
     def get(self, account: Account, community_id: str) -> CommunityAccess:
         return self._read(memberships.allowed, account, community_id, MEMBER)
 
-    def role_in(self, account: Account, community_id: str) -> str:
-        """The role of `account`; Forbidden for one who may know of the community and is no member."""
-        role = self.get(account, community_id).role
-        assert role is not None
-        return role
-
     def require(self, account: Account, community_id: str, role: str = MEMBER) -> None:
         """Raises Forbidden when the account's role is lower than `role`."""
         self._read(memberships.allowed, account, community_id, role)
@@ -170,7 +164,8 @@ class Communities:
         return self._database.report(_on_records, operation, *args)
 
     def _write(self, operation: Callable[..., Result], *args: Any) -> Result:
-        return self._database.write(_on_records, operation, *args)
+        result: Result = self._database.write(_on_records, operation, *args)
+        return result
 
 
 def _on_records(session: Any, operation: Callable[..., Result], *args: Any) -> Result:

@@ -81,7 +81,7 @@ class CommunityQueries:
         """Those a user belongs to; by name."""
         return self._by_name(_list_access(user_id).where(Membership.role.is_not(None)), start, count)
 
-    def _by_name(self, wanted: Select, start: int, count: int) -> Page[CommunityAccess]:
+    def _by_name(self, wanted: Select[*tuple[Any, ...]], start: int, count: int) -> Page[CommunityAccess]:
         ordered = wanted.order_by(func.lower(models.Community.name), models.Community.id)
         return Page(tuple(_access(row) for row in self._stretch(ordered, start, count)), length(self._session, wanted))
 
@@ -150,11 +150,11 @@ class CommunityQueries:
         """Somebody has lost a right: every server is to notice."""
         record_revocation(self._session)
 
-    def _stretch(self, ordered: Select, start: int, count: int) -> Iterable[Any]:
+    def _stretch(self, ordered: Select[*tuple[Any, ...]], start: int, count: int) -> Iterable[Any]:
         return self._session.execute(ordered.offset(start).limit(count)).all()
 
 
-def _list_access(user_id: str) -> Select:
+def _list_access(user_id: str) -> Select[*tuple[Any, ...]]:
     theirs = and_(Membership.community_id == models.Community.id, Membership.user_id == user_id)
     return select(*COMMUNITY, Membership.role).outerjoin(Membership, theirs).where(STANDS)
 
@@ -163,7 +163,7 @@ def _access(row: Any) -> CommunityAccess:
     return CommunityAccess(Community._make(row[:-1]), row[-1])
 
 
-def _members(community_id: str) -> Select:
+def _members(community_id: str) -> Select[*tuple[Any, ...]]:
     return select(*MEMBER).join(Membership, Membership.user_id == User.id).where(_of(community_id))
 
 

@@ -30,8 +30,14 @@ def prepare(database: URL, starting_total: int, clock: Clock) -> CounterSnapshot
 
 
 def _present_figures(clock: Clock) -> CounterSnapshot | None:
-    """The figures of an up-to-date database; None if it has to be migrated first or has no counter yet."""
+    """The figures of an up-to-date database of PostgreSQL; None if it has to be migrated first or has no counter yet.
+
+    With time limits, because the migration of a newer version may hold the tables.
+    """
+    from koyjabo.database.postgres import limits
+
     with snapshot() as connection, Session(connection) as session:
+        connection.exec_driver_sql(limits())
         counter = session.get(Counter, SITE) if is_up_to_date(session) else None
         return _figures(session, counter, clock) if counter else None
 

@@ -22,6 +22,12 @@ from koyjabo.extensions import db
 PERMANENT = {errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.EPERM, errno.EROFS}
 """Errors of the file system that a retry does not solve."""
 
+SNAPSHOT: dict[str, dict[str, Any]] = {
+    "sqlite": {"snapshot": True},  # see `_begin`
+    "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+}
+"""Options by dialect for a connection whose transactions see the state of one moment and do not block writers."""
+
 
 def engine_options(database: URL) -> dict[str, Any]:
     """Options for SQLAlchemy's engine, so that it opens connections like the ledger's.
@@ -51,10 +57,7 @@ def _begin(connection: Connection) -> None:
 def snapshot() -> Iterator[Connection]:
     """Read a consistent snapshot of the database, for any length of time, without blocking writers."""
     with db.engine.connect() as connection:
-        if connection.dialect.name == "sqlite":
-            connection = connection.execution_options(snapshot=True)
-        else:
-            connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        connection.execution_options(**SNAPSHOT[connection.dialect.name])
         with connection.begin():
             yield connection
 

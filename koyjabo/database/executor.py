@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from koyjabo.database.batch_worker import BatchWorker, Job
+from koyjabo.database.engine import SNAPSHOT
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.runtime import Runtime
 
@@ -29,13 +30,9 @@ REPORT_LIMIT_S = 30.0
 LONG_READ_LIMIT_S = 24 * 3600.0
 
 AS_A_READER: dict[str, dict[str, Any]] = {
-    "sqlite": {"snapshot": True},
+    "sqlite": SNAPSHOT["sqlite"],
     # Each statement sees what was committed before it, as in a transaction; without one it is two round trips less.
     "postgresql": {"isolation_level": "AUTOCOMMIT"},
-}
-AS_OF_ONE_MOMENT: dict[str, dict[str, Any]] = {
-    "sqlite": {"snapshot": True},
-    "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
 }
 
 Result = TypeVar("Result")
@@ -100,9 +97,7 @@ class DatabaseExecutor:
         self, operation: Callable[Concatenate[Session, Params], Result], *args: Params.args, **kwargs: Params.kwargs
     ) -> Result:
         """Read everything as of one moment, on a thread of its own, for up to LONG_READ_LIMIT_S."""
-        thread = DatabaseThread(
-            self._database, self._runtime, LONG_READ_LIMIT_S, writes=False, reads_as=AS_OF_ONE_MOMENT
-        )
+        thread = DatabaseThread(self._database, self._runtime, LONG_READ_LIMIT_S, writes=False, reads_as=SNAPSHOT)
         try:
             result = thread.run(lambda session: operation(session, *args, **kwargs))
         except Exception:
@@ -138,8 +133,9 @@ class DatabaseThread:
         # One at a time: each goes on when its own is done, and visits get the lock in between.
         self._group: BatchWorker[Operation, Any] = BatchWorker(runtime, self._work, patience_s, limit_s, most=1)
 
-    def run(self, operation: Operation) -> Any:
-        return self._group.do(operation)
+    def run(self, operation: Callable[[Session], Result]) -> Result:
+        result: Result = self._group.do(operation)
+        return result
 
     def close(self) -> None:
         self._group.close()
@@ -218,7 +214,7 @@ def _open(database: URL, limit_s: float) -> tuple[Engine, Callable[[], AbstractC
     ours = limits(limit_s)
 
     @event.listens_for(engine, "before_cursor_execute", retval=True)
-    def limit(connection, cursor, statement: str, parameters: Any, *_: Any) -> tuple[str, Any]:
+    def limit(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> tuple[str, Any]:
         """Sends the limits in the same message: each statement of a reader is a transaction."""
         return ours + statement, parameters
 

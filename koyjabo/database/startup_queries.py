@@ -52,9 +52,10 @@ def _ask_sqlite(file: Any, question: str, values: list[str]) -> Any:
 def _ask_postgres(url: Any, question: str, values: list[str]) -> Any:
     import psycopg2
 
-    from koyjabo.database.postgres import CONNECT
+    from koyjabo.database.postgres import CONNECT, limits
 
     connected = psycopg2.connect(url, **CONNECT)
+    connected.autocommit = True
     with closing(connected) as connection, connection.cursor() as cursor:
-        cursor.execute(question.replace("?", "%s"), values)
+        cursor.execute(limits() + question.replace("?", "%s"), values)
         return cursor.fetchone()[0]

@@ -42,7 +42,7 @@ class Throttle:
     def do(self, operation: Callable[..., Result], *args: Any, **kwargs: Any) -> Result:
         """Run an operation, which gets a session, the arguments and the `size`. Raises LedgerUnavailable."""
         held_s: list[float] = []
-        result = self._database.write(_timed(operation, held_s), *args, size=self.size, **kwargs)
+        result: Result = self._database.write(_timed(operation, held_s), *args, size=self.size, **kwargs)
         took_s = sum(held_s)
         self.longest_s = max(self.longest_s, took_s)
         wanted = self._size * min(GROWTH, AIM_S / max(took_s, 1e-6))

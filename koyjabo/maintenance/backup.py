@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from koyjabo.audit import log
-from koyjabo.audit.log import Subject
 from koyjabo.clock import Clock, iso
 from koyjabo.database import engine
 from koyjabo.database.exclusive import exclusive_transaction
@@ -24,11 +23,11 @@ from koyjabo.extensions import db
 from koyjabo.identity import OPERATOR
 from koyjabo.maintenance import backup_file, backup_queries
 from koyjabo.maintenance.backup_file import Head, Piece, UnusableBackup
+from koyjabo.maintenance.recount_job import LEDGER
 from koyjabo.maintenance.recount_queries import newest_id, recount
 from koyjabo.runtime import Advance, ReportProgress
 from koyjabo.visit_log.import_queries import only_one
 
-LEDGER = Subject("ledger", "", "")
 MOST_PROBLEMS = 5
 
 

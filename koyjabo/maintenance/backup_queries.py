@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Table, delete, exists, func, insert, or_, select, text, update
 
 from koyjabo.extensions import db
-from koyjabo.models import SITE, AccessVersion, Adjustment, Community, Counter, LoginSession, User
+from koyjabo.maintenance.total_queries import record_epoch
+from koyjabo.models import SITE, AccessVersion, Community, Counter, LoginSession, User
 
 AT_ONCE = 1_000
 """Rows that are read, or written, in one step."""
@@ -103,9 +104,7 @@ def begin_anew(connection: Connection, before: CounterState, now_ms: int, reason
     connection.execute(delete(AccessVersion))
     connection.execute(insert(AccessVersion).values(id=1, version=max(before.access, found.access) + 1))
     _move_sequences(connection)
-    visits, total = connection.execute(select(Counter.visits, Counter.total).where(Counter.scope == SITE)).one()
-    about = {"after_visit": visits, "total_before": total, "total_after": total, "epoch": epoch}
-    connection.execute(insert(Adjustment).values(scope=SITE, at_ms=now_ms, reason=reason, **about))
+    record_epoch(connection, epoch, now_ms, reason)
 
 
 def _move_sequences(connection: Connection) -> None:

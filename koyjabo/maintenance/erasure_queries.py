@@ -12,6 +12,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.counting.daily_people import visitor
+from koyjabo.database.row_count import changed_rows
 from koyjabo.maintenance import fold_queries
 from koyjabo.models import SITE, Counter, Scope, Visit
 
@@ -81,7 +82,7 @@ def erase(session: Session, visitor_id: str, scopes: frozenset[Scope], size: int
 
 def _erase_in(session: Session, scope: Scope, visitor_id: str) -> None:
     about = {"scope": scope, "visitor_id": visitor_id}
-    if session.execute(REMOVE_VISITOR, about).rowcount:  # type: ignore[attr-defined]
+    if changed_rows(session, REMOVE_VISITOR, about):
         session.execute(COUNT_FORGOTTEN, {"scope": scope})
     names = {"scope": scope, "person": visitor(visitor_id), "nobody": visitor(_nobody())}
     session.execute(RENAME_PERSON, names)

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
+from koyjabo.database.row_count import changed_rows
 from koyjabo.models import AuditLine, LoginFailures, LoginSession
 
 
@@ -29,4 +30,4 @@ def audit_lines(session: Session, before_ms: int, size: int) -> int:
 def _remove(session: Session, key: Any, size: int, which: ColumnElement[bool]) -> int:
     expired = select(key).where(which).limit(size)
     removal = delete(key.class_).where(key.in_(expired)).execution_options(synchronize_session=False)
-    return session.execute(removal).rowcount  # type: ignore[attr-defined]
+    return changed_rows(session, removal)

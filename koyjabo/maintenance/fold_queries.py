@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import BindParameter, TextClause, bindparam, text
 from sqlalchemy.orm import Session
 
+from koyjabo.database.row_count import changed_rows
 from koyjabo.visit_log import import_queries, queries
 
 FOLD_LOCK = 0x6B6F7966  # "koyf", one of PostgreSQL's advisory locks
@@ -69,7 +70,7 @@ def stretch_before(session: Session, moment_ms: int) -> tuple[int, int]:
 
 def count_old(session: Session, first_kept: str, after: int, last: int) -> int:
     """The number of visits of days before `first_kept`, with ids over `after` and up to `last`."""
-    return session.execute(COUNT_OLD, {"after": after, "last": last, "first_kept": first_kept}).scalar_one()
+    return int(session.execute(COUNT_OLD, {"after": after, "last": last, "first_kept": first_kept}).scalar_one())
 
 
 def fold_old(session: Session, first_kept: str, after: int, last: int, size: int) -> Piece:
@@ -102,4 +103,4 @@ def lock(session: Session) -> None:
 def _fold(session: Session, statements: tuple[TextClause, ...], parameters: dict[str, Any]) -> int:
     fold, remove = statements
     session.execute(fold, parameters)
-    return session.execute(remove, parameters).rowcount  # type: ignore[attr-defined]
+    return changed_rows(session, remove, parameters)

@@ -8,6 +8,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from koyjabo.clock import shifted
+from koyjabo.database.row_count import changed_rows
 from koyjabo.models import NightlyWork
 
 SILENT_MS = 120_000
@@ -59,4 +60,4 @@ def _is_free(row: NightlyWork, day: str, now_ms: int) -> bool:
 
 def _change(session: Session, claim: Claim, **values: Any) -> bool:
     mine = (NightlyWork.name == claim.name, NightlyWork.worker == claim.worker)
-    return session.execute(update(NightlyWork).where(*mine).values(**values)).rowcount == 1  # type: ignore[attr-defined]
+    return changed_rows(session, update(NightlyWork).where(*mine).values(**values)) == 1

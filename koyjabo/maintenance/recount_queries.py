@@ -64,7 +64,7 @@ def recount(connection: Connection, advance: Advance) -> RecountResult:
 
 
 def newest_id(connection: Connection, table: str) -> int:
-    return connection.execute(text(f"SELECT coalesce(max(id), 0) FROM {table}")).scalar_one()
+    return int(connection.execute(text(f"SELECT coalesce(max(id), 0) FROM {table}")).scalar_one())
 
 
 def pieces(connection: Connection, table: str) -> Iterator[dict[str, int]]:

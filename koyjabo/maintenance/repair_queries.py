@@ -12,7 +12,8 @@ from koyjabo.counting.daily_people import DailyPeople
 from koyjabo.extensions import db
 from koyjabo.maintenance import derived_tables_queries as derived
 from koyjabo.maintenance.recount_queries import Mismatch, pieces, recount
-from koyjabo.models import SITE, Adjustment, Counter
+from koyjabo.maintenance.total_queries import record_epoch
+from koyjabo.models import Counter
 from koyjabo.runtime import Advance
 
 REMOVE_ABSENT = text("""
@@ -75,6 +76,4 @@ def _move_on(connection: Connection, falls: bool, now_ms: int, reason: str) -> N
     if falls:
         epoch = max(now_ms, epoch + 1)
         connection.execute(update(Counter).values(epoch=epoch))
-        visits, total = connection.execute(select(Counter.visits, Counter.total).where(Counter.scope == SITE)).one()
-        about = {"after_visit": visits, "total_before": total, "total_after": total, "epoch": epoch}
-        connection.execute(insert(Adjustment).values(scope=SITE, at_ms=now_ms, reason=reason, **about))
+        record_epoch(connection, epoch, now_ms, reason)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import Connection, insert, select
 from sqlalchemy.orm import Session
 
 from koyjabo.models import SITE, Adjustment, Counter
@@ -29,3 +29,10 @@ def adjust_total(session: Session, total: int, new_epoch: bool, now_ms: int, rea
         each.epoch = epoch
         each.revision = max(each.revision + 1, now_ms)
     return made
+
+
+def record_epoch(connection: Connection, epoch: int, now_ms: int, reason: str) -> None:
+    """Store that a new epoch has begun with the total of the site's counter."""
+    visits, total = connection.execute(select(Counter.visits, Counter.total).where(Counter.scope == SITE)).one()
+    about = {"after_visit": visits, "total_before": total, "total_after": total, "epoch": epoch}
+    connection.execute(insert(Adjustment).values(scope=SITE, at_ms=now_ms, reason=reason, **about))

@@ -5,11 +5,10 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from koyjabo.extensions import db
-from koyjabo.models.columns import BigKey
+from koyjabo.models.columns import BigKey, Model
 
 
-class User(db.Model):  # type: ignore[name-defined]
+class User(Model):
     """A person with an account. Ids of users, sessions and communities are UUIDs as text."""
 
     __tablename__ = "users"
@@ -24,7 +23,7 @@ class User(db.Model):  # type: ignore[name-defined]
     disabled_ms: Mapped[int | None] = mapped_column(BigInteger)
 
 
-class LoginSession(db.Model):  # type: ignore[name-defined]
+class LoginSession(Model):
     """A login and all tokens renewed from it (specification: Sessions and tokens)."""
 
     __tablename__ = "sessions"
@@ -40,7 +39,7 @@ class LoginSession(db.Model):  # type: ignore[name-defined]
     place: Mapped[str | None] = mapped_column(Text)  # of the login
 
 
-class LoginFailures(db.Model):  # type: ignore[name-defined]
+class LoginFailures(Model):
     """The number of failed logins of an account since `began_ms`; also for accounts that do not exist."""
 
     __tablename__ = "login_failures"
@@ -51,7 +50,7 @@ class LoginFailures(db.Model):  # type: ignore[name-defined]
     began_ms: Mapped[int] = mapped_column(BigInteger)
 
 
-class Community(db.Model):  # type: ignore[name-defined]
+class Community(Model):
     """A community. Its id is also the scope of its statistics: it has a row in `counters`."""
 
     __tablename__ = "communities"
@@ -65,7 +64,7 @@ class Community(db.Model):  # type: ignore[name-defined]
     archived_ms: Mapped[int | None] = mapped_column(BigInteger)  # visible in the panel only; it has no counter
 
 
-class Membership(db.Model):  # type: ignore[name-defined]
+class Membership(Model):
     """The role of a user in a community: `member`, `moderator` or `admin`."""
 
     __tablename__ = "memberships"
@@ -80,7 +79,7 @@ class Membership(db.Model):  # type: ignore[name-defined]
     joined_ms: Mapped[int] = mapped_column(BigInteger)
 
 
-class AccessVersion(db.Model):  # type: ignore[name-defined]
+class AccessVersion(Model):
     """One row: a counter that increases whenever any permission is revoked (a session, a membership, a role), by which
     every server notices.
     """

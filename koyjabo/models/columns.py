@@ -1,10 +1,21 @@
-"""Key types that several tables share."""
+"""What several tables share: the base class, and the types of their keys."""
 
 from __future__ import annotations
 
-from typing import NewType
+from typing import TYPE_CHECKING, NewType
 
 from sqlalchemy import BigInteger, Integer
+
+from koyjabo.extensions import db
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import DeclarativeBase
+
+    class Model(DeclarativeBase):
+        """The base class of all tables. Flask-SQLAlchemy makes it at run time, so that no type can name it."""
+
+else:
+    Model = db.Model
 
 Scope = NewType("Scope", str)
 """The subject of a statistic: `SITE`, or the id of one community."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, Index, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from koyjabo.extensions import db
-from koyjabo.models.columns import BigKey
+from koyjabo.models.columns import BigKey, Model
 
 
-class Counter(db.Model):  # type: ignore[name-defined]
+class Counter(Model):
     """The newest figures of a scope. Each batch locks this row, so that ordinals have no gaps."""
 
     __tablename__ = "counters"
@@ -22,7 +21,7 @@ class Counter(db.Model):  # type: ignore[name-defined]
     revision: Mapped[int] = mapped_column(BigInteger)  # hybrid clock of the newest commit (specification: Words)
 
 
-class Visit(db.Model):  # type: ignore[name-defined]
+class Visit(Model):
     """One registered opening of the app. The `id` numbers visits 1, 2, … without gaps."""
 
     __tablename__ = "visits"
@@ -54,7 +53,7 @@ class Visit(db.Model):  # type: ignore[name-defined]
     is_bot: Mapped[bool] = mapped_column(Boolean, server_default=false())  # a declared crawler
 
 
-class FoldedVisits(db.Model):  # type: ignore[name-defined]
+class FoldedVisits(Model):
     """Sums of visits whose rows were deleted, after RETENTION_DAYS or because their visitor was erased.
 
     Like the rollups, the sums of the site include the visits of communities. Rollups equal these sums plus the
@@ -71,7 +70,7 @@ class FoldedVisits(db.Model):  # type: ignore[name-defined]
     new_visitors: Mapped[int] = mapped_column(BigInteger)  # visits that were their visitor's first in the scope
 
 
-class ForgottenVisitors(db.Model):  # type: ignore[name-defined]
+class ForgottenVisitors(Model):
     """The number of unique visitors of a scope whose row in `visitors` was erased at their request."""
 
     __tablename__ = "forgotten_visitors"
@@ -81,7 +80,7 @@ class ForgottenVisitors(db.Model):  # type: ignore[name-defined]
     visitors: Mapped[int] = mapped_column(BigInteger)
 
 
-class ImportedVisits(db.Model):  # type: ignore[name-defined]
+class ImportedVisits(Model):
     """A range of ids in which visits are not ordered by time, because some of them were imported."""
 
     __tablename__ = "imported_visits"
@@ -92,7 +91,7 @@ class ImportedVisits(db.Model):  # type: ignore[name-defined]
     last_ms: Mapped[int | None] = mapped_column(BigInteger)
 
 
-class Visitor(db.Model):  # type: ignore[name-defined]
+class Visitor(Model):
     """A visitor's first visit in a scope. One row for each visitor, by which unique visitors are counted."""
 
     __tablename__ = "visitors"
@@ -104,7 +103,7 @@ class Visitor(db.Model):  # type: ignore[name-defined]
     user_id: Mapped[str | None] = mapped_column(String(36))  # the user they became, for visits without a user
 
 
-class DailyVisits(db.Model):  # type: ignore[name-defined]
+class DailyVisits(Model):
     """Visits of a scope by local day."""
 
     __tablename__ = "daily_visits"
@@ -116,7 +115,7 @@ class DailyVisits(db.Model):  # type: ignore[name-defined]
     new_visitors: Mapped[int] = mapped_column(BigInteger)
 
 
-class HourlyVisits(db.Model):  # type: ignore[name-defined]
+class HourlyVisits(Model):
     """Visits of a scope by local hour."""
 
     __tablename__ = "hourly_visits"
@@ -128,7 +127,7 @@ class HourlyVisits(db.Model):  # type: ignore[name-defined]
     new_visitors: Mapped[int] = mapped_column(BigInteger)
 
 
-class Adjustment(db.Model):  # type: ignore[name-defined]
+class Adjustment(Model):
     """A total set by hand: the only permitted gap between ordinals (specification: Storage)."""
 
     __tablename__ = "adjustments"

@@ -5,11 +5,10 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from koyjabo.extensions import db
-from koyjabo.models.columns import BigKey
+from koyjabo.models.columns import BigKey, Model
 
 
-class Person(db.Model):  # type: ignore[name-defined]
+class Person(Model):
     """A person who was in a community: a user (`u:` and id) or a visitor without account (`v:` and id)."""
 
     __tablename__ = "people"
@@ -21,7 +20,7 @@ class Person(db.Model):  # type: ignore[name-defined]
     last_day: Mapped[str] = mapped_column(String(10))  # the newest day on which they were there
 
 
-class PersonDay(db.Model):  # type: ignore[name-defined]
+class PersonDay(Model):
     """A day on which a person was in a community, and the hours of it."""
 
     __tablename__ = "person_days"
@@ -33,7 +32,7 @@ class PersonDay(db.Model):  # type: ignore[name-defined]
     slots: Mapped[int] = mapped_column(BigInteger)  # a bit for each local hour, by its half hours since `began_s`
 
 
-class Return(db.Model):  # type: ignore[name-defined]
+class Return(Model):
     """How many people came on `day` and, before that, last on `previous_day`; `""` for their first day.
 
     The distinct people of a range are those whose previous day is before the range, so these sums count them exactly.
@@ -58,7 +57,7 @@ class Return(db.Model):  # type: ignore[name-defined]
     anonymous: Mapped[int] = mapped_column(BigInteger)
 
 
-class HourlyPeople(db.Model):  # type: ignore[name-defined]
+class HourlyPeople(Model):
     """People in a community by local hour."""
 
     __tablename__ = "hourly_people"
@@ -70,7 +69,7 @@ class HourlyPeople(db.Model):  # type: ignore[name-defined]
     anonymous: Mapped[int] = mapped_column(BigInteger)
 
 
-class Conversion(db.Model):  # type: ignore[name-defined]
+class Conversion(Model):
     """The first time an anonymous visitor of a community became a user."""
 
     __tablename__ = "conversions"
@@ -83,7 +82,7 @@ class Conversion(db.Model):  # type: ignore[name-defined]
     at_ms: Mapped[int] = mapped_column(BigInteger)
 
 
-class Peak(db.Model):  # type: ignore[name-defined]
+class Peak(Model):
     """The most people who were online in a community at once, by local day."""
 
     __tablename__ = "peaks"

@@ -5,11 +5,10 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from koyjabo.extensions import db
-from koyjabo.models.columns import BigKey
+from koyjabo.models.columns import BigKey, Model
 
 
-class NightlyWork(db.Model):  # type: ignore[name-defined]
+class NightlyWork(Model):
     """Work that one of all workers does once a day: the last day it was started for, and by which worker.
 
     The row `folded` has the day before which visits may be folded (`maintenance.fold_queries`); the row `import` is the
@@ -26,7 +25,7 @@ class NightlyWork(db.Model):  # type: ignore[name-defined]
     ended_ms: Mapped[int | None] = mapped_column(BigInteger)
 
 
-class AuditLine(db.Model):  # type: ignore[name-defined]
+class AuditLine(Model):
     """An action and its actor, written in the transaction of the action. Names are those of that time; no addresses."""
 
     __tablename__ = "audit_log"

@@ -33,9 +33,9 @@ PLACE = os.environ.get("KOYJABO_WORKER")
 """The place of this worker among its server's workers: 0, 1, …; None under another WSGI server."""
 
 if FOLDER and PLACE:
-    values.ValueClass = values.MultiProcessValue(lambda: PLACE)
+    values.ValueClass = values.MultiProcessValue(lambda: PLACE)  # type: ignore[no-untyped-call]
 
-disable_created_metrics()  # shared files do not support them either
+disable_created_metrics()  # type: ignore[no-untyped-call]  # shared files do not support them either
 
 MESSAGES = ("visitor_update", "visitor_count", "visitor_joined", "visitor_left", "dashboard_update", "analytics_update")
 CLIENT_MESSAGES = ("ping", "request_count", "join", "leave")
@@ -139,7 +139,7 @@ class Metrics:
         counted = self._own
         if FOLDER and Path(FOLDER).is_dir():
             counted = CollectorRegistry()
-            MultiProcessCollector(counted, FOLDER)
+            MultiProcessCollector(counted, FOLDER)  # type: ignore[no-untyped-call]
         return generate_latest(counted) + generate_latest(self._now)
 
     def _count(self, counted: Counted, label: str, by: int) -> None:

@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import Any, Protocol, TypeVar
 
-import socketio
-
+from koyjabo.realtime.client_rooms import ClientRooms
 from koyjabo.realtime.encoded_event import NAMESPACE, EncodedEvent
 
 Each = TypeVar("Each")
@@ -28,8 +27,6 @@ class Sink(Protocol):
     def write(self, data: bytes) -> None: ...
 
 
-CONNECT_PAUSE_S = 0.005
-
 Member = str | Sink
 """A Socket.IO client by its sid, or a plain WebSocket."""
 
@@ -40,7 +37,7 @@ OnTold = Callable[[str], None]
 """Called with each event that was sent to a single member."""
 
 
-class LocalFanout(socketio.Manager):
+class LocalFanout(ClientRooms):
     """The rooms of this worker and their clients.
 
     An event with a revision reaches each member at most once and never after a newer one, in any order of emission. An
@@ -51,11 +48,10 @@ class LocalFanout(socketio.Manager):
     _on_sent_to_one: OnTold
 
     def __init__(self, **options: Any) -> None:
-        """Subclasses set `_on_sent` and `_on_told`, because python-socketio's own managers pass no arguments on."""
+        """Subclasses set `_on_sent` and `_on_sent_to_one`: python-socketio's own managers pass no arguments on."""
         super().__init__(**options)
         self._plain: dict[str, set[Sink]] = {}
         self._sent: dict[str, dict[Member, int]] = {}  # the newest revision sent, by room and member
-        self._rooms_of: dict[str, tuple[tuple[str, Any], ...]] = {}
         self._broadcast_locks: dict[str, threading.Lock] = {}
         # Under other WSGI servers clients have threads. Rooms use this lock as well; its holder must not block.
         self.lock = threading.RLock()
@@ -171,38 +167,9 @@ class LocalFanout(socketio.Manager):
             if not self._sent.get(room, True):
                 del self._sent[room]  # the room was empty
 
-    def connect(self, sid: str, namespace: str) -> str:
-        """Called right after the packet that confirms the connection was sent. The pause lets the client read it before
-        the first event: a client that subscribes on connecting would miss an event in the same segment.
-        """
-        connected: str = super().connect(sid, namespace)
-        time.sleep(CONNECT_PAUSE_S)
-        return connected
-
-    def basic_enter_room(self, sid: str, namespace: str, room: Any, eio_sid: str | None = None) -> None:
-        super().basic_enter_room(sid, namespace, room, eio_sid=eio_sid)
-        entered = self._rooms_of.get(sid, ())
-        if (namespace, room) not in entered:
-            self._rooms_of[sid] = (*entered, (namespace, room))
-
     def basic_leave_room(self, sid: str, namespace: str, room: Any) -> None:
         super().basic_leave_room(sid, namespace, room)
-        left = tuple(entered for entered in self._rooms_of.get(sid, ()) if entered != (namespace, room))
-        if left:
-            self._rooms_of[sid] = left
-        else:
-            self._rooms_of.pop(sid, None)
         self._forget(room, sid)
-
-    def basic_disconnect(self, sid: str, namespace: str, **options: Any) -> None:
-        """Remove the client from its rooms. python-socketio would search every room, including one for each client."""
-        for entered, room in self._rooms_of.get(sid, ()):
-            if entered == namespace:
-                self.basic_leave_room(sid, namespace, room)
-        self.callbacks.pop(sid, None)
-        for pending in (self.pending_connect, self.pending_disconnect):
-            if sid in pending.get(namespace, ()):
-                pending[namespace].remove(sid)
 
     # Writing to the members.
 

@@ -92,7 +92,7 @@ class RoomManager(PubSubManager, LocalFanout):
         """Yield published messages for ever. Messages missed in an outage are made up for by the regular reads."""
         while True:
             try:
-                with self._client.pubsub(ignore_subscribe_messages=True) as subscription:
+                with self._client.pubsub(ignore_subscribe_messages=True) as subscription:  # type: ignore[no-untyped-call]
                     subscription.subscribe(self.channel)
                     while True:
                         yield from self._parse(subscription.get_message(timeout=LISTEN_S))

@@ -220,7 +220,7 @@ def _exactly(session: Session, text: str) -> tuple[ColumnElement[bool], bool] | 
     ids = _numbered(session, text)
     if ids:
         return Visit.id.in_(ids), True
-    some: Select = select(Visit.id).where(Visit.visitor_id == text).limit(MANY)
+    some: Select[int] = select(Visit.id).where(Visit.visitor_id == text).limit(MANY)
     theirs = session.scalar(select(func.count()).select_from(some.subquery()))
     if not theirs:
         return None

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
+import psycopg2
 import pytest
 from support.app_fixtures import SECRET, Site
-from support.databases import SqliteDatabase
+from support.databases import PostgresDatabase, SqliteDatabase
 from support.processes import run
 
 import config
 from koyjabo.database.startup_queries import is_prepared
+from koyjabo.errors import LedgerUnavailable
 from koyjabo.settings.database_url import file_of, for_libpq
 
 pytestmark = [pytest.mark.empty_database, pytest.mark.both_kinds]
@@ -23,6 +26,9 @@ from koyjabo.server.process.preparation import _prepare
 assert _prepare()
 print(*({"sqlalchemy", "flask", "eventlet", "redis"} & set(sys.modules)))
 """
+
+RELEASE = "SET idle_in_transaction_session_timeout = 8000"
+"""Longer than the product waits for a lock, so that a read without a limit fails its test, late."""
 
 
 def prepared(database, admin: str = "", needs_a_user: bool = False) -> bool:
@@ -107,3 +113,24 @@ def test_database_that_is_locked_is_for_the_application(sqlite_database, monkeyp
 def test_start_with_nothing_to_prepare_loads_no_application(begun):
     loaded = run("-c", PREPARE, DATABASE_URL=begun.url)
     assert (loaded.returncode, loaded.stdout, loaded.stderr) == (0, "\n", "")
+
+
+@contextmanager
+def locked(database: PostgresDatabase, table: str) -> Iterator[None]:
+    """A newer version of the program migrates the table."""
+    with closing(psycopg2.connect(database.url)) as connection, connection.cursor() as cursor:
+        cursor.execute(f"{RELEASE}; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        yield
+
+
+@pytest.mark.waits
+@pytest.mark.parametrize("table", ["alembic_version", "counters"])
+def test_start_does_not_wait_for_tables_that_are_being_migrated(postgres, table):
+    database = postgres.new_database()
+    with Site(database.url):
+        assert prepared(database)
+    with locked(database, table):
+        assert not prepared(database)
+    with locked(database, table), pytest.raises(LedgerUnavailable) as unavailable:
+        Site(database.url)
+    assert isinstance(unavailable.value.__cause__.orig, psycopg2.errors.LockNotAvailable)

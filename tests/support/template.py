@@ -153,11 +153,7 @@ def load_for_commands() -> None:
 def serve(control: socket.socket) -> dict[str, Any]:
     """Fork a program for each request; its request is returned in the program. Ends when nobody can ask any more."""
     running: dict[int, socket.socket] = {}
-    wake, woken = os.pipe()
-    os.set_blocking(wake, False)
-    os.set_blocking(woken, False)
-    signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
+    wake, woken = notice_ends()
     gc.freeze()
     while True:
         ready, _, _ = select.select([control, wake], [], [])
@@ -173,13 +169,26 @@ def serve(control: socket.socket) -> dict[str, Any]:
         if pid == 0:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            for file in (control.detach(), wake, woken, *(each.detach() for each in running.values())):
-                os.close(file)
+            close([control.detach(), wake, woken, *(each.detach() for each in running.values())])
             return take_over(json.loads(data), files)
-        for file in files[:3]:
-            os.close(file)
+        close(files[:3])
         running[pid] = socket.socket(fileno=files[3])
         running[pid].send(str(pid).encode())
+
+
+def notice_ends() -> tuple[int, int]:
+    """A pipe that can be read when a program has ended."""
+    wake, woken = os.pipe()
+    os.set_blocking(wake, False)
+    os.set_blocking(woken, False)
+    signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    return wake, woken
+
+
+def close(files: list[int]) -> None:
+    for file in files:
+        os.close(file)
 
 
 def reap(running: dict[int, socket.socket]) -> None:
@@ -197,8 +206,7 @@ def take_over(request: dict[str, Any], files: list[int]) -> dict[str, Any]:
     os.setsid()
     for number, file in enumerate(files[:3]):
         os.dup2(file, number)
-    for file in files:
-        os.close(file)
+    close(files)
     os.environ.clear()
     os.environ.update(request["environment"])
     return request
@@ -210,10 +218,6 @@ def run(arguments: list[str]) -> None:
     if what == "-m":
         sys.argv = rest
         runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
-    elif what == "-c":
-        sys.path[0] = ""
-        sys.argv = ["-c", *rest[1:]]
-        exec(compile(rest[0], "<string>", "exec"), {"__name__": "__main__"})
     else:
         sys.path[0] = str(Path(what).resolve().parent)
         sys.argv = arguments

@@ -77,7 +77,7 @@ def visitor(visitor_id: str, dice: Random) -> Visitor:
     return Visitor(visitor_id, f"{one_of(NETWORKS, dice)[0]}.{dice.randrange(2, 250)}", one_of(AGENTS, dice)[0])
 
 
-def one_of(rows: list, dice: Random) -> Any:
+def one_of(rows: list[Any], dice: Random) -> Any:
     """A random row. The last value of each row is its weight."""
     return dice.choices(rows, [row[-1] for row in rows])[0]
 

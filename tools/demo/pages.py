@@ -59,7 +59,7 @@ def _read(socket: websocket.WebSocket) -> None:
         while socket.recv_data()[0] != websocket.ABNF.OPCODE_CLOSE:
             pass
     with suppress(*CONNECTION_ERRORS):
-        socket.shutdown()
+        socket.shutdown()  # type: ignore[no-untyped-call]
 
 
 class SocketioPage:
@@ -87,7 +87,7 @@ class SocketioPage:
 
     @property
     def is_open(self) -> bool:
-        return self._client.connected
+        return bool(self._client.connected)
 
 
 Page = PlainPage | SocketioPage

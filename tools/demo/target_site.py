@@ -83,4 +83,4 @@ def _mark(site: Site) -> str:
         raise CannotRun(f"No server answers at {site.url}. Start one: make run.") from None
     if not isinstance(answer, dict) or not isinstance(answer.get("mark"), str):
         raise CannotRun(f"{site.url} is not a development server of Koy Jabo Live. Start one: make run.")
-    return answer["mark"]
+    return str(answer["mark"])

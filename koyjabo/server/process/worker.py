@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from flask import Flask
 
-    from koyjabo.runtime import Runtime
     from koyjabo.server.http.connections import Connections
+    from koyjabo.server.process.loop import EventletRuntime
     from koyjabo.server.websockets.websockets import Sockets
+    from koyjabo.settings.schema import Settings
 
 RESERVED_FILES = 50
 """Open files for the database, the log and the like."""
@@ -48,59 +49,36 @@ def work(listener: socket.socket, parent: int, ready: int, drain_s: float) -> in
 
     os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")  # saves 9 MB; see `dns`
     patching.patch()
-    import eventlet
-
     signals: list[int] = []
     signal.signal(signal.SIGTERM, lambda *_: signals.append(1))  # it may interrupt the hub, so it only sets a flag
 
     def goes_on() -> bool:
         return not signals and os.getppid() == parent
 
+    runtime = loop.EventletRuntime()
+    settings = _prepare(runtime)
+    app = _make_app(runtime, goes_on)
+    if app is not None:
+        server = _Server(app, runtime, settings, listener)
+        os.write(ready, b"\0")
+        server.run(goes_on)
+        server.stop(drain_s)
+    return 0
+
+
+def _prepare(runtime: EventletRuntime) -> Settings:
+    """Read the settings, and set up logging and look-ups of names."""
     import config
     from koyjabo.observability import logs
     from koyjabo.server.process.dns import look_up_on_threads
 
     settings = config.load()
     logs.configure(settings.log_level, settings.log_format)
-    runtime = loop.EventletRuntime()
     look_up_on_threads(runtime)
-    app = _make_app(runtime, goes_on)
-    if app is None:
-        return 0
-    from koyjabo.application.services import Services
-    from koyjabo.network.rate_limiter import Rate, share
-    from koyjabo.server.http.connections import Connections
-    from koyjabo.server.websockets.websockets import Sockets
-
-    services = Services.of(app)
-    logs.count_errors(services.observability.metrics.error)
-    most_sockets, most_requests = _allow_files(settings.max_connections)
-    most_an_address, handshakes = settings.rate_limit_sockets or most_sockets, settings.rate_limit_handshakes
-    rate = Rate(share(handshakes, settings.web_concurrency)) if handshakes else None
-    sockets = Sockets(runtime, most_sockets, most_an_address, rate)
-    services.start()
-    connections = Connections(most_requests)
-    acceptor = _accept(listener, app, connections, sockets)
-    os.write(ready, b"\0")
-    sweep_at = 0.0
-    while goes_on() and not acceptor.dead:
-        eventlet.sleep(TICK_S)
-        if time.monotonic() >= sweep_at:
-            connections.end_overdue()
-            sweep_at = time.monotonic() + SWEEP_INTERVAL_S
-    with eventlet.Timeout(drain_s, False):
-        connections.stop_reading()
-        acceptor.kill()
-        listener.close()
-        sockets.close_all()
-        connections.waitall()
-        sockets.wait_until_closed()
-    with eventlet.Timeout(CLOSE_S, False):
-        services.close()
-    return 0
+    return settings
 
 
-def _make_app(runtime: Runtime, goes_on: Callable[[], bool]) -> Flask | None:
+def _make_app(runtime: EventletRuntime, goes_on: Callable[[], bool]) -> Flask | None:
     """Create the application as soon as its database is reachable; None if the worker must stop before that."""
     import eventlet
 
@@ -123,6 +101,60 @@ def _make_app(runtime: Runtime, goes_on: Callable[[], bool]) -> Flask | None:
         gc.set_threshold(20_000, 20, 20)  # a request leaves few cycles; rarer collections raise the rate by 5 %
         return app
     return None
+
+
+class _Server:
+    """Eventlet's server with the application, its HTTP connections and WebSockets, on `listener`."""
+
+    def __init__(self, app: Flask, runtime: EventletRuntime, settings: Settings, listener: socket.socket) -> None:
+        """Start to serve."""
+        from koyjabo.application.services import Services
+        from koyjabo.observability import logs
+        from koyjabo.server.http.connections import Connections
+
+        self._services = Services.of(app)
+        logs.count_errors(self._services.observability.metrics.error)
+        most_sockets, most_requests = _allow_files(settings.max_connections)
+        self._sockets = _make_sockets(runtime, settings, most_sockets)
+        self._services.start()
+        self._connections = Connections(most_requests)
+        self._listener = listener
+        self._acceptor = _accept(listener, app, self._connections, self._sockets)
+
+    def run(self, goes_on: Callable[[], bool]) -> None:
+        """Serve for as long as `goes_on` returns True."""
+        import eventlet
+
+        sweep_at = 0.0
+        while goes_on() and not self._acceptor.dead:
+            eventlet.sleep(TICK_S)
+            if time.monotonic() >= sweep_at:
+                self._connections.end_overdue()
+                sweep_at = time.monotonic() + SWEEP_INTERVAL_S
+
+    def stop(self, drain_s: float) -> None:
+        """Answer running requests and close all sockets, within `drain_s` seconds; then commit pending writes."""
+        import eventlet
+
+        with eventlet.Timeout(drain_s, False):
+            self._connections.stop_reading()
+            self._acceptor.kill()
+            self._listener.close()
+            self._sockets.close_all()
+            self._connections.waitall()
+            self._sockets.wait_until_closed()
+        with eventlet.Timeout(CLOSE_S, False):
+            self._services.close()
+
+
+def _make_sockets(runtime: EventletRuntime, settings: Settings, most: int) -> Sockets:
+    """The WebSockets, at most `most` at once, with the limits of one address."""
+    from koyjabo.network.rate_limiter import Rate, share
+    from koyjabo.server.websockets.websockets import Sockets
+
+    handshakes = settings.rate_limit_handshakes
+    rate = Rate(share(handshakes, settings.web_concurrency)) if handshakes else None
+    return Sockets(runtime, most, settings.rate_limit_sockets or most, rate)
 
 
 def _accept(listener: socket.socket, app: Flask, connections: Connections, sockets: Sockets) -> Any:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from koyjabo.realtime.close_codes import ABUSE
 from koyjabo.realtime.frames import PING, PONG, close_frame, frame
 from koyjabo.server.websockets.frame_reader import NOT_SAID, Close, FrameReader, ParseFailed, Part, Ping, Pong
+from koyjabo.server.websockets.owner import Owner
 
 log = logging.getLogger("koyjabo.websockets")
 
@@ -31,33 +32,6 @@ MOST_CALLS = 100
 LOST = 1006
 PING_FRAME = frame(b"", PING)
 RESET = pack("ii", 1, 0)
-
-
-class Owner(Protocol):
-    """Handles the events of its connections. An owner has many connections and keeps its own data about each."""
-
-    largest_message: int  # bytes
-    pings: bool  # whether to send WebSocket pings; False for a protocol with its own pings
-
-    def received(self, connection: Connection, message: str | bytes) -> None:
-        """Handle a message. It must not block, because one reader serves all connections; see `Connection.in_turn`."""
-
-    def ended(self, connection: Connection, code: int) -> None:
-        """Handle the end of a connection, with the client's close code, 1005 or 1006. Runs in a task and may block."""
-
-
-class NoOwner:
-    """The owner of a connection that has ended: it ignores all events."""
-
-    largest_message = 0
-    pings = False
-
-    def received(self, connection: Connection, message: str | bytes) -> None: ...
-
-    def ended(self, connection: Connection, code: int) -> None: ...
-
-
-NO_OWNER = NoOwner()
 
 
 class Loop(Protocol):

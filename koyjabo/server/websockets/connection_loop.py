@@ -15,8 +15,9 @@ from typing import Any, Protocol
 
 from koyjabo.network.rate_limiter import Rate
 from koyjabo.realtime.close_codes import GOING_AWAY, TOO_MANY, UNEXPECTED
-from koyjabo.server.websockets.connection import LOST, NO_OWNER, Connection, Owner
+from koyjabo.server.websockets.connection import LOST, Connection
 from koyjabo.server.websockets.delay_line import DelayLine
+from koyjabo.server.websockets.owner import NO_OWNER, Owner
 
 log = logging.getLogger("koyjabo.websockets")
 

@@ -15,8 +15,9 @@ from eventlet import patcher, wsgi
 
 from koyjabo.errors import BadHandshake, UnsupportedWebSocket
 from koyjabo.network import client_address
-from koyjabo.server.websockets.connection import Connection, Owner
+from koyjabo.server.websockets.connection import Connection
 from koyjabo.server.websockets.connection_loop import ConnectionLoop
+from koyjabo.server.websockets.owner import Owner
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 VERSION = "13"

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Response, request
 
-from koyjabo.communities.communities import ROLES, Overview, Page
+from koyjabo.communities.communities import ROLES, Member, Overview
 from koyjabo.web.admin import bp
 from koyjabo.web.admin.pages import me, page
-from koyjabo.web.api.paging import Paging
+from koyjabo.web.api.community_requests import CommunityChangesBody
 from koyjabo.web.current import current
 from koyjabo.web.ui import community_forms, online_people, pagination
 from koyjabo.web.ui.flash import done
 from koyjabo.web.ui.forms import Form
 from koyjabo.web.ui.member_forms import AS_IT_IS, Shown
+from koyjabo.web.ui.pagination import ListPage
 
 
 @bp.get("/communities")
 def communities() -> Response:
-    asked, query = pagination.paging(), request.args.get("query", "").strip()
-    found = current().communities.directory.all(me(), query, asked.start, asked.per_page)
+    query = request.args.get("query", "").strip()
+    found = pagination.list_page(partial(current().communities.directory.all, me(), query))
     open_ones = [each.community.id for each in found.items if each.archived_ms is None]
-    return page(
-        "communities",
-        found=found,
-        query=query,
-        online=online_people.online(open_ones),
-        last=asked.last(found.total),
-        asked=asked,
-        url=pagination.numbered(),
-    )
+    return page("communities", found=found, query=query, online=online_people.online(open_ones))
 
 
 @bp.get("/communities/new")
@@ -73,11 +68,9 @@ def restore_community(community_id: str) -> Response:
     return done("restored", "admin.community", community_id=community_id)
 
 
-def show(community_id: str, form: Form | None = None, shown: Shown = AS_IT_IS) -> Response:
+def show(community_id: str, form: Form[CommunityChangesBody] | None = None, shown: Shown = AS_IT_IS) -> Response:
     """The page of a community: as it is, or with a `form` that has something wrong, or with what did of its members."""
-    asked, account = pagination.paging(), me()
-    found = current().communities.directory.overview(account, community_id)
-    members = _members(found, asked)
+    found = current().communities.directory.overview(me(), community_id)
     return page(
         "community",
         422 if form else shown.status,
@@ -86,16 +79,15 @@ def show(community_id: str, form: Form | None = None, shown: Shown = AS_IT_IS) -
         form=form or community_forms.present(found.community),
         invitation=shown.form,
         refused=shown.refused,
-        members=members,
-        last=asked.last(members.total),
-        asked=asked,
-        url=pagination.numbered("admin.community", community_id=found.community.id),
+        members=_members(found),
         roles=ROLES,
     )
 
 
-def _members(found: Overview, asked: Paging) -> Page:
-    """None are shown of one that is archived: nobody can change them there."""
+def _members(found: Overview) -> ListPage[Member] | None:
+    """None of an archived community: its page does not show them."""
     if found.archived_ms is not None:
-        return Page((), 0)
-    return current().communities.directory.members(me(), found.community.id, asked.start, asked.per_page)
+        return None
+    community_id = found.community.id
+    read = partial(current().communities.directory.members, me(), community_id)
+    return pagination.list_page(read, "admin.community", community_id=community_id)

@@ -14,6 +14,7 @@ from koyjabo.visit_log.visit_log import Filter
 from koyjabo.web.admin import bp
 from koyjabo.web.admin.pages import me, my_login, page
 from koyjabo.web.admin.visits import choices, filter_form
+from koyjabo.web.api.visit_requests import Body
 from koyjabo.web.current import current
 from koyjabo.web.ui.forms import Form
 
@@ -73,7 +74,7 @@ def _pieces(said: dict[str, str], what: str, kind: str) -> Iterator[str]:
     return (log.export if what == VISITS else log.export_days)(me(), which, kind)
 
 
-def _form(said: dict[str, str]) -> Form:
+def _form(said: dict[str, str]) -> Form[Body]:
     """What cannot be chosen becomes what is chosen at first."""
     form = filter_form(said)
     form.values["what"] = DAYS if said.get("what") == DAYS else VISITS
@@ -81,5 +82,5 @@ def _form(said: dict[str, str]) -> Form:
     return form
 
 
-def _show(form: Form, status: int = 200) -> Response:
+def _show(form: Form[Body], status: int = 200) -> Response:
     return page("export", status, form=form, choices=choices(form))

@@ -25,7 +25,7 @@ def system() -> Response:
     return show()
 
 
-def show(status: int = 200, form: Form | None = None) -> Response:
+def show(status: int = 200, form: Form[TotalBody] | None = None) -> Response:
     """The page, with the errors of the form for the total if there are any."""
     facts = current().maintenance.system.status(me())
     return page(

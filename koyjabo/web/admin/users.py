@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from flask import Response, request
 
@@ -17,10 +18,8 @@ from koyjabo.web.ui.flash import done
 
 @bp.get("/users")
 def users() -> Response:
-    asked, query = pagination.paging(), request.args.get("query", "").strip()
-    found = current().accounts.users.page(me(), query, asked.start, asked.per_page)
-    last = asked.last(found.total)
-    return page("users", found=found, query=query, last=last, asked=asked, url=pagination.numbered())
+    query = request.args.get("query", "").strip()
+    return page("users", found=pagination.list_page(partial(current().accounts.users.page, me(), query)), query=query)
 
 
 @bp.get("/users/<user_id>")
@@ -62,17 +61,7 @@ def _do(user_id: str, code: str, act: Callable[[], object]) -> Response:
 
 
 def _show(user_id: str, status: int = 200, problem: KoyJaboError | None = None) -> Response:
-    asked, account = pagination.paging(), me()
-    found = current().accounts.users.get(account, user_id)
-    belongings = current().accounts.users.communities_of(account, found.id, asked.start, asked.per_page)
-    return page(
-        "user",
-        status,
-        user=found,
-        is_me=found.id == account.id,
-        belongings=belongings,
-        last=asked.last(belongings.total),
-        asked=asked,
-        url=pagination.numbered("admin.user", user_id=found.id),
-        problem=problem,
-    )
+    account, users = me(), current().accounts.users
+    found = users.get(account, user_id)
+    belongings = pagination.list_page(partial(users.communities_of, account, found.id), "admin.user", user_id=found.id)
+    return page("user", status, user=found, is_me=found.id == account.id, belongings=belongings, problem=problem)

@@ -33,11 +33,11 @@ def visits() -> Response:
     return page("visits", form=form, found=found, older=older, choices=choices(form))
 
 
-def filter_form(said: dict[str, Any]) -> Form:
+def filter_form(said: dict[str, Any]) -> Form[Body]:
     return Form(Body, {name: said.get(name, "").strip() for name in Filter._fields})
 
 
-def choices(form: Form) -> list[tuple[str, str]]:
+def choices(form: Form[Body]) -> list[tuple[str, str]]:
     """The communities of a form's choice: the one that is chosen among them."""
     found = current().communities.directory.all(me(), count=MOST_CHOICES).items
     named = {each.community.id: each.community.name for each in found}

@@ -68,7 +68,7 @@ def log_out() -> Response:
         raise
     tokens.record_request_place()
     current().accounts.credentials.log_out(claims.session_id)
-    return tokens.without_cookies(_empty())
+    return tokens.without_cookies(empty())
 
 
 @bp.get("/auth/me")
@@ -84,7 +84,7 @@ def change_password() -> Response:
     """Also takes the current password. All other sessions end."""
     login = tokens.require()
     entrance.change_password(login, PasswordBody.of(request))
-    return _empty()
+    return empty()
 
 
 def _tokens_answer(grant: Grant, status: int) -> Response:
@@ -99,5 +99,5 @@ def _answer(body: UserAnswer | TokensAnswer, status: int) -> Response:
     return Response(body.model_dump_json(), status, {"Cache-Control": "no-store"}, content_type=JSON)
 
 
-def _empty() -> Response:
+def empty() -> Response:
     return Response(status=204, headers={"Cache-Control": "no-store"})

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
 
 from koyjabo.communities.communities import ROLES
 from koyjabo.text import N_, whole
 from koyjabo.web.api.account_requests import Email
-from koyjabo.web.api.fields import OptionalVisitorId
+from koyjabo.web.api.fields import OptionalVisitorId, refuse
 from koyjabo.web.api.visit_requests import JSON, Body
 
 LONGEST_NAME, LONGEST_DESCRIPTION = 200, 2000
@@ -22,23 +21,19 @@ COLUMNS = {"open": "is_open", "listed": "is_listed"}
 """What the domain calls them; the others have one name."""
 
 
-def _refuse(sentence: str) -> PydanticCustomError:
-    return PydanticCustomError("unusable", sentence)
-
-
 def _text(value: Any, longest: int, too_long: str) -> str:
     if not isinstance(value, str):
-        raise _refuse("must be a text")
-    value = whole(value).strip()
-    if len(value) > longest:
-        raise _refuse(too_long)
-    return value
+        raise refuse("must be a text")
+    text = whole(value).strip()
+    if len(text) > longest:
+        raise refuse(too_long)
+    return text
 
 
 def _name(value: Any) -> str:
     name = _text(value, LONGEST_NAME, NAME_TOO_LONG)
     if not name:
-        raise _refuse(NAME_LENGTH)
+        raise refuse(NAME_LENGTH)
     return name
 
 
@@ -48,13 +43,13 @@ def _description(value: Any) -> str:
 
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise _refuse("must be true or false")
+        raise refuse("must be true or false")
     return value
 
 
 def _role(value: Any) -> str:
-    if value not in ROLES:
-        raise _refuse(N_("must be member, moderator or admin"))
+    if not isinstance(value, str) or value not in ROLES:
+        raise refuse(N_("must be member, moderator or admin"))
     return value
 
 

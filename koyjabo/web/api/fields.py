@@ -18,7 +18,7 @@ NULL = {"type": "null"}
 INTEGER = re.compile(r"[+-]?[0-9]{1,4300}", re.ASCII)  # Python reads no more
 
 
-def _refuse(sentence: str) -> PydanticCustomError:
+def refuse(sentence: str) -> PydanticCustomError:
     return PydanticCustomError("unusable", sentence)
 
 
@@ -30,7 +30,7 @@ def _pattern(pattern: re.Pattern[str], optional: bool = False) -> dict[str, Any]
 
 def _named(value: Any, pattern: re.Pattern[str], characters: str) -> str:
     if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise _refuse(f"must be a text of 1 to 128 characters out of {characters}")
+        raise refuse(f"must be a text of 1 to 128 characters out of {characters}")
     return value
 
 
@@ -49,7 +49,7 @@ def _milliseconds(value: Any) -> int | None:
     if (isinstance(value, str) and INTEGER.fullmatch(value)) or (isinstance(value, float) and value.is_integer()):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise _refuse("must be a whole number of milliseconds since 1970, such as Date.now() gives")
+        raise refuse("must be a whole number of milliseconds since 1970, such as Date.now() gives")
     return value if abs(value) <= LARGEST_INT64 else None
 
 
@@ -57,7 +57,7 @@ def text(value: Any) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise _refuse("must be a text")
+        raise refuse("must be a text")
     return truncate(value)
 
 

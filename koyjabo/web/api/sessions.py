@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from koyjabo.accounts.login_sessions import Session
 from koyjabo.clock import iso
 from koyjabo.web.api import bp
-from koyjabo.web.api.auth import CSRF, TOKEN
+from koyjabo.web.api.auth import CSRF, TOKEN, empty
 from koyjabo.web.api.community_responses import list_answer
 from koyjabo.web.api.paging import QUERY, Paging
 from koyjabo.web.current import current
@@ -56,7 +56,7 @@ def list_sessions() -> Response:
 def end_other_sessions() -> Response:
     """End all your other sessions, with their tokens and sockets."""
     current().accounts.sessions.end_others(tokens.require())
-    return _empty()
+    return empty()
 
 
 @bp.delete("/auth/sessions/<session_id>")
@@ -64,8 +64,4 @@ def end_other_sessions() -> Response:
 def end_session(session_id: str) -> Response:
     """End one of your sessions, with its tokens and sockets."""
     current().accounts.sessions.end(tokens.require(), session_id)
-    return _empty()
-
-
-def _empty() -> Response:
-    return Response(status=204, headers={"Cache-Control": "no-store"})
+    return empty()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from flask import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -34,7 +34,7 @@ class Body(BaseModel):
     may_be_absent: ClassVar[bool] = False
 
     @classmethod
-    def of(cls, request: Request):
+    def of(cls, request: Request) -> Self:
         """Read the body of a request. Raises UnsupportedBody, InvalidJson or InvalidInput with each bad field."""
         if cls.may_be_absent and not (request.content_length or "HTTP_TRANSFER_ENCODING" in request.environ):
             return cls()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Request, Response
 from pydantic import BaseModel, Field
 
@@ -46,7 +48,7 @@ class RegisteredAnswer(BaseModel):
 class ErrorAnswer(BaseModel):
     error: str = Field(description="a sentence a person can act on")
     code: str = Field(description="for programs; stable")
-    details: dict
+    details: dict[str, Any]
 
 
 writer = StatsWriter()

@@ -67,7 +67,7 @@ def _welcome(grant: Grant) -> Response:
     return response
 
 
-def _form(template: str, form: Form, status: int = 200) -> Response:
+def _form(template: str, form: Form[LoginBody] | Form[SignupBody], status: int = 200) -> Response:
     if page_login.login() is not None:
         return redirects.back("pages.index")
     return make_response(render_template(template, form=form), status)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Response, make_response, render_template
 
 from koyjabo.communities.roles import MEMBER
@@ -27,17 +29,9 @@ def list_communities() -> str:
 
 
 def _list(account: Account) -> str:
-    asked = pagination.paging()
-    found = current().communities.directory.list(account, asked.start, asked.per_page)
+    found = pagination.list_page(partial(current().communities.directory.list, account))
     own = [each.community.id for each in found.items if each.role]
-    return render_template(
-        "communities/list.html",
-        found=found,
-        online=online_people.online(own),
-        asked=asked,
-        last=asked.last(found.total),
-        url=pagination.numbered(),
-    )
+    return render_template("communities/list.html", found=found, online=online_people.online(own))
 
 
 @bp.get("/communities/new")

@@ -6,7 +6,7 @@ from functools import partial
 
 from flask import Response, request
 
-from koyjabo.communities.roles import ADMIN, MEMBER, ROLES
+from koyjabo.communities.roles import ADMIN, MEMBER
 from koyjabo.web.current import current
 from koyjabo.web.pages import bp, community_page
 from koyjabo.web.pages.community_page import EnteredCommunity
@@ -50,17 +50,7 @@ def _led_on(problem: Shown | None, code: str, community_id: str) -> Response:
 
 
 def _show(at: EnteredCommunity, shown: Shown = AS_IT_IS) -> Response:
-    asked = pagination.paging()
-    found = current().communities.directory.members(at.account, at.community.id, asked.start, asked.per_page)
-    return community_page.page(
-        "members",
-        at,
-        shown.status,
-        found=found,
-        form=shown.form,
-        refused=shown.refused,
-        roles=ROLES,
-        asked=asked,
-        last=asked.last(found.total),
-        url=pagination.numbered("pages.members", community_id=at.community.id),
-    )
+    community_id = at.community.id
+    read = partial(current().communities.directory.members, at.account, community_id)
+    found = pagination.list_page(read, "pages.members", community_id=community_id)
+    return community_page.page("members", at, shown.status, found=found, form=shown.form, refused=shown.refused)

@@ -13,8 +13,6 @@ from koyjabo.models import Scope
 from koyjabo.web.current import current
 from koyjabo.web.security import page_login
 
-ROLES = roles.ROLES
-
 
 class EnteredCommunity(NamedTuple):
     """Somebody at a community."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Response, make_response, render_template
 
 from koyjabo.errors import WrongCredentials
@@ -34,18 +36,9 @@ def change_password() -> Response:
     return done("password_changed", "pages.account")
 
 
-def _show(form: Form, status: int = 200) -> Response:
-    login, asked = page_login.require_login(), pagination.paging()
+def _show(form: Form[PasswordBody], status: int = 200) -> Response:
+    login = page_login.require_login()
     account, sessions = login.account, current().accounts.sessions.page(login)
-    found = current().communities.directory.own(account, asked.start, asked.per_page)
-    page = render_template(
-        "account/account.html",
-        account=account,
-        form=form,
-        found=found,
-        sessions=sessions,
-        asked=asked,
-        last=asked.last(found.total),
-        url=pagination.numbered("pages.account"),
-    )
+    found = pagination.list_page(partial(current().communities.directory.own, account), "pages.account")
+    page = render_template("account/account.html", account=account, form=form, found=found, sessions=sessions)
     return make_response(page, status)

@@ -39,7 +39,8 @@ def login() -> Login | None:
         except LedgerUnavailable as error:
             g.login_unknown = error
             raise
-    return g.login
+    found: Login | None = g.login
+    return found
 
 
 def seen() -> Login | None:
@@ -116,7 +117,8 @@ def _shown() -> _Shown | None:
         g.shown = None
         with suppress(InvalidToken, TokenExpired):
             g.shown = _read(auth.cookie(ACCESS), auth.cookie(REFRESH))
-    return g.shown
+    shown: _Shown | None = g.shown
+    return shown
 
 
 def _read(access: auth.Shown | None, refresh: auth.Shown | None) -> _Shown | None:

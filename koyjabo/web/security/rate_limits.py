@@ -118,7 +118,8 @@ def remember_login(email_key: str, password_mark: str) -> None:
 
 
 def _limits() -> RateLimits:
-    return current_app.extensions[EXTENSION]
+    limits: RateLimits = current_app.extensions[EXTENSION]
+    return limits
 
 
 class RateLimits:

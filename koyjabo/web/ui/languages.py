@@ -36,14 +36,15 @@ def language() -> str:
         chosen = request.cookies.get(LANGUAGE_COOKIE, "")
         asked = request.accept_languages.best_match(list(LANGUAGES)) or "en"
         g.language = chosen if chosen in LANGUAGES else asked
-    return g.language
+    code: str = g.language
+    return code
 
 
 def translated(text: object) -> str:
     """A text that is not written in the template, and so may hold anything: it is not formatted, and not taken for
     HTML, as `_()` would.
     """
-    return gettext(str(text))
+    return str(gettext(str(text)))
 
 
 def count(number: int) -> str:

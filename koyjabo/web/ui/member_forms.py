@@ -18,11 +18,11 @@ class Shown(NamedTuple):
     """How the list of members is shown: as it is, or with what went wrong."""
 
     status: int = 200
-    invitation: Form | None = None  # an empty one
+    invitation: Form[InvitationBody] | None = None  # an empty one
     refused: tuple[str, KoyJaboError] | None = None  # what was not done to a member, and why
 
     @property
-    def form(self) -> Form:
+    def form(self) -> Form[InvitationBody]:
         return self.invitation or Form(InvitationBody, {"role": MEMBER})
 
 

@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
 from flask import request, url_for
 
+from koyjabo.database.paging import Page
 from koyjabo.web.api.paging import Paging
 
+Item = TypeVar("Item")
 
-def paging() -> Paging:
-    """The page that the request asks for. Raises InvalidInput."""
-    return Paging.of(request)
+
+class ListPage(NamedTuple, Generic[Item]):
+    """One page of a list, for the macro `paging.pages`."""
+
+    items: tuple[Item, ...]
+    total: int  # length of the whole list
+    number: int  # of this page, from 1
+    last: int  # number of the last page
+    url: Callable[[int], str]  # the address of each page
+
+
+def list_page(read: Callable[[int, int], Page[Item]], endpoint: str | None = None, **path: Any) -> ListPage[Item]:
+    """The page that the request asks for. `read` gets the number of items before it, and of items on it at most.
+
+    An action shows the list again, too, and names the `endpoint` of it. Raises InvalidInput.
+    """
+    asked = Paging.of(request)
+    found = read(asked.start, asked.per_page)
+    return ListPage(found.items, found.total, asked.page, asked.last(found.total), _numbered(endpoint, path))
 
 
 def here(**changes: Any) -> str:
@@ -22,8 +40,7 @@ def here(**changes: Any) -> str:
     return _address(request.endpoint, request.view_args or {}, changes)
 
 
-def numbered(endpoint: str | None = None, **path: Any) -> Callable[[int], str]:
-    """The address of each page of the list. An action shows the list again, too, and names the `endpoint` of it."""
+def _numbered(endpoint: str | None, path: dict[str, Any]) -> Callable[[int], str]:
     if endpoint is None:
         return lambda number: here(page=number)
     return lambda number: _address(endpoint, path, {"page": number})

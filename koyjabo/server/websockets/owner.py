@@ -1,0 +1,35 @@
+"""Who handles the messages and the end of a WebSocket."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from koyjabo.server.websockets.connection import Connection
+
+
+class Owner(Protocol):
+    """Handles the events of its connections. An owner has many connections and keeps its own data about each."""
+
+    largest_message: int  # bytes
+    pings: bool  # whether to send WebSocket pings; False for a protocol with its own pings
+
+    def received(self, connection: Connection, message: str | bytes) -> None:
+        """Handle a message. It must not block, because one reader serves all connections; see `Connection.in_turn`."""
+
+    def ended(self, connection: Connection, code: int) -> None:
+        """Handle the end of a connection, with the client's close code, 1005 or 1006. Runs in a task and may block."""
+
+
+class NoOwner:
+    """The owner of a connection that has ended: it ignores all events."""
+
+    largest_message = 0
+    pings = False
+
+    def received(self, connection: Connection, message: str | bytes) -> None: ...
+
+    def ended(self, connection: Connection, code: int) -> None: ...
+
+
+NO_OWNER = NoOwner()
