@@ -224,8 +224,8 @@ def test_export_and_import_through_pipes(server, elsewhere):
         ("import", "wsgi.py", "--format", "csv"): "Line 1: must name the columns, visitor_id and at among them.",
     }.items(),
 )
-def test_what_cannot_be_done_is_said_in_a_sentence(server, arguments, sentence):
-    found = server.koyjabo(*arguments)
+def test_what_cannot_be_done_is_said_in_a_sentence(new_server, database, arguments, sentence):
+    found = new_server(database).koyjabo(*arguments)
     assert found.returncode in (1, 2)
     assert sentence in found.stderr
     assert "Traceback" not in found.stderr

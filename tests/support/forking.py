@@ -58,6 +58,8 @@ def _template_for(arguments: tuple[str, ...]) -> str | None:
     """None for programs that are started anew in any case."""
     if arguments[:2] == ("-m", "koyjabo"):
         return None if arguments[2:3] == ("serve",) else "commands"
+    if arguments[:2] == ("-m", "demo"):
+        return "commands"
     return "servers" if arguments[0].endswith(("wsgi.py", "changed_server.py")) else None
 
 

@@ -209,6 +209,7 @@ def take_over(request: dict[str, Any], files: list[int]) -> dict[str, Any]:
     close(files)
     os.environ.clear()
     os.environ.update(request["environment"])
+    sys.path[1:1] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     return request
 
 
