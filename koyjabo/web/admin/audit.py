@@ -59,7 +59,7 @@ def audit() -> Response:
 
 
 def _people(found: AuditPage, chosen: str) -> dict[str, str]:
-    """Whose lines one may look for: those who are seen here, by id."""
+    """The users to choose from, names by id: those on this page, and the chosen one."""
     people = {line.actor_id: line.actor for line in found.lines if line.actor_id}
     if chosen not in ("", BY_OPERATOR, *people):
         people[chosen] = chosen
