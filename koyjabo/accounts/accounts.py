@@ -68,16 +68,16 @@ class Accounts:
         refresh_id = queries.successor(claims.session_id, claims.token_id)
         new = self._new_session(claims.session_id)._replace(refresh_id=refresh_id)
         client = log.anonymous(new.now_ms)
-        made = self._database.write(
+        renewal = self._database.write(
             queries.renew_session,
             *(claims.user_id, claims.token_id, new),
-            audit=lambda made: _own_entry(client, "session.replay", made.ended),
+            audit=lambda renewal: _own_entry(client, "session.replay", renewal.ended),
         )
-        if made.ended is not None:
+        if renewal.ended is not None:
             self._on_revoked(claims.session_id)
-        if made.renewed is None:
+        if renewal.renewed is None:
             raise InvalidToken
-        return _grant(made.renewed, new)
+        return _grant(renewal.renewed, new)
 
     def log_out(self, session_id: str) -> None:
         """End a session, with all its tokens. Idempotent."""

@@ -78,12 +78,12 @@ class Users:
     ) -> UserLine:
         account.require_site_admin()
         by = log.actor(account, self._clock)
-        made = self._database.write(
+        changed = self._database.write(
             change,
             *(uuid_of(user_id) or "", *args),
-            audit=lambda made: by.entry(action, subject(made.person)) if made.is_change else None,
+            audit=lambda changed: by.entry(action, subject(changed.person)) if changed.is_change else None,
         )
-        self._on_revoked(made.person.id)
+        self._on_revoked(changed.person.id)
         return self.get(account, user_id)
 
 

@@ -40,10 +40,10 @@ class RecountState(NamedTuple):
 
     An ENDED line has in its details `agrees`, `rows`, `seconds`, `problems` (at most MOST_PROBLEMS sentences) and
     `problem_count`, or an `error` when the recount failed. A BEGUN line means that the recount was interrupted, unless
-    `going_on` is set.
+    `running` is set.
     """
 
-    going_on: Progress | None  # of any worker
+    running: Progress | None  # of any worker
     last: AuditRecord | None
 
 
@@ -89,7 +89,7 @@ class Recounts:
         account.require_site_admin()
         by = audit.actor(account, self._clock)
         with self._lock:
-            if self._going_on() is not None:
+            if self._running() is not None:
                 return
             self._progress = Progress(by.at_ms, 0, 0)
         has_begun = False
@@ -109,12 +109,12 @@ class Recounts:
     def state(self, account: Account) -> RecountState:
         """While Redis is away, a recount of another worker looks interrupted."""
         account.require_site_admin()
-        going_on, last = self._going_on(), self._database.read(_newest)
-        if last and going_on is None and _has_just_begun(last, self._clock.now_ms()):
-            going_on = Progress(last.at_ms, 0, 0)
-        return RecountState(going_on, last)
+        running, last = self._running(), self._database.read(_newest)
+        if last and running is None and _has_just_begun(last, self._clock.now_ms()):
+            running = Progress(last.at_ms, 0, 0)
+        return RecountState(running, last)
 
-    def _going_on(self) -> Progress | None:
+    def _running(self) -> Progress | None:
         return self._progress or next((each.recount for each in self._workers.live() if each.recount), None)
 
     def _begin(self, by: Actor) -> bool:

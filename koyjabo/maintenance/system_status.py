@@ -107,7 +107,7 @@ class System:
             starting_total=self._database.read(system_queries.starting_total),
             adjustments=self._database.read(system_queries.adjustments),
             settings=self._settings,
-            recount=recounts.going_on,
+            recount=recounts.running,
             last_recount=recounts.last,
         )
 

@@ -37,7 +37,7 @@ class TotalAdjuster:
         return self._database.write(
             _set_total,
             *(total, new_epoch, by.at_ms, reason),
-            audit=lambda made: by.entry("total.set", TOTAL, **made._asdict(), new_epoch=new_epoch, reason=reason),
+            audit=lambda totals: by.entry("total.set", TOTAL, **totals._asdict(), new_epoch=new_epoch, reason=reason),
         )
 
 

@@ -28,11 +28,11 @@ class CommunityStream(Stream):
         self.kind = "dashboards" if self._kind.is_dashboard else "communities"
         self._participants: dict[Connection, Participant] = {}
 
-    def who(self, connection: Connection) -> str | None:
+    def person_of(self, connection: Connection) -> str | None:
         participant = self._participants.get(connection)
         return participant.access.user_id if participant is not None else None
 
-    def where(self, connection: Connection) -> str:
+    def community_of(self, connection: Connection) -> str:
         participant = self._participants.get(connection)
         return participant.access.community_id if participant is not None else NOWHERE
 

@@ -23,7 +23,7 @@ EXTENSION = "koyjabo.streams"
 class StatsStream(Stream):
     kind = "site"
 
-    def who(self, connection: Connection) -> str | None:
+    def person_of(self, connection: Connection) -> str | None:
         return self._services.presence.visitor_sockets.visitor_of(connection)
 
     def admit(self, connection: Connection, request: Request) -> None:

@@ -67,11 +67,11 @@ class Stream(ABC):
     def disconnected(self, connection: Connection, code: int) -> None:
         """Clean up after a connection that has ended with the client's close code `code`. May block."""
 
-    def who(self, connection: Connection) -> str | None:
-        """The id of the connection's user or visitor, if known yet."""
+    def person_of(self, connection: Connection) -> str | None:
+        """The id of the connection's user or visitor; None if it is not known yet."""
         return None
 
-    def where(self, connection: Connection) -> str:
+    def community_of(self, connection: Connection) -> str:
         """The community id of an admitted connection, or NOWHERE."""
         return NOWHERE
 
@@ -83,7 +83,7 @@ class Stream(ABC):
         try:
             if connection.is_open:
                 self.admit(connection, request)
-                self._socket_log.opened(self.kind, self.where(connection), self.who(connection))
+                self._socket_log.opened(self.kind, self.community_of(connection), self.person_of(connection))
             else:
                 self._record_refusal(connection, request, TOO_MANY, "no_room")
         except KoyJaboError as error:
@@ -108,7 +108,9 @@ class Stream(ABC):
         self._errors.pop(connection, None)
         if connection not in self._refused:
             lasted_s = time.monotonic() - connection.born
-            self._socket_log.closed(self.kind, code, lasted_s, self.where(connection), self.who(connection))
+            self._socket_log.closed(
+                self.kind, code, lasted_s, self.community_of(connection), self.person_of(connection)
+            )
         self.disconnected(connection, code)
 
     @property

@@ -50,7 +50,7 @@ WORDS = {
 def audit() -> Response:
     actor, action = request.args.get("actor", ""), request.args.get("action", "")
     found = current().audit.page(me(), before(), actor=actor, action=action)
-    older = pagination.here(before=found.before) if found.before is not None else None
+    older = pagination.this_page(before=found.before) if found.before is not None else None
     choices = [("", _("All")), *((name, WORDS.get(name, name)) for name in ACTIONS)]
     people = _people(found, actor)
     return page(

@@ -37,8 +37,8 @@ def create_community() -> Response:
     body = form.read()
     if body is None:
         return page("new_community", 422, form=form)
-    made = current().communities.directory.create(me(), body.name, body.description, body.open, body.listed)
-    return done("founded", "admin.community", community_id=made.community.id)
+    created = current().communities.directory.create(me(), body.name, body.description, body.open, body.listed)
+    return done("founded", "admin.community", community_id=created.community.id)
 
 
 @bp.get("/communities/<community_id>")

@@ -29,7 +29,7 @@ def visits() -> Response:
         if not error.details:
             raise
         return page("visits", 400, form=form, found=Found((), None, None), choices=choices(form))
-    older = pagination.here(before=found.before) if found.before is not None else None
+    older = pagination.this_page(before=found.before) if found.before is not None else None
     return page("visits", form=form, found=found, older=older, choices=choices(form))
 
 

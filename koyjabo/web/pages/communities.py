@@ -47,8 +47,8 @@ def create_community() -> Response:
     if body is None:
         return make_response(render_template("communities/new.html", form=form), 422)
     rate_limits.count_action(account.id)
-    made = current().communities.directory.create(account, body.name, body.description, body.open, body.listed)
-    return done("founded", "pages.community", community_id=made.community.id)
+    created = current().communities.directory.create(account, body.name, body.description, body.open, body.listed)
+    return done("founded", "pages.community", community_id=created.community.id)
 
 
 @bp.get("/communities/<community_id>")

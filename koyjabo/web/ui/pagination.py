@@ -34,7 +34,7 @@ def list_page(read: Callable[[int, int], Page[Item]], endpoint: str | None = Non
     return ListPage(found.items, found.total, paging.page, paging.last(found.total), _numbered(endpoint, path))
 
 
-def here(**changes: Any) -> str:
+def this_page(**changes: Any) -> str:
     """The address of this page with other arguments; None removes one. The flash code is removed."""
     assert request.endpoint is not None
     return _address(request.endpoint, request.view_args or {}, changes)
@@ -42,7 +42,7 @@ def here(**changes: Any) -> str:
 
 def _numbered(endpoint: str | None, path: dict[str, Any]) -> Callable[[int], str]:
     if endpoint is None:
-        return lambda number: here(page=number)
+        return lambda number: this_page(page=number)
     return lambda number: _address(endpoint, path, {"page": number})
 
 
