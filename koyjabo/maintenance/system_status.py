@@ -61,7 +61,7 @@ class Facts(NamedTuple):
     adjustments: list[TotalAdjustment]  # newest first
     settings: Mapping[str, object]
     recount: Progress | None  # the running one, of any worker
-    last_recount: AuditRecord | None  # its beginning or its result (`recount.RecountState`)
+    last_recount: AuditRecord | None  # its beginning or its result (`recount_job.RecountState`)
 
 
 class System:
