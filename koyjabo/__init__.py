@@ -1,7 +1,7 @@
-"""Koy Jabo Live: visitor counts, exact and at once.
+"""Koy Jabo Live: exact visitor counts and community presence, in real time.
 
-Nothing is imported here at module level: `koyjabo.server` changes the standard library in a worker before anything
-else of the package is loaded.
+Nothing is imported here at module level, because `koyjabo.server` patches the standard library in a worker before the
+rest of the package is loaded.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 def create_app(
     settings: Mapping[str, Any] | None = None, *, runtime: Runtime | None = None, clock: Clock | None = None
 ) -> Flask:
-    """Make the application.
+    """Create the application, and migrate its database.
 
-    `settings` override the environment. The database is migrated. `runtime` is where requests wait (real threads, if
-    not said otherwise) and `clock` the source of time. Raises config.SettingsError for a setting that cannot be used,
-    errors.LedgerUnavailable when the database cannot be reached, errors.UnusableDatabase when it is none.
+    `settings` override the environment. `runtime` runs tasks and waits (default: real threads), and `clock` is the
+    source of time. Raises config.SettingsError for an unusable setting, errors.LedgerUnavailable if the database cannot
+    be reached, errors.UnusableDatabase if it is not a usable database.
     """
     from flask import Flask
 

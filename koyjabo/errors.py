@@ -1,4 +1,4 @@
-"""What can go wrong, in the domain's words. Each transport has one table from `code` to its own answer."""
+"""The errors of the domain. Each transport has one table from `code` to its own status or close code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from koyjabo.text import N_
 class KoyJaboError(Exception):
     """An error with a code for programs, a sentence a person can act on, and details by field.
 
-    `retry_after_s` is set where trying again later is the thing to do.
+    `retry_after_s` is set if the client should try again later.
     """
 
     code = "internal_error"
@@ -23,7 +23,7 @@ class KoyJaboError(Exception):
 
 
 class InvalidInput(KoyJaboError):
-    """What was sent is not what the call takes; `details` names each field."""
+    """Fields of the request are invalid. `details` has the reason by field."""
 
     code = "invalid_input"
     sentence = N_("Some fields are not valid; see details.")
@@ -45,7 +45,7 @@ class UnknownVisitor(KoyJaboError):
 
 
 class NotYetForgotten(KoyJaboError):
-    """Their visits are many, and only some of them are gone so far; all others are there until they are asked for."""
+    """The visitor has very many visits, of which only some are erased so far. The next request continues."""
 
     code = "not_yet_forgotten"
     sentence = "Erasing this visitor takes several requests. Repeat the request until it succeeds."
@@ -141,27 +141,27 @@ class UnsupportedWebSocket(KoyJaboError):
 
 
 class NoWebSockets(KoyJaboError):
-    """The application runs under a WSGI server that is not ours (specification: Python names)."""
+    """The application runs under another WSGI server (specification: Python names)."""
 
     code = "websockets_unavailable"
     sentence = "Plain WebSockets need the server of Koy Jabo Live (python wsgi.py); use Socket.IO at /socket.io/ here."
 
 
 class InvalidMessage(KoyJaboError):
-    """What a client said on a socket is nothing that can be said there."""
+    """A client's message on a socket is invalid."""
 
     code = "invalid_message"
     sentence = 'Send one JSON object as text, such as {"type": "ping"} or {"type": "request_count"}.'
 
 
 class UnusableDatabase(KoyJaboError):
-    """The database is not one that visits can be kept in, and waiting will not change that."""
+    """The database cannot store visits, and waiting will not change that."""
 
     code = "unusable_database"
 
 
 class DatabaseInUse(KoyJaboError):
-    """Another process does what excludes this; the sentence says which process, and what to do."""
+    """Another process excludes this operation. The message says which one, and what to do."""
 
 
 class LedgerUnavailable(KoyJaboError):
@@ -173,7 +173,7 @@ class LedgerUnavailable(KoyJaboError):
 
     @classmethod
     def because(cls, cause: Exception) -> LedgerUnavailable:
-        """To be raised in another place than where `cause` was caught."""
+        """An error to raise elsewhere than where `cause` was caught."""
         error = cls()
         error.__cause__ = cause
         return error

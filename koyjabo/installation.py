@@ -1,11 +1,11 @@
-"""What is installed: which version, and where its files are, in a checkout and from a wheel."""
+"""The version, and the folders of the program's files, in a checkout and in an installed wheel."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 VERSION = "1.0.0"
-"""The only place that says so: pyproject.toml reads it here."""
+"""The only definition of the version; pyproject.toml reads it."""
 
 _PACKAGE = Path(__file__).resolve().parent
 _CHECKOUT = _PACKAGE.parent

@@ -1,6 +1,4 @@
-"""Texts as they are kept: cut to a length, without what no database holds and what is not ours to keep;
-and the mark of sentences for translators.
-"""
+"""Cleans texts before they are stored, and marks sentences for translation."""
 
 from __future__ import annotations
 
@@ -10,23 +8,23 @@ LONGEST_TEXT = 512
 
 
 def N_(sentence: str) -> str:  # noqa: N802  (the mark that pybabel looks for)
-    """Mark a sentence for the catalogues of translations where it stands; pages translate it when they show it."""
+    """Mark a sentence for the translation catalogues; pages translate it when they show it."""
     return sentence
 
 
 def truncate(value: str) -> str:
-    """Cut, not refused, and made `whole`."""
+    """Cut to LONGEST_TEXT characters and made `whole`."""
     return whole(value[:LONGEST_TEXT])
 
 
 def whole(value: str) -> str:
-    """What no database can hold (half a surrogate pair, NUL) is replaced."""
+    """Replace characters that a database cannot store: lone surrogates, NUL."""
     value = value.replace("\0", "\ufffd")
     return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if not _is_whole(value) else value
 
 
 def without_query(address: str | None) -> str | None:
-    """Origin and path: queries, fragments and user names carry what people typed, and are not ours to keep."""
+    """Origin and path of a URL. Queries, fragments and user names may be personal data and must not be stored."""
     return re.sub(r"[?#].*|(?<=//)[^/?#]*@", "", address, flags=re.DOTALL) or None if address else None
 
 

@@ -1,4 +1,4 @@
-"""The application for `flask --app migrations/app.py db …`: what a developer uses to write the next migration."""
+"""The application for `flask --app migrations/app.py db …`, by which a developer writes the next migration."""
 
 from flask_migrate import Migrate
 

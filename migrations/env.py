@@ -1,4 +1,4 @@
-"""How Alembic reaches the application's database. Run by the server at start, and by `flask db …`."""
+"""Connects Alembic with the application's database. Run by the server at start, and by `flask db …`."""
 
 from alembic import context
 from sqlalchemy import Connection

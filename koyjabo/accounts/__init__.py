@@ -1,1 +1,1 @@
-"""People and their sessions: accounts, passwords, tokens, logins and their limits."""
+"""Accounts, passwords, login sessions, tokens, and the limits of logins."""

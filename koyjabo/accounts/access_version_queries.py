@@ -1,4 +1,4 @@
-"""How often anybody has lost a right: one number, by which every server notices that it has to look again."""
+"""The access version: a counter of revocations. All servers poll it to learn when to check permissions again."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from koyjabo.models import AccessVersion
 
 
 def record_revocation(session: Session) -> None:
-    """Part of every transaction that takes a right away: a session, a membership, a role, an account."""
+    """Call it in every transaction that revokes access: that ends a session or a membership, lowers a role, or
+    disables an account.
+    """
     session.execute(update(AccessVersion).values(version=AccessVersion.version + 1))
 
 
 def version(session: Session) -> int:
-    """It only grows, and stays as it is while nobody loses anything."""
+    """Increases at each revocation, and at no other time."""
     return session.execute(select(AccessVersion.version)).scalar_one()

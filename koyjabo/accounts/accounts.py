@@ -1,4 +1,4 @@
-"""People with an account: who they are, and the sessions in which they are logged in."""
+"""Accounts of users, and their login sessions: sign up, log in, refresh, log out, change the password."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from koyjabo.text import N_
 
 
 class Grant(NamedTuple):
-    """A login that may be turned into tokens: `refresh_id` is to be the id of its one good refresh token."""
+    """A login for which tokens may be issued. `refresh_id` is the id of the session's one valid refresh token."""
 
     login: Login
     refresh_id: str
     password_mark: str
-    """Another one for each password, which tells nothing of it."""
+    """A fingerprint of the password hash: changes with the password and does not reveal it."""
 
 
 class Accounts:
-    """Emails, passwords and names are normalised by `credential_rules`.
+    """Normalises emails, passwords and names by `credential_rules`.
 
-    After a commit, `on_revoked` is called with the id of an ended session, or of a user who has lost sessions.
-    Every method raises LedgerUnavailable, and those that take a password TooBusy.
+    After a commit, `on_revoked` is called with the id of an ended session, or of a user whose sessions have ended.
+    All methods raise LedgerUnavailable; methods that take a password also raise TooBusy.
     """
 
     def __init__(
@@ -46,38 +46,38 @@ class Accounts:
         self._passwords = passwords
 
     def sign_up(self, email: str, password: str, name: str | None = None, user_agent: str = "") -> Grant:
-        """Make an account and log it in. Raises EmailTaken."""
+        """Create an account and log it in. Raises EmailTaken."""
         person, new = self._new_person(email, password, name), self._new_session(str(uuid.uuid4()), user_agent)
         entry = _own_entry(log.anonymous(new.now_ms), "user.sign_up", person)
         self._database.write(queries.sign_up, person, credential_rules.email_key(email), new, audit=entry)
         return _grant(person, new)
 
     def log_in(self, email: str, password: str, user_agent: str = "") -> Grant:
-        """Raises WrongCredentials, and neither its words nor its time tell whether there is such a user."""
+        """Raises WrongCredentials. Neither its message nor its time reveals whether the user exists."""
         grant = self._try(email, password, user_agent)
-        if grant is None:  # the password has just been hashed anew by another login
+        if grant is None:  # a concurrent login has just updated the password hash
             grant = self._try(email, password, user_agent)
         if grant is None:
             raise WrongCredentials
         return grant
 
     def refresh(self, claims: Claims) -> Grant:
-        """Renew the session of a refresh token, which is good for this once. Raises InvalidToken; shown a second time,
-        it ends the session.
+        """Renew a session with its refresh token. Raises InvalidToken. A token that is used again later is stolen, and
+        ends the session.
         """
         refresh_id = queries.successor(claims.session_id, claims.token_id)
         new = self._new_session(claims.session_id)._replace(refresh_id=refresh_id)
         client = log.anonymous(new.now_ms)
-        made = self._database.write(
+        renewal = self._database.write(
             queries.renew_session,
             *(claims.user_id, claims.token_id, new),
-            audit=lambda made: _own_entry(client, "session.replay", made.ended),
+            audit=lambda renewal: _own_entry(client, "session.replay", renewal.ended),
         )
-        if made.ended is not None:
+        if renewal.ended is not None:
             self._on_revoked(claims.session_id)
-        if made.renewed is None:
+        if renewal.renewed is None:
             raise InvalidToken
-        return _grant(made.renewed, new)
+        return _grant(renewal.renewed, new)
 
     def log_out(self, session_id: str) -> None:
         """End a session, with all its tokens. Idempotent."""
@@ -91,29 +91,29 @@ class Accounts:
             self._on_revoked(session_id)
 
     def login_of(self, session_id: str, refresh_id: str | None = None) -> Login | None:
-        """Who is logged in by a session, if it lives: not revoked, not run out, and its user not disabled. Where it is
-        shown by a refresh token, one that was renewed is good for some seconds more.
+        """The login of a session; None if it is revoked or expired, or its user disabled. `refresh_id`, if given, must
+        be its valid refresh token, or one renewed less than TOGETHER_MS ago.
         """
         found = self._database.read(queries.of_session, session_id, self._clock.now_ms(), refresh_id)
         return Login(_account(found), session_id) if found else None
 
     def password_mark(self, email: str) -> str:
-        """That of their present password; "" where there is no such user. It takes as long for everybody."""
+        """The mark of a user's current password; "" for an unknown email. Takes the same time for both."""
         person = self._find(email)
         return _mark(person.password) if person else ""
 
     def names(self, user_ids: Collection[str]) -> dict[str, str]:
-        """What users are called, by id; those who are none are not in it. For a thousand or so at a time."""
+        """User names by id, without unknown ids. For about 1,000 ids at a time."""
         return self._database.read(queries.names, list(user_ids)) if user_ids else {}
 
     def change_password(self, login: Login, current: str, new: str) -> str:
-        """End all other sessions, too. Returns the mark of the new one. Raises WrongCredentials."""
+        """Also ends all other sessions. Returns the mark of the new password. Raises WrongCredentials."""
         person = self._database.read(queries.by_id, login.account.id)
         if not self._passwords.matches(current, person.password if person else None) or person is None:
             raise WrongCredentials(N_("That is not your current password."))
         hashed = self._passwords.hash(credential_rules.password(new))
         by = log.actor(login.account, self._clock)
-        if not self._set_hash(by, person, hashed, old=person.password, spared=login.session_id):
+        if not self._set_hash(by, person, hashed, old=person.password, kept_session_id=login.session_id):
             raise WrongCredentials(N_("The password was just changed in another session."))
         return _mark(hashed)
 
@@ -127,14 +127,14 @@ class Accounts:
     # For the operator: at the command line, and at start-up.
 
     def create(self, email: str, password: str, name: str | None = None, is_admin: bool = False) -> Account:
-        """Make an account. Raises EmailTaken."""
+        """Create an account. Raises EmailTaken."""
         person, by = self._new_person(email, password, name, is_admin), log.actor(OPERATOR, self._clock)
         entry = by.entry("user.create", subject(person), is_admin=is_admin)
         self._database.write(queries.add_user, person, credential_rules.email_key(email), by.at_ms, audit=entry)
         return _account(person)
 
     def set_password(self, email: str, password: str) -> Account:
-        """End all their sessions, too. Raises UnknownUser."""
+        """Also ends all sessions of the user. Raises UnknownUser."""
         person = self._find(email)
         if person is None:
             raise UnknownUser
@@ -150,22 +150,22 @@ class Accounts:
         return Person(str(uuid.uuid4()), email, credential_rules.name(name, of=email), is_admin, hashed, False)
 
     def _try(self, email: str, password: str, user_agent: str) -> Grant | None:
-        """Raises WrongCredentials. None when the user was changed meanwhile."""
+        """Raises WrongCredentials. Returns None if the user was changed concurrently."""
         person = self._find(email)
         matches = self._passwords.matches(password, person.password if person else None)
         if person is None or not matches or person.is_disabled:
             raise WrongCredentials
-        return self._open(self._hash_anew(person, password) if is_outdated(person.password) else person, user_agent)
+        return self._open(self._rehash(person, password) if is_outdated(person.password) else person, user_agent)
 
     def _find(self, email: str) -> Person | None:
         try:
             credential_rules.email(email)
-        except ValueError:  # nobody has such an address, and not every database can be asked
+        except ValueError:  # no user has such an email, and PostgreSQL cannot compare every string
             return None
         return self._database.read(queries.by_email, credential_rules.email_key(email))
 
     def _open(self, person: Person, user_agent: str) -> Grant | None:
-        """A session for somebody whose password was right, unless they were changed meanwhile."""
+        """Begin a session after the password was verified. Returns None if the user was changed concurrently."""
         new = self._new_session(str(uuid.uuid4()), user_agent)
         entry = _own_entry(log.anonymous(new.now_ms), "session.begin", person)
         begun = self._database.write(
@@ -180,16 +180,18 @@ class Accounts:
         origin = user_agent[: browsers.LONGEST], log.request_place.get()
         return NewSession(session_id, str(uuid.uuid4()), now_ms, now_ms + REFRESH_S * 1000, *origin)
 
-    def _hash_anew(self, person: Person, password: str) -> Person:
+    def _rehash(self, person: Person, password: str) -> Person:
         hashed = self._passwords.hash(password)
-        self._database.write(queries.keep_hash, person.id, person.password, hashed)
+        self._database.write(queries.replace_hash, person.id, person.password, hashed)
         return person._replace(password=hashed)
 
-    def _set_hash(self, by: Actor, person: Person, hashed: str, old: str | None = None, spared: str = "") -> bool:
+    def _set_hash(
+        self, by: Actor, person: Person, hashed: str, old: str | None = None, kept_session_id: str = ""
+    ) -> bool:
         entry = by.entry("user.password", subject(person))
         changed = self._database.write(
             queries.change_password,
-            *(person.id, old, hashed, by.at_ms, spared),
+            *(person.id, old, hashed, by.at_ms, kept_session_id),
             audit=lambda changed: entry if changed else None,
         )
         self._on_revoked(person.id)
@@ -201,7 +203,7 @@ def subject(person: Person | Account) -> Subject:
 
 
 def _own_entry(client: Actor, action: str, person: Person | None) -> Entry | None:
-    """What `person` does to their own account; None for None."""
+    """The audit entry for an action of `person` on their own account."""
     return client._replace(id=person.id, name=person.name).entry(action, subject(person)) if person else None
 
 

@@ -1,6 +1,6 @@
-"""What an email address, a password and a name have to look like, wherever they come from.
+"""Rules for email addresses, passwords and names, for every way in which they can be entered.
 
-Each function returns what is kept, or raises ValueError with a sentence's end: "must …".
+Each function returns the normalised value, or raises ValueError with the end of a sentence: "must …".
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 128
 PASSWORD_LENGTH = N_("must have 8 to 128 characters")
 
 UNUSABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
-"""White space, control characters, halves of characters, and what nobody sees."""
+"""White space, control characters, surrogates, and invisible characters."""
 
 DOMAIN = re.compile(r"[\w-]+(\.[\w-]+)*")
 
@@ -35,13 +35,13 @@ def email(value: str) -> str:
 
 
 def email_key(value: str) -> str:
-    """Equal for two spellings of one address: capitals make no difference, nor how accents are composed."""
+    """Equal for all spellings of one address: case and Unicode composition make no difference."""
     composed = unicodedata.normalize("NFC", value.strip())
     return unicodedata.normalize("NFC", composed.casefold())
 
 
 def password(value: str) -> str:
-    """Any characters; nothing but the length is asked for. In NFC, for keyboards compose letters differently."""
+    """Only the length is restricted, not the characters. In NFC, because keyboards compose letters differently."""
     if re.search(r"[\ud800-\udfff]", value):
         raise ValueError("must be a text of whole characters")
     value = unicodedata.normalize("NFC", value)
@@ -51,6 +51,6 @@ def password(value: str) -> str:
 
 
 def name(value: str | None, of: str) -> str:
-    """Cut to what fits, on one line; whoever gives none is called what stands before the @ of their address."""
+    """On one line, cut to LONGEST_NAME. Without a name, the local part of the email address `of`."""
     words = " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", " ", value or "").split())
     return words[:LONGEST_NAME].strip() or of.partition("@")[0]

@@ -1,4 +1,4 @@
-"""The first admin of the site: the one that ADMIN_EMAIL names, or one that is made up in development.
+"""Creates the first admin of the site: the one in ADMIN_EMAIL, or a made-up one in development.
 
 Raises LedgerUnavailable.
 """
@@ -17,17 +17,17 @@ MADE_UP = "admin@koyjabo.example"
 
 
 def ensure(accounts: Accounts, email: str, password: str) -> bool:
-    """Create this admin. A user with this email stays as it is. True for the process that created it."""
+    """Create this admin, unless a user has this email. Returns whether this process created it."""
     known = accounts.find(email)
     if known is None:
         return _create(accounts, email, password)
-    if not known.is_admin:  # the address was never proved to be theirs
+    if not known.is_admin:  # not promoted: nothing proves that this user owns the address
         log.warning("admin_email_is_no_admin try='koyjabo user promote'")
     return False
 
 
 def make_up(accounts: Accounts) -> str | None:
-    """Create an admin called `MADE_UP` if there is no user. Returns the password in the process that created it."""
+    """Create the admin `MADE_UP` if there is no user. Returns the password if this process created it, else None."""
     if accounts.has_users():
         return None
     password = secrets.token_urlsafe(12)
@@ -35,7 +35,7 @@ def make_up(accounts: Accounts) -> str | None:
 
 
 def _create(accounts: Accounts, email: str, password: str) -> bool:
-    """Of several processes that start at once, one creates it."""
+    """Returns False if another process, started at the same time, has created it."""
     try:
         accounts.create(email, password, is_admin=True)
     except EmailTaken:

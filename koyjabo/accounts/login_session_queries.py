@@ -1,4 +1,4 @@
-"""The sessions of one user, as operations of the database executor."""
+"""Queries for the live sessions of one user, as operations of the database executor."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from koyjabo.models import LoginSession
 
 
 class SessionLine(NamedTuple):
-    """A session that lives. `user_agent` and `place` are those of the login, None for older ones."""
+    """A live session. `user_agent` and `place` are those at the login; None if it is older than these columns."""
 
     id: str
     created_ms: int
@@ -26,7 +26,7 @@ COLUMNS = [getattr(LoginSession, name) for name in SessionLine._fields]
 
 
 def page(session: Session, user_id: str, now_ms: int, start: int, count: int) -> tuple[list[SessionLine], int]:
-    """`count` after the first `start`, those that were used last first, and how many there are."""
+    """`count` sessions from the offset `start`, the most recently used first, and the number of all."""
     mine = _live(user_id, now_ms)
     used = func.coalesce(LoginSession.renewed_ms, LoginSession.created_ms)
     wanted = select(*COLUMNS).where(*mine).order_by(used.desc(), LoginSession.id).offset(start).limit(count)
@@ -35,15 +35,15 @@ def page(session: Session, user_id: str, now_ms: int, start: int, count: int) ->
 
 
 def end(session: Session, user_id: str, session_id: str, now_ms: int) -> SessionLine | None:
-    """End one. Which it was; None when it is no live session of theirs."""
+    """End a session and return it; None if it is not a live session of this user."""
     which = (*_live(user_id, now_ms), LoginSession.id == usable(session_id))
     row = session.execute(select(*COLUMNS).where(*which)).one_or_none()
     return SessionLine._make(row) if row is not None and revoke(session, now_ms, *which) else None
 
 
-def end_others(session: Session, user_id: str, spared: str, now_ms: int) -> int:
-    """End all but one. How many there were."""
-    which = (*_live(user_id, now_ms), LoginSession.id != spared)
+def end_others(session: Session, user_id: str, kept_session_id: str, now_ms: int) -> int:
+    """End all sessions except one. Returns how many ended."""
+    which = (*_live(user_id, now_ms), LoginSession.id != kept_session_id)
     count = session.execute(select(func.count()).select_from(LoginSession).where(*which)).scalar_one()
     revoke(session, now_ms, *which)
     return count

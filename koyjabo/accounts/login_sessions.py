@@ -1,4 +1,4 @@
-"""Where somebody is logged in: their own sessions, listed and ended."""
+"""Lists and ends the login sessions of a user, for that user."""
 
 from __future__ import annotations
 
@@ -19,21 +19,20 @@ from koyjabo.network.browsers import Browser
 
 
 class Session(NamedTuple):
-    """A login that goes on. Browser and place are those of its beginning; "" where nobody knows."""
+    """A live login session. `browser` and `place` are those at the login; "" if unknown."""
 
     id: str
     created_ms: int
-    renewed_ms: int  # when its tokens were renewed last, or made
+    renewed_ms: int  # when its tokens were last issued
     browser: Browser
     place: str
     is_current: bool
 
 
 class Sessions:
-    """Of whoever asks, and of nobody else. Raises LedgerUnavailable.
+    """All methods act on the sessions of the given login's own account, and raise LedgerUnavailable.
 
-    `on_revoked` is called with the id of a session that has ended, or of a user of whom several have, when that is
-    committed.
+    After a commit, `on_revoked` is called with the id of the ended session, or of the user if several have ended.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, on_revoked: Callable[[str], object]) -> None:
@@ -42,30 +41,30 @@ class Sessions:
         self._clock = clock
 
     def page(self, login: Login, start: int = 0, count: int = 20) -> Page[Session]:
-        """`count` of those that live, the last used first, after the first `start`."""
+        """`count` live sessions from the offset `start`, the most recently used first."""
         now_ms = self._clock.now_ms()
         found, total = self._database.read(login_session_queries.page, login.account.id, now_ms, start, count)
         return Page(tuple(_session(line, login) for line in found), total)
 
     def end(self, login: Login, session_id: str) -> None:
-        """End one, with its tokens and its sockets. Raises UnknownSession."""
-        by, whose = log.actor(login.account, self._clock), subject(login.account)
+        """End a session, with its tokens and sockets. Raises UnknownSession."""
+        by, target = log.actor(login.account, self._clock), subject(login.account)
         line = self._database.write(
             login_session_queries.end,
             *(login.account.id, session_id, by.at_ms),
-            audit=lambda line: by.entry("session.revoke", whose, **_about(line)) if line else None,
+            audit=lambda line: by.entry("session.revoke", target, **_details(line)) if line else None,
         )
         if line is None:
             raise UnknownSession
         self._on_revoked(line.id)
 
     def end_others(self, login: Login) -> int:
-        """End all but the one that asks. How many those were."""
-        by, whose = log.actor(login.account, self._clock), subject(login.account)
+        """End all sessions except that of `login`. Returns how many ended."""
+        by, target = log.actor(login.account, self._clock), subject(login.account)
         count = self._database.write(
             login_session_queries.end_others,
             *(login.account.id, login.session_id, by.at_ms),
-            audit=lambda count: by.entry("session.revoke", whose, sessions=count) if count else None,
+            audit=lambda count: by.entry("session.revoke", target, sessions=count) if count else None,
         )
         if count:
             self._on_revoked(login.account.id)
@@ -78,5 +77,5 @@ def _session(line: SessionLine, login: Login) -> Session:
     return Session(line.id, line.created_ms, renewed_ms, browser, place, line.id == login.session_id)
 
 
-def _about(line: SessionLine) -> dict[str, str]:
+def _details(line: SessionLine) -> dict[str, str]:
     return {"browser": " ".join(filter(None, browsers.of(line.user_agent or ""))), "from": line.place or ""}

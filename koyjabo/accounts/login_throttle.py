@@ -1,5 +1,5 @@
-"""How often logging in to an account may fail, wherever it is tried from, and how often whoever is logged in may say
-another password than the present one: in the database, so on all workers together and after a restart.
+"""Limits failed logins to one account from all addresses together, and wrong current passwords when a logged-in user
+changes the password. The counts are in the database, so they hold across workers and restarts.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from koyjabo.errors import LedgerUnavailable, TooBusy, TooManyRequests
 from koyjabo.text import N_
 
 MOST, WINDOW_MS = 50, 3600 * 1000
-"""Failures of one account within an hour. Somebody who guesses has 1,200 tries a day, and the owner, on a browser that
-is familiar, is not counted (docs/limits.md).
+"""Failed attempts for one account within an hour: 1,200 guesses a day. The owner's familiar browser is not counted
+(docs/limits.md).
 """
 
-TOLD = {1, MOST - 1}
-"""After so many failures there is a line in the audit log: whoever guesses cannot fill that."""
+AUDITED = {1, MOST - 1}
+"""The numbers of failures at which the audit log gets a line; not at each, so that guessing cannot fill the log."""
 
 LOGIN, PASSWORD = "login", "password"
-"""What is counted, each by itself: those who guess from outside keep nobody from changing their password."""
+"""The purposes of a password, counted separately, so that guessed logins do not block the owner from changing it."""
 
 SENTENCE = N_("Too many login attempts. Wait as long as Retry-After says, then try again.")
 
 
 class LoginFailures:
-    """Accounts go by a keyed hash of their email, whether there are such accounts or not."""
+    """Stores a keyed hash of the email, also for emails without an account."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, secret: str) -> None:
         self._database = database
@@ -42,20 +42,21 @@ class LoginFailures:
         self._secret = secret.encode()
 
     @contextmanager
-    def attempt(self, email_key: str, what: str = LOGIN) -> Iterator[None]:
-        """An attempt, counted before it is made: many at once shall not all be made. If it succeeds all are forgiven.
+    def attempt(self, email_key: str, purpose: str = LOGIN) -> Iterator[None]:
+        """Context of one attempt. It is counted at the beginning, which also limits concurrent attempts. If the body
+        succeeds, the count is deleted.
 
-        Raises TooManyRequests when there have been MOST since the first, within WINDOW_MS, and LedgerUnavailable.
+        Raises TooManyRequests after MOST attempts within WINDOW_MS since the first, and LedgerUnavailable.
         """
-        account = account_key(self._secret, what, email_key)
+        account = account_key(self._secret, purpose, email_key)
         self._count(account, email_key)
         try:
             yield
-        except (TooBusy, LedgerUnavailable):  # it was none, but for one that the audit log has a line of by now
+        except (TooBusy, LedgerUnavailable):  # no password was checked, so this is not an attempt
             with suppress(LedgerUnavailable):
-                self._database.write(login_throttle_queries.take_back, account, TOLD)
+                self._database.write(login_throttle_queries.take_back, account, AUDITED)
             raise
-        with suppress(LedgerUnavailable):  # what was done is done, and failures run out by themselves
+        with suppress(LedgerUnavailable):  # the attempt has succeeded, and the count expires anyway
             self._database.write(login_throttle_queries.forgive, account)
 
     def _count(self, account: str, email_key: str) -> None:
@@ -66,20 +67,20 @@ class LoginFailures:
 
 
 def _count(session: Any, account: str, email_key: str, by: Actor) -> int | None:
-    """Count an attempt, with an audit entry about the failures before it, if the user exists. Returns None, or since
-    when there have been too many, ms. One transaction, before the password is verified: the time that it takes must not
-    reveal whether the user exists.
+    """Count an attempt, with an audit entry about the failures before it, if the user exists. Returns None if the
+    attempt is permitted, else the time of the first attempt counted, ms. One transaction, before the password is
+    verified: its duration must not reveal whether the user exists.
     """
     attempts = login_throttle_queries.count(session, account, MOST, by.at_ms, by.at_ms - WINDOW_MS)
     if attempts is None:
         return login_throttle_queries.began_ms(session, account) or by.at_ms
     failures = attempts - 1
-    person = queries.by_email(session, usable(email_key)) if failures in TOLD else None
+    person = queries.by_email(session, usable(email_key)) if failures in AUDITED else None
     if person is not None:
         by.entry("login.fail", subject(person), failures=failures).store(session)
     return None
 
 
 def account_key(secret: bytes, purpose: str, email_key: str) -> str:
-    """A name for an account, of one length whatever was sent, that says nothing without the secret."""
+    """A keyed hash of an account, of constant length, that reveals nothing without the secret."""
     return hmac.new(secret, f"{purpose} {email_key}".encode("utf-8", "surrogatepass"), "sha256").hexdigest()

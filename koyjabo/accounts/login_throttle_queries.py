@@ -1,4 +1,4 @@
-"""Attempts to log in, by account, as operations of the database executor."""
+"""Queries for the count of login attempts by account, as operations of the database executor."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from koyjabo.models import LoginFailures
 
 MOST_SWEPT = 100
-"""Accounts whose time is over, which are forgotten when an attempt is counted: more than it can add."""
+"""Expired counts deleted with each attempt: more than an attempt adds, so the table cannot grow for long."""
 
 COUNT = text(
     "INSERT INTO login_failures AS f (account, failures, began_ms) VALUES (:account, 1, :now_ms) "
@@ -22,8 +22,8 @@ COUNT = text(
 
 
 def count(session: Session, account: str, most: int, now_ms: int, over_ms: int) -> int | None:
-    """Count one more, of `most` since it began; what began at `over_ms` or before counts no more. How many there have
-    been with this one, and None when it was one too many.
+    """Count one attempt. A count that began at or before `over_ms` has expired and starts again. Returns the number of
+    attempts including this one, or None if it would exceed `most`.
     """
     _sweep(session, over_ms)
     values = {"account": account, "most": most, "now_ms": now_ms, "over_ms": over_ms}
@@ -31,14 +31,14 @@ def count(session: Session, account: str, most: int, now_ms: int, over_ms: int) 
 
 
 def began_ms(session: Session, account: str) -> int | None:
-    """When the first of those that count was."""
+    """When the first counted attempt was, ms."""
     return session.scalar(select(LoginFailures.began_ms).where(LoginFailures.account == account))
 
 
-def take_back(session: Session, account: str, kept: Collection[int]) -> None:
-    """One of them was none; it stays where there had been so many failures as are `kept` before it."""
+def take_back(session: Session, account: str, audited: Collection[int]) -> None:
+    """Uncount an attempt, unless the number of failures before it is in `audited`: the audit log has a line for it."""
     before = LoginFailures.failures - 1
-    row = update(LoginFailures).where(LoginFailures.account == account, before.not_in(kept))
+    row = update(LoginFailures).where(LoginFailures.account == account, before.not_in(audited))
     session.execute(row.values(failures=before))
 
 
@@ -47,6 +47,6 @@ def forgive(session: Session, account: str) -> None:
 
 
 def _sweep(session: Session, over_ms: int) -> None:
-    """Rows that others are at work on are left to them: two that sweep must not wait for each other."""
+    """Skips locked rows, so that concurrent sweeps do not wait for each other."""
     over = select(LoginFailures.account).where(LoginFailures.began_ms <= over_ms).limit(MOST_SWEPT)
     session.execute(delete(LoginFailures).where(LoginFailures.account.in_(over.with_for_update(skip_locked=True))))

@@ -1,4 +1,4 @@
-"""Passwords are kept as Argon2id hashes: slow to make on purpose, so never on the event loop."""
+"""Hashes and verifies passwords with Argon2id. It is slow on purpose, so it never runs on the event loop."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from koyjabo.errors import LedgerUnavailable, TooBusy
 from koyjabo.runtime import Runtime
 
 HASHER = PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=4)
-"""RFC 9106's second choice: 64 MB and 0.1 s. A hash with other parameters is made anew at its owner's next login."""
+"""The second recommended option of RFC 9106: 64 MB and 0.1 s. Hashes with other parameters are replaced at the next
+login.
+"""
 
 MOST_WAITING = 50
-"""More could not be done before their callers give up."""
+"""More than these could not be served before their callers time out."""
 
 PATIENCE_S, LIMIT_S = 15.0, 20.0
 
@@ -27,9 +29,9 @@ Result = TypeVar("Result")
 
 
 class Passwords:
-    """One real thread that hashes, one password after the other: two at once would only take twice the memory.
+    """Hashes on one OS thread, one password at a time: two at once would only need twice the memory.
 
-    Raises TooBusy when too many wait already.
+    Raises TooBusy if MOST_WAITING are waiting already.
     """
 
     def __init__(self, runtime: Runtime) -> None:
@@ -40,9 +42,9 @@ class Passwords:
     def hash(self, password: str) -> str:
         return self._do(partial(hash_now, password))
 
-    def matches(self, password: str, kept: str | None) -> bool:
-        """Whether `kept` is a hash of `password`. Takes as long when there is none to compare with."""
-        return self._do(partial(_matches, password, kept or _nobodys()))
+    def matches(self, password: str, hashed: str | None) -> bool:
+        """Whether `hashed` is a hash of `password`. Takes the same time for None, which matches no password."""
+        return self._do(partial(_matches, password, hashed or _placeholder_hash()))
 
     def close(self) -> None:
         self._group.close()
@@ -56,21 +58,21 @@ class Passwords:
 
 
 def hash_now(password: str) -> str:
-    """Where waiting does no harm: before there is a server."""
+    """Hash on the calling thread, which blocks it: only for start-up."""
     return HASHER.hash(_composed(password))
 
 
-def is_outdated(kept: str) -> bool:
-    """True for a hash with other parameters than those of today."""
-    return HASHER.check_needs_rehash(kept)
+def is_outdated(hashed: str) -> bool:
+    """Whether a hash has other parameters than HASHER."""
+    return HASHER.check_needs_rehash(hashed)
 
 
-def _matches(password: str, kept: str) -> bool:
+def _matches(password: str, hashed: str) -> bool:
     try:
-        return HASHER.verify(kept, _composed(password))
+        return HASHER.verify(hashed, _composed(password))
     except (VerifyMismatchError, InvalidHashError):
         return False
-    except VerificationError:  # it takes 64 MB, and they were not to be had
+    except VerificationError:  # the 64 MB could not be allocated
         raise TooBusy from None
 
 
@@ -78,8 +80,8 @@ def _composed(password: str) -> bytes:
     return unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")
 
 
-def _nobodys() -> str:
-    """A hash of no password, with the parameters of today, that takes as long to compare as any other."""
+def _placeholder_hash() -> str:
+    """A hash that no password matches, with the current parameters, so that it takes the normal time to compare."""
     salt, digest = (base64.b64encode(bytes(length)).rstrip(b"=").decode() for length in (16, 32))
     costs = f"m={HASHER.memory_cost},t={HASHER.time_cost},p={HASHER.parallelism}"
     return f"$argon2id$v=19${costs}${salt}${digest}"

@@ -1,4 +1,6 @@
-"""Users and their sessions, as operations of the database executor: each gets a session and returns plain values."""
+"""Queries for users and their sessions, as operations of the database executor: each takes a SQLAlchemy session and
+returns plain values.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +18,17 @@ from koyjabo.errors import EmailTaken
 from koyjabo.models import LoginSession, User
 
 MOST_SWEPT = 100
-"""Sessions that ran out and are deleted when a new one begins."""
+"""Expired sessions deleted each time a session begins."""
 
 
 TOGETHER_MS = 10_000
-"""Two renewals that are so close to each other may be those of one browser; so may what else shows the token before."""
+"""For so long after a renewal, the previous refresh token is not taken as stolen: another tab of the browser may still
+use it.
+"""
 
 
 class Person(NamedTuple):
-    """A user, with what only this package may see."""
+    """A user, with fields that only this package may see: the password hash, and whether the user is disabled."""
 
     id: str
     email: str
@@ -44,16 +48,14 @@ class NewSession(NamedTuple):
 
 
 class Family(NamedTuple):
-    """The refresh tokens of a session: which one is good, and when it took the place of the one before."""
+    """The refresh tokens of a session: the id of the valid one, and when it replaced the previous one."""
 
     session_id: str
     refresh_id: str
     renewed_ms: int | None
 
     def admits(self, refresh_id: str, now_ms: int) -> bool:
-        """Whether the token of this id is the good one, or has been until a moment ago: another tab may just have
-        renewed it.
-        """
+        """Whether this is the valid token, or the previous one less than TOGETHER_MS after it was replaced."""
         if refresh_id == self.refresh_id:
             return True
         is_recent = self.renewed_ms is not None and now_ms - self.renewed_ms < TOGETHER_MS
@@ -64,21 +66,23 @@ FAMILY = (LoginSession.id, LoginSession.refresh_id, LoginSession.renewed_ms)
 
 
 def successor(session_id: str, refresh_id: str) -> str:
-    """The id of the refresh token that takes the place of this one: made of it, so that the one before can be told from
-    those before that. To know it helps nobody, for tokens are signed.
+    """The id of the refresh token that replaces this one. It is derived, so that the previous token can be told from
+    older ones. It need not be secret, because tokens are signed.
     """
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{session_id} {refresh_id}"))
 
 
 class Renewal(NamedTuple):
-    """Whose session has been renewed, or else, if it was ended for that, whose it was."""
+    """The user whose session was renewed, or the user whose session was ended because the token was stolen. Neither
+    if the token was only refused.
+    """
 
     renewed: Person | None = None
     ended: Person | None = None
 
 
 def add_user(session: Session, person: Person, email_key: str, now_ms: int) -> None:
-    """Raises EmailTaken; of several at once, one gets through."""
+    """Raises EmailTaken, also to all but one of several concurrent callers."""
     if is_taken(session, email_key):
         raise EmailTaken
     values = {name: value for name, value in person._asdict().items() if name != "is_disabled"}
@@ -90,7 +94,7 @@ def add_user(session: Session, person: Person, email_key: str, now_ms: int) -> N
 
 
 def sign_up(session: Session, person: Person, email_key: str, new: NewSession) -> None:
-    """Make a user who is logged in. Raises EmailTaken."""
+    """Create a user, and a session for them. Raises EmailTaken."""
     add_user(session, person, email_key, new.now_ms)
     _begin(session, person.id, new)
 
@@ -117,8 +121,8 @@ def by_id(session: Session, user_id: str) -> Person | None:
 
 
 def of_session(session: Session, session_id: str, now_ms: int, refresh_id: str | None = None) -> Person | None:
-    """Whose session this is, if it lives: neither revoked nor run out, and its user is not disabled. Where it is shown
-    by a refresh token, that has to be good, too.
+    """The user of a live session; None if it is revoked or expired, its user is disabled, or `refresh_id` is given and
+    `Family.admits` refuses it.
     """
     query = select(User, *FAMILY).join(LoginSession, LoginSession.user_id == User.id)
     mine = (LoginSession.id == session_id, LoginSession.revoked_ms.is_(None), LoginSession.expires_ms > now_ms)
@@ -129,8 +133,8 @@ def of_session(session: Session, session_id: str, now_ms: int, refresh_id: str |
 
 
 def open_session(session: Session, user_id: str, password: str, new: NewSession) -> bool:
-    """Begin a session for somebody who has proved to know the password of this hash. False when it has been changed
-    meanwhile, or they were disabled.
+    """Begin a session after the password was verified against this hash. Returns False if the hash has changed since,
+    or the user is disabled.
     """
     user = session.execute(select(User).where(User.id == user_id).with_for_update()).scalar_one_or_none()
     if user is None or user.disabled_ms is not None or user.password != password:
@@ -140,9 +144,8 @@ def open_session(session: Session, user_id: str, password: str, new: NewSession)
 
 
 def renew_session(session: Session, user_id: str, old_refresh_id: str, new: NewSession) -> Renewal:
-    """Put a new refresh token in the place of the one that is shown. One that was good before ends the session: it was
-    stolen, or its successor was, and so nobody may go on. Right after a renewal it may as well be another tab, or a
-    call whose answer was lost: then it is only refused.
+    """Replace the refresh token. An older token ends the session, because it or its successor was stolen. Less than
+    TOGETHER_MS after a renewal it is only refused: another tab may have sent it, or the response may have been lost.
     """
     person = of_session(session, new.id, new.now_ms)
     if person is None or person.id != user_id:
@@ -152,8 +155,8 @@ def renew_session(session: Session, user_id: str, old_refresh_id: str, new: NewS
     renewal = update(LoginSession).where(*good).values(values)
     if changed_rows(session, renewal) == 1:
         return Renewal(renewed=person)
-    kept_ms = session.scalar(select(LoginSession.expires_ms).where(LoginSession.id == new.id)) or 0
-    renewed_ms = new.now_ms - (new.expires_ms - kept_ms)
+    expires_ms = session.scalar(select(LoginSession.expires_ms).where(LoginSession.id == new.id)) or 0
+    renewed_ms = new.now_ms - (new.expires_ms - expires_ms)
     is_stolen = new.now_ms - renewed_ms >= TOGETHER_MS and revoke_session(session, new.id, new.now_ms)
     return Renewal(ended=person if is_stolen else None)
 
@@ -163,13 +166,13 @@ def revoke_session(session: Session, session_id: str, now_ms: int) -> bool:
 
 
 def end_session(session: Session, session_id: str, now_ms: int) -> Person | None:
-    """Whose it was; None if it has not been alive."""
+    """End a session. Returns its user; None if it was not live."""
     person = of_session(session, session_id, now_ms)
     return person if person is not None and revoke_session(session, session_id, now_ms) else None
 
 
 def revoke(session: Session, now_ms: int, *which: ColumnElement[bool]) -> bool:
-    """End sessions. True if there were any; then somebody has lost a right."""
+    """End sessions, and record the revocation. Returns whether there were any."""
     live = update(LoginSession).where(LoginSession.revoked_ms.is_(None), *which)
     ended = changed_rows(session, live.values(revoked_ms=now_ms)) > 0
     if ended:
@@ -177,19 +180,21 @@ def revoke(session: Session, now_ms: int, *which: ColumnElement[bool]) -> bool:
     return ended
 
 
-def change_password(session: Session, user_id: str, old: str | None, new: str, now_ms: int, spared: str = "") -> bool:
-    """Set a hash in the place of `old` (of any, for None), and end all sessions but `spared`. False when it is not
-    `old` any more.
+def change_password(
+    session: Session, user_id: str, old: str | None, new: str, now_ms: int, kept_session_id: str = ""
+) -> bool:
+    """Replace the hash `old` (None: any hash) by `new`, and end all sessions except `kept_session_id`. Returns False if
+    the stored hash is not `old`.
     """
     mine = [User.id == user_id] + ([User.password == old] if old is not None else [])
     if changed_rows(session, update(User).where(*mine).values(password=new)) != 1:
         return False
-    revoke(session, now_ms, LoginSession.user_id == user_id, LoginSession.id != spared)
+    revoke(session, now_ms, LoginSession.user_id == user_id, LoginSession.id != kept_session_id)
     return True
 
 
-def keep_hash(session: Session, user_id: str, old: str, new: str) -> None:
-    """The same password, hashed anew."""
+def replace_hash(session: Session, user_id: str, old: str, new: str) -> None:
+    """Replace the hash `old` by another one of the same password. Does nothing if the stored hash is not `old`."""
     session.execute(update(User).where(User.id == user_id, User.password == old).values(password=new))
 
 
@@ -202,10 +207,10 @@ def _begin(session: Session, user_id: str, new: NewSession) -> None:
 
 
 def _sweep(session: Session, now_ms: int) -> None:
-    run_out = select(LoginSession.id).where(LoginSession.expires_ms <= now_ms).limit(MOST_SWEPT)
-    run_out = run_out.with_for_update(skip_locked=True)  # two who sweep at once do not wait for each other
+    expired = select(LoginSession.id).where(LoginSession.expires_ms <= now_ms).limit(MOST_SWEPT)
+    expired = expired.with_for_update(skip_locked=True)  # concurrent sweeps do not wait for each other
     session.execute(
-        delete(LoginSession).where(LoginSession.id.in_(run_out)).execution_options(synchronize_session=False)
+        delete(LoginSession).where(LoginSession.id.in_(expired)).execution_options(synchronize_session=False)
     )
 
 

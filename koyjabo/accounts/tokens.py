@@ -1,6 +1,4 @@
-"""JSON Web Tokens: who says they are whom, in which session, until when. Whether that session still lives only
-`accounts` knows.
-"""
+"""Reads JSON Web Tokens (RFC 7519): user, session, expiry. `Accounts` checks whether the session is live."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ ACCESS, REFRESH = "access", "refresh"
 COOKIES = {ACCESS: "access_token_cookie", REFRESH: "refresh_token_cookie"}
 ACCESS_S, REFRESH_S = 15 * 60, 30 * 86400
 LEEWAY_S = 5
-"""How far the clocks of two servers may be apart."""
+"""The largest tolerated difference between the clocks of two servers."""
 
 LONGEST_TOKEN = 4096
 REQUIRED = ["sub", "sid", "jti", "type", "exp"]
@@ -28,7 +26,7 @@ class Claims(NamedTuple):
     token_id: str
     kind: str
     csrf: str
-    """What a caller has to repeat in a header if this token came as a cookie."""
+    """The CSRF token that a request has to send as a header if this token is in a cookie."""
 
     expires_s: float  # since 1970
 
@@ -38,15 +36,13 @@ class Claims(NamedTuple):
 
 
 class Tokens:
-    """Reads tokens; who makes them is `koyjabo.web.security.tokens`."""
+    """Reads tokens; `koyjabo.web.security.tokens` issues them."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret
 
     def read(self, text: str, kind: str = ACCESS) -> Claims:
-        """Raises InvalidToken for what we did not sign or what is of another kind, TokenExpired for what was good
-        once.
-        """
+        """Raises InvalidToken for a wrong signature or another kind, and TokenExpired."""
         claims = self.read_any(text)
         if claims.kind != kind:
             raise InvalidToken
@@ -55,7 +51,7 @@ class Tokens:
         return claims
 
     def read_any(self, text: str) -> Claims:
-        """Of either kind, expired or not. Raises InvalidToken."""
+        """Read a token of either kind, expired or not. Raises InvalidToken."""
         if len(text) > LONGEST_TOKEN:
             raise InvalidToken
         options: Any = {"require": REQUIRED, "verify_exp": False}

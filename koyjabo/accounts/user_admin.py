@@ -1,4 +1,4 @@
-"""Users, for admins of the site and the operator: listed, promoted, disabled and logged out."""
+"""Lists, promotes, disables and logs out users, for admins of the site and the operator."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Users:
     """For admins of the site, and for OPERATOR; raises Forbidden for other accounts. Raises UnknownUser,
     LedgerUnavailable.
 
-    `on_revoked` is called with the id of a user who has lost a right.
+    After a commit, `on_revoked` is called with the id of the changed user.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, on_revoked: Callable[[str], object]) -> None:
@@ -35,7 +35,7 @@ class Users:
         self._clock = clock
 
     def page(self, account: Account, query: str = "", start: int = 0, count: int = 20) -> Page[UserLine]:
-        """`count` users with `query` in email or name, the newest first, after the first `start`."""
+        """`count` users with `query` in their email or name, the newest first, from the offset `start`."""
         account.require_site_admin()
         return self._database.report(user_admin_queries.page, query, start, count, self._clock.now_ms())
 
@@ -49,20 +49,20 @@ class Users:
         return _existing(self._database.read(user_admin_queries.line_by_email, key, self._clock.now_ms()))
 
     def communities_of(self, account: Account, user_id: str, start: int = 0, count: int = 20) -> Page[UserMembership]:
-        """The communities a user is a member of, by name, archived ones included."""
+        """The communities of which a user is a member, by name, including archived ones."""
         account.require_site_admin()
         return self._database.report(user_admin_queries.communities_of, uuid_of(user_id) or "", start, count)
 
     def promote(self, account: Account, user_id: str, is_admin: bool = True) -> UserLine:
-        """Make a user an admin of the site, or end that. Raises LastAdmin for the last one who can log in, except for
-        OPERATOR, who can always make another.
+        """Make a user an admin of the site, or remove those rights. Raises LastAdmin for the last admin who can log in,
+        unless `account` is OPERATOR, who can always create another.
         """
-        spare_last = not is_admin and account is not OPERATOR
-        return self._change(account, PROMOTIONS[is_admin], user_admin_queries.set_admin, user_id, is_admin, spare_last)
+        keep_last = not is_admin and account is not OPERATOR
+        return self._change(account, PROMOTIONS[is_admin], user_admin_queries.set_admin, user_id, is_admin, keep_last)
 
     def disable(self, account: Account, user_id: str, disabled: bool = True) -> UserLine:
-        """End all sessions of a user and refuse new ones, or allow them again. Raises LastAdmin as `promote` does, and
-        Forbidden for one's own account.
+        """Disable a user, which ends all their sessions and refuses new ones, or enable them. Raises LastAdmin as
+        `promote` does, and Forbidden for the own account.
         """
         if disabled and uuid_of(user_id) == account.id:
             raise Forbidden(N_("You cannot disable your own account. Ask another site admin."))
@@ -78,12 +78,12 @@ class Users:
     ) -> UserLine:
         account.require_site_admin()
         by = log.actor(account, self._clock)
-        made = self._database.write(
+        changed = self._database.write(
             change,
             *(uuid_of(user_id) or "", *args),
-            audit=lambda made: by.entry(action, subject(made.person)) if made.is_change else None,
+            audit=lambda changed: by.entry(action, subject(changed.person)) if changed.is_change else None,
         )
-        self._on_revoked(made.person.id)
+        self._on_revoked(changed.person.id)
         return self.get(account, user_id)
 
 

@@ -1,4 +1,4 @@
-"""Users for admins of the site: listed with their counts, promoted, disabled and logged out."""
+"""Queries for the administration of users, as operations of the database executor."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class UserLine(NamedTuple):
     created_ms: int
     disabled_ms: int | None
     communities: int
-    sessions: int  # that live
+    sessions: int  # live ones
 
 
 class UserMembership(NamedTuple):
-    """A community that somebody is a member of."""
+    """A user's membership of a community."""
 
     community_id: str
     name: str
@@ -49,7 +49,7 @@ BELONGING = (Community.id, Community.name, Membership.role, Membership.joined_ms
 
 
 def page(session: Session, query: str, start: int, count: int, now_ms: int) -> Page[UserLine]:
-    """Those with `query` in their email or name, the newest first."""
+    """Users with `query` in their email or name, the newest first."""
     wanted = select(*USER)
     if part := typed(query):
         wanted = wanted.where(or_(has(User.email_key, part), has(User.name, part)))
@@ -67,7 +67,7 @@ def line_by_email(session: Session, email_key: str, now_ms: int) -> UserLine | N
 
 
 def communities_of(session: Session, user_id: str, start: int, count: int) -> Page[UserMembership]:
-    """By name, archived ones among them."""
+    """Ordered by name, including archived ones."""
     wanted = select(*BELONGING).join(Membership, Membership.community_id == Community.id)
     wanted = wanted.where(Membership.user_id == user_id)
     rows = session.execute(wanted.order_by(func.lower(Community.name), Community.id).offset(start).limit(count))
@@ -75,10 +75,10 @@ def communities_of(session: Session, user_id: str, start: int, count: int) -> Pa
     return Page(tuple(UserMembership._make(row) for row in rows), total)
 
 
-def set_admin(session: Session, user_id: str, is_admin: bool, spare_last: bool) -> Changed:
-    """Raises UnknownUser; LastAdmin, with `spare_last`, if no admin who can log in would be left."""
-    if spare_last:
-        _spare_last_admin(session, user_id)
+def set_admin(session: Session, user_id: str, is_admin: bool, keep_last: bool) -> Changed:
+    """Raises UnknownUser; LastAdmin, with `keep_last`, if no admin who can log in would be left."""
+    if keep_last:
+        _require_another_admin(session, user_id)
     user = _locked(session, user_id)
     is_change = user.is_admin != is_admin
     if user.is_admin and not is_admin:
@@ -87,29 +87,29 @@ def set_admin(session: Session, user_id: str, is_admin: bool, spare_last: bool) 
     return Changed(known(user), is_change)
 
 
-def set_disabled(session: Session, user_id: str, disabled: bool, spare_last: bool, now_ms: int) -> Changed:
-    """Disabling ends all their sessions. Raises UnknownUser; LastAdmin as `set_admin` does."""
-    if spare_last:
-        _spare_last_admin(session, user_id)
+def set_disabled(session: Session, user_id: str, disabled: bool, keep_last: bool, now_ms: int) -> Changed:
+    """Disabling ends all sessions of the user. Raises UnknownUser; LastAdmin as `set_admin` does."""
+    if keep_last:
+        _require_another_admin(session, user_id)
     user = _locked(session, user_id)
     is_change = disabled != (user.disabled_ms is not None)
     if disabled and is_change:
         revoke(session, now_ms, LoginSession.user_id == user.id)
-        record_revocation(session)  # last, as everywhere: who locks it first waits for nobody
+        record_revocation(session)  # last, as in all transactions: the same order of locks avoids deadlocks
     user.disabled_ms = (user.disabled_ms or now_ms) if disabled else None
     return Changed(known(user), is_change)
 
 
 def log_out(session: Session, user_id: str, now_ms: int) -> Changed:
-    """End all their sessions. Raises UnknownUser."""
+    """End all sessions of a user. Raises UnknownUser."""
     user = _locked(session, user_id)
     return Changed(known(user), revoke(session, now_ms, LoginSession.user_id == user.id))
 
 
-def _spare_last_admin(session: Session, user_id: str) -> None:
-    """Locks the admins who can log in until the commit."""
-    able = select(User.id).where(User.is_admin, User.disabled_ms.is_(None)).order_by(User.id)
-    if set(session.scalars(able.with_for_update())) == {user_id}:
+def _require_another_admin(session: Session, user_id: str) -> None:
+    """Locks the admins who can log in until the commit. Raises LastAdmin."""
+    admins = select(User.id).where(User.is_admin, User.disabled_ms.is_(None)).order_by(User.id)
+    if set(session.scalars(admins.with_for_update())) == {user_id}:
         raise LastAdmin(N_("The site needs an admin who can log in. Make another user a site admin first."))
 
 
@@ -128,13 +128,13 @@ def _line(session: Session, which: Any, now_ms: int) -> UserLine | None:
 def _lines(session: Session, wanted: Select[*tuple[Any, ...]], now_ms: int) -> list[UserLine]:
     rows = session.execute(wanted).all()
     ids = [row.id for row in rows]
-    alive = (LoginSession.revoked_ms.is_(None), LoginSession.expires_ms > now_ms)
+    live = (LoginSession.revoked_ms.is_(None), LoginSession.expires_ms > now_ms)
     communities = _counts(session, Membership.user_id, ids)
-    sessions = _counts(session, LoginSession.user_id, ids, *alive)
+    sessions = _counts(session, LoginSession.user_id, ids, *live)
     counts = [(communities.get(user_id, 0), sessions.get(user_id, 0)) for user_id in ids]
     return [UserLine._make((*row, *counted)) for row, counted in zip(rows, counts, strict=True)]
 
 
-def _counts(session: Session, whose: Any, ids: list[str], *which: Any) -> dict[str, int]:
-    counted = select(whose, func.count()).where(whose.in_(ids), *which).group_by(whose)
-    return {user_id: count for user_id, count in session.execute(counted)}  # noqa: C416  (rows are not pairs to mypy)
+def _counts(session: Session, user_id: Any, ids: list[str], *which: Any) -> dict[str, int]:
+    counted = select(user_id, func.count()).where(user_id.in_(ids), *which).group_by(user_id)
+    return {row_id: count for row_id, count in session.execute(counted)}  # noqa: C416  (rows are not pairs to mypy)

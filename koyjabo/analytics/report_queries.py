@@ -1,4 +1,4 @@
-"""Look up who came to a community, out of the rollups."""
+"""Queries for the number of different people of a community, from the rollups."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.models import Scope
 
-# One look at the rollups for each period: its rows lie together. SQLite would take the JSON apart again for each row if
-# it were not told to do that once.
+# One range scan of the rollups for each period. MATERIALIZED, because SQLite would parse the JSON again for each row.
 SQLITE = """
 WITH t(first, last) AS MATERIALIZED (SELECT value ->> 0, value ->> 1 FROM json_each(:periods))
 SELECT (SELECT json_array(coalesce(sum(r.authenticated), 0), coalesce(sum(r.anonymous), 0)) FROM returns r
@@ -30,34 +29,36 @@ HOURS = text("""
 SELECT hour_s, authenticated, anonymous FROM hourly_people
 WHERE scope = :scope AND hour_s >= :first_s AND hour_s <= :last_s ORDER BY hour_s
 """)
-STAMP = text("SELECT epoch, revision FROM counters WHERE scope = :scope")
+VERSION = text("SELECT epoch, revision FROM counters WHERE scope = :scope")
 
 Period = tuple[str, str]
-"""(first day, last day), both of them in it"""
+"""(first day, last day), both included, YYYY-MM-DD"""
 
 
 class People(NamedTuple):
-    """How many different people came: users, and visitors who are none."""
+    """Numbers of different people: users, and visitors who are not identified as users."""
 
     authenticated: int = 0
     anonymous: int = 0
 
 
 def people_in(session: Session, scope: Scope, periods: list[Period]) -> list[People]:
-    """Different people of each period; these are in the order of time. Reads the rollups of their days, not people."""
+    """The different people of each period; `periods` must be sorted. Reads the rollups by day, not the people."""
     statement = PEOPLE_IN[session.get_bind().dialect.name]
     rows = session.scalars(statement, {"scope": scope, "periods": json.dumps(periods)})
     return [People(*json.loads(found)) for found in rows]
 
 
 def people_by_hour(session: Session, scope: Scope, hours: list[int]) -> list[tuple[int, People]]:
-    """Different people of each of these hours, and of those between them that only another TIMEZONE has."""
+    """The different people of each of these local hours (seconds since 1970, UTC, at which they begin), and of hours in
+    between that were recorded under another TIMEZONE.
+    """
     rows = session.execute(HOURS, {"scope": scope, "first_s": hours[0], "last_s": hours[-1]})
     found = {hour_s: People(authenticated, anonymous) for hour_s, authenticated, anonymous in rows}
     return [(hour_s, found.get(hour_s, People())) for hour_s in sorted({*hours, *found})]
 
 
-def stamp(session: Session, scope: Scope) -> tuple[int, int] | None:
-    """What changes whenever somebody comes or turns out to be somebody; None when there is no such scope."""
-    found = session.execute(STAMP, {"scope": scope}).first()
+def version(session: Session, scope: Scope) -> tuple[int, int] | None:
+    """(epoch, revision): changes with every visit, attendance and conversion. None if the scope does not exist."""
+    found = session.execute(VERSION, {"scope": scope}).first()
     return (found.epoch, found.revision) if found else None

@@ -1,7 +1,7 @@
-"""Who visited a community: by day, week and month, how that grows, and who turned out to be whom.
+"""Reports of the different people who visited a community: by day, week and month, their growth, and conversions.
 
-People are counted, not visits: users (`authenticated`) and visitors who are none (`anonymous`), each once however often
-they come. Who came as both counts as a user. Days are those of TIMEZONE, and ranges include their last day.
+They count people, not visits: users (`authenticated`) and other visitors (`anonymous`), each once in a period. A person
+who came as both counts as a user. Days are those of TIMEZONE, and ranges include their last day.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ __all__ = ["GRANULARITIES", "Conversion", "Growth", "People", "Reports", "Trend"
 GRANULARITIES = HOURLY, DAILY, WEEKLY = ("hourly", "daily", "weekly")
 
 WEEK, MONTH = 7, 30
-"""Days of the weekly and the monthly report, today among them."""
+"""Days of the weekly and the monthly report, including today."""
 
-MOST_KEPT = 10_000
-"""Rows of answers that are kept; 2 MB. A day of a trend is a row, and so is a single number."""
+MOST_CACHED = 10_000
+"""Rows of cached reports, 2 MB. Each period of a trend is a row, and so is a single number."""
 
 
 Row = TypeVar("Row")
 
 
 class Visitors(NamedTuple):
-    """Different people from one day to another."""
+    """The different people of the days `start` to `end`, both included."""
 
     people: People
     start: str
@@ -44,7 +44,7 @@ class Visitors(NamedTuple):
 
 
 class Growth(NamedTuple):
-    """Different people of the last days, and of as many before."""
+    """The number of different people of the last `days` days, and of the `days` days before them."""
 
     current: int
     previous: int
@@ -52,58 +52,58 @@ class Growth(NamedTuple):
 
     @property
     def rate(self) -> float:
-        """Percent, two decimals. From nobody to somebody is 100, from nobody to nobody 0."""
+        """Percent, to two decimals. If `previous` is 0: 100, or 0 if `current` is 0 as well."""
         if self.previous:
             return round(100 * (self.current - self.previous) / self.previous, 2)
         return 100.0 if self.current else 0.0
 
 
 class Trend(NamedTuple):
-    """Different people of one period: a day, a week by its Monday, or an hour by its beginning."""
+    """The different people of one period: a day, a week named by its Monday, or an hour named by its beginning."""
 
     period: str
     people: People
 
 
-class Asking:
-    """A question that is being looked up."""
+class _Lookup:
+    """A running query, which all callers with the same key wait for."""
 
     def __init__(self) -> None:
         self.done = threading.Event()
-        self.answer: list[Any] | None = None
+        self.rows: list[Any] | None = None
 
 
 class Reports:
-    """Every question raises UnknownCommunity for one that is gone, and LedgerUnavailable.
+    """Every report raises UnknownCommunity for a deleted or archived community, and LedgerUnavailable.
 
-    Answers are kept until the community's next change, on whichever server that happens. `on_conversion` is called with
-    each conversion when it is on disk.
+    Reports are cached until the community's next change, on any server. `on_conversion` is called with each conversion
+    after its commit.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, on_conversion: Callable[[Conversion], object]) -> None:
         self._on_conversion = on_conversion
         self._database = database
         self._clock = clock
-        self._kept = ResultCache(MOST_KEPT)
-        self._asking: dict[Hashable, Asking] = {}
-        self._lock = threading.Lock()  # around it; nothing waits while it is held
+        self._cache = ResultCache(MOST_CACHED)
+        self._lookups: dict[Hashable, _Lookup] = {}
+        self._lock = threading.Lock()  # guards it; code that holds it must not wait
 
     def convert(self, user_id: str, visitor_id: str) -> None:
-        """This visitor is this user, who has just signed up, logged in or joined.
+        """Identify a visitor as the user who has just signed up, logged in or joined on the same browser.
 
-        Whatever they did anonymously becomes the user's, in every community where they were anonymous; once.
+        In every community where the visitor was anonymous, their history becomes the user's. Idempotent.
         """
         if self._database.read(people.anonymous_in, visitor_id):
-            made = self._database.write(people.convert, user_id, visitor_id, self._clock.now_ms(), self._clock)
-            for conversion in made:
+            conversions = self._database.write(people.convert, user_id, visitor_id, self._clock.now_ms(), self._clock)
+            for conversion in conversions:
                 self._on_conversion(conversion)
 
     def attend(self, community_id: str, user_ids: list[str], at_ms: int) -> bool:
-        """These members were here then: visitors of that day and hour. True when that was news."""
+        """Record members who were present, as visitors of that day and hour. Returns whether anything changed."""
         return self._database.write(people.attend, community_id, user_ids, at_ms, self._clock)
 
     def visitors(self, community_id: str, start: str, end: str) -> Visitors:
-        """Different people from the day `start` to the day `end`, both included."""
+        """The different people of the days `start` to `end`, both included."""
         (found,) = self._people_in(community_id, [(start, end)])
         return Visitors(found, start, end)
 
@@ -119,20 +119,20 @@ class Reports:
         return self._last(community_id, MONTH)
 
     def growth(self, community_id: str, days: int) -> Growth:
-        """The last `days` days, today included, and the `days` before them."""
+        """Compares the last `days` days, today included, with the `days` days before them."""
         start, end = _days_until(days, self._clock.today())
         before = _days_until(days, shifted(start, -1))
         previous, current = self._people_in(community_id, [before, (start, end)])
         return Growth(sum(current), sum(previous), days)
 
     def conversion_rate(self, community_id: str) -> float:
-        """Percent, one decimal: of all who ever came anonymously, those who turned out to be users."""
-        return self._answer((community_id, "conversion_rate"), _conversion_rate)[0]
+        """The percentage of anonymous visitors who were later identified as users, to one decimal."""
+        return self._cached((community_id, "conversion_rate"), _conversion_rate)[0]
 
     def trend(self, community_id: str, granularity: str, start: str, end: str) -> list[Trend]:
-        """Each hour, day or ISO week of a range (`GRANULARITIES`), also those in which nobody came.
+        """Each hour, day or ISO week of a range (`GRANULARITIES`), also those without visitors.
 
-        A week that begins or ends outside the range counts as far as it lies within.
+        A week that begins or ends outside the range is counted only for its days within.
         """
         if granularity == HOURLY:
             return self._by_hour(community_id, start, end)
@@ -141,47 +141,47 @@ class Reports:
         return [Trend(*each) for each in zip(names, self._people_in(community_id, periods), strict=True)]
 
     def _by_hour(self, community_id: str, start: str, end: str) -> list[Trend]:
-        return self._answer((community_id, HOURLY, start, end), _by_hour, self._clock, start, end)
+        return self._cached((community_id, HOURLY, start, end), _by_hour, self._clock, start, end)
 
     def _last(self, community_id: str, days: int) -> Visitors:
         return self.visitors(community_id, *_days_until(days, self._clock.today()))
 
     def _people_in(self, community_id: str, periods: list[Period]) -> list[People]:
-        """Of each of these periods, which are told apart by the first, the last and their number."""
-        question = (community_id, periods[0], periods[-1], len(periods))
-        return self._answer(question, report_queries.people_in, periods)
+        """The people of each period. The first, the last and their number identify the periods in the cache."""
+        key = (community_id, periods[0], periods[-1], len(periods))
+        return self._cached(key, report_queries.people_in, periods)
 
-    def _answer(self, question: tuple[Any, ...], operation: Callable[..., list[Row]], *args: Any) -> list[Row]:
-        """The cached answer, or that of the operation, which gets a session, the scope and the arguments. The stamp is
-        read before, so that an answer is never older than its stamp.
+    def _cached(self, key: tuple[Any, ...], operation: Callable[..., list[Row]], *args: Any) -> list[Row]:
+        """The cached rows, or those of the operation, which gets a session, the scope (from `key[0]`) and `args`. The
+        version is read first, so that the rows are never older than their version.
         """
-        scope = Scope(question[0])
-        stamp = self._database.read(report_queries.stamp, scope)
-        if stamp is None:
+        scope = Scope(key[0])
+        version = self._database.read(report_queries.version, scope)
+        if version is None:
             raise UnknownCommunity
-        answer = self._kept.get(question, stamp)
-        if answer is None:
-            answer = self._once((question, stamp), lambda: self._database.report(operation, scope, *args))
-            self._kept.store(question, stamp, answer)
-        return answer
+        rows = self._cache.get(key, version)
+        if rows is None:
+            rows = self._shared((key, version), lambda: self._database.report(operation, scope, *args))
+            self._cache.store(key, version, rows)
+        return rows
 
-    def _once(self, key: Hashable, look: Callable[[], list[Row]]) -> list[Row]:
-        """Those who ask the same at the same time are answered together."""
+    def _shared(self, key: Hashable, look_up: Callable[[], list[Row]]) -> list[Row]:
+        """Concurrent calls with the same key share one lookup."""
         with self._lock:
-            asking = self._asking.get(key)
-            begins = asking is None
-            if asking is None:
-                asking = self._asking[key] = Asking()
-        if begins:
+            lookup = self._lookups.get(key)
+            is_first = lookup is None
+            if lookup is None:
+                lookup = self._lookups[key] = _Lookup()
+        if is_first:
             try:
-                asking.answer = look()
+                lookup.rows = look_up()
             finally:
-                del self._asking[key]
-                asking.done.set()
-        asking.done.wait()
-        if asking.answer is None:  # whoever looked has been told why
+                del self._lookups[key]
+                lookup.done.set()
+        lookup.done.wait()
+        if lookup.rows is None:  # it failed, and its own caller got the error
             raise LedgerUnavailable
-        return asking.answer
+        return lookup.rows
 
 
 def _by_hour(session: Any, scope: Scope, clock: Clock, start: str, end: str) -> list[Trend]:

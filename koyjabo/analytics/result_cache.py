@@ -1,4 +1,4 @@
-"""Answers that are kept for as long as what they are about has not changed."""
+"""A cache of query results that are valid for one version of their data."""
 
 from __future__ import annotations
 
@@ -8,34 +8,31 @@ from typing import Any
 
 
 class ResultCache:
-    """At most `most_rows` rows in all, and those that were asked for last. An answer with more rows is not kept.
-
-    Any thread may call; nothing waits while the lock is held.
-    """
+    """Holds at most `most_rows` rows in all, and evicts the least recently used results. Thread-safe."""
 
     def __init__(self, most_rows: int) -> None:
         self._most_rows = most_rows
         self._rows = 0
-        self._answers: dict[Hashable, tuple[Hashable, list[Any]]] = {}  # the one that was asked for last stands last
+        self._results: dict[Hashable, tuple[Hashable, list[Any]]] = {}  # the most recently used one is last
         self._lock = threading.Lock()
 
-    def get(self, question: Hashable, stamp: Hashable) -> list[Any] | None:
-        """The answer of the last time, if `stamp` is still what it was then."""
+    def get(self, key: Hashable, version: Hashable) -> list[Any] | None:
+        """The result stored for `key`, if it was stored with the same `version`."""
         with self._lock:
-            found = self._answers.get(question)
-            if found is None or found[0] != stamp:
+            found = self._results.get(key)
+            if found is None or found[0] != version:
                 return None
-            self._answers[question] = self._answers.pop(question)
+            self._results[key] = self._results.pop(key)
             return found[1]
 
-    def store(self, question: Hashable, stamp: Hashable, answer: list[Any]) -> None:
+    def store(self, key: Hashable, version: Hashable, rows: list[Any]) -> None:
         with self._lock:
-            self._drop(question)
-            self._answers[question] = (stamp, answer)
-            self._rows += len(answer)
+            self._drop(key)
+            self._results[key] = (version, rows)
+            self._rows += len(rows)
             while self._rows > self._most_rows:
-                self._drop(next(iter(self._answers)))
+                self._drop(next(iter(self._results)))
 
-    def _drop(self, question: Hashable) -> None:
-        _, answer = self._answers.pop(question, (None, ()))
-        self._rows -= len(answer)
+    def _drop(self, key: Hashable) -> None:
+        _, rows = self._results.pop(key, (None, ()))
+        self._rows -= len(rows)

@@ -1,4 +1,4 @@
-"""How often a scope was visited: by hour and by day of TIMEZONE. Visits are counted, and not people (`reports`)."""
+"""The numbers of visits of a scope, by hour and by day of TIMEZONE. `reports` counts people instead."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from koyjabo.models import SITE, Scope
 __all__ = ["History", "Period", "Visited"]
 
 HOURS, DAYS = 24, 30
-"""That are looked back on, the present one among them."""
+"""How many hours and days a timeline has, including the current one."""
 
 
 class Period(NamedTuple):
-    """An hour by its beginning (`2025-10-10T14:00:00+06:00`), or a day (`2025-10-10`)."""
+    """An hour, named by its beginning (`2025-10-10T14:00:00+06:00`), or a day (`2025-10-10`)."""
 
     begins: str
     visited: Visited
 
 
 class History:
-    """Raises LedgerUnavailable. Looks at a bounded number of rows, however many visits there are."""
+    """Reads a bounded number of rows, from the rollups. Raises LedgerUnavailable."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
     def last_hours(self, scope: Scope = SITE) -> list[Period]:
-        """The last 24 hours, also those of no visit."""
+        """The last 24 hours, also those without visits."""
         now_s, today = self._clock.now_ms() // 1000, self._clock.today()
         hours = [hour_s for hour_s in self._clock.hours(shifted(today, -1), today) if hour_s <= now_s][-HOURS:]
         found = self._database.read(timeline_queries.by_hour, scope, hours[0], hours[-1])
         return [Period(self._clock.local(hour_s), found.get(hour_s, Visited())) for hour_s in hours]
 
     def last_days(self, scope: Scope = SITE) -> list[Period]:
-        """The last 30 days, also those of no visit."""
+        """The last 30 days, also those without visits."""
         today = self._clock.today()
         days = [shifted(today, -ago) for ago in reversed(range(DAYS))]
         found = self._database.read(timeline_queries.by_day, scope, days[0], days[-1])

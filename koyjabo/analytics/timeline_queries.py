@@ -1,4 +1,4 @@
-"""How often a scope was visited, by hour and by day, out of the rollups."""
+"""Queries for the numbers of visits of a scope, by hour and by day, from the rollups."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ class Visited(NamedTuple):
 
 
 def by_hour(session: Session, scope: Scope, first_s: int, last_s: int) -> dict[int, Visited]:
-    """By the second at which a local hour began, UTC, from the first to the last; without hours of no visit."""
+    """By the beginning of each local hour (seconds since 1970, UTC), from `first_s` to `last_s`, both included. Hours
+    without visits are left out.
+    """
     wanted = select(HourlyVisits.hour_s, HourlyVisits.visits, HourlyVisits.new_visitors).where(
         HourlyVisits.scope == scope, HourlyVisits.hour_s.between(first_s, last_s)
     )
@@ -24,7 +26,7 @@ def by_hour(session: Session, scope: Scope, first_s: int, last_s: int) -> dict[i
 
 
 def by_day(session: Session, scope: Scope, first: str, last: str) -> dict[str, Visited]:
-    """The same by local day, in the order of time."""
+    """By local day (YYYY-MM-DD), from `first` to `last`, both included, in order. Days without visits are left out."""
     wanted = (
         select(DailyVisits.day, DailyVisits.visits, DailyVisits.new_visitors)
         .where(DailyVisits.scope == scope, DailyVisits.day.between(first, last))

@@ -1,1 +1,1 @@
-"""The composition root: builds the services and joins them."""
+"""The composition root: builds the services and subscribes their event handlers."""

@@ -1,4 +1,4 @@
-"""Composition root: builds the services, subscribes them to signals and says what they do every second."""
+"""Builds all services, subscribes them to signals, and schedules their periodic work."""
 
 from __future__ import annotations
 
@@ -28,9 +28,8 @@ TICK_S = 1.0
 
 
 def assemble(settings: Settings, runtime: Runtime, clock: Clock, snapshot: CounterSnapshot) -> Services:
-    """Build everything that lives as long as the application. Needs an application context. Raises LedgerUnavailable.
-
-    `snapshot` are those of the site at this moment.
+    """Build the services of the application. `snapshot` is the current one of the site's counter. Needs an application
+    context. Raises LedgerUnavailable.
     """
     signals = Signals()
     instruments = Instrumentation(settings.secret_key, TICK_S, lambda: values_of(services))
@@ -77,7 +76,7 @@ def _observability(instruments: Instrumentation, backends: Backends) -> Observab
 
 
 def _tick(services: Services, backends: Backends, instruments: Instrumentation, window_s: int) -> None:
-    """What is done every second. Calls in one line wait for each other; a lease must not wait for a database."""
+    """Schedule the periodic work. Calls of one line run one after the other; leases must not wait for a database."""
     visits, sockets, rooms = services.counting.visits, services.presence.visitor_sockets, services.realtime.rooms
     every, communities, maintenance = services.lifetime.every, services.communities, services.maintenance
     site = (visits.stats, backends.active_visitors.refresh, sockets.renew, lambda: rooms.refresh(STATS_ROOM))
@@ -90,7 +89,7 @@ def _tick(services: Services, backends: Backends, instruments: Instrumentation, 
 
 
 def _close_in_order(services: Services, database: DatabaseExecutor) -> None:
-    """The last line is called first: what waits is written before the database is left."""
+    """The last line is called first, so that pending writes are committed before the database is closed."""
     at_close = services.lifetime.at_close
     at_close(database.close)
     at_close(services.presence.peaks.write)

@@ -43,7 +43,7 @@ class Backends:
     leader: DashboardLeader
     workers: Workers
     redis_answers: Callable[[], bool] | None
-    drain: Callable[[], None]  # returns when other workers have received what this one had to say, or after a while
+    drain: Callable[[], None]  # waits until this worker's messages are published, or for a limited time
 
 
 def open_backends(

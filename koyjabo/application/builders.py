@@ -1,4 +1,4 @@
-"""Builds the services of each package out of what all of them stand on."""
+"""Builds the services of each package from the dependencies that they share (`Base`)."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def realtime(base: Base) -> RealtimeServices:
     def emit(event: str, data: dict[str, Any], room: str) -> None:
         fanout.emit(event, data, room=room)
 
-    for each in (broadcaster, visitor_broadcaster):  # the second is that of the process
+    for each in (broadcaster, visitor_broadcaster):  # the second is global, for host programs
         each.bind(emit)
     return RealtimeServices(fanout, Rooms(fanout, base.runtime, base.backends.bus), broadcaster)
 
@@ -98,18 +98,18 @@ def presence(base: Base) -> PresenceServices:
 
 
 def dashboards(base: Base, rooms: Rooms, reports: Reports) -> Dashboards:
-    def look(community_id: str) -> dict[str, Any]:
+    def values(community_id: str) -> dict[str, Any]:
         return {
             "today_visitors": people(reports.today(community_id)),
             "realtime_count": base.backends.members.online(Scope(community_id)).count,
             "community_id": community_id,
         }
 
-    return Dashboards(rooms, look, base.backends.leader, base.clock)
+    return Dashboards(rooms, values, base.backends.leader, base.clock)
 
 
 def people(found: Visitors) -> dict[str, int]:
-    """As dashboards and the tracker show them."""
+    """The fields of a report as dashboards and the tracker send them."""
     return {
         "authenticated_visitors": found.people.authenticated,
         "anonymous_visitors": found.people.anonymous,
@@ -198,7 +198,7 @@ def maintenance(base: Base) -> MaintenanceServices:
 
 
 def _system(base: Base, recounts: Recounts) -> System:
-    """Storage that is lost at a deploy is refused unless it is allowed (`config`)."""
+    """`config` refuses ephemeral storage unless the setting allows it, so both conditions are needed here."""
     settings, backends = base.settings, base.backends
     kind = "SQLite" if settings.database.get_backend_name() == "sqlite" else "PostgreSQL"
     return System(

@@ -1,4 +1,4 @@
-"""Joins what is counted and measured with its sources, which know nothing of Prometheus."""
+"""Connects the metrics with their sources, which do not depend on Prometheus."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ MOST_COMMUNITIES = 50
 
 
 class Lag:
-    """How late the pulse is that should beat every `interval_s`: as late as everybody who waits for the loop."""
+    """Measures the lag of the event loop: the delay of a call that is due every `interval_s`."""
 
     def __init__(self, interval_s: float) -> None:
         self.seconds = 0.0
         self._interval_s = interval_s
-        self._due: float | None = None  # monotonic s; under another WSGI server the pulse begins with the first socket
+        self._due: float | None = None  # monotonic s; None before the first call
 
     def measure(self) -> None:
         now = time.monotonic()
@@ -44,11 +44,11 @@ class Lag:
 
 
 class Instrumentation:
-    """What counts and measures. `look` gives the values of this moment; `publish` is to be called every second."""
+    """The metrics and the socket log. `values` returns the current ones of the gauges. Call `publish` every second."""
 
-    def __init__(self, secret: str, interval_s: float, look: Callable[[], Values]) -> None:
+    def __init__(self, secret: str, interval_s: float, values: Callable[[], Values]) -> None:
         self.lag = Lag(interval_s)
-        self._gauges = Gauges(FOLDER, PLACE, look)
+        self._gauges = Gauges(FOLDER, PLACE, values)
         self.metrics = Metrics(self._gauges)
         self.socket_log = SocketLog(self.metrics, Reconnections(FOLDER, secret))
 

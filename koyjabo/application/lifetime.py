@@ -1,4 +1,4 @@
-"""What runs for as long as the application lives, and what is left when it ends."""
+"""Starts the periodic calls of an application, and closes its resources."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Lifetime:
         self._stack = ExitStack()
 
     def every(self, interval_s: float, *calls: Callable[[], object]) -> None:
-        """Make these calls every `interval_s` seconds, one after the other, in a task of their own, once started."""
+        """After `start`, make these calls every `interval_s` seconds, one after the other, in a separate task."""
         self._tickers.append(Ticker(self._runtime, interval_s, calls))
 
     def at_close(self, call: Callable[[], object]) -> None:
-        """Call it at the end, after what is added later."""
+        """Call it in `close`, after the calls that are added later."""
         self._stack.callback(call)
 
     def start(self) -> None:

@@ -1,4 +1,4 @@
-"""Opens an application: its database is migrated and has a first admin, its services are built."""
+"""Opens an application: migrates its database, builds its services, and creates the first admin."""
 
 from __future__ import annotations
 

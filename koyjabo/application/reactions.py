@@ -1,4 +1,4 @@
-"""Reactions to signals that take more than one call of one part."""
+"""Handlers of signals that need more than one call of one service."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from koyjabo.clock import iso
 from koyjabo.models import Scope
 
 FORGOTTEN = "forgotten"
-"""The name on the bus under which workers publish a visitor who was forgotten, and where they had been."""
+"""The name on the bus under which workers publish an erased visitor: [visitor_id, scopes]."""
 
 
 class Reactions:
@@ -20,10 +20,10 @@ class Reactions:
         self._services = services
         self._backends = backends
 
-    def show_site(self, scope: Scope) -> None:
+    def publish_site_stats(self, scope: Scope) -> None:
         self._services.communities.stats_rooms.changed(self._services.counting.visits.site)
 
-    def note_peak(self, scope: Scope) -> None:
+    def record_peak(self, scope: Scope) -> None:
         online = self._backends.members.online(scope)
         if not online.is_estimate:
             self._services.presence.peaks.record(scope, online.count)
@@ -33,19 +33,19 @@ class Reactions:
         for scope in scopes:
             self._backends.active_visitors.forget(scope, visitor_id)
 
-    def have_forgotten_elsewhere(self, visitor_id: str, scopes: Collection[Scope]) -> None:
+    def publish_forgotten(self, visitor_id: str, scopes: Collection[Scope]) -> None:
         self._backends.bus.publish(FORGOTTEN, lambda: [visitor_id, sorted(scopes)], visitor_id)
 
     def announce_conversion(self, conversion: Conversion) -> None:
         broadcaster, scope = self._services.realtime.broadcaster, conversion.scope
-        made = {"session_id": conversion.id, "converted_at": iso(conversion.at_ms)}
-        broadcaster.broadcast_analytics_metric(scope, "conversion", made)
+        fields = {"session_id": conversion.id, "converted_at": iso(conversion.at_ms)}
+        broadcaster.broadcast_analytics_metric(scope, "conversion", fields)
         broadcaster.broadcast_analytics_metric(scope, "conversion_rate", conversion.rate)
         self._services.communities.dashboards.changed(scope)
 
-    def hear_loss(self, room: str, state: Any) -> None:
+    def receive_revocation(self, room: str, state: Any) -> None:
         self._services.communities.revocation.receive(state)
 
-    def hear_forgotten(self, room: str, state: Any) -> None:
+    def receive_forgotten(self, room: str, state: Any) -> None:
         visitor_id, scopes = state
         self.forget(visitor_id, scopes)

@@ -1,4 +1,4 @@
-"""What `create_app` builds, by package, for those who are given an application: handlers, commands, the server."""
+"""The services of an application by package, for handlers, commands and the server."""
 
 from __future__ import annotations
 
@@ -112,8 +112,8 @@ class MaintenanceServices:
 class ObservabilityServices:
     metrics: Metrics
     socket_log: SocketLog
-    lag_s: Callable[[], float]  # how late the loop is for what it does every second
-    redis_answers: Callable[[], bool] | None  # where there is a Redis: whether it did the last time
+    lag_s: Callable[[], float]  # the last measured lag of the event loop
+    redis_answers: Callable[[], bool] | None  # whether Redis answered the last call; None without Redis
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +139,9 @@ class Services:
         return services
 
     def start(self) -> None:
-        """Begin with what is done every second. Idempotent."""
+        """Start the periodic work. Idempotent."""
         self.lifetime.start()
 
     def close(self) -> None:
-        """Commit what waits and leave the database. Idempotent."""
+        """Commit pending writes and close the database. Idempotent."""
         self.lifetime.close()

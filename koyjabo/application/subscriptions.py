@@ -1,4 +1,4 @@
-"""The map of what causes what: every signal and the calls that it leads to."""
+"""The event map of the system: the handlers of each signal."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from koyjabo.models import SITE
 def subscribe(signals: Signals, services: Services, backends: Backends) -> None:
     reactions, communities = Reactions(services, backends), services.communities
 
-    signals.active_changed.connect(reactions.show_site, SITE, weak=False)
+    signals.active_changed.connect(reactions.publish_site_stats, SITE, weak=False)
 
-    signals.online_changed.connect(reactions.note_peak, weak=False)
+    signals.online_changed.connect(reactions.record_peak, weak=False)
     signals.online_changed.connect(communities.rooms.count_changed, weak=False)
 
     signals.access_revoked.connect(communities.revocation.publish, weak=False)
 
     signals.visitor_forgotten.connect(reactions.forget, weak=False)
-    signals.visitor_forgotten.connect(reactions.have_forgotten_elsewhere, weak=False)
+    signals.visitor_forgotten.connect(reactions.publish_forgotten, weak=False)
 
     signals.visitor_converted.connect(reactions.announce_conversion, weak=False)
 
-    signals.value_received.connect(reactions.hear_loss, ACCESS_REVOKED, weak=False)
-    signals.value_received.connect(reactions.hear_forgotten, FORGOTTEN, weak=False)
+    signals.value_received.connect(reactions.receive_revocation, ACCESS_REVOKED, weak=False)
+    signals.value_received.connect(reactions.receive_forgotten, FORGOTTEN, weak=False)
     signals.value_received.connect(services.realtime.rooms.receive, weak=False)

@@ -1,7 +1,7 @@
-"""Who did what, to whom, from where, when.
+"""The audit log: the author, action, subject, place and time of each audited change.
 
-The service that changes something stores the entry in the same transaction, for the API, the panel and the command line
-alike. So each change that is audited has an entry, and each entry a change.
+The service that makes a change stores the entry in the same transaction, for the API, the panel and the command line
+alike. So each audited change has one entry, and each entry a change.
 """
 
 from __future__ import annotations
@@ -70,13 +70,13 @@ ACTIONS = (
 )
 
 request_place: ContextVar[str] = ContextVar("request_place", default="")
-"""The place that the present request comes from, said by whoever lets it in before it changes anything; never an
-address (specification: Storage).
+"""The place from which the current request comes, such as "Dhaka, BD"; never an address (specification: Storage). The
+transport sets it before the request changes anything.
 """
 
 
 class Subject(NamedTuple):
-    """The object of an action, with its present name."""
+    """The object of an action, with its current name."""
 
     kind: str
     id: str
@@ -97,14 +97,16 @@ class Actor(NamedTuple):
 
 
 def actor(account: Account, clock: Clock) -> Actor:
-    """The author of what the present request does. Call it in the task of the request: operations run on threads."""
+    """The author of the current request's actions. Call it in the task of the request, not in an operation, which runs
+    on another thread.
+    """
     if account is OPERATOR:
         return Actor(None, "", "", clock.now_ms())
     return Actor(account.id, account.name, request_place.get(), clock.now_ms())
 
 
 def anonymous(now_ms: int) -> Actor:
-    """The client of the present request, before it is authenticated."""
+    """The client of the current request, before it is authenticated."""
     return Actor("", "", request_place.get(), now_ms)
 
 

@@ -1,4 +1,4 @@
-"""The audit log as rows: entries are stored in the transaction of the change, and read newest first."""
+"""Queries of the audit log: store an entry, read the newest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from koyjabo.models import AuditLine
 
 
 class Entry(NamedTuple):
-    """An action, with the names of the moment."""
+    """An action, with the names that the actor and the target had at that moment."""
 
     at_ms: int
     actor_id: str | None  # None for the operator, at the command line

@@ -27,7 +27,9 @@ def main() -> None:
 
 @contextmanager
 def application() -> Iterator[Services]:
-    """The application for a command: set up, in context, and left properly. Ends the program if it cannot be had."""
+    """The services for a command, in an application context, and closed afterwards. Ends the program with a message for
+    a known error: status 2 for a wrong setting or an unusable database, else 1.
+    """
     import config
     from koyjabo import create_app
     from koyjabo.application.services import Services

@@ -23,8 +23,8 @@ def backup(file: Path, force: bool) -> None:
     from koyjabo.maintenance import backup as backups
 
     with application() as services:
-        made = backups.back_up(file, force, services.clock, progress.of)
-    click.echo(f"Backed up {sum(made.rows.values()):,} rows ({made.rows['visits']:,} visits) to {file}.")
+        head = backups.back_up(file, force, services.clock, progress.of)
+    click.echo(f"Backed up {sum(head.rows.values()):,} rows ({head.rows['visits']:,} visits) to {file}.")
 
 
 @main.command()
@@ -40,5 +40,5 @@ def restore(file: Path, force: bool) -> None:
     from koyjabo.maintenance import backup as backups
 
     with application() as services:
-        held = backups.restore(file, force, services.clock, progress.of)
-    click.echo(f"Restored and recounted {held.rows['visits']:,} visits. The total is {held.total:,}.")
+        head = backups.restore(file, force, services.clock, progress.of)
+    click.echo(f"Restored and recounted {head.rows['visits']:,} visits. The total is {head.total:,}.")

@@ -1,4 +1,4 @@
-"""How far something is that takes long: a bar on a terminal, and lines now and then where the output is kept."""
+"""Shows the progress of a long command: a bar on a terminal, otherwise a line from time to time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import click
 from koyjabo.runtime import Advance
 
 INTERVAL_S = 5.0
-"""Between two lines."""
+"""The time between two lines."""
 
 
 @contextmanager
@@ -26,17 +26,17 @@ def of(total: int, label: str) -> Iterator[Advance]:
 
 
 class Lines:
-    """The first line is said when it has taken as long as there is between two: what is done soon needs none."""
+    """Prints the first line after INTERVAL_S, so that short work prints none."""
 
     def __init__(self, total: int, label: str) -> None:
         self._total = total
         self._label = label
         self._done = 0
-        self._said_at = time.monotonic()
+        self._printed_at = time.monotonic()
 
     def advance(self, more: int) -> None:
         self._done += more
-        if time.monotonic() - self._said_at >= INTERVAL_S:
-            self._said_at = time.monotonic()
+        if time.monotonic() - self._printed_at >= INTERVAL_S:
+            self._printed_at = time.monotonic()
             share = 100 * self._done // max(1, self._total)
             click.echo(f"{self._label}: {self._done:,} of {self._total:,} ({share}%)", err=True)

@@ -79,13 +79,13 @@ def disable(email: str, enable: bool) -> None:
 
 
 def _password(from_stdin: bool) -> str:
-    """Asked for twice at a terminal; a line of standard input is one."""
-    said = (
+    """Read a password: the first line of standard input, or typed twice at the terminal."""
+    typed = (
         sys.stdin.buffer.readline().decode(errors="surrogateescape").rstrip("\r\n")
         if from_stdin
         else click.prompt("Password", hide_input=True, confirmation_prompt=True)
     )
     try:
-        return credential_rules.password(said)
+        return credential_rules.password(typed)
     except ValueError as error:
         raise click.ClickException(f"The password {error}.") from None

@@ -7,8 +7,8 @@ import click
 from koyjabo.cli import application, main, progress
 
 REPAIR_IS_NOT_ENOUGH = (
-    "What is left cannot be repaired from the visits that are stored. Restore a backup (koyjabo restore), or leave it "
-    "as it is: visits are still counted."
+    "The remaining differences cannot be repaired from the stored visits. Restore a backup (koyjabo restore), or leave "
+    "them: visits are still counted."
 )
 
 
@@ -37,11 +37,11 @@ def _repair() -> None:
     from koyjabo.maintenance import repair as repairs
 
     with application() as services:
-        made = repairs.repair(services.maintenance.recounts, services.clock, progress.of)
-    for problem in made.repaired:
+        result = repairs.repair(services.maintenance.recounts, services.clock, progress.of)
+    for problem in result.repaired:
         click.echo(f"Repaired: {problem}")
-    for problem in made.left:
+    for problem in result.left:
         click.echo(f"Not repaired: {problem}")
-    if made.left:
+    if result.left:
         raise click.ClickException(REPAIR_IS_NOT_ENOUGH)
-    click.echo(f"The ledger agrees with its counters and rollups; repaired: {len(made.repaired):,}.")
+    click.echo(f"The ledger agrees with its counters and rollups; repaired: {len(result.repaired):,}.")

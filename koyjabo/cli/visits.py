@@ -38,7 +38,7 @@ def export(file: Path, kind: str | None, community: str, first_day: str, last_da
     from koyjabo.visit_log.visit_log import Filter
 
     which, kind = Filter(first_day, last_day, community_id=community), kind or _kind_of(file)
-    with application() as services, _said_by_field():
+    with application() as services, _errors_by_option():
         if str(file) == "-":
             export_file.stream(services.visit_log, sys.stdout.buffer, which, kind, progress.of)
         else:
@@ -64,12 +64,12 @@ def import_(file: Path, kind: str | None, even_folded: bool) -> None:
         size = 0 if str(file) == "-" else os.fstat(visits.fileno()).st_size
         with progress.of(size, "Importing, bytes") as advance:
             zone, clock = config.load().zone, services.clock
-            made = importing.import_visits(visits, kind, zone, clock, advance, even_folded)
-    click.echo(f"Imported {made.new:,} visits; {made.known:,} were stored already.")
+            imported = importing.import_visits(visits, kind, zone, clock, advance, even_folded)
+    click.echo(f"Imported {imported.new:,} visits; {imported.known:,} were stored already.")
 
 
 @contextmanager
-def _said_by_field() -> Iterator[None]:
+def _errors_by_option() -> Iterator[None]:
     try:
         yield
     except InvalidInput as error:
@@ -80,5 +80,5 @@ def _said_by_field() -> Iterator[None]:
 def _kind_of(file: Path) -> str:
     found = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}.get(file.suffix.lower())
     if found is None:
-        raise click.UsageError("Give --format csv or --format jsonl: the name of the file does not tell.")
+        raise click.UsageError("Give --format csv or --format jsonl: the name of the file does not show it.")
     return found

@@ -1,7 +1,7 @@
-"""Communities put away and brought back, each within one transaction.
+"""Archives and restores communities, each in one transaction with its audit entry.
 
-An archived one is as if it were not there: for lists, for members, for visits and for sockets, which close. Its
-members, numbers and reports are kept, and are there again when it is restored.
+Lists, members and visits treat an archived community as unknown, and its sockets are closed. Its members, stats and
+reports are kept and are available again after it is restored.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from koyjabo.identity import uuid_of
 
 
 def overview(session: Any, community_id: str) -> Overview:
-    """Archived or not. Raises UnknownCommunity."""
+    """A community, archived or not. Raises UnknownCommunity."""
     found = archiving_queries.overview(session, uuid_of(community_id) or "")
     if found is None:
         raise UnknownCommunity
@@ -26,7 +26,7 @@ def overview(session: Any, community_id: str) -> Overview:
 
 
 def archive(session: Any, by: Actor, community_id: str) -> None:
-    """Put a community away; one that is archived stays it. Raises UnknownCommunity."""
+    """Archive a community. Idempotent. Raises UnknownCommunity."""
     found, rows = _locked(session, community_id), CommunityQueries(session)
     if found.archived_ms is None:
         rows.store(by.entry("community.archive", subject(found.community)))
@@ -35,7 +35,7 @@ def archive(session: Any, by: Actor, community_id: str) -> None:
 
 
 def restore(session: Any, by: Actor, community_id: str) -> None:
-    """Bring a community back, as it was. Raises UnknownCommunity."""
+    """Restore an archived community. Idempotent. Raises UnknownCommunity."""
     found = _locked(session, community_id)
     if found.archived_ms is not None:
         CommunityQueries(session).store(by.entry("community.restore", subject(found.community)))

@@ -1,7 +1,7 @@
-"""Communities as admins of the site see them, those that are archived among them.
+"""Queries for communities including archived ones, for admins of the site.
 
-A scope that visits may be counted for has a row in `counters`; that is what an archived community loses, and what it is
-given back out of its rollups. All else of it stays as it is.
+Visits are counted only for scopes with a row in `counters`. Archiving deletes that row, restoring creates it from the
+rollups, and both leave all other rows unchanged.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def overview(session: Session, community_id: str) -> Overview | None:
     return found[0] if found else None
 
 
-def all_of_them(session: Session, query: str, start: int, count: int) -> Page[Overview]:
-    """Those whose name has `query` in it, by name."""
+def overviews(session: Session, query: str, start: int, count: int) -> Page[Overview]:
+    """Communities with `query` in their name, ordered by name."""
     wanted = select(*_COLUMNS)
     if typed(query):
         wanted = wanted.where(has(Community.name, typed(query)))
@@ -41,13 +41,13 @@ def all_of_them(session: Session, query: str, start: int, count: int) -> Page[Ov
 
 
 def archive(session: Session, community_id: str, now_ms: int) -> None:
-    """Nobody counts for it any more; the lock of its counter waits for those who are being counted."""
+    """Deletes the counter, which waits for the batch of visits that has locked it."""
     session.execute(update(Community).where(Community.id == community_id).values(archived_ms=now_ms))
     session.execute(delete(Counter).where(Counter.scope == community_id))
 
 
 def restore(session: Session, community_id: str, now_ms: int) -> None:
-    """Its numbers are those it had: every visit is in the rollups."""
+    """Creates the counter with the totals of before, from the rollups, which contain every visit."""
     session.execute(update(Community).where(Community.id == community_id).values(archived_ms=None))
     sums = select(func.sum(DailyVisits.visits), func.sum(DailyVisits.new_visitors))
     visits, visitors = session.execute(sums.where(DailyVisits.scope == community_id)).one()

@@ -1,4 +1,4 @@
-"""Communities founded, changed and deleted, each within one transaction, with its audit entry."""
+"""Creates, changes and deletes communities, each in one transaction with its audit entry."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def create(records: CommunityQueries, by: Actor, account: Account, community: Co
 def change(
     records: CommunityQueries, by: Actor, account: Account, community_id: str, values: dict[str, Any]
 ) -> CommunityAccess:
-    """Returns the community after the change. Without a difference there is no entry."""
+    """Returns the community after the change. Writes an audit entry only if a value differs."""
     access = managed(records, account, community_id)
     before = access.community._asdict()
     changed = {name: value for name, value in values.items() if value != before[name]}
@@ -35,7 +35,7 @@ def change(
 
 
 def delete(records: CommunityQueries, by: Actor, account: Account, community_id: str) -> None:
-    """The community and its memberships; what was counted stays in the ledger."""
+    """Delete a community and its memberships. Its visits stay in the ledger."""
     community = managed(records, account, community_id).community
     records.store(by.entry("community.delete", subject(community)))
     records.delete(community.id)

@@ -1,4 +1,4 @@
-"""What one transaction does about who belongs to a community: the rules of `roles`, the rows, and the audit lines."""
+"""Changes memberships, each in one transaction: checks the rules of `roles` and writes the audit entry."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from koyjabo.identity import Account, uuid_of
 from koyjabo.text import N_
 
 
-def found(records: CommunityQueries, account: Account, community_id: str, lock: bool = False) -> CommunityAccess | None:
-    """Where `account` stands; with `lock`, as nobody changes it before the commit."""
+def _access(
+    records: CommunityQueries, account: Account, community_id: str, lock: bool = False
+) -> CommunityAccess | None:
+    """The access of `account`; with `lock`, the community and its members are locked until the commit."""
     known_id = uuid_of(community_id)
     if known_id is None:
         return None
@@ -24,21 +26,23 @@ def found(records: CommunityQueries, account: Account, community_id: str, lock: 
     return records.access(known_id, account.id)
 
 
-def known(records: CommunityQueries, account: Account, community_id: str) -> CommunityAccess:
-    return roles.known(account, found(records, account, community_id))
+def visible(records: CommunityQueries, account: Account, community_id: str) -> CommunityAccess:
+    """Raises UnknownCommunity."""
+    return roles.visible(account, _access(records, account, community_id))
 
 
 def allowed(records: CommunityQueries, account: Account, community_id: str, role: str) -> CommunityAccess:
-    return roles.allowed(account, found(records, account, community_id), role)
+    return roles.allowed(account, _access(records, account, community_id), role)
 
 
 def managed(records: CommunityQueries, account: Account, community_id: str) -> CommunityAccess:
-    return roles.allowed(account, found(records, account, community_id, lock=True), ADMIN)
+    """Locks the community, for an account that may manage it. Raises UnknownCommunity, Forbidden."""
+    return roles.allowed(account, _access(records, account, community_id, lock=True), ADMIN)
 
 
 def join(records: CommunityQueries, by: Actor, account: Account, community_id: str) -> tuple[Member, bool]:
-    """The membership, and whether it has just begun."""
-    access = found(records, account, community_id, lock=True)
+    """Returns the membership, and whether it is new. Raises UnknownCommunity, Forbidden."""
+    access = _access(records, account, community_id, lock=True)
     if access is None:
         raise UnknownCommunity
     key = (access.community.id, account.id)
@@ -50,7 +54,7 @@ def join(records: CommunityQueries, by: Actor, account: Account, community_id: s
 
 
 def leave(records: CommunityQueries, by: Actor, account: Account, community_id: str) -> None:
-    access = roles.known(account, found(records, account, community_id, lock=True))
+    access = roles.visible(account, _access(records, account, community_id, lock=True))
     if access.role is None:
         raise Forbidden(N_("You are not a member of this community."))
     _end(records, access.community.id, account.id, access.role)
@@ -62,26 +66,26 @@ def members(records: CommunityQueries, account: Account, community_id: str, star
     return records.members(access.community.id, start, count)
 
 
-def give(
+def set_role(
     records: CommunityQueries,
     by: Actor,
     account: Account,
     community_id: str,
-    find: Callable[[CommunityQueries, str], str | None],
-    whom: str,
+    find_user: Callable[[CommunityQueries, str], str | None],
+    key: str,
     role: str,
 ) -> tuple[Member, str | None]:
-    """Give a role to the user that `find` finds by `whom`. Returns the membership as it is now, and the role before:
-    None for a new member. Raises UnknownUser, LastAdmin.
+    """Set the role of the user whose id `find_user` returns for `key`. Returns the membership after the change, and the
+    previous role: None for a new member. Raises UnknownUser, LastAdmin.
     """
     community = managed(records, account, community_id).community
-    user_id = find(records, whom)
+    user_id = find_user(records, key)
     if user_id is None:
         raise UnknownUser
-    return _give(records, by, community, user_id, role)
+    return _set_role(records, by, community, user_id, role)
 
 
-def _give(
+def _set_role(
     records: CommunityQueries, by: Actor, community: Community, user_id: str, role: str
 ) -> tuple[Member, str | None]:
     access = records.access(community.id, user_id)
@@ -92,9 +96,9 @@ def _give(
         _change_role(records, community.id, user_id, role, before)
     member = records.member(community.id, user_id)
     if before is None:
-        records.store(by.entry("member.add", subject(community), **_who(member), role=role))
+        records.store(by.entry("member.add", subject(community), **_details(member), role=role))
     elif before != role:
-        records.store(by.entry("member.role", subject(community), **_who(member), role=role, before=before))
+        records.store(by.entry("member.role", subject(community), **_details(member), role=role, before=before))
     return member, before
 
 
@@ -106,26 +110,26 @@ def remove(records: CommunityQueries, by: Actor, account: Account, community_id:
         raise UnknownUser(N_("This person is not a member of this community."))
     member = records.member(community.id, user_id)
     _end(records, community.id, user_id, member.role)
-    records.store(by.entry("member.remove", subject(community), **_who(member), role=member.role))
+    records.store(by.entry("member.remove", subject(community), **_details(member), role=member.role))
 
 
 def subject(community: Community) -> Subject:
     return Subject("community", community.id, community.name)
 
 
-def _who(member: Member) -> dict[str, str]:
+def _details(member: Member) -> dict[str, str]:
     return {"user_id": member.user_id, "user": member.name}
 
 
 def _change_role(records: CommunityQueries, community_id: str, user_id: str, role: str, before: str) -> None:
     if roles.is_lower(role, before):
-        roles.spare_last_admin(records, community_id, user_id, before)
+        roles.require_another_admin(records, community_id, user_id, before)
     records.set_role(community_id, user_id, role)
     if roles.is_lower(role, before):
         records.record_revocation()
 
 
 def _end(records: CommunityQueries, community_id: str, user_id: str, role: str) -> None:
-    roles.spare_last_admin(records, community_id, user_id, role)
+    roles.require_another_admin(records, community_id, user_id, role)
     records.remove(community_id, user_id)
     records.record_revocation()

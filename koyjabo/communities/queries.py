@@ -1,4 +1,4 @@
-"""Communities and the people in them, as rows: what one transaction looks up and changes. Rules are the caller's."""
+"""Queries for communities and their members, within one transaction. The caller checks the rules."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class Community(NamedTuple):
     id: str
     name: str
     description: str
-    is_open: bool  # whoever likes may join
-    is_listed: bool  # those who are no members may know of it
+    is_open: bool  # all users may join
+    is_listed: bool  # non-members may see it
 
 
 class CommunityAccess(NamedTuple):
-    """A community, and the role that somebody has in it: None for one who is no member."""
+    """A community, and the role of one user in it: None for a non-member."""
 
     community: Community
     role: str | None
@@ -33,7 +33,7 @@ class CommunityAccess(NamedTuple):
 class Member(NamedTuple):
     user_id: str
     name: str
-    email: str | None  # None for those who are not to see it
+    email: str | None  # None if the reader may not see it
     role: str
     joined_ms: int
 
@@ -45,77 +45,76 @@ COMMUNITY = (
     models.Community.is_open,
     models.Community.is_listed,
 )
-STANDS = models.Community.archived_ms.is_(None)
-"""An archived community is as if it were not there (`storage.archive`)."""
+NOT_ARCHIVED = models.Community.archived_ms.is_(None)
+"""Queries treat an archived community as unknown, except those of `archiving_queries`."""
 
 MEMBER = (User.id, User.name, User.email, Membership.role, Membership.joined_ms)
 
 
 class CommunityQueries:
-    """The rows as one transaction sees them.
-
-    Whoever writes calls `lock` first: then nobody else changes that community or its members until the commit.
+    """The queries of one transaction. Before a change, call `lock`: then no other transaction can change that community
+    or its members until the commit.
     """
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def lock(self, community_id: str) -> None:
-        """A statement of its own: what is read after it is what the lock may have waited for."""
+        """A separate statement, so that those after it read what was committed while this one waited for the lock."""
         row = select(models.Community.id).where(models.Community.id == community_id)
         self._session.execute(row.with_for_update())
 
     def access(self, community_id: str, user_id: str) -> CommunityAccess | None:
-        """None when there is no such community, or it is archived."""
+        """None if the community is unknown or archived."""
         found = self._session.execute(_list_access(user_id).where(models.Community.id == community_id)).first()
         return _access(found) if found else None
 
     def list_access(self, user_id: str, everything: bool, start: int, count: int) -> Page[CommunityAccess]:
-        """Those a user belongs to and those that are listed, or all there are; by name."""
+        """The user's own communities and the listed ones, or all with `everything`; by name."""
         wanted = _list_access(user_id)
         if not everything:
             wanted = wanted.where(or_(models.Community.is_listed, Membership.role.is_not(None)))
         return self._by_name(wanted, start, count)
 
     def list_own_access(self, user_id: str, start: int, count: int) -> Page[CommunityAccess]:
-        """Those a user belongs to; by name."""
+        """The communities of which the user is a member; by name."""
         return self._by_name(_list_access(user_id).where(Membership.role.is_not(None)), start, count)
 
     def _by_name(self, wanted: Select[*tuple[Any, ...]], start: int, count: int) -> Page[CommunityAccess]:
         ordered = wanted.order_by(func.lower(models.Community.name), models.Community.id)
-        return Page(tuple(_access(row) for row in self._stretch(ordered, start, count)), length(self._session, wanted))
+        return Page(tuple(_access(row) for row in self._rows(ordered, start, count)), length(self._session, wanted))
 
     def member(self, community_id: str, user_id: str) -> Member:
-        """Raises NoResultFound for one who is no member."""
+        """Raises NoResultFound for a non-member."""
         return Member._make(self._session.execute(_members(community_id).where(User.id == user_id)).one())
 
     def members(self, community_id: str, start: int, count: int) -> Page[Member]:
-        """Those who came first, first."""
+        """In the order in which they joined."""
         wanted = _members(community_id)
-        rows = self._stretch(wanted.order_by(Membership.joined_ms, User.id), start, count)
+        rows = self._rows(wanted.order_by(Membership.joined_ms, User.id), start, count)
         return Page(tuple(Member._make(row) for row in rows), length(self._session, wanted))
 
     def user(self, user_id: str) -> str | None:
-        """The id, if it is a user's."""
+        """The id, if such a user exists."""
         return self._session.scalar(select(User.id).where(User.id == user_id))
 
     def user_with(self, email_key: str) -> str | None:
-        """The id of the user with this email, as it is compared."""
+        """The id of the user with this email, normalised by `credential_rules.email_key`."""
         return self._session.scalar(select(User.id).where(User.email_key == email_key))
 
-    def has_admin_besides(self, community_id: str, user_id: str) -> bool:
-        """Is there another admin who can still log in?"""
+    def has_other_admin(self, community_id: str, user_id: str) -> bool:
+        """Whether another admin exists who can log in."""
         others = (Membership.community_id == community_id, Membership.user_id != user_id, Membership.role == "admin")
-        usable = select(User.id).join(Membership, Membership.user_id == User.id).where(*others)
-        return self._session.scalar(usable.where(User.disabled_ms.is_(None)).limit(1)) is not None
+        admins = select(User.id).join(Membership, Membership.user_id == User.id).where(*others)
+        return self._session.scalar(admins.where(User.disabled_ms.is_(None)).limit(1)) is not None
 
     def add(self, community: Community, now_ms: int) -> None:
-        """A community without members."""
+        """Insert a community without members."""
         self._session.execute(insert(models.Community).values(**community._asdict(), created_ms=now_ms))
 
     def open_counter(self, community_id: str, now_ms: int, visits: int = 0, visitors: int = 0) -> None:
-        """Let visits count for it, in the site's epoch, after those it has. The lock keeps that what it is, and every
-        visit waits for it: it comes last.
+        """Insert the counter, so that visits count from now on, in the site's epoch. Call it last in the transaction:
+        it locks the site's counter, so that the epoch stays valid, and all registrations wait for that lock.
         """
         site = self._session.scalars(select(Counter).where(Counter.scope == SITE).with_for_update(read=True)).one()
         snapshot = {"epoch": site.epoch, "visits": visits, "total": visits, "unique_visitors": visitors}
@@ -126,7 +125,7 @@ class CommunityQueries:
         self._session.execute(update(models.Community).where(models.Community.id == community_id).values(**values))
 
     def delete(self, community_id: str) -> None:
-        """The community, its memberships and its counter. What was counted in it stays in the ledger."""
+        """Delete the community, its memberships, counter and peaks. Its visits stay in the ledger."""
         self._session.execute(delete(Membership).where(Membership.community_id == community_id))
         self._session.execute(delete(models.Community).where(models.Community.id == community_id))
         self._session.execute(delete(Counter).where(Counter.scope == community_id))
@@ -137,26 +136,24 @@ class CommunityQueries:
         self._session.execute(insert(Membership).values(**ids, role=role, joined_ms=now_ms))
 
     def set_role(self, community_id: str, user_id: str, role: str) -> None:
-        self._session.execute(update(Membership).where(*_one(community_id, user_id)).values(role=role))
+        self._session.execute(update(Membership).where(*_is(community_id, user_id)).values(role=role))
 
     def remove(self, community_id: str, user_id: str) -> None:
-        self._session.execute(delete(Membership).where(*_one(community_id, user_id)))
+        self._session.execute(delete(Membership).where(*_is(community_id, user_id)))
 
     def store(self, entry: Entry) -> None:
-        """Store an entry of the audit log."""
         entry.store(self._session)
 
     def record_revocation(self) -> None:
-        """Somebody has lost a right: every server is to notice."""
         record_revocation(self._session)
 
-    def _stretch(self, ordered: Select[*tuple[Any, ...]], start: int, count: int) -> Iterable[Any]:
+    def _rows(self, ordered: Select[*tuple[Any, ...]], start: int, count: int) -> Iterable[Any]:
         return self._session.execute(ordered.offset(start).limit(count)).all()
 
 
 def _list_access(user_id: str) -> Select[*tuple[Any, ...]]:
     theirs = and_(Membership.community_id == models.Community.id, Membership.user_id == user_id)
-    return select(*COMMUNITY, Membership.role).outerjoin(Membership, theirs).where(STANDS)
+    return select(*COMMUNITY, Membership.role).outerjoin(Membership, theirs).where(NOT_ARCHIVED)
 
 
 def _access(row: Any) -> CommunityAccess:
@@ -171,5 +168,5 @@ def _of(community_id: str) -> Any:
     return Membership.community_id == community_id
 
 
-def _one(community_id: str, user_id: str) -> tuple[Any, Any]:
+def _is(community_id: str, user_id: str) -> tuple[Any, Any]:
     return _of(community_id), Membership.user_id == user_id

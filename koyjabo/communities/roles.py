@@ -1,4 +1,4 @@
-"""What a role in a community allows. Rules alone: who is asking and what the rows say go in."""
+"""The permissions of the roles in a community, as rules without queries."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from koyjabo.identity import Account
 from koyjabo.text import N_
 
 ROLES = ("member", "moderator", "admin")
-"""Each may do what those before it may."""
+"""From the lowest to the highest. Each role has the permissions of those before it."""
 
 MEMBER, MODERATOR, ADMIN = ROLES
 
@@ -23,28 +23,30 @@ def is_lower(role: str, than: str) -> bool:
     return ROLES.index(role) < ROLES.index(than)
 
 
-def known(account: Account, access: CommunityAccess | None) -> CommunityAccess:
-    """Raises UnknownCommunity for what `account` may not know of: it is no member, and it is not listed."""
+def visible(account: Account, access: CommunityAccess | None) -> CommunityAccess:
+    """Raises UnknownCommunity unless the community is listed, or `account` a member or a site admin."""
     if access is None or not (access.role or access.community.is_listed or account.is_admin):
         raise UnknownCommunity
     return access
 
 
 def as_seen_by(account: Account, access: CommunityAccess) -> CommunityAccess:
-    """With the role that counts: site admins are admin everywhere."""
+    """With the effective role: site admins have the role admin in all communities."""
     return access._replace(role=ADMIN) if account.is_admin else access
 
 
 def allowed(account: Account, found: CommunityAccess | None, role: str) -> CommunityAccess:
-    """What `account` sees, when it may do what takes `role`. Raises UnknownCommunity, Forbidden."""
-    access = as_seen_by(account, known(account, found))
+    """The access with the effective role, if that is at least `role`. Raises UnknownCommunity, Forbidden."""
+    access = as_seen_by(account, visible(account, found))
     if access.role is None or is_lower(access.role, role):
         raise Forbidden(REFUSALS[role if access.role else MEMBER])
     return access
 
 
 def check_open(account: Account, community: Community) -> None:
-    """May `account`, no member, join by itself? Knowing the id of an open community is enough."""
+    """Raises UnknownCommunity or Forbidden if `account`, a non-member, may not join by themselves. The id of an open
+    community is sufficient, also if it is unlisted.
+    """
     if community.is_open or account.is_admin:
         return
     if not community.is_listed:
@@ -52,7 +54,7 @@ def check_open(account: Account, community: Community) -> None:
     raise Forbidden(N_("This community is invitation only. Ask one of its admins to add you."))
 
 
-def spare_last_admin(records: CommunityQueries, community_id: str, user_id: str, role: str) -> None:
-    """Raises LastAdmin when nobody else could look after the community that `user_id`, in `role`, is to leave."""
-    if role == ADMIN and not records.has_admin_besides(community_id, user_id):
+def require_another_admin(records: CommunityQueries, community_id: str, user_id: str, role: str) -> None:
+    """Raises LastAdmin if `user_id`, whose role is `role`, is the only admin who can log in."""
+    if role == ADMIN and not records.has_other_admin(community_id, user_id):
         raise LastAdmin

@@ -1,6 +1,6 @@
-"""A long change in small transactions, so that nobody waits for any of them for long.
+"""Splits a long change into small transactions, so that no registration waits for long.
 
-Each is complete in itself: whoever is killed in between has done what was done, and goes on from there.
+Each transaction must be complete in itself, so that an interrupted change can be continued.
 """
 
 from __future__ import annotations
@@ -15,20 +15,22 @@ from sqlalchemy.orm import Session
 from koyjabo.database.executor import DatabaseExecutor
 
 AIM_S = 0.01
-"""How long a transaction may hold the writer. Disks are uneven, so this is far below what is promised: 50 ms."""
+"""The aim for the time in which a transaction holds the writer. The promise is 50 ms; the times of disks vary much."""
 
 FIRST, FEWEST, MOST = 50, 10, 1_000
-"""Rows in one transaction. More are hardly faster, and the next stroke of a slow disk would find them all in one."""
+"""Rows in one transaction: at first, at least and at most. More are hardly faster, and take long on a disk that has
+just become slow.
+"""
 
 GROWTH = 1.3
 REST = 2
-"""Times as long as a transaction held the writer, visits have it to themselves."""
+"""The pause after a transaction, in multiples of the time for which it held the writer."""
 
 Result = TypeVar("Result")
 
 
 class Throttle:
-    """`size` is how many rows the next transaction is to change, by how long the last ones took."""
+    """Adapts `size`, the number of rows for the next transaction, to the duration of the last ones."""
 
     def __init__(self, database: DatabaseExecutor) -> None:
         self._database = database
@@ -40,7 +42,7 @@ class Throttle:
         return int(self._size)
 
     def do(self, operation: Callable[..., Result], *args: Any, **kwargs: Any) -> Result:
-        """Run an operation, which gets a session, the arguments and the `size`. Raises LedgerUnavailable."""
+        """Run an operation, which gets a session, the arguments and `size`, then pause. Raises LedgerUnavailable."""
         held_s: list[float] = []
         result: Result = self._database.write(_timed(operation, held_s), *args, size=self.size, **kwargs)
         took_s = sum(held_s)

@@ -1,1 +1,1 @@
-"""Retention, erasure, backup, recount and repair: what keeps the ledger small, lawful and right."""
+"""Retention, erasure, backup, recount and repair of the ledger, and the status of the system."""

@@ -1,7 +1,7 @@
-"""Backups: all there is in the database, as of one moment, in a file that either kind of database can be restored from.
+"""Backs up the whole database to a file, as of one moment, and restores it, also to the other kind of database.
 
-Needs an application context. Everything raises LedgerUnavailable, UnusableDatabase, and UnusableBackup where the file
-is to blame.
+Needs an application context. All functions raise LedgerUnavailable, UnusableDatabase, and UnusableBackup for a problem
+with the file.
 """
 
 from __future__ import annotations
@@ -32,45 +32,45 @@ MOST_PROBLEMS = 5
 
 
 class TargetInUse(KoyJaboError):
-    """What is there would be lost, and nobody said that it may be."""
+    """The target has contents that would be lost, and `overwrite` is False; or an import is writing to it."""
 
 
 def back_up(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress) -> Head:
-    """Write everything to `path`, as of this moment, in the way of no server that runs meanwhile.
+    """Write everything to `path`, as of this moment. Running servers need not wait.
 
-    The file is there when it is whole, and not before; only its owner may read it. Raises InTheWay where there is one
-    already, UnusableBackup where it cannot be written.
+    The file appears when it is complete; only its owner may read it (mode 0600). Raises TargetInUse if the file exists,
+    unless `overwrite`, and UnusableBackup if it cannot be written.
     """
     if path.exists() and not overwrite:
-        raise TargetInUse(f"{path} is there already. Give the backup another name, or --force to replace it.")
+        raise TargetInUse(f"{path} already exists. Give the backup another name, or --force to replace it.")
     with engine.translated_errors(), engine.snapshot() as connection:
         head = _head(connection, clock)
-        with _written_whole(path) as file, progress(sum(head.rows.values()), "Backing up") as advance:
+        with _atomic_file(path) as file, progress(sum(head.rows.values()), "Backing up") as advance:
             _write(connection, file, head, advance)
     return head
 
 
 def restore(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress) -> Head:
-    """Put what a backup holds in place of all there is in the database, in a new epoch, which servers and pages follow.
+    """Replace the contents of the database by those of a backup, in a new epoch, so that servers and pages accept them.
 
-    In one transaction, which ends with a recount: servers wait for it and go on, or nothing was changed. Nobody is
-    logged in afterwards. Raises InTheWay for a database that is in use, unless it may be lost.
+    One transaction, which ends with a recount; servers wait for it. Ends all login sessions. Raises TargetInUse for a
+    database that is in use, unless `overwrite`.
     """
     head = _checked(path, progress)
     with engine.translated_errors(), _to_be_replaced() as connection:
         if backup_queries.is_used(connection) and not overwrite:
             raise TargetInUse(
-                "This database is in use: restoring would delete what it holds. Back it up, and say --force to "
-                "replace it, or let DATABASE_URL name an empty one."
+                "This database is in use: restoring would delete its contents. Back it up and give --force to "
+                "replace it, or set DATABASE_URL to an empty database."
             )
-        before = backup_queries.standing(connection)
+        before = backup_queries.counter_state(connection)
         backup_queries.clear(connection)
         with progress(sum(head.rows.values()), "Restoring") as advance:
             for piece in backup_file.pieces(path):
-                backup_queries.put(connection, _table(piece), piece.columns, piece.rows)
+                backup_queries.insert_rows(connection, _table(piece), piece.columns, piece.rows)
                 advance(len(piece.rows))
         by = log.actor(OPERATOR, clock)
-        backup_queries.begin_anew(connection, before, by.at_ms, f"restored a backup of {iso(head.made_ms)}")
+        backup_queries.begin_epoch(connection, before, by.at_ms, f"restored a backup of {iso(head.made_ms)}")
         by.entry("ledger.restore", LEDGER, made_at=iso(head.made_ms), total=head.total).store(connection)
         _recount(connection, progress)
     return head
@@ -78,7 +78,7 @@ def restore(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress)
 
 @contextmanager
 def _to_be_replaced() -> Iterator[Any]:
-    """Nobody writes, and no import puts its second half into what is restored."""
+    """An exclusive transaction, and no import under way that would continue in the restored database."""
     with only_one(db.engine.url) as no_import:
         if not no_import:
             raise TargetInUse(
@@ -90,8 +90,8 @@ def _to_be_replaced() -> Iterator[Any]:
 
 def _head(connection: Any, clock: Clock) -> Head:
     rows = {table.name: backup_queries.count(connection, table) for table in backup_queries.tables()}
-    standing = backup_queries.standing(connection)
-    return Head(NEWEST_REVISION, clock.now_ms(), standing.epoch, backup_queries.total(connection), rows)
+    state = backup_queries.counter_state(connection)
+    return Head(NEWEST_REVISION, clock.now_ms(), state.epoch, backup_queries.total(connection), rows)
 
 
 def _write(connection: Any, file: BinaryIO, head: Head, advance: Advance) -> None:
@@ -99,15 +99,15 @@ def _write(connection: Any, file: BinaryIO, head: Head, advance: Advance) -> Non
     writer.head(head)
     for table in backup_queries.tables():
         writer.table(table.name, [column.name for column in table.columns])
-        for some in backup_queries.rows(connection, table):
-            writer.rows(some)
-            advance(len(some))
+        for rows in backup_queries.rows(connection, table):
+            writer.rows(rows)
+            advance(len(rows))
     writer.end()
 
 
 @contextmanager
-def _written_whole(path: Path) -> Iterator[BinaryIO]:
-    """A file beside `path` that takes its place when all of it is on the disk, and is gone if that fails."""
+def _atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """A temporary file that is renamed to `path` when it is synced to disk, and deleted after an error."""
     try:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # for its owner alone
         try:
@@ -126,7 +126,7 @@ def _written_whole(path: Path) -> Iterator[BinaryIO]:
 
 
 def _sync(folder: Path) -> None:
-    """So that the name is on the disk as well."""
+    """Sync the folder, which has the file's name."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -135,11 +135,11 @@ def _sync(folder: Path) -> None:
 
 
 def _checked(path: Path, progress: ReportProgress) -> Head:
-    """Read all of it once before anybody has to wait."""
+    """Read and check the whole file, before the database is locked."""
     head = backup_file.head(path)
     if head.schema > NEWEST_REVISION:
         raise UnusableBackup(
-            f"A newer version of this program made the backup (revision {head.schema}, and this one knows "
+            f"A newer version of this program made the backup (its schema is {head.schema}, this version's "
             f"{NEWEST_REVISION}). Restore it with that version."
         )
     with progress(sum(head.rows.values()), "Checking") as advance:
@@ -150,12 +150,12 @@ def _checked(path: Path, progress: ReportProgress) -> Head:
 
 
 def _table(piece: Piece) -> Any:
-    """Where its rows belong. An older version's tables may lack columns, as long as those can be left out."""
+    """The table for these rows. Columns may be missing, as in an older version, if they have a default."""
     table = backup_queries.fitting(piece.table, piece.columns)
     if table is None:
         raise UnusableBackup(
-            f"The backup has a table {piece.table} that this version of the program cannot take. Restore it with the "
-            "version that made it, which is older, and let this one bring the database up to date."
+            f"This version of the program cannot restore the table {piece.table} of the backup. Restore it with the "
+            "older version that made it, and then let this version migrate the database."
         )
     return table
 
@@ -165,6 +165,5 @@ def _recount(connection: Any, progress: ReportProgress) -> None:
         problems = recount(connection, advance).problems
     if problems:
         raise UnusableBackup(
-            "The backup holds a ledger that does not agree with itself, so nothing was restored: "
-            f"{'; '.join(problems[:MOST_PROBLEMS])}."
+            f"The ledger in the backup is inconsistent, so nothing was restored: {'; '.join(problems[:MOST_PROBLEMS])}."
         )

@@ -1,7 +1,7 @@
-"""A backup as a file: one format for both databases, which other programs can read as well (docs/backup.md).
+"""The format of backup files: one for both kinds of database, and readable by other programs (docs/backup.md).
 
-Lines of JSON, compressed by gzip: a head; each table with its columns, and its rows as arrays; and at the end how many
-rows there were, with a hash of all lines before, so that a file which was cut or changed is never taken for whole.
+Lines of JSON, compressed by gzip: a head; for each table a line with its columns, then its rows as arrays; and at the
+end the numbers of rows and a SHA-256 of all lines before, by which truncated and changed files are recognised.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from koyjabo.errors import KoyJaboError
 
 FORMAT = 1
 COMPRESSION = 3
-"""The higher levels take several times as long for a tenth less."""
+"""The gzip level. Higher ones take several times as long and save a tenth."""
 
 AT_ONCE = 1_000
 """Rows in a piece."""
@@ -30,13 +30,13 @@ CUT_OFF = "The backup is cut off: its end is missing."
 
 
 class UnusableBackup(KoyJaboError):
-    """This file cannot be restored; the sentence says why."""
+    """This file cannot be restored, or not be written; the message says why."""
 
 
 class Head(NamedTuple):
-    """What a backup says of itself."""
+    """The first line of a backup."""
 
-    schema: str  # the newest migration of the database it was made of
+    schema: str  # the newest migration of the backed-up database
     made_ms: int
     epoch: int
     total: int
@@ -83,14 +83,14 @@ class Writer:
 
 
 def head(path: Path) -> Head:
-    """Raises UnusableBackup for a file that is none, or is of a program that came later."""
+    """Read the head. Raises UnusableBackup for a file that is not a backup, or has a newer format."""
     with _reading(path) as lines:
         return _head(next(lines, b""))
 
 
 def pieces(path: Path) -> Iterator[Piece]:
-    """All rows, table by table. Raises UnusableBackup as soon as something is seen to be wrong with the file, and that
-    may be at the end: only who has come there may use what came.
+    """Yields all rows, table by table. Raises UnusableBackup as soon as a problem is found, which may be at the end: do
+    not commit the rows before it has ended.
     """
     with _reading(path) as lines:
         first = next(lines, b"")
@@ -102,7 +102,6 @@ class _Body:
     def __init__(self, first: bytes) -> None:
         self._hash = hashlib.sha256(first)
         self._counted: Tally[str] = Tally()
-        self._said: dict[str, Any] | None = None
         self._table, self._columns = "", [""]
 
     def read(self, lines: Iterator[bytes]) -> Iterator[Piece]:
@@ -130,14 +129,14 @@ class _Body:
         self._counted[self._table] += len(rows)
         return Piece(self._table, self._columns, rows)
 
-    def _check(self, said: dict[str, Any], more: bytes) -> None:
-        if more or said["sha256"] != self._hash.hexdigest() or said["rows"] != dict(self._counted):
+    def _check(self, end: dict[str, Any], more: bytes) -> None:
+        if more or end["sha256"] != self._hash.hexdigest() or end["rows"] != dict(self._counted):
             raise UnusableBackup("The backup was changed since it was made: its contents do not match its end.")
 
 
 @contextmanager
 def _reading(path: Path) -> Iterator[Iterator[bytes]]:
-    """The lines of a file; whatever shows that it is no backup comes out as UnusableBackup."""
+    """The decompressed lines of a file. Raises UnusableBackup for all errors of reading and parsing."""
     try:
         with gzip.open(path, "rb") as file:
             yield iter(file)
@@ -150,7 +149,7 @@ def _reading(path: Path) -> Iterator[Iterator[bytes]]:
 
 
 def _head(line: bytes) -> Head:
-    said = json.loads(line)
-    if said.pop("koyjabo_backup") != FORMAT:
+    values = json.loads(line)
+    if values.pop("koyjabo_backup") != FORMAT:
         raise UnusableBackup("A newer version of this program made the backup. Restore it with that version.")
-    return Head(**said)
+    return Head(**values)

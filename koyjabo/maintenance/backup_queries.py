@@ -1,4 +1,4 @@
-"""Every row of every table, out of one database and into another, of whichever kind."""
+"""Reads and writes all rows of all tables, on both kinds of database."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from koyjabo.maintenance.total_queries import record_epoch
 from koyjabo.models import SITE, AccessVersion, Community, Counter, LoginSession, User
 
 AT_ONCE = 1_000
-"""Rows that are read, or written, in one step."""
+"""Rows read at once."""
 
-# As the ledger does it: three times as fast as an INSERT of values, and as fast as COPY.
-PUT = "INSERT INTO {table} ({columns}) SELECT {columns} FROM json_populate_recordset(NULL::{table}, %s)"
+# As in the ledger: three times as fast as an INSERT of values, and as fast as COPY.
+INSERT_JSON = "INSERT INTO {table} ({columns}) SELECT {columns} FROM json_populate_recordset(NULL::{table}, %s)"
 
 Row = Sequence[Any]
 
 
 class CounterState(NamedTuple):
-    """What has to be greater after a database has been replaced, so that everybody notices."""
+    """The numbers that must be greater after a restore, so that servers and pages notice it."""
 
     epoch: int
     revision: int
@@ -30,7 +30,7 @@ class CounterState(NamedTuple):
 
 
 def tables() -> list[Table]:
-    """In an order in which rows can be put in: whatever refers to a table comes after it."""
+    """In an order in which rows can be inserted: tables with a foreign key after the tables they refer to."""
     return list(db.metadata.sorted_tables)
 
 
@@ -43,19 +43,19 @@ def total(connection: Connection) -> int:
 
 
 def rows(connection: Connection, table: Table) -> Iterator[Sequence[Row]]:
-    """All rows, in the order of their keys, some at a time: never more are in memory."""
+    """All rows in the order of their primary keys, AT_ONCE at a time."""
     wanted = select(table).order_by(*table.primary_key)
     yield from connection.execute(wanted, execution_options={"yield_per": AT_ONCE}).partitions()
 
 
-def standing(connection: Connection) -> CounterState:
+def counter_state(connection: Connection) -> CounterState:
     newest = select(func.coalesce(func.max(Counter.epoch), 0), func.coalesce(func.max(Counter.revision), 0))
     access = connection.execute(select(func.max(AccessVersion.version))).scalar()
     return CounterState(*connection.execute(newest).one(), access or 0)
 
 
 def is_used(connection: Connection) -> bool:
-    """Anything was ever counted, or anybody signed up: more than the admin who is made at the first start."""
+    """Whether there are visits, communities, login sessions, or users other than the first admin."""
     return bool(
         connection.execute(
             select(
@@ -71,7 +71,7 @@ def is_used(connection: Connection) -> bool:
 
 
 def fitting(name: str, columns: Sequence[str]) -> Table | None:
-    """The table that takes rows of these columns, if there is one: those it has besides can be left out."""
+    """The table for rows with these columns; None if there is none, or another column of it is mandatory."""
     table = db.metadata.tables.get(name)
     if table is None or not set(columns) <= set(table.columns.keys()):
         return None
@@ -84,31 +84,31 @@ def clear(connection: Connection) -> None:
         connection.execute(delete(table))
 
 
-def put(connection: Connection, table: Table, columns: Sequence[str], some: Iterable[Row]) -> None:
-    """Columns that are not named take their default."""
-    values = [dict(zip(columns, row, strict=True)) for row in some]
+def insert_rows(connection: Connection, table: Table, columns: Sequence[str], new: Iterable[Row]) -> None:
+    """Other columns get their default."""
+    values = [dict(zip(columns, row, strict=True)) for row in new]
     if connection.dialect.name == "sqlite":
         connection.execute(insert(table), values)
     else:
-        statement = PUT.format(table=table.name, columns=", ".join(columns))
+        statement = INSERT_JSON.format(table=table.name, columns=", ".join(columns))
         connection.exec_driver_sql(statement, (json.dumps(values),))
 
 
-def begin_anew(connection: Connection, before: CounterState, now_ms: int, reason: str) -> None:
-    """After all rows have been put in: a new epoch, which everybody follows; nobody is logged in."""
-    found = standing(connection)
+def begin_epoch(connection: Connection, before: CounterState, now_ms: int, reason: str) -> None:
+    """Begin a new epoch and end all login sessions, after all rows are inserted."""
+    found = counter_state(connection)
     epoch = max(before.epoch + 1, found.epoch + 1, now_ms)
     revision = max(before.revision + 1, found.revision + 1, now_ms)
     connection.execute(update(Counter).values(epoch=epoch, revision=revision))
     connection.execute(update(LoginSession).where(LoginSession.revoked_ms.is_(None)).values(revoked_ms=now_ms))
     connection.execute(delete(AccessVersion))
     connection.execute(insert(AccessVersion).values(id=1, version=max(before.access, found.access) + 1))
-    _move_sequences(connection)
+    _advance_sequences(connection)
     record_epoch(connection, epoch, now_ms, reason)
 
 
-def _move_sequences(connection: Connection) -> None:
-    """PostgreSQL hands out keys by sequences, which no transaction takes back: they are only ever moved on."""
+def _advance_sequences(connection: Connection) -> None:
+    """Advance PostgreSQL's sequences beyond the restored keys. Never back, because a rollback does not undo it."""
     if connection.dialect.name == "sqlite":
         return
     for table in tables():

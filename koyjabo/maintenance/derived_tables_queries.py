@@ -1,7 +1,7 @@
 """Every table that is derived from the ledger, described once, with the statements that derive it or check it.
 
-Statements read a table in pieces: rows with ids over :after and up to :upto. What has no such ids (folded visits,
-conversions) is read with the first piece, whose :after is 0.
+Statements read a table in pieces: rows with ids over :after and up to :upto. Tables without such ids (folded visits,
+conversions) are read with the first piece, whose :after is 0.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from koyjabo.counting.daily_people import SLOT_S, SLOTS
 from koyjabo.maintenance import fold_queries
 
 PIECES = {"visits": 50_000, "people": 5_000}
-"""How many ids a piece has."""
+"""The number of ids in a piece."""
 
 
 class Rollup(NamedTuple):
@@ -28,7 +28,7 @@ class Rollup(NamedTuple):
 
 
 class Check(NamedTuple):
-    """What else has to hold: `select` counts the rows in a piece of `read` that contradict `table`."""
+    """Another invariant: `select` counts the rows in a piece of `read` that contradict `table`."""
 
     table: str
     problem: str
@@ -61,7 +61,7 @@ SELECT scope, began_s + slot * {SLOT_S} AS hour_s, authenticated, anonymous FROM
     {PEOPLE_BY_DAY} GROUP BY p.scope, d.began_s, d.slots
 ) AS days JOIN half_hours ON (slots >> slot) & 1 = 1
 """)
-# Communities that are gone have no counter, but keep their other rows.
+# Deleted and archived communities have no counter, but keep their other rows.
 COUNTERS = text("""
 SELECT c.scope, c.visits, c.total, c.unique_visitors,
        (SELECT CAST(coalesce(sum(a.total_after - a.total_before), 0) AS bigint) FROM adjustments a
@@ -84,7 +84,7 @@ JOIN visits v ON v.id > CASE WHEN s.after_visit > :after THEN s.after_visit ELSE
 AND v.id <= CASE WHEN s.upto_visit < :upto THEN s.upto_visit ELSE :upto END
 WHERE v.ordinal - v.id <> s.ahead
 """)
-STRANGERS = text("""
+UNLISTED = text("""
 SELECT count(*) FROM visits v WHERE v.id > :after AND v.id <= :upto AND NOT EXISTS (
     SELECT 1 FROM visitors w WHERE w.scope = v.scope AND w.visitor_id = v.visitor_id AND w.first_visit <= v.id)
 """)
@@ -92,7 +92,7 @@ SLOT = f"""
 CASE WHEN v.hour_s < d.began_s THEN 0 WHEN v.hour_s - d.began_s >= {SLOTS * SLOT_S} THEN {SLOTS - 1}
 ELSE (v.hour_s - d.began_s) / {SLOT_S} END
 """
-# A visit belongs to the user who made it, else to the user that its visitor turned out to be, else to the visitor.
+# A visit belongs to its user, else to the user as whom its visitor was identified later, else to the visitor.
 PERSON = "coalesce('u:' || v.user_id, 'u:' || w.user_id, 'v:' || v.visitor_id)"
 ABSENT = f"""
 FROM visits v
@@ -128,7 +128,7 @@ ROLLUPS = (
 )
 LEDGER_CHECKS = (
     Check("visits", "ordinals differ from their id plus the adjustments before", "visits", ORDINALS),
-    Check("visitors", "visits are by visitors who are not listed", "visits", STRANGERS),
+    Check("visitors", "visits are by visitors who are not listed", "visits", UNLISTED),
 )
 ABSENCES = Check("person_days", "visits are in hours in which their person is not present", "visits", COUNT_ABSENT)
 CHECKS = (

@@ -1,4 +1,4 @@
-"""Forgetting a visitor who asks for it: nothing of them is left, and every total is as it was."""
+"""Erases all data of a visitor, without a change of any total."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from koyjabo.models import SITE, Scope
 from koyjabo.runtime import Advance
 
 VISITOR = Subject("visitor", "", "")
-"""In the audit log nobody is to find out who it was."""
+"""The audit log must not identify the erased visitor."""
 
 PATIENCE_S = 5.0
-"""A request waits so long. Whoever comes a few times a day for years is forgotten in some milliseconds."""
+"""The longest request. A visitor with a few visits a day for years is erased within milliseconds."""
 
 
 class Erasure:
-    """`on_forgotten` is called with a visitor_id and where they had been, when it is on disk; `drain` waits until
-    others have heard of that.
+    """After the commit, `on_forgotten` is called with the visitor_id and the scopes of their visits; `drain` waits
+    until that is published to the other workers.
 
-    A visitor of a million visits takes minutes. Whoever is interrupted has folded what was folded and goes on the next
-    time. Everything raises LedgerUnavailable.
+    A visitor with a million visits takes minutes. An interrupted erasure keeps the visits folded so far, and the next
+    call continues it. All methods raise LedgerUnavailable.
     """
 
     def __init__(
@@ -46,15 +46,15 @@ class Erasure:
         self._clock = clock
 
     def count(self, visitor_id: str) -> int:
-        """How many visits of theirs there are."""
+        """The number of the visitor's visits that are not folded."""
         return self._database.report(erasure_queries.count_visits, visitor_id)
 
     def forget_oneself(self, visitor_id: str) -> None:
-        """For the visitor, who proves to be that by knowing the id. Nobody is told whether there was such a visitor.
+        """Erase a visitor at their own request; the id is the proof. Does not reveal whether it was known.
 
-        Raises NotYetForgotten after PATIENCE_S: ask again.
+        Raises NotYetForgotten after PATIENCE_S; repeat the call to continue.
         """
-        by = Actor("", "", "", self._clock.now_ms())  # somebody, from nowhere: the log is not to tell of them
+        by = Actor("", "", "", self._clock.now_ms())  # without a place: the log must not identify the visitor
         began = time.monotonic()
 
         def advance(visits: int) -> None:
@@ -65,15 +65,16 @@ class Erasure:
             self._forget(by, visitor_id, advance)
 
     def forget(self, visitor_id: str, advance: Advance = lambda visits: None) -> None:
-        """For the operator, however long it takes. `advance` is told how many visits were folded since last time.
-
-        Raises UnknownVisitor.
+        """Erase a visitor for the operator, without a time limit. Calls `advance` with the number of visits folded
+        since the last call. Raises UnknownVisitor.
         """
         advance(self._forget(log.actor(OPERATOR, self._clock), visitor_id, advance))
-        self._drain()  # the program ends right afterwards
+        self._drain()  # because the program ends right afterwards
 
     def _forget(self, by: Actor, visitor_id: str, advance: Advance) -> int:
-        """Returns what the last piece folded: then it is done, and nothing may keep others from hearing of it."""
+        """Returns the visits of the last piece. They are not reported by `advance`, which may raise: after the commit,
+        `on_forgotten` must be called.
+        """
         scopes = self._database.report(erasure_queries.scopes_of, visitor_id)
         if SITE not in scopes:
             raise UnknownVisitor
@@ -90,7 +91,7 @@ class Erasure:
         return piece.visits
 
     def _fold_visits(self, throttle: Throttle, visitor_id: str, after: str, advance: Advance) -> frozenset[Scope]:
-        """All that there are now; returns where they were counted."""
+        """Fold all current visits of the visitor. Returns their scopes."""
         scopes: frozenset[Scope] = frozenset()
         has_more = True
         while has_more:

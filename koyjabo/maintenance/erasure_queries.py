@@ -1,5 +1,5 @@
-"""Erase a visitor, and leave every sum as it was: their visits are folded, and where a row has to stay it gets a name
-that nobody can have and that is nowhere else.
+"""Queries to erase a visitor without a change of any sum: visits are folded, and rows that must stay are renamed to a
+random name that no visitor can have.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from koyjabo.database.row_count import changed_rows
 from koyjabo.maintenance import fold_queries
 from koyjabo.models import SITE, Counter, Scope, Visit
 
-NOBODY = "~"
+ERASED = "~"
 
-# Tables are by scope: each scope there ever was is asked, one look at an index each.
+# Visitors are indexed by scope first: one index lookup for each scope that ever had visits.
 SCOPES = text("""
 WITH RECURSIVE s(scope) AS (
     SELECT min(scope) FROM daily_visits
@@ -31,14 +31,14 @@ COUNT_FORGOTTEN = text("""
 INSERT INTO forgotten_visitors (scope, visitors) VALUES (:scope, 1)
 ON CONFLICT (scope) DO UPDATE SET visitors = forgotten_visitors.visitors + 1
 """)
-RENAME_PERSON = text("UPDATE people SET person = :nobody WHERE scope = :scope AND person = :person")
+RENAME_PERSON = text("UPDATE people SET person = :new_name WHERE scope = :scope AND person = :person")
 RENAME_CONVERSION = text(
-    "UPDATE conversions SET visitor_id = :nobody WHERE scope = :scope AND visitor_id = :visitor_id"
+    "UPDATE conversions SET visitor_id = :new_name WHERE scope = :scope AND visitor_id = :visitor_id"
 )
 
 
 class Piece(NamedTuple):
-    """Visits that were folded, where they were counted, the name of the last one, and whether there may be more."""
+    """The number of visits folded, their scopes, the visit_id of the last one, and whether there may be more."""
 
     visits: int
     scopes: frozenset[Scope]
@@ -47,7 +47,7 @@ class Piece(NamedTuple):
 
 
 def scopes_of(session: Session, visitor_id: str) -> frozenset[Scope]:
-    """Where this visitor has ever been, communities that are gone included."""
+    """The scopes that the visitor has ever visited, including deleted communities."""
     return frozenset(map(Scope, session.scalars(SCOPES, {"visitor_id": visitor_id})))
 
 
@@ -56,7 +56,7 @@ def count_visits(session: Session, visitor_id: str) -> int:
 
 
 def fold_visits(session: Session, visitor_id: str, after: str, size: int) -> Piece:
-    """Fold the next `size` of their visits, by visit_id: rows that are gone are not passed again."""
+    """Fold the next `size` visits of the visitor with a visit_id over `after`."""
     fold_queries.lock(session)
     theirs = select(Visit.id, Visit.scope, Visit.visit_id).where(Visit.visitor_id == visitor_id, Visit.visit_id > after)
     found = session.execute(theirs.order_by(Visit.visit_id).limit(size)).all()
@@ -66,35 +66,35 @@ def fold_visits(session: Session, visitor_id: str, after: str, size: int) -> Pie
 
 
 def erase(session: Session, visitor_id: str, scopes: frozenset[Scope], size: int) -> Piece:
-    """Fold the last `size` visits and take the visitor out of `scopes` and those of these visits. When there may be
-    more visits, the visitor is still there.
+    """Fold up to `size` remaining visits, and erase the visitor from `scopes` and those of these visits. If there may
+    be more visits, the visitor is not erased yet.
     """
     fold_queries.lock(session)
-    _lock_counters(session, {SITE})  # nobody registers a visit
+    _lock_counters(session, {SITE})  # no visit can be registered
     piece = fold_visits(session, visitor_id, "", size)
     if not piece.has_more:
         everywhere = scopes | piece.scopes
-        _lock_counters(session, everywhere - {SITE})  # and nobody turns out to be somebody
+        _lock_counters(session, everywhere - {SITE})  # and no visitor identified as a user
         for scope in sorted(everywhere):
             _erase_in(session, scope, visitor_id)
     return piece
 
 
 def _erase_in(session: Session, scope: Scope, visitor_id: str) -> None:
-    about = {"scope": scope, "visitor_id": visitor_id}
-    if changed_rows(session, REMOVE_VISITOR, about):
+    key = {"scope": scope, "visitor_id": visitor_id}
+    if changed_rows(session, REMOVE_VISITOR, key):
         session.execute(COUNT_FORGOTTEN, {"scope": scope})
-    names = {"scope": scope, "person": visitor(visitor_id), "nobody": visitor(_nobody())}
-    session.execute(RENAME_PERSON, names)
-    session.execute(RENAME_CONVERSION, {**about, "nobody": _nobody()})
+    person = {"scope": scope, "person": visitor(visitor_id), "new_name": visitor(_random_name())}
+    session.execute(RENAME_PERSON, person)
+    session.execute(RENAME_CONVERSION, {**key, "new_name": _random_name()})
 
 
 def _lock_counters(session: Session, scopes: Iterable[Scope]) -> None:
-    """In the ledger's order."""
+    """Lock in the ledger's order, which avoids deadlocks."""
     rows = select(Counter.scope).where(Counter.scope.in_(scopes)).order_by(Counter.scope)
     session.execute(rows.with_for_update()).all()
 
 
-def _nobody() -> str:
-    """No visitorId begins like this (specification: Register a visit)."""
-    return f"{NOBODY}{secrets.token_urlsafe(9)}"
+def _random_name() -> str:
+    """A name that is not a valid visitorId (specification: Register a visit)."""
+    return f"{ERASED}{secrets.token_urlsafe(9)}"

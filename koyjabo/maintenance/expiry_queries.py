@@ -12,7 +12,9 @@ from koyjabo.models import AuditLine, LoginFailures, LoginSession
 
 
 def sessions(session: Session, before_ms: int, size: int) -> int:
-    """Remove expired sessions. A session that was ended earlier stays until then: its tokens are still recognised."""
+    """Remove expired sessions. A session that was ended earlier stays until its tokens expire, so that they are
+    recognised.
+    """
     return _remove(session, LoginSession.id, size, LoginSession.expires_ms <= before_ms)
 
 

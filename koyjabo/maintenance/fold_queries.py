@@ -62,7 +62,7 @@ class Piece(NamedTuple):
     reached: int
 
 
-def stretch_before(session: Session, moment_ms: int) -> tuple[int, int]:
+def ids_before(session: Session, moment_ms: int) -> tuple[int, int]:
     """The ids of visits before a moment, ms: over the first of the two returned, up to the second."""
     found = queries.search(session, queries.SearchFilter(ended_ms=moment_ms))
     return found.after, found.upto

@@ -1,7 +1,7 @@
-"""What is done once a day, at a quiet hour, by exactly one worker of all machines.
+"""Runs retention once a day, at a quiet hour, on one worker of all servers.
 
 The claim is in the database, so it needs no Redis and survives restarts: a server that was down at that hour does the
-work when it is back, and one that is only started again does not do it once more.
+work when it is back, and a restart does not repeat it.
 """
 
 from __future__ import annotations
@@ -25,41 +25,41 @@ log = logging.getLogger(__name__)
 
 WORK = "retention"
 QUIET_S = 3 * 3600 + 1800
-"""Seconds after the beginning of the local day: 03:30, where clocks do not change that night."""
+"""Seconds after the beginning of the local day: 03:30, except in a night in which the clocks change."""
 
 LOOK_S = 30.0
-"""Between two looks whether it is time."""
+"""Seconds between two calls of `tick`."""
 
 RENEW_MS = 10_000
-"""The claim is renewed so often, at a twelfth of the time after which others may take it."""
+"""The interval of renewals of the claim: a twelfth of the time after which other workers may take it."""
 
 
 class ClaimLost(Exception):
-    """This worker was not heard of for so long that another one does the work."""
+    """This worker did not renew its claim for so long that another one has taken it."""
 
 
 class Nightly:
-    """`tick` is called every LOOK_S."""
+    """Call `tick` every LOOK_S."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, retention: Retention) -> None:
         self._database = database
         self._clock = clock
         self._runtime = runtime
         self._retention = retention
-        self._done_for = self._put_off_for = ""
+        self._done_for = self._postponed_for = ""
         self._busy = False
 
     def tick(self) -> None:
-        """Begin what is due, unless somebody else does or visits are imported, in a task of its own."""
+        """Start the work in a task if it is due, unless another worker has claimed it or visits are being imported."""
         day = self._day()
         if self._busy or day == self._done_for:
             return
         claim = Claim(WORK, day, secrets.token_hex(16))
         try:
-            is_ours = self._take(claim)
+            is_taken = self._take(claim)
         except LedgerUnavailable:
-            return  # the next look is soon
-        if is_ours:
+            return  # the next tick tries again
+        if is_taken:
             self._busy = True
             self._runtime.start_task(partial(self._work, claim))
 
@@ -79,17 +79,17 @@ class Nightly:
         return self._database.write(nightly_queries.take, claim, now_ms)
 
     def _postpone(self, claim: Claim) -> None:
-        """Until the import is over. Said once: one that is never over should be noticed."""
-        if self._put_off_for != claim.day:
-            self._put_off_for = claim.day
+        """Wait until the import has ended. Logged once a day, so that an import that never ends is noticed."""
+        if self._postponed_for != claim.day:
+            self._postponed_for = claim.day
             log.warning("nightly_work_put_off day=%s cause='visits are imported'", claim.day)
 
     def _work(self, claim: Claim) -> None:
         try:
             self._do(claim)
-        except ImportUnderWay:  # the claim is silent from now on, and so it is free again
+        except ImportUnderWay:  # the claim is not renewed any more, and so becomes free
             self._postpone(claim)
-        except (LedgerUnavailable, ClaimLost) as error:  # whoever comes next goes on where this ended
+        except (LedgerUnavailable, ClaimLost) as error:  # the next worker continues the work
             log.warning("nightly_work_interrupted day=%s cause=%r", claim.day, str(error.__cause__ or error))
         except Exception:
             log.exception("nightly_work_failed day=%s", claim.day)
@@ -97,9 +97,9 @@ class Nightly:
             self._busy = False
 
     def _do(self, claim: Claim) -> None:
-        began_ms, alive = self._clock.elapsed_ms(), self._keeping(claim)
-        pruned = self._retention.prune(self._retention.past(), alive)
-        swept = self._retention.sweep(alive)
+        began_ms, renew = self._clock.elapsed_ms(), self._renewal(claim)
+        pruned = self._retention.prune(self._retention.past(), renew)
+        swept = self._retention.sweep(renew)
         self._database.write(nightly_queries.end, claim, self._clock.now_ms())
         self._done_for = claim.day
         log.info(
@@ -107,11 +107,11 @@ class Nightly:
             *(claim.day, *pruned, *swept, (self._clock.elapsed_ms() - began_ms) / 1000),
         )
 
-    def _keeping(self, claim: Claim) -> Callable[[int], None]:
-        """Renews the claim while the work goes on."""
+    def _renewal(self, claim: Claim) -> Callable[[int], None]:
+        """Returns a function that renews the claim, if it is due. It raises ClaimLost."""
         renewed_ms = self._clock.elapsed_ms()
 
-        def alive(done: int) -> None:
+        def renew(done: int) -> None:
             nonlocal renewed_ms
             if self._clock.elapsed_ms() - renewed_ms < RENEW_MS:
                 return
@@ -119,4 +119,4 @@ class Nightly:
             if not self._database.write(nightly_queries.renew, claim, self._clock.now_ms()):
                 raise ClaimLost(claim.worker)
 
-        return alive
+        return renew

@@ -1,4 +1,4 @@
-"""Who does the work of a night: whoever claims its row first, on whichever machine."""
+"""Queries for the claim of the nightly work: one row, which one worker of all servers takes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from koyjabo.database.row_count import changed_rows
 from koyjabo.models import NightlyWork
 
 SILENT_MS = 120_000
-"""A worker that has not been heard of for so long is dead, or frozen; somebody else may take over."""
+"""A worker that has not renewed its claim for so long is dead or frozen, and another one may take the claim."""
 
-# As if it had been done once, long ago: then there is always a row to lock.
+# As if the work had been done once, long ago, so that there is always a row to lock.
 MAKE_ROW = text("""
 INSERT INTO nightly_work (name, day, worker, seen_ms, ended_ms) VALUES (:name, '', '', 0, 0) ON CONFLICT DO NOTHING
 """)
@@ -27,13 +27,13 @@ class Claim(NamedTuple):
 
 
 def is_free(session: Session, claim: Claim, now_ms: int) -> bool:
-    """Whether the work is to be claimed: nobody has begun it for that day, or whoever did is dead."""
+    """Whether the work can be claimed: it has not begun for that day, or its worker is dead."""
     row = session.execute(select(NightlyWork).where(NightlyWork.name == claim.name)).scalar_one_or_none()
     return row is None or _is_free(row, claim.day, now_ms)
 
 
 def take(session: Session, claim: Claim, now_ms: int) -> bool:
-    """Claim it. True for one of all who try."""
+    """Claim the work. Returns True to one of all concurrent callers."""
     session.execute(MAKE_ROW, {"name": claim.name})
     row = session.execute(select(NightlyWork).where(NightlyWork.name == claim.name).with_for_update()).scalar_one()
     if not _is_free(row, claim.day, now_ms):
@@ -43,7 +43,7 @@ def take(session: Session, claim: Claim, now_ms: int) -> bool:
 
 
 def renew(session: Session, claim: Claim, now_ms: int) -> bool:
-    """The worker lives. False when it was given up, and another one has the claim."""
+    """Renew the claim. Returns False if another worker has taken it."""
     return _change(session, claim, seen_ms=now_ms)
 
 
@@ -52,7 +52,7 @@ def end(session: Session, claim: Claim, now_ms: int) -> bool:
 
 
 def _is_free(row: NightlyWork, day: str, now_ms: int) -> bool:
-    """Days and moments that are to come are those of a clock that was wrong, unless it was by little."""
+    """A day or moment in the future is from a wrong clock and does not count, unless the difference is small."""
     if row.ended_ms is not None:
         return row.day < day or row.day > shifted(day, 1)
     return abs(now_ms - row.seen_ms) > SILENT_MS

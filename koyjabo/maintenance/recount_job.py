@@ -1,4 +1,4 @@
-"""Recounts of the ledger: one at a time in the panel, and at the command line."""
+"""Runs recounts of the ledger: for the panel in the background, one at a time, and for the command line."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ log = logging.getLogger(__name__)
 BEGUN, ENDED = "ledger.recount", "ledger.recounted"
 LEDGER = Subject("ledger", "", "")
 MOST_PROBLEMS = 20
-"""How many sentences about a recount are kept."""
+"""How many problems of a recount the audit log stores."""
 
 ATTEMPTS, RETRY_S = 100, 5.0
 """For storing a result while the database is away: 8 minutes, or 25 when every attempt has to wait for its limit."""
 
 NEWS_MS = 5_000
-"""Within this time, every worker that recounts has told the others."""
+"""Within this time, a worker that recounts has published its progress to the others."""
 
 
 class RecountState(NamedTuple):
@@ -40,10 +40,10 @@ class RecountState(NamedTuple):
 
     An ENDED line has in its details `agrees`, `rows`, `seconds`, `problems` (at most MOST_PROBLEMS sentences) and
     `problem_count`, or an `error` when the recount failed. A BEGUN line means that the recount was interrupted, unless
-    one is going on.
+    `running` is set.
     """
 
-    going_on: Progress | None  # on whichever worker
+    running: Progress | None  # of any worker
     last: AuditRecord | None
 
 
@@ -67,7 +67,7 @@ class Recounts:
         self._runtime = runtime
         self._workers = workers
         self._progress: Progress | None = None
-        self._lock = threading.Lock()  # around beginning; nothing waits while it is held
+        self._lock = threading.Lock()  # guards the beginning; code that holds it must not wait
 
     def run(self, progress: ReportProgress) -> RecountResult:
         """Recount everything as of this moment, for the operator. `progress` is called on another thread."""
@@ -89,7 +89,7 @@ class Recounts:
         account.require_site_admin()
         by = audit.actor(account, self._clock)
         with self._lock:
-            if self._going_on() is not None:
+            if self._running() is not None:
                 return
             self._progress = Progress(by.at_ms, 0, 0)
         has_begun = False
@@ -109,12 +109,12 @@ class Recounts:
     def state(self, account: Account) -> RecountState:
         """While Redis is away, a recount of another worker looks interrupted."""
         account.require_site_admin()
-        going_on, last = self._going_on(), self._database.read(_newest)
-        if last and going_on is None and _has_just_begun(last, self._clock.now_ms()):
-            going_on = Progress(last.at_ms, 0, 0)
-        return RecountState(going_on, last)
+        running, last = self._running(), self._database.read(_newest)
+        if last and running is None and _has_just_begun(last, self._clock.now_ms()):
+            running = Progress(last.at_ms, 0, 0)
+        return RecountState(running, last)
 
-    def _going_on(self) -> Progress | None:
+    def _running(self) -> Progress | None:
         return self._progress or next((each.recount for each in self._workers.live() if each.recount), None)
 
     def _begin(self, by: Actor) -> bool:
@@ -132,7 +132,7 @@ class Recounts:
     def _recount(self, by: Actor) -> None:
         try:
             details = self._outcome()
-            self._keep(by._replace(at_ms=self._clock.now_ms()).entry(ENDED, LEDGER, **details))
+            self._store(by._replace(at_ms=self._clock.now_ms()).entry(ENDED, LEDGER, **details))
         finally:
             self._end()
 
@@ -149,9 +149,9 @@ class Recounts:
         seconds, progress = round((self._clock.elapsed_ms() - began_ms) / 1000, 1), self._progress
         return {**found, "rows": progress.rows if progress else 0, "seconds": seconds}
 
-    def _keep(self, entry: Entry) -> None:
-        """Store the result of hours of work, as soon as the database can be reached. An attempt that was not answered
-        in time may have succeeded, so each attempt looks for the line first.
+    def _store(self, entry: Entry) -> None:
+        """Store the result of hours of work, as soon as the database can be reached. An attempt that timed out may have
+        succeeded, so each attempt looks for the line first.
         """
 
         def once(found: tuple[AuditRecord, ...]) -> Entry | None:

@@ -120,11 +120,11 @@ def _missing(newest: int, counted: int) -> list[str]:
 
 
 def _rollup_mismatches(connection: Connection, sums: dict[Rollup, Sums]) -> Iterator[Mismatch]:
-    for rollup, made in sums.items():
+    for rollup, derived_sums in sums.items():
         stored, columns = _no_sums(), rollup.key + rollup.values
         _add(stored, rollup, columns, connection.execute(text(f"SELECT {', '.join(columns)} FROM {rollup.table}")))
-        for key in sorted(key for key in stored.keys() | made.keys() if stored[key] != made[key]):
-            snapshot = (dict(zip(rollup.values, each[key], strict=True)) for each in (stored, made))
+        for key in sorted(key for key in stored.keys() | derived_sums.keys() if stored[key] != derived_sums[key]):
+            snapshot = (dict(zip(rollup.values, each[key], strict=True)) for each in (stored, derived_sums))
             yield Mismatch(rollup.table, dict(zip(rollup.key, key, strict=True)), *snapshot)
 
 
@@ -133,13 +133,13 @@ def _counter_mismatches(counters: Sequence[Any], by_scope: Sums) -> Iterator[Mis
         visits, new_visitors = by_scope[row.scope]
         unique_visitors = new_visitors if new_visitors == row.listed else row.unique_visitors
         stored = {"visits": row.visits, "total": row.total, "unique_visitors": row.unique_visitors}
-        made = {"visits": visits, "total": visits + row.adjusted, "unique_visitors": unique_visitors}
-        if stored != made:
-            yield Mismatch("counters", {"scope": row.scope}, stored, made)
+        derived_sums = {"visits": visits, "total": visits + row.adjusted, "unique_visitors": unique_visitors}
+        if stored != derived_sums:
+            yield Mismatch("counters", {"scope": row.scope}, stored, derived_sums)
 
 
 def _unclear(counters: Sequence[Any], by_scope: Sums) -> Iterator[str]:
-    """Unique visitors are counted twice: by their first visits, and as they are listed."""
+    """Unique visitors are counted in two ways, by their first visits and by their rows, which must agree."""
     for row in counters:
         first_visits = by_scope[row.scope][1]
         if first_visits != row.listed:

@@ -1,4 +1,4 @@
-"""Repair of what does not agree with the ledger. Needs an application context."""
+"""Repairs derived tables that do not agree with the ledger. Needs an application context."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ REASON = "koyjabo verify --repair"
 
 
 class Repaired(NamedTuple):
-    """A sentence for each problem: those that are gone, and those that are left."""
+    """One sentence for each problem that was repaired, and for each that is left."""
 
     repaired: list[str]
     left: list[str]
 
 
 def repair(recounts: Recounts, clock: Clock, progress: ReportProgress) -> Repaired:
-    """Recount, and where that finds something, repair it and recount again, in one transaction: writers wait for it.
+    """Recount, and if there are problems, repair them and recount again, in one transaction for which writers wait.
 
-    Nobody waits when everything agrees. Where a total falls a new epoch begins, so that pages accept it. Raises
+    Without problems, no writer waits. If a total falls, a new epoch begins, so that pages accept it. Raises
     LedgerUnavailable and UnusableDatabase.
     """
     with engine.translated_errors():

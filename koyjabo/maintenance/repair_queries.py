@@ -1,4 +1,4 @@
-"""Write into the derived tables what the ledger gives, with the sums of `recount`."""
+"""Corrects the derived tables by the sums of `recount`."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ WHERE last_day <> (SELECT max(d.day) FROM person_days d WHERE d.person_id = peop
 
 
 def repair(connection: Connection, clock: Clock, advance: Advance, reason: str) -> list[str]:
-    """Repair what can be repaired, in a transaction in which nobody else writes; returns the problems found before.
+    """Repair the derived tables, in an exclusive transaction. Returns the problems found before.
 
-    Damage to the visits themselves cannot be repaired from anything else; then nothing is changed.
+    If the visits themselves are damaged, nothing is changed: they cannot be derived from any other table.
     """
     found = recount(connection, advance)
     if found.is_ledger_sound:
@@ -47,8 +47,8 @@ def _mark_present(connection: Connection, clock: Clock) -> None:
     for piece in pieces(connection, "visits"):
         absent = connection.execute(derived.LIST_ABSENT, piece).all()
         if absent:
-            asked = sorted({(scope, person, day) for scope, person, day, _ in absent})
-            people = DailyPeople(module.look_up(execute, asked), clock)
+            keys = sorted({(scope, person, day) for scope, person, day, _ in absent})
+            people = DailyPeople(module.look_up(execute, keys), clock)
             for scope, person, day, hour_s in absent:
                 people.record(scope, person, day, hour_s)
             module.write(execute, people)
@@ -64,12 +64,12 @@ def _write(connection: Connection, mismatches: list[Mismatch], now_ms: int, reas
         if any(each.derived.values()):
             connection.execute(insert(table).values(**each.key, **each.derived))
     falls = any(each.table == "counters" and each.derived["total"] < each.stored["total"] for each in mismatches)
-    _move_on(connection, falls, now_ms, reason)
+    _advance_revision(connection, falls, now_ms, reason)
 
 
-def _move_on(connection: Connection, falls: bool, now_ms: int, reason: str) -> None:
-    """Give all counters a new revision, so that readers notice; where a total falls, a new epoch, so that they accept
-    it.
+def _advance_revision(connection: Connection, falls: bool, now_ms: int, reason: str) -> None:
+    """Increase the revision of all counters, so that readers notice, and the epoch if a total falls, so that they
+    accept it.
     """
     revision, epoch = connection.execute(select(func.max(Counter.revision), func.max(Counter.epoch))).one()
     connection.execute(update(Counter).values(revision=max(now_ms, revision + 1)))

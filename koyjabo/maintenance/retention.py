@@ -55,7 +55,7 @@ class Retention:
         """The visits to fold as of now: today and the `days` before it are kept, by default RETENTION_DAYS."""
         first_kept = shifted(self._clock.today(), -(self._days if days is None else days))
         began_ms = self._clock.began_s(first_kept) * 1000
-        return FoldRange(first_kept, *self._database.report(fold_queries.stretch_before, began_ms))
+        return FoldRange(first_kept, *self._database.report(fold_queries.ids_before, began_ms))
 
     def count(self, past: FoldRange) -> int:
         """How many visits these are. Reads each of them."""

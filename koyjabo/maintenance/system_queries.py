@@ -1,4 +1,4 @@
-"""What the database says of itself and of its beginnings."""
+"""Queries for the status of the system: a ping, and the adjustments of the total."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_ADJUSTMENTS = 20
 
 
 class TotalAdjustment(NamedTuple):
-    """The total, set by hand or by STARTING_TOTAL."""
+    """A change of the total, by hand or by STARTING_TOTAL."""
 
     at_ms: int
     total_before: int
@@ -30,14 +30,14 @@ def ping(session: Session) -> None:
 
 
 def adjustments(session: Session) -> list[TotalAdjustment]:
-    """The newest, newest first."""
+    """The newest MOST_ADJUSTMENTS, newest first."""
     rows = select(*ROW).where(Adjustment.scope == SITE).order_by(Adjustment.id.desc()).limit(MOST_ADJUSTMENTS)
     return [TotalAdjustment._make(row) for row in session.execute(rows)]
 
 
 def starting_total(session: Session) -> int:
-    """What was there before the first visit. Reasons are texts that anybody may type, so it is only taken from the
-    first adjustment, made before all visits.
+    """The total before the first visit. Reasons are free text, so STARTING_TOTAL counts only in the first adjustment,
+    and if that was before all visits.
     """
     first = session.scalar(select(Adjustment).where(Adjustment.scope == SITE).order_by(Adjustment.id).limit(1))
     is_beginning = first is not None and first.after_visit == 0 and first.reason == BEGINNING

@@ -1,4 +1,4 @@
-"""The server as its operator sees it: what it is, what it stands on, and how that does at this moment."""
+"""The status of the system for the panel: version, database, Redis, workers, settings, adjustments and recounts."""
 
 from __future__ import annotations
 
@@ -40,32 +40,32 @@ SETTINGS = (
     "LOG_LEVEL",
     "LOG_FORMAT",
 )
-"""Those that are shown. No secrets, no addresses of databases, no paths."""
+"""The settings that are shown. No secrets, no addresses of databases, no paths."""
 
 MEMORY = Path("/proc/self/statm")
 
 
 class Storage(NamedTuple):
     kind: str  # "SQLite" or "PostgreSQL"
-    survives_deploy: bool  # False for a file that the host deletes with the next one
+    survives_deploy: bool  # False for a file that the host deletes with the next deploy
 
 
 class Facts(NamedTuple):
     version: str
     database: Storage
-    database_ms: float  # how long it took to answer, just now
+    database_ms: float  # the response time of a ping
     has_redis: bool
-    redis_ms: float | None  # within the last second or so; None while it does not answer
+    redis_ms: float | None  # the response time within the last second or so; None while Redis is away
     workers: list[Worker]
     starting_total: int
     adjustments: list[TotalAdjustment]  # newest first
     settings: Mapping[str, object]
-    recount: Progress | None  # that goes on, on whichever worker
-    last_recount: AuditRecord | None  # its result, or that it began (recounts.RecountState)
+    recount: Progress | None  # the running one, of any worker
+    last_recount: AuditRecord | None  # its beginning or its result (`recount_job.RecountState`)
 
 
 class System:
-    """`sockets` says how many there are of each of SOCKET_KINDS in this worker. Call `tell` every second."""
+    """`sockets` returns the number of this worker's sockets by SOCKET_KINDS. Call `report` every second."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class System:
         self._started_ms = clock.now_ms()
 
     def status(self, account: Account) -> Facts:
-        """For admins of the site; everybody else is Forbidden. Raises LedgerUnavailable."""
+        """For admins of the site; raises Forbidden for other accounts. Raises LedgerUnavailable."""
         account.require_site_admin()
         began = time.perf_counter()
         self._database.read(system_queries.ping)
@@ -107,12 +107,12 @@ class System:
             starting_total=self._database.read(system_queries.starting_total),
             adjustments=self._database.read(system_queries.adjustments),
             settings=self._settings,
-            recount=recounts.going_on,
+            recount=recounts.running,
             last_recount=recounts.last,
         )
 
     def report(self) -> None:
-        """Let the other workers know that this one is here. Does not wait."""
+        """Publish this worker's state to the other workers. Does not wait."""
         self._workers.report(self._me())
 
     def _me(self) -> Worker:

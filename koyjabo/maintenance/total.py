@@ -1,4 +1,4 @@
-"""Setting the total by hand, to continue an older counter: the only permitted gap between ordinals."""
+"""Sets the total by hand, to continue an older counter. This makes the only permitted gap between ordinals."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class TotalAdjuster:
         self._clock = clock
 
     def set_total(self, account: Account, total: int, reason: str, new_epoch: bool = False) -> Totals:
-        """Continue an older counter: the next visit is `total` + 1. `reason` is stored.
+        """Set the total, so that the ordinal of the next visit is `total` + 1. `reason` is stored.
 
-        A lower total needs `new_epoch`, since every open page ignores numbers that fall within an epoch. Raises
-        TotalWouldFall without it, and InvalidInput.
+        A lower total needs `new_epoch`, because open pages ignore totals that fall within an epoch; raises
+        TotalWouldFall without it. Raises InvalidInput.
         """
         account.require_site_admin()
         if not 0 <= total <= LARGEST_TOTAL:
@@ -37,7 +37,7 @@ class TotalAdjuster:
         return self._database.write(
             _set_total,
             *(total, new_epoch, by.at_ms, reason),
-            audit=lambda made: by.entry("total.set", TOTAL, **made._asdict(), new_epoch=new_epoch, reason=reason),
+            audit=lambda totals: by.entry("total.set", TOTAL, **totals._asdict(), new_epoch=new_epoch, reason=reason),
         )
 
 

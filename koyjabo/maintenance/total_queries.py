@@ -1,4 +1,4 @@
-"""Set the total by hand, with a row that says so: the only permitted gap between ordinals."""
+"""Sets the total, with a row in `adjustments`. This makes the only permitted gap between ordinals."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ class Totals(NamedTuple):
 
 
 def adjust_total(session: Session, total: int, new_epoch: bool, now_ms: int, reason: str) -> Totals:
-    """Give the site's counter `total`, in the session's transaction, under the lock of the counter row."""
+    """Set the site's total, in the session's transaction, under the lock of the counter row."""
     counter = session.scalars(select(Counter).where(Counter.scope == SITE).with_for_update()).one()
     epoch = max(counter.epoch + 1, now_ms) if new_epoch else counter.epoch
-    made = Totals(counter.total, total)
-    about = {"after_visit": counter.visits, "total_before": made.before, "total_after": made.after, "epoch": epoch}
-    session.add(Adjustment(scope=SITE, at_ms=now_ms, reason=reason, **about))
+    totals = Totals(counter.total, total)
+    values = {"after_visit": counter.visits, "total_before": totals.before, "total_after": totals.after, "epoch": epoch}
+    session.add(Adjustment(scope=SITE, at_ms=now_ms, reason=reason, **values))
     counter.total = total
-    for each in session.scalars(select(Counter).order_by(Counter.scope).with_for_update()):  # as `people` locks them
+    for each in session.scalars(select(Counter).order_by(Counter.scope).with_for_update()):  # in the ledger's order
         each.epoch = epoch
         each.revision = max(each.revision + 1, now_ms)
-    return made
+    return totals
 
 
 def record_epoch(connection: Connection, epoch: int, now_ms: int, reason: str) -> None:
     """Store that a new epoch has begun with the total of the site's counter."""
     visits, total = connection.execute(select(Counter.visits, Counter.total).where(Counter.scope == SITE)).one()
-    about = {"after_visit": visits, "total_before": total, "total_after": total, "epoch": epoch}
-    connection.execute(insert(Adjustment).values(scope=SITE, at_ms=now_ms, reason=reason, **about))
+    values = {"after_visit": visits, "total_before": total, "total_after": total, "epoch": epoch}
+    connection.execute(insert(Adjustment).values(scope=SITE, at_ms=now_ms, reason=reason, **values))

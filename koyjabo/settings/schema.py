@@ -32,8 +32,7 @@ class Settings(BaseModel):
     secret_key: str = Field(
         "",
         alias="SECRET_KEY",
-        description="signs sessions and tokens, at least 32 unguessable characters; made and kept in "
-        "`instance/` in development",
+        description="signs sessions and tokens, at least 32 random characters; generated in `instance/` in development",
     )
     database_url: str = Field(
         "",
@@ -48,7 +47,7 @@ class Settings(BaseModel):
         alias="TRUSTED_PROXIES",
         ge=0,
         le=10,
-        description="how many hops of `X-Forwarded-For` are ours; 2 on Render",
+        description="number of our own proxies in `X-Forwarded-For`; 2 on Render",
     )
     allowed_origins: str = Field(
         "",
@@ -96,14 +95,15 @@ class Settings(BaseModel):
     geoip_database: str = Field(
         "",
         alias="GEOIP_DATABASE",
-        description="databases of cities, as `make geoip` brings them: files in `instance/` or absolute paths, with "
-        "`:` between them; without one, countries alone",
+        description="databases of cities, as `make geoip` downloads: files in `instance/` or absolute paths, with `:` "
+        "between them; without one, places are countries",
     )
     rate_limit_registrations: int = Field(
         600,
         alias="RATE_LIMIT_REGISTRATIONS",
         ge=0,
-        description="registrations a minute from one address, 0 for no limit; generous, for a campus is one address",
+        description="registrations a minute from one address, 0 for no limit; generous, because a campus is one "
+        "address",
     )
     rate_limit_heartbeats: int = Field(
         3000,
@@ -137,7 +137,7 @@ class Settings(BaseModel):
         6000,
         alias="RATE_LIMIT_HANDSHAKES",
         ge=0,
-        description="sockets opened a minute from one address, 0 for no limit; all of a campus may come back at once",
+        description="sockets opened a minute from one address, 0 for no limit; a whole campus may reconnect at once",
     )
     rate_limit_tabs: int = Field(
         50, alias="RATE_LIMIT_TABS", ge=0, description="open sockets of one `visitorId` in one worker, 0 for no limit"
@@ -148,23 +148,24 @@ class Settings(BaseModel):
     admin_email: str = Field(
         "",
         alias="ADMIN_EMAIL",
-        description="the first admin of the site, made at start if there is no such user; development makes one up",
+        description="email of the first admin of the site, created at start if there is no such user; "
+        "development makes one up",
     )
     admin_password: str = Field(
         "",
         alias="ADMIN_PASSWORD",
-        description="their password, 8 to 128 characters; not looked at again once they exist",
+        description="the password of that admin, 8 to 128 characters; ignored once the user exists",
     )
     bot_policy: Literal["count", "ignore"] = Field(
         "count",
         alias="BOT_POLICY",
-        description="visits of crawlers that say they are: `count` and flag them, or `ignore` them",
+        description="visits of declared crawlers: `count` and flag them, or `ignore` them",
     )
     metrics_token: str = Field(
         "",
         alias="METRICS_TOKEN",
-        description="what Prometheus has to send to read `/metrics`, 16 characters at least; without one, only this "
-        "machine may",
+        description="token with which Prometheus reads `/metrics`, at least 16 characters; without one, only this "
+        "machine may read it",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", alias="LOG_LEVEL", description="`DEBUG` adds a line for each request, visit and broadcast"

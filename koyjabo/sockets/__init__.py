@@ -1,4 +1,4 @@
-"""Handlers of both kinds of sockets: connecting, joining rooms, and client messages. Without frames and without SQL."""
+"""The handlers of plain WebSockets and Socket.IO: connecting, joining rooms, client messages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def init_app(app: Flask, runtime: Runtime, fanout: LocalFanout, workers: int) -> None:
-    """Let `app` answer plain WebSockets and Socket.IO; handlers of Socket.IO are registered once a process."""
+    """Add the handlers of plain WebSockets and Socket.IO to `app`; those of Socket.IO are registered once a process."""
     from koyjabo.sockets import routes, socketio_handlers, socketio_setup
 
     socketio_handlers.register()

@@ -1,4 +1,6 @@
-"""The two plain WebSockets of a community: who is online, for its members, and the dashboard, for its moderators."""
+"""The two plain WebSockets of a community: the number of people online, for members, and the dashboard, for
+moderators.
+"""
 
 from __future__ import annotations
 
@@ -26,15 +28,15 @@ class CommunityStream(Stream):
         self.kind = "dashboards" if self._kind.is_dashboard else "communities"
         self._participants: dict[Connection, Participant] = {}
 
-    def who(self, connection: Connection) -> str | None:
+    def person_of(self, connection: Connection) -> str | None:
         participant = self._participants.get(connection)
         return participant.access.user_id if participant is not None else None
 
-    def where(self, connection: Connection) -> str:
+    def community_of(self, connection: Connection) -> str:
         participant = self._participants.get(connection)
         return participant.access.community_id if participant is not None else NOWHERE
 
-    def welcome(self, connection: Connection, request: Request) -> None:
+    def admit(self, connection: Connection, request: Request) -> None:
         claims = identify(self._services, request, sub_protocols(request).token)
         community_id = (request.view_args or {})["community_id"]
         participant = participant_for(self._kind, connection, claims, community_id, partial(_end, connection))
@@ -47,7 +49,7 @@ class CommunityStream(Stream):
         if participant is not None:
             self._services.communities.rooms.send_present(participant)
 
-    def gone(self, connection: Connection, code: int) -> None:
+    def disconnected(self, connection: Connection, code: int) -> None:
         participant = self._participants.pop(connection, None)
         if participant is not None:
             self._services.communities.rooms.leave(participant, clean=code in CLEAN_CLOSES)

@@ -22,7 +22,7 @@ from koyjabo.sockets.room_kinds import KINDS, participant_for
 MOST_ROOMS = 50
 """The largest number of community rooms of one client."""
 
-LEFT_MEANWHILE = "The client has left while it was being let in."
+DISCONNECTED = "The client disconnected before it was admitted."
 
 
 class RequestedRoom(NamedTuple):
@@ -37,7 +37,7 @@ class RequestedRoom(NamedTuple):
         fields = message if isinstance(message, dict) else {}
         room, community_id = fields.get("room"), fields.get("communityId")
         if not isinstance(room, str) or room not in KINDS or not isinstance(community_id, str):
-            raise InvalidMessage(f'Say {{"room": {" or ".join(map(repr, KINDS))}, "communityId": "…"}}.')
+            raise InvalidMessage(f'Send {{"room": {" or ".join(map(repr, KINDS))}, "communityId": "…"}}.')
         return cls(room, community_id.lower())
 
 
@@ -49,7 +49,7 @@ class Client:
         self.participants: dict[RequestedRoom, Participant] = {}
         self.lock = threading.Lock()
         self.token: str | None = None  # sent in `auth` on connecting
-        self.is_let_in = False
+        self.is_admitted = False
         self.admitted_by: str | None = None  # the id of the refresh token that admitted it
 
 
@@ -65,55 +65,56 @@ class JoinedRooms:
     def admit(self, sid: str) -> None:
         """Mark a client as admitted. Refused clients, and those that disconnect earlier, are not counted."""
         if client := self._clients.get(sid):
-            client.is_let_in = True
+            client.is_admitted = True
 
     def lasted_s(self, sid: str) -> float | None:
         """How long an admitted client has been connected, s; None for any other client."""
         client = self._clients.get(sid)
-        return time.monotonic() - client.born if client and client.is_let_in else None
+        return time.monotonic() - client.born if client and client.is_admitted else None
 
     def disconnected(self, sid: str, clean: bool) -> None:
         client = self._clients.pop(sid, None)
         for participant in list(client.participants.values()) if client else []:
             self._services.communities.rooms.leave(participant, clean)
 
-    def join(self, sid: str, said: Any, request: Request) -> dict[str, Any]:
-        """Admit a client to a room, send it the present value, and return that value. Idempotent.
+    def join(self, sid: str, message: Any, request: Request) -> dict[str, Any]:
+        """Admit a client to a room, send it the current value, and return that value. Idempotent.
 
         Raises InvalidMessage, and the errors that `close_code` has codes for.
         """
-        asked = RequestedRoom.of(said)
+        requested = RequestedRoom.of(message)
         with self._client(sid) as client:
-            value = self._present(client, asked)
+            value = self._present(client, requested)
             if value is None:
                 if len(client.participants) >= MOST_ROOMS:
                     raise InvalidMessage(f"A client may be in {MOST_ROOMS} rooms of communities; leave one first.")
-                claims = identify(self._services, request, _text(said.get("token")) or client.token, client.admitted_by)
-                kind, end = KINDS[asked.room], partial(self._kick, sid, asked)
-                participant = participant_for(kind, sid, claims, asked.community_id, end, client.admitted_by)
-                value = self._take(client, asked, participant)
+                token = _text(message.get("token")) or client.token
+                claims = identify(self._services, request, token, client.admitted_by)
+                kind, end = KINDS[requested.room], partial(self._end, sid, requested)
+                participant = participant_for(kind, sid, claims, requested.community_id, end, client.admitted_by)
+                value = self._take(client, requested, participant)
                 client.admitted_by = participant.refresh_id or client.admitted_by
             return value
 
-    def leave(self, sid: str, said: Any) -> None:
+    def leave(self, sid: str, message: Any) -> None:
         """Leave a room at once. Does nothing if the client is not in it. Raises InvalidMessage."""
-        asked = RequestedRoom.of(said)
+        requested = RequestedRoom.of(message)
         with self._client(sid) as client:
-            participant = client.participants.pop(asked, None)
+            participant = client.participants.pop(requested, None)
             if participant is not None:
                 self._services.communities.rooms.leave(participant)
 
-    def send_present(self, sid: str, said: Any) -> dict[str, Any]:
-        """Send the client the present value of a room it is in, and return it. Raises InvalidMessage if not in it."""
-        asked = RequestedRoom.of(said)
+    def send_present(self, sid: str, message: Any) -> dict[str, Any]:
+        """Send the client the current value of a room, and return it. Raises InvalidMessage if it is not in it."""
+        requested = RequestedRoom.of(message)
         with self._client(sid) as client:
-            value = self._present(client, asked)
+            value = self._present(client, requested)
         if value is None:
             raise InvalidMessage("Join that room first.")
         return value
 
-    def _present(self, client: Client, asked: RequestedRoom) -> dict[str, Any] | None:
-        participant = client.participants.get(asked)
+    def _present(self, client: Client, requested: RequestedRoom) -> dict[str, Any] | None:
+        participant = client.participants.get(requested)
         return self._services.communities.rooms.send_present(participant) if participant is not None else None
 
     @contextmanager
@@ -121,30 +122,31 @@ class JoinedRooms:
         """Lock a client. Raises InvalidMessage if it has disconnected, also while it waited for the lock."""
         client = self._clients.get(sid)
         if client is None:
-            raise InvalidMessage(LEFT_MEANWHILE)
+            raise InvalidMessage(DISCONNECTED)
         with client.lock:
             if self._clients.get(sid) is not client:
-                raise InvalidMessage(LEFT_MEANWHILE)
+                raise InvalidMessage(DISCONNECTED)
             yield client
 
-    def _take(self, client: Client, asked: RequestedRoom, participant: Participant) -> dict[str, Any]:
-        client.participants[asked] = participant
+    def _take(self, client: Client, requested: RequestedRoom, participant: Participant) -> dict[str, Any]:
+        client.participants[requested] = participant
         try:
             value = self._services.communities.rooms.join(participant)
         except Exception:
-            client.participants.pop(asked, None)
+            client.participants.pop(requested, None)
             raise
         if value is None:
-            client.participants.pop(asked, None)
-            raise InvalidMessage(LEFT_MEANWHILE)
+            client.participants.pop(requested, None)
+            raise InvalidMessage(DISCONNECTED)
         return value
 
-    def _kick(self, sid: str, asked: RequestedRoom, problem: KoyJaboError) -> None:
+    def _end(self, sid: str, requested: RequestedRoom, problem: KoyJaboError) -> None:
         client = self._clients.get(sid)
         if client is not None:
-            if (participant := client.participants.get(asked)) and not participant.is_taken:
-                del client.participants[asked]
-            self._services.realtime.rooms.send_to(sid, Kicked(asked.room, asked.community_id, close_code(problem)))
+            if (participant := client.participants.get(requested)) and not participant.is_taken:
+                del client.participants[requested]
+            event = Kicked(requested.room, requested.community_id, close_code(problem))
+            self._services.realtime.rooms.send_to(sid, event)
 
 
 def _text(value: object) -> str | None:

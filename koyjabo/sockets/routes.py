@@ -12,7 +12,7 @@ from koyjabo.errors import NoWebSockets
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.sockets.community_stream import CommunityStream
 from koyjabo.sockets.credentials import sub_protocols
-from koyjabo.sockets.site_stream import tell, welcome
+from koyjabo.sockets.site_stream import admit, send_stats
 from koyjabo.sockets.stream import Connection, Stream
 
 bp = Blueprint("sockets", __name__)
@@ -23,16 +23,16 @@ EXTENSION = "koyjabo.streams"
 class StatsStream(Stream):
     kind = "site"
 
-    def who(self, connection: Connection) -> str | None:
+    def person_of(self, connection: Connection) -> str | None:
         return self._services.presence.visitor_sockets.visitor_of(connection)
 
-    def welcome(self, connection: Connection, request: Request) -> None:
-        welcome(self._services, connection, request, request.args.get("visitorId"))
+    def admit(self, connection: Connection, request: Request) -> None:
+        admit(self._services, connection, request, request.args.get("visitorId"))
 
     def send_present(self, connection: Connection) -> None:
-        tell(self._services, connection)
+        send_stats(self._services, connection)
 
-    def gone(self, connection: Connection, code: int) -> None:
+    def disconnected(self, connection: Connection, code: int) -> None:
         self._services.realtime.rooms.get(STATS_ROOM).dismiss(connection)
         self._services.presence.visitor_sockets.closed(connection)
 

@@ -12,22 +12,22 @@ from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.sockets.messages import visitor_id
 
 
-def welcome(services: Services, member: Any, request: Request, said_id: object) -> bool:
+def admit(services: Services, member: Any, request: Request, sent_id: object) -> bool:
     """Match a socket with its visitor, by its `visitorId` if that is valid, and admit it to the room `stats`.
 
-    The first event includes the effect of opening the socket. False if the client has disconnected meanwhile. Raises
-    TooManyRequests if its visitor has too many sockets.
+    The first event includes the effect of opening the socket. Returns False if the client has disconnected before it
+    was admitted. Raises TooManyRequests if its visitor has too many sockets.
     """
     sockets, place = services.presence.visitor_sockets, services.network.places.locate(request.remote_addr)
     is_limited = bool(client_address.limit_key(request.environ))
-    visitor = visitor_id(said_id)
+    visitor = visitor_id(sent_id)
     registered = visitor is not None and services.counting.visits.arrive(visitor, place)
     sockets.opened(member, sockets.fingerprint(request.environ), visitor, registered, is_limited)
-    services.counting.visits.stats()  # read the present state: a message from another worker may be in transit
+    services.counting.visits.stats()  # read the current state: a message from another worker may be in transit
     return services.realtime.rooms.get(STATS_ROOM).admit(member) is not None
 
 
-def tell(services: Services, member: Any) -> dict[str, Any]:
-    """Send the present statistics to one member, and return them."""
+def send_stats(services: Services, member: Any) -> dict[str, Any]:
+    """Send the current statistics to one member, and return them."""
     services.counting.visits.stats()
     return services.realtime.rooms.get(STATS_ROOM).send_present(member) or {}

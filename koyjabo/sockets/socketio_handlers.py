@@ -18,11 +18,11 @@ from koyjabo.sockets.close_code_of_error import close_code
 from koyjabo.sockets.handler_errors import failed
 from koyjabo.sockets.joined_rooms import JoinedRooms
 from koyjabo.sockets.messages import MOST_ERRORS, unknown
-from koyjabo.sockets.site_stream import tell, welcome
+from koyjabo.sockets.site_stream import admit, send_stats
 
-ANYTHING = "*"
+ANY_EVENT = "*"
 ERRORS = "errors"
-GOODBYE = "client disconnect"
+CLIENT_DISCONNECT = "client disconnect"
 KIND, LOST = "socketio", 1006
 EXTENSION = "koyjabo.joined_rooms"
 
@@ -36,7 +36,7 @@ def register() -> None:
         "request_count": request_count,
         "join": join,
         "leave": leave,
-        ANYTHING: anything,
+        ANY_EVENT: refuse_unknown,
     }
     theirs = {message for message, _, namespace in socketio.handlers if namespace == "/"}
     for message, handler in ours.items():
@@ -48,16 +48,16 @@ def register() -> None:
 
 def connect(auth: Any = None) -> None:
     """Admit a client to the room `stats`. The first event includes the effect of connecting."""
-    services, said = _services(), auth if isinstance(auth, dict) else {}
+    services, sent = _services(), auth if isinstance(auth, dict) else {}
     services.start()
-    _joined_rooms().connected(_sid(), said.get("token"))
+    _joined_rooms().connected(_sid(), sent.get("token"))
     try:
-        is_here = welcome(services, _sid(), request, said.get("visitorId") or request.args.get("visitorId"))
+        is_admitted = admit(services, _sid(), request, sent.get("visitorId") or request.args.get("visitorId"))
     except TooManyRequests as error:
-        _turn_away(error)
+        _refuse_client(error)
         return
-    if not is_here:
-        disconnect()  # the client disconnected meanwhile
+    if not is_admitted:
+        disconnect()  # the client disconnected before it was admitted
         return
     _joined_rooms().admit(_sid())
     services.observability.socket_log.opened(KIND, who=services.presence.visitor_sockets.visitor_of(_sid()))
@@ -66,11 +66,11 @@ def connect(auth: Any = None) -> None:
 def disconnect(reason: str = "") -> None:
     services, sid = _services(), _sid()
     if (lasted_s := _joined_rooms().lasted_s(sid)) is not None:
-        code = NORMAL if reason == GOODBYE else LOST
+        code = NORMAL if reason == CLIENT_DISCONNECT else LOST
         who = services.presence.visitor_sockets.visitor_of(sid)
         services.observability.socket_log.closed(KIND, code, lasted_s, who=who)
     services.presence.visitor_sockets.closed(sid)
-    _joined_rooms().disconnected(sid, clean=reason == GOODBYE)
+    _joined_rooms().disconnected(sid, clean=reason == CLIENT_DISCONNECT)
 
 
 def ping(*_: Any) -> dict[str, Any]:
@@ -80,46 +80,46 @@ def ping(*_: Any) -> dict[str, Any]:
     return {"ok": True, **pong}
 
 
-def request_count(said: Any = None, *_: Any) -> dict[str, Any]:
+def request_count(message: Any = None, *_: Any) -> dict[str, Any]:
     """Send the statistics of the site, or the value of the community room in the message."""
     _services().observability.socket_log.received("request_count")
-    if not isinstance(said, dict) or "communityId" not in said:
-        return {"ok": True, **tell(_services(), _sid())}
+    if not isinstance(message, dict) or "communityId" not in message:
+        return {"ok": True, **send_stats(_services(), _sid())}
     try:
-        return {"ok": True, **_joined_rooms().send_present(_sid(), said)}
+        return {"ok": True, **_joined_rooms().send_present(_sid(), message)}
     except InvalidMessage as error:
         return _refuse(error)
 
 
-def join(said: Any = None, *_: Any) -> dict[str, Any]:
+def join(message: Any = None, *_: Any) -> dict[str, Any]:
     """Join a community room. A refusal is acknowledged with the close code of a plain WebSocket."""
     _services().observability.socket_log.received("join")
     try:
-        return {"ok": True, **_joined_rooms().join(_sid(), said, request)}
+        return {"ok": True, **_joined_rooms().join(_sid(), message, request)}
     except InvalidMessage as error:
         return _refuse(error)
     except KoyJaboError as error:
-        community = uuid_of(said["communityId"]) or NOWHERE
+        community = uuid_of(message["communityId"]) or NOWHERE
         _services().observability.socket_log.refused(KIND, community, close_code(error), error.code)
         return {"ok": False, "error": str(error), "code": close_code(error)}
 
 
-def leave(said: Any = None, *_: Any) -> dict[str, Any]:
+def leave(message: Any = None, *_: Any) -> dict[str, Any]:
     _services().observability.socket_log.received("leave")
     try:
-        _joined_rooms().leave(_sid(), said)
+        _joined_rooms().leave(_sid(), message)
     except InvalidMessage as error:
         return _refuse(error)
     return {"ok": True}
 
 
-def anything(event: str, *_: Any) -> dict[str, Any]:
+def refuse_unknown(event: str, *_: Any) -> dict[str, Any]:
     """Refuse an event without a handler."""
     _services().observability.socket_log.received(event)
     return _refuse(unknown(event))
 
 
-def _turn_away(error: TooManyRequests) -> None:
+def _refuse_client(error: TooManyRequests) -> None:
     code = close_code(error)
     _services().observability.socket_log.refused(KIND, NOWHERE, code, error.code)
     _services().realtime.rooms.disconnect(_sid(), code, str(error))
@@ -128,7 +128,7 @@ def _turn_away(error: TooManyRequests) -> None:
 def _refuse(error: InvalidMessage) -> dict[str, Any]:
     emit("error", Error(str(error), error.code).as_object())
     if _count_error() >= MOST_ERRORS:
-        _services().realtime.rooms.disconnect(_sid(), ABUSE, "too many messages that are none")
+        _services().realtime.rooms.disconnect(_sid(), ABUSE, "too many invalid messages")
     return {"ok": False, "error": str(error), "code": error.code}
 
 

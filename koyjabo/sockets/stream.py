@@ -56,7 +56,7 @@ class Stream(ABC):
         self._refused: WeakSet[Connection] = WeakSet()
 
     @abstractmethod
-    def welcome(self, connection: Connection, request: Request) -> None:
+    def admit(self, connection: Connection, request: Request) -> None:
         """Admit a connection and send its first event. May block. Raises the KoyJaboError for a refusal."""
 
     @abstractmethod
@@ -64,14 +64,14 @@ class Stream(ABC):
         """Answer `request_count`. May block."""
 
     @abstractmethod
-    def gone(self, connection: Connection, code: int) -> None:
+    def disconnected(self, connection: Connection, code: int) -> None:
         """Clean up after a connection that has ended with the client's close code `code`. May block."""
 
-    def who(self, connection: Connection) -> str | None:
-        """The id of the connection's user or visitor, if known yet."""
+    def person_of(self, connection: Connection) -> str | None:
+        """The id of the connection's user or visitor; None if it is not known yet."""
         return None
 
-    def where(self, connection: Connection) -> str:
+    def community_of(self, connection: Connection) -> str:
         """The community id of an admitted connection, or NOWHERE."""
         return NOWHERE
 
@@ -82,8 +82,8 @@ class Stream(ABC):
         connection = websockets.accept(request.environ, self, protocol)
         try:
             if connection.is_open:
-                self.welcome(connection, request)
-                self._socket_log.opened(self.kind, self.where(connection), self.who(connection))
+                self.admit(connection, request)
+                self._socket_log.opened(self.kind, self.community_of(connection), self.person_of(connection))
             else:
                 self._record_refusal(connection, request, TOO_MANY, "no_room")
         except KoyJaboError as error:
@@ -108,8 +108,10 @@ class Stream(ABC):
         self._errors.pop(connection, None)
         if connection not in self._refused:
             lasted_s = time.monotonic() - connection.born
-            self._socket_log.closed(self.kind, code, lasted_s, self.where(connection), self.who(connection))
-        self.gone(connection, code)
+            self._socket_log.closed(
+                self.kind, code, lasted_s, self.community_of(connection), self.person_of(connection)
+            )
+        self.disconnected(connection, code)
 
     @property
     def _socket_log(self) -> SocketLog:
@@ -132,7 +134,7 @@ class Stream(ABC):
         self._errors[connection] += 1
         _send(connection, Error(str(error), error.code))
         if self._errors[connection] >= MOST_ERRORS:
-            connection.close(ABUSE, "too many messages that are none")
+            connection.close(ABUSE, "too many invalid messages")
 
 
 def _send(connection: Connection, event: Pong | Error) -> None:

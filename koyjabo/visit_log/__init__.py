@@ -1,1 +1,1 @@
-"""The log of visits: looking through it, exporting and importing it."""
+"""The log of visits: search, export and import."""

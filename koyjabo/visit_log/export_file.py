@@ -1,4 +1,4 @@
-"""An export in a file: written piece by piece, and gone on with where it was cut off."""
+"""Writes an export to a file in pieces, and continues an interrupted one."""
 
 from __future__ import annotations
 
@@ -17,35 +17,37 @@ from koyjabo.visit_log.visit_log import Filter, VisitLog
 
 
 class UnusableFile(KoyJaboError):
-    """An export cannot be written there; the sentence says why."""
+    """The export cannot be written to this path; the message says why."""
 
 
 class _Written(NamedTuple):
-    """What of a file is whole: up to which byte, and the visitorId and visitId of its last visit."""
+    """The complete part of a file: its length in bytes, and (visitorId, visitId) of its last visit."""
 
     upto: int
     last: tuple[str, str] | None
 
 
 def write(log: VisitLog, path: Path, which: Filter, kind: str, resume: bool, progress: ReportProgress) -> None:
-    """Export to a file that only its owner may read. With `resume`, what is there stays, and visits after it are added.
+    """Export to a file that only its owner may read (mode 0600). With `resume`, keep the complete part of an existing
+    file and append the visits after it.
 
-    Raises UnusableFile, InvalidInput by field of the filter, and LedgerUnavailable; then it can be gone on with.
+    Raises UnusableFile, InvalidInput by field of the filter, and LedgerUnavailable; after the last, the export can be
+    resumed.
     """
     try:
-        written = _whole_part(path, kind) if resume and path.exists() else _Written(0, None)
+        written = _complete_part(path, kind) if resume and path.exists() else _Written(0, None)
         with _opened(path, resume) as file:
             file.truncate(written.upto)
             file.seek(written.upto)
             _add(log, file, which, kind, written, progress)
     except FileExistsError:
-        raise UnusableFile(f"{path} is there already. Give another name, or --resume to go on with it.") from None
+        raise UnusableFile(f"{path} already exists. Give another name, or --resume to continue this export.") from None
     except OSError as error:
         raise UnusableFile(f"{path} cannot be written: {error.strerror or error}.") from None
 
 
 def stream(log: VisitLog, file: IO[bytes], which: Filter, kind: str, progress: ReportProgress) -> None:
-    """The same into a pipe."""
+    """Export to a pipe. Raises InvalidInput and LedgerUnavailable."""
     _add(log, file, which, kind, _Written(0, None), progress)
 
 
@@ -68,8 +70,8 @@ def _opened(path: Path, resume: bool) -> Iterator[IO[bytes]]:
         os.fsync(file.fileno())
 
 
-def _whole_part(path: Path, kind: str) -> _Written:
-    """A line ends where no quotation is open: what visitors say may have lines of its own in CSV."""
+def _complete_part(path: Path, kind: str) -> _Written:
+    """In CSV, a line break inside a quotation does not end a record: texts of visitors may contain line breaks."""
     head, record, last, upto = b"", b"", b"", 0
     with path.open("rb") as file:
         for line in file:
@@ -78,10 +80,10 @@ def _whole_part(path: Path, kind: str) -> _Written:
                 continue
             head, last = head or record, record
             upto, record = upto + len(record), b""
-    return _Written(upto, _names(head.decode(), last.decode(), kind, path))
+    return _Written(upto, _last_visit(head.decode(), last.decode(), kind, path))
 
 
-def _names(head: str, last: str, kind: str, path: Path) -> tuple[str, str] | None:
+def _last_visit(head: str, last: str, kind: str, path: Path) -> tuple[str, str] | None:
     if kind == file_format.JSON_LINES:
         if not last:
             return None
@@ -89,11 +91,11 @@ def _names(head: str, last: str, kind: str, path: Path) -> tuple[str, str] | Non
             visit = json.loads(last)
             return visit["visitor_id"], visit["visit_id"]
         except (ValueError, KeyError, TypeError):
-            raise UnusableFile(f"{path} is no export of visits as JSON lines.") from None
+            raise UnusableFile(f"{path} is not an export of visits as JSON lines.") from None
     if not head:
         return None
     if head != file_format.head(kind):
-        raise UnusableFile(f"{path} is no export of visits as CSV, or of another version of this program.")
+        raise UnusableFile(f"{path} is not an export of visits as CSV, or another version of this program made it.")
     if head == last:
         return None
     visit = dict(zip(file_format.COLUMNS, map(file_format.plain, next(csv.reader([last]))), strict=True))

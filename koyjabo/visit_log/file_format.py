@@ -1,6 +1,4 @@
-"""Visits, and numbers of days, as text for other programs: CSV (RFC 4180), which spreadsheets open, or a JSON object a
-line.
-"""
+"""The formats of exported visits and daily sums: CSV (RFC 4180), safe to open in a spreadsheet, or JSON lines."""
 
 from __future__ import annotations
 
@@ -20,21 +18,21 @@ COLUMNS = ("ordinal", "at", *(name for name in LoggedVisit._fields if name not i
 
 MARK = "'"
 FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
-"""What begins with one of these a spreadsheet would carry out, and visitors say what they like."""
+"""A spreadsheet would run a cell that begins with one of these as a formula, and visitors choose their texts."""
 
 
 def head(kind: str, columns: Iterable[str] = COLUMNS) -> str:
-    """What stands before the first line; `columns` are those of visits, if nothing is said."""
+    """The header row of a CSV file, "" for JSON lines."""
     return _csv([columns]) if kind == CSV else ""
 
 
 def text(kind: str, visits: Iterable[LoggedVisit]) -> str:
-    """These visits, each as a line."""
+    """One line for each visit."""
     return lines(kind, map(_row, visits))
 
 
 def lines(kind: str, rows: Iterable[dict[str, Any]]) -> str:
-    """Each row as a line: values by column, in the order of the head."""
+    """One line for each row, which has values by column, in the order of the header."""
     if kind == CSV:
         return _csv([_cell(value) for value in row.values()] for row in rows)
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
@@ -45,12 +43,12 @@ def _row(visit: LoggedVisit) -> dict[str, Any]:
 
 
 def plain(cell: str) -> str:
-    """What was written as this cell."""
+    """The original value of a cell: undoes `_cell`."""
     return cell[1:] if cell.startswith(MARK) and cell[1:].startswith((MARK, *FORMULA)) else cell
 
 
 def _cell(value: Any) -> Any:
-    """What a spreadsheet would carry out is marked as text; and so is what looks as if it were marked (`plain`)."""
+    """Prefixes formulas with MARK, and also texts that begin with MARK, so that `plain` is exact."""
     if isinstance(value, str):
         return f"{MARK}{value}" if value.startswith((MARK, *FORMULA)) else value
     return str(value).lower() if isinstance(value, bool) else value

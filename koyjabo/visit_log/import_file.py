@@ -1,6 +1,7 @@
-"""Files of visits, as `koyjabo export` and other counters write them, read a line at a time.
+"""Reads files of visits, from `koyjabo export` or another counter, one line at a time.
 
-Columns are those of exports; the names that POST /api/visitor/register knows do too. `visitor_id` and `at` are needed.
+The columns are those of exports; the field names of POST /api/visitor/register are accepted as well. `visitor_id` and
+`at` are required.
 """
 
 from __future__ import annotations
@@ -23,46 +24,46 @@ from koyjabo.network.geolocation import UNKNOWN
 from koyjabo.text import truncate, without_query
 from koyjabo.visit_log import file_format
 
-SAME = {
+ALIASES = {
     "visitorId": "visitor_id",
     "visitId": "visit_id",
     "communityId": "community_id",
     "userAgent": "user_agent",
     "timestamp": "client_ms",
 }
-STORED_NAME = re.compile(f"~?{VISIT_NAME.pattern}", re.ASCII)
-"""Exports have the names that we made up as well."""
+STORED_VISIT_ID = re.compile(f"~?{VISIT_NAME.pattern}", re.ASCII)
+"""With "~" for names that this program generated, which exports contain as well."""
 
-LONGEST_NAME = 128
-TRUTHS = {"true": True, "1": True, "false": False, "0": False}
+LONGEST_VISIT_ID = 128
+BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 EARLIEST_MS, LARGEST_INT64 = 0, 2**63 - 1
 
-Said = dict[str, Any]
+Values = dict[str, Any]
 
 
 class BadLine(KoyJaboError):
-    """A line that no visit can be made of."""
+    """A line that is not a valid visit."""
 
     def __init__(self, number: int, why: str) -> None:
         super().__init__(f"Line {number}: {why}.")
 
 
 class Line(NamedTuple):
-    """A visit, and the line on which it ended."""
+    """A visit, and the number of the line on which it ends."""
 
     number: int
     visit: NewVisit
 
 
 def read(file: IO[bytes], kind: str, zone: ZoneInfo, advance: Callable[[int], None]) -> Iterator[Line]:
-    """The visits of a file, as they are asked for. `advance` is told how many bytes have been read. Raises BadLine.
+    """Yields the visits of a file. Calls `advance` with the number of bytes read since the last call. Raises BadLine.
 
-    A visit without a name gets one of its contents and its line, the same each time: so it is known when it comes back.
+    A visit without a `visit_id` gets one derived from its line, so that a repeated import recognises it.
     """
     rows = _csv if kind == file_format.CSV else _json_lines
-    for number, said in rows(_decoded(file, advance)):
+    for number, values in rows(_decoded(file, advance)):
         try:
-            yield Line(number, _visit({SAME.get(name, name): value for name, value in said.items()}, number, zone))
+            yield Line(number, _visit({ALIASES.get(name, name): value for name, value in values.items()}, number, zone))
         except ValueError as error:
             raise BadLine(number, str(error)) from None
 
@@ -76,11 +77,11 @@ def _decoded(file: IO[bytes], advance: Callable[[int], None]) -> Iterator[str]:
             raise BadLine(number, "is not in UTF-8") from None
 
 
-def _csv(lines: Iterator[str]) -> Iterator[tuple[int, Said]]:
+def _csv(lines: Iterator[str]) -> Iterator[tuple[int, Values]]:
     reader = csv.reader(lines, strict=True)
     try:
         head = next(reader, [])
-        if not {"visitor_id", "at"} <= {SAME.get(name, name) for name in head}:
+        if not {"visitor_id", "at"} <= {ALIASES.get(name, name) for name in head}:
             raise BadLine(1, "must name the columns, visitor_id and at among them")
         for row in filter(None, reader):
             if len(row) > len(head):
@@ -90,36 +91,36 @@ def _csv(lines: Iterator[str]) -> Iterator[tuple[int, Said]]:
                 {name: file_format.plain(value) for name, value in zip(head, row, strict=False) if value},
             )
     except csv.Error as error:
-        raise BadLine(reader.line_num, f"is no CSV ({error})") from None
+        raise BadLine(reader.line_num, f"is not valid CSV ({error})") from None
 
 
-def _json_lines(lines: Iterator[str]) -> Iterator[tuple[int, Said]]:
+def _json_lines(lines: Iterator[str]) -> Iterator[tuple[int, Values]]:
     for number, line in enumerate(lines, 1):
         if line.isspace():
             continue
         try:
-            said = json.loads(line)
+            values = json.loads(line)
         except (ValueError, RecursionError):
-            raise BadLine(number, "is no JSON") from None
-        if not isinstance(said, dict):
+            raise BadLine(number, "is not valid JSON") from None
+        if not isinstance(values, dict):
             raise BadLine(number, "must be a JSON object")
-        yield number, {name: value for name, value in said.items() if value is not None}
+        yield number, {name: value for name, value in values.items() if value is not None}
 
 
-def _visit(said: Said, number: int, zone: ZoneInfo) -> NewVisit:
-    user_agent, referrer = _text(said, "user_agent"), without_query(_text(said, "referrer"))
+def _visit(values: Values, number: int, zone: ZoneInfo) -> NewVisit:
+    user_agent, referrer = _text(values, "user_agent"), without_query(_text(values, "referrer"))
     return NewVisit(
-        visitor_id=_visitor_id(said.get("visitor_id")),
-        visit_id=_visit_id(said["visit_id"]) if "visit_id" in said else _made_up(said, number),
-        scope=_scope(said.get("community_id")),
-        place=_text(said, "place") or UNKNOWN,
-        at_ms=_moment(said.get("at"), zone),
-        client_ms=_milliseconds(said["client_ms"]) if "client_ms" in said else None,
+        visitor_id=_visitor_id(values.get("visitor_id")),
+        visit_id=_visit_id(values["visit_id"]) if "visit_id" in values else _derived_id(values, number),
+        scope=_scope(values.get("community_id")),
+        place=_text(values, "place") or UNKNOWN,
+        at_ms=_moment(values.get("at"), zone),
+        client_ms=_milliseconds(values["client_ms"]) if "client_ms" in values else None,
         referrer=None if referrer == "direct" else referrer,
         user_agent=user_agent,
-        page=without_query(_text(said, "page")),
-        user_id=_uuid(said["user_id"], "user_id") if "user_id" in said else None,
-        is_bot=_truth(said["is_bot"]) if "is_bot" in said else is_bot(user_agent),
+        page=without_query(_text(values, "page")),
+        user_id=_uuid(values["user_id"], "user_id") if "user_id" in values else None,
+        is_bot=_boolean(values["is_bot"]) if "is_bot" in values else is_bot(user_agent),
     )
 
 
@@ -130,13 +131,13 @@ def _visitor_id(value: Any) -> str:
 
 
 def _visit_id(value: Any) -> str:
-    if not isinstance(value, str) or not STORED_NAME.fullmatch(value) or len(value) > LONGEST_NAME:
+    if not isinstance(value, str) or not STORED_VISIT_ID.fullmatch(value) or len(value) > LONGEST_VISIT_ID:
         raise ValueError("visit_id must be a text of 1 to 128 characters out of A–Z a–z 0–9 _ - . : + / =")
     return value
 
 
-def _made_up(said: Mapping[str, Any], number: int) -> str:
-    contents = json.dumps([number, said], sort_keys=True).encode()
+def _derived_id(values: Mapping[str, Any], number: int) -> str:
+    contents = json.dumps([number, values], sort_keys=True).encode()
     return f"~{hashlib.sha256(contents).hexdigest()[:32]}"
 
 
@@ -152,7 +153,7 @@ def _uuid(value: Any, name: str) -> str:
 
 
 def _moment(value: Any, zone: ZoneInfo) -> int:
-    """ms since 1970, or ISO 8601: in TIMEZONE, where it does not say in which."""
+    """ms since 1970 (UTC), or ISO 8601; without a UTC offset, in TIMEZONE."""
     if isinstance(value, int) or (isinstance(value, str) and value.isascii() and value.isdigit()):
         at_ms = int(value)
     else:
@@ -182,15 +183,15 @@ def _milliseconds(value: Any) -> int:
     return found
 
 
-def _truth(value: Any) -> bool:
-    found = value if isinstance(value, bool) else TRUTHS.get(str(value).lower())
+def _boolean(value: Any) -> bool:
+    found = value if isinstance(value, bool) else BOOLEANS.get(str(value).lower())
     if found is None:
         raise ValueError("is_bot must be true or false")
     return found
 
 
-def _text(said: Said, name: str) -> str | None:
-    value = said.get(name)
+def _text(values: Values, name: str) -> str | None:
+    value = values.get(name)
     if value is not None and not isinstance(value, str):
         raise ValueError(f"{name} must be a text")
     return None if value is None else truncate(value)

@@ -1,4 +1,4 @@
-"""Imports of visits: one at a time, while nothing is folded, and which ids they are among (`imported_visits`)."""
+"""Mutual exclusion of imports, restores and folds, and the id ranges of imported visits (table `imported_visits`)."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from koyjabo.extensions import db
 from koyjabo.models import SITE, Counter, ImportedVisits, Scope, Visit
 
 PATIENCE_S, LOOK_S = 2.0, 0.02
-"""A transaction that folds has the lock beside the file for some milliseconds, and rests for longer."""
+"""How long, and how often, to try to lock. A transaction that folds holds the file lock for some milliseconds, with
+longer pauses.
+"""
 
-# Where not all is folded it may have been by forgetting, which takes only a visitor's; but not before the day up to
-# which visits of all are (`fold`).
+# A day of which only some visits are folded may have lost those of a forgotten visitor; that is not a folded day,
+# unless retention has reached it (`fold_queries`).
 FOLDED_DAYS = text("""
 SELECT d.day FROM daily_visits d
 JOIN (SELECT day, sum(visits) AS visits FROM folded_visits WHERE scope = 'site' GROUP BY day) AS f ON f.day = d.day
@@ -32,12 +34,12 @@ AND (f.visits >= d.visits OR d.day < (SELECT n.day FROM nightly_work n WHERE n.n
 
 
 class ImportUnderWay(KoyJaboError):
-    """Visits are imported, and so none are folded: what was there already could not be told any more."""
+    """Visits cannot be folded during an import, which needs their rows to recognise visits that are counted already."""
 
     def __init__(self) -> None:
         super().__init__(
-            "Visits are being imported into this database, or a backup is being restored, and meanwhile none can be "
-            "folded. Do it when that is over."
+            "Visits are being imported into this database, or a backup is being restored. Visits cannot be folded "
+            "until that has finished. Try again then."
         )
 
 
@@ -50,7 +52,7 @@ def only_one(where: URL) -> Iterator[Fence | None]:
     """
     if where.get_backend_name() == "sqlite":
         with _opened_beside(str(where.database)) as file:
-            yield (lambda cursor: None) if _soon(lambda: _locked(file, fcntl.LOCK_EX)) else None
+            yield (lambda cursor: None) if _retried(lambda: _locked(file, fcntl.LOCK_EX)) else None
         return
     with lease.held(db.engine) as held:
         yield held.fence if held else None
@@ -65,17 +67,17 @@ def is_going_on(session: Session) -> bool:
 
 
 def exclude_imports(session: Session) -> None:
-    """Let no import begin before this transaction ends: on PostgreSQL it waits for the lease, on SQLite for the writer
-    (`begin`). Raises ImportUnderWay.
+    """Prevent imports from beginning before this transaction ends: on PostgreSQL they wait for the lease, on SQLite for
+    the writer's lock (`begin`). Raises ImportUnderWay.
     """
     is_sqlite = session.get_bind().dialect.name == "sqlite"
     if is_going_on(session) if is_sqlite else not lease.keep_free(session.connection()):
         raise ImportUnderWay
 
 
-def _soon(is_mine: Callable[[], bool]) -> bool:
+def _retried(lock: Callable[[], bool]) -> bool:
     until = time.monotonic() + PATIENCE_S
-    while not is_mine():
+    while not lock():
         if time.monotonic() > until:
             return False
         time.sleep(LOOK_S)
@@ -84,14 +86,14 @@ def _soon(is_mine: Callable[[], bool]) -> bool:
 
 @contextmanager
 def _opened_beside(path: str) -> Iterator[int]:
-    """A file beside the database, and not beside a link to it. It is its owner's, also when root imports: or nobody
-    else could fold any more.
+    """The lock file, beside the database file and not beside a symbolic link to it. It gets the database's owner, so
+    that the server can still lock it after root has imported.
     """
     path = os.path.realpath(path)
     file = os.open(f"{path}.import.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         if os.geteuid() == 0:
-            with suppress(OSError):  # where root may not, on disks of other machines
+            with suppress(OSError):  # on network file systems, root may not change owners
                 os.fchown(file, os.stat(path).st_uid, os.stat(path).st_gid)
         yield file
     finally:
@@ -99,7 +101,7 @@ def _opened_beside(path: str) -> Iterator[int]:
 
 
 def _locked(file: int, how: int) -> bool:
-    """True when it is ours, until the file is closed."""
+    """Lock the file until it is closed. Returns False if another process has locked it."""
     try:
         fcntl.flock(file, how | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -108,9 +110,9 @@ def _locked(file: int, how: int) -> bool:
 
 
 def begin(fence: Fence) -> None:
-    """From now on ids do not go by time. What a killed import left open ends here.
+    """Record that the ids from now on are not in the order of time. Ends the record of an import that was killed.
 
-    Waits for whoever writes to SQLite: who comes later sees that there is an import.
+    On SQLite it waits for the running transaction; all later ones see that an import is under way.
     """
     end(fence)
     with _exclusive(fence) as session:
@@ -119,9 +121,9 @@ def begin(fence: Fence) -> None:
 
 
 def end(fence: Fence, in_order: bool = False) -> None:
-    """Say up to where, and what times are among them; or nothing at all, if they are in order after all.
+    """Record the last id of the import and its range of times; delete the record if the ids are in order after all.
 
-    The times are read beforehand: that takes as long as there are rows, and writers need not wait.
+    Reads the times before it locks the writer, because that takes time in proportion to the imported rows.
     """
     with engine.snapshot() as connection:
         began = connection.execute(
@@ -133,9 +135,9 @@ def end(fence: Fence, in_order: bool = False) -> None:
         times = select(func.min(Visit.at_ms), func.max(Visit.at_ms)).where(Visit.id > began, Visit.id <= newest)
         first_ms, last_ms = connection.execute(times).one()
     this = ImportedVisits.after_visit == began
-    about = {"upto_visit": newest, "first_ms": first_ms, "last_ms": last_ms}
+    values = {"upto_visit": newest, "first_ms": first_ms, "last_ms": last_ms}
     is_needless = in_order or newest == began
-    ended = delete(ImportedVisits).where(this) if is_needless else update(ImportedVisits).where(this).values(**about)
+    ended = delete(ImportedVisits).where(this) if is_needless else update(ImportedVisits).where(this).values(**values)
     with _exclusive(fence) as session:
         session.execute(ended)
 
@@ -148,24 +150,24 @@ def _exclusive(fence: Fence) -> Iterator[Session]:
 
 
 def count() -> int:
-    """How many visits there ever were."""
+    """The number of all visits ever counted for the site."""
     with engine.snapshot() as connection:
         return connection.execute(select(Counter.visits).where(Counter.scope == SITE)).scalar_one()
 
 
 def newest_ms() -> int:
-    """When the newest visit was; 0 where there is none."""
+    """The time of the newest visit, ms; 0 without visits."""
     with engine.snapshot() as connection:
         return connection.execute(select(Visit.at_ms).order_by(Visit.id.desc()).limit(1)).scalar() or 0
 
 
 def communities() -> set[Scope]:
-    """Those that visits can be counted for."""
+    """The communities for which visits can be counted: those that are not archived."""
     with engine.snapshot() as connection:
         return {Scope(scope) for scope in connection.scalars(select(Counter.scope)) if scope != SITE}
 
 
 def folded_days() -> set[str]:
-    """Days that had visits of which the rows are gone, or some of them. Read it when the import has begun."""
+    """Days (YYYY-MM-DD) whose visits were folded, all or some. Read it after `begin`, when no more are folded."""
     with engine.snapshot() as connection:
         return set(connection.scalars(FOLDED_DAYS))

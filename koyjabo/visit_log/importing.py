@@ -1,7 +1,7 @@
-"""Visits brought from elsewhere: of another counter, or out of an export.
+"""Imports visits from another counter or from an export.
 
-They go through the ledger as any visit does, some hundred in one commit, and keep their times, places and names. Each
-that is there already is not counted again, so an import that was stopped goes on when it is made again.
+They are committed to the ledger like other visits, in batches, and keep their times, places and ids. A visit that is in
+the ledger already is not counted again, so an interrupted import can be repeated.
 """
 
 from __future__ import annotations
@@ -30,28 +30,28 @@ from koyjabo.visit_log.queries import DISORDER_MS
 __all__ = ["BadLine", "Imported", "import_visits"]
 
 BATCH = 500
-"""Visits in one commit: half of what the ledger takes at once from visitors, and a visitor's visit waits for one."""
+"""Visits in one commit: half of the ledger's own largest batch. Visitors' visits wait for one such commit."""
 
 REST = 2
-"""Times as long as a commit took, others have the writer to themselves, while there are any."""
+"""The pause after a commit while others_wrote write, in multiples of the commit's duration."""
 
 UNKNOWN_COMMUNITY = (
-    "community_id is of no community here, or of an archived one; found it, bring it back by restoring a backup, or "
-    "leave the id out, and the visit counts for the site alone"
+    "community_id is of an unknown or archived community; restore the community, from the archive or from a backup, or "
+    "leave the id out to count the visit for the site only"
 )
 FOLDED_DAY = (
-    "at is of a day whose visits were folded, and nobody can tell any more whether this one is among them; "
+    "at is on a day whose visits were folded, so it is unknown whether this visit is already counted; "
     "--even-folded counts it in any case"
 )
 
 
 class Busy(KoyJaboError):
-    """Imports go one after the other."""
+    """Another import or a restore is running."""
 
 
 class Imported(NamedTuple):
     new: int
-    known: int  # were there already
+    known: int  # in the ledger already
 
 
 def import_visits(
@@ -62,11 +62,11 @@ def import_visits(
     advance: Callable[[int], None],
     even_folded: bool = False,
 ) -> Imported:
-    """Append the visits of a file, oldest line first; `advance` is told how many bytes are done.
+    """Append the visits of a file, in the order of its lines. Calls `advance` with the number of bytes done since the
+    last call. Needs an application context.
 
-    At the first line that cannot be used it ends with BadLine, or LedgerUnavailable: what came before it is kept. So it
-    does at a visit that may have been folded, unless that is to count `even_folded`. Needs an application context.
-    Raises Busy.
+    Raises Busy; BadLine for the first unusable line, and for a visit of a folded day unless `even_folded`;
+    LedgerUnavailable. Visits before the error stay imported.
     """
     with engine.translated_errors(), import_queries.only_one(db.engine.url) as fence:
         if fence is None:
@@ -82,7 +82,7 @@ def import_visits(
 
 
 class _Importing:
-    """One import. `imported` is what came of it so far."""
+    """One import. `imported` is its result so far."""
 
     def __init__(self, store: LedgerStore, clock: Clock, even_folded: bool, fence: Fence) -> None:
         self.imported = Imported(0, 0)
@@ -90,11 +90,11 @@ class _Importing:
         self._clock = clock
         self._fence = fence
         self._communities = import_queries.communities()
-        self._visits = import_queries.count()  # in the ledger, when we last wrote
+        self._visits = import_queries.count()  # in the ledger, after this import's last commit
         self._newest_ms = import_queries.newest_ms()
         self._in_order = True
         import_queries.begin(fence)
-        self._folded_days = set() if even_folded else import_queries.folded_days()  # from now on nothing is folded
+        self._folded_days = set() if even_folded else import_queries.folded_days()
 
     def write(self, lines: Iterator[Line]) -> None:
         bad: list[BadLine] = []
@@ -107,7 +107,7 @@ class _Importing:
             raise bad[0]
 
     def _usable(self, lines: Iterator[Line], bad: list[BadLine]) -> Iterator[Line]:
-        """Up to the first one that is not."""
+        """Yields the lines before the first unusable one, whose error it appends to `bad`."""
         try:
             for line in lines:
                 if line.visit.scope != SITE and line.visit.scope not in self._communities:
@@ -121,7 +121,7 @@ class _Importing:
             bad.append(error)
 
     def _commit(self, batch: list[Line]) -> bool:
-        """True when somebody else has written meanwhile."""
+        """Commit a batch. Returns whether others_wrote have registered visits since the last one."""
         try:
             with self._store.writing():
                 outcomes = self._store.commit([(line.visit, str(line.visit.visit_id)) for line in batch])
@@ -130,13 +130,13 @@ class _Importing:
         receipts = [each for each in outcomes if isinstance(each, Receipt)]
         new = sum(not each.duplicate for each in receipts)
         self.imported = Imported(self.imported.new + new, self.imported.known + len(receipts) - new)
-        others = self._note_order(zip(batch, outcomes, strict=True), new)
+        others_wrote = self._check_order(zip(batch, outcomes, strict=True), new)
         for line, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, KoyJaboError):
                 raise BadLine(line.number, UNKNOWN_COMMUNITY)
-        return others
+        return others_wrote
 
-    def _note_order(self, written: Iterable[tuple[Line, Any]], new: int) -> bool:
+    def _check_order(self, written: Iterable[tuple[Line, Any]], new: int) -> bool:
         expected = self._visits + new
         for line, outcome in written:
             if isinstance(outcome, Receipt):
@@ -144,12 +144,12 @@ class _Importing:
                 if not outcome.duplicate:
                     self._in_order &= line.visit.at_ms > self._newest_ms - DISORDER_MS // 2
                     self._newest_ms = max(self._newest_ms, line.visit.at_ms)
-        others = self._visits > expected
-        self._in_order &= not others
-        return others
+        others_wrote = self._visits > expected
+        self._in_order &= not others_wrote
+        return others_wrote
 
     def end(self) -> None:
-        """Also after an error, where the database still answers; the next import does it otherwise."""
+        """Also after an error. If the database is away, the next import does it."""
         self._store.close()
         with suppress(LedgerUnavailable, DatabaseInUse), engine.translated_errors():
             import_queries.end(self._fence, self._in_order)

@@ -1,4 +1,4 @@
-"""Every visit there was, for admins of the site: looked through page by page, and exported."""
+"""Lists and exports all visits, for admins of the site."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from koyjabo.visit_log.queries import LoggedVisit, Search, SearchFilter
 __all__ = ["Extract", "Filter", "Found", "LoggedVisit", "VisitLog"]
 
 PATIENCE_S = 1.0
-"""How long a page is searched for; who wants to look further back asks again. 5 million visits take about as long."""
+"""The longest search for a page, enough for about 5 million visits. The next page continues the search."""
 
 PIECE, PIECE_S = 500, 0.2
-"""Visits in a piece of an export, and how long it may take: reports wait meanwhile."""
+"""Visits in a piece of an export, and its longest duration. Short, because reports wait for it."""
 
 LARGE_PIECE = 5_000
-"""The same for the operator, for whom nobody waits."""
+"""The same for an export at the command line, where no reports wait."""
 
 WHO = {"people": False, "bots": True}
-"""Whose visits are looked for, by whether they were a declared crawler's."""
+"""The values of `Filter.who`, and the `is_bot` of such visits: those of declared crawlers or not."""
 
 YEARS = range(1971, 9999)
 FOREVER = "9999-12-31"
 
 
 class Filter(NamedTuple):
-    """Which visits; "" is any. Days are those of TIMEZONE, both included.
+    """The conditions of a search, as typed by a user; "" matches all visits. Days are those of TIMEZONE, both included.
 
-    `text` is the number of a visit, a visitorId as a whole; where there is none, how one begins, or a visitId.
+    `text` is an ordinal or a visitorId; if no visit has it, the beginning of a visitorId, or a visitId.
     """
 
     first_day: str = ""  # YYYY-MM-DD
@@ -49,13 +49,13 @@ class Filter(NamedTuple):
     place: str = ""
     community_id: str = ""
     text: str = ""
-    who: str = ""  # one of WHO
+    who: str = ""  # a key of WHO
 
 
 class Found(NamedTuple):
-    """Visits, newest first, and the cursor to go on with: None at the end.
+    """Visits, newest first, and the cursor of the next page: None at the end.
 
-    A page that is not full and has a cursor ran out of its time; `looked_back_to_ms` says how far back it came.
+    If the search timed out, the page is not full but has a cursor, and `looked_back_to_ms` is the time it has reached.
     """
 
     visits: tuple[LoggedVisit, ...]
@@ -64,14 +64,14 @@ class Found(NamedTuple):
 
 
 class Extract(NamedTuple):
-    """An export in pieces that are made as they are taken: text, and how many of all `ids` were looked at for it."""
+    """An export. `pieces` are generated lazily: a text, and how many of the `ids` to read were read for it."""
 
     ids: int
     pieces: Iterator[tuple[str, int]]
 
 
-class _Asked(NamedTuple):
-    """What a filter says, once it is known to make sense."""
+class _ValidFilter(NamedTuple):
+    """The parsed values of a Filter."""
 
     first: date | None
     last: date | None
@@ -82,70 +82,74 @@ class _Asked(NamedTuple):
 
 
 class VisitLog:
-    """Everybody else is Forbidden. Raises InvalidInput by field of the filter, and LedgerUnavailable."""
+    """For admins of the site; raises Forbidden for other accounts. Raises InvalidInput by field of the filter, and
+    LedgerUnavailable.
+    """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
     def page(self, account: Account, which: Filter, before: int | None = None, count: int = 50) -> Found:
-        """`count` visits from before the cursor, or as many as are found in time."""
+        """`count` visits from before the cursor, or those found within PATIENCE_S."""
         account.require_site_admin()
         wanted = self._wanted(which)
         return self._database.report(_page, wanted, before, count)
 
     def export(self, account: Account, which: Filter, kind: str) -> Iterator[str]:
-        """All of them as text of one of `exports.MIMETYPES`, the oldest first, in pieces that are made as they are
-        taken. Visits that come meanwhile are not in it. The audit log has its line before this returns.
+        """All matching visits that exist now, the oldest first, as text in lazy pieces; `kind` is a key of
+        `file_format.MIMETYPES`. Writes the audit entry before it returns.
         """
         account.require_site_admin()
         search = self._database.report(queries.search, self._wanted(which))
-        self._note_export(account, which, kind=kind)
+        self._record_export(account, which, kind=kind)
         return chain((file_format.head(kind),), (text for text, _ in self._pieces(kind, search, PIECE)))
 
     def extract(self, which: Filter, kind: str, last: tuple[str, str] | None = None) -> Extract:
-        """The same for the operator, from after the visit that has this visitorId and visitId on. Raises InvalidInput
-        where there is none.
+        """Like `export`, for the operator. With `last`, (visitorId, visitId), only visits after that one; raises
+        InvalidInput if it does not exist.
         """
         search = self._database.report(_search_after, self._wanted(which), last)
-        self._note_export(OPERATOR, which, kind=kind)
+        self._record_export(OPERATOR, which, kind=kind)
         return Extract(search.upto - search.after, self._pieces(kind, search, LARGE_PIECE))
 
     def export_days(self, account: Account, which: Filter, kind: str) -> Iterator[str]:
-        """How many visits each day had, of the site or of the filter's community; days of no visit are left out."""
+        """The number of visits by day, of the site or of the filter's community. Days without visits are left out."""
         account.require_site_admin()
-        asked = _asked(which)
-        scope, first, last = Scope(asked.community_id or SITE), str(asked.first or ""), str(asked.last or FOREVER)
+        valid = _validated(which)
+        scope, first, last = Scope(valid.community_id or SITE), str(valid.first or ""), str(valid.last or FOREVER)
         found = self._database.report(timeline_queries.by_day, scope, first, last)
-        self._note_export(account, which, kind=kind, days=True)
+        self._record_export(account, which, kind=kind, days=True)
         rows = ({"day": day, **numbers._asdict()} for day, numbers in found.items())
         return iter((file_format.head(kind, ("day", *Visited._fields)), file_format.lines(kind, rows)))
 
-    def _note_export(self, account: Account, which: Filter, **details: Any) -> None:
-        said: dict[str, Any] = {name: value for name, value in which._asdict().items() if value}
-        if "text" in said:
-            said["text"] = True  # often a visitorId, and the line would outlive that
-        entry = log.actor(account, self._clock).entry("visits.export", Subject("visits", "", ""), **details, **said)
+    def _record_export(self, account: Account, which: Filter, **details: Any) -> None:
+        conditions: dict[str, Any] = {name: value for name, value in which._asdict().items() if value}
+        if "text" in conditions:
+            conditions["text"] = True  # not its value: a visitorId must not stay in the log after the visitor is erased
+        subject = Subject("visits", "", "")
+        entry = log.actor(account, self._clock).entry("visits.export", subject, **details, **conditions)
         self._database.write(entry.store)
 
     def _pieces(self, kind: str, search: Search, size: int) -> Iterator[tuple[str, int]]:
-        """Text, and how many ids have been looked at for it."""
+        """Yields texts, and how many ids were read for each."""
         while search.after < search.upto:
             text, reached = self._database.report(_piece, kind, search, size)
-            looked_at, search = reached - search.after, search._replace(after=reached)
-            yield text, looked_at
+            ids, search = reached - search.after, search._replace(after=reached)
+            yield text, ids
 
     def _wanted(self, which: Filter) -> SearchFilter:
-        asked = _asked(which)
-        began, ended = self._begins(asked.first), self._begins(asked.last, days=1)
-        return SearchFilter(began, ended, asked.place, asked.community_id, asked.text, asked.is_bot)
+        valid = _validated(which)
+        began, ended = self._begins(valid.first), self._begins(valid.last, days=1)
+        return SearchFilter(began, ended, valid.place, valid.community_id, valid.text, valid.is_bot)
 
     def _begins(self, day: date | None, days: int = 0) -> int | None:
-        """The moment a day begins, ms, or one so many days later."""
+        """The beginning of a day, or of the day `days` later, ms."""
         return None if day is None else self._clock.began_s((day + timedelta(days)).isoformat()) * 1000
 
 
-def _asked(which: Filter) -> _Asked:
+def _validated(which: Filter) -> _ValidFilter:
+    """Raises InvalidInput."""
     problems: dict[str, Any] = {}
     first, last = (_day(which, name, problems) for name in ("first_day", "last_day"))
     if first and last and first > last:
@@ -156,13 +160,13 @@ def _asked(which: Filter) -> _Asked:
     if problems:
         raise InvalidInput(details=problems)
     place, text = (value.replace("\0", "").strip() for value in (which.place, which.text))
-    return _Asked(first, last, place, community_id, text, WHO.get(which.who.strip()))
+    return _ValidFilter(first, last, place, community_id, text, WHO.get(which.who.strip()))
 
 
 def _day(which: Filter, name: str, problems: dict[str, Any]) -> date | None:
-    said = getattr(which, name).strip()
+    typed = getattr(which, name).strip()
     try:
-        found = date.fromisoformat(said) if said else None
+        found = date.fromisoformat(typed) if typed else None
     except ValueError:
         found = date.min
     if found is not None and found.year not in YEARS:
@@ -175,7 +179,7 @@ def _page(session: Any, wanted: SearchFilter, before: int | None, count: int) ->
     search = queries.search(session, wanted)
     if before is not None:
         search = search._replace(upto=min(search.upto, before - 1))
-    found, reached = queries.look_back(session, search, count + 1, PATIENCE_S)
+    found, reached = queries.newest_first(session, search, count + 1, PATIENCE_S)
     if len(found) > count:
         return Found(found[:count], found[count - 1].id, None)
     if reached <= search.after + 1:
@@ -184,7 +188,7 @@ def _page(session: Any, wanted: SearchFilter, before: int | None, count: int) ->
 
 
 def _piece(session: Any, kind: str, search: Search, size: int) -> tuple[str, int]:
-    found, reached = queries.look_on(session, search, size, PIECE_S)
+    found, reached = queries.oldest_first(session, search, size, PIECE_S)
     return file_format.text(kind, found), reached
 
 

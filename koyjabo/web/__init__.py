@@ -1,4 +1,4 @@
-"""HTTP: blueprints that parse a request, make one call to the domain and answer."""
+"""The HTTP transport: handlers that parse a request, make one call to the domain and answer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Let `app` answer HTTP."""
+    """Add everything of this package to `app`, except what `wrap` adds."""
     from koyjabo.web.http import errors, middleware, static_files
     from koyjabo.web.security import page_login, rate_limits, tokens
     from koyjabo.web.ui import flash, languages
@@ -30,7 +30,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def wrap(app: Flask, settings: Settings) -> None:
-    """Put around `app` what every request passes first, those of Socket.IO among them. Call it last."""
+    """Put WSGI middleware around `app`, which also the requests of Socket.IO pass. Call it last."""
     from koyjabo.web.http import middleware, request_log, response_headers
 
     response_headers.init_app(app, settings.origins, trusts_proxies=settings.trusted_proxies > 0)
@@ -42,7 +42,6 @@ def wrap(app: Flask, settings: Settings) -> None:
 
 
 def blueprints(is_development: bool) -> list[Blueprint]:
-    """Every blueprint there is, in no order that matters."""
     from koyjabo.web import admin, api, pages
     from koyjabo.web.http import static_files
     from koyjabo.web.operations import development, docs, health, metrics, openapi

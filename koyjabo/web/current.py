@@ -1,4 +1,4 @@
-"""What a handler may call: the domain objects of the application that serves this request."""
+"""The services of the application that serves the current request."""
 
 from __future__ import annotations
 

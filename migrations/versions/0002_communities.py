@@ -1,4 +1,4 @@
-"""Accounts, communities, and who was in them when
+"""Accounts, communities, and their people by day and hour
 
 Revision ID: 0002
 Revises: 0001

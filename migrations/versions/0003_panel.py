@@ -1,4 +1,4 @@
-"""What the admin panel stands on: the audit log, communities that are archived, and finding a community's visits
+"""Tables and indexes of the admin panel: the audit log, archived communities, the index of a community's visits
 
 Revision ID: 0003
 Revises: 0002
@@ -35,14 +35,14 @@ def upgrade() -> None:
     op.create_index("ix_audit_log_actor", "audit_log", ["actor_id", "id"])
     op.create_index("ix_audit_log_action", "audit_log", ["action", "id"])
 
-    visits = sa.text("scope <> 'site'")  # of the site there are too many for an index to help
+    visits = sa.text("scope <> 'site'")  # the site has too many visits for an index to help
     op.create_index("ix_visits_community", "visits", ["scope", "id"], sqlite_where=visits, postgresql_where=visits)
 
 
 def downgrade() -> None:
     op.drop_index("ix_visits_community", "visits")
     op.drop_table("audit_log")
-    # An archived community has no counter, and what is older than this would take it for one that can be visited.
+    # An archived community has no counter. An older version would treat it as one for which visits are counted.
     archived = "SELECT id FROM communities WHERE archived_ms IS NOT NULL"
     op.execute(f"DELETE FROM memberships WHERE community_id IN ({archived})")
     op.execute("DELETE FROM communities WHERE archived_ms IS NOT NULL")

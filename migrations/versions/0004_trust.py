@@ -1,4 +1,4 @@
-"""What years of running need: folded visits, declared crawlers, where sessions are from, failed logins, nightly work
+"""For years of operation: folded visits, declared crawlers, origins of sessions, failed logins, nightly work
 
 Revision ID: 0004
 Revises: 0003

@@ -10,7 +10,7 @@ import pytest
 from support.app_fixtures import Site, Time
 from support.people_model import Crowd, shifted
 
-from koyjabo.analytics.reports import MOST_KEPT
+from koyjabo.analytics.reports import MOST_CACHED
 from koyjabo.counting.records import NewVisit
 from koyjabo.errors import UnknownCommunity
 from koyjabo.models import Scope
@@ -196,10 +196,10 @@ def test_no_more_than_so_many_rows_are_kept(dhaka, monkeypatch):
     asked = looked_up(dhaka, monkeypatch)
     year = 365
     ranges = [(shifted("2020-01-01", number), shifted("2020-01-01", number + year - 1)) for number in range(40)]
-    assert len(ranges) * year > MOST_KEPT > 20 * year
+    assert len(ranges) * year > MOST_CACHED > 20 * year
     for start, end in ranges:
         assert len(dhaka.trend("daily", start, end)) == year
-    assert dhaka.reports._kept._rows <= MOST_KEPT
+    assert dhaka.reports._cache._rows <= MOST_CACHED
     asked.clear()
     for start, end in ranges[-20:]:
         dhaka.trend("daily", start, end)

@@ -50,4 +50,4 @@ def test_threads_lose_no_room():
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(work, range(3000)))
-    assert kept._rows == sum(len(answer) for _, answer in kept._answers.values()) <= 20
+    assert kept._rows == sum(len(answer) for _, answer in kept._results.values()) <= 20

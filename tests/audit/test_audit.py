@@ -56,7 +56,7 @@ def shared_panel(site) -> Panel:
 @pytest.fixture
 def panel(shared_panel) -> Panel:
     shared_panel.clear()
-    log.whence.set("")
+    log.request_place.set("")
     return shared_panel
 
 

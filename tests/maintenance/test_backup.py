@@ -269,7 +269,7 @@ def test_backup_of_a_ledger_that_does_not_agree_changes_nothing(file, target, tm
     ]
     wrong.write_bytes(sealed(lines))
     before = everything(target)
-    with pytest.raises(UnusableBackup, match="does not agree with itself"):
+    with pytest.raises(UnusableBackup, match="is inconsistent"):
         restore(target, wrong)
     assert everything(target) == before
     target.register()  # keys and locks are as before

@@ -144,7 +144,7 @@ def test_prune_beside_an_import_folds_nothing_and_says_so(past, database):
     assert rows(database) == 0
     refused = server.koyjabo("import", "-", "--format", "csv", typed=file)
     assert refused.returncode == 1
-    assert "Line 2: at is of a day whose visits were folded" in refused.stderr
+    assert "Line 2: at is on a day whose visits were folded" in refused.stderr
     assert_verified(server)
 
 

@@ -166,7 +166,7 @@ def test_recount_that_another_worker_has_just_begun_is_the_only_one(site, admin,
         site.services.maintenance.recounts.begin(admin)
         assert actions(site, admin) == [BEGUN]
         assert site.services.maintenance.recounts.progress() is None
-        assert site.services.maintenance.recounts.state(admin).going_on == Progress(site.time.ms, 0, 0)
+        assert site.services.maintenance.recounts.state(admin).running == Progress(site.time.ms, 0, 0)
         pause.over.set()
         wait_for_end(other)
     site.time.pass_(seconds=1)
@@ -196,7 +196,7 @@ def test_recount_without_an_end_is_taken_for_interrupted_and_may_begin_again(sit
     wait_for_end(site)
     site.time.pass_(milliseconds=NEWS_MS)
     state = site.services.maintenance.recounts.state(admin)
-    assert (state.going_on, state.last.action) == (None, BEGUN)
+    assert (state.running, state.last.action) == (None, BEGUN)
     assert recounted(site, admin)["agrees"] is True
 
 

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.waits
 MOST = 2
 FORWARDED = "X-Forwarded-For: 203.0.113.7"
 OPENED, ENDED = 'koyjabo_connections_opened_total{kind="socketio"}', "koyjabo_connection_duration_seconds_count"
-CHANGES = {"koyjabo.realtime.fanout.CONNECT_PAUSE_S": 3.0}
+CHANGES = {"koyjabo.realtime.client_rooms.CONNECT_PAUSE_S": 3.0}
 
 
 @pytest.fixture

@@ -142,16 +142,16 @@ BAD = {
     "before 1970": (rows("a,1,1869-01-01"), "Line 2: at must be"),
     "the future": (rows("a,1,2038-01-01"), "Line 2: at is in the future"),
     "too much": (rows("a,1,1714585000000,x"), "Line 2: has more values"),
-    "quotes": (rows('a,"1'), "Line 2: is no CSV"),
+    "quotes": (rows('a,"1'), "Line 2: is not valid CSV"),
     "no UTF-8": (rows("a,1,1714585000000").encode() + b"\xff", "Line 3: is not in UTF-8"),
     "a community": (
         "visitor_id,at,community_id\na,1714585000000,1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b\n",
-        "Line 2: community_id is of no community here",
+        "Line 2: community_id is of an unknown or archived community",
     ),
     "no community": ("visitor_id,at,community_id\na,1714585000000,mirpur\n", "Line 2: community_id must be a UUID"),
 }
 BAD_JSON = {
-    "no JSON": ('{"visitor_id": "a", "at": 1714585000000}\n{', "Line 2: is no JSON"),
+    "no JSON": ('{"visitor_id": "a", "at": 1714585000000}\n{', "Line 2: is not valid JSON"),
     "a list": ("[]\n", "Line 1: must be a JSON object"),
     "a number": ('{"visitor_id": "a", "at": 1714585000000, "page": 5}\n', "Line 1: page must be a text"),
     "a truth": ('{"visitor_id": "a", "at": 1714585000000, "is_bot": "maybe"}\n', "Line 1: is_bot"),
@@ -194,7 +194,7 @@ def test_visit_of_a_day_that_was_folded_counts_only_if_it_is_said_to(site):
     retention = site.services.maintenance.retention
     assert retention.prune(retention.past()).visits == 1
     site.services.maintenance.erasure.forget("c")
-    with pytest.raises(BadLine, match="Line 2: at is of a day whose visits were folded"):
+    with pytest.raises(BadLine, match="Line 2: at is on a day whose visits were folded"):
         bring(site, said)
     assert bring(site, rows(f"b,2,{other}", f"d,4,{other}")) == Imported(1, 1)
     assert site.stats()["totalVisits"] == 4
@@ -247,7 +247,7 @@ def test_nothing_is_folded_until_an_import_is_over(site, imported):
 def test_fold_that_an_import_came_into_goes_on_another_time(site, imported):
     def begin_to_import() -> None:
         during = once(1, partial(prune_on, site))
-        with pytest.raises(BadLine, match="Line 2: at is of a day whose visits were folded"):
+        with pytest.raises(BadLine, match="Line 2: at is on a day whose visits were folded"):
             bring(site, imported, advance=during)
 
     def prune_on(site: Site) -> None:
@@ -268,7 +268,7 @@ def test_day_of_which_only_some_was_folded_is_as_one_that_was_folded(site, impor
     with pytest.raises(Killed):
         prune(site, once(1, killed))
     assert site.rows("SELECT count(*) FROM visits") == [(LINES - 2,)]
-    with pytest.raises(BadLine, match="Line 2: at is of a day whose visits were folded"):
+    with pytest.raises(BadLine, match="Line 2: at is on a day whose visits were folded"):
         bring(site, imported)
     check_nothing_counted_twice(site)
     assert bring(site, rows("new,1,2024-05-02T10:00:00Z")) == Imported(1, 0)  # nothing of that day was

@@ -27,11 +27,11 @@ from koyjabo.runtime import ThreadRuntime
 
 
 def _unpublished(subject: object) -> None:
-    """What would be published by the server."""
+    """Replaces the publication of an event."""
 
 
 class Backdated:
-    """Services whose present time is `now_ms`, on a migrated database. Everything raises LedgerUnavailable."""
+    """Services whose current time is `now_ms`, on a migrated database. All methods raise LedgerUnavailable."""
 
     def __init__(self, database: URL, zone: ZoneInfo) -> None:
         self.now_ms = system_now_ms()

@@ -17,7 +17,7 @@ from demo.site import Refusal
 from demo.stage import Stage
 
 FAILURES = (*CONNECTION_ERRORS, Refusal, HTTPException, ValueError)
-"""These end one visitor's stay only: the server may be restarted meanwhile."""
+"""These end the stay of one visitor only, because the server may be restarted."""
 
 ARRIVAL_S = 0.4
 """The least time between two arrivals."""
@@ -87,12 +87,12 @@ class Crowd:
         person.start()
 
     def _figures(self, hour: float) -> str:
-        here = f"{int(hour):02}:{int(hour % 1 * 60):02}  {len(self._people):>3} visitors"
+        visitors = f"{int(hour):02}:{int(hour % 1 * 60):02}  {len(self._people):>3} visitors"
         try:
             stats = self._stage.site.call("GET", "/api/stats")
-            return f"{here}, {stats['activeUsers']:>3} active, {stats['totalVisits']:,} visits"
+            return f"{visitors}, {stats['activeUsers']:>3} active, {stats['totalVisits']:,} visits"
         except FAILURES:
-            return f"{here}; the server does not answer"
+            return f"{visitors}; the server does not answer"
 
     def leave(self) -> None:
         """Close all pages, and log all members out."""

@@ -1,4 +1,4 @@
-"""How the communities of the demo began: the first member founds each, and the others join over time."""
+"""Creates the communities of the demo: the first member founds each, and the others join over time."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class Founding:
 
     def _found(self, member: Member, account: Account) -> None:
         plan, communities = member.plan, self._backdated.communities
-        standing = communities.create(account, plan.name, plan.description, plan.is_open, is_listed=True)
-        self._founders[plan.name], self._ids[plan.name] = account, standing.community.id
+        access = communities.create(account, plan.name, plan.description, plan.is_open, is_listed=True)
+        self._founders[plan.name], self._ids[plan.name] = account, access.community.id
 
     def _join(self, member: Member, account: Account) -> None:
         plan, communities, community_id = member.plan, self._backdated.communities, self._ids[member.community]

@@ -1,4 +1,4 @@
-"""Two weeks before the first run: visits hour by hour, and communities that grow meanwhile."""
+"""Writes the two weeks before the first run: visits hour by hour, and communities that grow."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def write(backdated: Backdated, founding: Founding, now: datetime) -> int:
             break
         written += len(visits)
         if hour.hour == RUSH_HOUR:
-            _note_peaks(backdated, founding, hour, dice)
+            _record_peaks(backdated, founding, hour, dice)
     return written
 
 
@@ -63,7 +63,7 @@ def _times(hour: datetime, now: datetime, dice: Random) -> list[int]:
     return [at_ms for at_ms in times if at_ms <= ms(now)]
 
 
-def _note_peaks(backdated: Backdated, founding: Founding, hour: datetime, dice: Random) -> None:
+def _record_peaks(backdated: Backdated, founding: Founding, hour: datetime, dice: Random) -> None:
     """In the rush hour most members are online at once."""
     backdated.now_ms = ms(hour)
     for community_id, members in founding.sizes().items():

@@ -53,7 +53,7 @@ class PlainPage:
 
 
 def _read(socket: websocket.WebSocket) -> None:
-    """Read until the socket is closed. The library answers pings meanwhile."""
+    """Read until the socket is closed. The library answers pings."""
     socket.settimeout(None)
     with suppress(*CONNECTION_ERRORS, ValueError, AttributeError):
         while socket.recv_data()[0] != websocket.ABNF.OPCODE_CLOSE:

@@ -1,4 +1,4 @@
-"""Who visited in the past: members and strangers of the communities, and everybody else; many come again."""
+"""Generates the visitors of the past: of the site and of communities, members and others; many come again."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ class Population:
     def visit(self, at_ms: int) -> NewVisit:
         """A random visit at that time, ms since 1970."""
         if self._dice.random() >= TO_COMMUNITIES:
-            return self._visit(at_ms, self._anyone("", NEW, REGULARS))
+            return self._visit(at_ms, self._visitor_id("", NEW, REGULARS))
         (plan,) = self._dice.choices(COMMUNITIES, [plan.weight for plan in COMMUNITIES])
         scope = Scope(self._founding.community_id(plan.name))
         if self._dice.random() >= BY_MEMBERS:
-            return self._visit(at_ms, self._anyone(plan.name, NEW_IN_COMMUNITY, REGULARS_IN_COMMUNITY), scope)
+            return self._visit(at_ms, self._visitor_id(plan.name, NEW_IN_COMMUNITY, REGULARS_IN_COMMUNITY), scope)
         members = [member for member in cast.MEMBERS if member.plan is plan]
         (member,) = self._dice.choices(members, [1 / n for n in range(1, len(members) + 1)])  # some come every day
         return self._visit(at_ms, member.visitor.id, scope, self._founding.account_id(member))
 
-    def _anyone(self, community: str, share_of_new: float, regulars: int) -> str:
+    def _visitor_id(self, community: str, share_of_new: float, regulars: int) -> str:
         known = self._known[community]
         if known and self._dice.random() >= share_of_new:
             return self._dice.choice(known[-regulars:])

@@ -1,4 +1,4 @@
-"""Before the crowd comes: writes the past and the communities where they are missing."""
+"""Prepares the database for the demo: writes past visits and communities if they are missing."""
 
 from __future__ import annotations
 

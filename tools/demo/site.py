@@ -11,7 +11,7 @@ TIMEOUT_S = 15.0
 
 
 class Visitor(NamedTuple):
-    """A browser: its visitor id, its address, its user agent, and its access token when somebody is logged in."""
+    """A browser: its visitor id, its address, its user agent, and the access token of a logged-in user."""
 
     id: str
     address: str

@@ -1,4 +1,4 @@
-"""What all simulated visitors share: the server, the random choices, and the moment at which all leave."""
+"""The state that all simulated visitors share: the server, the random numbers, and whether all are to leave."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from demo.pages import RELOAD, Page, PlainPage, Room, SocketioPage
 from demo.site import Site, Visitor
 
 CHECK_S = 1.0
-"""How often a visitor checks whether the connection is lost, or all leave."""
+"""The interval at which a visitor checks whether the connection is lost or all are to leave, s."""
 
 TWO_TABS, RELOADS, SOCKETIO = 0.15, 0.25, 0.35
 """Shares of the pages: opened in a second tab as well, reloaded once, connected by Socket.IO."""
@@ -71,13 +71,13 @@ class Stage:
     def _stay(self, page: Page) -> None:
         """Keep the page open for a while, and perhaps reload it. Returns early when all leave or it is closed."""
         stay_s = min(LONGEST_S, SHORTEST_S + self.dice.expovariate(1 / MEAN_S))
-        if self.happens(RELOADS) and self._look(page, stay_s / 2):
+        if self.happens(RELOADS) and self._wait(page, stay_s / 2):
             page.close(RELOAD)
             self.leaving.wait(RELOAD_S)
             page.open()
-        self._look(page, stay_s / 2)
+        self._wait(page, stay_s / 2)
 
-    def _look(self, page: Page, duration_s: float) -> bool:
+    def _wait(self, page: Page, duration_s: float) -> bool:
         until = time.monotonic() + duration_s
         while page.is_open and time.monotonic() < until:
             if self.leaving.wait(CHECK_S):

@@ -1,4 +1,4 @@
-"""What visitors do: visit the site, sign up, or meet in a community."""
+"""The actions of a simulated visitor: visit the site, sign up, open a community's page."""
 
 from __future__ import annotations
 

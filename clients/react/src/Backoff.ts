@@ -1,7 +1,7 @@
 const MOST_ATTEMPTS = 5;
 const LONGEST_MS = 30_000;
 
-/** Waits 2, 4, 8, 16 and 30 s before the first, second, … attempt to come back; there is no sixth. */
+/** Waits 2, 4, 8, 16 and 30 s before the first to the fifth attempt to reconnect. There is no sixth. */
 export class Backoff {
   #attempts = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -13,7 +13,7 @@ export class Backoff {
     this.#timer = setTimeout(attempt, Math.min(1000 * 2 ** this.#attempts, LONGEST_MS));
   }
 
-  /** Forget the attempt that waits, and those before it. */
+  /** Cancel the waiting attempt, and start again with the first. */
   reset(): void {
     clearTimeout(this.#timer);
     this.#attempts = 0;

@@ -5,20 +5,20 @@ import type { Ending } from "./endings.js";
 import { Heartbeat } from "./Heartbeat.js";
 import type { VisitorSocketOptions } from "./options.js";
 
-/** Something the server says. */
+/** An event of the server. */
 export interface CommunityEvent {
   type: string;
   [field: string]: unknown;
 }
 
 export interface Listener {
-  /** The options as they are now. */
+  /** Returns the current options. */
   options(): VisitorSocketOptions;
   onLine(isConnected: boolean): void;
   onEvent(event: CommunityEvent): void;
 }
 
-/** A WebSocket of a community that comes back by itself, as long as the server may let it in. */
+/** A WebSocket of a community, which reconnects unless the server has refused the credentials. */
 export class CommunitySocket {
   readonly #path: string;
   readonly #listener: Listener;
@@ -30,7 +30,7 @@ export class CommunitySocket {
   #socket: WebSocket | null = null;
   #isRefused = false;
   #isRenewing = false;
-  #hasRenewed = false; // since the last value: where a new token has expired as well, another one would not help
+  #hasRenewed = false; // since the last value: if the new token has expired as well, renewing again is useless
   #isOver = false;
 
   /** @param path of the socket on the server, with the first slash */
@@ -46,7 +46,7 @@ export class CommunitySocket {
     this.#connect();
   }
 
-  /** Leave for good, with a clean goodbye: others hear of it at once. */
+  /** Close for good, with a clean close frame, so that the server counts the user as offline at once. */
   close(): void {
     this.#isOver = true;
     removeEventListener("online", this.#whenOnline);
@@ -56,18 +56,18 @@ export class CommunitySocket {
     this.#letGo();
   }
 
-  /** Send a message, if there is a line. */
+  /** Send a message if the socket is open. */
   say(type: string): void {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ type }));
   }
 
-  /** The page has another token, with which who was refused may be let in. An open line stays as it is. */
+  /** Reconnect if the page has a new token and the previous one was refused. Does not affect an open socket. */
   tokenChanged(): void {
     this.#isRefused = false;
     this.#startAfresh();
   }
 
-  /** Somebody looks again, or the network is back: a line may have died unnoticed, and a new one may well succeed. */
+  /** The page is visible again, or the network is back: check the connection, and reconnect at once if it is lost. */
   #wake(): void {
     if (this.#socket) this.#heartbeat.check();
     else if (!this.#isRefused) this.#startAfresh();
@@ -84,7 +84,7 @@ export class CommunitySocket {
     try {
       this.#listenTo(this.#newSocket());
     } catch (error) {
-      this.#isRefused = true; // by the browser: no socket can have this address, or this token
+      this.#isRefused = true; // by the browser: the address or the token is not valid in a WebSocket
       console.error("WebSocket error:", error);
     }
   }
@@ -122,7 +122,7 @@ export class CommunitySocket {
     else this.#take(event);
   }
 
-  /** Only who has heard a value was let in: the server opens every socket, and closes some with a reason. */
+  /** The server accepts every socket and closes refused ones with a code, so only an event proves admission. */
   #take(value: CommunityEvent): void {
     this.#backoff.reset();
     this.#hasRenewed = false;
@@ -137,7 +137,7 @@ export class CommunitySocket {
     this.#listener.options().onClose?.(code, reason);
   }
 
-  /** Whatever the socket may still have to say, nobody listens. */
+  /** Remove the socket's handlers, and close it. */
   #letGo(): void {
     this.#heartbeat.stop();
     const socket = this.#socket;

@@ -2,7 +2,7 @@ import type { VisitorSocketOptions } from "./options.js";
 
 const STORED_AS = "jwt_token";
 
-/** The access token of a page, and its renewal. The page's options are read anew each time: they change. */
+/** The access token of a page, and its renewal. Reads the page's options each time, because they change. */
 export class Credentials {
   readonly #options: () => VisitorSocketOptions;
   #shown: string | null = null;
@@ -23,12 +23,12 @@ export class Credentials {
     return this.#options().refreshToken !== undefined;
   }
 
-  /** Whether there is another token than the one that was shown last. */
+  /** Whether there is another token than the last one used. */
   get areOthers(): boolean {
     return this.#present() !== this.#shown;
   }
 
-  /** See to it that there is another token than the one that was shown last. Rejects as the page's hook does. */
+  /** Get another token than the last one used. Rejects as the page's hook does. */
   async renew(): Promise<void> {
     const { refreshToken } = this.#options();
     if (!refreshToken || this.areOthers) return; // the page has another one already
@@ -37,7 +37,7 @@ export class Credentials {
     this.#replaced = replaced;
   }
 
-  /** A renewed token stands in for the one it replaced, until the page gives another. */
+  /** Use the renewed token until the page's options have another one. */
   #present(): string | null {
     const given = this.#given();
     return this.#renewed !== null && given === this.#replaced ? this.#renewed : given;
@@ -51,7 +51,7 @@ export class Credentials {
 
 const underWay = new WeakMap<() => Promise<string>, Promise<string>>();
 
-/** One renewal at a time for all sockets of a page: a refresh token is good for one call. */
+/** One renewal at a time for all sockets of a page, because a refresh token is valid for one call. */
 function shared(refreshToken: () => Promise<string>): Promise<string> {
   const already = underWay.get(refreshToken);
   if (already) return already;
@@ -60,7 +60,7 @@ function shared(refreshToken: () => Promise<string>): Promise<string> {
   return renewal;
 }
 
-/** A browser that keeps nothing for this page refuses even to be asked. */
+/** Access to the storage throws if the browser forbids it for this page. */
 function stored(): string | null {
   try {
     return localStorage.getItem(STORED_AS);

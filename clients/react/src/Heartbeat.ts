@@ -2,7 +2,7 @@ const PING_MS = 30_000;
 const ANSWER_MS = 10_000;
 const MOST_UNANSWERED = 2;
 
-/** Asks every 30 s whether the other end is there: browsers may not notice for minutes that a line is dead. */
+/** Checks the connection every 30 s: browsers may not notice a dead connection for minutes. */
 export class Heartbeat {
   #unanswered = 0;
   #ping = () => {};
@@ -10,7 +10,7 @@ export class Heartbeat {
   #timer: ReturnType<typeof setInterval> | undefined;
   #limit: ReturnType<typeof setTimeout> | undefined;
 
-  /** Call `ping` every 30 s, or `dead` when two pings have brought nothing back. */
+  /** Call `ping` every 30 s, or `dead` if two pings got no answer. */
   start(ping: () => void, dead: () => void): void {
     this.stop();
     this.#unanswered = 0;
@@ -19,14 +19,14 @@ export class Heartbeat {
     this.#timer = setInterval(() => this.#beat(), PING_MS);
   }
 
-  /** Ask now, and take 10 s without an answer for the end: the device has slept, or was in another network. */
+  /** Check now; the connection is dead after 10 s without an answer. For a device that slept or changed networks. */
   check(): void {
     if (this.#timer === undefined || this.#limit !== undefined) return;
     this.#limit = setTimeout(() => this.#dead(), ANSWER_MS);
     this.#ping();
   }
 
-  /** Something has come from the other end. */
+  /** A message has arrived from the server. */
   heard(): void {
     this.#unanswered = 0;
     clearTimeout(this.#limit);

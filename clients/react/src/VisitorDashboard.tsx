@@ -7,7 +7,7 @@ export interface VisitorDashboardProps extends VisitorSocketOptions {
   communityId: string;
 }
 
-/** Who is online and who came today, for the moderators of a community. */
+/** The people online and today's visitors, for the moderators of a community. */
 export function VisitorDashboard({ communityId, ...options }: VisitorDashboardProps): ReactElement {
   const data = useVisitorDashboard(communityId, options);
   if (!data) return <div>Loading...</div>;

@@ -1,10 +1,10 @@
-/** What a close code says about coming back (the codes of the server are listed in the README). */
+/** Decides by the close code whether to reconnect (the README lists the codes of the server). */
 
-/** No credentials, a token that is not good, or not allowed in there: asking again would not help. */
+/** No credentials, an invalid token, or no permission: reconnecting with the same token is useless. */
 const REFUSED = new Set([4001, 4002, 4003]);
 const EXPIRED = 4004;
 
-/** What the socket became before anybody said a word about it: the code of a lost line (RFC 6455, 7.1.5). */
+/** The code of a connection that was lost without a close frame (RFC 6455, 7.1.5). */
 export const LOST = 1006;
 
 export type Ending = "refused" | "expired" | "lost";

@@ -1,4 +1,4 @@
-/** Where the server is, and by what the person who looks at the page is known there. */
+/** The server, and the credentials of the user. */
 export interface VisitorSocketOptions {
   /** Origin of the server, as `https://live.example.com`. Without it, that of the page. */
   baseUrl?: string | undefined;
@@ -7,8 +7,8 @@ export interface VisitorSocketOptions {
    * then the browser's session at the server decides, by its cookie.
    */
   token?: string | null | undefined;
-  /** Gets a new access token when the server says that the present one has expired (4004). */
+  /** Gets a new access token after the server has refused an expired one (4004). */
   refreshToken?: (() => Promise<string>) | undefined;
-  /** Told at every end of a connection that was not ours: the close code, and the server's sentence for people. */
+  /** Called whenever a connection is closed by the server or lost, with the close code and the server's message. */
   onClose?: ((code: number, reason: string) => void) | undefined;
 }

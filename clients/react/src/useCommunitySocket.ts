@@ -10,13 +10,13 @@ interface Line {
 }
 
 /**
- * Hold a socket of a community open for as long as the component is there.
+ * Keep a socket of a community open while the component is mounted.
  *
- * Nothing is compared with what an earlier socket said: the first event is the present state, and on one socket
- * events come in order. A database that was put back to yesterday would be shown wrong for ever otherwise.
+ * Events are not compared with those of an earlier socket: the first event is the current state, and the events of one
+ * socket are in order. So numbers are right even after an older backup was restored.
  *
  * @param room "visitors" or "visitor-dashboard"
- * @param onEvent told with the community it is about
+ * @param onEvent called with the event and its community
  */
 export function useCommunitySocket(
   communityId: string,

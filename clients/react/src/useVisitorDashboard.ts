@@ -18,7 +18,7 @@ interface Told {
   data: DashboardData;
 }
 
-/** What moderators see of a community, live; null until the server has said it. */
+/** The dashboard of a community, for moderators, live; null before the first event. */
 export function useVisitorDashboard(communityId: string, options: VisitorSocketOptions): DashboardData | null {
   const [told, setTold] = useState<Told | null>(null);
   useCommunitySocket(communityId, "visitor-dashboard", options, (event, of) => {
@@ -28,7 +28,7 @@ export function useVisitorDashboard(communityId: string, options: VisitorSocketO
   return told?.communityId === communityId ? told.data : null;
 }
 
-/** Programs may broadcast a part of the numbers; the first event on a socket has all. */
+/** Programs may broadcast some of the numbers; the first event of a socket has all. */
 function merged(before: Told | null, communityId: string, event: CommunityEvent): DashboardData {
   const known = before?.communityId === communityId ? before.data : null;
   return { ...known, ...(event["data"] as DashboardData) };

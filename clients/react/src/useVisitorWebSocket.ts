@@ -5,17 +5,17 @@ import type { VisitorSocketOptions } from "./options.js";
 import { useCommunitySocket } from "./useCommunitySocket.js";
 
 export interface VisitorWebSocket {
-  /** How many people are online; 0 until the server has said it. Without a line, what it said last. */
+  /** The number of people online; 0 before the first event. Without a connection, the last known number. */
   visitorCount: number;
   isConnected: boolean;
-  /** Ask the server for the count; the answer is shown as any other. Does nothing without a line. */
+  /** Request the count from the server; the answer is an event like any other. Does nothing without a connection. */
   requestCount: () => void;
 }
 
 const COUNTS = new Set(["visitor_count", "visitor_joined", "visitor_left"]);
 const NOBODY = { communityId: "", count: 0 };
 
-/** How many people are online in a community, live. Whoever looks has to be a member. */
+/** The number of people online in a community, live. For members. */
 export function useVisitorWebSocket(communityId: string, options: VisitorSocketOptions = {}): VisitorWebSocket {
   const [told, setTold] = useState(NOBODY);
   const listen = (event: CommunityEvent, of: string) => {

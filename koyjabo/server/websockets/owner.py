@@ -1,4 +1,4 @@
-"""Who handles the messages and the end of a WebSocket."""
+"""The interface of the owner of a WebSocket, which handles its messages and its end."""
 
 from __future__ import annotations
 

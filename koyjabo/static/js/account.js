@@ -1,4 +1,4 @@
-/** Tells who a visitor was before they had an account, so that the two become one. */
+/** Fills the form's `visitorId` field, by which the server records a conversion. */
 
 const VISITOR_ID = /^[\w.:-]{1,128}$/;
 
@@ -7,5 +7,5 @@ try {
   const known = localStorage.getItem("visitorId");
   if (field && VISITOR_ID.test(known ?? "")) Object.assign(field, { value: known, disabled: false });
 } catch {
-  // A browser that keeps nothing has nothing to tell.
+  // The browser's storage is not available.
 }

@@ -1,28 +1,28 @@
-/** Keeps a page of the panel as it would be written now. Who looks at the panel is no visitor. */
+/** Keeps a page of the panel up to date. Its users are not counted as visitors. */
 
 import { Figures } from "./figures.js";
 import { KoyJabo } from "./koyjabo.js";
 import { LivePage } from "./live.js";
-import { find, showLine, told } from "./page.js";
+import { find, readJson, showLine } from "./page.js";
 
 /** @typedef {import("./koyjabo.js").Stats} Stats */
 /** @typedef {import("./koyjabo.js").LineState} LineState */
 
 const REFRESH_MS = 5_000;
 
-/** What was done is said once: not again when the page is loaded again. */
-function forgetOutcome() {
+/** Remove the flash code from the address, so that a reload does not show the message again. */
+function removeFlashCode() {
   const url = new URL(location.href);
   if (!url.searchParams.has("done")) return;
   url.searchParams.delete("done");
   history.replaceState(null, "", url);
 }
 
-/** The numbers of the site, which come by themselves, and all that hangs on them. */
+/** Updates the stats of the site from the stream, and the rest of the page when they change. */
 class Overview {
   #figures = new Figures();
   #page = new LivePage();
-  #phrases = told("phrases");
+  #phrases = readJson("phrases");
   #revision;
 
   /** @param {Stats} shown */
@@ -43,13 +43,13 @@ class Overview {
   }
 }
 
-/** A page whose numbers nobody tells us of: it is asked for anew while somebody looks. */
+/** Refresh a page without a stream regularly, while it is visible. */
 function keepFresh() {
   const page = new LivePage();
   setInterval(() => page.refresh(), REFRESH_MS);
 }
 
-forgetOutcome();
-const stats = told("stats");
+removeFlashCode();
+const stats = readJson("stats");
 if (stats) new Overview(stats);
 if (find("[data-refresh]")) keepFresh();

@@ -1,9 +1,9 @@
-/** Draws the charts of a page, each from the table it stands beside, and again whenever that changes. */
+/** Draws the charts of a page, each from its table, and again whenever the table changes. */
 
 import { written } from "./figures.js";
 
 /** @type {typeof import("../vendor/uPlot.js")} */
-const uPlot = Object(window).uPlot; // a classic script, which comes minified
+const uPlot = Object(window).uPlot; // a classic script, not a module
 
 const HEIGHT_PX = 240;
 const SERIES = ["--series-1", "--series-2", "--series-3"];
@@ -47,7 +47,7 @@ class Chart {
     return { width: this.#place().clientWidth, height: HEIGHT_PX };
   }
 
-  /** The columns of the table; the first is numbered, and its words are kept as labels. @returns {uPlot.AlignedData} */
+  /** The columns of the table; the first as row numbers, with its texts in #labels. @returns {uPlot.AlignedData} */
   #read() {
     const rows = [...this.#figure.querySelectorAll("tbody tr")].filter((row) => row.querySelector("[data-at]"));
     this.#labels = rows.map((row) => row.querySelector("[data-at]")?.textContent ?? "");

@@ -1,12 +1,12 @@
-/** Shows who is online in a community and how many have visited it, as it is now; and counts the visit. */
+/** Keeps the online count and the stats of a community up to date, and counts the visit. */
 
 import { Figures, written } from "./figures.js";
 import { community, listen, page, phrases } from "./inside.js";
 import { isNewer, KoyJabo } from "./koyjabo.js";
-import { Announcer, find, told } from "./page.js";
+import { Announcer, find, readJson } from "./page.js";
 
 /** @typedef {import("./koyjabo.js").Stats} Stats */
-/** @typedef {import("./inside.js").Told} Told */
+/** @typedef {import("./inside.js").ServerEvent} ServerEvent */
 
 const COUNTS = ["visitor_count", "visitor_joined", "visitor_left"];
 
@@ -14,7 +14,7 @@ const figures = new Figures();
 const announcer = new Announcer();
 const koyjabo = new KoyJabo({ communityId: community, listens: false });
 /** @type {Stats} */
-let shown = told("stats");
+let shown = readJson("stats");
 
 /** @param {Stats} stats  in any order */
 function accept(stats) {
@@ -23,7 +23,7 @@ function accept(stats) {
   figures.show(stats);
 }
 
-/** @param {Told} event */
+/** @param {ServerEvent} event */
 function hear(event) {
   if (event.type === "visitor_update") accept(event.stats);
   if (!COUNTS.includes(event.type)) return;
@@ -31,6 +31,6 @@ function hear(event) {
   announcer.show(phrases.online.replace("{count}", written(event.count)));
 }
 
-find("#stats").addEventListener("replaced", () => accept(told("stats")));
+find("#stats").addEventListener("replaced", () => accept(readJson("stats")));
 listen("visitors", hear, () => koyjabo.stop());
 koyjabo.start().then(() => page.refresh());

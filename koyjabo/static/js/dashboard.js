@@ -1,13 +1,13 @@
-/** Keeps the dashboard of a community as it is now: its numbers by each event, the rest by asking for the page. */
+/** Keeps the dashboard of a community up to date: its numbers by events, the rest by refreshing the page. */
 
 import { Figures, locale } from "./figures.js";
 import { listen, outside, page } from "./inside.js";
 import { find, write } from "./page.js";
 
-/** @typedef {import("./inside.js").Told} Told */
+/** @typedef {import("./inside.js").ServerEvent} ServerEvent */
 
-const LEAVE_MS = 5_000; // to read why
-const IDLE_MS = 60_000; // names and tabs may change where no number does
+const LEAVE_MS = 5_000; // time to read the reason
+const IDLE_MS = 60_000; // names and tabs may change while no number does
 
 const figures = new Figures();
 let before = "";
@@ -31,7 +31,7 @@ function showRate(percent) {
   write(find("[data-rate]"), `${percent.toLocaleString(locale, { maximumFractionDigits: 2 })}\u202f%`);
 }
 
-/** @param {Told} event */
+/** @param {ServerEvent} event */
 function hear(event) {
   if (event.type === "dashboard_update") show(event.data);
   if (event.type === "analytics_update" && event.metric === "conversion_rate") showRate(Number(event.value));

@@ -1,4 +1,4 @@
-// Swagger UI, over the description that the page names.
+// Swagger UI, with the URL of the API description from the page.
 
 const place = document.querySelector("#docs");
 if (place instanceof HTMLElement && "SwaggerUIBundle" in window && typeof window.SwaggerUIBundle === "function") {

@@ -1,28 +1,28 @@
-/** Numbers of a page, by the `data-stat` of the elements that show them. */
+/** Updates the numbers of a page, in elements with `data-stat`. */
 
 const ROLL = { duration: 400, easing: "ease-out" };
 export const locale = document.documentElement.lang === "bn" ? "bn-BD" : "en";
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
-/** @param {number} number  @returns {string} as the language of the page writes it */
+/** @param {number} number  @returns {string} in the digits and format of the page's language */
 export function written(number) {
   return number.toLocaleString(locale);
 }
 
-/** One of them. Digits that change roll; between rolls it is nothing but text. */
+/** One number. Digits that change roll; between rolls the element has only text. */
 class Figure {
   #element;
   #shown;
   #newest;
   #rolling = false;
 
-  /** @param {HTMLElement} element  with what it shows as `data-value` */
+  /** @param {HTMLElement} element  with the number it shows in `data-value` */
   constructor(element) {
     this.#element = element;
     this.#shown = this.#newest = Number(element.dataset.value);
   }
 
-  /** What comes during a roll waits for its end: numbers that change all the time would flicker.
+  /** A change during a roll waits for its end, because numbers that change constantly would flicker.
    * @param {number} number
    */
   async show(number) {
@@ -56,7 +56,7 @@ function rolling(digit, old, direction) {
   const span = document.createElement("span");
   span.className = direction > 0 ? "rolling up" : "rolling down";
   span.textContent = digit;
-  span.dataset.old = old; // shown by the style sheet, so that it is no part of the text
+  span.dataset.old = old; // shown by the style sheet, so that it is not part of the text
   span.animate({ transform: [`translateY(${direction * 100}%)`, "none"] }, ROLL);
   return span;
 }
@@ -72,7 +72,7 @@ export class Figures {
     this.#figures = Array.from(elements, (element) => [element.dataset.stat ?? "", new Figure(element)]);
   }
 
-  /** @param {object} stats  numbers by name; those that the page does not show are left out */
+  /** @param {object} stats  numbers by name; those without an element are ignored */
   show(stats) {
     const numbers = new Map(Object.entries(stats));
     for (const [name, figure] of this.#figures) if (numbers.has(name)) figure.show(numbers.get(name));

@@ -1,4 +1,4 @@
-/** Has the server forget this browser, and the browser what it was called. */
+/** Erases the visitor on the server, then its id in this browser. */
 
 /** @typedef {import("./koyjabo.js").KoyJabo} KoyJabo */
 
@@ -6,14 +6,14 @@ const OURS = /^(visitorId$|koyjabo\.)/;
 const LONGEST_WAIT_S = 30;
 
 /**
- * Ask until it is done: a visitor of very many visits is forgotten piece by piece.
- * @param {KoyJabo} koyjabo  is stopped when it is
- * @returns {Promise<boolean>} whether the server has forgotten; otherwise one may ask again
+ * Repeat the request until it succeeds: a visitor with very many visits is erased in several requests.
+ * @param {KoyJabo} koyjabo  is stopped after that
+ * @returns {Promise<boolean>} whether the visitor is erased; if not, the call may be repeated
  */
 export async function forget(koyjabo) {
   if (!(await isForgotten(koyjabo.visitorId))) return false;
   const visit = koyjabo.stop();
-  if (visit && !(await visit.then(() => isForgotten(koyjabo.visitorId)))) return false; // it has come after all
+  if (visit && !(await visit.then(() => isForgotten(koyjabo.visitorId)))) return false; // erase again: a visit was registered in the meantime
   for (const area of /** @type {const} */ (["localStorage", "sessionStorage"])) forgetHere(area);
   return true;
 }
@@ -34,7 +34,7 @@ async function isForgotten(visitorId) {
   }
 }
 
-/** @param {Response} answer  waits as long as it says */
+/** Waits for the time in Retry-After. @param {Response} answer */
 async function isToBeAskedAgain(answer) {
   if (answer.ok || (await answer.json()).code !== "not_yet_forgotten") return false;
   const waitS = Math.min(Number(answer.headers.get("Retry-After")), LONGEST_WAIT_S);
@@ -48,6 +48,6 @@ function forgetHere(area) {
     const kept = window[area];
     for (const key of Object.keys(kept).filter((key) => OURS.test(key))) kept.removeItem(key);
   } catch {
-    // The browser keeps nothing.
+    // The browser's storage is not available.
   }
 }

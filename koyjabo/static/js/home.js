@@ -1,17 +1,17 @@
-/** Shows the numbers of the site as they are now, where they come from, and whether they are live; forgets who asks. */
+/** Keeps the stats of the site, the places and the line's state up to date; erases the visitor on request. */
 
 import { forget } from "./forgetting.js";
 import { Figures, written } from "./figures.js";
 import { KoyJabo } from "./koyjabo.js";
-import { Announcer, find, showLine, told, write } from "./page.js";
+import { Announcer, find, readJson, showLine, write } from "./page.js";
 
 /** @typedef {import("./koyjabo.js").Stats} Stats */
 
-const phrases = told("phrases");
+const phrases = readJson("phrases");
 const placeNames = new Map(Object.entries(phrases.places));
 const row = /** @type {HTMLTemplateElement} */ (find("#place")).content;
 
-/** Places as bars, the longest first. Rows stay who they are, and where they are, so that their bars grow. */
+/** Places as bars, the longest first. The row of a place is reused, so that its bar grows. */
 class Places {
   #list = find("[data-places]");
   #nobody = find("[data-nobody]");
@@ -54,7 +54,7 @@ const announcer = new Announcer();
 /** @type {Stats | null} */
 let shown = null;
 
-const koyjabo = new KoyJabo({ stats: told("stats") });
+const koyjabo = new KoyJabo({ stats: readJson("stats") });
 koyjabo.subscribe((stats, state) => {
   showLine(state, stats?.stale && state !== "offline" ? phrases.stale : phrases[state]);
   if (!stats || stats === shown) return;

@@ -1,21 +1,21 @@
-/** What the live pages of a community have in common: their line, its state in words, and their end. */
+/** The common parts of a community's live pages: their line, its state in words, and the end of access. */
 
 import { Line } from "./koyjabo.js";
 import { isLookedAt, LivePage } from "./live.js";
-import { find, showLine, told, write } from "./page.js";
+import { find, readJson, showLine, write } from "./page.js";
 
-/** @typedef {{type: string, [field: string]: any}} Told  an event, as the server tells it */
+/** @typedef {{type: string, [field: string]: any}} ServerEvent */
 
 const FORBIDDEN = 4003;
 const AGAIN_MS = 30_000;
 
 const inside = find("#inside");
 
-export const phrases = told("phrases");
+export const phrases = readJson("phrases");
 export const { community = "", outside = "" } = inside.dataset;
 export const page = new LivePage();
 
-/** Nothing that is no longer theirs to see stays on the page. */
+/** Remove everything that the user may no longer see. */
 function end() {
   inside.remove();
   const ending = find("#ending");
@@ -24,17 +24,17 @@ function end() {
 }
 
 /**
- * Whenever the line is opened, the page is asked for anew: a socket tells what changes, and not what has changed before.
+ * Refreshes the page whenever the line is opened, because a socket does not send earlier changes.
  * @param {string} room  of the community
- * @param {(told: Told) => void} hear
- * @param {() => void} [after]  when one may no longer be here
+ * @param {(event: ServerEvent) => void} hear  called with each event
+ * @param {() => void} [after]  called when the user has lost access
  */
 export function listen(room, hear, after) {
   const url = new URL(`/ws/communities/${community}/${room}/`, location.href);
   const line = new Line(url, {
-    hear(told) {
+    hear(event) {
       showLine("live", phrases.live);
-      hear(told);
+      hear(event);
     },
     opened: () => page.refresh(),
     lost: () => showLine("offline", phrases.offline),
@@ -48,7 +48,7 @@ export function listen(room, hear, after) {
   const over = new AbortController();
   line.start(over.signal);
 
-  /** Asked anew, the page leads to the login if the session has ended. If not, nobody is sent there and back for ever. */
+  /** A refresh redirects to the login if the session has ended. If it has not, the line is opened again later. */
   function again() {
     showLine("offline", phrases.offline);
     page.refresh();

@@ -1,46 +1,46 @@
 /**
- * Koy Jabo Live for any page of any site: counts the visit, and keeps the numbers equal to the server's.
+ * Koy Jabo Live for any page of any site: counts the visit, and keeps the stats equal to the server's.
  *
  *     const koyjabo = new KoyJabo();
  *     koyjabo.subscribe((stats, line) => { … });
  *     koyjabo.start();
  *
- * @typedef {object} Stats  GET /api/stats: the numbers at one revision
+ * @typedef {object} Stats  the object of GET /api/stats
  * @property {number} totalVisits
  * @property {number} todayVisits
  * @property {number} activeUsers
  * @property {number} uniqueVisitors
  * @property {Record<string, {count: number}>} locations  active visitors by place
- * @property {string} epoch  in base 36; a greater one is another count
+ * @property {string} epoch  in base 36; a greater one replaces any total of a smaller one
  * @property {number} revision  ms since 1970
- * @property {boolean} [stale]  the last numbers the server could read
+ * @property {boolean} [stale]  true for the last known stats while the database is away
  *
  * @typedef {"connecting" | "live" | "polling" | "offline"} LineState
  * @typedef {(stats: Stats | null, line: LineState) => void} Listener
  *
  * @typedef {object} Options
- * @property {string} [baseUrl]  if not said, where this module came from
- * @property {string} [communityId]  counts the visit for this community, too
- * @property {string} [page]  the path that was opened
- * @property {boolean} [counts]  false for a page that only looks
- * @property {boolean} [listens]  false for a page that shows other numbers: no socket, no polls
- * @property {boolean} [poll]  ask every 2 s even while the socket is up
- * @property {Stats | null} [stats]  what the page shows already
+ * @property {string} [baseUrl]  the server; default: the origin of this module
+ * @property {string} [communityId]  also counts the visit for this community
+ * @property {string} [page]  the path of the opened page
+ * @property {boolean} [counts]  false: the visit is not counted
+ * @property {boolean} [listens]  false: no socket and no polls, for a page that does not show the stats
+ * @property {boolean} [poll]  poll every 2 s even while the socket is open
+ * @property {Stats | null} [stats]  the stats that the page shows already
  */
 
 const FRESH_AT_LOAD_MS = 10_000;
 const FRESH_MS = 30_000;
 const KEEP_MS = 1_000;
 const POLL_MS = 2_000;
-const HEARTBEAT_MS = 60_000; // the server forgets who was active after 5 minutes
+const HEARTBEAT_MS = 60_000; // a visitor is active for ACTIVE_WINDOW_SECONDS, 5 minutes by default
 const ANSWER_LIMIT_MS = 10_000;
-const SILENCE_MS = 45_000; // the server's pings, which a page does not see, come every 25 s: ask whether it is there
+const SILENCE_MS = 45_000; // then send a request; the server's pings, every 25 s, are invisible to a page
 const FIRST_RETRY_MS = 5_000;
 const LONGEST_RETRY_MS = 30_000;
 const VISITOR_ID = /^[\w.:-]{1,128}$/;
 
 /**
- * Values may overtake each other: epoch, then total, then revision say which is newer.
+ * Values may arrive in any order. The newer one has the greater epoch, then total, then revision.
  * @param {Stats} stats
  * @param {Stats | null} shown
  */
@@ -51,12 +51,12 @@ export function isNewer(stats, shown) {
   return stats.revision >= shown.revision;
 }
 
-/** @param {number} length  of digits in base 36 */
+/** @param {number} length  the number of digits, in base 36 */
 function random(length) {
   return Array.from(crypto.getRandomValues(new Uint8Array(length)), (byte) => (byte % 36).toString(36)).join("");
 }
 
-/** @param {string | null} text  @returns {any} null for what is no JSON */
+/** @param {string | null} text  @returns {any} null for a text that is not JSON */
 function parsed(text) {
   try {
     return JSON.parse(text ?? "null");
@@ -65,16 +65,16 @@ function parsed(text) {
   }
 }
 
-/** Ends a request that is not answered; browsers before 2022 have to wait. */
+/** A timeout for requests. Browsers from before 2022 do not support it and wait. */
 const limit = () => AbortSignal.timeout?.(ANSWER_LIMIT_MS);
 
-/** A page that the browser only prepared, in case, has no visitor yet. */
+/** Waits until a prerendered page is shown: before that, it has no visitor. */
 async function isLookedAt() {
   const page = /** @type {Document & {prerendering?: boolean}} */ (document);
   if (page.prerendering) await new Promise((resolve) => page.addEventListener("prerenderingchange", resolve));
 }
 
-/** Longer each time, and not everybody at the same moment. */
+/** Delays that grow with each failure, with jitter, so that not all pages reconnect at the same moment. */
 class Backoff {
   #failures = 0;
 
@@ -89,7 +89,7 @@ class Backoff {
   }
 }
 
-/** What the browser keeps, or else the page. */
+/** The browser's storage; in memory if it is not available. */
 class Kept {
   #area;
   #memory = new Map();
@@ -108,7 +108,7 @@ class Kept {
     }
   }
 
-  /** @param {string} key  @param {string} value  @returns {boolean} whether it is kept */
+  /** @param {string} key  @param {string} value  @returns {boolean} whether the browser has stored it */
   set(key, value) {
     try {
       window[this.#area].setItem(key, value);
@@ -126,7 +126,7 @@ class Kept {
     try {
       window[this.#area].removeItem(key);
     } catch {
-      // There is nothing kept.
+      // The browser's storage is not available.
     }
   }
 }
@@ -139,20 +139,20 @@ function visitorId() {
   const known = local.get("visitorId") ?? session.get("visitorId");
   const id = known && VISITOR_ID.test(known) ? known : `visitor_${Date.now()}_${random(9)}`;
   if (local.set("visitorId", id)) session.drop("visitorId");
-  else session.set("visitorId", id); // at least it outlives a reload
+  else session.set("visitorId", id); // lasts at least until the tab is closed
   return id;
 }
 
-/** The one visit of a session. However often it is sent, it has one name, and counts once. */
+/** The one visit of a session. Retries send the same visitId, so it counts once. */
 class Visit {
   visitorId = visitorId();
   isRegistered = false;
-  isDue; // to be sent, now or later
+  isDue; // has to be sent, now or later
   #key;
   #url;
   #fields;
   #backoff = new Backoff();
-  #dueMs = 0; // by performance.now(), which nobody sets
+  #dueMs = 0; // by performance.now(), because the clock may be changed
   #notBeforeMs = 0;
   #visitId = random(22);
 
@@ -173,12 +173,12 @@ class Visit {
     return this.isDue && performance.now() >= this.#dueMs;
   }
 
-  /** The network is back: only what the server has said is waited for. */
+  /** Retry at once when the network is back, but not before the server's Retry-After. */
   hurry() {
     if (this.#dueMs < Infinity) this.#dueMs = this.#notBeforeMs;
   }
 
-  /** @returns {Promise<Stats | null>}  null when it was not registered; it may then be due again later */
+  /** @returns {Promise<Stats | null>}  null if it was not registered; it may be due again later */
   async send() {
     this.#dueMs = Infinity;
     try {
@@ -201,7 +201,7 @@ class Visit {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(body),
-      keepalive: true, // who leaves at once was here nevertheless
+      keepalive: true, // sent even if the page is closed at once
       signal: limit(),
     });
   }
@@ -217,7 +217,7 @@ class Visit {
 
   /** @param {Response} response */
   #refused({ status, headers }) {
-    if (status < 500 && status !== 429) this.isDue = false; // it would be refused again
+    if (status < 500 && status !== 429) this.isDue = false; // a retry would be refused as well
     else this.#later(Number(headers.get("Retry-After")) * 1000 || 0);
   }
 
@@ -234,18 +234,18 @@ class Visit {
 }
 
 /**
- * @typedef {object} Ears  what somebody wants to know of a line
- * @property {(event: any) => void} hear  each event, as the server tells it
- * @property {() => void} lost  it is opened again by itself
+ * @typedef {object} LineHandlers
+ * @property {(event: any) => void} hear  called with each event of the server
+ * @property {() => void} lost  the connection was lost; the line opens it again
  * @property {() => void} [opened]
- * @property {(code: number) => void} [ended]  the server has said why it must not be opened again (4000 and over)
+ * @property {(code: number) => void} [ended]  the server has closed the line for good, with a code from 4000 on
  */
 
-/** A socket, opened again whenever it is lost. */
+/** A WebSocket that is opened again whenever the connection is lost. */
 export class Line {
-  isLive = false; // somebody has said something
+  isLive = false; // an event has arrived since the socket was opened
   #url;
-  #ears;
+  #handlers;
   #backoff = new Backoff();
   #isOver = false;
   /** @type {WebSocket | null} */
@@ -253,14 +253,14 @@ export class Line {
   #retry = 0;
   #patience = 0;
 
-  /** @param {URL} url  of http(s), too  @param {Ears} ears */
-  constructor(url, ears) {
+  /** @param {URL} url  ws(s) or http(s)  @param {LineHandlers} handlers */
+  constructor(url, handlers) {
     this.#url = new URL(url);
     this.#url.protocol = url.protocol.replace("http", "ws");
-    this.#ears = ears;
+    this.#handlers = handlers;
   }
 
-  /** Open it, and go by what the browser says of the network and the page. @param {AbortSignal} [signal] ends it */
+  /** Open it, and react to the browser's events of the network and the page. @param {AbortSignal} [signal] ends it */
   start(signal) {
     addEventListener("online", () => this.#wake(), { signal });
     addEventListener("offline", () => this.#drop(), { signal });
@@ -274,20 +274,20 @@ export class Line {
     if (this.#socket || this.#isOver) return;
     clearTimeout(this.#retry);
     const socket = (this.#socket = new WebSocket(this.#url));
-    socket.onopen = () => this.#ears.opened?.();
+    socket.onopen = () => this.#handlers.opened?.();
     socket.onerror = (event) => console.error("WebSocket error:", event);
     socket.onmessage = ({ data }) => socket === this.#socket && this.#take(JSON.parse(data));
     socket.onclose = ({ code }) => socket === this.#socket && this.#closed(code);
     this.#wait(ANSWER_LIMIT_MS, () => this.#drop());
   }
 
-  /** Somebody looks again, or the network is back: the line may have died without saying so. */
+  /** The page is visible again, or the network is back: check the connection, which may be dead unnoticed. */
   #wake() {
     this.#backoff.reset();
     this.#socket ? this.#ask() : this.#open();
   }
 
-  /** The browser had put the page aside, and closed its socket. */
+  /** The page comes from the back/forward cache, for which the browser has closed its socket. */
   #comeBack() {
     this.#close();
     this.#wake();
@@ -297,15 +297,15 @@ export class Line {
   #closed(code) {
     if (code < 4000) return this.#drop();
     this.#end();
-    this.#ears.ended?.(code);
+    this.#handlers.ended?.(code);
   }
 
-  /** Give up what there is, and try again later. */
+  /** Close the socket, and open a new one later. */
   #drop() {
     if (this.#isOver) return;
     this.#close();
     this.#retry = setTimeout(() => this.#open(), this.#backoff.next());
-    this.#ears.lost();
+    this.#handlers.lost();
   }
 
   #end() {
@@ -327,7 +327,7 @@ export class Line {
     this.#wait(SILENCE_MS, () => this.#ask());
     this.#backoff.reset();
     this.isLive = true;
-    this.#ears.hear(event);
+    this.#handlers.hear(event);
   }
 
   #ask() {
@@ -344,7 +344,7 @@ export class Line {
 }
 
 export class KoyJabo {
-  /** Ask every 2 s even while the socket is up; a view may want that for as long as it is open. */
+  /** Whether to poll every 2 s even while the socket is open. May be changed at any time. */
   poll;
   #base;
   #visit;
@@ -357,7 +357,7 @@ export class KoyJabo {
   #stats = null;
   /** @type {LineState} */
   #line = "connecting";
-  #freshMs = 0; // when the server last said so, since 1970
+  #freshMs = 0; // when the stats came from the server, ms since 1970
   #isKept = true;
   #keptMs = -Infinity;
   #askedMs = -Infinity;
@@ -383,9 +383,9 @@ export class KoyJabo {
     if (stats) this.#accept(stats, 0);
   }
 
-  /** The newest numbers there are; they are asked for again when they are older than 30 s. */
+  /** The newest known stats. Refreshes them if they are older than 30 s. */
   get stats() {
-    const ageMs = Math.abs(Date.now() - this.#freshMs); // somebody may have set the clock back
+    const ageMs = Math.abs(Date.now() - this.#freshMs); // the clock may have been set back
     if (ageMs > FRESH_MS && performance.now() - this.#askedMs > POLL_MS) this.refresh();
     return this.#stats;
   }
@@ -399,9 +399,9 @@ export class KoyJabo {
   }
 
   /**
-   * Be told what there is now, and of every change.
+   * Call `listener` now and at every change.
    * @param {Listener} listener
-   * @returns {() => void} ends it
+   * @returns {() => void} ends the subscription
    */
   subscribe(listener) {
     const tell = () => listener(this.#stats, this.#line);
@@ -410,7 +410,7 @@ export class KoyJabo {
     return () => this.#changes.removeEventListener("change", tell);
   }
 
-  /** Count the visit if it is the first of this session, and listen. */
+  /** Count the visit if it is the first of this session, and open the socket. */
   async start() {
     const { signal } = this.#stopped;
     await isLookedAt();
@@ -426,15 +426,15 @@ export class KoyJabo {
     if (this.#listens && !signal.aborted) this.#socket.start(signal);
   }
 
-  /** For good. @returns {Promise<void> | null} a visit that is on its way */
+  /** Stop for good. @returns {Promise<void> | null} the registration in progress, if any */
   stop() {
     this.#stopped.abort();
     return this.#registering;
   }
 
   /**
-   * Ask the server for the numbers; who asks meanwhile shares the answer.
-   * @returns {Promise<boolean>} whether it answered
+   * Request the stats. Concurrent calls share one request.
+   * @returns {Promise<boolean>} whether the server answered
    */
   refresh() {
     this.#asking ??= this.#fetch().finally(() => (this.#asking = null));
@@ -477,7 +477,7 @@ export class KoyJabo {
     this.#stayActive();
   }
 
-  /** What nobody looked at may be old, and a live line dead. */
+  /** The stats may be old after the page was hidden or offline. */
   #wake() {
     this.#visit.hurry();
     this.#tick();
@@ -489,7 +489,7 @@ export class KoyJabo {
     if (!this.#socket.isLive) this.#say(answered ? "polling" : "offline");
   }
 
-  /** An open socket keeps its visitor active; without one, this does. */
+  /** Send a heartbeat if there is no open socket, which would keep the visitor active. */
   #stayActive() {
     const now = performance.now();
     if (this.#socket.isLive) this.#activeMs = now;
@@ -518,7 +518,7 @@ export class KoyJabo {
     this.#tell();
   }
 
-  /** A storm is more than a cheap phone can write; the last of it is kept at the next tick. */
+  /** Stores the stats at most every KEEP_MS, to spare slow phones; the next tick stores the last change. */
   #keep() {
     const now = performance.now();
     this.#isKept = now - this.#keptMs > KEEP_MS;
@@ -527,7 +527,7 @@ export class KoyJabo {
     local.set(this.#cacheKey, JSON.stringify({ ...this.#stats, lastUpdated: this.#freshMs }));
   }
 
-  /** @param {string | null} kept  by this tab or another  @returns {boolean} whether it is young enough to be shown */
+  /** @param {string | null} kept  the stats stored by this or another tab  @returns {boolean} whether they are recent */
   #recall(kept) {
     const { lastUpdated, ...stats } = parsed(kept) ?? {};
     const ageMs = Date.now() - lastUpdated;

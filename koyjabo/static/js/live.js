@@ -1,22 +1,22 @@
-/** Keeps parts of a page as the server would write them now, without a reload. */
+/** Updates parts of a page from the server, without a reload. */
 
 const REST_MS = 4_000;
 const ANSWER_LIMIT_MS = 20_000;
 
-/** A page that nobody looks at may be as old as it likes. */
+/** Waits until the page is visible. */
 export async function isLookedAt() {
   if (document.hidden) await new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
 }
 
-/** After a refused action the browser stands at the address of the action, which is none of a page. */
+/** After a refused action, the address is that of the action; `data-address` has that of the page. */
 const address = () => document.querySelector("main")?.dataset.address || location.href;
 
-/** Asks for the page anew and takes over each `[data-live]` part, found by its id. */
+/** Requests the page again and replaces each `[data-live]` part, by its id. */
 export class LivePage {
   #asked = false;
   #busy = false;
 
-  /** Soon, and at most every few seconds however often this is called; the last call is never lost. */
+  /** Refresh soon, at most every REST_MS. There is always a refresh after the last call. */
   refresh() {
     this.#asked = true;
     if (!this.#busy) void this.#work();
@@ -40,7 +40,7 @@ export class LivePage {
       if (response.redirected) location.assign(response.url); // the session has ended
       else if (response.ok) replaceParts(new DOMParser().parseFromString(await response.text(), "text/html"));
     } catch {
-      // The line is down; whoever called calls again when something changes.
+      // The server cannot be reached; the next change leads to the next call.
     }
   }
 }
@@ -49,8 +49,8 @@ export class LivePage {
 function replaceParts(newer) {
   for (const part of document.querySelectorAll("[data-live][id]")) {
     const now = newer.getElementById(part.id);
-    if (!now || now.isEqualNode(part) || part.contains(document.activeElement)) continue; // nobody loses their place
-    part.replaceChildren(...now.childNodes); // what is in it, so that it stays scrolled as it is
+    if (!now || now.isEqualNode(part) || part.contains(document.activeElement)) continue; // the focus must not be lost
+    part.replaceChildren(...now.childNodes); // only the contents, so that it stays scrolled
     part.dispatchEvent(new CustomEvent("replaced", { bubbles: true }));
   }
 }

@@ -1,27 +1,27 @@
-/** What the scripts of several pages do: find parts of the page, read what it tells them, and write into it. */
+/** Functions for the scripts of several pages: find elements, read embedded JSON, write texts. */
 
 const ANNOUNCE_MS = 15_000;
 
 /** @param {string} selector */
 export const find = (selector) => /** @type {HTMLElement} */ (document.querySelector(selector));
 
-/** @param {string} id  of a block of JSON  @returns {any} null where there is none */
-export const told = (id) => JSON.parse(document.getElementById(id)?.textContent ?? "null");
+/** @param {string} id  of an element with JSON  @returns {any} null if it does not exist */
+export const readJson = (id) => JSON.parse(document.getElementById(id)?.textContent ?? "null");
 
 /** @param {HTMLElement} element  @param {string} text */
 export function write(element, text) {
-  if (element.textContent !== text) element.textContent = text; // what has not changed is not announced again
+  if (element.textContent !== text) element.textContent = text; // a screen reader announces each write
 }
 
 /** The state of the line, in words and by the colour of its dot. @param {string} state  @param {string} words */
 export function showLine(state, words) {
-  if (state === "connecting") return; // the server has written as of when the numbers are
+  if (state === "connecting") return; // keep the text of the server, which has the time of the stats
   const line = find("[data-line]");
   line.dataset.line = state;
   write(line, words);
 }
 
-/** Tells those who hear the page how things stand: now and then, and not each number whenever it changes. */
+/** Announces the state to screen readers, at most every ANNOUNCE_MS. */
 export class Announcer {
   #element = find("[data-announcement]");
   #words = "";

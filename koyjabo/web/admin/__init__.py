@@ -17,7 +17,7 @@ def admit() -> None:
 
 
 @bp.after_request
-def keep_nothing(response: Response) -> Response:
+def forbid_caching(response: Response) -> Response:
     """Pages must not stay in the browser's cache for its next user."""
     response.headers["Cache-Control"] = "no-store"
     return private(response)

@@ -50,7 +50,7 @@ WORDS = {
 def audit() -> Response:
     actor, action = request.args.get("actor", ""), request.args.get("action", "")
     found = current().audit.page(me(), before(), actor=actor, action=action)
-    older = pagination.here(before=found.before) if found.before is not None else None
+    older = pagination.this_page(before=found.before) if found.before is not None else None
     choices = [("", _("All")), *((name, WORDS.get(name, name)) for name in ACTIONS)]
     people = _people(found, actor)
     return page(
@@ -59,7 +59,7 @@ def audit() -> Response:
 
 
 def _people(found: AuditPage, chosen: str) -> dict[str, str]:
-    """Whose lines one may look for: those who are seen here, by id."""
+    """The users to choose from, names by id: those on this page, and the chosen one."""
     people = {line.actor_id: line.actor for line in found.lines if line.actor_id}
     if chosen not in ("", BY_OPERATOR, *people):
         people[chosen] = chosen

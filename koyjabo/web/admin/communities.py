@@ -14,7 +14,7 @@ from koyjabo.web.current import current
 from koyjabo.web.ui import community_forms, online_people, pagination
 from koyjabo.web.ui.flash import done
 from koyjabo.web.ui.forms import Form
-from koyjabo.web.ui.member_forms import AS_IT_IS, Shown
+from koyjabo.web.ui.member_forms import NO_PROBLEM, MemberProblem
 from koyjabo.web.ui.pagination import ListPage
 
 
@@ -37,8 +37,8 @@ def create_community() -> Response:
     body = form.read()
     if body is None:
         return page("new_community", 422, form=form)
-    made = current().communities.directory.create(me(), body.name, body.description, body.open, body.listed)
-    return done("founded", "admin.community", community_id=made.community.id)
+    created = current().communities.directory.create(me(), body.name, body.description, body.open, body.listed)
+    return done("founded", "admin.community", community_id=created.community.id)
 
 
 @bp.get("/communities/<community_id>")
@@ -68,17 +68,19 @@ def restore_community(community_id: str) -> Response:
     return done("restored", "admin.community", community_id=community_id)
 
 
-def show(community_id: str, form: Form[CommunityChangesBody] | None = None, shown: Shown = AS_IT_IS) -> Response:
-    """The page of a community: as it is, or with a `form` that has something wrong, or with what did of its members."""
+def show(
+    community_id: str, form: Form[CommunityChangesBody] | None = None, problem: MemberProblem = NO_PROBLEM
+) -> Response:
+    """The page of a community, with the errors of the `form` or of a change of its members, if any."""
     found = current().communities.directory.overview(me(), community_id)
     return page(
         "community",
-        422 if form else shown.status,
+        422 if form else problem.status,
         found=found,
         online=None if found.archived_ms else next(iter(current().communities.rooms.online(found.community.id))),
         form=form or community_forms.present(found.community),
-        invitation=shown.form,
-        refused=shown.refused,
+        invitation=problem.form,
+        refused=problem.refused,
         members=_members(found),
         roles=ROLES,
     )

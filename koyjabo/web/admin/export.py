@@ -1,4 +1,4 @@
-"""/admin/export: visits, or the numbers of days, as a file. It is sent as it is made, however long it is."""
+"""/admin/export: visits, or daily sums, as a file, which is streamed."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ def do_export() -> Response:
         form.errors.update(error.details)
         return _show(form, 422)
     name = f"{what}-{current().clock.today()}.{kind}"
-    allowed = _told_of(_while_allowed(pieces, current().accounts.credentials, my_login().session_id))
+    pieces = _log_errors(_while_allowed(pieces, current().accounts.credentials, my_login().session_id))
     unhurried = request.environ.get("koyjabo.unhurried")
-    if unhurried is not None:  # a server that is in no hurry does without
-        allowed = unhurried(request.environ, allowed)
+    if unhurried is not None:  # other WSGI servers do not provide it
+        pieces = unhurried(request.environ, pieces)
     attached = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(allowed, headers=attached, content_type=MIMETYPES[kind])
+    return Response(pieces, headers=attached, content_type=MIMETYPES[kind])
 
 
 def _while_allowed(pieces: Iterator[str], accounts: Accounts, session_id: str) -> Iterator[str]:
-    """An export may take long. Where the right to it is lost meanwhile the file breaks off: Forbidden."""
+    """Raises Forbidden, which breaks off the file, if the permission is revoked during the export."""
     for piece in pieces:
         found = accounts.login_of(session_id)
         if found is None or not found.account.is_admin:
@@ -55,8 +55,8 @@ def _while_allowed(pieces: Iterator[str], accounts: Accounts, session_id: str) -
         yield piece
 
 
-def _told_of(pieces: Iterator[str]) -> Iterator[str]:
-    """The answer is under way: where it breaks off nobody asks why, so the log has to say it."""
+def _log_errors(pieces: Iterator[str]) -> Iterator[str]:
+    """Log errors here: the response has begun, so it cannot report them."""
     try:
         yield from pieces
     except KoyJaboError as error:
@@ -67,18 +67,18 @@ def _told_of(pieces: Iterator[str]) -> Iterator[str]:
         raise
 
 
-def _pieces(said: dict[str, str], what: str, kind: str) -> Iterator[str]:
+def _pieces(values: dict[str, str], what: str, kind: str) -> Iterator[str]:
     """Raises InvalidInput."""
     log = current().visit_log
-    which = Filter(**{name: said[name] for name in Filter._fields})
+    which = Filter(**{name: values[name] for name in Filter._fields})
     return (log.export if what == VISITS else log.export_days)(me(), which, kind)
 
 
-def _form(said: dict[str, str]) -> Form[Body]:
-    """What cannot be chosen becomes what is chosen at first."""
-    form = filter_form(said)
-    form.values["what"] = DAYS if said.get("what") == DAYS else VISITS
-    form.values["kind"] = JSON_LINES if said.get("kind") == JSON_LINES else CSV
+def _form(values: dict[str, str]) -> Form[Body]:
+    """Invalid choices are replaced by the defaults."""
+    form = filter_form(values)
+    form.values["what"] = DAYS if values.get("what") == DAYS else VISITS
+    form.values["kind"] = JSON_LINES if values.get("kind") == JSON_LINES else CSV
     return form
 
 

@@ -1,4 +1,4 @@
-"""/admin/communities/…/members: who belongs to a community, and as what."""
+"""/admin/communities/…/members: add and remove members, change roles."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from koyjabo.web.admin.communities import show
 from koyjabo.web.admin.pages import me
 from koyjabo.web.ui import member_forms
 from koyjabo.web.ui.flash import done
-from koyjabo.web.ui.member_forms import Shown
+from koyjabo.web.ui.member_forms import MemberProblem
 
 
 @bp.post("/communities/<community_id>/members")
 def add_member(community_id: str) -> Response:
-    return _led_on(member_forms.invite(me(), community_id), "member_added", community_id)
+    return _result(member_forms.invite(me(), community_id), "member_added", community_id)
 
 
 @bp.post("/communities/<community_id>/members/<user_id>")
 def change_role(community_id: str, user_id: str) -> Response:
-    return _led_on(member_forms.set_role(me(), community_id, user_id), "role_given", community_id)
+    return _result(member_forms.set_role(me(), community_id, user_id), "role_given", community_id)
 
 
 @bp.post("/communities/<community_id>/members/<user_id>/remove")
 def remove_member(community_id: str, user_id: str) -> Response:
-    return _led_on(member_forms.remove(me(), community_id, user_id), "member_removed", community_id)
+    return _result(member_forms.remove(me(), community_id, user_id), "member_removed", community_id)
 
 
-def _led_on(problem: Shown | None, code: str, community_id: str) -> Response:
+def _result(problem: MemberProblem | None, code: str, community_id: str) -> Response:
     if problem is not None:
-        return show(community_id, shown=problem)
+        return show(community_id, problem=problem)
     return done(code, "admin.community", community_id=community_id)

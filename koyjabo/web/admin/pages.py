@@ -1,4 +1,4 @@
-"""Pages of the panel: who looks, how each is shown, and where a list is gone on with."""
+"""Common parts of the panel's pages: the current admin, templates, cursors."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ LARGEST_CURSOR = 2**63 - 1
 
 
 def me() -> Account:
-    """Whoever the guard has let in."""
+    """The account that passed the panel's guard."""
     return my_login().account
 
 
 def my_login() -> Login:
-    """The same with the session."""
     login = page_login.login()
     assert login is not None
     return login
@@ -33,9 +32,9 @@ def page(name: str, status: int = 200, **values: Any) -> Response:
 
 def before() -> int | None:
     """The cursor of the request. Raises InvalidInput."""
-    said = request.args.get("before", "")
-    if not said:
+    cursor = request.args.get("before", "")
+    if not cursor:
         return None
-    if not re.fullmatch(r"[0-9]{1,19}", said) or int(said) > LARGEST_CURSOR:
+    if not re.fullmatch(r"[0-9]{1,19}", cursor) or int(cursor) > LARGEST_CURSOR:
         raise InvalidInput(N_("The address of this page is not valid. Start again from the first page."))
-    return int(said)
+    return int(cursor)

@@ -1,6 +1,6 @@
-"""Whose address the server takes a request to come from, and whose it would be with more or fewer proxies trusted.
+"""The client address of the current request, and what it would be with other values of TRUSTED_PROXIES.
 
-Addresses are shown to whoever looks, and kept nowhere (specification: Storage).
+Addresses are shown to the admin of the request and stored nowhere (specification: Storage).
 """
 
 from __future__ import annotations
@@ -15,19 +15,21 @@ MOST_SHOWN = 10
 
 
 class Hop(NamedTuple):
-    """The address that TRUSTED_PROXIES of this number gives."""
+    """The client address with this number of TRUSTED_PROXIES."""
 
     proxies: int
     address: str
 
 
 def hops(environ: Mapping[str, Any]) -> list[Hop]:
-    """From none trusted, which is the peer itself, to as many as X-Forwarded-For names, MOST_SHOWN at most."""
+    """From 0 trusted proxies, which gives the peer's address, to one for each entry of X-Forwarded-For, at most
+    MOST_SHOWN.
+    """
     peer = environ.get(BEFORE_PROXIES, environ).get("REMOTE_ADDR") or ""
     named = client_address.hops(environ, MOST_SHOWN)
     return [Hop(number, address or peer) for number, address in enumerate([peer, *named])]
 
 
 def in_force(environ: Mapping[str, Any], trusted: int) -> int:
-    """How many proxies are trusted for this request: `trusted`, and in development the one on this machine."""
+    """The number of proxies trusted for this request: `trusted`, or in development the one on this machine."""
     return trusted or min(int(BEFORE_PROXIES in environ), len(hops(environ)) - 1)

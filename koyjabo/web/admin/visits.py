@@ -1,4 +1,4 @@
-"""/admin/visits: the log of visits, newest first, filtered by day, place, community, visitor or number."""
+"""/admin/visits: the log of visits, newest first, filtered by day, place, community, visitor or ordinal."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def visits() -> Response:
         if not error.details:
             raise
         return page("visits", 400, form=form, found=Found((), None, None), choices=choices(form))
-    older = pagination.here(before=found.before) if found.before is not None else None
+    older = pagination.this_page(before=found.before) if found.before is not None else None
     return page("visits", form=form, found=found, older=older, choices=choices(form))
 
 
-def filter_form(said: dict[str, Any]) -> Form[Body]:
-    return Form(Body, {name: said.get(name, "").strip() for name in Filter._fields})
+def filter_form(values: dict[str, Any]) -> Form[Body]:
+    return Form(Body, {name: values.get(name, "").strip() for name in Filter._fields})
 
 
 def choices(form: Form[Body]) -> list[tuple[str, str]]:
-    """The communities of a form's choice: the one that is chosen among them."""
+    """The communities to choose from, (id, name); the chosen one is always included."""
     found = current().communities.directory.all(me(), count=MOST_CHOICES).items
     named = {each.community.id: each.community.name for each in found}
     chosen = form.values.get("community_id", "")

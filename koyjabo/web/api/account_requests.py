@@ -1,4 +1,4 @@
-"""What the calls of accounts take and give; the rules for what may be in it are those of `koyjabo.credentials`."""
+"""The bodies of requests and responses of /api/auth. `koyjabo.accounts.credential_rules` has the rules."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ NewPassword = Annotated[
         }
     ),
 ]
-Said = Annotated[str, _by(str)]
-"""Whatever was typed: it is right or it is not."""
+Typed = Annotated[str, _by(str)]
+"""Any text: it is compared with a stored value, so the rules for new values do not apply."""
 
 
 class LoginBody(Body):
     media = JSON
 
-    email: Said = Field(examples=["ayesha@example.com"])
-    password: Said
+    email: Typed = Field(examples=["ayesha@example.com"])
+    password: Typed
     visitorId: OptionalVisitorId = Field(
         None, description="the visitorId used before signing up or logging in; records a conversion"
     )
@@ -67,12 +67,12 @@ class SignupBody(LoginBody):
 class PasswordBody(Body):
     media = JSON
 
-    current_password: Said
+    current_password: Typed
     new_password: NewPassword
 
 
 class UserAnswer(BaseModel):
-    """Somebody with an account."""
+    """A user's account."""
 
     id: str
     email: str

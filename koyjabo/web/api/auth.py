@@ -1,4 +1,4 @@
-"""/api/auth: make an account, log in, stay so, and leave."""
+"""/api/auth: sign up, log in, refresh, log out, change the password."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def log_out() -> Response:
     try:
         claims = tokens.claims_of_any()
     except InvalidToken:
-        after_this_request(tokens.without_cookies)  # they are good for nothing
+        after_this_request(tokens.without_cookies)  # deletes the invalid cookies
         raise
     tokens.record_request_place()
     current().accounts.credentials.log_out(claims.session_id)

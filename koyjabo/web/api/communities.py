@@ -1,4 +1,4 @@
-"""/api/communities: found them, find them, change them, end them."""
+"""/api/communities: list, create, get, change and delete communities."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ LOGGED_IN: dict[int, Answer] = {401: "not logged in", 503: "the database is away
 INSIDE: dict[int, Answer] = {
     **LOGGED_IN,
     403: "the role there does not allow it",
-    404: "no such community, or none they may know of",
+    404: "community not found, or you have no access to it",
 }
-CSRF: dict[int, Answer] = {403: "by cookie, and X-CSRF-TOKEN is missing or wrong"}
+CSRF: dict[int, Answer] = {403: "with cookies: X-CSRF-TOKEN is missing or wrong"}
 TOO_MANY: dict[int, Answer] = {429: "too many communities or invitations at once; see Retry-After"}
 WITH_BODY: dict[int, Answer] = {400: "a field cannot be used; see details", 413: "over 16 KB", 415: "not JSON"}
 

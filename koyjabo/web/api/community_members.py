@@ -1,4 +1,4 @@
-"""/api/communities/…/join, /leave, /members: who belongs to a community."""
+"""/api/communities/…/join, /leave, /members: the members of a community."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def invite_member(community_id: str) -> Response:
 @bp.put("/communities/<community_id>/members/<user_id>")
 @describe("Change the role of a member", ENROLLED, body=RoleBody)
 def set_role(community_id: str, user_id: str) -> Response:
-    """For its admins. 201 when that made them a member, otherwise 200."""
+    """For admins. 201 if the user has become a member, otherwise 200."""
     account, body = tokens.require().account, RoleBody.of(request)
     return _enrolled(current().communities.directory.set_role(account, community_id, user_id, body.role))
 
@@ -77,7 +77,7 @@ def set_role(community_id: str, user_id: str) -> Response:
 @bp.delete("/communities/<community_id>/members/<user_id>")
 @describe("Remove a member", {204: None, **INSIDE, 409: "the last admin cannot be removed"})
 def remove_member(community_id: str, user_id: str) -> Response:
-    """For its admins; one's own, for everybody."""
+    """For admins; all members can end their own membership."""
     current().communities.directory.remove_member(tokens.require().account, community_id, user_id)
     return no_answer()
 

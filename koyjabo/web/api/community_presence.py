@@ -1,4 +1,4 @@
-"""/api/communities/{id}/…: its numbers, and who is there now."""
+"""/api/communities/{id}/…: the stats of a community, and the people online."""
 
 from __future__ import annotations
 

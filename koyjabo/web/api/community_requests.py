@@ -1,4 +1,4 @@
-"""What is sent to found and change communities, and to let people in."""
+"""The bodies of requests to /api/communities."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAME_TOO_LONG = N_("must not be longer than 200 characters")
 DESCRIPTION_TOO_LONG = N_("must not be longer than 2,000 characters")
 
 COLUMNS = {"open": "is_open", "listed": "is_listed"}
-"""What the domain calls them; the others have one name."""
+"""The domain's names of fields whose names differ."""
 
 
 def _text(value: Any, longest: int, too_long: str) -> str:
@@ -60,7 +60,7 @@ Role = Annotated[str, BeforeValidator(_role), WithJsonSchema({"type": "string", 
 
 
 class NewCommunityBody(Body):
-    """A community to be founded. Only `name` is required."""
+    """A new community. Only `name` is required."""
 
     media = JSON
 
@@ -71,7 +71,7 @@ class NewCommunityBody(Body):
 
 
 class CommunityChangesBody(Body):
-    """What is to change; what is absent or null stays as it is."""
+    """The fields to change. Fields that are missing or null are not changed."""
 
     media = JSON
 
@@ -85,7 +85,7 @@ class CommunityChangesBody(Body):
 
 
 class JoinBody(Body):
-    """May be left out altogether."""
+    """The body is optional."""
 
     media = JSON
     may_be_absent = True

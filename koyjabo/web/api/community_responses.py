@@ -1,4 +1,4 @@
-"""How communities and those who belong to them are written. Only whoever asked may keep it, and not for long."""
+"""The bodies of responses of /api/communities. No cache may store them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PRIVATE = ("Cache-Control", "private, no-store")
 
 
 class CommunityAnswer(BaseModel):
-    """A community as somebody sees it."""
+    """A community, with the caller's role."""
 
     id: str = Field(examples=["1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"])
     name: str
@@ -41,7 +41,7 @@ class CommunityAnswer(BaseModel):
 
 
 class MembershipAnswer(BaseModel):
-    """That somebody belongs to a community."""
+    """Your membership of a community."""
 
     community_id: str
     user_id: str
@@ -55,7 +55,7 @@ class MembershipAnswer(BaseModel):
 
 
 class MemberAnswer(BaseModel):
-    """Somebody who belongs to a community."""
+    """A member of a community."""
 
     user_id: str
     name: str
@@ -65,9 +65,9 @@ class MemberAnswer(BaseModel):
 
     @classmethod
     def of(cls, member: Member) -> MemberAnswer:
-        seen = {"email": member.email} if member.email is not None else {}
+        email = {"email": member.email} if member.email is not None else {}
         joined_at = iso(member.joined_ms)
-        return cls(user_id=member.user_id, name=member.name, role=member.role, joined_at=joined_at, **seen)
+        return cls(user_id=member.user_id, name=member.name, role=member.role, joined_at=joined_at, **email)
 
 
 def answer(value: BaseModel, status: int = 200) -> Response:

@@ -1,4 +1,4 @@
-"""Visitors who turn out to be users when they sign up, log in or join."""
+"""Identifies visitors as users when they sign up, log in or join."""
 
 from __future__ import annotations
 

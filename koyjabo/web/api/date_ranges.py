@@ -1,4 +1,4 @@
-"""The ranges of days that reports are asked for, and the sentence for what is refused."""
+"""Reads the ranges of days of reports from query arguments."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ class Range(NamedTuple):
 
 
 def granularity_of(request: Request) -> str:
-    asked = request.args.get("granularity", DAILY)
-    if asked not in GRANULARITIES:
+    value = request.args.get("granularity", DAILY)
+    if value not in GRANULARITIES:
         _refuse("granularity", "must be hourly, daily or weekly")
-    return asked
+    return value
 
 
 def trend_of(request: Request, today: str) -> tuple[str, Range]:
@@ -64,18 +64,18 @@ def trend_of(request: Request, today: str) -> tuple[str, Range]:
 
 
 def growth_days_of(request: Request) -> int:
-    asked = request.args.get("days", str(GROWTH_DAYS))
-    if not NUMBER.fullmatch(asked) or not 1 <= int(asked) <= MOST_DAYS_TO_GROW:
+    value = request.args.get("days", str(GROWTH_DAYS))
+    if not NUMBER.fullmatch(value) or not 1 <= int(value) <= MOST_DAYS_TO_GROW:
         _refuse("days", f"must be a whole number from 1 to {MOST_DAYS_TO_GROW}")
-    return int(asked)
+    return int(value)
 
 
 def _day(request: Request, name: str) -> date | None:
-    asked = request.args.get(name)
-    if asked is None:
+    value = request.args.get(name)
+    if value is None:
         return None
     try:
-        day = date.fromisoformat(asked) if DAY.fullmatch(asked) else None
+        day = date.fromisoformat(value) if DAY.fullmatch(value) else None
     except ValueError:
         day = None
     if day is None or not FIRST_YEAR <= day.year <= LAST_YEAR:

@@ -1,4 +1,4 @@
-"""The rules for single fields of a request: what is taken, what is cut, and the sentence for what is refused."""
+"""Validation rules for single fields of request bodies, with their error messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LARGEST_INT64 = 2**63 - 1
 
 NULL = {"type": "null"}
 
-INTEGER = re.compile(r"[+-]?[0-9]{1,4300}", re.ASCII)  # Python reads no more
+INTEGER = re.compile(r"[+-]?[0-9]{1,4300}", re.ASCII)  # Python's limit for int()
 
 
 def refuse(sentence: str) -> PydanticCustomError:
@@ -43,7 +43,7 @@ def visit_id(value: Any) -> str | None:
 
 
 def _milliseconds(value: Any) -> int | None:
-    """Any integer is the client's word; one that no database holds is not worth keeping."""
+    """Accepts any integer. One that does not fit 64 bits becomes None, because databases cannot store it."""
     if value is None:
         return None
     if (isinstance(value, str) and INTEGER.fullmatch(value)) or (isinstance(value, float) and value.is_integer()):

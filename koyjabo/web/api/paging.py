@@ -1,4 +1,4 @@
-"""Lists by the page: `?page=&per_page=`, `Link` headers (RFC 8288), and how long the whole list is."""
+"""Pages of lists: `?page=&per_page=`, and the headers `Link` (RFC 8288) and `X-Total-Count`."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ QUERY = {"page": "from 1; default 1", "per_page": f"1 to {MOST_PER_PAGE}; defaul
 
 
 class Paging(NamedTuple):
-    """The part of a list that a request asks for."""
+    """The requested page of a list."""
 
     page: int
     per_page: int
     path: str
-    others: tuple[tuple[str, str], ...]  # arguments that are not ours
+    others: tuple[tuple[str, str], ...]  # the other query arguments
 
     @classmethod
     def of(cls, request: Request) -> Paging:
         """Raises InvalidInput with each bad argument."""
-        asked = {"page": (1, LAST_PAGE), "per_page": (PER_PAGE, MOST_PER_PAGE)}
-        found = {name: _number(request.args.get(name), *limits) for name, limits in asked.items()}
-        bad = {name: f"must be a whole number from 1 to {asked[name][1]}" for name, value in found.items() if not value}
+        rules = {"page": (1, LAST_PAGE), "per_page": (PER_PAGE, MOST_PER_PAGE)}
+        found = {name: _number(request.args.get(name), *rule) for name, rule in rules.items()}
+        bad = {name: f"must be a whole number from 1 to {rules[name][1]}" for name, value in found.items() if not value}
         if bad:
             raise InvalidInput(details=bad)
-        others = tuple((name, value) for name, value in request.args.items(multi=True) if name not in asked)
+        others = tuple((name, value) for name, value in request.args.items(multi=True) if name not in rules)
         return cls(found["page"], found["per_page"], quote(request.script_root + request.path), others)
 
     @property
@@ -41,7 +41,7 @@ class Paging(NamedTuple):
         return (self.page - 1) * self.per_page
 
     def last(self, total: int) -> int:
-        """The last page there is; the first, of an empty list."""
+        """The number of the last page; 1 for an empty list."""
         return max(1, -(-total // self.per_page))
 
     def headers(self, total: int) -> list[tuple[str, str]]:
@@ -55,9 +55,9 @@ class Paging(NamedTuple):
         return f'<{self.path}?{query}>; rel="{name}"'
 
 
-def _number(text: str | None, otherwise: int, most: int) -> int:
-    """0 for what is none from 1 to `most`."""
+def _number(text: str | None, default: int, most: int) -> int:
+    """0 if the text is not a number from 1 to `most`."""
     if text is None:
-        return otherwise
+        return default
     number = int(text) if re.fullmatch(r"[0-9]{1,10}", text) else 0
     return number if number <= most else 0

@@ -1,4 +1,4 @@
-"""/api/communities/{id}/visitors: who came, for members."""
+"""/api/communities/{id}/visitors: reports of unique visitors, for members."""
 
 from __future__ import annotations
 

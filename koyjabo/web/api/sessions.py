@@ -1,4 +1,4 @@
-"""/api/auth/sessions: where one is logged in, and ending that."""
+"""/api/auth/sessions: list and end your own sessions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GET /api/stats: the numbers, for verification and for polling."""
+"""GET /api/stats: the stats of the site."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the public API takes and gives, as models: they check what comes in and describe both in /openapi.json."""
+"""The bodies of requests to the public API, as models, which validate them and describe them in /openapi.json."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ ONLY_JSON = "Send the body as application/json, not compressed."
 
 
 class Body(BaseModel):
-    """A JSON object; fields it does not know are ignored."""
+    """A JSON object. Unknown fields are ignored."""
 
     model_config = ConfigDict(extra="ignore")
     media: ClassVar[tuple[str, ...]] = ("application/json", "text/plain")
-    """As what it may be sent. `text/plain` is for pages of other origins that are closing, and their cookies with it:
-    no body that acts for somebody who is logged in takes it."""
+    """The accepted content types. `text/plain` is for `sendBeacon` of other origins, which sends cookies along: bodies
+    of requests that act for a logged-in user must not accept it.
+    """
 
     may_be_absent: ClassVar[bool] = False
 
@@ -78,7 +79,7 @@ class NewVisitBody(Body):
         return body
 
     def as_visit(self, at_ms: int, place: str, fingerprint: bytes, user_id: str | None) -> NewVisit:
-        """The visit it asks for. Raises UnknownCommunity for the one id that is ours and no community's."""
+        """The visit to register. Raises UnknownCommunity for the scope of the site, which is not a community's id."""
         if self.communityId == SITE:
             raise UnknownCommunity
         return NewVisit(
@@ -114,7 +115,7 @@ def _json_object(request: Request, media: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _idempotency_key(header: str) -> str | None:
-    """The header is a quoted text by its draft standard, and a bare one by habit."""
+    """With quotation marks, as the draft standard of the header demands, or without, as most clients send it."""
     try:
         return visit_id(header.strip().removeprefix('"').removesuffix('"'))
     except PydanticCustomError as error:

@@ -1,4 +1,4 @@
-"""What the public API gives: the stats object, written once for each revision, and what stands around it."""
+"""The bodies of responses of the public API. The stats object is serialised once for each revision."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ def stats_answer(stats: WrittenStats) -> Response:
 
 
 def stats_or_304(request: Request, stats: WrittenStats) -> Response:
-    """Nothing but the tag, when `If-None-Match` names it."""
+    """304 if `If-None-Match` has the tag of these stats."""
     if "HTTP_IF_NONE_MATCH" in request.environ and request.if_none_match.contains_weak(stats.tag):
         return Response(status=304, headers=revalidated(stats.tag))
     return stats_answer(stats)
 
 
 def revalidated(tag: str) -> list[tuple[str, str]]:
-    """Headers of what may be kept, but has to be asked for again each time."""
+    """Headers of a response that caches may store but must revalidate each time."""
     return [("Cache-Control", "no-cache"), ("ETag", f'"{tag}"')]
 
 

@@ -1,4 +1,4 @@
-"""POST /api/visitor/…: what a visitor's page tells us."""
+"""POST /api/visitor/…: register a visit, keep a visitor active, erase a visitor."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def heartbeat() -> tuple[str, int]:
     """Keep a visitor active. 204, or 404 for a visitor without a registered visit."""
     rate_limits.count_heartbeat()
     services, visitor_id = current(), HeartbeatBody.of(request).visitorId
-    rate_limits.count_life(visitor_id)
+    rate_limits.count_visitor_heartbeat(visitor_id)
     services.counting.visits.keep_active(visitor_id, services.network.places.locate(request.remote_addr))
     return "", 204
 
@@ -67,6 +67,6 @@ def heartbeat() -> tuple[str, int]:
 )
 def forget() -> tuple[str, int]:
     """Erase a visitor. 204 also if the id is unknown. Knowing the id is enough to erase it."""
-    rate_limits.count_forgetting()
+    rate_limits.count_erasure()
     current().maintenance.erasure.forget_oneself(ForgetBody.of(request).visitorId)
     return "", 204

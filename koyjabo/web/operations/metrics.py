@@ -21,7 +21,7 @@ WRONG_TOKEN = "Send the METRICS_TOKEN as Authorization: Bearer."
 
 @bp.get("/metrics")
 @describe(
-    "What Prometheus reads",
+    "Metrics for Prometheus",
     {
         200: Text("the metrics of all workers"),
         401: "wrong METRICS_TOKEN",

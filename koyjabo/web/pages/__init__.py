@@ -1,4 +1,4 @@
-"""Pages for people: the numbers, communities, and accounts. They work without scripts, and are live with them."""
+"""Pages for visitors and users: stats, communities, accounts. They work without JavaScript, and are live with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logging in, signing up and leaving, by forms."""
+"""The forms to sign up, log in and log out."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def log_out() -> Response:
 
 
 def _welcome(grant: Grant) -> Response:
-    """The session that this browser had before ends: its cookies are gone from here on."""
+    """Ends the browser's previous session, whose cookies are replaced."""
     before = page_login.login()
     if before is not None:
         current().accounts.credentials.log_out(before.session_id)

@@ -1,4 +1,4 @@
-"""/communities: find them, found them, join and leave them."""
+"""/communities: list, create, join and leave communities."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from koyjabo.web.ui.forms import Form
 
 @bp.get("/communities")
 def list_communities() -> str:
-    """Those one may know of; to who is not logged in, what communities are."""
+    """The communities that the user may see; without a login, an introduction."""
     login = page_login.login()
     return _list(login.account) if login else render_template("communities/welcome.html")
 
@@ -47,13 +47,13 @@ def create_community() -> Response:
     if body is None:
         return make_response(render_template("communities/new.html", form=form), 422)
     rate_limits.count_action(account.id)
-    made = current().communities.directory.create(account, body.name, body.description, body.open, body.listed)
-    return done("founded", "pages.community", community_id=made.community.id)
+    created = current().communities.directory.create(account, body.name, body.description, body.open, body.listed)
+    return done("founded", "pages.community", community_id=created.community.id)
 
 
 @bp.get("/communities/<community_id>")
 def community(community_id: str) -> Response:
-    """For members, who comes; for those who may know of it, how to join."""
+    """For members, the stats; for others who may see the community, how to join."""
     return _show(community_page.enter(community_id))
 
 
@@ -71,7 +71,7 @@ def join_community(community_id: str) -> Response:
 
 @bp.post("/communities/<community_id>/leave")
 def leave_community(community_id: str) -> Response:
-    """To the list: one that is not listed is nothing to look at any more."""
+    """Redirects to the list, because the page of an unlisted community is no longer accessible."""
     try:
         current().communities.directory.leave(page_login.require(), community_id)
     except LastAdmin as error:
@@ -80,7 +80,7 @@ def leave_community(community_id: str) -> Response:
 
 
 def _show(at: EnteredCommunity, problem: KoyJaboError | None = None) -> Response:
-    """`problem` is why what was asked for was not done."""
+    """`problem` is the error of the action that led here."""
     status = STATUS[problem.code] if problem else 200
     if not at.may(MEMBER):
         return community_page.page("outside", at, status, problem=problem)

@@ -1,4 +1,4 @@
-"""/communities/…/members: who belongs to a community, and as what."""
+"""/communities/…/members: list, add and remove members, change roles."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from koyjabo.web.pages.community_page import EnteredCommunity
 from koyjabo.web.security import page_login, rate_limits
 from koyjabo.web.ui import member_forms, pagination
 from koyjabo.web.ui.flash import done
-from koyjabo.web.ui.member_forms import AS_IT_IS, Shown
+from koyjabo.web.ui.member_forms import NO_PROBLEM, MemberProblem
 
 
 @bp.get("/communities/<community_id>/members")
@@ -25,32 +25,32 @@ def members(community_id: str) -> Response:
 def invite_member(community_id: str) -> Response:
     account = page_login.require()
     problem = member_forms.invite(account, community_id, partial(rate_limits.count_action, account.id))
-    return _led_on(problem, "member_added", community_id)
+    return _result(problem, "member_added", community_id)
 
 
 @bp.post("/communities/<community_id>/members/<user_id>")
 def set_role(community_id: str, user_id: str) -> Response:
-    return _led_on(member_forms.set_role(page_login.require(), community_id, user_id), "role_given", community_id)
+    return _result(member_forms.set_role(page_login.require(), community_id, user_id), "role_given", community_id)
 
 
 @bp.post("/communities/<community_id>/members/<user_id>/remove")
 def remove_member(community_id: str, user_id: str) -> Response:
-    """Whoever removes themselves has left, and is led to the list."""
+    """Redirects users who remove themselves to the list of communities."""
     account = page_login.require()
     problem = member_forms.remove(account, community_id, user_id)
     if problem is None and user_id.lower() == account.id:
         return done("left", "pages.list_communities")
-    return _led_on(problem, "member_removed", community_id)
+    return _result(problem, "member_removed", community_id)
 
 
-def _led_on(problem: Shown | None, code: str, community_id: str) -> Response:
+def _result(problem: MemberProblem | None, code: str, community_id: str) -> Response:
     if problem is not None:
         return _show(community_page.enter(community_id, ADMIN), problem)
     return done(code, "pages.members", community_id=community_id, page=request.args.get("page"))
 
 
-def _show(at: EnteredCommunity, shown: Shown = AS_IT_IS) -> Response:
+def _show(at: EnteredCommunity, problem: MemberProblem = NO_PROBLEM) -> Response:
     community_id = at.community.id
     read = partial(current().communities.directory.members, at.account, community_id)
     found = pagination.list_page(read, "pages.members", community_id=community_id)
-    return community_page.page("members", at, shown.status, found=found, form=shown.form, refused=shown.refused)
+    return community_page.page("members", at, problem.status, found=found, form=problem.form, refused=problem.refused)

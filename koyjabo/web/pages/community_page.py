@@ -1,4 +1,4 @@
-"""A community as whoever looks at its pages may see it."""
+"""The community of a page, with the permissions of the user who requests it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from koyjabo.web.security import page_login
 
 
 class EnteredCommunity(NamedTuple):
-    """Somebody at a community."""
+    """A community, and the role of the current user in it."""
 
     account: Account
     community: Community
-    role: str | None  # that counts: site admins are admin everywhere
+    role: str | None  # the effective one: site admins have the role admin in all communities
     is_member: bool
 
     @property
@@ -31,16 +31,16 @@ class EnteredCommunity(NamedTuple):
 
 
 def enter(community_id: str, role: str | None = None) -> EnteredCommunity:
-    """Whoever is logged in, at a community they may know of, with at least `role` where that is asked for.
+    """The community for the logged-in user, who must have at least `role`, if given.
 
     Raises Unauthenticated, UnknownCommunity, Forbidden, LedgerUnavailable; for forms, WrongCsrfToken.
     """
     account = page_login.require()
     access = current().communities.directory.known(account, community_id)
-    seen = roles.allowed(account, access, role) if role else roles.as_seen_by(account, access)
-    return EnteredCommunity(account, access.community, seen.role, access.role is not None)
+    effective = roles.allowed(account, access, role) if role else roles.as_seen_by(account, access)
+    return EnteredCommunity(account, access.community, effective.role, access.role is not None)
 
 
 def page(name: str, at: EnteredCommunity, status: int = 200, **values: Any) -> Response:
-    """A page of the community. `at` is there for what all of them show."""
+    """A page of the community. Its template gets `at` and `values`."""
     return make_response(render_template(f"communities/{name}.html", at=at, **values), status)

@@ -1,4 +1,4 @@
-"""/communities/…/settings: for its admins, what a community is called, who may see it, and its end."""
+"""/communities/…/settings: change or delete a community, for its admins."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def change_community(community_id: str) -> Response:
 
 @bp.get("/communities/<community_id>/delete")
 def confirm_deletion(community_id: str) -> Response:
-    """What goes with it; nothing happens yet."""
+    """Ask for confirmation, with the number of members. Changes nothing."""
     at = community_page.enter(community_id, ADMIN)
     return community_page.page(
         "delete", at, members=current().communities.directory.members(at.account, at.community.id, 0, 1).total

@@ -1,4 +1,4 @@
-"""/communities/…/dashboard: who comes to a community, for its moderators."""
+"""/communities/…/dashboard: the people online and the reports of a community, for its moderators."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from koyjabo.web.pages import bp, community_page
 from koyjabo.web.ui import online_people
 
 MOST_SHOWN = 100
-"""People who are online, by name. The number says how many there are."""
+"""The most people online that are listed by name."""
 
 Row = tuple[str, int, int]
-"""Of a chart: when, how many in all, and how many of them with an account, whose bar stands in front of the other."""
+"""A bar of a chart: the period, the number of all people, and of those with an account, drawn in front."""
 
 
 @bp.get("/communities/<community_id>/dashboard")
 def dashboard(community_id: str) -> Response:
-    """Right when it is sent; the page's script keeps it so."""
+    """The current values. The page's script updates them."""
     at = community_page.enter(community_id, MODERATOR)
     scope, reports = at.scope, current().analytics.reports
     people, _ = online_people.people(scope, 0, MOST_SHOWN)
@@ -44,7 +44,7 @@ def dashboard(community_id: str) -> Response:
 
 
 def _by_hour(scope: Scope) -> list[Row]:
-    """Of yesterday, and of today up to now: hours to come are not hours in which nobody came."""
+    """Yesterday, and today up to the current hour."""
     clock, today = current().clock, current().clock.today()
     found = current().analytics.reports.trend(scope, HOURLY, shifted(today, -1), today)
     now = clock.local(clock.bucket(clock.now_ms()).hour_s)

@@ -1,4 +1,4 @@
-"""GET /: the numbers of the site."""
+"""GET /: the stats of the site."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from koyjabo.web.pages import bp
 
 @bp.get("/")
 def index() -> str:
-    """The numbers as they are now; the script of the page keeps them so."""
+    """The current stats. The page's script updates them."""
     services = current()
     stats = services.counting.visits.stats().as_object()
     return render_template("home.html", stats=stats, attributions=services.network.places.attributions)

@@ -1,4 +1,4 @@
-"""POST /language: read the pages in another language from now on."""
+"""POST /language: choose the language of the pages, in a cookie."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from koyjabo.web.ui.languages import LANGUAGE_COOKIE, LANGUAGE_S, LANGUAGES
 
 @bp.post("/language")
 def choose_language() -> Response:
-    """Whoever is led here by another site reads another language, and that is all: no token is asked for."""
+    """Needs no CSRF token: another site can change nothing but the language."""
     response = redirects.back("pages.index")
     chosen = request.form.get("language", "")
     if chosen in LANGUAGES:

@@ -1,4 +1,4 @@
-"""/account: who one is, one's password, where one is logged in, and one's communities."""
+"""/account: the user's own account, password, sessions and communities."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def account() -> Response:
 
 @bp.post("/account/password")
 def change_password() -> Response:
-    """All other sessions end; this one goes on."""
+    """Ends all other sessions."""
     form = Form(PasswordBody)
     login, body = page_login.require_login(), form.read()
     if body is None:

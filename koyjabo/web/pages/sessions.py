@@ -1,4 +1,4 @@
-"""Ending one's sessions, by the forms of /account."""
+"""The forms of /account that end the user's own sessions."""
 
 from __future__ import annotations
 

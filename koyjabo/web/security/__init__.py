@@ -1,1 +1,1 @@
-"""Who may: tokens and cookies, logging in, rate limits."""
+"""Authentication and rate limits: tokens, cookies, logins, CSRF."""

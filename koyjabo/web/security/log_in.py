@@ -1,4 +1,4 @@
-"""Logging in, signing up and another password, whichever way it is asked for: by the API or by the forms of pages."""
+"""Signs up, logs in and changes passwords, for the API and the forms of pages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from koyjabo.web.security import rate_limits, tokens
 
 
 def sign_up(body: SignupBody) -> Grant:
-    """Make an account and log it in. Raises EmailTaken, TooManyRequests, TooBusy, LedgerUnavailable."""
+    """Create an account and log it in. Raises EmailTaken, TooManyRequests, TooBusy, LedgerUnavailable."""
     rate_limits.count_signup()
     tokens.record_request_place()
     grant = current().accounts.credentials.sign_up(body.email, body.password, body.name, request.user_agent.string)
@@ -32,16 +32,16 @@ def log_in(body: LoginBody) -> Grant:
     tokens.record_request_place()
     accounts, failures = current().accounts.credentials, current().accounts.login_failures
     is_familiar = rate_limits.is_familiar(key, partial(accounts.password_mark, body.email))
-    with nullcontext() if is_familiar else failures.attempt(key):  # who guesses elsewhere counts not against the owner
+    with nullcontext() if is_familiar else failures.attempt(key):  # others' guesses must not lock the owner out
         grant = accounts.log_in(body.email, body.password, request.user_agent.string)
     return _welcome(grant, key, body.visitorId)
 
 
 def change_password(login: Login, body: PasswordBody) -> None:
-    """All other sessions end. Raises WrongCredentials, TooManyRequests, TooBusy, LedgerUnavailable."""
+    """Also ends all other sessions. Raises WrongCredentials, TooManyRequests, TooBusy, LedgerUnavailable."""
     key, failures = credential_rules.email_key(login.account.email), current().accounts.login_failures
     rate_limits.count_login(key)
-    with failures.attempt(key, PASSWORD):  # on a familiar browser, too, which may have been stolen with the session
+    with failures.attempt(key, PASSWORD):  # also on a familiar browser, which may be stolen, with its session
         mark = current().accounts.credentials.change_password(login, body.current_password, body.new_password)
     rate_limits.remember_login(key, mark)
 

@@ -1,8 +1,8 @@
-"""Who looks at a page: by the session's cookies alone, as long as the session lives.
+"""Authenticates requests for pages, by the session's cookies.
 
-A page cannot renew its access token without scripts, so one that has expired is good here next to the refresh token
-of its session, which browsers have as well; that the session was revoked, or that token was renewed, is noticed since
-each request looks it up (specification: Credentials).
+Pages cannot renew an access token without JavaScript, so an expired one is accepted together with the refresh token of
+the same session. Each request looks the session up, so a revoked session and a renewed token are refused
+(specification: Credentials).
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ FOREIGN = N_("This form was sent from another site. Open it here and try again."
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.globals.update(login=seen, csrf_token=csrf)
+    app.jinja_env.globals.update(login=login_if_known, csrf_token=csrf)
 
 
 def login() -> Login | None:
-    """Raises LedgerUnavailable: whether a session lives must not be guessed. It is asked for once a request."""
+    """The login of the current request, looked up once. Raises LedgerUnavailable."""
     if "login_unknown" in g:
         raise g.login_unknown
     if "login" not in g:
@@ -43,8 +43,8 @@ def login() -> Login | None:
     return found
 
 
-def seen() -> Login | None:
-    """The same for what a page shows beside its matter: nobody, while the database is away."""
+def login_if_known() -> Login | None:
+    """The login for the frame of a page: None while the database is away."""
     try:
         return login()
     except LedgerUnavailable:
@@ -52,14 +52,15 @@ def seen() -> Login | None:
 
 
 def require() -> Account:
-    """Who is logged in. Raises what `require_login` does."""
+    """The logged-in account. Raises as `require_login` does."""
     return require_login().account
 
 
 def require_login() -> Login:
-    """The same with the session, when all of the request has come: a right must not be lost while a form is held back.
+    """The login of the current request. Reads the whole body first, so that a client cannot keep a permission by
+    holding the body back until it is revoked.
 
-    Raises Unauthenticated, LedgerUnavailable; for what is sent with a form, WrongCsrfToken.
+    Raises Unauthenticated, LedgerUnavailable; for forms, WrongCsrfToken.
     """
     request.get_data()
     found = login()
@@ -72,7 +73,7 @@ def require_login() -> Login:
 
 
 def require_site_admin() -> Account:
-    """Raises what `require` does, and Forbidden."""
+    """The logged-in site admin. Raises as `require` does, and Forbidden."""
     account = require()
     if not account.is_admin:
         raise Forbidden(N_("Only site admins may see this."))
@@ -80,54 +81,56 @@ def require_site_admin() -> Account:
 
 
 def check_origin() -> None:
-    """For forms of those who are not logged in yet: nobody may be logged in by a page of another site."""
+    """For forms that need no login: another site must not log its visitors in. Raises WrongCsrfToken."""
     if not current().network.origins.trusts(request):
         raise WrongCsrfToken(FOREIGN)
 
 
 def csrf() -> str:
-    """What every form has to carry."""
-    shown = _shown()
-    return shown.claims.csrf if shown else ""
+    """The CSRF token for forms; "" without a login."""
+    session = _session_tokens()
+    return session.claims.csrf if session else ""
 
 
 def _check_csrf() -> None:
-    said: Any = request.form.get(CSRF_FIELD) or request.headers.get(auth.CSRF_HEADER, "")
-    wanted = csrf()
-    if not wanted or not compare_digest(said.encode(), wanted.encode()):
+    sent: Any = request.form.get(CSRF_FIELD) or request.headers.get(auth.CSRF_HEADER, "")
+    expected = csrf()
+    if not expected or not compare_digest(sent.encode(), expected.encode()):
         raise WrongCsrfToken(RELOAD)
 
 
 def _look_up() -> Login | None:
-    shown = _shown()
-    if shown is None:
+    session = _session_tokens()
+    if session is None:
         return None
-    found = current().accounts.credentials.login_of(shown.claims.session_id, shown.refresh_id)
-    return found if found and found.account.id == shown.claims.user_id else None
+    found = current().accounts.credentials.login_of(session.claims.session_id, session.refresh_id)
+    return found if found and found.account.id == session.claims.user_id else None
 
 
-class _Shown(NamedTuple):
+class _SessionTokens(NamedTuple):
     claims: Claims  # of the access token
-    refresh_id: str | None  # of the refresh token beside it, where it has expired
+    refresh_id: str | None  # the id of the refresh token, if the access token has expired
 
 
-def _shown() -> _Shown | None:
-    """What the cookies say, if they can be used; whether the session lives is not asked."""
-    if "shown" not in g:
-        g.shown = None
+def _session_tokens() -> _SessionTokens | None:
+    """The valid tokens of the cookies. Does not check whether the session is live."""
+    if "session_tokens" not in g:
+        g.session_tokens = None
         with suppress(InvalidToken, TokenExpired):
-            g.shown = _read(auth.cookie(ACCESS), auth.cookie(REFRESH))
-    shown: _Shown | None = g.shown
-    return shown
+            g.session_tokens = _read(auth.cookie(ACCESS), auth.cookie(REFRESH))
+    tokens: _SessionTokens | None = g.session_tokens
+    return tokens
 
 
-def _read(access: auth.Shown | None, refresh: auth.Shown | None) -> _Shown | None:
+def _read(access: auth.SentToken | None, refresh: auth.SentToken | None) -> _SessionTokens | None:
     """Raises InvalidToken, TokenExpired."""
     tokens = current().accounts.tokens
     claims = tokens.read_any(access.text) if access else None
     if claims is None or claims.kind != ACCESS:
         return None
     if not claims.has_expired:
-        return _Shown(claims, None)
-    beside = tokens.read(refresh.text, REFRESH) if refresh else None
-    return _Shown(claims, beside.token_id) if beside and beside.session_id == claims.session_id else None
+        return _SessionTokens(claims, None)
+    renewable = tokens.read(refresh.text, REFRESH) if refresh else None
+    if renewable is None or renewable.session_id != claims.session_id:
+        return None
+    return _SessionTokens(claims, renewable.token_id)

@@ -1,5 +1,5 @@
-"""How much one address, one visitor and one account may ask for (docs/limits.md). Counted in this worker's memory, so
-that no request waits for anything; what an account's failed logins add up to is in the database (`login_failures`).
+"""Limits the requests of one address, one visitor and one account (docs/limits.md). Counted in this worker's memory, so
+that no request waits. Failed logins by account are counted in the database (`koyjabo.accounts.login_throttle`).
 """
 
 from __future__ import annotations
@@ -19,26 +19,27 @@ from koyjabo.settings.schema import Settings
 EXTENSION = "koyjabo.rate_limits"
 
 LOGINS_OF_A_PAIR = 10
-"""A minute, for one account from one address."""
+"""Logins a minute to one account from one address."""
 
 FEWEST_LOGINS_OF_A_PAIR = 5
-"""In one worker, however many there are: typing errors are forgiven."""
+"""The least share of one worker, so that typing errors are tolerated with any number of workers."""
 
 FEWEST_OF_A_VISITOR = 10
-"""The same: a visitor stays with one worker for as long as the connection lasts."""
+"""The least share of one worker, because a visitor's requests reach one worker as long as the connection lasts."""
 
 FAMILIAR_COOKIE, FAMILIAR_S = "familiar_browser", 365 * 86400
 SIGNUPS_SHARE = 2
 
-FORGETTINGS = 30
-"""A minute from one address: each may take some seconds, and a visitor of a million visits has to ask again."""
+ERASURES = 30
+"""Erasures a minute from one address: each may take some seconds, and a visitor with very many visits needs several.
+"""
 
 NOT_COUNTED = "Too many visits at once. This one was not counted; wait as long as Retry-After says, then send it again."
 TOO_MANY_ACTIONS = "Too many communities or invitations at once. Wait as long as Retry-After says, then try again."
 
 
 class Limits(NamedTuple):
-    """A minute, 0 for none."""
+    """Requests a minute; 0 for no limit."""
 
     registrations: int  # of one address
     heartbeats: int
@@ -50,16 +51,16 @@ class Limits(NamedTuple):
 def init_app(app: Flask, settings: Settings) -> None:
     limits = Limits(**{name: getattr(settings, f"rate_limit_{name}") for name in Limits._fields})
     app.extensions[EXTENSION] = RateLimits(limits, settings.web_concurrency, settings.secret_key.encode())
-    app.after_request(_tell)
+    app.after_request(_add_headers)
 
 
 def count_registration() -> None:
-    """Count the present request. Raises TooManyRequests when its address has used up what it has for this minute."""
+    """Count a registration by its address. Raises TooManyRequests, like all `count_` functions."""
     _limits().count_address("registrations", request, NOT_COUNTED)
 
 
 def count_visit(visitor_id: str) -> None:
-    """The same for the visitor that it turns out to be of."""
+    """Count a registration by its visitor."""
     _limits().count_visitor("visits", request, visitor_id, NOT_COUNTED)
 
 
@@ -67,46 +68,44 @@ def count_heartbeat() -> None:
     _limits().count_address("heartbeats", request)
 
 
-def count_life(visitor_id: str) -> None:
-    """The same for the visitor whose heartbeat it turns out to be."""
-    _limits().count_visitor("lives", request, visitor_id)
+def count_visitor_heartbeat(visitor_id: str) -> None:
+    """Count a heartbeat by its visitor."""
+    _limits().count_visitor("heartbeats", request, visitor_id)
 
 
-def count_forgetting() -> None:
-    _limits().count_address("forgettings", request)
+def count_erasure() -> None:
+    _limits().count_address("erasures", request)
 
 
 def count_signup() -> None:
-    """The same for a new account."""
     _limits().count_address("signups", request)
 
 
 def count_login(email_key: str) -> None:
-    """Count an attempt to log in, or to say the present password, before it is known whether it succeeds. Raises
-    TooManyRequests when the address, or the address and the account together, have used up what they have; whether
-    there is such an account makes no difference.
+    """Count an attempt to log in or to change the password, by address and by address and account, before the password
+    is verified. Unknown accounts are counted in the same way.
     """
     _limits().count_login(request, email_key)
 
 
 def count_action(user_id: str) -> None:
-    """Count what writes for others, or tells of them. Raises TooManyRequests."""
+    """Count a community created or a person invited, by account."""
     _limits().count_action(user_id)
 
 
 def is_familiar(email_key: str, password_mark: Callable[[], str]) -> bool:
-    """Whether the owner of this account has been logged in from this browser by the present password, whose mark is
-    asked for where a browser says so.
+    """Whether this browser's cookie proves an earlier login to this account with the current password. Calls
+    `password_mark` only if there is a cookie.
     """
-    shown = request.cookies.get(FAMILIAR_COOKIE)
-    if not shown:
+    cookie = request.cookies.get(FAMILIAR_COOKIE)
+    if not cookie:
         return False
-    return hmac.compare_digest(shown.encode(), _limits().familiar(email_key, password_mark()).encode())
+    return hmac.compare_digest(cookie.encode(), _limits().familiar(email_key, password_mark()).encode())
 
 
 def remember_login(email_key: str, password_mark: str) -> None:
-    """It succeeded: from this browser the owner gets in, however many others are guessing elsewhere; on every worker,
-    and after a restart. Another password ends that.
+    """Set the cookie of a familiar browser after a successful login: failed logins elsewhere do not lock it out. Valid
+    on all workers and after restarts, until the password changes.
     """
     value = _limits().familiar(email_key, password_mark)
 
@@ -131,22 +130,22 @@ class RateLimits:
             "registrations": rate(limits.registrations),
             "heartbeats": rate(limits.heartbeats),
             "logins": rate(limits.logins),
-            "forgettings": rate(FORGETTINGS),
+            "erasures": rate(ERASURES),
             "signups": rate(-(-limits.logins // SIGNUPS_SHARE)),
         }
-        self._of_visitor = {what: rate(limits.visitor, FEWEST_OF_A_VISITOR) for what in ("visits", "lives")}
+        self._of_visitor = {kind: rate(limits.visitor, FEWEST_OF_A_VISITOR) for kind in ("visits", "heartbeats")}
         self._of_pair = rate(LOGINS_OF_A_PAIR, FEWEST_LOGINS_OF_A_PAIR)
         self._of_account = rate(limits.actions)
         self._secret = secret
 
-    def count_address(self, what: str, request: Request, sentence: str | None = None) -> None:
+    def count_address(self, kind: str, request: Request, sentence: str | None = None) -> None:
         address = client_address.limit_key(request.environ)
         if address:
-            _use(self._of_address[what], address, sentence=sentence)
+            _use(self._of_address[kind], address, sentence=sentence)
 
-    def count_visitor(self, what: str, request: Request, visitor_id: str, sentence: str | None = None) -> None:
+    def count_visitor(self, kind: str, request: Request, visitor_id: str, sentence: str | None = None) -> None:
         if client_address.limit_key(request.environ):
-            _use(self._of_visitor[what], visitor_id, sentence=sentence)
+            _use(self._of_visitor[kind], visitor_id, sentence=sentence)
 
     def count_login(self, request: Request, email_key: str) -> None:
         self.count_address("logins", request)
@@ -156,7 +155,7 @@ class RateLimits:
         _use(self._of_account, user_id, sentence=TOO_MANY_ACTIONS)
 
     def familiar(self, email_key: str, password_mark: str) -> str:
-        """What a browser shows from which the owner of this account has been logged in."""
+        """The value of the cookie of a familiar browser."""
         return account_key(self._secret, f"familiar {password_mark}", email_key)
 
 
@@ -171,8 +170,8 @@ def _use(rate: Rate | None, *key: str, sentence: str | None = None) -> None:
         raise TooManyRequests(allowance.retry_after_s, sentence)
 
 
-def _tell(response: Response) -> Response:
-    """Of the limits that were counted for this request, the one that is reached first."""
+def _add_headers(response: Response) -> Response:
+    """The headers describe the limit of this request that has the fewest requests left."""
     allowance: Allowance | None = g.get("allowance")
     if allowance is not None:
         response.headers["X-RateLimit-Limit"] = str(allowance.limit)

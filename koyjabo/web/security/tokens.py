@@ -1,4 +1,4 @@
-"""Who sends a request, by its token or by its session's cookies; and the tokens and cookies of a new login."""
+"""Authenticates API requests by their bearer token or cookies, and issues the tokens and cookies of a new login."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
 def init_app(app: Flask, secure: bool) -> None:
-    """Tokens are made by Flask-JWT-Extended and read by `koyjabo.tokens`, as sockets do; both have the same secret."""
+    """Flask-JWT-Extended issues tokens; `koyjabo.accounts.tokens` reads them, as for sockets, with the same secret."""
     app.config.update(
         JWT_ALGORITHM=ALGORITHM,
         JWT_SECRET_KEY=app.config["SECRET_KEY"],
@@ -47,9 +47,10 @@ def init_app(app: Flask, secure: bool) -> None:
 
 
 def require() -> Login:
-    """Who sends the present request. Raises Unauthenticated, InvalidToken, TokenExpired, WrongCsrfToken.
+    """The login of the current request. Raises Unauthenticated, InvalidToken, TokenExpired, WrongCsrfToken,
+    LedgerUnavailable.
 
-    When all of it has come: a right must not be lost while a body is held back.
+    Reads the whole body first, so that a client cannot keep a permission by holding the body back until it is revoked.
     """
     request.get_data()
     if request.method not in SAFE_METHODS:
@@ -58,44 +59,46 @@ def require() -> Login:
 
 
 def record_request_place() -> None:
-    """Where the present request comes from, for the audit log; to be said of each that may leave a line there, since
-    the next request of a connection may be somebody else's.
+    """Set the place of the current request for the audit log. Call it for every request that may write an entry,
+    because the context may still have the place of the connection's previous request.
     """
     log.request_place.set(current().network.places.locate(request.remote_addr))
 
 
 def optional() -> Login | None:
-    """Who sends the present request, if they say so in a way that can be used, for what is done either way.
-
-    Nothing is done in their name but to count them, so a cookie needs no second word here. Raises LedgerUnavailable:
-    whether a session lives must not be guessed.
+    """The login of the current request; None without a valid token. For registrations, which are only counted for the
+    user, so a cookie needs no CSRF token. Raises LedgerUnavailable.
     """
     environ = request.environ
     if "HTTP_AUTHORIZATION" not in environ and "HTTP_COOKIE" not in environ:
         return None  # as most visits are
-    shown = _bearer() or cookie(ACCESS)
+    sent = _bearer() or cookie(ACCESS)
     try:
-        return _login(current().accounts.tokens.read(shown.text, ACCESS)) if shown else None
+        return _login(current().accounts.tokens.read(sent.text, ACCESS)) if sent else None
     except (InvalidToken, TokenExpired):
         return None
 
 
 def claims_of(kind: str) -> Claims:
-    """What the request's token of this kind says. Raises as `require` does; whether its session lives is not asked."""
-    shown = _bearer() or cookie(kind)
-    if shown is None:
+    """The claims of the request's token of this kind. Raises as `require` does. Does not check whether the session is
+    live.
+    """
+    sent = _bearer() or cookie(kind)
+    if sent is None:
         raise Unauthenticated
-    claims = current().accounts.tokens.read(shown.text, kind)
-    _check_csrf(shown, claims)
+    claims = current().accounts.tokens.read(sent.text, kind)
+    _check_csrf(sent, claims)
     return claims
 
 
 def claims_of_any() -> Claims:
-    """For leaving: what the first readable token of the request says, of either kind, expired or not."""
-    shown = [each for each in (_bearer(), cookie(ACCESS), cookie(REFRESH)) if each is not None]
-    if not shown:
+    """For logging out: the claims of the first readable token of the request, of either kind, expired or not. Raises
+    Unauthenticated, InvalidToken, WrongCsrfToken.
+    """
+    sent = [each for each in (_bearer(), cookie(ACCESS), cookie(REFRESH)) if each is not None]
+    if not sent:
         raise Unauthenticated
-    for each in shown:
+    for each in sent:
         with suppress(InvalidToken):
             claims = current().accounts.tokens.read_any(each.text)
             _check_csrf(each, claims)
@@ -110,28 +113,28 @@ def _login(claims: Claims) -> Login:
     return login
 
 
-class Shown(NamedTuple):
-    """A token of the present request, and whether the browser added it by itself."""
+class SentToken(NamedTuple):
+    """A token of the current request."""
 
     text: str
-    by_browser: bool
+    is_cookie: bool
 
 
-def _bearer() -> Shown | None:
-    said = request.authorization
-    return Shown(said.token or "", False) if said is not None and said.type == "bearer" else None
+def _bearer() -> SentToken | None:
+    header = request.authorization
+    return SentToken(header.token or "", False) if header is not None and header.type == "bearer" else None
 
 
-def cookie(kind: str) -> Shown | None:
+def cookie(kind: str) -> SentToken | None:
     text = request.cookies.get(COOKIES[kind])
-    return Shown(text, True) if text and current().network.origins.trusts(request) else None
+    return SentToken(text, True) if text and current().network.origins.trusts(request) else None
 
 
-def _check_csrf(shown: Shown, claims: Claims) -> None:
-    if not shown.by_browser or request.method in SAFE_METHODS:
+def _check_csrf(sent: SentToken, claims: Claims) -> None:
+    if not sent.is_cookie or request.method in SAFE_METHODS:
         return
-    said = request.headers.get(CSRF_HEADER, "")
-    if not claims.csrf or not compare_digest(said.encode(), claims.csrf.encode()):
+    header = request.headers.get(CSRF_HEADER, "")
+    if not claims.csrf or not compare_digest(header.encode(), claims.csrf.encode()):
         raise WrongCsrfToken
 
 
@@ -150,7 +153,7 @@ def tokens_for(grant: Grant) -> Pair:
 
 
 def set_cookies(response: Response, pair: Pair) -> None:
-    """Both for as long as the session: an access token that has run out says more than none."""
+    """Both cookies last as long as the session, because pages accept an expired access token (`page_login`)."""
     set_access_cookies(response, pair.access_token, max_age=REFRESH_S)
     set_refresh_cookies(response, pair.refresh_token, max_age=REFRESH_S)
 

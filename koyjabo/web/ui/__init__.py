@@ -1,1 +1,1 @@
-"""What pages are made of: forms, pagination, flash messages, languages."""
+"""Components of pages: forms, pagination, flash messages, languages."""

@@ -14,11 +14,11 @@ def founding() -> Form[NewCommunityBody]:
 
 
 def changes() -> Form[CommunityChangesBody]:
-    """An empty form to read a request with."""
+    """An empty form, to read the request."""
     return Form(CommunityChangesBody, flags=FLAGS)
 
 
 def present(community: Community) -> Form[CommunityChangesBody]:
-    """A form with the present values of a community."""
-    shown = {"name": community.name, "description": community.description}
-    return Form(CommunityChangesBody, {**shown, "open": community.is_open, "listed": community.is_listed}, FLAGS)
+    """A form with the current values of a community."""
+    values = {"name": community.name, "description": community.description}
+    return Form(CommunityChangesBody, {**values, "open": community.is_open, "listed": community.is_listed}, FLAGS)

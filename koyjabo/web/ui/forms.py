@@ -25,12 +25,11 @@ class Form(Generic[Checked]):
         self._flags = flags
 
     def read(self) -> Checked | None:
-        """The validated body of the present request; None if it is invalid, with the reasons in `errors`."""
-        said: dict[str, Any] = {name: value for name, value in request.form.items() if name in self._rules.model_fields}
-        said.update({flag: flag in request.form for flag in self._flags})
-        self.values = said
+        """The validated body of the current request; None if it is invalid, with the reasons in `errors`."""
+        self.values = {name: value for name, value in request.form.items() if name in self._rules.model_fields}
+        self.values.update({flag: flag in request.form for flag in self._flags})
         try:
-            return self._rules.model_validate(said)
+            return self._rules.model_validate(self.values)
         except ValidationError as error:
             self.errors = {str(each["loc"][0]): sentence(each) for each in error.errors()}
             return None

@@ -31,19 +31,17 @@ def init_app(app: Flask, zone: ZoneInfo) -> None:
 
 
 def language() -> str:
-    """The code of the language of the present request."""
+    """The code of the language of the current request."""
     if "language" not in g:
         chosen = request.cookies.get(LANGUAGE_COOKIE, "")
-        asked = request.accept_languages.best_match(list(LANGUAGES)) or "en"
-        g.language = chosen if chosen in LANGUAGES else asked
+        preferred = request.accept_languages.best_match(list(LANGUAGES)) or "en"
+        g.language = chosen if chosen in LANGUAGES else preferred
     code: str = g.language
     return code
 
 
 def translated(text: object) -> str:
-    """A text that is not written in the template, and so may hold anything: it is not formatted, and not taken for
-    HTML, as `_()` would.
-    """
+    """Translate a text that comes from a variable. Unlike `_()`, it does not interpret placeholders or HTML in it."""
     return str(gettext(str(text)))
 
 

@@ -1,4 +1,4 @@
-"""Forms that change who belongs to a community, for its own pages and the panel's: read, done, or to be shown again."""
+"""The forms that change the members of a community, for its own pages and the panel: each is read and carried out."""
 
 from __future__ import annotations
 
@@ -14,54 +14,54 @@ from koyjabo.web.http.errors import STATUS
 from koyjabo.web.ui.forms import Form
 
 
-class Shown(NamedTuple):
-    """How the list of members is shown: as it is, or with what went wrong."""
+class MemberProblem(NamedTuple):
+    """The status and the errors with which the list of members is shown; by default without errors."""
 
     status: int = 200
-    invitation: Form[InvitationBody] | None = None  # an empty one
-    refused: tuple[str, KoyJaboError] | None = None  # what was not done to a member, and why
+    invitation: Form[InvitationBody] | None = None  # the form with its errors
+    refused: tuple[str, KoyJaboError] | None = None  # (user_id, error) of a member who was not changed
 
     @property
     def form(self) -> Form[InvitationBody]:
         return self.invitation or Form(InvitationBody, {"role": MEMBER})
 
 
-AS_IT_IS = Shown()
+NO_PROBLEM = MemberProblem()
 
 
-def invite(account: Account, community_id: str, count: Callable[[], None] = lambda: None) -> Shown | None:
-    """Let in whom the present request names. What went wrong; None is nothing. So with the others.
+def invite(account: Account, community_id: str, count: Callable[[], None] = lambda: None) -> MemberProblem | None:
+    """Carry out the form of the current request. Like the other functions here, it returns None if that succeeded.
 
-    `count` is called before anybody is looked up, and may raise TooManyRequests.
+    `count` is called before the user is looked up, and may raise TooManyRequests.
     """
     form = Form(InvitationBody)
     body = form.read()
     if body is None:
-        return Shown(422, form)
+        return MemberProblem(422, form)
     count()
     try:
         current().communities.directory.invite(account, community_id, body.email, body.role)
     except (UnknownUser, LastAdmin) as error:
         form.errors["email"] = str(error)
-        return Shown(STATUS[error.code], form)
+        return MemberProblem(STATUS[error.code], form)
     return None
 
 
-def set_role(account: Account, community_id: str, user_id: str) -> Shown | None:
+def set_role(account: Account, community_id: str, user_id: str) -> MemberProblem | None:
     body = Form(RoleBody).read()
     if body is None:
-        return Shown(422)
+        return MemberProblem(422)
     role = body.role
-    return _tried(user_id, lambda: current().communities.directory.set_role(account, community_id, user_id, role))
+    return _attempt(user_id, lambda: current().communities.directory.set_role(account, community_id, user_id, role))
 
 
-def remove(account: Account, community_id: str, user_id: str) -> Shown | None:
-    return _tried(user_id, lambda: current().communities.directory.remove_member(account, community_id, user_id))
+def remove(account: Account, community_id: str, user_id: str) -> MemberProblem | None:
+    return _attempt(user_id, lambda: current().communities.directory.remove_member(account, community_id, user_id))
 
 
-def _tried(user_id: str, act: Callable[[], object]) -> Shown | None:
+def _attempt(user_id: str, act: Callable[[], object]) -> MemberProblem | None:
     try:
         act()
     except (UnknownUser, LastAdmin) as error:
-        return Shown(STATUS[error.code], refused=(user_id, error))
+        return MemberProblem(STATUS[error.code], refused=(user_id, error))
     return None

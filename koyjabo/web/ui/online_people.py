@@ -18,17 +18,17 @@ class Person(NamedTuple):
 
 
 def online(communities: list[str]) -> dict[str, int]:
-    """How many people are online, by the id of the community."""
+    """The number of people online, by the id of the community."""
     return dict(zip(communities, current().communities.rooms.online(*communities), strict=True))
 
 
 def people(scope: Scope, start: int, count: int) -> tuple[list[Person], int]:
-    """`count` of those who are here after the first `start`, the longest first, and how many there are, 1,000 at most.
+    """`count` people from the offset `start`, the longest online first, and the number of all, at most 1,000.
 
     May wait for Redis, a second at most. Raises LedgerUnavailable.
     """
-    everybody = current().communities.rooms.people(scope)
-    here = everybody[start : start + count]
-    names = current().accounts.credentials.names([each.person for each in here])
-    known = [each for each in here if each.person in names]
-    return [Person(each.person, names[each.person], each.since_ms, each.connections) for each in known], len(everybody)
+    members = current().communities.rooms.people(scope)
+    listed = members[start : start + count]
+    names = current().accounts.credentials.names([each.person for each in listed])
+    known = [each for each in listed if each.person in names]
+    return [Person(each.person, names[each.person], each.since_ms, each.connections) for each in known], len(members)

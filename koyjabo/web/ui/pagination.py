@@ -25,16 +25,16 @@ class ListPage(NamedTuple, Generic[Item]):
 
 
 def list_page(read: Callable[[int, int], Page[Item]], endpoint: str | None = None, **path: Any) -> ListPage[Item]:
-    """The page that the request asks for. `read` gets the number of items before it, and of items on it at most.
+    """The requested page. `read` gets the offset of the page and its length.
 
-    An action shows the list again, too, and names the `endpoint` of it. Raises InvalidInput.
+    An action that shows the list again names the `endpoint` of the list. Raises InvalidInput.
     """
-    asked = Paging.of(request)
-    found = read(asked.start, asked.per_page)
-    return ListPage(found.items, found.total, asked.page, asked.last(found.total), _numbered(endpoint, path))
+    paging = Paging.of(request)
+    found = read(paging.start, paging.per_page)
+    return ListPage(found.items, found.total, paging.page, paging.last(found.total), _numbered(endpoint, path))
 
 
-def here(**changes: Any) -> str:
+def this_page(**changes: Any) -> str:
     """The address of this page with other arguments; None removes one. The flash code is removed."""
     assert request.endpoint is not None
     return _address(request.endpoint, request.view_args or {}, changes)
@@ -42,12 +42,14 @@ def here(**changes: Any) -> str:
 
 def _numbered(endpoint: str | None, path: dict[str, Any]) -> Callable[[int], str]:
     if endpoint is None:
-        return lambda number: here(page=number)
+        return lambda number: this_page(page=number)
     return lambda number: _address(endpoint, path, {"page": number})
 
 
 def _address(endpoint: str, path: dict[str, Any], changes: dict[str, Any]) -> str:
-    """`url_for` takes some arguments for orders (`_external`, `_scheme`), and these are whoever made the link's."""
+    """Does not pass the query to `url_for`, which gives some arguments a meaning (`_external`, `_scheme`): a link from
+    another site could use them.
+    """
     arguments = {**request.args.to_dict(), "done": None, **changes}
     query = urlencode({name: value for name, value in arguments.items() if value not in (None, "")})
     return url_for(endpoint, **path) + (f"?{query}" if query else "")
