@@ -54,10 +54,12 @@ audit: $(VENV)/dev $(VENV)/node  ## check the locked dependencies for known vuln
 	@$(WITH_NODE) npm audit --omit=dev
 	@$(WITH_NODE) npm --prefix $(REACT) audit --omit=dev
 
+# The headless shell takes half of the processor time; where it cannot be had, the whole browser does as well.
 browser:  ## install Chromium, for the browser tests (Debian)
 	@command -v chromium-headless-shell >/dev/null && fc-list :lang=bn | grep -q . || \
 		$$([ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get \
-			install -q -y --no-install-recommends chromium-headless-shell fontconfig fonts-dejavu-core fonts-lohit-beng-bengali'
+			install -q -y --no-install-recommends chromium-headless-shell fontconfig fonts-dejavu-core fonts-lohit-beng-bengali' || \
+		command -v chromium
 
 nginx:  ## install nginx, for the tests of a server behind it (Debian)
 	@command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || \
