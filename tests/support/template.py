@@ -41,7 +41,7 @@ FOR_SERVERS = (
     *("flask", "flask_sqlalchemy", "flask_babel", "flask_jwt_extended", "flask_swagger_ui", "jinja2.ext"),
     *("sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.postgresql.psycopg2", "psycopg2.extras", "pydantic"),
     *("apispec.ext.marshmallow", "argon2", "babel.dates", "babel.numbers", "crawleruseragents", "dotenv", "gzip"),
-    *("limits", "maxminddb", "redis.asyncio", "requests", "uuid", "werkzeug.middleware.proxy_fix", "wsproto"),
+    *("maxminddb", "redis.asyncio", "requests", "uuid", "werkzeug.middleware.proxy_fix", "wsproto"),
     *("xml.etree.ElementTree", "zoneinfo"),
 )
 """Not prometheus_client, which looks at the environment when it is imported, nor socketio and its like."""

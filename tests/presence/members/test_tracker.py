@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy.engine import make_url
 from support.app_fixtures import Site, Time
-from support.member_worlds import MemoryWorld, redis_world
+from support.member_worlds import MemoryWorld
 
 from koyjabo.clock import Clock, iso
 from koyjabo.database.executor import DatabaseExecutor
@@ -22,15 +22,6 @@ from koyjabo.runtime import ThreadRuntime
 
 HIKERS, RIDERS, AYESHA, BABUL = (f"5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a1{number}" for number in range(4))
 TODAY = {"authenticated_visitors": 150, "anonymous_visitors": 320, "total_unique_visitors": 470}
-
-
-@pytest.fixture(params=["memory", "redis"])
-def world(request):
-    if request.param == "memory":
-        yield MemoryWorld()
-    else:
-        with redis_world(request.getfixturevalue("redis_server")) as world:
-            yield world
 
 
 @pytest.fixture
