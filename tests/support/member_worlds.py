@@ -57,7 +57,7 @@ class MemoryWorld:
 
 
 class Worker:
-    """One worker's holds, its outbox and what it was told."""
+    """One worker: its online members, its outbox and its news."""
 
     def __init__(self, url: str, clock: Clock) -> None:
         self.client = connect(url)

@@ -58,8 +58,8 @@ def test_end_of_an_unknown_hold_changes_nothing(world, end):
     getattr(world.members, end)(HIKERS, "ayesha", "1")
     assert count(world) == 0
     world.members.connect(HIKERS, "ayesha", "1")
-    for scope, person, hold_id in ((HIKERS, "babul", "1"), (HIKERS, "ayesha", "2"), (RIDERS, "ayesha", "1")):
-        getattr(world.members, end)(scope, person, hold_id)
+    for scope, person, connection_id in ((HIKERS, "babul", "1"), (HIKERS, "ayesha", "2"), (RIDERS, "ayesha", "1")):
+        getattr(world.members, end)(scope, person, connection_id)
     world.pass_(seconds=GRACE_S)
     assert (count(world), count(world, RIDERS)) == (1, 0)
 

@@ -1,4 +1,4 @@
-"""Holds that workers share: they come to count the same, by Redis's word alone."""
+"""Online members of several workers: all workers come to the same count, which Redis decides."""
 
 from __future__ import annotations
 
@@ -362,13 +362,13 @@ def test_workers_agree_after_a_storm(world):
     def storm(thread: int) -> set[str]:
         choose, mine = random.Random(thread), {}
         for number in range(150):
-            person, hold_id = choose.choice(people), f"{thread}-{number % 10}"
-            key = person, hold_id
+            person, connection_id = choose.choice(people), f"{thread}-{number % 10}"
+            key = person, connection_id
             if key in mine:
-                mine.pop(key).members.disconnect(HIKERS, person, hold_id)
+                mine.pop(key).members.disconnect(HIKERS, person, connection_id)
             else:
                 mine[key] = choose.choice(workers)
-                mine[key].members.connect(HIKERS, person, hold_id)
+                mine[key].members.connect(HIKERS, person, connection_id)
             if not number % 20:
                 choose.choice(workers).look()
         return {person for person, _ in mine}

@@ -24,7 +24,7 @@ OTHER_ADDRESS = {**BROWSER, "REMOTE_ADDR": "203.0.113.8"}
 
 
 class World:
-    """Pairing with all it needs; the ledger is a set of visitors who have registered."""
+    """VisitorSockets with its dependencies; the ledger is a set of visitors who have registered."""
 
     def __init__(self) -> None:
         self.time = Time()
