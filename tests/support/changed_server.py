@@ -191,7 +191,8 @@ def add_routes(app) -> None:
         kinds = (
             "websockets.connection.Connection",
             "websockets.engineio_socket.EngineSocket",
-            "http.protocol.Protocol",
+            "http.connection.HttpConnection",
+            "http.request_parser.RequestParser",
         )
         wanted = [*(f"koyjabo.server.{kind}" for kind in kinds), "koyjabo.web.http.middleware.Request"]
         names = [f"{type(each).__module__}.{type(each).__name__}" for each in gc.get_objects()]

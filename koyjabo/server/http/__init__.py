@@ -1,1 +1,1 @@
-"""HTTP on the event loop: connections, and stricter parsing than eventlet's."""
+"""HTTP on the event loop: connections without greenlets, requests parsed by llhttp and answered through WSGI."""

@@ -1,4 +1,4 @@
-"""A worker process: runs the application on eventlet's WSGI server, and stops without losing requests or visits."""
+"""A worker process: serves the application on an event loop, and stops without losing requests or visits."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from flask import Flask
 
-    from koyjabo.server.http.connections import Connections
     from koyjabo.server.process.loop import EventletRuntime
+    from koyjabo.server.process.poller import Poller
     from koyjabo.server.websockets.websockets import Sockets
     from koyjabo.settings.schema import Settings
 
@@ -27,7 +27,7 @@ FEWEST_REQUESTS = 1000
 """The HTTP connections for which WebSockets leave open files when the limit is low."""
 
 MOST_REQUESTS = 5000
-"""HTTP connections at once; an idle one costs 20 KB. When all are taken, those that have kept us waiting longest are
+"""HTTP connections at once. When all are taken, those that have kept us waiting longest are
 closed.
 """
 
@@ -104,32 +104,35 @@ def _make_app(runtime: EventletRuntime, goes_on: Callable[[], bool]) -> Flask | 
 
 
 class _Server:
-    """Eventlet's server with the application, its HTTP connections and WebSockets, on `listener`."""
+    """The application with its HTTP connections and WebSockets, on `listener`."""
 
     def __init__(self, app: Flask, runtime: EventletRuntime, settings: Settings, listener: socket.socket) -> None:
         """Start to serve."""
         from koyjabo.application.services import Services
         from koyjabo.observability import logs
-        from koyjabo.server.http.connections import Connections
+        from koyjabo.server.http.server import HttpServer
+        from koyjabo.server.process.poller import Poller
 
         self._services = Services.of(app)
         logs.count_errors(self._services.observability.metrics.error)
         most_sockets, most_requests = _allow_files(settings.max_connections)
-        self._sockets = _make_sockets(runtime, settings, most_sockets)
+        poller = Poller(runtime)
+        self._sockets = _make_sockets(runtime, poller, settings, most_sockets)
         self._services.start()
-        self._connections = Connections(most_requests)
-        self._listener = listener
-        self._acceptor = _accept(listener, app, self._connections, self._sockets)
+        largest_body = app.config["MAX_CONTENT_LENGTH"]
+        environ = {"koyjabo.websockets": self._sockets.websockets}
+        self._http = HttpServer(runtime, poller, listener, app, most_requests, largest_body, environ)
+        self._http.start()
 
     def run(self, goes_on: Callable[[], bool]) -> None:
         """Serve for as long as `goes_on` returns True."""
         import eventlet
 
         sweep_at = 0.0
-        while goes_on() and not self._acceptor.dead:
+        while goes_on():
             eventlet.sleep(TICK_S)
             if time.monotonic() >= sweep_at:
-                self._connections.end_overdue()
+                self._http.connections.end_overdue()
                 sweep_at = time.monotonic() + SWEEP_INTERVAL_S
 
     def stop(self, drain_s: float) -> None:
@@ -137,50 +140,22 @@ class _Server:
         import eventlet
 
         with eventlet.Timeout(drain_s, False):
-            self._connections.stop_reading()
-            self._acceptor.kill()
-            self._listener.close()
+            self._http.leave()
             self._sockets.close_all()
-            self._connections.waitall()
+            self._http.wait_until_answered()
             self._sockets.wait_until_closed()
         with eventlet.Timeout(CLOSE_S, False):
             self._services.close()
 
 
-def _make_sockets(runtime: EventletRuntime, settings: Settings, most: int) -> Sockets:
+def _make_sockets(runtime: EventletRuntime, poller: Poller, settings: Settings, most: int) -> Sockets:
     """The WebSockets, at most `most` at once, with the limits of one address."""
     from koyjabo.network.rate_limiter import Rate, share
     from koyjabo.server.websockets.websockets import Sockets
 
     handshakes = settings.rate_limit_handshakes
     rate = Rate(share(handshakes, settings.web_concurrency)) if handshakes else None
-    return Sockets(runtime, most, settings.rate_limit_sockets or most, rate)
-
-
-def _accept(listener: socket.socket, app: Flask, connections: Connections, sockets: Sockets) -> Any:
-    """Start eventlet's server in a greenlet of its own, and return that greenlet."""
-    import eventlet
-    from eventlet import wsgi
-
-    from koyjabo.server.http.connections import Listener
-    from koyjabo.server.http.protocol import Protocol
-
-    return eventlet.spawn(
-        wsgi.server,
-        Listener(listener),
-        app,
-        log=logging.getLogger("koyjabo.server.wsgi"),
-        environ={
-            "wsgi.input_terminated": True,  # the input ends with the body, chunked or not
-            "koyjabo.websockets": sockets.websockets,
-            "koyjabo.unhurried": connections.unhurried,
-        },
-        custom_pool=connections,
-        log_output=False,
-        debug=False,
-        protocol=Protocol,
-        capitalize_response_headers=False,
-    )
+    return Sockets(runtime, poller, most, settings.rate_limit_sockets or most, rate)
 
 
 def _allow_files(wanted: int) -> tuple[int, int]:

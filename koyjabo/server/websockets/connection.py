@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from koyjabo.realtime.close_codes import ABUSE
 from koyjabo.realtime.frames import PING, PONG, close_frame, frame
+from koyjabo.server.process.poller import Poller
 from koyjabo.server.websockets.frame_reader import NOT_SAID, Close, FrameReader, ParseFailed, Part, Ping, Pong
 from koyjabo.server.websockets.owner import Owner
 
@@ -46,6 +47,8 @@ class Loop(Protocol):
     def await_close(self, connection: Connection) -> None: ...
 
     def drop(self, connection: Connection, code: int, reset: bool = False) -> None: ...
+
+    def serve(self, connection: Connection, events: int) -> None: ...
 
 
 class Connection:
@@ -133,6 +136,9 @@ class Connection:
     def fileno(self) -> int:
         return int(self._sock.fileno())
 
+    def ready(self, events: int) -> None:
+        self._loop.serve(self, events)
+
     def read(self) -> None:
         """Read and handle available data."""
         try:
@@ -190,13 +196,12 @@ class Connection:
     def has_file(self) -> bool:
         return self._state != self.GONE
 
-    def end(self, epoll: Any, reset: bool) -> bool:
+    def end(self, poller: Poller, reset: bool) -> bool:
         """Close the socket. False if it was closed before."""
         if self._state == self.GONE:
             return False
         self._state = self.GONE
-        with suppress(FileNotFoundError):  # not registered if the connection never started
-            epoll.unregister(self._sock.fileno())
+        poller.remove(self._sock.fileno())
         if reset:
             with suppress(OSError):
                 self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)

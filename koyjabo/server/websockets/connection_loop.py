@@ -1,4 +1,4 @@
-"""Reads all WebSockets of this worker with one epoll, without a greenlet for each (decision 11).
+"""Reads all WebSockets of this worker, without a greenlet for each (decision 11).
 
 Frames cannot interleave, since each connection has one method to write. A client that does not read costs a bounded
 buffer until it is dropped.
@@ -10,11 +10,12 @@ import logging
 import socket
 import time
 from collections import Counter
-from contextlib import suppress
 from typing import Any, Protocol
 
 from koyjabo.network.rate_limiter import Rate
 from koyjabo.realtime.close_codes import GOING_AWAY, TOO_MANY, UNEXPECTED
+from koyjabo.runtime import Runtime
+from koyjabo.server.process.poller import READABLE, WRITABLE, Poller
 from koyjabo.server.websockets.connection import LOST, Connection
 from koyjabo.server.websockets.delay_line import DelayLine
 from koyjabo.server.websockets.owner import NO_OWNER, Owner
@@ -24,7 +25,6 @@ log = logging.getLogger("koyjabo.websockets")
 SEND_BUFFER = 32 * 1024
 """The kernel's send buffer of a client, bytes; the kernel doubles it. By default it may grow to megabytes."""
 
-EVENTS_AT_ONCE = 256
 CLOSES_IN_A_ROW = 256
 STALLED_S = 30.0
 """A client with unsent data that has read nothing for this long is dropped."""
@@ -40,25 +40,20 @@ SPREAD = 1 / 12
 """The part of it by which lives differ: clients that connect together after a deploy must not return together daily."""
 
 SWEEP_INTERVAL_S = 1.0
-READABLE, WRITABLE = 0x1, 0x4  # of epoll; eventlet removes the constants from `select`
 
 
 class ConnectionLoop:
-    """Reads all connections, pings them, and drops dead and slow ones.
-
-    eventlet's hub calls `_on_ready` on its own greenlet (see `koyjabo.server.process.loop`), so no code called from
-    there may block.
-    """
+    """Reads all connections, pings them, and drops dead and slow ones."""
 
     def __init__(
-        self, runtime: Any, epoll: Any, most: int, most_an_address: int, handshakes: Rate | None = None
+        self, runtime: Runtime, poller: Poller, most: int, most_an_address: int, handshakes: Rate | None = None
     ) -> None:
         """`handshakes` is the rate limit of handshakes for each address; None for no limit."""
         self.start_task = runtime.start_task
         self.most = most
         self.most_an_address = most_an_address
         self._handshakes = handshakes
-        self._epoll = epoll
+        self._poller = poller
         self._open: dict[int, Connection] = {}
         self._by_address: Counter[str] = Counter()
         self._reserved = 0
@@ -67,7 +62,6 @@ class ConnectionLoop:
         self._pings: DelayLine[Connection] = DelayLine(PING_INTERVAL_S, self._ping)
         self._pong_checks: DelayLine[Connection] = DelayLine(PING_TIMEOUT_S, self._drop_silent)
         self._closing: DelayLine[Connection] = DelayLine(CLOSE_TIMEOUT_S, lambda each: self.drop(each, LOST))
-        runtime.call_when_readable(epoll.fileno(), self._on_ready)
 
     def __len__(self) -> int:
         return len(self._open)
@@ -126,12 +120,11 @@ class ConnectionLoop:
     # Called by connections.
 
     def watch(self, connection: Connection) -> None:
-        self._epoll.register(connection.fileno(), READABLE | WRITABLE if connection.has_unsent else READABLE)
+        self._poller.add(connection.fileno(), connection, READABLE | WRITABLE if connection.has_unsent else READABLE)
 
     def watch_writable(self, connection: Connection) -> None:
         self._stalled[connection] = time.monotonic()
-        with suppress(FileNotFoundError):  # not registered until the connection has started
-            self._epoll.modify(connection.fileno(), READABLE | WRITABLE)
+        self._poller.change(connection.fileno(), READABLE | WRITABLE)
 
     def await_close(self, connection: Connection) -> None:
         self._closing.put(connection)
@@ -139,13 +132,24 @@ class ConnectionLoop:
     def drop(self, connection: Connection, code: int, reset: bool = False) -> None:
         """End a connection now and notify its owner. `reset` also discards the data that the kernel has not sent."""
         fd = connection.fileno()
-        if not connection.end(self._epoll, reset):
+        if not connection.end(self._poller, reset):
             return
         del self._open[fd]
         self._stalled.pop(connection, None)
         self._forget(connection.address)
         owner, connection.owner = connection.owner, NO_OWNER  # breaks a cycle that only the garbage collector could
         self.start_task(lambda: owner.ended(connection, code))
+
+    def serve(self, connection: Connection, events: int) -> None:
+        """Handle the events of a connection."""
+        try:
+            if events & WRITABLE and connection.has_unsent:
+                self._flush(connection)
+            if events & ~WRITABLE and connection.has_file:
+                connection.read()
+        except Exception:
+            log.exception("connection_failed")
+            self._end_failed(connection)
 
     def _has_room(self, address: str) -> bool:
         """Check the limits for a new client. An empty address has none (see `koyjabo.network.client_address`)."""
@@ -161,29 +165,12 @@ class ConnectionLoop:
         if not self._by_address[address]:
             del self._by_address[address]
 
-    def _on_ready(self) -> None:
-        for fd, events in self._epoll.poll(0, EVENTS_AT_ONCE):
-            connection = self._open.get(fd)
-            if connection is None:
-                continue  # dropped since the poll
-            try:
-                self._serve(connection, events)
-            except Exception:
-                log.exception("connection_failed")
-                self._end_failed(connection)
-
     def _end_failed(self, connection: Connection) -> None:
         """Close a connection with 1011 after an error of ours; drop it if it was closing already."""
         if connection.is_open:
             connection.close(UNEXPECTED)
         else:
             self.drop(connection, LOST)
-
-    def _serve(self, connection: Connection, events: int) -> None:
-        if events & WRITABLE and connection.has_unsent:
-            self._flush(connection)
-        if events & ~WRITABLE and connection.has_file:
-            connection.read()
 
     def _flush(self, connection: Connection) -> None:
         try:
@@ -194,7 +181,7 @@ class ConnectionLoop:
         self._stalled[connection] = time.monotonic()
         if not has_unsent:
             del self._stalled[connection]
-            self._epoll.modify(connection.fileno(), READABLE)
+            self._poller.change(connection.fileno(), READABLE)
 
     def _ping(self, connection: Connection) -> None:
         if not connection.is_open:

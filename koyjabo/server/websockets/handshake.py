@@ -1,8 +1,4 @@
-"""Answers the opening handshake (RFC 6455, 4.2) and takes the socket over from the HTTP server.
-
-It relies on eventlet's input object exposing the socket and its read buffer, on a detached socket being closed without
-an error, and on `already_handled` (0.41.3, pinned).
-"""
+"""Answers the opening handshake (RFC 6455, 4.2) and takes the socket over from the HTTP server."""
 
 from __future__ import annotations
 
@@ -10,8 +6,6 @@ from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
 from hashlib import sha1
 from typing import Any
-
-from eventlet import patcher, wsgi
 
 from koyjabo.errors import BadHandshake, UnsupportedWebSocket
 from koyjabo.network import client_address
@@ -22,8 +16,6 @@ from koyjabo.server.websockets.owner import Owner
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 VERSION = "13"
 KEY_BYTES = 16
-
-real_socket = patcher.original("socket").socket
 
 
 class WebSockets:
@@ -40,7 +32,7 @@ class WebSockets:
         UnsupportedWebSocket.
         """
         greeting = _greeting(environ, protocol)
-        sock, early = _take_over(environ)
+        sock, early = environ["koyjabo.connection"].detach()
         return self._loop.add(sock, client_address.limit_key(environ), owner, greeting, early)
 
 
@@ -64,15 +56,3 @@ def _greeting(environ: dict[str, Any], protocol: str | None) -> bytes:
     if protocol is not None:
         lines.append(f"Sec-WebSocket-Protocol: {protocol}")
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
-
-
-def _take_over(environ: dict[str, Any]) -> tuple[Any, bytes]:
-    """Detach the real socket from the HTTP server. Returns it with the data that the server had already read."""
-    request = environ["eventlet.input"]
-    sock = real_socket(fileno=request.get_socket().fd.detach())
-    try:
-        early = request.rfile.peek()  # only the buffer, since the socket is detached
-    except OSError:
-        early = b""
-    wsgi.WSGI_LOCAL.already_handled = True
-    return sock, early

@@ -7,7 +7,8 @@ import time
 
 from koyjabo.extensions import socketio
 from koyjabo.network.rate_limiter import Rate
-from koyjabo.server.process.loop import EventletRuntime
+from koyjabo.runtime import Runtime
+from koyjabo.server.process.poller import Poller
 from koyjabo.server.websockets.connection_loop import SWEEP_INTERVAL_S, ConnectionLoop
 from koyjabo.server.websockets.engineio import Engine
 from koyjabo.server.websockets.handshake import WebSockets
@@ -24,8 +25,10 @@ LATE_S = 1.0
 
 
 class Sockets:
-    def __init__(self, runtime: EventletRuntime, most: int, most_an_address: int, handshakes: Rate | None) -> None:
-        self._connections = ConnectionLoop(runtime, runtime.epoll(), most, most_an_address, handshakes)
+    def __init__(
+        self, runtime: Runtime, poller: Poller, most: int, most_an_address: int, handshakes: Rate | None
+    ) -> None:
+        self._connections = ConnectionLoop(runtime, poller, most, most_an_address, handshakes)
         self._engine = Engine(socketio.server, self._connections)
         self.websockets = WebSockets(self._connections)
         socketio.server.manager.initialize()

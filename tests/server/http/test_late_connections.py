@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import socket
 import time
-import warnings
 from collections.abc import Iterator
+from unittest.mock import Mock
 
 import pytest
 
+from koyjabo.server.http.connection import ANSWERING, IDLE, LINGERING, READING, HttpConnection
+from koyjabo.server.http.connections import IDLE_S, LINGER_S, REQUEST_S, Connections
+
 pytestmark = pytest.mark.waits
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # eventlet's own, about itself
-    from eventlet import wsgi
-
-    from koyjabo.server.http.connections import IDLE_S, REQUEST_S, Connections
 
 Pair = tuple[socket.socket, socket.socket]
 
@@ -32,16 +29,22 @@ def pair() -> Iterator[Pair]:
 @pytest.mark.parametrize(
     ("state", "for_s", "is_ended"),
     [
-        (wsgi.STATE_IDLE, IDLE_S - 1, False),
-        (wsgi.STATE_IDLE, IDLE_S + 1, True),
-        (wsgi.STATE_REQUEST, REQUEST_S - 1, False),
-        (wsgi.STATE_REQUEST, REQUEST_S + 1, True),
+        (IDLE, IDLE_S - 1, False),
+        (IDLE, IDLE_S + 1, True),
+        (READING, REQUEST_S - 1, False),
+        (READING, REQUEST_S + 1, True),
+        (ANSWERING, REQUEST_S - 1, False),
+        (ANSWERING, REQUEST_S + 1, True),
+        (LINGERING, LINGER_S - 1, False),
+        (LINGERING, LINGER_S + 1, True),
     ],
 )
-def test_only_the_late_are_ended(pair: Pair, state: str, for_s: float, is_ended: bool):
+def test_only_the_late_are_ended(pair: Pair, state: int, for_s: float, is_ended: bool):
     ours, theirs = pair
     connections = Connections(10)
-    connections._open[0] = [None, ours, state, time.monotonic() - for_s]
+    connection = HttpConnection(ours, ("127.0.0.1", 1), Mock(forget=connections.discard))
+    connection.state, connection.since = state, time.monotonic() - for_s
+    connections.add(connection)
     connections.end_overdue()
     if is_ended:
         assert theirs.recv(1) == b""

@@ -189,7 +189,7 @@ def test_chunked_body_without_end_is_not_read_for_ever(server, path, piece):
 
 
 def test_chunks_with_extensions_and_trailers_are_read(line):
-    body = b'5;name="value"\r\n{"vis\r\n0012\r\nitorId": "a b"}  \r\n0;x\r\nX-Trailer: a\r\n\r\n'
+    body = b'5;name="value"\r\n{"vis\r\n0011\r\nitorId": "a b"}  \r\n0;x\r\nX-Trailer: a\r\n\r\n'
     answer = line.send(head("POST", REGISTER, "Transfer-Encoding: chunked") + body).answer()
     assert (answer.status, answer.json["code"]) == (400, "invalid_input")
     assert line.ask("GET", "/healthz").status == 200

@@ -8,6 +8,7 @@ import pytest
 import websocket
 from support.changed_server import changed_server
 from support.line import Line
+from support.processes import wait_until
 from support.websocket import ACCEPT, KINDS, SOCKETIO, WebSocket, frame, say, upgrade
 
 BAD_KEYS = {"no key": None, "an empty key": "", "a short key": "YQ==", "a key that is not Base64": "#" * 24}
@@ -59,6 +60,7 @@ def test_bad_key_is_refused_with_an_error(line, key):
     ids=str,
 )
 def test_broken_handshake_of_socketio_is_refused_and_leaves_nothing_behind(server, line, broken):
+    wait_until(lambda: not any(server.held().values()), "those of the tests before are gone")
     before = server.held()
     answer = line.send(upgrade(SOCKETIO, **broken)).answer("GET")
     assert answer.status == 400

@@ -1,0 +1,269 @@
+"""One HTTP connection. It has a parser only while a request is arriving or answered, and a greenlet only while a
+request is answered.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import Any, Protocol
+
+from koyjabo.runtime import Runtime, Waiter
+from koyjabo.server.http.refusals import Refused
+from koyjabo.server.http.request_parser import RequestParser
+from koyjabo.server.process.poller import HUNG_UP, READABLE, WRITABLE, Poller
+
+READ_SIZE = 16 * 1024
+MOST_LINGERING = 256 * 1024
+"""The most bytes that are read after the last answer, so that the client gets it: data that is unread when a socket is
+closed resets the connection, and the client may lose what it has not read yet (RFC 9112, 9.6).
+"""
+
+IDLE, READING, ANSWERING, DISCARDING, LINGERING, GONE = range(6)
+"""Waits for a request; for the rest of one; for its answer; for the rest of a body that was answered already; for the
+end of the client's data, after the last answer.
+"""
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Server(Protocol):
+    """What a connection asks of its server."""
+
+    runtime: Runtime
+    poller: Poller
+    is_leaving: bool
+
+    def lend_parser(self) -> RequestParser: ...
+
+    def take_back(self, parser: RequestParser) -> None: ...
+
+    def answer(self, connection: HttpConnection, parser: RequestParser) -> None: ...
+
+    def forget(self, connection: HttpConnection) -> None: ...
+
+
+class HttpConnection:
+    __slots__ = (
+        "__weakref__",
+        "_early", "_events", "_is_last", "_lingered", "_parser", "_server", "_sock", "_unsent", "_waiter",
+        "fd", "peer", "since", "state",
+    )  # fmt: skip
+
+    def __init__(self, sock: Any, peer: tuple[Any, ...], server: Server) -> None:
+        self.fd: int = sock.fileno()
+        self.peer = peer
+        self.state = IDLE
+        self.since = time.monotonic()
+        """The beginning of the state IDLE, or of the request; see `restart_time_limit`."""
+        self._sock = sock
+        self._server = server
+        self._parser: RequestParser | None = None
+        self._early = b""  # bytes after the request that is being answered
+        self._unsent: memoryview | None = None
+        self._is_last = False  # no request follows this one
+        self._lingered = 0
+        self._waiter: Waiter | None = None
+        self._events = READABLE
+        server.poller.add(self.fd, self, READABLE)
+
+    def ready(self, events: int) -> None:
+        if events & HUNG_UP and self.state == ANSWERING:
+            self.end()
+            return
+        if events & WRITABLE and self._unsent is not None:
+            self._flush()
+        if events & ~WRITABLE and self.state != GONE:
+            self._read()
+
+    # Reading.
+
+    def leave(self) -> None:
+        """The server is leaving: answer a request that has arrived, as the last one. Must be called on the loop."""
+        if self.state == IDLE and not self._early:
+            self._read()
+        if self.state in (IDLE, DISCARDING, LINGERING) and not self._early:
+            self.end()
+
+    def has_received(self) -> bool:
+        """Whether data has arrived that was not read yet."""
+        try:
+            return bool(self._sock.recv(1, socket.MSG_PEEK))
+        except OSError:
+            return False
+
+    def _read(self) -> None:
+        if self.state == ANSWERING and (self._is_last or self._parser is None or self._parser.is_complete):
+            self._watch(self._events & ~READABLE)  # the system keeps it
+            return
+        try:
+            data = self._sock.recv(READ_SIZE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if data:
+            self._take(data)
+        elif self.state == ANSWERING:  # the client has sent less than it announced, and may still read the answer
+            self._is_last = True
+        else:
+            self.end()
+
+    def _take(self, data: bytes) -> None:
+        if self.state == LINGERING:
+            self._lingered += len(data)
+            if self._lingered > MOST_LINGERING:
+                self.end()
+            return
+        if self._early:
+            data, self._early = self._early + data, b""
+        if self._parser is None:
+            self._parser = self._server.lend_parser()
+            self.state, self.since = READING, time.monotonic()
+        try:
+            self._early = self._parser.feed(data)
+        except Refused as refused:
+            self._refuse(refused)
+            return
+        if self.state == READING:
+            self._go_on(self._parser)
+        elif self.state == DISCARDING and self._parser.is_complete:
+            self._await_next()
+
+    def _go_on(self, parser: RequestParser) -> None:
+        if parser.is_complete or parser.is_too_large:
+            self.state = ANSWERING
+            self._is_last = not parser.keeps_alive or self._server.is_leaving
+            self._server.answer(self, parser)
+        elif parser.awaits_continue:
+            parser.awaits_continue = False
+            self.send(CONTINUE)
+
+    def _refuse(self, refused: Refused) -> None:
+        self._is_last = True
+        if self.state == READING:
+            self.state = ANSWERING
+            self._early = b""
+            self.send(refused.answer())
+            self._conclude()
+        elif self.state != ANSWERING:
+            self.end()
+
+    # Answering.
+
+    @property
+    def is_last(self) -> bool:
+        """The connection is closed after this answer."""
+        parser = self._parser
+        return self._is_last or self._server.is_leaving or parser is None or parser.awaits_continue
+
+    def send(self, data: bytes) -> None:
+        """Send, or keep what the kernel does not accept. Does nothing after the end."""
+        if self.state == GONE:
+            return
+        if self._unsent is not None:
+            data = bytes(self._unsent) + data
+        try:
+            sent = self._sock.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.end()
+            return
+        if sent < len(data):
+            self._unsent = memoryview(data)[sent:]
+            self._watch(self._events | WRITABLE)
+        else:
+            self._unsent = None
+
+    def wait_until_sent(self) -> bool:
+        """Wait in a request until all data is sent. False if the connection has ended."""
+        if self._unsent is not None and self.state != GONE:
+            self._waiter = self._server.runtime.waiter()
+            self._waiter.wait()
+            self._waiter = None
+        return self.state != GONE
+
+    def finish(self, is_last: bool) -> None:
+        """The answer is complete: wait for the next request when all data is sent."""
+        self._is_last = is_last or self.is_last
+        self._conclude()
+
+    def restart_time_limit(self) -> None:
+        self.since = time.monotonic()
+
+    def detach(self) -> tuple[Any, bytes]:
+        """Give up the socket. Returns it with the data that was read after the request."""
+        self._leave()
+        return self._sock, self._early
+
+    def end(self) -> None:
+        """Close the connection now. Idempotent."""
+        if self.state != GONE:
+            self._leave()
+            self._sock.close()
+            self._unsent = None
+            if self._waiter is not None:
+                self._server.runtime.soon(self._waiter.wake)
+
+    def _leave(self) -> None:
+        self.state = GONE
+        self._return_parser()
+        self._server.poller.remove(self.fd)
+        self._server.forget(self)
+
+    def _flush(self) -> None:
+        data, self._unsent = self._unsent, None
+        if data is not None:
+            self.send(data)  # type: ignore[arg-type]
+        if self._unsent is not None or self.state == GONE:
+            return
+        self._watch(self._events & ~WRITABLE)
+        if self._waiter is not None:
+            self._waiter.wake()
+        elif self.state == ANSWERING:
+            self._conclude()
+
+    def _conclude(self) -> None:
+        if self.state != ANSWERING or self._unsent is not None:
+            return  # `_flush` continues
+        parser = self._parser
+        is_read = parser is not None and parser.is_complete and not self._early
+        if self._is_last:
+            self.end() if is_read else self._linger()
+        elif is_read or self._early:
+            self._await_next()
+        else:
+            self.state = DISCARDING
+            self._watch(READABLE)
+
+    def _await_next(self) -> None:
+        self._return_parser()
+        self.state, self.since = IDLE, time.monotonic()
+        self._watch(READABLE)
+        if self._early:  # on the loop: this may be a greenlet that answers requests
+            self._server.runtime.soon(self._take_early)
+
+    def _take_early(self) -> None:
+        if self._early and self.state == IDLE:
+            self._take(b"")
+
+    def _linger(self) -> None:
+        self._return_parser()
+        self.state, self.since = LINGERING, time.monotonic()
+        try:
+            self._sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.end()
+        else:
+            self._watch(READABLE)
+
+    def _return_parser(self) -> None:
+        parser, self._parser = self._parser, None
+        if parser is not None:
+            self._server.take_back(parser)
+
+    def _watch(self, events: int) -> None:
+        if events != self._events and self.state != GONE:
+            self._events = events
+            self._server.poller.change(self.fd, events)

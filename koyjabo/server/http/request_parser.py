@@ -1,0 +1,189 @@
+"""Reads requests with llhttp, which is strict, and limits their size (RFC 9112).
+
+llhttp does not stop at the end of a request. So it is given the bytes in pieces, each of which ends where a request may
+end: after the length that was announced, or after an empty line.
+"""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+
+from koyjabo.server.http.refusals import Refused
+
+LONGEST_LINE = 8 * 1024
+"""The largest size of a request line, and of one header, bytes."""
+
+LARGEST_HEAD = 64 * 1024
+MOST_UNREAD = 256 * 1024
+"""The largest size of a body that the application does not get, with its framing, bytes. A connection can be used again
+after a body of this size.
+"""
+
+TOO_LARGE, HEAD_TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+END = b"\r\n\r\n"
+NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
+VERSIONS = {"1.0", "1.1"}
+
+names: dict[bytes, str] = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
+MOST_NAMES = 500
+
+
+def wsgi_name(name: bytes) -> str:
+    """The name of a header in a WSGI environment. Empty for a name with an underscore: it could be mistaken for another
+    header, and a client could forge what a proxy says.
+    """
+    found = names.get(name)
+    if found is None:
+        lower = name.lower()
+        found = names.get(lower) or ("" if b"_" in lower else "HTTP_" + lower.decode().upper().replace("-", "_"))
+        if len(names) < MOST_NAMES:
+            names[name] = found
+    return found
+
+
+class RequestParser:
+    """Reads one request; `begin` prepares it for the next one.
+
+    The head is in `method`, `url`, `version` and `headers` (by their names in WSGI), the body in `body`, up to one byte
+    more than `largest_body`.
+    """
+
+    __slots__ = (
+        "_body_size", "_line", "_llhttp", "_pieces", "_refusal", "_size", "_tail", "_unfed",
+        "awaits_continue", "has_head", "headers", "is_complete", "keeps_alive", "largest_body", "method", "url",
+        "version",
+    )  # fmt: skip
+
+    def __init__(self, largest_body: int) -> None:
+        self.largest_body = largest_body
+        self._llhttp = HttpRequestParser(self)
+        self.begin()
+
+    def begin(self) -> None:
+        self.url, self.method, self.version = b"", "", ""
+        self.headers: dict[str, str] = {}
+        self.has_head = self.is_complete = self.keeps_alive = False
+        self.awaits_continue = False  # before it sends the body (RFC 9110, 10.1.1)
+        self._line: bytes | None = b""  # the beginning of a request line that is not whole yet
+        self._tail = b""  # the last bytes that were parsed, in which an empty line may have begun
+        self._size = self._body_size = self._unfed = 0
+        self._pieces: list[bytes] = []
+        self._refusal: Refused | None = None
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(self._pieces)
+
+    @property
+    def is_too_large(self) -> bool:
+        """The body is larger than the application accepts, or it will be."""
+        return self._body_size + self._unfed > self.largest_body
+
+    def feed(self, data: bytes) -> bytes:
+        """Parse up to the end of the request. Returns the bytes after it. Raises Refused; then nothing more may be
+        parsed.
+        """
+        if self._line is not None:
+            data = self._whole_line(self._line + data)
+        at = 0
+        while at < len(data) and not self.is_complete:
+            end = self._next_end(data, at)
+            at += self._parse(data[at:end])
+        return data[at:]
+
+    def _whole_line(self, data: bytes) -> bytes:
+        """Keep the bytes until the request line is whole. Encodes bytes over 127 in it, which llhttp refuses."""
+        start = len(data) - len(data.lstrip(b"\r\n"))
+        end = data.find(b"\n", start)
+        if (end if end >= 0 else len(data)) - start > LONGEST_LINE:
+            raise Refused(HTTPStatus.REQUEST_URI_TOO_LONG)
+        if end < 0:
+            self._line = data[start:]
+            return b""
+        self._line = None
+        line = data[start:end]
+        if not line.isascii():
+            line = NOT_ASCII.sub(lambda each: b"%%%02X" % ord(each[0]), line)
+        return line + data[end:]
+
+    def _next_end(self, data: bytes, at: int) -> int:
+        if self._unfed:
+            return at + self._unfed
+        if self._tail:
+            begun = (self._tail + data[at : at + 3]).find(END)
+            if begun >= 0:
+                return at + begun + len(END) - len(self._tail)
+        found = data.find(END, at)
+        return found + len(END) if found >= 0 else len(data)
+
+    def _parse(self, piece: bytes) -> int:
+        """Returns how many bytes were parsed: all, but for bytes after an upgrade."""
+        parsed, had_head = len(piece), self.has_head
+        try:
+            self._llhttp.feed_data(piece)
+        except HttpParserUpgrade as upgrade:
+            parsed = upgrade.args[0]
+        except HttpParserError as error:
+            raise self._refusal or refused(str(error)) from None
+        self._size += parsed
+        if self._size > (MOST_UNREAD if had_head else LARGEST_HEAD):
+            raise Refused(TOO_LARGE if had_head else HEAD_TOO_LARGE)
+        if self.has_head and not had_head:
+            self._size = 0
+        if self._refusal is not None:
+            raise self._refusal
+        self._tail = b"" if piece.endswith(END) or self._unfed else (self._tail + piece)[-3:]
+        return parsed
+
+    # Called by llhttp.
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.has_head:
+            return  # a trailer
+        key, text = wsgi_name(name), value.strip(b" \t").decode("latin-1")
+        if len(name) + len(value) > LONGEST_LINE:
+            self._refuse(HEAD_TOO_LARGE)
+        elif key == "HTTP_HOST" and key in self.headers:
+            self._refuse(HTTPStatus.BAD_REQUEST, "Host must be given once")
+        elif key in self.headers:
+            self.headers[key] += f",{text}"
+        elif key:
+            self.headers[key] = text
+
+    def on_headers_complete(self) -> None:
+        self.has_head = True
+        self.method, self.version = self._llhttp.get_method().decode(), self._llhttp.get_http_version()
+        self.keeps_alive = self._llhttp.should_keep_alive() and self.method != "CONNECT"
+        self._unfed = int(self.headers.get("CONTENT_LENGTH") or 0) if self.method != "CONNECT" else 0
+        self.awaits_continue = self.version == "1.1" and self.headers.get("HTTP_EXPECT", "").lower() == "100-continue"
+        if self.version not in VERSIONS:
+            self._refuse(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
+        elif self.version == "1.1" and "HTTP_HOST" not in self.headers:
+            self._refuse(HTTPStatus.BAD_REQUEST, "Host is missing")
+        elif self.headers.get("HTTP_TRANSFER_ENCODING", "chunked").lower() != "chunked":
+            self._refuse(HTTPStatus.NOT_IMPLEMENTED, "Transfer-Encoding must be chunked")
+
+    def on_body(self, data: bytes) -> None:
+        if self._body_size <= self.largest_body:
+            self._pieces.append(data)
+        self._body_size += len(data)
+        self._unfed = max(0, self._unfed - len(data))
+
+    def on_message_complete(self) -> None:
+        self.is_complete = True
+
+    def _refuse(self, status: HTTPStatus, reason: str = "") -> None:
+        self._refusal = self._refusal or Refused(status, reason)
+
+
+def refused(reason: str) -> Refused:
+    """The refusal for an error of llhttp."""
+    if "Transfer-Encoding" in reason:
+        return Refused(HTTPStatus.NOT_IMPLEMENTED, "Transfer-Encoding must be chunked, without a Content-Length")
+    return Refused(HTTPStatus.BAD_REQUEST, reason[:1].lower() + reason[1:])

@@ -1,0 +1,163 @@
+"""Sends the answer of a WSGI application, in pieces if it is long (PEP 3333; RFC 9112, 6 and 7)."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from email.utils import formatdate
+from typing import Any
+from wsgiref.types import WSGIApplication
+
+from koyjabo.server.http.connection import GONE, HttpConnection
+
+log = logging.getLogger(__name__)
+
+SMALLEST_WRITE = 4096
+"""Shorter pieces of an answer are sent together, bytes."""
+
+WITHOUT_BODY = ("1", "204", "304")
+"""What the status of an answer without a body begins with."""
+
+FAILED = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+class Date:
+    """The header of that name, made once a second."""
+
+    def __init__(self) -> None:
+        self._second, self._text = 0, ""
+
+    def __str__(self) -> str:
+        now = int(time.time())
+        if now != self._second:
+            self._second, self._text = now, formatdate(now, usegmt=True)
+        return self._text
+
+
+date = Date()
+
+
+def respond(app: WSGIApplication, environ: dict[str, Any], connection: HttpConnection) -> None:
+    """Answer a request, in a greenlet. Does nothing more for a connection that has ended or was taken over."""
+    response = Response(connection, environ)
+    pieces: Iterable[bytes] = ()
+    try:
+        pieces = app(environ, response.start)
+        response.send(pieces)
+    except Exception:
+        log.exception("request_failed")
+        response.fail()
+    finally:
+        if hasattr(pieces, "close"):
+            pieces.close()
+
+
+class Response:
+    __slots__ = ("_connection", "_headers", "_is_chunked", "_is_head", "_is_http_1_0", "_is_last", "_is_started",
+                 "_left", "_status")  # fmt: skip
+
+    def __init__(self, connection: HttpConnection, environ: dict[str, Any]) -> None:
+        self._connection = connection
+        self._is_head = environ["REQUEST_METHOD"] == "HEAD"
+        self._is_http_1_0 = environ["SERVER_PROTOCOL"] == "HTTP/1.0"
+        self._status = ""
+        self._headers: list[tuple[str, str]] = []
+        self._is_started = False  # the head is sent
+        self._is_chunked = self._is_last = False
+        self._left: int | None = None  # bytes until Content-Length
+
+    def start(self, status: str, headers: list[tuple[str, str]], error: Any = None) -> Callable[[bytes], object]:
+        """The `start_response` of WSGI."""
+        if error and self._is_started:
+            raise error[1].with_traceback(error[2])
+        self._status, self._headers = status, headers
+        return self._write
+
+    def send(self, pieces: Iterable[bytes]) -> None:
+        if self._connection.state == GONE:
+            return
+        if isinstance(pieces, list | tuple):
+            self._finish(b"".join(pieces))
+            return
+        unsent = b""
+        for piece in pieces:
+            unsent = unsent + piece if unsent else piece
+            if len(unsent) >= SMALLEST_WRITE:
+                if not self._write(unsent):
+                    return
+                unsent = b""
+        self._finish(unsent)
+
+    def fail(self) -> None:
+        """End the connection, since the client must not take for whole what it has received."""
+        if not self._is_started and self._connection.state != GONE:
+            self._connection.send(FAILED)
+            self._connection.finish(is_last=True)
+        else:
+            self._connection.end()
+
+    def _finish(self, data: bytes) -> None:
+        head = b"" if self._is_started else self._head(len(data))
+        data = head + self._framed(data)
+        if self._is_chunked:
+            data += b"0\r\n\r\n"
+        if data:
+            self._connection.send(data)
+        self._connection.finish(self._is_last or bool(self._left))
+
+    def _write(self, data: bytes) -> bool:
+        """Send a piece and wait until the system has accepted it. False if the connection has ended."""
+        head = b"" if self._is_started else self._head(None)
+        self._connection.send(head + self._framed(data))
+        if self._left == 0 and not self._is_chunked:
+            return self._connection.state != GONE  # `finish` continues without this greenlet
+        return self._connection.wait_until_sent()
+
+    def _framed(self, data: bytes) -> bytes:
+        if self._left is not None:
+            self._left -= len(data)
+        elif self._is_chunked and data:
+            return b"%x\r\n%s\r\n" % (len(data), data)
+        elif self._has_no_body:
+            return b""
+        return data
+
+    @property
+    def _has_no_body(self) -> bool:
+        return self._is_head or self._status.startswith(WITHOUT_BODY)
+
+    def _head(self, length: int | None) -> bytes:
+        """The head of the answer. `length` is that of the body, if it is known."""
+        self._is_started = True
+        lines = [f"HTTP/1.1 {self._status}\r\n"]
+        lines += [f"{name}: {value}\r\n" for name, value in self._headers]
+        given = {name.lower(): value for name, value in self._headers}
+        if "date" not in given:
+            lines.append(f"Date: {date}\r\n")
+        lines.append(self._framing(given.get("content-length"), length))
+        lines.append(self._persistence(given.get("connection", "")))
+        return "".join([*lines, "\r\n"]).encode("latin-1")
+
+    def _framing(self, given: str | None, length: int | None) -> str:
+        if self._has_no_body:
+            return ""
+        if given is not None:
+            self._left = int(given)
+        elif length is not None:
+            self._left = length
+            return f"Content-Length: {length}\r\n"
+        elif self._is_http_1_0:
+            self._is_last = True
+        else:
+            self._is_chunked = True
+            return "Transfer-Encoding: chunked\r\n"
+        return ""
+
+    def _persistence(self, given: str) -> str:
+        self._is_last = self._is_last or self._connection.is_last or given.lower() == "close"
+        if given:
+            return ""
+        if self._is_last:
+            return "Connection: close\r\n"
+        return "Connection: keep-alive\r\n" if self._is_http_1_0 else ""

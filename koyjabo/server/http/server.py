@@ -1,0 +1,137 @@
+"""The HTTP server of a worker: accepts connections, runs requests, and leaves without losing any."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import time
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, TypeVar
+from wsgiref.types import WSGIApplication
+
+from koyjabo.runtime import Runtime
+from koyjabo.server.http.connection import HttpConnection
+from koyjabo.server.http.connections import Connections
+from koyjabo.server.http.environment import environment, shared_environment
+from koyjabo.server.http.request_greenlets import RequestGreenlets
+from koyjabo.server.http.request_parser import RequestParser
+from koyjabo.server.http.response import respond
+from koyjabo.server.process.poller import READABLE, Poller
+
+OUT_OF_FILES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+RETRY_S = 0.1
+ROOM_S = 0.02
+"""The time until it accepts again when there is no room for a connection."""
+
+ACCEPTS_IN_A_ROW = 64
+MOST_PARSERS = 64
+TICK_S = 0.02
+
+Piece = TypeVar("Piece")
+
+
+class HttpServer:
+    def __init__(
+        self,
+        runtime: Runtime,
+        poller: Poller,
+        listener: socket.socket,
+        app: WSGIApplication,
+        most: int,
+        largest_body: int,
+        environ: dict[str, Any],
+    ) -> None:
+        """`most` is the limit of connections, `largest_body` that of the application in bytes; `environ` is added to
+        the environment of each request.
+        """
+        self.runtime = runtime
+        self.poller = poller
+        self.is_leaving = False
+        self.connections = Connections(most)
+        self._listener = listener
+        self._app = app
+        self._largest_body = largest_body
+        self._shared = shared_environment(listener.getsockname(), {**environ, "koyjabo.unhurried": unhurried})
+        self._greenlets = RequestGreenlets()
+        self._parsers: list[RequestParser] = []
+        listener.setblocking(False)
+
+    def start(self) -> None:
+        self.poller.add(self._listener.fileno(), self, READABLE)
+
+    def ready(self, events: int) -> None:
+        """Accept connections."""
+        for _ in range(ACCEPTS_IN_A_ROW):
+            if not self.connections.has_room():
+                self._pause(ROOM_S)
+                return
+            try:
+                sock, peer = self._listener.accept()
+            except OSError as error:
+                if error.errno in OUT_OF_FILES:
+                    self._pause(RETRY_S)
+                return
+            sock.setblocking(False)
+            connection = HttpConnection(sock, peer, self)
+            self.connections.add(connection)
+            connection.ready(READABLE)  # most clients send at once
+
+    def leave(self) -> None:
+        """Accept no more connections, and close those that wait for a request. A request that has begun to arrive is
+        the last one of its connection.
+        """
+        self.is_leaving = True
+        self.runtime.soon(self._leave)
+
+    def wait_until_answered(self) -> None:
+        time.sleep(TICK_S)
+        while self.connections.are_busy():
+            time.sleep(TICK_S)
+
+    def _leave(self) -> None:
+        self.ready(READABLE)  # those that the system has accepted already
+        self.poller.remove(self._listener.fileno())
+        self._listener.close()
+        for connection in list(self.connections):
+            connection.leave()
+
+    def _pause(self, seconds: float) -> None:
+        self.poller.change(self._listener.fileno(), 0)
+        self.runtime.later(seconds, self._go_on)
+
+    def _go_on(self) -> None:
+        if not self.is_leaving:
+            self.poller.change(self._listener.fileno(), READABLE)
+
+    # Called by connections.
+
+    def lend_parser(self) -> RequestParser:
+        return self._parsers.pop() if self._parsers else RequestParser(self._largest_body)
+
+    def take_back(self, parser: RequestParser) -> None:
+        if parser.is_complete and parser.keeps_alive and len(self._parsers) < MOST_PARSERS:
+            parser.begin()
+            self._parsers.append(parser)
+
+    def answer(self, connection: HttpConnection, parser: RequestParser) -> None:
+        environ = environment(parser, self._shared, connection.peer)
+        environ["koyjabo.connection"] = connection
+        self._greenlets.run(partial(respond, self._app, environ, connection))
+
+    def forget(self, connection: HttpConnection) -> None:
+        self.connections.discard(connection)
+
+
+def unhurried(environ: dict[str, Any], pieces: Iterator[Piece]) -> Iterator[Piece]:
+    """Yield the `pieces` of a long answer, and restart the time limit for each. Handlers find this function in the WSGI
+    environment as `koyjabo.unhurried`.
+
+    A piece is requested when the previous one has been written, so a client that keeps reading is never cut off. A
+    client that reads less than a piece in REQUEST_S is closed, and after SLOW_S if there is no room for others.
+    """
+    connection: HttpConnection = environ["koyjabo.connection"]
+    for piece in pieces:
+        connection.restart_time_limit()  # after building a piece
+        yield piece
+        connection.restart_time_limit()  # after writing it

@@ -1,0 +1,57 @@
+"""One epoll for all sockets of a worker: the listening one, HTTP connections and WebSockets."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from typing import Any, Protocol
+
+log = logging.getLogger(__name__)
+
+READABLE, WRITABLE = 0x1, 0x4  # of epoll; eventlet removes the constants from `select`
+HUNG_UP = 0x8 | 0x10
+"""An error, or the end of both directions. Reported also to sockets that watch for nothing."""
+
+EVENTS_AT_ONCE = 256
+
+
+class Watcher(Protocol):
+    def ready(self, events: int) -> None:
+        """Handle the events of a file. It must not block, because one loop serves all of them."""
+
+
+class Poller:
+    """Calls the watcher of each file that is ready, on the loop. A file has one watcher."""
+
+    def __init__(self, runtime: Any) -> None:
+        self._epoll = runtime.epoll()
+        self._watchers: dict[int, Watcher] = {}
+        self._added: set[int] = set()  # since the last poll: its events may be those of another file with this number
+        runtime.call_when_readable(self._epoll.fileno(), self._call_ready)
+
+    def add(self, fd: int, watcher: Watcher, events: int) -> None:
+        self._watchers[fd] = watcher
+        self._added.add(fd)
+        self._epoll.register(fd, events)
+
+    def change(self, fd: int, events: int) -> None:
+        """Does nothing for a file that has no watcher."""
+        if fd in self._watchers:
+            self._epoll.modify(fd, events)
+
+    def remove(self, fd: int) -> None:
+        """Idempotent. Call it before the file is closed."""
+        if self._watchers.pop(fd, None) is not None:
+            with suppress(OSError):
+                self._epoll.unregister(fd)
+
+    def _call_ready(self) -> None:
+        self._added.clear()
+        for fd, events in self._epoll.poll(0, EVENTS_AT_ONCE):
+            watcher = self._watchers.get(fd)
+            if watcher is None or fd in self._added:
+                continue
+            try:
+                watcher.ready(events)
+            except Exception:  # the hub would stop calling
+                log.exception("connection_failed")
