@@ -126,6 +126,8 @@ class RequestParser:
             self._llhttp.feed_data(piece)
         except HttpParserUpgrade as upgrade:
             parsed = upgrade.args[0]
+            if self._has_body:
+                self._continue_without_upgrade()
         except HttpParserError as error:
             raise self._refusal or refused(str(error)) from None
         self._size += parsed
@@ -138,10 +140,24 @@ class RequestParser:
         self._tail = b"" if piece.endswith(END) or self._unfed else (self._tail + piece)[-3:]
         return parsed
 
+    @property
+    def _has_body(self) -> bool:
+        return self.method != "CONNECT" and (self._unfed > 0 or "HTTP_TRANSFER_ENCODING" in self.headers)
+
+    def _continue_without_upgrade(self) -> None:
+        """Read a body that llhttp takes for data of another protocol, since a request that asks for an upgrade is
+        answered as any other one if it gets none. Another llhttp reads it, after a head with the same framing.
+        """
+        framing = b"Content-Length: %d" % self._unfed if self._unfed else b"Transfer-Encoding: chunked"
+        self.is_complete = False
+        self._llhttp = HttpRequestParser(self)
+        self._llhttp.feed_data(b"POST / HTTP/1.1\r\n%s\r\n\r\n" % framing)
+
     # Called by llhttp.
 
     def on_url(self, url: bytes) -> None:
-        self.url += url
+        if not self.has_head:
+            self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.has_head:
@@ -157,6 +173,8 @@ class RequestParser:
             self.headers[key] = text
 
     def on_headers_complete(self) -> None:
+        if self.has_head:
+            return
         self.has_head = True
         self.method, self.version = self._llhttp.get_method().decode(), self._llhttp.get_http_version()
         self.keeps_alive = self._llhttp.should_keep_alive() and self.method != "CONNECT"

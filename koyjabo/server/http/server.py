@@ -63,19 +63,8 @@ class HttpServer:
     def ready(self, events: int) -> None:
         """Accept connections."""
         for _ in range(ACCEPTS_IN_A_ROW):
-            if not self.connections.has_room():
-                self._pause(ROOM_S)
+            if not self._accept():
                 return
-            try:
-                sock, peer = self._listener.accept()
-            except OSError as error:
-                if error.errno in OUT_OF_FILES:
-                    self._pause(RETRY_S)
-                return
-            sock.setblocking(False)
-            connection = HttpConnection(sock, peer, self)
-            self.connections.add(connection)
-            connection.ready(READABLE)  # most clients send at once
 
     def leave(self) -> None:
         """Accept no more connections, and close those that wait for a request. A request that has begun to arrive is
@@ -90,11 +79,29 @@ class HttpServer:
             time.sleep(TICK_S)
 
     def _leave(self) -> None:
-        self.ready(READABLE)  # those that the system has accepted already
+        while self._accept():  # those that the system has accepted already
+            pass
         self.poller.remove(self._listener.fileno())
         self._listener.close()
         for connection in list(self.connections):
             connection.leave()
+
+    def _accept(self) -> bool:
+        """False if no connection waits, or there is no room for it."""
+        if not self.connections.has_room():
+            self._pause(ROOM_S)
+            return False
+        try:
+            sock, peer = self._listener.accept()
+        except OSError as error:
+            if error.errno in OUT_OF_FILES:
+                self._pause(RETRY_S)
+            return False
+        sock.setblocking(False)
+        connection = HttpConnection(sock, peer, self)
+        self.connections.add(connection)
+        connection.ready(READABLE)  # most clients send at once
+        return True
 
     def _pause(self, seconds: float) -> None:
         self.poller.change(self._listener.fileno(), 0)

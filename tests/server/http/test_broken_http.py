@@ -27,6 +27,14 @@ BROKEN = {
     "a length and chunks": (501, head("POST", REGISTER, "Content-Length: 5", CHUNKED) + b"0\r\n\r\n"),
     "chunks and compression": (501, head("POST", REGISTER, "Transfer-Encoding: gzip, chunked")),
     "a coding that codes nothing": (501, head("POST", REGISTER, "Transfer-Encoding: identity")),
+    "two hosts": (400, head("GET", "/healthz", "Host: other")),
+    "no host": (400, b"GET /healthz HTTP/1.1\r\n\r\n"),
+    "a version that is none": (400, head("GET", "/healthz").replace(b"1.1", b"1.10")),
+    "a version of two digits": (400, head("GET", "/healthz").replace(b"1.1", b"01.1")),
+    "a version to come": (505, head("GET", "/healthz").replace(b"1.1", b"2.0")),
+    "a version of the past": (505, b"GET /healthz\r\n\r\n"),
+    "a vertical tab between words": (400, head("GET", "/healthz").replace(b" /", b"\x0b/")),
+    "half an end of lines": (400, head("GET", "/healthz").replace(b"\r\n", b"\n")),
 }
 
 
@@ -40,6 +48,39 @@ def test_broken_request_is_refused_and_the_connection_closed(line, sqlite_server
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert line.is_closed()
     assert sqlite_server.stats().total == before, "what came after it was read as a request"
+
+
+BROKEN_CHUNKS = {
+    "a size with a prefix": b"0x19\r\n%s\r\n0\r\n\r\n",
+    "a size with a sign": b"+19\r\n%s\r\n0\r\n\r\n",
+    "a size with an underscore": b"0_19\r\n%s\r\n0\r\n\r\n",
+    "a size in spaces": b" 19 \r\n%s\r\n0\r\n\r\n",
+    "a size after a vertical tab": b"\x0b19\r\n%s\r\n0\r\n\r\n",
+    "a size that is none": b"zz\r\n%s\r\n0\r\n\r\n",
+    "an end with a sign": b"19\r\n%s\r\n-0\r\n\r\n",
+    "an end with a prefix": b"19\r\n%s\r\n0x0\r\n\r\n",
+    "a negative size": b"-1\r\n19\r\n%s\r\n0\r\n\r\n",
+    "half an end of a size": b"19\n%s\r\n0\r\n\r\n",
+    "half an end of a chunk": b"19\r\n%s\n0\r\n\r\n",
+    "something after a chunk": b"19\r\n%sJUNKJUNK\r\n0\r\n\r\n",
+    "a size in the place of an end": b"19\r\n%s5\r\n0\r\n\r\n",
+    "a trailer that is none": b"19\r\n%s\r\n0\r\nnonsense\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("body", BROKEN_CHUNKS.values(), ids=BROKEN_CHUNKS)
+def test_broken_chunks_are_refused_and_the_connection_closed(line, sqlite_server, body):
+    before = sqlite_server.stats().total
+    answer = line.send(head("POST", REGISTER, CHUNKED) + body % BODY + SMUGGLED).answer()
+    assert (answer.status, answer.headers["Connection"]) == (400, "close")
+    assert line.is_closed()
+    assert sqlite_server.stats().total == before
+
+
+def test_host_is_not_needed_in_http_1_0(line):
+    answer = line.send(b"GET /healthz HTTP/1.0\r\n\r\n").answer("GET")
+    assert (answer.status, answer.headers["Connection"]) == (200, "close")
+    assert line.is_closed()
 
 
 def form_head(*headers: str) -> bytes:

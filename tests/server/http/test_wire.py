@@ -103,3 +103,51 @@ def test_requests_leave_no_line_in_the_log(sqlite_server):
         sqlite_server.register("karim", referrer="https://example.org/?token=secret")
         sqlite_server.get("/api/stats?token=secret")
     assert sqlite_server.log == before
+
+
+def test_requests_that_are_sent_at_once_are_answered_one_after_the_other(line, sqlite_server):
+    before = sqlite_server.stats().total
+    requests = [visit_of("karim"), head("GET", "/api/stats"), visit_of("rahim"), head("GET", "/healthz")]
+    first, stats, second, health = all_answers(line, b"".join(requests))
+    assert f'"ordinal":{before + 1},'.encode() in first
+    assert f'"totalVisitors":{before + 1},'.encode() in stats
+    assert f'"ordinal":{before + 2},'.encode() in second
+    assert health.endswith(b'{"status":"alive"}')
+
+
+def test_many_requests_that_are_sent_at_once_are_all_answered(line):
+    answers = all_answers(line, head("GET", "/healthz") * 500)
+    assert [answer[:4] for answer in answers] == [b"200 "] * 500
+
+
+def visit_of(visitor: str) -> bytes:
+    body = b'{"visitorId": "%s"}' % visitor.encode()
+    return head("POST", REGISTER, f"Content-Length: {len(body)}") + body
+
+
+def all_answers(line: Line, requests: bytes) -> list[bytes]:
+    """To requests that are sent at once; one more, that ends the connection, is sent after them."""
+    line.send(requests + head("GET", "/nowhere", "Connection: close"))
+    received = bytearray()
+    while data := line._socket.recv(65536):
+        received += data
+    nothing, *answers, _ = received.split(b"HTTP/1.1 ")
+    assert nothing == b""
+    return [bytes(each) for each in answers]
+
+
+def test_empty_lines_before_a_request_are_not_looked_at(line):
+    """RFC 9112, 2.2."""
+    assert line.send(b"\r\n\r\n" + head("GET", "/healthz")).answer("GET").status == 200
+    assert line.send(b"\r\n" + head("GET", "/healthz")).answer("GET").status == 200
+
+
+def test_old_client_that_keeps_its_connection_is_told_that_it_may(line):
+    asked = head("GET", "/healthz", "Connection: keep-alive").replace(b"1.1", b"1.0")
+    for _ in range(2):
+        assert line.send(asked).answer("GET").headers["Connection"] == "keep-alive"
+
+
+def test_connection_that_the_client_ends_is_closed(line):
+    assert line.ask("GET", "/healthz", "Connection: close").headers["Connection"] == "close"
+    assert line.is_closed()

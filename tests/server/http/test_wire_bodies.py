@@ -71,3 +71,23 @@ def test_chunked_body_over_16_kb_is_refused(line, sqlite_server, size):
 def test_announced_size_over_16_kb_is_refused_before_it_is_sent(line):
     """A client that asks first (Expect: 100-continue) need not send what will be refused."""
     assert_too_large(line.send(head("POST", REGISTER, "Content-Length: 1000000", "Expect: 100-continue")).answer())
+
+
+def test_client_that_asks_first_is_told_to_go_on(line):
+    """RFC 9110, 10.1.1."""
+    body = body_of(100)
+    line.send(head("POST", REGISTER, length(body), "Expect: 100-continue"))
+    assert line._socket.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert line.send(body).answer().status == 200
+    assert line.ask("GET", "/healthz").status == 200
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 22", "Transfer-Encoding: chunked"])
+def test_body_of_a_request_that_asks_for_an_upgrade_is_read(line, sqlite_server, framing):
+    """As `curl --http2` sends it. Otherwise the body could be read as a request."""
+    before = sqlite_server.stats().total
+    body = b'{"visitorId": "karim"}'
+    sent = body if "Length" in framing else chunked(body)
+    answer = line.send(head("POST", REGISTER, framing, "Upgrade: h2c", "Connection: Upgrade") + sent).answer()
+    assert (answer.status, answer.json["visit"]["ordinal"]) == (200, before + 1)
+    assert line.ask("GET", "/healthz").status == 200

@@ -1,0 +1,97 @@
+"""Requests are read the same however the network cuts them, and end where they say."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.line import chunked, head
+
+from koyjabo.server.http.refusals import Refused
+from koyjabo.server.http.request_parser import LARGEST_HEAD, LONGEST_LINE, MOST_UNREAD, RequestParser, wsgi_name
+
+LARGEST_BODY = 100
+H2C = ("Upgrade: h2c", "Connection: Upgrade")
+CHUNKS = head("POST", "/", "Transfer-Encoding: chunked")
+EMPTY_LINES = b"a\r\n\r\nb\r\n\r\n"
+REQUESTS = {
+    "without a body": head("GET", "/?a=b", "X-Long: " + "x" * 50),
+    "with an empty one": head("POST", "/", "Content-Length: 0"),
+    "with a body": head("POST", "/", "Content-Length: 10") + b"0123456789",
+    "with empty lines in its body": head("POST", "/", f"Content-Length: {len(EMPTY_LINES)}") + EMPTY_LINES,
+    "in chunks": CHUNKS + chunked(b"ab", EMPTY_LINES, b"c"),
+    "in chunks with trailers": CHUNKS + b"1;a=b\r\nx\r\n0\r\nX-A: b\r\n\r\n",
+    "after empty lines": b"\r\n\r\n" + head("GET", "/"),
+    "with bytes over 127": head("GET", "/").replace(b"/ ", b"/\xff?\xe0\xa6 ", 1),
+    "that asks for an upgrade": head("GET", "/", "Upgrade: websocket", "Connection: Upgrade"),
+    "that asks for an upgrade with a body": head(
+        "POST", "/", "Upgrade: h2c", "Connection: Upgrade", "Content-Length: 2"
+    )
+    + b"ab",
+    "that asks for an upgrade with chunks": head("POST", "/", *H2C, "Transfer-Encoding: chunked") + chunked(b"a", b"b"),
+    "larger than is accepted": head("POST", "/", "Content-Length: 200") + b"x" * 200,
+}
+
+
+def read_all(pieces: list[bytes]) -> list[tuple]:
+    """All requests in these pieces, as one connection reads them."""
+    parser, found = RequestParser(LARGEST_BODY), []
+    for piece in pieces:
+        while piece:
+            piece = parser.feed(piece)
+            if parser.is_complete:
+                found.append((parser.method, parser.url, parser.headers, parser.body[: LARGEST_BODY + 1]))
+                parser.begin()
+    return found
+
+
+@pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
+def test_request_may_be_cut_anywhere(request_):
+    whole = read_all([request_])
+    assert len(whole) == 1
+    assert read_all([bytes([each]) for each in request_]) == whole
+    for cut in range(1, len(request_)):
+        assert read_all([request_[:cut], request_[cut:]]) == whole, cut
+
+
+@given(names=st.lists(st.sampled_from(list(REQUESTS)), max_size=6), data=st.data())
+def test_requests_in_a_row_are_read_one_by_one(names, data):
+    sent = b"".join(REQUESTS[name] for name in names)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(sent)), max_size=8)))
+    pieces = [sent[start:end] for start, end in zip([0, *cuts], [*cuts, len(sent)], strict=True)]
+    assert read_all(pieces) == [each for name in names for each in read_all([REQUESTS[name]])]
+
+
+@pytest.mark.parametrize(
+    ("status", "pieces"),
+    [
+        (414, [b"GET /" + b"x" * LONGEST_LINE]),
+        (431, [head("GET", "/", "X: " + "x" * LONGEST_LINE)]),
+        (431, [head("GET", "/")[:-2], *[b"X: " + b"x" * 1000 + b"\r\n"] * (LARGEST_HEAD // 1000 + 1)]),
+        (
+            413,
+            [
+                head("POST", "/", "Transfer-Encoding: chunked"),
+                *[b"1;" + b"a" * 4000 + b"\r\nx\r\n"] * (MOST_UNREAD // 4000 + 1),
+            ],
+        ),
+    ],
+)
+def test_size_of_each_part_is_limited(status, pieces):
+    with pytest.raises(Refused) as refused:
+        read_all(pieces)
+    assert refused.value.status == status
+
+
+def test_body_is_kept_up_to_one_piece_over_the_limit():
+    parser = RequestParser(LARGEST_BODY)
+    parser.feed(head("POST", "/", "Content-Length: 100000"))
+    assert parser.is_too_large
+    for _ in range(10):
+        parser.feed(b"x" * 1000)
+    assert len(parser.body) == 1000
+
+
+def test_name_with_an_underscore_is_left_out():
+    """Else it would pass for `X-Forwarded-For`, which only a proxy may say."""
+    assert [wsgi_name(b"X-Forwarded-For"), wsgi_name(b"X_Forwarded-For")] == ["HTTP_X_FORWARDED_FOR", ""]
