@@ -145,6 +145,11 @@ class Settings(BaseModel):
     max_connections: int = Field(
         20000, alias="MAX_CONNECTIONS", ge=1, le=1_000_000, description="open sockets a worker accepts"
     )
+    lanes: bool = Field(
+        True,
+        alias="LANES",
+        description="`0` lets Flask answer the most frequent requests as well, at twice the cost",
+    )
     admin_email: str = Field(
         "",
         alias="ADMIN_EMAIL",

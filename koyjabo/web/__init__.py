@@ -31,8 +31,10 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 def wrap(app: Flask, settings: Settings) -> None:
     """Put WSGI middleware around `app`, which also the requests of Socket.IO pass. Call it last."""
-    from koyjabo.web.http import middleware, request_log, response_headers
+    from koyjabo.web.http import lanes, middleware, request_log, response_headers
 
+    if settings.lanes:
+        lanes.init_app(app)
     response_headers.init_app(app, settings.origins, trusts_proxies=settings.trusted_proxies > 0)
     middleware.trust_proxies(app, settings.trusted_proxies)
     if settings.environment == "development" and not settings.trusted_proxies:

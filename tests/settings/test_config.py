@@ -34,6 +34,7 @@ BAD = [
     *[("RETENTION_DAYS", bad) for bad in ("0", "-1", "36501", "a year")],
     *[("STARTING_TOTAL", bad) for bad in ("-1", "4k", str(10**15 + 1))],
     *[("ALLOW_EPHEMERAL_STORAGE", bad) for bad in ("maybe", "2")],
+    *[("LANES", bad) for bad in ("maybe", "2")],
     *[("RATE_LIMIT_REGISTRATIONS", bad) for bad in ("-1", "many")],
     *[("RATE_LIMIT_HEARTBEATS", bad) for bad in ("-1", "many")],
     *[("RATE_LIMIT_VISITOR", bad) for bad in ("-1", "some")],

@@ -15,6 +15,7 @@ from koyjabo.web.api.community_responses import answer, list_answer
 from koyjabo.web.api.paging import QUERY, Paging
 from koyjabo.web.api.visit_responses import StatsAnswer, stats_or_304, writer
 from koyjabo.web.current import current
+from koyjabo.web.http.answers import as_response
 from koyjabo.web.operations.openapi import ListOf, describe
 from koyjabo.web.security import tokens
 from koyjabo.web.ui import online_people
@@ -51,7 +52,8 @@ class OnlineAnswer(BaseModel):
 def community_stats(community_id: str) -> Response:
     """For members. The stats object of the visits to the community."""
     scope = _entered(community_id, MEMBER)
-    response = stats_or_304(request, writer.write(current().counting.visits.community(scope).stats()))
+    stats = writer.write(current().counting.visits.community(scope).stats())
+    response = as_response(stats_or_304(request.environ, stats))
     response.headers["Cache-Control"] = "private, no-cache"
     return response
 

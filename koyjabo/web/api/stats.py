@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Response, request
-
 from koyjabo.web.api import bp
 from koyjabo.web.api.visit_responses import StatsAnswer, stats_or_304, writer
-from koyjabo.web.current import current
+from koyjabo.web.http.answers import Answer
+from koyjabo.web.http.calls import Call, lane
 from koyjabo.web.operations.openapi import describe
 
 
@@ -16,6 +15,7 @@ from koyjabo.web.operations.openapi import describe
     {200: StatsAnswer, 304: None},
     headers={"If-None-Match": "an ETag from an earlier answer"},
 )
-def stats() -> Response:
+@lane
+def stats(call: Call) -> Answer:
     """The stats object, or 304 if `If-None-Match` names its revision."""
-    return stats_or_304(request, writer.write(current().counting.visits.stats()))
+    return stats_or_304(call.environ, writer.write(call.services.counting.visits.stats()))

@@ -39,8 +39,13 @@ class Body(BaseModel):
         """Read the body of a request. Raises UnsupportedBody, InvalidJson or InvalidInput with each bad field."""
         if cls.may_be_absent and not (request.content_length or "HTTP_TRANSFER_ENCODING" in request.environ):
             return cls()
+        return cls.read(_data(request, cls.media), request.environ)
+
+    @classmethod
+    def read(cls, data: bytes, environ: dict[str, Any]):
+        """Read a body of valid size and type. Raises InvalidJson or InvalidInput with each bad field."""
         try:
-            return cls.model_validate(_json_object(request, cls.media))
+            return cls.model_validate(_json_object(data))
         except ValidationError as error:
             raise InvalidInput(details={str(e["loc"][0]): sentence(e) for e in error.errors()}) from None
 
@@ -69,13 +74,12 @@ class NewVisitBody(Body):
     page: Text = Field(None, description="path of the opened page", examples=["/history"])
 
     @classmethod
-    def of(cls, request: Request) -> NewVisitBody:
-        body = super().of(request)
-        headers = request.environ
-        if body.visitId is None and "HTTP_IDEMPOTENCY_KEY" in headers:
-            body.visitId = _idempotency_key(headers["HTTP_IDEMPOTENCY_KEY"])
+    def read(cls, data: bytes, environ: dict[str, Any]) -> NewVisitBody:
+        body = super().read(data, environ)
+        if body.visitId is None and "HTTP_IDEMPOTENCY_KEY" in environ:
+            body.visitId = _idempotency_key(environ["HTTP_IDEMPOTENCY_KEY"])
         if not body.userAgent:
-            body.userAgent = text(headers.get("HTTP_USER_AGENT"))
+            body.userAgent = text(environ.get("HTTP_USER_AGENT"))
         return body
 
     def as_visit(self, at_ms: int, place: str, fingerprint: bytes, user_id: str | None) -> NewVisit:
@@ -98,13 +102,17 @@ class NewVisitBody(Body):
         )
 
 
-def _json_object(request: Request, media: tuple[str, ...]) -> dict[str, Any]:
+def _data(request: Request, media: tuple[str, ...]) -> bytes:
     compressed = request.environ.get("HTTP_CONTENT_ENCODING", "identity") != "identity"
     if compressed or not (request.is_json or request.mimetype in media):
         raise UnsupportedBody if "text/plain" in media else UnsupportedBody(ONLY_JSON)
     data = request.get_data(cache=False)
     if len(data) > LARGEST_BODY:
         raise RequestEntityTooLarge
+    return data
+
+
+def _json_object(data: bytes) -> dict[str, Any]:
     try:
         value = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError):

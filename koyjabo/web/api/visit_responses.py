@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
-from flask import Request, Response
 from pydantic import BaseModel, Field
+from werkzeug.http import parse_etags
 
 from koyjabo.counting.stats import Stats, StatsWriter, WrittenStats
 from koyjabo.counting.visits import Receipt
+from koyjabo.web.http.answers import Answer
 
 JSON = "application/json"
+CONTENT = ("Content-Type", JSON)
 
 
 class Place(BaseModel):
@@ -54,15 +57,12 @@ class ErrorAnswer(BaseModel):
 writer = StatsWriter()
 
 
-def stats_answer(stats: WrittenStats) -> Response:
-    return Response(stats.json, content_type=JSON, headers=revalidated(stats.tag))
-
-
-def stats_or_304(request: Request, stats: WrittenStats) -> Response:
+def stats_or_304(environ: dict[str, Any], stats: WrittenStats) -> Answer:
     """304 if `If-None-Match` has the tag of these stats."""
-    if "HTTP_IF_NONE_MATCH" in request.environ and request.if_none_match.contains_weak(stats.tag):
-        return Response(status=304, headers=revalidated(stats.tag))
-    return stats_answer(stats)
+    shown = environ.get("HTTP_IF_NONE_MATCH")
+    if shown is not None and parse_etags(shown).contains_weak(stats.tag):
+        return Answer(HTTPStatus.NOT_MODIFIED, revalidated(stats.tag))
+    return Answer(HTTPStatus.OK, [CONTENT, *revalidated(stats.tag)], stats.json)
 
 
 def revalidated(tag: str) -> list[tuple[str, str]]:
@@ -70,10 +70,10 @@ def revalidated(tag: str) -> list[tuple[str, str]]:
     return [("Cache-Control", "no-cache"), ("ETag", f'"{tag}"')]
 
 
-def registered_answer(receipt: Receipt | None, stats: Stats) -> Response:
+def registered_answer(receipt: Receipt | None, stats: Stats) -> Answer:
     visit = "null"
     if receipt is not None:
         duplicate = "true" if receipt.duplicate else "false"
         visit = f'{{"ordinal":{receipt.ordinal},"duplicate":{duplicate}}}'
     body = f'{{"success":true,"visit":{visit},"stats":{writer.write(stats).json}}}'
-    return Response(body, content_type=JSON, headers=[("Cache-Control", "no-store")])
+    return Answer(HTTPStatus.OK, [CONTENT, ("Cache-Control", "no-store")], body)

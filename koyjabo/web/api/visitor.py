@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from flask import Response, request
+from http import HTTPStatus
+
+from flask import request
 
 from koyjabo.web.api import bp
 from koyjabo.web.api.visit_requests import ForgetBody, HeartbeatBody, NewVisitBody
 from koyjabo.web.api.visit_responses import RegisteredAnswer, registered_answer
 from koyjabo.web.current import current
+from koyjabo.web.http.answers import Answer
+from koyjabo.web.http.calls import Call, lane
 from koyjabo.web.operations.openapi import describe
-from koyjabo.web.security import rate_limits, tokens
+from koyjabo.web.security import rate_limits
 
 REFUSALS = {
     400: "a field cannot be used; nothing was counted",
@@ -27,22 +31,21 @@ REFUSALS = {
     body=NewVisitBody,
     headers={"Idempotency-Key": "used as visitId if the body has none"},
 )
-def register_visit() -> Response:
+@lane
+def register_visit(call: Call) -> Answer:
     """Register a visit. 200 with the stats and the receipt, which is null for an ignored crawler. NewVisitBody says
     what is refused.
 
     With a valid access token, the visit belongs to that user; otherwise it is anonymous.
     """
-    rate_limits.count_registration()
-    services = current()
-    body = NewVisitBody.of(request)
-    rate_limits.count_visit(body.visitorId)
-    place = services.network.places.locate(request.remote_addr)
-    fingerprint = services.presence.visitor_sockets.fingerprint(request.environ)
-    login = tokens.optional()
-    user_id = login.account.id if login else None
+    call.count_address("registrations", rate_limits.NOT_COUNTED)
+    services = call.services
+    body = call.body(NewVisitBody)
+    call.count_visitor("visits", body.visitorId, rate_limits.NOT_COUNTED)
+    place = services.network.places.locate(call.environ.get("REMOTE_ADDR"))
+    fingerprint = services.presence.visitor_sockets.fingerprint(call.environ)
     visits = services.counting.visits
-    receipt = visits.register(body.as_visit(services.clock.now_ms(), place, fingerprint, user_id))
+    receipt = visits.register(body.as_visit(services.clock.now_ms(), place, fingerprint, call.user_id()))
     return registered_answer(receipt, visits.newest() if receipt else visits.stats())
 
 
@@ -50,13 +53,15 @@ def register_visit() -> Response:
 @describe(
     "Keep a visitor active", {204: None, 404: "this visitor has not registered a visit", **REFUSALS}, body=HeartbeatBody
 )
-def heartbeat() -> tuple[str, int]:
+@lane
+def heartbeat(call: Call) -> Answer:
     """Keep a visitor active. 204, or 404 for a visitor without a registered visit."""
-    rate_limits.count_heartbeat()
-    services, visitor_id = current(), HeartbeatBody.of(request).visitorId
-    rate_limits.count_visitor_heartbeat(visitor_id)
-    services.counting.visits.keep_active(visitor_id, services.network.places.locate(request.remote_addr))
-    return "", 204
+    call.count_address("heartbeats")
+    visitor_id = call.body(HeartbeatBody).visitorId
+    call.count_visitor("heartbeats", visitor_id)
+    place = call.services.network.places.locate(call.environ.get("REMOTE_ADDR"))
+    call.services.counting.visits.keep_active(visitor_id, place)
+    return Answer(HTTPStatus.NO_CONTENT, [])
 
 
 @bp.post("/visitor/forget")

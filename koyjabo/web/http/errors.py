@@ -4,16 +4,19 @@ with a page if the client is a browser that asks for one.
 
 from __future__ import annotations
 
+import json
 import logging
+from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, json
+from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
 from koyjabo.errors import KoyJaboError
 from koyjabo.text import N_
 from koyjabo.web.current import current
 from koyjabo.web.http import error_pages
+from koyjabo.web.http.answers import Answer, as_response
 
 log = logging.getLogger(__name__)
 
@@ -63,35 +66,45 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected_error)
 
 
-def answer(status: int, sentence: str, code: str, details: dict[str, Any] | None = None) -> Response:
-    body = json.dumps({"error": sentence, "code": code, "details": details or {}})
-    return Response(body, status, mimetype="application/json", headers={"Cache-Control": "no-store"})
+def answer(status: int, sentence: str, code: str, details: dict[str, Any] | None = None) -> Answer:
+    body = json.dumps({"error": sentence, "code": code, "details": details or {}}, ensure_ascii=False)
+    return Answer(HTTPStatus(status), [("Content-Type", "application/json"), ("Cache-Control", "no-store")], body)
 
 
-def _answer(
-    status: int, sentence: str, code: str, details: dict[str, Any] | None = None, retry_after_s: int | None = None
-) -> Response:
-    """Answer with a page for browsers, and with JSON for other clients."""
-    current().observability.metrics.error(code)
-    if error_pages.is_page():
-        return error_pages.page(status, sentence, code, retry_after_s)
-    return answer(status, sentence, code, details)
+def error_answer(error: KoyJaboError) -> Answer:
+    """The answer to all clients but browsers that ask for a page."""
+    found = answer(STATUS[error.code], str(error), error.code, error.details)
+    return found._replace(headers=[*found.headers, *_headers(error)])
+
+
+def unexpected(error: Exception) -> KoyJaboError:
+    """Log an error that nothing expected. Returns the one that is answered."""
+    log.exception("unexpected_error kind=%s", type(error).__name__)
+    return KoyJaboError()
+
+
+def _headers(error: KoyJaboError) -> list[tuple[str, str]]:
+    retry_after = [] if error.retry_after_s is None else [("Retry-After", str(error.retry_after_s))]
+    return [*HEADERS.get(error.code, {}).items(), *retry_after]
 
 
 def _domain_error(error: KoyJaboError) -> Response:
     if error_pages.is_page() and error.code in error_pages.LOG_IN_FIRST:
         return error_pages.to_login()
-    response = _answer(STATUS[error.code], str(error), error.code, error.details, error.retry_after_s)
-    response.headers.extend(HEADERS.get(error.code, {}))
-    if error.retry_after_s is not None:
-        response.headers["Retry-After"] = str(error.retry_after_s)
+    current().observability.metrics.error(error.code)
+    if not error_pages.is_page():
+        return as_response(error_answer(error))
+    response = error_pages.page(STATUS[error.code], str(error), error.code, error.retry_after_s)
+    response.headers.extend(_headers(error))
     return response
 
 
 def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     code, sentence = SENTENCES.get(status, (error.name.lower().replace(" ", "_"), error.description or error.name))
-    response = _answer(status, sentence, code)
+    current().observability.metrics.error(code)
+    is_page = error_pages.is_page()
+    response = error_pages.page(status, sentence, code) if is_page else as_response(answer(status, sentence, code))
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):
             response.headers[name] = value
@@ -99,5 +112,4 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _unexpected_error(error: Exception) -> Response:
-    log.exception("unexpected_error kind=%s", type(error).__name__)
-    return _domain_error(KoyJaboError())
+    return _domain_error(unexpected(error))

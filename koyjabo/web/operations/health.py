@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from http import HTTPStatus
 from typing import Literal
 
 from flask import Blueprint, Response
 from pydantic import BaseModel, Field
 
 from koyjabo.web.current import current
+from koyjabo.web.http.answers import Answer
+from koyjabo.web.http.calls import Call, lane
 from koyjabo.web.operations.openapi import describe
 
 bp = Blueprint("health", __name__)
@@ -19,6 +22,9 @@ LATE_S = 1.5
 
 class AliveAnswer(BaseModel):
     status: Literal["alive"] = "alive"
+
+
+ALIVE = Answer(HTTPStatus.OK, [("Content-Type", "application/json")], AliveAnswer().model_dump_json())
 
 
 class Check(BaseModel):
@@ -36,9 +42,10 @@ class ReadyAnswer(BaseModel):
 
 @bp.get("/healthz")
 @describe("Liveness check", {200: AliveAnswer})
-def healthz() -> Response:
+@lane
+def healthz(call: Call) -> Answer:
     """Liveness: this process answers. The database is not checked."""
-    return Response(AliveAnswer().model_dump_json(), mimetype="application/json")
+    return ALIVE
 
 
 @bp.get("/readyz")

@@ -5,10 +5,10 @@ that no request waits. Failed logins by account are counted in the database (`ko
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
-from flask import Flask, Request, Response, after_this_request, current_app, g, request
+from flask import Flask, Response, after_this_request, current_app, g, request
 
 from koyjabo.accounts.login_throttle import SENTENCE, account_key
 from koyjabo.errors import TooManyRequests
@@ -38,6 +38,9 @@ NOT_COUNTED = "Too many visits at once. This one was not counted; wait as long a
 TOO_MANY_ACTIONS = "Too many communities or invitations at once. Wait as long as Retry-After says, then try again."
 
 
+Environment = Mapping[str, Any]
+
+
 class Limits(NamedTuple):
     """Requests a minute; 0 for no limit."""
 
@@ -54,43 +57,25 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.after_request(_add_headers)
 
 
-def count_registration() -> None:
-    """Count a registration by its address. Raises TooManyRequests, like all `count_` functions."""
-    _limits().count_address("registrations", request, NOT_COUNTED)
-
-
-def count_visit(visitor_id: str) -> None:
-    """Count a registration by its visitor."""
-    _limits().count_visitor("visits", request, visitor_id, NOT_COUNTED)
-
-
-def count_heartbeat() -> None:
-    _limits().count_address("heartbeats", request)
-
-
-def count_visitor_heartbeat(visitor_id: str) -> None:
-    """Count a heartbeat by its visitor."""
-    _limits().count_visitor("heartbeats", request, visitor_id)
-
-
 def count_erasure() -> None:
-    _limits().count_address("erasures", request)
+    """Count a request by its address. Raises TooManyRequests, like all `count_` functions."""
+    limits().count_address("erasures", request.environ, tally())
 
 
 def count_signup() -> None:
-    _limits().count_address("signups", request)
+    limits().count_address("signups", request.environ, tally())
 
 
 def count_login(email_key: str) -> None:
     """Count an attempt to log in or to change the password, by address and by address and account, before the password
     is verified. Unknown accounts are counted in the same way.
     """
-    _limits().count_login(request, email_key)
+    limits().count_login(request.environ, tally(), email_key)
 
 
 def count_action(user_id: str) -> None:
     """Count a community created or a person invited, by account."""
-    _limits().count_action(user_id)
+    limits().count_action(tally(), user_id)
 
 
 def is_familiar(email_key: str, password_mark: Callable[[], str]) -> bool:
@@ -100,14 +85,14 @@ def is_familiar(email_key: str, password_mark: Callable[[], str]) -> bool:
     cookie = request.cookies.get(FAMILIAR_COOKIE)
     if not cookie:
         return False
-    return hmac.compare_digest(cookie.encode(), _limits().familiar(email_key, password_mark()).encode())
+    return hmac.compare_digest(cookie.encode(), limits().familiar(email_key, password_mark()).encode())
 
 
 def remember_login(email_key: str, password_mark: str) -> None:
     """Set the cookie of a familiar browser after a successful login: failed logins elsewhere do not lock it out. Valid
     on all workers and after restarts, until the password changes.
     """
-    value = _limits().familiar(email_key, password_mark)
+    value = limits().familiar(email_key, password_mark)
 
     @after_this_request
     def remember(response: Response) -> Response:
@@ -116,9 +101,47 @@ def remember_login(email_key: str, password_mark: str) -> None:
         return response
 
 
-def _limits() -> RateLimits:
-    limits: RateLimits = current_app.extensions[EXTENSION]
-    return limits
+def limits(app: Flask | None = None) -> RateLimits:
+    """The limits of `app`, or of the application that serves the current request."""
+    found: RateLimits = (app or current_app).extensions[EXTENSION]
+    return found
+
+
+def tally() -> Tally:
+    """The tally of the current request."""
+    if "tally" not in g:
+        g.tally = Tally()
+    found: Tally = g.tally
+    return found
+
+
+class Tally:
+    """Counts one request against several limits, and remembers the one that has the fewest requests left."""
+
+    __slots__ = ("_tightest",)
+
+    def __init__(self) -> None:
+        self._tightest: Allowance | None = None
+
+    def use(self, rate: Rate | None, *key: str, sentence: str | None = None) -> None:
+        """Raises TooManyRequests."""
+        if rate is None:
+            return
+        allowance = rate.use(*key)
+        if self._tightest is None or allowance.left <= self._tightest.left:
+            self._tightest = allowance
+        if allowance.is_exceeded:
+            raise TooManyRequests(allowance.retry_after_s, sentence)
+
+    def headers(self) -> list[tuple[str, str]]:
+        if self._tightest is None:
+            return []
+        limit, left, resets_at_s, _ = self._tightest
+        return [
+            ("X-RateLimit-Limit", str(limit)),
+            ("X-RateLimit-Remaining", str(left)),
+            ("X-RateLimit-Reset", str(resets_at_s)),
+        ]
 
 
 class RateLimits:
@@ -138,43 +161,30 @@ class RateLimits:
         self._of_account = rate(limits.actions)
         self._secret = secret
 
-    def count_address(self, kind: str, request: Request, sentence: str | None = None) -> None:
-        address = client_address.limit_key(request.environ)
+    def count_address(self, kind: str, environ: Environment, tally: Tally, sentence: str | None = None) -> None:
+        address = client_address.limit_key(environ)
         if address:
-            _use(self._of_address[kind], address, sentence=sentence)
+            tally.use(self._of_address[kind], address, sentence=sentence)
 
-    def count_visitor(self, kind: str, request: Request, visitor_id: str, sentence: str | None = None) -> None:
-        if client_address.limit_key(request.environ):
-            _use(self._of_visitor[kind], visitor_id, sentence=sentence)
+    def count_visitor(
+        self, kind: str, environ: Environment, tally: Tally, visitor_id: str, sentence: str | None = None
+    ) -> None:
+        if client_address.limit_key(environ):
+            tally.use(self._of_visitor[kind], visitor_id, sentence=sentence)
 
-    def count_login(self, request: Request, email_key: str) -> None:
-        self.count_address("logins", request)
-        _use(self._of_pair, email_key, client_address.limit_key(request.environ), sentence=SENTENCE)
+    def count_login(self, environ: Environment, tally: Tally, email_key: str) -> None:
+        self.count_address("logins", environ, tally)
+        tally.use(self._of_pair, email_key, client_address.limit_key(environ), sentence=SENTENCE)
 
-    def count_action(self, user_id: str) -> None:
-        _use(self._of_account, user_id, sentence=TOO_MANY_ACTIONS)
+    def count_action(self, tally: Tally, user_id: str) -> None:
+        tally.use(self._of_account, user_id, sentence=TOO_MANY_ACTIONS)
 
     def familiar(self, email_key: str, password_mark: str) -> str:
         """The value of the cookie of a familiar browser."""
         return account_key(self._secret, f"familiar {password_mark}", email_key)
 
 
-def _use(rate: Rate | None, *key: str, sentence: str | None = None) -> None:
-    if rate is None:
-        return
-    allowance = rate.use(*key)
-    tightest: Allowance | None = g.get("allowance")
-    if tightest is None or allowance.left <= tightest.left:
-        g.allowance = allowance
-    if allowance.is_exceeded:
-        raise TooManyRequests(allowance.retry_after_s, sentence)
-
-
 def _add_headers(response: Response) -> Response:
-    """The headers describe the limit of this request that has the fewest requests left."""
-    allowance: Allowance | None = g.get("allowance")
-    if allowance is not None:
-        response.headers["X-RateLimit-Limit"] = str(allowance.limit)
-        response.headers["X-RateLimit-Remaining"] = str(allowance.left)
-        response.headers["X-RateLimit-Reset"] = str(allowance.resets_at_s)
+    if "tally" in g:
+        response.headers.extend(g.tally.headers())
     return response

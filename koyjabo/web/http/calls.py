@@ -1,0 +1,73 @@
+"""What a handler is called with that has a Flask route and a lane (see `lanes`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from flask import Response, request
+
+from koyjabo.application.services import Services
+from koyjabo.web.current import current
+from koyjabo.web.http.answers import Answer, as_response
+from koyjabo.web.security import rate_limits, tokens
+
+if TYPE_CHECKING:
+    from koyjabo.web.api.visit_requests import Body
+
+Model = TypeVar("Model", bound="Body")
+
+
+class Call(Protocol):
+    """One request. `environ` is its WSGI environment."""
+
+    services: Services
+    environ: dict[str, Any]
+
+    def count_address(self, what: str, sentence: str | None = None) -> None:
+        """Count a use of the address. Raises TooManyRequests, with `sentence` if given."""
+
+    def count_visitor(self, what: str, visitor_id: str, sentence: str | None = None) -> None:
+        """Count a use of the visitor. Raises TooManyRequests, with `sentence` if given."""
+
+    def body(self, model: type[Model]) -> Model:
+        """Raises UnsupportedBody, InvalidJson, InvalidInput."""
+
+    def user_id(self) -> str | None:
+        """The user whose credentials the request has, if they are valid. Raises LedgerUnavailable."""
+
+
+Handler = Callable[[Call], Answer]
+
+
+class FlaskCall:
+    """The present request of Flask."""
+
+    def __init__(self) -> None:
+        self.services = current()
+        self.environ = request.environ
+
+    def count_address(self, what: str, sentence: str | None = None) -> None:
+        rate_limits.limits().count_address(what, self.environ, rate_limits.tally(), sentence)
+
+    def count_visitor(self, what: str, visitor_id: str, sentence: str | None = None) -> None:
+        rate_limits.limits().count_visitor(what, self.environ, rate_limits.tally(), visitor_id, sentence)
+
+    def body(self, model: type[Model]) -> Model:
+        return model.of(request)
+
+    def user_id(self) -> str | None:
+        login = tokens.optional()
+        return login.account.id if login else None
+
+
+def lane(handler: Handler) -> Callable[[], Response]:
+    """Make a Flask view of a handler that has a lane as well."""
+
+    @wraps(handler)
+    def view() -> Response:
+        return as_response(handler(FlaskCall()))
+
+    view.handler = handler  # type: ignore[attr-defined]
+    return view
