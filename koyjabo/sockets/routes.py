@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from flask import Blueprint, Request, Response, current_app, request
+from flask import Blueprint, Flask, Request, Response, current_app, request
 
 from koyjabo.application.services import Services
 from koyjabo.errors import NoWebSockets
@@ -18,6 +18,7 @@ from koyjabo.sockets.stream import Connection, Stream
 bp = Blueprint("sockets", __name__)
 
 EXTENSION = "koyjabo.streams"
+STATS = "stats"
 
 
 class StatsStream(Stream):
@@ -38,7 +39,7 @@ class StatsStream(Stream):
 
 
 STREAMS: dict[str, Callable[[Services], Stream]] = {
-    "stats": StatsStream,
+    STATS: StatsStream,
     "visitors": partial(CommunityStream, room="visitors"),
     "visitor_dashboard": partial(CommunityStream, room="visitor_dashboard"),
 }
@@ -47,7 +48,7 @@ STREAMS: dict[str, Callable[[Services], Stream]] = {
 @bp.route("/", websocket=True)
 def stats_stream() -> Response:
     """Sends every change of the site's statistics. The first event includes the effect of opening the socket."""
-    return _open("stats")
+    return _open(STATS)
 
 
 @bp.route("/ws/communities/<community_id>/visitors/", websocket=True)
@@ -63,11 +64,16 @@ def dashboard_stream(community_id: str) -> Response:
 
 
 def _open(name: str, protocol: str | None = None) -> Response:
+    open_stream(current_app._get_current_object(), name, request, protocol)  # type: ignore[attr-defined]
+    return Response()
+
+
+def open_stream(app: Flask, name: str, request: Request, protocol: str | None = None) -> None:
+    """Answer a handshake. Raises NoWebSockets, BadHandshake, UnsupportedWebSocket."""
     websockets = request.environ.get("koyjabo.websockets")
     if websockets is None:
         raise NoWebSockets
-    streams: dict[str, Stream] = current_app.extensions.setdefault(EXTENSION, {})
+    streams: dict[str, Stream] = app.extensions.setdefault(EXTENSION, {})
     if name not in streams:
-        streams[name] = STREAMS[name](Services.of(current_app))
+        streams[name] = STREAMS[name](Services.of(app))
     streams[name].open(websockets, request, protocol)
-    return Response()

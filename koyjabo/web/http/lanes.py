@@ -15,6 +15,7 @@ from flask import Flask
 
 from koyjabo.application.services import Services
 from koyjabo.errors import KoyJaboError
+from koyjabo.sockets.routes import STATS, open_stream
 from koyjabo.web.api.visit_requests import LARGEST_BODY
 from koyjabo.web.http import errors, request_log
 from koyjabo.web.http.answers import Answer
@@ -67,6 +68,8 @@ class Lanes:
         }
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        if "HTTP_UPGRADE" in environ and self._opens_stream(environ):
+            return []
         handler = self._handlers.get((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
         if handler is None or not _is_usual(environ):
             return self._app(environ, start_response)
@@ -79,6 +82,26 @@ class Lanes:
         start_response(answer.status_line, headers)
         request_log.log_request(environ["REQUEST_METHOD"], environ["PATH_INFO"], answer.status.value)
         return [body]
+
+    def _opens_stream(self, environ: dict[str, Any]) -> bool:
+        """Answer a handshake for the stream of the site. False if this is none, or none that can be accepted."""
+        if environ["PATH_INFO"] != "/" or environ.get("SCRIPT_NAME") or not _is_handshake(environ):
+            return False
+        try:
+            open_stream(self._flask, STATS, self._flask.request_class(environ))
+        except KoyJaboError:
+            return False  # Flask answers
+        except Exception as error:  # the client knows from the close code
+            Services.of(self._flask).observability.metrics.error(errors.unexpected(error).code)
+        request_log.log_request("GET", "/", 200)
+        return True
+
+
+def _is_handshake(environ: dict[str, Any]) -> bool:
+    """As Werkzeug routes it."""
+    tokens = [token.strip().lower() for token in environ.get("HTTP_CONNECTION", "").split(",")]
+    is_websocket = "upgrade" in tokens and environ["HTTP_UPGRADE"].lower() == "websocket"
+    return is_websocket and environ["REQUEST_METHOD"] == "GET"
 
 
 def _answer(handler: Handler, call: LaneCall) -> Answer:
