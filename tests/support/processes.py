@@ -23,7 +23,8 @@ Found = TypeVar("Found")
 def environment(**settings: Any) -> dict[str, str]:
     """A clean environment with `settings`; production, so that nobody's `.env` takes part. None leaves one out."""
     given = {"ENVIRONMENT": "production", "SECRET_KEY": SECRET, "PORT": 0, **settings}
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "EVENTLET_HUB", "LANES") if name in os.environ}
+    passed_on = ("PATH", "HOME", "LANG", "TMPDIR", "EVENTLET_HUB", "LANES")
+    kept = {name: os.environ[name] for name in passed_on if name in os.environ}
     return {**kept, **{name: str(value) for name, value in given.items() if value is not None}}
 
 
