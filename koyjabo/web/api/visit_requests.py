@@ -42,7 +42,7 @@ class Body(BaseModel):
         return cls.read(_data(request, cls.media), request.environ)
 
     @classmethod
-    def read(cls, data: bytes, environ: dict[str, Any]):
+    def read(cls, data: bytes, environ: dict[str, Any]) -> Self:
         """Read a body of valid size and type. Raises InvalidJson or InvalidInput with each bad field."""
         try:
             return cls.model_validate(_json_object(data))
@@ -74,7 +74,7 @@ class NewVisitBody(Body):
     page: Text = Field(None, description="path of the opened page", examples=["/history"])
 
     @classmethod
-    def read(cls, data: bytes, environ: dict[str, Any]) -> NewVisitBody:
+    def read(cls, data: bytes, environ: dict[str, Any]) -> Self:
         body = super().read(data, environ)
         if body.visitId is None and "HTTP_IDEMPOTENCY_KEY" in environ:
             body.visitId = _idempotency_key(environ["HTTP_IDEMPOTENCY_KEY"])
