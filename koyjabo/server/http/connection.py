@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import socket
 import time
-from typing import Any, Protocol
+from contextlib import suppress
+from typing import Any
 
-from koyjabo.runtime import Runtime, Waiter
+from koyjabo.runtime import Waiter
+from koyjabo.server.http.owner import Owner
 from koyjabo.server.http.refusals import Refused
 from koyjabo.server.http.request_parser import RequestParser
-from koyjabo.server.process.poller import HUNG_UP, READABLE, WRITABLE, Poller
+from koyjabo.server.process.poller import HUNG_UP, READABLE, WRITABLE
 
 READ_SIZE = 16 * 1024
 MOST_LINGERING = 256 * 1024
@@ -21,46 +23,28 @@ closed resets the connection, and the client may lose what it has not read yet (
 
 IDLE, READING, ANSWERING, DISCARDING, LINGERING, GONE = range(6)
 """Waits for a request; for the rest of one; for its answer; for the rest of a body that was answered already; for the
-end of the client's data, after the last answer.
-"""
-
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
-class Server(Protocol):
-    """What a connection asks of its server."""
-
-    runtime: Runtime
-    poller: Poller
-    is_leaving: bool
-
-    def lend_parser(self) -> RequestParser: ...
-
-    def take_back(self, parser: RequestParser) -> None: ...
-
-    def answer(self, connection: HttpConnection, parser: RequestParser) -> None: ...
-
-    def forget(self, connection: HttpConnection) -> None: ...
+end of the client's data, after the last answer."""
 
 
 class HttpConnection:
     __slots__ = (
         "__weakref__",
-        "_early", "_events", "_is_last", "_lingered", "_parser", "_server", "_sock", "_unsent", "_waiter",
-        "fd", "peer", "since", "state",
+        "_early", "_events", "_is_answered", "_is_last", "_lingered", "_parser", "_server", "_sock", "_unsent",
+        "_waiter", "fd", "peer", "since", "state",
     )  # fmt: skip
 
-    def __init__(self, sock: Any, peer: tuple[Any, ...], server: Server) -> None:
+    def __init__(self, sock: Any, peer: tuple[Any, ...], server: Owner) -> None:
         self.fd: int = sock.fileno()
         self.peer = peer
         self.state = IDLE
         self.since = time.monotonic()
-        """The beginning of the state IDLE, or of the request; see `restart_time_limit`."""
+        """The beginning of the state IDLE or LINGERING, of the request, or of the present piece of a long answer."""
         self._sock = sock
         self._server = server
         self._parser: RequestParser | None = None
         self._early = b""  # bytes after the request that is being answered
         self._unsent: memoryview | None = None
+        self._is_answered = False  # all of the answer was given to `send`
         self._is_last = False  # no request follows this one
         self._lingered = 0
         self._waiter: Waiter | None = None
@@ -137,7 +121,7 @@ class HttpConnection:
             self._server.answer(self, parser)
         elif parser.awaits_continue:
             parser.awaits_continue = False
-            self.send(CONTINUE)
+            self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _refuse(self, refused: Refused) -> None:
         self._is_last = True
@@ -145,7 +129,7 @@ class HttpConnection:
             self.state = ANSWERING
             self._early = b""
             self.send(refused.answer())
-            self._conclude()
+            self.finish(is_last=True)
         elif self.state != ANSWERING:
             self.end()
 
@@ -187,10 +171,8 @@ class HttpConnection:
     def finish(self, is_last: bool) -> None:
         """The answer is complete: wait for the next request when all data is sent."""
         self._is_last = is_last or self.is_last
+        self._is_answered = True
         self._conclude()
-
-    def restart_time_limit(self) -> None:
-        self.since = time.monotonic()
 
     def detach(self) -> tuple[Any, bytes]:
         """Give up the socket. Returns it with the data that was read after the request."""
@@ -221,17 +203,19 @@ class HttpConnection:
         self._watch(self._events & ~WRITABLE)
         if self._waiter is not None:
             self._waiter.wake()
-        elif self.state == ANSWERING:
+        elif self._is_answered:
             self._conclude()
 
     def _conclude(self) -> None:
         if self.state != ANSWERING or self._unsent is not None:
             return  # `_flush` continues
-        parser = self._parser
-        is_read = parser is not None and parser.is_complete and not self._early
-        if self._is_last:
-            self.end() if is_read else self._linger()
-        elif is_read or self._early:
+        self._is_answered = False
+        is_read = self._parser is not None and self._parser.is_complete
+        if self._is_last and is_read and not self._early:
+            self.end()
+        elif self._is_last:
+            self._linger()
+        elif is_read:
             self._await_next()
         else:
             self.state = DISCARDING
@@ -251,12 +235,9 @@ class HttpConnection:
     def _linger(self) -> None:
         self._return_parser()
         self.state, self.since = LINGERING, time.monotonic()
-        try:
+        with suppress(OSError):  # then there is an event as well
             self._sock.shutdown(socket.SHUT_WR)
-        except OSError:
-            self.end()
-        else:
-            self._watch(READABLE)
+        self._watch(READABLE)
 
     def _return_parser(self) -> None:
         parser, self._parser = self._parser, None

@@ -139,6 +139,6 @@ def unhurried(environ: dict[str, Any], pieces: Iterator[Piece]) -> Iterator[Piec
     """
     connection: HttpConnection = environ["koyjabo.connection"]
     for piece in pieces:
-        connection.restart_time_limit()  # after building a piece
+        connection.since = time.monotonic()  # after building a piece
         yield piece
-        connection.restart_time_limit()  # after writing it
+        connection.since = time.monotonic()  # after writing it

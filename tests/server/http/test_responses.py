@@ -1,0 +1,166 @@
+"""Answers of any WSGI application are sent as HTTP says, and never faster than the client reads (PEP 3333)."""
+
+from __future__ import annotations
+
+import socket
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from support.line import head
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # eventlet's own, about itself
+    import eventlet
+    from eventlet.green import socket as green
+
+    from koyjabo.server.http.server import HttpServer
+    from koyjabo.server.process.loop import EventletRuntime
+    from koyjabo.server.process.poller import Poller
+
+GET, HEAD = head("GET", "/"), head("HEAD", "/")
+CLOSE = head("GET", "/", "Connection: close")
+PIECE = b"x" * 100_000
+PIECES = 200
+
+
+@contextmanager
+def served(app: Callable) -> Iterator[Callable[[bytes], green.socket]]:
+    """A function that sends requests on a new connection, and returns it."""
+    runtime, lines = EventletRuntime(), []
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = HttpServer(runtime, Poller(runtime), listener, app, most=10, largest_body=100, environ={})
+    server.start()
+
+    def ask(requests: bytes) -> green.socket:
+        line = green.create_connection(listener.getsockname())
+        line.settimeout(5)
+        line.sendall(requests)
+        lines.append(line)
+        return line
+
+    yield ask
+    for line in lines:
+        line.close()
+    server.leave()
+    server.wait_until_answered()
+
+
+def all_of(line: green.socket) -> bytes:
+    received = bytearray()
+    while data := line.recv(65536):
+        received += data
+    return bytes(received)
+
+
+def answering(*pieces: bytes, length: int | None = None, status: str = "200 OK") -> Callable:
+    """An application that makes its answer piece by piece."""
+
+    def app(environ, start):
+        start(status, [] if length is None else [("Content-Length", str(length))])
+        yield from pieces
+
+    return app
+
+
+def test_answer_of_known_length_is_sent_as_it_is():
+    with served(answering(b"ab", b"", b"c", length=3)) as ask:
+        head_, _, body = all_of(ask(CLOSE)).partition(b"\r\n\r\n")
+    assert body == b"abc"
+    assert b"\r\nContent-Length: 3" in head_
+    assert b"\r\nConnection: close" in head_
+    assert b"\r\nDate: " in head_
+
+
+def test_short_answer_of_unknown_length_gets_its_length():
+    with served(answering(b"ab", b"c")) as ask:
+        assert b"\r\nContent-Length: 3\r\n" in all_of(ask(CLOSE))
+
+
+def test_long_answer_of_unknown_length_is_sent_in_chunks():
+    with served(answering(PIECE, b"end")) as ask:
+        head_, _, body = all_of(ask(CLOSE)).partition(b"\r\n\r\n")
+    assert b"\r\nTransfer-Encoding: chunked" in head_
+    assert body == b"%x\r\n%s\r\n3\r\nend\r\n0\r\n\r\n" % (len(PIECE), PIECE)
+
+
+def test_old_client_gets_an_answer_of_unknown_length_until_the_end():
+    with served(answering(PIECE, b"end")) as ask:
+        head_, _, body = all_of(ask(GET.replace(b"1.1", b"1.0"))).partition(b"\r\n\r\n")
+    assert (body, b"chunked" in head_) == (PIECE + b"end", False)
+
+
+@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
+def test_answer_without_a_body_has_none(status):
+    with served(answering(b"abc", status=status)) as ask:
+        assert all_of(ask(CLOSE)).partition(b"\r\n\r\n")[2] == b""
+
+
+def test_head_has_no_body_and_the_length_that_get_would_have():
+    with served(answering(b"abc", length=3)) as ask:
+        answers = all_of(ask(HEAD + CLOSE))
+    assert answers.count(b"\r\nContent-Length: 3\r\n") == 2
+    assert answers.count(b"abc") == 1
+
+
+def test_next_request_waits_for_an_application_that_goes_on_after_its_last_piece():
+    """The answer is long, so that it is sent while the application goes on."""
+    order = []
+
+    def app(environ, start):
+        start("200 OK", [("Content-Length", str(len(PIECE * 50)))])
+        order.append("begin")
+        yield PIECE * 50
+        eventlet.sleep(0.1)
+        order.append("end")
+
+    with served(app) as ask:
+        assert len(all_of(ask(GET + CLOSE))) > 2 * len(PIECE * 50)
+    assert order == ["begin", "end"] * 2
+
+
+def test_answer_that_is_shorter_than_it_says_ends_the_connection():
+    with served(answering(b"ab", length=3)) as ask:
+        assert all_of(ask(GET)).endswith(b"\r\n\r\nab")
+
+
+def test_application_that_fails_at_once_is_answered_for():
+    def app(environ, start):
+        raise ZeroDivisionError
+
+    with served(app) as ask:
+        assert all_of(ask(GET)).startswith(b"HTTP/1.1 500 ")
+
+
+def test_answer_that_fails_half_way_is_not_taken_for_whole():
+    def app(environ, start):
+        start("200 OK", [])
+        yield PIECE
+        raise ZeroDivisionError
+
+    with served(app) as ask:
+        assert not all_of(ask(GET)).endswith(b"0\r\n\r\n")
+
+
+def test_no_more_is_made_than_the_client_reads():
+    made, is_closed = [], []
+
+    def app(environ, start):
+        start("200 OK", [])
+        try:
+            for number in range(PIECES):
+                made.append(number)
+                yield PIECE
+        finally:
+            is_closed.append(True)
+
+    with served(app) as ask:
+        line = ask(GET)
+        eventlet.sleep(0.3)
+        assert 0 < len(made) < PIECES
+        line.close()
+        eventlet.sleep(0.1)
+        assert is_closed, "a client that is gone is not waited for"
+        assert len(made) < PIECES
+        assert len(all_of(ask(CLOSE))) > PIECES * len(PIECE)
