@@ -25,10 +25,10 @@ class Call(Protocol):
     services: Services
     environ: dict[str, Any]
 
-    def count_address(self, what: str, sentence: str | None = None) -> None:
+    def count_address(self, kind: str, sentence: str | None = None) -> None:
         """Count a use of the address. Raises TooManyRequests, with `sentence` if given."""
 
-    def count_visitor(self, what: str, visitor_id: str, sentence: str | None = None) -> None:
+    def count_visitor(self, kind: str, visitor_id: str, sentence: str | None = None) -> None:
         """Count a use of the visitor. Raises TooManyRequests, with `sentence` if given."""
 
     def body(self, model: type[Model]) -> Model:
@@ -48,11 +48,11 @@ class FlaskCall:
         self.services = current()
         self.environ = request.environ
 
-    def count_address(self, what: str, sentence: str | None = None) -> None:
-        rate_limits.limits().count_address(what, self.environ, rate_limits.tally(), sentence)
+    def count_address(self, kind: str, sentence: str | None = None) -> None:
+        rate_limits.limits().count_address(kind, self.environ, rate_limits.tally(), sentence)
 
-    def count_visitor(self, what: str, visitor_id: str, sentence: str | None = None) -> None:
-        rate_limits.limits().count_visitor(what, self.environ, rate_limits.tally(), visitor_id, sentence)
+    def count_visitor(self, kind: str, visitor_id: str, sentence: str | None = None) -> None:
+        rate_limits.limits().count_visitor(kind, self.environ, rate_limits.tally(), visitor_id, sentence)
 
     def body(self, model: type[Model]) -> Model:
         return model.of(request)
