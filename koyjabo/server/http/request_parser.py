@@ -104,10 +104,9 @@ class RequestParser:
             self._line = data[start:]
             return b""
         self._line = None
-        line = data[start:end]
-        if not line.isascii():
-            line = NOT_ASCII.sub(lambda each: b"%%%02X" % ord(each[0]), line)
-        return line + data[end:]
+        if data[start:end].isascii():
+            return data[start:]
+        return NOT_ASCII.sub(lambda each: b"%%%02X" % ord(each[0]), data[start:end]) + data[end:]
 
     def _next_end(self, data: bytes, at: int) -> int:
         if self._unfed:
