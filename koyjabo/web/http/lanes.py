@@ -88,7 +88,8 @@ class Lanes:
         if environ["PATH_INFO"] != "/" or environ.get("SCRIPT_NAME") or not _is_handshake(environ):
             return False
         try:
-            open_stream(self._flask, STATS, self._flask.request_class(environ))
+            # not referred to by `environ`: only the garbage collector could collect the two
+            open_stream(self._flask, STATS, self._flask.request_class(environ, populate_request=False))
         except KoyJaboError:
             return False  # Flask answers
         except Exception as error:  # the client knows from the close code

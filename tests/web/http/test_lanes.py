@@ -141,7 +141,7 @@ def twins(tmp_path_factory) -> Iterator[tuple[Twin, Twin]]:
     limits = {"RATE_LIMIT_REGISTRATIONS": 40, "RATE_LIMIT_HEARTBEATS": 40, "RATE_LIMIT_VISITOR": 20}
     settings = {"TRUSTED_PROXIES": "1", **{name: str(limit) for name, limit in limits.items()}}
     with (
-        Site(f"sqlite:///{folder}/lanes.db", **settings) as with_lanes,
+        Site(f"sqlite:///{folder}/lanes.db", **settings, LANES="1") as with_lanes,
         Site(f"sqlite:///{folder}/flask.db", **settings, LANES="0") as without,
     ):
         yield Twin(with_lanes), Twin(without)
