@@ -87,7 +87,7 @@ class RequestParser:
         parsed.
         """
         if self._line is not None:
-            data = self._whole_line(self._line + data)
+            data = self._whole_line(self._line + data if self._line else data)
         at = 0
         while at < len(data) and not self.is_complete:
             end = self._next_end(data, at)
@@ -96,7 +96,7 @@ class RequestParser:
 
     def _whole_line(self, data: bytes) -> bytes:
         """Keep the bytes until the request line is whole. Encodes bytes over 127 in it, which llhttp refuses."""
-        start = len(data) - len(data.lstrip(b"\r\n"))
+        start = len(data) - len(data.lstrip(b"\r\n")) if data[:1] in b"\r\n" else 0
         end = data.find(b"\n", start)
         if (end if end >= 0 else len(data)) - start > LONGEST_LINE:
             raise Refused(HTTPStatus.REQUEST_URI_TOO_LONG)
@@ -104,7 +104,7 @@ class RequestParser:
             self._line = data[start:]
             return b""
         self._line = None
-        if data[start:end].isascii():
+        if data.isascii() or data[start:end].isascii():
             return data[start:]
         return NOT_ASCII.sub(lambda each: b"%%%02X" % ord(each[0]), data[start:end]) + data[end:]
 
@@ -161,7 +161,8 @@ class RequestParser:
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.has_head:
             return  # a trailer
-        key, text = wsgi_name(name), value.strip(b" \t").decode("latin-1")
+        key = names.get(name) or wsgi_name(name)
+        text = value.decode("latin-1").strip(" \t")
         if len(name) + len(value) > LONGEST_LINE:
             self._refuse(HEAD_TOO_LARGE)
         elif key == "HTTP_HOST" and key in self.headers:
@@ -174,16 +175,18 @@ class RequestParser:
     def on_headers_complete(self) -> None:
         if self.has_head:
             return
-        self.has_head = True
+        headers, self.has_head = self.headers, True
         self.method, self.version = self._llhttp.get_method().decode(), self._llhttp.get_http_version()
         self.keeps_alive = self._llhttp.should_keep_alive() and self.method != "CONNECT"
-        self._unfed = int(self.headers.get("CONTENT_LENGTH") or 0) if self.method != "CONNECT" else 0
-        self.awaits_continue = self.version == "1.1" and self.headers.get("HTTP_EXPECT", "").lower() == "100-continue"
+        if "CONTENT_LENGTH" in headers and self.method != "CONNECT":
+            self._unfed = int(headers["CONTENT_LENGTH"])
+        if "HTTP_EXPECT" in headers:
+            self.awaits_continue = self.version == "1.1" and headers["HTTP_EXPECT"].lower() == "100-continue"
         if self.version not in VERSIONS:
             self._refuse(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
-        elif self.version == "1.1" and "HTTP_HOST" not in self.headers:
+        elif "HTTP_HOST" not in headers and self.version == "1.1":
             self._refuse(HTTPStatus.BAD_REQUEST, "Host is missing")
-        elif self.headers.get("HTTP_TRANSFER_ENCODING", "chunked").lower() != "chunked":
+        elif "HTTP_TRANSFER_ENCODING" in headers and headers["HTTP_TRANSFER_ENCODING"].lower() != "chunked":
             self._refuse(HTTPStatus.NOT_IMPLEMENTED, "Transfer-Encoding must be chunked")
 
     def on_body(self, data: bytes) -> None:

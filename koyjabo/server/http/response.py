@@ -22,17 +22,21 @@ WITHOUT_BODY = ("1", "204", "304")
 FAILED = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
+OURS = {"content-length", "connection", "date"}
+"""Headers that the server adds if the application does not."""
+
+
 class Date:
     """The header of that name, made once a second."""
 
     def __init__(self) -> None:
-        self._second, self._text = 0, ""
+        self._second, self._line = 0, ""
 
-    def __str__(self) -> str:
+    def header(self) -> str:
         now = int(time.time())
         if now != self._second:
-            self._second, self._text = now, formatdate(now, usegmt=True)
-        return self._text
+            self._second, self._line = now, f"Date: {formatdate(now, usegmt=True)}\r\n"
+        return self._line
 
 
 date = Date()
@@ -130,14 +134,12 @@ class Response:
     def _head(self, length: int | None) -> bytes:
         """The head of the answer. `length` is that of the body, if it is known."""
         self._is_started = True
-        lines = [f"HTTP/1.1 {self._status}\r\n"]
-        lines += [f"{name}: {value}\r\n" for name, value in self._headers]
-        given = {name.lower(): value for name, value in self._headers}
-        if "date" not in given:
-            lines.append(f"Date: {date}\r\n")
-        lines.append(self._framing(given.get("content-length"), length))
-        lines.append(self._persistence(given.get("connection", "")))
-        return "".join([*lines, "\r\n"]).encode("latin-1")
+        given = {lower: value for name, value in self._headers if (lower := name.lower()) in OURS}
+        lines = "".join([f"{name}: {value}\r\n" for name, value in self._headers])
+        dated = "" if "date" in given else date.header()
+        framing = self._framing(given.get("content-length"), length)
+        persistence = self._persistence(given.get("connection", ""))
+        return f"HTTP/1.1 {self._status}\r\n{lines}{dated}{framing}{persistence}\r\n".encode("latin-1")
 
     def _framing(self, given: str | None, length: int | None) -> str:
         if self._has_no_body:
