@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
 from support.changed_server import changed_server
+from support.line import Line, head
 from support.processes import wait_until
 from support.websocket import KINDS
 
 TIMES = 20
+MORE_THAN_ARE_KEPT = 100
 SOON_S = 1.6
 SHORT_PINGS = {
     "koyjabo.server.websockets.connection_loop.PING_INTERVAL_S": SOON_S,
@@ -56,3 +60,35 @@ def test_request_that_was_answered_is_gone(server):
         server.register(f"visitor{number}")
         server.get("/nowhere")
     wait_until_no_more(server, before)
+
+
+LAST = {
+    "since it says so": head("GET", "/healthz", "Connection: close"),
+    "since it is old": head("GET", "/healthz").replace(b"1.1", b"1.0"),
+    "since it is refused": head("GET", "/healthz", "Host: other"),
+    "since it is too large": head("POST", "/api/visitor/register", "Content-Length: 1000000"),
+}
+
+
+@pytest.mark.parametrize("request_", LAST.values(), ids=LAST)
+def test_last_request_of_a_connection_is_gone(server, request_):
+    before = uncollected(server)
+    for _ in range(TIMES):
+        with Line(server.port) as line:
+            line.send(request_).answer()
+    wait_until_no_more(server, before)
+
+
+def test_requests_that_break_off_together_are_gone(server):
+    break_off_together(server)
+    before = uncollected(server)
+    break_off_together(server)
+    wait_until_no_more(server, before)
+
+
+def break_off_together(server) -> None:
+    with ExitStack() as lines:
+        for _ in range(MORE_THAN_ARE_KEPT):
+            lines.enter_context(Line(server.port)).send(b"GET / HTTP/1.1\r\n")
+        assert server.get("/healthz").ok  # it came after them, so all of them have been read
+    assert server.get("/healthz").ok

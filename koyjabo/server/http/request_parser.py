@@ -17,6 +17,7 @@ LONGEST_LINE = 8 * 1024
 """The largest size of a request line, and of one header, bytes."""
 
 LARGEST_HEAD = 64 * 1024
+MOST_HEADERS = 100
 MOST_UNREAD = 256 * 1024
 """The largest size of a body that the application does not get, with its framing, bytes. A connection can be used again
 after a body of this size.
@@ -26,6 +27,8 @@ TOO_LARGE, HEAD_TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQU
 END = b"\r\n\r\n"
 NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
 VERSIONS = {"1.0", "1.1"}
+OTHER_PROTOCOLS = {b"RTSP/", b" ICE/"}
+"""Those that llhttp reads as well; five bytes before the version."""
 
 names: dict[bytes, str] = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
 MOST_NAMES = 500
@@ -45,33 +48,39 @@ def wsgi_name(name: bytes) -> str:
 
 
 class RequestParser:
-    """Reads one request; `begin` prepares it for the next one.
+    """Reads one request; `begin` prepares it for the next one, of any connection.
 
     The head is in `method`, `url`, `version` and `headers` (by their names in WSGI), the body in `body`, up to one byte
     more than `largest_body`.
     """
 
     __slots__ = (
-        "_body_size", "_line", "_llhttp", "_pieces", "_refusal", "_size", "_tail", "_unfed",
+        "_body_size", "_header_count", "_line", "_llhttp", "_pieces", "_refusal", "_size", "_tail", "_unfed",
         "awaits_continue", "has_head", "headers", "is_complete", "keeps_alive", "largest_body", "method", "url",
         "version",
     )  # fmt: skip
 
     def __init__(self, largest_body: int) -> None:
         self.largest_body = largest_body
-        self._llhttp = HttpRequestParser(self)
+        self.is_complete = self.keeps_alive = False
         self.begin()
 
     def begin(self) -> None:
+        if not (self.is_complete and self.keeps_alive):  # llhttp expects the rest, or no other request
+            self._llhttp = HttpRequestParser(self)
         self.url, self.method, self.version = b"", "", ""
         self.headers: dict[str, str] = {}
         self.has_head = self.is_complete = self.keeps_alive = False
         self.awaits_continue = False  # before it sends the body (RFC 9110, 10.1.1)
         self._line: bytes | None = b""  # the beginning of a request line that is not whole yet
         self._tail = b""  # the last bytes that were parsed, in which an empty line may have begun
-        self._size = self._body_size = self._unfed = 0
+        self._size = self._body_size = self._unfed = self._header_count = 0
         self._pieces: list[bytes] = []
         self._refusal: Refused | None = None
+
+    def discard(self) -> None:
+        """Break the cycle with llhttp, which would wait for the garbage collector."""
+        del self._llhttp
 
     @property
     def body(self) -> bytes:
@@ -92,6 +101,7 @@ class RequestParser:
         while at < len(data) and not self.is_complete:
             end = self._next_end(data, at)
             at += self._parse(data[at:end])
+        self.awaits_continue = self.awaits_continue and not self.is_complete
         return data[at:]
 
     def _whole_line(self, data: bytes) -> bytes:
@@ -104,6 +114,8 @@ class RequestParser:
             self._line = data[start:]
             return b""
         self._line = None
+        if data[max(0, end - 9) : end - 4] in OTHER_PROTOCOLS:
+            raise Refused(HTTPStatus.BAD_REQUEST, "the protocol must be HTTP")
         if data.isascii() or data[start:end].isascii():
             return data[start:]
         return NOT_ASCII.sub(lambda each: b"%%%02X" % ord(each[0]), data[start:end]) + data[end:]
@@ -128,7 +140,7 @@ class RequestParser:
             if self._has_body:
                 self._continue_without_upgrade()
         except HttpParserError as error:
-            raise self._refusal or refused(str(error)) from None
+            raise self._refusal or refused(str(error), had_head) from None
         self._size += parsed
         if self._size > (MOST_UNREAD if had_head else LARGEST_HEAD):
             raise Refused(TOO_LARGE if had_head else HEAD_TOO_LARGE)
@@ -161,9 +173,10 @@ class RequestParser:
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.has_head:
             return  # a trailer
+        self._header_count += 1
         key = names.get(name) or wsgi_name(name)
         text = value.decode("latin-1").strip(" \t")
-        if len(name) + len(value) > LONGEST_LINE:
+        if len(name) + len(value) > LONGEST_LINE or self._header_count > MOST_HEADERS:
             self._refuse(HEAD_TOO_LARGE)
         elif key == "HTTP_HOST" and key in self.headers:
             self._refuse(HTTPStatus.BAD_REQUEST, "Host must be given once")
@@ -180,12 +193,15 @@ class RequestParser:
         self.keeps_alive = self._llhttp.should_keep_alive() and self.method != "CONNECT"
         if "CONTENT_LENGTH" in headers and self.method != "CONNECT":
             self._unfed = int(headers["CONTENT_LENGTH"])
+            self.keeps_alive = self.keeps_alive and self._unfed <= MOST_UNREAD
         if "HTTP_EXPECT" in headers:
             self.awaits_continue = self.version == "1.1" and headers["HTTP_EXPECT"].lower() == "100-continue"
         if self.version not in VERSIONS:
             self._refuse(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
         elif "HTTP_HOST" not in headers and self.version == "1.1":
             self._refuse(HTTPStatus.BAD_REQUEST, "Host is missing")
+        elif "HTTP_TRANSFER_ENCODING" in headers and self.version == "1.0":
+            self._refuse(HTTPStatus.BAD_REQUEST, "HTTP/1.0 has no Transfer-Encoding")
         elif "HTTP_TRANSFER_ENCODING" in headers and headers["HTTP_TRANSFER_ENCODING"].lower() != "chunked":
             self._refuse(HTTPStatus.NOT_IMPLEMENTED, "Transfer-Encoding must be chunked")
 
@@ -197,13 +213,14 @@ class RequestParser:
 
     def on_message_complete(self) -> None:
         self.is_complete = True
+        self.keeps_alive = self.keeps_alive and self._llhttp.should_keep_alive()  # a trailer may say `close`
 
     def _refuse(self, status: HTTPStatus, reason: str = "") -> None:
         self._refusal = self._refusal or Refused(status, reason)
 
 
-def refused(reason: str) -> Refused:
-    """The refusal for an error of llhttp."""
-    if "Transfer-Encoding" in reason:
+def refused(reason: str, had_head: bool) -> Refused:
+    """The refusal for an error of llhttp, in a head or after it."""
+    if "Transfer-Encoding" in reason and not had_head:
         return Refused(HTTPStatus.NOT_IMPLEMENTED, "Transfer-Encoding must be chunked, without a Content-Length")
     return Refused(HTTPStatus.BAD_REQUEST, reason[:1].lower() + reason[1:])

@@ -117,9 +117,11 @@ class HttpServer:
         return self._parsers.pop() if self._parsers else RequestParser(self._largest_body)
 
     def take_back(self, parser: RequestParser) -> None:
-        if parser.is_complete and parser.keeps_alive and len(self._parsers) < MOST_PARSERS:
-            parser.begin()
+        parser.begin()
+        if len(self._parsers) < MOST_PARSERS:
             self._parsers.append(parser)
+        else:
+            parser.discard()
 
     def answer(self, connection: HttpConnection, parser: RequestParser) -> None:
         environ = environment(parser, self._shared, connection.peer)

@@ -34,6 +34,13 @@ BROKEN = {
     "a version to come": (505, head("GET", "/healthz").replace(b"1.1", b"2.0")),
     "a version of the past": (505, b"GET /healthz\r\n\r\n"),
     "a vertical tab between words": (400, head("GET", "/healthz").replace(b" /", b"\x0b/")),
+    "chunks in an old version": (400, head("GET", "/healthz", CHUNKED).replace(b"1.1", b"1.0") + b"0\r\n\r\n"),
+    "a protocol for cameras": (400, head("DESCRIBE", "/healthz").replace(b"HTTP/1.1", b"RTSP/1.0")),
+    "a protocol for cameras, with a method of ours": (
+        400,
+        head("GET", "/healthz").replace(b"HTTP/1.1", b"RTSP/1.0"),
+    ),
+    "a protocol for radios": (400, head("SOURCE", "/healthz").replace(b"HTTP/1.1", b"ICE/1.0")),
     "half an end of lines": (400, head("GET", "/healthz").replace(b"\r\n", b"\n")),
 }
 
@@ -64,6 +71,8 @@ BROKEN_CHUNKS = {
     "half an end of a chunk": b"19\r\n%s\n0\r\n\r\n",
     "something after a chunk": b"19\r\n%sJUNKJUNK\r\n0\r\n\r\n",
     "a size in the place of an end": b"19\r\n%s5\r\n0\r\n\r\n",
+    "a length in a trailer": b"19\r\n%s\r\n0\r\nContent-Length: 5\r\n\r\n",
+    "a coding in a trailer": b"19\r\n%s\r\n0\r\nTransfer-Encoding: chunked\r\n\r\n",
     "a trailer that is none": b"19\r\n%s\r\n0\r\nnonsense\r\n\r\n",
 }
 

@@ -67,6 +67,7 @@ def test_requests_in_a_row_are_read_one_by_one(names, data):
     [
         (414, [b"GET /" + b"x" * LONGEST_LINE]),
         (431, [head("GET", "/", "X: " + "x" * LONGEST_LINE)]),
+        (431, [head("GET", "/", *["X: a"] * 99)]),  # and two that all requests have
         (431, [head("GET", "/")[:-2], *[b"X: " + b"x" * 1000 + b"\r\n"] * (LARGEST_HEAD // 1000 + 1)]),
         (
             413,
@@ -81,6 +82,20 @@ def test_size_of_each_part_is_limited(status, pieces):
     with pytest.raises(Refused) as refused:
         read_all(pieces)
     assert refused.value.status == status
+
+
+def test_hundred_headers_are_read():
+    assert len(read_all([head("GET", "/", *["X: a"] * 98)])) == 1
+
+
+CLOSING = ["Connection: close", "Connection: x, close", "Proxy-Connection: close"]
+
+
+@pytest.mark.parametrize("trailer", CLOSING)
+@pytest.mark.parametrize("headers", [(), H2C], ids=["usual", "with an upgrade"])
+def test_parser_can_be_used_after_a_request_whose_trailer_says_close(trailer, headers):
+    chunks = head("POST", "/", *headers, "Transfer-Encoding: chunked") + f"0\r\n{trailer}\r\n\r\n".encode()
+    assert [url for _, url, *_ in read_all([chunks, head("GET", "/next")])] == [b"/", b"/next"]
 
 
 def test_body_is_kept_up_to_one_piece_over_the_limit():

@@ -82,6 +82,21 @@ def test_client_that_asks_first_is_told_to_go_on(line):
     assert line.ask("GET", "/healthz").status == 200
 
 
+def test_client_that_sends_the_body_without_waiting_keeps_its_connection(line):
+    body = body_of(100)
+    answer = line.send(head("POST", REGISTER, length(body), "Expect: 100-continue") + body).answer()
+    assert (answer.status, answer.headers["Connection"]) == (200, None)
+    assert line.ask("GET", "/healthz").status == 200
+
+
+def test_trailer_that_ends_its_connection_harms_no_other(line, sqlite_server):
+    body = chunked(b'{"visitorId": "karim"}')[:-2] + b"Connection: close\r\n\r\n"
+    answer = line.send(head("POST", REGISTER, "Transfer-Encoding: chunked"), body).answer()
+    assert (answer.status, answer.headers["Connection"]) == (200, "close")
+    with Line(sqlite_server.port) as other:
+        assert other.ask("GET", "/healthz").status == 200
+
+
 @pytest.mark.parametrize("framing", ["Content-Length: 22", "Transfer-Encoding: chunked"])
 def test_body_of_a_request_that_asks_for_an_upgrade_is_read(line, sqlite_server, framing):
     """As `curl --http2` sends it. Otherwise the body could be read as a request."""
