@@ -1,6 +1,4 @@
-"""One HTTP connection. It has a parser only while a request is arriving or answered, and a greenlet only while a
-request is answered.
-"""
+"""One HTTP connection. It has a parser while a request arrives or is answered, a greenlet while it is answered."""
 
 from __future__ import annotations
 
@@ -13,6 +11,7 @@ from koyjabo.runtime import Waiter
 from koyjabo.server.http.owner import Owner
 from koyjabo.server.http.refusals import Refused
 from koyjabo.server.http.request_parser import RequestParser
+from koyjabo.server.http.states import ANSWERING, DISCARDING, GONE, IDLE, LINGERING, READING
 from koyjabo.server.process.poller import HUNG_UP, READABLE, WRITABLE
 
 READ_SIZE = 16 * 1024
@@ -21,16 +20,11 @@ MOST_LINGERING = 256 * 1024
 closed resets the connection, and the client may lose what it has not read yet (RFC 9112, 9.6).
 """
 
-IDLE, READING, ANSWERING, DISCARDING, LINGERING, GONE = range(6)
-"""Waits for a request; for the rest of one; for its answer; for the rest of a body that was answered already; for the
-end of the client's data, after the last answer."""
-
 
 class HttpConnection:
     __slots__ = (
-        "__weakref__",
-        "_early", "_events", "_is_answered", "_is_last", "_lingered", "_parser", "_server", "_sock", "_unsent",
-        "_waiter", "fd", "peer", "since", "state",
+        "__weakref__", "_early", "_events", "_is_answered", "_is_last", "_lingered", "_parser", "_server", "_sock",
+        "_unsent", "_waiter", "fd", "peer", "since", "state",
     )  # fmt: skip
 
     def __init__(self, sock: Any, peer: tuple[Any, ...], server: Owner) -> None:
@@ -54,7 +48,6 @@ class HttpConnection:
     def ready(self, events: int) -> None:
         if events & HUNG_UP and self.state == ANSWERING:
             self.end()
-            return
         if events & WRITABLE and self._unsent is not None:
             self._flush()
         if events & ~WRITABLE and self.state != GONE:
@@ -66,7 +59,9 @@ class HttpConnection:
         """The server is leaving: answer a request that has arrived, as the last one. Must be called on the loop."""
         if self.state == IDLE and not self._early:
             self._read()
-        if self.state in (IDLE, DISCARDING, LINGERING) and not self._early:
+        if self.state == DISCARDING:
+            self._linger()
+        elif self.state == IDLE and not self._early:
             self.end()
 
     def has_received(self) -> bool:
@@ -99,9 +94,10 @@ class HttpConnection:
             if self._lingered > MOST_LINGERING:
                 self.end()
             return
-        if self._early:
-            data, self._early = self._early + data, b""
+        data, self._early = self._early + data, b""
         if self._parser is None:
+            if not data.lstrip(b"\r\n"):
+                return  # empty lines begin no request (RFC 9112, 2.2)
             self._parser = self._server.lend_parser()
             self.state, self.since = READING, time.monotonic()
         try:
@@ -127,11 +123,10 @@ class HttpConnection:
         self._is_last = True
         if self.state == READING:
             self.state = ANSWERING
-            self._early = b""
             self.send(refused.answer())
             self.finish(is_last=True)
         elif self.state != ANSWERING:
-            self.end()
+            self._linger()
 
     # Answering.
 
@@ -141,7 +136,7 @@ class HttpConnection:
         parser = self._parser
         return self._is_last or self._server.is_leaving or parser is None or parser.awaits_continue
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes | memoryview) -> None:
         """Send, or keep what the kernel does not accept. Does nothing after the end."""
         if self.state == GONE:
             return
@@ -175,7 +170,9 @@ class HttpConnection:
         self._conclude()
 
     def detach(self) -> tuple[Any, bytes]:
-        """Give up the socket. Returns it with the data that was read after the request."""
+        """Give up the socket. Returns it and the data after the request. Raises ConnectionError after the end."""
+        if self.state == GONE:  # another connection may have its number
+            raise ConnectionError("the connection has ended")
         self._leave()
         return self._sock, self._early
 
@@ -195,9 +192,8 @@ class HttpConnection:
         self._server.forget(self)
 
     def _flush(self) -> None:
-        data, self._unsent = self._unsent, None
-        if data is not None:
-            self.send(data)  # type: ignore[arg-type]
+        data, self._unsent = self._unsent or b"", None
+        self.send(data)
         if self._unsent is not None or self.state == GONE:
             return
         self._watch(self._events & ~WRITABLE)
@@ -210,8 +206,9 @@ class HttpConnection:
         if self.state != ANSWERING or self._unsent is not None:
             return  # `_flush` continues
         self._is_answered = False
+        self._is_last = self._is_last or self._server.is_leaving  # since the answer was complete
         is_read = self._parser is not None and self._parser.is_complete
-        if self._is_last and is_read and not self._early:
+        if self._is_last and is_read and not self._early and not self.has_received():
             self.end()
         elif self._is_last:
             self._linger()

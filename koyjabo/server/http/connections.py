@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from heapq import nsmallest
 from operator import attrgetter
 
-from koyjabo.server.http.connection import ANSWERING, IDLE, LINGERING, HttpConnection
+from koyjabo.server.http.connection import HttpConnection
+from koyjabo.server.http.states import ANSWERING, IDLE, LINGERING
 
 IDLE_S = 75
 """Longer than the idle time-out of common proxies, so that the proxy closes the connection and not this server."""
@@ -17,6 +18,9 @@ REQUEST_S = 60
 
 LINGER_S = 5
 """How long a client may send after the last answer."""
+
+LAST_LINGER_S = 0.5
+"""How long it may do so while the server leaves."""
 
 SLOW_S = 5
 """An answer that takes longer counts as waiting for its client."""
@@ -37,8 +41,9 @@ class Connections:
         return iter(self._open)
 
     def are_busy(self) -> bool:
-        """Whether one waits for a request or an answer."""
-        return any(each.state != LINGERING for each in self._open)
+        """Whether one waits for a request or an answer, or its client may still have to read the last one."""
+        long_ago = time.monotonic() - LAST_LINGER_S
+        return any(each.state != LINGERING or each.since > long_ago for each in self._open)
 
     def add(self, connection: HttpConnection) -> None:
         self._open.add(connection)

@@ -32,7 +32,10 @@ class WebSockets:
         UnsupportedWebSocket.
         """
         greeting = _greeting(environ, protocol)
-        sock, early = environ["koyjabo.connection"].detach()
+        try:
+            sock, early = environ["koyjabo.connection"].detach()
+        except ConnectionError:  # the client has left; there is no need to log that
+            raise BadHandshake from None
         return self._loop.add(sock, client_address.limit_key(environ), owner, greeting, early)
 
 

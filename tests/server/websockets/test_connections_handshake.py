@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from unittest.mock import Mock
 
 import pytest
 import websocket
@@ -10,6 +11,9 @@ from support.changed_server import changed_server
 from support.line import Line
 from support.processes import wait_until
 from support.websocket import ACCEPT, KINDS, SOCKETIO, WebSocket, frame, say, upgrade
+
+from koyjabo.errors import BadHandshake
+from koyjabo.server.websockets.handshake import WebSockets
 
 BAD_KEYS = {"no key": None, "an empty key": "", "a short key": "YQ==", "a key that is not Base64": "#" * 24}
 
@@ -157,3 +161,15 @@ def test_nothing_is_left_of_sockets_that_are_gone(server, kind):
         assert server.held()["members"] == before["members"] + 1
     server.wait_until_held(sockets=0)
     assert server.held() == before
+
+
+def test_handshake_of_a_client_that_has_left_is_refused():
+    headers = {"CONNECTION": "Upgrade", "SEC_WEBSOCKET_VERSION": "13", "SEC_WEBSOCKET_KEY": "YWJjZGVmZ2hpamtsbW5vcA=="}
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        **{f"HTTP_{name}": headers[name] for name in headers},
+    }
+    environ["koyjabo.connection"] = Mock(**{"detach.side_effect": ConnectionError})
+    with pytest.raises(BadHandshake):
+        WebSockets(Mock()).accept(environ, Mock())

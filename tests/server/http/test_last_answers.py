@@ -1,0 +1,116 @@
+"""The last answer of a connection arrives, with more data on the way and while the server leaves (RFC 9112, 9.6)."""
+
+from __future__ import annotations
+
+import socket
+import time
+import warnings
+from struct import pack
+
+import pytest
+from support.line import head
+from support.wsgi import CLOSE, GET, all_of, answering, served, serving
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # eventlet's own, about itself
+    import eventlet
+
+CHUNKS = head("POST", "/", "Transfer-Encoding: chunked")
+CHUNK = b"c8\r\n" + b"x" * 200 + b"\r\n"
+"""Of a body that is larger than `served` accepts."""
+
+SOON_S = 0.05
+
+
+def slow(environ, start):
+    eventlet.sleep(2 * SOON_S)
+    start("200 OK", [])
+    return [b"abc"]
+
+
+def test_client_that_sends_more_than_its_last_request_is_not_reset():
+    with served(slow) as ask:
+        line = ask(CLOSE)
+        eventlet.sleep(SOON_S)
+        line.sendall(b"more")
+        assert all_of(line).endswith(b"abc")
+        line.sendall(b"still open for this")
+
+
+def test_connection_ends_after_a_body_that_is_far_too_large():
+    with served(answering(b"abc")) as ask:
+        line = ask(head("POST", "/", "Content-Length: 300000"))
+        line.sendall(b"x" * 100_000)
+        answer = all_of(line)
+    assert b"\r\nConnection: close\r\n" in answer
+    assert answer.endswith(b"abc")
+
+
+def test_client_whose_chunks_break_after_the_answer_is_not_reset():
+    with served(answering(b"abc")) as ask:
+        line = ask(CHUNKS + CHUNK)
+        eventlet.sleep(SOON_S)
+        line.sendall(b"zz\r\n" + b"x" * 100_000)
+        assert all_of(line).endswith(b"abc")
+        line.sendall(b"still open for this")
+
+
+def test_client_that_still_sends_is_not_reset_by_a_server_that_leaves():
+    with serving(answering(b"abc")) as (server, ask):
+        line = ask(CHUNKS + CHUNK)
+        eventlet.sleep(SOON_S)
+        server.leave()
+        for _ in range(3):
+            eventlet.sleep(SOON_S)
+            line.sendall(CHUNK)
+        assert server.connections.are_busy()
+        assert all_of(line).endswith(b"abc")
+        began = time.monotonic()
+        server.wait_until_answered()
+        assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize("more", [b"", b"\r\n"], ids=["nothing", "an empty line"])
+def test_server_that_leaves_ends_a_connection_without_a_request(more):
+    with serving(answering(b"abc", length=3)) as (server, ask):
+        line = ask(GET)
+        eventlet.sleep(SOON_S)
+        line.sendall(more)
+        eventlet.sleep(SOON_S)
+        server.leave()
+        assert all_of(line).endswith(b"abc")
+
+
+def test_server_that_leaves_ends_a_connection_when_the_last_bytes_are_sent():
+    body = b"x" * 20_000_000
+
+    def app(environ, start):
+        start("200 OK", [])
+        return [body]
+
+    with serving(app) as (server, ask):
+        line = ask(GET)
+        eventlet.sleep(SOON_S)
+        server.leave()
+        eventlet.sleep(SOON_S)
+        assert all_of(line).endswith(body)
+
+
+def test_connection_that_has_ended_cannot_be_taken_over():
+    errors = []
+
+    def app(environ, start):
+        eventlet.sleep(2 * SOON_S)
+        try:
+            environ["koyjabo.connection"].detach()
+        except ConnectionError as error:
+            errors.append(error)
+        return []
+
+    with served(app) as ask:
+        line = ask(GET)
+        eventlet.sleep(SOON_S)
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
+        line.close()
+        eventlet.sleep(2 * SOON_S)
+    assert errors
