@@ -151,12 +151,17 @@ def test_threads_may_be_woken_twice():
     waiter.wait()
 
 
-def test_owner_that_ends_badly_does_not_keep_others_from_being_woken():
+class Panic(BaseException):
+    """As a library in Rust raises it."""
+
+
+@pytest.mark.parametrize("error", [ValueError("its own fault"), Panic()], ids=["error", "panic"])
+def test_owner_that_ends_badly_does_not_keep_others_from_being_woken(error):
     waiter = GreenWaiter(greenlet.getcurrent())
 
     def wait_and_fail() -> None:
         waiter.wait()
-        raise ValueError("its own fault")
+        raise error
 
     owner = greenlet.greenlet(wait_and_fail)
     owner.switch()

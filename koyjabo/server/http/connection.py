@@ -185,6 +185,8 @@ class HttpConnection:
             if self._waiter is not None:
                 self._server.runtime.soon(self._waiter.wake)
 
+    failed = end
+
     def _leave(self) -> None:
         self.state = GONE
         self._return_parser()

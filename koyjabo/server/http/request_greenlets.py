@@ -18,7 +18,7 @@ class RequestGreenlets:
     def __init__(self) -> None:
         self._hub = hubs.get_hub()
         self._idle: list[greenlet.greenlet] = []
-        self._call: Callable[[], None]
+        self._call: Callable[[], None] | None = None
 
     def run(self, call: Callable[[], None]) -> None:
         """Run `call` until it first waits. It has context variables of its own. Must be called on the loop."""
@@ -33,11 +33,20 @@ class RequestGreenlets:
     def _work(self) -> None:
         this: Any = greenlet.getcurrent()
         while True:
-            try:
-                self._call()
-            except Exception:
-                log.exception("request_failed")
+            while self._call is None:  # a timer that a request has left behind may wake its greenlet
+                _run(self._hub.switch)
+            call, self._call = self._call, None
+            _run(call)
+            del call  # and with it the request
             if len(self._idle) >= MOST_IDLE:
                 return
             self._idle.append(this)
-            self._hub.switch()
+
+
+def _run(call: Callable[[], object]) -> None:
+    try:
+        call()
+    except greenlet.GreenletExit:
+        raise
+    except BaseException:  # the hub would stop reading all connections
+        log.exception("request_failed")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterable
 from email.utils import formatdate
 from typing import Any
 from wsgiref.types import WSGIApplication
 
-from koyjabo.server.http.connection import GONE, HttpConnection
-
-log = logging.getLogger(__name__)
+from koyjabo.server.http.connection import HttpConnection
+from koyjabo.server.http.states import GONE
 
 SMALLEST_WRITE = 4096
 """Shorter pieces of an answer are sent together, bytes."""
@@ -43,15 +41,17 @@ date = Date()
 
 
 def respond(app: WSGIApplication, environ: dict[str, Any], connection: HttpConnection) -> None:
-    """Answer a request, in a greenlet. Does nothing more for a connection that has ended or was taken over."""
+    """Answer a request, in a greenlet. Does nothing more for a connection that has ended or was taken over. Raises the
+    errors of the application, after an answer.
+    """
     response = Response(connection, environ)
     pieces: Iterable[bytes] = ()
     try:
         pieces = app(environ, response.start)
         response.send(pieces)
-    except Exception:
-        log.exception("request_failed")
+    except BaseException:  # time-outs of eventlet and panics of Rust are no Exception
         response.fail()
+        raise
     finally:
         if hasattr(pieces, "close"):
             pieces.close()
@@ -133,13 +133,14 @@ class Response:
 
     def _head(self, length: int | None) -> bytes:
         """The head of the answer. `length` is that of the body, if it is known."""
-        self._is_started = True
         given = {lower: value for name, value in self._headers if (lower := name.lower()) in OURS}
         lines = "".join([f"{name}: {value}\r\n" for name, value in self._headers])
         dated = "" if "date" in given else date.header()
         framing = self._framing(given.get("content-length"), length)
         persistence = self._persistence(given.get("connection", ""))
-        return f"HTTP/1.1 {self._status}\r\n{lines}{dated}{framing}{persistence}\r\n".encode("latin-1")
+        head = f"HTTP/1.1 {self._status}\r\n{lines}{dated}{framing}{persistence}\r\n".encode("latin-1")
+        self._is_started = True
+        return head
 
     def _framing(self, given: str | None, length: int | None) -> str:
         if self._has_no_body:

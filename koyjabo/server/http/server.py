@@ -66,6 +66,9 @@ class HttpServer:
             if not self._accept():
                 return
 
+    def failed(self) -> None:
+        self._pause(RETRY_S)
+
     def leave(self) -> None:
         """Accept no more connections, and close those that wait for a request. A request that has begun to arrive is
         the last one of its connection.

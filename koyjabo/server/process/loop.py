@@ -46,7 +46,7 @@ class GreenWaiter:
         if self._parked is not None:
             try:
                 self._parked.switch()
-            except Exception:  # raised by the greenlet's own code; the caller must go on to wake the others
+            except BaseException:  # raised by the greenlet's own code; the caller must go on to wake the others
                 log.exception("request_ended_badly")
 
 
@@ -99,7 +99,7 @@ class EventletRuntime:
             call = self._calls.popleft()
             try:
                 call()
-            except Exception:  # the hub would remove the listener
+            except BaseException:  # the hub would remove the listener
                 log.exception("call_failed")
 
 

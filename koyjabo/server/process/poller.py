@@ -19,6 +19,9 @@ class Watcher(Protocol):
     def ready(self, events: int) -> None:
         """Handle the events of a file. It must not block, because one loop serves all of them."""
 
+    def failed(self) -> None:
+        """`ready` has raised. The file must not stay as it is, since its events would be reported again and again."""
+
 
 class Poller:
     """Calls the watcher of each file that is ready, on the loop. A file has one watcher."""
@@ -53,5 +56,6 @@ class Poller:
                 continue
             try:
                 watcher.ready(events)
-            except Exception:  # the hub would stop calling
+            except BaseException:  # the hub would stop calling; time-outs and panics of Rust are no Exception
                 log.exception("connection_failed")
+                watcher.failed()

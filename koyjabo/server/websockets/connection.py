@@ -50,6 +50,8 @@ class Loop(Protocol):
 
     def serve(self, connection: Connection, events: int) -> None: ...
 
+    def end_failed(self, connection: Connection) -> None: ...
+
 
 class Connection:
     """One WebSocket. `write` and `close` may be called at any time; after the end they do nothing."""
@@ -138,6 +140,9 @@ class Connection:
 
     def ready(self, events: int) -> None:
         self._loop.serve(self, events)
+
+    def failed(self) -> None:
+        self._loop.end_failed(self)
 
     def read(self) -> None:
         """Read and handle available data."""

@@ -6,7 +6,6 @@ buffer until it is dropped.
 
 from __future__ import annotations
 
-import logging
 import socket
 import time
 from collections import Counter
@@ -19,8 +18,6 @@ from koyjabo.server.process.poller import READABLE, WRITABLE, Poller
 from koyjabo.server.websockets.connection import LOST, Connection
 from koyjabo.server.websockets.delay_line import DelayLine
 from koyjabo.server.websockets.owner import NO_OWNER, Owner
-
-log = logging.getLogger("koyjabo.websockets")
 
 SEND_BUFFER = 32 * 1024
 """The kernel's send buffer of a client, bytes; the kernel doubles it. By default it may grow to megabytes."""
@@ -142,14 +139,17 @@ class ConnectionLoop:
 
     def serve(self, connection: Connection, events: int) -> None:
         """Handle the events of a connection."""
-        try:
-            if events & WRITABLE and connection.has_unsent:
-                self._flush(connection)
-            if events & ~WRITABLE and connection.has_file:
-                connection.read()
-        except Exception:
-            log.exception("connection_failed")
-            self._end_failed(connection)
+        if events & WRITABLE and connection.has_unsent:
+            self._flush(connection)
+        if events & ~WRITABLE and connection.has_file:
+            connection.read()
+
+    def end_failed(self, connection: Connection) -> None:
+        """Close a connection with 1011 after an error of ours; drop it if it was closing already."""
+        if connection.is_open:
+            connection.close(UNEXPECTED)
+        else:
+            self.drop(connection, LOST)
 
     def _has_room(self, address: str) -> bool:
         """Check the limits for a new client. An empty address has none (see `koyjabo.network.client_address`)."""
@@ -164,13 +164,6 @@ class ConnectionLoop:
         self._by_address[address] -= 1
         if not self._by_address[address]:
             del self._by_address[address]
-
-    def _end_failed(self, connection: Connection) -> None:
-        """Close a connection with 1011 after an error of ours; drop it if it was closing already."""
-        if connection.is_open:
-            connection.close(UNEXPECTED)
-        else:
-            self.drop(connection, LOST)
 
     def _flush(self, connection: Connection) -> None:
         try:

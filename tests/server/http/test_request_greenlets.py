@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import warnings
 from contextvars import ContextVar
+from functools import partial
+from weakref import ref
+
+import pytest
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # eventlet's own, about itself
@@ -48,8 +52,52 @@ def test_requests_that_wait_run_beside_each_other_with_variables_of_their_own():
     assert sorted(seen) == [(0, 0), (1, 1), (2, 2)]
 
 
-def test_request_that_fails_leaves_a_greenlet_for_the_next(caplog):
-    done = []
-    run_in_turn(lambda: 1 / 0, lambda: done.append(1))
-    assert done == [1]
+@pytest.mark.parametrize("error", [ZeroDivisionError(), eventlet.Timeout()], ids=["error", "time-out"])
+def test_request_that_fails_leaves_a_greenlet_for_the_next(error, caplog):
+    ran_in = []
+
+    def fail() -> None:
+        ran_in.append(greenlet.getcurrent())
+        raise error
+
+    run_in_turn(fail, lambda: ran_in.append(greenlet.getcurrent()))
+    assert len(ran_in) == 2
+    assert len(set(ran_in)) == 1
     assert "request_failed" in caplog.text
+
+
+def test_timer_that_a_request_left_behind_repeats_no_request():
+    done = []
+
+    def request() -> None:
+        done.append(1)
+        hubs.get_hub().schedule_call_global(0, greenlet.getcurrent().switch)
+
+    run_in_turn(request)
+    assert done == [1]
+
+
+def test_time_out_that_a_request_left_behind_ends_no_greenlet():
+    ran_in = []
+
+    def request() -> None:
+        ran_in.append(greenlet.getcurrent())
+        hubs.get_hub().schedule_call_global(0, greenlet.getcurrent().throw, eventlet.Timeout())
+
+    greenlets = RequestGreenlets()
+    for _ in range(2):
+        hubs.get_hub().schedule_call_global(0, greenlets.run, request)
+        eventlet.sleep(0.05)
+    assert len(ran_in) == 2
+
+
+def test_greenlet_keeps_nothing_of_a_request_that_has_ended():
+    class Kept(set):
+        pass
+
+    greenlets, kept = RequestGreenlets(), Kept()
+    gone = ref(kept)
+    hubs.get_hub().schedule_call_global(0, greenlets.run, partial(len, kept))
+    del kept
+    eventlet.sleep(0.05)
+    assert gone() is None

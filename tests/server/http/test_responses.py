@@ -2,66 +2,19 @@
 
 from __future__ import annotations
 
-import socket
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import pytest
 from support.line import head
+from support.wsgi import CLOSE, GET, all_of, answering, served
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # eventlet's own, about itself
     import eventlet
-    from eventlet.green import socket as green
 
-    from koyjabo.server.http.server import HttpServer
-    from koyjabo.server.process.loop import EventletRuntime
-    from koyjabo.server.process.poller import Poller
-
-GET, HEAD = head("GET", "/"), head("HEAD", "/")
-CLOSE = head("GET", "/", "Connection: close")
+HEAD = head("HEAD", "/")
 PIECE = b"x" * 100_000
 PIECES = 200
-
-
-@contextmanager
-def served(app: Callable) -> Iterator[Callable[[bytes], green.socket]]:
-    """A function that sends requests on a new connection, and returns it."""
-    runtime, lines = EventletRuntime(), []
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = HttpServer(runtime, Poller(runtime), listener, app, most=10, largest_body=100, environ={})
-    server.start()
-
-    def ask(requests: bytes) -> green.socket:
-        line = green.create_connection(listener.getsockname())
-        line.settimeout(5)
-        line.sendall(requests)
-        lines.append(line)
-        return line
-
-    yield ask
-    for line in lines:
-        line.close()
-    server.leave()
-    server.wait_until_answered()
-
-
-def all_of(line: green.socket) -> bytes:
-    received = bytearray()
-    while data := line.recv(65536):
-        received += data
-    return bytes(received)
-
-
-def answering(*pieces: bytes, length: int | None = None, status: str = "200 OK") -> Callable:
-    """An application that makes its answer piece by piece."""
-
-    def app(environ, start):
-        start(status, [] if length is None else [("Content-Length", str(length))])
-        yield from pieces
-
-    return app
 
 
 def test_answer_of_known_length_is_sent_as_it_is():
@@ -125,9 +78,29 @@ def test_answer_that_is_shorter_than_it_says_ends_the_connection():
         assert all_of(ask(GET)).endswith(b"\r\n\r\nab")
 
 
-def test_application_that_fails_at_once_is_answered_for():
+@pytest.mark.parametrize("error", [ZeroDivisionError(), eventlet.Timeout()], ids=["error", "time-out"])
+def test_application_that_fails_at_once_is_answered_for(error):
     def app(environ, start):
-        raise ZeroDivisionError
+        raise error
+
+    with served(app) as ask:
+        for _ in range(2):
+            assert all_of(ask(GET)).startswith(b"HTTP/1.1 500 ")
+
+
+def test_application_that_fails_after_it_has_waited_is_answered_for():
+    def app(environ, start):
+        eventlet.sleep(0.01)
+        raise eventlet.Timeout
+
+    with served(app) as ask:
+        assert all_of(ask(GET)).startswith(b"HTTP/1.1 500 ")
+
+
+def test_header_that_cannot_be_encoded_is_answered_for():
+    def app(environ, start):
+        start("200 OK", [("X-Place", "ঢাকা")])
+        return [b"abc"]
 
     with served(app) as ask:
         assert all_of(ask(GET)).startswith(b"HTTP/1.1 500 ")
