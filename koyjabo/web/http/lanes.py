@@ -87,14 +87,16 @@ class Lanes:
         """Answer a handshake for the stream of the site. False if this is none, or none that can be accepted."""
         if environ["PATH_INFO"] != "/" or environ.get("SCRIPT_NAME") or not _is_handshake(environ):
             return False
+        status = 200
         try:
             # not referred to by `environ`: only the garbage collector could collect the two
             open_stream(self._flask, STATS, self._flask.request_class(environ, populate_request=False))
         except KoyJaboError:
             return False  # Flask answers
         except Exception as error:  # the client knows from the close code
+            status = 500
             Services.of(self._flask).observability.metrics.error(errors.unexpected(error).code)
-        request_log.log_request("GET", "/", 200)
+        request_log.log_request("GET", "/", status)
         return True
 
 

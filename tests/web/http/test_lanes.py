@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Iterator
 from io import BytesIO
@@ -71,7 +72,7 @@ class Asked(NamedTuple):
     method: str
     path: str
     query: str
-    headers: dict[str, str]
+    headers: dict[str, Any]
     body: bytes
 
 
@@ -110,21 +111,26 @@ class Twin:
 
     def ask(self, asked: Asked) -> Answered:
         headers = {name: value.replace("TAG", self._tag or '"y"') for name, value in asked.headers.items()}
+        said, body = self.call(asked._replace(headers=headers))
+        status, given = said[-1][:2]
+        self._tag = dict(given).get("ETag", self._tag)
+        return Answered(status, sorted(map(comparable, given)), body)
+
+    def call(self, asked: Asked) -> tuple[list[Any], bytes]:
+        """The arguments of `start_response`, and the body."""
+        said: list[Any] = []
         environ = {
             "REQUEST_METHOD": asked.method, "PATH_INFO": asked.path, "QUERY_STRING": asked.query, "SCRIPT_NAME": "",
             "SERVER_NAME": "localhost", "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1",
             "REMOTE_ADDR": "203.0.113.7", "wsgi.url_scheme": "http", "wsgi.input": BytesIO(asked.body),
             "wsgi.input_terminated": True, "wsgi.errors": BytesIO(), "wsgi.version": (1, 0),
-            "wsgi.multithread": True, "wsgi.multiprocess": False, "wsgi.run_once": False, **headers,
+            "wsgi.multithread": True, "wsgi.multiprocess": False, "wsgi.run_once": False, **asked.headers,
         }  # fmt: skip
-        said: list[Any] = []
         pieces = self._site.app.wsgi_app(environ, lambda *started: said.append(started))
         body = b"".join(pieces)
         if hasattr(pieces, "close"):
             pieces.close()
-        status, given = said[-1][:2]
-        self._tag = dict(given).get("ETag", self._tag)
-        return Answered(status, sorted(map(comparable, given)), body)
+        return said, body
 
 
 def comparable(header: tuple[str, str]) -> tuple[str, str]:
@@ -173,3 +179,18 @@ def test_lane_answers_what_flask_would(twins, monkeypatch):
     ask()
     assert len(by_a_lane) > FEWEST_BY_A_LANE * statuses.total()
     assert {200, 204, 400, 404, 429} <= set(by_a_lane), statuses
+
+
+class Broken:
+    """WebSockets that fail."""
+
+    def accept(self, *_: Any) -> None:
+        raise ZeroDivisionError
+
+
+def test_handshake_that_fails_is_logged_as_an_error_of_the_server(twins, caplog):
+    caplog.set_level(logging.DEBUG, "koyjabo.requests")
+    upgrade = {"HTTP_UPGRADE": "websocket", "HTTP_CONNECTION": "Upgrade", "HTTP_HOST": "localhost"}
+    twins[0].call(Asked("GET", "/", "", {**upgrade, "koyjabo.websockets": Broken()}, b""))
+    said = [record.getMessage() for record in caplog.records if record.name == "koyjabo.requests"]
+    assert said == ["request method=GET route=/ status=500"]
