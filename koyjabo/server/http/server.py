@@ -103,7 +103,7 @@ class HttpServer:
         sock.setblocking(False)
         connection = HttpConnection(sock, peer, self)
         self.connections.add(connection)
-        connection.ready(READABLE)  # most clients send at once
+        self.poller.call(connection, READABLE)  # most clients send at once
         return True
 
     def _pause(self, seconds: float) -> None:

@@ -48,14 +48,16 @@ class Poller:
             with suppress(OSError):
                 self._epoll.unregister(fd)
 
+    def call(self, watcher: Watcher, events: int) -> None:
+        try:
+            watcher.ready(events)
+        except BaseException:  # the hub would stop calling; time-outs and panics of Rust are no Exception
+            log.exception("connection_failed")
+            watcher.failed()
+
     def _call_ready(self) -> None:
         self._added.clear()
         for fd, events in self._epoll.poll(0, EVENTS_AT_ONCE):
             watcher = self._watchers.get(fd)
-            if watcher is None or fd in self._added:
-                continue
-            try:
-                watcher.ready(events)
-            except BaseException:  # the hub would stop calling; time-outs and panics of Rust are no Exception
-                log.exception("connection_failed")
-                watcher.failed()
+            if watcher is not None and fd not in self._added:
+                self.call(watcher, events)

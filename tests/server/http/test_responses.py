@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import warnings
 
 import pytest
 from support.line import head
-from support.wsgi import CLOSE, GET, all_of, answering, served
+from support.wsgi import CLOSE, GET, all_of, answering, served, serving
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # eventlet's own, about itself
@@ -95,6 +96,20 @@ def test_application_that_fails_after_it_has_waited_is_answered_for():
 
     with served(app) as ask:
         assert all_of(ask(GET)).startswith(b"HTTP/1.1 500 ")
+
+
+@pytest.mark.parametrize("wait_s", [0, 0.05], ids=["as it is accepted", "later"])
+def test_connection_that_cannot_be_served_is_closed_and_others_are_accepted(wait_s, monkeypatch):
+    with serving(answering(b"abc")) as (server, ask), monkeypatch.context() as broken:
+        broken.setattr("koyjabo.server.http.server.environment", None)
+        with socket.create_connection(server._listener.getsockname(), timeout=1) as line:  # does not run the loop
+            if wait_s:
+                eventlet.sleep(wait_s)
+            line.sendall(GET)
+            eventlet.sleep(0.05)
+            assert line.recv(1) == b""
+        broken.undo()
+        assert all_of(ask(CLOSE)).endswith(b"abc")
 
 
 def test_header_that_cannot_be_encoded_is_answered_for():
