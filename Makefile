@@ -9,7 +9,7 @@ REACT := clients/react
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo screenshots assets wheel browser nginx pgbouncer react test test-all check audit format chaos soak bench-register bench-stats bench-push bench-storm bench-presence bench-reports bench-visits bench-retention bench-archive bench-asks bench-scale geoip lock clean
+.PHONY: help run demo screenshots assets wheel browser nginx pgbouncer react test test-all check audit format chaos soak bench-register bench-stats bench-push bench-storm bench-presence bench-reports bench-visits bench-retention bench-archive bench-asks bench-scale bench-start geoip lock clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -110,6 +110,9 @@ bench-presence: $(VENV)/dev  ## 1,000 members connect to a community, and a work
 
 bench-asks: $(VENV)/dev  ## the load of a visit, a socket, a push and a member on workers, Redis and PostgreSQL
 	@$(BIN)/python bench/asks.py $(ARGS)
+
+bench-start: $(VENV)/dev  ## seconds, CPU and memory of a start with one worker and with four
+	@$(BIN)/python bench/start.py $(ARGS)
 
 bench-scale: $(VENV)/dev  ## the first bottleneck at 10,000 to 10 million open pages, computed from bench-asks
 	@$(BIN)/python bench/scale.py $(ARGS)

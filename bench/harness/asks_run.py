@@ -76,7 +76,7 @@ def run(folder: Path, pages: int, members: int) -> Asks:
         env = {**database.env, "REDIS_URL": redis.url, "WEB_CONCURRENCY": str(WORKERS)}
         env |= {"ACTIVE_WINDOW_SECONDS": str(WINDOW_S), "RATE_LIMIT_SOCKETS": "0", "RATE_LIMIT_REGISTRATIONS": "0"}
         server = stack.enter_context(serving(PRODUCT, env, machine.all_cores(), folder / "server.log"))
-        workers = tuple(proc.tree(server.pid)[1:])
+        workers = tuple(server.workers)
         meters = Meters(redis.port, redis.pid, database_server, database.name, workers)
         found = _Scene(server, meters, database, pages, members).play()
         found.facts["Redis CPU µs a second, without workers"] = alone_us

@@ -138,7 +138,7 @@ class _Scene:
 
     def _kill(self) -> None:
         self._run.killed_ns = time.monotonic_ns()
-        os.kill(proc.tree(self._server.pid)[1], signal.SIGKILL)
+        os.kill(self._server.worker, signal.SIGKILL)
 
     def _lost(self, line: Line) -> None:
         """Its worker was killed: it comes back, unless it is one of those who do not."""

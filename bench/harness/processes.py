@@ -18,6 +18,7 @@ from harness.folders import ROOT
 START_S = 40.0
 STOP_S = 12.0
 PROBE = "/healthz"
+LOADER = "koyjabo-loader"
 
 
 class ServerFailedError(Exception):
@@ -36,7 +37,12 @@ class Server:
     @property
     def worker(self) -> int:
         """The process that answers: the first child, or the only process there is."""
-        return (proc.tree(self.pid)[1:] or [self.pid])[0]
+        return (self.workers or [self.pid])[0]
+
+    @property
+    def workers(self) -> list[int]:
+        """All descendants but the one that loads the application and forks workers."""
+        return [pid for pid in proc.tree(self.pid)[1:] if proc.name(pid) != LOADER]
 
     def wait_until_it_answers(self) -> None:
         """Until any HTTP answer comes. Raises ServerFailedError."""

@@ -17,7 +17,7 @@ REST = 4
 WIRE_BYTES = 90
 """Around each frame on its way to a browser: Ethernet, IP, TCP with timestamps, and a TLS record."""
 
-ROUND_TRIPS = 3
+ROUND_TRIPS = 2
 """Of a batch, from taking the lock to the answer of COMMIT (koyjabo/counting/ledger_postgres.py)."""
 
 MOST_IN_A_BATCH = 1000

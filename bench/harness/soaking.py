@@ -53,7 +53,7 @@ def soak(server: Server, passers: PassersBy, minutes: int, rate: float) -> Itera
     for number in range(1, minutes + 1):
         steady = Steady(server.port, "register", rate, MINUTE_S, CONNECTIONS)
         passers.run(time.monotonic() + MINUTE_S + REST_S)
-        workers = proc.tree(server.pid)[1:]
+        workers = server.workers
         megabytes, files = sum(map(proc.rss_mb, workers)), sum(map(proc.open_files, workers))
         answers = steady.answers()
         yield _minute(number, megabytes, files, answers, passers)

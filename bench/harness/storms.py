@@ -52,7 +52,7 @@ def run(folder: Path, sockets: int, rate: int, seconds: int, on_postgres: bool) 
                 gathering.enter_context(crowd(server.port, door, sockets // 2, None, log))
                 for door, log in zip(doors, logs, strict=True)
             ]
-            open_files = [proc.open_files(worker) for worker in proc.tree(server.pid)[1:]]
+            open_files = [proc.open_files(worker) for worker in server.workers]
             answers, cpu_percent = _rage(server, redis.pid, crowds, rate, seconds)
             counts = [gathered.counts() for gathered in crowds]
         exact = is_exact(database, sum(answer.status == OK for answer in answers))

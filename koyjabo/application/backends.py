@@ -4,31 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from koyjabo.application.signals import Signals
 from koyjabo.clock import Clock
 from koyjabo.cluster.bus import Bus, NullBus
-from koyjabo.cluster.outbox import Outbox
-from koyjabo.cluster.redis_client import connect
 from koyjabo.cluster.workers import Workers
 from koyjabo.cluster.workers_memory import MemoryWorkers
-from koyjabo.cluster.workers_redis import RedisWorkers
-from koyjabo.communities.live.dashboard_leader_redis import RedisLeader
 from koyjabo.communities.live.dashboard_room import DashboardLeader, LocalLeader
 from koyjabo.counting.recent_visits_queries import recent_visits
 from koyjabo.extensions import db
 from koyjabo.observability.socket_log import SocketLog
 from koyjabo.presence.members.memory_store import MemoryOnlineMembers
 from koyjabo.presence.members.online_members import OnlineMembers
-from koyjabo.presence.members.redis_store import RedisOnlineMembers
 from koyjabo.presence.visitors.active_visitors import ActiveVisitors
 from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors
-from koyjabo.presence.visitors.redis_store import RedisActiveVisitors
 from koyjabo.presence.visitors.visitor_sockets import NoMatcher, VisitMatcher
-from koyjabo.presence.visitors.visitor_sockets_redis import RedisVisitMatcher
 from koyjabo.realtime.fanout import LocalFanout, MemoryFanout
-from koyjabo.realtime.message_bus import RoomManager
 from koyjabo.runtime import Runtime
 from koyjabo.settings.schema import Settings
 
@@ -51,7 +42,9 @@ def open_backends(
 ) -> Backends:
     """Needs an application context. Raises LedgerUnavailable."""
     if settings.redis_url:
-        return _in_redis(settings, runtime, clock, signals, socket_log)
+        from koyjabo.application.backends_redis import in_redis  # late: Redis' client is 15 MB
+
+        return in_redis(settings, runtime, clock, signals, socket_log)
     return _in_memory(settings, clock, signals, socket_log)
 
 
@@ -69,30 +62,4 @@ def _in_memory(settings: Settings, clock: Clock, signals: Signals, socket_log: S
         workers=MemoryWorkers(),
         redis_answers=None,
         drain=lambda: None,
-    )
-
-
-def _in_redis(settings: Settings, runtime: Runtime, clock: Clock, signals: Signals, socket_log: SocketLog) -> Backends:
-    def resend() -> None:
-        active_visitors.resend()
-        members.resend()
-
-    def receive(room: str, state: Any) -> None:
-        signals.value_received.send(room, state=state)
-
-    client, window_s = connect(settings.redis_url), settings.active_window_seconds
-    outbox = Outbox(runtime, client.ping, resend)
-    active_visitors = RedisActiveVisitors(clock, window_s, client, outbox, signals.active_changed.send)
-    members = RedisOnlineMembers(clock, settings.leave_grace_seconds, client, outbox, signals.online_changed.send)
-    manager = RoomManager(client, outbox, receive, socket_log.sent, socket_log.sent_to_one)
-    return Backends(
-        active_visitors=active_visitors,
-        members=members,
-        matcher=RedisVisitMatcher(client, outbox, window_s),
-        fanout=manager,
-        bus=manager,
-        leader=RedisLeader(client, outbox, runtime, clock),
-        workers=RedisWorkers(client, outbox),
-        redis_answers=lambda: outbox.reachable,
-        drain=outbox.drain,
     )

@@ -21,7 +21,7 @@ from koyjabo.observability.gauges import (
     Values,
     build,
 )
-from koyjabo.observability.metrics import FOLDER, OTHER, PLACE, Metrics
+from koyjabo.observability.metrics import OTHER, Metrics, shared_folder, worker_place
 from koyjabo.observability.reconnections import Reconnections
 from koyjabo.observability.socket_log import SocketLog
 from koyjabo.realtime import socket_counts
@@ -48,9 +48,9 @@ class Instrumentation:
 
     def __init__(self, secret: str, interval_s: float, values: Callable[[], Values]) -> None:
         self.lag = Lag(interval_s)
-        self._gauges = Gauges(FOLDER, PLACE, values)
+        self._gauges = Gauges(shared_folder(), worker_place(), values)
         self.metrics = Metrics(self._gauges)
-        self.socket_log = SocketLog(self.metrics, Reconnections(FOLDER, secret))
+        self.socket_log = SocketLog(self.metrics, Reconnections(shared_folder(), secret))
 
     def publish(self) -> None:
         self.lag.measure()

@@ -1,12 +1,16 @@
-"""The ledger's transactions on PostgreSQL: three round trips for a batch of any size.
+"""The ledger's transactions on PostgreSQL: two round trips for a batch of any size.
 
-Rows are passed as JSON, one parameter for each table, and unpacked by the server. Lock, look-up and writes are three
-messages: a statement sees what was committed before it began, and the look-up must see what the lock waited for.
+The first message locks the counters and looks rows up, the second writes and commits. Under READ COMMITTED each
+statement of a message sees what was committed before it began, so the look-up sees what the lock waited for.
+
+Visits and visitors are passed as JSON, one parameter for a table, and unpacked by the server. Sums are few rows, which
+as values take the server half the time.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
@@ -27,41 +31,43 @@ Row = tuple[Any, ...]
 Outcome = tuple[int, bool] | KoyJaboError
 """(ordinal, is a retry), or the error of one visit."""
 
-LOCK = f"""
+# A subquery for each key always uses the index; for a join, the planner may read the whole table. `unnest` keeps the
+# order of the keys, so the second and the third array of the answer have an element for each.
+LOOK_UP = f"""
 BEGIN ISOLATION LEVEL READ COMMITTED; {limits()}
-SELECT scope, epoch, revision, visits, total, unique_visitors FROM counters
-WHERE scope = ANY(%s) ORDER BY scope <> 'site', scope FOR UPDATE
+SELECT 1 FROM counters WHERE scope = ANY(%s) ORDER BY scope <> 'site', scope FOR UPDATE;
+SELECT ARRAY(
+    SELECT json_build_array(c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, %s, coalesce(
+        (SELECT d.visits FROM daily_visits d WHERE d.scope = c.scope AND d.day = %s), 0))::text
+    FROM counters c WHERE c.scope = ANY(%s)
+), ARRAY(
+    SELECT (SELECT v.ordinal FROM visits v WHERE v.visitor_id = b.visitor AND v.visit_id = b.visit)
+    FROM unnest(%s::text[], %s::text[]) AS b(visitor, visit)
+), ARRAY(
+    SELECT (SELECT coalesce(w.user_id, '') FROM visitors w WHERE w.scope = b.scope AND w.visitor_id = b.visitor)
+    FROM unnest(%s::text[], %s::text[]) AS b(scope, visitor)
+)
 """
-# With arrays, the planner sees the number of rows and uses the index instead of reading the whole table.
-LOOK_UP = """
-SELECT 'retry', v.visitor_id, v.visit_id, v.ordinal, NULL FROM unnest(%s::text[], %s::text[]) AS b(visitor, visit)
-JOIN visits v ON v.visitor_id = b.visitor AND v.visit_id = b.visit
-UNION ALL
-SELECT 'visitor', w.scope, w.visitor_id, 0, w.user_id FROM unnest(%s::text[], %s::text[]) AS b(scope, visitor)
-JOIN visitors w ON w.scope = b.scope AND w.visitor_id = b.visitor
-UNION ALL
-SELECT 'day', scope, day, visits, NULL FROM daily_visits WHERE day = %s AND scope = ANY(%s)
-"""
-LOOK_UP_WITH_PEOPLE = f"{LOOK_UP} UNION ALL SELECT 'person', '', '', 0, seen FROM ({daily_people_postgres.SEEN}) AS s"
+LOOK_UP_WITH_PEOPLE = f"{LOOK_UP}, ARRAY({daily_people_postgres.SEEN})"
 WRITE = """
 INSERT INTO visits (id, ordinal, scope, visitor_id, visit_id, at_ms, day, hour_s,
                     client_ms, place, referrer, user_agent, page, user_id, is_bot)
 SELECT (r->>0)::bigint, (r->>1)::bigint, r->>2, r->>3, r->>4, (r->>5)::bigint, r->>6, (r->>7)::bigint,
        (r->>8)::bigint, r->>9, r->>10, r->>11, r->>12, r->>13, (r->>14)::boolean
-FROM json_array_elements(%s) r;
+FROM jsonb_array_elements(%s) r;
 INSERT INTO visitors (scope, visitor_id, first_visit, user_id)
-SELECT r->>0, r->>1, (r->>2)::bigint, r->>3 FROM json_array_elements(%s) r;
-INSERT INTO daily_visits AS d (scope, day, visits, new_visitors)
-SELECT r->>0, r->>1, (r->>2)::bigint, (r->>3)::bigint FROM json_array_elements(%s) r
+SELECT r->>0, r->>1, (r->>2)::bigint, r->>3 FROM jsonb_array_elements(%s) r;
+"""
+ADD_SUMS = """
+INSERT INTO daily_visits AS d (scope, day, visits, new_visitors) VALUES {days}
 ON CONFLICT (scope, day) DO UPDATE
 SET visits = d.visits + excluded.visits, new_visitors = d.new_visitors + excluded.new_visitors;
-INSERT INTO hourly_visits AS h (scope, hour_s, visits, new_visitors)
-SELECT r->>0, (r->>1)::bigint, (r->>2)::bigint, (r->>3)::bigint FROM json_array_elements(%s) r
+INSERT INTO hourly_visits AS h (scope, hour_s, visits, new_visitors) VALUES {hours}
 ON CONFLICT (scope, hour_s) DO UPDATE
 SET visits = h.visits + excluded.visits, new_visitors = h.new_visitors + excluded.new_visitors;
 UPDATE counters c
-SET visits = (r->>1)::bigint, total = (r->>2)::bigint, unique_visitors = (r->>3)::bigint, revision = (r->>4)::bigint
-FROM json_array_elements(%s) r WHERE c.scope = r->>0;
+SET visits = r.visits, total = r.total, unique_visitors = r.unique_visitors, revision = r.revision
+FROM (VALUES {counters}) AS r(scope, visits, total, unique_visitors, revision) WHERE c.scope = r.scope;
 """
 COMMIT = "COMMIT"
 FIGURES = f"""
@@ -130,28 +136,23 @@ class PostgresStore:
 
     def _known(self, cursor: Any, batch: list[tuple[NewVisit, str]]) -> KnownRows:
         scopes = list({SITE} | {visit.scope for visit, _ in batch})
-        cursor.execute(LOCK, (scopes,))
-        locked = cursor.fetchall()
-        today = self._clock.today()
+        keys = [(visit.visitor_id, visit_id) for visit, visit_id in batch]
         visitors = list({(scope, visit.visitor_id) for visit, _ in batch for scope in (SITE, visit.scope)})
-        retries = [visit.visitor_id for visit, _ in batch], [visit_id for _, visit_id in batch]
-        known_visitors = [scope for scope, _ in visitors], [visitor for _, visitor in visitors]
-        wanted = (*retries, *known_visitors, today, scopes)
+        today = self._clock.today()
+        wanted = (scopes, today, today, scopes, *_columns(keys), *_columns(visitors))
         people = asked(batch, self._clock)
         if people:
             cursor.execute(LOOK_UP_WITH_PEOPLE, (*wanted, *daily_people_postgres.columns(people)))
         else:
             cursor.execute(LOOK_UP, wanted)
-        return self._known_rows(locked, today, cursor.fetchall())
-
-    def _known_rows(self, locked: list[Row], today: str, found: list[Row]) -> KnownRows:
-        days = {scope: visits for kind, scope, _, visits, _ in found if kind == "day"}
-        seen = [StoredDay._make(json.loads(row[4])) for row in found if row[0] == "person"]
+        if self._clock.today() != today:  # the lock was waited for over midnight
+            return self._known(cursor, batch)
+        snapshot, ordinals, users, *seen = cursor.fetchone()
         return KnownRows(
-            snapshot={row[0]: CounterSnapshot._make((*row, today, days.get(row[0], 0))) for row in locked},
-            ordinals={(visitor, visit): ordinal for kind, visitor, visit, ordinal, _ in found if kind == "retry"},
-            visitors={(scope, visitor): user_id for kind, scope, visitor, _, user_id in found if kind == "visitor"},
-            people=DailyPeople(seen, self._clock),
+            snapshot={row[0]: CounterSnapshot._make(row) for row in map(json.loads, snapshot)},
+            ordinals={key: ordinal for key, ordinal in zip(keys, ordinals, strict=True) if ordinal is not None},
+            visitors={key: user or None for key, user in zip(visitors, users, strict=True) if user is not None},
+            people=DailyPeople((StoredDay._make(json.loads(row)) for rows in seen for row in rows), self._clock),
         )
 
     def snapshot(self, scope: Scope) -> CounterSnapshot | None:
@@ -184,25 +185,35 @@ class PostgresStore:
         _close(self._reading)
 
 
-def _message(made: Plan) -> tuple[str, tuple[str, ...]]:
+def _columns(keys: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    return [first for first, _ in keys], [second for _, second in keys]
+
+
+def _message(made: Plan) -> tuple[str, list[Any]]:
     """The writes of a plan and the commit, as one message with its parameters."""
     if not made.visits:
-        return COMMIT, ()
-    if not made.people.days:
-        return WRITE + COMMIT, _rows(made)
-    return WRITE + daily_people_postgres.WRITE + COMMIT, (*_rows(made), *daily_people_postgres.rows(made.people))
+        return COMMIT, []
+    sums = {
+        "days": [(*key, *sums) for key, sums in made.days.items()],
+        "hours": [(*hour, *sums) for hour, sums in made.hours.items()],
+        "counters": [_counter(made.snapshot[scope]) for scope in made.touched],
+    }
+    message = WRITE + ADD_SUMS.format(**{name: _values(rows) for name, rows in sums.items()})
+    parameters = [json.dumps(made.visits), json.dumps(made.visitors)]
+    parameters += [value for rows in sums.values() for row in rows for value in row]
+    if made.people.days:
+        message += daily_people_postgres.WRITE
+        parameters += daily_people_postgres.rows(made.people)
+    return message + COMMIT, parameters
 
 
-def _rows(made: Plan) -> tuple[str, ...]:
-    snapshot = [made.snapshot[scope] for scope in made.touched]
-    tables = (
-        made.visits,
-        made.visitors,
-        [(*key, *sums) for key, sums in made.days.items()],
-        [(*hour, *sums) for hour, sums in made.hours.items()],
-        [(f.scope, f.visits, f.total, f.unique_visitors, f.revision) for f in snapshot],
-    )
-    return tuple(json.dumps(rows) for rows in tables)
+def _counter(snapshot: CounterSnapshot) -> Row:
+    return snapshot.scope, snapshot.visits, snapshot.total, snapshot.unique_visitors, snapshot.revision
+
+
+def _values(rows: list[Row]) -> str:
+    """The placeholders of a list of VALUES."""
+    return ", ".join([f"({', '.join(['%s'] * len(rows[0]))})"] * len(rows))
 
 
 def _as_planned(planned: list[Outcome], found: list[Outcome]) -> list[Outcome]:

@@ -26,15 +26,6 @@ from koyjabo.cluster.workers import SOCKET_KINDS
 from koyjabo.observability.gauges import GAUGES, Gauges
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-FOLDER = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-"""Where the workers of one server keep their counts; without it, each process reports only its own."""
-
-PLACE = os.environ.get("KOYJABO_WORKER")
-"""The place of this worker among its server's workers: 0, 1, …; None under another WSGI server."""
-
-if FOLDER and PLACE:
-    values.ValueClass = values.MultiProcessValue(lambda: PLACE)  # type: ignore[no-untyped-call]
-
 disable_created_metrics()  # type: ignore[no-untyped-call]  # shared files do not support them either
 
 MESSAGES = ("visitor_update", "visitor_count", "visitor_joined", "visitor_left", "dashboard_update", "analytics_update")
@@ -48,6 +39,16 @@ counters must fit in their file (see `koyjabo.server.process.metrics_folder`).
 LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 VISITS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 DURATION_S = (1, 10, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 24 * 3600)
+
+
+def shared_folder() -> str | None:
+    """Where the workers of one server keep their counts; without it, each process reports only its own."""
+    return os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+
+
+def worker_place() -> str | None:
+    """The place of this worker among its server's workers: 0, 1, …; None under another WSGI server."""
+    return os.environ.get("KOYJABO_WORKER")
 
 
 class Counted(NamedTuple):
@@ -83,6 +84,9 @@ class Metrics:
     """The counters and histograms of one application; `text` includes those of the server's other workers."""
 
     def __init__(self, gauges: Gauges) -> None:
+        self._folder, place = shared_folder(), worker_place()
+        is_shared = self._folder and place
+        values.ValueClass = values.MultiProcessValue(lambda: place) if is_shared else values.MutexValue  # type: ignore[no-untyped-call]
         self._own = CollectorRegistry()
         self._now = CollectorRegistry()
         self._now.register(gauges)
@@ -137,9 +141,9 @@ class Metrics:
     def text(self) -> bytes:
         """The metrics of all workers of this server in Prometheus' format; of this one if the folder was removed."""
         counted = self._own
-        if FOLDER and Path(FOLDER).is_dir():
+        if self._folder and Path(self._folder).is_dir():
             counted = CollectorRegistry()
-            MultiProcessCollector(counted, FOLDER)  # type: ignore[no-untyped-call]
+            MultiProcessCollector(counted, self._folder)  # type: ignore[no-untyped-call]
         return generate_latest(counted) + generate_latest(self._now)
 
     def _count(self, counted: Counted, label: str, by: int) -> None:

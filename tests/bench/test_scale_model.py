@@ -68,9 +68,9 @@ def test_a_worker_says_no_more_than_one_message_a_pace():
     assert model.messages(COSTS, crowded, PLANT) == pytest.approx(200 * 100, rel=0.01)
 
 
-def test_a_visit_alone_has_the_counter_row_for_three_round_trips_and_a_sync():
+def test_a_visit_alone_has_the_counter_row_for_two_round_trips_and_a_sync():
     load = Load(pages=600, members=0)  # one a second
-    assert model.turn_s(COSTS, load, PLANT) == pytest.approx(0.0015 + 0.001 + 0.00055)
+    assert model.turn_s(COSTS, load, PLANT) == pytest.approx(0.001 + 0.001 + 0.00055)
     assert model.commits(COSTS, load, PLANT) == pytest.approx(1)
 
 
@@ -78,7 +78,7 @@ def test_workers_that_queue_take_along_what_has_come_meanwhile():
     load = Load(pages=6e6, members=0)  # 10,000 visits a second, half of the row's time
     turn = model.turn_s(COSTS, load, PLANT)
     batches = model.commits(COSTS, load, PLANT)
-    assert turn == pytest.approx(1200 * 0.003 / 0.5)
+    assert turn == pytest.approx(1200 * 0.0025 / 0.5)
     assert batches * model.batch_s(COSTS, PLANT) + load.visits * 50e-6 == pytest.approx(1)  # the row is never free
 
 

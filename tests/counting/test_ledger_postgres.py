@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import psycopg2
 import psycopg2.extensions
 import pytest
@@ -9,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from support.app_fixtures import Site, assert_error
 from support.processes import wait_until
+from support.threads import SOON_S, in_thread
 
 from koyjabo.counting import ledger_postgres
 from koyjabo.counting.ledger import open_store
@@ -18,6 +21,8 @@ from koyjabo.models import SITE
 from koyjabo.runtime import ThreadRuntime
 
 LEFT = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+
+WAITS = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'koyjabo'"
 
 LIMITS = "SELECT name, setting FROM pg_settings WHERE source = 'session' AND name LIKE '%timeout'"
 
@@ -122,6 +127,48 @@ def test_client_may_retry_when_nobody_knows_what_became_of_its_visit(unlucky, da
         again = site.register("ayesha", visitId="1")
         assert (again.ordinal, site.stats()["totalVisits"]) == (2, 2)
         assert site.recount() == []
+
+
+STORE = """
+SELECT * FROM counters FOR UPDATE;
+INSERT INTO visits (id, ordinal, scope, visitor_id, visit_id, at_ms, day, hour_s, place, is_bot)
+VALUES (1, 1, 'site', 'ayesha', '1', 1, '2025-12-16', 1, 'Unknown', false);
+INSERT INTO visitors (scope, visitor_id, first_visit) VALUES ('site', 'ayesha', 1);
+UPDATE counters SET visits = 1, total = 1, unique_visitors = 1 WHERE scope = 'site'
+"""
+
+
+def test_lookup_sees_what_the_lock_waited_for(site, database):
+    """They are one message, and each statement sees what was committed before it began."""
+    ledger = open_store(make_url(database.url), site.services.clock)
+    batch = [(NewVisit("ayesha", visit, at_ms=site.time.ms), visit) for visit in ("1", "2")]
+    try:
+        with closing(psycopg2.connect(database.url)) as other, other.cursor() as cursor:
+            cursor.execute(STORE)
+            waiting = in_thread(lambda: ledger.commit(batch))
+            wait_until(lambda: database.rows(WAITS) == [(1,)], "it waits for the counters")
+            other.commit()
+        retry, new = waiting.result(SOON_S)
+    finally:
+        ledger.close()
+    assert [(each.ordinal, each.duplicate) for each in (retry, new)] == [(1, True), (2, False)]
+    assert (new.snapshot.total, new.snapshot.unique_visitors) == (2, 1)
+
+
+def test_receipt_of_a_commit_that_waited_over_midnight_is_of_the_new_day(site, database):
+    site.time.go_to("2025-12-16T23:59:59.999+06:00")
+    ledger = open_store(make_url(database.url), site.services.clock)
+    try:
+        with database.locked():
+            waiting = in_thread(lambda: ledger.commit([(NewVisit("karim", "1", at_ms=site.time.ms), "1")]))
+            wait_until(lambda: database.rows(WAITS) == [(1,)], "it waits for the counters")
+            site.time.ms += 1
+        (receipt,) = waiting.result(SOON_S)
+    finally:
+        ledger.close()
+    assert (receipt.ordinal, receipt.snapshot.day, receipt.snapshot.day_visits) == (1, "2025-12-17", 0)
+    assert site.rows("SELECT day, visits FROM daily_visits") == [("2025-12-16", 1)]
+    assert site.recount() == []
 
 
 def test_last_known_stats_are_marked_stale_while_the_database_is_away(site, monkeypatch):

@@ -22,8 +22,9 @@ pytestmark = [pytest.mark.empty_database, pytest.mark.both_kinds]
 ADMIN = {"ADMIN_EMAIL": "Boss@example.com", "ADMIN_PASSWORD": "the first of them"}
 PREPARE = """
 import sys
-from koyjabo.server.process.preparation import _prepare
-assert _prepare()
+import config
+from koyjabo.server.process.preparation import prepare
+assert prepare(config.load())
 print(*({"sqlalchemy", "flask", "eventlet", "redis"} & set(sys.modules)))
 """
 

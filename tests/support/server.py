@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from support.databases import Database
 from support.forking import Program, Starting, start
 from support.processes import environment, kill_all, run, wait_until
 
+LOADER = "koyjabo-loader"
 SERVING = re.compile(r"Koy Jabo Live is serving on http://localhost:(\d+)")
 START_S = 120
 """For a machine that starts many; usually it takes 2 s."""
@@ -108,14 +110,17 @@ class Server(Caller):
         return self._process.pid
 
     def workers(self) -> list[psutil.Process]:
-        """Those that live now. The parent's first child is none: it reads the settings, before there is a listener."""
+        """Those that live now, without the process that loads the application and forks them."""
         if not self.running:
             return []
         parent = psutil.Process(self.pid)
         serves = any(each.status == "LISTEN" for each in parent.net_connections("tcp"))
-        workers = parent.children() if serves else []
-        self._met.update(workers)
-        return workers
+        children = parent.children()
+        self._met.update(children)
+        return [each for each in children if _name(each) != LOADER] if serves else []
+
+    def loaders(self) -> list[psutil.Process]:
+        return [each for each in psutil.Process(self.pid).children() if _name(each) == LOADER]
 
     def worker_pids(self) -> set[int]:
         return {worker.pid for worker in self.workers()}
@@ -134,3 +139,9 @@ class Server(Caller):
     def koyjabo(self, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
         """Run `koyjabo …` with this server's settings."""
         return run("-m", "koyjabo", *arguments, typed=typed, **self.settings)
+
+
+def _name(process: psutil.Process) -> str:
+    with suppress(psutil.NoSuchProcess):
+        return process.name()
+    return LOADER  # it has ended meanwhile

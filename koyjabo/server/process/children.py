@@ -1,8 +1,15 @@
-"""The set-up that every child process of the parent runs first."""
+"""What the parent and its child processes agree on."""
 
 from __future__ import annotations
 
 import signal
+from contextlib import suppress
+from pathlib import Path
+
+LOADER_NAME = "koyjabo-loader"
+
+DRAIN_S = 8.0
+"""The time a stopping worker has to answer requests and commit; see `worker`."""
 
 
 def leave_signals_to_the_parent() -> None:
@@ -13,3 +20,12 @@ def leave_signals_to_the_parent() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
+def take_name(name: str) -> str:
+    """Name this process as `ps` and `top` show it, in at most 15 bytes. Returns the name it had."""
+    comm, known = Path("/proc/self/comm"), ""
+    with suppress(OSError):
+        known = comm.read_text().strip()
+        comm.write_text(name)
+    return known

@@ -103,5 +103,12 @@ class EventletRuntime:
                 log.exception("call_failed")
 
 
+def use_own_hub() -> None:
+    """Choose the hub of this process, which is made when it is first needed: EVENTLET_HUB, or eventlet's default."""
+    from eventlet import hubs
+
+    hubs.use_hub()
+
+
 def _ignore(*_: object) -> None:
     pass

@@ -22,7 +22,9 @@ def patch() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # eventlet warns about its own deprecation
         import eventlet
-        from eventlet import patcher
+        from eventlet import hubs, patcher
+    hubs.use_hub("selects")  # patching makes a hub, and processes forked from this one must not share an epoll object
+    patcher.original("selectors")  # for EVENTLET_HUB=asyncio, whose hub is made later: kept as it is before patching
     # Real threads use the database and open files; a patched `os.open` would create an event loop in each of them.
     eventlet.monkey_patch(psycopg=False, os=False)
     threading = patcher.original("threading")

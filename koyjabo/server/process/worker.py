@@ -39,24 +39,24 @@ SWEEP_INTERVAL_S = 5.0
 RETRY_S = 1.0
 
 
-def work(listener: socket.socket, parent: int, ready: int, drain_s: float) -> int:
+def work(listener: socket.socket, parent: int, ready: int, drain_s: float, settings: Settings) -> int:
     """Serve `listener` until SIGTERM or the end of the process `parent`. Writes a byte to `ready` when it starts.
 
     To stop, it accepts no more connections, answers running requests and commits pending writes, for at most `drain_s`
-    seconds. Returns the exit status.
+    seconds. Returns the exit status. The standard library is patched, and nothing has used the event loop yet.
     """
-    from koyjabo.server.process import loop, patching  # imports the real threads before they are patched
+    from koyjabo.server.process import loop
+    from koyjabo.server.process.dns import look_up_on_threads
 
-    os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")  # saves 9 MB; see `dns`
-    patching.patch()
     signals: list[int] = []
     signal.signal(signal.SIGTERM, lambda *_: signals.append(1))  # it may interrupt the hub, so it only sets a flag
 
     def goes_on() -> bool:
         return not signals and os.getppid() == parent
 
+    loop.use_own_hub()
     runtime = loop.EventletRuntime()
-    settings = _prepare(runtime)
+    look_up_on_threads(runtime)
     app = _make_app(runtime, goes_on)
     if app is not None:
         server = _Server(app, runtime, settings, listener)
@@ -64,18 +64,6 @@ def work(listener: socket.socket, parent: int, ready: int, drain_s: float) -> in
         server.run(goes_on)
         server.stop(drain_s)
     return 0
-
-
-def _prepare(runtime: EventletRuntime) -> Settings:
-    """Read the settings, and set up logging and look-ups of names."""
-    import config
-    from koyjabo.observability import logs
-    from koyjabo.server.process.dns import look_up_on_threads
-
-    settings = config.load()
-    logs.configure(settings.log_level, settings.log_format)
-    look_up_on_threads(runtime)
-    return settings
 
 
 def _make_app(runtime: EventletRuntime, goes_on: Callable[[], bool]) -> Flask | None:

@@ -1,0 +1,55 @@
+"""Loads all that a worker needs, without a descriptor, a thread or a connection that its forks would share."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pkgutil import walk_packages
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from koyjabo.settings.schema import Settings
+
+PACKAGES = ("koyjabo.web", "koyjabo.sockets", "koyjabo.server.http", "koyjabo.server.websockets")
+"""Loaded with all their modules, some of which they import late."""
+
+
+def patch() -> None:
+    """Patch the standard library of this process."""
+    from koyjabo.server.process import loop, patching  # noqa: F401 - imports real threads before they are patched
+
+    os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")  # saves 9 MB; see `dns`
+    patching.patch()
+
+
+def load(settings: Settings) -> None:
+    """Import the application, and only the backends and the driver that `settings` name."""
+    with _hidden("redis", unless=bool(settings.redis_url)):
+        import flask_socketio  # noqa: F401 - python-socketio imports Redis' client if there is one: 15 MB
+    import_module("koyjabo.application.opening")
+    if settings.redis_url:
+        import_module("koyjabo.application.backends_redis")
+    kind = "sqlite" if settings.database.get_backend_name() == "sqlite" else "postgres"
+    import_module(f"koyjabo.counting.ledger_{kind}")
+    settings.database.get_dialect().import_dbapi()
+    for package in map(import_module, PACKAGES):
+        for module in walk_packages(package.__path__, f"{package.__name__}."):
+            import_module(module.name)
+
+
+@contextmanager
+def _hidden(name: str, unless: bool) -> Iterator[None]:
+    """Let imports of a package fail, as if it were not installed."""
+    if unless:
+        yield
+        return
+    known = {each: sys.modules.pop(each) for each in list(sys.modules) if each.partition(".")[0] == name}
+    sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+        sys.modules.update(known)

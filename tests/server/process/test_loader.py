@@ -1,0 +1,156 @@
+"""Several workers are forked from one process that has loaded the application, and share nothing but its memory."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+
+import psutil
+import pytest
+import requests
+from support.processes import is_gone, suspended, wait_until
+from support.server import START_S
+
+pytestmark = [pytest.mark.honest_start, pytest.mark.waits]
+
+PLACES = 3
+SOON_S = 10
+ONE_FOR_ALL = ("0", "1", "2")
+"""Standard input, output and error."""
+
+
+@pytest.fixture(scope="module")
+def server(module_servers, module_sqlite_database, redis):
+    server = module_servers(module_sqlite_database, WEB_CONCURRENCY=PLACES, REDIS_URL=redis.url).start()
+    wait_until(lambda: all(listens(each) for each in server.workers()) and len(server.workers()) == PLACES, "all serve")
+    return server
+
+
+def descriptors(process: psutil.Process) -> dict[str, str]:
+    """What the kernel's open files are, by where they are open; those of the standard streams left out."""
+    found = {}
+    for number in os.listdir(f"/proc/{process.pid}/fd"):
+        with suppress(FileNotFoundError):
+            found[number] = os.readlink(f"/proc/{process.pid}/fd/{number}")
+    inherited = {found.get(number) for number in ONE_FOR_ALL}
+    return {number: what for number, what in found.items() if what not in inherited}
+
+
+def listens(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return any(each.status == "LISTEN" for each in process.net_connections("tcp"))
+    return False
+
+
+def private(process: psutil.Process, of_tests: set[str]) -> set[str]:
+    """Sockets, pipes and the like. Each has a number of its own; a file may be opened several times."""
+    return {what for what in descriptors(process).values() if what.partition(":")[2]} - of_tests
+
+
+def test_workers_share_the_listening_socket_and_the_pipe_that_says_ready_and_no_other_descriptor(server):
+    of_tests = set(descriptors(psutil.Process()).values())
+    (loader,) = server.loaders()
+    parent, first, *others = (
+        private(each, of_tests) - {"anon_inode:[eventpoll]"} for each in (psutil.Process(server.pid), *server.workers())
+    )
+    shared = [first & other for other in others]
+    assert [len(each) for each in shared] == [2, 2], shared
+    assert shared[0] == shared[1] == first & parent
+    assert private(loader, of_tests) & first == set()
+    assert not listens(loader)
+
+
+def test_each_worker_has_an_epoll_object_of_its_own(server):
+    (loader,) = server.loaders()
+    kinds = list(descriptors(loader).values())
+    assert "anon_inode:[eventpoll]" not in kinds
+    assert all("anon_inode:[eventpoll]" in descriptors(worker).values() for worker in server.workers())
+
+
+def test_loader_has_one_thread_and_no_connection(server):
+    (loader,) = server.loaders()
+    assert loader.num_threads() == 1
+    assert loader.net_connections("tcp") == []
+
+
+def test_workers_draw_different_ids_and_tokens(server):
+    drawn = [drawn_by(server, worker) for worker in server.workers()]
+    assert len(set().union(*drawn)) == sum(map(len, drawn))
+
+
+def drawn_by(server, worker: psutil.Process) -> set[str]:
+    """The ids of requests, and of visits that have none of the client's."""
+    others = [each for each in server.workers() if each.pid != worker.pid]
+    with suspended(others), requests.Session() as session:
+        ids = {session.get(f"{server.url}/healthz", timeout=SOON_S).headers["X-Request-Id"] for _ in range(20)}
+        for number in range(5):
+            body = {"visitorId": f"visitor-of-{worker.pid}-{number}"}
+            assert session.post(f"{server.url}/api/visitor/register", json=body, timeout=SOON_S).ok
+    rows = server.database.rows(f"SELECT visit_id FROM visits WHERE visitor_id LIKE 'visitor-of-{worker.pid}-%'")
+    assert len(rows) == 5
+    return ids | {visit_id for (visit_id,) in rows}
+
+
+def test_dead_worker_is_replaced_by_a_fork(server):
+    """Without loading anything again: the new one has hardly used the processor."""
+    (loader,) = server.loaders()
+    before = server.worker_pids()
+    killed = server.kill_worker()
+    (new,) = wait_until(lambda: server.worker_pids() - before, "there is another one", SOON_S)
+    wait_until(lambda: listens(psutil.Process(new)), "it serves", SOON_S)
+    assert [each.pid for each in server.loaders()] == [loader.pid]
+    assert psutil.Process(new).ppid() == server.pid
+    assert f"worker_died pid={killed} status=-9" in server.log
+
+
+def test_kill_9_of_the_loader_takes_no_worker_down_and_is_mended(server):
+    (loader,), workers = server.loaders(), server.worker_pids()
+    loader.kill()
+    others = wait_until(lambda: [each for each in server.loaders() if each.pid != loader.pid], "there is another one")
+    assert server.worker_pids() == workers
+    assert f"loader_died pid={loader.pid} status=-9" in server.log
+    before = server.worker_pids()
+    server.kill_worker()
+    (new,) = wait_until(lambda: server.worker_pids() - before, "the new one forks", START_S)
+    assert [each.pid for each in server.loaders()] == [each.pid for each in others]
+    wait_until(lambda: listens(psutil.Process(new)), "it serves", START_S)
+    assert server.worker_pids() - {new} < workers
+
+
+def test_kill_9_of_worker_and_loader_at_once_is_mended(server):
+    (loader,), before = server.loaders(), server.worker_pids()
+    killed = server.workers()[0]
+    with suspended([psutil.Process(server.pid)]):
+        loader.kill()
+        killed.kill()
+    (new,) = wait_until(lambda: server.worker_pids() - before, "there is another worker", START_S)
+    wait_until(lambda: listens(psutil.Process(new)), "it serves", START_S)
+    assert len(server.worker_pids()) == PLACES
+
+
+def test_frozen_loader_does_not_keep_the_server_from_leaving(sqlite_database, new_server, redis):
+    server = new_server(sqlite_database, WEB_CONCURRENCY=2, REDIS_URL=redis.url).start()
+    (loader,) = server.loaders()
+    children = [loader, *server.workers()]
+    loader.suspend()
+    left = server.stop()
+    assert left.status == 0
+    assert all(map(is_gone, children))
+
+
+def test_everybody_leaves_when_the_parent_is_killed(sqlite_database, new_server, redis):
+    server = new_server(sqlite_database, WEB_CONCURRENCY=2, REDIS_URL=redis.url).start()
+    children = [*server.loaders(), *server.workers()]
+    os.kill(server.pid, signal.SIGKILL)
+    wait_until(lambda: all(map(is_gone, children)), "all are gone", START_S)
+
+
+def test_only_worker_is_the_process_that_loaded(sqlite_database, new_server):
+    server = new_server(sqlite_database).start()
+    assert (len(server.workers()), server.loaders()) == (1, [])
+    killed = server.kill_worker()
+    (new,) = wait_until(lambda: server.worker_pids() - {killed}, "there is another one", START_S)
+    wait_until(lambda: listens(psutil.Process(new)), "it serves", START_S)
+    assert server.register("ayesha").ordinal == 1
+    assert server.loaders() == []

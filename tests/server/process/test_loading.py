@@ -1,0 +1,83 @@
+"""Each process loads what it needs, and no more: of backends and drivers those that the settings name."""
+
+from __future__ import annotations
+
+import pytest
+from support.processes import run
+
+ANY_REDIS = "redis://127.0.0.1:1/0"
+LOAD = """
+import sys
+from koyjabo.server.process import loading, loop
+loading.patch()
+import config
+settings = config.load()
+loading.load(settings)
+before = set(sys.modules)
+"""
+HEAVY = """
+print(*sorted({"alembic", "psycopg2", "redis", "sqlite3"} & set(sys.modules)))
+"""
+LATE = """
+import koyjabo
+loop.use_own_hub()
+koyjabo.create_app(runtime=loop.EventletRuntime())
+print(*sorted(name for name in set(sys.modules) - before if name.startswith("koyjabo")))
+"""
+ALONE = """
+import os
+from eventlet import hubs
+files = map(str, (os.path.realpath(f"/proc/self/fd/{each}") for each in os.listdir("/proc/self/fd")))
+shared = [each for each in files if "event" in each or "socket" in each]
+print(type(hubs.get_hub()).__module__, len(os.listdir("/proc/self/task")), shared)
+"""
+
+
+PREPARE = """
+from koyjabo.server.process import preparation
+print(preparation.prepare(settings), "alembic" in sys.modules)
+"""
+
+
+@pytest.fixture
+def said(sqlite_database):
+    def by(script: str, complains: bool = False, **settings: object) -> str:
+        done = run("-c", LOAD + script, **{"DATABASE_URL": sqlite_database.url, **settings})
+        assert (done.returncode, bool(done.stderr)) == (0, complains), done.stderr
+        return (done.stdout + done.stderr).strip()
+
+    return by
+
+
+@pytest.mark.parametrize(
+    ("settings", "loaded"),
+    [
+        ({}, "sqlite3"),
+        ({"REDIS_URL": ANY_REDIS}, "redis sqlite3"),
+        ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}, "psycopg2 sqlite3"),
+    ],
+)
+def test_backends_and_drivers_are_loaded_by_those_who_need_them(said, settings, loaded):
+    assert said(HEAVY, **settings) == loaded
+
+
+@pytest.mark.parametrize("settings", [{}, {"REDIS_URL": ANY_REDIS}])
+def test_nothing_of_ours_is_left_to_load_for_each_worker(said, settings):
+    assert said(LATE, **settings) == ""
+
+
+@pytest.mark.empty_database
+def test_child_process_migrates(said, sqlite_database):
+    assert said(PREPARE, STARTING_TOTAL=4000) == "True False"
+    assert sqlite_database.rows("SELECT total FROM counters") == [(4000,)]
+
+
+@pytest.mark.empty_database
+def test_failure_to_migrate_is_said_in_one_sentence(said, sqlite_database):
+    sqlite_database.path.write_text("This is a letter to my aunt." * 100)
+    result, sentence = said(PREPARE, complains=True).splitlines()
+    assert (result, sentence.partition(" ")[0]) == ("False False", "DATABASE_URL")
+
+
+def test_process_that_loads_has_nothing_that_forks_would_share(said):
+    assert said(ALONE) == "eventlet.hubs.selects 1 []"
