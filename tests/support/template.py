@@ -3,9 +3,8 @@
 `support.forking` runs it and speaks to it. A forked program is one like any other: it has an environment, a process
 group, files and an exit status of its own; only what it imports is there already.
 
-A server has to patch the standard library before most of what it imports. So modules that were loaded beforehand are
-hidden from it until it imports the first of them, which is right after patching; what these took from the standard
-library by name is then exchanged for its patched counterpart. SQLAlchemy keeps real locks, as in a worker.
+A server patches the standard library in its loader and not in its parent. So here all is loaded under the product's own
+patch, which is then taken back; the loader of a forked server has only to do it again.
 """
 
 from __future__ import annotations
@@ -14,95 +13,68 @@ import gc
 import json
 import os
 import pkgutil
-import queue  # noqa: F401 - with the next, what eventlet patches: never hidden
 import runpy
 import select
-import selectors  # noqa: F401
 import signal
 import socket
-import ssl  # noqa: F401
-import subprocess  # noqa: F401
 import sys
-import threading  # noqa: F401
-import time  # noqa: F401
-import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 ROOT = str(Path(__file__).resolve().parents[2])
-PATCHED = ("_thread", "queue", "select", "selectors", "socket", "ssl", "subprocess", "threading", "time")
-GREEN = ("Queue", "os", "select", "selectors", "socket", "ssl", "subprocess", "thread", "threading", "time")
 
 FOR_SERVERS = (
-    *("flask", "flask_sqlalchemy", "flask_babel", "flask_jwt_extended", "flask_swagger_ui", "jinja2.ext"),
-    *("sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.postgresql.psycopg2", "psycopg2.extras", "pydantic"),
-    *("apispec.ext.marshmallow", "argon2", "babel.dates", "babel.numbers", "crawleruseragents", "dotenv", "gzip"),
-    *("maxminddb", "redis.asyncio", "requests", "uuid", "werkzeug.middleware.proxy_fix", "wsproto"),
-    *("xml.etree.ElementTree", "zoneinfo"),
+    *("config", "koyjabo.application.opening", "koyjabo.application.backends_redis", "koyjabo.server.process.worker"),
+    *("koyjabo.counting.ledger_postgres", "koyjabo.counting.ledger_sqlite", "koyjabo.server.process.preparation"),
+    *("psycopg2.extras", "sqlalchemy.dialects.postgresql.psycopg2", "sqlalchemy.dialects.sqlite"),
 )
-"""Not prometheus_client, which looks at the environment when it is imported, nor socketio and its like."""
+"""Beside the packages that a loader loads whole."""
+
+MISSING = object()
 
 REQUEST_SIZE = 1 << 20
 FILES = 4
 """Standard input, output and error, and a socket for the pid and the exit status."""
 
 
-class Hidden:
-    """Finds modules that were loaded beforehand. One of the standard library is shown by itself; the first that is not
-    shows all of them.
+class Patch:
+    """What the product's patch changes in the modules of the standard library."""
 
-    Its slots are hidden as well: eventlet patches whatever it reaches through `vars`.
-    """
+    def __init__(self, patch: Callable[[], None]) -> None:
+        """Do it."""
+        modules = [module for name, module in sys.modules.items() if name.partition(".")[0] in sys.stdlib_module_names]
+        before = [parts(module) for module in modules]
+        patch()
+        self._changes = [
+            (module, name, was.get(name, MISSING), now.get(name, MISSING))
+            for module, was, now in zip(modules, before, map(parts, modules), strict=True)
+            for name in was.keys() | now.keys()
+            if was.get(name, MISSING) is not now.get(name, MISSING)
+        ]
 
-    __slots__ = ("_kept", "_modules", "_originals", "_spec")
+    def undo(self) -> None:
+        for module, name, original, _ in self._changes:
+            put(module, name, original)
 
-    def __init__(self, modules: dict[str, ModuleType], with_real_locks: set[str]) -> None:
-        self._modules = modules
-        self._kept = with_real_locks
-        self._originals = {
-            id(value): (value, module, name)
-            for module in PATCHED
-            for name, value in vars(sys.modules[module]).items()
-            if not name.startswith("__") and callable(value)
-        }
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        if name not in self._modules:
-            return None
-        if name.partition(".")[0] not in sys.stdlib_module_names:
-            sys.meta_path.remove(self)
-            self._show(but=name)
-        return ModuleSpec(name, self)
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType:
-        self._spec = self._modules[spec.name].__spec__
-        return self._modules[spec.name]
-
-    def exec_module(self, module: ModuleType) -> None:
-        module.__spec__ = self._spec
-
-    def _show(self, but: str) -> None:
-        """All but the one that is being imported: if it were there already, it would be executed again."""
-        patched = {
-            known: now
-            for known, (value, module, name) in self._originals.items()
-            if (now := getattr(sys.modules[module], name, None)) is not value and now is not None
-        }
-        for name, module in self._modules.items():
-            if name != but:
-                sys.modules.setdefault(name, module)
-            if patched and name not in self._kept:
-                exchange(vars(module), patched)
+    def redo(self) -> None:
+        for module, name, _, patched in self._changes:
+            put(module, name, patched)
 
 
-def exchange(names: dict[str, Any], patched: dict[int, Any]) -> None:
-    for name, value in list(names.items()):
-        if id(value) in patched:
-            names[name] = patched[id(value)]
+def parts(module: ModuleType) -> dict[str, object]:
+    """Its functions, classes and modules by name. Not its locks: eventlet would miss those that are kept here."""
+    return {name: part for name, part in vars(module).items() if callable(part) or isinstance(part, ModuleType)}
+
+
+def put(module: ModuleType, name: str, value: object) -> None:
+    if value is MISSING:
+        vars(module).pop(name, None)
+    else:
+        setattr(module, name, value)
 
 
 def make_hashes_cheap() -> None:
@@ -117,27 +89,30 @@ def make_hashes_cheap() -> None:
 
 
 def load_for_servers() -> None:
-    """Third-party modules, in the order and with the locks that `koyjabo.server.process.patching` gives them."""
-    os.environ["EVENTLET_NO_GREENDNS"] = "yes"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # eventlet's own, about itself
-        from eventlet import patcher
+    """All that a server loads, with or without Redis, on either kind of database."""
+    from koyjabo.server.process import loading, parent, patching  # noqa: F401 - the parent first, as in a server
 
-    for name in GREEN:
-        import_module(f"eventlet.green.{name}")
-    shown = set(sys.modules)
-    green, sys.modules["threading"] = sys.modules["threading"], patcher.original("threading")
-    shown |= {"__original_module_threading", "__original_module__thread"}
-    import sqlalchemy.orm  # noqa: F401
-
-    sys.modules["threading"] = green
-    with_real_locks = set(sys.modules) - shown
-    for name in FOR_SERVERS:
-        with suppress(ImportError):
-            import_module(name)
+    patch = Patch(loading.patch)
     make_hashes_cheap()
-    hidden = {name: sys.modules.pop(name) for name in list(sys.modules) if name not in shown}
-    sys.meta_path.insert(0, Hidden(hidden, with_real_locks))
+    for name in FOR_SERVERS:
+        import_module(name)
+    for package in map(import_module, loading.PACKAGES):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            import_module(module.name)
+    patch.undo()
+
+    def patch_again() -> None:
+        patch.redo()
+        choose_counters()
+
+    patching.patch = patch_again
+
+
+def choose_counters() -> None:
+    """As prometheus_client does when it is imported: in files that workers share, or in memory."""
+    from prometheus_client import values
+
+    values.ValueClass = values.get_value_class()
 
 
 def load_for_commands() -> None:

@@ -44,7 +44,7 @@ def test_server_has_a_process_group_of_its_own_and_tells_how_it_ended(sqlite_dat
     assert not server.running
 
 
-def test_worker_imports_what_was_loaded_beforehand_when_it_is_patched(sqlite_database, new_server):
+def test_patching_again_changes_what_was_loaded_beforehand(sqlite_database, new_server):
     """Else eventlet complains of what it could not patch."""
     server = new_server(sqlite_database).start()
     server.register("ayesha")
