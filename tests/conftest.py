@@ -11,6 +11,7 @@ import pytest
 from argon2 import PasswordHasher
 from support.app_fixtures import Site
 from support.community_calls import Cast, site_admin
+from support.compiled import compile_once
 from support.databases import EMPTY, MIGRATED, Database, Postgres, SqliteDatabase, in_memory
 from support.forking import Starting
 from support.page_calls import PARTS, Reader
@@ -24,6 +25,8 @@ from koyjabo.identity import Account
 pytest_plugins = ["support.server_fixtures"]
 
 NewServer = Callable[..., Server]
+
+compile_once()
 
 if folder := in_memory():
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folder)

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy.engine import make_url
 from support.app_fixtures import Site, Time
 from support.people_model import Crowd, shifted
+from support.short_run import EVERYTHING
 
 from koyjabo.analytics.reports import Conversion
 from koyjabo.counting.ledger import open_store
@@ -240,7 +241,7 @@ def test_people_survive_a_change_of_timezone(world):
     world.store = open_store(make_url(world.site.database_url), world.site.services.clock)
 
 
-ROUNDS = 20
+ROUNDS = 20 if EVERYTHING else 6
 
 
 @pytest.fixture

@@ -225,6 +225,7 @@ def test_damaged_countries_are_no_error(monkeypatch, unusable):
     assert PlaceFinder().locate(BANGLADESH) == "Unknown"
 
 
+@pytest.mark.long
 def test_every_country_of_the_file_has_a_name():
     with maxminddb.open_database(geolocation.COUNTRIES) as countries:
         codes = {record["country_code"] for _, record in countries}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from support.app_fixtures import Site
 from support.archive_world import fill, quiet
+from support.short_run import EVERYTHING
 
 from koyjabo.errors import InvalidInput
 from koyjabo.visit_log import export_file, file_format, visit_log
@@ -42,6 +43,10 @@ def small_pieces(monkeypatch):
     monkeypatch.setattr(visit_log, "LARGE_PIECE", 7)
 
 
+STEP = 7 if EVERYTHING else 29
+"""Bytes from one cut to the next."""
+
+
 def export(site: Site, file: Path, kind: str, resume: bool = False, **which: str) -> bytes:
     export_file.write(site.services.visit_log, file, Filter(**which), kind, resume, quiet)
     return file.read_bytes()
@@ -58,7 +63,7 @@ def test_export_goes_on_wherever_it_was_cut_off(site, file, kind):
     """At every byte: also within a character, a quotation, a line break of what a visitor said."""
     whole = export(site, file, kind)
     end = whole.index(b"\n", len(whole) // 8)
-    for cut in [*range(0, end, 7), len(whole) - 1, len(whole)]:
+    for cut in [*range(0, end, STEP), len(whole) - 1, len(whole)]:
         file.write_bytes(whole[:cut])
         assert export(site, file, kind, resume=True) == whole
 

@@ -1,0 +1,44 @@
+"""What the applications that tests make in one process compile once: half of the time that making one takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import CodeType
+from typing import Any
+
+from flask import Flask
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
+from werkzeug.routing import Rule
+
+
+def compile_once() -> None:
+    _keep_routes()
+    Flask.jinja_options = {"bytecode_cache": KeptTemplates()}
+
+
+def _keep_routes() -> None:
+    """What builds the URLs of a route is a function of its text; werkzeug gives it the route with each call."""
+    compile_builder = Rule._compile_builder
+    kept: dict[object, Callable[..., Any]] = {}
+
+    def kept_builder(rule: Rule, append_unknown: bool = True) -> Callable[..., Any]:
+        key = (rule.rule, tuple(rule._trace), repr(rule.defaults), append_unknown)
+        if key not in kept:
+            kept[key] = compile_builder(rule, append_unknown)
+        return kept[key]
+
+    Rule._compile_builder = kept_builder  # type: ignore[method-assign]
+
+
+class KeptTemplates(BytecodeCache):
+    """In memory."""
+
+    def __init__(self) -> None:
+        self._codes: dict[tuple[str, str], CodeType | None] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._codes.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._codes[bucket.key, bucket.checksum] = bucket.code
