@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from harness.programs import compiled
+from harness.programs import SOURCES, compiled
 
 PLAIN, SOCKET_IO = "plain", "socketio"
 SPARE_FILES = 200
@@ -105,7 +105,7 @@ def crowd(port: int, door: Door, size: int, core: int | None, log: Path | None =
     pinned = [] if core is None else ["taskset", "-c", str(core)]
     options = [*(["deflate"] if door.deflate else []), *([f"log={log}"] if log else [])]
     process = subprocess.Popen(
-        [*pinned, str(compiled("wsload")), str(port), door.path, door.kind, str(size), *options],
+        [*pinned, str(compiled(SOURCES / "wsload.c")), str(port), door.path, door.kind, str(size), *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

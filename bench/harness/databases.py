@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from harness.postgres import Postgres, postgres
+from harness.postgres import EMPTY, TEMPLATE, Postgres, postgres
 
 STARTING_TOTAL = 4000
 SETTINGS = {
@@ -79,8 +79,9 @@ def fresh_sqlite(folder: Path) -> Iterator[SqliteFile]:
 
 
 @contextmanager
-def fresh_postgres(server: Postgres, name: str = "run") -> Iterator[PostgresDatabase]:
-    server.create(name)
+def fresh_postgres(server: Postgres, name: str = "run", is_empty: bool = False) -> Iterator[PostgresDatabase]:
+    """With the product's tables, or empty for a server that makes its own."""
+    server.create(name, EMPTY if is_empty else TEMPLATE)
     try:
         yield PostgresDatabase(server, name)
     finally:

@@ -66,7 +66,9 @@ NODE_WS = Pusher("Node ws", (*NODE_PEER, "ws"), PLAIN_DOOR, env=NODE_ENV)
 def floor() -> Pusher:
     """Sends frames as long as those of Socket.IO, the longer ones."""
     return Pusher(
-        "floor: send() in C", (str(compiled("floor")), "{port}", str(PAYLOAD_BYTES + AROUND_BYTES)), PLAIN_DOOR
+        "floor: send() in C",
+        (str(compiled(SOURCES / "floor.c")), "{port}", str(PAYLOAD_BYTES + AROUND_BYTES)),
+        PLAIN_DOOR,
     )
 
 

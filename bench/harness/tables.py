@@ -43,7 +43,7 @@ def _cells(line: Sequence[str], widths: Sequence[int]) -> list[str]:
 
 @dataclass(frozen=True)
 class Target:
-    """A figure and the bound it has to keep: `least` or `most`."""
+    """A figure and the bound it has to keep: `least` or `most`, or none if it is only to be seen."""
 
     what: str
     measured: float
@@ -61,8 +61,8 @@ class Target:
         return [
             self.what,
             f"{self.measured:.2f} {self.unit}",
-            f"{' and '.join(bounds)} {self.unit}",
-            "met" if self.met else "missed",
+            f"{' and '.join(bounds)} {self.unit}" if bounds else "-",
+            ("met" if self.met else "missed") if bounds else "",
         ]
 
 
