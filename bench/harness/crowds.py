@@ -40,6 +40,15 @@ class Broadcast:
 
 
 @dataclass(frozen=True)
+class Return:
+    """How clients came back. `told` is how many have been sent an update since."""
+
+    took_ms: float
+    told: int
+    lost: int
+
+
+@dataclass(frozen=True)
 class Counts:
     """Since the beginning. `deflated` connections compress; `longest_batch_us` is the client's own slowness."""
 
@@ -69,6 +78,10 @@ class Crowd:
     def emit(self, times: int) -> Broadcast:
         """Trigger one broadcast, or with 0 the trigger alone, and wait for its end."""
         return Broadcast(**self.tell(f"emit {times}"))
+
+    def come_back(self, until_told: bool) -> Return:
+        """After the end of their server: open all connections once more, and wait until all are open, or told."""
+        return Return(**self.tell(f"again {'told' if until_told else 'open'}"))
 
     def counts(self) -> Counts:
         return Counts(**self.tell("report"))

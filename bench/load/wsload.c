@@ -8,8 +8,8 @@
 //   emit K    GET /emit?n=K at the same port, wait for its answer ("t0=<monotonic ns>;") and, if K is not 0, until
 //             every client has been sent an update; then listen a little longer for more than was asked for
 //   report    counts so far
-//   again T   open all N once more, which the end of the server has closed; with T = told, wait until each has been sent an
-//             update since
+//   again T   open all N once more, after the end of the server has closed them; if T is "told", wait until each has been
+//             sent an update
 //
 // It ends at the end of its input. With log=FILE every update is appended there as `struct entry` below.
 
@@ -317,11 +317,15 @@ static void open_all(void) {
 }
 
 static void open_again(int waits_for_updates) {
-    while (lost < size) pump(100);
-    int64_t began = now_ns(), deadline = began + PATIENCE_MS * 1000000LL;
+    int64_t began, deadline = now_ns() + PATIENCE_MS * 1000000LL;
+    while (lost < size && now_ns() < deadline) pump(100);
+    errno = ETIMEDOUT;
+    if (lost < size) fail("the server did not close all connections");
+    began = now_ns();
     for (int i = 0; i < size; i++) crowd[i].have = crowd[i].is_told = 0;
     opened = ready = told = lost = 0;
     open_all();
+    deadline = now_ns() + PATIENCE_MS * 1000000LL;
     while (waits_for_updates && told < size && now_ns() < deadline) pump(100);
     printf("{\"took_ms\": %.0f, \"told\": %d, \"lost\": %ld}\n", (now_ns() - began) / 1e6, told, lost);
 }
