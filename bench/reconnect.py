@@ -1,4 +1,4 @@
-"""All clients come back after a restart of the server: CPU of the server for each, and seconds until all have the number.
+"""All clients come back after a restart: CPU of the server for each, and seconds until all have the number.
 
 Plain WebSockets and as many Socket.IO clients, each kind alone, 32 handshakes under way at a time. Beside Node, which
 sends them nothing. Prints tables and how the ratios stand against the targets; the same text goes to

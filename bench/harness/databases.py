@@ -89,10 +89,10 @@ def fresh_postgres(server: Postgres, name: str = "run", is_empty: bool = False) 
 
 
 @contextmanager
-def fresh(folder: Path, on_postgres: bool) -> Iterator[Database]:
+def fresh(folder: Path, on_postgres: bool, is_empty: bool = False) -> Iterator[Database]:
     """One of either kind; PostgreSQL with a server of its own."""
     if on_postgres:
-        with postgres(None, SETTINGS) as server, fresh_postgres(server) as database:
+        with postgres(None, SETTINGS) as server, fresh_postgres(server, is_empty=is_empty) as database:
             yield database
     else:
         with fresh_sqlite(folder) as database:

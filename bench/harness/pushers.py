@@ -35,7 +35,6 @@ class Pusher:
 TRIGGER = Path("bench", "servers", "push.py")
 """A version's server with a route that causes broadcasts, in its folder."""
 
-OUR_SERVER = (THIS.python, str(ROOT / TRIGGER))
 SOCKET_IO_DOOR, PLAIN_DOOR = Door(SOCKET_IO_PATH, SOCKET_IO), Door("/", PLAIN)
 BESIDE = (("PYTHONPATH", str(PEERS)),)
 NODE_ENV = (("NODE_PATH", str(NODE_MODULES)), ("NODE_ENV", "production"))
@@ -50,8 +49,7 @@ def _from_venv(program: str, *arguments: str) -> tuple[str, ...]:
 
 def of_version(version: Version) -> tuple[Pusher, Pusher]:
     """It with Socket.IO and with plain clients."""
-    command = (version.python, str(version.folder / TRIGGER))
-    return _of(version, command)
+    return _of(version, (version.python, str(version.folder / TRIGGER)))
 
 
 def deployed(version: Version) -> tuple[Pusher, Pusher]:
@@ -67,7 +65,7 @@ def _of(version: Version, command: tuple[str, ...]) -> tuple[Pusher, Pusher]:
 
 
 OURS, OURS_PLAIN = of_version(THIS)
-OURS_DEFLATE = Pusher("this server, plain, deflate offered", OUR_SERVER, Door("/", PLAIN, deflate=True), own=True)
+OURS_DEFLATE = Pusher("this server, plain, deflate offered", OURS.command, Door("/", PLAIN, deflate=True), own=True)
 STOCK = Pusher(
     "Flask-SocketIO on eventlet",
     _from_venv("python", str(PEERS / "flask_socketio_peer.py"), "{port}"),

@@ -41,6 +41,10 @@ def _cells(line: Sequence[str], widths: Sequence[int]) -> list[str]:
     return [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]
 
 
+NO_WORSE = 1.1
+"""Of a ratio to the version before: ratios vary by a tenth from run to run."""
+
+
 @dataclass(frozen=True)
 class Target:
     """A figure and the bound it has to keep: `least` or `most`, or none if it is only to be seen."""
