@@ -21,7 +21,10 @@ FOLDER = CACHE / "versions"
 ASSETS = ("koyjabo/static/vendor", "koyjabo/network/data/countries.mmdb")
 """Not in git, and the same for all versions that have a place for them."""
 
-COMPILE = ("-m", "babel.messages.frontend", "--quiet", "compile", "-d", "koyjabo/translations")
+DONE = ".complete"
+TRANSLATE = ("-m", "babel.messages.frontend", "--quiet", "compile", "-d", "koyjabo/translations")
+COMPILE = ("-m", "compileall", "-q", "koyjabo", "migrations", "config.py", "wsgi.py")
+"""Or its starts would, and ours not."""
 
 
 @dataclass(frozen=True)
@@ -47,19 +50,14 @@ def at(commit: str) -> Version:
     except subprocess.CalledProcessError:
         raise click.ClickException(f"there is no commit {commit}.") from None
     folder, name = FOLDER / number[:12], f"before ({number[:7]})"
-    complete = folder / ".complete"
-    if not complete.exists():
+    if not (folder / DONE).exists():
         shutil.rmtree(folder, ignore_errors=True)
         _export(number, folder)
-    requirements, venv = folder / "requirements.txt", folder / ".venv"
-    has_all = all(map(_is_installed, requirements.read_text().splitlines()))
-    if not (has_all or venv.exists()):
-        click.echo(f"installing what {name} pins", err=True)
-        virtualenv.make(venv, requirements)
-    python = sys.executable if has_all else str(venv / "bin" / "python")
-    if not complete.exists():
+    python = _python(folder, name)
+    if not (folder / DONE).exists():
+        virtualenv.run(python, *TRANSLATE, cwd=folder)
         virtualenv.run(python, *COMPILE, cwd=folder)
-        complete.touch()
+        (folder / DONE).touch()
     return Version(name, folder, python)
 
 
@@ -81,6 +79,19 @@ def _export(number: str, folder: Path) -> None:
             shutil.copytree(source, target)
         elif source.exists() and target.parent.is_dir():
             shutil.copyfile(source, target)
+
+
+def _python(folder: Path, name: str) -> str:
+    """This one, or that of a virtual environment in the folder if this one lacks something."""
+    requirements, venv = folder / "requirements.txt", folder / ".venv"
+    if all(map(_is_installed, requirements.read_text().splitlines())):
+        return sys.executable
+    if not (venv / DONE).exists():
+        click.echo(f"installing what {name} pins", err=True)
+        shutil.rmtree(venv, ignore_errors=True)
+        virtualenv.make(venv, requirements)
+        (venv / DONE).touch()
+    return str(venv / "bin" / "python")
 
 
 def _is_installed(line: str) -> bool:

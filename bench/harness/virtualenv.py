@@ -16,7 +16,7 @@ def make(folder: Path, requirements: Path) -> None:
     python, uv = str(folder / "bin" / "python"), _uv()
     if uv:
         run(*uv, "venv", "--quiet", "--python", sys.executable, str(folder))
-        run(*uv, "pip", "install", "--quiet", "--python", python, "-r", str(requirements))
+        run(*uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python, "-r", str(requirements))
     else:
         run(sys.executable, "-m", "venv", str(folder))
         run(python, "-m", "pip", "install", "--quiet", "-r", str(requirements))
