@@ -81,12 +81,12 @@ def compare(report: Report, place: Place, before: Version | None, times: int, se
     memory.say_of_runs(report, runs)
     targets = register_report.targets(runs, who.of_version(before) if before else None)
     targets += two_servers.compare(place, report, times, seconds)
-    sqlite, on_postgres, ceiling = (
+    sqlite, on_postgres, constant = (
         median(run.figures[Case(1)]["p50_ms"] for run in runs[contender])
         for contender in (who.ON_SQLITE, who.ON_POSTGRES, who.CEILING)
     )
     alone = {who.ON_SQLITE: sqlite, who.ON_POSTGRES: on_postgres}
-    return targets + idle.compare(place, report, alone, ceiling, min(fsyncs))
+    return targets + idle.compare(place, report, alone, constant, min(fsyncs))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The ceiling: the product's server, its middleware and its routes, with nothing behind them but a constant.
+"""Flask's constant answer: the product's server, middleware and routes, with nothing behind them but a constant.
 
 `get_json` parses the body of a registration and no more; `checked` checks it as the product does. Both answer
 `GET /api/stats` with the stats of that constant.
