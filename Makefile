@@ -9,7 +9,7 @@ REACT := clients/react
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo screenshots assets wheel browser nginx pgbouncer react test test-all check audit format chaos soak bench-register bench-stats bench-push bench-storm bench-presence bench-reports bench-visits bench-retention bench-archive bench-asks bench-scale bench-start geoip lock clean
+.PHONY: help run demo screenshots assets wheel browser nginx pgbouncer ceilings react test test-all check audit format chaos soak bench-register bench-stats bench-push bench-storm bench-reconnect bench-presence bench-reports bench-visits bench-retention bench-archive bench-asks bench-scale bench-start geoip lock clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -71,6 +71,11 @@ pgbouncer:  ## install PgBouncer, for the tests of a server that uses it (Debian
 		$$([ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get \
 			install -q -y --no-install-recommends pgbouncer'
 
+ceilings:  ## install wrk and Go, for more clients and ceilings in the benchmarks (Debian)
+	@{ command -v wrk && command -v go; } >/dev/null || \
+		$$([ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get \
+			install -q -y --no-install-recommends wrk golang-go'
+
 format: $(VENV)/dev  ## format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
@@ -81,17 +86,23 @@ chaos: $(VENV)/dev  ## test servers under faults of all kinds, for SECONDS (600)
 soak: $(VENV)/dev  ## look for leaks: 2,000 sockets that open and close, and 50 visits a second, for MINUTES (30)
 	@$(BIN)/python bench/soak.py --minutes $(or $(MINUTES),30) $(ARGS)
 
-bench-register: $(VENV)/dev  ## registrations a second, compared with the ceiling and the peers
-	@$(BIN)/python bench/register.py $(ARGS)
+# With BEFORE=<commit>, these compare with the version of that commit.
+COMPARE = $(WITH_NODE) $(BIN)/python bench/$(1).py $(if $(BEFORE),--before $(BEFORE)) $(ARGS)
 
-bench-stats: $(VENV)/dev  ## GET /api/stats with 10 and with 10 million visits
-	@$(BIN)/python bench/stats.py $(ARGS)
+bench-register: $(VENV)/dev $(VENV)/node  ## registrations a second, compared with ceilings and peers
+	@$(call COMPARE,register)
 
-bench-push: $(VENV)/dev  ## push a change to 10,000 open sockets, compared with the peers
-	@$(BIN)/python bench/push.py $(ARGS)
+bench-stats: $(VENV)/dev $(VENV)/node  ## GET /api/stats with 10 and with 10 million visits, and other routes
+	@$(call COMPARE,stats)
+
+bench-push: $(VENV)/dev $(VENV)/node  ## push a change to 10,000 open sockets, compared with the peers
+	@$(call COMPARE,push)
 
 bench-storm: $(VENV)/dev  ## 200 visits a second pushed to 1,000 sockets: latency, order and completeness
-	@$(BIN)/python bench/storm.py $(ARGS)
+	@$(call COMPARE,storm)
+
+bench-reconnect: $(VENV)/dev $(VENV)/node  ## 10,000 sockets of each kind come back after a restart
+	@$(call COMPARE,reconnect)
 
 bench-reports: $(VENV)/dev  ## reports of a community with 5 million visits of 500,000 people
 	@$(BIN)/python bench/reports.py $(ARGS)
@@ -112,7 +123,7 @@ bench-asks: $(VENV)/dev  ## the load of a visit, a socket, a push and a member o
 	@$(BIN)/python bench/asks.py $(ARGS)
 
 bench-start: $(VENV)/dev  ## seconds, CPU and memory of a start with one worker and with four
-	@$(BIN)/python bench/start.py $(ARGS)
+	@$(call COMPARE,start)
 
 bench-scale: $(VENV)/dev  ## the first bottleneck at 10,000 to 10 million open pages, computed from bench-asks
 	@$(BIN)/python bench/scale.py $(ARGS)

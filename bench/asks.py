@@ -31,7 +31,7 @@ OF_PYTHON = ("eventlet", "flask-socketio", "python-socketio", "psycopg2-binary",
 def main(pages: int, members: int, quick: bool) -> None:
     if quick:
         pages, members = QUICK_PAGES, QUICK_MEMBERS
-    machine.demand("wrk", "taskset")
+    machine.demand("cc", "taskset")
     allow_files(pages + members)
     report = Report()
     versions = machine.package_versions(sys.executable, OF_PYTHON) | {"Redis": redis_version()}

@@ -1,7 +1,7 @@
 """One change told to thousands of open connections: what each costs, in CPU, time and memory.
 
-This server beside stock Flask-SocketIO, Django Channels, Starlette, Node and the floor, a loop of send() in C. Prints
-tables and how the ratios stand against the targets; the same text goes to bench/results/push.txt.
+This server, a version before, stock Flask-SocketIO, Django Channels, Starlette, Node and the floor, a loop of send() in
+C. Prints tables and how the ratios stand against the targets; the same text goes to bench/results/push.txt.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 import click
-from harness import http_beside, machine, peers, push_report, pushers
+from harness import http_beside, machine, peers, push_report, pushers, versions
 from harness.broadcasts import Stand, play, stages
 from harness.crowds import allow_files
 from harness.folders import RESULTS, scratch
@@ -21,6 +21,7 @@ from harness.push_report import FEW, MANY, Results
 from harness.pushers import Pusher
 from harness.redis_server import version as redis_version
 from harness.tables import Report, Target, progress, say_targets
+from harness.versions import Version
 
 QUICK_SIZE, QUICK_ROUNDS, QUICK_SECONDS = 200, 3, 2
 OF_PYTHON = ("eventlet", "flask-socketio", "python-socketio", "python-engineio")
@@ -36,7 +37,16 @@ OF_NODE = ("socket.io", "ws")
 @click.option("--only", multiple=True, metavar="NAME", help="those whose name contains NAME; may be repeated; not kept")
 @click.option("--server-core", default=0, show_default=True, help="core of the servers under test")
 @click.option("--load-core", default=1, show_default=True, help="core of the clients, and of Redis")
-def main(rounds: int, seconds: int, sizes: tuple[int, ...], quick: bool, only: tuple[str, ...], **cores: int) -> None:
+@versions.option
+def main(
+    rounds: int,
+    seconds: int,
+    sizes: tuple[int, ...],
+    quick: bool,
+    only: tuple[str, ...],
+    before: Version | None,
+    **cores: int,
+) -> None:
     server_core, load_core = cores["server_core"], cores["load_core"]
     sizes = sizes or (FEW, MANY)
     if quick:
@@ -45,12 +55,12 @@ def main(rounds: int, seconds: int, sizes: tuple[int, ...], quick: bool, only: t
     machine.demand_cores(server_core, load_core)
     allow_files(max(sizes))
     peers.install()
-    chosen = choose(pushers.everybody(), only)
+    chosen = choose(pushers.everybody(before), only)
     report = Report()
     say_head(report, rounds, server_core, load_core)
     os.sched_setaffinity(0, {load_core})  # we, too, keep off the servers' core
     with scratch() as folder:
-        found = compare(report, Stand(folder, server_core, load_core), chosen, sizes, rounds, seconds)
+        found = compare(report, Stand(folder, server_core, load_core), chosen, before, sizes, rounds, seconds)
     if found:
         say_targets(report, found)
     if not quick and not only:
@@ -78,19 +88,26 @@ def say_head(report: Report, rounds: int, server_core: int, load_core: int) -> N
 
 
 def compare(
-    report: Report, stand: Stand, chosen: Sequence[Pusher], sizes: Sequence[int], rounds: int, seconds: int
+    report: Report,
+    stand: Stand,
+    chosen: Sequence[Pusher],
+    before: Version | None,
+    sizes: Sequence[int],
+    rounds: int,
+    seconds: int,
 ) -> list[Target]:
     found: list[Target] = []
+    pairs = push_report.pairs(before)
     beside: list[Reading] = []
     floor = pushers.floor()
     for size in sizes:
         results, readings = measure(stand, chosen, size, rounds, seconds)
         push_report.say_results(report, size, results)
-        found += push_report.targets(size, results, floor)
+        found += push_report.targets(size, results, floor, pairs)
         beside += readings
     if beside:
         http_beside.say(report, beside)
-    return found + push_report.http_targets(beside)
+    return found + push_report.http_targets(beside, pairs)
 
 
 def measure(
@@ -100,7 +117,7 @@ def measure(
         play(on_stage, rounds)
         results = {stage.pusher.name: push_report.result(stage) for stage in on_stage}
         readings = []
-        for stage in (stage for stage in on_stage if stage.pusher in (pushers.OURS, pushers.OURS_PLAIN)):
+        for stage in (stage for stage in on_stage if http_beside.is_wanted(stage)):
             progress(1, 1, f"GET /api/stats beside {stage.pusher.name}")
             readings.append(http_beside.read(stage, stand, seconds))
         return results, readings

@@ -1,4 +1,4 @@
-"""Registrations a second, latency and CPU: this server beside its ceiling, the naive way, Django and Node.
+"""Registrations a second, latency and CPU: this server, a version before, ceilings, the naive way, Django and Node.
 
 Prints tables and how the ratios stand against the targets; the same text goes to bench/results/register.txt.
 """
@@ -7,21 +7,18 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Sequence
+from statistics import median
 
 import click
 from harness import contenders as who
-from harness import idle, machine, memory, peers, two_servers
-from harness.contenders import Contender
+from harness import idle, machine, memory, peers, register_report, two_servers, versions
 from harness.databases import SETTINGS
 from harness.folders import RESULTS, scratch
-from harness.load import medians
 from harness.postgres import postgres
-from harness.runs import Figures, Place, Run, rounds
+from harness.runs import Case, Place, rounds
 from harness.tables import Report, Target, say_targets
+from harness.versions import Version
 
-CONNECTIONS = (1, 64, 256)
-BUSY = 64
 QUICK_ROUNDS, QUICK_SECONDS = 1, 1
 
 
@@ -31,96 +28,65 @@ QUICK_ROUNDS, QUICK_SECONDS = 1, 1
 @click.option("--quick", is_flag=True, help="one round of one second: proves that it works, measures little")
 @click.option("--million", is_flag=True, help="also watch the memory over a million registrations")
 @click.option("--server-core", default=0, show_default=True, help="core of the server under test")
-@click.option("--load-core", default=1, show_default=True, help="core of wrk")
+@click.option("--load-core", default=1, show_default=True, help="core of the client")
 @click.option("--postgres-core", default=1, show_default=True, help="core of PostgreSQL; -1 leaves it free")
-def main(
-    times: int, seconds: int, quick: bool, million: bool, server_core: int, load_core: int, postgres_core: int
-) -> None:
+@versions.option
+def main(times: int, seconds: int, quick: bool, million: bool, before: Version | None, **cores: int) -> None:
+    server_core, load_core, postgres_core = cores["server_core"], cores["load_core"], cores["postgres_core"]
     if quick:
         times, seconds = QUICK_ROUNDS, QUICK_SECONDS
     database_core = None if postgres_core < 0 else postgres_core
-    machine.demand("wrk", "taskset", "node", "npm")
+    machine.demand("cc", "taskset", "node", "npm")
     machine.demand_cores(server_core, load_core, database_core)
     peers.install()
     report = Report()
     with scratch() as folder, postgres(database_core, SETTINGS) as database:
         place = Place(folder, database, server_core, load_core, database_core)
         say_head(report, place, times, seconds)
-        targets = compare(report, place, times, seconds)
+        targets = compare(report, place, before, times, seconds)
         say_targets(report, targets)
         if million:
             memory.say_of_a_million(report, place)
-    report.save(RESULTS / "register.txt")
+    if not quick:
+        report.save(RESULTS / "register.txt")
 
 
 def say_head(report: Report, place: Place, times: int, seconds: int) -> None:
-    versions = machine.versions() | {
-        "PostgreSQL": place.database_server.version(),
-        "Node": machine.node_version(),
-        "Django": machine.package_version(peers.VENV_BIN / "python", "django"),
-        "gunicorn": machine.package_version(peers.VENV_BIN / "python", "gunicorn"),
-    }
+    found = (
+        machine.versions()
+        | machine.optional_versions()
+        | {
+            "PostgreSQL": place.database_server.version(),
+            "Node": machine.node_version(),
+            "Django": machine.package_version(peers.VENV_BIN / "python", "django"),
+            "gunicorn": machine.package_version(peers.VENV_BIN / "python", "gunicorn"),
+        }
+    )
     database = "any core" if place.postgres_core is None else f"core {place.postgres_core}"
     report.say("POST /api/visitor/register")
     report.say(machine.described_now())
-    report.say(machine.listed(versions))
-    report.say(f"server on core {place.server_core}, wrk on core {place.load_core}, PostgreSQL on {database}")
+    report.say(machine.listed(found))
+    report.say(f"server on core {place.server_core}, clients on core {place.load_core}, PostgreSQL on {database}")
     report.say(f"medians of {times} interleaved rounds, {seconds} s each, a fresh database for each run")
+    for sentence in machine.left_out("wrk", "go"):
+        report.say(sentence)
     report.say()
 
 
-def compare(report: Report, place: Place, times: int, seconds: int) -> list[Target]:
+def compare(report: Report, place: Place, before: Version | None, times: int, seconds: int) -> list[Target]:
     fsyncs = [machine.fsync_ms(place.folder)]
-    runs = rounds(who.EVERYBODY, place, times, CONNECTIONS, seconds)
+    runs = rounds(who.everybody(before), place, times, register_report.cases(), seconds)
     fsyncs.append(machine.fsync_ms(place.folder))
-    figures = {contender: middle(found) for contender, found in runs.items()}
-    say_figures(report, figures, runs)
+    register_report.say_runs(report, runs)
     memory.say_of_runs(report, runs)
-    targets = ratios({contender: figures[contender][BUSY]["rate"] for contender in figures})
+    targets = register_report.targets(runs, who.of_version(before) if before else None)
     targets += two_servers.compare(place, report, times, seconds)
-    alone = {contender: figures[contender][1]["p50_ms"] for contender in (who.ON_SQLITE, who.ON_POSTGRES)}
-    return targets + idle.compare(place, report, alone, figures[who.CEILING][1]["p50_ms"], min(fsyncs))
-
-
-def middle(runs: Sequence[Run]) -> dict[int, Figures]:
-    return {count: medians(run.figures[count] for run in runs) for count in CONNECTIONS}
-
-
-def ratios(rate: dict[Contender, float]) -> list[Target]:
-    """At 64 connections."""
-
-    def target(contender: Contender, other: Contender, least: float) -> Target:
-        return Target(f"{contender.name} / {other.name}", rate[contender] / max(rate[other], 1e-9), least=least)
-
-    return [
-        target(who.ON_SQLITE, who.CEILING, 0.8),
-        target(who.ON_SQLITE, who.CHECKED_CEILING, 0.8),
-        target(who.ON_POSTGRES, who.CEILING, 0.7),
-        target(who.ON_POSTGRES, who.CHECKED_CEILING, 0.7),
-        target(who.ON_SQLITE, who.NAIVE_SQLITE, 8),
-        target(who.ON_POSTGRES, who.NAIVE_POSTGRES, 10),
-        target(who.ON_POSTGRES, who.NODE, 4),
-        target(who.ON_POSTGRES, who.DJANGO, 12),
-    ]
-
-
-def say_figures(report: Report, figures: dict[Contender, dict[int, Figures]], runs: dict[Contender, list[Run]]) -> None:
-    head = ("", "requests/s", "p50 ms", "p99 ms", "CPU µs", "database CPU µs", "errors", "ledger")
-    for count in CONNECTIONS:
-        report.say(f"{count} connection{'s' * (count > 1)}")
-        report.table(head, [row(who_is, by[count], runs[who_is], count) for who_is, by in figures.items()])
-
-
-def row(contender: Contender, at: Figures, runs: Sequence[Run], connections: int) -> list[str]:
-    database = f"{at['database_cpu_us']:.0f}" if "database_cpu_us" in at else "-"
-    errors = sum(run.figures[connections]["errors"] for run in runs)
-    times = [f"{at['rate']:,.0f}", f"{at['p50_ms']:.2f}", f"{at['p99_ms']:.2f}", f"{at['cpu_us']:.0f}", database]
-    return [contender.name, *times, f"{errors:.0f}", ledger(runs)]
-
-
-def ledger(runs: Sequence[Run]) -> str:
-    verdicts = {run.exact for run in runs}
-    return "-" if verdicts == {None} else "exact" if verdicts == {True} else "BROKEN"
+    sqlite, on_postgres, constant = (
+        median(run.figures[Case(1)]["p50_ms"] for run in runs[contender])
+        for contender in (who.ON_SQLITE, who.ON_POSTGRES, who.CEILING)
+    )
+    alone = {who.ON_SQLITE: sqlite, who.ON_POSTGRES: on_postgres}
+    return targets + idle.compare(place, report, alone, constant, min(fsyncs))
 
 
 if __name__ == "__main__":

@@ -98,7 +98,7 @@ def _stage(pusher: Pusher, stand: Stand, size: int, env: Mapping[str, str], name
         if pusher.own:
             env = {**env, **stack.enter_context(fresh_sqlite(folder)).env}
         env = {**env, **dict(pusher.env)}
-        server = stack.enter_context(serving(pusher.command, env, stand.server_core, folder / "log"))
+        server = stack.enter_context(serving(pusher.command, env, stand.server_core, folder / "log", pusher.folder))
         _warm_up(pusher, server, stand)
         cpu, empty_mb = proc.cpu_us(server.pid), proc.tree_rss_mb(server.pid)
         gathered = stack.enter_context(crowd(server.port, pusher.door, size, stand.load_core))

@@ -1,12 +1,16 @@
-"""Who is measured: this server, its ceiling, the naive way, and the same transaction in Django and in Node."""
+"""Who is measured: this server, a version before, ceilings, the naive way, Django and Node."""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
+from harness import machine
 from harness.folders import BENCH, ROOT
 from harness.peers import NODE_MODULES, PEERS, VENV_BIN
+from harness.programs import compiled
+from harness.versions import THIS, Version
 
 SQLITE, POSTGRES = "SQLite", "PostgreSQL"
 WORKERS, THREADS = "2", "8"
@@ -14,27 +18,34 @@ WORKERS, THREADS = "2", "8"
 
 @dataclass(frozen=True)
 class Contender:
-    """A server to start. `keeps` says whether it stores what it is told, so that it can be checked."""
+    """A server to start in `folder`. `keeps` says whether it stores what it is sent, so that it can be checked."""
 
     name: str
     backend: str
     command: tuple[str, ...]
     keeps: bool = True
     env: tuple[tuple[str, str], ...] = ()
+    folder: Path = ROOT
+
+    @property
+    def migrates(self) -> bool:
+        """Whether it is another version, which makes its own tables."""
+        return self.folder != ROOT
 
 
 def _own(script: str, *arguments: str) -> tuple[str, ...]:
-    return (sys.executable, str(BENCH / "servers" / script), *arguments)
+    return (sys.executable, str(SERVERS / script), *arguments)
 
 
-PRODUCT = (sys.executable, str(ROOT / "wsgi.py"))
+SERVERS = BENCH / "servers"
+PRODUCT = THIS.server
 GUNICORN = (str(VENV_BIN / "gunicorn"), "--chdir", str(PEERS), "--bind", "127.0.0.1:{port}", "--workers", WORKERS)
 GTHREAD = ("--worker-class", "gthread", "--threads", THREADS, "--keep-alive", "75", "--log-level", "error")
 
 ON_SQLITE = Contender("this server, SQLite", SQLITE, PRODUCT)
 ON_POSTGRES = Contender("this server, PostgreSQL", POSTGRES, PRODUCT)
-CEILING = Contender("ceiling: get_json, constant answer", SQLITE, _own("constant.py", "get_json"), keeps=False)
-CHECKED_CEILING = Contender("ceiling: checked body, constant", SQLITE, _own("constant.py", "checked"), keeps=False)
+CEILING = Contender("Flask: get_json, constant answer", SQLITE, _own("constant.py", "get_json"), keeps=False)
+CHECKED_CEILING = Contender("Flask: checked body, constant answer", SQLITE, _own("constant.py", "checked"), keeps=False)
 NAIVE_SQLITE = Contender("naive ORM, SQLite", SQLITE, _own("naive.py"))
 NAIVE_POSTGRES = Contender("naive ORM, PostgreSQL", POSTGRES, _own("naive.py"))
 DJANGO = Contender("Django + gunicorn, PostgreSQL", POSTGRES, (*GUNICORN, *GTHREAD, "django_peer.wsgi:application"))
@@ -45,13 +56,26 @@ NODE = Contender(
     env=(("NODE_PATH", str(NODE_MODULES)), ("NODE_ENV", "production")),
 )
 
-EVERYBODY = (
-    ON_SQLITE,
-    ON_POSTGRES,
-    CEILING,
-    CHECKED_CEILING,
-    NAIVE_SQLITE,
-    NAIVE_POSTGRES,
-    DJANGO,
-    NODE,
-)
+NODE_CONSTANT = Contender("Node http, constant answer", SQLITE, ("node", str(SERVERS / "constant.js")), keeps=False)
+
+
+def everybody(before: Version | None) -> list[Contender]:
+    ours = [ON_SQLITE, ON_POSTGRES, *(of_version(before) if before else ())]
+    ceilings = [CEILING, CHECKED_CEILING, NODE_CONSTANT, *go_constant()]
+    return [*ours, *ceilings, NAIVE_SQLITE, NAIVE_POSTGRES, DJANGO, NODE]
+
+
+def go_constant() -> list[Contender]:
+    """Empty where Go is missing."""
+    if not machine.has("go"):
+        return []
+    command = (str(compiled(SERVERS / "constant.go")), str(SERVERS / "constant.json"))
+    return [Contender("Go net/http, constant answer", SQLITE, command, keeps=False)]
+
+
+def of_version(version: Version) -> tuple[Contender, Contender]:
+    """It on SQLite and on PostgreSQL. Its ledger is not checked, since its tables may be others."""
+    return tuple(
+        Contender(f"{version.name}, {backend}", backend, version.server, keeps=False, folder=version.folder)
+        for backend in (SQLITE, POSTGRES)
+    )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from harness.programs import compiled
+from harness.programs import SOURCES, compiled
 
 PLAIN, SOCKET_IO = "plain", "socketio"
 SPARE_FILES = 200
@@ -37,6 +37,15 @@ class Broadcast:
     last_ms: float
     reached: int
     updates: int
+
+
+@dataclass(frozen=True)
+class Return:
+    """How clients came back. `told` is how many have been sent an update since."""
+
+    took_ms: float
+    told: int
+    lost: int
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,10 @@ class Crowd:
     def emit(self, times: int) -> Broadcast:
         """Trigger one broadcast, or with 0 the trigger alone, and wait for its end."""
         return Broadcast(**self.tell(f"emit {times}"))
+
+    def come_back(self, until_told: bool) -> Return:
+        """After the end of their server: open all connections once more, and wait until all are open, or told."""
+        return Return(**self.tell(f"again {'told' if until_told else 'open'}"))
 
     def counts(self) -> Counts:
         return Counts(**self.tell("report"))
@@ -105,7 +118,7 @@ def crowd(port: int, door: Door, size: int, core: int | None, log: Path | None =
     pinned = [] if core is None else ["taskset", "-c", str(core)]
     options = [*(["deflate"] if door.deflate else []), *([f"log={log}"] if log else [])]
     process = subprocess.Popen(
-        [*pinned, str(compiled("wsload")), str(port), door.path, door.kind, str(size), *options],
+        [*pinned, str(compiled(SOURCES / "wsload.c")), str(port), door.path, door.kind, str(size), *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from harness.postgres import Postgres, postgres
+from harness.postgres import EMPTY, TEMPLATE, Postgres, postgres
 
 STARTING_TOTAL = 4000
 SETTINGS = {
@@ -79,8 +79,9 @@ def fresh_sqlite(folder: Path) -> Iterator[SqliteFile]:
 
 
 @contextmanager
-def fresh_postgres(server: Postgres, name: str = "run") -> Iterator[PostgresDatabase]:
-    server.create(name)
+def fresh_postgres(server: Postgres, name: str = "run", is_empty: bool = False) -> Iterator[PostgresDatabase]:
+    """With the product's tables, or empty for a server that makes its own."""
+    server.create(name, EMPTY if is_empty else TEMPLATE)
     try:
         yield PostgresDatabase(server, name)
     finally:
@@ -88,10 +89,10 @@ def fresh_postgres(server: Postgres, name: str = "run") -> Iterator[PostgresData
 
 
 @contextmanager
-def fresh(folder: Path, on_postgres: bool) -> Iterator[Database]:
+def fresh(folder: Path, on_postgres: bool, is_empty: bool = False) -> Iterator[Database]:
     """One of either kind; PostgreSQL with a server of its own."""
     if on_postgres:
-        with postgres(None, SETTINGS) as server, fresh_postgres(server) as database:
+        with postgres(None, SETTINGS) as server, fresh_postgres(server, is_empty=is_empty) as database:
             yield database
     else:
         with fresh_sqlite(folder) as database:

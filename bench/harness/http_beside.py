@@ -27,6 +27,11 @@ class Reading:
     most_ms: float
 
 
+def is_wanted(stage: Stage) -> bool:
+    """Of each version of the product with each kind of socket; those that offer deflate are plain sockets again."""
+    return stage.pusher.own and not stage.pusher.door.deflate
+
+
 def read(stage: Stage, stand: Stand, seconds: float) -> Reading:
     """Visits are registered as in life, each a change for all sockets; the reads are due at fixed moments."""
     stage.crowd.settle()

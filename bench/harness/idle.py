@@ -1,4 +1,4 @@
-"""What a single registration on an idle server costs over the ceiling, next to what the disk takes to sync."""
+"""What a single registration on an idle server costs over Flask's constant answer, beside what a sync to disk takes."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ MARGIN_MS = 0.5
 
 
 def compare(
-    place: Place, report: Report, latency_ms: dict[Contender, float], ceiling_ms: float, fsync_ms: float
+    place: Place, report: Report, latency_ms: dict[Contender, float], constant_ms: float, fsync_ms: float
 ) -> list[Target]:
-    """`latency_ms` and `ceiling_ms` are medians at one connection."""
+    """`latency_ms` and `constant_ms` are medians at one connection."""
     targets, rows = [], []
     for contender, latency in latency_ms.items():
-        extra, syncs = latency - ceiling_ms, _syncs_per_registration(contender, place)
+        extra, syncs = latency - constant_ms, _syncs_per_registration(contender, place)
         counted = "not counted" if syncs is None else f"{syncs:.2f}"
         rows.append([contender.name, f"{latency:.2f}", f"{extra:.2f}", counted])
-        what = f"{contender.name}, alone: over the ceiling"
+        what = f"{contender.name}, alone: over Flask's constant"
         targets.append(Target(what, extra, most=fsync_ms + MARGIN_MS, unit="ms"))
     report.say(
-        f"Alone on an idle server: the ceiling takes {ceiling_ms:.2f} ms (p50, one connection); "
+        f"Alone on an idle server: Flask's constant answer takes {constant_ms:.2f} ms (p50, one connection); "
         f"the disk syncs in {fsync_ms:.2f} ms (the better of two readings)."
     )
-    report.table(("", "p50 ms", "over the ceiling ms", "syncs a registration"), rows)
+    report.table(("", "p50 ms", "over the constant ms", "syncs a registration"), rows)
     return targets
 
 

@@ -1,47 +1,43 @@
-"""Load from `wrk`: one thread, pinned, for a number of seconds."""
+"""HTTP load for a number of seconds, from one thread on one core: our own client, or wrk."""
 
 from __future__ import annotations
 
 import json
 import secrets
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from harness.folders import BENCH
+from harness import machine
+from harness.programs import SOURCES, compiled
 
-SCRIPTS = BENCH / "load"
+OWN, WRK = "own", "wrk"
+"""Clients: load/httpload.c, and a second one that others wrote, so that no figure depends on ours alone."""
+
 MARK = "SUMMARY "
 TIMEOUT_S = 10
 
 
 @dataclass(frozen=True)
 class Load:
-    """What wrk saw. `errors` are broken connections, timeouts and answers of 400 and above."""
+    """What the client saw. `errors` are broken connections, timeouts and answers of 400 and above."""
 
-    requests: int
-    rate: float  # answers a second
+    requests: int  # answered, also after the end
+    rate: float  # answers a second, until the end
     p50_ms: float
     p99_ms: float
     errors: int
 
 
-class Wrk:
-    """One run of wrk, under way from the moment it is made."""
+class Client:
+    """One run of a client, under way from the moment it is made."""
 
-    def __init__(
-        self, script: str, port: int, connections: int, seconds: int, core: int | None, *arguments: str
-    ) -> None:
+    def __init__(self, command: Sequence[str], seconds: int, core: int | None) -> None:
         pinned = [] if core is None else ["taskset", "-c", str(core)]
-        options = ["-t1", f"-c{connections}", f"-d{seconds}s", f"--timeout={TIMEOUT_S}s", "-s", f"{script}.lua"]
-        self._patience_s = seconds + TIMEOUT_S + 5
+        self._patience_s = seconds + 2 * TIMEOUT_S
         self._process = subprocess.Popen(
-            [*pinned, "wrk", *options, f"http://127.0.0.1:{port}/api/stats", "--", *arguments],
-            cwd=SCRIPTS,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            text=True,
+            [*pinned, *command], cwd=SOURCES, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
         )
 
     def result(self) -> Load:
@@ -53,18 +49,31 @@ class Wrk:
             self._process.wait()
         summaries = [line for line in printed.splitlines() if line.startswith(MARK)]
         if not summaries:
-            raise RuntimeError(f"wrk measured nothing; it printed:\n{printed}")
+            raise RuntimeError(f"the client measured nothing; it printed:\n{printed}")
         return _load(json.loads(summaries[0].removeprefix(MARK)))
 
 
-def register(port: int, connections: int, seconds: int, core: int | None) -> Wrk:
+def clients() -> tuple[str, ...]:
+    """Those that are there."""
+    return (OWN, WRK) if machine.has("wrk") else (OWN,)
+
+
+def register(port: int, connections: int, seconds: int, core: int | None, client: str = OWN) -> Client:
     """Registrations, each a visit of its own."""
-    return Wrk("register", port, connections, seconds, core, secrets.token_hex(4))
+    run = secrets.token_hex(4)
+    if client == WRK:
+        return _wrk("register.lua", port, "/", connections, seconds, core, run)
+    return _own(port, connections, seconds, core, "register", run)
 
 
-def read_stats(port: int, connections: int, seconds: int, core: int | None, etag: str | None = None) -> Wrk:
-    """GET /api/stats, with If-None-Match when `etag` is given."""
-    return Wrk("stats", port, connections, seconds, core, *([etag] if etag else []))
+def get(
+    port: int, path: str, connections: int, seconds: int, core: int | None, etag: str | None = None, client: str = OWN
+) -> Client:
+    """GET requests, with If-None-Match when `etag` is given."""
+    validator = [etag] if etag else []
+    if client == WRK:
+        return _wrk("get.lua", port, path, connections, seconds, core, *validator)
+    return _own(port, connections, seconds, core, "get", path, *validator)
 
 
 def medians(readings: Iterable[dict[str, float]]) -> dict[str, float]:
@@ -73,11 +82,31 @@ def medians(readings: Iterable[dict[str, float]]) -> dict[str, float]:
     return {name: median(row[name] for row in rows) for name in rows[0]}
 
 
+def ratio(ours: Sequence[dict[str, float]], theirs: Sequence[dict[str, float]], figure: str) -> float:
+    """The median of the rounds' ratios of a figure: what disturbed a round disturbed both."""
+    return median(one[figure] / max(other[figure], 1e-9) for one, other in zip(ours, theirs, strict=True))
+
+
+def above(ratio: float) -> str:
+    """A ratio to a ceiling, and whether the ceiling is one."""
+    return f"{ratio:.2f} ×" + (", above" if ratio > 1 else "")
+
+
+def _own(port: int, connections: int, seconds: int, core: int | None, *words: str) -> Client:
+    program = str(compiled(SOURCES / "httpload.c"))
+    return Client([program, *map(str, (port, connections, seconds)), *words], seconds, core)
+
+
+def _wrk(script: str, port: int, path: str, connections: int, seconds: int, core: int | None, *words: str) -> Client:
+    options = ["-t1", f"-c{connections}", f"-d{seconds}s", f"--timeout={TIMEOUT_S}s", "-s", script]
+    return Client(["wrk", *options, f"http://127.0.0.1:{port}{path}", "--", *words], seconds, core)
+
+
 def _load(summary: dict[str, int]) -> Load:
     seconds = summary["duration_us"] / 1e6
     return Load(
         requests=summary["requests"],
-        rate=summary["requests"] / seconds if seconds else 0.0,
+        rate=(summary["requests"] - summary["late"]) / seconds if seconds else 0.0,
         p50_ms=summary["p50_us"] / 1000,
         p99_ms=summary["p99_us"] / 1000,
         errors=summary["broken"] + summary["refused"],

@@ -15,17 +15,28 @@ from pathlib import Path
 
 import click
 
-NEEDED = {"wrk": "wrk", "taskset": "util-linux", "node": "nodejs", "npm": "npm", "cc": "gcc libc6-dev"}
+NEEDED = {
+    "wrk": "wrk",
+    "taskset": "util-linux",
+    "node": "nodejs",
+    "npm": "npm",
+    "cc": "gcc libc6-dev",
+    "go": "golang-go",
+}
 BLOCK = b"\0" * 8192
 SYNCS = 200
 
 
 def demand(*programs: str) -> None:
     """Stop with a sentence when a program is not installed."""
-    missing = [name for name in programs if shutil.which(name) is None]
+    missing = [name for name in programs if not has(name)]
     if missing:
         packages = " ".join(NEEDED[name] for name in missing)
         raise click.ClickException(f"{', '.join(missing)} cannot be found: install with apt install {packages}.")
+
+
+def has(program: str) -> bool:
+    return shutil.which(program) is not None
 
 
 def demand_cores(*cores: int | None) -> None:
@@ -54,8 +65,26 @@ def versions() -> dict[str, str]:
         "eventlet": version("eventlet"),
         "SQLAlchemy": version("sqlalchemy"),
         "SQLite": sqlite3.sqlite_version,
-        "wrk": _said("wrk", "-v").split(" ")[1].removeprefix("debian/"),
     }
+
+
+def optional_versions() -> dict[str, str]:
+    """Of wrk and Go, where they are."""
+    found = {}
+    if has("wrk"):
+        found["wrk"] = _said("wrk", "-v").split(" ")[1].removeprefix("debian/")
+    if has("go"):
+        found["Go"] = _said("go", "version").split(" ")[2].removeprefix("go")
+    return found
+
+
+def left_out(*programs: str) -> list[str]:
+    """A sentence for each program that is missing, without which some rows are left out."""
+    return [
+        f"{name} is missing, so its rows are left out (make ceilings, or apt install {NEEDED[name]})."
+        for name in programs
+        if not has(name)
+    ]
 
 
 def node_version() -> str:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
+from harness import virtualenv
 from harness.folders import BENCH, CACHE
 
 PEERS = BENCH / "peers"
@@ -19,7 +17,6 @@ VENV = CACHE / "venv"
 VENV_BIN = VENV / "bin"
 NODE = CACHE / "node"
 NODE_MODULES = NODE / "node_modules"
-PATIENCE_S = 600
 
 
 def install() -> None:
@@ -44,28 +41,11 @@ def _once(folder: Path, pinned: Path, install_into) -> None:
 
 
 def _install_python() -> None:
-    requirements = str(PEERS / "requirements.txt")
-    uv = _uv()
-    if uv:
-        _run(*uv, "venv", "--quiet", "--python", sys.executable, str(VENV))
-        _run(*uv, "pip", "install", "--quiet", "--python", str(VENV_BIN / "python"), "-r", requirements)
-    else:
-        _run(sys.executable, "-m", "venv", str(VENV))
-        _run(str(VENV_BIN / "python"), "-m", "pip", "install", "--quiet", "-r", requirements)
+    virtualenv.make(VENV, PEERS / "requirements.txt")
 
 
 def _install_node() -> None:
     NODE.mkdir()
     for name in ("package.json", "package-lock.json", ".npmrc"):
         shutil.copyfile(PEERS / name, NODE / name)
-    _run("npm", "ci", "--silent", "--prefix", str(NODE))
-
-
-def _uv() -> list[str]:
-    if shutil.which("uv"):
-        return ["uv"]
-    return [sys.executable, "-m", "uv"] if find_spec("uv") else []
-
-
-def _run(*command: str) -> None:
-    subprocess.run(command, check=True, timeout=PATIENCE_S, stdin=subprocess.DEVNULL)
+    virtualenv.run("npm", "ci", "--silent", "--prefix", str(NODE))

@@ -14,7 +14,7 @@ from harness.folders import CACHE
 from harness.schema import migrate
 
 USER = "postgres"
-TEMPLATE = "migrated"
+TEMPLATE, EMPTY = "migrated", "template1"
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ class Postgres:
         finally:
             connection.close()
 
-    def create(self, database: str) -> None:
-        """A fresh database with the product's tables, its counter at STARTING_TOTAL."""
+    def create(self, database: str, template: str = TEMPLATE) -> None:
+        """A fresh database; by default with the product's tables, its counter at STARTING_TOTAL."""
         self.drop(database)
-        self.query("postgres", f"CREATE DATABASE {database} TEMPLATE {TEMPLATE}")
+        self.query("postgres", f"CREATE DATABASE {database} TEMPLATE {template}")
 
     def drop(self, database: str) -> None:
         self.query("postgres", f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")

@@ -91,17 +91,24 @@ class Server:
 
 
 @contextmanager
-def serving(command: Sequence[str], env: Mapping[str, str], core: int | str, log: Path) -> Iterator[Server]:
-    """Run `command` on `core`, or on several as taskset takes them, until the block ends.
+def serving(
+    command: Sequence[str],
+    env: Mapping[str, str],
+    core: int | str,
+    log: Path,
+    folder: Path = ROOT,
+    port: int | None = None,
+) -> Iterator[Server]:
+    """Run `command` in `folder`, on `core` or on several as taskset takes them, until the block ends.
 
-    `{port}` in it, and PORT, become a free port.
+    `{port}` in it, and PORT, become `port`, or a free one.
     """
-    port = free_port()
+    port = port or free_port()
     with log.open("wb") as output:
         process = subprocess.Popen(
             ["taskset", "-c", str(core), *(part.replace("{port}", str(port)) for part in command)],
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **env, "PORT": str(port)},
-            cwd=ROOT,
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

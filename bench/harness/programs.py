@@ -1,4 +1,4 @@
-"""Our own C programs: compiled when their source has changed."""
+"""Our own programs in C and Go: compiled when their source has changed."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from harness.folders import BENCH, CACHE
 
 SOURCES = BENCH / "load"
 PROGRAMS = CACHE / "programs"
-PATIENCE_S = 60
+COMPILERS = {".c": ("cc", "-O2"), ".go": ("go", "build")}
+PATIENCE_S = 300
 
 
-def compiled(name: str) -> Path:
-    """The program made of `load/{name}.c`."""
-    source, program, kept = SOURCES / f"{name}.c", PROGRAMS / name, PROGRAMS / f"{name}.c"
+def compiled(source: Path) -> Path:
+    """The program made of this file."""
+    program, kept = PROGRAMS / source.stem, PROGRAMS / source.name
     if not (program.exists() and kept.exists() and kept.read_bytes() == source.read_bytes()):
         PROGRAMS.mkdir(parents=True, exist_ok=True)
-        draft = PROGRAMS / f"{name}.{os.getpid()}"
-        subprocess.run(["cc", "-O2", "-o", str(draft), str(source)], check=True, timeout=PATIENCE_S)
+        draft = PROGRAMS / f"{source.stem}.{os.getpid()}"
+        subprocess.run([*COMPILERS[source.suffix], "-o", str(draft), str(source)], check=True, timeout=PATIENCE_S)
         draft.replace(program)
         shutil.copyfile(source, kept)
     return program

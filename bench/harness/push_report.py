@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -10,7 +10,8 @@ from harness import pushers as who
 from harness.broadcasts import Stage, Turn
 from harness.http_beside import Reading
 from harness.pushers import Pusher
-from harness.tables import Report, Target
+from harness.tables import NO_WORSE, Report, Target
+from harness.versions import Version
 
 FEW, MANY = 1_000, 10_000
 
@@ -86,7 +87,12 @@ def _trouble(seen: Result) -> str:
     return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
 
 
-def targets(size: int, results: Results, floor: Pusher) -> list[Target]:
+def pairs(before: Version | None) -> list[tuple[Pusher, Pusher]]:
+    """This version and the one before, with each kind of socket."""
+    return list(zip((who.OURS, who.OURS_PLAIN), who.of_version(before), strict=True)) if before else []
+
+
+def targets(size: int, results: Results, floor: Pusher, pairs: Sequence[tuple[Pusher, Pusher]]) -> list[Target]:
     """Those that the results are there for. A ratio is the median of its rounds' ratios: both had the same weather."""
     wanted = [
         _ratio(size, results, who.OURS, floor, most=1.6),
@@ -101,15 +107,31 @@ def targets(size: int, results: Results, floor: Pusher) -> list[Target]:
             _memory(size, results, who.OURS_PLAIN, 1.5),
             _memory(size, results, who.OURS_DEFLATE, 1.5),
         ]
-    return [target for target in wanted if target]
+    wanted += [_ratio(size, results, ours, theirs, most=NO_WORSE) for ours, theirs in pairs]
+    return [target for target in wanted if target] + list(_grown(size, results, pairs))
 
 
-def http_targets(readings: Sequence[Reading]) -> list[Target]:
-    return [
+def _grown(size: int, results: Results, pairs: Sequence[tuple[Pusher, Pusher]]) -> Iterator[Target]:
+    for ours, theirs in pairs:
+        if ours.name in results and theirs.name in results:
+            ratio = results[ours.name].idle_kb / max(results[theirs.name].idle_kb, 1e-9)
+            yield Target(f"{size:,}: memory/connection, {ours.name} / {theirs.name}", ratio, most=NO_WORSE)
+
+
+def http_targets(readings: Sequence[Reading], pairs: Sequence[tuple[Pusher, Pusher]]) -> list[Target]:
+    older = {theirs.name for _, theirs in pairs}
+    wanted = [
         Target(f"{seen.connections:,}: GET /api/stats beside {seen.name}, p99", seen.p99_ms, most=15, unit="ms")
         for seen in readings
-        if seen.connections >= MANY
+        if seen.connections >= MANY and seen.name not in older
     ]
+    p99_ms = {(seen.connections, seen.name): seen.p99_ms for seen in readings}
+    for (size, name), took_ms in p99_ms.items():
+        for theirs in (theirs.name for ours, theirs in pairs if ours.name == name):
+            if (size, theirs) in p99_ms:
+                what = f"{size:,}: GET /api/stats beside {name} / {theirs}, p99"
+                wanted.append(Target(what, took_ms / p99_ms[size, theirs], most=NO_WORSE))
+    return wanted
 
 
 def _ratio(size: int, results: Results, over: Pusher, under: Pusher, **bounds: float) -> Target | None:

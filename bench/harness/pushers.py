@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from harness.crowds import PLAIN, SOCKET_IO, Door
-from harness.folders import BENCH
+from harness.folders import ROOT
 from harness.peers import NODE_MODULES, PEERS, VENV_BIN
 from harness.programs import SOURCES, compiled
+from harness.versions import THIS, Version
 
 SOCKET_IO_PATH = "/socket.io/?EIO=4&transport=websocket"
 HOUR = "3600"
@@ -20,7 +21,7 @@ AROUND_BYTES = len('42["visitor_update",]')
 
 @dataclass(frozen=True)
 class Pusher:
-    """A server to start and the door its clients take. `own` ones are the product and get a database."""
+    """A server to start in `folder`, and the door its clients take. `own` ones are the product and get a database."""
 
     name: str
     command: tuple[str, ...]
@@ -28,9 +29,12 @@ class Pusher:
     env: tuple[tuple[str, str], ...] = ()
     own: bool = False
     redis: bool = False
+    folder: Path = ROOT
 
 
-OUR_SERVER = (sys.executable, str(BENCH / "servers" / "push.py"))
+TRIGGER = Path("bench", "servers", "push.py")
+"""A version's server with a route that causes broadcasts, in its folder."""
+
 SOCKET_IO_DOOR, PLAIN_DOOR = Door(SOCKET_IO_PATH, SOCKET_IO), Door("/", PLAIN)
 BESIDE = (("PYTHONPATH", str(PEERS)),)
 NODE_ENV = (("NODE_PATH", str(NODE_MODULES)), ("NODE_ENV", "production"))
@@ -43,9 +47,25 @@ def _from_venv(program: str, *arguments: str) -> tuple[str, ...]:
     return (str(VENV_BIN / program), *arguments)
 
 
-OURS = Pusher("this server, Socket.IO", OUR_SERVER, SOCKET_IO_DOOR, own=True)
-OURS_PLAIN = Pusher("this server, plain", OUR_SERVER, PLAIN_DOOR, own=True)
-OURS_DEFLATE = Pusher("this server, plain, deflate offered", OUR_SERVER, Door("/", PLAIN, deflate=True), own=True)
+def of_version(version: Version) -> tuple[Pusher, Pusher]:
+    """It with Socket.IO and with plain clients."""
+    return _of(version, (version.python, str(version.folder / TRIGGER)))
+
+
+def deployed(version: Version) -> tuple[Pusher, Pusher]:
+    """The same, as it is deployed."""
+    return _of(version, version.server)
+
+
+def _of(version: Version, command: tuple[str, ...]) -> tuple[Pusher, Pusher]:
+    return (
+        Pusher(f"{version.name}, Socket.IO", command, SOCKET_IO_DOOR, own=True, folder=version.folder),
+        Pusher(f"{version.name}, plain", command, PLAIN_DOOR, own=True, folder=version.folder),
+    )
+
+
+OURS, OURS_PLAIN = of_version(THIS)
+OURS_DEFLATE = Pusher("this server, plain, deflate offered", OURS.command, Door("/", PLAIN, deflate=True), own=True)
 STOCK = Pusher(
     "Flask-SocketIO on eventlet",
     _from_venv("python", str(PEERS / "flask_socketio_peer.py"), "{port}"),
@@ -66,9 +86,12 @@ NODE_WS = Pusher("Node ws", (*NODE_PEER, "ws"), PLAIN_DOOR, env=NODE_ENV)
 def floor() -> Pusher:
     """Sends frames as long as those of Socket.IO, the longer ones."""
     return Pusher(
-        "floor: send() in C", (str(compiled("floor")), "{port}", str(PAYLOAD_BYTES + AROUND_BYTES)), PLAIN_DOOR
+        "floor: send() in C",
+        (str(compiled(SOURCES / "floor.c")), "{port}", str(PAYLOAD_BYTES + AROUND_BYTES)),
+        PLAIN_DOOR,
     )
 
 
-def everybody() -> tuple[Pusher, ...]:
-    return (OURS, OURS_PLAIN, OURS_DEFLATE, STOCK, CHANNELS, STARLETTE, NODE_SOCKET_IO, NODE_WS, floor())
+def everybody(before: Version | None) -> tuple[Pusher, ...]:
+    ours = (OURS, OURS_PLAIN, OURS_DEFLATE, *(of_version(before) if before else ()))
+    return (*ours, STOCK, CHANNELS, STARLETTE, NODE_SOCKET_IO, NODE_WS, floor())

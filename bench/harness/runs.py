@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from harness import load, proc
 from harness.contenders import POSTGRES, Contender
@@ -21,6 +22,13 @@ WARM_UP_CONNECTIONS = 8
 Figures = dict[str, float]
 
 
+class Case(NamedTuple):
+    """A load."""
+
+    connections: int
+    client: str = load.OWN
+
+
 @dataclass(frozen=True)
 class Place:
     """Where runs happen: a folder on a real disk, a database server, and who works on which core."""
@@ -31,8 +39,10 @@ class Place:
     load_core: int
     postgres_core: int | None
 
-    def database(self, backend: str) -> AbstractContextManager[Database]:
-        return fresh_postgres(self.database_server) if backend == POSTGRES else fresh_sqlite(self.folder)
+    def database(self, backend: str, is_empty: bool = False) -> AbstractContextManager[Database]:
+        if backend == POSTGRES:
+            return fresh_postgres(self.database_server, is_empty=is_empty)
+        return fresh_sqlite(self.folder)
 
     @property
     def database_server(self) -> Postgres:
@@ -43,7 +53,8 @@ class Place:
     def serving(self, contender: Contender, database: Database, core: int | None = None) -> Iterator[Server]:
         env = {**database.env, **dict(contender.env)}
         where = self.server_core if core is None else core
-        with serving(contender.command, env, where, self.folder / f"server-{where}.log") as server:
+        log = self.folder / f"server-{where}.log"
+        with serving(contender.command, env, where, log, contender.folder) as server:
             yield server
 
 
@@ -51,7 +62,7 @@ class Place:
 class Run:
     """What one contender did in one round. Memory is the worker's, MB; `exact` is None where nothing is stored."""
 
-    figures: dict[int, Figures] = field(default_factory=dict)  # by connections
+    figures: dict[Case, Figures] = field(default_factory=dict)
     registered: int = 0
     rss_before: float = 0.0
     rss_after: float = 0.0
@@ -59,27 +70,27 @@ class Run:
 
 
 def rounds(
-    contenders: Sequence[Contender], place: Place, times: int, connections: Sequence[int], seconds: int
+    contenders: Sequence[Contender], place: Place, times: int, cases: Sequence[Case], seconds: int
 ) -> dict[Contender, list[Run]]:
     """Everybody in turn, `times` over, so that a change of the machine's mood hits all alike."""
     runs: dict[Contender, list[Run]] = {contender: [] for contender in contenders}
     for step in range(times * len(contenders)):
         contender = contenders[step % len(contenders)]
         progress(step + 1, times * len(contenders), contender.name)
-        runs[contender].append(run(contender, place, connections, seconds))
+        runs[contender].append(run(contender, place, cases, seconds))
     return runs
 
 
-def run(contender: Contender, place: Place, connections: Sequence[int], seconds: int) -> Run:
+def run(contender: Contender, place: Place, cases: Sequence[Case], seconds: int) -> Run:
     found = Run()
-    with place.database(contender.backend) as database:
+    with place.database(contender.backend, contender.migrates) as database:
         with place.serving(contender, database) as server:
             found.rss_before = proc.rss_mb(server.worker)
             warm_up = load.register(server.port, WARM_UP_CONNECTIONS, WARM_UP_S, place.load_core).result()
             found.registered = warm_up.requests
-            for count in connections:
-                start = partial(load.register, server.port, count, seconds, place.load_core)
-                found.figures[count], answered = measure(contender, server, place, start)
+            for case in cases:
+                start = partial(load.register, server.port, case.connections, seconds, place.load_core, case.client)
+                found.figures[case], answered = measure(contender, server, place, start)
                 found.registered += answered
             found.rss_after = proc.rss_mb(server.worker)
         if contender.keeps:
@@ -87,7 +98,9 @@ def run(contender: Contender, place: Place, connections: Sequence[int], seconds:
     return found
 
 
-def measure(contender: Contender, server: Server, place: Place, start: Callable[[], load.Wrk]) -> tuple[Figures, int]:
+def measure(
+    contender: Contender, server: Server, place: Place, start: Callable[[], load.Client]
+) -> tuple[Figures, int]:
     """The load that `start` begins: its figures, and how many requests were answered."""
     roots = {"cpu_us": server.pid}
     if contender.backend == POSTGRES:
@@ -97,4 +110,5 @@ def measure(contender: Contender, server: Server, place: Place, start: Callable[
     used = {name: proc.cpu_us(root) - before[name] for name, root in roots.items()}
     figures = {"rate": seen.rate, "p50_ms": seen.p50_ms, "p99_ms": seen.p99_ms, "errors": float(seen.errors)}
     figures.update({name: cpu / max(1, seen.requests) for name, cpu in used.items()})
+    figures["all_cpu_us"] = sum(used.values()) / max(1, seen.requests)
     return figures, seen.requests

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
-from pathlib import Path
 from subprocess import DEVNULL, Popen, TimeoutExpired
 
 import click
 
 from harness import proc
 from harness.processes import free_port
+from harness.versions import Version
 
 START_S, STOP_S = 120.0, 12.0
 REQUESTS = 40
@@ -31,10 +31,9 @@ class Start:
     pss_mb: float  # of all processes, after some requests
 
 
-def measure(program: list[str], checkout: Path, env: Mapping[str, str], workers: int) -> Start:
-    """Start `program` in `checkout`."""
+def measure(version: Version, env: Mapping[str, str], workers: int) -> Start:
     port, began = free_port(), time.monotonic()
-    with _running(program, checkout, {**env, "PORT": str(port)}) as server:
+    with _running(version, {**env, "PORT": str(port)}) as server:
         _wait_for_all(server, port, workers)
         ready_s, cpu_s = time.monotonic() - began, proc.cpu_with_ended_s(server.pid)
         for number in range(REQUESTS * workers):
@@ -43,11 +42,11 @@ def measure(program: list[str], checkout: Path, env: Mapping[str, str], workers:
 
 
 @contextmanager
-def _running(program: list[str], checkout: Path, env: Mapping[str, str]) -> Iterator[Popen[bytes]]:
+def _running(version: Version, env: Mapping[str, str]) -> Iterator[Popen[bytes]]:
     server = Popen(
-        program,
-        cwd=checkout,
-        env={**os.environ, "PYTHONPATH": str(checkout), **env},
+        version.server,
+        cwd=version.folder,
+        env={**os.environ, "PYTHONPATH": str(version.folder), **env},
         stdin=DEVNULL,
         stdout=DEVNULL,
         start_new_session=True,

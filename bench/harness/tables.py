@@ -41,9 +41,13 @@ def _cells(line: Sequence[str], widths: Sequence[int]) -> list[str]:
     return [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]
 
 
+NO_WORSE = 1.1
+"""Of a ratio to the version before: ratios vary by a tenth from run to run."""
+
+
 @dataclass(frozen=True)
 class Target:
-    """A figure and the bound it has to keep: `least` or `most`."""
+    """A figure and the bound it has to keep: `least` or `most`, or none if it is only to be seen."""
 
     what: str
     measured: float
@@ -61,8 +65,8 @@ class Target:
         return [
             self.what,
             f"{self.measured:.2f} {self.unit}",
-            f"{' and '.join(bounds)} {self.unit}",
-            "met" if self.met else "missed",
+            f"{' and '.join(bounds)} {self.unit}" if bounds else "-",
+            ("met" if self.met else "missed") if bounds else "",
         ]
 
 

@@ -61,13 +61,13 @@ def _load_cores(place: Place, servers: int) -> tuple[int, int]:
 
 def _load(halves: list[tuple[int, int]], seconds: int) -> list[load.Load]:
     under_way = [load.register(port, CONNECTIONS_EACH, seconds, core) for port, core in halves]
-    return [wrk.result() for wrk in under_way]
+    return [client.result() for client in under_way]
 
 
 def _say(report: Report, place: Place, readings: dict[int, list[Reading]]) -> None:
     report.say(
         f"Two servers on one SQLite file, on cores {place.server_core} and {place.load_core}, against one. The load is "
-        f"two wrk of {CONNECTIONS_EACH} connections, each on the core that its server is not on."
+        f"two clients of {CONNECTIONS_EACH} connections, each on the core that its server is not on."
     )
     report.table(
         ("", "requests/s", "p99 ms", "errors", "ledger"),

@@ -1,4 +1,4 @@
--- POST /api/visitor/register as a page sends it. Argument: eight hexadecimal digits, unlike those of any other run.
+-- POST /api/visitor/register as a page sends it, like httpload.c. Argument: eight hexadecimal digits, unlike other runs.
 -- The same 20,000 visitors in every run, from another beginning; every request is a new visit with a name of its own.
 dofile("summary.lua")
 

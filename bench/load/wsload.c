@@ -8,6 +8,8 @@
 //   emit K    GET /emit?n=K at the same port, wait for its answer ("t0=<monotonic ns>;") and, if K is not 0, until
 //             every client has been sent an update; then listen a little longer for more than was asked for
 //   report    counts so far
+//   again T   open all N once more, after the end of the server has closed them; if T is "told", wait until each has been
+//             sent an update
 //
 // It ends at the end of its input. With log=FILE every update is appended there as `struct entry` below.
 
@@ -42,6 +44,7 @@ struct connection {
     enum state state;
     int have;       // bytes in `buffer` that are no whole frame yet
     unsigned round; // the round in which the last update came
+    int is_told;    // whether an update has come since it was opened
     char buffer[BUFFER];
 };
 
@@ -67,6 +70,7 @@ static int64_t reached_at;         // when the last of them was
 static int64_t last_update_at;
 static long updates, lost, pings, deflated;
 static int64_t longest_batch;
+static int told;                   // connections that were sent an update since they were opened last
 
 static int answer_fd = -1, answered;
 static char answer[2048];
@@ -170,6 +174,8 @@ static void take_update(struct connection *one, const char *payload, size_t leng
     updates++;
     last_update_at = now_ns();
     if (journal) log_update(one, payload, length);
+    if (!one->is_told) told++;
+    one->is_told = 1;
     if (one->round == round_now) return;
     one->round = round_now;
     reached++;
@@ -310,6 +316,20 @@ static void open_all(void) {
     }
 }
 
+static void open_again(int waits_for_updates) {
+    int64_t began, deadline = now_ns() + PATIENCE_MS * 1000000LL;
+    while (lost < size && now_ns() < deadline) pump(100);
+    errno = ETIMEDOUT;
+    if (lost < size) fail("the server did not close all connections");
+    began = now_ns();
+    for (int i = 0; i < size; i++) crowd[i].have = crowd[i].is_told = 0;
+    opened = ready = told = lost = 0;
+    open_all();
+    deadline = now_ns() + PATIENCE_MS * 1000000LL;
+    while (waits_for_updates && told < size && now_ns() < deadline) pump(100);
+    printf("{\"took_ms\": %.0f, \"told\": %d, \"lost\": %ld}\n", (now_ns() - began) / 1e6, told, lost);
+}
+
 static void settle(void) {
     int64_t began = now_ns(), quiet_since = began;
     while (now_ns() - quiet_since < QUIET_MS * 1000000LL && now_ns() - began < LONGEST_SETTLE_MS * 1000000LL) {
@@ -353,6 +373,7 @@ static int obey(void) {
     if (!strncmp(line, "settle", 6)) settle();
     else if (!strncmp(line, "emit ", 5)) emit(atoi(line + 5));
     else if (!strncmp(line, "report", 6)) report();
+    else if (!strncmp(line, "again", 5)) open_again(!!strstr(line, "told"));
     else fail("unknown command");
     fflush(stdout);
     return 1;

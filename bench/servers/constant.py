@@ -1,4 +1,4 @@
-"""The ceiling: the product's server, its middleware and its routes, with nothing behind them but a constant.
+"""Flask's constant answer: the product's server, middleware and routes, with nothing behind them but a constant.
 
 `get_json` parses the body of a registration and no more; `checked` checks it as the product does. Both answer
 `GET /api/stats` with the stats of that constant.
@@ -6,22 +6,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from pathlib import Path
 
 from launch import REGISTER, STATS, serve_with
 
-STATS_ANSWER = {
-    "totalVisitors": 104000,
-    "totalVisits": 104000,
-    "todayVisits": 100000,
-    "activeUsers": 20000,
-    "uniqueVisitors": 20000,
-    "locations": {"Unknown": {"count": 20000}},
-    "revision": 1765860518412,
-    "epoch": "mj8k2f1x",
-    "timestamp": "2025-12-16T04:48:38.412Z",
-}
-ANSWER = {"success": True, "visit": {"ordinal": 104000, "duplicate": False}, "stats": STATS_ANSWER}
+CONSTANTS = json.loads(Path(__file__).with_name("constant.json").read_text())
+ANSWER, STATS_ANSWER = CONSTANTS["/api/visitor/register"], CONSTANTS["/api/stats"]
 
 
 def handlers(app):

@@ -1,4 +1,4 @@
--- GET /api/stats, again and again. Argument, if any: the ETag to send as If-None-Match.
+-- GET requests of one path. Argument, if any: the ETag to send as If-None-Match.
 dofile("summary.lua")
 
 function init(arguments)
