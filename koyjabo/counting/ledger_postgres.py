@@ -1,16 +1,13 @@
 """The ledger's transactions on PostgreSQL: two round trips for a batch of any size.
 
-The first message locks the counters and looks rows up, the second writes and commits. Under READ COMMITTED each
-statement of a message sees what was committed before it began, so the look-up sees what the lock waited for.
-
-Visits and visitors are passed as JSON, one parameter for a table, and unpacked by the server. Sums are few rows, which
-as values take the server half the time.
+The first message locks the counters and looks rows up (`look_up_postgres`), the second writes and commits. Visits and
+visitors are passed as JSON, one parameter for a table, and unpacked by the server. Sums are few rows, which as values
+take the server half the time.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
@@ -19,36 +16,18 @@ from sqlalchemy.engine import URL
 
 from koyjabo.clock import Clock
 from koyjabo.counting import daily_people_postgres
-from koyjabo.counting.batch_plan import KnownRows, Plan, asked, plan
-from koyjabo.counting.daily_people import DailyPeople, StoredDay
+from koyjabo.counting.batch_plan import Plan, plan
+from koyjabo.counting.look_up_postgres import look_up
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
 from koyjabo.database.lease import Fence
 from koyjabo.database.postgres import connect, limits
 from koyjabo.errors import KoyJaboError
-from koyjabo.models import SITE, Scope
+from koyjabo.models import Scope
 
 Row = tuple[Any, ...]
 Outcome = tuple[int, bool] | KoyJaboError
 """(ordinal, is a retry), or the error of one visit."""
 
-# A subquery for each key always uses the index; for a join, the planner may read the whole table. `unnest` keeps the
-# order of the keys, so the second and the third array of the answer have an element for each.
-LOOK_UP = f"""
-BEGIN ISOLATION LEVEL READ COMMITTED; {limits()}
-SELECT 1 FROM counters WHERE scope = ANY(%s) ORDER BY scope <> 'site', scope FOR UPDATE;
-SELECT ARRAY(
-    SELECT json_build_array(c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, %s, coalesce(
-        (SELECT d.visits FROM daily_visits d WHERE d.scope = c.scope AND d.day = %s), 0))::text
-    FROM counters c WHERE c.scope = ANY(%s)
-), ARRAY(
-    SELECT (SELECT v.ordinal FROM visits v WHERE v.visitor_id = b.visitor AND v.visit_id = b.visit)
-    FROM unnest(%s::text[], %s::text[]) AS b(visitor, visit)
-), ARRAY(
-    SELECT (SELECT coalesce(w.user_id, '') FROM visitors w WHERE w.scope = b.scope AND w.visitor_id = b.visitor)
-    FROM unnest(%s::text[], %s::text[]) AS b(scope, visitor)
-)
-"""
-LOOK_UP_WITH_PEOPLE = f"{LOOK_UP}, ARRAY({daily_people_postgres.SEEN})"
 WRITE = """
 INSERT INTO visits (id, ordinal, scope, visitor_id, visit_id, at_ms, day, hour_s,
                     client_ms, place, referrer, user_agent, page, user_id, is_bot)
@@ -124,7 +103,7 @@ class PostgresStore:
             self._writing = connect(self._url)
         try:
             with self._writing.cursor() as cursor:
-                made = plan(batch, self._known(cursor, batch), self._clock)
+                made = plan(batch, look_up(cursor, batch, self._clock), self._clock)
                 self._planned = made.outcomes
                 self._fence(cursor)  # after the counters, which every transaction locks first
                 cursor.execute(*_message(made))
@@ -133,27 +112,6 @@ class PostgresStore:
             self._writing = None
             raise
         return made
-
-    def _known(self, cursor: Any, batch: list[tuple[NewVisit, str]]) -> KnownRows:
-        scopes = list({SITE} | {visit.scope for visit, _ in batch})
-        keys = [(visit.visitor_id, visit_id) for visit, visit_id in batch]
-        visitors = list({(scope, visit.visitor_id) for visit, _ in batch for scope in (SITE, visit.scope)})
-        today = self._clock.today()
-        wanted = (scopes, today, today, scopes, *_columns(keys), *_columns(visitors))
-        people = asked(batch, self._clock)
-        if people:
-            cursor.execute(LOOK_UP_WITH_PEOPLE, (*wanted, *daily_people_postgres.columns(people)))
-        else:
-            cursor.execute(LOOK_UP, wanted)
-        if self._clock.today() != today:  # the lock was waited for over midnight
-            return self._known(cursor, batch)
-        snapshot, ordinals, users, *seen = cursor.fetchone()
-        return KnownRows(
-            snapshot={row[0]: CounterSnapshot._make(row) for row in map(json.loads, snapshot)},
-            ordinals={key: ordinal for key, ordinal in zip(keys, ordinals, strict=True) if ordinal is not None},
-            visitors={key: user or None for key, user in zip(visitors, users, strict=True) if user is not None},
-            people=DailyPeople((StoredDay._make(json.loads(row)) for rows in seen for row in rows), self._clock),
-        )
 
     def snapshot(self, scope: Scope) -> CounterSnapshot | None:
         today = self._clock.today()
@@ -183,10 +141,6 @@ class PostgresStore:
     def close(self) -> None:
         _close(self._writing)
         _close(self._reading)
-
-
-def _columns(keys: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
-    return [first for first, _ in keys], [second for _, second in keys]
 
 
 def _message(made: Plan) -> tuple[str, list[Any]]:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, suppress
 
 import psycopg2
 import psycopg2.extensions
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
 from support.app_fixtures import Site, assert_error
 from support.processes import wait_until
 from support.threads import SOON_S, in_thread
 
+from koyjabo.communities.queries import CommunityQueries
 from koyjabo.counting import ledger_postgres
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.records import NewVisit
 from koyjabo.database.executor import DatabaseThread
-from koyjabo.models import SITE
+from koyjabo.models import SITE, Scope
 from koyjabo.runtime import ThreadRuntime
 
 LEFT = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -129,6 +131,8 @@ def test_client_may_retry_when_nobody_knows_what_became_of_its_visit(unlucky, da
         assert site.recount() == []
 
 
+RESTORED = "0b9a6b2e-0000-4000-8000-000000000001"
+
 STORE = """
 SELECT * FROM counters FOR UPDATE;
 INSERT INTO visits (id, ordinal, scope, visitor_id, visit_id, at_ms, day, hour_s, place, is_bot)
@@ -155,9 +159,35 @@ def test_lookup_sees_what_the_lock_waited_for(site, database):
     assert (new.snapshot.total, new.snapshot.unique_visitors) == (2, 1)
 
 
+def test_counter_that_appears_while_the_lock_is_waited_for_is_locked_too(site, database):
+    """A restored community's: otherwise the batch would write figures over those of another transaction."""
+
+    def try_to_lock(_cursor) -> None:
+        with suppress(psycopg2.errors.LockNotAvailable):
+            unlocked.extend(database.rows(f"SELECT scope FROM counters WHERE scope = '{RESTORED}' FOR UPDATE NOWAIT"))
+
+    unlocked: list[tuple] = []
+    ledger = open_store(make_url(database.url), site.services.clock, try_to_lock)
+    batch = [(NewVisit("ayesha", "1", scope=Scope(RESTORED), at_ms=site.time.ms), "1")]
+    engine = create_engine(database.url.replace("postgresql:", "postgresql+psycopg2:"))
+    try:
+        with Session(engine) as restoring:
+            CommunityQueries(restoring).open_counter(RESTORED, site.time.ms, visits=5, visitors=3)
+            waiting = in_thread(lambda: ledger.commit(batch))
+            wait_until(lambda: database.rows(WAITS) == [(1,)], "it waits for the site's counter")
+            restoring.commit()
+        (receipt,) = waiting.result(SOON_S)
+    finally:
+        ledger.close()
+        engine.dispose()
+    assert unlocked == []
+    assert (receipt.ordinal, receipt.own.total) == (1, 6)
+
+
 def test_receipt_of_a_commit_that_waited_over_midnight_is_of_the_new_day(site, database):
     site.time.go_to("2025-12-16T23:59:59.999+06:00")
-    ledger = open_store(make_url(database.url), site.services.clock)
+    complaints: list[str] = []
+    ledger = open_store(make_url(database.url), site.services.clock, lambda cursor: complaints.extend(_notices(cursor)))
     try:
         with database.locked():
             waiting = in_thread(lambda: ledger.commit([(NewVisit("karim", "1", at_ms=site.time.ms), "1")]))
@@ -169,6 +199,12 @@ def test_receipt_of_a_commit_that_waited_over_midnight_is_of_the_new_day(site, d
     assert (receipt.ordinal, receipt.snapshot.day, receipt.snapshot.day_visits) == (1, "2025-12-17", 0)
     assert site.rows("SELECT day, visits FROM daily_visits") == [("2025-12-16", 1)]
     assert site.recount() == []
+    assert complaints == []
+
+
+def _notices(cursor) -> list[str]:
+    """Of the server about the messages so far: it warns of a BEGIN within a transaction."""
+    return cursor.connection.notices
 
 
 def test_last_known_stats_are_marked_stale_while_the_database_is_away(site, monkeypatch):

@@ -1,0 +1,84 @@
+"""The first message of a ledger's transaction on PostgreSQL: begin it, lock the counters, look up what a batch needs.
+
+Under READ COMMITTED each statement of a message sees what was committed before it began, so the look-up sees what the
+locks waited for. The site's counter is locked in a statement of its own: a transaction that adds a community's counter
+holds a share lock on the site's, so the next statement sees the new counter and locks it, too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from koyjabo.clock import Clock
+from koyjabo.counting import daily_people_postgres
+from koyjabo.counting.batch_plan import KnownRows, asked
+from koyjabo.counting.daily_people import DailyPeople, StoredDay
+from koyjabo.counting.records import CounterSnapshot, NewVisit
+from koyjabo.database.postgres import limits
+from koyjabo.models import SITE
+
+Batch = list[tuple[NewVisit, str]]
+"""Visits with their ids."""
+
+BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED; {limits()}"
+LOCK_SITE = "SELECT 1 FROM counters WHERE scope = 'site' FOR UPDATE;"
+LOCK_COMMUNITIES = "SELECT 1 FROM counters WHERE scope = ANY(%s) ORDER BY scope FOR UPDATE;"
+
+# A subquery for each key always uses the index; for a join, the planner may read the whole table. `unnest` keeps the
+# order of the keys, so the second and the third array of the answer have an element for each.
+LOOK_UP = """
+SELECT ARRAY(
+    SELECT json_build_array(c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, %s, coalesce(
+        (SELECT d.visits FROM daily_visits d WHERE d.scope = c.scope AND d.day = %s), 0))::text
+    FROM counters c WHERE c.scope = ANY(%s)
+), ARRAY(
+    SELECT (SELECT v.ordinal FROM visits v WHERE v.visitor_id = b.visitor AND v.visit_id = b.visit)
+    FROM unnest(%s::text[], %s::text[]) AS b(visitor, visit)
+), ARRAY(
+    SELECT (SELECT coalesce(w.user_id, '') FROM visitors w WHERE w.scope = b.scope AND w.visitor_id = b.visitor)
+    FROM unnest(%s::text[], %s::text[]) AS b(scope, visitor)
+)
+"""
+PEOPLE = f", ARRAY({daily_people_postgres.SEEN})"
+
+
+def look_up(cursor: Any, batch: Batch, clock: Clock) -> KnownRows:
+    """Begin a transaction, lock the counters of `batch`, and read its rows."""
+    before, locked = _locks(batch)
+    while True:
+        today = clock.today()
+        found = _answer(cursor, batch, before, locked, clock, today)
+        if clock.today() == today:
+            return found
+        before, locked = "", []  # they were waited for over midnight, and are held
+
+
+def _locks(batch: Batch) -> tuple[str, list[Any]]:
+    """Statements and their parameters."""
+    communities = list({visit.scope for visit, _ in batch} - {SITE})
+    return (BEGIN + LOCK_SITE + LOCK_COMMUNITIES, [communities]) if communities else (BEGIN + LOCK_SITE, [])
+
+
+def _answer(cursor: Any, batch: Batch, before: str, locked: list[Any], clock: Clock, today: str) -> KnownRows:
+    """The rows that `batch` needs, after the statements `before` with the parameters `locked`."""
+    scopes = list({SITE} | {visit.scope for visit, _ in batch})
+    keys = [(visit.visitor_id, visit_id) for visit, visit_id in batch]
+    visitors = list({(scope, visit.visitor_id) for visit, _ in batch for scope in (SITE, visit.scope)})
+    message, parameters = before + LOOK_UP, [*locked, today, today, scopes, *_columns(keys), *_columns(visitors)]
+    if people := asked(batch, clock):
+        message += PEOPLE
+        parameters += daily_people_postgres.columns(people)
+    cursor.execute(message, parameters)
+    snapshot, ordinals, users, *seen = cursor.fetchone()
+    return KnownRows(
+        snapshot={row[0]: CounterSnapshot._make(row) for row in map(json.loads, snapshot)},
+        ordinals={key: ordinal for key, ordinal in zip(keys, ordinals, strict=True) if ordinal is not None},
+        visitors={key: user or None for key, user in zip(visitors, users, strict=True) if user is not None},
+        people=DailyPeople((StoredDay._make(json.loads(row)) for rows in seen for row in rows), clock),
+    )
+
+
+def _columns(keys: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    return [first for first, _ in keys], [second for _, second in keys]
