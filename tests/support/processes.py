@@ -62,6 +62,18 @@ def is_gone(process: psutil.Process) -> bool:
         return True
 
 
+def assert_nobody_is_left(group: int) -> None:
+    """Of a server's process group."""
+    wait_until(lambda: not [each for each in psutil.process_iter() if _is_in(group, each)], "all are gone")
+
+
+def _is_in(group: int, process: psutil.Process) -> bool:
+    try:
+        return os.getpgid(process.pid) == group and not is_gone(process)
+    except (ProcessLookupError, PermissionError):
+        return False
+
+
 def open_sockets(process: psutil.Process) -> int:
     """How many it holds. Its files would not do as a measure: connections to SQLite are opened when first needed."""
     found = 0

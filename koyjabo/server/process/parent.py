@@ -1,4 +1,4 @@
-"""The parent process: owns the listening socket, replaces dead workers, and stops them at the end."""
+"""The parent process: owns the listening socket, has its workers supervised, and stops them at the end."""
 
 from __future__ import annotations
 
@@ -9,26 +9,22 @@ import socket
 import sys
 import time
 from contextlib import suppress
-from typing import Any, NamedTuple
 
 from koyjabo.server.process.children import DRAIN_S
 from koyjabo.server.process.inheritance import adopt_orphans
 from koyjabo.server.process.loader import Loader
 from koyjabo.server.process.metrics_folder import counting_folder
-from koyjabo.server.process.parent_log import ParentLog, say
+from koyjabo.server.process.parent_log import how_killed, say
+from koyjabo.server.process.supervisor import Supervisor
+from koyjabo.server.process.worker_pipe import Worker
 
 BACKLOG = 4096
 KILL_AFTER_S = DRAIN_S + 1.0
-RESPAWN_INTERVAL_S = 1.0
-"""The shortest interval between replacements of a worker that dies at its start."""
-
 POLL_INTERVAL_S = 0.5
+ORPHANS_S = 1.0
+"""The time for children of a killed loader to end."""
+
 BAD_SETTINGS = 2
-
-
-class Worker(NamedTuple):
-    born: float  # monotonic s
-    place: int  # 0, 1, …; a replacement takes the place of the dead worker
 
 
 class Parent:
@@ -36,55 +32,66 @@ class Parent:
 
     def __init__(self) -> None:
         self._stopping_since: float | None = None  # monotonic s
-        self._workers: dict[int, Worker] = {}  # by pid
-        self._loader: Loader | None = None
-        self._ordered: set[int] = set()  # places of workers that the loader has not reported yet
-        self._ended: dict[int, int] = {}  # statuses by pid, of children that it may yet report
-        self._fork_not_before = 0.0  # monotonic s
-        self._listener: socket.socket | None = None
-        self._ready, self._ready_writer = os.pipe()
-        self._announced = False
 
     def run(self) -> int:
         """Serve until a signal. Returns the exit status: 0, or 2 if the operator must fix a setting or the database."""
         self._install_signal_handlers()
+        adopts = adopt_orphans()  # before the first loader, which may be killed while a child of it migrates
         with counting_folder():
-            self._loader = loader = Loader(True, False, self._descriptors())
+            loader = Loader(True, self._descriptors(), "text")
             while loader.settings is None and not loader.is_done and self._stopping_since is None:
                 self._wait(loader)
                 loader.receive()
             if loader.settings is None or self._stopping_since is not None:
-                loader.kill()
-                return 0 if self._stopping_since is not None else BAD_SETTINGS
-            return self._serve(loader, **loader.settings)
+                return self._give_up(loader)
+            return self._serve(loader, adopts, **loader.settings)
 
-    def _serve(self, loader: Loader, port: int, workers: int, log_format: str) -> int:
-        self._log = ParentLog(log_format)
+    def _give_up(self, loader: Loader) -> int:
+        """Returns the exit status."""
+        status = loader.end()
+        _wait_for_orphans()
+        if self._stopping_since is not None:
+            return 0
+        if os.WIFSIGNALED(status):
+            say(f"The process that loads the application {how_killed(status)}. Start the server again.", sys.stderr)
+        return BAD_SETTINGS
+
+    def _serve(self, loader: Loader, adopts: bool, port: int, workers: int, log_format: str) -> int:
         try:
-            self._listener = listen(port)
+            listener = listen(port)
         except OSError as error:
             say(f"PORT {port} cannot be served on: {error.strerror}. Set PORT.", sys.stderr)
-            loader.kill()
+            loader.end()
             return BAD_SETTINGS
-        self._port = self._listener.getsockname()[1]
-        self._share = workers > 1 and adopt_orphans()
-        self._supervise(workers)
+        forks = workers > 1 and adopts
+        descriptors = [*self._descriptors(), listener.fileno()]
+        supervisor = Supervisor(loader, listener, workers, forks, descriptors, log_format, self._is_stopping)
+        self._supervise(supervisor, listener)
         return 0
 
-    def _supervise(self, workers: int) -> None:
-        while True:
-            self._reap()
-            if self._stopping_since is None:
-                self._replace_missing(workers)
-            elif self._workers or self._loader:
-                self._stop_children()
-            else:
-                return
-            found = self._wait(self._ready, *([self._loader] if self._loader else []))
-            if self._ready in found:
-                self._announce()
-            if self._loader and self._loader in found:
-                self._receive(self._loader)
+    def _supervise(self, supervisor: Supervisor, listener: socket.socket) -> None:
+        is_announced = False
+        port = listener.getsockname()[1]
+        while not self._is_stopping():
+            supervisor.supervise()
+            if supervisor.is_ready and not is_announced and not self._is_stopping():
+                is_announced = True
+                say(f"Koy Jabo Live is serving on http://localhost:{port} (stop it with Ctrl+C)", sys.stdout)
+            self._wait(*supervisor.unfinished())
+        listener.close()
+        while supervisor.has_children():
+            supervisor.stop(self._is_overdue())  # again, because a worker that was just forked may miss one signal
+            self._wait(*supervisor.unfinished())
+            supervisor.read_reports()
+
+    def _is_stopping(self) -> bool:
+        return self._stopping_since is not None
+
+    def _is_overdue(self) -> bool:
+        return self._stopping_since is not None and time.monotonic() - self._stopping_since > KILL_AFTER_S
+
+    def _descriptors(self) -> list[int]:
+        return [self._signalled.fileno(), self._wake.fileno()]
 
     def _install_signal_handlers(self) -> None:
         self._signalled, wake = socket.socketpair()
@@ -100,110 +107,20 @@ class Parent:
         if self._stopping_since is None:
             self._stopping_since = time.monotonic()
 
-    def _wait(self, *readable: int | Loader) -> list[Any]:
-        """Wait for data, a signal, or POLL_INTERVAL_S. Returns the readable sources."""
-        sources: list[Any] = [self._signalled, *readable]
-        found, _, _ = select.select(sources, [], [], POLL_INTERVAL_S)
+    def _wait(self, *sources: Worker | Loader) -> None:
+        """Wait for a report, a signal, or POLL_INTERVAL_S."""
+        found, _, _ = select.select([self._signalled, *sources], [], [], POLL_INTERVAL_S)
         if self._signalled in found:
             self._signalled.recv(4096)
-        return found
 
-    def _replace_missing(self, wanted: int) -> None:
-        """Order what is missing of the loader. Several workers keep it, so that the next one is a fork away."""
-        if self._loader and self._loader.status is not None:
-            return
-        missing = set(range(wanted)) - {worker.place for worker in self._workers.values()} - self._ordered
-        while missing or (self._share and self._loader is None):
-            if time.monotonic() < self._fork_not_before or self._stopping_since is not None:
-                return
-            try:
-                loader = self._loader = self._loader or Loader(False, self._share, self._descriptors())
-            except OSError as error:
-                self._fail_to_fork(error.strerror)
-                return
-            if missing:
-                self._order(loader, missing.pop())
 
-    def _descriptors(self) -> list[int]:
-        sockets = [self._signalled, self._wake, *([self._listener] if self._listener else [])]
-        return [*(each.fileno() for each in sockets), self._ready, self._ready_writer]
-
-    def _order(self, loader: Loader, place: int) -> None:
-        assert self._listener is not None
-        loader.order(place, self._listener, self._ready_writer, self._share)
-        if self._share:
-            self._ordered.add(place)
-        else:
-            loader.close()
-            self._loader = None
-            self._workers[loader.pid] = Worker(time.monotonic(), place)
-
-    def _fail_to_fork(self, cause: str | None) -> None:
-        """No memory, or too many processes: the live workers continue."""
-        self._fork_not_before = time.monotonic() + RESPAWN_INTERVAL_S
-        self._log.error("fork_failed", cause=cause)
-
-    def _receive(self, loader: Loader) -> None:
-        for place, pid, cause in loader.receive():
-            self._ordered.discard(place)
-            if not pid:
-                self._fail_to_fork(cause)
-                continue
-            self._workers[pid] = Worker(time.monotonic(), place)
-            if pid in self._ended:
-                self._bury(pid, self._ended.pop(pid))
-        if not self._ordered:
-            self._ended.clear()
-        if loader.is_done and loader.status is not None:
-            self._bury_loader(loader, loader.status)
-
-    def _announce(self) -> None:
-        os.read(self._ready, 4096)
-        if not self._announced and self._stopping_since is None:
-            self._announced = True
-            say(f"Koy Jabo Live is serving on http://localhost:{self._port} (stop it with Ctrl+C)", sys.stdout)
-
-    def _reap(self) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            if self._loader and pid == self._loader.pid:
-                self._loader.status = status  # it is buried when all that it has forked is known
-            elif pid in self._workers:
-                self._bury(pid, status)
-            elif self._ordered:
-                self._ended[pid] = status
-            # Any other is an orphan and not ours: process 1 of a container inherits them.
-
-    def _bury(self, pid: int, status: int) -> None:
-        worker = self._workers.pop(pid)
-        if self._stopping_since is None:
-            self._fork_not_before = worker.born + RESPAWN_INTERVAL_S
-            self._log.error("worker_died", pid=pid, status=os.waitstatus_to_exitcode(status))  # negative: the signal
-
-    def _bury_loader(self, loader: Loader, status: int) -> None:
-        loader.close()
-        self._loader = None
-        self._ordered.clear()
-        self._ended.clear()
-        if self._stopping_since is None:
-            self._fork_not_before = time.monotonic() + RESPAWN_INTERVAL_S
-            self._log.error("loader_died", pid=loader.pid, status=os.waitstatus_to_exitcode(status))
-
-    def _stop_children(self) -> None:
-        """Signal all children. The loop repeats this, because a worker that was just forked may miss one signal."""
-        assert self._stopping_since is not None
-        assert self._listener is not None
-        self._listener.close()
-        is_overdue = time.monotonic() - self._stopping_since > KILL_AFTER_S
-        loaders = [self._loader.pid] if self._loader and self._loader.status is None else []
-        for pid in (*self._workers, *loaders):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL if is_overdue else signal.SIGTERM)
+def _wait_for_orphans() -> None:
+    """Until all children have ended, for at most ORPHANS_S."""
+    deadline = time.monotonic() + ORPHANS_S
+    with suppress(ChildProcessError):
+        while time.monotonic() < deadline:
+            if not os.waitpid(-1, os.WNOHANG)[0]:
+                time.sleep(0.01)
 
 
 def listen(port: int) -> socket.socket:

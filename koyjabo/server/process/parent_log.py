@@ -20,9 +20,15 @@ class ParentLog:
     def __init__(self, style: str) -> None:
         self._line = _as_json if style == "json" else _as_text
 
-    def error(self, event: str, exception: str = "", **values: Any) -> None:
-        """Write a line of level ERROR, with the traceback `exception` if it is not empty."""
-        say(self._line(event, values, exception), sys.stderr)
+    def error(self, event: str, **values: Any) -> None:
+        """Write a line of level ERROR."""
+        say(self._line(event, values, ""), sys.stderr)
+
+    def exception(self, event: str) -> None:
+        """Write a line of level ERROR with the traceback of the exception that is being handled."""
+        import traceback  # late, to keep the parent small
+
+        say(self._line(event, {}, traceback.format_exc()), sys.stderr)
 
 
 def say(line: str, stream: TextIO) -> None:
@@ -32,6 +38,11 @@ def say(line: str, stream: TextIO) -> None:
         stream.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def how_killed(status: int) -> str:
+    """How a process was killed, in words, from its status as of `os.waitpid`."""
+    return f"was killed by signal {os.WTERMSIG(status)}, often for lack of memory"
 
 
 def _as_json(event: str, values: dict[str, Any], exception: str) -> str:

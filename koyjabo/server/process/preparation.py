@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from koyjabo.server.process.inheritance import die_with
+from koyjabo.server.process.parent_log import ParentLog, how_killed, say
 
 if TYPE_CHECKING:
     from koyjabo.settings.schema import Settings
@@ -25,8 +26,11 @@ def prepare(settings: Settings) -> bool:
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
-        _run_child(parent)
-    return os.waitpid(pid, 0)[1] == 0
+        _run_child(parent, settings.log_format)
+    status = os.waitpid(pid, 0)[1]
+    if os.WIFSIGNALED(status):
+        say(f"The process that migrates the database {how_killed(status)}. Start the server again.", sys.stderr)
+    return status == 0
 
 
 def is_prepared(settings: Settings) -> bool:
@@ -40,15 +44,13 @@ def is_prepared(settings: Settings) -> bool:
     return startup_queries.is_prepared(where, email_key(settings.admin_email), makes_one_up)
 
 
-def _run_child(parent: int) -> None:
+def _run_child(parent: int, log_format: str) -> None:
     status = 1
     try:
         die_with(parent)  # the database rolls back an unfinished migration
         status = 0 if _make_the_application() else 1
     except BaseException:
-        import traceback
-
-        traceback.print_exc()
+        ParentLog(log_format).exception("loader_failed")
     finally:
         os._exit(status)
 
@@ -64,6 +66,6 @@ def _make_the_application() -> bool:
         with suppress(LedgerUnavailable):  # the workers will wait for it, and say so
             create_app(runtime=loop.EventletRuntime())
     except (UnusableDatabase, DatabaseInUse) as error:
-        print(error, file=sys.stderr, flush=True)
+        say(str(error), sys.stderr)
         return False
     return True

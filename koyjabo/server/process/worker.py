@@ -10,7 +10,10 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from koyjabo.server.process.worker_pipe import report
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -39,8 +42,8 @@ SWEEP_INTERVAL_S = 5.0
 RETRY_S = 1.0
 
 
-def work(listener: socket.socket, parent: int, ready: int, drain_s: float, settings: Settings) -> int:
-    """Serve `listener` until SIGTERM or the end of the process `parent`. Writes a byte to `ready` when it starts.
+def work(listener: socket.socket, parent: int, writer: int, drain_s: float, settings: Settings) -> int:
+    """Serve `listener` until SIGTERM or the end of the process `parent`. Reports to `writer` when it is ready.
 
     To stop, it accepts no more connections, answers running requests and commits pending writes, for at most `drain_s`
     seconds. Returns the exit status. The standard library is patched, and nothing has used the event loop yet.
@@ -60,7 +63,8 @@ def work(listener: socket.socket, parent: int, ready: int, drain_s: float, setti
     app = _make_app(runtime, goes_on)
     if app is not None:
         server = _Server(app, runtime, settings, listener)
-        os.write(ready, b"\0")
+        with suppress(BrokenPipeError):  # the parent has ended, which `goes_on` notices
+            report(writer, is_ready=True)
         server.run(goes_on)
         server.stop(drain_s)
     return 0

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import suppress
+from itertools import combinations
+from pathlib import Path
 
 import psutil
 import pytest
 import requests
+from support.loaders import listens
 from support.processes import is_gone, suspended, wait_until
 from support.server import START_S
 
@@ -37,28 +40,33 @@ def descriptors(process: psutil.Process) -> dict[str, str]:
     return {number: what for number, what in found.items() if what not in inherited}
 
 
-def listens(process: psutil.Process) -> bool:
-    with suppress(psutil.NoSuchProcess):
-        return any(each.status == "LISTEN" for each in process.net_connections("tcp"))
-    return False
-
-
 def private(process: psutil.Process, of_tests: set[str]) -> set[str]:
     """Sockets, pipes and the like. Each has a number of its own; a file may be opened several times."""
     return {what for what in descriptors(process).values() if what.partition(":")[2]} - of_tests
 
 
-def test_workers_share_the_listening_socket_and_the_pipe_that_says_ready_and_no_other_descriptor(server):
+def test_workers_share_the_listening_socket_and_no_other_descriptor(server):
+    """With the parent each has a pipe as well, which is the parent's and its own alone."""
     of_tests = set(descriptors(psutil.Process()).values())
     (loader,) = server.loaders()
-    parent, first, *others = (
+    parent, *workers = (
         private(each, of_tests) - {"anon_inode:[eventpoll]"} for each in (psutil.Process(server.pid), *server.workers())
     )
-    shared = [first & other for other in others]
-    assert [len(each) for each in shared] == [2, 2], shared
-    assert shared[0] == shared[1] == first & parent
-    assert private(loader, of_tests) & first == set()
+    (listener,) = set.intersection(*workers)
+    for first, other in combinations(workers, 2):
+        assert first & other == {listener}
+    for worker in workers:
+        assert {what.partition(":")[0] for what in (worker & parent) - {listener}} == {"pipe"}
+        assert private(loader, of_tests) & worker == set()
     assert not listens(loader)
+
+
+def test_loader_has_its_channel_and_no_other_socket_pipe_or_database(server):
+    """So no connection to PostgreSQL or Redis, and no open file of SQLite, is shared by those it forks."""
+    (loader,) = server.loaders()
+    found = list(descriptors(loader).values())
+    assert [what.partition(":")[0] for what in found if what.partition(":")[2]] == ["socket"]
+    assert [Path(what).name for what in found if not what.partition(":")[2]] == ["lock"], "of the folder of metrics"
 
 
 def test_each_worker_has_an_epoll_object_of_its_own(server):

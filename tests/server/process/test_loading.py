@@ -31,8 +31,23 @@ files = map(str, (os.path.realpath(f"/proc/self/fd/{each}") for each in os.listd
 shared = [each for each in files if "event" in each or "socket" in each]
 print(type(hubs.get_hub()).__module__, len(os.listdir("/proc/self/task")), shared)
 """
+RANDOM = """
+import gc, os, random, uuid
+states = [each for each in gc.get_objects() if isinstance(each, random.Random)]
+print(all(each is random._inst or isinstance(each, random.SystemRandom) for each in states), len(states) > 1)
 
+def drawn():
+    return repr([random.random(), random.SystemRandom().random(), uuid.uuid4()])
 
+def drawn_by_a_fork():
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        os.write(writer, drawn().encode())
+        os._exit(0)
+    return os.read(reader, 1000).decode()
+
+print(len({drawn_by_a_fork(), drawn_by_a_fork(), drawn()}))
+"""
 PREPARE = """
 from koyjabo.server.process import preparation
 print(preparation.prepare(settings), "alembic" in sys.modules)
@@ -77,6 +92,11 @@ def test_failure_to_migrate_is_said_in_one_sentence(said, sqlite_database):
     sqlite_database.path.write_text("This is a letter to my aunt." * 100)
     result, sentence = said(PREPARE, complains=True).splitlines()
     assert (result, sentence.partition(" ")[0]) == ("False False", "DATABASE_URL")
+
+
+def test_forks_share_no_random_state(said):
+    """Python seeds its own anew in each fork; there is no other that does not draw from the system."""
+    assert said(RANDOM, REDIS_URL=ANY_REDIS).split() == ["True", "True", "3"]
 
 
 def test_process_that_loads_has_nothing_that_forks_would_share(said):

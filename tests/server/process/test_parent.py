@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import signal
 import subprocess
@@ -15,7 +14,7 @@ import psutil
 import pytest
 from support.databases import SqliteDatabase
 from support.line import Line
-from support.processes import ROOT, environment, is_gone, wait_until
+from support.processes import ROOT, assert_nobody_is_left, environment, wait_until
 from support.server import Server
 
 pytestmark = [pytest.mark.honest_start, pytest.mark.waits]
@@ -131,15 +130,3 @@ def test_sigterm_while_workers_are_born_leaves_none(shell_server):
     assert left.seconds < PROMPTLY_S
     assert_nobody_is_left(parent)
     assert "Traceback" not in shell_server.log
-
-
-def assert_nobody_is_left(group: int) -> None:
-    """Of a server's process group."""
-    wait_until(lambda: not [each for each in psutil.process_iter() if _is_in(group, each)], "all are gone")
-
-
-def _is_in(group: int, process: psutil.Process) -> bool:
-    try:
-        return os.getpgid(process.pid) == group and not is_gone(process)
-    except (ProcessLookupError, PermissionError):
-        return False

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import socket
 
+import psutil
 import pytest
 from support.databases import SqliteDatabase
-from support.processes import run
-from support.server import Server
+from support.processes import run, wait_until
+from support.server import START_S, Server
 
 pytestmark = [pytest.mark.honest_start, pytest.mark.empty_database]
 
@@ -94,3 +95,35 @@ def assert_gives_up(server: Server) -> None:
     assert server.wait(timeout_s=30).status == BAD_SETTINGS
     assert "DATABASE_URL" in server.log
     assert "Traceback" not in server.log
+
+
+def test_loader_that_is_killed_before_it_has_loaded_is_told_of_in_a_sentence(new_server, sqlite_database):
+    server = new_server(sqlite_database).launch()
+    wait_until(psutil.Process(server.pid).children, "it loads", every_s=0.002)[0].kill()
+    assert server.wait(timeout_s=30).status == BAD_SETTINGS
+    assert "was killed by signal 9" in server.log
+    assert len(server.log.splitlines()) == 1, server.log
+
+
+@pytest.fixture
+def migrating(new_server, sqlite_database) -> tuple[Server, psutil.Process]:
+    """A server, and the process that migrates its database, frozen while it does that."""
+    server = new_server(sqlite_database).launch()
+    (loader,) = wait_until(psutil.Process(server.pid).children, "it loads", START_S)
+    (child,) = wait_until(loader.children, "it migrates", START_S, every_s=0.002)
+    child.suspend()
+    return server, child
+
+
+def test_migration_that_is_killed_is_told_of_in_a_sentence(migrating):
+    server, child = migrating
+    child.kill()
+    assert server.wait(timeout_s=30).status == BAD_SETTINGS
+    assert "was killed by signal 9" in server.log
+    assert "Traceback" not in server.log
+
+
+def test_server_that_leaves_while_it_migrates_leaves_no_process(migrating):
+    server, child = migrating
+    assert server.stop().status == 0
+    assert not psutil.pid_exists(child.pid)

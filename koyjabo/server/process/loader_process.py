@@ -1,0 +1,164 @@
+"""The loader itself.
+
+A worker's parent is the parent process and not the loader, so the end of the loader is no worker's end: the loader
+forks a process that forks the worker and exits, and the parent process adopts orphans. Each worker has an event loop,
+connections and threads of its own, because the loader has none.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import socket
+import sys
+from contextlib import suppress
+from socket import socket as real_socket  # with the next, as they are before the standard library is patched
+from time import sleep as real_sleep
+from typing import TYPE_CHECKING
+
+from koyjabo.server.process.children import DRAIN_S, LOADER_NAME, leave_signals_to_the_parent, take_name
+from koyjabo.server.process.metrics_folder import keep_if_there
+from koyjabo.server.process.parent_log import ParentLog, say
+from koyjabo.server.process.worker_pipe import report
+
+if TYPE_CHECKING:
+    from koyjabo.settings.schema import Settings
+
+MESSAGE_SIZE = 4096
+ORDER_FILES = 2
+"""The listening socket, and the writing end of the worker's pipe."""
+
+ADOPTION_INTERVAL_S = 0.001
+
+
+class LoaderProcess:
+    """`channel` brings orders from the process `parent`."""
+
+    def __init__(self, channel: socket.socket, parent: int, log_format: str) -> None:
+        self._channel = channel
+        self._parent = parent
+        self._log = ParentLog(log_format)
+
+    def run(self, prepares: bool) -> None:
+        """Load, follow orders, and exit. `prepares`: see `Loader`."""
+        status = 1
+        try:
+            self._name = take_name(LOADER_NAME)
+            leave_signals_to_the_parent()
+            settings = self._load(prepares)
+            if settings is not None:
+                status = self._follow(settings)
+        except BaseException:
+            self._log.exception("loader_failed")
+        finally:
+            os._exit(status)
+
+    def _load(self, prepares: bool) -> Settings | None:
+        """None if the settings or the database cannot be used, which was printed."""
+        from koyjabo.server.process import loading, preparation
+
+        loading.patch()
+        import config
+        from koyjabo.observability import logs
+
+        try:
+            settings = config.load()
+        except config.SettingsError as error:
+            say(str(error), sys.stderr)
+            return None
+        self._log = ParentLog(settings.log_format)
+        logs.configure(settings.log_level, settings.log_format)
+        if prepares:
+            _warn_of_missing_countries()
+        loading.load(settings)
+        if prepares and not preparation.prepare(settings):
+            return None
+        gc.collect()
+        gc.freeze()  # what is loaded stays: a collection would write to it, and so copy the memory that workers share
+        if prepares:
+            self._report(settings)
+        return settings
+
+    def _report(self, settings: Settings) -> None:
+        wanted = {"port": settings.port, "workers": settings.web_concurrency, "log_format": settings.log_format}
+        with suppress(ConnectionError):  # the parent has ended
+            self._channel.send(json.dumps(wanted).encode())
+
+    def _follow(self, settings: Settings) -> int:
+        """Follow orders until the parent has ended. Returns the exit status."""
+        while order := self._order():
+            data, files = order
+            listener, writer = files
+            if not data["forks"]:
+                return self._become_worker(data["place"], listener, writer, settings)
+            self._fork(data["place"], listener, writer, settings)
+            for file in files:
+                os.close(file)
+        return 0
+
+    def _order(self) -> tuple[dict[str, int], list[int]] | None:
+        try:
+            data, files, _, _ = socket.recv_fds(self._channel, MESSAGE_SIZE, ORDER_FILES)
+        except ConnectionError:
+            return None
+        return (json.loads(data), files) if data else None
+
+    def _fork(self, place: int, listener: int, writer: int, settings: Settings) -> None:
+        """Fork a process that forks the worker and leaves it to the parent process."""
+        try:
+            middle = os.fork()
+            if middle:
+                os.waitpid(middle, 0)
+                return
+        except OSError as error:  # no memory, or too many processes
+            _report_failure(writer, error)
+            return
+        self._fork_orphan(place, listener, writer, settings)
+
+    def _fork_orphan(self, place: int, listener: int, writer: int, settings: Settings) -> None:
+        status, middle = 1, os.getpid()
+        try:
+            if os.fork() == 0:
+                while os.getppid() == middle:
+                    real_sleep(ADOPTION_INTERVAL_S)
+                status = self._become_worker(place, listener, writer, settings)
+        except OSError as error:
+            _report_failure(writer, error)
+        finally:
+            os._exit(status)
+
+    def _become_worker(self, place: int, listener: int, writer: int, settings: Settings) -> int:
+        """Returns the exit status."""
+        self._channel.close()
+        take_name(self._name)
+        try:
+            report(writer, pid=os.getpid())
+        except BrokenPipeError:  # the parent has ended, or has given this worker up
+            return 0
+        try:
+            os.environ["KOYJABO_WORKER"] = str(place)
+            keep_if_there()
+            from koyjabo.server.process.worker import work
+
+            return work(real_socket(fileno=listener), self._parent, writer, DRAIN_S, settings)
+        except BaseException:
+            self._log.exception("worker_failed")
+            return 1
+        finally:
+            with suppress(OSError):
+                sys.stderr.flush()
+
+
+def _report_failure(writer: int, error: OSError) -> None:
+    with suppress(BrokenPipeError):
+        report(writer, cause=error.strerror)
+
+
+def _warn_of_missing_countries() -> None:
+    import logging
+
+    from koyjabo.network import geolocation
+
+    if not geolocation.COUNTRIES.is_file():
+        logging.getLogger(__name__).warning("countries_missing try='make assets'")

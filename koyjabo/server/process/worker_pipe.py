@@ -1,0 +1,54 @@
+"""The pipe of each worker, by which the parent knows what has become of its order.
+
+Only processes that may yet be the worker hold its writing end: the loader until it has forked, and then the worker for
+life. So the end of the pipe is the end of the attempt, whichever process was killed in the middle of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from contextlib import suppress
+from typing import Any
+
+READ_SIZE = 4096
+
+
+class Worker:
+    """A worker that the parent has ordered for a place: 0, 1, …; a replacement takes the place of the dead worker.
+
+    `pid` is 0 until the worker reports it. When `is_over` without a pid, there is no worker, because of `cause`.
+    """
+
+    def __init__(self, place: int) -> None:
+        """Raises OSError if there is no free descriptor."""
+        self.place = place
+        self.born = time.monotonic()  # s
+        self.pid = 0
+        self.is_ready = False
+        self.is_over = False
+        self.cause = "it has ended at once"
+        self._reports, self.writer = os.pipe()
+        os.set_blocking(self._reports, False)
+
+    def fileno(self) -> int:
+        return self._reports
+
+    def receive(self) -> None:
+        """Read what was reported since the last call."""
+        with suppress(BlockingIOError):
+            while data := os.read(self._reports, READ_SIZE):
+                for line in data.splitlines():
+                    vars(self).update(json.loads(line))
+            self.is_over = True
+
+    def close(self) -> None:
+        os.close(self._reports)
+
+
+def report(writer: int, **values: Any) -> None:
+    """Set attributes of the parent's `Worker`: `pid`, `is_ready`, or `cause`. Raises BrokenPipeError if the parent has
+    ended.
+    """
+    os.write(writer, json.dumps(values).encode() + b"\n")  # less than PIPE_BUF, so it is written whole

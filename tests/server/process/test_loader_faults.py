@@ -1,0 +1,232 @@
+"""Whatever happens to the loader and to what it forks: no place of a worker is lost, and every worker is known."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+
+import psutil
+import pytest
+from support.checks import assert_exact
+from support.crowd import Crowd
+from support.loaders import SERVE, SLOW_FORKS, LoadingServer, failing
+from support.processes import assert_nobody_is_left, is_gone, suspended, wait_until
+from support.server import START_S
+
+pytestmark = [pytest.mark.honest_start, pytest.mark.waits]
+
+PLACES = 3
+VISITS = 900
+NO_MORE = "OSError(errno.ENOBUFS, 'No buffer space available')"
+IMPATIENT = f"""
+try:
+    from koyjabo.server.process import supervisor
+    supervisor.LOADING_S = 8
+except ImportError:
+    pass
+{SERVE}
+"""
+
+NO_ADOPTION = f"""
+from koyjabo.server.process import inheritance
+inheritance.adopt_orphans = lambda: False
+{SERVE}
+"""
+
+NewLoading = Callable[[str], LoadingServer]
+
+
+@pytest.fixture
+def new_loading(sqlite_database, tmp_path, redis) -> Iterator[NewLoading]:
+    """Start a server of three workers by a script."""
+    made: list[LoadingServer] = []
+
+    def start(script: str, **settings: object) -> LoadingServer:
+        server = LoadingServer(sqlite_database, tmp_path, script, PLACES, REDIS_URL=redis.url, **settings)
+        made.append(server)
+        server.start().wait_until_complete()
+        return server
+
+    yield start
+    for server in made:
+        server.kill()
+
+
+def assert_mended(server: LoadingServer) -> None:
+    """All places are taken, each by a worker that is replaced when it dies."""
+    server.wait_until_complete()
+    killed = server.workers()
+    for worker in killed:
+        worker.kill()
+    for worker in killed:
+        wait_until(lambda pid=worker.pid: f"worker_died pid={pid}" in server.log, "it was known", START_S)
+    server.wait_until_complete()
+    wait_until(lambda: len(psutil.Process(server.pid).children()) == PLACES + 1, "there is no other process")
+
+
+def test_place_survives_kill_9_of_the_process_that_forks_its_worker(new_loading):
+    """Before and after it has forked it."""
+    server = new_loading(SLOW_FORKS)
+    server.kill_worker()
+    server.middle().kill()
+    wait_until(lambda: "fork_failed" in server.log, "there is no worker yet", START_S)
+    middle = server.middle()
+    wait_until(middle.children, "it has forked the worker", every_s=0.005)
+    middle.kill()
+    assert_mended(server)
+
+
+def test_place_survives_kill_9_of_the_loader_while_it_forks(new_loading):
+    server = new_loading(SLOW_FORKS)
+    for _ in range(2):
+        server.kill_worker()
+        server.middle()
+        server.seconds_without_loader()
+        server.wait_until_complete()
+    assert_mended(server)
+
+
+def test_place_survives_kill_9_of_a_worker_that_has_not_reported(new_loading):
+    server = new_loading(SLOW_FORKS)
+    server.kill_worker()
+    middle = server.middle()
+    wait_until(middle.children, "it has forked the worker", every_s=0.005)[0].kill()
+    assert_mended(server)
+
+
+def test_loader_that_hangs_is_replaced(new_loading):
+    server = new_loading(IMPATIENT)
+    loader = server.loader()
+    loader.suspend()
+    server.kill_worker()
+    wait_until(lambda: f"loader_died pid={loader.pid} status=-9" in server.log, "it is ended", START_S)
+    assert_mended(server)
+
+
+def test_place_survives_a_process_that_hangs_while_it_forks_the_worker(new_loading):
+    """When it goes on after all, the place is taken, and its worker ends."""
+    server = new_loading(SLOW_FORKS.replace(SERVE, IMPATIENT))
+    server.kill_worker()
+    middle = server.middle()
+    middle.suspend()
+    wait_until(lambda: "fork_failed cause='it takes too long'" in server.log, "it is given up", START_S)
+    wait_until(lambda: len(server.worker_pids()) == PLACES, "there is another worker", START_S)
+    middle.resume()
+    wait_until(lambda: is_gone(middle), "it has forked the worker", START_S)
+    assert_mended(server)
+    assert "Traceback" not in server.log
+
+
+def test_server_leaves_while_the_process_that_forks_a_worker_is_frozen(new_loading):
+    server = new_loading(SLOW_FORKS)
+    group = server.pid
+    server.kill_worker()
+    middle = server.middle()
+    middle.suspend()
+    left = server.stop()
+    assert left.status == 0
+    middle.resume()
+    assert_nobody_is_left(group)
+
+
+def test_loaders_that_die_one_after_the_other_are_replaced_more_and_more_slowly(new_loading):
+    server = new_loading(SERVE)
+    seconds = [server.seconds_without_loader() for _ in range(3)]
+    assert seconds[2] > 3.5 > seconds[0]
+    server.kill_worker()
+    server.wait_until_complete()
+    assert server.seconds_without_loader() < 3.5, "it had forked a worker"
+
+
+def test_order_that_cannot_be_sent_is_given_again(new_loading, tmp_path):
+    flag = tmp_path / "flag"
+    server = new_loading(failing(flag, "socket:send_fds", NO_MORE))
+    flag.touch()
+    server.kill_worker()
+    wait_until(lambda: "fork_failed cause='No buffer space available'" in server.log, "it is told of", START_S)
+    flag.unlink()
+    assert_mended(server)
+
+
+def test_forks_that_fail_are_told_of_once_a_second(new_loading, tmp_path):
+    flag = tmp_path / "flag"
+    server = new_loading(failing(flag, "os:fork", "OSError(errno.EAGAIN, 'Try again')"))
+    flag.touch()
+    began = time.monotonic()
+    for worker in server.workers():
+        worker.kill()
+    wait_until(lambda: server.log.count("fork_failed cause='Try again'") >= 3, "it tries again and again", START_S)
+    flag.unlink()
+    assert server.log.count("fork_failed") <= time.monotonic() - began + 1
+    server.wait_until_complete()
+
+
+def test_loader_that_fails_is_told_of_in_a_line_of_the_log(new_loading, tmp_path):
+    flag = tmp_path / "flag"
+    server = new_loading(failing(flag, "koyjabo.server.process.loading:patch", "RuntimeError('no')"), LOG_FORMAT="json")
+    flag.touch()
+    server.loader().kill()
+    wait_until(lambda: server.log.count("loader_died") >= 2, "the next one fails", START_S)
+    flag.unlink()
+    lines = [json.loads(line) for line in server.log.splitlines() if "is serving on" not in line]
+    assert any(line["event"] == "loader_failed" and "RuntimeError: no" in line["exception"] for line in lines)
+    wait_until(lambda: [each for each in server.loaders() if each.is_running()], "there is another one", START_S)
+
+
+def test_kill_9_of_the_parent_is_no_fault_of_the_loader(new_loading):
+    """Also when the parent has not read all that was reported to it."""
+    server = new_loading(SLOW_FORKS)
+    children = [server.loader(), *server.workers()]
+    server.kill_worker()
+    middle = server.middle()
+    psutil.Process(server.pid).suspend()
+    wait_until(lambda: is_gone(middle), "the worker has reported")
+    os.kill(server.pid, signal.SIGKILL)
+    wait_until(lambda: all(map(is_gone, children)), "all are gone", START_S)
+    assert "Traceback" not in server.log
+
+
+def test_workers_go_on_serving_without_the_loader(new_loading):
+    """It is killed while they serve, and while one of them is replaced. Nothing acknowledged is lost."""
+    server = new_loading(SERVE)
+    with Crowd([server], VISITS) as crowd:
+        crowd.wait_for(VISITS // 3)
+        before = server.worker_pids()
+        server.seconds_without_loader()
+        assert server.worker_pids() == before
+        assert (crowd.lost, crowd.refusals) == (0, [])
+        crowd.wait_for(2 * VISITS // 3)
+        with suspended([psutil.Process(server.pid)]):
+            server.kill_worker()
+            server.loader().kill()
+    assert_exact(crowd, server, VISITS)
+    assert_mended(server)
+
+
+def test_kill_9_of_the_loader_while_the_first_workers_start_is_mended(sqlite_database, tmp_path, redis):
+    server = LoadingServer(sqlite_database, tmp_path, SLOW_FORKS, PLACES, REDIS_URL=redis.url)
+    server.launch()
+    try:
+        wait_until(server.workers, "it has loaded, and the first worker starts", START_S, every_s=0.005)
+        server.loader().kill()
+        server.wait_until_serving().wait_until_complete()
+        assert server.register("ayesha").ordinal == 1
+        assert_mended(server)
+    finally:
+        server.kill()
+
+
+def test_workers_load_for_themselves_where_the_system_gives_orphans_to_process_1(sqlite_database, tmp_path, redis):
+    server = LoadingServer(sqlite_database, tmp_path, NO_ADOPTION, PLACES, REDIS_URL=redis.url)
+    server.has_loader = False
+    try:
+        server.start().wait_until_complete()
+        server.kill_worker()
+        server.wait_until_complete()
+        assert server.register("ayesha").ordinal == 1
+        assert server.stop().status == 0
+    finally:
+        server.kill()

@@ -1,0 +1,92 @@
+"""Servers of which the loader, or what it forks, fails in a way that a test chooses."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from support.databases import Database
+from support.processes import wait_until
+from support.server import START_S, Server
+
+SERVE = """
+import sys
+from koyjabo.server import serve
+sys.exit(serve())
+"""
+
+SLOW_FORKS = f"""
+import os
+from time import sleep  # as it is before the standard library is patched
+os.register_at_fork(after_in_child=lambda: sleep(0.4), after_in_parent=lambda: sleep(0.4))
+{SERVE}
+"""
+"""Long enough to catch a process that lives no longer than a fork."""
+
+
+def failing(flag: Path, function: str, error: str) -> str:
+    """A program whose `module:function` raises `error` while `flag` exists."""
+    module, _, name = function.partition(":")
+    return f"""
+import errno, os
+import {module} as patched
+original = patched.{name}
+
+def fail_while_wanted(*arguments, **options):
+    if os.path.exists({str(flag)!r}):
+        raise {error}
+    return original(*arguments, **options)
+
+patched.{name} = fail_while_wanted
+{SERVE}
+"""
+
+
+class LoadingServer(Server):
+    """A server with several workers, started by `script`."""
+
+    def __init__(self, database: Database, folder: Path, script: str, places: int, **settings: object) -> None:
+        super().__init__(database, folder, WEB_CONCURRENCY=places, **settings)
+        self.program = ("-c", script)
+        self.places = places
+        self.has_loader = True
+
+    def loader(self) -> psutil.Process:
+        """As soon as there is one."""
+        return wait_until(self.loaders, "there is a loader", START_S)[0]
+
+    def is_complete(self) -> bool:
+        """Whether all workers serve, and there is nothing else but a loader, where there is one."""
+        workers = self.workers()
+        has_loader = len(self.loaders()) == self.has_loader
+        return len(workers) == self.places and has_loader and all(map(listens, workers))
+
+    def wait_until_complete(self) -> None:
+        wait_until(self.is_complete, "all workers serve", START_S)
+
+    def middle(self) -> psutil.Process:
+        """The process between loader and worker, as soon as there is one."""
+        return wait_until(self._forked_by_loader, "the loader forks", START_S, every_s=0.005)[0]
+
+    def _forked_by_loader(self) -> list[psutil.Process]:
+        with suppress(psutil.Error):
+            return [child for loader in self.loaders() for child in loader.children()]
+        return []
+
+    def seconds_without_loader(self) -> float:
+        """Kills the loader."""
+        began = time.monotonic()
+        killed = self.loader()
+        killed.kill()
+        wait_until(lambda: [each for each in self.loaders() if each.pid != killed.pid], "there is another one", START_S)
+        return time.monotonic() - began
+
+
+def listens(process: psutil.Process) -> bool:
+    try:
+        return any(each.status == "LISTEN" for each in process.net_connections("tcp"))
+    except psutil.Error:
+        return False
