@@ -74,6 +74,14 @@ def kill_workers(world: World, chance: random.Random) -> Iterator[None]:
 
 
 @contextmanager
+def kill_loader(world: World, chance: random.Random) -> Iterator[None]:
+    """And in half of the cases a worker, which only another loader can replace."""
+    victims = wait_until(world.supervisor.loaders, "there is a loader", RESTARTS_S)
+    kill_all([*victims, *([_one_worker(world, chance)] if chance.random() < 0.5 else [])])
+    yield
+
+
+@contextmanager
 def kill_parent(world: World, chance: random.Random) -> Iterator[None]:
     orphans = world.supervisor.workers()
     parent = world.supervisor.parent()
@@ -113,6 +121,14 @@ def freeze_worker(world: World, chance: random.Random) -> Iterator[None]:
 @contextmanager
 def freeze_workers(world: World, chance: random.Random) -> Iterator[None]:
     with suspended(world.supervisor.workers()):
+        yield
+
+
+@contextmanager
+def freeze_loader(world: World, chance: random.Random) -> Iterator[None]:
+    """A worker that dies meanwhile is replaced afterwards."""
+    with suspended(wait_until(world.supervisor.loaders, "there is a loader", RESTARTS_S)):
+        kill_all([_one_worker(world, chance)])
         yield
 
 
@@ -284,6 +300,8 @@ OF_SQLITE = (Fault("file lock held", "database", hold_file_lock, HELD_S),)
 OF_POSTGRES = (
     Fault("kill -9 of all workers", "server", kill_workers),
     Fault("SIGSTOP of all workers", "server", freeze_workers, FROZEN_S),
+    Fault("kill -9 of the loader", "server", kill_loader),
+    Fault("SIGSTOP of the loader", "server", freeze_loader, FROZEN_S),
     Fault("kill -9 of Redis", "redis", kill_redis, AWAY_S),
     Fault("SIGSTOP of Redis", "redis", freeze_redis, FROZEN_S),
     Fault("connections to Redis cut", "redis", cut_redis),

@@ -52,6 +52,11 @@ class Supervisor(threading.Thread):
             return sorted(self.server.workers(), key=lambda worker: worker.pid)
         return []
 
+    def loaders(self) -> list[psutil.Process]:
+        with suppress(psutil.Error, AssertionError):
+            return self.server.loaders()
+        return []
+
     def parent(self) -> psutil.Process | None:
         with suppress(psutil.Error, AssertionError):
             return psutil.Process(self.server.pid)
