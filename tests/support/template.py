@@ -101,18 +101,7 @@ def load_for_servers() -> None:
             import_module(module.name)
     patch.undo()
 
-    def patch_again() -> None:
-        patch.redo()
-        choose_counters()
-
-    patching.patch = patch_again
-
-
-def choose_counters() -> None:
-    """As prometheus_client does when it is imported: in files that workers share, or in memory."""
-    from prometheus_client import values
-
-    values.ValueClass = values.get_value_class()
+    patching.patch = patch.redo
 
 
 def load_for_commands() -> None:
