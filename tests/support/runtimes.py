@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,17 +21,29 @@ HUBS = ("epolls", "asyncio")
 @contextmanager
 def loop_on(hub: str) -> Iterator[EventletRuntime]:
     """A loop of this thread on the hub of that name."""
-    hubs.use_hub(hub)
-    runtime = EventletRuntime()
-    try:
+    with other_hubs_hidden():
+        hubs.use_hub(hub)
+        runtime = EventletRuntime()
         yield runtime
-    finally:
         used = hubs.get_hub()
         if used.running:
             used.abort(wait=True)
         if hub == "asyncio":
             used.loop.close()
+
+
+@contextmanager
+def other_hubs_hidden() -> Iterator[None]:
+    """asyncio runs one loop in a thread, and tests before may have left one that waits."""
+    known, running = getattr(hubs._threadlocal, "hub", None), asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    try:
+        yield
+    finally:
         hubs.use_hub()
+        asyncio._set_running_loop(running)
+        if known:
+            hubs._threadlocal.hub = known
 
 
 def pause(runtime: Runtime, seconds: float = 0.02) -> None:
