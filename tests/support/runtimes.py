@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # eventlet's own, about itself
     from eventlet import hubs
@@ -16,6 +18,13 @@ with warnings.catch_warnings():
 from koyjabo.runtime import Runtime
 
 HUBS = ("epolls", "asyncio")
+
+
+class Panic(BaseException):
+    """As a library in Rust raises it."""
+
+
+ERRORS = pytest.mark.parametrize("error", [ValueError("its own fault"), Panic()], ids=["error", "panic"])
 
 
 @contextmanager
