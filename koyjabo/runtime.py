@@ -1,7 +1,8 @@
 """The interface to the environment that runs the package: tasks, threads, timers, and waiting for them.
 
-`ThreadRuntime` is for WSGI servers with real threads and for the command line. `koyjabo.server.process.loop` has the
-implementation for an event loop, where a waiter parks a greenlet and a real thread may call only `from_thread`.
+All packages use `Runtime`. `ThreadRuntime` is for WSGI servers with real threads and for the command line. Our own
+server also uses `EventLoop`, which `koyjabo.server.process.loop` implements: requests and tasks take turns on one
+thread, which each of them gives up while it waits, and calls run in between.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from select import epoll
 
 Call = Callable[[], None]
 
@@ -21,9 +25,10 @@ ReportProgress = Callable[[int, str], AbstractContextManager[Advance]]
 
 
 class Waiter(Protocol):
-    """Lets one request wait for one answer. After `wake`, `wait` returns at once. `wake` is idempotent.
+    """Lets one request or task wait for one answer. After `wake`, `wait` returns at once. `wake` is idempotent.
 
-    The waiter resumes inside the call of `wake`, so call `wake` from the loop (`Runtime.soon`).
+    The waiter resumes inside the call of `wake`, so call `wake` from the loop (`Runtime.soon`). It raises no error of
+    the waiter.
     """
 
     def wait(self) -> None: ...
@@ -34,6 +39,8 @@ class Waiter(Protocol):
 class Runtime(Protocol):
     async_mode: str
     """The value of python-socketio's option of this name."""
+
+    # The calls that `soon`, `later` and `from_thread` are given must not block, because they may run on the loop.
 
     def start_task(self, main: Call) -> None:
         """Run `main` concurrently with the requests. It may block, as a request may."""
@@ -48,9 +55,28 @@ class Runtime(Protocol):
         """Call once, after `delay_s` seconds."""
 
     def from_thread(self, call: Call) -> None:
-        """Schedule `call` on the loop. The only method that a thread from `start_thread` may call."""
+        """Schedule `call` on the loop, in order. The only method that a thread from `start_thread` may call."""
 
     def waiter(self) -> Waiter: ...
+
+
+class EventLoop(Runtime, Protocol):
+    """One thread for all requests, tasks and calls. Only `from_thread` may be called from another one."""
+
+    def run_request(self, call: Call) -> None:
+        """Run `call` in a task with new context variables, at once, until it first waits. Raises none of its errors.
+
+        It must be called on the loop.
+        """
+
+    def call_when_readable(self, fd: int, call: Call) -> None:
+        """Call `call` on the loop whenever `fd` is readable. `call` must neither block nor raise."""
+
+    def epoll(self) -> epoll:
+        """Return a new epoll object: a worker patches the standard library, whose class may be missing."""
+
+    def limit(self, seconds: float) -> AbstractContextManager[object]:
+        """Leave the block of a `with` after so much time, where it waits, without an error."""
 
 
 class _EventWaiter:

@@ -7,7 +7,6 @@ import time
 from contextlib import closing, suppress
 from pathlib import Path
 
-import greenlet
 import pytest
 from sqlalchemy.engine import make_url
 from support.app_fixtures import Site
@@ -19,7 +18,6 @@ from koyjabo.database.batch_worker import BatchWorker
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.runtime import ThreadRuntime
-from koyjabo.server.process.loop import GreenWaiter
 
 
 @pytest.fixture
@@ -118,55 +116,6 @@ def test_line_break_in_a_path_begins_no_line_in_the_log(sqlite_database, caplog)
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_health_is_open_to_any_origin(site, path):
     assert site.client.get(path).headers["Access-Control-Allow-Origin"] == "*"
-
-
-def test_stray_switch_does_not_end_a_wait():
-    waiter = GreenWaiter(greenlet.getcurrent())
-    owner = greenlet.greenlet(waiter.wait)
-    owner.switch()
-    owner.switch()
-    assert not owner.dead
-    waiter.wake()
-    assert owner.dead
-
-
-def test_second_wake_does_not_resume_an_owner_that_waits_for_something_else():
-    waiter = GreenWaiter(greenlet.getcurrent())
-
-    def wait_for_two_things() -> None:
-        waiter.wait()
-        greenlet.getcurrent().parent.switch()
-
-    owner = greenlet.greenlet(wait_for_two_things)
-    owner.switch()
-    waiter.wake()
-    waiter.wake()
-    assert not owner.dead
-
-
-def test_threads_may_be_woken_twice():
-    waiter = ThreadRuntime().waiter()
-    waiter.wake()
-    waiter.wake()
-    waiter.wait()
-
-
-class Panic(BaseException):
-    """As a library in Rust raises it."""
-
-
-@pytest.mark.parametrize("error", [ValueError("its own fault"), Panic()], ids=["error", "panic"])
-def test_owner_that_ends_badly_does_not_keep_others_from_being_woken(error):
-    waiter = GreenWaiter(greenlet.getcurrent())
-
-    def wait_and_fail() -> None:
-        waiter.wait()
-        raise error
-
-    owner = greenlet.greenlet(wait_and_fail)
-    owner.switch()
-    waiter.wake()
-    assert owner.dead
 
 
 class Forgiving(ThreadRuntime):

@@ -164,7 +164,7 @@ class BatchWorker(Generic[Item, Result]):
         self._watching = True
         self._runtime.later(WATCH_INTERVAL_S, self._watch)
 
-    # Runs on the real thread: no greenlet lock, no logging, and only `from_thread` to call back.
+    # Runs on the real thread: no patched lock, no logging, and only `from_thread` to call back.
 
     def _main(self) -> None:
         while not (self._closed and not self._pending):

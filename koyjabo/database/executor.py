@@ -112,7 +112,7 @@ class DatabaseExecutor:
 
 
 class DatabaseThread:
-    """A real thread with its own connection. It must not log or take a patched (greenlet) lock, because it runs outside
+    """A real thread with its own connection. It must not log or take a patched lock, because it runs outside
     the event loop (see `batch_worker`).
     """
 

@@ -1,4 +1,4 @@
-"""One HTTP connection. It has a parser while a request arrives or is answered, a greenlet while it is answered."""
+"""One HTTP connection. It has a parser while a request arrives or is answered, a task while it is answered."""
 
 from __future__ import annotations
 
@@ -224,7 +224,7 @@ class HttpConnection:
         self._return_parser()
         self.state, self.since = IDLE, time.monotonic()
         self._watch(READABLE)
-        if self._early:  # on the loop: this may be a greenlet that answers requests
+        if self._early:  # on the loop: this may be a task that answers requests
             self._server.runtime.soon(self._take_early)
 
     def _take_early(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from koyjabo.runtime import Runtime
+from koyjabo.runtime import EventLoop
 from koyjabo.server.http.request_parser import RequestParser
 from koyjabo.server.process.poller import Poller
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Owner(Protocol):
-    runtime: Runtime
+    runtime: EventLoop
     poller: Poller
     is_leaving: bool
 

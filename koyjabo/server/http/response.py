@@ -41,7 +41,7 @@ date = Date()
 
 
 def respond(app: WSGIApplication, environ: dict[str, Any], connection: HttpConnection) -> None:
-    """Answer a request, in a greenlet. Does nothing more for a connection that has ended or was taken over. Raises the
+    """Answer a request, in a task. Does nothing more for a connection that has ended or was taken over. Raises the
     errors of the application, after an answer.
     """
     response = Response(connection, environ)
@@ -49,7 +49,7 @@ def respond(app: WSGIApplication, environ: dict[str, Any], connection: HttpConne
     try:
         pieces = app(environ, response.start)
         response.send(pieces)
-    except BaseException:  # time-outs of eventlet and panics of Rust are no Exception
+    except BaseException:  # time-outs and panics of Rust are no Exception
         response.fail()
         raise
     finally:
@@ -115,7 +115,7 @@ class Response:
         head = b"" if self._is_started else self._head(None)
         self._connection.send(head + self._framed(data))
         if self._left == 0 and not self._is_chunked:
-            return self._connection.state != GONE  # `finish` continues without this greenlet
+            return self._connection.state != GONE  # `finish` continues without this task
         return self._connection.wait_until_sent()
 
     def _framed(self, data: bytes) -> bytes:

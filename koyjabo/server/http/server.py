@@ -10,11 +10,10 @@ from functools import partial
 from typing import Any, TypeVar
 from wsgiref.types import WSGIApplication
 
-from koyjabo.runtime import Runtime
+from koyjabo.runtime import EventLoop
 from koyjabo.server.http.connection import HttpConnection
 from koyjabo.server.http.connections import Connections
 from koyjabo.server.http.environment import environment, shared_environment
-from koyjabo.server.http.request_greenlets import RequestGreenlets
 from koyjabo.server.http.request_parser import RequestParser
 from koyjabo.server.http.response import respond
 from koyjabo.server.process.poller import READABLE, Poller
@@ -34,7 +33,7 @@ Piece = TypeVar("Piece")
 class HttpServer:
     def __init__(
         self,
-        runtime: Runtime,
+        runtime: EventLoop,
         poller: Poller,
         listener: socket.socket,
         app: WSGIApplication,
@@ -53,7 +52,6 @@ class HttpServer:
         self._app = app
         self._largest_body = largest_body
         self._shared = shared_environment(listener.getsockname(), {**environ, "koyjabo.unhurried": unhurried})
-        self._greenlets = RequestGreenlets()
         self._parsers: list[RequestParser] = []
         listener.setblocking(False)
 
@@ -129,7 +127,7 @@ class HttpServer:
     def answer(self, connection: HttpConnection, parser: RequestParser) -> None:
         environ = environment(parser, self._shared, connection.peer)
         environ["koyjabo.connection"] = connection
-        self._greenlets.run(partial(respond, self._app, environ, connection))
+        self.runtime.run_request(partial(respond, self._app, environ, connection))
 
     def forget(self, connection: HttpConnection) -> None:
         self.connections.discard(connection)

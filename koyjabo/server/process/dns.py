@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from koyjabo.runtime import Runtime, Waiter
+from koyjabo.server.process import patching
 
 PATIENCE_S = 1.0
 """How long a caller waits, as for every call of Redis; the thread continues until the resolver times out."""
@@ -75,6 +76,4 @@ class Lookups:
 
 def look_up_on_threads(runtime: Runtime) -> None:
     """Replace `getaddrinfo` in this process, whose standard library has been patched."""
-    from eventlet.green import socket as green
-
-    socket.getaddrinfo = green.getaddrinfo = Lookups(runtime, socket.getaddrinfo).getaddrinfo
+    patching.replace_getaddrinfo(Lookups(runtime, socket.getaddrinfo).getaddrinfo)

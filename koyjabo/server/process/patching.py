@@ -12,9 +12,10 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
+from typing import Any
 
 
 def patch() -> None:
@@ -31,6 +32,15 @@ def patch() -> None:
     _give_to_logging(threading)
     with _imported_as_threading(threading):
         import sqlalchemy.orm  # noqa: F401 - imports all of its modules that create locks
+
+
+def replace_getaddrinfo(getaddrinfo: Callable[..., list[Any]]) -> None:
+    """Let the patched `socket` look names up by another function."""
+    import socket
+
+    from eventlet.green import socket as green
+
+    socket.getaddrinfo = green.getaddrinfo = getaddrinfo
 
 
 def _give_to_logging(threading: ModuleType) -> None:

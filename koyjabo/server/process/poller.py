@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Protocol
+
+from koyjabo.runtime import EventLoop
 
 log = logging.getLogger(__name__)
 
-READABLE, WRITABLE = 0x1, 0x4  # of epoll; eventlet removes the constants from `select`
+READABLE, WRITABLE = 0x1, 0x4  # of epoll; `select` loses the constants when a worker patches it
 HUNG_UP = 0x8 | 0x10
 """An error, or the end of both directions. Reported also to sockets that watch for nothing."""
 
@@ -26,7 +28,7 @@ class Watcher(Protocol):
 class Poller:
     """Calls the watcher of each file that is ready, on the loop. A file has one watcher."""
 
-    def __init__(self, runtime: Any) -> None:
+    def __init__(self, runtime: EventLoop) -> None:
         self._epoll = runtime.epoll()
         self._watchers: dict[int, Watcher] = {}
         self._added: set[int] = set()  # since the last poll: its events may be those of another file with this number
@@ -51,7 +53,7 @@ class Poller:
     def call(self, watcher: Watcher, events: int) -> None:
         try:
             watcher.ready(events)
-        except BaseException:  # the hub would stop calling; time-outs and panics of Rust are no Exception
+        except BaseException:  # the loop would stop calling; time-outs and panics of Rust are no Exception
             log.exception("connection_failed")
             watcher.failed()
 

@@ -18,7 +18,7 @@ from koyjabo.server.process.worker_pipe import report
 if TYPE_CHECKING:
     from flask import Flask
 
-    from koyjabo.server.process.loop import EventletRuntime
+    from koyjabo.runtime import EventLoop
     from koyjabo.server.process.poller import Poller
     from koyjabo.server.websockets.websockets import Sockets
     from koyjabo.settings.schema import Settings
@@ -52,7 +52,7 @@ def work(listener: socket.socket, parent: int, writer: int, drain_s: float, sett
     from koyjabo.server.process.dns import look_up_on_threads
 
     signals: list[int] = []
-    signal.signal(signal.SIGTERM, lambda *_: signals.append(1))  # it may interrupt the hub, so it only sets a flag
+    signal.signal(signal.SIGTERM, lambda *_: signals.append(1))  # it may interrupt the loop, so it only sets a flag
 
     def goes_on() -> bool:
         return not signals and os.getppid() == parent
@@ -70,10 +70,8 @@ def work(listener: socket.socket, parent: int, writer: int, drain_s: float, sett
     return 0
 
 
-def _make_app(runtime: EventletRuntime, goes_on: Callable[[], bool]) -> Flask | None:
+def _make_app(runtime: EventLoop, goes_on: Callable[[], bool]) -> Flask | None:
     """Create the application as soon as its database is reachable; None if the worker must stop before that."""
-    import eventlet
-
     from koyjabo import create_app
     from koyjabo.errors import DatabaseInUse, LedgerUnavailable
 
@@ -86,7 +84,7 @@ def _make_app(runtime: EventletRuntime, goes_on: Callable[[], bool]) -> Flask | 
                 cause = str(error.__cause__ or error).strip()
                 logging.getLogger(__name__).error("database_unreachable cause=%r", cause)
                 is_logged = True
-            eventlet.sleep(RETRY_S)
+            time.sleep(RETRY_S)
             continue
         gc.collect()
         gc.freeze()  # existing objects are permanent: exempt them from collection
@@ -98,13 +96,14 @@ def _make_app(runtime: EventletRuntime, goes_on: Callable[[], bool]) -> Flask | 
 class _Server:
     """The application with its HTTP connections and WebSockets, on `listener`."""
 
-    def __init__(self, app: Flask, runtime: EventletRuntime, settings: Settings, listener: socket.socket) -> None:
+    def __init__(self, app: Flask, runtime: EventLoop, settings: Settings, listener: socket.socket) -> None:
         """Start to serve."""
         from koyjabo.application.services import Services
         from koyjabo.observability import logs
         from koyjabo.server.http.server import HttpServer
         from koyjabo.server.process.poller import Poller
 
+        self._runtime = runtime
         self._services = Services.of(app)
         logs.count_errors(self._services.observability.metrics.error)
         most_sockets, most_requests = _allow_files(settings.max_connections)
@@ -118,29 +117,25 @@ class _Server:
 
     def run(self, goes_on: Callable[[], bool]) -> None:
         """Serve for as long as `goes_on` returns True."""
-        import eventlet
-
         sweep_at = 0.0
         while goes_on():
-            eventlet.sleep(TICK_S)
+            time.sleep(TICK_S)
             if time.monotonic() >= sweep_at:
                 self._http.connections.end_overdue()
                 sweep_at = time.monotonic() + SWEEP_INTERVAL_S
 
     def stop(self, drain_s: float) -> None:
         """Answer running requests and close all sockets, within `drain_s` seconds; then commit pending writes."""
-        import eventlet
-
-        with eventlet.Timeout(drain_s, False):
+        with self._runtime.limit(drain_s):
             self._http.leave()
             self._sockets.close_all()
             self._http.wait_until_answered()
             self._sockets.wait_until_closed()
-        with eventlet.Timeout(CLOSE_S, False):
+        with self._runtime.limit(CLOSE_S):
             self._services.close()
 
 
-def _make_sockets(runtime: EventletRuntime, poller: Poller, settings: Settings, most: int) -> Sockets:
+def _make_sockets(runtime: EventLoop, poller: Poller, settings: Settings, most: int) -> Sockets:
     """The WebSockets, at most `most` at once, with the limits of one address."""
     from koyjabo.network.rate_limiter import Rate, share
     from koyjabo.server.websockets.websockets import Sockets

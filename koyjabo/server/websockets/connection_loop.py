@@ -1,4 +1,4 @@
-"""Reads all WebSockets of this worker, without a greenlet for each (decision 11).
+"""Reads all WebSockets of this worker, without a task for each (decision 11).
 
 Frames cannot interleave, since each connection has one method to write. A client that does not read costs a bounded
 buffer until it is dropped.

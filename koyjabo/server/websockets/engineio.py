@@ -1,4 +1,4 @@
-"""Runs python-engineio over our connections, so that its clients need no greenlets.
+"""Runs python-engineio over our connections, so that its clients need no tasks.
 
 It relies on unpublished parts of python-engineio (4.15.1, pinned): `engineio.server` creates its clients from
 `socket.Socket`; it calls `_upgrade_websocket` to answer an upgrade, and `schedule_ping` when a client has connected and

@@ -185,7 +185,7 @@ class EngineSocket(Socket):
 
 
 class DirectQueue:
-    """Replaces the queue of python-engineio's writing greenlet: writes packets to the connection at once."""
+    """Replaces the queue of python-engineio's writing task: writes packets to the connection at once."""
 
     __slots__ = ("_connection",)
 

@@ -1,0 +1,183 @@
+"""What `EventLoop` promises beyond `Runtime`, on eventlet's loop with each of its hubs."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextvars import ContextVar
+from threading import get_ident
+
+import pytest
+from support.runtimes import ERRORS, HUBS, loop_on, pause
+from support.threads import SOON_S
+
+from koyjabo.runtime import EventLoop
+
+LONG_S = 60.0
+
+variable: ContextVar[int] = ContextVar("variable")
+
+
+@pytest.fixture(params=HUBS)
+def loop(request) -> Iterator[EventLoop]:
+    with loop_on(request.param) as runtime:
+        yield runtime
+
+
+def fail(error: BaseException) -> None:
+    raise error
+
+
+# Calls.
+
+
+def test_soon_is_after_all_requests_that_are_ready_now(loop):
+    order: list[str] = []
+    one, one_end = socket.socketpair()
+    other, other_end = socket.socketpair()
+    with one, one_end, other, other_end:
+
+        def read(line: socket.socket) -> None:
+            line.recv(1)
+            loop.soon(lambda: order.append("soon"))
+            order.append("ready")
+
+        for line in (one, other):
+            loop.call_when_readable(line.fileno(), lambda line=line: read(line))
+        one_end.send(b"x")
+        other_end.send(b"x")
+        pause(loop)
+    assert order == ["ready", "ready", "soon", "soon"]
+
+
+def test_call_from_a_thread_runs_on_the_loop_and_wakes_it(loop):
+    ran_in, waiter, began = [], loop.waiter(), time.monotonic()
+
+    def wake() -> None:
+        ran_in.append(get_ident())
+        waiter.wake()
+
+    def call_in_a_moment() -> None:
+        time.sleep(0.05)
+        loop.from_thread(wake)
+
+    loop.later(SOON_S, waiter.wake)
+    loop.start_thread(call_in_a_moment)
+    waiter.wait()
+    assert ran_in == [get_ident()]
+    assert time.monotonic() - began < SOON_S / 2
+
+
+@ERRORS
+@pytest.mark.parametrize("way", ["soon", "later", "from_thread", "start_task", "run_request"])
+def test_error_of_a_call_or_task_ends_nothing_else(loop, way, error):
+    ways = {
+        "later": lambda call: loop.later(0, call),
+        "run_request": lambda call: loop.soon(lambda: loop.run_request(call)),
+    }
+    called = []
+    start = ways.get(way) or getattr(loop, way)
+    start(lambda: fail(error))
+    start(lambda: called.append(1))
+    pause(loop)
+    start(lambda: called.append(2))
+    pause(loop)
+    assert called == [1, 2]
+
+
+# Requests.
+
+
+def test_request_runs_at_once_until_it_first_waits(loop):
+    done = []
+
+    def request() -> None:
+        done.append("begun")
+        pause(loop, 0.01)
+        done.append("ended")
+
+    def answer() -> None:
+        loop.run_request(request)
+        done.append("called")
+
+    loop.soon(answer)
+    pause(loop, 0.05)
+    assert done == ["begun", "called", "ended"]
+
+
+def test_requests_run_beside_each_other_with_context_variables_of_their_own(loop):
+    seen = []
+
+    def request(number: int) -> None:
+        before = variable.get(None)
+        variable.set(number)
+        pause(loop, 0.01)
+        seen.append((before, number, variable.get()))
+
+    for _ in range(2):
+        for number in range(3):
+            loop.soon(lambda number=number: loop.run_request(lambda: request(number)))
+        pause(loop, 0.05)
+    assert sorted(seen) == sorted([(None, number, number) for number in range(3)] * 2)
+
+
+# Files and limits.
+
+
+def test_readable_file_is_called_until_it_is_read(loop):
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    called = []
+
+    def read() -> None:
+        called.append(get_ident())
+        if len(called) == 3:
+            os.read(reader, 100)
+
+    loop.call_when_readable(reader, read)
+    pause(loop)
+    assert called == []
+    os.write(writer, b"x")
+    pause(loop)
+    assert called == [get_ident()] * 3
+
+
+def test_epoll_is_new_and_polls(loop):
+    ours, theirs = socket.socketpair()
+    with ours, theirs, loop.epoll() as one, loop.epoll() as other:
+        one.register(ours.fileno(), 1)
+        theirs.send(b"x")
+        assert one.poll(0) == [(ours.fileno(), 1)]
+        assert other.poll(0) == []
+
+
+def test_limit_ends_a_wait_without_an_error(loop):
+    began = time.monotonic()
+    with loop.limit(0.05):
+        pause(loop, LONG_S)
+    assert 0.05 <= time.monotonic() - began < SOON_S
+
+
+def test_limit_that_is_kept_ends_nothing_later(loop):
+    with loop.limit(0.02):
+        pause(loop, 0.001)
+    began = time.monotonic()
+    pause(loop, 0.1)
+    assert time.monotonic() - began >= 0.1
+
+
+def test_limit_is_that_of_one_task(loop):
+    done = []
+    loop.start_task(lambda: (pause(loop, 0.1), done.append(1)))
+    with loop.limit(0.02):
+        pause(loop, LONG_S)
+    assert done == []
+    pause(loop, 0.2)
+    assert done == [1]
+
+
+def test_limit_lets_errors_out(loop):
+    with pytest.raises(ZeroDivisionError), loop.limit(LONG_S):
+        fail(ZeroDivisionError())

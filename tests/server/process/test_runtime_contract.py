@@ -1,0 +1,152 @@
+"""What `Runtime` promises, on real threads and on eventlet's loop with each of its hubs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from threading import get_ident
+
+import pytest
+from support.processes import run
+from support.runtimes import ERRORS, HUBS, loop_on, pause
+
+from koyjabo.runtime import Runtime, ThreadRuntime
+
+LONG_S = 60.0
+LEAVE = """
+import time
+from koyjabo.runtime import ThreadRuntime
+from koyjabo.server.process.loop import EventletRuntime
+runtime = {}()
+runtime.start_thread(lambda: time.sleep(60))
+"""
+
+
+@pytest.fixture(params=["threads", *HUBS])
+def runtime(request) -> Iterator[Runtime]:
+    if request.param == "threads":
+        yield ThreadRuntime()
+        return
+    with loop_on(request.param) as loop:
+        yield loop
+
+
+# Waiters.
+
+
+def test_wait_after_wake_returns_at_once_and_waking_twice_is_waking(runtime):
+    waiter = runtime.waiter()
+    waiter.wake()
+    waiter.wake()
+    waiter.wait()
+    waiter.wait()
+
+
+def test_who_waits_continues_when_woken_and_not_before(runtime):
+    waiter, done = runtime.waiter(), []
+
+    def wait() -> None:
+        waiter.wait()
+        done.append(1)
+
+    runtime.start_task(wait)
+    pause(runtime)
+    assert done == []
+    runtime.soon(waiter.wake)
+    pause(runtime)
+    assert done == [1]
+
+
+@ERRORS
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_waking_one_that_fails_does_not_keep_others_from_being_woken(runtime, error):
+    failing, calm, done = runtime.waiter(), runtime.waiter(), []
+
+    def wait_and_fail() -> None:
+        failing.wait()
+        raise error
+
+    def wait() -> None:
+        calm.wait()
+        done.append(1)
+
+    def wake_both() -> None:
+        failing.wake()
+        calm.wake()
+
+    runtime.start_task(wait_and_fail)
+    runtime.start_task(wait)
+    pause(runtime)
+    runtime.soon(wake_both)
+    pause(runtime)
+    assert done == [1]
+
+
+# Tasks and threads.
+
+
+def test_tasks_run_beside_each_other_and_may_block(runtime):
+    first, second, done = runtime.waiter(), runtime.waiter(), []
+
+    def ask() -> None:
+        runtime.soon(first.wake)
+        second.wait()
+        done.append("asked")
+
+    def answer() -> None:
+        first.wait()
+        done.append("answered")
+        runtime.soon(second.wake)
+
+    runtime.start_task(answer)
+    runtime.start_task(ask)
+    pause(runtime, 0.05)
+    assert done == ["answered", "asked"]
+
+
+def test_thread_is_one_of_the_system_and_stops_no_one_else(runtime):
+    ran_in, blocks = [], 0.2
+
+    def block() -> None:
+        time.sleep(blocks)  # nothing is patched here
+        ran_in.append(get_ident())
+
+    began = time.monotonic()
+    runtime.start_thread(block)
+    pause(runtime)
+    assert time.monotonic() - began < blocks
+    pause(runtime, 2 * blocks)
+    assert ran_in != [get_ident()]
+    assert len(ran_in) == 1
+
+
+@pytest.mark.parametrize("name", ["ThreadRuntime", "EventletRuntime"])
+def test_thread_does_not_keep_the_process_alive(name):
+    began = time.monotonic()
+    assert run("-c", LEAVE.format(name), timeout_s=LONG_S / 2).returncode == 0
+    assert time.monotonic() - began < LONG_S / 2
+
+
+# Calls.
+
+
+def test_later_is_once_and_not_before_its_time(runtime):
+    began, called = time.monotonic(), []
+    runtime.later(0.05, lambda: called.append(time.monotonic() - began))
+    pause(runtime, 0.2)
+    assert len(called) == 1
+    assert called[0] >= 0.05
+
+
+def test_calls_from_a_thread_keep_their_order(runtime):
+    called, most = [], 2000
+
+    def call_many() -> None:
+        for number in range(most):
+            runtime.from_thread(lambda number=number: called.append(number))
+        runtime.from_thread(finished.wake)
+
+    finished = runtime.waiter()
+    runtime.start_thread(call_many)
+    finished.wait()
+    assert called == list(range(most))
