@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from koyjabo.server.process.inheritance import die_with
+from koyjabo.server.process.metrics_folder import VARIABLE
 from koyjabo.server.process.parent_log import ParentLog, how_killed, say
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def _make_the_application() -> bool:
     from koyjabo.errors import DatabaseInUse, LedgerUnavailable, UnusableDatabase
     from koyjabo.server.process import loop
 
+    os.environ.pop(VARIABLE, None)  # it counts nothing, and leaves nothing in the folder of the workers
     loop.use_own_hub()
     try:
         with suppress(LedgerUnavailable):  # the workers will wait for it, and say so
