@@ -8,7 +8,7 @@ from heapq import nsmallest
 from operator import attrgetter
 
 from koyjabo.server.http.connection import HttpConnection
-from koyjabo.server.http.states import ANSWERING, IDLE, LINGERING
+from koyjabo.server.http.states import ANSWERING, IDLE, LINGERING, READING
 
 IDLE_S = 75
 """Longer than the idle time-out of common proxies, so that the proxy closes the connection and not this server."""
@@ -31,11 +31,18 @@ PATIENCE_S = 1.0
 ENDED_AT_ONCE = 16
 """When there is no room, one in so many connections is closed."""
 
+MOST_READING = 5_000
+"""Connections that may have sent a part of a request. Each keeps up to 33 KB of it, while an idle one takes 1.2 KB."""
+
+SEARCH_INTERVAL_S = 0.1
+"""The shortest interval between two searches for slow requests, which look at all connections."""
+
 
 class Connections:
     def __init__(self, most: int) -> None:
         self._most = most
         self._open: set[HttpConnection] = set()
+        self._next_search = 0.0  # monotonic s
 
     def __iter__(self) -> Iterator[HttpConnection]:
         return iter(self._open)
@@ -51,17 +58,30 @@ class Connections:
     def discard(self, connection: HttpConnection) -> None:
         self._open.discard(connection)
 
-    def has_room(self) -> bool:
+    def are_full(self) -> bool:
+        return len(self._open) >= self._most
+
+    def make_room(self) -> bool:
         """Whether one more may be open. When all places are taken, the connections that have kept us waiting longest
         are closed, so that idle and slow clients cannot exclude others.
         """
-        if len(self._open) >= self._most:
+        if self.are_full():
             now = time.monotonic()
-            old = [each for each in self._open if now - each.since > PATIENCE_S]
-            waited_for = [each for each in old if _waits_for_client(each, now)]
-            for connection in nsmallest(max(1, self._most // ENDED_AT_ONCE), waited_for, key=attrgetter("since")):
-                connection.end()
-        return len(self._open) < self._most
+            self._end_oldest([each for each in self._open if _waits_for_client(each, now)], self._most)
+        return not self.are_full()
+
+    def end_slow_requests(self) -> None:
+        """Close connections whose request has been incomplete for longest. Call it when there are MOST_READING."""
+        now = time.monotonic()
+        if now >= self._next_search:
+            self._next_search = now + SEARCH_INTERVAL_S
+            self._end_oldest([each for each in self._open if each.state == READING], MOST_READING)
+
+    def _end_oldest(self, waited_for: list[HttpConnection], most: int) -> None:
+        long_ago = time.monotonic() - PATIENCE_S
+        old = [each for each in waited_for if each.since < long_ago]
+        for connection in nsmallest(max(1, most // ENDED_AT_ONCE), old, key=attrgetter("since")):
+            connection.end()
 
     def end_overdue(self) -> None:
         """Close connections that have been idle, or busy with one request, for too long.

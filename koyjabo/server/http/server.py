@@ -12,7 +12,7 @@ from wsgiref.types import WSGIApplication
 
 from koyjabo.runtime import EventLoop
 from koyjabo.server.http.connection import HttpConnection
-from koyjabo.server.http.connections import Connections
+from koyjabo.server.http.connections import MOST_READING, Connections
 from koyjabo.server.http.environment import environment, shared_environment
 from koyjabo.server.http.request_parser import RequestParser
 from koyjabo.server.http.response import respond
@@ -53,15 +53,19 @@ class HttpServer:
         self._largest_body = largest_body
         self._shared = shared_environment(listener.getsockname(), {**environ, "koyjabo.unhurried": unhurried})
         self._parsers: list[RequestParser] = []
+        self._lent = 0  # parsers of connections
         listener.setblocking(False)
 
     def start(self) -> None:
         self.poller.add(self._listener.fileno(), self, READABLE)
 
     def ready(self, events: int) -> None:
-        """Accept connections."""
+        """Accept connections. One waits, so others may be closed for it."""
+        if not self.connections.make_room():
+            self._pause(ROOM_S)
+            return
         for _ in range(ACCEPTS_IN_A_ROW):
-            if not self._accept():
+            if self.connections.are_full() or not self._accept():
                 return
 
     def failed(self) -> None:
@@ -80,7 +84,7 @@ class HttpServer:
             time.sleep(TICK_S)
 
     def _leave(self) -> None:
-        while self._accept():  # those that the system has accepted already
+        while not self.connections.are_full() and self._accept():  # those that the system has accepted already
             pass
         self.poller.remove(self._listener.fileno())
         self._listener.close()
@@ -88,10 +92,7 @@ class HttpServer:
             connection.leave()
 
     def _accept(self) -> bool:
-        """False if no connection waits, or there is no room for it."""
-        if not self.connections.has_room():
-            self._pause(ROOM_S)
-            return False
+        """False if no connection waits, or there is no file for it."""
         try:
             sock, peer = self._listener.accept()
         except OSError as error:
@@ -115,9 +116,13 @@ class HttpServer:
     # Called by connections.
 
     def lend_parser(self) -> RequestParser:
+        if self._lent >= MOST_READING:
+            self.connections.end_slow_requests()
+        self._lent += 1
         return self._parsers.pop() if self._parsers else RequestParser(self._largest_body)
 
     def take_back(self, parser: RequestParser) -> None:
+        self._lent -= 1
         parser.begin()
         if len(self._parsers) < MOST_PARSERS:
             self._parsers.append(parser)

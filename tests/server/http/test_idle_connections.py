@@ -1,0 +1,96 @@
+"""Idle connections cost next to nothing, and all of them may send at once."""
+
+from __future__ import annotations
+
+import resource
+import select
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+from support.changed_server import changed_server
+from support.processes import open_sockets, wait_until
+
+from koyjabo.server.http.connections import PATIENCE_S
+
+pytestmark = pytest.mark.honest_start
+
+REQUEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+AT_ONCE = 1000
+"""Connections that are opened before the next are: fewer than wait for `accept`."""
+
+MOST_BYTES = 2_000
+"""Resident memory of the worker for each idle connection."""
+
+ANSWER_S = 60
+
+
+@pytest.fixture
+def most() -> Iterator[int]:
+    """As many connections as a server may have that keeps as many files for sockets."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
+    yield (before[1] - 200) // 2
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.parametrize("wanted", [2_000, pytest.param(20_000, marks=pytest.mark.long)])
+def test_idle_connections_cost_little_and_are_answered_when_they_all_send(wanted, most, sqlite_database, new_server):
+    """20,000, where so many files may be open."""
+    count = min(wanted, most)
+    server = new_server(sqlite_database, MAX_CONNECTIONS=count).start()
+    (worker,) = server.workers()
+    with ExitStack() as opened:
+        before = worker.memory_info().rss
+        lines: list[socket.socket] = []
+        while len(lines) < count:
+            fewer = range(min(AT_ONCE, count - len(lines)))
+            new = [opened.enter_context(socket.create_connection(("127.0.0.1", server.port))) for _ in fewer]
+            assert answers(new) == len(new)
+            lines += new
+        assert (worker.memory_info().rss - before) / count < MOST_BYTES
+        assert answers(lines) == count
+        assert answers(lines) == count  # and stay open
+    wait_until(lambda: open_sockets(worker) < count // 10, "the server has closed them, too")
+
+
+def answers(lines: list[socket.socket]) -> int:
+    """How many of them are answered 200 after all have sent a request."""
+    found = 0
+    with select.epoll() as poller:
+        by_number = {line.fileno(): line for line in lines}
+        for line in lines:
+            line.sendall(REQUEST)
+            poller.register(line, select.EPOLLIN | select.EPOLLONESHOT)
+        while by_number:
+            ready = poller.poll(ANSWER_S, 1000)
+            assert ready, f"{len(by_number)} of {len(lines)} were not answered in {ANSWER_S} s"
+            for number, _ in ready:
+                found += by_number.pop(number).recv(4096).startswith(b"HTTP/1.1 200 ")
+    return found
+
+
+FEW = 16
+SMALL = {f"koyjabo.server.http.{module}.MOST_READING": FEW for module in ("server", "connections")}
+
+
+def test_requests_that_do_not_go_on_give_way_and_idle_connections_do_not(tmp_path):
+    with changed_server(tmp_path, SMALL) as server, ExitStack() as opened:
+
+        def connect(sent: bytes) -> socket.socket:
+            line = opened.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=ANSWER_S))
+            line.sendall(sent)
+            return line
+
+        idle = connect(REQUEST)
+        assert idle.recv(4096)
+        slow = [connect(REQUEST[:-1]) for _ in range(FEW)]
+        time.sleep(PATIENCE_S)
+        assert connect(REQUEST).recv(4096).startswith(b"HTTP/1.1 200 ")
+        idle.sendall(REQUEST)
+        assert idle.recv(4096).startswith(b"HTTP/1.1 200 ")
+        for line in slow:
+            line.sendall(REQUEST[-1:])
+        assert [line.recv(4096) for line in slow].count(b"") == 1
