@@ -27,23 +27,25 @@ LONGEST_SEED = 10**6
 @click.option("--seconds", default=600.0, show_default=True, help="of faults, on each kind of database")
 @click.option("--seed", type=int, help="of an earlier run; a new one if not said")
 @click.option("--only", type=click.Choice(["sqlite", "postgres"]), help="on this kind of database alone")
-def main(seconds: float, seed: int | None, only: str | None) -> None:
+@click.option("--pooled", is_flag=True, help="PostgreSQL alone, through PgBouncer")
+def main(seconds: float, seed: int | None, only: str | None, pooled: bool) -> None:
     seed = random.SystemRandom().randrange(LONGEST_SEED) if seed is None else seed
     kinds = {"postgres": POSTGRES, "sqlite": SQLITE}
-    broken = [breach for name in ([only] if only else kinds) for breach in campaign(kinds[name], seconds, seed)]
-    again = f"make chaos SECONDS={seconds:.0f} SEED={seed}"
+    wanted = ["postgres"] if pooled else [only] if only else kinds
+    broken = [breach for name in wanted for breach in campaign(kinds[name], seconds, seed, pooled)]
+    again = f"make chaos SECONDS={seconds:.0f} SEED={seed}" + (" ARGS=--pooled" if pooled else "")
     # Last, and in short: of a long output many a service shows the end alone.
     click.echo("\n".join(["PROMISES WERE BROKEN.", *map(in_short, broken)] if broken else ["All promises were kept."]))
     click.echo(f"Once more: {again}")
     sys.exit(1 if broken else 0)
 
 
-def campaign(kind: str, seconds: float, seed: int) -> list[Breach]:
+def campaign(kind: str, seconds: float, seed: int, is_pooled: bool = False) -> list[Breach]:
     """What was not kept. The server's logs are left behind if there is any, and otherwise nothing."""
     folder = Path(tempfile.mkdtemp(prefix="koyjabo-chaos-"))
     folder.chmod(0o755)  # PostgreSQL is another user
     click.echo(f"{kind}: {seconds:.0f} s of faults, seed {seed}", err=True)
-    with world(kind, folder, seed) as made:
+    with world(kind, folder, seed, is_pooled) as made:
         outcome = Campaign(made, seconds, seed).run()
     click.echo(text(kind, seed, outcome, made.book) + "\n")
     if made.book.breaches:

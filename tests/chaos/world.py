@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from support.changed_server import ChangedServer
 from support.databases import Database, Postgres, SqliteDatabase
 from support.dials import Dial
 from support.members import Member
+from support.pgbouncer import PgBouncer
 from support.redis import Redis, free_port
 from support.slow_disk import slow_disk
 
@@ -29,6 +31,9 @@ SQLITE, POSTGRES = "SQLite, one worker", "PostgreSQL and Redis, two workers"
 DISK = {SQLITE: "size=64m", POSTGRES: "size=512m"}
 SMALL_LOG = ("ALTER SYSTEM SET max_wal_size = '96MB'", "ALTER SYSTEM SET min_wal_size = '32MB'")
 VISITORS, PAGES, SILENT, PEOPLE = 8, 40, 4, 14
+
+POOLED = 20
+"""Connections of PgBouncer, as many as it has by default."""
 
 
 @dataclass
@@ -88,8 +93,11 @@ class World:
 
 
 @contextmanager
-def world(kind: str, folder: Path, seed: int) -> Iterator[World]:
-    """Set it up, with a running server and no clients yet; everything is gone at the end but the logs in `folder`."""
+def world(kind: str, folder: Path, seed: int, is_pooled: bool = False) -> Iterator[World]:
+    """Set it up, with a running server and no clients yet; everything is gone at the end but the logs in `folder`.
+
+    `is_pooled`: the server reaches PostgreSQL through PgBouncer.
+    """
     book = Book()
     chance = random.Random(seed)
     with ExitStack() as stack:
@@ -101,7 +109,11 @@ def world(kind: str, folder: Path, seed: int) -> Iterator[World]:
         postgres = stack.enter_context(started_postgres(disk)) if kind == POSTGRES else None
         redis = stack.enter_context(started_redis()) if kind == POSTGRES else None
         database: Database = postgres.new_database() if postgres else SqliteDatabase((disk or folder) / "koyjabo.db")
-        settings = {"REDIS_URL": redis.url, "WEB_CONCURRENCY": 2} if redis else {}
+        settings: dict[str, Any] = {"REDIS_URL": redis.url, "WEB_CONCURRENCY": 2} if redis else {}
+        if postgres and is_pooled:
+            pooler = PgBouncer(folder, postgres, POOLED)
+            stack.callback(pooler.stop)
+            settings["DATABASE_URL"] = pooler.start().url_of(database.name)
         changes = {"CHANGES": "{}", "CLOCK": clock.path, "PORT": free_port(), **preload, **settings}
         server = ChangedServer(database, folder, **changes)
         stack.callback(server.kill)

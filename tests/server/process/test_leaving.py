@@ -18,7 +18,7 @@ from support.server import START_S
 pytestmark = pytest.mark.waits
 
 
-CLIENTS = 800
+CLIENTS = 1000
 PROMPTLY_S = 7
 """Whoever is waited for in vain is waited for 8 s."""
 
