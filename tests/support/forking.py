@@ -60,7 +60,7 @@ def _template_for(arguments: tuple[str, ...]) -> str | None:
         return None if arguments[2:3] == ("serve",) else "commands"
     if arguments[:2] == ("-m", "demo"):
         return "commands"
-    return "servers" if arguments[0].endswith(("wsgi.py", "changed_server.py")) else None
+    return "servers" if arguments[0].endswith(("wsgi.py", "changed_server.py", "loading_server.py")) else None
 
 
 @cache

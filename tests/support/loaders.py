@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 
 from support.databases import Database
-from support.processes import wait_until
+from support.processes import children, listens, wait_until
 from support.server import START_S, Server
 
 SERVE = """
@@ -50,7 +50,9 @@ class LoadingServer(Server):
 
     def __init__(self, database: Database, folder: Path, script: str, places: int, **settings: object) -> None:
         super().__init__(database, folder, WEB_CONCURRENCY=places, **settings)
-        self.program = ("-c", script)
+        program = folder / "loading_server.py"
+        program.write_text(script)
+        self.program = (str(program),)
         self.places = places
         self.has_loader = True
 
@@ -62,7 +64,7 @@ class LoadingServer(Server):
         """Whether all workers serve, and there is nothing else but a loader, where there is one."""
         workers = self.workers()
         has_loader = len(self.loaders()) == self.has_loader
-        return len(workers) == self.places and has_loader and all(map(listens, workers))
+        return len(workers) == self.places and has_loader and all(listens(each.pid) for each in workers)
 
     def wait_until_complete(self) -> None:
         wait_until(self.is_complete, "all workers serve", START_S)
@@ -73,7 +75,7 @@ class LoadingServer(Server):
 
     def _forked_by_loader(self) -> list[psutil.Process]:
         with suppress(psutil.Error):
-            return [child for loader in self.loaders() for child in loader.children()]
+            return [child for loader in self.loaders() for child in children(loader.pid)]
         return []
 
     def seconds_without_loader(self) -> float:
@@ -83,10 +85,3 @@ class LoadingServer(Server):
         killed.kill()
         wait_until(lambda: [each for each in self.loaders() if each.pid != killed.pid], "there is another one", START_S)
         return time.monotonic() - began
-
-
-def listens(process: psutil.Process) -> bool:
-    try:
-        return any(each.status == "LISTEN" for each in process.net_connections("tcp"))
-    except psutil.Error:
-        return False

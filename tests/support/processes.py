@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
@@ -16,6 +17,9 @@ from support.forking import ROOT as ROOT
 from support.forking import start
 
 SECRET = "only-for-tests-" + "0" * 32
+
+LISTENING = "0A"
+"""The state in /proc/net/tcp."""
 
 Found = TypeVar("Found")
 
@@ -72,6 +76,28 @@ def _is_in(group: int, process: psutil.Process) -> bool:
         return os.getpgid(process.pid) == group and not is_gone(process)
     except (ProcessLookupError, PermissionError):
         return False
+
+
+def children(pid: int) -> list[psutil.Process]:
+    """Those it has now. psutil would look at all processes of the machine, and tests ask often."""
+    found = []
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            with suppress(psutil.NoSuchProcess):
+                found.append(psutil.Process(int(child)))
+    return found
+
+
+def listens(pid: int) -> bool:
+    """Whether it has a TCP socket that accepts connections."""
+    rows = [line.split() for file in ("tcp", "tcp6") for line in Path(f"/proc/net/{file}").read_text().splitlines()]
+    listening = {f"socket:[{row[9]}]" for row in rows if row[3] == LISTENING}
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for number in os.listdir(f"/proc/{pid}/fd"):
+            with suppress(FileNotFoundError):  # it was closed meanwhile
+                if os.readlink(f"/proc/{pid}/fd/{number}") in listening:
+                    return True
+    return False
 
 
 def open_sockets(process: psutil.Process) -> int:

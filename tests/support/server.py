@@ -16,7 +16,7 @@ import psutil
 from support.caller import Caller
 from support.databases import Database
 from support.forking import Program, Starting, start
-from support.processes import environment, kill_all, run, wait_until
+from support.processes import children, environment, kill_all, listens, run, wait_until
 
 LOADER = "koyjabo-loader"
 SERVING = re.compile(r"Koy Jabo Live is serving on http://localhost:(\d+)")
@@ -113,14 +113,12 @@ class Server(Caller):
         """Those that live now, without the process that loads the application and forks them."""
         if not self.running:
             return []
-        parent = psutil.Process(self.pid)
-        serves = any(each.status == "LISTEN" for each in parent.net_connections("tcp"))
-        children = parent.children()
-        self._met.update(children)
-        return [each for each in children if _name(each) != LOADER] if serves else []
+        found = children(self.pid)
+        self._met.update(found)
+        return [each for each in found if _name(each) != LOADER] if listens(self.pid) else []
 
     def loaders(self) -> list[psutil.Process]:
-        return [each for each in psutil.Process(self.pid).children() if _name(each) == LOADER]
+        return [each for each in children(self.pid) if _name(each) == LOADER]
 
     def worker_pids(self) -> set[int]:
         return {worker.pid for worker in self.workers()}

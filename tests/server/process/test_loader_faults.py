@@ -13,10 +13,10 @@ import pytest
 from support.checks import assert_exact
 from support.crowd import Crowd
 from support.loaders import SERVE, SLOW_FORKS, LoadingServer, failing
-from support.processes import assert_nobody_is_left, is_gone, suspended, wait_until
+from support.processes import assert_nobody_is_left, children, is_gone, suspended, wait_until
 from support.server import START_S
 
-pytestmark = [pytest.mark.honest_start, pytest.mark.waits]
+pytestmark = pytest.mark.waits
 
 PLACES = 3
 VISITS = 900
@@ -31,8 +31,8 @@ except ImportError:
 """
 
 NO_ADOPTION = f"""
-from koyjabo.server.process import inheritance
-inheritance.adopt_orphans = lambda: False
+from koyjabo.server.process import parent
+parent.adopt_orphans = lambda: False
 {SERVE}
 """
 
@@ -64,7 +64,7 @@ def assert_mended(server: LoadingServer) -> None:
     for worker in killed:
         wait_until(lambda pid=worker.pid: f"worker_died pid={pid}" in server.log, "it was known", START_S)
     server.wait_until_complete()
-    wait_until(lambda: len(psutil.Process(server.pid).children()) == PLACES + 1, "there is no other process")
+    wait_until(lambda: len(children(server.pid)) == PLACES + 1, "there is no other process")
 
 
 def test_place_survives_kill_9_of_the_process_that_forks_its_worker(new_loading):
