@@ -125,9 +125,15 @@ class Tally:
 
     def use(self, rate: Rate | None, *key: str, sentence: str | None = None) -> None:
         """Raises TooManyRequests."""
-        if rate is None:
-            return
-        allowance = rate.use(*key)
+        if rate is not None:
+            self._add(rate.use(*key), sentence)
+
+    def use_address(self, rate: Rate | None, address: str, *key: str, sentence: str | None = None) -> None:
+        """Raises TooManyRequests."""
+        if rate is not None:
+            self._add(rate.use_address(address, *key), sentence)
+
+    def _add(self, allowance: Allowance, sentence: str | None) -> None:
         if self._tightest is None or allowance.left <= self._tightest.left:
             self._tightest = allowance
         if allowance.is_exceeded:
@@ -164,7 +170,7 @@ class RateLimits:
     def count_address(self, kind: str, environ: Environment, tally: Tally, sentence: str | None = None) -> None:
         address = client_address.limit_key(environ)
         if address:
-            tally.use(self._of_address[kind], address, sentence=sentence)
+            tally.use_address(self._of_address[kind], address, sentence=sentence)
 
     def count_visitor(
         self, kind: str, environ: Environment, tally: Tally, visitor_id: str, sentence: str | None = None
@@ -174,7 +180,7 @@ class RateLimits:
 
     def count_login(self, environ: Environment, tally: Tally, email_key: str) -> None:
         self.count_address("logins", environ, tally)
-        tally.use(self._of_pair, email_key, client_address.limit_key(environ), sentence=SENTENCE)
+        tally.use_address(self._of_pair, client_address.limit_key(environ), email_key, sentence=SENTENCE)
 
     def count_action(self, tally: Tally, user_id: str) -> None:
         tally.use(self._of_account, user_id, sentence=TOO_MANY_ACTIONS)
