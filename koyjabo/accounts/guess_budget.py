@@ -17,7 +17,7 @@ KEPT_MS = 3600 * 1000
 """How long a state is kept at least after the last guess, so that the audit log does not get its first line again."""
 
 MOST_NETWORKS = 200
-"""Networks remembered for an account: 60 IPv6 customers have 180."""
+"""Networks remembered for an account: 60 IPv6 customers have 180. The oldest ones are forgotten."""
 
 TURN_MS = 10_000
 """For so long the next guess is for the network whose turn it is: a client that tries every 5 s does not miss it."""
@@ -82,15 +82,15 @@ class State:
 
 
 def load(failures: int, text: str, plan: Plan, now_ms: int) -> State:
-    """What was stored, without networks whose failures are a day old. A clock that was put back locks no account for
-    longer than a full budget takes.
+    """What was stored, without networks whose failures are a day old. If the clock was put back, the budgets are spent,
+    apart from the reserve.
     """
     said = json.loads(text)
     marks = {name: Mark(*mark) for name, mark in said.get("marks", {}).items() if mark[1] > now_ms - DAY_MS}
     return State(
         failures,
         min(said.get("spent", 0), now_ms + plan.most * plan.pace_ms),
-        min(said.get("day", 0), now_ms + plan.most_a_day * plan.day_pace_ms),
+        _in_time(said.get("day", 0), plan, now_ms),
         said.get("unlocked", 0),
         marks,
     )
@@ -135,6 +135,11 @@ def forgive(state: State) -> None:
     state.failures = state.spent_ms = 0
     for mark in state.marks.values():
         mark.refused_ms = 0
+
+
+def _in_time(day_spent_ms: int, plan: Plan, now_ms: int) -> int:
+    is_possible = day_spent_ms <= now_ms + plan.most_a_day * plan.day_pace_ms
+    return day_spent_ms if is_possible else now_ms + (plan.most_a_day - plan.reserve) * plan.day_pace_ms
 
 
 def _mark(state: State, networks: Sequence[Level], now_ms: int) -> None:

@@ -30,12 +30,13 @@ its own, so that guessed logins keep the owner from neither of the others.
 
 MINUTE_MS = 60_000
 PLANS = {
-    LOGIN: Plan(50, MINUTE_MS, 260, 80_000, reserve=61),
+    LOGIN: Plan(50, MINUTE_MS, 380, 90_000, reserve=121),
     FAMILIAR: Plan(10, 30 * MINUTE_MS, 10, 30 * MINUTE_MS),
     PASSWORD: Plan(50, 30 * MINUTE_MS, 50, 30 * MINUTE_MS),
 }
-"""In any 24 hours at most 1,340 + 58 + 98 guesses. A familiar browser that has used up its budget is treated like a new
-one.
+"""In any 24 hours at most 1,340 + 58 + 98 guesses. The reserve is one guess more than 60 networks that have not failed
+make within two days, as their keys change at midnight. A familiar browser that has used up its budget is treated like a
+new one.
 """
 
 AUDITED = {1, 49}
@@ -81,8 +82,8 @@ class LoginFailures:
         return {purpose: account_key(self._secret, purpose, email_key) for purpose in PLANS}
 
     def _network_key(self, account: str, network: str) -> str:
-        """Reveals nothing without the secret, and differs from account to account."""
-        return account_key(self._secret, f"network {account}", network)[:16]
+        """Reveals nothing without the secret, and differs from account to account and from day to day."""
+        return account_key(self._secret, f"network {self._clock.today()} {account}", network)[:16]
 
 
 @dataclass(frozen=True)

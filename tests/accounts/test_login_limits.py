@@ -101,7 +101,7 @@ class Attack:
 
 @pytest.fixture
 def attack(site, monkeypatch):
-    monkeypatch.setitem(PLANS, LOGIN, Plan(30, 60_000, 260, 80_000, reserve=61))
+    monkeypatch.setitem(PLANS, LOGIN, Plan(30, 60_000, 380, 90_000, reserve=121))
     owner = sign_up(site)
     answer = try_login(site, "ayesha", {"REMOTE_ADDR": PHONE})
     for n in range(6):
