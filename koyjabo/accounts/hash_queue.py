@@ -144,16 +144,13 @@ class HashQueue:
         """Begin the next turn. Returns the jobs to wake: that one, and those that have waited for too long."""
         woken: list[Turn] = []
         while len(self) and self._running < AT_ONCE:
-            turn = self._pop()
+            is_familiar = bool(len(self._familiar)) and (self._in_a_row < IN_A_ROW or not len(self._others))
+            turn = (self._familiar if is_familiar else self._others).pop()
             if turn.is_left:
                 continue
+            woken.append(turn)
             if time.monotonic() - turn.since < PATIENCE_S:
                 turn.has_begun = True
                 self._running += 1
-            woken.append(turn)
+                self._in_a_row = self._in_a_row + 1 if is_familiar else 0
         return woken
-
-    def _pop(self) -> Turn:
-        is_familiar = bool(len(self._familiar)) and (self._in_a_row < IN_A_ROW or not len(self._others))
-        self._in_a_row = self._in_a_row + 1 if is_familiar else 0
-        return (self._familiar if is_familiar else self._others).pop()

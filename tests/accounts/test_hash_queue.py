@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from threading import Event, Thread
+from types import SimpleNamespace
 
 import pytest
 from support.processes import wait_until
@@ -129,6 +130,19 @@ def test_job_that_has_waited_for_too_long_is_refused_and_holds_up_nobody(jobs, m
     monkeypatch.undo()
     with jobs.queue.turn(Client()):
         pass
+
+
+def test_jobs_that_have_waited_for_too_long_use_up_no_turn_of_others(jobs, monkeypatch):
+    moments = [hash_queue.time.monotonic()]
+    monkeypatch.setattr(hash_queue, "time", SimpleNamespace(monotonic=lambda: moments[0]))
+    for name in ("late", "later"):
+        jobs.add(name)
+    moments[0] += hash_queue.PATIENCE_S
+    jobs.add("x")
+    for number in range(5):
+        jobs.add(f"f{number}", is_familiar=True)
+    assert jobs.finish() == ["f0", "f1", "f2", "x", "f3", "f4"]
+    assert sorted(jobs.refused) == ["late", "later"]
 
 
 def test_job_whose_request_has_ended_is_passed_over(jobs):
