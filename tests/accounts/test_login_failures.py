@@ -14,11 +14,9 @@ from support.app_fixtures import Site, assert_error
 
 from koyjabo.accounts import login_throttle_queries
 from koyjabo.accounts.guess_budget import Plan
-from koyjabo.accounts.login_throttle import AUDITED, FAMILIAR, LOGIN, PASSWORD, PLANS
+from koyjabo.accounts.login_throttle import FAMILIAR, LOGIN, PASSWORD, PLANS
 from koyjabo.errors import LedgerUnavailable, TooBusy
 from koyjabo.identity import OPERATOR
-from koyjabo.network.rate_limiter import Rate
-from koyjabo.web.security.rate_limits import limits
 
 MOST, RESERVE = 6, 3
 NETWORKS = 4
@@ -256,16 +254,6 @@ def test_what_counts_no_more_is_forgotten(site, monkeypatch):
     assert len(kept(site)) == 3
     attempt(site, "karim")
     assert len(kept(site)) == 2
-
-
-def test_audit_log_gets_two_lines_however_long_an_attack_takes(site, monkeypatch):
-    sign_up(site)
-    monkeypatch.setitem(PLANS, LOGIN, Plan(1000, 1, 1000, 1))
-    monkeypatch.setattr(limits(site.app), "_of_pair", Rate(1000))
-    attempts(site, 60, **WRONG)
-    assert {1, 49} == AUDITED
-    lines = site.rows("SELECT details FROM audit_log WHERE action = 'login.fail' ORDER BY id")
-    assert [json.loads(line)["failures"] for (line,) in lines] == [1, 49]
 
 
 def change(person: Person, number: int, current: str = "something else", **headers: str) -> int:
