@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from koyjabo.accounts import login_throttle
+from koyjabo.accounts import hash_queue, login_throttle
 from koyjabo.counting.stats import Stats
 from koyjabo.realtime import close_codes, events
 from koyjabo.settings.schema import Settings
@@ -88,12 +88,18 @@ def test_realtime_lists_every_close_code_and_no_other():
 
 def test_tries_of_an_account_are_as_many_as_is_said():
     limits, communities = ((ROOT / "docs" / name).read_text() for name in ("limits.md", "communities.md"))
-    pair, failures = rate_limits.LOGINS_OF_A_PAIR, login_throttle.MOST
-    assert login_throttle.WINDOW_MS == 3600 * 1000
-    assert f"An account has {pair} tries a minute from one address, and {failures} failures an hour" in communities
-    assert f"| account and address | logins a minute | {pair}, and " in limits
-    assert f"| account | failed logins an hour, from all addresses and on all workers together | {failures} |" in limits
-    assert f"{failures} failures of one account within an hour" in limits
+    pair, (login, familiar, password) = rate_limits.LOGINS_OF_A_PAIR, login_throttle.PLANS.values()
+    minutes = {plan.pace_ms // login_throttle.MINUTE_MS for plan in (familiar, password)}
+    assert (login.pace_ms, login.day_pace_ms, minutes) == (login_throttle.MINUTE_MS, 90_000, {30})
+    assert f"An account has {pair} failures a minute from one address, and {login.most} from all" in communities
+    assert f"| account and address | failed logins a minute | {pair}, and " in limits
+    assert f"on all workers together | {login.most}, then one a minute, 1,340 a day |" in limits
+    assert f"In 24 hours an account has at most 1,340 guesses: {login.most_a_day}, and one more each 90 s" in limits
+    assert f"kept for these: {login.reserve}, which is" in limits
+    assert f"treated like new ones | {familiar.most}, then one in 30 minutes |" in limits
+    assert f"in a password change | {password.most}, then one in 30 minutes |" in limits
+    assert f"wait for a hash, in each worker | {hash_queue.MOST_OF_AN_ADDRESS}, and " in limits
+    assert f"wait for a hash | {hash_queue.MOST_WAITING}, and " in limits
 
 
 PAGES = sorted(

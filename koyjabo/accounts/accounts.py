@@ -8,8 +8,9 @@ from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from koyjabo.accounts import credential_rules, queries
+from koyjabo.accounts.hash_queue import FIRST, Client
 from koyjabo.accounts.passwords import Passwords, is_outdated
-from koyjabo.accounts.queries import NewSession, Person
+from koyjabo.accounts.queries import NewHash, NewSession, Person
 from koyjabo.accounts.tokens import REFRESH_S, Claims
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor, Entry, Subject
@@ -26,37 +27,47 @@ class Grant(NamedTuple):
 
     login: Login
     refresh_id: str
-    password_mark: str
-    """A fingerprint of the password hash: changes with the password and does not reveal it."""
+    browser_mark: str
+    """Changes when the owner changes the password. Does not reveal it."""
 
 
 class Accounts:
     """Normalises emails, passwords and names by `credential_rules`.
 
     After a commit, `on_revoked` is called with the id of an ended session, or of a user whose sessions have ended.
-    All methods raise LedgerUnavailable; methods that take a password also raise TooBusy.
+    `unlock` takes back the failed logins to an email key. All methods raise LedgerUnavailable; methods that take a
+    password also raise TooBusy, and let it wait among those of `client`.
     """
 
     def __init__(
-        self, database: DatabaseExecutor, clock: Clock, passwords: Passwords, on_revoked: Callable[[str], object]
+        self,
+        database: DatabaseExecutor,
+        clock: Clock,
+        passwords: Passwords,
+        on_revoked: Callable[[str], object],
+        unlock: Callable[[str], object],
     ) -> None:
         self._on_revoked = on_revoked
+        self._unlock = unlock
         self._database = database
         self._clock = clock
         self._passwords = passwords
 
-    def sign_up(self, email: str, password: str, name: str | None = None, user_agent: str = "") -> Grant:
+    def sign_up(
+        self, email: str, password: str, name: str | None = None, user_agent: str = "", client: Client = FIRST
+    ) -> Grant:
         """Create an account and log it in. Raises EmailTaken."""
-        person, new = self._new_person(email, password, name), self._new_session(str(uuid.uuid4()), user_agent)
+        person = self._new_person(email, password, name, client=client)
+        new = self._new_session(str(uuid.uuid4()), user_agent)
         entry = _own_entry(log.anonymous(new.now_ms), "user.sign_up", person)
         self._database.write(queries.sign_up, person, credential_rules.email_key(email), new, audit=entry)
         return _grant(person, new)
 
-    def log_in(self, email: str, password: str, user_agent: str = "") -> Grant:
+    def log_in(self, email: str, password: str, user_agent: str = "", client: Client = FIRST) -> Grant:
         """Raises WrongCredentials. Neither its message nor its time reveals whether the user exists."""
-        grant = self._try(email, password, user_agent)
+        grant = self._try(email, password, user_agent, client)
         if grant is None:  # a concurrent login has just updated the password hash
-            grant = self._try(email, password, user_agent)
+            grant = self._try(email, password, user_agent, client)
         if grant is None:
             raise WrongCredentials
         return grant
@@ -97,25 +108,31 @@ class Accounts:
         found = self._database.read(queries.of_session, session_id, self._clock.now_ms(), refresh_id)
         return Login(_account(found), session_id) if found else None
 
-    def password_mark(self, email: str) -> str:
-        """The mark of a user's current password; "" for an unknown email. Takes the same time for both."""
+    def require_room(self, client: Client) -> None:
+        """Raises TooBusy if a password of this client could not wait, before other work is done for it."""
+        self._passwords.require_room(client)
+
+    def browser_mark(self, email: str) -> str:
+        """The mark of a user's familiar browsers; "" for an unknown email. Takes the same time for both."""
         person = self._find(email)
-        return _mark(person.password) if person else ""
+        return _mark(person) if person else ""
 
     def names(self, user_ids: Collection[str]) -> dict[str, str]:
         """User names by id, without unknown ids. For about 1,000 ids at a time."""
         return self._database.read(queries.names, list(user_ids)) if user_ids else {}
 
-    def change_password(self, login: Login, current: str, new: str) -> str:
-        """Also ends all other sessions. Returns the mark of the new password. Raises WrongCredentials."""
+    def change_password(self, login: Login, current: str, new: str, client: Client = FIRST) -> str:
+        """Also ends all other sessions, and makes all browsers unfamiliar. Returns the new mark of familiar browsers.
+        Raises WrongCredentials.
+        """
         person = self._database.read(queries.by_id, login.account.id)
-        if not self._passwords.matches(current, person.password if person else None) or person is None:
+        if not self._passwords.matches(current, person.password if person else None, client) or person is None:
             raise WrongCredentials(N_("That is not your current password."))
-        hashed = self._passwords.hash(credential_rules.password(new))
+        hashed = NewHash(self._passwords.hash(credential_rules.password(new), client))
         by = log.actor(login.account, self._clock)
         if not self._set_hash(by, person, hashed, old=person.password, kept_session_id=login.session_id):
             raise WrongCredentials(N_("The password was just changed in another session."))
-        return _mark(hashed)
+        return _mark(person._replace(**hashed._asdict()))
 
     def find(self, email: str) -> Account | None:
         person = self._find(email)
@@ -134,28 +151,33 @@ class Accounts:
         return _account(person)
 
     def set_password(self, email: str, password: str) -> Account:
-        """Also ends all sessions of the user. Raises UnknownUser."""
+        """Also ends all sessions of the user, and takes all failed logins back. Familiar browsers stay so. Raises
+        UnknownUser.
+        """
         person = self._find(email)
         if person is None:
             raise UnknownUser
-        hashed = self._passwords.hash(credential_rules.password(password))
+        hashed = NewHash(self._passwords.hash(credential_rules.password(password)), _mark(person))
         self._set_hash(log.actor(OPERATOR, self._clock), person, hashed)
+        self._unlock(credential_rules.email_key(person.email))
         return _account(person)
 
     def close(self) -> None:
         self._passwords.close()
 
-    def _new_person(self, email: str, password: str, name: str | None, is_admin: bool = False) -> Person:
-        email, hashed = credential_rules.email(email), self._passwords.hash(credential_rules.password(password))
+    def _new_person(
+        self, email: str, password: str, name: str | None, is_admin: bool = False, client: Client = FIRST
+    ) -> Person:
+        email, hashed = credential_rules.email(email), self._passwords.hash(credential_rules.password(password), client)
         return Person(str(uuid.uuid4()), email, credential_rules.name(name, of=email), is_admin, hashed, False)
 
-    def _try(self, email: str, password: str, user_agent: str) -> Grant | None:
+    def _try(self, email: str, password: str, user_agent: str, client: Client) -> Grant | None:
         """Raises WrongCredentials. Returns None if the user was changed concurrently."""
         person = self._find(email)
-        matches = self._passwords.matches(password, person.password if person else None)
+        matches = self._passwords.matches(password, person.password if person else None, client)
         if person is None or not matches or person.is_disabled:
             raise WrongCredentials
-        return self._open(self._rehash(person, password) if is_outdated(person.password) else person, user_agent)
+        return self._open(self._renewed(person, password, client), user_agent)
 
     def _find(self, email: str) -> Person | None:
         try:
@@ -180,13 +202,16 @@ class Accounts:
         origin = user_agent[: browsers.LONGEST], log.request_place.get()
         return NewSession(session_id, str(uuid.uuid4()), now_ms, now_ms + REFRESH_S * 1000, *origin)
 
-    def _rehash(self, person: Person, password: str) -> Person:
-        hashed = self._passwords.hash(password)
+    def _renewed(self, person: Person, password: str, client: Client) -> Person:
+        """Replace a hash of outdated costs."""
+        if not is_outdated(person.password):
+            return person
+        hashed = NewHash(self._passwords.hash(password, client), _mark(person))
         self._database.write(queries.replace_hash, person.id, person.password, hashed)
-        return person._replace(password=hashed)
+        return person._replace(**hashed._asdict())
 
     def _set_hash(
-        self, by: Actor, person: Person, hashed: str, old: str | None = None, kept_session_id: str = ""
+        self, by: Actor, person: Person, hashed: NewHash, old: str | None = None, kept_session_id: str = ""
     ) -> bool:
         entry = by.entry("user.password", subject(person))
         changed = self._database.write(
@@ -208,12 +233,12 @@ def _own_entry(client: Actor, action: str, person: Person | None) -> Entry | Non
 
 
 def _grant(person: Person, new: NewSession) -> Grant:
-    return Grant(Login(_account(person), new.id), new.refresh_id, _mark(person.password))
+    return Grant(Login(_account(person), new.id), new.refresh_id, _mark(person))
 
 
 def _account(person: Person) -> Account:
     return Account(person.id, person.email, person.name, person.is_admin)
 
 
-def _mark(hashed: str) -> str:
-    return hashlib.sha256(hashed.encode()).hexdigest()
+def _mark(person: Person) -> str:
+    return person.browser_mark or hashlib.sha256(person.password.encode()).hexdigest()

@@ -1,84 +1,153 @@
-"""Limits failed logins to one account from all addresses together, and wrong current passwords when a logged-in user
-changes the password. The counts are in the database, so they hold across workers and restarts.
+"""Limits guesses at the password of one account from all addresses together (docs/limits.md, Logins). The budgets are
+in the database, so they hold across workers and restarts.
 """
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
-from koyjabo.accounts import login_throttle_queries, queries
+from koyjabo.accounts import guess_budget, login_throttle_queries, queries
 from koyjabo.accounts.accounts import subject
+from koyjabo.accounts.guess_budget import Decision, Plan, State
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor
 from koyjabo.clock import Clock
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.text_search import usable
 from koyjabo.errors import LedgerUnavailable, TooBusy, TooManyRequests
+from koyjabo.network.address_levels import Level, levels
 from koyjabo.text import N_
 
-MOST, WINDOW_MS = 50, 3600 * 1000
-"""Failed attempts for one account within an hour: 1,200 guesses a day. The owner's familiar browser is not counted
-(docs/limits.md).
+LOGIN, FAMILIAR, PASSWORD = "login", "familiar", "password"
+"""The purposes of a password: a login, one from a familiar browser, and a change of the password. Each has budgets of
+its own, so that guessed logins keep the owner from neither of the others.
 """
 
-AUDITED = {1, MOST - 1}
-"""The numbers of failures at which the audit log gets a line; not at each, so that guessing cannot fill the log."""
+MINUTE_MS = 60_000
+PLANS = {
+    LOGIN: Plan(50, MINUTE_MS, 380, 90_000, reserve=121),
+    FAMILIAR: Plan(10, 30 * MINUTE_MS, 10, 30 * MINUTE_MS),
+    PASSWORD: Plan(50, 30 * MINUTE_MS, 50, 30 * MINUTE_MS),
+}
+"""In any 24 hours at most 1,340 + 58 + 98 guesses. The reserve is one guess more than 60 networks that have not failed
+make within two days, as their keys change at midnight. A familiar browser that has used up its budget is treated like a
+new one.
+"""
 
-LOGIN, PASSWORD = "login", "password"
-"""The purposes of a password, counted separately, so that guessed logins do not block the owner from changing it."""
+AUDITED = {1, 49}
+"""The numbers of failures at which the audit log gets a line; not at each, so that guessing cannot fill the log."""
 
 SENTENCE = N_("Too many login attempts. Wait as long as Retry-After says, then try again.")
 
 
 class LoginFailures:
-    """Stores a keyed hash of the email, also for emails without an account."""
+    """Stores keyed hashes of the email, also for emails without an account, and of the networks that have failed."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, secret: str) -> None:
         self._database = database
         self._clock = clock
         self._secret = secret.encode()
 
-    @contextmanager
-    def attempt(self, email_key: str, purpose: str = LOGIN) -> Iterator[None]:
-        """Context of one attempt. It is counted at the beginning, which also limits concurrent attempts. If the body
-        succeeds, the count is deleted.
+    def begin(self, email_key: str, address: str, purpose: str = LOGIN) -> Attempt:
+        """Count an attempt from an address (see `client_address.limit_key`) before the password is verified, which also
+        limits concurrent attempts. Verify it in the context of the result.
 
-        Raises TooManyRequests after MOST attempts within WINDOW_MS since the first, and LedgerUnavailable.
+        Raises TooManyRequests, LedgerUnavailable.
         """
-        account = account_key(self._secret, purpose, email_key)
-        self._count(account, email_key)
-        try:
-            yield
-        except (TooBusy, LedgerUnavailable):  # no password was checked, so this is not an attempt
-            with suppress(LedgerUnavailable):
-                self._database.write(login_throttle_queries.take_back, account, AUDITED)
-            raise
-        with suppress(LedgerUnavailable):  # the attempt has succeeded, and the count expires anyway
-            self._database.write(login_throttle_queries.forgive, account)
+        accounts = self._accounts(email_key)
+        networks = [Level(self._network_key(accounts[purpose], network), times) for network, times in levels(address)]
+        by = log.anonymous(self._clock.now_ms())
+        decision = self._database.write(_count, accounts[purpose], email_key, PLANS[purpose], networks, by)
+        if decision.wait_ms:
+            raise TooManyRequests(-(-decision.wait_ms // 1000), SENTENCE)
+        return Attempt(self._database, self._clock, purpose, accounts, networks, decision)
 
-    def _count(self, account: str, email_key: str) -> None:
-        now_ms = self._clock.now_ms()
-        began_ms = self._database.write(_count, account, email_key, log.anonymous(now_ms))
-        if began_ms is not None:
-            raise TooManyRequests(max(1, (began_ms + WINDOW_MS - now_ms) // 1000 + 1), SENTENCE)
+    def unlock(self, email_key: str) -> None:
+        """Take all failures of an account back. Workers take those of a minute back: see `unlocked_ms`."""
+        self._database.write(_unlock, self._accounts(email_key), self._clock.now_ms())
+
+    def unlocked_ms(self, email_key: str) -> int:
+        """When the account was unlocked, if that was in the last two minutes or it was tried since; otherwise 0."""
+        account = self._accounts(email_key)[LOGIN]
+        found = self._database.read(login_throttle_queries.find, account, PLANS[LOGIN], self._clock.now_ms())
+        return found.unlocked_ms if found else 0
+
+    def _accounts(self, email_key: str) -> dict[str, str]:
+        """The key of the row of each purpose."""
+        return {purpose: account_key(self._secret, purpose, email_key) for purpose in PLANS}
+
+    def _network_key(self, account: str, network: str) -> str:
+        """Reveals nothing without the secret, and differs from account to account and from day to day."""
+        return account_key(self._secret, f"network {self._clock.today()} {account}", network)[:16]
 
 
-def _count(session: Any, account: str, email_key: str, by: Actor) -> int | None:
-    """Count an attempt, with an audit entry about the failures before it, if the user exists. Returns None if the
-    attempt is permitted, else the time of the first attempt counted, ms. One transaction, before the password is
-    verified: its duration must not reveal whether the user exists.
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt at a password. As a context: if the body succeeds, the account's failures are forgiven; if no
+    password was verified, the attempt is taken back.
     """
-    attempts = login_throttle_queries.count(session, account, MOST, by.at_ms, by.at_ms - WINDOW_MS)
-    if attempts is None:
-        return login_throttle_queries.began_ms(session, account) or by.at_ms
-    failures = attempts - 1
-    person = queries.by_email(session, usable(email_key)) if failures in AUDITED else None
+
+    database: DatabaseExecutor
+    clock: Clock
+    purpose: str
+    accounts: Mapping[str, str]
+    networks: Sequence[Level]
+    decision: Decision
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with suppress(LedgerUnavailable):  # the budget is renewed anyway
+            if error is None:
+                self._succeed()
+            elif isinstance(error, (TooBusy, LedgerUnavailable)):
+                self._change(self.purpose, self._take_back)
+
+    def _succeed(self) -> None:
+        if self.purpose == PASSWORD:  # guesses at the old password tell nothing about the new one
+            self.database.write(login_throttle_queries.forget, [self.accounts[PASSWORD]])
+            return
+        self._change(self.purpose, lambda state: guess_budget.succeed(state, PLANS[self.purpose], self.networks))
+        if self.purpose == FAMILIAR:
+            self._change(LOGIN, guess_budget.forgive)
+
+    def _take_back(self, state: State) -> None:
+        """The attempt stays counted as a failure if the audit log has a line for the failures before it."""
+        guess_budget.take_back(state, PLANS[self.purpose], self.networks, self.decision)
+        if state.failures - 1 not in AUDITED:
+            state.failures -= 1
+
+    def _change(self, purpose: str, change: Callable[[State], None]) -> None:
+        now_ms = self.clock.now_ms()
+        self.database.write(login_throttle_queries.change, self.accounts[purpose], PLANS[purpose], now_ms, change)
+
+
+def _count(session: Any, account: str, email_key: str, plan: Plan, networks: Sequence[Level], by: Actor) -> Decision:
+    """Count an attempt, with an audit entry about the failures before it, if the user exists. One transaction, before
+    the password is verified: its duration must not reveal whether the user exists.
+    """
+    state = login_throttle_queries.lock(session, account, plan, by.at_ms)
+    failures, decision = state.failures, guess_budget.admit(state, plan, networks, by.at_ms)
+    login_throttle_queries.store(session, account, state, state.expires_ms(by.at_ms))
+    login_throttle_queries.sweep(session, by.at_ms)
+    person = queries.by_email(session, usable(email_key)) if failures in AUDITED and not decision.wait_ms else None
     if person is not None:
         by.entry("login.fail", subject(person), failures=failures).store(session)
-    return None
+    return decision
+
+
+def _unlock(session: Any, accounts: Mapping[str, str], now_ms: int) -> None:
+    login_throttle_queries.forget(session, sorted(accounts.values()))
+    login_throttle_queries.lock(session, accounts[LOGIN], PLANS[LOGIN], now_ms)
+    expires_ms = now_ms + login_throttle_queries.UNLOCKED_MS
+    login_throttle_queries.store(session, accounts[LOGIN], State(unlocked_ms=now_ms), expires_ms)
 
 
 def account_key(secret: bytes, purpose: str, email_key: str) -> str:

@@ -1,52 +1,63 @@
-"""Queries for the count of login attempts by account, as operations of the database executor."""
+"""Queries for the guesses at passwords by account, as operations of the database executor."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.orm import Session
 
+from koyjabo.accounts import guess_budget
+from koyjabo.accounts.guess_budget import Plan, State
 from koyjabo.models import LoginFailures
 
 MOST_SWEPT = 100
-"""Expired counts deleted with each attempt: more than an attempt adds, so the table cannot grow for long."""
+"""Expired rows deleted with each attempt: more than an attempt adds, so the table cannot grow for long."""
 
-COUNT = text(
-    "INSERT INTO login_failures AS f (account, failures, began_ms) VALUES (:account, 1, :now_ms) "
-    "ON CONFLICT (account) DO UPDATE SET "
-    "failures = CASE WHEN f.began_ms <= :over_ms THEN 1 ELSE f.failures + 1 END, "
-    "began_ms = CASE WHEN f.began_ms <= :over_ms THEN excluded.began_ms ELSE f.began_ms END "
-    "WHERE f.failures < :most OR f.began_ms <= :over_ms RETURNING failures"
+UNLOCKED_MS = 120_000
+"""How long an unlocked account is known as such: longer than workers count failures of a minute."""
+
+ADD = text(
+    "INSERT INTO login_failures (account, failures, began_ms, state, expires_ms) "
+    "VALUES (:account, 0, :now_ms, '{}', 0) ON CONFLICT (account) DO NOTHING"
 )
 
 
-def count(session: Session, account: str, most: int, now_ms: int, over_ms: int) -> int | None:
-    """Count one attempt. A count that began at or before `over_ms` has expired and starts again. Returns the number of
-    attempts including this one, or None if it would exceed `most`.
+def lock(session: Session, account: str, plan: Plan, now_ms: int) -> State:
+    """The state of an account, locked until the transaction ends."""
+    session.execute(ADD, {"account": account, "now_ms": now_ms})
+    return find(session, account, plan, now_ms, locked=True) or State()
+
+
+def find(session: Session, account: str, plan: Plan, now_ms: int, locked: bool = False) -> State | None:
+    wanted = select(LoginFailures.failures, LoginFailures.state, LoginFailures.expires_ms)
+    wanted = wanted.where(LoginFailures.account == account)
+    row = session.execute(wanted.with_for_update() if locked else wanted).one_or_none()
+    if row is None or row.expires_ms <= now_ms:
+        return None
+    return guess_budget.load(row.failures, row.state, plan, now_ms)
+
+
+def store(session: Session, account: str, state: State, expires_ms: int) -> None:
+    values = {"failures": state.failures, "state": state.dump(), "expires_ms": expires_ms}
+    session.execute(update(LoginFailures).where(LoginFailures.account == account).values(values))
+
+
+def change(session: Session, account: str, plan: Plan, now_ms: int, change: Callable[[State], None]) -> None:
+    """Change a state in place, unless there is none."""
+    state = find(session, account, plan, now_ms, locked=True)
+    if state is not None:
+        change(state)
+        store(session, account, state, state.expires_ms(now_ms))
+
+
+def forget(session: Session, accounts: Sequence[str]) -> None:
+    session.execute(delete(LoginFailures).where(LoginFailures.account.in_(accounts)))
+
+
+def sweep(session: Session, now_ms: int) -> None:
+    """Delete expired states. Skips locked rows, so that concurrent attempts do not wait for each other; call it when
+    the own row is locked, so that there are no deadlocks.
     """
-    _sweep(session, over_ms)
-    values = {"account": account, "most": most, "now_ms": now_ms, "over_ms": over_ms}
-    return session.execute(COUNT, values).scalar()
-
-
-def began_ms(session: Session, account: str) -> int | None:
-    """When the first counted attempt was, ms."""
-    return session.scalar(select(LoginFailures.began_ms).where(LoginFailures.account == account))
-
-
-def take_back(session: Session, account: str, audited: Collection[int]) -> None:
-    """Uncount an attempt, unless the number of failures before it is in `audited`: the audit log has a line for it."""
-    before = LoginFailures.failures - 1
-    row = update(LoginFailures).where(LoginFailures.account == account, before.not_in(audited))
-    session.execute(row.values(failures=before))
-
-
-def forgive(session: Session, account: str) -> None:
-    session.execute(delete(LoginFailures).where(LoginFailures.account == account))
-
-
-def _sweep(session: Session, over_ms: int) -> None:
-    """Skips locked rows, so that concurrent sweeps do not wait for each other."""
-    over = select(LoginFailures.account).where(LoginFailures.began_ms <= over_ms).limit(MOST_SWEPT)
-    session.execute(delete(LoginFailures).where(LoginFailures.account.in_(over.with_for_update(skip_locked=True))))
+    expired = select(LoginFailures.account).where(LoginFailures.expires_ms <= now_ms).limit(MOST_SWEPT)
+    session.execute(delete(LoginFailures).where(LoginFailures.account.in_(expired.with_for_update(skip_locked=True))))

@@ -11,17 +11,15 @@ from typing import Any, TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
+from koyjabo.accounts.hash_queue import FIRST, Client, HashQueue
 from koyjabo.database.batch_worker import BatchWorker, Job
 from koyjabo.errors import LedgerUnavailable, TooBusy
 from koyjabo.runtime import Runtime
 
-HASHER = PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=4)
-"""The second recommended option of RFC 9106: 64 MB and 0.1 s. Hashes with other parameters are replaced at the next
-login.
+HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+"""The least that OWASP recommends: 19 MiB, and an eighth of the CPU of RFC 9106's 64 MiB, so that a flood can be served
+(decision 52). Hashes with other parameters are replaced at the next login.
 """
-
-MOST_WAITING = 50
-"""More than these could not be served before their callers time out."""
 
 PATIENCE_S, LIMIT_S = 15.0, 20.0
 
@@ -29,31 +27,34 @@ Result = TypeVar("Result")
 
 
 class Passwords:
-    """Hashes on one OS thread, one password at a time: two at once would only need twice the memory.
+    """Hashes on one OS thread, one password at a time, in the order of `hash_queue`.
 
-    Raises TooBusy if MOST_WAITING are waiting already.
+    Raises TooBusy if too many are waiting already.
     """
 
     def __init__(self, runtime: Runtime) -> None:
-        self._group: BatchWorker[Callable[[], Any], Any] = BatchWorker(
-            runtime, _work, PATIENCE_S, LIMIT_S, most=1, most_waiting=MOST_WAITING
-        )
+        self._queue = HashQueue(runtime)
+        self._group: BatchWorker[Callable[[], Any], Any] = BatchWorker(runtime, _work, PATIENCE_S, LIMIT_S, most=1)
 
-    def hash(self, password: str) -> str:
-        return self._do(partial(hash_now, password))
+    def hash(self, password: str, client: Client = FIRST) -> str:
+        return self._do(partial(hash_now, password), client)
 
-    def matches(self, password: str, hashed: str | None) -> bool:
+    def matches(self, password: str, hashed: str | None, client: Client = FIRST) -> bool:
         """Whether `hashed` is a hash of `password`. Takes the same time for None, which matches no password."""
-        return self._do(partial(_matches, password, hashed or _placeholder_hash()))
+        return self._do(partial(_matches, password, hashed or _placeholder_hash()), client)
+
+    def require_room(self, client: Client) -> None:
+        self._queue.require_room(client)
 
     def close(self) -> None:
         self._group.close()
 
-    def _do(self, job: Callable[[], Result]) -> Result:
-        try:
-            result: Result = self._group.do(job)
-        except LedgerUnavailable:
-            raise TooBusy from None
+    def _do(self, job: Callable[[], Result], client: Client) -> Result:
+        with self._queue.turn(client):
+            try:
+                result: Result = self._group.do(job)
+            except LedgerUnavailable:
+                raise TooBusy from None
         return result
 
 
@@ -72,7 +73,7 @@ def _matches(password: str, hashed: str) -> bool:
         return HASHER.verify(hashed, _composed(password))
     except (VerifyMismatchError, InvalidHashError):
         return False
-    except VerificationError:  # the 64 MB could not be allocated
+    except VerificationError:  # the memory could not be allocated
         raise TooBusy from None
 
 

@@ -36,6 +36,17 @@ class Person(NamedTuple):
     is_admin: bool
     password: str
     is_disabled: bool
+    browser_mark: str | None = None
+    """The mark of familiar browsers, if it is not that of `password`."""
+
+
+class NewHash(NamedTuple):
+    """A password hash to be stored. Browsers with another `browser_mark` than the stored one are not familiar any more;
+    None is the mark of the hash itself.
+    """
+
+    password: str
+    browser_mark: str | None = None
 
 
 class NewSession(NamedTuple):
@@ -62,6 +73,9 @@ class Family(NamedTuple):
         return is_recent and self.refresh_id == successor(self.session_id, refresh_id)
 
 
+PERSONAL = ("id", "email", "name", "is_admin", "password")
+"""The fields of a new user."""
+
 FAMILY = (LoginSession.id, LoginSession.refresh_id, LoginSession.renewed_ms)
 
 
@@ -85,7 +99,7 @@ def add_user(session: Session, person: Person, email_key: str, now_ms: int) -> N
     """Raises EmailTaken, also to all but one of several concurrent callers."""
     if is_taken(session, email_key):
         raise EmailTaken
-    values = {name: value for name, value in person._asdict().items() if name != "is_disabled"}
+    values = {name: value for name, value in person._asdict().items() if name in PERSONAL}
     session.add(User(**values, email_key=email_key, created_ms=now_ms))
     try:
         session.flush()
@@ -181,21 +195,21 @@ def revoke(session: Session, now_ms: int, *which: ColumnElement[bool]) -> bool:
 
 
 def change_password(
-    session: Session, user_id: str, old: str | None, new: str, now_ms: int, kept_session_id: str = ""
+    session: Session, user_id: str, old: str | None, new: NewHash, now_ms: int, kept_session_id: str = ""
 ) -> bool:
     """Replace the hash `old` (None: any hash) by `new`, and end all sessions except `kept_session_id`. Returns False if
     the stored hash is not `old`.
     """
     mine = [User.id == user_id] + ([User.password == old] if old is not None else [])
-    if changed_rows(session, update(User).where(*mine).values(password=new)) != 1:
+    if changed_rows(session, update(User).where(*mine).values(new._asdict())) != 1:
         return False
     revoke(session, now_ms, LoginSession.user_id == user_id, LoginSession.id != kept_session_id)
     return True
 
 
-def replace_hash(session: Session, user_id: str, old: str, new: str) -> None:
+def replace_hash(session: Session, user_id: str, old: str, new: NewHash) -> None:
     """Replace the hash `old` by another one of the same password. Does nothing if the stored hash is not `old`."""
-    session.execute(update(User).where(User.id == user_id, User.password == old).values(password=new))
+    session.execute(update(User).where(User.id == user_id, User.password == old).values(new._asdict()))
 
 
 def _begin(session: Session, user_id: str, new: NewSession) -> None:
@@ -219,4 +233,5 @@ def _person(user: User | None) -> Person | None:
 
 
 def known(user: User) -> Person:
-    return Person(user.id, user.email, user.name, user.is_admin, user.password, user.disabled_ms is not None)
+    is_disabled = user.disabled_ms is not None
+    return Person(user.id, user.email, user.name, user.is_admin, user.password, is_disabled, user.browser_mark)

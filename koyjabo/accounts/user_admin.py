@@ -26,11 +26,19 @@ class Users:
     """For admins of the site, and for OPERATOR; raises Forbidden for other accounts. Raises UnknownUser,
     LedgerUnavailable.
 
-    After a commit, `on_revoked` is called with the id of the changed user.
+    After a commit, `on_revoked` is called with the id of the changed user. `unlock` takes back the failed logins to an
+    email key.
     """
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock, on_revoked: Callable[[str], object]) -> None:
+    def __init__(
+        self,
+        database: DatabaseExecutor,
+        clock: Clock,
+        on_revoked: Callable[[str], object],
+        unlock: Callable[[str], object],
+    ) -> None:
         self._on_revoked = on_revoked
+        self._unlock = unlock
         self._database = database
         self._clock = clock
 
@@ -61,13 +69,22 @@ class Users:
         return self._change(account, PROMOTIONS[is_admin], user_admin_queries.set_admin, user_id, is_admin, keep_last)
 
     def disable(self, account: Account, user_id: str, disabled: bool = True) -> UserLine:
-        """Disable a user, which ends all their sessions and refuses new ones, or enable them. Raises LastAdmin as
-        `promote` does, and Forbidden for the own account.
+        """Disable a user, which ends all their sessions and refuses new ones, or enable them, which takes all failed
+        logins back. Raises LastAdmin as `promote` does, and Forbidden for the own account.
         """
         if disabled and uuid_of(user_id) == account.id:
             raise Forbidden(N_("You cannot disable your own account. Ask another site admin."))
         args = (disabled, disabled and account is not OPERATOR, self._clock.now_ms())
-        return self._change(account, DISABLINGS[disabled], user_admin_queries.set_disabled, user_id, *args)
+        changed = self._change(account, DISABLINGS[disabled], user_admin_queries.set_disabled, user_id, *args)
+        if not disabled:
+            self._unlock(credential_rules.email_key(changed.email))
+        return changed
+
+    def unlock(self, account: Account, user_id: str) -> UserLine:
+        """Take all failed logins to an account back, so that no limit by account is left of them."""
+        changed = self._change(account, "user.unlock", user_admin_queries.existing, user_id)
+        self._unlock(credential_rules.email_key(changed.email))
+        return changed
 
     def log_out(self, account: Account, user_id: str) -> UserLine:
         """End all sessions of a user."""

@@ -87,6 +87,11 @@ def set_admin(session: Session, user_id: str, is_admin: bool, keep_last: bool) -
     return Changed(known(user), is_change)
 
 
+def existing(session: Session, user_id: str) -> Changed:
+    """Raises UnknownUser."""
+    return Changed(known(_locked(session, user_id)), True)
+
+
 def set_disabled(session: Session, user_id: str, disabled: bool, keep_last: bool, now_ms: int) -> Changed:
     """Disabling ends all sessions of the user. Raises UnknownUser; LastAdmin as `set_admin` does."""
     if keep_last:

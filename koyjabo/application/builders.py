@@ -143,11 +143,12 @@ def counting(
 def accounts(base: Base) -> AccountServices:
     database, clock, on_revoked = base.database, base.clock, base.signals.access_revoked.send
     secret = base.settings.secret_key
+    failures = LoginFailures(database, clock, secret)
     return AccountServices(
-        credentials=Accounts(database, clock, Passwords(base.runtime), on_revoked),
+        credentials=Accounts(database, clock, Passwords(base.runtime), on_revoked, failures.unlock),
         sessions=Sessions(database, clock, on_revoked),
-        users=Users(database, clock, on_revoked),
-        login_failures=LoginFailures(database, clock, secret),
+        users=Users(database, clock, on_revoked, failures.unlock),
+        login_failures=failures,
         tokens=Tokens(secret),
     )
 

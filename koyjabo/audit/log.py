@@ -58,6 +58,7 @@ ACTIONS = (
     "user.demote",
     "user.disable",
     "user.enable",
+    "user.unlock",
     "user.log_out",
     "visitor.forget",
     "total.set",

@@ -49,7 +49,7 @@ def create(email: str, name: str | None, admin: bool, password_stdin: bool) -> N
 @email
 @from_stdin
 def set_password(email: str, password_stdin: bool) -> None:
-    """Change the password of EMAIL, and log them out everywhere."""
+    """Change the password of EMAIL, log them out everywhere, and unlock the account as `user unlock` does."""
     password = _password(password_stdin)
     with application() as services:
         account = services.accounts.credentials.set_password(email, password)
@@ -69,13 +69,34 @@ def promote(email: str, demote: bool) -> None:
 
 @user.command()
 @email
-@click.option("--enable", is_flag=True, help="Allow the user to log in again instead.")
+@click.option("--enable", is_flag=True, help="Allow the user to log in again instead, as `user enable` does.")
 def disable(email: str, enable: bool) -> None:
     """Log EMAIL out everywhere and block further logins."""
+    _disable(email, disabled=not enable)
+
+
+@user.command()
+@email
+def enable(email: str) -> None:
+    """Allow EMAIL to log in again, and unlock the account as `user unlock` does."""
+    _disable(email, disabled=False)
+
+
+@user.command()
+@email
+def unlock(email: str) -> None:
+    """Take all failed logins to EMAIL back, so that logins are not refused because of them."""
     with application() as services:
         user = services.accounts.users.get_by_email(OPERATOR, email)
-        services.accounts.users.disable(OPERATOR, user.id, disabled=not enable)
-    click.echo(f"{user.email} {'can log in again' if enable else 'is logged out everywhere and cannot log in'}.")
+        services.accounts.users.unlock(OPERATOR, user.id)
+    click.echo(f"Took all failed logins to {user.email} back.")
+
+
+def _disable(email: str, disabled: bool) -> None:
+    with application() as services:
+        user = services.accounts.users.get_by_email(OPERATOR, email)
+        services.accounts.users.disable(OPERATOR, user.id, disabled)
+    click.echo(f"{user.email} {'is logged out everywhere and cannot log in' if disabled else 'can log in again'}.")
 
 
 def _password(from_stdin: bool) -> str:

@@ -19,7 +19,7 @@ def sessions(session: Session, before_ms: int, size: int) -> int:
 
 
 def login_failures(session: Session, before_ms: int, size: int) -> int:
-    return _remove(session, LoginFailures.account, size, LoginFailures.began_ms <= before_ms)
+    return _remove(session, LoginFailures.account, size, LoginFailures.expires_ms <= before_ms)
 
 
 def audit_lines(session: Session, before_ms: int, size: int) -> int:

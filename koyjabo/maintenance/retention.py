@@ -75,11 +75,11 @@ class Retention:
         return Pruned(visits, round(1000 * throttle.longest_s, 1))
 
     def sweep(self, advance: Advance = lambda rows: None) -> Swept:
-        """Remove expired sessions, failed logins older than a day, and audit lines older than RETENTION_DAYS."""
+        """Remove expired sessions and failed logins, and audit lines older than RETENTION_DAYS."""
         now_ms = self._clock.now_ms()
         return Swept(
             self._sweep(expiry_queries.sessions, now_ms, advance),
-            self._sweep(expiry_queries.login_failures, now_ms - DAY_MS, advance),
+            self._sweep(expiry_queries.login_failures, now_ms, advance),
             self._sweep(expiry_queries.audit_lines, now_ms - self._days * DAY_MS, advance),
         )
 

@@ -21,6 +21,7 @@ class User(Model):
     is_admin: Mapped[bool] = mapped_column(Boolean)  # of the site, and so of every community
     created_ms: Mapped[int] = mapped_column(BigInteger)
     disabled_ms: Mapped[int | None] = mapped_column(BigInteger)
+    browser_mark: Mapped[str | None] = mapped_column(Text)  # of familiar browsers, if it is not that of `password`
 
 
 class LoginSession(Model):
@@ -40,14 +41,16 @@ class LoginSession(Model):
 
 
 class LoginFailures(Model):
-    """The number of failed logins of an account since `began_ms`; also for accounts that do not exist."""
+    """The guesses at the password of an account; also of accounts that do not exist."""
 
     __tablename__ = "login_failures"
-    __table_args__ = (Index("ix_login_failures_began", "began_ms"), {"sqlite_with_rowid": False})
+    __table_args__ = (Index("ix_login_failures_expires", "expires_ms"), {"sqlite_with_rowid": False})
 
-    account: Mapped[str] = mapped_column(String(64), primary_key=True)  # a keyed hash of the email
-    failures: Mapped[int] = mapped_column(Integer)
+    account: Mapped[str] = mapped_column(String(64), primary_key=True)  # a keyed hash of purpose and email
+    failures: Mapped[int] = mapped_column(Integer)  # since the last success
     began_ms: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(Text, server_default="{}")  # koyjabo.accounts.guess_budget, in JSON
+    expires_ms: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
 
 class Community(Model):

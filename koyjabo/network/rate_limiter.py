@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
+
+from koyjabo.network.address_levels import levels
 
 WINDOW_S = 60
 
@@ -41,16 +44,39 @@ class Rate:
         self._lock = threading.Lock()
 
     def use(self, *key: str) -> Allowance:
-        name = hash(key)
+        return self._use([(hash(key), self._limit)])
+
+    def use_address(self, address: str, *key: str) -> Allowance:
+        """Count one use for each network of an address, which together with `key` is limited as many times as
+        `address_levels` says. If one of them has no use left, none is counted, so that a flood of one address does not
+        use up the allowance of its neighbours.
+        """
+        return self._use([(hash((*key, network)), self._limit * times) for network, times in levels(address)])
+
+    def take_back(self, address: str, *key: str) -> None:
+        """Undo one `use_address` of the present minute."""
+        with self._lock:
+            for network, _ in levels(address):
+                name = hash((*key, network))
+                if self._counts.get(name):
+                    self._counts[name] -= 1
+
+    def _use(self, names: Sequence[tuple[int, int]]) -> Allowance:
+        """Count one use of each name with its limit. Returns the allowance of the one that has the fewest left."""
         with self._lock:
             now = time.monotonic()
             if now >= self._ends_at:
                 self._counts, self._ends_at = {}, now + WINDOW_S
-            count = self._counts.get(name, 0) + 1
-            if name in self._counts or len(self._counts) < MOST_KEYS:
-                self._counts[name] = count
+            left, limit = min([(limit - self._counts.get(name, 0), limit) for name, limit in names])
+            if left > 0:
+                self._count([name for name, _ in names])
             resets_at_s = int(time.time() + self._ends_at - now) + 1
-        return Allowance(self._limit, max(0, self._limit - count), resets_at_s, count > self._limit)
+        return Allowance(limit, max(0, left - 1), resets_at_s, left <= 0)
+
+    def _count(self, names: Sequence[int]) -> None:
+        for name in names:
+            if name in self._counts or len(self._counts) < MOST_KEYS:
+                self._counts[name] = self._counts.get(name, 0) + 1
 
 
 def share(limit: int, workers: int, fewest: int = 1) -> int:

@@ -1,23 +1,35 @@
-"""How often logging in to an account may fail, whoever tries and wherever: kept in the database."""
+"""How often logging in to an account may fail, whoever tries and wherever: kept in the database. How the attempts that
+are left are shared out is proved in tests/accounts/test_guess_budget.py.
+"""
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.account_calls import PASSWORD, sign_up, try_login
+from support.account_calls import PASSWORD as RIGHT
+from support.account_calls import Person, sign_up, try_login
 from support.app_fixtures import Site, assert_error
 
-from koyjabo.accounts import login_throttle, login_throttle_queries
+from koyjabo.accounts import login_throttle_queries
+from koyjabo.accounts.guess_budget import Plan
+from koyjabo.accounts.login_throttle import FAMILIAR, LOGIN, PASSWORD, PLANS
 from koyjabo.errors import LedgerUnavailable, TooBusy
+from koyjabo.identity import OPERATOR
 
-MOST = 6
+MOST, RESERVE = 6, 3
+NETWORKS = 4
+"""As many networks guess, in turn."""
+
 WRONG = {"password": "something else"}
 
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch):
-    monkeypatch.setattr(login_throttle, "MOST", MOST)
+    monkeypatch.setitem(PLANS, LOGIN, Plan(MOST, 60_000, 5 * MOST + RESERVE, 80_000, RESERVE))
+    monkeypatch.setitem(PLANS, FAMILIAR, Plan(2, 1_800_000, 2, 1_800_000))
+    monkeypatch.setitem(PLANS, PASSWORD, Plan(MOST, 600_000, MOST, 600_000))
 
 
 @pytest.fixture
@@ -27,16 +39,17 @@ def site(database):
 
 
 def attempt(site: Site, name: str = "ayesha", number: int = 0, **fields: str):
-    """Each from an address of its own."""
+    """Each number is an address."""
     return try_login(site, name, {"REMOTE_ADDR": f"198.51.{number // 256}.{number % 256}"}, **fields)
 
 
 def attempts(site: Site, times: int, name: str = "ayesha", **fields: str) -> list[int]:
-    return [attempt(site, name, number, **fields).status_code for number in range(times)]
+    """From NETWORKS addresses in turn."""
+    return [attempt(site, name, number % NETWORKS, **fields).status_code for number in range(times)]
 
 
 def kept(site: Site) -> list[tuple]:
-    return site.rows("SELECT account, failures FROM login_failures")
+    return site.rows("SELECT account, failures FROM login_failures WHERE failures > 0")
 
 
 @pytest.mark.parametrize("name", ["ayesha", "nobody"])
@@ -44,10 +57,24 @@ def test_account_is_tried_so_often_and_not_once_more_wherever_from(site, name):
     """And in the same words, whether there is such an account or not."""
     sign_up(site)
     assert attempts(site, MOST, name, **WRONG) == [401] * MOST
-    refused = attempt(site, name, 99)
+    refused = attempt(site, name, 1)
     assert_error(refused, 429, "rate_limited")
-    assert 3500 <= int(refused.headers["Retry-After"]) <= 3601
+    assert refused.headers["Retry-After"] == "60"
     assert kept(site)[0][1] == MOST, "refusals are not counted"
+
+
+def test_network_that_has_not_failed_is_let_in_at_once(site):
+    sign_up(site)
+    attempts(site, MOST + 1, **WRONG)
+    assert attempt(site, "ayesha", 99).status_code == 200
+
+
+def test_however_many_networks_there_are_an_account_is_tried_so_often_a_day(site):
+    """Each attempt from one of its own."""
+    day = 5 * MOST + RESERVE
+    statuses = [attempt(site, "ayesha", number, **WRONG).status_code for number in range(2 * day)]
+    assert statuses == [401] * day + [429] * day
+    assert attempt(site, "ayesha", 999, **WRONG).headers["Retry-After"] == "80"
 
 
 @pytest.mark.parametrize("why", [TooBusy, LedgerUnavailable])
@@ -75,9 +102,12 @@ def test_another_account_is_free(site):
 def test_time_it_takes_is_the_one_that_was_told(site):
     sign_up(site)
     attempts(site, MOST, **WRONG)
-    site.time.pass_(seconds=int(attempt(site).headers["Retry-After"]) - 2)
-    assert attempt(site).status_code == 429
-    site.time.pass_(seconds=2)
+    site.time.pass_(seconds=int(attempt(site, number=1).headers["Retry-After"]) - 1)
+    assert attempt(site, number=1).status_code == 429
+    site.time.pass_(seconds=1)
+    assert attempt(site, number=1, **WRONG).status_code == 401
+    assert attempt(site, number=1).status_code == 429
+    site.time.pass_(hours=1)
     assert attempts(site, MOST, **WRONG) == [401] * MOST
     assert attempt(site).status_code == 429
 
@@ -103,21 +133,95 @@ def test_neither_a_restart_nor_another_worker_forgets(site, database):
 def test_of_many_at_once_on_two_workers_no_more_are_tried(site, database):
     sign_up(site)
     with Site(database.url, RATE_LIMIT_LOGINS=0) as other, ThreadPoolExecutor(8) as pool:
-        calls = [pool.submit(attempt, (site, other)[n % 2], "ayesha", n, **WRONG) for n in range(3 * MOST)]
+        assert attempt(site, **WRONG).status_code == 401
+        calls = [pool.submit(attempt, (site, other)[n % 2], **WRONG) for n in range(3 * MOST)]
         statuses = sorted(call.result().status_code for call in calls)
-    assert statuses == [401] * MOST + [429] * 2 * MOST
+    assert statuses == [401] * (MOST - 1) + [429] * (2 * MOST + 1)
+
+
+class Owner:
+    """With a browser that is familiar."""
+
+    def __init__(self, site: Site) -> None:
+        sign_up(site)
+        self.browser = site.app.test_client()
+        assert self.log_in() == 200
+
+    def log_in(self, **fields: str) -> int:
+        body = {"email": "ayesha@example.com", "password": RIGHT, **fields}
+        return self.browser.post("/api/auth/login", json=body).status_code
 
 
 def test_owner_on_a_familiar_browser_neither_counts_nor_waits(site):
-    sign_up(site)
-    client = site.app.test_client()
-    log_in = {"email": "ayesha@example.com", "password": PASSWORD}
-    assert client.post("/api/auth/login", json=log_in).status_code == 200
-    assert client.post("/api/auth/login", json={**log_in, **WRONG}).status_code == 401
-    assert kept(site) == []
+    owner = Owner(site)
+    assert owner.log_in(**WRONG) == 401
     attempts(site, MOST + 1, **WRONG)
-    assert client.post("/api/auth/login", json=log_in).status_code == 200
-    assert kept(site)[0][1] == MOST, "those who guess elsewhere get no new tries by that"
+    assert sorted(failures for _, failures in kept(site)) == [1, MOST], "each in a count of its own"
+    assert owner.log_in() == 200
+
+
+def test_success_on_a_familiar_browser_takes_the_failures_back(site):
+    owner = Owner(site)
+    for _ in range(3):
+        assert attempts(site, MOST + 1, **WRONG) == [401] * MOST + [429]
+        assert owner.log_in() == 200
+        assert kept(site) == []
+    assert attempt(site).status_code == 200, "one of those that guessed"
+
+
+def test_browser_whose_cookie_was_stolen_is_treated_as_a_new_one(site):
+    """Once it has used up a budget of its own: then it is counted as all others are."""
+    thief = Owner(site)
+    assert [thief.log_in(**WRONG) for _ in range(2 + MOST)] == [401] * (2 + MOST)
+    assert thief.log_in(**WRONG) == 429
+    assert Owner.log_in(thief) == 429
+    assert attempt(site, number=99).status_code == 200, "the owner, elsewhere"
+
+
+@pytest.mark.parametrize("remedy", ["password", "enable", "unlock"])
+def test_operator_takes_all_failures_back(site, remedy):
+    person, accounts = sign_up(site), site.services.accounts
+    for number in range(RESERVE + 5 * MOST):
+        attempt(site, "ayesha", number, **WRONG)
+    assert [change(person, number) for number in range(MOST + 1)] == [401] * MOST + [429]
+    assert attempt(site, number=99).status_code == 429
+    if remedy == "password":
+        accounts.credentials.set_password("ayesha@example.com", RIGHT)
+    elif remedy == "enable":
+        accounts.users.disable(OPERATOR, person.id, disabled=False)
+    else:
+        accounts.users.unlock(OPERATOR, person.id)
+    assert kept(site) == []
+    assert attempts(site, MOST + 1, **WRONG) == [401] * MOST + [429]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_operator_takes_the_failures_of_a_minute_back(database, workers, monkeypatch):
+    """Of the account: these are counted in the memory of each worker."""
+    monkeypatch.setitem(PLANS, LOGIN, Plan(100, 60_000, 100, 60_000))
+    with Site(database.url, WEB_CONCURRENCY=workers, REDIS_URL="redis://localhost" if workers > 1 else "") as site:
+        person = sign_up(site)
+        most = 10 // workers
+        for _ in range(2):
+            assert [attempt(site, **WRONG).status_code for _ in range(most + 1)] == [401] * most + [429]
+            site.time.pass_(seconds=1)
+            site.services.accounts.users.unlock(OPERATOR, person.id)
+        assert attempt(site).status_code == 200
+
+
+def test_success_uses_up_nothing(site):
+    """Neither of the account nor, of a minute, of the account and the address."""
+    sign_up(site)
+    assert {attempt(site).status_code for _ in range(30)} == {200}
+
+
+def test_refusal_uses_up_nothing_of_a_minute(site):
+    """Who tries every 5 s is refused until it is their turn, and then let in."""
+    sign_up(site)
+    attempts(site, MOST, **WRONG)
+    assert [attempt(site).status_code for _ in range(20)] == [429] * 20
+    site.time.pass_(minutes=1)
+    assert attempt(site).status_code == 200
 
 
 def test_nothing_that_is_kept_says_whose_it_is(site):
@@ -131,6 +235,16 @@ def test_half_a_character_in_an_email_is_nothing_special(site):
     assert attempt(site, "\ud800").status_code == 401
 
 
+def test_addresses_that_failed_are_not_kept(site):
+    attempt(site, "ayesha", 5, **WRONG)
+    attempt(site, "karim", 5, **WRONG)
+    states = [state for (state,) in site.rows("SELECT state FROM login_failures")]
+    networks = [{*json.loads(state)["marks"]} for state in states]
+    assert [len(each) for each in networks] == [1, 1]
+    assert networks[0] != networks[1], "nor whether the two are the same"
+    assert "198.51" not in str(states)
+
+
 def test_what_counts_no_more_is_forgotten(site, monkeypatch):
     monkeypatch.setattr(login_throttle_queries, "MOST_SWEPT", 3)
     for number in range(5):
@@ -142,7 +256,7 @@ def test_what_counts_no_more_is_forgotten(site, monkeypatch):
     assert len(kept(site)) == 2
 
 
-def change(person, number: int, current: str = "something else", **headers: str) -> int:
+def change(person: Person, number: int, current: str = "something else", **headers: str) -> int:
     """Say the present password, each time from an address of its own."""
     body = {"current_password": current, "new_password": "something new"}
     peer = {"REMOTE_ADDR": f"198.51.100.{number}"}
@@ -157,20 +271,20 @@ def test_present_password_is_guessed_so_often_and_not_once_more_wherever_from(si
         (cookie,) = [each for each in attempt(site).headers.getlist("Set-Cookie") if each.startswith("familiar")]
         headers = {"Cookie": cookie.partition(";")[0]}
     assert [change(person, number, **headers) for number in range(MOST)] == [401] * MOST
-    assert change(person, 99, PASSWORD, **headers) == 429
+    assert change(person, 99, RIGHT, **headers) == 429
     assert attempt(site).status_code == 200, "logging in is counted by itself"
     site.time.pass_(hours=1, seconds=1)
-    assert change(person, 100, PASSWORD, **headers) == 204
+    assert change(person, 100, RIGHT, **headers) == 204
 
 
 def test_present_password_takes_its_failures_back(site):
     person = sign_up(site)
     assert [change(person, number) for number in range(MOST - 1)] == [401] * (MOST - 1)
-    assert change(person, 50, PASSWORD) == 204
+    assert change(person, 50, RIGHT) == 204
     assert kept(site) == []
 
 
 def test_who_guesses_from_outside_keeps_nobody_from_changing_their_password(site):
     person = sign_up(site)
     attempts(site, MOST + 1, **WRONG)
-    assert change(person, 50, PASSWORD) == 204
+    assert change(person, 50, RIGHT) == 204

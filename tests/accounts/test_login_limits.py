@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
-from support.account_calls import PASSWORD, Person, bare, sign_up, try_login
+from argon2 import PasswordHasher
+from support.account_calls import PASSWORD, Person, bare, log_in, sign_up, try_login
 from support.app_fixtures import Site, assert_error
 
-from koyjabo.accounts import login_throttle
+from koyjabo.accounts import passwords
+from koyjabo.accounts.guess_budget import Plan
+from koyjabo.accounts.login_throttle import LOGIN, PLANS
 
-PHONE, OTHER = "203.0.113.7", "203.0.113.8"
+PHONE, OTHER, GUESSING = "203.0.113.7", "203.0.113.8", "198.51.100.0"
 WRONG = {"password": "something else"}
 
 
@@ -87,31 +90,44 @@ class Attack:
     owner: Person
     cookies: dict[str, str]
 
-    def log_in(self, password: str = PASSWORD, **cookies: str) -> int:
-        """From a browser that shows these, at an address nobody has seen."""
+    def log_in(self, password: str = PASSWORD, peer: str = GUESSING, **cookies: str) -> int:
+        """From a browser that shows these, at an address from which others have guessed."""
         client = self.site.app.test_client()
         for name, value in cookies.items():
             client.set_cookie(name, value)
         body = {"email": "ayesha@example.com", "password": password}
-        return client.post("/api/auth/login", json=body, environ_overrides={"REMOTE_ADDR": OTHER}).status_code
+        return client.post("/api/auth/login", json=body, environ_overrides={"REMOTE_ADDR": peer}).status_code
 
 
 @pytest.fixture
 def attack(site, monkeypatch):
-    monkeypatch.setattr(login_throttle, "MOST", 30)
+    monkeypatch.setitem(PLANS, LOGIN, Plan(30, 60_000, 380, 90_000, reserve=121))
     owner = sign_up(site)
     answer = try_login(site, "ayesha", {"REMOTE_ADDR": PHONE})
-    for n in range(7):
+    for n in range(6):
         tries(site, 5, "ayesha", peer=f"198.51.100.{n}", **WRONG)
-    assert tries(site, 1, "ayesha", peer="198.51.100.99", **WRONG) == [429]
+    assert tries(site, 1, "ayesha", peer=GUESSING, **WRONG) == [429]
     set_cookies = [each for each in answer.headers.getlist("Set-Cookie") if each.startswith("familiar_browser=")]
     assert [name in set_cookies[0] for name in ("HttpOnly", "SameSite=Lax", "Secure", "Path=/")] == [True] * 4
     return Attack(site, owner, {"familiar_browser": set_cookies[0].partition("=")[2].partition(";")[0]})
 
 
 def test_owner_gets_in_from_a_browser_they_have_used_before(attack):
-    assert attack.log_in(**attack.cookies) == 200
     assert attack.log_in() == 429
+    assert attack.log_in(**attack.cookies) == 200
+    assert attack.log_in() == 200, "it took the failures of the others back"
+
+
+def test_owner_gets_in_from_an_address_that_has_not_failed(attack):
+    assert attack.log_in(peer=OTHER) == 200
+
+
+def test_failures_at_the_same_address_keep_no_familiar_browser_out(attack):
+    """Neither those of the account nor those of other accounts."""
+    assert tries(attack.site, 41, *(f"user{n}" for n in range(20)), peer=OTHER)[-1] == 429
+    assert tries(attack.site, 11, "ayesha", peer=PHONE, **WRONG)[-1] == 429
+    assert attack.log_in(peer=OTHER, **attack.cookies) == 200
+    assert attack.log_in(peer=PHONE, **attack.cookies) == 200
 
 
 def test_browser_of_one_account_is_not_familiar_to_another(attack):
@@ -168,15 +184,43 @@ def test_browser_is_familiar_no_longer_when_the_password_is_another(attack):
     assert attack.log_in(familiar_browser=shown, password="something new") == 200, "the one that changed it still is"
 
 
-def test_password_set_by_the_operator_makes_all_browsers_strangers(attack):
-    attack.site.services.accounts.credentials.set_password("ayesha@example.com", "something new")
-    assert attack.log_in(**attack.cookies, password="something new") == 429
+def test_password_set_by_the_operator_keeps_familiar_browsers(attack, monkeypatch):
+    """Twice, too; and what the owner changes afterwards makes them strangers as ever."""
+    credentials = attack.site.services.accounts.credentials
+    for password in ("something new", "something newer"):
+        credentials.set_password("ayesha@example.com", password)
+        for n in range(6):
+            tries(attack.site, 5, "ayesha", peer=f"198.51.101.{n}", **WRONG)
+        assert attack.log_in(password=password, peer="198.51.101.0") == 429
+        assert attack.log_in(**attack.cookies, password=password, peer="198.51.101.0") == 200
+    change = {"current_password": "something newer", "new_password": "something newest"}
+    owner = log_in(attack.site, password="something newer")
+    assert owner.post("/api/auth/password", json=change).status_code == 204
+    for n in range(10):
+        tries(attack.site, 5, "ayesha", peer=f"198.51.102.{n}", **WRONG)
+    assert attack.log_in(**attack.cookies, password="something newest", peer="198.51.102.0") == 429
 
 
-@pytest.mark.parametrize("shown", ["x", "é", "0" * 64])
+def test_hash_with_new_costs_keeps_familiar_browsers(attack, monkeypatch):
+    monkeypatch.setattr(passwords, "HASHER", PasswordHasher(time_cost=2, memory_cost=16, parallelism=1))
+    assert attack.log_in(peer=OTHER) == 200, "it is renewed"
+    for n in range(6):
+        tries(attack.site, 5, "ayesha", peer=f"198.51.101.{n}", **WRONG)
+    assert attack.log_in(peer="198.51.101.0") == 429
+    assert attack.log_in(peer="198.51.101.0", **attack.cookies) == 200
+
+
+@pytest.mark.parametrize("shown", ["x", "é", "0" * 64, ".", f".{'0' * 64}", f"{'0' * 16}.{'0' * 64}"])
 def test_cookie_that_is_none_is_familiar_to_nobody(attack, shown):
     assert attack.log_in(familiar_browser=shown) == 429
     client = attack.site.app.test_client()
     client.set_cookie("familiar_browser", shown)
     body = {"email": "nobody@example.com", "password": PASSWORD}
     assert client.post("/api/auth/login", json=body).status_code == 401
+
+
+def test_cookie_of_another_mark_is_familiar_to_nobody(attack):
+    """Its signature is that of the whole."""
+    mark, _, signature = attack.cookies["familiar_browser"].partition(".")
+    assert (len(mark), len(signature)) == (16, 64)
+    assert attack.log_in(familiar_browser=f"{mark[::-1]}.{signature}") == 429

@@ -1,4 +1,4 @@
-"""Hashing is slow on purpose, and everybody else does not feel it."""
+"""Hashing is slow on purpose, and others do not feel it: those who log in, and those who do something else."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
+from support.login_flood import LoginFlood
+from support.processes import wait_until
 
 LOGINS = 6
+ADDRESSES = [f"198.51.100.{number}" for number in range(60)]
+OWNER = {"email": "owner@example.com", "password": "rickshaw at dawn"}
 
 
 def timed(session: requests.Session, url: str) -> float:
@@ -35,3 +39,45 @@ def test_logins_that_wait_for_a_hash_keep_nobody_else_waiting(sqlite_server):
         all_hashes = max(login.result() for login in logins)
     assert len(others) > 2 * LOGINS
     assert sorted(others)[-3] < all_hashes / 4  # one or two wait for a machine that is busy with other tests
+
+
+class Owner:
+    """Of an account, on a browser that has logged in before, or on a new one."""
+
+    def __init__(self, port: int) -> None:
+        self._url = f"http://localhost:{port}/api/auth"
+        self._headers = {"X-Forwarded-For": "203.0.113.7"}
+        made = requests.post(f"{self._url}/signup", json=OWNER, headers=self._headers, timeout=30)
+        self._familiar = {"Cookie": f"familiar_browser={made.cookies['familiar_browser']}"}
+
+    def log_in(self, is_familiar: bool) -> float:
+        """Returns how long it took, s."""
+        headers = {**self._headers, **(self._familiar if is_familiar else {})}
+        began = time.perf_counter()
+        response = requests.post(f"{self._url}/login", json=OWNER, headers=headers, timeout=60)
+        assert response.status_code == 200, (response.text, response.headers)
+        return time.perf_counter() - began
+
+
+@pytest.mark.honest_start
+@pytest.mark.parametrize("times", [3, pytest.param(20, marks=pytest.mark.long)])
+def test_60_addresses_that_flood_logins_keep_no_owner_from_logging_in(sqlite_database, new_server, times):
+    """Neither on a familiar browser nor on a new one; the times are promised for a machine that does nothing else."""
+    server = new_server(sqlite_database, TRUSTED_PROXIES=1).start()
+    owner = Owner(server.port)
+    with LoginFlood(server.port, ADDRESSES, "other@example.com", "stranger*@example.com").running() as flood:
+        wait_until(lambda: flood.statuses[401] > 60, "they flood")
+        took = {is_familiar: [owner.log_in(is_familiar) for _ in range(times)] for is_familiar in (True, False)}
+    assert max(took[True]) < 3
+    assert max(took[False]) < 10
+
+
+def test_60_addresses_that_guess_at_one_account_do_not_lock_it(database, new_server, redis_server):
+    """Of a server with two workers: what they count is counted for both."""
+    server = new_server(database, TRUSTED_PROXIES=1, WEB_CONCURRENCY=2, REDIS_URL=redis_server.url).start()
+    owner = Owner(server.port)
+    with LoginFlood(server.port, ADDRESSES, OWNER["email"]).running() as flood:
+        wait_until(lambda: flood.statuses[429] > 120, "they are refused", timeout_s=60)
+        assert 50 <= flood.statuses[401] <= 50 + 60 + 2
+        owner.log_in(is_familiar=False)
+        owner.log_in(is_familiar=True)

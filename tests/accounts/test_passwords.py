@@ -11,7 +11,7 @@ from support.account_calls import PASSWORD, disable, log_in, sign_up, try_login
 from support.app_fixtures import Site, assert_error
 from support.processes import wait_until
 
-from koyjabo.accounts import passwords
+from koyjabo.accounts import hash_queue, passwords
 from koyjabo.accounts.passwords import Passwords
 from koyjabo.errors import TooBusy
 from koyjabo.runtime import ThreadRuntime
@@ -58,7 +58,7 @@ def room(hasher) -> Iterator[Passwords]:
     room.close()
 
 
-def test_they_are_argon2id_as_rfc_9106_recommends():
+def test_they_are_argon2id_as_owasp_recommends():
     """Of this process the tests have made it cheap; a server is asked in tests/cli/test_user_commands.py."""
     assert passwords.is_outdated(passwords.HASHER.hash("x")) is False
     assert passwords.hash_now("x").startswith("$argon2id$v=19$")
@@ -104,13 +104,14 @@ def test_hash_that_is_none_matches_nothing(room):
 
 
 def test_too_many_at_once_are_refused_and_the_others_have_their_turn(room, hasher, monkeypatch):
+    monkeypatch.setattr(hash_queue, "MOST_WAITING", 49)
     kept = room.hash(PASSWORD)
     hasher.go.clear()
     found: list[bool] = []
     crowd = [Thread(target=lambda: found.append(room.matches(PASSWORD, kept))) for _ in range(51)]
     for thread in crowd:
         thread.start()
-    wait_until(lambda: len(room._group._pending) == 50, "one is being hashed and fifty wait")
+    wait_until(lambda: len(room._queue) == 49, "one is being hashed and fifty wait")
     with pytest.raises(TooBusy):
         room.matches(PASSWORD, kept)
     hasher.go.set()
@@ -120,7 +121,8 @@ def test_too_many_at_once_are_refused_and_the_others_have_their_turn(room, hashe
 
 
 def test_too_busy_is_a_503_that_says_when_to_come_back(site, monkeypatch):
-    monkeypatch.setattr(site.services.accounts.credentials._passwords._group, "_most_waiting", -1)
+    monkeypatch.setattr(hash_queue, "AT_ONCE", 0)
+    monkeypatch.setattr(hash_queue, "MOST_WAITING", 0)
     answer = try_login(site)
     assert_error(answer, 503, "too_busy")
     assert int(answer.headers["Retry-After"]) >= 1

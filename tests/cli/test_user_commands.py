@@ -48,6 +48,24 @@ def test_operator_makes_changes_and_ends_an_account_while_the_server_runs(server
     assert log_in(server, NEW_PASSWORD).status_code == 401
     assert server.koyjabo("user", "disable", EMAIL, "--enable").returncode == 0
     assert log_in(server, NEW_PASSWORD).status_code == 200
+    assert server.koyjabo("user", "disable", EMAIL).returncode == 0
+    assert server.koyjabo("user", "enable", EMAIL).stdout == "ayesha@example.com can log in again.\n"
+    assert log_in(server, NEW_PASSWORD).status_code == 200
+
+
+@pytest.mark.parametrize("remedy", [["unlock"], ["enable"], ["password", "--password-stdin"]], ids=lambda each: each[0])
+def test_operator_takes_failed_logins_back_while_the_server_runs(server, remedy):
+    """Those of a minute, too, which the server counts in its memory."""
+    create(server)
+    statuses = [log_in(server, "something else").status_code for _ in range(11)]
+    assert statuses == [401] * 10 + [429]
+    assert log_in(server).status_code == 429
+    done = server.koyjabo("user", remedy[0], EMAIL, *remedy[1:], typed=PASSWORD)
+    assert done.returncode == 0, done.stderr
+    assert log_in(server).status_code == 200
+    assert server.database.rows("SELECT action FROM audit_log WHERE action = 'user.unlock'") == (
+        [("user.unlock",)] if remedy == ["unlock"] else []
+    )
 
 
 def test_what_cannot_be_done_is_said_in_a_sentence(server):
@@ -61,6 +79,8 @@ def test_what_cannot_be_done_is_said_in_a_sentence(server):
         (["password", nobody, "--password-stdin"], PASSWORD, "User not found."),
         (["promote", nobody], "", "User not found."),
         (["disable", nobody], "", "User not found."),
+        (["enable", nobody], "", "User not found."),
+        (["unlock", nobody], "", "User not found."),
     ):
         refused = server.koyjabo("user", *arguments, typed=typed)
         assert refused.returncode in (1, 2)
@@ -78,7 +98,7 @@ def test_every_worker_may_be_the_first_to_start(database: Database, new_server, 
     assert [log_in(server).status_code for server in servers] == [200, 200]
     ((kept, is_admin),) = database.rows("SELECT password, is_admin FROM users")
     assert is_admin
-    assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert kept.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert "Traceback" not in "".join(server.log for server in servers)
 
 

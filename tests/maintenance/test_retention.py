@@ -153,7 +153,7 @@ def test_log_is_looked_through_where_ids_are_missing(site):
 
 def test_what_has_run_out_is_swept(site):
     now = site.time.ms
-    site.rows("INSERT INTO users VALUES ('u', 'a@b.c', 'a@b.c', 'A', '-', false, 0, NULL)")
+    site.rows("INSERT INTO users VALUES ('u', 'a@b.c', 'a@b.c', 'A', '-', false, 0, NULL, NULL)")
     for name, expires in (("over", now), ("alive", now + 1)):
         site.rows(
             "INSERT INTO sessions (id, user_id, refresh_id, created_ms, expires_ms) VALUES (:id, 'u', '-', 0, :ends)",
@@ -161,8 +161,8 @@ def test_what_has_run_out_is_swept(site):
             ends=expires,
         )
     day = 86_400_000
-    for name, began in (("old", now - day), ("new", now - day + 1)):
-        site.rows("INSERT INTO login_failures VALUES (:name, 1, :began)", name=name, began=began)
+    for name, expires in (("old", now), ("new", now + 1)):
+        site.rows("INSERT INTO login_failures VALUES (:name, 1, 0, '{}', :expires)", name=name, expires=expires)
     for number, at in ((1, now - 30 * day - 1), (2, now - 30 * day), (3, now)):
         site.rows(
             "INSERT INTO audit_log (id, at_ms, actor, action, target_kind, target_id, target, details, place) "

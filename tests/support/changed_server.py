@@ -205,7 +205,7 @@ def add_routes(app) -> None:
         streams = app.extensions.get("koyjabo.streams", {})
         return {
             "connections": len(connections),
-            "addresses": sum(connections._by_address.values()),
+            "addresses": sum(connections._by_address._counts.values()),
             "stalled": len(connections._stalled),
             "members": fanout.member_count("stats"),
             "told": sum(map(len, fanout._sent.values())),

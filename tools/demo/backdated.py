@@ -41,7 +41,7 @@ class Backdated:
         self._store = open_store(database, Clock(zone))  # a revision has the time of the commit, not of the visits
         passwords = Passwords(runtime)
         passwords.hash = cache(passwords.hash)  # type: ignore[method-assign]  # takes 0.1 s; all have one password
-        self.accounts = Accounts(self._database, self.clock, passwords, _unpublished)
+        self.accounts = Accounts(self._database, self.clock, passwords, _unpublished, _unpublished)
         self.communities = Communities(self._database, self.clock, _unpublished)
         self.reports = Reports(self._database, self.clock, _unpublished)
         self.peaks = Peaks(self._database, self.clock, runtime, lambda scope: 0)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import socket
 import time
-from collections import Counter
 from typing import Any, Protocol
 
+from koyjabo.network.address_levels import AddressCounter
 from koyjabo.network.rate_limiter import Rate
 from koyjabo.realtime.close_codes import GOING_AWAY, TOO_MANY, UNEXPECTED
 from koyjabo.runtime import Runtime
@@ -52,7 +52,7 @@ class ConnectionLoop:
         self._handshakes = handshakes
         self._poller = poller
         self._open: dict[int, Connection] = {}
-        self._by_address: Counter[str] = Counter()
+        self._by_address = AddressCounter()
         self._reserved = 0
         self._leaving = False
         self._stalled: dict[Connection, float] = {}  # the time of the last successful write, monotonic s
@@ -74,7 +74,7 @@ class ConnectionLoop:
         connection = Connection(sock, address, owner, self, early)
         exceeds_limits = not self._has_room(address)
         self._open[sock.fileno()] = connection
-        self._by_address[address] += 1
+        self._by_address.add(address)
         connection.write(greeting)
         if self._leaving:
             connection.close(GOING_AWAY, "the server is going away")
@@ -90,13 +90,13 @@ class ConnectionLoop:
         if not self._has_room(address):
             return False
         self._reserved += 1
-        self._by_address[address] += 1
+        self._by_address.add(address)
         return True
 
     def release(self, address: str) -> None:
         """Stop counting a client that was reserved."""
         self._reserved -= 1
-        self._forget(address)
+        self._by_address.remove(address)
 
     def close_all(self) -> None:
         """Close all connections, and from now on new ones, because the server is going away."""
@@ -133,7 +133,7 @@ class ConnectionLoop:
             return
         del self._open[fd]
         self._stalled.pop(connection, None)
-        self._forget(connection.address)
+        self._by_address.remove(connection.address)
         owner, connection.owner = connection.owner, NO_OWNER  # breaks a cycle that only the garbage collector could
         self.start_task(lambda: owner.ended(connection, code))
 
@@ -155,15 +155,10 @@ class ConnectionLoop:
         """Check the limits for a new client. An empty address has none (see `koyjabo.network.client_address`)."""
         if len(self._open) + self._reserved >= self.most:
             return False
-        return not address or (self._by_address[address] < self.most_an_address and self._may_connect(address))
+        return not address or (self._by_address.has_room(address, self.most_an_address) and self._may_connect(address))
 
     def _may_connect(self, address: str) -> bool:
-        return self._handshakes is None or not self._handshakes.use(address).is_exceeded
-
-    def _forget(self, address: str) -> None:
-        self._by_address[address] -= 1
-        if not self._by_address[address]:
-            del self._by_address[address]
+        return self._handshakes is None or not self._handshakes.use_address(address).is_exceeded
 
     def _flush(self, connection: Connection) -> None:
         try:

@@ -34,6 +34,7 @@ WORDS = {
     "user.demote": _("Admin rights removed"),
     "user.disable": _("Account disabled"),
     "user.enable": _("Account enabled"),
+    "user.unlock": _("Failed logins taken back"),
     "user.log_out": _("Logged out everywhere"),
     "visitor.forget": _("Visitor data erased"),
     "total.set": _("Total changed"),

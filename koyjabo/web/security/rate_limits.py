@@ -1,17 +1,19 @@
 """Limits the requests of one address, one visitor and one account (docs/limits.md). Counted in this worker's memory, so
-that no request waits. Failed logins by account are counted in the database (`koyjabo.accounts.login_throttle`).
+that no request waits. Guesses at an account are counted in the database (`koyjabo.accounts.login_throttle`).
 """
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from flask import Flask, Response, after_this_request, current_app, g, request
 
+from koyjabo.accounts.hash_queue import Client
 from koyjabo.accounts.login_throttle import SENTENCE, account_key
-from koyjabo.errors import TooManyRequests
+from koyjabo.errors import KoyJaboError, TooManyRequests, WrongCredentials
 from koyjabo.network import client_address
 from koyjabo.network.rate_limiter import Allowance, Rate, share
 from koyjabo.settings.schema import Settings
@@ -19,7 +21,7 @@ from koyjabo.settings.schema import Settings
 EXTENSION = "koyjabo.rate_limits"
 
 LOGINS_OF_A_PAIR = 10
-"""Logins a minute to one account from one address."""
+"""Failed logins a minute to one account from one address."""
 
 FEWEST_LOGINS_OF_A_PAIR = 5
 """The least share of one worker, so that typing errors are tolerated with any number of workers."""
@@ -28,6 +30,7 @@ FEWEST_OF_A_VISITOR = 10
 """The least share of one worker, because a visitor's requests reach one worker as long as the connection lasts."""
 
 FAMILIAR_COOKIE, FAMILIAR_S = "familiar_browser", 365 * 86400
+MARK_LENGTH = 16
 SIGNUPS_SHARE = 2
 
 ERASURES = 30
@@ -39,6 +42,8 @@ TOO_MANY_ACTIONS = "Too many communities or invitations at once. Wait as long as
 
 
 Environment = Mapping[str, Any]
+UnlockedMs = Callable[[str], int]
+"""When an account was unlocked, by its email key; 0 for not lately."""
 
 
 class Limits(NamedTuple):
@@ -66,11 +71,32 @@ def count_signup() -> None:
     limits().count_address("signups", request.environ, tally())
 
 
-def count_login(email_key: str) -> None:
+@contextmanager
+def counted_login(email_key: str, unlocked_ms: UnlockedMs) -> Iterator[None]:
     """Count an attempt to log in or to change the password, by address and by address and account, before the password
-    is verified. Unknown accounts are counted in the same way.
+    is verified. Unknown accounts are counted in the same way. Only WrongCredentials stay counted for both.
+
+    `unlocked_ms` is called only if the attempt would be refused: failures from before it do not count.
     """
-    limits().count_login(request.environ, tally(), email_key)
+    limits().count_login(request.environ, tally(), email_key, unlocked_ms)
+    try:
+        yield
+    except WrongCredentials:
+        raise
+    except KoyJaboError:  # no password was verified
+        limits().uncount_login(request.environ, email_key)
+        raise
+    limits().uncount_login(request.environ, email_key)
+
+
+def count_familiar(email_key: str) -> bool:
+    """Count an attempt from a familiar browser. Returns whether it needs no other limit by address."""
+    return limits().count_familiar(tally(), email_key)
+
+
+def client(is_familiar: bool = False) -> Client:
+    """The client of the current request, to wait for a hash."""
+    return Client(client_address.limit_key(request.environ), is_familiar)
 
 
 def count_action(user_id: str) -> None:
@@ -78,21 +104,22 @@ def count_action(user_id: str) -> None:
     limits().count_action(tally(), user_id)
 
 
-def is_familiar(email_key: str, password_mark: Callable[[], str]) -> bool:
-    """Whether this browser's cookie proves an earlier login to this account with the current password. Calls
-    `password_mark` only if there is a cookie.
+def is_familiar(email_key: str, browser_mark: Callable[[], str]) -> bool:
+    """Whether this browser's cookie proves an earlier login to this account, since its owner last changed the password.
+    Calls `browser_mark` only if the cookie is ours.
     """
-    cookie = request.cookies.get(FAMILIAR_COOKIE)
-    if not cookie:
-        return False
-    return hmac.compare_digest(cookie.encode(), limits().familiar(email_key, password_mark()).encode())
+    cookie = request.cookies.get(FAMILIAR_COOKIE, "")
+    expected = limits().familiar(email_key, cookie.partition(".")[0])
+    return hmac.compare_digest(cookie.encode(), expected.encode()) and cookie == limits().familiar(
+        email_key, browser_mark()
+    )
 
 
-def remember_login(email_key: str, password_mark: str) -> None:
+def remember_login(email_key: str, browser_mark: str) -> None:
     """Set the cookie of a familiar browser after a successful login: failed logins elsewhere do not lock it out. Valid
-    on all workers and after restarts, until the password changes.
+    on all workers and after restarts, until the owner changes the password.
     """
-    value = limits().familiar(email_key, password_mark)
+    value = limits().familiar(email_key, browser_mark)
 
     @after_this_request
     def remember(response: Response) -> Response:
@@ -125,9 +152,15 @@ class Tally:
 
     def use(self, rate: Rate | None, *key: str, sentence: str | None = None) -> None:
         """Raises TooManyRequests."""
-        if rate is None:
-            return
-        allowance = rate.use(*key)
+        if rate is not None:
+            self._add(rate.use(*key), sentence)
+
+    def use_address(self, rate: Rate | None, address: str, *key: str, sentence: str | None = None) -> None:
+        """Raises TooManyRequests."""
+        if rate is not None:
+            self._add(rate.use_address(address, *key), sentence)
+
+    def _add(self, allowance: Allowance, sentence: str | None) -> None:
         if self._tightest is None or allowance.left <= self._tightest.left:
             self._tightest = allowance
         if allowance.is_exceeded:
@@ -157,14 +190,15 @@ class RateLimits:
             "signups": rate(-(-limits.logins // SIGNUPS_SHARE)),
         }
         self._of_visitor = {kind: rate(limits.visitor, FEWEST_OF_A_VISITOR) for kind in ("visits", "heartbeats")}
-        self._of_pair = rate(LOGINS_OF_A_PAIR, FEWEST_LOGINS_OF_A_PAIR)
+        self._of_familiar = rate(limits.logins, FEWEST_LOGINS_OF_A_PAIR)
+        self._of_pair = Rate(share(LOGINS_OF_A_PAIR, workers, FEWEST_LOGINS_OF_A_PAIR))
         self._of_account = rate(limits.actions)
         self._secret = secret
 
     def count_address(self, kind: str, environ: Environment, tally: Tally, sentence: str | None = None) -> None:
         address = client_address.limit_key(environ)
         if address:
-            tally.use(self._of_address[kind], address, sentence=sentence)
+            tally.use_address(self._of_address[kind], address, sentence=sentence)
 
     def count_visitor(
         self, kind: str, environ: Environment, tally: Tally, visitor_id: str, sentence: str | None = None
@@ -172,16 +206,34 @@ class RateLimits:
         if client_address.limit_key(environ):
             tally.use(self._of_visitor[kind], visitor_id, sentence=sentence)
 
-    def count_login(self, environ: Environment, tally: Tally, email_key: str) -> None:
+    def count_login(self, environ: Environment, tally: Tally, email_key: str, unlocked_ms: UnlockedMs) -> None:
         self.count_address("logins", environ, tally)
-        tally.use(self._of_pair, email_key, client_address.limit_key(environ), sentence=SENTENCE)
+        address = client_address.limit_key(environ)
+        try:
+            tally.use_address(self._of_pair, address, email_key, sentence=SENTENCE)
+        except TooManyRequests:
+            unlocked = unlocked_ms(email_key)
+            if not unlocked:
+                raise
+            tally.use_address(self._of_pair, address, email_key, str(unlocked), sentence=SENTENCE)
+
+    def uncount_login(self, environ: Environment, email_key: str) -> None:
+        self._of_pair.take_back(client_address.limit_key(environ), email_key)
+
+    def count_familiar(self, tally: Tally, email_key: str) -> bool:
+        try:
+            tally.use(self._of_familiar, email_key)
+        except TooManyRequests:
+            return False
+        return True
 
     def count_action(self, tally: Tally, user_id: str) -> None:
         tally.use(self._of_account, user_id, sentence=TOO_MANY_ACTIONS)
 
-    def familiar(self, email_key: str, password_mark: str) -> str:
-        """The value of the cookie of a familiar browser."""
-        return account_key(self._secret, f"familiar {password_mark}", email_key)
+    def familiar(self, email_key: str, browser_mark: str) -> str:
+        """The value of the cookie of a familiar browser: the beginning of the mark, and a signature."""
+        mark = browser_mark[:MARK_LENGTH]
+        return f"{mark}.{account_key(self._secret, f'familiar {mark}', email_key)}"
 
 
 def _add_headers(response: Response) -> Response:

@@ -129,6 +129,15 @@ def test_network_of_one_ipv6_customer_is_one_address(behind_a_proxy, connect):
     assert connect(behind_a_proxy, "2001:db8:1:3::1").is_answered()
 
 
+def test_network_of_a_larger_ipv6_prefix_is_a_few_addresses(behind_a_proxy, of_handshakes, connect):
+    """Four for a /56: of open sockets and of handshakes."""
+    for server in (behind_a_proxy, of_handshakes):
+        for number in range(4 * MOST):
+            assert connect(server, f"2001:db8:9:{number:02x}::1").is_answered()
+        assert connect(server, "2001:db8:9:ff::1").goodbye() == SORRY
+        assert connect(server, "2001:db8:9:100::1").is_answered()
+
+
 def test_this_machine_is_not_limited_by_its_address(behind_a_proxy, connect):
     for _ in range(3 * MOST):
         assert connect(behind_a_proxy).is_answered()

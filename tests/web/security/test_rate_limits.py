@@ -113,6 +113,13 @@ def test_network_behind_an_ipv6_prefix_is_one_address(site):
     assert knock(site, "2001:db8:1:3::1").status_code == 200
 
 
+def test_network_of_a_larger_ipv6_prefix_is_a_few_addresses(site):
+    """Four for a /56, where each /64 could register as often as it likes otherwise."""
+    statuses = [knock(site, f"2001:db8:1:{n:02x}::1").status_code for n in range(4 * LIMIT + 1)]
+    assert statuses == [200] * 4 * LIMIT + [429]
+    assert knock(site, "2001:db8:1:100::1").status_code == 200
+
+
 def test_ipv4_in_ipv6_is_the_ipv4_address(site):
     """A socket that takes both kinds writes IPv4 peers this way, and they have not one network in common."""
     assert [knock(site, f"::ffff:203.0.113.{n}").status_code for n in range(2 * LIMIT)] == [200] * 2 * LIMIT

@@ -1,0 +1,317 @@
+"""Strangers who guess at one account, in any way, do not keep its owner out, and have under 1,500 guesses a day."""
+
+from __future__ import annotations
+
+import random
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from support.fuzz_effort import examples
+
+from koyjabo.accounts import guess_budget
+from koyjabo.accounts.guess_budget import DAY_MS, MOST_NETWORKS, State
+from koyjabo.accounts.login_throttle import FAMILIAR, LOGIN, PASSWORD, PLANS
+from koyjabo.network.address_levels import Level, levels
+from koyjabo.network.client_address import neighbourhood
+
+MINUTE_MS, HOUR_MS = 60_000, 3_600_000
+MOST_A_DAY = {LOGIN: 1340, FAMILIAR: 58, PASSWORD: 98}
+OWNER = levels("owner")
+STRANGERS = [levels(f"stranger {number}") for number in range(60)]
+
+Networks = tuple[Level, ...]
+
+
+STORED_EVERY = 50
+MIDNIGHT_MS = 20_000 * DAY_MS
+
+
+class Account:
+    """One account, with a clock of its own; now and then its state is stored and loaded, which takes most of the time.
+    Beside it the model: the moments of all guesses.
+    """
+
+    def __init__(self, purpose: str = LOGIN) -> None:
+        self.purpose, self.plan = purpose, PLANS[purpose]
+        self.now_ms = MIDNIGHT_MS
+        self.state = State()
+        self.attempts = 0
+        self.guesses: list[int] = []
+
+    def reload(self) -> None:
+        self.state = guess_budget.load(self.state.failures, self.state.dump(), self.plan, self.now_ms)
+
+    def guess(self, networks: Networks, is_verified: bool = True) -> int:
+        """Returns 0, or how long the client is told to wait, ms, in whole seconds."""
+        networks = self.keys(networks)
+        self.attempts += 1
+        if self.attempts % STORED_EVERY == 0:
+            self.reload()
+        decision = guess_budget.admit(self.state, self.plan, networks, self.now_ms)
+        if decision.wait_ms == 0 and not is_verified:
+            guess_budget.take_back(self.state, self.plan, networks, decision)
+        elif decision.wait_ms == 0:
+            self.guesses.append(self.now_ms)
+            assert self.of_last_day() <= MOST_A_DAY[self.purpose]
+        return -(-decision.wait_ms // 1000) * 1000
+
+    def keys(self, networks: Networks) -> Networks:
+        """Other ones each day."""
+        return tuple(Level(f"{self.now_ms // DAY_MS} {network}", times) for network, times in networks)
+
+    def of_last_day(self) -> int:
+        return len(self.guesses) - bisect_left(self.guesses, self.now_ms - DAY_MS + 1)
+
+    def log_in(self, networks: Networks) -> int:
+        """With the right password, on a browser that is not familiar. Returns as `guess` does."""
+        networks = self.keys(networks)
+        self.reload()
+        decision = guess_budget.admit(self.state, self.plan, networks, self.now_ms)
+        if decision.wait_ms == 0:
+            guess_budget.succeed(self.state, self.plan, networks)
+        return decision.wait_ms
+
+    def log_in_on_a_familiar_browser(self) -> None:
+        self.reload()
+        guess_budget.forgive(self.state)
+
+    def wait_of_owner(self, others: Callable[[], object], networks: Networks = OWNER) -> int:
+        """How long an owner takes who tries every 5 s, ms, while others do what they do before each try."""
+        began_ms = self.now_ms
+        others()
+        while self.log_in(networks):
+            self.now_ms += 5_000
+            others()
+            assert self.now_ms - began_ms < DAY_MS
+        return self.now_ms - began_ms
+
+
+def exact(account: Account, networks: list[Networks]) -> Iterator[None]:
+    """All come, and come back at the moment that they were told."""
+    due = dict.fromkeys(range(len(networks)), account.now_ms)
+    while True:
+        for number in [number for number, at_ms in due.items() if at_ms <= account.now_ms]:
+            due[number] = account.now_ms + account.guess(networks[number])
+        yield
+
+
+def heedless(account: Account, networks: list[Networks]) -> Iterator[None]:
+    """They keep no state: some come, again and again, in any order."""
+    chance = random.Random(1)
+    while True:
+        for stranger in chance.choices(networks, k=6):
+            account.guess(stranger)
+        yield
+
+
+def sleepers(account: Account, networks: list[Networks]) -> Iterator[None]:
+    """Few use up the budget, and the others all come at once when it is least convenient: each 2 hours a third."""
+    began_ms = account.now_ms
+    while True:
+        third = (account.now_ms - began_ms) // (2 * HOUR_MS) % 3
+        for stranger in [*networks[:6], *networks[third::3]]:
+            account.guess(stranger)
+        yield
+
+
+def at_midnight(account: Account, networks: list[Networks]) -> Iterator[None]:
+    """Few use up the budget, and the others come when their keys change: just before, and just after."""
+    few, midnight_ms = exact(account, networks[:6]), account.now_ms + DAY_MS
+    while True:
+        next(few)
+        if abs(account.now_ms - midnight_ms) < MINUTE_MS:
+            for stranger in networks[6:]:
+                account.guess(stranger)
+        yield
+
+
+ATTACKS = [exact, heedless, sleepers, at_midnight]
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_60_networks_of_any_kind_keep_no_owner_out_and_guess_less_than_1500_times_a_day(attack):
+    """Over 30 hours, in each of which the owner logs in on a new browser and on a familiar one."""
+    account = Account()
+    strangers = attack(account, STRANGERS)
+    for _ in range(30):
+        for _ in range(180):
+            next(strangers)
+            account.now_ms += 20_000
+        assert account.wait_of_owner(lambda: next(strangers)) == 0
+        account.log_in_on_a_familiar_browser()
+    assert 900 < account.of_last_day() <= 1_340
+
+
+def test_all_purposes_together_are_less_than_1500_guesses_a_day():
+    assert sum(MOST_A_DAY.values()) < 1500
+
+
+@pytest.mark.parametrize("purpose", [FAMILIAR, PASSWORD])
+def test_guesses_with_a_stolen_cookie_or_session_are_bounded_as_well(purpose):
+    account = Account(purpose)
+    for _ in range(2 * 1440):
+        for stranger in STRANGERS[:3]:
+            account.guess(stranger)
+        account.now_ms += MINUTE_MS
+    assert account.of_last_day() == pytest.approx(MOST_A_DAY[purpose] - PLANS[purpose].most, abs=1)
+
+
+def test_100_000_networks_fill_no_memory_and_guess_no_more():
+    account = Account()
+    for number in range(100_000):
+        account.guess((Level(f"stranger {number}", 1),))
+        account.now_ms += 1_700
+    assert len(account.state.marks) <= MOST_NETWORKS
+    assert len(account.state.dump()) < 16_000
+
+
+def test_budget_is_50_an_hour_and_then_one_a_minute_for_networks_that_have_failed():
+    account = Account()
+    assert [account.guess(STRANGERS[number % 6]) for number in range(50)] == [0] * 50
+    assert account.guess(STRANGERS[0]) == MINUTE_MS
+    before = len(account.guesses)
+    for _ in range(120):
+        account.now_ms += 30_000
+        for stranger in STRANGERS[:6]:
+            account.guess(stranger)
+    assert len(account.guesses) - before == 60
+    account.now_ms += 50 * MINUTE_MS
+    assert [account.guess(STRANGERS[0]) for _ in range(51)] == [0] * 50 + [MINUTE_MS]
+
+
+def test_guess_a_minute_is_shared_out_fairly():
+    """Though one of them comes every second, and the others when they are told to."""
+    account, counts, due = Account(), dict.fromkeys(range(6), 0), dict.fromkeys(range(1, 6), 0)
+    for number in range(50):
+        account.guess(STRANGERS[number % 5])
+    account.guess(STRANGERS[5])
+    for _ in range(3 * 3600):
+        knocking = [0, *(number for number, at_ms in due.items() if at_ms <= account.now_ms)]
+        for number in knocking:
+            wait_ms = account.guess(STRANGERS[number])
+            counts[number] += wait_ms == 0
+            due |= {number: account.now_ms + wait_ms} if number else {}
+        account.now_ms += 1_000
+    assert sum(counts.values()) == pytest.approx(180, abs=1)
+    assert counts[5] == pytest.approx(38, abs=2), "it had one failure where the others had ten"
+    assert max(list(counts.values())[:5]) - min(list(counts.values())[:5]) <= 1
+
+
+def test_network_that_claims_its_turn_and_does_not_come_costs_others_ten_seconds():
+    account = Account()
+    for _ in range(49):
+        account.guess(STRANGERS[0])
+    account.guess(STRANGERS[1])
+    account.now_ms += 10_000
+    assert account.guess(STRANGERS[1]) == 50_000, "and it does not come back"
+    assert account.guess(STRANGERS[0]) == 60_000
+    account.now_ms += 59_000
+    assert account.guess(STRANGERS[0]) == 1_000
+    account.now_ms += 1_000
+    assert account.guess(STRANGERS[0]) == 0
+
+
+def test_owner_who_mistyped_once_has_the_next_turn():
+    account = Account()
+    strangers = exact(account, STRANGERS)
+    for _ in range(360):
+        next(strangers)
+        account.now_ms += 10_000
+    assert account.guess(OWNER) == 0
+    assert account.wait_of_owner(lambda: next(strangers)) <= 2 * MINUTE_MS
+
+
+def test_success_takes_the_failures_back():
+    account = Account()
+    for _ in range(3):
+        assert [account.guess(STRANGERS[0]) for _ in range(51)] == [0] * 50 + [MINUTE_MS]
+        account.log_in_on_a_familiar_browser()
+    assert account.guess(STRANGERS[0]) == 0
+    account.guess(OWNER)
+    assert account.log_in(OWNER) == 0
+    assert account.keys(OWNER)[0].network not in account.state.marks
+
+
+def test_attempts_without_a_verification_use_up_nothing():
+    account = Account()
+    assert {account.guess(STRANGERS[number % 6], is_verified=False) for number in range(1000)} == {0}
+    assert account.state.marks == {}
+    assert [account.guess(STRANGERS[0]) for _ in range(51)] == [0] * 50 + [MINUTE_MS]
+
+
+def test_customer_with_a_48_is_sixteen_networks():
+    account = Account()
+    account.guess(STRANGERS[0])
+    while not account.guess(STRANGERS[0]):
+        pass
+    homes = [levels(neighbourhood(f"2001:db8:1:{number:x}::")) for number in range(0, 0x4000, 0x41)]
+    assert sum(account.guess(home) == 0 for home in homes) == 16
+
+
+def test_clock_that_is_put_back_locks_nobody_for_long():
+    account = Account()
+    for _ in range(1000):
+        account.guess(STRANGERS[0])
+        account.now_ms += MINUTE_MS
+    account.now_ms -= 30 * DAY_MS
+    assert account.wait_of_owner(lambda: [account.guess(stranger) for stranger in STRANGERS]) == 0
+
+
+class Strangers(RuleBasedStateMachine):
+    """60 networks, and an owner on a network of their own, who never mistypes."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.account = Account()
+
+    @rule(seconds=st.sampled_from([1, 4, 9, 10, 11, 50, 59, 60, 61, 79, 80, 81, 600, 3600, 86_399, 86_400]))
+    def wait(self, seconds: int) -> None:
+        self.account.now_ms += seconds * 1000
+
+    @rule(stranger=st.sampled_from(STRANGERS), times=st.sampled_from([1, 2, 10, 60]))
+    def guess(self, stranger: Networks, times: int) -> None:
+        for _ in range(times):
+            self.account.guess(stranger)
+
+    @rule(first=st.integers(0, 59), step=st.sampled_from([1, 2, 7]))
+    def all_guess(self, first: int, step: int) -> None:
+        for stranger in STRANGERS[first::step]:
+            self.account.guess(stranger)
+
+    @rule(minutes=st.sampled_from([10, 60, 600]), count=st.sampled_from([1, 6, 60]))
+    def guess_on_time(self, minutes: int, count: int) -> None:
+        for _ in range(minutes):
+            for stranger in STRANGERS[:count]:
+                self.account.guess(stranger)
+            self.account.now_ms += MINUTE_MS
+
+    @rule(stranger=st.sampled_from(STRANGERS))
+    def find_the_server_busy(self, stranger: Networks) -> None:
+        self.account.guess(stranger, is_verified=False)
+
+    @rule()
+    def owner_logs_in_on_a_familiar_browser(self) -> None:
+        self.account.log_in_on_a_familiar_browser()
+
+    @rule()
+    def owner_logs_in_on_a_new_browser(self) -> None:
+        def others() -> None:
+            for stranger in STRANGERS:
+                self.account.guess(stranger)
+
+        assert self.account.wait_of_owner(others) <= 2 * MINUTE_MS
+
+    @invariant()
+    def memory_is_bounded(self) -> None:
+        assert len(self.account.state.marks) <= MOST_NETWORKS
+
+
+def test_whatever_strangers_do_both_promises_hold():
+    """The sum of the guesses is asserted at each of them."""
+    run_state_machine_as_test(
+        Strangers, settings=settings(max_examples=examples(20), stateful_step_count=30, deadline=None)
+    )

@@ -1,0 +1,163 @@
+"""Who waits for a hash, and in what order they have their turns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from threading import Event, Thread
+from types import SimpleNamespace
+
+import pytest
+from support.processes import wait_until
+
+from koyjabo.accounts import hash_queue
+from koyjabo.accounts.hash_queue import MOST_OF_AN_ADDRESS, Client, HashQueue
+from koyjabo.errors import TooBusy
+from koyjabo.network.client_address import neighbourhood
+from koyjabo.runtime import ThreadRuntime
+
+
+class Jobs:
+    """Jobs that wait for their turns, one after the other, and the order in which they had them."""
+
+    def __init__(self) -> None:
+        self.queue = HashQueue(ThreadRuntime())
+        self.done: list[str] = []
+        self.refused: list[str] = []
+        self._busy, self._threads = Event(), []
+        self._run("", Client(), self._busy.wait)
+        wait_until(lambda: self.queue._running, "it has its turn")
+
+    def add(self, name: str, address: str = "", is_familiar: bool = False) -> None:
+        waiting = len(self.queue) + len(self.refused)
+        self._run(name, Client(address or name, is_familiar), lambda: self.done.append(name))
+        wait_until(lambda: len(self.queue) + len(self.refused) > waiting, "it waits or is refused")
+
+    def finish(self) -> list[str]:
+        self._busy.set()
+        for thread in self._threads:
+            thread.join(timeout=30)
+        assert len(self.queue) == 0
+        return self.done
+
+    def _run(self, name: str, client: Client, work: Callable[[], object]) -> None:
+        def main() -> None:
+            try:
+                with self.queue.turn(client):
+                    work()
+            except TooBusy:
+                self.refused.append(name)
+
+        self._threads.append(Thread(target=main, daemon=True))
+        self._threads[-1].start()
+
+
+@pytest.fixture
+def jobs(monkeypatch) -> Iterator[Jobs]:
+    """One turn at a time, so that their order is that of the queue."""
+    monkeypatch.setattr(hash_queue, "AT_ONCE", 1)
+    jobs = Jobs()
+    yield jobs
+    jobs._busy.set()
+
+
+def test_addresses_have_their_turns_one_after_the_other(jobs):
+    for name in ("a1", "a2", "a3", "b1", "b2", "c1"):
+        jobs.add(name, address=name[0])
+    assert jobs.finish() == ["a1", "b1", "c1", "a2", "b2", "a3"]
+
+
+def test_address_has_a_few_waiting_jobs(jobs):
+    for number in range(MOST_OF_AN_ADDRESS + 1):
+        jobs.add(f"a{number}", "192.0.2.1")
+    jobs.add("b", "192.0.2.2")
+    jobs.add("familiar", "192.0.2.1", is_familiar=True)
+    assert jobs.refused == [f"a{MOST_OF_AN_ADDRESS}"]
+    with pytest.raises(TooBusy):
+        jobs.queue.require_room(Client("192.0.2.1"))
+    jobs.queue.require_room(Client("192.0.2.1", is_familiar=True))
+    assert "familiar" in jobs.finish()
+    jobs.queue.require_room(Client("192.0.2.1"))
+
+
+def test_customer_with_a_56_has_as_many_as_four_addresses(jobs):
+    for number in range(4 * MOST_OF_AN_ADDRESS + 1):
+        jobs.add(f"a{number}", neighbourhood(f"2001:db8:1:{number:02x}::1"))
+    assert jobs.refused == [f"a{4 * MOST_OF_AN_ADDRESS}"]
+
+
+def test_this_machine_has_no_limit_of_an_address(jobs):
+    for number in range(10 * MOST_OF_AN_ADDRESS):
+        jobs._run(f"a{number}", Client(), lambda: None)
+    wait_until(lambda: len(jobs.queue) == 10 * MOST_OF_AN_ADDRESS, "they wait")
+
+
+def test_familiar_ones_are_first_and_leave_others_one_turn_of_four(jobs):
+    for name in ("x", "y"):
+        jobs.add(name)
+    for number in range(5):
+        jobs.add(f"f{number}", is_familiar=True)
+    assert jobs.finish() == ["f0", "f1", "f2", "x", "f3", "f4", "y"]
+
+
+def test_flood_of_others_delays_familiar_ones_by_nothing(jobs):
+    for number in range(60):
+        jobs.add(f"x{number}")
+    jobs.add("owner", is_familiar=True)
+    assert jobs.finish()[0] == "owner"
+
+
+def test_flood_of_60_addresses_delays_another_one_by_one_turn_of_each(jobs):
+    for _ in range(2):
+        for number in range(60):
+            jobs.add("stranger", f"192.0.2.{number}")
+    jobs.add("owner")
+    assert jobs.finish().index("owner") == 60
+
+
+def test_too_many_in_all_are_refused(jobs, monkeypatch):
+    monkeypatch.setattr(hash_queue, "MOST_WAITING", 5)
+    for number in range(6):
+        jobs.add(f"a{number}")
+    jobs.add("familiar", is_familiar=True)
+    assert jobs.refused == ["a5"]
+
+
+def test_job_that_has_waited_for_too_long_is_refused_and_holds_up_nobody(jobs, monkeypatch):
+    jobs.add("late")
+    monkeypatch.setattr(hash_queue, "PATIENCE_S", 0.0)
+    jobs.finish()
+    assert (jobs.refused, jobs.done) == (["late"], [])
+    monkeypatch.undo()
+    with jobs.queue.turn(Client()):
+        pass
+
+
+def test_jobs_that_have_waited_for_too_long_use_up_no_turn_of_others(jobs, monkeypatch):
+    moments = [hash_queue.time.monotonic()]
+    monkeypatch.setattr(hash_queue, "time", SimpleNamespace(monotonic=lambda: moments[0]))
+    for name in ("late", "later"):
+        jobs.add(name)
+    moments[0] += hash_queue.PATIENCE_S
+    jobs.add("x")
+    for number in range(5):
+        jobs.add(f"f{number}", is_familiar=True)
+    assert jobs.finish() == ["f0", "f1", "f2", "x", "f3", "f4"]
+    assert sorted(jobs.refused) == ["late", "later"]
+
+
+def test_job_whose_request_has_ended_is_passed_over(jobs):
+    class Gone(BaseException):
+        pass
+
+    class Leaving:
+        def wait(self) -> None:
+            raise Gone
+
+        def wake(self) -> None: ...
+
+    jobs.queue._runtime.waiter = Leaving
+    with pytest.raises(Gone), jobs.queue.turn(Client("a")):
+        pass
+    del jobs.queue._runtime.waiter
+    jobs.add("b")
+    assert jobs.finish() == ["b"]
