@@ -11,7 +11,7 @@ from support.checks import assert_exact
 from support.crowd import Crowd
 from support.processes import is_gone, wait_until
 
-pytestmark = [pytest.mark.honest_start, pytest.mark.waits]
+pytestmark = pytest.mark.waits
 
 VISITS = 2000
 

@@ -10,7 +10,7 @@ from support.databases import SqliteDatabase
 from support.processes import run, wait_until
 from support.server import START_S, Server
 
-pytestmark = [pytest.mark.honest_start, pytest.mark.empty_database]
+pytestmark = pytest.mark.empty_database
 
 BAD_SETTINGS = 2
 
@@ -97,6 +97,7 @@ def assert_gives_up(server: Server) -> None:
     assert "Traceback" not in server.log
 
 
+@pytest.mark.honest_start
 def test_loader_that_is_killed_before_it_has_loaded_is_told_of_in_a_sentence(new_server, sqlite_database):
     server = new_server(sqlite_database).launch()
     wait_until(psutil.Process(server.pid).children, "it loads", every_s=0.002)[0].kill()
@@ -115,6 +116,7 @@ def migrating(new_server, sqlite_database) -> tuple[Server, psutil.Process]:
     return server, child
 
 
+@pytest.mark.honest_start
 def test_migration_that_is_killed_is_told_of_in_a_sentence(migrating):
     server, child = migrating
     child.kill()
@@ -123,6 +125,7 @@ def test_migration_that_is_killed_is_told_of_in_a_sentence(migrating):
     assert "Traceback" not in server.log
 
 
+@pytest.mark.honest_start
 def test_server_that_leaves_while_it_migrates_leaves_no_process(migrating):
     server, child = migrating
     assert server.stop().status == 0
