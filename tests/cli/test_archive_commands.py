@@ -80,7 +80,7 @@ def kill_when(process: subprocess.Popen, condition, what: str) -> None:
 
 
 def test_backup_taken_under_load_restores_to_the_acknowledged_state(server, elsewhere, file):
-    with Crowd([server], visits=5000, clients=8) as crowd:
+    with Crowd([server], visits=2500, clients=8) as crowd:
         crowd.wait_for(500)
         before = {visit: told[0].ordinal for visit, told in list(crowd.told.items())}
         done(server, "backup", file)

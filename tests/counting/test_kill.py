@@ -13,7 +13,7 @@ from support.processes import is_gone, wait_until
 
 pytestmark = pytest.mark.waits
 
-VISITS = 2000
+VISITS = 1200
 
 
 def test_no_acknowledged_visit_is_lost_by_kill_9(server):
