@@ -41,13 +41,12 @@ RETRY_S = 1.0
 
 
 def work(listener: socket.socket, parent: int, writer: int, drain_s: float, settings: Settings) -> int:
-    """Serve `listener` until SIGTERM or the end of the process `parent`. Reports to `writer` when it is ready.
+    """Serve `listener` until SIGTERM or the end of the process `parent`; report to `writer` when ready.
 
-    To stop, it accepts no more connections, answers running requests and commits pending writes, for at most `drain_s`
-    seconds. Returns the exit status. The standard library is patched, and nothing has used the event loop yet.
+    To stop, answer running requests and commit pending writes, for at most `drain_s` seconds. Returns the exit status.
+    The standard library is patched, and nothing has used the event loop yet.
     """
-    from koyjabo.server.process import loop
-    from koyjabo.server.process.dns import look_up_on_threads
+    from koyjabo.server.process import dns, loop
 
     signals: list[int] = []
     signal.signal(signal.SIGTERM, lambda *_: signals.append(1))  # it may interrupt the loop, so it only sets a flag
@@ -57,7 +56,7 @@ def work(listener: socket.socket, parent: int, writer: int, drain_s: float, sett
 
     loop.use_own_hub()
     runtime = loop.EventletRuntime()
-    look_up_on_threads(runtime)
+    dns.look_up_on_threads(runtime)
     app = _make_app(runtime, goes_on)
     if app is not None:
         server = _Server(app, runtime, settings, listener)
