@@ -59,9 +59,14 @@ def wait_until(condition: Callable[[], Found], what: str, timeout_s: float = 15,
 
 
 def is_gone(process: psutil.Process) -> bool:
-    """Ended; a zombie nobody has collected yet counts as gone, for init may take seconds to do it."""
+    """Ended; a zombie nobody has collected yet counts as gone, for init may take seconds to do it. While it has other
+    threads it still holds its files and locks.
+    """
     try:
-        return process.status() == psutil.STATUS_ZOMBIE or not process.is_running()
+        is_zombie = process.status() == psutil.STATUS_ZOMBIE and len(os.listdir(f"/proc/{process.pid}/task")) == 1
+        return is_zombie or not process.is_running()
+    except FileNotFoundError:
+        return True
     except psutil.NoSuchProcess:
         return True
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -18,6 +19,7 @@ with warnings.catch_warnings():
 from koyjabo.runtime import Runtime
 
 HUBS = ("epolls", "asyncio")
+PATIENCE_S = 15
 
 
 class Panic(BaseException):
@@ -60,3 +62,11 @@ def pause(runtime: Runtime, seconds: float = 0.02) -> None:
     waiter = runtime.waiter()
     runtime.later(seconds, waiter.wake)
     waiter.wait()
+
+
+def pause_until(runtime: Runtime, condition: Callable[[], object]) -> None:
+    """Let others run until it is true. A busy machine may take a while."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {PATIENCE_S} s"
+        pause(runtime)

@@ -16,9 +16,7 @@ from koyjabo.server.process.poller import HUNG_UP, READABLE, WRITABLE
 
 READ_SIZE = 16 * 1024
 MOST_LINGERING = 256 * 1024
-"""The most bytes that are read after the last answer, so that the client gets it: data that is unread when a socket is
-closed resets the connection, and the client may lose what it has not read yet (RFC 9112, 9.6).
-"""
+"""Bytes that are read at most after the last answer: unread ones would reset the connection (RFC 9112, 9.6)."""
 
 
 class HttpConnection:
@@ -38,8 +36,7 @@ class HttpConnection:
         self._parser: RequestParser | None = None
         self._early = b""  # bytes after the request that is being answered
         self._unsent: memoryview | None = None
-        self._is_answered = False  # all of the answer was given to `send`
-        self._is_last = False  # no request follows this one
+        self._is_answered = self._is_last = False  # given to `send` whole; followed by no other request
         self._lingered = 0
         self._waiter: Waiter | None = None
         self._events = READABLE
@@ -63,6 +60,10 @@ class HttpConnection:
             self._linger()
         elif self.state == IDLE and not self._early:
             self.end()
+
+    @property
+    def has_unsent(self) -> bool:
+        return self._unsent is not None  # the client has yet to read a part of the answer
 
     def has_received(self) -> bool:
         """Whether data has arrived that was not read yet."""

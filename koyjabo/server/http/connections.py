@@ -99,4 +99,4 @@ def _waits_for_client(connection: HttpConnection, now: float) -> bool:
     """Whether the server waits for the client to send a request, its head or its body, or to read the answer."""
     if connection.state == IDLE:
         return not connection.has_received()
-    return connection.state != ANSWERING or now - connection.since > SLOW_S
+    return connection.state != ANSWERING or (connection.has_unsent and now - connection.since > SLOW_S)

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from threading import get_ident
 
 import pytest
-from support.runtimes import ERRORS, HUBS, loop_on, pause
+from support.runtimes import ERRORS, HUBS, loop_on, pause, pause_until
 from support.threads import SOON_S
 
 from koyjabo.runtime import EventLoop
@@ -83,8 +83,7 @@ def test_error_of_a_call_or_task_ends_nothing_else(loop, way, error):
     start(lambda: called.append(1))
     pause(loop)
     start(lambda: called.append(2))
-    pause(loop)
-    assert called == [1, 2]
+    pause_until(loop, lambda: called == [1, 2])
 
 
 # Requests.
@@ -103,7 +102,7 @@ def test_request_runs_at_once_until_it_first_waits(loop):
         done.append("called")
 
     loop.soon(answer)
-    pause(loop, 0.05)
+    pause_until(loop, lambda: len(done) == 3)
     assert done == ["begun", "called", "ended"]
 
 
@@ -116,10 +115,10 @@ def test_requests_run_beside_each_other_with_context_variables_of_their_own(loop
         pause(loop, 0.01)
         seen.append((before, number, variable.get()))
 
-    for _ in range(2):
+    for round_ in range(1, 3):
         for number in range(3):
             loop.soon(lambda number=number: loop.run_request(lambda: request(number)))
-        pause(loop, 0.05)
+        pause_until(loop, lambda round_=round_: len(seen) == 3 * round_)
     assert sorted(seen) == sorted([(None, number, number) for number in range(3)] * 2)
 
 
@@ -140,6 +139,7 @@ def test_readable_file_is_called_until_it_is_read(loop):
     pause(loop)
     assert called == []
     os.write(writer, b"x")
+    pause_until(loop, lambda: len(called) >= 3)
     pause(loop)
     assert called == [get_ident()] * 3
 
@@ -174,8 +174,7 @@ def test_limit_is_that_of_one_task(loop):
     with loop.limit(0.02):
         pause(loop, LONG_S)
     assert done == []
-    pause(loop, 0.2)
-    assert done == [1]
+    pause_until(loop, lambda: done == [1])
 
 
 def test_limit_lets_errors_out(loop):

@@ -23,7 +23,8 @@ PROMPTLY_S = 7
 """Whoever is waited for in vain is waited for 8 s."""
 
 
-def test_requests_in_flight_are_answered_and_stored(server):
+def test_requests_in_flight_are_answered_and_stored(database, new_server):
+    server = new_server(database, MAX_CONNECTIONS=2 * CLIENTS).start()
     with ExitStack() as lines:
         with server.database.locked():
             clients = [lines.enter_context(Line(server.port)).send_visit(f"v{n}") for n in range(CLIENTS)]

@@ -26,7 +26,7 @@ ONE_FOR_ALL = ("0", "1", "2")
 @pytest.fixture(scope="module")
 def server(module_servers, module_sqlite_database, redis):
     server = module_servers(module_sqlite_database, WEB_CONCURRENCY=PLACES, REDIS_URL=redis.url).start()
-    wait_until(lambda: all(listens(each) for each in server.workers()) and len(server.workers()) == PLACES, "all serve")
+    wait_until(lambda: [listens(each.pid) for each in server.workers()] == [True] * PLACES, "all serve")
     return server
 
 
@@ -58,7 +58,7 @@ def test_workers_share_the_listening_socket_and_no_other_descriptor(server):
     for worker in workers:
         assert {what.partition(":")[0] for what in (worker & parent) - {listener}} == {"pipe"}
         assert private(loader, of_tests) & worker == set()
-    assert not listens(loader)
+    assert not listens(loader.pid)
 
 
 def test_loader_has_its_channel_and_no_other_socket_pipe_or_database(server):
@@ -106,7 +106,7 @@ def test_dead_worker_is_replaced_by_a_fork(server):
     before = server.worker_pids()
     killed = server.kill_worker()
     (new,) = wait_until(lambda: server.worker_pids() - before, "there is another one", SOON_S)
-    wait_until(lambda: listens(psutil.Process(new)), "it serves", SOON_S)
+    wait_until(lambda: listens(new), "it serves", SOON_S)
     assert [each.pid for each in server.loaders()] == [loader.pid]
     assert psutil.Process(new).ppid() == server.pid
     assert f"worker_died pid={killed} status=-9" in server.log
@@ -122,7 +122,7 @@ def test_kill_9_of_the_loader_takes_no_worker_down_and_is_mended(server):
     server.kill_worker()
     (new,) = wait_until(lambda: server.worker_pids() - before, "the new one forks", START_S)
     assert [each.pid for each in server.loaders()] == [each.pid for each in others]
-    wait_until(lambda: listens(psutil.Process(new)), "it serves", START_S)
+    wait_until(lambda: listens(new), "it serves", START_S)
     assert server.worker_pids() - {new} < workers
 
 
@@ -133,7 +133,7 @@ def test_kill_9_of_worker_and_loader_at_once_is_mended(server):
         loader.kill()
         killed.kill()
     (new,) = wait_until(lambda: server.worker_pids() - before, "there is another worker", START_S)
-    wait_until(lambda: listens(psutil.Process(new)), "it serves", START_S)
+    wait_until(lambda: listens(new), "it serves", START_S)
     assert len(server.worker_pids()) == PLACES
 
 
@@ -159,6 +159,6 @@ def test_only_worker_is_the_process_that_loaded(sqlite_database, new_server):
     assert (len(server.workers()), server.loaders()) == (1, [])
     killed = server.kill_worker()
     (new,) = wait_until(lambda: server.worker_pids() - {killed}, "there is another one", START_S)
-    wait_until(lambda: listens(psutil.Process(new)), "it serves", START_S)
+    wait_until(lambda: listens(new), "it serves", START_S)
     assert server.register("ayesha").ordinal == 1
     assert server.loaders() == []

@@ -8,7 +8,7 @@ from threading import get_ident
 
 import pytest
 from support.processes import run
-from support.runtimes import ERRORS, HUBS, loop_on, pause
+from support.runtimes import ERRORS, HUBS, loop_on, pause, pause_until
 
 from koyjabo.runtime import Runtime, ThreadRuntime
 
@@ -53,8 +53,7 @@ def test_who_waits_continues_when_woken_and_not_before(runtime):
     pause(runtime)
     assert done == []
     runtime.soon(waiter.wake)
-    pause(runtime)
-    assert done == [1]
+    pause_until(runtime, lambda: done == [1])
 
 
 @ERRORS
@@ -78,8 +77,7 @@ def test_waking_one_that_fails_does_not_keep_others_from_being_woken(runtime, er
     runtime.start_task(wait)
     pause(runtime)
     runtime.soon(wake_both)
-    pause(runtime)
-    assert done == [1]
+    pause_until(runtime, lambda: done == [1])
 
 
 # Tasks and threads.
@@ -100,8 +98,7 @@ def test_tasks_run_beside_each_other_and_may_block(runtime):
 
     runtime.start_task(answer)
     runtime.start_task(ask)
-    pause(runtime, 0.05)
-    assert done == ["answered", "asked"]
+    pause_until(runtime, lambda: done == ["answered", "asked"])
 
 
 def test_thread_is_one_of_the_system_and_stops_no_one_else(runtime):
@@ -115,9 +112,8 @@ def test_thread_is_one_of_the_system_and_stops_no_one_else(runtime):
     runtime.start_thread(block)
     pause(runtime)
     assert time.monotonic() - began < blocks
-    pause(runtime, 2 * blocks)
+    pause_until(runtime, lambda: len(ran_in) == 1)
     assert ran_in != [get_ident()]
-    assert len(ran_in) == 1
 
 
 @pytest.mark.parametrize("name", ["ThreadRuntime", "EventletRuntime"])
@@ -133,7 +129,8 @@ def test_thread_does_not_keep_the_process_alive(name):
 def test_later_is_once_and_not_before_its_time(runtime):
     began, called = time.monotonic(), []
     runtime.later(0.05, lambda: called.append(time.monotonic() - began))
-    pause(runtime, 0.2)
+    pause_until(runtime, lambda: called)
+    pause(runtime, 0.1)
     assert len(called) == 1
     assert called[0] >= 0.05
 
