@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -30,8 +31,8 @@ ERRORS = pytest.mark.parametrize("error", [ValueError("its own fault"), Panic()]
 
 
 @contextmanager
-def loop_on(hub: str) -> Iterator[EventletRuntime]:
-    """A loop of this thread on the hub of that name."""
+def loop_on(hub: str = os.environ.get("EVENTLET_HUB", HUBS[0])) -> Iterator[EventletRuntime]:
+    """A loop of this thread on the hub of that name, which is that of servers if none is given."""
     with other_hubs_hidden():
         hubs.use_hub(hub)
         runtime = EventletRuntime()

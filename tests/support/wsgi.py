@@ -6,8 +6,10 @@ import socket
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from support.line import head
+from support.runtimes import loop_on
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # eventlet's own, about itself
@@ -15,7 +17,6 @@ with warnings.catch_warnings():
     from eventlet.green import socket as green
 
     from koyjabo.server.http.server import HttpServer
-    from koyjabo.server.process.loop import EventletRuntime
     from koyjabo.server.process.poller import Poller
 
 GET = head("GET", "/")
@@ -33,24 +34,31 @@ def served(app: Callable) -> Iterator[Callable[[bytes], green.socket]]:
 @contextmanager
 def serving(app: Callable) -> Iterator[tuple[HttpServer, Callable[[bytes], green.socket]]]:
     """The server, and such a function."""
-    runtime, lines = EventletRuntime(), []
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = HttpServer(runtime, Poller(runtime), listener, app, most=10, largest_body=LARGEST_BODY, environ={})
-    server.start()
+    with loop_on() as runtime:
+        listener = socket.create_server(("127.0.0.1", 0))
+        server = HttpServer(runtime, Poller(runtime), listener, app, most=10, largest_body=LARGEST_BODY, environ={})
+        server.start()
+        with closing_lines() as lines:
+            yield server, partial(_ask, listener, lines)
+        server.leave()
+        eventlet.sleep(0.05)
+        server.wait_until_answered()
 
-    def ask(requests: bytes) -> green.socket:
-        line = green.create_connection(listener.getsockname())
-        line.settimeout(5)
-        line.sendall(requests)
-        lines.append(line)
-        return line
 
-    yield server, ask
+@contextmanager
+def closing_lines() -> Iterator[list[green.socket]]:
+    lines: list[green.socket] = []
+    yield lines
     for line in lines:
         line.close()
-    server.leave()
-    eventlet.sleep(0.05)
-    server.wait_until_answered()
+
+
+def _ask(listener: socket.socket, lines: list[green.socket], requests: bytes) -> green.socket:
+    line = green.create_connection(listener.getsockname())
+    line.settimeout(5)
+    line.sendall(requests)
+    lines.append(line)
+    return line
 
 
 def all_of(line: green.socket) -> bytes:
