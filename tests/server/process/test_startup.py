@@ -7,7 +7,7 @@ import socket
 import psutil
 import pytest
 from support.databases import SqliteDatabase
-from support.processes import run, wait_until
+from support.processes import is_gone, run, wait_until
 from support.server import START_S, Server
 
 pytestmark = pytest.mark.empty_database
@@ -129,4 +129,4 @@ def test_migration_that_is_killed_is_told_of_in_a_sentence(migrating):
 def test_server_that_leaves_while_it_migrates_leaves_no_process(migrating):
     server, child = migrating
     assert server.stop().status == 0
-    assert not psutil.pid_exists(child.pid)
+    wait_until(lambda: is_gone(child), "the process that migrates has ended, too")
