@@ -111,7 +111,9 @@ def migrating(new_server, sqlite_database) -> tuple[Server, psutil.Process]:
     """A server, and the process that migrates its database, frozen while it does that."""
     server = new_server(sqlite_database).launch()
     (loader,) = wait_until(psutil.Process(server.pid).children, "it loads", START_S)
-    (child,) = wait_until(loader.children, "it migrates", START_S, every_s=0.002)
+    (child,) = wait_until(loader.children, "there is a process that migrates", START_S, every_s=0.002)
+    database = str(sqlite_database.path)
+    wait_until(lambda: database in {file.path for file in child.open_files()}, "it migrates", START_S, every_s=0.002)
     child.suspend()
     return server, child
 
