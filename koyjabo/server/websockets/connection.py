@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from koyjabo.realtime.close_codes import ABUSE
 from koyjabo.realtime.frames import PING, PONG, close_frame, frame
-from koyjabo.server.process.poller import Poller
+from koyjabo.server.process.poller import Poller, receive
 from koyjabo.server.websockets.frame_reader import NOT_SAID, Close, FrameReader, ParseFailed, Part, Ping, Pong
 from koyjabo.server.websockets.owner import Owner
 
@@ -23,7 +23,6 @@ log = logging.getLogger("koyjabo.websockets")
 MOST_UNSENT = 64 * 1024
 """The largest unsent buffer of a client, bytes; a client that exceeds it is dropped."""
 
-READ_SIZE = 16 * 1024
 MOST_FRAMES = 500
 """Frames from one client between two of our pings; a client that sends more is closed with 1008."""
 
@@ -146,15 +145,10 @@ class Connection:
 
     def read(self) -> None:
         """Read and handle available data."""
-        try:
-            data = self._sock.recv(READ_SIZE)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
+        data = receive(self._sock)
         if data:
             self.take(data)
-        else:
+        elif data is not None:
             self._loop.drop(self, LOST)
 
     def take(self, data: bytes) -> None:
