@@ -18,10 +18,10 @@ def admit(services: Services, member: Any, request: Request, sent_id: object) ->
     The first event includes the effect of opening the socket. Returns False if the client has disconnected before it
     was admitted. Raises TooManyRequests if its visitor has too many sockets.
     """
-    sockets, place = services.presence.visitor_sockets, services.network.places.locate(request.remote_addr)
+    sockets = services.presence.visitor_sockets
     is_limited = bool(client_address.limit_key(request.environ))
     visitor = visitor_id(sent_id)
-    registered = visitor is not None and services.counting.visits.arrive(visitor, place)
+    registered = visitor is not None and services.counting.visits.arrive(visitor, _place(services, request))
     sockets.opened(member, sockets.fingerprint(request.environ), visitor, registered, is_limited)
     services.counting.visits.stats()  # read the current state: a message from another worker may be in transit
     return services.realtime.rooms.get(STATS_ROOM).admit(member) is not None
@@ -31,3 +31,7 @@ def send_stats(services: Services, member: Any) -> dict[str, Any]:
     """Send the current statistics to one member, and return them."""
     services.counting.visits.stats()
     return services.realtime.rooms.get(STATS_ROOM).send_present(member) or {}
+
+
+def _place(services: Services, request: Request) -> str:
+    return services.network.places.locate(request.remote_addr)
