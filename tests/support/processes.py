@@ -110,7 +110,7 @@ def listens(pid: int) -> bool:
 
 
 def listening_sockets() -> Iterator[int]:
-    """The inodes of all, by sock_diag(7): /proc/net/tcp has the thousands of connections that tests have closed, too."""
+    """Their inodes, by sock_diag(7). /proc/net/tcp also has the thousands of connections that tests have closed."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as kernel:
         for family in (socket.AF_INET, socket.AF_INET6):
             wanted = struct.pack("=BBBxI48x", family, socket.IPPROTO_TCP, 0, 1 << LISTEN)
