@@ -170,11 +170,13 @@ class Visits:
             self._on_change(live_stats)
 
     def _touch(self, visit: NewVisit, receipt: Receipt) -> str:
-        """Returns who is active: for a retry across midnight, the visitor under the hash of its first attempt."""
-        if receipt.duplicate and visit.other_key and self._active_visitors.keep_alive(SITE, visit.other_key[0]):
-            return visit.other_key[0]
-        self._active_visitors.touch(SITE, visit.visitor_id, visit.place)
-        return visit.visitor_id
+        """Returns who is active: for a retry across midnight, the visitor under the hash that is active already."""
+        visitor_id, keep_alive = visit.visitor_id, self._active_visitors.keep_alive
+        if receipt.duplicate and visit.other_key and not keep_alive(SITE, visitor_id):
+            other_id = visit.other_key[0]
+            visitor_id = other_id if keep_alive(SITE, other_id) else visitor_id
+        self._active_visitors.touch(SITE, visitor_id, visit.place)
+        return visitor_id
 
     def _numbers_of(self, snapshot: CounterSnapshot) -> LiveStats:
         return self._communities.setdefault(snapshot.scope, LiveStats(snapshot, self._active_visitors, self._clock))

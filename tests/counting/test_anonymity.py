@@ -128,7 +128,10 @@ def test_two_servers_on_one_database_hash_alike(site, time, database):
     assert len(set(visitor_ids(site))) == 1
 
 
-@pytest.mark.parametrize("then", [LATE, "2025-12-16T23:59:30+06:00", EARLY, "2025-12-17T00:59:59.999+06:00"])
+@pytest.mark.parametrize(
+    "then",
+    [LATE, "2025-12-16T23:59:30+06:00", "2025-12-17T00:01:00+06:00", EARLY, "2025-12-17T00:59:59.999+06:00"],
+)
 def test_retry_is_the_same_visit_for_an_hour_after_midnight(site, time, then):
     time.go_to(LATE)
     assert register(site, visitId="1") == (1, False)
