@@ -11,7 +11,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from support.app_fixtures import Site, Time
 from support.databases import SqliteDatabase
 from support.fuzz_effort import examples
@@ -52,6 +59,15 @@ class CounterMachine(RuleBasedStateMachine):
 
     @rule(visitor=visitors, visit=visits, scope=scopes, anonymous=st.booleans())
     def register(self, visitor: str, visit: str | None, scope: str, anonymous: bool) -> None:
+        self.newest = visitor, visit, scope, anonymous
+        self.send(*self.newest)
+
+    @precondition(lambda machine: hasattr(machine, "newest"))
+    @rule()
+    def retry(self) -> None:
+        self.send(*self.newest)
+
+    def send(self, visitor: str, visit: str | None, scope: str, anonymous: bool) -> None:
         fields = {"visitorId": visitor, "visitId": visit, "communityId": None if scope == SITE else scope}
         answer = self.site.post(json={**fields, "anonymous": anonymous})
         register = self.model.register_anonymously if anonymous else self.model.register
