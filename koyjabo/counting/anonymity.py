@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 from urllib.parse import urlsplit
@@ -130,6 +131,7 @@ def _host(referrer: str | None) -> str | None:
         return None
 
 
+@lru_cache(maxsize=1024)
 def _browser_and_system(user_agent: str | None) -> str | None:
     """ "Chrome on Android", or the one that is known."""
     return " on ".join(filter(None, browsers.of(user_agent))) or None if user_agent else None
