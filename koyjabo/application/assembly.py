@@ -86,6 +86,7 @@ def _tick(services: Services, backends: Backends, instruments: Instrumentation, 
     every(TICK_S, communities.revocation.recheck_if_revoked)
     every(TICK_S, maintenance.system.report, instruments.publish)
     every(LOOK_S, maintenance.nightly.tick)
+    every(LOOK_S, services.counting.anonymity.sweep)
 
 
 def _close_in_order(services: Services, database: DatabaseExecutor) -> None:

@@ -35,6 +35,7 @@ from koyjabo.communities.live.participant import Participants
 from koyjabo.communities.live.revocation import Revocation
 from koyjabo.communities.live.stats_rooms import StatsRooms
 from koyjabo.communities.permissions import Permissions
+from koyjabo.counting.anonymity import Anonymity
 from koyjabo.counting.ledger import Ledger, OnBatch, open_store
 from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.visits import Visits
@@ -137,7 +138,8 @@ def counting(
     )
     interval_s = base.settings.update_interval_ms / 1000
     rooms.open(STATS_ROOM, LatestValue(lambda: VisitorUpdate(visits.newest()), visits.site.merge, interval_s))
-    return CountingServices(visits)
+    anonymity = Anonymity(base.database, base.clock, base.settings.honour_privacy_signals, visits.knows)
+    return CountingServices(visits, anonymity)
 
 
 def accounts(base: Base) -> AccountServices:

@@ -24,6 +24,7 @@ from koyjabo.communities.live.participant import Participants
 from koyjabo.communities.live.revocation import Revocation
 from koyjabo.communities.live.stats_rooms import StatsRooms
 from koyjabo.communities.permissions import Permissions
+from koyjabo.counting.anonymity import Anonymity
 from koyjabo.counting.visits import Visits
 from koyjabo.maintenance.erasure import Erasure
 from koyjabo.maintenance.nightly import Nightly
@@ -57,6 +58,7 @@ class NetworkServices:
 @dataclass(frozen=True, slots=True)
 class CountingServices:
     visits: Visits
+    anonymity: Anonymity
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,9 @@ from typing import Any, TypeVar
 
 from koyjabo.clock import Clock
 from koyjabo.counting.daily_people import Asked, DailyPeople, user, visitor
-from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
+from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt, VisitKey
 from koyjabo.errors import KoyJaboError, UnknownCommunity
 from koyjabo.models import SITE, Scope
-
-VisitKey = tuple[str, str]
-"""(visitor_id, visit_id): what makes a retry the same visit."""
-
 
 At = TypeVar("At")
 
@@ -52,6 +48,13 @@ class Plan:
         ]
 
 
+def keys(batch: list[tuple[NewVisit, str]]) -> list[VisitKey]:
+    """The keys under which the visits may have been counted before."""
+    found = [(visit.visitor_id, visit_id) for visit, visit_id in batch]
+    found += [visit.other_key for visit, _ in batch if visit.other_key]
+    return found
+
+
 def asked(batch: list[tuple[NewVisit, str]], clock: Clock) -> list[Asked]:
     """The (scope, person, day) rows to look up: each person of the batch on each day of the batch. The statements add
     the users that these visitors have become.
@@ -77,6 +80,8 @@ def plan(batch: list[tuple[NewVisit, str]], known: KnownRows, clock: Clock) -> P
     for visit, visit_id in batch:
         key = (visit.visitor_id, visit_id)
         stored = known.ordinals.get(key)
+        if stored is None and visit.other_key:
+            stored = known.ordinals.get(visit.other_key)
         if stored is not None:
             made.outcomes.append((stored, True))
         elif visit.scope not in known.snapshot:

@@ -14,7 +14,7 @@ from typing import Any
 
 from koyjabo.clock import Clock
 from koyjabo.counting import daily_people_sqlite
-from koyjabo.counting.batch_plan import KnownRows, Plan, asked, plan
+from koyjabo.counting.batch_plan import KnownRows, Plan, asked, keys, plan
 from koyjabo.counting.daily_people import DailyPeople, StoredDay
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
 from koyjabo.database.sqlite import FileLock, connect
@@ -111,10 +111,9 @@ class SqliteStore:
         assert self._writing is not None
         execute = self._writing.execute
         scopes = list({SITE} | {visit.scope for visit, _ in batch})
-        keys = [(visit.visitor_id, visit_id) for visit, visit_id in batch]
         visitors = list({(scope, visit.visitor_id) for visit, _ in batch for scope in (SITE, visit.scope)})
         people = asked(batch, self._clock)
-        wanted = [self._clock.today(), *map(json.dumps, (scopes, keys, visitors, *([people] if people else ())))]
+        wanted = [self._clock.today(), *map(json.dumps, (scopes, keys(batch), visitors, *([people] if people else ())))]
         found = execute(LOOK_UP_WITH_PEOPLE if people else LOOK_UP, wanted).fetchone()
         snapshot, stored, known, *seen = map(json.loads, found)
         return KnownRows(

@@ -13,7 +13,7 @@ from typing import Any
 
 from koyjabo.clock import Clock
 from koyjabo.counting import daily_people_postgres
-from koyjabo.counting.batch_plan import KnownRows, asked
+from koyjabo.counting.batch_plan import KnownRows, asked, keys
 from koyjabo.counting.daily_people import DailyPeople, StoredDay
 from koyjabo.counting.records import CounterSnapshot, NewVisit
 from koyjabo.database.postgres import limits
@@ -64,9 +64,9 @@ def _locks(batch: Batch) -> tuple[str, list[Any]]:
 def _answer(cursor: Any, batch: Batch, before: str, locked: list[Any], clock: Clock, today: str) -> KnownRows:
     """The rows that `batch` needs, after the statements `before` with the parameters `locked`."""
     scopes = list({SITE} | {visit.scope for visit, _ in batch})
-    keys = [(visit.visitor_id, visit_id) for visit, visit_id in batch]
+    visits = keys(batch)
     visitors = list({(scope, visit.visitor_id) for visit, _ in batch for scope in (SITE, visit.scope)})
-    message, parameters = before + LOOK_UP, [*locked, today, today, scopes, *_columns(keys), *_columns(visitors)]
+    message, parameters = before + LOOK_UP, [*locked, today, today, scopes, *_columns(visits), *_columns(visitors)]
     if people := asked(batch, clock):
         message += PEOPLE
         parameters += daily_people_postgres.columns(people)
@@ -74,7 +74,7 @@ def _answer(cursor: Any, batch: Batch, before: str, locked: list[Any], clock: Cl
     snapshot, ordinals, users, *seen = cursor.fetchone()
     return KnownRows(
         snapshot={row[0]: CounterSnapshot._make(row) for row in map(json.loads, snapshot)},
-        ordinals={key: ordinal for key, ordinal in zip(keys, ordinals, strict=True) if ordinal is not None},
+        ordinals={key: ordinal for key, ordinal in zip(visits, ordinals, strict=True) if ordinal is not None},
         visitors={key: user or None for key, user in zip(visitors, users, strict=True) if user is not None},
         people=DailyPeople((StoredDay._make(json.loads(row)) for rows in seen for row in rows), clock),
     )

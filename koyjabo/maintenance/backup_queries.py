@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Table, delete, exists, func, insert, or_, sel
 
 from koyjabo.extensions import db
 from koyjabo.maintenance.total_queries import record_epoch
-from koyjabo.models import SITE, AccessVersion, Community, Counter, LoginSession, User
+from koyjabo.models import SITE, AccessVersion, Community, Counter, DaySecret, LoginSession, User
 
 AT_ONCE = 1_000
 """Rows read at once."""
@@ -30,8 +30,10 @@ class CounterState(NamedTuple):
 
 
 def tables() -> list[Table]:
-    """In an order in which rows can be inserted: tables with a foreign key after the tables they refer to."""
-    return list(db.metadata.sorted_tables)
+    """All tables of a backup, in an order in which rows can be inserted: tables with a foreign key after the tables
+    they refer to. A restore changes no other table.
+    """
+    return [table for table in db.metadata.sorted_tables if table.name != DaySecret.__tablename__]
 
 
 def count(connection: Connection, table: Table) -> int:
@@ -72,7 +74,7 @@ def is_used(connection: Connection) -> bool:
 
 def fitting(name: str, columns: Sequence[str]) -> Table | None:
     """The table for rows with these columns; None if there is none, or another column of it is mandatory."""
-    table = db.metadata.tables.get(name)
+    table = next((table for table in tables() if table.name == name), None)
     if table is None or not set(columns) <= set(table.columns.keys()):
         return None
     missing = [column for column in table.columns if column.name not in columns]

@@ -32,7 +32,7 @@ from koyjabo.models.ledger import (
     Visitor,
 )
 from koyjabo.models.people import Conversion, HourlyPeople, Peak, Person, PersonDay, Return
-from koyjabo.models.upkeep import AuditLine, NightlyWork
+from koyjabo.models.upkeep import AuditLine, DaySecret, NightlyWork
 
 __all__ = [
     "SITE",
@@ -43,6 +43,7 @@ __all__ = [
     "Conversion",
     "Counter",
     "DailyVisits",
+    "DaySecret",
     "FoldedVisits",
     "ForgottenVisitors",
     "HourlyPeople",

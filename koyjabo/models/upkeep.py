@@ -25,6 +25,16 @@ class NightlyWork(Model):
     ended_ms: Mapped[int | None] = mapped_column(BigInteger)
 
 
+class DaySecret(Model):
+    """The secret under which anonymous visitors of a day are hashed (`counting.anonymity`). In no backup."""
+
+    __tablename__ = "day_secrets"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    secret: Mapped[str] = mapped_column(Text)  # hexadecimal
+
+
 class AuditLine(Model):
     """An action and its actor, written in the transaction of the action. Names are those of that time; no addresses."""
 

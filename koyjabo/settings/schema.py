@@ -166,6 +166,11 @@ class Settings(BaseModel):
         alias="BOT_POLICY",
         description="visits of declared crawlers: `count` and flag them, or `ignore` them",
     )
+    honour_privacy_signals: bool = Field(
+        True,
+        alias="HONOUR_PRIVACY_SIGNALS",
+        description="`0` ignores the headers `Sec-GPC` and `DNT`; `anonymous` in a request always counts",
+    )
     metrics_token: str = Field(
         "",
         alias="METRICS_TOKEN",

@@ -12,6 +12,7 @@ from koyjabo.errors import NoWebSockets
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.sockets.community_stream import CommunityStream
 from koyjabo.sockets.credentials import sub_protocols
+from koyjabo.sockets.messages import is_true
 from koyjabo.sockets.site_stream import admit, send_stats
 from koyjabo.sockets.stream import Connection, Stream
 
@@ -28,7 +29,8 @@ class StatsStream(Stream):
         return self._services.presence.visitor_sockets.visitor_of(connection)
 
     def admit(self, connection: Connection, request: Request) -> None:
-        admit(self._services, connection, request, request.args.get("visitorId"))
+        sent_id, is_said = request.args.get("visitorId"), is_true(request.args.get("anonymous"))
+        admit(self._services, connection, request, sent_id, is_said)
 
     def send_present(self, connection: Connection) -> None:
         send_stats(self._services, connection)

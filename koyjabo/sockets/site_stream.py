@@ -7,24 +7,38 @@ from typing import Any
 from flask import Request
 
 from koyjabo.application.services import Services
+from koyjabo.errors import LedgerUnavailable
 from koyjabo.network import client_address
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.sockets.messages import visitor_id
 
 
-def admit(services: Services, member: Any, request: Request, sent_id: object) -> bool:
-    """Match a socket with its visitor, by its `visitorId` if that is valid, and admit it to the room `stats`.
+def admit(services: Services, member: Any, request: Request, sent_id: object, is_said: bool) -> bool:
+    """Match a socket with its visitor, by its `visitorId` if that is valid, and admit it to the room `stats`. With
+    `is_said`, the client says that its visit was anonymous.
 
     The first event includes the effect of opening the socket. Returns False if the client has disconnected before it
     was admitted. Raises TooManyRequests if its visitor has too many sockets.
     """
-    sockets, place = services.presence.visitor_sockets, services.network.places.locate(request.remote_addr)
+    sockets = services.presence.visitor_sockets
+    is_anonymous = services.counting.anonymity.is_asked(request.environ, is_said)
+    place = services.network.places.locate(request.remote_addr, has_city=not is_anonymous)
     is_limited = bool(client_address.limit_key(request.environ))
     visitor = visitor_id(sent_id)
+    if visitor is not None and is_anonymous:
+        visitor = _hashed(services, visitor)
     registered = visitor is not None and services.counting.visits.arrive(visitor, place)
     sockets.opened(member, sockets.fingerprint(request.environ), visitor, registered, is_limited)
     services.counting.visits.stats()  # read the current state: a message from another worker may be in transit
     return services.realtime.rooms.get(STATS_ROOM).admit(member) is not None
+
+
+def _hashed(services: Services, visitor: str) -> str | None:
+    """None if the ledger is unavailable: the socket is then open without a visitor."""
+    try:
+        return services.counting.anonymity.known_as(visitor)
+    except LedgerUnavailable:
+        return None
 
 
 def send_stats(services: Services, member: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from koyjabo.realtime.events import Error, Pong
 from koyjabo.sockets.close_code_of_error import close_code
 from koyjabo.sockets.handler_errors import failed
 from koyjabo.sockets.joined_rooms import JoinedRooms
-from koyjabo.sockets.messages import MOST_ERRORS, unknown
+from koyjabo.sockets.messages import MOST_ERRORS, is_true, unknown
 from koyjabo.sockets.site_stream import admit, send_stats
 
 ANY_EVENT = "*"
@@ -52,7 +52,9 @@ def connect(auth: Any = None) -> None:
     services.start()
     _joined_rooms().connected(_sid(), sent.get("token"))
     try:
-        is_admitted = admit(services, _sid(), request, sent.get("visitorId") or request.args.get("visitorId"))
+        is_said = is_true(sent.get("anonymous")) or is_true(request.args.get("anonymous"))
+        sent_id = sent.get("visitorId") or request.args.get("visitorId")
+        is_admitted = admit(services, _sid(), request, sent_id, is_said)
     except TooManyRequests as error:
         _refuse_client(error)
         return

@@ -45,8 +45,9 @@ def wrap(app: Flask, settings: Settings) -> None:
 
 def blueprints(is_development: bool) -> list[Blueprint]:
     from koyjabo.web import admin, api, pages
+    from koyjabo.web.api import pixel
     from koyjabo.web.http import static_files
     from koyjabo.web.operations import development, docs, health, metrics, openapi
 
-    own = [api.bp, health.bp, metrics.bp, openapi.bp, docs.bp, static_files.bp, pages.bp, admin.bp]
+    own = [api.bp, pixel.bp, health.bp, metrics.bp, openapi.bp, docs.bp, static_files.bp, pages.bp, admin.bp]
     return [*own, development.bp] if is_development else own

@@ -40,6 +40,7 @@ BAD = [
     *[("RATE_LIMIT_VISITOR", bad) for bad in ("-1", "some")],
     *[("RATE_LIMIT_HANDSHAKES", bad) for bad in ("-1", "many")],
     *[("RATE_LIMIT_TABS", bad) for bad in ("-1", "0.5")],
+    *[("HONOUR_PRIVACY_SIGNALS", bad) for bad in ("maybe", "2")],
     *[("BOT_POLICY", bad) for bad in ("Count", "refuse")],
     *[("RATE_LIMIT_LOGINS", bad) for bad in ("-1", "few")],
     *[("ALLOWED_ORIGINS", bad) for bad in ("*", "app.example.com", "https://a.com/x", "https://a.com,ftp://b", "null")],

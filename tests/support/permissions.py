@@ -9,7 +9,7 @@ ANYBODY, USER, MEMBER, MODERATOR, ADMIN, SITE_ADMIN = "nobody", "user", "member"
 
 LEAST = {
     ANYBODY: """
-        api.forget
+        api.forget pixel.pixel
         api.register_visit api.heartbeat api.stats api.sign_up api.log_in
         health.healthz health.readyz openapi.openapi docs.docs docs.file
         static_files.versioned static_files.unversioned

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 Headers = list[tuple[str, str]]
 
-PUBLIC_PATHS = ("/api/visitor/", "/api/stats", "/healthz", "/readyz", "/static/")
+PUBLIC_PATHS = ("/api/visitor/", "/api/stats", "/v.gif", "/healthz", "/readyz", "/static/")
 """Any origin may call these without credentials, because the app is served from another host than this server."""
 
 PRIVATE_PATHS = ("/api/auth/", "/api/communities")

@@ -32,7 +32,14 @@ class Text:
     description: str
 
 
-Answer = type[BaseModel] | ListOf | Text | str | None
+@dataclass(frozen=True)
+class Image:
+    """A GIF."""
+
+    description: str
+
+
+Answer = type[BaseModel] | ListOf | Text | Image | str | None
 """A model of the body, the description of an error, or None for an empty body."""
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -122,7 +129,13 @@ def _models(operation: Operation) -> Iterator[type[BaseModel]]:
             yield model
 
 
-TAGS = {"/api/auth/": "accounts", "/api/communities": "communities", "/api/": "visits", "/": "operation"}
+TAGS = {
+    "/api/auth/": "accounts",
+    "/api/communities": "communities",
+    "/api/": "visits",
+    "/v.gif": "visits",
+    "/": "operation",
+}
 """The tag that groups operations, by the prefix of their path."""
 
 
@@ -170,6 +183,8 @@ def _body(answer: Answer) -> dict[str, Any]:
         return {"description": "no body"}
     if isinstance(answer, Text):
         return {"description": answer.description, "content": {"text/plain": {"schema": {"type": "string"}}}}
+    if isinstance(answer, Image):
+        return {"description": answer.description, "content": {"image/gif": {}}}
     if isinstance(answer, ListOf):
         array = {"schema": {"type": "array", "items": _schema(answer.model)["schema"]}}
         return {"description": f"a list of {answer.model.__name__}", "content": {"application/json": array}}

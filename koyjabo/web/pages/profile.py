@@ -40,5 +40,6 @@ def _show(form: Form[PasswordBody], status: int = 200) -> Response:
     login = page_login.require_login()
     account, sessions = login.account, current().accounts.sessions.page(login)
     found = pagination.list_page(partial(current().communities.directory.own, account), "pages.account")
-    page = render_template("account/account.html", account=account, form=form, found=found, sessions=sessions)
-    return make_response(page, status)
+    shown = {"account": account, "form": form, "found": found, "sessions": sessions}
+    honours_signals = current().counting.anonymity.honours_headers
+    return make_response(render_template("account/account.html", **shown, honours_signals=honours_signals), status)

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import pytest
 from support.listener import BOTH_KINDS, PlainListener, SocketioListener
 from support.processes import wait_until
+from support.websocket import WebSocket
 
 pytestmark = pytest.mark.waits
 
@@ -59,6 +60,16 @@ def test_visitor_whose_socket_says_who_it_is_stays_beyond_the_window_and_leaves_
             assert stays_active(server, count=3)
             closing_at = time.monotonic()
     assert goes_one_window_after(server, closing_at)
+
+
+def test_socket_of_an_anonymous_visitor_finds_them_by_a_header_or_by_what_it_says(server):
+    for visitor in ("ayesha", "karim"):
+        server.post("/api/visitor/register", json={"visitorId": visitor}, headers={"DNT": "1"})
+    with (
+        WebSocket(server.port, "Sec-GPC: 1", path="/?visitorId=ayesha"),
+        WebSocket(server.port, path="/?visitorId=karim&anonymous=true"),
+    ):
+        assert stays_active(server, count=2)
 
 
 @pytest.mark.parametrize("kind", BOTH_KINDS)
