@@ -40,5 +40,6 @@ def _show(form: Form[PasswordBody], status: int = 200) -> Response:
     login = page_login.require_login()
     account, sessions = login.account, current().accounts.sessions.page(login)
     found = pagination.list_page(partial(current().communities.directory.own, account), "pages.account")
-    page = render_template("account/account.html", account=account, form=form, found=found, sessions=sessions)
-    return make_response(page, status)
+    second_factor = current().accounts.second_factors.state(account)
+    values = {"form": form, "found": found, "sessions": sessions, "second_factor": second_factor}
+    return make_response(render_template("account/account.html", account=account, **values), status)
