@@ -56,7 +56,7 @@ function offer(form, ask) {
   });
 }
 
-if (globalThis.PublicKeyCredential?.parseRequestOptionsFromJSON) {
+if ("PublicKeyCredential" in globalThis && "parseRequestOptionsFromJSON" in PublicKeyCredential) {
   for (const form of /** @type {NodeListOf<HTMLFormElement>} */ (document.querySelectorAll("[data-passkey-login]")))
     offer(form, () => login(form));
   const form = /** @type {HTMLFormElement | null} */ (document.querySelector("[data-new-passkey]"));
