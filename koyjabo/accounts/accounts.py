@@ -92,7 +92,7 @@ class Accounts:
         raise WrongCredentials
 
     def open_session(self, person: Person, user_agent: str, proof: Proof | None = None) -> Grant | None:
-        """After password and second factor were verified. None if the user was changed concurrently, or `proof` used."""
+        """After password and second factor were verified. None if the user was changed meanwhile, or `proof` used."""
         new = self._new_session(str(uuid.uuid4()), user_agent)
         details = {"second_factor": proof.method} if proof else {}
         entry = own_entry(log.anonymous(new.now_ms), "session.begin", person, **details)
