@@ -77,6 +77,45 @@ class WrongCredentials(KoyJaboError):
     sentence = N_("Wrong email or password.")
 
 
+class WrongCode(KoyJaboError):
+    """Of an authenticator app, or a recovery code."""
+
+    code = "wrong_code"
+    sentence = N_("This code is wrong, or it was used already. Enter the newest one.")
+
+
+class WrongPasskey(KoyJaboError):
+    code = "wrong_passkey"
+    sentence = N_("This passkey could not be verified. Try again, or use another way.")
+
+
+class SecondFactorExpired(KoyJaboError):
+    """The second step of a login is over: finished, too late, or after too many wrong codes."""
+
+    code = "second_factor_expired"
+    sentence = N_("This took too long, or there were too many wrong codes. Start again.")
+
+
+class SecondFactorOn(KoyJaboError):
+    code = "second_factor_on"
+    sentence = N_("An authenticator app is set up already. Turn it off first to set up another one.")
+
+
+class NoSecondFactor(KoyJaboError):
+    code = "no_second_factor"
+    sentence = N_("There is no authenticator app to confirm or to turn off. Begin to set one up.")
+
+
+class UnknownPasskey(KoyJaboError):
+    code = "unknown_passkey"
+    sentence = N_("Passkey not found. It may have been removed already.")
+
+
+class TooManyPasskeys(KoyJaboError):
+    code = "too_many_passkeys"
+    sentence = N_("An account can have 20 passkeys. Remove one that you do not use any more.")
+
+
 class Forbidden(KoyJaboError):
     code = "forbidden"
     sentence = N_("Your role does not allow this.")

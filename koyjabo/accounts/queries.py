@@ -5,6 +5,7 @@ returns plain values.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, delete, exists, select, update
@@ -38,6 +39,9 @@ class Person(NamedTuple):
     is_disabled: bool
     browser_mark: str | None = None
     """The mark of familiar browsers, if it is not that of `password`."""
+
+    second_factor_ms: int | None = None
+    """Since when logins need a second factor; None if they do not."""
 
 
 class NewHash(NamedTuple):
@@ -146,12 +150,20 @@ def of_session(session: Session, session_id: str, now_ms: int, refresh_id: str |
     return known(row[0])
 
 
-def open_session(session: Session, user_id: str, password: str, new: NewSession) -> bool:
-    """Begin a session after the password was verified against this hash. Returns False if the hash has changed since,
-    or the user is disabled.
+def open_session(
+    session: Session,
+    user_id: str,
+    password: str,
+    new: NewSession,
+    settle: Callable[[Session], bool] = lambda session: True,
+) -> bool:
+    """Begin a session after the password was verified against this hash. `settle` uses up a second factor. Returns
+    False if it was used before, the hash has changed since, or the user is disabled.
     """
     user = session.execute(select(User).where(User.id == user_id).with_for_update()).scalar_one_or_none()
     if user is None or user.disabled_ms is not None or user.password != password:
+        return False
+    if not settle(session):
         return False
     _begin(session, user_id, new)
     return True
@@ -234,4 +246,5 @@ def _person(user: User | None) -> Person | None:
 
 def known(user: User) -> Person:
     is_disabled = user.disabled_ms is not None
-    return Person(user.id, user.email, user.name, user.is_admin, user.password, is_disabled, user.browser_mark)
+    marks = user.browser_mark, user.second_factor_ms
+    return Person(user.id, user.email, user.name, user.is_admin, user.password, is_disabled, *marks)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from koyjabo.accounts import credential_rules, user_admin_queries
-from koyjabo.accounts.accounts import subject
+from koyjabo.accounts.audit_entries import subject
+from koyjabo.accounts.second_factor.policy import Policy, requires
 from koyjabo.accounts.user_admin_queries import Changed, UserLine, UserMembership
 from koyjabo.audit import log
 from koyjabo.clock import Clock
@@ -36,9 +37,11 @@ class Users:
         clock: Clock,
         on_revoked: Callable[[str], object],
         unlock: Callable[[str], object],
+        policy: Policy,
     ) -> None:
         self._on_revoked = on_revoked
         self._unlock = unlock
+        self._policy = policy
         self._database = database
         self._clock = clock
 
@@ -62,11 +65,13 @@ class Users:
         return self._database.report(user_admin_queries.communities_of, uuid_of(user_id) or "", start, count)
 
     def promote(self, account: Account, user_id: str, is_admin: bool = True) -> UserLine:
-        """Make a user an admin of the site, or remove those rights. Raises LastAdmin for the last admin who can log in,
-        unless `account` is OPERATOR, who can always create another.
+        """Make a user an admin of the site, or remove those rights. A new admin who needs a second factor and has none
+        is logged out. Raises LastAdmin for the last admin who can log in, unless `account` is OPERATOR, who can always
+        create another.
         """
-        keep_last = not is_admin and account is not OPERATOR
-        return self._change(account, PROMOTIONS[is_admin], user_admin_queries.set_admin, user_id, is_admin, keep_last)
+        args = (is_admin, not is_admin and account is not OPERATOR, requires(self._policy, is_admin))
+        set_admin = user_admin_queries.set_admin
+        return self._change(account, PROMOTIONS[is_admin], set_admin, user_id, *args, self._clock.now_ms())
 
     def disable(self, account: Account, user_id: str, disabled: bool = True) -> UserLine:
         """Disable a user, which ends all their sessions and refuses new ones, or enable them, which takes all failed
@@ -89,6 +94,15 @@ class Users:
     def log_out(self, account: Account, user_id: str) -> UserLine:
         """End all sessions of a user."""
         return self._change(account, "user.log_out", user_admin_queries.log_out, user_id, self._clock.now_ms())
+
+    def reset_second_factor(self, account: Account, user_id: str) -> UserLine:
+        """Remove all second factors of a user who has lost them, and end all sessions. Raises Forbidden for the own
+        account.
+        """
+        if uuid_of(user_id) == account.id:
+            raise Forbidden(N_("You cannot reset your own second factor. Ask another site admin."))
+        reset = user_admin_queries.reset_second_factor
+        return self._change(account, "second_factor.reset", reset, user_id, self._clock.now_ms())
 
     def _change(
         self, account: Account, action: str, change: Callable[..., Changed], user_id: str, *args: Any

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.accounts.access_version_queries import record_revocation
 from koyjabo.accounts.queries import Person, known, revoke
+from koyjabo.accounts.second_factor import queries as second_factors
 from koyjabo.database.paging import Page, length
 from koyjabo.database.text_search import has, typed
 from koyjabo.errors import LastAdmin, UnknownUser
@@ -23,6 +24,7 @@ class UserLine(NamedTuple):
     is_admin: bool  # of the site
     created_ms: int
     disabled_ms: int | None
+    second_factor_ms: int | None  # since when; None without one
     communities: int
     sessions: int  # live ones
 
@@ -44,7 +46,7 @@ class Changed(NamedTuple):
     is_change: bool
 
 
-USER = (User.id, User.email, User.name, User.is_admin, User.created_ms, User.disabled_ms)
+USER = (User.id, User.email, User.name, User.is_admin, User.created_ms, User.disabled_ms, User.second_factor_ms)
 BELONGING = (Community.id, Community.name, Membership.role, Membership.joined_ms, Community.archived_ms)
 
 
@@ -75,7 +77,9 @@ def communities_of(session: Session, user_id: str, start: int, count: int) -> Pa
     return Page(tuple(UserMembership._make(row) for row in rows), total)
 
 
-def set_admin(session: Session, user_id: str, is_admin: bool, keep_last: bool) -> Changed:
+def set_admin(
+    session: Session, user_id: str, is_admin: bool, keep_last: bool, needs_second_factor: bool, now_ms: int
+) -> Changed:
     """Raises UnknownUser; LastAdmin, with `keep_last`, if no admin who can log in would be left."""
     if keep_last:
         _require_another_admin(session, user_id)
@@ -83,6 +87,8 @@ def set_admin(session: Session, user_id: str, is_admin: bool, keep_last: bool) -
     is_change = user.is_admin != is_admin
     if user.is_admin and not is_admin:
         record_revocation(session)
+    if needs_second_factor and user.second_factor_ms is None:
+        revoke(session, now_ms, LoginSession.user_id == user.id)
     user.is_admin = is_admin
     return Changed(known(user), is_change)
 
@@ -109,6 +115,15 @@ def log_out(session: Session, user_id: str, now_ms: int) -> Changed:
     """End all sessions of a user. Raises UnknownUser."""
     user = _locked(session, user_id)
     return Changed(known(user), revoke(session, now_ms, LoginSession.user_id == user.id))
+
+
+def reset_second_factor(session: Session, user_id: str, now_ms: int) -> Changed:
+    """Remove all second factors of a user, and end all sessions. Raises UnknownUser."""
+    user = _locked(session, user_id)
+    had_one = user.second_factor_ms is not None
+    second_factors.remove_all(session, user.id)
+    revoke(session, now_ms, LoginSession.user_id == user.id)
+    return Changed(known(user), had_one)
 
 
 def _require_another_admin(session: Session, user_id: str) -> None:

@@ -54,7 +54,9 @@ def _build(base: Base, snapshot: CounterSnapshot, instruments: Instrumentation) 
         clock=base.clock,
         signals=base.signals,
         lifetime=Lifetime(base.runtime),
-        network=NetworkServices(PlaceFinder(base.settings.geoip_files), Origins(base.settings.origins)),
+        network=NetworkServices(
+            PlaceFinder(base.settings.geoip_files), Origins(base.settings.origins, base.settings.public_url)
+        ),
         counting=counting,
         presence=presence,
         realtime=realtime,

@@ -11,6 +11,11 @@ from koyjabo.accounts.accounts import Accounts
 from koyjabo.accounts.login_sessions import Sessions
 from koyjabo.accounts.login_throttle import LoginFailures
 from koyjabo.accounts.passwords import Passwords
+from koyjabo.accounts.second_factor.codes import Codes
+from koyjabo.accounts.second_factor.enrolment import Enrolment
+from koyjabo.accounts.second_factor.passkeys import Passkeys
+from koyjabo.accounts.second_factor.pending import PendingSteps
+from koyjabo.accounts.second_factor.second_step import SecondStep
 from koyjabo.accounts.tokens import Tokens
 from koyjabo.accounts.user_admin import Users
 from koyjabo.analytics.reports import Reports, Visitors
@@ -144,14 +149,19 @@ def counting(
 
 def accounts(base: Base) -> AccountServices:
     database, clock, on_revoked = base.database, base.clock, base.signals.access_revoked.send
-    secret = base.settings.secret_key
-    failures = LoginFailures(database, clock, secret)
+    secret, policy = base.settings.secret_key, base.settings.require_two_factor
+    failures, pending = LoginFailures(database, clock, secret), PendingSteps(database, clock, secret, policy)
+    credentials = Accounts(database, clock, Passwords(base.runtime), on_revoked, failures.unlock, pending)
+    codes = Codes(database, clock, secret)
     return AccountServices(
-        credentials=Accounts(database, clock, Passwords(base.runtime), on_revoked, failures.unlock),
+        credentials=credentials,
         sessions=Sessions(database, clock, on_revoked),
-        users=Users(database, clock, on_revoked, failures.unlock),
+        users=Users(database, clock, on_revoked, failures.unlock, policy),
         login_failures=failures,
         tokens=Tokens(secret),
+        second_step=SecondStep(database, clock, credentials, pending, codes, on_revoked),
+        second_factors=Enrolment(database, clock, codes, policy, on_revoked),
+        passkeys=Passkeys(database, clock, pending, codes, policy, on_revoked),
     )
 
 

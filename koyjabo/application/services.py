@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 from koyjabo.accounts.accounts import Accounts
 from koyjabo.accounts.login_sessions import Sessions
 from koyjabo.accounts.login_throttle import LoginFailures
+from koyjabo.accounts.second_factor.enrolment import Enrolment
+from koyjabo.accounts.second_factor.passkeys import Passkeys
+from koyjabo.accounts.second_factor.second_step import SecondStep
 from koyjabo.accounts.tokens import Tokens
 from koyjabo.accounts.user_admin import Users
 from koyjabo.analytics.reports import Reports
@@ -81,6 +84,9 @@ class AccountServices:
     users: Users
     login_failures: LoginFailures
     tokens: Tokens
+    second_step: SecondStep
+    second_factors: Enrolment
+    passkeys: Passkeys
 
 
 @dataclass(frozen=True, slots=True)

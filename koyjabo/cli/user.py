@@ -99,6 +99,21 @@ def _disable(email: str, disabled: bool) -> None:
     click.echo(f"{user.email} {'is logged out everywhere and cannot log in' if disabled else 'can log in again'}.")
 
 
+@user.group("second-factor")
+def second_factor() -> None:
+    """Help users who have lost their second factor."""
+
+
+@second_factor.command("reset")
+@email
+def reset_second_factor(email: str) -> None:
+    """Remove the authenticator app, the passkeys and the recovery codes of EMAIL, and log them out everywhere."""
+    with application() as services:
+        user = services.accounts.users.get_by_email(OPERATOR, email)
+        services.accounts.users.reset_second_factor(OPERATOR, user.id)
+    click.echo(f"Reset the second factor of {user.email}, who is now logged out everywhere.")
+
+
 def _password(from_stdin: bool) -> str:
     """Read a password: the first line of standard input, or typed twice at the terminal."""
     typed = (

@@ -32,6 +32,7 @@ from koyjabo.models.ledger import (
     Visitor,
 )
 from koyjabo.models.people import Conversion, HourlyPeople, Peak, Person, PersonDay, Return
+from koyjabo.models.second_factor import Passkey, PendingStep, RecoveryCode, SpentCode, TotpSecret
 from koyjabo.models.upkeep import AuditLine, DaySecret, NightlyWork
 
 __all__ = [
@@ -53,11 +54,16 @@ __all__ = [
     "LoginSession",
     "Membership",
     "NightlyWork",
+    "Passkey",
     "Peak",
+    "PendingStep",
     "Person",
     "PersonDay",
+    "RecoveryCode",
     "Return",
     "Scope",
+    "SpentCode",
+    "TotpSecret",
     "User",
     "Visit",
     "Visitor",

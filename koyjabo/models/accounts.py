@@ -22,6 +22,7 @@ class User(Model):
     created_ms: Mapped[int] = mapped_column(BigInteger)
     disabled_ms: Mapped[int | None] = mapped_column(BigInteger)
     browser_mark: Mapped[str | None] = mapped_column(Text)  # of familiar browsers, if it is not that of `password`
+    second_factor_ms: Mapped[int | None] = mapped_column(BigInteger)  # since when logins need one; None if they do not
 
 
 class LoginSession(Model):

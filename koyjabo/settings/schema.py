@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from koyjabo.accounts import credential_rules
+from koyjabo.accounts.second_factor.policy import Policy
 from koyjabo.network import origins
 
 if TYPE_CHECKING:
@@ -54,6 +55,17 @@ class Settings(BaseModel):
         alias="ALLOWED_ORIGINS",
         description="pages of other hosts that may use accounts with a browser's cookies: `https://app.example.com`, "
         "with `,` between them",
+    )
+    public_url: str = Field(
+        "",
+        alias="PUBLIC_URL",
+        description="the origin at which people reach this server, such as `https://live.example.com`; passkeys belong "
+        "to it. By default, the host of each request",
+    )
+    require_two_factor: Policy = Field(
+        "none",
+        alias="REQUIRE_TWO_FACTOR",
+        description="who must have a second factor to log in: `none`, `admins` of the site, or `all`",
     )
     active_window_seconds: int = Field(
         300, alias="ACTIVE_WINDOW_SECONDS", ge=1, le=86400, description="how long a visitor counts as active, s"
@@ -205,6 +217,14 @@ class Settings(BaseModel):
         if None in found:
             raise ValueError("should be origins such as https://app.example.com, with , between them and no paths")
         return ",".join(str(each) for each in found)
+
+    @field_validator("public_url")
+    @classmethod
+    def _only_origin(cls, value: str) -> str:
+        found = origins.normal(value.removesuffix("/"))
+        if found is None:
+            raise ValueError("should be an origin such as https://live.example.com, without a path")
+        return found
 
     @field_validator("admin_email")
     @classmethod

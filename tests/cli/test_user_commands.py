@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pyotp
 import pytest
 import requests
 from support.databases import Database
@@ -66,6 +67,19 @@ def test_operator_takes_failed_logins_back_while_the_server_runs(server, remedy)
     assert server.database.rows("SELECT action FROM audit_log WHERE action = 'user.unlock'") == (
         [("user.unlock",)] if remedy == ["unlock"] else []
     )
+
+
+def test_operator_resets_a_second_factor_while_the_server_runs(server):
+    create(server)
+    token = log_in(server).json()["access_token"]
+    secret = call(server, "totp", token, password=PASSWORD).json()["secret"]
+    assert call(server, "totp/confirm", token, code=pyotp.TOTP(secret).now()).status_code == 200
+    assert log_in(server).json()["second_factor"]["methods"] == ["totp", "recovery"]
+    reset = server.koyjabo("user", "second-factor", "reset", EMAIL)
+    assert reset.stdout == f"Reset the second factor of {EMAIL}, who is now logged out everywhere.\n"
+    assert call(server, "me", token).status_code == 401
+    assert "access_token" in log_in(server).json()
+    assert "User not found." in server.koyjabo("user", "second-factor", "reset", "nobody@example.com").stderr
 
 
 def test_what_cannot_be_done_is_said_in_a_sentence(server):

@@ -44,6 +44,11 @@ BAD = [
     *[("BOT_POLICY", bad) for bad in ("Count", "refuse")],
     *[("RATE_LIMIT_LOGINS", bad) for bad in ("-1", "few")],
     *[("ALLOWED_ORIGINS", bad) for bad in ("*", "app.example.com", "https://a.com/x", "https://a.com,ftp://b", "null")],
+    *[
+        ("PUBLIC_URL", bad)
+        for bad in ("live.example.com", "https://a.com/x", "ftp://a.com", "https://a.com,https://b.com")
+    ],
+    *[("REQUIRE_TWO_FACTOR", bad) for bad in ("Admins", "1", "everybody")],
     *[("ADMIN_EMAIL", bad) for bad in ("admin", "a@b@c", "a b@c.com", "@b.com", "a@", f"{'a' * 250}@b.com")],
     *[("ADMIN_PASSWORD", bad) for bad in ("short", "x" * 129)],
     *[("GEOIP_DATABASE", bad) for bad in ("missing.mmdb", "/", "cities.mmdb:", "a\nb")],

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-ROLES = ("nobody", "disabled", "revoked", "user", "member", "moderator", "admin", "site_admin")
-"""In this order each may do what those before it may; the first three have no session that lives."""
+ROLES = ("nobody", "disabled", "revoked", "pending", "user", "member", "moderator", "admin", "site_admin")
+"""In this order each may do what those before it may; the first four have no session that lives:
+`pending` has made the first step of a login, and not the second."""
 
 ANYBODY, USER, MEMBER, MODERATOR, ADMIN, SITE_ADMIN = "nobody", "user", "member", "moderator", "admin", "site_admin"
 
@@ -13,6 +14,7 @@ LEAST = {
         api.register_visit api.heartbeat api.stats api.sign_up api.log_in
         health.healthz health.readyz openapi.openapi docs.docs docs.file
         static_files.versioned static_files.unversioned
+        api.second_factor api.second_factor_options pages.second_factor pages.enrol
         sockets.stats_stream
         pages.index pages.list_communities pages.log_in pages.do_log_in pages.sign_up pages.do_sign_up
         pages.choose_language
@@ -20,6 +22,11 @@ LEAST = {
     USER: """
         api.refresh api.log_out api.me api.change_password
         api.list_sessions api.end_session api.end_other_sessions
+        api.second_factor_state api.begin_totp api.confirm_totp api.remove_totp api.renew_recovery_codes
+        api.list_passkeys api.passkey_options api.add_passkey api.remove_passkey
+        pages.second_factors pages.set_up_totp pages.begin_totp pages.confirm_totp pages.ask_totp_off pages.remove_totp
+        pages.ask_recovery_codes pages.renew_recovery_codes
+        pages.ask_passkey pages.begin_passkey pages.add_passkey pages.ask_passkey_removal pages.remove_passkey
         api.list_communities api.create_community api.join_community
         pages.account pages.change_password pages.log_out pages.end_session pages.end_other_sessions
         pages.new_community pages.create_community pages.community pages.join_community
@@ -46,6 +53,7 @@ LEAST = {
         admin.communities admin.community admin.new_community admin.create_community admin.change_community
         admin.archive_community admin.restore_community admin.add_member admin.change_role admin.remove_member
         admin.users admin.user admin.promote admin.demote admin.disable admin.enable admin.log_out
+        admin.reset_second_factor
         admin.recount admin.set_total
     """,
 }
@@ -55,7 +63,10 @@ BY_LOOPBACK_OR_TOKEN = {"metrics.metrics"}
 """Neither a role nor anybody: tests of its own say who."""
 
 SOCKETS = {endpoint for endpoint in RULES if endpoint.startswith("sockets.")}
-WITHOUT_SESSION = {"api.sign_up", "api.log_in", "pages.do_sign_up", "pages.do_log_in"}
+WITHOUT_SESSION = {
+    *("api.sign_up", "api.log_in", "pages.do_sign_up", "pages.do_log_in"),
+    *("api.second_factor", "api.second_factor_options", "pages.second_factor", "pages.enrol"),
+}
 """They begin one, and so ask for none."""
 
 BODIES = {

@@ -14,6 +14,7 @@ from sqlalchemy.engine import URL
 
 from koyjabo.accounts.accounts import Accounts
 from koyjabo.accounts.passwords import Passwords
+from koyjabo.accounts.second_factor.pending import PendingSteps
 from koyjabo.analytics.reports import Reports
 from koyjabo.clock import Clock, system_now_ms
 from koyjabo.communities.communities import Communities
@@ -41,7 +42,8 @@ class Backdated:
         self._store = open_store(database, Clock(zone))  # a revision has the time of the commit, not of the visits
         passwords = Passwords(runtime)
         passwords.hash = cache(passwords.hash)  # type: ignore[method-assign]  # takes 0.1 s; all have one password
-        self.accounts = Accounts(self._database, self.clock, passwords, _unpublished, _unpublished)
+        pending = PendingSteps(self._database, self.clock, "", "none")
+        self.accounts = Accounts(self._database, self.clock, passwords, _unpublished, _unpublished, pending)
         self.communities = Communities(self._database, self.clock, _unpublished)
         self.reports = Reports(self._database, self.clock, _unpublished)
         self.peaks = Peaks(self._database, self.clock, runtime, lambda scope: 0)

@@ -47,6 +47,12 @@ def enable(user_id: str) -> Response:
     return _do(user_id, "enabled", lambda: current().accounts.users.disable(me(), user_id, disabled=False))
 
 
+@bp.post("/users/<user_id>/second-factor/reset")
+def reset_second_factor(user_id: str) -> Response:
+    reset = current().accounts.users.reset_second_factor
+    return _do(user_id, "second_factor_reset", lambda: reset(me(), user_id))
+
+
 @bp.post("/users/<user_id>/log-out")
 def log_out(user_id: str) -> Response:
     return _do(user_id, "logged_out", lambda: current().accounts.users.log_out(me(), user_id))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from flask import Response, after_this_request, request
 
-from koyjabo.accounts.accounts import Grant
+from koyjabo.accounts.grants import Grant
+from koyjabo.accounts.second_factor.pending import SecondFactorDue
 from koyjabo.accounts.tokens import REFRESH
 from koyjabo.errors import InvalidToken
 from koyjabo.web.api import bp
 from koyjabo.web.api.account_requests import LoginBody, PasswordBody, SignupBody, TokensAnswer, UserAnswer
+from koyjabo.web.api.second_factor_requests import EnrolledAnswer, SecondFactorAnswer
 from koyjabo.web.api.visit_responses import JSON
 from koyjabo.web.current import current
-from koyjabo.web.operations.openapi import Answer, describe
+from koyjabo.web.operations.openapi import Answer, OneOf, describe
 from koyjabo.web.security import log_in as entrance
 from koyjabo.web.security import tokens
 
@@ -30,22 +32,27 @@ CSRF: dict[int, Answer] = {403: "with cookies: X-CSRF-TOKEN is missing or wrong"
 
 
 @bp.post("/auth/signup")
-@describe("Sign up", {201: TokensAnswer, 409: "an account with this email exists", **WITH_BODY}, body=SignupBody)
+@describe(
+    "Sign up",
+    {200: SecondFactorAnswer, 201: TokensAnswer, 409: "an account with this email exists", **WITH_BODY},
+    body=SignupBody,
+)
 def sign_up() -> Response:
-    """Create an account and log in."""
-    return _tokens_answer(entrance.sign_up(SignupBody.of(request)), 201)
+    """Create an account and log in. The answer is 200 if this site demands a second factor."""
+    return _login_answer(entrance.sign_up(SignupBody.of(request)), 201)
 
 
 @bp.post("/auth/login")
 @describe(
     "Log in",
-    {200: TokensAnswer, 401: "wrong email or password", **WITH_BODY},
+    {200: OneOf(TokensAnswer, SecondFactorAnswer), 401: "wrong email or password", **WITH_BODY},
     body=LoginBody,
     secured=False,
 )
 def log_in() -> Response:
-    """Start a session. The answer does not reveal whether the user exists."""
-    return _tokens_answer(entrance.log_in(LoginBody.of(request)), 200)
+    """Start a session. The answer to a wrong password does not reveal whether the user exists. If a second factor is
+    due, the answer says how to go on, and there are no tokens and no cookies yet."""
+    return _login_answer(entrance.log_in(LoginBody.of(request)), 200)
 
 
 @bp.post("/auth/refresh")
@@ -54,7 +61,7 @@ def refresh() -> Response:
     """Takes the refresh token, as bearer or cookie. It is valid once: a second use ends the session, because then the
     token has been copied."""
     tokens.record_request_place()
-    return _tokens_answer(current().accounts.credentials.refresh(tokens.claims_of(REFRESH)), 200)
+    return tokens_answer(current().accounts.credentials.refresh(tokens.claims_of(REFRESH)), 200)
 
 
 @bp.post("/auth/logout")
@@ -87,16 +94,28 @@ def change_password() -> Response:
     return empty()
 
 
-def _tokens_answer(grant: Grant, status: int) -> Response:
-    pair = tokens.tokens_for(grant)
-    user = UserAnswer.of(grant.login.account)
-    response = _answer(TokensAnswer(**pair._asdict(), user=user), status)
+def tokens_answer(grant: Grant, status: int) -> Response:
+    pair, user = tokens.tokens_for(grant), UserAnswer.of(grant.login.account)
+    return _with_cookies(TokensAnswer(**pair._asdict(), user=user), status, pair)
+
+
+def enrolled_answer(grant: Grant, recovery_codes: list[str]) -> Response:
+    pair, user = tokens.tokens_for(grant), UserAnswer.of(grant.login.account)
+    return _with_cookies(EnrolledAnswer(**pair._asdict(), user=user, recovery_codes=recovery_codes), 200, pair)
+
+
+def _login_answer(found: Grant | SecondFactorDue, status: int) -> Response:
+    return tokens_answer(found, status) if isinstance(found, Grant) else _answer(SecondFactorAnswer.of(found), 200)
+
+
+def _with_cookies(body: TokensAnswer, status: int, pair: tokens.Pair) -> Response:
+    response = _answer(body, status)
     tokens.set_cookies(response, pair)
     return response
 
 
-def _answer(body: UserAnswer | TokensAnswer, status: int) -> Response:
-    return Response(body.model_dump_json(), status, {"Cache-Control": "no-store"}, content_type=JSON)
+def _answer(body: UserAnswer | TokensAnswer | SecondFactorAnswer, status: int) -> Response:
+    return Response(body.model_dump_json(exclude_none=True), status, {"Cache-Control": "no-store"}, content_type=JSON)
 
 
 def empty() -> Response:

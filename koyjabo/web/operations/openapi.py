@@ -26,6 +26,14 @@ class ListOf:
 
 
 @dataclass(frozen=True)
+class OneOf:
+    """One of two models."""
+
+    model: type[BaseModel]
+    other: type[BaseModel]
+
+
+@dataclass(frozen=True)
 class Text:
     """A body that is not JSON."""
 
@@ -39,7 +47,7 @@ class Image:
     description: str
 
 
-Answer = type[BaseModel] | ListOf | Text | Image | str | None
+Answer = type[BaseModel] | ListOf | OneOf | Text | Image | str | None
 """A model of the body, the description of an error, or None for an empty body."""
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -124,7 +132,9 @@ def _specification(app: Flask) -> dict[str, Any]:
 
 def _models(operation: Operation) -> Iterator[type[BaseModel]]:
     for each in (operation.body, *operation.answers.values()):
-        model = each.model if isinstance(each, ListOf) else each
+        if isinstance(each, OneOf):
+            yield each.other
+        model = each.model if isinstance(each, ListOf | OneOf) else each
         if isinstance(model, type):
             yield model
 
@@ -188,6 +198,10 @@ def _body(answer: Answer) -> dict[str, Any]:
     if isinstance(answer, ListOf):
         array = {"schema": {"type": "array", "items": _schema(answer.model)["schema"]}}
         return {"description": f"a list of {answer.model.__name__}", "content": {"application/json": array}}
+    if isinstance(answer, OneOf):
+        schemas = [_schema(each)["schema"] for each in (answer.model, answer.other)]
+        description = f"{answer.model.__name__} or {answer.other.__name__}"
+        return {"description": description, "content": {"application/json": {"schema": {"anyOf": schemas}}}}
     model = ErrorAnswer if isinstance(answer, str) else answer
     description = answer if isinstance(answer, str) else (model.__doc__ or model.__name__)
     return {"description": description, "content": {"application/json": _schema(model)}}

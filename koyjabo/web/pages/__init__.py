@@ -17,6 +17,9 @@ from koyjabo.web.pages import (  # noqa: E402, F401  (they add their routes to b
     dashboard,
     home,
     languages,
+    passkeys,
     profile,
+    second_factor,
+    second_step,
     sessions,
 )

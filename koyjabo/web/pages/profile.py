@@ -40,6 +40,12 @@ def _show(form: Form[PasswordBody], status: int = 200) -> Response:
     login = page_login.require_login()
     account, sessions = login.account, current().accounts.sessions.page(login)
     found = pagination.list_page(partial(current().communities.directory.own, account), "pages.account")
-    shown = {"account": account, "form": form, "found": found, "sessions": sessions}
-    honours_signals = current().counting.anonymity.honours_headers
-    return make_response(render_template("account/account.html", **shown, honours_signals=honours_signals), status)
+    values = {
+        "account": account,
+        "form": form,
+        "found": found,
+        "sessions": sessions,
+        "second_factor": current().accounts.second_factors.state(account),
+        "honours_signals": current().counting.anonymity.honours_headers,
+    }
+    return make_response(render_template("account/account.html", **values), status)

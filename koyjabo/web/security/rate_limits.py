@@ -71,6 +71,10 @@ def count_signup() -> None:
     limits().count_address("signups", request.environ, tally())
 
 
+def count_second_step() -> None:
+    limits().count_address("second_steps", request.environ, tally())
+
+
 @contextmanager
 def counted_login(email_key: str, unlocked_ms: UnlockedMs) -> Iterator[None]:
     """Count an attempt to log in or to change the password, by address and by address and account, before the password
@@ -186,6 +190,7 @@ class RateLimits:
             "registrations": rate(limits.registrations),
             "heartbeats": rate(limits.heartbeats),
             "logins": rate(limits.logins),
+            "second_steps": rate(limits.logins),
             "erasures": rate(ERASURES),
             "signups": rate(-(-limits.logins // SIGNUPS_SHARE)),
         }

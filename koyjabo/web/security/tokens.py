@@ -16,7 +16,7 @@ from flask_jwt_extended import (
     unset_jwt_cookies,
 )
 
-from koyjabo.accounts.accounts import Grant
+from koyjabo.accounts.grants import Grant
 from koyjabo.accounts.tokens import ACCESS, ACCESS_S, ALGORITHM, COOKIES, REFRESH, REFRESH_S, Claims
 from koyjabo.audit import log
 from koyjabo.errors import InvalidToken, TokenExpired, Unauthenticated, WrongCsrfToken

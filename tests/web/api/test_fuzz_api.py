@@ -39,6 +39,9 @@ GOOD = {
     "new_password": PASSWORD,
     "name": "Mirpur 10",
     "role": "member",
+    "token": "x",
+    "code": "492039",
+    "credential": {"id": "x"},
 }
 """Fields that a body may need, beside the one that is odd."""
 
@@ -71,7 +74,12 @@ class World:
         session = jwt.decode(token, options={"verify_signature": False})["sid"]
         if self._community is None:
             self._community = self.cast.community()
-        return {"community_id": self._community, "user_id": self.cast["other"].id, "session_id": session}
+        return {
+            "community_id": self._community,
+            "user_id": self.cast["other"].id,
+            "session_id": session,
+            "passkey_id": session,
+        }
 
     def ask(self, case: Case, part: str) -> None:
         headers = {} if part == "nobody" else {"Authorization": f"Bearer {self._logged_in(part).access}"}

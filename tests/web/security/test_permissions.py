@@ -11,6 +11,7 @@ from support.community_calls import Cast
 from support.page_calls import Reader
 from support.permissions import ANYBODY, BODIES, FORMS, ROLES, RULES, SOCKETS, may
 from support.routes import CHANGING, method_of, path_of, rules, stored
+from support.second_factor import first_step, turn_on
 from werkzeug.routing import Rule
 
 PARTS = {"user": "outsider", "member": "member", "moderator": "moderator", "admin": "admin", "site_admin": "site_admin"}
@@ -26,9 +27,19 @@ class Caller:
         self.reader = Reader(site)
         if role == ANYBODY:
             return
+        if role == "pending":
+            self._begin_login(site)
+            return
         name = PARTS.get(role, role)
         self.headers = bearer(log_in(site, name).access)
         self.reader.log_in(name)
+
+    def _begin_login(self, site: Site) -> None:
+        """The token of the second step, wherever a token of a session is good."""
+        token = first_step(site, "pending").token
+        self.headers = bearer(token)
+        for cookie in ("access_token_cookie", "refresh_token_cookie"):
+            self.reader.client.set_cookie(cookie, token)
 
     def call(self, site: Site, rule: Rule, path: str, method: str) -> Any:
         if rule.endpoint.startswith(("pages.", "admin.")):
@@ -45,6 +56,7 @@ def callers(site: Site, cast: Cast) -> dict[str, Caller]:
     site.register("ayesha")
     for name in ("disabled", "revoked"):
         sign_up(site, name)
+    turn_on(sign_up(site, "pending"))
     made = {role: Caller(site, role) for role in ROLES}
     site.rows("UPDATE users SET disabled_ms = 1 WHERE email = 'disabled@example.com'")
     site.rows(
