@@ -1,6 +1,6 @@
 """Secrets of days, under which anonymous visitors are hashed
 
-Revision ID: 0007
+Revision ID: 0006
 Revises: 0005
 """
 

@@ -1,7 +1,7 @@
 """Second factors: authenticator apps, recovery codes, passkeys, and logins that wait for their second step
 
 Revision ID: 0007
-Revises: 0005
+Revises: 0006
 """
 
 import sqlalchemy as sa
