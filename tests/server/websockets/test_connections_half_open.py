@@ -82,14 +82,14 @@ def test_client_that_answers_pings_stays(patient_server, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_client_that_answers_while_its_worker_is_stopped_stays(server, kind):
+def test_client_that_answers_while_its_worker_is_stopped_stays(patient_server, kind):
     """As on a machine that is put to sleep, or moved: the answer is there before anybody looks for it."""
-    with KINDS[kind](server.port) as client:
+    with KINDS[kind](patient_server.port) as client:
         client.event()
         said = client.frame()
-        with suspended([server.worker]):
+        with suspended([patient_server.worker]):
             assert answer(client, said)
-            time.sleep(INTERVAL_S + TIMEOUT_S + 1)  # and it is late enough for the sweep to see it
+            time.sleep(PATIENT_INTERVAL_S + PATIENT_TIMEOUT_S + 1)  # and it is late enough for the sweep to see it
         answer_a_ping(client)
 
 
