@@ -34,6 +34,11 @@ class SocketLog:
         self._metrics.opened(kind, is_back)
         log.info("socket_opened kind=%s community=%s reconnection=%s", kind, community, is_back)
 
+    def named(self, who: str) -> None:
+        """Record that an open socket has named its visitor, which may be back."""
+        if self._reconnections.is_back(who):
+            self._metrics.reconnected()
+
     def refused(self, kind: str, community: str, code: int | str, why: str) -> None:
         """Record a refused socket or join; `why` is a code of `koyjabo.errors`, or a word in its style."""
         self._metrics.error(f"socket_{why}")

@@ -7,9 +7,13 @@ from typing import Any
 from flask import Request
 
 from koyjabo.application.services import Services
+from koyjabo.errors import InvalidMessage
 from koyjabo.network import client_address
+from koyjabo.network.geolocation import UNKNOWN
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.sockets.messages import visitor_id
+
+NO_VISITOR = 'Send {"type": "visitor", "visitorId": "…"}, with 1 to 128 characters out of A–Z a–z 0–9 _ - . :'
 
 
 def admit(services: Services, member: Any, request: Request, sent_id: object) -> bool:
@@ -19,12 +23,24 @@ def admit(services: Services, member: Any, request: Request, sent_id: object) ->
     was admitted. Raises TooManyRequests if its visitor has too many sockets.
     """
     sockets, place = services.presence.visitor_sockets, services.network.places.locate(request.remote_addr)
-    is_limited = bool(client_address.limit_key(request.environ))
-    visitor = visitor_id(sent_id)
+    visitor, address = visitor_id(sent_id), client_address.limit_key(request.environ)
     registered = visitor is not None and services.counting.visits.arrive(visitor, place)
-    sockets.opened(member, sockets.fingerprint(request.environ), visitor, registered, is_limited)
+    sockets.opened(member, sockets.fingerprint(request.environ), visitor, registered, address, place)
     services.counting.visits.stats()  # read the current state: a message from another worker may be in transit
     return services.realtime.rooms.get(STATS_ROOM).admit(member) is not None
+
+
+def name_visitor(services: Services, member: Any, sent_id: object) -> str:
+    """Match an admitted socket with the visitor that it names. Returns the visitor.
+
+    Raises InvalidMessage for an invalid `visitorId` and a socket that has named one before, TooManyRequests as `admit`.
+    """
+    visitor, sockets = visitor_id(sent_id), services.presence.visitor_sockets
+    if visitor is None:
+        raise InvalidMessage(NO_VISITOR)
+    registered = services.counting.visits.arrive(visitor, sockets.place_of(member) or UNKNOWN)
+    sockets.named(member, visitor, registered)
+    return visitor
 
 
 def send_stats(services: Services, member: Any) -> dict[str, Any]:

@@ -37,8 +37,10 @@ def wrap(app: Flask, settings: Settings) -> None:
         lanes.init_app(app)
     response_headers.init_app(app, settings.origins, trusts_proxies=settings.trusted_proxies > 0)
     middleware.trust_proxies(app, settings.trusted_proxies)
-    if settings.environment == "development" and not settings.trusted_proxies:
-        middleware.trust_this_machine(app)
+    if settings.environment == "development":
+        if not settings.trusted_proxies:
+            middleware.trust_this_machine(app)
+        middleware.exempt_this_machine(app)
     if settings.log_level == "DEBUG":
         request_log.init_app(app)
 

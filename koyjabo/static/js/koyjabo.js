@@ -238,6 +238,7 @@ class Visit {
  * @property {(event: any) => void} hear  called with each event of the server
  * @property {() => void} lost  the connection was lost; the line opens it again
  * @property {() => void} [opened]
+ * @property {string} [greeting]  the first message of each socket
  * @property {(code: number) => void} [ended]  the server has closed the line for good, with a code from 4000 on
  */
 
@@ -274,7 +275,10 @@ export class Line {
     if (this.#socket || this.#isOver) return;
     clearTimeout(this.#retry);
     const socket = (this.#socket = new WebSocket(this.#url));
-    socket.onopen = () => this.#handlers.opened?.();
+    socket.onopen = () => {
+      if (this.#handlers.greeting) socket.send(this.#handlers.greeting);
+      this.#handlers.opened?.();
+    };
     socket.onerror = (event) => console.error("WebSocket error:", event);
     socket.onmessage = ({ data }) => socket === this.#socket && this.#take(JSON.parse(data));
     socket.onclose = ({ code }) => socket === this.#socket && this.#closed(code);
@@ -371,9 +375,9 @@ export class KoyJabo {
   constructor({ baseUrl, communityId, page = location.pathname, counts = true, listens = true, poll = false, stats = null } = {}) {
     this.#base = new URL(baseUrl ?? new URL(import.meta.url).origin);
     this.#visit = new Visit(this.#base, counts, { communityId, page });
-    const url = new URL(`/?visitorId=${encodeURIComponent(this.#visit.visitorId)}`, this.#base);
     this.#listens = listens;
-    this.#socket = new Line(url, {
+    this.#socket = new Line(new URL("/", this.#base), {
+      greeting: JSON.stringify({ type: "visitor", visitorId: this.#visit.visitorId }), // not in the URL, which proxies log
       hear: (event) => event.type === "visitor_update" && this.#heard(event.stats),
       lost: () => this.#ask(),
       opened: () => console.log("Connected to KoyJabo Analytics Stream"),

@@ -46,6 +46,8 @@ def register_visit(call: Call) -> Answer:
     fingerprint = services.presence.visitor_sockets.fingerprint(call.environ)
     visits = services.counting.visits
     receipt = visits.register(body.as_visit(services.clock.now_ms(), place, fingerprint, call.user_id()))
+    if receipt is not None and receipt.duplicate:
+        call.uncount_visitor("visits", body.visitorId)
     return registered_answer(receipt, visits.newest() if receipt else visits.stats())
 
 

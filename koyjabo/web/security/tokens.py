@@ -23,6 +23,7 @@ from koyjabo.errors import InvalidToken, TokenExpired, Unauthenticated, WrongCsr
 from koyjabo.extensions import jwt
 from koyjabo.identity import Login
 from koyjabo.web.current import current
+from koyjabo.web.security import rate_limits
 
 CSRF_HEADER = "X-CSRF-TOKEN"
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
@@ -48,14 +49,16 @@ def init_app(app: Flask, secure: bool) -> None:
 
 def require() -> Login:
     """The login of the current request. Raises Unauthenticated, InvalidToken, TokenExpired, WrongCsrfToken,
-    LedgerUnavailable.
+    LedgerUnavailable; TooManyRequests if the account changes too much.
 
     Reads the whole body first, so that a client cannot keep a permission by holding the body back until it is revoked.
     """
     request.get_data()
+    login = _login(claims_of(ACCESS))
     if request.method not in SAFE_METHODS:
+        rate_limits.count_change(login.account.id)
         record_request_place()
-    return _login(claims_of(ACCESS))
+    return login
 
 
 def record_request_place() -> None:
