@@ -25,6 +25,7 @@ class NewVisit(NamedTuple):
     fingerprint: bytes = b""  # identifies the client, as a hash that changes daily; never stored
     user_id: str | None = None  # the user, if the request identified one
     is_bot: bool = False  # a declared crawler
+    is_public: bool = False  # anyone could send it: a community that is not open counts it for its members alone
 
 
 class CounterSnapshot(NamedTuple):

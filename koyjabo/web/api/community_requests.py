@@ -21,6 +21,13 @@ COLUMNS = {"open": "is_open", "listed": "is_listed"}
 """The domain's names of fields whose names differ."""
 
 
+COUNT_ANONYMOUS = "counts visits of people who are not members, although it is not open"
+
+
+def _named(values: dict[str, Any]) -> dict[str, Any]:
+    return {COLUMNS.get(name, name): value for name, value in values.items()}
+
+
 def _text(value: Any, longest: int, too_long: str) -> str:
     if not isinstance(value, str):
         raise refuse("must be a text")
@@ -68,6 +75,11 @@ class NewCommunityBody(Body):
     description: Description = ""
     open: Flag = Field(True, description="anyone can join")
     listed: Flag = Field(True, description="anyone can find it; only members get in")
+    count_anonymous: Flag = Field(False, description=COUNT_ANONYMOUS)
+
+    def values(self) -> dict[str, Any]:
+        """The domain's names and values."""
+        return _named(self.model_dump())
 
 
 class CommunityChangesBody(Body):
@@ -79,9 +91,10 @@ class CommunityChangesBody(Body):
     description: Description | None = None
     open: Flag | None = None
     listed: Flag | None = None
+    count_anonymous: Flag | None = Field(None, description=COUNT_ANONYMOUS)
 
     def changes(self) -> dict[str, Any]:
-        return {COLUMNS.get(name, name): value for name, value in self.model_dump(exclude_none=True).items()}
+        return _named(self.model_dump(exclude_none=True))
 
 
 class JoinBody(Body):

@@ -99,6 +99,7 @@ class NewVisitBody(Body):
             fingerprint=fingerprint,
             user_id=user_id,
             is_bot=is_bot(self.userAgent),
+            is_public=True,
         )
 
 
