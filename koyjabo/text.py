@@ -1,10 +1,36 @@
-"""Cleans texts before they are stored, and marks sentences for translation."""
+"""Cleans texts before they are stored, reads the lines of files, and marks sentences for translation."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import count
+from typing import Protocol
 
 LONGEST_TEXT = 512
+LONGEST_LINE = 1_000_000
+"""Bytes of a line of a file that is imported or restored."""
+
+
+class Lines(Protocol):
+    def readline(self, size: int, /) -> bytes: ...
+
+
+class LineTooLong(Exception):
+    def __init__(self, number: int) -> None:
+        super().__init__(f"Line {number} is longer than 1 MB")
+        self.number = number
+
+
+def lines(file: Lines) -> Iterator[bytes]:
+    """The lines of a file, in constant memory. Raises LineTooLong."""
+    for number in count(1):
+        line = file.readline(LONGEST_LINE + 1)
+        if len(line) > LONGEST_LINE:
+            raise LineTooLong(number)
+        if not line:
+            return
+        yield line
 
 
 def N_(sentence: str) -> str:  # noqa: N802  (the mark that pybabel looks for)
