@@ -7,13 +7,14 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from koyjabo.communities.communities import ROLES
-from koyjabo.text import N_, whole
+from koyjabo.text import N_, has_visible, tidy_name, whole
 from koyjabo.web.api.account_requests import Email
 from koyjabo.web.api.fields import OptionalVisitorId, refuse
 from koyjabo.web.api.visit_requests import JSON, Body
 
 LONGEST_NAME, LONGEST_DESCRIPTION = 200, 2000
 NAME_LENGTH = N_("must have 1 to 200 characters and not only spaces")
+NOT_VISIBLE = N_("must have at least one character that can be seen")
 NAME_TOO_LONG = N_("must not be longer than 200 characters")
 DESCRIPTION_TOO_LONG = N_("must not be longer than 2,000 characters")
 
@@ -38,9 +39,11 @@ def _text(value: Any, longest: int, too_long: str) -> str:
 
 
 def _name(value: Any) -> str:
-    name = _text(value, LONGEST_NAME, NAME_TOO_LONG)
+    name = tidy_name(_text(value, LONGEST_NAME, NAME_TOO_LONG))
     if not name:
         raise refuse(NAME_LENGTH)
+    if not has_visible(name):
+        raise refuse(NOT_VISIBLE)
     return name
 
 
