@@ -7,7 +7,17 @@ from support.account_calls import sign_up
 from support.app_fixtures import Site, assert_error
 from support.community_calls import PATH, found
 
-INVISIBLE = ["\u200b", "\u2060\u200d", "\u202e\u202e", "\ufeff", "\u3164", "\u115f \u1160", "\u2800", "\u0301", "\u00ad"]
+INVISIBLE = [
+    "\u200b",
+    "\u2060\u200d",
+    "\u202e\u202e",
+    "\ufeff",
+    "\u3164",
+    "\u115f \u1160",
+    "\u2800",
+    "\u0301",
+    "\u00ad",
+]
 BANGLA = "র\u200d্যাব উদ্\u200cঘাটন"  # joiners inside words, which change what is written
 FAMILY = "👩\u200d👧 Mirpur"
 

@@ -48,8 +48,8 @@ def init_app(app: Flask, runtime: Runtime, fanout: LocalFanout, workers: int) ->
 
 
 class NoJsonp:
-    """Refuses polling by JSONP, which python-engineio cannot turn off: a script sends no `Origin`, so a page of the same
-    site, though not of this origin, could read it with its visitor's cookies.
+    """Refuses polling by JSONP, which python-engineio cannot turn off. A script sends no `Origin`, so a page of the
+    same site, though not of this origin, could read it with its visitor's cookies.
     """
 
     def __init__(self, app: WSGIApplication) -> None:

@@ -18,6 +18,7 @@ from koyjabo.network import client_address
 from koyjabo.network.local_proxy import LocalProxy
 from koyjabo.network.rate_limiter import Allowance, Rate, share
 from koyjabo.settings.schema import Settings
+from koyjabo.web.security import cookies
 
 EXTENSION = "koyjabo.rate_limits"
 
@@ -127,7 +128,7 @@ def is_familiar(email_key: str, browser_mark: Callable[[], str]) -> bool:
     """Whether this browser's cookie proves an earlier login to this account, since its owner last changed the password.
     Calls `browser_mark` only if the cookie is ours.
     """
-    cookie = request.cookies.get(FAMILIAR_COOKIE, "")
+    cookie = cookies.get(FAMILIAR_COOKIE)
     expected = limits().familiar(email_key, cookie.partition(".")[0])
     return hmac.compare_digest(cookie.encode(), expected.encode()) and cookie == limits().familiar(
         email_key, browser_mark()
@@ -142,8 +143,7 @@ def remember_login(email_key: str, browser_mark: str) -> None:
 
     @after_this_request
     def remember(response: Response) -> Response:
-        secure = current_app.config["JWT_COOKIE_SECURE"]
-        response.set_cookie(FAMILIAR_COOKIE, value, FAMILIAR_S, secure=secure, httponly=True, samesite="Lax")
+        cookies.put(response, FAMILIAR_COOKIE, value, FAMILIAR_S)
         return response
 
 
