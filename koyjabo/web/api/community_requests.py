@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from koyjabo.communities.communities import ROLES
 from koyjabo.text import N_, has_visible, tidy_name, whole
 from koyjabo.web.api.account_requests import Email
-from koyjabo.web.api.fields import OptionalVisitorId, refuse
+from koyjabo.web.api.fields import NULL, OptionalVisitorId, refuse
 from koyjabo.web.api.visit_requests import JSON, Body
 
 LONGEST_NAME, LONGEST_DESCRIPTION = 200, 2000
@@ -63,8 +63,16 @@ def _role(value: Any) -> str:
     return value
 
 
-Name = Annotated[str, BeforeValidator(_name), Field(min_length=1, max_length=LONGEST_NAME)]
-Description = Annotated[str, BeforeValidator(_description), Field(max_length=LONGEST_DESCRIPTION)]
+Name = Annotated[
+    str,
+    BeforeValidator(_name),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": LONGEST_NAME, "pattern": r"\S"}),
+]
+Description = Annotated[
+    str,
+    BeforeValidator(_description),
+    WithJsonSchema({"anyOf": [{"type": "string", "maxLength": LONGEST_DESCRIPTION}, NULL]}),
+]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Role = Annotated[str, BeforeValidator(_role), WithJsonSchema({"type": "string", "enum": list(ROLES)})]
 
