@@ -15,7 +15,7 @@ from koyjabo.accounts.hash_queue import Client
 from koyjabo.accounts.login_throttle import SENTENCE, account_key
 from koyjabo.errors import KoyJaboError, TooManyRequests, WrongCredentials
 from koyjabo.network import client_address
-from koyjabo.network.local_proxy import LocalProxy
+from koyjabo.network.local_proxy import LOCAL_KEYS, LocalProxy
 from koyjabo.network.rate_limiter import Allowance, Rate, share
 from koyjabo.settings.schema import Settings
 from koyjabo.web.security import cookies
@@ -164,10 +164,11 @@ def tally() -> Tally:
 class Tally:
     """Counts one request against several limits, and remembers the one that has the fewest requests left."""
 
-    __slots__ = ("_tightest",)
+    __slots__ = ("_tightest", "address")
 
     def __init__(self) -> None:
         self._tightest: Allowance | None = None
+        self.address: str | None = None  # the key of the request, once it is known
 
     def use(self, rate: Rate | None, *key: str, sentence: str | None = None) -> None:
         """Raises TooManyRequests."""
@@ -220,16 +221,19 @@ class RateLimits:
         self.local_proxy = LocalProxy()
 
     def count_address(self, kind: str, environ: Environment, tally: Tally, sentence: str | None = None) -> None:
-        address = client_address.limit_key(environ)
+        address = tally.address = client_address.limit_key(environ)
+        if address in LOCAL_KEYS:
+            self.local_proxy.seen()
+        elif address:
+            self.local_proxy.is_alone = False
         if address:
-            self.local_proxy.seen(address)
             tally.use_address(self._of_address[kind], address, sentence=sentence)
 
     def count_visitor(
         self, kind: str, environ: Environment, tally: Tally, visitor_id: str, sentence: str | None = None
     ) -> None:
         """Count a visitor at its address: others who know the `visitorId` use up nothing of what the visitor may do."""
-        address = client_address.limit_key(environ)
+        address = client_address.limit_key(environ) if tally.address is None else tally.address
         if address:
             tally.use(self._of_visitor[kind], visitor_id, address, sentence=sentence)
 
