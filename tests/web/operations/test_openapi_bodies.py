@@ -21,7 +21,7 @@ GOOD = {
     "name": "Mirpur",
     "role": "member",
 }
-ODD: list[Any] = [None, True, False, 0, 5, -1, 2.0, 2.5, "", "x", "5", " ", "a@b.com", "member", [], ["x"], {}, {"a": 1}]
+ODD: list[Any] = [None, True, False, 0, -1, 2.0, 2.5, "", "x", "5", " ", "a@b.com", "member", [], ["x"], {}, {"a": 1}]
 
 
 @pytest.fixture(scope="module")
