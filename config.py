@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -47,6 +48,13 @@ def load(overrides: Mapping[str, Any] | None = None, instance: Path = INSTANCE) 
     return settings.model_copy(
         update={"secret_key": settings.secret_key or operator_secrets.load_or_create(instance / "secret_key")}
     )
+
+
+def protect_instance(instance: Path = INSTANCE) -> None:
+    """Let only the owner look into `instance/`, also into one that an older version made."""
+    with suppress(OSError):  # it is not there, belongs to another user, or is mounted for reading
+        if instance.stat().st_mode & 0o077:
+            instance.chmod(0o700)
 
 
 def _set(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -34,6 +34,7 @@ def create_app(
     from koyjabo.runtime import ThreadRuntime
 
     chosen, runtime = config.load(settings), runtime or ThreadRuntime()
+    config.protect_instance()
     app = Flask(__name__, instance_path=str(config.INSTANCE), static_folder=None)
     app.config.update({name: value for name, value in (settings or {}).items() if name.isupper()})
     services = opening.open_services(app, chosen, runtime, clock or Clock(chosen.zone))

@@ -149,6 +149,11 @@ class LastAdmin(KoyJaboError):
     sentence = N_("A community needs an admin. Make another member an admin first, or delete the community.")
 
 
+class TooManyCommunities(KoyJaboError):
+    code = "too_many_communities"
+    sentence = N_("You have created 20 communities, the most for one account. Delete one first, or ask a site admin.")
+
+
 class TotalWouldFall(KoyJaboError):
     code = "total_would_fall"
     sentence = "This would lower the total, which open pages ignore. Start a new count: pages accept that."

@@ -22,7 +22,7 @@ SECRET = re.compile(r"SECRET|PASSWORD|TOKEN|_URL")
 FIXED = {"ENVIRONMENT", "DATABASE_URL", "REDIS_URL"}
 """What compose decides itself."""
 
-LEFT_OUT = {"PORT", "ALLOW_EPHEMERAL_STORAGE"}
+LEFT_OUT = {"HOST", "PORT", "ALLOW_EPHEMERAL_STORAGE"}
 """The image says where it serves, and nginx knows it; the other is for Render."""
 
 

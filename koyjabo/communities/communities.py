@@ -45,14 +45,22 @@ class Communities:
         self._database = database
         self._clock = clock
 
-    def create(self, account: Account, name: str, description: str, is_open: bool, is_listed: bool) -> CommunityAccess:
-        """Create a community, with `account` as its first admin."""
-        community = Community(str(uuid.uuid4()), name, description, is_open, is_listed)
+    def create(
+        self,
+        account: Account,
+        name: str,
+        description: str,
+        is_open: bool,
+        is_listed: bool,
+        count_anonymous: bool = False,
+    ) -> CommunityAccess:
+        """Create a community, with `account` as its first admin. Raises TooManyCommunities."""
+        community = Community(str(uuid.uuid4()), name, description, is_open, is_listed, count_anonymous)
         self._write(lifecycle.create, self._actor(account), account, community)
         return CommunityAccess(community, ADMIN)
 
     def list(self, account: Account, start: int, count: int) -> Page[CommunityAccess]:
-        """`count` of the communities that `account` may see, by name, from the offset `start`."""
+        """`count` of the communities that `account` may see, by members and then by name, from the offset `start`."""
         page = self._list(CommunityQueries.list_access, account.id, account.is_admin, start, count)
         return page._replace(items=tuple(roles.as_seen_by(account, each) for each in page.items))
 
@@ -75,7 +83,7 @@ class Communities:
         self._read(memberships.allowed, account, community_id, role)
 
     def change(self, account: Account, community_id: str, **values: Any) -> CommunityAccess:
-        """Change any of name, description, is_open and is_listed."""
+        """Change any of name, description, is_open, is_listed and count_anonymous."""
         return self._write(lifecycle.change, self._actor(account), account, community_id, values)
 
     def delete(self, account: Account, community_id: str) -> None:

@@ -29,6 +29,8 @@ class NewVisit(NamedTuple):
     user_id: str | None = None  # the user, if the request identified one
     is_bot: bool = False  # a declared crawler
     other_key: VisitKey | None = None  # the key of an anonymous visit under the secret of the day beside its own
+    member_id: str | None = None  # that user, also if the visit is anonymous; never stored
+    is_public: bool = False  # anyone could send it: a community that is not open counts it for its members alone
 
 
 class CounterSnapshot(NamedTuple):

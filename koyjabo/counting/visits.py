@@ -79,7 +79,7 @@ class Visits:
             log.debug("bot_ignored")
             return None
         receipt = self._ledger.append(visit)
-        log.debug(REGISTERED, receipt.ordinal, receipt.duplicate, visit.scope, receipt.own.revision)
+        log.debug(REGISTERED, receipt.ordinal, receipt.duplicate, receipt.own.scope, receipt.own.revision)
         return receipt
 
     def keep_active(self, visitor_id: str, place: str) -> None:
@@ -158,9 +158,10 @@ class Visits:
         changed = {}
         for visit, receipt in visits:
             visitor_id = self._touch(visit, receipt)
-            if visit.scope != SITE and not receipt.duplicate:  # a retry counts in the scope of its first attempt
-                self._active_visitors.touch(visit.scope, visit.visitor_id, visit.place)
-                changed[visit.scope] = receipt.own
+            scope = receipt.own.scope  # not always that of the visit: a closed community counts its members alone
+            if scope != SITE and not receipt.duplicate:  # a retry counts in the scope of its first attempt
+                self._active_visitors.touch(scope, visit.visitor_id, visit.place)
+                changed[scope] = receipt.own
             self._on_visit(visitor_id, visit.fingerprint)
         self.site.update(visits[-1][1].snapshot)
         self._on_change(self.site)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from koyjabo.models.columns import BigKey, Model
@@ -66,6 +66,8 @@ class Community(Model):
     is_listed: Mapped[bool] = mapped_column(Boolean)  # visible to people who are not members
     created_ms: Mapped[int] = mapped_column(BigInteger)
     archived_ms: Mapped[int | None] = mapped_column(BigInteger)  # visible in the panel only; it has no counter
+    count_anonymous: Mapped[bool] = mapped_column(Boolean, server_default=false())  # visits of non-members, if not open
+    founder_id: Mapped[str | None] = mapped_column(String(36), index=True)  # None if unknown
 
 
 class Membership(Model):

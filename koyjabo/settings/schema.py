@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
@@ -28,6 +29,11 @@ class Settings(BaseModel):
         "development",
         alias="ENVIRONMENT",
         description="`production` demands a SECRET_KEY and ignores `.env`; on Render and Heroku it is the default",
+    )
+    host: str = Field(
+        "0.0.0.0",
+        alias="HOST",
+        description="IP address to listen on; 127.0.0.1 beside a proxy on the same machine",
     )
     port: int = Field(8000, alias="PORT", ge=0, le=65535, description="TCP port to serve on; 0 takes a free one")
     secret_key: str = Field(
@@ -142,6 +148,18 @@ class Settings(BaseModel):
         ge=0,
         description="communities founded and people invited a minute by one account, 0 for no limit",
     )
+    rate_limit_changes: int = Field(
+        120,
+        alias="RATE_LIMIT_CHANGES",
+        ge=0,
+        description="changes of any kind a minute by one account, 0 for no limit",
+    )
+    rate_limit_reports: int = Field(
+        600,
+        alias="RATE_LIMIT_REPORTS",
+        ge=0,
+        description="reports a minute for one account, 0 for no limit",
+    )
     rate_limit_sockets: int = Field(
         2000, alias="RATE_LIMIT_SOCKETS", ge=0, description="open sockets of one address in one worker, 0 for no limit"
     )
@@ -186,8 +204,8 @@ class Settings(BaseModel):
     metrics_token: str = Field(
         "",
         alias="METRICS_TOKEN",
-        description="token with which Prometheus reads `/metrics`, at least 16 characters; without one, only this "
-        "machine may read it",
+        description="token with which Prometheus reads `/metrics`, at least 16 characters; without one, only "
+        "development answers, and only this machine",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", alias="LOG_LEVEL", description="`DEBUG` adds a line for each request, visit and broadcast"
@@ -200,6 +218,14 @@ class Settings(BaseModel):
     @classmethod
     def _upper(cls, value: Any) -> Any:
         return value.upper() if isinstance(value, str) else value
+
+    @field_validator("host")
+    @classmethod
+    def _ip_address(cls, value: str) -> str:
+        try:
+            return str(ip_address(value))
+        except ValueError:
+            raise ValueError("should be an IP address, such as 127.0.0.1, 0.0.0.0 or ::") from None
 
     @field_validator("timezone")
     @classmethod

@@ -7,10 +7,13 @@ from typing import Any
 from flask import Request
 
 from koyjabo.application.services import Services
-from koyjabo.errors import LedgerUnavailable
+from koyjabo.errors import InvalidMessage, LedgerUnavailable
 from koyjabo.network import client_address
+from koyjabo.network.geolocation import UNKNOWN
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.sockets.messages import visitor_id
+
+NO_VISITOR = 'Send {"type": "visitor", "visitorId": "…"}, with 1 to 128 characters out of A–Z a–z 0–9 _ - . :'
 
 
 def admit(services: Services, member: Any, request: Request, sent_id: object, is_said: bool) -> bool:
@@ -23,14 +26,31 @@ def admit(services: Services, member: Any, request: Request, sent_id: object, is
     sockets = services.presence.visitor_sockets
     is_anonymous = services.counting.anonymity.is_asked(request.environ, is_said)
     place = services.network.places.locate(request.remote_addr, has_city=not is_anonymous)
-    is_limited = bool(client_address.limit_key(request.environ))
-    visitor = visitor_id(sent_id)
+    visitor, address = visitor_id(sent_id), client_address.limit_key(request.environ)
     if visitor is not None and is_anonymous:
         visitor = _hashed(services, visitor)
     registered = visitor is not None and services.counting.visits.arrive(visitor, place)
-    sockets.opened(member, sockets.fingerprint(request.environ), visitor, registered, is_limited)
+    sockets.opened(member, sockets.fingerprint(request.environ), visitor, registered, address, place, is_anonymous)
     services.counting.visits.stats()  # read the current state: a message from another worker may be in transit
     return services.realtime.rooms.get(STATS_ROOM).admit(member) is not None
+
+
+def name_visitor(services: Services, member: Any, sent_id: object) -> str:
+    """Match an admitted socket with the visitor that it names. Returns the visitor, whose visit was anonymous if the
+    handshake said so.
+
+    Raises InvalidMessage for an invalid `visitorId` and a socket that has named one before, TooManyRequests as `admit`.
+    """
+    visitor, sockets = visitor_id(sent_id), services.presence.visitor_sockets
+    if visitor is None:
+        raise InvalidMessage(NO_VISITOR)
+    if sockets.is_anonymous(member):
+        visitor = _hashed(services, visitor)
+    if visitor is None:
+        return ""
+    registered = services.counting.visits.arrive(visitor, sockets.place_of(member) or UNKNOWN)
+    sockets.named(member, visitor, registered)
+    return visitor
 
 
 def _hashed(services: Services, visitor: str) -> str | None:

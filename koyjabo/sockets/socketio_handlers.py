@@ -24,6 +24,9 @@ ANY_EVENT = "*"
 ERRORS = "errors"
 CLIENT_DISCONNECT = "client disconnect"
 KIND, LOST = "socketio", 1006
+MOST_LOGGED = 3
+"""Refused joins of one client that are logged. All are counted in the metrics."""
+
 EXTENSION = "koyjabo.joined_rooms"
 
 
@@ -102,7 +105,8 @@ def join(message: Any = None, *_: Any) -> dict[str, Any]:
         return _refuse(error)
     except KoyJaboError as error:
         community = uuid_of(message["communityId"]) or NOWHERE
-        _services().observability.socket_log.refused(KIND, community, close_code(error), error.code)
+        is_logged = _joined_rooms().count_refusal(_sid()) <= MOST_LOGGED
+        _services().observability.socket_log.refused(KIND, community, close_code(error), error.code, is_logged)
         return {"ok": False, "error": str(error), "code": close_code(error)}
 
 

@@ -13,14 +13,15 @@ if TYPE_CHECKING:
 def init_app(app: Flask, settings: Settings) -> None:
     """Add everything of this package to `app`, except what `wrap` adds."""
     from koyjabo.web.http import errors, middleware, static_files
-    from koyjabo.web.security import page_login, rate_limits, tokens
+    from koyjabo.web.security import cookies, page_login, rate_limits, tokens
     from koyjabo.web.ui import flash, languages
 
     is_development = settings.environment == "development"
     middleware.init_app(app)
     rate_limits.init_app(app, settings)
     errors.init_app(app)
-    tokens.init_app(app, secure=not is_development)
+    cookies.init_app(app, secure=not is_development)
+    tokens.init_app(app)
     page_login.init_app(app)
     languages.init_app(app, settings.zone)
     flash.init_app(app)
@@ -37,8 +38,10 @@ def wrap(app: Flask, settings: Settings) -> None:
         lanes.init_app(app)
     response_headers.init_app(app, settings.origins, trusts_proxies=settings.trusted_proxies > 0)
     middleware.trust_proxies(app, settings.trusted_proxies)
-    if settings.environment == "development" and not settings.trusted_proxies:
-        middleware.trust_this_machine(app)
+    if settings.environment == "development":
+        if not settings.trusted_proxies:
+            middleware.trust_this_machine(app)
+        middleware.exempt_this_machine(app)
     if settings.log_level == "DEBUG":
         request_log.init_app(app)
 

@@ -94,6 +94,19 @@ def test_what_is_done_to_a_community_leaves_a_line(panel, action):
     assert action in log.ACTIONS
 
 
+def test_long_text_is_kept_as_its_beginning_and_its_length(panel):
+    """Otherwise one account could fill the log with its descriptions."""
+    community = found(panel.ayesha, description="ট" * 2000)["id"]
+    panel.clear()
+    answer = panel.ayesha.patch(f"{PATH}/{community}", json={"name": "n" * 200, "description": "🛺" * 2000})
+    assert answer.status_code == 200, answer.text
+    cut = "… (2,000 characters)"
+    assert panel.only_line().details == {
+        "was": {"name": "Mirpur 10", "description": "ট" * 200 + cut},
+        "now": {"name": "n" * 200, "description": "🛺" * 200 + cut},
+    }
+
+
 def test_founding_a_community_leaves_a_line(panel):
     community = found(panel.ayesha, name="Ours")["id"]
     line = panel.only_line()

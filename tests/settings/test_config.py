@@ -20,6 +20,7 @@ IN_MEMORY = Path("/dev/shm")
 BAD = [
     *[("ENVIRONMENT", bad) for bad in ("staging", "Production")],
     *[("PORT", bad) for bad in ("abc", "-1", "65536", "80.5", "8000;")],
+    *[("HOST", bad) for bad in ("localhost", "127.0.0.1:8000", "300.0.0.1", "*")],
     *[("SECRET_KEY", bad) for bad in ("short", "k" * 40, KEY[:31], "rickshaw" * 5, "01" * 20)],
     *[("DATABASE_URL", bad) for bad in ("koyjabo", "mysql://db/x", "sqlite://", "sqlite:///:memory:", "redis://db")],
     *[("DATABASE_URL", bad) for bad in ("sqlite:///x.db?mode=memory", "postgresql://user@db:port/x")],
@@ -53,6 +54,8 @@ BAD = [
     *[("ADMIN_PASSWORD", bad) for bad in ("short", "x" * 129)],
     *[("GEOIP_DATABASE", bad) for bad in ("missing.mmdb", "/", "cities.mmdb:", "a\nb")],
     *[("RATE_LIMIT_ACTIONS", bad) for bad in ("-1", "all")],
+    *[("RATE_LIMIT_CHANGES", bad) for bad in ("-1", "all")],
+    *[("RATE_LIMIT_REPORTS", bad) for bad in ("-1", "all")],
     *[("RATE_LIMIT_SOCKETS", bad) for bad in ("-1", "x", "1.5")],
     *[("MAX_CONNECTIONS", bad) for bad in ("0", "1000001", "x")],
     *[("METRICS_TOKEN", bad) for bad in ("short", "x" * 15)],

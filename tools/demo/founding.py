@@ -58,7 +58,8 @@ class Founding:
 
     def _found(self, member: Member, account: Account) -> None:
         plan, communities = member.plan, self._backdated.communities
-        access = communities.create(account, plan.name, plan.description, plan.is_open, is_listed=True)
+        listed = {"is_listed": True, "count_anonymous": True}
+        access = communities.create(account, plan.name, plan.description, plan.is_open, **listed)
         self._founders[plan.name], self._ids[plan.name] = account, access.community.id
 
     def _join(self, member: Member, account: Account) -> None:

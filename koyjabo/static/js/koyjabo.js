@@ -243,6 +243,7 @@ class Visit {
  * @property {(event: any) => void} hear
  * @property {() => void} lost
  * @property {() => void} [opened]
+ * @property {string} [greeting]  the first message of each socket
  * @property {(code: number) => void} [ended]  the server has closed the line for good, with a code from 4000 on
  */
 
@@ -279,7 +280,10 @@ export class Line {
     if (this.#socket || this.#isOver) return;
     clearTimeout(this.#retry);
     const socket = (this.#socket = new WebSocket(this.#url));
-    socket.onopen = () => this.#handlers.opened?.();
+    socket.onopen = () => {
+      if (this.#handlers.greeting) socket.send(this.#handlers.greeting);
+      this.#handlers.opened?.();
+    };
     socket.onerror = (event) => console.error("WebSocket error:", event);
     socket.onmessage = ({ data }) => socket === this.#socket && this.#take(JSON.parse(data));
     socket.onclose = ({ code }) => socket === this.#socket && this.#closed(code);
@@ -377,9 +381,10 @@ export class KoyJabo {
     this.#base = new URL(baseUrl ?? new URL(import.meta.url).origin);
     this.#visit = new Visit(this.#base, counts && !isNotCounted(), remember, { communityId, page });
     this.#kept = remember ? local : session;
-    const url = new URL(`/?${new URLSearchParams(/** @type {any} */ (this.#visit.who))}`, this.#base);
+    const { visitorId, anonymous } = this.#visit.who;
     this.#listens = listens;
-    this.#socket = new Line(url, {
+    this.#socket = new Line(new URL(anonymous ? "/?anonymous=true" : "/", this.#base), {
+      greeting: JSON.stringify({ type: "visitor", visitorId }), // not in the URL, which proxies log
       hear: (event) => event.type === "visitor_update" && this.#heard(event.stats),
       lost: () => this.#ask(),
       opened: () => console.log("Connected to KoyJabo Analytics Stream"),

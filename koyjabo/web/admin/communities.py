@@ -37,7 +37,7 @@ def create_community() -> Response:
     body = form.read()
     if body is None:
         return page("new_community", 422, form=form)
-    created = current().communities.directory.create(me(), body.name, body.description, body.open, body.listed)
+    created = current().communities.directory.create(me(), **body.values())
     return done("founded", "admin.community", community_id=created.community.id)
 
 

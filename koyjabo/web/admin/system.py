@@ -10,6 +10,7 @@ from koyjabo.web.admin.form_fields import TotalBody
 from koyjabo.web.admin.pages import me, page
 from koyjabo.web.admin.proxy_hops import hops, in_force
 from koyjabo.web.current import current
+from koyjabo.web.security import rate_limits
 from koyjabo.web.ui.forms import Form
 
 SOCKETS = {
@@ -39,4 +40,5 @@ def show(status: int = 200, form: Form[TotalBody] | None = None) -> Response:
         hops=hops(request.environ),
         in_force=in_force(request.environ, int(str(facts.settings["TRUSTED_PROXIES"]))),
         address=request.remote_addr,
+        local_proxy=rate_limits.limits().local_proxy.warning,
     )

@@ -6,7 +6,7 @@ from flask import Response, request
 
 from koyjabo.communities.communities import Enrolment
 from koyjabo.web.api import bp
-from koyjabo.web.api.communities import INSIDE, TOO_MANY, WITH_BODY
+from koyjabo.web.api.communities import CHANGE, INSIDE, TOO_MANY, WITH_BODY
 from koyjabo.web.api.community_requests import InvitationBody, JoinBody, RoleBody
 from koyjabo.web.api.community_responses import MemberAnswer, MembershipAnswer, answer, list_answer, no_answer
 from koyjabo.web.api.conversions import convert
@@ -19,6 +19,7 @@ ENROLLED: dict[int, Answer] = {
     200: MemberAnswer,
     201: MemberAnswer,
     **WITH_BODY,
+    **CHANGE,
     **INSIDE,
     404: "community or user not found",
     409: "the last admin must stay admin",
@@ -28,7 +29,7 @@ ENROLLED: dict[int, Answer] = {
 @bp.post("/communities/<community_id>/join")
 @describe(
     "Join a community",
-    {200: MembershipAnswer, 201: MembershipAnswer, **WITH_BODY, **INSIDE, 403: "invitation only"},
+    {200: MembershipAnswer, 201: MembershipAnswer, **WITH_BODY, **CHANGE, **INSIDE, 403: "invitation only"},
     body=JoinBody,
 )
 def join_community(community_id: str) -> Response:
@@ -41,7 +42,7 @@ def join_community(community_id: str) -> Response:
 
 
 @bp.post("/communities/<community_id>/leave")
-@describe("Leave a community", {204: None, **INSIDE, 409: "the last admin cannot be removed"})
+@describe("Leave a community", {204: None, **CHANGE, **INSIDE, 409: "the last admin cannot be removed"})
 def leave_community(community_id: str) -> Response:
     """204; 403 or 404 if you are not a member."""
     current().communities.directory.leave(tokens.require().account, community_id)
@@ -75,7 +76,7 @@ def set_role(community_id: str, user_id: str) -> Response:
 
 
 @bp.delete("/communities/<community_id>/members/<user_id>")
-@describe("Remove a member", {204: None, **INSIDE, 409: "the last admin cannot be removed"})
+@describe("Remove a member", {204: None, **CHANGE, **INSIDE, 409: "the last admin cannot be removed"})
 def remove_member(community_id: str, user_id: str) -> Response:
     """For admins; all members can end their own membership."""
     current().communities.directory.remove_member(tokens.require().account, community_id, user_id)

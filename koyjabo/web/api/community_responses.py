@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from koyjabo.clock import iso
 from koyjabo.communities.communities import CommunityAccess, Member
+from koyjabo.web.api.community_requests import COUNT_ANONYMOUS
 
 JOINED_AT = "2025-12-16T04:48:38.412Z"
 PRIVATE = ("Cache-Control", "private, no-store")
@@ -23,6 +24,7 @@ class CommunityAnswer(BaseModel):
     description: str
     open: bool = Field(description="anyone can join")
     listed: bool = Field(description="anyone can find it; only members get in")
+    count_anonymous: bool = Field(description=COUNT_ANONYMOUS)
     role: str | None = Field(description="member, moderator or admin; null if you are not a member")
     online: int = Field(description="number of people online")
 
@@ -35,6 +37,7 @@ class CommunityAnswer(BaseModel):
             description=community.description,
             open=community.is_open,
             listed=community.is_listed,
+            count_anonymous=community.count_anonymous,
             role=access.role,
             online=online,
         )

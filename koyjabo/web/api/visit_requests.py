@@ -103,7 +103,9 @@ class NewVisitBody(Body):
             page=without_query(self.page),
             fingerprint=fingerprint,
             user_id=user_id,
+            member_id=user_id,
             is_bot=is_bot(self.userAgent),
+            is_public=True,
         )
 
 

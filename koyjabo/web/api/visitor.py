@@ -48,6 +48,8 @@ def register_visit(call: Call) -> Answer:
     visits = services.counting.visits
     visit = body.as_visit(services.clock.now_ms(), place, fingerprint, call.user_id())
     receipt = visits.register(services.counting.anonymity.visit(visit) if is_anonymous else visit)
+    if receipt is not None and receipt.duplicate:
+        call.uncount_visitor("visits", body.visitorId)
     return registered_answer(receipt, visits.newest() if receipt else visits.stats())
 
 

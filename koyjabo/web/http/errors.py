@@ -40,6 +40,7 @@ STATUS = {
     "unknown_session": 404,
     "email_taken": 409,
     "last_admin": 409,
+    "too_many_communities": 409,
     "total_would_fall": 409,
     "unknown_visitor": 404,
     "unknown_community": 404,

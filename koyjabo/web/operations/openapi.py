@@ -64,7 +64,8 @@ SECURITY = {
         "type": "apiKey",
         "in": "cookie",
         "name": "access_token_cookie",
-        "description": "set by POST /api/auth/login; requests that change data send csrf_access_token in X-CSRF-TOKEN",
+        "description": "set by POST /api/auth/login; requests that change data send csrf_access_token in X-CSRF-TOKEN. "
+        "Over HTTPS, the names of both cookies begin with __Host-",
     },
 }
 

@@ -47,7 +47,7 @@ def create_community() -> Response:
     if body is None:
         return make_response(render_template("communities/new.html", form=form), 422)
     rate_limits.count_action(account.id)
-    created = current().communities.directory.create(account, body.name, body.description, body.open, body.listed)
+    created = current().communities.directory.create(account, **body.values())
     return done("founded", "pages.community", community_id=created.community.id)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Response, current_app, request
+from flask import Response, request
 
 from koyjabo.web.pages import bp
+from koyjabo.web.security import cookies
 from koyjabo.web.ui import redirects
 from koyjabo.web.ui.languages import LANGUAGE_COOKIE, LANGUAGE_S, LANGUAGES
 
@@ -15,6 +16,5 @@ def choose_language() -> Response:
     response = redirects.back("pages.index")
     chosen = request.form.get("language", "")
     if chosen in LANGUAGES:
-        secure = current_app.config["JWT_COOKIE_SECURE"]
-        response.set_cookie(LANGUAGE_COOKIE, chosen, LANGUAGE_S, secure=secure, httponly=True, samesite="Lax")
+        cookies.put(response, LANGUAGE_COOKIE, chosen, LANGUAGE_S)
     return response

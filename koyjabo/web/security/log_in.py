@@ -72,7 +72,7 @@ def _attempt(key: str, purpose: str) -> Attempt:
     """Raises TooManyRequests, TooBusy, LedgerUnavailable."""
     accounts, client = current().accounts, rate_limits.client(is_familiar=purpose != LOGIN)
     accounts.credentials.require_room(client)  # first, since it costs nothing
-    return accounts.login_failures.begin(key, client.address, purpose)
+    return accounts.login_failures.begin(key, rate_limits.guess_key(), purpose)
 
 
 def _log_in(attempt: Attempt, key: str, body: LoginBody) -> Grant | SecondFactorDue:

@@ -18,6 +18,7 @@ from koyjabo.errors import Forbidden, InvalidToken, LedgerUnavailable, TokenExpi
 from koyjabo.identity import Account, Login
 from koyjabo.text import N_
 from koyjabo.web.current import current
+from koyjabo.web.security import rate_limits
 from koyjabo.web.security import tokens as auth
 
 CSRF_FIELD = "csrf_token"
@@ -60,7 +61,8 @@ def require_login() -> Login:
     """The login of the current request. Reads the whole body first, so that a client cannot keep a permission by
     holding the body back until it is revoked.
 
-    Raises Unauthenticated, LedgerUnavailable; for forms, WrongCsrfToken.
+    Raises Unauthenticated, LedgerUnavailable; for forms, WrongCsrfToken, and TooManyRequests if the account changes too
+    much.
     """
     request.get_data()
     found = login()
@@ -68,6 +70,7 @@ def require_login() -> Login:
         raise Unauthenticated
     if request.method not in auth.SAFE_METHODS:
         _check_csrf()
+        rate_limits.count_change(found.account.id)
         auth.record_request_place()
     return found
 

@@ -15,6 +15,7 @@ from flask_babel import Babel, gettext
 from markupsafe import Markup
 
 from koyjabo.clock import iso
+from koyjabo.web.security import cookies
 
 LANGUAGES = {"en": "English", "bn": "বাংলা"}
 """Names in their own language, by code. The first is the default."""
@@ -33,7 +34,7 @@ def init_app(app: Flask, zone: ZoneInfo) -> None:
 def language() -> str:
     """The code of the language of the current request."""
     if "language" not in g:
-        chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+        chosen = cookies.get(LANGUAGE_COOKIE)
         preferred = request.accept_languages.best_match(list(LANGUAGES)) or "en"
         g.language = chosen if chosen in LANGUAGES else preferred
     code: str = g.language
