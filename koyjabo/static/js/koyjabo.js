@@ -240,10 +240,9 @@ class Visit {
 
 /**
  * @typedef {object} LineHandlers
- * @property {(event: any) => void} hear
- * @property {() => void} lost
- * @property {() => void} [opened]
- * @property {string} [greeting]  the first message of each socket
+   * @property {(event: any) => void} hear
+   * @property {() => void} lost
+   * @property {(socket: WebSocket) => void} [opened]
  * @property {(code: number) => void} [ended]  the server has closed the line for good, with a code from 4000 on
  */
 
@@ -280,10 +279,7 @@ export class Line {
     if (this.#socket || this.#isOver) return;
     clearTimeout(this.#retry);
     const socket = (this.#socket = new WebSocket(this.#url));
-    socket.onopen = () => {
-      if (this.#handlers.greeting) socket.send(this.#handlers.greeting);
-      this.#handlers.opened?.();
-    };
+    socket.onopen = () => this.#handlers.opened?.(socket);
     socket.onerror = (event) => console.error("WebSocket error:", event);
     socket.onmessage = ({ data }) => socket === this.#socket && this.#take(JSON.parse(data));
     socket.onclose = ({ code }) => socket === this.#socket && this.#closed(code);
@@ -384,10 +380,12 @@ export class KoyJabo {
     const { visitorId, anonymous } = this.#visit.who;
     this.#listens = listens;
     this.#socket = new Line(new URL(anonymous ? "/?anonymous=true" : "/", this.#base), {
-      greeting: JSON.stringify({ type: "visitor", visitorId }), // not in the URL, which proxies log
       hear: (event) => event.type === "visitor_update" && this.#heard(event.stats),
       lost: () => this.#ask(),
-      opened: () => console.log("Connected to KoyJabo Analytics Stream"),
+      opened: (socket) => {
+        socket.send(JSON.stringify({ type: "visitor", visitorId })); // not in the URL: proxies log it
+        console.log("Connected to KoyJabo Analytics Stream");
+      },
     });
     this.#cacheKey = `koyjabo.stats ${this.#base.host}`;
     this.poll = poll;

@@ -48,6 +48,7 @@ class Front(Caller):
 @pytest.fixture(scope="module")
 def front(tmp_path_factory, module_servers, module_sqlite_database, redis) -> Iterator[Front]:
     settings = {"PORT": free_port(), "REDIS_URL": redis.url, "TRUSTED_PROXIES": 2, "RATE_LIMIT_SOCKETS": MOST_SOCKETS}
+    settings["METRICS_TOKEN"] = None
     settings |= {"RATE_LIMIT_REGISTRATIONS": 0, "LOG_LEVEL": "DEBUG"}
     nginx = Nginx(tmp_path_factory.mktemp("nginx"), settings["PORT"]).start()
     try:
