@@ -240,9 +240,9 @@ class Visit {
 
 /**
  * @typedef {object} LineHandlers
-   * @property {(event: any) => void} hear
-   * @property {() => void} lost
-   * @property {(socket: WebSocket) => void} [opened]
+ * @property {(event: any) => void} hear
+ * @property {() => void} lost
+ * @property {(socket: WebSocket) => void} [opened]
  * @property {(code: number) => void} [ended]  the server has closed the line for good, with a code from 4000 on
  */
 
