@@ -76,7 +76,7 @@ def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
     name, value = str(first["loc"][0]), first["input"]
     why = first["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
-    if name in ("ADMIN_PASSWORD", "METRICS_TOKEN"):  # secrets: their values must not be shown
+    if name in ("ADMIN_PASSWORD", "METRICS_TOKEN", "SMTP_URL"):  # secrets: their values must not be shown
         return f"{name} {why}."
     return f"{name} is {value!r}: it {why}." if why.startswith("should") else f"{name} is {value!r}, which {why}."
 
@@ -100,6 +100,8 @@ def _refuse_what_cannot_work(settings: Settings, on_render: bool) -> None:
             ("ADMIN_EMAIL", "ADMIN_PASSWORD") if settings.admin_email else ("ADMIN_PASSWORD", "ADMIN_EMAIL")
         )
         raise SettingsError(f"{missing} is missing: {given} is set, and the first admin needs both.")
+    if settings.smtp_url and not settings.public_url:
+        raise SettingsError("PUBLIC_URL is missing: SMTP_URL is set, and every link in a mail begins with PUBLIC_URL.")
     if on_render and not settings.allow_ephemeral_storage and database_url.is_ephemeral(settings.database_url):
         raise SettingsError(
             "DATABASE_URL is a file that Render deletes at every deploy: attach a PostgreSQL database, put the file "

@@ -7,17 +7,19 @@ import uuid
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
-from koyjabo.accounts import credential_rules, queries
+from koyjabo.accounts import credential_rules, letters, queries
+from koyjabo.accounts.audit_entries import own_entry, subject
 from koyjabo.accounts.hash_queue import FIRST, Client
 from koyjabo.accounts.passwords import Passwords, is_outdated
 from koyjabo.accounts.queries import NewHash, NewSession, Person
 from koyjabo.accounts.tokens import REFRESH_S, Claims
 from koyjabo.audit import log
-from koyjabo.audit.log import Actor, Entry, Subject
+from koyjabo.audit.log import Actor
 from koyjabo.clock import Clock
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import InvalidToken, UnknownUser, WrongCredentials
 from koyjabo.identity import OPERATOR, Account, Login
+from koyjabo.mail.outbox import Outbox
 from koyjabo.network import browsers
 from koyjabo.text import N_
 
@@ -46,25 +48,36 @@ class Accounts:
         passwords: Passwords,
         on_revoked: Callable[[str], object],
         unlock: Callable[[str], object],
+        outbox: Outbox,
     ) -> None:
         self._on_revoked = on_revoked
         self._unlock = unlock
         self._database = database
         self._clock = clock
         self._passwords = passwords
+        self._outbox = outbox
 
     def sign_up(
-        self, email: str, password: str, name: str | None = None, user_agent: str = "", client: Client = FIRST
+        self,
+        email: str,
+        password: str,
+        name: str | None = None,
+        user_agent: str = "",
+        client: Client = FIRST,
+        language: str | None = None,
     ) -> Grant:
-        """Create an account and log it in. Raises EmailTaken."""
-        person = self._new_person(email, password, name, client=client)
+        """Create an account, log it in, and mail a link that confirms the email. Raises EmailTaken."""
+        person = self._new_person(email, password, name, client=client)._replace(language=language)
         new = self._new_session(str(uuid.uuid4()), user_agent)
-        entry = _own_entry(log.anonymous(new.now_ms), "user.sign_up", person)
-        self._database.write(queries.sign_up, person, credential_rules.email_key(email), new, audit=entry)
+        entry = own_entry(log.anonymous(new.now_ms), "user.sign_up", person)
+        letter = letters.verification(self._outbox, person.id, person.email, language)
+        self._database.write(queries.sign_up, person, credential_rules.email_key(email), new, audit=entry, mail=letter)
         return _grant(person, new)
 
     def log_in(self, email: str, password: str, user_agent: str = "", client: Client = FIRST) -> Grant:
-        """Raises WrongCredentials. Neither its message nor its time reveals whether the user exists."""
+        """Raises WrongCredentials. Neither its message nor its time reveals whether the user exists. The user gets a
+        mail about a login from a browser that is not familiar.
+        """
         grant = self._try(email, password, user_agent, client)
         if grant is None:  # a concurrent login has just updated the password hash
             grant = self._try(email, password, user_agent, client)
@@ -82,7 +95,7 @@ class Accounts:
         renewal = self._database.write(
             queries.renew_session,
             *(claims.user_id, claims.token_id, new),
-            audit=lambda renewal: _own_entry(client, "session.replay", renewal.ended),
+            audit=lambda renewal: own_entry(client, "session.replay", renewal.ended),
         )
         if renewal.ended is not None:
             self._on_revoked(claims.session_id)
@@ -96,7 +109,7 @@ class Accounts:
         ended = self._database.write(
             queries.end_session,
             *(session_id, client.at_ms),
-            audit=lambda person: _own_entry(client, "session.end", person),
+            audit=lambda person: own_entry(client, "session.end", person),
         )
         if ended is not None:
             self._on_revoked(session_id)
@@ -115,7 +128,7 @@ class Accounts:
     def browser_mark(self, email: str) -> str:
         """The mark of a user's familiar browsers; "" for an unknown email. Takes the same time for both."""
         person = self._find(email)
-        return _mark(person) if person else ""
+        return mark(person) if person else ""
 
     def names(self, user_ids: Collection[str]) -> dict[str, str]:
         """User names by id, without unknown ids. For about 1,000 ids at a time."""
@@ -132,7 +145,7 @@ class Accounts:
         by = log.actor(login.account, self._clock)
         if not self._set_hash(by, person, hashed, old=person.password, kept_session_id=login.session_id):
             raise WrongCredentials(N_("The password was just changed in another session."))
-        return _mark(person._replace(**hashed._asdict()))
+        return mark(person._replace(**hashed._asdict()))
 
     def find(self, email: str) -> Account | None:
         person = self._find(email)
@@ -157,7 +170,7 @@ class Accounts:
         person = self._find(email)
         if person is None:
             raise UnknownUser
-        hashed = NewHash(self._passwords.hash(credential_rules.password(password)), _mark(person))
+        hashed = NewHash(self._passwords.hash(credential_rules.password(password)), mark(person))
         self._set_hash(log.actor(OPERATOR, self._clock), person, hashed)
         self._unlock(credential_rules.email_key(person.email))
         return _account(person)
@@ -177,7 +190,7 @@ class Accounts:
         matches = self._passwords.matches(password, person.password if person else None, client)
         if person is None or not matches or person.is_disabled:
             raise WrongCredentials
-        return self._open(self._renewed(person, password, client), user_agent)
+        return self._open(self._renewed(person, password, client), user_agent, client)
 
     def _find(self, email: str) -> Person | None:
         try:
@@ -186,14 +199,16 @@ class Accounts:
             return None
         return self._database.read(queries.by_email, credential_rules.email_key(email))
 
-    def _open(self, person: Person, user_agent: str) -> Grant | None:
+    def _open(self, person: Person, user_agent: str, client: Client) -> Grant | None:
         """Begin a session after the password was verified. Returns None if the user was changed concurrently."""
         new = self._new_session(str(uuid.uuid4()), user_agent)
-        entry = _own_entry(log.anonymous(new.now_ms), "session.begin", person)
+        entry = own_entry(log.anonymous(new.now_ms), "session.begin", person)
+        letter = None if client.is_familiar else letters.sign_in(self._outbox, person, new)
         begun = self._database.write(
             queries.open_session,
             *(person.id, person.password, new),
             audit=lambda begun: entry if begun else None,
+            mail=lambda begun: letter if begun else None,
         )
         return _grant(person, new) if begun else None
 
@@ -206,7 +221,7 @@ class Accounts:
         """Replace a hash of outdated costs."""
         if not is_outdated(person.password):
             return person
-        hashed = NewHash(self._passwords.hash(password, client), _mark(person))
+        hashed = NewHash(self._passwords.hash(password, client), mark(person))
         self._database.write(queries.replace_hash, person.id, person.password, hashed)
         return person._replace(**hashed._asdict())
 
@@ -223,22 +238,13 @@ class Accounts:
         return changed
 
 
-def subject(person: Person | Account) -> Subject:
-    return Subject("user", person.id, person.email)
-
-
-def _own_entry(client: Actor, action: str, person: Person | None) -> Entry | None:
-    """The audit entry for an action of `person` on their own account."""
-    return client._replace(id=person.id, name=person.name).entry(action, subject(person)) if person else None
-
-
 def _grant(person: Person, new: NewSession) -> Grant:
-    return Grant(Login(_account(person), new.id), new.refresh_id, _mark(person))
+    return Grant(Login(_account(person), new.id), new.refresh_id, mark(person))
 
 
 def _account(person: Person) -> Account:
     return Account(person.id, person.email, person.name, person.is_admin)
 
 
-def _mark(person: Person) -> str:
+def mark(person: Person) -> str:
     return person.browser_mark or hashlib.sha256(person.password.encode()).hexdigest()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from koyjabo.accounts import login_session_queries
-from koyjabo.accounts.accounts import subject
+from koyjabo.accounts.audit_entries import subject
 from koyjabo.accounts.login_session_queries import SessionLine
 from koyjabo.audit import log
 from koyjabo.clock import Clock

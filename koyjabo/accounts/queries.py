@@ -39,6 +39,9 @@ class Person(NamedTuple):
     browser_mark: str | None = None
     """The mark of familiar browsers, if it is not that of `password`."""
 
+    language: str | None = None
+    """Of mails; None if unknown."""
+
 
 class NewHash(NamedTuple):
     """A password hash to be stored. Browsers with another `browser_mark` than the stored one are not familiar any more;
@@ -73,7 +76,7 @@ class Family(NamedTuple):
         return is_recent and self.refresh_id == successor(self.session_id, refresh_id)
 
 
-PERSONAL = ("id", "email", "name", "is_admin", "password")
+PERSONAL = ("id", "email", "name", "is_admin", "password", "language")
 """The fields of a new user."""
 
 FAMILY = (LoginSession.id, LoginSession.refresh_id, LoginSession.renewed_ms)
@@ -234,4 +237,5 @@ def _person(user: User | None) -> Person | None:
 
 def known(user: User) -> Person:
     is_disabled = user.disabled_ms is not None
-    return Person(user.id, user.email, user.name, user.is_admin, user.password, is_disabled, user.browser_mark)
+    marks = (user.password, is_disabled, user.browser_mark)
+    return Person(user.id, user.email, user.name, user.is_admin, *marks, user.language)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from koyjabo.accounts import credential_rules, user_admin_queries
-from koyjabo.accounts.accounts import subject
+from koyjabo.accounts.audit_entries import subject
 from koyjabo.accounts.user_admin_queries import Changed, UserLine, UserMembership
 from koyjabo.audit import log
 from koyjabo.clock import Clock

@@ -31,6 +31,7 @@ from koyjabo.models.ledger import (
     Visit,
     Visitor,
 )
+from koyjabo.models.mail import EmailLink, Invitation, OutboxMail
 from koyjabo.models.people import Conversion, HourlyPeople, Peak, Person, PersonDay, Return
 from koyjabo.models.upkeep import AuditLine, NightlyWork
 
@@ -43,15 +44,18 @@ __all__ = [
     "Conversion",
     "Counter",
     "DailyVisits",
+    "EmailLink",
     "FoldedVisits",
     "ForgottenVisitors",
     "HourlyPeople",
     "HourlyVisits",
     "ImportedVisits",
+    "Invitation",
     "LoginFailures",
     "LoginSession",
     "Membership",
     "NightlyWork",
+    "OutboxMail",
     "Peak",
     "Person",
     "PersonDay",

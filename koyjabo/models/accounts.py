@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from koyjabo.models.columns import BigKey, Model
@@ -22,6 +22,9 @@ class User(Model):
     created_ms: Mapped[int] = mapped_column(BigInteger)
     disabled_ms: Mapped[int | None] = mapped_column(BigInteger)
     browser_mark: Mapped[str | None] = mapped_column(Text)  # of familiar browsers, if it is not that of `password`
+    language: Mapped[str | None] = mapped_column(String(8))  # of mails; None for an account older than this column
+    verified_ms: Mapped[int | None] = mapped_column(BigInteger)  # when a link that was mailed to this email was used
+    weekly_report: Mapped[bool] = mapped_column(Boolean, server_default=false())  # wants it by mail
 
 
 class LoginSession(Model):

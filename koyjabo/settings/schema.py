@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from koyjabo.accounts import credential_rules
+from koyjabo.mail import smtp_url
+from koyjabo.mail.smtp_url import SmtpServer
 from koyjabo.network import origins
 
 if TYPE_CHECKING:
@@ -150,6 +152,18 @@ class Settings(BaseModel):
         alias="LANES",
         description="`0` lets Flask answer the most frequent requests as well, at twice the cost",
     )
+    public_url: str = Field(
+        "",
+        alias="PUBLIC_URL",
+        description="the site's address as people see it, `https://live.example.com`: every link in a mail begins with "
+        "it; needed with SMTP_URL",
+    )
+    smtp_url: str = Field(
+        "",
+        alias="SMTP_URL",
+        description="sends mails: `smtp://user:password@host:587?from=Name%20<a@b>` (STARTTLS, unless `&tls=off`) or "
+        "`smtps://…`",
+    )
     admin_email: str = Field(
         "",
         alias="ADMIN_EMAIL",
@@ -201,6 +215,20 @@ class Settings(BaseModel):
             raise ValueError("should be origins such as https://app.example.com, with , between them and no paths")
         return ",".join(str(each) for each in found)
 
+    @field_validator("public_url")
+    @classmethod
+    def _one_origin(cls, value: str) -> str:
+        found = origins.normal(value.removesuffix("/"))
+        if found is None:
+            raise ValueError("should be an address such as https://live.example.com, without a path")
+        return found
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _usable_server(cls, value: str) -> str:
+        smtp_url.parse(value)
+        return value
+
     @field_validator("admin_email")
     @classmethod
     def _usable_email(cls, value: str) -> str:
@@ -222,6 +250,10 @@ class Settings(BaseModel):
     def origins(self) -> list[str]:
         """ALLOWED_ORIGINS, as browsers write them."""
         return self.allowed_origins.split(",") if self.allowed_origins else []
+
+    @property
+    def smtp(self) -> SmtpServer | None:
+        return smtp_url.parse(self.smtp_url) if self.smtp_url else None
 
     @property
     def zone(self) -> ZoneInfo:

@@ -122,7 +122,13 @@ def _models(operation: Operation) -> Iterator[type[BaseModel]]:
             yield model
 
 
-TAGS = {"/api/auth/": "accounts", "/api/communities": "communities", "/api/": "visits", "/": "operation"}
+TAGS = {
+    "/api/auth/": "accounts",
+    "/api/communities": "communities",
+    "/api/invitations/": "communities",
+    "/api/": "visits",
+    "/": "operation",
+}
 """The tag that groups operations, by the prefix of their path."""
 
 

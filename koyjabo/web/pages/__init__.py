@@ -15,8 +15,11 @@ from koyjabo.web.pages import (  # noqa: E402, F401  (they add their routes to b
     community_members,
     community_settings,
     dashboard,
+    emails,
     home,
+    invitations,
     languages,
+    password_reset,
     profile,
     sessions,
 )

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from flask import Response, current_app, request
 
+from koyjabo.errors import LedgerUnavailable
+from koyjabo.text import LANGUAGES
+from koyjabo.web.current import current
 from koyjabo.web.pages import bp
+from koyjabo.web.security import page_login
 from koyjabo.web.ui import redirects
-from koyjabo.web.ui.languages import LANGUAGE_COOKIE, LANGUAGE_S, LANGUAGES
+from koyjabo.web.ui.languages import LANGUAGE_COOKIE, LANGUAGE_S
 
 
 @bp.post("/language")
 def choose_language() -> Response:
-    """Needs no CSRF token: another site can change nothing but the language."""
+    """Needs no CSRF token: another site can change nothing but the language. It is that of mails, too, if the user is
+    logged in.
+    """
     response = redirects.back("pages.index")
     chosen = request.form.get("language", "")
     if chosen in LANGUAGES:
         secure = current_app.config["JWT_COOKIE_SECURE"]
+        _remember(chosen)
         response.set_cookie(LANGUAGE_COOKIE, chosen, LANGUAGE_S, secure=secure, httponly=True, samesite="Lax")
     return response
+
+
+def _remember(chosen: str) -> None:
+    login = page_login.login_if_known()
+    if login is not None:
+        with suppress(LedgerUnavailable):
+            current().accounts.email_links.choose_language(login.account, chosen)

@@ -40,5 +40,7 @@ def _show(form: Form[PasswordBody], status: int = 200) -> Response:
     login = page_login.require_login()
     account, sessions = login.account, current().accounts.sessions.page(login)
     found = pagination.list_page(partial(current().communities.directory.own, account), "pages.account")
-    page = render_template("account/account.html", account=account, form=form, found=found, sessions=sessions)
+    values = {"found": found, "sessions": sessions, "invitations": current().communities.invitations.page(account)}
+    mails = {"email": current().accounts.email_links.state(account), "sends_mails": current().mail.is_on}
+    page = render_template("account/account.html", account=account, form=form, **values, **mails)
     return make_response(page, status)

@@ -16,6 +16,7 @@ from koyjabo.web.api.account_requests import LoginBody, PasswordBody, SignupBody
 from koyjabo.web.api.conversions import convert
 from koyjabo.web.current import current
 from koyjabo.web.security import rate_limits, tokens
+from koyjabo.web.ui.languages import language
 
 
 def sign_up(body: SignupBody) -> Grant:
@@ -23,7 +24,8 @@ def sign_up(body: SignupBody) -> Grant:
     rate_limits.count_signup()
     tokens.record_request_place()
     user_agent, client = request.user_agent.string, rate_limits.client()
-    grant = current().accounts.credentials.sign_up(body.email, body.password, body.name, user_agent, client)
+    origin = user_agent, client, language()
+    grant = current().accounts.credentials.sign_up(body.email, body.password, body.name, *origin)
     return _welcome(grant, credential_rules.email_key(body.email), body.visitorId)
 
 

@@ -15,12 +15,9 @@ from flask_babel import Babel, gettext
 from markupsafe import Markup
 
 from koyjabo.clock import iso
-
-LANGUAGES = {"en": "English", "bn": "বাংলা"}
-"""Names in their own language, by code. The first is the default."""
+from koyjabo.text import DIGITS, LANGUAGES
 
 LANGUAGE_COOKIE, LANGUAGE_S = "language", 365 * 86400
-DIGITS = {"bn": str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")}
 
 
 def init_app(app: Flask, zone: ZoneInfo) -> None:
