@@ -102,7 +102,7 @@ def _offers(now_ms: int) -> Any:
 
 
 def _valid(wanted: Any, now_ms: int) -> Any:
-    """Not expired, to a community that is not archived, by somebody who may still invite."""
+    """Not expired, to a community that is not archived, by a member who may still invite."""
     joined = wanted.join(Community, Community.id == Invitation.community_id)
     joined = joined.join(INVITER, INVITER.id == Invitation.invited_by)
     is_theirs = (Membership.community_id == Community.id) & (Membership.user_id == INVITER.id)
