@@ -14,6 +14,7 @@ from support.community_calls import Cast, site_admin
 from support.compiled import compile_once
 from support.databases import EMPTY, MIGRATED, Database, Postgres, SqliteDatabase, in_memory
 from support.forking import Starting
+from support.order import spread
 from support.page_calls import PARTS, Reader
 from support.redis import Redis
 from support.server import Server
@@ -43,9 +44,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Note what there is before some are left out, and put first what waits: the processors are free meanwhile."""
+    """Note what there is before some are left out, and spread the modules that wait among those that do not."""
     config.stash[COLLECTED] = list(items)
-    items.sort(key=lambda item: item.get_closest_marker("waits") is None)
+    items[:] = spread(items)
 
 
 @pytest.hookimpl(tryfirst=True)
