@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -47,6 +48,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Note what there is before some are left out, and spread the modules that wait among those that do not."""
     config.stash[COLLECTED] = list(items)
     items[:] = spread(items)
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests are there to stay: no collection of garbage needs to look at them."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -95,7 +95,7 @@ class HttpServer:
     def _accept(self) -> bool:
         """False if no connection waits, or there is no file for it."""
         try:
-            number, peer = self._listener._accept()
+            number, peer = self._listener._accept()  # type: ignore[attr-defined]  # as `accept` itself does
         except OSError as error:
             if error.errno in OUT_OF_FILES:
                 self._pause(RETRY_S)

@@ -85,7 +85,7 @@ def test_place_survives_kill_9_of_the_process_that_forks_its_worker(slow_forks):
     slow_forks.middle().kill()
     wait_until(lambda: slow_forks.log.count("fork_failed") > failed, "there is no worker yet", START_S)
     middle = slow_forks.middle()
-    wait_until(middle.children, "it has forked the worker", every_s=0.005)
+    wait_until(lambda: children(middle.pid), "it has forked the worker", every_s=0.005)
     middle.kill()
     assert_mended(slow_forks)
 
@@ -102,7 +102,7 @@ def test_place_survives_kill_9_of_the_loader_while_it_forks(slow_forks):
 def test_place_survives_kill_9_of_a_worker_that_has_not_reported(slow_forks):
     slow_forks.kill_worker()
     middle = slow_forks.middle()
-    wait_until(middle.children, "it has forked the worker", every_s=0.005)[0].kill()
+    wait_until(lambda: children(middle.pid), "it has forked the worker", every_s=0.005)[0].kill()
     assert_mended(slow_forks)
 
 
