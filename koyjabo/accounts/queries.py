@@ -43,6 +43,8 @@ class Person(NamedTuple):
     second_factor_ms: int | None = None
     """Since when logins need a second factor; None if they do not."""
 
+    is_viewer: bool = False  # of the panel
+
 
 class NewHash(NamedTuple):
     """A password hash to be stored. Browsers with another `browser_mark` than the stored one are not familiar any more;
@@ -247,4 +249,4 @@ def _person(user: User | None) -> Person | None:
 def known(user: User) -> Person:
     is_disabled = user.disabled_ms is not None
     marks = user.browser_mark, user.second_factor_ms
-    return Person(user.id, user.email, user.name, user.is_admin, user.password, is_disabled, *marks)
+    return Person(user.id, user.email, user.name, user.is_admin, user.password, is_disabled, *marks, user.is_viewer)

@@ -91,5 +91,5 @@ def _members(found: Overview) -> ListPage[Member] | None:
     if found.archived_ms is not None:
         return None
     community_id = found.community.id
-    read = partial(current().communities.directory.members, me(), community_id)
+    read = partial(current().communities.directory.listed_members, me(), community_id)
     return pagination.list_page(read, "admin.community", community_id=community_id)
