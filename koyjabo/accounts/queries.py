@@ -43,6 +43,9 @@ class Person(NamedTuple):
     second_factor_ms: int | None = None
     """Since when logins need a second factor; None if they do not."""
 
+    language: str | None = None
+    """Of mails; None if unknown."""
+
     is_viewer: bool = False  # of the panel
 
 
@@ -79,7 +82,7 @@ class Family(NamedTuple):
         return is_recent and self.refresh_id == successor(self.session_id, refresh_id)
 
 
-PERSONAL = ("id", "email", "name", "is_admin", "password")
+PERSONAL = ("id", "email", "name", "is_admin", "password", "language")
 """The fields of a new user."""
 
 FAMILY = (LoginSession.id, LoginSession.refresh_id, LoginSession.renewed_ms)
@@ -248,5 +251,5 @@ def _person(user: User | None) -> Person | None:
 
 def known(user: User) -> Person:
     is_disabled = user.disabled_ms is not None
-    marks = user.browser_mark, user.second_factor_ms
-    return Person(user.id, user.email, user.name, user.is_admin, user.password, is_disabled, *marks, user.is_viewer)
+    more = user.browser_mark, user.second_factor_ms, user.language, user.is_viewer
+    return Person(user.id, user.email, user.name, user.is_admin, user.password, is_disabled, *more)

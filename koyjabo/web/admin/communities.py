@@ -7,11 +7,12 @@ from functools import partial
 from flask import Response, request
 
 from koyjabo.communities.communities import ROLES, Member, Overview
+from koyjabo.communities.invitation_queries import PendingInvitation
 from koyjabo.web.admin import bp
 from koyjabo.web.admin.pages import me, page
 from koyjabo.web.api.community_requests import CommunityChangesBody
 from koyjabo.web.current import current
-from koyjabo.web.ui import community_forms, online_people, pagination
+from koyjabo.web.ui import community_forms, member_forms, online_people, pagination
 from koyjabo.web.ui.flash import done
 from koyjabo.web.ui.forms import Form
 from koyjabo.web.ui.member_forms import NO_PROBLEM, MemberProblem
@@ -82,6 +83,7 @@ def show(
         invitation=problem.form,
         refused=problem.refused,
         members=_members(found),
+        invitations=_invitations(found),
         roles=ROLES,
     )
 
@@ -93,3 +95,10 @@ def _members(found: Overview) -> ListPage[Member] | None:
     community_id = found.community.id
     read = partial(current().communities.directory.listed_members, me(), community_id)
     return pagination.list_page(read, "admin.community", community_id=community_id)
+
+
+def _invitations(found: Overview) -> list[tuple[PendingInvitation, str]]:
+    """Viewers of the site see none: an email and a link by which a person becomes a member are all there is to them."""
+    if found.archived_ms is not None or not me().is_admin:
+        return []
+    return member_forms.pending(me(), found.community.id)

@@ -71,6 +71,18 @@ class PasswordBody(Body):
     new_password: NewPassword
 
 
+class PasswordResetBody(Body):
+    media = JSON
+
+    email: Email = Field(examples=["ayesha@example.com"])
+
+
+class NewPasswordBody(Body):
+    media = JSON
+
+    new_password: NewPassword
+
+
 class UserAnswer(BaseModel):
     """A user's account."""
 

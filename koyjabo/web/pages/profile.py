@@ -45,6 +45,9 @@ def _show(form: Form[PasswordBody], status: int = 200) -> Response:
         "form": form,
         "found": found,
         "sessions": sessions,
+        "invitations": current().communities.invitations.page(account),
+        "email": current().accounts.email_links.state(account),
+        "sends_mails": current().mail.is_on,
         "second_factor": current().accounts.second_factors.state(account),
         "honours_signals": current().counting.anonymity.honours_headers,
     }

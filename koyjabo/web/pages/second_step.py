@@ -83,7 +83,7 @@ def _logged_in(grant: Grant, response: Response) -> Response:
 
 
 def _again(form: Form[SecondFactorBody]) -> Response:
-    """After a wrong code: ask again, or begin again if nobody knows whose login it is."""
+    """After a wrong code: ask again, or begin again if the login is unknown."""
     try:
         return _ask(form, 422)
     except SecondFactorExpired:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from koyjabo.communities.invitation_queries import PendingInvitation
 from koyjabo.communities.roles import MEMBER
 from koyjabo.errors import KoyJaboError, LastAdmin, UnknownUser
 from koyjabo.identity import Account
 from koyjabo.web.api.community_requests import InvitationBody, RoleBody
 from koyjabo.web.current import current
 from koyjabo.web.http.errors import STATUS
+from koyjabo.web.ui import links
 from koyjabo.web.ui.forms import Form
+from koyjabo.web.ui.languages import language
 
 
 class MemberProblem(NamedTuple):
@@ -32,19 +35,21 @@ NO_PROBLEM = MemberProblem()
 def invite(account: Account, community_id: str, count: Callable[[], None] = lambda: None) -> MemberProblem | None:
     """Carry out the form of the current request. Like the other functions here, it returns None if that succeeded.
 
-    `count` is called before the user is looked up, and may raise TooManyRequests.
+    `count` is called before the person is invited, and may raise TooManyRequests.
     """
     form = Form(InvitationBody)
     body = form.read()
     if body is None:
         return MemberProblem(422, form)
     count()
-    try:
-        current().communities.directory.invite(account, community_id, body.email, body.role)
-    except (UnknownUser, LastAdmin) as error:
-        form.errors["email"] = str(error)
-        return MemberProblem(STATUS[error.code], form)
+    current().communities.invitations.invite(account, community_id, body.email, body.role, language())
     return None
+
+
+def pending(account: Account, community_id: str) -> list[tuple[PendingInvitation, str]]:
+    """The invitations to a community, for its admins, each with its link."""
+    found = current().communities.invitations.pending(account, community_id)
+    return [(each, links.invitation(token)) for each, token in found]
 
 
 def set_role(account: Account, community_id: str, user_id: str) -> MemberProblem | None:
