@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 ORDER = """
     text errors clock installation runtime extensions identity network models database cluster audit mail accounts
-    settings presence counting realtime analytics communities visit_log observability maintenance weekly_report
+    settings presence counting realtime analytics communities visit_log own_account observability maintenance weekly_report
     application sockets web koyjabo server cli
 """.split()  # noqa: SIM905
 MAY_USE = {  # libraries: the modules that may import them

@@ -30,6 +30,7 @@ SENTENCES = {
     "password_reset": _("Your password was changed, and you are logged out everywhere. Log in with the new password."),
     "verification_sent": _("The mail is on its way. It may take some minutes."),
     "email_verified": _("Your email is confirmed."),
+    "account_deleted": _("Your account was deleted."),
     "session_ended": _("The session was ended."),
     "sessions_ended": _("All other sessions were ended."),
     "second_factor_removed": _("The authenticator app was turned off."),
