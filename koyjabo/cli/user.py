@@ -60,8 +60,8 @@ def set_password(email: str, password_stdin: bool) -> None:
 @email
 @click.argument("role", type=click.Choice(SITE_ROLES))
 def give_role(email: str, role: str) -> None:
-    """Give EMAIL a role on the whole site: an admin is admin of every community; a viewer sees the panel, without emails
-    and visitorIds, and changes nothing; a member has no rights there.
+    """Give EMAIL a role on the site. An admin is admin of every community. A viewer sees the panel, without emails
+    and visitorIds, and changes nothing. A member has no rights there.
     """
     click.echo(f"{_set_role(email, role)} has the role {role} on this site.")
 

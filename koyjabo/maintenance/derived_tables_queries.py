@@ -117,7 +117,8 @@ AND (w.scope IS NULL OR w.user_id IS NOT NULL)
 """)
 CONVERSIONS = text("""
 SELECT count(*) FROM conversions c LEFT JOIN visitors w ON w.scope = c.scope AND w.visitor_id = c.visitor_id
-WHERE (w.user_id IS NULL OR w.user_id <> c.user_id) AND c.visitor_id NOT LIKE '~%' AND c.user_id NOT LIKE '~%' AND :after = 0
+WHERE (w.user_id IS NULL OR w.user_id <> c.user_id) AND c.visitor_id NOT LIKE '~%' AND c.user_id NOT LIKE '~%'
+AND :after = 0
 """)
 
 DAILY_VISITS = Rollup("daily_visits", ("scope", "day"), ("visits", "new_visitors"), "visits", VISITS)

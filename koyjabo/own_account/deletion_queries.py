@@ -30,7 +30,6 @@ from koyjabo.models import (
     Person,
     User,
     Visit,
-    Visitor,
 )
 from koyjabo.own_account.export_queries import scopes_of
 from koyjabo.own_account.section_queries import about_member, accepted_from, waiting_mails

@@ -5,8 +5,8 @@ from __future__ import annotations
 ROLES = ("nobody", "disabled", "revoked", "pending", "user", "invited", "viewer", "member", "moderator", "admin")
 ROLES += ("site_admin",)
 """In this order each may do what those before it may, but `viewer`, who alone with `site_admin` sees the panel. The
-first four have no session that lives: `pending` has made the first step of a login, and not the second. `invited` has an
-invitation to the community, and no answer was given."""
+first four have no session that lives: `pending` has made the first step of a login, and not the second. `invited` has
+not answered an invitation to the community."""
 
 ANYBODY, USER, VIEWER, MEMBER, MODERATOR, ADMIN, SITE_ADMIN = "nobody", "user", *ROLES[6:]
 

@@ -34,7 +34,8 @@ def people(sqlite_server: Server) -> dict[str, Member]:
     assert sqlite_server.koyjabo("user", "disable", made["disabled"].email).returncode == 0
     promote(sqlite_server, made["site_admin"])
     assert sqlite_server.koyjabo("user", "role", made["viewer"].email, "viewer").returncode == 0
-    made["admin"].call("POST", f"/api/communities/{community}/members", {"email": made["invited"].email, "role": "admin"})
+    invitation = {"email": made["invited"].email, "role": "admin"}
+    made["admin"].call("POST", f"/api/communities/{community}/members", invitation)
     begin_login(made["pending"])
     return made
 

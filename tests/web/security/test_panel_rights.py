@@ -31,6 +31,24 @@ FOR_ADMINS = {
 }
 
 
+FOR_VIEWERS = {
+    *("audit", "all communities", "a community", "members", "users", "a user", "their communities", "visits"),
+    *("system", "last recount"),
+}
+
+
+@pytest.mark.parametrize("name", FOR_ADMINS)
+def test_viewers_of_the_site_may_look_and_no_more(site, cast: Cast, name):
+    community, viewer = cast.kept_community(), account_of(cast["outsider"])._replace(is_viewer=True)
+    before = site.contents(), site.rows("SELECT count(*) FROM audit_log")
+    if name in FOR_VIEWERS:
+        FOR_ADMINS[name](site.services, viewer, community)
+    else:
+        with pytest.raises(Forbidden):
+            FOR_ADMINS[name](site.services, viewer, community)
+    assert (site.contents(), site.rows("SELECT count(*) FROM audit_log")) == before
+
+
 @pytest.mark.parametrize("name", FOR_ADMINS)
 def test_only_admins_of_the_site_may_do_what_the_panel_does(site, cast: Cast, name):
     community = cast.kept_community()
