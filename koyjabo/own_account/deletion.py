@@ -41,6 +41,8 @@ class AccountDeletion:
         """
         by = Actor("", "", "", self._clock.now_ms())  # without a place: the log must not identify the user
         name, throttle, began = deletion_queries.random_name(), Throttle(self._database), time.monotonic()
+        self._database.write(deletion_queries.check, account.id)  # before anything changes
+        self._strip_audit_lines(throttle, account)
         while not throttle.do(
             deletion_queries.delete_account,
             *(account.id, name, by.at_ms),
@@ -51,3 +53,9 @@ class AccountDeletion:
         self._on_revoked(account.id)
         while throttle.do(deletion_queries.detach, account.id, name):
             pass  # what was registered while the account was deleted
+        self._strip_audit_lines(throttle, account)
+
+    def _strip_audit_lines(self, throttle: Throttle, account: Account) -> None:
+        ids = self._database.report(deletion_queries.lines_about, account.id, account.name)
+        while ids:
+            ids = throttle.do(deletion_queries.strip_lines, ids)

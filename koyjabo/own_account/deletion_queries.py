@@ -8,7 +8,7 @@ import json
 import secrets
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Update, delete, exists, select, text, update
+from sqlalchemy import ColumnElement, Update, delete, exists, or_, select, text, update
 from sqlalchemy.orm import Session, aliased
 
 from koyjabo.accounts.access_version_queries import record_revocation
@@ -39,6 +39,9 @@ ONLY_ADMIN = N_(
     "You are the only admin of a community. Make another member an admin there first, or delete the community."
 )
 
+NAMING = ("user_id", "user", "invited_by")
+"""The details of audit lines that name another user."""
+
 VISITORS_OF = "SELECT scope, visitor_id FROM visitors WHERE user_id = :user_id LIMIT :size"
 DETACH_VISITORS = text(
     f"UPDATE visitors SET user_id = :name WHERE (scope, visitor_id) IN (SELECT * FROM ({VISITORS_OF}) AS v)"
@@ -65,13 +68,32 @@ def only_admin_of(session: Session, user_id: str) -> list[Managed]:
     return [Managed._make(row) for row in rows]
 
 
+def lines_about(session: Session, user_id: str, name: str) -> list[int]:
+    """The ids of audit lines whose details name the user. Reads all lines about members, so it is a report."""
+    return list(session.scalars(select(AuditLine.id).where(or_(about_member(user_id), accepted_from(name)))))
+
+
+def strip_lines(session: Session, ids: list[int], size: int) -> list[int]:
+    """Remove the user from the details of `size` audit lines. Returns the other ids."""
+    found = session.execute(select(AuditLine.id, AuditLine.details).where(AuditLine.id.in_(ids[:size])))
+    for line_id, details in found.all():
+        kept = {name: value for name, value in json.loads(details).items() if name not in NAMING}
+        values = {"details": json.dumps(kept, ensure_ascii=False)}
+        session.execute(update(AuditLine).where(AuditLine.id == line_id).values(**values))
+    return ids[size:]
+
+
+def check(session: Session, user_id: str) -> None:
+    """Raises LastAdmin, and InvalidToken if there is no such account."""
+    _locked(session, user_id)
+
+
 def delete_account(session: Session, user_id: str, name: str, now_ms: int, size: int) -> bool:
     """Detach up to `size` rows of each table and, if that was all, delete the account. Returns whether it is deleted.
     `name` begins with DELETED and is random. Raises LastAdmin, and InvalidToken if it was deleted before.
     """
     person = _locked(session, user_id)
-    has_more = _strip(session, accepted_from(person.name), size, "invited_by") >= size
-    if detach(session, user_id, name, size) or has_more:
+    if detach(session, user_id, name, size):
         return False
     _remove(session, person, now_ms)
     record_revocation(session)  # last, as in all transactions: the same order of locks avoids deadlocks
@@ -121,7 +143,6 @@ def _detach_rows(session: Session, user_id: str, name: str, size: int) -> bool:
         changed_rows(session, DETACH_VISITORS, {"user_id": user_id, "name": name, "size": size}),
         _change(session, AuditLine, AuditLine.actor_id == user_id, size, **by_me),
         _change(session, AuditLine, is_me, size, details="{}", **about_me),
-        _strip(session, about_member(user_id), size, "user_id", "user"),
     )
     return max(counts) >= size
 
@@ -130,16 +151,6 @@ def _change(session: Session, table: Any, which: ColumnElement[bool], size: int,
     some = select(table.id).where(which).limit(size)
     change: Update = update(table).where(table.id.in_(some)).values(**values)
     return changed_rows(session, change.execution_options(synchronize_session=False))
-
-
-def _strip(session: Session, which: ColumnElement[bool], size: int, *names: str) -> int:
-    """Remove these details from audit lines."""
-    found = session.execute(select(AuditLine.id, AuditLine.details).where(which).limit(size)).all()
-    for line_id, details in found:
-        kept = {name: value for name, value in json.loads(details).items() if name not in names}
-        values = {"details": json.dumps(kept, ensure_ascii=False)}
-        session.execute(update(AuditLine).where(AuditLine.id == line_id).values(**values))
-    return len(found)
 
 
 def _rename_person(session: Session, scope: str, user_id: str, name: str) -> None:
