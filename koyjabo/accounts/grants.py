@@ -23,7 +23,7 @@ def grant_of(person: Person, new: NewSession) -> Grant:
 
 
 def account_of(person: Person) -> Account:
-    return Account(person.id, person.email, person.name, person.is_admin)
+    return Account(person.id, person.email, person.name, person.is_admin, person.is_viewer)
 
 
 def browser_mark_of(person: Person) -> str:

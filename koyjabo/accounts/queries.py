@@ -42,8 +42,11 @@ class Person(NamedTuple):
 
     second_factor_ms: int | None = None
     """Since when logins need a second factor; None if they do not."""
+
     language: str | None = None
     """Of mails; None if unknown."""
+
+    is_viewer: bool = False  # of the panel
 
 
 class NewHash(NamedTuple):
@@ -248,5 +251,5 @@ def _person(user: User | None) -> Person | None:
 
 def known(user: User) -> Person:
     is_disabled = user.disabled_ms is not None
-    more = user.browser_mark, user.second_factor_ms, user.language
+    more = user.browser_mark, user.second_factor_ms, user.language, user.is_viewer
     return Person(user.id, user.email, user.name, user.is_admin, user.password, is_disabled, *more)

@@ -13,6 +13,7 @@ from koyjabo.accounts.second_factor import queries as second_factors
 from koyjabo.database.paging import Page, length
 from koyjabo.database.text_search import has, typed
 from koyjabo.errors import LastAdmin, UnknownUser
+from koyjabo.identity import SITE_ADMIN, SITE_ROLES, SITE_VIEWER, site_role
 from koyjabo.models import Community, LoginSession, Membership, User
 from koyjabo.text import N_
 
@@ -22,11 +23,17 @@ class UserLine(NamedTuple):
     email: str
     name: str
     is_admin: bool  # of the site
+    is_viewer: bool
     created_ms: int
     disabled_ms: int | None
     second_factor_ms: int | None  # since when; None without one
     communities: int
     sessions: int  # live ones
+
+    @property
+    def role(self) -> str:
+        """One of SITE_ROLES."""
+        return site_role(self.is_admin, self.is_viewer)
 
 
 class UserMembership(NamedTuple):
@@ -44,17 +51,19 @@ class Changed(NamedTuple):
 
     person: Person
     is_change: bool
+    role_before: str = ""  # one of SITE_ROLES, after a change of it
 
 
-USER = (User.id, User.email, User.name, User.is_admin, User.created_ms, User.disabled_ms, User.second_factor_ms)
+USER = tuple(getattr(User, name) for name in UserLine._fields[:8])
 BELONGING = (Community.id, Community.name, Membership.role, Membership.joined_ms, Community.archived_ms)
 
 
-def page(session: Session, query: str, start: int, count: int, now_ms: int) -> Page[UserLine]:
-    """Users with `query` in their email or name, the newest first."""
+def page(session: Session, query: str, start: int, count: int, now_ms: int, by_email: bool) -> Page[UserLine]:
+    """Users with `query` in their name or, with `by_email`, in their email, the newest first."""
     wanted = select(*USER)
     if part := typed(query):
-        wanted = wanted.where(or_(has(User.email_key, part), has(User.name, part)))
+        columns = (User.email_key, User.name) if by_email else (User.name,)
+        wanted = wanted.where(or_(*(has(column, part) for column in columns)))
     rows = wanted.order_by(User.created_ms.desc(), User.id).offset(start).limit(count)
     total = length(session, wanted)
     return Page(tuple(_lines(session, rows, now_ms)), total)
@@ -77,20 +86,20 @@ def communities_of(session: Session, user_id: str, start: int, count: int) -> Pa
     return Page(tuple(UserMembership._make(row) for row in rows), total)
 
 
-def set_admin(
-    session: Session, user_id: str, is_admin: bool, keep_last: bool, needs_second_factor: bool, now_ms: int
+def set_role(
+    session: Session, user_id: str, role: str, keep_last: bool, needs_second_factor: bool, now_ms: int
 ) -> Changed:
     """Raises UnknownUser; LastAdmin, with `keep_last`, if no admin who can log in would be left."""
     if keep_last:
-        _require_another_admin(session, user_id)
+        require_another_admin(session, user_id)
     user = _locked(session, user_id)
-    is_change = user.is_admin != is_admin
-    if user.is_admin and not is_admin:
+    before = site_role(user.is_admin, user.is_viewer)
+    if SITE_ROLES.index(role) < SITE_ROLES.index(before):
         record_revocation(session)
     if needs_second_factor and user.second_factor_ms is None:
         revoke(session, now_ms, LoginSession.user_id == user.id)
-    user.is_admin = is_admin
-    return Changed(known(user), is_change)
+    user.is_admin, user.is_viewer = role == SITE_ADMIN, role == SITE_VIEWER
+    return Changed(known(user), role != before, before)
 
 
 def existing(session: Session, user_id: str) -> Changed:
@@ -99,9 +108,9 @@ def existing(session: Session, user_id: str) -> Changed:
 
 
 def set_disabled(session: Session, user_id: str, disabled: bool, keep_last: bool, now_ms: int) -> Changed:
-    """Disabling ends all sessions of the user. Raises UnknownUser; LastAdmin as `set_admin` does."""
+    """Disabling ends all sessions of the user. Raises UnknownUser; LastAdmin as `set_role` does."""
     if keep_last:
-        _require_another_admin(session, user_id)
+        require_another_admin(session, user_id)
     user = _locked(session, user_id)
     is_change = disabled != (user.disabled_ms is not None)
     if disabled and is_change:
@@ -126,7 +135,7 @@ def reset_second_factor(session: Session, user_id: str, now_ms: int) -> Changed:
     return Changed(known(user), had_one)
 
 
-def _require_another_admin(session: Session, user_id: str) -> None:
+def require_another_admin(session: Session, user_id: str) -> None:
     """Locks the admins who can log in until the commit. Raises LastAdmin."""
     admins = select(User.id).where(User.is_admin, User.disabled_ms.is_(None)).order_by(User.id)
     if set(session.scalars(admins.with_for_update())) == {user_id}:

@@ -7,6 +7,7 @@ from koyjabo.application.backends import Backends, open_backends
 from koyjabo.application.builders import Base
 from koyjabo.application.instrumentation import Instrumentation, values_of
 from koyjabo.application.lifetime import Lifetime
+from koyjabo.application.own_account import own_account
 from koyjabo.application.services import NetworkServices, ObservabilityServices, Services
 from koyjabo.application.signals import Signals
 from koyjabo.application.subscriptions import subscribe
@@ -52,7 +53,7 @@ def _build(base: Base, snapshot: CounterSnapshot, instruments: Instrumentation) 
     realtime, analytics, presence = builders.realtime(base), builders.analytics(base), builders.presence(base)
     rooms, reports, sockets = realtime.rooms, analytics.reports, presence.visitor_sockets
     dashboards = builders.dashboards(base, rooms, reports)
-    stats_rooms = StatsRooms(rooms, dashboards)
+    stats_rooms, accounts = StatsRooms(rooms, dashboards), builders.accounts(base)
     counting = builders.counting(base, snapshot, sockets, rooms, stats_rooms, instruments.metrics.committed)
     return Services(
         clock=base.clock,
@@ -65,7 +66,8 @@ def _build(base: Base, snapshot: CounterSnapshot, instruments: Instrumentation) 
         presence=presence,
         realtime=realtime,
         mail=base.outbox,
-        accounts=builders.accounts(base),
+        accounts=accounts,
+        own_account=own_account(base, accounts.email_links),
         audit=Audit(base.database),
         analytics=analytics,
         communities=builders.communities(base, rooms, counting.visits, reports, dashboards, stats_rooms),

@@ -42,6 +42,9 @@ from koyjabo.network.geolocation import PlaceFinder
 from koyjabo.network.origins import Origins
 from koyjabo.observability.metrics import Metrics
 from koyjabo.observability.socket_log import SocketLog
+from koyjabo.own_account.deletion import AccountDeletion
+from koyjabo.own_account.export import AccountExport
+from koyjabo.own_account.profile import Profile
 from koyjabo.presence.members.peaks import Peaks
 from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 from koyjabo.realtime import VisitorBroadcaster
@@ -95,6 +98,13 @@ class AccountServices:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnAccountServices:
+    profile: Profile
+    export: AccountExport
+    deletion: AccountDeletion
+
+
+@dataclass(frozen=True, slots=True)
 class AnalyticsServices:
     reports: Reports
     timeline: History
@@ -142,6 +152,7 @@ class Services:
     realtime: RealtimeServices
     mail: Outbox
     accounts: AccountServices
+    own_account: OwnAccountServices
     audit: Audit
     analytics: AnalyticsServices
     communities: CommunityServices

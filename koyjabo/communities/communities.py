@@ -16,7 +16,7 @@ from koyjabo.communities.queries import Community, CommunityAccess, CommunityQue
 from koyjabo.communities.roles import ADMIN, MEMBER, ROLES
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.paging import Page
-from koyjabo.identity import Account, uuid_of
+from koyjabo.identity import MASKED, Account, uuid_of
 
 __all__ = ["ROLES", "Communities", "Community", "CommunityAccess", "Enrolment", "Member", "Overview", "Page", "uuid_of"]
 
@@ -124,16 +124,24 @@ class Communities:
         self._write(memberships.remove, self._actor(account), account, community_id, uuid_of(user_id))
         self._on_revoked(user_id.lower())
 
-    # For admins of the site; raises Forbidden for other accounts.
+    # For admins of the site, and what changes nothing for its viewers, too; raises Forbidden for other accounts.
 
     def all(self, account: Account, query: str = "", start: int = 0, count: int = 20) -> Page[Overview]:
         """`count` communities with `query` in their name, archived or not, by name, from the offset `start`."""
-        account.require_site_admin()
+        account.require_site_viewer()
         return self._database.report(overviews, query, start, count)
 
     def overview(self, account: Account, community_id: str) -> Overview:
-        account.require_site_admin()
+        account.require_site_viewer()
         return self._database.read(archive.overview, community_id)
+
+    def listed_members(self, account: Account, community_id: str, start: int, count: int) -> Page[Member]:
+        """`members`, for the panel. Viewers of the site see masked emails."""
+        account.require_site_viewer()
+        page = self._list(CommunityQueries.members, uuid_of(community_id) or "", start, count)
+        if account.is_admin:
+            return page
+        return page._replace(items=tuple(each._replace(email=MASKED) for each in page.items))
 
     def archive(self, account: Account, community_id: str) -> None:
         """Archive a community: until it is restored, it is unknown to members, visits and sockets. Idempotent."""

@@ -19,6 +19,7 @@ class User(Model):
     name: Mapped[str] = mapped_column(String(200))
     password: Mapped[str] = mapped_column(Text)  # Argon2 hash with its parameters
     is_admin: Mapped[bool] = mapped_column(Boolean)  # of the site, and so of every community
+    is_viewer: Mapped[bool] = mapped_column(Boolean, server_default=false())  # of the panel, if not `is_admin`
     created_ms: Mapped[int] = mapped_column(BigInteger)
     disabled_ms: Mapped[int | None] = mapped_column(BigInteger)
     browser_mark: Mapped[str | None] = mapped_column(Text)  # of familiar browsers, if it is not that of `password`

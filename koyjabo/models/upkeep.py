@@ -40,11 +40,15 @@ class AuditLine(Model):
     """An action and its actor, written in the transaction of the action. Names are those of that time; no addresses."""
 
     __tablename__ = "audit_log"
-    __table_args__ = (Index("ix_audit_log_actor", "actor_id", "id"), Index("ix_audit_log_action", "action", "id"))
+    __table_args__ = (
+        Index("ix_audit_log_actor", "actor_id", "id"),
+        Index("ix_audit_log_action", "action", "id"),
+        Index("ix_audit_log_target", "target_id", "id"),
+    )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     at_ms: Mapped[int] = mapped_column(BigInteger)
-    actor_id: Mapped[str | None] = mapped_column(String(36))  # a user, or None for the operator at the command line
+    actor_id: Mapped[str | None] = mapped_column(String(36))  # a user, DELETED, or None for the operator
     actor: Mapped[str] = mapped_column(String(200))
     action: Mapped[str] = mapped_column(String(64))
     target_kind: Mapped[str] = mapped_column(String(16))

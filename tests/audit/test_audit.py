@@ -173,7 +173,7 @@ def test_what_changes_nothing_leaves_no_line(panel):
     give(panel.ayesha, panel.community, panel.karim, "moderator")
     panel.karim.post(f"{PATH}/{panel.community}/join", json={})
     promote(panel.site, panel.boss.email)
-    panel.services.accounts.users.promote(panel.admin, panel.boss.id)
+    panel.services.accounts.users.set_role(panel.admin, panel.boss.id, "admin")
     panel.services.accounts.users.disable(panel.admin, panel.karim.id, disabled=False)
     panel.services.communities.directory.restore(panel.admin, panel.community)
     assert panel.lines() == ()
@@ -183,7 +183,7 @@ def test_what_is_refused_leaves_no_line(panel):
     assert panel.karim.patch(f"{PATH}/{panel.community}", json={"name": "Ours"}).status_code == 403
     assert panel.ayesha.post(f"{PATH}/{panel.community}/leave").status_code == 409
     with pytest.raises(LastAdmin):
-        panel.services.accounts.users.promote(panel.admin, panel.boss.id, is_admin=False)
+        panel.services.accounts.users.set_role(panel.admin, panel.boss.id, "member")
     assert panel.lines() == ()
 
 

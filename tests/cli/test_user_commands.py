@@ -34,7 +34,12 @@ def test_operator_makes_changes_and_ends_an_account_while_the_server_runs(server
     token = login.json()["access_token"]
     assert login.json()["user"] | {"id": ""} == {"id": "", "email": EMAIL, "name": "Ayesha", "is_admin": False}
 
-    assert server.koyjabo("user", "promote", "AYESHA@example.com").returncode == 0
+    given = server.koyjabo("user", "role", "AYESHA@example.com", "admin")
+    assert given.stdout == "ayesha@example.com has the role admin on this site.\n"
+    assert call(server, "me", token).json()["is_admin"] is True
+    assert server.koyjabo("user", "role", EMAIL, "viewer").returncode == 0
+    assert call(server, "me", token).json()["is_admin"] is False
+    assert server.koyjabo("user", "promote", EMAIL).stdout == "ayesha@example.com is now a site admin.\n"
     assert call(server, "me", token).json()["is_admin"] is True
     assert server.koyjabo("user", "promote", EMAIL, "--demote").returncode == 0
     assert call(server, "me", token).json()["is_admin"] is False
@@ -99,6 +104,8 @@ def test_what_cannot_be_done_is_said_in_a_sentence(server):
         (["create", "nobody", "--password-stdin"], PASSWORD, "must be an email address"),
         (["password", nobody, "--password-stdin"], PASSWORD, "User not found."),
         (["promote", nobody], "", "User not found."),
+        (["role", nobody, "viewer"], "", "User not found."),
+        (["role", EMAIL, "king"], "", "'member', 'viewer', 'admin'"),
         (["disable", nobody], "", "User not found."),
         (["enable", nobody], "", "User not found."),
         (["unlock", nobody], "", "User not found."),

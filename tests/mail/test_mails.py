@@ -146,18 +146,11 @@ def test_invitations_of_one_account_are_mailed_to_few_strangers(site, mailbox):
 @pytest.mark.both_kinds
 def test_both_are_told_of_a_changed_email_and_the_new_one_is_to_be_confirmed(site, mailbox):
     reader = confirmed(site, mailbox, "ayesha", "bn")
-    (user,) = site.rows("SELECT id FROM users")[0]
     reset = site.client.post("/api/auth/password-reset", json={"email": "ayesha@example.com"})
     assert reset.status_code == 202
     send(site)
     old_link = path_in(mailbox.mails.pop())
-
-    def change(session) -> None:
-        session.connection().exec_driver_sql("UPDATE users SET email = 'a@example.com', email_key = 'a@example.com'")
-
-    accounts = site.services.accounts
-    told = accounts.email_links.email_changed(user, "ayesha@example.com", "a@example.com")
-    site.services.mail._database.write(change, mail=told)
+    reader.send("/account/details", name="Ayesha", email="a@example.com", password=PASSWORD)
     send(site)
     assert [(mail["To"], mail["Subject"]) for mail in mailbox.mails] == [
         ("ayesha@example.com", "আপনার অ্যাকাউন্টের ইমেইল বদলেছে"),
@@ -167,6 +160,14 @@ def test_both_are_told_of_a_changed_email_and_the_new_one_is_to_be_confirmed(sit
     assert Reader(site).get(old_link, 404)
     reader.send(path_in(mailbox.mails[1]))
     assert "নিশ্চিত নয়" not in words(reader.get("/account"))
+
+
+def test_mails_to_a_deleted_account_are_not_sent(site, mailbox):
+    ayesha = sign_up(site)
+    assert ayesha.delete("/api/auth/me", json={"password": PASSWORD}).status_code == 204
+    send(site)
+    assert mailbox.mails == []
+    assert site.rows("SELECT email, data FROM outbox") == [("", "{}")]
 
 
 def test_language_is_that_of_the_signup_until_one_is_chosen_on_a_page(site, mailbox):

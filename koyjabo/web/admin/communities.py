@@ -7,6 +7,7 @@ from functools import partial
 from flask import Response, request
 
 from koyjabo.communities.communities import ROLES, Member, Overview
+from koyjabo.communities.invitation_queries import PendingInvitation
 from koyjabo.web.admin import bp
 from koyjabo.web.admin.pages import me, page
 from koyjabo.web.api.community_requests import CommunityChangesBody
@@ -82,7 +83,7 @@ def show(
         invitation=problem.form,
         refused=problem.refused,
         members=_members(found),
-        invitations=[] if found.archived_ms else member_forms.pending(me(), found.community.id),
+        invitations=_invitations(found),
         roles=ROLES,
     )
 
@@ -92,5 +93,12 @@ def _members(found: Overview) -> ListPage[Member] | None:
     if found.archived_ms is not None:
         return None
     community_id = found.community.id
-    read = partial(current().communities.directory.members, me(), community_id)
+    read = partial(current().communities.directory.listed_members, me(), community_id)
     return pagination.list_page(read, "admin.community", community_id=community_id)
+
+
+def _invitations(found: Overview) -> list[tuple[PendingInvitation, str]]:
+    """Viewers of the site see none: an email and a link by which a person becomes a member are all there is to them."""
+    if found.archived_ms is not None or not me().is_admin:
+        return []
+    return member_forms.pending(me(), found.community.id)

@@ -1,4 +1,4 @@
-"""/admin/users: list users; change admin rights, disable accounts, end sessions."""
+"""/admin/users: list users; change their roles on the site, disable accounts, end sessions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import partial
 from flask import Response, request
 
 from koyjabo.errors import Forbidden, KoyJaboError, LastAdmin
+from koyjabo.identity import SITE_ADMIN, SITE_MEMBER, SITE_VIEWER
 from koyjabo.web.admin import bp
 from koyjabo.web.admin.pages import me, page
 from koyjabo.web.current import current
@@ -29,12 +30,17 @@ def user(user_id: str) -> Response:
 
 @bp.post("/users/<user_id>/promote")
 def promote(user_id: str) -> Response:
-    return _do(user_id, "promoted", lambda: current().accounts.users.promote(me(), user_id))
+    return _do(user_id, "promoted", lambda: current().accounts.users.set_role(me(), user_id, SITE_ADMIN))
 
 
 @bp.post("/users/<user_id>/demote")
 def demote(user_id: str) -> Response:
-    return _do(user_id, "demoted", lambda: current().accounts.users.promote(me(), user_id, is_admin=False))
+    return _do(user_id, "demoted", lambda: current().accounts.users.set_role(me(), user_id, SITE_MEMBER))
+
+
+@bp.post("/users/<user_id>/viewer")
+def make_viewer(user_id: str) -> Response:
+    return _do(user_id, "made_viewer", lambda: current().accounts.users.set_role(me(), user_id, SITE_VIEWER))
 
 
 @bp.post("/users/<user_id>/disable")

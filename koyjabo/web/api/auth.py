@@ -86,13 +86,6 @@ def log_out() -> Response:
     return tokens.without_cookies(empty())
 
 
-@bp.get("/auth/me")
-@describe("Get your own account", {200: UserAnswer, **TOKEN})
-def me() -> Response:
-    """The account of the token."""
-    return _answer(UserAnswer.of(tokens.require().account), 200)
-
-
 @bp.post("/auth/password")
 @describe("Change your password", {204: None, **WITH_BODY, **TOKEN, **CSRF}, body=PasswordBody)
 def change_password() -> Response:
@@ -138,7 +131,7 @@ def _with_cookies(body: TokensAnswer, status: int, pair: tokens.Pair) -> Respons
     return response
 
 
-def _answer(body: UserAnswer | TokensAnswer | SecondFactorAnswer, status: int) -> Response:
+def _answer(body: TokensAnswer | SecondFactorAnswer, status: int) -> Response:
     return Response(body.model_dump_json(exclude_none=True), status, {"Cache-Control": "no-store"}, content_type=JSON)
 
 

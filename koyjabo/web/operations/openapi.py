@@ -41,13 +41,20 @@ class Text:
 
 
 @dataclass(frozen=True)
+class File:
+    """A JSON file."""
+
+    description: str
+
+
+@dataclass(frozen=True)
 class Image:
     """A GIF."""
 
     description: str
 
 
-Answer = type[BaseModel] | ListOf | OneOf | Text | Image | str | None
+Answer = type[BaseModel] | ListOf | OneOf | Text | File | Image | str | None
 """A model of the body, the description of an error, or None for an empty body."""
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -195,6 +202,9 @@ def _body(answer: Answer) -> dict[str, Any]:
         return {"description": "no body"}
     if isinstance(answer, Text):
         return {"description": answer.description, "content": {"text/plain": {"schema": {"type": "string"}}}}
+    if isinstance(answer, File):
+        schema = {"schema": {"type": "object"}}
+        return {"description": answer.description, "content": {"application/json": schema}}
     if isinstance(answer, Image):
         return {"description": answer.description, "content": {"image/gif": {}}}
     if isinstance(answer, ListOf):

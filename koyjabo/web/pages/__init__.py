@@ -19,6 +19,7 @@ from koyjabo.web.pages import (  # noqa: E402, F401  (they add their routes to b
     home,
     invitations,
     languages,
+    own_account,
     passkeys,
     password_reset,
     profile,

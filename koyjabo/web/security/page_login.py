@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from flask import Flask, g, request
 
 from koyjabo.accounts.tokens import ACCESS, REFRESH, Claims
-from koyjabo.errors import Forbidden, InvalidToken, LedgerUnavailable, TokenExpired, Unauthenticated, WrongCsrfToken
+from koyjabo.errors import InvalidToken, LedgerUnavailable, TokenExpired, Unauthenticated, WrongCsrfToken
 from koyjabo.identity import Account, Login
 from koyjabo.text import N_
 from koyjabo.web.current import current
@@ -75,11 +75,10 @@ def require_login() -> Login:
     return found
 
 
-def require_site_admin() -> Account:
-    """The logged-in site admin. Raises as `require` does, and Forbidden."""
+def require_panel() -> Account:
+    """The logged-in admin or viewer of the site. Raises as `require` does, and Forbidden."""
     account = require()
-    if not account.is_admin:
-        raise Forbidden(N_("Only site admins may see this."))
+    account.require_site_viewer()
     return account
 
 

@@ -123,6 +123,17 @@ def test_user_is_made_admin_and_no_admin_again(site, admin, scene):
     assert scene.member.get("/api/auth/me").json["is_admin"] is False
 
 
+def test_user_is_made_a_viewer_and_none_again(site, admin, scene):
+    path = f"/admin/users/{scene.member.id}"
+    admin.send(f"{path}/viewer")
+    page = admin.get(admin.location)
+    assert "This user is now a viewer of the panel." in page
+    assert "Viewer" in words(page)
+    assert last_line(site) == ("Rani", "user.role", "babul@example.com")
+    admin.send(f"{path}/demote")
+    assert "This user has no rights in the panel any more." in admin.get(admin.location)
+
+
 def test_last_admin_of_the_site_stays(site, admin):
     page = admin.send(f"/admin/users/{id_of(site, 'rani')}/demote", 409)
     assert 'role="alert">The site needs an admin' in page

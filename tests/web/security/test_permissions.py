@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from support.account_calls import bare, bearer, log_in, sign_up
 from support.app_fixtures import Site
-from support.community_calls import Cast
+from support.community_calls import Cast, invite
 from support.page_calls import Reader
 from support.permissions import ANYBODY, BODIES, FORMS, ROLES, RULES, SOCKETS, may
 from support.routes import CHANGING, method_of, path_of, rules, stored
@@ -54,8 +54,10 @@ class Caller:
 def callers(site: Site, cast: Cast) -> dict[str, Caller]:
     """One in each role; those without a session that lives have lost it."""
     site.register("ayesha")
-    for name in ("disabled", "revoked"):
+    for name in ("disabled", "revoked", "invited", "viewer"):
         sign_up(site, name)
+    invite(cast["admin"], cast.kept_community(), "invited@example.com", "admin")
+    site.rows("UPDATE users SET is_viewer = true WHERE email = 'viewer@example.com'")
     turn_on(sign_up(site, "pending"))
     made = {role: Caller(site, role) for role in ROLES}
     site.rows("UPDATE users SET disabled_ms = 1 WHERE email = 'disabled@example.com'")
