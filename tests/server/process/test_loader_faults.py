@@ -121,7 +121,7 @@ def test_place_survives_a_process_that_hangs_while_it_forks_the_worker(new_loadi
     middle = server.middle()
     middle.suspend()
     wait_until(lambda: "fork_failed cause='it takes too long'" in server.log, "it is given up", START_S)
-    wait_until(lambda: len(server.worker_pids()) == PLACES, "there is another worker", START_S)
+    wait_until(lambda: server.count_listening() == PLACES, "there is another worker", START_S)
     middle.resume()
     wait_until(lambda: is_gone(middle), "it has forked the worker", START_S)
     assert_mended(server)
