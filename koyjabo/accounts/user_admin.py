@@ -109,13 +109,13 @@ class Users:
     ) -> UserLine:
         account.require_site_admin()
         by = log.actor(account, self._clock)
-        changed = self._database.write(
-            change,
-            *(uuid_of(user_id) or "", *args),
-            audit=lambda changed: by.entry(action, subject(changed.person)) if changed.is_change else None,
+        changed, line = self._database.write(
+            user_admin_queries.changed_line,
+            *(change, self._clock.now_ms(), uuid_of(user_id) or "", *args),
+            audit=lambda found: by.entry(action, subject(found[0].person)) if found[0].is_change else None,
         )
         self._on_revoked(changed.person.id)
-        return self.get(account, user_id)
+        return line
 
 
 def _existing(found: UserLine | None) -> UserLine:
