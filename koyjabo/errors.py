@@ -139,6 +139,16 @@ class UnknownUser(KoyJaboError):
     sentence = N_("User not found. This person has to sign up first.")
 
 
+class UnknownInvitation(KoyJaboError):
+    code = "unknown_invitation"
+    sentence = N_("This invitation is not valid any more. Ask for a new one.")
+
+
+class UnknownLink(KoyJaboError):
+    code = "unknown_link"
+    sentence = N_("This link is not valid any more: it was used, it is too old, or a part of it is missing.")
+
+
 class UnknownSession(KoyJaboError):
     code = "unknown_session"
     sentence = N_("Session not found. It may have ended already.")
@@ -172,6 +182,13 @@ class TooBusy(KoyJaboError):
     code = "too_busy"
     sentence = N_("Too many people are logging in right now. Please try again shortly.")
     retry_after_s = 5
+
+
+class MailUnavailable(KoyJaboError):
+    """SMTP_URL is not set."""
+
+    code = "mail_unavailable"
+    sentence = N_("This server sends no mails. Ask the people who run this site.")
 
 
 class BadHandshake(KoyJaboError):

@@ -1,4 +1,6 @@
-"""Cleans texts before they are stored, reads the lines of files, and marks sentences for translation."""
+"""Cleans texts before they are stored, reads the lines of files, and marks sentences for translation; the languages of
+people.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +39,12 @@ def lines(file: Lines) -> Iterator[bytes]:
         if not line:
             return
         yield line
+
+
+LANGUAGES = {"en": "English", "bn": "বাংলা"}
+"""The languages of pages and mails: names in their own language, by code. The first is the default."""
+
+DIGITS = {"bn": str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")}
 
 
 def N_(sentence: str) -> str:  # noqa: N802  (the mark that pybabel looks for)

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
-from koyjabo.accounts import credential_rules, queries
+from koyjabo.accounts import credential_rules, letters, queries
 from koyjabo.accounts.audit_entries import own_entry, subject
 from koyjabo.accounts.grants import Grant, account_of, browser_mark_of, grant_of
 from koyjabo.accounts.hash_queue import FIRST, Client
@@ -19,6 +19,7 @@ from koyjabo.clock import Clock
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import InvalidToken, UnknownUser, WrongCredentials
 from koyjabo.identity import OPERATOR, Account, Login
+from koyjabo.mail.outbox import Outbox
 from koyjabo.network import browsers
 from koyjabo.text import N_
 
@@ -43,6 +44,7 @@ class Accounts:
         on_revoked: Callable[[str], object],
         unlock: Callable[[str], object],
         pending: PendingSteps,
+        outbox: Outbox,
     ) -> None:
         self._on_revoked = on_revoked
         self._unlock = unlock
@@ -50,6 +52,7 @@ class Accounts:
         self._database = database
         self._clock = clock
         self._passwords = passwords
+        self._outbox = outbox
 
     def sign_up(
         self,
@@ -59,16 +62,18 @@ class Accounts:
         user_agent: str = "",
         client: Client = FIRST,
         visitor_id: str | None = None,
+        language: str | None = None,
     ) -> Grant | SecondFactorDue:
-        """Create an account and log it in. Raises EmailTaken."""
-        person = self._new_person(email, password, name, client=client)
+        """Create an account, log it in, and mail a link that confirms the email. Raises EmailTaken."""
+        person = self._new_person(email, password, name, client=client)._replace(language=language)
         new = self._new_session(str(uuid.uuid4()), user_agent)
         entry = own_entry(log.anonymous(new.now_ms), "user.sign_up", person)
+        letter = letters.verification(self._outbox, person.id, person.email, language)
         key = credential_rules.email_key(email)
         if self._pending.is_required(person):
-            self._database.write(queries.add_user, person, key, new.now_ms, audit=entry)
+            self._database.write(queries.add_user, person, key, new.now_ms, audit=entry, mail=letter)
             return self._pending.begin_enrolment(person, visitor_id)
-        self._database.write(queries.sign_up, person, key, new, audit=entry)
+        self._database.write(queries.sign_up, person, key, new, audit=entry, mail=letter)
         return grant_of(person, new)
 
     def log_in(
@@ -80,26 +85,33 @@ class Accounts:
         cookie: str = "",
         visitor_id: str | None = None,
     ) -> Grant | SecondFactorDue:
-        """Raises WrongCredentials. Neither its message nor its time reveals whether the user exists.
+        """Raises WrongCredentials. Neither its message nor its time reveals whether the user exists. The user gets a
+        mail about a login from a browser that is not familiar.
 
         `cookie` is that of a browser that may need no second step; `visitor_id` is kept for the second step.
         """
         for _ in range(2):  # again, if a concurrent login has just updated the password hash
             person = self._verified(email, password, client)
-            found = self._pending.begin_if_due(person, cookie, visitor_id) or self.open_session(person, user_agent)
+            found = self._pending.begin_if_due(person, cookie, visitor_id) or self.open_session(
+                person, user_agent, client.is_familiar
+            )
             if found is not None:
                 return found
         raise WrongCredentials
 
-    def open_session(self, person: Person, user_agent: str, proof: Proof | None = None) -> Grant | None:
+    def open_session(
+        self, person: Person, user_agent: str, is_familiar: bool, proof: Proof | None = None
+    ) -> Grant | None:
         """After password and second factor were verified. None if the user was changed meanwhile, or `proof` used."""
         new = self._new_session(str(uuid.uuid4()), user_agent)
         details = {"second_factor": proof.method} if proof else {}
         entry = own_entry(log.anonymous(new.now_ms), "session.begin", person, **details)
+        letter = None if is_familiar else letters.sign_in(self._outbox, person, new)
         begun = self._database.write(
             queries.open_session,
             *(person.id, person.password, new, *([proof.settle] if proof else [])),
             audit=lambda begun: entry if begun else None,
+            mail=lambda begun: letter if begun else None,
         )
         return grant_of(person, new) if begun else None
 

@@ -42,6 +42,8 @@ class Person(NamedTuple):
 
     second_factor_ms: int | None = None
     """Since when logins need a second factor; None if they do not."""
+    language: str | None = None
+    """Of mails; None if unknown."""
 
 
 class NewHash(NamedTuple):
@@ -77,7 +79,7 @@ class Family(NamedTuple):
         return is_recent and self.refresh_id == successor(self.session_id, refresh_id)
 
 
-PERSONAL = ("id", "email", "name", "is_admin", "password")
+PERSONAL = ("id", "email", "name", "is_admin", "password", "language")
 """The fields of a new user."""
 
 FAMILY = (LoginSession.id, LoginSession.refresh_id, LoginSession.renewed_ms)
@@ -246,5 +248,5 @@ def _person(user: User | None) -> Person | None:
 
 def known(user: User) -> Person:
     is_disabled = user.disabled_ms is not None
-    marks = user.browser_mark, user.second_factor_ms
-    return Person(user.id, user.email, user.name, user.is_admin, user.password, is_disabled, *marks)
+    more = user.browser_mark, user.second_factor_ms, user.language
+    return Person(user.id, user.email, user.name, user.is_admin, user.password, is_disabled, *more)

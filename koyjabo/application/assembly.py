@@ -15,7 +15,9 @@ from koyjabo.clock import Clock
 from koyjabo.communities.live.stats_rooms import StatsRooms
 from koyjabo.counting.records import CounterSnapshot
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.maintenance.nightly import LOOK_S
+from koyjabo.mail import outbox
+from koyjabo.mail.link_tokens import LinkTokens
+from koyjabo.maintenance import nightly
 from koyjabo.network.geolocation import PlaceFinder
 from koyjabo.network.origins import Origins
 from koyjabo.presence.members.tracker import TrackerServices, bind
@@ -34,7 +36,9 @@ def assemble(settings: Settings, runtime: Runtime, clock: Clock, snapshot: Count
     signals = Signals()
     instruments = Instrumentation(settings.secret_key, TICK_S, lambda: values_of(services))
     backends = open_backends(settings, runtime, clock, signals, instruments.socket_log)
-    base = Base(settings, clock, runtime, DatabaseExecutor(settings.database, runtime), signals, backends)
+    database, tokens = DatabaseExecutor(settings.database, runtime), LinkTokens(settings.secret_key)
+    mails = builders.outbox(settings, runtime, clock, database, tokens)
+    base = Base(settings, clock, runtime, database, signals, backends, mails, tokens)
     services = _build(base, snapshot, instruments)
     subscribe(signals, services, backends)
     _tick(services, backends, instruments, settings.active_window_seconds)
@@ -60,6 +64,7 @@ def _build(base: Base, snapshot: CounterSnapshot, instruments: Instrumentation) 
         counting=counting,
         presence=presence,
         realtime=realtime,
+        mail=base.outbox,
         accounts=builders.accounts(base),
         audit=Audit(base.database),
         analytics=analytics,
@@ -87,8 +92,9 @@ def _tick(services: Services, backends: Backends, instruments: Instrumentation, 
     every(TICK_S, communities.rooms.tick)
     every(TICK_S, communities.revocation.recheck_if_revoked)
     every(TICK_S, maintenance.system.report, instruments.publish)
-    every(LOOK_S, maintenance.nightly.tick)
-    every(LOOK_S, services.counting.anonymity.sweep)
+    every(nightly.LOOK_S, maintenance.nightly.tick, maintenance.weekly_report.tick, services.counting.anonymity.sweep)
+    if services.mail.is_on:
+        every(outbox.LOOK_S, services.mail.tick)
 
 
 def _close_in_order(services: Services, database: DatabaseExecutor) -> None:
@@ -96,5 +102,6 @@ def _close_in_order(services: Services, database: DatabaseExecutor) -> None:
     at_close = services.lifetime.at_close
     at_close(database.close)
     at_close(services.presence.peaks.write)
+    at_close(services.mail.close)
     at_close(services.accounts.credentials.close)
     at_close(services.counting.visits.close)

@@ -6,8 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from koyjabo.accounts.accounts import Accounts
+from koyjabo.accounts.email_links import EmailLinks
 from koyjabo.accounts.login_sessions import Sessions
 from koyjabo.accounts.login_throttle import LoginFailures
 from koyjabo.accounts.passwords import Passwords
@@ -33,6 +35,7 @@ from koyjabo.application.services import (
 from koyjabo.application.signals import Signals
 from koyjabo.clock import Clock
 from koyjabo.communities.communities import Communities
+from koyjabo.communities.invitations import Invitations
 from koyjabo.communities.live.attendance_log import AttendanceLog
 from koyjabo.communities.live.community_rooms import CommunityRooms
 from koyjabo.communities.live.dashboard_room import Dashboards
@@ -45,6 +48,10 @@ from koyjabo.counting.ledger import Ledger, OnBatch, open_store
 from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.visits import Visits
 from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.mail.composer import Composer
+from koyjabo.mail.link_tokens import LinkTokens
+from koyjabo.mail.outbox import Outbox
+from koyjabo.mail.smtp import SmtpTransport
 from koyjabo.maintenance.erasure import Erasure
 from koyjabo.maintenance.nightly import Nightly
 from koyjabo.maintenance.recount_job import Recounts
@@ -61,6 +68,7 @@ from koyjabo.realtime.rooms import Rooms
 from koyjabo.runtime import Runtime
 from koyjabo.settings.database_url import is_ephemeral
 from koyjabo.settings.schema import Settings
+from koyjabo.weekly_report.weekly_report import WeeklyReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,19 @@ class Base:
     database: DatabaseExecutor
     signals: Signals
     backends: Backends
+    outbox: Outbox
+    link_tokens: LinkTokens
+
+
+def outbox(
+    settings: Settings, runtime: Runtime, clock: Clock, database: DatabaseExecutor, tokens: LinkTokens
+) -> Outbox:
+    server, site, secret = settings.smtp, settings.public_url, settings.secret_key
+    if server is None:
+        return Outbox(database, clock, runtime, None, None, secret)
+    composer = Composer(server.sender_name, server.sender, site, tokens, settings.zone)
+    transport = SmtpTransport(server, urlsplit(site).hostname or "localhost", runtime)
+    return Outbox(database, clock, runtime, composer, transport, secret)
 
 
 def realtime(base: Base) -> RealtimeServices:
@@ -149,10 +170,10 @@ def counting(
 
 def accounts(base: Base) -> AccountServices:
     database, clock, on_revoked = base.database, base.clock, base.signals.access_revoked.send
-    secret, policy = base.settings.secret_key, base.settings.require_two_factor
+    secret, policy, outbox = base.settings.secret_key, base.settings.require_two_factor, base.outbox
     failures, pending = LoginFailures(database, clock, secret), PendingSteps(database, clock, secret, policy)
-    credentials = Accounts(database, clock, Passwords(base.runtime), on_revoked, failures.unlock, pending)
-    codes = Codes(database, clock, secret)
+    passwords, codes = Passwords(base.runtime), Codes(database, clock, secret)
+    credentials = Accounts(database, clock, passwords, on_revoked, failures.unlock, pending, outbox)
     return AccountServices(
         credentials=credentials,
         sessions=Sessions(database, clock, on_revoked),
@@ -162,6 +183,7 @@ def accounts(base: Base) -> AccountServices:
         second_step=SecondStep(database, clock, credentials, pending, codes, on_revoked),
         second_factors=Enrolment(database, clock, codes, policy, on_revoked),
         passkeys=Passkeys(database, clock, pending, codes, policy, on_revoked),
+        email_links=EmailLinks(database, clock, passwords, outbox, base.link_tokens, on_revoked, failures.unlock),
     )
 
 
@@ -173,16 +195,14 @@ def communities(
             dashboards.changed(community_id)
 
     database, clock, runtime, backends = base.database, base.clock, base.runtime, base.backends
-    permissions, participants, attendance_log = (
-        Permissions(database, runtime, clock),
-        Participants(),
-        AttendanceLog(attend, runtime, clock),
-    )
+    permissions, participants = Permissions(database, runtime, clock), Participants()
+    attendance_log = AttendanceLog(attend, runtime, clock)
     community_rooms = CommunityRooms(
         rooms, backends.members, visits, dashboards, attendance_log, participants, permissions, clock
     )
     return CommunityServices(
         directory=Communities(database, clock, base.signals.access_revoked.send),
+        invitations=Invitations(database, clock, base.outbox, base.link_tokens),
         permissions=permissions,
         participants=participants,
         rooms=community_rooms,
@@ -204,6 +224,7 @@ def maintenance(base: Base) -> MaintenanceServices:
         total=TotalAdjuster(database, clock),
         retention=retention,
         nightly=Nightly(database, clock, base.runtime, retention),
+        weekly_report=WeeklyReport(database, clock, base.runtime, base.outbox),
         erasure=Erasure(database, clock, forgotten, backends.drain),
         recounts=recounts,
         system=system,

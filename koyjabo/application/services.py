@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from koyjabo.accounts.accounts import Accounts
+from koyjabo.accounts.email_links import EmailLinks
 from koyjabo.accounts.login_sessions import Sessions
 from koyjabo.accounts.login_throttle import LoginFailures
 from koyjabo.accounts.second_factor.enrolment import Enrolment
@@ -21,6 +22,7 @@ from koyjabo.application.signals import Signals
 from koyjabo.audit.log import Audit
 from koyjabo.clock import Clock
 from koyjabo.communities.communities import Communities
+from koyjabo.communities.invitations import Invitations
 from koyjabo.communities.live.community_rooms import CommunityRooms
 from koyjabo.communities.live.dashboard_room import Dashboards
 from koyjabo.communities.live.participant import Participants
@@ -29,6 +31,7 @@ from koyjabo.communities.live.stats_rooms import StatsRooms
 from koyjabo.communities.permissions import Permissions
 from koyjabo.counting.anonymity import Anonymity
 from koyjabo.counting.visits import Visits
+from koyjabo.mail.outbox import Outbox
 from koyjabo.maintenance.erasure import Erasure
 from koyjabo.maintenance.nightly import Nightly
 from koyjabo.maintenance.recount_job import Recounts
@@ -45,6 +48,7 @@ from koyjabo.realtime import VisitorBroadcaster
 from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.realtime.rooms import Rooms
 from koyjabo.visit_log.visit_log import VisitLog
+from koyjabo.weekly_report.weekly_report import WeeklyReport
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -87,6 +91,7 @@ class AccountServices:
     second_step: SecondStep
     second_factors: Enrolment
     passkeys: Passkeys
+    email_links: EmailLinks
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,7 @@ class AnalyticsServices:
 @dataclass(frozen=True, slots=True)
 class CommunityServices:
     directory: Communities
+    invitations: Invitations
     permissions: Permissions
     participants: Participants
     rooms: CommunityRooms
@@ -111,6 +117,7 @@ class MaintenanceServices:
     total: TotalAdjuster
     retention: Retention
     nightly: Nightly
+    weekly_report: WeeklyReport
     erasure: Erasure
     recounts: Recounts
     system: System
@@ -133,6 +140,7 @@ class Services:
     counting: CountingServices
     presence: PresenceServices
     realtime: RealtimeServices
+    mail: Outbox
     accounts: AccountServices
     audit: Audit
     analytics: AnalyticsServices

@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
-from koyjabo.accounts.credential_rules import email_key
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor
 from koyjabo.clock import Clock
@@ -103,18 +102,20 @@ class Communities:
     def members(self, account: Account, community_id: str, start: int, count: int) -> Page[Member]:
         """`count` members in the order in which they joined, from the offset `start`.
 
-        Only site admins see emails: anyone can found a community and add any user to it.
+        Only site admins see emails.
         """
         page = self._list(memberships.members, account, community_id, start, count)
         return page._replace(items=tuple(_as_shown_to(account, each) for each in page.items))
 
-    def invite(self, account: Account, community_id: str, email: str, role: str) -> Enrolment:
-        """`set_role` for the user with this email."""
-        return self._enrol(account, community_id, CommunityQueries.user_with, email_key(email), role)
-
     def set_role(self, account: Account, community_id: str, user_id: str, role: str) -> Enrolment:
-        """Set the role of a user, who becomes a member if necessary. Raises UnknownUser, LastAdmin."""
-        return self._enrol(account, community_id, CommunityQueries.user, uuid_of(user_id) or "", role)
+        """Set the role of a member. For a site admin, a user who is no member becomes one; others invite them
+        (`invitations`). Raises UnknownUser, LastAdmin.
+        """
+        by = self._actor(account)
+        member, before = self._write(memberships.set_role, by, account, community_id, uuid_of(user_id) or "", role)
+        if before is not None and roles.is_lower(role, before):
+            self._on_revoked(member.user_id)
+        return Enrolment(_as_shown_to(account, member), before is None)
 
     def remove_member(self, account: Account, community_id: str, user_id: str) -> None:
         """End a membership. All members may end their own. Raises UnknownUser, LastAdmin."""
@@ -149,20 +150,6 @@ class Communities:
         """Restore an archived community with all its data. Idempotent."""
         account.require_site_admin()
         self._database.write(archive.restore, self._actor(account), community_id)
-
-    def _enrol(
-        self,
-        account: Account,
-        community_id: str,
-        find_user: Callable[[CommunityQueries, str], str | None],
-        key: str,
-        role: str,
-    ) -> Enrolment:
-        by = self._actor(account)
-        member, before = self._write(memberships.set_role, by, account, community_id, find_user, key, role)
-        if before is not None and roles.is_lower(role, before):
-            self._on_revoked(member.user_id)
-        return Enrolment(_as_shown_to(account, member), before is None)
 
     def _actor(self, account: Account) -> Actor:
         return log.actor(account, self._clock)

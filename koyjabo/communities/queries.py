@@ -12,7 +12,7 @@ from koyjabo import models
 from koyjabo.accounts.access_version_queries import record_revocation
 from koyjabo.audit.queries import Entry
 from koyjabo.database.paging import Page, length
-from koyjabo.models import SITE, Counter, Membership, Scope, User
+from koyjabo.models import SITE, Counter, Invitation, Membership, Scope, User
 
 
 class Community(NamedTuple):
@@ -107,10 +107,6 @@ class CommunityQueries:
         """The id, if such a user exists."""
         return self._session.scalar(select(User.id).where(User.id == user_id))
 
-    def user_with(self, email_key: str) -> str | None:
-        """The id of the user with this email, normalised by `credential_rules.email_key`."""
-        return self._session.scalar(select(User.id).where(User.email_key == email_key))
-
     def has_other_admin(self, community_id: str, user_id: str) -> bool:
         """Whether another admin exists who can log in."""
         others = (Membership.community_id == community_id, Membership.user_id != user_id, Membership.role == "admin")
@@ -143,7 +139,8 @@ class CommunityQueries:
         self._session.execute(update(models.Community).where(models.Community.id == community_id).values(**values))
 
     def delete(self, community_id: str) -> None:
-        """Delete the community, its memberships, counter and peaks. Its visits stay in the ledger."""
+        """Delete the community, its memberships, invitations, counter and peaks. Its visits stay in the ledger."""
+        self._session.execute(delete(Invitation).where(Invitation.community_id == community_id))
         self._session.execute(delete(Membership).where(Membership.community_id == community_id))
         self._session.execute(delete(models.Community).where(models.Community.id == community_id))
         self._session.execute(delete(Counter).where(Counter.scope == community_id))
@@ -158,6 +155,15 @@ class CommunityQueries:
 
     def remove(self, community_id: str, user_id: str) -> None:
         self._session.execute(delete(Membership).where(*_is(community_id, user_id)))
+
+    def end_invitations(self, community_id: str, user_id: str) -> None:
+        """End the invitations of the email of a user to this community."""
+        mine = select(User.email_key).where(User.id == user_id)
+        self._session.execute(
+            delete(Invitation)
+            .where(Invitation.community_id == community_id, Invitation.email_key.in_(mine))
+            .execution_options(synchronize_session=False)
+        )
 
     def store(self, entry: Entry) -> None:
         entry.store(self._session)

@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
 from koyjabo.database.row_count import changed_rows
-from koyjabo.models import AuditLine, LoginFailures, LoginSession
+from koyjabo.mail.outbox_queries import FAILED_KEPT_MS, SENT_KEPT_MS
+from koyjabo.models import AuditLine, EmailLink, Invitation, LoginFailures, LoginSession, OutboxMail
 
 
 def sessions(session: Session, before_ms: int, size: int) -> int:
@@ -20,6 +21,20 @@ def sessions(session: Session, before_ms: int, size: int) -> int:
 
 def login_failures(session: Session, before_ms: int, size: int) -> int:
     return _remove(session, LoginFailures.account, size, LoginFailures.expires_ms <= before_ms)
+
+
+def invitations(session: Session, before_ms: int, size: int) -> int:
+    return _remove(session, Invitation.id, size, Invitation.expires_ms <= before_ms)
+
+
+def email_links(session: Session, before_ms: int, size: int) -> int:
+    return _remove(session, EmailLink.id, size, EmailLink.expires_ms <= before_ms)
+
+
+def mails(session: Session, before_ms: int, size: int) -> int:
+    """Remove letters that were sent or given up, long enough ago (`outbox_queries`)."""
+    is_sent = (OutboxMail.done_ms <= before_ms - SENT_KEPT_MS) & OutboxMail.failure.is_(None)
+    return _remove(session, OutboxMail.id, size, is_sent | (OutboxMail.done_ms <= before_ms - FAILED_KEPT_MS))
 
 
 def audit_lines(session: Session, before_ms: int, size: int) -> int:

@@ -75,8 +75,10 @@ class Retention:
         return Pruned(visits, round(1000 * throttle.longest_s, 1))
 
     def sweep(self, advance: Advance = lambda rows: None) -> Swept:
-        """Remove expired sessions and failed logins, and audit lines older than RETENTION_DAYS."""
+        """Remove expired sessions, failed logins, invitations, links and mails, and old audit lines."""
         now_ms = self._clock.now_ms()
+        for remove in (expiry_queries.invitations, expiry_queries.email_links, expiry_queries.mails):
+            self._sweep(remove, now_ms, advance)
         return Swept(
             self._sweep(expiry_queries.sessions, now_ms, advance),
             self._sweep(expiry_queries.login_failures, now_ms, advance),

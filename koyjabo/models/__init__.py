@@ -31,6 +31,7 @@ from koyjabo.models.ledger import (
     Visit,
     Visitor,
 )
+from koyjabo.models.mail import EmailLink, Invitation, OutboxMail
 from koyjabo.models.people import Conversion, HourlyPeople, Peak, Person, PersonDay, Return
 from koyjabo.models.second_factor import Passkey, PendingStep, RecoveryCode, SpentCode, TotpSecret
 from koyjabo.models.upkeep import AuditLine, DaySecret, NightlyWork
@@ -45,15 +46,18 @@ __all__ = [
     "Counter",
     "DailyVisits",
     "DaySecret",
+    "EmailLink",
     "FoldedVisits",
     "ForgottenVisitors",
     "HourlyPeople",
     "HourlyVisits",
     "ImportedVisits",
+    "Invitation",
     "LoginFailures",
     "LoginSession",
     "Membership",
     "NightlyWork",
+    "OutboxMail",
     "Passkey",
     "Peak",
     "PendingStep",

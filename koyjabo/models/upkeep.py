@@ -12,7 +12,8 @@ class NightlyWork(Model):
     """Work that one of all workers does once a day: the last day it was started for, and by which worker.
 
     The row `folded` has the day before which visits may be folded (`maintenance.fold_queries`); the row `import` is the
-    lease of an import on PostgreSQL (`database.lease`).
+    lease of an import on PostgreSQL (`database.lease`), and the row `mail` that of the worker that sends mails
+    (`mail.outbox_queries`).
     """
 
     __tablename__ = "nightly_work"

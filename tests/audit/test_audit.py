@@ -68,7 +68,8 @@ COMMUNITY_ACTIONS = {
     "member.remove": ("ayesha", "DELETE", "/members/{karim}", None, {"role": "moderator", "user": "Karim"}),
     "member.leave": ("karim", "POST", "/leave", None, {"role": "moderator"}),
     "member.join": ("boss", "POST", "/join", {}, {}),
-    "member.add": ("ayesha", "PUT", "/members/{boss}", {"role": "member"}, {"role": "member", "user": "Boss"}),
+    "member.add": ("boss", "PUT", "/members/{boss}", {"role": "member"}, {"role": "member", "user": "Boss"}),
+    "member.invite": ("ayesha", "POST", "/members", {"email": "x@example.com", "role": "member"}, {"role": "member"}),
     "community.delete": ("ayesha", "DELETE", "", None, {}),
 }
 

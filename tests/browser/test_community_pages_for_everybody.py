@@ -13,7 +13,10 @@ def test_texts_stay_texts(site, new_device, device, founder):
     community = founder.found(HOSTILE, description=HOSTILE)
     mallory = {"email": "mallory@example.com", "password": PASSWORD, "name": HOSTILE}
     token = new_device().context.request.post("/api/auth/signup", data=mallory).json()["access_token"]
-    founder.call("POST", f"/api/communities/{community}/members", {"email": mallory["email"], "role": "member"})
+    invitation = {"email": mallory["email"], "role": "member"}
+    link = founder.call("POST", f"/api/communities/{community}/members", invitation)["link"]
+    path, headers = f"/api/invitations/{link.rpartition('/')[2]}/accept", {"Authorization": f"Bearer {token}"}
+    assert new_device().context.request.post(path, headers=headers).status == 201
     with PlainMember(site.port, community, token):
         for path in ("", "/members", "/dashboard", "/settings", "/delete"):
             page = open_as(device, founder, f"/communities/{community}{path}")

@@ -21,7 +21,7 @@ ROUNDS = 15
 TOGETHER_S = 20
 
 
-@pytest.fixture(scope="module", params=["one server", "two servers"])
+@pytest.fixture(scope="module", params=[pytest.param("one server", marks=pytest.mark.long), "two servers"])
 def sites(request, module_database):
     """Where each of two people sends their request."""
     with Site(module_database.url) as site:
@@ -49,7 +49,7 @@ def with_admins(site: Site, first: Account, *others: Account) -> str:
     communities = site.services.communities.directory
     community = communities.create(first, "Mirpur 10", "", True, True).community.id
     for other in others:
-        communities.set_role(first, community, other.id, "admin")
+        communities.set_role(first._replace(is_admin=True), community, other.id, "admin")
     return community
 
 

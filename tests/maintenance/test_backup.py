@@ -53,6 +53,17 @@ def restore(site: Site, path: Path, force: bool = False) -> Head:
         return backup.restore(path, force, site.services.clock, quiet)
 
 
+def test_restored_database_has_no_waiting_mails_and_no_links_of_mails(module_database, full, empty, tmp_path):
+    row = "'reset', 'ayesha@example.com', 'x', '{}', 1, 1, 0"
+    full.rows(f"INSERT INTO outbox (kind, email, recipient, data, created_ms, due_ms, attempts) VALUES ({row})")
+    full.rows("INSERT INTO email_links SELECT id, id, 'reset', email_key, 9 FROM users")
+    path = back_up(full, tmp_path / "koyjabo.backup")
+    full.rows("DELETE FROM outbox")
+    full.rows("DELETE FROM email_links")
+    restore(empty, path)
+    assert (empty.rows("SELECT * FROM outbox"), empty.rows("SELECT * FROM email_links")) == ([], [])
+
+
 def kept(site: Site) -> dict[str, list[dict]]:
     """All there is but for what is new in a restored database, and the two rows that tell of it."""
     found = everything(site)

@@ -58,6 +58,13 @@ BAD = [
     *[("RATE_LIMIT_REPORTS", bad) for bad in ("-1", "all")],
     *[("RATE_LIMIT_SOCKETS", bad) for bad in ("-1", "x", "1.5")],
     *[("MAX_CONNECTIONS", bad) for bad in ("0", "1000001", "x")],
+    *[("PUBLIC_URL", bad) for bad in ("live.example.com", "ftp://live.example.com", "https://a.com/x", "a\nb")],
+    *[
+        ("SMTP_URL", bad)
+        for bad in ("host", "smtp://", "http://host?from=a@b", "smtp://host:x?from=a@b", "smtp://host")
+    ],
+    *[("SMTP_URL", bad) for bad in ("smtp://host?from=a", "smtp://host?from=a@b&tls=on", "smtp://host?from=a@b&x=1")],
+    *[("SMTP_URL", bad) for bad in ("smtps://host?from=a@b&tls=off", "smtp://host/x?from=a@b", "smtp://h?from=<a@b")],
     *[("METRICS_TOKEN", bad) for bad in ("short", "x" * 15)],
     *[("LOG_LEVEL", bad) for bad in ("LOUD", "5")],
     *[("LOG_FORMAT", bad) for bad in ("xml", "JSON ")],

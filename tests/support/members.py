@@ -52,7 +52,13 @@ class Member:
         return self.call("POST", "/api/communities", {"name": name, **fields})["id"]
 
     def give(self, community: str, to: Member, role: str = "member") -> None:
-        self.call("PUT", f"/api/communities/{community}/members/{to.id}", {"role": role})
+        """A member gets the role, somebody else accepts an invitation."""
+        path = f"/api/communities/{community}/members"
+        if to.id in {each["user_id"] for each in self.call("GET", f"{path}?per_page=100")}:
+            self.call("PUT", f"{path}/{to.id}", {"role": role})
+            return
+        link = self.call("POST", path, {"email": to.email, "role": role})["link"]
+        to.call("POST", f"/api/invitations/{link.rpartition('/')[2]}/accept")
 
     def join(self, community: str, **body: Any) -> Member:
         self.call("POST", f"/api/communities/{community}/join", body)

@@ -18,9 +18,13 @@ LEAST = {
         sockets.stats_stream
         pages.index pages.list_communities pages.log_in pages.do_log_in pages.sign_up pages.do_sign_up
         pages.choose_language
+        api.request_password_reset
+        pages.forgot_password pages.do_forgot_password pages.reset_password pages.do_reset_password
+        pages.verify_email pages.do_verify_email pages.email_verified pages.invitation
     """,
     USER: """
         api.refresh api.log_out api.me api.change_password
+        api.list_invitations api.accept_invitation api.decline_invitation
         api.list_sessions api.end_session api.end_other_sessions
         api.second_factor_state api.begin_totp api.confirm_totp api.remove_totp api.renew_recovery_codes
         api.list_passkeys api.passkey_options api.add_passkey api.remove_passkey
@@ -29,6 +33,7 @@ LEAST = {
         pages.ask_passkey pages.begin_passkey pages.add_passkey pages.ask_passkey_removal pages.remove_passkey
         api.list_communities api.create_community api.join_community
         pages.account pages.change_password pages.log_out pages.end_session pages.end_other_sessions
+        pages.send_verification pages.choose_weekly_report pages.accept_invitation pages.decline_invitation
         pages.new_community pages.create_community pages.community pages.join_community
     """,
     MEMBER: """
@@ -46,7 +51,7 @@ LEAST = {
     ADMIN: """
         api.change_community api.delete_community api.invite_member api.set_role api.remove_member
         pages.community_settings pages.change_community pages.confirm_deletion pages.delete_community
-        pages.invite_member pages.set_role pages.remove_member
+        pages.invite_member pages.set_role pages.remove_member pages.withdraw_invitation
     """,
     SITE_ADMIN: """
         admin.overview admin.audit admin.system admin.visits admin.export admin.do_export
@@ -66,8 +71,9 @@ SOCKETS = {endpoint for endpoint in RULES if endpoint.startswith("sockets.")}
 WITHOUT_SESSION = {
     *("api.sign_up", "api.log_in", "pages.do_sign_up", "pages.do_log_in"),
     *("api.second_factor", "api.second_factor_options", "pages.second_factor", "pages.enrol"),
+    *("api.request_password_reset", "pages.do_forgot_password", "pages.do_reset_password", "pages.do_verify_email"),
 }
-"""They begin one, and so ask for none."""
+"""They begin one, or need only an email or the token of a link, and so ask for none."""
 
 ASKS = {
     *("pages.remove_member", "pages.leave_community", "pages.delete_community"),

@@ -18,10 +18,13 @@ from koyjabo.accounts.second_factor.pending import PendingSteps
 from koyjabo.analytics.reports import Reports
 from koyjabo.clock import Clock, system_now_ms
 from koyjabo.communities.communities import Communities
+from koyjabo.communities.invitations import Invitations
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.visits import NewVisit
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import LedgerUnavailable
+from koyjabo.mail.link_tokens import LinkTokens
+from koyjabo.mail.outbox import Outbox
 from koyjabo.models import SITE
 from koyjabo.presence.members.peaks import Peaks
 from koyjabo.runtime import ThreadRuntime
@@ -43,8 +46,10 @@ class Backdated:
         passwords = Passwords(runtime)
         passwords.hash = cache(passwords.hash)  # type: ignore[method-assign]  # takes 0.1 s; all have one password
         pending = PendingSteps(self._database, self.clock, "", "none")
-        self.accounts = Accounts(self._database, self.clock, passwords, _unpublished, _unpublished, pending)
+        unsent = Outbox(self._database, self.clock, runtime, None, None, secret="")
+        self.accounts = Accounts(self._database, self.clock, passwords, _unpublished, _unpublished, pending, unsent)
         self.communities = Communities(self._database, self.clock, _unpublished)
+        self.invitations = Invitations(self._database, self.clock, unsent, LinkTokens(secret=""))
         self.reports = Reports(self._database, self.clock, _unpublished)
         self.peaks = Peaks(self._database, self.clock, runtime, lambda scope: 0)
 

@@ -67,7 +67,9 @@ class Founding:
         if plan.is_open:
             communities.join(account, community_id)
         if not plan.is_open or member.role != "member":
-            communities.set_role(self._founders[plan.name], community_id, account.id, member.role)
+            invitations, founder = self._backdated.invitations, self._founders[plan.name]
+            token = invitations.invite(founder, community_id, account.email, member.role, "en")
+            invitations.accept(account, token)
         self._backdated.reports.convert(account.id, member.visitor.id)
 
 

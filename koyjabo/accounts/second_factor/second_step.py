@@ -23,6 +23,13 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import LedgerUnavailable, WrongCode, WrongPasskey
 
 
+class Browser(NamedTuple):
+    """`is_familiar` says whether a user has logged in with it before."""
+
+    user_agent: str
+    is_familiar: Callable[[Person], bool]
+
+
 class Completed(NamedTuple):
     """A login after its second step."""
 
@@ -58,12 +65,12 @@ class SecondStep:
         self._codes = codes
         self._on_revoked = on_revoked
 
-    def by_code(self, token: str, code: str, user_agent: str = "") -> Completed:
+    def by_code(self, token: str, code: str, browser: Browser) -> Completed:
         """Raises WrongCode, TooManyRequests."""
         pending = self._pending.count_try(token, VERIFY)
         person = self._pending.person_of(pending)
         try:
-            return self._complete(pending, person, self._codes.prove(person.id, code), user_agent)
+            return self._complete(pending, person, self._codes.prove(person.id, code), browser)
         except WrongCode:
             self._pending.fail(pending)
             raise
@@ -85,17 +92,17 @@ class SecondStep:
         known = self._database.read(passkey_queries.credential_ids, pending.user_id or "")
         return token, ceremonies.login_options(site, known, challenge, is_alone=pending.user_id is None)
 
-    def by_passkey(self, token: str, credential: dict[str, Any], site: RelyingParty, user_agent: str = "") -> Completed:
+    def by_passkey(self, token: str, credential: dict[str, Any], site: RelyingParty, browser: Browser) -> Completed:
         """Raises WrongPasskey."""
         pending = self._pending.count_try(token, VERIFY, PASSKEY_LOGIN)
         try:
             person, proof = self._prove(pending, credential, site)
-            return self._complete(pending, person, proof, user_agent)
+            return self._complete(pending, person, proof, browser)
         except (WrongCode, WrongPasskey):
             self._pending.fail(pending)
             raise WrongPasskey from None
 
-    def enrol(self, token: str, code: str, user_agent: str = "") -> Enrolled:
+    def enrol(self, token: str, code: str, browser: Browser) -> Enrolled:
         """Turn an authenticator app on, by the first code of it, and log in. Raises WrongCode, NoSecondFactor,
         TooManyRequests.
         """
@@ -105,7 +112,7 @@ class SecondStep:
         entry = own_entry(log.anonymous(self._clock.now_ms()), "second_factor.add", person, method="totp")
         try:
             proof = self._codes.confirmation(person.id, code, digests, entry)
-            completed = self._complete(pending, person, proof, user_agent)
+            completed = self._complete(pending, person, proof, browser)
         except WrongCode:
             self._pending.fail(pending)
             raise
@@ -134,13 +141,14 @@ class SecondStep:
             raise WrongPasskey
         return person
 
-    def _complete(self, pending: Pending, person: Person, proof: Proof, user_agent: str) -> Completed:
+    def _complete(self, pending: Pending, person: Person, proof: Proof, browser: Browser) -> Completed:
         """Raises WrongCode if the proof was used before, or the user was changed concurrently."""
 
         def settle(session: Any) -> bool:
             return proof.settle(session) and pending_queries.end(session, pending)
 
-        grant = self._accounts.open_session(person, user_agent, proof._replace(settle=settle))
+        both = proof._replace(settle=settle)
+        grant = self._accounts.open_session(person, browser.user_agent, browser.is_familiar(person), both)
         if grant is None:
             raise WrongCode
         with suppress(LedgerUnavailable):  # the login is stored; at worst this browser is not remembered

@@ -11,7 +11,7 @@ from koyjabo.web.admin import bp, questions
 from koyjabo.web.admin.pages import me, page
 from koyjabo.web.api.community_requests import CommunityChangesBody
 from koyjabo.web.current import current
-from koyjabo.web.ui import community_forms, online_people, pagination
+from koyjabo.web.ui import community_forms, member_forms, online_people, pagination
 from koyjabo.web.ui.flash import done
 from koyjabo.web.ui.forms import Form
 from koyjabo.web.ui.member_forms import NO_PROBLEM, MemberProblem
@@ -84,6 +84,7 @@ def show(
         invitation=problem.form,
         refused=problem.refused,
         members=_members(found),
+        invitations=[] if found.archived_ms else member_forms.pending(me(), found.community.id),
         roles=ROLES,
     )
 

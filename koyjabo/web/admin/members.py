@@ -14,7 +14,7 @@ from koyjabo.web.ui.member_forms import MemberProblem
 
 @bp.post("/communities/<community_id>/members")
 def add_member(community_id: str) -> Response:
-    return _result(member_forms.invite(me(), community_id), "member_added", community_id)
+    return _result(member_forms.invite(me(), community_id), "invited", community_id)
 
 
 @bp.post("/communities/<community_id>/members/<user_id>")

@@ -20,6 +20,16 @@ SOCKETS = {
     "socketio": _("Socket.IO"),
 }
 
+MAILS = {
+    "verify": _("Confirm an email"),
+    "reset": _("New password"),
+    "invitation": _("Invitation"),
+    "email_changed": _("Changed email"),
+    "email_new": _("Changed email"),
+    "sign_in": _("New login"),
+    "weekly": _("Weekly report"),
+}
+
 
 @bp.get("/system")
 def system() -> Response:
@@ -41,4 +51,6 @@ def show(status: int = 200, form: Form[TotalBody] | None = None) -> Response:
         in_force=in_force(request.environ, int(str(facts.settings["TRUSTED_PROXIES"]))),
         address=request.remote_addr,
         local_proxy=rate_limits.limits().local_proxy.warning,
+        mail=current().mail.status(),
+        mail_kinds=MAILS,
     )

@@ -71,6 +71,12 @@ class PasswordBody(Body):
     new_password: NewPassword
 
 
+class PasswordResetBody(Body):
+    media = JSON
+
+    email: Email = Field(examples=["ayesha@example.com"])
+
+
 class UserAnswer(BaseModel):
     """A user's account."""
 

@@ -9,13 +9,21 @@ from koyjabo.accounts.second_factor.pending import SecondFactorDue
 from koyjabo.accounts.tokens import REFRESH
 from koyjabo.errors import InvalidToken
 from koyjabo.web.api import bp
-from koyjabo.web.api.account_requests import LoginBody, PasswordBody, SignupBody, TokensAnswer, UserAnswer
+from koyjabo.web.api.account_requests import (
+    LoginBody,
+    PasswordBody,
+    PasswordResetBody,
+    SignupBody,
+    TokensAnswer,
+    UserAnswer,
+)
 from koyjabo.web.api.second_factor_requests import EnrolledAnswer, SecondFactorAnswer
 from koyjabo.web.api.visit_responses import JSON
 from koyjabo.web.current import current
 from koyjabo.web.operations.openapi import Answer, OneOf, describe
 from koyjabo.web.security import log_in as entrance
-from koyjabo.web.security import tokens
+from koyjabo.web.security import rate_limits, tokens
+from koyjabo.web.ui.languages import language
 
 WITH_BODY: dict[int, Answer] = {
     400: "a field cannot be used; see details",
@@ -92,6 +100,22 @@ def change_password() -> Response:
     login = tokens.require()
     entrance.change_password(login, PasswordBody.of(request))
     return empty()
+
+
+@bp.post("/auth/password-reset")
+@describe(
+    "Ask for a new password",
+    {202: None, 501: "this server sends no mails", **WITH_BODY},
+    body=PasswordResetBody,
+    secured=False,
+)
+def request_password_reset() -> Response:
+    """Mail a link, good for 30 minutes and once, on whose page the user chooses a new password. The answer and its time
+    are the same for every email."""
+    body = PasswordResetBody.of(request)
+    rate_limits.count_reset()
+    current().accounts.email_links.request_reset(body.email, language())
+    return Response(status=202, headers={"Cache-Control": "no-store"})
 
 
 def tokens_answer(grant: Grant, status: int) -> Response:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from flask import Response, json
 from pydantic import BaseModel, Field
 
 from koyjabo.clock import iso
 from koyjabo.communities.communities import CommunityAccess, Member
+from koyjabo.communities.invitation_queries import Offer
 from koyjabo.web.api.community_requests import COUNT_ANONYMOUS
 
 JOINED_AT = "2025-12-16T04:48:38.412Z"
@@ -71,6 +72,31 @@ class MemberAnswer(BaseModel):
         email = {"email": member.email} if member.email is not None else {}
         joined_at = iso(member.joined_ms)
         return cls(user_id=member.user_id, name=member.name, role=member.role, joined_at=joined_at, **email)
+
+
+class InvitedAnswer(BaseModel):
+    """An invitation that was made."""
+
+    status: Literal["invited"]
+    link: str = Field(description="for sending by hand", examples=["https://live.example.com/invitations/qLm0…"])
+
+
+class NamedAnswer(BaseModel):
+    name: str
+
+
+class InvitationAnswer(BaseModel):
+    """An invitation, as the invited person sees it."""
+
+    token: str
+    community: NamedAnswer
+    invited_by: NamedAnswer
+    role: str = Field(description="member, moderator or admin")
+
+    @classmethod
+    def of(cls, offer: Offer, token: str) -> InvitationAnswer:
+        names = {"community": NamedAnswer(name=offer.community), "invited_by": NamedAnswer(name=offer.invited_by)}
+        return cls(token=token, role=offer.role, **names)
 
 
 def answer(value: BaseModel, status: int = 200) -> Response:

@@ -143,6 +143,7 @@ def _models(operation: Operation) -> Iterator[type[BaseModel]]:
 TAGS = {
     "/api/auth/": "accounts",
     "/api/communities": "communities",
+    "/api/invitations/": "communities",
     "/api/": "visits",
     "/v.gif": "visits",
     "/": "operation",

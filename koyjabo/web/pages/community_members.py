@@ -26,7 +26,7 @@ def members(community_id: str) -> Response:
 def invite_member(community_id: str) -> Response:
     account = page_login.require()
     problem = member_forms.invite(account, community_id, partial(rate_limits.count_action, account.id))
-    return _result(problem, "member_added", community_id)
+    return _result(problem, "invited", community_id)
 
 
 @bp.post("/communities/<community_id>/members/<user_id>")
@@ -59,4 +59,7 @@ def _show(at: EnteredCommunity, problem: MemberProblem = NO_PROBLEM) -> Response
     community_id = at.community.id
     read = partial(current().communities.directory.members, at.account, community_id)
     found = pagination.list_page(read, "pages.members", community_id=community_id)
-    return community_page.page("members", at, problem.status, found=found, form=problem.form, refused=problem.refused)
+    values: dict[str, Any] = {"found": found, "form": problem.form, "refused": problem.refused}
+    invitations = member_forms.pending(at.account, community_id) if at.may(ADMIN) else []
+    values |= {"invitations": invitations, "sends_mails": current().mail.is_on}
+    return community_page.page("members", at, problem.status, **values)

@@ -47,6 +47,9 @@ def _show(form: Form[PasswordBody], status: int = 200) -> Response:
         "found": found,
         "sessions": sessions,
         "session_name": session_name,
+        "invitations": current().communities.invitations.page(account),
+        "email": current().accounts.email_links.state(account),
+        "sends_mails": current().mail.is_on,
         "second_factor": current().accounts.second_factors.state(account),
         "honours_signals": current().counting.anonymity.honours_headers,
     }

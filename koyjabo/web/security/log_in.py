@@ -16,7 +16,8 @@ from koyjabo.identity import Login
 from koyjabo.web.api.account_requests import LoginBody, PasswordBody, SignupBody
 from koyjabo.web.api.conversions import convert
 from koyjabo.web.current import current
-from koyjabo.web.security import rate_limits, tokens
+from koyjabo.web.security import cookies, rate_limits, tokens
+from koyjabo.web.ui.languages import language
 
 REMEMBERED_COOKIE = "remembered_browser"
 """Proves a second step in this browser within the last 30 days."""
@@ -26,8 +27,9 @@ def sign_up(body: SignupBody) -> Grant | SecondFactorDue:
     """Create an account and log it in. Raises EmailTaken, TooManyRequests, TooBusy, LedgerUnavailable."""
     rate_limits.count_signup()
     tokens.record_request_place()
-    accounts, user_agent, client = current().accounts.credentials, request.user_agent.string, rate_limits.client()
-    found = accounts.sign_up(body.email, body.password, body.name, user_agent, client, body.visitorId)
+    accounts, client = current().accounts.credentials, rate_limits.client()
+    origin = request.user_agent.string, client, body.visitorId, language()
+    found = accounts.sign_up(body.email, body.password, body.name, *origin)
     return welcome(found, body.visitorId) if isinstance(found, Grant) else found
 
 
@@ -99,5 +101,4 @@ def welcome(grant: Grant, visitor_id: str | None) -> Grant:
 
 
 def _remembered_cookie() -> str:
-    trusts = current().network.origins.trusts(request)
-    return request.cookies.get(REMEMBERED_COOKIE, "") if trusts else ""
+    return cookies.get(REMEMBERED_COOKIE) if current().network.origins.trusts(request) else ""

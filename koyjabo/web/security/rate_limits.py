@@ -81,6 +81,11 @@ def count_second_step() -> None:
     limits().count_address("second_steps", request.environ, tally())
 
 
+def count_reset() -> None:
+    """Count a request for a mail with a link, by its address."""
+    limits().count_address("resets", request.environ, tally())
+
+
 @contextmanager
 def counted_login(email_key: str, unlocked_ms: UnlockedMs) -> Iterator[None]:
     """Count an attempt to log in or to change the password, by address and by address and account, before the password
@@ -215,6 +220,7 @@ class RateLimits:
             "second_steps": rate(limits.logins),
             "erasures": rate(ERASURES),
             "signups": rate(-(-limits.logins // SIGNUPS_SHARE)),
+            "resets": rate(-(-limits.logins // SIGNUPS_SHARE)),
         }
         self._of_visitor = {kind: rate(limits.visitor, FEWEST_OF_A_VISITOR) for kind in ("visits", "heartbeats")}
         self._of_familiar = rate(limits.logins, FEWEST_LOGINS_OF_A_PAIR)

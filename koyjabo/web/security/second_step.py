@@ -7,16 +7,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from flask import Response, after_this_request, current_app, request
+from flask import Response, after_this_request, request
 
-from koyjabo.accounts.grants import Grant
+from koyjabo.accounts import credential_rules
+from koyjabo.accounts.grants import Grant, browser_mark_of
+from koyjabo.accounts.queries import Person
 from koyjabo.accounts.second_factor.ceremonies import RelyingParty
 from koyjabo.accounts.second_factor.remembered import REMEMBERED_S
-from koyjabo.accounts.second_factor.second_step import Completed, Enrolled
+from koyjabo.accounts.second_factor.second_step import Browser, Completed, Enrolled
 from koyjabo.errors import WrongPasskey
 from koyjabo.identity import Login
 from koyjabo.web.current import current
-from koyjabo.web.security import log_in, rate_limits, tokens
+from koyjabo.web.security import cookies, log_in, rate_limits, tokens
 
 if TYPE_CHECKING:
     from koyjabo.web.api.second_factor_requests import ProofBody, SecondFactorBody
@@ -27,11 +29,11 @@ REMEMBERED_COOKIE = log_in.REMEMBERED_COOKIE
 def complete(body: SecondFactorBody) -> Grant:
     """Raises WrongCode, WrongPasskey, SecondFactorExpired, TooManyRequests, LedgerUnavailable."""
     _begin()
-    steps, user_agent = current().accounts.second_step, request.user_agent.string
+    steps, browser = current().accounts.second_step, _browser()
     if body.credential is not None:
-        completed = steps.by_passkey(body.token, body.credential, relying_party(), user_agent)
+        completed = steps.by_passkey(body.token, body.credential, relying_party(), browser)
     else:
-        completed = steps.by_code(body.token, body.code or "", user_agent)
+        completed = steps.by_code(body.token, body.code or "", browser)
     if body.remember:
         _remember(completed.cookie)
     return _welcome(completed, body.visitorId)
@@ -46,7 +48,7 @@ def options(token: str | None) -> tuple[str, dict[str, Any]]:
 def enrol(token: str, code: str) -> Enrolled:
     """Raises WrongCode, NoSecondFactor, SecondFactorExpired, TooManyRequests, LedgerUnavailable."""
     _begin()
-    enrolled = current().accounts.second_step.enrol(token, code, request.user_agent.string)
+    enrolled = current().accounts.second_step.enrol(token, code, _browser())
     _welcome(enrolled.completed, None)
     return enrolled
 
@@ -78,6 +80,14 @@ def relying_party() -> RelyingParty:
     return RelyingParty(host, origin)
 
 
+def _browser() -> Browser:
+    return Browser(request.user_agent.string, _is_familiar)
+
+
+def _is_familiar(person: Person) -> bool:
+    return rate_limits.is_familiar(credential_rules.email_key(person.email), lambda: browser_mark_of(person))
+
+
 def _begin() -> None:
     rate_limits.count_second_step()
     tokens.record_request_place()
@@ -90,6 +100,5 @@ def _welcome(completed: Completed, visitor_id: str | None) -> Grant:
 def _remember(value: str) -> None:
     @after_this_request
     def remember(response: Response) -> Response:
-        secure = current_app.config["JWT_COOKIE_SECURE"]
-        response.set_cookie(REMEMBERED_COOKIE, value, REMEMBERED_S, secure=secure, httponly=True, samesite="Lax")
+        cookies.put(response, REMEMBERED_COOKIE, value, REMEMBERED_S)
         return response

@@ -17,10 +17,19 @@ SENTENCES = {
     "deleted": _("The community was deleted."),
     "archived": _("The community was archived."),
     "restored": _("The community was restored."),
-    "member_added": _("The member was added."),
+    "invited": _("The invitation was made. Its link is below."),
+    "withdrawn": _("The invitation was withdrawn."),
+    "declined": _("You have declined the invitation."),
     "role_given": _("The role was changed."),
     "member_removed": _("The member was removed."),
     "password_changed": _("Your password was changed. You are logged out everywhere else."),
+    "reset_requested": _(
+        "If there is an account with this email, a mail with a link is on its way. It may take some minutes. Look "
+        "among the junk mails, too."
+    ),
+    "password_reset": _("Your password was changed, and you are logged out everywhere. Log in with the new password."),
+    "verification_sent": _("The mail is on its way. It may take some minutes."),
+    "email_verified": _("Your email is confirmed."),
     "session_ended": _("The session was ended."),
     "sessions_ended": _("All other sessions were ended."),
     "second_factor_removed": _("The authenticator app was turned off."),

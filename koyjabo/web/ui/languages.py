@@ -15,13 +15,10 @@ from flask_babel import Babel, gettext
 from markupsafe import Markup
 
 from koyjabo.clock import iso
+from koyjabo.text import DIGITS, LANGUAGES
 from koyjabo.web.security import cookies
 
-LANGUAGES = {"en": "English", "bn": "বাংলা"}
-"""Names in their own language, by code. The first is the default."""
-
 LANGUAGE_COOKIE, LANGUAGE_S = "language", 365 * 86400
-DIGITS = {"bn": str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")}
 
 
 def init_app(app: Flask, zone: ZoneInfo) -> None:

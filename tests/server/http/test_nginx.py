@@ -226,6 +226,15 @@ def test_one_id_follows_a_request_through_both_logs(front):
     wait_until(lambda: f"request={found}" in front.server.log, "its line in the log of the server")
 
 
+def test_token_of_a_link_is_in_no_log(front):
+    for path in ("reset-password", "verify-email", "invitations", "api/invitations"):
+        token = f"{path[:3]}{'x' * 40}"
+        found = front.get(f"/{path}/{token}").headers["X-Request-Id"]
+        wait_until(lambda found=found: f"request={found}" in front.nginx.log("access.log"), "its line")
+        assert f'path="/{path}/*" status=' in front.nginx.log("access.log")
+        assert token not in front.nginx.logs + front.server.log
+
+
 def test_sockets_have_the_times_of_the_reference():
     sockets = CONFIGURATION.read_text().partition("location = / {")[2].partition("location @")[0]
     for name in ("proxy_connect_timeout", "proxy_send_timeout", "proxy_read_timeout"):

@@ -7,7 +7,7 @@ import socket
 import psutil
 import pytest
 from support.databases import SqliteDatabase
-from support.processes import run, wait_until
+from support.processes import is_gone, run, wait_until
 from support.server import START_S, Server
 
 pytestmark = pytest.mark.empty_database
@@ -118,7 +118,9 @@ def migrating(new_server, sqlite_database) -> tuple[Server, psutil.Process]:
     """A server, and the process that migrates its database, frozen while it does that."""
     server = new_server(sqlite_database).launch()
     (loader,) = wait_until(psutil.Process(server.pid).children, "it loads", START_S)
-    (child,) = wait_until(loader.children, "it migrates", START_S, every_s=0.002)
+    (child,) = wait_until(loader.children, "there is a process that migrates", START_S, every_s=0.002)
+    database = str(sqlite_database.path)
+    wait_until(lambda: database in {file.path for file in child.open_files()}, "it migrates", START_S, every_s=0.002)
     child.suspend()
     return server, child
 
@@ -136,4 +138,4 @@ def test_migration_that_is_killed_is_told_of_in_a_sentence(migrating):
 def test_server_that_leaves_while_it_migrates_leaves_no_process(migrating):
     server, child = migrating
     assert server.stop().status == 0
-    assert not psutil.pid_exists(child.pid)
+    wait_until(lambda: is_gone(child), "the process that migrates has ended, too")

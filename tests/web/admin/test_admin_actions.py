@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from support.account_calls import try_login
@@ -11,6 +12,8 @@ from support.app_fixtures import Site
 from support.community_calls import roles_in
 from support.forms import answer
 from support.page_calls import words
+
+LINK = re.compile(r"/invitations/[\w-]{43}")
 
 FROM_BANGLADESH = "103.4.145.2"
 
@@ -81,7 +84,11 @@ def test_community_is_archived_and_restored(site, admin, scene):
 def test_members_are_added_given_roles_and_removed(site, admin, scene):
     path, rani = f"/admin/communities/{scene.community}/members", id_of(site, "rani")
     admin.send(path, email="rani@example.com", role="moderator")
-    assert last_line(site) == ("Rani", "member.add", "Mirpur 10")
+    assert last_line(site) == ("Rani", "member.invite", "Mirpur 10")
+    assert rani not in roles_in(site, scene.community)
+    link = LINK.search(admin.get(admin.location))
+    admin.send(f"{link[0]}/accept")
+    assert last_line(site) == ("Rani", "member.accept", "Mirpur 10")
     admin.send(f"{path}/{scene.member.id}", role="admin")
     assert last_line(site) == ("Rani", "member.role", "Mirpur 10")
     roles = {scene.founder.id: "admin", scene.member.id: "admin", rani: "moderator"}
@@ -92,11 +99,11 @@ def test_members_are_added_given_roles_and_removed(site, admin, scene):
     assert roles_in(site, scene.community) == {scene.founder.id: "admin", rani: "moderator"}
 
 
-def test_whom_nobody_knows_is_said_at_the_form(admin, scene):
+def test_what_is_wrong_with_an_invitation_is_said_at_the_form(admin, scene):
     path = f"/admin/communities/{scene.community}/members"
-    page = admin.send(path, 404, email="nobody@example.com", role="member")
-    assert 'id="email-error" class="error">User not found.' in page
-    assert 'value="nobody@example.com"' in page
+    page = admin.send(path, 422, email="nobody", role="member")
+    assert 'id="email-error" class="error">must be an email address' in page
+    assert 'value="nobody"' in page
     assert 'id="role-error"' in admin.send(path, 422, email="nobody@example.com", role="king")
 
 

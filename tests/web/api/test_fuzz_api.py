@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from support import odd_values
 from support.account_calls import PASSWORD, Person, bare, log_in
 from support.app_fixtures import Site, assert_error
-from support.community_calls import Cast
+from support.community_calls import Cast, invite
 from support.fuzz_effort import effort
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 UNLIMITED = {
     f"RATE_LIMIT_{what}": "0" for what in ("REGISTRATIONS", "HEARTBEATS", "VISITOR", "LOGINS", "ACTIONS", "TABS")
 }
+NO_MAILBOX = {"SMTP_URL": "smtp://127.0.0.1:9?from=a@example.com&tls=off", "PUBLIC_URL": "https://live.example.com"}
+"""Nothing is sent: only that calls for mails are no failure."""
+
 PARTS = ("nobody", "member", "site_admin")
 EXAMPLES = 8
 """For each operation and part."""
@@ -79,6 +82,7 @@ class World:
             "user_id": self.cast["other"].id,
             "session_id": session,
             "passkey_id": session,
+            "token": invite(self.cast["site_admin"], self._community, "karim@example.com"),
         }
 
     def ask(self, case: Case, part: str) -> None:
@@ -122,7 +126,7 @@ def world(site: Site) -> World:
 
 @pytest.fixture(scope="module")
 def site(module_database) -> Iterator[Site]:
-    with Site(module_database.url, **UNLIMITED) as site:
+    with Site(module_database.url, **UNLIMITED, **NO_MAILBOX) as site:
         yield site
 
 

