@@ -46,6 +46,13 @@ class Sessions:
         found, total = self._database.read(login_session_queries.page, login.account.id, now_ms, start, count)
         return Page(tuple(_session(line, login) for line in found), total)
 
+    def get(self, login: Login, session_id: str) -> Session:
+        """Raises UnknownSession."""
+        line = self._database.read(login_session_queries.line, login.account.id, session_id, self._clock.now_ms())
+        if line is None:
+            raise UnknownSession
+        return _session(line, login)
+
     def end(self, login: Login, session_id: str) -> None:
         """End a session, with its tokens and sockets. Raises UnknownSession."""
         by, target = log.actor(login.account, self._clock), subject(login.account)

@@ -116,13 +116,13 @@ class Users:
         """`action` is None for a change of the role, which decides on it."""
         account.require_site_admin()
         by = log.actor(account, self._clock)
-        changed = self._database.write(
-            change,
-            *(uuid_of(user_id) or "", *args),
-            audit=lambda changed: _entry(by, action, changed) if changed.is_change else None,
+        changed, line = self._database.write(
+            user_admin_queries.changed_line,
+            *(change, self._clock.now_ms(), uuid_of(user_id) or "", *args),
+            audit=lambda found: _entry(by, action, found[0]) if found[0].is_change else None,
         )
         self._on_revoked(changed.person.id)
-        return self.get(account, user_id)
+        return line
 
 
 def _entry(by: Actor, action: str | None, changed: Changed) -> Entry:

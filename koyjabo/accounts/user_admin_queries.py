@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, func, or_, select
@@ -84,6 +85,15 @@ def communities_of(session: Session, user_id: str, start: int, count: int) -> Pa
     rows = session.execute(wanted.order_by(func.lower(Community.name), Community.id).offset(start).limit(count))
     total = length(session, wanted)
     return Page(tuple(UserMembership._make(row) for row in rows), total)
+
+
+def changed_line(
+    session: Session, change: Callable[..., Changed], now_ms: int, user_id: str, *args: Any
+) -> tuple[Changed, UserLine]:
+    """A change, and the user after it: a read after the commit could fail, as if nothing had changed."""
+    changed = change(session, user_id, *args)
+    (found,) = _lines(session, select(*USER).where(User.id == user_id), now_ms)
+    return changed, found
 
 
 def set_role(

@@ -124,6 +124,11 @@ class Communities:
         self._write(memberships.remove, self._actor(account), account, community_id, uuid_of(user_id))
         self._on_revoked(user_id.lower())
 
+    def removable(self, account: Account, community_id: str, user_id: str) -> tuple[Community, Member]:
+        """A membership that `remove_member` would end now, and its community. Raises as it does."""
+        community, member = self._read(memberships.removable, account, community_id, uuid_of(user_id))
+        return community, _as_shown_to(account, member)
+
     # For admins of the site, and what changes nothing for its viewers, too; raises Forbidden for other accounts.
 
     def all(self, account: Account, query: str = "", start: int = 0, count: int = 20) -> Page[Overview]:

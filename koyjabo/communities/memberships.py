@@ -99,13 +99,28 @@ def _set_role(
 def remove(records: CommunityQueries, by: Actor, account: Account, community_id: str, user_id: str | None) -> None:
     """Raises UnknownUser, LastAdmin."""
     community = managed(records, account, community_id).community
+    member = _member(records, community, user_id)
+    _end(records, community.id, member.user_id, member.role)
+    records.end_invitations(community.id, member.user_id)
+    records.store(by.entry("member.remove", subject(community), **_details(member), role=member.role))
+
+
+def removable(
+    records: CommunityQueries, account: Account, community_id: str, user_id: str | None
+) -> tuple[Community, Member]:
+    """A membership that `account` may end now, as `remove` and `leave` would. Raises as they do."""
+    community = allowed(records, account, community_id, MEMBER if user_id == account.id else ADMIN).community
+    member = _member(records, community, user_id)
+    roles.require_another_admin(records, community.id, member.user_id, member.role)
+    return community, member
+
+
+def _member(records: CommunityQueries, community: Community, user_id: str | None) -> Member:
+    """Raises UnknownUser."""
     access = records.access(community.id, user_id or "")
     if user_id is None or access is None or access.role is None:
         raise UnknownUser(N_("This person is not a member of this community."))
-    member = records.member(community.id, user_id)
-    _end(records, community.id, user_id, member.role)
-    records.end_invitations(community.id, user_id)
-    records.store(by.entry("member.remove", subject(community), **_details(member), role=member.role))
+    return records.member(community.id, user_id)
 
 
 def subject(community: Community) -> Subject:

@@ -14,7 +14,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     """Add everything of this package to `app`, except what `wrap` adds."""
     from koyjabo.web.http import errors, middleware, static_files
     from koyjabo.web.security import cookies, page_login, rate_limits, tokens
-    from koyjabo.web.ui import flash, languages
+    from koyjabo.web.ui import flash, languages, questions
 
     is_development = settings.environment == "development"
     middleware.init_app(app)
@@ -25,6 +25,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     page_login.init_app(app)
     languages.init_app(app, settings.zone)
     flash.init_app(app)
+    questions.init_app(app)
     static_files.init_app(app, is_development)
     for blueprint in blueprints(is_development):
         app.register_blueprint(blueprint)

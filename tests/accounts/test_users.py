@@ -10,7 +10,7 @@ from support.account_calls import Person, log_in, sign_up, try_login
 from support.app_fixtures import Site
 from support.community_calls import account_of, found, give
 
-from koyjabo.errors import Forbidden, LastAdmin, UnknownUser
+from koyjabo.errors import Forbidden, LastAdmin, LedgerUnavailable, UnknownUser
 from koyjabo.identity import OPERATOR, Account
 
 pytestmark = pytest.mark.both_kinds
@@ -94,6 +94,15 @@ def test_role_on_the_site_is_one_of_three(site, admin, ayesha):
         ("user.promote", {"role": "admin", "before": "viewer"}),
         ("user.role", {"role": "viewer", "before": "member"}),
     ]
+
+
+def test_change_that_was_committed_does_not_fail_for_want_of_a_read(site, admin, ayesha, monkeypatch):
+    def fail(*_: object) -> None:
+        raise LedgerUnavailable
+
+    users = site.services.accounts.users
+    monkeypatch.setattr(users._database, "read", fail)
+    assert users.set_role(admin, ayesha.id, "admin").is_admin is True
 
 
 def test_disabled_user_is_logged_out_and_stays_out_until_enabled(site, admin, ayesha):

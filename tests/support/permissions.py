@@ -80,6 +80,14 @@ WITHOUT_SESSION = {
 }
 """They begin one, or need only an email or the token of a link, and so ask for none."""
 
+ASKS = {
+    *("pages.remove_member", "pages.leave_community", "pages.delete_community"),
+    *("pages.end_session", "pages.end_other_sessions"),
+    *("admin.remove_member", "admin.archive_community", "admin.set_total"),
+    *("admin.promote", "admin.demote", "admin.disable", "admin.log_out", "admin.reset_second_factor"),
+}
+"""Their forms ask before they do damage."""
+
 BODIES = {
     "api.register_visit": {"visitorId": "ayesha"},
     "api.heartbeat": {"visitorId": "ayesha"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ from koyjabo.accounts.second_factor.pending_queries import PASSKEY, Pending
 from koyjabo.audit import log
 from koyjabo.clock import Clock
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.errors import WrongCode, WrongPasskey
+from koyjabo.errors import LedgerUnavailable, WrongCode, WrongPasskey
 
 
 class Browser(NamedTuple):
@@ -150,5 +151,6 @@ class SecondStep:
         grant = self._accounts.open_session(person, browser.user_agent, browser.is_familiar(person), both)
         if grant is None:
             raise WrongCode
-        now = self._database.read(queries.by_id, person.id) or person
-        return Completed(grant, pending.visitor_id, self._pending.cookie(now))
+        with suppress(LedgerUnavailable):  # the login is stored; at worst this browser is not remembered
+            person = self._database.read(queries.by_id, person.id) or person
+        return Completed(grant, pending.visitor_id, self._pending.cookie(person))

@@ -8,7 +8,7 @@ from flask import Response, request
 
 from koyjabo.communities.communities import ROLES, Member, Overview
 from koyjabo.communities.invitation_queries import PendingInvitation
-from koyjabo.web.admin import bp
+from koyjabo.web.admin import bp, questions
 from koyjabo.web.admin.pages import me, page
 from koyjabo.web.api.community_requests import CommunityChangesBody
 from koyjabo.web.current import current
@@ -17,6 +17,7 @@ from koyjabo.web.ui.flash import done
 from koyjabo.web.ui.forms import Form
 from koyjabo.web.ui.member_forms import NO_PROBLEM, MemberProblem
 from koyjabo.web.ui.pagination import ListPage
+from koyjabo.web.ui.questions import confirm
 
 
 @bp.get("/communities")
@@ -59,6 +60,7 @@ def change_community(community_id: str) -> Response:
 
 @bp.post("/communities/<community_id>/archive")
 def archive_community(community_id: str) -> Response:
+    confirm(questions.archiving(current().communities.directory.overview(me(), community_id)))
     current().communities.directory.archive(me(), community_id)
     return done("archived", "admin.community", community_id=community_id)
 

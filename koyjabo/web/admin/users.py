@@ -7,14 +7,16 @@ from functools import partial
 
 from flask import Response, request
 
+from koyjabo.accounts.user_admin import UserLine
 from koyjabo.errors import Forbidden, KoyJaboError, LastAdmin
 from koyjabo.identity import SITE_ADMIN, SITE_MEMBER, SITE_VIEWER
-from koyjabo.web.admin import bp
+from koyjabo.web.admin import bp, questions
 from koyjabo.web.admin.pages import me, page
 from koyjabo.web.current import current
 from koyjabo.web.http.errors import STATUS
 from koyjabo.web.ui import pagination
 from koyjabo.web.ui.flash import done
+from koyjabo.web.ui.questions import Question, confirm
 
 
 @bp.get("/users")
@@ -30,21 +32,25 @@ def user(user_id: str) -> Response:
 
 @bp.post("/users/<user_id>/promote")
 def promote(user_id: str) -> Response:
+    _confirm(questions.promotion, user_id)
     return _do(user_id, "promoted", lambda: current().accounts.users.set_role(me(), user_id, SITE_ADMIN))
 
 
 @bp.post("/users/<user_id>/demote")
 def demote(user_id: str) -> Response:
+    _confirm(questions.demotion, user_id)
     return _do(user_id, "demoted", lambda: current().accounts.users.set_role(me(), user_id, SITE_MEMBER))
 
 
 @bp.post("/users/<user_id>/viewer")
 def make_viewer(user_id: str) -> Response:
+    _confirm(questions.viewing, user_id)
     return _do(user_id, "made_viewer", lambda: current().accounts.users.set_role(me(), user_id, SITE_VIEWER))
 
 
 @bp.post("/users/<user_id>/disable")
 def disable(user_id: str) -> Response:
+    _confirm(questions.disabling, user_id)
     return _do(user_id, "disabled", lambda: current().accounts.users.disable(me(), user_id))
 
 
@@ -55,13 +61,20 @@ def enable(user_id: str) -> Response:
 
 @bp.post("/users/<user_id>/second-factor/reset")
 def reset_second_factor(user_id: str) -> Response:
+    _confirm(questions.second_factor_reset, user_id)
     reset = current().accounts.users.reset_second_factor
     return _do(user_id, "second_factor_reset", lambda: reset(me(), user_id))
 
 
 @bp.post("/users/<user_id>/log-out")
 def log_out(user_id: str) -> Response:
+    _confirm(questions.logging_out, user_id)
     return _do(user_id, "logged_out", lambda: current().accounts.users.log_out(me(), user_id))
+
+
+def _confirm(question: Callable[[UserLine], Question], user_id: str) -> None:
+    """Raises Unconfirmed."""
+    confirm(question(current().accounts.users.get(me(), user_id)))
 
 
 def _do(user_id: str, code: str, act: Callable[[], object]) -> Response:

@@ -10,6 +10,7 @@ from koyjabo.errors import WrongCredentials
 from koyjabo.web.api.account_requests import PasswordBody
 from koyjabo.web.current import current
 from koyjabo.web.pages import bp
+from koyjabo.web.pages.sessions import session_name
 from koyjabo.web.security import log_in, page_login
 from koyjabo.web.ui import pagination
 from koyjabo.web.ui.flash import done
@@ -45,6 +46,7 @@ def _show(form: Form[PasswordBody], status: int = 200) -> Response:
         "form": form,
         "found": found,
         "sessions": sessions,
+        "session_name": session_name,
         "invitations": current().communities.invitations.page(account),
         "email": current().accounts.email_links.state(account),
         "sends_mails": current().mail.is_on,

@@ -5,13 +5,14 @@ The token of the step is a field of the form, so that nothing is kept in the bro
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from flask import Response, make_response, render_template, request, url_for
 
 from koyjabo.accounts.grants import Grant
 from koyjabo.accounts.second_factor.pending import SecondFactorDue
-from koyjabo.errors import NoSecondFactor, SecondFactorExpired, WrongCode, WrongPasskey
+from koyjabo.errors import LedgerUnavailable, NoSecondFactor, SecondFactorExpired, WrongCode, WrongPasskey
 from koyjabo.web.api.account_requests import LoginBody
 from koyjabo.web.api.second_factor_requests import REQUIRED
 from koyjabo.web.current import current
@@ -75,10 +76,13 @@ def show(due: SecondFactorDue) -> Response:
 
 
 def _logged_in(grant: Grant, response: Response) -> Response:
-    """Ends the browser's previous session, whose cookies are replaced."""
-    before = page_login.login()
-    if before is not None:
-        current().accounts.credentials.log_out(before.session_id)
+    """Ends the browser's previous session, whose cookies are replaced. The login has succeeded, so a failure of that is
+    not reported.
+    """
+    with suppress(LedgerUnavailable):
+        before = page_login.login()
+        if before is not None:
+            current().accounts.credentials.log_out(before.session_id)
     tokens.set_cookies(response, tokens.tokens_for(grant))
     return response
 

@@ -102,11 +102,22 @@ def csrf() -> str:
     return session.claims.csrf if session else ""
 
 
+def may_be_sent_again() -> bool:
+    """Whether a page may offer the form of the current request again, with a valid token: not if another site sent it
+    with the cookies of a session. Forms that need no login have checked their origin.
+    """
+    return not csrf() or _has_csrf_token()
+
+
 def _check_csrf() -> None:
+    if not _has_csrf_token():
+        raise WrongCsrfToken(RELOAD)
+
+
+def _has_csrf_token() -> bool:
     sent: Any = request.form.get(CSRF_FIELD) or request.headers.get(auth.CSRF_HEADER, "")
     expected = csrf()
-    if not expected or not compare_digest(sent.encode(), expected.encode()):
-        raise WrongCsrfToken(RELOAD)
+    return bool(expected) and compare_digest(sent.encode(), expected.encode())
 
 
 def _look_up() -> Login | None:

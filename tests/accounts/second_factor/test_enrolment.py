@@ -12,7 +12,7 @@ from support.community_calls import site_admin
 from support.routes import method_of
 from support.second_factor import CONFIRM, TOTP, App, first_step, log_in_with, second_step, turn_on
 
-from koyjabo.errors import Forbidden
+from koyjabo.errors import Forbidden, LedgerUnavailable
 from koyjabo.identity import OPERATOR
 
 CODES = "/api/auth/recovery-codes"
@@ -189,6 +189,28 @@ def test_login_that_has_to_enrol_is_completed_by_it(new_site):
     assert log_in_with(site, app.code()).status_code == 200
     actions = [action for (action,) in site.rows("SELECT action FROM audit_log ORDER BY id")]
     assert actions == ["user.sign_up", "second_factor.add", "session.begin", "session.begin"]
+
+
+def test_recovery_codes_are_told_although_the_database_goes_after_the_commit(new_site, monkeypatch):
+    """They are shown once: a 503 would lose them."""
+    site = new_site("all")
+    answer = bare(site).post("/api/auth/signup", json={"email": "ayesha@example.com", "password": PASSWORD})
+    headers = bearer(answer.json["second_factor"]["token"])
+    app = App(site, bare(site).post(TOTP, headers=headers).json["secret"])
+    accounts, steps = site.services.accounts.credentials, site.services.accounts.second_step
+    open_session = accounts.open_session
+
+    def fail(*_: object) -> None:
+        raise LedgerUnavailable
+
+    def open_and_lose(*args: object) -> object:
+        grant = open_session(*args)
+        monkeypatch.setattr(steps._database, "read", fail)
+        return grant
+
+    monkeypatch.setattr(accounts, "open_session", open_and_lose)
+    answer = bare(site).post(CONFIRM, json={"code": app.code()}, headers=headers)
+    assert len(answer.json["recovery_codes"]) == 10
 
 
 def test_token_of_enrolment_is_good_for_nothing_else(new_site):

@@ -100,7 +100,7 @@ def test_join_and_leave(site, readers, cast):
     reader.send(path_of(community, "/join"))
     assert "You are now a member." in words(reader.get(reader.location))
     assert roles_in(site, community)[cast["outsider"].id] == "member"
-    reader.send(path_of(community, "/leave"))
+    reader.confirm(path_of(community, "/leave"))
     assert "You are no longer a member." in words(reader.get(reader.location))
     assert cast["outsider"].id not in roles_in(site, community)
 
@@ -148,7 +148,7 @@ def test_delete_asks_first_and_then_does_it(site, readers, cast):
     community = cast.community()
     assert "Members: 4" in words(readers["admin"].get(path_of(community, "/delete")))
     readers["admin"].get(path_of(community))
-    readers["admin"].send(path_of(community, "/delete"))
+    readers["admin"].confirm(path_of(community, "/delete"))
     assert "The community was deleted." in words(readers["admin"].get(readers["admin"].location))
     readers["admin"].get(path_of(community), 404)
 

@@ -62,7 +62,7 @@ def test_admin_changes_roles_and_ends_memberships(site, readers, cast, community
     member = cast["member"].id
     readers["admin"].send(members(community, member), role="admin")
     assert roles_in(site, community)[member] == "admin"
-    readers["admin"].send(members(community, member, "/remove"))
+    readers["admin"].confirm(members(community, member, "/remove"))
     assert "The member was removed." in words(readers["admin"].get(readers["admin"].location))
     assert member not in roles_in(site, community)
     readers["member"].get(members(community), 403)
@@ -92,7 +92,7 @@ def test_what_is_no_role_and_who_is_no_member_change_nothing(site, readers, cast
 
 
 def test_who_removes_themselves_has_left(site, readers, cast, community):
-    readers["member"].send(members(community, cast["member"].id, "/remove"))
+    readers["member"].confirm(members(community, cast["member"].id, "/remove"))
     assert readers["member"].location.startswith("/communities?")
     assert cast["member"].id not in roles_in(site, community)
 

@@ -179,13 +179,13 @@ def test_panel_resets_the_second_factor_of_others(site, ayesha):
     turn_on(log_in(site))
     path = f"/admin/users/{id_of(site, 'ayesha')}"
     assert "Reset second factor" in boss.get(path)
-    boss.send(f"{path}/second-factor/reset")
+    boss.confirm(f"{path}/second-factor/reset")
     assert "The second factor was reset." in words(boss.get(boss.location))
     assert "Reset second factor" not in boss.get(path)
     assert "Second factor reset" in words(boss.get("/admin/audit"))
     Reader(site).log_in("ayesha").get("/account")
     own = f"/admin/users/{id_of(site, 'boss')}/second-factor/reset"
-    assert "Ask another site admin." in words(boss.send(own, 403))
+    assert "Ask another site admin." in words(boss.confirm(own, 403))
 
 
 def embedded(page: str) -> dict[str, Any]:
