@@ -153,22 +153,24 @@ def of_session(session: Session, session_id: str, now_ms: int, refresh_id: str |
 
 
 def open_session(
-    session: Session,
-    user_id: str,
-    password: str,
-    new: NewSession,
-    settle: Callable[[Session], bool] = lambda session: True,
+    session: Session, person: Person, new: NewSession, settle: Callable[[Session], bool] = lambda session: True
 ) -> bool:
-    """Begin a session after the password was verified against this hash. `settle` uses up a second factor. Returns
-    False if it was used before, the hash has changed since, or the user is disabled.
+    """Begin a session of a user whose credentials were verified as those of `person`. `settle` uses up a second factor.
+    Returns False if it was used before, or if what a login needs has changed since: the password, whether there is a
+    second factor, whether the user is a site admin or disabled.
     """
-    user = session.execute(select(User).where(User.id == user_id).with_for_update()).scalar_one_or_none()
-    if user is None or user.disabled_ms is not None or user.password != password:
+    user = session.execute(select(User).where(User.id == person.id).with_for_update()).scalar_one_or_none()
+    if user is None or user.disabled_ms is not None or _needs(known(user)) != _needs(person):
         return False
     if not settle(session):
         return False
-    _begin(session, user_id, new)
+    _begin(session, person.id, new)
     return True
+
+
+def _needs(person: Person) -> tuple[str, int | None, bool]:
+    """What decides on the steps of a login."""
+    return person.password, person.second_factor_ms, person.is_admin
 
 
 def renew_session(session: Session, user_id: str, old_refresh_id: str, new: NewSession) -> Renewal:

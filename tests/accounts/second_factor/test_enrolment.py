@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from xml.etree import ElementTree
 
 import pytest
@@ -161,6 +162,40 @@ def test_admin_resets_the_second_factor_of_others_only(database):
         assert "access_token" in try_login(site).json
         assert site.rows("SELECT actor FROM audit_log WHERE action = 'second_factor.reset'") == [("Boss",)]
         users.reset_second_factor(OPERATOR, ayesha.id)
+
+
+def meanwhile(monkeypatch, site: Site, change: Callable[[], object]) -> None:
+    """Make a change while the password of the next login is verified, which takes as long as a queue of hashes."""
+    passwords = site.services.accounts.credentials._passwords
+    matches = passwords.matches
+
+    def changed(*args):
+        monkeypatch.undo()
+        change()
+        return matches(*args)
+
+    monkeypatch.setattr(passwords, "matches", changed)
+
+
+def live_sessions(site: Site) -> int:
+    return site.rows("SELECT count(*) FROM sessions WHERE revoked_ms IS NULL")[0][0]
+
+
+@pytest.mark.both_kinds
+def test_login_that_began_before_the_app_was_turned_on_needs_a_code(database, monkeypatch):
+    with Site(database.url) as site:
+        ayesha = sign_up(site)
+        meanwhile(monkeypatch, site, lambda: turn_on(ayesha))
+        assert first_step(site).methods == ["totp", "recovery"]
+        assert live_sessions(site) == 1
+
+
+def test_login_that_began_before_the_user_became_an_admin_has_to_enrol(new_site, monkeypatch):
+    site = new_site("admins")
+    ayesha = sign_up(site)
+    meanwhile(monkeypatch, site, lambda: promote(site, ayesha.email))
+    enrolling(site)
+    assert live_sessions(site) == 0
 
 
 def enrolling(site: Site, name: str = "ayesha") -> str:
