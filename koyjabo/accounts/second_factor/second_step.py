@@ -34,7 +34,8 @@ class Completed(NamedTuple):
 
     grant: Grant
     visitor_id: str | None  # as the first step had it
-    cookie: str  # for a browser that needs no second step for 30 days
+    cookie: str
+    """For a browser that needs no second step for 30 days. Void after `enrol`, which changes the second factor."""
 
 
 class Enrolled(NamedTuple):
@@ -141,14 +142,17 @@ class SecondStep:
         return person
 
     def _complete(self, pending: Pending, person: Person, proof: Proof, browser: Browser) -> Completed:
-        """Raises WrongCode if the proof was used before, or the user was changed concurrently."""
+        """Raises WrongCode if the proof was used before, or the user or the step was changed concurrently."""
 
         def settle(session: Any) -> bool:
-            return proof.settle(session) and pending_queries.end(session, pending)
+            if not proof.settle(session):
+                return False
+            if not pending_queries.end(session, pending):
+                raise WrongCode  # which gives the proof back
+            return True
 
         both = proof._replace(settle=settle)
         grant = self._accounts.open_session(person, browser.user_agent, browser.is_familiar(person), both)
         if grant is None:
             raise WrongCode
-        now = self._database.read(queries.by_id, person.id) or person
-        return Completed(grant, pending.visitor_id, self._pending.cookie(now))
+        return Completed(grant, pending.visitor_id, self._pending.cookie(person))
