@@ -72,7 +72,7 @@ class Accounts:
         key = credential_rules.email_key(email)
         if self._pending.is_required(person):
             self._database.write(queries.add_user, person, key, new.now_ms, audit=entry, mail=letter)
-            return self._pending.begin_enrolment(person, visitor_id)
+            return self._pending.begin_enrolment(person, visitor_id, is_new_account=True)
         self._database.write(queries.sign_up, person, key, new, audit=entry, mail=letter)
         return grant_of(person, new)
 

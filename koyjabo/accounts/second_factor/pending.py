@@ -17,8 +17,10 @@ from koyjabo.clock import Clock
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import SecondFactorExpired
 
-VERIFY, ENROL, PASSKEY_LOGIN, PASSKEY_REGISTRATION = "verify", "enrol", "passkey", "register"
-"""The purposes of steps: prove a second factor, set one up, log in with a passkey alone, make a passkey."""
+VERIFY, ENROL, SIGN_UP, PASSKEY_LOGIN, PASSKEY_REGISTRATION = "verify", "enrol", "sign up", "passkey", "register"
+"""The purposes of steps: prove a second factor, set one up to log in or to sign up, log in with a passkey alone, make a
+passkey.
+"""
 
 PENDING_S = 600
 MOST_TRIES = 5
@@ -58,8 +60,10 @@ class PendingSteps:
             return None
         return self.begin(VERIFY, person, visitor_id)
 
-    def begin_enrolment(self, person: Person, visitor_id: str | None = None) -> SecondFactorDue:
-        return self.begin(ENROL, person, visitor_id)._replace(methods=())
+    def begin_enrolment(
+        self, person: Person, visitor_id: str | None = None, is_new_account: bool = False
+    ) -> SecondFactorDue:
+        return self.begin(SIGN_UP if is_new_account else ENROL, person, visitor_id)._replace(methods=())
 
     def begin_passkey(self, challenge: str, person: Person | None = None, session_id: str = "") -> str:
         """A login with a passkey alone, or the registration of one in a session. Returns the token."""

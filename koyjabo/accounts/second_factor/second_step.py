@@ -14,7 +14,7 @@ from koyjabo.accounts.queries import Person
 from koyjabo.accounts.second_factor import ceremonies, passkey_queries, pending_queries
 from koyjabo.accounts.second_factor.ceremonies import RelyingParty
 from koyjabo.accounts.second_factor.codes import Codes, Proof
-from koyjabo.accounts.second_factor.pending import ENROL, PASSKEY_LOGIN, VERIFY, PendingSteps
+from koyjabo.accounts.second_factor.pending import ENROL, PASSKEY_LOGIN, SIGN_UP, VERIFY, PendingSteps
 from koyjabo.accounts.second_factor.pending_queries import PASSKEY, Pending
 from koyjabo.audit import log
 from koyjabo.clock import Clock
@@ -106,8 +106,10 @@ class SecondStep:
         """Turn an authenticator app on, by the first code of it, and log in. Raises WrongCode, NoSecondFactor,
         TooManyRequests.
         """
-        pending = self._pending.count_try(token, ENROL)
+        pending = self._pending.count_try(token, ENROL, SIGN_UP)
         person = self._pending.person_of(pending)
+        if pending.purpose == SIGN_UP:
+            browser = browser._replace(is_familiar=lambda _: True)
         codes, digests = self._codes.new_recovery_codes(person.id)
         entry = own_entry(log.anonymous(self._clock.now_ms()), "second_factor.add", person, method="totp")
         try:
@@ -121,7 +123,7 @@ class SecondStep:
 
     def enrolling(self, token: str) -> Person:
         """Whose second factor may be set up with this token. Raises SecondFactorExpired."""
-        return self._pending.person_of(self._pending.find(token, ENROL))
+        return self._pending.person_of(self._pending.find(token, ENROL, SIGN_UP))
 
     def _prove(self, pending: Pending, credential: dict[str, Any], site: RelyingParty) -> tuple[Person, Proof]:
         key = self._database.read(passkey_queries.key, str(credential.get("id")))
