@@ -16,7 +16,8 @@ from koyjabo.accounts.access_version_queries import record_revocation
 from koyjabo.database.row_count import changed_rows
 from koyjabo.database.text_search import usable
 from koyjabo.errors import EmailTaken
-from koyjabo.models import LoginSession, User
+from koyjabo.mail.link_tokens import RESET
+from koyjabo.models import EmailLink, LoginSession, User
 
 MOST_SWEPT = 100
 """Expired sessions deleted each time a session begins."""
@@ -213,12 +214,14 @@ def revoke(session: Session, now_ms: int, *which: ColumnElement[bool]) -> bool:
 def change_password(
     session: Session, user_id: str, old: str | None, new: NewHash, now_ms: int, kept_session_id: str = ""
 ) -> bool:
-    """Replace the hash `old` (None: any hash) by `new`, and end all sessions except `kept_session_id`. Returns False if
-    the stored hash is not `old`.
+    """Replace the hash `old` (None: any hash) by `new`; end all sessions except `kept_session_id`, and the links for a
+    new password. Returns False if the stored hash is not `old`.
     """
     mine = [User.id == user_id] + ([User.password == old] if old is not None else [])
     if changed_rows(session, update(User).where(*mine).values(new._asdict())) != 1:
         return False
+    links = delete(EmailLink).where(EmailLink.user_id == user_id, EmailLink.purpose == RESET)
+    session.execute(links.execution_options(synchronize_session=False))
     revoke(session, now_ms, LoginSession.user_id == user_id, LoginSession.id != kept_session_id)
     return True
 

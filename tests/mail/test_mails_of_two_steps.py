@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.account_calls import PASSWORD, bare, bearer, sign_up, try_login
+from support.account_calls import PASSWORD, bare, bearer, log_in, sign_up, try_login
 from support.app_fixtures import Site
 from support.authenticator import Authenticator
 from support.mailbox import path_in
@@ -93,3 +93,15 @@ def test_new_password_by_mail_leaves_the_second_factor_and_forgets_browsers(site
     for client in (browser, bare(site)):
         assert list(client.post("/api/auth/login", json={**LOGIN, "password": NEW}).json) == ["second_factor"]
     assert second_step(site, first_step(site, password=NEW).token, app.recovery_codes[0]).status_code == 200
+
+
+def test_other_new_password_ends_the_links_for_one(site, mailbox):
+    """Else who reads an old mail could replace it for half an hour."""
+    person = sign_up(site)
+    bare(site).post("/api/auth/password-reset", json={"email": person.email})
+    site.services.mail.send_all()
+    path = path_in(mailbox.wait_for(person.email, "Choose a new password"))
+    new = {"current_password": PASSWORD, "new_password": NEW}
+    assert person.post("/api/auth/password", json=new).status_code == 204
+    Reader(site).send(path, 404, new_password="yet another one")
+    assert log_in(site, password=NEW).id == person.id
