@@ -242,6 +242,15 @@ def test_token_of_enrolment_is_good_for_nothing_else(new_site):
     assert second_step(site, headers["Authorization"].partition(" ")[2], "1").status_code == 401
 
 
+def test_secrets_for_logins_that_have_to_enrol_are_limited_by_address(sqlite_database):
+    with Site(sqlite_database.url, REQUIRE_TWO_FACTOR="all", RATE_LIMIT_LOGINS="4") as site:
+        body, peer = {"email": "ayesha@example.com", "password": PASSWORD}, {"REMOTE_ADDR": "203.0.113.9"}
+        answer = bare(site).post("/api/auth/signup", json=body)
+        request = {"headers": bearer(answer.json["second_factor"]["token"]), "environ_overrides": peer}
+        statuses = [bare(site).post(TOTP, **request).status_code for _ in range(5)]
+        assert statuses == [200] * 4 + [429]
+
+
 def test_admins_may_be_asked_alone(new_site):
     site = new_site("none")
     sign_up(site)
