@@ -258,6 +258,21 @@ def test_with_another_secret_key_codes_are_wrong_and_nothing_breaks(site, app):
     assert_error(second_step(site, token, app.recovery_codes[0]), 401, "wrong_code")
 
 
+@pytest.mark.both_kinds
+def test_night_removes_steps_that_are_over_and_codes_that_were_used(database):
+    with Site(database.url) as site:
+        app = turn_on(sign_up(site))
+        first_step(site)
+        counts = []
+        for minutes in (0, 10, 51):  # a code stays used for an hour
+            site.time.pass_(minutes=minutes)
+            site.services.maintenance.retention.sweep()
+            tables = ("pending_steps", "spent_codes", "totp_secrets", "recovery_codes")
+            counts.append([site.rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables])
+        assert counts == [[1, 1, 1, 10], [0, 1, 1, 10], [0, 0, 1, 10]]
+        assert log_in_with(site, app.code()).status_code == 200
+
+
 @pytest.mark.parametrize("body", [{}, {"token": "x"}, {"code": "1"}, {"token": 5, "code": "1"}])
 def test_bad_bodies_are_refused(site, body):
     answer = bare(site).post(SECOND, json=body)
