@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 from support.account_calls import PASSWORD, Person, bare, disable, log_in, sign_up, try_login
@@ -10,7 +12,9 @@ from support.app_fixtures import Site, assert_error
 from support.authenticator import Authenticator
 from support.second_factor import SECOND, first_step, second_step, turn_on
 
-from koyjabo.accounts.second_factor import passkeys
+from koyjabo.accounts.second_factor import passkeys, pending_queries
+from koyjabo.accounts.second_factor.pending import PASSKEY_REGISTRATION
+from koyjabo.accounts.second_factor.pending_queries import Pending
 from koyjabo.errors import TooManyPasskeys
 
 PASSKEYS, OPTIONS, ASK = "/api/auth/passkeys", "/api/auth/passkeys/options", "/api/auth/second-factor/options"
@@ -96,6 +100,27 @@ def test_proof_is_good_once_on_two_servers_at_once(site, ayesha):
     with Site(site.database_url, site.time) as other, ThreadPoolExecutor(4) as threads:
         found = list(threads.map(lambda each: prove(each, token, proof).status_code, [site, other, site, other]))
     assert sorted(found) == [200, 401, 401, 401]
+
+
+@pytest.mark.both_kinds
+def test_session_begins_a_passkey_on_two_servers_at_once(database):
+    """Somebody clicks twice: the later step takes the place of the other one."""
+    with Site(database.url) as site, Site(database.url, site.time) as other:
+        pending = Pending("token", PASSKEY_REGISTRATION, sign_up(site).id, "", None, "challenge", 0)
+        first, second = (each.services.accounts.second_step._database for each in (site, other))
+        has_begun = Event()
+
+        def begin_slowly(session) -> None:
+            pending_queries.begin(session, pending, site.time.ms, site.time.ms + 1)
+            has_begun.set()
+            time.sleep(0.3)
+
+        with ThreadPoolExecutor(1) as threads:
+            slow = threads.submit(first.write, begin_slowly)
+            assert has_begun.wait(5)
+            second.write(pending_queries.begin, pending, site.time.ms, site.time.ms + 2)
+            slow.result()
+        assert site.rows("SELECT expires_ms FROM pending_steps") == [(site.time.ms + 2,)]
 
 
 def test_proof_for_another_challenge_origin_or_host_is_refused(site, ayesha):
