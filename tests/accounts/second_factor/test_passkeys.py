@@ -156,6 +156,19 @@ def test_passkeys_of_others_are_of_no_use(site, ayesha):
     assert_error(prove(site, token, karims.get(options)), 401, "wrong_passkey")
 
 
+def test_removed_passkey_forgets_browsers(site, ayesha):
+    """One of them may be on the device that was lost."""
+    app = turn_on(ayesha)
+    add(ayesha, Authenticator(), app.next_code())
+    browser, login = site.app.test_client(), {"email": ayesha.email, "password": PASSWORD}
+    assert second_step(site, first_step(site).token, app.next_code(), browser, remember=True).status_code == 200
+    assert "access_token" in browser.post("/api/auth/login", json=login).json
+    (passkey,) = ayesha.get(PASSKEYS).json
+    proof = {"password": PASSWORD, "code": app.next_code()}
+    assert ayesha.delete(f"{PASSKEYS}/{passkey['id']}", json=proof).status_code == 204
+    assert "second_factor" in browser.post("/api/auth/login", json=login).json
+
+
 def test_copied_passkey_is_noticed(site, ayesha):
     key = Authenticator()
     add(ayesha, key)
