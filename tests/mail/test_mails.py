@@ -45,6 +45,12 @@ def test_mail_is_plain_text_and_simple_html_without_images(site, mailbox):
     assert LINK.findall(html)
 
 
+@pytest.mark.parametrize("language", ["en", "bn"])
+def test_mail_of_short_lines_is_ascii_on_the_wire_too(site, language):
+    letter = site.services.mail.letter("email_changed", "ayesha@example.com", language)
+    assert site.services.mail._composer.compose(letter).message.isascii()
+
+
 @pytest.mark.both_kinds
 def test_link_confirms_the_email_by_a_button_and_once(site, mailbox):
     reader = Reader(site).sign_up("ayesha")
