@@ -77,12 +77,6 @@ class PasswordResetBody(Body):
     email: Email = Field(examples=["ayesha@example.com"])
 
 
-class NewPasswordBody(Body):
-    media = JSON
-
-    new_password: NewPassword
-
-
 class UserAnswer(BaseModel):
     """A user's account."""
 
