@@ -65,6 +65,15 @@ def test_compose_has_two_workers_behind_nginx_that_know_of_it():
     assert services["nginx"]["volumes"] == ["./deploy/nginx.conf:/etc/nginx/nginx.conf:ro"]
 
 
+def test_redis_and_the_database_are_on_a_network_of_their_own():
+    """Redis has no password."""
+    told = told_by("compose.yaml")
+    assert told["networks"]["back"] == {"internal": True}
+    for name in ("redis", "postgres"):
+        assert told["services"][name]["networks"] == ["back"]
+        assert "ports" not in told["services"][name]
+
+
 def test_lines_of_compose_that_wait_for_https_and_for_cities_give_them_a_place():
     text, waited = re.subn(r"^( +)# (- .*)$", r"\1\2", (ROOT / "compose.yaml").read_text(), flags=re.MULTILINE)
     services = yaml.safe_load(text)["services"]

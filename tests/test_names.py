@@ -48,6 +48,12 @@ def test_user_without_a_name_that_can_be_seen_has_that_of_the_email(site, name):
     assert site.post("/api/auth/signup", json=body).json["user"]["name"] == email.partition("@")[0]
 
 
+@pytest.mark.parametrize("local", ["\u3164", "\u0301", "\u061c"], ids=ascii)
+def test_user_whose_email_cannot_be_seen_before_the_at_has_all_of_it_as_name(site, local):
+    body = {"email": f"{local}@example.com", "password": "rickshaw at dawn"}
+    assert site.post("/api/auth/signup", json=body).json["user"]["name"] == f"{local}@example.com"
+
+
 SAID = {
     "\u202enimda": "nimda",
     "a\u2066b\u2069\u200ec\u061c": "abc",

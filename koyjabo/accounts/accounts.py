@@ -72,7 +72,7 @@ class Accounts:
         key = credential_rules.email_key(email)
         if self._pending.is_required(person):
             self._database.write(queries.add_user, person, key, new.now_ms, audit=entry, mail=letter)
-            return self._pending.begin_enrolment(person, visitor_id)
+            return self._pending.begin_enrolment(person, visitor_id, is_new_account=True)
         self._database.write(queries.sign_up, person, key, new, audit=entry, mail=letter)
         return grant_of(person, new)
 
@@ -90,7 +90,7 @@ class Accounts:
 
         `cookie` is that of a browser that may need no second step; `visitor_id` is kept for the second step.
         """
-        for _ in range(2):  # again, if a concurrent login has just updated the password hash
+        for _ in range(2):  # again, if the password hash or the second factor has just changed
             person = self._verified(email, password, client)
             found = self._pending.begin_if_due(person, cookie, visitor_id) or self.open_session(
                 person, user_agent, client.is_familiar
@@ -109,7 +109,7 @@ class Accounts:
         letter = None if is_familiar else letters.sign_in(self._outbox, person, new)
         begun = self._database.write(
             queries.open_session,
-            *(person.id, person.password, new, *([proof.settle] if proof else [])),
+            *(person, new, *([proof.settle] if proof else [])),
             audit=lambda begun: entry if begun else None,
             mail=lambda begun: letter if begun else None,
         )

@@ -5,6 +5,7 @@ email is theirs, the weekly report.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from koyjabo.accounts import credential_rules, email_link_queries, letters, queries
@@ -17,7 +18,7 @@ from koyjabo.accounts.queries import NewHash
 from koyjabo.audit import log
 from koyjabo.clock import Clock
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.errors import UnknownLink
+from koyjabo.errors import LedgerUnavailable, UnknownLink
 from koyjabo.identity import Account
 from koyjabo.mail.link_tokens import RESET, VERIFY, LinkTokens
 from koyjabo.mail.outbox import Outbox
@@ -85,7 +86,8 @@ class EmailLinks:
         if person is None:
             raise UnknownLink
         self._on_revoked(person.id)
-        self._unlock(credential_rules.email_key(person.email))
+        with suppress(LedgerUnavailable):  # the password is new already, and the budget is renewed anyway
+            self._unlock(credential_rules.email_key(person.email))
         return NewPassword(person.email, browser_mark_of(person._replace(**hashed._asdict())))
 
     def request_verification(self, account: Account) -> None:

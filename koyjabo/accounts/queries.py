@@ -16,7 +16,8 @@ from koyjabo.accounts.access_version_queries import record_revocation
 from koyjabo.database.row_count import changed_rows
 from koyjabo.database.text_search import usable
 from koyjabo.errors import EmailTaken
-from koyjabo.models import LoginSession, User
+from koyjabo.mail.link_tokens import RESET
+from koyjabo.models import EmailLink, LoginSession, User
 
 MOST_SWEPT = 100
 """Expired sessions deleted each time a session begins."""
@@ -156,22 +157,24 @@ def of_session(session: Session, session_id: str, now_ms: int, refresh_id: str |
 
 
 def open_session(
-    session: Session,
-    user_id: str,
-    password: str,
-    new: NewSession,
-    settle: Callable[[Session], bool] = lambda session: True,
+    session: Session, person: Person, new: NewSession, settle: Callable[[Session], bool] = lambda session: True
 ) -> bool:
-    """Begin a session after the password was verified against this hash. `settle` uses up a second factor. Returns
-    False if it was used before, the hash has changed since, or the user is disabled.
+    """Begin a session of a user whose credentials were verified as those of `person`. `settle` uses up a second factor.
+    Returns False if it was used before, or if what a login needs has changed since: the password, whether there is a
+    second factor, whether the user is a site admin or disabled.
     """
-    user = session.execute(select(User).where(User.id == user_id).with_for_update()).scalar_one_or_none()
-    if user is None or user.disabled_ms is not None or user.password != password:
+    user = session.execute(select(User).where(User.id == person.id).with_for_update()).scalar_one_or_none()
+    if user is None or user.disabled_ms is not None or _needs(known(user)) != _needs(person):
         return False
     if not settle(session):
         return False
-    _begin(session, user_id, new)
+    _begin(session, person.id, new)
     return True
+
+
+def _needs(person: Person) -> tuple[str, int | None, bool]:
+    """What decides on the steps of a login."""
+    return person.password, person.second_factor_ms, person.is_admin
 
 
 def renew_session(session: Session, user_id: str, old_refresh_id: str, new: NewSession) -> Renewal:
@@ -214,12 +217,14 @@ def revoke(session: Session, now_ms: int, *which: ColumnElement[bool]) -> bool:
 def change_password(
     session: Session, user_id: str, old: str | None, new: NewHash, now_ms: int, kept_session_id: str = ""
 ) -> bool:
-    """Replace the hash `old` (None: any hash) by `new`, and end all sessions except `kept_session_id`. Returns False if
-    the stored hash is not `old`.
+    """Replace the hash `old` (None: any hash) by `new`; end all sessions except `kept_session_id`, and the links for a
+    new password. Returns False if the stored hash is not `old`.
     """
     mine = [User.id == user_id] + ([User.password == old] if old is not None else [])
     if changed_rows(session, update(User).where(*mine).values(new._asdict())) != 1:
         return False
+    links = delete(EmailLink).where(EmailLink.user_id == user_id, EmailLink.purpose == RESET)
+    session.execute(links.execution_options(synchronize_session=False))
     revoke(session, now_ms, LoginSession.user_id == user_id, LoginSession.id != kept_session_id)
     return True
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from koyjabo.communities.roles import ADMIN
@@ -13,10 +13,7 @@ from koyjabo.database.row_count import changed_rows
 from koyjabo.mail.outbox_queries import Letter
 from koyjabo.models import Community, Invitation, Membership, User
 
-WEEK_MS, DAY_MS = 7 * 86_400_000, 86_400_000
-
-MOST_MAILED = 50
-"""Invitations of one account in a day that are mailed; further ones are for sending by hand."""
+WEEK_MS = 7 * 86_400_000
 
 
 class Offer(NamedTuple):
@@ -50,11 +47,6 @@ def add(session: Session, invitation: Invitation) -> None:
     _delete(session, *same)
     session.add(invitation)
     session.flush()
-
-
-def is_mailed(session: Session, invited_by: str, now_ms: int) -> bool:
-    recent = (Invitation.invited_by == invited_by, Invitation.created_ms > now_ms - DAY_MS)
-    return (session.scalar(select(func.count()).select_from(Invitation).where(*recent)) or 0) <= MOST_MAILED
 
 
 def prepare(session: Session, letter: Letter, now_ms: int) -> Letter | None:

@@ -43,11 +43,10 @@ class Invitations:
         """
         by, invitation_id = log.actor(account, self._clock), str(uuid.uuid4())
 
-        def mail(community: str | None) -> Letter | None:
-            if community is None:
-                return None
+        def mail(community: str) -> Letter | None:
             names = {"community": _one_line(community), "by": _one_line(account.name)}
-            return self._outbox.letter(INVITATION, email, language, link=invitation_id, role=role, **names)
+            data = {"link": invitation_id, "role": role, **names}
+            return self._outbox.letter(INVITATION, email, language, sender=account.id, **data)
 
         self._database.write(_invite, by, account, community_id, invitation_id, email, role, mail=mail)
         return self._tokens.token(INVITATION, invitation_id)
@@ -85,8 +84,8 @@ class Invitations:
 
 def _invite(
     session: Any, by: Actor, account: Account, community_id: str, invitation_id: str, email: str, role: str
-) -> str | None:
-    """Returns the name of the community; None if no mail is to be sent."""
+) -> str:
+    """Returns the name of the community."""
     records = CommunityQueries(session)
     community = memberships.managed(records, account, community_id).community
     times = {"created_ms": by.at_ms, "expires_ms": by.at_ms + WEEK_MS}
@@ -101,7 +100,7 @@ def _invite(
     )
     invitation_queries.add(session, invitation)
     records.store(by.entry("member.invite", memberships.subject(community), role=role))
-    return community.name if invitation_queries.is_mailed(session, account.id, by.at_ms) else None
+    return community.name
 
 
 def _pending(session: Any, account: Account, community_id: str, now_ms: int) -> list[PendingInvitation]:

@@ -18,6 +18,9 @@ from koyjabo.mail.link_tokens import LinkTokens
 from koyjabo.mail.outbox_queries import Letter
 from koyjabo.mail.speech import Speech
 
+POLICY = SMTP.clone(cte_type="7bit")
+"""Not every mail server takes bodies of 8 bits (RFC 6152)."""
+
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates" / "mail"
 
 
@@ -39,7 +42,7 @@ class Composer:
         speech = Speech(letter.language, self._zone)
         contents = KINDS[letter.kind](speech, letter.data)
         url, recipient = self._url(contents, letter), ascii_domain(letter.email)
-        message = EmailMessage(policy=SMTP.clone(utf8=not recipient.isascii()))
+        message = EmailMessage(policy=POLICY.clone(utf8=not recipient.isascii()))
         for name, value in self._headers(letter, contents, recipient).items():
             message[name] = value
         message.set_content(self._text(contents, url))

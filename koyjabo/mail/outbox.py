@@ -14,7 +14,7 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import LedgerUnavailable, MailUnavailable
 from koyjabo.mail import outbox_queries
 from koyjabo.mail.composer import Composer
-from koyjabo.mail.outbox_queries import Letter, Prepare, Status
+from koyjabo.mail.outbox_queries import SENDER_LENGTH, Letter, Prepare, Status
 from koyjabo.mail.smtp import NotDelivered, Transport
 from koyjabo.runtime import Runtime
 
@@ -63,15 +63,28 @@ class Outbox:
         self._prepare.update(functions)
 
     def letter(
-        self, kind: str, email: str, language: str | None, once: str | None = None, **data: Any
+        self,
+        kind: str,
+        email: str,
+        language: str | None,
+        once: str | None = None,
+        sender: str | None = None,
+        **data: Any,
     ) -> Letter | None:
         """A letter to `store` in the transaction of what it is about; None if this server sends no mails, or none to
-        such an address. In the `language` of the recipient, if that is known.
+        such an address. In the `language` of the recipient, if that is known. Of those with one `once`, only the first
+        is stored; `sender` is the id of a user who has only so many sent to strangers.
         """
         if not self.is_on or not DELIVERABLE.fullmatch(email.strip()):
             return None
-        recipient = hmac.new(self._key, email.strip().casefold().encode(), "sha256").hexdigest()
-        return Letter(kind, email, recipient, language, data, self._clock.now_ms(), once)
+        letter = Letter(kind, email, self._hash(email.strip().casefold()), language, data, self._clock.now_ms())
+        return letter._replace(
+            once=self._hash(once) if once else None,
+            sender=self._hash(f"sender {sender}")[:SENDER_LENGTH] if sender else None,
+        )
+
+    def _hash(self, text: str) -> str:
+        return hmac.new(self._key, text.encode(), "sha256").hexdigest()
 
     def status(self) -> Status | None:
         """None if this server sends no mails. Raises LedgerUnavailable."""

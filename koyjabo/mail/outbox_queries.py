@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -15,6 +16,12 @@ HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 
 MOST_AN_HOUR = 5
 """Mails of one kind to one address: further ones are dropped, so that no form fills a stranger's mailbox."""
+
+MOST_OF_A_SENDER = 50
+"""Mails in a day that one user has sent to strangers: further ones are dropped."""
+
+SENDER_LENGTH = 32
+"""Characters of the hash of a user, with which `once` begins, so that the mails of a user are found by its index."""
 
 LONGEST_PAUSE_MS = 4 * HOUR_MS
 SENT_KEPT_MS, FAILED_KEPT_MS = DAY_MS, 30 * DAY_MS
@@ -31,7 +38,9 @@ INSERT INTO nightly_work (name, day, worker, seen_ms, ended_ms) VALUES (:name, '
 
 
 class Letter(NamedTuple):
-    """A mail without its texts. `data` has what they need: names, ids and numbers."""
+    """A mail without its texts. `data` has what they need: names, ids and numbers. `once` and `sender` are keyed
+    hashes.
+    """
 
     kind: str
     email: str
@@ -41,11 +50,14 @@ class Letter(NamedTuple):
     at_ms: int
     once: str | None = None
     id: int = 0
+    sender: str | None = None
 
     def store(self, session: Session) -> None:
         """Put it into the outbox, in the transaction of what it is about."""
         if self._is_wanted(session):
             row = self._asdict() | {"data": json.dumps(self.data), "created_ms": self.at_ms, "due_ms": self.at_ms}
+            if self.sender is not None:
+                row["once"] = self.sender + secrets.token_hex(SENDER_LENGTH // 2)
             session.add(OutboxMail(**{name: row[name] for name in ROW}, attempts=0))
             session.flush()
 
@@ -54,7 +66,15 @@ class Letter(NamedTuple):
         recent = (*same, OutboxMail.created_ms > self.at_ms - HOUR_MS)
         sent = session.scalar(select(func.count()).select_from(OutboxMail).where(*recent)) or 0
         known = self.once and session.scalar(select(OutboxMail.id).where(OutboxMail.once == self.once))
-        return sent < MOST_AN_HOUR and not known
+        return sent < MOST_AN_HOUR and not known and self._of_sender(session) < MOST_OF_A_SENDER
+
+    def _of_sender(self, session: Session) -> int:
+        """How many mails of this sender were stored within a day. Nothing that the sender does afterwards lowers it."""
+        if self.sender is None:
+            return 0
+        theirs = OutboxMail.once.between(self.sender, f"{self.sender}g")  # digits are hexadecimal
+        recent = (theirs, OutboxMail.created_ms > self.at_ms - DAY_MS)
+        return session.scalar(select(func.count()).select_from(OutboxMail).where(*recent)) or 0
 
 
 ROW = ("kind", "email", "recipient", "language", "data", "once", "created_ms", "due_ms")

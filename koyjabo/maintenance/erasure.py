@@ -66,11 +66,17 @@ class Erasure:
             with suppress(UnknownVisitor):
                 self._forget(by, visitor_id, advance)
 
-    def forget(self, visitor_id: str, advance: Advance = lambda visits: None) -> None:
-        """Erase a visitor for the operator, without a time limit. Calls `advance` with the number of visits folded
-        since the last call. Raises UnknownVisitor.
+    def forget(self, visitor_id: str, advance: Advance = lambda visits: None, other_ids: Collection[str] = ()) -> None:
+        """Erase a visitor, under all of its ids, for the operator, without a time limit. Calls `advance` with the
+        number of visits folded since the last call. Raises UnknownVisitor if no id is known.
         """
-        advance(self._forget(log.actor(OPERATOR, self._clock), visitor_id, advance))
+        by, is_known = log.actor(OPERATOR, self._clock), False
+        for each in (visitor_id, *other_ids):
+            with suppress(UnknownVisitor):
+                advance(self._forget(by, each, advance))
+                is_known = True
+        if not is_known:
+            raise UnknownVisitor
         self._drain()  # because the program ends right afterwards
 
     def _forget(self, by: Actor, visitor_id: str, advance: Advance) -> int:

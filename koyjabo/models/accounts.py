@@ -23,7 +23,7 @@ class User(Model):
     created_ms: Mapped[int] = mapped_column(BigInteger)
     disabled_ms: Mapped[int | None] = mapped_column(BigInteger)
     browser_mark: Mapped[str | None] = mapped_column(Text)  # of familiar browsers, if it is not that of `password`
-    second_factor_ms: Mapped[int | None] = mapped_column(BigInteger)  # since when logins need one; None if they do not
+    second_factor_ms: Mapped[int | None] = mapped_column(BigInteger)  # since when logins need this one; None for none
     language: Mapped[str | None] = mapped_column(String(8))  # of mails; None for an account older than this column
     verified_ms: Mapped[int | None] = mapped_column(BigInteger)  # when a link that was mailed to this email was used
     weekly_report: Mapped[bool] = mapped_column(Boolean, server_default=false())  # wants it by mail

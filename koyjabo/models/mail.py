@@ -26,7 +26,7 @@ class OutboxMail(Model):
     recipient: Mapped[str] = mapped_column(String(64))  # a keyed hash of the email, to limit mails to one address
     language: Mapped[str | None] = mapped_column(String(8))
     data: Mapped[str] = mapped_column(Text)  # JSON: names, ids and numbers, no secrets
-    once: Mapped[str | None] = mapped_column(String(64))  # of all rows with one value, only the first is inserted
+    once: Mapped[str | None] = mapped_column(String(64))  # a keyed hash: of rows with one value, the first alone
     created_ms: Mapped[int] = mapped_column(BigInteger)
     due_ms: Mapped[int] = mapped_column(BigInteger)  # the next attempt
     attempts: Mapped[int] = mapped_column(Integer)

@@ -38,7 +38,7 @@ def _without_port(hop: str) -> str:
 def limit_key(environ: Mapping[str, Any]) -> str:
     """The neighbourhood that a request counts for. Empty for a request without limits."""
     address = environ.get("REMOTE_ADDR") or ""
-    if not is_loopback(address):
+    if address and not is_loopback(address):  # none: a peer at a Unix socket, under another WSGI server
         return neighbourhood(address)
     if NO_LIMIT in environ:
         return ""

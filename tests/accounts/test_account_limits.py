@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.account_calls import Person, sign_up
+from support.account_calls import Person, log_in, sign_up
 from support.app_fixtures import Site, assert_error
 from support.community_calls import PATH, found
 from support.page_calls import Reader, words
@@ -65,6 +65,26 @@ def test_forms_of_pages_are_changes_as_well(site):
     refused = reader.send(f"{path}/settings", 429, name="One more")
     assert "Please wait" in words(refused)
     assert "Uttara 10" in reader.get(path)
+
+
+def test_renewed_tokens_are_changes_as_well(site):
+    ayesha, stolen = sign_up(site), log_in(site)
+    assert stolen.post("/api/auth/logout").status_code == 204
+    assert {stolen.renew().status_code for _ in range(2 * MOST)} == {401}, "of a session that has ended: nothing"
+    assert {ayesha.renew().status_code for _ in range(MOST)} == {200}
+    assert_error(ayesha.renew(), 429, "rate_limited")
+    assert ayesha.get("/api/auth/me").status_code == 200
+
+
+def test_language_of_a_user_is_a_change_as_well(site):
+    reader = Reader(site).sign_up("fatima")
+    for number in range(MOST):
+        reader.send("/language", language=("en", "bn")[number % 2])
+    reader.send("/language", 429, language="en")
+    assert site.rows("SELECT language FROM users") == [("bn",)]
+    visitor = Reader(site)
+    for _ in range(MOST + 1):
+        visitor.send("/language", language="bn")  # is kept in the browser alone
 
 
 @pytest.mark.parametrize("report", ["", "/today", "/weekly", "/monthly", "/growth", "/trends"])

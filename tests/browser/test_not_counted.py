@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from support.elsewhere import begin, state, wait_for_state
 from support.pages import check_accessible, expect, live, log_in, wait_for
 
@@ -10,9 +12,14 @@ SAYS = "This browser is not counted: KoyJabo.doNotCount(false) counts it again"
 
 
 def test_page_that_remembers_nothing_has_an_id_for_the_session_alone(elsewhere, site):
-    sent, opened = [], []
+    sent, opened, said = [], [], []
     elsewhere.on("request", lambda request: "register" in request.url and sent.append(request.post_data_json))
-    elsewhere.on("websocket", lambda socket: opened.append(socket.url))
+
+    def listen(socket) -> None:
+        opened.append(socket.url)
+        socket.on("framesent", lambda frame: said.append(frame))
+
+    elsewhere.on("websocket", listen)
     before = site.stats()
     for _ in range(2):  # a reload is the same visit
         begin(elsewhere, site, remember=False)
@@ -21,7 +28,8 @@ def test_page_that_remembers_nothing_has_an_id_for_the_session_alone(elsewhere, 
         elsewhere.reload()
     ((body,), after) = sent, site.stats()
     assert body["anonymous"] is True
-    assert all(url.endswith("/?anonymous=true") for url in opened)
+    assert {url.partition(f":{site.port}")[2] for url in opened} == {"/?anonymous=true"}, "proxies log URLs"
+    assert {json.loads(frame)["visitorId"] for frame in said if "visitorId" in frame} == {body["visitorId"]}
     assert (after.total, after.unique) == (before.total + 1, before.unique + 1)
     assert site.post("/api/visitor/heartbeat", json={"visitorId": body["visitorId"]}).status_code == 404
     assert site.post("/api/visitor/heartbeat", json={**body}).status_code == 204

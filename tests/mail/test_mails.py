@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 from support.account_calls import PASSWORD, log_in, sign_up
 from support.app_fixtures import Site
-from support.community_calls import accept, found, invite
+from support.community_calls import PATH, accept, account_of, found, invite
 from support.mailbox import LINK, html_of, link_in, path_in, text_of
 from support.page_calls import Reader, words
 
 from koyjabo.mail.contents import KINDS
 from koyjabo.web.admin.system import MAILS
 
+MAILED = "SELECT count(*) FROM outbox WHERE kind = 'invitation'"
 PHONE = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Mobile Safari/537.36"
 
 
@@ -42,6 +43,12 @@ def test_mail_is_plain_text_and_simple_html_without_images(site, mailbox):
     html = html_of(mail)
     assert not any(word in html for word in ("<img", "<link", "<script", "url(", "src="))
     assert LINK.findall(html)
+
+
+@pytest.mark.parametrize("language", ["en", "bn"])
+def test_mail_of_short_lines_is_ascii_on_the_wire_too(site, language):
+    letter = site.services.mail.letter("email_changed", "ayesha@example.com", language)
+    assert site.services.mail._composer.compose(letter).message.isascii()
 
 
 @pytest.mark.both_kinds
@@ -139,8 +146,37 @@ def test_invitations_of_one_account_are_mailed_to_few_strangers(site, mailbox):
     community = found(founder)["id"]
     for number in range(52):
         invite(founder, community, f"stranger{number}@example.com")
-    waiting = "SELECT count(*) FROM outbox WHERE kind = 'invitation'"
-    assert site.rows(waiting) == [(50,)]
+    assert site.rows(MAILED) == [(50,)]
+
+
+@pytest.mark.both_kinds
+@pytest.mark.parametrize("end", ["withdrawn", "declined", "replaced", "community deleted"])
+def test_invitations_that_have_ended_let_an_account_mail_no_others(site, mailbox, end):
+    founder, karim = sign_up(site, "founder"), sign_up(site, "karim")
+    community = found(founder)["id"]
+    for number in range(52):
+        token = invite(founder, community, f"stranger{number // (2 if end == 'replaced' else 1)}@example.com")
+        if end == "withdrawn":
+            (row,) = site.rows("SELECT id FROM invitations")
+            site.services.communities.invitations.withdraw(account_of(founder), community, *row)
+        elif end == "declined":
+            assert karim.post(f"/api/invitations/{token}/decline").status_code == 204
+        elif end == "community deleted":
+            assert founder.delete(f"{PATH}/{community}").status_code == 204
+            community = found(founder)["id"]
+    assert site.rows(MAILED) == [(50,)]
+    invite(karim, found(karim)["id"], "stranger@example.com")
+    site.time.pass_(days=1)
+    founder.renew()
+    invite(founder, community, "stranger@example.com")
+    assert site.rows(MAILED) == [(52,)], "another account, and the same one on another day"
+
+
+def test_no_mail_names_its_sender(site, mailbox):
+    founder = sign_up(site, "founder")
+    invite(founder, found(founder)["id"], "stranger@example.com")
+    send(site)
+    assert founder.id not in str(site.rows("SELECT * FROM outbox WHERE kind = 'invitation'"))
 
 
 @pytest.mark.both_kinds

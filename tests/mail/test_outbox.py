@@ -164,3 +164,12 @@ def test_night_removes_what_was_sent_and_what_has_expired(site, mailbox):
         retention.sweep()
         counts.append([site.rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables])
     assert counts == [[1, 1, 1], [1, 1, 1], [1, 0, 0], [0, 0, 0]]
+
+
+def test_mails_that_wait_are_removed_in_the_end_if_the_server_sends_none_any_more(site, database):
+    sign_up(site)
+    with Site(database.url, site.time) as silent:
+        for days, left in ((29, 1), (1, 0)):
+            site.time.pass_(days=days)
+            silent.services.maintenance.retention.sweep()
+            assert len(rows(site)) == left

@@ -14,6 +14,8 @@ from support.described import assert_described
 from support.mailbox import link_in, path_in, text_of
 from support.page_calls import Reader, words
 
+from koyjabo.errors import LedgerUnavailable
+
 RESET, NEW = "/api/auth/password-reset", "launch at dusk"
 
 
@@ -175,6 +177,19 @@ def test_failed_logins_are_taken_back(database, mailbox):
         assert statuses == [401] * 10 + [429]
         use(site, mailed(site, mailbox))
         assert try_login(site, environ=peer, password=NEW).status_code == 200
+
+
+def test_database_that_goes_away_after_the_change_does_not_hide_it(site, mailbox, monkeypatch):
+    """The link is used up, so an error would leave its owner without an answer to what the password is."""
+    sign_up(site)
+    path = mailed(site, mailbox)
+
+    def away(_: str) -> None:
+        raise LedgerUnavailable
+
+    monkeypatch.setattr(site.services.accounts.email_links, "_unlock", away)
+    use(site, path)
+    assert log_in(site, password=NEW)
 
 
 def test_browser_that_chose_the_password_is_familiar(site, mailbox):

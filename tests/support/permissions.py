@@ -84,7 +84,8 @@ ASKS = {
     *("pages.remove_member", "pages.leave_community", "pages.delete_community"),
     *("pages.end_session", "pages.end_other_sessions"),
     *("admin.remove_member", "admin.archive_community", "admin.set_total"),
-    *("admin.promote", "admin.demote", "admin.disable", "admin.log_out", "admin.reset_second_factor"),
+    *("admin.promote", "admin.demote", "admin.make_viewer", "admin.disable", "admin.log_out"),
+    "admin.reset_second_factor",
 }
 """Their forms ask before they do damage."""
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from koyjabo.accounts import queries as account_queries
 from koyjabo.accounts.audit_entries import subject
 from koyjabo.accounts.second_factor import queries, totp
 from koyjabo.accounts.second_factor.codes import Codes
+from koyjabo.accounts.second_factor.pending import PendingSteps
 from koyjabo.accounts.second_factor.policy import Policy, requires
 from koyjabo.accounts.second_factor.queries import State
 from koyjabo.audit import log
 from koyjabo.clock import Clock
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.errors import NoSecondFactor, WrongCode
+from koyjabo.errors import NoSecondFactor, SecondFactorExpired, WrongCode
 from koyjabo.identity import Account, Login
 
 
@@ -34,12 +36,14 @@ class Enrolment:
         self,
         database: DatabaseExecutor,
         clock: Clock,
+        pending: PendingSteps,
         codes: Codes,
         policy: Policy,
         on_revoked: Callable[[str], object],
     ) -> None:
         self._database = database
         self._clock = clock
+        self._pending = pending
         self._codes = codes
         self._policy = policy
         self._on_revoked = on_revoked
@@ -50,6 +54,22 @@ class Enrolment:
     def begin_totp(self, user_id: str, email: str) -> TotpSetup:
         """Raises SecondFactorOn."""
         return _setup(self._codes.begin(user_id), email)
+
+    def begin_totp_in(self, login: Login) -> None:
+        """For `setup_in`, after the password was verified. Raises SecondFactorOn."""
+        self._codes.begin(login.account.id)
+        person = self._database.read(account_queries.by_id, login.account.id)
+        self._pending.begin_setup(person, login.session_id)
+
+    def setup_in(self, login: Login) -> TotpSetup:
+        """For the session in which it was begun, until it is confirmed: a stolen one must not see the secret without
+        the password. Raises NoSecondFactor.
+        """
+        try:
+            self._pending.require_setup(login.session_id)
+        except SecondFactorExpired:
+            raise NoSecondFactor from None
+        return self.setup(login.account.id, login.account.email)
 
     def setup(self, user_id: str, email: str) -> TotpSetup:
         """The same again, until it is confirmed. Raises NoSecondFactor."""

@@ -17,8 +17,11 @@ from koyjabo.clock import Clock
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import SecondFactorExpired
 
-VERIFY, ENROL, PASSKEY_LOGIN, PASSKEY_REGISTRATION = "verify", "enrol", "passkey", "register"
-"""The purposes of steps: prove a second factor, set one up, log in with a passkey alone, make a passkey."""
+VERIFY, ENROL, SIGN_UP, PASSKEY_LOGIN = "verify", "enrol", "sign up", "passkey"
+"""The purposes of steps: prove a second factor, set one up to log in or to sign up, log in with a passkey alone."""
+
+PASSKEY_REGISTRATION, TOTP_SETUP = "register", "totp"
+"""The purposes of steps in a session: make a passkey, set up an authenticator app."""
 
 PENDING_S = 600
 MOST_TRIES = 5
@@ -58,18 +61,28 @@ class PendingSteps:
             return None
         return self.begin(VERIFY, person, visitor_id)
 
-    def begin_enrolment(self, person: Person, visitor_id: str | None = None) -> SecondFactorDue:
-        return self.begin(ENROL, person, visitor_id)._replace(methods=())
+    def begin_enrolment(
+        self, person: Person, visitor_id: str | None = None, is_new_account: bool = False
+    ) -> SecondFactorDue:
+        return self.begin(SIGN_UP if is_new_account else ENROL, person, visitor_id)._replace(methods=())
 
     def begin_passkey(self, challenge: str, person: Person | None = None, session_id: str = "") -> str:
         """A login with a passkey alone, or the registration of one in a session. Returns the token."""
-        token = _of_session(session_id) if session_id else None
         purpose = PASSKEY_REGISTRATION if session_id else PASSKEY_LOGIN
+        token = _of_session(purpose, session_id) if session_id else None
         return self.begin(purpose, person, challenge=challenge, token=token).token
 
     def registration(self, session_id: str) -> Pending:
         """Raises SecondFactorExpired."""
-        return self.count_try(_of_session(session_id), PASSKEY_REGISTRATION)
+        return self.count_try(_of_session(PASSKEY_REGISTRATION, session_id), PASSKEY_REGISTRATION)
+
+    def begin_setup(self, person: Person | None, session_id: str) -> None:
+        """An authenticator app is set up in a session, whose user has given the password."""
+        self.begin(TOTP_SETUP, person, token=_of_session(TOTP_SETUP, session_id))
+
+    def require_setup(self, session_id: str) -> None:
+        """Raises SecondFactorExpired if it was begun in another session, or too long ago."""
+        self.person_of(self.find(_of_session(TOTP_SETUP, session_id), TOTP_SETUP))
 
     def begin(
         self,
@@ -126,9 +139,9 @@ def _live(pending: Pending | None) -> Pending:
     return pending
 
 
-def _of_session(session_id: str) -> str:
+def _of_session(purpose: str, session_id: str) -> str:
     """A session makes one passkey at a time. This is no secret: its purpose keeps it from being a token of a login."""
-    return f"session {session_id}"
+    return f"{purpose} in session {session_id}"
 
 
 def _hash(token: str) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy import delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from koyjabo.database.row_count import changed_rows
-from koyjabo.models import Passkey, PendingStep, RecoveryCode, TotpSecret
+from koyjabo.models import Passkey, PendingStep, RecoveryCode, TotpSecret, User
 
 TOTP, RECOVERY, PASSKEY = "totp", "recovery", "passkey"
 MOST_SWEPT = 100
@@ -32,7 +32,11 @@ COLUMNS = [getattr(PendingStep, name) for name in Pending._fields]
 
 
 def begin(session: Session, pending: Pending, now_ms: int, expires_ms: int) -> tuple[str, ...]:
-    """Add a step, in place of one with the same token. Returns the ways in which its user can make it."""
+    """Add a step, in place of one with the same token. Returns the ways in which its user can make it. The steps of a
+    user begin one after the other, so that two with one token do not meet.
+    """
+    if pending.user_id is not None:
+        session.execute(select(User.id).where(User.id == pending.user_id).with_for_update())
     expired = select(PendingStep.token).where(PendingStep.expires_ms <= now_ms).limit(MOST_SWEPT)
     expired = expired.with_for_update(skip_locked=True)  # concurrent sweeps do not wait for each other
     sweep = delete(PendingStep).where(PendingStep.token.in_(expired) | (PendingStep.token == pending.token))

@@ -138,10 +138,13 @@ def remove_totp(session: Session, user_id: str, now_ms: int, ends_sessions: bool
 
 
 def end_if_none_left(session: Session, user_id: str, now_ms: int, ends_sessions: bool) -> None:
-    """Let logins need no second factor if the user has none left. With `ends_sessions`, all sessions end then."""
+    """After one was removed. Logins need no second factor if the user has none left; with `ends_sessions`, all sessions
+    end then. Otherwise browsers are not remembered any more: one of them may be on a device that was lost.
+    """
     confirmed = select(TotpSecret.user_id).where(TotpSecret.user_id == user_id, TotpSecret.confirmed_ms.is_not(None))
     passkeys = select(Passkey.user_id).where(Passkey.user_id == user_id)
     if session.execute(confirmed.union_all(passkeys).limit(1)).first() is not None:
+        session.execute(update(User).where(User.id == user_id).values(second_factor_ms=now_ms))
         return
     remove_all(session, user_id)
     if ends_sessions:

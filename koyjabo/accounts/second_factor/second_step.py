@@ -15,7 +15,7 @@ from koyjabo.accounts.queries import Person
 from koyjabo.accounts.second_factor import ceremonies, passkey_queries, pending_queries
 from koyjabo.accounts.second_factor.ceremonies import RelyingParty
 from koyjabo.accounts.second_factor.codes import Codes, Proof
-from koyjabo.accounts.second_factor.pending import ENROL, PASSKEY_LOGIN, VERIFY, PendingSteps
+from koyjabo.accounts.second_factor.pending import ENROL, PASSKEY_LOGIN, SIGN_UP, VERIFY, PendingSteps
 from koyjabo.accounts.second_factor.pending_queries import PASSKEY, Pending
 from koyjabo.audit import log
 from koyjabo.clock import Clock
@@ -35,7 +35,8 @@ class Completed(NamedTuple):
 
     grant: Grant
     visitor_id: str | None  # as the first step had it
-    cookie: str  # for a browser that needs no second step for 30 days
+    cookie: str
+    """For a browser that needs no second step for 30 days. Void after `enrol`, which changes the second factor."""
 
 
 class Enrolled(NamedTuple):
@@ -106,8 +107,10 @@ class SecondStep:
         """Turn an authenticator app on, by the first code of it, and log in. Raises WrongCode, NoSecondFactor,
         TooManyRequests.
         """
-        pending = self._pending.count_try(token, ENROL)
+        pending = self._pending.count_try(token, ENROL, SIGN_UP)
         person = self._pending.person_of(pending)
+        if pending.purpose == SIGN_UP:
+            browser = browser._replace(is_familiar=lambda _: True)
         codes, digests = self._codes.new_recovery_codes(person.id)
         entry = own_entry(log.anonymous(self._clock.now_ms()), "second_factor.add", person, method="totp")
         try:
@@ -121,7 +124,7 @@ class SecondStep:
 
     def enrolling(self, token: str) -> Person:
         """Whose second factor may be set up with this token. Raises SecondFactorExpired."""
-        return self._pending.person_of(self._pending.find(token, ENROL))
+        return self._pending.person_of(self._pending.find(token, ENROL, SIGN_UP))
 
     def _prove(self, pending: Pending, credential: dict[str, Any], site: RelyingParty) -> tuple[Person, Proof]:
         key = self._database.read(passkey_queries.key, str(credential.get("id")))
@@ -142,15 +145,22 @@ class SecondStep:
         return person
 
     def _complete(self, pending: Pending, person: Person, proof: Proof, browser: Browser) -> Completed:
-        """Raises WrongCode if the proof was used before, or the user was changed concurrently."""
+        """Raises WrongCode if the proof was used before, or the user or the step was changed concurrently."""
 
         def settle(session: Any) -> bool:
-            return proof.settle(session) and pending_queries.end(session, pending)
+            if not proof.settle(session):
+                return False
+            if not pending_queries.end(session, pending):
+                raise WrongCode  # which gives the proof back
+            return True
 
         both = proof._replace(settle=settle)
         grant = self._accounts.open_session(person, browser.user_agent, browser.is_familiar(person), both)
         if grant is None:
             raise WrongCode
+<<<<<<< HEAD
         with suppress(LedgerUnavailable):  # the login is stored; at worst this browser is not remembered
             person = self._database.read(queries.by_id, person.id) or person
+=======
+>>>>>>> review
         return Completed(grant, pending.visitor_id, self._pending.cookie(person))

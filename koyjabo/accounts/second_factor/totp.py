@@ -9,6 +9,7 @@ import pyotp
 from pyotp.exceptions import OTPVerificationError
 
 ISSUER = "Koy Jabo"
+STEP_MS = 30_000
 STEPS_EITHER_SIDE = 1
 CODE = re.compile("[0-9]{6}")
 

@@ -64,12 +64,15 @@ def log_in() -> Response:
 
 
 @bp.post("/auth/refresh")
-@describe("Renew the tokens", {200: TokensAnswer, **TOKEN, **CSRF})
+@describe("Renew the tokens", {200: TokensAnswer, 429: "too many changes at once", **TOKEN, **CSRF})
 def refresh() -> Response:
     """Takes the refresh token, as bearer or cookie. It is valid once: a second use ends the session, because then the
     token has been copied."""
     tokens.record_request_place()
-    return tokens_answer(current().accounts.credentials.refresh(tokens.claims_of(REFRESH)), 200)
+    claims, credentials = tokens.claims_of(REFRESH), current().accounts.credentials
+    if credentials.login_of(claims.session_id) is not None:  # else who has an old token could use up the changes
+        rate_limits.count_change(claims.user_id)
+    return tokens_answer(credentials.refresh(claims), 200)
 
 
 @bp.post("/auth/logout")

@@ -44,7 +44,8 @@ def community_answers(found: Sequence[CommunityAccess]) -> Iterator[CommunityAns
     query=QUERY,
 )
 def list_communities() -> Response:
-    """Listed communities and your own, by name; for a site admin all. `X-Total-Count` is their number."""
+    """Listed communities and your own, by members and then by name; for a site admin all. `X-Total-Count` is their
+    number."""
     account, paging = tokens.require().account, Paging.of(request)
     page = current().communities.directory.list(account, paging.start, paging.per_page)
     return list_answer(community_answers(page.items), paging.headers(page.total))

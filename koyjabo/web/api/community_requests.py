@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from koyjabo.communities.communities import ROLES
 from koyjabo.text import N_, has_visible, tidy_name, whole
 from koyjabo.web.api.account_requests import Email
-from koyjabo.web.api.fields import NULL, OptionalVisitorId, refuse
+from koyjabo.web.api.fields import NULL, Flag, OptionalVisitorId, refuse
 from koyjabo.web.api.visit_requests import JSON, Body
 
 LONGEST_NAME, LONGEST_DESCRIPTION = 200, 2000
@@ -51,12 +51,6 @@ def _description(value: Any) -> str:
     return "" if value is None else _text(value, LONGEST_DESCRIPTION, DESCRIPTION_TOO_LONG)
 
 
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise refuse("must be true or false")
-    return value
-
-
 def _role(value: Any) -> str:
     if not isinstance(value, str) or value not in ROLES:
         raise refuse(N_("must be member, moderator or admin"))
@@ -73,7 +67,6 @@ Description = Annotated[
     BeforeValidator(_description),
     WithJsonSchema({"anyOf": [{"type": "string", "maxLength": LONGEST_DESCRIPTION}, NULL]}),
 ]
-Flag = Annotated[bool, BeforeValidator(_flag)]
 Role = Annotated[str, BeforeValidator(_role), WithJsonSchema({"type": "string", "enum": list(ROLES)})]
 
 

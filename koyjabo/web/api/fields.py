@@ -62,9 +62,9 @@ def text(value: Any) -> str | None:
 
 
 def _flag(value: Any) -> bool:
-    if value is not None and not isinstance(value, bool):
+    if not isinstance(value, bool):
         raise refuse("must be true or false")
-    return bool(value)
+    return value
 
 
 Text = Annotated[str | None, BeforeValidator(text)]
@@ -75,7 +75,12 @@ OptionalVisitorId = Annotated[
     WithJsonSchema(_pattern(VISITOR_ID, optional=True)),
 ]
 VisitId = Annotated[str | None, BeforeValidator(visit_id), WithJsonSchema(_pattern(VISIT_NAME, optional=True))]
-Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"anyOf": [{"type": "boolean"}, NULL]})]
+Flag = Annotated[bool, BeforeValidator(_flag)]
+OptionalFlag = Annotated[
+    bool,
+    BeforeValidator(lambda value: False if value is None else _flag(value)),
+    WithJsonSchema({"anyOf": [{"type": "boolean"}, NULL]}),
+]
 Milliseconds = Annotated[
     int | None,
     BeforeValidator(_milliseconds),

@@ -12,18 +12,12 @@ from koyjabo.clock import iso
 from koyjabo.errors import InvalidInput
 from koyjabo.text import N_, whole
 from koyjabo.web.api.account_requests import TokensAnswer, Typed
-from koyjabo.web.api.fields import NULL, OptionalVisitorId, refuse
+from koyjabo.web.api.fields import NULL, Flag, OptionalVisitorId, refuse
 from koyjabo.web.api.visit_requests import JSON, Body
 
 LONGEST_NAME = 200
 REQUIRED = N_("is required")
 CODE = "6 digits of the authenticator app, or a recovery code"
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise refuse("must be true or false")
-    return value
 
 
 def _optional_text(value: Any) -> str | None:
@@ -48,7 +42,6 @@ def _name(value: Any) -> str:
     return " ".join(whole(value).split())[:LONGEST_NAME].strip()
 
 
-Flag = Annotated[bool, BeforeValidator(_flag)]
 PasskeyName = Annotated[str, BeforeValidator(_name), Field(max_length=LONGEST_NAME)]
 OBJECT = {"type": "object"}
 Credential = Annotated[dict[str, Any], BeforeValidator(object_only), WithJsonSchema(OBJECT)]

@@ -16,7 +16,7 @@ from koyjabo.errors import InvalidInput, InvalidJson, UnknownCommunity, Unsuppor
 from koyjabo.models import SITE, Scope
 from koyjabo.network.crawlers import is_bot
 from koyjabo.text import N_, without_query
-from koyjabo.web.api.fields import Flag, Milliseconds, Text, VisitId, VisitorId, text, visit_id
+from koyjabo.web.api.fields import Milliseconds, OptionalFlag, Text, VisitId, VisitorId, text, visit_id
 
 LARGEST_BODY = 16 * 1024
 JSON = ("application/json",)
@@ -55,7 +55,7 @@ ANONYMOUS = "keep nothing by which the visitor could be followed; the headers Se
 
 class HeartbeatBody(Body):
     visitorId: VisitorId
-    anonymous: Flag = Field(False, description="the visit was anonymous; as there")
+    anonymous: OptionalFlag = Field(False, description="the visit was anonymous; as there")
 
 
 class ForgetBody(Body):
@@ -76,7 +76,7 @@ class NewVisitBody(Body):
     )
     communityId: Text = Field(None, description="counts the visit for this community, and for the site")
     page: Text = Field(None, description="path of the opened page", examples=["/history"])
-    anonymous: Flag = Field(False, description=ANONYMOUS)
+    anonymous: OptionalFlag = Field(False, description=ANONYMOUS)
 
     @classmethod
     def read(cls, data: bytes, environ: dict[str, Any]) -> Self:

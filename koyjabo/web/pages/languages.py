@@ -10,7 +10,7 @@ from koyjabo.errors import LedgerUnavailable
 from koyjabo.text import LANGUAGES
 from koyjabo.web.current import current
 from koyjabo.web.pages import bp
-from koyjabo.web.security import cookies, page_login
+from koyjabo.web.security import cookies, page_login, rate_limits
 from koyjabo.web.ui import redirects
 from koyjabo.web.ui.languages import LANGUAGE_COOKIE, LANGUAGE_S
 
@@ -29,7 +29,9 @@ def choose_language() -> Response:
 
 
 def _remember(chosen: str) -> None:
+    """Raises TooManyRequests if the account changes too much."""
     login = page_login.login_if_known()
     if login is not None:
+        rate_limits.count_change(login.account.id)
         with suppress(LedgerUnavailable):
             current().accounts.email_links.choose_language(login.account, chosen)

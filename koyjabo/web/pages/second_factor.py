@@ -64,7 +64,7 @@ def begin_totp() -> Response:
     login = page_login.require_login()
 
     def begin() -> Response:
-        current().accounts.second_factors.begin_totp(login.account.id, login.account.email)
+        current().accounts.second_factors.begin_totp_in(login)
         return _show_totp(login, Form(CodeBody))
 
     return carry_out(login, TOTP, begin)
@@ -72,18 +72,21 @@ def begin_totp() -> Response:
 
 @bp.post("/account/second-factor/totp/confirm")
 def confirm_totp() -> Response:
-    login, form = page_login.require_login(), Form(CodeBody)
-    body = form.read()
     try:
-        if body is None:
-            return _show_totp(login, form, 422)
-        codes = current().accounts.second_factors.confirm_totp(login, body.code)
-    except WrongCode as error:
-        form.errors["code"] = error.sentence
-        return _show_totp(login, form, 422)
-    except NoSecondFactor:  # it took too long
+        return _confirm_totp(page_login.require_login(), Form(CodeBody))
+    except NoSecondFactor:  # it took too long, or was begun in another session
         return redirects.to("pages.set_up_totp")
-    return show_codes(codes)
+
+
+def _confirm_totp(login: Login, form: Form[CodeBody]) -> Response:
+    """Raises NoSecondFactor."""
+    body = form.read()
+    if body is not None:
+        try:
+            return show_codes(current().accounts.second_factors.confirm_totp(login, body.code))
+        except WrongCode as error:
+            form.errors["code"] = error.sentence
+    return _show_totp(login, form, 422)
 
 
 @bp.get("/account/second-factor/totp/off")
@@ -159,6 +162,6 @@ def carry_out(login: Login, change: Change, act: Callable[[], Response]) -> Resp
 
 def _show_totp(login: Login, form: Form[CodeBody], status: int = 200) -> Response:
     """Raises NoSecondFactor."""
-    setup = current().accounts.second_factors.setup(login.account.id, login.account.email)
+    setup = current().accounts.second_factors.setup_in(login)
     action = url_for("pages.confirm_totp")
     return make_response(render_template("account/totp.html", form=form, setup=setup, action=action), status)

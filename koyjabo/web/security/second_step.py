@@ -45,6 +45,14 @@ def options(token: str | None) -> tuple[str, dict[str, Any]]:
     return current().accounts.second_step.options(token, relying_party())
 
 
+def enrolling(token: str) -> Person:
+    """Whose second factor may be set up with this token. Raises SecondFactorExpired, TooManyRequests,
+    LedgerUnavailable.
+    """
+    rate_limits.count_second_step()
+    return current().accounts.second_step.enrolling(token)
+
+
 def enrol(token: str, code: str) -> Enrolled:
     """Raises WrongCode, NoSecondFactor, SecondFactorExpired, TooManyRequests, LedgerUnavailable."""
     _begin()
@@ -60,13 +68,10 @@ def enrolment_token() -> str | None:
     return token if token and "." not in token else None
 
 
-def confirm_password(login: Login, password: str) -> None:
-    """Raises WrongCredentials, TooManyRequests, TooBusy, LedgerUnavailable."""
-    log_in.confirm_password(login, password)
-
-
 def confirm(login: Login, body: ProofBody) -> None:
-    """The password and, while an authenticator app is on, a code. Raises InvalidInput, WrongCode, and as above."""
+    """The password and, while an authenticator app is on, a code. Raises InvalidInput, WrongCredentials, WrongCode,
+    TooManyRequests, TooBusy, LedgerUnavailable.
+    """
     log_in.confirm_password(login, body.required_password())
     current().accounts.second_factors.require_code(login, body.code)
 

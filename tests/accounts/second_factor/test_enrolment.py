@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from xml.etree import ElementTree
 
 import pytest
@@ -163,6 +164,40 @@ def test_admin_resets_the_second_factor_of_others_only(database):
         users.reset_second_factor(OPERATOR, ayesha.id)
 
 
+def meanwhile(monkeypatch, site: Site, change: Callable[[], object]) -> None:
+    """Make a change while the password of the next login is verified, which takes as long as a queue of hashes."""
+    passwords = site.services.accounts.credentials._passwords
+    matches = passwords.matches
+
+    def changed(*args):
+        monkeypatch.undo()
+        change()
+        return matches(*args)
+
+    monkeypatch.setattr(passwords, "matches", changed)
+
+
+def live_sessions(site: Site) -> int:
+    return site.rows("SELECT count(*) FROM sessions WHERE revoked_ms IS NULL")[0][0]
+
+
+@pytest.mark.both_kinds
+def test_login_that_began_before_the_app_was_turned_on_needs_a_code(database, monkeypatch):
+    with Site(database.url) as site:
+        ayesha = sign_up(site)
+        meanwhile(monkeypatch, site, lambda: turn_on(ayesha))
+        assert first_step(site).methods == ["totp", "recovery"]
+        assert live_sessions(site) == 1
+
+
+def test_login_that_began_before_the_user_became_an_admin_has_to_enrol(new_site, monkeypatch):
+    site = new_site("admins")
+    ayesha = sign_up(site)
+    meanwhile(monkeypatch, site, lambda: promote(site, ayesha.email))
+    enrolling(site)
+    assert live_sessions(site) == 0
+
+
 def enrolling(site: Site, name: str = "ayesha") -> str:
     """The token of a login that has to set up a second factor."""
     answer = try_login(site, name)
@@ -228,6 +263,15 @@ def test_token_of_enrolment_is_good_for_nothing_else(new_site):
     refused = {endpoint for endpoint, status in answers.items() if status == 401}
     assert refused == set(answers) - without_login - {"api.begin_totp", "api.confirm_totp"}
     assert second_step(site, headers["Authorization"].partition(" ")[2], "1").status_code == 401
+
+
+def test_secrets_for_logins_that_have_to_enrol_are_limited_by_address(sqlite_database):
+    with Site(sqlite_database.url, REQUIRE_TWO_FACTOR="all", RATE_LIMIT_LOGINS="4") as site:
+        body, peer = {"email": "ayesha@example.com", "password": PASSWORD}, {"REMOTE_ADDR": "203.0.113.9"}
+        answer = bare(site).post("/api/auth/signup", json=body)
+        request = {"headers": bearer(answer.json["second_factor"]["token"]), "environ_overrides": peer}
+        statuses = [bare(site).post(TOTP, **request).status_code for _ in range(5)]
+        assert statuses == [200] * 4 + [429]
 
 
 def test_admins_may_be_asked_alone(new_site):

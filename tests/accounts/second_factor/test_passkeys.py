@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 from support.account_calls import PASSWORD, Person, bare, disable, log_in, sign_up, try_login
@@ -10,7 +12,9 @@ from support.app_fixtures import Site, assert_error
 from support.authenticator import Authenticator
 from support.second_factor import SECOND, first_step, second_step, turn_on
 
-from koyjabo.accounts.second_factor import passkeys
+from koyjabo.accounts.second_factor import passkeys, pending_queries
+from koyjabo.accounts.second_factor.pending import PASSKEY_REGISTRATION
+from koyjabo.accounts.second_factor.pending_queries import Pending
 from koyjabo.errors import TooManyPasskeys
 
 PASSKEYS, OPTIONS, ASK = "/api/auth/passkeys", "/api/auth/passkeys/options", "/api/auth/second-factor/options"
@@ -98,6 +102,27 @@ def test_proof_is_good_once_on_two_servers_at_once(site, ayesha):
     assert sorted(found) == [200, 401, 401, 401]
 
 
+@pytest.mark.both_kinds
+def test_session_begins_a_passkey_on_two_servers_at_once(database):
+    """Somebody clicks twice: the later step takes the place of the other one."""
+    with Site(database.url) as site, Site(database.url, site.time) as other:
+        pending = Pending("token", PASSKEY_REGISTRATION, sign_up(site).id, "", None, "challenge", 0)
+        first, second = (each.services.accounts.second_step._database for each in (site, other))
+        has_begun = Event()
+
+        def begin_slowly(session) -> None:
+            pending_queries.begin(session, pending, site.time.ms, site.time.ms + 1)
+            has_begun.set()
+            time.sleep(0.3)
+
+        with ThreadPoolExecutor(1) as threads:
+            slow = threads.submit(first.write, begin_slowly)
+            assert has_begun.wait(5)
+            second.write(pending_queries.begin, pending, site.time.ms, site.time.ms + 2)
+            slow.result()
+        assert site.rows("SELECT expires_ms FROM pending_steps") == [(site.time.ms + 2,)]
+
+
 def test_proof_for_another_challenge_origin_or_host_is_refused(site, ayesha):
     key = Authenticator()
     add(ayesha, key)
@@ -129,6 +154,19 @@ def test_passkeys_of_others_are_of_no_use(site, ayesha):
     add(sign_up(site, "karim"), karims)
     token, options = ask(site, first_step(site).token)
     assert_error(prove(site, token, karims.get(options)), 401, "wrong_passkey")
+
+
+def test_removed_passkey_forgets_browsers(site, ayesha):
+    """One of them may be on the device that was lost."""
+    app = turn_on(ayesha)
+    add(ayesha, Authenticator(), app.next_code())
+    browser, login = site.app.test_client(), {"email": ayesha.email, "password": PASSWORD}
+    assert second_step(site, first_step(site).token, app.next_code(), browser, remember=True).status_code == 200
+    assert "access_token" in browser.post("/api/auth/login", json=login).json
+    (passkey,) = ayesha.get(PASSKEYS).json
+    proof = {"password": PASSWORD, "code": app.next_code()}
+    assert ayesha.delete(f"{PASSKEYS}/{passkey['id']}", json=proof).status_code == 204
+    assert "second_factor" in browser.post("/api/auth/login", json=login).json
 
 
 def test_copied_passkey_is_noticed(site, ayesha):

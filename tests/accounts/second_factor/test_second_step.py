@@ -10,6 +10,7 @@ from support.app_fixtures import Site, assert_error
 from support.community_calls import found
 from support.second_factor import SECOND, first_step, log_in_with, second_step, turn_on
 
+from koyjabo.accounts.second_factor.ceremonies import RelyingParty
 from koyjabo.accounts.second_factor.codes import MOST_GUESSES
 from koyjabo.identity import OPERATOR
 
@@ -87,6 +88,21 @@ def test_code_is_good_once_for_two_servers_at_once(database, kind):
             tries = [(each, first_step(each).token) for each in (site, other, site, other)]
             found = threads.map(lambda where: second_step(*where, code).status_code, tries)
         assert sorted(found) == [200, 401, 401, 401]
+
+
+def test_code_is_not_used_up_by_a_step_that_changes_meanwhile(site, app, monkeypatch):
+    """Another tab asks for a passkey while the code is verified."""
+    token, codes = first_step(site).token, site.services.accounts.second_step._codes
+    prove, code = codes.prove, app.recovery_codes[0]
+
+    def ask_meanwhile(user_id, typed):
+        site.services.accounts.second_step.options(token, RelyingParty("localhost", "http://localhost"))
+        return prove(user_id, typed)
+
+    monkeypatch.setattr(codes, "prove", ask_meanwhile)
+    assert_error(second_step(site, token, code), 401, "wrong_code")
+    monkeypatch.undo()
+    assert second_step(site, token, code).status_code == 200
 
 
 def test_digits_of_every_script_and_spaces_are_understood(site, app):
@@ -240,6 +256,21 @@ def test_with_another_secret_key_codes_are_wrong_and_nothing_breaks(site, app):
     token = first_step(site).token
     assert_error(second_step(site, token, app.code()), 401, "wrong_code")
     assert_error(second_step(site, token, app.recovery_codes[0]), 401, "wrong_code")
+
+
+@pytest.mark.both_kinds
+def test_night_removes_steps_that_are_over_and_codes_that_were_used(database):
+    with Site(database.url) as site:
+        app = turn_on(sign_up(site))
+        first_step(site)
+        counts = []
+        for minutes in (0, 10, 51):  # a code stays used for an hour
+            site.time.pass_(minutes=minutes)
+            site.services.maintenance.retention.sweep()
+            tables = ("pending_steps", "spent_codes", "totp_secrets", "recovery_codes")
+            counts.append([site.rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables])
+        assert counts == [[1, 1, 1, 10], [0, 1, 1, 10], [0, 0, 1, 10]]
+        assert log_in_with(site, app.code()).status_code == 200
 
 
 @pytest.mark.parametrize("body", [{}, {"token": "x"}, {"code": "1"}, {"token": 5, "code": "1"}])

@@ -26,8 +26,8 @@ def cast(site):
     return Cast(site)
 
 
-def visit(site: Site, community: str, visitor: str, who: Person | None = None, **fields) -> dict:
-    headers = {"Authorization": f"Bearer {who.access}"} if who else {}
+def visit(site: Site, community: str, visitor: str, who: Person | None = None, headers=None, **fields) -> dict:
+    headers = {**(headers or {}), **({"Authorization": f"Bearer {who.access}"} if who else {})}
     body = {"visitorId": visitor, "communityId": community, **fields}
     answer = site.app.test_client(use_cookies=False).post("/api/visitor/register", json=body, headers=headers)
     assert answer.status_code == 200, answer.text
@@ -53,6 +53,19 @@ def test_closed_community_counts_its_members_alone(site, cast, listed):
         visit(site, community, f"{part}-{community}", cast[part])
         assert counted(site, cast, community) == (number, number, 0)
     assert site.stats()["totalVisits"] == before + 6, "the site counts all of them"
+    assert site.recount() == []
+
+
+@pytest.mark.parametrize("said", [{"anonymous": True}, {"headers": {"Sec-GPC": "1"}}], ids=["body", "header"])
+def test_anonymous_visit_of_a_member_counts_and_names_nobody(site, cast, said):
+    community = cast.community(open=False)
+    visitor = f"unnamed-{community}"
+    visit(site, community, visitor, cast["member"], **said)
+    visit(site, community, visitor, cast["outsider"], **said)
+    assert counted(site, cast, community) == (1, 1, 1)
+    stored = site.rows("SELECT visitor_id, user_id FROM visits WHERE scope = :id", id=community)
+    assert [(name.startswith("anonymous_"), user) for name, user in stored] == [(True, None)]
+    assert visitor not in str(site.contents())
     assert site.recount() == []
 
 

@@ -12,7 +12,7 @@ AUTH = "/api/auth/"
 STATUSES = {
     "signup": {200, 201, 400, 409, 413, 415, 429, 503},
     "login": {200, 400, 401, 413, 415, 429, 503},
-    "refresh": {200, 401, 403, 503},
+    "refresh": {200, 401, 403, 429, 503},
     "logout": {204, 401, 403, 503},
     "me get": {200, 401, 503},
     "me patch": {200, 400, 401, 403, 409, 413, 415, 429, 503},
@@ -83,6 +83,9 @@ def calls(site: Site, person: Person):
     yield "refresh", person.post(AUTH + "refresh", token="x")
     yield "logout", person.post(AUTH + "logout", token="x")
     yield "logout", person.post(AUTH + "logout")
+    with Site(site.database_url, RATE_LIMIT_CHANGES=1) as busy:
+        farid = sign_up(busy, "farid")
+        yield from (("refresh", farid.renew()) for _ in range(2))
     with Site(site.database_url, REQUIRE_TWO_FACTOR="all") as strict:
         yield "signup", bare(strict).post(AUTH + "signup", json={**GOOD, "email": "rani@example.com"})
         yield "login", bare(strict).post(AUTH + "login", json=GOOD)

@@ -76,6 +76,16 @@ def test_way_from_the_account_to_recovery_codes_and_back_off(site, ayesha):
     assert "The authenticator app was turned off." in words(ayesha.get(ayesha.location))
 
 
+def test_secret_is_shown_to_the_session_alone_that_has_given_the_password(site, ayesha):
+    """Somebody has stolen another session of hers, and knows no password."""
+    stolen = Reader(site).log_in("ayesha")
+    secret = secret_in(ayesha.send(TOTP, 200, password=PASSWORD))
+    stolen.send(f"{TOTP}/confirm", 303, code="000000")
+    assert stolen.location == TOTP
+    assert "otpauth:" not in stolen.get(TOTP)
+    assert secret_in(ayesha.send(f"{TOTP}/confirm", 422, code="000000")) == secret
+
+
 def test_second_step_leads_on_to_where_the_browser_was_going(site, ayesha):
     app, reader = turn_on(log_in(site)), Reader(site)
     page = login(reader, next="/communities/new")

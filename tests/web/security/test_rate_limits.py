@@ -82,6 +82,11 @@ def test_loopback_that_names_nobody_is_one_address_with_ten_times_the_allowance(
     assert knocks(site, 1, PHONE, "") == [200]
 
 
+def test_peer_without_an_address_is_this_machine(behind):
+    """A proxy at a Unix socket, which other servers of WSGI offer."""
+    assert knocks(behind(0), 10 * LIMIT + 1, "", "") == [200] * 10 * LIMIT + [429]
+
+
 @pytest.mark.parametrize("peer", LOOPBACK)
 @pytest.mark.parametrize("proxies", [0, 1])
 def test_loopback_that_speaks_for_itself_is_not_limited_in_development(behind, peer, proxies):

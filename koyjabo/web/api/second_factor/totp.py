@@ -16,7 +16,7 @@ from koyjabo.web.api.second_factor_requests import (
 )
 from koyjabo.web.current import current
 from koyjabo.web.operations.openapi import OneOf, describe
-from koyjabo.web.security import second_step, tokens
+from koyjabo.web.security import log_in, second_step, tokens
 
 NONE_THERE = "there is nothing to confirm or to turn off"
 WRONG = {401: "not logged in, or the password or the code is wrong"}
@@ -33,11 +33,11 @@ def begin_totp() -> Response:
     enrol."""
     token = second_step.enrolment_token()
     if token is not None:
-        person = current().accounts.second_step.enrolling(token)
+        person = second_step.enrolling(token)
         setup = current().accounts.second_factors.begin_totp(person.id, person.email)
     else:
         login = tokens.require()
-        second_step.confirm_password(login, ProofBody.of(request).required_password())
+        log_in.confirm_password(login, ProofBody.of(request).required_password())
         setup = current().accounts.second_factors.begin_totp(login.account.id, login.account.email)
     return answer(TotpAnswer(**setup._asdict()))
 
