@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -20,7 +19,7 @@ from koyjabo.accounts.second_factor.pending_queries import PASSKEY, Pending
 from koyjabo.audit import log
 from koyjabo.clock import Clock
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.errors import LedgerUnavailable, WrongCode, WrongPasskey
+from koyjabo.errors import WrongCode, WrongPasskey
 
 
 class Browser(NamedTuple):
@@ -158,9 +157,4 @@ class SecondStep:
         grant = self._accounts.open_session(person, browser.user_agent, browser.is_familiar(person), both)
         if grant is None:
             raise WrongCode
-<<<<<<< HEAD
-        with suppress(LedgerUnavailable):  # the login is stored; at worst this browser is not remembered
-            person = self._database.read(queries.by_id, person.id) or person
-=======
->>>>>>> review
         return Completed(grant, pending.visitor_id, self._pending.cookie(person))
