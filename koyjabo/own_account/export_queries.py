@@ -17,13 +17,14 @@ from koyjabo.own_account.section_queries import Owner, Section
 
 Row = dict[str, Any]
 
-# People are indexed by scope first: one index lookup for each scope that ever had people.
+# People are indexed by scope first: one index lookup for each scope that ever had people. A subquery for each always uses
+# the index; for a join, PostgreSQL may read the whole table.
 SCOPES = text("""
 WITH RECURSIVE s(scope) AS (
     SELECT min(scope) FROM people
     UNION ALL SELECT (SELECT min(p.scope) FROM people p WHERE p.scope > s.scope) FROM s WHERE s.scope IS NOT NULL
 )
-SELECT p.scope FROM s JOIN people p ON p.scope = s.scope AND p.person = :person
+SELECT (SELECT p.scope FROM people p WHERE p.scope = s.scope AND p.person = :person) FROM s
 """)
 
 SHOWN = ("id", "email", "name", "created_ms", "disabled_ms", "second_factor_ms", "verified_ms", "language")
@@ -50,7 +51,7 @@ def account(session: Session, user_id: str) -> tuple[Owner, Row] | None:
 
 def scopes_of(session: Session, user_id: str) -> tuple[str, ...]:
     """The communities in which a user was present, including deleted ones."""
-    return tuple(session.scalars(SCOPES, {"person": user(user_id)}))
+    return tuple(scope for scope in session.scalars(SCOPES, {"person": user(user_id)}) if scope is not None)
 
 
 def piece(session: Session, section: Section, owner: Owner, after: Sequence[Any] | None, size: int) -> Piece:

@@ -19,7 +19,7 @@ def upgrade() -> None:
     op.add_column("users", sa.Column("is_viewer", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.create_index("ix_visits_user", "visits", ["user_id", "id"], sqlite_where=HAS_USER, postgresql_where=HAS_USER)
     op.create_index("ix_visitors_user", "visitors", ["user_id"], sqlite_where=HAS_USER, postgresql_where=HAS_USER)
-    op.create_index("ix_conversions_user", "conversions", ["user_id"])
+    op.create_index("ix_conversions_user", "conversions", ["user_id", "id"])
     op.create_index("ix_audit_log_target", "audit_log", ["target_id", "id"])
 
 

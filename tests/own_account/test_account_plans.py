@@ -66,10 +66,10 @@ def test_rows_of_an_account_are_found_by_indexes(database, kind):
             site.rows(f"INSERT INTO {table} {NUMBERS[kind]} {values} FROM n")
         site.rows("ANALYZE")
         with recorded() as asked:
-            assert ayesha.get("/api/auth/me/export").status_code == 200
+            assert ayesha.get("/api/auth/me/export").json["account"]["id"] == ayesha.id
             exported = len(asked)
             assert ayesha.delete("/api/auth/me", json={"password": PASSWORD}).status_code == 204
-        about = [each for each in asked if re.search(rf"\b({'|'.join(TABLES)})\b", each[0]) and "INSERT" not in each[0]]
+        about = [each for each in asked if re.search(rf"\b({'|'.join(TABLES)})\b", each[0])]
         assert exported > 20
         assert len(about) > 12
         for statement, parameters in about:

@@ -8,7 +8,7 @@ from sqlalchemy import Table
 
 from koyjabo.extensions import db
 from koyjabo.identity import OPERATOR
-from support.account_calls import Person, log_in, sign_up
+from support.account_calls import PASSWORD, sign_up
 from support.app_fixtures import Site
 from support.archive_world import everything
 from support.community_calls import found, give, invite
@@ -37,7 +37,8 @@ class Life:
         site.rows("UPDATE users SET is_admin = true WHERE id = :id", id=self.boss.id)
         self.theirs = found(self.karim, name="Banani")["id"]
         site.register("v1", communityId=self.theirs)  # before she signed up
-        self.ayesha = sign_up(site, "ayesha", name=NAME, visitorId="v1")
+        self.ayesha = sign_up(site, "ayesha", visitorId="v1")
+        self.ayesha.patch("/api/auth/me", json={"password": PASSWORD, "name": NAME})
         give(self.karim, self.theirs, self.ayesha, "member")
         give(self.karim, self.theirs, self.ayesha, "moderator")
         self._found()
@@ -60,8 +61,9 @@ class Life:
         for number in range(3):
             self.site.time.pass_(hours=20)
             for community in (None, self.theirs, self.hers):
-                visit = {"visitorId": "v1", "visitId": f"{number} {community}", "communityId": community}
-                assert self.ayesha.post("/api/visitor/register", json=visit).status_code == 200
+                visit = {"visitorId": "v1", "visitId": f"{number}:{community}", "communityId": community}
+                answer = self.ayesha.post("/api/visitor/register", json=visit)
+                assert answer.status_code == 200, answer.text
         self.site.register("v1", communityId=self.theirs)  # in the same browser, logged out
 
 
@@ -89,9 +91,3 @@ def figures(life: Life) -> list[object]:
     sums = ("counters", "daily_visits", "hourly_visits", "returns", "hourly_people", "person_days")
     stored = everything(life.site)
     return [*seen, *([{**row, "revision": 0} for row in stored[table]] for table in sums)]
-
-
-def again(life: Life) -> Person:
-    """Another session of hers."""
-    life.app.next_code()
-    return log_in(life.site)

@@ -12,7 +12,6 @@ from koyjabo.web.api import (  # noqa: E402  (they add their routes to bp)
     community_members,  # noqa: F401
     community_presence,  # noqa: F401
     invitations,  # noqa: F401
-    own_account,  # noqa: F401
     reports,  # noqa: F401
     second_factor,  # noqa: F401
     sessions,  # noqa: F401

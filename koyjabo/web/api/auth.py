@@ -1,4 +1,4 @@
-"""/api/auth: sign up, log in, refresh, log out, change the password."""
+"""/api/auth: sign up, log in, refresh, log out, change the password; /api/auth/me: one's own account."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from koyjabo.web.api.account_requests import (
     LoginBody,
     PasswordBody,
     PasswordResetBody,
+    ProfileBody,
     SignupBody,
     TokensAnswer,
     UserAnswer,
 )
-from koyjabo.web.api.second_factor_requests import EnrolledAnswer, SecondFactorAnswer
+from koyjabo.web.api.second_factor_requests import EnrolledAnswer, ProofBody, SecondFactorAnswer
 from koyjabo.web.api.visit_responses import JSON
 from koyjabo.web.current import current
-from koyjabo.web.operations.openapi import Answer, OneOf, describe
+from koyjabo.web.operations.openapi import Answer, File, OneOf, describe
 from koyjabo.web.security import log_in as entrance
-from koyjabo.web.security import rate_limits, tokens
+from koyjabo.web.security import own_account, rate_limits, tokens
 from koyjabo.web.ui.languages import language
 
 WITH_BODY: dict[int, Answer] = {
@@ -37,6 +38,7 @@ TOKEN: dict[int, Answer] = {
     503: "the database is not available; see Retry-After",
 }
 CSRF: dict[int, Answer] = {403: "with cookies: X-CSRF-TOKEN is missing or wrong"}
+WRONG: dict[int, Answer] = {401: "not logged in, or the password or the code is wrong"}
 
 
 @bp.post("/auth/signup")
@@ -89,6 +91,57 @@ def log_out() -> Response:
     return tokens.without_cookies(empty())
 
 
+@bp.get("/auth/me")
+@describe("Get your own account", {200: UserAnswer, **TOKEN})
+def me() -> Response:
+    """The account of the token."""
+    return _answer(UserAnswer.of(tokens.require().account), 200)
+
+
+@bp.patch("/auth/me")
+@describe(
+    "Change your name or email",
+    {200: UserAnswer, 409: "an account with this email exists", **WITH_BODY, **TOKEN, **CSRF, **WRONG},
+    body=ProfileBody,
+)
+def change_me() -> Response:
+    """Takes the password. Another email has to be confirmed again."""
+    login = tokens.require()
+    return _answer(UserAnswer.of(own_account.change(login, ProfileBody.of(request))), 200)
+
+
+@bp.get("/auth/me/export")
+@describe(
+    "Export all that is stored about you",
+    {200: File("one JSON object: your account, and a list for each kind of data"), 429: "too many at once", **TOKEN},
+)
+def export_me() -> Response:
+    """Sessions, memberships, invitations, second factors without their secrets, lines of the audit log, and the visits
+    that were made with a login of yours."""
+    return own_account.export(tokens.require())
+
+
+@bp.delete("/auth/me")
+@describe(
+    "Delete your account",
+    {
+        204: None,
+        409: "you are the last admin of the site, or of a community (details has names by id)",
+        **WITH_BODY,
+        **TOKEN,
+        **CSRF,
+        **WRONG,
+    },
+    body=ProofBody,
+)
+def delete_me() -> Response:
+    """Takes the password and, while an authenticator app is on, a code. All sessions and sockets end at once. Visits
+    stay counted, and nothing tells that they were yours. 503 `not_yet_forgotten`: repeat the call to continue."""
+    login = tokens.require()
+    own_account.delete(login, ProofBody.of(request))
+    return tokens.without_cookies(empty())
+
+
 @bp.post("/auth/password")
 @describe("Change your password", {204: None, **WITH_BODY, **TOKEN, **CSRF}, body=PasswordBody)
 def change_password() -> Response:
@@ -134,7 +187,7 @@ def _with_cookies(body: TokensAnswer, status: int, pair: tokens.Pair) -> Respons
     return response
 
 
-def _answer(body: TokensAnswer | SecondFactorAnswer, status: int) -> Response:
+def _answer(body: UserAnswer | TokensAnswer | SecondFactorAnswer, status: int) -> Response:
     return Response(body.model_dump_json(exclude_none=True), status, {"Cache-Control": "no-store"}, content_type=JSON)
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from flask import Response, request
 
 from koyjabo.web.api import bp
-from koyjabo.web.api.auth import CSRF, TOKEN, WITH_BODY, empty
+from koyjabo.web.api.auth import CSRF, TOKEN, WITH_BODY, WRONG, empty
 from koyjabo.web.api.community_responses import answer, list_answer
-from koyjabo.web.api.second_factor.totp import WRONG
 from koyjabo.web.api.second_factor_requests import CreationAnswer, PasskeyAnswer, PasskeyBody, ProofBody
 from koyjabo.web.current import current
 from koyjabo.web.operations.openapi import ListOf, describe

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, request
 
 from koyjabo.web.api import bp
-from koyjabo.web.api.auth import CSRF, TOKEN, WITH_BODY, empty, enrolled_answer
+from koyjabo.web.api.auth import CSRF, TOKEN, WITH_BODY, WRONG, empty, enrolled_answer
 from koyjabo.web.api.community_responses import answer
 from koyjabo.web.api.second_factor_requests import (
     CodeBody,
@@ -19,7 +19,6 @@ from koyjabo.web.operations.openapi import OneOf, describe
 from koyjabo.web.security import log_in, second_step, tokens
 
 NONE_THERE = "there is nothing to confirm or to turn off"
-WRONG = {401: "not logged in, or the password or the code is wrong"}
 
 
 @bp.post("/auth/totp")
