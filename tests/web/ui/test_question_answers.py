@@ -1,4 +1,4 @@
-"""What is confirmed is what was asked: nothing else is done, by nobody else, and not if it has changed."""
+"""What is confirmed is what was asked: nothing else is done, only by those who may, and not if it has changed."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ CHOSEN = {
 }
 SECRET = dict.fromkeys(SECRETS, "rickshaw at dawn")
 MAIL_SERVER = "smtp://127.0.0.1:9?from=live@example.com&tls=off"
-"""Nobody listens there."""
+"""No server listens there."""
 
 NEEDS_NO_DATABASE = {"pages.choose_language"}
 SEARCHED = {"text"}
