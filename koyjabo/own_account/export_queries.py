@@ -17,8 +17,8 @@ from koyjabo.own_account.section_queries import Owner, Section
 
 Row = dict[str, Any]
 
-# People are indexed by scope first: one index lookup for each scope that ever had people. A subquery for each always uses
-# the index; for a join, PostgreSQL may read the whole table.
+# People are indexed by scope first: one index lookup for each scope that ever had people. A subquery for each always
+# uses the index; for a join, PostgreSQL may read the whole table.
 SCOPES = text("""
 WITH RECURSIVE s(scope) AS (
     SELECT min(scope) FROM people

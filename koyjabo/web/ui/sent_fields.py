@@ -23,6 +23,7 @@ SECRETS = {
 
 TEXTS = {
     "email": (_("Email"), "email"),
+    "confirmation": (_("Email"), "email"),
     "name": (_("Name"), "text"),
     "description": (_("Description"), LONG),
     "total": (_("Total"), "text"),

@@ -126,12 +126,12 @@ def test_user_is_made_admin_and_no_admin_again(site, admin, scene):
 
 def test_user_is_made_a_viewer_and_none_again(site, admin, scene):
     path = f"/admin/users/{scene.member.id}"
-    admin.send(f"{path}/viewer")
+    admin.confirm(f"{path}/viewer")
     page = admin.get(admin.location)
     assert "This user is now a viewer of the panel." in page
     assert "Viewer" in words(page)
     assert last_line(site) == ("Rani", "user.role", "babul@example.com")
-    admin.send(f"{path}/demote")
+    admin.confirm(f"{path}/demote")
     assert "This user has no rights in the panel any more." in admin.get(admin.location)
 
 

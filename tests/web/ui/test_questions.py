@@ -30,6 +30,7 @@ EXPLAINED = {
     "admin.archive_community": ("Archive {community}?", "Members: 2"),
     "admin.promote": ("Make {member} ({email}) a site admin?", "see and change everything"),
     "admin.demote": ("Remove the admin rights of {member} ({email})?", "The panel closes for this user at once."),
+    "admin.make_viewer": ("Make {member} ({email}) a viewer of the panel?", "without emails and visitor IDs"),
     "admin.disable": ("Disable the account of {member} ({email})?", "Sessions that end: 2"),
     "admin.log_out": ("Log {member} ({email}) out everywhere?", "Sessions that end: 2"),
     "admin.reset_second_factor": ("Reset the second factor of {member} ({email})?", "with the password alone"),
@@ -39,7 +40,7 @@ TYPED_FOR = {"pages.delete_community": "Mirpur 10", "admin.promote": "{email}"}
 
 ASKS_FOR_THE_PASSWORD = {
     *("pages.change_password", "pages.begin_totp", "pages.remove_totp", "pages.renew_recovery_codes"),
-    *("pages.begin_passkey", "pages.remove_passkey"),
+    *("pages.begin_passkey", "pages.remove_passkey", "pages.change_details", "pages.delete_account"),
 }
 HARMLESS = {
     *("pages.do_sign_up", "pages.do_log_in", "pages.second_factor", "pages.enrol", "pages.log_out"),
