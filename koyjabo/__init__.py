@@ -14,19 +14,24 @@ if TYPE_CHECKING:
 
     from koyjabo.clock import Clock
     from koyjabo.runtime import Runtime
+    from koyjabo.settings.schema import Settings
 
 
 def create_app(
-    settings: Mapping[str, Any] | None = None, *, runtime: Runtime | None = None, clock: Clock | None = None
+    settings: Mapping[str, Any] | None = None,
+    *,
+    runtime: Runtime | None = None,
+    clock: Clock | None = None,
+    app: Flask | None = None,
 ) -> Flask:
     """Create the application, and migrate its database.
 
     `settings` override the environment. `runtime` runs tasks and waits (default: real threads), and `clock` is the
-    source of time. Raises config.SettingsError for an unusable setting, errors.LedgerUnavailable if the database cannot
-    be reached, errors.UnusableDatabase if it is not a usable database.
-    """
-    from flask import Flask
+    source of time. `app` may be one that `make_routes` has made of the same settings.
 
+    Raises config.SettingsError for an unusable setting, errors.LedgerUnavailable if the database cannot be reached,
+    errors.UnusableDatabase if it is not a usable database.
+    """
     import config
     from koyjabo import sockets, web
     from koyjabo.application import opening
@@ -35,10 +40,26 @@ def create_app(
 
     chosen, runtime = config.load(settings), runtime or ThreadRuntime()
     config.protect_instance()
-    app = Flask(__name__, instance_path=str(config.INSTANCE), static_folder=None)
-    app.config.update({name: value for name, value in (settings or {}).items() if name.isupper()})
+    app = app or make_routes(chosen, settings or {})
     services = opening.open_services(app, chosen, runtime, clock or Clock(chosen.zone))
-    web.init_app(app, chosen)
     sockets.init_app(app, runtime, services.realtime.fanout, chosen.web_concurrency)
     web.wrap(app, chosen)
+    return app
+
+
+def make_routes(settings: Settings, more: Mapping[str, Any]) -> Flask:
+    """Make the part of the application that needs no database and nothing of a worker: processes that are forked after
+    it share it. `more` are configuration values of Flask.
+    """
+    from flask import Flask
+
+    import config
+    from koyjabo import web
+
+    app = Flask(__name__, instance_path=str(config.INSTANCE), static_folder=None)
+    app.config.update({name: value for name, value in more.items() if name.isupper()})
+    app.config.update(
+        SECRET_KEY=settings.secret_key, METRICS_TOKEN=settings.metrics_token, PUBLIC_URL=settings.public_url
+    )
+    web.init_app(app, settings)
     return app

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from support.community_calls import Cast, site_admin
 from support.compiled import compile_once
 from support.databases import EMPTY, MIGRATED, Database, Postgres, SqliteDatabase, in_memory
 from support.forking import Starting
+from support.order import spread
 from support.page_calls import PARTS, Reader
 from support.redis import Redis
 from support.server import Server
@@ -43,9 +45,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Note what there is before some are left out, and put first what waits: the processors are free meanwhile."""
+    """Note what there is before some are left out, and spread the modules that wait among those that do not."""
     config.stash[COLLECTED] = list(items)
-    items.sort(key=lambda item: item.get_closest_marker("waits") is None)
+    items[:] = spread(items)
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests are there to stay: no collection of garbage needs to look at them."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -16,6 +16,9 @@ from sqlalchemy.engine import Connection
 VISITS_EACH = 5
 CHUNK = 250_000
 SPAN_MS = 30 * 24 * 3600 * 1000
+REST_MS = 600 * 1000
+"""Since the last visit, so that no visitor is active: their leases would end during a measurement."""
+
 DHAKA_S = 6 * 3600
 
 ADD_VISITS = """
@@ -93,7 +96,7 @@ def fill(url: str, visits: int, advance: Callable[[int], None]) -> None:
             _each(connection, dialect.begin)
             offset = connection.execute(text(COUNTED)).one().total
             fixed = {"offset": offset, "each": VISITS_EACH, "now_ms": now_ms}
-            fixed |= {"began_ms": now_ms - SPAN_MS, "step_us": SPAN_MS * 1000 // visits}
+            fixed |= {"began_ms": now_ms - SPAN_MS - REST_MS, "step_us": SPAN_MS * 1000 // visits}
             for first in range(1, visits + 1, CHUNK):
                 last = min(first + CHUNK - 1, visits)
                 _add(connection, dialect, {**fixed, "first": first, "last": last})

@@ -20,9 +20,6 @@ from koyjabo.settings.schema import Settings
 def open_services(app: Flask, settings: Settings, runtime: Runtime, clock: Clock) -> Services:
     """Migrate the database and build the services of `app`. Raises what `opening_queries.prepare` does."""
     app.config.update(
-        SECRET_KEY=settings.secret_key,
-        METRICS_TOKEN=settings.metrics_token,
-        PUBLIC_URL=settings.public_url,
         SQLALCHEMY_DATABASE_URI=settings.database_url,
         SQLALCHEMY_ENGINE_OPTIONS=engine.engine_options(settings.database),
     )

@@ -53,6 +53,7 @@ class LocalFanout(ClientRooms):
         self._plain: dict[str, set[Sink]] = {}
         self._sent: dict[str, dict[Member, int]] = {}  # the newest revision sent, by room and member
         self._broadcast_locks: dict[str, threading.Lock] = {}
+        self._encoded: tuple[dict[str, Any], EncodedEvent] | None = None  # the last value for a single member
         # Under other WSGI servers clients have threads. Rooms use this lock as well; its holder must not block.
         self.lock = threading.RLock()
         self.paused_s = 0.0
@@ -94,8 +95,8 @@ class LocalFanout(ClientRooms):
 
         Does nothing for a client that is not in the room.
         """
-        ready = EncodedEvent(self.server.packet_class, event, (data,), NAMESPACE, revision)
         with self.lock:
+            ready = self._encode(event, data, revision)
             engine_sid = self._participants(room).get(member)
             if engine_sid is None and member not in self._plain.get(room, ()):
                 return
@@ -109,6 +110,12 @@ class LocalFanout(ClientRooms):
             else:
                 member.write(ready.plain or b"")
         self._on_sent_to_one(event)
+
+    def _encode(self, event: str, data: dict[str, Any], revision: int | None) -> EncodedEvent:
+        """Encode a value, or take the last one if it is the same object."""
+        if self._encoded is None or self._encoded[0] is not data:
+            self._encoded = (data, EncodedEvent(self.server.packet_class, event, (data,), NAMESPACE, revision))
+        return self._encoded[1]
 
     def disconnect_client(self, sid: str, code: int, why: str) -> None:
         """Disconnect a Socket.IO client, with a close code if it has a WebSocket."""

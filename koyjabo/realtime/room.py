@@ -101,6 +101,7 @@ class Room:
         self._changed = self._sending = self._closed = False
         self._sent_revision = 0
         self._queue: dict[Ticket, None] = {}
+        self._present: tuple[RoomEvent, dict[str, Any]] | None = None
         # All rooms share the lock of the fan-out: a write may find a member gone, which then leaves all its rooms.
         self._lock = fanout.lock
 
@@ -166,15 +167,20 @@ class Room:
         return ticket.value
 
     def _admit_now(self, member: Member) -> dict[str, Any] | None:
-        event = self.source.first_event()
-        value = event.as_object()
+        event, value = self._read_present()
         return value if self._fanout.admit(self._name, member, event.type, value, event.revision) else None
 
     def _send_present(self, member: Member) -> dict[str, Any]:
-        event = self.source.first_event()
-        value = event.as_object()
+        event, value = self._read_present()
         self._fanout.send_to(self._name, member, event.type, value, event.revision)
         return value
+
+    def _read_present(self) -> tuple[RoomEvent, dict[str, Any]]:
+        """The first event of a member. Clients that connect together get the same object, which is encoded once."""
+        event = self.source.first_event()
+        if self._present is None or self._present[0] != event:
+            self._present = (event, event.as_object())
+        return self._present
 
     def _broadcast_while_changing(self) -> None:
         while self._take_change():

@@ -52,7 +52,7 @@ def test_somebody_who_forgot_the_password_gets_a_new_one_by_mail(new_device, sit
 
     page.get_by_label("Email").fill(salma.email)
     page.get_by_label("Password").fill(NEW)
-    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Log in", exact=True).click()
     expect(page.get_by_role("link", name="Salma")).to_be_visible()
     visit(page, link(mailbox, salma.email, "Choose a new password"), 404)
     expect(page.get_by_role("alert")).to_contain_text("This link is not valid any more")

@@ -72,6 +72,7 @@ def test_verify_finds_damage_everywhere_at_once(sound_ledger):
     assert tables_verify_complains_of(sound_ledger, *(damage for _, damage in DAMAGE.values())) >= TABLES
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("module_database_kind", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(("table", "damage"), DAMAGE.values(), ids=DAMAGE)
 def test_verify_finds(table, damage, sound_ledger):

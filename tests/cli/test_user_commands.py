@@ -59,7 +59,14 @@ def test_operator_makes_changes_and_ends_an_account_while_the_server_runs(server
     assert log_in(server, NEW_PASSWORD).status_code == 200
 
 
-@pytest.mark.parametrize("remedy", [["unlock"], ["enable"], ["password", "--password-stdin"]], ids=lambda each: each[0])
+@pytest.mark.parametrize(
+    "remedy",
+    [
+        ["unlock"],
+        *(pytest.param(more, marks=pytest.mark.long) for more in (["enable"], ["password", "--password-stdin"])),
+    ],
+    ids=lambda each: each[0],
+)
 def test_operator_takes_failed_logins_back_while_the_server_runs(server, remedy):
     """Those of a minute, too, which the server counts in its memory."""
     create(server)

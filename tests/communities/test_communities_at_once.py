@@ -21,7 +21,7 @@ ROUNDS = 15
 TOGETHER_S = 20
 
 
-@pytest.fixture(scope="module", params=["one server", "two servers"])
+@pytest.fixture(scope="module", params=[pytest.param("one server", marks=pytest.mark.long), "two servers"])
 def sites(request, module_database):
     """Where each of two people sends their request."""
     with Site(module_database.url) as site:

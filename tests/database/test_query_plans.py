@@ -92,7 +92,9 @@ def recorded_on_sqlite(monkeypatch) -> Iterator[list[str]]:
         yield statements
 
 
-@pytest.mark.parametrize(("rows", "analyze"), [(10, False), (MANY, False), (MANY, True)])
+@pytest.mark.parametrize(
+    ("rows", "analyze"), [(10, False), pytest.param(MANY, False, marks=pytest.mark.long), (MANY, True)]
+)
 def test_no_statement_on_sqlite_reads_a_whole_table(sqlite_database, monkeypatch, rows, analyze):
     with Site(sqlite_database.url) as site, recorded_on_sqlite(monkeypatch) as statements:
         fill(site, "sqlite", rows, analyze)
@@ -109,7 +111,7 @@ def assert_no_table_is_read_whole(site: Site, statements: list[str], least: int)
             assert not (step.startswith("SCAN") and step.split()[1] in (*BIG, *"vwdpxr", "counters")), statement
 
 
-@pytest.mark.parametrize("analyze", [False, True])
+@pytest.mark.parametrize("analyze", [pytest.param(False, marks=pytest.mark.long), True])
 def test_no_report_and_no_conversion_on_sqlite_reads_a_whole_table(sqlite_database, monkeypatch, analyze):
     with recorded_on_sqlite(monkeypatch) as statements, Site(sqlite_database.url) as site:
         fill(site, "sqlite", MANY, analyze)

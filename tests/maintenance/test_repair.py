@@ -68,6 +68,7 @@ def test_all_kinds_of_damage_at_once_are_put_right(site):
     assert site.register("somebody").ordinal == site.stats()["totalVisits"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("damage", DERIVED.values(), ids=DERIVED)
 def test_damage_is_put_right(site, damage):

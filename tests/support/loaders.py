@@ -62,9 +62,12 @@ class LoadingServer(Server):
 
     def is_complete(self) -> bool:
         """Whether all workers serve, and there is nothing else but a loader, where there is one."""
-        workers = self.workers()
         has_loader = len(self.loaders()) == self.has_loader
-        return len(workers) == self.places and has_loader and all(listens(each.pid) for each in workers)
+        return len(self.workers()) == self.places and has_loader and self.count_listening() == self.places
+
+    def count_listening(self) -> int:
+        """How many workers serve. A loader is taken for a worker until it has its name, but never listens."""
+        return sum(listens(each.pid) for each in self.workers())
 
     def wait_until_complete(self) -> None:
         wait_until(self.is_complete, "all workers serve", START_S)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -18,8 +20,11 @@ from support.forking import start
 
 SECRET = "only-for-tests-" + "0" * 32
 
-LISTENING = "0A"
-"""The state in /proc/net/tcp."""
+NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY = 4, 20
+REQUEST, DUMP, DONE = 0x1, 0x300, 3
+LISTEN = 10
+INODE_AT = 84
+"""Numbers of sock_diag(7) and netlink(7)."""
 METRICS_TOKEN = "only-prometheus-knows-this"
 LIMITS = "REGISTRATIONS HEARTBEATS VISITOR LOGINS ACTIONS CHANGES REPORTS SOCKETS HANDSHAKES TABS"
 NO_LIMITS = {f"RATE_LIMIT_{what}": "0" for what in LIMITS.split()}
@@ -100,14 +105,33 @@ def children(pid: int) -> list[psutil.Process]:
 
 def listens(pid: int) -> bool:
     """Whether it has a TCP socket that accepts connections."""
-    rows = [line.split() for file in ("tcp", "tcp6") for line in Path(f"/proc/net/{file}").read_text().splitlines()]
-    listening = {f"socket:[{row[9]}]" for row in rows if row[3] == LISTENING}
+    listening = {f"socket:[{inode}]" for inode in listening_sockets()}
     with suppress(FileNotFoundError, ProcessLookupError):
         for number in os.listdir(f"/proc/{pid}/fd"):
             with suppress(FileNotFoundError):  # it was closed meanwhile
                 if os.readlink(f"/proc/{pid}/fd/{number}") in listening:
                     return True
     return False
+
+
+def listening_sockets() -> Iterator[int]:
+    """Their inodes, by sock_diag(7). /proc/net/tcp also has the thousands of connections that tests have closed."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as kernel:
+        for family in (socket.AF_INET, socket.AF_INET6):
+            wanted = struct.pack("=BBBxI48x", family, socket.IPPROTO_TCP, 0, 1 << LISTEN)
+            kernel.send(struct.pack("=IHHII", 16 + len(wanted), SOCK_DIAG_BY_FAMILY, REQUEST | DUMP, 0, 0) + wanted)
+            yield from _inodes(kernel)
+
+
+def _inodes(kernel: socket.socket) -> Iterator[int]:
+    while True:
+        data = kernel.recv(1 << 16)
+        while data:
+            length, kind = struct.unpack_from("=IH", data)
+            if kind == DONE:
+                return
+            yield struct.unpack_from("=I", data, INODE_AT)[0]
+            data = data[length:]
 
 
 def open_sockets(process: psutil.Process) -> int:

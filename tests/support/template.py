@@ -38,6 +38,7 @@ MISSING = object()
 
 REQUEST_SIZE = 1 << 20
 FILES = 4
+SECRET = "a secret for tests, and for nothing but tests"
 """Standard input, output and error, and a socket for the pid and the exit status."""
 
 
@@ -100,8 +101,21 @@ def load_for_servers() -> None:
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             import_module(module.name)
     patch.undo()
+    compile_routes()
 
     patching.patch = patch.redo
+
+
+def compile_routes() -> None:
+    """Those of all settings."""
+    import config
+    import koyjabo
+    from tests.support.compiled import compile_once
+
+    compile_once()
+    for environment in ("development", "production"):
+        settings = {"ENVIRONMENT": environment, "SECRET_KEY": SECRET, "ALLOW_EPHEMERAL_STORAGE": "1"}
+        koyjabo.make_routes(config.load({**settings, "DATABASE_URL": "sqlite:////nowhere.db"}), {})
 
 
 def load_for_commands() -> None:

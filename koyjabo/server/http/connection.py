@@ -12,9 +12,8 @@ from koyjabo.server.http.owner import Owner
 from koyjabo.server.http.refusals import Refused
 from koyjabo.server.http.request_parser import RequestParser
 from koyjabo.server.http.states import ANSWERING, DISCARDING, GONE, IDLE, LINGERING, READING
-from koyjabo.server.process.poller import HUNG_UP, READABLE, WRITABLE
+from koyjabo.server.process.poller import HUNG_UP, READABLE, WRITABLE, receive
 
-READ_SIZE = 16 * 1024
 MOST_LINGERING = 256 * 1024
 """Bytes that are read at most after the last answer: unread ones would reset the connection (RFC 9112, 9.6)."""
 
@@ -76,12 +75,9 @@ class HttpConnection:
         if self.state == ANSWERING and (self._is_last or self._parser is None or self._parser.is_complete):
             self._watch(self._events & ~READABLE)  # the system keeps it
             return
-        try:
-            data = self._sock.recv(READ_SIZE)
-        except BlockingIOError:
+        data = receive(self._sock)
+        if data is None:
             return
-        except OSError:
-            data = b""
         if data:
             self._take(data)
         elif self.state == ANSWERING:  # the client has sent less than it announced, and may still read the answer

@@ -60,6 +60,7 @@ class LoaderProcess:
 
         loading.patch()
         import config
+        import koyjabo
         from koyjabo.observability import logs
 
         try:
@@ -74,6 +75,7 @@ class LoaderProcess:
         loading.load(settings)
         if prepares and not preparation.prepare(settings):
             return None
+        self._routed = koyjabo.make_routes(settings, {})
         gc.collect()
         gc.freeze()  # what is loaded stays: a collection would write to it, and so copy the memory that workers share
         if prepares:
@@ -142,7 +144,7 @@ class LoaderProcess:
             keep_if_there()
             from koyjabo.server.process.worker import work
 
-            return work(real_socket(fileno=listener), self._parent, writer, DRAIN_S, settings)
+            return work(real_socket(fileno=listener), self._parent, writer, DRAIN_S, settings, self._routed)
         except BaseException:
             self._log.exception("worker_failed")
             return 1

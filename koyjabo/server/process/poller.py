@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 from koyjabo.runtime import EventLoop
 
@@ -15,6 +15,7 @@ HUNG_UP = 0x8 | 0x10
 """An error, or the end of both directions. Reported also to sockets that watch for nothing."""
 
 EVENTS_AT_ONCE = 256
+READ_SIZE = 16 * 1024
 
 
 class Watcher(Protocol):
@@ -23,6 +24,17 @@ class Watcher(Protocol):
 
     def failed(self) -> None:
         """`ready` has raised. The file must not stay as it is, since its events would be reported again and again."""
+
+
+def receive(sock: Any) -> bytes | None:
+    """What has arrived, up to READ_SIZE bytes; b"" at the end of the connection; None if nothing has arrived."""
+    try:
+        data: bytes = sock.recv(READ_SIZE)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""
+    return data
 
 
 class Poller:

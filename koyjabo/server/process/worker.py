@@ -40,11 +40,12 @@ SWEEP_INTERVAL_S = 5.0
 RETRY_S = 1.0
 
 
-def work(listener: socket.socket, parent: int, writer: int, drain_s: float, settings: Settings) -> int:
+def work(listener: socket.socket, parent: int, writer: int, drain_s: float, settings: Settings, routed: Flask) -> int:
     """Serve `listener` until SIGTERM or the end of the process `parent`; report to `writer` when ready.
 
-    To stop, answer running requests and commit pending writes, for at most `drain_s` seconds. Returns the exit status.
-    The standard library is patched, and nothing has used the event loop yet.
+    `routed` has the routes of `settings`. To stop, answer running requests and commit pending writes, for at most
+    `drain_s` seconds. Returns the exit status. The standard library is patched, and nothing has used the event loop
+    yet.
     """
     from koyjabo.server.process import dns, loop
 
@@ -57,7 +58,7 @@ def work(listener: socket.socket, parent: int, writer: int, drain_s: float, sett
     loop.use_own_hub()
     runtime = loop.EventletRuntime()
     dns.look_up_on_threads(runtime)
-    app = _make_app(runtime, goes_on)
+    app = _make_app(runtime, goes_on, routed)
     if app is not None:
         server = _Server(app, runtime, settings, listener)
         with suppress(BrokenPipeError):  # the parent has ended, which `goes_on` notices
@@ -67,20 +68,23 @@ def work(listener: socket.socket, parent: int, writer: int, drain_s: float, sett
     return 0
 
 
-def _make_app(runtime: EventLoop, goes_on: Callable[[], bool]) -> Flask | None:
-    """Create the application as soon as its database is reachable; None if the worker must stop before that."""
+def _make_app(runtime: EventLoop, goes_on: Callable[[], bool], routed: Flask | None) -> Flask | None:
+    """Complete `routed`, or an application like it, as soon as the database is reachable; None if the worker must stop
+    before that.
+    """
     from koyjabo import create_app
     from koyjabo.errors import DatabaseInUse, LedgerUnavailable
 
     is_logged = False
     while goes_on():
         try:
-            app = create_app(runtime=runtime)
+            app = create_app(runtime=runtime, app=routed)
         except (LedgerUnavailable, DatabaseInUse) as error:
             if not is_logged:
                 cause = str(error.__cause__ or error).strip()
                 logging.getLogger(__name__).error("database_unreachable cause=%r", cause)
                 is_logged = True
+            routed = None  # it has a part of its services
             time.sleep(RETRY_S)
             continue
         gc.collect()

@@ -10,20 +10,19 @@ from collections.abc import Callable
 from contextlib import suppress
 from random import getrandbits
 from struct import pack
-from typing import Any, Protocol
+from typing import Any
 
 from koyjabo.realtime.close_codes import ABUSE
 from koyjabo.realtime.frames import PING, PONG, close_frame, frame
-from koyjabo.server.process.poller import Poller
+from koyjabo.server.process.poller import Poller, receive
 from koyjabo.server.websockets.frame_reader import NOT_SAID, Close, FrameReader, ParseFailed, Part, Ping, Pong
-from koyjabo.server.websockets.owner import Owner
+from koyjabo.server.websockets.owner import Loop, Owner
 
 log = logging.getLogger("koyjabo.websockets")
 
 MOST_UNSENT = 64 * 1024
 """The largest unsent buffer of a client, bytes; a client that exceeds it is dropped."""
 
-READ_SIZE = 16 * 1024
 MOST_FRAMES = 500
 """Frames from one client between two of our pings; a client that sends more is closed with 1008."""
 
@@ -33,24 +32,6 @@ MOST_CALLS = 100
 LOST = 1006
 PING_FRAME = frame(b"", PING)
 RESET = pack("ii", 1, 0)
-
-
-class Loop(Protocol):
-    """The methods of the connection loop that a connection calls."""
-
-    def start_task(self, main: Callable[[], None]) -> None: ...
-
-    def watch(self, connection: Connection) -> None: ...
-
-    def watch_writable(self, connection: Connection) -> None: ...
-
-    def await_close(self, connection: Connection) -> None: ...
-
-    def drop(self, connection: Connection, code: int, reset: bool = False) -> None: ...
-
-    def serve(self, connection: Connection, events: int) -> None: ...
-
-    def end_failed(self, connection: Connection) -> None: ...
 
 
 class Connection:
@@ -64,8 +45,10 @@ class Connection:
 
     OPEN, CLOSING, GONE = range(3)
 
-    def __init__(self, sock: Any, address: str, owner: Owner, loop: Loop, early: bytes) -> None:
-        """`early` is data that was already read from `sock`."""
+    def __init__(self, sock: Any, address: str, owner: Owner, loop: Loop, greeting: bytes, early: bytes) -> None:
+        """`greeting` is sent first, with what is written before `start`: to send takes longer than all of our own work.
+        `early` is data that was already read from `sock`.
+        """
         self._early = early
         self.address = address
         self.owner = owner
@@ -75,7 +58,7 @@ class Connection:
         self._send = sock.send
         self._loop = loop
         self._state = self.OPEN
-        self._unsent: bytearray | None = None
+        self._unsent: bytearray | None = bytearray(greeting)
         self._reader: FrameReader | None = None
         self._calls: deque[Callable[[], None]] | None = None
         self._received = True  # whether data has arrived since the last ping
@@ -86,12 +69,22 @@ class Connection:
         return self._state == self.OPEN
 
     def start(self) -> None:
-        """Start reading. Call it after the owner has sent its first message and can handle `received`."""
+        """Send what was written, and start reading. Call it after the owner has sent its first message and can handle
+        `received`.
+        """
+        self.send_unsent()
         early, self._early = self._early, b""
         if early:
             self.take(early)
         if self._state != self.GONE:
             self._loop.watch(self)
+
+    def send_unsent(self) -> None:
+        try:
+            if self.flush():
+                self._loop.watch_writable(self)
+        except OSError:
+            self._loop.drop(self, LOST)
 
     def write(self, data: bytes) -> None:
         """Send encoded frames. Data that the kernel does not accept is buffered, up to MOST_UNSENT bytes."""
@@ -146,15 +139,10 @@ class Connection:
 
     def read(self) -> None:
         """Read and handle available data."""
-        try:
-            data = self._sock.recv(READ_SIZE)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
+        data = receive(self._sock)
         if data:
             self.take(data)
-        else:
+        elif data is not None:
             self._loop.drop(self, LOST)
 
     def take(self, data: bytes) -> None:

@@ -64,22 +64,22 @@ class ConnectionLoop:
         return len(self._open)
 
     def add(self, sock: Any, address: str, owner: Owner, greeting: bytes, early: bytes) -> Connection:
-        """Take over a connected socket and send it `greeting` first. Reading begins with `Connection.start`.
+        """Take over a connected socket, to send it `greeting` first. Both begin with `Connection.start`.
 
         Closes the socket with 1013 if a limit is exceeded (specification: Credentials).
         """
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection = Connection(sock, address, owner, self, early)
+        connection = Connection(sock, address, owner, self, greeting, early)
         exceeds_limits = not self._has_room(address)
         self._open[sock.fileno()] = connection
         self._by_address.add(address)
-        connection.write(greeting)
         if self._leaving:
             connection.close(GOING_AWAY, "the server is going away")
         elif exceeds_limits:
             connection.close(TOO_MANY, "too many connections, try again later")
+            connection.send_unsent()
             self.drop(connection, TOO_MANY)  # at once: it must not hold a file until the client answers
         elif owner.pings:
             self._pings.put(connection)

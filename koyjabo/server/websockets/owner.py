@@ -1,10 +1,12 @@
-"""The interface of the owner of a WebSocket, which handles its messages and its end."""
+"""What a WebSocket calls: its owner, which handles its messages and its end, and the loop that reads it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from koyjabo.server.websockets.connection import Connection
 
 
@@ -33,3 +35,21 @@ class NoOwner:
 
 
 NO_OWNER = NoOwner()
+
+
+class Loop(Protocol):
+    """The methods of the connection loop that a connection calls."""
+
+    def start_task(self, main: Callable[[], None]) -> None: ...
+
+    def watch(self, connection: Connection) -> None: ...
+
+    def watch_writable(self, connection: Connection) -> None: ...
+
+    def await_close(self, connection: Connection) -> None: ...
+
+    def drop(self, connection: Connection, code: int, reset: bool = False) -> None: ...
+
+    def serve(self, connection: Connection, events: int) -> None: ...
+
+    def end_failed(self, connection: Connection) -> None: ...

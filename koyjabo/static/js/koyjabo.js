@@ -87,7 +87,7 @@ class Backoff {
   }
 }
 
-/** The browser's storage; in memory if it is not available. */
+/** A storage of the browser; memory if it is not available. */
 class Kept {
   #area;
   #memory = new Map();
@@ -124,7 +124,7 @@ class Kept {
     try {
       window[this.#area].removeItem(key);
     } catch {
-      // The browser's storage is not available.
+      // not available
     }
   }
 }
@@ -142,7 +142,7 @@ function visitorId(remember) {
   const id = known && VISITOR_ID.test(known) ? known : newVisitorId();
   if (isNotCounted()) return id;
   if (remember && local.set("visitorId", id)) session.drop("visitorId");
-  else session.set("visitorId", id); // lasts at least until the tab is closed
+  else session.set("visitorId", id);
   return id;
 }
 
@@ -179,12 +179,12 @@ class Visit {
     return this.isDue && performance.now() >= this.#dueMs;
   }
 
-  /** Retry at once when the network is back, but not before the server's Retry-After. */
+  /** Retry at once, but not before the server's Retry-After. */
   hurry() {
     if (this.#dueMs < Infinity) this.#dueMs = this.#notBeforeMs;
   }
 
-  /** @returns {Promise<Stats | null>}  null if it was not registered; it may be due again later */
+  /** @returns {Promise<Stats | null>}  null if it was not registered */
   async send() {
     this.#dueMs = Infinity;
     try {
@@ -206,7 +206,7 @@ class Visit {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(body),
-      keepalive: true, // sent even if the page is closed at once
+      keepalive: true, // also if the page closes
       signal: limit(),
     });
   }
@@ -286,13 +286,13 @@ export class Line {
     this.#wait(ANSWER_LIMIT_MS, () => this.#drop());
   }
 
-  /** Visible or online again: the connection may be dead unnoticed. */
+  /** Visible or online again: the connection may be dead. */
   #wake() {
     this.#backoff.reset();
     this.#socket ? this.#ask() : this.#open();
   }
 
-  /** Back from the back/forward cache, which has closed the socket. */
+  /** The back/forward cache has closed the socket. */
   #comeBack() {
     this.#close();
     this.#wake();
@@ -305,7 +305,6 @@ export class Line {
     this.#handlers.ended?.(code);
   }
 
-  /** Close the socket, and open a new one later. */
   #drop() {
     if (this.#isOver) return;
     this.#close();
@@ -403,7 +402,7 @@ export class KoyJabo {
 
   /** The newest known stats. Refreshes them if they are older than 30 s. */
   get stats() {
-    const ageMs = Math.abs(Date.now() - this.#freshMs); // the clock may have been set back
+    const ageMs = Math.abs(Date.now() - this.#freshMs);
     if (ageMs > FRESH_MS && performance.now() - this.#askedMs > POLL_MS) this.refresh();
     return this.#stats;
   }

@@ -90,12 +90,6 @@ class PasswordResetBody(Body):
     email: Email = Field(examples=["ayesha@example.com"])
 
 
-class NewPasswordBody(Body):
-    media = JSON
-
-    new_password: NewPassword
-
-
 class UserAnswer(BaseModel):
     """A user's account."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
@@ -33,15 +32,14 @@ def _optional_text(value: Any) -> str | None:
     return value
 
 
-def _credential(value: Any) -> dict[str, Any] | None:
-    """Forms send it as a text."""
-    try:
-        found = json.loads(value) if isinstance(value, str) and value else value or None
-    except (ValueError, RecursionError):
-        raise refuse("must be JSON") from None
-    if found is not None and not isinstance(found, dict):
+def object_only(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
         raise refuse("must be what PublicKeyCredential.toJSON() returns")
-    return found
+    return value
+
+
+def _optional_object(value: Any) -> dict[str, Any] | None:
+    return None if value is None else object_only(value)
 
 
 def _name(value: Any) -> str:
@@ -51,8 +49,12 @@ def _name(value: Any) -> str:
 
 
 Flag = Annotated[bool, BeforeValidator(_flag)]
-OBJECT = {"anyOf": [{"type": "object"}, NULL]}
-Credential = Annotated[dict[str, Any] | None, BeforeValidator(_credential), WithJsonSchema(OBJECT)]
+PasskeyName = Annotated[str, BeforeValidator(_name), Field(max_length=LONGEST_NAME)]
+OBJECT = {"type": "object"}
+Credential = Annotated[dict[str, Any], BeforeValidator(object_only), WithJsonSchema(OBJECT)]
+OptionalCredential = Annotated[
+    dict[str, Any] | None, BeforeValidator(_optional_object), WithJsonSchema({"anyOf": [OBJECT, NULL]})
+]
 OptionalTyped = Annotated[
     str | None, BeforeValidator(_optional_text), WithJsonSchema({"anyOf": [{"type": "string"}, NULL]})
 ]
@@ -65,7 +67,7 @@ class SecondFactorBody(Body):
 
     token: Typed = Field(description="from the first step")
     code: OptionalTyped = Field(None, description=CODE)
-    credential: Credential = Field(None, description="of a passkey: what PublicKeyCredential.toJSON() returns")
+    credential: OptionalCredential = Field(None, description="of a passkey: what PublicKeyCredential.toJSON() returns")
     remember: Flag = Field(False, description="this browser needs no second step for 30 days")
     visitorId: OptionalVisitorId = Field(None, description="for a login with a passkey alone; records a conversion")
 
@@ -100,25 +102,11 @@ class CodeBody(Body):
     code: Typed = Field(description="6 digits of the authenticator app", examples=["492039"])
 
 
-class EnrolBody(CodeBody):
-    """For the form of a login that has to enrol."""
-
-    token: Typed
-
-
 class PasskeyBody(Body):
     media = JSON
 
     credential: Credential = Field(description="what PublicKeyCredential.toJSON() returns")
-    name: Annotated[str, BeforeValidator(_name), Field(max_length=LONGEST_NAME)] = Field(
-        "", description="by which you recognise it"
-    )
-
-    def required_credential(self) -> dict[str, Any]:
-        """Raises InvalidInput."""
-        if self.credential is None:
-            raise InvalidInput(details={"credential": REQUIRED})
-        return self.credential
+    name: PasskeyName = Field("", description="by which you recognise it")
 
 
 class DueAnswer(BaseModel):

@@ -6,9 +6,9 @@ from flask import Response, make_response, render_template
 from flask_babel import lazy_gettext as _
 
 from koyjabo.errors import SecondFactorExpired, TooManyPasskeys, WrongPasskey
-from koyjabo.web.api.second_factor_requests import PasskeyBody
 from koyjabo.web.current import current
 from koyjabo.web.pages import bp
+from koyjabo.web.pages.form_fields import NewPasskeyBody
 from koyjabo.web.pages.second_factor import Change, ask, carry_out, show_codes
 from koyjabo.web.security import page_login, second_step
 from koyjabo.web.ui.flash import done
@@ -39,14 +39,14 @@ def begin_passkey() -> Response:
 
     def begin() -> Response:
         options = current().accounts.passkeys.options(login, second_step.relying_party())
-        return make_response(render_template("account/passkey.html", options=options, form=Form(PasskeyBody)))
+        return make_response(render_template("account/passkey.html", options=options, form=Form(NewPasskeyBody)))
 
     return carry_out(login, ADDITION, begin)
 
 
 @bp.post("/account/second-factor/passkeys/confirm")
 def add_passkey() -> Response:
-    login, form = page_login.require_login(), Form(PasskeyBody)
+    login, form = page_login.require_login(), Form(NewPasskeyBody)
     body = form.read()
     try:
         if body is None or body.credential is None:

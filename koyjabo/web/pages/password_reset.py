@@ -6,9 +6,10 @@ from flask import Response, make_response, render_template
 
 from koyjabo.accounts.credential_rules import email_key
 from koyjabo.errors import UnknownLink
-from koyjabo.web.api.account_requests import NewPasswordBody, PasswordResetBody
+from koyjabo.web.api.account_requests import PasswordResetBody
 from koyjabo.web.current import current
 from koyjabo.web.pages import bp
+from koyjabo.web.pages.form_fields import NewPasswordBody
 from koyjabo.web.security import page_login, rate_limits, tokens
 from koyjabo.web.ui.flash import done
 from koyjabo.web.ui.forms import Form

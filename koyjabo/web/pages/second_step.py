@@ -13,9 +13,10 @@ from koyjabo.accounts.grants import Grant
 from koyjabo.accounts.second_factor.pending import SecondFactorDue
 from koyjabo.errors import NoSecondFactor, SecondFactorExpired, WrongCode, WrongPasskey
 from koyjabo.web.api.account_requests import LoginBody
-from koyjabo.web.api.second_factor_requests import REQUIRED, EnrolBody, SecondFactorBody
+from koyjabo.web.api.second_factor_requests import REQUIRED
 from koyjabo.web.current import current
 from koyjabo.web.pages import bp
+from koyjabo.web.pages.form_fields import EnrolBody, SecondStepBody
 from koyjabo.web.security import page_login, second_step, tokens
 from koyjabo.web.ui import redirects
 from koyjabo.web.ui.forms import Form
@@ -24,7 +25,7 @@ from koyjabo.web.ui.forms import Form
 @bp.post("/login/second-factor")
 def second_factor() -> Response:
     page_login.check_origin()
-    form = Form(SecondFactorBody, flags=("remember",))
+    form = Form(SecondStepBody, flags=("remember",))
     body = form.read()
     if body is not None and not body.code and body.credential is None:
         form.errors["code"] = REQUIRED
@@ -70,7 +71,7 @@ def show(due: SecondFactorDue) -> Response:
         person = current().accounts.second_step.enrolling(due.token)
         current().accounts.second_factors.begin_totp(person.id, person.email)
         return _enrolment(Form(EnrolBody, {"token": due.token}))
-    return _ask(Form(SecondFactorBody, {"token": due.token}, ("remember",)))
+    return _ask(Form(SecondStepBody, {"token": due.token}, ("remember",)))
 
 
 def _logged_in(grant: Grant, response: Response) -> Response:
@@ -82,7 +83,7 @@ def _logged_in(grant: Grant, response: Response) -> Response:
     return response
 
 
-def _again(form: Form[SecondFactorBody]) -> Response:
+def _again(form: Form[SecondStepBody]) -> Response:
     """After a wrong code: ask again, or begin again if the login is unknown."""
     try:
         return _ask(form, 422)
@@ -90,7 +91,7 @@ def _again(form: Form[SecondFactorBody]) -> Response:
         return _over(WrongPasskey())
 
 
-def _ask(form: Form[SecondFactorBody], status: int = 200) -> Response:
+def _ask(form: Form[SecondStepBody], status: int = 200) -> Response:
     """Raises SecondFactorExpired."""
     methods = current().accounts.second_step.methods(str(form.values.get("token", "")))
     return _page("second_step", status, form=form, methods=methods)

@@ -202,6 +202,7 @@ def test_token_of_enrolment_is_good_for_nothing_else(new_site):
             answer = bare(site).open(path, method=method_of(rule), headers=headers, json={})
             answers[rule.endpoint] = answer.status_code
     without_login = {"api.sign_up", "api.log_in", "api.second_factor", "api.second_factor_options"}
+    without_login.add("api.request_password_reset")
     refused = {endpoint for endpoint, status in answers.items() if status == 401}
     assert refused == set(answers) - without_login - {"api.begin_totp", "api.confirm_totp"}
     assert second_step(site, headers["Authorization"].partition(" ")[2], "1").status_code == 401

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 import pytest
-from support.account_calls import Person, sign_up
+from support.account_calls import Person, log_in, sign_up
 from support.app_fixtures import Site
-from support.community_calls import PATH, Cast, found
+from support.community_calls import PATH, Cast, accept, found, invite
 from support.page_calls import Reader
 
 from koyjabo.accounts.tokens import ACCESS_S
@@ -108,8 +108,7 @@ def test_member_on_a_page_counts_after_their_access_token_has_expired(site, monk
     """As pages accept it: the session is alive."""
     reader, admin = Reader(site).sign_up("fatima"), sign_up(site, "nasrin")
     community = found(admin, open=False)["id"]
-    path = f"{PATH}/{community}/members"
-    assert admin.post(path, json={"email": "fatima@example.com", "role": "member"}).status_code == 201
+    assert accept(log_in(site, "fatima"), invite(admin, community, "fatima@example.com")).status_code < 300
     later = time.time() + ACCESS_S + 60
     monkeypatch.setattr("koyjabo.accounts.tokens.time.time", lambda: later)
     answer = reader.client.post("/api/visitor/register", json={"visitorId": "fatima", "communityId": community})

@@ -57,7 +57,7 @@ PACKED = {
 }
 
 
-@pytest.mark.parametrize("path", [REGISTER, LOGIN])
+@pytest.mark.parametrize("path", [REGISTER, pytest.param(LOGIN, marks=pytest.mark.long)])
 @pytest.mark.parametrize(("coding", "body"), PACKED.values(), ids=PACKED)
 def test_nothing_is_unpacked(line, path, coding, body):
     answer = line.send(post(path, body, f"Content-Encoding: {coding}")).answer()
@@ -177,7 +177,7 @@ ENDLESS = {
 }
 
 
-@pytest.mark.parametrize("path", [REGISTER, "/nowhere"])
+@pytest.mark.parametrize("path", [pytest.param(REGISTER, marks=pytest.mark.long), "/nowhere"])
 @pytest.mark.parametrize("piece", ENDLESS.values(), ids=ENDLESS)
 def test_chunked_body_without_end_is_not_read_for_ever(server, path, piece):
     """Where the server only reads on, nobody else has their turn meanwhile."""

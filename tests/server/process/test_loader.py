@@ -15,7 +15,7 @@ from support.loaders import listens
 from support.processes import is_gone, suspended, wait_until
 from support.server import START_S
 
-pytestmark = [pytest.mark.honest_start, pytest.mark.waits]
+pytestmark = pytest.mark.waits
 
 PLACES = 3
 SOON_S = 10

@@ -87,7 +87,7 @@ class HalfOpened(WebSocket):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("how", ["reset", "end"])
+@pytest.mark.parametrize("how", ["reset", pytest.param("end", marks=pytest.mark.long)])
 def test_clients_that_go_right_after_their_handshake_leave_nothing_behind(server, kind, how):
     """Also those that are gone before they are let into their room."""
     assert not any(server.held().values())

@@ -20,6 +20,9 @@ GOOD = {
     "new_password": "rickshaw at dawn",
     "name": "Mirpur",
     "role": "member",
+    "token": "x",
+    "code": "492039",
+    "credential": {"id": "x"},
 }
 ODD: list[Any] = [None, True, False, 0, -1, 2.0, 2.5, "", "x", "5", " ", "a@b.com", "member", [], ["x"], {}, {"a": 1}]
 
@@ -31,6 +34,7 @@ def spec(tmp_path_factory) -> dict[str, Any]:
 
 
 def bodies(kind: type[Body] = Body) -> list[type[Body]]:
+    """Those of forms alone are in `koyjabo.web.pages` and `koyjabo.web.admin`."""
     found = [each for sub in kind.__subclasses__() for each in (sub, *bodies(sub))]
     return [each for each in found if each.__module__.startswith("koyjabo.web.api")]
 

@@ -43,7 +43,7 @@ def add_passkey() -> Response:
     """Within 10 minutes after its options. The first second factor ends all other sessions."""
     login = tokens.require()
     body, site = PasskeyBody.of(request), second_step.relying_party()
-    made = current().accounts.passkeys.register(login, site, body.required_credential(), body.name)
+    made = current().accounts.passkeys.register(login, site, body.credential, body.name)
     return answer(PasskeyAnswer.of(*made), 201)
 
 
