@@ -76,7 +76,8 @@ def test_deletion_that_is_not_confirmed_changes_nothing(site, ayesha):
     assert 'id="confirmation-error" class="error">must be the email of your account' in page
     page = ayesha.send(DELETE, 422, **right(password="rickshaw at noon"))
     assert 'id="password-error" class="error">That is not your current password.' in page
-    assert words(ayesha.send(DELETE, 422)).count("is required") == 2
+    for fields in ({}, {"confirmation": "ayesha@example.com"}):
+        assert "is required" in words(ayesha.send(DELETE, 422, **fields))
     ayesha.send(DELETE, 403, **right(csrf_token=""))
     assert try_login(site).status_code == 200
 
