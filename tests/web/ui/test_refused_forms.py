@@ -30,6 +30,7 @@ TEMPLATES = Path(__file__).resolve().parents[3] / "koyjabo" / "templates"
 WRITTEN = {
     "name": 'Banani "<b>"',
     "email": "nobody@example.com",
+    "confirmation": "nobody@example.com",
     "description": "By bus\r\nand by boat",
     "total": "5000",
     "reason": "counted by hand",
