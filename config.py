@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +15,8 @@ from pydantic import ValidationError
 
 from koyjabo import installation
 from koyjabo.settings import database_url, operator_secrets
-from koyjabo.settings.schema import SHORTEST_METRICS_TOKEN, Settings
+from koyjabo.settings.checks import SHORTEST_TOKEN
+from koyjabo.settings.schema import Settings
 
 ROOT = installation.home()
 INSTANCE = ROOT / "instance"
@@ -49,6 +51,13 @@ def load(overrides: Mapping[str, Any] | None = None, instance: Path = INSTANCE) 
     )
 
 
+def protect_instance(instance: Path = INSTANCE) -> None:
+    """Let only the owner look into `instance/`, also into one that an older version made."""
+    with suppress(OSError):  # it is not there, belongs to another user, or is mounted for reading
+        if instance.stat().st_mode & 0o077:
+            instance.chmod(0o700)
+
+
 def _set(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value not in ("", None)}
 
@@ -76,7 +85,7 @@ def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
     name, value = str(first["loc"][0]), first["input"]
     why = first["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
-    if name in ("ADMIN_PASSWORD", "METRICS_TOKEN"):  # secrets: their values must not be shown
+    if name in ("ADMIN_PASSWORD", "METRICS_TOKEN", "SMTP_URL"):  # secrets: their values must not be shown
         return f"{name} {why}."
     return f"{name} is {value!r}: it {why}." if why.startswith("should") else f"{name} is {value!r}, which {why}."
 
@@ -100,6 +109,8 @@ def _refuse_what_cannot_work(settings: Settings, on_render: bool) -> None:
             ("ADMIN_EMAIL", "ADMIN_PASSWORD") if settings.admin_email else ("ADMIN_PASSWORD", "ADMIN_EMAIL")
         )
         raise SettingsError(f"{missing} is missing: {given} is set, and the first admin needs both.")
+    if settings.smtp_url and not settings.public_url:
+        raise SettingsError("PUBLIC_URL is missing: SMTP_URL is set, and every link in a mail begins with PUBLIC_URL.")
     if on_render and not settings.allow_ephemeral_storage and database_url.is_ephemeral(settings.database_url):
         raise SettingsError(
             "DATABASE_URL is a file that Render deletes at every deploy: attach a PostgreSQL database, put the file "
@@ -130,7 +141,7 @@ def _refuse_weak_secrets(settings: Settings) -> None:
     why = operator_secrets.weakness(settings.secret_key) if settings.secret_key else "is missing: production needs one"
     if why:
         raise SettingsError(f"SECRET_KEY {why}; {operator_secrets.MAKE_ONE}.")
-    why = operator_secrets.weakness(settings.metrics_token, SHORTEST_METRICS_TOKEN) if settings.metrics_token else None
+    why = operator_secrets.weakness(settings.metrics_token, SHORTEST_TOKEN) if settings.metrics_token else None
     if why:
         raise SettingsError(f"METRICS_TOKEN {why}; {operator_secrets.MAKE_ONE}.")
     if settings.admin_password and operator_secrets.is_obvious(settings.admin_password, settings.admin_email):

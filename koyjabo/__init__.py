@@ -39,6 +39,7 @@ def create_app(
     from koyjabo.runtime import ThreadRuntime
 
     chosen, runtime = config.load(settings), runtime or ThreadRuntime()
+    config.protect_instance()
     app = app or make_routes(chosen, settings or {})
     services = opening.open_services(app, chosen, runtime, clock or Clock(chosen.zone))
     sockets.init_app(app, runtime, services.realtime.fanout, chosen.web_concurrency)
@@ -57,6 +58,8 @@ def make_routes(settings: Settings, more: Mapping[str, Any]) -> Flask:
 
     app = Flask(__name__, instance_path=str(config.INSTANCE), static_folder=None)
     app.config.update({name: value for name, value in more.items() if name.isupper()})
-    app.config.update(SECRET_KEY=settings.secret_key, METRICS_TOKEN=settings.metrics_token)
+    app.config.update(
+        SECRET_KEY=settings.secret_key, METRICS_TOKEN=settings.metrics_token, PUBLIC_URL=settings.public_url
+    )
     web.init_app(app, settings)
     return app

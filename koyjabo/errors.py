@@ -77,6 +77,45 @@ class WrongCredentials(KoyJaboError):
     sentence = N_("Wrong email or password.")
 
 
+class WrongCode(KoyJaboError):
+    """Of an authenticator app, or a recovery code."""
+
+    code = "wrong_code"
+    sentence = N_("This code is wrong, or it was used already. Enter the newest one.")
+
+
+class WrongPasskey(KoyJaboError):
+    code = "wrong_passkey"
+    sentence = N_("This passkey could not be verified. Try again, or use another way.")
+
+
+class SecondFactorExpired(KoyJaboError):
+    """The second step of a login is over: finished, too late, or after too many wrong codes."""
+
+    code = "second_factor_expired"
+    sentence = N_("This took too long, or there were too many wrong codes. Start again.")
+
+
+class SecondFactorOn(KoyJaboError):
+    code = "second_factor_on"
+    sentence = N_("An authenticator app is set up already. Turn it off first to set up another one.")
+
+
+class NoSecondFactor(KoyJaboError):
+    code = "no_second_factor"
+    sentence = N_("There is no authenticator app to confirm or to turn off. Begin to set one up.")
+
+
+class UnknownPasskey(KoyJaboError):
+    code = "unknown_passkey"
+    sentence = N_("Passkey not found. It may have been removed already.")
+
+
+class TooManyPasskeys(KoyJaboError):
+    code = "too_many_passkeys"
+    sentence = N_("An account can have 20 passkeys. Remove one that you do not use any more.")
+
+
 class Forbidden(KoyJaboError):
     code = "forbidden"
     sentence = N_("Your role does not allow this.")
@@ -100,6 +139,16 @@ class UnknownUser(KoyJaboError):
     sentence = N_("User not found. This person has to sign up first.")
 
 
+class UnknownInvitation(KoyJaboError):
+    code = "unknown_invitation"
+    sentence = N_("This invitation is not valid any more. Ask for a new one.")
+
+
+class UnknownLink(KoyJaboError):
+    code = "unknown_link"
+    sentence = N_("This link is not valid any more: it was used, it is too old, or a part of it is missing.")
+
+
 class UnknownSession(KoyJaboError):
     code = "unknown_session"
     sentence = N_("Session not found. It may have ended already.")
@@ -108,6 +157,11 @@ class UnknownSession(KoyJaboError):
 class LastAdmin(KoyJaboError):
     code = "last_admin"
     sentence = N_("A community needs an admin. Make another member an admin first, or delete the community.")
+
+
+class TooManyCommunities(KoyJaboError):
+    code = "too_many_communities"
+    sentence = N_("You have created 20 communities, the most for one account. Delete one first, or ask a site admin.")
 
 
 class TotalWouldFall(KoyJaboError):
@@ -128,6 +182,13 @@ class TooBusy(KoyJaboError):
     code = "too_busy"
     sentence = N_("Too many people are logging in right now. Please try again shortly.")
     retry_after_s = 5
+
+
+class MailUnavailable(KoyJaboError):
+    """SMTP_URL is not set."""
+
+    code = "mail_unavailable"
+    sentence = N_("This server sends no mails. Ask the people who run this site.")
 
 
 class BadHandshake(KoyJaboError):

@@ -8,6 +8,19 @@ from typing import NamedTuple
 from koyjabo.errors import Forbidden
 from koyjabo.text import N_
 
+SITE_ROLES = ("member", "viewer", "admin")
+"""Of an account on the whole site, from the lowest to the highest. A viewer sees the pages of the panel, without emails
+and visitorIds, and changes nothing there.
+"""
+
+SITE_MEMBER, SITE_VIEWER, SITE_ADMIN = SITE_ROLES
+
+MASKED = "•••"
+"""Shown to viewers of the site in place of an email or a visitorId."""
+
+DELETED = "~"
+"""Stored in place of the id of a user whose account was deleted."""
+
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -23,6 +36,16 @@ class Account(NamedTuple):
     email: str
     name: str
     is_admin: bool
+    is_viewer: bool = False
+
+    @property
+    def sees_panel(self) -> bool:
+        return self.is_admin or self.is_viewer
+
+    def require_site_viewer(self) -> None:
+        """Raises Forbidden if the account is neither a viewer nor an admin of the site."""
+        if not self.sees_panel:
+            raise Forbidden(N_("Only site admins may see this."))
 
     def require_site_admin(self) -> None:
         """Raises Forbidden if the account is not an admin of the site."""
@@ -32,6 +55,11 @@ class Account(NamedTuple):
 
 OPERATOR = Account("", "", "", is_admin=True)
 """Acts at the command line and at start-up. It is not stored."""
+
+
+def site_role(is_admin: bool, is_viewer: bool) -> str:
+    """The highest of SITE_ROLES."""
+    return SITE_ADMIN if is_admin else SITE_VIEWER if is_viewer else SITE_MEMBER
 
 
 class Login(NamedTuple):

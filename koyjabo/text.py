@@ -1,10 +1,50 @@
-"""Cleans texts before they are stored, and marks sentences for translation."""
+"""Cleans texts before they are stored, reads the lines of files, and marks sentences for translation; the languages of
+people.
+"""
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Iterator
+from itertools import count
+from typing import Protocol
 
 LONGEST_TEXT = 512
+DIRECTION_MARKS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+LOOSE_JOINERS = re.compile(r"(?<!\S)[\u200c\u200d]+|[\u200c\u200d]+(?!\S)")
+BLANK = "\u115f\u1160\u2800\u3164\uffa0"
+"""Letters and symbols without a shape: fillers of Hangul, and a Braille pattern without dots."""
+
+LONGEST_LINE = 1_000_000
+"""Bytes of a line of a file that is imported or restored."""
+
+
+class Lines(Protocol):
+    def readline(self, size: int, /) -> bytes: ...
+
+
+class LineTooLong(Exception):
+    def __init__(self, number: int) -> None:
+        super().__init__(f"Line {number} is longer than 1 MB")
+        self.number = number
+
+
+def lines(file: Lines) -> Iterator[bytes]:
+    """The lines of a file, in constant memory. Raises LineTooLong."""
+    for number in count(1):
+        line = file.readline(LONGEST_LINE + 1)
+        if len(line) > LONGEST_LINE:
+            raise LineTooLong(number)
+        if not line:
+            return
+        yield line
+
+
+LANGUAGES = {"en": "English", "bn": "বাংলা"}
+"""The languages of pages and mails: names in their own language, by code. The first is the default."""
+
+DIGITS = {"bn": str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")}
 
 
 def N_(sentence: str) -> str:  # noqa: N802  (the mark that pybabel looks for)
@@ -21,6 +61,18 @@ def whole(value: str) -> str:
     """Replace characters that a database cannot store: lone surrogates, NUL."""
     value = value.replace("\0", "\ufffd")
     return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if not _is_whole(value) else value
+
+
+def has_visible(value: str) -> bool:
+    """Whether a text has a letter, digit, sign or symbol that can be seen."""
+    return any(unicodedata.category(each)[0] in "LNPS" and each not in BLANK for each in value)
+
+
+def tidy_name(value: str) -> str:
+    """Without marks that turn the direction of the text around the name, and without joiners outside words: within
+    them Bangla needs them.
+    """
+    return LOOSE_JOINERS.sub("", DIRECTION_MARKS.sub("", value)).strip()
 
 
 def without_query(address: str | None) -> str | None:

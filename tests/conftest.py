@@ -22,6 +22,7 @@ from support.server import Server
 from support.short_run import COLLECTED, EVERYTHING
 
 from koyjabo.accounts import passwords
+from koyjabo.communities import lifecycle
 from koyjabo.identity import Account
 
 pytest_plugins = ["support.server_fixtures"]
@@ -182,6 +183,15 @@ def module_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewServ
 def shared_server(module_database: Database, module_servers: NewServer) -> Server:
     """A running server for the tests of a module, which leave it as they would like to find it."""
     return module_servers(module_database).start()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def founding_limit() -> Iterator[int]:
+    """Tests found without end. Yields the limit of the product, for those about it."""
+    with pytest.MonkeyPatch.context() as changed:
+        most = lifecycle.MOST_FOUNDED
+        changed.setattr(lifecycle, "MOST_FOUNDED", 10**6)
+        yield most
 
 
 # For modules that have none of their own: what their tests share.

@@ -22,7 +22,7 @@ SECRET = re.compile(r"SECRET|PASSWORD|TOKEN|_URL")
 FIXED = {"ENVIRONMENT", "DATABASE_URL", "REDIS_URL"}
 """What compose decides itself."""
 
-LEFT_OUT = {"PORT", "ALLOW_EPHEMERAL_STORAGE"}
+LEFT_OUT = {"HOST", "PORT", "ALLOW_EPHEMERAL_STORAGE"}
 """The image says where it serves, and nginx knows it; the other is for Render."""
 
 
@@ -63,6 +63,15 @@ def test_compose_has_two_workers_behind_nginx_that_know_of_it():
     assert "ports" not in services["app"]
     assert services["nginx"]["ports"] == ["${HTTP_PORT:-80}:80"]
     assert services["nginx"]["volumes"] == ["./deploy/nginx.conf:/etc/nginx/nginx.conf:ro"]
+
+
+def test_redis_and_the_database_are_on_a_network_of_their_own():
+    """Redis has no password."""
+    told = told_by("compose.yaml")
+    assert told["networks"]["back"] == {"internal": True}
+    for name in ("redis", "postgres"):
+        assert told["services"][name]["networks"] == ["back"]
+        assert "ports" not in told["services"][name]
 
 
 def test_lines_of_compose_that_wait_for_https_and_for_cities_give_them_a_place():

@@ -31,7 +31,7 @@ FOLDERS = ("bench", "clients/react/src", "docs", "koyjabo", "migrations", "tests
 KINDS = {".css", ".html", ".js", ".lua", ".md", ".mjs", ".py", ".ts", ".tsx"}
 NOT_OURS = {".cache", "node_modules", "vendor"}
 ROLES = {"nobody": "anyone", "user": "user", "member": "member", "moderator": "moderator", "admin": "admin"}
-PARAMETERS = {"community_id": "id", "session_id": "id", "user_id": "userId"}
+PARAMETERS = {"community_id": "id", "session_id": "id", "passkey_id": "id", "user_id": "userId", "token": "token"}
 
 
 def section(heading: str) -> str:
@@ -66,7 +66,7 @@ def citations(pattern: str) -> list[tuple[str, str]]:
 
 
 def route(rule: str) -> str:
-    return re.sub(r"<(\w+)>", lambda found: f"{{{PARAMETERS[found[1]]}}}", rule)
+    return re.sub(r"<(?:[^<>:]+:)?(\w+)>", lambda found: f"{{{PARAMETERS[found[1]]}}}", rule)
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +79,9 @@ def calls(tmp_path_factory) -> dict[str, tuple[str, list[int]]]:
             who = ROLES.get(permissions.RULES.get(rule.endpoint, ""), "")
             if rule.websocket:
                 found[route(rule.rule)] = (who, [])
-            elif rule.rule.startswith(("/api/auth/", "/api/communities")):
+            elif rule.rule.startswith(("/api/auth/", "/api/communities", "/api/invitations/")):
                 (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
-                responses = described[re.sub(r"<(\w+)>", r"{\1}", rule.rule)][method.lower()]["responses"]
+                responses = described[re.sub(r"<(?:[^<>:]+:)?(\w+)>", r"{\1}", rule.rule)][method.lower()]["responses"]
                 found[f"{method} {route(rule.rule)}"] = (who, [int(code) for code in responses if code < "4"])
         return found
 

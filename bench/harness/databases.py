@@ -12,12 +12,14 @@ from typing import Protocol
 from harness.postgres import EMPTY, TEMPLATE, Postgres, postgres
 
 STARTING_TOTAL = 4000
+LIMITS = "REGISTRATIONS HEARTBEATS VISITOR LOGINS ACTIONS CHANGES REPORTS SOCKETS HANDSHAKES TABS"
 SETTINGS = {
     "SECRET_KEY": "benchmarks-sign-nothing-that-matters",
     "STARTING_TOTAL": str(STARTING_TOTAL),
     "TIMEZONE": "Asia/Dhaka",
     "LOG_LEVEL": "WARNING",
     "ENVIRONMENT": "production",
+    **{f"RATE_LIMIT_{what}": "0" for what in LIMITS.split()},
 }
 """What every server is started with. In production, so that no `.env` has a say."""
 

@@ -2,41 +2,38 @@
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from collections.abc import Callable, Collection
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
-from koyjabo.accounts import credential_rules, queries
+from koyjabo.accounts import credential_rules, letters, queries
+from koyjabo.accounts.audit_entries import own_entry, subject
+from koyjabo.accounts.grants import Grant, account_of, browser_mark_of, grant_of
 from koyjabo.accounts.hash_queue import FIRST, Client
 from koyjabo.accounts.passwords import Passwords, is_outdated
 from koyjabo.accounts.queries import NewHash, NewSession, Person
 from koyjabo.accounts.tokens import REFRESH_S, Claims
 from koyjabo.audit import log
-from koyjabo.audit.log import Actor, Entry, Subject
+from koyjabo.audit.log import Actor
 from koyjabo.clock import Clock
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import InvalidToken, UnknownUser, WrongCredentials
 from koyjabo.identity import OPERATOR, Account, Login
+from koyjabo.mail.outbox import Outbox
 from koyjabo.network import browsers
 from koyjabo.text import N_
 
-
-class Grant(NamedTuple):
-    """A login for which tokens may be issued. `refresh_id` is the id of the session's one valid refresh token."""
-
-    login: Login
-    refresh_id: str
-    browser_mark: str
-    """Changes when the owner changes the password. Does not reveal it."""
+if TYPE_CHECKING:
+    from koyjabo.accounts.second_factor.codes import Proof
+    from koyjabo.accounts.second_factor.pending import PendingSteps, SecondFactorDue
 
 
 class Accounts:
     """Normalises emails, passwords and names by `credential_rules`.
 
     After a commit, `on_revoked` is called with the id of an ended session, or of a user whose sessions have ended.
-    `unlock` takes back the failed logins to an email key. All methods raise LedgerUnavailable; methods that take a
-    password also raise TooBusy, and let it wait among those of `client`.
+    `unlock` takes back the failed logins to an email key, and `pending` begins the second steps of logins. All methods
+    raise LedgerUnavailable; methods that take a password also raise TooBusy, and let it wait among those of `client`.
     """
 
     def __init__(
@@ -46,31 +43,77 @@ class Accounts:
         passwords: Passwords,
         on_revoked: Callable[[str], object],
         unlock: Callable[[str], object],
+        pending: PendingSteps,
+        outbox: Outbox,
     ) -> None:
         self._on_revoked = on_revoked
         self._unlock = unlock
+        self._pending = pending
         self._database = database
         self._clock = clock
         self._passwords = passwords
+        self._outbox = outbox
 
     def sign_up(
-        self, email: str, password: str, name: str | None = None, user_agent: str = "", client: Client = FIRST
-    ) -> Grant:
-        """Create an account and log it in. Raises EmailTaken."""
-        person = self._new_person(email, password, name, client=client)
+        self,
+        email: str,
+        password: str,
+        name: str | None = None,
+        user_agent: str = "",
+        client: Client = FIRST,
+        visitor_id: str | None = None,
+        language: str | None = None,
+    ) -> Grant | SecondFactorDue:
+        """Create an account, log it in, and mail a link that confirms the email. Raises EmailTaken."""
+        person = self._new_person(email, password, name, client=client)._replace(language=language)
         new = self._new_session(str(uuid.uuid4()), user_agent)
-        entry = _own_entry(log.anonymous(new.now_ms), "user.sign_up", person)
-        self._database.write(queries.sign_up, person, credential_rules.email_key(email), new, audit=entry)
-        return _grant(person, new)
+        entry = own_entry(log.anonymous(new.now_ms), "user.sign_up", person)
+        letter = letters.verification(self._outbox, person.id, person.email, language)
+        key = credential_rules.email_key(email)
+        if self._pending.is_required(person):
+            self._database.write(queries.add_user, person, key, new.now_ms, audit=entry, mail=letter)
+            return self._pending.begin_enrolment(person, visitor_id, is_new_account=True)
+        self._database.write(queries.sign_up, person, key, new, audit=entry, mail=letter)
+        return grant_of(person, new)
 
-    def log_in(self, email: str, password: str, user_agent: str = "", client: Client = FIRST) -> Grant:
-        """Raises WrongCredentials. Neither its message nor its time reveals whether the user exists."""
-        grant = self._try(email, password, user_agent, client)
-        if grant is None:  # a concurrent login has just updated the password hash
-            grant = self._try(email, password, user_agent, client)
-        if grant is None:
-            raise WrongCredentials
-        return grant
+    def log_in(
+        self,
+        email: str,
+        password: str,
+        user_agent: str = "",
+        client: Client = FIRST,
+        cookie: str = "",
+        visitor_id: str | None = None,
+    ) -> Grant | SecondFactorDue:
+        """Raises WrongCredentials. Neither its message nor its time reveals whether the user exists. The user gets a
+        mail about a login from a browser that is not familiar.
+
+        `cookie` is that of a browser that may need no second step; `visitor_id` is kept for the second step.
+        """
+        for _ in range(2):  # again, if the password hash or the second factor has just changed
+            person = self._verified(email, password, client)
+            found = self._pending.begin_if_due(person, cookie, visitor_id) or self.open_session(
+                person, user_agent, client.is_familiar
+            )
+            if found is not None:
+                return found
+        raise WrongCredentials
+
+    def open_session(
+        self, person: Person, user_agent: str, is_familiar: bool, proof: Proof | None = None
+    ) -> Grant | None:
+        """After password and second factor were verified. None if the user was changed meanwhile, or `proof` used."""
+        new = self._new_session(str(uuid.uuid4()), user_agent)
+        details = {"second_factor": proof.method} if proof else {}
+        entry = own_entry(log.anonymous(new.now_ms), "session.begin", person, **details)
+        letter = None if is_familiar else letters.sign_in(self._outbox, person, new)
+        begun = self._database.write(
+            queries.open_session,
+            *(person, new, *([proof.settle] if proof else [])),
+            audit=lambda begun: entry if begun else None,
+            mail=lambda begun: letter if begun else None,
+        )
+        return grant_of(person, new) if begun else None
 
     def refresh(self, claims: Claims) -> Grant:
         """Renew a session with its refresh token. Raises InvalidToken. A token that is used again later is stolen, and
@@ -82,13 +125,13 @@ class Accounts:
         renewal = self._database.write(
             queries.renew_session,
             *(claims.user_id, claims.token_id, new),
-            audit=lambda renewal: _own_entry(client, "session.replay", renewal.ended),
+            audit=lambda renewal: own_entry(client, "session.replay", renewal.ended),
         )
         if renewal.ended is not None:
             self._on_revoked(claims.session_id)
         if renewal.renewed is None:
             raise InvalidToken
-        return _grant(renewal.renewed, new)
+        return grant_of(renewal.renewed, new)
 
     def log_out(self, session_id: str) -> None:
         """End a session, with all its tokens. Idempotent."""
@@ -96,7 +139,7 @@ class Accounts:
         ended = self._database.write(
             queries.end_session,
             *(session_id, client.at_ms),
-            audit=lambda person: _own_entry(client, "session.end", person),
+            audit=lambda person: own_entry(client, "session.end", person),
         )
         if ended is not None:
             self._on_revoked(session_id)
@@ -106,7 +149,7 @@ class Accounts:
         be its valid refresh token, or one renewed less than TOGETHER_MS ago.
         """
         found = self._database.read(queries.of_session, session_id, self._clock.now_ms(), refresh_id)
-        return Login(_account(found), session_id) if found else None
+        return Login(account_of(found), session_id) if found else None
 
     def require_room(self, client: Client) -> None:
         """Raises TooBusy if a password of this client could not wait, before other work is done for it."""
@@ -115,7 +158,7 @@ class Accounts:
     def browser_mark(self, email: str) -> str:
         """The mark of a user's familiar browsers; "" for an unknown email. Takes the same time for both."""
         person = self._find(email)
-        return _mark(person) if person else ""
+        return browser_mark_of(person) if person else ""
 
     def names(self, user_ids: Collection[str]) -> dict[str, str]:
         """User names by id, without unknown ids. For about 1,000 ids at a time."""
@@ -125,18 +168,23 @@ class Accounts:
         """Also ends all other sessions, and makes all browsers unfamiliar. Returns the new mark of familiar browsers.
         Raises WrongCredentials.
         """
-        person = self._database.read(queries.by_id, login.account.id)
-        if not self._passwords.matches(current, person.password if person else None, client) or person is None:
-            raise WrongCredentials(N_("That is not your current password."))
+        person = self.verify_password(login, current, client)
         hashed = NewHash(self._passwords.hash(credential_rules.password(new), client))
         by = log.actor(login.account, self._clock)
         if not self._set_hash(by, person, hashed, old=person.password, kept_session_id=login.session_id):
             raise WrongCredentials(N_("The password was just changed in another session."))
-        return _mark(person._replace(**hashed._asdict()))
+        return browser_mark_of(person._replace(**hashed._asdict()))
+
+    def verify_password(self, login: Login, password: str, client: Client = FIRST) -> Person:
+        """Before a change that a stolen session must not make. Raises WrongCredentials."""
+        person = self._database.read(queries.by_id, login.account.id)
+        if not self._passwords.matches(password, person.password if person else None, client) or person is None:
+            raise WrongCredentials(N_("That is not your current password."))
+        return person
 
     def find(self, email: str) -> Account | None:
         person = self._find(email)
-        return _account(person) if person else None
+        return account_of(person) if person else None
 
     def has_users(self) -> bool:
         return self._database.read(queries.has_users)
@@ -148,7 +196,7 @@ class Accounts:
         person, by = self._new_person(email, password, name, is_admin), log.actor(OPERATOR, self._clock)
         entry = by.entry("user.create", subject(person), is_admin=is_admin)
         self._database.write(queries.add_user, person, credential_rules.email_key(email), by.at_ms, audit=entry)
-        return _account(person)
+        return account_of(person)
 
     def set_password(self, email: str, password: str) -> Account:
         """Also ends all sessions of the user, and takes all failed logins back. Familiar browsers stay so. Raises
@@ -157,10 +205,10 @@ class Accounts:
         person = self._find(email)
         if person is None:
             raise UnknownUser
-        hashed = NewHash(self._passwords.hash(credential_rules.password(password)), _mark(person))
+        hashed = NewHash(self._passwords.hash(credential_rules.password(password)), browser_mark_of(person))
         self._set_hash(log.actor(OPERATOR, self._clock), person, hashed)
         self._unlock(credential_rules.email_key(person.email))
-        return _account(person)
+        return account_of(person)
 
     def close(self) -> None:
         self._passwords.close()
@@ -171,13 +219,13 @@ class Accounts:
         email, hashed = credential_rules.email(email), self._passwords.hash(credential_rules.password(password), client)
         return Person(str(uuid.uuid4()), email, credential_rules.name(name, of=email), is_admin, hashed, False)
 
-    def _try(self, email: str, password: str, user_agent: str, client: Client) -> Grant | None:
-        """Raises WrongCredentials. Returns None if the user was changed concurrently."""
+    def _verified(self, email: str, password: str, client: Client) -> Person:
+        """Raises WrongCredentials."""
         person = self._find(email)
         matches = self._passwords.matches(password, person.password if person else None, client)
         if person is None or not matches or person.is_disabled:
             raise WrongCredentials
-        return self._open(self._renewed(person, password, client), user_agent)
+        return self._renewed(person, password, client)
 
     def _find(self, email: str) -> Person | None:
         try:
@@ -185,17 +233,6 @@ class Accounts:
         except ValueError:  # no user has such an email, and PostgreSQL cannot compare every string
             return None
         return self._database.read(queries.by_email, credential_rules.email_key(email))
-
-    def _open(self, person: Person, user_agent: str) -> Grant | None:
-        """Begin a session after the password was verified. Returns None if the user was changed concurrently."""
-        new = self._new_session(str(uuid.uuid4()), user_agent)
-        entry = _own_entry(log.anonymous(new.now_ms), "session.begin", person)
-        begun = self._database.write(
-            queries.open_session,
-            *(person.id, person.password, new),
-            audit=lambda begun: entry if begun else None,
-        )
-        return _grant(person, new) if begun else None
 
     def _new_session(self, session_id: str, user_agent: str = "") -> NewSession:
         now_ms = self._clock.now_ms()
@@ -206,7 +243,7 @@ class Accounts:
         """Replace a hash of outdated costs."""
         if not is_outdated(person.password):
             return person
-        hashed = NewHash(self._passwords.hash(password, client), _mark(person))
+        hashed = NewHash(self._passwords.hash(password, client), browser_mark_of(person))
         self._database.write(queries.replace_hash, person.id, person.password, hashed)
         return person._replace(**hashed._asdict())
 
@@ -221,24 +258,3 @@ class Accounts:
         )
         self._on_revoked(person.id)
         return changed
-
-
-def subject(person: Person | Account) -> Subject:
-    return Subject("user", person.id, person.email)
-
-
-def _own_entry(client: Actor, action: str, person: Person | None) -> Entry | None:
-    """The audit entry for an action of `person` on their own account."""
-    return client._replace(id=person.id, name=person.name).entry(action, subject(person)) if person else None
-
-
-def _grant(person: Person, new: NewSession) -> Grant:
-    return Grant(Login(_account(person), new.id), new.refresh_id, _mark(person))
-
-
-def _account(person: Person) -> Account:
-    return Account(person.id, person.email, person.name, person.is_admin)
-
-
-def _mark(person: Person) -> str:
-    return person.browser_mark or hashlib.sha256(person.password.encode()).hexdigest()

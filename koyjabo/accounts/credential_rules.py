@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from koyjabo.text import N_
+from koyjabo.text import N_, has_visible, tidy_name
 
 LONGEST_EMAIL = 254
 LONGEST_LOCAL_PART = 64
@@ -51,6 +51,9 @@ def password(value: str) -> str:
 
 
 def name(value: str | None, of: str) -> str:
-    """On one line, cut to LONGEST_NAME. Without a name, the local part of the email address `of`."""
+    """On one line, cut to LONGEST_NAME. Without a name that can be seen, the local part of the email address `of`; all
+    of it if even that cannot be seen.
+    """
     words = " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", " ", value or "").split())
-    return words[:LONGEST_NAME].strip() or of.partition("@")[0]
+    names = tidy_name(words)[:LONGEST_NAME].strip(), tidy_name(of.rpartition("@")[0])
+    return next(filter(has_visible, names), of)

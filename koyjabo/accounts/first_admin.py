@@ -22,7 +22,7 @@ def ensure(accounts: Accounts, email: str, password: str) -> bool:
     if known is None:
         return _create(accounts, email, password)
     if not known.is_admin:  # not promoted: nothing proves that this user owns the address
-        log.warning("admin_email_is_no_admin try='koyjabo user promote'")
+        log.warning("admin_email_is_no_admin try='koyjabo user role'")
     return False
 
 

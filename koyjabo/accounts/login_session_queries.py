@@ -34,11 +34,16 @@ def page(session: Session, user_id: str, now_ms: int, start: int, count: int) ->
     return [SessionLine._make(row) for row in session.execute(wanted)], total
 
 
+def line(session: Session, user_id: str, session_id: str, now_ms: int) -> SessionLine | None:
+    """None if it is not a live session of this user."""
+    row = session.execute(select(*COLUMNS).where(*_one(user_id, session_id, now_ms))).one_or_none()
+    return SessionLine._make(row) if row is not None else None
+
+
 def end(session: Session, user_id: str, session_id: str, now_ms: int) -> SessionLine | None:
     """End a session and return it; None if it is not a live session of this user."""
-    which = (*_live(user_id, now_ms), LoginSession.id == usable(session_id))
-    row = session.execute(select(*COLUMNS).where(*which)).one_or_none()
-    return SessionLine._make(row) if row is not None and revoke(session, now_ms, *which) else None
+    found = line(session, user_id, session_id, now_ms)
+    return found if revoke(session, now_ms, *_one(user_id, session_id, now_ms)) else None
 
 
 def end_others(session: Session, user_id: str, kept_session_id: str, now_ms: int) -> int:
@@ -47,6 +52,10 @@ def end_others(session: Session, user_id: str, kept_session_id: str, now_ms: int
     count = session.execute(select(func.count()).select_from(LoginSession).where(*which)).scalar_one()
     revoke(session, now_ms, *which)
     return count
+
+
+def _one(user_id: str, session_id: str, now_ms: int) -> tuple[Any, ...]:
+    return *_live(user_id, now_ms), LoginSession.id == usable(session_id)
 
 
 def _live(user_id: str, now_ms: int) -> tuple[Any, ...]:

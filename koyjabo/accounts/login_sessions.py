@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from koyjabo.accounts import login_session_queries
-from koyjabo.accounts.accounts import subject
+from koyjabo.accounts.audit_entries import subject
 from koyjabo.accounts.login_session_queries import SessionLine
 from koyjabo.audit import log
 from koyjabo.clock import Clock
@@ -45,6 +45,13 @@ class Sessions:
         now_ms = self._clock.now_ms()
         found, total = self._database.read(login_session_queries.page, login.account.id, now_ms, start, count)
         return Page(tuple(_session(line, login) for line in found), total)
+
+    def get(self, login: Login, session_id: str) -> Session:
+        """Raises UnknownSession."""
+        line = self._database.read(login_session_queries.line, login.account.id, session_id, self._clock.now_ms())
+        if line is None:
+            raise UnknownSession
+        return _session(line, login)
 
     def end(self, login: Login, session_id: str) -> None:
         """End a session, with its tokens and sockets. Raises UnknownSession."""

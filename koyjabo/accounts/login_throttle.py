@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from koyjabo.accounts import guess_budget, login_throttle_queries, queries
-from koyjabo.accounts.accounts import subject
+from koyjabo.accounts.audit_entries import subject
 from koyjabo.accounts.guess_budget import Decision, Plan, State
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor

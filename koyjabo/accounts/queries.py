@@ -5,6 +5,7 @@ returns plain values.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, delete, exists, select, update
@@ -15,7 +16,8 @@ from koyjabo.accounts.access_version_queries import record_revocation
 from koyjabo.database.row_count import changed_rows
 from koyjabo.database.text_search import usable
 from koyjabo.errors import EmailTaken
-from koyjabo.models import LoginSession, User
+from koyjabo.mail.link_tokens import RESET
+from koyjabo.models import EmailLink, LoginSession, User
 
 MOST_SWEPT = 100
 """Expired sessions deleted each time a session begins."""
@@ -38,6 +40,14 @@ class Person(NamedTuple):
     is_disabled: bool
     browser_mark: str | None = None
     """The mark of familiar browsers, if it is not that of `password`."""
+
+    second_factor_ms: int | None = None
+    """Since when logins need a second factor; None if they do not."""
+
+    language: str | None = None
+    """Of mails; None if unknown."""
+
+    is_viewer: bool = False  # of the panel
 
 
 class NewHash(NamedTuple):
@@ -73,7 +83,7 @@ class Family(NamedTuple):
         return is_recent and self.refresh_id == successor(self.session_id, refresh_id)
 
 
-PERSONAL = ("id", "email", "name", "is_admin", "password")
+PERSONAL = ("id", "email", "name", "is_admin", "password", "language")
 """The fields of a new user."""
 
 FAMILY = (LoginSession.id, LoginSession.refresh_id, LoginSession.renewed_ms)
@@ -146,15 +156,25 @@ def of_session(session: Session, session_id: str, now_ms: int, refresh_id: str |
     return known(row[0])
 
 
-def open_session(session: Session, user_id: str, password: str, new: NewSession) -> bool:
-    """Begin a session after the password was verified against this hash. Returns False if the hash has changed since,
-    or the user is disabled.
+def open_session(
+    session: Session, person: Person, new: NewSession, settle: Callable[[Session], bool] = lambda session: True
+) -> bool:
+    """Begin a session of a user whose credentials were verified as those of `person`. `settle` uses up a second factor.
+    Returns False if it was used before, or if what a login needs has changed since: the password, whether there is a
+    second factor, whether the user is a site admin or disabled.
     """
-    user = session.execute(select(User).where(User.id == user_id).with_for_update()).scalar_one_or_none()
-    if user is None or user.disabled_ms is not None or user.password != password:
+    user = session.execute(select(User).where(User.id == person.id).with_for_update()).scalar_one_or_none()
+    if user is None or user.disabled_ms is not None or _needs(known(user)) != _needs(person):
         return False
-    _begin(session, user_id, new)
+    if not settle(session):
+        return False
+    _begin(session, person.id, new)
     return True
+
+
+def _needs(person: Person) -> tuple[str, int | None, bool]:
+    """What decides on the steps of a login."""
+    return person.password, person.second_factor_ms, person.is_admin
 
 
 def renew_session(session: Session, user_id: str, old_refresh_id: str, new: NewSession) -> Renewal:
@@ -197,12 +217,14 @@ def revoke(session: Session, now_ms: int, *which: ColumnElement[bool]) -> bool:
 def change_password(
     session: Session, user_id: str, old: str | None, new: NewHash, now_ms: int, kept_session_id: str = ""
 ) -> bool:
-    """Replace the hash `old` (None: any hash) by `new`, and end all sessions except `kept_session_id`. Returns False if
-    the stored hash is not `old`.
+    """Replace the hash `old` (None: any hash) by `new`; end all sessions except `kept_session_id`, and the links for a
+    new password. Returns False if the stored hash is not `old`.
     """
     mine = [User.id == user_id] + ([User.password == old] if old is not None else [])
     if changed_rows(session, update(User).where(*mine).values(new._asdict())) != 1:
         return False
+    links = delete(EmailLink).where(EmailLink.user_id == user_id, EmailLink.purpose == RESET)
+    session.execute(links.execution_options(synchronize_session=False))
     revoke(session, now_ms, LoginSession.user_id == user_id, LoginSession.id != kept_session_id)
     return True
 
@@ -234,4 +256,5 @@ def _person(user: User | None) -> Person | None:
 
 def known(user: User) -> Person:
     is_disabled = user.disabled_ms is not None
-    return Person(user.id, user.email, user.name, user.is_admin, user.password, is_disabled, user.browser_mark)
+    more = user.browser_mark, user.second_factor_ms, user.language, user.is_viewer
+    return Person(user.id, user.email, user.name, user.is_admin, user.password, is_disabled, *more)

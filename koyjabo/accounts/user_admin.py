@@ -1,4 +1,6 @@
-"""Lists, promotes, disables and logs out users, for admins of the site and the operator."""
+"""Lists, disables and logs out users, and changes their roles on the site, for its admins and the operator; viewers of
+the site see the lists, without emails.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +8,26 @@ from collections.abc import Callable
 from typing import Any
 
 from koyjabo.accounts import credential_rules, user_admin_queries
-from koyjabo.accounts.accounts import subject
+from koyjabo.accounts.audit_entries import subject
+from koyjabo.accounts.second_factor.policy import Policy, requires
 from koyjabo.accounts.user_admin_queries import Changed, UserLine, UserMembership
 from koyjabo.audit import log
+from koyjabo.audit.log import Actor, Entry
 from koyjabo.clock import Clock
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.paging import Page
 from koyjabo.errors import Forbidden, UnknownUser
-from koyjabo.identity import OPERATOR, Account, uuid_of
+from koyjabo.identity import MASKED, OPERATOR, SITE_ADMIN, Account, site_role, uuid_of
 from koyjabo.text import N_
 
 __all__ = ["Page", "UserLine", "UserMembership", "Users"]
 
-PROMOTIONS = {True: "user.promote", False: "user.demote"}
 DISABLINGS = {True: "user.disable", False: "user.enable"}
 
 
 class Users:
-    """For admins of the site, and for OPERATOR; raises Forbidden for other accounts. Raises UnknownUser,
-    LedgerUnavailable.
+    """For admins of the site, and for OPERATOR; `page`, `get` and `communities_of` also for viewers of the site, with
+    masked emails. Raises Forbidden for other accounts, UnknownUser, LedgerUnavailable.
 
     After a commit, `on_revoked` is called with the id of the changed user. `unlock` takes back the failed logins to an
     email key.
@@ -36,20 +39,27 @@ class Users:
         clock: Clock,
         on_revoked: Callable[[str], object],
         unlock: Callable[[str], object],
+        policy: Policy,
     ) -> None:
         self._on_revoked = on_revoked
         self._unlock = unlock
+        self._policy = policy
         self._database = database
         self._clock = clock
 
     def page(self, account: Account, query: str = "", start: int = 0, count: int = 20) -> Page[UserLine]:
-        """`count` users with `query` in their email or name, the newest first, from the offset `start`."""
-        account.require_site_admin()
-        return self._database.report(user_admin_queries.page, query, start, count, self._clock.now_ms())
+        """`count` users with `query` in their name or, for admins, in their email, the newest first, from the offset
+        `start`.
+        """
+        account.require_site_viewer()
+        args = (query, start, count, self._clock.now_ms(), account.is_admin)
+        page = self._database.report(user_admin_queries.page, *args)
+        return page._replace(items=tuple(_as_shown_to(account, each) for each in page.items))
 
     def get(self, account: Account, user_id: str) -> UserLine:
-        account.require_site_admin()
-        return _existing(self._database.read(user_admin_queries.line, uuid_of(user_id) or "", self._clock.now_ms()))
+        account.require_site_viewer()
+        found = self._database.read(user_admin_queries.line, uuid_of(user_id) or "", self._clock.now_ms())
+        return _as_shown_to(account, _existing(found))
 
     def get_by_email(self, account: Account, email: str) -> UserLine:
         account.require_site_admin()
@@ -58,19 +68,20 @@ class Users:
 
     def communities_of(self, account: Account, user_id: str, start: int = 0, count: int = 20) -> Page[UserMembership]:
         """The communities of which a user is a member, by name, including archived ones."""
-        account.require_site_admin()
+        account.require_site_viewer()
         return self._database.report(user_admin_queries.communities_of, uuid_of(user_id) or "", start, count)
 
-    def promote(self, account: Account, user_id: str, is_admin: bool = True) -> UserLine:
-        """Make a user an admin of the site, or remove those rights. Raises LastAdmin for the last admin who can log in,
-        unless `account` is OPERATOR, who can always create another.
+    def set_role(self, account: Account, user_id: str, role: str) -> UserLine:
+        """Give a user one of SITE_ROLES. A new admin who needs a second factor and has none is logged out. Raises
+        LastAdmin for the last admin who can log in, unless `account` is OPERATOR, who can always create another.
         """
-        keep_last = not is_admin and account is not OPERATOR
-        return self._change(account, PROMOTIONS[is_admin], user_admin_queries.set_admin, user_id, is_admin, keep_last)
+        is_admin = role == SITE_ADMIN
+        args = (role, not is_admin and account is not OPERATOR, requires(self._policy, is_admin))
+        return self._change(account, None, user_admin_queries.set_role, user_id, *args, self._clock.now_ms())
 
     def disable(self, account: Account, user_id: str, disabled: bool = True) -> UserLine:
         """Disable a user, which ends all their sessions and refuses new ones, or enable them, which takes all failed
-        logins back. Raises LastAdmin as `promote` does, and Forbidden for the own account.
+        logins back. Raises LastAdmin as `set_role` does, and Forbidden for the own account.
         """
         if disabled and uuid_of(user_id) == account.id:
             raise Forbidden(N_("You cannot disable your own account. Ask another site admin."))
@@ -90,18 +101,40 @@ class Users:
         """End all sessions of a user."""
         return self._change(account, "user.log_out", user_admin_queries.log_out, user_id, self._clock.now_ms())
 
+    def reset_second_factor(self, account: Account, user_id: str) -> UserLine:
+        """Remove all second factors of a user who has lost them, and end all sessions. Raises Forbidden for the own
+        account.
+        """
+        if uuid_of(user_id) == account.id:
+            raise Forbidden(N_("You cannot reset your own second factor. Ask another site admin."))
+        reset = user_admin_queries.reset_second_factor
+        return self._change(account, "second_factor.reset", reset, user_id, self._clock.now_ms())
+
     def _change(
-        self, account: Account, action: str, change: Callable[..., Changed], user_id: str, *args: Any
+        self, account: Account, action: str | None, change: Callable[..., Changed], user_id: str, *args: Any
     ) -> UserLine:
+        """`action` is None for a change of the role, which decides on it."""
         account.require_site_admin()
         by = log.actor(account, self._clock)
-        changed = self._database.write(
-            change,
-            *(uuid_of(user_id) or "", *args),
-            audit=lambda changed: by.entry(action, subject(changed.person)) if changed.is_change else None,
+        changed, line = self._database.write(
+            user_admin_queries.changed_line,
+            *(change, self._clock.now_ms(), uuid_of(user_id) or "", *args),
+            audit=lambda found: _entry(by, action, found[0]) if found[0].is_change else None,
         )
         self._on_revoked(changed.person.id)
-        return self.get(account, user_id)
+        return line
+
+
+def _entry(by: Actor, action: str | None, changed: Changed) -> Entry:
+    if action is not None:
+        return by.entry(action, subject(changed.person))
+    role, before = site_role(changed.person.is_admin, changed.person.is_viewer), changed.role_before
+    action = "user.promote" if role == SITE_ADMIN else "user.demote" if before == SITE_ADMIN else "user.role"
+    return by.entry(action, subject(changed.person), role=role, before=before)
+
+
+def _as_shown_to(account: Account, line: UserLine) -> UserLine:
+    return line if account.is_admin else line._replace(email=MASKED)
 
 
 def _existing(found: UserLine | None) -> UserLine:

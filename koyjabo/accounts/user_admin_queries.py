@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, func, or_, select
@@ -9,9 +10,11 @@ from sqlalchemy.orm import Session
 
 from koyjabo.accounts.access_version_queries import record_revocation
 from koyjabo.accounts.queries import Person, known, revoke
+from koyjabo.accounts.second_factor import queries as second_factors
 from koyjabo.database.paging import Page, length
 from koyjabo.database.text_search import has, typed
 from koyjabo.errors import LastAdmin, UnknownUser
+from koyjabo.identity import SITE_ADMIN, SITE_ROLES, SITE_VIEWER, site_role
 from koyjabo.models import Community, LoginSession, Membership, User
 from koyjabo.text import N_
 
@@ -21,10 +24,17 @@ class UserLine(NamedTuple):
     email: str
     name: str
     is_admin: bool  # of the site
+    is_viewer: bool
     created_ms: int
     disabled_ms: int | None
+    second_factor_ms: int | None  # since when; None without one
     communities: int
     sessions: int  # live ones
+
+    @property
+    def role(self) -> str:
+        """One of SITE_ROLES."""
+        return site_role(self.is_admin, self.is_viewer)
 
 
 class UserMembership(NamedTuple):
@@ -42,17 +52,19 @@ class Changed(NamedTuple):
 
     person: Person
     is_change: bool
+    role_before: str = ""  # one of SITE_ROLES, after a change of it
 
 
-USER = (User.id, User.email, User.name, User.is_admin, User.created_ms, User.disabled_ms)
+USER = tuple(getattr(User, name) for name in UserLine._fields[:8])
 BELONGING = (Community.id, Community.name, Membership.role, Membership.joined_ms, Community.archived_ms)
 
 
-def page(session: Session, query: str, start: int, count: int, now_ms: int) -> Page[UserLine]:
-    """Users with `query` in their email or name, the newest first."""
+def page(session: Session, query: str, start: int, count: int, now_ms: int, by_email: bool) -> Page[UserLine]:
+    """Users with `query` in their name or, with `by_email`, in their email, the newest first."""
     wanted = select(*USER)
     if part := typed(query):
-        wanted = wanted.where(or_(has(User.email_key, part), has(User.name, part)))
+        columns = (User.email_key, User.name) if by_email else (User.name,)
+        wanted = wanted.where(or_(*(has(column, part) for column in columns)))
     rows = wanted.order_by(User.created_ms.desc(), User.id).offset(start).limit(count)
     total = length(session, wanted)
     return Page(tuple(_lines(session, rows, now_ms)), total)
@@ -75,16 +87,29 @@ def communities_of(session: Session, user_id: str, start: int, count: int) -> Pa
     return Page(tuple(UserMembership._make(row) for row in rows), total)
 
 
-def set_admin(session: Session, user_id: str, is_admin: bool, keep_last: bool) -> Changed:
+def changed_line(
+    session: Session, change: Callable[..., Changed], now_ms: int, user_id: str, *args: Any
+) -> tuple[Changed, UserLine]:
+    """A change, and the user after it: a read after the commit could fail, as if nothing had changed."""
+    changed = change(session, user_id, *args)
+    (found,) = _lines(session, select(*USER).where(User.id == user_id), now_ms)
+    return changed, found
+
+
+def set_role(
+    session: Session, user_id: str, role: str, keep_last: bool, needs_second_factor: bool, now_ms: int
+) -> Changed:
     """Raises UnknownUser; LastAdmin, with `keep_last`, if no admin who can log in would be left."""
     if keep_last:
-        _require_another_admin(session, user_id)
+        require_another_admin(session, user_id)
     user = _locked(session, user_id)
-    is_change = user.is_admin != is_admin
-    if user.is_admin and not is_admin:
+    before = site_role(user.is_admin, user.is_viewer)
+    if SITE_ROLES.index(role) < SITE_ROLES.index(before):
         record_revocation(session)
-    user.is_admin = is_admin
-    return Changed(known(user), is_change)
+    if needs_second_factor and user.second_factor_ms is None:
+        revoke(session, now_ms, LoginSession.user_id == user.id)
+    user.is_admin, user.is_viewer = role == SITE_ADMIN, role == SITE_VIEWER
+    return Changed(known(user), role != before, before)
 
 
 def existing(session: Session, user_id: str) -> Changed:
@@ -93,9 +118,9 @@ def existing(session: Session, user_id: str) -> Changed:
 
 
 def set_disabled(session: Session, user_id: str, disabled: bool, keep_last: bool, now_ms: int) -> Changed:
-    """Disabling ends all sessions of the user. Raises UnknownUser; LastAdmin as `set_admin` does."""
+    """Disabling ends all sessions of the user. Raises UnknownUser; LastAdmin as `set_role` does."""
     if keep_last:
-        _require_another_admin(session, user_id)
+        require_another_admin(session, user_id)
     user = _locked(session, user_id)
     is_change = disabled != (user.disabled_ms is not None)
     if disabled and is_change:
@@ -111,7 +136,16 @@ def log_out(session: Session, user_id: str, now_ms: int) -> Changed:
     return Changed(known(user), revoke(session, now_ms, LoginSession.user_id == user.id))
 
 
-def _require_another_admin(session: Session, user_id: str) -> None:
+def reset_second_factor(session: Session, user_id: str, now_ms: int) -> Changed:
+    """Remove all second factors of a user, and end all sessions. Raises UnknownUser."""
+    user = _locked(session, user_id)
+    had_one = user.second_factor_ms is not None
+    second_factors.remove_all(session, user.id)
+    revoke(session, now_ms, LoginSession.user_id == user.id)
+    return Changed(known(user), had_one)
+
+
+def require_another_admin(session: Session, user_id: str) -> None:
     """Locks the admins who can log in until the commit. Raises LastAdmin."""
     admins = select(User.id).where(User.is_admin, User.disabled_ms.is_(None)).order_by(User.id)
     if set(session.scalars(admins.with_for_update())) == {user_id}:

@@ -7,6 +7,7 @@ from koyjabo.application.backends import Backends, open_backends
 from koyjabo.application.builders import Base
 from koyjabo.application.instrumentation import Instrumentation, values_of
 from koyjabo.application.lifetime import Lifetime
+from koyjabo.application.own_account import own_account
 from koyjabo.application.services import NetworkServices, ObservabilityServices, Services
 from koyjabo.application.signals import Signals
 from koyjabo.application.subscriptions import subscribe
@@ -15,7 +16,9 @@ from koyjabo.clock import Clock
 from koyjabo.communities.live.stats_rooms import StatsRooms
 from koyjabo.counting.records import CounterSnapshot
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.maintenance.nightly import LOOK_S
+from koyjabo.mail import outbox
+from koyjabo.mail.link_tokens import LinkTokens
+from koyjabo.maintenance import nightly
 from koyjabo.network.geolocation import PlaceFinder
 from koyjabo.network.origins import Origins
 from koyjabo.presence.members.tracker import TrackerServices, bind
@@ -34,7 +37,9 @@ def assemble(settings: Settings, runtime: Runtime, clock: Clock, snapshot: Count
     signals = Signals()
     instruments = Instrumentation(settings.secret_key, TICK_S, lambda: values_of(services))
     backends = open_backends(settings, runtime, clock, signals, instruments.socket_log)
-    base = Base(settings, clock, runtime, DatabaseExecutor(settings.database, runtime), signals, backends)
+    database, tokens = DatabaseExecutor(settings.database, runtime), LinkTokens(settings.secret_key)
+    mails = builders.outbox(settings, runtime, clock, database, tokens)
+    base = Base(settings, clock, runtime, database, signals, backends, mails, tokens)
     services = _build(base, snapshot, instruments)
     subscribe(signals, services, backends)
     _tick(services, backends, instruments, settings.active_window_seconds)
@@ -48,17 +53,21 @@ def _build(base: Base, snapshot: CounterSnapshot, instruments: Instrumentation) 
     realtime, analytics, presence = builders.realtime(base), builders.analytics(base), builders.presence(base)
     rooms, reports, sockets = realtime.rooms, analytics.reports, presence.visitor_sockets
     dashboards = builders.dashboards(base, rooms, reports)
-    stats_rooms = StatsRooms(rooms, dashboards)
+    stats_rooms, accounts = StatsRooms(rooms, dashboards), builders.accounts(base)
     counting = builders.counting(base, snapshot, sockets, rooms, stats_rooms, instruments.metrics.committed)
     return Services(
         clock=base.clock,
         signals=base.signals,
         lifetime=Lifetime(base.runtime),
-        network=NetworkServices(PlaceFinder(base.settings.geoip_files), Origins(base.settings.origins)),
+        network=NetworkServices(
+            PlaceFinder(base.settings.geoip_files), Origins(base.settings.origins, base.settings.public_url)
+        ),
         counting=counting,
         presence=presence,
         realtime=realtime,
-        accounts=builders.accounts(base),
+        mail=base.outbox,
+        accounts=accounts,
+        own_account=own_account(base, accounts.email_links),
         audit=Audit(base.database),
         analytics=analytics,
         communities=builders.communities(base, rooms, counting.visits, reports, dashboards, stats_rooms),
@@ -85,7 +94,9 @@ def _tick(services: Services, backends: Backends, instruments: Instrumentation, 
     every(TICK_S, communities.rooms.tick)
     every(TICK_S, communities.revocation.recheck_if_revoked)
     every(TICK_S, maintenance.system.report, instruments.publish)
-    every(LOOK_S, maintenance.nightly.tick)
+    every(nightly.LOOK_S, maintenance.nightly.tick, maintenance.weekly_report.tick, services.counting.anonymity.sweep)
+    if services.mail.is_on:
+        every(outbox.LOOK_S, services.mail.tick)
 
 
 def _close_in_order(services: Services, database: DatabaseExecutor) -> None:
@@ -93,5 +104,6 @@ def _close_in_order(services: Services, database: DatabaseExecutor) -> None:
     at_close = services.lifetime.at_close
     at_close(database.close)
     at_close(services.presence.peaks.write)
+    at_close(services.mail.close)
     at_close(services.accounts.credentials.close)
     at_close(services.counting.visits.close)

@@ -18,7 +18,7 @@ from koyjabo.presence.members.memory_store import MemoryOnlineMembers
 from koyjabo.presence.members.online_members import OnlineMembers
 from koyjabo.presence.visitors.active_visitors import ActiveVisitors
 from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors
-from koyjabo.presence.visitors.visitor_sockets import NoMatcher, VisitMatcher
+from koyjabo.presence.visitors.visit_matcher import NoMatcher, VisitMatcher
 from koyjabo.realtime.fanout import LocalFanout, MemoryFanout
 from koyjabo.runtime import Runtime
 from koyjabo.settings.schema import Settings

@@ -6,11 +6,18 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from koyjabo.accounts.accounts import Accounts
+from koyjabo.accounts.email_links import EmailLinks
 from koyjabo.accounts.login_sessions import Sessions
 from koyjabo.accounts.login_throttle import LoginFailures
 from koyjabo.accounts.passwords import Passwords
+from koyjabo.accounts.second_factor.codes import Codes
+from koyjabo.accounts.second_factor.enrolment import Enrolment
+from koyjabo.accounts.second_factor.passkeys import Passkeys
+from koyjabo.accounts.second_factor.pending import PendingSteps
+from koyjabo.accounts.second_factor.second_step import SecondStep
 from koyjabo.accounts.tokens import Tokens
 from koyjabo.accounts.user_admin import Users
 from koyjabo.analytics.reports import Reports, Visitors
@@ -28,6 +35,7 @@ from koyjabo.application.services import (
 from koyjabo.application.signals import Signals
 from koyjabo.clock import Clock
 from koyjabo.communities.communities import Communities
+from koyjabo.communities.invitations import Invitations
 from koyjabo.communities.live.attendance_log import AttendanceLog
 from koyjabo.communities.live.community_rooms import CommunityRooms
 from koyjabo.communities.live.dashboard_room import Dashboards
@@ -35,10 +43,15 @@ from koyjabo.communities.live.participant import Participants
 from koyjabo.communities.live.revocation import Revocation
 from koyjabo.communities.live.stats_rooms import StatsRooms
 from koyjabo.communities.permissions import Permissions
+from koyjabo.counting.anonymity import Anonymity
 from koyjabo.counting.ledger import Ledger, OnBatch, open_store
 from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.visits import Visits
 from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.mail.composer import Composer
+from koyjabo.mail.link_tokens import LinkTokens
+from koyjabo.mail.outbox import Outbox
+from koyjabo.mail.smtp import SmtpTransport
 from koyjabo.maintenance.erasure import Erasure
 from koyjabo.maintenance.nightly import Nightly
 from koyjabo.maintenance.recount_job import Recounts
@@ -55,6 +68,7 @@ from koyjabo.realtime.rooms import Rooms
 from koyjabo.runtime import Runtime
 from koyjabo.settings.database_url import is_ephemeral
 from koyjabo.settings.schema import Settings
+from koyjabo.weekly_report.weekly_report import WeeklyReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +79,19 @@ class Base:
     database: DatabaseExecutor
     signals: Signals
     backends: Backends
+    outbox: Outbox
+    link_tokens: LinkTokens
+
+
+def outbox(
+    settings: Settings, runtime: Runtime, clock: Clock, database: DatabaseExecutor, tokens: LinkTokens
+) -> Outbox:
+    server, site, secret = settings.smtp, settings.public_url, settings.secret_key
+    if server is None:
+        return Outbox(database, clock, runtime, None, None, secret)
+    composer = Composer(server.sender_name, server.sender, site, tokens, settings.zone)
+    transport = SmtpTransport(server, urlsplit(site).hostname or "localhost", runtime)
+    return Outbox(database, clock, runtime, composer, transport, secret)
 
 
 def realtime(base: Base) -> RealtimeServices:
@@ -137,19 +164,26 @@ def counting(
     )
     interval_s = base.settings.update_interval_ms / 1000
     rooms.open(STATS_ROOM, LatestValue(lambda: VisitorUpdate(visits.newest()), visits.site.merge, interval_s))
-    return CountingServices(visits)
+    anonymity = Anonymity(base.database, base.clock, base.settings.honour_privacy_signals, visits.knows)
+    return CountingServices(visits, anonymity)
 
 
 def accounts(base: Base) -> AccountServices:
     database, clock, on_revoked = base.database, base.clock, base.signals.access_revoked.send
-    secret = base.settings.secret_key
-    failures = LoginFailures(database, clock, secret)
+    secret, policy, outbox = base.settings.secret_key, base.settings.require_two_factor, base.outbox
+    failures, pending = LoginFailures(database, clock, secret), PendingSteps(database, clock, secret, policy)
+    passwords, codes = Passwords(base.runtime), Codes(database, clock, secret)
+    credentials = Accounts(database, clock, passwords, on_revoked, failures.unlock, pending, outbox)
     return AccountServices(
-        credentials=Accounts(database, clock, Passwords(base.runtime), on_revoked, failures.unlock),
+        credentials=credentials,
         sessions=Sessions(database, clock, on_revoked),
-        users=Users(database, clock, on_revoked, failures.unlock),
+        users=Users(database, clock, on_revoked, failures.unlock, policy),
         login_failures=failures,
         tokens=Tokens(secret),
+        second_step=SecondStep(database, clock, credentials, pending, codes, on_revoked),
+        second_factors=Enrolment(database, clock, pending, codes, policy, on_revoked),
+        passkeys=Passkeys(database, clock, pending, codes, policy, on_revoked),
+        email_links=EmailLinks(database, clock, passwords, outbox, base.link_tokens, on_revoked, failures.unlock),
     )
 
 
@@ -161,16 +195,14 @@ def communities(
             dashboards.changed(community_id)
 
     database, clock, runtime, backends = base.database, base.clock, base.runtime, base.backends
-    permissions, participants, attendance_log = (
-        Permissions(database, runtime, clock),
-        Participants(),
-        AttendanceLog(attend, runtime, clock),
-    )
+    permissions, participants = Permissions(database, runtime, clock), Participants()
+    attendance_log = AttendanceLog(attend, runtime, clock)
     community_rooms = CommunityRooms(
         rooms, backends.members, visits, dashboards, attendance_log, participants, permissions, clock
     )
     return CommunityServices(
         directory=Communities(database, clock, base.signals.access_revoked.send),
+        invitations=Invitations(database, clock, base.outbox, base.link_tokens),
         permissions=permissions,
         participants=participants,
         rooms=community_rooms,
@@ -192,6 +224,7 @@ def maintenance(base: Base) -> MaintenanceServices:
         total=TotalAdjuster(database, clock),
         retention=retention,
         nightly=Nightly(database, clock, base.runtime, retention),
+        weekly_report=WeeklyReport(database, clock, base.runtime, base.outbox),
         erasure=Erasure(database, clock, forgotten, backends.drain),
         recounts=recounts,
         system=system,

@@ -27,6 +27,7 @@ def open_services(app: Flask, settings: Settings, runtime: Runtime, clock: Clock
     with app.app_context():
         snapshot = opening_queries.prepare(settings.database, settings.starting_total, clock)
         app.extensions[EXTENSION] = services = assemble(settings, runtime, clock, snapshot)
+    services.accounts.second_factors.end_sessions_without()
     _make_first_admin(settings, services.accounts.credentials)
     return services
 

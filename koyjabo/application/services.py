@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from koyjabo.accounts.accounts import Accounts
+from koyjabo.accounts.email_links import EmailLinks
 from koyjabo.accounts.login_sessions import Sessions
 from koyjabo.accounts.login_throttle import LoginFailures
+from koyjabo.accounts.second_factor.enrolment import Enrolment
+from koyjabo.accounts.second_factor.passkeys import Passkeys
+from koyjabo.accounts.second_factor.second_step import SecondStep
 from koyjabo.accounts.tokens import Tokens
 from koyjabo.accounts.user_admin import Users
 from koyjabo.analytics.reports import Reports
@@ -18,13 +22,16 @@ from koyjabo.application.signals import Signals
 from koyjabo.audit.log import Audit
 from koyjabo.clock import Clock
 from koyjabo.communities.communities import Communities
+from koyjabo.communities.invitations import Invitations
 from koyjabo.communities.live.community_rooms import CommunityRooms
 from koyjabo.communities.live.dashboard_room import Dashboards
 from koyjabo.communities.live.participant import Participants
 from koyjabo.communities.live.revocation import Revocation
 from koyjabo.communities.live.stats_rooms import StatsRooms
 from koyjabo.communities.permissions import Permissions
+from koyjabo.counting.anonymity import Anonymity
 from koyjabo.counting.visits import Visits
+from koyjabo.mail.outbox import Outbox
 from koyjabo.maintenance.erasure import Erasure
 from koyjabo.maintenance.nightly import Nightly
 from koyjabo.maintenance.recount_job import Recounts
@@ -35,12 +42,16 @@ from koyjabo.network.geolocation import PlaceFinder
 from koyjabo.network.origins import Origins
 from koyjabo.observability.metrics import Metrics
 from koyjabo.observability.socket_log import SocketLog
+from koyjabo.own_account.deletion import AccountDeletion
+from koyjabo.own_account.export import AccountExport
+from koyjabo.own_account.profile import Profile
 from koyjabo.presence.members.peaks import Peaks
 from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 from koyjabo.realtime import VisitorBroadcaster
 from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.realtime.rooms import Rooms
 from koyjabo.visit_log.visit_log import VisitLog
+from koyjabo.weekly_report.weekly_report import WeeklyReport
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -57,6 +68,7 @@ class NetworkServices:
 @dataclass(frozen=True, slots=True)
 class CountingServices:
     visits: Visits
+    anonymity: Anonymity
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +91,17 @@ class AccountServices:
     users: Users
     login_failures: LoginFailures
     tokens: Tokens
+    second_step: SecondStep
+    second_factors: Enrolment
+    passkeys: Passkeys
+    email_links: EmailLinks
+
+
+@dataclass(frozen=True, slots=True)
+class OwnAccountServices:
+    profile: Profile
+    export: AccountExport
+    deletion: AccountDeletion
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +113,7 @@ class AnalyticsServices:
 @dataclass(frozen=True, slots=True)
 class CommunityServices:
     directory: Communities
+    invitations: Invitations
     permissions: Permissions
     participants: Participants
     rooms: CommunityRooms
@@ -103,6 +127,7 @@ class MaintenanceServices:
     total: TotalAdjuster
     retention: Retention
     nightly: Nightly
+    weekly_report: WeeklyReport
     erasure: Erasure
     recounts: Recounts
     system: System
@@ -125,7 +150,9 @@ class Services:
     counting: CountingServices
     presence: PresenceServices
     realtime: RealtimeServices
+    mail: Outbox
     accounts: AccountServices
+    own_account: OwnAccountServices
     audit: Audit
     analytics: AnalyticsServices
     communities: CommunityServices

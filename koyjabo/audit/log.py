@@ -6,12 +6,13 @@ alike. So each audited change has one entry, and each entry a change.
 
 from __future__ import annotations
 
+import re
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from koyjabo.audit import queries
 from koyjabo.audit.queries import AuditRecord, Entry
-from koyjabo.identity import OPERATOR
+from koyjabo.identity import MASKED, OPERATOR
 
 if TYPE_CHECKING:
     from koyjabo.clock import Clock
@@ -44,6 +45,10 @@ ACTIONS = (
     "member.join",
     "member.leave",
     "member.add",
+    "member.invite",
+    "member.withdraw",
+    "member.accept",
+    "member.decline",
     "member.role",
     "member.remove",
     "user.sign_up",
@@ -54,12 +59,23 @@ ACTIONS = (
     "session.replay",
     "user.create",
     "user.password",
+    "user.password_reset",
+    "user.verify",
+    "user.change",
+    "user.export",
+    "user.delete",
     "user.promote",
     "user.demote",
+    "user.role",
     "user.disable",
     "user.enable",
     "user.unlock",
     "user.log_out",
+    "second_factor.add",
+    "second_factor.remove",
+    "second_factor.codes",
+    "second_factor.reset",
+    "second_factor.fail",
     "visitor.forget",
     "total.set",
     "ledger.recount",
@@ -111,6 +127,9 @@ def anonymous(now_ms: int) -> Actor:
     return Actor("", "", request_place.get(), now_ms)
 
 
+EMAIL = re.compile(r"[^\s@\"'<>(),;:]+@[^\s@\"'<>(),;:]+")
+
+
 class AuditPage(NamedTuple):
     """Records, newest first, and the cursor of the next page: None at the end."""
 
@@ -119,7 +138,9 @@ class AuditPage(NamedTuple):
 
 
 class Audit:
-    """For admins of the site; raises Forbidden for other accounts, and LedgerUnavailable."""
+    """For admins of the site, and for its viewers with masked emails; raises Forbidden for other accounts, and
+    LedgerUnavailable.
+    """
 
     def __init__(self, database: DatabaseExecutor) -> None:
         self._database = database
@@ -128,8 +149,25 @@ class Audit:
         self, account: Account, before: int | None = None, count: int = 50, actor: str = "", action: str = ""
     ) -> AuditPage:
         """`count` records from before the cursor, by a user (id) or BY_OPERATOR, and of one of ACTIONS."""
-        account.require_site_admin()
+        account.require_site_viewer()
         by = None if actor == BY_OPERATOR else actor
         found = self._database.read(queries.newest, before, count + 1, by, action)
-        lines = found[:count]
+        lines = tuple(_as_shown_to(account, each) for each in found[:count])
         return AuditPage(lines, lines[-1].id if len(found) > count else None)
+
+
+def _as_shown_to(account: Account, line: AuditRecord) -> AuditRecord:
+    """The name of a user who is the subject is their email."""
+    if account.is_admin:
+        return line
+    target = MASKED if line.target_kind == "user" and line.target else _masked(line.target)
+    return line._replace(target=target, details=_masked(line.details))
+
+
+def _masked(value: Any) -> Any:
+    """With MASKED in place of what looks like an email, in texts of any depth."""
+    if isinstance(value, dict):
+        return {name: _masked(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_masked(each) for each in value]
+    return EMAIL.sub(MASKED, value) if isinstance(value, str) else value

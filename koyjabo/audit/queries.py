@@ -12,6 +12,9 @@ from sqlalchemy.orm import Session
 from koyjabo.database.text_search import usable
 from koyjabo.models import AuditLine
 
+LONGEST_DETAIL = 200
+"""The longest text in the details of an entry, in characters."""
+
 
 class Entry(NamedTuple):
     """An action, with the names that the actor and the target had at that moment."""
@@ -27,9 +30,18 @@ class Entry(NamedTuple):
     place: str  # of the client; "" if unknown
 
     def store(self, session: Session | Connection) -> None:
-        """Insert the entry, in the transaction that makes the change."""
-        values = {**self._asdict(), "details": json.dumps(self.details, ensure_ascii=False)}
+        """Insert the entry, in the transaction that makes the change. Long texts are cut."""
+        values = {**self._asdict(), "details": json.dumps(_shortened(self.details), ensure_ascii=False)}
         session.execute(insert(AuditLine).values(**values))
+
+
+def _shortened(value: Any) -> Any:
+    """With the beginning of each long text, and its length."""
+    if isinstance(value, dict):
+        return {name: _shortened(each) for name, each in value.items()}
+    if isinstance(value, str) and len(value) > LONGEST_DETAIL:
+        return f"{value[:LONGEST_DETAIL]}… ({len(value):,} characters)"
+    return value
 
 
 class AuditRecord(NamedTuple):

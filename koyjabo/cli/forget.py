@@ -10,13 +10,14 @@ from koyjabo.cli import application, main, progress
 @main.command()
 @click.argument("visitor_id")
 def forget(visitor_id: str) -> None:
-    """Erase the data of the visitor VISITOR_ID. All totals stay the same.
+    """Erase the data of the visitor VISITOR_ID, with the anonymous visits of today. All totals stay the same.
 
     A later visit with this id counts as a new visitor. Safe to run beside a busy server. If it is interrupted, run it
     again.
     """
     with application() as services:
-        visits = services.maintenance.erasure.count(visitor_id)
+        erasure, hashes = services.maintenance.erasure, services.counting.anonymity.names(visitor_id)
+        visits = sum(map(erasure.count, (visitor_id, *hashes)))
         with progress.of(visits, "Erasing") as advance:
-            services.maintenance.erasure.forget(visitor_id, advance)
+            erasure.forget(visitor_id, advance, hashes)
     click.echo(f"Erased the visitor (visits: {visits:,}). All totals stay the same.")

@@ -10,7 +10,7 @@ import click
 
 from koyjabo.accounts import credential_rules
 from koyjabo.cli import application, main
-from koyjabo.identity import OPERATOR
+from koyjabo.identity import OPERATOR, SITE_ADMIN, SITE_MEMBER, SITE_ROLES
 
 
 @main.group()
@@ -56,15 +56,23 @@ def set_password(email: str, password_stdin: bool) -> None:
     click.echo(f"Changed the password of {account.email}, who is now logged out everywhere.")
 
 
-@user.command()
+@user.command("role")
+@email
+@click.argument("role", type=click.Choice(SITE_ROLES))
+def give_role(email: str, role: str) -> None:
+    """Give EMAIL a role on the site. An admin is admin of every community. A viewer sees the panel, without emails
+    and visitorIds, and changes nothing. A member has no rights there.
+    """
+    click.echo(f"{_set_role(email, role)} has the role {role} on this site.")
+
+
+@user.command(hidden=True)
 @email
 @click.option("--demote", is_flag=True, help="Remove admin rights instead.")
 def promote(email: str, demote: bool) -> None:
-    """Make EMAIL a site admin."""
-    with application() as services:
-        user = services.accounts.users.get_by_email(OPERATOR, email)
-        services.accounts.users.promote(OPERATOR, user.id, is_admin=not demote)
-    click.echo(f"{user.email} is {'no longer' if demote else 'now'} a site admin.")
+    """The same as `user role EMAIL admin`; with --demote, as `user role EMAIL member`."""
+    known_as = _set_role(email, SITE_MEMBER if demote else SITE_ADMIN)
+    click.echo(f"{known_as} is {'no longer' if demote else 'now'} a site admin.")
 
 
 @user.command()
@@ -92,11 +100,33 @@ def unlock(email: str) -> None:
     click.echo(f"Took all failed logins to {user.email} back.")
 
 
+def _set_role(email: str, role: str) -> str:
+    """Returns the email as its owner wrote it."""
+    with application() as services:
+        user = services.accounts.users.get_by_email(OPERATOR, email)
+        return services.accounts.users.set_role(OPERATOR, user.id, role).email
+
+
 def _disable(email: str, disabled: bool) -> None:
     with application() as services:
         user = services.accounts.users.get_by_email(OPERATOR, email)
         services.accounts.users.disable(OPERATOR, user.id, disabled)
     click.echo(f"{user.email} {'is logged out everywhere and cannot log in' if disabled else 'can log in again'}.")
+
+
+@user.group("second-factor")
+def second_factor() -> None:
+    """Help users who have lost their second factor."""
+
+
+@second_factor.command("reset")
+@email
+def reset_second_factor(email: str) -> None:
+    """Remove the authenticator app, the passkeys and the recovery codes of EMAIL, and log them out everywhere."""
+    with application() as services:
+        user = services.accounts.users.get_by_email(OPERATOR, email)
+        services.accounts.users.reset_second_factor(OPERATOR, user.id)
+    click.echo(f"Reset the second factor of {user.email}, who is now logged out everywhere.")
 
 
 def _password(from_stdin: bool) -> str:

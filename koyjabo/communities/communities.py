@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
-from koyjabo.accounts.credential_rules import email_key
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor
 from koyjabo.clock import Clock
@@ -17,7 +16,7 @@ from koyjabo.communities.queries import Community, CommunityAccess, CommunityQue
 from koyjabo.communities.roles import ADMIN, MEMBER, ROLES
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.paging import Page
-from koyjabo.identity import Account, uuid_of
+from koyjabo.identity import MASKED, Account, uuid_of
 
 __all__ = ["ROLES", "Communities", "Community", "CommunityAccess", "Enrolment", "Member", "Overview", "Page", "uuid_of"]
 
@@ -45,14 +44,22 @@ class Communities:
         self._database = database
         self._clock = clock
 
-    def create(self, account: Account, name: str, description: str, is_open: bool, is_listed: bool) -> CommunityAccess:
-        """Create a community, with `account` as its first admin."""
-        community = Community(str(uuid.uuid4()), name, description, is_open, is_listed)
+    def create(
+        self,
+        account: Account,
+        name: str,
+        description: str,
+        is_open: bool,
+        is_listed: bool,
+        count_anonymous: bool = False,
+    ) -> CommunityAccess:
+        """Create a community, with `account` as its first admin. Raises TooManyCommunities."""
+        community = Community(str(uuid.uuid4()), name, description, is_open, is_listed, count_anonymous)
         self._write(lifecycle.create, self._actor(account), account, community)
         return CommunityAccess(community, ADMIN)
 
     def list(self, account: Account, start: int, count: int) -> Page[CommunityAccess]:
-        """`count` of the communities that `account` may see, by name, from the offset `start`."""
+        """`count` of the communities that `account` may see, by members and then by name, from the offset `start`."""
         page = self._list(CommunityQueries.list_access, account.id, account.is_admin, start, count)
         return page._replace(items=tuple(roles.as_seen_by(account, each) for each in page.items))
 
@@ -75,7 +82,7 @@ class Communities:
         self._read(memberships.allowed, account, community_id, role)
 
     def change(self, account: Account, community_id: str, **values: Any) -> CommunityAccess:
-        """Change any of name, description, is_open and is_listed."""
+        """Change any of name, description, is_open, is_listed and count_anonymous."""
         return self._write(lifecycle.change, self._actor(account), account, community_id, values)
 
     def delete(self, account: Account, community_id: str) -> None:
@@ -95,18 +102,20 @@ class Communities:
     def members(self, account: Account, community_id: str, start: int, count: int) -> Page[Member]:
         """`count` members in the order in which they joined, from the offset `start`.
 
-        Only site admins see emails: anyone can found a community and add any user to it.
+        Only site admins see emails.
         """
         page = self._list(memberships.members, account, community_id, start, count)
         return page._replace(items=tuple(_as_shown_to(account, each) for each in page.items))
 
-    def invite(self, account: Account, community_id: str, email: str, role: str) -> Enrolment:
-        """`set_role` for the user with this email."""
-        return self._enrol(account, community_id, CommunityQueries.user_with, email_key(email), role)
-
     def set_role(self, account: Account, community_id: str, user_id: str, role: str) -> Enrolment:
-        """Set the role of a user, who becomes a member if necessary. Raises UnknownUser, LastAdmin."""
-        return self._enrol(account, community_id, CommunityQueries.user, uuid_of(user_id) or "", role)
+        """Set the role of a member. For a site admin, a user who is no member becomes one; others invite them
+        (`invitations`). Raises UnknownUser, LastAdmin.
+        """
+        by = self._actor(account)
+        member, before = self._write(memberships.set_role, by, account, community_id, uuid_of(user_id) or "", role)
+        if before is not None and roles.is_lower(role, before):
+            self._on_revoked(member.user_id)
+        return Enrolment(_as_shown_to(account, member), before is None)
 
     def remove_member(self, account: Account, community_id: str, user_id: str) -> None:
         """End a membership. All members may end their own. Raises UnknownUser, LastAdmin."""
@@ -115,16 +124,29 @@ class Communities:
         self._write(memberships.remove, self._actor(account), account, community_id, uuid_of(user_id))
         self._on_revoked(user_id.lower())
 
-    # For admins of the site; raises Forbidden for other accounts.
+    def removable(self, account: Account, community_id: str, user_id: str) -> tuple[Community, Member]:
+        """A membership that `remove_member` would end now, and its community. Raises as it does."""
+        community, member = self._read(memberships.removable, account, community_id, uuid_of(user_id))
+        return community, _as_shown_to(account, member)
+
+    # For admins of the site, and what changes nothing for its viewers, too; raises Forbidden for other accounts.
 
     def all(self, account: Account, query: str = "", start: int = 0, count: int = 20) -> Page[Overview]:
         """`count` communities with `query` in their name, archived or not, by name, from the offset `start`."""
-        account.require_site_admin()
+        account.require_site_viewer()
         return self._database.report(overviews, query, start, count)
 
     def overview(self, account: Account, community_id: str) -> Overview:
-        account.require_site_admin()
+        account.require_site_viewer()
         return self._database.read(archive.overview, community_id)
+
+    def listed_members(self, account: Account, community_id: str, start: int, count: int) -> Page[Member]:
+        """`members`, for the panel. Viewers of the site see masked emails."""
+        account.require_site_viewer()
+        page = self._list(CommunityQueries.members, uuid_of(community_id) or "", start, count)
+        if account.is_admin:
+            return page
+        return page._replace(items=tuple(each._replace(email=MASKED) for each in page.items))
 
     def archive(self, account: Account, community_id: str) -> None:
         """Archive a community: until it is restored, it is unknown to members, visits and sockets. Idempotent."""
@@ -136,20 +158,6 @@ class Communities:
         """Restore an archived community with all its data. Idempotent."""
         account.require_site_admin()
         self._database.write(archive.restore, self._actor(account), community_id)
-
-    def _enrol(
-        self,
-        account: Account,
-        community_id: str,
-        find_user: Callable[[CommunityQueries, str], str | None],
-        key: str,
-        role: str,
-    ) -> Enrolment:
-        by = self._actor(account)
-        member, before = self._write(memberships.set_role, by, account, community_id, find_user, key, role)
-        if before is not None and roles.is_lower(role, before):
-            self._on_revoked(member.user_id)
-        return Enrolment(_as_shown_to(account, member), before is None)
 
     def _actor(self, account: Account) -> Actor:
         return log.actor(account, self._clock)

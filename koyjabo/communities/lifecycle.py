@@ -8,12 +8,18 @@ from koyjabo.audit.log import Actor
 from koyjabo.communities.memberships import managed, subject
 from koyjabo.communities.queries import Community, CommunityAccess, CommunityQueries
 from koyjabo.communities.roles import ADMIN
+from koyjabo.errors import TooManyCommunities
 from koyjabo.identity import Account
+
+MOST_FOUNDED = 20
+"""The most communities of one founder, without archived ones. Site admins have no limit."""
 
 
 def create(records: CommunityQueries, by: Actor, account: Account, community: Community) -> None:
-    """`account` becomes its first admin."""
-    records.add(community, by.at_ms)
+    """`account` becomes its first admin. Raises TooManyCommunities."""
+    if not account.is_admin and records.founded(account.id) >= MOST_FOUNDED:
+        raise TooManyCommunities
+    records.add(community, account.id, by.at_ms)
     records.enrol(community.id, account.id, ADMIN, by.at_ms)
     entry = by.entry("community.create", subject(community), open=community.is_open, listed=community.is_listed)
     records.store(entry)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from koyjabo.audit.log import Actor, Subject
 from koyjabo.communities import roles
 from koyjabo.communities.queries import Community, CommunityAccess, CommunityQueries, Member
@@ -67,21 +65,17 @@ def members(records: CommunityQueries, account: Account, community_id: str, star
 
 
 def set_role(
-    records: CommunityQueries,
-    by: Actor,
-    account: Account,
-    community_id: str,
-    find_user: Callable[[CommunityQueries, str], str | None],
-    key: str,
-    role: str,
+    records: CommunityQueries, by: Actor, account: Account, community_id: str, user_id: str, role: str
 ) -> tuple[Member, str | None]:
-    """Set the role of the user whose id `find_user` returns for `key`. Returns the membership after the change, and the
-    previous role: None for a new member. Raises UnknownUser, LastAdmin.
+    """Set the role of a user. Returns the membership after the change, and the previous role: None for a new member,
+    whom only site admins can add without an invitation. Raises UnknownUser, LastAdmin.
     """
     community = managed(records, account, community_id).community
-    user_id = find_user(records, key)
-    if user_id is None:
+    if records.user(user_id) is None:
         raise UnknownUser
+    access = records.access(community.id, user_id)
+    if not account.is_admin and (access is None or access.role is None):
+        raise UnknownUser(N_("This person is not a member of this community. Invite them by email."))
     return _set_role(records, by, community, user_id, role)
 
 
@@ -105,12 +99,28 @@ def _set_role(
 def remove(records: CommunityQueries, by: Actor, account: Account, community_id: str, user_id: str | None) -> None:
     """Raises UnknownUser, LastAdmin."""
     community = managed(records, account, community_id).community
+    member = _member(records, community, user_id)
+    _end(records, community.id, member.user_id, member.role)
+    records.end_invitations(community.id, member.user_id)
+    records.store(by.entry("member.remove", subject(community), **_details(member), role=member.role))
+
+
+def removable(
+    records: CommunityQueries, account: Account, community_id: str, user_id: str | None
+) -> tuple[Community, Member]:
+    """A membership that `account` may end now, as `remove` and `leave` would. Raises as they do."""
+    community = allowed(records, account, community_id, MEMBER if user_id == account.id else ADMIN).community
+    member = _member(records, community, user_id)
+    roles.require_another_admin(records, community.id, member.user_id, member.role)
+    return community, member
+
+
+def _member(records: CommunityQueries, community: Community, user_id: str | None) -> Member:
+    """Raises UnknownUser."""
     access = records.access(community.id, user_id or "")
     if user_id is None or access is None or access.role is None:
         raise UnknownUser(N_("This person is not a member of this community."))
-    member = records.member(community.id, user_id)
-    _end(records, community.id, user_id, member.role)
-    records.store(by.entry("member.remove", subject(community), **_details(member), role=member.role))
+    return records.member(community.id, user_id)
 
 
 def subject(community: Community) -> Subject:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, and_, delete, func, insert, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy.orm import Session, aliased
 
 from koyjabo import models
 from koyjabo.accounts.access_version_queries import record_revocation
 from koyjabo.audit.queries import Entry
 from koyjabo.database.paging import Page, length
-from koyjabo.models import SITE, Counter, Membership, Scope, User
+from koyjabo.models import SITE, Counter, Invitation, Membership, Scope, User
 
 
 class Community(NamedTuple):
@@ -21,6 +21,7 @@ class Community(NamedTuple):
     description: str
     is_open: bool  # all users may join
     is_listed: bool  # non-members may see it
+    count_anonymous: bool = False  # counts visits of non-members although it is not open
 
 
 class CommunityAccess(NamedTuple):
@@ -44,9 +45,14 @@ COMMUNITY = (
     models.Community.description,
     models.Community.is_open,
     models.Community.is_listed,
+    models.Community.count_anonymous,
 )
 NOT_ARCHIVED = models.Community.archived_ms.is_(None)
 """Queries treat an archived community as unknown, except those of `archiving_queries`."""
+
+_EVERY = aliased(Membership)  # because queries join the user's own one
+MEMBERS = select(func.count()).where(_EVERY.community_id == models.Community.id).scalar_subquery()
+"""How many members a community has."""
 
 MEMBER = (User.id, User.name, User.email, Membership.role, Membership.joined_ms)
 
@@ -70,18 +76,21 @@ class CommunityQueries:
         return _access(found) if found else None
 
     def list_access(self, user_id: str, everything: bool, start: int, count: int) -> Page[CommunityAccess]:
-        """The user's own communities and the listed ones, or all with `everything`; by name."""
+        """The user's own communities and the listed ones, or all with `everything`; by members, then by name."""
         wanted = _list_access(user_id)
         if not everything:
             wanted = wanted.where(or_(models.Community.is_listed, Membership.role.is_not(None)))
-        return self._by_name(wanted, start, count)
+        return self._page(wanted, start, count, MEMBERS.desc())
 
     def list_own_access(self, user_id: str, start: int, count: int) -> Page[CommunityAccess]:
         """The communities of which the user is a member; by name."""
-        return self._by_name(_list_access(user_id).where(Membership.role.is_not(None)), start, count)
+        return self._page(_list_access(user_id).where(Membership.role.is_not(None)), start, count)
 
-    def _by_name(self, wanted: Select[*tuple[Any, ...]], start: int, count: int) -> Page[CommunityAccess]:
-        ordered = wanted.order_by(func.lower(models.Community.name), models.Community.id)
+    def _page(
+        self, wanted: Select[*tuple[Any, ...]], start: int, count: int, *first: ColumnElement[Any]
+    ) -> Page[CommunityAccess]:
+        """Ordered by `first`, then by name."""
+        ordered = wanted.order_by(*first, func.lower(models.Community.name), models.Community.id)
         return Page(tuple(_access(row) for row in self._rows(ordered, start, count)), length(self._session, wanted))
 
     def member(self, community_id: str, user_id: str) -> Member:
@@ -98,19 +107,24 @@ class CommunityQueries:
         """The id, if such a user exists."""
         return self._session.scalar(select(User.id).where(User.id == user_id))
 
-    def user_with(self, email_key: str) -> str | None:
-        """The id of the user with this email, normalised by `credential_rules.email_key`."""
-        return self._session.scalar(select(User.id).where(User.email_key == email_key))
-
     def has_other_admin(self, community_id: str, user_id: str) -> bool:
         """Whether another admin exists who can log in."""
         others = (Membership.community_id == community_id, Membership.user_id != user_id, Membership.role == "admin")
         admins = select(User.id).join(Membership, Membership.user_id == User.id).where(*others)
         return self._session.scalar(admins.where(User.disabled_ms.is_(None)).limit(1)) is not None
 
-    def add(self, community: Community, now_ms: int) -> None:
+    def founded(self, user_id: str) -> int:
+        """How many communities this user has founded that are neither deleted nor archived. Locks the user, so that
+        no other transaction adds one until the commit.
+        """
+        self._session.execute(select(User.id).where(User.id == user_id).with_for_update())
+        own = select(func.count()).where(models.Community.founder_id == user_id, NOT_ARCHIVED)
+        return self._session.scalars(own).one()
+
+    def add(self, community: Community, founder_id: str, now_ms: int) -> None:
         """Insert a community without members."""
-        self._session.execute(insert(models.Community).values(**community._asdict(), created_ms=now_ms))
+        values = {**community._asdict(), "founder_id": founder_id, "created_ms": now_ms}
+        self._session.execute(insert(models.Community).values(**values))
 
     def open_counter(self, community_id: str, now_ms: int, visits: int = 0, visitors: int = 0) -> None:
         """Insert the counter, so that visits count from now on, in the site's epoch. Call it last in the transaction:
@@ -125,7 +139,8 @@ class CommunityQueries:
         self._session.execute(update(models.Community).where(models.Community.id == community_id).values(**values))
 
     def delete(self, community_id: str) -> None:
-        """Delete the community, its memberships, counter and peaks. Its visits stay in the ledger."""
+        """Delete the community, its memberships, invitations, counter and peaks. Its visits stay in the ledger."""
+        self._session.execute(delete(Invitation).where(Invitation.community_id == community_id))
         self._session.execute(delete(Membership).where(Membership.community_id == community_id))
         self._session.execute(delete(models.Community).where(models.Community.id == community_id))
         self._session.execute(delete(Counter).where(Counter.scope == community_id))
@@ -140,6 +155,15 @@ class CommunityQueries:
 
     def remove(self, community_id: str, user_id: str) -> None:
         self._session.execute(delete(Membership).where(*_is(community_id, user_id)))
+
+    def end_invitations(self, community_id: str, user_id: str) -> None:
+        """End the invitations of the email of a user to this community."""
+        mine = select(User.email_key).where(User.id == user_id)
+        self._session.execute(
+            delete(Invitation)
+            .where(Invitation.community_id == community_id, Invitation.email_key.in_(mine))
+            .execution_options(synchronize_session=False)
+        )
 
     def store(self, entry: Entry) -> None:
         entry.store(self._session)

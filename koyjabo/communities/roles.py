@@ -51,7 +51,7 @@ def check_open(account: Account, community: Community) -> None:
         return
     if not community.is_listed:
         raise UnknownCommunity
-    raise Forbidden(N_("This community is invitation only. Ask one of its admins to add you."))
+    raise Forbidden(N_("This community is invitation only. Ask one of its admins to invite you."))
 
 
 def require_another_admin(records: CommunityQueries, community_id: str, user_id: str, role: str) -> None:

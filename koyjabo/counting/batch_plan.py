@@ -7,15 +7,14 @@ from typing import Any, TypeVar
 
 from koyjabo.clock import Clock
 from koyjabo.counting.daily_people import Asked, DailyPeople, user, visitor
-from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
+from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt, VisitKey
 from koyjabo.errors import KoyJaboError, UnknownCommunity
 from koyjabo.models import SITE, Scope
 
-VisitKey = tuple[str, str]
-"""(visitor_id, visit_id): what makes a retry the same visit."""
-
-
 At = TypeVar("At")
+
+Counted = tuple[int, bool, Scope]
+"""(ordinal, duplicate, the scope that counts the visit beside the site)"""
 
 Sums = list[int]
 """[visits, new visitors]"""
@@ -29,6 +28,13 @@ class KnownRows:
     ordinals: dict[VisitKey, int]  # of visits that are retries
     visitors: dict[tuple[Scope, str], str | None]  # the user each visitor has become in that scope, if any
     people: DailyPeople  # of all people in `asked`
+    closed: set[Scope] = field(default_factory=set)  # communities that count visits of their members alone
+    members: set[tuple[Scope, str]] = field(default_factory=set)  # of the users in `users`
+
+    def counts(self, visit: NewVisit) -> bool:
+        """Whether the community of a visit counts it. If not, only the site does (specification: Register a visit)."""
+        is_restricted = visit.is_public and visit.scope in self.closed and visit.scope in self.snapshot
+        return not is_restricted or (visit.scope, visit.member_id) in self.members
 
 
 @dataclass(slots=True)
@@ -42,14 +48,21 @@ class Plan:
     days: dict[tuple[Scope, str], Sums] = field(default_factory=dict)
     hours: dict[tuple[Scope, int], Sums] = field(default_factory=dict)
     touched: dict[Scope, Sums] = field(default_factory=dict)
-    outcomes: list[tuple[int, bool] | KoyJaboError] = field(default_factory=list)
+    outcomes: list[Counted | KoyJaboError] = field(default_factory=list)
 
-    def receipts(self, batch: list[tuple[NewVisit, str]]) -> list[Receipt | KoyJaboError]:
+    def receipts(self) -> list[Receipt | KoyJaboError]:
         site = self.snapshot[SITE]
         return [
-            o if isinstance(o, KoyJaboError) else Receipt(*o, site, self.snapshot.get(visit.scope, site))
-            for o, (visit, _) in zip(self.outcomes, batch, strict=True)
+            o if isinstance(o, KoyJaboError) else Receipt(o[0], o[1], site, self.snapshot.get(o[2], site))
+            for o in self.outcomes
         ]
+
+
+def keys(batch: list[tuple[NewVisit, str]]) -> list[VisitKey]:
+    """The keys under which the visits may have been counted before."""
+    found = [(visit.visitor_id, visit_id) for visit, visit_id in batch]
+    found += [visit.other_key for visit, _ in batch if visit.other_key]
+    return found
 
 
 def asked(batch: list[tuple[NewVisit, str]], clock: Clock) -> list[Asked]:
@@ -66,6 +79,11 @@ def asked(batch: list[tuple[NewVisit, str]], clock: Clock) -> list[Asked]:
     return [(*person, day) for day in {clock.bucket(visit.at_ms).day for visit in visits} for person in people]
 
 
+def users(batch: list[tuple[NewVisit, str]]) -> list[tuple[Scope, str]]:
+    """The (community, user) pairs of which to look up whether they are memberships."""
+    return list({(visit.scope, visit.member_id) for visit, _ in batch if visit.scope != SITE and visit.member_id})
+
+
 def plan(batch: list[tuple[NewVisit, str]], known: KnownRows, clock: Clock) -> Plan:
     """Assign an ordinal to every visit of `batch`, a list of (visit, visit_id).
 
@@ -77,15 +95,18 @@ def plan(batch: list[tuple[NewVisit, str]], known: KnownRows, clock: Clock) -> P
     for visit, visit_id in batch:
         key = (visit.visitor_id, visit_id)
         stored = known.ordinals.get(key)
+        if stored is None and visit.other_key:
+            stored = known.ordinals.get(visit.other_key)
         if stored is not None:
-            made.outcomes.append((stored, True))
+            made.outcomes.append((stored, True, visit.scope))
         elif visit.scope not in known.snapshot:
             made.outcomes.append(UnknownCommunity())
         else:
             newest += 1
             known.ordinals[key] = newest + offset
-            made.outcomes.append((newest + offset, False))
-            _add_visit(made, visit, visit_id, newest, offset, known, clock)
+            counted = visit if visit.scope == SITE or known.counts(visit) else visit._replace(scope=SITE)
+            made.outcomes.append((newest + offset, False, counted.scope))
+            _add_visit(made, counted, visit_id, newest, offset, known, clock)
     _advance(made, clock)
     return made
 

@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL
 
 from koyjabo.clock import Clock
 from koyjabo.counting import daily_people_postgres
-from koyjabo.counting.batch_plan import Plan, plan
+from koyjabo.counting.batch_plan import Counted, Plan, plan
 from koyjabo.counting.look_up_postgres import look_up
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
 from koyjabo.database.lease import Fence
@@ -25,7 +25,7 @@ from koyjabo.errors import KoyJaboError
 from koyjabo.models import Scope
 
 Row = tuple[Any, ...]
-Outcome = tuple[int, bool] | KoyJaboError
+Outcome = Counted | KoyJaboError
 """(ordinal, is a retry), or the error of one visit."""
 
 WRITE = """
@@ -89,14 +89,14 @@ class PostgresStore:
         fresh = self._writing is None
         self._planned = []
         try:
-            return self._attempt(batch).receipts(batch)
+            return self._attempt(batch).receipts()
         except self.unavailable as error:
             if _was_refused(error) or (fresh and not self._planned):
                 raise
         planned = self._planned
         made = self._attempt(batch)
         made.outcomes = _as_planned(planned or made.outcomes, made.outcomes)
-        return made.receipts(batch)
+        return made.receipts()
 
     def _attempt(self, batch: list[tuple[NewVisit, str]]) -> Plan:
         if self._writing is None:
@@ -172,11 +172,11 @@ def _values(rows: list[Row]) -> str:
 
 def _as_planned(planned: list[Outcome], found: list[Outcome]) -> list[Outcome]:
     """The outcomes of the second attempt; where it found the visit as the first one planned it, the first outcome."""
-    return [first if first == (_ordinal(now), False) else now for first, now in zip(planned, found, strict=True)]
+    return [first if _is_stored(first, now) else now for first, now in zip(planned, found, strict=True)]
 
 
-def _ordinal(outcome: Outcome) -> int | None:
-    return outcome[0] if isinstance(outcome, tuple) else None
+def _is_stored(planned: Outcome, found: Outcome) -> bool:
+    return isinstance(planned, tuple) and isinstance(found, tuple) and planned[:2] == (found[0], False)
 
 
 def _was_refused(error: Any) -> bool:

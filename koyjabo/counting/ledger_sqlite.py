@@ -14,7 +14,7 @@ from typing import Any
 
 from koyjabo.clock import Clock
 from koyjabo.counting import daily_people_sqlite
-from koyjabo.counting.batch_plan import KnownRows, Plan, asked, plan
+from koyjabo.counting.batch_plan import KnownRows, Plan, asked, keys, plan, users
 from koyjabo.counting.daily_people import DailyPeople, StoredDay
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
 from koyjabo.database.sqlite import FileLock, connect
@@ -44,7 +44,14 @@ SELECT (
     JOIN visitors w ON w.scope = j.value ->> 0 AND w.visitor_id = j.value ->> 1
 )
 """
-LOOK_UP_WITH_PEOPLE = f"{LOOK_UP}, ({daily_people_sqlite.SEEN.format(asked='?5')})"
+LOOK_UP_WITH_PEOPLE = f"""{LOOK_UP}, ({daily_people_sqlite.SEEN.format(asked="?5")}), (
+    SELECT json_group_array(c.id) FROM communities c
+    WHERE c.id IN (SELECT value FROM json_each(?2)) AND NOT (c.is_open OR c.count_anonymous)
+), (
+    SELECT json_group_array(json_array(m.community_id, m.user_id)) FROM json_each(?6) j
+    JOIN memberships m ON m.community_id = j.value ->> 0 AND m.user_id = j.value ->> 1
+)
+"""
 ADD_VISITS = """
 INSERT INTO visits (id, ordinal, scope, visitor_id, visit_id, at_ms, day, hour_s,
                     client_ms, place, referrer, user_agent, page, user_id, is_bot)
@@ -105,23 +112,26 @@ class SqliteStore:
             if self._writing.in_transaction:
                 self._writing.rollback()
             raise
-        return made.receipts(batch)
+        return made.receipts()
 
     def _known(self, batch: list[tuple[NewVisit, str]]) -> KnownRows:
         assert self._writing is not None
         execute = self._writing.execute
         scopes = list({SITE} | {visit.scope for visit, _ in batch})
-        keys = [(visit.visitor_id, visit_id) for visit, visit_id in batch]
         visitors = list({(scope, visit.visitor_id) for visit, _ in batch for scope in (SITE, visit.scope)})
         people = asked(batch, self._clock)
-        wanted = [self._clock.today(), *map(json.dumps, (scopes, keys, visitors, *([people] if people else ())))]
+        of_communities = (people, users(batch)) if people else ()
+        wanted = [self._clock.today(), *map(json.dumps, (scopes, keys(batch), visitors, *of_communities))]
         found = execute(LOOK_UP_WITH_PEOPLE if people else LOOK_UP, wanted).fetchone()
-        snapshot, stored, known, *seen = map(json.loads, found)
+        snapshot, stored, known, *rest = map(json.loads, found)
+        seen, closed, members = rest or ((), (), ())
         return KnownRows(
             snapshot={row[0]: CounterSnapshot._make(row) for row in snapshot},
             ordinals={(visitor, visit): ordinal for visitor, visit, ordinal in stored},
             visitors={(scope, visitor): user_id for scope, visitor, user_id in known},
-            people=DailyPeople((StoredDay._make(row) for rows in seen for row in rows), self._clock),
+            people=DailyPeople(map(StoredDay._make, seen), self._clock),
+            closed=set(closed),
+            members={(scope, user_id) for scope, user_id in members},
         )
 
     def _write(self, made: Plan) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from koyjabo.clock import Clock
 from koyjabo.counting import daily_people_postgres
-from koyjabo.counting.batch_plan import KnownRows, asked
+from koyjabo.counting.batch_plan import KnownRows, asked, keys, users
 from koyjabo.counting.daily_people import DailyPeople, StoredDay
 from koyjabo.counting.records import CounterSnapshot, NewVisit
 from koyjabo.database.postgres import limits
@@ -41,7 +41,13 @@ SELECT ARRAY(
     FROM unnest(%s::text[], %s::text[]) AS b(scope, visitor)
 )
 """
-PEOPLE = f", ARRAY({daily_people_postgres.SEEN})"
+OF_COMMUNITIES = f""", ARRAY({daily_people_postgres.SEEN}), ARRAY(
+    SELECT c.id FROM communities c WHERE c.id = ANY(%s) AND NOT (c.is_open OR c.count_anonymous)
+), ARRAY(
+    SELECT (SELECT true FROM memberships m WHERE m.community_id = b.community AND m.user_id = b.person)
+    FROM unnest(%s::text[], %s::text[]) AS b(community, person)
+)
+"""
 
 
 def look_up(cursor: Any, batch: Batch, clock: Clock) -> KnownRows:
@@ -64,19 +70,23 @@ def _locks(batch: Batch) -> tuple[str, list[Any]]:
 def _answer(cursor: Any, batch: Batch, before: str, locked: list[Any], clock: Clock, today: str) -> KnownRows:
     """The rows that `batch` needs, after the statements `before` with the parameters `locked`."""
     scopes = list({SITE} | {visit.scope for visit, _ in batch})
-    keys = [(visit.visitor_id, visit_id) for visit, visit_id in batch]
+    visits = keys(batch)
     visitors = list({(scope, visit.visitor_id) for visit, _ in batch for scope in (SITE, visit.scope)})
-    message, parameters = before + LOOK_UP, [*locked, today, today, scopes, *_columns(keys), *_columns(visitors)]
+    message, parameters = before + LOOK_UP, [*locked, today, today, scopes, *_columns(visits), *_columns(visitors)]
+    pairs = users(batch)
     if people := asked(batch, clock):
-        message += PEOPLE
-        parameters += daily_people_postgres.columns(people)
+        message += OF_COMMUNITIES
+        parameters += [*daily_people_postgres.columns(people), scopes, *_columns(pairs)]
     cursor.execute(message, parameters)
-    snapshot, ordinals, users, *seen = cursor.fetchone()
+    snapshot, ordinals, known, *rest = cursor.fetchone()
+    seen, closed, members = rest or ((), (), ())
     return KnownRows(
         snapshot={row[0]: CounterSnapshot._make(row) for row in map(json.loads, snapshot)},
-        ordinals={key: ordinal for key, ordinal in zip(keys, ordinals, strict=True) if ordinal is not None},
-        visitors={key: user or None for key, user in zip(visitors, users, strict=True) if user is not None},
-        people=DailyPeople((StoredDay._make(json.loads(row)) for rows in seen for row in rows), clock),
+        ordinals={key: ordinal for key, ordinal in zip(visits, ordinals, strict=True) if ordinal is not None},
+        visitors={key: user or None for key, user in zip(visitors, known, strict=True) if user is not None},
+        people=DailyPeople((StoredDay._make(json.loads(row)) for row in seen), clock),
+        closed=set(closed or ()),
+        members={pair for pair, is_member in zip(pairs, members or (), strict=False) if is_member},
     )
 
 

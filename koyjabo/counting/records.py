@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 from koyjabo.models import SITE, Scope
 
+VisitKey = tuple[str, str]
+"""(visitor_id, visit_id): what makes a retry the same visit."""
+
 
 class NewVisit(NamedTuple):
     """A visit as received, validated and truncated to its limits."""
@@ -25,6 +28,9 @@ class NewVisit(NamedTuple):
     fingerprint: bytes = b""  # identifies the client, as a hash that changes daily; never stored
     user_id: str | None = None  # the user, if the request identified one
     is_bot: bool = False  # a declared crawler
+    other_key: VisitKey | None = None  # the key of an anonymous visit under the secret of the day beside its own
+    member_id: str | None = None  # that user, also if the visit is anonymous; never stored
+    is_public: bool = False  # anyone could send it: a community that is not open counts it for its members alone
 
 
 class CounterSnapshot(NamedTuple):

@@ -79,7 +79,7 @@ class Visits:
             log.debug("bot_ignored")
             return None
         receipt = self._ledger.append(visit)
-        log.debug(REGISTERED, receipt.ordinal, receipt.duplicate, visit.scope, receipt.own.revision)
+        log.debug(REGISTERED, receipt.ordinal, receipt.duplicate, receipt.own.scope, receipt.own.revision)
         return receipt
 
     def keep_active(self, visitor_id: str, place: str) -> None:
@@ -89,6 +89,10 @@ class Visits:
                 raise UnknownVisitor
             self._active_visitors.touch_maybe_known(SITE, visitor_id, place)
             self._on_change(self.site)
+
+    def knows(self, visitor_id: str) -> bool:
+        """Whether a visitor has registered a visit. Raises LedgerUnavailable."""
+        return self._ledger.knows(SITE, visitor_id)
 
     def arrive(self, visitor_id: str, place: str) -> bool:
         """Mark a visitor with an open page as active. False, without effect, if they have not registered a visit yet
@@ -153,17 +157,27 @@ class Visits:
         """Take in a whole batch before any of its requests is answered, so that all answers have the same stats."""
         changed = {}
         for visit, receipt in visits:
-            self._active_visitors.touch(SITE, visit.visitor_id, visit.place)
-            if visit.scope != SITE and not receipt.duplicate:  # a retry counts in the scope of its first attempt
-                self._active_visitors.touch(visit.scope, visit.visitor_id, visit.place)
-                changed[visit.scope] = receipt.own
-            self._on_visit(visit.visitor_id, visit.fingerprint)
+            visitor_id = self._touch(visit, receipt)
+            scope = receipt.own.scope  # not always that of the visit: a closed community counts its members alone
+            if scope != SITE and not receipt.duplicate:  # a retry counts in the scope of its first attempt
+                self._active_visitors.touch(scope, visit.visitor_id, visit.place)
+                changed[scope] = receipt.own
+            self._on_visit(visitor_id, visit.fingerprint)
         self.site.update(visits[-1][1].snapshot)
         self._on_change(self.site)
         for snapshot in changed.values():
             live_stats = self._numbers_of(snapshot)
             live_stats.update(snapshot)
             self._on_change(live_stats)
+
+    def _touch(self, visit: NewVisit, receipt: Receipt) -> str:
+        """Returns who is active: for a retry across midnight, the visitor under the hash that is active already."""
+        visitor_id, keep_alive = visit.visitor_id, self._active_visitors.keep_alive
+        if receipt.duplicate and visit.other_key and not keep_alive(SITE, visitor_id):
+            other_id = visit.other_key[0]
+            visitor_id = other_id if keep_alive(SITE, other_id) else visitor_id
+        self._active_visitors.touch(SITE, visitor_id, visit.place)
+        return visitor_id
 
     def _numbers_of(self, snapshot: CounterSnapshot) -> LiveStats:
         return self._communities.setdefault(snapshot.scope, LiveStats(snapshot, self._active_visitors, self._clock))

@@ -40,9 +40,9 @@ Params = ParamSpec("Params")
 Operation = Callable[[Session], Any]
 
 
-class AuditEntry(Protocol):
+class Storable(Protocol):
     def store(self, session: Session) -> None:
-        """Insert the entry, in the transaction of the session."""
+        """Insert it, in the transaction of the session."""
 
 
 class DatabaseExecutor:
@@ -70,19 +70,22 @@ class DatabaseExecutor:
         self,
         operation: Callable[..., Result],
         *args: Any,
-        audit: AuditEntry | Callable[[Result], AuditEntry | None] | None = None,
+        audit: Storable | Callable[[Result], Storable | None] | None = None,
+        mail: Storable | Callable[[Result], Storable | None] | None = None,
         **kwargs: Any,
     ) -> Result:
         """Change rows, durably when this returns.
 
-        `audit` is stored in the same transaction: an entry, or a function that makes one of the result, or None.
+        `audit` and `mail` are stored in the same transaction: an entry of the audit log and a letter for the outbox, or
+        functions that make them of the result, or None.
         """
 
         def audited(session: Session) -> Result:
             result = operation(session, *args, **kwargs)
-            entry = audit(result) if callable(audit) else audit
-            if entry is not None:
-                entry.store(session)
+            for each in (audit, mail):
+                stored = each(result) if callable(each) else each
+                if stored is not None:
+                    stored.store(session)
             return result
 
         return self._writer.run(audited)

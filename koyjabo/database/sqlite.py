@@ -6,20 +6,38 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+OF_OTHERS = 0o077
 BUSY_TIMEOUT_S = 4.0
 """How long a statement waits for a program that locks the database without the file lock."""
 
 
 def connect(path: str, timeout_s: float = BUSY_TIMEOUT_S) -> sqlite3.Connection:
-    """Open the database file in WAL mode with full sync; callers begin transactions themselves."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    """Open the database file in WAL mode with full sync; callers begin transactions themselves. Only the owner may
+    read and write it (mode 0600).
+    """
+    _make_private(path)
     connection = sqlite3.connect(path, timeout=timeout_s, isolation_level=None, check_same_thread=False)
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
     return connection
+
+
+def _make_private(path: str) -> None:
+    """Create a missing file, and take an existing one away from other users. SQLite gives the files beside it the same
+    mode. An existing file must not be opened here: closing it would release the locks of this process. Errors are left
+    to SQLite, which says what they mean for the database.
+    """
+    Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(OSError):  # it exists, mostly
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    with suppress(OSError):
+        if os.stat(path).st_mode & OF_OTHERS:
+            for each in (f"{path}-wal", f"{path}-shm", path):
+                with suppress(OSError):  # it is not there, or belongs to another user
+                    os.chmod(each, 0o600)
 
 
 class FileLock:

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from koyjabo.errors import KoyJaboError
+from koyjabo.text import LONGEST_LINE, LineTooLong, lines
 
 FORMAT = 1
 COMPRESSION = 3
 """The gzip level. Higher ones take several times as long and save a tenth."""
 
 AT_ONCE = 1_000
-"""Rows in a piece."""
+"""Rows in a piece, which has at most twice LONGEST_LINE bytes."""
 
 
 CUT_OFF = "The backup is cut off: its end is missing."
@@ -84,18 +85,18 @@ class Writer:
 
 def head(path: Path) -> Head:
     """Read the head. Raises UnusableBackup for a file that is not a backup, or has a newer format."""
-    with _reading(path) as lines:
-        return _head(next(lines, b""))
+    with _reading(path) as found:
+        return _head(next(found, b""))
 
 
 def pieces(path: Path) -> Iterator[Piece]:
     """Yields all rows, table by table. Raises UnusableBackup as soon as a problem is found, which may be at the end: do
     not commit the rows before it has ended.
     """
-    with _reading(path) as lines:
-        first = next(lines, b"")
+    with _reading(path) as found:
+        first = next(found, b"")
         _head(first)
-        yield from _Body(first).read(lines)
+        yield from _Body(first).read(found)
 
 
 class _Body:
@@ -104,20 +105,22 @@ class _Body:
         self._counted: Tally[str] = Tally()
         self._table, self._columns = "", [""]
 
-    def read(self, lines: Iterator[bytes]) -> Iterator[Piece]:
+    def read(self, found: Iterator[bytes]) -> Iterator[Piece]:
         waiting: list[list[Any]] = []
-        for line in lines:
+        size = 0
+        for line in found:
             value = json.loads(line)
             if isinstance(value, list):
                 waiting.append(value)
-                if len(waiting) < AT_ONCE:
+                size += len(line)
+                if len(waiting) < AT_ONCE and size < LONGEST_LINE:
                     self._hash.update(line)
                     continue
             if waiting:
                 yield self._piece(waiting)
-                waiting = []
+                waiting, size = [], 0
             if isinstance(value, dict) and "end" in value:
-                self._check(value, next(lines, b""))
+                self._check(value, next(found, b""))
                 return
             self._hash.update(line)
             if isinstance(value, dict):
@@ -139,7 +142,9 @@ def _reading(path: Path) -> Iterator[Iterator[bytes]]:
     """The decompressed lines of a file. Raises UnusableBackup for all errors of reading and parsing."""
     try:
         with gzip.open(path, "rb") as file:
-            yield iter(file)
+            yield lines(file)
+    except LineTooLong as error:
+        raise UnusableBackup(f"{error}: it is not from a backup of this program. Nothing was restored.") from None
     except EOFError:
         raise UnusableBackup(CUT_OFF) from None
     except (gzip.BadGzipFile, zlib.error, ValueError, KeyError, TypeError):

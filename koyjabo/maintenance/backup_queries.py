@@ -10,7 +10,17 @@ from sqlalchemy import Connection, Table, delete, exists, func, insert, or_, sel
 
 from koyjabo.extensions import db
 from koyjabo.maintenance.total_queries import record_epoch
-from koyjabo.models import SITE, AccessVersion, Community, Counter, LoginSession, User
+from koyjabo.models import (
+    SITE,
+    AccessVersion,
+    Community,
+    Counter,
+    DaySecret,
+    EmailLink,
+    LoginSession,
+    OutboxMail,
+    User,
+)
 
 AT_ONCE = 1_000
 """Rows read at once."""
@@ -30,8 +40,10 @@ class CounterState(NamedTuple):
 
 
 def tables() -> list[Table]:
-    """In an order in which rows can be inserted: tables with a foreign key after the tables they refer to."""
-    return list(db.metadata.sorted_tables)
+    """All tables of a backup, in an order in which rows can be inserted: tables with a foreign key after the tables
+    they refer to. A restore changes no other table.
+    """
+    return [table for table in db.metadata.sorted_tables if table.name != DaySecret.__tablename__]
 
 
 def count(connection: Connection, table: Table) -> int:
@@ -72,7 +84,7 @@ def is_used(connection: Connection) -> bool:
 
 def fitting(name: str, columns: Sequence[str]) -> Table | None:
     """The table for rows with these columns; None if there is none, or another column of it is mandatory."""
-    table = db.metadata.tables.get(name)
+    table = next((table for table in tables() if table.name == name), None)
     if table is None or not set(columns) <= set(table.columns.keys()):
         return None
     missing = [column for column in table.columns if column.name not in columns]
@@ -95,12 +107,14 @@ def insert_rows(connection: Connection, table: Table, columns: Sequence[str], ne
 
 
 def begin_epoch(connection: Connection, before: CounterState, now_ms: int, reason: str) -> None:
-    """Begin a new epoch and end all login sessions, after all rows are inserted."""
+    """Begin a new epoch, and end all login sessions and links of mails, after all rows are inserted."""
     found = counter_state(connection)
     epoch = max(before.epoch + 1, found.epoch + 1, now_ms)
     revision = max(before.revision + 1, found.revision + 1, now_ms)
     connection.execute(update(Counter).values(epoch=epoch, revision=revision))
     connection.execute(update(LoginSession).where(LoginSession.revoked_ms.is_(None)).values(revoked_ms=now_ms))
+    connection.execute(delete(EmailLink))
+    connection.execute(delete(OutboxMail).where(OutboxMail.done_ms.is_(None)))  # about what was long ago
     connection.execute(delete(AccessVersion))
     connection.execute(insert(AccessVersion).values(id=1, version=max(before.access, found.access) + 1))
     _advance_sequences(connection)

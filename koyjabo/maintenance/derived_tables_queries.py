@@ -92,14 +92,15 @@ SLOT = f"""
 CASE WHEN v.hour_s < d.began_s THEN 0 WHEN v.hour_s - d.began_s >= {SLOTS * SLOT_S} THEN {SLOTS - 1}
 ELSE (v.hour_s - d.began_s) / {SLOT_S} END
 """
-# A visit belongs to its user, else to the user as whom its visitor was identified later, else to the visitor.
+# A visit belongs to its user, else to the user as whom its visitor was identified later, else to the visitor. Of users
+# whose account was deleted nothing tells which person they are: their ids and names begin with "~" (`own_account`).
 PERSON = "coalesce('u:' || v.user_id, 'u:' || w.user_id, 'v:' || v.visitor_id)"
 ABSENT = f"""
 FROM visits v
 JOIN visitors w ON w.scope = v.scope AND w.visitor_id = v.visitor_id
 LEFT JOIN people p ON p.scope = v.scope AND p.person = {PERSON}
 LEFT JOIN person_days d ON d.person_id = p.id AND d.day = v.day
-WHERE v.id > :after AND v.id <= :upto AND v.scope <> 'site'
+WHERE v.id > :after AND v.id <= :upto AND v.scope <> 'site' AND coalesce(v.user_id, w.user_id, '') NOT LIKE '~%'
 AND (d.slots IS NULL OR (d.slots >> CAST({SLOT} AS integer)) & 1 = 0)
 """
 COUNT_ABSENT = text(f"SELECT count(*) {ABSENT}")
@@ -116,7 +117,8 @@ AND (w.scope IS NULL OR w.user_id IS NOT NULL)
 """)
 CONVERSIONS = text("""
 SELECT count(*) FROM conversions c LEFT JOIN visitors w ON w.scope = c.scope AND w.visitor_id = c.visitor_id
-WHERE (w.user_id IS NULL OR w.user_id <> c.user_id) AND c.visitor_id NOT LIKE '~%' AND :after = 0
+WHERE (w.user_id IS NULL OR w.user_id <> c.user_id) AND c.visitor_id NOT LIKE '~%' AND c.user_id NOT LIKE '~%'
+AND :after = 0
 """)
 
 DAILY_VISITS = Rollup("daily_visits", ("scope", "day"), ("visits", "new_visitors"), "visits", VISITS)

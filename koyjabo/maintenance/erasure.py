@@ -49,8 +49,9 @@ class Erasure:
         """The number of the visitor's visits that are not folded."""
         return self._database.report(erasure_queries.count_visits, visitor_id)
 
-    def forget_oneself(self, visitor_id: str) -> None:
-        """Erase a visitor at their own request; the id is the proof. Does not reveal whether it was known.
+    def forget_oneself(self, *visitor_ids: str) -> None:
+        """Erase a visitor, under all of its ids, at their own request; the id is the proof. Does not reveal whether it
+        was known.
 
         Raises NotYetForgotten after PATIENCE_S; repeat the call to continue.
         """
@@ -61,14 +62,21 @@ class Erasure:
             if time.monotonic() - began > PATIENCE_S:
                 raise NotYetForgotten
 
-        with suppress(UnknownVisitor):
-            self._forget(by, visitor_id, advance)
+        for visitor_id in visitor_ids:
+            with suppress(UnknownVisitor):
+                self._forget(by, visitor_id, advance)
 
-    def forget(self, visitor_id: str, advance: Advance = lambda visits: None) -> None:
-        """Erase a visitor for the operator, without a time limit. Calls `advance` with the number of visits folded
-        since the last call. Raises UnknownVisitor.
+    def forget(self, visitor_id: str, advance: Advance = lambda visits: None, other_ids: Collection[str] = ()) -> None:
+        """Erase a visitor, under all of its ids, for the operator, without a time limit. Calls `advance` with the
+        number of visits folded since the last call. Raises UnknownVisitor if no id is known.
         """
-        advance(self._forget(log.actor(OPERATOR, self._clock), visitor_id, advance))
+        by, is_known = log.actor(OPERATOR, self._clock), False
+        for each in (visitor_id, *other_ids):
+            with suppress(UnknownVisitor):
+                advance(self._forget(by, each, advance))
+                is_known = True
+        if not is_known:
+            raise UnknownVisitor
         self._drain()  # because the program ends right afterwards
 
     def _forget(self, by: Actor, visitor_id: str, advance: Advance) -> int:

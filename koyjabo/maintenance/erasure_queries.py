@@ -32,6 +32,7 @@ INSERT INTO forgotten_visitors (scope, visitors) VALUES (:scope, 1)
 ON CONFLICT (scope) DO UPDATE SET visitors = forgotten_visitors.visitors + 1
 """)
 RENAME_PERSON = text("UPDATE people SET person = :new_name WHERE scope = :scope AND person = :person")
+LEAVE_LOGINS = text("UPDATE pending_steps SET visitor_id = NULL WHERE visitor_id = :visitor_id")
 RENAME_CONVERSION = text(
     "UPDATE conversions SET visitor_id = :new_name WHERE scope = :scope AND visitor_id = :visitor_id"
 )
@@ -77,6 +78,7 @@ def erase(session: Session, visitor_id: str, scopes: frozenset[Scope], size: int
         _lock_counters(session, everywhere - {SITE})  # and no visitor identified as a user
         for scope in sorted(everywhere):
             _erase_in(session, scope, visitor_id)
+        session.execute(LEAVE_LOGINS, {"visitor_id": visitor_id})
     return piece
 
 

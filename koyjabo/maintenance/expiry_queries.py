@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
+from koyjabo.accounts.second_factor.queries import KEPT_STEPS
+from koyjabo.accounts.second_factor.totp import STEP_MS
 from koyjabo.database.row_count import changed_rows
-from koyjabo.models import AuditLine, LoginFailures, LoginSession
+from koyjabo.mail.outbox_queries import FAILED_KEPT_MS, SENT_KEPT_MS
+from koyjabo.models import (
+    AuditLine,
+    EmailLink,
+    Invitation,
+    LoginFailures,
+    LoginSession,
+    OutboxMail,
+    PendingStep,
+    SpentCode,
+)
 
 
 def sessions(session: Session, before_ms: int, size: int) -> int:
@@ -20,6 +32,35 @@ def sessions(session: Session, before_ms: int, size: int) -> int:
 
 def login_failures(session: Session, before_ms: int, size: int) -> int:
     return _remove(session, LoginFailures.account, size, LoginFailures.expires_ms <= before_ms)
+
+
+def invitations(session: Session, before_ms: int, size: int) -> int:
+    return _remove(session, Invitation.id, size, Invitation.expires_ms <= before_ms)
+
+
+def email_links(session: Session, before_ms: int, size: int) -> int:
+    return _remove(session, EmailLink.id, size, EmailLink.expires_ms <= before_ms)
+
+
+def pending_steps(session: Session, before_ms: int, size: int) -> int:
+    return _remove(session, PendingStep.token, size, PendingStep.expires_ms <= before_ms)
+
+
+def spent_codes(session: Session, before_ms: int, size: int) -> int:
+    """Remove what `size` users have left: it tells when they logged in."""
+    is_old = SpentCode.step < before_ms // STEP_MS - KEPT_STEPS
+    users = select(SpentCode.user_id).where(is_old).distinct().limit(size)
+    removal = delete(SpentCode).where(is_old, SpentCode.user_id.in_(users))
+    return changed_rows(session, removal.execution_options(synchronize_session=False))
+
+
+def mails(session: Session, before_ms: int, size: int) -> int:
+    """Remove letters that were sent or given up, long enough ago (`outbox_queries`), and those that wait although this
+    server sends no mails any more.
+    """
+    is_sent = (OutboxMail.done_ms <= before_ms - SENT_KEPT_MS) & OutboxMail.failure.is_(None)
+    is_old = func.coalesce(OutboxMail.done_ms, OutboxMail.created_ms) <= before_ms - FAILED_KEPT_MS
+    return _remove(session, OutboxMail.id, size, is_sent | is_old)
 
 
 def audit_lines(session: Session, before_ms: int, size: int) -> int:

@@ -107,8 +107,8 @@ class Recounts:
         return self._progress
 
     def state(self, account: Account) -> RecountState:
-        """While Redis is away, a recount of another worker looks interrupted."""
-        account.require_site_admin()
+        """While Redis is away, a recount of another worker looks interrupted. Also for viewers of the site."""
+        account.require_site_viewer()
         running, last = self._running(), self._database.read(_newest)
         if last and running is None and _has_just_begun(last, self._clock.now_ms()):
             running = Progress(last.at_ms, 0, 0)

@@ -16,6 +16,15 @@ from koyjabo.runtime import Advance
 
 DAY_MS = 86_400_000
 
+UNCOUNTED = (
+    expiry_queries.invitations,
+    expiry_queries.email_links,
+    expiry_queries.mails,
+    expiry_queries.pending_steps,
+    expiry_queries.spent_codes,
+)
+"""Rows that are removed and not reported."""
+
 
 class FoldRange(NamedTuple):
     """The visits to fold: those of days before `first_kept`, with ids over `after` and up to `last`."""
@@ -75,8 +84,10 @@ class Retention:
         return Pruned(visits, round(1000 * throttle.longest_s, 1))
 
     def sweep(self, advance: Advance = lambda rows: None) -> Swept:
-        """Remove expired sessions and failed logins, and audit lines older than RETENTION_DAYS."""
+        """Remove expired sessions, failed logins and the like, and old audit lines."""
         now_ms = self._clock.now_ms()
+        for remove in UNCOUNTED:
+            self._sweep(remove, now_ms, advance)
         return Swept(
             self._sweep(expiry_queries.sessions, now_ms, advance),
             self._sweep(expiry_queries.login_failures, now_ms, advance),

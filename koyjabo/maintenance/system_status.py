@@ -36,6 +36,8 @@ SETTINGS = (
     "RATE_LIMIT_REGISTRATIONS",
     "RATE_LIMIT_LOGINS",
     "RATE_LIMIT_ACTIONS",
+    "RATE_LIMIT_CHANGES",
+    "RATE_LIMIT_REPORTS",
     "RATE_LIMIT_SOCKETS",
     "LOG_LEVEL",
     "LOG_FORMAT",
@@ -90,8 +92,8 @@ class System:
         self._started_ms = clock.now_ms()
 
     def status(self, account: Account) -> Facts:
-        """For admins of the site; raises Forbidden for other accounts. Raises LedgerUnavailable."""
-        account.require_site_admin()
+        """For admins and viewers of the site; raises Forbidden for other accounts. Raises LedgerUnavailable."""
+        account.require_site_viewer()
         began = time.perf_counter()
         self._database.read(system_queries.ping)
         database_ms = (time.perf_counter() - began) * 1000

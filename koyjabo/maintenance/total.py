@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from koyjabo.audit import log
 from koyjabo.audit.log import Subject
@@ -10,11 +10,18 @@ from koyjabo.clock import Clock
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import InvalidInput, TotalWouldFall
 from koyjabo.identity import Account
-from koyjabo.maintenance.total_queries import LARGEST_TOTAL, Totals, adjust_total
+from koyjabo.maintenance.total_queries import LARGEST_TOTAL, Totals, adjust_total, read_count
 from koyjabo.text import N_
 
 TOTAL = Subject("total", "site", "")
 TOTAL_RANGE = N_("must be from 0 to 1,000,000,000,000,000")
+
+
+class Preview(NamedTuple):
+    """A change of the total. `version` stays the same while visits are counted, until the total is set again."""
+
+    totals: Totals
+    version: str
 
 
 class TotalAdjuster:
@@ -24,6 +31,14 @@ class TotalAdjuster:
         self._database = database
         self._clock = clock
 
+    def preview(self, account: Account, total: int, new_epoch: bool = False) -> Preview:
+        """What `set_total` would do now. Raises as it does, and changes nothing."""
+        account.require_site_admin()
+        _require_in_range(total)
+        count = self._database.read(read_count)
+        _require_new_epoch(Totals(count.total, total), new_epoch)
+        return Preview(Totals(count.total, total), f"{count.epoch} {count.total - count.visits}")
+
     def set_total(self, account: Account, total: int, reason: str, new_epoch: bool = False) -> Totals:
         """Set the total, so that the ordinal of the next visit is `total` + 1. `reason` is stored.
 
@@ -31,8 +46,7 @@ class TotalAdjuster:
         TotalWouldFall without it. Raises InvalidInput.
         """
         account.require_site_admin()
-        if not 0 <= total <= LARGEST_TOTAL:
-            raise InvalidInput(details={"total": TOTAL_RANGE})
+        _require_in_range(total)
         by = log.actor(account, self._clock)
         return self._database.write(
             _set_total,
@@ -43,9 +57,20 @@ class TotalAdjuster:
 
 def _set_total(session: Any, total: int, new_epoch: bool, now_ms: int, reason: str) -> Totals:
     totals = adjust_total(session, total, new_epoch, now_ms, reason)
+    _require_new_epoch(totals, new_epoch)
+    return totals
+
+
+def _require_in_range(total: int) -> None:
+    """Raises InvalidInput."""
+    if not 0 <= total <= LARGEST_TOTAL:
+        raise InvalidInput(details={"total": TOTAL_RANGE})
+
+
+def _require_new_epoch(totals: Totals, new_epoch: bool) -> None:
+    """Raises TotalWouldFall for a lower total without one."""
     if totals.after < totals.before and not new_epoch:
         raise TotalWouldFall(
-            f"The total is {totals.before:,}, and open pages would ignore a lower total ({total:,}). "
+            f"The total is {totals.before:,}, and open pages would ignore a lower total ({totals.after:,}). "
             "Start a new count, which they accept (at the command line: --new-epoch)."
         )
-    return totals

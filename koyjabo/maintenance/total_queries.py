@@ -17,6 +17,19 @@ class Totals(NamedTuple):
     after: int
 
 
+class Count(NamedTuple):
+    """The site's count. Visits change `total` and `visits` alike."""
+
+    total: int
+    visits: int
+    epoch: int  # ms
+
+
+def read_count(session: Session) -> Count:
+    row = session.execute(select(Counter.total, Counter.visits, Counter.epoch).where(Counter.scope == SITE)).one()
+    return Count._make(row)
+
+
 def adjust_total(session: Session, total: int, new_epoch: bool, now_ms: int, reason: str) -> Totals:
     """Set the site's total, in the session's transaction, under the lock of the counter row."""
     counter = session.scalars(select(Counter).where(Counter.scope == SITE).with_for_update()).one()

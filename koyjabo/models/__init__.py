@@ -31,8 +31,10 @@ from koyjabo.models.ledger import (
     Visit,
     Visitor,
 )
+from koyjabo.models.mail import EmailLink, Invitation, OutboxMail
 from koyjabo.models.people import Conversion, HourlyPeople, Peak, Person, PersonDay, Return
-from koyjabo.models.upkeep import AuditLine, NightlyWork
+from koyjabo.models.second_factor import Passkey, PendingStep, RecoveryCode, SpentCode, TotpSecret
+from koyjabo.models.upkeep import AuditLine, DaySecret, NightlyWork
 
 __all__ = [
     "SITE",
@@ -43,20 +45,29 @@ __all__ = [
     "Conversion",
     "Counter",
     "DailyVisits",
+    "DaySecret",
+    "EmailLink",
     "FoldedVisits",
     "ForgottenVisitors",
     "HourlyPeople",
     "HourlyVisits",
     "ImportedVisits",
+    "Invitation",
     "LoginFailures",
     "LoginSession",
     "Membership",
     "NightlyWork",
+    "OutboxMail",
+    "Passkey",
     "Peak",
+    "PendingStep",
     "Person",
     "PersonDay",
+    "RecoveryCode",
     "Return",
     "Scope",
+    "SpentCode",
+    "TotpSecret",
     "User",
     "Visit",
     "Visitor",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from koyjabo.models.columns import BigKey, Model
@@ -19,9 +19,14 @@ class User(Model):
     name: Mapped[str] = mapped_column(String(200))
     password: Mapped[str] = mapped_column(Text)  # Argon2 hash with its parameters
     is_admin: Mapped[bool] = mapped_column(Boolean)  # of the site, and so of every community
+    is_viewer: Mapped[bool] = mapped_column(Boolean, server_default=false())  # of the panel, if not `is_admin`
     created_ms: Mapped[int] = mapped_column(BigInteger)
     disabled_ms: Mapped[int | None] = mapped_column(BigInteger)
     browser_mark: Mapped[str | None] = mapped_column(Text)  # of familiar browsers, if it is not that of `password`
+    second_factor_ms: Mapped[int | None] = mapped_column(BigInteger)  # since when logins need this one; None for none
+    language: Mapped[str | None] = mapped_column(String(8))  # of mails; None for an account older than this column
+    verified_ms: Mapped[int | None] = mapped_column(BigInteger)  # when a link that was mailed to this email was used
+    weekly_report: Mapped[bool] = mapped_column(Boolean, server_default=false())  # wants it by mail
 
 
 class LoginSession(Model):
@@ -65,6 +70,8 @@ class Community(Model):
     is_listed: Mapped[bool] = mapped_column(Boolean)  # visible to people who are not members
     created_ms: Mapped[int] = mapped_column(BigInteger)
     archived_ms: Mapped[int | None] = mapped_column(BigInteger)  # visible in the panel only; it has no counter
+    count_anonymous: Mapped[bool] = mapped_column(Boolean, server_default=false())  # visits of non-members, if not open
+    founder_id: Mapped[str | None] = mapped_column(String(36), index=True)  # None if unknown
 
 
 class Membership(Model):

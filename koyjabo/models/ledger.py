@@ -7,6 +7,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from koyjabo.models.columns import BigKey, Model
 
+HAS_USER = text("user_id IS NOT NULL")
+
 
 class Counter(Model):
     """The newest figures of a scope. Each batch locks this row, so that ordinals have no gaps."""
@@ -34,6 +36,7 @@ class Visit(Model):
             sqlite_where=text("scope <> 'site'"),
             postgresql_where=text("scope <> 'site'"),
         ),
+        Index("ix_visits_user", "user_id", "id", sqlite_where=HAS_USER, postgresql_where=HAS_USER),
     )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
@@ -49,7 +52,7 @@ class Visit(Model):
     referrer: Mapped[str | None] = mapped_column(Text)
     user_agent: Mapped[str | None] = mapped_column(Text)
     page: Mapped[str | None] = mapped_column(Text)
-    user_id: Mapped[str | None] = mapped_column(String(36))  # the user, if the request identified one
+    user_id: Mapped[str | None] = mapped_column(String(36))  # the user, if the request identified one; or DELETED
     is_bot: Mapped[bool] = mapped_column(Boolean, server_default=false())  # a declared crawler
 
 
@@ -95,7 +98,10 @@ class Visitor(Model):
     """A visitor's first visit in a scope. One row for each visitor, by which unique visitors are counted."""
 
     __tablename__ = "visitors"
-    __table_args__ = {"sqlite_with_rowid": False}
+    __table_args__ = (
+        Index("ix_visitors_user", "user_id", sqlite_where=HAS_USER, postgresql_where=HAS_USER),
+        {"sqlite_with_rowid": False},
+    )
 
     scope: Mapped[str] = mapped_column(String(64), primary_key=True)
     visitor_id: Mapped[str] = mapped_column(String(128), primary_key=True)

@@ -73,7 +73,10 @@ class Conversion(Model):
     """The first time an anonymous visitor of a community became a user."""
 
     __tablename__ = "conversions"
-    __table_args__ = (Index("uq_conversions_scope_visitor", "scope", "visitor_id", unique=True),)
+    __table_args__ = (
+        Index("uq_conversions_scope_visitor", "scope", "visitor_id", unique=True),
+        Index("ix_conversions_user", "user_id", "id"),
+    )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)  # shown to moderators instead of the visitorId
     scope: Mapped[str] = mapped_column(String(64))

@@ -12,7 +12,8 @@ class NightlyWork(Model):
     """Work that one of all workers does once a day: the last day it was started for, and by which worker.
 
     The row `folded` has the day before which visits may be folded (`maintenance.fold_queries`); the row `import` is the
-    lease of an import on PostgreSQL (`database.lease`).
+    lease of an import on PostgreSQL (`database.lease`), and the row `mail` that of the worker that sends mails
+    (`mail.outbox_queries`).
     """
 
     __tablename__ = "nightly_work"
@@ -25,15 +26,29 @@ class NightlyWork(Model):
     ended_ms: Mapped[int | None] = mapped_column(BigInteger)
 
 
+class DaySecret(Model):
+    """The secret under which anonymous visitors of a day are hashed (`counting.anonymity`). In no backup."""
+
+    __tablename__ = "day_secrets"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    secret: Mapped[str] = mapped_column(Text)  # hexadecimal
+
+
 class AuditLine(Model):
     """An action and its actor, written in the transaction of the action. Names are those of that time; no addresses."""
 
     __tablename__ = "audit_log"
-    __table_args__ = (Index("ix_audit_log_actor", "actor_id", "id"), Index("ix_audit_log_action", "action", "id"))
+    __table_args__ = (
+        Index("ix_audit_log_actor", "actor_id", "id"),
+        Index("ix_audit_log_action", "action", "id"),
+        Index("ix_audit_log_target", "target_id", "id"),
+    )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     at_ms: Mapped[int] = mapped_column(BigInteger)
-    actor_id: Mapped[str | None] = mapped_column(String(36))  # a user, or None for the operator at the command line
+    actor_id: Mapped[str | None] = mapped_column(String(36))  # a user, DELETED, or None for the operator
     actor: Mapped[str] = mapped_column(String(200))
     action: Mapped[str] = mapped_column(String(64))
     target_kind: Mapped[str] = mapped_column(String(16))

@@ -6,6 +6,8 @@ from collections import Counter
 from functools import lru_cache
 from typing import NamedTuple
 
+from koyjabo.network.client_address import LOCAL, TIMES_LOCAL
+
 
 class Level(NamedTuple):
     """A network, and how many times the limit of one address it is allowed."""
@@ -21,7 +23,7 @@ def levels(address: str) -> tuple[Level, ...]:
     A customer has a /64, a /56 or a /48, which are 1, 256 or 65,536 addresses of that kind, and cannot be told apart.
     """
     if not address.isdecimal():
-        return (Level(address, 1),)
+        return (Level(address, TIMES_LOCAL if address == LOCAL else 1),)
     number = int(address)  # the first 64 bits
     return Level(address, 1), Level(f"{number >> 8:x}/56", 4), Level(f"{number >> 16:x}/48", 16)
 

@@ -10,6 +10,15 @@ from typing import Any
 X_FORWARDED_FOR = "HTTP_X_FORWARDED_FOR"
 FORWARDED = (X_FORWARDED_FOR, "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
 
+NO_LIMIT = "koyjabo.no_limit"
+"""In the environment of a request without limits; set in development, for clients on this machine."""
+
+LOCAL, LOCAL_PROXY = "this machine", "127.0.0.1"
+"""The keys of requests from this machine, and of those that a proxy on this machine forwards for another client."""
+
+TIMES_LOCAL = 10
+"""How many times the limits of one address LOCAL has: it may be a proxy that does not say for whom it forwards."""
+
 
 def hops(environ: Mapping[str, Any], most: int) -> list[str]:
     """The addresses in X-Forwarded-For, last hop first, at most `most`; "" for an empty one. Ignores entries before
@@ -27,13 +36,24 @@ def _without_port(hop: str) -> str:
 
 
 def limit_key(environ: Mapping[str, Any]) -> str:
-    """The neighbourhood that a request counts for. Empty for a direct request from this machine, such as health checks,
-    benchmarks and the command line.
-    """
+    """The neighbourhood that a request counts for. Empty for a request without limits."""
     address = environ.get("REMOTE_ADDR") or ""
-    if is_loopback(address) and not any(name in environ for name in FORWARDED):
+    if address and not is_loopback(address):  # none: a peer at a Unix socket, under another WSGI server
+        return neighbourhood(address)
+    if NO_LIMIT in environ:
         return ""
-    return neighbourhood(address)
+    return LOCAL_PROXY if is_forwarded(environ) else LOCAL
+
+
+def guess_key(environ: Mapping[str, Any]) -> str:
+    """As `limit_key`, for guesses at one account: of these, this machine has no more than any other."""
+    key = limit_key(environ)
+    return "" if key == LOCAL else key
+
+
+def is_forwarded(environ: Mapping[str, Any]) -> bool:
+    """Whether the peer says that it forwards a request of another client."""
+    return any(name in environ for name in FORWARDED)
 
 
 @lru_cache(maxsize=1024)

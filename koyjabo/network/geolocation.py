@@ -67,15 +67,15 @@ class PlaceFinder:
             found.append(MAXMIND)
         return found
 
-    def locate(self, address: str | None) -> str:
-        """ "Dhaka, BD", or "Bangladesh" where no city is known, or "Unknown". Never raises."""
+    def locate(self, address: str | None, has_city: bool = True) -> str:
+        """ "Dhaka, BD", or "Bangladesh" where no city is known or wanted, or "Unknown". Never raises."""
         try:
             ip = ip_address(address or "")
         except ValueError:
             return UNKNOWN
         if isinstance(ip, IPv6Address) and ip.ipv4_mapped:
             ip = ip.ipv4_mapped
-        found = (_place(file.record(ip)) for file in self._databases)
+        found = (_place(file.record(ip), has_city) for file in self._databases)
         return next(filter(None, found), UNKNOWN)
 
     @cached_property
@@ -106,10 +106,10 @@ class _Database:
         return None
 
 
-def _place(record: Any) -> str:
+def _place(record: Any, has_city: bool) -> str:
     code = _text(record, "country_code") or _text(record, "country", "iso_code")
     city = DISTRICT.sub("", _text(record, "city", "names", "en") or _text(record, "city"))
-    if city and CODE.fullmatch(code):
+    if has_city and city and CODE.fullmatch(code):
         return f"{city[: LONGEST - len(', BD')]}, {code}"
     return (NAMES.get(code) or _text(record, "country", "names", "en"))[:LONGEST]
 

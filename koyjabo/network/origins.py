@@ -20,10 +20,15 @@ def normal(origin: str) -> str | None:
 
 
 class Origins:
-    """`allowed` are origins as `normal` returns them."""
+    """`allowed` and `public_url` are origins as `normal` returns them; `public_url` may be empty."""
 
-    def __init__(self, allowed: Collection[str] = ()) -> None:
+    def __init__(self, allowed: Collection[str] = (), public_url: str = "") -> None:
         self.allowed = frozenset(allowed)
+        self._public_url = public_url
+
+    def site(self, request: Any) -> str | None:
+        """The origin of our own pages: PUBLIC_URL, or that of the request; None if its Host is invalid."""
+        return self._public_url or _own(request)
 
     def trusts(self, request: Any) -> bool:
         """Whether to accept the cookies of a request or handshake: only if the sending page has an allowed origin.

@@ -55,11 +55,7 @@ class Rate:
 
     def take_back(self, address: str, *key: str) -> None:
         """Undo one `use_address` of the present minute."""
-        with self._lock:
-            for network, _ in levels(address):
-                name = hash((*key, network))
-                if self._counts.get(name):
-                    self._counts[name] -= 1
+        self._uncount([hash((*key, network)) for network, _ in levels(address)])
 
     def _use(self, names: Sequence[tuple[int, int]]) -> Allowance:
         """Count one use of each name with its limit. Returns the allowance of the one that has the fewest left."""
@@ -77,6 +73,16 @@ class Rate:
         for name in names:
             if name in self._counts or len(self._counts) < MOST_KEYS:
                 self._counts[name] = self._counts.get(name, 0) + 1
+
+    def undo(self, *key: str) -> None:
+        """Undo one `use` of the present minute."""
+        self._uncount([hash(key)])
+
+    def _uncount(self, names: Sequence[int]) -> None:
+        with self._lock:
+            for name in names:
+                if self._counts.get(name):
+                    self._counts[name] -= 1
 
 
 def share(limit: int, workers: int, fewest: int = 1) -> int:

@@ -111,7 +111,10 @@ class Metrics:
     def opened(self, kind: str, is_reconnection: bool) -> None:
         self._by_label[OPENED.name][kind].inc()
         if is_reconnection:
-            self._reconnections.inc()
+            self.reconnected()
+
+    def reconnected(self) -> None:
+        self._reconnections.inc()
 
     def closed(self, duration_s: float) -> None:
         self._duration.observe(duration_s)

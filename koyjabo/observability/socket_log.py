@@ -34,10 +34,16 @@ class SocketLog:
         self._metrics.opened(kind, is_back)
         log.info("socket_opened kind=%s community=%s reconnection=%s", kind, community, is_back)
 
-    def refused(self, kind: str, community: str, code: int | str, why: str) -> None:
+    def named(self, who: str) -> None:
+        """Record that an open socket has named its visitor, which may be back."""
+        if self._reconnections.is_back(who):
+            self._metrics.reconnected()
+
+    def refused(self, kind: str, community: str, code: int | str, why: str, is_logged: bool = True) -> None:
         """Record a refused socket or join; `why` is a code of `koyjabo.errors`, or a word in its style."""
         self._metrics.error(f"socket_{why}")
-        log.info("socket_refused kind=%s community=%s code=%s why=%s", kind, community, code, why)
+        if is_logged:
+            log.info("socket_refused kind=%s community=%s code=%s why=%s", kind, community, code, why)
 
     def closed(self, kind: str, code: int, duration_s: float, community: str = NOWHERE, who: str | None = None) -> None:
         """Record the end of an admitted socket, with the client's close code."""

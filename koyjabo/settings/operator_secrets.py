@@ -46,7 +46,7 @@ def repeats(text: str) -> bool:
 def load_or_create(path: Path) -> str:
     """The secret in this file. Creates it if missing, readable by its owner only."""
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = path.with_suffix(f".{os.getpid()}")
         draft.touch(mode=0o600)
         draft.write_text(secrets.token_hex(32))

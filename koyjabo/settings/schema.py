@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from koyjabo.accounts import credential_rules
-from koyjabo.network import origins
+from koyjabo.accounts.second_factor.policy import Policy
+from koyjabo.mail import smtp_url
+from koyjabo.mail.smtp_url import SmtpServer
+from koyjabo.settings import checks
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
-
-SHORTEST_METRICS_TOKEN = 16
 
 
 class Settings(BaseModel):
@@ -28,6 +29,9 @@ class Settings(BaseModel):
         alias="ENVIRONMENT",
         description="`production` demands a SECRET_KEY and ignores `.env`; on Render and Heroku it is the default",
     )
+    host: Annotated[str, AfterValidator(checks.ip_address)] = Field(
+        "0.0.0.0", alias="HOST", description="IP address to listen on; 127.0.0.1 beside a proxy on the same machine"
+    )
     port: int = Field(8000, alias="PORT", ge=0, le=65535, description="TCP port to serve on; 0 takes a free one")
     secret_key: str = Field(
         "",
@@ -35,13 +39,13 @@ class Settings(BaseModel):
         description="signs sessions and tokens, at least 32 random characters; generated in `instance/` in development",
     )
     database_url: str = Field(
-        "",
-        alias="DATABASE_URL",
-        description="`sqlite:///…` (the default: `instance/koyjabo.db`) or `postgresql://…`",
+        "", alias="DATABASE_URL", description="`sqlite:///…` (the default: `instance/koyjabo.db`) or `postgresql://…`"
     )
     redis_url: str = Field("", alias="REDIS_URL", description="`redis://…`; needed when WEB_CONCURRENCY is over 1")
     web_concurrency: int = Field(1, alias="WEB_CONCURRENCY", ge=1, le=64, description="worker processes")
-    timezone: str = Field("Asia/Dhaka", alias="TIMEZONE", description="where a day begins and ends (IANA name)")
+    timezone: Annotated[str, AfterValidator(checks.zone)] = Field(
+        "Asia/Dhaka", alias="TIMEZONE", description="where a day begins and ends (IANA name)"
+    )
     trusted_proxies: int = Field(
         0,
         alias="TRUSTED_PROXIES",
@@ -49,11 +53,22 @@ class Settings(BaseModel):
         le=10,
         description="number of our own proxies in `X-Forwarded-For`; 2 on Render",
     )
-    allowed_origins: str = Field(
+    allowed_origins: Annotated[str, AfterValidator(checks.origin_list)] = Field(
         "",
         alias="ALLOWED_ORIGINS",
         description="pages of other hosts that may use accounts with a browser's cookies: `https://app.example.com`, "
         "with `,` between them",
+    )
+    public_url: Annotated[str, AfterValidator(checks.origin)] = Field(
+        "",
+        alias="PUBLIC_URL",
+        description="the origin at which people reach this server, such as `https://live.example.com`: links in mails "
+        "begin with it, and passkeys belong to it (without it, to the host of each request); needed with SMTP_URL",
+    )
+    require_two_factor: Policy = Field(
+        "none",
+        alias="REQUIRE_TWO_FACTOR",
+        description="who must have a second factor to log in: `none`, `admins` of the site, or `all`",
     )
     active_window_seconds: int = Field(
         300, alias="ACTIVE_WINDOW_SECONDS", ge=1, le=86400, description="how long a visitor counts as active, s"
@@ -88,9 +103,7 @@ class Settings(BaseModel):
         description="how long each visit is kept; older ones are folded into sums by night, and every number stays",
     )
     allow_ephemeral_storage: bool = Field(
-        False,
-        alias="ALLOW_EPHEMERAL_STORAGE",
-        description="`1` lets Render run on a file that every deploy deletes",
+        False, alias="ALLOW_EPHEMERAL_STORAGE", description="`1` lets Render run on a file that every deploy deletes"
     )
     geoip_database: str = Field(
         "",
@@ -130,6 +143,12 @@ class Settings(BaseModel):
         ge=0,
         description="communities founded and people invited a minute by one account, 0 for no limit",
     )
+    rate_limit_changes: int = Field(
+        120, alias="RATE_LIMIT_CHANGES", ge=0, description="changes of any kind a minute by one account, 0 for no limit"
+    )
+    rate_limit_reports: int = Field(
+        600, alias="RATE_LIMIT_REPORTS", ge=0, description="reports a minute for one account, 0 for no limit"
+    )
     rate_limit_sockets: int = Field(
         2000, alias="RATE_LIMIT_SOCKETS", ge=0, description="open sockets of one address in one worker, 0 for no limit"
     )
@@ -146,82 +165,54 @@ class Settings(BaseModel):
         20000, alias="MAX_CONNECTIONS", ge=1, le=1_000_000, description="open sockets a worker accepts"
     )
     lanes: bool = Field(
-        True,
-        alias="LANES",
-        description="`0` lets Flask answer the most frequent requests as well, at twice the cost",
+        True, alias="LANES", description="`0` lets Flask answer the most frequent requests as well, at twice the cost"
     )
-    admin_email: str = Field(
+    smtp_url: Annotated[str, AfterValidator(checks.smtp_server)] = Field(
+        "",
+        alias="SMTP_URL",
+        description="sends mails: `smtp://user:password@host:587?from=Name%20<a@b>` (STARTTLS, unless `&tls=off`) or "
+        "`smtps://…`",
+    )
+    admin_email: Annotated[str, AfterValidator(credential_rules.email)] = Field(
         "",
         alias="ADMIN_EMAIL",
         description="email of the first admin of the site, created at start if there is no such user; "
         "development makes one up",
     )
-    admin_password: str = Field(
+    admin_password: Annotated[str, AfterValidator(credential_rules.password)] = Field(
         "",
         alias="ADMIN_PASSWORD",
         description="the password of that admin, 8 to 128 characters; ignored once the user exists",
     )
     bot_policy: Literal["count", "ignore"] = Field(
-        "count",
-        alias="BOT_POLICY",
-        description="visits of declared crawlers: `count` and flag them, or `ignore` them",
+        "count", alias="BOT_POLICY", description="visits of declared crawlers: `count` and flag them, or `ignore` them"
     )
-    metrics_token: str = Field(
+    honour_privacy_signals: bool = Field(
+        True,
+        alias="HONOUR_PRIVACY_SIGNALS",
+        description="`0` ignores the headers `Sec-GPC` and `DNT`; `anonymous` in a request always counts",
+    )
+    metrics_token: Annotated[str, AfterValidator(checks.token)] = Field(
         "",
         alias="METRICS_TOKEN",
-        description="token with which Prometheus reads `/metrics`, at least 16 characters; without one, only this "
-        "machine may read it",
+        description="token with which Prometheus reads `/metrics`, at least 16 characters; without one, only "
+        "development answers, and only this machine",
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(checks.upper)] = Field(
         "INFO", alias="LOG_LEVEL", description="`DEBUG` adds a line for each request, visit and broadcast"
     )
     log_format: Literal["text", "json"] = Field(
         "text", alias="LOG_FORMAT", description="`text` is key=value, `json` is one object a line"
     )
 
-    @field_validator("log_level", mode="before")
-    @classmethod
-    def _upper(cls, value: Any) -> Any:
-        return value.upper() if isinstance(value, str) else value
-
-    @field_validator("timezone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ValueError, OSError, LookupError):
-            raise ValueError("is not a time zone; use an IANA name such as Asia/Dhaka") from None
-        return value
-
-    @field_validator("allowed_origins")
-    @classmethod
-    def _only_origins(cls, value: str) -> str:
-        found = [origins.normal(each) for each in value.split(",") if each.strip()]
-        if None in found:
-            raise ValueError("should be origins such as https://app.example.com, with , between them and no paths")
-        return ",".join(str(each) for each in found)
-
-    @field_validator("admin_email")
-    @classmethod
-    def _usable_email(cls, value: str) -> str:
-        return credential_rules.email(value)
-
-    @field_validator("metrics_token")
-    @classmethod
-    def _long_token(cls, value: str) -> str:
-        if len(value) < SHORTEST_METRICS_TOKEN:
-            raise ValueError(f"should have at least {SHORTEST_METRICS_TOKEN} characters")
-        return value
-
-    @field_validator("admin_password")
-    @classmethod
-    def _usable_password(cls, value: str) -> str:
-        return credential_rules.password(value)
-
     @property
     def origins(self) -> list[str]:
         """ALLOWED_ORIGINS, as browsers write them."""
         return self.allowed_origins.split(",") if self.allowed_origins else []
+
+    @property
+    def smtp(self) -> SmtpServer | None:
+        return smtp_url.parse(self.smtp_url) if self.smtp_url else None
 
     @property
     def zone(self) -> ZoneInfo:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from flask import Request
 
-from koyjabo.accounts.tokens import ACCESS, COOKIES, REFRESH, Claims
+from koyjabo.accounts.tokens import ACCESS, COOKIES, REFRESH, Claims, cookie_name
 from koyjabo.application.services import Services
 from koyjabo.errors import InvalidToken, TokenExpired, Unauthenticated
 
@@ -36,7 +36,8 @@ def identify(services: Services, request: Request, token: str | None, admitted_b
     `admitted_by` see `token_to_verify`. Raises Unauthenticated, InvalidToken, TokenExpired, LedgerUnavailable.
     """
     token = token or _header(request) or request.args.get("token")
-    cookie = request.cookies.get(COOKIES[REFRESH]) if services.network.origins.trusts(request) else None
+    name = cookie_name(COOKIES[REFRESH], request.is_secure)
+    cookie = request.cookies.get(name) if services.network.origins.trusts(request) else None
     if token:
         return _by_token(services, token, cookie, admitted_by)
     if cookie:

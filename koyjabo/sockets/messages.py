@@ -32,6 +32,11 @@ def unknown(kind: str) -> InvalidMessage:
     return InvalidMessage(f"There is no message of type {kind[:40]!r} here; there are ping and request_count.")
 
 
+def is_true(value: object) -> bool:
+    """Whether a query or a message says `anonymous`."""
+    return value is True or value in ("1", "true")
+
+
 def visitor_id(value: object) -> str | None:
     """Return a valid visitorId; None for any other value, which counts as missing."""
     return value if isinstance(value, str) and VISITOR_ID.fullmatch(value) else None

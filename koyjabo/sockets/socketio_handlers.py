@@ -17,13 +17,16 @@ from koyjabo.realtime.events import Error, Pong
 from koyjabo.sockets.close_code_of_error import close_code
 from koyjabo.sockets.handler_errors import failed
 from koyjabo.sockets.joined_rooms import JoinedRooms
-from koyjabo.sockets.messages import MOST_ERRORS, unknown
+from koyjabo.sockets.messages import MOST_ERRORS, is_true, unknown
 from koyjabo.sockets.site_stream import admit, send_stats
 
 ANY_EVENT = "*"
 ERRORS = "errors"
 CLIENT_DISCONNECT = "client disconnect"
 KIND, LOST = "socketio", 1006
+MOST_LOGGED = 3
+"""Refused joins of one client that are logged. All are counted in the metrics."""
+
 EXTENSION = "koyjabo.joined_rooms"
 
 
@@ -52,7 +55,9 @@ def connect(auth: Any = None) -> None:
     services.start()
     _joined_rooms().connected(_sid(), sent.get("token"))
     try:
-        is_admitted = admit(services, _sid(), request, sent.get("visitorId") or request.args.get("visitorId"))
+        is_said = is_true(sent.get("anonymous")) or is_true(request.args.get("anonymous"))
+        sent_id = sent.get("visitorId") or request.args.get("visitorId")
+        is_admitted = admit(services, _sid(), request, sent_id, is_said)
     except TooManyRequests as error:
         _refuse_client(error)
         return
@@ -100,7 +105,8 @@ def join(message: Any = None, *_: Any) -> dict[str, Any]:
         return _refuse(error)
     except KoyJaboError as error:
         community = uuid_of(message["communityId"]) or NOWHERE
-        _services().observability.socket_log.refused(KIND, community, close_code(error), error.code)
+        is_logged = _joined_rooms().count_refusal(_sid()) <= MOST_LOGGED
+        _services().observability.socket_log.refused(KIND, community, close_code(error), error.code, is_logged)
         return {"ok": False, "error": str(error), "code": close_code(error)}
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+from wsgiref.types import StartResponse, WSGIApplication
 
 from koyjabo.extensions import socketio
 from koyjabo.realtime.fanout import LocalFanout
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
 
+PATH = "/socket.io/"
 USUAL = {"ping_interval": 25, "ping_timeout": 20, "max_http_buffer_size": LARGEST_MESSAGE}
 """Defaults, s and bytes; `socketio.server_options` of the host program has precedence."""
 
@@ -40,3 +44,19 @@ def init_app(app: Flask, runtime: Runtime, fanout: LocalFanout, workers: int) ->
         logger=log,
         engineio_logger=log,
     )
+    app.wsgi_app = NoJsonp(app.wsgi_app)  # type: ignore[method-assign]
+
+
+class NoJsonp:
+    """Refuses polling by JSONP, which python-engineio cannot turn off. A script sends no `Origin`, so a page of the
+    same site, though not of this origin, could read it with its visitor's cookies.
+    """
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self._app = app
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"].startswith(PATH) and "j" in parse_qs(environ.get("QUERY_STRING", ""), True):
+            start_response("400 Bad Request", [("Content-Type", "text/plain")])
+            return [b"JSONP is not available; poll with requests."]
+        return self._app(environ, start_response)

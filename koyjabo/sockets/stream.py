@@ -98,9 +98,9 @@ class Stream(ABC):
 
     def received(self, connection: Connection, message: str | bytes) -> None:
         try:
-            kind = parse(message)["type"]
-            self._socket_log.received(kind)
-            self._answer(connection, kind)
+            parsed = parse(message)
+            self._socket_log.received(parsed["type"])
+            self._answer(connection, parsed)
         except InvalidMessage as error:
             self._refuse(connection, error)
 
@@ -122,7 +122,8 @@ class Stream(ABC):
         community_id = uuid_of((request.view_args or {}).get("community_id", ""))
         self._socket_log.refused(self.kind, community_id or NOWHERE, code, why)
 
-    def _answer(self, connection: Connection, kind: str) -> None:
+    def _answer(self, connection: Connection, message: dict[str, Any]) -> None:
+        kind = message["type"]
         if kind == "ping":
             _send(connection, Pong(self._services.clock.now_ms()))
         elif kind == "request_count":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,8 +18,14 @@ MIMETYPES = {CSV: "text/csv; charset=utf-8", JSON_LINES: "application/x-ndjson"}
 COLUMNS = ("ordinal", "at", *(name for name in LoggedVisit._fields if name not in ("id", "ordinal", "at_ms")))
 
 MARK = "'"
-FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
-"""A spreadsheet would run a cell that begins with one of these as a formula, and visitors choose their texts."""
+FORMULA = "=+\\-@＝＋－＠\t\r\n"
+"""A spreadsheet would run a cell that begins with one of these as a formula, and visitors choose their texts. A cell
+may begin within a text: spreadsheets split at the list separator of their country, or at one that is chosen.
+"""
+
+SIGN = re.compile(rf"(?<!\w)({MARK}*[{FORMULA}])")
+MARKED = re.compile(rf"(?<!\w){MARK}({MARK}*[{FORMULA}])")
+"""A sign after a letter or digit is safe: these separate nothing."""
 
 
 def head(kind: str, columns: Iterable[str] = COLUMNS) -> str:
@@ -44,13 +51,13 @@ def _row(visit: LoggedVisit) -> dict[str, Any]:
 
 def plain(cell: str) -> str:
     """The original value of a cell: undoes `_cell`."""
-    return cell[1:] if cell.startswith(MARK) and cell[1:].startswith((MARK, *FORMULA)) else cell
+    return MARKED.sub(r"\1", cell)
 
 
 def _cell(value: Any) -> Any:
-    """Prefixes formulas with MARK, and also texts that begin with MARK, so that `plain` is exact."""
+    """Puts MARK before each sign that may begin a formula, and one more where MARK is, so that `plain` is exact."""
     if isinstance(value, str):
-        return f"{MARK}{value}" if value.startswith((MARK, *FORMULA)) else value
+        return SIGN.sub(rf"{MARK}\1", value)
     return str(value).lower() if isinstance(value, bool) else value
 
 

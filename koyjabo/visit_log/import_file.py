@@ -21,7 +21,7 @@ from koyjabo.identity import uuid_of
 from koyjabo.models import SITE, Scope
 from koyjabo.network.crawlers import is_bot
 from koyjabo.network.geolocation import UNKNOWN
-from koyjabo.text import truncate, without_query
+from koyjabo.text import LONGEST_LINE, LineTooLong, lines, truncate, without_query
 from koyjabo.visit_log import file_format
 
 ALIASES = {
@@ -34,6 +34,7 @@ ALIASES = {
 STORED_VISIT_ID = re.compile(f"~?{VISIT_NAME.pattern}", re.ASCII)
 """With "~" for names that this program generated, which exports contain as well."""
 
+TOO_LONG = "is longer than 1 MB"
 LONGEST_VISIT_ID = 128
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 EARLIEST_MS, LARGEST_INT64 = 0, 2**63 - 1
@@ -69,21 +70,43 @@ def read(file: IO[bytes], kind: str, zone: ZoneInfo, advance: Callable[[int], No
 
 
 def _decoded(file: IO[bytes], advance: Callable[[int], None]) -> Iterator[str]:
-    for number, line in enumerate(file, 1):
-        advance(len(line))
-        try:
-            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError:
-            raise BadLine(number, "is not in UTF-8") from None
+    try:
+        for number, line in enumerate(lines(file), 1):
+            advance(len(line))
+            try:
+                yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError:
+                raise BadLine(number, "is not in UTF-8") from None
+    except LineTooLong as error:
+        raise BadLine(error.number, TOO_LONG) from None
 
 
-def _csv(lines: Iterator[str]) -> Iterator[tuple[int, Values]]:
-    reader = csv.reader(lines, strict=True)
+class _Record:
+    """The lines of one CSV record, which a quotation may make many."""
+
+    def __init__(self, decoded: Iterator[str]) -> None:
+        self._lines = enumerate(decoded, 1)
+        self.size = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for number, line in self._lines:
+            self.size += len(line)
+            if self.size > LONGEST_LINE:
+                raise BadLine(number, TOO_LONG)
+            yield line
+
+
+def _csv(decoded: Iterator[str]) -> Iterator[tuple[int, Values]]:
+    record = _Record(decoded)
+    reader = csv.reader(record, strict=True)
     try:
         head = next(reader, [])
         if not {"visitor_id", "at"} <= {ALIASES.get(name, name) for name in head}:
             raise BadLine(1, "must name the columns, visitor_id and at among them")
-        for row in filter(None, reader):
+        for row in reader:
+            record.size = 0
+            if not row:
+                continue
             if len(row) > len(head):
                 raise BadLine(reader.line_num, "has more values than there are columns")
             yield (
@@ -94,8 +117,8 @@ def _csv(lines: Iterator[str]) -> Iterator[tuple[int, Values]]:
         raise BadLine(reader.line_num, f"is not valid CSV ({error})") from None
 
 
-def _json_lines(lines: Iterator[str]) -> Iterator[tuple[int, Values]]:
-    for number, line in enumerate(lines, 1):
+def _json_lines(decoded: Iterator[str]) -> Iterator[tuple[int, Values]]:
+    for number, line in enumerate(decoded, 1):
         if line.isspace():
             continue
         try:

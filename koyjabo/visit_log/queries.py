@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select, text
 from sqlalchemy.orm import Session
 
+from koyjabo.identity import DELETED
 from koyjabo.models import SITE, Adjustment, Community, ImportedVisits, User, Visit
 
 DISORDER_MS = 60_000
@@ -45,6 +46,7 @@ class SearchFilter(NamedTuple):
     community_id: str = ""
     text: str = ""  # an ordinal, a visitor_id or its beginning, or a visit_id
     is_bot: bool | None = None
+    is_ordinal: bool = False  # `text` is an ordinal and nothing else
 
 
 class Search(NamedTuple):
@@ -104,7 +106,7 @@ def search(session: Session, wanted: SearchFilter) -> Search:
         conditions.append(Visit.is_bot.is_(wanted.is_bot))
     is_indexed = False
     if wanted.text:
-        named, is_indexed = _exact_match(session, wanted.text) or (_partial_match(wanted.text), False)
+        named, is_indexed = _exact_match(session, wanted) or (_partial_match(wanted.text), False)
         conditions.append(named)
     return Search(after, upto, tuple(conditions), is_indexed)
 
@@ -157,7 +159,8 @@ def _with_names(session: Session, rows: list[Any]) -> tuple[LoggedVisit, ...]:
 def _visit(row: Any, communities: dict[str, str], users: dict[str, str]) -> LoggedVisit:
     *columns, scope, user_id, client_ms = row
     community_id = None if scope == SITE else scope
-    named = (community_id, communities.get(scope), user_id, users.get(user_id))
+    known_id = None if user_id == DELETED else user_id
+    named = (community_id, communities.get(scope), known_id, users.get(user_id))
     return LoggedVisit._make((*columns, *named, client_ms))
 
 
@@ -213,12 +216,12 @@ def _last_before(session: Session, moment_ms: int, after: int, upto: int) -> int
     return after
 
 
-def _exact_match(session: Session, text: str) -> tuple[ColumnElement[bool], bool] | None:
+def _exact_match(session: Session, wanted: SearchFilter) -> tuple[ColumnElement[bool], bool] | None:
     """The condition for the visits with this ordinal, or else of this visitor, and whether an index finds them. None if
     there are none.
     """
-    ids = _ids_of_ordinal(session, text)
-    if ids:
+    text, ids = wanted.text, _ids_of_ordinal(session, wanted.text)
+    if ids or wanted.is_ordinal:
         return Visit.id.in_(ids), True
     limited: Select[int] = select(Visit.id).where(Visit.visitor_id == text).limit(MANY)
     count = session.scalar(select(func.count()).select_from(limited.subquery()))

@@ -1,4 +1,4 @@
-"""Lists and exports all visits, for admins of the site."""
+"""Lists and exports all visits, for admins of the site; its viewers see the list without visitorIds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from koyjabo.audit.log import Subject
 from koyjabo.clock import Clock
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import InvalidInput
-from koyjabo.identity import OPERATOR, Account, uuid_of
+from koyjabo.identity import MASKED, OPERATOR, Account, uuid_of
 from koyjabo.models import SITE, Scope
 from koyjabo.text import N_
 from koyjabo.visit_log import file_format, queries
@@ -82,8 +82,8 @@ class _ValidFilter(NamedTuple):
 
 
 class VisitLog:
-    """For admins of the site; raises Forbidden for other accounts. Raises InvalidInput by field of the filter, and
-    LedgerUnavailable.
+    """For admins of the site, and `page` also for its viewers; raises Forbidden for other accounts. Raises InvalidInput
+    by field of the filter, and LedgerUnavailable.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
@@ -91,10 +91,17 @@ class VisitLog:
         self._clock = clock
 
     def page(self, account: Account, which: Filter, before: int | None = None, count: int = 50) -> Found:
-        """`count` visits from before the cursor, or those found within PATIENCE_S."""
-        account.require_site_admin()
+        """`count` visits from before the cursor, or those found within PATIENCE_S. For viewers of the site, visitorIds
+        are masked, and `text` is an ordinal: no search may tell them a visitorId.
+        """
+        account.require_site_viewer()
         wanted = self._wanted(which)
-        return self._database.report(_page, wanted, before, count)
+        if account.is_admin:
+            return self._database.report(_page, wanted, before, count)
+        if wanted.text and not (wanted.text.isascii() and wanted.text.isdigit()):
+            raise InvalidInput(details={"text": N_("must be the number of a visit")})
+        found = self._database.report(_page, wanted._replace(is_ordinal=True), before, count)
+        return found._replace(visits=tuple(each._replace(visitor_id=MASKED) for each in found.visits))
 
     def export(self, account: Account, which: Filter, kind: str) -> Iterator[str]:
         """All matching visits that exist now, the oldest first, as text in lazy pieces; `kind` is a key of

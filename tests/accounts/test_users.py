@@ -10,7 +10,7 @@ from support.account_calls import Person, log_in, sign_up, try_login
 from support.app_fixtures import Site
 from support.community_calls import account_of, found, give
 
-from koyjabo.errors import Forbidden, LastAdmin, UnknownUser
+from koyjabo.errors import Forbidden, LastAdmin, LedgerUnavailable, UnknownUser
 from koyjabo.identity import OPERATOR, Account
 
 pytestmark = pytest.mark.both_kinds
@@ -76,10 +76,33 @@ def test_communities_of_a_user_are_told_with_roles_and_archived_ones(site, admin
 
 
 def test_promoted_user_is_admin_of_the_site_until_demoted(site, admin, ayesha):
-    assert site.services.accounts.users.promote(admin, ayesha.id).is_admin is True
+    assert site.services.accounts.users.set_role(admin, ayesha.id, "admin").is_admin is True
     assert ayesha.get(ME).json["is_admin"] is True
-    assert site.services.accounts.users.promote(admin, ayesha.id, is_admin=False).is_admin is False
+    assert site.services.accounts.users.set_role(admin, ayesha.id, "member").is_admin is False
     assert ayesha.get(ME).json["is_admin"] is False
+
+
+def test_role_on_the_site_is_one_of_three(site, admin, ayesha):
+    users = site.services.accounts.users
+    for role in ("viewer", "admin", "viewer", "member", "member"):
+        line = users.set_role(admin, ayesha.id, role)
+        assert (line.role, line.is_admin, line.is_viewer) == (role, role == "admin", role == "viewer")
+    actions = [(line.action, line.details) for line in site.services.audit.page(admin, actor=admin.id).lines]
+    assert actions[:-1] == [  # the last is the signup
+        ("user.role", {"role": "member", "before": "viewer"}),
+        ("user.demote", {"role": "viewer", "before": "admin"}),
+        ("user.promote", {"role": "admin", "before": "viewer"}),
+        ("user.role", {"role": "viewer", "before": "member"}),
+    ]
+
+
+def test_change_that_was_committed_does_not_fail_for_want_of_a_read(site, admin, ayesha, monkeypatch):
+    def fail(*_: object) -> None:
+        raise LedgerUnavailable
+
+    users = site.services.accounts.users
+    monkeypatch.setattr(users._database, "read", fail)
+    assert users.set_role(admin, ayesha.id, "admin").is_admin is True
 
 
 def test_disabled_user_is_logged_out_and_stays_out_until_enabled(site, admin, ayesha):
@@ -101,21 +124,21 @@ def test_logged_out_everywhere_is_out_of_every_session(site, admin, ayesha):
 def test_last_admin_who_can_log_in_stays_it(site, admin, ayesha):
     users = site.services.accounts.users
     with pytest.raises(LastAdmin):
-        users.promote(admin, admin.id, is_admin=False)
-    users.promote(admin, ayesha.id)
+        users.set_role(admin, admin.id, "member")
+    users.set_role(admin, ayesha.id, "admin")
     users.disable(admin, ayesha.id)
     with pytest.raises(LastAdmin):
-        users.promote(admin, admin.id, is_admin=False)
+        users.set_role(admin, admin.id, "member")
     with pytest.raises(LastAdmin):
         users.disable(account_of(ayesha)._replace(is_admin=True), admin.id)
     users.disable(admin, ayesha.id, disabled=False)
-    assert users.promote(admin, admin.id, is_admin=False).is_admin is False
+    assert users.set_role(admin, admin.id, "member").is_admin is False
 
 
 def test_operator_may_demote_and_disable_the_last_admin(site, admin):
     users = site.services.accounts.users
-    assert users.promote(OPERATOR, admin.id, is_admin=False).is_admin is False
-    users.promote(OPERATOR, admin.id)
+    assert users.set_role(OPERATOR, admin.id, "member").is_admin is False
+    users.set_role(OPERATOR, admin.id, "admin")
     assert users.disable(OPERATOR, admin.id).disabled_ms is not None
 
 
@@ -133,7 +156,7 @@ def test_two_admins_who_end_each_other_at_once_leave_one(site, admin, ayesha):
     def demote(where: Site, by: Account, whom: str) -> type | None:
         both.wait(10)
         try:
-            where.services.accounts.users.promote(by, whom, is_admin=False)
+            where.services.accounts.users.set_role(by, whom, "member")
         except LastAdmin as problem:
             return type(problem)
         return None
@@ -148,7 +171,7 @@ def test_two_admins_who_end_each_other_at_once_leave_one(site, admin, ayesha):
 
 
 def test_nobody_disables_themselves(site, admin, ayesha):
-    site.services.accounts.users.promote(admin, ayesha.id)
+    site.services.accounts.users.set_role(admin, ayesha.id, "admin")
     with pytest.raises(Forbidden):
         site.services.accounts.users.disable(admin, admin.id.upper())
     assert site.services.accounts.users.get(admin, admin.id).disabled_ms is None
@@ -157,7 +180,7 @@ def test_nobody_disables_themselves(site, admin, ayesha):
 @pytest.mark.parametrize("user_id", [NOBODY, "nonsense"])
 def test_who_is_not_there_is_unknown(site, admin, user_id):
     users = site.services.accounts.users
-    for call in (users.get, users.promote, users.disable, users.log_out):
+    for call in (users.get, lambda *who: users.set_role(*who, "admin"), users.disable, users.log_out):
         with pytest.raises(UnknownUser):
             call(admin, user_id)
 
@@ -166,10 +189,11 @@ def test_everybody_who_loses_a_right_is_told_of(site, admin, ayesha):
     told: list[str] = []
     site.services.signals.access_revoked.connect(told.append, weak=False)
     version = site.rows("SELECT version FROM access_version")[0][0]
-    site.services.accounts.users.promote(admin, ayesha.id)
+    site.services.accounts.users.set_role(admin, ayesha.id, "admin")
     assert site.rows("SELECT version FROM access_version") == [(version,)]
-    site.services.accounts.users.promote(admin, ayesha.id, is_admin=False)
+    for role in ("viewer", "member"):
+        site.services.accounts.users.set_role(admin, ayesha.id, role)
     site.services.accounts.users.log_out(admin, ayesha.id)
     site.services.accounts.users.disable(admin, ayesha.id)
     assert set(told) == {ayesha.id}
-    assert site.rows("SELECT version FROM access_version") == [(version + 3,)]
+    assert site.rows("SELECT version FROM access_version") == [(version + 4,)]

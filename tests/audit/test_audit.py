@@ -68,7 +68,8 @@ COMMUNITY_ACTIONS = {
     "member.remove": ("ayesha", "DELETE", "/members/{karim}", None, {"role": "moderator", "user": "Karim"}),
     "member.leave": ("karim", "POST", "/leave", None, {"role": "moderator"}),
     "member.join": ("boss", "POST", "/join", {}, {}),
-    "member.add": ("ayesha", "PUT", "/members/{boss}", {"role": "member"}, {"role": "member", "user": "Boss"}),
+    "member.add": ("boss", "PUT", "/members/{boss}", {"role": "member"}, {"role": "member", "user": "Boss"}),
+    "member.invite": ("ayesha", "POST", "/members", {"email": "x@example.com", "role": "member"}, {"role": "member"}),
     "community.delete": ("ayesha", "DELETE", "", None, {}),
 }
 
@@ -92,6 +93,19 @@ def test_what_is_done_to_a_community_leaves_a_line(panel, action):
     else:
         assert {name: line.details[name] for name in details} == details
     assert action in log.ACTIONS
+
+
+def test_long_text_is_kept_as_its_beginning_and_its_length(panel):
+    """Otherwise one account could fill the log with its descriptions."""
+    community = found(panel.ayesha, description="ট" * 2000)["id"]
+    panel.clear()
+    answer = panel.ayesha.patch(f"{PATH}/{community}", json={"name": "n" * 200, "description": "🛺" * 2000})
+    assert answer.status_code == 200, answer.text
+    cut = "… (2,000 characters)"
+    assert panel.only_line().details == {
+        "was": {"name": "Mirpur 10", "description": "ট" * 200 + cut},
+        "now": {"name": "n" * 200, "description": "🛺" * 200 + cut},
+    }
 
 
 def test_founding_a_community_leaves_a_line(panel):
@@ -159,7 +173,7 @@ def test_what_changes_nothing_leaves_no_line(panel):
     give(panel.ayesha, panel.community, panel.karim, "moderator")
     panel.karim.post(f"{PATH}/{panel.community}/join", json={})
     promote(panel.site, panel.boss.email)
-    panel.services.accounts.users.promote(panel.admin, panel.boss.id)
+    panel.services.accounts.users.set_role(panel.admin, panel.boss.id, "admin")
     panel.services.accounts.users.disable(panel.admin, panel.karim.id, disabled=False)
     panel.services.communities.directory.restore(panel.admin, panel.community)
     assert panel.lines() == ()
@@ -169,7 +183,7 @@ def test_what_is_refused_leaves_no_line(panel):
     assert panel.karim.patch(f"{PATH}/{panel.community}", json={"name": "Ours"}).status_code == 403
     assert panel.ayesha.post(f"{PATH}/{panel.community}/leave").status_code == 409
     with pytest.raises(LastAdmin):
-        panel.services.accounts.users.promote(panel.admin, panel.boss.id, is_admin=False)
+        panel.services.accounts.users.set_role(panel.admin, panel.boss.id, "member")
     assert panel.lines() == ()
 
 

@@ -39,6 +39,14 @@ return await new Promise((resolve) => {
 }
 """
 
+ACCEPT = """
+async (token) => {
+const csrf = document.cookie.match(/csrf_access_token=([^;]+)/)[1];
+const answer = await fetch(`/api/invitations/${token}/accept`, { method: "POST", headers: { "X-CSRF-TOKEN": csrf } });
+return answer.status;
+}
+"""
+
 LOG_OUT = """
 async () => {
 const csrf = document.cookie.match(/csrf_access_token=([^;]+)/)[1];
@@ -96,7 +104,9 @@ def test_token_as_a_sub_protocol_opens_the_socket(page, founder, community):
 
 def test_session_of_the_browser_opens_the_socket_and_logout_closes_it(page, site, founder, community):
     me = page.evaluate(SIGN_UP)["user"]
-    founder.call("POST", f"/api/communities/{community}/members", {"email": me["email"], "role": "moderator"})
+    invitation = {"email": me["email"], "role": "moderator"}
+    link = founder.call("POST", f"/api/communities/{community}/members", invitation)["link"]
+    assert page.evaluate(ACCEPT, link.rpartition("/")[2]) == 201
     assert first(page, community, [])["event"]["type"] == "visitor_count"
     with PlainMember(site.port, community, founder.token) as watcher:
         watcher.next_of_type("visitor_count")

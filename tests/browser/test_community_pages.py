@@ -122,7 +122,7 @@ def test_who_is_logged_out_elsewhere_is_led_to_the_login_and_back(site, device, 
     expect(page).to_have_url(re.compile(r"/login\?next="))
     page.get_by_label("Email").fill(karim.email)
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("main").get_by_role("button", name="Log in").click()
+    page.get_by_role("main").get_by_role("button", name="Log in", exact=True).click()
     expect(page).to_have_url(re.compile(f"/communities/{community}$"))
     karim.log_in()
 

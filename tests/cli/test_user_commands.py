@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pyotp
 import pytest
 import requests
 from support.databases import Database
@@ -33,7 +34,12 @@ def test_operator_makes_changes_and_ends_an_account_while_the_server_runs(server
     token = login.json()["access_token"]
     assert login.json()["user"] | {"id": ""} == {"id": "", "email": EMAIL, "name": "Ayesha", "is_admin": False}
 
-    assert server.koyjabo("user", "promote", "AYESHA@example.com").returncode == 0
+    given = server.koyjabo("user", "role", "AYESHA@example.com", "admin")
+    assert given.stdout == "ayesha@example.com has the role admin on this site.\n"
+    assert call(server, "me", token).json()["is_admin"] is True
+    assert server.koyjabo("user", "role", EMAIL, "viewer").returncode == 0
+    assert call(server, "me", token).json()["is_admin"] is False
+    assert server.koyjabo("user", "promote", EMAIL).stdout == "ayesha@example.com is now a site admin.\n"
     assert call(server, "me", token).json()["is_admin"] is True
     assert server.koyjabo("user", "promote", EMAIL, "--demote").returncode == 0
     assert call(server, "me", token).json()["is_admin"] is False
@@ -75,6 +81,19 @@ def test_operator_takes_failed_logins_back_while_the_server_runs(server, remedy)
     )
 
 
+def test_operator_resets_a_second_factor_while_the_server_runs(server):
+    create(server)
+    token = log_in(server).json()["access_token"]
+    secret = call(server, "totp", token, password=PASSWORD).json()["secret"]
+    assert call(server, "totp/confirm", token, code=pyotp.TOTP(secret).now()).status_code == 200
+    assert log_in(server).json()["second_factor"]["methods"] == ["totp", "recovery"]
+    reset = server.koyjabo("user", "second-factor", "reset", EMAIL)
+    assert reset.stdout == f"Reset the second factor of {EMAIL}, who is now logged out everywhere.\n"
+    assert call(server, "me", token).status_code == 401
+    assert "access_token" in log_in(server).json()
+    assert "User not found." in server.koyjabo("user", "second-factor", "reset", "nobody@example.com").stderr
+
+
 def test_what_cannot_be_done_is_said_in_a_sentence(server):
     assert create(server, "--admin").stdout == "Created site admin ayesha@example.com.\n"
     nobody = "nobody@example.com"
@@ -85,6 +104,8 @@ def test_what_cannot_be_done_is_said_in_a_sentence(server):
         (["create", "nobody", "--password-stdin"], PASSWORD, "must be an email address"),
         (["password", nobody, "--password-stdin"], PASSWORD, "User not found."),
         (["promote", nobody], "", "User not found."),
+        (["role", nobody, "viewer"], "", "User not found."),
+        (["role", EMAIL, "king"], "", "'member', 'viewer', 'admin'"),
         (["disable", nobody], "", "User not found."),
         (["enable", nobody], "", "User not found."),
         (["unlock", nobody], "", "User not found."),

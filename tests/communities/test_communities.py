@@ -21,9 +21,9 @@ CALLS = {
         "POST",
         "/members",
         {"email": "newcomer@example.com", "role": "moderator"},
-        (201, 201, 403, 403, (403, 404), 401),
+        (202, 202, 403, 403, (403, 404), 401),
     ),
-    "add": ("PUT", "/members/{newcomer}", {"role": "admin"}, (201, 201, 403, 403, (403, 404), 401)),
+    "add": ("PUT", "/members/{newcomer}", {"role": "admin"}, (201, "unknown_user", 403, 403, (403, 404), 401)),
     "promote": ("PUT", "/members/{other}", {"role": "admin"}, (200, 200, 403, 403, (403, 404), 401)),
     "demote": ("PUT", "/members/{other}", {"role": "member"}, (200, 200, 403, 403, (403, 404), 401)),
     "demote the last admin": ("PUT", "/members/{admin}", {"role": "member"}, (409, 409, 403, 403, (403, 404), 401)),
@@ -39,9 +39,12 @@ def site(module_database):
         yield site
 
 
-def check(site: Site, answer, status: int) -> None:
+def check(site: Site, answer, status: int | str) -> None:
+    """`status` is 404 for the community, or the code of another 404."""
     assert_described(site, answer)
-    if status in CODES:
+    if isinstance(status, str):
+        assert_error(answer, 404, status)
+    elif status in CODES:
         assert_error(answer, status, CODES[status])
     else:
         assert answer.status_code == status, answer.text
@@ -55,8 +58,8 @@ def check(site: Site, answer, status: int) -> None:
 def test_everybody_may_do_what_their_role_allows_and_nothing_else(site, cast, name, who, listed):
     method, path, body, statuses = CALLS[name]
     expected = statuses[EVERYBODY.index(who)]
-    status = expected if isinstance(expected, int) else expected[0 if listed else 1]
-    changes = status < 300 and method != "GET"
+    status = expected[0 if listed else 1] if isinstance(expected, tuple) else expected
+    changes = status in (200, 201, 202, 204) and method != "GET"
     community = (cast.community if changes else cast.kept_community)(listed=listed, open=False)
     before, noted = stored(site), losses(site)
     ids = {part: person.id for part, person in cast.people.items()}
@@ -97,6 +100,7 @@ def test_site_admin_may_join_what_takes_invitations(site, cast):
 def test_who_founds_a_community_is_its_admin(site, cast):
     community = found(cast["outsider"], name="Banani", description="Lake side", listed=False, open=False)
     shown = {"name": "Banani", "description": "Lake side", "open": False, "listed": False, "role": "admin", "online": 0}
+    shown["count_anonymous"] = False
     assert community == {"id": community["id"], **shown}
     assert roles_in(site, community["id"]) == {cast["outsider"].id: "admin"}
     assert found(cast["outsider"])["open"] is found(cast["outsider"])["listed"] is True
@@ -135,16 +139,6 @@ def test_members_see_names_and_site_admins_emails(cast):
         assert {each.get("email") for each in members} == emails
         fields = {"user_id", "name", "role", "joined_at"} | ({"email"} if sees_emails else set())
         assert all(set(each) == fields for each in members)
-
-
-def test_invitation_finds_people_however_their_email_is_written(site, cast):
-    community, admin = cast.community(open=False), cast["admin"]
-    path = f"{PATH}/{community}/members"
-    answer = admin.post(path, json={"email": " NewComer@Example.COM ", "role": "moderator"})
-    assert (answer.status_code, answer.json["user_id"], answer.json["role"]) == (201, cast["newcomer"].id, "moderator")
-    again = admin.post(path, json={"email": "newcomer@example.com", "role": "member"})
-    assert (again.status_code, again.json["role"]) == (200, "member")
-    assert_error(admin.post(path, json={"email": "nobody@example.com", "role": "member"}), 404, "unknown_user")
 
 
 @pytest.mark.parametrize("user", ["00000000-0000-4000-8000-000000000000", "nobody", "%00", "' OR 1=1 --"])

@@ -49,7 +49,7 @@ def with_admins(site: Site, first: Account, *others: Account) -> str:
     communities = site.services.communities.directory
     community = communities.create(first, "Mirpur 10", "", True, True).community.id
     for other in others:
-        communities.set_role(first, community, other.id, "admin")
+        communities.set_role(first._replace(is_admin=True), community, other.id, "admin")
     return community
 
 

@@ -42,17 +42,29 @@ def test_list_has_what_is_listed_and_what_is_ones_own(empty):
         community = found(empty["admin"], name=name, listed=listed)["id"]
         if name in ("Dhanmondi", "Uttara"):
             give(empty["admin"], community, empty["moderator"], "moderator")
-    assert names(empty["outsider"].get(PATH)) == ["Banani", "Uttara"]
-    assert names(empty["moderator"].get(PATH)) == ["Banani", "Dhanmondi", "Uttara"]
+    assert names(empty["outsider"].get(PATH)) == ["Uttara", "Banani"]
+    assert names(empty["moderator"].get(PATH)) == ["Dhanmondi", "Uttara", "Banani"]
     for who in ("admin", "site_admin"):
-        assert names(empty[who].get(PATH)) == ["Banani", "Dhanmondi", "Mirpur", "Uttara"]
+        assert names(empty[who].get(PATH)) == ["Dhanmondi", "Uttara", "Banani", "Mirpur"]
     parts = ("outsider", "moderator", "site_admin")
     assert {who: [each["role"] for each in empty[who].get(PATH).json] for who in parts} == {
         "outsider": [None, None],
-        "moderator": [None, "moderator", "moderator"],
+        "moderator": ["moderator", "moderator", None],
         "site_admin": ["admin"] * 4,
     }
     assert_error(empty.site.client.get(PATH), 401, "unauthenticated")
+
+
+def test_list_is_by_members_then_by_name(empty):
+    """So that it is not the billboard of those who found many."""
+    sizes = {"!! buy at evil.example": 1, "Uttara": 4, "Banani": 3, "Mirpur": 3, "dhanmondi": 1}
+    for name, members in sizes.items():
+        community = found(empty["admin"], name=name)["id"]
+        for part in ("moderator", "member", "other")[: members - 1]:
+            give(empty["admin"], community, empty[part], "member")
+    everyone = ["Uttara", "Banani", "Mirpur", "!! buy at evil.example", "dhanmondi"]
+    for who in ("outsider", "member", "site_admin"):
+        assert names(empty[who].get(PATH)) == everyone
 
 
 def test_list_is_as_each_of_them_says(empty):

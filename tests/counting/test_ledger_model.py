@@ -11,7 +11,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from support.app_fixtures import Site, Time
 from support.databases import SqliteDatabase
 from support.fuzz_effort import examples
@@ -50,21 +57,33 @@ class CounterMachine(RuleBasedStateMachine):
         self.model = Model(ZoneInfo(zone), WINDOW_S * 1000, total, {HERE})
         self.told = self.site.stats()
 
-    @rule(visitor=visitors, visit=visits, scope=scopes)
-    def register(self, visitor: str, visit: str | None, scope: str) -> None:
+    @rule(visitor=visitors, visit=visits, scope=scopes, anonymous=st.booleans())
+    def register(self, visitor: str, visit: str | None, scope: str, anonymous: bool) -> None:
+        self.newest = visitor, visit, scope, anonymous
+        self.send(*self.newest)
+
+    @precondition(lambda machine: hasattr(machine, "newest"))
+    @rule()
+    def retry(self) -> None:
+        self.send(*self.newest)
+
+    def send(self, visitor: str, visit: str | None, scope: str, anonymous: bool) -> None:
         fields = {"visitorId": visitor, "visitId": visit, "communityId": None if scope == SITE else scope}
-        answer = self.site.post(json=fields)
-        expected = self.model.register(visitor, visit, scope, self.time)
+        answer = self.site.post(json={**fields, "anonymous": anonymous})
+        register = self.model.register_anonymously if anonymous else self.model.register
+        expected = register(visitor, visit, scope, self.time)
         if expected is None:
             assert (answer.status_code, answer.json["code"]) == (404, "unknown_community")
             return
         assert answer.json["visit"] == {"ordinal": expected[0], "duplicate": expected[1]}
         self.compare(answer.json["stats"])
 
-    @rule(visitor=visitors)
-    def heartbeat(self, visitor: str) -> None:
-        known = self.model.heartbeat(visitor, self.time)
-        assert self.site.heartbeat(visitor).status_code == (204 if known else 404)
+    @rule(visitor=visitors, anonymous=st.booleans())
+    def heartbeat(self, visitor: str, anonymous: bool) -> None:
+        heartbeat = self.model.heartbeat_anonymously if anonymous else self.model.heartbeat
+        known = heartbeat(visitor, self.time)
+        answer = self.site.post("/api/visitor/heartbeat", json={"visitorId": visitor, "anonymous": anonymous})
+        assert answer.status_code == (204 if known else 404)
 
     @rule(seconds=st.sampled_from([0.001, 1, 299.999, 300, 1800, 7200]))
     def time_passes(self, seconds: float) -> None:

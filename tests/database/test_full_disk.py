@@ -139,7 +139,7 @@ def assert_counts_lost_lines(server: Server) -> None:
             line.reset()
             assert server.worker_pids() == born, server.log
     ended = f"koyjabo_connection_duration_seconds_count {2 * VISITORS}.0"
-    wait_until(lambda: ended in server.get("/metrics").text, "all have ended")
+    wait_until(lambda: ended in server.metrics(), "all have ended")
 
 
 def fill(filler: Path, but: int = 0) -> None:

@@ -30,6 +30,15 @@ NOT_DERIVED = {
     "access_version",
     "audit_log",
     "nightly_work",
+    "day_secrets",
+    "totp_secrets",
+    "recovery_codes",
+    "spent_codes",
+    "passkeys",
+    "pending_steps",
+    "invitations",
+    "email_links",
+    "outbox",
 }
 
 

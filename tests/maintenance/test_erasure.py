@@ -7,8 +7,10 @@ import logging
 from itertools import count
 
 import pytest
+from support.account_calls import sign_up
 from support.app_fixtures import Site, assert_error, nothing_counted
 from support.community_calls import site_admin
+from support.second_factor import first_step, turn_on
 
 from koyjabo.counting.records import NewVisit
 from koyjabo.database import throttle
@@ -55,6 +57,14 @@ def test_totals_stay_and_the_visitor_is_known_no_longer(site):
     assert site.recount() == []
     site.restart()
     assert site.stats()["activeUsers"] == 1
+
+
+def test_login_that_waits_for_its_second_step_knows_the_visitor_no_longer(site):
+    site.register("ayesha")
+    turn_on(sign_up(site, "karim"))
+    first_step(site, "karim", visitorId="ayesha")
+    assert forget(site, "ayesha").status_code == 204
+    assert site.rows("SELECT visitor_id FROM pending_steps") == [(None,)]
 
 
 def test_whoever_comes_back_is_somebody_new(site):

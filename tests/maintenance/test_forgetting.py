@@ -62,3 +62,15 @@ def test_operator_forgets_somebody(server, redis):
     assert (after.total, after.unique, after.today) == (before.total, before.unique, before.today)
     assert server.post("/api/visitor/heartbeat", json={"visitorId": "nila"}).status_code == 404
     assert_verified(server)
+
+
+def test_operator_forgets_the_anonymous_visits_of_the_day_as_well(server):
+    server.register("salma")
+    server.register("salma", anonymous=True)
+    before = server.stats()
+    forgotten = server.koyjabo("forget", "salma")
+    assert "visits: 2" in forgotten.stdout, forgotten.stderr
+    for said in ({}, {"anonymous": True}):
+        assert server.post("/api/visitor/heartbeat", json={"visitorId": "salma", **said}).status_code == 404
+    assert server.stats().total == before.total
+    assert_verified(server)

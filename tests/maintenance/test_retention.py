@@ -153,7 +153,8 @@ def test_log_is_looked_through_where_ids_are_missing(site):
 
 def test_what_has_run_out_is_swept(site):
     now = site.time.ms
-    site.rows("INSERT INTO users VALUES ('u', 'a@b.c', 'a@b.c', 'A', '-', false, 0, NULL, NULL)")
+    columns = "id, email, email_key, name, password, is_admin, created_ms"
+    site.rows(f"INSERT INTO users ({columns}) VALUES ('u', 'a@b.c', 'a@b.c', 'A', '-', false, 0)")
     for name, expires in (("over", now), ("alive", now + 1)):
         site.rows(
             "INSERT INTO sessions (id, user_id, refresh_id, created_ms, expires_ms) VALUES (:id, 'u', '-', 0, :ends)",

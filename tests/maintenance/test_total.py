@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.app_fixtures import Site
 
-from koyjabo.errors import InvalidInput, TotalWouldFall
+from koyjabo.errors import Forbidden, InvalidInput, TotalWouldFall
 
 pytestmark = pytest.mark.both_kinds
 
@@ -45,3 +45,23 @@ def test_total_that_no_page_could_show_is_refused(site, admin, total):
         site.services.maintenance.total.set_total(admin, total, "")
     assert set(refused.value.details) == {"total"}
     assert site.stats()["totalVisits"] == 4000
+
+
+@pytest.mark.parametrize(("total", "error"), [(-1, InvalidInput), (10, TotalWouldFall)])
+def test_preview_refuses_what_would_be_refused(site, admin, total, error):
+    with pytest.raises(error):
+        site.services.maintenance.total.preview(admin, total)
+    with pytest.raises(Forbidden):
+        site.services.maintenance.total.preview(admin._replace(is_admin=False), 9000)
+
+
+def test_preview_changes_nothing_and_its_version_only_with_the_total(site, admin):
+    total = site.services.maintenance.total
+    first = total.preview(admin, 9000)
+    assert first.totals == (4000, 9000)
+    site.register()
+    assert total.preview(admin, 9000) == first._replace(totals=(4001, 9000))
+    total.set_total(admin, 4002, "one more")
+    assert total.preview(admin, 9000).version != first.version
+    assert total.preview(admin, 10, new_epoch=True).totals == (4002, 10)
+    assert site.stats()["totalVisits"] == 4002

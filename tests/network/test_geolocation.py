@@ -77,6 +77,12 @@ def test_city_is_named_with_its_country(locate, address, record):
     assert locate(address, record) == "Dhaka, BD"
 
 
+@pytest.mark.parametrize("record", [flat("Dhaka"), nested("Dhaka")])
+def test_city_that_is_not_wanted_is_not_named(database, record):
+    places = PlaceFinder([database({"103.4.0.0/16": record})])
+    assert places.locate(BANGLADESH, has_city=False) == "Bangladesh"
+
+
 @pytest.mark.parametrize("record", [flat(""), nested(None), {"country_code": "BD"}, flat("(Gulshan)")])
 def test_country_alone_is_named_in_english(locate, record):
     assert locate(BANGLADESH, record) == "Bangladesh"

@@ -92,6 +92,21 @@ def test_failed_authentication_is_told_of_with_its_code(server):
         wait_for_line(server, "socket_refused", kind="socketio", community=community, code=4003, why="forbidden")
 
 
+def test_refused_joins_of_one_client_do_not_fill_the_log(server):
+    community, stranger = Member(server).found(), Member(server)
+    before, counted = server.log.count("socket_refused"), refused_in(server)
+    with SocketioMember(server.port, community, stranger.token) as client:
+        for _ in range(20):
+            assert client.ask("join", {**client.where, "token": stranger.token})["ok"] is False
+    assert server.log.count("socket_refused") - before <= 3
+    wait_until(lambda: refused_in(server) - counted >= 20, "the metrics count all of them")
+
+
+def refused_in(server) -> float:
+    found = re.search(r'^koyjabo_errors_total\{kind="socket_forbidden"\} (\S+)', server.metrics(), re.MULTILINE)
+    return float(found[1]) if found else 0
+
+
 def test_communities_that_are_none_are_not_written_down(server):
     with PlainMember(server.port, f"{PERSONAL}%0Aforged", "no-token") as socket:
         socket.wait_for_code()

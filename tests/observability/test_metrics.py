@@ -10,6 +10,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from support.app_fixtures import Site
+from support.processes import METRICS_TOKEN
 
 from koyjabo.application.instrumentation import MOST_COMMUNITIES, _largest
 from koyjabo.installation import VERSION
@@ -17,7 +18,8 @@ from koyjabo.observability.gauges import COMMUNITIES, DATABASE, OLDEST, Gauges
 from koyjabo.observability.metrics import MOST_KINDS, Metrics, all_names
 
 OPERATIONS = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
-TOKEN = "only-prometheus-knows-this"
+TOKEN = METRICS_TOKEN
+SCRAPER = {"Authorization": f"Bearer {TOKEN}"}
 ELSEWHERE = {"environ_overrides": {"REMOTE_ADDR": "192.0.2.7"}}
 
 
@@ -28,7 +30,7 @@ def values(text: str) -> dict[tuple[str, str], float]:
 
 
 def scraped(site: Site) -> dict[tuple[str, str], float]:
-    answer = site.client.get("/metrics")
+    answer = site.client.get("/metrics", headers=SCRAPER)
     assert answer.status_code == 200, answer.text
     return values(answer.text)
 
@@ -61,7 +63,7 @@ def test_alert_compares_only_sums_with_each_other(asked):
 
 
 def test_scrape_has_every_metric(site):
-    text = site.client.get("/metrics").text
+    text = site.client.get("/metrics", headers=SCRAPER).text
     told = set(re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE))
     here = {name.removesuffix("_total") for name, _, _ in all_names()} - {"koyjabo_redis_up"}  # there is none
     assert {name.removesuffix("_total") for name in told} == here
@@ -122,7 +124,7 @@ def guarded(tmp_path_factory):
 @pytest.mark.parametrize(
     ("headers", "elsewhere", "status"),
     [
-        ({}, False, 200),
+        ({}, False, 401),
         ({"Authorization": f"Bearer {TOKEN}"}, False, 200),
         ({"Authorization": f"Bearer {TOKEN}"}, True, 200),
         ({"Authorization": f"Bearer {TOKEN}", "X-Forwarded-For": "192.0.2.7"}, False, 200),
@@ -133,17 +135,32 @@ def guarded(tmp_path_factory):
         ({"X-Forwarded-For": "127.0.0.1"}, False, 401),
     ],
 )
-def test_metrics_are_for_those_who_know_the_token_and_for_this_machine(guarded, headers, elsewhere, status):
+def test_metrics_are_for_those_who_know_the_token(guarded, headers, elsewhere, status):
     answer = guarded.client.get("/metrics", headers=headers, **(ELSEWHERE if elsewhere else {}))
     assert answer.status_code == status
     assert ("koyjabo_" in answer.text) == (status == 200)
     assert "Access-Control-Allow-Origin" not in answer.headers
 
 
-@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"])
-def test_without_a_token_they_are_for_nobody_who_comes_through_a_proxy(site, header):
-    assert site.client.get("/metrics", headers={header: "127.0.0.1"}).status_code == 403
-    assert site.client.get("/metrics", headers={"Authorization": "Bearer "}, **ELSEWHERE).status_code == 403
+FORWARDED = ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"]
+
+
+@pytest.mark.parametrize("proxies", [0, 1])
+def test_without_a_token_production_refuses_whoever_asks(sqlite_database, proxies):
+    with Site(sqlite_database.url, METRICS_TOKEN="", TRUSTED_PROXIES=proxies) as site:
+        assert site.client.get("/metrics").status_code == 403
+        assert site.client.get("/metrics", headers=SCRAPER).status_code == 403
+        assert site.client.get("/metrics", headers={"Authorization": "Bearer "}, **ELSEWHERE).status_code == 403
+        for header in FORWARDED:
+            assert site.client.get("/metrics", headers={header: "127.0.0.1"}).status_code == 403
+
+
+def test_development_lets_this_machine_read_them_but_not_through_a_proxy(sqlite_database):
+    with Site(sqlite_database.url, METRICS_TOKEN="", ENVIRONMENT="development", TRUSTED_PROXIES=1) as site:
+        assert site.client.get("/metrics").status_code == 200
+        assert site.client.get("/metrics", **ELSEWHERE).status_code == 403
+        for header in FORWARDED:
+            assert site.client.get("/metrics", headers={header: "192.0.2.7"}).status_code == 403
 
 
 def told(folder: Path, place: int, look: dict) -> Gauges:

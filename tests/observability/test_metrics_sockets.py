@@ -55,7 +55,7 @@ def assert_opened_and_ended(server, count: int) -> None:
     """As many are opened as have ended, in the metrics and in the log."""
 
     def counted(name: str) -> float:
-        return next(float(line.split()[-1]) for line in server.get("/metrics").text.splitlines() if name in line)
+        return next(float(line.split()[-1]) for line in server.metrics().splitlines() if name in line)
 
     wait_until(lambda: not any(server.held().values()), "nobody is there")
     assert wait_until(lambda: counted(ENDED) >= count, "they have ended")

@@ -30,7 +30,7 @@ def workers(module_servers, module_sqlite_database, redis, temporary) -> Server:
 
 def scraped(server: Server) -> dict[str, float]:
     """By name with labels, as they are written."""
-    lines = [line for line in server.get("/metrics").text.splitlines() if line and not line.startswith("#")]
+    lines = [line for line in server.metrics().splitlines() if line and not line.startswith("#")]
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
 

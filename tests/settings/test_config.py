@@ -20,6 +20,7 @@ IN_MEMORY = Path("/dev/shm")
 BAD = [
     *[("ENVIRONMENT", bad) for bad in ("staging", "Production")],
     *[("PORT", bad) for bad in ("abc", "-1", "65536", "80.5", "8000;")],
+    *[("HOST", bad) for bad in ("localhost", "127.0.0.1:8000", "300.0.0.1", "*")],
     *[("SECRET_KEY", bad) for bad in ("short", "k" * 40, KEY[:31], "rickshaw" * 5, "01" * 20)],
     *[("DATABASE_URL", bad) for bad in ("koyjabo", "mysql://db/x", "sqlite://", "sqlite:///:memory:", "redis://db")],
     *[("DATABASE_URL", bad) for bad in ("sqlite:///x.db?mode=memory", "postgresql://user@db:port/x")],
@@ -40,15 +41,30 @@ BAD = [
     *[("RATE_LIMIT_VISITOR", bad) for bad in ("-1", "some")],
     *[("RATE_LIMIT_HANDSHAKES", bad) for bad in ("-1", "many")],
     *[("RATE_LIMIT_TABS", bad) for bad in ("-1", "0.5")],
+    *[("HONOUR_PRIVACY_SIGNALS", bad) for bad in ("maybe", "2")],
     *[("BOT_POLICY", bad) for bad in ("Count", "refuse")],
     *[("RATE_LIMIT_LOGINS", bad) for bad in ("-1", "few")],
     *[("ALLOWED_ORIGINS", bad) for bad in ("*", "app.example.com", "https://a.com/x", "https://a.com,ftp://b", "null")],
+    *[
+        ("PUBLIC_URL", bad)
+        for bad in ("live.example.com", "https://a.com/x", "ftp://a.com", "https://a.com,https://b.com")
+    ],
+    *[("REQUIRE_TWO_FACTOR", bad) for bad in ("Admins", "1", "everybody")],
     *[("ADMIN_EMAIL", bad) for bad in ("admin", "a@b@c", "a b@c.com", "@b.com", "a@", f"{'a' * 250}@b.com")],
     *[("ADMIN_PASSWORD", bad) for bad in ("short", "x" * 129)],
     *[("GEOIP_DATABASE", bad) for bad in ("missing.mmdb", "/", "cities.mmdb:", "a\nb")],
     *[("RATE_LIMIT_ACTIONS", bad) for bad in ("-1", "all")],
+    *[("RATE_LIMIT_CHANGES", bad) for bad in ("-1", "all")],
+    *[("RATE_LIMIT_REPORTS", bad) for bad in ("-1", "all")],
     *[("RATE_LIMIT_SOCKETS", bad) for bad in ("-1", "x", "1.5")],
     *[("MAX_CONNECTIONS", bad) for bad in ("0", "1000001", "x")],
+    *[("PUBLIC_URL", bad) for bad in ("live.example.com", "ftp://live.example.com", "https://a.com/x", "a\nb")],
+    *[
+        ("SMTP_URL", bad)
+        for bad in ("host", "smtp://", "http://host?from=a@b", "smtp://host:x?from=a@b", "smtp://host")
+    ],
+    *[("SMTP_URL", bad) for bad in ("smtp://host?from=a", "smtp://host?from=a@b&tls=on", "smtp://host?from=a@b&x=1")],
+    *[("SMTP_URL", bad) for bad in ("smtps://host?from=a@b&tls=off", "smtp://host/x?from=a@b", "smtp://h?from=<a@b")],
     *[("METRICS_TOKEN", bad) for bad in ("short", "x" * 15)],
     *[("LOG_LEVEL", bad) for bad in ("LOUD", "5")],
     *[("LOG_FORMAT", bad) for bad in ("xml", "JSON ")],

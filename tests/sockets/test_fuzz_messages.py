@@ -89,6 +89,7 @@ def _as_frame(said: str | bytes) -> bytes:
 
 
 def _answer_to(said: str | bytes, present: str) -> str:
+    """`visitor` is not among what `texts` make: with a valid id it has no answer."""
     with suppress(ValueError, RecursionError, KeyError, TypeError):
         kind = json.loads(said)["type"] if isinstance(said, str) else None
         return {"ping": "pong", "request_count": present}.get(kind, "error")

@@ -55,6 +55,16 @@ def assert_handshake(handshake, upgrades):
 # Handshake.
 
 
+@pytest.mark.parametrize("query", ["j=0", "j=", "EIO=4&j=5&transport=polling"])
+def test_jsonp_is_off(port, query):
+    """A script of another site could read it."""
+    address = f"http://127.0.0.1:{port}/socket.io/?EIO=4&transport=polling&{query}"
+    answer = requests.get(address, timeout=10)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (400, "text/plain")
+    assert "___eio" not in answer.text
+    assert requests.post(address, data="d=40", timeout=10).status_code == 400
+
+
 def test_handshake_by_polling_says_what_the_client_needs(port):
     assert_handshake(Polling(port).handshake, ["websocket"])
 

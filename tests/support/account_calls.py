@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from koyjabo.identity import OPERATOR
+from koyjabo.identity import OPERATOR, SITE_ADMIN, SITE_MEMBER
 from support.app_fixtures import Site
 
 PASSWORD = "rickshaw at dawn"
@@ -58,7 +58,7 @@ def disable(site: Site, email: str, disabled: bool = True) -> None:
 def promote(site: Site, email: str, is_admin: bool = True) -> None:
     """As the operator does."""
     users = site.services.accounts.users
-    users.promote(OPERATOR, users.get_by_email(OPERATOR, email).id, is_admin)
+    users.set_role(OPERATOR, users.get_by_email(OPERATOR, email).id, SITE_ADMIN if is_admin else SITE_MEMBER)
 
 
 def bearer(token: str) -> dict[str, str]:

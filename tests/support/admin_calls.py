@@ -8,7 +8,7 @@ from werkzeug.routing import Rule
 
 from support.account_calls import Person, sign_up
 from support.app_fixtures import Site
-from support.community_calls import found
+from support.community_calls import found, give
 from support.page_calls import Reader
 
 
@@ -41,8 +41,7 @@ class Scene:
         self.founder: Person = sign_up(site, founder)
         self.member: Person = sign_up(site, member)
         self.community: str = found(self.founder, **fields)["id"]
-        path = f"/api/communities/{self.community}/members"
-        answer = self.founder.post(path, json={"email": self.member.email, "role": "member"})
+        answer = give(self.founder, self.community, self.member, "member")
         assert answer.status_code == 201, answer.text
         self.values = {"community_id": self.community, "user_id": self.member.id}
 

@@ -18,6 +18,7 @@ from koyjabo import create_app
 from koyjabo.clock import Clock
 from koyjabo.extensions import db
 from koyjabo.identity import OPERATOR
+from support.processes import METRICS_TOKEN, NO_LIMITS
 
 SECRET = "a secret for tests, and for nothing but tests"
 SPEC_MOMENT = 1_765_860_518_412  # 2025-12-16T04:48:38.412Z
@@ -76,7 +77,8 @@ class Site:
             "SECRET_KEY": SECRET,
             "ALLOW_EPHEMERAL_STORAGE": "1",
             "TIMEZONE": "Asia/Dhaka",
-            "RATE_LIMIT_ACTIONS": "0",  # tests found and invite without end
+            "METRICS_TOKEN": METRICS_TOKEN,
+            **NO_LIMITS,
             "DATABASE_URL": database_url,
             **settings,
         }

@@ -7,6 +7,7 @@ from typing import Any
 import requests
 
 from support.answers import Registered, Stats
+from support.processes import METRICS_TOKEN
 
 REQUEST_TIMEOUT_S = 15
 
@@ -25,6 +26,12 @@ class Caller:
 
     def get(self, path: str, **options: Any) -> requests.Response:
         return self._http.get(self.url + path, **{"timeout": REQUEST_TIMEOUT_S, **options})
+
+    def metrics(self) -> str:
+        """As Prometheus reads them."""
+        answer = self.get("/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"})
+        assert answer.status_code == 200, answer.text
+        return answer.text
 
     def post(self, path: str, **options: Any) -> requests.Response:
         return self._http.post(self.url + path, **{"timeout": REQUEST_TIMEOUT_S, **options})

@@ -10,7 +10,7 @@ from support.app_fixtures import Site
 
 PATH = "/api/communities"
 ROLES = ("member", "moderator", "admin")
-STORED = ("communities", "memberships", "access_version", "counters")
+STORED = ("communities", "memberships", "access_version", "counters", "invitations")
 
 
 class Cast:
@@ -30,7 +30,7 @@ class Cast:
         """The id of a new community, with everybody in the role of their part; `other` is a moderator."""
         community = found(self["admin"], **fields)["id"]
         for part, role in (("member", "member"), ("moderator", "moderator"), ("other", "moderator")):
-            answer = give(self["admin"], community, self[part], role)
+            answer = give(self["site_admin"], community, self[part], role)
             assert answer.status_code == 201, answer.text
         return community
 
@@ -54,7 +54,21 @@ def found(person: Person, **fields: Any) -> dict[str, Any]:
 
 
 def give(by: Person, community: str, to: Person, role: str) -> Any:
-    return by.put(f"{PATH}/{community}/members/{to.id}", json={"role": role})
+    """A role: a member gets it, somebody else accepts an invitation."""
+    answer = by.put(f"{PATH}/{community}/members/{to.id}", json={"role": role})
+    return accept(to, invite(by, community, to.email, role)) if answer.status_code == 404 else answer
+
+
+def invite(by: Person, community: str, email: str, role: str = "member") -> str:
+    """The token of the invitation."""
+    answer = by.post(f"{PATH}/{community}/members", json={"email": email, "role": role})
+    assert answer.status_code == 202, answer.text
+    assert answer.json["status"] == "invited"
+    return answer.json["link"].rpartition("/invitations/")[2]
+
+
+def accept(person: Person, token: str) -> Any:
+    return person.post(f"/api/invitations/{token}/accept")
 
 
 def account_of(person: Person) -> Account:

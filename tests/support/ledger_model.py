@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 from support.app_fixtures import Time
 
 SITE = "site"
+AFTER_MS, BEFORE_MS = 3_600_000, 60_000
+"""How long after and before its day an anonymous visitor has the name of that day."""
 
 
 def local_day(at_ms: int, zone: ZoneInfo) -> str:
@@ -53,6 +55,24 @@ class Model:
         if visit:
             self.ordinals[visitor, visit] = self.total
         return self.total, False
+
+    def names(self, visitor: str, time: Time) -> list[str]:
+        """Of an anonymous visitor: that of today, and of the day beside it."""
+        days = [local_day(time.ms + ms, self.zone) for ms in (0, -AFTER_MS, BEFORE_MS)]
+        return [f"{visitor} on {day}" for day in dict.fromkeys(days)]
+
+    def register_anonymously(self, visitor: str, visit: str | None, scope: str, time: Time) -> tuple[int, bool] | None:
+        today, *others = self.names(visitor, time)
+        counted = [name for name in (today, *others) if visit and (name, visit) in self.ordinals]
+        if not counted:
+            return self.register(today, visit, scope, time)
+        self._forget_the_gone(time)
+        self._see(next((name for name in (today, *others) if name in self.seen), today), time)
+        return self.ordinals[counted[0], str(visit)], True
+
+    def heartbeat_anonymously(self, visitor: str, time: Time) -> bool:
+        names = self.names(visitor, time)
+        return self.heartbeat(next((name for name in names if name in self.visitors[SITE]), names[0]), time)
 
     def heartbeat(self, visitor: str, time: Time) -> bool:
         if visitor in self.visitors[SITE]:

@@ -13,6 +13,7 @@ import requests
 import socketio
 import websocket
 
+from support.forms import answer
 from support.listener import PATIENCE_S, Listener, leave
 from support.processes import wait_until
 from support.server import Server
@@ -51,7 +52,13 @@ class Member:
         return self.call("POST", "/api/communities", {"name": name, **fields})["id"]
 
     def give(self, community: str, to: Member, role: str = "member") -> None:
-        self.call("PUT", f"/api/communities/{community}/members/{to.id}", {"role": role})
+        """A member gets the role, somebody else accepts an invitation."""
+        path = f"/api/communities/{community}/members"
+        if to.id in {each["user_id"] for each in self.call("GET", f"{path}?per_page=100")}:
+            self.call("PUT", f"{path}/{to.id}", {"role": role})
+            return
+        link = self.call("POST", path, {"email": to.email, "role": role})["link"]
+        to.call("POST", f"/api/invitations/{link.rpartition('/')[2]}/accept")
 
     def join(self, community: str, **body: Any) -> Member:
         self.call("POST", f"/api/communities/{community}/join", body)
@@ -62,18 +69,23 @@ class Member:
         return self.call("POST", "/api/visitor/register", body)
 
     def send_form(self, path: str) -> None:
-        """Of the admin panel, as a browser does."""
+        """Of the admin panel, as a browser does. A question is confirmed."""
         cookies = self.http.cookies.get_dict()  # they are for HTTPS alone, so that they are not sent by themselves
-        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
-        answer = requests.post(
+        done = self._post_form(path, {"csrf_token": cookies["csrf_access_token"]})
+        if done.status_code == 200:
+            done = self._post_form(path, answer(done.text).fields)
+        assert (done.status_code, "/admin" in done.headers["Location"]) == (303, True), done.headers
+
+    def _post_form(self, path: str, fields: dict[str, str]) -> requests.Response:
+        cookies = self.http.cookies.get_dict()
+        return requests.post(
             self._url(f"/admin{path}"),
-            data={"csrf_token": cookies["csrf_access_token"]},
-            headers=headers,
+            data=fields,
+            headers={"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())},
             allow_redirects=False,
             timeout=2 * REQUEST_TIMEOUT_S,
             proxies={},
         )
-        assert (answer.status_code, "/admin" in answer.headers["Location"]) == (303, True), answer.headers
 
     @property
     def bearer(self) -> dict[str, str]:

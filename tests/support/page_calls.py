@@ -8,6 +8,7 @@ from typing import Any
 
 from support.account_calls import PASSWORD
 from support.app_fixtures import Site
+from support.forms import answer
 
 PARTS = ("outsider", "member", "moderator", "admin", "site_admin")
 """Of the cast, those who look at pages."""
@@ -31,6 +32,11 @@ class Reader:
         """Send a form, with the token that every form has; where it leads to is in `location`."""
         said = {"csrf_token": self.csrf, **fields}
         return self._take(self.client.post(path, headers=self.headers, data=said), status)
+
+    def confirm(self, path: str, status: int = 303, **fields: Any) -> str:
+        """Send the form of an action that asks first, and confirm its question."""
+        form = answer(self.send(path, 200, **fields))
+        return self.send(form.action, status, **form.fields)
 
     def sign_up(self, name: str, **fields: Any) -> Reader:
         self.send("/signup", name=name.capitalize(), email=f"{name}@example.com", password=PASSWORD, **fields)

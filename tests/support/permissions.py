@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
-ROLES = ("nobody", "disabled", "revoked", "user", "member", "moderator", "admin", "site_admin")
-"""In this order each may do what those before it may; the first three have no session that lives."""
+ROLES = ("nobody", "disabled", "revoked", "pending", "user", "invited", "viewer", "member", "moderator", "admin")
+ROLES += ("site_admin",)
+"""In this order each may do what those before it may, but `viewer`, who alone with `site_admin` sees the panel. The
+first four have no session that lives: `pending` has made the first step of a login, and not the second. `invited` has
+not answered an invitation to the community."""
 
-ANYBODY, USER, MEMBER, MODERATOR, ADMIN, SITE_ADMIN = "nobody", "user", "member", "moderator", "admin", "site_admin"
+ANYBODY, USER, VIEWER, MEMBER, MODERATOR, ADMIN, SITE_ADMIN = "nobody", "user", *ROLES[6:]
 
 LEAST = {
     ANYBODY: """
-        api.forget
+        api.forget pixel.pixel
         api.register_visit api.heartbeat api.stats api.sign_up api.log_in
         health.healthz health.readyz openapi.openapi docs.docs docs.file
         static_files.versioned static_files.unversioned
+        api.second_factor api.second_factor_options pages.second_factor pages.enrol
         sockets.stats_stream
         pages.index pages.list_communities pages.log_in pages.do_log_in pages.sign_up pages.do_sign_up
         pages.choose_language
+        api.request_password_reset
+        pages.forgot_password pages.do_forgot_password pages.reset_password pages.do_reset_password
+        pages.verify_email pages.do_verify_email pages.email_verified pages.invitation
     """,
     USER: """
-        api.refresh api.log_out api.me api.change_password
+        api.refresh api.log_out api.me api.change_password api.change_me api.export_me api.delete_me
+        api.list_invitations api.accept_invitation api.decline_invitation
         api.list_sessions api.end_session api.end_other_sessions
+        api.second_factor_state api.begin_totp api.confirm_totp api.remove_totp api.renew_recovery_codes
+        api.list_passkeys api.passkey_options api.add_passkey api.remove_passkey
+        pages.second_factors pages.set_up_totp pages.begin_totp pages.confirm_totp pages.ask_totp_off pages.remove_totp
+        pages.ask_recovery_codes pages.renew_recovery_codes
+        pages.ask_passkey pages.begin_passkey pages.add_passkey pages.ask_passkey_removal pages.remove_passkey
         api.list_communities api.create_community api.join_community
+        pages.account_details pages.change_details pages.export_account pages.ask_deletion pages.delete_account
         pages.account pages.change_password pages.log_out pages.end_session pages.end_other_sessions
+        pages.send_verification pages.choose_weekly_report pages.accept_invitation pages.decline_invitation
         pages.new_community pages.create_community pages.community pages.join_community
+    """,
+    VIEWER: """
+        admin.overview admin.audit admin.system admin.visits admin.communities admin.community admin.users admin.user
     """,
     MEMBER: """
         api.get_community api.leave_community api.list_members api.community_stats
@@ -39,13 +57,13 @@ LEAST = {
     ADMIN: """
         api.change_community api.delete_community api.invite_member api.set_role api.remove_member
         pages.community_settings pages.change_community pages.confirm_deletion pages.delete_community
-        pages.invite_member pages.set_role pages.remove_member
+        pages.invite_member pages.set_role pages.remove_member pages.withdraw_invitation
     """,
     SITE_ADMIN: """
-        admin.overview admin.audit admin.system admin.visits admin.export admin.do_export
-        admin.communities admin.community admin.new_community admin.create_community admin.change_community
+        admin.export admin.do_export admin.new_community admin.create_community admin.change_community
         admin.archive_community admin.restore_community admin.add_member admin.change_role admin.remove_member
-        admin.users admin.user admin.promote admin.demote admin.disable admin.enable admin.log_out
+        admin.promote admin.demote admin.make_viewer admin.disable admin.enable admin.log_out
+        admin.reset_second_factor
         admin.recount admin.set_total
     """,
 }
@@ -55,8 +73,21 @@ BY_LOOPBACK_OR_TOKEN = {"metrics.metrics"}
 """Neither a role nor anybody: tests of its own say who."""
 
 SOCKETS = {endpoint for endpoint in RULES if endpoint.startswith("sockets.")}
-WITHOUT_SESSION = {"api.sign_up", "api.log_in", "pages.do_sign_up", "pages.do_log_in"}
-"""They begin one, and so ask for none."""
+WITHOUT_SESSION = {
+    *("api.sign_up", "api.log_in", "pages.do_sign_up", "pages.do_log_in"),
+    *("api.second_factor", "api.second_factor_options", "pages.second_factor", "pages.enrol"),
+    *("api.request_password_reset", "pages.do_forgot_password", "pages.do_reset_password", "pages.do_verify_email"),
+}
+"""They begin one, or need only an email or the token of a link, and so ask for none."""
+
+ASKS = {
+    *("pages.remove_member", "pages.leave_community", "pages.delete_community"),
+    *("pages.end_session", "pages.end_other_sessions"),
+    *("admin.remove_member", "admin.archive_community", "admin.set_total"),
+    *("admin.promote", "admin.demote", "admin.make_viewer", "admin.disable", "admin.log_out"),
+    "admin.reset_second_factor",
+}
+"""Their forms ask before they do damage."""
 
 BODIES = {
     "api.register_visit": {"visitorId": "ayesha"},
@@ -79,4 +110,7 @@ FORMS = {
 
 
 def may(role: str, endpoint: str) -> bool:
-    return ROLES.index(role) >= ROLES.index(RULES[endpoint])
+    least = RULES[endpoint]
+    if least == VIEWER:
+        return role in (VIEWER, SITE_ADMIN)
+    return ROLES.index(role) >= ROLES.index(least)

@@ -25,13 +25,18 @@ REQUEST, DUMP, DONE = 0x1, 0x300, 3
 LISTEN = 10
 INODE_AT = 84
 """Numbers of sock_diag(7) and netlink(7)."""
+METRICS_TOKEN = "only-prometheus-knows-this"
+LIMITS = "REGISTRATIONS HEARTBEATS VISITOR LOGINS ACTIONS CHANGES REPORTS SOCKETS HANDSHAKES TABS"
+NO_LIMITS = {f"RATE_LIMIT_{what}": "0" for what in LIMITS.split()}
+"""In production the tests' own machine is limited like any other."""
 
 Found = TypeVar("Found")
 
 
 def environment(**settings: Any) -> dict[str, str]:
     """A clean environment with `settings`; production, so that nobody's `.env` takes part. None leaves one out."""
-    given = {"ENVIRONMENT": "production", "SECRET_KEY": SECRET, "PORT": 0, **settings}
+    fixed = {"ENVIRONMENT": "production", "SECRET_KEY": SECRET, "METRICS_TOKEN": METRICS_TOKEN, "PORT": 0}
+    given = {**fixed, **NO_LIMITS, **settings}
     passed_on = ("PATH", "HOME", "LANG", "TMPDIR", "EVENTLET_HUB", "LANES")
     kept = {name: os.environ[name] for name in passed_on if name in os.environ}
     return {**kept, **{name: str(value) for name, value in given.items() if value is not None}}

@@ -10,7 +10,8 @@ from support.community_calls import Cast
 from support.permissions import BY_LOOPBACK_OR_TOKEN
 
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
-TABLES = ("users", "sessions", "communities", "memberships", "adjustments", "audit_log", "visits")
+TABLES = ("users", "sessions", "communities", "memberships", "adjustments", "audit_log", "visits", "invitations")
+TABLES += ("totp_secrets", "recovery_codes", "passkeys", "spent_codes")
 
 
 def rules(site: Site) -> dict[str, Rule]:
@@ -27,8 +28,11 @@ def path_of(site: Site, cast: Cast, rule: Rule, community: str) -> str:
         "community_id": community,
         "user_id": cast["other"].id,
         "session_id": "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b",
+        "passkey_id": "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b",
         "name": "swagger-ui.css" if rule.endpoint == "docs.file" else "js/koyjabo.js",
         "version": "x",
+        "token": "x" * 43,
+        "invitation_id": "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b",
     }
     return address(site, rule, **values)
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.app_fixtures import SPEC_MOMENT, Site
 from support.visit_log_world import DAYS, DHAKA, Log
 
@@ -60,9 +63,50 @@ def test_line_of_an_export_is_there_before_the_first_piece(log):
     assert log.site.rows("SELECT action FROM audit_log") == [("visits.export",)]
 
 
-@pytest.mark.parametrize("said", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1", "＠SUM(A1)"])
-def test_spreadsheet_carries_nothing_out(said):
+SIGNS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
+SAID = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1", "＠SUM(A1)"]
+INSIDE = [
+    "Mozilla;=1+1;z",
+    "/p;=cmd|'/C calc'!A0;q",
+    "a\n=1+1;b",
+    'a;"=1+1";b',
+    "a\t@x|+1 :-1",
+    "a; =1",
+    "a;;'=1;''=1",
+    "(compatible; bot; +http://bot.example)",
+]
+
+
+def exported(said: str) -> str:
     visit = LoggedVisit(1, 1, SPEC_MOMENT, said, "x", said, said, said, said, False, None, said, None, said)
-    (row,) = csv.reader(io.StringIO(file_format.text("csv", [visit]), newline=""))
-    assert row.count(f"'{said}") == 7
-    assert not any(value.startswith(file_format.FORMULA) for value in row)
+    return file_format.text("csv", [visit])
+
+
+@pytest.mark.parametrize("said", SAID)
+def test_spreadsheet_carries_nothing_out(said):
+    (row,) = csv.reader(io.StringIO(exported(said), newline=""))
+    assert len([cell for cell in row if cell.startswith("'") and file_format.plain(cell) == said]) == 7
+    assert not any(value.startswith(SIGNS) for value in row)
+
+
+def cells(text: str, separator: str) -> Iterator[str]:
+    """As programs split it that honour quotation marks at the beginning of a cell, and as those that do not."""
+    for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
+        yield from row
+    for line in text.splitlines():
+        yield from (cell.strip('" ') for cell in line.split(separator))
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|", ":", " ", "^", "~"])
+@pytest.mark.parametrize("said", [*SAID, *INSIDE])
+def test_no_list_separator_makes_a_formula_of_a_text(said, separator):
+    for cell in cells(exported(said), separator):
+        assert not cell.startswith(SIGNS[:-3]), cell
+
+
+@given(st.text(st.sampled_from([*SIGNS, "'", ";", ",", " ", "a", "ক", "া", '"', "1"]), max_size=12))
+def test_what_was_exported_comes_back_unchanged(said):
+    (row,) = csv.reader(io.StringIO(exported(said), newline=""))
+    assert [file_format.plain(cell) for cell in row].count(said) >= 7
+    for separator in ";|":
+        assert not any(cell.startswith(SIGNS[:-3]) for cell in next(csv.reader([row[3]], delimiter=separator), []))

@@ -14,13 +14,17 @@ from sqlalchemy.engine import URL
 
 from koyjabo.accounts.accounts import Accounts
 from koyjabo.accounts.passwords import Passwords
+from koyjabo.accounts.second_factor.pending import PendingSteps
 from koyjabo.analytics.reports import Reports
 from koyjabo.clock import Clock, system_now_ms
 from koyjabo.communities.communities import Communities
+from koyjabo.communities.invitations import Invitations
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.visits import NewVisit
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import LedgerUnavailable
+from koyjabo.mail.link_tokens import LinkTokens
+from koyjabo.mail.outbox import Outbox
 from koyjabo.models import SITE
 from koyjabo.presence.members.peaks import Peaks
 from koyjabo.runtime import ThreadRuntime
@@ -41,8 +45,11 @@ class Backdated:
         self._store = open_store(database, Clock(zone))  # a revision has the time of the commit, not of the visits
         passwords = Passwords(runtime)
         passwords.hash = cache(passwords.hash)  # type: ignore[method-assign]  # takes 0.1 s; all have one password
-        self.accounts = Accounts(self._database, self.clock, passwords, _unpublished, _unpublished)
+        pending = PendingSteps(self._database, self.clock, "", "none")
+        unsent = Outbox(self._database, self.clock, runtime, None, None, secret="")
+        self.accounts = Accounts(self._database, self.clock, passwords, _unpublished, _unpublished, pending, unsent)
         self.communities = Communities(self._database, self.clock, _unpublished)
+        self.invitations = Invitations(self._database, self.clock, unsent, LinkTokens(secret=""))
         self.reports = Reports(self._database, self.clock, _unpublished)
         self.peaks = Peaks(self._database, self.clock, runtime, lambda scope: 0)
 

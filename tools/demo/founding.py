@@ -58,7 +58,8 @@ class Founding:
 
     def _found(self, member: Member, account: Account) -> None:
         plan, communities = member.plan, self._backdated.communities
-        access = communities.create(account, plan.name, plan.description, plan.is_open, is_listed=True)
+        listed = {"is_listed": True, "count_anonymous": True}
+        access = communities.create(account, plan.name, plan.description, plan.is_open, **listed)
         self._founders[plan.name], self._ids[plan.name] = account, access.community.id
 
     def _join(self, member: Member, account: Account) -> None:
@@ -66,7 +67,9 @@ class Founding:
         if plan.is_open:
             communities.join(account, community_id)
         if not plan.is_open or member.role != "member":
-            communities.set_role(self._founders[plan.name], community_id, account.id, member.role)
+            invitations, founder = self._backdated.invitations, self._founders[plan.name]
+            token = invitations.invite(founder, community_id, account.email, member.role, "en")
+            invitations.accept(account, token)
         self._backdated.reports.convert(account.id, member.visitor.id)
 
 

@@ -1,6 +1,6 @@
 """Assigns open sockets to visitors: a visitor is active as long as their page is open (specification: Real time).
 
-A socket that sends a visitorId belongs to that visitor. The original client sends none; its socket is matched, on a
+A socket that names a visitorId belongs to that visitor. The original client names none; its socket is matched, on a
 best-effort basis, with a visit from the same address and browser. A wrong match can keep a visitor active a little
 longer; it never changes a total.
 """
@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable, Mapping
+from collections import Counter, deque
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from hashlib import blake2b
 from itertools import islice, takewhile
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 from koyjabo.clock import Clock
-from koyjabo.errors import TooManyRequests
+from koyjabo.errors import InvalidMessage, TooManyRequests
 from koyjabo.models import SITE
 from koyjabo.presence.visitors.active_visitors import ActiveVisitors
-
-MAX_UNMATCHED = 10_000
-"""Visits kept until their socket opens; beyond this number, the oldest are dropped."""
+from koyjabo.presence.visitors.unmatched_visits import MAX_UNMATCHED, Fingerprint, UnmatchedVisits
+from koyjabo.presence.visitors.visit_matcher import VisitMatcher
 
 SECOND_ASK_MS = 3000
 """When to ask the other workers a second time: a visit may arrive there after its socket opened here."""
@@ -31,29 +30,20 @@ SECOND_ASK_MS = 3000
 RENEW_BATCH = 256
 
 TOO_MANY_TABS = "This visitor has too many pages open here. Close some, or reload one later."
+NAMED_ALREADY = "This socket has named its visitor already; open another one for another visitor."
 RETRY_AFTER_S = 60
 
-Fingerprint = bytes
-"""Identifies a client by a salted hash of its address and User-Agent."""
+
+class OpenSocket(NamedTuple):
+    fingerprint: Fingerprint
+    address: str = ""  # the key of its limit; "" for none
+    place: str | None = None
+    visitor_id: str | None = None
+    is_anonymous: bool = False  # the handshake asked for it
+    is_named: bool = False  # the client named the visitor; otherwise it is a guess, or not known yet
 
 
-class VisitMatcher(Protocol):
-    """Matches visits and sockets that have no match on their own worker."""
-
-    def offer(self, fingerprint: Fingerprint, visitor_id: str) -> None: ...
-
-    def ask(self, fingerprint: Fingerprint, found: Callable[[str], None]) -> None:
-        """Call `found` once, with a visitor offered for `fingerprint`, if there is one."""
-
-
-class NoMatcher:
-    """Matches nothing: there are no other workers."""
-
-    def offer(self, fingerprint: Fingerprint, visitor_id: str) -> None:
-        pass
-
-    def ask(self, fingerprint: Fingerprint, found: Callable[[str], None]) -> None:
-        pass
+CLOSED = OpenSocket(b"")
 
 
 @dataclass(slots=True)
@@ -75,19 +65,18 @@ class VisitorSockets:
         matcher: VisitMatcher,
         most_tabs: int = 0,
     ) -> None:
-        """`most_tabs` is the maximum number of sockets of a visitor on this worker, 0 for no limit."""
+        """`most_tabs` is the maximum number of sockets of a visitor at one address on this worker, 0 for no limit."""
         self._active_visitors = active_visitors
         self._clock = clock
         self._window_ms = window_s * 1000
         self._secret = secret
         self._matcher = matcher
         self._most_tabs = most_tabs
-        self._sockets: dict[Hashable, tuple[Fingerprint, str | None]] = {}
+        self._sockets: dict[Hashable, OpenSocket] = {}
+        self._tabs: Counter[tuple[str, str]] = Counter()  # sockets by visitor and address
         self._pages: dict[str, Page] = {}  # in the order they were last renewed
         self._unassigned: dict[Fingerprint, dict[Hashable, None]] = {}
-        # visitor → fingerprint and time (elapsed ms)
-        self._unmatched: OrderedDict[str, tuple[Fingerprint, int]] = OrderedDict()
-        self._unmatched_of: dict[Fingerprint, dict[str, None]] = {}
+        self._unmatched = UnmatchedVisits(clock, self._window_ms)
         # (time, elapsed ms; …)
         self._second_asks: deque[tuple[int, Hashable, Fingerprint]] = deque(maxlen=MAX_UNMATCHED)
         self._lock = threading.RLock()
@@ -103,53 +92,70 @@ class VisitorSockets:
         fingerprint: Fingerprint,
         visitor_id: str | None,
         registered: bool,
-        is_limited: bool = False,
+        address: str = "",
+        place: str | None = None,
+        is_anonymous: bool = False,
     ) -> None:
         """A socket was opened, by `visitor_id` if it says so; `registered` says whether they have registered a visit.
 
-        One that is limited raises TooManyRequests when this visitor has as many as one may have.
+        Raises TooManyRequests when this visitor has as many at this address as one may have; "" has no limit.
         """
         with self._lock:
-            if is_limited and visitor_id:
-                self._check_tab_limit(visitor_id)
-            self._sockets[socket] = (fingerprint, None)
+            if visitor_id:
+                self._check_tab_limit(visitor_id, address)
+            is_named = visitor_id is not None
+            self._sockets[socket] = OpenSocket(fingerprint, address, place, None, is_anonymous, is_named)
             if visitor_id:
                 self._assign(socket, visitor_id, registered)
-            elif unmatched := self._newest_unmatched(fingerprint):
+            elif unmatched := self._unmatched.newest(fingerprint):
                 self._assign(socket, unmatched, registered=True)
             else:
                 self._unassigned.setdefault(fingerprint, {})[socket] = None
                 self._matcher.ask(fingerprint, partial(self._assign_matched, socket))
                 self._second_asks.append((self._clock.elapsed_ms() + SECOND_ASK_MS, socket, fingerprint))
 
+    def named(self, socket: Hashable, visitor_id: str, registered: bool) -> None:
+        """An open socket names its visitor, which replaces a guess. Does nothing for a closed socket.
+
+        Raises TooManyRequests as `opened` does, and InvalidMessage if it has named one before.
+        """
+        with self._lock:
+            known = self._sockets.get(socket)
+            if known is None:
+                return
+            if known.is_named:
+                raise InvalidMessage(NAMED_ALREADY)
+            self._sockets[socket] = known._replace(is_named=True)
+            if known.visitor_id != visitor_id:
+                self._check_tab_limit(visitor_id, known.address)
+                self._unassign(socket)
+                self._assign(socket, visitor_id, registered)
+
+    def is_anonymous(self, socket: Hashable) -> bool:
+        return self._sockets.get(socket, CLOSED).is_anonymous
+
+    def place_of(self, socket: Hashable) -> str | None:
+        return self._sockets.get(socket, CLOSED).place
+
     def visitor_of(self, socket: Hashable) -> str | None:
         """The visitor a socket is assigned to; None if there is none yet."""
-        return self._sockets.get(socket, (b"", None))[1]
+        return self._sockets.get(socket, CLOSED).visitor_id
 
     def closed(self, socket: Hashable) -> None:
         """Remove a closed socket and touch its visitor a last time. Does nothing for an unknown socket."""
         with self._lock:
-            fingerprint, visitor_id = self._sockets.pop(socket, (b"", None))
-            self._remove_unassigned(fingerprint, socket)
-            page = self._pages.get(visitor_id or "")
-            if visitor_id is None or page is None:
-                return
-            page.sockets -= 1
-            if page.registered:
-                self._active_visitors.touch(SITE, visitor_id, None)
-            if not page.sockets:
-                del self._pages[visitor_id]
-                if page.registered:
-                    self._add_unmatched(fingerprint, visitor_id)
+            self._unassign(socket)
+            self._sockets.pop(socket, None)
 
     def forget(self, visitor_id: str) -> None:
         """Unassign all sockets of a visitor. Idempotent."""
         with self._lock:
-            self._drop_unmatched(visitor_id)
+            self._unmatched.drop(visitor_id)
             if self._pages.pop(visitor_id, None) is not None:
-                for socket, (fingerprint, assigned_to) in self._sockets.items():
-                    if assigned_to == visitor_id:
-                        self._sockets[socket] = (fingerprint, None)
+                for socket, known in self._sockets.items():
+                    if known.visitor_id == visitor_id:
+                        self._forget_tab(known)
+                        self._sockets[socket] = known._replace(visitor_id=None)
 
     def renew(self) -> None:
         """Renew the leases of visitors with an open page, each at half its time, and drop unmatched visits that have
@@ -157,7 +163,7 @@ class VisitorSockets:
         while self._renew_batch():
             time.sleep(0)  # there may be thousands: let other tasks run in between
         with self._lock:
-            self._drop_expired()
+            self._unmatched.drop_expired()
             now_ms = self._clock.elapsed_ms()
             while self._second_asks and self._second_asks[0][0] <= now_ms:
                 _, socket, fingerprint = self._second_asks.popleft()
@@ -188,52 +194,53 @@ class VisitorSockets:
             elif unassigned := self._unassigned.get(fingerprint):
                 self._assign(next(reversed(unassigned)), visitor_id, registered=True)
             elif fingerprint:
-                self._add_unmatched(fingerprint, visitor_id)
+                self._unmatched.add(fingerprint, visitor_id)
                 self._matcher.offer(fingerprint, visitor_id)
 
-    def _check_tab_limit(self, visitor_id: str) -> None:
-        page = self._pages.get(visitor_id)
-        if self._most_tabs and page is not None and page.sockets >= self._most_tabs:
+    def _check_tab_limit(self, visitor_id: str, address: str) -> None:
+        if address and self._most_tabs and self._tabs[visitor_id, address] >= self._most_tabs:
             raise TooManyRequests(RETRY_AFTER_S, TOO_MANY_TABS)
 
     def _assign_matched(self, socket: Hashable, visitor_id: str) -> None:
         with self._lock:
-            if self._sockets.get(socket, (b"", ""))[1] is None:
+            known = self._sockets.get(socket)
+            if known is not None and known.visitor_id is None:
                 self._assign(socket, visitor_id, registered=True)
 
     def _assign(self, socket: Hashable, visitor_id: str, registered: bool) -> None:
-        fingerprint, _ = self._sockets[socket]
-        self._sockets[socket] = (fingerprint, visitor_id)
-        self._remove_unassigned(fingerprint, socket)
-        self._drop_unmatched(visitor_id)
+        known = self._sockets[socket] = self._sockets[socket]._replace(visitor_id=visitor_id)
+        if known.address and self._most_tabs:
+            self._tabs[visitor_id, known.address] += 1
+        self._remove_unassigned(known.fingerprint, socket)
+        self._unmatched.drop(visitor_id)
         page = self._pages.setdefault(visitor_id, Page(0, self._clock.elapsed_ms(), registered))
         page.sockets += 1
         page.registered |= registered
         if registered:
             self._active_visitors.touch(SITE, visitor_id, None)
 
-    def _add_unmatched(self, fingerprint: Fingerprint, visitor_id: str) -> None:
-        self._drop_unmatched(visitor_id)
-        self._unmatched[visitor_id] = (fingerprint, self._clock.elapsed_ms())
-        self._unmatched_of.setdefault(fingerprint, {})[visitor_id] = None
-        if len(self._unmatched) > MAX_UNMATCHED:
-            self._drop_unmatched(next(iter(self._unmatched)))
+    def _unassign(self, socket: Hashable) -> None:
+        """Take a socket from its visitor, who is touched a last time. Its next visit can be matched again."""
+        known = self._sockets.get(socket, CLOSED)
+        self._remove_unassigned(known.fingerprint, socket)
+        self._forget_tab(known)
+        page = self._pages.get(known.visitor_id or "")
+        if known.visitor_id is None or page is None:
+            return
+        page.sockets -= 1
+        if page.registered:
+            self._active_visitors.touch(SITE, known.visitor_id, None)
+        if not page.sockets:
+            del self._pages[known.visitor_id]
+            if page.registered:
+                self._unmatched.add(known.fingerprint, known.visitor_id)
 
-    def _newest_unmatched(self, fingerprint: Fingerprint) -> str | None:
-        self._drop_expired()
-        return next(reversed(self._unmatched_of.get(fingerprint, {})), None)
-
-    def _drop_expired(self) -> None:
-        expired_ms = self._clock.elapsed_ms() - self._window_ms
-        while self._unmatched and next(iter(self._unmatched.values()))[1] <= expired_ms:
-            self._drop_unmatched(next(iter(self._unmatched)))
-
-    def _drop_unmatched(self, visitor_id: str) -> None:
-        fingerprint, _ = self._unmatched.pop(visitor_id, (b"", 0))
-        unmatched = self._unmatched_of.get(fingerprint, {})
-        unmatched.pop(visitor_id, None)
-        if not unmatched:
-            self._unmatched_of.pop(fingerprint, None)
+    def _forget_tab(self, known: OpenSocket) -> None:
+        key = known.visitor_id or "", known.address
+        if key in self._tabs:
+            self._tabs[key] -= 1
+            if not self._tabs[key]:
+                del self._tabs[key]
 
     def _remove_unassigned(self, fingerprint: Fingerprint, socket: Hashable) -> None:
         unassigned = self._unassigned.get(fingerprint, {})

@@ -10,7 +10,7 @@ import redis
 
 from koyjabo.cluster import scripts
 from koyjabo.cluster.outbox import Outbox
-from koyjabo.presence.visitors.visitor_sockets import Fingerprint
+from koyjabo.presence.visitors.unmatched_visits import Fingerprint
 
 MOST_OFFERED = 100
 """The most offers kept for one fingerprint. Visitors share one if, say, a campus has one address and one browser."""

@@ -15,7 +15,7 @@ import sys
 from contextlib import suppress
 from socket import socket as real_socket  # with the next, as they are before the standard library is patched
 from time import sleep as real_sleep
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from koyjabo.server.process.children import DRAIN_S, LOADER_NAME, leave_signals_to_the_parent, take_name
 from koyjabo.server.process.metrics_folder import keep_if_there
@@ -83,7 +83,8 @@ class LoaderProcess:
         return settings
 
     def _report(self, settings: Settings) -> None:
-        wanted = {"port": settings.port, "workers": settings.web_concurrency, "log_format": settings.log_format}
+        wanted: dict[str, Any] = {"host": settings.host, "port": settings.port}
+        wanted |= {"workers": settings.web_concurrency, "log_format": settings.log_format}
         with suppress(ConnectionError):  # the parent has ended
             self._channel.send(json.dumps(wanted).encode())
 

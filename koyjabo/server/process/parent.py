@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -56,11 +57,11 @@ class Parent:
             say(f"The process that loads the application {how_killed(status)}. Start the server again.", sys.stderr)
         return BAD_SETTINGS
 
-    def _serve(self, loader: Loader, adopts: bool, port: int, workers: int, log_format: str) -> int:
+    def _serve(self, loader: Loader, adopts: bool, host: str, port: int, workers: int, log_format: str) -> int:
         try:
-            listener = listen(port)
+            listener = listen(host, port)
         except OSError as error:
-            say(f"PORT {port} cannot be served on: {error.strerror}. Set PORT.", sys.stderr)
+            say(f"{_unusable(host, port, error)}.", sys.stderr)
             loader.end()
             return BAD_SETTINGS
         forks = workers > 1 and adopts
@@ -123,11 +124,19 @@ def _wait_for_orphans() -> None:
                 time.sleep(0.01)
 
 
-def listen(port: int) -> socket.socket:
-    listener = socket.socket()
+def _unusable(host: str, port: int, error: OSError) -> str:
+    """A sentence without its full stop."""
+    if error.errno == errno.EADDRNOTAVAIL or error.errno == errno.EAFNOSUPPORT:
+        return f"HOST {host} cannot be served on: {error.strerror}. Set HOST to an address of this machine"
+    return f"PORT {port} cannot be served on: {error.strerror}. Set PORT"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Listen on an IP address. On `::`, IPv4 is accepted as well."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     # Connections inherit it: a page in several segments would wait 40 ms for an acknowledgement (RFC 896, 1122).
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    listener.bind(("", port))
+    listener.bind((host, port))
     listener.listen(BACKLOG)
     return listener

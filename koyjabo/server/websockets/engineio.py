@@ -36,7 +36,7 @@ UPGRADE_TIMEOUT_S = 10.0
 METHODS = ("GET", "POST", "OPTIONS")
 KEPT = ("REQUEST_METHOD", "PATH_INFO", "SCRIPT_NAME", "QUERY_STRING", "REMOTE_ADDR", "SERVER_NAME", "SERVER_PORT",
         "SERVER_PROTOCOL", "HTTP_HOST", "HTTP_ORIGIN", "HTTP_USER_AGENT", "HTTP_COOKIE", "HTTP_AUTHORIZATION",
-        "wsgi.url_scheme", "flask.app")  # fmt: skip
+        "wsgi.url_scheme", "flask.app", client_address.NO_LIMIT)  # fmt: skip
 NOTHING = io.BytesIO()
 POLLING = "polling"
 NOWHERE_CONNECTED = "Unexpected binary packet"

@@ -2,7 +2,7 @@
 
 /** @typedef {import("./koyjabo.js").KoyJabo} KoyJabo */
 
-const OURS = /^(visitorId$|koyjabo\.)/;
+const OURS = /^(visitorId$|koyjabo\.(?!doNotCount))/;
 const LONGEST_WAIT_S = 30;
 
 /**

@@ -1,9 +1,5 @@
 /**
- * Koy Jabo Live for any page of any site: counts the visit, and keeps the stats equal to the server's.
- *
- *     const koyjabo = new KoyJabo();
- *     koyjabo.subscribe((stats, line) => { … });
- *     koyjabo.start();
+ * Koy Jabo Live for any page of any site: counts the visit, and keeps the stats equal to the server's (docs/client.md).
  *
  * @typedef {object} Stats  the object of GET /api/stats
  * @property {number} totalVisits
@@ -11,21 +7,22 @@
  * @property {number} activeUsers
  * @property {number} uniqueVisitors
  * @property {Record<string, {count: number}>} locations  active visitors by place
- * @property {string} epoch  in base 36; a greater one is a new count
- * @property {number} revision  ms since 1970
- * @property {boolean} [stale]  true for the last known stats while the database is away
+ * @property {string} epoch  in base 36
+ * @property {number} revision
+ * @property {boolean} [stale]
  *
  * @typedef {"connecting" | "live" | "polling" | "offline"} LineState
  * @typedef {(stats: Stats | null, line: LineState) => void} Listener
  *
  * @typedef {object} Options
- * @property {string} [baseUrl]  the server; default: the origin of this module
- * @property {string} [communityId]  also counts the visit for this community
- * @property {string} [page]  the path of the opened page
- * @property {boolean} [counts]  false: the visit is not counted
- * @property {boolean} [listens]  false: no socket and no polls
- * @property {boolean} [poll]  poll every 2 s even while the socket is open
- * @property {Stats | null} [stats]  the stats that the page shows already
+ * @property {string} [baseUrl]
+ * @property {string} [communityId]
+ * @property {string} [page]
+ * @property {boolean} [counts]
+ * @property {boolean} [remember]
+ * @property {boolean} [listens]
+ * @property {boolean} [poll]
+ * @property {Stats | null} [stats]
  */
 
 const FRESH_AT_LOAD_MS = 10_000;
@@ -37,6 +34,7 @@ const ANSWER_LIMIT_MS = 10_000;
 const SILENCE_MS = 45_000; // then send a request; the server's pings, every 25 s, are invisible to a page
 const FIRST_RETRY_MS = 5_000;
 const LONGEST_RETRY_MS = 30_000;
+const NOT_COUNTED = "koyjabo.doNotCount";
 const VISITOR_ID = /^[\w.:-]{1,128}$/;
 
 /**
@@ -65,7 +63,7 @@ function parsed(text) {
   }
 }
 
-/** A timeout for requests. Browsers before 2022 do without. */
+/** Browsers before 2022 do without. */
 const limit = () => AbortSignal.timeout?.(ANSWER_LIMIT_MS);
 
 /** Waits until a prerendered page is shown: before that, it has no visitor. */
@@ -89,7 +87,7 @@ class Backoff {
   }
 }
 
-/** The browser's storage; in memory if it is not available. */
+/** A storage of the browser; memory if it is not available. */
 class Kept {
   #area;
   #memory = new Map();
@@ -126,7 +124,7 @@ class Kept {
     try {
       window[this.#area].removeItem(key);
     } catch {
-      // The browser's storage is not available.
+      // not available
     }
   }
 }
@@ -134,18 +132,24 @@ class Kept {
 const local = new Kept("localStorage");
 const session = new Kept("sessionStorage");
 
-/** @returns {string} */
-function visitorId() {
-  const known = local.get("visitorId") ?? session.get("visitorId");
-  const id = known && VISITOR_ID.test(known) ? known : `visitor_${Date.now()}_${random(9)}`;
-  if (local.set("visitorId", id)) session.drop("visitorId");
-  else session.set("visitorId", id); // lasts at least until the tab is closed
+const isNotCounted = () => local.get(NOT_COUNTED) !== null;
+
+const newVisitorId = () => `visitor_${Date.now()}_${random(9)}`;
+
+/** @param {boolean} remember  @returns {string} */
+function visitorId(remember) {
+  const known = (remember ? local.get("visitorId") : null) ?? session.get("visitorId");
+  const id = known && VISITOR_ID.test(known) ? known : newVisitorId();
+  if (isNotCounted()) return id;
+  if (remember && local.set("visitorId", id)) session.drop("visitorId");
+  else session.set("visitorId", id);
   return id;
 }
 
 /** The one visit of a session. Retries send the same visitId, so it counts once. */
 class Visit {
-  visitorId = visitorId();
+  visitorId;
+  who; // as the server is told
   isRegistered = false;
   isDue; // has to be sent, now or later
   #key;
@@ -156,16 +160,18 @@ class Visit {
   #notBeforeMs = 0;
   #visitId = random(22);
 
-  /** @param {URL} base  @param {boolean} counts  @param {Pick<Options, "communityId" | "page">} fields */
-  constructor(base, counts, fields) {
+  /** @param {URL} base  @param {boolean} counts  @param {boolean} remember  @param {Options} fields */
+  constructor(base, counts, remember, fields) {
+    const id = (this.visitorId = visitorId(remember));
+    this.who = isNotCounted() ? { visitorId: newVisitorId() } : { visitorId: id, ...(!remember && { anonymous: true }) };
     this.#key = ["koyjabo.visit", base.host, fields.communityId].join(" ").trim();
     this.#url = new URL("/api/visitor/register", base);
     this.#fields = fields;
     const begun = parsed(session.get(this.#key));
-    if (begun?.visitorId === this.visitorId) {
+    if (begun?.visitorId === id) {
       this.#visitId = begun.visitId;
       this.isRegistered = begun.isRegistered;
-    } else this.#keep();
+    } else if (counts) this.#keep();
     this.isDue = counts && !this.isRegistered;
   }
 
@@ -173,12 +179,12 @@ class Visit {
     return this.isDue && performance.now() >= this.#dueMs;
   }
 
-  /** Retry at once when the network is back, but not before the server's Retry-After. */
+  /** Retry at once, but not before the server's Retry-After. */
   hurry() {
     if (this.#dueMs < Infinity) this.#dueMs = this.#notBeforeMs;
   }
 
-  /** @returns {Promise<Stats | null>}  null if it was not registered; it may be due again later */
+  /** @returns {Promise<Stats | null>}  null if it was not registered */
   async send() {
     this.#dueMs = Infinity;
     try {
@@ -194,14 +200,13 @@ class Visit {
   }
 
   #post() {
-    const { visitorId } = this;
-    const said = { visitorId, timestamp: Date.now(), userAgent: navigator.userAgent };
+    const said = { ...this.who, timestamp: Date.now(), userAgent: navigator.userAgent };
     const body = { ...said, referrer: document.referrer || "direct", visitId: this.#visitId, ...this.#fields };
     return fetch(this.#url, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(body),
-      keepalive: true, // sent even if the page is closed at once
+      keepalive: true, // also if the page closes
       signal: limit(),
     });
   }
@@ -235,13 +240,13 @@ class Visit {
 
 /**
  * @typedef {object} LineHandlers
- * @property {(event: any) => void} hear  called with each event of the server
- * @property {() => void} lost  the connection was lost; the line opens it again
- * @property {() => void} [opened]
+ * @property {(event: any) => void} hear
+ * @property {() => void} lost
+ * @property {(socket: WebSocket) => void} [opened]
  * @property {(code: number) => void} [ended]  the server has closed the line for good, with a code from 4000 on
  */
 
-/** A WebSocket that is opened again whenever the connection is lost. */
+/** A WebSocket that is opened again when it is lost. */
 export class Line {
   isLive = false; // an event has arrived since the socket was opened
   #url;
@@ -260,7 +265,7 @@ export class Line {
     this.#handlers = handlers;
   }
 
-  /** Open it, and react to the browser's events of the network and the page. @param {AbortSignal} [signal] ends it */
+  /** @param {AbortSignal} [signal] ends it */
   start(signal) {
     addEventListener("online", () => this.#wake(), { signal });
     addEventListener("offline", () => this.#drop(), { signal });
@@ -274,20 +279,20 @@ export class Line {
     if (this.#socket || this.#isOver) return;
     clearTimeout(this.#retry);
     const socket = (this.#socket = new WebSocket(this.#url));
-    socket.onopen = () => this.#handlers.opened?.();
+    socket.onopen = () => this.#handlers.opened?.(socket);
     socket.onerror = (event) => console.error("WebSocket error:", event);
     socket.onmessage = ({ data }) => socket === this.#socket && this.#take(JSON.parse(data));
     socket.onclose = ({ code }) => socket === this.#socket && this.#closed(code);
     this.#wait(ANSWER_LIMIT_MS, () => this.#drop());
   }
 
-  /** Visible or online again: the connection may be dead unnoticed. */
+  /** Visible or online again: the connection may be dead. */
   #wake() {
     this.#backoff.reset();
     this.#socket ? this.#ask() : this.#open();
   }
 
-  /** Back from the back/forward cache, which has closed the socket. */
+  /** The back/forward cache has closed the socket. */
   #comeBack() {
     this.#close();
     this.#wake();
@@ -300,7 +305,6 @@ export class Line {
     this.#handlers.ended?.(code);
   }
 
-  /** Close the socket, and open a new one later. */
   #drop() {
     if (this.#isOver) return;
     this.#close();
@@ -344,11 +348,11 @@ export class Line {
 }
 
 export class KoyJabo {
-  /** Whether to poll every 2 s even while the socket is open. May be changed at any time. */
   poll;
   #base;
   #visit;
   #listens;
+  #kept;
   #socket;
   #cacheKey;
   #changes = new EventTarget();
@@ -368,24 +372,37 @@ export class KoyJabo {
   #registering = null;
 
   /** @param {Options} [options] */
-  constructor({ baseUrl, communityId, page = location.pathname, counts = true, listens = true, poll = false, stats = null } = {}) {
+  constructor({ baseUrl, communityId, page = location.pathname, counts = true, remember = true, listens = true, poll = false, stats = null } = {}) {
     this.#base = new URL(baseUrl ?? new URL(import.meta.url).origin);
-    this.#visit = new Visit(this.#base, counts, { communityId, page });
-    const url = new URL(`/?visitorId=${encodeURIComponent(this.#visit.visitorId)}`, this.#base);
+    this.#visit = new Visit(this.#base, counts && !isNotCounted(), remember, { communityId, page });
+    this.#kept = remember ? local : session;
+    const { visitorId, anonymous } = this.#visit.who;
     this.#listens = listens;
-    this.#socket = new Line(url, {
+    this.#socket = new Line(new URL(anonymous ? "/?anonymous=true" : "/", this.#base), {
       hear: (event) => event.type === "visitor_update" && this.#heard(event.stats),
       lost: () => this.#ask(),
-      opened: () => console.log("Connected to KoyJabo Analytics Stream"),
+      opened: (socket) => {
+        socket.send(JSON.stringify({ type: "visitor", visitorId })); // not in the URL: proxies log it
+        console.log("Connected to KoyJabo Analytics Stream");
+      },
     });
     this.#cacheKey = `koyjabo.stats ${this.#base.host}`;
     this.poll = poll;
     if (stats) this.#accept(stats, 0);
   }
 
+  /** Applies to this origin, from the next page on. */
+  static doNotCount(yes = true) {
+    yes ? local.set(NOT_COUNTED, "1") : local.drop(NOT_COUNTED);
+  }
+
+  static get isNotCounted() {
+    return isNotCounted();
+  }
+
   /** The newest known stats. Refreshes them if they are older than 30 s. */
   get stats() {
-    const ageMs = Math.abs(Date.now() - this.#freshMs); // the clock may have been set back
+    const ageMs = Math.abs(Date.now() - this.#freshMs);
     if (ageMs > FRESH_MS && performance.now() - this.#askedMs > POLL_MS) this.refresh();
     return this.#stats;
   }
@@ -415,12 +432,13 @@ export class KoyJabo {
     const { signal } = this.#stopped;
     await isLookedAt();
     if (signal.aborted) return;
-    if (!this.#recall(local.get(this.#cacheKey))) local.drop(this.#cacheKey);
+    if (!this.#recall(this.#kept.get(this.#cacheKey))) this.#kept.drop(this.#cacheKey);
     addEventListener("storage", ({ key, newValue }) => key === this.#cacheKey && this.#recall(newValue), { signal });
     addEventListener("online", () => this.#wake(), { signal });
     document.addEventListener("visibilitychange", () => document.hidden || this.#wake(), { signal });
     const timer = setInterval(() => this.#tick(), POLL_MS);
     signal.addEventListener("abort", () => clearInterval(timer));
+    if (isNotCounted()) console.info("This browser is not counted: KoyJabo.doNotCount(false) counts it again");
     if (this.#visit.isDue) console.log("🆕 First visit in this session - registering with backend...");
     await (this.#visit.isDue ? this.#register() : this.refresh());
     if (this.#listens && !signal.aborted) this.#socket.start(signal);
@@ -493,9 +511,9 @@ export class KoyJabo {
   #stayActive() {
     const now = performance.now();
     if (this.#socket.isLive) this.#activeMs = now;
-    if (!this.#visit.isRegistered || now - this.#activeMs < HEARTBEAT_MS) return;
+    if (!this.#visit.isRegistered || isNotCounted() || now - this.#activeMs < HEARTBEAT_MS) return;
     this.#activeMs = now;
-    const body = JSON.stringify({ visitorId: this.#visit.visitorId });
+    const body = JSON.stringify(this.#visit.who);
     const headers = { "Content-Type": "application/json" };
     fetch(new URL("/api/visitor/heartbeat", this.#base), { method: "POST", headers, body }).catch(() => {});
   }
@@ -524,7 +542,7 @@ export class KoyJabo {
     this.#isKept = now - this.#keptMs > KEEP_MS;
     if (!this.#isKept) return;
     this.#keptMs = now;
-    local.set(this.#cacheKey, JSON.stringify({ ...this.#stats, lastUpdated: this.#freshMs }));
+    this.#kept.set(this.#cacheKey, JSON.stringify({ ...this.#stats, lastUpdated: this.#freshMs }));
   }
 
   /** @param {string | null} kept  the stats stored by this or another tab  @returns {boolean} whether they are recent */

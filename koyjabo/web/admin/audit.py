@@ -6,6 +6,7 @@ from flask import Response, request
 from flask_babel import lazy_gettext as _
 
 from koyjabo.audit.log import ACTIONS, BY_OPERATOR, AuditPage
+from koyjabo.identity import DELETED
 from koyjabo.web.admin import bp
 from koyjabo.web.admin.pages import before, me, page
 from koyjabo.web.current import current
@@ -20,6 +21,10 @@ WORDS = {
     "member.join": _("Joined"),
     "member.leave": _("Left"),
     "member.add": _("Member added"),
+    "member.invite": _("Person invited"),
+    "member.withdraw": _("Invitation withdrawn"),
+    "member.accept": _("Invitation accepted"),
+    "member.decline": _("Invitation declined"),
     "member.role": _("Role changed"),
     "member.remove": _("Member removed"),
     "user.sign_up": _("Signed up"),
@@ -30,12 +35,23 @@ WORDS = {
     "session.replay": _("Token used twice: session ended"),
     "user.create": _("User created"),
     "user.password": _("Password changed"),
+    "user.password_reset": _("New password by mail"),
+    "user.verify": _("Email confirmed"),
+    "user.change": _("Account changed"),
+    "user.export": _("Own data exported"),
+    "user.delete": _("Account deleted"),
     "user.promote": _("Admin rights given"),
     "user.demote": _("Admin rights removed"),
+    "user.role": _("Role on the site changed"),
     "user.disable": _("Account disabled"),
     "user.enable": _("Account enabled"),
     "user.unlock": _("Failed logins taken back"),
     "user.log_out": _("Logged out everywhere"),
+    "second_factor.add": _("Second factor added"),
+    "second_factor.remove": _("Second factor removed"),
+    "second_factor.codes": _("Recovery codes renewed"),
+    "second_factor.reset": _("Second factor reset"),
+    "second_factor.fail": _("Second step failed"),
     "visitor.forget": _("Visitor data erased"),
     "total.set": _("Total changed"),
     "ledger.recount": _("Recount started"),
@@ -61,7 +77,7 @@ def audit() -> Response:
 
 def _people(found: AuditPage, chosen: str) -> dict[str, str]:
     """The users to choose from, names by id: those on this page, and the chosen one."""
-    people = {line.actor_id: line.actor for line in found.lines if line.actor_id}
+    people = {line.actor_id: line.actor for line in found.lines if line.actor_id not in (None, "", DELETED)}
     if chosen not in ("", BY_OPERATOR, *people):
         people[chosen] = chosen
     return dict(sorted(people.items(), key=lambda each: each[1].casefold()))

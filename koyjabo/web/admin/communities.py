@@ -7,15 +7,17 @@ from functools import partial
 from flask import Response, request
 
 from koyjabo.communities.communities import ROLES, Member, Overview
-from koyjabo.web.admin import bp
+from koyjabo.communities.invitation_queries import PendingInvitation
+from koyjabo.web.admin import bp, questions
 from koyjabo.web.admin.pages import me, page
 from koyjabo.web.api.community_requests import CommunityChangesBody
 from koyjabo.web.current import current
-from koyjabo.web.ui import community_forms, online_people, pagination
+from koyjabo.web.ui import community_forms, member_forms, online_people, pagination
 from koyjabo.web.ui.flash import done
 from koyjabo.web.ui.forms import Form
 from koyjabo.web.ui.member_forms import NO_PROBLEM, MemberProblem
 from koyjabo.web.ui.pagination import ListPage
+from koyjabo.web.ui.questions import confirm
 
 
 @bp.get("/communities")
@@ -37,7 +39,7 @@ def create_community() -> Response:
     body = form.read()
     if body is None:
         return page("new_community", 422, form=form)
-    created = current().communities.directory.create(me(), body.name, body.description, body.open, body.listed)
+    created = current().communities.directory.create(me(), **body.values())
     return done("founded", "admin.community", community_id=created.community.id)
 
 
@@ -58,6 +60,7 @@ def change_community(community_id: str) -> Response:
 
 @bp.post("/communities/<community_id>/archive")
 def archive_community(community_id: str) -> Response:
+    confirm(questions.archiving(current().communities.directory.overview(me(), community_id)))
     current().communities.directory.archive(me(), community_id)
     return done("archived", "admin.community", community_id=community_id)
 
@@ -82,6 +85,7 @@ def show(
         invitation=problem.form,
         refused=problem.refused,
         members=_members(found),
+        invitations=_invitations(found),
         roles=ROLES,
     )
 
@@ -91,5 +95,12 @@ def _members(found: Overview) -> ListPage[Member] | None:
     if found.archived_ms is not None:
         return None
     community_id = found.community.id
-    read = partial(current().communities.directory.members, me(), community_id)
+    read = partial(current().communities.directory.listed_members, me(), community_id)
     return pagination.list_page(read, "admin.community", community_id=community_id)
+
+
+def _invitations(found: Overview) -> list[tuple[PendingInvitation, str]]:
+    """Viewers of the site see none: an email and a link by which a person becomes a member are all there is to them."""
+    if found.archived_ms is not None or not me().is_admin:
+        return []
+    return member_forms.pending(me(), found.community.id)

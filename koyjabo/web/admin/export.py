@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 
 from flask import Response, request
 
-from koyjabo.accounts.accounts import Accounts
-from koyjabo.errors import Forbidden, InvalidInput, KoyJaboError
+from koyjabo.errors import Forbidden, InvalidInput
 from koyjabo.visit_log.file_format import CSV, JSON_LINES, MIMETYPES
 from koyjabo.visit_log.visit_log import Filter
 from koyjabo.web.admin import bp
@@ -16,9 +14,8 @@ from koyjabo.web.admin.pages import me, my_login, page
 from koyjabo.web.admin.visits import choices, filter_form
 from koyjabo.web.api.visit_requests import Body
 from koyjabo.web.current import current
+from koyjabo.web.http.downloads import download
 from koyjabo.web.ui.forms import Form
-
-log = logging.getLogger(__name__)
 
 VISITS, DAYS = "visits", "days"
 
@@ -37,34 +34,14 @@ def do_export() -> Response:
     except InvalidInput as error:
         form.errors.update(error.details)
         return _show(form, 422)
-    name = f"{what}-{current().clock.today()}.{kind}"
-    pieces = _log_errors(_while_allowed(pieces, current().accounts.credentials, my_login().session_id))
-    unhurried = request.environ.get("koyjabo.unhurried")
-    if unhurried is not None:  # other WSGI servers do not provide it
-        pieces = unhurried(request.environ, pieces)
-    attached = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(pieces, headers=attached, content_type=MIMETYPES[kind])
+    name, accounts, session_id = f"{what}-{current().clock.today()}.{kind}", current().accounts, my_login().session_id
 
-
-def _while_allowed(pieces: Iterator[str], accounts: Accounts, session_id: str) -> Iterator[str]:
-    """Raises Forbidden, which breaks off the file, if the permission is revoked during the export."""
-    for piece in pieces:
-        found = accounts.login_of(session_id)
+    def require() -> None:
+        found = accounts.credentials.login_of(session_id)
         if found is None or not found.account.is_admin:
             raise Forbidden
-        yield piece
 
-
-def _log_errors(pieces: Iterator[str]) -> Iterator[str]:
-    """Log errors here: the response has begun, so it cannot report them."""
-    try:
-        yield from pieces
-    except KoyJaboError as error:
-        log.warning("export_broken_off code=%s", error.code)
-        raise
-    except Exception as error:
-        log.exception("export_failed kind=%s", type(error).__name__)
-        raise
+    return download(pieces, name, MIMETYPES[kind], require)
 
 
 def _pieces(values: dict[str, str], what: str, kind: str) -> Iterator[str]:

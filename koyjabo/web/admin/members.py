@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response
+from flask import Response, url_for
 
 from koyjabo.web.admin import bp
 from koyjabo.web.admin.communities import show
@@ -14,7 +14,7 @@ from koyjabo.web.ui.member_forms import MemberProblem
 
 @bp.post("/communities/<community_id>/members")
 def add_member(community_id: str) -> Response:
-    return _result(member_forms.invite(me(), community_id), "member_added", community_id)
+    return _result(member_forms.invite(me(), community_id), "invited", community_id)
 
 
 @bp.post("/communities/<community_id>/members/<user_id>")
@@ -24,7 +24,8 @@ def change_role(community_id: str, user_id: str) -> Response:
 
 @bp.post("/communities/<community_id>/members/<user_id>/remove")
 def remove_member(community_id: str, user_id: str) -> Response:
-    return _result(member_forms.remove(me(), community_id, user_id), "member_removed", community_id)
+    back = url_for("admin.community", community_id=community_id)
+    return _result(member_forms.remove(me(), community_id, user_id, back), "member_removed", community_id)
 
 
 def _result(problem: MemberProblem | None, code: str, community_id: str) -> Response:

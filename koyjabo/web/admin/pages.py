@@ -1,4 +1,4 @@
-"""Common parts of the panel's pages: the current admin, templates, cursors."""
+"""Common parts of the panel's pages: the current admin or viewer, templates, cursors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def my_login() -> Login:
 
 
 def page(name: str, status: int = 200, **values: Any) -> Response:
-    return make_response(render_template(f"admin/{name}.html", **values), status)
+    """`may_change` is False for viewers of the site: then the page has no controls."""
+    return make_response(render_template(f"admin/{name}.html", may_change=me().is_admin, **values), status)
 
 
 def before() -> int | None:

@@ -10,6 +10,7 @@ from koyjabo.web.admin.form_fields import TotalBody
 from koyjabo.web.admin.pages import me, page
 from koyjabo.web.admin.proxy_hops import hops, in_force
 from koyjabo.web.current import current
+from koyjabo.web.security import rate_limits
 from koyjabo.web.ui.forms import Form
 
 SOCKETS = {
@@ -17,6 +18,16 @@ SOCKETS = {
     "communities": _("Communities"),
     "dashboards": _("Dashboards"),
     "socketio": _("Socket.IO"),
+}
+
+MAILS = {
+    "verify": _("Confirm an email"),
+    "reset": _("New password"),
+    "invitation": _("Invitation"),
+    "email_changed": _("Changed email"),
+    "email_new": _("Changed email"),
+    "sign_in": _("New login"),
+    "weekly": _("Weekly report"),
 }
 
 
@@ -39,4 +50,7 @@ def show(status: int = 200, form: Form[TotalBody] | None = None) -> Response:
         hops=hops(request.environ),
         in_force=in_force(request.environ, int(str(facts.settings["TRUSTED_PROXIES"]))),
         address=request.remote_addr,
+        local_proxy=rate_limits.limits().local_proxy.warning,
+        mail=current().mail.status(),
+        mail_kinds=MAILS,
     )

@@ -1,4 +1,4 @@
-"""/admin/users: list users; change admin rights, disable accounts, end sessions."""
+"""/admin/users: list users; change their roles on the site, disable accounts, end sessions."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from functools import partial
 
 from flask import Response, request
 
+from koyjabo.accounts.user_admin import UserLine
 from koyjabo.errors import Forbidden, KoyJaboError, LastAdmin
-from koyjabo.web.admin import bp
+from koyjabo.identity import SITE_ADMIN, SITE_MEMBER, SITE_VIEWER
+from koyjabo.web.admin import bp, questions
 from koyjabo.web.admin.pages import me, page
 from koyjabo.web.current import current
 from koyjabo.web.http.errors import STATUS
 from koyjabo.web.ui import pagination
 from koyjabo.web.ui.flash import done
+from koyjabo.web.ui.questions import Question, confirm
 
 
 @bp.get("/users")
@@ -29,16 +32,25 @@ def user(user_id: str) -> Response:
 
 @bp.post("/users/<user_id>/promote")
 def promote(user_id: str) -> Response:
-    return _do(user_id, "promoted", lambda: current().accounts.users.promote(me(), user_id))
+    _confirm(questions.promotion, user_id)
+    return _do(user_id, "promoted", lambda: current().accounts.users.set_role(me(), user_id, SITE_ADMIN))
 
 
 @bp.post("/users/<user_id>/demote")
 def demote(user_id: str) -> Response:
-    return _do(user_id, "demoted", lambda: current().accounts.users.promote(me(), user_id, is_admin=False))
+    _confirm(questions.demotion, user_id)
+    return _do(user_id, "demoted", lambda: current().accounts.users.set_role(me(), user_id, SITE_MEMBER))
+
+
+@bp.post("/users/<user_id>/viewer")
+def make_viewer(user_id: str) -> Response:
+    _confirm(questions.viewing, user_id)
+    return _do(user_id, "made_viewer", lambda: current().accounts.users.set_role(me(), user_id, SITE_VIEWER))
 
 
 @bp.post("/users/<user_id>/disable")
 def disable(user_id: str) -> Response:
+    _confirm(questions.disabling, user_id)
     return _do(user_id, "disabled", lambda: current().accounts.users.disable(me(), user_id))
 
 
@@ -47,9 +59,22 @@ def enable(user_id: str) -> Response:
     return _do(user_id, "enabled", lambda: current().accounts.users.disable(me(), user_id, disabled=False))
 
 
+@bp.post("/users/<user_id>/second-factor/reset")
+def reset_second_factor(user_id: str) -> Response:
+    _confirm(questions.second_factor_reset, user_id)
+    reset = current().accounts.users.reset_second_factor
+    return _do(user_id, "second_factor_reset", lambda: reset(me(), user_id))
+
+
 @bp.post("/users/<user_id>/log-out")
 def log_out(user_id: str) -> Response:
+    _confirm(questions.logging_out, user_id)
     return _do(user_id, "logged_out", lambda: current().accounts.users.log_out(me(), user_id))
+
+
+def _confirm(question: Callable[[UserLine], Question], user_id: str) -> None:
+    """Raises Unconfirmed."""
+    confirm(question(current().accounts.users.get(me(), user_id)))
 
 
 def _do(user_id: str, code: str, act: Callable[[], object]) -> Response:

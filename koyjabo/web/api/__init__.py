@@ -11,7 +11,9 @@ from koyjabo.web.api import (  # noqa: E402  (they add their routes to bp)
     communities,  # noqa: F401
     community_members,  # noqa: F401
     community_presence,  # noqa: F401
+    invitations,  # noqa: F401
     reports,  # noqa: F401
+    second_factor,  # noqa: F401
     sessions,  # noqa: F401
     stats,  # noqa: F401
     visitor,  # noqa: F401

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
@@ -10,28 +11,30 @@ from pydantic_core import PydanticCustomError
 
 from koyjabo.accounts import credential_rules
 from koyjabo.identity import Account
-from koyjabo.web.api.fields import OptionalVisitorId, Text
+from koyjabo.web.api.fields import NULL, OptionalVisitorId, Text
 from koyjabo.web.api.visit_requests import JSON, Body
 
 
+def _checked(rule: Callable[[str], str], value: Any) -> str:
+    if not isinstance(value, str):
+        raise PydanticCustomError("unusable", "must be a text")
+    try:
+        return rule(value)
+    except ValueError as error:
+        raise PydanticCustomError("unusable", str(error)) from None
+
+
 def _by(rule: Callable[[str], str]) -> BeforeValidator:
-    def check(value: Any) -> str:
-        if not isinstance(value, str):
-            raise PydanticCustomError("unusable", "must be a text")
-        try:
-            return rule(value)
-        except ValueError as error:
-            raise PydanticCustomError("unusable", str(error)) from None
-
-    return BeforeValidator(check)
+    return BeforeValidator(partial(_checked, rule))
 
 
-Email = Annotated[
-    str,
-    _by(credential_rules.email),
-    WithJsonSchema(
-        {"type": "string", "pattern": r"^\s*[^\s@]+@[^\s@]+\s*$", "maxLength": credential_rules.LONGEST_EMAIL}
-    ),
+EMAIL_SCHEMA = {"type": "string", "pattern": r"^\s*[^\s@]+@[^\s@]+\s*$", "maxLength": credential_rules.LONGEST_EMAIL}
+
+Email = Annotated[str, _by(credential_rules.email), WithJsonSchema(EMAIL_SCHEMA)]
+OptionalEmail = Annotated[
+    str | None,
+    BeforeValidator(lambda value: None if value is None else _checked(credential_rules.email, value)),
+    WithJsonSchema({"anyOf": [EMAIL_SCHEMA, NULL]}),
 ]
 NewPassword = Annotated[
     str,
@@ -71,6 +74,22 @@ class PasswordBody(Body):
     new_password: NewPassword
 
 
+class ProfileBody(Body):
+    """Missing fields do not change."""
+
+    media = JSON
+
+    password: Typed = Field(description="your password")
+    name: Text = Field(None, description="without a visible character: the part of the email before the @")
+    email: OptionalEmail = Field(None, examples=["ayesha@example.com"])
+
+
+class PasswordResetBody(Body):
+    media = JSON
+
+    email: Email = Field(examples=["ayesha@example.com"])
+
+
 class UserAnswer(BaseModel):
     """A user's account."""
 
@@ -81,7 +100,7 @@ class UserAnswer(BaseModel):
 
     @classmethod
     def of(cls, account: Account) -> UserAnswer:
-        return cls(**account._asdict())
+        return cls(id=account.id, email=account.email, name=account.name, is_admin=account.is_admin)
 
 
 class TokensAnswer(BaseModel):

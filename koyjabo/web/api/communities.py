@@ -22,7 +22,8 @@ INSIDE: dict[int, Answer] = {
     404: "community not found, or you have no access to it",
 }
 CSRF: dict[int, Answer] = {403: "with cookies: X-CSRF-TOKEN is missing or wrong"}
-TOO_MANY: dict[int, Answer] = {429: "too many communities or invitations at once; see Retry-After"}
+TOO_MANY: dict[int, Answer] = {429: "too many communities, invitations or changes at once; see Retry-After"}
+CHANGE: dict[int, Answer] = {429: "too many changes at once; see Retry-After"}
 WITH_BODY: dict[int, Answer] = {400: "a field cannot be used; see details", 413: "over 16 KB", 415: "not JSON"}
 
 
@@ -43,7 +44,8 @@ def community_answers(found: Sequence[CommunityAccess]) -> Iterator[CommunityAns
     query=QUERY,
 )
 def list_communities() -> Response:
-    """Listed communities and your own, by name; for a site admin all. `X-Total-Count` is their number."""
+    """Listed communities and your own, by members and then by name; for a site admin all. `X-Total-Count` is their
+    number."""
     account, paging = tokens.require().account, Paging.of(request)
     page = current().communities.directory.list(account, paging.start, paging.per_page)
     return list_answer(community_answers(page.items), paging.headers(page.total))
@@ -52,14 +54,21 @@ def list_communities() -> Response:
 @bp.post("/communities")
 @describe(
     "Create a community",
-    {201: CommunityAnswer, **WITH_BODY, **TOO_MANY, **LOGGED_IN, **CSRF},
+    {
+        201: CommunityAnswer,
+        409: "you have created as many as one account may",
+        **WITH_BODY,
+        **TOO_MANY,
+        **LOGGED_IN,
+        **CSRF,
+    },
     body=NewCommunityBody,
 )
 def create_community() -> Response:
     """You become its admin."""
     account, body = tokens.require().account, NewCommunityBody.of(request)
     rate_limits.count_action(account.id)
-    access = current().communities.directory.create(account, body.name, body.description, body.open, body.listed)
+    access = current().communities.directory.create(account, **body.values())
     return answer(community_answer(access), 201)
 
 
@@ -71,7 +80,7 @@ def get_community(community_id: str) -> Response:
 
 
 @bp.patch("/communities/<community_id>")
-@describe("Change a community", {200: CommunityAnswer, **WITH_BODY, **INSIDE}, body=CommunityChangesBody)
+@describe("Change a community", {200: CommunityAnswer, **WITH_BODY, **CHANGE, **INSIDE}, body=CommunityChangesBody)
 def change_community(community_id: str) -> Response:
     """For admins."""
     account, body = tokens.require().account, CommunityChangesBody.of(request)
@@ -79,7 +88,7 @@ def change_community(community_id: str) -> Response:
 
 
 @bp.delete("/communities/<community_id>")
-@describe("Delete a community", {204: None, **INSIDE})
+@describe("Delete a community", {204: None, **CHANGE, **INSIDE})
 def delete_community(community_id: str) -> Response:
     """For admins. All memberships end. Its visits still count for the site."""
     current().communities.directory.delete(tokens.require().account, community_id)

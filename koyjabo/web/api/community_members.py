@@ -6,21 +6,31 @@ from flask import Response, request
 
 from koyjabo.communities.communities import Enrolment
 from koyjabo.web.api import bp
-from koyjabo.web.api.communities import INSIDE, TOO_MANY, WITH_BODY
+from koyjabo.web.api.communities import CHANGE, INSIDE, TOO_MANY, WITH_BODY
 from koyjabo.web.api.community_requests import InvitationBody, JoinBody, RoleBody
-from koyjabo.web.api.community_responses import MemberAnswer, MembershipAnswer, answer, list_answer, no_answer
+from koyjabo.web.api.community_responses import (
+    InvitedAnswer,
+    MemberAnswer,
+    MembershipAnswer,
+    answer,
+    list_answer,
+    no_answer,
+)
 from koyjabo.web.api.conversions import convert
 from koyjabo.web.api.paging import QUERY, Paging
 from koyjabo.web.current import current
 from koyjabo.web.operations.openapi import Answer, ListOf, describe
 from koyjabo.web.security import rate_limits, tokens
+from koyjabo.web.ui import links
+from koyjabo.web.ui.languages import language
 
 ENROLLED: dict[int, Answer] = {
     200: MemberAnswer,
     201: MemberAnswer,
     **WITH_BODY,
+    **CHANGE,
     **INSIDE,
-    404: "community or user not found",
+    404: "community not found, or the user is not a member of it",
     409: "the last admin must stay admin",
 }
 
@@ -28,7 +38,7 @@ ENROLLED: dict[int, Answer] = {
 @bp.post("/communities/<community_id>/join")
 @describe(
     "Join a community",
-    {200: MembershipAnswer, 201: MembershipAnswer, **WITH_BODY, **INSIDE, 403: "invitation only"},
+    {200: MembershipAnswer, 201: MembershipAnswer, **WITH_BODY, **CHANGE, **INSIDE, 403: "invitation only"},
     body=JoinBody,
 )
 def join_community(community_id: str) -> Response:
@@ -41,7 +51,7 @@ def join_community(community_id: str) -> Response:
 
 
 @bp.post("/communities/<community_id>/leave")
-@describe("Leave a community", {204: None, **INSIDE, 409: "the last admin cannot be removed"})
+@describe("Leave a community", {204: None, **CHANGE, **INSIDE, 409: "the last admin cannot be removed"})
 def leave_community(community_id: str) -> Response:
     """204; 403 or 404 if you are not a member."""
     current().communities.directory.leave(tokens.require().account, community_id)
@@ -58,24 +68,27 @@ def list_members(community_id: str) -> Response:
 
 
 @bp.post("/communities/<community_id>/members")
-@describe("Add a member by email", {**ENROLLED, **TOO_MANY}, body=InvitationBody)
+@describe("Invite a person by email", {202: InvitedAnswer, **WITH_BODY, **INSIDE, **TOO_MANY}, body=InvitationBody)
 def invite_member(community_id: str) -> Response:
-    """For admins. 201, or 200 for a member, whose role becomes the given one."""
+    """For admins. The answer is the same for every email. The person becomes a member by accepting: by the link, which
+    is good for a week and once, or in their list of invitations. Inviting the same email again ends the earlier link.
+    """
     account, body = tokens.require().account, InvitationBody.of(request)
     rate_limits.count_action(account.id)
-    return _enrolled(current().communities.directory.invite(account, community_id, body.email, body.role))
+    token = current().communities.invitations.invite(account, community_id, body.email, body.role, language())
+    return answer(InvitedAnswer(status="invited", link=links.invitation(token)), 202)
 
 
 @bp.put("/communities/<community_id>/members/<user_id>")
 @describe("Change the role of a member", ENROLLED, body=RoleBody)
 def set_role(community_id: str, user_id: str) -> Response:
-    """For admins. 201 if the user has become a member, otherwise 200."""
+    """For admins. For a site admin, a user who is not a member becomes one: 201."""
     account, body = tokens.require().account, RoleBody.of(request)
     return _enrolled(current().communities.directory.set_role(account, community_id, user_id, body.role))
 
 
 @bp.delete("/communities/<community_id>/members/<user_id>")
-@describe("Remove a member", {204: None, **INSIDE, 409: "the last admin cannot be removed"})
+@describe("Remove a member", {204: None, **CHANGE, **INSIDE, 409: "the last admin cannot be removed"})
 def remove_member(community_id: str, user_id: str) -> Response:
     """For admins; all members can end their own membership."""
     current().communities.directory.remove_member(tokens.require().account, community_id, user_id)

@@ -7,18 +7,26 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from koyjabo.communities.communities import ROLES
-from koyjabo.text import N_, whole
+from koyjabo.text import N_, has_visible, tidy_name, whole
 from koyjabo.web.api.account_requests import Email
-from koyjabo.web.api.fields import OptionalVisitorId, refuse
+from koyjabo.web.api.fields import NULL, Flag, OptionalVisitorId, refuse
 from koyjabo.web.api.visit_requests import JSON, Body
 
 LONGEST_NAME, LONGEST_DESCRIPTION = 200, 2000
 NAME_LENGTH = N_("must have 1 to 200 characters and not only spaces")
+NOT_VISIBLE = N_("must have at least one character that can be seen")
 NAME_TOO_LONG = N_("must not be longer than 200 characters")
 DESCRIPTION_TOO_LONG = N_("must not be longer than 2,000 characters")
 
 COLUMNS = {"open": "is_open", "listed": "is_listed"}
 """The domain's names of fields whose names differ."""
+
+
+COUNT_ANONYMOUS = "counts visits of people who are not members, although it is not open"
+
+
+def _named(values: dict[str, Any]) -> dict[str, Any]:
+    return {COLUMNS.get(name, name): value for name, value in values.items()}
 
 
 def _text(value: Any, longest: int, too_long: str) -> str:
@@ -31,20 +39,16 @@ def _text(value: Any, longest: int, too_long: str) -> str:
 
 
 def _name(value: Any) -> str:
-    name = _text(value, LONGEST_NAME, NAME_TOO_LONG)
+    name = tidy_name(_text(value, LONGEST_NAME, NAME_TOO_LONG))
     if not name:
         raise refuse(NAME_LENGTH)
+    if not has_visible(name):
+        raise refuse(NOT_VISIBLE)
     return name
 
 
 def _description(value: Any) -> str:
     return "" if value is None else _text(value, LONGEST_DESCRIPTION, DESCRIPTION_TOO_LONG)
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise refuse("must be true or false")
-    return value
 
 
 def _role(value: Any) -> str:
@@ -53,9 +57,16 @@ def _role(value: Any) -> str:
     return value
 
 
-Name = Annotated[str, BeforeValidator(_name), Field(min_length=1, max_length=LONGEST_NAME)]
-Description = Annotated[str, BeforeValidator(_description), Field(max_length=LONGEST_DESCRIPTION)]
-Flag = Annotated[bool, BeforeValidator(_flag)]
+Name = Annotated[
+    str,
+    BeforeValidator(_name),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": LONGEST_NAME, "pattern": r"\S"}),
+]
+Description = Annotated[
+    str,
+    BeforeValidator(_description),
+    WithJsonSchema({"anyOf": [{"type": "string", "maxLength": LONGEST_DESCRIPTION}, NULL]}),
+]
 Role = Annotated[str, BeforeValidator(_role), WithJsonSchema({"type": "string", "enum": list(ROLES)})]
 
 
@@ -68,6 +79,11 @@ class NewCommunityBody(Body):
     description: Description = ""
     open: Flag = Field(True, description="anyone can join")
     listed: Flag = Field(True, description="anyone can find it; only members get in")
+    count_anonymous: Flag = Field(False, description=COUNT_ANONYMOUS)
+
+    def values(self) -> dict[str, Any]:
+        """The domain's names and values."""
+        return _named(self.model_dump())
 
 
 class CommunityChangesBody(Body):
@@ -79,9 +95,10 @@ class CommunityChangesBody(Body):
     description: Description | None = None
     open: Flag | None = None
     listed: Flag | None = None
+    count_anonymous: Flag | None = Field(None, description=COUNT_ANONYMOUS)
 
     def changes(self) -> dict[str, Any]:
-        return {COLUMNS.get(name, name): value for name, value in self.model_dump(exclude_none=True).items()}
+        return _named(self.model_dump(exclude_none=True))
 
 
 class JoinBody(Body):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from flask import Response, json
 from pydantic import BaseModel, Field
 
 from koyjabo.clock import iso
 from koyjabo.communities.communities import CommunityAccess, Member
+from koyjabo.communities.invitation_queries import Offer
+from koyjabo.web.api.community_requests import COUNT_ANONYMOUS
 
 JOINED_AT = "2025-12-16T04:48:38.412Z"
 PRIVATE = ("Cache-Control", "private, no-store")
@@ -23,6 +25,7 @@ class CommunityAnswer(BaseModel):
     description: str
     open: bool = Field(description="anyone can join")
     listed: bool = Field(description="anyone can find it; only members get in")
+    count_anonymous: bool = Field(description=COUNT_ANONYMOUS)
     role: str | None = Field(description="member, moderator or admin; null if you are not a member")
     online: int = Field(description="number of people online")
 
@@ -35,6 +38,7 @@ class CommunityAnswer(BaseModel):
             description=community.description,
             open=community.is_open,
             listed=community.is_listed,
+            count_anonymous=community.count_anonymous,
             role=access.role,
             online=online,
         )
@@ -68,6 +72,31 @@ class MemberAnswer(BaseModel):
         email = {"email": member.email} if member.email is not None else {}
         joined_at = iso(member.joined_ms)
         return cls(user_id=member.user_id, name=member.name, role=member.role, joined_at=joined_at, **email)
+
+
+class InvitedAnswer(BaseModel):
+    """An invitation that was made."""
+
+    status: Literal["invited"]
+    link: str = Field(description="for sending by hand", examples=["https://live.example.com/invitations/qLm0…"])
+
+
+class NamedAnswer(BaseModel):
+    name: str
+
+
+class InvitationAnswer(BaseModel):
+    """An invitation, as the invited person sees it."""
+
+    token: str
+    community: NamedAnswer
+    invited_by: NamedAnswer
+    role: str = Field(description="member, moderator or admin")
+
+    @classmethod
+    def of(cls, offer: Offer, token: str) -> InvitationAnswer:
+        names = {"community": NamedAnswer(name=offer.community), "invited_by": NamedAnswer(name=offer.invited_by)}
+        return cls(token=token, role=offer.role, **names)
 
 
 def answer(value: BaseModel, status: int = 200) -> Response:

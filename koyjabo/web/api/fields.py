@@ -61,6 +61,12 @@ def text(value: Any) -> str | None:
     return truncate(value)
 
 
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise refuse("must be true or false")
+    return value
+
+
 Text = Annotated[str | None, BeforeValidator(text)]
 VisitorId = Annotated[str, BeforeValidator(_visitor_id), WithJsonSchema(_pattern(VISITOR_ID))]
 OptionalVisitorId = Annotated[
@@ -69,6 +75,12 @@ OptionalVisitorId = Annotated[
     WithJsonSchema(_pattern(VISITOR_ID, optional=True)),
 ]
 VisitId = Annotated[str | None, BeforeValidator(visit_id), WithJsonSchema(_pattern(VISIT_NAME, optional=True))]
+Flag = Annotated[bool, BeforeValidator(_flag)]
+OptionalFlag = Annotated[
+    bool,
+    BeforeValidator(lambda value: False if value is None else _flag(value)),
+    WithJsonSchema({"anyOf": [{"type": "boolean"}, NULL]}),
+]
 Milliseconds = Annotated[
     int | None,
     BeforeValidator(_milliseconds),

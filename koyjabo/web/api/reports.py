@@ -14,9 +14,10 @@ from koyjabo.web.api.community_responses import PRIVATE, answer
 from koyjabo.web.api.date_ranges import Range
 from koyjabo.web.current import current
 from koyjabo.web.operations.openapi import Answer, ListOf, describe
-from koyjabo.web.security import tokens
+from koyjabo.web.security import rate_limits, tokens
 
-WITH_RANGE: dict[int, Answer] = {400: "a range that cannot be used; see details", **INSIDE}
+REPORT: dict[int, Answer] = {429: "too many reports at once; see Retry-After", **INSIDE}
+WITH_RANGE: dict[int, Answer] = {400: "a range that cannot be used; see details", **REPORT}
 
 
 class DateRange(BaseModel):
@@ -85,8 +86,10 @@ def _trend(found: Trend) -> dict[str, Any]:
 
 
 def _community(community_id: str) -> str:
-    """The stored id of a community of which the user is a member."""
-    return current().communities.directory.get(tokens.require().account, community_id).community.id
+    """The stored id of a community of which the user is a member. Counts a report."""
+    account = tokens.require().account
+    rate_limits.count_report(account.id)
+    return current().communities.directory.get(account, community_id).community.id
 
 
 @bp.get("/communities/<community_id>/visitors")
@@ -98,7 +101,7 @@ def visitors(community_id: str) -> Response:
 
 
 @bp.get("/communities/<community_id>/visitors/today")
-@describe("Unique visitors today", {200: VisitorsAnswer, **INSIDE})
+@describe("Unique visitors today", {200: VisitorsAnswer, **REPORT})
 def visitors_today(community_id: str) -> Response:
     """Since midnight in TIMEZONE."""
     scope = _community(community_id)
@@ -106,7 +109,7 @@ def visitors_today(community_id: str) -> Response:
 
 
 @bp.get("/communities/<community_id>/visitors/weekly")
-@describe("Unique visitors in the last 7 days", {200: VisitorsAnswer, **INSIDE})
+@describe("Unique visitors in the last 7 days", {200: VisitorsAnswer, **REPORT})
 def visitors_weekly(community_id: str) -> Response:
     """Today included."""
     scope = _community(community_id)
@@ -114,7 +117,7 @@ def visitors_weekly(community_id: str) -> Response:
 
 
 @bp.get("/communities/<community_id>/visitors/monthly")
-@describe("Unique visitors in the last 30 days", {200: VisitorsAnswer, **INSIDE})
+@describe("Unique visitors in the last 30 days", {200: VisitorsAnswer, **REPORT})
 def visitors_monthly(community_id: str) -> Response:
     """Today included."""
     scope = _community(community_id)

@@ -9,6 +9,7 @@ from koyjabo.accounts.login_sessions import Session
 from koyjabo.clock import iso
 from koyjabo.web.api import bp
 from koyjabo.web.api.auth import CSRF, TOKEN, empty
+from koyjabo.web.api.communities import CHANGE
 from koyjabo.web.api.community_responses import list_answer
 from koyjabo.web.api.paging import QUERY, Paging
 from koyjabo.web.current import current
@@ -52,7 +53,7 @@ def list_sessions() -> Response:
 
 
 @bp.delete("/auth/sessions")
-@describe("Log out everywhere else", {204: None, **TOKEN, **CSRF})
+@describe("Log out everywhere else", {204: None, **CHANGE, **TOKEN, **CSRF})
 def end_other_sessions() -> Response:
     """End all your other sessions, with their tokens and sockets."""
     current().accounts.sessions.end_others(tokens.require())
@@ -60,7 +61,7 @@ def end_other_sessions() -> Response:
 
 
 @bp.delete("/auth/sessions/<session_id>")
-@describe("End a session", {204: None, 404: "you have no such session", **TOKEN, **CSRF})
+@describe("End a session", {204: None, 404: "you have no such session", **CHANGE, **TOKEN, **CSRF})
 def end_session(session_id: str) -> Response:
     """End one of your sessions, with its tokens and sockets."""
     current().accounts.sessions.end(tokens.require(), session_id)

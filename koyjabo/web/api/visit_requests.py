@@ -16,7 +16,7 @@ from koyjabo.errors import InvalidInput, InvalidJson, UnknownCommunity, Unsuppor
 from koyjabo.models import SITE, Scope
 from koyjabo.network.crawlers import is_bot
 from koyjabo.text import N_, without_query
-from koyjabo.web.api.fields import Milliseconds, Text, VisitId, VisitorId, text, visit_id
+from koyjabo.web.api.fields import Milliseconds, OptionalFlag, Text, VisitId, VisitorId, text, visit_id
 
 LARGEST_BODY = 16 * 1024
 JSON = ("application/json",)
@@ -50,8 +50,12 @@ class Body(BaseModel):
             raise InvalidInput(details={str(e["loc"][0]): sentence(e) for e in error.errors()}) from None
 
 
+ANONYMOUS = "keep nothing by which the visitor could be followed; the headers Sec-GPC: 1 and DNT: 1 say the same"
+
+
 class HeartbeatBody(Body):
     visitorId: VisitorId
+    anonymous: OptionalFlag = Field(False, description="the visit was anonymous; as there")
 
 
 class ForgetBody(Body):
@@ -72,6 +76,7 @@ class NewVisitBody(Body):
     )
     communityId: Text = Field(None, description="counts the visit for this community, and for the site")
     page: Text = Field(None, description="path of the opened page", examples=["/history"])
+    anonymous: OptionalFlag = Field(False, description=ANONYMOUS)
 
     @classmethod
     def read(cls, data: bytes, environ: dict[str, Any]) -> Self:
@@ -98,7 +103,9 @@ class NewVisitBody(Body):
             page=without_query(self.page),
             fingerprint=fingerprint,
             user_id=user_id,
+            member_id=user_id,
             is_bot=is_bot(self.userAgent),
+            is_public=True,
         )
 
 

@@ -42,10 +42,14 @@ def register_visit(call: Call) -> Answer:
     services = call.services
     body = call.body(NewVisitBody)
     call.count_visitor("visits", body.visitorId, rate_limits.NOT_COUNTED)
-    place = services.network.places.locate(call.environ.get("REMOTE_ADDR"))
+    is_anonymous = services.counting.anonymity.is_asked(call.environ, body.anonymous)
+    place = services.network.places.locate(call.environ.get("REMOTE_ADDR"), has_city=not is_anonymous)
     fingerprint = services.presence.visitor_sockets.fingerprint(call.environ)
     visits = services.counting.visits
-    receipt = visits.register(body.as_visit(services.clock.now_ms(), place, fingerprint, call.user_id()))
+    visit = body.as_visit(services.clock.now_ms(), place, fingerprint, call.user_id())
+    receipt = visits.register(services.counting.anonymity.visit(visit) if is_anonymous else visit)
+    if receipt is not None and receipt.duplicate:
+        call.uncount_visitor("visits", body.visitorId)
     return registered_answer(receipt, visits.newest() if receipt else visits.stats())
 
 
@@ -57,10 +61,12 @@ def register_visit(call: Call) -> Answer:
 def heartbeat(call: Call) -> Answer:
     """Keep a visitor active. 204, or 404 for a visitor without a registered visit."""
     call.count_address("heartbeats")
-    visitor_id = call.body(HeartbeatBody).visitorId
-    call.count_visitor("heartbeats", visitor_id)
-    place = call.services.network.places.locate(call.environ.get("REMOTE_ADDR"))
-    call.services.counting.visits.keep_active(visitor_id, place)
+    body, counting = call.body(HeartbeatBody), call.services.counting
+    call.count_visitor("heartbeats", body.visitorId)
+    is_anonymous = counting.anonymity.is_asked(call.environ, body.anonymous)
+    place = call.services.network.places.locate(call.environ.get("REMOTE_ADDR"), has_city=not is_anonymous)
+    visitor_id = counting.anonymity.known_as(body.visitorId) if is_anonymous else body.visitorId
+    counting.visits.keep_active(visitor_id, place)
     return Answer(HTTPStatus.NO_CONTENT, [])
 
 
@@ -71,7 +77,10 @@ def heartbeat(call: Call) -> Answer:
     body=ForgetBody,
 )
 def forget() -> tuple[str, int]:
-    """Erase a visitor. 204 also if the id is unknown. Knowing the id is enough to erase it."""
+    """Erase a visitor, and their anonymous visits of today. 204 also if the id is unknown. Knowing the id is enough to
+    erase it.
+    """
     rate_limits.count_erasure()
-    current().maintenance.erasure.forget_oneself(ForgetBody.of(request).visitorId)
+    visitor_id, services = ForgetBody.of(request).visitorId, current()
+    services.maintenance.erasure.forget_oneself(visitor_id, *services.counting.anonymity.names(visitor_id))
     return "", 204

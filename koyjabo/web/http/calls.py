@@ -11,7 +11,7 @@ from flask import Response, request
 from koyjabo.application.services import Services
 from koyjabo.web.current import current
 from koyjabo.web.http.answers import Answer, as_response
-from koyjabo.web.security import rate_limits, tokens
+from koyjabo.web.security import page_login, rate_limits, tokens
 
 if TYPE_CHECKING:
     from koyjabo.web.api.visit_requests import Body
@@ -30,6 +30,9 @@ class Call(Protocol):
 
     def count_visitor(self, kind: str, visitor_id: str, sentence: str | None = None) -> None:
         """Count a use of the visitor. Raises TooManyRequests, with `sentence` if given."""
+
+    def uncount_visitor(self, kind: str, visitor_id: str) -> None:
+        """Undo `count_visitor`, for a request that did nothing."""
 
     def body(self, model: type[Model]) -> Model:
         """Raises UnsupportedBody, InvalidJson, InvalidInput."""
@@ -54,11 +57,16 @@ class FlaskCall:
     def count_visitor(self, kind: str, visitor_id: str, sentence: str | None = None) -> None:
         rate_limits.limits().count_visitor(kind, self.environ, rate_limits.tally(), visitor_id, sentence)
 
+    def uncount_visitor(self, kind: str, visitor_id: str) -> None:
+        rate_limits.limits().uncount_visitor(kind, self.environ, visitor_id)
+
     def body(self, model: type[Model]) -> Model:
         return model.of(request)
 
     def user_id(self) -> str | None:
         login = tokens.optional()
+        if login is None and "HTTP_AUTHORIZATION" not in self.environ:
+            login = page_login.login()  # whose access token may have expired, as on pages
         return login.account.id if login else None
 
 

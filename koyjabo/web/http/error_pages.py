@@ -5,10 +5,15 @@ from __future__ import annotations
 from flask import Response, redirect, render_template, request, url_for
 
 from koyjabo.web.http.cache_headers import private
+from koyjabo.web.security import page_login
 from koyjabo.web.ui.languages import duration
+from koyjabo.web.ui.sent_fields import sent_form
 
 BLUEPRINTS = {"pages", "admin"}
 PROGRAMS = ("/api/", "/ws/", "/socket.io/", "/static/", "/openapi.json", "/healthz", "/readyz", "/metrics")
+TRY_AGAIN = {429, 503}
+"""Nothing was changed, and the same form may succeed later."""
+
 LOG_IN_FIRST = {"unauthenticated", "invalid_token", "token_expired"}
 
 
@@ -21,9 +26,18 @@ def is_page() -> bool:
 
 
 def page(status: int, sentence: str, code: str, retry_after_s: int | None = None) -> Response:
+    """With the form that was sent, if it may succeed later."""
     wait = None if retry_after_s is None else duration(retry_after_s)
-    html = render_template("error.html", status=status, sentence=sentence, code=code, wait=wait)
-    return private(Response(html, status, mimetype="text/html"))
+    sent = sent_form(is_editable=True) if status in TRY_AGAIN and _is_form() else None
+    html = render_template("error.html", status=status, sentence=sentence, code=code, wait=wait, sent=sent)
+    response = Response(html, status, mimetype="text/html")
+    if sent is not None:
+        response.headers["Cache-Control"] = "private, no-store"
+    return private(response)
+
+
+def _is_form() -> bool:
+    return request.method == "POST" and page_login.may_be_sent_again()
 
 
 def to_login() -> Response:

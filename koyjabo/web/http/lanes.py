@@ -43,6 +43,9 @@ class LaneCall:
     def count_visitor(self, kind: str, visitor_id: str, sentence: str | None = None) -> None:
         self._limits.count_visitor(kind, self.environ, self.tally, visitor_id, sentence)
 
+    def uncount_visitor(self, kind: str, visitor_id: str) -> None:
+        self._limits.uncount_visitor(kind, self.environ, visitor_id)
+
     def body(self, model: type[Model]) -> Model:
         data = self.environ["wsgi.input"].read(int(self.environ["CONTENT_LENGTH"]))
         return model.read(data, self.environ)

@@ -85,6 +85,21 @@ class LoopbackProxy:
         return app(environ, start_response)
 
 
+def exempt_this_machine(app: Flask) -> None:
+    """In development, remove the limits of direct requests from this machine: tests, benchmarks, the command line."""
+    app.wsgi_app = LoopbackExemption(app.wsgi_app)  # type: ignore[method-assign]
+
+
+class LoopbackExemption:
+    def __init__(self, app: WSGIApplication) -> None:
+        self._app = app
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if not client_address.is_forwarded(environ):
+            environ[client_address.NO_LIMIT] = True
+        return self._app(environ, start_response)
+
+
 class NoSession(SessionInterface):
     """Disables Flask's sessions in signed cookies, which are not used here."""
 

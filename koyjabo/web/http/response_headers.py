@@ -23,13 +23,16 @@ log = logging.getLogger(__name__)
 
 Headers = list[tuple[str, str]]
 
-PUBLIC_PATHS = ("/api/visitor/", "/api/stats", "/healthz", "/readyz", "/static/")
+PUBLIC_PATHS = ("/api/visitor/", "/api/stats", "/v.gif", "/healthz", "/readyz", "/static/")
 """Any origin may call these without credentials, because the app is served from another host than this server."""
 
-PRIVATE_PATHS = ("/api/auth/", "/api/communities")
+PRIVATE_PATHS = ("/api/auth/", "/api/communities", "/api/invitations/")
 """Calls that need a login. Only pages of ALLOWED_ORIGINS may make them with cookies."""
 
 SOCKETIO_PATH = "/socket.io/"
+
+SECRET_PATHS = ("/reset-password/", "/verify-email/")
+"""Pages whose address is a secret, which no other page may get as `Referer`."""
 
 PAGE_POLICY = "; ".join(
     (
@@ -48,7 +51,6 @@ DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 ALWAYS = [
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
-    ("Referrer-Policy", "same-origin"),
 ]
 PAGES = [
     ("Content-Security-Policy", PAGE_POLICY),
@@ -87,8 +89,11 @@ LAST_RESORT = json.dumps({"error": KoyJaboError.sentence, "code": KoyJaboError.c
 class Rule:
     """The headers added to the responses of a group of paths. With `preflight`, this layer answers OPTIONS itself."""
 
-    def __init__(self, resource_policy: str, cors: Headers, preflight: Headers | None = None) -> None:
-        shared = [*cors, *ALWAYS, ("Cross-Origin-Resource-Policy", resource_policy)]
+    def __init__(
+        self, resource_policy: str, cors: Headers, preflight: Headers | None = None, referrer: str = "same-origin"
+    ) -> None:
+        policies = [("Referrer-Policy", referrer), ("Cross-Origin-Resource-Policy", resource_policy)]
+        shared = [*cors, *ALWAYS, *policies]
         self.preflight = preflight
         self.plain = (shared + DATA, shared + PAGES)
         self.over_tls = (shared + OVER_TLS + DATA, shared + OVER_TLS + PAGES)
@@ -97,6 +102,7 @@ class Rule:
 PUBLIC = Rule("cross-origin", ANY_ORIGIN, PUBLIC_PREFLIGHT)
 SOCKETIO = Rule("cross-origin", [])
 OURS = Rule("same-origin", [])
+SECRET = Rule("same-origin", [], referrer="no-referrer")
 OTHER_ORIGINS = Rule("same-origin", BY_ORIGIN)
 
 
@@ -142,6 +148,8 @@ class ResponseHeaders:
             return PUBLIC
         if self._allowed and path.startswith(PRIVATE_PATHS):
             return self._allowed.get(environ.get("HTTP_ORIGIN", ""), OTHER_ORIGINS)
+        if path.startswith(SECRET_PATHS):
+            return SECRET
         return SOCKETIO if path.startswith(SOCKETIO_PATH) else OURS
 
 

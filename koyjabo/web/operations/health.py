@@ -13,6 +13,7 @@ from koyjabo.web.current import current
 from koyjabo.web.http.answers import Answer
 from koyjabo.web.http.calls import Call, lane
 from koyjabo.web.operations.openapi import describe
+from koyjabo.web.security import rate_limits
 
 bp = Blueprint("health", __name__)
 
@@ -38,6 +39,7 @@ class ReadyAnswer(BaseModel):
 
     status: Literal["ready", "not ready"]
     checks: dict[str, Check]
+    warnings: list[str] | None = Field(default=None, description="what the operator should change, if anything")
 
 
 @bp.get("/healthz")
@@ -59,7 +61,10 @@ def readyz() -> Response:
     if redis_answers is not None:
         checks["redis"] = _check_redis(redis_answers())
     ready = all(check.ok for check in checks.values())
-    answer = ReadyAnswer(status="ready" if ready else "not ready", checks=checks)
+    warning = rate_limits.limits().local_proxy.warning
+    answer = ReadyAnswer(
+        status="ready" if ready else "not ready", checks=checks, warnings=[warning] if warning else None
+    )
     headers = {"Cache-Control": "no-store"} if ready else {"Cache-Control": "no-store", "Retry-After": "2"}
     body = answer.model_dump_json(exclude_none=True)
     return Response(body, 200 if ready else 503, headers, mimetype="application/json")

@@ -26,13 +26,35 @@ class ListOf:
 
 
 @dataclass(frozen=True)
+class OneOf:
+    """One of two models."""
+
+    model: type[BaseModel]
+    other: type[BaseModel]
+
+
+@dataclass(frozen=True)
 class Text:
     """A body that is not JSON."""
 
     description: str
 
 
-Answer = type[BaseModel] | ListOf | Text | str | None
+@dataclass(frozen=True)
+class File:
+    """A JSON file."""
+
+    description: str
+
+
+@dataclass(frozen=True)
+class Image:
+    """A GIF."""
+
+    description: str
+
+
+Answer = type[BaseModel] | ListOf | OneOf | Text | File | Image | str | None
 """A model of the body, the description of an error, or None for an empty body."""
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -49,7 +71,8 @@ SECURITY = {
         "type": "apiKey",
         "in": "cookie",
         "name": "access_token_cookie",
-        "description": "set by POST /api/auth/login; requests that change data send csrf_access_token in X-CSRF-TOKEN",
+        "description": "set by POST /api/auth/login; requests that change data send csrf_access_token in X-CSRF-TOKEN. "
+        "Over HTTPS, the names of both cookies begin with __Host-",
     },
 }
 
@@ -117,12 +140,21 @@ def _specification(app: Flask) -> dict[str, Any]:
 
 def _models(operation: Operation) -> Iterator[type[BaseModel]]:
     for each in (operation.body, *operation.answers.values()):
-        model = each.model if isinstance(each, ListOf) else each
+        if isinstance(each, OneOf):
+            yield each.other
+        model = each.model if isinstance(each, ListOf | OneOf) else each
         if isinstance(model, type):
             yield model
 
 
-TAGS = {"/api/auth/": "accounts", "/api/communities": "communities", "/api/": "visits", "/": "operation"}
+TAGS = {
+    "/api/auth/": "accounts",
+    "/api/communities": "communities",
+    "/api/invitations/": "communities",
+    "/api/": "visits",
+    "/v.gif": "visits",
+    "/": "operation",
+}
 """The tag that groups operations, by the prefix of their path."""
 
 
@@ -170,9 +202,18 @@ def _body(answer: Answer) -> dict[str, Any]:
         return {"description": "no body"}
     if isinstance(answer, Text):
         return {"description": answer.description, "content": {"text/plain": {"schema": {"type": "string"}}}}
+    if isinstance(answer, File):
+        schema = {"schema": {"type": "object"}}
+        return {"description": answer.description, "content": {"application/json": schema}}
+    if isinstance(answer, Image):
+        return {"description": answer.description, "content": {"image/gif": {}}}
     if isinstance(answer, ListOf):
         array = {"schema": {"type": "array", "items": _schema(answer.model)["schema"]}}
         return {"description": f"a list of {answer.model.__name__}", "content": {"application/json": array}}
+    if isinstance(answer, OneOf):
+        schemas = [_schema(each)["schema"] for each in (answer.model, answer.other)]
+        description = f"{answer.model.__name__} or {answer.other.__name__}"
+        return {"description": description, "content": {"application/json": {"schema": {"anyOf": schemas}}}}
     model = ErrorAnswer if isinstance(answer, str) else answer
     description = answer if isinstance(answer, str) else (model.__doc__ or model.__name__)
     return {"description": description, "content": {"application/json": _schema(model)}}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from flask import Response, make_response, render_template
 
-from koyjabo.accounts.accounts import Grant
+from koyjabo.accounts.grants import Grant
+from koyjabo.accounts.second_factor.pending import SecondFactorDue
 from koyjabo.errors import EmailTaken, WrongCredentials
 from koyjabo.web.api.account_requests import LoginBody, SignupBody
 from koyjabo.web.current import current
-from koyjabo.web.pages import bp
+from koyjabo.web.pages import bp, second_step
 from koyjabo.web.security import log_in as entrance
 from koyjabo.web.security import page_login, tokens
 from koyjabo.web.ui import redirects
@@ -27,7 +28,7 @@ def do_log_in() -> Response:
     body = form.read()
     if body is not None:
         try:
-            return _welcome(entrance.log_in(body))
+            return _next_step(entrance.log_in(body))
         except WrongCredentials as error:
             form.errors["password"] = error.sentence
     return _form("account/login.html", form, 422)
@@ -45,7 +46,7 @@ def do_sign_up() -> Response:
     body = form.read()
     if body is not None:
         try:
-            return _welcome(entrance.sign_up(body))
+            return _next_step(entrance.sign_up(body))
         except EmailTaken as error:
             form.errors["email"] = error.sentence
     return _form("account/signup.html", form, 422)
@@ -57,14 +58,8 @@ def log_out() -> Response:
     return tokens.without_cookies(redirects.to("pages.index"))
 
 
-def _welcome(grant: Grant) -> Response:
-    """Ends the browser's previous session, whose cookies are replaced."""
-    before = page_login.login()
-    if before is not None:
-        current().accounts.credentials.log_out(before.session_id)
-    response = redirects.back("pages.index")
-    tokens.set_cookies(response, tokens.tokens_for(grant))
-    return response
+def _next_step(found: Grant | SecondFactorDue) -> Response:
+    return second_step.welcome(found) if isinstance(found, Grant) else second_step.show(found)
 
 
 def _form(template: str, form: Form[LoginBody] | Form[SignupBody], status: int = 200) -> Response:

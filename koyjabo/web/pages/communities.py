@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from flask import Response, make_response, render_template
+from flask import Response, make_response, render_template, url_for
 
 from koyjabo.communities.roles import MEMBER
 from koyjabo.errors import Forbidden, KoyJaboError, LastAdmin
@@ -16,9 +16,10 @@ from koyjabo.web.http.errors import STATUS
 from koyjabo.web.pages import bp, community_page
 from koyjabo.web.pages.community_page import EnteredCommunity
 from koyjabo.web.security import page_login, rate_limits
-from koyjabo.web.ui import community_forms, online_people, pagination
+from koyjabo.web.ui import community_forms, member_forms, online_people, pagination
 from koyjabo.web.ui.flash import done
 from koyjabo.web.ui.forms import Form
+from koyjabo.web.ui.questions import confirm
 
 
 @bp.get("/communities")
@@ -47,7 +48,7 @@ def create_community() -> Response:
     if body is None:
         return make_response(render_template("communities/new.html", form=form), 422)
     rate_limits.count_action(account.id)
-    created = current().communities.directory.create(account, body.name, body.description, body.open, body.listed)
+    created = current().communities.directory.create(account, **body.values())
     return done("founded", "pages.community", community_id=created.community.id)
 
 
@@ -72,8 +73,10 @@ def join_community(community_id: str) -> Response:
 @bp.post("/communities/<community_id>/leave")
 def leave_community(community_id: str) -> Response:
     """Redirects to the list, because the page of an unlisted community is no longer accessible."""
+    account, back = page_login.require(), url_for("pages.community", community_id=community_id)
     try:
-        current().communities.directory.leave(page_login.require(), community_id)
+        confirm(member_forms.removal(account, community_id, account.id, back))
+        current().communities.directory.leave(account, community_id)
     except LastAdmin as error:
         return _show(community_page.enter(community_id), error)
     return done("left", "pages.list_communities")

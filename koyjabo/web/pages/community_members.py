@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
-from flask import Response, request
+from flask import Response, request, url_for
 
 from koyjabo.communities.roles import ADMIN, MEMBER
 from koyjabo.web.current import current
@@ -25,7 +26,7 @@ def members(community_id: str) -> Response:
 def invite_member(community_id: str) -> Response:
     account = page_login.require()
     problem = member_forms.invite(account, community_id, partial(rate_limits.count_action, account.id))
-    return _result(problem, "member_added", community_id)
+    return _result(problem, "invited", community_id)
 
 
 @bp.post("/communities/<community_id>/members/<user_id>")
@@ -36,8 +37,8 @@ def set_role(community_id: str, user_id: str) -> Response:
 @bp.post("/communities/<community_id>/members/<user_id>/remove")
 def remove_member(community_id: str, user_id: str) -> Response:
     """Redirects users who remove themselves to the list of communities."""
-    account = page_login.require()
-    problem = member_forms.remove(account, community_id, user_id)
+    account, back = page_login.require(), url_for("pages.members", **_list(community_id))
+    problem = member_forms.remove(account, community_id, user_id, back)
     if problem is None and user_id.lower() == account.id:
         return done("left", "pages.list_communities")
     return _result(problem, "member_removed", community_id)
@@ -46,11 +47,19 @@ def remove_member(community_id: str, user_id: str) -> Response:
 def _result(problem: MemberProblem | None, code: str, community_id: str) -> Response:
     if problem is not None:
         return _show(community_page.enter(community_id, ADMIN), problem)
-    return done(code, "pages.members", community_id=community_id, page=request.args.get("page"))
+    return done(code, "pages.members", **_list(community_id))
+
+
+def _list(community_id: str) -> dict[str, Any]:
+    """Where the list goes on after an action."""
+    return {"community_id": community_id, "page": request.args.get("page")}
 
 
 def _show(at: EnteredCommunity, problem: MemberProblem = NO_PROBLEM) -> Response:
     community_id = at.community.id
     read = partial(current().communities.directory.members, at.account, community_id)
     found = pagination.list_page(read, "pages.members", community_id=community_id)
-    return community_page.page("members", at, problem.status, found=found, form=problem.form, refused=problem.refused)
+    values: dict[str, Any] = {"found": found, "form": problem.form, "refused": problem.refused}
+    invitations = member_forms.pending(at.account, community_id) if at.may(ADMIN) else []
+    values |= {"invitations": invitations, "sends_mails": current().mail.is_on}
+    return community_page.page("members", at, problem.status, **values)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from flask import Response
+from flask import Response, url_for
+from flask_babel import gettext as _
 
 from koyjabo.communities.roles import ADMIN
 from koyjabo.web.current import current
 from koyjabo.web.pages import bp, community_page
+from koyjabo.web.pages.community_page import EnteredCommunity
 from koyjabo.web.security import page_login
-from koyjabo.web.ui import community_forms
+from koyjabo.web.ui import community_forms, questions
 from koyjabo.web.ui.flash import done
+from koyjabo.web.ui.languages import count
+from koyjabo.web.ui.questions import Question
 
 
 @bp.get("/communities/<community_id>/settings")
@@ -30,14 +34,25 @@ def change_community(community_id: str) -> Response:
 
 @bp.get("/communities/<community_id>/delete")
 def confirm_deletion(community_id: str) -> Response:
-    """Ask for confirmation, with the number of members. Changes nothing."""
-    at = community_page.enter(community_id, ADMIN)
-    return community_page.page(
-        "delete", at, members=current().communities.directory.members(at.account, at.community.id, 0, 1).total
-    )
+    """The question for a link to it."""
+    return questions.page(_deletion(community_page.enter(community_id, ADMIN)))
 
 
 @bp.post("/communities/<community_id>/delete")
 def delete_community(community_id: str) -> Response:
-    current().communities.directory.delete(page_login.require(), community_id)
+    at = community_page.enter(community_id, ADMIN)
+    questions.confirm(_deletion(at))
+    current().communities.directory.delete(at.account, community_id)
     return done("deleted", "pages.list_communities")
+
+
+def _deletion(at: EnteredCommunity) -> Question:
+    members = current().communities.directory.members(at.account, at.community.id, 0, 1).total
+    effects = (
+        _("All memberships and reports of this community are deleted. This cannot be undone."),
+        _("Members: %(count)s", count=count(members)),
+        _("Its visits still count for the site."),
+    )
+    back = url_for("pages.community_settings", community_id=at.community.id)
+    title = _("Delete %(name)s?", name=at.community.name)
+    return Question(title, effects, _("Delete this community"), back, typed=at.community.name)

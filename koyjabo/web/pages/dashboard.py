@@ -10,6 +10,7 @@ from koyjabo.communities.roles import MODERATOR
 from koyjabo.models import Scope
 from koyjabo.web.current import current
 from koyjabo.web.pages import bp, community_page
+from koyjabo.web.security import rate_limits
 from koyjabo.web.ui import online_people
 
 MOST_SHOWN = 100
@@ -23,6 +24,7 @@ Row = tuple[str, int, int]
 def dashboard(community_id: str) -> Response:
     """The current values. The page's script updates them."""
     at = community_page.enter(community_id, MODERATOR)
+    rate_limits.count_report(at.account.id)
     scope, reports = at.scope, current().analytics.reports
     people, _ = online_people.people(scope, 0, MOST_SHOWN)
     (online,) = current().communities.rooms.online(scope)

@@ -13,4 +13,5 @@ def index() -> str:
     """The current stats. The page's script updates them."""
     services = current()
     stats = services.counting.visits.stats().as_object()
-    return render_template("home.html", stats=stats, attributions=services.network.places.attributions)
+    attributions, honours_signals = services.network.places.attributions, services.counting.anonymity.honours_headers
+    return render_template("home.html", stats=stats, attributions=attributions, honours_signals=honours_signals)

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-from flask import Response, current_app, request
+from contextlib import suppress
 
+from flask import Response, request
+
+from koyjabo.errors import LedgerUnavailable
+from koyjabo.text import LANGUAGES
+from koyjabo.web.current import current
 from koyjabo.web.pages import bp
+from koyjabo.web.security import cookies, page_login, rate_limits
 from koyjabo.web.ui import redirects
-from koyjabo.web.ui.languages import LANGUAGE_COOKIE, LANGUAGE_S, LANGUAGES
+from koyjabo.web.ui.languages import LANGUAGE_COOKIE, LANGUAGE_S
 
 
 @bp.post("/language")
 def choose_language() -> Response:
-    """Needs no CSRF token: another site can change nothing but the language."""
+    """Needs no CSRF token: another site can change nothing but the language. It is that of mails, too, if the user is
+    logged in.
+    """
     response = redirects.back("pages.index")
     chosen = request.form.get("language", "")
     if chosen in LANGUAGES:
-        secure = current_app.config["JWT_COOKIE_SECURE"]
-        response.set_cookie(LANGUAGE_COOKIE, chosen, LANGUAGE_S, secure=secure, httponly=True, samesite="Lax")
+        _remember(chosen)
+        cookies.put(response, LANGUAGE_COOKIE, chosen, LANGUAGE_S)
     return response
+
+
+def _remember(chosen: str) -> None:
+    """Raises TooManyRequests if the account changes too much."""
+    login = page_login.login_if_known()
+    if login is not None:
+        rate_limits.count_change(login.account.id)
+        with suppress(LedgerUnavailable):
+            current().accounts.email_links.choose_language(login.account, chosen)

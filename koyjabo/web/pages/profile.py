@@ -10,6 +10,7 @@ from koyjabo.errors import WrongCredentials
 from koyjabo.web.api.account_requests import PasswordBody
 from koyjabo.web.current import current
 from koyjabo.web.pages import bp
+from koyjabo.web.pages.sessions import session_name
 from koyjabo.web.security import log_in, page_login
 from koyjabo.web.ui import pagination
 from koyjabo.web.ui.flash import done
@@ -40,5 +41,16 @@ def _show(form: Form[PasswordBody], status: int = 200) -> Response:
     login = page_login.require_login()
     account, sessions = login.account, current().accounts.sessions.page(login)
     found = pagination.list_page(partial(current().communities.directory.own, account), "pages.account")
-    page = render_template("account/account.html", account=account, form=form, found=found, sessions=sessions)
-    return make_response(page, status)
+    values = {
+        "account": account,
+        "form": form,
+        "found": found,
+        "sessions": sessions,
+        "session_name": session_name,
+        "invitations": current().communities.invitations.page(account),
+        "email": current().accounts.email_links.state(account),
+        "sends_mails": current().mail.is_on,
+        "second_factor": current().accounts.second_factors.state(account),
+        "honours_signals": current().counting.anonymity.honours_headers,
+    }
+    return make_response(render_template("account/account.html", **values), status)

@@ -2,21 +2,56 @@
 
 from __future__ import annotations
 
-from flask import Response
+from flask import Response, url_for
+from flask_babel import gettext as _
 
+from koyjabo.accounts.login_sessions import Session
+from koyjabo.identity import Login
 from koyjabo.web.current import current
 from koyjabo.web.pages import bp
 from koyjabo.web.security import page_login
 from koyjabo.web.ui.flash import done
+from koyjabo.web.ui.languages import count, translated
+from koyjabo.web.ui.questions import Question, confirm
 
 
 @bp.post("/account/sessions/<session_id>/end")
 def end_session(session_id: str) -> Response:
-    current().accounts.sessions.end(page_login.require_login(), session_id)
+    login, sessions = page_login.require_login(), current().accounts.sessions
+    confirm(_end(sessions.get(login, session_id)))
+    sessions.end(login, session_id)
     return done("session_ended", "pages.account")
 
 
 @bp.post("/account/sessions/end")
 def end_other_sessions() -> Response:
-    current().accounts.sessions.end_others(page_login.require_login())
+    login = page_login.require_login()
+    confirm(_end_others(login))
+    current().accounts.sessions.end_others(login)
     return done("sessions_ended", "pages.account")
+
+
+def session_name(session: Session) -> str:
+    name, system = session.browser
+    if name and system:
+        return str(_("%(browser)s on %(system)s", browser=name, system=system))
+    return name or system or str(_("Unknown browser"))
+
+
+def _end(session: Session) -> Question:
+    title = _("End the session: %(name)s?", name=session_name(session))
+    effects = [_("It ends at once. To go on there, you have to log in again.")]
+    if session.place:
+        effects.append(_("Place: %(place)s", place=translated(session.place)))
+    if session.is_current:
+        effects.append(_("This is the session that you are using."))
+    return Question(title, tuple(effects), _("End session"), url_for("pages.account"))
+
+
+def _end_others(login: Login) -> Question:
+    others = current().accounts.sessions.page(login, count=1).total - 1
+    effects = (
+        _("You will have to log in again everywhere else."),
+        _("Sessions that end: %(count)s", count=count(others)),
+    )
+    return Question(_("End all other sessions?"), effects, _("End all other sessions"), url_for("pages.account"))

@@ -8,27 +8,35 @@ from functools import partial
 from flask import request
 
 from koyjabo.accounts import credential_rules
-from koyjabo.accounts.accounts import Grant
+from koyjabo.accounts.grants import Grant
 from koyjabo.accounts.login_throttle import FAMILIAR, LOGIN, PASSWORD, Attempt
+from koyjabo.accounts.second_factor.pending import SecondFactorDue
 from koyjabo.errors import TooManyRequests
 from koyjabo.identity import Login
 from koyjabo.web.api.account_requests import LoginBody, PasswordBody, SignupBody
 from koyjabo.web.api.conversions import convert
 from koyjabo.web.current import current
-from koyjabo.web.security import rate_limits, tokens
+from koyjabo.web.security import cookies, rate_limits, tokens
+from koyjabo.web.ui.languages import language
+
+REMEMBERED_COOKIE = "remembered_browser"
+"""Proves a second step in this browser within the last 30 days."""
 
 
-def sign_up(body: SignupBody) -> Grant:
+def sign_up(body: SignupBody) -> Grant | SecondFactorDue:
     """Create an account and log it in. Raises EmailTaken, TooManyRequests, TooBusy, LedgerUnavailable."""
     rate_limits.count_signup()
     tokens.record_request_place()
-    user_agent, client = request.user_agent.string, rate_limits.client()
-    grant = current().accounts.credentials.sign_up(body.email, body.password, body.name, user_agent, client)
-    return _welcome(grant, credential_rules.email_key(body.email), body.visitorId)
+    accounts, client = current().accounts.credentials, rate_limits.client()
+    origin = request.user_agent.string, client, body.visitorId, language()
+    found = accounts.sign_up(body.email, body.password, body.name, *origin)
+    return welcome(found, body.visitorId) if isinstance(found, Grant) else found
 
 
-def log_in(body: LoginBody) -> Grant:
-    """Begin a session. Raises WrongCredentials, TooManyRequests, TooBusy, LedgerUnavailable."""
+def log_in(body: LoginBody) -> Grant | SecondFactorDue:
+    """Begin a session if no second step is due. Raises WrongCredentials, TooManyRequests, TooBusy,
+    LedgerUnavailable.
+    """
     key = credential_rules.email_key(body.email)
     tokens.record_request_place()
     attempt = _familiar_attempt(key, body.email)
@@ -66,18 +74,31 @@ def _attempt(key: str, purpose: str) -> Attempt:
     """Raises TooManyRequests, TooBusy, LedgerUnavailable."""
     accounts, client = current().accounts, rate_limits.client(is_familiar=purpose != LOGIN)
     accounts.credentials.require_room(client)  # first, since it costs nothing
-    return accounts.login_failures.begin(key, client.address, purpose)
+    return accounts.login_failures.begin(key, rate_limits.guess_key(), purpose)
 
 
-def _log_in(attempt: Attempt, key: str, body: LoginBody) -> Grant:
+def _log_in(attempt: Attempt, key: str, body: LoginBody) -> Grant | SecondFactorDue:
     accounts, client = current().accounts, rate_limits.client(attempt.purpose == FAMILIAR)
+    user_agent, cookie = request.user_agent.string, _remembered_cookie()
     with attempt:
-        grant = accounts.credentials.log_in(body.email, body.password, request.user_agent.string, client)
-    return _welcome(grant, key, body.visitorId)
+        found = accounts.credentials.log_in(body.email, body.password, user_agent, client, cookie, body.visitorId)
+    return welcome(found, body.visitorId) if isinstance(found, Grant) else found
 
 
-def _welcome(grant: Grant, email_key: str, visitor_id: str | None) -> Grant:
-    rate_limits.remember_login(email_key, grant.browser_mark)
+def confirm_password(login: Login, password: str) -> None:
+    """Before a change that a stolen session must not make. Raises as `change_password` does."""
+    key, accounts = credential_rules.email_key(login.account.email), current().accounts
+    with rate_limits.counted_login(key, accounts.login_failures.unlocked_ms), _attempt(key, PASSWORD):
+        accounts.credentials.verify_password(login, password, rate_limits.client(is_familiar=True))
+
+
+def welcome(grant: Grant, visitor_id: str | None) -> Grant:
+    """After the last step of a login."""
+    rate_limits.remember_login(credential_rules.email_key(grant.login.account.email), grant.browser_mark)
     if visitor_id is not None:
         convert(grant.login.account.id, visitor_id)
     return grant
+
+
+def _remembered_cookie() -> str:
+    return cookies.get(REMEMBERED_COOKIE) if current().network.origins.trusts(request) else ""

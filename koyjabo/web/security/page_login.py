@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 from flask import Flask, g, request
 
 from koyjabo.accounts.tokens import ACCESS, REFRESH, Claims
-from koyjabo.errors import Forbidden, InvalidToken, LedgerUnavailable, TokenExpired, Unauthenticated, WrongCsrfToken
+from koyjabo.errors import InvalidToken, LedgerUnavailable, TokenExpired, Unauthenticated, WrongCsrfToken
 from koyjabo.identity import Account, Login
 from koyjabo.text import N_
 from koyjabo.web.current import current
+from koyjabo.web.security import rate_limits
 from koyjabo.web.security import tokens as auth
 
 CSRF_FIELD = "csrf_token"
@@ -60,7 +61,8 @@ def require_login() -> Login:
     """The login of the current request. Reads the whole body first, so that a client cannot keep a permission by
     holding the body back until it is revoked.
 
-    Raises Unauthenticated, LedgerUnavailable; for forms, WrongCsrfToken.
+    Raises Unauthenticated, LedgerUnavailable; for forms, WrongCsrfToken, and TooManyRequests if the account changes too
+    much.
     """
     request.get_data()
     found = login()
@@ -68,15 +70,15 @@ def require_login() -> Login:
         raise Unauthenticated
     if request.method not in auth.SAFE_METHODS:
         _check_csrf()
+        rate_limits.count_change(found.account.id)
         auth.record_request_place()
     return found
 
 
-def require_site_admin() -> Account:
-    """The logged-in site admin. Raises as `require` does, and Forbidden."""
+def require_panel() -> Account:
+    """The logged-in admin or viewer of the site. Raises as `require` does, and Forbidden."""
     account = require()
-    if not account.is_admin:
-        raise Forbidden(N_("Only site admins may see this."))
+    account.require_site_viewer()
     return account
 
 
@@ -86,17 +88,36 @@ def check_origin() -> None:
         raise WrongCsrfToken(FOREIGN)
 
 
+def check_own_page() -> None:
+    """`check_origin` for forms on pages without a referrer, from which browsers send `Origin: null`."""
+    site = request.headers.get("Sec-Fetch-Site")
+    is_null = request.headers.get("Origin") == "null"
+    if not (site == "same-origin" if site else is_null) and not current().network.origins.trusts(request):
+        raise WrongCsrfToken(FOREIGN)
+
+
 def csrf() -> str:
     """The CSRF token for forms; "" without a login."""
     session = _session_tokens()
     return session.claims.csrf if session else ""
 
 
+def may_be_sent_again() -> bool:
+    """Whether a page may offer the form of the current request again, with a valid token: not if another site sent it
+    with the cookies of a session. Forms that need no login have checked their origin.
+    """
+    return not csrf() or _has_csrf_token()
+
+
 def _check_csrf() -> None:
+    if not _has_csrf_token():
+        raise WrongCsrfToken(RELOAD)
+
+
+def _has_csrf_token() -> bool:
     sent: Any = request.form.get(CSRF_FIELD) or request.headers.get(auth.CSRF_HEADER, "")
     expected = csrf()
-    if not expected or not compare_digest(sent.encode(), expected.encode()):
-        raise WrongCsrfToken(RELOAD)
+    return bool(expected) and compare_digest(sent.encode(), expected.encode())
 
 
 def _look_up() -> Login | None:

@@ -15,8 +15,10 @@ from koyjabo.accounts.hash_queue import Client
 from koyjabo.accounts.login_throttle import SENTENCE, account_key
 from koyjabo.errors import KoyJaboError, TooManyRequests, WrongCredentials
 from koyjabo.network import client_address
+from koyjabo.network.local_proxy import LOCAL_KEYS, LocalProxy
 from koyjabo.network.rate_limiter import Allowance, Rate, share
 from koyjabo.settings.schema import Settings
+from koyjabo.web.security import cookies
 
 EXTENSION = "koyjabo.rate_limits"
 
@@ -39,6 +41,8 @@ ERASURES = 30
 
 NOT_COUNTED = "Too many visits at once. This one was not counted; wait as long as Retry-After says, then send it again."
 TOO_MANY_ACTIONS = "Too many communities or invitations at once. Wait as long as Retry-After says, then try again."
+TOO_MANY_CHANGES = "Too many changes at once. Wait as long as Retry-After says, then try again."
+TOO_MANY_REPORTS = "Too many reports at once. Wait as long as Retry-After says, then try again."
 
 
 Environment = Mapping[str, Any]
@@ -54,6 +58,8 @@ class Limits(NamedTuple):
     logins: int
     visitor: int  # registrations of one visitor, and as many heartbeats
     actions: int  # of one account
+    changes: int
+    reports: int
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -69,6 +75,15 @@ def count_erasure() -> None:
 
 def count_signup() -> None:
     limits().count_address("signups", request.environ, tally())
+
+
+def count_second_step() -> None:
+    limits().count_address("second_steps", request.environ, tally())
+
+
+def count_reset() -> None:
+    """Count a request for a mail with a link, by its address."""
+    limits().count_address("resets", request.environ, tally())
 
 
 @contextmanager
@@ -99,16 +114,30 @@ def client(is_familiar: bool = False) -> Client:
     return Client(client_address.limit_key(request.environ), is_familiar)
 
 
+def guess_key() -> str:
+    """The address of the current request, for guesses at one account."""
+    return client_address.guess_key(request.environ)
+
+
 def count_action(user_id: str) -> None:
     """Count a community created or a person invited, by account."""
     limits().count_action(tally(), user_id)
+
+
+def count_change(user_id: str) -> None:
+    """Count a request that changes something, by account."""
+    limits().count_change(tally(), user_id)
+
+
+def count_report(user_id: str) -> None:
+    limits().count_report(tally(), user_id)
 
 
 def is_familiar(email_key: str, browser_mark: Callable[[], str]) -> bool:
     """Whether this browser's cookie proves an earlier login to this account, since its owner last changed the password.
     Calls `browser_mark` only if the cookie is ours.
     """
-    cookie = request.cookies.get(FAMILIAR_COOKIE, "")
+    cookie = cookies.get(FAMILIAR_COOKIE)
     expected = limits().familiar(email_key, cookie.partition(".")[0])
     return hmac.compare_digest(cookie.encode(), expected.encode()) and cookie == limits().familiar(
         email_key, browser_mark()
@@ -123,8 +152,7 @@ def remember_login(email_key: str, browser_mark: str) -> None:
 
     @after_this_request
     def remember(response: Response) -> Response:
-        secure = current_app.config["JWT_COOKIE_SECURE"]
-        response.set_cookie(FAMILIAR_COOKIE, value, FAMILIAR_S, secure=secure, httponly=True, samesite="Lax")
+        cookies.put(response, FAMILIAR_COOKIE, value, FAMILIAR_S)
         return response
 
 
@@ -145,10 +173,11 @@ def tally() -> Tally:
 class Tally:
     """Counts one request against several limits, and remembers the one that has the fewest requests left."""
 
-    __slots__ = ("_tightest",)
+    __slots__ = ("_tightest", "address")
 
     def __init__(self) -> None:
         self._tightest: Allowance | None = None
+        self.address: str | None = None  # the key of the request, once it is known
 
     def use(self, rate: Rate | None, *key: str, sentence: str | None = None) -> None:
         """Raises TooManyRequests."""
@@ -178,6 +207,8 @@ class Tally:
 
 
 class RateLimits:
+    """`local_proxy` notices when all addresses are the same because of a proxy."""
+
     def __init__(self, limits: Limits, workers: int, secret: bytes) -> None:
         def rate(limit: int, fewest: int = 1) -> Rate | None:
             return Rate(share(limit, workers, fewest)) if limit else None
@@ -186,29 +217,45 @@ class RateLimits:
             "registrations": rate(limits.registrations),
             "heartbeats": rate(limits.heartbeats),
             "logins": rate(limits.logins),
+            "second_steps": rate(limits.logins),
             "erasures": rate(ERASURES),
             "signups": rate(-(-limits.logins // SIGNUPS_SHARE)),
+            "resets": rate(-(-limits.logins // SIGNUPS_SHARE)),
         }
         self._of_visitor = {kind: rate(limits.visitor, FEWEST_OF_A_VISITOR) for kind in ("visits", "heartbeats")}
         self._of_familiar = rate(limits.logins, FEWEST_LOGINS_OF_A_PAIR)
         self._of_pair = Rate(share(LOGINS_OF_A_PAIR, workers, FEWEST_LOGINS_OF_A_PAIR))
-        self._of_account = rate(limits.actions)
+        self._actions = rate(limits.actions)
+        self._changes = rate(limits.changes)
+        self._reports = rate(limits.reports)
         self._secret = secret
+        self.local_proxy = LocalProxy()
 
     def count_address(self, kind: str, environ: Environment, tally: Tally, sentence: str | None = None) -> None:
-        address = client_address.limit_key(environ)
+        address = tally.address = client_address.limit_key(environ)
+        if address in LOCAL_KEYS:
+            self.local_proxy.seen()
+        elif address:
+            self.local_proxy.is_alone = False
         if address:
             tally.use_address(self._of_address[kind], address, sentence=sentence)
 
     def count_visitor(
         self, kind: str, environ: Environment, tally: Tally, visitor_id: str, sentence: str | None = None
     ) -> None:
-        if client_address.limit_key(environ):
-            tally.use(self._of_visitor[kind], visitor_id, sentence=sentence)
+        """Count a visitor at its address: others who know the `visitorId` use up nothing of what the visitor may do."""
+        address = client_address.limit_key(environ) if tally.address is None else tally.address
+        if address:
+            tally.use(self._of_visitor[kind], visitor_id, address, sentence=sentence)
+
+    def uncount_visitor(self, kind: str, environ: Environment, visitor_id: str) -> None:
+        rate = self._of_visitor[kind]
+        if rate is not None:
+            rate.undo(visitor_id, client_address.limit_key(environ))
 
     def count_login(self, environ: Environment, tally: Tally, email_key: str, unlocked_ms: UnlockedMs) -> None:
         self.count_address("logins", environ, tally)
-        address = client_address.limit_key(environ)
+        address = client_address.guess_key(environ)
         try:
             tally.use_address(self._of_pair, address, email_key, sentence=SENTENCE)
         except TooManyRequests:
@@ -218,7 +265,7 @@ class RateLimits:
             tally.use_address(self._of_pair, address, email_key, str(unlocked), sentence=SENTENCE)
 
     def uncount_login(self, environ: Environment, email_key: str) -> None:
-        self._of_pair.take_back(client_address.limit_key(environ), email_key)
+        self._of_pair.take_back(client_address.guess_key(environ), email_key)
 
     def count_familiar(self, tally: Tally, email_key: str) -> bool:
         try:
@@ -228,7 +275,13 @@ class RateLimits:
         return True
 
     def count_action(self, tally: Tally, user_id: str) -> None:
-        tally.use(self._of_account, user_id, sentence=TOO_MANY_ACTIONS)
+        tally.use(self._actions, user_id, sentence=TOO_MANY_ACTIONS)
+
+    def count_change(self, tally: Tally, user_id: str) -> None:
+        tally.use(self._changes, user_id, sentence=TOO_MANY_CHANGES)
+
+    def count_report(self, tally: Tally, user_id: str) -> None:
+        tally.use(self._reports, user_id, sentence=TOO_MANY_REPORTS)
 
     def familiar(self, email_key: str, browser_mark: str) -> str:
         """The value of the cookie of a familiar browser: the beginning of the mark, and a signature."""

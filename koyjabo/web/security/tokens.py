@@ -8,27 +8,23 @@ from hmac import compare_digest
 from typing import NamedTuple
 
 from flask import Flask, Response, request
-from flask_jwt_extended import (
-    create_access_token,
-    create_refresh_token,
-    set_access_cookies,
-    set_refresh_cookies,
-    unset_jwt_cookies,
-)
+from flask_jwt_extended import create_access_token, create_refresh_token, get_csrf_token
 
-from koyjabo.accounts.accounts import Grant
+from koyjabo.accounts.grants import Grant
 from koyjabo.accounts.tokens import ACCESS, ACCESS_S, ALGORITHM, COOKIES, REFRESH, REFRESH_S, Claims
 from koyjabo.audit import log
 from koyjabo.errors import InvalidToken, TokenExpired, Unauthenticated, WrongCsrfToken
 from koyjabo.extensions import jwt
 from koyjabo.identity import Login
 from koyjabo.web.current import current
+from koyjabo.web.security import cookies, rate_limits
 
 CSRF_HEADER = "X-CSRF-TOKEN"
+CSRF_COOKIES = {ACCESS: "csrf_access_token", REFRESH: "csrf_refresh_token"}
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
-def init_app(app: Flask, secure: bool) -> None:
+def init_app(app: Flask) -> None:
     """Flask-JWT-Extended issues tokens; `koyjabo.accounts.tokens` reads them, as for sockets, with the same secret."""
     app.config.update(
         JWT_ALGORITHM=ALGORITHM,
@@ -37,10 +33,6 @@ def init_app(app: Flask, secure: bool) -> None:
         JWT_REFRESH_TOKEN_EXPIRES=timedelta(seconds=REFRESH_S),
         JWT_ENCODE_NBF=False,
         JWT_TOKEN_LOCATION=["headers", "cookies"],
-        JWT_ACCESS_COOKIE_NAME=COOKIES[ACCESS],
-        JWT_REFRESH_COOKIE_NAME=COOKIES[REFRESH],
-        JWT_COOKIE_SECURE=secure,
-        JWT_COOKIE_SAMESITE="Lax",
         JWT_COOKIE_CSRF_PROTECT=True,
     )
     jwt.init_app(app)
@@ -48,14 +40,16 @@ def init_app(app: Flask, secure: bool) -> None:
 
 def require() -> Login:
     """The login of the current request. Raises Unauthenticated, InvalidToken, TokenExpired, WrongCsrfToken,
-    LedgerUnavailable.
+    LedgerUnavailable; TooManyRequests if the account changes too much.
 
     Reads the whole body first, so that a client cannot keep a permission by holding the body back until it is revoked.
     """
     request.get_data()
+    login = _login(claims_of(ACCESS))
     if request.method not in SAFE_METHODS:
+        rate_limits.count_change(login.account.id)
         record_request_place()
-    return _login(claims_of(ACCESS))
+    return login
 
 
 def record_request_place() -> None:
@@ -126,7 +120,7 @@ def _bearer() -> SentToken | None:
 
 
 def cookie(kind: str) -> SentToken | None:
-    text = request.cookies.get(COOKIES[kind])
+    text = cookies.get(COOKIES[kind])
     return SentToken(text, True) if text and current().network.origins.trusts(request) else None
 
 
@@ -153,11 +147,16 @@ def tokens_for(grant: Grant) -> Pair:
 
 
 def set_cookies(response: Response, pair: Pair) -> None:
-    """Both cookies last as long as the session, because pages accept an expired access token (`page_login`)."""
-    set_access_cookies(response, pair.access_token, max_age=REFRESH_S)
-    set_refresh_cookies(response, pair.refresh_token, max_age=REFRESH_S)
+    """Both tokens and their CSRF values, which scripts read. They last as long as the session, because pages accept an
+    expired access token (`page_login`).
+    """
+    for kind, token in ((ACCESS, pair.access_token), (REFRESH, pair.refresh_token)):
+        cookies.put(response, COOKIES[kind], token, REFRESH_S)
+        cookies.put(response, CSRF_COOKIES[kind], get_csrf_token(token), REFRESH_S, httponly=False)
 
 
 def without_cookies(response: Response) -> Response:
-    unset_jwt_cookies(response)
+    for kind in (ACCESS, REFRESH):
+        cookies.delete(response, COOKIES[kind])
+        cookies.delete(response, CSRF_COOKIES[kind], httponly=False)
     return response

@@ -6,11 +6,11 @@ from koyjabo.communities.communities import Community
 from koyjabo.web.api.community_requests import CommunityChangesBody, NewCommunityBody
 from koyjabo.web.ui.forms import Form
 
-FLAGS = ("open", "listed")
+FLAGS = ("open", "listed", "count_anonymous")
 
 
 def founding() -> Form[NewCommunityBody]:
-    return Form(NewCommunityBody, dict.fromkeys(FLAGS, True), FLAGS)
+    return Form(NewCommunityBody, {"open": True, "listed": True}, FLAGS)
 
 
 def changes() -> Form[CommunityChangesBody]:
@@ -21,4 +21,5 @@ def changes() -> Form[CommunityChangesBody]:
 def present(community: Community) -> Form[CommunityChangesBody]:
     """A form with the current values of a community."""
     values = {"name": community.name, "description": community.description}
-    return Form(CommunityChangesBody, {**values, "open": community.is_open, "listed": community.is_listed}, FLAGS)
+    flags = (community.is_open, community.is_listed, community.count_anonymous)
+    return Form(CommunityChangesBody, values | dict(zip(FLAGS, flags, strict=True)), FLAGS)

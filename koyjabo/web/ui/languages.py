@@ -15,12 +15,10 @@ from flask_babel import Babel, gettext
 from markupsafe import Markup
 
 from koyjabo.clock import iso
-
-LANGUAGES = {"en": "English", "bn": "বাংলা"}
-"""Names in their own language, by code. The first is the default."""
+from koyjabo.text import DIGITS, LANGUAGES
+from koyjabo.web.security import cookies
 
 LANGUAGE_COOKIE, LANGUAGE_S = "language", 365 * 86400
-DIGITS = {"bn": str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")}
 
 
 def init_app(app: Flask, zone: ZoneInfo) -> None:
@@ -33,7 +31,7 @@ def init_app(app: Flask, zone: ZoneInfo) -> None:
 def language() -> str:
     """The code of the language of the current request."""
     if "language" not in g:
-        chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+        chosen = cookies.get(LANGUAGE_COOKIE)
         preferred = request.accept_languages.best_match(list(LANGUAGES)) or "en"
         g.language = chosen if chosen in LANGUAGES else preferred
     code: str = g.language

@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from koyjabo.communities.roles import MEMBER
+from flask_babel import gettext as _
+
+from koyjabo.communities.communities import Community
+from koyjabo.communities.invitation_queries import PendingInvitation
+from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR
 from koyjabo.errors import KoyJaboError, LastAdmin, UnknownUser
 from koyjabo.identity import Account
+from koyjabo.text import N_
 from koyjabo.web.api.community_requests import InvitationBody, RoleBody
 from koyjabo.web.current import current
 from koyjabo.web.http.errors import STATUS
+from koyjabo.web.ui import links
 from koyjabo.web.ui.forms import Form
+from koyjabo.web.ui.languages import language, translated
+from koyjabo.web.ui.questions import Question, confirm
+
+ROLE_WORDS = {MEMBER: N_("Member"), MODERATOR: N_("Moderator"), ADMIN: N_("Admin")}
 
 
 class MemberProblem(NamedTuple):
@@ -32,19 +42,21 @@ NO_PROBLEM = MemberProblem()
 def invite(account: Account, community_id: str, count: Callable[[], None] = lambda: None) -> MemberProblem | None:
     """Carry out the form of the current request. Like the other functions here, it returns None if that succeeded.
 
-    `count` is called before the user is looked up, and may raise TooManyRequests.
+    `count` is called before the person is invited, and may raise TooManyRequests.
     """
     form = Form(InvitationBody)
     body = form.read()
     if body is None:
         return MemberProblem(422, form)
     count()
-    try:
-        current().communities.directory.invite(account, community_id, body.email, body.role)
-    except (UnknownUser, LastAdmin) as error:
-        form.errors["email"] = str(error)
-        return MemberProblem(STATUS[error.code], form)
+    current().communities.invitations.invite(account, community_id, body.email, body.role, language())
     return None
+
+
+def pending(account: Account, community_id: str) -> list[tuple[PendingInvitation, str]]:
+    """The invitations to a community, for its admins, each with its link."""
+    found = current().communities.invitations.pending(account, community_id)
+    return [(each, links.invitation(token)) for each, token in found]
 
 
 def set_role(account: Account, community_id: str, user_id: str) -> MemberProblem | None:
@@ -55,8 +67,33 @@ def set_role(account: Account, community_id: str, user_id: str) -> MemberProblem
     return _attempt(user_id, lambda: current().communities.directory.set_role(account, community_id, user_id, role))
 
 
-def remove(account: Account, community_id: str, user_id: str) -> MemberProblem | None:
-    return _attempt(user_id, lambda: current().communities.directory.remove_member(account, community_id, user_id))
+def remove(account: Account, community_id: str, user_id: str, back: str) -> MemberProblem | None:
+    """`back` is the path of the list. Raises Unconfirmed."""
+
+    def act() -> None:
+        confirm(removal(account, community_id, user_id, back))
+        current().communities.directory.remove_member(account, community_id, user_id)
+
+    return _attempt(user_id, act)
+
+
+def removal(account: Account, community_id: str, user_id: str, back: str) -> Question:
+    """The question before the end of a membership. Raises UnknownUser, LastAdmin, Forbidden, UnknownCommunity."""
+    community, member = current().communities.directory.removable(account, community_id, user_id)
+    role = _("Role: %(role)s", role=translated(ROLE_WORDS[member.role]))
+    if member.user_id == account.id:
+        title = _("Leave %(community)s?", community=community.name)
+        effect, label = _("You will no longer see how many people are online here."), _("Leave")
+    else:
+        title = _("Remove %(name)s from %(community)s?", name=member.name, community=community.name)
+        effect, label = _("They lose their role, and the numbers and pages of this community, at once."), _("Remove")
+    return Question(title, (effect, role, _return(community)), label, back)
+
+
+def _return(community: Community) -> str:
+    if community.is_open:
+        return str(_("The community is open: it can be joined again."))
+    return str(_("The community is invitation only: coming back takes a new invitation."))
 
 
 def _attempt(user_id: str, act: Callable[[], object]) -> MemberProblem | None:

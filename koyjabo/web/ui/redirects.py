@@ -18,5 +18,10 @@ def to(endpoint: str, **values: Any) -> Response:
 
 def back(otherwise: str) -> Response:
     """Redirect to the path in `next` if it is on this server, otherwise to the endpoint."""
+    return redirect(path_back(otherwise), 303)  # type: ignore[return-value]
+
+
+def path_back(otherwise: str) -> str:
+    """The path in `next` if it is on this server, otherwise that of the endpoint."""
     path = request.values.get("next", "")
-    return redirect(path, 303) if OURS.fullmatch(path) else to(otherwise)  # type: ignore[return-value]
+    return path if OURS.fullmatch(path) else url_for(otherwise)

@@ -8,11 +8,12 @@ from typing import Any
 from urllib.parse import quote
 
 import jwt
+import pyotp
 import pytest
 import socketio
 import websocket
 from support.listener import PATIENCE_S
-from support.members import KINDS, Member, PlainMember, SocketioMember, promote
+from support.members import KINDS, PASSWORD, Member, PlainMember, SocketioMember, promote
 from support.processes import SECRET, wait_until
 from support.server import Server
 from support.websocket import WebSocket
@@ -118,6 +119,15 @@ def test_socketio_takes_a_token_from_each_place(sqlite_server, community, member
 
 
 # All codes.
+
+
+def test_4002_for_a_login_that_waits_for_its_second_step(sqlite_server, community, member):
+    secret = member.call("POST", "/api/auth/totp", {"password": PASSWORD})["secret"]
+    member.call("POST", "/api/auth/totp/confirm", {"code": pyotp.TOTP(secret).now()})
+    due = member.call("POST", "/api/auth/login", {"email": member.email, "password": PASSWORD})
+    token = due["second_factor"]["token"]
+    assert refused_with(sqlite_server.port, community, token) == {INVALID}
+    assert code_for(sqlite_server.port, community, None, cookie=f"refresh_token_cookie={token}") == INVALID
 
 
 def test_4001_without_credentials(sqlite_server, community):

@@ -4,15 +4,17 @@ cookies from a page elsewhere.
 
 from __future__ import annotations
 
+import pyotp
 import pytest
 import socketio
 from support.listener import PATIENCE_S, leave
-from support.members import Member, PlainMember, SocketioMember, promote
+from support.members import PASSWORD, Member, PlainMember, SocketioMember, promote
 from support.permissions import ROLES, SOCKETS, may
 from support.processes import wait_until
 from support.server import Server
 
-REFUSED = {"nobody": 4001, "revoked": 4002, "disabled": 4003, "user": 4003, "member": 4003}
+REFUSED = {"nobody": 4001, "revoked": 4002, "pending": 4002}
+REFUSED |= dict.fromkeys(("disabled", "user", "invited", "viewer", "member"), 4003)
 PLACES = {
     "sockets.visitors_stream": ("visitors/", "visitors"),
     "sockets.dashboard_stream": ("visitor-dashboard/", "visitor_dashboard"),
@@ -31,7 +33,19 @@ def people(sqlite_server: Server) -> dict[str, Member]:
     made["revoked"].call("POST", "/api/auth/logout")
     assert sqlite_server.koyjabo("user", "disable", made["disabled"].email).returncode == 0
     promote(sqlite_server, made["site_admin"])
+    assert sqlite_server.koyjabo("user", "role", made["viewer"].email, "viewer").returncode == 0
+    invitation = {"email": made["invited"].email, "role": "admin"}
+    made["admin"].call("POST", f"/api/communities/{community}/members", invitation)
+    begin_login(made["pending"])
     return made
+
+
+def begin_login(member: Member) -> None:
+    """Their token is that of the second step, which is not made."""
+    secret = member.call("POST", "/api/auth/totp", {"password": PASSWORD})["secret"]
+    member.call("POST", "/api/auth/totp/confirm", {"code": pyotp.TOTP(secret).now()})
+    credentials = {"email": member.email, "password": PASSWORD}
+    member.token = member.call("POST", "/api/auth/login", credentials)["second_factor"]["token"]
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import pytest
 from support.listener import BOTH_KINDS, PlainListener, SocketioListener
 from support.processes import wait_until
+from support.websocket import WebSocket
 
 pytestmark = pytest.mark.waits
 
@@ -59,6 +60,41 @@ def test_visitor_whose_socket_says_who_it_is_stays_beyond_the_window_and_leaves_
             assert stays_active(server, count=3)
             closing_at = time.monotonic()
     assert goes_one_window_after(server, closing_at)
+
+
+def test_socket_of_an_anonymous_visitor_finds_them_by_a_header_or_by_what_it_says(server):
+    for visitor in ("ayesha", "karim"):
+        server.post("/api/visitor/register", json={"visitorId": visitor}, headers={"DNT": "1"})
+    with (
+        WebSocket(server.port, "Sec-GPC: 1", path="/?visitorId=ayesha"),
+        WebSocket(server.port, path="/?visitorId=karim&anonymous=true"),
+    ):
+        assert stays_active(server, count=2)
+
+
+def test_socket_whose_first_message_says_who_it_is_stays_beyond_the_window(server):
+    register(server, "ayesha")
+    wait_until(lambda: server.stats().active == 0, "she has gone", SOON_S)
+    with PlainListener(server.port, agent=OTHER_BROWSER) as page:
+        assert page.first().active == 0
+        page.say({"type": "visitor", "visitorId": "ayesha"})
+        page.wait_for(lambda stats: stats.active == 1, "she is there")
+        assert stays_active(server)
+        closing_at = time.monotonic()
+    assert goes_one_window_after(server, closing_at)
+
+
+def test_first_message_that_names_nobody_is_an_error_and_the_socket_goes_on(server):
+    with PlainListener(server.port) as page:
+        for said in ({"visitorId": "a b"}, {"visitorId": 5}, {}):
+            before = len(page.of_type("error"))
+            page.say({"type": "visitor", **said})
+            assert "visitorId" in page.next_of_type("error", before)["error"]
+        page.say({"type": "visitor", "visitorId": "ayesha"})
+        page.say({"type": "visitor", "visitorId": "karim"})
+        assert "already" in page.next_of_type("error", 3)["error"]
+        page.say({"type": "ping"})
+        assert page.next_of_type("pong")
 
 
 @pytest.mark.parametrize("kind", BOTH_KINDS)

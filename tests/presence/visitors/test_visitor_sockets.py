@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from support.app_fixtures import SECRET, Time
 
 from koyjabo.clock import Clock
+from koyjabo.errors import InvalidMessage, TooManyRequests
 from koyjabo.models import SITE
-from koyjabo.presence.visitors import visitor_sockets
+from koyjabo.presence.visitors import unmatched_visits
 from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors
-from koyjabo.presence.visitors.visitor_sockets import NoMatcher, VisitorSockets
+from koyjabo.presence.visitors.visit_matcher import NoMatcher
+from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 
 WINDOW_S = 300
 DHAKA, SYLHET = "Dhaka, BD", "Sylhet, BD"
@@ -213,6 +215,65 @@ def test_visitor_who_registers_after_saying_who_they_are_is_active_while_the_pag
     assert world.active == {"ayesha"}
 
 
+def test_socket_that_names_its_visitor_later_keeps_them_active(world):
+    world.register("ayesha", OTHER_ADDRESS)
+    world.open("socket")
+    world.sockets.named("socket", "ayesha", registered=True)
+    world.pass_(3 * WINDOW_S)
+    assert world.active == {"ayesha"}
+    world.close("socket")
+    world.pass_(WINDOW_S)
+    assert world.active == set()
+
+
+def test_name_replaces_a_guess_and_gives_the_guessed_visit_to_the_next_socket(world):
+    world.register("ayesha", OTHER_ADDRESS)
+    world.register("karim")
+    world.open("hers")
+    assert world.sockets.visitor_of("hers") == "karim"
+    world.sockets.named("hers", "ayesha", registered=True)
+    assert world.sockets.visitor_of("hers") == "ayesha"
+    world.open("his")
+    assert world.sockets.visitor_of("his") == "karim"
+
+
+def test_socket_names_its_visitor_once(world):
+    world.open("by its URL", visitor="ayesha")
+    world.open("by a message")
+    world.sockets.named("by a message", "ayesha", registered=False)
+    for socket in ("by its URL", "by a message"):
+        with pytest.raises(InvalidMessage):
+            world.sockets.named(socket, "karim", registered=False)
+    assert world.sockets.visitor_of("by a message") == "ayesha"
+
+
+def test_name_of_a_socket_that_has_closed_changes_nothing(world):
+    empty = world.remembered
+    world.sockets.named("closed", "ayesha", registered=False)
+    assert world.remembered == empty
+
+
+def test_sockets_of_a_visitor_are_limited_at_each_address(world):
+    world.sockets = VisitorSockets(world.visitors, world.sockets._clock, WINDOW_S, SECRET, NoMatcher(), most_tabs=2)
+    empty = world.remembered
+    for number in range(2):
+        world.sockets.opened(f"stranger's {number}", b"1", "ayesha", False, "203.0.113.8")
+    with pytest.raises(TooManyRequests):
+        world.sockets.opened("stranger's", b"1", "ayesha", False, "203.0.113.8")
+    world.sockets.opened("hers", b"2", "ayesha", False, "203.0.113.7")
+    world.sockets.opened("also hers", b"2", None, False, "203.0.113.7")
+    world.sockets.named("also hers", "ayesha", registered=False)
+    world.sockets.opened("third", b"2", None, False, "203.0.113.7")
+    with pytest.raises(TooManyRequests):
+        world.sockets.named("third", "ayesha", registered=False)
+    for number in range(3):
+        world.sockets.opened(f"without a limit {number}", b"3", "ayesha", False)
+    world.close(*(f"without a limit {number}" for number in range(3)))
+    world.close("hers", "also hers", "third", "stranger's 0", "stranger's 1")
+    world.pass_(WINDOW_S)
+    assert world.remembered == empty
+
+
 def test_leases_are_renewed_at_half_their_time_and_not_more_often(world):
     world.register("ayesha")
     world.open("socket", visitor="ayesha")
@@ -247,7 +308,7 @@ def test_closed_sockets_leave_nothing_behind(world):
 
 
 def test_visits_whose_socket_never_comes_are_a_bounded_number(world, monkeypatch):
-    monkeypatch.setattr(visitor_sockets, "MAX_UNMATCHED", 100)
+    monkeypatch.setattr(unmatched_visits, "MAX_UNMATCHED", 100)
     for number in range(1000):
         world.register(f"v{number}", {**BROWSER, "HTTP_USER_AGENT": f"browser {number % 300}"})
     assert max(world.remembered.values()) <= 100

@@ -57,7 +57,7 @@ def test_no_part_of_an_answer_waits_until_the_one_before_was_acknowledged():
     """Pages are sent in several pieces; the system would hold back all but the first for 40 ms (RFC 896, RFC 1122)."""
     from koyjabo.server.process.parent import listen
 
-    with listen(0) as listener, socket.create_connection(listener.getsockname()) as _:
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()) as _:
         line, _ = listener.accept()
         with line:
             assert line.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

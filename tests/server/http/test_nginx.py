@@ -48,6 +48,7 @@ class Front(Caller):
 @pytest.fixture(scope="module")
 def front(tmp_path_factory, module_servers, module_sqlite_database, redis) -> Iterator[Front]:
     settings = {"PORT": free_port(), "REDIS_URL": redis.url, "TRUSTED_PROXIES": 2, "RATE_LIMIT_SOCKETS": MOST_SOCKETS}
+    settings["METRICS_TOKEN"] = None
     settings |= {"RATE_LIMIT_REGISTRATIONS": 0, "LOG_LEVEL": "DEBUG"}
     nginx = Nginx(tmp_path_factory.mktemp("nginx"), settings["PORT"]).start()
     try:
@@ -223,6 +224,15 @@ def test_one_id_follows_a_request_through_both_logs(front):
     assert found != "made-up-by-a-visitor"
     wait_until(lambda: f"request={found}" in front.nginx.log("access.log"), "its line in the log of nginx")
     wait_until(lambda: f"request={found}" in front.server.log, "its line in the log of the server")
+
+
+def test_token_of_a_link_is_in_no_log(front):
+    for path in ("reset-password", "verify-email", "invitations", "api/invitations"):
+        token = f"{path[:3]}{'x' * 40}"
+        found = front.get(f"/{path}/{token}").headers["X-Request-Id"]
+        wait_until(lambda found=found: f"request={found}" in front.nginx.log("access.log"), "its line")
+        assert f'path="/{path}/*" status=' in front.nginx.log("access.log")
+        assert token not in front.nginx.logs + front.server.log
 
 
 def test_sockets_have_the_times_of_the_reference():

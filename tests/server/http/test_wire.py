@@ -7,6 +7,8 @@ from support.line import Line, head
 from support.processes import wait_until
 from support.websocket import upgrade
 
+from koyjabo.network.local_proxy import SENTENCE
+
 REGISTER = "/api/visitor/register"
 
 
@@ -66,7 +68,7 @@ def test_broken_http_is_answered_and_harms_nobody(sqlite_server):
             line.send(nonsense)
     assert sqlite_server.get("/healthz").ok
     assert "Traceback" not in sqlite_server.log
-    assert "127.0.0.1" not in sqlite_server.log, "an address in the log"
+    assert "127.0.0.1" not in sqlite_server.log.replace(SENTENCE, ""), "an address in the log"
 
 
 @pytest.mark.parametrize("query", [b"\xff", "ঢাকা".encode(), "ঢাকা".encode()[:-1]])

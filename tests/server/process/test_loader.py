@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import combinations
 from pathlib import Path
 
@@ -87,10 +88,20 @@ def test_workers_draw_different_ids_and_tokens(server):
     assert len(set().union(*drawn)) == sum(map(len, drawn))
 
 
+@contextmanager
+def alone(server, worker: psutil.Process) -> Iterator[None]:
+    """All other workers are suspended, and none of them keeps the others from writing."""
+    others = [each for each in server.workers() if each.pid != worker.pid]
+    while True:
+        with suspended(others):
+            if server.database.is_free():
+                yield
+                return
+
+
 def drawn_by(server, worker: psutil.Process) -> set[str]:
     """The ids of requests, and of visits that have none of the client's."""
-    others = [each for each in server.workers() if each.pid != worker.pid]
-    with suspended(others), requests.Session() as session:
+    with alone(server, worker), requests.Session() as session:
         ids = {session.get(f"{server.url}/healthz", timeout=SOON_S).headers["X-Request-Id"] for _ in range(20)}
         for number in range(5):
             body = {"visitorId": f"visitor-of-{worker.pid}-{number}"}

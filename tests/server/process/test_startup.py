@@ -17,6 +17,7 @@ BAD_SETTINGS = 2
 BAD = [
     ("PORT", {"PORT": "abc"}),
     ("PORT", {"PORT": "70000"}),
+    ("HOST", {"HOST": "localhost"}),
     ("TIMEZONE", {"TIMEZONE": "Mars/One"}),
     ("DATABASE_URL", {"DATABASE_URL": "mysql://localhost/koyjabo"}),
     ("DATABASE_URL", {"DATABASE_URL": "sqlite:///:memory:"}),
@@ -65,6 +66,12 @@ def test_port_in_use_stops_the_server_with_a_sentence(refused):
         said = refused(PORT=port)
     assert "PORT" in said
     assert str(port) in said
+    assert len(said.splitlines()) == 1, said
+
+
+def test_host_that_is_not_ours_stops_the_server_with_a_sentence(refused):
+    said = refused(HOST="192.0.2.1")
+    assert said.startswith("HOST 192.0.2.1 ")
     assert len(said.splitlines()) == 1, said
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.changed_server import changed_server
 from support.processes import wait_until
-from support.websocket import KINDS, SOCKETIO, Goodbye, WebSocket, close
+from support.websocket import KINDS, SOCKETIO, Goodbye, WebSocket, close, say
 
 pytestmark = pytest.mark.waits
 
@@ -138,9 +138,12 @@ def test_network_of_a_larger_ipv6_prefix_is_a_few_addresses(behind_a_proxy, of_h
         assert connect(server, "2001:db8:9:100::1").is_answered()
 
 
-def test_this_machine_is_not_limited_by_its_address(behind_a_proxy, connect):
-    for _ in range(3 * MOST):
+def test_this_machine_is_one_address_with_ten_times_the_allowance(behind_a_proxy, connect):
+    """It may be a proxy that does not say for whom it forwards."""
+    for _ in range(10 * MOST):
         assert connect(behind_a_proxy).is_answered()
+    assert connect(behind_a_proxy).goodbye() == SORRY
+    assert connect(behind_a_proxy, ADDRESS).is_answered()
 
 
 @pytest.mark.parametrize("path", ["/", SOCKETIO])
@@ -161,9 +164,9 @@ TOO_MANY_TABS = "This visitor has too many pages open here. Close some, or reloa
 
 
 @pytest.mark.parametrize("path", TABS)
-def test_one_too_many_of_a_visitor_is_closed_wherever_it_comes_from(of_visitors, connect, path):
+def test_one_too_many_of_a_visitor_at_an_address_is_closed(of_visitors, connect, path):
     kind, path = KINDS["plain" if path == "/" else "Socket.IO"], TABS[path]
-    tabs = [connect(of_visitors, f"203.0.113.{n}", kind=kind, path=path.format("ayesha")) for n in range(MOST)]
+    tabs = [connect(of_visitors, ADDRESS, kind=kind, path=path.format("ayesha")) for _ in range(MOST)]
     assert all(tab.is_answered() for tab in tabs)
     refused = connect(of_visitors, ADDRESS, kind=kind, path=path.format("ayesha"))
     assert refused.goodbye() == Goodbye(TOO_MANY, TOO_MANY_TABS)
@@ -176,9 +179,27 @@ def test_one_too_many_of_a_visitor_is_closed_wherever_it_comes_from(of_visitors,
     assert connect(of_visitors, ADDRESS, kind=kind, path=path.format("ayesha")).is_answered()
 
 
-def test_tabs_of_this_machine_are_not_limited(of_visitors, connect):
-    for _ in range(3 * MOST):
-        assert connect(of_visitors, path=TABS["/"].format("ayesha")).is_answered()
+def test_stranger_who_knows_a_visitor_keeps_none_of_their_pages_out(of_visitors, connect):
+    path = TABS["/"].format("babul")
+    strangers = [connect(of_visitors, "203.0.113.99", path=path) for _ in range(MOST + 1)]
+    assert [each.is_answered() for each in strangers[:MOST]] == [True] * MOST
+    assert strangers[MOST].goodbye() == Goodbye(TOO_MANY, TOO_MANY_TABS)
+    assert connect(of_visitors, ADDRESS, path=path).is_answered()
+
+
+def test_first_message_counts_as_the_url_does(of_visitors, connect):
+    named = say(type="visitor", visitorId="chandni")
+    tabs = [connect(of_visitors, ADDRESS).send(named) for _ in range(MOST)]
+    assert all(tab.is_answered() for tab in tabs)
+    assert connect(of_visitors, ADDRESS).send(named).goodbye() == Goodbye(TOO_MANY, TOO_MANY_TABS)
+    assert connect(of_visitors, ANOTHER).send(named).is_answered()
+
+
+def test_pages_of_this_machine_are_limited_like_all_others(of_visitors, connect):
+    path = TABS["/"].format("farid")
+    for _ in range(MOST):
+        assert connect(of_visitors, path=path).is_answered()
+    assert connect(of_visitors, path=path).goodbye() == Goodbye(TOO_MANY, TOO_MANY_TABS)
 
 
 @pytest.mark.parametrize("path", ["/", SOCKETIO])

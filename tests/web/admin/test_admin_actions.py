@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from support.account_calls import try_login
 from support.admin_calls import Scene, id_of, last_line, panel
 from support.app_fixtures import Site
 from support.community_calls import roles_in
+from support.forms import answer
 from support.page_calls import words
+
+LINK = re.compile(r"/invitations/[\w-]{43}")
 
 FROM_BANGLADESH = "103.4.145.2"
 
@@ -64,7 +68,7 @@ def test_form_says_what_is_wrong_beside_the_field_and_keeps_what_was_typed(site,
 
 def test_community_is_archived_and_restored(site, admin, scene):
     path = f"/admin/communities/{scene.community}"
-    admin.send(f"{path}/archive")
+    admin.confirm(f"{path}/archive")
     page = admin.get(admin.location)
     assert "This community is hidden from everyone." in page
     assert last_line(site) == ("Rani", "community.archive", "Mirpur 10")
@@ -80,22 +84,26 @@ def test_community_is_archived_and_restored(site, admin, scene):
 def test_members_are_added_given_roles_and_removed(site, admin, scene):
     path, rani = f"/admin/communities/{scene.community}/members", id_of(site, "rani")
     admin.send(path, email="rani@example.com", role="moderator")
-    assert last_line(site) == ("Rani", "member.add", "Mirpur 10")
+    assert last_line(site) == ("Rani", "member.invite", "Mirpur 10")
+    assert rani not in roles_in(site, scene.community)
+    link = LINK.search(admin.get(admin.location))
+    admin.send(f"{link[0]}/accept")
+    assert last_line(site) == ("Rani", "member.accept", "Mirpur 10")
     admin.send(f"{path}/{scene.member.id}", role="admin")
     assert last_line(site) == ("Rani", "member.role", "Mirpur 10")
     roles = {scene.founder.id: "admin", scene.member.id: "admin", rani: "moderator"}
     assert roles_in(site, scene.community) == roles
-    admin.send(f"{path}/{scene.member.id}/remove")
+    admin.confirm(f"{path}/{scene.member.id}/remove")
     assert last_line(site) == ("Rani", "member.remove", "Mirpur 10")
     assert "The member was removed." in admin.get(admin.location)
     assert roles_in(site, scene.community) == {scene.founder.id: "admin", rani: "moderator"}
 
 
-def test_whom_nobody_knows_is_said_at_the_form(admin, scene):
+def test_what_is_wrong_with_an_invitation_is_said_at_the_form(admin, scene):
     path = f"/admin/communities/{scene.community}/members"
-    page = admin.send(path, 404, email="nobody@example.com", role="member")
-    assert 'id="email-error" class="error">User not found.' in page
-    assert 'value="nobody@example.com"' in page
+    page = admin.send(path, 422, email="nobody", role="member")
+    assert 'id="email-error" class="error">must be an email address' in page
+    assert 'value="nobody"' in page
     assert 'id="role-error"' in admin.send(path, 422, email="nobody@example.com", role="king")
 
 
@@ -108,23 +116,34 @@ def test_last_admin_of_a_community_stays_and_that_is_said_beside_them(site, admi
 
 def test_user_is_made_admin_and_no_admin_again(site, admin, scene):
     path = f"/admin/users/{scene.member.id}"
-    admin.send(f"{path}/promote")
+    admin.confirm(f"{path}/promote")
     assert "This user is now a site admin." in admin.get(admin.location)
     assert last_line(site) == ("Rani", "user.promote", "babul@example.com")
-    admin.send(f"{path}/demote")
+    admin.confirm(f"{path}/demote")
     assert last_line(site) == ("Rani", "user.demote", "babul@example.com")
     assert scene.member.get("/api/auth/me").json["is_admin"] is False
 
 
+def test_user_is_made_a_viewer_and_none_again(site, admin, scene):
+    path = f"/admin/users/{scene.member.id}"
+    admin.confirm(f"{path}/viewer")
+    page = admin.get(admin.location)
+    assert "This user is now a viewer of the panel." in page
+    assert "Viewer" in words(page)
+    assert last_line(site) == ("Rani", "user.role", "babul@example.com")
+    admin.confirm(f"{path}/demote")
+    assert "This user has no rights in the panel any more." in admin.get(admin.location)
+
+
 def test_last_admin_of_the_site_stays(site, admin):
-    page = admin.send(f"/admin/users/{id_of(site, 'rani')}/demote", 409)
+    page = admin.confirm(f"/admin/users/{id_of(site, 'rani')}/demote", 409)
     assert 'role="alert">The site needs an admin' in page
     admin.get("/admin/")
 
 
 def test_account_is_disabled_and_enabled(site, admin, scene):
     path = f"/admin/users/{scene.member.id}"
-    admin.send(f"{path}/disable")
+    admin.confirm(f"{path}/disable")
     assert "Disabled" in words(admin.get(admin.location))
     assert last_line(site) == ("Rani", "user.disable", "babul@example.com")
     assert scene.member.get("/api/auth/me").status_code == 401
@@ -137,18 +156,19 @@ def test_account_is_disabled_and_enabled(site, admin, scene):
 def test_nobody_disables_themselves(site, admin):
     path = f"/admin/users/{id_of(site, 'rani')}"
     assert f'action="{path}/disable"' not in admin.get(path)
-    assert 'role="alert">You cannot disable your own account.' in admin.send(f"{path}/disable", 403)
+    assert 'role="alert">You cannot disable your own account.' in admin.confirm(f"{path}/disable", 403)
 
 
 def test_all_sessions_of_a_user_are_ended(site, admin, scene):
-    admin.send(f"/admin/users/{scene.member.id}/log-out")
+    admin.confirm(f"/admin/users/{scene.member.id}/log-out")
     assert "The user was logged out everywhere." in admin.get(admin.location)
     assert last_line(site) == ("Rani", "user.log_out", "babul@example.com")
     assert scene.member.get("/api/auth/me").status_code == 401
 
 
 def test_line_says_where_it_came_from_and_keeps_no_address(site, admin, scene):
-    path, data = f"/admin/users/{scene.member.id}/promote", {"csrf_token": admin.csrf}
+    path = f"/admin/users/{scene.member.id}/promote"
+    data = answer(admin.send(path, 200)).fields
     environ = {"REMOTE_ADDR": FROM_BANGLADESH}
     assert admin.client.post(path, headers=admin.headers, data=data, environ_overrides=environ).status_code == 303
     assert FROM_BANGLADESH not in json.dumps(site.rows("SELECT * FROM audit_log"))

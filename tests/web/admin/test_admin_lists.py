@@ -135,11 +135,11 @@ def test_audit_log_is_filtered_by_who_and_what(site, admin, scene):
     page = admin.get(f"/admin/audit?actor={id_of(site, 'rani')}")
     assert page.count('data-label="Action">') == page.count('data-label="Action">Signed up<') == 1
     assert "Nothing found." in admin.get(f"/admin/audit?actor={scene.community}")
-    page = admin.get("/admin/audit?action=member.add")
-    assert page.count('data-label="Action">Member added<') == 1
+    page = admin.get("/admin/audit?action=member.invite")
+    assert page.count('data-label="Action">Person invited<') == 1
     assert "Ayesha" in words(page)
     assert "user: " not in words(page)
-    assert 'data-label="Action">' not in admin.get(f"/admin/audit?action=member.add&actor={scene.member.id}")
+    assert 'data-label="Action">' not in admin.get(f"/admin/audit?action=member.invite&actor={scene.member.id}")
     assert 'data-label="Action">' not in admin.get("/admin/audit?actor=operator")
     assert 'data-label="Action">' not in admin.get("/admin/audit?action=x")
 

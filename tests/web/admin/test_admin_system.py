@@ -125,7 +125,7 @@ def test_recount_that_nobody_ends_is_shown_as_interrupted(site, admin):
 
 
 def test_total_is_set_and_the_next_visit_is_one_more(site, admin):
-    admin.send("/admin/system/total", total=" 5000 ", reason="Counted by hand <b>before</b>")
+    admin.confirm("/admin/system/total", total=" 5000 ", reason="Counted by hand <b>before</b>")
     page = admin.get(admin.location)
     assert "The total was changed." in page
     assert "4,000 5,000 Counted by hand" in words(page).replace("<b>", "")
@@ -140,7 +140,7 @@ def test_total_falls_only_when_that_is_confirmed(site, admin):
     assert 'value="100"' in page
     assert site.stats()["totalVisits"] == 4000
     before = site.stats()["epoch"]
-    admin.send("/admin/system/total", total="100", reason="too many", new_epoch="on")
+    admin.confirm("/admin/system/total", total="100", reason="too many", new_epoch="on")
     assert (site.stats()["totalVisits"], site.stats()["epoch"] > before) == (100, True)
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from support import odd_values
 from support.account_calls import PASSWORD, Person, bare, log_in
 from support.app_fixtures import Site, assert_error
-from support.community_calls import Cast
+from support.community_calls import Cast, invite
 from support.fuzz_effort import effort
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 UNLIMITED = {
     f"RATE_LIMIT_{what}": "0" for what in ("REGISTRATIONS", "HEARTBEATS", "VISITOR", "LOGINS", "ACTIONS", "TABS")
 }
+NO_MAILBOX = {"SMTP_URL": "smtp://127.0.0.1:9?from=a@example.com&tls=off", "PUBLIC_URL": "https://live.example.com"}
+"""Nothing is sent: only that calls for mails are no failure."""
+
 PARTS = ("nobody", "member", "site_admin")
 EXAMPLES = 8
 """For each operation and part."""
@@ -39,6 +42,9 @@ GOOD = {
     "new_password": PASSWORD,
     "name": "Mirpur 10",
     "role": "member",
+    "token": "x",
+    "code": "492039",
+    "credential": {"id": "x"},
 }
 """Fields that a body may need, beside the one that is odd."""
 
@@ -71,7 +77,13 @@ class World:
         session = jwt.decode(token, options={"verify_signature": False})["sid"]
         if self._community is None:
             self._community = self.cast.community()
-        return {"community_id": self._community, "user_id": self.cast["other"].id, "session_id": session}
+        return {
+            "community_id": self._community,
+            "user_id": self.cast["other"].id,
+            "session_id": session,
+            "passkey_id": session,
+            "token": invite(self.cast["site_admin"], self._community, "karim@example.com"),
+        }
 
     def ask(self, case: Case, part: str) -> None:
         headers = {} if part == "nobody" else {"Authorization": f"Bearer {self._logged_in(part).access}"}
@@ -114,7 +126,7 @@ def world(site: Site) -> World:
 
 @pytest.fixture(scope="module")
 def site(module_database) -> Iterator[Site]:
-    with Site(module_database.url, **UNLIMITED) as site:
+    with Site(module_database.url, **UNLIMITED, **NO_MAILBOX) as site:
         yield site
 
 

@@ -160,9 +160,9 @@ def test_page_shows_them_and_ends_them(site):
     assert "Chrome on Android" in words(page)
     ids = ACTION.findall(page)
     assert len(ids) == 2  # not the present one
-    reader.send(f"/account/sessions/{ids[0]}/end")
+    reader.confirm(f"/account/sessions/{ids[0]}/end")
     assert "The session was ended." in words(reader.get(reader.location))
-    reader.send("/account/sessions/end")
+    reader.confirm("/account/sessions/end")
     page = reader.get(reader.location)
     assert "All other sessions were ended." in words(page)
     assert "End all other sessions" not in words(page)

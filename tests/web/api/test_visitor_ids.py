@@ -39,12 +39,15 @@ def community(site, cast) -> str:
     return community
 
 
+OWN = {"api.export_me", "pages.export_account"}
+
+
 def fetched(site, cast, part: str, community: str) -> dict[str, str]:
-    """All that may be read by one of the community, as API and as pages."""
+    """All that may be read by one of the community, as API and as pages, except what is stored about themselves."""
     reader = Reader(site).log_in(part)
     answers: dict[str, Any] = {}
     for endpoint, rule in rules(site).items():
-        if endpoint in SOCKETS or method_of(rule) in CHANGING or endpoint.startswith("admin."):
+        if endpoint in {*SOCKETS, *OWN} or method_of(rule) in CHANGING or endpoint.startswith("admin."):
             continue
         path = path_of(site, cast, rule, community)
         for query in ("", "?per_page=100", "?granularity=hourly"):

@@ -30,6 +30,7 @@ FIELDS: dict[str, tuple[Any, ...]] = {
     "userAgent": ("Mozilla/5.0", "Googlebot/2.1", "", 5),
     "referrer": ("https://example.com/a?b", "direct", "x" * 3000),
     "page": ("/history", "/?q=1", 1),
+    "anonymous": (True, False, "yes"),
     "communityId": ("site", "nowhere", "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"),
 }
 ODD_BODIES = (b"", b"{", b"[]", b"null", b'"a"', b"\xff", b"\xef\xbb\xbf{}", b'{"visitorId": "ayesha"}' + b" " * 16_400)
@@ -60,6 +61,8 @@ HEADERS: dict[str, tuple[str, ...]] = {
     "HTTP_CONTENT_ENCODING": ("gzip", "identity"),
     "HTTP_UPGRADE": ("websocket", "h2c"),
     "HTTP_EXPECT": ("100-continue",),
+    "HTTP_SEC_GPC": ("1", "0"),
+    "HTTP_DNT": ("1", ""),
     "HTTP_RANGE": ("bytes=0-1",),
     "HTTP_X_HTTP_METHOD_OVERRIDE": ("DELETE",),
 }

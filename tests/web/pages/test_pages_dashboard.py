@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.account_calls import sign_up
+from support.account_calls import log_in, sign_up
 from support.app_fixtures import Site, Time
-from support.community_calls import found
+from support.community_calls import found, give
 from support.page_calls import Reader, words
 
 from koyjabo.models import Scope
@@ -109,7 +109,7 @@ def test_who_loses_the_role_sees_no_dashboard(site, community):
     karim = sign_up(site, "karim")
     reader = Reader(site).log_in("karim")
     ayesha = Reader(site).log_in("ayesha")
-    ayesha.send(f"/communities/{community}/members", email="karim@example.com", role="moderator")
+    give(log_in(site, "ayesha"), community, karim, "moderator")
     reader.get(f"/communities/{community}/dashboard")
     ayesha.send(f"/communities/{community}/members/{karim.id}", role="member")
     assert "Only moderators and admins" in words(reader.get(f"/communities/{community}/dashboard", 403))

@@ -17,7 +17,8 @@ FOR_ADMINS = {
     "users": lambda s, account, id: s.accounts.users.page(account),
     "a user": lambda s, account, id: s.accounts.users.get(account, account.id),
     "their communities": lambda s, account, id: s.accounts.users.communities_of(account, account.id),
-    "promote": lambda s, account, id: s.accounts.users.promote(account, account.id),
+    "give a role": lambda s, account, id: s.accounts.users.set_role(account, account.id, "admin"),
+    "members": lambda s, account, id: s.communities.directory.listed_members(account, id, 0, 20),
     "disable": lambda s, account, id: s.accounts.users.disable(account, "3f2b8c1e-0000-4000-8000-000000000000"),
     "enable": lambda s, account, id: s.accounts.users.disable(account, account.id, disabled=False),
     "log out": lambda s, account, id: s.accounts.users.log_out(account, account.id),
@@ -28,6 +29,24 @@ FOR_ADMINS = {
     "last recount": lambda s, account, id: s.maintenance.recounts.state(account),
     "total": lambda s, account, id: s.maintenance.total.set_total(account, 10**6, ""),
 }
+
+
+FOR_VIEWERS = {
+    *("audit", "all communities", "a community", "members", "users", "a user", "their communities", "visits"),
+    *("system", "last recount"),
+}
+
+
+@pytest.mark.parametrize("name", FOR_ADMINS)
+def test_viewers_of_the_site_may_look_and_no_more(site, cast: Cast, name):
+    community, viewer = cast.kept_community(), account_of(cast["outsider"])._replace(is_viewer=True)
+    before = site.contents(), site.rows("SELECT count(*) FROM audit_log")
+    if name in FOR_VIEWERS:
+        FOR_ADMINS[name](site.services, viewer, community)
+    else:
+        with pytest.raises(Forbidden):
+            FOR_ADMINS[name](site.services, viewer, community)
+    assert (site.contents(), site.rows("SELECT count(*) FROM audit_log")) == before
 
 
 @pytest.mark.parametrize("name", FOR_ADMINS)

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from support.account_calls import bare, bearer, log_in, sign_up
 from support.app_fixtures import Site
-from support.community_calls import Cast
+from support.community_calls import Cast, invite
+from support.forms import answer
 from support.page_calls import Reader
-from support.permissions import ANYBODY, BODIES, FORMS, ROLES, RULES, SOCKETS, may
+from support.permissions import ANYBODY, ASKS, BODIES, FORMS, ROLES, RULES, SOCKETS, may
 from support.routes import CHANGING, method_of, path_of, rules, stored
+from support.second_factor import first_step, turn_on
 from werkzeug.routing import Rule
 
 PARTS = {"user": "outsider", "member": "member", "moderator": "moderator", "admin": "admin", "site_admin": "site_admin"}
@@ -26,25 +28,44 @@ class Caller:
         self.reader = Reader(site)
         if role == ANYBODY:
             return
+        if role == "pending":
+            self._begin_login(site)
+            return
         name = PARTS.get(role, role)
         self.headers = bearer(log_in(site, name).access)
         self.reader.log_in(name)
 
+    def _begin_login(self, site: Site) -> None:
+        """The token of the second step, wherever a token of a session is good."""
+        token = first_step(site, "pending").token
+        self.headers = bearer(token)
+        for cookie in ("access_token_cookie", "refresh_token_cookie"):
+            self.reader.client.set_cookie(cookie, token)
+
     def call(self, site: Site, rule: Rule, path: str, method: str) -> Any:
+        """A question is confirmed."""
         if rule.endpoint.startswith(("pages.", "admin.")):
             fields = {"csrf_token": self.reader.csrf, **FORMS.get(rule.endpoint, {})}
-            said = {"data": fields} if method in CHANGING else {}
-            return self.reader.client.open(path, method=method, headers=self.reader.headers, **said)
+            done = self._open(path, method, fields)
+            is_asked = rule.endpoint in ASKS and done.status_code == 200
+            return self._open(path, method, answer(done.text).fields) if is_asked else done
         said = {"json": BODIES.get(rule.endpoint, {})} if method in CHANGING else {}
         return bare(site).open(path, method=method, headers=self.headers, **said)
+
+    def _open(self, path: str, method: str, fields: dict[str, Any]) -> Any:
+        said = {"data": fields} if method in CHANGING else {}
+        return self.reader.client.open(path, method=method, headers=self.reader.headers, **said)
 
 
 @pytest.fixture(scope="module")
 def callers(site: Site, cast: Cast) -> dict[str, Caller]:
     """One in each role; those without a session that lives have lost it."""
     site.register("ayesha")
-    for name in ("disabled", "revoked"):
+    for name in ("disabled", "revoked", "invited", "viewer"):
         sign_up(site, name)
+    invite(cast["admin"], cast.kept_community(), "invited@example.com", "admin")
+    site.rows("UPDATE users SET is_viewer = true WHERE email = 'viewer@example.com'")
+    turn_on(sign_up(site, "pending"))
     made = {role: Caller(site, role) for role in ROLES}
     site.rows("UPDATE users SET disabled_ms = 1 WHERE email = 'disabled@example.com'")
     site.rows(
@@ -111,4 +132,4 @@ def test_who_may_is_let_in(site, cast, callers, endpoint):
             path = path_of(site, cast, rule, community or cast.kept_community())
             answer = callers[role].call(site, rule, path, method_of(rule))
             assert not is_refused(answer), f"{rule} as {role}: {answer.status} {answer.text[:200]}"
-            assert answer.status_code < 500
+            assert answer.status_code < 500 or answer.status_code == 501  # this site sends no mails

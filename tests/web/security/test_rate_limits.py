@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
+from support.admin_calls import panel
 from support.app_fixtures import Site, assert_error, nothing_counted
 
+from koyjabo.network.local_proxy import ENOUGH
 from koyjabo.web.security.rate_limits import FEWEST_OF_A_VISITOR
 
 LIMIT = 3
@@ -69,9 +71,62 @@ def test_zero_is_no_limit(behind):
     assert knocks(behind(0, RATE_LIMIT_REGISTRATIONS=0), 3 * LIMIT, PHONE, "") == [200] * 3 * LIMIT
 
 
-@pytest.mark.parametrize("peer", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"])
-def test_loopback_that_speaks_for_itself_is_not_limited(site, peer):
-    assert knocks(site, 3 * LIMIT, peer, "") == [200] * 3 * LIMIT
+LOOPBACK = ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"]
+
+
+@pytest.mark.parametrize("proxies", [0, 1])
+def test_loopback_that_names_nobody_is_one_address_with_ten_times_the_allowance(behind, proxies):
+    site = behind(proxies)
+    statuses = [knock(site, LOOPBACK[number % 4]).status_code for number in range(10 * LIMIT + 1)]
+    assert statuses == [200] * 10 * LIMIT + [429]
+    assert knocks(site, 1, PHONE, "") == [200]
+
+
+def test_peer_without_an_address_is_this_machine(behind):
+    """A proxy at a Unix socket, which other servers of WSGI offer."""
+    assert knocks(behind(0), 10 * LIMIT + 1, "", "") == [200] * 10 * LIMIT + [429]
+
+
+@pytest.mark.parametrize("peer", LOOPBACK)
+@pytest.mark.parametrize("proxies", [0, 1])
+def test_loopback_that_speaks_for_itself_is_not_limited_in_development(behind, peer, proxies):
+    site = behind(proxies, ENVIRONMENT="development")
+    assert knocks(site, 10 * LIMIT + 1, peer, "") == [200] * (10 * LIMIT + 1)
+
+
+def test_another_machine_is_limited_in_development_as_well(behind):
+    site = behind(0, ENVIRONMENT="development")
+    assert knocks(site, LIMIT + 1, PHONE, "")[-1] == 429
+
+
+ADVICE = "All visitors seem to come from 127.0.0.1: set TRUSTED_PROXIES"
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-Forwarded-For": PHONE}], ids=["silent", "not trusted"])
+def test_proxy_whose_clients_cannot_be_told_apart_is_noticed(behind, caplog, headers):
+    """In the log, by the health check, and on the page of the system."""
+    site = behind(0, RATE_LIMIT_REGISTRATIONS=1000)
+    admin = panel(site)
+    for _ in range(ENOUGH // 2):
+        knock(site, "127.0.0.1", **headers)
+    assert "warnings" not in site.client.get("/readyz").json
+    assert ADVICE not in admin.get("/admin/system")
+    for _ in range(ENOUGH):
+        knock(site, "127.0.0.1", **headers)
+    lines = [each.getMessage() for each in caplog.records if each.name == "koyjabo.network.local_proxy"]
+    assert lines == [f"local_proxy advice={ADVICE!r}"]
+    answer = site.client.get("/readyz")
+    assert (answer.status_code, answer.json["warnings"]) == (200, [ADVICE])
+    assert ADVICE in admin.get("/admin/system")
+
+
+def test_operator_beside_visitors_is_no_proxy(behind, caplog):
+    site = behind(0, RATE_LIMIT_REGISTRATIONS=1000)
+    knock(site, PHONE)
+    for _ in range(2 * ENOUGH):
+        knock(site, "127.0.0.1")
+    assert "warnings" not in site.client.get("/readyz").json
+    assert "local_proxy" not in caplog.text
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"])
@@ -140,7 +195,8 @@ def test_answers_tell_what_is_left_and_when_there_is_more(site):
     assert {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After"} <= {*exposed.split(", ")}
 
 
-def test_who_is_not_limited_is_told_of_no_limit(site):
+def test_who_is_not_limited_is_told_of_no_limit(behind):
+    site = behind(0, ENVIRONMENT="development")
     for answer in (knock(site, "127.0.0.1"), site.client.get("/api/stats", environ_overrides={"REMOTE_ADDR": PHONE})):
         assert answer.status_code == 200
         assert not [name for name, _ in answer.headers if name.startswith("X-RateLimit")]
@@ -171,22 +227,38 @@ def visitors(behind):
     return behind(0, RATE_LIMIT_REGISTRATIONS=1000, RATE_LIMIT_HEARTBEATS=30, RATE_LIMIT_VISITOR=FEWEST_OF_A_VISITOR)
 
 
-def register(site: Site, visitor: str, number: int, peer: str = "") -> int:
-    """From an address of its own, unless one is given."""
-    environ = {"REMOTE_ADDR": peer or f"198.51.100.{number}"}
-    return site.post(json={"visitorId": visitor}, environ_overrides=environ).status_code
+def register(site: Site, visitor: str, peer: str = PHONE, **fields) -> int:
+    environ = {"REMOTE_ADDR": peer}
+    return site.post(json={"visitorId": visitor, **fields}, environ_overrides=environ).status_code
 
 
 def beat(site: Site, visitor: str, peer: str = PHONE):
     return site.post("/api/visitor/heartbeat", json={"visitorId": visitor}, environ_overrides={"REMOTE_ADDR": peer})
 
 
-def test_one_visitor_registers_so_often_wherever_from(visitors):
-    statuses = [register(visitors, "ayesha", number) for number in range(FEWEST_OF_A_VISITOR + 1)]
+def test_one_visitor_registers_so_often_from_one_address(visitors):
+    statuses = [register(visitors, "ayesha") for _ in range(FEWEST_OF_A_VISITOR + 1)]
     assert statuses == [200] * FEWEST_OF_A_VISITOR + [429]
-    assert register(visitors, "babul", 0) == 200
+    assert register(visitors, "babul") == 200
     assert visitors.stats()["totalVisits"] == FEWEST_OF_A_VISITOR + 1
     assert beat(visitors, "ayesha").status_code == 204, "a heartbeat is none"
+
+
+def test_stranger_who_knows_a_visitor_uses_up_nothing_of_theirs(visitors):
+    register(visitors, "ayesha")
+    assert {register(visitors, "ayesha", OTHER) for _ in range(2 * FEWEST_OF_A_VISITOR)} == {200, 429}
+    assert {beat(visitors, "ayesha", OTHER).status_code for _ in range(2 * FEWEST_OF_A_VISITOR)} == {204, 429}
+    assert register(visitors, "ayesha") == 200
+    assert beat(visitors, "ayesha").status_code == 204
+
+
+@pytest.mark.parametrize("lanes", [0, 1])
+def test_retries_cost_a_visitor_nothing(behind, lanes):
+    """Not even from their own address, which a whole campus may share."""
+    settings = {"RATE_LIMIT_REGISTRATIONS": 1000, "RATE_LIMIT_VISITOR": FEWEST_OF_A_VISITOR, "LANES": lanes}
+    site = behind(0, **settings)
+    assert {register(site, "ayesha", visitId="1") for _ in range(3 * FEWEST_OF_A_VISITOR)} == {200}
+    assert [register(site, "ayesha") for _ in range(FEWEST_OF_A_VISITOR)] == [200] * (FEWEST_OF_A_VISITOR - 1) + [429]
 
 
 def test_tightest_of_two_limits_is_told(visitors):
@@ -194,15 +266,14 @@ def test_tightest_of_two_limits_is_told(visitors):
     assert told(answer)[:2] == [FEWEST_OF_A_VISITOR, FEWEST_OF_A_VISITOR - 1]
 
 
-def test_one_visitor_has_so_many_heartbeats(visitors):
-    register(visitors, "ayesha", 1)
-    peers = [f"198.51.100.{number}" for number in range(FEWEST_OF_A_VISITOR + 1)]
-    statuses = [beat(visitors, "ayesha", peer).status_code for peer in peers]
+def test_one_visitor_has_so_many_heartbeats_at_one_address(visitors):
+    register(visitors, "ayesha")
+    statuses = [beat(visitors, "ayesha").status_code for _ in range(FEWEST_OF_A_VISITOR + 1)]
     assert statuses == [204] * FEWEST_OF_A_VISITOR + [429]
 
 
 def test_one_address_has_so_many_heartbeats(visitors):
-    register(visitors, "ayesha", 1)
+    register(visitors, "ayesha")
     assert [beat(visitors, f"visitor{number}").status_code for number in range(30)] == [404] * 30
     refused = beat(visitors, "ayesha")
     assert_error(refused, 429, "rate_limited")
@@ -210,13 +281,14 @@ def test_one_address_has_so_many_heartbeats(visitors):
     assert beat(visitors, "ayesha", OTHER).status_code == 204
 
 
-def test_visitor_on_this_machine_is_not_limited(visitors):
-    assert [register(visitors, "ayesha", 0, "127.0.0.1") for _ in range(3 * FEWEST_OF_A_VISITOR)] == [200] * 30
+def test_visitor_on_this_machine_is_not_limited_in_development(behind):
+    site = behind(0, ENVIRONMENT="development", RATE_LIMIT_VISITOR=FEWEST_OF_A_VISITOR)
+    assert {register(site, "ayesha", "127.0.0.1") for _ in range(3 * FEWEST_OF_A_VISITOR)} == {200}
 
 
 def test_zero_is_no_limit_of_visitors(behind):
     site = behind(0, RATE_LIMIT_VISITOR=0, RATE_LIMIT_REGISTRATIONS=0)
-    assert {register(site, "ayesha", number) for number in range(100)} == {200}
+    assert {register(site, "ayesha") for _ in range(100)} == {200}
 
 
 def test_limit_is_shared_out_among_workers(behind):

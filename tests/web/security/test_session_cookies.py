@@ -55,6 +55,79 @@ def test_cookies_are_out_of_reach_of_scripts_and_of_other_sites(sqlite_database,
             assert int(attributes["max-age"]) == 30 * 86400
 
 
+HTTPS = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.7"}
+NAMES = {"access_token_cookie", "refresh_token_cookie", ACCESS_CSRF, REFRESH_CSRF, "familiar_browser"}
+
+
+@pytest.fixture
+def proxied(sqlite_database):
+    with Site(sqlite_database.url, TRUSTED_PROXIES=1) as site:
+        yield site
+
+
+@pytest.fixture
+def ayesha(proxied):
+    """A browser that has signed up by HTTPS, as the proxy says."""
+    client = proxied.app.test_client()
+    client.environ_base.update({"HTTP_X_FORWARDED_PROTO": "https", "HTTP_X_FORWARDED_FOR": "203.0.113.7"})
+    client.told = client.post(SIGNUP, json={"email": "ayesha@example.com", "password": PASSWORD}, base_url=HOST)
+    assert client.told.status_code == 201
+    return client
+
+
+HOST = "https://localhost"
+
+
+def test_cookies_over_https_are_of_this_host_alone(ayesha):
+    """What a browser asks of a name with this prefix (RFC 6265bis, 4.1.3.2)."""
+    cookies = cookies_of(ayesha.told)
+    assert set(cookies) == {f"__Host-{name}" for name in NAMES}
+    for attributes in cookies.values():
+        assert "secure" in attributes
+        assert attributes["path"] == "/"
+        assert "domain" not in attributes
+    choice = ayesha.post("/language", data={"language": "bn"}, base_url=HOST)
+    assert set(cookies_of(choice)) == {"__Host-language"}
+    assert 'lang="bn"' in ayesha.get("/", base_url=HOST, headers={"Accept": "text/html"}).text
+
+
+def test_browser_stays_logged_in_over_https(ayesha):
+    assert ayesha.get(ME, base_url=HOST).json["email"] == "ayesha@example.com"
+    assert ayesha.get("/account", base_url=HOST).status_code == 200
+    header = {"X-CSRF-TOKEN": ayesha.get_cookie(f"__Host-{REFRESH_CSRF}").value}
+    assert ayesha.post(REFRESH, headers=header, base_url=HOST).status_code == 200
+    header = {"X-CSRF-TOKEN": ayesha.get_cookie(f"__Host-{ACCESS_CSRF}").value}
+    answer = ayesha.post(LOGOUT, headers=header, base_url=HOST)
+    assert answer.status_code == 204
+    assert set(cookies_of(answer)) == {f"__Host-{name}" for name in NAMES - {"familiar_browser"}}
+    assert_error(ayesha.get(ME, base_url=HOST), 401, "unauthenticated")
+
+
+def test_session_that_another_host_of_the_domain_plants_counts_for_nothing(proxied, ayesha):
+    """Without the prefix, a browser takes cookies for this host from its neighbours."""
+    victim = proxied.app.test_client()
+    victim.environ_base.update(ayesha.environ_base)
+    for name in ("access_token_cookie", "refresh_token_cookie", ACCESS_CSRF, REFRESH_CSRF):
+        victim.set_cookie(name, ayesha.get_cookie(f"__Host-{name}").value)
+    assert_error(victim.get(ME, base_url=HOST), 401, "unauthenticated")
+    assert "/login" in victim.get("/account", base_url=HOST).headers["Location"]
+
+
+def test_login_over_https_takes_the_cookies_of_older_versions_away(proxied, ayesha):
+    """Otherwise scripts would read a CSRF token that is out of date."""
+    body = {"email": "ayesha@example.com", "password": PASSWORD}
+    for name in NAMES:
+        ayesha.set_cookie(name, "old")
+    cookies = cookies_of(ayesha.post("/api/auth/login", json=body, base_url=HOST))
+    assert set(cookies) == {f"__Host-{name}" for name in NAMES} | NAMES
+    assert {cookies[name]["expires"] for name in NAMES} == {"Thu, 01 Jan 1970 00:00:00 GMT"}
+
+
+def test_client_that_says_https_without_a_proxy_of_ours_changes_nothing(site):
+    answer = site.client.post(SIGNUP, json={"email": "karim@example.com", "password": PASSWORD}, headers=HTTPS)
+    assert set(cookies_of(answer)) == NAMES
+
+
 def test_cookies_say_who_one_is(browser):
     assert browser.get(ME).json["email"] == "ayesha@example.com"
 
@@ -134,8 +207,8 @@ def test_cookie_from_our_pages_and_those_allowed_counts(browser, origin):
 
 def test_origin_is_compared_with_what_our_proxy_says(sqlite_database):
     with Site(sqlite_database.url, TRUSTED_PROXIES=1) as site:
-        site.client.post(SIGNUP, json={"email": "ayesha@example.com", "password": PASSWORD})
         behind = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.7"}
+        site.client.post(SIGNUP, json={"email": "ayesha@example.com", "password": PASSWORD}, headers=behind)
         assert site.client.get(ME, headers={"Origin": "https://localhost", **behind}).status_code == 200
         assert site.client.get(ME, headers={"Origin": "http://localhost", **behind}).status_code == 401
 

@@ -35,10 +35,10 @@ def test_arguments_of_an_address_are_nothing_but_arguments(admin, path, name):
 
 def test_list_below_what_was_refused_goes_on_where_it_is_looked_at(admin):
     wrong = {"current_password": "another one", "new_password": "correct horse battery"}
-    for path, shown, status in (
-        ("/account/password", "/account", 422),
-        (f"/admin/users/{admin.id}/demote", f"/admin/users/{admin.id}", 409),
+    user = f"/admin/users/{admin.id}"
+    for page, shown in (
+        (admin.send("/account/password", 422, **wrong), "/account"),
+        (admin.confirm(f"{user}/demote", 409), user),
     ):
-        page = admin.send(path, status, **wrong)
         assert next_page(page) == f"{shown}?page=2"
         assert next_page(admin.get(shown)) == f"{shown}?page=2"

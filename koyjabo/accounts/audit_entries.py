@@ -1,0 +1,20 @@
+"""Entries of the audit log about users."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from koyjabo.accounts.queries import Person
+from koyjabo.audit.log import Actor, Entry, Subject
+from koyjabo.identity import Account
+
+
+def subject(person: Person | Account) -> Subject:
+    return Subject("user", person.id, person.email)
+
+
+def own_entry(client: Actor, action: str, person: Person | None, **details: Any) -> Entry | None:
+    """An action of `person` on their own account."""
+    if person is None:
+        return None
+    return client._replace(id=person.id, name=person.name).entry(action, subject(person), **details)

@@ -1,0 +1,112 @@
+"""Queries for the links that are mailed to users, and for what users have chosen about mails."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, NamedTuple
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from koyjabo.accounts import queries
+from koyjabo.accounts.credential_rules import email_key
+from koyjabo.accounts.queries import NewHash, Person
+from koyjabo.database.row_count import changed_rows
+from koyjabo.database.text_search import usable
+from koyjabo.mail.link_tokens import RESET, VERIFY
+from koyjabo.mail.outbox_queries import Letter
+from koyjabo.models import EmailLink, User
+
+RESET_MS, VERIFY_MS = 30 * 60_000, 7 * 86_400_000
+LIFETIME_MS = {RESET: RESET_MS, VERIFY: VERIFY_MS}
+
+
+class EmailState(NamedTuple):
+    is_verified: bool
+    wants_weekly_report: bool
+
+
+class EmailChanged(NamedTuple):
+    """Both addresses are told, and the new one is not verified. Store it after the change, in its transaction."""
+
+    user_id: str
+    to_old: Letter | None
+    to_new: Letter | None
+
+    def store(self, session: Session) -> None:
+        _end_all(session, self.user_id)
+        person = queries.by_id(session, self.user_id)
+        for letter in (self.to_old, self.to_new):
+            if letter is not None:
+                letter._replace(language=person.language if person else None).store(session)
+
+
+def prepare_reset(session: Session, letter: Letter, now_ms: int) -> Letter | None:
+    """Find out only now whether there is such a user, so that the request takes the same time for every email."""
+    person = queries.by_email(session, usable(email_key(letter.email)))
+    if person is None or person.is_disabled:
+        return None
+    return _with_link(session, letter._replace(email=person.email), person, RESET, now_ms)
+
+
+def prepare_verification(session: Session, letter: Letter, now_ms: int) -> Letter | None:
+    """For the user's email only: they may have changed it since."""
+    person = queries.by_id(session, letter.data["user"])
+    if person is None or email_key(person.email) != email_key(letter.email) or state(session, person.id).is_verified:
+        return None
+    return _with_link(session, letter, person, VERIFY, now_ms)
+
+
+def find(session: Session, link_id: str, purpose: str, now_ms: int) -> Person | None:
+    """The user of a link that can be used."""
+    link = session.get(EmailLink, link_id)
+    if link is None or link.purpose != purpose or link.expires_ms <= now_ms:
+        return None
+    person = queries.by_id(session, link.user_id)
+    is_valid = person is not None and not person.is_disabled and email_key(person.email) == link.email_key
+    return person if is_valid else None
+
+
+def use(session: Session, link_id: str, purpose: str, now_ms: int) -> Person | None:
+    """Use a link, once: returns its user to one of all concurrent callers. It proves that the email is theirs. All
+    links of the user for that purpose end.
+    """
+    person = find(session, link_id, purpose, now_ms)
+    mine = delete(EmailLink).execution_options(synchronize_session=False)
+    if person is None or changed_rows(session, mine.where(EmailLink.id == link_id)) != 1:
+        return None
+    session.execute(mine.where(EmailLink.user_id == person.id, EmailLink.purpose == purpose))
+    verified = func.coalesce(User.verified_ms, now_ms)
+    session.execute(update(User).where(User.id == person.id).values(verified_ms=verified))
+    return person
+
+
+def reset_password(session: Session, link_id: str, hashed: NewHash, now_ms: int) -> Person | None:
+    person = use(session, link_id, RESET, now_ms)
+    if person is not None:
+        queries.change_password(session, person.id, None, hashed, now_ms)
+    return person
+
+
+def _end_all(session: Session, user_id: str) -> None:
+    """End all links of a user, whose email is no longer verified: it is another one."""
+    session.execute(delete(EmailLink).where(EmailLink.user_id == user_id))
+    session.execute(update(User).where(User.id == user_id).values(verified_ms=None))
+
+
+def state(session: Session, user_id: str) -> EmailState:
+    row = session.execute(select(User.verified_ms, User.weekly_report).where(User.id == user_id)).one_or_none()
+    return EmailState(row is not None and row[0] is not None, row is not None and row[1])
+
+
+def choose(session: Session, user_id: str, **values: Any) -> None:
+    session.execute(update(User).where(User.id == user_id).values(**values))
+
+
+def _with_link(session: Session, letter: Letter, person: Person, purpose: str, now_ms: int) -> Letter:
+    link_id, expires_ms = str(uuid.uuid4()), now_ms + LIFETIME_MS[purpose]
+    key = email_key(person.email)
+    session.add(EmailLink(id=link_id, user_id=person.id, purpose=purpose, email_key=key, expires_ms=expires_ms))
+    session.flush()
+    language = person.language or letter.language
+    return letter._replace(language=language, data={**letter.data, "link": link_id})

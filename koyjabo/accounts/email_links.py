@@ -1,0 +1,135 @@
+"""What a user does by a link in a mail, or chooses about mails: a new password without the old one, the proof that an
+email is theirs, the weekly report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from koyjabo.accounts import credential_rules, email_link_queries, letters, queries
+from koyjabo.accounts.audit_entries import own_entry
+from koyjabo.accounts.email_link_queries import EmailChanged, EmailState
+from koyjabo.accounts.grants import browser_mark_of
+from koyjabo.accounts.hash_queue import FIRST, Client
+from koyjabo.accounts.passwords import Passwords
+from koyjabo.accounts.queries import NewHash
+from koyjabo.audit import log
+from koyjabo.clock import Clock
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.errors import LedgerUnavailable, UnknownLink
+from koyjabo.identity import Account
+from koyjabo.mail.link_tokens import RESET, VERIFY, LinkTokens
+from koyjabo.mail.outbox import Outbox
+
+
+class NewPassword(NamedTuple):
+    email: str
+    browser_mark: str
+
+
+class EmailLinks:
+    """After a password was reset, `on_revoked` is called with the id of the user, and `unlock` with the key of their
+    email, to take back the failed logins. All methods raise LedgerUnavailable.
+    """
+
+    def __init__(
+        self,
+        database: DatabaseExecutor,
+        clock: Clock,
+        passwords: Passwords,
+        outbox: Outbox,
+        tokens: LinkTokens,
+        on_revoked: Callable[[str], object],
+        unlock: Callable[[str], object],
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._passwords = passwords
+        self._outbox = outbox
+        self._tokens = tokens
+        self._on_revoked = on_revoked
+        self._unlock = unlock
+        outbox.prepare(
+            {
+                RESET: email_link_queries.prepare_reset,
+                VERIFY: email_link_queries.prepare_verification,
+                "email_new": email_link_queries.prepare_verification,
+            }
+        )
+
+    def request_reset(self, email: str, language: str) -> None:
+        """Mail a link to the user with this email, if there is one: that is found out later, so this call does the same
+        for every email. Raises MailUnavailable.
+        """
+        self._outbox.require()
+        self._database.write(_nothing, mail=self._outbox.letter(RESET, email, language))
+
+    def check_reset(self, token: str) -> None:
+        """Raises UnknownLink."""
+        if self._database.read(email_link_queries.find, self._id(RESET, token), RESET, self._clock.now_ms()) is None:
+            raise UnknownLink
+
+    def reset_password(self, token: str, password: str, client: Client = FIRST) -> NewPassword:
+        """Replace the password, end all sessions, and make all browsers unfamiliar. A second factor stays. Raises
+        UnknownLink, TooBusy.
+        """
+        self.check_reset(token)  # before the hash, which takes time
+        hashed = NewHash(self._passwords.hash(credential_rules.password(password), client))
+        by = log.anonymous(self._clock.now_ms())
+        person = self._database.write(
+            email_link_queries.reset_password,
+            *(self._id(RESET, token), hashed, by.at_ms),
+            audit=lambda person: own_entry(by, "user.password_reset", person),
+        )
+        if person is None:
+            raise UnknownLink
+        self._on_revoked(person.id)
+        with suppress(LedgerUnavailable):  # the password is new already, and the budget is renewed anyway
+            self._unlock(credential_rules.email_key(person.email))
+        return NewPassword(person.email, browser_mark_of(person._replace(**hashed._asdict())))
+
+    def request_verification(self, account: Account) -> None:
+        """Mail the link again. Raises MailUnavailable."""
+        self._outbox.require()
+        person = self._database.read(queries.by_id, account.id)
+        language = person.language if person else None
+        self._database.write(_nothing, mail=letters.verification(self._outbox, account.id, account.email, language))
+
+    def verify(self, token: str) -> None:
+        """Raises UnknownLink."""
+        client = log.anonymous(self._clock.now_ms())
+        person = self._database.write(
+            email_link_queries.use,
+            *(self._id(VERIFY, token), VERIFY, client.at_ms),
+            audit=lambda person: own_entry(client, "user.verify", person),
+        )
+        if person is None:
+            raise UnknownLink
+
+    def state(self, account: Account) -> EmailState:
+        return self._database.read(email_link_queries.state, account.id)
+
+    def want_weekly_report(self, account: Account, wants: bool) -> None:
+        self._database.write(email_link_queries.choose, account.id, weekly_report=wants)
+
+    def choose_language(self, account: Account, language: str) -> None:
+        """The language of mails to the user."""
+        self._database.write(email_link_queries.choose, account.id, language=language)
+
+    def email_changed(self, user_id: str, old: str, new: str) -> EmailChanged:
+        """What a change of a user's email brings with it. Pass it as `mail` to the `write` that changes the email."""
+        letter = self._outbox.letter
+        return EmailChanged(
+            user_id,
+            letter("email_changed", old, None),
+            letter("email_new", new, None, user=user_id),
+        )
+
+    def _id(self, purpose: str, token: str) -> str:
+        return self._tokens.row_id(purpose, token) or ""
+
+
+def _nothing(session: Any) -> None:
+    """For a `write` of a letter alone."""

@@ -1,0 +1,21 @@
+"""Letters to a user about their own account (`koyjabo.mail.contents` has the texts)."""
+
+from __future__ import annotations
+
+from koyjabo.accounts.queries import NewSession, Person
+from koyjabo.mail.link_tokens import VERIFY
+from koyjabo.mail.outbox import Outbox
+from koyjabo.mail.outbox_queries import Letter
+from koyjabo.network import browsers
+
+
+def verification(outbox: Outbox, user_id: str, email: str, language: str | None) -> Letter | None:
+    """With a link that confirms the email."""
+    return outbox.letter(VERIFY, email, language, user=user_id)
+
+
+def sign_in(outbox: Outbox, person: Person, new: NewSession) -> Letter | None:
+    """About a login with an unfamiliar browser."""
+    browser = browsers.of(new.user_agent)
+    names = {"browser": browser.name, "system": browser.system, "place": new.place}
+    return outbox.letter("sign_in", person.email, person.language, at_ms=new.now_ms, **names)

@@ -1,0 +1,131 @@
+"""The two ceremonies of WebAuthn: making a passkey, and proving that one has it. Options and credentials are JSON as
+browsers' `parseCreationOptionsFromJSON` and `toJSON` have it; challenges are base64url.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from koyjabo.errors import WrongPasskey
+
+if TYPE_CHECKING:
+    from webauthn.helpers.structs import PublicKeyCredentialDescriptor
+
+TIMEOUT_MS = 300_000
+SITE_NAME = "Koy Jabo"
+
+# webauthn is imported late: 5 MB and 0.2 s that most workers never need.
+
+
+class RelyingParty(NamedTuple):
+    """Where passkeys are valid: a host name, and the origin of the pages that may ask for them."""
+
+    host: str
+    origin: str
+
+
+class NewPasskey(NamedTuple):
+    credential_id: str
+    public_key: str
+    sign_count: int
+
+
+class Used(NamedTuple):
+    sign_count: int
+
+
+def new_challenge() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def registration_options(
+    site: RelyingParty, user_id: str, email: str, name: str, known: Collection[str], challenge: str
+) -> dict[str, Any]:
+    import webauthn
+    from webauthn.helpers import base64url_to_bytes, options_to_json_dict, structs
+
+    options = webauthn.generate_registration_options(
+        rp_id=site.host,
+        rp_name=SITE_NAME,
+        user_id=user_id.encode(),
+        user_name=email,
+        user_display_name=name,
+        challenge=base64url_to_bytes(challenge),
+        timeout=TIMEOUT_MS,
+        exclude_credentials=_descriptors(known),
+        authenticator_selection=structs.AuthenticatorSelectionCriteria(
+            resident_key=structs.ResidentKeyRequirement.PREFERRED,
+            user_verification=structs.UserVerificationRequirement.PREFERRED,
+        ),
+    )
+    return options_to_json_dict(options)
+
+
+def verify_registration(site: RelyingParty, credential: dict[str, Any], challenge: str) -> NewPasskey:
+    """Raises WrongPasskey."""
+    import webauthn
+    from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
+
+    try:
+        made = webauthn.verify_registration_response(
+            credential=credential,
+            expected_challenge=base64url_to_bytes(challenge),
+            expected_rp_id=site.host,
+            expected_origin=site.origin,
+        )
+    except Exception as error:  # the library parses what a client has sent, and fails in many ways
+        raise WrongPasskey from error
+    public_key = bytes_to_base64url(made.credential_public_key)
+    return NewPasskey(bytes_to_base64url(made.credential_id), public_key, made.sign_count)
+
+
+def login_options(site: RelyingParty, known: Collection[str], challenge: str, is_alone: bool) -> dict[str, Any]:
+    """`is_alone`: the passkey takes the place of the password too, so the device has to verify its owner."""
+    import webauthn
+    from webauthn.helpers import base64url_to_bytes, options_to_json_dict
+    from webauthn.helpers.structs import UserVerificationRequirement as Verification
+
+    options = webauthn.generate_authentication_options(
+        rp_id=site.host,
+        challenge=base64url_to_bytes(challenge),
+        timeout=TIMEOUT_MS,
+        allow_credentials=_descriptors(known),
+        user_verification=Verification.REQUIRED if is_alone else Verification.PREFERRED,
+    )
+    return options_to_json_dict(options)
+
+
+def verify_login(
+    site: RelyingParty,
+    credential: dict[str, Any],
+    challenge: str,
+    public_key: str,
+    sign_count: int,
+    is_alone: bool,
+) -> Used:
+    """Raises WrongPasskey, also for a counter that has not grown: the passkey was copied."""
+    import webauthn
+    from webauthn.helpers import base64url_to_bytes
+
+    try:
+        used = webauthn.verify_authentication_response(
+            credential=credential,
+            expected_challenge=base64url_to_bytes(challenge),
+            expected_rp_id=site.host,
+            expected_origin=site.origin,
+            credential_public_key=base64url_to_bytes(public_key),
+            credential_current_sign_count=sign_count,
+            require_user_verification=is_alone,
+        )
+    except Exception as error:  # as above
+        raise WrongPasskey from error
+    return Used(used.new_sign_count)
+
+
+def _descriptors(known: Collection[str]) -> list[PublicKeyCredentialDescriptor]:
+    from webauthn.helpers import base64url_to_bytes
+    from webauthn.helpers.structs import PublicKeyCredentialDescriptor
+
+    return [PublicKeyCredentialDescriptor(id=base64url_to_bytes(each)) for each in known]

@@ -1,0 +1,126 @@
+"""Verifies codes of authenticator apps and recovery codes. Each is good for one use, on all servers together."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection
+from functools import partial
+from typing import Any, NamedTuple
+
+from koyjabo.accounts.second_factor import queries, recovery_codes, totp
+from koyjabo.accounts.second_factor.pending import PENDING_S
+from koyjabo.accounts.second_factor.pending_queries import RECOVERY, TOTP
+from koyjabo.accounts.second_factor.sealing import Sealer
+from koyjabo.audit.log import Entry
+from koyjabo.clock import Clock
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.errors import NoSecondFactor, SecondFactorOn, TooManyRequests, WrongCode
+from koyjabo.text import N_
+
+log = logging.getLogger(__name__)
+
+MOST_GUESSES, WINDOW_MS = 30, 3600 * 1000
+"""Wrong codes of the app for one account within an hour: 720 a day, of which one in 460 days would be right, since
+three codes in a million are good at a time. Recovery codes and passkeys go on meanwhile: they cannot be guessed.
+"""
+
+TOO_MANY = N_("Too many wrong codes. Use a recovery code or a passkey, or wait as long as Retry-After says.")
+
+
+class Proof(NamedTuple):
+    """A second factor that was verified. `settle` uses it up, in the transaction of what it permits, and returns False
+    if it was used meanwhile.
+    """
+
+    method: str
+    settle: Callable[[Any], bool]
+
+
+class Codes:
+    """All methods raise LedgerUnavailable."""
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock, secret: str) -> None:
+        self._database = database
+        self._clock = clock
+        self._secret = secret.encode()
+        self._sealer = Sealer(secret)
+
+    def prove(self, user_id: str, typed: str) -> Proof:
+        """Raises WrongCode, TooManyRequests. Whether a recovery code is right is known when it is settled."""
+        code = recovery_codes.normal(typed)
+        if recovery_codes.is_recovery_code(code):
+            digest = recovery_codes.digest(self._secret, user_id, code)
+            return Proof(RECOVERY, partial(queries.spend_recovery_code, user_id=user_id, digest=digest))
+        found = self._count_guess(user_id)
+        if found.confirmed_ms is None:
+            raise WrongCode
+        return Proof(TOTP, partial(queries.spend_step, user_id=user_id, step=self._step(found.sealed, user_id, code)))
+
+    def begin(self, user_id: str) -> str:
+        """A new secret, which counts when it is confirmed within PENDING_S. Raises SecondFactorOn."""
+        secret = totp.new_secret()
+        sealed = self._sealer.seal(secret, user_id)
+        if not self._database.write(queries.begin_totp, user_id, sealed, self._clock.now_ms()):
+            raise SecondFactorOn
+        return secret
+
+    def begun(self, user_id: str) -> str:
+        """The secret that is not confirmed yet. Raises NoSecondFactor."""
+        found = self._database.read(queries.secret, user_id)
+        return self._open(self._unconfirmed(found).sealed, user_id)
+
+    def confirmation(
+        self, user_id: str, typed: str, digests: Collection[str], entry: Entry | None, kept_session_id: str = ""
+    ) -> Proof:
+        """Settling it turns the authenticator app on, and stores the audit entry (see `queries.confirm_totp`). Raises
+        NoSecondFactor, WrongCode, TooManyRequests.
+        """
+        found = self._unconfirmed(self._database.read(queries.secret, user_id))
+        self._count_guess(user_id)
+        step = self._step(found.sealed, user_id, recovery_codes.normal(typed))
+        confirm = partial(
+            queries.confirm_totp,
+            user_id=user_id,
+            sealed=found.sealed,
+            step=step,
+            digests=digests,
+            entry=entry,
+            now_ms=self._clock.now_ms(),
+            kept_session_id=kept_session_id,
+        )
+        return Proof(TOTP, confirm)
+
+    def new_recovery_codes(self, user_id: str) -> tuple[list[str], list[str]]:
+        """Ten codes, and what is stored of them."""
+        codes = recovery_codes.new_codes()
+        digests = [recovery_codes.digest(self._secret, user_id, recovery_codes.normal(code)) for code in codes]
+        return codes, digests
+
+    def _unconfirmed(self, found: queries.Secret | None) -> queries.Secret:
+        is_old = found is not None and found.began_ms + PENDING_S * 1000 <= self._clock.now_ms()
+        if found is None or found.confirmed_ms is not None or is_old:
+            raise NoSecondFactor
+        return found
+
+    def _count_guess(self, user_id: str) -> queries.Secret:
+        now_ms = self._clock.now_ms()
+        found = self._database.write(queries.count_guess, user_id, now_ms, now_ms - WINDOW_MS, MOST_GUESSES)
+        if found is None:
+            began_ms = self._database.read(queries.guessing_ms, user_id)
+            if began_ms is None:
+                raise WrongCode
+            raise TooManyRequests(max(1, (began_ms + WINDOW_MS - now_ms) // 1000 + 1), TOO_MANY)
+        return found
+
+    def _step(self, sealed: str, user_id: str, code: str) -> int:
+        step = totp.step_of(self._open(sealed, user_id), code, self._clock.now_ms())
+        if step is None:
+            raise WrongCode
+        return step
+
+    def _open(self, sealed: str, user_id: str) -> str:
+        secret = self._sealer.open(sealed, user_id)
+        if secret is None:
+            log.warning("totp_secret_unreadable try='koyjabo user second-factor reset'")
+            raise WrongCode
+        return secret

@@ -1,0 +1,130 @@
+"""Turns authenticator apps on and off, for their owner, and renews recovery codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from koyjabo.accounts import queries as account_queries
+from koyjabo.accounts.audit_entries import subject
+from koyjabo.accounts.second_factor import queries, totp
+from koyjabo.accounts.second_factor.codes import Codes
+from koyjabo.accounts.second_factor.pending import PendingSteps
+from koyjabo.accounts.second_factor.policy import Policy, requires
+from koyjabo.accounts.second_factor.queries import State
+from koyjabo.audit import log
+from koyjabo.clock import Clock
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.errors import NoSecondFactor, SecondFactorExpired, WrongCode
+from koyjabo.identity import Account, Login
+
+
+class TotpSetup(NamedTuple):
+    """What an authenticator app needs: `secret` is to be typed, `svg` is a QR code of `uri`."""
+
+    secret: str
+    uri: str
+    svg: str
+
+
+class Enrolment:
+    """All methods raise LedgerUnavailable. After a commit that ends sessions, `on_revoked` is called with the user's
+    id.
+    """
+
+    def __init__(
+        self,
+        database: DatabaseExecutor,
+        clock: Clock,
+        pending: PendingSteps,
+        codes: Codes,
+        policy: Policy,
+        on_revoked: Callable[[str], object],
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._pending = pending
+        self._codes = codes
+        self._policy = policy
+        self._on_revoked = on_revoked
+
+    def state(self, account: Account) -> State:
+        return self._database.read(queries.state, account.id)
+
+    def begin_totp(self, user_id: str, email: str) -> TotpSetup:
+        """Raises SecondFactorOn."""
+        return _setup(self._codes.begin(user_id), email)
+
+    def begin_totp_in(self, login: Login) -> None:
+        """For `setup_in`, after the password was verified. Raises SecondFactorOn."""
+        self._codes.begin(login.account.id)
+        person = self._database.read(account_queries.by_id, login.account.id)
+        self._pending.begin_setup(person, login.session_id)
+
+    def setup_in(self, login: Login) -> TotpSetup:
+        """For the session in which it was begun, until it is confirmed: a stolen one must not see the secret without
+        the password. Raises NoSecondFactor.
+        """
+        try:
+            self._pending.require_setup(login.session_id)
+        except SecondFactorExpired:
+            raise NoSecondFactor from None
+        return self.setup(login.account.id, login.account.email)
+
+    def setup(self, user_id: str, email: str) -> TotpSetup:
+        """The same again, until it is confirmed. Raises NoSecondFactor."""
+        return _setup(self._codes.begun(user_id), email)
+
+    def confirm_totp(self, login: Login, code: str) -> list[str]:
+        """Turn an authenticator app on, by the first code of it. Ends all other sessions. Returns the recovery codes.
+        Raises WrongCode, NoSecondFactor, TooManyRequests.
+        """
+        account, by = login.account, log.actor(login.account, self._clock)
+        codes, digests = self._codes.new_recovery_codes(account.id)
+        entry = by.entry("second_factor.add", subject(account), method="totp")
+        proof = self._codes.confirmation(account.id, code, digests, entry, login.session_id)
+        if not self._database.write(proof.settle):
+            raise WrongCode
+        self._on_revoked(account.id)
+        return codes
+
+    def require_code(self, login: Login, code: str | None) -> None:
+        """Use a code up before second factors change, if an authenticator app is on. Raises WrongCode,
+        TooManyRequests.
+        """
+        if self.state(login.account).totp_ms is None:
+            return
+        if not self._database.write(self._codes.prove(login.account.id, code or "").settle):
+            raise WrongCode
+
+    def remove_totp(self, login: Login) -> None:
+        """Removing the last second factor turns it off, and ends all sessions if REQUIRE_TWO_FACTOR wants one of this
+        user. Raises NoSecondFactor.
+        """
+        account, by = login.account, log.actor(login.account, self._clock)
+        if self.state(account).totp_ms is None:
+            raise NoSecondFactor
+        ends_sessions = requires(self._policy, account.is_admin)
+        entry = by.entry("second_factor.remove", subject(account), method="totp")
+        self._database.write(queries.remove_totp, account.id, by.at_ms, ends_sessions, audit=entry)
+        self._on_revoked(account.id)
+
+    def renew_recovery_codes(self, login: Login) -> list[str]:
+        """Ten new codes in place of all others. Raises NoSecondFactor."""
+        account, by = login.account, log.actor(login.account, self._clock)
+        if self.state(account).second_factor_ms is None:
+            raise NoSecondFactor
+        codes, digests = self._codes.new_recovery_codes(account.id)
+        entry = by.entry("second_factor.codes", subject(account))
+        self._database.write(queries.replace_recovery_codes, account.id, digests, audit=entry)
+        return codes
+
+    def end_sessions_without(self) -> None:
+        """End the sessions of users of whom REQUIRE_TWO_FACTOR wants a second factor, and who have none: at start."""
+        if self._policy != "none":
+            self._database.write(queries.end_sessions_without, self._clock.now_ms(), self._policy == "admins")
+
+
+def _setup(secret: str, email: str) -> TotpSetup:
+    uri = totp.uri(secret, email)
+    return TotpSetup(secret, uri, totp.svg(uri))

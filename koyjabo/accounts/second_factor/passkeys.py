@@ -1,0 +1,99 @@
+"""The passkeys of a user: make, list and remove them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from koyjabo.accounts import queries
+from koyjabo.accounts.audit_entries import subject
+from koyjabo.accounts.second_factor import ceremonies, passkey_queries
+from koyjabo.accounts.second_factor.ceremonies import RelyingParty
+from koyjabo.accounts.second_factor.codes import Codes
+from koyjabo.accounts.second_factor.passkey_queries import Key, PasskeyLine
+from koyjabo.accounts.second_factor.pending import PendingSteps
+from koyjabo.accounts.second_factor.policy import Policy, requires
+from koyjabo.audit import log
+from koyjabo.clock import Clock
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.errors import UnknownPasskey, WrongPasskey
+from koyjabo.identity import Account, Login
+
+MOST_PASSKEYS = 20
+
+
+class Made(NamedTuple):
+    passkey: PasskeyLine
+    recovery_codes: list[str] | None  # with the first second factor of a user
+
+
+class Passkeys:
+    """All methods raise LedgerUnavailable. After a commit that ends sessions, `on_revoked` is called with the user's
+    id.
+    """
+
+    def __init__(
+        self,
+        database: DatabaseExecutor,
+        clock: Clock,
+        pending: PendingSteps,
+        codes: Codes,
+        policy: Policy,
+        on_revoked: Callable[[str], object],
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._pending = pending
+        self._codes = codes
+        self._policy = policy
+        self._on_revoked = on_revoked
+
+    def all(self, account: Account) -> tuple[PasskeyLine, ...]:
+        """The oldest first."""
+        return self._database.read(passkey_queries.lines, account.id)
+
+    def options(self, login: Login, site: RelyingParty) -> dict[str, Any]:
+        """WebAuthn's options to make a passkey with."""
+        account, challenge = login.account, ceremonies.new_challenge()
+        person = self._database.read(queries.by_id, account.id)
+        self._pending.begin_passkey(challenge, person, login.session_id)
+        known = self._database.read(passkey_queries.credential_ids, account.id)
+        return ceremonies.registration_options(site, account.id, account.email, account.name, known, challenge)
+
+    def register(self, login: Login, site: RelyingParty, credential: dict[str, Any], name: str) -> Made:
+        """Raises WrongPasskey, TooManyPasskeys, and SecondFactorExpired without `options` before."""
+        pending = self._pending.registration(login.session_id)
+        person = self._pending.person_of(pending)
+        if pending.challenge is None or person.id != login.account.id:
+            raise WrongPasskey
+        made = ceremonies.verify_registration(site, credential, pending.challenge)
+        codes, digests = self._codes.new_recovery_codes(person.id)
+        by = log.actor(login.account, self._clock)
+        line = PasskeyLine(str(uuid.uuid4()), name, by.at_ms, None)
+        key = Key(person.id, made.credential_id, made.public_key, made.sign_count)
+        is_first = self._database.write(
+            passkey_queries.add,
+            *(pending, line, key, digests, MOST_PASSKEYS, login.session_id),
+            audit=by.entry("second_factor.add", subject(person), method="passkey", name=name),
+        )
+        if is_first:
+            self._on_revoked(person.id)
+        return Made(line, codes if is_first else None)
+
+    def remove(self, login: Login, passkey_id: str) -> None:
+        """Removing the last second factor turns it off. Raises UnknownPasskey."""
+        account, by = login.account, log.actor(login.account, self._clock)
+        ends_sessions = requires(self._policy, account.is_admin)
+        removed = self._database.write(
+            passkey_queries.remove,
+            *(account.id, passkey_id, by.at_ms, ends_sessions),
+            audit=lambda line: _entry(by, account, line) if line else None,
+        )
+        if removed is None:
+            raise UnknownPasskey
+        self._on_revoked(account.id)
+
+
+def _entry(by: log.Actor, account: Account, line: PasskeyLine) -> log.Entry:
+    return by.entry("second_factor.remove", subject(account), method="passkey", name=line.name)

@@ -1,0 +1,148 @@
+"""Logins whose password was right, and which wait for their second step. They may do nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from typing import NamedTuple
+
+from koyjabo.accounts import queries
+from koyjabo.accounts.audit_entries import own_entry
+from koyjabo.accounts.queries import Person
+from koyjabo.accounts.second_factor import pending_queries, remembered
+from koyjabo.accounts.second_factor.pending_queries import Pending
+from koyjabo.accounts.second_factor.policy import Policy, requires
+from koyjabo.audit import log
+from koyjabo.clock import Clock
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.errors import SecondFactorExpired
+
+VERIFY, ENROL, SIGN_UP, PASSKEY_LOGIN = "verify", "enrol", "sign up", "passkey"
+"""The purposes of steps: prove a second factor, set one up to log in or to sign up, log in with a passkey alone."""
+
+PASSKEY_REGISTRATION, TOTP_SETUP = "register", "totp"
+"""The purposes of steps in a session: make a passkey, set up an authenticator app."""
+
+PENDING_S = 600
+MOST_TRIES = 5
+
+
+class SecondFactorDue(NamedTuple):
+    """A login that needs a second step. Without `methods` the user has none yet, and has to set one up."""
+
+    token: str
+    methods: tuple[str, ...]
+
+    @property
+    def must_enrol(self) -> bool:
+        return not self.methods
+
+
+class PendingSteps:
+    """Clients get a random token, and the database has its hash. All methods raise LedgerUnavailable."""
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock, secret: str, policy: Policy) -> None:
+        self._database = database
+        self._clock = clock
+        self._secret = secret.encode()
+        self._policy = policy
+
+    def is_required(self, person: Person) -> bool:
+        """Whether REQUIRE_TWO_FACTOR wants a second factor of this person."""
+        return requires(self._policy, person.is_admin)
+
+    def begin_if_due(self, person: Person, cookie: str = "", visitor_id: str | None = None) -> SecondFactorDue | None:
+        """The second step of a login with the right password; None if it needs none. `cookie` may prove that the
+        person made it in this browser within the last 30 days.
+        """
+        if person.second_factor_ms is None:
+            return self.begin_enrolment(person, visitor_id) if self.is_required(person) else None
+        if remembered.is_valid(self._secret, person, cookie, self._clock.now_ms()):
+            return None
+        return self.begin(VERIFY, person, visitor_id)
+
+    def begin_enrolment(
+        self, person: Person, visitor_id: str | None = None, is_new_account: bool = False
+    ) -> SecondFactorDue:
+        return self.begin(SIGN_UP if is_new_account else ENROL, person, visitor_id)._replace(methods=())
+
+    def begin_passkey(self, challenge: str, person: Person | None = None, session_id: str = "") -> str:
+        """A login with a passkey alone, or the registration of one in a session. Returns the token."""
+        purpose = PASSKEY_REGISTRATION if session_id else PASSKEY_LOGIN
+        token = _of_session(purpose, session_id) if session_id else None
+        return self.begin(purpose, person, challenge=challenge, token=token).token
+
+    def registration(self, session_id: str) -> Pending:
+        """Raises SecondFactorExpired."""
+        return self.count_try(_of_session(PASSKEY_REGISTRATION, session_id), PASSKEY_REGISTRATION)
+
+    def begin_setup(self, person: Person | None, session_id: str) -> None:
+        """An authenticator app is set up in a session, whose user has given the password."""
+        self.begin(TOTP_SETUP, person, token=_of_session(TOTP_SETUP, session_id))
+
+    def require_setup(self, session_id: str) -> None:
+        """Raises SecondFactorExpired if it was begun in another session, or too long ago."""
+        self.person_of(self.find(_of_session(TOTP_SETUP, session_id), TOTP_SETUP))
+
+    def begin(
+        self,
+        purpose: str,
+        person: Person | None,
+        visitor_id: str | None = None,
+        challenge: str | None = None,
+        token: str | None = None,
+    ) -> SecondFactorDue:
+        token, now_ms = token or secrets.token_urlsafe(32), self._clock.now_ms()
+        user_id, mark = (person.id, remembered.password_mark(person)) if person else (None, "")
+        pending = Pending(_hash(token), purpose, user_id, mark, visitor_id, challenge, 0)
+        methods = self._database.write(pending_queries.begin, pending, now_ms, now_ms + PENDING_S * 1000)
+        return SecondFactorDue(token, methods)
+
+    def find(self, token: str, *purposes: str) -> Pending:
+        """Raises SecondFactorExpired."""
+        return _live(self._database.read(pending_queries.find, _hash(token), purposes, self._clock.now_ms()))
+
+    def count_try(self, token: str, *purposes: str) -> Pending:
+        """Count a try, before it is verified. Raises SecondFactorExpired after MOST_TRIES."""
+        count = pending_queries.count_try
+        return _live(self._database.write(count, _hash(token), purposes, self._clock.now_ms(), MOST_TRIES))
+
+    def set_challenge(self, token: str, challenge: str, *purposes: str) -> Pending:
+        """Raises SecondFactorExpired."""
+        change = pending_queries.set_challenge
+        return _live(self._database.write(change, _hash(token), purposes, challenge, self._clock.now_ms()))
+
+    def fail(self, pending: Pending) -> None:
+        """After a wrong try. The last one ends the step; raises SecondFactorExpired then."""
+        if pending.tries < MOST_TRIES:
+            return
+        person = self._database.read(queries.by_id, pending.user_id or "")
+        entry = own_entry(log.anonymous(self._clock.now_ms()), "second_factor.fail", person)
+        self._database.write(pending_queries.end, pending, audit=lambda ended: entry if ended else None)
+        raise SecondFactorExpired
+
+    def person_of(self, pending: Pending) -> Person:
+        """The user, while the password and the account are as they were. Raises SecondFactorExpired."""
+        person = self._database.read(queries.by_id, pending.user_id or "")
+        if person is None or person.is_disabled or remembered.password_mark(person) != pending.password_mark:
+            raise SecondFactorExpired
+        return person
+
+    def cookie(self, person: Person) -> str:
+        """For a browser that needs no second step for 30 days."""
+        return remembered.value(self._secret, person, self._clock.now_ms())
+
+
+def _live(pending: Pending | None) -> Pending:
+    if pending is None:
+        raise SecondFactorExpired
+    return pending
+
+
+def _of_session(purpose: str, session_id: str) -> str:
+    """A session makes one passkey at a time. This is no secret: its purpose keeps it from being a token of a login."""
+    return f"{purpose} in session {session_id}"
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,86 @@
+"""Queries for steps of logins that wait, as operations of the database executor."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+from sqlalchemy import delete, exists, select, update
+from sqlalchemy.orm import Session
+
+from koyjabo.database.row_count import changed_rows
+from koyjabo.models import Passkey, PendingStep, RecoveryCode, TotpSecret, User
+
+TOTP, RECOVERY, PASSKEY = "totp", "recovery", "passkey"
+MOST_SWEPT = 100
+"""Expired steps deleted with each new one: more than one adds, so the table cannot grow for long."""
+
+
+class Pending(NamedTuple):
+    """A step that waits. `token` is the hash of the client's. `user_id` is None until a passkey says whose it is."""
+
+    token: str
+    purpose: str
+    user_id: str | None
+    password_mark: str
+    visitor_id: str | None
+    challenge: str | None
+    tries: int
+
+
+COLUMNS = [getattr(PendingStep, name) for name in Pending._fields]
+
+
+def begin(session: Session, pending: Pending, now_ms: int, expires_ms: int) -> tuple[str, ...]:
+    """Add a step, in place of one with the same token. Returns the ways in which its user can make it. The steps of a
+    user begin one after the other, so that two with one token do not meet.
+    """
+    if pending.user_id is not None:
+        session.execute(select(User.id).where(User.id == pending.user_id).with_for_update())
+    expired = select(PendingStep.token).where(PendingStep.expires_ms <= now_ms).limit(MOST_SWEPT)
+    expired = expired.with_for_update(skip_locked=True)  # concurrent sweeps do not wait for each other
+    sweep = delete(PendingStep).where(PendingStep.token.in_(expired) | (PendingStep.token == pending.token))
+    session.execute(sweep.execution_options(synchronize_session=False))
+    session.add(PendingStep(**pending._asdict(), expires_ms=expires_ms))
+    return methods(session, pending.user_id) if pending.user_id else ()
+
+
+def find(session: Session, token: str, purposes: Collection[str], now_ms: int) -> Pending | None:
+    live = (PendingStep.token == token, PendingStep.purpose.in_(purposes), PendingStep.expires_ms > now_ms)
+    row = session.execute(select(*COLUMNS).where(*live)).one_or_none()
+    return Pending._make(row) if row else None
+
+
+def count_try(session: Session, token: str, purposes: Collection[str], now_ms: int, most: int) -> Pending | None:
+    """Count a try before it is verified, which also limits concurrent ones. None if no try is left."""
+    live = (PendingStep.token == token, PendingStep.purpose.in_(purposes), PendingStep.expires_ms > now_ms)
+    counted = update(PendingStep).where(*live, PendingStep.tries < most).values(tries=PendingStep.tries + 1)
+    row = session.execute(counted.returning(*COLUMNS).execution_options(synchronize_session=False)).one_or_none()
+    return Pending._make(row) if row else None
+
+
+def set_challenge(
+    session: Session, token: str, purposes: Collection[str], challenge: str, now_ms: int
+) -> Pending | None:
+    live = (PendingStep.token == token, PendingStep.purpose.in_(purposes), PendingStep.expires_ms > now_ms)
+    changed = update(PendingStep).where(*live).values(challenge=challenge).returning(*COLUMNS)
+    row = session.execute(changed.execution_options(synchronize_session=False)).one_or_none()
+    return Pending._make(row) if row else None
+
+
+def end(session: Session, pending: Pending) -> bool:
+    """Remove a step. Returns False if another request has, or has asked for another challenge."""
+    mine = (PendingStep.token == pending.token, PendingStep.challenge.is_not_distinct_from(pending.challenge))
+    return changed_rows(session, delete(PendingStep).where(*mine)) == 1
+
+
+def methods(session: Session, user_id: str) -> tuple[str, ...]:
+    confirmed = (TotpSecret.user_id == user_id, TotpSecret.confirmed_ms.is_not(None))
+    found = session.execute(
+        select(
+            exists().where(*confirmed),
+            exists().where(RecoveryCode.user_id == user_id),
+            exists().where(Passkey.user_id == user_id),
+        )
+    ).one()
+    return tuple(name for name, has in zip((TOTP, RECOVERY, PASSKEY), found, strict=True) if has)

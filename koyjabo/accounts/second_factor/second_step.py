@@ -1,0 +1,160 @@
+"""The second step of a login, by a code or a passkey; and the login with a passkey alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+from koyjabo.accounts import queries
+from koyjabo.accounts.accounts import Accounts
+from koyjabo.accounts.audit_entries import own_entry
+from koyjabo.accounts.grants import Grant
+from koyjabo.accounts.queries import Person
+from koyjabo.accounts.second_factor import ceremonies, passkey_queries, pending_queries
+from koyjabo.accounts.second_factor.ceremonies import RelyingParty
+from koyjabo.accounts.second_factor.codes import Codes, Proof
+from koyjabo.accounts.second_factor.pending import ENROL, PASSKEY_LOGIN, SIGN_UP, VERIFY, PendingSteps
+from koyjabo.accounts.second_factor.pending_queries import PASSKEY, Pending
+from koyjabo.audit import log
+from koyjabo.clock import Clock
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.errors import WrongCode, WrongPasskey
+
+
+class Browser(NamedTuple):
+    """`is_familiar` says whether a user has logged in with it before."""
+
+    user_agent: str
+    is_familiar: Callable[[Person], bool]
+
+
+class Completed(NamedTuple):
+    """A login after its second step."""
+
+    grant: Grant
+    visitor_id: str | None  # as the first step had it
+    cookie: str
+    """For a browser that needs no second step for 30 days. Void after `enrol`, which changes the second factor."""
+
+
+class Enrolled(NamedTuple):
+    completed: Completed
+    recovery_codes: list[str]
+
+
+class SecondStep:
+    """All methods raise LedgerUnavailable, and SecondFactorExpired for a step that is over: after MOST_TRIES,
+    PENDING_S, one use, or a new password. Each code and each passkey is a try. `on_revoked` is called with the id of a
+    user whose sessions have ended.
+    """
+
+    def __init__(
+        self,
+        database: DatabaseExecutor,
+        clock: Clock,
+        accounts: Accounts,
+        pending: PendingSteps,
+        codes: Codes,
+        on_revoked: Callable[[str], object],
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._accounts = accounts
+        self._pending = pending
+        self._codes = codes
+        self._on_revoked = on_revoked
+
+    def by_code(self, token: str, code: str, browser: Browser) -> Completed:
+        """Raises WrongCode, TooManyRequests."""
+        pending = self._pending.count_try(token, VERIFY)
+        person = self._pending.person_of(pending)
+        try:
+            return self._complete(pending, person, self._codes.prove(person.id, code), browser)
+        except WrongCode:
+            self._pending.fail(pending)
+            raise
+
+    def methods(self, token: str) -> tuple[str, ...]:
+        """The ways in which the step can be made."""
+        pending = self._pending.find(token, VERIFY)
+        return self._database.read(pending_queries.methods, pending.user_id or "")
+
+    def options(self, token: str | None, site: RelyingParty) -> tuple[str, dict[str, Any]]:
+        """The token of the step, and WebAuthn's options to ask the browser with. Without a token, a login begins that
+        needs no password. Raises SecondFactorExpired.
+        """
+        challenge = ceremonies.new_challenge()
+        if token is None:
+            token = self._pending.begin_passkey(challenge)
+            return token, ceremonies.login_options(site, [], challenge, is_alone=True)
+        pending = self._pending.set_challenge(token, challenge, VERIFY, PASSKEY_LOGIN)
+        known = self._database.read(passkey_queries.credential_ids, pending.user_id or "")
+        return token, ceremonies.login_options(site, known, challenge, is_alone=pending.user_id is None)
+
+    def by_passkey(self, token: str, credential: dict[str, Any], site: RelyingParty, browser: Browser) -> Completed:
+        """Raises WrongPasskey."""
+        pending = self._pending.count_try(token, VERIFY, PASSKEY_LOGIN)
+        try:
+            person, proof = self._prove(pending, credential, site)
+            return self._complete(pending, person, proof, browser)
+        except (WrongCode, WrongPasskey):
+            self._pending.fail(pending)
+            raise WrongPasskey from None
+
+    def enrol(self, token: str, code: str, browser: Browser) -> Enrolled:
+        """Turn an authenticator app on, by the first code of it, and log in. Raises WrongCode, NoSecondFactor,
+        TooManyRequests.
+        """
+        pending = self._pending.count_try(token, ENROL, SIGN_UP)
+        person = self._pending.person_of(pending)
+        if pending.purpose == SIGN_UP:
+            browser = browser._replace(is_familiar=lambda _: True)
+        codes, digests = self._codes.new_recovery_codes(person.id)
+        entry = own_entry(log.anonymous(self._clock.now_ms()), "second_factor.add", person, method="totp")
+        try:
+            proof = self._codes.confirmation(person.id, code, digests, entry)
+            completed = self._complete(pending, person, proof, browser)
+        except WrongCode:
+            self._pending.fail(pending)
+            raise
+        self._on_revoked(person.id)
+        return Enrolled(completed, codes)
+
+    def enrolling(self, token: str) -> Person:
+        """Whose second factor may be set up with this token. Raises SecondFactorExpired."""
+        return self._pending.person_of(self._pending.find(token, ENROL, SIGN_UP))
+
+    def _prove(self, pending: Pending, credential: dict[str, Any], site: RelyingParty) -> tuple[Person, Proof]:
+        key = self._database.read(passkey_queries.key, str(credential.get("id")))
+        if key is None or pending.challenge is None or pending.user_id not in (None, key.user_id):
+            raise WrongPasskey
+        is_alone = pending.user_id is None
+        used = ceremonies.verify_login(
+            site, credential, pending.challenge, key.public_key, key.sign_count, is_alone=is_alone
+        )
+        person = self._known(key.user_id) if is_alone else self._pending.person_of(pending)
+        use = partial(passkey_queries.use, key=key, sign_count=used.sign_count, now_ms=self._clock.now_ms())
+        return person, Proof(PASSKEY, use)
+
+    def _known(self, user_id: str) -> Person:
+        person = self._database.read(queries.by_id, user_id)
+        if person is None or person.is_disabled:
+            raise WrongPasskey
+        return person
+
+    def _complete(self, pending: Pending, person: Person, proof: Proof, browser: Browser) -> Completed:
+        """Raises WrongCode if the proof was used before, or the user or the step was changed concurrently."""
+
+        def settle(session: Any) -> bool:
+            if not proof.settle(session):
+                return False
+            if not pending_queries.end(session, pending):
+                raise WrongCode  # which gives the proof back
+            return True
+
+        both = proof._replace(settle=settle)
+        grant = self._accounts.open_session(person, browser.user_agent, browser.is_familiar(person), both)
+        if grant is None:
+            raise WrongCode
+        return Completed(grant, pending.visitor_id, self._pending.cookie(person))

@@ -1,0 +1,137 @@
+"""Anonymous visits: they count like any other, and nothing is stored by which a person could be followed
+(specification: Privacy signals).
+
+A visitorId is replaced by a hash under a secret of the day, which all workers read from the database. A secret is valid
+on its day and for an hour after it, for retries across midnight. In the last minute of a day, the secret of the next
+day is valid too: clocks of two machines may differ, and a retry may be committed before the visit that it repeats.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any
+from urllib.parse import urlsplit
+
+from koyjabo.clock import Clock, shifted
+from koyjabo.counting import day_secret_queries
+from koyjabo.counting.records import NewVisit, VisitKey
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.errors import LedgerUnavailable
+from koyjabo.network import browsers
+
+VALID_AFTER_MS = 3_600_000
+VALID_BEFORE_MS = 60_000
+"""How long before and after its day a secret is valid. The former is longer than a commit may take."""
+
+SECRET_BYTES = 32
+PREFIX = "anonymous_"
+
+
+class Anonymity:
+    """`knows` tells whether a visitor has registered a visit. With `honours_headers`, `Sec-GPC: 1` and `DNT: 1` ask for
+    an anonymous visit (HONOUR_PRIVACY_SIGNALS). Methods that need a secret raise LedgerUnavailable.
+    """
+
+    def __init__(
+        self, database: DatabaseExecutor, clock: Clock, honours_headers: bool, knows: Callable[[str], bool]
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self.honours_headers = honours_headers
+        self._knows = knows
+        self._secrets: dict[str, bytes] = {}  # by day
+        self._swept_for = ""
+
+    def is_asked(self, environ: Mapping[str, Any], is_said: bool = False) -> bool:
+        """Whether a request asks for privacy, by its headers, or because it says so (`is_said`)."""
+        if is_said:
+            return True
+        sent = environ.get("HTTP_SEC_GPC") == "1" or environ.get("HTTP_DNT") == "1"
+        return sent and self.honours_headers
+
+    def visit(self, visit: NewVisit) -> NewVisit:
+        """The anonymous visit to register instead of `visit`, whose place must be a country."""
+        key, *others = [_key(secret, visit) for secret in self._valid_secrets()]
+        return visit._replace(
+            visitor_id=key[0],
+            visit_id=key[1] if visit.visit_id else None,
+            other_key=others[0] if others and visit.visit_id else None,
+            client_ms=None,  # a wrong clock could be recognised
+            referrer=_host(visit.referrer),
+            user_agent=_browser_and_system(visit.user_agent),
+            user_id=None,
+        )
+
+    def names(self, visitor_id: str) -> list[str]:
+        """The hashes under which a visitor may have registered, today's first."""
+        return [_hashed(secret, visitor_id) for secret in self._valid_secrets()]
+
+    def known_as(self, visitor_id: str) -> str:
+        """The hash under which a visitor has registered; today's if none."""
+        names = self.names(visitor_id)
+        return next(filter(self._knows, names), names[0]) if len(names) > 1 else names[0]
+
+    def sweep(self) -> None:
+        """Delete the secrets that are not valid any more, once a day. Call it often."""
+        days = self._valid_days()
+        self._secrets = {day: secret for day, secret in self._secrets.items() if day in days}
+        if self._swept_for != min(days):
+            try:
+                self._database.write(day_secret_queries.delete_before, min(days))
+            except LedgerUnavailable:
+                return  # the next call tries again
+            self._swept_for = min(days)
+
+    def _valid_secrets(self) -> list[bytes]:
+        days, known = self._valid_days(), self._secrets
+        if known.keys() != set(days):
+            self._secrets = known = {day: known.get(day) or self._load(day) for day in days}
+        return [known[day] for day in days]
+
+    def _load(self, day: str) -> bytes:
+        """The secret of a day, made by the first worker that needs it."""
+        found = self._database.read(day_secret_queries.find, day)
+        if found is None:
+            found = self._database.write(day_secret_queries.make, day, secrets.token_hex(SECRET_BYTES))
+        return bytes.fromhex(found)
+
+    def _valid_days(self) -> list[str]:
+        """Today, and the day beside it whose secret is valid as well, if any."""
+        now_ms = self._clock.now_ms()
+        today = self._clock.bucket(now_ms).day
+        if now_ms < 1000 * self._clock.began_s(today) + VALID_AFTER_MS:
+            return [today, shifted(today, -1)]
+        tomorrow = shifted(today, 1)
+        is_near = now_ms >= 1000 * self._clock.began_s(tomorrow) - VALID_BEFORE_MS
+        return [today, tomorrow] if is_near else [today]
+
+
+def _hashed(secret: bytes, visitor_id: str) -> str:
+    return PREFIX + blake2b(_bytes(visitor_id), digest_size=16, key=secret, person=b"visitor").hexdigest()
+
+
+def _key(secret: bytes, visit: NewVisit) -> VisitKey:
+    """The client's name of the visit is hashed as well: it may contain the visitorId, or be the same each time."""
+    name = _bytes(f"{visit.visitor_id}\n{visit.visit_id}")
+    hashed = blake2b(name, digest_size=16, key=secret, person=b"visit").hexdigest()
+    return _hashed(secret, visit.visitor_id), hashed
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _host(referrer: str | None) -> str | None:
+    try:
+        return urlsplit(referrer if "//" in referrer else f"//{referrer}").hostname if referrer else None
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=1024)
+def _browser_and_system(user_agent: str | None) -> str | None:
+    """ "Chrome on Android", or the one that is known."""
+    return " on ".join(filter(None, browsers.of(user_agent))) or None if user_agent else None

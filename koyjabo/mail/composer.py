@@ -1,0 +1,85 @@
+"""Makes a message of a letter: plain text and simple HTML, without images. Every link begins with PUBLIC_URL."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, formataddr
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, FileSystemLoader
+
+from koyjabo.mail.contents import KINDS, Contents
+from koyjabo.mail.link_tokens import LinkTokens
+from koyjabo.mail.outbox_queries import Letter
+from koyjabo.mail.speech import Speech
+
+POLICY = SMTP.clone(cte_type="7bit")
+"""Not every mail server takes bodies of 8 bits (RFC 6152)."""
+
+TEMPLATES = Path(__file__).resolve().parents[1] / "templates" / "mail"
+
+
+class Mail(NamedTuple):
+    recipient: str
+    message: bytes
+    is_utf8: bool  # the recipient's address needs SMTPUTF8 (RFC 6531)
+
+
+class Composer:
+    def __init__(self, sender_name: str, sender: str, public_url: str, tokens: LinkTokens, zone: ZoneInfo) -> None:
+        self._sender = formataddr((sender_name, sender))
+        self._public_url = public_url
+        self._tokens = tokens
+        self._zone = zone
+        self._html = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True).get_template("mail.html")
+
+    def compose(self, letter: Letter) -> Mail:
+        speech = Speech(letter.language, self._zone)
+        contents = KINDS[letter.kind](speech, letter.data)
+        url, recipient = self._url(contents, letter), ascii_domain(letter.email)
+        message = EmailMessage(policy=POLICY.clone(utf8=not recipient.isascii()))
+        for name, value in self._headers(letter, contents, recipient).items():
+            message[name] = value
+        message.set_content(self._text(contents, url))
+        values = {"contents": contents, "url": url, "language": speech.language, "site": self._public_url}
+        message.add_alternative(self._html.render(values), subtype="html")
+        message["Content-Language"] = speech.language
+        return Mail(recipient, message.as_bytes(), not recipient.isascii())
+
+    def _url(self, contents: Contents, letter: Letter) -> str:
+        token = self._tokens.token(contents.purpose, letter.data["link"]) if contents.purpose else ""
+        return f"{self._public_url}{contents.path}{token}" if contents.path else ""
+
+    def _headers(self, letter: Letter, contents: Contents, recipient: str) -> dict[str, str]:
+        """The Message-ID is that of the letter: mailboxes may drop a second copy."""
+        host = urlsplit(self._public_url).hostname
+        return {
+            "From": self._sender,
+            "To": recipient,
+            "Subject": " ".join(contents.subject.split()),
+            "Date": format_datetime(datetime.fromtimestamp(letter.at_ms / 1000, UTC)),
+            "Message-ID": f"<{letter.id}.{letter.at_ms}@{host}>",
+            "Auto-Submitted": "auto-generated",
+        }
+
+    def _text(self, contents: Contents, url: str) -> str:
+        link = [f"{contents.label}:\n{url}"] if url else []
+        closing = [contents.closing] if contents.closing else []
+        signature = [f"Koy Jabo · {self._public_url}"]
+        return "\n\n".join([*contents.paragraphs, *link, *closing, *signature]) + "\n"
+
+
+def ascii_domain(email: str) -> str:
+    """The address with its domain as mail servers without SMTPUTF8 take it, if the rest of it is ASCII."""
+    local, _, domain = email.rpartition("@")
+    if not local.isascii() or domain.isascii():
+        return email
+    try:
+        return f"{local}@{domain.encode('idna').decode()}"
+    except UnicodeError:
+        return email

@@ -1,0 +1,139 @@
+"""The contents of each kind of mail. Names of people and communities are theirs to choose, so they are only text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from koyjabo.mail.link_tokens import INVITATION, RESET, VERIFY
+from koyjabo.mail.speech import Speech
+from koyjabo.text import N_
+
+ROLES = {"member": N_("Member"), "moderator": N_("Moderator"), "admin": N_("Admin")}
+IGNORE = N_("If you did not ask for this, ignore this mail.")
+
+
+class Contents(NamedTuple):
+    """`link` is a label and the path below PUBLIC_URL, with a token if there is a purpose."""
+
+    subject: str
+    paragraphs: list[str]
+    label: str = ""
+    path: str = ""
+    purpose: str = ""
+    closing: str = ""
+
+
+def verify(speech: Speech, data: Mapping[str, Any]) -> Contents:
+    say = speech.say
+    return Contents(
+        say(N_("Confirm your email")),
+        [say(N_("Somebody, probably you, uses this email for an account. Please confirm that it is yours."))],
+        *(say(N_("Confirm this email")), "/verify-email/", VERIFY),
+        say(IGNORE),
+    )
+
+
+def reset(speech: Speech, data: Mapping[str, Any]) -> Contents:
+    say = speech.say
+    return Contents(
+        say(N_("Choose a new password")),
+        [
+            say(N_("Somebody, probably you, has forgotten the password of your account.")),
+            say(N_("This link is good for 30 minutes, and once. A new password ends all sessions.")),
+        ],
+        *(say(N_("Choose a new password")), "/reset-password/", RESET),
+        say(IGNORE),
+    )
+
+
+def invitation(speech: Speech, data: Mapping[str, Any]) -> Contents:
+    say, names = speech.say, {"name": data["by"], "community": data["community"]}
+    return Contents(
+        say(N_("Invitation to %(community)s"), community=data["community"]),
+        [
+            say(N_("%(name)s invites you to the community %(community)s."), **names),
+            say(N_("Your role: %(role)s"), role=say(ROLES[data["role"]])),
+            say(N_("You become a member only if you accept. The link is good for a week, and once.")),
+        ],
+        *(say(N_("See the invitation")), "/invitations/", INVITATION),
+        say(N_("If you do not know this person, ignore this mail.")),
+    )
+
+
+def email_changed(speech: Speech, data: Mapping[str, Any]) -> Contents:
+    say = speech.say
+    return Contents(
+        say(N_("Your account has another email")),
+        [
+            say(N_("Your account does not use this email any more.")),
+            say(N_("If that was not you, ask the people who run this site at once.")),
+        ],
+    )
+
+
+def email_new(speech: Speech, data: Mapping[str, Any]) -> Contents:
+    say = speech.say
+    return Contents(
+        say(N_("This is now the email of your account")),
+        [say(N_("Your account uses this email from now on. Please confirm that it is yours."))],
+        *(say(N_("Confirm this email")), "/verify-email/", VERIFY),
+        say(IGNORE),
+    )
+
+
+def sign_in(speech: Speech, data: Mapping[str, Any]) -> Contents:
+    say = speech.say
+    browser = ", ".join(filter(None, (data["browser"], data["system"]))) or say(N_("Unknown browser"))
+    place = say(N_("Unknown")) if data["place"] in ("", "Unknown") else data["place"]
+    return Contents(
+        say(N_("New login to your account")),
+        [
+            say(N_("Somebody has logged in to your account with a browser that we do not know:")),
+            f"{browser}\n{place}\n{speech.moment(data['at_ms'])}",
+            say(N_("If that was you, there is nothing to do. If not, change your password at once.")),
+        ],
+        *(say(N_("Your account")), "/account"),
+    )
+
+
+def weekly(speech: Speech, data: Mapping[str, Any]) -> Contents:
+    say, count = speech.say, speech.count
+    first, last = speech.day(data["first"]), speech.day(data["last"])
+    site = [
+        say(N_("Total visits: %(count)s"), count=count(data["total"])),
+        _compared(speech, N_("Visits this week: %(count)s"), data["visits"], data["visits_before"]),
+        _compared(speech, N_("New visitors: %(count)s"), data["new"], data["new_before"]),
+    ]
+    return Contents(
+        say(N_("Weekly report: %(count)s visits"), count=count(data["visits"])),
+        [f"{first} – {last}", "\n".join(site), *(_community(speech, each) for each in data["communities"])],
+        *(say(N_("Open the site")), "/"),
+        closing=say(N_("You get this mail because you asked for it. You can turn it off on the page of your account.")),
+    )
+
+
+def _community(speech: Speech, each: Mapping[str, Any]) -> str:
+    lines = [
+        each["name"],
+        _compared(speech, N_("Visits this week: %(count)s"), each["visits"], each["visits_before"]),
+        speech.say(N_("Most people online at once: %(count)s"), count=speech.count(each["most"])),
+    ]
+    return "\n".join(lines)
+
+
+def _compared(speech: Speech, sentence: str, now: int, before: int) -> str:
+    """With the change from the week before, if there is one to compare with."""
+    text, change = speech.say(sentence, count=speech.count(now)), speech.change(now, before)
+    return f"{text} ({change})" if change else text
+
+
+KINDS: dict[str, Callable[[Speech, Mapping[str, Any]], Contents]] = {
+    "verify": verify,
+    "reset": reset,
+    "invitation": invitation,
+    "email_changed": email_changed,
+    "email_new": email_new,
+    "sign_in": sign_in,
+    "weekly": weekly,
+}

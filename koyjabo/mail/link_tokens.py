@@ -1,0 +1,38 @@
+"""The tokens of links that are mailed or handed on. A token is derived from the id of its row and a key that is derived
+from SECRET_KEY: neither the database nor a backup contains anything that opens a link.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import re
+import uuid
+
+RESET, VERIFY, INVITATION = "reset", "verify", "invitation"
+
+TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
+MAC_LENGTH = 16
+
+
+class LinkTokens:
+    def __init__(self, secret: str) -> None:
+        self._key = hmac.digest(secret.encode(), b"tokens of links", "sha256")
+
+    def token(self, purpose: str, row_id: str) -> str:
+        """The token of the row with this UUID: 43 characters of `A–Z a–z 0–9 _ -`."""
+        raw = uuid.UUID(row_id).bytes
+        return base64.urlsafe_b64encode(raw + self._mac(purpose, raw)).rstrip(b"=").decode()
+
+    def row_id(self, purpose: str, token: str) -> str | None:
+        """The id of the row; None if this is no token of ours for that purpose."""
+        if not TOKEN.fullmatch(token):
+            return None
+        decoded = base64.urlsafe_b64decode(f"{token}=")
+        raw, mac = decoded[:MAC_LENGTH], decoded[MAC_LENGTH:]
+        found = str(uuid.UUID(bytes=raw))
+        is_ours = hmac.compare_digest(mac, self._mac(purpose, raw)) and token == self.token(purpose, found)
+        return found if is_ours else None
+
+    def _mac(self, purpose: str, raw: bytes) -> bytes:
+        return hmac.digest(self._key, purpose.encode() + b" " + raw, "sha256")[:MAC_LENGTH]

@@ -1,0 +1,154 @@
+"""Sends what is in the outbox: one worker of all servers at a time, at least once, with growing pauses for a day."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from koyjabo.clock import Clock
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.errors import LedgerUnavailable, MailUnavailable
+from koyjabo.mail import outbox_queries
+from koyjabo.mail.composer import Composer
+from koyjabo.mail.outbox_queries import SENDER_LENGTH, Letter, Prepare, Status
+from koyjabo.mail.smtp import NotDelivered, Transport
+from koyjabo.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+DELIVERABLE = re.compile(r"[^\s()<>\[\]:;@\\,\"]+@[\w.-]+")
+"""Other characters have a meaning in headers: mails to `x<y@example.com` would reach `y@example.com`."""
+
+LOOK_S = 2.0
+"""Seconds between two calls of `tick`."""
+
+
+class Outbox:
+    """Call `tick` every LOOK_S. Without `composer` and `transport`, `letter` returns None, and nothing is stored."""
+
+    def __init__(
+        self,
+        database: DatabaseExecutor,
+        clock: Clock,
+        runtime: Runtime,
+        composer: Composer | None,
+        transport: Transport | None,
+        secret: str,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._runtime = runtime
+        self._composer = composer
+        self._transport = transport
+        self._key = hmac.digest(secret.encode(), b"recipients of mails", "sha256")
+        self._prepare: dict[str, Prepare] = {}
+        self._worker = secrets.token_hex(16)
+        self._busy = self._has_sent = False
+
+    @property
+    def is_on(self) -> bool:
+        return self._transport is not None
+
+    def require(self) -> None:
+        """Raises MailUnavailable."""
+        if not self.is_on:
+            raise MailUnavailable
+
+    def prepare(self, functions: Mapping[str, Prepare]) -> None:
+        """Complete letters of these kinds right before they are sent."""
+        self._prepare.update(functions)
+
+    def letter(
+        self,
+        kind: str,
+        email: str,
+        language: str | None,
+        once: str | None = None,
+        sender: str | None = None,
+        **data: Any,
+    ) -> Letter | None:
+        """A letter to `store` in the transaction of what it is about; None if this server sends no mails, or none to
+        such an address. In the `language` of the recipient, if that is known. Of those with one `once`, only the first
+        is stored; `sender` is the id of a user who has only so many sent to strangers.
+        """
+        if not self.is_on or not DELIVERABLE.fullmatch(email.strip()):
+            return None
+        letter = Letter(kind, email, self._hash(email.strip().casefold()), language, data, self._clock.now_ms())
+        return letter._replace(
+            once=self._hash(once) if once else None,
+            sender=self._hash(f"sender {sender}")[:SENDER_LENGTH] if sender else None,
+        )
+
+    def _hash(self, text: str) -> str:
+        return hmac.new(self._key, text.encode(), "sha256").hexdigest()
+
+    def status(self) -> Status | None:
+        """None if this server sends no mails. Raises LedgerUnavailable."""
+        return self._database.read(outbox_queries.status) if self.is_on else None
+
+    def tick(self) -> None:
+        """Start sending in a task if there is something to send, or renew the lease while one is running."""
+        if not self.is_on:
+            return
+        try:
+            if self._busy:
+                self._database.write(outbox_queries.renew, self._worker, self._clock.now_ms())
+            elif self._database.read(outbox_queries.is_due, self._worker, self._clock.now_ms()):
+                self._busy = True
+                self._runtime.start_task(self._work)
+        except LedgerUnavailable:
+            return  # the next tick tries again
+
+    def send_all(self) -> None:
+        """Send all letters that are due, one after the other. Raises LedgerUnavailable."""
+        while (letter := self._take()) is not None:
+            self._send(letter)
+
+    def close(self) -> None:
+        """Let another worker send at once. Waits for no delivery."""
+        if self._transport is None:
+            return
+        self._transport.close()
+        if not self._has_sent:
+            return
+        try:
+            self._database.write(outbox_queries.release, self._worker)
+        except LedgerUnavailable:
+            return  # the lease expires
+
+    def _work(self) -> None:
+        try:
+            self.send_all()
+        except LedgerUnavailable as error:
+            log.warning("mail_interrupted cause=%r", str(error.__cause__ or error))
+        except Exception:
+            log.exception("mail_work_failed")
+        finally:
+            self._busy = False
+
+    def _take(self) -> Letter | None:
+        self._has_sent = True
+        return self._database.write(outbox_queries.take, self._worker, self._clock.now_ms(), self._prepare)
+
+    def _send(self, letter: Letter) -> None:
+        assert self._composer is not None
+        assert self._transport is not None
+        try:
+            mail = self._composer.compose(letter)
+            self._transport.send(mail.recipient, mail.message, mail.is_utf8)
+        except NotDelivered as error:
+            self._fail(letter, str(error))
+        except Exception as error:  # a letter that cannot be composed must not keep the others from being sent
+            log.exception("mail_not_composed kind=%s", letter.kind)
+            self._fail(letter, type(error).__name__)
+        else:
+            self._database.write(outbox_queries.sent, letter.id, self._clock.now_ms())
+            log.info("mail_sent kind=%s", letter.kind)
+
+    def _fail(self, letter: Letter, reason: str) -> None:
+        is_given_up = self._database.write(outbox_queries.failed, letter.id, reason, self._clock.now_ms())
+        log.warning("mail_%s kind=%s reason=%s", "given_up" if is_given_up else "delayed", letter.kind, reason)

@@ -1,0 +1,115 @@
+"""Delivers mails by SMTP on a real thread, one at a time, so that a slow mail server never stops the event loop."""
+
+from __future__ import annotations
+
+import importlib
+import ssl
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from types import ModuleType
+from typing import Any, Protocol
+
+from koyjabo.database.batch_worker import BatchWorker, Job
+from koyjabo.errors import LedgerUnavailable
+from koyjabo.mail.smtp_url import SmtpServer
+from koyjabo.runtime import Runtime
+
+TIMEOUT_S = 15.0
+"""For each step of the conversation: connecting, a command and its reply."""
+
+PATIENCE_S, LIMIT_S = 30.0, 180.0
+UNPATCHED = ("socket", "ssl", "smtplib")
+
+
+class NotDelivered(Exception):
+    """The message is the status of SMTP, or the kind of the error. No address, which a server's reply may contain."""
+
+
+class Transport(Protocol):
+    def send(self, recipient: str, message: bytes, is_utf8: bool) -> None:
+        """Hand a message over to the mail server. Raises NotDelivered; then the server may still have it."""
+
+    def close(self) -> None: ...
+
+
+class SmtpTransport:
+    """`hello` is the name with which this server greets."""
+
+    def __init__(self, server: SmtpServer, hello: str, runtime: Runtime) -> None:
+        self._server = server
+        self._hello = hello
+        self._smtplib = unpatched_smtplib()
+        self._thread: BatchWorker[Callable[[], None], bool] = BatchWorker(runtime, _work, PATIENCE_S, LIMIT_S, most=1)
+
+    def send(self, recipient: str, message: bytes, is_utf8: bool) -> None:
+        try:
+            self._thread.do(lambda: self._deliver(recipient, message, is_utf8))
+        except LedgerUnavailable:
+            raise NotDelivered("timeout") from None
+
+    def close(self) -> None:
+        """Does not wait for a delivery: its mail is sent again after the next start."""
+        if not self._thread.waiting()[0]:
+            self._thread.close()
+
+    # Runs on the real thread.
+
+    def _deliver(self, recipient: str, message: bytes, is_utf8: bool) -> None:
+        connection = self._connect()
+        try:
+            if self._server.user:
+                connection.login(self._server.user, self._server.password)
+            connection.sendmail(self._server.sender, [recipient], message, ["SMTPUTF8"] if is_utf8 else [])
+            with suppress(Exception):  # the server has the mail
+                connection.quit()
+        finally:
+            connection.close()
+
+    def _connect(self) -> Any:
+        host, port, security = self._server.host, self._server.port, self._server.security
+        options: dict[str, Any] = {"local_hostname": self._hello, "timeout": TIMEOUT_S}
+        if security == "tls":
+            return self._smtplib.SMTP_SSL(host, port, context=self._context(), **options)
+        connection = self._smtplib.SMTP(host, port, **options)
+        if security == "starttls":
+            try:
+                connection.starttls(context=self._context())
+            except Exception:
+                connection.close()
+                raise
+        return connection
+
+    def _context(self) -> ssl.SSLContext:
+        context: ssl.SSLContext = self._smtplib.ssl.create_default_context()
+        return context
+
+
+def unpatched_smtplib() -> ModuleType:
+    """A copy of `smtplib` with a `socket` and an `ssl` of its own. In a worker, those of `sys.modules` are patched for
+    the event loop, and a real thread must not use them (`koyjabo.server.process.patching`).
+    """
+    shared = {name: sys.modules.pop(name, None) for name in UNPATCHED}
+    try:
+        return importlib.import_module("smtplib")
+    finally:
+        for name, module in shared.items():
+            sys.modules.pop(name, None)
+            if module is not None:
+                sys.modules[name] = module
+
+
+def _work(take: Callable[[], list[Job[Callable[[], None], bool]]]) -> None:
+    for job in take():
+        try:
+            job.item()
+            job.result = True
+        except Exception as error:
+            job.error = NotDelivered(reason(error))
+
+
+def reason(error: Any) -> str:
+    """The status with which the server has refused, such as `550`, or the kind of the error."""
+    refused = getattr(error, "recipients", None)
+    status = next(iter(refused.values()))[0] if refused else getattr(error, "smtp_code", None)
+    return str(status) if status is not None else type(error).__name__

@@ -1,0 +1,58 @@
+"""SMTP_URL: `smtp://user:password@host:587?from=Name%20<a@b>`, or `smtps://` for TLS from the first byte."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+PORTS = {"smtp": 587, "smtps": 465}
+ADDRESS = r"[^\s<>@]+@[^\s<>@]+"
+SENDER = re.compile(rf'\s*"?(?P<name>[^<>"\r\n]*?)"?\s*<(?P<named>{ADDRESS})>\s*|(?P<bare>{ADDRESS})')
+EXAMPLE = "smtp://user:password@host:587?from=Koy%20Jabo%20<live@example.com>"
+
+
+class SmtpServer(NamedTuple):
+    host: str
+    port: int
+    user: str
+    password: str
+    sender_name: str
+    sender: str
+    security: str
+    """`tls` from the first byte, `starttls`, or `off`."""
+
+
+def parse(url: str) -> SmtpServer:
+    """Raises ValueError with the end of a sentence for the operator, without the password."""
+    parts = _split(url)
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    unknown = sorted(set(options) - {"from", "tls"})
+    if unknown:
+        raise ValueError(f"has the unknown option {unknown[0]!r}; there are from and tls")
+    if options.get("tls", "off") != "off" or (parts.scheme == "smtps" and "tls" in options):
+        raise ValueError("may say tls=off after smtp://, and nothing else: STARTTLS is demanded without it")
+    sender = SENDER.fullmatch(options.get("from", ""))
+    if sender is None:
+        raise ValueError(f"needs the sender of the mails, as in {EXAMPLE}")
+    return SmtpServer(
+        host=parts.hostname or "",
+        port=parts.port or PORTS[parts.scheme],
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        sender_name=(sender["name"] or "").strip(),
+        sender=sender["named"] or sender["bare"],
+        security="tls" if parts.scheme == "smtps" else options.get("tls", "starttls"),
+    )
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        is_server = parts.scheme in PORTS and parts.hostname and parts.path in ("", "/") and not parts.fragment
+        is_server = bool(is_server) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        is_server = False
+    if not is_server:
+        raise ValueError(f"is not the URL of a mail server; write it as {EXAMPLE}")
+    return parts

@@ -1,0 +1,56 @@
+"""What mails say, in the language of their recipient: sentences, numbers and times."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from gettext import NullTranslations
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_datetime
+from babel.numbers import format_decimal
+from babel.support import Translations
+
+from koyjabo.text import DIGITS, LANGUAGES
+
+CATALOGUES = Path(__file__).resolve().parents[1] / "translations"
+
+
+class Speech:
+    """`language` is one of LANGUAGES; otherwise English is spoken. Times are those of `zone`."""
+
+    def __init__(self, language: str | None, zone: ZoneInfo) -> None:
+        self.language = language if language in LANGUAGES else "en"
+        self._zone = zone
+        self._catalogue = _catalogue(self.language)
+
+    def say(self, sentence: str, **values: str) -> str:
+        """Translate a sentence that is marked with `N_`, and put `values` in its places."""
+        translated = self._catalogue.gettext(sentence)
+        return translated % values if values else translated
+
+    def count(self, number: int) -> str:
+        return self._digits(format_decimal(number, locale=self.language))
+
+    def change(self, now: int, before: int) -> str:
+        """`+12 %`; "" if there was nothing before."""
+        if not before:
+            return ""
+        percent = round(100 * (now - before) / before)
+        return self._digits(f"{percent:+d}\u202f%")
+
+    def day(self, day: str) -> str:
+        return self._digits(format_date(date.fromisoformat(day), "d MMMM y", locale=self.language))
+
+    def moment(self, at_ms: int) -> str:
+        local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(self._zone).replace(tzinfo=None)
+        return self._digits(format_datetime(local, "d MMMM y, HH:mm", locale=self.language))
+
+    def _digits(self, text: str) -> str:
+        return text.translate(DIGITS.get(self.language, {}))
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def _catalogue(language: str) -> NullTranslations:
+    return Translations.load(str(CATALOGUES), [language])

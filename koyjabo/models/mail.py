@@ -1,0 +1,62 @@
+"""Mail: what is to be sent, the links in it, and invitations. No table contains the token of a link
+(`koyjabo.mail.link_tokens`).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from koyjabo.models.columns import BigKey, Model
+
+
+class OutboxMail(Model):
+    """A mail that waits, was sent, or has failed. Without its address and its data after that."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        Index("ix_outbox_due", "done_ms", "due_ms"),
+        Index("ix_outbox_recipient", "recipient", "kind"),
+        Index("uq_outbox_once", "once", unique=True),
+    )
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(32))  # one of `koyjabo.mail.letters.KINDS`
+    email: Mapped[str] = mapped_column(String(254))
+    recipient: Mapped[str] = mapped_column(String(64))  # a keyed hash of the email, to limit mails to one address
+    language: Mapped[str | None] = mapped_column(String(8))
+    data: Mapped[str] = mapped_column(Text)  # JSON: names, ids and numbers, no secrets
+    once: Mapped[str | None] = mapped_column(String(64))  # a keyed hash: of rows with one value, the first alone
+    created_ms: Mapped[int] = mapped_column(BigInteger)
+    due_ms: Mapped[int] = mapped_column(BigInteger)  # the next attempt
+    attempts: Mapped[int] = mapped_column(Integer)
+    failure: Mapped[str | None] = mapped_column(Text)  # of the last attempt: a status of SMTP or the kind of the error
+    done_ms: Mapped[int | None] = mapped_column(BigInteger)  # sent, or given up if there is a `failure`
+
+
+class EmailLink(Model):
+    """A link that was mailed to a user: `purpose` is `reset` or `verify`. Using it deletes the row."""
+
+    __tablename__ = "email_links"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    user_id: Mapped[str] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    purpose: Mapped[str] = mapped_column(String(16))
+    email_key: Mapped[str] = mapped_column(String(254))  # where it was sent to: void for any other email of the user
+    expires_ms: Mapped[int] = mapped_column(BigInteger, index=True)
+
+
+class Invitation(Model):
+    """An offer of a role in a community, to the owner of its link. An answer deletes the row."""
+
+    __tablename__ = "invitations"
+    __table_args__ = (Index("uq_invitations_community_email", "community_id", "email_key", unique=True),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    community_id: Mapped[str] = mapped_column(String(36), ForeignKey("communities.id", ondelete="CASCADE"))
+    email: Mapped[str] = mapped_column(String(254))
+    email_key: Mapped[str] = mapped_column(String(254), index=True)
+    role: Mapped[str] = mapped_column(String(16))
+    invited_by: Mapped[str] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    created_ms: Mapped[int] = mapped_column(BigInteger)
+    expires_ms: Mapped[int] = mapped_column(BigInteger, index=True)

@@ -1,0 +1,154 @@
+"""The sections of an export: everything that is stored about an account, but no secrets (hashes of passwords and codes,
+keys), and nothing about other people that the account may not see.
+
+Visits are those that were made with a login of the account. Those from before a visitor was identified as the user are
+left out: everyone who knows a visitorId can sign up with it (docs/personal-data.md).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Select, and_, false, select
+from sqlalchemy.orm import aliased
+
+from koyjabo.counting.daily_people import user
+from koyjabo.mail.link_tokens import INVITATION
+from koyjabo.models import (
+    AuditLine,
+    Community,
+    Conversion,
+    EmailLink,
+    Invitation,
+    LoginSession,
+    Membership,
+    OutboxMail,
+    Passkey,
+    PendingStep,
+    Person,
+    PersonDay,
+    SpentCode,
+    TotpSecret,
+    User,
+    Visit,
+    Visitor,
+)
+
+
+class Owner(NamedTuple):
+    """Whose data is wanted."""
+
+    user_id: str
+    email: str
+    email_key: str
+    is_verified: bool
+    scopes: tuple[str, ...]  # the communities in which they were present
+
+
+class Section(NamedTuple):
+    """The rows of `select`, in the order of `key`, which is unique within the section."""
+
+    name: str
+    select: Callable[[Owner], Select[*tuple[Any, ...]]]
+    key: tuple[Any, ...]
+
+
+def about_member(user_id: str) -> ColumnElement[bool]:
+    """Audit lines of a community about this user. An index of actions finds the few lines to read."""
+    of_members = and_(AuditLine.action >= "member.", AuditLine.action < "member/")
+    return and_(of_members, AuditLine.details.contains(f'"user_id": "{user_id}"', autoescape=True))
+
+
+def accepted_from(name: str) -> ColumnElement[bool]:
+    """Audit lines about accepted invitations by a person with this name."""
+    detail = f'"invited_by": {json.dumps(name, ensure_ascii=False)}'
+    return and_(AuditLine.action == "member.accept", AuditLine.details.contains(detail, autoescape=True))
+
+
+def waiting_mails(email: str) -> ColumnElement[bool]:
+    """Mails to the account. An invitation is to the owner of the email, who may be somebody else."""
+    return and_(OutboxMail.email == email, OutboxMail.kind != INVITATION)
+
+
+def _invitations(owner: Owner) -> Select[*tuple[Any, ...]]:
+    inviter = aliased(User)
+    wanted = select(Community.name.label("community"), inviter.name.label("invited_by"))
+    wanted = wanted.add_columns(Invitation.role, Invitation.created_ms, Invitation.expires_ms)
+    wanted = wanted.join(Community, Community.id == Invitation.community_id)
+    wanted = wanted.join(inviter, inviter.id == Invitation.invited_by)
+    return wanted.where(Invitation.email_key == owner.email_key if owner.is_verified else false())
+
+
+def _of(table: Any, *columns: str) -> Callable[[Owner], Select[*tuple[Any, ...]]]:
+    return lambda owner: select(*(getattr(table, name) for name in columns)).where(table.user_id == owner.user_id)
+
+
+def _memberships(owner: Owner) -> Select[*tuple[Any, ...]]:
+    columns = (Membership.community_id, Community.name, Membership.role, Membership.joined_ms)
+    joined = select(*columns).join(Community, Community.id == Membership.community_id)
+    return joined.where(Membership.user_id == owner.user_id)
+
+
+def _founded(owner: Owner) -> Select[*tuple[Any, ...]]:
+    columns = (Community.id, Community.name, Community.created_ms, Community.archived_ms)
+    return select(*columns).where(Community.founder_id == owner.user_id)
+
+
+def _sent_invitations(owner: Owner) -> Select[*tuple[Any, ...]]:
+    columns = (Invitation.community_id, Invitation.email, Invitation.role, Invitation.created_ms, Invitation.expires_ms)
+    return select(*columns).where(Invitation.invited_by == owner.user_id)
+
+
+def _mails(owner: Owner) -> Select[*tuple[Any, ...]]:
+    return select(OutboxMail.kind, OutboxMail.created_ms, OutboxMail.due_ms).where(waiting_mails(owner.email))
+
+
+def _presence(owner: Owner) -> Select[*tuple[Any, ...]]:
+    columns = (Person.scope, PersonDay.day, PersonDay.began_s, PersonDay.slots)
+    joined = select(*columns).join(Person, Person.id == PersonDay.person_id)
+    return joined.where(Person.scope.in_(owner.scopes), Person.person == user(owner.user_id))
+
+
+def _audit(*names: str) -> Select[*tuple[Any, ...]]:
+    return select(AuditLine.at_ms, AuditLine.action, *(getattr(AuditLine, name) for name in names), AuditLine.details)
+
+
+def _audit_by_me(owner: Owner) -> Select[*tuple[Any, ...]]:
+    wanted = _audit("target_kind", "target_id", "target", "place")
+    return wanted.where(AuditLine.actor_id == owner.user_id)
+
+
+def _audit_about_me(owner: Owner) -> Select[*tuple[Any, ...]]:
+    is_others = AuditLine.actor_id.is_distinct_from(owner.user_id)
+    return _audit().where(AuditLine.target_id == owner.user_id, AuditLine.target_kind == "user", is_others)
+
+
+def _audit_about_membership(owner: Owner) -> Select[*tuple[Any, ...]]:
+    return _audit("target_id", "target").where(about_member(owner.user_id))
+
+
+VISIT = ("ordinal", "at_ms", "scope", "visitor_id", "visit_id", "client_ms", "place", "referrer", "user_agent", "page")
+SESSION = ("id", "created_ms", "renewed_ms", "expires_ms", "revoked_ms", "user_agent", "place")
+
+SECTIONS = (
+    Section("sessions", _of(LoginSession, *SESSION), (LoginSession.id,)),
+    Section("memberships", _memberships, (Membership.community_id,)),
+    Section("founded_communities", _founded, (Community.id,)),
+    Section("invitations", _invitations, (Invitation.id,)),
+    Section("sent_invitations", _sent_invitations, (Invitation.id,)),
+    Section("authenticator_apps", _of(TotpSecret, "began_ms", "confirmed_ms"), (TotpSecret.user_id,)),
+    Section("passkeys", _of(Passkey, "id", "name", "created_ms", "used_ms"), (Passkey.id,)),
+    Section("used_codes", _of(SpentCode, "step"), (SpentCode.step,)),
+    Section("pending_logins", _of(PendingStep, "purpose", "visitor_id", "expires_ms"), (PendingStep.token,)),
+    Section("email_links", _of(EmailLink, "purpose", "expires_ms"), (EmailLink.id,)),
+    Section("waiting_mails", _mails, (OutboxMail.id,)),
+    Section("audit_by_me", _audit_by_me, (AuditLine.id,)),
+    Section("audit_about_me", _audit_about_me, (AuditLine.id,)),
+    Section("audit_about_membership", _audit_about_membership, (AuditLine.id,)),
+    Section("visitors", _of(Visitor, "scope", "visitor_id"), (Visitor.scope, Visitor.visitor_id)),
+    Section("conversions", _of(Conversion, "scope", "visitor_id", "at_ms"), (Conversion.id,)),
+    Section("presence", _presence, (PersonDay.person_id, PersonDay.day)),
+    Section("visits", _of(Visit, *VISIT), (Visit.id,)),
+)

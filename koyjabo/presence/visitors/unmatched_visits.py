@@ -1,0 +1,51 @@
+"""Visits whose visitors have no socket yet, by the fingerprint of their client. Not thread-safe."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from koyjabo.clock import Clock
+
+MAX_UNMATCHED = 10_000
+"""Visits kept until their socket opens; beyond this number, the oldest are dropped."""
+
+Fingerprint = bytes
+"""Identifies a client by a salted hash of its address and User-Agent."""
+
+
+class UnmatchedVisits:
+    """Each visitor at most once, for `window_ms`."""
+
+    def __init__(self, clock: Clock, window_ms: int) -> None:
+        self._clock = clock
+        self._window_ms = window_ms
+        self._visits: OrderedDict[str, tuple[Fingerprint, int]] = OrderedDict()  # with the time, elapsed ms
+        self._by_fingerprint: dict[Fingerprint, dict[str, None]] = {}
+
+    def __len__(self) -> int:
+        return max(len(self._visits), len(self._by_fingerprint))
+
+    def add(self, fingerprint: Fingerprint, visitor_id: str) -> None:
+        self.drop(visitor_id)
+        self._visits[visitor_id] = (fingerprint, self._clock.elapsed_ms())
+        self._by_fingerprint.setdefault(fingerprint, {})[visitor_id] = None
+        if len(self._visits) > MAX_UNMATCHED:
+            self.drop(next(iter(self._visits)))
+
+    def newest(self, fingerprint: Fingerprint) -> str | None:
+        """The visitor of the newest visit of a client."""
+        self.drop_expired()
+        return next(reversed(self._by_fingerprint.get(fingerprint, {})), None)
+
+    def drop_expired(self) -> None:
+        expired_ms = self._clock.elapsed_ms() - self._window_ms
+        while self._visits and next(iter(self._visits.values()))[1] <= expired_ms:
+            self.drop(next(iter(self._visits)))
+
+    def drop(self, visitor_id: str) -> None:
+        """Idempotent."""
+        fingerprint, _ = self._visits.pop(visitor_id, (b"", 0))
+        visitors = self._by_fingerprint.get(fingerprint, {})
+        visitors.pop(visitor_id, None)
+        if not visitors:
+            self._by_fingerprint.pop(fingerprint, None)

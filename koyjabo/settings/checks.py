@@ -1,0 +1,56 @@
+"""What a setting may be. Each check returns the value to use, and raises ValueError with what it should be."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from koyjabo.mail import smtp_url
+from koyjabo.network import origins
+
+SHORTEST_TOKEN = 16
+
+
+def upper(value: Any) -> Any:
+    return value.upper() if isinstance(value, str) else value
+
+
+def ip_address(value: str) -> str:
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        raise ValueError("should be an IP address, such as 127.0.0.1, 0.0.0.0 or ::") from None
+
+
+def zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ValueError, OSError, LookupError):
+        raise ValueError("is not a time zone; use an IANA name such as Asia/Dhaka") from None
+    return value
+
+
+def origin_list(value: str) -> str:
+    found = [origins.normal(each) for each in value.split(",") if each.strip()]
+    if None in found:
+        raise ValueError("should be origins such as https://app.example.com, with , between them and no paths")
+    return ",".join(str(each) for each in found)
+
+
+def origin(value: str) -> str:
+    found = origins.normal(value.removesuffix("/"))
+    if found is None:
+        raise ValueError("should be an origin such as https://live.example.com, without a path")
+    return found
+
+
+def smtp_server(value: str) -> str:
+    smtp_url.parse(value)
+    return value
+
+
+def token(value: str) -> str:
+    if len(value) < SHORTEST_TOKEN:
+        raise ValueError(f"should have at least {SHORTEST_TOKEN} characters")
+    return value

@@ -1,0 +1,51 @@
+"""The user's email: the page of the link that confirms it, and what the user chooses about mails."""
+
+from __future__ import annotations
+
+from flask import Response, make_response, render_template, request
+
+from koyjabo.errors import UnknownLink
+from koyjabo.web.current import current
+from koyjabo.web.pages import bp
+from koyjabo.web.pages.password_reset import secret
+from koyjabo.web.security import page_login, rate_limits, tokens
+from koyjabo.web.ui.flash import done
+
+
+@bp.get("/verify-email")
+def email_verified() -> str:
+    """Where the form of a link leads to: without a login, since its browser has sent `Origin: null`."""
+    return render_template("account/verify_email.html", is_done=True)
+
+
+@bp.get("/verify-email/<token>")
+def verify_email(token: str) -> Response:
+    """A page with a button: programs that check mails open their links, and must not confirm anything."""
+    return secret(make_response(render_template("account/verify_email.html")))
+
+
+@bp.post("/verify-email/<token>")
+def do_verify_email(token: str) -> Response:
+    page_login.check_own_page()
+    tokens.record_request_place()
+    try:
+        current().accounts.email_links.verify(token)
+    except UnknownLink as error:
+        return secret(make_response(render_template("account/verify_email.html", problem=error), 404))
+    return done("email_verified", "pages.email_verified")
+
+
+@bp.post("/account/verify-email")
+def send_verification() -> Response:
+    account = page_login.require()
+    rate_limits.count_reset()
+    current().accounts.email_links.request_verification(account)
+    return done("verification_sent", "pages.account")
+
+
+@bp.post("/account/weekly-report")
+def choose_weekly_report() -> Response:
+    account = page_login.require()
+    wants = "weekly_report" in request.form
+    current().accounts.email_links.want_weekly_report(account, wants)
+    return done("saved", "pages.account")

@@ -1,0 +1,54 @@
+"""Changes, exports and deletes the account of the current request, for the API and the forms of pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Response
+
+from koyjabo.accounts import credential_rules
+from koyjabo.errors import InvalidToken
+from koyjabo.identity import Account, Login
+from koyjabo.web.api.account_requests import ProfileBody
+from koyjabo.web.api.visit_responses import JSON
+from koyjabo.web.current import current
+from koyjabo.web.http.downloads import download
+from koyjabo.web.security import log_in, rate_limits, second_step
+
+if TYPE_CHECKING:
+    from koyjabo.web.api.second_factor_requests import ProofBody
+
+
+def change(login: Login, body: ProfileBody) -> Account:
+    """Takes the password. This browser stays familiar with another email. Raises WrongCredentials, EmailTaken,
+    TooManyRequests, TooBusy, LedgerUnavailable.
+    """
+    log_in.confirm_password(login, body.password)
+    account = current().own_account.profile.change(login.account, body.name, body.email)
+    if account.email != login.account.email:
+        mark = current().accounts.credentials.browser_mark(account.email)
+        rate_limits.remember_login(credential_rules.email_key(account.email), mark)
+    return account
+
+
+def export(login: Login) -> Response:
+    """All that is stored about the account, as a file. Raises TooManyRequests, LedgerUnavailable."""
+    rate_limits.count_report(login.account.id)
+    credentials, session_id = current().accounts.credentials, login.session_id
+
+    def require() -> None:
+        if credentials.login_of(session_id) is None:
+            raise InvalidToken
+
+    pieces = current().own_account.export.pieces(login.account)
+    response = download(pieces, f"koyjabo-account-{current().clock.today()}.json", JSON, require)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def delete(login: Login, body: ProofBody) -> None:
+    """Takes the password and, while an authenticator app is on, a code. Raises InvalidInput, WrongCredentials,
+    WrongCode, LastAdmin, NotYetForgotten, TooManyRequests, TooBusy, LedgerUnavailable.
+    """
+    second_step.confirm(login, body)
+    current().own_account.deletion.delete(login.account)

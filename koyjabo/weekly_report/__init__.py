@@ -1,0 +1,1 @@
+"""The weekly report by mail."""

@@ -1,0 +1,233 @@
+"""Passkeys as a second factor and alone: made, used, counted and removed. The browser's part: tests/browser."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import pytest
+from support.account_calls import PASSWORD, Person, bare, disable, log_in, sign_up, try_login
+from support.app_fixtures import Site, assert_error
+from support.authenticator import Authenticator
+from support.second_factor import SECOND, first_step, second_step, turn_on
+
+from koyjabo.accounts.second_factor import passkeys, pending_queries
+from koyjabo.accounts.second_factor.pending import PASSKEY_REGISTRATION
+from koyjabo.accounts.second_factor.pending_queries import Pending
+from koyjabo.errors import TooManyPasskeys
+
+PASSKEYS, OPTIONS, ASK = "/api/auth/passkeys", "/api/auth/passkeys/options", "/api/auth/second-factor/options"
+
+
+@pytest.fixture
+def site(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        yield site
+
+
+@pytest.fixture
+def ayesha(site):
+    return sign_up(site)
+
+
+def add(person: Person, key: Authenticator, code: str | None = None, name: str = "Phone"):
+    options = person.post(OPTIONS, json={"password": PASSWORD, "code": code})
+    assert options.status_code == 200, options.text
+    return person.post(PASSKEYS, json={"credential": key.create(options.json["options"]), "name": name})
+
+
+def ask(site: Site, token: str | None = None):
+    answer = bare(site).post(ASK, json={"token": token})
+    assert answer.status_code == 200, answer.text
+    return answer.json["token"], answer.json["options"]
+
+
+def prove(site: Site, token: str, credential: dict):
+    return bare(site).post(SECOND, json={"token": token, "credential": credential})
+
+
+def test_first_passkey_brings_recovery_codes_and_ends_other_sessions(site, ayesha):
+    other, key = log_in(site), Authenticator()
+    answer = add(ayesha, key)
+    assert (answer.status_code, answer.json["name"], len(answer.json["recovery_codes"])) == (201, "Phone", 10)
+    assert (ayesha.get("/api/auth/me").status_code, other.get("/api/auth/me").status_code) == (200, 401)
+    assert first_step(site).methods == ["recovery", "passkey"]
+    site.time.pass_(seconds=1)
+    second = add(ayesha, Authenticator(), name="Key")
+    assert "recovery_codes" not in second.json
+    names = [(each["name"], each["used_at"]) for each in ayesha.get(PASSKEYS).json]
+    assert names == [("Phone", None), ("Key", None)]
+    details = site.rows("SELECT details FROM audit_log WHERE action = 'second_factor.add' ORDER BY id LIMIT 1")
+    assert details == [('{"method": "passkey", "name": "Phone"}',)]
+
+
+@pytest.mark.both_kinds
+def test_passkey_is_a_second_step(database):
+    with Site(database.url) as site:
+        key = Authenticator(verifies=False)
+        add(sign_up(site), key)
+        token, options = ask(site, first_step(site).token)
+        assert [each["id"] for each in options["allowCredentials"]] == [key.get(options)["id"]]
+        answer = prove(site, token, key.get(options))
+        assert (answer.status_code, list(answer.json)) == (200, ["access_token", "refresh_token", "user"])
+        assert site.rows("SELECT sign_count, used_ms FROM passkeys") == [(key.counter, site.time.ms)]
+
+
+def test_passkey_alone_logs_in_where_the_device_verifies_its_owner(site, ayesha):
+    key = Authenticator()
+    add(ayesha, key)
+    token, options = ask(site)
+    assert (options["userVerification"], options["allowCredentials"]) == ("required", [])
+    answer = prove(site, token, key.get(options))
+    assert answer.json["user"]["id"] == ayesha.id
+    key.verifies = False
+    token, options = ask(site)
+    assert_error(prove(site, token, key.get(options)), 401, "wrong_passkey")
+
+
+def test_recovery_code_helps_who_has_lost_the_passkey(site, ayesha):
+    codes = add(ayesha, Authenticator()).json["recovery_codes"]
+    assert second_step(site, first_step(site).token, "123456").status_code == 401
+    assert second_step(site, first_step(site).token, codes[0]).status_code == 200
+
+
+def test_proof_is_good_once_on_two_servers_at_once(site, ayesha):
+    key = Authenticator()
+    add(ayesha, key)
+    token, options = ask(site, first_step(site).token)
+    proof = key.get(options)
+    with Site(site.database_url, site.time) as other, ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda each: prove(each, token, proof).status_code, [site, other, site, other]))
+    assert sorted(found) == [200, 401, 401, 401]
+
+
+@pytest.mark.both_kinds
+def test_session_begins_a_passkey_on_two_servers_at_once(database):
+    """Somebody clicks twice: the later step takes the place of the other one."""
+    with Site(database.url) as site, Site(database.url, site.time) as other:
+        pending = Pending("token", PASSKEY_REGISTRATION, sign_up(site).id, "", None, "challenge", 0)
+        first, second = (each.services.accounts.second_step._database for each in (site, other))
+        has_begun = Event()
+
+        def begin_slowly(session) -> None:
+            pending_queries.begin(session, pending, site.time.ms, site.time.ms + 1)
+            has_begun.set()
+            time.sleep(0.3)
+
+        with ThreadPoolExecutor(1) as threads:
+            slow = threads.submit(first.write, begin_slowly)
+            assert has_begun.wait(5)
+            second.write(pending_queries.begin, pending, site.time.ms, site.time.ms + 2)
+            slow.result()
+        assert site.rows("SELECT expires_ms FROM pending_steps") == [(site.time.ms + 2,)]
+
+
+def test_proof_for_another_challenge_origin_or_host_is_refused(site, ayesha):
+    key = Authenticator()
+    add(ayesha, key)
+    token = first_step(site).token
+    _, older = ask(site, token)
+    _, options = ask(site, token)
+    bad = [
+        key.get(older),
+        key.get(options, origin="https://evil.example"),
+        key.get({**options, "rpId": "evil.example"}),
+        {**key.get(options), "id": "x"},
+    ]
+    assert [prove(site, token, each).json["code"] for each in bad] == ["wrong_passkey"] * 4
+    assert prove(site, token, key.get(options)).status_code == 200
+
+
+def test_tries_are_counted(site, ayesha):
+    key = Authenticator()
+    add(ayesha, key)
+    token, options = ask(site, first_step(site).token)
+    codes = [prove(site, token, {"id": "x"}).json["code"] for _ in range(5)]
+    assert codes == ["wrong_passkey"] * 4 + ["second_factor_expired"]
+    assert prove(site, token, key.get(options)).status_code == 401
+
+
+def test_passkeys_of_others_are_of_no_use(site, ayesha):
+    karims = Authenticator()
+    add(ayesha, Authenticator())
+    add(sign_up(site, "karim"), karims)
+    token, options = ask(site, first_step(site).token)
+    assert_error(prove(site, token, karims.get(options)), 401, "wrong_passkey")
+
+
+def test_removed_passkey_forgets_browsers(site, ayesha):
+    """One of them may be on the device that was lost."""
+    app = turn_on(ayesha)
+    add(ayesha, Authenticator(), app.next_code())
+    browser, login = site.app.test_client(), {"email": ayesha.email, "password": PASSWORD}
+    assert second_step(site, first_step(site).token, app.next_code(), browser, remember=True).status_code == 200
+    assert "access_token" in browser.post("/api/auth/login", json=login).json
+    (passkey,) = ayesha.get(PASSKEYS).json
+    proof = {"password": PASSWORD, "code": app.next_code()}
+    assert ayesha.delete(f"{PASSKEYS}/{passkey['id']}", json=proof).status_code == 204
+    assert "second_factor" in browser.post("/api/auth/login", json=login).json
+
+
+def test_copied_passkey_is_noticed(site, ayesha):
+    key = Authenticator()
+    add(ayesha, key)
+    key.counter = 10
+    token, options = ask(site, first_step(site).token)
+    assert prove(site, token, key.get(options)).status_code == 200
+    key.counter = 5
+    token, options = ask(site, first_step(site).token)
+    assert_error(prove(site, token, key.get(options)), 401, "wrong_passkey")
+
+
+def test_disabled_user_has_no_passkey(site, ayesha):
+    key = Authenticator()
+    add(ayesha, key)
+    disable(site, ayesha.email)
+    token, options = ask(site)
+    assert_error(prove(site, token, key.get(options)), 401, "wrong_passkey")
+
+
+def test_with_an_app_on_a_change_takes_a_code(site, ayesha):
+    app, key = turn_on(ayesha), Authenticator()
+    assert_error(ayesha.post(OPTIONS, json={"password": PASSWORD}), 401, "wrong_code")
+    passkey = add(ayesha, key, app.next_code()).json["id"]
+    path = f"{PASSKEYS}/{passkey}"
+    assert_error(ayesha.delete(path, json={"password": PASSWORD}), 401, "wrong_code")
+    assert ayesha.delete(path, json={"password": PASSWORD, "code": app.next_code()}).status_code == 204
+    assert first_step(site).methods == ["totp", "recovery"]
+
+
+def test_without_the_last_one_the_password_is_enough(site, ayesha):
+    passkey = add(ayesha, Authenticator()).json["id"]
+    assert_error(ayesha.delete(f"{PASSKEYS}/{passkey}", json={"password": "wrong one"}), 401, "wrong_credentials")
+    assert ayesha.delete(f"{PASSKEYS}/{passkey}", json={"password": PASSWORD}).status_code == 204
+    assert_error(ayesha.delete(f"{PASSKEYS}/{passkey}", json={"password": PASSWORD}), 404, "unknown_passkey")
+    assert "access_token" in try_login(site).json
+
+
+def test_passkey_is_registered_once_and_for_its_session(site, ayesha):
+    key, karim = Authenticator(), sign_up(site, "karim")
+    options = ayesha.post(OPTIONS, json={"password": PASSWORD}).json["options"]
+    made = {"credential": key.create(options)}
+    assert_error(karim.post(PASSKEYS, json=made), 401, "second_factor_expired")
+    karim.post(OPTIONS, json={"password": PASSWORD})
+    assert_error(karim.post(PASSKEYS, json=made), 401, "wrong_passkey")
+    assert ayesha.post(PASSKEYS, json=made).status_code == 201
+    assert_error(ayesha.post(PASSKEYS, json=made), 401, "second_factor_expired")
+    assert add(ayesha, key).status_code == 401, "a known credential"
+
+
+def test_account_has_so_many_and_no_more(site, ayesha, monkeypatch):
+    assert str(passkeys.MOST_PASSKEYS) in TooManyPasskeys.sentence
+    monkeypatch.setattr(passkeys, "MOST_PASSKEYS", 2)
+    assert [add(ayesha, Authenticator()).status_code for _ in range(3)] == [201, 201, 409]
+
+
+def test_passkeys_belong_to_public_url(sqlite_database):
+    with Site(sqlite_database.url, PUBLIC_URL="https://live.example.com/") as site:
+        ayesha, key = sign_up(site), Authenticator()
+        options = ayesha.post(OPTIONS, json={"password": PASSWORD}).json["options"]
+        assert options["rp"]["id"] == "live.example.com"
+        made = key.create(options, origin="https://live.example.com")
+        assert ayesha.post(PASSKEYS, json={"credential": made}).status_code == 201

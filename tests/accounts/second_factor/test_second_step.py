@@ -1,0 +1,279 @@
+"""The second step of a login: what a code is good for, how often, how long, and what there is before it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from support.account_calls import PASSWORD, bare, bearer, disable, sign_up, try_login
+from support.app_fixtures import Site, assert_error
+from support.community_calls import found
+from support.second_factor import SECOND, first_step, log_in_with, second_step, turn_on
+
+from koyjabo.accounts.second_factor.ceremonies import RelyingParty
+from koyjabo.accounts.second_factor.codes import MOST_GUESSES
+from koyjabo.identity import OPERATOR
+
+WRONG = "000000"
+ME = "/api/auth/me"
+
+
+@pytest.fixture
+def site(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        yield site
+
+
+@pytest.fixture
+def ayesha(site):
+    return sign_up(site)
+
+
+@pytest.fixture
+def app(ayesha):
+    app = turn_on(ayesha)
+    app.site.time.pass_(minutes=5)
+    return app
+
+
+def wrong(app) -> str:
+    """A code that is not right, whatever the secret."""
+    near = {app.code(steps) for steps in (-1, 0, 1)}
+    return next(code for code in (WRONG, "111111", "222222", "333333") if code not in near)
+
+
+def actions(site: Site) -> list[str]:
+    return [action for (action,) in site.rows("SELECT action FROM audit_log ORDER BY id")]
+
+
+def test_second_step_answers_what_login_would_have(site, app, ayesha):
+    due = first_step(site)
+    assert due.methods == ["totp", "recovery"]
+    answer = second_step(site, due.token, app.code())
+    assert answer.status_code == 200
+    assert list(answer.json) == ["access_token", "refresh_token", "user"]
+    assert answer.json["user"]["id"] == ayesha.id
+    cookies = {line.partition("=")[0] for line in answer.headers.getlist("Set-Cookie")}
+    assert {"access_token_cookie", "refresh_token_cookie"} <= cookies
+    assert bare(site).get(ME, headers=bearer(answer.json["access_token"])).status_code == 200
+    assert site.rows("SELECT details FROM audit_log ORDER BY id DESC LIMIT 1") == [('{"second_factor": "totp"}',)]
+
+
+@pytest.mark.parametrize(("steps", "status"), [(-2, 401), (-1, 200), (0, 200), (1, 200), (2, 401)])
+def test_code_is_good_for_its_30_s_and_one_step_either_side(site, app, steps, status):
+    assert log_in_with(site, app.code(steps)).status_code == status
+
+
+def test_code_is_good_once(site, app):
+    code = app.code()
+    assert log_in_with(site, code).status_code == 200
+    assert_error(log_in_with(site, code), 401, "wrong_code")
+    assert log_in_with(site, app.code(-1)).status_code == 200, "one of an earlier step that nobody has used"
+
+
+def test_code_that_turned_it_on_is_used(site, ayesha):
+    app = turn_on(ayesha)
+    assert log_in_with(site, app.code()).status_code == 401
+    assert log_in_with(site, app.next_code()).status_code == 200
+
+
+@pytest.mark.both_kinds
+@pytest.mark.parametrize("kind", ["totp", "recovery"])
+def test_code_is_good_once_for_two_servers_at_once(database, kind):
+    with Site(database.url) as site:
+        app = turn_on(sign_up(site))
+        site.time.pass_(minutes=5)
+        code = app.code() if kind == "totp" else app.recovery_codes[0]
+        with Site(database.url, site.time) as other, ThreadPoolExecutor(4) as threads:
+            tries = [(each, first_step(each).token) for each in (site, other, site, other)]
+            found = threads.map(lambda where: second_step(*where, code).status_code, tries)
+        assert sorted(found) == [200, 401, 401, 401]
+
+
+def test_code_is_not_used_up_by_a_step_that_changes_meanwhile(site, app, monkeypatch):
+    """Another tab asks for a passkey while the code is verified."""
+    token, codes = first_step(site).token, site.services.accounts.second_step._codes
+    prove, code = codes.prove, app.recovery_codes[0]
+
+    def ask_meanwhile(user_id, typed):
+        site.services.accounts.second_step.options(token, RelyingParty("localhost", "http://localhost"))
+        return prove(user_id, typed)
+
+    monkeypatch.setattr(codes, "prove", ask_meanwhile)
+    assert_error(second_step(site, token, code), 401, "wrong_code")
+    monkeypatch.undo()
+    assert second_step(site, token, code).status_code == 200
+
+
+def test_digits_of_every_script_and_spaces_are_understood(site, app):
+    bangla = str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")
+    code = app.code()
+    assert log_in_with(site, f" {code[:3]} {code[3:]} ".translate(bangla)).status_code == 200
+
+
+def test_recovery_code_is_good_once_however_it_is_typed(site, app):
+    code = app.recovery_codes[3]
+    typed = f" {code.lower().replace('-', ' ').replace('0', 'o').replace('1', 'l')} "
+    assert log_in_with(site, typed).status_code == 200
+    assert log_in_with(site, code).status_code == 401
+    assert log_in_with(site, app.recovery_codes[4]).status_code == 200
+    assert site.rows("SELECT count(*) FROM recovery_codes") == [(8,)]
+
+
+def test_five_wrong_codes_end_the_step(site, app):
+    token = first_step(site).token
+    codes = [second_step(site, token, wrong(app)) for _ in range(5)]
+    assert [answer.json["code"] for answer in codes] == ["wrong_code"] * 4 + ["second_factor_expired"]
+    assert_error(second_step(site, token, app.code()), 401, "second_factor_expired")
+    assert actions(site)[-1] == "second_factor.fail"
+    assert log_in_with(site, app.code()).status_code == 200
+
+
+def test_step_is_open_for_ten_minutes(site, app):
+    late, in_time = first_step(site).token, first_step(site).token
+    site.time.pass_(minutes=10, milliseconds=-1)
+    assert second_step(site, in_time, app.code()).status_code == 200
+    site.time.pass_(milliseconds=1)
+    assert_error(second_step(site, late, app.next_code()), 401, "second_factor_expired")
+
+
+def test_step_is_made_once(site, app):
+    token = first_step(site).token
+    assert second_step(site, token, app.code()).status_code == 200
+    assert_error(second_step(site, token, app.recovery_codes[0]), 401, "second_factor_expired")
+
+
+def test_token_of_the_step_is_good_for_nothing_else(site, app):
+    """Every route: test_permissions. Here the ways in which tokens are sent."""
+    token = first_step(site).token
+    assert bare(site).get(ME, headers=bearer(token)).status_code == 401
+    for call in ("refresh", "logout"):
+        assert bare(site).post(f"/api/auth/{call}", headers=bearer(token)).status_code == 401
+    client = site.app.test_client()
+    for cookie in ("access_token_cookie", "refresh_token_cookie"):
+        client.set_cookie(cookie, token)
+    assert client.get(ME).status_code == 401
+    assert client.get("/account", headers={"Accept": "text/html"}).status_code == 303
+    assert site.rows("SELECT count(*) FROM sessions WHERE revoked_ms IS NULL") == [(1,)]
+
+
+@pytest.mark.parametrize("change", ["password", "disabled", "reset"])
+def test_change_of_the_account_ends_the_step(site, app, ayesha, change):
+    token = first_step(site).token
+    if change == "password":
+        answer = ayesha.post(
+            "/api/auth/password", json={"current_password": PASSWORD, "new_password": "launch at dusk"}
+        )
+        assert answer.status_code == 204
+    elif change == "disabled":
+        disable(site, ayesha.email)
+    else:
+        site.services.accounts.users.reset_second_factor(OPERATOR, ayesha.id)
+    assert_error(second_step(site, token, app.code()), 401, "second_factor_expired")
+
+
+def test_wrong_codes_of_an_hour_are_limited_but_recovery_codes_go_on(site, app):
+    for _ in range(MOST_GUESSES // 5):
+        token = first_step(site).token
+        assert [second_step(site, token, wrong(app)).status_code for _ in range(5)] == [401] * 5
+    token = first_step(site).token
+    answer = second_step(site, token, app.code())
+    assert_error(answer, 429, "rate_limited")
+    assert 3500 < int(answer.headers["Retry-After"]) <= 3601
+    assert second_step(site, token, app.recovery_codes[0]).status_code == 200
+    site.time.pass_(hours=1)
+    assert log_in_with(site, app.code()).status_code == 200
+
+
+def test_remembered_browser_needs_no_second_step_for_30_days(site, app):
+    browser = site.app.test_client()
+    login = {"email": "ayesha@example.com", "password": PASSWORD}
+    assert second_step(site, first_step(site).token, app.code(), browser, remember=True).status_code == 200
+    assert "access_token" in browser.post("/api/auth/login", json=login).json
+    assert "second_factor" in try_login(site).json, "another browser"
+    assert browser.post("/api/auth/login", json={**login, "password": "wrong one"}).status_code == 401
+    site.time.pass_(days=30, milliseconds=-1)
+    assert "access_token" in browser.post("/api/auth/login", json=login).json
+    site.time.pass_(milliseconds=1)
+    assert "second_factor" in browser.post("/api/auth/login", json=login).json
+
+
+def test_browser_is_remembered_only_if_asked(site, app):
+    browser = site.app.test_client()
+    second_step(site, first_step(site).token, app.code(), browser)
+    answer = browser.post("/api/auth/login", json={"email": "ayesha@example.com", "password": PASSWORD})
+    assert "second_factor" in answer.json
+
+
+def test_new_password_forgets_browsers(site, app, ayesha):
+    browser = site.app.test_client()
+    second_step(site, first_step(site).token, app.code(), browser, remember=True)
+    new = {"current_password": PASSWORD, "new_password": "launch at dusk"}
+    assert ayesha.post("/api/auth/password", json=new).status_code == 204
+    answer = browser.post("/api/auth/login", json={"email": "ayesha@example.com", "password": "launch at dusk"})
+    assert "second_factor" in answer.json
+
+
+def test_cookie_of_a_remembered_browser_cannot_be_made_up(site, app, ayesha):
+    browser = site.app.test_client()
+    second_step(site, first_step(site).token, app.code(), browser, remember=True)
+    value = browser.get_cookie("remembered_browser").value
+    expires, _, signature = value.partition(".")
+    turn_on(sign_up(site, "karim"))
+    for name, forged in (
+        ("ayesha", f"{int(expires) + 1}.{signature}"),
+        ("ayesha", f"{expires}.{'0' * 64}"),
+        ("ayesha", "x"),
+        ("karim", value),
+    ):
+        browser.set_cookie("remembered_browser", forged)
+        login = {"email": f"{name}@example.com", "password": PASSWORD}
+        assert "second_factor" in browser.post("/api/auth/login", json=login).json, (name, forged)
+
+
+def test_visitor_of_the_first_step_is_converted_by_the_second(site, app, ayesha):
+    community = found(ayesha)["id"]
+    site.register("visitor-1", communityId=community)
+    token = first_step(site, visitorId="visitor-1").token
+    assert site.rows("SELECT count(*) FROM conversions") == [(0,)]
+    assert second_step(site, token, app.code()).status_code == 200
+    assert site.rows("SELECT count(*) FROM conversions") == [(1,)]
+
+
+def test_nothing_in_the_database_is_good_for_a_login(site, app):
+    token = first_step(site).token
+    second_step(site, token, wrong(app))
+    tables = ("totp_secrets", "recovery_codes", "pending_steps", "spent_codes", "audit_log", "login_failures")
+    stored = str([site.rows(f"SELECT * FROM {table}") for table in tables])
+    for secret in (token, app.secret, app.code(), *app.recovery_codes, app.recovery_codes[0].replace("-", "")):
+        assert secret not in stored
+
+
+def test_with_another_secret_key_codes_are_wrong_and_nothing_breaks(site, app):
+    site.settings["SECRET_KEY"] = "another secret for tests, and for nothing else"
+    site.restart()
+    app.site = site
+    token = first_step(site).token
+    assert_error(second_step(site, token, app.code()), 401, "wrong_code")
+    assert_error(second_step(site, token, app.recovery_codes[0]), 401, "wrong_code")
+
+
+@pytest.mark.both_kinds
+def test_night_removes_steps_that_are_over_and_codes_that_were_used(database):
+    with Site(database.url) as site:
+        app = turn_on(sign_up(site))
+        first_step(site)
+        counts = []
+        for minutes in (0, 10, 51):  # a code stays used for an hour
+            site.time.pass_(minutes=minutes)
+            site.services.maintenance.retention.sweep()
+            tables = ("pending_steps", "spent_codes", "totp_secrets", "recovery_codes")
+            counts.append([site.rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables])
+        assert counts == [[1, 1, 1, 10], [0, 1, 1, 10], [0, 0, 1, 10]]
+        assert log_in_with(site, app.code()).status_code == 200
+
+
+@pytest.mark.parametrize("body", [{}, {"token": "x"}, {"code": "1"}, {"token": 5, "code": "1"}])
+def test_bad_bodies_are_refused(site, body):
+    answer = bare(site).post(SECOND, json=body)
+    assert (answer.status_code, answer.json["code"]) == (400, "invalid_input")

@@ -1,0 +1,109 @@
+"""How much one account may change, and how many reports it may read."""
+
+from __future__ import annotations
+
+import pytest
+from support.account_calls import Person, log_in, sign_up
+from support.app_fixtures import Site, assert_error
+from support.community_calls import PATH, found
+from support.page_calls import Reader, words
+
+from koyjabo.settings.schema import Settings
+
+MOST = 12
+
+
+@pytest.fixture
+def site(sqlite_database):
+    limits = {"RATE_LIMIT_CHANGES": MOST, "RATE_LIMIT_REPORTS": MOST}
+    with Site(sqlite_database.url, **limits) as site:
+        yield site
+
+
+def test_defaults_are_120_changes_and_600_reports():
+    settings = Settings()
+    assert (settings.rate_limit_changes, settings.rate_limit_reports) == (120, 600)
+
+
+def changes(person: Person, community: str, other: Person):
+    """Every kind of call that changes something, again and again."""
+    at = f"{PATH}/{community}"
+    while True:
+        yield person.patch(at, json={"description": "there"})
+        yield person.patch(at, json={"description": "and back"})
+        yield person.put(f"{at}/members/{other.id}", json={"role": "member"})
+        yield person.delete(f"{at}/members/{other.id}")
+        yield person.post(f"{at}/join")
+        yield person.post(f"{at}/leave")  # refused, for the last admin: that is counted as well
+        yield person.delete("/api/auth/sessions")
+        yield person.delete("/api/auth/sessions/00000000-0000-4000-8000-000000000000")
+        yield person.post(f"{at}/members", json={"email": "nobody@example.com", "role": "member"})
+
+
+def test_changes_of_all_kinds_are_counted_together(site):
+    ayesha, babul = sign_up(site, "ayesha"), sign_up(site, "babul")
+    community = found(ayesha)["id"]  # a change as well
+    answers = changes(ayesha, community, babul)
+    assert 429 not in {next(answers).status_code for _ in range(MOST - 1)}
+    before = site.rows("SELECT count(*) FROM audit_log")
+    for _ in range(9):
+        refused = next(answers)
+        assert_error(refused, 429, "rate_limited")
+        assert 1 <= int(refused.headers["Retry-After"]) <= 61
+    assert site.rows("SELECT count(*) FROM audit_log") == before, "what was refused is not in the log"
+    assert ayesha.get(f"{PATH}/{community}").status_code == 200
+    assert babul.post(f"{PATH}/{community}/join").status_code == 201, "another account is free"
+    assert ayesha.post("/api/auth/logout").status_code == 204, "and leaving is always possible"
+
+
+def test_forms_of_pages_are_changes_as_well(site):
+    reader = Reader(site).sign_up("fatima")
+    reader.send("/communities/new", name="Uttara", open="1")
+    path = reader.location.partition("?")[0]
+    for number in range(MOST - 1):
+        reader.send(f"{path}/settings", name=f"Uttara {number}")
+    refused = reader.send(f"{path}/settings", 429, name="One more")
+    assert "Please wait" in words(refused)
+    assert "Uttara 10" in reader.get(path)
+
+
+def test_renewed_tokens_are_changes_as_well(site):
+    ayesha, stolen = sign_up(site), log_in(site)
+    assert stolen.post("/api/auth/logout").status_code == 204
+    assert {stolen.renew().status_code for _ in range(2 * MOST)} == {401}, "of a session that has ended: nothing"
+    assert {ayesha.renew().status_code for _ in range(MOST)} == {200}
+    assert_error(ayesha.renew(), 429, "rate_limited")
+    assert ayesha.get("/api/auth/me").status_code == 200
+
+
+def test_language_of_a_user_is_a_change_as_well(site):
+    reader = Reader(site).sign_up("fatima")
+    for number in range(MOST):
+        reader.send("/language", language=("en", "bn")[number % 2])
+    reader.send("/language", 429, language="en")
+    assert site.rows("SELECT language FROM users") == [("bn",)]
+    visitor = Reader(site)
+    for _ in range(MOST + 1):
+        visitor.send("/language", language="bn")  # is kept in the browser alone
+
+
+@pytest.mark.parametrize("report", ["", "/today", "/weekly", "/monthly", "/growth", "/trends"])
+def test_reports_are_counted_by_account(site, report):
+    ayesha, babul = sign_up(site, "ayesha"), sign_up(site, "babul")
+    community = found(ayesha)["id"]
+    babul.post(f"{PATH}/{community}/join")
+    path = f"{PATH}/{community}/visitors{report}"
+    assert {ayesha.get(path).status_code for _ in range(MOST)} == {200}
+    assert_error(ayesha.get(path), 429, "rate_limited")
+    assert_error(ayesha.get(f"{PATH}/{community}/visitors/today"), 429, "rate_limited")
+    assert babul.get(path).status_code == 200
+    assert ayesha.get(f"{PATH}/{community}/stats").status_code == 200
+
+
+def test_dashboard_page_is_a_report(site):
+    reader = Reader(site).sign_up("fatima")
+    reader.send("/communities/new", name="Uttara", open="1")
+    path = f"{reader.location.partition('?')[0]}/dashboard"
+    for _ in range(MOST):
+        reader.get(path)
+    assert "Please wait" in words(reader.get(path, 429))

@@ -1,0 +1,103 @@
+"""A line of a file that is larger than any of ours ends a command before it fills the memory."""
+
+from __future__ import annotations
+
+import gzip
+import tracemalloc
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from support.processes import run
+
+from koyjabo.maintenance import backup_file
+from koyjabo.maintenance.backup_file import UnusableBackup
+from koyjabo.text import LONGEST_LINE
+from koyjabo.visit_log import file_format, import_file
+from koyjabo.visit_log.import_file import BadLine
+
+HUGE = 100_000_000
+MOST_MEMORY = 20_000_000
+HEAD = b'{"koyjabo_backup":1,"schema":"0001","made_ms":0,"epoch":0,"total":0,"rows":{"visits":1}}\n'
+VISIT = b'{"visitor_id": "ayesha", "at": "2024-05-01T00:00:00Z"}\n'
+
+
+@pytest.fixture
+def memory():
+    """The most that was taken, in bytes."""
+    tracemalloc.start()
+    yield lambda: tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+
+def visits(folder: Path, *before: bytes) -> Path:
+    """A file whose last line takes no space on the disk, and has no end."""
+    path = folder / "visits.jsonl"
+    path.write_bytes(b"".join(before))
+    with path.open("r+b") as file:
+        file.truncate(len(b"".join(before)) + HUGE)
+    return path
+
+
+def backup(folder: Path, *before: bytes) -> Path:
+    path = folder / "koyjabo.backup"
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.writelines(before)
+        for _ in range(HUGE // 1_000_000):
+            file.write(b"[" + b" " * 999_999)
+    return path
+
+
+@pytest.mark.parametrize("kind", file_format.MIMETYPES)
+def test_long_line_of_an_import_is_named_in_constant_memory(tmp_path, memory, kind):
+    first = VISIT if kind == "jsonl" else b"visitor_id,at\n"
+    with visits(tmp_path, first).open("rb") as file, pytest.raises(BadLine, match=r"Line 2: is longer than 1 MB"):
+        list(import_file.read(file, kind, ZoneInfo("Asia/Dhaka"), lambda _: None))
+    assert memory() < MOST_MEMORY
+
+
+def test_record_of_many_lines_is_limited_as_one(tmp_path, memory):
+    """A quotation may contain line breaks."""
+    path = tmp_path / "visits.csv"
+    line = b'1","' + b"x" * 1000 + b"\n"
+    path.write_bytes(b"visitor_id,at\n" + b'"' + line * 5000)
+    with path.open("rb") as file, pytest.raises(BadLine, match="is longer than 1 MB"):
+        list(import_file.read(file, "csv", ZoneInfo("Asia/Dhaka"), lambda _: None))
+    assert memory() < MOST_MEMORY
+
+
+def test_lines_of_the_greatest_length_are_read(tmp_path):
+    path = tmp_path / "visits.jsonl"
+    path.write_bytes(VISIT.strip().ljust(LONGEST_LINE - 1) + b"\n" + VISIT)
+    with path.open("rb") as file:
+        assert len(list(import_file.read(file, "jsonl", ZoneInfo("Asia/Dhaka"), lambda _: None))) == 2
+
+
+@pytest.mark.parametrize("before", [(), (HEAD,)], ids=["head", "row"])
+def test_long_line_of_a_backup_is_named_in_constant_memory(tmp_path, memory, before):
+    path = backup(tmp_path, *before)
+    with pytest.raises(UnusableBackup, match=rf"Line {len(before) + 1} is longer than 1 MB"):
+        list(backup_file.pieces(path))
+    assert memory() < MOST_MEMORY
+
+
+def test_long_rows_come_in_small_pieces(tmp_path, memory):
+    path = tmp_path / "koyjabo.backup"
+    row = b'["' + b"x" * 900_000 + b'"]\n'
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.writelines([HEAD, b'{"table":"visits","columns":["page"]}\n', *[row] * 100])
+    found = backup_file.pieces(path)
+    assert all(len(next(found).rows) <= 2 for _ in range(50))
+    with pytest.raises(UnusableBackup, match="cut off"):
+        list(map(len, found))
+    assert memory() < MOST_MEMORY
+
+
+@pytest.mark.parametrize("command", ["import", "restore"])
+def test_command_ends_with_status_1_and_the_number_of_the_line(sqlite_database, tmp_path, command):
+    file = visits(tmp_path, VISIT) if command == "import" else backup(tmp_path, HEAD)
+    ended = run("-m", "koyjabo", command, str(file), DATABASE_URL=sqlite_database.url)
+    assert ended.returncode == 1, ended
+    assert "Line 2" in ended.stderr
+    assert "1 MB" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -1,0 +1,129 @@
+"""Whose visits a community counts that is not open."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from support.account_calls import Person, log_in, sign_up
+from support.app_fixtures import Site
+from support.community_calls import PATH, Cast, accept, found, invite
+from support.page_calls import Reader
+
+from koyjabo.accounts.tokens import ACCESS_S
+
+pytestmark = pytest.mark.both_kinds
+
+
+@pytest.fixture(scope="module")
+def site(module_database):
+    with Site(module_database.url) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def cast(site):
+    return Cast(site)
+
+
+def visit(site: Site, community: str, visitor: str, who: Person | None = None, headers=None, **fields) -> dict:
+    headers = {**(headers or {}), **({"Authorization": f"Bearer {who.access}"} if who else {})}
+    body = {"visitorId": visitor, "communityId": community, **fields}
+    answer = site.app.test_client(use_cookies=False).post("/api/visitor/register", json=body, headers=headers)
+    assert answer.status_code == 200, answer.text
+    return answer.json
+
+
+def counted(site: Site, cast: Cast, community: str) -> tuple[int, int, int]:
+    """Visits and active visitors of the community, and anonymous people."""
+    stats = cast["admin"].get(f"{PATH}/{community}/stats").json
+    today = cast["admin"].get(f"{PATH}/{community}/visitors/today").json
+    return stats["totalVisits"], stats["activeUsers"], today["anonymous_visitors"]
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_closed_community_counts_its_members_alone(site, cast, listed):
+    community = cast.community(open=False, listed=listed)
+    before = site.stats()["totalVisits"]
+    for visitor, who in (("ghost", None), ("outsider", cast["outsider"]), ("boss", cast["site_admin"])):
+        told = visit(site, community, f"{visitor} {community}".replace(" ", "-"), who)
+        assert told["visit"]["duplicate"] is False
+    assert counted(site, cast, community) == (0, 0, 0)
+    for number, part in enumerate(("admin", "moderator", "member"), 1):
+        visit(site, community, f"{part}-{community}", cast[part])
+        assert counted(site, cast, community) == (number, number, 0)
+    assert site.stats()["totalVisits"] == before + 6, "the site counts all of them"
+    assert site.recount() == []
+
+
+@pytest.mark.parametrize("said", [{"anonymous": True}, {"headers": {"Sec-GPC": "1"}}], ids=["body", "header"])
+def test_anonymous_visit_of_a_member_counts_and_names_nobody(site, cast, said):
+    community = cast.community(open=False)
+    visitor = f"unnamed-{community}"
+    visit(site, community, visitor, cast["member"], **said)
+    visit(site, community, visitor, cast["outsider"], **said)
+    assert counted(site, cast, community) == (1, 1, 1)
+    stored = site.rows("SELECT visitor_id, user_id FROM visits WHERE scope = :id", id=community)
+    assert [(name.startswith("anonymous_"), user) for name, user in stored] == [(True, None)]
+    assert visitor not in str(site.contents())
+    assert site.recount() == []
+
+
+def test_removed_member_is_an_outsider(site, cast):
+    community = cast.community(open=False)
+    path = f"{PATH}/{community}/members/{cast['member'].id}"
+    assert cast["admin"].delete(path).status_code == 204
+    visit(site, community, f"removed-{community}", cast["member"])
+    assert counted(site, cast, community) == (0, 0, 0)
+
+
+def test_one_batch_may_have_visits_of_both(site, cast):
+    """The retry of a visit is the same visit, whoever sends it then."""
+    community = cast.community(open=False)
+    first = visit(site, community, f"both-{community}", visitId="1")["visit"]
+    again = visit(site, community, f"both-{community}", cast["member"], visitId="1")["visit"]
+    assert (again["ordinal"], again["duplicate"]) == (first["ordinal"], True)
+    assert counted(site, cast, community) == (0, 0, 0)
+
+
+def test_open_community_counts_everybody(site, cast):
+    community = cast.community()
+    visit(site, community, f"ghost-{community}")
+    visit(site, community, f"outsider-{community}", cast["outsider"])
+    assert counted(site, cast, community) == (2, 2, 1)
+
+
+def test_count_anonymous_lets_a_closed_community_count_everybody(site, cast):
+    community = cast.community(open=False)
+    path = f"{PATH}/{community}"
+    assert cast["admin"].get(path).json["count_anonymous"] is False, "the default"
+    visit(site, community, f"early-{community}")
+    assert cast["admin"].patch(path, json={"count_anonymous": True}).json["count_anonymous"] is True
+    visit(site, community, f"late-{community}")
+    assert counted(site, cast, community) == (1, 1, 1)
+    assert cast["admin"].patch(path, json={"count_anonymous": False}).status_code == 200
+    visit(site, community, f"later-{community}")
+    assert counted(site, cast, community)[0] == 1
+    other = found(cast["admin"], open=False, count_anonymous=True)
+    assert other["count_anonymous"] is True
+    visit(site, other["id"], f"any-{community}")
+    assert counted(site, cast, other["id"])[0] == 1
+
+
+def test_archived_and_unknown_communities_stay_unknown(site, cast):
+    community = cast.community(open=False)
+    site.rows("DELETE FROM counters WHERE scope = :id", id=community)  # as archiving does
+    body = {"visitorId": "ghost", "communityId": community}
+    assert site.post(json=body).status_code == 404
+
+
+def test_member_on_a_page_counts_after_their_access_token_has_expired(site, monkeypatch):
+    """As pages accept it: the session is alive."""
+    reader, admin = Reader(site).sign_up("fatima"), sign_up(site, "nasrin")
+    community = found(admin, open=False)["id"]
+    assert accept(log_in(site, "fatima"), invite(admin, community, "fatima@example.com")).status_code < 300
+    later = time.time() + ACCESS_S + 60
+    monkeypatch.setattr("koyjabo.accounts.tokens.time.time", lambda: later)
+    answer = reader.client.post("/api/visitor/register", json={"visitorId": "fatima", "communityId": community})
+    assert answer.status_code == 200, answer.text
+    assert site.rows("SELECT total FROM counters WHERE scope = :id", id=community) == [(1,)]

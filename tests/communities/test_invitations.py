@@ -1,0 +1,290 @@
+"""Invitations are offers: who makes them, who answers them, and when they are not valid any more."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from support.account_calls import bare, disable, promote, sign_up
+from support.app_fixtures import Site, assert_error
+from support.community_calls import PATH, accept, found, give, invite, roles_in
+from support.described import assert_described
+from support.page_calls import Reader, words
+
+LIST = "/api/auth/invitations"
+TOKEN = re.compile(r"http://localhost/invitations/[\w-]{43}")
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url, RATE_LIMIT_LOGINS="0") as site:
+        yield site
+
+
+@pytest.fixture
+def founder(site):
+    return sign_up(site, "founder")
+
+
+@pytest.fixture
+def karim(site):
+    return sign_up(site, "karim")
+
+
+@pytest.fixture
+def community(founder):
+    return found(founder, name="Night bus", open=False, listed=False)["id"]
+
+
+def confirm(site: Site, name: str) -> None:
+    site.rows("UPDATE users SET verified_ms = 1 WHERE email = :email", email=f"{name}@example.com")
+
+
+def assert_void(person, token: str) -> None:
+    assert_error(accept(person, token), 404, "unknown_invitation")
+    assert_error(person.post(f"/api/invitations/{token}/decline"), 404, "unknown_invitation")
+    Reader(person.site).log_in(person.email.partition("@")[0]).get(f"/invitations/{token}", 404)
+
+
+@pytest.mark.both_kinds
+def test_answer_is_the_same_for_every_email_and_makes_nobody_a_member(site, founder, karim, community):
+    answers = [
+        founder.post(f"{PATH}/{community}/members", json={"email": email, "role": "member"})
+        for email in ("karim@example.com", " KARIM@Example.com", "nobody@example.com", "founder@example.com")
+    ]
+    for answer in answers:
+        assert_described(site, answer)
+        assert (answer.status_code, set(answer.json), answer.json["status"]) == (202, {"status", "link"}, "invited")
+        assert TOKEN.fullmatch(answer.json["link"])
+        assert set(answer.headers.keys()) == set(answers[0].headers.keys())
+    assert roles_in(site, community) == {founder.id: "admin"}
+    assert_error(karim.get(f"{PATH}/{community}"), 404, "unknown_community")
+
+
+@pytest.mark.both_kinds
+def test_invited_person_accepts_by_the_link_once(site, founder, karim, community):
+    token = invite(founder, community, "karim@example.com", "moderator")
+    answer = accept(karim, token)
+    assert_described(site, answer)
+    membership = {"community_id": community, "user_id": karim.id, "role": "moderator"}
+    assert (answer.status_code, answer.json) == (201, {**membership, "joined_at": "2025-12-16T04:48:38.412Z"})
+    assert karim.get(f"{PATH}/{community}").json["role"] == "moderator"
+    assert_void(sign_up(site, "salma"), token)
+    lines = site.rows("SELECT actor_id, action FROM audit_log WHERE action LIKE 'member.%' ORDER BY id")
+    assert lines == [(founder.id, "member.invite"), (karim.id, "member.accept")]
+
+
+def test_declined_invitation_is_gone(site, founder, karim, community):
+    token = invite(founder, community, "karim@example.com")
+    answer = karim.post(f"/api/invitations/{token}/decline")
+    assert (answer.status_code, answer.data) == (204, b"")
+    assert_void(karim, token)
+    assert roles_in(site, community) == {founder.id: "admin"}
+
+
+@pytest.mark.both_kinds
+def test_list_is_for_the_owner_of_the_email_alone(site, founder, karim, community):
+    """Mallory has signed up with an email that is not hers, and has proved nothing."""
+    token = invite(founder, community, "KARIM@example.com", "moderator")
+    assert karim.get(LIST).json == []
+    confirm(site, "karim")
+    answer = karim.get(LIST)
+    assert_described(site, answer)
+    offer = {"community": {"name": "Night bus"}, "invited_by": {"name": "Founder"}, "role": "moderator"}
+    assert answer.json == [{"token": token, **offer}]
+    assert answer.headers["X-Total-Count"] == "1"
+    assert sign_up(site, "salma").get(LIST).json == []
+    assert_error(bare(site).get(LIST), 401, "unauthenticated")
+    assert accept(karim, token).status_code == 201
+    assert karim.get(LIST).json == []
+
+
+def test_list_is_paged_newest_first(site, founder, karim):
+    confirm(site, "karim")
+    for number in range(3):
+        site.time.pass_(seconds=1)
+        invite(founder, found(founder, name=f"Line {number}")["id"], "karim@example.com")
+    answer = karim.get(f"{LIST}?per_page=2")
+    assert [each["community"]["name"] for each in answer.json] == ["Line 2", "Line 1"]
+    assert answer.headers["X-Total-Count"] == "3"
+    assert 'rel="next"' in answer.headers["Link"]
+
+
+def test_inviting_again_replaces_the_invitation(site, founder, karim, community):
+    first = invite(founder, community, "karim@example.com", "admin")
+    second = invite(founder, community, "Karim@example.com", "member")
+    assert_void(karim, first)
+    assert accept(karim, second).json["role"] == "member"
+
+
+def test_invitation_is_good_for_a_week(site, founder, karim, community):
+    token = invite(founder, community, "karim@example.com")
+    site.time.pass_(days=6, hours=23)
+    karim.renew()
+    assert Reader(site).log_in("karim").get(f"/invitations/{token}")
+    site.time.pass_(hours=1)
+    confirm(site, "karim")
+    assert karim.get(LIST).json == []
+    assert_void(karim, token)
+
+
+@pytest.mark.parametrize(
+    ("before", "offered", "after"),
+    [("member", "moderator", "moderator"), ("moderator", "member", "moderator"), ("member", "member", "member")],
+)
+def test_member_who_accepts_keeps_the_higher_role(site, founder, karim, community, before, offered, after):
+    give(founder, community, karim, before)
+    answer = accept(karim, invite(founder, community, "karim@example.com", offered))
+    assert (answer.status_code, answer.json["role"]) == (200, after)
+    assert roles_in(site, community)[karim.id] == after
+
+
+@pytest.mark.both_kinds
+@pytest.mark.parametrize("lost", ["left", "lower role", "disabled", "no site admin any more"])
+def test_invitation_ends_with_the_rights_of_who_made_it(site, founder, karim, community, lost):
+    salma = sign_up(site, "salma")
+    if lost == "no site admin any more":
+        promote(site, salma.email)
+    else:
+        give(founder, community, salma, "admin")
+    token = invite(salma, community, "karim@example.com")
+    if lost == "left":
+        assert salma.post(f"{PATH}/{community}/leave").status_code == 204
+    elif lost == "lower role":
+        assert give(founder, community, salma, "moderator").status_code == 200
+    elif lost == "disabled":
+        disable(site, salma.email)
+    else:
+        promote(site, salma.email, is_admin=False)
+    confirm(site, "karim")
+    assert karim.get(LIST).json == []
+    assert_void(karim, token)
+
+
+@pytest.mark.both_kinds
+def test_archived_community_invites_nobody_until_it_is_restored(site, admin, founder, karim, community):
+    token = invite(founder, community, "karim@example.com")
+    site.services.communities.directory.archive(admin, community)
+    assert_void(karim, token)
+    site.services.communities.directory.restore(admin, community)
+    assert accept(karim, token).status_code == 201
+
+
+@pytest.mark.both_kinds
+def test_deleted_community_leaves_no_invitation(site, founder, karim, community):
+    token = invite(founder, community, "karim@example.com")
+    assert founder.delete(f"{PATH}/{community}").status_code == 204
+    assert_void(karim, token)
+    assert site.rows("SELECT * FROM invitations") == []
+
+
+def test_removed_member_has_no_invitation_to_come_back_by(site, founder, karim, community):
+    give(founder, community, karim, "member")
+    token = invite(founder, community, "karim@example.com", "admin")
+    assert founder.delete(f"{PATH}/{community}/members/{karim.id}").status_code == 204
+    assert_void(karim, token)
+
+
+@pytest.mark.both_kinds
+def test_one_of_two_at_the_same_time_accepts(site, database, founder, community):
+    people = [sign_up(site, f"person{number}") for number in range(10)]
+    with Site(database.url) as other:
+        for one, two in zip(people[::2], people[1::2], strict=True):
+            two.site = other
+            token = invite(founder, community, "karim@example.com")
+            with ThreadPoolExecutor(2) as threads:
+                answers = list(threads.map(accept, (one, two), (token, token)))
+            statuses = [answer.status_code for answer in answers]
+            assert sorted(statuses) == [201, 404]
+    assert len(roles_in(site, community)) == 6
+
+
+def test_only_site_admins_add_people_without_asking_them(site, founder, karim, community):
+    path = f"{PATH}/{community}/members/{karim.id}"
+    assert_error(founder.put(path, json={"role": "member"}), 404, "unknown_user")
+    promote(site, "founder@example.com")
+    assert founder.put(path, json={"role": "member"}).status_code == 201
+
+
+@pytest.mark.parametrize("token", ["x", "x" * 43, "A" * 43, "' OR 1=1 --"])
+def test_what_is_no_token_is_no_invitation(karim, token):
+    assert_error(accept(karim, token), 404, "unknown_invitation")
+
+
+def test_no_table_has_the_token(site, founder, community):
+    token = invite(founder, community, "karim@example.com")
+    stored = [site.rows(f"SELECT * FROM {table}") for table in ("invitations", "audit_log", "outbox")]
+    assert token not in str(stored)
+    assert "karim@example.com" not in str(site.rows("SELECT details FROM audit_log"))
+
+
+def test_link_begins_with_public_url(database):
+    with Site(database.url, PUBLIC_URL="https://live.example.com/") as site:
+        founder = sign_up(site)
+        path, body = f"{PATH}/{found(founder)['id']}/members", {"email": "x@example.com", "role": "member"}
+        link = founder.post(path, json=body, headers={"Host": "evil.example"}).json["link"]
+        assert link.startswith("https://live.example.com/invitations/")
+
+
+# Pages
+
+
+def test_page_of_the_link_leads_through_the_signup_to_the_community(site, founder, community):
+    path = f"/invitations/{invite(founder, community, 'salma@example.com', 'moderator')}"
+    reader = Reader(site)
+    page = reader.get(path)
+    assert "You have been invited to a community." in words(page)
+    assert "Night bus" not in page
+    reader.send(f"/signup?next={path}", name="Salma", email="salma@example.com", password="tram at dawn")
+    assert reader.location == path
+    page = words(reader.get(path))
+    assert "Founder · invites you to this community: Night bus Moderator" in page
+    reader.send(f"{path}/accept")
+    assert "You are now a member." in words(reader.get(reader.location))
+
+
+def test_page_declines_and_the_account_shows_what_is_open(site, founder, community, karim):
+    token = invite(founder, community, "karim@example.com")
+    reader = Reader(site, "bn").log_in("karim")
+    assert "Night bus" not in reader.get("/account")
+    confirm(site, "karim")
+    page = reader.get("/account")
+    assert "আমন্ত্রণ জানিয়েছেন Founder" in words(page)
+    assert f'action="/invitations/{token}/accept"' in page
+    reader.send(f"/invitations/{token}/decline")
+    assert "আপনি আমন্ত্রণটি ফিরিয়ে দিয়েছেন।" in words(reader.get(reader.location))
+    assert "Night bus" not in reader.get("/account")
+
+
+def test_forms_of_the_page_need_their_token(site, founder, community, karim):
+    path = f"/invitations/{invite(founder, community, 'karim@example.com')}"
+    reader = Reader(site).log_in("karim")
+    for action in ("accept", "decline"):
+        reader.send(f"{path}/{action}", 403, csrf_token="wrong")
+    assert roles_in(site, community) == {founder.id: "admin"}
+
+
+def test_admin_sees_what_waits_and_withdraws_it(site, founder, community, karim):
+    token = invite(founder, community, "karim@example.com", "moderator")
+    reader = Reader(site).log_in("founder")
+    page = reader.get(f"/communities/{community}/members")
+    assert f"karim@example.com Moderator http://localhost/invitations/{token} Valid until 23 Dec 2025" in words(page)
+    action = re.search(r'action="([^"]+/withdraw)"', page)
+    Reader(site).log_in("karim").send(action[1], 404)
+    reader.send(action[1])
+    assert "The invitation was withdrawn." in words(reader.get(reader.location))
+    assert_void(karim, token)
+    reader.send(action[1], 404)
+
+
+def test_names_of_communities_and_people_are_texts(site, karim):
+    hostile = '"><img src=x onerror=alert(1)> 100% %(name)s'
+    mallory = sign_up(site, "mallory")
+    site.rows("UPDATE users SET name = :name WHERE id = :id", name=hostile, id=mallory.id)
+    token = invite(mallory, found(mallory, name=hostile)["id"], "karim@example.com")
+    confirm(site, "karim")
+    reader = Reader(site).log_in("karim")
+    for page in (reader.get(f"/invitations/{token}"), reader.get("/account")):
+        assert "<img" not in page
+        assert words(page).count(hostile) >= 2

@@ -1,0 +1,247 @@
+"""Anonymous visits count like any other, and nothing that is stored leads from one day to another."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from support.account_calls import sign_up
+from support.app_fixtures import Site, Time, assert_error
+from support.archive_world import everything, in_context, quiet
+from support.community_calls import found
+
+from koyjabo.counting import anonymity as anonymity_module
+from koyjabo.extensions import socketio
+from koyjabo.maintenance import backup
+
+pytestmark = pytest.mark.both_kinds
+
+GPC, DNT = {"Sec-GPC": "1"}, {"DNT": "1"}
+PHONE = (
+    "Mozilla/5.0 (Linux; Android 14; SM-A055F) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Mobile "
+    "Safari/537.36"
+)
+NOON, LATE = "2025-12-16T12:00:00+06:00", "2025-12-16T23:58:00+06:00"
+EARLY, ONE = "2025-12-17T00:30:00+06:00", "2025-12-17T01:00:00+06:00"
+HASHED = re.compile(r"anonymous_[0-9a-f]{32}")
+
+
+@pytest.fixture
+def time():
+    time = Time()
+    time.go_to(NOON)
+    return time
+
+
+@pytest.fixture
+def site(database, time):
+    with Site(database.url, time, RATE_LIMIT_LOGINS="0") as site:
+        yield site
+
+
+def call(site: Site, what: str = "register", headers=None, visitor: str = "ayesha", **fields):
+    return site.post(f"/api/visitor/{what}", json={"visitorId": visitor, **fields}, headers=headers)
+
+
+def register(site: Site, headers=GPC, **fields) -> tuple[int, bool]:
+    answer = call(site, headers=headers, **fields)
+    assert answer.status_code == 200, answer.text
+    return answer.json["visit"]["ordinal"], answer.json["visit"]["duplicate"]
+
+
+def newest(site: Site) -> dict:
+    return everything(site)["visits"][-1]
+
+
+def visitor_ids(site: Site) -> list[str]:
+    return [row["visitor_id"] for row in everything(site)["visits"]]
+
+
+@pytest.mark.parametrize(("headers", "fields"), [(GPC, {}), (DNT, {}), ({}, {"anonymous": True})])
+def test_nothing_is_kept_that_leads_to_a_person(site, headers, fields, monkeypatch):
+    monkeypatch.setattr(
+        site.services.network.places, "locate", lambda _, has_city=True: "Dhaka, BD" if has_city else "Bangladesh"
+    )
+    said = {"visitId": "ayesha-1", "timestamp": 5, "userAgent": PHONE, "referrer": "https://News.example:8443/a/b?c"}
+    token = {"Authorization": f"Bearer {sign_up(site, 'karim').access}"}
+    assert register(site, {**headers, **token}, **said, **fields, page="/history?x") == (1, False)
+    row = newest(site)
+    assert HASHED.fullmatch(row["visitor_id"])
+    assert re.fullmatch("[0-9a-f]{32}", row["visit_id"])
+    kept = {name: row[name] for name in ("place", "referrer", "user_agent", "page", "user_id", "client_ms")}
+    assert kept == {
+        "place": "Bangladesh",
+        "referrer": "news.example",
+        "user_agent": "Chrome on Android",
+        "page": "/history",
+        "user_id": None,
+        "client_ms": None,
+    }
+    assert "ayesha" not in str(everything(site))
+    assert list(site.stats()["locations"]) == ["Bangladesh"]
+
+
+@pytest.mark.parametrize("headers", [{}, {"Sec-GPC": "0"}, {"DNT": "0"}, {"Sec-GPC": "yes"}])
+def test_other_visits_stay_as_they_were(site, headers):
+    register(site, headers, userAgent=PHONE, referrer="https://news.example/a", timestamp=5, anonymous=None)
+    row = newest(site)
+    assert (row["visitor_id"], row["user_agent"], row["client_ms"]) == ("ayesha", PHONE, 5)
+    assert row["referrer"] == "https://news.example/a"
+    assert everything(site)["day_secrets"] == []
+
+
+def test_it_counts_like_any_other(site):
+    assert [register(site, visitor=name)[0] for name in ("ayesha", "ayesha", "babul")] == [1, 2, 3]
+    stats = site.stats()
+    assert (stats["totalVisits"], stats["uniqueVisitors"], stats["activeUsers"]) == (3, 2, 2)
+    assert site.recount() == []
+
+
+def test_headers_are_ignored_where_the_operator_says_so_and_what_the_page_says_is_not(database):
+    with Site(database.url, HONOUR_PRIVACY_SIGNALS="0") as site:
+        register(site)
+        assert visitor_ids(site) == ["ayesha"]
+        register(site, {}, anonymous=True)
+        assert HASHED.fullmatch(newest(site)["visitor_id"])
+
+
+@pytest.mark.parametrize("what", ["register", "heartbeat"])
+@pytest.mark.parametrize("said", ["true", 1, "", []])
+def test_anonymous_is_true_or_false(site, what, said):
+    assert_error(call(site, what, anonymous=said), 400, "invalid_input", "anonymous")
+
+
+def test_visitor_is_another_one_on_another_day_and_after_a_restart_the_same(site, time):
+    register(site)
+    site.restart()
+    register(site)
+    time.pass_(days=1)
+    register(site)
+    first, second, third = visitor_ids(site)
+    assert first == second != third
+
+
+def test_two_servers_on_one_database_hash_alike(site, time, database):
+    with Site(database.url, time) as other:
+        register(site)
+        register(other)
+    assert len(set(visitor_ids(site))) == 1
+
+
+@pytest.mark.parametrize(
+    "then",
+    [LATE, "2025-12-16T23:59:30+06:00", "2025-12-17T00:01:00+06:00", EARLY, "2025-12-17T00:59:59.999+06:00"],
+)
+def test_retry_is_the_same_visit_for_an_hour_after_midnight(site, time, then):
+    time.go_to(LATE)
+    assert register(site, visitId="1") == (1, False)
+    time.go_to(then)
+    assert register(site, visitId="1") == (1, True)
+    assert site.stats()["activeUsers"] == 1
+    assert site.recount() == []
+
+
+def test_visit_that_is_committed_after_its_retry_is_the_same(site, time):
+    """Two workers, and midnight between them."""
+    time.go_to("2025-12-17T00:00:00.100+06:00")
+    assert register(site, visitId="1") == (1, False)
+    time.go_to("2025-12-16T23:59:59.900+06:00")
+    assert register(site, visitId="1") == (1, True)
+
+
+def test_an_hour_after_midnight_nothing_leads_back(site, time):
+    time.go_to(LATE)
+    register(site, visitId="1")
+    time.go_to(ONE)
+    assert register(site, visitId="1") == (2, False)
+    assert call(site, "heartbeat", GPC).status_code == 204
+    assert len(set(visitor_ids(site))) == 2
+
+
+def test_secret_is_deleted_and_even_if_not_it_is_not_used(site, time):
+    time.go_to(LATE)
+    register(site, visitId="1")
+    (secret,) = everything(site)["day_secrets"]
+    time.go_to("2025-12-17T00:59:59.999+06:00")
+    site.services.counting.anonymity.sweep()
+    assert secret in everything(site)["day_secrets"]
+    time.go_to(ONE)
+    site.restart()  # nothing was swept
+    assert register(site, visitId="1") == (2, False)
+    assert secret in everything(site)["day_secrets"]
+    site.services.counting.anonymity.sweep()
+    assert [row["day"] for row in everything(site)["day_secrets"]] == ["2025-12-17"]
+
+
+def test_secret_is_read_once_a_day(site, monkeypatch):
+    register(site)
+    monkeypatch.setattr(anonymity_module.Anonymity, "_load", lambda *_: pytest.fail("read again"))
+    register(site)
+
+
+def test_heartbeat_finds_the_visitor_by_the_same_signal_alone(site, time):
+    time.go_to(LATE)
+    register(site)
+    assert [call(site, "heartbeat", headers).status_code for headers in (GPC, DNT, {})] == [204, 204, 404]
+    assert call(site, "heartbeat", anonymous=True).status_code == 204
+    time.go_to(EARLY)
+    site.restart()
+    assert call(site, "heartbeat", GPC).status_code == 204
+    assert site.stats()["activeUsers"] == 1
+    time.go_to(ONE)
+    assert call(site, "heartbeat", GPC).status_code == 404
+
+
+@pytest.mark.parametrize("is_said", [False, True])
+def test_socket_finds_the_visitor(site, time, is_said):
+    register(site)
+    auth, headers = {"visitorId": "ayesha"}, GPC
+    if is_said:
+        auth, headers = {**auth, "anonymous": True}, {}
+    client = socketio.test_client(site.app, auth=auth, headers=headers)
+    assert site.stats()["activeUsers"] == 1
+    time.pass_(minutes=4)
+    site.services.presence.visitor_sockets.renew()
+    time.pass_(minutes=4)
+    assert site.stats()["activeUsers"] == 1
+    client.disconnect()
+
+
+def test_forgetting_finds_the_visits_of_the_day_and_those_without_a_signal(site, time):
+    register(site, {})
+    time.go_to(LATE)
+    register(site)
+    register(site, visitor="babul")
+    time.go_to(EARLY)
+    register(site)
+    before = site.stats()
+    assert call(site, "forget").status_code == 204
+    assert len(visitor_ids(site)) == 1
+    assert {**site.stats(), "activeUsers": 0, "locations": {}} | {"revision": 0, "timestamp": ""} == {
+        **before, "activeUsers": 0, "locations": {}, "revision": 0, "timestamp": ""
+    }  # fmt: skip
+    assert call(site, "heartbeat", GPC).status_code == 404
+    assert site.recount() == []
+
+
+@pytest.mark.parametrize(("headers", "conversions"), [({}, 1), (GPC, 0)])
+def test_login_with_a_signal_is_no_conversion(site, headers, conversions):
+    here = found(sign_up(site, "karim"), name="Mirpur")["id"]
+    register(site, {}, communityId=here)
+    body = {"email": "nila@example.com", "password": "ferry at noon", "visitorId": "ayesha"}
+    assert site.post("/api/auth/signup", json=body, headers=headers).status_code == 201
+    assert len(everything(site)["conversions"]) == conversions
+
+
+def test_secrets_are_in_no_backup_and_a_restore_keeps_those_of_the_day(site, tmp_path):
+    register(site)
+    secrets = everything(site)["day_secrets"]
+    path = tmp_path / "koyjabo.backup"
+    with in_context(site):
+        head = backup.back_up(path, False, site.services.clock, quiet)
+        assert "day_secrets" not in head.rows
+        backup.restore(path, True, site.services.clock, quiet)
+    assert everything(site)["day_secrets"] == secrets
+    site.restart()
+    register(site)
+    assert (len(set(visitor_ids(site))), site.recount()) == (1, [])

@@ -1,0 +1,31 @@
+"""A mail server that tests share, and sites that send their mails there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from support.app_fixtures import Site
+from support.mailbox import Mailbox
+
+
+@pytest.fixture(scope="session")
+def shared_mailbox() -> Iterator[Mailbox]:
+    mailbox = Mailbox().start()
+    yield mailbox
+    mailbox.stop()
+
+
+@pytest.fixture
+def mailbox(shared_mailbox: Mailbox) -> Mailbox:
+    """Empty, and it takes everything."""
+    shared_mailbox.mails.clear()
+    shared_mailbox.recipients.clear()
+    shared_mailbox.attempts, shared_mailbox.refusal, shared_mailbox.delay_s = 0, "", 0.0
+    return shared_mailbox
+
+
+@pytest.fixture
+def site(database, mailbox) -> Iterator[Site]:
+    with Site(database.url, RATE_LIMIT_LOGINS="0", **mailbox.settings()) as site:
+        yield site

@@ -1,0 +1,32 @@
+"""Tokens of links: each for one purpose, one row and one SECRET_KEY."""
+
+from __future__ import annotations
+
+import uuid
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from koyjabo.mail.link_tokens import INVITATION, RESET, VERIFY, LinkTokens
+
+TOKENS = LinkTokens("a secret for tests")
+
+
+@given(st.uuids().map(str), st.sampled_from([RESET, VERIFY, INVITATION]))
+def test_token_leads_to_its_row_for_its_purpose_alone(row_id, purpose):
+    token = TOKENS.token(purpose, row_id)
+    assert TOKENS.row_id(purpose, token) == row_id
+    assert {TOKENS.row_id(other, token) for other in (RESET, VERIFY, INVITATION) if other != purpose} == {None}
+    assert LinkTokens("another secret").row_id(purpose, token) is None
+
+
+@given(st.integers(0, 42), st.characters())
+def test_changed_token_is_none(place, character):
+    token = TOKENS.token(RESET, str(uuid.UUID(int=1)))
+    changed = token[:place] + character + token[place + 1 :]
+    assert changed == token or TOKENS.row_id(RESET, changed) is None
+
+
+@given(st.text())
+def test_text_is_no_token(text):
+    assert TOKENS.row_id(RESET, text) is None

@@ -1,0 +1,175 @@
+"""The outbox: what is in it with the action it is about, who sends it, how often, and what is left of it."""
+
+from __future__ import annotations
+
+import pytest
+from support.account_calls import bare, sign_up, try_login
+from support.admin_calls import panel
+from support.app_fixtures import Site, Time, assert_error
+from support.community_calls import found, invite
+from support.mailbox import link_in
+from support.page_calls import words
+
+pytestmark = pytest.mark.both_kinds
+
+
+def rows(site: Site, columns: str = "kind, attempts") -> list[tuple]:
+    return site.rows(f"SELECT {columns} FROM outbox ORDER BY id")
+
+
+def send(site: Site) -> None:
+    site.services.mail.send_all()
+
+
+def test_letter_is_written_with_its_action_or_not_at_all(site):
+    sign_up(site)
+    body = {"email": "ayesha@example.com", "password": "rickshaw at dawn"}
+    assert bare(site).post("/api/auth/signup", json=body).status_code == 409
+    assert rows(site) == [("verify", 0)]
+
+
+def test_action_succeeds_whatever_becomes_of_its_mail(site, mailbox):
+    mailbox.refusal = "554 not here"
+    person = sign_up(site)
+    send(site)
+    assert person.get("/api/auth/me").status_code == 200
+    assert rows(site, "kind, attempts, failure, done_ms") == [("verify", 1, "554", None)]
+
+
+def test_it_is_tried_for_a_day_with_growing_pauses_and_then_given_up(site, mailbox):
+    mailbox.refusal = "451 later"
+    sign_up(site)
+    began, tried = site.time.ms, []
+    while rows(site, "done_ms") == [(None,)]:
+        send(site)
+        if mailbox.attempts > len(tried):
+            tried.append((site.time.ms - began) // 60_000)
+        site.time.pass_(minutes=1)
+    assert tried == [0, 1, 4, 13, 40, 121, 361, 601, 841, 1081, 1321, 1561]
+    assert rows(site, "email, data, failure") == [("", "{}", "451")]
+    mailbox.refusal = ""
+    site.time.pass_(days=1)
+    send(site)
+    assert mailbox.mails == []
+
+
+def test_panel_says_what_waits_and_what_was_given_up_and_no_address(site, mailbox):
+    admin = panel(site)
+    send(site)
+    mailbox.refusal = "550 no such user: karim@example.com"
+    sign_up(site, "karim")
+    send(site)
+    page = words(admin.get("/admin/system"))
+    assert "Waiting 1 Oldest 16 Dec 2025, 10:48 Last problem 550" in page
+    site.time.pass_(days=2)
+    send(site)
+    page = words(admin.get("/admin/system"))
+    assert "Waiting 0" in page
+    assert "18 Dec 2025, 10:48 Confirm an email 550" in page
+    assert "karim" not in page
+
+
+def test_mail_that_waited_is_sent_when_the_mail_server_is_back(site, mailbox):
+    mailbox.refusal = "451 later"
+    sign_up(site)
+    send(site)
+    mailbox.refusal = ""
+    send(site)
+    assert mailbox.mails == []  # not before the pause is over
+    site.time.pass_(minutes=1)
+    send(site)
+    send(site)
+    assert mailbox.subjects() == ["Confirm your email"]
+
+
+def test_nothing_is_left_of_a_mail_that_was_sent(site, mailbox):
+    sign_up(site)
+    send(site)
+    token = link_in(mailbox.mails[0]).rpartition("/")[2]
+    stored = str([site.rows(f"SELECT * FROM {table}") for table in ("outbox", "email_links", "audit_log")])
+    assert token not in stored
+    assert rows(site, "email, data") == [("", "{}")]
+
+
+def test_one_server_sends_at_a_time_and_the_next_one_takes_over(database, mailbox):
+    time = Time()
+    with Site(database.url, time, **mailbox.settings()) as one, Site(database.url, time, **mailbox.settings()) as two:
+        sign_up(one, "ayesha")
+        one.services.mail._take()  # and then it is killed
+        sign_up(one, "karim")
+        send(two)
+        assert mailbox.mails == []
+        time.pass_(seconds=61)
+        send(two)
+        assert sorted(mailbox.recipients) == ["ayesha@example.com", "karim@example.com"]
+        two.close()
+        sign_up(one, "salma")
+        send(one)
+        assert len(mailbox.mails) == 3  # at once: the other one gave the lease back
+
+
+def test_ticks_send_in_the_background(site, mailbox):
+    sign_up(site)
+    site.services.mail.tick()
+    mailbox.wait_for("ayesha@example.com", "Confirm your email")
+
+
+def test_one_address_gets_few_mails_of_one_kind(site, mailbox):
+    sign_up(site)
+    for spelling in ("ayesha@example.com", "AYESHA@example.com") * 4:
+        answer = bare(site).post("/api/auth/password-reset", json={"email": spelling})
+        assert answer.status_code == 202
+    send(site)
+    assert mailbox.subjects().count("Choose a new password") == 5
+    site.time.pass_(hours=1, seconds=1)
+    bare(site).post("/api/auth/password-reset", json={"email": "ayesha@example.com"})
+    send(site)
+    assert mailbox.subjects().count("Choose a new password") == 6
+
+
+def test_address_that_headers_would_read_otherwise_gets_no_mail(site, mailbox):
+    sign_up(site, email="x<victim@example.com")
+    sign_up(site, email="x,y@example.com")
+    send(site)
+    assert mailbox.recipients == []
+
+
+def test_address_and_domain_in_other_letters_are_reached(site, mailbox):
+    sign_up(site, "josé", email="josé@example.com")
+    sign_up(site, "karim", email="karim@dhākā.example")
+    send(site)
+    assert mailbox.recipients == ["josé@example.com", "karim@xn--dhk-2oab.example"]
+
+
+def test_without_smtp_nothing_is_stored_and_calls_say_so(database):
+    with Site(database.url) as site:
+        sign_up(site)
+        assert try_login(site).status_code == 200
+        answer = bare(site).post("/api/auth/password-reset", json={"email": "ayesha@example.com"})
+        assert_error(answer, 501, "mail_unavailable")
+        assert rows(site) == []
+
+
+def test_night_removes_what_was_sent_and_what_has_expired(site, mailbox):
+    founder = sign_up(site)
+    send(site)
+    invite(founder, found(founder)["id"], "karim@example.com")
+    mailbox.refusal = "550 no"
+    site.time.pass_(days=1)
+    send(site)
+    retention, tables = site.services.maintenance.retention, ("outbox", "email_links", "invitations")
+    counts = []
+    for days in (0, 1, 6, 30):
+        site.time.pass_(days=days, minutes=1)
+        retention.sweep()
+        counts.append([site.rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables])
+    assert counts == [[1, 1, 1], [1, 1, 1], [1, 0, 0], [0, 0, 0]]
+
+
+def test_mails_that_wait_are_removed_in_the_end_if_the_server_sends_none_any_more(site, database):
+    sign_up(site)
+    with Site(database.url, site.time) as silent:
+        for days, left in ((29, 1), (1, 0)):
+            site.time.pass_(days=days)
+            silent.services.maintenance.retention.sweep()
+            assert len(rows(site)) == left

@@ -1,0 +1,150 @@
+"""A server in processes of its own, and real mail servers: with TLS, with passwords, slow, and away."""
+
+from __future__ import annotations
+
+import logging
+import re
+import ssl
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import requests
+from support.account_calls import sign_up
+from support.app_fixtures import Site
+from support.mailbox import Mailbox, path_in
+from support.members import Member
+from support.redis import free_port
+
+USER, PASSWORD = "live@example.com", "p@ss:w/rd?"
+LOGIN = "live%40example.com:p%40ss%3Aw%2Frd%3F@"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory) -> Path:
+    """One for `localhost`, which nobody else knows."""
+    folder = tmp_path_factory.mktemp("tls")
+    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem"), "-days", "2"]
+    name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "2",
+    ]
+    subprocess.run([*command, *files, *name], check=True, capture_output=True)
+    return folder / "cert.pem"
+
+
+@pytest.fixture
+def with_tls(certificate, monkeypatch):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, certificate.with_name("key.pem"))
+    mailbox = Mailbox(USER, PASSWORD, context, demands=True).start()
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    yield mailbox
+    mailbox.stop()
+
+
+def failure_of(site: Site) -> str | None:
+    """Why the mail of a signup could not be sent."""
+    sign_up(site)
+    site.services.mail.send_all()
+    return site.rows("SELECT failure FROM outbox")[0][0]
+
+
+def test_tls_and_the_password_are_used(sqlite_database, with_tls):
+    with Site(sqlite_database.url, **with_tls.settings(SMTP_URL=with_tls.url("", LOGIN, "localhost"))) as site:
+        assert failure_of(site) is None
+    assert with_tls.recipients == ["ayesha@example.com"]
+
+
+@pytest.mark.parametrize(
+    ("login", "host", "options", "reason"),
+    [
+        ("live%40example.com:wrong@", "localhost", "", "535"),
+        (LOGIN, "127.0.0.1", "", "SSLCertVerificationError"),
+        (LOGIN, "localhost", "&tls=off", "SMTPNotSupportedError"),
+    ],
+    ids=["wrong password", "name that the certificate has not", "without TLS"],
+)
+def test_mail_server_refuses_or_is_not_trusted(sqlite_database, with_tls, login, host, options, reason, caplog):
+    with Site(sqlite_database.url, **with_tls.settings(SMTP_URL=with_tls.url(options, login, host))) as site:
+        assert failure_of(site) == reason
+    assert with_tls.mails == []
+    assert "p@ss" not in caplog.text
+
+
+def test_starttls_is_demanded_of_every_mail_server(sqlite_database):
+    mailbox = Mailbox().start()
+    with Site(sqlite_database.url, **mailbox.settings(SMTP_URL=mailbox.url("", host="localhost"))) as site:
+        assert failure_of(site) == "SMTPNotSupportedError"
+    mailbox.stop()
+    assert mailbox.attempts == 0
+
+
+@pytest.mark.parametrize(("host", "reason"), [("127.0.0.1", "ConnectionRefusedError"), ("nowhere.invalid", "gaierror")])
+def test_mail_server_that_is_not_there(sqlite_database, caplog, host, reason):
+    caplog.set_level(logging.WARNING)
+    url = f"smtp://{host}:{free_port()}?from=live@example.com"
+    with Site(sqlite_database.url, SMTP_URL=url, PUBLIC_URL="https://live.example.com") as site:
+        assert failure_of(site) == reason
+    assert f"mail_delayed kind=verify reason={reason}" in caplog.text
+
+
+@pytest.fixture
+def slow():
+    mailbox = Mailbox().start()
+    mailbox.delay_s = 3.0
+    yield mailbox
+    mailbox.stop()
+
+
+@pytest.mark.waits
+def test_slow_mail_server_delays_no_request_and_what_waits_survives_kill_9(new_server, sqlite_database, slow):
+    by_name = slow.url(host="localhost")  # on a real thread, the loop's resolver and sockets would be wrong
+    server = new_server(sqlite_database, **slow.settings(SMTP_URL=by_name, LOG_LEVEL="DEBUG")).start()
+    ayesha, karim = Member(server, "ayesha"), Member(server, "karim")
+    took, deadline = [], time.monotonic() + 60
+    while not slow.mails:
+        assert time.monotonic() < deadline, server.log
+        began = time.monotonic()
+        assert requests.get(f"http://127.0.0.1:{server.port}/api/stats", timeout=5, proxies={}).ok
+        took.append(time.monotonic() - began)
+        time.sleep(0.02)
+    assert len(took) > 50
+    assert max(took) < 0.5, sorted(took)[-5:]
+    server.kill()
+    log, slow.delay_s = server.log, 0.0
+    sent = slow.recipients[0]
+    sqlite = server.database
+    with Site(sqlite.url) as site:  # a minute passes, and the lease of the killed worker ends
+        site.rows("UPDATE outbox SET due_ms = 0 WHERE done_ms IS NULL")
+        site.rows("UPDATE nightly_work SET seen_ms = 0 WHERE name = 'mail'")
+    server.start()
+    for person in (ayesha, karim):
+        slow.wait_for(person.email, "Confirm your email")
+    assert path_in(slow.to(sent)[-1])
+    log += server.log
+    assert "mail_sent kind=verify" in log
+    assert not re.search(r"ayesha|karim|verify-email/\w", log)
+
+
+@pytest.mark.waits
+def test_two_workers_send_each_mail_once(new_server, sqlite_database, redis_server):
+    mailbox = Mailbox().start()
+    settings = mailbox.settings(WEB_CONCURRENCY=2, REDIS_URL=redis_server.url, RATE_LIMIT_LOGINS=0)
+    server = new_server(sqlite_database, **settings).start()
+    people = [Member(server) for _ in range(12)]
+    for person in people:
+        mailbox.wait_for(person.email, "Confirm your email")
+    mailbox.stop()
+    assert sorted(mailbox.recipients) == sorted(person.email for person in people)
+    assert server.stop().status == 0

@@ -1,0 +1,234 @@
+"""The mails: when each is sent, to whom, in which language, and what it says."""
+
+from __future__ import annotations
+
+import pytest
+from support.account_calls import PASSWORD, log_in, sign_up
+from support.app_fixtures import Site
+from support.community_calls import PATH, accept, account_of, found, invite
+from support.mailbox import LINK, html_of, link_in, path_in, text_of
+from support.page_calls import Reader, words
+
+from koyjabo.mail.contents import KINDS
+from koyjabo.web.admin.system import MAILS
+
+MAILED = "SELECT count(*) FROM outbox WHERE kind = 'invitation'"
+PHONE = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Mobile Safari/537.36"
+
+
+def send(site: Site) -> None:
+    site.services.mail.send_all()
+
+
+def confirmed(site: Site, mailbox, name: str = "ayesha", language: str = "en") -> Reader:
+    """Somebody who has used the link of the first mail."""
+    reader = Reader(site, language).sign_up(name)
+    send(site)
+    reader.send(path_in(mailbox.to(f"{name}@example.com")[0]))
+    mailbox.mails.clear()
+    return reader
+
+
+def test_every_kind_has_a_name_in_the_panel():
+    assert set(KINDS) == set(MAILS)
+
+
+def test_mail_is_plain_text_and_simple_html_without_images(site, mailbox):
+    sign_up(site)
+    send(site)
+    (mail,) = mailbox.mails
+    assert mail.get_content_type() == "multipart/alternative"
+    assert (mail["From"], mail["To"]) == ("Koy Jabo <live@example.com>", "ayesha@example.com")
+    assert mail["Auto-Submitted"] == "auto-generated"
+    html = html_of(mail)
+    assert not any(word in html for word in ("<img", "<link", "<script", "url(", "src="))
+    assert LINK.findall(html)
+
+
+@pytest.mark.parametrize("language", ["en", "bn"])
+def test_mail_of_short_lines_is_ascii_on_the_wire_too(site, language):
+    letter = site.services.mail.letter("email_changed", "ayesha@example.com", language)
+    assert site.services.mail._composer.compose(letter).message.isascii()
+
+
+@pytest.mark.both_kinds
+def test_link_confirms_the_email_by_a_button_and_once(site, mailbox):
+    reader = Reader(site).sign_up("ayesha")
+    send(site)
+    path = path_in(mailbox.mails[0])
+    assert "Not confirmed" in words(reader.get("/account"))
+    page = reader.get(path)
+    assert reader.headers_of_answer["Referrer-Policy"] == "no-referrer"
+    assert "Not confirmed" in words(reader.get("/account"))
+    assert "Confirm this email" in words(page)
+    reader.send(path)
+    assert "Your email is confirmed." in words(reader.get(reader.location))
+    assert "Not confirmed" not in words(reader.get("/account"))
+    reader.send(path, 404)
+    assert site.rows("SELECT action FROM audit_log ORDER BY id DESC LIMIT 1") == [("user.verify",)]
+
+
+def test_link_is_sent_again_on_request_until_it_is_used(site, mailbox):
+    reader = Reader(site).sign_up("ayesha")
+    send(site)
+    reader.send("/account/verify-email")
+    assert "The mail is on its way." in words(reader.get(reader.location))
+    send(site)
+    assert len(mailbox.mails) == 2
+    reader.send(path_in(mailbox.mails[1]))
+    reader.send("/account/verify-email")
+    send(site)
+    assert len(mailbox.mails) == 2
+    reader.send(path_in(mailbox.mails[0]), 404)
+
+
+def test_link_for_an_email_that_was_changed_confirms_nothing(site, mailbox):
+    reader = Reader(site).sign_up("ayesha")
+    send(site)
+    site.rows("UPDATE users SET email = 'b@example.com', email_key = 'b@example.com'")
+    reader.send(path_in(mailbox.mails[0]), 404)
+
+
+def test_login_from_an_unfamiliar_browser_is_told_and_from_a_familiar_one_not(site, mailbox):
+    owner = Reader(site).sign_up("ayesha")
+    send(site)
+    mailbox.mails.clear()
+    owner.send("/logout")
+    owner.log_in("ayesha")
+    send(site)
+    assert mailbox.mails == []
+    stranger = Reader(site)
+    stranger.headers |= {"User-Agent": PHONE}
+    stranger.log_in("ayesha")
+    stranger.send("/logout")
+    stranger.log_in("ayesha")
+    send(site)
+    (mail,) = mailbox.mails
+    assert mail["Subject"] == "New login to your account"
+    assert "Chrome, Android\nUnknown\n16 December 2025, 10:48" in text_of(mail).replace("\r", "")
+    assert "127.0.0.1" not in mail.as_string()
+    assert "https://live.example.com/account" in text_of(mail)
+
+
+def test_failed_login_is_not_told(site, mailbox):
+    sign_up(site)
+    Reader(site).send("/login", 422, email="ayesha@example.com", password="wrong")
+    send(site)
+    assert mailbox.subjects() == ["Confirm your email"]
+
+
+@pytest.mark.both_kinds
+def test_invitation_is_mailed_in_the_language_of_the_account(site, mailbox):
+    founder = sign_up(site, "founder")
+    confirmed(site, mailbox, "karim", "bn")
+    community = found(founder, name="Night\nbus <b>")["id"]
+    token = invite(founder, community, "karim@example.com", "moderator")
+    invite(founder, community, "nobody@example.com")
+    send(site)
+    (to_karim,), (to_nobody,) = mailbox.to("karim@example.com"), mailbox.to("nobody@example.com")
+    assert to_karim["Subject"] == "Night bus <b>-এ আমন্ত্রণ"
+    assert "Founder আপনাকে Night bus <b> কমিউনিটিতে আমন্ত্রণ জানিয়েছেন।" in text_of(to_karim)
+    assert "আপনার ভূমিকা: মডারেটর" in text_of(to_karim)
+    assert link_in(to_karim) == f"https://live.example.com/invitations/{token}"
+    assert to_nobody["Subject"] == "Invitation to Night bus <b>"
+    assert "<b>" not in html_of(to_nobody)
+
+
+def test_invitation_that_was_answered_meanwhile_is_not_mailed(site, mailbox):
+    founder, karim = sign_up(site, "founder"), sign_up(site, "karim")
+    accept(karim, invite(founder, found(founder)["id"], "karim@example.com"))
+    send(site)
+    assert "Invitation to Mirpur 10" not in mailbox.subjects()
+
+
+def test_invitations_of_one_account_are_mailed_to_few_strangers(site, mailbox):
+    founder = sign_up(site, "founder")
+    community = found(founder)["id"]
+    for number in range(52):
+        invite(founder, community, f"stranger{number}@example.com")
+    assert site.rows(MAILED) == [(50,)]
+
+
+@pytest.mark.both_kinds
+@pytest.mark.parametrize("end", ["withdrawn", "declined", "replaced", "community deleted"])
+def test_invitations_that_have_ended_let_an_account_mail_no_others(site, mailbox, end):
+    founder, karim = sign_up(site, "founder"), sign_up(site, "karim")
+    community = found(founder)["id"]
+    for number in range(52):
+        token = invite(founder, community, f"stranger{number // (2 if end == 'replaced' else 1)}@example.com")
+        if end == "withdrawn":
+            (row,) = site.rows("SELECT id FROM invitations")
+            site.services.communities.invitations.withdraw(account_of(founder), community, *row)
+        elif end == "declined":
+            assert karim.post(f"/api/invitations/{token}/decline").status_code == 204
+        elif end == "community deleted":
+            assert founder.delete(f"{PATH}/{community}").status_code == 204
+            community = found(founder)["id"]
+    assert site.rows(MAILED) == [(50,)]
+    invite(karim, found(karim)["id"], "stranger@example.com")
+    site.time.pass_(days=1)
+    founder.renew()
+    invite(founder, community, "stranger@example.com")
+    assert site.rows(MAILED) == [(52,)], "another account, and the same one on another day"
+
+
+def test_no_mail_names_its_sender(site, mailbox):
+    founder = sign_up(site, "founder")
+    invite(founder, found(founder)["id"], "stranger@example.com")
+    send(site)
+    assert founder.id not in str(site.rows("SELECT * FROM outbox WHERE kind = 'invitation'"))
+
+
+@pytest.mark.both_kinds
+def test_both_are_told_of_a_changed_email_and_the_new_one_is_to_be_confirmed(site, mailbox):
+    reader = confirmed(site, mailbox, "ayesha", "bn")
+    reset = site.client.post("/api/auth/password-reset", json={"email": "ayesha@example.com"})
+    assert reset.status_code == 202
+    send(site)
+    old_link = path_in(mailbox.mails.pop())
+    reader.send("/account/details", name="Ayesha", email="a@example.com", password=PASSWORD)
+    send(site)
+    assert [(mail["To"], mail["Subject"]) for mail in mailbox.mails] == [
+        ("ayesha@example.com", "আপনার অ্যাকাউন্টের ইমেইল বদলেছে"),
+        ("a@example.com", "এটি এখন আপনার অ্যাকাউন্টের ইমেইল"),
+    ]
+    assert "নিশ্চিত নয়" in words(reader.get("/account"))
+    assert Reader(site).get(old_link, 404)
+    reader.send(path_in(mailbox.mails[1]))
+    assert "নিশ্চিত নয়" not in words(reader.get("/account"))
+
+
+def test_mails_to_a_deleted_account_are_not_sent(site, mailbox):
+    ayesha = sign_up(site)
+    assert ayesha.delete("/api/auth/me", json={"password": PASSWORD}).status_code == 204
+    send(site)
+    assert mailbox.mails == []
+    assert site.rows("SELECT email, data FROM outbox") == [("", "{}")]
+
+
+def test_language_is_that_of_the_signup_until_one_is_chosen_on_a_page(site, mailbox):
+    answer = site.app.test_client(use_cookies=False).post(
+        "/api/auth/signup",
+        json={"email": "ayesha@example.com", "password": PASSWORD},
+        headers={"Accept-Language": "bn-BD,bn;q=0.9"},
+    )
+    assert answer.status_code == 201
+    send(site)
+    assert mailbox.subjects() == ["আপনার ইমেইল নিশ্চিত করুন"]
+    reader = Reader(site, "bn").log_in("ayesha")
+    reader.send("/language", language="en", next="/account")
+    log_in(site)
+    send(site)
+    assert mailbox.subjects()[-1] == "New login to your account"
+    Reader(site).send("/language", language="bn")  # of nobody
+    assert site.rows("SELECT language FROM users") == [("en",)]
+
+
+def test_account_page_without_smtp_says_what_there_is_not(database):
+    with Site(database.url) as site:
+        reader = Reader(site).sign_up("ayesha")
+        assert "This server sends no mails: no links to confirm an email" in words(reader.get("/account"))
+        reader.send("/account/verify-email", 501)
+        community = found(log_in(site))["id"]
+        page = words(reader.get(f"/communities/{community}/members"))
+        assert "This server sends no mails: you get a link, and send it yourself." in page

@@ -1,0 +1,292 @@
+"""A forgotten password: the mail, its link, the page of the link, and what strangers learn of it."""
+
+from __future__ import annotations
+
+import logging
+import statistics
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from support.account_calls import PASSWORD, bare, disable, log_in, sign_up, try_login
+from support.app_fixtures import Site, assert_error
+from support.described import assert_described
+from support.mailbox import link_in, path_in, text_of
+from support.page_calls import Reader, words
+
+from koyjabo.errors import LedgerUnavailable
+
+RESET, NEW = "/api/auth/password-reset", "launch at dusk"
+
+
+def ask(site: Site, email: str = "ayesha@example.com", **request):
+    return bare(site).post(RESET, json={"email": email}, **request)
+
+
+def mailed(site: Site, mailbox, email: str = "ayesha@example.com") -> str:
+    """The path of the link in the newest mail."""
+    assert ask(site, email).status_code == 202
+    site.services.mail.send_all()
+    return path_in(mailbox.wait_for(email, "Choose a new password"))
+
+
+def use(site: Site, path: str, status: int = 303, password: str = NEW, **headers: str) -> Reader:
+    reader = Reader(site)
+    reader.headers |= headers
+    reader.page = reader.send(path, status, new_password=password)
+    return reader
+
+
+@pytest.mark.both_kinds
+def test_link_gives_a_new_password_and_ends_all_sessions(site, mailbox):
+    person = sign_up(site)
+    path = mailed(site, mailbox)
+    site.time.pass_(minutes=29)
+    reader = use(site, path)
+    assert "Log in with the new password." in words(reader.get(reader.location))
+    assert_error(person.get("/api/auth/me"), 401, "invalid_token")
+    assert try_login(site).status_code == 401
+    assert log_in(site, password=NEW).id == person.id
+    lines = "SELECT actor_id, action, target FROM audit_log WHERE action = 'user.password_reset'"
+    assert site.rows(lines) == [(person.id, "user.password_reset", "ayesha@example.com")]
+
+
+def test_link_is_good_once_and_ends_the_others(site, mailbox):
+    sign_up(site)
+    first, second = mailed(site, mailbox), mailed(site, mailbox)
+    assert first != second
+    use(site, first)
+    for path in (first, second):
+        assert "This link is not valid any more" in words(Reader(site).get(path, 404))
+        assert "This link is not valid any more" in words(use(site, path, 404, "yet another one").page)
+    assert log_in(site, password=NEW)
+
+
+@pytest.mark.both_kinds
+def test_link_is_used_once_at_the_same_time_on_two_servers(site, database, mailbox):
+    sign_up(site)
+    path = mailed(site, mailbox)
+    with Site(database.url, **mailbox.settings()) as other:
+
+        def try_with(password: str) -> int:
+            served_by = (site, other)[password.endswith("1")]
+            return served_by.app.test_client().post(path, data={"new_password": password}).status_code
+
+        for attempt in range(5):
+            passwords = [f"{NEW} {attempt} {number}" for number in range(2)]
+            with ThreadPoolExecutor(2) as threads:
+                statuses = list(threads.map(try_with, passwords))
+            assert sorted(statuses) == [303, 404]
+            assert try_login(site, password=passwords[statuses.index(303)]).status_code == 200
+            site.time.pass_(hours=2)
+            path = mailed(site, mailbox)
+
+
+def test_link_ends_after_30_minutes_from_the_mail(site, mailbox):
+    sign_up(site)
+    mailbox.refusal = "451 later"
+    ask(site)
+    site.services.mail.send_all()
+    mailbox.refusal = ""
+    site.time.pass_(hours=3)
+    site.services.mail.send_all()
+    path = path_in(mailbox.wait_for("ayesha@example.com", "Choose a new password"))
+    site.time.pass_(minutes=30)
+    use(site, path, 404)
+    assert log_in(site)
+
+
+@pytest.mark.parametrize("end", ["another email", "disabled"])
+def test_link_ends_with_what_it_was_for(site, mailbox, end):
+    sign_up(site)
+    path = mailed(site, mailbox)
+    if end == "disabled":
+        disable(site, "ayesha@example.com")
+    else:
+        site.rows("UPDATE users SET email = 'a@example.com', email_key = 'a@example.com'")
+    use(site, path, 404)
+
+
+def test_page_of_the_link_keeps_it_secret_and_changes_nothing_when_opened(site, mailbox):
+    sign_up(site)
+    path, reader = mailed(site, mailbox), Reader(site)
+    for _ in range(3):
+        page = reader.get(path)
+    assert 'autocomplete="new-password"' in page
+    headers = reader.headers_of_answer
+    assert (headers["Referrer-Policy"], headers["X-Robots-Tag"]) == ("no-referrer", "noindex")
+    assert "no-store" in headers["Cache-Control"]
+    assert "must have 8 to 128 characters" in words(use(site, path, 422, "short").page)
+    assert log_in(site)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "null", "Sec-Fetch-Site": "same-origin"}, 303),
+        ({"Origin": "http://localhost"}, 303),
+        ({"Origin": "null"}, 303),
+        ({"Origin": "null", "Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Origin": "null", "Sec-Fetch-Site": "same-site"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}, 403),
+    ],
+)
+def test_form_is_taken_from_its_own_page_alone(site, mailbox, headers, status):
+    """Browsers send `Origin: null` from a page without a referrer."""
+    sign_up(site)
+    use(site, mailed(site, mailbox), status, **headers)
+    assert try_login(site).status_code == (401 if status == 303 else 200)
+
+
+@pytest.mark.parametrize("token", ["", "x", "x" * 43, "A" * 43, "%00" * 43, "../login", "x" * 5000])
+def test_what_is_no_token_opens_nothing(site, token):
+    assert site.client.get(f"/reset-password/{token}", headers={"Accept": "text/html"}).status_code == 404
+    assert site.client.post(f"/reset-password/{token}", data={"new_password": NEW}).status_code in (404, 405)
+
+
+def test_token_for_one_purpose_is_none_for_another(site, mailbox):
+    sign_up(site)
+    site.services.mail.send_all()
+    verification = path_in(mailbox.mails[0])
+    use(site, verification.replace("verify-email", "reset-password"), 404)
+
+
+def test_host_of_the_request_is_in_no_mail(site, mailbox):
+    sign_up(site)
+    hostile = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Origin": "http://evil.example"}
+    assert ask(site, headers=hostile).status_code == 202
+    site.services.mail.send_all()
+    mail = mailbox.wait_for("ayesha@example.com", "Choose a new password")
+    assert link_in(mail).startswith("https://live.example.com/reset-password/")
+    assert "evil" not in mail.as_string()
+
+
+def test_mail_goes_to_the_account_however_the_email_is_spelled(site, mailbox):
+    sign_up(site)
+    assert ask(site, "  AYESHA@example.com").status_code == 202
+    site.services.mail.send_all()
+    assert mailbox.recipients[-1] == "ayesha@example.com"
+
+
+def test_failed_logins_are_taken_back(database, mailbox):
+    with Site(database.url, **mailbox.settings()) as site:
+        sign_up(site)
+        peer = {"REMOTE_ADDR": "203.0.113.9"}
+        statuses = [try_login(site, password="wrong", environ=peer).status_code for _ in range(11)]
+        assert statuses == [401] * 10 + [429]
+        use(site, mailed(site, mailbox))
+        assert try_login(site, environ=peer, password=NEW).status_code == 200
+
+
+def test_database_that_goes_away_after_the_change_does_not_hide_it(site, mailbox, monkeypatch):
+    """The link is used up, so an error would leave its owner without an answer to what the password is."""
+    sign_up(site)
+    path = mailed(site, mailbox)
+
+    def away(_: str) -> None:
+        raise LedgerUnavailable
+
+    monkeypatch.setattr(site.services.accounts.email_links, "_unlock", away)
+    use(site, path)
+    assert log_in(site, password=NEW)
+
+
+def test_browser_that_chose_the_password_is_familiar(site, mailbox):
+    sign_up(site)
+    reader = use(site, mailed(site, mailbox))
+    mailbox.mails.clear()
+    reader.log_in("ayesha", password=NEW)
+    site.services.mail.send_all()
+    assert mailbox.subjects() == []
+
+
+def test_link_proves_the_email(site, mailbox):
+    sign_up(site)
+    use(site, mailed(site, mailbox))
+    assert site.rows("SELECT verified_ms FROM users") == [(site.time.ms,)]
+
+
+def test_stranger_learns_nothing_and_gets_no_mail(site, mailbox):
+    sign_up(site)
+    site.services.mail.send_all()
+    mailbox.mails.clear()
+    known, unknown = ask(site), ask(site, "nobody@example.com")
+    for answer in (known, unknown):
+        assert_described(site, answer)
+        assert (answer.status_code, answer.data, answer.headers["Cache-Control"]) == (202, b"", "no-store")
+    assert {name for name, _ in known.headers} == {name for name, _ in unknown.headers}
+    site.services.mail.send_all()
+    assert mailbox.recipients[-1] == "ayesha@example.com"
+    assert mailbox.subjects() == ["Choose a new password"]
+    pages = [Reader(site).send("/forgot-password", email=f"{name}@example.com") for name in ("ayesha", "nobody")]
+    assert pages[0] == pages[1]
+    sent = Reader(site)
+    sent.send("/forgot-password", email="nobody@example.com")
+    assert "If there is an account with this email" in words(sent.get(sent.location))
+
+
+def test_answer_takes_as_long_for_emails_without_an_account(site):
+    """Both write the same row; who it is for is found out when the mail is sent."""
+    for number in range(100):
+        sign_up(site, f"user{number}")
+    took = {"user": [], "nobody": []}
+    for number in range(100):
+        for name, times in took.items():
+            began = time.perf_counter()
+            ask(site, f"{name}{number}@example.com")
+            times.append(time.perf_counter() - began)
+    known, unknown = (statistics.median(times) for times in took.values())
+    assert abs(known - unknown) < 0.25 * max(known, unknown), (known, unknown)
+
+
+@pytest.mark.parametrize("email", ["", "nobody", None, 5, "a\0@example.com"])
+def test_what_is_no_email_is_refused(site, email):
+    assert_error(ask(site, email), 400, "invalid_input", "email")
+
+
+def test_asking_is_limited_by_address(database, mailbox):
+    with Site(database.url, RATE_LIMIT_LOGINS="20", **mailbox.settings()) as site:
+        peer = {"REMOTE_ADDR": "203.0.113.9"}
+        statuses = [ask(site, f"{n}@example.com", environ_overrides=peer).status_code for n in range(11)]
+        assert statuses == [202] * 10 + [429]
+
+
+def test_nothing_secret_or_personal_is_logged(site, mailbox, caplog):
+    caplog.set_level(logging.DEBUG)
+    sign_up(site)
+    path = mailed(site, mailbox)
+    use(site, path)
+    use(site, path, 404)
+    mailbox.refusal = "550 ayesha@example.com is unknown"
+    ask(site)
+    site.services.mail.send_all()
+    assert "mail_sent kind=reset" in caplog.text
+    assert "mail_delayed kind=reset reason=550" in caplog.text
+    ours = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("koyjabo"))
+    for secret in ("ayesha", path.rpartition("/")[2], NEW):
+        assert secret not in ours
+
+
+def test_page_without_smtp_says_what_to_do(database):
+    with Site(database.url) as site:
+        assert "Forgot password?" in words(Reader(site).get("/login"))
+        page = words(Reader(site).get("/forgot-password"))
+        assert "koyjabo user password EMAIL" in page
+        Reader(site).send("/forgot-password", 501, email="ayesha@example.com")
+
+
+def test_mail_is_in_the_language_of_the_account(site, mailbox):
+    Reader(site, "bn").sign_up("ayesha")
+    ask(site)
+    site.services.mail.send_all()
+    mail = mailbox.wait_for("ayesha@example.com", "নতুন পাসওয়ার্ড দিন")
+    assert "লিংকটি ৩০ মিনিট চলবে" in text_of(mail)
+    assert mail["Content-Language"] == "bn"
+
+
+def test_password_of_the_form_is_never_shown_again(site, mailbox):
+    sign_up(site)
+    page = use(site, mailed(site, mailbox), 422, "short").page
+    assert "short" not in page.replace("shortcut", "")
+    assert PASSWORD not in page

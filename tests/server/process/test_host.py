@@ -1,0 +1,35 @@
+"""HOST: the address that the server listens on."""
+
+from __future__ import annotations
+
+import re
+import socket
+
+import pytest
+from support.processes import wait_until
+from support.server import Server
+
+
+def announced(server: Server) -> int:
+    """The port, once it is there."""
+    found = wait_until(lambda: re.search(r"http://\S+:(\d+)", server.log), "it says where it serves")
+    return int(found[1])
+
+
+def is_alive(host: str, port: int) -> bool:
+    with socket.create_connection((host, port), 5) as line:
+        line.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        return line.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_server_listens_on_no_other_address(new_server, sqlite_database):
+    port = announced(new_server(sqlite_database, HOST="127.0.0.2").launch())
+    assert is_alive("127.0.0.2", port)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), 5)
+
+
+def test_server_on_all_addresses_of_ipv6_listens_on_those_of_ipv4_as_well(new_server, sqlite_database):
+    port = announced(new_server(sqlite_database, HOST="::").launch())
+    assert is_alive("::1", port)
+    assert is_alive("127.0.0.1", port)

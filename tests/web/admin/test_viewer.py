@@ -1,0 +1,125 @@
+"""A viewer of the site sees the panel, but nothing that is personal, and can do nothing there."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from support.account_calls import log_in
+from support.admin_calls import Scene, address, panel, routes
+from support.page_calls import Reader, words
+
+from koyjabo.web.admin import FOR_VIEWERS
+
+VISITOR = "visitor_1702757318000_a1b2c3d4e"
+EMAIL = re.compile(r"[\w.]+@[\w.]+")
+
+
+@pytest.fixture(scope="module")
+def scene(site):
+    """With visits, an invitation, an email in the audit log's details, and somebody who has only an id of digits."""
+    scene = Scene(site)
+    site.register(VISITOR, communityId=scene.community)
+    site.register("4000")
+    path = f"/api/communities/{scene.community}"
+    scene.founder.post(f"{path}/members", json={"email": "rahim@example.com", "role": "member"})
+    scene.founder.patch(path, json={"description": "Write to babul@example.com, please"})
+    return scene
+
+
+@pytest.fixture(scope="module")
+def admin(site):
+    return panel(site)
+
+
+@pytest.fixture(scope="module")
+def viewer(site):
+    reader = Reader(site).sign_up("nila")
+    site.rows("UPDATE users SET is_viewer = true WHERE email = 'nila@example.com'")
+    return reader
+
+
+def pages(site, scene):
+    rules = [rule for rule in routes(site, "GET") if rule.endpoint.removeprefix("admin.") in FOR_VIEWERS]
+    assert len(rules) == len(FOR_VIEWERS)
+    return [address(site, rule, **scene.values) for rule in rules]
+
+
+def test_viewer_sees_no_email_and_no_visitor_id_on_any_page(site, scene, admin, viewer):
+    hidden = [VISITOR, "4000", *(email for (email,) in site.rows("SELECT email FROM users")), "rahim@example.com"]
+    seen = {each for path in pages(site, scene) for each in hidden if each in admin.get(path)}
+    assert seen >= {VISITOR, "4000", "babul@example.com", "rahim@example.com"}
+    for path in pages(site, scene):
+        page = viewer.get(path)
+        assert [each for each in hidden if each in page] == [], path
+        assert EMAIL.findall(words(page)) == [], path
+        assert "/invitations/" not in page
+
+
+def test_viewer_is_offered_nothing_that_is_refused(site, scene, viewer):
+    """Neither a form, but those of every page, nor a link."""
+    allowed = {re.sub(r"<[^>]+>", "[^/]+", rule.rule) for rule in routes(site, "GET") if is_for_viewers(rule)}
+    for path in pages(site, scene):
+        page = viewer.get(path)
+        assert set(re.findall(r'<form method="post" action="([^"]+)"', page)) == {"/logout"}, path
+        assert page.count('method="post"') == 2  # that, and the languages
+        links = {link.partition("?")[0] for link in re.findall(r'href="(/admin[^"]*)"', page)}
+        assert [each for each in links if not any(re.fullmatch(rule, each) for rule in allowed)] == [], path
+        assert "You are a viewer of this panel" in page
+
+
+def is_for_viewers(rule) -> bool:
+    return rule.endpoint.removeprefix("admin.") in FOR_VIEWERS
+
+
+def test_what_a_viewer_may_not_is_refused_in_a_sentence(site, scene, viewer):
+    for path in ("/admin/export", "/admin/communities/new"):
+        assert "Only site admins may do that." in words(viewer.get(path, 403))
+    for path in (f"/admin/users/{scene.member.id}/disable", "/admin/system/recount", "/admin/export"):
+        assert "Only site admins may do that." in words(viewer.send(path, 403))
+
+
+def test_no_search_tells_a_viewer_an_email_or_a_visitor_id(site, scene, viewer):
+    assert "Nothing found." in viewer.get("/admin/users?query=babul@")
+    assert "Babul" in viewer.get("/admin/users?query=bab")
+    for text in (VISITOR, VISITOR[:9], "visitor"):
+        assert "must be the number of a visit" in viewer.get(f"/admin/visits?text={text}", 400)
+    assert "Nothing found." in viewer.get("/admin/visits?text=4000")
+    found = words(viewer.get("/admin/visits?text=1"))
+    assert "•••" in found
+    assert "Nothing found." not in found
+
+
+def test_pages_of_a_viewer_say_the_same_in_bangla(site, scene, viewer):
+    reader = Reader(site, language="bn")
+    reader.client = viewer.client
+    for path in pages(site, scene):
+        assert "আপনি এই প্যানেলের দর্শক" in reader.get(path)
+
+
+def test_viewer_is_nothing_more_in_the_api(site, scene, viewer):
+    nila = log_in(site, "nila")
+    assert nila.get("/api/auth/me").json["is_admin"] is False
+    assert nila.get(f"/api/communities/{scene.community}/members").status_code == 403
+    assert nila.get(f"/api/communities/{scene.community}/visitors").status_code == 403
+
+
+def test_right_of_a_viewer_ends_at_once(site):
+    reader = Reader(site).sign_up("late")
+    reader.get("/admin/", 403)
+    site.rows("UPDATE users SET is_viewer = true WHERE email = 'late@example.com'")
+    page = reader.get("/admin/")
+    assert '<a href="/admin/" aria-current="page">' in page
+    site.rows("UPDATE users SET is_viewer = false WHERE email = 'late@example.com'")
+    reader.get("/admin/", 403)
+    assert 'href="/admin/"' not in reader.get("/account")
+
+
+def test_account_page_says_that_one_is_a_viewer(viewer):
+    assert "Viewer of the panel" in words(viewer.get("/account"))
+
+
+def test_admin_sees_who_is_a_viewer(site, admin, viewer):
+    page = words(admin.get("/admin/users?query=nila"))
+    assert "Nila nila@example.com" in page
+    assert "Viewer" in page

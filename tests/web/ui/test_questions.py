@@ -1,0 +1,171 @@
+"""Damage is hard to do by accident: a question names the person or the numbers and the effect, before anything is done.
+
+What a confirmation is good for is in `test_question_answers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from support.account_calls import log_in
+from support.admin_calls import id_of
+from support.app_fixtures import Site
+from support.community_calls import roles_in
+from support.forms import TYPED, answer, form_on, is_question
+from support.page_calls import Reader, words
+from support.permissions import ASKS, RULES
+from support.questions import Cases
+from support.routes import CHANGING, rules, stored
+
+from koyjabo.web.ui.sent_fields import SECRETS
+
+EXPLAINED = {
+    "pages.remove_member": ("Remove {member} from {community}?", "They lose their role"),
+    "pages.leave_community": ("Leave {community}?", "You will no longer see"),
+    "pages.delete_community": ("Delete {community}?", "This cannot be undone. Members: 2"),
+    "pages.end_session": ("End the session: Werkzeug?", "you have to log in again"),
+    "pages.end_other_sessions": ("End all other sessions?", "Sessions that end: 1"),
+    "admin.remove_member": ("Remove {member} from {community}?", "at once. Role: Member"),
+    "admin.archive_community": ("Archive {community}?", "Members: 2"),
+    "admin.promote": ("Make {member} ({email}) a site admin?", "see and change everything"),
+    "admin.demote": ("Remove the admin rights of {member} ({email})?", "The panel closes for this user at once."),
+    "admin.make_viewer": ("Make {member} ({email}) a viewer of the panel?", "without emails and visitor IDs"),
+    "admin.disable": ("Disable the account of {member} ({email})?", "Sessions that end: 2"),
+    "admin.log_out": ("Log {member} ({email}) out everywhere?", "Sessions that end: 2"),
+    "admin.reset_second_factor": ("Reset the second factor of {member} ({email})?", "with the password alone"),
+    "admin.set_total": ("Change the total to 5,000?", "Now 4,000 After 5,000 Difference +1,000"),
+}
+TYPED_FOR = {"pages.delete_community": "Mirpur 10", "admin.promote": "{email}"}
+
+ASKS_FOR_THE_PASSWORD = {
+    *("pages.change_password", "pages.begin_totp", "pages.remove_totp", "pages.renew_recovery_codes"),
+    *("pages.begin_passkey", "pages.remove_passkey", "pages.change_details", "pages.delete_account"),
+}
+HARMLESS = {
+    *("pages.do_sign_up", "pages.do_log_in", "pages.second_factor", "pages.enrol", "pages.log_out"),
+    *("pages.choose_language", "pages.confirm_totp", "pages.add_passkey"),
+    *("pages.create_community", "pages.change_community", "pages.join_community"),
+    *("pages.invite_member", "pages.set_role"),
+    *("pages.withdraw_invitation", "pages.accept_invitation", "pages.decline_invitation"),
+    *("pages.do_forgot_password", "pages.do_reset_password", "pages.do_verify_email"),
+    *("pages.send_verification", "pages.choose_weekly_report"),
+    *("admin.create_community", "admin.change_community", "admin.restore_community"),
+    *("admin.add_member", "admin.change_role", "admin.enable", "admin.recount", "admin.do_export"),
+}
+"""What they do is undone by the same form, or adds something."""
+
+
+@pytest.fixture(scope="module")
+def cases(module_sqlite_database) -> Iterator[Cases]:
+    with Site(module_sqlite_database.url, STARTING_TOTAL=4000) as site:
+        yield Cases(site)
+
+
+@pytest.fixture
+def site(cases) -> Site:
+    return cases.site
+
+
+def test_every_form_asks_or_is_known_to_do_no_damage(site):
+    pages = {endpoint for endpoint in RULES if endpoint.startswith(("pages.", "admin."))}
+    forms = {endpoint for endpoint in pages if rules(site)[endpoint].methods & CHANGING}
+    assert forms == ASKS | ASKS_FOR_THE_PASSWORD | HARMLESS
+    assert set(EXPLAINED) == ASKS
+
+
+@pytest.mark.parametrize("endpoint", sorted(ASKS))
+def test_nothing_is_done_before_the_question_is_answered(site, cases, endpoint):
+    given = cases.make(endpoint)
+    before = stored(site)
+    page = given.ask()
+    title, effect = (text.format(**given.named) for text in EXPLAINED[endpoint])
+    assert title in words(page)
+    assert effect in words(page)
+    assert "no-store" in given.reader.headers_of_answer["Cache-Control"]
+    back = page.rpartition('<a class="button" href="')[2].partition('"')[0]
+    given.reader.get(back)
+    assert stored(site) == before
+    form = answer(page)
+    assert form.fields.get(TYPED) == (TYPED_FOR[endpoint].format(**given.named) if endpoint in TYPED_FOR else None)
+    given.reader.send(form.action, **form.fields)
+    assert stored(site) != before
+
+
+def test_question_of_a_link_is_the_same_and_can_be_confirmed(site, cases):
+    given = cases.make("pages.delete_community")
+    asked = given.reader.get(given.path)
+    assert form_on(asked) == form_on(given.ask())
+    form = answer(asked)
+    given.reader.send(form.action, **form.fields)
+    assert roles_in(site, given.scene.community) == {}
+
+
+def test_total_that_cannot_be_is_refused_without_a_question(site, cases):
+    for fields, status in (({"total": "x"}, 422), ({"total": str(10**17)}, 422), ({"total": "10"}, 409)):
+        given = cases.make("admin.set_total", **fields)
+        assert not is_question(given.reader.send(given.path, status, **given.fields))
+
+
+def test_last_admin_of_a_community_is_not_asked(site, cases):
+    given = cases.make("admin.remove_member")
+    path = given.path.replace(given.scene.member.id, given.scene.founder.id)
+    assert "A community needs an admin." in cases.rani.send(path, 409)
+    founder = Reader(site).log_in(given.scene.founder.email.partition("@")[0])
+    assert "A community needs an admin." in founder.send(f"/communities/{given.scene.community}/leave", 409)
+
+
+def test_one_admits_that_the_account_is_ones_own(site, cases):
+    path = f"/admin/users/{id_of(site, 'rani')}"
+    for action in ("demote", "log-out"):
+        assert "This is your own account." in cases.rani.send(f"{path}/{action}", 200)
+
+
+def test_own_session_is_named(site):
+    reader = Reader(site).sign_up("namer")
+    reader.headers["User-Agent"] = "Mozilla/5.0 (X11; Linux x86_64; rv:131.0) Gecko/20100101 Firefox/131.0"
+    reader.log_in("namer")
+    other = log_in(site, "namer")
+    ids = site.rows("SELECT id FROM sessions WHERE user_agent LIKE '%Firefox%' AND user_id = :id", id=other.id)
+    page = words(reader.send(f"/account/sessions/{ids[0][0]}/end", 200))
+    assert "End the session: Firefox on Linux?" in page
+    assert "This is the session that you are using." in page
+
+
+def test_no_question_repeats_a_secret(cases):
+    given = cases.make("admin.promote")
+    page = given.reader.send(given.path, 200, note="kept", **dict.fromkeys(SECRETS, "rickshaw at dawn"))
+    assert "rickshaw" not in page
+    form = form_on(page)
+    assert form.fields["note"] == "kept"
+    assert {form.kinds[name] for name in SECRETS} == {"password"}
+    form = answer(page)
+    given.reader.send(form.action, **{**form.fields, "password": "typed again"})
+
+
+def test_names_in_questions_are_texts(site, cases):
+    hostile = "<script>alert(1)</script> 100% %(name)s {{ 7 * 7 }}"
+    for endpoint in ("admin.promote", "pages.remove_member", "pages.delete_community"):
+        given = cases.make(endpoint)
+        site.rows("UPDATE users SET name = :text WHERE id = :id", text=hostile, id=given.scene.member.id)
+        site.rows("UPDATE communities SET name = :text WHERE id = :id", text=hostile, id=given.scene.community)
+        page = given.ask()
+        assert "<script>alert" not in page
+        assert hostile in words(page)
+        form = answer(page)
+        given.reader.send(form.action, **form.fields)
+
+
+@pytest.mark.parametrize("endpoint", sorted(ASKS))
+def test_questions_are_asked_in_bangla(site, cases, endpoint):
+    given = cases.make(endpoint)
+    given.reader.headers["Accept-Language"] = "bn"
+    try:
+        page = given.ask()
+        form = answer(page)
+        assert '<html lang="bn"' in page
+        title = page.partition("<h1>")[2].partition("</h1>")[0]
+        assert any("\u0980" <= sign <= "\u09ff" for sign in title)
+        given.reader.send(form.action, **form.fields)
+    finally:
+        given.reader.headers["Accept-Language"] = "en"

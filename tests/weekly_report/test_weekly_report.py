@@ -1,0 +1,168 @@
+"""The weekly report: to whom, when, what is in it, and that it is sent once, whoever does it."""
+
+from __future__ import annotations
+
+import pytest
+from support.account_calls import disable, sign_up
+from support.app_fixtures import Site, Time
+from support.community_calls import found
+from support.mailbox import Mailbox, path_in, text_of
+from support.page_calls import Reader, words
+from support.processes import wait_until
+
+from koyjabo.models import Scope
+from koyjabo.presence.members import peak_queries
+
+pytestmark = pytest.mark.both_kinds
+
+FRIDAY, SATURDAY, SUNDAY = (f"2025-12-{day}T12:00:00+06:00" for day in (12, 13, 14))
+EARLY, MORNING = "2025-12-14T07:59:00+06:00", "2025-12-14T08:00:00+06:00"
+
+
+@pytest.fixture(scope="module")
+def mailbox():
+    mailbox = Mailbox().start()
+    yield mailbox
+    mailbox.stop()
+
+
+@pytest.fixture
+def site(database, mailbox):
+    mailbox.mails.clear()
+    with Site(database.url, at(FRIDAY), RATE_LIMIT_LOGINS="0", **mailbox.settings()) as site:
+        yield site
+
+
+def at(moment: str) -> Time:
+    time = Time()
+    time.go_to(moment)
+    return time
+
+
+def wants(site: Site, mailbox: Mailbox, name: str, language: str = "en") -> Reader:
+    """Somebody who has confirmed the email and ordered the report."""
+    reader = Reader(site, language).sign_up(name)
+    site.services.mail.send_all()
+    reader.send(path_in(mailbox.to(f"{name}@example.com")[-1]))
+    reader.send("/account/weekly-report", weekly_report="on")
+    assert 'name="weekly_report" type="checkbox" checked' in reader.get("/account")
+    return reader
+
+
+def tick(site: Site) -> None:
+    """Do what is due, and send it."""
+    write(site)
+    site.services.mail.send_all()
+
+
+def reports(mailbox: Mailbox) -> list:
+    return [mail for mail in mailbox.mails if mail["Subject"].startswith(("Weekly report", "সপ্তাহের হিসাব"))]
+
+
+def test_report_has_the_week_the_change_and_the_communities(site, mailbox):
+    site.time.go_to("2025-12-03T12:00:00+06:00")
+    for number in range(4):
+        site.register(f"early{number}")
+    site.time.go_to(FRIDAY)
+    wants(site, mailbox, "ayesha")
+    ayesha = Reader(site).log_in("ayesha")
+    ayesha.send("/communities/new", name="Night bus", open="on", listed="on")
+    community = ayesha.location.partition("/communities/")[2].partition("?")[0]
+    for number in range(5):
+        site.register(f"late{number}", communityId=community)
+    site.register("early0")
+    site.services.mail._database.write(peak_queries.store, Scope(community), "2025-12-12", 12, 1)
+    site.time.go_to(MORNING)
+    site.register("today")
+    tick(site)
+    (mail,) = reports(mailbox)
+    assert mail["Subject"] == "Weekly report: 6 visits"
+    text = text_of(mail).replace("\r", "")
+    assert "7 December 2025 – 13 December 2025" in text
+    assert "Total visits: 11\nVisits this week: 6 (+50\u202f%)\nNew visitors: 5 (+25\u202f%)" in text
+    assert "Night bus\nVisits this week: 5\nMost people online at once: 12" in text
+    assert "turn it off on the page of your account" in text
+
+
+def test_it_comes_on_sunday_morning_and_once_a_week(site, mailbox):
+    wants(site, mailbox, "ayesha")
+    seen = []
+    for moment in (SATURDAY, EARLY, MORNING, SUNDAY, "2025-12-20T23:00:00+06:00", "2025-12-21T09:00:00+06:00"):
+        site.time.go_to(moment)
+        tick(site)
+        seen.append(len(reports(mailbox)))
+    assert seen == [1, 1, 2, 2, 2, 3]  # the first is that of the Sunday before
+
+
+def test_it_is_for_those_who_want_it_and_have_confirmed_their_email(site, mailbox):
+    ayesha = wants(site, mailbox, "ayesha")
+    wants(site, mailbox, "rahim", "bn")
+    wants(site, mailbox, "karim")
+    disable(site, "karim@example.com")
+    sign_up(site, "salma")
+    site.rows("UPDATE users SET weekly_report = true WHERE email = 'salma@example.com'")
+    ayesha.send("/account/weekly-report")
+    assert "Weekly report by mail" in words(ayesha.get("/account"))
+    site.time.go_to(MORNING)
+    tick(site)
+    assert [mail["To"] for mail in reports(mailbox)] == ["rahim@example.com"]
+    assert reports(mailbox)[0]["Subject"] == "সপ্তাহের হিসাব: ০টি ভিজিট"
+
+
+def test_exactly_one_of_two_servers_writes_it_and_the_next_continues_what_one_began(database, mailbox):
+    time = at(FRIDAY)
+    with Site(database.url, time, **mailbox.settings()) as one, Site(database.url, time, **mailbox.settings()) as two:
+        for name in ("ayesha", "karim"):
+            wants(one, mailbox, name)
+        for site in (one, two):
+            write(site)
+        assert written(one) == 2  # of the Sunday before
+        time.go_to(MORNING)
+        weekly = one.services.maintenance.weekly_report
+        weekly._outbox, outbox = Broken(weekly._outbox), weekly._outbox
+        write(one)  # it dies after the first letter
+        weekly._outbox = outbox
+        write(two)
+        assert written(one) == 3
+        time.pass_(minutes=3)
+        for site in (two, one, two):
+            write(site)
+        assert written(one) == 4
+
+
+def write(site: Site) -> None:
+    """Do what is due, and wait for it, but send nothing."""
+    weekly = site.services.maintenance.weekly_report
+    weekly.tick()
+    wait_until(lambda: not weekly._busy, "the work is done")
+
+
+def written(site: Site) -> int:
+    return site.rows("SELECT count(*) FROM outbox WHERE kind = 'weekly'")[0][0]
+
+
+class Broken:
+    """An outbox that fails after one letter."""
+
+    def __init__(self, outbox) -> None:
+        self._outbox = outbox
+        self._written = 0
+
+    @property
+    def is_on(self) -> bool:
+        return True
+
+    def letter(self, *args, **values):
+        if self._written:
+            raise RuntimeError("killed")
+        self._written += 1
+        return self._outbox.letter(*args, **values)
+
+
+def test_without_smtp_there_is_none(database):
+    with Site(database.url, at(MORNING)) as site:
+        sign_up(site)
+        site.rows("UPDATE users SET weekly_report = true, verified_ms = 1")
+        found(sign_up(site, "karim"))
+        site.services.maintenance.weekly_report.tick()
+        assert site.rows("SELECT count(*) FROM outbox") == [(0,)]
