@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -12,9 +12,7 @@ from koyjabo.models import User
 
 
 def change(session: Session, user_id: str, name: str, email: str, email_key: str) -> None:
-    """Raises EmailTaken, also to all but one of several concurrent callers; UnknownUser."""
-    if session.scalar(select(exists().where(User.email_key == email_key, User.id != user_id))):
-        raise EmailTaken
+    """Raises EmailTaken by the unique key, also to all but one of several concurrent callers; UnknownUser."""
     changed = update(User).where(User.id == user_id).values(name=name, email=email, email_key=email_key)
     try:
         count = changed_rows(session, changed.execution_options(synchronize_session=False))

@@ -201,9 +201,9 @@ def test_both_are_told_of_a_changed_email_and_the_new_one_is_to_be_confirmed(sit
 def test_mails_to_a_deleted_account_are_not_sent(site, mailbox):
     ayesha = sign_up(site)
     assert ayesha.delete("/api/auth/me", json={"password": PASSWORD}).status_code == 204
+    assert site.rows("SELECT email, data FROM outbox") == [("", "{}")]
     send(site)
     assert mailbox.mails == []
-    assert site.rows("SELECT email, data FROM outbox") == [("", "{}")]
 
 
 def test_language_is_that_of_the_signup_until_one_is_chosen_on_a_page(site, mailbox):

@@ -75,7 +75,8 @@ def test_rows_are_those_of_the_account(life, exported):
     assert [(each["community"], each["invited_by"]) for each in exported["invitations"]] == [("Banani", "Karim")]
     assert [each["email"] for each in exported["sent_invitations"]] == ["rahim@example.com"]
     assert [each["name"] for each in exported["passkeys"]] == ["My phone"]
-    assert [each["community_id"] for each in exported["visitors"]] == sorted([life.theirs, life.hers])
+    visitors = [(each["community_id"], each["visitor_id"]) for each in exported["visitors"]]
+    assert visitors == sorted([(life.theirs, "v1"), (life.hers, "v1")])
     assert {each["community_id"] for each in exported["presence"]} == {life.theirs, life.hers}
     assert exported["presence"][0]["hours"][0].endswith(":00:00.000Z")
     assert {each["action"] for each in exported["audit_about_membership"]} == {"member.role"}
