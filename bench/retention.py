@@ -114,7 +114,7 @@ def say(report: Report, found: dict[str, Folded]) -> None:
         times = [f"{percentile(ms, p):.1f}" for ms in (each.before_ms, each.beside_ms) for p in (50, 99)]
         rate = f"{each.visits / each.seconds:,.0f}"
         rows.append([where, f"{each.visits:,}", rate, f"{each.longest_ms:.1f}", *times, f"{max(each.beside_ms):.1f}"])
-        if where == "SQLite":  # on PostgreSQL nobody waits for it
+        if where == "SQLite":  # on PostgreSQL nothing waits for it
             targets.append(Target("SQLite, the longest that the writer was held", each.longest_ms, most=50, unit="ms"))
     head = (
         "",

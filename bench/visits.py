@@ -11,15 +11,20 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
-from harness import ledgers, machine
-from harness.databases import SETTINGS, PostgresDatabase, SqliteFile
-from harness.folders import RESULTS
-from harness.indexes import CASES, cost_of
-from harness.lookings import Looked, look_through
-from harness.postgres import postgres
-from harness.tables import Report, Target, say_targets
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from harness import ledgers, machine  # noqa: E402
+from harness.databases import SETTINGS, PostgresDatabase, SqliteFile  # noqa: E402
+from harness.folders import RESULTS  # noqa: E402
+from harness.indexes import CASES, cost_of  # noqa: E402
+from harness.lookings import Looked, look_through  # noqa: E402
+from harness.postgres import postgres  # noqa: E402
+from harness.tables import Report, Target, say_targets  # noqa: E402
 
 ALL_VISITS = 5_000_000
 PAGE_MS = 1_300

@@ -15,6 +15,8 @@ PAGES = {  # name: who looks, and at what
     "signup": (NOBODY, "/signup"),
     "missing": (NOBODY, "/nothing-here"),
     "docs": (NOBODY, "/docs"),
+    "install": (NOBODY, "/install"),
+    "embed": (NOBODY, "/embed"),
     "communities": (MEMBER, "/communities"),
     "community-new": (MEMBER, "/communities/new"),
     "community": (MEMBER, "/communities/{community}"),
@@ -28,12 +30,27 @@ PAGES = {  # name: who looks, and at what
     "admin-communities": (SITE_ADMIN, "/admin/communities"),
     "admin-community-new": (SITE_ADMIN, "/admin/communities/new"),
     "admin-community": (SITE_ADMIN, "/admin/communities/{community}"),
+    "admin-insights-fall": (SITE_ADMIN, "/admin/insights?channel=search&page=/metro"),
+    "admin-insights-campaigns": (SITE_ADMIN, "/admin/insights?by=utm_campaign&range=90d"),
+    "admin-insights-events": (SITE_ADMIN, "/admin/insights?by=event:route_search:to_location"),
+    "admin-shares": (SITE_ADMIN, "/admin/shares"),
+    "admin-share-new": (SITE_ADMIN, "/admin/shares/new?page=/metro&source=google.com"),
+    "community-shares": (MEMBER, "/communities/{community}/shares"),
+    "share": (NOBODY, "/share/{share}"),
+    "share-password": (NOBODY, "/share/{locked}"),
+    "admin-realtime": (SITE_ADMIN, "/admin/realtime"),
+    "admin-insights": (SITE_ADMIN, "/admin/insights?compare=previous&tabs=channel,bangladesh"),
+    "admin-insights-list": (SITE_ADMIN, "/admin/insights?by=page&compare=previous"),
     "admin-users": (SITE_ADMIN, "/admin/users"),
     "admin-user": (SITE_ADMIN, "/admin/users/{user}"),
     "admin-visits": (SITE_ADMIN, "/admin/visits"),
+    "admin-visit": (SITE_ADMIN, "/admin/visits/{visit}"),
     "admin-audit": (SITE_ADMIN, "/admin/audit"),
-    "admin-system": (SITE_ADMIN, "/admin/system"),
-    "admin-export": (SITE_ADMIN, "/admin/export"),
+    "admin-health": (SITE_ADMIN, "/admin/health"),
+    "admin-data": (SITE_ADMIN, "/admin/data"),
+    "admin-settings": (SITE_ADMIN, "/admin/settings"),
+    "admin-find": (SITE_ADMIN, "/admin/find?q=dhaka"),
+    "admin-design": (SITE_ADMIN, "/admin/design"),
 }
 STATES, LANGUAGES, SCHEMES = ("empty", "full"), ("en", "bn"), ("light", "dark")
 WIDTHS = {360: 740, 768: 1024, 1440: 900}
@@ -65,8 +82,14 @@ SHOWN = {  # what the documentation shows: the upper part, as much as a window h
     ("admin", Look("full", "bn", "dark", 1440)),
     ("admin-visits", Look("full", "en", "light", 1440)),
     ("admin-audit", Look("full", "en", "light", 1440)),
-    ("admin-system", Look("full", "en", "light", 1440)),
+    ("admin-realtime", Look("full", "en", "light", 1440)),
+    ("admin-health", Look("full", "en", "light", 1440)),
+    ("admin-insights", Look("full", "en", "light", 1440)),
+    ("admin-insights-fall", Look("full", "en", "light", 1440)),
+    ("share", Look("full", "en", "light", 360)),
+    ("admin-shares", Look("full", "en", "light", 1440)),
+    ("admin-settings", Look("full", "bn", "light", 1440)),
 }
 
-HIGHER = {("dashboard", 1440): 1280}
+HIGHER = {("dashboard", 1440): 1280, ("admin-insights", 1440): 1700}
 """Of those, which show more than a window has room for."""

@@ -1,4 +1,4 @@
-"""The one source of time: milliseconds since the Unix epoch, and the days and hours of TIMEZONE."""
+"""The one source of time: milliseconds since the Unix epoch; days and hours of TIMEZONE, and days that people type."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from datetime import time as time_of_day
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-QUARTER_HOUR_MS = 15 * 60 * 1000
+from koyjabo.errors import InvalidInput
+from koyjabo.text import ASCII_DIGITS, N_
+
+MINUTE_MS = 60 * 1000
+QUARTER_HOUR_MS = 15 * MINUTE_MS
 CACHE_SIZE = 1000
 
 
@@ -32,6 +36,40 @@ def iso(at_ms: int) -> str:
 def shifted(day: str, days: int) -> str:
     """The day `days` after `day`, or before it if negative."""
     return (date.fromisoformat(day) + timedelta(days)).isoformat()
+
+
+TYPED_YEARS = range(1971, 9999)
+NOT_A_DAY = N_("must be a day, such as 2025-12-16")
+
+
+class Days(NamedTuple):
+    """Both included; None means no limit."""
+
+    first: date | None
+    last: date | None
+
+
+def typed_days(first_day: str, last_day: str) -> Days:
+    """Days in ISO format, with digits of any script; "" means no limit. Raises InvalidInput by field."""
+    problems: dict[str, str] = {}
+    typed = {"first_day": first_day, "last_day": last_day}
+    first, last = (_typed_day(name, text.translate(ASCII_DIGITS).strip(), problems) for name, text in typed.items())
+    if first and last and first > last:
+        problems["last_day"] = N_("must not be before the first day")
+    if problems:
+        raise InvalidInput(details=problems)
+    return Days(first, last)
+
+
+def _typed_day(name: str, text: str, problems: dict[str, str]) -> date | None:
+    try:
+        found = date.fromisoformat(text) if text else None
+    except ValueError:
+        found = date.min
+    if found is not None and found.year not in TYPED_YEARS:
+        problems[name] = NOT_A_DAY
+        return None
+    return found
 
 
 class Bucket(NamedTuple):
@@ -86,6 +124,13 @@ class Clock:
             found = self._beginnings[day] = int(midnight.timestamp())
         return found
 
+    def range_ms(self, days: Days) -> tuple[int | None, int | None]:
+        """The moments, ms, at which days begin and have ended."""
+        first, last = days
+        began = None if first is None else self.began_s(first.isoformat()) * 1000
+        ended = None if last is None else self.began_s((last + timedelta(1)).isoformat()) * 1000
+        return began, ended
+
     def hours(self, first: str, last: str) -> list[int]:
         """The starts of all local hours of the days from `first` to `last`, seconds since 1970-01-01 UTC."""
         ended_s = self.began_s(shifted(last, 1))
@@ -95,6 +140,13 @@ class Clock:
     def local(self, at_s: int) -> str:
         """Local time in ISO 8601, as `2025-10-10T14:00:00+06:00`."""
         return datetime.fromtimestamp(at_s, self._zone).isoformat()
+
+    def same_time_ms(self, day: str) -> int:
+        """The moment, ms, at which the local time on another day is that of now."""
+        now_ms = self.now_ms()
+        local = datetime.fromtimestamp(now_ms // 1000, self._zone).replace(tzinfo=None)
+        then = datetime.combine(date.fromisoformat(day), local.time(), self._zone)
+        return int(then.timestamp()) * 1000 + now_ms % 1000
 
     def _bucket_of(self, at_s: int) -> Bucket:
         local = datetime.fromtimestamp(at_s, self._zone)

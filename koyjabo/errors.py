@@ -39,6 +39,11 @@ class UnsupportedBody(KoyJaboError):
     sentence = "Send the body as application/json (or as text/plain, as sendBeacon does), not compressed."
 
 
+class NotBridged(KoyJaboError):
+    code = "not_bridged"
+    sentence = "Of this program's calls, only counting a visit and reading data/stats/global.json are served here."
+
+
 class UnknownVisitor(KoyJaboError):
     code = "unknown_visitor"
     sentence = "This visitorId has not registered a visit yet. Call POST /api/visitor/register first."
@@ -50,6 +55,14 @@ class NotYetForgotten(KoyJaboError):
     code = "not_yet_forgotten"
     sentence = "Erasing this visitor takes several requests. Repeat the request until it succeeds."
     retry_after_s = 1
+
+
+class StillCounting(KoyJaboError):
+    """The projection of the ledger has many visits to read, after an upgrade or a repair (specification: Reports)."""
+
+    code = "still_counting"
+    sentence = N_("The visits of this server are being counted for reports. Please try again in a moment.")
+    retry_after_s = 10
 
 
 class UnknownCommunity(KoyJaboError):
@@ -121,6 +134,11 @@ class Forbidden(KoyJaboError):
     sentence = N_("Your role does not allow this.")
 
 
+class AccountDisabled(Forbidden):
+    code = "account_disabled"
+    sentence = N_("This account is disabled.")
+
+
 class WrongCsrfToken(KoyJaboError):
     code = "wrong_csrf_token"
     sentence = (
@@ -149,9 +167,38 @@ class UnknownLink(KoyJaboError):
     sentence = N_("This link is not valid any more: it was used, it is too old, or a part of it is missing.")
 
 
+class UnknownShare(KoyJaboError):
+    """It never was, has expired, or was ended."""
+
+    code = "unknown_share"
+    sentence = N_("This share link is not valid any more. Ask for a new one.")
+
+
+class ShareLocked(KoyJaboError):
+    code = "share_locked"
+    sentence = N_("This share link has a password. Open the link in a browser and enter it first.")
+
+
+class WrongPassword(WrongCredentials):
+    """Of a share link."""
+
+    code = "wrong_password"
+    sentence = N_("Wrong password.")
+
+
+class TooManyShares(KoyJaboError):
+    code = "too_many_shares"
+    sentence = N_("You have 200 share links, the most for one account. End one first.")
+
+
 class UnknownSession(KoyJaboError):
     code = "unknown_session"
     sentence = N_("Session not found. It may have ended already.")
+
+
+class UnknownAnnotation(KoyJaboError):
+    code = "unknown_annotation"
+    sentence = N_("Annotation not found. It may have been removed already.")
 
 
 class LastAdmin(KoyJaboError):
@@ -184,6 +231,12 @@ class TooBusy(KoyJaboError):
     retry_after_s = 5
 
 
+class TooManyConnections(KoyJaboError):
+    code = "too_many_connections"
+    sentence = N_("This server has no place for another connection. Please try again shortly.")
+    retry_after_s = 10
+
+
 class MailUnavailable(KoyJaboError):
     """SMTP_URL is not set."""
 
@@ -206,6 +259,13 @@ class NoWebSockets(KoyJaboError):
 
     code = "websockets_unavailable"
     sentence = "Plain WebSockets need the server of Koy Jabo Live (python wsgi.py); use Socket.IO at /socket.io/ here."
+
+
+class NoStreams(KoyJaboError):
+    """The application runs under another WSGI server (specification: Python names)."""
+
+    code = "streams_unavailable"
+    sentence = "Streams need the server of Koy Jabo Live (python wsgi.py); use Socket.IO at /socket.io/ here."
 
 
 class InvalidMessage(KoyJaboError):

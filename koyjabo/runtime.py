@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -22,6 +22,11 @@ Advance = Callable[[int], None]
 
 ReportProgress = Callable[[int, str], AbstractContextManager[Advance]]
 """Is given how many items there are, and a word that names the work, to be shown while the context lasts."""
+
+
+def unreported(rows: int, label: str) -> AbstractContextManager[Advance]:
+    """ReportProgress to no one."""
+    return nullcontext(lambda done: None)
 
 
 class Waiter(Protocol):

@@ -16,6 +16,8 @@ LOOSE_JOINERS = re.compile(r"(?<!\S)[\u200c\u200d]+|[\u200c\u200d]+(?!\S)")
 BLANK = "\u115f\u1160\u2800\u3164\uffa0"
 """Letters and symbols without a shape: fillers of Hangul, and a Braille pattern without dots."""
 
+ORIGIN = re.compile(r"(?:[^/]*//)?[^/]*")
+
 LONGEST_LINE = 1_000_000
 """Bytes of a line of a file that is imported or restored."""
 
@@ -45,6 +47,7 @@ LANGUAGES = {"en": "English", "bn": "বাংলা"}
 """The languages of pages and mails: names in their own language, by code. The first is the default."""
 
 DIGITS = {"bn": str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")}
+ASCII_DIGITS = {written: digit for digits in DIGITS.values() for digit, written in digits.items()}
 
 
 def N_(sentence: str) -> str:  # noqa: N802  (the mark that pybabel looks for)
@@ -78,6 +81,23 @@ def tidy_name(value: str) -> str:
 def without_query(address: str | None) -> str | None:
     """Origin and path of a URL. Queries, fragments and user names may be personal data and must not be stored."""
     return re.sub(r"[?#].*|(?<=//)[^/?#]*@", "", address, flags=re.DOTALL) or None if address else None
+
+
+def page_path(page: str | None) -> str | None:
+    """A page as it is stored: without its query, which may be long, then cut to LONGEST_TEXT characters."""
+    path = without_query(page)
+    return truncate(path) if path else None
+
+
+def origin_of(address: str | None) -> str | None:
+    """A URL without its path, of which the host is the same; of another text, its part before the first slash."""
+    found = ORIGIN.match(address) if address else None
+    return found[0] or None if found else None
+
+
+def host_of(address: str) -> str:
+    """The host of a URL, without `www.`; of another text, its part before the first slash."""
+    return address.partition("://")[2].partition("/")[0].removeprefix("www.") or address.partition("/")[0]
 
 
 def _is_whole(value: str) -> bool:

@@ -12,7 +12,7 @@ import pytest
 from argon2 import PasswordHasher
 from support.app_fixtures import Site
 from support.community_calls import Cast, site_admin
-from support.compiled import compile_once
+from support.compiled import compile_once, keep_statements
 from support.databases import EMPTY, MIGRATED, Database, Postgres, SqliteDatabase, in_memory
 from support.forking import Starting
 from support.order import spread
@@ -25,11 +25,12 @@ from koyjabo.accounts import passwords
 from koyjabo.communities import lifecycle
 from koyjabo.identity import Account
 
-pytest_plugins = ["support.server_fixtures"]
+pytest_plugins = ["support.server_fixtures", "support.package_fixtures"]
 
 NewServer = Callable[..., Server]
 
 compile_once()
+keep_statements()
 
 if folder := in_memory():
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folder)
@@ -63,7 +64,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Nobody shall take for tested what was skipped: a line for each reason."""
+    """A line for each reason for which tests were skipped."""
     skipped = Counter(report.longrepr[2] for report in terminalreporter.stats.get("skipped", ()))
     for reason, tests in skipped.items():
         words = reason.removeprefix("Skipped: ")
@@ -72,7 +73,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """The PostgreSQL that tests share, a database each. Nobody may harm it."""
+    """The PostgreSQL that tests share, a database each. No test may harm it."""
     server = Postgres(durable=False)
     yield server
     server.close()
@@ -95,7 +96,7 @@ def shared_redis() -> Iterator[Redis]:
 
 @pytest.fixture
 def redis_server(shared_redis: Redis) -> Redis:
-    """An empty Redis that tests share one after the other. Nobody may harm it, and nobody may go on using it: its
+    """An empty Redis that tests share one after the other. No test may harm it or go on using it: its
     channels are the same for the next test."""
     with shared_redis.client() as client:
         client.flushall()
@@ -104,7 +105,7 @@ def redis_server(shared_redis: Redis) -> Redis:
 
 @pytest.fixture
 def mortal_redis() -> Iterator[Redis]:
-    """A Redis for a test that freezes or kills it, or leaves it to somebody who does not let go."""
+    """A Redis for a test that freezes or kills it, or leaves connections to it open."""
     server = Redis().start()
     yield server
     if server.running:
@@ -112,10 +113,10 @@ def mortal_redis() -> Iterator[Redis]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def cheap_hashes() -> Iterator[None]:
-    """Passwords cost next to nothing in this process; servers in processes of their own pay the full price."""
+def cheap_hashes() -> Iterator[PasswordHasher]:
+    """Passwords cost next to nothing in this process and in forked servers. Yields the hasher of the product."""
     dear, passwords.HASHER = passwords.HASHER, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    yield
+    yield dear
     passwords.HASHER = dear
 
 

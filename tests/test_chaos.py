@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from chaos.book import Book
 from chaos.deck import deal
+from chaos.events import check_event_rows
 from chaos.faults import COMMON, OF_POSTGRES
 from chaos.ledger import check_rows, check_sums
 from chaos.report import SHORT, in_short
@@ -165,3 +166,18 @@ def test_breach_is_told_in_a_line_at_the_end(book):
     (line,) = in_short(book.breaches[0]).splitlines()
     assert "after disk full: 1 tracebacks in the log, the first ValueError" in line
     assert len(line) == SHORT
+
+
+def test_events_that_are_lost_doubled_or_unknown_are_breaches(book):
+    sent = [("ayesha", "1"), ("ayesha", "2"), ("karim", "1")]
+    book.sending_events(sent)
+    book.events_acknowledged(sent[:2])
+    check_event_rows(book, sent, 3)
+    check_event_rows(book, sent[:2], 2)
+    assert breaches(book) == ""
+    check_event_rows(book, [*sent, sent[0]], 4)
+    check_event_rows(book, sent, 2)
+    check_event_rows(book, sent[1:], 2)
+    check_event_rows(book, [*sent, ("rahim", "1")], 4)
+    assert [what in breaches(book) for what in ("4 events are in 3 places", "and 2 in sums")] == [True, True]
+    assert [what in breaches(book) for what in ("are not in the database", "were never sent")] == [True, True]

@@ -13,7 +13,7 @@ from koyjabo.realtime import close_codes, events
 from koyjabo.settings.schema import Settings
 from koyjabo.sockets.close_code_of_error import CLOSE_CODES
 from koyjabo.web.http.errors import SENTENCES, STATUS
-from koyjabo.web.security import rate_limits
+from koyjabo.web.security.limits import LOGINS_OF_A_PAIR
 
 ROOT = Path(__file__).resolve().parents[1]
 ROW = re.compile(r"^\| `([A-Z_]+)` \| (?:`([^`]*)`)? \| (.+) \|$", re.MULTILINE)
@@ -52,15 +52,21 @@ def test_readme_lists_every_error_code_with_its_status():
     assert known - unlisted <= listed <= known
 
 
+PARTS = ("stats", "minutes", "hours", "days", "places", "pages", "communities")
+DATA = ["today_visitors", "realtime_count", "community_id", "people", "minutes", "arrivals"]
+
+
 def test_realtime_lists_every_event_with_its_fields_and_no_other():
     table = (ROOT / "docs" / "realtime.md").read_text().partition("## Events")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `(\w+)` \| .+? \| (.+) \|$", table, re.MULTILINE)
     listed = {name: ["type", *re.findall(r"`(\w+)`", told)] for name, told in rows}
     stats = Stats(total=1, today=1, active=0, unique_visitors=1, places={}, revision=1, epoch=1)
     samples = [
-        events.VisitorUpdate(stats, "community"),
+        events.VisitorUpdate(stats, "community", 10_000),
         *(events.CountChanged("community", 2, change, 1) for change in (0, 1, -1)),
         events.DashboardUpdate({}, 1),
+        events.PanelUpdate([], {name: {} for name in PARTS}, 1, True),
+        events.PanelState(None, 0),
         events.AnalyticsUpdate("conversion_rate", 14.5, "community", 0),
         events.Kicked("visitors", "community", close_codes.FORBIDDEN),
         events.Pong(0),
@@ -69,7 +75,8 @@ def test_realtime_lists_every_event_with_its_fields_and_no_other():
     kinds = {kind for kind in vars(events).values() if isinstance(kind, type) and "as_object" in vars(kind)}
     assert {type(sample) for sample in samples} == kinds - {Stats}
     sent = {sample.type: list(sample.as_object()) for sample in samples}
-    sent["dashboard_update"][2:2] = ["today_visitors", "realtime_count", "community_id"]  # what is in its data
+    sent["dashboard_update"][2:2] = DATA  # what is in its data
+    sent["visitor_update"][3:3] = ["last"]  # of the site
     assert listed == sent
 
 
@@ -88,7 +95,7 @@ def test_realtime_lists_every_close_code_and_no_other():
 
 def test_tries_of_an_account_are_as_many_as_is_said():
     limits, communities = ((ROOT / "docs" / name).read_text() for name in ("limits.md", "communities.md"))
-    pair, (login, familiar, password) = rate_limits.LOGINS_OF_A_PAIR, login_throttle.PLANS.values()
+    pair, (login, familiar, password) = LOGINS_OF_A_PAIR, login_throttle.PLANS.values()
     minutes = {plan.pace_ms // login_throttle.MINUTE_MS for plan in (familiar, password)}
     assert (login.pace_ms, login.day_pace_ms, minutes) == (login_throttle.MINUTE_MS, 90_000, {30})
     assert f"An account has {pair} failures a minute from one address, and {login.most} from all" in communities
@@ -103,7 +110,7 @@ def test_tries_of_an_account_are_as_many_as_is_said():
 
 
 PAGES = sorted(
-    page for places in ("*.md", "docs/**/*.md", "bench/*.md", "clients/react/*.md") for page in ROOT.glob(places)
+    page for places in ("*.md", "docs/**/*.md", "bench/*.md", "clients/*/*.md") for page in ROOT.glob(places)
 )
 
 

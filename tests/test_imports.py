@@ -11,8 +11,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 ORDER = """
     text errors clock installation runtime extensions identity network models database cluster audit mail accounts
-    settings presence counting realtime analytics communities visit_log own_account observability maintenance
-    weekly_report application sockets web koyjabo server cli
+    settings presence counting realtime analytics insights communities sharing visit_log own_account observability
+    maintenance importers weekly_report application sockets web koyjabo server cli
 """.split()  # noqa: SIM905
 MAY_USE = {  # libraries: the modules that may import them
     "sqlalchemy sqlite3 psycopg2": "database/* models/* *queries.py *_sqlite.py *_postgres.py settings/* */ledger.py "

@@ -16,7 +16,7 @@ from koyjabo.presence import CommunityVisitorTracker
 from koyjabo.realtime import VisitorBroadcaster
 from koyjabo.realtime.broadcaster import LARGEST_EVENT
 from koyjabo.realtime.room import REST, SHORTEST_INTERVAL_S
-from koyjabo.server.websockets.connection import MOST_UNSENT
+from koyjabo.server.websockets.buffered_connection import MOST_UNSENT
 from koyjabo.server.websockets.connection_loop import PING_INTERVAL_S, PING_TIMEOUT_S, STALLED_S
 from koyjabo.text import LONGEST_TEXT
 from koyjabo.web.api.paging import MOST_PER_PAGE
@@ -27,10 +27,14 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 TEXT = (DOCS / "specification.md").read_text()
 HEADINGS = re.findall(r"^#+ (.+)$", TEXT, re.MULTILINE)
-FOLDERS = ("bench", "clients/react/src", "docs", "koyjabo", "migrations", "tests", "tools")
+FOLDERS = ("bench", "clients/js/src", "clients/react/src", "docs", "koyjabo", "migrations", "tests", "tools")
 KINDS = {".css", ".html", ".js", ".lua", ".md", ".mjs", ".py", ".ts", ".tsx"}
 NOT_OURS = {".cache", "node_modules", "vendor"}
-ROLES = {"nobody": "anyone", "user": "user", "member": "member", "moderator": "moderator", "admin": "admin"}
+ROLES = {
+    **{"nobody": "anyone", "user": "user", "member": "member", "moderator": "moderator", "admin": "admin"},
+    permissions.VIEWER: "admin or viewer of the site",
+}
+ROLES["viewer"] = "admin or viewer of the site"
 PARAMETERS = {"community_id": "id", "session_id": "id", "passkey_id": "id", "user_id": "userId", "token": "token"}
 
 
@@ -108,7 +112,8 @@ def test_fields_of_the_stats_are_those_of_the_code():
 
 
 def test_console_lines_are_those_of_the_module():
-    script = (ROOT / "koyjabo" / "static" / "js" / "koyjabo.js").read_text()
+    scripts = ROOT / "koyjabo" / "static" / "js"
+    script = "".join(path.read_text() for path in (scripts / "koyjabo.js", *sorted((scripts / "client").iterdir())))
     written = [found[1] for found in re.findall(r"console\.\w+\(\n?\s*([\"`])(.+?)\1", script)]
     patterns = [re.sub(r"\\\$\\{.+?\\}", ".*", re.escape(line)) for line in written if line != "WebSocket error:"]
     listed = names("Console lines")

@@ -28,9 +28,9 @@ VISITOR = (("visit alone", 1.0), ("half", 1.0), ("socket closed", 1.0), ("ping",
 
 
 def say_asks(report: Report, asks: Asks) -> None:
-    report.say("One of each, over both workers; what is asked when nobody comes is left out")
+    report.say("One of each, over both workers; what is asked without visitors is left out")
     rows = [_row(f"{name} (of {ask.count:,.0f})", ask.each) for name, ask in asks.asks.items()]
-    rows.append(_row("nobody, a second of both workers", asks.idle))
+    rows.append(_row("no visitors, a second of both workers", asks.idle))
     report.table(("", *(name for name, _ in COLUMNS)), rows)
     report.say("A thousand visitors, each of whom comes, stays for 10 minutes and goes")
     report.table(("", *(name for name, _ in COLUMNS)), [_row("1,000 visitors", thousand(asks), digits=0)])

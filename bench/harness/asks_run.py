@@ -60,7 +60,7 @@ class Ask:
 @dataclass
 class Asks:
     idle: Figures = field(default_factory=dict)
-    """A second of two workers to whom nobody comes."""
+    """A second of two workers without visitors."""
 
     asks: dict[str, Ask] = field(default_factory=dict)
     facts: dict[str, float] = field(default_factory=dict)
@@ -86,7 +86,7 @@ def run(folder: Path, pages: int, members: int) -> Asks:
 
 
 def _redis_alone_us(pid: int) -> float:
-    """A second of a Redis of which nobody asks anything."""
+    """A second of a Redis without requests."""
     before = proc.cpu_us(pid)
     time.sleep(REDIS_ALONE_S)
     return (proc.cpu_us(pid) - before) / REDIS_ALONE_S

@@ -42,7 +42,7 @@ class Turn:
     cpu_us: float  # a frame, without what the trigger costs
     last_ms: float
     missing: int  # updates that did not come
-    extra: int  # updates that nobody asked for
+    extra: int  # updates that were not asked for
 
 
 @dataclass

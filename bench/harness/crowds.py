@@ -1,4 +1,4 @@
-"""Crowds of WebSocket clients: one cheap process each (load/wsload.c), told what to do line by line."""
+"""Crowds of WebSocket clients, or of streams: one cheap process each (load/wsload.c), told what to do line by line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import click
 
 from harness.programs import SOURCES, compiled
 
-PLAIN, SOCKET_IO = "plain", "socketio"
+PLAIN, SOCKET_IO, STREAM = "plain", "socketio", "stream"
 SPARE_FILES = 200
 STOP_S = 5.0
 LOWER_PRIORITY = 10
@@ -23,7 +23,7 @@ LOWER_PRIORITY = 10
 
 @dataclass(frozen=True)
 class Door:
-    """Where a server lets sockets in, and what they speak there."""
+    """Where a server lets clients in, and what they speak there."""
 
     path: str
     kind: str

@@ -72,7 +72,7 @@ POSTGRES = Dialect(
     visit="lpad(CAST(id AS text), 10, '0')",
     day=f"to_char(to_timestamp(at_ms / 1000 + {DHAKA_S}) AT TIME ZONE 'UTC', 'YYYY-MM-DD')",
     begin=("SET synchronous_commit = off",),
-    finish=("VACUUM (FREEZE, ANALYZE)", "CHECKPOINT"),  # now, not while somebody measures
+    finish=("VACUUM (FREEZE, ANALYZE)", "CHECKPOINT"),  # now, not during a measurement
 )
 
 
@@ -107,7 +107,7 @@ def fill(url: str, visits: int, advance: Callable[[int], None]) -> None:
 
 
 def _add(connection: Connection, dialect: Dialect, numbers: dict[str, int]) -> None:
-    """One chunk, in a transaction: whoever looks in between sees a ledger that adds up."""
+    """One chunk, in a transaction: a reader in between sees a ledger that adds up."""
     spelled = {"numbers": dialect.numbers, "visitor": dialect.visitor, "visit": dialect.visit, "day": dialect.day}
     rollups = [ADD_TO_ROLLUP.format(table=table, key=key) for table, key in ROLLUPS.items()]
     connection.execute(text("BEGIN"))

@@ -1,6 +1,7 @@
 """Visits as a panel lists them: places of very different size, a large and a small community, long user agents.
 
-Only the visits are written, for looking at them; nothing that is derived from them.
+Only the visits are written, for looking at them; nothing that is derived from them. A program of its own, because the
+product, where it is imported, begins the transactions of each engine for SQLite in its own way.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import click
 from sqlalchemy import create_engine, text
 
 from harness import fill
@@ -37,8 +39,16 @@ INDEX = "CREATE UNIQUE INDEX uq_visits_visitor_visit ON visits (visitor_id, visi
 SET_COUNTER = "UPDATE counters SET visits = :visits, total = :visits + :offset WHERE scope = 'site'"
 
 
-def fill_log(url: str, visits: int, advance: Callable[[int], None]) -> None:
+@click.command()
+@click.argument("url")
+@click.argument("visits", type=int)
+def fill_log(url: str, visits: int) -> None:
     """Write a year of visits up to this moment into a database that has none."""
+    with click.progressbar(length=visits, label=f"{visits:,} visits to look through") as bar:
+        _fill(url, visits, bar.update)
+
+
+def _fill(url: str, visits: int, advance: Callable[[int], None]) -> None:
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
     dialect = fill.SQLITE if engine.dialect.name == "sqlite" else fill.POSTGRES
     began_ms = time.time_ns() // 1_000_000 - SPAN_MS
@@ -59,3 +69,7 @@ def fill_log(url: str, visits: int, advance: Callable[[int], None]) -> None:
                 connection.execute(text(statement))
     finally:
         engine.dispose()
+
+
+if __name__ == "__main__":
+    fill_log()

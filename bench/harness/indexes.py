@@ -92,7 +92,7 @@ def _copy(database: SqliteFile | PostgresDatabase) -> Iterator[SqliteFile | Post
     server.drop(name)
     server.query("postgres", f"CREATE DATABASE {name} TEMPLATE {database.name}")
     try:
-        server.query(name, "CHECKPOINT")  # now, not while somebody measures
+        server.query(name, "CHECKPOINT")  # now, not during a measurement
         yield PostgresDatabase(server, name)
     finally:
         server.drop(name)

@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from harness import fill_log, fill_people
+from harness import fill_people, fill_site
 from harness.databases import Database, PostgresDatabase, SqliteFile, is_exact
 from harness.fill import counted, fill
 from harness.folders import CACHE, ROOT
@@ -60,13 +60,26 @@ def with_people(visits: int, server: Postgres | None = None) -> SqliteFile | Pos
     return database
 
 
+def of_site(visits: int, server: Postgres | None = None) -> SqliteFile | PostgresDatabase:
+    """So many visits of a year with all that reports break down by; in a file, or on `server`. New each time: the
+    projection has not read them.
+    """
+    database = _kept("site", visits, server)
+    _begin_anew(database)
+    if server is not None:
+        migrate(database.env)
+    with click.progressbar(length=fill_site.steps(visits), label=f"{visits:,} visits of a site") as bar:
+        fill_site.fill_site(database.env["DATABASE_URL"], visits, bar.update)
+    return database
+
+
 def to_look_through(visits: int, server: Postgres | None = None) -> SqliteFile | PostgresDatabase:
     """So many visits of all kinds, for looking at them alone; in a file, or on `server`."""
     database = _kept("log", visits, server)
     if not _is_there(database) or not _holds(database, visits):
         _begin_anew(database)
-        with click.progressbar(length=visits, label=f"{visits:,} visits to look through") as bar:
-            fill_log.fill_log(database.env["DATABASE_URL"], visits, bar.update)
+        filler = [sys.executable, "-m", "harness.fill_log", database.env["DATABASE_URL"], str(visits)]
+        subprocess.run(filler, cwd=ROOT / "bench", check=True)
     return database
 
 

@@ -14,11 +14,12 @@ from harness.fill_log import COMMON, LARGE, RARE, SMALL
 from koyjabo.clock import Clock
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.identity import Account
+from koyjabo.insights.traits.parser import TraitParser
 from koyjabo.runtime import ThreadRuntime
 from koyjabo.visit_log.visit_log import Filter, VisitLog
 
 ENOUGH = 200
-"""Visits, after which nobody looks any further."""
+"""Visits, after which a person looks no further."""
 
 ADMIN = Account("00000000-0000-4000-8000-000000000000", "bench@example.com", "Benchmark", True)
 
@@ -35,7 +36,7 @@ class Looked:
 def look_through(url: str) -> Iterator[Looked]:
     clock = Clock(ZoneInfo("Asia/Dhaka"))
     database = DatabaseExecutor(make_url(url), ThreadRuntime())
-    log = VisitLog(database, clock)
+    log = VisitLog(database, clock, TraitParser())
     try:
         some = log.page(ADMIN, Filter()).visits[-1]
         day = (date.fromisoformat(clock.today()) - timedelta(200)).isoformat()
@@ -52,6 +53,9 @@ def look_through(url: str) -> Iterator[Looked]:
             "a visitor": Filter(text=some.visitor_id),
             "how a visitorId begins": Filter(text=some.visitor_id[:20]),
             "a visitId": Filter(text=some.visit_id),
+            "a part of a page": Filter(text="histor"),
+            "a browser": Filter(browser="Chrome"),
+            "a browser that no one has": Filter(browser="Firefox"),
             "what is not there": Filter(text="nobody"),
         }
         for what, which in searches.items():

@@ -25,7 +25,7 @@ class Community:
 
 
 def community_of(database: Database, members: int) -> Community:
-    """The server has made the tables; it reads what is here when somebody comes, so it may be running."""
+    """The server has made the tables; it reads what is here when a member comes, so it may be running."""
     now_ms, community = time.time_ns() // 1_000_000, str(uuid.uuid4())
     people = [(str(uuid.uuid4()), str(uuid.uuid4())) for _ in range(members)]
     _insert(database, COMMUNITIES, [(community, "Mirpur 10", "", True, True, now_ms)])

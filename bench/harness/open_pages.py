@@ -52,7 +52,7 @@ class OpenPages:
         self._posted_s = 0.0
 
     def comes(self) -> Page:
-        """Somebody new registers a visit: all on one connection while they come in a row, and so with one worker."""
+        """A new visitor registers a visit: all on one connection while they come in a row, and so with one worker."""
         number = next(self._numbers)
         page = Page(f"visitor_17027573{number:05d}_a1b2c3d4e", _agent(number))
         body = {

@@ -86,7 +86,7 @@ def _entering(run: Run) -> Delays:
 def _deliveries(run: Run) -> Delays:
     """For each who came and each socket that was open by then: until a count showed them.
 
-    Nobody leaves until the ghosts do, so the n-th who came is known when the count is n.
+    No member leaves before the ghosts, so the n-th who came is known when the count is n.
     """
     came = sorted(_arrivals(run))
     delays = Delays()

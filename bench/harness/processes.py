@@ -57,10 +57,15 @@ class Server:
         raise ServerFailedError(f"{self._process.args!r} does not answer. It printed:\n{printed}")
 
     def ask(
-        self, method: str, path: str, body: str | None = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float = 5,
     ) -> tuple[int, bytes, Mapping[str, str]]:
         """One request: status, body and headers of the answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
         try:
             connection.request(method, path, body, dict(headers or {}))
             response = connection.getresponse()

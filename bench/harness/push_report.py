@@ -97,6 +97,7 @@ def targets(size: int, results: Results, floor: Pusher, pairs: Sequence[tuple[Pu
     wanted = [
         _ratio(size, results, who.OURS, floor, most=1.6),
         _ratio(size, results, who.OURS_PLAIN, floor, most=1.6),
+        _ratio(size, results, who.OURS_STREAMS, floor, most=1.6),
         _ratio(size, results, who.CHANNELS, who.OURS, least=15),
         _ratio(size, results, who.STOCK, who.OURS, least=2.5),
         _ratio(size, results, who.NODE_SOCKET_IO, who.OURS, least=1.5 if size >= MANY else 1.0),
@@ -106,6 +107,7 @@ def targets(size: int, results: Results, floor: Pusher, pairs: Sequence[tuple[Pu
             _memory(size, results, who.OURS, 5.0),
             _memory(size, results, who.OURS_PLAIN, 1.5),
             _memory(size, results, who.OURS_DEFLATE, 1.5),
+            _memory(size, results, who.OURS_STREAMS, 1.5),
         ]
     wanted += [_ratio(size, results, ours, theirs, most=NO_WORSE) for ours, theirs in pairs]
     return [target for target in wanted if target] + list(_grown(size, results, pairs))

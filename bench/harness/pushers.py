@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.crowds import PLAIN, SOCKET_IO, Door
+from harness.crowds import PLAIN, SOCKET_IO, STREAM, Door
 from harness.folders import ROOT
 from harness.peers import NODE_MODULES, PEERS, VENV_BIN
 from harness.programs import SOURCES, compiled
@@ -66,6 +66,7 @@ def _of(version: Version, command: tuple[str, ...]) -> tuple[Pusher, Pusher]:
 
 OURS, OURS_PLAIN = of_version(THIS)
 OURS_DEFLATE = Pusher("this server, plain, deflate offered", OURS.command, Door("/", PLAIN, deflate=True), own=True)
+OURS_STREAMS = Pusher("this server, streams", OURS.command, Door("/api/stream", STREAM), own=True)
 STOCK = Pusher(
     "Flask-SocketIO on eventlet",
     _from_venv("python", str(PEERS / "flask_socketio_peer.py"), "{port}"),
@@ -93,5 +94,5 @@ def floor() -> Pusher:
 
 
 def everybody(before: Version | None) -> tuple[Pusher, ...]:
-    ours = (OURS, OURS_PLAIN, OURS_DEFLATE, *(of_version(before) if before else ()))
+    ours = (OURS, OURS_PLAIN, OURS_DEFLATE, OURS_STREAMS, *(of_version(before) if before else ()))
     return (*ours, STOCK, CHANNELS, STARLETTE, NODE_SOCKET_IO, NODE_WS, floor())

@@ -40,7 +40,7 @@ class Times:
 class Reading:
     times: dict[Question, Times]
     alive_ms: list[float]  # GET /healthz, each from the moment it was due
-    quiet_ms: list[float]  # the same when nobody asks anything else
+    quiet_ms: list[float]  # the same without other questions
 
 
 def all_questions() -> list[Question]:
@@ -61,7 +61,7 @@ def all_questions() -> list[Question]:
 
 
 def ask_all(server: Server, url: str, questions: Sequence[Question], seconds: float, core: int) -> Reading:
-    """For so many seconds, all questions in turn; and before that, a while in which nobody asks."""
+    """For so many seconds, all questions in turn; and before that, a while without questions."""
     member = Member(server, url)
     quiet = Steady(server.port, "alive", ALIVE_A_SECOND, seconds / 2, core=core).answers()
     times: dict[Question, Times] = defaultdict(Times)
@@ -74,7 +74,7 @@ def ask_all(server: Server, url: str, questions: Sequence[Question], seconds: fl
 
 
 class Member:
-    """Somebody who belongs to the community, and asks."""
+    """A member of the community who asks."""
 
     def __init__(self, server: Server, url: str) -> None:
         self._server = server

@@ -35,7 +35,7 @@ class Costs:
     renewal_us: float
     frame_us: float  # to one page, of a broadcast
     hear_us: float  # a message of another worker
-    worker_us: float  # a second of a worker to whom nobody comes
+    worker_us: float  # a second of a worker without visitors
     worker_mb: float  # such a worker
     page_kb: float  # an open page, with its visitor
     update_bytes: float
@@ -66,7 +66,7 @@ class Costs:
 @dataclass(frozen=True)
 class Load:
     pages: float
-    stay_s: float = 600.0  # so long a page is open: so often somebody comes
+    stay_s: float = 600.0  # so long a page is open: so often a visitor comes
     members: float = 0.05  # of the pages, those of members in their community
     new_visitors: float = 0.3  # of the visits
     mean: float = 0.4  # of the peak, over a day: for what adds up
@@ -142,7 +142,7 @@ def broadcasts(pages: float, frame_us: float, interval_s: float, changes: float)
 
 
 def updates(costs: Costs, load: Load, plant: Plant) -> float:
-    """A second, to each page. Whoever comes changes the numbers, and whoever is no longer active."""
+    """A second, to each page. A visitor who comes changes the numbers, and so does one who is no longer active."""
     return broadcasts(load.pages / workers(load, plant), costs.frame_us, plant.interval_s, 2 * load.visits)
 
 

@@ -8,7 +8,7 @@ from harness import contenders as who
 from harness import load
 from harness.routes import PATHS
 from harness.runs import Figures
-from harness.stats_run import ALIVE, FEW, STATS, Question, Reading, Readings, name_of
+from harness.stats_run import ALIVE, BADGE, FEW, STATS, Question, Reading, Readings, name_of
 from harness.tables import Report, Target
 from harness.versions import Version
 
@@ -60,6 +60,7 @@ def targets(found: Readings, visits: int, on_postgres: bool, before: Version | N
             Target(f"{where}, {visits:,} visits / {FEW} visits", _rate(found, many, few), least=0.9, most=1.1),
         ]
     wanted += [_cpu(found, Question(path), who.NODE_CONSTANT.name, most) for path, most in ((STATS, 1.5), (ALIVE, 1.0))]
+    wanted.append(Target(f"{Question(BADGE)} / {CONSTANT}", _badge(found), least=0.9))
     return wanted + (_since(found, who.of_version(before)[0].name) if before else [])
 
 
@@ -70,6 +71,12 @@ def _since(found: Readings, before: str) -> list[Target]:
 
 def _rate(found: Readings, name: str, other: str) -> float:
     return min(_ratio(found, CONSTANT, name, other, "rate", client) for client in load.clients())
+
+
+def _badge(found: Readings) -> float:
+    """Requests for a badge a second beside those for the stats."""
+    badge, stats = (found[OURS, Question(path)].figures for path in (BADGE, STATS))
+    return min(load.ratio(badge[client], stats[client], "rate") for client in load.clients())
 
 
 def _cpu(found: Readings, question: Question, other: str, most: float) -> Target:

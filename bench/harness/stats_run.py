@@ -20,7 +20,7 @@ from harness.versions import THIS, Version
 
 CONNECTIONS = 64
 FEW = 10
-STATS, ALIVE = "/api/stats", "/healthz"
+STATS, ALIVE, BADGE = "/api/stats", "/healthz", "/badge.svg?value=total"
 REGISTER = "/api/visitor/register"
 
 
@@ -35,6 +35,7 @@ class Question:
 
 CONSTANT = (Question(STATS), Question(ALIVE))
 EVERYTHING = (*CONSTANT, *map(Question, routes.PATHS))
+OURS = (*CONSTANT, Question(BADGE), *EVERYTHING[len(CONSTANT) :])
 MANY_VISITS = (Question(STATS), Question(STATS, is_conditional=True))
 
 
@@ -69,7 +70,7 @@ def subjects(visits: int, place: Place, before: Version | None) -> list[Subject]
     few, many = (ledgers.on_sqlite(count) for count in (FEW, visits))
     ceilings = (who.CEILING, who.NODE_CONSTANT, *who.go_constant())
     found = [Subject(each.name, each, few, CONSTANT) for each in ceilings]
-    found.append(Subject(name_of("SQLite", FEW), who.ON_SQLITE, few, EVERYTHING, THIS))
+    found.append(Subject(name_of("SQLite", FEW), who.ON_SQLITE, few, OURS, THIS))
     found.append(Subject(name_of("SQLite", visits), who.ON_SQLITE, many, MANY_VISITS))
     if before:
         server, _ = who.of_version(before)

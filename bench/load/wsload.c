@@ -1,6 +1,7 @@
-// A crowd of WebSocket clients in one cheap process: it opens them, keeps them alive, and counts what they are sent.
+// A crowd of WebSocket clients, or of streams, in one cheap process: it opens them, keeps them alive, and counts what
+// they are sent.
 //
-//   wsload PORT PATH plain|socketio N [deflate] [log=FILE]
+//   wsload PORT PATH plain|socketio|stream N [deflate] [log=FILE]
 //
 // It prints a line of JSON when all N are open and after each command. Commands, one a line on standard input:
 //
@@ -60,7 +61,7 @@ static const uint64_t COMMANDS = UINT64_MAX, ANSWER = UINT64_MAX - 1;
 
 static struct connection *crowd;
 static int size, opened, ready, port, epoll;
-static int socketio, offers_deflate;
+static int socketio, streams, offers_deflate;
 static const char *path;
 static FILE *journal;
 
@@ -129,7 +130,8 @@ static void send_frame(int fd, int opcode, const char *payload, size_t length) {
 static void open_one(void) {
     struct connection *one = &crowd[opened];
     char request[1024];
-    int length = snprintf(request, sizeof request,
+    int length = streams ? snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n", path, port)
+                         : snprintf(request, sizeof request,
                           "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                           "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n",
                           path, port,
@@ -214,7 +216,7 @@ static void take_frame(struct connection *one, int head, const char *payload, si
 static int take_handshake(struct connection *one) {
     char *end = memmem(one->buffer, one->have, "\r\n\r\n", 4);
     if (!end) return 0;
-    if (one->have < 12 || memcmp(one->buffer + 8, " 101", 4)) {
+    if (one->have < 12 || memcmp(one->buffer + 8, streams ? " 200" : " 101", 4)) {
         errno = 0;
         fprintf(stderr, "wsload: refused: %.*s\n", one->have, one->buffer);
         fail("handshake");
@@ -226,9 +228,19 @@ static int take_handshake(struct connection *one) {
     return end + 4 - one->buffer;
 }
 
+// Server-Sent Events: an empty line ends each. The number of bytes that were taken.
+static int take_events(struct connection *one, int at) {
+    for (char *end; (end = memmem(one->buffer + at, one->have - at, "\n\n", 2)); at = end + 2 - one->buffer) {
+        char *event = one->buffer + at;
+        if (memmem(event, end - event, "visitor_update", 14)) take_update(one, event, end - event);
+    }
+    return at;
+}
+
 static void take_bytes(struct connection *one) {
     int at = one->state == UPGRADING ? take_handshake(one) : 0;
-    while (one->state != UPGRADING && one->state != GONE && one->have - at >= 2) {
+    if (streams && one->state == READY) at = take_events(one, at);
+    while (!streams && one->state != UPGRADING && one->state != GONE && one->have - at >= 2) {
         unsigned char *frame = (unsigned char *)one->buffer + at;
         int length = frame[1] & 127, header = length == 126 ? 4 : 2;
         if (length == 127) fail("frame too long");
@@ -387,10 +399,11 @@ static void allow_files(void) {
 }
 
 int main(int count, char **words) {
-    if (count < 5) fail("usage: wsload PORT PATH plain|socketio N [deflate] [log=FILE]");
+    if (count < 5) fail("usage: wsload PORT PATH plain|socketio|stream N [deflate] [log=FILE]");
     port = atoi(words[1]);
     path = words[2];
     socketio = !strcmp(words[3], "socketio");
+    streams = !strcmp(words[3], "stream");
     size = atoi(words[4]);
     for (int i = 5; i < count; i++) {
         if (!strcmp(words[i], "deflate")) offers_deflate = 1;

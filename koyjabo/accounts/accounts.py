@@ -20,7 +20,7 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import InvalidToken, UnknownUser, WrongCredentials
 from koyjabo.identity import OPERATOR, Account, Login
 from koyjabo.mail.outbox import Outbox
-from koyjabo.network import browsers
+from koyjabo.network import user_agents
 from koyjabo.text import N_
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ class Accounts:
 
     def _new_session(self, session_id: str, user_agent: str = "") -> NewSession:
         now_ms = self._clock.now_ms()
-        origin = user_agent[: browsers.LONGEST], log.request_place.get()
+        origin = user_agent[: user_agents.LONGEST], log.request_place.get()
         return NewSession(session_id, str(uuid.uuid4()), now_ms, now_ms + REFRESH_S * 1000, *origin)
 
     def _renewed(self, person: Person, password: str, client: Client) -> Person:

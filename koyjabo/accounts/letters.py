@@ -6,7 +6,7 @@ from koyjabo.accounts.queries import NewSession, Person
 from koyjabo.mail.link_tokens import VERIFY
 from koyjabo.mail.outbox import Outbox
 from koyjabo.mail.outbox_queries import Letter
-from koyjabo.network import browsers
+from koyjabo.network import user_agents
 
 
 def verification(outbox: Outbox, user_id: str, email: str, language: str | None) -> Letter | None:
@@ -16,6 +16,6 @@ def verification(outbox: Outbox, user_id: str, email: str, language: str | None)
 
 def sign_in(outbox: Outbox, person: Person, new: NewSession) -> Letter | None:
     """About a login with an unfamiliar browser."""
-    browser = browsers.of(new.user_agent)
+    browser = user_agents.of(new.user_agent)
     names = {"browser": browser.name, "system": browser.system, "place": new.place}
     return outbox.letter("sign_in", person.email, person.language, at_ms=new.now_ms, **names)

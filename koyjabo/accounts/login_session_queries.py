@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
@@ -38,6 +39,15 @@ def line(session: Session, user_id: str, session_id: str, now_ms: int) -> Sessio
     """None if it is not a live session of this user."""
     row = session.execute(select(*COLUMNS).where(*_one(user_id, session_id, now_ms))).one_or_none()
     return SessionLine._make(row) if row is not None else None
+
+
+def places(session: Session, user_ids: Collection[str], now_ms: int) -> dict[str, str]:
+    """By user, the place of the login of their most recently used live session, without users of whom none is known."""
+    used = func.coalesce(LoginSession.renewed_ms, LoginSession.created_ms)
+    is_live = LoginSession.revoked_ms.is_(None), LoginSession.expires_ms > now_ms
+    wanted = select(LoginSession.user_id, LoginSession.place).where(LoginSession.user_id.in_(user_ids), *is_live)
+    found = session.execute(wanted.where(LoginSession.place.is_not(None)).order_by(used, LoginSession.id))
+    return {row.user_id: row.place for row in found}
 
 
 def end(session: Session, user_id: str, session_id: str, now_ms: int) -> SessionLine | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from koyjabo.accounts import login_session_queries
@@ -14,8 +14,8 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.paging import Page
 from koyjabo.errors import UnknownSession
 from koyjabo.identity import Login
-from koyjabo.network import browsers
-from koyjabo.network.browsers import Browser
+from koyjabo.network import user_agents
+from koyjabo.network.user_agents import Browser
 
 
 class Session(NamedTuple):
@@ -30,7 +30,7 @@ class Session(NamedTuple):
 
 
 class Sessions:
-    """All methods act on the sessions of the given login's own account, and raise LedgerUnavailable.
+    """All methods but `places` act on the sessions of the given login's own account. They raise LedgerUnavailable.
 
     After a commit, `on_revoked` is called with the id of the ended session, or of the user if several have ended.
     """
@@ -52,6 +52,10 @@ class Sessions:
         if line is None:
             raise UnknownSession
         return _session(line, login)
+
+    def places(self, user_ids: Collection[str]) -> dict[str, str]:
+        """Where users have logged in with the session that they used last, as far as known."""
+        return self._database.read(login_session_queries.places, user_ids, self._clock.now_ms())
 
     def end(self, login: Login, session_id: str) -> None:
         """End a session, with its tokens and sockets. Raises UnknownSession."""
@@ -79,10 +83,10 @@ class Sessions:
 
 
 def _session(line: SessionLine, login: Login) -> Session:
-    browser, place = browsers.of(line.user_agent or ""), line.place or ""
+    browser, place = user_agents.of(line.user_agent or ""), line.place or ""
     renewed_ms = line.renewed_ms or line.created_ms
     return Session(line.id, line.created_ms, renewed_ms, browser, place, line.id == login.session_id)
 
 
 def _details(line: SessionLine) -> dict[str, str]:
-    return {"browser": " ".join(filter(None, browsers.of(line.user_agent or ""))), "from": line.place or ""}
+    return {"browser": " ".join(filter(None, user_agents.of(line.user_agent or ""))), "from": line.place or ""}

@@ -16,7 +16,7 @@ from koyjabo.accounts.audit_entries import subject
 from koyjabo.accounts.guess_budget import Decision, Plan, State
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor
-from koyjabo.clock import Clock
+from koyjabo.clock import MINUTE_MS, Clock
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.text_search import usable
 from koyjabo.errors import LedgerUnavailable, TooBusy, TooManyRequests
@@ -28,7 +28,6 @@ LOGIN, FAMILIAR, PASSWORD = "login", "familiar", "password"
 its own, so that guessed logins keep the owner from neither of the others.
 """
 
-MINUTE_MS = 60_000
 PLANS = {
     LOGIN: Plan(50, MINUTE_MS, 380, 90_000, reserve=121),
     FAMILIAR: Plan(10, 30 * MINUTE_MS, 10, 30 * MINUTE_MS),

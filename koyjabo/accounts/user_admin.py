@@ -20,7 +20,9 @@ from koyjabo.errors import Forbidden, UnknownUser
 from koyjabo.identity import MASKED, OPERATOR, SITE_ADMIN, Account, site_role, uuid_of
 from koyjabo.text import N_
 
-__all__ = ["Page", "UserLine", "UserMembership", "Users"]
+__all__ = ["USER_ORDERS", "Page", "UserLine", "UserMembership", "Users"]
+
+USER_ORDERS = tuple(user_admin_queries.ORDERS)
 
 DISABLINGS = {True: "user.disable", False: "user.enable"}
 
@@ -47,12 +49,14 @@ class Users:
         self._database = database
         self._clock = clock
 
-    def page(self, account: Account, query: str = "", start: int = 0, count: int = 20) -> Page[UserLine]:
-        """`count` users with `query` in their name or, for admins, in their email, the newest first, from the offset
-        `start`.
+    def page(
+        self, account: Account, query: str = "", start: int = 0, count: int = 20, order: str = "-created"
+    ) -> Page[UserLine]:
+        """`count` users from the offset `start`: with this id, or with the words of `query` in their name or, for
+        admins, in their email. `order` is one of USER_ORDERS, with "-" in front for descending.
         """
         account.require_site_viewer()
-        args = (query, start, count, self._clock.now_ms(), account.is_admin)
+        args = (query, start, count, self._clock.now_ms(), account.is_admin, order)
         page = self._database.report(user_admin_queries.page, *args)
         return page._replace(items=tuple(_as_shown_to(account, each) for each in page.items))
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from koyjabo.accounts.access_version_queries import record_revocation
 from koyjabo.accounts.queries import Person, known, revoke
 from koyjabo.accounts.second_factor import queries as second_factors
-from koyjabo.database.paging import Page, length
-from koyjabo.database.text_search import has, typed
+from koyjabo.database.paging import Page, length, ordered_by
+from koyjabo.database.text_search import has_words, typed
 from koyjabo.errors import LastAdmin, UnknownUser
 from koyjabo.identity import SITE_ADMIN, SITE_ROLES, SITE_VIEWER, site_role
 from koyjabo.models import Community, LoginSession, Membership, User
@@ -30,6 +30,7 @@ class UserLine(NamedTuple):
     second_factor_ms: int | None  # since when; None without one
     communities: int
     sessions: int  # live ones
+    seen_ms: int | None  # when a session of the last 30 days began or was renewed
 
     @property
     def role(self) -> str:
@@ -59,13 +60,23 @@ USER = tuple(getattr(User, name) for name in UserLine._fields[:8])
 BELONGING = (Community.id, Community.name, Membership.role, Membership.joined_ms, Community.archived_ms)
 
 
-def page(session: Session, query: str, start: int, count: int, now_ms: int, by_email: bool) -> Page[UserLine]:
-    """Users with `query` in their name or, with `by_email`, in their email, the newest first."""
+_LAST_SIGN = func.max(func.coalesce(LoginSession.renewed_ms, LoginSession.created_ms))
+_SEEN = select(_LAST_SIGN).where(LoginSession.user_id == User.id).scalar_subquery()
+ORDERS: dict[str, Any] = {"name": func.lower(User.name), "created": User.created_ms, "seen": _SEEN}
+"""What users can be ordered by."""
+
+
+def page(
+    session: Session, query: str, start: int, count: int, now_ms: int, by_email: bool, order: str
+) -> Page[UserLine]:
+    """Users with this id, or with the words of `query` in their name or, with `by_email`, in their email. `order` is
+    one of ORDERS, with "-" in front for descending.
+    """
     wanted = select(*USER)
     if part := typed(query):
         columns = (User.email_key, User.name) if by_email else (User.name,)
-        wanted = wanted.where(or_(*(has(column, part) for column in columns)))
-    rows = wanted.order_by(User.created_ms.desc(), User.id).offset(start).limit(count)
+        wanted = wanted.where(or_(User.id == part.lower(), and_(*has_words(columns, part))))
+    rows = wanted.order_by(ordered_by(ORDERS, order), User.id).offset(start).limit(count)
     total = length(session, wanted)
     return Page(tuple(_lines(session, rows, now_ms)), total)
 
@@ -170,10 +181,15 @@ def _lines(session: Session, wanted: Select[*tuple[Any, ...]], now_ms: int) -> l
     live = (LoginSession.revoked_ms.is_(None), LoginSession.expires_ms > now_ms)
     communities = _counts(session, Membership.user_id, ids)
     sessions = _counts(session, LoginSession.user_id, ids, *live)
-    counts = [(communities.get(user_id, 0), sessions.get(user_id, 0)) for user_id in ids]
+    seen = {row[0]: row[1] for row in session.execute(_grouped(LoginSession.user_id, ids, _LAST_SIGN))}
+    counts = [(communities.get(each, 0), sessions.get(each, 0), seen.get(each)) for each in ids]
     return [UserLine._make((*row, *counted)) for row, counted in zip(rows, counts, strict=True)]
 
 
 def _counts(session: Session, user_id: Any, ids: list[str], *which: Any) -> dict[str, int]:
-    counted = select(user_id, func.count()).where(user_id.in_(ids), *which).group_by(user_id)
+    counted = _grouped(user_id, ids, func.count()).where(*which)
     return {row_id: count for row_id, count in session.execute(counted)}  # noqa: C416  (rows are not pairs to mypy)
+
+
+def _grouped(user_id: Any, ids: list[str], value: Any) -> Select[*tuple[Any, ...]]:
+    return select(user_id, value).where(user_id.in_(ids)).group_by(user_id)

@@ -29,6 +29,7 @@ HOURS = text("""
 SELECT hour_s, authenticated, anonymous FROM hourly_people
 WHERE scope = :scope AND hour_s >= :first_s AND hour_s <= :last_s ORDER BY hour_s
 """)
+FIRST_DAY = text("SELECT min(day) FROM returns WHERE scope = :scope")
 VERSION = text("SELECT epoch, revision FROM counters WHERE scope = :scope")
 
 Period = tuple[str, str]
@@ -56,6 +57,11 @@ def people_by_hour(session: Session, scope: Scope, hours: list[int]) -> list[tup
     rows = session.execute(HOURS, {"scope": scope, "first_s": hours[0], "last_s": hours[-1]})
     found = {hour_s: People(authenticated, anonymous) for hour_s, authenticated, anonymous in rows}
     return [(hour_s, found.get(hour_s, People())) for hour_s in sorted({*hours, *found})]
+
+
+def first_day(session: Session, scope: Scope) -> list[str | None]:
+    """The first day on which people came to the scope, as its only row; None if no one ever came."""
+    return [session.scalar(FIRST_DAY, {"scope": scope})]
 
 
 def version(session: Session, scope: Scope) -> tuple[int, int] | None:

@@ -49,6 +49,7 @@ class Growth(NamedTuple):
     current: int
     previous: int
     days: int
+    is_comparable: bool = False  # people came in the earlier days, and had come by their first day
 
     @property
     def rate(self) -> float:
@@ -86,7 +87,7 @@ class Reports:
         self._clock = clock
         self._cache = ResultCache(MOST_CACHED)
         self._lookups: dict[Hashable, _Lookup] = {}
-        self._lock = threading.Lock()  # guards it; code that holds it must not wait
+        self._lock = threading.Lock()  # guards both; code that holds it must not wait
 
     def convert(self, user_id: str, visitor_id: str) -> None:
         """Identify a visitor as the user who has just signed up, logged in or joined on the same browser.
@@ -123,7 +124,9 @@ class Reports:
         start, end = _days_until(days, self._clock.today())
         before = _days_until(days, shifted(start, -1))
         previous, current = self._people_in(community_id, [before, (start, end)])
-        return Growth(sum(current), sum(previous), days)
+        (first_day,) = self._cached((community_id, "first_day"), report_queries.first_day)
+        is_comparable = sum(previous) > 0 and first_day is not None and first_day <= before[0]
+        return Growth(sum(current), sum(previous), days, is_comparable)
 
     def conversion_rate(self, community_id: str) -> float:
         """The percentage of anonymous visitors who were later identified as users, to one decimal."""
@@ -159,10 +162,12 @@ class Reports:
         version = self._database.read(report_queries.version, scope)
         if version is None:
             raise UnknownCommunity
-        rows = self._cache.get(key, version)
+        with self._lock:
+            rows = self._cache.get(key, version)
         if rows is None:
             rows = self._shared((key, version), lambda: self._database.report(operation, scope, *args))
-            self._cache.store(key, version, rows)
+            with self._lock:
+                self._cache.store(key, version, rows)
         return rows
 
     def _shared(self, key: Hashable, look_up: Callable[[], list[Row]]) -> list[Row]:

@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Hashable
 from typing import Any
 
 
 class ResultCache:
-    """Holds at most `most_rows` rows in all, and evicts the least recently used results. Thread-safe."""
+    """Holds results of at most `most` in all, and evicts the least recently used ones.
 
-    def __init__(self, most_rows: int) -> None:
-        self._most_rows = most_rows
-        self._rows = 0
-        self._results: dict[Hashable, tuple[Hashable, list[Any]]] = {}  # the most recently used one is last
-        self._lock = threading.Lock()
+    For one thread, or under a lock of its owner: a lock of its own would be patched, and real threads use it, too.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._size = 0
+        self._results: dict[Hashable, tuple[Hashable, list[Any], int]] = {}  # the most recently used one is last
 
     def get(self, key: Hashable, version: Hashable) -> list[Any] | None:
         """The result stored for `key`, if it was stored with the same `version`."""
-        with self._lock:
-            found = self._results.get(key)
-            if found is None or found[0] != version:
-                return None
-            self._results[key] = self._results.pop(key)
-            return found[1]
+        found = self._results.get(key)
+        if found is None or found[0] != version:
+            return None
+        self._results[key] = self._results.pop(key)
+        return found[1]
 
-    def store(self, key: Hashable, version: Hashable, rows: list[Any]) -> None:
-        with self._lock:
-            self._drop(key)
-            self._results[key] = (version, rows)
-            self._rows += len(rows)
-            while self._rows > self._most_rows:
-                self._drop(next(iter(self._results)))
+    def store(self, key: Hashable, version: Hashable, rows: list[Any], size: int | None = None) -> None:
+        """`size` is the number of rows, if it is not given."""
+        self._drop(key)
+        self._results[key] = (version, rows, len(rows) if size is None else size)
+        self._size += self._results[key][2]
+        while self._size > self._most:
+            self._drop(next(iter(self._results)))
 
     def _drop(self, key: Hashable) -> None:
-        _, rows = self._results.pop(key, (None, ()))
-        self._rows -= len(rows)
+        _, _, size = self._results.pop(key, (None, (), 0))
+        self._size -= size

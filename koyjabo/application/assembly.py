@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from koyjabo.application import builders
+from functools import partial
+
+from koyjabo.accounts.passwords import Passwords
+from koyjabo.application import builders, live_builders
 from koyjabo.application.backends import Backends, open_backends
 from koyjabo.application.builders import Base
+from koyjabo.application.events import events
 from koyjabo.application.instrumentation import Instrumentation, values_of
 from koyjabo.application.lifetime import Lifetime
 from koyjabo.application.own_account import own_account
@@ -12,19 +16,32 @@ from koyjabo.application.services import NetworkServices, ObservabilityServices,
 from koyjabo.application.signals import Signals
 from koyjabo.application.subscriptions import subscribe
 from koyjabo.audit.log import Audit
+from koyjabo.audit.versions import VersionLog
 from koyjabo.clock import Clock
+from koyjabo.communities.live.online_people import OnlinePeople
 from koyjabo.communities.live.stats_rooms import StatsRooms
+from koyjabo.counting import milestones
 from koyjabo.counting.records import CounterSnapshot
 from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.insights.annotations import Annotations
+from koyjabo.insights.conversions import Conversions
+from koyjabo.insights.projection import projection
+from koyjabo.insights.projection.projection import Projection
+from koyjabo.insights.site_people import SitePeople
+from koyjabo.installation import VERSION
 from koyjabo.mail import outbox
 from koyjabo.mail.link_tokens import LinkTokens
 from koyjabo.maintenance import nightly
 from koyjabo.network.geolocation import PlaceFinder
 from koyjabo.network.origins import Origins
 from koyjabo.presence.members.tracker import TrackerServices, bind
+from koyjabo.presence.visitors import active_peak
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.runtime import Runtime
 from koyjabo.settings.schema import Settings
+from koyjabo.sharing.shares import Shares
+from koyjabo.visit_log.live.pulse import Pulse
+from koyjabo.visit_log.own_number.own_numbers import OwnNumbers
 from koyjabo.visit_log.visit_log import VisitLog
 
 TICK_S = 1.0
@@ -39,41 +56,68 @@ def assemble(settings: Settings, runtime: Runtime, clock: Clock, snapshot: Count
     backends = open_backends(settings, runtime, clock, signals, instruments.socket_log)
     database, tokens = DatabaseExecutor(settings.database, runtime), LinkTokens(settings.secret_key)
     mails = builders.outbox(settings, runtime, clock, database, tokens)
-    base = Base(settings, clock, runtime, database, signals, backends, mails, tokens)
+    announced = milestones.of_setting(settings.milestones)
+    base = Base(settings, clock, runtime, database, signals, backends, mails, tokens, Passwords(runtime), announced)
     services = _build(base, snapshot, instruments)
     subscribe(signals, services, backends)
     _tick(services, backends, instruments, settings.active_window_seconds)
     _close_in_order(services, base.database)
     reports, peaks = services.analytics.reports, services.presence.peaks
-    bind(TrackerServices(backends.members, peaks, lambda scope: builders.people(reports.today(scope)), services.start))
+    bind(
+        TrackerServices(
+            members=backends.members,
+            peaks=peaks,
+            today=lambda scope: live_builders.people(reports.today(scope)),
+            start=services.start,
+            communities=services.communities.directory.ids,
+            places=services.accounts.sessions.places,
+            now_ms=clock.now_ms,
+        )
+    )
     return services
 
 
 def _build(base: Base, snapshot: CounterSnapshot, instruments: Instrumentation) -> Services:
     realtime, analytics, presence = builders.realtime(base), builders.analytics(base), builders.presence(base)
     rooms, reports, sockets = realtime.rooms, analytics.reports, presence.visitor_sockets
-    dashboards = builders.dashboards(base, rooms, reports)
-    stats_rooms, accounts = StatsRooms(rooms, dashboards), builders.accounts(base)
+    accounts, parser = builders.accounts(base), builders.trait_parser(base)
+    insights, shared_insights = builders.insights(base, parser)
+    projecting = Projection(base.database, base.clock, base.runtime, parser)
+    people = OnlinePeople(base.backends.members.people, accounts.credentials.names)
+    dashboards = live_builders.dashboards(base, rooms, reports, people, presence.arrivals)
+    stats_rooms = StatsRooms(rooms, dashboards)
     counting = builders.counting(base, snapshot, sockets, rooms, stats_rooms, instruments.metrics.committed)
+    panel = live_builders.live_panel(base, rooms, counting.visits, presence.arrivals)
+    places, observability = PlaceFinder(base.settings.geoip_files), _observability(instruments, base.backends)
     return Services(
         clock=base.clock,
         signals=base.signals,
         lifetime=Lifetime(base.runtime),
-        network=NetworkServices(
-            PlaceFinder(base.settings.geoip_files), Origins(base.settings.origins, base.settings.public_url)
-        ),
+        network=NetworkServices(places, Origins(base.settings.origins, base.settings.public_url)),
         counting=counting,
         presence=presence,
         realtime=realtime,
         mail=base.outbox,
         accounts=accounts,
         own_account=own_account(base, accounts.email_links),
-        audit=Audit(base.database),
+        audit=Audit(base.database, base.clock),
+        versions=VersionLog(base.database, base.clock, VERSION),
         analytics=analytics,
-        communities=builders.communities(base, rooms, counting.visits, reports, dashboards, stats_rooms),
-        visit_log=VisitLog(base.database, base.clock),
-        maintenance=builders.maintenance(base),
-        observability=_observability(instruments, base.backends),
+        annotations=Annotations(base.database, base.clock),
+        conversions=Conversions(base.database),
+        site_people=SitePeople(base.database, base.clock, insights),
+        events=events(base),
+        insights=insights,
+        shared_insights=shared_insights,
+        projection=projecting,
+        communities=builders.communities(base, rooms, counting.visits, reports, dashboards, panel, stats_rooms, people),
+        shares=Shares(base.database, base.clock, base.passwords, base.settings.secret_key),
+        visit_log=VisitLog(base.database, base.clock, parser),
+        live_panel=panel,
+        pulse=Pulse(base.database, base.clock, counting.visits),
+        own_numbers=OwnNumbers(base.database, base.settings.secret_key),
+        maintenance=builders.maintenance(base, counting, observability, places, insights, projecting),
+        observability=observability,
     )
 
 
@@ -88,13 +132,18 @@ def _tick(services: Services, backends: Backends, instruments: Instrumentation, 
     """Schedule the periodic work. Calls of one line run one after the other; leases must not wait for a database."""
     visits, sockets, rooms = services.counting.visits, services.presence.visitor_sockets, services.realtime.rooms
     every, communities, maintenance = services.lifetime.every, services.communities, services.maintenance
-    site = (visits.stats, backends.active_visitors.refresh, sockets.renew, lambda: rooms.refresh(STATS_ROOM))
+    refresh = partial(rooms.refresh, STATS_ROOM), services.live_panel.changed
+    site = (visits.stats, backends.active_visitors.refresh, sockets.renew, *refresh)
     every(min(TICK_S, window_s / 4), *site)
     every(TICK_S, backends.members.refresh, services.presence.peaks.refresh)
+    every(TICK_S, services.presence.active_peak.measure)
+    every(active_peak.WRITE_S, services.presence.active_peak.write)
     every(TICK_S, communities.rooms.tick)
     every(TICK_S, communities.revocation.recheck_if_revoked)
-    every(TICK_S, maintenance.system.report, instruments.publish)
-    every(nightly.LOOK_S, maintenance.nightly.tick, maintenance.weekly_report.tick, services.counting.anonymity.sweep)
+    every(TICK_S, services.counting.unsaved.refresh, maintenance.system.report, instruments.publish)
+    upkeep = maintenance.nightly.tick, maintenance.weekly_report.tick, services.counting.anonymity.sweep
+    every(nightly.LOOK_S, *upkeep, services.versions.record)
+    every(projection.LOOK_S, services.projection.tick)
     if services.mail.is_on:
         every(outbox.LOOK_S, services.mail.tick)
 
@@ -104,6 +153,9 @@ def _close_in_order(services: Services, database: DatabaseExecutor) -> None:
     at_close = services.lifetime.at_close
     at_close(database.close)
     at_close(services.presence.peaks.write)
+    at_close(services.presence.active_peak.write)
+    at_close(services.communities.time_spent.write)
     at_close(services.mail.close)
     at_close(services.accounts.credentials.close)
     at_close(services.counting.visits.close)
+    at_close(services.events.close)

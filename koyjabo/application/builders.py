@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,7 +21,7 @@ from koyjabo.accounts.second_factor.pending import PendingSteps
 from koyjabo.accounts.second_factor.second_step import SecondStep
 from koyjabo.accounts.tokens import Tokens
 from koyjabo.accounts.user_admin import Users
-from koyjabo.analytics.reports import Reports, Visitors
+from koyjabo.analytics.reports import Reports
 from koyjabo.analytics.timeline import History
 from koyjabo.application.backends import Backends
 from koyjabo.application.services import (
@@ -29,6 +30,7 @@ from koyjabo.application.services import (
     CommunityServices,
     CountingServices,
     MaintenanceServices,
+    ObservabilityServices,
     PresenceServices,
     RealtimeServices,
 )
@@ -39,35 +41,55 @@ from koyjabo.communities.invitations import Invitations
 from koyjabo.communities.live.attendance_log import AttendanceLog
 from koyjabo.communities.live.community_rooms import CommunityRooms
 from koyjabo.communities.live.dashboard_room import Dashboards
+from koyjabo.communities.live.online_people import OnlinePeople
 from koyjabo.communities.live.participant import Participants
 from koyjabo.communities.live.revocation import Revocation
 from koyjabo.communities.live.stats_rooms import StatsRooms
+from koyjabo.communities.live.time_spent import TimeSpent
 from koyjabo.communities.permissions import Permissions
+from koyjabo.counting import milestone_queries
 from koyjabo.counting.anonymity import Anonymity
 from koyjabo.counting.ledger import Ledger, OnBatch, open_store
+from koyjabo.counting.live_stats import LiveStats
+from koyjabo.counting.milestones import Milestones
 from koyjabo.counting.records import CounterSnapshot
+from koyjabo.counting.stats import base36
+from koyjabo.counting.unsaved_visits import UnsavedVisits
 from koyjabo.counting.visits import Visits
 from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.insights.insights import Insights
+from koyjabo.insights.projection.projection import Projection
+from koyjabo.insights.readers import AnswerReader
+from koyjabo.insights.traits.parser import TraitParser
 from koyjabo.mail.composer import Composer
 from koyjabo.mail.link_tokens import LinkTokens
 from koyjabo.mail.outbox import Outbox
 from koyjabo.mail.smtp import SmtpTransport
 from koyjabo.maintenance.erasure import Erasure
+from koyjabo.maintenance.health.health import Health
+from koyjabo.maintenance.health.readiness import Readiness
+from koyjabo.maintenance.health.system import Installation, System
+from koyjabo.maintenance.jobs import Jobs
 from koyjabo.maintenance.nightly import Nightly
 from koyjabo.maintenance.recount_job import Recounts
 from koyjabo.maintenance.retention import Retention
-from koyjabo.maintenance.system_status import SETTINGS, Storage, System
 from koyjabo.maintenance.total import TotalAdjuster
 from koyjabo.models import Scope
+from koyjabo.network.geolocation import PlaceFinder
+from koyjabo.presence.members.arrivals import ArrivalLog
 from koyjabo.presence.members.peaks import Peaks
+from koyjabo.presence.visitors.active_peak import ActivePeak
 from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 from koyjabo.realtime import VisitorBroadcaster, socket_counts, visitor_broadcaster
-from koyjabo.realtime.events import STATS_ROOM, VisitorUpdate
-from koyjabo.realtime.room import LatestValue
+from koyjabo.realtime.events import STATS_ROOM
+from koyjabo.realtime.milestone_news import MilestoneNews
 from koyjabo.realtime.rooms import Rooms
+from koyjabo.realtime.site_room import SiteRoom
 from koyjabo.runtime import Runtime
-from koyjabo.settings.database_url import is_ephemeral
+from koyjabo.settings.catalogue import catalogue
+from koyjabo.settings.database_url import file_of, is_ephemeral
 from koyjabo.settings.schema import Settings
+from koyjabo.visit_log.live.live_panel import LivePanel
 from koyjabo.weekly_report.weekly_report import WeeklyReport
 
 
@@ -81,6 +103,8 @@ class Base:
     backends: Backends
     outbox: Outbox
     link_tokens: LinkTokens
+    passwords: Passwords
+    milestones: Milestones
 
 
 def outbox(
@@ -110,6 +134,19 @@ def analytics(base: Base) -> AnalyticsServices:
     return AnalyticsServices(reports, History(base.database, base.clock))
 
 
+def trait_parser(base: Base) -> TraitParser:
+    """Hosts of our own pages are no sources."""
+    hosts = (urlsplit(each).hostname for each in (base.settings.public_url, *base.settings.origins))
+    return TraitParser(filter(None, hosts))
+
+
+def insights(base: Base, parser: TraitParser) -> tuple[Insights, Insights]:
+    """For accounts, and for readers of share links."""
+    reader = AnswerReader(base.database, base.clock, parser)
+    own, shared = (Insights(base.database, base.clock, each) for each in (reader, reader.in_turns()))
+    return own, shared
+
+
 def presence(base: Base) -> PresenceServices:
     settings, backends = base.settings, base.backends
     sockets = VisitorSockets(
@@ -121,27 +158,8 @@ def presence(base: Base) -> PresenceServices:
         settings.rate_limit_tabs,
     )
     peaks = Peaks(base.database, base.clock, base.runtime, lambda scope: backends.members.online(scope).count)
-    return PresenceServices(sockets, peaks)
-
-
-def dashboards(base: Base, rooms: Rooms, reports: Reports) -> Dashboards:
-    def values(community_id: str) -> dict[str, Any]:
-        return {
-            "today_visitors": people(reports.today(community_id)),
-            "realtime_count": base.backends.members.online(Scope(community_id)).count,
-            "community_id": community_id,
-        }
-
-    return Dashboards(rooms, values, base.backends.leader, base.clock)
-
-
-def people(found: Visitors) -> dict[str, int]:
-    """The fields of a report as dashboards and the tracker send them."""
-    return {
-        "authenticated_visitors": found.people.authenticated,
-        "anonymous_visitors": found.people.anonymous,
-        "total_unique_visitors": sum(found.people),
-    }
+    active_peak = ActivePeak(base.database, base.clock, base.runtime, backends.active_visitors)
+    return PresenceServices(sockets, active_peak, peaks, ArrivalLog(base.clock))
 
 
 def counting(
@@ -152,7 +170,7 @@ def counting(
     stats_rooms: StatsRooms,
     on_batch: OnBatch,
 ) -> CountingServices:
-    store = open_store(base.settings.database, base.clock)
+    store = open_store(base.settings.database, base.clock, milestones=base.milestones)
     visits = Visits(
         partial(Ledger, store, base.runtime, on_batch),
         base.backends.active_visitors,
@@ -162,17 +180,25 @@ def counting(
         on_change=stats_rooms.changed,
         on_visit=sockets.visited,
     )
+    base.backends.fanout.epoch = lambda: base36(visits.site.snapshot.epoch)
     interval_s = base.settings.update_interval_ms / 1000
-    rooms.open(STATS_ROOM, LatestValue(lambda: VisitorUpdate(visits.newest()), visits.site.merge, interval_s))
+    rooms.open(STATS_ROOM, SiteRoom(visits, milestone_news(base, visits.site), interval_s))
     anonymity = Anonymity(base.database, base.clock, base.settings.honour_privacy_signals, visits.knows)
-    return CountingServices(visits, anonymity)
+    return CountingServices(visits, anonymity, UnsavedVisits(visits, base.clock), base.milestones)
+
+
+def milestone_news(base: Base, live_stats: LiveStats) -> MilestoneNews:
+    def find(scope: Scope, epoch: int, values: Sequence[int]) -> int | None:
+        return base.database.read(milestone_queries.greatest, scope, epoch, values)
+
+    return MilestoneNews(live_stats, base.milestones, find)
 
 
 def accounts(base: Base) -> AccountServices:
     database, clock, on_revoked = base.database, base.clock, base.signals.access_revoked.send
     secret, policy, outbox = base.settings.secret_key, base.settings.require_two_factor, base.outbox
     failures, pending = LoginFailures(database, clock, secret), PendingSteps(database, clock, secret, policy)
-    passwords, codes = Passwords(base.runtime), Codes(database, clock, secret)
+    passwords, codes = base.passwords, Codes(database, clock, secret)
     credentials = Accounts(database, clock, passwords, on_revoked, failures.unlock, pending, outbox)
     return AccountServices(
         credentials=credentials,
@@ -188,7 +214,14 @@ def accounts(base: Base) -> AccountServices:
 
 
 def communities(
-    base: Base, rooms: Rooms, visits: Visits, reports: Reports, dashboards: Dashboards, stats_rooms: StatsRooms
+    base: Base,
+    rooms: Rooms,
+    visits: Visits,
+    reports: Reports,
+    dashboards: Dashboards,
+    panel: LivePanel,
+    stats_rooms: StatsRooms,
+    online_people: OnlinePeople,
 ) -> CommunityServices:
     def attend(community_id: str, users: Collection[str], at_ms: int) -> None:
         if reports.attend(community_id, sorted(users), at_ms):
@@ -196,9 +229,11 @@ def communities(
 
     database, clock, runtime, backends = base.database, base.clock, base.runtime, base.backends
     permissions, participants = Permissions(database, runtime, clock), Participants()
-    attendance_log = AttendanceLog(attend, runtime, clock)
+    attendance_log, time_spent = AttendanceLog(attend, runtime, clock), TimeSpent(database, runtime, clock)
     community_rooms = CommunityRooms(
-        rooms, backends.members, visits, dashboards, attendance_log, participants, permissions, clock
+        *(rooms, backends.members, visits, dashboards, panel.current),
+        *(attendance_log, time_spent, participants, permissions, clock),
+        partial(milestone_news, base),
     )
     return CommunityServices(
         directory=Communities(database, clock, base.signals.access_revoked.send),
@@ -207,41 +242,69 @@ def communities(
         participants=participants,
         rooms=community_rooms,
         dashboards=dashboards,
+        people=online_people,
         stats_rooms=stats_rooms,
+        time_spent=time_spent,
         revocation=Revocation(participants, permissions, backends.bus, runtime, clock, community_rooms.leave),
     )
 
 
-def maintenance(base: Base) -> MaintenanceServices:
+def maintenance(
+    base: Base,
+    counting: CountingServices,
+    observability: ObservabilityServices,
+    places: PlaceFinder,
+    insights: Insights,
+    projection: Projection,
+) -> MaintenanceServices:
     def forgotten(visitor_id: str, scopes: Collection[Scope]) -> None:
         base.signals.visitor_forgotten.send(visitor_id, scopes=scopes)
 
-    database, clock, backends = base.database, base.clock, base.backends
-    retention = Retention(database, clock, base.settings.retention_days)
-    recounts = Recounts(database, clock, base.runtime, backends.workers, lambda: system.report())
-    system = _system(base, recounts)
+    database, clock, runtime, backends = base.database, base.clock, base.runtime, base.backends
+    retention, jobs = Retention(database, clock, projection, base.settings.retention_days), Jobs(clock)
+    recounts = Recounts(database, clock, runtime, backends.workers, lambda: system.report())
+    system = _system(base, recounts, jobs, counting, observability)
+    readiness = Readiness(counting.visits, observability.lag_s, observability.redis_answers)
     return MaintenanceServices(
         total=TotalAdjuster(database, clock),
         retention=retention,
-        nightly=Nightly(database, clock, base.runtime, retention),
-        weekly_report=WeeklyReport(database, clock, base.runtime, base.outbox),
-        erasure=Erasure(database, clock, forgotten, backends.drain),
+        nightly=Nightly(database, clock, runtime, retention),
+        weekly_report=WeeklyReport(database, clock, runtime, base.outbox, insights),
+        erasure=Erasure(database, clock, runtime, jobs, forgotten, backends.drain),
         recounts=recounts,
+        jobs=jobs,
         system=system,
+        readiness=readiness,
+        health=Health(system, readiness, base.outbox, clock, lambda: places.has_countries),
+        settings=catalogue(base.settings),
     )
 
 
-def _system(base: Base, recounts: Recounts) -> System:
-    """`config` refuses ephemeral storage unless the setting allows it, so both conditions are needed here."""
-    settings, backends = base.settings, base.backends
-    kind = "SQLite" if settings.database.get_backend_name() == "sqlite" else "PostgreSQL"
+def _system(
+    base: Base, recounts: Recounts, jobs: Jobs, counting: CountingServices, observability: ObservabilityServices
+) -> System:
     return System(
         base.database,
         base.clock,
-        backends.workers,
+        base.backends.workers,
         recounts,
-        sockets=lambda: socket_counts.sockets(backends.fanout),
-        storage=Storage(kind, not (settings.allow_ephemeral_storage and is_ephemeral(settings.database_url))),
-        has_redis=backends.redis_answers is not None,
-        settings={name: getattr(settings, name.lower()) for name in SETTINGS},
+        jobs,
+        _installation(base.settings, base.backends.redis_answers is not None),
+        sockets=lambda: socket_counts.sockets(base.backends.fanout),
+        lag_s=observability.lag_s,
+        unsaved_ms=lambda: counting.unsaved.since_ms,
+    )
+
+
+def _installation(settings: Settings, has_redis: bool) -> Installation:
+    """`config` refuses ephemeral storage unless the setting allows it, so both conditions are needed here."""
+    file = file_of(settings.database_url)
+    return Installation(
+        kind="SQLite" if file else "PostgreSQL",
+        survives_deploy=not (settings.allow_ephemeral_storage and is_ephemeral(settings.database_url)),
+        folder=file.parent if file else Path.cwd(),
+        has_redis=has_redis,
+        workers=settings.web_concurrency,
+        trusted_proxies=settings.trusted_proxies,
+        retention_days=settings.retention_days,
     )

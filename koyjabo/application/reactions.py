@@ -9,7 +9,10 @@ from koyjabo.analytics.reports import Conversion
 from koyjabo.application.backends import Backends
 from koyjabo.application.services import Services
 from koyjabo.clock import iso
+from koyjabo.communities.live.member_room import ONLINE
 from koyjabo.models import Scope
+from koyjabo.presence.members.online_members import Online
+from koyjabo.realtime.events import scope_of_visitors_room
 
 FORGOTTEN = "forgotten"
 """The name on the bus under which workers publish an erased visitor: [visitor_id, scopes]."""
@@ -28,10 +31,14 @@ class Reactions:
         if not online.is_estimate:
             self._services.presence.peaks.record(scope, online.count)
 
+    def record_arrivals(self, scope: Scope) -> None:
+        self._services.presence.arrivals.record(scope, self._backends.members.online(scope))
+
     def forget(self, visitor_id: str, scopes: Collection[Scope]) -> None:
         self._services.presence.visitor_sockets.forget(visitor_id)  # first: open pages keep their visitor active
         for scope in scopes:
             self._backends.active_visitors.forget(scope, visitor_id)
+        self._services.live_panel.reload()
 
     def publish_forgotten(self, visitor_id: str, scopes: Collection[Scope]) -> None:
         self._backends.bus.publish(FORGOTTEN, lambda: [visitor_id, sorted(scopes)], visitor_id)
@@ -45,6 +52,16 @@ class Reactions:
 
     def receive_revocation(self, room: str, state: Any) -> None:
         self._services.communities.revocation.receive(state)
+        self._services.live_panel.user_changed(str(state))
+
+    def receive_arrivals(self, room: str, state: Any) -> None:
+        """Other programs may publish here: only a count of people online is taken in."""
+        scope, found = scope_of_visitors_room(room), state.get(ONLINE) if isinstance(state, dict) else None
+        if scope is not None and isinstance(found, list) and [type(each) for each in found] == [int, int, bool]:
+            self._services.presence.arrivals.record(Scope(scope), Online._make(found))
+
+    def receive_site_stats(self, room: str, state: Any) -> None:
+        self._services.live_panel.changed()
 
     def receive_forgotten(self, room: str, state: Any) -> None:
         visitor_id, scopes = state

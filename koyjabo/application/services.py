@@ -20,23 +20,37 @@ from koyjabo.analytics.timeline import History
 from koyjabo.application.lifetime import Lifetime
 from koyjabo.application.signals import Signals
 from koyjabo.audit.log import Audit
+from koyjabo.audit.versions import VersionLog
 from koyjabo.clock import Clock
 from koyjabo.communities.communities import Communities
 from koyjabo.communities.invitations import Invitations
 from koyjabo.communities.live.community_rooms import CommunityRooms
 from koyjabo.communities.live.dashboard_room import Dashboards
+from koyjabo.communities.live.online_people import OnlinePeople
 from koyjabo.communities.live.participant import Participants
 from koyjabo.communities.live.revocation import Revocation
 from koyjabo.communities.live.stats_rooms import StatsRooms
+from koyjabo.communities.live.time_spent import TimeSpent
 from koyjabo.communities.permissions import Permissions
 from koyjabo.counting.anonymity import Anonymity
+from koyjabo.counting.milestones import Milestones
+from koyjabo.counting.unsaved_visits import UnsavedVisits
 from koyjabo.counting.visits import Visits
+from koyjabo.insights.annotations import Annotations
+from koyjabo.insights.conversions import Conversions
+from koyjabo.insights.events.ledger import Events
+from koyjabo.insights.insights import Insights
+from koyjabo.insights.projection.projection import Projection
+from koyjabo.insights.site_people import SitePeople
 from koyjabo.mail.outbox import Outbox
 from koyjabo.maintenance.erasure import Erasure
+from koyjabo.maintenance.health.health import Health
+from koyjabo.maintenance.health.readiness import Readiness
+from koyjabo.maintenance.health.system import System
+from koyjabo.maintenance.jobs import Jobs
 from koyjabo.maintenance.nightly import Nightly
 from koyjabo.maintenance.recount_job import Recounts
 from koyjabo.maintenance.retention import Retention
-from koyjabo.maintenance.system_status import System
 from koyjabo.maintenance.total import TotalAdjuster
 from koyjabo.network.geolocation import PlaceFinder
 from koyjabo.network.origins import Origins
@@ -45,11 +59,18 @@ from koyjabo.observability.socket_log import SocketLog
 from koyjabo.own_account.deletion import AccountDeletion
 from koyjabo.own_account.export import AccountExport
 from koyjabo.own_account.profile import Profile
+from koyjabo.presence.members.arrivals import ArrivalLog
 from koyjabo.presence.members.peaks import Peaks
+from koyjabo.presence.visitors.active_peak import ActivePeak
 from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 from koyjabo.realtime import VisitorBroadcaster
 from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.realtime.rooms import Rooms
+from koyjabo.settings.catalogue import Setting
+from koyjabo.sharing.shares import Shares
+from koyjabo.visit_log.live.live_panel import LivePanel
+from koyjabo.visit_log.live.pulse import Pulse
+from koyjabo.visit_log.own_number.own_numbers import OwnNumbers
 from koyjabo.visit_log.visit_log import VisitLog
 from koyjabo.weekly_report.weekly_report import WeeklyReport
 
@@ -69,12 +90,16 @@ class NetworkServices:
 class CountingServices:
     visits: Visits
     anonymity: Anonymity
+    unsaved: UnsavedVisits
+    milestones: Milestones
 
 
 @dataclass(frozen=True, slots=True)
 class PresenceServices:
     visitor_sockets: VisitorSockets
+    active_peak: ActivePeak
     peaks: Peaks
+    arrivals: ArrivalLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +143,9 @@ class CommunityServices:
     participants: Participants
     rooms: CommunityRooms
     dashboards: Dashboards
+    people: OnlinePeople
     stats_rooms: StatsRooms
+    time_spent: TimeSpent
     revocation: Revocation
 
 
@@ -130,7 +157,11 @@ class MaintenanceServices:
     weekly_report: WeeklyReport
     erasure: Erasure
     recounts: Recounts
+    jobs: Jobs
     system: System
+    readiness: Readiness
+    health: Health
+    settings: tuple[Setting, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +185,21 @@ class Services:
     accounts: AccountServices
     own_account: OwnAccountServices
     audit: Audit
+    versions: VersionLog
     analytics: AnalyticsServices
+    events: Events
+    annotations: Annotations
+    conversions: Conversions
+    site_people: SitePeople
+    insights: Insights
+    shared_insights: Insights  # for readers of share links
+    projection: Projection
     communities: CommunityServices
+    shares: Shares
     visit_log: VisitLog
+    live_panel: LivePanel
+    pulse: Pulse
+    own_numbers: OwnNumbers
     maintenance: MaintenanceServices
     observability: ObservabilityServices
 

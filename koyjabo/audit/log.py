@@ -7,11 +7,13 @@ alike. So each audited change has one entry, and each entry a change.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from koyjabo.audit import queries
-from koyjabo.audit.queries import AuditRecord, Entry
+from koyjabo.audit.queries import AuditRecord, Entry, Selection
+from koyjabo.clock import typed_days
 from koyjabo.identity import MASKED, OPERATOR
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ACTIONS",
     "BY_OPERATOR",
+    "KINDS",
     "Actor",
     "Audit",
     "AuditPage",
@@ -35,6 +38,9 @@ __all__ = [
 
 BY_OPERATOR = "operator"
 """Filters records by the operator."""
+
+PIECE = 500
+"""Records in a piece of an export."""
 
 ACTIONS = (
     "community.create",
@@ -81,10 +87,25 @@ ACTIONS = (
     "ledger.recount",
     "ledger.recounted",
     "ledger.repair",
+    "ledger.backup",
     "ledger.restore",
     "visits.export",
     "visits.import",
+    "audit.export",
+    "share.create",
+    "share.end",
+    "annotation.add",
+    "annotation.remove",
+    "server.version",
 )
+
+SIGN_INS = ("login.fail", "session.begin", "session.end", "session.revoke", "session.replay", "second_factor.fail")
+KINDS = {
+    "changes": tuple(action for action in ACTIONS if action not in SIGN_INS),
+    "sign_ins": SIGN_INS,
+    "all": (),
+}
+"""The actions of each kind; "all" has no limit, so that it includes actions that are not recorded any more."""
 
 request_place: ContextVar[str] = ContextVar("request_place", default="")
 """The place from which the current request comes, such as "Dhaka, BD"; never an address (specification: Storage). The
@@ -130,6 +151,16 @@ def anonymous(now_ms: int) -> Actor:
 EMAIL = re.compile(r"[^\s@\"'<>(),;:]+@[^\s@\"'<>(),;:]+")
 
 
+class AuditFilter(NamedTuple):
+    """The conditions of a search, as typed by a user; "" matches all records. Days are those of TIMEZONE."""
+
+    actor: str = ""  # a user's id, or BY_OPERATOR
+    action: str = ""  # one of ACTIONS
+    kind: str = "all"  # a key of KINDS, if there is no action
+    first_day: str = ""  # YYYY-MM-DD
+    last_day: str = ""
+
+
 class AuditPage(NamedTuple):
     """Records, newest first, and the cursor of the next page: None at the end."""
 
@@ -138,22 +169,47 @@ class AuditPage(NamedTuple):
 
 
 class Audit:
-    """For admins of the site, and for its viewers with masked emails; raises Forbidden for other accounts, and
-    LedgerUnavailable.
+    """For admins of the site, and `page` for its viewers, with masked emails; raises Forbidden for other accounts, and
+    LedgerUnavailable. `which` are fields of AuditFilter; raises InvalidInput by field.
     """
 
-    def __init__(self, database: DatabaseExecutor) -> None:
+    def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
 
-    def page(
-        self, account: Account, before: int | None = None, count: int = 50, actor: str = "", action: str = ""
-    ) -> AuditPage:
-        """`count` records from before the cursor, by a user (id) or BY_OPERATOR, and of one of ACTIONS."""
+    def page(self, account: Account, before: int | None = None, count: int = 50, **which: str) -> AuditPage:
+        """`count` records from before the cursor."""
         account.require_site_viewer()
-        by = None if actor == BY_OPERATOR else actor
-        found = self._database.read(queries.newest, before, count + 1, by, action)
+        found = self._database.read(_newest, self._selection(AuditFilter(**which), before), count + 1)
         lines = tuple(_as_shown_to(account, each) for each in found[:count])
         return AuditPage(lines, lines[-1].id if len(found) > count else None)
+
+    def export(self, account: Account, **which: str) -> Iterator[tuple[AuditRecord, ...]]:
+        """All matching records that exist now, the oldest first, in lazy pieces. Writes the audit entry before it
+        returns.
+        """
+        account.require_site_admin()
+        wanted = self._database.report(queries.within_days, self._selection(AuditFilter(**which), None))
+        conditions = {name: value for name, value in which.items() if value}
+        entry = actor(account, self._clock).entry("audit.export", Subject("audit", "", ""), filter=conditions)
+        self._database.write(entry.store)
+        return self._pieces(wanted)
+
+    def _pieces(self, wanted: Selection) -> Iterator[tuple[AuditRecord, ...]]:
+        while found := self._database.report(queries.oldest, wanted, PIECE):
+            yield found
+            wanted = wanted._replace(after=found[-1].id)
+
+    def _selection(self, which: AuditFilter, before: int | None) -> Selection:
+        days = self._clock.range_ms(typed_days(which.first_day, which.last_day))
+        by = None if which.actor == BY_OPERATOR else which.actor
+        actions = (which.action,) if which.action else KINDS.get(which.kind, ())
+        found = Selection(by, actions, *days)
+        return found if before is None else found._replace(upto=before - 1)
+
+
+def _newest(session: Any, wanted: Selection, count: int) -> tuple[AuditRecord, ...]:
+    return queries.newest(session, queries.within_days(session, wanted), count)
 
 
 def _as_shown_to(account: Account, line: AuditRecord) -> AuditRecord:

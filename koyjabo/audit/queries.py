@@ -1,14 +1,16 @@
-"""Queries of the audit log: store an entry, read the newest."""
+"""Queries of the audit log: store an entry, read records by actor, action and time."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import insert, select
+from sqlalchemy import ColumnElement, CompoundSelect, func, insert, select, union_all
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
+from koyjabo.database.id_order import ids_between
 from koyjabo.database.text_search import usable
 from koyjabo.models import AuditLine
 
@@ -23,7 +25,7 @@ class Entry(NamedTuple):
     actor_id: str | None  # None for the operator, at the command line
     actor: str
     action: str
-    target_kind: str  # "community", "user", "total", "ledger" or "visits"
+    target_kind: str  # "community", "user", "total", "ledger", "visits", "audit", "annotation", "share", "server"
     target_id: str
     target: str
     details: dict[str, Any]
@@ -62,15 +64,58 @@ class AuditRecord(NamedTuple):
 COLUMNS = [getattr(AuditLine, name) for name in AuditRecord._fields]
 
 
-def newest(
-    session: Session, before: int | None, count: int, actor: str | None = "", action: str = ""
-) -> tuple[AuditRecord, ...]:
-    """The newest records with an id below `before`. `actor` is a user's id, None for the operator, "" for all."""
-    wanted = select(*COLUMNS).order_by(AuditLine.id.desc()).limit(count)
-    if before is not None:
-        wanted = wanted.where(AuditLine.id < before)
-    if actor != "":
-        wanted = wanted.where(AuditLine.actor_id == (actor and usable(actor)))  # IS NULL, for None
-    if action:
-        wanted = wanted.where(AuditLine.action == usable(action))
+class Selection(NamedTuple):
+    """The records to read."""
+
+    actor: str | None = ""  # a user's id, None for the operator, "" for all
+    actions: tuple[str, ...] = ()  # none of them means all
+    began_ms: int | None = None
+    ended_ms: int | None = None  # before this moment
+    after: int = 0  # ids over this
+    upto: int = 2**63 - 1
+
+
+def within_days(session: Session, which: Selection) -> Selection:
+    """With the range of ids of its time, up to the newest record, so that the search reads few others."""
+    newest_id = min(which.upto, session.scalar(select(func.max(AuditLine.id))) or 0)
+    after, upto = ids_between(session, AuditLine, which.began_ms, which.ended_ms, which.after, newest_id)
+    return which._replace(after=after, upto=upto)
+
+
+def newest(session: Session, which: Selection, count: int) -> tuple[AuditRecord, ...]:
+    """At most `count`, the newest first."""
+    return _records(session, which, count, AuditLine.id.desc())
+
+
+def oldest(session: Session, which: Selection, count: int) -> tuple[AuditRecord, ...]:
+    """At most `count`, the oldest first."""
+    return _records(session, which, count, AuditLine.id.asc())
+
+
+def _records(session: Session, which: Selection, count: int, order: Any) -> tuple[AuditRecord, ...]:
+    wanted = select(*COLUMNS).order_by(order).limit(count)
+    if which.actions and which.actor == "":
+        wanted = wanted.where(AuditLine.id.in_(_of_each_action(which, count, order)))
+    else:
+        wanted = wanted.where(*_conditions(which))
     return tuple(AuditRecord._make(row)._replace(details=json.loads(row.details)) for row in session.execute(wanted))
+
+
+def _of_each_action(which: Selection, count: int, order: Any) -> CompoundSelect[int]:
+    """Ids, `count` of each action: the index of actions finds them, however many records of other actions there are."""
+    each = (select(AuditLine.id).where(*_conditions(which._replace(actions=(action,)))) for action in which.actions)
+    limited = (found.order_by(order).limit(count).subquery() for found in each)
+    return union_all(*(select(found.c.id) for found in limited))
+
+
+def _conditions(which: Selection) -> Iterator[ColumnElement[bool]]:
+    yield AuditLine.id > which.after
+    yield AuditLine.id <= which.upto
+    if which.began_ms is not None:
+        yield AuditLine.at_ms >= which.began_ms
+    if which.ended_ms is not None:
+        yield AuditLine.at_ms < which.ended_ms
+    if which.actor != "":
+        yield AuditLine.actor_id == (which.actor and usable(which.actor))  # IS NULL, for None
+    if which.actions:
+        yield AuditLine.action.in_([usable(action) for action in which.actions])

@@ -68,6 +68,7 @@ def _errors_as_sentences() -> Iterator[None]:
 from koyjabo.cli import (  # noqa: E402  (they add their commands to main)
     backup,  # noqa: F401
     forget,  # noqa: F401
+    imports,  # noqa: F401
     prune,  # noqa: F401
     serve,  # noqa: F401
     stats,  # noqa: F401

@@ -1,8 +1,7 @@
-"""`koyjabo export` and `koyjabo import`"""
+"""`koyjabo export`"""
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,35 +36,12 @@ def export(file: Path, kind: str | None, community: str, first_day: str, last_da
     from koyjabo.visit_log import export_file
     from koyjabo.visit_log.visit_log import Filter
 
-    which, kind = Filter(first_day, last_day, community_id=community), kind or _kind_of(file)
+    which, kind = Filter(first_day, last_day, community_id=community), kind or kind_of(file)
     with application() as services, _errors_by_option():
         if str(file) == "-":
             export_file.stream(services.visit_log, sys.stdout.buffer, which, kind, progress.of)
         else:
             export_file.write(services.visit_log, file, which, kind, resume, progress.of)
-
-
-@main.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
-@kind
-@click.option("--even-folded", is_flag=True, help="Also count visits of folded days. Some may be counted twice.")
-def import_(file: Path, kind: str | None, even_folded: bool) -> None:
-    """Add the visits in FILE, or on standard input (-), from another counter or an export.
-
-    Each visit needs a visitor_id and an at, which is ISO 8601 or ms since 1970; README describes the other columns.
-    Visits keep their times and get new ordinals. Visits that are stored already are not counted again: after an
-    interruption, import the same file again. Safe to run beside a busy server.
-    """
-    import config
-    from koyjabo.visit_log import importing
-
-    kind = kind or _kind_of(file)
-    with application() as services, click.open_file(str(file), "rb") as visits:
-        size = 0 if str(file) == "-" else os.fstat(visits.fileno()).st_size
-        with progress.of(size, "Importing, bytes") as advance:
-            zone, clock = config.load().zone, services.clock
-            imported = importing.import_visits(visits, kind, zone, clock, advance, even_folded)
-    click.echo(f"Imported {imported.new:,} visits; {imported.known:,} were stored already.")
 
 
 @contextmanager
@@ -77,7 +53,8 @@ def _errors_by_option() -> Iterator[None]:
         raise click.UsageError(f"{problems}." if problems else str(error)) from None
 
 
-def _kind_of(file: Path) -> str:
+def kind_of(file: Path) -> str:
+    """By the name of a file."""
     found = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}.get(file.suffix.lower())
     if found is None:
         raise click.UsageError("Give --format csv or --format jsonl: the name of the file does not show it.")

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-SOCKET_KINDS = ("site", "communities", "dashboards", "socketio")
-"""Plain WebSockets by the kind of room they are in, and Socket.IO clients."""
+SOCKET_KINDS = ("site", "communities", "dashboards", "panel", "socketio", "streams")
+"""Plain WebSockets by the kind of room they are in, Socket.IO clients, and streams of Server-Sent Events."""
 
 
 class Progress(NamedTuple):
     """The progress of a running recount."""
 
+    began_ms: int
+    done: int
+    rows: int
+
+
+class Job(NamedTuple):
+    """The progress of long work that pages show."""
+
+    kind: str  # one of `maintenance.jobs.KINDS`
     began_ms: int
     done: int
     rows: int
@@ -25,6 +34,9 @@ class Worker(NamedTuple):
     memory_kb: int | None  # resident; None where the system does not report it
     sockets: dict[str, int]  # by kind
     recount: Progress | None
+    lag_ms: float = 0.0  # of its event loop, as last measured
+    unsaved_ms: int | None = None  # since when visits have not been saved (`counting.unsaved_visits`)
+    jobs: tuple[Job, ...] = ()
 
 
 class Workers(Protocol):

@@ -11,7 +11,7 @@ import redis
 
 from koyjabo.cluster import scripts
 from koyjabo.cluster.outbox import Outbox
-from koyjabo.cluster.workers import Progress, Worker
+from koyjabo.cluster.workers import Job, Progress, Worker
 
 LEASE_S = 4.0
 """How long a worker counts as live after a report; it reports every second."""
@@ -49,7 +49,8 @@ class RedisWorkers:
 
 
 def _parse(report: dict[str, Any]) -> Worker:
-    """Ignores unknown fields: a worker of another version may send more."""
+    """Ignores unknown fields, and lets newer ones be missing: a worker of another version may send others."""
     recount = report["recount"]
-    known = {name: report[name] for name in Worker._fields}
-    return Worker(**{**known, "recount": Progress._make(recount) if recount else None})
+    known = {name: report[name] for name in Worker._fields if name in report}
+    jobs = tuple(Job._make(each) for each in report.get("jobs", ()))
+    return Worker(**{**known, "recount": Progress._make(recount) if recount else None, "jobs": jobs})

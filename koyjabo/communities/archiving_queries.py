@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import Select, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from koyjabo.communities.queries import COMMUNITY, CommunityQueries
+from koyjabo.communities.queries import COMMUNITY, MEMBERS, CommunityQueries
 from koyjabo.communities.queries import Community as Shown
-from koyjabo.database.paging import Page, length
-from koyjabo.database.text_search import has, typed
+from koyjabo.database.paging import Page, length, ordered_by
+from koyjabo.database.text_search import has_words, typed
 from koyjabo.models import Community, Counter, DailyVisits, Membership
+
+_BY_NAME = (func.lower(Community.name), Community.id)
 
 
 class Overview(NamedTuple):
@@ -30,12 +32,22 @@ def overview(session: Session, community_id: str) -> Overview | None:
     return found[0] if found else None
 
 
-def overviews(session: Session, query: str, start: int, count: int) -> Page[Overview]:
-    """Communities with `query` in their name, ordered by name."""
+ORDERS: dict[str, Any] = {
+    "name": func.lower(Community.name),
+    "members": MEMBERS,
+    "created": Community.created_ms,
+}
+"""What communities can be ordered by."""
+
+
+def overviews(session: Session, query: str, start: int, count: int, order: str) -> Page[Overview]:
+    """Communities with this id, or with the words of `query` in their name. `order` is one of ORDERS, with "-" in front
+    for descending.
+    """
     wanted = select(*_COLUMNS)
-    if typed(query):
-        wanted = wanted.where(has(Community.name, typed(query)))
-    ordered = wanted.order_by(func.lower(Community.name), Community.id).offset(start).limit(count)
+    if part := typed(query):
+        wanted = wanted.where(or_(Community.id == part.lower(), and_(*has_words((Community.name,), part))))
+    ordered = wanted.order_by(ordered_by(ORDERS, order), *_BY_NAME).offset(start).limit(count)
     total = length(session, wanted)
     return Page(tuple(_overviews(session, ordered)), total)
 

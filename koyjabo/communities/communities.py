@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple, TypeVar
 
 from koyjabo.audit import log
@@ -11,16 +11,44 @@ from koyjabo.audit.log import Actor
 from koyjabo.clock import Clock
 from koyjabo.communities import archiving as archive
 from koyjabo.communities import lifecycle, memberships, roles
+from koyjabo.communities.archiving_queries import ORDERS as PANEL_ORDERS
 from koyjabo.communities.archiving_queries import Overview, overviews
-from koyjabo.communities.queries import Community, CommunityAccess, CommunityQueries, Member
+from koyjabo.communities.queries import (
+    ORDERS,
+    Community,
+    CommunityAccess,
+    CommunityQueries,
+    CommunitySearch,
+    ListedCommunity,
+    Member,
+    MemberSearch,
+)
 from koyjabo.communities.roles import ADMIN, MEMBER, ROLES
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.paging import Page
 from koyjabo.identity import MASKED, Account, uuid_of
+from koyjabo.models import Scope
 
-__all__ = ["ROLES", "Communities", "Community", "CommunityAccess", "Enrolment", "Member", "Overview", "Page", "uuid_of"]
+__all__ = [
+    "ORDERS",
+    "PANEL_ORDERS",
+    "ROLES",
+    "Communities",
+    "Community",
+    "CommunityAccess",
+    "CommunitySearch",
+    "Enrolment",
+    "ListedCommunity",
+    "Member",
+    "MemberSearch",
+    "Overview",
+    "Page",
+    "uuid_of",
+]
 
 Result = TypeVar("Result")
+
+ANY_COMMUNITY, ANY_MEMBER = CommunitySearch(), MemberSearch()
 
 
 class Enrolment(NamedTuple):
@@ -28,6 +56,7 @@ class Enrolment(NamedTuple):
 
     member: Member
     is_new: bool
+    role_before: str | None = None  # of a membership whose role was set
 
 
 class Communities:
@@ -52,21 +81,38 @@ class Communities:
         is_open: bool,
         is_listed: bool,
         count_anonymous: bool = False,
+        public_count: bool = False,
     ) -> CommunityAccess:
         """Create a community, with `account` as its first admin. Raises TooManyCommunities."""
-        community = Community(str(uuid.uuid4()), name, description, is_open, is_listed, count_anonymous)
+        flags = is_open, is_listed, count_anonymous, public_count
+        community = Community(str(uuid.uuid4()), name, description, *flags)
         self._write(lifecycle.create, self._actor(account), account, community)
         return CommunityAccess(community, ADMIN)
 
-    def list(self, account: Account, start: int, count: int) -> Page[CommunityAccess]:
-        """`count` of the communities that `account` may see, by members and then by name, from the offset `start`."""
-        page = self._list(CommunityQueries.list_access, account.id, account.is_admin, start, count)
-        return page._replace(items=tuple(roles.as_seen_by(account, each) for each in page.items))
+    def list(
+        self, account: Account, start: int, count: int, search: CommunitySearch = ANY_COMMUNITY
+    ) -> Page[ListedCommunity]:
+        """`count` of the communities that `account` may see, from the offset `start`."""
+        page = self._list(CommunityQueries.list_access, account.id, account.is_admin, search, start, count)
+        seen = (each._replace(access=roles.as_seen_by(account, each.access)) for each in page.items)
+        return page._replace(items=tuple(seen))
 
     def own(self, account: Account, start: int, count: int) -> Page[CommunityAccess]:
         """`count` of the communities of which `account` is a member, by name, from the offset `start`."""
         page = self._list(CommunityQueries.list_own_access, account.id, start, count)
         return page._replace(items=tuple(roles.as_seen_by(account, each) for each in page.items))
+
+    def public(self, ids: Collection[str]) -> tuple[Community, ...]:
+        """Those of `ids` that are listed and show everybody how many are online."""
+        return tuple(self._read(CommunityQueries.public, ids))
+
+    def ids(self) -> Collection[Scope]:
+        """All communities that are not archived."""
+        return self._list(CommunityQueries.ids)
+
+    def sizes(self, community_ids: Collection[str]) -> dict[str, int]:
+        """How many members communities have, by id."""
+        return self._list(CommunityQueries.sizes, community_ids)
 
     def known(self, account: Account, community_id: str) -> CommunityAccess:
         """A community that `account` may see. The role is that of the membership, also for site admins; None for
@@ -77,13 +123,20 @@ class Communities:
     def get(self, account: Account, community_id: str) -> CommunityAccess:
         return self._read(memberships.allowed, account, community_id, MEMBER)
 
+    def with_public_count(self, community_id: str) -> Community:
+        """A community that shows everybody how many people are online. Raises UnknownCommunity for any other one."""
+        return self._read(memberships.with_public_count, community_id)
+
     def require(self, account: Account, community_id: str, role: str = MEMBER) -> None:
         """Raises Forbidden if the account's role is lower than `role`."""
         self._read(memberships.allowed, account, community_id, role)
 
     def change(self, account: Account, community_id: str, **values: Any) -> CommunityAccess:
-        """Change any of name, description, is_open, is_listed and count_anonymous."""
-        return self._write(lifecycle.change, self._actor(account), account, community_id, values)
+        """Change any of name, description, is_open, is_listed, count_anonymous and public_count."""
+        changed: CommunityAccess = self._write(lifecycle.change, self._actor(account), account, community_id, values)
+        if values.get("public_count") is False:
+            self._on_revoked(changed.community.id)
+        return changed
 
     def delete(self, account: Account, community_id: str) -> None:
         """Delete a community and its memberships. Its visits stay in the site's total."""
@@ -99,12 +152,14 @@ class Communities:
         self._write(memberships.leave, self._actor(account), account, community_id)
         self._on_revoked(account.id)
 
-    def members(self, account: Account, community_id: str, start: int, count: int) -> Page[Member]:
+    def members(
+        self, account: Account, community_id: str, start: int, count: int, search: MemberSearch = ANY_MEMBER
+    ) -> Page[Member]:
         """`count` members in the order in which they joined, from the offset `start`.
 
         Only site admins see emails.
         """
-        page = self._list(memberships.members, account, community_id, start, count)
+        page = self._list(memberships.members, account, community_id, search, start, count)
         return page._replace(items=tuple(_as_shown_to(account, each) for each in page.items))
 
     def set_role(self, account: Account, community_id: str, user_id: str, role: str) -> Enrolment:
@@ -115,7 +170,7 @@ class Communities:
         member, before = self._write(memberships.set_role, by, account, community_id, uuid_of(user_id) or "", role)
         if before is not None and roles.is_lower(role, before):
             self._on_revoked(member.user_id)
-        return Enrolment(_as_shown_to(account, member), before is None)
+        return Enrolment(_as_shown_to(account, member), before is None, before)
 
     def remove_member(self, account: Account, community_id: str, user_id: str) -> None:
         """End a membership. All members may end their own. Raises UnknownUser, LastAdmin."""
@@ -131,19 +186,25 @@ class Communities:
 
     # For admins of the site, and what changes nothing for its viewers, too; raises Forbidden for other accounts.
 
-    def all(self, account: Account, query: str = "", start: int = 0, count: int = 20) -> Page[Overview]:
-        """`count` communities with `query` in their name, archived or not, by name, from the offset `start`."""
+    def all(
+        self, account: Account, query: str = "", start: int = 0, count: int = 20, order: str = "name"
+    ) -> Page[Overview]:
+        """`count` communities from the offset `start`, archived or not: with this id, or with the words of `query` in
+        their name. `order` is one of PANEL_ORDERS, with "-" in front for descending.
+        """
         account.require_site_viewer()
-        return self._database.report(overviews, query, start, count)
+        return self._database.report(overviews, query, start, count, order)
 
     def overview(self, account: Account, community_id: str) -> Overview:
         account.require_site_viewer()
         return self._database.read(archive.overview, community_id)
 
-    def listed_members(self, account: Account, community_id: str, start: int, count: int) -> Page[Member]:
+    def listed_members(
+        self, account: Account, community_id: str, start: int, count: int, search: MemberSearch = ANY_MEMBER
+    ) -> Page[Member]:
         """`members`, for the panel. Viewers of the site see masked emails."""
         account.require_site_viewer()
-        page = self._list(CommunityQueries.members, uuid_of(community_id) or "", start, count)
+        page = self._list(CommunityQueries.members, uuid_of(community_id) or "", search, start, count)
         if account.is_admin:
             return page
         return page._replace(items=tuple(each._replace(email=MASKED) for each in page.items))

@@ -1,4 +1,4 @@
-"""Invitations: offers of a role in a community. Nobody becomes a member by them without accepting."""
+"""Invitations: offers of a role in a community. They make no one a member before accepting."""
 
 from __future__ import annotations
 

@@ -35,6 +35,8 @@ def change(
     changed = {name: value for name, value in values.items() if value != before[name]}
     if changed:
         records.change(access.community.id, changed)
+        if changed.get("public_count") is False:
+            records.record_revocation()
         was = {name: before[name] for name in changed}
         records.store(by.entry("community.change", subject(access.community), was=was, now=changed))
     return access._replace(community=access.community._replace(**changed))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from koyjabo.audit.log import Actor, Subject
 from koyjabo.communities import roles
-from koyjabo.communities.queries import Community, CommunityAccess, CommunityQueries, Member
+from koyjabo.communities.queries import Community, CommunityAccess, CommunityQueries, Member, MemberSearch
 from koyjabo.communities.roles import ADMIN, MEMBER
 from koyjabo.database.paging import Page
 from koyjabo.errors import Forbidden, UnknownCommunity, UnknownUser
 from koyjabo.identity import Account, uuid_of
 from koyjabo.text import N_
+
+NOBODY = ""
+"""The id of no user."""
 
 
 def _access(
@@ -31,6 +34,14 @@ def visible(records: CommunityQueries, account: Account, community_id: str) -> C
 
 def allowed(records: CommunityQueries, account: Account, community_id: str, role: str) -> CommunityAccess:
     return roles.allowed(account, _access(records, account, community_id), role)
+
+
+def with_public_count(records: CommunityQueries, community_id: str) -> Community:
+    """Raises UnknownCommunity."""
+    access = records.access(uuid_of(community_id) or "", NOBODY)
+    if access is None or not access.community.public_count:
+        raise UnknownCommunity
+    return access.community
 
 
 def managed(records: CommunityQueries, account: Account, community_id: str) -> CommunityAccess:
@@ -59,9 +70,11 @@ def leave(records: CommunityQueries, by: Actor, account: Account, community_id: 
     records.store(by.entry("member.leave", subject(access.community), role=access.role))
 
 
-def members(records: CommunityQueries, account: Account, community_id: str, start: int, count: int) -> Page[Member]:
+def members(
+    records: CommunityQueries, account: Account, community_id: str, search: MemberSearch, start: int, count: int
+) -> Page[Member]:
     access = allowed(records, account, community_id, MEMBER)
-    return records.members(access.community.id, start, count)
+    return records.members(access.community.id, search, start, count)
 
 
 def set_role(

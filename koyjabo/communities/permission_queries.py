@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from koyjabo.accounts.queries import FAMILY, Family
+from koyjabo.identity import site_role
 from koyjabo.models import Community, LoginSession, Membership, User
 
 AT_ONCE = 500
@@ -18,26 +19,35 @@ AT_ONCE = 500
 Item = TypeVar("Item")
 
 
+class ActiveCommunity(NamedTuple):
+    """What strangers may know of a community that is not archived."""
+
+    is_listed: bool
+    public_count: bool
+
+
 class Facts(NamedTuple):
     sessions: dict[str, Family]  # those that are not revoked
-    users: dict[str, bool]  # whether they are admins of the site; those that are not disabled
-    communities: set[str]  # not archived
+    users: dict[str, str]  # their role on the site; those that are not disabled
+    communities: dict[str, ActiveCommunity]
     roles: dict[tuple[str, str], str]  # by community and user
 
 
 def facts(session: Session, sessions: Collection[str], users: Collection[str], communities: Collection[str]) -> Facts:
     """Look up these ids. Revoked sessions, disabled users, archived communities and unknown ids are left out."""
     live = select(*FAMILY).where(LoginSession.revoked_ms.is_(None))
-    enabled = select(User.id, User.is_admin).where(User.disabled_ms.is_(None))
-    active = select(Community.id).where(Community.archived_ms.is_(None))
-    found = Facts({}, {}, set(), {})
+    enabled = select(User.id, User.is_admin, User.is_viewer).where(User.disabled_ms.is_(None))
+    active = select(Community.id, Community.is_listed, Community.public_count).where(Community.archived_ms.is_(None))
+    found = Facts({}, {}, {}, {})
     for ids in _chunks(sessions):
         rows = session.execute(live.where(LoginSession.id.in_(ids)))
         found.sessions.update((row.id, Family._make(row)) for row in rows)
     for ids in _chunks(communities):
-        found.communities.update(session.scalars(active.where(Community.id.in_(ids))))
+        rows = session.execute(active.where(Community.id.in_(ids)))
+        found.communities.update((row.id, ActiveCommunity(row.is_listed, row.public_count)) for row in rows)
     for ids in _chunks(users):
-        found.users.update((row.id, row.is_admin) for row in session.execute(enabled.where(User.id.in_(ids))))
+        rows = session.execute(enabled.where(User.id.in_(ids)))
+        found.users.update((row.id, site_role(row.is_admin, row.is_viewer)) for row in rows)
         found.roles.update(_roles(session, ids, communities))
     return found
 

@@ -10,22 +10,39 @@ from typing import NamedTuple
 from koyjabo.accounts import access_version_queries
 from koyjabo.clock import Clock
 from koyjabo.communities.permission_queries import Facts, facts
-from koyjabo.communities.roles import ADMIN, is_lower
+from koyjabo.communities.roles import ADMIN, MEMBER, is_lower
 from koyjabo.database.batch_worker import Job, take_pending
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.errors import Forbidden, InvalidToken, KoyJaboError, UnknownCommunity
+from koyjabo.errors import AccountDisabled, Forbidden, InvalidToken, KoyJaboError, Unauthenticated, UnknownCommunity
+from koyjabo.identity import SITE_ADMIN, SITE_MEMBER, SITE_VIEWER
+from koyjabo.models import SITE
 from koyjabo.runtime import Runtime
 
 MOST_TOGETHER = 500
 
+WATCHER = "watcher"
+"""The role of a person without one, where a community shows its numbers to everybody: sees them, and is not online."""
+
 
 class RequiredAccess(NamedTuple):
-    """What a participant of a community must keep: a live session, and at least this role."""
+    """What a participant must keep: a live session, and at least this role in a community; for the panel of the site,
+    as `of_panel` says. A watcher without credentials has neither session nor user: both ids are empty.
+    """
 
     session_id: str
     user_id: str
     community_id: str
     role: str  # the lowest sufficient role
+
+    @classmethod
+    def of_panel(cls, session_id: str, user_id: str) -> RequiredAccess:
+        """For admins and viewers of the site."""
+        return cls(session_id, user_id, SITE, SITE_VIEWER)
+
+    @classmethod
+    def of_stranger(cls, community_id: str) -> RequiredAccess:
+        """For a watcher without credentials."""
+        return cls("", "", community_id, WATCHER)
 
 
 class AccessRequest(NamedTuple):
@@ -40,7 +57,7 @@ class Permissions:
         self._database = database
         self._runtime = runtime
         self._clock = clock
-        self._pending: deque[Job[AccessRequest, None]] = deque()
+        self._pending: deque[Job[AccessRequest, RequiredAccess]] = deque()
         self._is_looking_up = False
         self._lock = threading.Lock()  # guards both; code that holds it must not wait
 
@@ -48,29 +65,37 @@ class Permissions:
         """A counter that increases whenever any permission is revoked, on any server. Raises LedgerUnavailable."""
         return self._database.read(access_version_queries.version)
 
-    def check(self, needed: RequiredAccess, refresh_id: str | None = None) -> None:
-        """Raises InvalidToken, Forbidden or UnknownCommunity if the access is not permitted; LedgerUnavailable. A
-        refresh token has to be the valid one of its session at this moment; it may be renewed later.
+    def check(self, needed: RequiredAccess, refresh_id: str | None = None) -> RequiredAccess:
+        """Returns the access that is granted: `needed`, or that of a watcher if a member's is needed and only a
+        watcher's is permitted.
+
+        Raises Unauthenticated, InvalidToken, Forbidden or UnknownCommunity if neither is permitted; LedgerUnavailable.
+        A refresh token has to be the valid one of its session at this moment; it may be renewed later.
 
         Requests that arrive while a lookup is running share the next one: thousands of clients may reconnect at once.
         """
-        job: Job[AccessRequest, None] = Job(AccessRequest(needed, refresh_id), self._runtime.waiter())
+        job: Job[AccessRequest, RequiredAccess] = Job(AccessRequest(needed, refresh_id), self._runtime.waiter())
         with self._lock:
             self._pending.append(job)
             is_first = not self._is_looking_up
             self._is_looking_up = True
         if is_first:
             self._runtime.start_task(self._answer_requests)
-        job.outcome()
+        return job.outcome()
 
     def recheck(self, accesses: Collection[RequiredAccess]) -> dict[RequiredAccess, KoyJaboError | None]:
         """Why each is no longer permitted; None if it is (specification: Credentials). Raises LedgerUnavailable."""
         known = self._look_up(accesses)
         return {access: _problem(access, known) for access in accesses}
 
-    def _check_requests(self, requests: Collection[AccessRequest]) -> dict[AccessRequest, KoyJaboError | None]:
-        known, now_ms = self._look_up([each.needed for each in requests]), self._clock.now_ms()
-        return {each: _problem(each.needed, known, each.refresh_id, now_ms) for each in requests}
+    def _check_requests(self, jobs: Collection[Job[AccessRequest, RequiredAccess]]) -> None:
+        known, now_ms = self._look_up([job.item.needed for job in jobs]), self._clock.now_ms()
+        for job in jobs:
+            needed, refresh_id = job.item
+            job.result, job.error = needed, _problem(needed, known, refresh_id, now_ms)
+            if job.error is not None and needed.role == MEMBER:
+                job.result = needed._replace(role=WATCHER)
+                job.error = _problem(job.result, known, refresh_id, now_ms)
 
     def _look_up(self, accesses: Collection[RequiredAccess]) -> Facts:
         sessions, users = {each.session_id for each in accesses}, {each.user_id for each in accesses}
@@ -80,16 +105,14 @@ class Permissions:
     def _answer_requests(self) -> None:
         while jobs := self._take_pending():
             try:
-                problems = self._check_requests({job.item for job in jobs})
-                for job in jobs:
-                    job.error = problems[job.item]
+                self._check_requests(jobs)
             except Exception as error:
                 for job in jobs:
                     job.error = error
             for job in jobs:
                 self._runtime.soon(job.complete)
 
-    def _take_pending(self) -> list[Job[AccessRequest, None]]:
+    def _take_pending(self) -> list[Job[AccessRequest, RequiredAccess]]:
         with self._lock:
             jobs = take_pending(self._pending, [], MOST_TOGETHER)
             self._is_looking_up = bool(jobs)
@@ -104,15 +127,25 @@ class Permissions:
 def _problem(
     needed: RequiredAccess, known: Facts, refresh_id: str | None = None, now_ms: int = 0
 ) -> KoyJaboError | None:
-    is_admin = known.users.get(needed.user_id)
-    if is_admin is None:
-        return Forbidden("This account is disabled.")
+    community = known.communities.get(needed.community_id)
+    is_public = community is not None and community.public_count
+    if not needed.user_id:
+        return None if is_public else Unauthenticated()
+    site_role = known.users.get(needed.user_id)
+    if site_role is None:
+        return AccountDisabled()
     if not _is_live(needed.session_id, known, refresh_id, now_ms):
         return InvalidToken()
-    if needed.community_id not in known.communities:
+    if needed.role == SITE_VIEWER:
+        return Forbidden() if site_role == SITE_MEMBER else None
+    if community is None:
         return UnknownCommunity()
-    role = ADMIN if is_admin else known.roles.get((needed.community_id, needed.user_id))
-    return Forbidden() if role is None or is_lower(role, needed.role) else None
+    if needed.role == WATCHER and is_public:
+        return None
+    role = ADMIN if site_role == SITE_ADMIN else known.roles.get((needed.community_id, needed.user_id))
+    if role is None and not community.is_listed:
+        return UnknownCommunity()
+    return Forbidden() if needed.role == WATCHER or role is None or is_lower(role, needed.role) else None
 
 
 def _is_live(session_id: str, known: Facts, refresh_id: str | None, now_ms: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, select, update
@@ -12,6 +12,7 @@ from koyjabo import models
 from koyjabo.accounts.access_version_queries import record_revocation
 from koyjabo.audit.queries import Entry
 from koyjabo.database.paging import Page, length
+from koyjabo.database.text_search import has, typed
 from koyjabo.models import SITE, Counter, Invitation, Membership, Scope, User
 
 
@@ -22,6 +23,7 @@ class Community(NamedTuple):
     is_open: bool  # all users may join
     is_listed: bool  # non-members may see it
     count_anonymous: bool = False  # counts visits of non-members although it is not open
+    public_count: bool = False  # how many are online is shown to everybody
 
 
 class CommunityAccess(NamedTuple):
@@ -29,6 +31,25 @@ class CommunityAccess(NamedTuple):
 
     community: Community
     role: str | None
+
+
+class ListedCommunity(NamedTuple):
+    access: CommunityAccess
+    members: int  # how many it has
+
+
+class CommunitySearch(NamedTuple):
+    """Communities with `text` in their name, in an order of ORDERS."""
+
+    text: str = ""
+    order: str = "members"
+
+
+class MemberSearch(NamedTuple):
+    """Members with `text` in their name, and with `role`, if given."""
+
+    text: str = ""
+    role: str = ""
 
 
 class Member(NamedTuple):
@@ -46,6 +67,7 @@ COMMUNITY = (
     models.Community.is_open,
     models.Community.is_listed,
     models.Community.count_anonymous,
+    models.Community.public_count,
 )
 NOT_ARCHIVED = models.Community.archived_ms.is_(None)
 """Queries treat an archived community as unknown, except those of `archiving_queries`."""
@@ -53,6 +75,14 @@ NOT_ARCHIVED = models.Community.archived_ms.is_(None)
 _EVERY = aliased(Membership)  # because queries join the user's own one
 MEMBERS = select(func.count()).where(_EVERY.community_id == models.Community.id).scalar_subquery()
 """How many members a community has."""
+
+ORDERS = {
+    "mine": (Membership.role.is_(None), MEMBERS.desc()),
+    "members": (MEMBERS.desc(),),
+    "name": (),
+    "new": (models.Community.created_ms.desc(),),
+}
+"""The user's own communities first, the largest, by name, the newest. Where these are equal, by name."""
 
 MEMBER = (User.id, User.name, User.email, Membership.role, Membership.joined_ms)
 
@@ -75,31 +105,52 @@ class CommunityQueries:
         found = self._session.execute(_list_access(user_id).where(models.Community.id == community_id)).first()
         return _access(found) if found else None
 
-    def list_access(self, user_id: str, everything: bool, start: int, count: int) -> Page[CommunityAccess]:
-        """The user's own communities and the listed ones, or all with `everything`; by members, then by name."""
-        wanted = _list_access(user_id)
+    def ids(self) -> list[Scope]:
+        return [Scope(each) for each in self._session.scalars(select(models.Community.id).where(NOT_ARCHIVED))]
+
+    def sizes(self, community_ids: Collection[str]) -> dict[str, int]:
+        """How many members communities have."""
+        members = select(Membership.community_id, func.count()).where(Membership.community_id.in_(community_ids))
+        return {row[0]: row[1] for row in self._session.execute(members.group_by(Membership.community_id))}
+
+    def list_access(
+        self, user_id: str, everything: bool, search: CommunitySearch, start: int, count: int
+    ) -> Page[ListedCommunity]:
+        """The user's own communities and the listed ones, or all with `everything`."""
+        wanted = _list_access(user_id).add_columns(MEMBERS)
         if not everything:
             wanted = wanted.where(or_(models.Community.is_listed, Membership.role.is_not(None)))
-        return self._page(wanted, start, count, MEMBERS.desc())
+        if typed(search.text):
+            wanted = wanted.where(has(models.Community.name, typed(search.text)))
+        found = self._page(wanted, start, count, *ORDERS[search.order])
+        return Page(tuple(ListedCommunity(_access(row[:-1]), row[-1]) for row in found.items), found.total)
+
+    def public(self, ids: Collection[str]) -> list[Community]:
+        """Those of `ids` that are listed and show everybody how many are online."""
+        shown = models.Community.id.in_(ids), models.Community.is_listed, models.Community.public_count, NOT_ARCHIVED
+        return [Community._make(row) for row in self._session.execute(select(*COMMUNITY).where(*shown))]
 
     def list_own_access(self, user_id: str, start: int, count: int) -> Page[CommunityAccess]:
         """The communities of which the user is a member; by name."""
-        return self._page(_list_access(user_id).where(Membership.role.is_not(None)), start, count)
+        found = self._page(_list_access(user_id).where(Membership.role.is_not(None)), start, count)
+        return Page(tuple(map(_access, found.items)), found.total)
 
-    def _page(
-        self, wanted: Select[*tuple[Any, ...]], start: int, count: int, *first: ColumnElement[Any]
-    ) -> Page[CommunityAccess]:
+    def _page(self, wanted: Select[*tuple[Any, ...]], start: int, count: int, *first: ColumnElement[Any]) -> Page[Any]:
         """Ordered by `first`, then by name."""
         ordered = wanted.order_by(*first, func.lower(models.Community.name), models.Community.id)
-        return Page(tuple(_access(row) for row in self._rows(ordered, start, count)), length(self._session, wanted))
+        return Page(tuple(self._rows(ordered, start, count)), length(self._session, wanted))
 
     def member(self, community_id: str, user_id: str) -> Member:
         """Raises NoResultFound for a non-member."""
         return Member._make(self._session.execute(_members(community_id).where(User.id == user_id)).one())
 
-    def members(self, community_id: str, start: int, count: int) -> Page[Member]:
+    def members(self, community_id: str, search: MemberSearch, start: int, count: int) -> Page[Member]:
         """In the order in which they joined."""
         wanted = _members(community_id)
+        if typed(search.text):
+            wanted = wanted.where(has(User.name, typed(search.text)))
+        if search.role:
+            wanted = wanted.where(Membership.role == search.role)
         rows = self._rows(wanted.order_by(Membership.joined_ms, User.id), start, count)
         return Page(tuple(Member._make(row) for row in rows), length(self._session, wanted))
 
@@ -139,12 +190,15 @@ class CommunityQueries:
         self._session.execute(update(models.Community).where(models.Community.id == community_id).values(**values))
 
     def delete(self, community_id: str) -> None:
-        """Delete the community, its memberships, invitations, counter and peaks. Its visits stay in the ledger."""
+        """Delete the community, its memberships, invitations, counter, milestones, peaks and time spent there. Its
+        visits stay in the ledger.
+        """
         self._session.execute(delete(Invitation).where(Invitation.community_id == community_id))
         self._session.execute(delete(Membership).where(Membership.community_id == community_id))
         self._session.execute(delete(models.Community).where(models.Community.id == community_id))
         self._session.execute(delete(Counter).where(Counter.scope == community_id))
         self._session.execute(delete(models.Peak).where(models.Peak.scope == community_id))
+        self._session.execute(delete(models.WebhookEvent).where(models.WebhookEvent.scope == community_id))
 
     def enrol(self, community_id: str, user_id: str, role: str, now_ms: int) -> None:
         ids = {"community_id": community_id, "user_id": user_id}

@@ -9,8 +9,7 @@ day is valid too: clocks of two machines may differ, and a retry may be committe
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,7 +19,7 @@ from koyjabo.counting import day_secret_queries
 from koyjabo.counting.records import NewVisit, VisitKey
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import LedgerUnavailable
-from koyjabo.network import browsers
+from koyjabo.network import user_agents
 
 VALID_AFTER_MS = 3_600_000
 VALID_BEFORE_MS = 60_000
@@ -54,14 +53,14 @@ class Anonymity:
 
     def visit(self, visit: NewVisit) -> NewVisit:
         """The anonymous visit to register instead of `visit`, whose place must be a country."""
-        key, *others = [_key(secret, visit) for secret in self._valid_secrets()]
+        key, *others = [_key(secret, visit.visitor_id, visit.visit_id) for secret in self._valid_secrets()]
         return visit._replace(
             visitor_id=key[0],
             visit_id=key[1] if visit.visit_id else None,
             other_key=others[0] if others and visit.visit_id else None,
             client_ms=None,  # a wrong clock could be recognised
             referrer=_host(visit.referrer),
-            user_agent=_browser_and_system(visit.user_agent),
+            user_agent=user_agents.described(visit.user_agent) or None if visit.user_agent else None,
             user_id=None,
         )
 
@@ -73,6 +72,14 @@ class Anonymity:
         """The hash under which a visitor has registered; today's if none."""
         names = self.names(visitor_id)
         return next(filter(self._knows, names), names[0]) if len(names) > 1 else names[0]
+
+    def keys_of(self, visitor_id: str, names: Sequence[str]) -> list[list[VisitKey]]:
+        """For each of the client's names of events: its keys under the valid secrets, the one under which the visitor
+        has registered first.
+        """
+        known, valid = self.known_as(visitor_id), self._valid_secrets()
+        ordered = sorted(valid, key=lambda secret: _hashed(secret, visitor_id) != known)
+        return [[_key(secret, visitor_id, name) for secret in ordered] for name in names]
 
     def sweep(self) -> None:
         """Delete the secrets that are not valid any more, once a day. Call it often."""
@@ -113,11 +120,10 @@ def _hashed(secret: bytes, visitor_id: str) -> str:
     return PREFIX + blake2b(_bytes(visitor_id), digest_size=16, key=secret, person=b"visitor").hexdigest()
 
 
-def _key(secret: bytes, visit: NewVisit) -> VisitKey:
-    """The client's name of the visit is hashed as well: it may contain the visitorId, or be the same each time."""
-    name = _bytes(f"{visit.visitor_id}\n{visit.visit_id}")
-    hashed = blake2b(name, digest_size=16, key=secret, person=b"visit").hexdigest()
-    return _hashed(secret, visit.visitor_id), hashed
+def _key(secret: bytes, visitor_id: str, name: str | None) -> VisitKey:
+    """The client's name of a visit or event is hashed too: it may contain the visitorId, or be the same each time."""
+    hashed = blake2b(_bytes(f"{visitor_id}\n{name}"), digest_size=16, key=secret, person=b"visit").hexdigest()
+    return _hashed(secret, visitor_id), hashed
 
 
 def _bytes(text: str) -> bytes:
@@ -129,9 +135,3 @@ def _host(referrer: str | None) -> str | None:
         return urlsplit(referrer if "//" in referrer else f"//{referrer}").hostname if referrer else None
     except ValueError:
         return None
-
-
-@lru_cache(maxsize=1024)
-def _browser_and_system(user_agent: str | None) -> str | None:
-    """ "Chrome on Android", or the one that is known."""
-    return " on ".join(filter(None, browsers.of(user_agent))) or None if user_agent else None

@@ -7,17 +7,24 @@ from typing import Any, TypeVar
 
 from koyjabo.clock import Clock
 from koyjabo.counting.daily_people import Asked, DailyPeople, user, visitor
+from koyjabo.counting.milestones import Milestone, Milestones
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt, VisitKey
 from koyjabo.errors import KoyJaboError, UnknownCommunity
 from koyjabo.models import SITE, Scope
 
 At = TypeVar("At")
 
-Counted = tuple[int, bool, Scope]
-"""(ordinal, duplicate, the scope that counts the visit beside the site)"""
+Numbers = tuple[int, int | None]
+"""(ordinal, number in its day)"""
+
+Counted = tuple[Numbers, bool, Scope]
+"""(numbers, duplicate, the scope that counts the visit beside the site)"""
 
 Sums = list[int]
 """[visits, new visitors]"""
+
+AT_MS, PLACE = 5, 9
+"""Where a row of a visit has them."""
 
 
 @dataclass(slots=True)
@@ -25,9 +32,10 @@ class KnownRows:
     """The rows that the database already has for a batch, read under the lock of the counter row."""
 
     snapshot: dict[Scope, CounterSnapshot]  # without scopes that do not exist
-    ordinals: dict[VisitKey, int]  # of visits that are retries
+    numbers: dict[VisitKey, Numbers]  # of visits that are retries
     visitors: dict[tuple[Scope, str], str | None]  # the user each visitor has become in that scope, if any
     people: DailyPeople  # of all people in `asked`
+    day_visits: dict[str, int]  # the site's visits of each day of the batch; a day without visits may be missing
     closed: set[Scope] = field(default_factory=set)  # communities that count visits of their members alone
     members: set[tuple[Scope, str]] = field(default_factory=set)  # of the users in `users`
 
@@ -49,11 +57,12 @@ class Plan:
     hours: dict[tuple[Scope, int], Sums] = field(default_factory=dict)
     touched: dict[Scope, Sums] = field(default_factory=dict)
     outcomes: list[Counted | KoyJaboError] = field(default_factory=list)
+    milestones: list[Milestone] = field(default_factory=list)
 
     def receipts(self) -> list[Receipt | KoyJaboError]:
         site = self.snapshot[SITE]
         return [
-            o if isinstance(o, KoyJaboError) else Receipt(o[0], o[1], site, self.snapshot.get(o[2], site))
+            o if isinstance(o, KoyJaboError) else Receipt(o[0][0], o[1], site, self.snapshot.get(o[2], site), o[0][1])
             for o in self.outcomes
         ]
 
@@ -79,12 +88,17 @@ def asked(batch: list[tuple[NewVisit, str]], clock: Clock) -> list[Asked]:
     return [(*person, day) for day in {clock.bucket(visit.at_ms).day for visit in visits} for person in people]
 
 
+def other_days(batch: list[tuple[NewVisit, str]], today: str, clock: Clock) -> list[str]:
+    """The days of the batch whose visits are not in the snapshot of `today`: rarely any, at midnight and in imports."""
+    return list({clock.bucket(visit.at_ms).day for visit, _ in batch} - {today})
+
+
 def users(batch: list[tuple[NewVisit, str]]) -> list[tuple[Scope, str]]:
     """The (community, user) pairs of which to look up whether they are memberships."""
     return list({(visit.scope, visit.member_id) for visit, _ in batch if visit.scope != SITE and visit.member_id})
 
 
-def plan(batch: list[tuple[NewVisit, str]], known: KnownRows, clock: Clock) -> Plan:
+def plan(batch: list[tuple[NewVisit, str]], known: KnownRows, clock: Clock, milestones: Milestones) -> Plan:
     """Assign an ordinal to every visit of `batch`, a list of (visit, visit_id).
 
     Changes `known`: a key that occurs twice in one batch is a retry the second time.
@@ -94,30 +108,31 @@ def plan(batch: list[tuple[NewVisit, str]], known: KnownRows, clock: Clock) -> P
     newest, offset = site.visits, site.total - site.visits
     for visit, visit_id in batch:
         key = (visit.visitor_id, visit_id)
-        stored = known.ordinals.get(key)
+        stored = known.numbers.get(key)
         if stored is None and visit.other_key:
-            stored = known.ordinals.get(visit.other_key)
+            stored = known.numbers.get(visit.other_key)
         if stored is not None:
             made.outcomes.append((stored, True, visit.scope))
         elif visit.scope not in known.snapshot:
             made.outcomes.append(UnknownCommunity())
         else:
             newest += 1
-            known.ordinals[key] = newest + offset
             counted = visit if visit.scope == SITE or known.counts(visit) else visit._replace(scope=SITE)
-            made.outcomes.append((newest + offset, False, counted.scope))
-            _add_visit(made, counted, visit_id, newest, offset, known, clock)
-    _advance(made, clock)
+            known.numbers[key] = numbers = _add_visit(made, counted, visit_id, newest, offset, known, clock)
+            made.outcomes.append((numbers, False, counted.scope))
+    _advance(made, clock, milestones)
     return made
 
 
 def _add_visit(
     made: Plan, visit: NewVisit, visit_id: str, number: int, offset: int, known: KnownRows, clock: Clock
-) -> None:
+) -> Numbers:
     day, hour_s = clock.bucket(visit.at_ms)
     ordinal = number + offset
-    sent = (visit.client_ms, visit.place, visit.referrer, visit.user_agent, visit.page, visit.user_id, visit.is_bot)
-    made.visits.append((number, ordinal, visit.scope, visit.visitor_id, visit_id, visit.at_ms, day, hour_s, *sent))
+    known.day_visits[day] = day_number = known.day_visits.get(day, 0) + 1
+    counted = (number, ordinal, visit.scope, visit.visitor_id, visit_id, visit.at_ms, day, hour_s)
+    sent = (visit.client_ms, visit.place, visit.referrer, visit.user_agent, visit.page, visit.user_id)
+    made.visits.append((*counted, *sent, visit.is_bot, visit.language, visit.campaign, day_number))
     for scope in (SITE,) if visit.scope == SITE else (SITE, visit.scope):
         known_as = (scope, visit.visitor_id)
         is_new = known_as not in known.visitors
@@ -130,6 +145,7 @@ def _add_visit(
     if visit.scope != SITE:
         user_id = visit.user_id or known.visitors[visit.scope, visit.visitor_id]
         made.people.record(visit.scope, user(user_id) if user_id else visitor(visit.visitor_id), day, hour_s)
+    return ordinal, day_number
 
 
 def _count(sums: dict[At, Sums], at: At, is_new: bool) -> None:
@@ -138,15 +154,22 @@ def _count(sums: dict[At, Sums], at: At, is_new: bool) -> None:
     entry[1] += is_new
 
 
-def _advance(made: Plan, clock: Clock) -> None:
+def _advance(made: Plan, clock: Clock, milestones: Milestones) -> None:
     """Update the figures of every scope that this batch changes."""
     now_ms = clock.now_ms()
     for scope, (visits, new_visitors) in made.touched.items():
         old = made.snapshot[scope]
-        made.snapshot[scope] = old._replace(
+        last_ms, last_place = (made.visits[-1][AT_MS], made.visits[-1][PLACE]) if scope == SITE else (None, None)
+        made.snapshot[scope] = new = CounterSnapshot(
+            scope=scope,
+            epoch=old.epoch,
             revision=max(old.revision + 1, now_ms),
             visits=old.visits + visits,
             total=old.total + visits,
             unique_visitors=old.unique_visitors + new_visitors,
+            day=old.day,
             day_visits=old.day_visits + made.days.get((scope, old.day), (0,))[0],
+            last_ms=last_ms,
+            last_place=last_place,
         )
+        made.milestones += milestones.reached(new, old.total, now_ms)

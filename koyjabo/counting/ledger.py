@@ -10,14 +10,16 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy.engine import URL
 
 from koyjabo.clock import Clock
+from koyjabo.counting.milestones import NO_MILESTONES, Milestones
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
 from koyjabo.database.batch_worker import BatchWorker, Job
+from koyjabo.database.group_commit import BatchStore, commit_jobs
 from koyjabo.database.lease import Fence
 from koyjabo.database.loop_batcher import LoopBatcher
 from koyjabo.errors import KoyJaboError, LedgerUnavailable
@@ -38,26 +40,19 @@ Keyed = tuple[NewVisit, str]
 Outcome = Receipt | KoyJaboError
 Read = tuple[Any, ...]
 """(method of the store, *arguments)"""
-Take = Callable[[], list[Job[Keyed, Outcome]]]
 OnBatch = Callable[[int, float], None]
 OnCommit = Callable[[list[tuple[NewVisit, Receipt]]], None]
 
 
-class LedgerStore(Protocol):
+class LedgerStore(BatchStore[Keyed, Outcome], Protocol):
     """The ledger's operations on one database. `ledger_sqlite` and `ledger_postgres` implement it.
 
     One real thread calls `commit` and `writing`. Another one calls `snapshot` and `knows`; if `reads_block` is false,
-    the requests call them. `commit` raises one of `unavailable` when the database cannot be reached or is locked; any
-    other error is caused by one visit. Reads raise one of `unreadable`.
+    the requests call them. Reads raise one of `unreadable`.
     """
 
-    unavailable: tuple[type[Exception], ...]
     unreadable: tuple[type[Exception], ...]
     reads_block: bool
-
-    def writing(self) -> AbstractContextManager[object]: ...
-
-    def commit(self, batch: list[Keyed]) -> list[Outcome]: ...
 
     def snapshot(self, scope: Scope) -> CounterSnapshot | None: ...
 
@@ -66,8 +61,10 @@ class LedgerStore(Protocol):
     def close(self) -> None: ...
 
 
-def open_store(database: URL, clock: Clock, fence: Fence = lambda cursor: None) -> LedgerStore:
-    """The store for a database URL as `settings` normalises it. Opens no connection yet.
+def open_store(
+    database: URL, clock: Clock, fence: Fence = lambda cursor: None, milestones: Milestones = NO_MILESTONES
+) -> LedgerStore:
+    """The store for a database URL as `settings` normalises it. Opens no connection yet. Its visits reach `milestones`.
 
     On PostgreSQL, `fence` is called within each transaction that writes. If it raises, `commit` writes nothing and
     raises the same.
@@ -75,10 +72,10 @@ def open_store(database: URL, clock: Clock, fence: Fence = lambda cursor: None) 
     if database.get_backend_name() == "sqlite":
         from koyjabo.counting.ledger_sqlite import SqliteStore
 
-        return SqliteStore(str(database.database), clock)
+        return SqliteStore(str(database.database), clock, milestones)
     from koyjabo.counting.ledger_postgres import PostgresStore
 
-    return PostgresStore(database, clock, fence)
+    return PostgresStore(database, clock, fence, milestones)
 
 
 class Writer(NamedTuple):
@@ -87,6 +84,8 @@ class Writer(NamedTuple):
     waiting: int  # uncommitted visits
     oldest_s: float  # how long the first of them has waited
     has_failed: bool  # a commit failed within the last FAILED_LATELY_S, and none has succeeded since
+    failing_since: float | None  # when the first visit came that failed; None after a success; monotonic s
+    failed_at: float  # of the newest failure, monotonic s; 0.0 before the first
 
 
 class Ledger:
@@ -100,10 +99,10 @@ class Ledger:
         self._on_batch = on_batch
         self._on_commit = on_commit
         self._store = store
-        self._failing = False
-        self._failed_at = 0.0  # monotonic s
+        self._failing_since: float | None = None  # monotonic s, like the next
+        self._failed_at = 0.0
         self._writer: BatchWorker[Keyed, Outcome] = BatchWorker(
-            runtime, self._commit, COMMIT_PATIENCE_S, COMMIT_LIMIT_S, self._complete
+            runtime, partial(commit_jobs, store), COMMIT_PATIENCE_S, COMMIT_LIMIT_S, self._complete
         )
         self._reader: BatchWorker[Read, Any] | LoopBatcher[Read, Any] = (
             BatchWorker(runtime, self._answer_reads, READ_PATIENCE_S, READ_PATIENCE_S)
@@ -117,10 +116,11 @@ class Ledger:
         A visit without a `visit_id` gets a generated one, so that a commit with an unknown outcome can be retried.
         Raises LedgerUnavailable when the visit could not be committed, UnknownCommunity for an unknown scope.
         """
+        came_at = time.monotonic()
         try:
             outcome = self._writer.do((visit, visit.visit_id or f"~{secrets.token_urlsafe(9)}"))
         except LedgerUnavailable as error:
-            self._note_health(error)  # it may have timed out before any batch included it
+            self._note_health(error, came_at)  # it may have timed out before any batch included it
             raise
         if isinstance(outcome, KoyJaboError):
             raise outcome
@@ -140,7 +140,8 @@ class Ledger:
 
     def writer(self) -> Writer:
         lately = time.monotonic() - self._failed_at < FAILED_LATELY_S
-        return Writer(*self._writer.waiting(), self._failing and lately)
+        has_failed = self._failing_since is not None and lately
+        return Writer(*self._writer.waiting(), has_failed, self._failing_since, self._failed_at)
 
     def close(self) -> None:
         """Commit the queued visits and close the database."""
@@ -148,7 +149,7 @@ class Ledger:
         self._reader.close()
         self._store.close()
 
-    # Run on real threads, except for reads of SQLite: they must not log or use objects of the event loop.
+    # Runs on a real thread, except for reads of SQLite: it must not log or use objects of the event loop.
 
     def _answer_reads(self, take: Callable[[], list[Job[Read, Any]]]) -> None:
         """Equal reads that wait together share one answer, read after the last of them arrived."""
@@ -161,48 +162,24 @@ class Ledger:
             except self._store.unreadable as error:
                 job.error = LedgerUnavailable.because(error)
 
-    def _commit(self, take: Take) -> None:
-        try:
-            with self._store.writing():
-                jobs = take()
-                if jobs:
-                    self._commit_together(jobs)
-        except OSError as error:  # the file lock could not be acquired
-            for job in take():
-                if job.result is None:
-                    job.error = LedgerUnavailable.because(error)
-
-    def _commit_together(self, jobs: list[Job[Keyed, Outcome]]) -> None:
-        try:
-            outcomes = self._store.commit([job.item for job in jobs])
-        except Exception as error:
-            if len(jobs) == 1 or isinstance(error, self._store.unavailable):
-                for job in jobs:
-                    job.error = LedgerUnavailable.because(error)
-            else:  # one visit caused it: retry one by one, so that it fails alone
-                for job in jobs:
-                    self._commit_together([job])
-        else:
-            for job, outcome in zip(jobs, outcomes, strict=True):
-                job.result = outcome
-
     # Run on the event loop.
 
     def _complete(self, jobs: list[Job[Keyed, Outcome]]) -> None:
         if jobs:
-            self._note_health(next((job.error for job in jobs if job.error), None))
+            self._note_health(next((job.error for job in jobs if job.error), None), jobs[0].since)
         committed = [(job.item[0], job.result) for job in jobs if isinstance(job.result, Receipt)]
         if committed:
             self._on_batch(len(committed), time.monotonic() - jobs[0].since)
             self._on_commit(committed)
 
-    def _note_health(self, error: Exception | None) -> None:
+    def _note_health(self, error: Exception | None, came_at: float) -> None:
         """Log one line when commits begin to fail and one when they succeed again, instead of one for each visit."""
+        was_failing = self._failing_since is not None
         if error:
             self._failed_at = time.monotonic()
-        if bool(error) != self._failing:
-            self._failing = not self._failing
-            if error:
+            self._failing_since = self._failing_since if was_failing else came_at
+            if not was_failing:
                 log.error("ledger_unavailable cause=%r", str(error.__cause__ or error).strip())
-            else:
-                log.warning("ledger_recovered")
+        elif was_failing:
+            self._failing_since = None
+            log.warning("ledger_recovered")

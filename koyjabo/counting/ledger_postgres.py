@@ -8,8 +8,8 @@ take the server half the time.
 from __future__ import annotations
 
 import json
-from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
 
 import psycopg2
 from sqlalchemy.engine import URL
@@ -18,21 +18,30 @@ from koyjabo.clock import Clock
 from koyjabo.counting import daily_people_postgres
 from koyjabo.counting.batch_plan import Counted, Plan, plan
 from koyjabo.counting.look_up_postgres import look_up
+from koyjabo.counting.milestones import Milestones
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
 from koyjabo.database.lease import Fence
-from koyjabo.database.postgres import connect, limits
+from koyjabo.database.postgres import close, connect, limits, was_committed, was_refused
 from koyjabo.errors import KoyJaboError
 from koyjabo.models import Scope
 
 Row = tuple[Any, ...]
 Outcome = Counted | KoyJaboError
-"""(ordinal, is a retry), or the error of one visit."""
+"""How a visit was counted, or its error."""
+
+
+class Planned(NamedTuple):
+    """What a transaction would write."""
+
+    transaction: int  # its number on the server
+    outcomes: list[Outcome]
+
 
 WRITE = """
 INSERT INTO visits (id, ordinal, scope, visitor_id, visit_id, at_ms, day, hour_s,
-                    client_ms, place, referrer, user_agent, page, user_id, is_bot)
+                    client_ms, place, referrer, user_agent, page, user_id, is_bot, language, campaign, day_number)
 SELECT (r->>0)::bigint, (r->>1)::bigint, r->>2, r->>3, r->>4, (r->>5)::bigint, r->>6, (r->>7)::bigint,
-       (r->>8)::bigint, r->>9, r->>10, r->>11, r->>12, r->>13, (r->>14)::boolean
+       (r->>8)::bigint, r->>9, r->>10, r->>11, r->>12, r->>13, (r->>14)::boolean, r->>15, r->>16, (r->>17)::integer
 FROM jsonb_array_elements(%s) r;
 INSERT INTO visitors (scope, visitor_id, first_visit, user_id)
 SELECT r->>0, r->>1, (r->>2)::bigint, r->>3 FROM jsonb_array_elements(%s) r;
@@ -48,12 +57,15 @@ UPDATE counters c
 SET visits = r.visits, total = r.total, unique_visitors = r.unique_visitors, revision = r.revision
 FROM (VALUES {counters}) AS r(scope, visits, total, unique_visitors, revision) WHERE c.scope = r.scope;
 """
+ADD_MILESTONES = """
+INSERT INTO webhook_events (id, type, key, scope, at_ms, data) VALUES {milestones} ON CONFLICT (key) DO NOTHING;
+"""
 COMMIT = "COMMIT"
 FIGURES = f"""
 {limits()}
-SELECT c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, %s, coalesce(d.visits, 0)
+SELECT c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, %s, coalesce(d.visits, 0), v.at_ms, v.place
 FROM counters c LEFT JOIN daily_visits d ON d.scope = c.scope AND d.day = %s
-WHERE c.scope = ANY(%s)
+LEFT JOIN visits v ON v.id = c.visits AND c.scope = 'site' WHERE c.scope = ANY(%s)
 """
 KNOWS = f"{limits()} SELECT EXISTS (SELECT 1 FROM visitors WHERE scope = %s AND visitor_id = %s)"
 
@@ -68,13 +80,14 @@ class PostgresStore:
     unreadable = unavailable
     reads_block = True  # a read is a round trip, so it runs on a thread
 
-    def __init__(self, url: URL, clock: Clock, fence: Fence) -> None:
+    def __init__(self, url: URL, clock: Clock, fence: Fence, milestones: Milestones) -> None:
         self._url = url
         self._clock = clock
         self._fence = fence
+        self._milestones = milestones
         self._writing: Any = None
         self._reading: Any = None
-        self._planned: list[Outcome] = []
+        self._planned: Planned | None = None
 
     def writing(self) -> AbstractContextManager[object]:
         """Holds nothing: servers queue at the lock of the counter row."""
@@ -83,32 +96,33 @@ class PostgresStore:
     def commit(self, batch: list[tuple[NewVisit, str]]) -> list[Receipt | KoyJaboError]:
         """Write `batch` in one transaction.
 
-        After a broken connection, tries once more on a new one. Visits that the first attempt has stored keep their
-        ordinals and are not marked as retries.
+        After a broken connection, tries once more on a new one. If the first attempt was committed after all, its
+        outcomes hold: its visits are not marked as retries.
         """
         fresh = self._writing is None
-        self._planned = []
+        self._planned = None
         try:
             return self._attempt(batch).receipts()
         except self.unavailable as error:
-            if _was_refused(error) or (fresh and not self._planned):
+            if was_refused(error) or (fresh and not self._planned):
                 raise
-        planned = self._planned
-        made = self._attempt(batch)
-        made.outcomes = _as_planned(planned or made.outcomes, made.outcomes)
-        return made.receipts()
+        return self._attempt(batch, self._planned).receipts()
 
-    def _attempt(self, batch: list[tuple[NewVisit, str]]) -> Plan:
+    def _attempt(self, batch: list[tuple[NewVisit, str]], first: Planned | None = None) -> Plan:
+        """`first` is the plan of an attempt that may have been committed."""
         if self._writing is None:
             self._writing = connect(self._url)
         try:
             with self._writing.cursor() as cursor:
-                made = plan(batch, look_up(cursor, batch, self._clock), self._clock)
-                self._planned = made.outcomes
+                transaction, known = look_up(cursor, batch, self._clock)
+                made = plan(batch, known, self._clock, self._milestones)
+                if first and was_committed(cursor, first.transaction):
+                    made.outcomes = first.outcomes
+                self._planned = Planned(transaction, made.outcomes)
                 self._fence(cursor)  # after the counters, which every transaction locks first
                 cursor.execute(*_message(made))
         except BaseException:
-            _close(self._writing)
+            close(self._writing)
             self._writing = None
             raise
         return made
@@ -132,15 +146,15 @@ class PostgresStore:
                 rows: list[Row] = cursor.fetchall()
                 return rows
         except self.unavailable as error:
-            _close(self._reading)
+            close(self._reading)
             self._reading = None
-            if fresh or _was_refused(error):
+            if fresh or was_refused(error):
                 raise
             return self._read(statement, parameters)
 
     def close(self) -> None:
-        _close(self._writing)
-        _close(self._reading)
+        close(self._writing)
+        close(self._reading)
 
 
 def _message(made: Plan) -> tuple[str, list[Any]]:
@@ -153,8 +167,11 @@ def _message(made: Plan) -> tuple[str, list[Any]]:
         "counters": [_counter(made.snapshot[scope]) for scope in made.touched],
     }
     message = WRITE + ADD_SUMS.format(**{name: _values(rows) for name, rows in sums.items()})
-    parameters = [json.dumps(made.visits), json.dumps(made.visitors)]
+    parameters: list[Any] = [json.dumps(made.visits), json.dumps(made.visitors)]
     parameters += [value for rows in sums.values() for row in rows for value in row]
+    if made.milestones:
+        message += ADD_MILESTONES.format(milestones=_values([*made.milestones]))
+        parameters += [value for row in made.milestones for value in row]
     if made.people.days:
         message += daily_people_postgres.WRITE
         parameters += daily_people_postgres.rows(made.people)
@@ -168,23 +185,3 @@ def _counter(snapshot: CounterSnapshot) -> Row:
 def _values(rows: list[Row]) -> str:
     """The placeholders of a list of VALUES."""
     return ", ".join([f"({', '.join(['%s'] * len(rows[0]))})"] * len(rows))
-
-
-def _as_planned(planned: list[Outcome], found: list[Outcome]) -> list[Outcome]:
-    """The outcomes of the second attempt; where it found the visit as the first one planned it, the first outcome."""
-    return [first if _is_stored(first, now) else now for first, now in zip(planned, found, strict=True)]
-
-
-def _is_stored(planned: Outcome, found: Outcome) -> bool:
-    return isinstance(planned, tuple) and isinstance(found, tuple) and planned[:2] == (found[0], False)
-
-
-def _was_refused(error: Any) -> bool:
-    """Whether the server refused with an error other than its shutdown (SQLSTATE 57P): a retry at once is useless."""
-    return bool(error.pgcode) and not error.pgcode.startswith("57P")
-
-
-def _close(connection: Any) -> None:
-    if connection is not None:
-        with suppress(psycopg2.Error):
-            connection.close()

@@ -14,8 +14,9 @@ from typing import Any
 
 from koyjabo.clock import Clock
 from koyjabo.counting import daily_people_sqlite
-from koyjabo.counting.batch_plan import KnownRows, Plan, asked, keys, plan, users
+from koyjabo.counting.batch_plan import KnownRows, Plan, asked, keys, other_days, plan, users
 from koyjabo.counting.daily_people import DailyPeople, StoredDay
+from koyjabo.counting.milestones import Milestones
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
 from koyjabo.database.sqlite import FileLock, connect
 from koyjabo.errors import KoyJaboError
@@ -25,19 +26,21 @@ READ_TIMEOUT_S = 0.05
 """How long a read waits for a lock. Short, because reads run on the event loop."""
 
 FIGURES = """
-SELECT c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, ?1, coalesce(d.visits, 0)
-FROM counters c LEFT JOIN daily_visits d ON d.scope = c.scope AND d.day = ?1 WHERE c.scope = ?2
+SELECT c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, ?1, coalesce(d.visits, 0), v.at_ms, v.place
+FROM counters c LEFT JOIN daily_visits d ON d.scope = c.scope AND d.day = ?1
+LEFT JOIN visits v ON v.id = c.visits AND c.scope = 'site' WHERE c.scope = ?2
 """
 # Everything in one row, as JSON: each further row would release and take the interpreter lock, and a busy event loop
 # would run in between.
 LOOK_UP = """
 SELECT (
     SELECT json_group_array(json_array(
-        c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, ?1, coalesce(d.visits, 0)))
+        c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, ?1, coalesce(d.visits, 0),
+        v.at_ms, v.place))
     FROM counters c LEFT JOIN daily_visits d ON d.scope = c.scope AND d.day = ?1
-    WHERE c.scope IN (SELECT value FROM json_each(?2))
+    LEFT JOIN visits v ON v.id = c.visits AND c.scope = 'site' WHERE c.scope IN (SELECT value FROM json_each(?2))
 ), (
-    SELECT json_group_array(json_array(v.visitor_id, v.visit_id, v.ordinal)) FROM json_each(?3) j
+    SELECT json_group_array(json_array(v.visitor_id, v.visit_id, v.ordinal, v.day_number)) FROM json_each(?3) j
     JOIN visits v ON v.visitor_id = j.value ->> 0 AND v.visit_id = j.value ->> 1
 ), (
     SELECT json_group_array(json_array(w.scope, w.visitor_id, w.user_id)) FROM json_each(?4) j
@@ -52,12 +55,13 @@ LOOK_UP_WITH_PEOPLE = f"""{LOOK_UP}, ({daily_people_sqlite.SEEN.format(asked="?5
     JOIN memberships m ON m.community_id = j.value ->> 0 AND m.user_id = j.value ->> 1
 )
 """
+DAYS = "SELECT day, visits FROM daily_visits WHERE scope = 'site' AND day IN (SELECT value FROM json_each(?))"
 ADD_VISITS = """
 INSERT INTO visits (id, ordinal, scope, visitor_id, visit_id, at_ms, day, hour_s,
-                    client_ms, place, referrer, user_agent, page, user_id, is_bot)
+                    client_ms, place, referrer, user_agent, page, user_id, is_bot, language, campaign, day_number)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
        value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12,
-       value ->> 13, value ->> 14
+       value ->> 13, value ->> 14, value ->> 15, value ->> 16, value ->> 17
 FROM json_each(?)
 """
 ADD_VISITORS = """
@@ -74,6 +78,9 @@ INSERT INTO hourly_visits (scope, hour_s, visits, new_visitors) VALUES (?, ?, ?,
 ON CONFLICT (scope, hour_s) DO UPDATE
 SET visits = visits + excluded.visits, new_visitors = new_visitors + excluded.new_visitors
 """
+ADD_MILESTONE = """
+INSERT INTO webhook_events (id, type, key, scope, at_ms, data) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING
+"""
 SET_COUNTER = "UPDATE counters SET visits = ?, total = ?, unique_visitors = ?, revision = ? WHERE scope = ?"
 KNOWS = "SELECT EXISTS (SELECT 1 FROM visitors WHERE scope = ? AND visitor_id = ?)"
 
@@ -85,9 +92,10 @@ class SqliteStore:
     unreadable: tuple[type[Exception], ...] = (sqlite3.DatabaseError,)
     reads_block = False  # a read in WAL mode does not wait for a writer, so it may run on the event loop
 
-    def __init__(self, path: str, clock: Clock) -> None:
+    def __init__(self, path: str, clock: Clock, milestones: Milestones) -> None:
         self._path = path
         self._clock = clock
+        self._milestones = milestones
         self._lock = FileLock(path)
         self._writing: sqlite3.Connection | None = None
         self._reading: sqlite3.Connection | None = None
@@ -104,7 +112,7 @@ class SqliteStore:
         execute = self._writing.execute
         try:
             execute("BEGIN IMMEDIATE")
-            made = plan(batch, self._known(batch), self._clock)
+            made = plan(batch, self._known(batch), self._clock, self._milestones)
             if made.visits:
                 self._write(made)
             execute("COMMIT")
@@ -121,18 +129,25 @@ class SqliteStore:
         visitors = list({(scope, visit.visitor_id) for visit, _ in batch for scope in (SITE, visit.scope)})
         people = asked(batch, self._clock)
         of_communities = (people, users(batch)) if people else ()
-        wanted = [self._clock.today(), *map(json.dumps, (scopes, keys(batch), visitors, *of_communities))]
+        today = self._clock.today()
+        wanted = [today, *map(json.dumps, (scopes, keys(batch), visitors, *of_communities))]
         found = execute(LOOK_UP_WITH_PEOPLE if people else LOOK_UP, wanted).fetchone()
         snapshot, stored, known, *rest = map(json.loads, found)
         seen, closed, members = rest or ((), (), ())
+        figures = {row[0]: CounterSnapshot(*row) for row in snapshot}
         return KnownRows(
-            snapshot={row[0]: CounterSnapshot._make(row) for row in snapshot},
-            ordinals={(visitor, visit): ordinal for visitor, visit, ordinal in stored},
+            snapshot=figures,
+            numbers={(visitor, visit): (ordinal, day_number) for visitor, visit, ordinal, day_number in stored},
             visitors={(scope, visitor): user_id for scope, visitor, user_id in known},
             people=DailyPeople(map(StoredDay._make, seen), self._clock),
+            day_visits={today: figures[SITE].day_visits, **self._of_days(other_days(batch, today, self._clock))},
             closed=set(closed),
             members={(scope, user_id) for scope, user_id in members},
         )
+
+    def _of_days(self, days: list[str]) -> dict[str, int]:
+        assert self._writing is not None
+        return dict(self._writing.execute(DAYS, (json.dumps(days),))) if days else {}
 
     def _write(self, made: Plan) -> None:
         assert self._writing is not None
@@ -147,6 +162,8 @@ class SqliteStore:
         for scope in made.touched:
             now = made.snapshot[scope]
             execute(SET_COUNTER, (now.visits, now.total, now.unique_visitors, now.revision, scope))
+        for milestone in made.milestones:
+            execute(ADD_MILESTONE, milestone)
         daily_people_sqlite.write(execute, made.people)
 
     def snapshot(self, scope: Scope) -> CounterSnapshot | None:

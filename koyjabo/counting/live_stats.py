@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from koyjabo.clock import Clock
 from koyjabo.counting.records import CounterSnapshot
-from koyjabo.counting.stats import Stats
+from koyjabo.counting.stats import LastVisit, Stats
 from koyjabo.models import Scope
+from koyjabo.network.geolocation import OTHER, UNKNOWN
 from koyjabo.presence.visitors.active_visitors import ActiveCount, ActiveVisitors
 
 FURTHEST_AHEAD_MS = 3_600_000
 """How far the clock of another server may be ahead of this one's."""
+
+
+FEWEST_AT_A_PLACE = 3
+"""The active visitors of a place at least, before the place of the last visit is named: one alone could be recognised.
+"""
+
+IMPORTED_MS = 60_000
+"""A visit that is so much older than the last one was imported, and is not the last one."""
+
+TEXTS, OF_LAST_VISIT = ("scope", "day"), {"last_ms": int, "last_place": str}
 
 
 def newest_credible(clock: Clock, known: int) -> int:
@@ -83,15 +95,15 @@ class LiveStats:
         """Parse another server's state. Raises ValueError, or the error of the first malformed part."""
         snapshot, count = CounterSnapshot._make(state["figures"]), ActiveCount._make(state["census"])
         revision = state["revision"]
-        kinds = [str if name in ("scope", "day") else int for name in CounterSnapshot._fields]
         known = max(self._newest_revision, self._active_visitors.count(self.scope).version)
         newest = newest_credible(self._clock, known)
         if not (
-            all(type(value) is kind for value, kind in zip(snapshot, kinds, strict=True))
+            all(_is_credible(name, value) for name, value in snapshot._asdict().items())
             and snapshot.scope == self.scope
             and type(count.version) is type(revision) is int
             and all(type(visitors) is int and visitors > 0 for visitors in count.places.values())
-            and max(revision, snapshot.revision, count.version) <= newest
+            and max(revision, snapshot.revision, count.version, snapshot.last_ms or 0) <= newest
+            and (snapshot.last_ms or 0) >= 0
         ):
             raise ValueError("not the state of a server")
         return snapshot, count, revision
@@ -116,6 +128,7 @@ class LiveStats:
             revision=revision,
             epoch=snapshot.epoch,
             stale=self._stale,
+            last=_last(snapshot, count.places),
         )
         self._shown = (self._state(count), stats)
 
@@ -132,8 +145,25 @@ class LiveStats:
         return revision
 
     def _keep_newest(self, snapshot: CounterSnapshot | None) -> None:
-        if snapshot and _recency(snapshot) >= _recency(self._snapshot):
+        old = self._snapshot
+        if snapshot and _recency(snapshot) >= _recency(old):
+            if snapshot.epoch == old.epoch and (snapshot.last_ms or 0) < (old.last_ms or 0) - IMPORTED_MS:
+                snapshot = snapshot._replace(last_ms=old.last_ms, last_place=old.last_place)
             self._snapshot = snapshot
+
+
+def _is_credible(name: str, value: Any) -> bool:
+    if name in OF_LAST_VISIT:
+        return value is None or type(value) is OF_LAST_VISIT[name]
+    return type(value) is (str if name in TEXTS else int)
+
+
+def _last(snapshot: CounterSnapshot, places: Mapping[str, int]) -> LastVisit | None:
+    if snapshot.last_ms is None:
+        return None
+    place = snapshot.last_place
+    is_named = place is not None and place not in (OTHER, UNKNOWN) and places.get(place, 0) >= FEWEST_AT_A_PLACE
+    return LastVisit(snapshot.last_ms, place if is_named else None)
 
 
 def _recency(snapshot: CounterSnapshot) -> tuple[int, int]:

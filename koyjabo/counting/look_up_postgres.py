@@ -13,7 +13,7 @@ from typing import Any
 
 from koyjabo.clock import Clock
 from koyjabo.counting import daily_people_postgres
-from koyjabo.counting.batch_plan import KnownRows, asked, keys, users
+from koyjabo.counting.batch_plan import KnownRows, asked, keys, other_days, users
 from koyjabo.counting.daily_people import DailyPeople, StoredDay
 from koyjabo.counting.records import CounterSnapshot, NewVisit
 from koyjabo.database.postgres import limits
@@ -27,18 +27,26 @@ LOCK_SITE = "SELECT 1 FROM counters WHERE scope = 'site' FOR UPDATE;"
 LOCK_COMMUNITIES = "SELECT 1 FROM counters WHERE scope = ANY(%s) ORDER BY scope FOR UPDATE;"
 
 # A subquery for each key always uses the index; for a join, the planner may read the whole table. `unnest` keeps the
-# order of the keys, so the second and the third array of the answer have an element for each.
+# order of the keys, so the second and the third array of the answer have an element for each. The locks
+# have given the transaction its number already.
 LOOK_UP = """
-SELECT ARRAY(
+SELECT txid_current(), ARRAY(
     SELECT json_build_array(c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, %s, coalesce(
-        (SELECT d.visits FROM daily_visits d WHERE d.scope = c.scope AND d.day = %s), 0))::text
+        (SELECT d.visits FROM daily_visits d WHERE d.scope = c.scope AND d.day = %s), 0),
+        (SELECT v.at_ms FROM visits v WHERE v.id = c.visits AND c.scope = 'site'),
+        (SELECT v.place FROM visits v WHERE v.id = c.visits AND c.scope = 'site'))::text
     FROM counters c WHERE c.scope = ANY(%s)
 ), ARRAY(
-    SELECT (SELECT v.ordinal FROM visits v WHERE v.visitor_id = b.visitor AND v.visit_id = b.visit)
+    SELECT (SELECT json_build_array(v.ordinal, v.day_number)::text FROM visits v
+            WHERE v.visitor_id = b.visitor AND v.visit_id = b.visit)
     FROM unnest(%s::text[], %s::text[]) AS b(visitor, visit)
 ), ARRAY(
     SELECT (SELECT coalesce(w.user_id, '') FROM visitors w WHERE w.scope = b.scope AND w.visitor_id = b.visitor)
     FROM unnest(%s::text[], %s::text[]) AS b(scope, visitor)
+)
+"""
+OF_DAYS = """, ARRAY(
+    SELECT json_build_array(d.day, d.visits)::text FROM daily_visits d WHERE d.scope = 'site' AND d.day = ANY(%s)
 )
 """
 OF_COMMUNITIES = f""", ARRAY({daily_people_postgres.SEEN}), ARRAY(
@@ -50,8 +58,8 @@ OF_COMMUNITIES = f""", ARRAY({daily_people_postgres.SEEN}), ARRAY(
 """
 
 
-def look_up(cursor: Any, batch: Batch, clock: Clock) -> KnownRows:
-    """Begin a transaction, lock the counters of `batch`, and read its rows."""
+def look_up(cursor: Any, batch: Batch, clock: Clock) -> tuple[int, KnownRows]:
+    """Begin a transaction, lock the counters of `batch`, and read its rows. Returns its number, and the rows."""
     before, locked = _locks(batch)
     while True:
         today = clock.today()
@@ -67,24 +75,32 @@ def _locks(batch: Batch) -> tuple[str, list[Any]]:
     return (BEGIN + LOCK_SITE + LOCK_COMMUNITIES, [communities]) if communities else (BEGIN + LOCK_SITE, [])
 
 
-def _answer(cursor: Any, batch: Batch, before: str, locked: list[Any], clock: Clock, today: str) -> KnownRows:
+def _answer(
+    cursor: Any, batch: Batch, before: str, locked: list[Any], clock: Clock, today: str
+) -> tuple[int, KnownRows]:
     """The rows that `batch` needs, after the statements `before` with the parameters `locked`."""
     scopes = list({SITE} | {visit.scope for visit, _ in batch})
     visits = keys(batch)
     visitors = list({(scope, visit.visitor_id) for visit, _ in batch for scope in (SITE, visit.scope)})
     message, parameters = before + LOOK_UP, [*locked, today, today, scopes, *_columns(visits), *_columns(visitors)]
+    if days := other_days(batch, today, clock):
+        message += OF_DAYS
+        parameters.append(days)
     pairs = users(batch)
     if people := asked(batch, clock):
         message += OF_COMMUNITIES
         parameters += [*daily_people_postgres.columns(people), scopes, *_columns(pairs)]
     cursor.execute(message, parameters)
-    snapshot, ordinals, known, *rest = cursor.fetchone()
+    transaction, snapshot, stored, known, *rest = cursor.fetchone()
+    of_days = rest.pop(0) if days else ()
     seen, closed, members = rest or ((), (), ())
-    return KnownRows(
-        snapshot={row[0]: CounterSnapshot._make(row) for row in map(json.loads, snapshot)},
-        ordinals={key: ordinal for key, ordinal in zip(visits, ordinals, strict=True) if ordinal is not None},
+    figures = {row[0]: CounterSnapshot(*row) for row in map(json.loads, snapshot)}
+    return transaction, KnownRows(
+        snapshot=figures,
+        numbers={key: tuple(json.loads(row)) for key, row in zip(visits, stored, strict=True) if row is not None},
         visitors={key: user or None for key, user in zip(visitors, known, strict=True) if user is not None},
         people=DailyPeople((StoredDay._make(json.loads(row)) for row in seen), clock),
+        day_visits={today: figures[SITE].day_visits, **dict(map(json.loads, of_days))},
         closed=set(closed or ()),
         members={pair for pair, is_member in zip(pairs, members or (), strict=False) if is_member},
     )

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from koyjabo.clock import Clock
 from koyjabo.counting.records import CounterSnapshot
 from koyjabo.database.engine import exclusive, is_up_to_date, migrate, snapshot, translated_errors
-from koyjabo.models import SITE, Adjustment, Counter, DailyVisits
+from koyjabo.models import SITE, Adjustment, Counter, DailyVisits, Visit
 
 
 def prepare(database: URL, starting_total: int, clock: Clock) -> CounterSnapshot:
@@ -44,7 +44,7 @@ def _present_figures(clock: Clock) -> CounterSnapshot | None:
 
 def _figures(session: Session, counter: Counter, clock: Clock) -> CounterSnapshot:
     today = clock.today()
-    daily = session.get(DailyVisits, (SITE, today))
+    daily, last = session.get(DailyVisits, (SITE, today)), session.get(Visit, counter.visits)
     return CounterSnapshot(
         scope=SITE,
         epoch=counter.epoch,
@@ -54,6 +54,8 @@ def _figures(session: Session, counter: Counter, clock: Clock) -> CounterSnapsho
         unique_visitors=counter.unique_visitors,
         day=today,
         day_visits=daily.visits if daily else 0,
+        last_ms=last.at_ms if last else None,
+        last_place=last.place if last else None,
     )
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import OperationalError
 
 from koyjabo.errors import LedgerUnavailable
+from koyjabo.identity import DELETED
 from koyjabo.models import SITE, Scope, Visit
 
 MOST_ROWS = 200_000
@@ -23,7 +24,8 @@ class Recent(NamedTuple):
 
 
 def recent_visits(engine: Engine, since_ms: int) -> list[Recent]:
-    """The visits after `since_ms`, oldest first. Reads backwards from the newest row and stops at `since_ms`.
+    """The visits after `since_ms`, oldest first, without those of forgotten visitors. Reads backwards from the newest
+    row and stops at `since_ms`.
 
     Raises LedgerUnavailable.
     """
@@ -35,6 +37,8 @@ def recent_visits(engine: Engine, since_ms: int) -> list[Recent]:
             for row in rows:
                 if row.at_ms <= since_ms:
                     break
+                if row.visitor_id.startswith(DELETED):
+                    continue
                 for scope in {SITE, Scope(row.scope)}:  # a community's visit counts for the site, too
                     found.append(Recent(scope, row.visitor_id, row.place, row.at_ms))
     except (OperationalError, sqlite3.OperationalError) as error:

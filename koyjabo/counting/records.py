@@ -30,6 +30,8 @@ class NewVisit(NamedTuple):
     is_bot: bool = False  # a declared crawler
     other_key: VisitKey | None = None  # the key of an anonymous visit under the secret of the day beside its own
     member_id: str | None = None  # that user, also if the visit is anonymous; never stored
+    language: str | None = None  # of its Accept-Language header: "bn"
+    campaign: str | None = None  # the utm_ parameters of the page, as `insights.traits.campaigns` writes them
     is_public: bool = False  # anyone could send it: a community that is not open counts it for its members alone
 
 
@@ -44,6 +46,8 @@ class CounterSnapshot(NamedTuple):
     unique_visitors: int
     day: str  # the local day of `day_visits`
     day_visits: int
+    last_ms: int | None = None  # when the newest visit of the site came, as far as it was read; None for communities
+    last_place: str | None = None
 
 
 class Receipt(NamedTuple):
@@ -53,3 +57,4 @@ class Receipt(NamedTuple):
     duplicate: bool  # a retry of a visit that was counted before, under the same ordinal
     snapshot: CounterSnapshot  # of the site, as of the commit
     own: CounterSnapshot  # of the visit's own scope, as of the commit; for a visit of the site, the same as `snapshot`
+    day_number: int | None  # its number among the site's visits of its day; None if it was counted before there was one

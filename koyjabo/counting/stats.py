@@ -5,13 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 from koyjabo.clock import iso
 
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+class LastVisit(NamedTuple):
+    """The newest visit of the site."""
+
+    at_ms: int
+    place: str | None  # None if it is unknown, or if too few active visitors are there
+
+    def as_object(self) -> dict[str, Any]:
+        return {"at": iso(self.at_ms), "place": self.place}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +36,7 @@ class Stats:
     revision: int  # also their time, ms since 1970 UTC
     epoch: int  # ms; base-36 on the wire
     stale: bool = False  # the ledger cannot be read: these are the last known statistics
+    last: LastVisit | None = None  # not in the stats object; None for a community, and before the first visit
 
     def as_object(self) -> dict[str, Any]:
         """The stats object, with its keys in order (specification: Read the stats)."""

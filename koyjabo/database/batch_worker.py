@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from _queue import SimpleQueue  # the C queue: real locks, whatever patches the standard library
+from _queue import SimpleQueue  # the C queue: real locks, also where the standard library is patched
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -44,7 +44,10 @@ class Job(Generic[Item, Result]):
         """Wait for the result. Raises `error` if there is one."""
         self.waiter.wait()
         if self.error is not None:
-            raise self.error
+            try:
+                raise self.error
+            finally:
+                self.error = None  # its traceback refers to this job: only the garbage collector could collect the two
         return self.result  # type: ignore[return-value]
 
     def complete(self) -> None:

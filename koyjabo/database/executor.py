@@ -1,7 +1,8 @@
 """Runs database operations, functions that are given a SQLAlchemy session, on real threads.
 
 The ledger's own statements are written by hand and travel in batches (`ledger`). Everything that is rarer comes here,
-one transaction each: reads on one thread, writes on another, and reports, which may take seconds, on a third.
+one transaction each: reads on one thread, writes on another, reports on a third, scans of all rows on a fourth, and
+what the server reads for its own work on a fifth.
 """
 
 from __future__ import annotations
@@ -58,7 +59,10 @@ class DatabaseExecutor:
         self._runtime = runtime
         self._reader = DatabaseThread(database, runtime, LIMIT_S, writes=False)
         self._writer = DatabaseThread(database, runtime, LIMIT_S, writes=True)
-        self._reporter = DatabaseThread(database, runtime, REPORT_LIMIT_S, writes=False, patience_s=REPORT_LIMIT_S)
+        self._background, self._reporter, self._scanner = (
+            DatabaseThread(database, runtime, REPORT_LIMIT_S, False, REPORT_LIMIT_S, reads_as)
+            for reads_as in (AS_A_READER, SNAPSHOT, SNAPSHOT)
+        )
 
     def read(
         self, operation: Callable[Concatenate[Session, Params], Result], *args: Params.args, **kwargs: Params.kwargs
@@ -93,8 +97,20 @@ class DatabaseExecutor:
     def report(
         self, operation: Callable[Concatenate[Session, Params], Result], *args: Params.args, **kwargs: Params.kwargs
     ) -> Result:
-        """Read any number of rows, for up to REPORT_LIMIT_S; only other reports wait for it."""
+        """Read any number of rows as of one moment, for up to REPORT_LIMIT_S; only other reports wait for it."""
         return self._reporter.run(lambda session: operation(session, *args, **kwargs))
+
+    def background_read(
+        self, operation: Callable[Concatenate[Session, Params], Result], *args: Params.args, **kwargs: Params.kwargs
+    ) -> Result:
+        """Read many rows for the server's own work, for up to REPORT_LIMIT_S; no request waits for it."""
+        return self._background.run(lambda session: operation(session, *args, **kwargs))
+
+    def scan(
+        self, operation: Callable[Concatenate[Session, Params], Result], *args: Params.args, **kwargs: Params.kwargs
+    ) -> Result:
+        """As `report`, for what takes seconds; only other scans wait for it."""
+        return self._scanner.run(lambda session: operation(session, *args, **kwargs))
 
     def long_read(
         self, operation: Callable[Concatenate[Session, Params], Result], *args: Params.args, **kwargs: Params.kwargs
@@ -110,7 +126,7 @@ class DatabaseExecutor:
         return result
 
     def close(self) -> None:
-        for thread in (self._writer, self._reader, self._reporter):
+        for thread in (self._writer, self._reader, self._reporter, self._scanner, self._background):
             thread.close()
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 Item = TypeVar("Item")
@@ -20,3 +21,9 @@ class Page(NamedTuple, Generic[Item]):
 def length(session: Session, wanted: Select[*tuple[Any, ...]]) -> int:
     """The number of rows of a query."""
     return session.scalar(select(func.count()).select_from(wanted.subquery())) or 0
+
+
+def ordered_by(orders: Mapping[str, Any], order: str) -> ColumnElement[Any]:
+    """The expression for a name in `orders`, descending with "-" in front; rows without a value are last."""
+    column: ColumnElement[Any] = orders[order.removeprefix("-")]
+    return (column.desc() if order.startswith("-") else column.asc()).nulls_last()

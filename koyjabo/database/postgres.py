@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
@@ -37,3 +38,22 @@ def connect(url: URL) -> Any:
     connection = psycopg2.connect(url.set(drivername="postgresql").render_as_string(hide_password=False), **CONNECT)
     connection.autocommit = True
     return connection
+
+
+def was_committed(cursor: Any, transaction: int) -> bool:
+    """Whether a transaction was committed whose connection broke. Only the database knows: rows as it would have
+    written them may be of another server. The caller holds a lock that the transaction held, so it has ended.
+    """
+    cursor.execute("SELECT txid_status(%s)", (transaction,))
+    return bool(cursor.fetchone() == ("committed",))
+
+
+def was_refused(error: Any) -> bool:
+    """Whether the server refused with an error other than its shutdown (SQLSTATE 57P): a retry at once is useless."""
+    return bool(error.pgcode) and not error.pgcode.startswith("57P")
+
+
+def close(connection: Any) -> None:
+    if connection is not None:
+        with suppress(psycopg2.Error):
+            connection.close()

@@ -6,7 +6,9 @@ import re
 import unicodedata
 from typing import Any
 
-from sqlalchemy import ColumnElement, func
+from sqlalchemy import ColumnElement, func, or_
+
+from koyjabo.text import ASCII_DIGITS, DIGITS
 
 UNUSABLE = re.compile(r"[\x00\ud800-\udfff]")
 """NUL, which PostgreSQL refuses, and half characters (surrogates), which all databases refuse."""
@@ -23,5 +25,14 @@ def typed(text: str) -> str:
 
 
 def has(column: Any, text: str) -> ColumnElement[bool]:
-    """A condition: the column contains `text`, ignoring case as far as the database supports it."""
-    return func.lower(column).contains(text.lower(), autoescape=True)
+    """A condition: the column contains `text`. SQLite ignores the case of ASCII letters alone, so others are found as
+    they are written, too.
+    """
+    return or_(column.contains(text, autoescape=True), func.lower(column).contains(text.lower(), autoescape=True))
+
+
+def has_words(columns: tuple[Any, ...], text: str) -> list[ColumnElement[bool]]:
+    """Conditions: each word of `text` is in one of the columns, with its digits in any script."""
+    scripts = (ASCII_DIGITS, *DIGITS.values())
+    written = [{word, *(word.translate(script) for script in scripts)} for word in text.split()]
+    return [or_(*(has(column, each) for column in columns for each in sorted(word))) for word in written]

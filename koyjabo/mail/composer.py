@@ -17,9 +17,12 @@ from koyjabo.mail.contents import KINDS, Contents
 from koyjabo.mail.link_tokens import LinkTokens
 from koyjabo.mail.outbox_queries import Letter
 from koyjabo.mail.speech import Speech
+from koyjabo.text import N_
 
 POLICY = SMTP.clone(cte_type="7bit")
 """Not every mail server takes bodies of 8 bits (RFC 6152)."""
+
+BRAND = N_("Koy Jabo")
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates" / "mail"
 
@@ -45,8 +48,9 @@ class Composer:
         message = EmailMessage(policy=POLICY.clone(utf8=not recipient.isascii()))
         for name, value in self._headers(letter, contents, recipient).items():
             message[name] = value
-        message.set_content(self._text(contents, url))
-        values = {"contents": contents, "url": url, "language": speech.language, "site": self._public_url}
+        signature = f"{speech.say(BRAND)} · {self._public_url}"
+        message.set_content(self._text(contents, url, signature))
+        values = {"contents": contents, "url": url, "language": speech.language, "signature": signature}
         message.add_alternative(self._html.render(values), subtype="html")
         message["Content-Language"] = speech.language
         return Mail(recipient, message.as_bytes(), not recipient.isascii())
@@ -67,11 +71,10 @@ class Composer:
             "Auto-Submitted": "auto-generated",
         }
 
-    def _text(self, contents: Contents, url: str) -> str:
+    def _text(self, contents: Contents, url: str, signature: str) -> str:
         link = [f"{contents.label}:\n{url}"] if url else []
         closing = [contents.closing] if contents.closing else []
-        signature = [f"Koy Jabo · {self._public_url}"]
-        return "\n\n".join([*contents.paragraphs, *link, *closing, *signature]) + "\n"
+        return "\n\n".join([*map(str, contents.paragraphs), *link, *closing, signature]) + "\n"
 
 
 def ascii_domain(email: str) -> str:

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from koyjabo.mail.link_tokens import INVITATION, RESET, VERIFY
 from koyjabo.mail.speech import Speech
+from koyjabo.network.geolocation import UNKNOWN
+from koyjabo.network.place_names import in_language
 from koyjabo.text import N_
 
 ROLES = {"member": N_("Member"), "moderator": N_("Moderator"), "admin": N_("Admin")}
+TOP_LISTS = {"pages": N_("Pages"), "sources": N_("Sources"), "places": N_("Places")}
 IGNORE = N_("If you did not ask for this, ignore this mail.")
+
+
+class Listing(NamedTuple):
+    """A list with a title."""
+
+    title: str
+    items: list[str]
+
+    def __str__(self) -> str:
+        return "\n".join([self.title, *(f"- {item}" for item in self.items)])
 
 
 class Contents(NamedTuple):
     """`link` is a label and the path below PUBLIC_URL, with a token if there is a purpose."""
 
     subject: str
-    paragraphs: list[str]
+    paragraphs: Sequence[str | Listing]
     label: str = ""
     path: str = ""
     purpose: str = ""
@@ -85,7 +98,7 @@ def email_new(speech: Speech, data: Mapping[str, Any]) -> Contents:
 def sign_in(speech: Speech, data: Mapping[str, Any]) -> Contents:
     say = speech.say
     browser = ", ".join(filter(None, (data["browser"], data["system"]))) or say(N_("Unknown browser"))
-    place = say(N_("Unknown")) if data["place"] in ("", "Unknown") else data["place"]
+    place = say(N_("Unknown")) if data["place"] in ("", UNKNOWN) else in_language(data["place"], speech.language)
     return Contents(
         say(N_("New login to your account")),
         [
@@ -107,10 +120,22 @@ def weekly(speech: Speech, data: Mapping[str, Any]) -> Contents:
     ]
     return Contents(
         say(N_("Weekly report: %(count)s visits"), count=count(data["visits"])),
-        [f"{first} – {last}", "\n".join(site), *(_community(speech, each) for each in data["communities"])],
+        [
+            *(f"{first} – {last}", "\n".join(site)),
+            *(_top(speech, title, data[name]) for name, title in TOP_LISTS.items() if data.get(name)),
+            *(_community(speech, each) for each in data["communities"]),
+        ],
         *(say(N_("Open the site")), "/"),
         closing=say(N_("You get this mail because you asked for it. You can turn it off on the page of your account.")),
     )
+
+
+def _top(speech: Speech, title: str, rows: Sequence[tuple[str, int, int]]) -> Listing:
+    items = [
+        _with_change(speech, f"{' '.join(label.split())}: {speech.count(now)}", now, before)
+        for label, now, before in rows
+    ]
+    return Listing(speech.say(title), items)
 
 
 def _community(speech: Speech, each: Mapping[str, Any]) -> str:
@@ -123,8 +148,12 @@ def _community(speech: Speech, each: Mapping[str, Any]) -> str:
 
 
 def _compared(speech: Speech, sentence: str, now: int, before: int) -> str:
+    return _with_change(speech, speech.say(sentence, count=speech.count(now)), now, before)
+
+
+def _with_change(speech: Speech, text: str, now: int, before: int) -> str:
     """With the change from the week before, if there is one to compare with."""
-    text, change = speech.say(sentence, count=speech.count(now)), speech.change(now, before)
+    change = speech.change(now, before)
     return f"{text} ({change})" if change else text
 
 

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from koyjabo.clock import Clock
+from koyjabo.database import worker_lease_queries
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import LedgerUnavailable, MailUnavailable
 from koyjabo.mail import outbox_queries
 from koyjabo.mail.composer import Composer
-from koyjabo.mail.outbox_queries import SENDER_LENGTH, Letter, Prepare, Status
+from koyjabo.mail.outbox_queries import LEASE, SENDER_LENGTH, Letter, Prepare, Status
 from koyjabo.mail.smtp import NotDelivered, Transport
 from koyjabo.runtime import Runtime
 
@@ -96,7 +97,7 @@ class Outbox:
             return
         try:
             if self._busy:
-                self._database.write(outbox_queries.renew, self._worker, self._clock.now_ms())
+                self._database.write(worker_lease_queries.renew, LEASE, self._worker, self._clock.now_ms())
             elif self._database.read(outbox_queries.is_due, self._worker, self._clock.now_ms()):
                 self._busy = True
                 self._runtime.start_task(self._work)
@@ -116,7 +117,7 @@ class Outbox:
         if not self._has_sent:
             return
         try:
-            self._database.write(outbox_queries.release, self._worker)
+            self._database.write(worker_lease_queries.release, LEASE, self._worker)
         except LedgerUnavailable:
             return  # the lease expires
 

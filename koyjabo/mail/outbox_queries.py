@@ -7,10 +7,11 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from koyjabo.models import NightlyWork, OutboxMail
+from koyjabo.database import worker_lease_queries
+from koyjabo.models import OutboxMail
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 
@@ -29,12 +30,6 @@ SENT_KEPT_MS, FAILED_KEPT_MS = DAY_MS, 30 * DAY_MS
 MOST_FAILURES = 10
 
 LEASE = "mail"
-LEASE_MS = 60_000
-"""A worker that has not renewed its lease for so long is dead or frozen, and another one sends."""
-
-MAKE_LEASE = text("""
-INSERT INTO nightly_work (name, day, worker, seen_ms, ended_ms) VALUES (:name, '', '', 0, 0) ON CONFLICT DO NOTHING
-""")
 
 
 class Letter(NamedTuple):
@@ -103,15 +98,14 @@ def is_due(session: Session, worker: str, now_ms: int) -> bool:
     due = select(OutboxMail.id).where(OutboxMail.done_ms.is_(None), OutboxMail.due_ms <= now_ms).limit(1)
     if session.scalar(due) is None:
         return False
-    lease = session.execute(select(NightlyWork).where(NightlyWork.name == LEASE)).scalar_one_or_none()
-    return lease is None or _is_free(lease, worker, now_ms)
+    return worker_lease_queries.is_free(session, LEASE, worker, now_ms)
 
 
 def take(session: Session, worker: str, now_ms: int, prepare: Mapping[str, Prepare]) -> Letter | None:
     """The next letter that is due, for the one worker that has the lease. It is due again after a pause, in case this
     worker does not report what became of it.
     """
-    if not renew(session, worker, now_ms):
+    if not worker_lease_queries.renew(session, LEASE, worker, now_ms):
         return None
     due = select(OutboxMail).where(OutboxMail.done_ms.is_(None), OutboxMail.due_ms <= now_ms)
     ordered = due.order_by(OutboxMail.kind == "weekly", OutboxMail.due_ms, OutboxMail.id).limit(1)
@@ -124,22 +118,6 @@ def take(session: Session, worker: str, now_ms: int, prepare: Mapping[str, Prepa
         _finish(row, now_ms)
         session.flush()
     return None
-
-
-def renew(session: Session, worker: str, now_ms: int) -> bool:
-    """Take or renew the lease. Returns False if another worker has it."""
-    session.execute(MAKE_LEASE, {"name": LEASE})
-    row = session.execute(select(NightlyWork).where(NightlyWork.name == LEASE).with_for_update()).scalar_one()
-    if not _is_free(row, worker, now_ms):
-        return False
-    row.worker, row.seen_ms = worker, now_ms
-    return True
-
-
-def release(session: Session, worker: str) -> None:
-    session.execute(
-        update(NightlyWork).where(NightlyWork.name == LEASE, NightlyWork.worker == worker).values(worker="")
-    )
 
 
 def sent(session: Session, letter_id: int, now_ms: int) -> None:
@@ -184,10 +162,6 @@ def _as_it_is(session: Session, letter: Letter, now_ms: int) -> Letter:
 def _letter(row: OutboxMail) -> Letter:
     data = json.loads(row.data)
     return Letter(row.kind, row.email, row.recipient, row.language, data, row.created_ms, row.once, row.id)
-
-
-def _is_free(lease: NightlyWork, worker: str, now_ms: int) -> bool:
-    return lease.worker in ("", worker) or abs(now_ms - lease.seen_ms) > LEASE_MS
 
 
 def _finish(row: OutboxMail, now_ms: int) -> None:

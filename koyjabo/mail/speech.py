@@ -23,7 +23,7 @@ class Speech:
     def __init__(self, language: str | None, zone: ZoneInfo) -> None:
         self.language = language if language in LANGUAGES else "en"
         self._zone = zone
-        self._catalogue = _catalogue(self.language)
+        self._catalogue = catalogue(self.language)
 
     def say(self, sentence: str, **values: str) -> str:
         """Translate a sentence that is marked with `N_`, and put `values` in its places."""
@@ -34,11 +34,11 @@ class Speech:
         return self._digits(format_decimal(number, locale=self.language))
 
     def change(self, now: int, before: int) -> str:
-        """`+12 %`; "" if there was nothing before."""
+        """`+12 %`, `+1,200 %`; "" if there was nothing before."""
         if not before:
             return ""
         percent = round(100 * (now - before) / before)
-        return self._digits(f"{percent:+d}\u202f%")
+        return f"{'+' if percent >= 0 else ''}{self.count(percent)}\u202f%"
 
     def day(self, day: str) -> str:
         return self._digits(format_date(date.fromisoformat(day), "d MMMM y", locale=self.language))
@@ -52,5 +52,6 @@ class Speech:
 
 
 @lru_cache(maxsize=len(LANGUAGES))
-def _catalogue(language: str) -> NullTranslations:
+def catalogue(language: str) -> NullTranslations:
+    """The translations of a language of LANGUAGES."""
     return Translations.load(str(CATALOGUES), [language])

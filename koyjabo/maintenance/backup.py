@@ -6,6 +6,7 @@ with the file.
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -23,10 +24,13 @@ from koyjabo.extensions import db
 from koyjabo.identity import OPERATOR
 from koyjabo.maintenance import backup_file, backup_queries
 from koyjabo.maintenance.backup_file import Head, Piece, UnusableBackup
+from koyjabo.maintenance.health.queries import BACKUP
 from koyjabo.maintenance.recount_job import LEDGER
 from koyjabo.maintenance.recount_queries import newest_id, recount
 from koyjabo.runtime import Advance, ReportProgress
 from koyjabo.visit_log.import_queries import only_one
+
+logger = logging.getLogger(__name__)
 
 MOST_PROBLEMS = 5
 
@@ -47,7 +51,18 @@ def back_up(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress)
         head = _head(connection, clock)
         with _atomic_file(path) as file, progress(sum(head.rows.values()), "Backing up") as advance:
             _write(connection, file, head, advance)
+    _record(head, clock)
     return head
+
+
+def _record(head: Head, clock: Clock) -> None:
+    """So that Health knows the age of the last backup. The backup is complete, so a failure is only logged."""
+    entry = log.actor(OPERATOR, clock).entry(BACKUP, LEDGER, rows=sum(head.rows.values()), total=head.total)
+    try:
+        with engine.translated_errors(), engine.exclusive(db.engine.url) as session:
+            entry.store(session)
+    except KoyJaboError as error:
+        logger.warning("backup_not_recorded cause=%r", str(error.__cause__ or error))
 
 
 def restore(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress) -> Head:

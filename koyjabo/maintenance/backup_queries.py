@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, delete, exists, func, insert, or_, select, text, update
+from sqlalchemy import Connection, LargeBinary, Table, delete, exists, func, insert, or_, select, text, update
 
 from koyjabo.extensions import db
+from koyjabo.insights.projection.state_queries import CHANGES
 from koyjabo.maintenance.total_queries import record_epoch
 from koyjabo.models import (
     SITE,
@@ -20,6 +22,7 @@ from koyjabo.models import (
     LoginSession,
     OutboxMail,
     User,
+    Watermark,
 )
 
 AT_ONCE = 1_000
@@ -37,6 +40,7 @@ class CounterState(NamedTuple):
     epoch: int
     revision: int
     access: int
+    insights: int
 
 
 def tables() -> list[Table]:
@@ -55,15 +59,17 @@ def total(connection: Connection) -> int:
 
 
 def rows(connection: Connection, table: Table) -> Iterator[Sequence[Row]]:
-    """All rows in the order of their primary keys, AT_ONCE at a time."""
-    wanted = select(table).order_by(*table.primary_key)
-    yield from connection.execute(wanted, execution_options={"yield_per": AT_ONCE}).partitions()
+    """All rows in the order of their primary keys, AT_ONCE at a time. Bytes are in Base64."""
+    wanted, binary = select(table).order_by(*table.primary_key), _binary(table)
+    for found in connection.execute(wanted, execution_options={"yield_per": AT_ONCE}).partitions():
+        yield [_changed(row, binary, lambda stored: b64encode(stored).decode()) for row in found] if binary else found
 
 
 def counter_state(connection: Connection) -> CounterState:
     newest = select(func.coalesce(func.max(Counter.epoch), 0), func.coalesce(func.max(Counter.revision), 0))
     access = connection.execute(select(func.max(AccessVersion.version))).scalar()
-    return CounterState(*connection.execute(newest).one(), access or 0)
+    changes = connection.execute(select(Watermark.upto).where(Watermark.name == CHANGES)).scalar()
+    return CounterState(*connection.execute(newest).one(), access or 0, changes or 0)
 
 
 def is_used(connection: Connection) -> bool:
@@ -98,8 +104,13 @@ def clear(connection: Connection) -> None:
 
 def insert_rows(connection: Connection, table: Table, columns: Sequence[str], new: Iterable[Row]) -> None:
     """Other columns get their default."""
-    values = [dict(zip(columns, row, strict=True)) for row in new]
-    if connection.dialect.name == "sqlite":
+    is_sqlite, binary = (
+        connection.dialect.name == "sqlite",
+        [columns.index(name) for name in _binary_names(table) if name in columns],
+    )
+    stored: Callable[[str], Any] = b64decode if is_sqlite else (lambda text: f"\\x{b64decode(text).hex()}")
+    values = [dict(zip(columns, _changed(row, binary, stored), strict=True)) for row in new]
+    if is_sqlite:
         connection.execute(insert(table), values)
     else:
         statement = INSERT_JSON.format(table=table.name, columns=", ".join(columns))
@@ -117,8 +128,24 @@ def begin_epoch(connection: Connection, before: CounterState, now_ms: int, reaso
     connection.execute(delete(OutboxMail).where(OutboxMail.done_ms.is_(None)))  # about what was long ago
     connection.execute(delete(AccessVersion))
     connection.execute(insert(AccessVersion).values(id=1, version=max(before.access, found.access) + 1))
+    changes = {"name": CHANGES, "upto": max(before.insights, found.insights) + 1, "version": 0}
+    connection.execute(delete(Watermark).where(Watermark.name == CHANGES))
+    connection.execute(insert(Watermark).values(changes))
     _advance_sequences(connection)
     record_epoch(connection, epoch, now_ms, reason)
+
+
+def _binary_names(table: Table) -> list[str]:
+    return [column.name for column in table.columns if isinstance(column.type, LargeBinary)]
+
+
+def _binary(table: Table) -> list[int]:
+    """Where its columns with bytes are."""
+    return [at for at, column in enumerate(table.columns) if column.name in _binary_names(table)]
+
+
+def _changed(row: Row, binary: Collection[int], change: Callable[[Any], Any]) -> Row:
+    return [change(value) if at in binary and value is not None else value for at, value in enumerate(row)]
 
 
 def _advance_sequences(connection: Connection) -> None:

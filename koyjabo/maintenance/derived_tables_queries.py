@@ -11,6 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import TextClause, text
 
 from koyjabo.counting.daily_people import SLOT_S, SLOTS
+from koyjabo.insights.projection import recount_queries
 from koyjabo.maintenance import fold_queries
 
 PIECES = {"visits": 50_000, "people": 5_000}
@@ -88,12 +89,22 @@ UNLISTED = text("""
 SELECT count(*) FROM visits v WHERE v.id > :after AND v.id <= :upto AND NOT EXISTS (
     SELECT 1 FROM visitors w WHERE w.scope = v.scope AND w.visitor_id = v.visitor_id AND w.first_visit <= v.id)
 """)
+# Numbers grow with ids within a day, up to its sum; visits of before there were numbers have none.
+DAY_NUMBERS = text("""
+SELECT count(*) FROM (
+    SELECT v.day, v.day_number, lag(v.day_number) OVER (PARTITION BY v.day ORDER BY v.id) AS before
+    FROM visits v WHERE v.id > :after AND v.id <= :upto AND v.day_number IS NOT NULL
+) AS numbered
+WHERE day_number <= coalesce(before, 0) OR day_number > coalesce(
+    (SELECT d.visits FROM daily_visits d WHERE d.scope = 'site' AND d.day = numbered.day), 0)
+""")
 SLOT = f"""
 CASE WHEN v.hour_s < d.began_s THEN 0 WHEN v.hour_s - d.began_s >= {SLOTS * SLOT_S} THEN {SLOTS - 1}
 ELSE (v.hour_s - d.began_s) / {SLOT_S} END
 """
 # A visit belongs to its user, else to the user as whom its visitor was identified later, else to the visitor. Of users
-# whose account was deleted nothing tells which person they are: their ids and names begin with "~" (`own_account`).
+# whose account was deleted, and of forgotten visitors, nothing tells which person they are: their ids and names begin
+# with "~" (`own_account`, `renaming_queries`).
 PERSON = "coalesce('u:' || v.user_id, 'u:' || w.user_id, 'v:' || v.visitor_id)"
 ABSENT = f"""
 FROM visits v
@@ -101,6 +112,7 @@ JOIN visitors w ON w.scope = v.scope AND w.visitor_id = v.visitor_id
 LEFT JOIN people p ON p.scope = v.scope AND p.person = {PERSON}
 LEFT JOIN person_days d ON d.person_id = p.id AND d.day = v.day
 WHERE v.id > :after AND v.id <= :upto AND v.scope <> 'site' AND coalesce(v.user_id, w.user_id, '') NOT LIKE '~%'
+AND v.visitor_id NOT LIKE '~%'
 AND (d.slots IS NULL OR (d.slots >> CAST({SLOT} AS integer)) & 1 = 0)
 """
 COUNT_ABSENT = text(f"SELECT count(*) {ABSENT}")
@@ -109,7 +121,7 @@ LAST_DAYS = text("""
 SELECT count(*) FROM people p WHERE p.id > :after AND p.id <= :upto
 AND p.last_day <> coalesce((SELECT max(d.day) FROM person_days d WHERE d.person_id = p.id), '')
 """)
-# Forgotten visitors have names that begin with "~" (`erasure`).
+# Forgotten visitors have names that begin with "~" (`renaming_queries`).
 ANONYMOUS = text("""
 SELECT count(*) FROM people p LEFT JOIN visitors w ON w.scope = p.scope AND w.visitor_id = substr(p.person, 3)
 WHERE p.id > :after AND p.id <= :upto AND p.person LIKE 'v:%' AND p.person NOT LIKE 'v:~%'
@@ -132,9 +144,15 @@ LEDGER_CHECKS = (
     Check("visits", "ordinals differ from their id plus the adjustments before", "visits", ORDINALS),
     Check("visitors", "visits are by visitors who are not listed", "visits", UNLISTED),
 )
+FACT_CHECKS = (
+    Check("visit_facts", "visits differ from their facts", "visits", recount_queries.DIFFERENT),
+    Check("visit_facts", "are of visits that are not there", "visits", recount_queries.WITHOUT_VISIT),
+)
 ABSENCES = Check("person_days", "visits are in hours in which their person is not present", "visits", COUNT_ABSENT)
 CHECKS = (
     *LEDGER_CHECKS,
+    *FACT_CHECKS,
+    Check("visits", "numbers in their day are repeated or over its sum", "visits", DAY_NUMBERS),
     ABSENCES,
     Check("people", "have a last day that is not the last of their days", "people", LAST_DAYS),
     Check("people", "visitors are anonymous, but are users or are not listed", "people", ANONYMOUS),

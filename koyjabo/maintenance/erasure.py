@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from functools import partial
 
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor, Entry, Subject
 from koyjabo.clock import Clock
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.throttle import Throttle
-from koyjabo.errors import NotYetForgotten, UnknownVisitor
-from koyjabo.identity import OPERATOR
-from koyjabo.maintenance import erasure_queries
-from koyjabo.maintenance.erasure_queries import Piece
+from koyjabo.errors import LedgerUnavailable, NotYetForgotten, UnknownVisitor
+from koyjabo.identity import OPERATOR, Account
+from koyjabo.maintenance import erasure_queries, renaming_queries
+from koyjabo.maintenance.jobs import ERASURE, Jobs
+from koyjabo.maintenance.renaming_queries import Renamed
 from koyjabo.models import SITE, Scope
-from koyjabo.runtime import Advance
+from koyjabo.runtime import Advance, Runtime
+
+logger = logging.getLogger(__name__)
 
 VISITOR = Subject("visitor", "", "")
 """The audit log must not identify the erased visitor."""
@@ -29,7 +34,7 @@ class Erasure:
     """After the commit, `on_forgotten` is called with the visitor_id and the scopes of their visits; `drain` waits
     until that is published to the other workers.
 
-    A visitor with a million visits takes minutes. An interrupted erasure keeps the visits folded so far, and the next
+    A visitor with a million visits takes minutes. An interrupted erasure keeps the visits renamed so far, and the next
     call continues it. All methods raise LedgerUnavailable.
     """
 
@@ -37,6 +42,8 @@ class Erasure:
         self,
         database: DatabaseExecutor,
         clock: Clock,
+        runtime: Runtime,
+        jobs: Jobs,
         on_forgotten: Callable[[str, Collection[Scope]], object],
         drain: Callable[[], None],
     ) -> None:
@@ -44,9 +51,11 @@ class Erasure:
         self._drain = drain
         self._database = database
         self._clock = clock
+        self._runtime = runtime
+        self._jobs = jobs
 
     def count(self, visitor_id: str) -> int:
-        """The number of the visitor's visits that are not folded."""
+        """The number of the visitor's visits that are stored."""
         return self._database.report(erasure_queries.count_visits, visitor_id)
 
     def forget_oneself(self, *visitor_ids: str) -> None:
@@ -68,7 +77,7 @@ class Erasure:
 
     def forget(self, visitor_id: str, advance: Advance = lambda visits: None, other_ids: Collection[str] = ()) -> None:
         """Erase a visitor, under all of its ids, for the operator, without a time limit. Calls `advance` with the
-        number of visits folded since the last call. Raises UnknownVisitor if no id is known.
+        number of visits erased since the last call. Raises UnknownVisitor if no id is known.
         """
         by, is_known = log.actor(OPERATOR, self._clock), False
         for each in (visitor_id, *other_ids):
@@ -79,32 +88,61 @@ class Erasure:
             raise UnknownVisitor
         self._drain()  # because the program ends right afterwards
 
+    def begin(self, account: Account, visitor_id: str, other_ids: Collection[str] = ()) -> None:
+        """Erase a visitor, under all of its ids, in the background; its progress is among the jobs of this worker.
+
+        For admins of the site; raises Forbidden for other accounts, and UnknownVisitor if no id is known. If the
+        worker ends meanwhile, begin again.
+        """
+        account.require_site_admin()
+        known = [each for each in (visitor_id, *other_ids) if self.is_known(each)]
+        if not known:
+            raise UnknownVisitor
+        by = log.actor(account, self._clock)
+        self._runtime.start_task(partial(self._work, by, known))
+
+    def is_known(self, visitor_id: str) -> bool:
+        return SITE in self._database.report(erasure_queries.scopes_of, visitor_id)
+
+    def _work(self, by: Actor, visitor_ids: list[str]) -> None:
+        try:
+            with self._jobs.reported(ERASURE)(sum(map(self.count, visitor_ids)), "") as advance:
+                for each in visitor_ids:
+                    with suppress(UnknownVisitor):  # someone else has erased it meanwhile
+                        advance(self._forget(by, each, advance))
+        except (LedgerUnavailable, NotYetForgotten) as error:
+            logger.warning("erasure_interrupted cause=%r", str(error.__cause__ or error))
+        except Exception:
+            logger.exception("erasure_failed")
+
     def _forget(self, by: Actor, visitor_id: str, advance: Advance) -> int:
         """Returns the visits of the last piece. They are not reported by `advance`, which may raise: after the commit,
         `on_forgotten` must be called.
         """
         scopes = self._database.report(erasure_queries.scopes_of, visitor_id)
-        if SITE not in scopes:
-            raise UnknownVisitor
         throttle = Throttle(self._database)
+        if SITE not in scopes:
+            while throttle.do(renaming_queries.rename_events, visitor_id):
+                advance(0)
+            raise UnknownVisitor
 
-        def entry(piece: Piece) -> Entry | None:
+        def entry(piece: Renamed) -> Entry | None:
             return None if piece.has_more else by.entry("visitor.forget", VISITOR)
 
         while (piece := throttle.do(erasure_queries.erase, visitor_id, scopes, audit=entry)).has_more:
             scopes |= piece.scopes
             advance(piece.visits)
-            scopes |= self._fold_visits(throttle, visitor_id, piece.reached, advance)
+            scopes |= self._rename_visits(throttle, visitor_id, advance)
         self._on_forgotten(visitor_id, scopes | piece.scopes)
         return piece.visits
 
-    def _fold_visits(self, throttle: Throttle, visitor_id: str, after: str, advance: Advance) -> frozenset[Scope]:
-        """Fold all current visits of the visitor. Returns their scopes."""
+    def _rename_visits(self, throttle: Throttle, visitor_id: str, advance: Advance) -> frozenset[Scope]:
+        """Rename all current visits of the visitor. Returns their scopes."""
         scopes: frozenset[Scope] = frozenset()
         has_more = True
         while has_more:
-            piece = throttle.do(erasure_queries.fold_visits, visitor_id, after)
+            piece = throttle.do(erasure_queries.rename_visits, visitor_id)
             scopes |= piece.scopes
-            after, has_more = piece.reached, piece.has_more
+            has_more = piece.has_more
             advance(piece.visits)
         return scopes

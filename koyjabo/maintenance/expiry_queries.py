@@ -19,8 +19,12 @@ from koyjabo.models import (
     LoginSession,
     OutboxMail,
     PendingStep,
+    Share,
     SpentCode,
 )
+
+SHARES_KEPT_MS = 30 * 86_400_000
+"""For so long the list of share links says that one has expired."""
 
 
 def sessions(session: Session, before_ms: int, size: int) -> int:
@@ -36,6 +40,10 @@ def login_failures(session: Session, before_ms: int, size: int) -> int:
 
 def invitations(session: Session, before_ms: int, size: int) -> int:
     return _remove(session, Invitation.id, size, Invitation.expires_ms <= before_ms)
+
+
+def shares(session: Session, before_ms: int, size: int) -> int:
+    return _remove(session, Share.id, size, Share.expires_ms <= before_ms - SHARES_KEPT_MS)
 
 
 def email_links(session: Session, before_ms: int, size: int) -> int:

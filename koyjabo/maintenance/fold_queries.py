@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, TextClause, bindparam, text
+from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
+from koyjabo.counting.id_range_queries import id_range
 from koyjabo.database.row_count import changed_rows
-from koyjabo.visit_log import import_queries, queries
-
-FOLD_LOCK = 0x6B6F7966  # "koyf", one of PostgreSQL's advisory locks
+from koyjabo.insights.projection import folding_queries, state_queries
+from koyjabo.visit_log import import_queries
 
 # By scope, day and hour. A visit is its visitor's first for the site, for its community, for both, or for neither.
 SUMS = """
@@ -34,21 +34,15 @@ SET visits = folded_visits.visits + excluded.visits,
 REMOVE = "DELETE FROM visits AS v WHERE {which}"
 
 
-def _statements(which: str, *parameters: BindParameter[Any]) -> tuple[TextClause, ...]:
-    return tuple(text(statement.format(which=which)).bindparams(*parameters) for statement in (FOLD, REMOVE))
-
-
-FOLD_OLD = _statements("v.id > :after AND v.id <= :upto AND v.day < :first_kept")
-FOLD_BY_ID = _statements("v.id IN :ids", bindparam("ids", expanding=True))
+OLD = "v.id > :after AND v.id <= :upto AND v.day < :first_kept"
+FOLD_OLD = tuple(text(statement.format(which=OLD)) for statement in (FOLD, REMOVE))
 
 NEXT_UPTO = text(
     "SELECT max(id) FROM (SELECT id FROM visits WHERE id > :after AND id <= :last ORDER BY id LIMIT :size) AS x"
 )
 COUNT_OLD = text("SELECT count(*) FROM visits AS v WHERE v.id > :after AND v.id <= :last AND v.day < :first_kept")
-LOCK = text(f"SELECT pg_advisory_xact_lock({FOLD_LOCK})")
 
-# Visits of days before this one may be folded, all or some: it is written first, since the process may be killed.
-FOLDED_BEFORE = text("SELECT day FROM nightly_work WHERE name = 'folded'")
+# Before the first visit is folded, since the process may be killed.
 SET_FOLDED_BEFORE = text("""
 INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES ('folded', :day, '', 0)
 ON CONFLICT (name) DO UPDATE SET day = excluded.day
@@ -64,8 +58,7 @@ class Piece(NamedTuple):
 
 def ids_before(session: Session, moment_ms: int) -> tuple[int, int]:
     """The ids of visits before a moment, ms: over the first of the two returned, up to the second."""
-    found = queries.search(session, queries.SearchFilter(ended_ms=moment_ms))
-    return found.after, found.upto
+    return id_range(session, None, moment_ms)
 
 
 def count_old(session: Session, first_kept: str, after: int, last: int) -> int:
@@ -73,31 +66,33 @@ def count_old(session: Session, first_kept: str, after: int, last: int) -> int:
     return int(session.execute(COUNT_OLD, {"after": after, "last": last, "first_kept": first_kept}).scalar_one())
 
 
-def fold_old(session: Session, first_kept: str, after: int, last: int, size: int) -> Piece:
-    """Fold the visits of days before `first_kept` among the next `size` rows, with ids over `after` and up to `last`.
+def begin(session: Session, first_kept: str, after: int, last: int) -> None:
+    """Before the first visit is folded: from now on, the sums of these days cannot tell visitors apart.
 
-    Raises ImportUnderWay.
+    Raises NotProjected and ImportUnderWay.
     """
-    lock(session)
+    folding_queries.lock(session)
     import_queries.exclude_imports(session)
-    if (session.execute(FOLDED_BEFORE).scalar() or "") < first_kept:
+    folding_queries.require_read(session, last)
+    if folding_queries.folded_before(session) < first_kept:
         session.execute(SET_FOLDED_BEFORE, {"day": first_kept})
+        state_queries.changed(session)
+
+
+def fold_old(session: Session, first_kept: str, after: int, last: int, size: int) -> Piece:
+    """Fold the visits of days before `first_kept` among the next `size` rows, with ids over `after` and up to `last`,
+    after `begin`.
+
+    Raises NotProjected, while they are read again, and ImportUnderWay.
+    """
+    folding_queries.lock(session)
+    import_queries.exclude_imports(session)
+    folding_queries.require_read(session, last)
     upto = session.execute(NEXT_UPTO, {"after": after, "last": last, "size": size}).scalar_one()
     if upto is None:
         return Piece(0, last)
+    folding_queries.remove_facts(session, first_kept, after, upto)
     return Piece(_fold(session, FOLD_OLD, {"after": after, "upto": upto, "first_kept": first_kept}), upto)
-
-
-def fold_these(session: Session, ids: list[int]) -> None:
-    """Fold the visits with these ids. The caller holds the `lock`."""
-    if ids:
-        _fold(session, FOLD_BY_ID, {"ids": ids})
-
-
-def lock(session: Session) -> None:
-    """Let one transaction fold at a time, so that it removes the rows it has counted. SQLite has one writer anyway."""
-    if session.get_bind().dialect.name != "sqlite":
-        session.execute(LOCK)
 
 
 def _fold(session: Session, statements: tuple[TextClause, ...], parameters: dict[str, Any]) -> int:

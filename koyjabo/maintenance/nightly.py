@@ -14,6 +14,7 @@ from functools import partial
 from koyjabo.clock import Clock, shifted
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import LedgerUnavailable
+from koyjabo.insights.projection.folding_queries import NotProjected
 from koyjabo.maintenance import nightly_queries
 from koyjabo.maintenance.nightly_queries import Claim
 from koyjabo.maintenance.retention import Retention
@@ -24,6 +25,9 @@ from koyjabo.visit_log.import_queries import ImportUnderWay
 log = logging.getLogger(__name__)
 
 WORK = "retention"
+IMPORTED = "visits are imported"
+"""Why the work waits."""
+
 QUIET_S = 3 * 3600 + 1800
 """Seconds after the beginning of the local day: 03:30, except in a night in which the clocks change."""
 
@@ -74,21 +78,23 @@ class Nightly:
         if not self._database.read(nightly_queries.is_free, claim, now_ms):
             return False
         if self._database.read(import_queries.is_going_on):
-            self._postpone(claim)
+            self._postpone(claim, IMPORTED)
             return False
         return self._database.write(nightly_queries.take, claim, now_ms)
 
-    def _postpone(self, claim: Claim) -> None:
-        """Wait until the import has ended. Logged once a day, so that an import that never ends is noticed."""
+    def _postpone(self, claim: Claim, cause: str) -> None:
+        """Wait until something has ended. Logged once a day, so that an import that never ends is noticed."""
         if self._postponed_for != claim.day:
             self._postponed_for = claim.day
-            log.warning("nightly_work_put_off day=%s cause='visits are imported'", claim.day)
+            log.warning("nightly_work_put_off day=%s cause=%r", claim.day, cause)
 
     def _work(self, claim: Claim) -> None:
         try:
             self._do(claim)
-        except ImportUnderWay:  # the claim is not renewed any more, and so becomes free
-            self._postpone(claim)
+        except (ImportUnderWay, NotProjected) as error:  # the claim is not renewed any more, and so becomes free
+            self._postpone(
+                claim, "visits are imported" if isinstance(error, ImportUnderWay) else "visits are projected"
+            )
         except (LedgerUnavailable, ClaimLost) as error:  # the next worker continues the work
             log.warning("nightly_work_interrupted day=%s cause=%r", claim.day, str(error.__cause__ or error))
         except Exception:
@@ -99,6 +105,8 @@ class Nightly:
     def _do(self, claim: Claim) -> None:
         began_ms, renew = self._clock.elapsed_ms(), self._renewal(claim)
         pruned = self._retention.prune(self._retention.past(), renew)
+        self._retention.reduce_user_agents(renew)
+        self._retention.sweep_values(renew)
         swept = self._retention.sweep(renew)
         self._database.write(nightly_queries.end, claim, self._clock.now_ms())
         self._done_for = claim.day

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from koyjabo.audit import log as audit
 from koyjabo.audit import queries
 from koyjabo.audit.log import Actor, AuditRecord, Entry, Subject
+from koyjabo.audit.queries import Selection
 from koyjabo.clock import Clock
 from koyjabo.cluster.workers import Progress, Workers
 from koyjabo.database.executor import DatabaseExecutor
@@ -159,7 +160,7 @@ class Recounts:
 
         for _ in range(ATTEMPTS):
             try:
-                self._database.write(queries.newest, before=None, count=1, action=ENDED, audit=once)
+                self._database.write(queries.newest, Selection(actions=(ENDED,)), count=1, audit=once)
             except LedgerUnavailable:
                 time.sleep(RETRY_S)
             else:
@@ -180,7 +181,7 @@ class Recounts:
 
 def _newest(session: Any) -> AuditRecord | None:
     """The newest audit line about a recount."""
-    found = [line for action in (BEGUN, ENDED) for line in queries.newest(session, None, 1, action=action)]
+    found = [line for action in (BEGUN, ENDED) for line in queries.newest(session, Selection(actions=(action,)), 1)]
     return max(found, key=lambda line: line.id, default=None)
 
 

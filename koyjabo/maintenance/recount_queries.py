@@ -7,16 +7,21 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
+from sqlalchemy.orm import Session
 
+from koyjabo.insights.projection.recount_queries import problems as wrong_sums
 from koyjabo.maintenance import derived_tables_queries as derived
 from koyjabo.maintenance.derived_tables_queries import Check, Rollup
 from koyjabo.models import SITE
 from koyjabo.runtime import Advance
+
+MOST_PROBLEMS = 1_000
+"""Of the sums of reports, which all are made again for one of them."""
 
 Sums = defaultdict[Any, list[int]]
 """Two figures by key."""
@@ -46,6 +51,7 @@ class RecountResult(NamedTuple):
     is_ledger_sound: bool  # nothing is wrong with the visits themselves, from which all else is derived
     absences: int  # visits in hours in which their person is not present
     mismatches: list[Mismatch]
+    is_projected: bool  # the tables of reports agree with the visits
 
 
 def recount(connection: Connection, advance: Advance) -> RecountResult:
@@ -60,7 +66,8 @@ def recount(connection: Connection, advance: Advance) -> RecountResult:
                     faults[check] += connection.execute(check.select, piece).scalar_one()
             if table == "visits":
                 advance(piece["upto"] - piece["after"])
-    return _result(connection, sums, faults)
+    insights = list(islice(wrong_sums(Session(connection)), MOST_PROBLEMS))
+    return _result(connection, sums, faults, insights)
 
 
 def newest_id(connection: Connection, table: str) -> int:
@@ -94,7 +101,9 @@ def _add(sums: Sums, rollup: Rollup, columns: Sequence[str], rows: Iterable[Any]
         snapshot[1] += row[-1]
 
 
-def _result(connection: Connection, sums: dict[Rollup, Sums], faults: Counter[Check]) -> RecountResult:
+def _result(
+    connection: Connection, sums: dict[Rollup, Sums], faults: Counter[Check], insights: list[str]
+) -> RecountResult:
     newest, by_scope = newest_id(connection, "visits"), _no_sums()
     for (scope, _), (visits, new_visitors) in sums[derived.DAILY_VISITS].items():
         by_scope[scope][0] += visits
@@ -107,9 +116,12 @@ def _result(connection: Connection, sums: dict[Rollup, Sums], faults: Counter[Ch
         *(f"{check.table}: {rows} {check.problem}" for check, rows in faults.items() if rows),
         *_unclear(counters, by_scope),
         *(problem for mismatch in mismatches for problem in mismatch.problems()),
+        *insights,
     ]
     is_sound = not missing and not any(faults[check] for check in derived.LEDGER_CHECKS)
-    return RecountResult(newest, problems, is_sound, faults[derived.ABSENCES], mismatches)
+    wrong_facts = any(faults[check] for check in derived.FACT_CHECKS)
+    is_projected = not insights and not wrong_facts
+    return RecountResult(newest, problems, is_sound, faults[derived.ABSENCES], mismatches, is_projected)
 
 
 def _missing(newest: int, counted: int) -> list[str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy.orm import Session
 
 from koyjabo.clock import Clock
 from koyjabo.counting import daily_people_postgres, daily_people_sqlite
 from koyjabo.counting.daily_people import DailyPeople
 from koyjabo.extensions import db
+from koyjabo.insights.projection.recount_queries import reject
 from koyjabo.maintenance import derived_tables_queries as derived
 from koyjabo.maintenance.recount_queries import Mismatch, pieces, recount
 from koyjabo.maintenance.total_queries import record_epoch
@@ -37,6 +39,8 @@ def repair(connection: Connection, clock: Clock, advance: Advance, reason: str) 
         connection.execute(REMOVE_ABSENT)
         connection.execute(SET_LAST_DAYS)
         _write(connection, recount(connection, advance).mismatches, clock.now_ms(), reason)
+        if not found.is_projected:
+            reject(Session(connection))
     return found.problems
 
 

@@ -1,4 +1,5 @@
-"""Retention: visits older than RETENTION_DAYS are folded into sums, and expired rows are removed.
+"""Retention: visits older than RETENTION_DAYS are folded into sums, exact user agents are replaced after 30 days, and
+expired rows are removed.
 
 No figure changes. A retry of a folded visit is a new visit (specification: Register a visit).
 """
@@ -11,10 +12,16 @@ from typing import NamedTuple
 from koyjabo.clock import Clock, shifted
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.throttle import Throttle
-from koyjabo.maintenance import expiry_queries, fold_queries
+from koyjabo.insights.events import event_fold_queries, event_queries
+from koyjabo.insights.projection import unused_queries
+from koyjabo.insights.projection.projection import Projection
+from koyjabo.maintenance import expiry_queries, fold_queries, user_agent_queries
 from koyjabo.runtime import Advance
 
 DAY_MS = 86_400_000
+
+USER_AGENT_DAYS = 30
+"""How long a visit keeps its exact user agent (specification: Reports)."""
 
 UNCOUNTED = (
     expiry_queries.invitations,
@@ -22,6 +29,7 @@ UNCOUNTED = (
     expiry_queries.mails,
     expiry_queries.pending_steps,
     expiry_queries.spent_codes,
+    expiry_queries.shares,
 )
 """Rows that are removed and not reported."""
 
@@ -53,11 +61,14 @@ class Swept(NamedTuple):
 
 
 class Retention:
-    """All methods raise LedgerUnavailable, and `prune` ImportUnderWay. What was committed before an error stays."""
+    """All methods raise LedgerUnavailable, and `prune` ImportUnderWay and NotProjected. What was committed before an
+    error stays.
+    """
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock, days: int) -> None:
+    def __init__(self, database: DatabaseExecutor, clock: Clock, projection: Projection, days: int) -> None:
         self._database = database
         self._clock = clock
+        self._projection = projection
         self._days = days
 
     def past(self, days: int | None = None) -> FoldRange:
@@ -71,17 +82,51 @@ class Retention:
         return self._database.long_read(fold_queries.count_old, *past)
 
     def prune(self, past: FoldRange, advance: Advance = lambda ids: None) -> Pruned:
-        """Fold them, in transactions of some milliseconds with pauses in between.
+        """Fold them and remove the events of these days, in transactions of some milliseconds with pauses in between.
 
         `advance` is given the number of ids done since the last call; what it raises ends the work.
         """
+        self._projection.catch_up(lambda visits: advance(0))
+        self._database.write(fold_queries.begin, *past)
+        # First, so that no report says how many people came on several days while some of their visits are gone.
+        self._projection.leave_people_out(past.first_kept, advance)
         throttle, visits, after = Throttle(self._database), 0, past.after
         while after < past.last:
             piece = throttle.do(fold_queries.fold_old, **past._replace(after=after)._asdict())
             visits += piece.folded
             advance(piece.reached - after)
             after = piece.reached
+        self._merge_event_sums(throttle, past.first_kept, advance)
+        while throttle.do(event_queries.remove_before, past.first_kept):
+            advance(0)
         return Pruned(visits, round(1000 * throttle.longest_s, 1))
+
+    def reduce_user_agents(self, advance: Advance = lambda ids: None) -> None:
+        """Replace the user agents of visits older than USER_AGENT_DAYS by what reports read of them."""
+        before_ms = self._clock.now_ms() - USER_AGENT_DAYS * DAY_MS
+        after, last = self._database.report(user_agent_queries.ids_to_read, before_ms)
+        throttle, piece = Throttle(self._database), user_agent_queries.Piece(after, True)
+        while piece.reached < last:
+            reached = piece.reached
+            piece = throttle.do(user_agent_queries.replace, before_ms, piece, last)
+            advance(piece.reached - reached)
+
+    def _merge_event_sums(self, throttle: Throttle, first_kept: str, advance: Advance) -> None:
+        for group in self._database.long_read(event_fold_queries.crowded, first_kept):
+            while throttle.do(event_fold_queries.merge_smallest, group):
+                advance(0)
+        for scope, day in self._database.long_read(event_fold_queries.crowded_days, first_kept):
+            while throttle.do(event_fold_queries.merge_properties, scope, day):
+                advance(0)
+
+    def sweep_values(self, advance: Advance = lambda rows: None) -> None:
+        """Remove addresses and traits that no visit has any more."""
+        throttle = Throttle(self._database)
+        for table in unused_queries.TABLES:
+            unused = self._database.long_read(unused_queries.unused, table)
+            while unused.ids:
+                unused = throttle.do(unused_queries.remove, table, unused)
+                advance(0)
 
     def sweep(self, advance: Advance = lambda rows: None) -> Swept:
         """Remove expired sessions, failed logins and the like, and old audit lines."""

@@ -10,7 +10,8 @@ from koyjabo.clock import Clock
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import InvalidInput, TotalWouldFall
 from koyjabo.identity import Account
-from koyjabo.maintenance.total_queries import LARGEST_TOTAL, Totals, adjust_total, read_count
+from koyjabo.maintenance.total_queries import Totals, adjust_total, read_count
+from koyjabo.settings.checks import LARGEST_TOTAL
 from koyjabo.text import N_
 
 TOTAL = Subject("total", "site", "")

@@ -1,15 +1,14 @@
-"""Sets the total, with a row in `adjustments`. This makes the only permitted gap between ordinals."""
+"""Sets the total or adds to it, with a row in `adjustments`. This makes the only permitted gap between ordinals."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.orm import Session
 
 from koyjabo.models import SITE, Adjustment, Counter
-
-LARGEST_TOTAL = 10**15
 
 
 class Totals(NamedTuple):
@@ -42,6 +41,23 @@ def adjust_total(session: Session, total: int, new_epoch: bool, now_ms: int, rea
         each.epoch = epoch
         each.revision = max(each.revision + 1, now_ms)
     return totals
+
+
+def add_to_total(session: Session, additions: Iterable[tuple[int, str]], now_ms: int) -> Totals:
+    """Add visits that were counted elsewhere to the site's total, each number with a reason and an adjustment of its
+    own, in the session's transaction, under the lock of the counter row.
+    """
+    counter = session.scalars(select(Counter).where(Counter.scope == SITE).with_for_update()).one()
+    before, rows = counter.total, []
+    for visits, reason in additions:
+        totals = {"total_before": counter.total, "total_after": counter.total + visits}
+        rows.append({"reason": reason, **totals})
+        counter.total += visits
+    session.execute(
+        insert(Adjustment).values(scope=SITE, at_ms=now_ms, after_visit=counter.visits, epoch=counter.epoch), rows
+    )
+    counter.revision = max(counter.revision + 1, now_ms)
+    return Totals(before, counter.total)
 
 
 def record_epoch(connection: Connection, epoch: int, now_ms: int, reason: str) -> None:

@@ -10,16 +10,31 @@
   changes the row of the day after it.
 - `hourly_people`: people by hour. Visits, sockets of members and conversions change all of these tables by the same
   rules, under the same lock.
+- `time_spent`: how long members were connected, by day. `member_spans` has what was added last, so that a moment that
+  several workers report is added once.
 - `adjustments`: totals set by hand. A visit's `ordinal` is its `id` plus the adjustments before it.
+- `imported_days`: the sums by day that other programs had, for which a total was set.
 - `folded_visits`, `forgotten_visitors`: sums of visits and visitors whose rows were deleted. Rows and these sums
-  together make every total, so a recount finds the same numbers before and after. Folding deletes the lowest ids,
-  erasing leaves gaps; the other rows keep their ids.
+  together make every total, so a recount finds the same numbers before and after. Folding deletes the lowest ids;
+  forgetting a visitor renames its rows.
 
 Times are ms since 1970-01-01 UTC by the server's clock unless a name says otherwise; days are `YYYY-MM-DD` in TIMEZONE.
 """
 
 from koyjabo.models.accounts import AccessVersion, Community, LoginFailures, LoginSession, Membership, User
 from koyjabo.models.columns import SITE, Scope
+from koyjabo.models.insights import (
+    Address,
+    Annotation,
+    Event,
+    EventSum,
+    InsightSum,
+    Share,
+    Traits,
+    VisitFact,
+    VisitorNumber,
+    Watermark,
+)
 from koyjabo.models.ledger import (
     Adjustment,
     Counter,
@@ -27,19 +42,22 @@ from koyjabo.models.ledger import (
     FoldedVisits,
     ForgottenVisitors,
     HourlyVisits,
+    ImportedDay,
     ImportedVisits,
     Visit,
     Visitor,
 )
 from koyjabo.models.mail import EmailLink, Invitation, OutboxMail
-from koyjabo.models.people import Conversion, HourlyPeople, Peak, Person, PersonDay, Return
+from koyjabo.models.people import Conversion, HourlyPeople, MemberSpans, Peak, Person, PersonDay, Return, TimeSpent
 from koyjabo.models.second_factor import Passkey, PendingStep, RecoveryCode, SpentCode, TotpSecret
-from koyjabo.models.upkeep import AuditLine, DaySecret, NightlyWork
+from koyjabo.models.upkeep import AuditLine, DaySecret, NightlyWork, WebhookEvent
 
 __all__ = [
     "SITE",
     "AccessVersion",
+    "Address",
     "Adjustment",
+    "Annotation",
     "AuditLine",
     "Community",
     "Conversion",
@@ -47,14 +65,19 @@ __all__ = [
     "DailyVisits",
     "DaySecret",
     "EmailLink",
+    "Event",
+    "EventSum",
     "FoldedVisits",
     "ForgottenVisitors",
     "HourlyPeople",
     "HourlyVisits",
+    "ImportedDay",
     "ImportedVisits",
+    "InsightSum",
     "Invitation",
     "LoginFailures",
     "LoginSession",
+    "MemberSpans",
     "Membership",
     "NightlyWork",
     "OutboxMail",
@@ -66,9 +89,16 @@ __all__ = [
     "RecoveryCode",
     "Return",
     "Scope",
+    "Share",
     "SpentCode",
+    "TimeSpent",
     "TotpSecret",
+    "Traits",
     "User",
     "Visit",
+    "VisitFact",
     "Visitor",
+    "VisitorNumber",
+    "Watermark",
+    "WebhookEvent",
 ]

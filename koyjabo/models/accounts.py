@@ -71,6 +71,7 @@ class Community(Model):
     created_ms: Mapped[int] = mapped_column(BigInteger)
     archived_ms: Mapped[int | None] = mapped_column(BigInteger)  # visible in the panel only; it has no counter
     count_anonymous: Mapped[bool] = mapped_column(Boolean, server_default=false())  # visits of non-members, if not open
+    public_count: Mapped[bool] = mapped_column(Boolean, server_default=false())  # how many are online, for everybody
     founder_id: Mapped[str | None] = mapped_column(String(36), index=True)  # None if unknown
 
 

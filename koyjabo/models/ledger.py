@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Index, String, Text, false, text
+from sqlalchemy import BigInteger, Boolean, Index, Integer, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from koyjabo.models.columns import BigKey, Model
@@ -42,7 +42,7 @@ class Visit(Model):
     id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
     ordinal: Mapped[int] = mapped_column(BigInteger)  # as returned to the visitor: id plus the adjustments of that time
     scope: Mapped[str] = mapped_column(String(64))  # a community's visit counts for the site too
-    visitor_id: Mapped[str] = mapped_column(String(128))
+    visitor_id: Mapped[str] = mapped_column(String(128))  # a random name ("~…") once the visitor is forgotten
     visit_id: Mapped[str] = mapped_column(String(128))  # the client's id of the visit, or a generated one ("~…")
     at_ms: Mapped[int] = mapped_column(BigInteger)
     day: Mapped[str] = mapped_column(String(10))  # the day it was counted on; a change of TIMEZONE does not change it
@@ -54,10 +54,13 @@ class Visit(Model):
     page: Mapped[str | None] = mapped_column(Text)
     user_id: Mapped[str | None] = mapped_column(String(36))  # the user, if the request identified one; or DELETED
     is_bot: Mapped[bool] = mapped_column(Boolean, server_default=false())  # a declared crawler
+    language: Mapped[str | None] = mapped_column(String(8))  # the first of the Accept-Language header: "bn"
+    campaign: Mapped[str | None] = mapped_column(Text)  # the utm_ parameters of the page, as a query string
+    day_number: Mapped[int | None] = mapped_column(Integer)  # its number among the visits of its day; None if unknown
 
 
 class FoldedVisits(Model):
-    """Sums of visits whose rows were deleted, after RETENTION_DAYS or because their visitor was erased.
+    """Sums of visits whose rows were deleted, after RETENTION_DAYS, or by earlier versions with their visitor.
 
     Like the rollups, the sums of the site include the visits of communities. Rollups equal these sums plus the
     remaining rows.
@@ -74,7 +77,9 @@ class FoldedVisits(Model):
 
 
 class ForgottenVisitors(Model):
-    """The number of unique visitors of a scope whose row in `visitors` was erased at their request."""
+    """The number of unique visitors of a scope whose row in `visitors` earlier versions have deleted; one less for each
+    visitor who has two rows because it is being renamed (`maintenance.renaming_queries`).
+    """
 
     __tablename__ = "forgotten_visitors"
     __table_args__ = {"sqlite_with_rowid": False}
@@ -146,3 +151,16 @@ class Adjustment(Model):
     total_after: Mapped[int] = mapped_column(BigInteger)
     epoch: Mapped[int] = mapped_column(BigInteger)  # the epoch from here on
     reason: Mapped[str] = mapped_column(Text)
+
+
+class ImportedDay(Model):
+    """The visits of a day that another program has counted and of which it has only the sum. A total was set for them,
+    so that a second import of the same sums adds nothing.
+    """
+
+    __tablename__ = "imported_days"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    source: Mapped[str] = mapped_column(String(64), primary_key=True)  # the program and its site: "umami:3f0c…"
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    visits: Mapped[int] = mapped_column(BigInteger)

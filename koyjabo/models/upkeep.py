@@ -12,8 +12,8 @@ class NightlyWork(Model):
     """Work that one of all workers does once a day: the last day it was started for, and by which worker.
 
     The row `folded` has the day before which visits may be folded (`maintenance.fold_queries`); the row `import` is the
-    lease of an import on PostgreSQL (`database.lease`), and the row `mail` that of the worker that sends mails
-    (`mail.outbox_queries`).
+    lease of an import on PostgreSQL (`database.lease`), and the rows `mail` and `insights` those of the workers that
+    send mails and that project visits (`database.worker_lease_queries`).
     """
 
     __tablename__ = "nightly_work"
@@ -56,3 +56,19 @@ class AuditLine(Model):
     target: Mapped[str] = mapped_column(String(254))
     details: Mapped[str] = mapped_column(Text)  # JSON
     place: Mapped[str] = mapped_column(Text)
+
+
+class WebhookEvent(Model):
+    """Something that webhooks will tell, written in the transaction that made it true. One row for each `key`, so that
+    no worker and no retry tells it twice.
+    """
+
+    __tablename__ = "webhook_events"
+    __table_args__ = (Index("ix_webhook_events_scope", "scope", "at_ms"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    type: Mapped[str] = mapped_column(String(64))  # "milestone.reached"
+    key: Mapped[str] = mapped_column(String(140), unique=True)  # "milestone:site:10000"
+    scope: Mapped[str] = mapped_column(String(64))
+    at_ms: Mapped[int] = mapped_column(BigInteger)
+    data: Mapped[str] = mapped_column(Text)  # JSON

@@ -109,9 +109,14 @@ class _Database:
 def _place(record: Any, has_city: bool) -> str:
     code = _text(record, "country_code") or _text(record, "country", "iso_code")
     city = DISTRICT.sub("", _text(record, "city", "names", "en") or _text(record, "city"))
-    if has_city and city and CODE.fullmatch(code):
+    return (named(code, city if has_city else "") or _text(record, "country", "names", "en"))[:LONGEST]
+
+
+def named(code: str, city: str) -> str:
+    """ "Dhaka, BD", or "Bangladesh" without a city; "" for an unknown code."""
+    if city and CODE.fullmatch(code):
         return f"{city[: LONGEST - len(', BD')]}, {code}"
-    return (NAMES.get(code) or _text(record, "country", "names", "en"))[:LONGEST]
+    return NAMES.get(code, "")
 
 
 def _text(record: Any, *path: str) -> str:

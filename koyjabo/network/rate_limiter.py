@@ -18,7 +18,7 @@ many keys evades any limit by key, and must not fill the memory as well.
 
 
 class Allowance(NamedTuple):
-    """The remaining uses of a key, after one use."""
+    """The remaining uses of a key."""
 
     limit: int
     left: int
@@ -43,46 +43,50 @@ class Rate:
         self._ends_at = 0.0  # monotonic s
         self._lock = threading.Lock()
 
-    def use(self, *key: str) -> Allowance:
-        return self._use([(hash(key), self._limit)])
+    def use(self, *key: str, uses: int = 1) -> Allowance:
+        return self._use([(hash(key), self._limit)], uses)
 
-    def use_address(self, address: str, *key: str) -> Allowance:
-        """Count one use for each network of an address, which together with `key` is limited as many times as
-        `address_levels` says. If one of them has no use left, none is counted, so that a flood of one address does not
+    def use_address(self, address: str, *key: str, uses: int = 1) -> Allowance:
+        """Count uses for each network of an address, which together with `key` is limited as many times as
+        `address_levels` says. If one of them has fewer left, none is counted, so that a flood of one address does not
         use up the allowance of its neighbours.
         """
-        return self._use([(hash((*key, network)), self._limit * times) for network, times in levels(address)])
+        return self._use([(hash((*key, network)), self._limit * times) for network, times in levels(address)], uses)
 
     def take_back(self, address: str, *key: str) -> None:
         """Undo one `use_address` of the present minute."""
-        self._uncount([hash((*key, network)) for network, _ in levels(address)])
+        self._uncount([hash((*key, network)) for network, _ in levels(address)], 1)
 
-    def _use(self, names: Sequence[tuple[int, int]]) -> Allowance:
-        """Count one use of each name with its limit. Returns the allowance of the one that has the fewest left."""
+    def _use(self, names: Sequence[tuple[int, int]], uses: int) -> Allowance:
+        """Count uses of each name with its limit: all of them, or none if one of the names has fewer left. Returns the
+        allowance of the one that has the fewest left.
+        """
         with self._lock:
             now = time.monotonic()
             if now >= self._ends_at:
                 self._counts, self._ends_at = {}, now + WINDOW_S
             left, limit = min([(limit - self._counts.get(name, 0), limit) for name, limit in names])
-            if left > 0:
-                self._count([name for name, _ in names])
+            is_exceeded = left < uses
+            if not is_exceeded:
+                self._count([name for name, _ in names], uses)
+                left -= uses
             resets_at_s = int(time.time() + self._ends_at - now) + 1
-        return Allowance(limit, max(0, left - 1), resets_at_s, left <= 0)
+        return Allowance(limit, left, resets_at_s, is_exceeded)
 
-    def _count(self, names: Sequence[int]) -> None:
+    def _count(self, names: Sequence[int], uses: int) -> None:
         for name in names:
             if name in self._counts or len(self._counts) < MOST_KEYS:
-                self._counts[name] = self._counts.get(name, 0) + 1
+                self._counts[name] = self._counts.get(name, 0) + uses
 
-    def undo(self, *key: str) -> None:
-        """Undo one `use` of the present minute."""
-        self._uncount([hash(key)])
+    def undo(self, *key: str, uses: int = 1) -> None:
+        """Undo a `use` of the present minute, or some of its uses."""
+        self._uncount([hash(key)], uses)
 
-    def _uncount(self, names: Sequence[int]) -> None:
+    def _uncount(self, names: Sequence[int], uses: int) -> None:
         with self._lock:
             for name in names:
                 if self._counts.get(name):
-                    self._counts[name] -= 1
+                    self._counts[name] = max(0, self._counts[name] - uses)
 
 
 def share(limit: int, workers: int, fewest: int = 1) -> int:

@@ -1,6 +1,6 @@
 """Recognises clients that lost a connection and return within a minute, on any worker of this server.
 
-Workers share one table of times (s). A keyed hash of the client's id gives its entry, so the table identifies nobody.
+Workers share one table of times (s). A keyed hash of the client's id gives its entry, so the table identifies no one.
 Two clients with the same entry are mistaken for each other: one in sixty at a thousand lost connections a minute.
 """
 

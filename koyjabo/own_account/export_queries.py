@@ -75,8 +75,8 @@ def _as_shown(row: Row) -> Row:
             shown["community_id"] = None if value == SITE else value
         elif name == "slots":
             shown["hours"] = [iso(hour_s * 1000) for hour_s in hours_of(row["began_s"], value)]
-        elif name == "details":
-            shown["details"] = json.loads(value)
+        elif name in ("details", "props"):
+            shown[name] = json.loads(value or "{}")
         elif name != "began_s":
             shown[name] = value
     return shown

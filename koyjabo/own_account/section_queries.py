@@ -21,14 +21,17 @@ from koyjabo.models import (
     Community,
     Conversion,
     EmailLink,
+    Event,
     Invitation,
     LoginSession,
     Membership,
+    MemberSpans,
     OutboxMail,
     Passkey,
     PendingStep,
     Person,
     PersonDay,
+    Share,
     SpentCode,
     TotpSecret,
     User,
@@ -68,7 +71,7 @@ def accepted_from(name: str) -> ColumnElement[bool]:
 
 
 def waiting_mails(email: str) -> ColumnElement[bool]:
-    """Mails to the account. An invitation is to the owner of the email, who may be somebody else."""
+    """Mails to the account. An invitation is to the owner of the email, who may be another person."""
     return and_(OutboxMail.email == email, OutboxMail.kind != INVITATION)
 
 
@@ -101,6 +104,11 @@ def _sent_invitations(owner: Owner) -> Select[*tuple[Any, ...]]:
     return select(*columns).where(Invitation.invited_by == owner.user_id)
 
 
+def _shares(owner: Owner) -> Select[*tuple[Any, ...]]:
+    columns = (Share.id, Share.name, Share.filters, Share.range, Share.created_ms, Share.expires_ms, Share.used_ms)
+    return select(*columns).where(Share.created_by == owner.user_id)
+
+
 def _mails(owner: Owner) -> Select[*tuple[Any, ...]]:
     return select(OutboxMail.kind, OutboxMail.created_ms, OutboxMail.due_ms).where(waiting_mails(owner.email))
 
@@ -129,7 +137,28 @@ def _audit_about_membership(owner: Owner) -> Select[*tuple[Any, ...]]:
     return _audit("target_id", "target").where(about_member(owner.user_id))
 
 
-VISIT = ("ordinal", "at_ms", "scope", "visitor_id", "visit_id", "client_ms", "place", "referrer", "user_agent", "page")
+def _events(owner: Owner) -> Select[*tuple[Any, ...]]:
+    """Those of the account's visits."""
+    columns = (Event.at_ms, Event.visitor_id, Event.event_id, Event.client_ms, Event.name, Event.page, Event.props)
+    return select(*columns).join(Visit, Visit.id == Event.visit_id).where(Visit.user_id == owner.user_id)
+
+
+VISIT = (
+    *(
+        "ordinal",
+        "day_number",
+        "at_ms",
+        "scope",
+        "visitor_id",
+        "visit_id",
+        "client_ms",
+        "place",
+        "referrer",
+        "user_agent",
+        "page",
+    ),
+    *("language", "campaign"),
+)
 SESSION = ("id", "created_ms", "renewed_ms", "expires_ms", "revoked_ms", "user_agent", "place")
 
 SECTIONS = (
@@ -138,6 +167,7 @@ SECTIONS = (
     Section("founded_communities", _founded, (Community.id,)),
     Section("invitations", _invitations, (Invitation.id,)),
     Section("sent_invitations", _sent_invitations, (Invitation.id,)),
+    Section("share_links", _shares, (Share.id,)),
     Section("authenticator_apps", _of(TotpSecret, "began_ms", "confirmed_ms"), (TotpSecret.user_id,)),
     Section("passkeys", _of(Passkey, "id", "name", "created_ms", "used_ms"), (Passkey.id,)),
     Section("used_codes", _of(SpentCode, "step"), (SpentCode.step,)),
@@ -150,5 +180,7 @@ SECTIONS = (
     Section("visitors", _of(Visitor, "scope", "visitor_id"), (Visitor.scope, Visitor.visitor_id)),
     Section("conversions", _of(Conversion, "scope", "visitor_id", "at_ms"), (Conversion.id,)),
     Section("presence", _presence, (PersonDay.person_id, PersonDay.day)),
+    Section("time_in_communities", _of(MemberSpans, "scope", "spans", "days"), (MemberSpans.scope,)),
     Section("visits", _of(Visit, *VISIT), (Visit.id,)),
+    Section("events", _events, (Event.id,)),
 )

@@ -6,7 +6,7 @@ text frame.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -16,10 +16,19 @@ from koyjabo.counting.stats import Stats
 STATS_ROOM = "stats"
 """The room of all clients that follow the statistics of the site."""
 
+PANEL_ROOM = "panel"
+"""The room of the admins and viewers of the site who have a page of the panel open."""
+
 
 def visitors_room(community_id: str) -> str:
     """The room of the members of a community who are online."""
     return f"visitors_{community_id}"
+
+
+def scope_of_visitors_room(room: str) -> str | None:
+    """The community of a room that `visitors_room` names; None for any other room."""
+    prefix = visitors_room("")
+    return room.removeprefix(prefix) if room.startswith(prefix) else None
 
 
 def dashboard_room(community_id: str) -> str:
@@ -34,10 +43,13 @@ class VisitorUpdate:
     type: ClassVar[str] = "visitor_update"
     stats: Stats
     community_id: str | None = None
+    milestone: int | None = None  # the greatest that this total has reached since the event before
 
     def as_object(self) -> dict[str, Any]:
         scope = {} if self.community_id is None else {"community_id": self.community_id}
-        return {"type": self.type, **scope, "stats": self.stats.as_object()}
+        last = {} if self.community_id is not None else {"last": self.stats.last and self.stats.last.as_object()}
+        milestone = {} if self.milestone is None else {"milestone": self.milestone}
+        return {"type": self.type, **scope, "stats": self.stats.as_object(), **last, **milestone}
 
     @property
     def revision(self) -> int:
@@ -70,7 +82,7 @@ class CountChanged:
 
 @dataclass(frozen=True, slots=True)
 class DashboardUpdate:
-    """The data of the dashboard: `today_visitors`, `realtime_count`, and further fields of the caller."""
+    """The data of the dashboard (docs/realtime.md), and further fields of the caller."""
 
     type: ClassVar[str] = "dashboard_update"
     data: Mapping[str, Any]
@@ -83,6 +95,44 @@ class DashboardUpdate:
             "revision": self.revision,
             "timestamp": iso(self.revision),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class PanelUpdate:
+    """The visits since the event before, the newest first, and the values that have changed, by part and key: each is
+    the whole value, and None if the key is gone. `is_whole`: everything, to replace what is known.
+    """
+
+    type: ClassVar[str] = "panel_update"
+    visits: Sequence[Mapping[str, Any]]
+    parts: Mapping[str, Mapping[str, Any]]
+    revision: int  # also the time of the event, ms
+    is_whole: bool
+
+    def as_object(self) -> dict[str, Any]:
+        return {
+            "type": self.type,
+            "whole": self.is_whole,
+            "visits": list(self.visits),
+            **self.parts,
+            "revision": self.revision,
+            "timestamp": iso(self.revision),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PanelState:
+    """Since when visits have not been saved, ms, or None. Pages of the panel ask for it every few seconds, which also
+    tells them that the server answers.
+    """
+
+    type: ClassVar[str] = "panel_state"
+    unsaved_ms: int | None
+    at_ms: int
+
+    def as_object(self) -> dict[str, Any]:
+        unsaved = None if self.unsaved_ms is None else iso(self.unsaved_ms)
+        return {"type": self.type, "unsaved_since": unsaved, "timestamp": iso(self.at_ms)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +181,11 @@ class Pong:
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """A client sent an invalid message; its socket stays open."""
+    """A client sent an invalid message; its socket stays open. `message` repeats `error` for clients of Citinfos."""
 
     type: ClassVar[str] = "error"
     sentence: str
     code: str
 
     def as_object(self) -> dict[str, Any]:
-        return {"type": self.type, "error": self.sentence, "code": self.code}
+        return {"type": self.type, "error": self.sentence, "message": self.sentence, "code": self.code}

@@ -1,7 +1,7 @@
 """Broadcasts to all clients of a room: an event is encoded once and written to each connection (decision 1).
 
 python-socketio keeps its rooms, and `emit` is the public method through which it and Flask-SocketIO send. This module
-keeps the plain WebSockets of the room of the same name, which receive the same JSON.
+keeps the plain WebSockets and the streams of the room of the same name, which receive the same JSON.
 """
 
 from __future__ import annotations
@@ -10,25 +10,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from koyjabo.realtime.client_rooms import ClientRooms
 from koyjabo.realtime.encoded_event import NAMESPACE, EncodedEvent
+from koyjabo.realtime.sinks import Member, Sink, Sinks
 
 Each = TypeVar("Each")
 
 WRITES_IN_A_ROW = 128
 """After so many writes (about 1 ms) a broadcast yields to other tasks."""
 
-
-class Sink(Protocol):
-    """A WebSocket that takes encoded frames. `write` never blocks and never raises."""
-
-    def write(self, data: bytes) -> None: ...
-
-
-Member = str | Sink
-"""A Socket.IO client by its sid, or a plain WebSocket."""
 
 OnSent = Callable[[str, str, int, int, int | None, float], None]
 """Called once a broadcast: room, event, number of receivers, bytes for each, revision, duration (s)."""
@@ -50,12 +42,14 @@ class LocalFanout(ClientRooms):
     def __init__(self, **options: Any) -> None:
         """Subclasses set `_on_sent` and `_on_sent_to_one`: python-socketio's own managers pass no arguments on."""
         super().__init__(**options)
-        self._plain: dict[str, set[Sink]] = {}
+        self._sinks = Sinks()
         self._sent: dict[str, dict[Member, int]] = {}  # the newest revision sent, by room and member
         self._broadcast_locks: dict[str, threading.Lock] = {}
         self._encoded: tuple[dict[str, Any], EncodedEvent] | None = None  # the last value for a single member
         # Under other WSGI servers clients have threads. Rooms use this lock as well; its holder must not block.
         self.lock = threading.RLock()
+        self.epoch: Callable[[], str] = lambda: "0"
+        """The epoch of events without stats, in base 36; the application sets it."""
         self.paused_s = 0.0
         """The total time for which broadcasts have yielded to other tasks."""
 
@@ -69,7 +63,7 @@ class LocalFanout(ClientRooms):
         """
         with self.lock:
             if not isinstance(member, str):
-                self._plain.setdefault(room, set()).add(member)
+                self._sinks.add(room, member)
             elif self.is_connected(member, NAMESPACE):
                 self.basic_enter_room(member, NAMESPACE, room)
             else:
@@ -84,10 +78,7 @@ class LocalFanout(ClientRooms):
                 if member in self._participants(room):
                     self.basic_leave_room(member, NAMESPACE, room)
                 return
-            members = self._plain.get(room, set())
-            members.discard(member)
-            if not members:
-                self._plain.pop(room, None)
+            self._sinks.discard(room, member)
             self._forget(room, member)
 
     def send_to(self, room: str, member: Member, event: str, data: dict[str, Any], revision: int | None = None) -> None:
@@ -98,7 +89,7 @@ class LocalFanout(ClientRooms):
         with self.lock:
             ready = self._encode(event, data, revision)
             engine_sid = self._participants(room).get(member)
-            if engine_sid is None and member not in self._plain.get(room, ()):
+            if engine_sid is None and (isinstance(member, str) or not self._sinks.has(room, member)):
                 return
             if ready.revision is not None:
                 sent = self._sent.setdefault(room, {})
@@ -108,14 +99,17 @@ class LocalFanout(ClientRooms):
             if isinstance(member, str):
                 self.server._send_eio_packet(engine_sid, ready.packet)
             else:
-                member.write(ready.plain or b"")
+                member.write((ready.stream if member.is_stream else ready.plain) or b"")
         self._on_sent_to_one(event)
 
     def _encode(self, event: str, data: dict[str, Any], revision: int | None) -> EncodedEvent:
         """Encode a value, or take the last one if it is the same object."""
         if self._encoded is None or self._encoded[0] is not data:
-            self._encoded = (data, EncodedEvent(self.server.packet_class, event, (data,), NAMESPACE, revision))
+            self._encoded = (data, self._encoded_event(event, (data,), NAMESPACE, revision))
         return self._encoded[1]
+
+    def _encoded_event(self, event: str, data: tuple[Any, ...], namespace: str, revision: int | None) -> EncodedEvent:
+        return EncodedEvent(self.server.packet_class, event, data, namespace, revision, self.epoch())
 
     def disconnect_client(self, sid: str, code: int, why: str) -> None:
         """Disconnect a Socket.IO client, with a close code if it has a WebSocket."""
@@ -128,12 +122,18 @@ class LocalFanout(ClientRooms):
 
     def member_count(self, room: str) -> int:
         """How many members the room has on this worker."""
-        return len(self._plain.get(room, ())) + len(self._participants(room))
+        members = self._sinks.plain(room), self._sinks.streams(room), self._participants(room)
+        return sum(map(len, members))
 
     def plain_sockets(self) -> dict[str, int]:
         """How many plain WebSockets each room has on this worker."""
         with self.lock:
-            return {room: len(members) for room, members in self._plain.items()}
+            return self._sinks.plain_counts()
+
+    def streams(self) -> int:
+        """How many streams are open on this worker."""
+        with self.lock:
+            return self._sinks.stream_count()
 
     def clients(self) -> int:
         """How many Socket.IO clients are connected to this worker."""
@@ -162,10 +162,13 @@ class LocalFanout(ClientRooms):
         if callback or not isinstance(room, str) or self.server.packet_class.data_is_binary(list(values)):
             super().emit(event, data, namespace, room=room, skip_sid=skip_sid, callback=callback, **options)
             return
-        ready = EncodedEvent(self.server.packet_class, event, values, namespace, revision)
+        ready = self._encoded_event(event, values, namespace, revision)
         began = time.monotonic()
         with self._broadcast_lock(room):
-            written = self._send_plain(ready.plain, ready.revision, room) if ready.plain is not None else 0
+            written = 0
+            if ready.plain is not None and ready.stream is not None:
+                written += self._send_to_sinks(ready.plain, ready.revision, room, self._sinks.plain(room))
+                written += self._send_to_sinks(ready.stream, ready.revision, room, self._sinks.streams(room))
             written += self._send_socketio(ready, namespace, room, skip_sid)
         if written:
             took_s = time.monotonic() - began
@@ -183,9 +186,9 @@ class LocalFanout(ClientRooms):
     # The next two methods cause most of the cost of a broadcast, so they keep calls and look-ups to a minimum. For a
     # client without a connection (polling, upgrading, under another WSGI server) python-socketio sends.
 
-    def _send_plain(self, data: bytes, revision: int | None, room: str) -> int:
+    def _send_to_sinks(self, data: bytes, revision: int | None, room: str, members: set[Sink]) -> int:
+        """Send to the plain WebSockets or the streams of a room; members who leave meanwhile are left out."""
         written = 0
-        members = self._plain.get(room, set())
         for sinks in self._in_batches(list(members)):
             sent = self._sent.setdefault(room, {})
             for sink in sinks:

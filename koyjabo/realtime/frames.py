@@ -1,4 +1,6 @@
-"""WebSocket frames as a server sends them: whole, unmasked, not compressed (RFC 6455, 5.2)."""
+"""WebSocket frames as a server sends them: whole, unmasked, not compressed (RFC 6455, 5.2); events of streams (HTML,
+9.2).
+"""
 
 from __future__ import annotations
 
@@ -26,3 +28,9 @@ def close_frame(code: int | None, reason: str = "") -> bytes:
         return frame(b"", CLOSE)
     text = reason.encode()[:LONGEST_REASON].decode(errors="ignore").encode()
     return frame(pack("!H", code) + text, CLOSE)
+
+
+def stream_frame(text: str, event_id: str | None = None) -> bytes:
+    """Encode one line of text as an event of a stream."""
+    first = "" if event_id is None else f"id: {event_id}\n"
+    return f"{first}data: {text}\n\n".encode()

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from koyjabo.realtime.fanout import LocalFanout, Member
+from koyjabo.realtime.fanout import LocalFanout
+from koyjabo.realtime.sinks import Member
 from koyjabo.runtime import Runtime, Waiter
 
 log = logging.getLogger("koyjabo.websockets")
@@ -46,8 +47,9 @@ class Source(Protocol):
     interval_s: float
     """The shortest time between two broadcasts."""
 
-    is_relative: bool
-    """Events contain the change since the previous event. New members are then admitted right after a broadcast."""
+    @property
+    def is_relative(self) -> bool:
+        """Events contain the change since the previous event. New members are then admitted right after a broadcast."""
 
     def first_event(self) -> RoomEvent:
         """The first event for a new member. Must not block."""

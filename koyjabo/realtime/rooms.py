@@ -8,8 +8,9 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from koyjabo.cluster.bus import Bus
-from koyjabo.realtime.fanout import LocalFanout, Member
+from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.realtime.room import Closed, Event, Room, Source
+from koyjabo.realtime.sinks import Member
 from koyjabo.runtime import Runtime
 
 Kind = TypeVar("Kind")

@@ -10,6 +10,11 @@ from koyjabo.mail import smtp_url
 from koyjabo.network import origins
 
 SHORTEST_TOKEN = 16
+NO_TOTALS = "none"
+LARGEST_TOTAL = 10**15
+
+BRIDGES = ("koyjabo", "citinfos")
+"""Modules and packages of `koyjabo.web.bridges`."""
 
 
 def upper(value: Any) -> Any:
@@ -43,6 +48,23 @@ def origin(value: str) -> str:
     if found is None:
         raise ValueError("should be an origin such as https://live.example.com, without a path")
     return found
+
+
+def totals(value: str) -> str:
+    """Numbers with "," between them, or NO_TOTALS."""
+    found = [each.strip() for each in value.split(",")]
+    if found == [NO_TOTALS]:
+        return NO_TOTALS
+    if not all(each.isascii() and each.isdigit() and 0 < int(each) <= LARGEST_TOTAL for each in found):
+        raise ValueError("should be numbers such as 1000,5000,10000, or none")
+    return ",".join(found)
+
+
+def bridge_list(value: str) -> str:
+    names = [each.strip() for each in value.split(",") if each.strip()]
+    if not set(names) <= set(BRIDGES):
+        raise ValueError(f"should be names out of {', '.join(BRIDGES)}, with , between them")
+    return ",".join(dict.fromkeys(names))
 
 
 def smtp_server(value: str) -> str:

@@ -92,7 +92,7 @@ class Settings(BaseModel):
         0,
         alias="STARTING_TOTAL",
         ge=0,
-        le=10**15,
+        le=checks.LARGEST_TOTAL,
         description="total of a new database: 4000 continues an older counter, and the first visit is 4001",
     )
     retention_days: int = Field(
@@ -122,14 +122,15 @@ class Settings(BaseModel):
         3000,
         alias="RATE_LIMIT_HEARTBEATS",
         ge=0,
-        description="heartbeats a minute from one address, 0 for no limit; a page sends one a minute",
+        description="heartbeats a minute from one address, and as many requests with events, with ten times as many "
+        "events in all, 0 for no limit; a page sends one heartbeat a minute",
     )
     rate_limit_visitor: int = Field(
         60,
         alias="RATE_LIMIT_VISITOR",
         ge=0,
-        description="registrations a minute of one `visitorId`, and as many heartbeats, 0 for no limit; against "
-        "pages that keep reloading",
+        description="registrations a minute of one `visitorId`, as many heartbeats, and as many requests with events, "
+        "with ten times as many events in all, 0 for no limit; against pages that keep reloading",
     )
     rate_limit_logins: int = Field(
         60,
@@ -147,7 +148,10 @@ class Settings(BaseModel):
         120, alias="RATE_LIMIT_CHANGES", ge=0, description="changes of any kind a minute by one account, 0 for no limit"
     )
     rate_limit_reports: int = Field(
-        600, alias="RATE_LIMIT_REPORTS", ge=0, description="reports a minute for one account, 0 for no limit"
+        600,
+        alias="RATE_LIMIT_REPORTS",
+        ge=0,
+        description="reports a minute for one account, and as many of share links for one address, 0 for no limit",
     )
     rate_limit_sockets: int = Field(
         2000, alias="RATE_LIMIT_SOCKETS", ge=0, description="open sockets of one address in one worker, 0 for no limit"
@@ -166,6 +170,12 @@ class Settings(BaseModel):
     )
     lanes: bool = Field(
         True, alias="LANES", description="`0` lets Flask answer the most frequent requests as well, at twice the cost"
+    )
+    bridges: Annotated[str, AfterValidator(checks.bridge_list)] = Field(
+        "",
+        alias="BRIDGES",
+        description="clients of other systems that are answered in their own way (docs/bridges.md): `koyjabo`, "
+        "`citinfos`, or both with `,` between them",
     )
     smtp_url: Annotated[str, AfterValidator(checks.smtp_server)] = Field(
         "",
@@ -186,6 +196,12 @@ class Settings(BaseModel):
     )
     bot_policy: Literal["count", "ignore"] = Field(
         "count", alias="BOT_POLICY", description="visits of declared crawlers: `count` and flag them, or `ignore` them"
+    )
+    milestones: Annotated[str, AfterValidator(checks.totals)] = Field(
+        "",
+        alias="MILESTONES",
+        description="totals that are announced when a visit reaches them: numbers with `,` between them, or `none`; "
+        "without them 1, 2.5 and 5 times each power of 10, from 100 on",
     )
     honour_privacy_signals: bool = Field(
         True,
@@ -209,6 +225,11 @@ class Settings(BaseModel):
     def origins(self) -> list[str]:
         """ALLOWED_ORIGINS, as browsers write them."""
         return self.allowed_origins.split(",") if self.allowed_origins else []
+
+    @property
+    def bridged(self) -> list[str]:
+        """BRIDGES, by name."""
+        return self.bridges.split(",") if self.bridges else []
 
     @property
     def smtp(self) -> SmtpServer | None:

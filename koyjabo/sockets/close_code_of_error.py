@@ -10,9 +10,11 @@ CLOSE_CODES = {
     "invalid_token": INVALID_TOKEN,
     "token_expired": EXPIRED,
     "forbidden": FORBIDDEN,
+    "account_disabled": FORBIDDEN,
     "unknown_community": FORBIDDEN,
     "rate_limited": TOO_MANY,
     "ledger_unavailable": TOO_MANY,
+    "too_many_connections": TOO_MANY,
 }
 
 

@@ -9,7 +9,7 @@ from flask import Request
 
 from koyjabo.accounts.tokens import ACCESS, COOKIES, REFRESH, Claims, cookie_name
 from koyjabo.application.services import Services
-from koyjabo.errors import InvalidToken, TokenExpired, Unauthenticated
+from koyjabo.errors import InvalidToken, TokenExpired
 
 SUB_PROTOCOL = "Authorization"
 
@@ -29,11 +29,12 @@ def sub_protocols(request: Request) -> SubProtocols:
     return SubProtocols(offered[0], _without_scheme(offered[1]) if len(offered) > 1 else None)
 
 
-def identify(services: Services, request: Request, token: str | None, admitted_by: str | None = None) -> Claims:
-    """Return the claims of the client's credentials; `token` is one sent outside the request's header and query.
+def identify(services: Services, request: Request, token: str | None, admitted_by: str | None = None) -> Claims | None:
+    """Return the claims of the client's credentials, None for a client without any; `token` is one sent outside the
+    request's header and query.
 
     The permission check of the room also checks that the session is live and a refresh token is the current one; for
-    `admitted_by` see `token_to_verify`. Raises Unauthenticated, InvalidToken, TokenExpired, LedgerUnavailable.
+    `admitted_by` see `token_to_verify`. Raises InvalidToken, TokenExpired, LedgerUnavailable.
     """
     token = token or _header(request) or request.args.get("token")
     name = cookie_name(COOKIES[REFRESH], request.is_secure)
@@ -42,7 +43,7 @@ def identify(services: Services, request: Request, token: str | None, admitted_b
         return _by_token(services, token, cookie, admitted_by)
     if cookie:
         return services.accounts.tokens.read(cookie, REFRESH)
-    raise Unauthenticated
+    return None
 
 
 def token_to_verify(claims: Claims, admitted_by: str | None = None) -> str | None:

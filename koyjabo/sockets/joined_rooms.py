@@ -79,12 +79,15 @@ class JoinedRooms:
             self._services.communities.rooms.leave(participant, clean)
 
     def join(self, sid: str, message: Any, request: Request) -> dict[str, Any]:
-        """Admit a client to a room, send it the current value, and return that value. Idempotent.
+        """Admit a client to a room, send it the current value, and return that value. Idempotent. A watcher may have
+        become a member, and is admitted again.
 
         Raises InvalidMessage, and the errors that `close_code` has codes for.
         """
         requested = RequestedRoom.of(message)
         with self._client(sid) as client:
+            if (watcher := client.participants.get(requested)) and watcher.is_watcher:
+                self._services.communities.rooms.leave(client.participants.pop(requested))
             value = self._present(client, requested)
             if value is None:
                 if len(client.participants) >= MOST_ROOMS:

@@ -9,7 +9,7 @@ from koyjabo.accounts.tokens import Claims
 from koyjabo.communities.live.participant import Participant
 from koyjabo.communities.permissions import RequiredAccess
 from koyjabo.communities.roles import MEMBER, MODERATOR
-from koyjabo.errors import KoyJaboError
+from koyjabo.errors import KoyJaboError, Unauthenticated
 from koyjabo.identity import uuid_of
 from koyjabo.sockets.credentials import token_to_verify
 
@@ -27,11 +27,22 @@ KINDS = {"visitors": Kind(MEMBER, False), "visitor_dashboard": Kind(MODERATOR, T
 def participant_for(
     kind: Kind,
     member: Any,
-    claims: Claims,
+    claims: Claims | None,
     community_id: str,
     end: Callable[[KoyJaboError], None],
     admitted_by: str | None = None,
 ) -> Participant:
-    """A participant for `CommunityRooms.join`. An invalid community id counts as an unknown community."""
-    needed = RequiredAccess(claims.session_id, claims.user_id, uuid_of(community_id) or NO_COMMUNITY, kind.role)
+    """A participant for `CommunityRooms.join`. An invalid community id counts as an unknown community. Raises
+    Unauthenticated if a dashboard is requested without credentials (`claims` is None).
+    """
+    community = uuid_of(community_id) or NO_COMMUNITY
+    if claims is None:
+        return Participant(member, _of_stranger(kind, community), kind.is_dashboard, end)
+    needed = RequiredAccess(claims.session_id, claims.user_id, community, kind.role)
     return Participant(member, needed, kind.is_dashboard, end, refresh_id=token_to_verify(claims, admitted_by))
+
+
+def _of_stranger(kind: Kind, community_id: str) -> RequiredAccess:
+    if kind.is_dashboard:
+        raise Unauthenticated
+    return RequiredAccess.of_stranger(community_id)

@@ -27,6 +27,7 @@ class Connection(Hashable, Protocol):
     """A WebSocket; `koyjabo.server.websockets.connection` implements it."""
 
     born: float  # monotonic s
+    is_stream: bool
 
     @property
     def is_open(self) -> bool: ...

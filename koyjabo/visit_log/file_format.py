@@ -10,12 +10,18 @@ from collections.abc import Iterable
 from typing import Any
 
 from koyjabo.clock import iso
+from koyjabo.insights.dimensions import UTM
+from koyjabo.insights.traits.parser import TraitParser, VisitRow
 from koyjabo.visit_log.queries import LoggedVisit
 
 CSV, JSON_LINES = "csv", "jsonl"
 MIMETYPES = {CSV: "text/csv; charset=utf-8", JSON_LINES: "application/x-ndjson"}
 
-COLUMNS = ("ordinal", "at", *(name for name in LoggedVisit._fields if name not in ("id", "ordinal", "at_ms")))
+OTHERS = ("id", "ordinal", "at_ms", "language", "campaign")
+PARSED = ("browser", "system", "device", "language", "source", "channel", *UTM)
+"""What reports read of a visit."""
+
+COLUMNS = ("ordinal", "at", *(name for name in LoggedVisit._fields if name not in OTHERS), "opened", *PARSED)
 
 MARK = "'"
 FORMULA = "=+\\-@＝＋－＠\t\r\n"
@@ -33,9 +39,9 @@ def head(kind: str, columns: Iterable[str] = COLUMNS) -> str:
     return _csv([columns]) if kind == CSV else ""
 
 
-def text(kind: str, visits: Iterable[LoggedVisit]) -> str:
+def text(kind: str, visits: Iterable[LoggedVisit], parser: TraitParser) -> str:
     """One line for each visit."""
-    return lines(kind, map(_row, visits))
+    return lines(kind, (_row(visit, parser) for visit in visits))
 
 
 def lines(kind: str, rows: Iterable[dict[str, Any]]) -> str:
@@ -45,8 +51,11 @@ def lines(kind: str, rows: Iterable[dict[str, Any]]) -> str:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
-def _row(visit: LoggedVisit) -> dict[str, Any]:
-    return {name: iso(visit.at_ms) if name == "at" else getattr(visit, name) for name in COLUMNS}
+def _row(visit: LoggedVisit, parser: TraitParser) -> dict[str, Any]:
+    traits = parser.parse(VisitRow._make(getattr(visit, name) for name in VisitRow._fields))._asdict()
+    opened = None if visit.opened_ms is None else iso(visit.opened_ms)
+    values = {**visit._asdict(), **traits, "at": iso(visit.at_ms), "opened": opened}
+    return {name: values[name] for name in COLUMNS}
 
 
 def plain(cell: str) -> str:

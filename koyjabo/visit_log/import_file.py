@@ -11,17 +11,22 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import IO, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from koyjabo.counting.visits import VISIT_NAME, VISITOR_ID, NewVisit
 from koyjabo.errors import KoyJaboError
 from koyjabo.identity import uuid_of
+from koyjabo.insights.dimensions import BOT, CAMPAIGN
+from koyjabo.insights.traits import campaigns, languages
+from koyjabo.insights.traits.campaigns import Campaign
 from koyjabo.models import SITE, Scope
+from koyjabo.network import user_agents
 from koyjabo.network.crawlers import is_bot
 from koyjabo.network.geolocation import UNKNOWN
-from koyjabo.text import LONGEST_LINE, LineTooLong, lines, truncate, without_query
+from koyjabo.network.user_agents import Parsed
+from koyjabo.text import LONGEST_LINE, LineTooLong, lines, page_path, truncate, without_query
 from koyjabo.visit_log import file_format
 
 ALIASES = {
@@ -32,10 +37,11 @@ ALIASES = {
     "timestamp": "client_ms",
 }
 STORED_VISIT_ID = re.compile(f"~?{VISIT_NAME.pattern}", re.ASCII)
+STORED_VISITOR_ID = re.compile(f"~?{VISITOR_ID.pattern}", re.ASCII)
 """With "~" for names that this program generated, which exports contain as well."""
 
 TOO_LONG = "is longer than 1 MB"
-LONGEST_VISIT_ID = 128
+LONGEST_ID = 128
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 EARLIEST_MS, LARGEST_INT64 = 0, 2**63 - 1
 
@@ -47,6 +53,8 @@ class BadLine(KoyJaboError):
 
     def __init__(self, number: int, why: str) -> None:
         super().__init__(f"Line {number}: {why}.")
+        self.number = number
+        self.why = why
 
 
 class Line(NamedTuple):
@@ -131,30 +139,50 @@ def _json_lines(decoded: Iterator[str]) -> Iterator[tuple[int, Values]]:
 
 
 def _visit(values: Values, number: int, zone: ZoneInfo) -> NewVisit:
-    user_agent, referrer = _text(values, "user_agent"), without_query(_text(values, "referrer"))
+    user_agent = _text(values, "user_agent") or _described(values)
+    referrer = without_query(_text(values, "referrer")) or _text(values, "source")
     return NewVisit(
         visitor_id=_visitor_id(values.get("visitor_id")),
         visit_id=_visit_id(values["visit_id"]) if "visit_id" in values else _derived_id(values, number),
         scope=_scope(values.get("community_id")),
         place=_text(values, "place") or UNKNOWN,
-        at_ms=_moment(values.get("at"), zone),
+        at_ms=moment(values.get("at"), zone),
         client_ms=_milliseconds(values["client_ms"]) if "client_ms" in values else None,
         referrer=None if referrer == "direct" else referrer,
         user_agent=user_agent,
-        page=without_query(_text(values, "page")),
+        page=page_path(_address(values, "page")),
         user_id=_uuid(values["user_id"], "user_id") if "user_id" in values else None,
-        is_bot=_boolean(values["is_bot"]) if "is_bot" in values else is_bot(user_agent),
+        is_bot=_boolean(values["is_bot"]) if "is_bot" in values else _is_bot(values, user_agent),
+        language=languages.first_of(_text(values, "language")),
+        campaign=_campaign(values),
     )
 
 
+def _is_bot(values: Values, user_agent: str | None) -> bool:
+    return values.get("device") == BOT or is_bot(user_agent)
+
+
+def _described(values: Values) -> str | None:
+    """In place of a missing user agent, what an export says that was read of it."""
+    names = (_text(values, name) or "" for name in ("browser", "system", "device"))
+    return user_agents.written(Parsed(*names)) or None
+
+
+def _campaign(values: Values) -> str | None:
+    """The utm_ columns, or else those parameters of the page. Forgetting a visitor may leave only the channel."""
+    sent = Campaign(*(_text(values, name) for name in Campaign._fields))
+    found = Campaign.read(sent.written()).written() or campaigns.of_page(_address(values, "page"))
+    return found or (campaigns.NAMELESS if values.get("channel") == CAMPAIGN else None)
+
+
 def _visitor_id(value: Any) -> str:
-    if not isinstance(value, str) or not VISITOR_ID.fullmatch(value):
+    if not isinstance(value, str) or not STORED_VISITOR_ID.fullmatch(value) or len(value) > LONGEST_ID:
         raise ValueError("visitor_id must be a text of 1 to 128 characters out of A–Z a–z 0–9 _ - . :")
     return value
 
 
 def _visit_id(value: Any) -> str:
-    if not isinstance(value, str) or not STORED_VISIT_ID.fullmatch(value) or len(value) > LONGEST_VISIT_ID:
+    if not isinstance(value, str) or not STORED_VISIT_ID.fullmatch(value) or len(value) > LONGEST_ID:
         raise ValueError("visit_id must be a text of 1 to 128 characters out of A–Z a–z 0–9 _ - . : + / =")
     return value
 
@@ -175,8 +203,8 @@ def _uuid(value: Any, name: str) -> str:
     return found
 
 
-def _moment(value: Any, zone: ZoneInfo) -> int:
-    """ms since 1970 (UTC), or ISO 8601; without a UTC offset, in TIMEZONE."""
+def moment(value: Any, zone: tzinfo) -> int:
+    """ms since 1970 (UTC), or ISO 8601; without a UTC offset, in `zone`. Raises ValueError."""
     if isinstance(value, int) or (isinstance(value, str) and value.isascii() and value.isdigit()):
         at_ms = int(value)
     else:
@@ -186,11 +214,11 @@ def _moment(value: Any, zone: ZoneInfo) -> int:
     return at_ms
 
 
-def _parsed(value: Any, zone: ZoneInfo) -> int:
+def _parsed(value: Any, zone: tzinfo) -> int:
     try:
-        moment = datetime.fromisoformat(value)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)
-        since = moment - datetime.fromtimestamp(0, UTC)
+        found = datetime.fromisoformat(value)
+        found = found if found.tzinfo else found.replace(tzinfo=zone)
+        since = found - datetime.fromtimestamp(0, UTC)
     except (TypeError, ValueError, OverflowError):
         raise ValueError("at must be a moment, such as 2025-12-16T04:48:38.412Z, or ms since 1970") from None
     return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
@@ -214,7 +242,13 @@ def _boolean(value: Any) -> bool:
 
 
 def _text(values: Values, name: str) -> str | None:
+    value = _address(values, name)
+    return None if value is None else truncate(value)
+
+
+def _address(values: Values, name: str) -> str | None:
+    """Not cut before its parts are taken from it."""
     value = values.get(name)
     if value is not None and not isinstance(value, str):
         raise ValueError(f"{name} must be a text")
-    return None if value is None else truncate(value)
+    return value

@@ -115,7 +115,7 @@ def begin(fence: Fence) -> None:
     On SQLite it waits for the running transaction; all later ones see that an import is under way.
     """
     end(fence)
-    with _exclusive(fence) as session:
+    with exclusive(fence) as session:
         newest = session.execute(select(Counter.visits).where(Counter.scope == SITE)).scalar_one()
         session.execute(insert(ImportedVisits).values(after_visit=newest))
 
@@ -138,12 +138,13 @@ def end(fence: Fence, in_order: bool = False) -> None:
     values = {"upto_visit": newest, "first_ms": first_ms, "last_ms": last_ms}
     is_needless = in_order or newest == began
     ended = delete(ImportedVisits).where(this) if is_needless else update(ImportedVisits).where(this).values(**values)
-    with _exclusive(fence) as session:
+    with exclusive(fence) as session:
         session.execute(ended)
 
 
 @contextmanager
-def _exclusive(fence: Fence) -> Iterator[Session]:
+def exclusive(fence: Fence) -> Iterator[Session]:
+    """A transaction of the import (`engine.exclusive`). Raises DatabaseInUse after the lease was lost."""
     with engine.exclusive(db.engine.url) as session:
         fence(session.connection().connection.cursor())
         yield session

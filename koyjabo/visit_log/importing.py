@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import IO, Any, NamedTuple
 
@@ -16,8 +16,9 @@ from koyjabo.audit import log
 from koyjabo.audit.log import Subject
 from koyjabo.clock import Clock
 from koyjabo.counting.ledger import LedgerStore, open_store
-from koyjabo.counting.records import Receipt
+from koyjabo.counting.records import NewVisit, Receipt
 from koyjabo.database import engine
+from koyjabo.database.id_order import DISORDER_MS
 from koyjabo.database.lease import Fence
 from koyjabo.errors import DatabaseInUse, KoyJaboError, LedgerUnavailable
 from koyjabo.extensions import db
@@ -25,9 +26,8 @@ from koyjabo.identity import OPERATOR
 from koyjabo.models import SITE
 from koyjabo.visit_log import import_file, import_queries
 from koyjabo.visit_log.import_file import BadLine, Line
-from koyjabo.visit_log.queries import DISORDER_MS
 
-__all__ = ["BadLine", "Imported", "import_visits"]
+__all__ = ["BadLine", "Imported", "import_lines", "import_visits"]
 
 BATCH = 500
 """Visits in one commit: half of the ledger's own largest batch. Visitors' visits wait for one such commit."""
@@ -43,6 +43,9 @@ FOLDED_DAY = (
     "at is on a day whose visits were folded, so it is unknown whether this visit is already counted; "
     "--even-folded counts it in any case"
 )
+
+
+VISITS = Subject("visits", "", "")
 
 
 class Busy(KoyJaboError):
@@ -68,27 +71,50 @@ def import_visits(
     Raises Busy; BadLine for the first unusable line, and for a visit of a folded day unless `even_folded`;
     LedgerUnavailable. Visits before the error stay imported.
     """
+    return import_lines(import_file.read(file, kind, zone, advance), clock, even_folded, _fail)
+
+
+def import_lines(
+    lines: Iterator[Line], clock: Clock, even_folded: bool, refuse: Callable[[BadLine], None], **details: str
+) -> Imported:
+    """As `import_visits`, for visits read by another program's format. `refuse` is called with a line whose visit
+    cannot be counted, which ends the import if it raises that error. `details` are for the audit log.
+    """
+    with alone() as fence:
+        importing = _Importing(open_store(db.engine.url, clock, fence), clock, even_folded, fence, refuse)
+        try:
+            importing.write(lines)
+        finally:
+            importing.end(details)
+    return importing.imported
+
+
+@contextmanager
+def alone() -> Iterator[Fence]:
+    """While no other import and no restore runs. Yields the fence of `only_one`. Raises Busy."""
     with engine.translated_errors(), import_queries.only_one(db.engine.url) as fence:
         if fence is None:
             raise Busy(
                 "Another import or a restore is running on this database. Run this import after it has finished."
             )
-        importing = _Importing(open_store(db.engine.url, clock, fence), clock, even_folded, fence)
-        try:
-            importing.write(import_file.read(file, kind, zone, advance))
-        finally:
-            importing.end()
-    return importing.imported
+        yield fence
+
+
+def _fail(error: BadLine) -> None:
+    raise error
 
 
 class _Importing:
     """One import. `imported` is its result so far."""
 
-    def __init__(self, store: LedgerStore, clock: Clock, even_folded: bool, fence: Fence) -> None:
+    def __init__(
+        self, store: LedgerStore, clock: Clock, even_folded: bool, fence: Fence, refuse: Callable[[BadLine], None]
+    ) -> None:
         self.imported = Imported(0, 0)
         self._store = store
         self._clock = clock
         self._fence = fence
+        self._refuse = refuse
         self._communities = import_queries.communities()
         self._visits = import_queries.count()  # in the ledger, after this import's last commit
         self._newest_ms = import_queries.newest_ms()
@@ -107,18 +133,23 @@ class _Importing:
             raise bad[0]
 
     def _usable(self, lines: Iterator[Line], bad: list[BadLine]) -> Iterator[Line]:
-        """Yields the lines before the first unusable one, whose error it appends to `bad`."""
+        """Yields the usable lines. Ends with the first BadLine that is raised, which it appends to `bad`."""
         try:
             for line in lines:
-                if line.visit.scope != SITE and line.visit.scope not in self._communities:
-                    raise BadLine(line.number, UNKNOWN_COMMUNITY)
-                if line.visit.at_ms > self._clock.now_ms():
-                    raise BadLine(line.number, "at is in the future")
-                if self._clock.bucket(line.visit.at_ms).day in self._folded_days:
-                    raise BadLine(line.number, FOLDED_DAY)
-                yield line
+                problem = self._problem(line.visit)
+                if problem:
+                    self._refuse(BadLine(line.number, problem))
+                else:
+                    yield line
         except BadLine as error:
             bad.append(error)
+
+    def _problem(self, visit: NewVisit) -> str | None:
+        if visit.scope != SITE and visit.scope not in self._communities:
+            return UNKNOWN_COMMUNITY
+        if visit.at_ms > self._clock.now_ms():
+            return "at is in the future"
+        return FOLDED_DAY if self._clock.bucket(visit.at_ms).day in self._folded_days else None
 
     def _commit(self, batch: list[Line]) -> bool:
         """Commit a batch. Returns whether others_wrote have registered visits since the last one."""
@@ -148,12 +179,12 @@ class _Importing:
         self._in_order &= not others_wrote
         return others_wrote
 
-    def end(self) -> None:
+    def end(self, details: dict[str, str]) -> None:
         """Also after an error. If the database is away, the next import does it."""
         self._store.close()
         with suppress(LedgerUnavailable, DatabaseInUse), engine.translated_errors():
             import_queries.end(self._fence, self._in_order)
             by = log.actor(OPERATOR, self._clock)
-            entry = by.entry("visits.import", Subject("visits", "", ""), **self.imported._asdict())
+            entry = by.entry("visits.import", VISITS, **self.imported._asdict(), **details)
             with engine.exclusive(db.engine.url) as session:
                 entry.store(session)

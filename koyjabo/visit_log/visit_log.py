@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -11,19 +10,26 @@ from koyjabo.analytics import timeline_queries
 from koyjabo.analytics.timeline_queries import Visited
 from koyjabo.audit import log
 from koyjabo.audit.log import Subject
-from koyjabo.clock import Clock
+from koyjabo.clock import Clock, Days, typed_days
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import InvalidInput
 from koyjabo.identity import MASKED, OPERATOR, Account, uuid_of
+from koyjabo.insights.traits.parser import TraitParser
 from koyjabo.models import SITE, Scope
+from koyjabo.runtime import ReportProgress, unreported
 from koyjabo.text import N_
-from koyjabo.visit_log import file_format, queries
-from koyjabo.visit_log.queries import LoggedVisit, Search, SearchFilter
+from koyjabo.visit_log import condition_queries, file_format, frequent_queries, queries, search_terms
+from koyjabo.visit_log.condition_queries import SearchFilter
+from koyjabo.visit_log.frequent_queries import Frequent
+from koyjabo.visit_log.queries import Count, LoggedVisit, Search
 
-__all__ = ["Extract", "Filter", "Found", "LoggedVisit", "VisitLog"]
+__all__ = ["MOST_COUNTED", "Count", "Extract", "Filter", "Found", "Frequent", "LoggedVisit", "VisitLog"]
 
 PATIENCE_S = 1.0
-"""The longest search for a page, enough for about 5 million visits. The next page continues the search."""
+"""The longest search for a page, enough for millions of visits. The next page continues the search."""
+
+MOST_COUNTED, COUNT_S = 10_000, 0.3
+"""More results are not counted, and the longest count."""
 
 PIECE, PIECE_S = 500, 0.2
 """Visits in a piece of an export, and its longest duration. Short, because reports wait for it."""
@@ -34,14 +40,18 @@ LARGE_PIECE = 5_000
 WHO = {"people": False, "bots": True}
 """The values of `Filter.who`, and the `is_bot` of such visits: those of declared crawlers or not."""
 
-YEARS = range(1971, 9999)
+TEXTS = ("place", "page", "source", "browser", "text")
+"""The fields of `Filter` that are texts."""
+
 FOREVER = "9999-12-31"
 
 
 class Filter(NamedTuple):
     """The conditions of a search, as typed by a user; "" matches all visits. Days are those of TIMEZONE, both included.
+    Case and the script of digits do not matter (`condition_queries.SearchFilter`).
 
-    `text` is an ordinal or a visitorId; if no visit has it, the beginning of a visitorId, or a visitId.
+    `text` is an ordinal; if no visit has it, a visitorId; otherwise the beginning of a visitorId, a visitId, or a part
+    of a place, page, source, browser, or of the name of a user or community.
     """
 
     first_day: str = ""  # YYYY-MM-DD
@@ -50,10 +60,13 @@ class Filter(NamedTuple):
     community_id: str = ""
     text: str = ""
     who: str = ""  # a key of WHO
+    page: str = ""
+    source: str = ""
+    browser: str = ""
 
 
 class Found(NamedTuple):
-    """Visits, newest first, and the cursor of the next page: None at the end.
+    """Visits, newest first, and the cursors of the pages of older and newer ones: None at the ends.
 
     If the search timed out, the page is not full but has a cursor, and `looked_back_to_ms` is the time it has reached.
     """
@@ -61,6 +74,7 @@ class Found(NamedTuple):
     visits: tuple[LoggedVisit, ...]
     before: int | None
     looked_back_to_ms: int | None
+    after: int | None = None
 
 
 class Extract(NamedTuple):
@@ -70,47 +84,50 @@ class Extract(NamedTuple):
     pieces: Iterator[tuple[str, int]]
 
 
-class _ValidFilter(NamedTuple):
-    """The parsed values of a Filter."""
-
-    first: date | None
-    last: date | None
-    place: str
-    community_id: str
-    text: str
-    is_bot: bool | None
-
-
 class VisitLog:
-    """For admins of the site, and `page` also for its viewers; raises Forbidden for other accounts. Raises InvalidInput
-    by field of the filter, and LedgerUnavailable.
+    """For admins of the site, and what is no export also for its viewers, with masked visitorIds; raises Forbidden for
+    other accounts. Raises InvalidInput by field of the filter, and LedgerUnavailable.
     """
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
+    def __init__(self, database: DatabaseExecutor, clock: Clock, parser: TraitParser) -> None:
         self._database = database
         self._clock = clock
+        self._parser = parser
 
-    def page(self, account: Account, which: Filter, before: int | None = None, count: int = 50) -> Found:
-        """`count` visits from before the cursor, or those found within PATIENCE_S. For viewers of the site, visitorIds
-        are masked, and `text` is an ordinal: no search may tell them a visitorId.
+    def page(
+        self, account: Account, which: Filter, before: int | None = None, count: int = 50, after: int | None = None
+    ) -> Found:
+        """`count` visits from before the cursor, or those found within PATIENCE_S; or those next after the cursor
+        `after`, if there are so many, and otherwise the newest. No search tells viewers a visitorId or an email.
         """
-        account.require_site_viewer()
-        wanted = self._wanted(which)
-        if account.is_admin:
-            return self._database.report(_page, wanted, before, count)
-        if wanted.text and not (wanted.text.isascii() and wanted.text.isdigit()):
-            raise InvalidInput(details={"text": N_("must be the number of a visit")})
-        found = self._database.report(_page, wanted._replace(is_ordinal=True), before, count)
-        return found._replace(visits=tuple(each._replace(visitor_id=MASKED) for each in found.visits))
+        found = self._database.report(_page, self._searched_by(account, which), before, after, count)
+        return found._replace(visits=tuple(_as_shown_to(account, each) for each in found.visits))
 
-    def export(self, account: Account, which: Filter, kind: str) -> Iterator[str]:
+    def count(self, account: Account, which: Filter) -> Count:
+        """How many visits match, up to MOST_COUNTED + 1, as far as they can be counted within COUNT_S."""
+        return self._database.report(_count, self._searched_by(account, which))
+
+    def visits_of(self, account: Account, ordinal: int) -> tuple[LoggedVisit, ...]:
+        """The visits with this ordinal, the newest first: several only if a total was lowered."""
+        account.require_site_viewer()
+        found = self._database.report(_of_ordinal, ordinal)
+        return tuple(_as_shown_to(account, each) for each in found)
+
+    def frequent(self, account: Account, which: Filter) -> Frequent:
+        """What to choose from: the most frequent places, pages and sources of the newest visits on the days."""
+        wanted = self._searched_by(account, which)
+        return self._database.report(frequent_queries.frequent, wanted.began_ms, wanted.ended_ms)
+
+    def export(
+        self, account: Account, which: Filter, kind: str, progress: ReportProgress = unreported
+    ) -> Iterator[str]:
         """All matching visits that exist now, the oldest first, as text in lazy pieces; `kind` is a key of
-        `file_format.MIMETYPES`. Writes the audit entry before it returns.
+        `file_format.MIMETYPES`. Writes the audit entry before it returns. `progress` is told how many ids are read.
         """
         account.require_site_admin()
         search = self._database.report(queries.search, self._wanted(which))
         self._record_export(account, which, kind=kind)
-        return chain((file_format.head(kind),), (text for text, _ in self._pieces(kind, search, PIECE)))
+        return chain((file_format.head(kind),), self._reported(kind, search, progress))
 
     def extract(self, which: Filter, kind: str, last: tuple[str, str] | None = None) -> Extract:
         """Like `export`, for the operator. With `last`, (visitorId, visitId), only visits after that one; raises
@@ -123,9 +140,9 @@ class VisitLog:
     def export_days(self, account: Account, which: Filter, kind: str) -> Iterator[str]:
         """The number of visits by day, of the site or of the filter's community. Days without visits are left out."""
         account.require_site_admin()
-        valid = _validated(which)
-        scope, first, last = Scope(valid.community_id or SITE), str(valid.first or ""), str(valid.last or FOREVER)
-        found = self._database.report(timeline_queries.by_day, scope, first, last)
+        (first, last), community_id = _validated(which)
+        scope, days = Scope(community_id or SITE), (str(first or ""), str(last or FOREVER))
+        found = self._database.report(timeline_queries.by_day, scope, *days)
         self._record_export(account, which, kind=kind, days=True)
         rows = ({"day": day, **numbers._asdict()} for day, numbers in found.items())
         return iter((file_format.head(kind, ("day", *Visited._fields)), file_format.lines(kind, rows)))
@@ -138,65 +155,81 @@ class VisitLog:
         entry = log.actor(account, self._clock).entry("visits.export", subject, **details, **conditions)
         self._database.write(entry.store)
 
+    def _reported(self, kind: str, search: Search, progress: ReportProgress) -> Iterator[str]:
+        with progress(search.upto - search.after, "Exporting") as advance:
+            for text, ids in self._pieces(kind, search, PIECE):
+                advance(ids)
+                yield text
+
     def _pieces(self, kind: str, search: Search, size: int) -> Iterator[tuple[str, int]]:
         """Yields texts, and how many ids were read for each."""
         while search.after < search.upto:
-            text, reached = self._database.report(_piece, kind, search, size)
+            text, reached = self._database.report(_piece, kind, search, size, self._parser)
             ids, search = reached - search.after, search._replace(after=reached)
             yield text, ids
 
+    def _searched_by(self, account: Account, which: Filter) -> SearchFilter:
+        account.require_site_viewer()
+        return self._wanted(which)._replace(sees_ids=account.is_admin)
+
     def _wanted(self, which: Filter) -> SearchFilter:
-        valid = _validated(which)
-        began, ended = self._begins(valid.first), self._begins(valid.last, days=1)
-        return SearchFilter(began, ended, valid.place, valid.community_id, valid.text, valid.is_bot)
-
-    def _begins(self, day: date | None, days: int = 0) -> int | None:
-        """The beginning of a day, or of the day `days` later, ms."""
-        return None if day is None else self._clock.began_s((day + timedelta(days)).isoformat()) * 1000
+        days, community_id = _validated(which)
+        texts: dict[str, Any] = {name: search_terms.plain(getattr(which, name)) for name in TEXTS}
+        return SearchFilter(
+            *self._clock.range_ms(days), community_id=community_id, is_bot=WHO.get(which.who.strip()), **texts
+        )
 
 
-def _validated(which: Filter) -> _ValidFilter:
-    """Raises InvalidInput."""
+def _as_shown_to(account: Account, visit: LoggedVisit) -> LoggedVisit:
+    return visit if account.is_admin else visit._replace(visitor_id=MASKED, visit_id=MASKED)
+
+
+def _validated(which: Filter) -> tuple[Days, str]:
+    """The days, and the id of the community. Raises InvalidInput."""
     problems: dict[str, Any] = {}
-    first, last = (_day(which, name, problems) for name in ("first_day", "last_day"))
-    if first and last and first > last:
-        problems["last_day"] = N_("must not be before the first day")
+    days = Days(None, None)
+    try:
+        days = typed_days(which.first_day, which.last_day)
+    except InvalidInput as error:
+        problems = error.details
     community_id = uuid_of(which.community_id.strip()) or ""
     if which.community_id.strip() and not community_id:
         problems["community_id"] = N_("must be the id of a community")
     if problems:
         raise InvalidInput(details=problems)
-    place, text = (value.replace("\0", "").strip() for value in (which.place, which.text))
-    return _ValidFilter(first, last, place, community_id, text, WHO.get(which.who.strip()))
+    return days, community_id
 
 
-def _day(which: Filter, name: str, problems: dict[str, Any]) -> date | None:
-    typed = getattr(which, name).strip()
-    try:
-        found = date.fromisoformat(typed) if typed else None
-    except ValueError:
-        found = date.min
-    if found is not None and found.year not in YEARS:
-        problems[name] = N_("must be a day, such as 2025-12-16")
-        return None
-    return found
-
-
-def _page(session: Any, wanted: SearchFilter, before: int | None, count: int) -> Found:
+def _page(session: Any, wanted: SearchFilter, before: int | None, after: int | None, count: int) -> Found:
     search = queries.search(session, wanted)
+    if after is not None:
+        newer = search._replace(after=max(search.after, after))
+        found, _ = queries.oldest_first(session, newer, count + 1, PATIENCE_S)
+        if len(found) > count:
+            return Found(found[count - 1 :: -1], found[0].id, None, found[count - 1].id)
+        before = None
     if before is not None:
         search = search._replace(upto=min(search.upto, before - 1))
     found, reached = queries.newest_first(session, search, count + 1, PATIENCE_S)
+    newest = None if before is None else found[0].id if found else before - 1
     if len(found) > count:
-        return Found(found[:count], found[count - 1].id, None)
+        return Found(found[:count], found[count - 1].id, None, newest)
     if reached <= search.after + 1:
-        return Found(found, None, None)
-    return Found(found, reached, queries.at_ms(session, reached))
+        return Found(found, None, None, newest)
+    return Found(found, reached, queries.at_ms(session, reached), newest)
 
 
-def _piece(session: Any, kind: str, search: Search, size: int) -> tuple[str, int]:
+def _count(session: Any, wanted: SearchFilter) -> Count:
+    return queries.count(session, queries.search(session, wanted), MOST_COUNTED + 1, COUNT_S)
+
+
+def _of_ordinal(session: Any, ordinal: int) -> tuple[LoggedVisit, ...]:
+    return queries.by_ids(session, condition_queries.of_ordinal(session, ordinal))
+
+
+def _piece(session: Any, kind: str, search: Search, size: int, parser: TraitParser) -> tuple[str, int]:
     found, reached = queries.oldest_first(session, search, size, PIECE_S)
-    return file_format.text(kind, found), reached
+    return file_format.text(kind, found, parser), reached
 
 
 def _search_after(session: Any, wanted: SearchFilter, last: tuple[str, str] | None) -> Search:

@@ -8,13 +8,15 @@ if TYPE_CHECKING:
     from flask import Blueprint, Flask
 
     from koyjabo.settings.schema import Settings
+    from koyjabo.web.bridges import Bridge
 
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Add everything of this package to `app`, except what `wrap` adds."""
-    from koyjabo.web.http import errors, middleware, static_files
+    from koyjabo.web.http import asset_tags, errors, middleware, packing, static_files
     from koyjabo.web.security import cookies, page_login, rate_limits, tokens
-    from koyjabo.web.ui import flash, languages, questions
+    from koyjabo.web.ui import flash, languages, links, questions, themes, visit_texts
+    from koyjabo.web.ui.insights import annotation_texts
 
     is_development = settings.environment == "development"
     middleware.init_app(app)
@@ -24,10 +26,16 @@ def init_app(app: Flask, settings: Settings) -> None:
     tokens.init_app(app)
     page_login.init_app(app)
     languages.init_app(app, settings.zone)
+    links.init_app(app)
+    visit_texts.init_app(app)
+    annotation_texts.init_app(app)
+    themes.init_app(app)
     flash.init_app(app)
     questions.init_app(app)
     static_files.init_app(app, is_development)
-    for blueprint in blueprints(is_development):
+    asset_tags.init_app(app)
+    packing.init_app(app)
+    for blueprint in blueprints(settings):
         app.register_blueprint(blueprint)
 
 
@@ -37,7 +45,8 @@ def wrap(app: Flask, settings: Settings) -> None:
 
     if settings.lanes:
         lanes.init_app(app)
-    response_headers.init_app(app, settings.origins, trusts_proxies=settings.trusted_proxies > 0)
+    more = [bridge.PATHS for bridge in bridges_of(settings)]
+    response_headers.init_app(app, settings.origins, settings.trusted_proxies > 0, more)
     middleware.trust_proxies(app, settings.trusted_proxies)
     if settings.environment == "development":
         if not settings.trusted_proxies:
@@ -47,11 +56,22 @@ def wrap(app: Flask, settings: Settings) -> None:
         request_log.init_app(app)
 
 
-def blueprints(is_development: bool) -> list[Blueprint]:
+def blueprints(settings: Settings) -> list[Blueprint]:
     from koyjabo.web import admin, api, pages
     from koyjabo.web.api import pixel
+    from koyjabo.web.badges import badges
     from koyjabo.web.http import static_files
-    from koyjabo.web.operations import development, docs, health, metrics, openapi
+    from koyjabo.web.operations import development, docs, health, metrics, openapi_document
 
-    own = [api.bp, pixel.bp, health.bp, metrics.bp, openapi.bp, docs.bp, static_files.bp, pages.bp, admin.bp]
-    return [*own, development.bp] if is_development else own
+    public = [api.bp, pixel.bp, badges.bp, health.bp, metrics.bp, openapi_document.bp, docs.bp, static_files.bp]
+    own = [*public, pages.bp, admin.bp, *(bridge.bp for bridge in bridges_of(settings))]
+    return [*own, development.bp] if settings.environment == "development" else own
+
+
+def bridges_of(settings: Settings) -> list[Bridge]:
+    """Those that are on. Nothing of the others is loaded."""
+    if not settings.bridged:
+        return []
+    from koyjabo.web import bridges
+
+    return [bridges.load(name) for name in settings.bridged]

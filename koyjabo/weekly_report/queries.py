@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from koyjabo.clock import shifted
@@ -29,11 +29,13 @@ class Recipient(NamedTuple):
     id: str
     email: str
     language: str | None
+    sees_panel: bool  # an admin or a viewer of the site
 
 
 def recipients(session: Session, after_id: str) -> list[Recipient]:
     """The next users who want the report and have proved that the email is theirs, by id."""
-    wanted = select(User.id, User.email, User.language).where(User.id > after_id, User.weekly_report)
+    columns = (User.id, User.email, User.language, or_(User.is_admin, User.is_viewer))
+    wanted = select(*columns).where(User.id > after_id, User.weekly_report)
     wanted = wanted.where(User.verified_ms.is_not(None), User.disabled_ms.is_(None))
     return [Recipient._make(row) for row in session.execute(wanted.order_by(User.id).limit(RECIPIENTS_AT_ONCE))]
 

@@ -15,14 +15,17 @@ from typing import Any
 
 from koyjabo.clock import Clock, shifted
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.errors import LedgerUnavailable
+from koyjabo.errors import LedgerUnavailable, StillCounting
+from koyjabo.insights.insights import Insights
 from koyjabo.mail.outbox import Outbox
 from koyjabo.maintenance import nightly_queries
 from koyjabo.maintenance.nightly import ClaimLost
 from koyjabo.maintenance.nightly_queries import Claim
 from koyjabo.runtime import Runtime
+from koyjabo.text import LANGUAGES
 from koyjabo.weekly_report import queries
 from koyjabo.weekly_report.queries import Recipient, Week
+from koyjabo.weekly_report.top_values import top_values
 
 log = logging.getLogger(__name__)
 
@@ -31,13 +34,17 @@ MORNING_S = 8 * 3600
 """Seconds after the beginning of Sunday: 08:00, except on a day on which the clocks change."""
 
 SUNDAY = 6
+DEFAULT = next(iter(LANGUAGES))
 
 
 class WeeklyReport:
     """Call `tick` every LOOK_S of the nightly work."""
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, outbox: Outbox) -> None:
+    def __init__(
+        self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, outbox: Outbox, insights: Insights
+    ) -> None:
         self._database = database
+        self._insights = insights
         self._clock = clock
         self._runtime = runtime
         self._outbox = outbox
@@ -70,7 +77,7 @@ class WeeklyReport:
     def _work(self, claim: Claim) -> None:
         try:
             self._do(claim)
-        except (LedgerUnavailable, ClaimLost) as error:  # the next worker continues the work
+        except (LedgerUnavailable, StillCounting, ClaimLost) as error:  # the next worker continues the work
             log.warning("weekly_report_interrupted day=%s cause=%r", claim.day, str(error.__cause__ or error))
         except Exception:
             log.exception("weekly_report_failed day=%s", claim.day)
@@ -80,11 +87,13 @@ class WeeklyReport:
     def _do(self, claim: Claim) -> None:
         week = Week(shifted(claim.day, -7), shifted(claim.day, -1))
         site = self._database.read(queries.of_site, week)
+        lists = {language: top_values(self._insights, week, language) for language in LANGUAGES}
         count, last_id = 0, ""
         while recipients := self._database.read(queries.recipients, last_id):
             for each in recipients:
                 communities = self._database.read(queries.of_communities, each.id, week)
-                self._write(claim, each, {**site, "communities": communities, **week._asdict()})
+                top = lists.get(each.language or DEFAULT, lists[DEFAULT]) if each.sees_panel else {}
+                self._write(claim, each, {**site, **top, "communities": communities, **week._asdict()})
             count, last_id = count + len(recipients), recipients[-1].id
         self._database.write(nightly_queries.end, claim, self._clock.now_ms())
         self._done_for = claim.day

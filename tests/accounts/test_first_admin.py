@@ -12,7 +12,7 @@ from config import SettingsError
 from koyjabo.accounts import first_admin
 from koyjabo.accounts.accounts import Accounts
 
-pytestmark = [pytest.mark.empty_database, pytest.mark.both_kinds]
+pytestmark = pytest.mark.empty_database
 
 ADMIN = {"ADMIN_EMAIL": "Boss@example.com", "ADMIN_PASSWORD": "the first of them"}
 AS_ADMIN = {"name": "boss", "password": ADMIN["ADMIN_PASSWORD"]}
@@ -20,6 +20,7 @@ MADE_UP = re.compile(r"Made admin@koyjabo\.example with the password (\S+) \(it 
 USERS = "SELECT email, name, is_admin FROM users"
 
 
+@pytest.mark.both_kinds
 def test_it_is_made_at_the_first_start_and_not_again(database):
     with Site(database.url, **ADMIN) as site:
         assert site.rows(USERS) == [("Boss@example.com", "Boss", True)]
@@ -49,6 +50,7 @@ def test_it_is_made_beside_users_there_are(database):
         assert log_in(site, **AS_ADMIN).get("/api/auth/me").json["is_admin"] is True
 
 
+@pytest.mark.both_kinds
 def test_who_looked_too_early_makes_no_second_one(database, monkeypatch):
     """Two servers start at once: each sees that there is nobody."""
     with Site(database.url, **ADMIN) as site:

@@ -13,8 +13,6 @@ from support.community_calls import account_of, found, give
 from koyjabo.errors import Forbidden, LastAdmin, LedgerUnavailable, UnknownUser
 from koyjabo.identity import OPERATOR, Account
 
-pytestmark = pytest.mark.both_kinds
-
 ME = "/api/auth/me"
 NOBODY = "3f2b8c1e-0000-4000-8000-000000000000"
 
@@ -36,6 +34,7 @@ def named(site: Site, admin: Account, query: str = "", **stretch: int) -> tuple[
     return [each.name for each in page.items], page.total
 
 
+@pytest.mark.both_kinds
 def test_users_are_found_by_part_of_email_or_name(site, admin, ayesha):
     site.time.pass_(seconds=1)
     karim = sign_up(site, "karim")
@@ -64,6 +63,7 @@ def test_line_of_a_user_says_what_they_have(site, admin, ayesha):
     assert site.services.accounts.users.get(admin, ayesha.id).sessions == 0
 
 
+@pytest.mark.both_kinds
 def test_communities_of_a_user_are_told_with_roles_and_archived_ones(site, admin, ayesha):
     karim = sign_up(site, "karim")
     first, second = found(karim, name="b")["id"], found(ayesha, name="A")["id"]
@@ -96,6 +96,7 @@ def test_role_on_the_site_is_one_of_three(site, admin, ayesha):
     ]
 
 
+@pytest.mark.both_kinds
 def test_change_that_was_committed_does_not_fail_for_want_of_a_read(site, admin, ayesha, monkeypatch):
     def fail(*_: object) -> None:
         raise LedgerUnavailable
@@ -121,6 +122,7 @@ def test_logged_out_everywhere_is_out_of_every_session(site, admin, ayesha):
     assert try_login(site).status_code == 200
 
 
+@pytest.mark.both_kinds
 def test_last_admin_who_can_log_in_stays_it(site, admin, ayesha):
     users = site.services.accounts.users
     with pytest.raises(LastAdmin):
@@ -142,6 +144,7 @@ def test_operator_may_demote_and_disable_the_last_admin(site, admin):
     assert users.disable(OPERATOR, admin.id).disabled_ms is not None
 
 
+@pytest.mark.both_kinds
 def test_user_is_found_by_email_as_it_is_compared(site, admin, ayesha):
     users = site.services.accounts.users
     assert users.get_by_email(admin, "AYESHA@example.com") == users.get(admin, ayesha.id)
@@ -149,6 +152,7 @@ def test_user_is_found_by_email_as_it_is_compared(site, admin, ayesha):
         users.get_by_email(OPERATOR, "nobody@example.com")
 
 
+@pytest.mark.both_kinds
 def test_two_admins_who_end_each_other_at_once_leave_one(site, admin, ayesha):
     """On two servers; on one, changes are made one after the other anyway."""
     both, other = threading.Barrier(2), account_of(ayesha)._replace(is_admin=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 from koyjabo.analytics.result_cache import ResultCache
 
 
@@ -39,15 +37,3 @@ def test_answer_without_room_is_not_kept():
     assert kept.get("a", 1) is None
     kept.store("b", 1, ["b"] * 5)
     assert kept.get("b", 1) == ["b"] * 5
-
-
-def test_threads_lose_no_room():
-    kept = ResultCache(20)
-
-    def work(number: int) -> None:
-        kept.store(number % 15, number, [number] * (number % 4))
-        kept.get(number % 7, number)
-
-    with ThreadPoolExecutor(8) as threads:
-        list(threads.map(work, range(3000)))
-    assert kept._rows == sum(len(answer) for _, answer in kept._results.values()) <= 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 
 import pytest
 from sqlalchemy import text
@@ -11,8 +12,8 @@ from support.app_fixtures import Site
 from support.community_calls import PATH, account_of, found, give
 
 from koyjabo.audit import log
-from koyjabo.audit.log import BY_OPERATOR, AuditRecord, Entry
-from koyjabo.errors import LastAdmin, LedgerUnavailable
+from koyjabo.audit.log import BY_OPERATOR, Actor, AuditRecord, Entry, Subject
+from koyjabo.errors import Forbidden, InvalidInput, LastAdmin, LedgerUnavailable
 
 pytestmark = pytest.mark.both_kinds
 
@@ -228,6 +229,46 @@ def test_lines_are_found_by_actor_and_action(panel):
     assert actions(action="community.create") == ["community.create"] * 2
     assert actions(actor=panel.karim.id, action="community.create") == ["community.create"]
     assert actions(actor="nobody") == actions(action="nothing") == actions(actor="\0") == actions(action="\0") == []
+
+
+def store(panel: Panel, action: str, at: str) -> None:
+    at_ms = int(datetime.fromisoformat(at).timestamp() * 1000)
+    entry = Actor(panel.karim.id, "Karim", "", at_ms).entry(action, Subject("community", "", at))
+    panel.services.audit._database.write(entry.store)
+
+
+def test_lines_are_found_by_kind_and_day(panel):
+    moments = [f"2025-12-{day}T{time}+06:00" for day in (20, 21, 22) for time in ("00:00:00", "12:00:00", "23:59:59")]
+    for number, moment in enumerate(moments):
+        store(panel, "login.fail" if number % 2 else "community.create", moment)
+
+    def found(**which: str) -> list[str]:
+        return [line.target for line in panel.services.audit.page(panel.admin, **which).lines][::-1]
+
+    assert found() == found(kind="all") == moments
+    assert found(kind="changes") == found(action="community.create") == moments[::2]
+    assert found(kind="sign_ins") == moments[1::2]
+    for kind, step in (("all", 1), ("changes", 2)):
+        wanted = moments[::step]
+        assert found(kind=kind, first_day="2025-12-21") == [each for each in wanted if each >= "2025-12-21"]
+        assert found(kind=kind, last_day="২০২৫-১২-২১") == [each for each in wanted if each < "2025-12-22"]
+        one = found(kind=kind, actor=panel.karim.id, first_day="2025-12-21", last_day="2025-12-21")
+        assert one == [each for each in wanted if each.startswith("2025-12-21")]
+    with pytest.raises(InvalidInput) as refused:
+        found(first_day="2025-12-22", last_day="2025-12-21")
+    assert set(refused.value.details) == {"last_day"}
+
+
+def test_export_has_every_matching_line_once(panel, monkeypatch):
+    monkeypatch.setattr(log, "PIECE", 3)
+    for number in range(7):
+        store(panel, "login.fail" if number % 3 == 2 else "community.create", f"2025-12-20T00:00:0{number}+06:00")
+    exported = panel.services.audit.export(panel.admin, kind="changes", first_day="2025-12-20")
+    assert panel.lines()[0].action == "audit.export"
+    assert [int(line.target[18]) for piece in exported for line in piece] == [0, 1, 3, 4, 6]
+    assert panel.lines()[0].details == {"filter": {"kind": "changes", "first_day": "2025-12-20"}}
+    with pytest.raises(Forbidden):
+        panel.services.audit.export(panel.admin._replace(is_admin=False, is_viewer=True))
 
 
 def test_line_outlives_what_it_is_about(panel):

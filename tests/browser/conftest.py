@@ -39,15 +39,28 @@ def new_device(browser: Browser, site: Server) -> Iterator[NewDevice]:
 
     At the end of the test none of their pages may have violated its policy, or broken.
     """
-    made: list[Device] = []
+    yield from _devices_on(browser, site)
 
-    def make(**options: Any) -> Device:
-        made.append(Device(browser, f"http://localhost:{site.port}", **options))
-        return made[-1]
 
-    yield make
-    for device in made:
-        device.close()
+@pytest.fixture(scope="module")
+def new_shared_device(browser: Browser, site: Server) -> Iterator[NewDevice]:
+    """`new_device` for devices that tests of a module share, each with a tab of its own: `with device.tab() as page`.
+
+    What they store is there for the next test.
+    """
+    yield from _devices_on(browser, site)
+
+
+@pytest.fixture(scope="module")
+def shared_device(new_shared_device: NewDevice) -> Device:
+    return new_shared_device()
+
+
+@pytest.fixture
+def tab(shared_device: Device) -> Iterator[Page]:
+    """An empty tab on the device that tests of a module share."""
+    with shared_device.tab() as page:
+        yield page
 
 
 @pytest.fixture
@@ -99,3 +112,15 @@ def karim(site: Server) -> Member:
 @pytest.fixture
 def community(founder: Member) -> str:
     return founder.found()
+
+
+def _devices_on(browser: Browser, site: Server) -> Iterator[NewDevice]:
+    made: list[Device] = []
+
+    def make(**options: Any) -> Device:
+        made.append(Device(browser, f"http://localhost:{site.port}", **options))
+        return made[-1]
+
+    yield make
+    for device in made:
+        device.close()

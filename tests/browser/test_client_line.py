@@ -35,6 +35,26 @@ def test_older_values_are_dropped_and_a_newer_count_is_taken(line, elsewhere, si
     assert [stats["totalVisits"] for stats in elsewhere.evaluate("window.events")] == [4001, 12, 13]
 
 
+def test_newest_visit_and_milestones_are_told(line, elsewhere, site):
+    begin_on(line, elsewhere, site)
+    elsewhere.evaluate("""() => {
+      window.milestones = [];
+      addEventListener("koyjaboMilestone", ({ detail }) => window.milestones.push(detail));
+      window.lasts = [];
+      window.koyjabo.subscribe(() => window.lasts.push(window.koyjabo.last));
+    }""")
+    first, second = ({"at": f"2026-11-22T10:00:0{second}Z", "place": None} for second in (1, 2))
+    line.push(total=4999, beside={"last": first})
+    line.push(total=5000, revision=2, beside={"last": second, "milestone": 5000})
+    line.push(total=4999, revision=3, beside={"last": first})
+    line.push(total=5001, revision=4)
+    wait_for_state(elsewhere, 5001, "live")
+    assert elsewhere.evaluate("window.koyjabo.last") == second, "an older event has an older visit, others have none"
+    assert elsewhere.evaluate("window.milestones") == [{"milestone": 5000}]
+    lasts = elsewhere.evaluate("window.lasts")
+    assert [lasts[0], *sorted({each["at"] for each in lasts if each})] == [None, first["at"], second["at"]]
+
+
 def test_lost_line_is_opened_again_after_5_s_and_then_less_and_less_often(line, elsewhere, site):
     elsewhere.clock.install()
     begin_on(line, elsewhere, site)

@@ -1,4 +1,4 @@
-"""Those who do not want to be known any longer, at the foot of the page."""
+"""Visitors erase the data of their browser, at the foot of the page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STORED = "() => JSON.stringify([Object.keys(localStorage), Object.keys(sessionSt
 
 
 def ask(page: Page) -> None:
-    page.get_by_text("Erase my data").click()
+    page.locator("[data-forget] summary").click()
     page.get_by_role("button", name="Erase this browser's data").click()
 
 
@@ -37,11 +37,13 @@ def test_one_who_asks_is_forgotten_by_server_and_browser(device, site):
     page.evaluate("localStorage.setItem('of-another-program', 'stays')")
     visitor, before = visitor_of(page), site.stats()
     assert is_known(site, visitor)
+    expect(page.locator("[data-share]")).to_be_visible()
     ask(page)
     expect(page.locator("[data-forget] [role=status]")).to_have_text(
         "Your data has been erased. If you open the page again, you count as a new visitor."
     )
     expect(page.get_by_role("button", name="Erase this browser's data")).to_be_disabled()
+    expect(page.locator("[data-share]")).to_be_hidden()  # nothing answers there any longer
     assert page.evaluate(STORED) == '[["of-another-program"],[]]'
     assert not is_known(site, visitor)
     after = site.stats()
@@ -87,23 +89,24 @@ def test_visit_that_was_on_its_way_meanwhile_is_forgotten_as_well(device, site):
     assert page.evaluate(STORED) == "[[],[]]"
 
 
-@pytest.mark.parametrize("how", ["refused", "away"])
-def test_one_who_could_not_be_forgotten_is_told_and_may_try_again(device, site, how):
+def refuse(route: Route) -> None:
+    route.fulfill(status=503, json={"error": "No.", "code": "ledger_unavailable", "details": {}})
+
+
+def test_one_who_could_not_be_forgotten_is_told_and_may_try_again(device, site):
     page = live(device)
-    visitor = visitor_of(page)
-
-    def answer(route: Route) -> None:
-        said = {"error": "No.", "code": "ledger_unavailable", "details": {}}
-        route.fulfill(status=503, json=said) if how == "refused" else route.abort()
-
-    page.route("**/api/visitor/forget", answer)
-    ask(page)
-    expect(page.locator("[data-forget] [role=status]")).to_contain_text("could not be erased")
-    assert visitor_of(page) == visitor
-    assert is_known(site, visitor)
-    page.unroute("**/api/visitor/forget")
+    visitor, said = visitor_of(page), page.locator("[data-forget] [role=status]")
+    page.locator("[data-forget] summary").click()
+    for failure in (refuse, lambda route: route.abort()):
+        said.evaluate("(said) => (said.textContent = '')")  # what was said of the failure before
+        page.route("**/api/visitor/forget", failure)
+        page.get_by_role("button", name="Erase this browser's data").click()
+        expect(said).to_contain_text("could not be erased")
+        assert visitor_of(page) == visitor
+        assert is_known(site, visitor)
+        page.unroute("**/api/visitor/forget")
     page.get_by_role("button", name="Erase this browser's data").click()
-    expect(page.locator("[data-forget] [role=status]")).to_contain_text("Your data has been erased.")
+    expect(said).to_contain_text("Your data has been erased.")
     assert not is_known(site, visitor)
 
 

@@ -50,6 +50,7 @@ def test_page_says_that_the_server_is_away_and_is_right_when_it_is_back(page, si
 def test_page_asks_every_2_s_while_it_has_no_socket(page, site):
     page.clock.install()
     page.route_web_socket("**/*", lambda socket: socket.close())
+    page.route("**/api/stream", lambda route: route.abort())
     visit(page)
     line_says(page, "Reconnecting; updating every 2 seconds")
     for _ in range(4):
@@ -88,6 +89,26 @@ def test_lost_answer_is_an_error_and_the_visit_is_sent_again_under_its_name(page
     assert len(sent) == 2
     assert len(set(sent)) == 1
     assert site.stats().total == before + 1
+
+
+DRAINED = "() => { window.drained = new Promise((done) => addEventListener('koyjaboWaiting', done)); }"
+REMOVED = "() => window.drained.then(() => navigator.locks.request('koyjabo.waiting', () => 1))"
+
+
+def test_visit_that_is_counted_while_the_queue_is_loaded_is_not_sent_a_third_time(page, device, site):
+    held: list[Route] = []
+    sent = visit_ids(page)
+    page.route(REGISTER, lambda route: route.abort(), times=1)
+    page.route("**/js/koyjabo-queue*", lambda route: held.append(route))
+    visit(page)
+    wait_for(page, lambda: held, "the queue is asked for")
+    page.evaluate(BACK_ONLINE)
+    wait_for(page, lambda: REGISTERED in device.console, "it is registered")
+    page.evaluate(DRAINED)
+    for route in held:
+        route.continue_()
+    page.evaluate(REMOVED)
+    assert (len(sent), len(set(sent))) == (2, 1)
 
 
 def test_reload_before_the_answer_sends_the_same_visit(page, device, site):
@@ -154,6 +175,7 @@ def test_visitor_without_a_socket_stays_active(page, site):
     beats = []
     page.on("request", lambda request: "heartbeat" in request.url and beats.append(request.post_data_json))
     page.route_web_socket("**/*", lambda socket: socket.close())
+    page.route("**/api/stream", lambda route: route.abort())
     page.clock.install()
     visit(page)
     line_says(page, "Reconnecting; updating every 2 seconds")

@@ -8,7 +8,7 @@ from support.elsewhere import begin, state, wait_for_state
 from support.pages import check_accessible, expect, live, log_in, wait_for
 
 LOCAL, SESSION = "Object.keys(localStorage).sort()", "Object.keys(sessionStorage).sort()"
-SAYS = "This browser is not counted: KoyJabo.doNotCount(false) counts it again"
+SAYS = "This browser is not counted (KoyJabo.doNotCount)"
 
 
 def test_page_that_remembers_nothing_has_an_id_for_the_session_alone(elsewhere, site):

@@ -30,13 +30,14 @@ def test_account_is_changed_exported_and_deleted(new_device, site):
     page.fill("#password", PASSWORD)
     page.get_by_role("button", name="অ্যাকাউন্ট খুলুন").click()
 
-    page.locator("a.who").click()
+    page.locator(".person summary").click()
+    page.locator(".person .items a").click()
     page.get_by_role("link", name="তথ্য বদলান").click()
     is_accessible(page)
     page.fill("#name", "আয়েশা সিদ্দিকা")
     page.fill("#password", PASSWORD)
     page.get_by_role("button", name="সংরক্ষণ").click()
-    expect(page.locator("a.who")).to_have_text("আয়েশা সিদ্দিকা")
+    expect(page.locator(".person .who")).to_have_text("আয়েশা সিদ্দিকা")
     is_accessible(page)
 
     with page.expect_download() as download:

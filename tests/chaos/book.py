@@ -42,6 +42,9 @@ class Book:
     """Kept by all clients together; every method may be called by any thread."""
 
     visits: dict[Visit, Entry] = field(default_factory=dict)
+    events: set[Visit] = field(default_factory=set)
+    """(visitorId, id) of all that were sent."""
+    acknowledged_events: set[Visit] = field(default_factory=set)
     breaches: list[Breach] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
@@ -73,6 +76,15 @@ class Book:
             if entry.fresh > 1:
                 self.breach(f"{visit} was called new {entry.fresh} times")
             self.newest = max(self.newest, ordinal)
+
+    def sending_events(self, events: list[Visit]) -> None:
+        with self.lock:
+            self.events.update(events)
+
+    def events_acknowledged(self, events: list[Visit]) -> None:
+        with self.lock:
+            self.acknowledged_events.update(events)
+            self.counts["events acknowledged"] += len(events)
 
     def is_known_epoch(self, epoch: str) -> bool:
         with self.lock:

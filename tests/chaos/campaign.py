@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from chaos.deck import deal
+from chaos.events import check_events
 from chaos.faults import Fault, all_of, missing
 from chaos.http_line import HttpLine
 from chaos.ledger import check_ledger
@@ -133,6 +134,7 @@ class Campaign:
         self._outcome.presence_s.append(check_presence(world))
         check_agreement(world)
         check_ledger(world)
+        check_events(world)
         world.leave()
         self._outcome.after = check_resources(world, self._outcome.before)
         self._outcome.sync_delay = measure_sync_delay(world)

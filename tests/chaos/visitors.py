@@ -10,6 +10,7 @@ from itertools import count
 from typing import Any
 
 from chaos.book import Book, Visit
+from chaos.event_bodies import EVENTS, MOST_AT_ONCE, body_of_events
 from chaos.http_line import Answer, HttpLine
 from chaos.seen import Seen
 
@@ -46,6 +47,7 @@ class Visitor(threading.Thread):
             self._ask_again: 8,
             self._vanish: 5,
             self._look: 9,
+            self._happen: 12,
         }
 
     def stop(self) -> None:
@@ -115,6 +117,22 @@ class Visitor(threading.Thread):
             self._book.note("stale answers")
         elif answer.body["totalVisitors"] < least:
             self._book.breach(f"GET /api/stats said {answer.body['totalVisitors']} when {least} was acknowledged")
+
+    def _happen(self) -> None:
+        """Events, sent until they are acknowledged."""
+        who = f"visitor-{self._which}-{self._chance.randrange(PEOPLE)}"
+        sent = [(who, f"{self._which}-{next(self._numbers)}") for _ in range(self._chance.randint(1, MOST_AT_ONCE))]
+        self._book.sending_events(sent)
+        for _ in range(PATIENCE_TRIES):
+            line = self._chance.choice(self._lines)
+            answer = line.ask("POST", EVENTS, body_of_events(sent))
+            if answer is not None and answer.status == 200:
+                self._book.events_acknowledged(sent)
+                return
+            if answer is not None and answer.status != 503:
+                self._book.breach(f"{sent[0]} was answered {answer}")
+            time.sleep(TRY_AGAIN_S)
+        self._book.breach(f"{sent[0]} was not acknowledged after {PATIENCE_TRIES} tries")
 
     def _new_visit(self) -> tuple[Visit, dict[str, Any]]:
         who = f"visitor-{self._which}-{self._chance.randrange(PEOPLE)}"

@@ -23,6 +23,7 @@ from support.slow_disk import slow_disk
 from chaos.book import Book
 from chaos.pages import Page, SilentLine, open_pages, open_silent_pages
 from chaos.people import Person
+from chaos.reader import Reader
 from chaos.supervisor import Supervisor
 from chaos.switchboard import Switchboard
 from chaos.visitors import Visitor
@@ -57,6 +58,7 @@ class World:
     pages: list[Page]
     silent: list[SilentLine]
     people: list[Person]
+    reader: Reader
 
     @property
     def workers(self) -> int:
@@ -66,6 +68,7 @@ class World:
         """The clients come."""
         for visitor in self.visitors:
             visitor.start()
+        self.reader.start()
         for person in self.people:
             self.board.call(person.begin)
 
@@ -81,6 +84,7 @@ class World:
             visitor.stop()
         for visitor in self.visitors:
             visitor.join()
+        self.reader.stop()
 
     def leave(self) -> None:
         """The clients go, and close their sockets."""
@@ -147,6 +151,7 @@ def world(kind: str, folder: Path, seed: int, is_pooled: bool = False) -> Iterat
             pages=pages,
             silent=silent,
             people=people,
+            reader=Reader(viewer(server), server.port, book),
         )
         yield made
 
@@ -163,6 +168,13 @@ def founded(server: ChangedServer, board: Switchboard, still: threading.Event) -
             member.join(community)
         people.append(Person(board, member, theirs, still.is_set))
     return communities, people
+
+
+def viewer(server: ChangedServer) -> Member:
+    member = Member(server)
+    given = server.koyjabo("user", "role", member.email, "viewer")
+    assert given.returncode == 0, given.stderr
+    return member
 
 
 @contextmanager

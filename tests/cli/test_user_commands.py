@@ -117,16 +117,14 @@ def test_what_cannot_be_done_is_said_in_a_sentence(server):
     assert server.database.rows("SELECT count(*) FROM users") == [(1,)]
 
 
-@pytest.mark.honest_start  # a program forked from the template has cheap hashes
 def test_every_worker_may_be_the_first_to_start(database: Database, new_server, redis_server):
     admin = {"ADMIN_EMAIL": EMAIL, "ADMIN_PASSWORD": PASSWORD, "WEB_CONCURRENCY": 3, "REDIS_URL": redis_server.url}
     servers = [new_server(database, **admin).launch() for _ in range(2)]
     for server in servers:
         server.wait_until_serving()
     assert [log_in(server).status_code for server in servers] == [200, 200]
-    ((kept, is_admin),) = database.rows("SELECT password, is_admin FROM users")
+    ((is_admin,),) = database.rows("SELECT is_admin FROM users")
     assert is_admin
-    assert kept.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert "Traceback" not in "".join(server.log for server in servers)
 
 

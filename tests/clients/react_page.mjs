@@ -1,5 +1,5 @@
-// A page that uses the built React package, under Node: what it shows and what its sockets hear, one JSON on a line.
-// Commands come the same way: {"do": "show", "name", "component", "props"}, {"do": "hide" | "click", "name"}.
+// A page of a project that uses the React package, under Node: what it shows and what its sockets hear, one JSON on a line.
+// Commands come the same way: {"do": "show", "name", "component", "props"}, {"do": "hide" | "click" | "clear", "name"}.
 
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
@@ -13,9 +13,13 @@ const cookieJar = new CookieJar();
 for (const cookie of JSON.parse(cookies)) cookieJar.setCookieSync(cookie, url);
 const { window } = new JSDOM("", { url, cookieJar, pretendToBeVisual: true });
 
+const open = new Set();
+
 class WatchedWebSocket extends window.WebSocket {
   constructor(...address) {
     super(...address);
+    open.add(this);
+    this.addEventListener("close", () => setTimeout(() => open.delete(this))); // when the package has heard of it as well
     say("socket", { url: address[0], protocols: address[1] ?? [] });
     this.addEventListener("message", ({ data }) => say("heard", { event: JSON.parse(data) }));
   }
@@ -29,7 +33,7 @@ for (const kind of ["log", "error"]) console[kind] = (line) => say("console", { 
 
 const { createElement } = require("react");
 const { createRoot } = require("react-dom/client");
-const built = await import(`${folder}/dist/index.js`);
+const built = await import(require.resolve("@koyjabo/react"));
 
 /** The hook itself, with nothing between. */
 function Hook({ communityId, ...options }) {
@@ -59,6 +63,14 @@ const commands = {
     shown.set(name, { place, root });
   },
   hide: ({ name }) => shown.get(name).root.unmount(),
+  clear: async ({ name }) => {
+    for (const { place, root } of shown.values()) root.unmount(), place.remove();
+    shown.clear();
+    for (const socket of open) socket.close(); // where the package did not
+    while (open.size) await new Promise((resolve) => setTimeout(resolve, 10));
+    window.localStorage.clear();
+    say("cleared", { name });
+  },
   click: ({ name }) => shown.get(name).place.querySelector("button").click(),
 };
 

@@ -9,9 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from support.processes import ROOT, wait_until
+from support.processes import wait_until
 
-PACKAGE = ROOT / "clients" / "react"
 SCRIPT = Path(__file__).with_suffix(".mjs")
 PATIENCE_S = 30
 Found = TypeVar("Found")
@@ -19,12 +18,13 @@ ONLINE, OFFLINE = (f'status-indicator {state}"' for state in ("online", "offline
 
 
 class ReactPage:
-    """`cookies` are those of its browser, as in Set-Cookie."""
+    """`project` is the folder that has the package; `cookies` are those of its browser, as in Set-Cookie."""
 
-    def __init__(self, port: int, cookies: list[str] | None = None) -> None:
-        command = ["node", str(SCRIPT), f"http://127.0.0.1:{port}", str(PACKAGE), json.dumps(cookies or [])]
+    def __init__(self, project: Path, port: int, cookies: list[str] | None = None) -> None:
+        command = ["node", str(SCRIPT), f"http://127.0.0.1:{port}", str(project), json.dumps(cookies or [])]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._said: list[dict[str, Any]] = []
+        self._cleared = 0
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -36,6 +36,13 @@ class ReactPage:
 
     def click(self, name: str) -> None:
         self._do("click", name)
+
+    def clear(self) -> None:
+        """Nothing is shown, no socket is open, and what was said before is forgotten: as good as a new page."""
+        self._cleared += 1
+        self._do("clear", str(self._cleared))
+        self.wait_for("cleared", name=str(self._cleared))
+        self._said.clear()
 
     def said(self, what: str, **fields: Any) -> list[dict[str, Any]]:
         """Everything of one kind, so far."""

@@ -1,9 +1,10 @@
-"""The React package, as it is built, against a real server."""
+"""The React package, as it is installed, against a real server."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import jwt
 import pytest
@@ -13,16 +14,14 @@ from support.processes import SECRET
 from support.redis import free_port
 from support.server import Server
 
-NOBODY_COMES_BACK_S = 60
+LONG_GRACE_S = 60
 """The grace of who goes without a goodbye: a leave within less was a clean one."""
 
 
 @pytest.fixture(scope="module")
-def server(npm, module_servers, module_sqlite_database) -> Server:
+def server(module_servers, module_sqlite_database) -> Server:
     """It keeps its port when it is started again."""
-    built = npm("run", "build")
-    assert built.returncode == 0, built.stdout + built.stderr
-    settings = {"PORT": free_port(), "LEAVE_GRACE_SECONDS": NOBODY_COMES_BACK_S}
+    settings = {"PORT": free_port(), "LEAVE_GRACE_SECONDS": LONG_GRACE_S}
     return module_servers(module_sqlite_database, **settings).start()
 
 
@@ -36,11 +35,17 @@ def community(founder: Member) -> str:
     return founder.found()
 
 
-@pytest.fixture
-def page(server: Server) -> Iterator[ReactPage]:
-    page = ReactPage(server.port)
+@pytest.fixture(scope="module")
+def shared_page(project: Path, server: Server) -> Iterator[ReactPage]:
+    page = ReactPage(project, server.port)
     yield page
     page.close()
+
+
+@pytest.fixture
+def page(shared_page: ReactPage) -> Iterator[ReactPage]:
+    yield shared_page
+    shared_page.clear()
 
 
 def expired(member: Member) -> str:
@@ -69,6 +74,7 @@ def test_who_goes_away_has_left_at_once(server, founder, community, page):
     with PlainMember(server.port, community, founder.token) as watcher:
         page.show("counter", "VisitorCounter", community, token=Member(server).join(community).token)
         watcher.wait_for_count(2)
+        page.wait_to_show("counter", ONLINE)  # a socket that is still opening could send no goodbye
         page.hide("counter")
         assert watcher.wait_for_count(1)["type"] == "visitor_left"
 
@@ -89,16 +95,16 @@ def test_after_a_restart_who_was_refused_stays_away_and_who_was_not_is_back(serv
 
 
 def test_expired_token_is_renewed(server, founder, community, page):
-    somebody = Member(server).join(community)
-    page.show("counter", "VisitorCounter", community, token=expired(somebody), refresh=somebody.refresh)
+    guest = Member(server).join(community)
+    page.show("counter", "VisitorCounter", community, token=expired(guest), refresh=guest.refresh)
     page.wait_for("closed", name="counter", code=4004)
     page.wait_to_show("counter", ONLINE, '<span class="count">1</span>')
     assert len(page.said("socket")) == 2
 
 
-def test_session_of_the_browser_needs_no_token(server, founder, community):
+def test_session_of_the_browser_needs_no_token(project, server, founder, community):
     cookies = [f"{each.name}={each.value}; Path={each.path}" for each in founder.http.cookies]
-    page = ReactPage(server.port, cookies)
+    page = ReactPage(project, server.port, cookies)
     page.show("counter", "VisitorCounter", community)
     page.wait_to_show("counter", ONLINE, '<span class="count">1</span>')
     assert page.said("socket")[0]["protocols"] == []
@@ -124,10 +130,10 @@ def test_member_sees_no_dashboard_and_the_page_is_told_why(server, community, pa
 
 
 def test_who_is_put_out_is_offline_and_the_page_is_told_why(server, founder, community, page):
-    somebody = Member(server).join(community)
-    page.show("counter", "VisitorCounter", community, token=somebody.token)
+    guest = Member(server).join(community)
+    page.show("counter", "VisitorCounter", community, token=guest.token)
     page.wait_to_show("counter", ONLINE)
-    founder.call("DELETE", f"/api/communities/{community}/members/{somebody.id}")
+    founder.call("DELETE", f"/api/communities/{community}/members/{guest.id}")
     assert page.wait_for("closed", name="counter", code=4003)["reason"].endswith(".")
     page.wait_to_show("counter", OFFLINE)
 

@@ -5,21 +5,22 @@ from __future__ import annotations
 import re
 
 import pytest
-from react_page import PACKAGE
+from support.package_fixtures import REACT
 
-README = PACKAGE / "README.md"
-OPTIONS = PACKAGE / "src" / "options.ts"
-ENDINGS = PACKAGE / "src" / "endings.ts"
+README = REACT / "README.md"
+OPTIONS = REACT / "src" / "options.ts"
+ENDINGS = REACT / "src" / "endings.ts"
 
 
 @pytest.mark.parametrize("script", ["check", "test"])
-def test_package_passes_its_own(npm, script):
+def test_package_passes_its_own(npm, project, script):
+    """After `project`, which builds what it stands on."""
     done = npm("run", script)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_readme_shows_the_example_that_is_tested():
-    example = (PACKAGE / "examples" / "CommunityPage.tsx").read_text()
+    example = (REACT / "examples" / "CommunityPage.tsx").read_text()
     assert example in re.findall(r"```tsx\n(.*?)```", README.read_text(), re.DOTALL)
 
 
@@ -34,5 +35,5 @@ def test_readme_lists_every_close_code_after_which_there_is_no_plain_retry():
 
 
 def test_lockfile_names_no_registry():
-    """It would be that of whoever made it."""
-    assert '"resolved"' not in (PACKAGE / "package-lock.json").read_text()
+    """It would be that of the machine on which it was made."""
+    assert '"resolved"' not in (REACT / "package-lock.json").read_text()

@@ -11,7 +11,7 @@ from support.visitor_worlds import flush
 
 from koyjabo.cluster.outbox import Outbox
 from koyjabo.cluster.redis_client import connect
-from koyjabo.cluster.workers import Progress, Worker
+from koyjabo.cluster.workers import Job, Progress, Worker
 from koyjabo.cluster.workers_memory import MemoryWorkers
 from koyjabo.cluster.workers_redis import KEYS, LEASE_S, RedisWorkers
 from koyjabo.runtime import ThreadRuntime
@@ -59,7 +59,8 @@ def test_worker_is_what_it_told_last(known):
     workers, wait = known
     workers.report(worker())
     wait()
-    now = worker(memory_kb=None, recount=Progress(5, 10, 20))
+    jobs = (Job("export", 5, 1, 9),)
+    now = worker(memory_kb=None, recount=Progress(5, 10, 20), lag_ms=1.5, unsaved_ms=7, jobs=jobs)
     workers.report(now)
     wait()
     assert workers.live() == [now]
@@ -102,6 +103,15 @@ def test_worker_that_is_silent_is_gone_when_its_lease_ends(line, redis_server):
 
 def test_worker_of_a_later_version_may_say_more(line):
     line.client.hset(KEYS[0], "b", json.dumps({**worker("b")._asdict(), "more": 1}))
+    line.report(worker("a"))
+    assert [each.id for each in line.workers.live()] == ["a", "b"]
+
+
+def test_worker_of_an_earlier_version_may_say_less(line):
+    told = worker("b")._asdict()
+    for newer in ("lag_ms", "unsaved_ms", "jobs"):
+        del told[newer]
+    line.client.hset(KEYS[0], "b", json.dumps(told))
     line.report(worker("a"))
     assert [each.id for each in line.workers.live()] == ["a", "b"]
 

@@ -15,8 +15,6 @@ from koyjabo.communities.permissions import RequiredAccess
 from koyjabo.errors import UnknownCommunity
 from koyjabo.identity import Account
 
-pytestmark = pytest.mark.both_kinds
-
 NOBODY = "3f2b8c1e-0000-4000-8000-000000000000"
 
 
@@ -52,6 +50,7 @@ def counter(site: Site, community: str) -> list[tuple]:
     return site.rows("SELECT visits, total, unique_visitors FROM counters WHERE scope = :id", id=community)
 
 
+@pytest.mark.both_kinds
 def test_archived_community_is_unknown_to_everybody(site, ayesha, boss, admin, community):
     site.services.communities.directory.archive(admin, community.upper())
     here = f"{PATH}/{community}"
@@ -93,6 +92,8 @@ def test_those_in_its_rooms_are_sent_away(site, ayesha, admin, community):
     told: list = []
 
     class Socket:
+        is_stream = False
+
         def write(self, data: bytes) -> None:
             pass
 
@@ -108,6 +109,7 @@ def test_those_in_its_rooms_are_sent_away(site, ayesha, admin, community):
     assert site.services.communities.rooms.join(Participant(Socket(), seat.access, False, told.append))["count"] == 1
 
 
+@pytest.mark.both_kinds
 def test_restored_community_has_all_it_had(site, ayesha, admin, community):
     other = sign_up(site, "other")
     give(ayesha, community, other, "moderator")
@@ -142,6 +144,7 @@ def test_restored_community_counts_in_the_epoch_of_the_site(site, admin, communi
     assert len(site.rows("SELECT DISTINCT epoch FROM counters")) == 1
 
 
+@pytest.mark.both_kinds
 def test_numbers_are_exact_however_archiving_and_visits_meet(site, admin, community):
     answers: list[int] = []
 
@@ -184,6 +187,7 @@ def test_what_is_not_there_cannot_be_put_away(site, admin, community_id):
             getattr(site.services.communities.directory, method)(admin, community_id)
 
 
+@pytest.mark.both_kinds
 def test_admins_of_the_site_see_all_of_them_by_name(site, ayesha, admin, community):
     hikers = found(ayesha, name="hikers 100%", listed=False, open=False)["id"]
     site.services.communities.directory.archive(admin, community)

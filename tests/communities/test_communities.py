@@ -100,7 +100,7 @@ def test_site_admin_may_join_what_takes_invitations(site, cast):
 def test_who_founds_a_community_is_its_admin(site, cast):
     community = found(cast["outsider"], name="Banani", description="Lake side", listed=False, open=False)
     shown = {"name": "Banani", "description": "Lake side", "open": False, "listed": False, "role": "admin", "online": 0}
-    shown["count_anonymous"] = False
+    shown |= {"count_anonymous": False, "public_count": False}
     assert community == {"id": community["id"], **shown}
     assert roles_in(site, community["id"]) == {cast["outsider"].id: "admin"}
     assert found(cast["outsider"])["open"] is found(cast["outsider"])["listed"] is True

@@ -9,8 +9,6 @@ import pytest
 from support.app_fixtures import Site, assert_error
 from support.community_calls import PATH, found, give
 
-pytestmark = pytest.mark.both_kinds
-
 LINK = re.compile(r'<([^>]+)>; rel="(\w+)"')
 
 
@@ -37,6 +35,7 @@ def links(answer) -> dict[str, str]:
     return {name: address for address, name in LINK.findall(answer.headers["Link"])}
 
 
+@pytest.mark.both_kinds
 def test_list_has_what_is_listed_and_what_is_ones_own(empty):
     for name, listed in (("Banani", True), ("Dhanmondi", False), ("Mirpur", False), ("Uttara", True)):
         community = found(empty["admin"], name=name, listed=listed)["id"]
@@ -55,6 +54,7 @@ def test_list_has_what_is_listed_and_what_is_ones_own(empty):
     assert_error(empty.site.client.get(PATH), 401, "unauthenticated")
 
 
+@pytest.mark.both_kinds
 def test_list_is_by_members_then_by_name(empty):
     """So that it is not the billboard of those who found many."""
     sizes = {"!! buy at evil.example": 1, "Uttara": 4, "Banani": 3, "Mirpur": 3, "dhanmondi": 1}
@@ -72,6 +72,7 @@ def test_list_is_as_each_of_them_says(empty):
     assert empty["admin"].get(PATH).json == [community]
 
 
+@pytest.mark.both_kinds
 def test_pages_together_are_the_list_once_and_in_order(empty):
     ids = {found(empty["admin"], name=name)["id"] for name in ("b", "a", "c", "a", "a", "B", "b")}
     pages = [empty["outsider"].get(f"{PATH}?page={page}&per_page=3") for page in (1, 2, 3)]
@@ -129,6 +130,7 @@ def test_twenty_are_a_page_and_a_hundred_the_most(empty):
     assert len(empty["outsider"].get(f"{PATH}?per_page=100").json) == 21
 
 
+@pytest.mark.both_kinds
 def test_members_are_listed_by_the_page_those_who_came_first_first(site, cast):
     community = found(cast["member"])["id"]
     order = ["member"]

@@ -13,8 +13,6 @@ from koyjabo.communities import lifecycle
 from koyjabo.communities.communities import Communities
 from koyjabo.errors import TooManyCommunities
 
-pytestmark = pytest.mark.both_kinds
-
 MOST = 3
 
 
@@ -64,6 +62,7 @@ def test_leaving_or_being_made_an_admin_changes_nothing(small):
     assert_error(ayesha.post(PATH, json={"name": "One more"}), 409, "too_many_communities")
 
 
+@pytest.mark.both_kinds
 def test_requests_at_once_found_no_more(small):
     ayesha = account_of(sign_up(small, "ayesha"))
 

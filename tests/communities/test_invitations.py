@@ -47,7 +47,6 @@ def assert_void(person, token: str) -> None:
     Reader(person.site).log_in(person.email.partition("@")[0]).get(f"/invitations/{token}", 404)
 
 
-@pytest.mark.both_kinds
 def test_answer_is_the_same_for_every_email_and_makes_nobody_a_member(site, founder, karim, community):
     answers = [
         founder.post(f"{PATH}/{community}/members", json={"email": email, "role": "member"})
@@ -140,7 +139,6 @@ def test_member_who_accepts_keeps_the_higher_role(site, founder, karim, communit
     assert roles_in(site, community)[karim.id] == after
 
 
-@pytest.mark.both_kinds
 @pytest.mark.parametrize("lost", ["left", "lower role", "disabled", "no site admin any more"])
 def test_invitation_ends_with_the_rights_of_who_made_it(site, founder, karim, community, lost):
     salma = sign_up(site, "salma")
@@ -162,7 +160,6 @@ def test_invitation_ends_with_the_rights_of_who_made_it(site, founder, karim, co
     assert_void(karim, token)
 
 
-@pytest.mark.both_kinds
 def test_archived_community_invites_nobody_until_it_is_restored(site, admin, founder, karim, community):
     token = invite(founder, community, "karim@example.com")
     site.services.communities.directory.archive(admin, community)
@@ -241,7 +238,7 @@ def test_page_of_the_link_leads_through_the_signup_to_the_community(site, founde
     page = words(reader.get(path))
     assert "Founder · invites you to this community: Night bus Moderator" in page
     reader.send(f"{path}/accept")
-    assert "You are now a member." in words(reader.get(reader.location))
+    assert "You are now a member of Night bus." in words(reader.get(reader.location))
 
 
 def test_page_declines_and_the_account_shows_what_is_open(site, founder, community, karim):

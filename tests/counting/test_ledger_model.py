@@ -75,7 +75,9 @@ class CounterMachine(RuleBasedStateMachine):
         if expected is None:
             assert (answer.status_code, answer.json["code"]) == (404, "unknown_community")
             return
-        assert answer.json["visit"] == {"ordinal": expected[0], "duplicate": expected[1]}
+        told = answer.json["visit"]
+        assert (told["ordinal"], told["today"], told["duplicate"]) == expected
+        assert told["share"].startswith(f"/n/{expected[0]}?s=")
         self.compare(answer.json["stats"])
 
     @rule(visitor=visitors, anonymous=st.booleans())

@@ -111,6 +111,25 @@ def test_visit_is_counted_once_when_its_commit_goes_unheard(unlucky, database, w
         assert site.recount() == []
 
 
+def test_visit_that_another_server_stored_meanwhile_is_new_only_there(site, database):
+    """A client that was not answered asks another server, which gives the visit the ordinal that was planned here."""
+
+    def lose(cursor) -> None:
+        if not told:
+            cursor.connection.close()
+            told.extend(other.commit(batch))
+            raise psycopg2.OperationalError("server closed the connection unexpectedly")
+
+    told: list = []
+    batch = [(NewVisit("ayesha", "1", at_ms=site.time.ms), "1")]
+    stores = [open_store(make_url(database.url), site.services.clock, fence) for fence in (lose, lambda cursor: None)]
+    one, other = stores
+    told += one.commit(batch)
+    for store in stores:
+        store.close()
+    assert [(each.ordinal, each.duplicate) for each in told] == [(1, False), (1, True)]
+
+
 def test_retry_stays_a_retry_when_its_commit_goes_unheard(unlucky, database):
     with Site(database.url) as site:
         site.register("ayesha", visitId="1")

@@ -1,102 +1,20 @@
-"""People of communities: whoever comes in whatever order, they are counted once, and as what they turned out to be."""
+"""People of communities: in whatever order visits come, people are counted once, and as what they turned out to be."""
 
 from __future__ import annotations
 
-import random
 from concurrent.futures import ThreadPoolExecutor
-from itertools import combinations_with_replacement, count
-from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy.engine import make_url
-from support.app_fixtures import Site, Time
-from support.people_model import Crowd, shifted
+from support.app_fixtures import Site
+from support.people_world import AYESHA, HERE, HOUR_MS, KARIM, THERE, World
 from support.short_run import EVERYTHING
 
-from koyjabo.analytics.reports import Conversion
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.records import NewVisit
 from koyjabo.models import SITE
 
-pytestmark = pytest.mark.both_kinds
-
-HERE, THERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 NOWHERE = "00000000-0000-4000-8000-000000000000"
-AYESHA, KARIM, NILA = (f"{n}{n}{n}{n}0000-0000-4000-8000-000000000000" for n in "123")
-STARTS = {
-    "Asia/Dhaka": "2025-12-16T21:00:00+06:00",
-    "Asia/Kathmandu": "2025-12-31T22:50:00+05:45",
-    "Europe/Berlin": "2026-03-28T20:30:00+01:00",  # 23 hours tomorrow,
-    "America/Havana": "2026-10-31T20:30:00-04:00",  # 25, with midnight twice,
-    "Australia/Lord_Howe": "2026-04-04T21:15:00+11:00",  # and 24 and a half
-}
-HOUR_MS = 3_600_000
-
-
-class World:
-    """A site with two communities, and the model of what happens there."""
-
-    told: list[Conversion]
-
-    def __init__(self, url: str, zone: str = "Asia/Dhaka") -> None:
-        self.time = Time()
-        self.time.go_to(STARTS[zone])
-        self.site = Site(url, self.time, TIMEZONE=zone)
-        for community in (HERE, THERE):
-            self.site.add_community(community)
-        self.reports = self.site.services.analytics.reports
-        self.told = []
-        self.site.services.signals.visitor_converted.connect(self.told.append, weak=False)
-        self.crowd = Crowd(ZoneInfo(zone))
-        self.store = open_store(make_url(url), self.site.services.clock)
-        self._names = count()
-
-    def close(self) -> None:
-        self.store.close()
-        self.site.close()
-
-    def commit(self, *visits: tuple[str, str, str | None], at_ms: tuple[int, ...] = ()) -> None:
-        """(scope, visitor, user) of each, together."""
-        batch = []
-        for number, (scope, visitor, user) in enumerate(visits):
-            moment = at_ms[number] if at_ms else self.time.ms
-            name = str(next(self._names))
-            batch.append((NewVisit(visitor, name, scope, at_ms=moment, user_id=user), name))
-            if scope != SITE:
-                self.crowd.visit(scope, visitor, user, moment)
-        with self.store.writing():
-            receipts = self.store.commit(batch)
-        assert [receipt.own.scope for receipt in receipts] == [scope for scope, *_ in visits]
-
-    def attend(self, scope: str, *users: str) -> bool:
-        for user in users:
-            self.crowd.attend(scope, user, self.time.ms)
-        return self.reports.attend(scope, list(users), self.time.ms)
-
-    def convert(self, user: str, visitor: str) -> None:
-        self.told.clear()
-        self.reports.convert(user, visitor)
-        expected = self.crowd.convert(user, visitor)
-        told = {each.scope: each for each in self.told}
-        assert set(told) == expected
-        assert {scope: each.rate for scope, each in told.items()} == {s: self.crowd.rate(s) for s in expected}
-
-    def check(self) -> None:
-        assert self.site.recount() == []
-        for scope in (HERE, THERE):
-            days = self.crowd.days() or ["2025-01-01"]
-            for start, end in combinations_with_replacement(days, 2):
-                expected = self.crowd.between(scope, start, end)
-                assert self.reports.visitors(scope, start, end).people == expected, (scope, start, end)
-            first, last = shifted(days[0], -2), shifted(days[-1], 2)
-            for day, people in self.reports.trend(scope, "daily", first, last):
-                assert people == self.crowd.between(scope, day, day)
-            rows = self.site.rows(
-                "SELECT hour_s, authenticated, anonymous FROM hourly_people WHERE scope = :s", s=scope
-            )
-            hours = {hour_s: (authenticated, anonymous) for hour_s, authenticated, anonymous in rows}
-            for hour_s in hours.keys() | self.crowd.hours():
-                assert hours.get(hour_s, (0, 0)) == self.crowd.in_hour(scope, hour_s)
 
 
 @pytest.fixture
@@ -106,48 +24,7 @@ def world(database):
     world.close()
 
 
-def something_happens(world: World, chance: random.Random) -> None:
-    people = ["a", "b", "c", "d"]
-    users = [AYESHA, KARIM, NILA]
-    match chance.choice(["visits"] * 5 + ["attend", "attend", "convert", "time", "time", "put right"]):
-        case "visits":
-            visits = [
-                (chance.choice([HERE, HERE, THERE, SITE]), chance.choice(people), chance.choice([None, None, *users]))
-                for _ in range(chance.randint(1, 5))
-            ]
-            around = [world.time.ms + chance.choice([0, 0, -HOUR_MS * 5, 1000]) for _ in visits]
-            world.commit(*visits, at_ms=tuple(around))
-        case "attend":
-            world.attend(chance.choice([HERE, THERE]), *chance.sample(users, chance.randint(1, 3)))
-        case "convert":
-            world.convert(chance.choice(users), chance.choice(people))
-        case "time":
-            world.time.pass_(hours=chance.choice([0.5, 1, 7, 24, 75]))
-        case "put right":
-            world.time.put_right(hours=chance.choice([-80, -25, -1, 3]))
-
-
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2, 3))])
-@pytest.mark.parametrize("zone", STARTS)
-def test_people_are_what_a_model_makes_of_them_on_sqlite(sqlite_database, zone, seed):
-    follow(World(sqlite_database.url, zone), random.Random(f"{zone} {seed}"), steps=60)
-
-
-@pytest.mark.parametrize("zone", STARTS)
-def test_people_are_what_a_model_makes_of_them_on_postgres(postgres, zone):
-    follow(World(postgres.new_database().url, zone), random.Random(zone), steps=40)
-
-
-def follow(world: World, chance: random.Random, steps: int) -> None:
-    try:
-        for step in range(1, steps + 1):
-            something_happens(world, chance)
-            if step % 20 == 0:
-                world.check()
-    finally:
-        world.close()
-
-
+@pytest.mark.both_kinds
 def test_who_comes_with_a_token_is_known_by_it_without_one(world):
     """The first visit of a browser says whose it is; others may log in there, and are themselves."""
     world.commit((HERE, "a", AYESHA), (HERE, "a", None), (HERE, "a", KARIM))
@@ -156,6 +33,7 @@ def test_who_comes_with_a_token_is_known_by_it_without_one(world):
     world.check()
 
 
+@pytest.mark.both_kinds
 def test_who_comes_before_and_after_signing_up_is_one_person(world):
     world.commit((HERE, "a", None), (HERE, "b", None))
     world.time.pass_(days=1)
@@ -190,6 +68,7 @@ def test_who_was_never_anonymous_is_no_conversion(world):
     assert world.told == []
 
 
+@pytest.mark.both_kinds
 def test_days_that_come_late_go_where_they_belong(world):
     """The clock was put back: the day in between begins a new chain, however often."""
     for days in (0, 10, -5, -10, 7, 0):
@@ -201,6 +80,7 @@ def test_days_that_come_late_go_where_they_belong(world):
     world.check()
 
 
+@pytest.mark.both_kinds
 def test_attending_again_changes_nothing(world):
     assert world.reports.today(HERE).people == (0, 0)
     assert world.attend(HERE, AYESHA, KARIM)
@@ -253,6 +133,7 @@ def other_server(world):
         yield site
 
 
+@pytest.mark.both_kinds
 def test_conversions_and_visits_at_once_lose_nothing(world, other_server):
     servers = [world.site.services, other_server.services]
 
@@ -278,6 +159,7 @@ def test_conversions_and_visits_at_once_lose_nothing(world, other_server):
     assert len(told) == len(set(told)) > ROUNDS
 
 
+@pytest.mark.both_kinds
 def test_two_servers_that_convert_a_visitor_at_once_do_it_once(world, other_server):
     servers = [world.site.services, other_server.services]
     with ThreadPoolExecutor(2) as threads:

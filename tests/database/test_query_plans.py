@@ -2,64 +2,55 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import closing, contextmanager
+from functools import cache
 
 import psycopg2.extensions
 import pytest
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
 from support.app_fixtures import Site
+from support.databases import Database, SqliteDatabase
+from support.filled_tables import HERE, fill
+from support.statements import plan_of, recorded
 
 from koyjabo.analytics.reports import GRANULARITIES
 from koyjabo.counting import ledger_postgres as postgres
 from koyjabo.counting import ledger_sqlite
 from koyjabo.counting.records import NewVisit
 from koyjabo.database import sqlite
-from koyjabo.extensions import db
 from koyjabo.identity import Account
+from koyjabo.insights.events.event_queries import MOST_READ, NEWEST_READ, newest_visit
 from koyjabo.models import Scope
 from koyjabo.visit_log.visit_log import Filter
 
-pytestmark = pytest.mark.both_kinds
-
 PEOPLE = ("people", "person_days", "returns", "hourly_people")
 BIG = ("visits", "visitors", "daily_visits", "hourly_visits", *PEOPLE)
-HERE = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 USER = "e2a61b9c-7d3f-4b2a-8a55-0c9f6f0d1b22"
 ADMIN = Account(USER, "boss@example.com", "Boss", True)
 MANY = 20_000
 MOST_STATEMENTS = 14  # for a visit, a look at the stats and a heartbeat together
-FILL = {
-    "visits (id, ordinal, scope, visitor_id, visit_id, at_ms, day, hour_s, place)": (
-        "SELECT n, n, 'site', 'v' || n, 'x', 1, '2025-12-16', 1, 'Unknown'"
-    ),
-    "visitors (scope, visitor_id, first_visit)": "SELECT 'site', 'v' || n, n",
-    "daily_visits": "SELECT 'site', 'd' || n, 1, 1",
-    "hourly_visits": "SELECT 'site', n, 1, 1",
-    "people (id, scope, person, last_day)": f"SELECT -n, '{HERE}', 'v:v' || n, '2025-12-16'",  # ids it does not give
-    "person_days (person_id, day, began_s, slots)": "SELECT -n, '2025-12-16', 1, 1",
-    "returns": f"SELECT '{HERE}', 'd' || n, '', 1, 1",
-    "hourly_people": f"SELECT '{HERE}', n, 1, 1",
-}
-NUMBERS = {
-    "sqlite": "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers LIMIT {rows})",
-    "postgres": "WITH numbers AS (SELECT generate_series(1, {rows}) AS n)",
-}
 
 
-def fill(site: Site, kind: str, rows: int, analyze: bool = True) -> None:
-    site.add_community(HERE)
-    for table, values in FILL.items():
-        site.rows(f"INSERT INTO {table} {NUMBERS[kind].format(rows=rows)} {values} FROM numbers")
-    site.rows(f"UPDATE counters SET visits = {rows}, total = {rows}, unique_visitors = {rows} WHERE scope = 'site'")
-    if analyze:
-        site.rows("ANALYZE")
+@pytest.fixture(scope="module")
+def filled(postgres, tmp_path_factory):
+    """`filled("sqlite", 10)` is the URL of a database with so many rows in each table; most share one."""
+    folder = tmp_path_factory.mktemp("filled")
+
+    @cache
+    def fill_one(kind: str, rows: int, analyze: bool) -> Database:
+        database = (
+            SqliteDatabase.migrated(folder / f"{rows}-{analyze}.db") if kind == "sqlite" else postgres.new_database()
+        )
+        with Site(database.url) as site:
+            fill(site, kind, rows, analyze)
+        return database
+
+    return lambda kind, rows=MANY, analyze=True: fill_one(kind, rows, analyze).copy().url
 
 
 def work(site: Site) -> None:
-    """A new visitor, an old one, a retry, all in a community as well, somebody's heartbeat, and a look at the stats."""
+    """A new visitor, an old one, a retry, all in a community as well, heartbeats, and a look at the stats."""
     for visitor, visit, user in (("v7", "1", None), ("v8", "1", USER), ("v9", "1", USER), ("v7", "1", None)):
         visit_community(site, visitor, visit, user)
     site.register("new", visitId="1")
@@ -95,9 +86,8 @@ def recorded_on_sqlite(monkeypatch) -> Iterator[list[str]]:
 @pytest.mark.parametrize(
     ("rows", "analyze"), [(10, False), pytest.param(MANY, False, marks=pytest.mark.long), (MANY, True)]
 )
-def test_no_statement_on_sqlite_reads_a_whole_table(sqlite_database, monkeypatch, rows, analyze):
-    with Site(sqlite_database.url) as site, recorded_on_sqlite(monkeypatch) as statements:
-        fill(site, "sqlite", rows, analyze)
+def test_no_statement_on_sqlite_reads_a_whole_table(filled, monkeypatch, rows, analyze):
+    with Site(filled("sqlite", rows, analyze)) as site, recorded_on_sqlite(monkeypatch) as statements:
         statements.clear()
         work(site)
         assert_no_table_is_read_whole(site, statements, least=10)
@@ -112,9 +102,8 @@ def assert_no_table_is_read_whole(site: Site, statements: list[str], least: int)
 
 
 @pytest.mark.parametrize("analyze", [pytest.param(False, marks=pytest.mark.long), True])
-def test_no_report_and_no_conversion_on_sqlite_reads_a_whole_table(sqlite_database, monkeypatch, analyze):
-    with recorded_on_sqlite(monkeypatch) as statements, Site(sqlite_database.url) as site:
-        fill(site, "sqlite", MANY, analyze)
+def test_no_report_and_no_conversion_on_sqlite_reads_a_whole_table(filled, monkeypatch, analyze):
+    with recorded_on_sqlite(monkeypatch) as statements, Site(filled("sqlite", MANY, analyze)) as site:
         reports = site.services.analytics.reports
         visit_community(site, "somebody", "1")
         statements.clear()
@@ -124,27 +113,6 @@ def test_no_report_and_no_conversion_on_sqlite_reads_a_whole_table(sqlite_databa
         for granularity in GRANULARITIES:
             reports.trend(HERE, granularity, "2025-12-01", "2025-12-16")
         assert_no_table_is_read_whole(site, statements, least=20)
-
-
-@contextmanager
-def recorded_at_the_desk() -> Iterator[list[tuple[str, Any]]]:
-    """What goes through SQLAlchemy, with its values."""
-    asked: list[tuple[str, Any]] = []
-
-    def note(connection, cursor, statement, parameters, *_: Any) -> None:
-        asked.append((statement, parameters))
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        yield asked
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
-
-
-def plan_of(site: Site, kind: str, statement: str, parameters: Any) -> str:
-    how = "EXPLAIN QUERY PLAN" if kind == "sqlite" else "EXPLAIN"
-    with site.app.app_context(), db.engine.begin() as connection:
-        return "\n".join(str(row[-1]) for row in connection.exec_driver_sql(f"{how} {statement}", parameters))
 
 
 WANTED = {
@@ -158,10 +126,9 @@ WANTED = {
 }
 
 
-@pytest.mark.parametrize("analyze", [False, True])
-def test_log_of_visits_is_looked_through_in_stretches(database, kind, analyze):
-    with Site(database.url) as site, recorded_at_the_desk() as asked:
-        fill(site, kind, MANY, analyze or kind == "postgres")
+@pytest.mark.parametrize(("kind", "analyze"), [("sqlite", False), ("sqlite", True), ("postgres", True)])
+def test_log_of_visits_is_looked_through_in_stretches(filled, kind, analyze):
+    with Site(filled(kind, MANY, analyze)) as site, recorded() as asked:
         for what, which in WANTED.items():
             asked.clear()
             site.services.visit_log.page(ADMIN, which, before=5_000)
@@ -172,10 +139,44 @@ def test_log_of_visits_is_looked_through_in_stretches(database, kind, analyze):
             assert "ix_visits_community" in plans[-1] or what != "a community"
 
 
-def test_number_of_statements_on_sqlite_does_not_grow(sqlite_database, monkeypatch):
-    with Site(sqlite_database.url) as site, recorded_on_sqlite(monkeypatch) as statements:
+@contextmanager
+def steps_on_sqlite(path: str, counted: list[int]) -> Iterator[sqlite3.Connection]:
+    """Counts the steps of SQLite's machine, in hundreds."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.set_progress_handler(lambda: counted.append(1), 100)
+        yield connection
+
+
+def rows_read(plan: dict) -> int:
+    """By all steps of a plan that was run."""
+    of_one = plan["Actual Loops"] * (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0))
+    return int(of_one) + sum(map(rows_read, plan.get("Plans", ())))
+
+
+@pytest.mark.parametrize(("since", "newest"), [(0, MANY), (NEWEST_READ - 1, MANY), (MANY, None)])
+def test_newest_visit_of_a_busy_visitor_is_found_without_reading_all(database, kind, since, newest):
+    """`since`: how many visits of others came later."""
+    with Site(database.url) as site:
+        fill(site, kind, MANY + since, analyze=False)
+        site.rows(f"UPDATE visits SET visitor_id = 'v1', visit_id = CAST(id AS text) WHERE id <= {MANY}")
+        site.rows("ANALYZE")
+        sought = newest_visit("b.visitor", "max" if kind == "sqlite" else "greatest")
+        statement = f"SELECT {sought} AS id FROM (SELECT CAST('v1' AS text) AS visitor) AS b"
+        found = site.rows(statement)[0][0]
+        assert found == newest if newest else found <= MANY
+        most = MOST_READ + NEWEST_READ
+        if kind == "postgres":
+            assert rows_read(site.rows(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}")[0][0][0]["Plan"]) < 5 * most
+            return
+        counted: list[int] = []
+        with steps_on_sqlite(database.path, counted) as connection:
+            assert connection.execute(statement).fetchone() == (found,)
+        assert 100 * len(counted) < 15 * most
+
+
+def test_number_of_statements_on_sqlite_does_not_grow(filled, monkeypatch):
+    with Site(filled("sqlite")) as site, recorded_on_sqlite(monkeypatch) as statements:
         counts = []
-        fill(site, "sqlite", MANY)
         site.stats()
         for visitor in ("first", "second"):
             statements.clear()
@@ -215,9 +216,8 @@ def scans(plan: dict) -> Iterator[tuple[str, str]]:
         yield from scans(below)
 
 
-def test_no_statement_on_postgres_reads_a_whole_table(postgres, monkeypatch):
-    with Site(postgres.new_database().url) as site, recorded_on_postgres(monkeypatch) as messages:
-        fill(site, "postgres", MANY)
+def test_no_statement_on_postgres_reads_a_whole_table(filled, monkeypatch):
+    with Site(filled("postgres")) as site, recorded_on_postgres(monkeypatch) as messages:
         work(site)
         asked = [part.strip() for message in messages for part in message.split(";\n")]
         asked = [part for part in asked if part.startswith(("SELECT", "WITH", "UPDATE"))]
@@ -229,9 +229,8 @@ def test_no_statement_on_postgres_reads_a_whole_table(postgres, monkeypatch):
             assert not read_whole.intersection(BIG), statement
 
 
-def test_a_visit_on_postgres_takes_two_round_trips(postgres, monkeypatch):
-    with Site(postgres.new_database().url) as site, recorded_on_postgres(monkeypatch) as messages:
-        fill(site, "postgres", MANY)
+def test_a_visit_on_postgres_takes_two_round_trips(filled, monkeypatch):
+    with Site(filled("postgres")) as site, recorded_on_postgres(monkeypatch) as messages:
         for visitor, visit, round_trips in (("new", "1", 2), ("v7", "1", 2), ("new", "1", 2)):
             messages.clear()
             site.register(visitor, visitId=visit)
@@ -244,6 +243,7 @@ def test_a_visit_on_postgres_takes_two_round_trips(postgres, monkeypatch):
         assert len(messages) == 1
 
 
+@pytest.mark.both_kinds
 def test_visit_of_the_site_costs_nothing_for_people(database, kind, monkeypatch):
     recorded = recorded_on_sqlite if kind == "sqlite" else recorded_on_postgres
     with Site(database.url) as site, recorded(monkeypatch) as statements:

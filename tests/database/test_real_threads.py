@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -14,10 +15,14 @@ from support.processes import wait_until
 pytestmark = pytest.mark.honest_start
 
 READS = ("stats", "members", "visitors", "visitors/today", "visitors/trends", "visitors/realtime")
+REPORTS = ("summary", "timeline", "breakdown?by=page", "summary?range=yesterday&page=/", "hours?page=/")
+"""From sums and from rows, with closed days whose answers are kept."""
+
+AT_ONCE = json.dumps({"koyjabo.insights.projection.projection.PATIENCE_MS": 0})
 
 
 def test_no_thread_meets_what_belongs_to_the_loop(database, redis_server, tmp_path):
-    server = ChangedServer(database, tmp_path, CHANGES="{}", WATCHED=1, REDIS_URL=redis_server.url)
+    server = ChangedServer(database, tmp_path, CHANGES=AT_ONCE, WATCHED=1, REDIS_URL=redis_server.url)
     try:
         admin = Member(server.start())
         promote(server, admin)
@@ -49,11 +54,14 @@ def use(server: ChangedServer, admin: Member) -> None:
         read = [clients.submit(admin.call, "GET", f"/api/communities/{community}/{path}") for path in READS]
     for done in (*visits, *joined, *read):
         done.result()
+    wait_until(lambda: server.database.rows("SELECT count(*) FROM insight_sums")[0][0], "there are sums")
+    for path in REPORTS:
+        admin.call("GET", f"/api/reports/{path}")
     before = recounted(server)
 
     def recounts() -> bool:
         """Another one begins when Redis no longer tells of the last."""
-        admin.send_form("/system/recount")
+        admin.send_form("/data/recount")
         return recounted(server) > before
 
     wait_until(recounts, "it is recounted", 60, every_s=0.5)

@@ -17,7 +17,7 @@ from koyjabo.database.startup_queries import is_prepared
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.settings.database_url import file_of, for_libpq
 
-pytestmark = [pytest.mark.empty_database, pytest.mark.both_kinds]
+pytestmark = pytest.mark.both_kinds
 
 ADMIN = {"ADMIN_EMAIL": "Boss@example.com", "ADMIN_PASSWORD": "the first of them"}
 PREPARE = """
@@ -43,6 +43,7 @@ def begun(database):
         return database
 
 
+@pytest.mark.empty_database
 def test_new_database_is_to_be_prepared_and_one_that_was_started_is_not(database):
     assert not prepared(database)
     with Site(database.url):
@@ -74,7 +75,7 @@ def test_first_admin_who_is_missing_or_no_admin_is_for_the_application(database)
     assert not prepared(database, admin="boss@example.com")
 
 
-def test_somebody_is_to_be_made_up_where_there_is_nobody(database):
+def test_user_is_to_be_made_up_where_there_is_none(database):
     with Site(database.url):
         assert not prepared(database, needs_a_user=True)
     with Site(database.url, **ADMIN):

@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-import logging
-import statistics
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.account_calls import PASSWORD, bare, disable, log_in, sign_up, try_login
+from support.account_calls import PASSWORD, disable, log_in, sign_up, try_login
 from support.app_fixtures import Site, assert_error
-from support.described import assert_described
-from support.mailbox import link_in, path_in, text_of
+from support.mailbox import path_in, text_of
 from support.page_calls import Reader, words
+from support.reset_calls import NEW, ask, mailed, use
 
 from koyjabo.errors import LedgerUnavailable
-
-RESET, NEW = "/api/auth/password-reset", "launch at dusk"
-
-
-def ask(site: Site, email: str = "ayesha@example.com", **request):
-    return bare(site).post(RESET, json={"email": email}, **request)
-
-
-def mailed(site: Site, mailbox, email: str = "ayesha@example.com") -> str:
-    """The path of the link in the newest mail."""
-    assert ask(site, email).status_code == 202
-    site.services.mail.send_all()
-    return path_in(mailbox.wait_for(email, "Choose a new password"))
-
-
-def use(site: Site, path: str, status: int = 303, password: str = NEW, **headers: str) -> Reader:
-    reader = Reader(site)
-    reader.headers |= headers
-    reader.page = reader.send(path, status, new_password=password)
-    return reader
 
 
 @pytest.mark.both_kinds
@@ -139,29 +116,6 @@ def test_form_is_taken_from_its_own_page_alone(site, mailbox, headers, status):
     assert try_login(site).status_code == (401 if status == 303 else 200)
 
 
-@pytest.mark.parametrize("token", ["", "x", "x" * 43, "A" * 43, "%00" * 43, "../login", "x" * 5000])
-def test_what_is_no_token_opens_nothing(site, token):
-    assert site.client.get(f"/reset-password/{token}", headers={"Accept": "text/html"}).status_code == 404
-    assert site.client.post(f"/reset-password/{token}", data={"new_password": NEW}).status_code in (404, 405)
-
-
-def test_token_for_one_purpose_is_none_for_another(site, mailbox):
-    sign_up(site)
-    site.services.mail.send_all()
-    verification = path_in(mailbox.mails[0])
-    use(site, verification.replace("verify-email", "reset-password"), 404)
-
-
-def test_host_of_the_request_is_in_no_mail(site, mailbox):
-    sign_up(site)
-    hostile = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Origin": "http://evil.example"}
-    assert ask(site, headers=hostile).status_code == 202
-    site.services.mail.send_all()
-    mail = mailbox.wait_for("ayesha@example.com", "Choose a new password")
-    assert link_in(mail).startswith("https://live.example.com/reset-password/")
-    assert "evil" not in mail.as_string()
-
-
 def test_mail_goes_to_the_account_however_the_email_is_spelled(site, mailbox):
     sign_up(site)
     assert ask(site, "  AYESHA@example.com").status_code == 202
@@ -205,67 +159,6 @@ def test_link_proves_the_email(site, mailbox):
     sign_up(site)
     use(site, mailed(site, mailbox))
     assert site.rows("SELECT verified_ms FROM users") == [(site.time.ms,)]
-
-
-def test_stranger_learns_nothing_and_gets_no_mail(site, mailbox):
-    sign_up(site)
-    site.services.mail.send_all()
-    mailbox.mails.clear()
-    known, unknown = ask(site), ask(site, "nobody@example.com")
-    for answer in (known, unknown):
-        assert_described(site, answer)
-        assert (answer.status_code, answer.data, answer.headers["Cache-Control"]) == (202, b"", "no-store")
-    assert {name for name, _ in known.headers} == {name for name, _ in unknown.headers}
-    site.services.mail.send_all()
-    assert mailbox.recipients[-1] == "ayesha@example.com"
-    assert mailbox.subjects() == ["Choose a new password"]
-    pages = [Reader(site).send("/forgot-password", email=f"{name}@example.com") for name in ("ayesha", "nobody")]
-    assert pages[0] == pages[1]
-    sent = Reader(site)
-    sent.send("/forgot-password", email="nobody@example.com")
-    assert "If there is an account with this email" in words(sent.get(sent.location))
-
-
-def test_answer_takes_as_long_for_emails_without_an_account(site):
-    """Both write the same row; who it is for is found out when the mail is sent."""
-    for number in range(100):
-        sign_up(site, f"user{number}")
-    took = {"user": [], "nobody": []}
-    for number in range(100):
-        for name, times in took.items():
-            began = time.perf_counter()
-            ask(site, f"{name}{number}@example.com")
-            times.append(time.perf_counter() - began)
-    known, unknown = (statistics.median(times) for times in took.values())
-    assert abs(known - unknown) < 0.25 * max(known, unknown), (known, unknown)
-
-
-@pytest.mark.parametrize("email", ["", "nobody", None, 5, "a\0@example.com"])
-def test_what_is_no_email_is_refused(site, email):
-    assert_error(ask(site, email), 400, "invalid_input", "email")
-
-
-def test_asking_is_limited_by_address(database, mailbox):
-    with Site(database.url, RATE_LIMIT_LOGINS="20", **mailbox.settings()) as site:
-        peer = {"REMOTE_ADDR": "203.0.113.9"}
-        statuses = [ask(site, f"{n}@example.com", environ_overrides=peer).status_code for n in range(11)]
-        assert statuses == [202] * 10 + [429]
-
-
-def test_nothing_secret_or_personal_is_logged(site, mailbox, caplog):
-    caplog.set_level(logging.DEBUG)
-    sign_up(site)
-    path = mailed(site, mailbox)
-    use(site, path)
-    use(site, path, 404)
-    mailbox.refusal = "550 ayesha@example.com is unknown"
-    ask(site)
-    site.services.mail.send_all()
-    assert "mail_sent kind=reset" in caplog.text
-    assert "mail_delayed kind=reset reason=550" in caplog.text
-    ours = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("koyjabo"))
-    for secret in ("ayesha", path.rpartition("/")[2], NEW):
-        assert secret not in ours
 
 
 def test_page_without_smtp_says_what_to_do(database):

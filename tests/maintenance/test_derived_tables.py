@@ -13,7 +13,7 @@ from koyjabo.maintenance.derived_tables_queries import CHECKS, ROLLUPS
 COUNTERS = ("visits", "total", "unique_visitors")
 FIGURES = [(rollup.table, value) for rollup in ROLLUPS for value in rollup.values]
 FIGURES += [("counters", value) for value in COUNTERS]
-DERIVED = {table for table, _ in FIGURES} | {check.table for check in CHECKS}
+DERIVED = {table for table, _ in FIGURES} | {check.table for check in CHECKS} | {"insight_sums"}
 NOT_DERIVED = {
     # With `visits`, these are what everything is derived from.
     "adjustments",
@@ -22,6 +22,8 @@ NOT_DERIVED = {
     "imported_visits",
     # Nothing else knows these.
     "peaks",
+    "time_spent",
+    "member_spans",
     "users",
     "sessions",
     "login_failures",
@@ -39,6 +41,17 @@ NOT_DERIVED = {
     "invitations",
     "email_links",
     "outbox",
+    "events",
+    "event_sums",
+    "shares",
+    "annotations",
+    "webhook_events",
+    "imported_days",
+    # Of reports: what the facts and the sums refer to, and how far they are.
+    "traits",
+    "addresses",
+    "visitor_numbers",
+    "watermarks",
 }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from itertools import count
 
 import pytest
 from support.account_calls import sign_up
@@ -12,15 +11,8 @@ from support.app_fixtures import Site, assert_error, nothing_counted
 from support.community_calls import site_admin
 from support.second_factor import first_step, turn_on
 
-from koyjabo.counting.records import NewVisit
-from koyjabo.database import throttle
-from koyjabo.errors import LedgerUnavailable, UnknownVisitor
-from koyjabo.maintenance import erasure
-from koyjabo.models import SITE, Scope
-
-pytestmark = pytest.mark.both_kinds
-
 HERE, GONE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
+ANDROID = "Mozilla/5.0 (Linux; Android 14; SM-A155F) AppleWebKit/537.36 Chrome/130.0.0.0 Mobile Safari/537.36"
 FORGET = "/api/visitor/forget"
 ELSEWHERE = {"environ_overrides": {"REMOTE_ADDR": "203.0.113.7"}}
 BROWSER = {"REMOTE_ADDR": "203.0.113.7", "HTTP_USER_AGENT": "a browser"}
@@ -43,6 +35,7 @@ def contents(site: Site) -> str:
     return json.dumps([site.rows(f"SELECT * FROM {table}") for (table,) in tables], default=str)
 
 
+@pytest.mark.both_kinds
 def test_totals_stay_and_the_visitor_is_known_no_longer(site):
     for visitor, here in (("ayesha", None), ("ayesha", HERE), ("karim", HERE)):
         site.register(visitor, communityId=here)
@@ -67,13 +60,15 @@ def test_login_that_waits_for_its_second_step_knows_the_visitor_no_longer(site):
     assert site.rows("SELECT visitor_id FROM pending_steps") == [(None,)]
 
 
-def test_whoever_comes_back_is_somebody_new(site):
+@pytest.mark.both_kinds
+def test_visitor_who_comes_back_is_a_new_one(site):
     site.register("ayesha", visitId="1", communityId=HERE)
     forget(site, "ayesha")
     again = site.register("ayesha", visitId="1", communityId=HERE)
     assert (again.ordinal, again.duplicate, again.stats["uniqueVisitors"]) == (4002, False, 2)
     forget(site, "ayesha")
-    assert site.rows("SELECT scope, visitors FROM forgotten_visitors ORDER BY scope") == [(HERE, 2), ("site", 2)]
+    assert site.rows("SELECT count(*) FROM visitors GROUP BY scope") == [(2,), (2,)]
+    assert site.rows("SELECT * FROM forgotten_visitors") == []
     assert site.recount() == []
 
 
@@ -81,9 +76,15 @@ def test_no_table_names_them(sqlite_database):
     with Site(sqlite_database.url) as site:
         for community in (HERE, GONE):
             site.add_community(community)
-            site.register("ayesha", communityId=community, visitId="the-visit", page="/of-ayesha")
+            site.register("ayesha", communityId=community, visitId="the-visit", page="/map")
         site.services.analytics.reports.convert("somebody", "ayesha")
         site.register("ayesha", communityId=HERE)
+        event = {"visitor_id": "ayesha", "event_id": "the-visit", "scope": "site", "at_ms": 1, "day": "d", "hour_s": 1}
+        site.rows(
+            "INSERT INTO events (visitor_id, event_id, scope, at_ms, day, hour_s, name) "
+            "VALUES (:visitor_id, :event_id, :scope, :at_ms, :day, :hour_s, 'search')",
+            **event,
+        )
         site.rows("DELETE FROM counters WHERE scope = :gone", gone=GONE)  # as when it is archived, or deleted
         assert "ayesha" in contents(site)
         assert forget(site, "ayesha").status_code == 204
@@ -92,6 +93,7 @@ def test_no_table_names_them(sqlite_database):
         assert site.recount() == []
 
 
+@pytest.mark.both_kinds
 def test_conversions_and_their_rate_stay(site):
     for visitor in ("ayesha", "karim"):
         site.register(visitor, communityId=HERE)
@@ -104,7 +106,24 @@ def test_conversions_and_their_rate_stay(site):
     assert site.recount() == []
 
 
-def test_nobody_is_told_whether_there_was_such_a_visitor(site):
+def test_visits_stay_under_one_name_without_what_leads_to_the_visitor(site):
+    sent = {"userAgent": ANDROID, "referrer": "https://m.facebook.com/groups/ayesha", "timestamp": 5, "page": "/map"}
+    karim = sign_up(site, "karim")
+    site.post(json={"visitorId": "ayesha", **sent}, headers={"Authorization": f"Bearer {karim.access}"})
+    site.register("ayesha", communityId=HERE, **sent)
+    site.register("babul", **sent)
+    forget(site, "ayesha")
+    columns = "visitor_id, visit_id, referrer, user_agent, client_ms, user_id, page"
+    first, second, other = site.rows(f"SELECT {columns} FROM visits ORDER BY id")
+    assert first[0] == second[0]
+    assert first[0].startswith("~")
+    assert (first[1], second[1]) == ("~1", "~2")
+    assert first[2:] == ("https://m.facebook.com", "Chrome on Android (phone)", None, "~", "/map")
+    assert second[2:] == ("https://m.facebook.com", "Chrome on Android (phone)", None, None, "/map")
+    assert other[2:5] == ("https://m.facebook.com/groups/ayesha", ANDROID, 5)
+
+
+def test_answer_does_not_say_whether_there_was_such_a_visitor(site):
     site.register("ayesha")
     with nothing_counted(site):
         unknown = forget(site, "nobody")
@@ -113,7 +132,7 @@ def test_nobody_is_told_whether_there_was_such_a_visitor(site):
     assert [name for name, _ in unknown.headers] == [name for name, _ in known.headers]
 
 
-def test_audit_log_says_that_somebody_was_forgotten_and_not_who(site):
+def test_audit_log_says_that_a_visitor_was_forgotten_and_not_which(site):
     admin = site_admin(site)
     site.register("ayesha")
     forget(site, "nobody")
@@ -134,11 +153,9 @@ def test_nothing_of_them_is_logged(site, caplog):
     assert "ayesha-the-visitor" not in caplog.text
 
 
-@pytest.mark.parametrize(
-    "body", [{}, {"visitorId": ""}, {"visitorId": 7}, {"visitorId": "~a"}, {"visitorId": "a" * 129}]
-)
-def test_what_names_nobody_is_refused(site, body):
-    assert_error(site.post(FORGET, json=body), 400, "invalid_input", "visitorId")
+def test_what_names_no_visitor_is_refused(site):
+    for body in ({}, {"visitorId": ""}, {"visitorId": 7}, {"visitorId": "~a"}, {"visitorId": "a" * 129}):
+        assert_error(site.post(FORGET, json=body), 400, "invalid_input", "visitorId")
 
 
 def test_any_page_may_ask_and_read_the_answer(site):
@@ -155,97 +172,7 @@ def test_one_address_may_not_ask_without_end(site):
     assert_error(answers[30], 429, "rate_limited")
 
 
-@pytest.fixture
-def small_pieces(monkeypatch):
-    for name in ("FIRST", "FEWEST", "MOST"):
-        monkeypatch.setattr(throttle, name, 3)
-
-
-def many_visits(site: Site, count: int) -> None:
-    for number in range(count):
-        site.services.counting.visits.register(
-            NewVisit("program", None, Scope(HERE if number % 2 else SITE), at_ms=site.time.ms)
-        )
-
-
-def test_visitor_of_many_visits_is_forgotten_in_pieces_until_it_is_done(site, small_pieces, monkeypatch):
-    many_visits(site, 20)
-    before = site.stats()
-    monkeypatch.setattr(erasure, "PATIENCE_S", 0)
-    answer = forget(site, "program")
-    assert_error(answer, 503, "not_yet_forgotten")
-    assert answer.headers["Retry-After"] == "1"
-    assert site.rows("SELECT count(*) FROM visits") == [(17,)]
-    assert site.recount() == []
-    asked = 0
-    while forget(site, "program").status_code == 503:
-        asked += 1
-        assert asked < 10
-    assert site.rows("SELECT count(*) FROM visits") == site.rows("SELECT count(*) FROM visitors") == [(0,)]
-    assert site.recount() == []
-    assert site.stats()["totalVisits"] == before["totalVisits"]
-
-
-def test_whoever_was_forgotten_late_is_forgotten_everywhere(site, monkeypatch):
-    """A disk may stand still for seconds: what is on it then is done, and not to be asked for again."""
-    site.register("ayesha")
-    site.register("karim")
-    monkeypatch.setattr(erasure, "PATIENCE_S", 0)
-    assert forget(site, "ayesha").status_code == 204
-    assert site.heartbeat("ayesha").status_code == 404
-    assert site.stats()["activeUsers"] == 1
-
-
-def test_forgetting_that_broke_off_is_finished_the_next_time(site, small_pieces):
-    many_visits(site, 20)
-    told = []
-
-    def interrupted(visits: int) -> None:
-        told.append(visits)
-        if len(told) == 3:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        site.services.maintenance.erasure.forget("program", interrupted)
-    assert site.recount() == []
-    assert site.services.maintenance.erasure.count("program") == 20 - sum(told)
-    site.services.maintenance.erasure.forget("program")
-    assert site.rows("SELECT count(*) FROM visits") == [(0,)]
-    assert site.recount() == []
-    with pytest.raises(UnknownVisitor):
-        site.services.maintenance.erasure.forget("program")
-
-
-def test_visits_that_come_meanwhile_are_forgotten_too(site, small_pieces):
-    """Each of a community in which they had never been."""
-    many_visits(site, 8)
-    coming = count(1)
-
-    def register(visits: int) -> None:
-        assert site.recount() == []
-        community = f"{next(coming):08}{HERE[8:]}"
-        site.add_community(community)
-        site.services.counting.visits.register(NewVisit("program", None, Scope(community), at_ms=site.time.ms))
-
-    site.services.maintenance.erasure.forget("program", register)
-    ((last, scope),) = site.rows("SELECT id, scope FROM visits")  # it came when all others were forgotten
-    known = set(site.rows("SELECT scope, visitor_id, first_visit FROM visitors"))
-    assert known == {(each, "program", last) for each in (SITE, scope)}
-    assert site.recount() == []
-
-
-def test_while_the_database_is_away_nothing_is_said_to_be_forgotten(site, monkeypatch):
-    site.register("ayesha")
-
-    def away(*_, **__):
-        raise LedgerUnavailable
-
-    monkeypatch.setattr(site.services.maintenance.erasure._database, "write", away)
-    assert_error(forget(site, "ayesha"), 503, "ledger_unavailable")
-    assert site.heartbeat("ayesha").status_code == 204
-
-
-def test_open_page_of_theirs_keeps_nobody_active(site):
+def test_open_page_of_theirs_keeps_no_visitor_active(site):
     pairing = site.services.presence.visitor_sockets
     site.register("ayesha")
     pairing.opened("socket", pairing.fingerprint(BROWSER), "ayesha", registered=True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import os
+import signal
+from contextlib import suppress
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy.engine import make_url
 from support.checks import assert_exact, assert_verified
 from support.crowd import Crowd
-from support.processes import ROOT, environment, wait_until
+from support.processes import run, wait_until
 
 from koyjabo.clock import Clock
 from koyjabo.counting.ledger import open_store
@@ -25,6 +27,24 @@ SELECT '{HERE}', epoch, 0, 0, 0, revision FROM counters WHERE scope = 'site'
 COUNTERS = "SELECT scope, visits, total, unique_visitors FROM counters ORDER BY scope"
 DAY_MS = 86_400_000
 VISITORS = 700
+KILLED = """
+import os, signal
+from koyjabo.cli import main
+from koyjabo.insights.projection import folding_queries
+from koyjabo.maintenance import fold_queries
+
+def killed(*args, **kwargs):
+    result = original(*args, **kwargs)
+    if next(calls, None) is None:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return result
+
+original, calls = {0}.{1}, iter(range(3))
+{0}.{1} = killed
+main(["prune"])
+"""
+"""`koyjabo prune`, killed in the fourth transaction of a kind."""
+
 BATCH = 1000
 
 
@@ -63,7 +83,7 @@ def has_been_night(database) -> None:
     database.rows(f"INSERT INTO nightly_work VALUES ('retention', '{clock.today()}', '', {clock.now_ms()}, 0)")
 
 
-def test_prune_beside_a_busy_server_costs_nobody_a_visit(past, database):
+def test_prune_beside_a_busy_server_costs_no_visit(past, database):
     server = past(3000)
     has_been_night(database)
     server.start()
@@ -92,54 +112,47 @@ def test_dry_run_says_how_many_and_changes_nothing(past, database):
 
 
 def test_prune_that_was_killed_goes_on_where_it_was(past, database):
-    """kill -9, again and again, wherever it is."""
-    server = past(20_000)
-    before, kills = database.rows(COUNTERS), 0
-    while left := rows(database):
-        pruning = subprocess.Popen(
-            [sys.executable, "-m", "koyjabo", "prune"],
-            cwd=ROOT,
-            env=environment(**server.settings),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-        )
-        try:
-            wait_until(lambda left=left: rows(database) < left, "it folds some", 30, 0.001)
-            if kills < 2:
-                pruning.kill()
-        finally:
-            kills += pruning.wait(60) == -9
+    """kill -9 before a commit: while people are left out of sums, and, several times, while visits are folded."""
+    visits = 1000
+    server = past(visits)
+    before, left = database.rows(COUNTERS), [visits]
+    for operation in ("folding_queries.leave_people_out", "fold_queries.fold_old", "fold_queries.fold_old"):
+        pruning = run("-c", KILLED.format(*operation.split(".")), **server.settings)
+        assert pruning.returncode == -9, pruning.stderr
+        left.append(rows(database))
         assert_verified(server)
-    assert kills >= 1, "it was too fast to be killed"
+    assert left[0] == left[1] > left[2] > left[3] > 0
+    assert server.koyjabo("prune").returncode == 0
+    assert rows(database) == 0
     assert database.rows(COUNTERS) == before
+    assert_verified(server)
 
 
-def test_prune_beside_an_import_folds_nothing_and_says_so(past, database):
+def test_prune_beside_an_import_folds_nothing_and_says_so(past, database, tmp_path):
     """Also one that is made again; and kill -9 ends what keeps others out."""
-    server = past(2000)
+    server, output = past(2000), tmp_path / "output"
     file = "visitor_id,visit_id,at\nayesha,1,1714585000000\n"
     assert server.koyjabo("import", "-", "--format", "csv", typed=file).returncode == 0
     for is_killed in (True, False):
-        importing = subprocess.Popen(
-            [sys.executable, "-m", "koyjabo", "import", "-", "--format", "csv"],
-            cwd=ROOT,
-            env=environment(**server.settings),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        read, written = os.pipe()
+        with open(read) as typed, output.open("w") as said:
+            importing = server.begin("import", "-", "--format", "csv", typed=typed, output=said)
         try:
-            wait_until(lambda: database.rows("SELECT 1 FROM imported_visits WHERE upto_visit IS NULL"), "it imports")
+            under_way = "SELECT 1 FROM imported_visits WHERE upto_visit IS NULL"
+            wait_until(partial(database.rows, under_way), "it imports", 60)
             refused = server.koyjabo("prune")
             assert (refused.returncode, refused.stdout) == (1, "")
             assert "Visits are being imported" in refused.stderr
             assert rows(database) == 2001
         finally:
             if is_killed:
-                importing.kill()
-            said, _ = importing.communicate(None if is_killed else file, timeout=30)
+                with suppress(ProcessLookupError):
+                    os.kill(importing.pid, signal.SIGKILL)
+            with open(written, "w") as typing:
+                typing.write("" if is_killed else file)
+            importing.wait(60)
         database.rows("DELETE FROM imported_visits WHERE upto_visit IS NULL")  # as the next one does
-    assert said == "Imported 0 visits; 1 were stored already.\n"
+    assert output.read_text() == "Imported 0 visits; 1 were stored already.\n"
     assert server.koyjabo("prune").returncode == 0
     assert rows(database) == 0
     refused = server.koyjabo("import", "-", "--format", "csv", typed=file)

@@ -20,12 +20,23 @@ from koyjabo.analytics.reports import DAILY, HOURLY
 from koyjabo.clock import shifted
 from koyjabo.counting.records import NewVisit
 from koyjabo.errors import UnknownVisitor
+from koyjabo.insights.dimensions import TRAITS
+from koyjabo.insights.question import Question
 from koyjabo.models import SITE, Scope
 
 HERE, THERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 USERS = tuple(f"{n}{n}{n}{n}0000-0000-4000-8000-000000000000" for n in "12")
+ANDROID = "Mozilla/5.0 (Linux; Android 14; K) AppleWebKit/537.36 Chrome/130.0.0.0 Mobile Safari/537.36"
 visitors = st.sampled_from(["ayesha", "babul", "chandni"])
 scopes = st.sampled_from([SITE, HERE, THERE])
+sent = st.fixed_dictionaries(
+    {"user_agent": st.sampled_from([ANDROID, "curl/8.5", None])},
+    optional={
+        "referrer": st.sampled_from(["https://m.facebook.com/a/b", "https://news.example/x"]),
+        "page": st.just("/"),
+    },
+)
+DIMENSIONS = ("page", *TRAITS, "visitor_kind")
 ROLLUPS = ("counters", "daily_visits", "hourly_visits", "returns", "hourly_people", "adjustments")
 
 
@@ -42,10 +53,10 @@ class FoldingMachine(RuleBasedStateMachine):
         for community in (HERE, THERE):
             self.site.add_community(community)
 
-    @rule(scope=scopes, visitor=visitors, user=st.none() | st.sampled_from(USERS), times=st.integers(1, 3))
-    def visit(self, scope: str, visitor: str, user: str | None, times: int) -> None:
+    @rule(scope=scopes, visitor=visitors, user=st.none() | st.sampled_from(USERS), times=st.integers(1, 3), sent=sent)
+    def visit(self, scope: str, visitor: str, user: str | None, times: int, sent: dict[str, str]) -> None:
         for _ in range(times):
-            visit = NewVisit(visitor, None, Scope(scope), at_ms=self.time.ms, user_id=user)
+            visit = NewVisit(visitor, None, Scope(scope), at_ms=self.time.ms, user_id=user, **sent)
             self.site.services.counting.visits.register(visit)
 
     @rule(user=st.sampled_from(USERS), visitor=visitors)
@@ -77,7 +88,7 @@ class FoldingMachine(RuleBasedStateMachine):
 
     @rule(visitor=visitors)
     def forget(self, visitor: str) -> None:
-        before, erasure = self.numbers(), self.site.services.maintenance.erasure
+        before, told, erasure = self.numbers(), self.insights(), self.site.services.maintenance.erasure
         if self.traces(visitor):
             erasure.forget(visitor)
         else:
@@ -85,6 +96,14 @@ class FoldingMachine(RuleBasedStateMachine):
                 erasure.forget(visitor)
         assert not self.traces(visitor)
         assert self.numbers() == before
+        assert self.insights() == told
+
+    def insights(self) -> list[Any]:
+        """What reports say of all days, but for rows by `referrer`."""
+        insights, today = self.site.services.insights, self.site.services.clock.today()
+        everything = [Question(self.first_day, max(today, self.first_day), Scope(each)) for each in (SITE, HERE)]
+        told: list[Any] = [insights.summary(question) for question in everything]
+        return told + [insights.breakdown(question, each, 100) for question in everything for each in DIMENSIONS]
 
     def traces(self, visitor: str) -> list[tuple]:
         """Every row in which the visitor is named."""

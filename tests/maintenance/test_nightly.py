@@ -1,4 +1,4 @@
-"""The work of the night: once a day, by one worker of all, whoever dies and whatever the clock does."""
+"""The work of the night: once a day, by one worker of all, even if workers die and the clock is set."""
 
 from __future__ import annotations
 
@@ -17,13 +17,11 @@ from koyjabo.maintenance.nightly_queries import SILENT_MS
 from koyjabo.runtime import ThreadRuntime
 from koyjabo.visit_log import import_queries
 
-pytestmark = pytest.mark.both_kinds
-
 DONE, PUT_OFF = "nightly_work_done", "nightly_work_put_off"
 
 
 class InPlace(ThreadRuntime):
-    """Tasks are done before whoever starts them goes on."""
+    """Tasks are done before their caller goes on."""
 
     def start_task(self, main: Callable[[], None]) -> None:
         main()
@@ -51,6 +49,7 @@ def worker(site: Site) -> Nightly:
     return Nightly(services.maintenance.retention._database, services.clock, InPlace(), services.maintenance.retention)
 
 
+@pytest.mark.both_kinds
 def test_once_a_day_at_the_quiet_hour(site, nights):
     first, second = worker(site), worker(site)
     site.time.go_to("2025-12-16T03:29:59.999+06:00")
@@ -70,6 +69,7 @@ def test_restart_is_no_reason_to_do_it_again(site, nights):
     assert nights() == ["2025-12-16"]
 
 
+@pytest.mark.both_kinds
 def test_work_is_folding_and_sweeping_and_says_so(site, caplog, nights):
     site.register()
     site.time.pass_(days=31)
@@ -81,6 +81,7 @@ def test_work_is_folding_and_sweeping_and_says_so(site, caplog, nights):
     assert " visits=1 longest_ms=" in said
 
 
+@pytest.mark.both_kinds
 def test_one_of_many_at_once_does_it(site, nights):
     """Servers of their own, with connections of their own."""
     others = [Site(site.database_url, site.time) for _ in range(3)]
@@ -88,7 +89,7 @@ def test_one_of_many_at_once_does_it(site, nights):
         runtime = ThreadRuntime()
         for each in (site, *others):
             runtime.start_task(worker(each).tick)
-        wait_until(nights, "somebody does it")
+        wait_until(nights, "one of them does it")
         wait_until(lambda: ended(site), "it is over")
         assert nights() == ["2025-12-16"]
     finally:
@@ -102,7 +103,7 @@ def ended(site: Site) -> bool:
 
 def claimed_by_one_who_died(site: Site) -> None:
     def died(past, advance):
-        raise SystemExit  # nobody logs, ends or takes back anything
+        raise SystemExit  # it logs, ends and takes back nothing
 
     dying = worker(site)
     dying._retention = type("Dying", (), {"past": lambda self: None, "prune": lambda self, *_: died(*_)})()
@@ -111,6 +112,7 @@ def claimed_by_one_who_died(site: Site) -> None:
     assert not ended(site)
 
 
+@pytest.mark.both_kinds
 def test_work_of_a_dead_worker_is_taken_over_when_it_has_been_silent(site, nights):
     claimed_by_one_who_died(site)
     site.time.pass_(milliseconds=SILENT_MS)
@@ -121,6 +123,7 @@ def test_work_of_a_dead_worker_is_taken_over_when_it_has_been_silent(site, night
     assert nights() == ["2025-12-16"]
 
 
+@pytest.mark.both_kinds
 def test_worker_that_lives_keeps_its_claim_however_long_it_takes(site, nights, monkeypatch):
     """And one that was frozen, and has lost it, does not go on."""
     first, second = worker(site), worker(site)
@@ -160,17 +163,19 @@ def put_off(caplog) -> int:
     return sum(record.msg.startswith(PUT_OFF) for record in caplog.records)
 
 
+@pytest.mark.both_kinds
 def test_work_is_put_off_until_an_import_is_over(site, caplog, nights):
-    nobody = worker(with_one_of_long_ago(site))
+    waiting = worker(with_one_of_long_ago(site))
     with in_context(site), import_queries.only_one(db.engine.url):
         for _ in range(3):
-            nobody.tick()
+            waiting.tick()
             site.time.pass_(seconds=30)
     assert (nights(), visits(site), put_off(caplog)) == ([], 1, 1)
-    worker(site).tick()  # at the next look, and whoever it is
+    worker(site).tick()  # at the next look, and by any worker
     assert (nights(), visits(site)) == (["2026-01-16"], 0)
 
 
+@pytest.mark.both_kinds
 def test_import_that_begins_when_the_work_has_begun_only_delays_it(site, caplog, nights):
     class ImportedBefore(InPlace):
         def start_task(self, main: Callable[[], None]) -> None:

@@ -16,8 +16,6 @@ from koyjabo.identity import Account
 from koyjabo.maintenance import recount_job
 from koyjabo.maintenance.recount_job import BEGUN, ENDED, NEWS_MS
 
-pytestmark = pytest.mark.both_kinds
-
 ELSEWHERE = Worker("b", "elsewhere", 7, 1, 2, None, {}, Progress(5, 10, 20))
 
 
@@ -91,6 +89,7 @@ def outage(site, monkeypatch) -> Outage:
     return Outage(site, monkeypatch)
 
 
+@pytest.mark.both_kinds
 def test_recount_says_that_all_agrees(site, admin):
     for visitor in ("a", "b", "a"):
         site.register(visitor)
@@ -105,6 +104,7 @@ def test_recount_says_that_all_agrees(site, admin):
     assert actions(site, admin) == [ENDED, BEGUN]
 
 
+@pytest.mark.both_kinds
 def test_recount_says_what_is_wrong(site, admin, monkeypatch):
     monkeypatch.setattr(recount_job, "MOST_PROBLEMS", 1)
     site.register()
@@ -126,15 +126,17 @@ def test_recount_that_cannot_be_made_says_so(site, admin, monkeypatch):
     assert found["error"] == LedgerUnavailable.sentence
 
 
-def test_recount_is_as_of_one_moment_and_nobody_waits_for_it(site, admin, pause):
+@pytest.mark.both_kinds
+def test_recount_is_as_of_one_moment_and_blocks_nothing(site, admin, pause):
     site.register("a")
     site.services.maintenance.recounts.begin(admin)
     assert pause.begun.wait(30)
     site.services.maintenance.recounts.begin(admin)  # once more does nothing
     site.register("b")
     assert site.services.accounts.users.page(admin).total == 1  # reports are made meanwhile
-    facts = site.services.maintenance.system.status(admin)
-    assert facts.recount == facts.workers[0].recount == Progress(site.time.ms, 0, 1)
+    system = site.services.maintenance.system
+    (worker,) = system.facts(admin).workers
+    assert system.data(admin).recount == worker.recount == Progress(site.time.ms, 0, 1)
     pause.over.set()
     wait_for_end(site)
     details = site.services.maintenance.recounts.state(admin).last.details
@@ -154,11 +156,12 @@ def test_recount_that_another_worker_makes_is_the_only_one(site, admin, monkeypa
     monkeypatch.setattr(workers, "live", lambda: [ELSEWHERE])
     site.services.maintenance.recounts.begin(admin)
     assert actions(site, admin) == []
-    assert site.services.maintenance.system.status(admin).recount == ELSEWHERE.recount
+    assert site.services.maintenance.system.data(admin).recount == ELSEWHERE.recount
     monkeypatch.undo()
     assert recounted(site, admin)["agrees"] is True
 
 
+@pytest.mark.both_kinds
 def test_recount_that_another_worker_has_just_begun_is_the_only_one(site, admin, pause):
     site.register()
     with Site(site.database_url, site.time) as other:  # which is heard of by nothing but the database

@@ -1,4 +1,4 @@
-"""What the panel says of the server."""
+"""The facts about the server behind Health and Data."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ import pytest
 from support.app_fixtures import SECRET, Site
 from support.community_calls import site_admin
 
-from koyjabo.identity import Account
-from koyjabo.installation import VERSION
-from koyjabo.maintenance.system_status import SETTINGS, SOCKET_KINDS, Facts
+from koyjabo.cluster.workers import SOCKET_KINDS, Job, Worker
+from koyjabo.database.startup_queries import NEWEST_REVISION
+from koyjabo.identity import OPERATOR, Account
+from koyjabo.maintenance import backup
+from koyjabo.maintenance.health.system import Data, Facts
+from koyjabo.runtime import unreported
 
-SECRETS = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "ADMIN_EMAIL", "ADMIN_PASSWORD", "GEOIP_DATABASE")
+ELSEWHERE = Worker("b", "elsewhere", 7, 1, 2, None, {}, None)
 
 
 @pytest.fixture
@@ -23,39 +26,44 @@ def site(database, monkeypatch):
 
 
 def look(site: Site, admin: Account) -> Facts:
-    return site.services.maintenance.system.status(admin)
+    return site.services.maintenance.system.facts(admin)
 
 
+def data(site: Site, admin: Account = OPERATOR) -> Data:
+    return site.services.maintenance.system.data(admin)
+
+
+@pytest.mark.both_kinds
 def test_facts_are_those_of_this_server(site, admin, kind):
+    site.register("ayesha")
     facts = look(site, admin)
-    assert facts.version == VERSION
-    assert facts.database.kind == {"sqlite": "SQLite", "postgres": "PostgreSQL"}[kind]
-    assert facts.database.survives_deploy == (kind == "postgres")
+    assert facts.installation.kind == {"sqlite": "SQLite", "postgres": "PostgreSQL"}[kind]
+    assert facts.installation.survives_deploy == (kind == "postgres")
+    assert (facts.database.schema, facts.database.visits) == (NEWEST_REVISION, 1)
+    assert facts.database.bytes > 100_000
+    assert facts.database.newest_commit_ms >= site.time.ms
+    assert (facts.clock_off_ms is None) == (kind == "sqlite")
     assert 0 < facts.database_ms < 5000
-    assert (facts.has_redis, facts.redis_ms) == (False, None)
-    assert (facts.starting_total, facts.last_recount) == (4000, None)
+    assert 0 < facts.disk.free < facts.disk.total
+    assert (facts.installation.has_redis, facts.redis_ms) == (False, None)
     (worker,) = facts.workers
     assert worker.memory_kb > 10_000
     assert worker.sockets == dict.fromkeys(SOCKET_KINDS, 0)
     assert worker.started_ms == worker.seen_ms == site.time.ms
 
 
-def test_settings_that_are_shown_hold_no_secret(site, admin):
-    facts = look(site, admin)
-    assert tuple(facts.settings) == SETTINGS
-    assert not set(SETTINGS) & set(SECRETS)
-    assert facts.settings["TIMEZONE"] == "Asia/Dhaka"
-    shown = json.dumps(facts._asdict(), default=str)
+def test_facts_hold_no_secret(site, admin):
+    shown = json.dumps([look(site, admin)._asdict(), data(site)._asdict()], default=str)
     assert SECRET not in shown
-    assert str(site.database_url).rpartition("/")[2] not in shown
+    assert "koyjabo.db" not in shown
 
 
 def test_starting_total_stays_what_it_was(site, admin):
     site.set_total(5000)
     site.services.maintenance.total.set_total(admin, 6000, "moved house")
-    facts = look(site, admin)
-    assert facts.starting_total == 4000
-    told = [(each.total_before, each.total_after, each.reason) for each in facts.adjustments]
+    found = data(site, admin)
+    assert found.starting_total == 4000
+    told = [(each.total_before, each.total_after, each.reason) for each in found.adjustments]
     assert told == [(5000, 6000, "moved house"), (4000, 5000, "koyjabo total set"), (0, 4000, "STARTING_TOTAL")]
 
 
@@ -64,4 +72,27 @@ def test_total_that_is_set_later_is_no_starting_total_whatever_its_reason(databa
         site.register()
         admin = site_admin(site)
         site.services.maintenance.total.set_total(admin, 6000, "STARTING_TOTAL")
-        assert look(site, admin).starting_total == 0
+        assert data(site).starting_total == 0
+
+
+def test_backup_is_known_when_it_is_complete(site, tmp_path):
+    assert data(site).backup is None
+    with site.app.app_context():
+        backup.back_up(tmp_path / "a.backup", False, site.services.clock, unreported)
+    found = data(site).backup
+    assert (found.at_ms, found.actor_id, found.details["total"]) == (site.time.ms, None, 4000)
+
+
+def test_unsaved_visits_and_jobs_of_other_workers_are_known(site, monkeypatch):
+    system, workers = site.services.maintenance.system, site.services.maintenance.system._workers
+    others = [
+        ELSEWHERE._replace(unsaved_ms=2000, jobs=(Job("export", 9, 1, 2),)),
+        ELSEWHERE._replace(id="c", unsaved_ms=1000, jobs=(Job("erasure", 5, 0, 3),)),
+    ]
+    assert system.unsaved_ms() is None
+    own = workers.live
+    monkeypatch.setattr(workers, "live", lambda: [*own(), *others])
+    assert system.unsaved_ms() == 1000
+    site.services.counting.unsaved.since_ms = 500
+    assert system.unsaved_ms() == 500
+    assert [job.kind for job in data(site).jobs] == ["erasure", "export"]

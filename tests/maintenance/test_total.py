@@ -7,8 +7,6 @@ from support.app_fixtures import Site
 
 from koyjabo.errors import Forbidden, InvalidInput, TotalWouldFall
 
-pytestmark = pytest.mark.both_kinds
-
 
 @pytest.fixture
 def site(database):
@@ -16,6 +14,7 @@ def site(database):
         yield site
 
 
+@pytest.mark.both_kinds
 def test_total_that_is_set_continues_from_there(site, admin):
     assert site.services.maintenance.total.set_total(admin, 9000, "older counter") == (4000, 9000)
     assert site.stats()["totalVisits"] == 9000
@@ -28,6 +27,7 @@ def test_total_that_is_set_continues_from_there(site, admin):
     assert site.recount() == []
 
 
+@pytest.mark.both_kinds
 def test_total_falls_only_with_a_new_count(site, admin):
     with pytest.raises(TotalWouldFall):
         site.services.maintenance.total.set_total(admin, 10, "")

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from support.loaders import written
 from support.members import Member, PlainMember, SocketioMember
 from support.processes import wait_until
 from support.server import SERVING, START_S, Server
@@ -134,9 +135,9 @@ def test_nothing_personal_is_written_down(new_server, sqlite_database, style):
 
 
 @pytest.mark.parametrize("style", ["text", pytest.param("json", marks=pytest.mark.long)])
-def test_worker_that_cannot_begin_is_told_of_in_the_same_way(new_server, sqlite_database, style):
+def test_worker_that_cannot_begin_is_told_of_in_the_same_way(new_server, sqlite_database, tmp_path, style):
     server = new_server(sqlite_database, LOG_FORMAT=style)
-    server.program = ("-c", BROKEN_WORKER)
+    server.program = written(tmp_path, BROKEN_WORKER)
     server.launch()
     wait_until(lambda: "worker_died" in server.log, "the parent tells of it", START_S)
     assert server.stop().status == 0
@@ -155,9 +156,9 @@ def test_what_the_start_has_to_say_is_in_the_log_as_anything_else(new_server, sq
     assert "admin_email_is_no_admin" in (in_json(server) if style == "json" else in_text(server))
 
 
-def test_start_says_that_countries_are_missing_and_what_to_do(new_server, sqlite_database):
+def test_start_says_that_countries_are_missing_and_what_to_do(new_server, sqlite_database, tmp_path):
     server = new_server(sqlite_database)
-    server.program = ("-c", NO_COUNTRIES)
+    server.program = written(tmp_path, NO_COUNTRIES)
     server.start().stop()
     assert [line["try"] for line in lines(server, "countries_missing")] == ["'make"]
     assert "countries_missing try='make assets'" in server.log

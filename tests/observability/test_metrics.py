@@ -10,6 +10,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from support.app_fixtures import Site
+from support.databases import SqliteDatabase
 from support.processes import METRICS_TOKEN
 
 from koyjabo.application.instrumentation import MOST_COMMUNITIES, _largest
@@ -117,7 +118,9 @@ def test_what_is_no_word_is_no_kind_of_error(metrics, said):
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory):
-    with Site(f"sqlite:///{tmp_path_factory.mktemp('guarded')}/koyjabo.db", METRICS_TOKEN=TOKEN) as site:
+    with Site(
+        SqliteDatabase.migrated(tmp_path_factory.mktemp("guarded") / "koyjabo.db").url, METRICS_TOKEN=TOKEN
+    ) as site:
         yield site
 
 

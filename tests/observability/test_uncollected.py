@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 from support.changed_server import changed_server
+from support.event_source import EventSource, of_community
 from support.line import Line, head
 from support.processes import wait_until
 from support.websocket import KINDS
@@ -51,6 +52,16 @@ def test_socket_that_is_gone_is_gone(server, kind, how):
             assert client.is_answered()
             if how == "reset":
                 client.reset()
+    wait_until_no_more(server, before)
+
+
+def test_stream_that_is_gone_or_was_refused_is_gone(server):
+    before = uncollected(server)
+    for _ in range(TIMES):
+        with EventSource(server.port) as source:
+            source.event()
+        with EventSource(server.port, of_community("no-community")) as refused:
+            assert refused.status == 401
     wait_until_no_more(server, before)
 
 

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import pytest
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
 from support.account_calls import PASSWORD, sign_up
 from support.app_fixtures import Site
-
-from koyjabo.extensions import db
+from support.statements import plan_of, recorded
 
 pytestmark = pytest.mark.both_kinds
 
@@ -34,27 +28,6 @@ FILL = {
     ),
 }
 TABLES = {each.partition(" ")[0] for each in FILL}
-
-
-@contextmanager
-def recorded() -> Iterator[list[tuple[str, Any]]]:
-    """What goes through SQLAlchemy, with its values."""
-    asked: list[tuple[str, Any]] = []
-
-    def note(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        asked.append((statement, parameters))
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        yield asked
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
-
-
-def plan_of(site: Site, kind: str, statement: str, parameters: Any) -> str:
-    how = "EXPLAIN QUERY PLAN" if kind == "sqlite" else "EXPLAIN"
-    with site.app.app_context(), db.engine.begin() as connection:
-        return "\n".join(str(row[-1]) for row in connection.exec_driver_sql(f"{how} {statement}", parameters))
 
 
 def test_rows_of_an_account_are_found_by_indexes(database, kind):

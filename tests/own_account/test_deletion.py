@@ -17,8 +17,6 @@ from koyjabo.errors import LastAdmin
 from koyjabo.own_account import deletion
 from koyjabo.visit_log.visit_log import Filter
 
-pytestmark = pytest.mark.both_kinds
-
 ME = "/api/auth/me"
 RIGHT = {"password": PASSWORD}
 
@@ -38,6 +36,7 @@ def delete(life: Life):
     return life.ayesha.delete(ME, json={**RIGHT, "code": life.app.next_code()})
 
 
+@pytest.mark.both_kinds
 def test_nothing_points_at_a_deleted_account_and_no_number_changes(site, life):
     marks = life.ayesha.id, life.ayesha.email, "Ayesha"
     assert tables_with(site, *marks) == tables_of_users()
@@ -50,6 +49,7 @@ def test_nothing_points_at_a_deleted_account_and_no_number_changes(site, life):
     assert figures(life) == before
 
 
+@pytest.mark.both_kinds
 def test_visits_stay_without_a_user(site, life):
     total = site.stats()["totalVisits"]
     delete(life)
@@ -119,6 +119,7 @@ def test_last_admin_of_the_site_has_something_to_do_first(site, life):
     assert life.boss.delete(ME, json=RIGHT).status_code == 204
 
 
+@pytest.mark.both_kinds
 def test_of_two_admins_who_leave_at_once_one_stays(site):
     karim, community, both = sign_up(site, "karim"), "", threading.Barrier(2)
 
@@ -147,6 +148,7 @@ def test_of_two_admins_who_leave_at_once_one_stays(site):
                 karim = sign_up(site, "karim")
 
 
+@pytest.mark.both_kinds
 def test_visit_that_was_on_its_way_is_nobodys(site, life):
     """It is committed after the account is gone."""
 
@@ -162,6 +164,7 @@ def test_visit_that_was_on_its_way_is_nobodys(site, life):
     assert site.recount() == []
 
 
+@pytest.mark.both_kinds
 def test_account_with_very_many_rows_is_deleted_in_pieces(site, life, monkeypatch):
     """No transaction is long; what was begun is continued, and in between all numbers agree."""
     monkeypatch.setattr(throttle, "FIRST", 2)

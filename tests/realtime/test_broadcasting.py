@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -20,6 +22,7 @@ from koyjabo.realtime.broadcaster import NowhereToBroadcast
 
 IMPORT = "from koyjabo.realtime import visitor_broadcaster as b\n"
 NOTHING_ELSE = "import sys; assert not {'flask', 'sqlalchemy', 'eventlet'} & set(sys.modules), sys.modules\n"
+Sockets = tuple[list[CommunityListener], list[CommunityListener]]
 COMMUNITY = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
 
 
@@ -62,13 +65,7 @@ CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
 }
 
-ALONE, WITH_THE_APPLICATION = "with REDIS_URL alone", "with the application"
 FIRST, *OTHERS = CALLS
-CASES = [
-    *((call, ALONE) for call in CALLS),
-    (FIRST, WITH_THE_APPLICATION),
-    *(pytest.param(call, WITH_THE_APPLICATION, marks=pytest.mark.long) for call in OTHERS),
-]
 
 
 def shows_dashboard(listener: CommunityListener, community: str) -> bool:
@@ -77,24 +74,37 @@ def shows_dashboard(listener: CommunityListener, community: str) -> bool:
     return any(heard.event["data"] == told for heard in listener.of_type("dashboard_update"))
 
 
-@pytest.mark.parametrize(("call", "where"), CASES)
-def test_what_is_broadcast_reaches_both_kinds_on_both_workers_as_told(server, redis, community, sockets, call, where):
+@contextmanager
+def heard(sockets: Sockets, community: str, call: str) -> Iterator[None]:
+    """What happens meanwhile tells both sockets in the room of `call` what it says."""
     room, told = CALLS[call]
     listeners = sockets[0] if room == "visitors" else sockets[1]
     before = [len(each.of_type(told["type"])) for each in listeners]
-    if where == ALONE:
-        done = run("-c", f"{IMPORT}c = {community!r}\nb.{call}\n{NOTHING_ELSE}", REDIS_URL=redis.url)
-    else:
-        made = "import time, koyjabo; app = koyjabo.create_app()\n"
-        done = run("-c", f"{made}{IMPORT}c = {community!r}\nb.{call}\ntime.sleep(2)", **server.settings)
-    assert done.returncode == 0, done.stderr
-    for listener, heard in zip(listeners, before, strict=True):
+    yield
+    for listener, earlier in zip(listeners, before, strict=True):
         if told["type"] == "dashboard_update":
             wait_until(partial(shows_dashboard, listener, community), "what was broadcast")
             continue
-        event = listener.next_of_type(told["type"], heard)
-        assert event.items() >= {**told, "community_id": community}.items()
-        assert event["timestamp"].endswith("Z")
+        event = listener.next_of_type(told["type"], earlier)
+        assert event.items() >= {**told, "community_id": community}.items(), call
+        assert event["timestamp"].endswith("Z"), call
+
+
+def test_what_is_broadcast_with_redis_url_alone_reaches_both_kinds_on_both_workers(redis, community, sockets):
+    calls = "\n".join(f"b.{call}" for call in CALLS)
+    with ExitStack() as all_heard:
+        for call in CALLS:
+            all_heard.enter_context(heard(sockets, community, call))
+        done = run("-c", f"{IMPORT}c = {community!r}\n{calls}\n{NOTHING_ELSE}", REDIS_URL=redis.url)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("call", [FIRST, *(pytest.param(call, marks=pytest.mark.long) for call in OTHERS)])
+def test_what_is_broadcast_with_the_application_reaches_both_kinds_on_both_workers(server, community, sockets, call):
+    made = "import time, koyjabo; app = koyjabo.create_app()\n"
+    with heard(sockets, community, call):
+        done = run("-c", f"{made}{IMPORT}c = {community!r}\nb.{call}\ntime.sleep(2)", **server.settings)
+        assert done.returncode == 0, done.stderr
 
 
 def test_real_change_after_a_broadcast_is_told_right(server, redis, founder, community, sockets):

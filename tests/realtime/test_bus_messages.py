@@ -56,6 +56,7 @@ def changed(**fields):
 
 def figures(**fields):
     names = ["scope", "epoch", "revision", "visits", "total", "unique_visitors", "day", "day_visits"]
+    names += ["last_ms", "last_place"]
     return lambda good: good | {"figures": list((dict(zip(names, good["figures"], strict=True)) | fields).values())}
 
 
@@ -66,7 +67,7 @@ NONSENSE = {
     "an empty object": lambda good: {},
     "no figures": changed(figures=None),
     "too few figures": changed(figures=[1, 2]),
-    "figures of text": changed(figures=["x"] * 8),
+    "figures of text": changed(figures=["x"] * 10),
     "no census": changed(census=None),
     "a census of text": changed(census="xx"),
     "a newer census of nothing": changed(census=[HUGE, None]),
@@ -81,6 +82,9 @@ NONSENSE = {
     "newer figures with a lower total": figures(revision=HUGE, total=-5),
     "figures of another scope": figures(scope="nowhere", revision=HUGE, total=9_000_000),
     "figures of another database": figures(epoch=HUGE, total=7),
+    "a last visit beyond all dates": figures(last_ms=10**30),
+    "a last visit before all dates": figures(last_ms=-(10**30)),
+    "a last visit at a number": figures(last_place=5),
     "a revision far ahead": changed(revision=HUGE),
     "a revision beyond all dates": changed(revision=10**30),
 }

@@ -32,6 +32,8 @@ def payload(data):
 class Plain:
     """A plain WebSocket."""
 
+    is_stream = False
+
     def __init__(self):
         self.frames = []
 

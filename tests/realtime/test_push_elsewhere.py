@@ -9,6 +9,7 @@ import pytest
 import requests
 import socketio as client_library
 from support.app_fixtures import UPGRADE, Site, assert_error
+from support.databases import SqliteDatabase
 from support.listener import leave
 from support.processes import wait_until
 from werkzeug.serving import make_server
@@ -27,7 +28,7 @@ def site(sqlite_database):
 class Member:
     """A plain WebSocket in the room, as far as the room can tell."""
 
-    is_open = True
+    is_open, is_stream = True, False
 
     def __init__(self, site):
         self.frames = []
@@ -82,7 +83,7 @@ def test_test_client_hears_the_first_event_and_every_change(site):
     assert page.is_connected()
     first = page.get_received()
     assert [event["name"] for event in first] == ["visitor_update"]
-    assert first[0]["args"] == [{"type": "visitor_update", "stats": site.stats()}]
+    assert first[0]["args"] == [{"type": "visitor_update", "stats": site.stats(), "last": None}]
     stats = site.register().stats
     heard = []
     wait_until(lambda: heard.extend(page.get_received()) or heard, "the change", 5)
@@ -95,7 +96,8 @@ def test_test_client_is_acknowledged(site):
     page = socketio.test_client(site.app)
     page.get_received()
     assert page.emit("ping", callback=True)["ok"] is True
-    assert page.emit("request_count", callback=True) == {"ok": True, "type": "visitor_update", "stats": site.stats()}
+    present = {"type": "visitor_update", "stats": site.stats(), "last": None}
+    assert page.emit("request_count", callback=True) == {"ok": True, **present}
     refused = page.emit("no_such_event", callback=True)
     assert (refused["ok"], refused["code"]) == (False, "invalid_message")
     assert [event["name"] for event in page.get_received()] == ["pong", "visitor_update", "error"]
@@ -115,7 +117,7 @@ def test_test_client_that_says_its_visitor_is_active_while_it_is_connected(site)
 
 
 def test_several_applications_in_one_process_are_apart(site, tmp_path):
-    with Site(f"sqlite:///{tmp_path}/other.db") as other:
+    with Site(SqliteDatabase.migrated(tmp_path / "other.db").url) as other:
         page = socketio.test_client(other.app)
         assert page.get_received()[0]["args"][0]["stats"]["totalVisits"] == 0
         page.disconnect()

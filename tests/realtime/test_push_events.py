@@ -35,7 +35,7 @@ def test_first_event_comes_without_asking_and_is_the_present_state(sqlite_server
     present = sqlite_server.register("ayesha").stats
     with kind(sqlite_server.port) as page:
         assert page.first() == present
-        assert list(page.heard[0].event) == ["type", "stats"]
+        assert list(page.heard[0].event) == ["type", "stats", "last"]
         assert list(page.heard[0].event["stats"]) == SPEC_KEYS
 
 
@@ -167,7 +167,8 @@ def test_socketio_request_count_is_acknowledged_with_the_present_value(sqlite_se
     with SocketioListener(sqlite_server.port) as page:
         shown = page.first()
         acknowledged = page.ask("request_count")
-        assert acknowledged == {"ok": True, "type": "visitor_update", "stats": shown.raw}
+        assert acknowledged == {"ok": True, **page.heard[0].event}
+        assert acknowledged["stats"] == shown.raw
         assert page.next_of_type("visitor_update", after=1)["stats"] == shown.raw
 
 
@@ -177,7 +178,8 @@ def test_socketio_event_nobody_knows_is_refused_and_the_socket_stays_open(sqlite
         refused = page.ask(event, {"some": "thing"})
         assert (refused["ok"], refused["code"]) == (False, "invalid_message")
         assert event in refused["error"]
-        assert page.next_of_type("error") == {"type": "error", "error": refused["error"], "code": refused["code"]}
+        said = {"error": refused["error"], "message": refused["error"], "code": refused["code"]}
+        assert page.next_of_type("error") == {"type": "error", **said}
         assert page.ask("ping")["ok"] is True
 
 
@@ -185,7 +187,7 @@ def test_plain_message_nobody_knows_is_refused_and_the_socket_stays_open(sqlite_
     with PlainListener(sqlite_server.port) as page:
         page.say({"type": "no_such_type"})
         refused = page.next_of_type("error")
-        assert refused.keys() == {"type", "error", "code"}
+        assert refused.keys() == {"type", "error", "message", "code"}
         assert "no_such_type" in refused["error"]
         page.say({"type": "ping"})
         page.next_of_type("pong")

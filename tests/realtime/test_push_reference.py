@@ -56,7 +56,7 @@ def test_original_client_sees_its_own_visit_and_then_those_of_others(server):
         with other_page:
             assert other.ordinal == page.wait_for_total(4002).total == other_page.first().total == 4002
         for heard in page.heard:
-            assert heard.event.keys() == {"type", "stats"}
+            assert heard.event.keys() == {"type", "stats", "last"}
             assert heard.event["type"] == "visitor_update"
     assert [stats.total for stats in page.updates] == [4001, 4002]
 

@@ -79,6 +79,8 @@ class CountedWorld:
 
 
 class Listening:
+    is_stream = False
+
     def __init__(self):
         self.heard = []
 
@@ -108,7 +110,7 @@ def test_room_that_was_closed_says_nothing_in_the_one_that_was_opened_after_it()
     world.join()  # the room rests now
     world.source.count += 1
     world.rooms.refresh(ROOM)
-    for member in list(world.fanout._plain[ROOM]):
+    for member in list(world.fanout._sinks.plain(ROOM)):
         world.rooms.get(ROOM).dismiss(member)
     world.rooms.close_if_empty(ROOM)
     world.source = Counter(world.source.count)
@@ -145,7 +147,7 @@ def test_one_who_goes_while_waiting_for_their_turn_is_not_let_in():
         world.rooms.get(ROOM).dismiss(late)
         coming.result(5)
     world.rooms.get(ROOM).dismiss(late)
-    assert late not in world.fanout._plain[ROOM]
+    assert late not in world.fanout._sinks.plain(ROOM)
 
 
 def test_asking_during_a_broadcast_to_many_takes_nothing_away_from_anybody():

@@ -8,6 +8,7 @@ from sqlalchemy import Table
 
 from koyjabo.extensions import db
 from koyjabo.identity import OPERATOR
+from koyjabo.models import Scope
 from support.account_calls import PASSWORD, sign_up
 from support.app_fixtures import Site
 from support.archive_world import everything
@@ -21,6 +22,8 @@ BESIDES = {"users", "visits", "visitors", "people", "conversions", "audit_log", 
 BY_SQL = """
 INSERT INTO passkeys (id, user_id, name, credential_id, public_key, sign_count, created_ms)
 VALUES ('p', :id, 'My phone', 'c', 'the public key', 0, 1);
+INSERT INTO shares (id, token_digest, name, filters, created_ms, created_by)
+VALUES ('s', 'the hash of a token', 'Traffic', '{}', 1, :id);
 INSERT INTO email_links (id, user_id, purpose, email_key, expires_ms) VALUES ('l', :id, 'verify', :email, 1);
 INSERT INTO outbox (kind, email, recipient, data, created_ms, due_ms, attempts)
 VALUES ('verify', :email, 'a hash', '{}', 1, 1, 0);
@@ -58,12 +61,19 @@ class Life:
 
     def _visit(self) -> None:
         self.site.services.analytics.reports.attend(self.hers, [self.ayesha.id], self.site.time())
+        time_spent = self.site.services.communities.time_spent
+        time_spent.opened(Scope(self.theirs), self.ayesha.id, "a tab")
+        self.site.time.pass_(minutes=1)
+        time_spent.closed(Scope(self.theirs), self.ayesha.id, "a tab")
+        time_spent.write()
         for number in range(3):
             self.site.time.pass_(hours=20)
             for community in (None, self.theirs, self.hers):
                 visit = {"visitorId": "v1", "visitId": f"{number}:{community}", "communityId": community}
                 answer = self.ayesha.post("/api/visitor/register", json=visit)
                 assert answer.status_code == 200, answer.text
+        event = {"visitorId": "v1", "events": [{"id": "e1", "name": "search"}]}
+        assert self.ayesha.post("/api/events", json=event).status_code == 200
         self.site.register("v1", communityId=self.theirs)  # in the same browser, logged out
 
 
@@ -88,6 +98,6 @@ def figures(life: Life) -> list[object]:
     seen = [(life.site.stats() | {"timestamp": 0, "revision": 0, "activeUsers": 0, "locations": 0})]
     for community in (life.theirs, life.hers):
         seen += [reports.weekly(community).people, reports.conversion_rate(community)]
-    sums = ("counters", "daily_visits", "hourly_visits", "returns", "hourly_people", "person_days")
+    sums = ("counters", "daily_visits", "hourly_visits", "returns", "hourly_people", "person_days", "time_spent")
     stored = everything(life.site)
     return [*seen, *([{**row, "revision": 0} for row in stored[table]] for table in sums)]

@@ -43,7 +43,8 @@ class Scene:
         self.community: str = found(self.founder, **fields)["id"]
         answer = give(self.founder, self.community, self.member, "member")
         assert answer.status_code == 201, answer.text
-        self.values = {"community_id": self.community, "user_id": self.member.id}
+        ids = {"community_id": self.community, "user_id": self.member.id}
+        self.values = {**ids, "annotation_id": "none", "share_id": "none"}
 
 
 def last_line(site: Site) -> tuple:

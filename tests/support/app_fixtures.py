@@ -18,6 +18,7 @@ from koyjabo import create_app
 from koyjabo.clock import Clock
 from koyjabo.extensions import db
 from koyjabo.identity import OPERATOR
+from support import kept_apps
 from support.processes import METRICS_TOKEN, NO_LIMITS
 
 SECRET = "a secret for tests, and for nothing but tests"
@@ -62,7 +63,9 @@ class Time:
 @dataclass(frozen=True)
 class Registered:
     ordinal: int
+    today: int | None
     duplicate: bool
+    share: str
     stats: dict[str, Any]
 
 
@@ -86,7 +89,8 @@ class Site:
 
     def start(self) -> None:
         clock = Clock(ZoneInfo(self.settings["TIMEZONE"]), now_ms=self.time, elapsed_ms=self.time.elapsed_ms)
-        self.app = create_app(self.settings, clock=clock)
+        self._kept = kept_apps.take(self.settings)
+        self.app = create_app(self.settings, clock=clock, app=self._kept.app)
         self.client = self.app.test_client()
         self.services = self.app.extensions["koyjabo"]
 
@@ -95,12 +99,13 @@ class Site:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+        kept_apps.give_back(self._kept)
 
     def close(self) -> None:
         self.services.close()
 
     def restart(self) -> None:
-        self.close()
+        self.__exit__()
         self.start()
 
     def post(self, path: str = "/api/visitor/register", **request: Any):

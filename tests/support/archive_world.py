@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import io
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
 from koyjabo.counting.records import NewVisit
 from koyjabo.extensions import db
+from koyjabo.insights.projection import recount_queries
 from koyjabo.models import Scope
+from koyjabo.visit_log.importing import Imported, import_visits
 from support.account_calls import sign_up
 from support.app_fixtures import Site
 from support.community_calls import found, give, site_admin
@@ -32,6 +36,7 @@ def fill(site: Site, visits: int = 40) -> str:
     sign_up(site, "nila", visitorId="v1")
     site.services.presence.peaks.record(Scope(here), 7)
     site.services.presence.peaks.write()
+    site.services.projection.catch_up()
     assert site.recount() == []
     return here
 
@@ -71,3 +76,23 @@ def in_context(site: Site) -> Iterator[None]:
 def quiet(total: int, label: str) -> Any:
     """Nobody is told of any progress."""
     return nullcontext(lambda done: None)
+
+
+def bring(
+    site: Site,
+    text: str | bytes,
+    kind: str = "csv",
+    even_folded: bool = False,
+    advance: Callable[[int], None] = lambda done: None,
+) -> Imported:
+    """Import visits from a file with these contents."""
+    file = io.BytesIO(text.encode() if isinstance(text, str) else text)
+    with in_context(site):
+        zone = ZoneInfo(site.settings["TIMEZONE"])
+        return import_visits(file, kind, zone, site.services.clock, advance, even_folded)
+
+
+def rebuild(site: Site) -> None:
+    """Read all visits for reports again, as after a repair."""
+    site.services.insights._database.write(recount_queries.reject)
+    site.services.projection.catch_up()

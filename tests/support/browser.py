@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MISSING = "there is no Chromium on this machine: `make browser` brings it"
 
 OPTIONS = [
-    # Nothing but the servers of the tests is looked up, and nobody is told about it.
+    # Only the servers of the tests are looked up, and nothing is reported.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
     "--disable-background-networking",
     "--disable-component-update",
@@ -28,6 +28,9 @@ OPTIONS = [
     "--no-first-run",
     "--no-pings",
     "--disable-gpu",
+    # The pages of a device share a process, which is begun once, not for each page and again for what it navigates to.
+    "--renderer-process-limit=1",
+    "--disable-site-isolation-trials",
 ]
 
 

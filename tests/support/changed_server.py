@@ -190,6 +190,7 @@ def add_routes(app) -> None:
             gc.disable()
         kinds = (
             "websockets.connection.Connection",
+            "websockets.event_stream.EventStream",
             "websockets.engineio_socket.EngineSocket",
             "http.connection.HttpConnection",
             "http.request_parser.RequestParser",
@@ -205,6 +206,7 @@ def add_routes(app) -> None:
         streams = app.extensions.get("koyjabo.streams", {})
         return {
             "connections": len(connections),
+            "reserved": connections._reserved,
             "addresses": sum(connections._by_address._counts.values()),
             "stalled": len(connections._stalled),
             "members": fanout.member_count("stats"),

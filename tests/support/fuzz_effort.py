@@ -11,10 +11,16 @@ import os
 from hypothesis import HealthCheck, settings
 
 TIMES = int(os.environ.get("FUZZ", "0"))
+SHARE = 8
 
 
 def examples(number: int) -> int:
-    return number * TIMES or -(-number // 8)
+    return number * TIMES or -(-number // SHARE)
+
+
+def one_in() -> int:
+    """So many of the examples that a test lists itself there are for each that is tried."""
+    return 1 if TIMES else SHARE
 
 
 def effort(number: int) -> settings:

@@ -31,44 +31,47 @@ class Model:
     window_ms: int
     total: int
     communities: set[str]
-    ordinals: dict[tuple[str, str], int] = field(default_factory=dict)
+    ordinals: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)  # and the number in the day
     days: Counter[str] = field(default_factory=Counter)
     rows: Counter[str] = field(default_factory=Counter)  # by scope
     visitors: dict[str, set[str]] = field(default_factory=lambda: {SITE: set()})
     seen: dict[str, int] = field(default_factory=dict)
     visits: list[tuple[str, int]] = field(default_factory=list)  # (visitor, ms of the wall clock)
 
-    def register(self, visitor: str, visit: str | None, scope: str, time: Time) -> tuple[int, bool] | None:
-        """(ordinal, duplicate), or None where the community is unknown."""
+    def register(self, visitor: str, visit: str | None, scope: str, time: Time) -> tuple[int, int, bool] | None:
+        """(ordinal, number in its day, duplicate), or None where the community is unknown."""
         known = self.ordinals.get((visitor, visit)) if visit else None
         if known is None and scope not in {SITE, *self.communities}:
             return None
         self._see(visitor, time)
         if known is not None:
-            return known, True
+            return *known, True
         self.total += 1
         self.visits.append((visitor, time.ms))
-        self.days[local_day(time.ms, self.zone)] += 1
+        day = local_day(time.ms, self.zone)
+        self.days[day] += 1
         for each in {SITE, scope}:
             self.rows[each] += 1
             self.visitors.setdefault(each, set()).add(visitor)
         if visit:
-            self.ordinals[visitor, visit] = self.total
-        return self.total, False
+            self.ordinals[visitor, visit] = self.total, self.days[day]
+        return self.total, self.days[day], False
 
     def names(self, visitor: str, time: Time) -> list[str]:
         """Of an anonymous visitor: that of today, and of the day beside it."""
         days = [local_day(time.ms + ms, self.zone) for ms in (0, -AFTER_MS, BEFORE_MS)]
         return [f"{visitor} on {day}" for day in dict.fromkeys(days)]
 
-    def register_anonymously(self, visitor: str, visit: str | None, scope: str, time: Time) -> tuple[int, bool] | None:
+    def register_anonymously(
+        self, visitor: str, visit: str | None, scope: str, time: Time
+    ) -> tuple[int, int, bool] | None:
         today, *others = self.names(visitor, time)
         counted = [name for name in (today, *others) if visit and (name, visit) in self.ordinals]
         if not counted:
             return self.register(today, visit, scope, time)
         self._forget_the_gone(time)
         self._see(next((name for name in (today, *others) if name in self.seen), today), time)
-        return self.ordinals[counted[0], str(visit)], True
+        return *self.ordinals[counted[0], str(visit)], True
 
     def heartbeat_anonymously(self, visitor: str, time: Time) -> bool:
         names = self.names(visitor, time)

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 
 from support.databases import Database
-from support.processes import children, listens, wait_until
+from support.processes import children, is_gone, listens, wait_until
 from support.server import START_S, Server
 
 SERVE = """
@@ -45,14 +45,19 @@ patched.{name} = fail_while_wanted
 """
 
 
+def written(folder: Path, script: str) -> tuple[str, ...]:
+    """The script as a program of a server, which is forked like the product's own."""
+    program = folder / "loading_server.py"
+    program.write_text(script)
+    return (str(program),)
+
+
 class LoadingServer(Server):
     """A server with several workers, started by `script`."""
 
     def __init__(self, database: Database, folder: Path, script: str, places: int, **settings: object) -> None:
         super().__init__(database, folder, WEB_CONCURRENCY=places, **settings)
-        program = folder / "loading_server.py"
-        program.write_text(script)
-        self.program = (str(program),)
+        self.program = written(folder, script)
         self.places = places
         self.has_loader = True
 
@@ -76,6 +81,18 @@ class LoadingServer(Server):
         """The process between loader and worker, as soon as there is one."""
         return wait_until(self._forked_by_loader, "the loader forks", START_S, every_s=0.005)[0]
 
+    def frozen_middle(self) -> psutil.Process:
+        """`middle` of a worker that is killed, suspended; of the next one, if it had ended before it could be."""
+        while True:
+            self.wait_until_complete()
+            self.kill_worker()
+            middle = self.middle()
+            with suppress(psutil.NoSuchProcess):
+                middle.suspend()
+                wait_until(lambda found=middle: _is_suspended(found) or is_gone(found), "it is suspended")
+                if _is_suspended(middle):
+                    return middle
+
     def _forked_by_loader(self) -> list[psutil.Process]:
         with suppress(psutil.Error):
             return [child for loader in self.loaders() for child in children(loader.pid)]
@@ -88,3 +105,7 @@ class LoadingServer(Server):
         killed.kill()
         wait_until(lambda: [each for each in self.loaders() if each.pid != killed.pid], "there is another one", START_S)
         return time.monotonic() - began
+
+
+def _is_suspended(process: psutil.Process) -> bool:
+    return process.status() == psutil.STATUS_STOPPED

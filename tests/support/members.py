@@ -164,7 +164,7 @@ class PlainMember(CommunityListener):
         self.reason = ""
         header = {"Authorization": f"Bearer {token}"} if token else {}
         self.socket = websocket.create_connection(
-            f"ws://127.0.0.1:{port}/ws/communities/{community}/{path}{query}",
+            f"ws://127.0.0.1:{port}{self._path(community, path)}{query}",
             timeout=PATIENCE_S,
             redirect_limit=0,  # as browsers have it
             header={**header, **options.pop("header", {})},
@@ -173,6 +173,9 @@ class PlainMember(CommunityListener):
         self.socket.settimeout(None)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+
+    def _path(self, community: str, path: str) -> str:
+        return f"/ws/communities/{community}/{path}"
 
     def say(self, message: dict[str, Any]) -> None:
         self.socket.send(json.dumps(message))
@@ -207,6 +210,20 @@ class PlainMember(CommunityListener):
                     self.code = unpack("!H", data[:2])[0] if data else 1005
                     self.reason = data[2:].decode()
                     return
+
+
+class PanelSocket(PlainMember):
+    """`ws://…/ws/admin/`"""
+
+    def __init__(self, port: int, token: str | None = None, **options: Any) -> None:
+        super().__init__(port, "", token, **options)
+
+    def _path(self, community: str, path: str) -> str:
+        return "/ws/admin/"
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return [heard.event for heard in self.of_type("panel_update")]
 
 
 class SocketioMember(CommunityListener):

@@ -6,6 +6,7 @@ import re
 from html import unescape
 from typing import Any
 
+from koyjabo.web.security.csrf_masks import unmask
 from support.account_calls import PASSWORD
 from support.app_fixtures import Site
 from support.forms import answer
@@ -14,6 +15,9 @@ PARTS = ("outsider", "member", "moderator", "admin", "site_admin")
 """Of the cast, those who look at pages."""
 
 CSRF_COOKIE = "csrf_access_token"
+FOR_SCRIPTS = {"/admin/search", "/admin/state"}
+"""Routes among the pages that answer JSON."""
+
 FIELD = re.compile(r'<input type="hidden" name="csrf_token" value="([^"]*)">')
 
 
@@ -54,10 +58,16 @@ class Reader:
     def _take(self, answer: Any, status: int) -> str:
         assert answer.status_code == status, f"{answer.status_code} {answer.headers.get('Location')}\n{answer.text}"
         if status != 303:
-            assert answer.content_type == "text/html; charset=utf-8"
+            is_for_scripts = status == 200 and answer.request.path in FOR_SCRIPTS
+            assert answer.content_type == ("application/json" if is_for_scripts else "text/html; charset=utf-8")
             assert "unsafe" not in answer.headers["Content-Security-Policy"]
         self.location, self.headers_of_answer = answer.headers.get("Location"), answer.headers
         return answer.text
+
+
+def tokens_in(page: str) -> set[str]:
+    """The CSRF tokens of its forms, without their masks."""
+    return {unmask(masked).decode() for masked in FIELD.findall(page)}
 
 
 def words(page: str) -> str:

@@ -1,9 +1,10 @@
-"""Pages in a real browser: one device of somebody's, what it complained of, and what holds of every page."""
+"""Pages in a real browser: a device, what it complained of, and what holds of every page."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from support.members import Member
@@ -11,7 +12,7 @@ from support.processes import ROOT
 from support.short_run import EVERYTHING
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser, Locator, Page, StorageState
 
 PATIENCE_MS = 20_000
 SITE = "http://localhost"
@@ -19,16 +20,17 @@ AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 LOOKS = [("light", 1440), ("dark", 360)]
 if EVERYTHING:
     LOOKS += [("dark", 1440), ("light", 360)]
-SERIOUS = {"serious", "critical"}
 
 TELL_OF_VIOLATIONS = """
 addEventListener("securitypolicyviolation", (event) => {
   reportViolation(`${event.effectiveDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`);
 });
 """
-FIND_VIOLATIONS = """
+FIND_SERIOUS_VIOLATIONS = """
 async () => {
-  const { violations } = await axe.run(document, { resultTypes: ["violations"], preload: false });
+  const minor = axe._audit.rules.filter(({ impact }) => ["minor", "moderate"].includes(impact));
+  const rules = Object.fromEntries(minor.map(({ id }) => [id, { enabled: false }]));
+  const { violations } = await axe.run(document, { resultTypes: ["violations"], preload: false, rules });
   return violations.map(({ id, impact, help, nodes }) => ({ id, impact, help, nodes: nodes.map((node) => node.html) }));
 }
 """
@@ -43,12 +45,13 @@ def expect(what: Any) -> Any:
 
 
 class Device:
-    """A device of somebody's: its tabs share what they store, and nobody else's do."""
+    """A device of one person: its tabs share what they store with each other alone."""
 
     def __init__(self, browser: Browser, base_url: str, **options: Any) -> None:
         self.console: list[str] = []  # what its pages have printed
         self.violations: list[str] = []  # of their Content-Security-Policy
         self.exceptions: list[str] = []  # that no script has caught
+        options.setdefault("service_workers", "block")  # tests see every request of a page
         self.context = browser.new_context(base_url=base_url, **options)
         self.context.set_default_timeout(PATIENCE_MS)
         self.context.on("console", lambda message: self.console.append(message.text))
@@ -62,11 +65,27 @@ class Device:
         visit(page, path)
         return page
 
+    @contextmanager
+    def tab(self) -> Iterator[Page]:
+        """An empty tab, for one of several tests that share the device."""
+        if not self.context.pages:
+            self.context.new_page()  # stays, and so does the process that it shares with the tabs of tests
+        page = self.context.new_page()
+        yield page
+        page.close()
+        self.check()
+
     def close(self) -> None:
-        """Its pages did nothing that is forbidden them, and broke nowhere."""
         self.context.close()
-        assert self.violations == []
-        assert self.exceptions == []
+        self.check()
+
+    def check(self) -> None:
+        """Its pages did nothing that is forbidden them, and broke nowhere."""
+        violations, exceptions = list(self.violations), list(self.exceptions)
+        self.violations.clear()
+        self.exceptions.clear()
+        assert violations == []
+        assert exceptions == []
 
 
 def visit(page: Page, path: str = "/", status: int = 200) -> None:
@@ -96,8 +115,7 @@ def check_accessible(page: Page) -> None:
         look = f"{scheme}, {width} px"
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         page.set_viewport_size({"width": width, "height": 900})
-        found = [each for each in page.evaluate(FIND_VIOLATIONS) if each["impact"] in SERIOUS]
-        assert found == [], f"{page.url}, {look}"
+        assert page.evaluate(FIND_SERIOUS_VIOLATIONS) == [], f"{page.url}, {look}"
         over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert over <= 0, f"{page.url}, {look}: {over} px hang over the edge"
 
@@ -108,10 +126,27 @@ def open_as(device: Device, member: Member, path: str) -> Page:
     return device.open(path)
 
 
-def log_in(device: Device, member: Member) -> None:
-    """With the session they have."""
+def kept_login(browser: Browser, port: int, email: str, password: str) -> StorageState:
+    """What a browser keeps in which this user has logged in."""
+    context = browser.new_context(base_url=f"{SITE}:{port}")
+    answer = context.request.post("/api/auth/login", data={"email": email, "password": password})
+    assert answer.ok, answer.text()
+    kept = context.storage_state()
+    context.close()
+    return kept
+
+
+def visit_as(page: Page, member: Member, path: str) -> Page:
+    """The same in a tab."""
+    log_in(page, member)
+    visit(page, path)
+    return page
+
+
+def log_in(where: Device | Page, member: Member) -> None:
+    """On a device, with the session they have."""
     cookies = [{"name": each.name, "value": each.value, "url": SITE} for each in member.http.cookies]
-    device.context.add_cookies(cookies)
+    where.context.add_cookies(cookies)
 
 
 def live(page: Page) -> Page:

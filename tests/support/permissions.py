@@ -12,17 +12,20 @@ ANYBODY, USER, VIEWER, MEMBER, MODERATOR, ADMIN, SITE_ADMIN = "nobody", "user", 
 
 LEAST = {
     ANYBODY: """
-        api.forget pixel.pixel
-        api.register_visit api.heartbeat api.stats api.sign_up api.log_in
-        health.healthz health.readyz openapi.openapi docs.docs docs.file
-        static_files.versioned static_files.unversioned
+        api.forget pixel.pixel badges.badge_svg badges.badge_json
+        api.register_visit api.heartbeat api.record_events api.stats api.pulse api.stream
+        api.sign_up api.log_in
+        health.healthz health.readyz openapi.openapi docs.docs docs.try_it docs.file
+        static_files.versioned static_files.unversioned static_files.at_the_root static_files.service_worker
         api.second_factor api.second_factor_options pages.second_factor pages.enrol
         sockets.stats_stream
-        pages.index pages.list_communities pages.log_in pages.do_log_in pages.sign_up pages.do_sign_up
-        pages.choose_language
+        pages.index pages.offline pages.list_communities pages.log_in pages.do_log_in pages.sign_up pages.do_sign_up
+        pages.choose_language pages.choose_theme pages.install pages.embed
         api.request_password_reset
         pages.forgot_password pages.do_forgot_password pages.reset_password pages.do_reset_password
         pages.verify_email pages.do_verify_email pages.email_verified pages.invitation
+        pages.share pages.unlock_share pages.visit_number pages.visit_picture
+        api.shared_summary api.shared_timeline api.shared_breakdown api.shared_hours
     """,
     USER: """
         api.refresh api.log_out api.me api.change_password api.change_me api.export_me api.delete_me
@@ -40,18 +43,25 @@ LEAST = {
         pages.new_community pages.create_community pages.community pages.join_community
     """,
     VIEWER: """
-        admin.overview admin.audit admin.system admin.visits admin.communities admin.community admin.users admin.user
+        admin.overview admin.realtime admin.insights admin.audit admin.visits admin.visit admin.communities
+        admin.community admin.users admin.user admin.health admin.data admin.settings admin.find admin.search
+        admin.state admin.design admin.list_annotations
+        sockets.panel_stream
+        api.report_summary api.report_timeline api.report_breakdown api.report_hours
     """,
     MEMBER: """
         api.get_community api.leave_community api.list_members api.community_stats
         api.visitors api.visitors_today api.visitors_weekly api.visitors_monthly api.visitors_growth
-        api.visitors_trends api.realtime
+        api.visitors_trends api.realtime api.community_stream
         pages.members pages.leave_community
         sockets.visitors_stream
     """,
     MODERATOR: """
         api.who_is_online
-        pages.dashboard
+        api.list_shares api.end_share
+        pages.dashboard pages.community_shares pages.new_share pages.create_share pages.end_share
+        api.community_report_summary api.community_report_timeline api.community_report_breakdown
+        api.community_report_hours
         sockets.dashboard_stream
     """,
     ADMIN: """
@@ -60,43 +70,73 @@ LEAST = {
         pages.invite_member pages.set_role pages.remove_member pages.withdraw_invitation
     """,
     SITE_ADMIN: """
-        admin.export admin.do_export admin.new_community admin.create_community admin.change_community
+        admin.export admin.new_community admin.create_community admin.change_community
         admin.archive_community admin.restore_community admin.add_member admin.change_role admin.remove_member
         admin.promote admin.demote admin.make_viewer admin.disable admin.enable admin.log_out
         admin.reset_second_factor
-        admin.recount admin.set_total
+        admin.recount admin.set_total admin.export_audit admin.erase_visitor
+        api.create_share
+        admin.shares admin.new_share admin.create_share admin.end_share
+        admin.add_annotation admin.remove_annotation
     """,
 }
 RULES = {endpoint: least for least, endpoints in LEAST.items() for endpoint in endpoints.split()}
+
+BRIDGED = {
+    ANYBODY: """
+        koyjabo_bridge.record_visit koyjabo_bridge.read_stats koyjabo_bridge.refuse_others citinfos.visitors_socket
+    """,
+    USER: "citinfos.communities_status",
+    VIEWER: """
+        citinfos.visitors citinfos.visitors_today citinfos.visitors_weekly citinfos.visitors_monthly
+        citinfos.growth citinfos.growth_of_server citinfos.trends citinfos.trends_of_server
+        citinfos.division_breakdown citinfos.division_breakdown_of_server
+        citinfos.conversions_report citinfos.conversions_report_of_server
+        citinfos.demographics_report citinfos.demographics_report_of_server
+        citinfos.realtime citinfos.realtime_of_server citinfos.export citinfos.export_of_server
+    """,
+    MEMBER: """
+        citinfos.community_visitors citinfos.community_trends citinfos.community_realtime
+        citinfos.online_count citinfos.track_activity
+    """,
+    MODERATOR: "citinfos.community_divisions citinfos.community_conversions citinfos.community_demographics",
+}
+"""With BRIDGES. Those of viewers are for moderators, too, of a community that they name."""
 
 BY_LOOPBACK_OR_TOKEN = {"metrics.metrics"}
 """Neither a role nor anybody: tests of its own say who."""
 
 SOCKETS = {endpoint for endpoint in RULES if endpoint.startswith("sockets.")}
+STREAMS = {"api.stream", "api.community_stream"}
+"""A test client is answered 501 once it may have them."""
+
 WITHOUT_SESSION = {
     *("api.sign_up", "api.log_in", "pages.do_sign_up", "pages.do_log_in"),
     *("api.second_factor", "api.second_factor_options", "pages.second_factor", "pages.enrol"),
     *("api.request_password_reset", "pages.do_forgot_password", "pages.do_reset_password", "pages.do_verify_email"),
+    "pages.unlock_share",
 }
 """They begin one, or need only an email or the token of a link, and so ask for none."""
 
 ASKS = {
     *("pages.remove_member", "pages.leave_community", "pages.delete_community"),
     *("pages.end_session", "pages.end_other_sessions"),
-    *("admin.remove_member", "admin.archive_community", "admin.set_total"),
+    *("admin.remove_member", "admin.archive_community", "admin.set_total", "admin.erase_visitor"),
     *("admin.promote", "admin.demote", "admin.make_viewer", "admin.disable", "admin.log_out"),
-    "admin.reset_second_factor",
+    *("admin.reset_second_factor", "admin.end_share", "pages.end_share"),
 }
 """Their forms ask before they do damage."""
 
 BODIES = {
     "api.register_visit": {"visitorId": "ayesha"},
     "api.heartbeat": {"visitorId": "ayesha"},
+    "api.record_events": {"visitorId": "ayesha", "events": [{"id": "1", "name": "search"}]},
     "api.create_community": {"name": "Banani"},
     "api.join_community": {},
     "api.change_community": {"name": "Banani"},
     "api.invite_member": {"email": "newcomer@example.com", "role": "member"},
     "api.set_role": {"role": "member"},
+    "api.create_share": {"name": "Traffic"},
 }
 """What routes are sent that ask for the right only when the body is right. Forms and JSON take the same."""
 
@@ -105,7 +145,11 @@ FORMS = {
     "pages.change_community": BODIES["api.change_community"],
     "pages.invite_member": BODIES["api.invite_member"],
     "pages.set_role": BODIES["api.set_role"],
+    "pages.create_share": BODIES["api.create_share"],
+    "admin.create_share": BODIES["api.create_share"],
+    "admin.erase_visitor": {"visitor_id": "ayesha"},
     "admin.set_total": {"total": "5000", "reason": "a test"},
+    "admin.add_annotation": {"day": "2025-12-16", "text": "a test"},
 }
 
 

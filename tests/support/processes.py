@@ -30,6 +30,8 @@ LIMITS = "REGISTRATIONS HEARTBEATS VISITOR LOGINS ACTIONS CHANGES REPORTS SOCKET
 NO_LIMITS = {f"RATE_LIMIT_{what}": "0" for what in LIMITS.split()}
 """In production the tests' own machine is limited like any other."""
 
+OFTEN_S, SELDOM_S = 0.02, 0.1
+
 Found = TypeVar("Found")
 
 
@@ -59,12 +61,16 @@ def run(*arguments: str, timeout_s: float = 60, typed: str = "", **settings: Any
         return subprocess.CompletedProcess(arguments, status, said.read(), complained.read())
 
 
-def wait_until(condition: Callable[[], Found], what: str, timeout_s: float = 15, every_s: float = 0.02) -> Found:
-    """The first true value of `condition`; fails, saying `what` never came, when there is none in time."""
-    deadline = time.monotonic() + timeout_s
+def wait_until(condition: Callable[[], Found], what: str, timeout_s: float = 15, every_s: float | None = None) -> Found:
+    """The first true value of `condition`; fails, saying `what` never came, when there is none in time.
+
+    Asks every `every_s`; by default less often the longer it waits, since many a condition is costly.
+    """
+    began = time.monotonic()
     while not (found := condition()):
-        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
-        time.sleep(every_s)
+        waited_s = time.monotonic() - began
+        assert waited_s < timeout_s, f"not within {timeout_s} s: {what}"
+        time.sleep(min(OFTEN_S + waited_s / 10, SELDOM_S) if every_s is None else every_s)
     return found
 
 

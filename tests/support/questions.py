@@ -10,9 +10,10 @@ from support.admin_calls import Scene, address, panel
 from support.app_fixtures import Site
 from support.page_calls import Reader
 from support.routes import rules
+from support.share_calls import of_community, share
 
 SET = {"total": "5000", "reason": "counted by hand"}
-BY_ADMINS = ("pages.remove_member", "pages.delete_community")
+BY_ADMINS = ("pages.remove_member", "pages.delete_community", "pages.end_share")
 
 
 class Case(NamedTuple):
@@ -39,6 +40,7 @@ class Cases:
     def make(self, endpoint: str, **fields: str) -> Case:
         number = next(self._numbers)
         scene = Scene(self.site, f"founder{number}", f"member{number}")
+        values = dict(scene.values)
         reader = Reader(self.site).log_in(f"member{number}")
         if endpoint.startswith("admin.") or endpoint in BY_ADMINS:
             reader = self.rani
@@ -47,8 +49,13 @@ class Cases:
         if endpoint == "admin.set_total":
             self.site.set_total(4000, new_epoch=True)
             fields = {**SET, **fields}
+        if endpoint == "admin.erase_visitor":
+            self.site.register(f"visitor{number}")
+            fields = {"visitor_id": f"visitor{number}", **fields}
+        if endpoint.endswith("end_share"):
+            values["share_id"] = share(scene.founder, **of_community(scene.community))["id"]
         session = self.site.services.accounts.tokens.read(scene.member.access).session_id
-        path = address(self.site, rules(self.site)[endpoint], **scene.values, session_id=session)
+        path = address(self.site, rules(self.site)[endpoint], **values, session_id=session)
         named = {"member": f"Member{number}", "email": scene.member.email, "community": "Mirpur 10"}
         return Case(reader, path, fields, scene, named)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from sqlalchemy import text
 from werkzeug.routing import Rule
 
+from koyjabo.extensions import db
 from support.admin_calls import address
 from support.app_fixtures import Site
 from support.community_calls import Cast
@@ -11,7 +13,7 @@ from support.permissions import BY_LOOPBACK_OR_TOKEN
 
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 TABLES = ("users", "sessions", "communities", "memberships", "adjustments", "audit_log", "visits", "invitations")
-TABLES += ("totp_secrets", "recovery_codes", "passkeys", "spent_codes")
+TABLES += ("totp_secrets", "recovery_codes", "passkeys", "spent_codes", "shares")
 
 
 def rules(site: Site) -> dict[str, Rule]:
@@ -31,11 +33,19 @@ def path_of(site: Site, cast: Cast, rule: Rule, community: str) -> str:
         "passkey_id": "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b",
         "name": "swagger-ui.css" if rule.endpoint == "docs.file" else "js/koyjabo.js",
         "version": "x",
+        "file": "robots.txt",
         "token": "x" * 43,
+        "ordinal": "1",
+        "share_id": "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b",
         "invitation_id": "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b",
+        "annotation_id": "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b",
     }
     return address(site, rule, **values)
 
 
 def stored(site: Site) -> dict[str, list[tuple]]:
-    return {table: site.rows(f"SELECT * FROM {table} ORDER BY 1, 2") for table in TABLES}
+    with site.app.app_context(), db.engine.connect() as connection:
+        return {
+            table: [tuple(row) for row in connection.execute(text(f"SELECT * FROM {table} ORDER BY 1, 2"))]
+            for table in TABLES
+        }

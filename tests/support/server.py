@@ -9,7 +9,7 @@ import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import psutil
 
@@ -133,6 +133,12 @@ class Server(Caller):
     def log(self) -> str:
         """What it has printed since it was last started."""
         return self._log_path.read_text() if self._log_path.exists() else ""
+
+    def begin(self, *arguments: object, typed: IO[Any] | None = None, output: IO[Any] | None = None) -> Program:
+        """Begin `koyjabo …` with this server's settings, for tests that act while it runs or kill it."""
+        with open(os.devnull, "r+b") as nothing:
+            files = (typed or nothing, output or nothing, nothing)
+            return start(("-m", "koyjabo", *map(str, arguments)), environment(**self.settings), files)
 
     def koyjabo(self, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
         """Run `koyjabo …` with this server's settings."""

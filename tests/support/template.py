@@ -9,6 +9,7 @@ patch, which is then taken back; the loader of a forked server has only to do it
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import os
@@ -18,6 +19,7 @@ import select
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
@@ -33,6 +35,9 @@ FOR_SERVERS = (
     *("psycopg2.extras", "sqlalchemy.dialects.postgresql.psycopg2", "sqlalchemy.dialects.sqlite"),
 )
 """Beside the packages that a loader loads whole."""
+
+USED_BY_COMMANDS = ("engineio.async_drivers.threading", "sqlalchemy.dialects.postgresql.psycopg2")
+"""Beside the product: what is imported when an application is made."""
 
 MISSING = object()
 
@@ -100,6 +105,7 @@ def load_for_servers() -> None:
     for package in map(import_module, loading.PACKAGES):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             import_module(module.name)
+    configure_mappers()
     patch.undo()
     compile_routes()
 
@@ -126,6 +132,17 @@ def load_for_commands() -> None:
     for found in pkgutil.walk_packages(koyjabo.__path__, "koyjabo."):
         if not found.name.startswith(("koyjabo.server", "koyjabo.__main__")):
             import_module(found.name)
+    for name in USED_BY_COMMANDS:
+        import_module(name)
+    configure_mappers()
+    compile_routes()
+
+
+def configure_mappers() -> None:
+    """Otherwise done with the first query."""
+    from sqlalchemy import orm
+
+    orm.configure_mappers()
 
 
 def serve(control: socket.socket) -> dict[str, Any]:
@@ -203,6 +220,17 @@ def run(arguments: list[str]) -> None:
         runpy.run_path(what, run_name="__main__")
 
 
+def end(status: object) -> None:
+    """As at the end of a program, without taking apart its modules: that would copy all memory it shares."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    with suppress(OSError):  # then the interpreter says so when it ends
+        sys.stdout.flush()
+        sys.stderr.flush()
+        if isinstance(status, int | None):
+            os._exit(status or 0)
+
+
 if __name__ == "__main__":
     _, kind, descriptor = sys.argv
     sys.path[0] = ROOT
@@ -210,4 +238,9 @@ if __name__ == "__main__":
     {"servers": load_for_servers, "commands": load_for_commands}[kind]()
     wanted = serve(socket.socket(fileno=int(descriptor)))
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    run(wanted["arguments"])
+    try:
+        run(wanted["arguments"])
+    except SystemExit as ended:
+        if kind == "commands":
+            end(ended.code)
+        raise

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import fcntl
-import io
 import json
 import os
 import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from zoneinfo import ZoneInfo
 
 import pytest
 from support.app_fixtures import SPEC_MOMENT, Site
-from support.archive_world import DAY_MS, everything, fill, in_context
+from support.archive_world import DAY_MS, bring, everything, fill, in_context
 from support.processes import wait_until
 
 from koyjabo.clock import iso
@@ -56,19 +54,6 @@ def site(database):
 def export(site: Site, kind: str, **which: str) -> bytes:
     extract = site.services.visit_log.extract(Filter(**which), kind)
     return (file_format.head(kind) + "".join(text for text, _ in extract.pieces)).encode()
-
-
-def bring(
-    site: Site,
-    text: str | bytes,
-    kind: str = "csv",
-    even_folded: bool = False,
-    advance: Callable[[int], None] = lambda done: None,
-) -> Imported:
-    file = io.BytesIO(text.encode() if isinstance(text, str) else text)
-    with in_context(site):
-        zone = ZoneInfo(site.settings["TIMEZONE"])
-        return visit_imports.import_visits(file, kind, zone, site.services.clock, advance, even_folded)
 
 
 def once(times: int, do: Callable[[], None]) -> Callable[[int], None]:
@@ -214,6 +199,7 @@ def imported(site, monkeypatch) -> str:
         monkeypatch.setattr(throttle, name, 2)
     said = rows(*(f"v{n},{n},{OLD}" for n in range(LINES)))
     assert bring(site, said) == Imported(LINES, 0)
+    site.services.projection.catch_up()  # only visits that reports have read are folded
     return said
 
 
@@ -229,6 +215,18 @@ OPEN = "SELECT count(*) FROM imported_visits WHERE upto_visit IS NULL"
 def check_nothing_counted_twice(site: Site) -> None:
     assert site.stats()["totalVisits"] == LINES
     assert site.recount() == []
+
+
+def when_folded(site: Site, do: Callable[[], None]) -> Callable[[int], None]:
+    """Do it once, after the first visits are folded."""
+    done: list[bool] = []
+
+    def advance(_: int) -> None:
+        if not done and site.rows("SELECT 1 FROM folded_visits"):
+            done.append(True)
+            do()
+
+    return advance
 
 
 def test_nothing_is_folded_until_an_import_is_over(site, imported):
@@ -254,7 +252,7 @@ def test_fold_that_an_import_came_into_goes_on_another_time(site, imported):
         with pytest.raises(ImportUnderWay):
             prune(site)
 
-    assert prune(site, once(1, begin_to_import)).visits == LINES
+    assert prune(site, when_folded(site, begin_to_import)).visits == LINES
     check_nothing_counted_twice(site)
 
 
@@ -266,7 +264,7 @@ def test_day_of_which_only_some_was_folded_is_as_one_that_was_folded(site, impor
         raise Killed
 
     with pytest.raises(Killed):
-        prune(site, once(1, killed))
+        prune(site, when_folded(site, killed))
     assert site.rows("SELECT count(*) FROM visits") == [(LINES - 2,)]
     with pytest.raises(BadLine, match="Line 2: at is on a day whose visits were folded"):
         bring(site, imported)
@@ -278,6 +276,8 @@ def test_import_waits_for_what_is_being_folded(site, imported, database):
     """And is told neither that another import is going on, nor what was there before."""
     retention = site.services.maintenance.retention
     past = retention.past()
+    retention._database.write(fold_queries.begin, *past)
+    site.services.projection.leave_people_out(past.first_kept)
     is_folding, may_commit = threading.Event(), threading.Event()
 
     def fold_slowly(session) -> None:
@@ -439,3 +439,58 @@ def test_import_that_was_killed_is_ended_by_the_next(site):
     bring(site, rows("a,9,2024-01-01"))
     assert [row["upto_visit"] for row in everything(site)["imported_visits"]] == [2, 3]
     assert day_of(site.services.visit_log, "2024-05-02") == ["1"]
+
+
+PHONE = "Mozilla/5.0 (Linux; Android 14; K) AppleWebKit/537.36 Chrome/130.0.0.0 Mobile Safari/537.36"
+NEWEST = "SELECT user_agent, referrer, language, campaign, page, is_bot FROM visits ORDER BY id DESC LIMIT 1"
+
+
+@pytest.mark.parametrize(
+    ("columns", "stored"),
+    [
+        (
+            {"user_agent": PHONE, "page": "/map?utm_source=mail&x=1", "language": "bn-BD"},
+            (PHONE, None, "bn", "utm_source=mail", "/map", 0),
+        ),
+        (
+            {"browser": "Chrome", "system": "Android", "device": "phone", "source": "facebook.com"},
+            ("Chrome on Android (phone)", "facebook.com", None, None, None, 0),
+        ),
+        (
+            {"browser": "curl", "device": "toaster", "utm_term": "x" * 200, "page": "/?utm_term=other"},
+            ("curl", None, None, "utm_term=" + "x" * 120, "/", 0),
+        ),
+        ({"device": "bot", "browser": "Googlebot"}, ("Googlebot", None, None, None, None, 1)),
+        ({"browser": "a(b)", "system": "c/d on e", "channel": "ai"}, ("a b on c d e", None, None, None, None, 0)),
+    ],
+)
+def test_parsed_columns_are_taken_where_the_visit_itself_lacks_them(site, columns, stored):
+    line = json.dumps({"visitor_id": "a", "visit_id": "1", "at": site.time.ms, **columns})
+    assert bring(site, line + "\n", "jsonl") == Imported(1, 0)
+    assert [(*row[:5], int(row[5])) for row in site.rows(NEWEST)] == [stored]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_export_says_what_reports_read_and_an_import_brings_it_back(site, kind):
+    site.register(
+        "a", userAgent=PHONE, referrer="https://m.facebook.com/x", page="/?utm_source=mail&utm_campaign=%E0%A6%95"
+    )
+    site.services.maintenance.erasure.forget("a")
+    text = export(site, kind).decode()
+    for said in ("Chrome on Android (phone)", "Chrome", "Android", "phone", "facebook.com", "campaign", "mail", "ক"):
+        assert said in text
+    columns = "visitor_id, visit_id, user_agent, referrer, language, campaign, page"
+    before = site.rows(f"SELECT {columns} FROM visits")
+    site.rows("DELETE FROM visits")
+    assert bring(site, text, kind) == Imported(1, 0)
+    assert site.rows(f"SELECT {columns} FROM visits") == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_campaign_that_is_forgotten_stays_the_channel(site, kind):
+    site.register("a", page="/?utm_term=a")
+    site.services.maintenance.erasure.forget("a")
+    before, text = site.rows(NEWEST), export(site, kind)
+    site.rows("DELETE FROM visits")
+    assert bring(site, text, kind) == Imported(1, 0)
+    assert site.rows(NEWEST) == before

@@ -6,7 +6,7 @@ import pytest
 from support.account_calls import disable, sign_up
 from support.app_fixtures import Site, Time
 from support.community_calls import found
-from support.mailbox import Mailbox, path_in, text_of
+from support.mailbox import Mailbox, html_of, path_in, text_of
 from support.page_calls import Reader, words
 from support.processes import wait_until
 
@@ -82,6 +82,36 @@ def test_report_has_the_week_the_change_and_the_communities(site, mailbox):
     assert "Total visits: 11\nVisits this week: 6 (+50\u202f%)\nNew visitors: 5 (+25\u202f%)" in text
     assert "Night bus\nVisits this week: 5\nMost people online at once: 12" in text
     assert "turn it off on the page of your account" in text
+
+
+def visit(site: Site, visitor: str, page: str, source: str = "", place: str = "Unknown") -> None:
+    site.register(visitor, page=page, referrer=source)
+    site.rows("UPDATE visits SET place = :place WHERE id = (SELECT max(id) FROM visits)", place=place)
+
+
+def test_admins_and_viewers_read_the_leading_pages_sources_and_places(site, mailbox):
+    site.time.go_to("2025-12-03T12:00:00+06:00")
+    visit(site, "v0", "/metro", "https://www.google.com/", "Dhaka, BD")
+    site.time.go_to(FRIDAY)
+    for number, page in enumerate(("/metro", "/metro", "/metro", "/100%(count)s", "/a", "/b", "/c", "/d")):
+        visit(site, f"v{number}", page, "https://m.facebook.com/" if number > 2 else "", "Dhaka, BD")
+    for name, language in (("ayesha", "en"), ("karim", "bn"), ("salma", "en")):
+        wants(site, mailbox, name, language)
+    site.rows("UPDATE users SET is_admin = true WHERE email = 'ayesha@example.com'")
+    site.rows("UPDATE users SET is_viewer = true WHERE email = 'karim@example.com'")
+    site.time.go_to(MORNING)
+    tick(site)
+    found = {mail["To"]: mail for mail in reports(mailbox)}
+    text = text_of(found["ayesha@example.com"]).replace("\r", "")
+    assert "Pages\n- /metro: 3 (+200\u202f%)\n- /100%(count)s: 1\n" in text
+    assert "Sources\n- facebook.com: 5\n- None: 3\n" in text
+    assert "Places\n- Dhaka, Bangladesh: 8 (+700\u202f%)\n" in text
+    assert text.partition("Pages\n")[2].partition("\n\n")[0].count("\n") == 4
+    html = html_of(found["ayesha@example.com"])
+    assert "<strong>Sources</strong>" in html
+    assert "<li>facebook.com: 5</li>" in html
+    assert "ঢাকা, বাংলাদেশ: ৮ (+৭০০\u202f%)" in text_of(found["karim@example.com"])
+    assert "/metro" not in text_of(found["salma@example.com"])
 
 
 def test_it_comes_on_sunday_morning_and_once_a_week(site, mailbox):

@@ -11,7 +11,7 @@ from math import inf
 import click
 
 import config
-from demo import cast, target_site
+from demo import cast, history, target_site
 from demo.crowd import Crowd
 from demo.preparation import prepare
 from demo.site import Refusal
@@ -25,18 +25,25 @@ MINUTE_S = 60
 @click.command()
 @click.option("--url", help="The development server; http://localhost:PORT by default.")
 @click.option("--people", type=click.IntRange(1, 500), default=80, show_default=True, help="Visitors in a rush hour.")
+@click.option(
+    "--days",
+    type=click.IntRange(history.FEWEST_DAYS, history.MOST_DAYS),
+    default=history.DAYS,
+    show_default=True,
+    help="The past that is written into an empty database.",
+)
 @click.option("--minutes", type=click.FloatRange(0), default=inf, help="Stop after this time; at Ctrl+C by default.")
-def demo(url: str | None, people: int, minutes: float) -> None:
+def demo(url: str | None, people: int, days: int, minutes: float) -> None:
     """Simulate visitors on a development server.
 
     Visitors and members of four communities open pages and leave them. A simulated day lasts ten minutes. On an empty
-    database the demo first writes two weeks of visits. The server must run on this machine, in development, with the
-    same settings as this command.
+    database the demo first writes the visits of some months. The server must run on this machine, in development, with
+    the same settings as this command.
     """
     try:
         settings = config.load()
         stage = Stage(target_site.find(settings, url or f"http://localhost:{settings.port or 8000}"))
-        _run(settings, stage, people, minutes * MINUTE_S)
+        _run(settings, stage, people, days, minutes * MINUTE_S)
     except (config.SettingsError, target_site.CannotRun) as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
@@ -46,8 +53,8 @@ def demo(url: str | None, people: int, minutes: float) -> None:
         raise click.ClickException(f"The server did not answer as expected: {error}.") from None
 
 
-def _run(settings: Settings, stage: Stage, people: int, duration_s: float) -> None:
-    communities = prepare(settings, stage.site, click.echo)
+def _run(settings: Settings, stage: Stage, people: int, days: int, duration_s: float) -> None:
+    communities = prepare(settings, stage.site, days, click.echo)
     password = cast.password(settings.secret_key)
     click.echo(f"Up to {people} people visit {stage.site.url}. Press Ctrl+C to stop.")
     click.echo(f"Log in as {cast.GUIDE.email} with the password {password}: an admin of {cast.GUIDE.community}.")

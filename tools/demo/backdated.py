@@ -23,6 +23,8 @@ from koyjabo.counting.ledger import open_store
 from koyjabo.counting.visits import NewVisit
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import LedgerUnavailable
+from koyjabo.insights.events import ledger as event_ledger
+from koyjabo.insights.events.records import NewEvents
 from koyjabo.mail.link_tokens import LinkTokens
 from koyjabo.mail.outbox import Outbox
 from koyjabo.models import SITE
@@ -43,6 +45,7 @@ class Backdated:
         runtime = ThreadRuntime()
         self._database = DatabaseExecutor(database, runtime)
         self._store = open_store(database, Clock(zone))  # a revision has the time of the commit, not of the visits
+        self._events = event_ledger.open_store(database, self.clock)
         passwords = Passwords(runtime)
         passwords.hash = cache(passwords.hash)  # type: ignore[method-assign]  # takes 0.1 s; all have one password
         pending = PendingSteps(self._database, self.clock, "", "none")
@@ -73,6 +76,12 @@ class Backdated:
                 self._store.commit(named)
         return True
 
+    def record(self, events: NewEvents) -> None:
+        """Write events of visits that are registered, in one commit."""
+        if events:
+            with self._store_reached(), self._events.writing():
+                self._events.commit([events])
+
     @contextmanager
     def _store_reached(self) -> Iterator[None]:
         try:
@@ -85,3 +94,4 @@ class Backdated:
         self.accounts.close()
         self._database.close()
         self._store.close()
+        self._events.close()

@@ -58,7 +58,7 @@ class Founding:
 
     def _found(self, member: Member, account: Account) -> None:
         plan, communities = member.plan, self._backdated.communities
-        listed = {"is_listed": True, "count_anonymous": True}
+        listed = {"is_listed": True, "count_anonymous": True, "public_count": plan.is_open}
         access = communities.create(account, plan.name, plan.description, plan.is_open, **listed)
         self._founders[plan.name], self._ids[plan.name] = account, access.community.id
 

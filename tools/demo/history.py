@@ -1,4 +1,4 @@
-"""Writes the two weeks before the first run: visits hour by hour, and communities that grow."""
+"""Writes the past before the first run: visits hour by hour, and communities that grow."""
 
 from __future__ import annotations
 
@@ -10,46 +10,51 @@ from demo import rhythm
 from demo.backdated import Backdated
 from demo.founding import Founding
 from demo.population import Population
-from koyjabo.models import Scope
+from koyjabo.models import SITE, Scope
 
-DAYS = 14
-GROWTH = 0.75
-"""The first day's visits, as a share of the last day's."""
+FEWEST_DAYS, DAYS, MOST_DAYS = 14, 60, 400
+GROWTH_DAYS = 120.0
+"""Visits double in so many days."""
 
 VISITS = 1.65
-"""Visits for each unit of weight in `rhythm`: some 20,000 in all."""
+"""Visits for each unit of weight in `rhythm` on the last day: some 1,700 on a working day."""
+
+SEED = 10
+"""The past depends on nothing else but its length and its end."""
 
 RUSH_HOUR = 18
 HOUR, MS = timedelta(hours=1), timedelta(milliseconds=1)
 
 
-def begins(now: datetime) -> datetime:
-    """Midnight, two weeks ago."""
-    return (now - timedelta(days=DAYS)).replace(hour=0, minute=0, second=0, microsecond=0)
+def begins(now: datetime, days: int) -> datetime:
+    """Midnight, so many days ago."""
+    return (now - timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def write(backdated: Backdated, founding: Founding, now: datetime) -> int:
-    """Write the visits until `now`, local time, into an empty ledger. Returns how many were written.
+def write(backdated: Backdated, founding: Founding, now: datetime, days: int) -> int:
+    """Write the visits of the last `days` until `now`, local time, into an empty ledger. Returns how many were written.
 
     Stops early when another program registers a visit.
     """
-    dice = Random(10)
-    population = Population(founding, dice)
+    dice = Random(SEED)
+    population = Population(founding, now, dice)
     written = 0
-    for hour in _hours(now):
+    for hour in _hours(now, days):
         founding.advance(ms(hour))
-        visits = [population.visit(at_ms) for at_ms in _times(hour, now, dice)]
+        drawn = map(population.visit, _times(hour, now, dice))
+        visits = [each for each in drawn if each is not None]
         if not backdated.register(visits, after=written):
             break
+        backdated.record([event for visit in visits for event in population.events(visit) if event.at_ms <= ms(now)])
         written += len(visits)
         if hour.hour == RUSH_HOUR:
-            _record_peaks(backdated, founding, hour, dice)
+            _record_peaks(backdated, founding, hour, len(visits), dice)
     return written
 
 
-def _hours(now: datetime) -> Iterator[datetime]:
+def _hours(now: datetime, days: int) -> Iterator[datetime]:
     """The beginnings of all hours, local time; counted in UTC, because local clocks may change."""
-    hour = begins(now).astimezone(UTC)
+    hour = begins(now, days).astimezone(UTC)
     while hour <= now:
         yield hour.astimezone(now.tzinfo)
         hour += HOUR
@@ -57,15 +62,16 @@ def _hours(now: datetime) -> Iterator[datetime]:
 
 def _times(hour: datetime, now: datetime, dice: Random) -> list[int]:
     """When visits took place in this hour, ms since 1970, in order."""
-    age = (now - hour) / timedelta(days=DAYS)
-    expected = rhythm.weight(hour) * VISITS * (1 - (1 - GROWTH) * age) * dice.uniform(0.9, 1.1)
+    growth = 0.5 ** ((now - hour) / timedelta(days=GROWTH_DAYS))
+    expected = rhythm.weight(hour) * VISITS * growth * dice.uniform(0.9, 1.1)
     times = sorted(ms(hour) + dice.randrange(HOUR // MS) for _ in range(round(expected)))
     return [at_ms for at_ms in times if at_ms <= ms(now)]
 
 
-def _record_peaks(backdated: Backdated, founding: Founding, hour: datetime, dice: Random) -> None:
-    """In the rush hour most members are online at once."""
+def _record_peaks(backdated: Backdated, founding: Founding, hour: datetime, visits: int, dice: Random) -> None:
+    """In the rush hour most members are online at once, and most people active."""
     backdated.now_ms = ms(hour)
+    backdated.peaks.record(SITE, round(visits * dice.uniform(0.2, 0.3)))
     for community_id, members in founding.sizes().items():
         backdated.peaks.record(Scope(community_id), round(members * dice.uniform(0.4, 0.8)))
 

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime
 from random import Random
 
-from demo import cast
+from demo import audience, cast, openings
+from demo.actions import actions
+from demo.audience import Home
 from demo.founding import Founding
+from demo.openings import Opening
 from demo.plans import COMMUNITIES
 from koyjabo.counting.visits import NewVisit
+from koyjabo.insights.events.records import NewEvent
+from koyjabo.insights.traits import campaigns, languages
 from koyjabo.models import SITE, Scope
+from koyjabo.network.crawlers import is_bot
 
 TO_COMMUNITIES, BY_MEMBERS = 0.26, 0.35
 """The share of visits to communities, and the share of members in those. Before members join they are anonymous."""
@@ -18,26 +26,50 @@ NEW, NEW_IN_COMMUNITY = 0.32, 0.08
 REGULARS, REGULARS_IN_COMMUNITY = 1500, 60
 """The share of new visitors, and how many of the newest come again."""
 
+SHORTEST_MS, LONGEST_MS = 2_000, 30_000
+"""Between two events of a visit."""
+
 
 class Population:
-    def __init__(self, founding: Founding, dice: Random) -> None:
+    """`now` is the local time at which the past ends."""
+
+    def __init__(self, founding: Founding, now: datetime, dice: Random) -> None:
         self._founding = founding
+        self._now = now
         self._dice = dice
         self._known: dict[str, list[str]] = defaultdict(list)  # visitor ids by community; "" is the site
-        self._homes: dict[str, tuple[str, str]] = {}  # the city and the browser of each visitor
-        self._named = 0
+        self._homes: dict[str, Home] = {member.visitor.id: audience.person(dice) for member in cast.MEMBERS}
+        self._named = self._happened = 0
 
-    def visit(self, at_ms: int) -> NewVisit:
-        """A random visit at that time, ms since 1970."""
+    def visit(self, at_ms: int) -> NewVisit | None:
+        """A random visit at that time, ms since 1970; None if an outage of search engines prevents it."""
+        local = datetime.fromtimestamp(at_ms / 1000, self._now.tzinfo)
+        age_days = (self._now.date() - local.date()).days
+        opening = openings.opening(local, age_days, self._dice)
+        if openings.is_outage(local, age_days) and openings.is_prevented(opening):
+            return None
+        return self._of_somebody(at_ms, opening)
+
+    def events(self, visit: NewVisit) -> Iterator[NewEvent]:
+        """What the visitor does on the pages; nothing for a crawler."""
+        at_ms = visit.at_ms
+        for each in [] if visit.is_bot else actions(visit.page or "/", self._dice):
+            self._happened += 1
+            at_ms += self._dice.randrange(SHORTEST_MS, LONGEST_MS)
+            event_id = f"demo_{self._happened:06d}"
+            yield NewEvent(visit.visitor_id, event_id, each.name, at_ms, each.page, each.props, client_ms=at_ms)
+
+    def _of_somebody(self, at_ms: int, opening: Opening) -> NewVisit:
         if self._dice.random() >= TO_COMMUNITIES:
-            return self._visit(at_ms, self._visitor_id("", NEW, REGULARS))
+            return self._visit(at_ms, opening, self._visitor_id("", NEW, REGULARS))
         (plan,) = self._dice.choices(COMMUNITIES, [plan.weight for plan in COMMUNITIES])
         scope = Scope(self._founding.community_id(plan.name))
         if self._dice.random() >= BY_MEMBERS:
-            return self._visit(at_ms, self._visitor_id(plan.name, NEW_IN_COMMUNITY, REGULARS_IN_COMMUNITY), scope)
+            visitor_id = self._visitor_id(plan.name, NEW_IN_COMMUNITY, REGULARS_IN_COMMUNITY)
+            return self._visit(at_ms, opening, visitor_id, scope)
         members = [member for member in cast.MEMBERS if member.plan is plan]
         (member,) = self._dice.choices(members, [1 / n for n in range(1, len(members) + 1)])  # some come every day
-        return self._visit(at_ms, member.visitor.id, scope, self._founding.account_id(member))
+        return self._visit(at_ms, opening, member.visitor.id, scope, self._founding.account_id(member))
 
     def _visitor_id(self, community: str, share_of_new: float, regulars: int) -> str:
         known = self._known[community]
@@ -47,19 +79,22 @@ class Population:
         known.append(f"demo_{self._named:05d}")
         return known[-1]
 
-    def _visit(self, at_ms: int, visitor_id: str, scope: Scope = SITE, user_id: str | None = None) -> NewVisit:
-        home = cast.one_of(cast.NETWORKS, self._dice)[1], cast.one_of(cast.AGENTS, self._dice)[0]
-        place, agent = self._homes.setdefault(visitor_id, home)
-        referrer = cast.one_of(cast.REFERRERS, self._dice)[0]
+    def _visit(
+        self, at_ms: int, opening: Opening, visitor_id: str, scope: Scope = SITE, user_id: str | None = None
+    ) -> NewVisit:
+        home = self._homes.get(visitor_id) or self._homes.setdefault(visitor_id, audience.newcomer(self._dice))
         return NewVisit(
             visitor_id=visitor_id,
             visit_id=None,
             scope=scope,
-            place=place,
+            place=home.city,
             at_ms=at_ms,
             client_ms=at_ms,
-            referrer=None if referrer == "direct" else referrer,
-            user_agent=agent,
-            page=cast.one_of(cast.PAGES, self._dice)[0],
+            referrer=None if opening.referrer == "direct" else opening.referrer,
+            user_agent=home.agent,
+            page=opening.page,
             user_id=user_id,
+            is_bot=is_bot(home.agent),
+            language=languages.first_of(home.languages),
+            campaign=campaigns.of_page(opening.address),
         )

@@ -25,8 +25,8 @@ OTHER_PASSWORDS = (
 Report = Callable[[str], None]
 
 
-def prepare(settings: Settings, site: Site, report: Report) -> dict[str, str]:
-    """Write what is missing. Returns the ids of the communities by name.
+def prepare(settings: Settings, site: Site, days: int, report: Report) -> dict[str, str]:
+    """Write what is missing, at most `days` of past visits. Returns the ids of the communities by name.
 
     Raises CannotRun, Refusal, OSError, HTTPException, ValueError, LedgerUnavailable.
     """
@@ -36,7 +36,7 @@ def prepare(settings: Settings, site: Site, report: Report) -> dict[str, str]:
         if not is_new:
             report(NO_PAST)
         if not _has_members(site, password):
-            _write(backdated, settings, password, is_new, report)
+            _write(backdated, settings, password, days if is_new else 0, report)
     with logged_in(site, cast.GUIDE, password) as guide:
         found = site.call("GET", "/api/communities?per_page=100", visitor=guide)
     return {each["name"]: each["id"] for each in found}
@@ -52,13 +52,14 @@ def _has_members(site: Site, password: str) -> bool:
         return False
 
 
-def _write(backdated: Backdated, settings: Settings, password: str, with_visits: bool, report: Report) -> None:
+def _write(backdated: Backdated, settings: Settings, password: str, days: int, report: Report) -> None:
+    """Without `days`, accounts and communities alone."""
     now = datetime.now(settings.zone) - timedelta(minutes=1)
-    founding = Founding(backdated, password, history.ms(history.begins(now) if with_visits else now), history.ms(now))
+    founding = Founding(backdated, password, history.ms(history.begins(now, days) if days else now), history.ms(now))
     try:
-        if with_visits:
-            report("Writing two weeks of visits…")
-            report(f"{history.write(backdated, founding, now):,} visits are in the ledger.")
+        if days:
+            report(f"Writing {days} days of visits…")
+            report(f"{history.write(backdated, founding, now, days):,} visits are in the ledger.")
         founding.advance(history.ms(now))
     except EmailTaken:
         raise CannotRun(OTHER_PASSWORDS) from None

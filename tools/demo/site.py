@@ -11,18 +11,22 @@ TIMEOUT_S = 15.0
 
 
 class Visitor(NamedTuple):
-    """A browser: its visitor id, its address, its user agent, and the access token of a logged-in user."""
+    """A browser: its visitor id, its address, its user agent, the languages it asks for ("" is none), and the access
+    token of a logged-in user.
+    """
 
     id: str
     address: str
     agent: str
+    languages: str = ""
     token: str | None = None
 
     @property
     def headers(self) -> dict[str, str]:
         """A development server believes X-Forwarded-For of its own machine."""
         token = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        return {"X-Forwarded-For": self.address, "User-Agent": self.agent, **token}
+        languages = {"Accept-Language": self.languages} if self.languages else {}
+        return {"X-Forwarded-For": self.address, "User-Agent": self.agent, **languages, **token}
 
 
 class Refusal(Exception):

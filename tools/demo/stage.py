@@ -6,10 +6,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from random import Random
 from uuid import uuid4
 
-from demo import cast
+from demo import openings
+from demo.actions import actions
 from demo.pages import RELOAD, Page, PlainPage, Room, SocketioPage
 from demo.site import Site, Visitor
 
@@ -35,16 +37,23 @@ class Stage:
         return self.dice.random() < share
 
     def register(self, visitor: Visitor, community_id: str | None = None) -> None:
-        """Register one visit, with everything that a browser sends."""
+        """Register one visit, with everything that a browser sends, and what the visitor does."""
+        opening = openings.opening(datetime.now(), age_days=0, dice=self.dice)
         body = {
             "visitorId": visitor.id,
             "visitId": uuid4().hex,
             "timestamp": time.time_ns() // 1_000_000,
-            "referrer": cast.one_of(cast.REFERRERS, self.dice)[0],
-            "page": cast.one_of(cast.PAGES, self.dice)[0],
+            "referrer": opening.referrer,
+            "page": opening.address,
             **({"communityId": community_id} if community_id else {}),
         }
         self.site.call("POST", "/api/visitor/register", body, visitor)
+        done = [
+            {"id": uuid4().hex, "name": each.name, "page": each.page, "props": each.props}
+            for each in actions(opening.page, self.dice)
+        ]
+        if done:
+            self.site.call("POST", "/api/events", {"visitorId": visitor.id, "events": done}, visitor)
 
     @contextmanager
     def page(self, visitor: Visitor, rooms: list[Room] | None = None) -> Iterator[Page]:

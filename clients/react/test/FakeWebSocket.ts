@@ -6,7 +6,7 @@ export class FakeWebSocket {
   /** The newest. */
   static get last(): FakeWebSocket {
     const last = this.all.at(-1);
-    if (!last) throw new Error("nobody has opened a WebSocket");
+    if (!last) throw new Error("no WebSocket was opened");
     return last;
   }
 

@@ -82,7 +82,7 @@ test("without a hook an expired token ends it", async () => {
   expect(await waitAfter(4004)).toBeNull();
 });
 
-test("a renewal that fails ends it, until somebody looks again", async () => {
+test("a renewal that fails ends it, until the page is seen again", async () => {
   const failure = new Error("The session has ended.");
   const refreshToken = vi.fn<() => Promise<string>>().mockRejectedValueOnce(failure).mockResolvedValueOnce("renewed");
   watch({ refreshToken });

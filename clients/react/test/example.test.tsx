@@ -7,7 +7,7 @@ import { FakeWebSocket } from "./FakeWebSocket.js";
 
 useFakeBrowser();
 
-test("the example shows the count, asks for it again, and says why somebody may not enter", async () => {
+test("the example shows the count, asks for it again, and says why a user may not enter", async () => {
   render(<CommunityPage communityId="mirpur" isModerator={false} />);
   expect(screen.getByText("Connecting")).toBeTruthy();
   const [own] = FakeWebSocket.all.slice(-1);

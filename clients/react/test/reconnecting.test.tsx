@@ -59,7 +59,7 @@ test("comes back at once when the network does, with five attempts again", async
   expect(await waitAfter(1006)).toBe(2);
 });
 
-test("comes back when somebody looks again, though it had given up", async () => {
+test("comes back when the page is seen again, though it had given up", async () => {
   watch();
   for (let attempts = 0; attempts < 6; attempts += 1) await waitAfter(1006);
   const given_up = FakeWebSocket.all.length;
@@ -69,7 +69,7 @@ test("comes back when somebody looks again, though it had given up", async () =>
   expect(FakeWebSocket.all).toHaveLength(given_up + 1);
 });
 
-test("who is connected, or about to be, stays when somebody looks again", async () => {
+test("an open line, or one that is being opened, stays when the page is seen again", async () => {
   watch();
   act(() => setVisible(true));
   await server((socket) => socket.welcome(1));
@@ -93,7 +93,7 @@ test("who goes away because of the end does not come back", async () => {
   expect(FakeWebSocket.all).toHaveLength(1);
 });
 
-test("a line that died while the device slept is noticed 10 s after somebody looks", async () => {
+test("a line that died while the device slept is noticed 10 s after the page is seen", async () => {
   watch();
   await server((socket) => socket.welcome(1));
   act(() => setVisible(true));

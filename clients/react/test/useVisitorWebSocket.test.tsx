@@ -177,7 +177,7 @@ test("other options leave an open socket alone", async () => {
   expect(FakeWebSocket.last.protocols).toEqual(["Authorization", "second"]);
 });
 
-test("whoever goes away closes the socket, and leaves no timer and no listener", async () => {
+test("unmounting closes the socket, and leaves no timer and no listener", async () => {
   const removed = vi.spyOn(window, "removeEventListener");
   const { unmount } = watch();
   await server((socket) => socket.welcome(1));

@@ -1,4 +1,6 @@
-"""Dashboards of moderators: today's visitors and the people online, sent when they change and every 10 s."""
+"""Dashboards of moderators: today's visitors, the people online, the last hour. Sent when they change, and every
+10 s.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +19,20 @@ BEAT_S = 10.0
 Look = Callable[[str], Mapping[str, Any]]
 """Returns the current data of a community's dashboard; may wait."""
 
+Add = Callable[[str], Mapping[str, Any]]
+"""Returns data that each worker has of its own, and that therefore start no event; must not wait."""
+
 
 class Dashboard:
-    """The source of one community's dashboards. Call `look` before `greeting`."""
+    """The source of one community's dashboards. Call `read` before `first_event`."""
 
     interval_s = 1.0
     is_relative = False
 
-    def __init__(self, community_id: str, look: Look, clock: Clock) -> None:
+    def __init__(self, community_id: str, look: Look, add: Add, clock: Clock) -> None:
         self.community_id = community_id
         self._look = look
+        self._add = add
         self._clock = clock
         self._data: Mapping[str, Any] = {}
         self._revision = 0
@@ -39,8 +45,12 @@ class Dashboard:
         """Update the data, and publish them even if unchanged. Raises LedgerUnavailable, UnknownCommunity."""
         self._read_data(again=True)
 
+    @property
+    def data(self) -> dict[str, Any]:
+        return {**self._data, **self._add(self.community_id)}
+
     def first_event(self) -> RoomEvent:
-        return DashboardUpdate(self._data, self._revision)
+        return DashboardUpdate(self.data, self._revision)
 
     def events_after(self, after: int) -> Sequence[RoomEvent]:
         self.read()
@@ -99,9 +109,10 @@ class LocalLeader:
 class Dashboards:
     """The open dashboards of this worker."""
 
-    def __init__(self, rooms: Rooms, look: Look, leader: DashboardLeader, clock: Clock) -> None:
+    def __init__(self, rooms: Rooms, look: Look, add: Add, leader: DashboardLeader, clock: Clock) -> None:
         self._rooms = rooms
         self._look = look
+        self._add = add
         self._leader = leader
         self._clock = clock
 
@@ -138,4 +149,4 @@ class Dashboards:
         room = self._rooms.find(dashboard_room(community_id))
         if room is not None and isinstance(room.source, Dashboard):
             return room.source
-        return Dashboard(community_id, self._look, self._clock)
+        return Dashboard(community_id, self._look, self._add, self._clock)

@@ -1,7 +1,7 @@
 """The room of a community's online members: events with their number and with the community's statistics.
 
 Each event is derived from the count that was last sent to the room. So a client that adds the changes and a client that
-takes the count agree, whatever happened in between (specification: promise 4).
+takes the count agree, no matter what happened in between (specification: promise 4).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from koyjabo.clock import Clock
 from koyjabo.counting.live_stats import LiveStats, newest_credible
 from koyjabo.presence.members.online_members import Online, OnlineMembers
 from koyjabo.realtime.events import CountChanged, VisitorUpdate
+from koyjabo.realtime.milestone_news import MilestoneNews
 from koyjabo.realtime.room import SHORTEST_INTERVAL_S, RoomEvent
 
 ONLINE, STATS = "online", "stats"
@@ -25,9 +26,10 @@ class MemberRoom:
     interval_s = SHORTEST_INTERVAL_S
     is_relative = True
 
-    def __init__(self, live_stats: LiveStats, members: OnlineMembers, clock: Clock) -> None:
+    def __init__(self, live_stats: LiveStats, members: OnlineMembers, clock: Clock, news: MilestoneNews) -> None:
         self.live_stats = live_stats
         self._members = members
+        self._news = news
         self._clock = clock
         self._last_count = members.online(live_stats.scope).count
         self._last_visits = _visits(live_stats)
@@ -76,7 +78,7 @@ class MemberRoom:
         self._last_visits = visits
         stats = self.live_stats.stats(after=self._revision)
         self._revision = stats.revision
-        return [VisitorUpdate(stats, self.live_stats.scope)]
+        return [VisitorUpdate(stats, self.live_stats.scope, self._news.take(stats))]
 
     def _count(self, change: int) -> RoomEvent:
         return CountChanged(self.live_stats.scope, self._last_count, change, self._revision)

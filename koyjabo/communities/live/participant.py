@@ -1,4 +1,4 @@
-"""A participant of a community's room, of either kind of client."""
+"""A participant of a room of a community or of the panel, of either kind of client."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from koyjabo.communities.permissions import RequiredAccess
+from koyjabo.communities.permissions import WATCHER, RequiredAccess
 from koyjabo.errors import KoyJaboError
-from koyjabo.models import Scope
+from koyjabo.models import SITE, Scope
 
 _connection_ids = count(1)
 
@@ -19,13 +19,24 @@ _connection_ids = count(1)
 class Participant:
     client: Any  # a Socket.IO client by its sid, or a plain WebSocket
     access: RequiredAccess
-    is_dashboard: bool  # dashboards do not count as visits
+    is_dashboard: bool  # of a community, or the panel
     end: Callable[[KoyJaboError], None]  # called when the permission is revoked; must not wait
     connection_id: str = field(default_factory=lambda: str(next(_connection_ids)))
     is_taken: bool = True
+    is_in_doubt: bool = True  # the permission must be checked before the join
+    is_checked: bool = False
     is_clean: bool = True  # whether the connection was closed cleanly
     problem: KoyJaboError | None = None  # why the permission was revoked
     refresh_id: str | None = None  # id of the refresh token that must be valid at the join
+
+    @property
+    def is_online(self) -> bool:
+        """Counts as online. Watchers, dashboards and the panel do not."""
+        return not self.is_dashboard and not self.is_watcher
+
+    @property
+    def is_watcher(self) -> bool:
+        return self.access.role == WATCHER
 
     @property
     def scope(self) -> Scope:
@@ -62,7 +73,7 @@ class Participants:
 
     def counts(self) -> Counter[str]:
         """The number of participants in each community."""
-        return Counter(participant.scope for participant in list(self._participants))
+        return Counter(each.scope for each in list(self._participants) if each.scope != SITE)
 
 
 def _whose(participant: Participant) -> tuple[str, str, str]:

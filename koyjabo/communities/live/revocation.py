@@ -75,17 +75,31 @@ class Revocation:
     def _recheck(self, participants: list[Participant]) -> bool:
         """Returns False if the database is away. In batches, so that other tasks run in between."""
         for start in range(0, len(participants), BATCH):
-            batch = participants[start : start + BATCH]
+            waiting = participants[start : start + BATCH]
             try:
-                problems = self._permissions.recheck({participant.access for participant in batch})
+                while waiting:
+                    waiting = self._recheck_together(waiting)
             except LedgerUnavailable:
                 self._access_version = -1  # check everybody when the database is back
                 return False
-            for participant in batch:
-                problem = problems[participant.access]
-                if problem is not None and participant.is_taken:
-                    self._end(participant, problem)
         return True
+
+    def _recheck_together(self, participants: list[Participant]) -> list[Participant]:
+        """Returns those to check again: a member who joins may have become a watcher meanwhile."""
+        asked = {participant: participant.access for participant in participants}
+        problems = self._permissions.recheck(set(asked.values()))
+        changed = [participant for participant, access in asked.items() if participant.access != access]
+        for participant in asked.keys() - changed:
+            problem = problems[participant.access]
+            if problem is not None and participant.is_taken:
+                self._doubt(participant, problem)
+        return changed
+
+    def _doubt(self, participant: Participant, problem: KoyJaboError) -> None:
+        """End a participant. One that has yet to join is checked again: as a watcher it may be permitted."""
+        participant.is_in_doubt = True
+        if participant.is_checked:
+            self._end(participant, problem)
 
     def _end(self, participant: Participant, problem: KoyJaboError) -> None:
         participant.problem = problem

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from koyjabo.clock import Clock
 from koyjabo.models import Scope
@@ -55,6 +55,10 @@ class MemoryOnlineMembers:
     def people(self, scope: Scope) -> list[OnlineMember]:
         with self._lock:
             return self._own.people(scope)
+
+    def online_in(self, person: str, scopes: Collection[Scope]) -> set[Scope]:
+        with self._lock:
+            return {scope for scope in scopes if self._own.here(scope, person)}
 
     def refresh(self) -> None:
         with self._lock:

@@ -7,6 +7,7 @@ interface and pass one contract suite.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple, Protocol
 
 from koyjabo.models import Scope
@@ -29,7 +30,8 @@ class OnlineMember(NamedTuple):
 
 
 class OnlineMembers(Protocol):
-    """Only `wait_until_counted` and `people` may wait. Every method is atomic, and unknown connections are ignored.
+    """Only `wait_until_counted`, `people` and `online_in` may wait. Every method is atomic, and unknown connections are
+    ignored.
 
     A store calls the `on_news` of its constructor with a scope whose count may have changed, by any worker (not by
     `apply_remote`). It holds no lock meanwhile.
@@ -59,6 +61,9 @@ class OnlineMembers(Protocol):
     def people(self, scope: Scope) -> list[OnlineMember]:
         """The people online by time of arrival, at most 1,000. Without Redis: this worker's own, after at most about
         a second."""
+
+    def online_in(self, person: str, scopes: Collection[Scope]) -> set[Scope]:
+        """In which of these scopes a person is online. Without Redis: on this worker, after at most about 2 s."""
 
     def refresh(self) -> None:
         """End grace periods and the leases of dead workers, renew own leases, read what others changed. Call it every

@@ -74,6 +74,13 @@ class MemberScript:
         each = zip(found[::3], found[1::3], found[2::3], strict=True)
         return [OnlineMember(person.decode(), int(since), int(connections)) for person, since, connections in each]
 
+    def online_in(self, person: str, scopes: Sequence[Scope]) -> set[Scope]:
+        """Also where only leases have expired that are not ended yet."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for scope in scopes:
+                pipe.zscore(_keys(scope, ("people",))[0], person)
+            return {scope for scope, since in zip(scopes, pipe.execute(), strict=True) if since is not None}
+
     def _arguments(self, request: Request) -> list[Any]:
         lease_ms = LEASE_S * 1000
         arguments: list[Any] = [self._worker, request.seen_version, lease_ms, KEEP_FOR_LEASES * lease_ms, BATCH]

@@ -11,9 +11,10 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import TypeVar
 
 import redis
 
@@ -23,8 +24,10 @@ from koyjabo.models import Scope
 from koyjabo.presence.members.connections_with_grace import ConnectionsWithGrace
 from koyjabo.presence.members.online_members import Online, OnlineMember
 from koyjabo.presence.members.redis_mirror import MemberMirror, Sent
-from koyjabo.presence.members.redis_script import Answer, MemberScript, Request
+from koyjabo.presence.members.redis_script import BATCH, Answer, MemberScript, Request
 from koyjabo.presence.members.redis_sync import SyncPlanner, run_all
+
+Result = TypeVar("Result")
 
 SILENCE_MS = 300
 """After this time without an answer from Redis, the worker shows its estimate."""
@@ -102,20 +105,46 @@ class RedisOnlineMembers:
             self._sync_soon(scope)
 
     def people(self, scope: Scope) -> list[OnlineMember]:
-        found: list[list[OnlineMember]] = []
-        self.online(scope)  # from now on, `refresh` includes this scope and ends its expired leases
-        if self._outbox.reachable:
-            self._sync_soon(scope)  # runs before `ask`, which is put in order
-            done = threading.Event()
-
-            def ask() -> None:
-                found.append(self._script.people(scope))
-                done.set()
-
-            self._outbox.send_in_order(ask)
-            done.wait(PEOPLE_PATIENCE_S)
+        self._end_expired(scope)
+        found = self._ask_in_order(lambda: self._script.people(scope))
         with self._lock:
-            return found[0] if found else self._own.people(scope)
+            return self._own.people(scope) if found is None else found
+
+    def online_in(self, person: str, scopes: Collection[Scope]) -> set[Scope]:
+        with self._lock:
+            own = {scope for scope in scopes if self._own.here(scope, person)}
+        found = self._elsewhere(person, [scope for scope in scopes if scope not in own])
+        for scope in found:
+            self._end_expired(scope)
+        return own | (self._elsewhere(person, found) if found else set())
+
+    def _elsewhere(self, person: str, scopes: Collection[Scope]) -> set[Scope]:
+        wanted = [*scopes]
+        found: set[Scope] = set()
+        for start in range(0, len(wanted), BATCH):
+            ask = partial(self._script.online_in, person, wanted[start : start + BATCH])
+            found |= self._ask_in_order(ask) or set()
+        return found
+
+    def _end_expired(self, scope: Scope) -> None:
+        """From now on, `refresh` includes this scope and ends its expired leases."""
+        self.online(scope)
+        if self._outbox.reachable:
+            self._sync_soon(scope)  # runs before what is put in order later
+
+    def _ask_in_order(self, ask: Callable[[], Result]) -> Result | None:
+        """None without an answer of Redis within PEOPLE_PATIENCE_S."""
+        found: list[Result] = []
+        done = threading.Event()
+
+        def run() -> None:
+            found.append(ask())
+            done.set()
+
+        if self._outbox.reachable:
+            self._outbox.send_in_order(run)
+            done.wait(PEOPLE_PATIENCE_S)
+        return found[0] if found else None
 
     def refresh(self) -> None:
         with self._lock:

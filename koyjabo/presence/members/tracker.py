@@ -3,7 +3,8 @@ a program)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,7 @@ from uuid import UUID
 from koyjabo.clock import iso
 from koyjabo.identity import uuid_of
 from koyjabo.models import Scope
+from koyjabo.network.divisions import division_of
 from koyjabo.presence.members.online_members import OnlineMembers
 from koyjabo.presence.members.peaks import Peaks
 
@@ -31,6 +33,12 @@ class TrackerServices:
     today: Callable[[Scope], Mapping[str, int]]
     start: Callable[[], None]
     """Start to renew leases, in a process that does not serve. Idempotent."""
+
+    communities: Callable[[], Collection[Scope]]
+    places: Callable[[Collection[str]], Mapping[str, str]]
+    """Where users have logged in, by id, as far as known."""
+
+    now_ms: Callable[[], int]
 
 
 class CommunityVisitorTracker:
@@ -73,6 +81,59 @@ class CommunityVisitorTracker:
     def get_today_visitors(self, community_id: Id) -> Mapping[str, int]:
         """`authenticated_visitors`, `anonymous_visitors` and `total_unique_visitors`. Raises LedgerUnavailable."""
         return _place().today(_scope(community_id))
+
+    # What trackers of Citinfos have, too. All people online have an account.
+
+    def get_authenticated_visitor_count(self, community_id: Id) -> int:
+        return self.get_visitor_count(community_id)
+
+    def get_anonymous_visitor_count(self, community_id: Id) -> int:
+        """0: only users are online."""
+        _scope(community_id)
+        return 0
+
+    def get_visitor_stats(self, community_id: Id) -> dict[str, int | float]:
+        count = self.get_visitor_count(community_id)
+        counts = {"total_visitors": count, "authenticated_visitors": count, "anonymous_visitors": 0}
+        return {**counts, "authenticated_percentage": 100.0 if count else 0.0, "anonymous_percentage": 0.0}
+
+    def is_user_visiting(self, user_id: Id, community_id: Id) -> bool:
+        return bool(_place().members.online_in(_person(user_id), [_scope(community_id)]))
+
+    def get_user_visiting_communities(self, user_id: Id) -> set[str]:
+        """The ids of the communities in which a user is online. Raises LedgerUnavailable."""
+        person = _person(user_id)
+        return {str(scope) for scope in _place().members.online_in(person, _place().communities())}
+
+    def update_visitor_activity(self, user_id: Id, community_id: Id, increment_pages: bool = True) -> dict[str, Any]:
+        """Changes nothing: a user is online without reporting activity. `error` for one who is not online."""
+        if not self.is_user_visiting(user_id, community_id):
+            return {"error": "This user is not online in the community: call add_visitor first."}
+        return {"user_id": _person(user_id), "is_authenticated": True, "last_activity": iso(_place().now_ms())}
+
+    def get_division_breakdown(self, community_id: Id) -> dict[str, int]:
+        """How many of the first 1,000 people online have logged in in each division of Bangladesh, as far as known.
+        Raises LedgerUnavailable.
+        """
+        people = _place().members.people(_scope(community_id))
+        places = _place().places([here.person for here in people]).values()
+        return dict(Counter(division for place in places if (division := division_of(place))).most_common())
+
+    def get_cross_division_stats(self, community_id: Id) -> dict[str, Any]:
+        """No visits between divisions, because a community belongs to none."""
+        count = self.get_visitor_count(community_id)
+        none = {"cross_division_visits": 0, "cross_division_percentage": 0.0}
+        return {"total_visitors": count, **none, "breakdown": []}
+
+    def cleanup_stale_visitors(self, community_id: Id) -> int:
+        """Does nothing, and returns 0: leases end by themselves."""
+        _scope(community_id)
+        return 0
+
+    def update_community_analytics(self, community_id: Id) -> bool:
+        """Does nothing, and returns True: sums are written in the transaction of each visit."""
+        _scope(community_id)
+        return True
 
     def _count(self, scope: Scope, person: str = "") -> int:
         members = _place().members

@@ -41,8 +41,8 @@ date = Date()
 
 
 def respond(app: WSGIApplication, environ: dict[str, Any], connection: HttpConnection) -> None:
-    """Answer a request, in a task. Does nothing more for a connection that has ended or was taken over. Raises the
-    errors of the application, after an answer.
+    """Answer a request, in a task. Does nothing more for a connection that has ended or was taken over; an answer with
+    `take_over` takes it over itself. Raises the errors of the application, after an answer.
     """
     response = Response(connection, environ)
     pieces: Iterable[bytes] = ()
@@ -58,8 +58,8 @@ def respond(app: WSGIApplication, environ: dict[str, Any], connection: HttpConne
 
 
 class Response:
-    __slots__ = ("_connection", "_headers", "_is_chunked", "_is_head", "_is_http_1_0", "_is_last", "_is_started",
-                 "_left", "_status")  # fmt: skip
+    __slots__ = ("_connection", "_headers", "_is_chunked", "_is_endless", "_is_head", "_is_http_1_0", "_is_last",
+                 "_is_started", "_left", "_status")  # fmt: skip
 
     def __init__(self, connection: HttpConnection, environ: dict[str, Any]) -> None:
         self._connection = connection
@@ -69,6 +69,7 @@ class Response:
         self._headers: list[tuple[str, str]] = []
         self._is_started = False  # the head is sent
         self._is_chunked = self._is_last = False
+        self._is_endless = False  # the end of the connection is that of the body (RFC 9112, 6.3)
         self._left: int | None = None  # bytes until Content-Length
 
     def start(self, status: str, headers: list[tuple[str, str]], error: Any = None) -> Callable[[bytes], object]:
@@ -83,6 +84,10 @@ class Response:
             return
         if isinstance(pieces, list | tuple):
             self._finish(b"".join(pieces))
+            return
+        if hasattr(pieces, "take_over"):
+            self._is_endless = True
+            pieces.take_over(self._connection, self._head(None))
             return
         unsent = b""
         for piece in pieces:
@@ -150,7 +155,7 @@ class Response:
         elif length is not None:
             self._left = length
             return f"Content-Length: {length}\r\n"
-        elif self._is_http_1_0:
+        elif self._is_http_1_0 or self._is_endless:
             self._is_last = True
         else:
             self._is_chunked = True

@@ -36,6 +36,7 @@ def load(settings: Settings) -> None:
         import_module("koyjabo.application.backends_redis")
     kind = "sqlite" if settings.database.get_backend_name() == "sqlite" else "postgres"
     import_module(f"koyjabo.counting.ledger_{kind}")
+    import_module(f"koyjabo.insights.events.events_{kind}")
     settings.database.get_dialect().import_dbapi()
     for package in map(import_module, PACKAGES):
         for module in walk_packages(package.__path__, f"{package.__name__}."):

@@ -35,6 +35,9 @@ MOST_REQUESTS = 25_000
 CLOSE_S = 1.0
 """The time to commit pending writes after the requests have ended."""
 
+PARSER_DELAY_S = 1.0
+"""When the parser of user agents is loaded, after the start and not on the loop."""
+
 TICK_S = 0.1
 SWEEP_INTERVAL_S = 5.0
 RETRY_S = 1.0
@@ -47,6 +50,7 @@ def work(listener: socket.socket, parent: int, writer: int, drain_s: float, sett
     `drain_s` seconds. Returns the exit status. The standard library is patched, and nothing has used the event loop
     yet.
     """
+    from koyjabo.network import user_agents
     from koyjabo.server.process import dns, loop
 
     signals: list[int] = []
@@ -63,6 +67,7 @@ def work(listener: socket.socket, parent: int, writer: int, drain_s: float, sett
         server = _Server(app, runtime, settings, listener)
         with suppress(BrokenPipeError):  # the parent has ended, which `goes_on` notices
             report(writer, is_ready=True)
+        runtime.later(PARSER_DELAY_S, lambda: runtime.start_thread(user_agents.load))
         server.run(goes_on)
         server.stop(drain_s)
     return 0
@@ -112,7 +117,10 @@ class _Server:
         self._sockets = _make_sockets(runtime, poller, settings, most_sockets)
         self._services.start()
         largest_body = app.config["MAX_CONTENT_LENGTH"]
-        environ = {"koyjabo.websockets": self._sockets.websockets}
+        environ = {
+            "koyjabo.websockets": self._sockets.websockets,
+            "koyjabo.event_streams": self._sockets.event_streams,
+        }
         self._http = HttpServer(runtime, poller, listener, app, most_requests, largest_body, environ)
         self._http.start()
 

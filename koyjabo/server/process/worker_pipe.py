@@ -1,7 +1,7 @@
 """The pipe of each worker, by which the parent knows what has become of its order.
 
 Only processes that may yet be the worker hold its writing end: the loader until it has forked, and then the worker for
-life. So the end of the pipe is the end of the attempt, whichever process was killed in the middle of it.
+life. So the end of the pipe is the end of the attempt, no matter which process was killed in the middle of it.
 """
 
 from __future__ import annotations

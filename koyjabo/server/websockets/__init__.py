@@ -1,1 +1,1 @@
-"""WebSockets on the event loop: handshake, frames, connections and Engine.IO."""
+"""WebSockets and streams on the event loop: handshake, frames, connections and Engine.IO."""

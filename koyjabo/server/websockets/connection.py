@@ -1,27 +1,20 @@
-"""One WebSocket after its handshake. `Connection.write` sends all bytes and never blocks."""
+"""One WebSocket after its handshake."""
 
 from __future__ import annotations
 
 import logging
-import socket
-import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
-from random import getrandbits
-from struct import pack
 from typing import Any
 
 from koyjabo.realtime.close_codes import ABUSE
 from koyjabo.realtime.frames import PING, PONG, close_frame, frame
 from koyjabo.server.process.poller import Poller, receive
+from koyjabo.server.websockets.buffered_connection import LOST, BufferedConnection
 from koyjabo.server.websockets.frame_reader import NOT_SAID, Close, FrameReader, ParseFailed, Part, Ping, Pong
 from koyjabo.server.websockets.owner import Loop, Owner
 
 log = logging.getLogger("koyjabo.websockets")
-
-MOST_UNSENT = 64 * 1024
-"""The largest unsent buffer of a client, bytes; a client that exceeds it is dropped."""
 
 MOST_FRAMES = 500
 """Frames from one client between two of our pings; a client that sends more is closed with 1008."""
@@ -29,44 +22,25 @@ MOST_FRAMES = 500
 MOST_CALLS = 100
 """Pending calls of a client; a client that causes more is closed with 1008."""
 
-LOST = 1006
 PING_FRAME = frame(b"", PING)
-RESET = pack("ii", 1, 0)
 
 
-class Connection:
+class Connection(BufferedConnection):
     """One WebSocket. `write` and `close` may be called at any time; after the end they do nothing."""
 
-    __slots__ = (
-        "__weakref__",
-        "_calls", "_early", "_frames_left", "_loop", "_reader", "_received", "_send", "_sock", "_state", "_unsent",
-        "address", "born", "chance", "owner",
-    )  # fmt: skip
-
-    OPEN, CLOSING, GONE = range(3)
+    __slots__ = ("_calls", "_early", "_frames_left", "_reader", "_received")
 
     def __init__(self, sock: Any, address: str, owner: Owner, loop: Loop, greeting: bytes, early: bytes) -> None:
         """`greeting` is sent first, with what is written before `start`: to send takes longer than all of our own work.
         `early` is data that was already read from `sock`.
         """
+        super().__init__(address, owner, loop, greeting)
+        self.attach(sock)
         self._early = early
-        self.address = address
-        self.owner = owner
-        self.born = time.monotonic()
-        self.chance = getrandbits(8)
-        self._sock = sock
-        self._send = sock.send
-        self._loop = loop
-        self._state = self.OPEN
-        self._unsent: bytearray | None = bytearray(greeting)
         self._reader: FrameReader | None = None
         self._calls: deque[Callable[[], None]] | None = None
         self._received = True  # whether data has arrived since the last ping
         self._frames_left = MOST_FRAMES
-
-    @property
-    def is_open(self) -> bool:
-        return self._state == self.OPEN
 
     def start(self) -> None:
         """Send what was written, and start reading. Call it after the owner has sent its first message and can handle
@@ -78,33 +52,6 @@ class Connection:
             self.take(early)
         if self._state != self.GONE:
             self._loop.watch(self)
-
-    def send_unsent(self) -> None:
-        try:
-            if self.flush():
-                self._loop.watch_writable(self)
-        except OSError:
-            self._loop.drop(self, LOST)
-
-    def write(self, data: bytes) -> None:
-        """Send encoded frames. Data that the kernel does not accept is buffered, up to MOST_UNSENT bytes."""
-        if self._state != self.OPEN:
-            return
-        if self._unsent is None:
-            try:
-                sent: int = self._send(data)
-            except BlockingIOError:
-                sent = 0
-            except OSError:
-                self._loop.drop(self, LOST)
-                return
-            if sent != len(data):
-                self._unsent = bytearray(memoryview(data)[sent:])
-                self._loop.watch_writable(self)
-        elif len(self._unsent) + len(data) <= MOST_UNSENT:
-            self._unsent += data
-        else:
-            self._loop.drop(self, LOST, reset=True)
 
     def send(self, text: str) -> None:
         """Send one text message."""
@@ -128,15 +75,6 @@ class Connection:
 
     # Called by the loop.
 
-    def fileno(self) -> int:
-        return int(self._sock.fileno())
-
-    def ready(self, events: int) -> None:
-        self._loop.serve(self, events)
-
-    def failed(self) -> None:
-        self._loop.end_failed(self)
-
     def read(self) -> None:
         """Read and handle available data."""
         data = receive(self._sock)
@@ -159,14 +97,6 @@ class Connection:
         self._reader = None if reader.idle else reader
         self._handle_all(received)
 
-    def flush(self) -> bool:
-        """Send as much of the buffer as the kernel accepts. True if data is left. Raises OSError."""
-        if self._unsent is not None:
-            with suppress(BlockingIOError):
-                del self._unsent[: self._send(self._unsent)]
-            self._unsent = self._unsent or None
-        return self._unsent is not None
-
     def ping(self) -> None:
         self._received = False
         self.reset_frame_count()
@@ -181,26 +111,9 @@ class Connection:
         """No data has arrived since the last ping."""
         return not self._received
 
-    @property
-    def has_unsent(self) -> bool:
-        return self._unsent is not None
-
-    @property
-    def has_file(self) -> bool:
-        return self._state != self.GONE
-
     def end(self, poller: Poller, reset: bool) -> bool:
-        """Close the socket. False if it was closed before."""
-        if self._state == self.GONE:
-            return False
-        self._state = self.GONE
-        poller.remove(self._sock.fileno())
-        if reset:
-            with suppress(OSError):
-                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-        self._sock.close()
-        self._unsent = self._reader = None
-        return True
+        self._reader = None
+        return super().end(poller, reset)
 
     def _handle_all(self, received: list[Any]) -> None:
         for each in received:

@@ -1,4 +1,4 @@
-"""Reads all WebSockets of this worker, without a task for each (decision 11).
+"""Reads all WebSockets and streams of this worker, without a task for each (decisions 11 and 68).
 
 Frames cannot interleave, since each connection has one method to write. A client that does not read costs a bounded
 buffer until it is dropped.
@@ -15,8 +15,10 @@ from koyjabo.network.rate_limiter import Rate
 from koyjabo.realtime.close_codes import GOING_AWAY, TOO_MANY, UNEXPECTED
 from koyjabo.runtime import Runtime
 from koyjabo.server.process.poller import READABLE, WRITABLE, Poller
-from koyjabo.server.websockets.connection import LOST, Connection
+from koyjabo.server.websockets.buffered_connection import LOST, BufferedConnection
+from koyjabo.server.websockets.connection import Connection
 from koyjabo.server.websockets.delay_line import DelayLine
+from koyjabo.server.websockets.event_stream import TICK_S, EventStream
 from koyjabo.server.websockets.owner import NO_OWNER, Owner
 
 SEND_BUFFER = 32 * 1024
@@ -51,14 +53,15 @@ class ConnectionLoop:
         self.most_an_address = most_an_address
         self._handshakes = handshakes
         self._poller = poller
-        self._open: dict[int, Connection] = {}
+        self._open: dict[int, BufferedConnection] = {}
         self._by_address = AddressCounter()
         self._reserved = 0
         self._leaving = False
-        self._stalled: dict[Connection, float] = {}  # the time of the last successful write, monotonic s
+        self._stalled: dict[BufferedConnection, float] = {}  # the time of the last successful write, monotonic s
         self._pings: DelayLine[Connection] = DelayLine(PING_INTERVAL_S, self._ping)
         self._pong_checks: DelayLine[Connection] = DelayLine(PING_TIMEOUT_S, self._drop_silent)
-        self._closing: DelayLine[Connection] = DelayLine(CLOSE_TIMEOUT_S, lambda each: self.drop(each, LOST))
+        self._ticks: DelayLine[EventStream] = DelayLine(TICK_S, self._tick)
+        self._closing: DelayLine[BufferedConnection] = DelayLine(CLOSE_TIMEOUT_S, lambda each: self.drop(each, LOST))
 
     def __len__(self) -> int:
         return len(self._open)
@@ -68,9 +71,7 @@ class ConnectionLoop:
 
         Closes the socket with 1013 if a limit is exceeded (specification: Credentials).
         """
-        sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        _prepare(sock)
         connection = Connection(sock, address, owner, self, greeting, early)
         exceeds_limits = not self._has_room(address)
         self._open[sock.fileno()] = connection
@@ -85,8 +86,25 @@ class ConnectionLoop:
             self._pings.put(connection)
         return connection
 
+    def add_stream(self, stream: EventStream, sock: Any) -> None:
+        """Take over the socket of a stream for which `reserve` was called."""
+        _prepare(sock)
+        stream.attach(sock)
+        self._reserved -= 1
+        self._open[sock.fileno()] = stream
+        self._ticks.put(stream)
+        if self._leaving:
+            stream.close(GOING_AWAY)
+
+    @property
+    def is_full(self) -> bool:
+        """No place is left for another client, of any address."""
+        return len(self._open) + self._reserved >= self.most
+
     def reserve(self, address: str) -> bool:
-        """Count a polling client, which has no connection of its own. False if a limit is exceeded."""
+        """Count a client that has no connection here: it polls, or its stream has yet to begin. False if a limit is
+        exceeded.
+        """
         if not self._has_room(address):
             return False
         self._reserved += 1
@@ -108,7 +126,8 @@ class ConnectionLoop:
 
     def sweep(self) -> None:
         """Run the checks that are due. Call it every SWEEP_INTERVAL_S."""
-        for queue in (self._pong_checks, self._pings, self._closing):  # check the last ping before sending the next
+        checks = (self._pong_checks, self._pings)  # check the last ping before sending the next
+        for queue in (*checks, self._ticks, self._closing):
             queue.run_due()
         late = time.monotonic() - STALLED_S
         for connection in [each for each, since in self._stalled.items() if since < late]:
@@ -116,35 +135,36 @@ class ConnectionLoop:
 
     # Called by connections.
 
-    def watch(self, connection: Connection) -> None:
+    def watch(self, connection: BufferedConnection) -> None:
         self._poller.add(connection.fileno(), connection, READABLE | WRITABLE if connection.has_unsent else READABLE)
 
-    def watch_writable(self, connection: Connection) -> None:
+    def watch_writable(self, connection: BufferedConnection) -> None:
         self._stalled[connection] = time.monotonic()
         self._poller.change(connection.fileno(), READABLE | WRITABLE)
 
-    def await_close(self, connection: Connection) -> None:
+    def await_close(self, connection: BufferedConnection) -> None:
         self._closing.put(connection)
 
-    def drop(self, connection: Connection, code: int, reset: bool = False) -> None:
+    def drop(self, connection: BufferedConnection, code: int, reset: bool = False) -> None:
         """End a connection now and notify its owner. `reset` also discards the data that the kernel has not sent."""
         fd = connection.fileno()
         if not connection.end(self._poller, reset):
             return
-        del self._open[fd]
+        if self._open.pop(fd, None) is None:
+            self._reserved -= 1  # a stream that has not begun
         self._stalled.pop(connection, None)
         self._by_address.remove(connection.address)
         owner, connection.owner = connection.owner, NO_OWNER  # breaks a cycle that only the garbage collector could
         self.start_task(lambda: owner.ended(connection, code))
 
-    def serve(self, connection: Connection, events: int) -> None:
+    def serve(self, connection: BufferedConnection, events: int) -> None:
         """Handle the events of a connection."""
         if events & WRITABLE and connection.has_unsent:
             self._flush(connection)
         if events & ~WRITABLE and connection.has_file:
             connection.read()
 
-    def end_failed(self, connection: Connection) -> None:
+    def end_failed(self, connection: BufferedConnection) -> None:
         """Close a connection with 1011 after an error of ours; drop it if it was closing already."""
         if connection.is_open:
             connection.close(UNEXPECTED)
@@ -153,14 +173,14 @@ class ConnectionLoop:
 
     def _has_room(self, address: str) -> bool:
         """Check the limits for a new client. An empty address has none (see `koyjabo.network.client_address`)."""
-        if len(self._open) + self._reserved >= self.most:
+        if self.is_full:
             return False
         return not address or (self._by_address.has_room(address, self.most_an_address) and self._may_connect(address))
 
     def _may_connect(self, address: str) -> bool:
         return self._handshakes is None or not self._handshakes.use_address(address).is_exceeded
 
-    def _flush(self, connection: Connection) -> None:
+    def _flush(self, connection: BufferedConnection) -> None:
         try:
             has_unsent = connection.flush()
         except OSError:
@@ -170,6 +190,7 @@ class ConnectionLoop:
         if not has_unsent:
             del self._stalled[connection]
             self._poller.change(connection.fileno(), READABLE)
+            connection.all_sent()
 
     def _ping(self, connection: Connection) -> None:
         if not connection.is_open:
@@ -181,9 +202,26 @@ class ConnectionLoop:
         self._pings.put(connection)
         self._pong_checks.put(connection)
 
+    def _tick(self, stream: EventStream) -> None:
+        if not stream.is_open:
+            return
+        if is_old(stream):
+            stream.close(GOING_AWAY)
+            return
+        stream.tick()
+        self._ticks.put(stream)
+
     def _drop_silent(self, connection: Connection) -> None:
         if connection.is_open and connection.is_silent:
+            connection.read()  # after a pause of the machine an answer may wait to be read
+        if connection.is_open and connection.is_silent:
             self.drop(connection, LOST, reset=True)
+
+
+def _prepare(sock: Any) -> None:
+    sock.setblocking(False)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 class Aging(Protocol):

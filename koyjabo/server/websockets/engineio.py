@@ -173,7 +173,9 @@ class Engine:
         client.send(Packet(packet.PING))
 
     def _check_pong(self, client: EngineSocket) -> None:
-        if client.closed or time.monotonic() >= client.dead_at:
+        if client.is_late and client.connection is not None and client.connection.is_open:
+            client.connection.read()  # after a pause of the machine a pong may wait to be read
+        if client.closed or client.is_late:
             client.close(reason=self._server.reason.PING_TIMEOUT)
             self._server.sockets.pop(client.sid, None)
 

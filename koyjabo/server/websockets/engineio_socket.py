@@ -9,7 +9,7 @@ from typing import Any
 from wsgiref.types import StartResponse
 
 from engineio import packet
-from engineio.exceptions import EngineIOError
+from engineio.exceptions import EngineIOError, SocketIsClosedError
 from engineio.packet import Packet
 from engineio.socket import Socket
 
@@ -51,6 +51,17 @@ class EngineSocket(Socket):
     @property
     def largest_message(self) -> int:
         return int(self.server.max_http_buffer_size)
+
+    @property
+    def is_late(self) -> bool:
+        """The deadline of its pong has passed."""
+        return time.monotonic() >= self.dead_at
+
+    def check_ping_timeout(self) -> bool:
+        """Leave it to the sweep to end silent clients: it reads what has arrived before it decides."""
+        if self.closed:
+            raise SocketIsClosedError
+        return True
 
     def send(self, pkt: Packet) -> None:
         if pkt.packet_type == packet.OPEN:  # python-engineio rounds to whole seconds

@@ -1,13 +1,15 @@
-"""What a WebSocket calls: its owner, which handles its messages and its end, and the loop that reads it."""
+"""What a connection calls: its owner, which handles its messages and its end, and the loop that reads it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from koyjabo.server.websockets.buffered_connection import BufferedConnection
     from koyjabo.server.websockets.connection import Connection
+    from koyjabo.server.websockets.event_stream import EventStream
 
 
 class Owner(Protocol):
@@ -19,8 +21,10 @@ class Owner(Protocol):
     def received(self, connection: Connection, message: str | bytes) -> None:
         """Handle a message. It must not block, because one reader serves all connections; see `Connection.in_turn`."""
 
-    def ended(self, connection: Connection, code: int) -> None:
-        """Handle the end of a connection, with the client's close code, 1005 or 1006. Runs in a task and may block."""
+    def ended(self, connection: Any, code: int) -> None:
+        """Handle the end of a connection, with the client's close code, 1005 or 1006; of a stream, with the code with
+        which it was closed, or 1006. Runs in a task and may block.
+        """
 
 
 class NoOwner:
@@ -31,7 +35,7 @@ class NoOwner:
 
     def received(self, connection: Connection, message: str | bytes) -> None: ...
 
-    def ended(self, connection: Connection, code: int) -> None: ...
+    def ended(self, connection: Any, code: int) -> None: ...
 
 
 NO_OWNER = NoOwner()
@@ -42,14 +46,16 @@ class Loop(Protocol):
 
     def start_task(self, main: Callable[[], None]) -> None: ...
 
-    def watch(self, connection: Connection) -> None: ...
+    def add_stream(self, stream: EventStream, sock: Any) -> None: ...
 
-    def watch_writable(self, connection: Connection) -> None: ...
+    def watch(self, connection: BufferedConnection) -> None: ...
 
-    def await_close(self, connection: Connection) -> None: ...
+    def watch_writable(self, connection: BufferedConnection) -> None: ...
 
-    def drop(self, connection: Connection, code: int, reset: bool = False) -> None: ...
+    def await_close(self, connection: BufferedConnection) -> None: ...
 
-    def serve(self, connection: Connection, events: int) -> None: ...
+    def drop(self, connection: BufferedConnection, code: int, reset: bool = False) -> None: ...
 
-    def end_failed(self, connection: Connection) -> None: ...
+    def serve(self, connection: BufferedConnection, events: int) -> None: ...
+
+    def end_failed(self, connection: BufferedConnection) -> None: ...

@@ -1,4 +1,6 @@
-"""The WebSockets of a worker, of both kinds: sets them up, sweeps them regularly, and closes them at the end."""
+"""The WebSockets of a worker, of both kinds, and its streams: sets them up, sweeps them regularly, and closes them at
+the end.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ from koyjabo.runtime import Runtime
 from koyjabo.server.process.poller import Poller
 from koyjabo.server.websockets.connection_loop import SWEEP_INTERVAL_S, ConnectionLoop
 from koyjabo.server.websockets.engineio import Engine
+from koyjabo.server.websockets.event_stream import EventStreams
 from koyjabo.server.websockets.handshake import WebSockets
 
 log = logging.getLogger(__name__)
@@ -34,11 +37,12 @@ class Sockets:
         self._connections = ConnectionLoop(runtime, poller, most, most_an_address, handshakes)
         self._engine = Engine(socketio.server, self._connections)
         self.websockets = WebSockets(self._connections)
+        self.event_streams = EventStreams(self._connections)
         socketio.server.manager.initialize()
         runtime.start_task(self._sweep)
 
     def close_all(self) -> None:
-        """End all polls and send a close frame to all WebSockets."""
+        """End all polls and streams, and send a close frame to all WebSockets."""
         self._engine.end_polling()
         self._connections.close_all()
 

@@ -1,106 +1,195 @@
-/** Draws the charts of a page, each from its table, and again whenever the table changes. */
+/** Draws the charts of a page: stacked bars, each chart from its table, and again whenever the table changes. */
 
+import { layers, readTable, total } from "./chart-table.js";
+import { ChartTooltip } from "./chart-tooltip.js";
 import { written } from "./figures.js";
 
 /** @type {typeof import("../vendor/uPlot.js")} */
 const uPlot = Object(window).uPlot; // a classic script, not a module
 
 const HEIGHT_PX = 240;
-const SERIES = ["--series-1", "--series-2", "--series-3"];
-const LABEL_PX = 110; // room for a label of the time axis
+const LABEL_PX = 75; // room for a label of the time axis
+const NAME_PX = 20; // the height of the name of a series
+const HATCH_PX = 5; // from line to line
+const ROWS = [1, 2, 3, 4, 6, 7, 12, 14, 24, 30];
+const VALUES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6, 1e7];
 
-/** @param {string} token */
-const color = (token) => getComputedStyle(document.documentElement).getPropertyValue(token).trim();
+/** The colour of a token where `element` is. @param {HTMLElement} element  @param {string} token */
+function colorAt(element, token) {
+  element.style.color = `var(${token})`;
+  const { color } = getComputedStyle(element);
+  element.style.color = "";
+  return color;
+}
+
+/** A fill of lines in one colour on another. @param {string} line  @param {string} ground */
+function hatched(line, ground) {
+  const tile = document.createElement("canvas"), context = tile.getContext("2d");
+  if (!context) return line;
+  const size = (tile.width = tile.height = Math.round(HATCH_PX * devicePixelRatio));
+  Object.assign(context, { fillStyle: ground, strokeStyle: line, lineWidth: size / 3 });
+  context.fillRect(0, 0, size, size);
+  context.stroke(new Path2D(`M0 ${size}L${size} 0M${-size} ${size}L${size} ${-size}M0 ${2 * size}L${2 * size} 0`));
+  return context.createPattern(tile, "repeat") ?? line;
+}
+
+/** @param {number | null | undefined} value */
+const inWords = (value) => (typeof value === "number" ? written(value) : "–");
 
 /** One chart: its figure, which has a table, and the plot of it. */
 class Chart {
   #figure;
+  #place;
+  #names;
+  #tooltip;
+  #table;
   /** @type {uPlot | undefined} */ #plot;
-  /** @type {string[]} */ #labels = [];
+  #resizes = new ResizeObserver(() => this.#plot?.setSize(this.#size()));
 
-  /** @param {HTMLElement} figure */
-  constructor(figure) {
-    this.#figure = figure;
-    this.draw();
-    new ResizeObserver(() => this.#plot?.setSize(this.#size())).observe(this.#place());
-    const details = figure.querySelector("details");
-    if (details) details.open = false;
+  /** @param {HTMLElement} figure  @param {boolean} isOpen  whether its table is */
+  constructor(figure, isOpen) {
     figure.classList.add("drawn");
+    const details = figure.querySelector("details");
+    if (details) details.open = isOpen;
+    this.#figure = figure;
+    this.#place = /** @type {HTMLElement} */ (figure.querySelector(".plot"));
+    this.#names = /** @type {NodeListOf<HTMLElement>} */ (figure.querySelectorAll(".names > li"));
+    this.#table = readTable(figure);
+    this.#tooltip = new ChartTooltip(this.#place, () => this.#plot, (row) => this.#inWords(row), (row) => this.#table.links[row]?.click());
+    this.draw();
+    this.#resizes.observe(this.#place);
+  }
+
+  /** Its figure is no longer in the page. */
+  end() {
+    this.#resizes.disconnect();
+    this.#plot?.destroy();
   }
 
   draw() {
     this.#plot?.destroy();
-    const data = this.#read();
-    this.#plot = new uPlot(this.#options(), data, this.#place());
+    this.#plot = new uPlot(this.#options(), layers(this.#table), this.#place);
+    this.#tell();
   }
 
   update() {
-    this.#plot?.setData(this.#read());
+    this.#table = readTable(this.#figure);
+    this.#plot?.setData(layers(this.#table));
+    this.#tell();
   }
 
-  /** @returns {HTMLElement} */
-  #place() {
-    return /** @type {HTMLElement} */ (this.#figure.querySelector(".plot"));
+  /** Everything about the plot that is not in it. */
+  #tell() {
+    this.#tooltip.limit(this.#table.titles.length);
+    this.#figure.classList.toggle("without-values", total([...this.#table.values.flat(), ...this.#table.compared]) === 0);
+  }
+
+  /** @param {number} row  @returns {import("./chart-tooltip.js").Reading} the highest series first */
+  #inWords(row) {
+    const { titles, names, values, compared, comparedDays, notes } = this.#table, of = values.map((series) => series[row]);
+    const lines = names.map((name, at) => ({ name, value: inWords(of[at]), series: `${at + 1}` })).reverse();
+    if (names.length > 1) lines.push({ name: this.#figure.dataset.total ?? "", value: written(total(of)), series: "0" });
+    if (comparedDays[row]) lines.push({ name: comparedDays[row], value: inWords(compared[row]), series: "compared" });
+    return { title: titles[row] ?? "", lines, note: notes[row] ?? "" };
   }
 
   #size() {
-    return { width: this.#place().clientWidth, height: HEIGHT_PX };
-  }
-
-  /** The columns of the table; the first as row numbers, with its texts in #labels. @returns {uPlot.AlignedData} */
-  #read() {
-    const rows = [...this.#figure.querySelectorAll("tbody tr")].filter((row) => row.querySelector("[data-at]"));
-    this.#labels = rows.map((row) => row.querySelector("[data-at]")?.textContent ?? "");
-    const values = rows.map((row) => [...row.querySelectorAll("[data-value]")].map((cell) => Number(cell.getAttribute("data-value"))));
-    return [rows.map((_, at) => at), ...this.#names().map((_, column) => values.map((row) => row[column]))];
-  }
-
-  #names() {
-    return [...this.#figure.querySelectorAll("thead th")].slice(1).map((cell) => cell.textContent ?? "");
+    return { width: this.#place.clientWidth, height: HEIGHT_PX };
   }
 
   /** @returns {uPlot.Options} */
   #options() {
-    const bars = this.#figure.dataset.chart === "bars";
-    const grid = { stroke: color("--edge"), width: 1 };
-    const axis = { stroke: color("--quiet"), font: "12px system-ui", grid, ticks: grid };
-    /** @param {uPlot} _ @param {number | null} at */
-    const label = (_, at) => (at === null ? "–" : (this.#labels[at] ?? ""));
-    /** @param {uPlot} _ @param {number | null} value */
-    const number = (_, value) => (value === null || value === undefined ? "–" : written(value));
     return {
       ...this.#size(),
       scales: { x: { time: false, range: (_, least, most) => [least - 0.5, most + 0.5] }, y: { range: (_, __, most) => [0, Math.max(most * 1.1, 1)] } },
-      axes: [
-        { ...axis, space: LABEL_PX, incrs: [1, 2, 3, 4, 6, 7, 12, 14, 24, 30], values: (_, at) => at.map((each) => this.#labels[each] ?? ""), grid: { show: false } },
-        { ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6, 1e7], values: (_, values) => values.map(written), size: 56 },
-      ],
-      series: [
-        { label: this.#figure.querySelector("thead th")?.textContent ?? "", value: label },
-        ...this.#names().map((name, column) => ({
-          label: name,
-          value: number,
-          stroke: color(SERIES[column]),
-          fill: bars ? color(SERIES[column]) : undefined,
-          width: bars ? 0 : 2,
-          paths: bars ? uPlot.paths.bars?.({ size: [0.7, 48], radius: 0.15 }) : undefined,
-          points: { show: false },
-        })),
-      ],
-      cursor: { y: false, drag: { x: false, y: false } },
+      axes: this.#axes(),
+      series: [{}, ...this.#table.names.map((_, at) => this.#series(at)).reverse().flat(), ...this.#line()],
+      legend: { show: false },
+      cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
+      hooks: { draw: [(plot) => this.#placeNames(plot), (plot) => this.#markNotes(plot)], setCursor: [(plot) => this.#tooltip.show(plot)] },
     };
+  }
+
+  /** @returns {uPlot.Axis[]} */
+  #axes() {
+    const lines = { stroke: colorAt(this.#place, "--edge"), width: 1 };
+    const axis = { stroke: colorAt(this.#place, "--quiet"), font: `12px ${getComputedStyle(this.#place).fontFamily}`, ticks: lines };
+    const size = this.#table.labels[0]?.includes(", ") ? 56 : 36; // of one line or of two
+    return [
+      { ...axis, size, space: LABEL_PX, incrs: ROWS, values: (_, rows) => rows.map((row, at) => this.#label(row, rows[at - 1])), grid: { show: false } },
+      { ...axis, grid: lines, incrs: VALUES, values: (_, values) => values.map(written), size: (_, values) => 20 + 7 * Math.max(0, ...(values ?? []).map((value) => value.length)) },
+    ];
+  }
+
+  /** The label of a row; of an hour its time, above the day if that is another one. @param {number} row  @param {number} [before] */
+  #label(row, before) {
+    const [day, time] = (this.#table.labels[row] ?? "").split(", ");
+    const isSameDay = before !== undefined && this.#table.labels[before]?.startsWith(`${day}, `);
+    return time ? `${time}${isSameDay ? "" : `\n${day}`}` : day;
+  }
+
+  /** The complete rows of a series, and the others. @param {number} at  @returns {uPlot.Series[]} */
+  #series(at) {
+    const color = colorAt(this.#place, `--series-${at + 1}`), ground = colorAt(this.#place, "--raised");
+    const bars = { paths: uPlot.paths.bars?.({ size: [0.75, 48] }), points: { show: false } };
+    return [{ ...bars, fill: color, stroke: ground, width: 1 }, { ...bars, fill: hatched(color, ground), stroke: color, width: 1 }];
+  }
+
+  /** What is compared. @returns {uPlot.Series[]} */
+  #line() {
+    if (!this.#table.compared.length) return [];
+    const points = { show: this.#table.compared.length === 1 };
+    return [{ paths: uPlot.paths.linear?.(), points, stroke: colorAt(this.#place, "--series-3"), width: 2, dash: [6, 4] }];
+  }
+
+  /** A dashed line through each row with a note. @param {uPlot} plot */
+  #markNotes({ ctx, bbox, valToPos }) {
+    ctx.save();
+    Object.assign(ctx, { strokeStyle: colorAt(this.#place, "--info"), fillStyle: colorAt(this.#place, "--info"), lineWidth: devicePixelRatio });
+    ctx.setLineDash([2 * devicePixelRatio, 3 * devicePixelRatio]);
+    this.#table.notes.forEach((note, row) => {
+      if (!note) return;
+      const x = Math.round(valToPos(row, "x", true)), size = 5 * devicePixelRatio;
+      ctx.stroke(new Path2D(`M${x} ${bbox.top}V${bbox.top + bbox.height}`));
+      ctx.fill(new Path2D(`M${x - size} ${bbox.top}h${2 * size}l${-size} ${1.5 * size}z`));
+    });
+    ctx.restore();
+  }
+
+  /** Each name beside its part of the last bar, or a little higher, so that none covers another. @param {uPlot} plot */
+  #placeNames(plot) {
+    const { values, sums } = this.#table;
+    let above = Infinity;
+    this.#names.forEach((name, at) => {
+      const middle = plot.valToPos((sums[at].at(-1) ?? 0) - (values[at].at(-1) ?? 0) / 2, "y");
+      above = Math.min(middle, above - NAME_PX);
+      name.style.top = `${this.#place.offsetTop + plot.over.offsetTop + above}px`;
+    });
   }
 }
 
 /** @type {Map<Element, Chart>} */
 const charts = new Map();
-for (const figure of document.querySelectorAll("[data-chart]")) {
-  charts.set(figure, new Chart(/** @type {HTMLElement} */ (figure)));
+
+/** Draws the figures that have no chart yet, and ends the charts whose figures are gone. Open tables stay open. */
+function find() {
+  const open = new Set();
+  for (const [figure, chart] of charts) {
+    if (figure.isConnected) continue;
+    if (figure.querySelector("details[open]")) open.add(figure.id);
+    chart.end();
+    charts.delete(figure);
+  }
+  for (const figure of document.querySelectorAll("[data-chart]")) {
+    if (!charts.has(figure)) charts.set(figure, new Chart(/** @type {HTMLElement} */ (figure), open.has(figure.id)));
+  }
 }
+
+find();
 document.addEventListener("replaced", (event) => {
   const figure = /** @type {Element} */ (event.target).closest("[data-chart]");
   if (figure) charts.get(figure)?.update();
+  else find();
 });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-  for (const chart of charts.values()) chart.draw();
-});
+
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts.forEach((chart) => chart.draw()));

@@ -1,6 +1,34 @@
-// Swagger UI, with the URL of the API description from the page.
+/** Searches the calls of the API, and opens the one that the address names. */
 
-const place = document.querySelector("#docs");
-if (place instanceof HTMLElement && "SwaggerUIBundle" in window && typeof window.SwaggerUIBundle === "function") {
-  window.SwaggerUIBundle({ domNode: place, url: place.dataset.description, deepLinking: true });
+import { written } from "./figures.js";
+import { find, write } from "./page.js";
+import "./samples.js";
+
+const calls = [...document.querySelectorAll("[data-call]")].map((element) => ({
+  element: /** @type {HTMLElement} */ (element),
+  text: element.querySelector("summary")?.textContent?.toLowerCase() ?? "",
+}));
+const box = /** @type {HTMLInputElement} */ (find("#search"));
+const found = find("[data-found]");
+
+/** Shows the calls whose method, path and summary have all words. */
+function search() {
+  const words = box.value.toLowerCase().split(/\s+/);
+  for (const { element, text } of calls) element.hidden = !words.every((word) => text.includes(word));
+  for (const tag of document.querySelectorAll("section:has(> [data-call])")) tag.toggleAttribute("hidden", !tag.querySelector("[data-call]:not([hidden])"));
+  const shown = calls.filter(({ element }) => !element.hidden).length;
+  write(found, (found.dataset.found ?? "").replace("{count}", written(shown)));
 }
+
+function openNamed() {
+  const named = document.getElementById(location.hash.slice(1))?.closest("details");
+  if (!named) return;
+  named.open = true;
+  named.scrollIntoView();
+}
+
+find("[data-search]").hidden = false;
+box.addEventListener("input", search);
+addEventListener("hashchange", openNamed);
+search();
+openNamed();

@@ -1,6 +1,10 @@
 /** Updates the numbers of a page, in elements with `data-stat`. */
 
 const ROLL = { duration: 400, easing: "ease-out" };
+const REST_MS = 600; // from the end of a roll to the beginning of the next one
+const MOST_ROLLS = 2; // updates within COUNT_MS; with more, the number counts up without rolling
+const COUNT_MS = 1_000;
+const LENGTHS = [7, 10, 13]; // the steps of the font size, in characters, as in macros/figures.html
 export const locale = document.documentElement.lang === "bn" ? "bn-BD" : "en";
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -9,12 +13,17 @@ export function written(number) {
   return number.toLocaleString(locale);
 }
 
+/** @param {number} ms */
+const rest = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
 /** One number. Digits that change roll; between rolls the element has only text. */
 class Figure {
   #element;
   #shown;
   #newest;
-  #rolling = false;
+  #isBusy = false; // rolling, or resting after a roll
+  #isRolling = false;
+  /** @type {number[]} */ #updates = []; // the times of the last ones, by performance.now()
 
   /** @param {HTMLElement} element  with the number it shows in `data-value` */
   constructor(element) {
@@ -22,32 +31,55 @@ class Figure {
     this.#shown = this.#newest = Number(element.dataset.value);
   }
 
-  /** A change during a roll waits for its end, because numbers that change constantly would flicker.
+  /** A change during a roll waits for its end.
    * @param {number} number
    */
   async show(number) {
+    if (number === this.#newest) return;
     this.#newest = number;
-    if (this.#rolling) return;
-    this.#rolling = true;
-    while (this.#shown !== this.#newest) await this.#rollTo(this.#newest);
-    this.#rolling = false;
+    if (this.#comeFast()) this.#isRolling || this.#write();
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    while (this.#shown !== this.#newest) await this.#roll();
+    this.#isBusy = false;
   }
 
-  /** @param {number} number */
-  async #rollTo(number) {
-    const [from, to] = [written(this.#shown), written(number)];
-    const direction = number > this.#shown ? 1 : -1;
-    this.#shown = number;
-    if (!still.matches && from.length === to.length) await this.#animate(from, to, direction);
-    this.#element.textContent = to;
+  /** Whether this update is one of too many to roll. */
+  #comeFast() {
+    const now = performance.now();
+    this.#updates = [...this.#updates.slice(-MOST_ROLLS), now];
+    return this.#updates.length > MOST_ROLLS && now - this.#updates[0] < COUNT_MS;
+  }
+
+  async #roll() {
+    const [from, to] = [written(this.#shown), written(this.#newest)];
+    const direction = this.#newest > this.#shown ? 1 : -1;
+    const rolls = !still.matches && from.length === to.length;
+    this.#shown = this.#newest;
+    if (rolls) await this.#animate(from, to, direction);
+    this.#put(to);
+    if (rolls) await rest(REST_MS);
+  }
+
+  #write() {
+    this.#shown = this.#newest;
+    this.#put(written(this.#shown));
+  }
+
+  /** @param {string} text */
+  #put(text) {
+    this.#element.textContent = text;
+    this.#element.dataset.length = String(LENGTHS.find((most) => text.length <= most) ?? "most");
   }
 
   /** @param {string} from  @param {string} to  of the same length  @param {1 | -1} direction */
   async #animate(from, to, direction) {
+    this.#isRolling = true;
     const digits = Array.from(to, (digit, at) => (digit === from[at] ? digit : rolling(digit, from[at], direction)));
     this.#element.replaceChildren(...digits);
     const animations = this.#element.getAnimations({ subtree: true });
     await Promise.allSettled(animations.map((animation) => animation.finished));
+    this.#isRolling = false;
   }
 }
 

@@ -11,11 +11,19 @@ const LONGEST_WAIT_S = 30;
  * @returns {Promise<boolean>} whether the visitor is erased; if not, the call may be repeated
  */
 export async function forget(koyjabo) {
+  await forgetWaiting(); // it would be counted afterwards
   if (!(await isForgotten(koyjabo.visitorId))) return false;
   const visit = koyjabo.stop();
   if (visit && !(await visit.then(() => isForgotten(koyjabo.visitorId)))) return false; // erase again: a visit was registered in the meantime
   for (const area of /** @type {const} */ (["localStorage", "sessionStorage"])) forgetHere(area);
+  await forgetWaiting();
   return true;
+}
+
+/** What waits in the browser. Another page or the service worker that sends it ends first. */
+async function forgetWaiting() {
+  const clear = () => new Promise((done) => Object.assign(indexedDB.deleteDatabase("koyjabo.waiting"), { onsuccess: done, onerror: done }));
+  await (navigator.locks?.request("koyjabo.waiting", clear) ?? clear()).catch(() => {}); // the browser allows none
 }
 
 /** @param {string} visitorId */

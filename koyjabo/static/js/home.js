@@ -1,44 +1,20 @@
-/** Keeps the stats of the site, the places and the line's state up to date; erases the visitor on request. */
+/** Keeps the stats of the site and the line's state up to date, tells visitors their number, and erases them on request.
+ * What is below the fold is loaded when the number is there.
+ */
 
-import { forget } from "./forgetting.js";
+import { connection } from "./connection.js";
 import { Figures, written } from "./figures.js";
+import { OwnVisit } from "./home/own-visit.js";
+import { Pulse } from "./home/pulse.js";
 import { KoyJabo } from "./koyjabo.js";
 import { Announcer, find, readJson, showLine, write } from "./page.js";
 
 /** @typedef {import("./koyjabo.js").Stats} Stats */
 
+const SETTLED_MS = 3_000; // then the page leaves the network to others
+
 const phrases = readJson("phrases");
-const placeNames = new Map(Object.entries(phrases.places));
-const row = /** @type {HTMLTemplateElement} */ (find("#place")).content;
-
-/** Places as bars, the longest first. The row of a place is reused, so that its bar grows. */
-class Places {
-  #list = find("[data-places]");
-  #nobody = find("[data-nobody]");
-  /** @type {Map<string, Element>} */
-  #rows = new Map();
-
-  /** @param {Stats["locations"]} locations */
-  show(locations) {
-    const places = Object.entries(locations).map(([name, { count }]) => ({ name, count }));
-    const most = Math.max(...places.map(({ count }) => count));
-    const rows = places.map(({ name, count }) => this.#row(name, count, (100 * count) / most));
-    this.#rows = new Map(places.map(({ name }, at) => [name, rows[at]]));
-    const before = this.#list.children;
-    if (rows.length !== before.length || rows.some((row, at) => row !== before[at])) this.#list.replaceChildren(...rows);
-    this.#nobody.hidden = places.length > 0;
-  }
-
-  /** @param {string} name  @param {number} count  @param {number} percent */
-  #row(name, count, percent) {
-    const found = this.#rows.get(name) ?? /** @type {Element} */ (row.firstElementChild?.cloneNode(true));
-    const [label, data, bar] = found.children;
-    label.textContent = placeNames.get(name) ?? name;
-    Object.assign(data, { value: String(count), textContent: written(count) });
-    bar.firstElementChild?.setAttribute("width", `${percent}%`);
-    return found;
-  }
-}
+const milestones = (document.querySelector("[data-goal]")?.getAttribute("data-goal") ?? "").split(" ").map(Number);
 
 /** @param {Stats} stats */
 function inWords({ totalVisits, todayVisits, activeUsers }) {
@@ -49,21 +25,59 @@ function inWords({ totalVisits, todayVisits, activeUsers }) {
 }
 
 const figures = new Figures();
-const places = new Places();
 const announcer = new Announcer();
+const ownVisit = new OwnVisit();
+/** @type {Stats} */
+const first = readJson("stats");
+const known = readJson("pulse");
+const pulse = new Pulse(first, known);
+connection.asOf(known.nowMs);
 /** @type {Stats | null} */
 let shown = null;
+let isOver = false; // the registration
 
-const koyjabo = new KoyJabo({ stats: readJson("stats") });
+const koyjabo = new KoyJabo({ stats: first });
+const hadNumber = koyjabo.visit !== null;
+
+/** @type {Promise<typeof import("./pages/home-later.js")> | undefined} */
+let later;
+
+/** @returns {Promise<typeof import("./pages/home-later.js")>} */
+function loadLater() {
+  later ??= import("./pages/home-later.js").then((module) => {
+    module.follow(koyjabo);
+    return module;
+  });
+  later.catch(() => (later = undefined)); // without a network; again when the line is back
+  return later;
+}
+
+/** @param {number} milestone */
+const celebrate = (milestone) => loadLater().then((module) => module.celebrate(milestone)).catch(() => {});
+
 koyjabo.subscribe((stats, state) => {
+  if (state === "live") connection.heard();
+  if (state === "offline") connection.doubt();
   showLine(state, stats?.stale && state !== "offline" ? phrases.stale : phrases[state]);
+  if (state !== "connecting") pulse.follow(state === "live");
+  if (state === "live") loadLater();
+  if (stats) ownVisit.show(koyjabo, stats, isOver);
   if (!stats || stats === shown) return;
   shown = stats;
   figures.show(stats);
-  places.show(stats.locations);
+  pulse.show(stats);
   announcer.show(inWords(stats));
 });
-koyjabo.start();
+addEventListener("koyjaboMilestone", (event) => celebrate(/** @type {CustomEvent} */ (event).detail.milestone));
+
+koyjabo.start().then(() => {
+  const { visit, stats } = koyjabo;
+  isOver = true;
+  if (stats) ownVisit.show(koyjabo, stats, isOver);
+  if (visit && !hadNumber && milestones.includes(visit.ordinal)) celebrate(visit.ordinal);
+  loadLater();
+});
+addEventListener("load", () => setTimeout(() => import("./offline.js").catch(() => {}), SETTLED_MS));
 
 const asking = find("[data-forget] form");
 asking.addEventListener("submit", async (event) => {
@@ -71,8 +85,10 @@ asking.addEventListener("submit", async (event) => {
   const said = find("[data-forget] [role=status]"), button = find("[data-forget] button");
   button.toggleAttribute("disabled", true);
   write(said, phrases.forgetting);
-  const isForgotten = await forget(koyjabo);
+  const isForgotten = await import("./forgetting.js").then(({ forget }) => forget(koyjabo)).catch(() => false);
   write(said, isForgotten ? phrases.forgotten : phrases.remembered);
   button.toggleAttribute("disabled", isForgotten);
-  if (isForgotten) showLine("offline", phrases.stale);
+  if (!isForgotten) return;
+  showLine("offline", phrases.stale);
+  find("[data-share]").removeAttribute("href"); // the page of the number is gone
 });

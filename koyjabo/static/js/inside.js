@@ -1,5 +1,6 @@
 /** The common parts of a community's live pages: their line, its state in words, and the end of access. */
 
+import { connection } from "./connection.js";
 import { Line } from "./koyjabo.js";
 import { isLookedAt, LivePage } from "./live.js";
 import { find, readJson, showLine, write } from "./page.js";
@@ -33,11 +34,15 @@ export function listen(room, hear, after) {
   const url = new URL(`/ws/communities/${community}/${room}/`, location.href);
   const line = new Line(url, {
     hear(event) {
+      connection.heard();
       showLine("live", phrases.live);
       hear(event);
     },
     opened: () => page.refresh(),
-    lost: () => showLine("offline", phrases.offline),
+    lost() {
+      connection.doubt();
+      showLine("offline", phrases.offline);
+    },
     ended(code) {
       over.abort();
       if (code !== FORBIDDEN) return again();

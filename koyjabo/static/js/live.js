@@ -1,5 +1,7 @@
 /** Updates parts of a page from the server, without a reload. */
 
+import { connection } from "./connection.js";
+
 const REST_MS = 4_000;
 const ANSWER_LIMIT_MS = 20_000;
 
@@ -13,10 +15,18 @@ const address = () => document.querySelector("main")?.dataset.address || locatio
 
 /** Requests the page again and replaces each `[data-live]` part, by its id. */
 export class LivePage {
+  #address;
+  #rest_ms;
   #asked = false;
   #busy = false;
 
-  /** Refresh soon, at most every REST_MS. There is always a refresh after the last call. */
+  /** @param {() => string} [from]  the address that is requested  @param {number} [rest_ms]  the least time between two requests */
+  constructor(from = address, rest_ms = REST_MS) {
+    this.#address = from;
+    this.#rest_ms = rest_ms;
+  }
+
+  /** Refresh soon, at most every `rest_ms`. There is always a refresh after the last call. */
   refresh() {
     this.#asked = true;
     if (!this.#busy) void this.#work();
@@ -28,25 +38,31 @@ export class LivePage {
       await isLookedAt();
       this.#asked = false;
       await this.#take();
-      await new Promise((resolve) => setTimeout(resolve, REST_MS));
+      await new Promise((resolve) => setTimeout(resolve, this.#rest_ms));
     }
     this.#busy = false;
   }
 
   async #take() {
     try {
-      const signal = AbortSignal.timeout?.(ANSWER_LIMIT_MS);
-      const response = await fetch(address(), { headers: { Accept: "text/html" }, signal });
-      if (response.redirected) location.assign(response.url); // the session has ended
-      else if (response.ok) replaceParts(new DOMParser().parseFromString(await response.text(), "text/html"));
+      const signal = AbortSignal.timeout?.(ANSWER_LIMIT_MS), url = this.#address();
+      const response = await fetch(url, { headers: { Accept: "text/html" }, signal });
+      if (response.ok) connection.heard();
+      if (response.redirected) return location.assign(response.url); // the session has ended
+      const text = await response.text();
+      if (url !== this.#address()) this.#asked = true; // meanwhile the page has become another view
+      else if (response.ok) replaceParts(new DOMParser().parseFromString(text, "text/html"));
     } catch {
-      // The server cannot be reached; the next change leads to the next call.
+      connection.doubt(); // the next change leads to the next call
     }
   }
 }
 
-/** @param {Document} newer */
-function replaceParts(newer) {
+/** Replaces the parts of the page that a newer one has, too. Before that, `answered` is dispatched, so that a page which knows
+ * something newer can put it into the answer. @param {Document} newer
+ */
+export function replaceParts(newer) {
+  document.dispatchEvent(new CustomEvent("answered", { detail: newer }));
   for (const part of document.querySelectorAll("[data-live][id]")) {
     const now = newer.getElementById(part.id);
     if (!now || now.isEqualNode(part) || part.contains(document.activeElement)) continue; // the focus must not be lost

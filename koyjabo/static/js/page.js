@@ -8,7 +8,7 @@ export const find = (selector) => /** @type {HTMLElement} */ (document.querySele
 /** @param {string} id  of an element with JSON  @returns {any} null if it does not exist */
 export const readJson = (id) => JSON.parse(document.getElementById(id)?.textContent ?? "null");
 
-/** @param {HTMLElement} element  @param {string} text */
+/** @param {Element} element  @param {string} text */
 export function write(element, text) {
   if (element.textContent !== text) element.textContent = text; // a screen reader announces each write
 }

@@ -1,78 +1,88 @@
-"""GET /admin/audit: the audit log, filtered by user and action."""
+"""/admin/audit: the audit log in sentences, by kind, user, action and days; and as a file."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from typing import Any
+
 from flask import Response, request
-from flask_babel import lazy_gettext as _
+from flask_babel import gettext as _
 
-from koyjabo.audit.log import ACTIONS, BY_OPERATOR, AuditPage
+from koyjabo.audit.log import ACTIONS, BY_OPERATOR, KINDS, AuditFilter, AuditPage, AuditRecord
+from koyjabo.clock import iso
+from koyjabo.errors import InvalidInput
 from koyjabo.identity import DELETED
+from koyjabo.visit_log import file_format
 from koyjabo.web.admin import bp
-from koyjabo.web.admin.pages import before, me, page
+from koyjabo.web.admin.pages import cursor, me, page, while_admin
+from koyjabo.web.api.visit_requests import Body
 from koyjabo.web.current import current
-from koyjabo.web.ui import pagination
+from koyjabo.web.http.downloads import download
+from koyjabo.web.ui import audit_details, audit_sentences, pagination
+from koyjabo.web.ui.forms import Form
 
-WORDS = {
-    "community.create": _("Community created"),
-    "community.change": _("Community changed"),
-    "community.archive": _("Community archived"),
-    "community.restore": _("Community restored"),
-    "community.delete": _("Community deleted"),
-    "member.join": _("Joined"),
-    "member.leave": _("Left"),
-    "member.add": _("Member added"),
-    "member.invite": _("Person invited"),
-    "member.withdraw": _("Invitation withdrawn"),
-    "member.accept": _("Invitation accepted"),
-    "member.decline": _("Invitation declined"),
-    "member.role": _("Role changed"),
-    "member.remove": _("Member removed"),
-    "user.sign_up": _("Signed up"),
-    "login.fail": _("Login failed"),
-    "session.begin": _("Logged in"),
-    "session.end": _("Logged out"),
-    "session.revoke": _("Session ended"),
-    "session.replay": _("Token used twice: session ended"),
-    "user.create": _("User created"),
-    "user.password": _("Password changed"),
-    "user.password_reset": _("New password by mail"),
-    "user.verify": _("Email confirmed"),
-    "user.change": _("Account changed"),
-    "user.export": _("Own data exported"),
-    "user.delete": _("Account deleted"),
-    "user.promote": _("Admin rights given"),
-    "user.demote": _("Admin rights removed"),
-    "user.role": _("Role on the site changed"),
-    "user.disable": _("Account disabled"),
-    "user.enable": _("Account enabled"),
-    "user.unlock": _("Failed logins taken back"),
-    "user.log_out": _("Logged out everywhere"),
-    "second_factor.add": _("Second factor added"),
-    "second_factor.remove": _("Second factor removed"),
-    "second_factor.codes": _("Recovery codes renewed"),
-    "second_factor.reset": _("Second factor reset"),
-    "second_factor.fail": _("Second step failed"),
-    "visitor.forget": _("Visitor data erased"),
-    "total.set": _("Total changed"),
-    "ledger.recount": _("Recount started"),
-    "ledger.recounted": _("Recount finished"),
-    "ledger.repair": _("Numbers repaired"),
-    "ledger.restore": _("Backup restored"),
-    "visits.export": _("Visits exported"),
-    "visits.import": _("Visits imported"),
-}
+COLUMNS = ("at", *(name for name in AuditRecord._fields if name not in ("id", "at_ms")))
 
 
 @bp.get("/audit")
 def audit() -> Response:
-    actor, action = request.args.get("actor", ""), request.args.get("action", "")
-    found = current().audit.page(me(), before(), actor=actor, action=action)
-    older = pagination.this_page(before=found.before) if found.before is not None else None
-    choices = [("", _("All")), *((name, WORDS.get(name, name)) for name in ACTIONS)]
-    people = _people(found, actor)
+    form = _form(request.args.to_dict())
+    try:
+        found = current().audit.page(me(), cursor("before"), **form.values)
+    except InvalidInput as error:
+        form.errors.update(error.details)
+        if not error.details:
+            raise
+        return _show(form, AuditPage((), None), 400)
+    return _show(form, found)
+
+
+@bp.post("/audit/export")
+def export_audit() -> Response:
+    """CSV, the oldest record first."""
+    form = _form(request.form.to_dict())
+    pieces = current().audit.export(me(), **form.values)
+    name = f"audit-{current().clock.today()}.{file_format.CSV}"
+    return download(_lines(pieces), name, file_format.MIMETYPES[file_format.CSV], while_admin())
+
+
+def _lines(pieces: Iterator[tuple[AuditRecord, ...]]) -> Iterator[str]:
+    yield file_format.head(file_format.CSV, COLUMNS)
+    for records in pieces:
+        yield file_format.lines(file_format.CSV, map(_row, records))
+
+
+def _row(record: AuditRecord) -> dict[str, Any]:
+    details = json.dumps(record.details, ensure_ascii=False) if record.details else ""
+    values = {**record._asdict(), "at": iso(record.at_ms), "details": details}
+    return {name: values[name] for name in COLUMNS}
+
+
+def _form(values: dict[str, str]) -> Form[Body]:
+    form = Form(Body, {name: values.get(name, "").strip() for name in AuditFilter._fields})
+    if form.values["kind"] not in KINDS:
+        form.values["kind"] = "changes"
+    return form
+
+
+def _show(form: Form[Body], found: AuditPage, status: int = 200) -> Response:
+    kinds = {"changes": _("Changes"), "sign_ins": _("Sign-ins"), "all": _("All")}
     return page(
-        "audit", found=found, older=older, actor=actor, action=action, words=WORDS, people=people, choices=choices
+        "audit",
+        status,
+        form=form,
+        lines=[(each, audit_sentences.sentence(each), audit_details.details(each)) for each in found.lines],
+        older=pagination.this_page(before=found.before) if found.before is not None else None,
+        tabs=[(_tab(kind), words, kind == form.values["kind"]) for kind, words in kinds.items()],
+        people=[("", _("Anyone")), (BY_OPERATOR, _("Command line")), *_people(found, form.values["actor"]).items()],
+        actions=[("", _("All")), *((name, audit_sentences.NAMES.get(name, name)) for name in ACTIONS)],
+        is_filtered=any(value for name, value in form.values.items() if name != "kind"),
     )
+
+
+def _tab(kind: str) -> str:
+    return pagination.this_page(kind=kind, action=None, before=None)
 
 
 def _people(found: AuditPage, chosen: str) -> dict[str, str]:

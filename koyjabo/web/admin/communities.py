@@ -6,7 +6,7 @@ from functools import partial
 
 from flask import Response, request
 
-from koyjabo.communities.communities import ROLES, Member, Overview
+from koyjabo.communities.communities import PANEL_ORDERS, Member, Overview
 from koyjabo.communities.invitation_queries import PendingInvitation
 from koyjabo.web.admin import bp, questions
 from koyjabo.web.admin.pages import me, page
@@ -18,14 +18,15 @@ from koyjabo.web.ui.forms import Form
 from koyjabo.web.ui.member_forms import NO_PROBLEM, MemberProblem
 from koyjabo.web.ui.pagination import ListPage
 from koyjabo.web.ui.questions import confirm
+from koyjabo.web.ui.sorting import Sorting
 
 
 @bp.get("/communities")
 def communities() -> Response:
-    query = request.args.get("query", "").strip()
-    found = pagination.list_page(partial(current().communities.directory.all, me(), query))
+    query, sorting = request.args.get("query", "").strip(), Sorting.of(request, PANEL_ORDERS, "name")
+    found = pagination.list_page(partial(current().communities.directory.all, me(), query, order=sorting.order))
     open_ones = [each.community.id for each in found.items if each.archived_ms is None]
-    return page("communities", found=found, query=query, online=online_people.online(open_ones))
+    return page("communities", found=found, query=query, sorting=sorting, online=online_people.online(open_ones))
 
 
 @bp.get("/communities/new")
@@ -40,7 +41,7 @@ def create_community() -> Response:
     if body is None:
         return page("new_community", 422, form=form)
     created = current().communities.directory.create(me(), **body.values())
-    return done("founded", "admin.community", community_id=created.community.id)
+    return done("founded", "admin.community", created.community.name, community_id=created.community.id)
 
 
 @bp.get("/communities/<community_id>")
@@ -54,21 +55,23 @@ def change_community(community_id: str) -> Response:
     body = form.read()
     if body is None:
         return show(community_id, form)
-    current().communities.directory.change(me(), community_id, **body.changes())
-    return done("saved", "admin.community", community_id=community_id)
+    changed = current().communities.directory.change(me(), community_id, **body.changes())
+    return done("community_saved", "admin.community", changed.community.name, community_id=community_id)
 
 
 @bp.post("/communities/<community_id>/archive")
 def archive_community(community_id: str) -> Response:
-    confirm(questions.archiving(current().communities.directory.overview(me(), community_id)))
+    found = current().communities.directory.overview(me(), community_id)
+    confirm(questions.archiving(found))
     current().communities.directory.archive(me(), community_id)
-    return done("archived", "admin.community", community_id=community_id)
+    return done("archived", "admin.community", found.community.name, community_id=community_id)
 
 
 @bp.post("/communities/<community_id>/restore")
 def restore_community(community_id: str) -> Response:
     current().communities.directory.restore(me(), community_id)
-    return done("restored", "admin.community", community_id=community_id)
+    name = current().communities.directory.overview(me(), community_id).community.name
+    return done("restored", "admin.community", name, community_id=community_id)
 
 
 def show(
@@ -85,8 +88,8 @@ def show(
         invitation=problem.form,
         refused=problem.refused,
         members=_members(found),
+        search=member_forms.search(),
         invitations=_invitations(found),
-        roles=ROLES,
     )
 
 
@@ -95,7 +98,7 @@ def _members(found: Overview) -> ListPage[Member] | None:
     if found.archived_ms is not None:
         return None
     community_id = found.community.id
-    read = partial(current().communities.directory.listed_members, me(), community_id)
+    read = partial(current().communities.directory.listed_members, me(), community_id, search=member_forms.search())
     return pagination.list_page(read, "admin.community", community_id=community_id)
 
 

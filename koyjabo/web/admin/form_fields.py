@@ -9,16 +9,19 @@ from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from koyjabo.text import N_, whole
+from koyjabo.web.api.fields import VisitorId
 from koyjabo.web.api.visit_requests import Body
 
 LONGEST_REASON = 200
+NUMBER = re.compile(r"\s*(\d{1,18}|\d{1,3}(,\d{2,3})*,\d{3})\s*")
 REASON_LENGTH = N_("must have 1 to 200 characters and not only spaces")
 
 
 def _number(value: Any) -> int:
-    if not re.fullmatch(r"\s*[0-9]{1,18}\s*", str(value), re.ASCII):
+    """As pages write numbers: with any script of digits, and grouped or not."""
+    if not NUMBER.fullmatch(str(value)):
         raise PydanticCustomError("unusable", N_("must be a whole number"))
-    return int(value)
+    return int(str(value).replace(",", ""))
 
 
 def _reason(value: Any) -> str:
@@ -26,6 +29,19 @@ def _reason(value: Any) -> str:
     if not 1 <= len(reason) <= LONGEST_REASON:
         raise PydanticCustomError("unusable", REASON_LENGTH)
     return reason
+
+
+class ErasureBody(Body):
+    """A visitor whose data is to be erased."""
+
+    visitor_id: Annotated[VisitorId, BeforeValidator(str.strip)]
+
+
+class AnnotationBody(Body):
+    """What happened on a day."""
+
+    day: str
+    text: str
 
 
 class TotalBody(Body):

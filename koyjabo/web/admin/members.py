@@ -9,7 +9,7 @@ from koyjabo.web.admin.communities import show
 from koyjabo.web.admin.pages import me
 from koyjabo.web.ui import member_forms
 from koyjabo.web.ui.flash import done
-from koyjabo.web.ui.member_forms import MemberProblem
+from koyjabo.web.ui.member_forms import MemberProblem, Result
 
 
 @bp.post("/communities/<community_id>/members")
@@ -28,7 +28,7 @@ def remove_member(community_id: str, user_id: str) -> Response:
     return _result(member_forms.remove(me(), community_id, user_id, back), "member_removed", community_id)
 
 
-def _result(problem: MemberProblem | None, code: str, community_id: str) -> Response:
-    if problem is not None:
-        return show(community_id, problem=problem)
-    return done(code, "admin.community", community_id=community_id)
+def _result(found: Result, code: str, community_id: str) -> Response:
+    if isinstance(found, MemberProblem):
+        return show(community_id, problem=found)
+    return done(code, "admin.community", *found, community_id=community_id)

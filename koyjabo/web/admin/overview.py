@@ -1,26 +1,42 @@
-"""GET /admin/: the stats of the site, charts, and the newest visits."""
+"""GET /admin/: the numbers of the site now, its reports in short, each leading into Insights, and the newest visits."""
 
 from __future__ import annotations
 
-from flask import Response
+from functools import partial
 
-from koyjabo.visit_log.visit_log import Filter
+from flask import Response, make_response, render_template, request, url_for
+
+from koyjabo.models import SITE
 from koyjabo.web.admin import bp
-from koyjabo.web.admin.pages import me, page
+from koyjabo.web.admin.pages import page
 from koyjabo.web.current import current
+from koyjabo.web.ui.insights import annotation_texts, cards
+from koyjabo.web.ui.insights.base import Base
+from koyjabo.web.ui.insights.view import view_of
 
 NEWEST = 10
 
 
 @bp.get("/")
 def overview() -> Response:
+    lists, notes = url_for("admin.insights"), partial(annotation_texts.notes, SITE)
+    annotate = url_for("admin.list_annotations")
+    base = Base(
+        url_for("admin.overview"), "/api/reports", cards=cards.SHORT, notes=notes, lists=lists, annotate=annotate
+    )
+    view, problems = view_of(base, request.args.items(multi=True))
+    if view.wanted:
+        return make_response(render_template("insights/parts.html", view=view))
     services = current()
     stats = services.counting.visits.stats().as_object()
     return page(
         "overview",
+        400 if problems else 200,
+        view=view,
+        problems=problems,
         stats=stats,
         locations={place: found["count"] for place, found in stats["locations"].items()},
-        hours=[(hour.begins, hour.visited.visits) for hour in services.analytics.timeline.last_hours()],
-        days=[(day.begins, *day.visited) for day in services.analytics.timeline.last_days()],
-        newest=services.visit_log.page(me(), Filter(), count=NEWEST).visits,
+        newest=services.live_panel.newest(NEWEST),
+        milestone=services.annotations.last_milestone(),
+        most=NEWEST,
     )

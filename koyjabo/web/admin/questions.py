@@ -1,4 +1,4 @@
-"""What the panel asks before it changes users, communities and the total."""
+"""What the panel asks before it changes users, communities and data."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ def new_total(body: TotalBody, preview: Preview) -> Question:
         _("Change the total to %(total)s?", total=count(after)),
         (effect, _("Reason: %(reason)s", reason=body.reason)),
         _("Change the total"),
-        url_for("admin.system"),
-        typed=count(after) if after < before or body.new_epoch else "",
+        url_for("admin.data"),
+        typed=count(after),
         figures=(
             (_("Now"), count(before)),
             (_("After"), count(after)),
@@ -88,6 +88,15 @@ def new_total(body: TotalBody, preview: Preview) -> Question:
         ),
         version=preview.version,
     )
+
+
+def erasure(visits: int) -> Question:
+    effects = (
+        _("This visitor's visits are summed up, and what identifies the visitor is deleted. All totals stay the same."),
+        _("This cannot be undone. A later visit from the same browser counts as a new visitor."),
+    )
+    figures = ((_("Visits"), count(visits)),)
+    return Question(_("Erase this visitor?"), effects, _("Erase"), url_for("admin.data"), figures=figures)
 
 
 def _name(user: UserLine) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 
 from flask import Response, request
 
-from koyjabo.accounts.user_admin import UserLine
+from koyjabo.accounts.user_admin import USER_ORDERS, UserLine
 from koyjabo.errors import Forbidden, KoyJaboError, LastAdmin
 from koyjabo.identity import SITE_ADMIN, SITE_MEMBER, SITE_VIEWER
 from koyjabo.web.admin import bp, questions
@@ -17,12 +17,14 @@ from koyjabo.web.http.errors import STATUS
 from koyjabo.web.ui import pagination
 from koyjabo.web.ui.flash import done
 from koyjabo.web.ui.questions import Question, confirm
+from koyjabo.web.ui.sorting import Sorting
 
 
 @bp.get("/users")
 def users() -> Response:
-    query = request.args.get("query", "").strip()
-    return page("users", found=pagination.list_page(partial(current().accounts.users.page, me(), query)), query=query)
+    query, sorting = request.args.get("query", "").strip(), Sorting.of(request, USER_ORDERS, "-created")
+    found = pagination.list_page(partial(current().accounts.users.page, me(), query, order=sorting.order))
+    return page("users", found=found, query=query, sorting=sorting)
 
 
 @bp.get("/users/<user_id>")

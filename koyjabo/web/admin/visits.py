@@ -1,19 +1,21 @@
-"""/admin/visits: the log of visits, newest first, filtered by day, place, community, visitor or ordinal."""
+"""/admin/visits: the log of visits, newest first, with one search field and filters; each visit has its own page."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, request
+from flask import Response, abort, request
+from flask_babel import gettext as _
 
 from koyjabo.errors import InvalidInput
 from koyjabo.visit_log.visit_log import Filter, Found
 from koyjabo.web.admin import bp
-from koyjabo.web.admin.pages import before, me, page
+from koyjabo.web.admin.pages import cursor, me, page
 from koyjabo.web.api.visit_requests import Body
 from koyjabo.web.current import current
-from koyjabo.web.ui import pagination
+from koyjabo.web.ui import languages, pagination, visit_filters, visit_texts
 from koyjabo.web.ui.forms import Form
+from koyjabo.web.ui.visit_filters import with_counts
 
 MOST_CHOICES = 200
 """At most this many communities are offered; the page of a community links to its visits."""
@@ -22,15 +24,58 @@ MOST_CHOICES = 200
 @bp.get("/visits")
 def visits() -> Response:
     form = filter_form(request.args.to_dict())
+    log, which = current().visit_log, Filter(**form.values)
     try:
-        found = current().visit_log.page(me(), Filter(**form.values), before())
+        found = log.page(me(), which, cursor("before"), after=cursor("after"))
+        results = visit_filters.results(log.count(me(), which))
     except InvalidInput as error:
         form.errors.update(error.details)
         if not error.details:
             raise
-        return page("visits", 400, form=form, found=Found((), None, None), choices=choices(form))
-    older = pagination.this_page(before=found.before) if found.before is not None else None
-    return page("visits", form=form, found=found, older=older, choices=choices(form))
+        return _show(form, Found((), None, None), "", 400)
+    return _show(form, found, results)
+
+
+@bp.get("/visits/<int:ordinal>")
+def visit(ordinal: int) -> Response:
+    found = current().visit_log.visits_of(me(), ordinal)
+    if not found:
+        abort(404)
+    return page("visit", visit=found[0], earlier=found[1:])
+
+
+def _show(form: Form[Body], found: Found, results: str, status: int = 200) -> Response:
+    communities, days = choices(form), Filter() if form.errors else _days(form)
+    return page(
+        "visits",
+        status,
+        form=form,
+        found=found,
+        results=results,
+        older=pagination.this_page(before=found.before, after=None) if found.before is not None else None,
+        newer=pagination.this_page(after=found.after, before=None) if found.after is not None else None,
+        choices=communities,
+        chips=visit_filters.chips(form, communities),
+        presets=visit_filters.presets(form, current().clock.today()),
+        **_lists(form, days),
+    )
+
+
+def _lists(form: Form[Body], days: Filter) -> dict[str, Any]:
+    """What to choose from."""
+    frequent = current().visit_log.frequent(me(), days)
+    names = [("", _("All")), *((name, name) for name, _count in frequent.browsers)]
+    chosen = form.values["browser"]
+    return {
+        "pages": with_counts(frequent.pages, form.values["page"], visit_texts.path),
+        "places": with_counts(frequent.places, form.values["place"], languages.place),
+        "sources": with_counts(frequent.sources, form.values["source"], visit_filters.source),
+        "browsers": names if chosen in dict(names) else [*names, (chosen, chosen)],
+    }
+
+
+def _days(form: Form[Body]) -> Filter:
+    return Filter(form.values["first_day"], form.values["last_day"])
 
 
 def filter_form(values: dict[str, Any]) -> Form[Body]:

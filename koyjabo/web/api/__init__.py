@@ -11,6 +11,8 @@ from koyjabo.web.api import (  # noqa: E402  (they add their routes to bp)
     communities,  # noqa: F401
     community_members,  # noqa: F401
     community_presence,  # noqa: F401
+    events,  # noqa: F401
+    insights,  # noqa: F401
     invitations,  # noqa: F401
     reports,  # noqa: F401
     second_factor,  # noqa: F401

@@ -48,7 +48,7 @@ def list_communities() -> Response:
     number."""
     account, paging = tokens.require().account, Paging.of(request)
     page = current().communities.directory.list(account, paging.start, paging.per_page)
-    return list_answer(community_answers(page.items), paging.headers(page.total))
+    return list_answer(community_answers([each.access for each in page.items]), paging.headers(page.total))
 
 
 @bp.post("/communities")

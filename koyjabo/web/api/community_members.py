@@ -44,10 +44,10 @@ ENROLLED: dict[int, Answer] = {
 def join_community(community_id: str) -> Response:
     """Open communities only. 201, or 200 for members, whose role stays."""
     account, body = tokens.require().account, JoinBody.of(request)
-    member, is_new = current().communities.directory.join(account, community_id)
+    enrolment = current().communities.directory.join(account, community_id)
     if body.visitorId is not None:
         convert(account.id, body.visitorId)
-    return answer(MembershipAnswer.of(community_id.lower(), member), 201 if is_new else 200)
+    return answer(MembershipAnswer.of(community_id.lower(), enrolment.member), 201 if enrolment.is_new else 200)
 
 
 @bp.post("/communities/<community_id>/leave")

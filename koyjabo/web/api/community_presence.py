@@ -1,4 +1,4 @@
-"""/api/communities/{id}/…: the stats of a community, and the people online."""
+"""/api/communities/{id}/…: the stats of a community, the people online, and their changes."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ from pydantic import BaseModel, Field
 
 from koyjabo.clock import iso
 from koyjabo.communities.communities import uuid_of
+from koyjabo.communities.live.online_people import Person
 from koyjabo.communities.roles import MEMBER, MODERATOR
+from koyjabo.errors import UnknownCommunity
 from koyjabo.models import Scope
+from koyjabo.sockets.event_streams import CommunityEvents
 from koyjabo.web.api import bp
 from koyjabo.web.api.communities import INSIDE
 from koyjabo.web.api.community_responses import answer, list_answer
 from koyjabo.web.api.paging import QUERY, Paging
+from koyjabo.web.api.stats import STREAM_LIMITS, stream_answer
 from koyjabo.web.api.visit_responses import StatsAnswer, stats_or_304, writer
 from koyjabo.web.current import current
 from koyjabo.web.http.answers import as_response
+from koyjabo.web.operations import openapi
 from koyjabo.web.operations.openapi import ListOf, describe
 from koyjabo.web.security import tokens
-from koyjabo.web.ui import online_people
-from koyjabo.web.ui.online_people import Person
 
 
 class RealtimeAnswer(BaseModel):
@@ -40,7 +43,7 @@ class OnlineAnswer(BaseModel):
 
     @classmethod
     def of(cls, person: Person) -> OnlineAnswer:
-        return cls(user_id=person.user_id, name=person.name, since=iso(person.since_ms), tabs=person.tabs)
+        return cls.model_validate(person.as_object())
 
 
 @bp.get("/communities/<community_id>/stats")
@@ -58,11 +61,24 @@ def community_stats(community_id: str) -> Response:
     return response
 
 
+@bp.get("/communities/<community_id>/stream")
+@describe(
+    "Stream who comes and goes",
+    {200: openapi.Events("first `visitor_count`"), **INSIDE, **STREAM_LIMITS},
+    query={"token": "an access token, if it is in no header and no cookie"},
+)
+def community_stream(community_id: str) -> Response:
+    """Server-Sent Events for members, who are online as long as the stream is open, and for everybody if `public_count`
+    is true."""
+    return stream_answer(CommunityEvents)
+
+
 @bp.get("/communities/<community_id>/visitors/realtime")
 @describe("Count the people online", {200: RealtimeAnswer, **INSIDE})
 def realtime(community_id: str) -> Response:
-    """People with an open socket in the community, each once."""
-    scope, services = _entered(community_id, MEMBER), current()
+    """People with an open socket in the community, each once. For members, and for everybody if `public_count` is
+    true."""
+    scope, services = _entered_to_count(community_id), current()
     (online,) = services.communities.rooms.online(scope)
     at = iso(services.clock.now_ms())
     return answer(RealtimeAnswer(community_id=scope, current_online=online, timestamp=at))
@@ -73,8 +89,16 @@ def realtime(community_id: str) -> Response:
 def who_is_online(community_id: str) -> Response:
     """For moderators. The longest online come first, at most 1,000."""
     scope, paging = _entered(community_id, MODERATOR), Paging.of(request)
-    people, total = online_people.people(scope, paging.start, paging.per_page)
+    people, total = current().communities.people.page(scope, paging.start, paging.per_page)
     return list_answer(map(OnlineAnswer.of, people), paging.headers(total))
+
+
+def _entered_to_count(community_id: str) -> Scope:
+    """As `_entered` for members, but a community that shows its numbers to everybody needs no login."""
+    try:
+        return Scope(current().communities.directory.with_public_count(community_id).id)
+    except UnknownCommunity:
+        return _entered(community_id, MEMBER)
 
 
 def _entered(community_id: str, role: str) -> Scope:

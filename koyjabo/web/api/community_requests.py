@@ -23,6 +23,7 @@ COLUMNS = {"open": "is_open", "listed": "is_listed"}
 
 
 COUNT_ANONYMOUS = "counts visits of people who are not members, although it is not open"
+PUBLIC_COUNT = "shows everybody how many people are online, and how many visits there are, as they change"
 
 
 def _named(values: dict[str, Any]) -> dict[str, Any]:
@@ -80,6 +81,7 @@ class NewCommunityBody(Body):
     open: Flag = Field(True, description="anyone can join")
     listed: Flag = Field(True, description="anyone can find it; only members get in")
     count_anonymous: Flag = Field(False, description=COUNT_ANONYMOUS)
+    public_count: Flag = Field(False, description=PUBLIC_COUNT)
 
     def values(self) -> dict[str, Any]:
         """The domain's names and values."""
@@ -96,6 +98,7 @@ class CommunityChangesBody(Body):
     open: Flag | None = None
     listed: Flag | None = None
     count_anonymous: Flag | None = Field(None, description=COUNT_ANONYMOUS)
+    public_count: Flag | None = Field(None, description=PUBLIC_COUNT)
 
     def changes(self) -> dict[str, Any]:
         return _named(self.model_dump(exclude_none=True))

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from koyjabo.clock import iso
 from koyjabo.communities.communities import CommunityAccess, Member
 from koyjabo.communities.invitation_queries import Offer
-from koyjabo.web.api.community_requests import COUNT_ANONYMOUS
+from koyjabo.web.api.community_requests import COUNT_ANONYMOUS, PUBLIC_COUNT
 
 JOINED_AT = "2025-12-16T04:48:38.412Z"
 PRIVATE = ("Cache-Control", "private, no-store")
@@ -26,6 +26,7 @@ class CommunityAnswer(BaseModel):
     open: bool = Field(description="anyone can join")
     listed: bool = Field(description="anyone can find it; only members get in")
     count_anonymous: bool = Field(description=COUNT_ANONYMOUS)
+    public_count: bool = Field(description=PUBLIC_COUNT)
     role: str | None = Field(description="member, moderator or admin; null if you are not a member")
     online: int = Field(description="number of people online")
 
@@ -39,6 +40,7 @@ class CommunityAnswer(BaseModel):
             open=community.is_open,
             listed=community.is_listed,
             count_anonymous=community.count_anonymous,
+            public_count=community.public_count,
             role=access.role,
             online=online,
         )

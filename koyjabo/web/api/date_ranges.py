@@ -10,10 +10,9 @@ from flask import Request
 
 from koyjabo.analytics.reports import DAILY, GRANULARITIES, HOURLY, MONTH
 from koyjabo.errors import InvalidInput
+from koyjabo.insights.parameters import NOT_A_DAY, read_day
 
-DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 NUMBER = re.compile(r"[0-9]{1,4}", re.ASCII)
-FIRST_YEAR, LAST_YEAR = 1970, 2999
 MOST_YEARS = 5
 MOST_DAYS_BY_HOUR = 31
 MOST_DAYS_TO_GROW = 1826
@@ -41,12 +40,17 @@ class Range(NamedTuple):
         """Raises InvalidInput, with the reason by field."""
         end = _day(request, "end") or date.fromisoformat(today)
         start = _day(request, "start") or end - timedelta(days=0 if by_hour else MONTH - 1)
+        return cls.checked(start, end, by_hour)
+
+    @classmethod
+    def checked(cls, start: date, end: date, by_hour: bool, field: str = "start") -> Range:
+        """Raises InvalidInput for `field`."""
         if start > end:
-            _refuse("start", f"must not be after the last day, {end}")
+            _refuse(field, f"must not be after the last day, {end}")
         if by_hour and (end - start).days >= MOST_DAYS_BY_HOUR:
-            _refuse("start", f"must be at most {MOST_DAYS_BY_HOUR} days up to {end} when granularity is hourly")
+            _refuse(field, f"must be at most {MOST_DAYS_BY_HOUR} days up to {end} when granularity is hourly")
         if end >= _years_after(start):
-            _refuse("start", f"must be at most {MOST_YEARS} years up to {end}")
+            _refuse(field, f"must be at most {MOST_YEARS} years up to {end}")
         return cls(start.isoformat(), end.isoformat())
 
 
@@ -72,14 +76,9 @@ def growth_days_of(request: Request) -> int:
 
 def _day(request: Request, name: str) -> date | None:
     value = request.args.get(name)
-    if value is None:
-        return None
-    try:
-        day = date.fromisoformat(value) if DAY.fullmatch(value) else None
-    except ValueError:
-        day = None
-    if day is None or not FIRST_YEAR <= day.year <= LAST_YEAR:
-        _refuse(name, f"must be a day such as 2025-10-31, in the years {FIRST_YEAR} to {LAST_YEAR}")
+    day = None if value is None else read_day(value)
+    if value is not None and day is None:
+        _refuse(name, NOT_A_DAY)
     return day
 
 

@@ -22,19 +22,19 @@ def refuse(sentence: str) -> PydanticCustomError:
     return PydanticCustomError("unusable", sentence)
 
 
-def _pattern(pattern: re.Pattern[str], optional: bool = False) -> dict[str, Any]:
+def pattern(rule: re.Pattern[str], optional: bool = False) -> dict[str, Any]:
     """The same rule, for /openapi.json."""
-    schema = {"type": "string", "pattern": f"^{pattern.pattern}$"}
+    schema = {"type": "string", "pattern": f"^{rule.pattern}$"}
     return {"anyOf": [schema, NULL]} if optional else schema
 
 
-def _named(value: Any, pattern: re.Pattern[str], characters: str) -> str:
-    if not isinstance(value, str) or not pattern.fullmatch(value):
+def _named(value: Any, rule: re.Pattern[str], characters: str) -> str:
+    if not isinstance(value, str) or not rule.fullmatch(value):
         raise refuse(f"must be a text of 1 to 128 characters out of {characters}")
     return value
 
 
-def _visitor_id(value: Any) -> str:
+def visitor_id(value: Any) -> str:
     return _named(value, VISITOR_ID, "A–Z a–z 0–9 _ - . :")
 
 
@@ -61,6 +61,13 @@ def text(value: Any) -> str | None:
     return truncate(value)
 
 
+def _address(value: Any) -> str | None:
+    """Not cut before its parts are taken from it."""
+    if value is not None and not isinstance(value, str):
+        raise refuse("must be a text")
+    return value
+
+
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
         raise refuse("must be true or false")
@@ -68,13 +75,14 @@ def _flag(value: Any) -> bool:
 
 
 Text = Annotated[str | None, BeforeValidator(text)]
-VisitorId = Annotated[str, BeforeValidator(_visitor_id), WithJsonSchema(_pattern(VISITOR_ID))]
+Address = Annotated[str | None, BeforeValidator(_address)]
+VisitorId = Annotated[str, BeforeValidator(visitor_id), WithJsonSchema(pattern(VISITOR_ID))]
 OptionalVisitorId = Annotated[
     str | None,
-    BeforeValidator(lambda value: None if value is None else _visitor_id(value)),
-    WithJsonSchema(_pattern(VISITOR_ID, optional=True)),
+    BeforeValidator(lambda value: None if value is None else visitor_id(value)),
+    WithJsonSchema(pattern(VISITOR_ID, optional=True)),
 ]
-VisitId = Annotated[str | None, BeforeValidator(visit_id), WithJsonSchema(_pattern(VISIT_NAME, optional=True))]
+VisitId = Annotated[str | None, BeforeValidator(visit_id), WithJsonSchema(pattern(VISIT_NAME, optional=True))]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 OptionalFlag = Annotated[
     bool,

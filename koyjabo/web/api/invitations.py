@@ -28,8 +28,8 @@ def list_invitations() -> Response:
 @describe("Accept an invitation", {200: MembershipAnswer, 201: MembershipAnswer, **ANSWERED})
 def accept_invitation(token: str) -> Response:
     """201, or 200 for a member, who gets the role if it is higher."""
-    offer, (member, is_new) = current().communities.invitations.accept(tokens.require().account, token)
-    return answer(MembershipAnswer.of(offer.community_id, member), 201 if is_new else 200)
+    offer, enrolment = current().communities.invitations.accept(tokens.require().account, token)
+    return answer(MembershipAnswer.of(offer.community_id, enrolment.member), 201 if enrolment.is_new else 200)
 
 
 @bp.post("/invitations/<token>/decline")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 
 from koyjabo.counting.records import NewVisit
+from koyjabo.insights.traits import campaigns, languages
 from koyjabo.network.client_address import neighbourhood
 from koyjabo.network.crawlers import is_bot
-from koyjabo.text import truncate, without_query
+from koyjabo.text import page_path, truncate
 from koyjabo.web.current import current
 from koyjabo.web.http.calls import FlaskCall
 from koyjabo.web.operations.openapi import Image, describe
-from koyjabo.web.security import rate_limits
+from koyjabo.web.security import limits
 
 bp = Blueprint("pixel", __name__)
 
@@ -50,8 +51,9 @@ def _is_prefetch(header: str) -> bool:
 
 def _count() -> None:
     call, services = FlaskCall(), current()
-    call.count_address("registrations", rate_limits.NOT_COUNTED)
+    call.count_address("registrations", limits.NOT_COUNTED)
     address, user_agent = request.remote_addr, truncate(request.headers.get("User-Agent", ""))
+    page = request.args.get("page")
     visit = services.counting.anonymity.visit(
         NewVisit(
             visitor_id=f"{neighbourhood(address or '')}\n{user_agent}",
@@ -59,9 +61,11 @@ def _count() -> None:
             place=services.network.places.locate(address, has_city=False),
             at_ms=services.clock.now_ms(),
             user_agent=user_agent,
-            page=without_query(truncate(request.args.get("page", ""))),
+            page=page_path(page),
             is_bot=is_bot(user_agent),
+            language=languages.first_of(request.headers.get("Accept-Language")),
+            campaign=campaigns.of_page(page),
         )
     )
-    call.count_visitor("visits", visit.visitor_id, rate_limits.NOT_COUNTED)
+    call.count_visitor("visits", visit.visitor_id, limits.NOT_COUNTED)
     services.counting.visits.register(visit)

@@ -13,10 +13,11 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from koyjabo.communities.communities import uuid_of
 from koyjabo.counting.visits import NewVisit
 from koyjabo.errors import InvalidInput, InvalidJson, UnknownCommunity, UnsupportedBody
+from koyjabo.insights.traits import campaigns
 from koyjabo.models import SITE, Scope
 from koyjabo.network.crawlers import is_bot
-from koyjabo.text import N_, without_query
-from koyjabo.web.api.fields import Milliseconds, OptionalFlag, Text, VisitId, VisitorId, text, visit_id
+from koyjabo.text import N_, page_path, without_query
+from koyjabo.web.api.fields import Address, Milliseconds, OptionalFlag, Text, VisitId, VisitorId, text, visit_id
 
 LARGEST_BODY = 16 * 1024
 JSON = ("application/json",)
@@ -47,7 +48,7 @@ class Body(BaseModel):
         try:
             return cls.model_validate(_json_object(data))
         except ValidationError as error:
-            raise InvalidInput(details={str(e["loc"][0]): sentence(e) for e in error.errors()}) from None
+            raise InvalidInput(details={".".join(map(str, e["loc"])): sentence(e) for e in error.errors()}) from None
 
 
 ANONYMOUS = "keep nothing by which the visitor could be followed; the headers Sec-GPC: 1 and DNT: 1 say the same"
@@ -75,7 +76,11 @@ class NewVisitBody(Body):
         None, description="the client's own id of this visit; a retry with the same id is not counted again"
     )
     communityId: Text = Field(None, description="counts the visit for this community, and for the site")
-    page: Text = Field(None, description="path of the opened page", examples=["/history"])
+    page: Address = Field(
+        None,
+        description="the opened page, stored as its path; the utm_ parameters of its query are the visit's campaign",
+        examples=["/history?utm_source=newsletter"],
+    )
     anonymous: OptionalFlag = Field(False, description=ANONYMOUS)
 
     @classmethod
@@ -87,7 +92,9 @@ class NewVisitBody(Body):
             body.userAgent = text(environ.get("HTTP_USER_AGENT"))
         return body
 
-    def as_visit(self, at_ms: int, place: str, fingerprint: bytes, user_id: str | None) -> NewVisit:
+    def as_visit(
+        self, at_ms: int, place: str, fingerprint: bytes, user_id: str | None, language: str | None
+    ) -> NewVisit:
         """The visit to register. Raises UnknownCommunity for the scope of the site, which is not a community's id."""
         if self.communityId == SITE:
             raise UnknownCommunity
@@ -100,11 +107,13 @@ class NewVisitBody(Body):
             client_ms=self.timestamp,
             referrer=None if self.referrer == "direct" else without_query(self.referrer),
             user_agent=self.userAgent,
-            page=without_query(self.page),
+            page=page_path(self.page),
             fingerprint=fingerprint,
             user_id=user_id,
             member_id=user_id,
             is_bot=is_bot(self.userAgent),
+            language=language,
+            campaign=campaigns.of_page(self.page),
             is_public=True,
         )
 

@@ -10,6 +10,7 @@ from werkzeug.http import parse_etags
 
 from koyjabo.counting.stats import Stats, StatsWriter, WrittenStats
 from koyjabo.counting.visits import Receipt
+from koyjabo.visit_log.own_number.own_numbers import OwnNumbers
 from koyjabo.web.http.answers import Answer
 
 JSON = "application/json"
@@ -39,7 +40,12 @@ class StatsAnswer(BaseModel):
 
 class VisitAnswer(BaseModel):
     ordinal: int = Field(examples=[4001])
-    duplicate: bool = Field(description="true for a retry: the visit was counted before, with this ordinal")
+    today: int | None = Field(
+        description="its number in its day; null for a retry of a visit from before there were such numbers",
+        examples=[145],
+    )
+    duplicate: bool = Field(description="true for a retry: the visit was counted before, with these numbers")
+    share: str = Field(description="path of a page that shows the number", examples=["/n/4001?s=pTr0…"])
 
 
 class RegisteredAnswer(BaseModel):
@@ -59,10 +65,15 @@ writer = StatsWriter()
 
 def stats_or_304(environ: dict[str, Any], stats: WrittenStats) -> Answer:
     """304 if `If-None-Match` has the tag of these stats."""
+    return answer_or_304(environ, stats.tag, JSON, stats.json)
+
+
+def answer_or_304(environ: dict[str, Any], tag: str, media: str, body: str) -> Answer:
+    """`body`, or 304 if `If-None-Match` has its tag."""
     shown = environ.get("HTTP_IF_NONE_MATCH")
-    if shown is not None and parse_etags(shown).contains_weak(stats.tag):
-        return Answer(HTTPStatus.NOT_MODIFIED, revalidated(stats.tag))
-    return Answer(HTTPStatus.OK, [CONTENT, *revalidated(stats.tag)], stats.json)
+    if shown is not None and parse_etags(shown).contains_weak(tag):
+        return Answer(HTTPStatus.NOT_MODIFIED, revalidated(tag))
+    return Answer(HTTPStatus.OK, [("Content-Type", media), *revalidated(tag)], body)
 
 
 def revalidated(tag: str) -> list[tuple[str, str]]:
@@ -70,10 +81,12 @@ def revalidated(tag: str) -> list[tuple[str, str]]:
     return [("Cache-Control", "no-cache"), ("ETag", f'"{tag}"')]
 
 
-def registered_answer(receipt: Receipt | None, stats: Stats) -> Answer:
+def registered_answer(receipt: Receipt | None, own_numbers: OwnNumbers, stats: Stats) -> Answer:
     visit = "null"
     if receipt is not None:
         duplicate = "true" if receipt.duplicate else "false"
-        visit = f'{{"ordinal":{receipt.ordinal},"duplicate":{duplicate}}}'
+        today = "null" if receipt.day_number is None else receipt.day_number
+        share = own_numbers.path(receipt.ordinal, receipt.snapshot.epoch)
+        visit = f'{{"ordinal":{receipt.ordinal},"today":{today},"duplicate":{duplicate},"share":"{share}"}}'
     body = f'{{"success":true,"visit":{visit},"stats":{writer.write(stats).json}}}'
     return Answer(HTTPStatus.OK, [CONTENT, ("Cache-Control", "no-store")], body)

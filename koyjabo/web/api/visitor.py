@@ -6,6 +6,8 @@ from http import HTTPStatus
 
 from flask import request
 
+from koyjabo.counting.visits import Receipt
+from koyjabo.insights.traits import languages
 from koyjabo.web.api import bp
 from koyjabo.web.api.visit_requests import ForgetBody, HeartbeatBody, NewVisitBody
 from koyjabo.web.api.visit_responses import RegisteredAnswer, registered_answer
@@ -13,7 +15,7 @@ from koyjabo.web.current import current
 from koyjabo.web.http.answers import Answer
 from koyjabo.web.http.calls import Call, lane
 from koyjabo.web.operations.openapi import describe
-from koyjabo.web.security import rate_limits
+from koyjabo.web.security import limits, rate_limits
 
 REFUSALS = {
     400: "a field cannot be used; nothing was counted",
@@ -38,19 +40,29 @@ def register_visit(call: Call) -> Answer:
 
     With a valid access token, the visit belongs to that user; otherwise it is anonymous.
     """
-    call.count_address("registrations", rate_limits.NOT_COUNTED)
+    call.count_address("registrations", limits.NOT_COUNTED)
+    receipt, visits = register(call, call.body(NewVisitBody)), call.services.counting.visits
+    stats = visits.newest() if receipt else visits.stats()
+    return registered_answer(receipt, call.services.own_numbers, stats)
+
+
+def register(call: Call, body: NewVisitBody) -> Receipt | None:
+    """Register the visit of a request that is counted for its address. None for an ignored crawler.
+
+    Raises TooManyRequests, UnknownCommunity, LedgerUnavailable.
+    """
     services = call.services
-    body = call.body(NewVisitBody)
-    call.count_visitor("visits", body.visitorId, rate_limits.NOT_COUNTED)
+    call.count_visitor("visits", body.visitorId, limits.NOT_COUNTED)
     is_anonymous = services.counting.anonymity.is_asked(call.environ, body.anonymous)
     place = services.network.places.locate(call.environ.get("REMOTE_ADDR"), has_city=not is_anonymous)
     fingerprint = services.presence.visitor_sockets.fingerprint(call.environ)
     visits = services.counting.visits
-    visit = body.as_visit(services.clock.now_ms(), place, fingerprint, call.user_id())
+    language = languages.first_of(call.environ.get("HTTP_ACCEPT_LANGUAGE"))
+    visit = body.as_visit(services.clock.now_ms(), place, fingerprint, call.user_id(), language)
     receipt = visits.register(services.counting.anonymity.visit(visit) if is_anonymous else visit)
     if receipt is not None and receipt.duplicate:
         call.uncount_visitor("visits", body.visitorId)
-    return registered_answer(receipt, visits.newest() if receipt else visits.stats())
+    return receipt
 
 
 @bp.post("/visitor/heartbeat")

@@ -31,8 +31,11 @@ class Call(Protocol):
     def count_visitor(self, kind: str, visitor_id: str, sentence: str | None = None) -> None:
         """Count a use of the visitor. Raises TooManyRequests, with `sentence` if given."""
 
-    def uncount_visitor(self, kind: str, visitor_id: str) -> None:
-        """Undo `count_visitor`, for a request that did nothing."""
+    def uncount_visitor(self, kind: str, visitor_id: str, uses: int = 1) -> None:
+        """Undo `count_visitor`, for a request that did nothing, or some of `count_events`."""
+
+    def count_events(self, visitor_id: str, events: int) -> None:
+        """Count the events of a request for its visitor and its address. Raises TooManyRequests."""
 
     def body(self, model: type[Model]) -> Model:
         """Raises UnsupportedBody, InvalidJson, InvalidInput."""
@@ -57,8 +60,11 @@ class FlaskCall:
     def count_visitor(self, kind: str, visitor_id: str, sentence: str | None = None) -> None:
         rate_limits.limits().count_visitor(kind, self.environ, rate_limits.tally(), visitor_id, sentence)
 
-    def uncount_visitor(self, kind: str, visitor_id: str) -> None:
-        rate_limits.limits().uncount_visitor(kind, self.environ, visitor_id)
+    def uncount_visitor(self, kind: str, visitor_id: str, uses: int = 1) -> None:
+        rate_limits.limits().uncount_visitor(kind, self.environ, visitor_id, uses)
+
+    def count_events(self, visitor_id: str, events: int) -> None:
+        rate_limits.limits().count_events(self.environ, rate_limits.tally(), visitor_id, events)
 
     def body(self, model: type[Model]) -> Model:
         return model.of(request)
@@ -79,3 +85,9 @@ def lane(handler: Handler) -> Callable[[], Response]:
 
     view.handler = handler  # type: ignore[attr-defined]
     return view
+
+
+def with_query(handler: Handler) -> Handler:
+    """Let the lane of a handler take requests with a query, which others leave to Flask."""
+    handler.takes_query = True  # type: ignore[attr-defined]
+    return handler

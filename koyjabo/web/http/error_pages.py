@@ -9,7 +9,7 @@ from koyjabo.web.security import page_login
 from koyjabo.web.ui.languages import duration
 from koyjabo.web.ui.sent_fields import sent_form
 
-BLUEPRINTS = {"pages", "admin"}
+BLUEPRINTS = {"pages", "admin", "docs"}
 PROGRAMS = ("/api/", "/ws/", "/socket.io/", "/static/", "/openapi.json", "/healthz", "/readyz", "/metrics")
 TRY_AGAIN = {429, 503}
 """Nothing was changed, and the same form may succeed later."""
@@ -29,7 +29,8 @@ def page(status: int, sentence: str, code: str, retry_after_s: int | None = None
     """With the form that was sent, if it may succeed later."""
     wait = None if retry_after_s is None else duration(retry_after_s)
     sent = sent_form(is_editable=True) if status in TRY_AGAIN and _is_form() else None
-    html = render_template("error.html", status=status, sentence=sentence, code=code, wait=wait, sent=sent)
+    known = {"status": status, "sentence": sentence, "code": code, "wait": wait, "retry_after_s": retry_after_s}
+    html = render_template("error.html", **known, sent=sent)
     response = Response(html, status, mimetype="text/html")
     if sent is not None:
         response.headers["Cache-Control"] = "private, no-store"

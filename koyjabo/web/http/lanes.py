@@ -20,7 +20,7 @@ from koyjabo.web.api.visit_requests import LARGEST_BODY
 from koyjabo.web.http import errors, request_log
 from koyjabo.web.http.answers import Answer
 from koyjabo.web.http.calls import Handler, Model
-from koyjabo.web.security import rate_limits
+from koyjabo.web.security import limits, rate_limits
 
 UNUSUAL = (
     "HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_CONTENT_ENCODING", "HTTP_TRANSFER_ENCODING", "HTTP_UPGRADE",
@@ -34,7 +34,7 @@ class LaneCall:
     def __init__(self, app: Flask, environ: dict[str, Any]) -> None:
         self.services = Services.of(app)
         self.environ = environ
-        self.tally = rate_limits.Tally()
+        self.tally = limits.Tally()
         self._limits = rate_limits.limits(app)
 
     def count_address(self, kind: str, sentence: str | None = None) -> None:
@@ -43,8 +43,11 @@ class LaneCall:
     def count_visitor(self, kind: str, visitor_id: str, sentence: str | None = None) -> None:
         self._limits.count_visitor(kind, self.environ, self.tally, visitor_id, sentence)
 
-    def uncount_visitor(self, kind: str, visitor_id: str) -> None:
-        self._limits.uncount_visitor(kind, self.environ, visitor_id)
+    def uncount_visitor(self, kind: str, visitor_id: str, uses: int = 1) -> None:
+        self._limits.uncount_visitor(kind, self.environ, visitor_id, uses)
+
+    def count_events(self, visitor_id: str, events: int) -> None:
+        self._limits.count_events(self.environ, self.tally, visitor_id, events)
 
     def body(self, model: type[Model]) -> Model:
         data = self.environ["wsgi.input"].read(int(self.environ["CONTENT_LENGTH"]))
@@ -74,7 +77,7 @@ class Lanes:
         if "HTTP_UPGRADE" in environ and self._opens_stream(environ):
             return []
         handler = self._handlers.get((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
-        if handler is None or not _is_usual(environ):
+        if handler is None or not _is_usual(environ, hasattr(handler, "takes_query")):
             return self._app(environ, start_response)
         call = LaneCall(self._flask, environ)
         answer = _answer(handler, call)
@@ -124,11 +127,11 @@ def _refusal(error: KoyJaboError, call: LaneCall) -> Answer:
     return errors.error_answer(error)
 
 
-def _is_usual(environ: dict[str, Any]) -> bool:
+def _is_usual(environ: dict[str, Any], takes_query: bool) -> bool:
     for name in UNUSUAL:
         if name in environ:
             return False
-    if environ.get("QUERY_STRING") or environ.get("SCRIPT_NAME"):
+    if environ.get("SCRIPT_NAME") or (environ.get("QUERY_STRING") and not takes_query):
         return False
     if environ["REQUEST_METHOD"] == "GET":
         return True

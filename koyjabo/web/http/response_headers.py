@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from collections.abc import Collection, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 from wsgiref.types import WSGIApplication
 
 from flask import Flask
@@ -23,41 +24,59 @@ log = logging.getLogger(__name__)
 
 Headers = list[tuple[str, str]]
 
-PUBLIC_PATHS = ("/api/visitor/", "/api/stats", "/v.gif", "/healthz", "/readyz", "/static/")
+PUBLIC_PATHS = (
+    *("/api/visitor/", "/api/events", "/api/stats", "/api/pulse", "/api/stream", "/v.gif", "/badge."),
+    *("/healthz", "/readyz"),
+)
 """Any origin may call these without credentials, because the app is served from another host than this server."""
 
-PRIVATE_PATHS = ("/api/auth/", "/api/communities", "/api/invitations/")
+STATIC_PATH = "/static/"
+PRIVATE_PATHS = ("/api/auth/", "/api/communities", "/api/invitations/", "/api/reports/", "/api/shares")
 """Calls that need a login. Only pages of ALLOWED_ORIGINS may make them with cookies."""
+
+COMMUNITY_STREAM = re.compile(r"/api/communities/[^/]+/stream/?")
+"""Any origin may call it with a token, or without one; only pages of ALLOWED_ORIGINS with cookies."""
 
 SOCKETIO_PATH = "/socket.io/"
 
-SECRET_PATHS = ("/reset-password/", "/verify-email/")
-"""Pages whose address is a secret, which no other page may get as `Referer`."""
+SECRET_PATHS = ("/reset-password/", "/verify-email/", "/share/", "/n/")
+"""Pages whose address is a secret, which no other page may get as `Referer`, and no search engine may list."""
 
-PAGE_POLICY = "; ".join(
+FRAME_PATHS = ("/embed", "/embed/")
+"""Any page may frame what is answered there with 200."""
+
+PAGE_DIRECTIVES = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
         "img-src 'self' data:",
+        "font-src 'self'",
         "connect-src 'self'",
+        "manifest-src 'self'",
         "form-action 'self'",
         "base-uri 'none'",
-        "frame-ancestors 'none'",
     )
 )
+PAGE_POLICY = f"{PAGE_DIRECTIVES}; frame-ancestors 'none'"
+FRAME_POLICY = f"{PAGE_DIRECTIVES}; frame-ancestors *"
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
+WORKER_PATH = "/sw.js"
+WORKER_POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'"
+"""What a service worker may do says the response with its script, and not that of its pages."""
 
-ALWAYS = [
-    ("X-Content-Type-Options", "nosniff"),
-    ("X-Frame-Options", "DENY"),
-]
+
+ALWAYS = [("X-Content-Type-Options", "nosniff")]
+UNFRAMED = [("X-Frame-Options", "DENY")]
+FEATURES = [("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")]
 PAGES = [
+    *UNFRAMED,
     ("Content-Security-Policy", PAGE_POLICY),
     ("Cross-Origin-Opener-Policy", "same-origin"),
-    ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    *FEATURES,
 ]
-DATA = [("Content-Security-Policy", DATA_POLICY)]
+FRAMED_PAGES = [("Content-Security-Policy", FRAME_POLICY), *FEATURES]
+DATA = [*UNFRAMED, ("Content-Security-Policy", DATA_POLICY)]
 OVER_TLS = [("Strict-Transport-Security", "max-age=31536000")]
 """For this host only, without its subdomains: those are not ours to decide on."""
 
@@ -69,7 +88,7 @@ ANY_ORIGIN = [
 BY_ORIGIN = [("Vary", "Origin")]
 WITH_COOKIES = [
     ("Access-Control-Allow-Credentials", "true"),
-    ("Access-Control-Expose-Headers", f"Link, Retry-After, X-Total-Count, {RATE_LIMITS}"),
+    ("Access-Control-Expose-Headers", f"ETag, Link, Retry-After, X-Total-Count, {RATE_LIMITS}"),
 ]
 PUBLIC_PREFLIGHT = [
     ("Access-Control-Allow-Methods", "GET, POST"),
@@ -78,7 +97,7 @@ PUBLIC_PREFLIGHT = [
 ]
 PRIVATE_PREFLIGHT = [
     ("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE"),
-    ("Access-Control-Allow-Headers", "Authorization, Content-Type, X-CSRF-TOKEN"),
+    ("Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match, X-CSRF-TOKEN"),
     ("Access-Control-Max-Age", "86400"),
 ]
 
@@ -87,22 +106,33 @@ LAST_RESORT = json.dumps({"error": KoyJaboError.sentence, "code": KoyJaboError.c
 
 
 class Rule:
-    """The headers added to the responses of a group of paths. With `preflight`, this layer answers OPTIONS itself."""
+    """The headers added to the responses of a group of paths, in `plain` or `over_tls`: to data, to pages. With
+    `preflight`, this layer answers OPTIONS itself.
+    """
 
     def __init__(
-        self, resource_policy: str, cors: Headers, preflight: Headers | None = None, referrer: str = "same-origin"
+        self,
+        resource_policy: str,
+        cors: Headers,
+        preflight: Headers | None = None,
+        referrer: str = "same-origin",
+        pages: Headers = PAGES,
+        data: Headers = DATA,
     ) -> None:
         policies = [("Referrer-Policy", referrer), ("Cross-Origin-Resource-Policy", resource_policy)]
         shared = [*cors, *ALWAYS, *policies]
         self.preflight = preflight
-        self.plain = (shared + DATA, shared + PAGES)
-        self.over_tls = (shared + OVER_TLS + DATA, shared + OVER_TLS + PAGES)
+        self.plain = (shared + data, shared + pages)
+        self.over_tls = (shared + OVER_TLS + data, shared + OVER_TLS + pages)
 
 
 PUBLIC = Rule("cross-origin", ANY_ORIGIN, PUBLIC_PREFLIGHT)
+STATIC = Rule("cross-origin", ANY_ORIGIN[:1])
 SOCKETIO = Rule("cross-origin", [])
 OURS = Rule("same-origin", [])
-SECRET = Rule("same-origin", [], referrer="no-referrer")
+FRAME = Rule("cross-origin", [], pages=FRAMED_PAGES)
+SECRET = Rule("same-origin", [("X-Robots-Tag", "noindex")], referrer="no-referrer")
+WORKER = Rule("same-origin", [], data=[*UNFRAMED, ("Content-Security-Policy", WORKER_POLICY)])
 OTHER_ORIGINS = Rule("same-origin", BY_ORIGIN)
 
 
@@ -111,14 +141,27 @@ def allowed_origin(origin: str) -> Rule:
     return Rule("same-origin", cors, PRIVATE_PREFLIGHT)
 
 
-def init_app(app: Flask, allowed_origins: Collection[str], trusts_proxies: bool) -> None:
+class Paths(NamedTuple):
+    """Beginnings of paths that any origin may call without credentials, and of those that need a login."""
+
+    public: tuple[str, ...] = ()
+    private: tuple[str, ...] = ()
+
+
+def init_app(app: Flask, allowed_origins: Collection[str], trusts_proxies: bool, more: Iterable[Paths] = ()) -> None:
     """Install the layer outside of all others except proxy support, which finds out whether a request used TLS."""
-    app.wsgi_app = ResponseHeaders(app.wsgi_app, allowed_origins, trusts_proxies)  # type: ignore[method-assign]
+    layer = ResponseHeaders(app.wsgi_app, allowed_origins, trusts_proxies, more)
+    app.wsgi_app = layer  # type: ignore[method-assign]
 
 
 class ResponseHeaders:
-    def __init__(self, app: WSGIApplication, allowed_origins: Collection[str], trusts_proxies: bool) -> None:
+    def __init__(
+        self, app: WSGIApplication, allowed_origins: Collection[str], trusts_proxies: bool, more: Iterable[Paths] = ()
+    ) -> None:
         self._app = app
+        added = [*more]
+        self._public = sum((each.public for each in added), PUBLIC_PATHS)
+        self._private = sum((each.private for each in added), PRIVATE_PATHS)
         self._allowed = {origin: allowed_origin(origin) for origin in allowed_origins}
         self._ids = RequestIds(trusts_proxies)
 
@@ -126,9 +169,11 @@ class ResponseHeaders:
         own_id = self._ids.of(environ)
         request_id.set(own_id)
         rule = self._rule(environ)
-        data, pages = rule.over_tls if environ["wsgi.url_scheme"] == "https" else rule.plain
+        is_over_tls = environ["wsgi.url_scheme"] == "https"
 
         def start(status: str, headers: Headers, *error: Any) -> Any:
+            found = OURS if rule is FRAME and not status.startswith("200 ") else rule
+            data, pages = found.over_tls if is_over_tls else found.plain
             added = pages if _is_page(headers) else data
             return start_response(status, [*headers, *added, (HEADER, own_id)], *error)
 
@@ -144,12 +189,20 @@ class ResponseHeaders:
 
     def _rule(self, environ: dict[str, Any]) -> Rule:
         path = environ["PATH_INFO"]
-        if path.startswith(PUBLIC_PATHS):
+        if path.startswith(self._public):
             return PUBLIC
-        if self._allowed and path.startswith(PRIVATE_PATHS):
+        if path.startswith(STATIC_PATH):
+            return STATIC
+        if COMMUNITY_STREAM.fullmatch(path):
+            return self._allowed.get(environ.get("HTTP_ORIGIN", ""), PUBLIC)
+        if self._allowed and path.startswith(self._private):
             return self._allowed.get(environ.get("HTTP_ORIGIN", ""), OTHER_ORIGINS)
         if path.startswith(SECRET_PATHS):
             return SECRET
+        if path in FRAME_PATHS:
+            return FRAME
+        if path == WORKER_PATH:
+            return WORKER
         return SOCKETIO if path.startswith(SOCKETIO_PATH) else OURS
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from http import HTTPStatus
 from typing import Literal
 
@@ -16,9 +15,6 @@ from koyjabo.web.operations.openapi import describe
 from koyjabo.web.security import rate_limits
 
 bp = Blueprint("health", __name__)
-
-LATE_S = 1.5
-"""The longest accepted wait of a visit for its commit, and the longest accepted lag of a worker's event loop."""
 
 
 class AliveAnswer(BaseModel):
@@ -56,10 +52,8 @@ def readyz() -> Response:
     """Readiness: the database answers, commits succeed without delay, the event loop is not late, and Redis answers
     where it is used. 503 with the reason if a check fails.
     """
-    checks = {"database": _check_database(), "writer": _check_writer(), "loop": _check_loop()}
-    redis_answers = current().observability.redis_answers
-    if redis_answers is not None:
-        checks["redis"] = _check_redis(redis_answers())
+    found = current().maintenance.readiness.checks()
+    checks = {name: Check(**each._asdict()) for name, each in found.items()}
     ready = all(check.ok for check in checks.values())
     warning = rate_limits.limits().local_proxy.warning
     answer = ReadyAnswer(
@@ -68,31 +62,3 @@ def readyz() -> Response:
     headers = {"Cache-Control": "no-store"} if ready else {"Cache-Control": "no-store", "Retry-After": "2"}
     body = answer.model_dump_json(exclude_none=True)
     return Response(body, 200 if ready else 503, headers, mimetype="application/json")
-
-
-def _check_database() -> Check:
-    began = time.perf_counter()
-    stale = current().counting.visits.stats().stale
-    took_ms = round((time.perf_counter() - began) * 1000, 1)
-    return Check(ok=not stale, ms=took_ms, error="It does not answer." if stale else None)
-
-
-def _check_writer() -> Check:
-    """Fails well before visitors get 503, which happens after 5 s."""
-    writer = current().counting.visits.writer()
-    if writer.has_failed:
-        return Check(ok=False, error="The last commit failed.")
-    late = writer.oldest_s > LATE_S
-    error = f"{writer.waiting} visits wait for their commit, the first for {writer.oldest_s:.1f} s."
-    return Check(ok=not late, ms=round(writer.oldest_s * 1000, 1), error=error if late else None)
-
-
-def _check_loop() -> Check:
-    lag_s = current().observability.lag_s()
-    late = lag_s > LATE_S
-    return Check(ok=not late, ms=round(lag_s * 1000, 1), error="The worker has too much to do." if late else None)
-
-
-def _check_redis(answers: bool) -> Check:
-    """The result of the last regular check, about a second ago: no request waits for Redis."""
-    return Check(ok=answers, error=None if answers else "It does not answer.")

@@ -17,6 +17,7 @@ from koyjabo.web.pages import (  # noqa: E402, F401  (they add their routes to b
     dashboard,
     emails,
     home,
+    install,
     invitations,
     languages,
     own_account,
@@ -26,4 +27,7 @@ from koyjabo.web.pages import (  # noqa: E402, F401  (they add their routes to b
     second_factor,
     second_step,
     sessions,
+    sharing,
+    themes,
+    visit_number,
 )

@@ -13,6 +13,7 @@ from koyjabo.web.pages import bp, second_step
 from koyjabo.web.security import log_in as entrance
 from koyjabo.web.security import page_login, tokens
 from koyjabo.web.ui import redirects
+from koyjabo.web.ui.flash import say
 from koyjabo.web.ui.forms import Form
 
 
@@ -46,7 +47,7 @@ def do_sign_up() -> Response:
     body = form.read()
     if body is not None:
         try:
-            return _next_step(entrance.sign_up(body))
+            return _greet(entrance.sign_up(body))
         except EmailTaken as error:
             form.errors["email"] = error.sentence
     return _form("account/signup.html", form, 422)
@@ -62,7 +63,14 @@ def _next_step(found: Grant | SecondFactorDue) -> Response:
     return second_step.welcome(found) if isinstance(found, Grant) else second_step.show(found)
 
 
+def _greet(found: Grant | SecondFactorDue) -> Response:
+    if not isinstance(found, Grant):
+        return second_step.show(found)
+    return say(second_step.welcome(found, "pages.list_communities"), "welcome", found.login.account.name)
+
+
 def _form(template: str, form: Form[LoginBody] | Form[SignupBody], status: int = 200) -> Response:
-    if page_login.login() is not None:
-        return redirects.back("pages.index")
+    login = page_login.login()
+    if login is not None:
+        return redirects.back(second_step.landing(login.account))
     return make_response(render_template(template, form=form), status)

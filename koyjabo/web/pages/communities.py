@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from flask import Response, make_response, render_template, url_for
+from flask import Response, make_response, render_template, request, url_for
 
+from koyjabo.communities.communities import ORDERS, CommunitySearch
 from koyjabo.communities.roles import MEMBER
 from koyjabo.errors import Forbidden, KoyJaboError, LastAdmin
 from koyjabo.identity import Account
@@ -30,9 +31,17 @@ def list_communities() -> str:
 
 
 def _list(account: Account) -> str:
-    found = pagination.list_page(partial(current().communities.directory.list, account))
-    own = [each.community.id for each in found.items if each.role]
-    return render_template("communities/list.html", found=found, online=online_people.online(own))
+    search = _search()
+    found = pagination.list_page(partial(current().communities.directory.list, account, search=search))
+    accesses = [each.access for each in found.items]
+    shown = [each.community.id for each in accesses if each.role or each.community.public_count]
+    online = online_people.online(shown)
+    return render_template("communities/list.html", found=found, search=search, online=online)
+
+
+def _search() -> CommunitySearch:
+    order = request.args.get("order", "")
+    return CommunitySearch(request.args.get("query", "").strip(), order if order in ORDERS else "mine")
 
 
 @bp.get("/communities/new")
@@ -49,7 +58,7 @@ def create_community() -> Response:
         return make_response(render_template("communities/new.html", form=form), 422)
     rate_limits.count_action(account.id)
     created = current().communities.directory.create(account, **body.values())
-    return done("founded", "pages.community", community_id=created.community.id)
+    return done("founded", "pages.community", created.community.name, community_id=created.community.id)
 
 
 @bp.get("/communities/<community_id>")
@@ -67,7 +76,8 @@ def join_community(community_id: str) -> Response:
         return _show(community_page.enter(community_id), error)
     if body is not None and body.visitorId is not None:
         convert(account.id, body.visitorId)
-    return done("joined", "pages.community", community_id=community_id)
+    name = current().communities.directory.known(account, community_id).community.name
+    return done("joined", "pages.community", name, community_id=community_id)
 
 
 @bp.post("/communities/<community_id>/leave")
@@ -75,18 +85,25 @@ def leave_community(community_id: str) -> Response:
     """Redirects to the list, because the page of an unlisted community is no longer accessible."""
     account, back = page_login.require(), url_for("pages.community", community_id=community_id)
     try:
-        confirm(member_forms.removal(account, community_id, account.id, back))
+        community, member = current().communities.directory.removable(account, community_id, account.id)
+        confirm(member_forms.removal(account, community, member, back))
         current().communities.directory.leave(account, community_id)
     except LastAdmin as error:
         return _show(community_page.enter(community_id), error)
-    return done("left", "pages.list_communities")
+    return done("left", "pages.list_communities", community.name)
 
 
 def _show(at: EnteredCommunity, problem: KoyJaboError | None = None) -> Response:
     """`problem` is the error of the action that led here."""
     status = STATUS[problem.code] if problem else 200
     if not at.may(MEMBER):
-        return community_page.page("outside", at, status, problem=problem)
-    stats = current().counting.visits.community(at.scope).stats().as_object()
+        shown = online_people.online([at.community.id] if at.community.public_count else [])
+        return community_page.page("outside", at, status, problem=problem, online=shown.get(at.community.id))
     (online,) = current().communities.rooms.online(at.scope)
-    return community_page.page("community", at, status, problem=problem, stats=stats, online=online)
+    values = {
+        "stats": current().counting.visits.community(at.scope).stats().as_object(),
+        "online": online,
+        "peak": current().presence.peaks.get(at.scope)["day"],
+        "hours": [hour.visited.visits for hour in current().analytics.timeline.last_hours(at.scope)],
+    }
+    return community_page.page("community", at, status, problem=problem, **values)

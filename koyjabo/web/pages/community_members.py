@@ -14,7 +14,7 @@ from koyjabo.web.pages.community_page import EnteredCommunity
 from koyjabo.web.security import page_login, rate_limits
 from koyjabo.web.ui import member_forms, pagination
 from koyjabo.web.ui.flash import done
-from koyjabo.web.ui.member_forms import NO_PROBLEM, MemberProblem
+from koyjabo.web.ui.member_forms import NO_PROBLEM, MemberChange, MemberProblem, Result
 
 
 @bp.get("/communities/<community_id>/members")
@@ -25,8 +25,8 @@ def members(community_id: str) -> Response:
 @bp.post("/communities/<community_id>/members")
 def invite_member(community_id: str) -> Response:
     account = page_login.require()
-    problem = member_forms.invite(account, community_id, partial(rate_limits.count_action, account.id))
-    return _result(problem, "invited", community_id)
+    found = member_forms.invite(account, community_id, partial(rate_limits.count_action, account.id))
+    return _result(found, "invited", community_id)
 
 
 @bp.post("/communities/<community_id>/members/<user_id>")
@@ -38,28 +38,29 @@ def set_role(community_id: str, user_id: str) -> Response:
 def remove_member(community_id: str, user_id: str) -> Response:
     """Redirects users who remove themselves to the list of communities."""
     account, back = page_login.require(), url_for("pages.members", **_list(community_id))
-    problem = member_forms.remove(account, community_id, user_id, back)
-    if problem is None and user_id.lower() == account.id:
-        return done("left", "pages.list_communities")
-    return _result(problem, "member_removed", community_id)
+    found = member_forms.remove(account, community_id, user_id, back)
+    if isinstance(found, MemberChange) and user_id.lower() == account.id:
+        return done("left", "pages.list_communities", found.about)
+    return _result(found, "member_removed", community_id)
 
 
-def _result(problem: MemberProblem | None, code: str, community_id: str) -> Response:
-    if problem is not None:
-        return _show(community_page.enter(community_id, ADMIN), problem)
-    return done(code, "pages.members", **_list(community_id))
+def _result(found: Result, code: str, community_id: str) -> Response:
+    if isinstance(found, MemberProblem):
+        return _show(community_page.enter(community_id, ADMIN), found)
+    return done(code, "pages.members", *found, **_list(community_id))
 
 
 def _list(community_id: str) -> dict[str, Any]:
     """Where the list goes on after an action."""
-    return {"community_id": community_id, "page": request.args.get("page")}
+    return {"community_id": community_id, **{name: request.args.get(name) for name in ("page", "query", "role")}}
 
 
 def _show(at: EnteredCommunity, problem: MemberProblem = NO_PROBLEM) -> Response:
     community_id = at.community.id
-    read = partial(current().communities.directory.members, at.account, community_id)
+    search = member_forms.search()
+    read = partial(current().communities.directory.members, at.account, community_id, search=search)
     found = pagination.list_page(read, "pages.members", community_id=community_id)
-    values: dict[str, Any] = {"found": found, "form": problem.form, "refused": problem.refused}
+    values: dict[str, Any] = {"found": found, "search": search, "form": problem.form, "refused": problem.refused}
     invitations = member_forms.pending(at.account, community_id) if at.may(ADMIN) else []
     values |= {"invitations": invitations, "sends_mails": current().mail.is_on}
     return community_page.page("members", at, problem.status, **values)

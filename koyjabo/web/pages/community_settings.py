@@ -28,8 +28,8 @@ def change_community(community_id: str) -> Response:
     body = form.read()
     if body is None:
         return community_page.page("settings", community_page.enter(community_id, ADMIN), 422, form=form)
-    current().communities.directory.change(account, community_id, **body.changes())
-    return done("saved", "pages.community_settings", community_id=community_id)
+    changed = current().communities.directory.change(account, community_id, **body.changes())
+    return done("community_saved", "pages.community_settings", changed.community.name, community_id=community_id)
 
 
 @bp.get("/communities/<community_id>/delete")
@@ -43,7 +43,7 @@ def delete_community(community_id: str) -> Response:
     at = community_page.enter(community_id, ADMIN)
     questions.confirm(_deletion(at))
     current().communities.directory.delete(at.account, community_id)
-    return done("deleted", "pages.list_communities")
+    return done("deleted", "pages.list_communities", at.community.name)
 
 
 def _deletion(at: EnteredCommunity) -> Question:

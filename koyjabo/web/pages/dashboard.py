@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
-from flask import Response
+from functools import partial
+
+from flask import Response, make_response, render_template, request, url_for
 
 from koyjabo.analytics.reports import DAILY, HOURLY, MONTH, WEEK, Trend
+from koyjabo.application.live_builders import MOST_NAMED
 from koyjabo.clock import shifted
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.models import Scope
 from koyjabo.web.current import current
 from koyjabo.web.pages import bp, community_page
 from koyjabo.web.security import rate_limits
-from koyjabo.web.ui import online_people
-
-MOST_SHOWN = 100
-"""The most people online that are listed by name."""
-
-Row = tuple[str, int, int]
-"""A bar of a chart: the period, the number of all people, and of those with an account, drawn in front."""
+from koyjabo.web.ui.chart_rows import Row, from_first
+from koyjabo.web.ui.insights import annotation_texts, cards, community
+from koyjabo.web.ui.insights.base import Base
+from koyjabo.web.ui.insights.view import view_of
+from koyjabo.web.ui.minutes import columns
 
 
 @bp.get("/communities/<community_id>/dashboard")
 def dashboard(community_id: str) -> Response:
-    """The current values. The page's script updates them."""
+    """The current values, which the page's script updates, and the reports of the range that the address names."""
     at = community_page.enter(community_id, MODERATOR)
     rate_limits.count_report(at.account.id)
+    view, problems = view_of(_base(at.scope), request.args.items(multi=True))
+    if view.wanted:
+        return make_response(render_template("insights/parts.html", view=view))
     scope, reports = at.scope, current().analytics.reports
-    people, _ = online_people.people(scope, 0, MOST_SHOWN)
+    live = current().communities.dashboards.current(scope).data
+    people, _ = current().communities.people.page(scope, 0, MOST_NAMED)
     (online,) = current().communities.rooms.online(scope)
     return community_page.page(
         "dashboard",
         at,
+        400 if problems else 200,
+        view=view,
+        problems=problems,
+        time_spent=community.time_spent(view.question),
+        conversions=community.conversions(view.question),
         now_ms=current().clock.now_ms(),
         online=online,
         people=people,
+        minutes=columns(current().clock, live["minutes"], series=2),
+        arrivals=live["arrivals"],
         today=reports.today(scope).people,
         weekly=reports.weekly(scope).people,
         monthly=reports.monthly(scope).people,
@@ -43,6 +55,12 @@ def dashboard(community_id: str) -> Response:
         by_hour=_by_hour(scope),
         by_day=_by_day(scope),
     )
+
+
+def _base(scope: Scope) -> Base:
+    path, notes = url_for("pages.dashboard", community_id=scope), partial(annotation_texts.notes, scope)
+    reports, share = f"/api/communities/{scope}/reports", url_for("pages.new_share", community_id=scope)
+    return Base(path, reports, scope, cards.of_a_community(), notes=notes, share=share)
 
 
 def _by_hour(scope: Scope) -> list[Row]:
@@ -60,4 +78,4 @@ def _by_day(scope: Scope) -> list[Row]:
 
 
 def _rows(found: list[Trend]) -> list[Row]:
-    return [(each.period, sum(each.people), each.people.authenticated) for each in found]
+    return from_first([(each.period, *each.people) for each in found])

@@ -1,4 +1,4 @@
-"""GET /: the stats of the site."""
+"""GET /: the stats of the site, and how lively it is. GET /offline: in place of pages, where there is no network."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ from flask import render_template
 
 from koyjabo.web.current import current
 from koyjabo.web.pages import bp
+from koyjabo.web.ui.home.view import home_view
 
 
 @bp.get("/")
 def index() -> str:
-    """The current stats. The page's script updates them."""
+    """What is known now. The page's scripts update it."""
     services = current()
-    stats = services.counting.visits.stats().as_object()
     attributions, honours_signals = services.network.places.attributions, services.counting.anonymity.honours_headers
-    return render_template("home.html", stats=stats, attributions=attributions, honours_signals=honours_signals)
+    return render_template("home.html", view=home_view(), attributions=attributions, honours_signals=honours_signals)
+
+
+@bp.get("/offline")
+def offline() -> str:
+    return render_template("offline.html")

@@ -22,7 +22,7 @@ def invitation(token: str) -> Response:
 @bp.post("/invitations/<token>/accept")
 def accept_invitation(token: str) -> Response:
     offer, _ = current().communities.invitations.accept(page_login.require(), token)
-    return done("joined", "pages.community", community_id=offer.community_id)
+    return done("joined", "pages.community", offer.community, community_id=offer.community_id)
 
 
 @bp.post("/invitations/<token>/decline")

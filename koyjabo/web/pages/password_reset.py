@@ -73,5 +73,4 @@ def _reset(form: Form[NewPasswordBody] | None, status: int = 200, problem: Unkno
 def secret(page: Response) -> Response:
     """For a page whose address is a secret, as `response_headers.SECRET_PATHS` are."""
     page.headers["Cache-Control"] = "no-store"
-    page.headers["X-Robots-Tag"] = "noindex"
     return page

@@ -13,6 +13,7 @@ from flask import Response, make_response, render_template, request, url_for
 from koyjabo.accounts.grants import Grant
 from koyjabo.accounts.second_factor.pending import SecondFactorDue
 from koyjabo.errors import LedgerUnavailable, NoSecondFactor, SecondFactorExpired, WrongCode, WrongPasskey
+from koyjabo.identity import Account
 from koyjabo.web.api.account_requests import LoginBody
 from koyjabo.web.api.second_factor_requests import REQUIRED
 from koyjabo.web.current import current
@@ -56,14 +57,21 @@ def enrol() -> Response:
         return _enrolment(form, 422)
     except (SecondFactorExpired, NoSecondFactor) as error:
         return _over(error)
-    onwards = redirects.path_back("pages.index")
+    onwards = redirects.path_back(landing(enrolled.completed.grant.login.account))
     page = _page("recovery_codes", codes=enrolled.recovery_codes, onwards=onwards)
     return _logged_in(enrolled.completed.grant, page)
 
 
-def welcome(grant: Grant) -> Response:
-    """To where the browser was going, logged in."""
-    return _logged_in(grant, redirects.back("pages.index"))
+def welcome(grant: Grant, otherwise: str = "") -> Response:
+    """To where the browser was going, logged in; otherwise to that endpoint, or where the account lands."""
+    return _logged_in(grant, redirects.back(otherwise or landing(grant.login.account)))
+
+
+def landing(account: Account) -> str:
+    """The endpoint to which a login leads if the browser was not going anywhere else: the panel for those who see it,
+    so that an admin's login counts no visit.
+    """
+    return "admin.overview" if account.sees_panel else "pages.index"
 
 
 def show(due: SecondFactorDue) -> Response:

@@ -11,16 +11,17 @@ from koyjabo.web.current import current
 from koyjabo.web.pages import bp
 from koyjabo.web.security import page_login
 from koyjabo.web.ui.flash import done
-from koyjabo.web.ui.languages import count, translated
+from koyjabo.web.ui.languages import count, place
 from koyjabo.web.ui.questions import Question, confirm
 
 
 @bp.post("/account/sessions/<session_id>/end")
 def end_session(session_id: str) -> Response:
     login, sessions = page_login.require_login(), current().accounts.sessions
-    confirm(_end(sessions.get(login, session_id)))
+    found = sessions.get(login, session_id)
+    confirm(_end(found))
     sessions.end(login, session_id)
-    return done("session_ended", "pages.account")
+    return done("session_ended", "pages.account", session_name(found))
 
 
 @bp.post("/account/sessions/end")
@@ -42,7 +43,7 @@ def _end(session: Session) -> Question:
     title = _("End the session: %(name)s?", name=session_name(session))
     effects = [_("It ends at once. To go on there, you have to log in again.")]
     if session.place:
-        effects.append(_("Place: %(place)s", place=translated(session.place)))
+        effects.append(_("Place: %(place)s", place=place(session.place)))
     if session.is_current:
         effects.append(_("This is the session that you are using."))
     return Question(title, tuple(effects), _("End session"), url_for("pages.account"))

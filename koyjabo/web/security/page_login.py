@@ -18,7 +18,7 @@ from koyjabo.errors import InvalidToken, LedgerUnavailable, TokenExpired, Unauth
 from koyjabo.identity import Account, Login
 from koyjabo.text import N_
 from koyjabo.web.current import current
-from koyjabo.web.security import rate_limits
+from koyjabo.web.security import csrf_masks, rate_limits
 from koyjabo.web.security import tokens as auth
 
 CSRF_FIELD = "csrf_token"
@@ -27,7 +27,7 @@ FOREIGN = N_("This form was sent from another site. Open it here and try again."
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.globals.update(login=login_if_known, csrf_token=csrf)
+    app.jinja_env.globals.update(login=login_if_known, csrf_token=masked_csrf)
 
 
 def login() -> Login | None:
@@ -97,9 +97,17 @@ def check_own_page() -> None:
 
 
 def csrf() -> str:
-    """The CSRF token for forms; "" without a login."""
+    """The CSRF token of the session; "" without a login."""
     session = _session_tokens()
     return session.claims.csrf if session else ""
+
+
+def masked_csrf() -> str:
+    """The CSRF token for the forms of a page, under the mask of this answer; "" without a login."""
+    if "masked_csrf" not in g:
+        g.masked_csrf = csrf_masks.mask(csrf())
+    masked: str = g.masked_csrf
+    return masked
 
 
 def may_be_sent_again() -> bool:
@@ -115,9 +123,11 @@ def _check_csrf() -> None:
 
 
 def _has_csrf_token() -> bool:
+    """Scripts send the token of the cookie, without a mask."""
     sent: Any = request.form.get(CSRF_FIELD) or request.headers.get(auth.CSRF_HEADER, "")
-    expected = csrf()
-    return bool(expected) and compare_digest(sent.encode(), expected.encode())
+    expected = csrf().encode()
+    is_sent = compare_digest(sent.encode(), expected) or compare_digest(csrf_masks.unmask(sent), expected)
+    return bool(expected) and is_sent
 
 
 def _look_up() -> Login | None:

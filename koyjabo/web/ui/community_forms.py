@@ -6,7 +6,7 @@ from koyjabo.communities.communities import Community
 from koyjabo.web.api.community_requests import CommunityChangesBody, NewCommunityBody
 from koyjabo.web.ui.forms import Form
 
-FLAGS = ("open", "listed", "count_anonymous")
+FLAGS = ("open", "listed", "count_anonymous", "public_count")
 
 
 def founding() -> Form[NewCommunityBody]:
@@ -21,5 +21,5 @@ def changes() -> Form[CommunityChangesBody]:
 def present(community: Community) -> Form[CommunityChangesBody]:
     """A form with the current values of a community."""
     values = {"name": community.name, "description": community.description}
-    flags = (community.is_open, community.is_listed, community.count_anonymous)
+    flags = (community.is_open, community.is_listed, community.count_anonymous, community.public_count)
     return Form(CommunityChangesBody, values | dict(zip(FLAGS, flags, strict=True)), FLAGS)

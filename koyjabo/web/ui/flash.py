@@ -1,27 +1,35 @@
-"""Flash messages: the page after a form shows the result once, named by a code in `?done=<code>`, never by a text."""
+"""Flash messages: the page after a form says once what was done, to what, and how to take it back.
+
+The message is a signed cookie, which the page that shows it deletes: a reload does not repeat it, and another site or
+host cannot write one.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, g
 from flask_babel import lazy_gettext as _
+from itsdangerous import BadData, URLSafeTimedSerializer
 
+from koyjabo.web.security import cookies
 from koyjabo.web.ui import redirects
 
 SENTENCES = {
-    "founded": _("The community was created."),
-    "joined": _("You are now a member."),
-    "left": _("You are no longer a member."),
+    "welcome": _("Welcome, %(name)s. Your account was created."),
+    "founded": _("%(name)s was created."),
+    "joined": _("You are now a member of %(name)s."),
+    "left": _("You are no longer a member of %(name)s."),
     "saved": _("Your changes were saved."),
-    "deleted": _("The community was deleted."),
-    "archived": _("The community was archived."),
-    "restored": _("The community was restored."),
-    "invited": _("The invitation was made. Its link is below."),
+    "community_saved": _("The settings of %(name)s were saved."),
+    "deleted": _("%(name)s was deleted."),
+    "archived": _("%(name)s was archived."),
+    "restored": _("%(name)s was restored."),
+    "invited": _("The invitation of %(name)s was made. Its link is below."),
     "withdrawn": _("The invitation was withdrawn."),
     "declined": _("You have declined the invitation."),
-    "role_given": _("The role was changed."),
-    "member_removed": _("The member was removed."),
+    "role_given": _("The role of %(name)s was changed."),
+    "member_removed": _("%(name)s is no longer a member."),
     "password_changed": _("Your password was changed. You are logged out everywhere else."),
     "reset_requested": _(
         "If there is an account with this email, a mail with a link is on its way. It may take some minutes. Look "
@@ -31,7 +39,7 @@ SENTENCES = {
     "verification_sent": _("The mail is on its way. It may take some minutes."),
     "email_verified": _("Your email is confirmed."),
     "account_deleted": _("Your account was deleted."),
-    "session_ended": _("The session was ended."),
+    "session_ended": _("The session was ended: %(name)s"),
     "sessions_ended": _("All other sessions were ended."),
     "second_factor_removed": _("The authenticator app was turned off."),
     "second_factor_reset": _("The second factor was reset. This user was logged out everywhere."),
@@ -43,16 +51,69 @@ SENTENCES = {
     "disabled": _("The account was disabled."),
     "enabled": _("The account was enabled."),
     "logged_out": _("The user was logged out everywhere."),
+    "erasing": _("The erasure has begun. Its progress is below."),
     "recounting": _("The recount has started."),
+    "share_ended": _("The share link %(name)s was ended."),
     "total_set": _("The total was changed."),
+    "annotated": _("The annotation was added."),
+    "annotation_removed": _("The annotation was removed."),
 }
+
+COOKIE, SHOWN_WITHIN_S = "outcome", 60
+
+
+class Undo(NamedTuple):
+    """The form that takes an action back."""
+
+    url: str
+    fields: dict[str, str]
+
+
+class Outcome(NamedTuple):
+    text: str
+    undo: Undo | None = None
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.globals["outcome"] = lambda: SENTENCES.get(request.args.get("done", ""))
+    app.jinja_env.globals["outcome"] = outcome
+    app.after_request(_forget)
 
 
-def done(code: str, endpoint: str, **values: Any) -> Response:
-    """303 to the page that shows the result."""
-    assert code in SENTENCES
-    return redirects.to(endpoint, done=code, **values)
+def done(code: str, endpoint: str, about: str = "", undo: Undo | None = None, **values: Any) -> Response:
+    """303 to the page that shows the result. `about` names the subject of the action."""
+    return say(redirects.to(endpoint, **values), code, about, undo)
+
+
+def say(response: Response, code: str, about: str = "", undo: Undo | None = None) -> Response:
+    """Let the page to which `response` leads show the result."""
+    text = str(SENTENCES[code])
+    signed = str(_signer().dumps([text % {"name": about} if about else text, undo]))
+    cookies.put(response, COOKIE, signed, SHOWN_WITHIN_S)
+    return response
+
+
+def outcome() -> Outcome | None:
+    """The message for the page of the current request."""
+    if "outcome" not in g:
+        g.outcome = _read(cookies.get(COOKIE)) if cookies.get(COOKIE) else None
+        g.is_outcome_shown = g.outcome is not None
+    found: Outcome | None = g.outcome
+    return found
+
+
+def _read(signed: str) -> Outcome | None:
+    try:
+        text, undo = _signer().loads(signed, max_age=SHOWN_WITHIN_S)
+    except BadData:
+        return None
+    return Outcome(text, Undo(*undo) if undo else None)
+
+
+def _forget(response: Response) -> Response:
+    if g.get("is_outcome_shown"):
+        cookies.delete(response, COOKIE)
+    return response
+
+
+def _signer() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(current_app.config["SECRET_KEY"], salt=COOKIE)

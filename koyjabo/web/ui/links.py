@@ -1,11 +1,33 @@
-"""Links that people send to each other."""
+"""Addresses that people send to each other."""
 
 from __future__ import annotations
 
-from flask import current_app, request, url_for
+from flask import Flask, current_app, request, url_for
+
+ANY_SITE = "https://koyjabo.example"
+"""Stands in samples for a site without PUBLIC_URL: an answer never repeats the host of its request. js/samples.js puts
+the address there that the reader has come to.
+"""
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.globals.update(public_url=app.config["PUBLIC_URL"], sample_site=sample_site)
 
 
 def invitation(token: str) -> str:
+    return _at_this_site(url_for("pages.invitation", token=token))
+
+
+def share(token: str) -> str:
+    return _at_this_site(url_for("pages.share", token=token))
+
+
+def sample_site() -> str:
+    """The address in samples: PUBLIC_URL, or ANY_SITE."""
+    return current_app.config["PUBLIC_URL"] or ANY_SITE
+
+
+def _at_this_site(path: str) -> str:
     """With PUBLIC_URL; without it, at the host of this request."""
     site = current_app.config["PUBLIC_URL"] or request.host_url.rstrip("/")
-    return f"{site}{url_for('pages.invitation', token=token)}"
+    return f"{site}{path}"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from flask import request
 from flask_babel import gettext as _
 
-from koyjabo.communities.communities import Community
+from koyjabo.communities.communities import ROLES, Community, Member, MemberSearch
 from koyjabo.communities.invitation_queries import PendingInvitation
 from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR
 from koyjabo.errors import KoyJaboError, LastAdmin, UnknownUser
@@ -17,6 +18,7 @@ from koyjabo.web.api.community_requests import InvitationBody, RoleBody
 from koyjabo.web.current import current
 from koyjabo.web.http.errors import STATUS
 from koyjabo.web.ui import links
+from koyjabo.web.ui.flash import Undo
 from koyjabo.web.ui.forms import Form
 from koyjabo.web.ui.languages import language, translated
 from koyjabo.web.ui.questions import Question, confirm
@@ -39,8 +41,24 @@ class MemberProblem(NamedTuple):
 NO_PROBLEM = MemberProblem()
 
 
-def invite(account: Account, community_id: str, count: Callable[[], None] = lambda: None) -> MemberProblem | None:
-    """Carry out the form of the current request. Like the other functions here, it returns None if that succeeded.
+class MemberChange(NamedTuple):
+    """What a form has done, for the message about it."""
+
+    about: str  # the name or email of the person
+    undo: Undo | None = None
+
+
+Result = MemberProblem | MemberChange
+
+
+def search() -> MemberSearch:
+    """The members that the request asks for."""
+    role = request.args.get("role", "")
+    return MemberSearch(request.args.get("query", "").strip(), role if role in ROLES else "")
+
+
+def invite(account: Account, community_id: str, count: Callable[[], None] = lambda: None) -> Result:
+    """Carry out the form of the current request.
 
     `count` is called before the person is invited, and may raise TooManyRequests.
     """
@@ -50,7 +68,7 @@ def invite(account: Account, community_id: str, count: Callable[[], None] = lamb
         return MemberProblem(422, form)
     count()
     current().communities.invitations.invite(account, community_id, body.email, body.role, language())
-    return None
+    return MemberChange(body.email)
 
 
 def pending(account: Account, community_id: str) -> list[tuple[PendingInvitation, str]]:
@@ -59,27 +77,34 @@ def pending(account: Account, community_id: str) -> list[tuple[PendingInvitation
     return [(each, links.invitation(token)) for each, token in found]
 
 
-def set_role(account: Account, community_id: str, user_id: str) -> MemberProblem | None:
+def set_role(account: Account, community_id: str, user_id: str) -> Result:
     body = Form(RoleBody).read()
     if body is None:
         return MemberProblem(422)
     role = body.role
-    return _attempt(user_id, lambda: current().communities.directory.set_role(account, community_id, user_id, role))
 
-
-def remove(account: Account, community_id: str, user_id: str, back: str) -> MemberProblem | None:
-    """`back` is the path of the list. Raises Unconfirmed."""
-
-    def act() -> None:
-        confirm(removal(account, community_id, user_id, back))
-        current().communities.directory.remove_member(account, community_id, user_id)
+    def act() -> MemberChange:
+        given = current().communities.directory.set_role(account, community_id, user_id, role)
+        undo = Undo(request.full_path.rstrip("?"), {"role": given.role_before}) if given.role_before else None
+        return MemberChange(given.member.name, undo)
 
     return _attempt(user_id, act)
 
 
-def removal(account: Account, community_id: str, user_id: str, back: str) -> Question:
-    """The question before the end of a membership. Raises UnknownUser, LastAdmin, Forbidden, UnknownCommunity."""
-    community, member = current().communities.directory.removable(account, community_id, user_id)
+def remove(account: Account, community_id: str, user_id: str, back: str) -> Result:
+    """`back` is the path of the list. Raises Unconfirmed."""
+
+    def act() -> MemberChange:
+        community, member = current().communities.directory.removable(account, community_id, user_id)
+        confirm(removal(account, community, member, back))
+        current().communities.directory.remove_member(account, community_id, user_id)
+        return MemberChange(community.name if member.user_id == account.id else member.name)
+
+    return _attempt(user_id, act)
+
+
+def removal(account: Account, community: Community, member: Member, back: str) -> Question:
+    """The question before the end of a membership."""
     role = _("Role: %(role)s", role=translated(ROLE_WORDS[member.role]))
     if member.user_id == account.id:
         title = _("Leave %(community)s?", community=community.name)
@@ -96,9 +121,8 @@ def _return(community: Community) -> str:
     return str(_("The community is invitation only: coming back takes a new invitation."))
 
 
-def _attempt(user_id: str, act: Callable[[], object]) -> MemberProblem | None:
+def _attempt(user_id: str, act: Callable[[], MemberChange]) -> Result:
     try:
-        act()
+        return act()
     except (UnknownUser, LastAdmin) as error:
         return MemberProblem(STATUS[error.code], refused=(user_id, error))
-    return None

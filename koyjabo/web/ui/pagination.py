@@ -35,7 +35,7 @@ def list_page(read: Callable[[int, int], Page[Item]], endpoint: str | None = Non
 
 
 def this_page(**changes: Any) -> str:
-    """The address of this page with other arguments; None removes one. The flash code is removed."""
+    """The address of this page with other arguments; None removes one."""
     assert request.endpoint is not None
     return _address(request.endpoint, request.view_args or {}, changes)
 
@@ -50,6 +50,6 @@ def _address(endpoint: str, path: dict[str, Any], changes: dict[str, Any]) -> st
     """Does not pass the query to `url_for`, which gives some arguments a meaning (`_external`, `_scheme`): a link from
     another site could use them.
     """
-    arguments = {**request.args.to_dict(), "done": None, **changes}
+    arguments = {**request.args.to_dict(), **changes}
     query = urlencode({name: value for name, value in arguments.items() if value not in (None, "")})
     return url_for(endpoint, **path) + (f"?{query}" if query else "")

@@ -27,10 +27,14 @@ TEXTS = {
     "name": (_("Name"), "text"),
     "description": (_("Description"), LONG),
     "total": (_("Total"), "text"),
+    "visitor_id": (_("Visitor ID"), "text"),
     "reason": (_("Reason"), "text"),
     "first_day": (_("From"), "date"),
     "last_day": (_("To"), "date"),
+    "day": (_("Day"), "date"),
+    "text": (_("Text"), "text"),
     "place": (_("Place"), "text"),
+    "until": (_("Valid until"), "date"),
 }
 """Labels and kinds by name. All other fields are choices and tokens, which are sent again as they are."""
 

@@ -146,7 +146,6 @@ def test_codes_of_others_are_of_no_use(site, ayesha):
     assert log_in_with(site, app.code()).status_code == 200
 
 
-@pytest.mark.both_kinds
 def test_admin_resets_the_second_factor_of_others_only(database):
     with Site(database.url) as site:
         ayesha, admin = sign_up(site), site_admin(site)

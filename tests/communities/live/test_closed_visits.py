@@ -12,8 +12,6 @@ from support.page_calls import Reader
 
 from koyjabo.accounts.tokens import ACCESS_S
 
-pytestmark = pytest.mark.both_kinds
-
 
 @pytest.fixture(scope="module")
 def site(module_database):
@@ -41,6 +39,7 @@ def counted(site: Site, cast: Cast, community: str) -> tuple[int, int, int]:
     return stats["totalVisits"], stats["activeUsers"], today["anonymous_visitors"]
 
 
+@pytest.mark.both_kinds
 @pytest.mark.parametrize("listed", [True, False])
 def test_closed_community_counts_its_members_alone(site, cast, listed):
     community = cast.community(open=False, listed=listed)
@@ -77,6 +76,7 @@ def test_removed_member_is_an_outsider(site, cast):
     assert counted(site, cast, community) == (0, 0, 0)
 
 
+@pytest.mark.both_kinds
 def test_one_batch_may_have_visits_of_both(site, cast):
     """The retry of a visit is the same visit, whoever sends it then."""
     community = cast.community(open=False)
@@ -93,6 +93,7 @@ def test_open_community_counts_everybody(site, cast):
     assert counted(site, cast, community) == (2, 2, 1)
 
 
+@pytest.mark.both_kinds
 def test_count_anonymous_lets_a_closed_community_count_everybody(site, cast):
     community = cast.community(open=False)
     path = f"{PATH}/{community}"

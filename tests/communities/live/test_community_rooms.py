@@ -37,6 +37,8 @@ def community(ayesha) -> str:
 class Socket:
     """A plain WebSocket, as far as a room can tell."""
 
+    is_stream = False
+
     def __init__(self) -> None:
         self.frames: list[bytes] = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -71,6 +72,28 @@ def test_visits_members_and_who_is_online_show_at_once(sqlite_server, founder, c
         with PlainMember(sqlite_server.port, community, member.token):
             wait_for(dashboard, authenticated_visitors=1, total_unique_visitors=2, realtime_count=1)
         wait_for(dashboard, authenticated_visitors=1, realtime_count=0)
+
+
+def test_who_is_here_with_how_many_tabs_who_came_and_who_left(sqlite_server, founder, community):
+    member = Member(sqlite_server, "nusrat").join(community)
+
+    def shows(people: list[tuple[str, int]], came: int, left: int) -> list[dict]:
+        found = [update["data"] for update in updates(dashboard)]
+        wanted = (people, {"came": came, "left": left})
+        return [d for d in found if ([(p["name"], p["tabs"]) for p in d["people"]], d["arrivals"]) == wanted]
+
+    def wait_until_shown(*wanted) -> dict:
+        return wait_until(lambda: shows(*wanted), f"the dashboard shows {wanted}", SOON_S)[0]
+
+    with PlainMember(sqlite_server.port, community, founder.token, DASHBOARD) as dashboard:
+        wait_until_shown([], 0, 0)
+        with PlainMember(sqlite_server.port, community, member.token):
+            (person,) = wait_until_shown([("nusrat", 1)], 1, 0)["people"]
+            assert person["user_id"] == member.id
+            assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", person["since"])
+            with PlainMember(sqlite_server.port, community, member.token):
+                assert wait_until_shown([("nusrat", 2)], 1, 0)["people"][0]["since"] == person["since"]
+        wait_until_shown([], 1, 1)
 
 
 def test_member_who_opens_the_socket_is_a_visitor_of_today_once(sqlite_server, founder, community):

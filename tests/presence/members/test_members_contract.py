@@ -53,6 +53,19 @@ def test_goodbye_that_is_said_twice_is_said_once(world):
     assert count(world) == 1
 
 
+def test_they_are_found_where_they_are(world):
+    for scope, person in ((HIKERS, "ayesha"), (RIDERS, "ayesha"), (RIDERS, "babul")):
+        world.members.connect(scope, person, "1")
+    assert (count(world), count(world, RIDERS)) == (1, 2)
+    both = [HIKERS, RIDERS]
+    for person, where in {"ayesha": {HIKERS, RIDERS}, "babul": {RIDERS}, "chanda": set()}.items():
+        assert world.members.online_in(person, both) == where
+    assert world.members.online_in("ayesha", [RIDERS]) == {RIDERS}
+    assert world.members.online_in("ayesha", []) == set()
+    world.members.disconnect(RIDERS, "ayesha", "1")
+    assert world.members.online_in("ayesha", both) == {HIKERS}
+
+
 @pytest.mark.parametrize("end", ["disconnect", "connection_lost"])
 def test_end_of_an_unknown_hold_changes_nothing(world, end):
     getattr(world.members, end)(HIKERS, "ayesha", "1")

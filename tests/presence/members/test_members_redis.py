@@ -56,6 +56,16 @@ def test_workers_count_together(world, two):
     assert here.members.online(HIKERS) == there.members.online(HIKERS)
 
 
+def test_person_on_another_worker_is_found_until_its_lease_ends(world, two):
+    here, there = two
+    there.members.connect(HIKERS, "ayesha", "1")
+    world.settle()
+    assert here.members.online_in("ayesha", [HIKERS, Scope("riders")]) == {HIKERS}
+    world.kill(there)
+    world._let_leases_end((LEASE_S + 1) * 1000)  # and nobody has looked since
+    assert here.members.online_in("ayesha", [HIKERS]) == set()
+
+
 def test_tab_on_another_worker_is_never_counted_for_a_moment(world, two):
     here, there = two
     here.members.connect(HIKERS, "ayesha", "1")

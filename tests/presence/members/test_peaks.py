@@ -15,8 +15,6 @@ from koyjabo.models import Scope
 from koyjabo.presence.members.peaks import Peaks
 from koyjabo.runtime import ThreadRuntime
 
-pytestmark = pytest.mark.both_kinds
-
 HIKERS, RIDERS = Scope("hikers"), Scope("riders")
 NOW_ONLINE = {HIKERS: 4, RIDERS: 3}
 
@@ -59,6 +57,7 @@ def test_there_is_no_peak_at_first(new_peaks):
     assert of(new_peaks()) == (0, 0, 0)
 
 
+@pytest.mark.both_kinds
 @pytest.mark.parametrize("is_written", [True, False])
 def test_greatest_of_the_day_counts(new_peaks, is_written):
     peaks = new_peaks()
@@ -85,6 +84,7 @@ def test_peaks_outlive_the_server(new_peaks, site):
     ]
 
 
+@pytest.mark.both_kinds
 def test_day_week_and_month_are_of_local_days_and_contain_today(new_peaks, time):
     peaks = new_peaks()
     for days, count in ((0, 50), (1, 40), (23, 30), (1, 20), (5, 10)):
@@ -130,6 +130,7 @@ def test_pulse_writes_what_is_new_and_nothing_else(new_peaks, site, time):
     assert site.rows("SELECT people, at_ms FROM peaks") == [(6, time.ms)]
 
 
+@pytest.mark.both_kinds
 def test_storm_is_written_once(new_peaks, site):
     peaks = new_peaks()
     written = []
@@ -154,6 +155,7 @@ def test_moment_of_the_peak_is_that_of_the_first_time(new_peaks, site, time):
     assert site.rows("SELECT people, at_ms FROM peaks") == [(5, began_ms)]
 
 
+@pytest.mark.both_kinds
 def test_peak_waits_for_a_database_that_is_away(new_peaks):
     peaks = new_peaks()
     away = make_url("postgresql+psycopg2://127.0.0.1:1/nobody")

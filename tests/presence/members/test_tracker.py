@@ -20,7 +20,7 @@ from koyjabo.presence.members.peaks import Peaks
 from koyjabo.presence.members.tracker import TrackerServices, bind
 from koyjabo.runtime import ThreadRuntime
 
-HIKERS, RIDERS, AYESHA, BABUL = (f"5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a1{number}" for number in range(4))
+HIKERS, RIDERS, AYESHA, BABUL, CHANDA = (f"5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a1{number}" for number in range(5))
 TODAY = {"authenticated_visitors": 150, "anonymous_visitors": 320, "total_unique_visitors": 470}
 
 
@@ -36,8 +36,21 @@ def peaks(sqlite_database):
 @pytest.fixture
 def tracker(world, peaks, monkeypatch):
     monkeypatch.setattr("koyjabo.presence.members.tracker._bound", None)
-    bind(TrackerServices(world.members, peaks, {HIKERS: TODAY}.__getitem__, lambda: None))
+    bind(services(world, peaks, {HIKERS: TODAY}))
     return CommunityVisitorTracker()
+
+
+def services(world, peaks, today) -> TrackerServices:
+    places = {AYESHA: "Savar, BD", BABUL: "Cox’s Bazar, BD", CHANDA: "Kolkata, IN"}
+    return TrackerServices(
+        members=world.members,
+        peaks=peaks,
+        today=today.__getitem__,
+        start=lambda: None,
+        communities=lambda: [Scope(HIKERS), Scope(RIDERS)],
+        places=lambda people: {person: places[person] for person in people},
+        now_ms=lambda: world.time.ms,
+    )
 
 
 def test_those_added_are_counted_until_they_are_removed(tracker):
@@ -82,6 +95,33 @@ def test_peaks_and_visitors_of_today_are_the_applications(tracker, peaks):
     assert tracker.get_today_visitors(HIKERS) == TODAY
 
 
+def test_what_trackers_of_citinfos_tell(tracker, world):
+    nobody = {"total_visitors": 0, "authenticated_visitors": 0, "anonymous_visitors": 0}
+    assert tracker.get_visitor_stats(HIKERS) == {
+        **nobody, "authenticated_percentage": 0, "anonymous_percentage": 0
+    }  # fmt: skip
+    assert tracker.get_division_breakdown(HIKERS) == {}
+    for person in (AYESHA, BABUL, CHANDA):
+        tracker.add_visitor(person, HIKERS)
+    tracker.add_visitor(AYESHA, RIDERS)
+    assert tracker.get_visitor_stats(HIKERS) == {
+        **nobody, "total_visitors": 3, "authenticated_visitors": 3,
+        "authenticated_percentage": 100, "anonymous_percentage": 0,
+    }  # fmt: skip
+    assert (tracker.get_authenticated_visitor_count(HIKERS), tracker.get_anonymous_visitor_count(HIKERS)) == (3, 0)
+    assert (tracker.is_user_visiting(AYESHA, RIDERS), tracker.is_user_visiting(BABUL, RIDERS)) == (True, False)
+    assert tracker.get_user_visiting_communities(AYESHA.upper()) == {HIKERS, RIDERS}
+    assert tracker.get_user_visiting_communities(BABUL) == {HIKERS}
+    activity = {"user_id": AYESHA, "is_authenticated": True, "last_activity": iso(world.time.ms)}
+    assert tracker.update_visitor_activity(AYESHA, RIDERS) == activity
+    assert list(tracker.update_visitor_activity(BABUL, RIDERS, increment_pages=False)) == ["error"]
+    assert tracker.get_division_breakdown(HIKERS) == {"Dhaka": 1, "Chattogram": 1}
+    none = {"cross_division_visits": 0, "cross_division_percentage": 0, "breakdown": []}
+    assert tracker.get_cross_division_stats(HIKERS) == {"total_visitors": 3, **none}
+    assert (tracker.cleanup_stale_visitors(HIKERS), tracker.update_community_analytics(HIKERS)) == (0, True)
+    assert tracker.get_visitor_count(HIKERS) == 3
+
+
 def test_id_may_be_written_in_any_usual_way(tracker):
     assert tracker.add_visitor(UUID(AYESHA), HIKERS.upper()) == 1
     assert tracker.add_visitor(AYESHA.upper(), UUID(HIKERS)) == 1
@@ -89,7 +129,8 @@ def test_id_may_be_written_in_any_usual_way(tracker):
 
 @pytest.mark.parametrize("wrong", ["", "42", 42, None, "x" * 10_000, AYESHA[:-1], f"{{{AYESHA}}}", f" {AYESHA}"])
 def test_what_is_no_id_is_refused(tracker, wrong):
-    for call in (tracker.add_visitor, tracker.remove_visitor):
+    pairs = (tracker.add_visitor, tracker.remove_visitor, tracker.is_user_visiting, tracker.update_visitor_activity)
+    for call in pairs:
         for arguments, name in (((wrong, HIKERS), "user_id"), ((AYESHA, wrong), "community_id")):
             with pytest.raises(ValueError, match=f"{name} must be a UUID"):
                 call(*arguments)
@@ -99,6 +140,13 @@ def test_what_is_no_id_is_refused(tracker, wrong):
         tracker.get_visitor_list,
         tracker.get_peak_counts,
         tracker.get_today_visitors,
+        tracker.get_visitor_stats,
+        tracker.get_authenticated_visitor_count,
+        tracker.get_anonymous_visitor_count,
+        tracker.get_division_breakdown,
+        tracker.get_cross_division_stats,
+        tracker.cleanup_stale_visitors,
+        tracker.update_community_analytics,
     ):
         with pytest.raises(ValueError, match="community_id must be a UUID"):
             call(wrong)
@@ -107,7 +155,7 @@ def test_what_is_no_id_is_refused(tracker, wrong):
 
 def test_newest_application_is_the_one(tracker, peaks):
     tracker.add_visitor(AYESHA, HIKERS)
-    bind(TrackerServices(MemoryWorld().members, peaks, {}.__getitem__, lambda: None))
+    bind(services(MemoryWorld(), peaks, {}))
     assert tracker.get_visitor_count(HIKERS) == 0
     assert visitor_tracker.add_visitor(AYESHA, HIKERS) == 1
     assert tracker.get_visitor_count(HIKERS) == 1

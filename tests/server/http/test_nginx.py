@@ -14,6 +14,7 @@ import websocket
 from support.caller import Caller
 from support.checks import assert_exact
 from support.crowd import Crowd
+from support.event_source import EventSource, StreamListener
 from support.listener import PATIENCE_S, PlainListener, SocketioListener
 from support.members import PASSWORD, Member, PlainMember, SocketioMember
 from support.nginx import CONFIGURATION, Nginx, TlsNginx
@@ -90,6 +91,14 @@ def test_both_kinds_of_socket_hear_every_visit(front, kind):
     with PAGES[kind](front.port) as page:
         page.first()
         page.wait_for_total(front.register("ayesha").ordinal)
+
+
+def test_stream_hears_every_visit_at_once(front):
+    """nginx keeps nothing back."""
+    with StreamListener(front.port) as page:
+        page.first()
+        for _ in range(3):
+            page.wait_for_total(front.register("ayesha").ordinal)
 
 
 @pytest.mark.long
@@ -246,9 +255,13 @@ def test_restart_behind_it_loses_and_doubles_no_visit(front):
     before = front.stats().total
     with ExitStack() as stack:
         pages = [stack.enter_context(WebSocket(front.port)) for _ in range(4)]
+        stream = stack.enter_context(StreamListener(front.port))
         with Crowd([front], visits=600, clients=8) as crowd:
             crowd.wait_for(100)
             front.server.stop()
+            wait_until(lambda: stream.has_ended, "nginx ends its answer when ours has ended")
+            with EventSource(front.port) as away:
+                assert away.error == (503, "unavailable")
             two_workers(front.server)
         assert {page.goodbye() for page in pages} == {Goodbye(1001, "the server is going away")}
     assert_exact(crowd, front.server, visits=600, before=before)

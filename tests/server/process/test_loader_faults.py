@@ -126,9 +126,7 @@ def test_loader_that_hangs_is_replaced(new_loading):
 def test_place_survives_a_process_that_hangs_while_it_forks_the_worker(new_loading):
     """When it goes on after all, the place is taken, and its worker ends."""
     server = new_loading(SLOW_FORKS.replace(SERVE, IMPATIENT))
-    server.kill_worker()
-    middle = server.middle()
-    middle.suspend()
+    middle = server.frozen_middle()
     wait_until(lambda: "fork_failed cause='it takes too long'" in server.log, "it is given up", START_S)
     wait_until(lambda: server.count_listening() == PLACES, "there is another worker", START_S)
     middle.resume()
@@ -140,9 +138,7 @@ def test_place_survives_a_process_that_hangs_while_it_forks_the_worker(new_loadi
 def test_server_leaves_while_the_process_that_forks_a_worker_is_frozen(new_loading):
     server = new_loading(SLOW_FORKS)
     group = server.pid
-    server.kill_worker()
-    middle = server.middle()
-    middle.suspend()
+    middle = server.frozen_middle()
     left = server.stop()
     assert left.status == 0
     middle.resume()

@@ -69,16 +69,17 @@ def said(sqlite_database):
     [
         ({}, "sqlite3"),
         ({"REDIS_URL": ANY_REDIS}, "redis sqlite3"),
-        ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}, "psycopg2 sqlite3"),
     ],
 )
-def test_backends_and_drivers_are_loaded_by_those_who_need_them(said, settings, loaded):
-    assert said(HEAVY, **settings) == loaded
+def test_backends_that_settings_name_are_loaded_and_nothing_of_ours_is_left_to_load(said, settings, loaded):
+    """For each worker."""
+    backends, _, late = said(HEAVY + LATE, **settings).partition("\n")
+    assert backends == loaded
+    assert late == ""
 
 
-@pytest.mark.parametrize("settings", [{}, {"REDIS_URL": ANY_REDIS}])
-def test_nothing_of_ours_is_left_to_load_for_each_worker(said, settings):
-    assert said(LATE, **settings) == ""
+def test_driver_of_the_database_is_loaded(said):
+    assert said(HEAVY, DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing") == "psycopg2 sqlite3"
 
 
 @pytest.mark.empty_database
@@ -94,10 +95,8 @@ def test_failure_to_migrate_is_said_in_one_sentence(said, sqlite_database):
     assert (result, sentence.partition(" ")[0]) == ("False False", "DATABASE_URL")
 
 
-def test_forks_share_no_random_state(said):
-    """Python seeds its own anew in each fork; there is no other that does not draw from the system."""
-    assert said(RANDOM, REDIS_URL=ANY_REDIS).split() == ["True", "True", "3"]
-
-
-def test_process_that_loads_has_nothing_that_forks_would_share(said):
-    assert said(ALONE) == "eventlet.hubs.selects 1 []"
+def test_forks_share_no_hub_thread_file_or_random_state(said):
+    """Python seeds its own random state anew in each fork; all others draw from the system."""
+    alone, *drawn = said(ALONE + RANDOM, REDIS_URL=ANY_REDIS).splitlines()
+    assert alone == "eventlet.hubs.selects 1 []"
+    assert drawn == ["True True", "3"]

@@ -50,8 +50,9 @@ def plain(server):
 @pytest.mark.parametrize("nonsense", NONSENSE.values(), ids=NONSENSE)
 def test_nonsense_is_answered_with_an_error_and_the_socket_stays_open(plain, nonsense):
     error = plain.send(nonsense).event()
-    assert list(error) == ["type", "error", "code"]
+    assert list(error) == ["type", "error", "message", "code"]
     assert (error["type"], error["code"]) == ("error", "invalid_message")
+    assert error["message"] == error["error"]
     assert plain.is_answered()
 
 

@@ -14,7 +14,6 @@ from support.websocket import KINDS, WebSocket, frame, say, upgrade
 
 pytestmark = pytest.mark.waits
 
-CROWD = 3_000
 RESETS = 200
 EVENTS = 300
 
@@ -30,12 +29,13 @@ def assert_nothing_is_left(server, sockets: int) -> None:
     wait_until(lambda: open_sockets(server.worker) <= sockets, "its sockets are closed")
 
 
-def test_crowd_that_comes_at_once_is_served_and_leaves_nothing_behind(server):
+@pytest.mark.parametrize("clients", [1_000, pytest.param(3_000, marks=pytest.mark.long)])
+def test_crowd_that_comes_at_once_is_served_and_leaves_nothing_behind(server, clients):
     assert not any(server.held().values())
     sockets = open_sockets(server.worker)
-    with Listeners(server.port, CROWD) as crowd:
+    with Listeners(server.port, clients) as crowd:
         crowd.hear_first()
-        assert server.held()["members"] == CROWD
+        assert server.held()["members"] == clients
         sent = server.emit(3)
         crowd.hear(sent[-1])
         assert all(each.revisions == sorted(set(each.revisions)) for each in crowd.all)
@@ -44,7 +44,7 @@ def test_crowd_that_comes_at_once_is_served_and_leaves_nothing_behind(server):
 
 
 def test_resets_in_the_middle_of_broadcasts_disturb_nobody(server):
-    """In mid-frame, in mid-handshake, with events unread: whoever is left hears every event."""
+    """In mid-frame, in mid-handshake, with events unread: those that are left hear every event."""
     assert not any(server.held().values())
     sockets = open_sockets(server.worker)
     stop, chance = threading.Event(), random.Random(5)

@@ -9,6 +9,7 @@ import json
 import pytest
 from support.admin_calls import Scene, last_line, panel
 from support.app_fixtures import Site, Time
+from support.databases import SqliteDatabase
 
 from koyjabo.errors import Forbidden
 
@@ -17,7 +18,7 @@ from koyjabo.errors import Forbidden
 def site(tmp_path_factory):
     time = Time()
     time.go_to("2025-12-16T12:00:00+06:00")
-    with Site(f"sqlite:///{tmp_path_factory.mktemp('admin') / 'site.db'}", time) as site:
+    with Site(SqliteDatabase.migrated(tmp_path_factory.mktemp("admin") / "site.db").url, time) as site:
         yield site
 
 
@@ -40,7 +41,7 @@ def admin(site, scene):
 def download(admin, **fields):
     """The file, and what was said of it."""
     said = {"csrf_token": admin.csrf, "what": "visits", "kind": "csv", **fields}
-    answer = admin.client.post("/admin/export", data=said, headers=admin.headers)
+    answer = admin.client.post("/admin/data/export", data=said, headers=admin.headers)
     assert answer.status_code == 200, answer.text
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.is_streamed
@@ -103,13 +104,13 @@ def test_numbers_of_days_are_those_of_the_rollups(site, admin, scene):
 def test_what_cannot_be_exported_is_said_at_the_field_and_nothing_is_noted(site, admin):
     before = site.rows("SELECT count(*) FROM audit_log")
     for what in ("visits", "days"):
-        page = admin.send("/admin/export", 422, what=what, kind="csv", first_day="x")
+        page = admin.send("/admin/data/export", 422, what=what, kind="csv", first_day="x")
         assert 'id="first_day-error"' in page
         assert f'<option value="{what}" selected>' in page
     assert site.rows("SELECT count(*) FROM audit_log") == before
 
 
 def test_form_begins_with_what_was_looked_at(admin, scene):
-    page = admin.get(f"/admin/export?place=Dhaka&community_id={scene.community}")
+    page = admin.get(f"/admin/data?place=Dhaka&community_id={scene.community}")
     assert 'value="Dhaka"' in page
     assert f'<option value="{scene.community}" selected>' in page

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import re
 
 import pytest
 from support.account_calls import sign_up
-from support.admin_calls import Scene, id_of, panel
+from support.admin_calls import Scene, id_of, last_line, panel
 from support.community_calls import found
 from support.page_calls import words
 
 VISITS = 120
-OLDER = re.compile(r'href="([^"]*before=[^"]*)"')
-ORDINAL = re.compile(r'data-label="Visit">(\d+)<')
+OLDER = re.compile(r'rel="next" href="([^"]*before=[^"]*)"')
+NEWER = re.compile(r'rel="prev" href="([^"]*after=[^"]*)"')
+ORDINAL = re.compile(r'href="/admin/visits/(\d+)" data-row')
+SENTENCE = re.compile(r'<td class="head what"><div>\s*<span>(.*?)</span>', re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +70,60 @@ def test_visits_are_filtered_on_every_page(site, admin, scene):
     assert all_ordinals(admin, "/admin/visits?text=33") == [33]
     assert len(all_ordinals(admin, "/admin/visits?place=Unknown")) == VISITS
     assert all_ordinals(admin, "/admin/visits?place=Dhaka") == []
+    assert all_ordinals(admin, "/admin/visits?text=stop/3") == [40, 39, 38, 37, 36, 35, 34, 33, 32, 31, 4]
+
+
+def test_newer_visits_are_a_link_away(admin):
+    first, second, third = pages(admin, "/admin/visits")[:3]
+    assert NEWER.search(first) is None
+    back = admin.get(NEWER.search(third)[1].replace("&amp;", "&"))
+    assert ordinals(back) == ordinals(second)
+    assert ordinals(admin.get(NEWER.search(back)[1].replace("&amp;", "&"))) == ordinals(first)
+
+
+def test_results_and_filters_are_said_and_each_can_be_removed(admin, scene):
+    page = admin.get("/admin/visits?text=stop/3&first_day=2025-12-16&last_day=2025-12-16&who=people&before=999")
+    said = words(page)
+    for part in ("11 visits", "“stop/3”", "From 16 Dec 2025", "To 16 Dec 2025", "Traffic: People", "Clear"):
+        assert part in said
+    assert 'href="/admin/visits?text=stop%2F3&amp;first_day=2025-12-16&amp;last_day=2025-12-16" aria-label=' in page
+    assert "Community: Mirpur 10" in words(admin.get(f"/admin/visits?community_id={scene.community}"))
+    today = admin.get("/admin/visits")
+    assert 'first_day=2025-12-17&amp;last_day=2025-12-17">Today</a>' in today
+    assert 'aria-current="true">All days</a>' in today
+
+
+def test_visit_has_an_address_with_all_that_is_known(site, admin, scene):
+    page = words(admin.get("/admin/visits/11"))
+    for part in ("Visit No. 11", "16 Dec 2025, 12:00:00 (Asia/Dhaka)", "/stop/10", "visitor10", "Mirpur 10", "Direct"):
+        assert part in page
+    for unknown in ("0", "999999", "9" * 40):
+        admin.get(f"/admin/visits/{unknown}", 404)
+
+
+def test_visit_that_waited_says_when_it_was_opened_and_when_it_was_counted(site, admin):
+    """And a device may claim any number, of which nothing breaks."""
+    now_ms = site.time.ms
+    waited = site.register("tunnel", timestamp=now_ms - 3_120_000).ordinal
+    at_once = site.register("road", timestamp=now_ms - 50_000).ordinal
+    claims = [site.register(f"claim{claim}", timestamp=claim).ordinal for claim in (2**63 - 1, -(2**63) + 1, 0)]
+    page = words(admin.get(f"/admin/visits/{waited}"))
+    assert re.search(
+        r"Opened 17 Dec 2025, 11:08:00 \(Asia/Dhaka\) By the clock of the device.* Counted 17 Dec 2025, 12:00", page
+    )
+    page = words(admin.get(f"/admin/visits/{at_once}"))
+    assert "Opened" not in page
+    assert "Clock of the device 17 Dec 2025, 11:59:10" in page
+    for ordinal in claims:
+        assert "of the device" not in words(admin.get(f"/admin/visits/{ordinal}"))
+    assert words(admin.get("/admin/visits")).count("Opened 17 Dec 2025, 11:08") == 1
+
+
+def test_visit_has_its_language_and_campaign(site, admin):
+    site.rows("UPDATE visits SET language = 'bn', campaign = 'utm_source=mail&utm_campaign=Eid' WHERE ordinal = 12")
+    assert "LanguageBangla" in words(admin.get("/admin/visits/12")).replace(" ", "")
+    assert "mail · Eid" in words(admin.get("/admin/visits/12"))
+    assert "Campaign" not in words(admin.get("/admin/visits/11"))
 
 
 def test_visits_that_come_meanwhile_move_no_page(site, admin):
@@ -94,8 +152,12 @@ def test_search_that_ran_out_of_time_says_how_far_it_came(admin, monkeypatch):
     monkeypatch.setattr("koyjabo.visit_log.visit_log.PATIENCE_S", 0)
     monkeypatch.setattr("koyjabo.visit_log.queries.FIRST_STRETCH", 10)
     first, *_, last = map(words, pages(admin, "/admin/visits?place=nowhere"))
-    assert "Nothing found so far. Searched back to 17 Dec 2025, 12:00 . Search further" in first
-    assert "Nothing found. " in last
+    assert "Nothing found so far. Searched back to 17 Dec 2025, 12:00 ." in first
+    assert "Search further" in first
+    assert "No visit matches." in last
+    monkeypatch.setattr("koyjabo.visit_log.visit_log.COUNT_S", -1)
+    assert "At least 10 visits" in words(admin.get("/admin/visits?place=Unknown"))
+    assert "At least" not in words(admin.get("/admin/visits?place=nowhere"))
 
 
 def test_communities_and_users_are_found_by_part_of_their_names(site, admin, scene):
@@ -108,6 +170,9 @@ def test_communities_and_users_are_found_by_part_of_their_names(site, admin, sce
     second = admin.get("/admin/communities?query=line&page=2")
     assert [number for number in range(25) if f"Line {number:02}" in second] == [20, 21, 22, 23, 24]
     assert "Line 19" in admin.get("/admin/communities?query=9%20100%25")
+    assert "Line 19" in admin.get("/admin/communities?query=%E0%A7%A7%E0%A7%AF%20LINE")  # ১৯
+    assert "1 community" in words(admin.get(f"/admin/communities?query={scene.community.upper()}"))
+    assert "1 user" in words(admin.get(f"/admin/users?query={scene.member.id}"))
     sign_up(site, "chandana")
     site.rows("UPDATE users SET name = 'চন্দনা' WHERE email = 'chandana@example.com'")
     assert "chandana@example.com" in admin.get("/admin/users?query=চন্দ")
@@ -129,19 +194,57 @@ def test_user_is_shown_with_what_they_belong_to(site, admin, scene):
     assert "Sessions 1" in page
 
 
-def test_audit_log_is_filtered_by_who_and_what(site, admin, scene):
-    everything = words(admin.get("/admin/audit"))
-    assert "Community created" in everything.partition("Target")[2]
-    page = admin.get(f"/admin/audit?actor={id_of(site, 'rani')}")
-    assert page.count('data-label="Action">') == page.count('data-label="Action">Signed up<') == 1
+def sentences(page):
+    return [words(sentence) for sentence in SENTENCE.findall(page)]
+
+
+def test_lists_are_sorted_by_what_is_clicked(site, admin, scene):
+    def names(path):
+        return re.findall(r"data-row><bdi>(.*?)</bdi>", admin.get(path))
+
+    assert names("/admin/communities?sort=-members")[0] == "Mirpur 10"
+    assert names("/admin/communities?sort=-name&query=line")[0] == "Line 24 100%"
+    assert names("/admin/communities?sort=x") == names("/admin/communities") == sorted(names("/admin/communities"))
+    assert names("/admin/communities?sort=created")[0] == "Mirpur 10"
+    assert names("/admin/users?sort=name") == sorted(names("/admin/users"))
+    assert names("/admin/users") == names("/admin/users?sort=-created")
+    site.rows("UPDATE sessions SET renewed_ms = 4102444800000 WHERE user_id = :id", id=scene.member.id)
+    assert names("/admin/users?sort=-seen")[0] == "Babul"
+    page = admin.get("/admin/users?sort=-seen&query=a")
+    assert 'aria-sort="descending"><a href="/admin/users?sort=seen&amp;query=a">Last seen' in page
+
+
+def test_audit_log_speaks_in_sentences_by_kind(site, admin, scene):
+    changes = sentences(admin.get("/admin/audit"))
+    assert "Ayesha created the community Mirpur 10" in changes
+    assert "Babul accepted an invitation to Mirpur 10" in changes
+    admin.log_in("rani")
+    assert sentences(admin.get("/admin/audit")) == changes
+    assert "Rani logged in" in sentences(admin.get("/admin/audit?kind=sign_ins"))
+    both = sentences(admin.get("/admin/audit?kind=all"))
+    assert {"Rani logged in", "Ayesha created the community Mirpur 10"} <= set(both)
+
+
+def test_audit_log_is_filtered_by_who_what_and_when(site, admin, scene):
+    assert sentences(admin.get(f"/admin/audit?actor={id_of(site, 'rani')}")) == ["Rani signed up"]
     assert "Nothing found." in admin.get(f"/admin/audit?actor={scene.community}")
     page = admin.get("/admin/audit?action=member.invite")
-    assert page.count('data-label="Action">Person invited<') == 1
-    assert "Ayesha" in words(page)
-    assert "user: " not in words(page)
-    assert 'data-label="Action">' not in admin.get(f"/admin/audit?action=member.invite&actor={scene.member.id}")
-    assert 'data-label="Action">' not in admin.get("/admin/audit?actor=operator")
-    assert 'data-label="Action">' not in admin.get("/admin/audit?action=x")
+    assert sentences(page) == ["Ayesha invited a person to Mirpur 10 as a member"]
+    for none in (f"action=member.invite&actor={scene.member.id}", "actor=operator", "action=x", "last_day=2025-01-01"):
+        assert sentences(admin.get(f"/admin/audit?{none}")) == [], none
+    assert sentences(admin.get("/admin/audit?first_day=2025-12-01&last_day=2025-12-31&action=member.invite")) != []
+    assert "must be a day" in admin.get("/admin/audit?first_day=x", 400)
+
+
+def test_audit_log_is_exported_as_it_is_filtered(site, admin, scene):
+    sent = {"csrf_token": admin.csrf, "action": "member.invite"}
+    answer = admin.client.post("/admin/audit/export", headers=admin.headers, data=sent)
+    assert answer.headers["Content-Disposition"].startswith('attachment; filename="audit-')
+    head, line = csv.reader(answer.text.splitlines())
+    assert head[:4] == ["at", "actor_id", "actor", "action"]
+    assert (line[2], line[3], line[6]) == ("Ayesha", "member.invite", "Mirpur 10")
+    assert json.loads(line[7])["role"] == "member"
+    assert last_line(site)[:2] == ("Rani", "audit.export")
 
 
 def test_audit_log_is_gone_through_by_a_cursor(site, admin, scene):
@@ -149,7 +252,8 @@ def test_audit_log_is_gone_through_by_a_cursor(site, admin, scene):
         assert scene.founder.patch(f"/api/communities/{scene.community}", json={"open": False}).status_code == 200
         assert scene.founder.patch(f"/api/communities/{scene.community}", json={"open": True}).status_code == 200
     path = "/admin/audit?action=community.change"
-    assert [page.count('data-label="Action">') for page in pages(admin, path)] == [50, 50, 20]
+    assert [len(sentences(page)) for page in pages(admin, path)] == [50, 50, 20]
+    assert "Open: No → Yes" in words(admin.get(path))
 
 
 def test_overview_has_the_numbers_of_the_app(site, admin):
@@ -157,6 +261,8 @@ def test_overview_has_the_numbers_of_the_app(site, admin):
     for name, value in site.stats().items():
         if name in ("totalVisits", "todayVisits", "activeUsers", "uniqueVisitors"):
             assert f'data-stat="{name}" data-value="{value}"' in page
-    assert ordinals(page)[0] == site.stats()["totalVisits"]
-    assert 'data-at="2025-12-17T12:00:00+06:00"' in page
-    assert 'data-at="2025-12-16"' in page
+    assert f'href="/admin/visits?text={site.stats()["totalVisits"]}"' in page
+    assert f'data-stat="visits" data-value="{site.rows("SELECT count(*) FROM visits")[0][0]}"' in page
+    assert all(f'data-at="{day}"' in page for day in ("2025-11-18", "2025-12-16", "2025-12-17"))
+    assert 'data-at="2025-12-17T12:00:00+06:00"' in admin.get("/admin/?range=today")
+    assert re.search(r'href="/admin/insights\?page=%2Fstop%2F[0-9]+"', page)

@@ -38,7 +38,8 @@ def paths(scene):
     community, user = f"/admin/communities/{scene.community}", f"/admin/users/{scene.member.id}"
     found = ["/admin/", "/admin/communities", community, "/admin/users", user, "/admin/visits", "/admin/audit"]
     asked = "%3Cscript%3Ealert(1)%3C/script%3E%22'%3E%3Cimg%20src=x%20onerror=alert(2)%3E%7B%7B%207*7%20%7D%7D"
-    searches = ("communities?query", "users?query", "visits?place", "visits?text", "audit?actor", "export?place")
+    searches = ("communities?query", "users?query", "visits?place", "visits?text", "audit?actor", "data?place")
+    searches += ("settings?query", "find?q")
     return found + [f"/admin/{search}={asked}" for search in searches]
 
 
@@ -54,13 +55,14 @@ def test_texts_of_others_are_text(admin, scene):
 def test_places_are_text_in_what_scripts_read(site, admin, scene):
     site.register("babul")
     site.services.counting.visits.keep_active("babul", HOSTILE)
-    page = admin.get("/admin/")
-    block = re.search(r'<script type="application/json" id="stats">(.*?)</script>', page)
-    assert "<" not in block[1]
+    for path in ("/", "/admin/"):
+        blocks = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', admin.get(path), re.DOTALL)
+        assert blocks
+        assert "<" not in "".join(blocks)
 
 
 def test_texts_are_text_where_a_form_was_refused(admin, scene):
     assert ESCAPED in admin.send("/admin/communities/new", 422, name="", description=HOSTILE)
     path = f"/admin/communities/{scene.community}/members"
     assert f'value="{ESCAPED}"' in admin.send(path, 422, email=HOSTILE, role="member")
-    assert ESCAPED in admin.send("/admin/system/total", 422, total=HOSTILE, reason="")
+    assert ESCAPED in admin.send("/admin/data/total", 422, total=HOSTILE, reason="")

@@ -76,7 +76,7 @@ def test_sockets_of_an_archived_community_are_closed_on_every_worker(server, bos
 def test_recount_goes_on_beside_requests_and_is_told(server, boss):
     for number in range(50):
         boss.visit(f"v{number}")
-    boss.send_form("/system/recount")
+    boss.send_form("/data/recount")
     ended = "SELECT details FROM audit_log WHERE action = 'ledger.recounted' ORDER BY id DESC"
     ((details,), *_) = wait_until(lambda: stored(server, ended), "the recount has ended", timeout_s=60)
     found = json.loads(details)
@@ -101,12 +101,12 @@ def test_recount_is_one_at_a_time_on_all_workers(server, boss, shared_redis):
     for worker in server.workers():
         third.report(busy)
         with only(server, worker):
-            boss.send_form("/system/recount")
+            boss.send_form("/data/recount")
     assert begun() == before
     third.report(busy._replace(recount=None))
 
     def begins() -> bool:
-        boss.send_form("/system/recount")
+        boss.send_form("/data/recount")
         return begun() > before
 
     wait_until(begins, "it is over, and another begins", every_s=0.5)

@@ -34,6 +34,12 @@ def test_image_counts_a_visit(site):
     assert (newest(site, "page"), newest(site, "user_agent")) == ("/history", "Firefox on Linux")
 
 
+def test_campaign_and_language_are_kept(site):
+    ask(site, "?page=/history%3Futm_source%3Dmail%26x%3D1", Accept_Language="bn-BD,en;q=0.5")
+    assert (newest(site, "page"), newest(site, "campaign")) == ("/history", "utm_source=mail")
+    assert newest(site, "language") == "bn"
+
+
 def test_visitor_is_network_and_browser_of_the_day(site):
     for address, headers in (
         (SOMEWHERE, {}),

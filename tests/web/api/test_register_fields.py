@@ -6,8 +6,7 @@ import json
 
 import pytest
 from support.app_fixtures import Site, assert_error, nothing_counted
-
-pytestmark = pytest.mark.both_kinds
+from support.databases import SqliteDatabase
 
 
 class _Missing:
@@ -23,7 +22,7 @@ HUGE = int("9" * 400)
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    with Site(f"sqlite:///{tmp_path_factory.mktemp('site')}/koyjabo.db") as site:
+    with Site(SqliteDatabase.migrated(tmp_path_factory.mktemp("site") / "koyjabo.db").url) as site:
         site.register("somebody")
         yield site
 
@@ -103,6 +102,7 @@ def test_unknown_community_is_not_found(site, community):
         assert_error(send(site, communityId=community), 404, "unknown_community")
 
 
+@pytest.mark.both_kinds
 def test_known_community_counts_for_itself_and_for_the_site(either_site):
     either_site.add_community("c1")
     assert send(either_site, communityId="c1").json["stats"]["totalVisits"] == 1
@@ -128,7 +128,7 @@ def test_bad_idempotency_key_is_refused(site, key):
 def test_idempotency_key_names_the_visit(site, first, again):
     one = send(site, {"Idempotency-Key": first}).json["visit"]
     two = send(site, {"Idempotency-Key": again}).json["visit"]
-    assert (one["duplicate"], two) == (False, {"ordinal": one["ordinal"], "duplicate": True})
+    assert (one["duplicate"], two) == (False, {**one, "duplicate": True})
 
 
 def test_visit_id_wins_over_idempotency_key(site):
@@ -144,3 +144,19 @@ def test_visit_id_is_the_visitors_own(site):
 def test_visits_without_a_name_are_all_counted(site):
     one, two = (send(site).json["visit"] for _ in range(2))
     assert (two["duplicate"], two["ordinal"]) == (False, one["ordinal"] + 1)
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [("bn-BD,bn;q=0.9,en;q=0.8", "bn"), ("EN", "en"), ("*", None), ("", None), ("x" * 5000, None)],
+)
+def test_the_first_language_of_the_header_is_kept_without_its_country(site, header, language):
+    assert kept(site, "language", headers={"Accept-Language": header}) == language
+
+
+def test_the_campaign_is_taken_from_the_page_before_its_query_is_cut(site):
+    long = "/map?fbclid=" + "x" * 3000 + "&utm_source=newsletter&utm_term=" + "y" * 300 + "#top"
+    assert kept(site, "page", page=long) == "/map"
+    assert kept(site, "campaign", page=long) == "utm_source=newsletter&utm_term=" + "y" * 120
+    assert kept(site, "campaign", page="/map?from=utm_source") is None
+    assert kept(site, "page", page="/" + "z" * 600 + "?utm_source=a") == "/" + "z" * 511

@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 from support.app_fixtures import Site
 
-pytestmark = pytest.mark.both_kinds
-
 PLAIN = {"Content-Type": "application/json"}
 COLUMNS = {"userAgent": "user_agent", "referrer": "referrer", "page": "page"}
 
@@ -46,6 +44,7 @@ def test_over_long_texts_are_cut(site):
         assert 256 <= len(stored) <= 1024
 
 
+@pytest.mark.both_kinds
 @pytest.mark.parametrize("bad", [r"\u0000", r"\ud83d", r"\ude00\ud83d"])
 def test_what_no_database_holds_is_replaced(either_site, bad):
     for field, column in COLUMNS.items():
@@ -56,6 +55,7 @@ def test_what_no_database_holds_is_replaced(either_site, bad):
         stored.encode()
 
 
+@pytest.mark.both_kinds
 def test_whole_surrogate_pairs_are_kept(either_site):
     assert kept(either_site, "page", r', "page": "\ud83d\ude00"') == "😀"
 

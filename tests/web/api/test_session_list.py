@@ -10,7 +10,7 @@ from support.account_calls import PASSWORD, bare, bearer, log_in, sign_up
 from support.app_fixtures import Site, assert_error
 from support.page_calls import Reader, words
 
-from koyjabo.network import browsers
+from koyjabo.network import user_agents
 
 SESSIONS = "/api/auth/sessions"
 PHONE = (
@@ -23,18 +23,18 @@ ADDRESS = "103.48.16.1"  # somewhere in Bangladesh
 BROWSERS = {
     PHONE: ("Chrome", "Android"),
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 "
-    "Mobile/15E148 Safari/604.1": ("Safari", "iPhone"),
+    "Mobile/15E148 Safari/604.1": ("Safari", "iOS"),
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
-    "CriOS/126.0.6478.35 Mobile/15E148 Safari/604.1": ("Chrome", "iPhone"),
+    "CriOS/126.0.6478.35 Mobile/15E148 Safari/604.1": ("Chrome", "iOS"),
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 "
     "Safari/537.36 Edg/130.0.0.0": ("Edge", "Windows"),
-    "Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:131.0) Gecko/20100101 Firefox/131.0": ("Firefox", "Linux"),
+    "Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:131.0) Gecko/20100101 Firefox/131.0": ("Firefox", "Ubuntu"),
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 "
     "Safari/605.1.15": ("Safari", "macOS"),
     "Mozilla/5.0 (Linux; Android 13; SM-S901B) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/23.0 "
     "Chrome/115.0.0.0 Mobile Safari/537.36": ("Samsung Internet", "Android"),
     "curl/8.5.0": ("curl", ""),
-    "python-requests/2.32.3": ("python-requests", ""),
+    "python-requests/2.32.3": ("Python Requests", ""),
     "Mozilla/5.0": ("", ""),
     "<script>alert(1)</script>": ("", ""),
     "": ("", ""),
@@ -69,7 +69,7 @@ def log_in_from(site, user_agent: str = PHONE, address: str = ADDRESS, name: str
 
 @pytest.mark.parametrize(("user_agent", "called"), BROWSERS.items())
 def test_browsers_are_called_what_people_call_them(user_agent, called):
-    assert browsers.of(user_agent) == called
+    assert user_agents.of(user_agent) == called
 
 
 def test_list_says_from_where_and_since_when(site):
@@ -160,8 +160,10 @@ def test_page_shows_them_and_ends_them(site):
     assert "Chrome on Android" in words(page)
     ids = ACTION.findall(page)
     assert len(ids) == 2  # not the present one
+    ((agent,),) = site.rows("SELECT user_agent FROM sessions WHERE id = :id", id=ids[0])
     reader.confirm(f"/account/sessions/{ids[0]}/end")
-    assert "The session was ended." in words(reader.get(reader.location))
+    name = "curl" if agent.startswith("curl") else "Chrome on Android"
+    assert f"The session was ended: {name}" in words(reader.get(reader.location))
     reader.confirm("/account/sessions/end")
     page = reader.get(reader.location)
     assert "All other sessions were ended." in words(page)

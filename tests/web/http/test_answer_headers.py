@@ -16,6 +16,7 @@ KINDS = {
     "data": ("GET", "/api/stats", {}, 200),
     "the specification": ("GET", "/openapi.json", {}, 200),
     "a module": ("GET", MODULE, {}, 200),
+    "the service worker": ("GET", "/sw.js", {}, 200),
     "a module, packed": ("GET", MODULE, {"Accept-Encoding": "gzip"}, 200),
     "a poll": ("GET", "/socket.io/?EIO=4&transport=polling", {}, 200),
     "a poll that is none": ("GET", "/socket.io/?EIO=4&transport=polling&sid=x", {}, 400),
@@ -31,18 +32,21 @@ KINDS = {
 }
 
 
-def assert_guarded(answer) -> None:
+def assert_guarded(answer, is_frame: bool = False) -> None:
+    """A frame is for pages of others (test_frame.py)."""
     headers = answer.headers
-    for name in ("X-Content-Type-Options", "X-Frame-Options", "Referrer-Policy", "Content-Security-Policy"):
+    for name in ("X-Content-Type-Options", "Referrer-Policy", "Content-Security-Policy"):
         assert len(headers.getlist(name)) == 1, name
-    assert (headers["X-Content-Type-Options"], headers["X-Frame-Options"]) == ("nosniff", "DENY")
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers.getlist("X-Frame-Options") == ([] if is_frame else ["DENY"])
     policy = headers["Content-Security-Policy"]
     assert policy.startswith("default-src 'none'; ")
-    assert "frame-ancestors 'none'" in policy
+    assert ("frame-ancestors 'none'" in policy) != is_frame
     assert "unsafe" not in policy
-    is_page = answer.mimetype == "text/html"
-    assert ("script-src 'self'" in policy) == is_page
-    assert ("Cross-Origin-Opener-Policy" in headers) == ("Permissions-Policy" in headers) == is_page
+    is_page, is_worker = answer.mimetype == "text/html", answer.request.path == "/sw.js"
+    assert ("script-src 'self'" in policy) == (is_page or is_worker)
+    assert ("Permissions-Policy" in headers) == is_page
+    assert ("Cross-Origin-Opener-Policy" in headers) == (is_page and not is_frame)
     assert "Server" not in headers
 
 
@@ -58,10 +62,13 @@ def test_every_route_is(site, cast):
     for rule in rules(site).values():
         if rule.endpoint not in SOCKETS:
             path = path_of(site, cast, rule, cast.kept_community())
-            assert_guarded(boss.client.open(path, method=method_of(rule), headers=boss.headers))
+            answer = boss.client.open(path, method=method_of(rule), headers=boss.headers)
+            assert_guarded(answer, is_frame=rule.endpoint == "pages.embed")
 
 
-@pytest.mark.parametrize("path", [MODULE, "/api/stats", "/healthz", "/socket.io/?EIO=4&transport=polling"])
+@pytest.mark.parametrize(
+    "path", [MODULE, "/api/stats", "/badge.svg", "/embed", "/healthz", "/socket.io/?EIO=4&transport=polling"]
+)
 def test_pages_of_others_may_take_what_is_for_them(site, path):
     assert site.client.get(path).headers["Cross-Origin-Resource-Policy"] == "cross-origin"
 

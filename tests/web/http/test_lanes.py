@@ -15,12 +15,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.app_fixtures import Site
+from support.databases import SqliteDatabase
 from support.fuzz_effort import effort
 
 from koyjabo.network import rate_limiter
 from koyjabo.web.http import lanes
 
-PATHS = ("/api/visitor/register", "/api/visitor/heartbeat", "/api/stats", "/healthz")
+PATHS = (
+    "/api/visitor/register",
+    "/api/visitor/heartbeat",
+    "/api/events",
+    "/api/stats",
+    "/healthz",
+    "/badge.svg",
+    "/badge.json",
+)
+QUERIES = {
+    "/badge.svg": (
+        "value=today",
+        "label=%E0%A6%95&lang=bn",
+        "label=\u00e0\u00a6\u0095",
+        "color=red&style=plastic",
+        "value=",
+    ),
+    "/badge.json": ("value=active", "label=", "value=online&community=x", "label=a%00b%FF", "a=1&a=2"),
+}
+"""Of paths whose lane takes them."""
+
 ODD_PATHS = ("/api/stats/", "//api/stats", "/healthz/", "/nowhere", "/api/visitor/forget")
 VISITORS = ("ayesha", "babul", "chaya", "", "a b", "x" * 129, "ঢাকা", 5, None)
 FIELDS: dict[str, tuple[Any, ...]] = {
@@ -33,6 +54,12 @@ FIELDS: dict[str, tuple[Any, ...]] = {
     "anonymous": (True, False, "yes"),
     "communityId": ("site", "nowhere", "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"),
 }
+EVENTS: tuple[Any, ...] = (
+    [{"id": "1", "name": "search"}],
+    [{"id": "2", "name": "pageview", "page": "/"}, {"id": "2", "name": "pageview", "props": {"a": 1}}],
+    [{"id": "1"}],
+    [],
+)
 ODD_BODIES = (b"", b"{", b"[]", b"null", b'"a"', b"\xff", b"\xef\xbb\xbf{}", b'{"visitorId": "ayesha"}' + b" " * 16_400)
 TYPES = ("application/json", "application/json; charset=utf-8", "text/plain", "text/plain;charset=UTF-8",
          "application/json;charset=utf-16", "APPLICATION/JSON", "text/html", "", "a/b; c")  # fmt: skip
@@ -67,7 +94,7 @@ HEADERS: dict[str, tuple[str, ...]] = {
     "HTTP_X_HTTP_METHOD_OVERRIDE": ("DELETE",),
 }
 FEWEST_BY_A_LANE = 0.2
-TICK_S = 0.3
+TICK_S = 0.1
 """Between two requests."""
 
 
@@ -93,16 +120,22 @@ def requests(draw: st.DrawFn) -> Asked:
         return draw(st.sampled_from(odd)) if draw(st.integers(0, 5)) == 0 else usual
 
     path = rarely(draw(st.sampled_from(PATHS)), ODD_PATHS)
-    method = rarely("POST" if "visitor/" in path else "GET", ("GET", "POST", "HEAD", "OPTIONS", "PUT"))
+    method = rarely(
+        "POST" if "visitor/" in path or path == "/api/events" else "GET", ("GET", "POST", "HEAD", "OPTIONS", "PUT")
+    )
     fields = {name: draw(st.sampled_from(values)) for name, values in FIELDS.items() if draw(st.integers(0, 3)) == 0}
     fields["visitorId"] = rarely(draw(st.sampled_from(VISITORS[:3])), VISITORS)
+    if path == "/api/events":
+        fields["events"] = rarely(draw(st.sampled_from(EVENTS[:2])), EVENTS)
     body = rarely(json.dumps(fields).encode(), ODD_BODIES) if method == "POST" else b""
     headers = {name: draw(st.sampled_from(values)) for name, values in HEADERS.items() if draw(st.integers(0, 12)) == 0}
     headers.setdefault("HTTP_HOST", "localhost")
     if method == "POST":
         headers["CONTENT_TYPE"] = rarely("application/json", TYPES)
         headers["CONTENT_LENGTH"] = rarely(str(len(body)), ("", "0", str(len(body) + 1), "+1", "a", "²", str(10**9)))
-    return Asked(method, path, rarely("", ("a=b", "visitorId=x", "%")), headers, body)
+        body = b"" if headers["CONTENT_LENGTH"] == "0" else body  # as a server passes it on
+    query = draw(st.sampled_from(("", *QUERIES.get(path, ()))))
+    return Asked(method, path, rarely(query, ("a=b", "visitorId=x", "%")), headers, body)
 
 
 class Twin:
@@ -150,8 +183,8 @@ def twins(tmp_path_factory) -> Iterator[tuple[Twin, Twin]]:
     limits = {"RATE_LIMIT_REGISTRATIONS": 40, "RATE_LIMIT_HEARTBEATS": 40, "RATE_LIMIT_VISITOR": 20}
     settings = {"TRUSTED_PROXIES": "1", **{name: str(limit) for name, limit in limits.items()}}
     with (
-        Site(f"sqlite:///{folder}/lanes.db", **settings, LANES="1") as with_lanes,
-        Site(f"sqlite:///{folder}/flask.db", **settings, LANES="0") as without,
+        Site(SqliteDatabase.migrated(folder / "lanes.db").url, **settings, LANES="1") as with_lanes,
+        Site(SqliteDatabase.migrated(folder / "flask.db").url, **settings, LANES="0") as without,
     ):
         yield Twin(with_lanes), Twin(without)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.app_fixtures import Site
+from support.databases import SqliteDatabase
 from support.page_calls import Reader
 
 from koyjabo.errors import LedgerUnavailable
@@ -14,7 +15,7 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
     folder = tmp_path_factory.mktemp("errors")
-    with Site(f"sqlite:///{folder / 'site.db'}") as site:
+    with Site(SqliteDatabase.migrated(folder / "site.db").url) as site:
         yield site.app.test_client()
 
 
@@ -64,7 +65,7 @@ def test_who_looks_is_asked_for_once_while_the_database_is_away(tmp_path, monkey
         asked.append(session_id)
         raise LedgerUnavailable
 
-    with Site(f"sqlite:///{tmp_path / 'site.db'}") as site:
+    with Site(SqliteDatabase.migrated(tmp_path / "site.db").url) as site:
         reader = Reader(site).sign_up("ayesha")
         monkeypatch.setattr(site.services.accounts.credentials, "login_of", away)
         for path, status in (("/account", 503), ("/admin/", 503), ("/", 200)):

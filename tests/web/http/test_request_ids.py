@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 from support.app_fixtures import Site
+from support.databases import SqliteDatabase
 
 GIVEN = "4f3c2a1b-made-by-a-proxy"
 
 
 @pytest.fixture(scope="module")
 def behind_proxy(tmp_path_factory):
-    with Site(f"sqlite:///{tmp_path_factory.mktemp('behind')}/koyjabo.db", TRUSTED_PROXIES="1") as site:
+    with Site(
+        SqliteDatabase.migrated(tmp_path_factory.mktemp("behind") / "koyjabo.db").url, TRUSTED_PROXIES="1"
+    ) as site:
         yield site
 
 

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
+import os
 import re
+import shutil
 
 import pytest
 from support.app_fixtures import Site
+from support.databases import SqliteDatabase
 
-from koyjabo.web.http.static_files import FOLDER
+from koyjabo.web.http import static_files
+from koyjabo.web.http.module_graph import imports_of
+from koyjabo.web.http.static_files import BUILT, CLIENT, FOLDER, is_bundle
+
+MODULE_LIMIT = 3_840
+"""Of js/koyjabo.js as it is sent, bytes (3.75 KB): other sites load it too."""
 
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
     folder = tmp_path_factory.mktemp("static")
-    with Site(f"sqlite:///{folder / 'site.db'}") as site:
+    with Site(SqliteDatabase.migrated(folder / "site.db").url) as site:
         yield site.app.test_client()
 
 
 @pytest.fixture(scope="module")
 def style(client):
     """Where pages find their style."""
-    return re.search(r'href="(/static/v-[0-9a-f]{12}/css/site\.css)"', client.get("/").text)[1]
+    return re.search(r'href="(/static/v-[0-9a-f]{12}/css/[\w+]*site[\w+]*\.css)"', client.get("/").text)[1]
 
 
 def test_files_under_the_name_of_their_content_are_kept_for_a_year(client, style):
@@ -41,12 +50,109 @@ def test_pages_of_others_find_the_client_module_under_one_name(client):
     assert answer.mimetype == "text/javascript"
 
 
-@pytest.mark.parametrize("name", ["css/site.css", "js/live.js", "icon.svg"])
+def minified(name: str):
+    """Where `make assets` has put it; a bundle goes by all that is in it."""
+    names = [name, *imports_of(FOLDER, name, "")] if is_bundle(name) else [name]
+    source = b"".join((FOLDER / each).read_bytes() for each in sorted(names))
+    return BUILT / f"{hashlib.sha256(source).hexdigest()[:16]}{(FOLDER / name).suffix}"
+
+
+@pytest.mark.parametrize("name", ["css/site.css", "js/live.js", "root/icon.svg", "css/tokens+site.css"])
 def test_texts_travel_packed_to_those_who_unpack(client, name):
-    packed = client.get(f"/static/{name}", headers={"Accept-Encoding": "gzip"})
+    packed, plain = (client.get(f"/static/{name}", headers={"Accept-Encoding": sent}) for sent in ("gzip", ""))
     assert packed.headers["Content-Encoding"] == "gzip"
-    assert gzip.decompress(packed.data) == client.get(f"/static/{name}").data == (FOLDER / name).read_bytes()
+    assert gzip.decompress(packed.data) == plain.data
     assert int(packed.headers["Content-Length"]) == len(packed.data)
+    for answer in (packed, plain):
+        assert "Accept-Encoding" in answer.vary
+    assert packed.headers["ETag"] != plain.headers["ETag"]
+
+
+@pytest.mark.parametrize("name", ["js/koyjabo.js", "css/site.css", "vendor/uPlot.js", "vendor/icons.svg"])
+def test_those_who_take_brotli_get_less(client, name):
+    packed, brotli = (client.get(f"/static/{name}", headers={"Accept-Encoding": each}) for each in ("gzip", "gzip, br"))
+    assert (packed.headers["Content-Encoding"], brotli.headers["Content-Encoding"]) == ("gzip", "br")
+    assert len(brotli.data) < len(packed.data)
+    assert brotli.headers["ETag"] != packed.headers["ETag"]
+    assert (brotli.mimetype, "Accept-Encoding" in brotli.vary) == (packed.mimetype, True)
+
+
+def test_styles_of_a_page_are_one_file(client, style):
+    names = ["tokens", "site", "parts", "print"]
+    assert style.endswith(f"/css/{'+'.join(names)}.css")
+    parts = [client.get(f"/static/css/{name}.css").data for name in names]
+    assert client.get(style).data == b"".join(parts)
+    assert client.get("/static/css/site+uPlot.min.css").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["site+no", "site+", "site+../css/site", "site+%2e%2e", "+".join(["site"] * 13), "site+a%00", "../js/page+live"],
+)
+def test_nothing_else_is_joined(client, name):
+    assert client.get(f"/static/css/{name}.css").status_code == 404
+    assert client.get("/static/js/page+live.js").status_code == 404
+
+
+@pytest.mark.parametrize("folder", ["js", "css"])
+def test_scripts_and_styles_are_sent_minified(client, folder):
+    """After `make assets`."""
+    sources = sorted(path for path in (FOLDER / folder).rglob("*") if path.is_file())
+    assert sources
+    for source in sources:
+        name = str(source.relative_to(FOLDER))
+        assert client.get(f"/static/{name}").data == minified(name).read_bytes()
+        if not is_bundle(name):
+            assert len(minified(name).read_bytes()) < source.stat().st_size
+
+
+def test_source_that_has_changed_since_is_sent_itself(client, tmp_path, monkeypatch):
+    folder = tmp_path / "static"
+    shutil.copytree(FOLDER, folder)
+    monkeypatch.setattr(static_files, "FOLDER", folder)
+    monkeypatch.setattr(static_files, "BUILT", folder / "min")
+    source = folder / "js" / "page.js"
+    assert client.get("/static/js/page.js").data != source.read_bytes()
+    before = source.stat()
+    source.write_text("export const changed = true; // no twin\n")
+    os.utime(source, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+    assert client.get("/static/js/page.js").data == source.read_bytes()
+
+
+def test_module_for_other_sites_is_small(client):
+    answer = client.get("/static/js/koyjabo.js", headers={"Accept-Encoding": "gzip"})
+    assert len(answer.data) <= MODULE_LIMIT
+    assert "📊 Backend sync" in gzip.decompress(answer.data).decode()
+
+
+def test_only_the_client_module_imports_its_parts():
+    """Others would bring a second copy of them, with a state of its own."""
+    own = {name for name in imports_of(FOLDER, CLIENT, "") if name.startswith("js/client/")}
+    assert own == {f"js/client/{path.name}" for path in (FOLDER / "js" / "client").iterdir()}
+    for path in (FOLDER / "js").rglob("*.js"):
+        name = path.relative_to(FOLDER).as_posix()
+        if name not in own:
+            assert name == CLIENT or not own & set(imports_of(FOLDER, name, "", frozenset({CLIENT}))), name
+
+
+def test_built_files_are_those_of_now():
+    """`make assets` leaves nothing behind of earlier versions."""
+    names = [path.relative_to(FOLDER) for folder in ("js", "css") for path in (FOLDER / folder).rglob("*.*s*")]
+    assert {path.name for path in BUILT.iterdir() if path.suffix != ".br"} == {
+        minified(str(name)).name for name in names
+    }
+
+
+def test_text_is_sent_whole_and_the_rest_in_parts(client):
+    whole = client.get("/static/js/page.js", headers={"Range": "bytes=2-5", "Accept-Encoding": "gzip"})
+    assert (whole.status_code, whole.headers["Content-Encoding"]) == (200, "gzip")
+    part = client.get("/static/card.png", headers={"Range": "bytes=0-3"})
+    assert (part.status_code, part.data) == (206, b"\x89PNG")
+
+
+def test_what_is_kept_for_a_year_needs_no_tag(client, style):
+    for encoding in ("", "gzip", "br"):
+        assert "ETag" not in client.get(style, headers={"Accept-Encoding": encoding}).headers
 
 
 def test_what_a_browser_has_is_not_sent_again(client):

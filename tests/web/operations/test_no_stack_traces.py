@@ -26,7 +26,7 @@ TAKEN_AWAY = {
     "koyjabo.sockets.stream.parse": None,  # a message of a plain socket
     "koyjabo.sockets.socketio_handlers.Pong": None,  # an event of Socket.IO
     "koyjabo.sockets.joined_rooms.identify": None,  # joining
-    "koyjabo.sockets.community_stream.identify": None,  # opening a plain socket of a community
+    "koyjabo.sockets.permitted_streams.identify": None,  # opening a plain socket of a community
     "koyjabo.visit_log.file_format._row": None,  # an export, when its head has been sent
 }
 
@@ -103,7 +103,7 @@ def test_file_that_breaks_off_says_no_more(breaking):
     login = breaking.post("/api/auth/login", json={"email": "boss@example.com", "password": PASSWORD})
     token = login.json()["access_token"]
     form = {"csrf_token": jwt.decode(token, options={"verify_signature": False})["csrf"], "what": "visits"}
-    answer = breaking.post("/admin/export", data=form, headers={"Cookie": f"access_token_cookie={token}"})
+    answer = breaking.post("/admin/data/export", data=form, headers={"Cookie": f"access_token_cookie={token}"})
     assert answer.status_code == 500  # the head has waited for more, and so has not left yet
     assert_says_nothing(f"{answer.headers} {answer.text}")
     assert "export_failed" in breaking.log

@@ -8,12 +8,14 @@ from urllib.parse import urljoin, urlparse
 import pytest
 from jsonschema import Draft202012Validator
 from support.app_fixtures import Site
+from support.databases import SqliteDatabase
 
 from koyjabo.installation import VERSION
 
 REFUSALS = {
     "/api/visitor/register": {200, 400, 404, 413, 415, 429, 503},
     "/api/visitor/heartbeat": {204, 400, 404, 413, 415, 429, 503},
+    "/api/events": {200, 400, 413, 415, 429, 503},
     "/api/visitor/forget": {204, 400, 413, 415, 429, 503},
     "/api/stats": {200, 304},
 }
@@ -22,7 +24,7 @@ LINK = re.compile(r"""<(?!a )[^>]*(?:src|href)=["']([^"'#]+)["']""")
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    url = f"sqlite:///{tmp_path_factory.mktemp('site')}/koyjabo.db"
+    url = SqliteDatabase.migrated(tmp_path_factory.mktemp("site") / "koyjabo.db").url
     with Site(url, RATE_LIMIT_REGISTRATIONS=1, RATE_LIMIT_HEARTBEATS=1) as site:
         yield site
 
@@ -77,7 +79,7 @@ def test_every_reference_leads_somewhere(spec):
 
 
 def test_every_public_path_is_described(site, spec):
-    public = ("/api", "/v.gif", "/healthz", "/readyz", "/metrics")
+    public = ("/api", "/v.gif", "/badge.", "/healthz", "/readyz", "/metrics")
     rules = [rule for rule in site.app.url_map.iter_rules() if rule.rule.startswith(public)]
     paths = [
         (re.sub(r"<(?:[^<>:]+:)?(\w+)>", r"{\1}", rule.rule), rule.methods - {"HEAD", "OPTIONS"}) for rule in rules
@@ -104,17 +106,19 @@ def test_whoever_has_to_come_back_later_is_told_when(spec):
 def calls(site: Site):
     """(path, answer) for every status that a call without a broken database can have."""
     register, heartbeat, stats = "/api/visitor/register", "/api/visitor/heartbeat", "/api/stats"
-    forget = "/api/visitor/forget"
-    good = {"visitorId": "ayesha", "visitId": "1", "page": "/", "timestamp": 5}
+    forget, events = "/api/visitor/forget", "/api/events"
+    happened = [{"id": "1", "name": "search"}]
+    good = {"visitorId": "ayesha", "visitId": "1", "page": "/", "timestamp": 5, "events": happened}
     elsewhere = {"environ_overrides": {"REMOTE_ADDR": "203.0.113.7"}}
-    for path in (register, heartbeat, forget):
+    for path in (register, heartbeat, events, forget):
         yield path, site.post(path, json=good)
         yield path, site.post(path, json={})
         yield path, site.post(path, json={"visitorId": "nobody", "communityId": "nothing"})
         yield path, site.post(path, data=b"{", content_type="application/json")
         yield path, site.post(path, data=b"{}")
         yield path, site.post(path, json={**good, "more": "x" * 17_000})
-    yield from ((path, site.post(path, json=good, **elsewhere)) for path in (register, heartbeat) for _ in range(2))
+    limited = (register, heartbeat, events)
+    yield from ((path, site.post(path, json=good, **elsewhere)) for path in limited for _ in range(2))
     yield from ((forget, site.post(forget, json=good, **elsewhere)) for _ in range(31))
     yield stats, site.client.get(stats)
     yield stats, site.client.get(stats, headers={"If-None-Match": "*"})
@@ -146,7 +150,7 @@ def test_bodies_that_are_refused_do_not_fit_their_description(spec, body):
     assert not Draft202012Validator(schema).is_valid(body)
 
 
-@pytest.mark.parametrize("page", ["/", "/docs", "/docs/"])
+@pytest.mark.parametrize("page", ["/", "/docs", "/docs/", "/docs/try"])
 def test_pages_load_nothing_from_elsewhere(site, page):
     answer = site.client.get(page)
     assert (answer.status_code, answer.mimetype) == (200, "text/html")

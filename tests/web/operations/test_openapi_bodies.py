@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 from support.app_fixtures import Site
+from support.databases import SqliteDatabase
 
 from koyjabo.errors import InvalidInput
 from koyjabo.web.api.visit_requests import Body
@@ -23,13 +24,14 @@ GOOD = {
     "token": "x",
     "code": "492039",
     "credential": {"id": "x"},
+    "events": [{"id": "1", "name": "search"}],
 }
 ODD: list[Any] = [None, True, False, 0, -1, 2.0, 2.5, "", "x", "5", " ", "a@b.com", "member", [], ["x"], {}, {"a": 1}]
 
 
 @pytest.fixture(scope="module")
 def spec(tmp_path_factory) -> dict[str, Any]:
-    with Site(f"sqlite:///{tmp_path_factory.mktemp('site')}/koyjabo.db") as site:
+    with Site(SqliteDatabase.migrated(tmp_path_factory.mktemp("site") / "koyjabo.db").url) as site:
         return site.client.get("/openapi.json").json
 
 

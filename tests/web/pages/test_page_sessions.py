@@ -9,7 +9,7 @@ from typing import Any
 import jwt
 import pytest
 from support.app_fixtures import SECRET, Site
-from support.page_calls import Reader
+from support.page_calls import Reader, tokens_in
 
 from koyjabo.accounts.queries import TOGETHER_MS
 
@@ -48,7 +48,7 @@ def showing(site: Site, access: str, refresh: str | None = None) -> Reader:
 def opens(reader: Reader) -> bool:
     """Whether the page of one's account is shown, and the front page knows who looks."""
     account = reader.client.get("/account", headers=reader.headers).status_code == 200
-    assert ("Ayesha" in reader.get("/")) == account
+    assert ('<span class="who">Ayesha</span>' in reader.get("/")) == account
     return account
 
 
@@ -62,7 +62,7 @@ def test_expired_access_token_is_good_next_to_the_refresh_token(site, ayesha):
     reader = showing(site, expired, cookie(ayesha, REFRESH))
     assert opens(reader)
     (field,) = {jwt.decode(expired, options={"verify_signature": False})["csrf"]}
-    assert field in reader.get("/account")
+    assert tokens_in(reader.get("/account")) == {field}
     reader.send("/logout", csrf_token=field)
     assert not opens(ayesha)
 

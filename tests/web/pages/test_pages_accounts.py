@@ -28,7 +28,7 @@ def ayesha(site):
 def test_sign_up_logs_in_and_leads_on(site):
     reader = Reader(site)
     reader.sign_up("ayesha")
-    assert reader.location == "/"
+    assert reader.location == "/communities"
     assert "Ayesha" in words(reader.get("/"))
     other = Reader(site)
     other.send("/signup?next=/communities/new", name="", email="karim@example.com", password=PASSWORD)
@@ -41,6 +41,20 @@ def test_login_leads_nowhere_but_to_pages_of_ours(site, ayesha, target):
     reader = Reader(site)
     reader.send("/login", next=target, email="ayesha@example.com", password=PASSWORD)
     assert reader.location == "/"
+
+
+@pytest.mark.parametrize("right", ["is_admin", "is_viewer"])
+def test_login_leads_to_the_panel_those_who_see_it(site, ayesha, right):
+    """And so it counts no visit."""
+    site.rows(f"UPDATE users SET {right} = true WHERE email = 'ayesha@example.com'")
+    reader = Reader(site).log_in("ayesha")
+    assert reader.location == "/admin/"
+    reader.get("/login", 303)
+    assert reader.location == "/admin/"
+    other = Reader(site)
+    other.send("/login?next=/communities", email="ayesha@example.com", password=PASSWORD)
+    assert other.location == "/communities"
+    assert site.stats()["totalVisits"] == 0
 
 
 def test_page_that_needs_a_login_leads_there_and_back(site, ayesha):

@@ -62,7 +62,7 @@ def test_numbers_are_those_of_the_reports(site, time, reader, community):
         "Conversion rate 25 %",
         "Last 7 days 4",
         "Previous 7 days 0",
-        "Difference +4 (+100 %)",
+        "Difference +4 (new)",
         "Last 30 days 4",
         "Most online today 7",
         "Most online in 30 days 7",
@@ -70,22 +70,36 @@ def test_numbers_are_those_of_the_reports(site, time, reader, community):
         assert shown in page
 
 
-def test_charts_are_tables_of_yesterdays_and_todays_hours_and_of_30_days(site, time, reader, community):
+def test_charts_are_tables_the_newest_first_from_the_first_visitor_on(site, time, reader, community):
     site.register("a", communityId=community)
     time.go_to("2025-12-16T10:30:00+06:00")
     site.register("b", communityId=community)
     sign_up(site, "karim", visitorId="b")
     page = reader.get(f"/communities/{community}/dashboard")
     head, *by_hour = rows(page, "by-hour")
-    assert head == ["Hour", "All", "With an account"]
-    assert len(by_hour) == 24 + 11  # and none of the hours to come
-    assert [row for row in by_hour if row[1] != "0"] == [["15 Dec, 09:00", "1", "0"], ["16 Dec, 10:00", "1", "1"]]
+    assert head == ["Hour", "With an account", "Anonymous", "Visitors"]
+    assert by_hour[0] == ["16 Dec, 10:00 so far", "1", "0", "1"]  # and none of the hours to come
+    assert by_hour[-1] == ["15 Dec, 09:00", "0", "1", "1"]  # and none of those before anyone came
+    assert len(by_hour) == 15 + 11
     _, *by_day = rows(page, "by-day")
-    assert (len(by_day), by_day[0][0], by_day[-1]) == (30, "17 Nov", ["16 Dec", "1", "1"])
+    assert [row[0] for row in by_day] == ["16 Dec so far", *(f"{day} Dec" for day in range(15, 10, -1))]
+    assert [row[1:] for row in by_day[:3]] == [["1", "0", "1"], ["0", "1", "1"], ["0", "0", "0"]]
+
+
+def test_growth_is_a_percentage_only_of_what_was_counted_in_full(site, time, reader, community):
+    """The community is of 15 December: the seven days before the 22nd are the first that were counted in full."""
+    path = f"/communities/{community}/dashboard"
+    for visitor in ("a", "b"):
+        site.register(visitor, communityId=community)
+    time.go_to("2025-12-27T10:30:00+06:00")
+    site.register("c", communityId=community)
+    assert "Previous 7 days 2 Difference -1 Last 30 days" in words(reader.get(path))
+    time.go_to("2025-12-28T10:30:00+06:00")
+    assert "Previous 7 days 2 Difference -1 (-50 %)" in words(reader.get(path))
 
 
 def test_who_is_here_is_named_and_no_more_than_fit(site, reader, community, monkeypatch):
-    monkeypatch.setattr("koyjabo.web.pages.dashboard.MOST_SHOWN", 2)
+    monkeypatch.setattr("koyjabo.web.pages.dashboard.MOST_NAMED", 2)
     people = [sign_up(site, name) for name in ("karim", "salma", "nasrin")]
     holds = [(Scope(community), person.id, f"hold {person.id}") for person in people]
     for hold in holds:
@@ -102,7 +116,7 @@ def test_nobody_here_and_nobody_ever_is_said_in_words(reader, community):
     page = words(reader.get(f"/communities/{community}/dashboard"))
     assert "No one is here right now." in page
     assert "Conversion rate 0 %" in page
-    assert "Difference 0 (0 %)" in page
+    assert "Difference 0 " in page
 
 
 def test_who_loses_the_role_sees_no_dashboard(site, community):

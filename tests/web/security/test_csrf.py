@@ -9,19 +9,20 @@ from typing import Any
 
 import pytest
 from support.account_calls import PASSWORD
-from support.page_calls import Reader
+from support.page_calls import FIELD, Reader, tokens_in
 from support.permissions import BODIES, FORMS
 from support.permissions import WITHOUT_SESSION as ENTRANCES
 from support.routes import CHANGING, method_of, path_of, rules, stored
 
+from koyjabo.web.security.csrf_masks import mask
 from koyjabo.web.security.tokens import CSRF_HEADER
 
 ELSEWHERE = "https://evil.example"
-NEVER_BY_COOKIE = {"api.register_visit", "api.heartbeat", "api.forget"}
+NEVER_BY_COOKIE = {"api.register_visit", "api.record_events", "api.heartbeat", "api.forget"}
 """Anybody may call these from anywhere, and a cookie makes no difference to what is done."""
 
-HARMLESS = {"pages.choose_language"}
-"""Another language is all that comes of it."""
+HARMLESS = {"pages.choose_language", "pages.choose_theme"}
+"""Another language or theme is all that comes of it."""
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +87,29 @@ def test_what_anybody_may_call_does_not_look_at_cookies_from_elsewhere(site, cas
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert "Access-Control-Allow-Credentials" not in answer.headers
     assert site.rows("SELECT count(*) FROM visits WHERE user_id IS NOT NULL") == [(0,)]
+
+
+def test_each_page_has_the_token_under_another_mask(boss):
+    pages = [boss.get("/account") for _ in range(5)]
+    seen = [set(FIELD.findall(page)) for page in pages]
+    assert [len(masks) for masks in seen] == [1] * 5, "one mask a page: it repeats well"
+    assert len(set.union(*seen)) == 5
+    assert {token for page in pages for token in tokens_in(page)} == {boss.csrf}
+    assert not [page for page in pages if boss.csrf in page]
+
+
+def test_form_is_accepted_with_any_mask_of_its_own_token(site, cast, boss):
+    for token in (mask(boss.csrf), mask(boss.csrf), *FIELD.findall(boss.get("/account"))[:1]):
+        boss.send("/communities/new", csrf_token=token, name="Masked")
+    boss.send("/communities/new", name="Sent as it is, as pages of an earlier version do")
+
+
+@pytest.mark.parametrize("other", ["", "x", "{}x", "x{}", "{} "])
+def test_mask_of_anything_else_is_refused(boss, other):
+    boss.send("/communities/new", 403, csrf_token=mask(other.format(boss.csrf)), name="Never")
+    boss.send("/communities/new", 403, csrf_token=mask(boss.csrf)[:-4], name="Never")
+
+
+def test_api_takes_no_masks(boss):
+    answer = boss.client.post("/api/communities", headers={CSRF_HEADER: mask(boss.csrf)}, json={"name": "Never"})
+    assert (answer.status_code, answer.json["code"]) == (403, "wrong_csrf_token")

@@ -24,7 +24,10 @@ FOR_ADMINS = {
     "log out": lambda s, account, id: s.accounts.users.log_out(account, account.id),
     "visits": lambda s, account, id: s.visit_log.page(account, Filter()),
     "export": lambda s, account, id: s.visit_log.export(account, Filter(), "csv"),
-    "system": lambda s, account, id: s.maintenance.system.status(account),
+    "health": lambda s, account, id: s.maintenance.health.report(account, False),
+    "system": lambda s, account, id: s.maintenance.system.facts(account),
+    "data": lambda s, account, id: s.maintenance.system.data(account),
+    "erasure": lambda s, account, id: s.maintenance.erasure.begin(account, "ayesha"),
     "recount": lambda s, account, id: s.maintenance.recounts.begin(account),
     "last recount": lambda s, account, id: s.maintenance.recounts.state(account),
     "total": lambda s, account, id: s.maintenance.total.set_total(account, 10**6, ""),
@@ -33,7 +36,7 @@ FOR_ADMINS = {
 
 FOR_VIEWERS = {
     *("audit", "all communities", "a community", "members", "users", "a user", "their communities", "visits"),
-    *("system", "last recount"),
+    *("system", "health", "data", "last recount"),
 }
 
 

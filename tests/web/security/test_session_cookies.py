@@ -219,7 +219,9 @@ def test_allowed_page_may_ask_and_read(site, path):
     answer = site.client.options(path, headers=asked)
     assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (204, APP)
     assert answer.headers["Access-Control-Allow-Credentials"] == "true"
-    assert {"Authorization", "Content-Type", "X-CSRF-TOKEN"} == of(answer, "Access-Control-Allow-Headers")
+    assert {"Authorization", "Content-Type", "If-None-Match", "X-CSRF-TOKEN"} == of(
+        answer, "Access-Control-Allow-Headers"
+    )
     assert {"GET", "POST", "PUT", "PATCH", "DELETE"} == of(answer, "Access-Control-Allow-Methods")
     told = site.client.get(path, headers={"Origin": APP})
     assert told.status_code == 401

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.app_fixtures import Site
+from support.databases import SqliteDatabase
 
 from koyjabo.web.ui import languages
 
@@ -13,7 +14,7 @@ BANGLA = {"Accept-Language": "bn-BD,bn;q=0.9,en;q=0.8"}
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("languages")
-    with Site(f"sqlite:///{folder / 'site.db'}", STARTING_TOTAL="4000") as site:
+    with Site(SqliteDatabase.migrated(folder / "site.db").url, STARTING_TOTAL="4000") as site:
         yield site
 
 
@@ -70,10 +71,23 @@ def test_numbers_are_grouped_from_1000_on(site, number, english, bangla):
     assert written(site, languages.count, number) == [english, bangla]
 
 
+@pytest.mark.parametrize(
+    ("number", "english", "bangla"),
+    [(0, "0", "০"), (14.5, "14.5", "১৪.৫"), (-33.333, "-33.33", "-৩৩.৩৩"), (123_456, "123,456", "১,২৩,৪৫৬")],
+)
+def test_percentages_are_grouped_like_numbers(site, number, english, bangla):
+    assert written(site, languages.percent, number) == [f"{english}\u202f%", f"{bangla}\u202f%"]
+
+
+def test_places_are_named_in_the_language(site):
+    assert written(site, languages.place, "Bangladesh") == ["Bangladesh", "বাংলাদেশ"]
+    assert written(site, languages.place, "Unknown") == ["Unknown", "অজানা"]
+
+
 def test_times_are_local_and_written_as_people_write_them(site):
     moment = written(site, lambda at: site.app.jinja_env.filters["moment"](at), 1_765_860_518_412)
     assert moment[0] == '<time datetime="2025-12-16T04:48:38.412Z">16 Dec 2025, 10:48</time>'
-    assert "২০২৫, ১০:৪৮" in moment[1]
+    assert "১৬ ডিসেম্বর ২০২৫, ১০:৪৮" in moment[1]
 
 
 def written(site, write, value):

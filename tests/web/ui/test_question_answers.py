@@ -53,8 +53,10 @@ def test_what_is_to_be_typed_is_typed_and_need_not_be_pretty(site, cases, endpoi
     assert stored(site) != before
 
 
-def test_higher_total_is_confirmed_without_typing_a_lower_one_with_it(cases):
-    assert TYPED not in form_on(cases.make("admin.set_total").ask()).fields
+def test_total_is_confirmed_by_typing_it_after_the_difference_was_read(cases):
+    page = cases.make("admin.set_total", total="2,23,520").ask()
+    assert "Now 4,000 After 223,520 Difference +219,520" in words(page)
+    assert form_on(page).labels[TYPED] == "To confirm, type: 223,520"
     page = cases.make("admin.set_total", total="100", new_epoch="on").ask()
     assert "Now 4,000 After 100 Difference -3,900" in words(page)
     assert form_on(page).labels[TYPED] == "To confirm, type: 100"

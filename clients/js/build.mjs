@@ -1,0 +1,27 @@
+// Builds dist/: the client module as koyjabo/static/js has it, with its types, and all.js, which is all of it in one file.
+import { execFileSync } from "node:child_process";
+import { cpSync, readdirSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { build } from "esbuild";
+
+const here = import.meta.dirname;
+const dist = join(here, "dist");
+const scripts = join(here, "../../koyjabo/static/js");
+const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
+const modules = ["client", "koyjabo.js", ...readdirSync(scripts).filter((name) => /^koyjabo-(events|stream|queue)\.js$/.test(name))];
+
+rmSync(dist, { recursive: true, force: true });
+for (const name of modules) cpSync(join(scripts, name), join(dist, name), { recursive: true });
+cpSync(join(here, "src"), dist, { recursive: true, filter: (path) => !path.endsWith(".d.ts") });
+execFileSync(process.execPath, [tsc, "-p", here], { stdio: "inherit" });
+cpSync(join(here, "src/index.d.ts"), join(dist, "index.d.ts")); // its constructor needs the server
+await build({
+  entryPoints: [join(dist, "index.js")],
+  outfile: join(dist, "all.js"),
+  bundle: true,
+  minify: true,
+  format: "esm",
+  target: "es2022",
+  charset: "utf8",
+});

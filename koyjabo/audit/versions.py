@@ -1,0 +1,39 @@
+"""Records in the audit log that a server of another version has started."""
+
+from __future__ import annotations
+
+from koyjabo.audit import log, version_queries
+from koyjabo.audit.log import Entry, Subject
+from koyjabo.clock import Clock
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.errors import LedgerUnavailable
+from koyjabo.identity import OPERATOR
+
+SERVER = Subject("server", "", "")
+
+
+class VersionLog:
+    """Call `record` again and again: it succeeds once, as soon as the database answers."""
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock, version: str) -> None:
+        self._database = database
+        self._clock = clock
+        self._version = version
+        self._is_recorded = False
+
+    def record(self) -> None:
+        """Record this version, unless it is the one of the newest record. One of several workers does."""
+        if self._is_recorded:
+            return
+        try:
+            if self._database.read(version_queries.newest) != self._version:
+                self._database.write(version_queries.lock_newest, audit=self._entry)
+        except LedgerUnavailable:
+            return  # the next call tries again
+        self._is_recorded = True
+
+    def _entry(self, before: str) -> Entry | None:
+        if before == self._version:  # another worker was quicker
+            return None
+        by = log.actor(OPERATOR, self._clock)
+        return by.entry("server.version", SERVER, version=self._version, before=before)

@@ -1,0 +1,82 @@
+"""Totals that are announced when a visit reaches them (specification: Milestones).
+
+A milestone is a row of `webhook_events`, written in the transaction of the visit that reaches it. The event with which
+a room is first told of that total has it, too.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from bisect import bisect_right
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from koyjabo.counting.records import CounterSnapshot
+from koyjabo.counting.stats import base36
+from koyjabo.models import Scope
+from koyjabo.settings.checks import LARGEST_TOTAL, NO_TOTALS
+
+FIRST = 100
+
+REACHED = "milestone.reached"
+
+
+class Milestone(NamedTuple):
+    """A row of `webhook_events`, in column order."""
+
+    id: str
+    type: str
+    key: str
+    scope: Scope
+    at_ms: int
+    data: str  # JSON: {milestone, epoch}
+
+
+def usual() -> list[int]:
+    """1, 2.5 and 5 times each power of 10, from FIRST to a little more than the largest total that can be set."""
+    powers = (10**exponent for exponent in range(len(str(LARGEST_TOTAL)) + 1))
+    return [value for power in powers if power >= FIRST for value in (power, 5 * power // 2, 5 * power)]
+
+
+def key(scope: Scope, value: int) -> str:
+    """What makes a milestone happen once in a database."""
+    return f"milestone:{scope}:{value}"
+
+
+class Milestones:
+    """`values` are all totals that are announced."""
+
+    def __init__(self, values: Collection[int]) -> None:
+        self._values = sorted(set(values))
+
+    def between(self, before: int, after: int) -> Sequence[int]:
+        """Those over `before`, up to `after`."""
+        first = bisect_right(self._values, before)
+        if first == len(self._values) or self._values[first] > after:  # nearly always
+            return ()
+        return self._values[first : bisect_right(self._values, after)]
+
+    def after(self, total: int) -> int | None:
+        """The next one."""
+        first = bisect_right(self._values, total)
+        return self._values[first] if first < len(self._values) else None
+
+    def reached(self, snapshot: CounterSnapshot, before: int, at_ms: int) -> list[Milestone]:
+        """The rows for those that a scope has reached, whose total was `before`."""
+        return [_row(snapshot, value, at_ms) for value in self.between(before, snapshot.total)]
+
+
+NO_MILESTONES = Milestones(())
+
+
+def of_setting(text: str) -> Milestones:
+    """Those of the setting MILESTONES, which `settings.checks` has checked."""
+    if text == NO_TOTALS:
+        return NO_MILESTONES
+    return Milestones([int(each) for each in text.split(",")] if text else usual())
+
+
+def _row(snapshot: CounterSnapshot, value: int, at_ms: int) -> Milestone:
+    data = json.dumps({"milestone": value, "epoch": base36(snapshot.epoch)})
+    return Milestone(str(uuid.uuid4()), REACHED, key(snapshot.scope, value), snapshot.scope, at_ms, data)

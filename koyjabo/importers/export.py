@@ -1,0 +1,143 @@
+"""Opens the exports of other programs: a CSV file, one packed with gzip, or a zip archive, told by their first bytes.
+
+Files are read line by line, in constant memory. Nothing is unpacked onto the disk.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import PurePosixPath
+from typing import IO, Any, NamedTuple, cast
+
+from koyjabo.errors import KoyJaboError
+from koyjabo.importers.records import Record, Refuse, Table, records
+from koyjabo.importers.report import Report
+from koyjabo.runtime import Advance
+from koyjabo.visit_log.import_file import BadLine
+
+GZIP, ZIP, EMPTY_ZIP = b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06"
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+OF_MACOS = "__MACOSX/"
+"""A folder of macOS, whose files describe those of the archive."""
+
+MOST_TIMES, ALWAYS_READ = 200, 100_000_000
+"""An unpacked archive may be this many times as large, or have this many bytes. Exports are 5 to 30 times as large."""
+
+DAMAGE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError)
+"""What reading an archive raises: RuntimeError for one with a password."""
+
+
+class UnusableExport(KoyJaboError):
+    """The file is damaged, or no export of that program that can be counted."""
+
+
+class Member(NamedTuple):
+    """A file of an export."""
+
+    name: str  # without folders
+    open: Callable[[], IO[bytes]]
+
+
+class Export:
+    """`file` can be sought. Calls `advance` with the number of its bytes that were read. Raises UnusableExport."""
+
+    def __init__(self, file: IO[bytes], name: str, report: Report, advance: Advance) -> None:
+        self._file = file
+        self._report = report
+        self._advance = advance
+        size = file.seek(0, io.SEEK_END)
+        self._room = _Room(max(ALWAYS_READ, size * MOST_TIMES))
+        self.members = _members(file, name)
+
+    def tables(self) -> Iterator[Table]:
+        """One for each CSV file. Its unusable lines go to the report."""
+        for member in self.members:
+            if len(self.members) == 1 or member.name.lower().endswith((".csv", ".csv.gz")):
+                yield Table(self.records(member), self._refusing(member))
+
+    def records(self, member: Member) -> Iterator[Record]:
+        try:
+            stream = member.open()
+        except DAMAGE as error:
+            raise _damaged(error) from None
+        return records(_Lines(stream, self._file, self._room, self._advance), self._refusing(member))
+
+    def _refusing(self, member: Member) -> Refuse:
+        """Numbers of lines need the name of their file where there are several."""
+        if len(self.members) == 1:
+            return self._report.refuse
+        return lambda error: self._report.refuse(BadLine(error.number, f"{error.why} ({member.name})"))
+
+
+class _Room:
+    """Bytes that an export may have when it is unpacked."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+
+    def take(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise UnusableExport(f"The archive is more than {MOST_TIMES} times as large when it is unpacked.")
+
+
+class _Lines:
+    """The lines of a file."""
+
+    def __init__(self, stream: IO[bytes], file: IO[bytes], room: _Room, advance: Advance) -> None:
+        self._stream: Any = io.BufferedReader(cast(Any, stream))
+        self._file = file
+        self._room = room
+        self._advance = advance
+        self._at = file.tell()
+        if self._starts_with(GZIP):
+            self._stream = io.BufferedReader(cast(Any, gzip.GzipFile(fileobj=self._stream)))
+        if self._starts_with(*UTF_16):
+            raise UnusableExport("The file is in UTF-16. Save it as CSV in UTF-8, and import that.")
+
+    def readline(self, size: int, /) -> bytes:
+        line = self._reading(lambda: self._stream.readline(size))
+        self._room.take(len(line))
+        at = self._file.tell()
+        if at > self._at:
+            self._advance(at - self._at)
+            self._at = at
+        return line
+
+    def _starts_with(self, *marks: bytes) -> bool:
+        return self._reading(lambda: self._stream.peek(2)).startswith(marks)
+
+    def _reading(self, read: Callable[[], bytes]) -> bytes:
+        try:
+            return read()
+        except DAMAGE as error:
+            raise _damaged(error) from None
+
+
+def _members(file: IO[bytes], name: str) -> list[Member]:
+    file.seek(0)
+    start = file.read(4)
+    file.seek(0)
+    if start in (ZIP, EMPTY_ZIP):
+        return _zipped(file)
+    return [Member(name, lambda: file)]
+
+
+def _zipped(file: IO[bytes]) -> list[Member]:
+    try:
+        archive = zipfile.ZipFile(file)
+    except DAMAGE as error:
+        raise _damaged(error) from None
+    return [
+        Member(PurePosixPath(each.filename).name, lambda each=each: archive.open(each))  # type: ignore[misc]
+        for each in archive.infolist()
+        if not each.is_dir() and not each.filename.startswith(OF_MACOS)
+    ]
+
+
+def _damaged(error: Exception) -> UnusableExport:
+    return UnusableExport(f"The file cannot be read to its end ({error}). Export it again.")

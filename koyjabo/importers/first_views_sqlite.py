@@ -1,0 +1,104 @@
+"""Finds the first page view of each visit, in a temporary SQLite database.
+
+Exports have one line for each page view, in any order. SQLite keeps up to CACHE_KB in memory, and the rest in a file
+without a name, which ends with the process (https://www.sqlite.org/inmemorydb.html#temp_db).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from typing import NamedTuple, Self
+
+from koyjabo.errors import KoyJaboError
+
+CACHE_KB = 65_536
+
+
+class PageView(NamedTuple):
+    """Texts are cut to what a visit stores. None: not recorded."""
+
+    visit: str
+    visitor: str
+    at_ms: int
+    number: int  # of its line
+    page: str | None = None
+    referrer: str | None = None
+    campaign: str | None = None
+    user_agent: str | None = None
+    place: str | None = None
+    language: str | None = None
+
+
+class Visitor(NamedTuple):
+    """What a program keeps with its visitors and not with each page view."""
+
+    visitor: str
+    user_agent: str | None
+    place: str | None
+    language: str | None
+
+
+SCHEMA = f"""
+PRAGMA journal_mode = OFF;
+PRAGMA synchronous = OFF;
+PRAGMA cache_size = -{CACHE_KB};
+CREATE TABLE views (visit TEXT PRIMARY KEY, {", ".join(PageView._fields[1:])});
+CREATE TABLE visitors (visitor TEXT PRIMARY KEY, user_agent, place, language);
+"""
+KEEP_FIRST = f"""
+INSERT INTO views VALUES ({", ".join("?" for _ in PageView._fields)})
+ON CONFLICT (visit) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in PageView._fields[1:])}
+WHERE excluded.at_ms < views.at_ms
+"""
+KEEP = "INSERT OR REPLACE INTO visitors VALUES (?, ?, ?, ?)"
+IN_ORDER = f"""
+SELECT {", ".join(f"v.{name}" for name in PageView._fields[:7])}, coalesce(v.user_agent, w.user_agent),
+       coalesce(v.place, w.place), coalesce(v.language, w.language)
+FROM views v LEFT JOIN visitors w USING (visitor) ORDER BY v.at_ms, v.number
+"""
+
+
+class NoRoom(KoyJaboError):
+    """The temporary file cannot be written."""
+
+
+class FirstViews:
+    """The first page view of each visit; of several at the same time, the first line."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    @classmethod
+    @contextmanager
+    def collected(cls) -> Iterator[Self]:
+        """Raises NoRoom."""
+        with closing(sqlite3.connect("", isolation_level=None)) as database:
+            database.executescript(SCHEMA)
+            try:
+                yield cls(database)
+            except sqlite3.OperationalError as error:
+                raise NoRoom(
+                    f"The page views do not fit into a temporary file ({error}). Nothing was imported. Set TMPDIR to a "
+                    "folder with room for them."
+                ) from None
+
+    def add(self, views: Iterable[PageView]) -> None:
+        self._write(KEEP_FIRST, views)
+
+    def describe(self, visitors: Iterable[Visitor]) -> None:
+        self._write(KEEP, visitors)
+
+    def count(self) -> int:
+        """The number of visits."""
+        return int(self._database.execute("SELECT count(*) FROM views").fetchone()[0])
+
+    def in_order(self) -> Iterator[PageView]:
+        """By their time."""
+        return map(PageView._make, self._database.execute(IN_ORDER))
+
+    def _write(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
+        self._database.execute("BEGIN")
+        self._database.executemany(statement, rows)
+        self._database.execute("COMMIT")

@@ -1,0 +1,103 @@
+"""GoatCounter: a visit is a session with a page view that is neither of a bot nor an event; a visitor is its session.
+
+Reads the CSV export, packed with gzip or not, of the formats 1 (GoatCounter 1.x) and 2 (2.x), which the first column
+names. Format 1 has the user agent in the column Browser. Times without an offset are UTC.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from koyjabo.importers import traits
+from koyjabo.importers.export import Export, UnusableExport
+from koyjabo.importers.first_views_sqlite import FirstViews, PageView
+from koyjabo.importers.records import Table, Values
+from koyjabo.importers.report import Report
+from koyjabo.insights.traits.campaigns import Campaign
+
+FORMATS = ("1Path", "2Path")
+COLUMNS = {"Event", "Bot", "Session", "Date"}
+SESSION = re.compile(r"[0-9a-f]{1,32}")
+"""128 bits in hexadecimal, in format 1 written as a UUID."""
+
+EVENTS, BOTS, WITHOUT_SESSION = "events", "hits of bots", "page views without a session, of which no visit is known"
+HTTP, GENERATED, CAMPAIGN = "h", "g", "c"
+"""Schemes of referrers."""
+
+GROUPS = {"Google": "google.com", "Hacker News": "news.ycombinator.com", "Telegram Messenger": "t.me"}
+"""Names that GoatCounter generates for referrers of many hosts."""
+
+NO_EXPORT = (
+    "This is no CSV export of GoatCounter in format 1 or 2: its first column must be 1Path or 2Path, and among the "
+    "others must be Event, Bot, Session and Date. In GoatCounter: Settings, Export."
+)
+
+
+def read(export: Export, views: FirstViews, report: Report) -> None:
+    """Raises UnusableExport."""
+    for table in export.tables():
+        if not table.columns or table.columns[0] not in FORMATS or not set(table.columns) >= COLUMNS:
+            raise UnusableExport(NO_EXPORT)
+        views.add(_views(table, report))
+
+
+def _views(table: Table, report: Report) -> Iterator[PageView]:
+    path = table.columns[0]
+    for number, row in table:
+        row["Path"] = row.get(path, "")
+        if path == FORMATS[0]:
+            row["UserAgent"] = row.pop("Browser", "")
+        session = row.get("Session", "").replace("-", "").lower().lstrip("0")
+        reason = _no_visit(row, session)
+        if reason:
+            report.left_out[reason] += 1
+            continue
+        try:
+            yield _view(number, row, session)
+        except ValueError as error:
+            table.refuse(number, str(error))
+        else:
+            report.page_views += 1
+
+
+def _no_visit(row: Values, session: str) -> str | None:
+    if row.get("Event") == "true":
+        return EVENTS
+    if row.get("Bot", "0") != "0":
+        return BOTS
+    return None if session else WITHOUT_SESSION
+
+
+def _view(number: int, row: Values, session: str) -> PageView:
+    """Raises ValueError."""
+    if not SESSION.fullmatch(session):
+        raise ValueError("Session must be a number of 128 bits, in hexadecimal")
+    referrer, campaign = _origin(row.get("Referrer", ""), row.get("Referrer scheme"))
+    return PageView(
+        visit=session,
+        visitor=session,
+        at_ms=_moment(row),
+        number=number,
+        page=traits.page(row["Path"]),
+        referrer=traits.referrer(referrer),
+        campaign=campaign,
+        user_agent=traits.agent(row.get("UserAgent")) or traits.user_agent(row.get("Browser"), row.get("System")),
+        place=traits.place(row.get("Location", "").partition("-")[0]),
+    )
+
+
+def _origin(text: str, scheme: str | None) -> tuple[str | None, str | None]:
+    """The referrer, and the campaign."""
+    if scheme == CAMPAIGN:
+        return None, Campaign(utm_campaign=text).written()
+    if scheme == GENERATED:
+        text = GROUPS.get(text, text)
+    return (f"https://{text}" if text and scheme == HTTP else text), None
+
+
+def _moment(row: Values) -> int:
+    try:
+        return traits.moment(row.get("Date"))
+    except ValueError:
+        raise ValueError("Date must be a date and time, such as 2025-12-16T04:48:38Z") from None

@@ -1,0 +1,125 @@
+"""Imports a file of another program, beside running servers.
+
+Rows become visits of the ledger, one for each visit of the program, with its time; by their ids a repeated import adds
+nothing. Of programs that export sums, each day is added to the total. The file is read completely before, so a damaged
+one imports nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import IO, Any, NamedTuple
+
+from koyjabo.audit import log
+from koyjabo.clock import Clock
+from koyjabo.counting.records import NewVisit
+from koyjabo.identity import OPERATOR
+from koyjabo.importers import ga4, goatcounter, plausible, sums_queries, umami
+from koyjabo.importers.days import Days
+from koyjabo.importers.export import Export, UnusableExport
+from koyjabo.importers.first_views_sqlite import FirstViews, PageView
+from koyjabo.importers.report import Report, Summed
+from koyjabo.importers.sums import difference, require_same_site
+from koyjabo.maintenance.total import TOTAL
+from koyjabo.maintenance.total_queries import read_count
+from koyjabo.network.crawlers import is_bot
+from koyjabo.network.geolocation import UNKNOWN
+from koyjabo.runtime import Advance, ReportProgress
+from koyjabo.settings.checks import LARGEST_TOTAL
+from koyjabo.visit_log import import_queries, importing
+from koyjabo.visit_log.import_file import Line
+
+VISITS: dict[str, Callable[[Export, FirstViews, Report], None]] = {
+    "umami": umami.read,
+    "goatcounter": goatcounter.read,
+}
+SUMS: dict[str, Callable[[Export, Days, Report], None]] = {"plausible": plausible.read, "ga4": ga4.read}
+
+NAMES = {"umami": "Umami", "goatcounter": "GoatCounter", "plausible": "Plausible", "ga4": "Google Analytics 4"}
+
+
+class Source(NamedTuple):
+    """A file that can be sought, its name and size in bytes, and the program that has exported it. `site` tells several
+    sites of a program of SUMS apart; it is "" for the only one.
+    """
+
+    file: IO[bytes]
+    name: str
+    size: int
+    program: str
+    site: str = ""
+
+
+def import_export(source: Source, clock: Clock, progress: ReportProgress, even_folded: bool = False) -> Report:
+    """Import an export of a program of VISITS or SUMS. Needs an application context.
+
+    Raises UnusableExport, AnotherSite and Busy, before anything is imported; LedgerUnavailable, after which visits stay
+    imported that were, and the next import of the file continues.
+    """
+    if source.program in SUMS:
+        return _import_sums(source, clock, progress)
+    return _import_visits(source, clock, progress, even_folded)
+
+
+def _import_visits(source: Source, clock: Clock, progress: ReportProgress, even_folded: bool) -> Report:
+    report = Report()
+    with FirstViews.collected() as views:
+        with progress(source.size, "Reading, bytes") as advance:
+            VISITS[source.program](Export(source.file, source.name, report, advance), views, report)
+        report.visits = views.count()
+        with progress(report.visits, "Importing, visits") as advance:
+            lines = _lines(views, source.program, advance)
+            report.imported = importing.import_lines(
+                lines, clock, even_folded, report.refuse, program=NAMES[source.program]
+            )
+    return report
+
+
+def _lines(views: FirstViews, program: str, advance: Advance) -> Iterator[Line]:
+    for view in views.in_order():
+        advance(1)
+        yield Line(view.number, _visit(view, program))
+
+
+def _visit(view: PageView, program: str) -> NewVisit:
+    return NewVisit(
+        visitor_id=f"{program}:{view.visitor}",
+        visit_id=view.visit,
+        place=view.place or UNKNOWN,
+        at_ms=view.at_ms,
+        referrer=view.referrer,
+        user_agent=view.user_agent,
+        page=view.page,
+        is_bot=is_bot(view.user_agent),
+        language=view.language,
+        campaign=view.campaign,
+    )
+
+
+def _import_sums(source: Source, clock: Clock, progress: ReportProgress) -> Report:
+    """In one transaction."""
+    report, days = Report(), Days(clock.today())
+    with progress(source.size, "Reading, bytes") as advance:
+        SUMS[source.program](Export(source.file, source.name, report, advance), days, report)
+    with importing.alone() as fence, import_queries.exclusive(fence) as session:
+        report.summed = _add(session, source, days.visits, clock)
+    return report
+
+
+def _add(session: Any, source: Source, days: dict[str, int], clock: Clock) -> Summed:
+    key = f"{source.program}:{source.site}" if source.site else source.program
+    taken = sums_queries.taken(session, source.program)
+    require_same_site(days, key, taken)
+    known = taken.get(key, {})
+    found = difference(days, known)
+    if not found.more:
+        total = read_count(session).total
+        return Summed(0, 0, found.known, found.fewer, total, total)
+    by = log.actor(OPERATOR, clock)
+    name = NAMES[source.program] + (f" ({source.site})" if source.site else "")
+    totals = sums_queries.add(session, key, found.more, known, f"Visits of {name}", by.at_ms)
+    if totals.after > LARGEST_TOTAL:
+        raise UnusableExport(f"The total would become {totals.after:,}. The largest is {LARGEST_TOTAL:,}.")
+    reason = f"Visits of {name} by day"
+    by.entry("total.set", TOTAL, **totals._asdict(), new_epoch=False, reason=reason).store(session)
+    return Summed(len(found.more), sum(found.more.values()), found.known, found.fewer, *totals)

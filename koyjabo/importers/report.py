@@ -1,0 +1,87 @@
+"""Reports what an import took, as visits or as sums, and what it did not take, with the reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from koyjabo.visit_log.import_file import BadLine
+from koyjabo.visit_log.importing import Imported
+
+MOST_NUMBERS = 20
+"""Numbers of lines that are named for one reason."""
+
+
+class Summed(NamedTuple):
+    """Sums by day. `before` and `after` are the total of the site."""
+
+    days: int
+    visits: int
+    known: int  # days whose visits were added by an earlier import
+    fewer: list[str]  # days of which the file has fewer visits than were added
+    before: int
+    after: int
+
+
+class Report:
+    """`visits` and `page_views` are those of the file, `left_out` what is no visit there, by its name."""
+
+    def __init__(self) -> None:
+        self.imported = Imported(0, 0)
+        self.summed: Summed | None = None
+        self.visits = 0
+        self.page_views = 0
+        self.left_out: Counter[str] = Counter()
+        self._refused: Counter[str] = Counter()
+        self._numbers: dict[str, list[int]] = {}
+
+    def refuse(self, error: BadLine) -> None:
+        """Note a line that is not taken."""
+        numbers = self._numbers.setdefault(error.why, [])
+        if len(numbers) < MOST_NUMBERS:
+            numbers.append(error.number)
+        self._refused[error.why] += 1
+
+    @property
+    def refused(self) -> int:
+        """The number of lines that were not taken."""
+        return self._refused.total()
+
+    def sentences(self) -> Iterator[str]:
+        """For the operator, in English."""
+        yield from self._sums(self.summed) if self.summed else self._visits()
+        if self.left_out:
+            named = "; ".join(f"{what}: {count:,}" for what, count in self.left_out.items())
+            yield f"Not visits there, so not imported: {named}."
+        for why, count in self._refused.items():
+            yield f"Not imported, {_lines(self._numbers[why], count)}: {why}."
+
+    def _visits(self) -> Iterator[str]:
+        new, known = self.imported
+        yield f"Imported {_count(new, 'visit')}; {known:,} were stored already."
+        yield f"The file has {_count(self.page_views, 'page view')} in {_count(self.visits, 'visit')}."
+
+    def _sums(self, found: Summed) -> Iterator[str]:
+        yield (
+            f"Added {_count(found.visits, 'visit')} of {_count(found.days, 'day')} to the total, which was "
+            f"{found.before:,} and is now {found.after:,}. These are sums by day: they count in the total, and in no "
+            "report, because the file has no single visits."
+        )
+        yield f"Days that an earlier import had added: {found.known:,}."
+        if found.fewer:
+            days = _some(found.fewer, len(found.fewer))
+            yield f"Days with fewer visits in this file than were added before, which keep what they have: {days}."
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number:,} {name}{'s' * (number != 1)}"
+
+
+def _lines(numbers: list[int], count: int) -> str:
+    return f"line{'s' * (count > 1)} {_some([f'{number:,}' for number in numbers], count)}"
+
+
+def _some(names: list[str], count: int) -> str:
+    shown = ", ".join(names[:MOST_NUMBERS])
+    return f"{shown} and {count - MOST_NUMBERS:,} more" if count > MOST_NUMBERS else shown

@@ -1,0 +1,100 @@
+"""Umami: a visit is a distinct `visit_id` of page views (`event_type` 1), a visitor its `session_id`.
+
+Reads `website_event.csv` of Umami Cloud's export, alone or in its zip archive, and the same table (since 2.11) of one's
+own database, together with the table `session`, which has browser and place there (docs/backup.md). Its times are UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from koyjabo.importers import traits
+from koyjabo.importers.export import Export, UnusableExport
+from koyjabo.importers.first_views_sqlite import FirstViews, PageView, Visitor
+from koyjabo.importers.records import Table, Values
+from koyjabo.importers.report import Report
+from koyjabo.insights.traits import languages
+
+EVENT = {"visit_id", "session_id", "event_type", "created_at"}
+SESSION = {"session_id", "browser", "country"}
+PAGE_VIEW = "1"
+OTHERS = "events"
+
+NO_EVENTS = (
+    "No file of this export has the columns visit_id, session_id, event_type and created_at. What Umami's dashboard "
+    "exports (pages.csv, countries.csv, …) has sums without dates, which cannot be counted. Export the table "
+    "website_event as docs/backup.md says; visit_id is in it since Umami 2.11."
+)
+
+
+def read(export: Export, views: FirstViews, report: Report) -> None:
+    """Raises UnusableExport."""
+    found = False
+    for table in export.tables():
+        if set(table.columns) >= EVENT:
+            found = True
+            views.add(_views(table, report))
+        elif set(table.columns) >= SESSION:
+            views.describe(_visitors(table))
+    if not found:
+        raise UnusableExport(NO_EVENTS)
+
+
+def _views(table: Table, report: Report) -> Iterator[PageView]:
+    for number, row in table:
+        if row.get("event_type") != PAGE_VIEW:
+            report.left_out[OTHERS] += 1
+            continue
+        try:
+            yield _view(number, row)
+        except ValueError as error:
+            table.refuse(number, str(error))
+        else:
+            report.page_views += 1
+
+
+def _view(number: int, row: Values) -> PageView:
+    """Raises ValueError."""
+    return PageView(
+        visit=_id(row, "visit_id"),
+        visitor=_id(row, "session_id"),
+        at_ms=_moment(row),
+        number=number,
+        page=traits.page(row.get("url_path")),
+        referrer=_referrer(row),
+        campaign=traits.campaign(row.get("url_query")),
+        **_traits(row),
+    )
+
+
+def _visitors(table: Table) -> Iterator[Visitor]:
+    return (Visitor(row["session_id"], **_traits(row)) for _, row in table if "session_id" in row)
+
+
+def _traits(row: Values) -> dict[str, str | None]:
+    return {
+        "user_agent": traits.user_agent(row.get("browser"), row.get("os"), row.get("device")),
+        "place": traits.place(row.get("country"), row.get("city")),
+        "language": languages.first_of(row.get("language")),
+    }
+
+
+def _referrer(row: Values) -> str | None:
+    domain = row.get("referrer_domain")
+    if not domain or domain == row.get("hostname"):
+        return None
+    return traits.referrer(f"https://{domain}{row.get('referrer_path', '')}")
+
+
+def _id(row: Values, column: str) -> str:
+    value = row.get(column, "")
+    if not traits.ID.fullmatch(value):
+        raise ValueError(f"{column} must be an ID of 1 to 100 characters")
+    return value
+
+
+def _moment(row: Values) -> int:
+    try:
+        return traits.moment(row.get("created_at"))
+    except ValueError:
+        raise ValueError("created_at must be a date and time, such as 2025-12-16 04:48:38") from None

@@ -1,0 +1,116 @@
+"""Plans the rows that a batch of events adds. Pure: both databases look up rows, plan, then write the plan."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from koyjabo.clock import Clock
+from koyjabo.insights.events.records import PAGEVIEW, EventKey, NewEvent, NewEvents, Recorded
+from koyjabo.insights.projection.encoding import ALL, HOUR, encoded
+from koyjabo.models import SITE
+
+Found = tuple[int, bool]
+"""(id, was recorded before)"""
+
+Row = tuple[Any, ...]
+
+EVENT, VIEWED_PAGE = "event", "viewed_page"
+"""The dimensions of sums by day: events by name, page views by page; beside them `event:{name}:{property}`. HOUR has
+the page views by hour.
+"""
+
+PROPERTIES = f"{EVENT}:"
+"""How the dimensions of properties begin."""
+
+SumKey = tuple[str, str, str, str]
+"""(scope, dimension, period, value), as `projection.encoding` writes values"""
+
+
+@dataclass(slots=True)
+class KnownRows:
+    """The rows that the database already has for a batch, read under the lock of the writers of events."""
+
+    newest: int  # the greatest id that an event ever had
+    ids: dict[EventKey, int]  # of events that are retries
+    visits: dict[str, tuple[int, str]]  # id and scope of the newest visit, by visitor_id
+
+
+@dataclass(slots=True)
+class Plan:
+    """Rows to write, in column order, and what was found for each event of each request."""
+
+    rows: list[Row] = field(default_factory=list)
+    sums: Counter[SumKey] = field(default_factory=Counter)
+    found: list[list[Found]] = field(default_factory=list)
+
+    def sum_rows(self) -> list[Row]:
+        """In the order of their keys, so that writers of several rows never wait for each other."""
+        return [(*key, count) for key, count in sorted(self.sums.items())]
+
+    def recorded(self) -> list[Recorded]:
+        duplicates = [sum(is_known for _, is_known in each) for each in self.found]
+        return [Recorded(len(each) - known, known) for each, known in zip(self.found, duplicates, strict=True)]
+
+
+def property_of(dimension: str) -> tuple[str, str]:
+    """The names in `event:{name}:{property}`."""
+    _, name, property_ = dimension.split(":", 2)
+    return name, property_
+
+
+def keys(batch: list[NewEvents]) -> list[EventKey]:
+    """The keys under which the events may have been recorded before."""
+    events = [event for request in batch for event in request]
+    found = {(event.visitor_id, event.event_id) for event in events}
+    return list(found | {event.other_key for event in events if event.other_key})
+
+
+def visitors(batch: list[NewEvents]) -> list[str]:
+    return list({event.visitor_id for request in batch for event in request})
+
+
+def plan(batch: list[NewEvents], known: KnownRows, clock: Clock) -> Plan:
+    """Assign an id to each new event. Changes `known`: a key that occurs twice is a retry the second time."""
+    made = Plan()
+    for request in batch:
+        made.found.append([_find(made, event, known, clock) for event in request])
+    return made
+
+
+def _find(made: Plan, event: NewEvent, known: KnownRows, clock: Clock) -> Found:
+    key = (event.visitor_id, event.event_id)
+    stored = known.ids.get(key)
+    if stored is None and event.other_key:
+        stored = known.ids.get(event.other_key)
+    if stored is not None:
+        return stored, True
+    known.newest += 1
+    known.ids[key] = known.newest
+    visit_id, scope = known.visits.get(event.visitor_id, (None, SITE))
+    day, hour_s = clock.bucket(event.at_ms)
+    props = json.dumps(dict(event.props), ensure_ascii=False) if event.props else None
+    when = (event.at_ms, day, hour_s, event.client_ms)
+    made.rows.append((known.newest, *key, visit_id, scope, *when, event.name, event.page, props))
+    for each in {SITE, scope}:
+        made.sums.update((each, *counted) for counted in _counted(event, day, hour_s))
+    return known.newest, False
+
+
+def _counted(event: NewEvent, day: str, hour_s: int) -> Iterator[tuple[str, str, str]]:
+    """The sums to which an event adds: dimension, period and value."""
+    if event.name == PAGEVIEW:
+        yield VIEWED_PAGE, day, encoded(event.page)
+        yield HOUR, str(hour_s), ALL
+    else:
+        yield EVENT, day, event.name
+    yield from of_properties(event.name, event.props, day)
+
+
+def of_properties(event: str, props: Mapping[str, str], day: str) -> Iterator[tuple[str, str, str]]:
+    """The sums to which the properties of an event add: dimension, period and value."""
+    for name, value in props.items():
+        yield f"{PROPERTIES}{event}:{name}", day, encoded(value)

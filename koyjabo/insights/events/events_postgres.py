@@ -1,0 +1,122 @@
+"""The transactions of events on PostgreSQL: two round trips for a batch of any size (see `counting.ledger_postgres`).
+
+An advisory lock orders the writers, so that ids become visible in their order. The tables are locked before it, so that
+a restore, which replaces all rows, comes before or after.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
+
+import psycopg2
+from sqlalchemy.engine import URL
+
+from koyjabo.clock import Clock
+from koyjabo.database.postgres import close, connect, limits, was_committed, was_refused
+from koyjabo.insights.events.event_plan import Found, KnownRows, Plan, keys, plan, visitors
+from koyjabo.insights.events.event_queries import EVENTS_LOCK, newest_visit
+from koyjabo.insights.events.records import NewEvents, Recorded
+
+LOOK_UP = f"""
+BEGIN ISOLATION LEVEL READ COMMITTED; {limits()}
+LOCK TABLE events, event_sums IN ROW EXCLUSIVE MODE;
+SELECT pg_advisory_xact_lock({EVENTS_LOCK});
+SELECT txid_current(), (SELECT coalesce(max(id), 0) FROM events), ARRAY(
+    SELECT (SELECT e.id FROM events e WHERE e.visitor_id = b.visitor AND e.event_id = b.event)
+    FROM unnest(%s::text[], %s::text[]) AS b(visitor, event)
+), ARRAY(
+    SELECT (
+        SELECT json_build_array(v.id, v.scope)::text FROM visits v
+        WHERE v.id = {newest_visit("b.visitor", "greatest")}
+    ) FROM unnest(%s::text[]) AS b(visitor)
+)
+"""
+ADD = """
+INSERT INTO events (id, visitor_id, event_id, visit_id, scope, at_ms, day, hour_s, client_ms, name, page, props)
+SELECT (r->>0)::bigint, r->>1, r->>2, (r->>3)::bigint, r->>4, (r->>5)::bigint, r->>6, (r->>7)::bigint,
+       (r->>8)::bigint, r->>9, r->>10, r->>11
+FROM jsonb_array_elements(%s) r;
+INSERT INTO event_sums AS s (scope, dimension, period, value, count)
+SELECT r->>0, r->>1, r->>2, r->>3, (r->>4)::bigint FROM jsonb_array_elements(%s) r
+ON CONFLICT (scope, dimension, period, value) DO UPDATE SET count = s.count + excluded.count;
+"""
+COMMIT = "COMMIT"
+
+
+class Planned(NamedTuple):
+    """What a transaction would write."""
+
+    transaction: int  # its number on the server
+    found: list[list[Found]]
+
+
+class PostgresEventStore:
+    """A connection for writing, used by one thread."""
+
+    unavailable: tuple[type[Exception], ...] = (psycopg2.OperationalError, psycopg2.InterfaceError)
+
+    def __init__(self, url: URL, clock: Clock) -> None:
+        self._url = url
+        self._clock = clock
+        self._connection: Any = None
+        self._planned: Planned | None = None
+
+    def writing(self) -> AbstractContextManager[object]:
+        """Holds nothing: servers queue at the advisory lock."""
+        return nullcontext()
+
+    def commit(self, batch: list[NewEvents]) -> list[Recorded]:
+        """Write `batch` in one transaction.
+
+        After a broken connection, tries once more on a new one. If the first attempt was committed after all, its
+        events are no retries.
+        """
+        fresh, self._planned = self._connection is None, None
+        try:
+            return self._attempt(batch).recorded()
+        except self.unavailable as error:
+            if was_refused(error) or (fresh and not self._planned):
+                raise
+        return self._attempt(batch, self._planned).recorded()
+
+    def _attempt(self, batch: list[NewEvents], first: Planned | None = None) -> Plan:
+        """`first` is what an attempt has planned of which it is not known whether it was committed."""
+        if self._connection is None:
+            self._connection = connect(self._url)
+        try:
+            with self._connection.cursor() as cursor:
+                transaction, known = _look_up(cursor, batch)
+                made = plan(batch, known, self._clock)
+                if first and was_committed(cursor, first.transaction):
+                    made.found = first.found
+                self._planned = Planned(transaction, made.found)
+                cursor.execute(*_message(made))
+        except BaseException:
+            close(self._connection)
+            self._connection = None
+            raise
+        return made
+
+    def close(self) -> None:
+        close(self._connection)
+
+
+def _message(made: Plan) -> tuple[str, list[str]]:
+    """The writes of a plan and the commit, with their parameters."""
+    if not made.rows:
+        return COMMIT, []
+    return ADD + COMMIT, [json.dumps(made.rows), json.dumps(made.sum_rows())]
+
+
+def _look_up(cursor: Any, batch: list[NewEvents]) -> tuple[int, KnownRows]:
+    """Begin a transaction, take the lock, and read the rows that `batch` needs. Returns its number, and the rows."""
+    events, people = keys(batch), visitors(batch)
+    cursor.execute(LOOK_UP, ([visitor for visitor, _ in events], [event for _, event in events], people))
+    transaction, newest, ids, visits = cursor.fetchone()
+    return transaction, KnownRows(
+        newest=newest,
+        ids={key: number for key, number in zip(events, ids, strict=True) if number is not None},
+        visits={who: tuple(json.loads(found)) for who, found in zip(people, visits, strict=True) if found is not None},
+    )

@@ -1,0 +1,119 @@
+"""How many page views and events there were in a range, from their sums by day and hour, which are never deleted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from koyjabo.clock import Clock, shifted
+from koyjabo.database.id_order import DISORDER_MS, last_before
+from koyjabo.insights.events.event_fold_queries import REST
+from koyjabo.insights.events.event_plan import EVENT, VIEWED_PAGE, property_of
+from koyjabo.insights.events.records import PAGEVIEW
+from koyjabo.insights.projection.encoding import HOUR, OTHER, decoded, encoded
+from koyjabo.insights.question import Question, Value
+from koyjabo.insights.rows import event_queries
+from koyjabo.insights.rows.arm_queries import Column
+from koyjabo.insights.rows.event_queries import EVENTS
+from koyjabo.models import SITE, Event, EventSum
+
+IS_KEPT = EventSum.value != OTHER
+
+
+class EventSums:
+    """Of a question without filters. Events after `until_ms` are read from rows and left out."""
+
+    def __init__(self, session: Session, question: Question) -> None:
+        self._session = session
+        self._question = question
+
+    def totals(self) -> tuple[int, int]:
+        """Page views that are events, and other events."""
+        return sum(self.by_day().values()), sum(self.by_value(EVENT).values()) + self.other(EVENT)
+
+    def by_day(self) -> Counter[str]:
+        """Page views by day."""
+        return self._counted(VIEWED_PAGE, EventSum.period, EVENTS.c.day)
+
+    def by_hour(self, clock: Clock) -> Counter[int]:
+        """Page views by the start of the hour, s."""
+        days = self._question.first, self._question.last
+        first_s, end_s = clock.began_s(days[0]), clock.began_s(shifted(days[1], 1))
+        found = self._read(HOUR, EventSum.period, str(first_s), str(end_s - 1))
+        return Counter({int(hour_s): count for hour_s, count in found.items()})
+
+    def by_value(self, dimension: str) -> Counter[Value]:
+        """Without those of `other`."""
+        values = self._counted(dimension, EventSum.value, event_queries.value(dimension), decoded, IS_KEPT)
+        if event_queries.is_of_a_property(dimension):
+            values[None] = 0
+            values[None] = self._named(dimension) - sum(values.values()) - self.other(dimension)
+        return +values
+
+    def other(self, dimension: str) -> int:
+        """How many have a value that folded days do not keep."""
+        merged = sum(self._read_days(dimension, EventSum.period, ~IS_KEPT).values())
+        if event_queries.is_of_a_property(dimension):
+            merged += self._named(dimension, EventSum.period.in_(self._lost(dimension)))
+        return merged
+
+    def incomplete_hours(self) -> set[int]:
+        """The beginnings of hours of which some events are not counted, s."""
+        return set()
+
+    def complete(self, dimension: str, values: Collection[Value]) -> set[Value]:
+        """Those of the values whose counts lack nothing."""
+        lossy = self._read_days(dimension, EventSum.period, ~IS_KEPT).keys() | self._lost(dimension)
+        if not lossy:
+            return set(values)
+        texts = {encoded(value): value for value in values}
+        these = (EventSum.value.in_(texts), EventSum.period.in_(lossy))
+        wanted = select(EventSum.value).where(*self._of(dimension), *these).group_by(EventSum.value)
+        return {texts[text] for text in self._session.scalars(wanted.having(func.count() == len(lossy)))}
+
+    def _lost(self, dimension: str) -> set[str]:
+        """The days of which a property is not known, because it or its event was not among the largest."""
+        if not event_queries.is_of_a_property(dimension):
+            return set()
+        lossy = self._read_days(EVENT, EventSum.period, ~IS_KEPT).keys() | self._read_days(REST, EventSum.period).keys()
+        return lossy - self._read_days(dimension, EventSum.period).keys() if lossy else set()
+
+    def _named(self, dimension: str, *which: Column) -> int:
+        """How many events have the name of a property."""
+        name = property_of(dimension)[0]
+        if name == PAGEVIEW:
+            return sum(self._counted(VIEWED_PAGE, EventSum.period, EVENTS.c.day, str, *which).values())
+        return self._counted(EVENT, EventSum.value, EVENTS.c.name, str, EventSum.value == name, *which)[name]
+
+    def _counted(
+        self, dimension: str, key: Any, key_of_row: Any, decode: Callable[[str], Any] = str, *which: Column
+    ) -> Counter[Any]:
+        stored = self._read_days(dimension, key, *which)
+        found = Counter({decode(name): count for name, count in stored.items()})
+        if self._question.until_ms is not None:
+            found.subtract(self._too_late(self._question.until_ms, dimension, key_of_row))
+        return found
+
+    def _read_days(self, dimension: str, key: Any, *which: Column) -> Counter[Any]:
+        return self._read(dimension, key, self._question.first, self._question.last, *which)
+
+    def _read(self, dimension: str, key: Any, first: str, last: str, *which: Column) -> Counter[Any]:
+        these = (*self._of(dimension), EventSum.period.between(first, last), *which)
+        wanted = select(key, func.sum(EventSum.count)).where(*these)
+        return Counter({name: int(count) for name, count in self._session.execute(wanted.group_by(key))})
+
+    def _of(self, dimension: str) -> tuple[Column, ...]:
+        return EventSum.scope == self._question.scope, EventSum.dimension == dimension
+
+    def _too_late(self, until_ms: int, dimension: str, key: Any) -> dict[Any, int]:
+        """Events of the last day from that moment on."""
+        newest = self._session.scalar(select(func.max(EVENTS.c.id))) or 0
+        after = last_before(self._session, Event, until_ms - DISORDER_MS, 0, newest)
+        is_late = (EVENTS.c.id > after, EVENTS.c.day == self._question.last, EVENTS.c.at_ms >= until_ms)
+        is_there = () if self._question.scope == SITE else (EVENTS.c.scope == self._question.scope,)
+        wanted = select(key, func.count()).where(*is_late, *is_there, event_queries.counts(dimension)).group_by(key)
+        return dict(map(tuple, self._session.execute(wanted)))

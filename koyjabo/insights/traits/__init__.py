@@ -1,0 +1,1 @@
+"""Parsed values of visits: source, channel, browser, system, device, language, campaign and place."""

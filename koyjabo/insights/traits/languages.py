@@ -1,0 +1,16 @@
+"""The language of a visit: the first of the Accept-Language header, without country and script."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+FIRST = re.compile(r"\s*([A-Za-z]{2,3})(?![A-Za-z0-9*])")
+CACHE_SIZE = 1024
+
+
+@lru_cache(maxsize=CACHE_SIZE)
+def first_of(header: str | None) -> str | None:
+    """`bn` of `bn-BD,en;q=0.8`; None without a valid one (RFC 9110, 12.5.4)."""
+    found = FIRST.match(header) if header else None
+    return found[1].lower() if found else None

@@ -1,0 +1,225 @@
+"""The rules of Health: each looks at the facts and decides on green, amber or red."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from koyjabo.cluster.workers import Worker
+from koyjabo.counting.unsaved_visits import LATE_S
+from koyjabo.database.startup_queries import NEWEST_REVISION
+from koyjabo.insights.sums.tail_queries import MOST_ROWS
+from koyjabo.installation import VERSION
+from koyjabo.mail.outbox_queries import Status
+from koyjabo.maintenance.health.readiness import Ready
+from koyjabo.maintenance.health.system import Facts
+from koyjabo.maintenance.recount_job import BEGUN
+
+GOOD, WARNING, DANGER = LEVELS = ("good", "warning", "danger")
+"""Green, amber and red."""
+
+SLOW_MS = 100.0
+"""A database or Redis that takes longer to answer is slow: each page and each commit waits for it."""
+
+BUSY_MS = 250.0
+"""A lag of the event loop that people begin to notice."""
+
+FULL_BYTES, TIGHT_BYTES, TIGHT_SHARE = 200_000_000, 1_000_000_000, 0.05
+"""Free space of the disk: below FULL_BYTES it is red, below one of the others amber."""
+
+CLOCK_OFF_MS, CLOCK_WRONG_MS = 2_000, 60_000
+DAY_MS = 86_400_000
+OLD_BACKUP_MS = 7 * DAY_MS
+LATE_RETENTION_MS = 2 * DAY_MS
+LATE_MAIL_MS = 900_000
+
+NOTHING: Mapping[str, object] = MappingProxyType({})
+
+
+class Check(NamedTuple):
+    """`code` names the rule that decided; pages have a sentence for each name and code, with these `values`."""
+
+    name: str
+    level: str  # one of LEVELS
+    code: str
+    values: Mapping[str, object] = NOTHING
+
+
+class Seen(NamedTuple):
+    """Everything that the rules look at."""
+
+    facts: Facts
+    ready: Mapping[str, Ready]  # the checks of /readyz, by name
+    mail: Status | None  # None if the server sends none
+    has_countries: bool
+    is_behind_local_proxy: bool  # `network.local_proxy` warns
+
+
+def checks(seen: Seen) -> list[Check]:
+    return [rule(seen) for rule in RULES]
+
+
+def worst(found: list[Check]) -> str:
+    """The level of the whole."""
+    return max((check.level for check in found), key=LEVELS.index)
+
+
+def _database(seen: Seen) -> Check:
+    facts, ms = seen.facts, round(seen.facts.database_ms, 1)
+    values = {"kind": facts.installation.kind, "ms": ms, "size": facts.database.bytes}
+    if not seen.ready["database"].ok:
+        return Check("database", DANGER, "silent")
+    if not facts.installation.survives_deploy:
+        return Check("database", WARNING, "ephemeral")
+    if ms > SLOW_MS:
+        return Check("database", WARNING, "slow", values)
+    return Check("database", GOOD, "answers", values)
+
+
+def _writer(seen: Seen) -> Check:
+    if seen.facts.unsaved_ms is not None:
+        return Check("writer", DANGER, "unsaved", {"since": seen.facts.unsaved_ms})
+    if not seen.ready["writer"].ok:
+        return Check("writer", DANGER, "late")
+    return Check("writer", GOOD, "saves", {"visits": seen.facts.database.visits})
+
+
+def _redis(seen: Seen) -> Check:
+    ms = seen.facts.redis_ms
+    if not seen.facts.installation.has_redis:
+        return Check("redis", GOOD, "unused")
+    if ms is None or not seen.ready["redis"].ok:
+        return Check("redis", DANGER, "silent")
+    return Check(
+        "redis", WARNING if ms > SLOW_MS else GOOD, "slow" if ms > SLOW_MS else "answers", {"ms": round(ms, 1)}
+    )
+
+
+def _disk(seen: Seen) -> Check:
+    disk = seen.facts.disk
+    if disk is None:
+        return Check("disk", GOOD, "unknown")
+    values = {"free": disk.free, "total": disk.total}
+    if disk.free < FULL_BYTES:
+        return Check("disk", DANGER, "full", values)
+    if disk.free < max(TIGHT_BYTES, TIGHT_SHARE * disk.total):
+        return Check("disk", WARNING, "tight", values)
+    return Check("disk", GOOD, "room", values)
+
+
+def _clock(seen: Seen) -> Check:
+    """The database's clock is compared where it has one of its own, and else the newest commit, which cannot come from
+    the future.
+    """
+    off_ms, ahead_ms = seen.facts.clock_off_ms, seen.facts.database.newest_commit_ms - seen.facts.now_ms
+    if off_ms is not None and abs(off_ms) > CLOCK_OFF_MS:
+        level = DANGER if abs(off_ms) > CLOCK_WRONG_MS else WARNING
+        return Check("clock", level, "off", {"seconds": round(abs(off_ms) / 1000)})
+    if ahead_ms > CLOCK_OFF_MS:
+        level = DANGER if ahead_ms > CLOCK_WRONG_MS else WARNING
+        return Check("clock", level, "behind", {"seconds": round(ahead_ms / 1000)})
+    return Check("clock", GOOD, "alone") if off_ms is None else Check("clock", GOOD, "agrees", {"ms": abs(off_ms)})
+
+
+def _proxies(seen: Seen) -> Check:
+    if seen.is_behind_local_proxy:
+        return Check("proxies", WARNING, "hidden")
+    return Check("proxies", GOOD, "trusted", {"count": seen.facts.installation.trusted_proxies})
+
+
+def _workers(seen: Seen) -> Check:
+    workers, wanted = seen.facts.workers, seen.facts.installation.workers
+    slowest = max(workers, key=_lag)
+    values = {"count": len(workers), "wanted": wanted, "ms": round(_lag(slowest)), "worker": str(slowest.pid)}
+    if not seen.ready["loop"].ok or _lag(slowest) > LATE_S * 1000:
+        return Check("workers", DANGER, "late", values)
+    if len(workers) < wanted:
+        return Check("workers", WARNING, "missing", values)
+    if _lag(slowest) > BUSY_MS:
+        return Check("workers", WARNING, "busy", values)
+    return Check("workers", GOOD, "live", values)
+
+
+def _lag(worker: Worker) -> float:
+    return worker.lag_ms
+
+
+def _backups(seen: Seen) -> Check:
+    backup = seen.facts.database.backup
+    if backup is None:
+        return Check("backups", WARNING, "unknown") if seen.facts.database.visits else Check("backups", GOOD, "nothing")
+    is_old = seen.facts.now_ms - backup.at_ms > OLD_BACKUP_MS
+    return Check("backups", WARNING if is_old else GOOD, "old" if is_old else "recent", {"at": backup.at_ms})
+
+
+def _recount(seen: Seen) -> Check:
+    running, last = seen.facts.recounts
+    if running is not None:
+        return Check("recount", GOOD, "running")
+    if last is None:
+        return Check("recount", GOOD, "never")
+    values = {"at": last.at_ms}
+    if last.action == BEGUN or "error" in last.details:
+        return Check("recount", WARNING, "interrupted", values)
+    if not last.details["agrees"]:
+        return Check("recount", DANGER, "differs", {**values, "count": last.details["problem_count"]})
+    return Check("recount", GOOD, "agrees", {**values, "count": last.details["rows"]})
+
+
+def _mails(seen: Seen) -> Check:
+    mail = seen.mail
+    if mail is None:
+        return Check("mails", GOOD, "off")
+    if mail.failures:
+        return Check("mails", WARNING, "given_up", {"count": len(mail.failures)})
+    if mail.oldest_ms is not None and seen.facts.now_ms - mail.oldest_ms > LATE_MAIL_MS:
+        return Check("mails", WARNING, "late", {"count": mail.waiting, "at": mail.oldest_ms})
+    return Check("mails", GOOD, "sent", {"count": mail.waiting})
+
+
+def _version(seen: Seen) -> Check:
+    values = {"version": VERSION, "schema": seen.facts.database.schema}
+    is_newer = seen.facts.database.schema > NEWEST_REVISION
+    return Check("version", WARNING if is_newer else GOOD, "newer" if is_newer else "current", values)
+
+
+def _retention(seen: Seen) -> Check:
+    ended_ms, days = seen.facts.database.retention_ms, seen.facts.installation.retention_days
+    if ended_ms is None:
+        return Check("retention", GOOD, "never", {"days": days})
+    is_late = seen.facts.now_ms - ended_ms > LATE_RETENTION_MS
+    return Check(
+        "retention", WARNING if is_late else GOOD, "late" if is_late else "ran", {"at": ended_ms, "days": days}
+    )
+
+
+def _reports(seen: Seen) -> Check:
+    """Reports parse the visits that their sums lack, up to `tail_queries.MOST_ROWS`; more make them slow."""
+    unread = seen.facts.database.unread
+    return Check(
+        "reports", WARNING if unread > MOST_ROWS else GOOD, "late" if unread > MOST_ROWS else "ready", {"count": unread}
+    )
+
+
+def _places(seen: Seen) -> Check:
+    return Check("places", GOOD, "known") if seen.has_countries else Check("places", WARNING, "missing")
+
+
+RULES: tuple[Callable[[Seen], Check], ...] = (
+    _database,
+    _writer,
+    _redis,
+    _workers,
+    _disk,
+    _clock,
+    _proxies,
+    _backups,
+    _recount,
+    _retention,
+    _reports,
+    _mails,
+    _places,
+    _version,
+)
+"""In the order in which they are shown. When the database is down, no page can be made; /readyz says so."""

@@ -1,0 +1,103 @@
+"""Queries for the health of the server, and for what was done to its data."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from koyjabo.audit import queries as audit
+from koyjabo.audit.queries import AuditRecord
+from koyjabo.insights.projection import state_queries
+from koyjabo.models import SITE, Adjustment, Counter, ImportedVisits, NightlyWork
+
+BEGINNING = "STARTING_TOTAL"
+MOST_ADJUSTMENTS = 20
+BACKUP, IMPORT = "ledger.backup", "visits.import"
+
+SIZE = {
+    "sqlite": text("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"),
+    "postgresql": text("SELECT pg_database_size(current_database())"),
+}
+NOW_MS = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
+SCHEMA = text("SELECT max(version_num) FROM alembic_version")
+
+
+class TotalAdjustment(NamedTuple):
+    """A change of the total, by hand or by STARTING_TOTAL."""
+
+    at_ms: int
+    total_before: int
+    total_after: int
+    reason: str
+
+
+class DatabaseFacts(NamedTuple):
+    bytes: int
+    schema: str  # its newest migration
+    visits: int  # ever counted
+    newest_commit_ms: int  # of visits, by the hybrid clock (specification: Words)
+    backup: AuditRecord | None  # the newest
+    retention_ms: int | None  # when the nightly work last ended; None before the first night
+    unread: int = 0  # visits that the sums of reports do not have yet
+
+
+class Importing(NamedTuple):
+    """`visits` are those counted since a running import began, with those of visitors; None while none runs."""
+
+    visits: int | None
+    last: AuditRecord | None
+
+
+ROW = [getattr(Adjustment, name) for name in TotalAdjustment._fields]
+
+
+def clock_ms(session: Session) -> int | None:
+    """A ping: the time by the database's own clock. None for SQLite, whose clock is this machine's."""
+    if session.get_bind().dialect.name == "sqlite":
+        session.execute(text("SELECT 1"))
+        return None
+    return int(session.execute(NOW_MS).scalar_one())
+
+
+def facts(session: Session, retention: str) -> DatabaseFacts:
+    """`retention` is the name of the nightly work."""
+    counter = select(Counter.visits, Counter.revision).where(Counter.scope == SITE)
+    visits, revision = session.execute(counter).one()
+    return DatabaseFacts(
+        session.execute(SIZE[session.get_bind().dialect.name]).scalar_one(),
+        session.execute(SCHEMA).scalar_one(),
+        visits,
+        revision,
+        _newest(session, BACKUP),
+        session.scalar(select(NightlyWork.ended_ms).where(NightlyWork.name == retention)) or None,
+        state_queries.behind(session),
+    )
+
+
+def importing(session: Session, is_going_on: bool) -> Importing:
+    """An import that was killed leaves its record until the next one begins, so it alone does not say that it runs."""
+    began = select(ImportedVisits.after_visit).where(ImportedVisits.upto_visit.is_(None))
+    after = session.scalar(began) if is_going_on else None
+    visits = select(func.max(Counter.visits)).where(Counter.scope == SITE)
+    return Importing(None if after is None else session.execute(visits).scalar_one() - after, _newest(session, IMPORT))
+
+
+def adjustments(session: Session) -> list[TotalAdjustment]:
+    """The newest MOST_ADJUSTMENTS, newest first."""
+    rows = select(*ROW).where(Adjustment.scope == SITE).order_by(Adjustment.id.desc()).limit(MOST_ADJUSTMENTS)
+    return [TotalAdjustment._make(row) for row in session.execute(rows)]
+
+
+def starting_total(session: Session) -> int:
+    """The total before the first visit. Reasons are free text, so STARTING_TOTAL counts only in the first adjustment,
+    and if that was before all visits.
+    """
+    first = session.scalar(select(Adjustment).where(Adjustment.scope == SITE).order_by(Adjustment.id).limit(1))
+    is_beginning = first is not None and first.after_visit == 0 and first.reason == BEGINNING
+    return first.total_after if first is not None and is_beginning else 0
+
+
+def _newest(session: Session, action: str) -> AuditRecord | None:
+    return next(iter(audit.newest(session, audit.Selection(actions=(action,)), 1)), None)

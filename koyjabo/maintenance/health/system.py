@@ -1,0 +1,181 @@
+"""Facts about the server, for Health and Data: version, database, Redis, disk, workers, backups, recounts."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from koyjabo.audit.log import AuditRecord
+from koyjabo.clock import Clock
+from koyjabo.cluster.workers import SOCKET_KINDS, Job, Progress, Worker, Workers
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.identity import Account
+from koyjabo.maintenance import nightly
+from koyjabo.maintenance.health import queries
+from koyjabo.maintenance.health.queries import DatabaseFacts, Importing, TotalAdjustment
+from koyjabo.maintenance.jobs import Jobs
+from koyjabo.maintenance.recount_job import Recounts, RecountState
+from koyjabo.visit_log import import_queries
+
+__all__ = ["SOCKET_KINDS", "Data", "Disk", "Facts", "Installation", "System", "TotalAdjustment", "Worker"]
+
+MEMORY = Path("/proc/self/statm")
+
+
+class Installation(NamedTuple):
+    """What does not change while the server runs."""
+
+    kind: str  # "SQLite" or "PostgreSQL"
+    survives_deploy: bool  # False for a file that the host deletes with the next deploy
+    folder: Path  # of the database file, or with PostgreSQL of the program
+    has_redis: bool
+    workers: int  # WEB_CONCURRENCY
+    trusted_proxies: int
+    retention_days: int
+
+
+class Disk(NamedTuple):
+    """The disk of `Installation.folder`, bytes."""
+
+    free: int
+    total: int
+
+
+class Facts(NamedTuple):
+    installation: Installation
+    database: DatabaseFacts
+    database_ms: float  # the response time of a ping
+    clock_off_ms: int | None  # how far the database's clock is ahead of this machine's; None if it is the same clock
+    disk: Disk | None  # None if the system does not say
+    redis_ms: float | None  # the response time within the last second or so; None while Redis is away
+    workers: list[Worker]
+    unsaved_ms: int | None  # since when visits have not been saved
+    recounts: RecountState
+    now_ms: int
+
+
+class Data(NamedTuple):
+    """What was done to the data, and what is being done."""
+
+    starting_total: int
+    adjustments: list[TotalAdjustment]  # newest first
+    recount: Progress | None  # the running one, of any worker
+    last_recount: AuditRecord | None  # its beginning or its result (`recount_job.RecountState`)
+    jobs: list[Job]  # of all workers, the oldest first
+    importing: Importing
+    backup: AuditRecord | None
+    retention_ms: int | None
+    retention_days: int
+
+
+class System:
+    """`sockets` returns the number of this worker's sockets by SOCKET_KINDS, `lag_s` the last measured lag of its event
+    loop, and `unsaved_ms` since when it knows of visits that are not saved. Call `report` every second.
+
+    Methods that take an account are for admins and viewers of the site; they raise Forbidden for other accounts, and
+    LedgerUnavailable.
+    """
+
+    def __init__(
+        self,
+        database: DatabaseExecutor,
+        clock: Clock,
+        workers: Workers,
+        recounts: Recounts,
+        jobs: Jobs,
+        installation: Installation,
+        sockets: Callable[[], dict[str, int]],
+        lag_s: Callable[[], float],
+        unsaved_ms: Callable[[], int | None],
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._workers = workers
+        self._recounts = recounts
+        self._jobs = jobs
+        self._installation = installation
+        self._sockets = sockets
+        self._lag_s = lag_s
+        self._unsaved_ms = unsaved_ms
+        self._id = uuid.uuid4().hex
+        self._started_ms = clock.now_ms()
+
+    def facts(self, account: Account) -> Facts:
+        account.require_site_viewer()
+        began, began_ms = time.perf_counter(), self._clock.now_ms()
+        database_clock_ms = self._database.read(queries.clock_ms)
+        took_ms = (time.perf_counter() - began) * 1000
+        self.report()
+        return Facts(
+            installation=self._installation,
+            database=self._database.read(queries.facts, nightly.WORK),
+            database_ms=took_ms,
+            clock_off_ms=None if database_clock_ms is None else round(database_clock_ms - began_ms - took_ms / 2),
+            disk=_disk(self._installation.folder),
+            redis_ms=self._workers.redis_ms,
+            workers=self._workers.live(),
+            unsaved_ms=self.unsaved_ms(),
+            recounts=self._recounts.state(account),
+            now_ms=self._clock.now_ms(),
+        )
+
+    def data(self, account: Account) -> Data:
+        recounts = self._recounts.state(account)
+        is_importing = self._database.read(import_queries.is_going_on)
+        database = self._database.read(queries.facts, nightly.WORK)
+        self.report()
+        return Data(
+            starting_total=self._database.read(queries.starting_total),
+            adjustments=self._database.read(queries.adjustments),
+            recount=recounts.running,
+            last_recount=recounts.last,
+            jobs=sorted((job for each in self._workers.live() for job in each.jobs), key=lambda job: job.began_ms),
+            importing=self._database.read(queries.importing, is_importing),
+            backup=database.backup,
+            retention_ms=database.retention_ms,
+            retention_days=self._installation.retention_days,
+        )
+
+    def unsaved_ms(self) -> int | None:
+        """Since when visits have not been saved, by any live worker; None if the newest was. UTC. Does not wait."""
+        known = [self._unsaved_ms(), *(each.unsaved_ms for each in self._workers.live() if each.id != self._id)]
+        return min((each for each in known if each is not None), default=None)
+
+    def report(self) -> None:
+        """Publish this worker's state to the other workers. Does not wait."""
+        self._workers.report(self._me())
+
+    def _me(self) -> Worker:
+        return Worker(
+            id=self._id,
+            host=platform.node(),
+            pid=os.getpid(),
+            started_ms=self._started_ms,
+            seen_ms=self._clock.now_ms(),
+            memory_kb=_memory_kb(),
+            sockets=self._sockets(),
+            recount=self._recounts.progress(),
+            lag_ms=round(self._lag_s() * 1000, 1),
+            unsaved_ms=self._unsaved_ms(),
+            jobs=self._jobs.running(),
+        )
+
+
+def _disk(folder: Path) -> Disk | None:
+    with suppress(OSError):
+        found = shutil.disk_usage(folder)
+        return Disk(found.free, found.total)
+    return None
+
+
+def _memory_kb() -> int | None:
+    with suppress(OSError):
+        return int(MEMORY.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
+    return None

@@ -1,0 +1,44 @@
+"""The long work of this worker that pages show while it goes on: exports, and erasures that an admin has begun."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import count
+
+from koyjabo.clock import Clock
+from koyjabo.cluster.workers import Job
+from koyjabo.runtime import Advance, ReportProgress
+
+EXPORT, ERASURE = KINDS = ("export", "erasure")
+
+
+class Jobs:
+    """Workers tell each other about their jobs in their reports (`cluster.workers`)."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._numbers = count()
+        self._running: dict[int, Job] = {}
+
+    def running(self) -> tuple[Job, ...]:
+        return tuple(self._running.values())
+
+    def reported(self, kind: str) -> ReportProgress:
+        """What reports the progress of one job of one of KINDS."""
+
+        @contextmanager
+        def report(rows: int, label: str) -> Iterator[Advance]:
+            number = next(self._numbers)
+            self._running[number] = Job(kind, self._clock.now_ms(), 0, rows)
+            try:
+                yield partial(self._advance, number)
+            finally:
+                del self._running[number]
+
+        return report
+
+    def _advance(self, number: int, more: int) -> None:
+        job = self._running[number]
+        self._running[number] = job._replace(done=job.done + more)

@@ -1,0 +1,71 @@
+"""Names of places in the language of a reader. Stored visits, and everything on the wire, have the English ones."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from babel import Locale
+
+from koyjabo.network.geolocation import NAMES
+
+CITY = re.compile(r"(.+), ([A-Z]{2})", re.DOTALL)
+CODES = {name: code for code, name in NAMES.items()}
+
+CITIES = {
+    "bn": {
+        **{"Dhaka": "ঢাকা", "Chattogram": "চট্টগ্রাম", "Chittagong": "চট্টগ্রাম", "Sylhet": "সিলেট", "Rajshahi": "রাজশাহী"},
+        **{"Khulna": "খুলনা", "Barishal": "বরিশাল", "Barisal": "বরিশাল", "Rangpur": "রংপুর", "Mymensingh": "ময়মনসিংহ"},
+        **{"Cumilla": "কুমিল্লা", "Comilla": "কুমিল্লা", "Gazipur": "গাজীপুর", "Narayanganj": "নারায়ণগঞ্জ"},
+        **{"Bogura": "বগুড়া", "Bogra": "বগুড়া", "Jashore": "যশোর", "Jessore": "যশোর", "Cox's Bazar": "কক্সবাজার"},
+        **{"Tongi": "টঙ্গী", "Savar": "সাভার", "Feni": "ফেনী", "Noakhali": "নোয়াখালী", "Dinajpur": "দিনাজপুর"},
+        **{"Pabna": "পাবনা", "Tangail": "টাঙ্গাইল", "Faridpur": "ফরিদপুর", "Kolkata": "কলকাতা", "Delhi": "দিল্লি"},
+        **{"Mumbai": "মুম্বই", "London": "লন্ডন", "Dubai": "দুবাই"},
+    }
+}
+"""The cities from which most visitors come, by language and by their names in databases. Others keep those names."""
+
+COUNTRIES = {"bn": {"HK": "হংকং", "MM": "মিয়ানমার", "MO": "ম্যাকাও", "PS": "ফিলিস্তিন"}}
+"""Names by language and code that people use, where the Unicode CLDR has longer ones."""
+
+
+def in_language(place: str, language: str) -> str:
+    """`Dhaka, BD` is `Dhaka, Bangladesh`, and in Bangla `ঢাকা, বাংলাদেশ`. Texts that name no place stay as they are."""
+    if place in CODES:
+        return _country(CODES[place], language)
+    found = CITY.fullmatch(place)
+    if not found or found[2] not in NAMES:
+        return place
+    return f"{CITIES.get(language, {}).get(found[1], found[1])}, {_country(found[2], language)}"
+
+
+def country_of(place: str) -> str | None:
+    """The code of the country of `Dhaka, BD` or `Bangladesh`; None if it is not known."""
+    found = CITY.fullmatch(place)
+    code = found[2] if found else CODES.get(place)
+    return code if code in NAMES else None
+
+
+def city_key(name: str) -> str:
+    """A city as tables of cities have it, in small letters and without marks: databases write names with and without.
+    tools/assets/maps.mjs makes the same.
+    """
+    plain = "".join(each for each in unicodedata.normalize("NFKD", name) if not unicodedata.combining(each))
+    return plain.replace("’", "'").lower()
+
+
+def city_of_bangladesh(place: str) -> str | None:
+    """The key of the city of `Savar, BD`; None for any other place."""
+    name, _, country = place.rpartition(", ")
+    return city_key(name) if country == "BD" else None
+
+
+def words(language: str) -> dict[str, str]:
+    """What browsers cannot know about the names in a language: cities, and our names of countries, by English name."""
+    return CITIES.get(language, {}) | {NAMES[code]: name for code, name in COUNTRIES.get(language, {}).items()}
+
+
+def _country(code: str, language: str) -> str:
+    if language == "en":
+        return NAMES[code]  # shorter than those of the CLDR
+    return COUNTRIES[language].get(code) or str(Locale.parse(language).territories[code])

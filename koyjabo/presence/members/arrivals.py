@@ -1,0 +1,112 @@
+"""How many people came online and left in each scope: today, and in the last hour. In this worker's memory."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from koyjabo.clock import MINUTE_MS, Clock
+from koyjabo.models import Scope
+from koyjabo.presence.members.online_members import Online
+
+MOST_SCOPES = 1_000
+"""The scopes that are remembered: those whose count changed last."""
+
+MINUTES = 60
+
+
+class Traffic(NamedTuple):
+    """People online now, and how many came and left within the last hour."""
+
+    online: int
+    came: int
+    left: int
+
+
+class Arrivals(NamedTuple):
+    came: int = 0
+    left: int = 0
+
+    def plus(self, other: Arrivals) -> Arrivals:
+        return Arrivals(self.came + other.came, self.left + other.left)
+
+
+NONE = Arrivals()
+
+
+@dataclass(slots=True)
+class _Scope:
+    version: int
+    online: int
+    day: str = ""
+    today: Arrivals = NONE
+    minutes: dict[int, Arrivals] = field(default_factory=dict)  # by minute since 1970, the oldest first
+
+
+class ArrivalLog:
+    """Derived from the counts of people online as they change. Counts are absolute, so the next one makes up for a lost
+    message of another worker. Several changes between two counts are seen as their sum.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.started_ms = clock.now_ms()
+        self._clock = clock
+        self._scopes: OrderedDict[Scope, _Scope] = OrderedDict()
+        self._lock = threading.Lock()  # code that holds it must not wait
+
+    def record(self, scope: Scope, online: Online) -> None:
+        """Take in a count. Estimates, and counts that are not newer, change nothing."""
+        if online.is_estimate:
+            return
+        with self._lock:
+            known = self._scopes.get(scope) or _Scope(0, _count_before(online.count))
+            if online.version <= known.version:
+                return
+            change, known.version, known.online = online.count - known.online, online.version, online.count
+            self._add(known, change)
+            self._scopes[scope] = known
+            self._scopes.move_to_end(scope)
+            if len(self._scopes) > MOST_SCOPES:
+                self._scopes.popitem(last=False)
+
+    def today(self, scope: Scope) -> Arrivals:
+        with self._lock:
+            known = self._scopes.get(scope)
+            return known.today if known and known.day == self._clock.today() else NONE
+
+    def last_hour(self, most: int) -> dict[Scope, Traffic]:
+        """`most` scopes in which anyone came or left within the hour, those of the newest change first."""
+        first = self._clock.now_ms() // MINUTE_MS - MINUTES + 1
+        found: dict[Scope, Traffic] = {}
+        with self._lock:
+            for scope, known in reversed(self._scopes.items()):
+                if len(found) == most or next(reversed(known.minutes)) < first:
+                    break  # the changes of all others are older
+                arrivals = _since(first, known)
+                if any(arrivals):
+                    found[scope] = Traffic(known.online, *arrivals)
+        return found
+
+    def _add(self, known: _Scope, change: int) -> None:
+        now_ms = self._clock.now_ms()
+        minute, day = now_ms // MINUTE_MS, self._clock.bucket(now_ms).day
+        added = Arrivals(max(change, 0), max(-change, 0))
+        known.today = (known.today if known.day == day else NONE).plus(added)
+        known.day = day
+        known.minutes[minute] = known.minutes.pop(minute, NONE).plus(added)
+        while len(known.minutes) > MINUTES:
+            del known.minutes[next(iter(known.minutes))]
+
+
+def _count_before(count: int) -> int:
+    """Before the first count that this worker hears of a scope: the first person came, or nothing is known."""
+    return 0 if count == 1 else count
+
+
+def _since(first_minute: int, known: _Scope) -> Arrivals:
+    found = NONE
+    for minute, each in known.minutes.items():
+        found = found.plus(each) if minute >= first_minute else found
+    return found

@@ -1,0 +1,127 @@
+"""The bytes to one client, of any protocol. `BufferedConnection.write` sends all of them and never blocks."""
+
+from __future__ import annotations
+
+import socket
+import time
+from contextlib import suppress
+from random import getrandbits
+from struct import pack
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from koyjabo.server.process.poller import Poller
+    from koyjabo.server.websockets.owner import Loop, Owner
+
+MOST_UNSENT = 64 * 1024
+"""The largest unsent buffer of a client, bytes; a client that exceeds it is dropped."""
+
+LOST = 1006
+RESET = pack("ii", 1, 0)
+
+
+class BufferedConnection:
+    """`write` may be called at any time; after the end it does nothing. Subclasses read, and have `close`."""
+
+    __slots__ = (
+        "__weakref__", "_loop", "_send", "_sock", "_state", "_unsent", "address", "born", "chance", "owner",
+    )  # fmt: skip
+
+    OPEN, CLOSING, GONE = range(3)
+    is_stream = False
+
+    def __init__(self, address: str, owner: Owner, loop: Loop, greeting: bytes) -> None:
+        """`greeting` is sent first, with what is written before the first `send_unsent`."""
+        self.address = address
+        self.owner = owner
+        self.born = time.monotonic()
+        self.chance = getrandbits(8)
+        self._loop = loop
+        self._state = self.OPEN
+        self._unsent: bytearray | None = bytearray(greeting)
+
+    def attach(self, sock: Any) -> None:
+        self._sock = sock
+        self._send = sock.send
+
+    @property
+    def is_open(self) -> bool:
+        return self._state == self.OPEN
+
+    def send_unsent(self) -> None:
+        try:
+            if self.flush():
+                self._loop.watch_writable(self)
+        except OSError:
+            self._loop.drop(self, LOST)
+
+    def write(self, data: bytes) -> None:
+        """Send encoded frames. Data that the kernel does not accept is buffered, up to MOST_UNSENT bytes."""
+        if self._state != self.OPEN:
+            return
+        if self._unsent is None:
+            try:
+                sent: int = self._send(data)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                self._loop.drop(self, LOST)
+                return
+            if sent != len(data):
+                self._unsent = bytearray(memoryview(data)[sent:])
+                self._loop.watch_writable(self)
+        elif len(self._unsent) + len(data) <= MOST_UNSENT:
+            self._unsent += data
+        else:
+            self._loop.drop(self, LOST, reset=True)
+
+    def close(self, code: int | None, reason: str = "") -> None:
+        """End the connection when its client has read what was written, after CLOSE_TIMEOUT_S at the latest."""
+        raise NotImplementedError
+
+    # Called by the loop.
+
+    def fileno(self) -> int:
+        return int(self._sock.fileno())
+
+    def ready(self, events: int) -> None:
+        self._loop.serve(self, events)
+
+    def failed(self) -> None:
+        self._loop.end_failed(self)
+
+    def read(self) -> None:
+        """Read and handle available data."""
+        raise NotImplementedError
+
+    def flush(self) -> bool:
+        """Send as much of the buffer as the kernel accepts. True if data is left. Raises OSError."""
+        if self._unsent is not None:
+            with suppress(BlockingIOError):
+                del self._unsent[: self._send(self._unsent)]
+            self._unsent = self._unsent or None
+        return self._unsent is not None
+
+    def all_sent(self) -> None:
+        """The kernel has accepted all data that was buffered."""
+
+    @property
+    def has_unsent(self) -> bool:
+        return self._unsent is not None
+
+    @property
+    def has_file(self) -> bool:
+        return self._state != self.GONE
+
+    def end(self, poller: Poller, reset: bool) -> bool:
+        """Close the socket. False if it was closed before."""
+        if self._state == self.GONE:
+            return False
+        self._state = self.GONE
+        poller.remove(self._sock.fileno())
+        if reset:
+            with suppress(OSError):
+                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        self._sock.close()
+        self._unsent = None
+        return True

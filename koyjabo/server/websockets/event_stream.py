@@ -1,0 +1,163 @@
+"""Server-Sent Events: a response that does not end, on the loop of the WebSockets (specification: Streams).
+
+The body of the response ends with the connection, without chunks, so that an event is the same bytes for every client.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from koyjabo.errors import TooManyConnections, TooManyRequests
+from koyjabo.network import client_address
+from koyjabo.realtime.frames import stream_frame
+from koyjabo.server.process.poller import Poller, receive
+from koyjabo.server.websockets.buffered_connection import LOST, BufferedConnection
+
+if TYPE_CHECKING:
+    from koyjabo.server.http.connection import HttpConnection
+    from koyjabo.server.websockets.connection_loop import ConnectionLoop
+    from koyjabo.server.websockets.owner import Loop, Owner
+
+RETRY = b"retry: 5000\n\n"
+"""When a client whose stream has ended opens a new one, ms."""
+
+COMMENT = b":\n\n"
+TICK_S = 5.0
+QUIET_TICKS = 4
+"""A comment follows after so many ticks without an event: within 20 s."""
+
+UNACKNOWLEDGED_MS = 24_000
+"""How long data may be unacknowledged (TCP_USER_TIMEOUT): with the comment before, a dead client is found in 45 s."""
+
+RETRY_AFTER_S = 10
+NO_ROOM = "Too many connections from this address. Wait as long as Retry-After says, then try again."
+
+
+class EventStream(BufferedConnection):
+    """One stream. It has no socket until the head of its response is made; what is written before follows the head."""
+
+    __slots__ = ("_code", "_quiet_ticks", "has_begun")
+    is_stream = True
+
+    def __init__(self, address: str, owner: Owner, loop: Loop) -> None:
+        """`loop` has reserved a place for `address`."""
+        super().__init__(address, owner, loop, RETRY)
+        self.has_begun = False
+        self._quiet_ticks = 0
+        self._code = LOST
+
+    def attach(self, sock: Any) -> None:
+        super().attach(sock)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
+
+    @property
+    def body(self) -> StreamBody:
+        return StreamBody(self)
+
+    def begin(self, connection: HttpConnection, head: bytes) -> None:
+        """Take the socket over from the HTTP connection, and send the head and what was written."""
+        if self._state == self.GONE:  # too much was written
+            connection.end()
+            return
+        sock, early = connection.detach()
+        assert self._unsent is not None
+        self._unsent[:0] = head
+        self._loop.add_stream(self, sock)
+        self.has_begun = True
+        self.send_unsent()
+        if early:
+            self._loop.drop(self, LOST)
+        if self._state != self.GONE:
+            self._loop.watch(self)
+        if self._state == self.CLOSING:
+            self._conclude()
+
+    def abandon(self) -> None:
+        """Free the place of a stream that has not begun. Does nothing for any other one."""
+        if not self.has_begun:
+            self._loop.drop(self, LOST)
+
+    def write(self, data: bytes) -> None:
+        self._quiet_ticks = 0
+        super().write(data)
+
+    def send(self, text: str) -> None:
+        """Send one event."""
+        self.write(stream_frame(text))
+
+    def close(self, code: int | None, reason: str = "") -> None:
+        """End the body when the client has read what is buffered, after CLOSE_TIMEOUT_S at the latest."""
+        if self._state == self.OPEN:
+            self._state, self._code = self.CLOSING, code or LOST
+            if self.has_begun:
+                self._conclude()
+
+    # Called by the loop.
+
+    def fileno(self) -> int:
+        """-1 before the beginning."""
+        return super().fileno() if self.has_begun else -1
+
+    def tick(self) -> None:
+        """Send a comment if the client has heard nothing for some ticks."""
+        self._quiet_ticks += 1
+        if self._quiet_ticks >= QUIET_TICKS:
+            self.write(COMMENT)
+
+    def read(self) -> None:
+        """End the stream: a client has nothing to say after its request."""
+        if receive(self._sock) is not None:
+            self._loop.drop(self, LOST)
+
+    def all_sent(self) -> None:
+        if self._state == self.CLOSING:
+            self._loop.drop(self, self._code)
+
+    def end(self, poller: Poller, reset: bool) -> bool:
+        if self.has_begun or self._state == self.GONE:
+            return super().end(poller, reset)
+        self._state, self._unsent = self.GONE, None
+        return True
+
+    def _conclude(self) -> None:
+        if self._unsent is None:
+            self._loop.drop(self, self._code)
+        else:
+            self._loop.await_close(self)
+
+
+class StreamBody:
+    """The body of the response, in WSGI. The server calls `take_over` instead of reading it."""
+
+    def __init__(self, stream: EventStream) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(())
+
+    def take_over(self, connection: HttpConnection, head: bytes) -> None:
+        self._stream.begin(connection, head)
+
+    def close(self) -> None:
+        self._stream.abandon()
+
+
+class EventStreams:
+    """Opens streams. Handlers find it in the WSGI environment of each request as `koyjabo.event_streams`."""
+
+    def __init__(self, loop: ConnectionLoop) -> None:
+        self._loop = loop
+
+    def open(self, environ: dict[str, Any], owner: Owner) -> EventStream:
+        """A stream for this request, to which events may be written. Its `body` is that of the response.
+
+        Raises TooManyConnections if the worker is full, TooManyRequests if the address exceeds a limit.
+        """
+        address = client_address.limit_key(environ)
+        if self._loop.is_full:
+            raise TooManyConnections
+        if not self._loop.reserve(address):
+            raise TooManyRequests(RETRY_AFTER_S, NO_ROOM)
+        return EventStream(address, owner, self._loop)

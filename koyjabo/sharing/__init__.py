@@ -1,0 +1,1 @@
+"""Share links: each shows the reports of some visits to everyone who has it."""

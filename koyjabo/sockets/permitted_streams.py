@@ -1,0 +1,101 @@
+"""The plain WebSockets that need a permission: the number of people online in a community, for members, or for
+everybody if it is public, its dashboard, for moderators, and the panel of the site, for its admins and viewers.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from functools import partial
+from typing import Any
+
+from flask import Request
+
+from koyjabo.accounts.tokens import Claims
+from koyjabo.application.services import Services
+from koyjabo.communities.live.participant import Participant
+from koyjabo.communities.permissions import RequiredAccess
+from koyjabo.counting.stats import encode
+from koyjabo.errors import KoyJaboError, Unauthenticated
+from koyjabo.models import SITE
+from koyjabo.observability.socket_log import NOWHERE
+from koyjabo.realtime.close_codes import CLEAN_CLOSES, UNEXPECTED
+from koyjabo.realtime.events import PanelState
+from koyjabo.sockets.close_code_of_error import close_code
+from koyjabo.sockets.credentials import identify, sub_protocols, token_to_verify
+from koyjabo.sockets.room_kinds import KINDS, participant_for
+from koyjabo.sockets.stream import Connection, Stream
+
+
+class PermittedStream(Stream):
+    """Its participants must keep their permission."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(services)
+        self._participants: dict[Connection, Participant] = {}
+
+    @abstractmethod
+    def _participant(self, connection: Connection, claims: Claims | None, request: Request) -> Participant: ...
+
+    def person_of(self, connection: Connection) -> str | None:
+        participant = self._participants.get(connection)
+        return (participant.access.user_id or None) if participant is not None else None
+
+    def community_of(self, connection: Connection) -> str:
+        participant = self._participants.get(connection)
+        return participant.access.community_id if participant is not None and participant.scope != SITE else NOWHERE
+
+    def admit(self, connection: Connection, request: Request) -> None:
+        claims = identify(self._services, request, sub_protocols(request).token)
+        participant = self._participant(connection, claims, request)
+        self._participants[connection] = participant
+        if self._services.communities.rooms.join(participant) is None:
+            connection.close(UNEXPECTED)  # usually it has disconnected already
+
+    def send_present(self, connection: Connection) -> None:
+        participant = self._participants.get(connection)
+        if participant is not None:
+            self._services.communities.rooms.send_present(participant)
+
+    def _end(self, connection: Connection, problem: KoyJaboError) -> None:
+        """End a connection whose permission was revoked. Must not block."""
+        connection.close(close_code(problem), str(problem))
+
+    def disconnected(self, connection: Connection, code: int) -> None:
+        participant = self._participants.pop(connection, None)
+        if participant is not None:
+            self._services.communities.rooms.leave(participant, clean=code in CLEAN_CLOSES)
+
+
+class CommunityStream(PermittedStream):
+    """`room` is one of `KINDS`."""
+
+    def __init__(self, services: Services, room: str) -> None:
+        super().__init__(services)
+        self._kind = KINDS[room]
+        self.kind = "dashboards" if self._kind.is_dashboard else "communities"
+
+    def _answer(self, connection: Connection, message: dict[str, Any]) -> None:
+        if self._kind.is_dashboard and message["type"] == "request_update":  # as clients of Citinfos say it
+            message = {"type": "request_count"}
+        super()._answer(connection, message)
+
+    def _participant(self, connection: Connection, claims: Claims | None, request: Request) -> Participant:
+        community_id = (request.view_args or {})["community_id"]
+        return participant_for(self._kind, connection, claims, community_id, partial(self._end, connection))
+
+
+class PanelStream(PermittedStream):
+    """An open socket has every change, so `request_count` is answered with what no event says."""
+
+    kind = "panel"
+
+    def send_present(self, connection: Connection) -> None:
+        unsaved_ms = self._services.maintenance.system.unsaved_ms()
+        connection.send(encode(PanelState(unsaved_ms, self._services.clock.now_ms()).as_object()))
+
+    def _participant(self, connection: Connection, claims: Claims | None, request: Request) -> Participant:
+        if claims is None:
+            raise Unauthenticated
+        needed = RequiredAccess.of_panel(claims.session_id, claims.user_id)
+        end, refresh_id = partial(self._end, connection), token_to_verify(claims)
+        return Participant(connection, needed, is_dashboard=True, end=end, refresh_id=refresh_id)

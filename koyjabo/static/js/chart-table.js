@@ -1,0 +1,64 @@
+/** Reads the table of a chart, and stacks its columns for uPlot. */
+
+/** @typedef {import("../vendor/uPlot.js")} uPlot */
+
+/**
+ * A table, the oldest row first: by row its label, title, link and note, and the value of the period it is compared with,
+ * with the day of that one; by series the values of the rows, and their sums with those of the series below. `incomplete`
+ * are the rows that are not over, or of which some days are not counted. A value that is not known is null.
+ * @typedef {object} Table
+ * @property {string[]} labels
+ * @property {string[]} titles
+ * @property {(HTMLAnchorElement | null)[]} links
+ * @property {string[]} notes
+ * @property {string[]} names
+ * @property {(number | null)[][]} values
+ * @property {number[][]} sums
+ * @property {(number | null)[]} compared  empty without a comparison
+ * @property {string[]} comparedDays
+ * @property {string} comparedName
+ * @property {boolean[]} incomplete
+ */
+
+/** @param {HTMLElement} figure  @returns {Table} */
+export function readTable(figure) {
+  const names = texts(figure.querySelectorAll("thead [data-series]"));
+  const periods = [.../** @type {NodeListOf<HTMLElement>} */ (figure.querySelectorAll("tbody [data-at]"))].reverse();
+  const rows = periods.map((cell) => numbers(cell, "data-value"));
+  const values = names.map((_, series) => rows.map((row) => row[series] ?? null));
+  const sums = names.map((_, series) => rows.map((row) => total(row.slice(0, series + 1))));
+  return {
+    labels: texts(periods.map((cell) => cell.childNodes[0])),
+    titles: texts(periods),
+    links: periods.map((cell) => cell.querySelector("a")),
+    notes: periods.map((cell) => beside(cell, "data-note")[0]?.textContent ?? ""),
+    names, values, sums,
+    compared: periods.flatMap((cell) => numbers(cell, "data-compared")),
+    comparedDays: periods.flatMap((cell) => beside(cell, "data-compared").map((each) => each.getAttribute("title") ?? "")),
+    comparedName: figure.querySelector("thead [data-compared]")?.textContent ?? "",
+    incomplete: periods.map((cell) => Boolean(cell.querySelector("small"))),
+  };
+}
+
+/** The cells of the row that have an attribute. @param {Element} cell  @param {string} name */
+const beside = (cell, name) => [...(cell.parentElement?.querySelectorAll(`[${name}]`) ?? [])];
+
+/** @param {Element} cell  @param {string} name  @returns {(number | null)[]} */
+const numbers = (cell, name) => beside(cell, name).map((each) => each.getAttribute(name)).map((text) => (text ? Number(text) : null));
+
+/** @param {Iterable<Node>} nodes */
+const texts = (nodes) => Array.from(nodes, (node) => (node.textContent ?? "").replace(/\s+/g, " ").trim());
+
+/** @param {(number | null)[]} numbers */
+export const total = (numbers) => numbers.reduce((/** @type {number} */ sum, each) => sum + (each ?? 0), 0);
+
+/**
+ * What uPlot draws: the sums, the highest first, because each bar covers the lower part of the one before it. Incomplete
+ * rows have a series of their own, since uPlot fills a series in one way. Last comes the line of what is compared.
+ * @param {Table} table  @returns {uPlot.AlignedData}
+ */
+export function layers({ labels, sums, compared, incomplete }) {
+  const bars = sums.map((sum) => sum.map((each) => each || null)); // one of 0 would cover the axis
+  const split = bars.map((column) => [column.map((each, at) => (incomplete[at] ? null : each)), column.map((each, at) => (incomplete[at] ? each : null))]);
+  return [labels.map((_, at) => at), ...split.reverse().flat(), ...(compared.length ? [compared] : [])];
+}

@@ -1,0 +1,107 @@
+/** The tooltip of a chart: at the pointer, and by the arrow keys, as a slider whose value screen readers announce. */
+
+/** @typedef {import("../vendor/uPlot.js")} uPlot */
+/** Series "0" is the total. @typedef {{title: string, lines: {name: string, value: string, series: string}[], note: string}} Reading */
+
+const STEPS = new Map([
+  ["ArrowLeft", -1], ["ArrowDown", -1], ["PageDown", -6], ["Home", -Infinity],
+  ["ArrowRight", 1], ["ArrowUp", 1], ["PageUp", 6], ["End", Infinity],
+]);
+const GAP_PX = 8; // from the pointer
+const AWAY = { left: -10, top: -10 };
+
+export class ChartTooltip {
+  #place;
+  #plot;
+  #read;
+  #choose;
+  #tip = document.createElement("div");
+  #row = 0; // shown last
+  #last = 0;
+
+  /** @param {HTMLElement} place  that of the plot  @param {() => uPlot | undefined} plot  @param {(row: number) => Reading} read
+   * @param {(row: number) => void} choose  is called for Enter, and for a click that is no tap
+   */
+  constructor(place, plot, read, choose) {
+    this.#place = place;
+    this.#plot = plot;
+    this.#read = read;
+    this.#choose = choose;
+    Object.assign(this.#tip, { className: "tip", hidden: true });
+    place.after(this.#tip);
+    set(place, { tabindex: 0, role: "slider", "aria-valuemin": 0 });
+    place.addEventListener("keydown", (event) => this.#press(event));
+    place.addEventListener("click", ({ pointerType }) => pointerType === "touch" || this.#tip.hidden || this.#choose(this.#row)); // a tap shows it
+    place.addEventListener("focus", () => place.matches(":focus-visible") && this.#point(this.#row));
+    place.addEventListener("blur", () => this.#plot()?.setCursor(AWAY));
+  }
+
+  /** @param {number} rows  how many the chart has */
+  limit(rows) {
+    this.#last = rows - 1;
+    set(this.#place, { "aria-valuemax": this.#last });
+    if (this.#tip.hidden) this.#say(this.#last, this.#read(this.#last));
+  }
+
+  /** Shows what the plot's cursor points at. @param {uPlot} plot */
+  show(plot) {
+    const { idx, left = -1 } = plot.cursor;
+    this.#tip.hidden = left < 0 || typeof idx !== "number";
+    if (this.#tip.hidden || typeof idx !== "number") return;
+    const reading = this.#read(idx);
+    this.#say(idx, reading);
+    this.#tip.replaceChildren(part("strong", reading.title), ...reading.lines.map(line), ...(reading.note ? [part("em", reading.note)] : []));
+    this.#move(plot.over.offsetLeft + left, this.#place.offsetTop + plot.over.offsetTop);
+  }
+
+  /** Beside the pointer, on the side that has room. @param {number} x  @param {number} y */
+  #move(x, y) {
+    const { style, parentElement } = this.#tip, { width } = this.#tip.getBoundingClientRect();
+    const isRight = x + GAP_PX + width <= (parentElement?.clientWidth ?? 0);
+    style.left = `${isRight ? x + GAP_PX : Math.max(x - GAP_PX - width, 0)}px`;
+    style.top = `${y}px`;
+  }
+
+  /** @param {number} row  @param {Reading} reading */
+  #say(row, { title, lines, note }) {
+    const values = lines.map(({ name, value }) => `${name} ${value}`).join(", ");
+    this.#row = row;
+    set(this.#place, { "aria-valuenow": row, "aria-valuetext": `${title}: ${values}${note && `. ${note}`}` });
+  }
+
+  /** @param {KeyboardEvent} event */
+  #press(event) {
+    const step = STEPS.get(event.key);
+    if (event.key === "Escape") this.#plot()?.setCursor(AWAY);
+    if (event.key === "Enter") this.#choose(this.#row);
+    if (step === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    this.#point(Math.min(Math.max(this.#row + step, 0), this.#last));
+  }
+
+  /** @param {number} row */
+  #point(row) {
+    const plot = this.#plot();
+    plot?.setCursor({ left: plot.valToPos(row, "x"), top: 0 });
+  }
+}
+
+/** @param {HTMLElement} element  @param {Record<string, string | number>} attributes */
+function set(element, attributes) {
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
+}
+
+/** @param {Reading["lines"][number]} line */
+function line({ name, value, series }) {
+  const element = part("span", name);
+  element.dataset.series = series;
+  element.append(part("b", value));
+  return element;
+}
+
+/** @param {string} tag  @param {string} text */
+function part(tag, text) {
+  const element = document.createElement(tag);
+  element.textContent = text;
+  return element;
+}

@@ -1,0 +1,102 @@
+/** Says on every page when the server does not answer, and as of when the page is. */
+
+const QUIET_MS = 4_000; // after this time without a word, the server is asked
+const REST_MS = 2_000; // between two questions, also where lines are lost again and again
+const ANSWER_LIMIT_MS = 4_000;
+const DAY_MS = 86_400_000;
+const DAY = /** @type {const} */ ({ day: "numeric", month: "long" });
+const TIME = /** @type {const} */ ({ hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+
+const banner = document.querySelector("[data-connection]");
+const language = document.documentElement.lang === "bn" ? "bn-BD" : "en";
+
+/** @returns {Promise<boolean>} whether the server answers */
+async function isAlive() {
+  try {
+    const signal = AbortSignal.timeout?.(ANSWER_LIMIT_MS);
+    return (await fetch("/healthz", { cache: "no-store", credentials: "omit", signal })).ok;
+  } catch {
+    return false;
+  }
+}
+
+/** The state of the connection, in a banner. Pages with a line report its words; otherwise the server is asked. */
+class Connection {
+  /** Pages with a line of their own may ask on it. */
+  ask = isAlive;
+  #heardMs = Date.now(); // shown to people; the durations are by performance.now()
+  #quietSince = performance.now();
+  #askedAt = -Infinity;
+  #isLost = false;
+  #isDoubted = false;
+  #isAsking = false;
+  #timer = 0;
+
+  start() {
+    for (const change of ["online", "offline"]) addEventListener(change, () => this.doubt());
+    addEventListener("pageshow", ({ persisted }) => persisted && this.doubt());
+    document.addEventListener("visibilitychange", () => document.hidden || this.doubt());
+    this.#wait(QUIET_MS);
+  }
+
+  /** The page was made at this time: it may be a copy. @param {number} ms  since 1970 */
+  asOf(ms) {
+    this.#heardMs = ms;
+  }
+
+  /** The server has just said something. */
+  heard() {
+    this.#heardMs = Date.now();
+    this.#quietSince = performance.now();
+    if (this.#isLost) this.#show(false);
+  }
+
+  /** A line was lost, or the page was away: ask soon, also if there was a word just before. */
+  doubt() {
+    this.#isDoubted = true;
+    this.#wait(REST_MS - (performance.now() - this.#askedAt));
+  }
+
+  /** @param {number} delayMs  until the next look */
+  #wait(delayMs) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#look(), Math.max(0, delayMs));
+  }
+
+  async #look() {
+    if (document.hidden || this.#isAsking) return; // the next look is when the page is seen, or after the answer
+    const quietMs = performance.now() - this.#quietSince;
+    if (quietMs < QUIET_MS && !this.#isDoubted && !this.#isLost) return this.#wait(QUIET_MS - quietMs);
+    await this.#question();
+    this.#wait(this.#isDoubted ? REST_MS : QUIET_MS);
+  }
+
+  async #question() {
+    const asked = (this.#askedAt = performance.now());
+    this.#isAsking = true;
+    this.#isDoubted = false;
+    const isAnswered = await this.ask();
+    this.#isAsking = false;
+    if (isAnswered) this.heard();
+    else if (this.#quietSince < asked) this.#show(true);
+  }
+
+  /** @param {boolean} isLost */
+  #show(isLost) {
+    if (isLost === this.#isLost) return;
+    this.#isLost = isLost;
+    for (const part of document.querySelectorAll("[data-live], [data-pushed], [data-stat]")) part.toggleAttribute("data-stale", isLost);
+    if (banner instanceof HTMLElement) banner.textContent = isLost ? this.#words(banner) : "";
+    if (!isLost) dispatchEvent(new Event("online")); // lines wait for it, and open again
+  }
+
+  /** @param {HTMLElement} element  with the sentence in `data-words`, and the zone of the server's days */
+  #words({ dataset }) {
+    const day = Date.now() - this.#heardMs > DAY_MS ? DAY : {};
+    const time = new Date(this.#heardMs).toLocaleString(language, { ...day, ...TIME, timeZone: dataset.zone });
+    return (dataset.words ?? "").replace("{time}", time);
+  }
+}
+
+export const connection = new Connection();
+connection.start();

@@ -1,0 +1,129 @@
+/**
+ * <koyjabo-count value="total">: a number of Koy Jabo Live that stays right, on any page of any site (docs/client.md).
+ * All of a page share one line to the server.
+ *
+ * @typedef {import("./koyjabo.js").Stats} Stats
+ */
+
+import { KoyJabo, Line } from "./koyjabo.js";
+
+/** @type {Record<string, "totalVisits" | "todayVisits" | "activeUsers" | "uniqueVisitors">} */
+const NUMBERS = { total: "totalVisits", today: "todayVisits", active: "activeUsers", visitors: "uniqueVisitors" };
+const NAME = "koyjabo-count";
+
+const styles = new CSSStyleSheet(); // policies that refuse inline styles allow it
+styles.replaceSync(`
+  :host { display: inline-block; }
+  :host([hidden]) { display: none; }
+  [part=number] { display: inline-block; min-inline-size: var(--koyjabo-count-width, 5ch); font-variant-numeric: tabular-nums; }
+`);
+
+/** @type {Map<string, KoyJabo>} */
+const started = new Map(); // by host
+
+/** The page's own scripts have run: they may have started the module. */
+const isReady = new Promise((ready) => {
+  if (document.readyState === "complete") ready(true);
+  for (const event of ["DOMContentLoaded", "load"]) addEventListener(event, ready, { once: true });
+});
+
+/** Whether the page counts this session in another way, for a community or under another visitorId. @param {string} host */
+function isCounted(host) {
+  const own = `koyjabo.visit ${host}`;
+  try {
+    const { visitorId } = localStorage;
+    return Object.entries(sessionStorage).some(([key, kept]) => `${key} `.startsWith(`${own} `) && (key !== own || JSON.parse(kept).visitorId !== visitorId));
+  } catch {
+    return false; // there is no storage
+  }
+}
+
+/** What keeps the stats of a server; all elements share it. @param {URL} base */
+function source(base) {
+  const found = started.get(base.host);
+  if (found) return found;
+  const counts = [...document.querySelectorAll(NAME)].some((each) => each.getAttribute("counts") !== "false") && !isCounted(base.host);
+  const koyjabo = new KoyJabo({ baseUrl: base.href, counts });
+  started.set(base.host, koyjabo);
+  void koyjabo.start();
+  return koyjabo;
+}
+
+/** @param {string} language  @param {number} number */
+function written(language, number) {
+  try {
+    return number.toLocaleString(language === "bn" ? "bn-BD" : language);
+  } catch {
+    return number.toLocaleString("en"); // the language is none
+  }
+}
+
+/** Without a script, or until the server has answered, its content is displayed. No live region: it may change often. */
+class KoyJaboCount extends HTMLElement {
+  static observedAttributes = ["value", "lang", "label"];
+  #number = document.createElement("span");
+  #label = document.createElement("span");
+  /** @type {AbortController | null} */
+  #connected = null;
+  /** @type {Stats | null} */
+  #stats = null;
+  /** @type {number | undefined} */
+  #online;
+
+  constructor() {
+    super();
+    this.#number.part.add("number");
+    this.#label.part.add("label");
+    this.#number.append(document.createElement("slot"));
+    const root = this.attachShadow({ mode: "open" });
+    root.adoptedStyleSheets = [styles];
+    root.append(this.#number, this.#label);
+  }
+
+  async connectedCallback() {
+    const { signal } = (this.#connected = new AbortController());
+    await isReady;
+    if (signal.aborted) return;
+    const base = new URL(this.getAttribute("base-url") ?? import.meta.url);
+    const community = this.getAttribute("community");
+    if (community) {
+      if (this.getAttribute("counts") !== "false") source(base); // counts the visit
+      return this.#follow(new URL(`/ws/communities/${community}/visitors/`, base), signal);
+    }
+    const end = source(base).subscribe((stats) => {
+      this.#stats = stats;
+      this.#show();
+    });
+    signal.addEventListener("abort", end);
+  }
+
+  disconnectedCallback() {
+    this.#connected?.abort();
+  }
+
+  attributeChangedCallback() {
+    this.#show();
+  }
+
+  /** @param {URL} url  of the community's room  @param {AbortSignal} signal */
+  #follow(url, signal) {
+    const line = new Line(url, {
+      hear: ({ count }) => {
+        this.#online = count ?? this.#online;
+        this.#show();
+      },
+      lost() {},
+    });
+    line.start(signal);
+  }
+
+  #show() {
+    const { lang } = /** @type {HTMLElement} */ (this.closest("[lang]") ?? document.documentElement);
+    const number = this.#online ?? this.#stats?.[NUMBERS[this.getAttribute("value") ?? "total"]];
+    const label = this.getAttribute("label");
+    this.#label.textContent = label ? ` ${label}` : "";
+    if (number !== undefined) this.#number.textContent = written(lang || "en", number);
+  }
+}
+
+if (!customElements.get(NAME)) customElements.define(NAME, KoyJaboCount);

@@ -1,0 +1,90 @@
+/** Bars of the last 60 minutes, and the table behind them. The server has drawn both; this keeps them up to date. */
+
+import { written } from "./figures.js";
+import { minuteOfDay } from "./moments.js";
+import { write } from "./page.js";
+
+const MINUTE_MS = 60_000;
+const MINUTES = 60;
+const TOP = 100; // of the drawing
+
+/** @param {number} minute  since 1970 */
+const named = (minute) => minuteOfDay(minute * MINUTE_MS);
+
+/** One chart. Each minute has a number for each series, which are stacked. */
+export class Minutes {
+  #figure;
+  #bars;
+  #rows;
+  /** @type {Map<number, number[]>} */
+  #values = new Map();
+
+  /** @param {HTMLElement | null} figure  null: only the rate is wanted */
+  constructor(figure) {
+    this.#figure = figure;
+    this.#bars = [...(figure?.querySelectorAll("svg g") ?? [])].map((group) => [...group.children]); // oldest first
+    this.#rows = [...(figure?.querySelectorAll("tbody tr") ?? [])].reverse();
+    for (const row of this.#rows) this.#values.set(Number(row.getAttribute("data-minute")), numbersOf(row));
+  }
+
+  /** @param {Record<string, number | number[] | null>} minutes  whole values by minute  @param {boolean} isWhole */
+  take(minutes, isWhole) {
+    if (isWhole) this.#values.clear();
+    for (const [minute, value] of Object.entries(minutes)) this.#values.set(Number(minute), [value ?? 0].flat());
+  }
+
+  /** @param {number} nowMs  by the server's clock */
+  draw(nowMs) {
+    const first = Math.floor(nowMs / MINUTE_MS) - MINUTES + 1;
+    for (const minute of this.#values.keys()) if (minute < first) this.#values.delete(minute);
+    const columns = this.#bars.map((_, at) => this.#values.get(first + at) ?? []);
+    const most = Math.max(1, ...columns.map(sum));
+    this.#bars.forEach((parts, at) => stack(parts, columns[at], most, named(first + at)));
+    this.#rows.forEach((row, at) => fill(row, first + at, columns[at]));
+    const label = this.#figure?.querySelector("[data-most]");
+    if (label) write(label, written(Math.max(0, ...columns.map(sum))));
+  }
+
+  /** Visits a minute: of the current one, and as much of the one before as is missing. @param {number} nowMs */
+  rate(nowMs) {
+    const minute = Math.floor(nowMs / MINUTE_MS), missing = 1 - (nowMs % MINUTE_MS) / MINUTE_MS;
+    const [before, now] = [minute - 1, minute].map((each) => sum(this.#values.get(each) ?? []));
+    return Math.round(now + before * missing);
+  }
+}
+
+/** @param {number[]} numbers */
+const sum = (numbers) => numbers.reduce((all, each) => all + each, 0);
+
+/** @param {Element} row */
+const numbersOf = (row) => [...row.querySelectorAll("[data-value]")].map((cell) => Number(cell.getAttribute("data-value")));
+
+/** @param {Element[]} parts  a rectangle for each series, then the title  @param {number[]} values  @param {number} most  @param {string} label */
+function stack(parts, values, most, label) {
+  let top = TOP;
+  for (const [at, part] of parts.entries()) {
+    if (part.tagName === "title") write(part, `${label}: ${values.length ? values.map(written).join(" + ") : written(0)}`);
+    else {
+      const height = (TOP * (values[at] ?? 0)) / most;
+      top -= height;
+      put(part, "y", top);
+      put(part, "height", height);
+    }
+  }
+}
+
+/** @param {Element} row  @param {number} minute  @param {number[]} values */
+function fill(row, minute, values) {
+  put(row, "data-minute", minute);
+  const [name, ...cells] = row.children;
+  write(name, named(minute));
+  cells.forEach((cell, at) => {
+    put(cell, "data-value", values[at] ?? 0);
+    write(cell, written(values[at] ?? 0));
+  });
+}
+
+/** Most values stay as they are, and writing them would cost a layout. @param {Element} element  @param {string} name  @param {number} value */
+function put(element, name, value) {
+  if (element.getAttribute(name) !== String(value)) element.setAttribute(name, String(value));
+}

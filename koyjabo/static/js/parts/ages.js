@@ -1,0 +1,42 @@
+/** Times with `data-age` (ms when the page was made) become ages that tick: "12 s ago". The title has the exact time. */
+
+const LONGEST_S = 7 * 86_400; // older ones keep their date
+const TICK_MS = 1_000;
+/** @type {[limit: number, length: number, unit: "second" | "minute" | "hour" | "day"][]} */
+const UNITS = [[60, 1, "second"], [3_600, 60, "minute"], [86_400, 3_600, "hour"], [Infinity, 86_400, "day"]];
+
+const locale = document.documentElement.lang === "bn" ? "bn-BD" : "en";
+const words = new Intl.RelativeTimeFormat(locale, { style: "narrow" });
+
+/** When each element's moment was, on the page's own clock: that of the device may be wrong. @type {WeakMap<Element, number>} */
+const moments = new WeakMap();
+
+/** @param {number} age_s  @returns {string} "12s ago", in the language of the page */
+export function ago(age_s) {
+  const [, length, unit] = UNITS.find(([limit]) => age_s < limit) ?? UNITS[3];
+  return words.format(-Math.floor(age_s / length), unit);
+}
+
+/** @param {HTMLElement} element  @returns {number} ms on the clock of `performance.now()` */
+function momentOf(element) {
+  const known = moments.get(element);
+  if (known !== undefined) return known;
+  const age_ms = Number(element.dataset.age || Date.now() - Date.parse(element.getAttribute("datetime") ?? ""));
+  const moment = performance.now() - age_ms;
+  moments.set(element, moment);
+  return moment;
+}
+
+function tick() {
+  for (const element of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("time[data-age]"))) {
+    const age_s = Math.max(0, performance.now() - momentOf(element)) / 1_000; // also where the page is hidden: it ages
+    if (document.hidden || age_s > LONGEST_S) continue;
+    const text = ago(age_s);
+    if (element.textContent !== text) element.textContent = text;
+  }
+}
+
+tick();
+setInterval(tick, TICK_MS);
+document.addEventListener("visibilitychange", tick);
+document.addEventListener("replaced", tick);

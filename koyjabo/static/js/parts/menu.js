@@ -1,0 +1,84 @@
+/** Menus by arrow keys, closed by Escape or a click beside them, and placed where nothing hides them; tooltips that Escape
+ * closes. Without this script menus are plain `<details>`.
+ */
+
+const GAP_PX = 4;
+
+/** @param {Element} menu  @returns {HTMLElement[]} */
+const choices = (menu) => [.../** @type {NodeListOf<HTMLElement>} */ (menu.querySelectorAll(".items a, .items button"))];
+
+/** @param {Element | null} menu */
+function close(menu) {
+  if (!(menu instanceof HTMLDetailsElement) || !menu.open) return;
+  if (menu.querySelector(".items")?.contains(document.activeElement)) menu.querySelector("summary")?.focus();
+  menu.open = false;
+}
+
+/** Below the button, or above it where there is more room. Fixed, so that a scrolling table does not cut it off.
+ * @param {HTMLDetailsElement} menu
+ */
+function place(menu) {
+  const items = /** @type {HTMLElement} */ (menu.querySelector(".items"));
+  const button = menu.getBoundingClientRect();
+  items.classList.add("placed");
+  const { width, height } = items.getBoundingClientRect();
+  const page = document.documentElement;
+  const isBelow = button.bottom + GAP_PX + height <= page.clientHeight || button.top < page.clientHeight - button.bottom;
+  items.style.top = `${Math.max(GAP_PX, isBelow ? button.bottom + GAP_PX : button.top - GAP_PX - height)}px`;
+  items.style.left = `${Math.max(GAP_PX, Math.min(button.right - width, page.clientWidth - width - GAP_PX))}px`;
+}
+
+/** @param {KeyboardEvent} event  @param {HTMLDetailsElement} menu */
+function move(event, menu) {
+  const all = choices(menu);
+  const at = all.indexOf(/** @type {HTMLElement} */ (document.activeElement));
+  const next = { ArrowDown: at + 1, ArrowUp: at < 0 ? -1 : at - 1, Home: 0, End: -1 }[event.key];
+  if (next === undefined || !all.length) return;
+  event.preventDefault();
+  menu.open = true;
+  all.at(next % all.length)?.focus();
+}
+
+document.addEventListener("keydown", (event) => {
+  const target = /** @type {Element} */ (event.target);
+  const menu = /** @type {HTMLDetailsElement | null} */ (target.closest("[data-menu]"));
+  if (event.key === "Escape") {
+    close(menu);
+    for (const tip of document.querySelectorAll("[data-tooltip]:hover, [data-tooltip]:focus-within")) tip.classList.add("closed");
+  } else if (menu) {
+    move(event, menu);
+  }
+});
+
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("[data-menu][open]")) {
+    if (!menu.contains(/** @type {Node} */ (event.target))) close(menu);
+  }
+});
+
+document.addEventListener("focusout", (event) => {
+  const menu = /** @type {Element} */ (event.target).closest("[data-menu]");
+  if (menu && event.relatedTarget instanceof Node && !menu.contains(event.relatedTarget)) close(menu);
+  /** @type {Element} */ (event.target).closest("[data-tooltip]")?.classList.remove("closed");
+});
+
+document.addEventListener("mouseout", (event) => /** @type {Element} */ (event.target).closest("[data-tooltip]")?.classList.remove("closed"));
+
+document.addEventListener(
+  "toggle",
+  (event) => {
+    const menu = event.target;
+    if (menu instanceof HTMLDetailsElement && menu.open && menu.matches("[data-menu]")) place(menu);
+  },
+  { capture: true }, // it does not bubble
+);
+
+/** They follow their buttons. */
+function placeAll() {
+  for (const menu of document.querySelectorAll("[data-menu][open]")) place(/** @type {HTMLDetailsElement} */ (menu));
+}
+
+document.addEventListener("scroll", placeAll, { capture: true, passive: true });
+addEventListener("resize", placeAll);
+
+export {}; // a module

@@ -1,0 +1,35 @@
+/** Shows the part `[data-sheet-content]` of a linked page in a side sheet. Without this script the link opens the page. */
+
+import { openDialog } from "./dialog.js";
+
+/**
+ * @param {HTMLDialogElement} sheet
+ * @param {string} url  of a page of this site
+ */
+async function showSheet(sheet, url) {
+  const place = sheet.querySelector(".content");
+  sheet.setAttribute("aria-busy", "true");
+  openDialog(sheet);
+  sheet.dataset.url = url;
+  const isWanted = () => sheet.open && sheet.dataset.url === url; // another may be asked for before this one has come
+  try {
+    const response = await fetch(url, { headers: { Accept: "text/html" } });
+    const found = new DOMParser().parseFromString(await response.text(), "text/html").querySelector("[data-sheet-content]");
+    if (!isWanted()) return;
+    if (!response.ok || response.redirected || !found) location.assign(url);
+    else place?.replaceChildren(...found.childNodes);
+  } catch {
+    if (!isWanted()) return;
+    location.assign(url); // the browser says that the server cannot be reached
+  }
+  sheet.removeAttribute("aria-busy");
+  sheet.dispatchEvent(new CustomEvent("replaced", { bubbles: true }));
+}
+
+document.addEventListener("click", (event) => {
+  const link = /** @type {HTMLAnchorElement | null} */ (/** @type {Element} */ (event.target).closest("a[data-sheet]"));
+  const sheet = document.getElementById(link?.dataset.sheet ?? "");
+  if (!link || !(sheet instanceof HTMLDialogElement) || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+  event.preventDefault();
+  void showSheet(sheet, link.href);
+});

@@ -1,0 +1,104 @@
+/** Lists of the panel: a click on a row opens it, J and K move, and this browser remembers density and columns. */
+
+import { SheetAddress } from "./sheet-address.js";
+
+/** @typedef {{ density: string, hidden: number[] }} View */
+
+const TYPING = "input, select, textarea, [contenteditable]";
+const INTERACTIVE = "a, button, input, label, summary, select";
+const STEPS = new Map([["j", 1], ["k", -1]]);
+
+/** @returns {HTMLAnchorElement[]} the link of each row */
+const links = () => [.../** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll("[data-table] a[data-row]"))];
+
+/** The choices for one table, kept under its name. Columns are hidden by the style sheet, so that new rows follow. */
+class TableView {
+  #table;
+  #menu;
+  #key;
+  /** @type {View} */
+  #view = { density: "comfortable", hidden: [] };
+
+  /** @param {HTMLElement} menu */
+  constructor(menu) {
+    const name = menu.dataset.tableView ?? "";
+    this.#menu = menu;
+    this.#key = `koyjabo.table.${name}`;
+    this.#table = /** @type {HTMLElement} */ (document.querySelector(`[data-table="${name}"]`));
+    if (!this.#table) return; // an empty list
+    this.#read();
+    this.#addColumns();
+    this.#menu.addEventListener("click", (event) => this.#choose(/** @type {Element} */ (event.target).closest("button")));
+    this.#show();
+    this.#menu.hidden = false;
+  }
+
+  #read() {
+    try {
+      this.#view = { ...this.#view, ...JSON.parse(localStorage.getItem(this.#key) ?? "{}") };
+    } catch {
+      // without storage, or with an unknown value in it, the table is as it was made
+    }
+  }
+
+  #addColumns() {
+    const items = this.#menu.querySelector(".items");
+    for (const [index, column] of [...this.#table.querySelectorAll("thead th")].entries()) {
+      if (!column.hasAttribute("data-optional")) continue;
+      const button = Object.assign(document.createElement("button"), { type: "button", textContent: column.textContent });
+      button.dataset.column = String(index + 1);
+      items?.append(button);
+    }
+  }
+
+  /** @param {HTMLButtonElement | null} button */
+  #choose(button) {
+    const { density, column } = button?.dataset ?? {};
+    const at = Number(column);
+    if (density) this.#view.density = density;
+    else if (at) this.#view.hidden = this.#view.hidden.includes(at) ? this.#view.hidden.filter((each) => each !== at) : [...this.#view.hidden, at];
+    else return;
+    this.#show();
+    try {
+      localStorage.setItem(this.#key, JSON.stringify(this.#view));
+    } catch {
+      // the choice holds on this page
+    }
+  }
+
+  #show() {
+    this.#table.dataset.density = this.#view.density;
+    this.#table.dataset.hidden = this.#view.hidden.join(" ");
+    for (const button of this.#menu.querySelectorAll("button")) {
+      const { density, column } = button.dataset;
+      button.setAttribute("aria-pressed", String(column ? !this.#view.hidden.includes(Number(column)) : density === this.#view.density));
+    }
+  }
+}
+
+/** J and K focus the next and the previous row, and in an open sheet show it. @param {KeyboardEvent} event */
+function move(event) {
+  const step = STEPS.get(event.key.toLowerCase());
+  const target = /** @type {Element} */ (event.target);
+  if (!step || event.ctrlKey || event.metaKey || event.altKey || target.closest(TYPING)) return;
+  const all = links(), open = document.querySelector("dialog[open]");
+  const at = all.indexOf(/** @type {HTMLAnchorElement} */ (open ? address.shown : document.activeElement?.closest("tr")?.querySelector("a[data-row]")));
+  const next = all[at < 0 && step < 0 ? all.length - 1 : at + step];
+  if (!next || (open && at < 0)) return;
+  event.preventDefault();
+  if (open) next.click();
+  else next.focus();
+}
+
+/** @param {MouseEvent} event */
+function openRow(event) {
+  const target = /** @type {Element} */ (event.target);
+  const row = target.closest("[data-table] tbody tr");
+  if (!row || target.closest(INTERACTIVE) || event.ctrlKey || event.metaKey || event.shiftKey || String(getSelection())) return;
+  /** @type {HTMLAnchorElement | null} */ (row.querySelector("a[data-row]"))?.click();
+}
+
+const address = new SheetAddress();
+for (const menu of document.querySelectorAll("[data-table-view]")) new TableView(/** @type {HTMLElement} */ (menu));
+document.addEventListener("keydown", move);
+document.addEventListener("click", openRow);

@@ -1,0 +1,48 @@
+/** Names of places in the language of the page, as network/place_names.py gives them. */
+
+import { locale } from "./figures.js";
+import { readJson } from "./page.js";
+
+const LETTERS = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZ"];
+const CITY = /^(.+), ([A-Z]{2})$/s;
+
+/** Our English names that differ from those of browsers. @type {Record<string, string>} */
+const ENGLISH = {
+  AG: "Antigua and Barbuda", BA: "Bosnia and Herzegovina", BL: "Saint Barthélemy", BQ: "Bonaire, Sint Eustatius, and Saba",
+  CD: "DR Congo", CG: "Congo Republic", CI: "Ivory Coast", CV: "Cabo Verde", EU: "Europe", FM: "Federated States of Micronesia",
+  GS: "South Georgia and the South Sandwich Islands", HK: "Hong Kong", HM: "Heard and McDonald Islands", KN: "St Kitts and Nevis",
+  LC: "Saint Lucia", MF: "Saint Martin", MM: "Myanmar", MO: "Macao", NL: "The Netherlands", PM: "Saint Pierre and Miquelon",
+  PS: "Palestine", SH: "Saint Helena", SJ: "Svalbard and Jan Mayen", ST: "São Tomé and Príncipe", TC: "Turks and Caicos Islands",
+  TT: "Trinidad and Tobago", VC: "St Vincent and Grenadines", WF: "Wallis and Futuna",
+};
+
+const isEnglish = locale === "en";
+const regions = new Intl.DisplayNames(locale, { type: "region", fallback: "none" });
+/** @type {Record<string, string>} */
+const words = Object.assign(Object.create(null), readJson("phrases")?.places); // any text may be a place
+/** @type {Map<string, string>} codes by English name */
+let codes;
+
+function readCodes() {
+  const english = new Intl.DisplayNames("en", { type: "region", fallback: "none" });
+  const all = LETTERS.flatMap((first) => LETTERS.map((second) => first + second));
+  return new Map(all.map((code) => [ENGLISH[code] ?? english.of(code) ?? code, code]));
+}
+
+/** @param {string} [code] */
+const country = (code) => code && ((isEnglish ? ENGLISH[code] : words[ENGLISH[code]]) ?? regions.of(code));
+
+/** @param {string} place  as the server sends it  @returns {string | undefined} the code of its country */
+export function countryCode(place) {
+  codes ??= readCodes();
+  return CITY.exec(place)?.[2] ?? codes.get(place);
+}
+
+/** @param {string} place  as the server sends it: a country in English, or a city with the code of its country */
+export function placeName(place) {
+  const [, city, code] = CITY.exec(place) ?? [];
+  if (city) return country(code) ? `${words[city] ?? city}, ${country(code)}` : place;
+  if (isEnglish || place in words) return words[place] ?? place;
+  codes ??= readCodes();
+  return country(codes.get(place)) || place;
+}

@@ -1,0 +1,89 @@
+/**
+ * The service worker of our own pages, imported by /sw.js (docs/pages.md). Without a network it shows the last copy of the
+ * home page; it sends what waits when the network is back. It keeps no page that is made for a login.
+ */
+import { drain } from "./koyjabo-queue.js";
+
+const worker = /** @type {any} */ (self); // its types are in no library that pages have
+const CACHE = `koyjabo ${import.meta.url}`; // the address has the version
+const HOME = "/", OFFLINE = "/offline";
+const PRIVATE = /^\/(account|admin|api|communities|invitations|login|n|reset-password|share|signup|socket\.io|verify-email|ws)(\/|$)/;
+const ASSET = /^\/static\/v-/;
+const ASSETS = /(?:src|href)="(\/static\/v-[^"#]+)/g;
+const LATER = ["koyjabo-queue.js", "offline.js"]; // which the home page loads when it needs them
+const PATIENCE_MS = 8_000;
+
+/** @param {Response} answer */
+const isForAll = ({ ok, headers }) => ok && !headers.get("Cache-Control")?.includes("no-store");
+
+/** In the language that was chosen; without the login, of which a copy would tell after the logout. @param {string} path */
+async function fetchCopy(path) {
+  const answer = await fetch(path);
+  return isForAll(answer) ? answer : fetch(path, { credentials: "omit" });
+}
+
+async function install() {
+  const cache = await caches.open(CACHE);
+  const named = LATER.map((name) => new URL(name, import.meta.url).pathname);
+  for (const path of [HOME, OFFLINE]) {
+    const copy = await fetchCopy(path);
+    if (!copy.ok) throw new Error(`${path}: ${copy.status}`);
+    await cache.put(path, copy.clone());
+    for (const [, asset] of (await copy.text()).matchAll(ASSETS)) named.push(asset);
+  }
+  await cache.addAll([...new Set(named)]);
+  await worker.skipWaiting();
+}
+
+async function activate() {
+  for (const name of await caches.keys()) if (name.startsWith("koyjabo ") && name !== CACHE) await caches.delete(name);
+  await worker.registration.navigationPreload?.enable();
+}
+
+/** @param {string | Request} what */
+const copyOf = (what) => caches.match(what, { cacheName: CACHE, ignoreVary: true }); // one copy, in the last language
+
+/** @param {any} event  @param {string | Request} name  @param {Response} answer */
+function keep(event, name, answer) {
+  const copy = answer.clone();
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.put(name, copy)));
+}
+
+/** A file whose address has its version. @param {any} event */
+async function asset(event) {
+  const kept = await copyOf(event.request);
+  if (kept) return kept;
+  const answer = await fetch(event.request);
+  if (answer.headers.get("Cache-Control")?.includes("immutable")) keep(event, event.request, answer);
+  return answer;
+}
+
+/** @param {any} event  @returns {Promise<Response>} */
+async function fromNetwork(event) {
+  const answer = (await event.preloadResponse) ?? (await fetch(event.request));
+  if (new URL(event.request.url).pathname === HOME && isForAll(answer)) keep(event, HOME, answer);
+  return answer;
+}
+
+/** @param {any} event  @param {string} path  of a page */
+async function page(event, path) {
+  const network = fromNetwork(event);
+  const late = new Promise((_, reject) => setTimeout(reject, PATIENCE_MS)); // a network that says nothing is none
+  const answer = await Promise.race([network, late]).catch(() => undefined);
+  if (answer && answer.status < 500) return answer;
+  return (path === HOME && (await copyOf(HOME))) || answer || (await copyOf(OFFLINE)) || network;
+}
+
+/** @param {Promise<number>} drained */
+const orAgain = (drained) => drained.then((restMs) => restMs && Promise.reject(new Error("visits wait"))); // the browser tries again
+
+worker.addEventListener("install", (/** @type {any} */ event) => event.waitUntil(install()));
+worker.addEventListener("activate", (/** @type {any} */ event) => event.waitUntil(activate()));
+worker.addEventListener("sync", (/** @type {any} */ event) => event.waitUntil(orAgain(drain())));
+worker.addEventListener("message", (/** @type {any} */ event) => event.waitUntil(drain()));
+worker.addEventListener("fetch", (/** @type {any} */ event) => {
+  const { method, mode, url } = event.request, { origin, pathname } = new URL(url);
+  if (method !== "GET" || origin !== location.origin) return;
+  if (ASSET.test(pathname)) event.respondWith(asset(event));
+  else if (mode === "navigate" && !PRIVATE.test(pathname)) event.respondWith(page(event, pathname));
+});

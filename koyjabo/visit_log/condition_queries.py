@@ -1,0 +1,161 @@
+"""The conditions of a search: each field, and the one text that may be a number, an id, a name or a part of a page."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text
+from sqlalchemy.orm import Session
+
+from koyjabo.database.text_search import has, has_words
+from koyjabo.insights.traits.name_queries import of_browser
+from koyjabo.models import SITE, Adjustment, Community, User, Visit
+from koyjabo.network.geolocation import NAMES
+from koyjabo.visit_log import place_terms, search_terms
+
+MANY = 1_000
+"""A visitor with at least so many visits is searched for without the index of visitors."""
+
+MOST_NAMED = 500
+"""At most this many users, and communities, are found by a part of their names."""
+
+LARGEST_NUMBER = 2**62
+"""The largest ordinal to search for: with adjustments, which are far smaller, its id still fits 64 bits."""
+
+DIRECT = "direct"
+"""The source of visits without a referrer."""
+
+OF_A_COMMUNITY: Any = text("scope <> 'site'")
+"""Literally the condition of the partial index, otherwise SQLite would not use the index."""
+
+
+class SearchFilter(NamedTuple):
+    """The conditions of a search; "" and None match all visits. Texts match in any case."""
+
+    began_ms: int | None = None
+    ended_ms: int | None = None  # before this moment
+    place: str = ""  # the whole name of a place or country, or a part of it
+    page: str = ""
+    source: str = ""  # the host of the referrer (`text.host_of`), or DIRECT
+    browser: str = ""  # the beginning of the name of a browser or system, or a part of another User-Agent
+    community_id: str = ""
+    text: str = ""  # an ordinal; otherwise a visitor_id; otherwise its beginning, a visit_id, or a part of any text
+    is_bot: bool | None = None
+    sees_ids: bool = True  # if not, neither visitor_ids nor emails are searched
+
+
+class Conditions(NamedTuple):
+    of_row: tuple[ColumnElement[bool], ...]
+    is_indexed: bool  # an index finds the few matching rows
+
+
+def conditions(session: Session, wanted: SearchFilter) -> Conditions:
+    found = [*_time(wanted), *_fields(session, wanted)]
+    if not wanted.text:
+        return Conditions(tuple(found), False)
+    named, is_indexed = _exact_match(session, wanted) or (_partial_match(session, wanted), False)
+    return Conditions((*found, named), is_indexed)
+
+
+def of_ordinal(session: Session, number: int | None) -> list[int]:
+    """The ids of the visits with this ordinal; several if a new epoch began with a lower total."""
+    if number is None or not 0 < number <= LARGEST_NUMBER:
+        return []
+    changes = select(func.sum(Adjustment.total_after - Adjustment.total_before)).where(Adjustment.scope == SITE)
+    by_place = changes.group_by(Adjustment.after_visit).order_by(Adjustment.after_visit)
+    offset, ids = 0, {number}
+    for change in session.scalars(by_place):  # an import makes one for each of its days
+        offset += int(change)
+        ids.add(number - offset)
+    return list(session.scalars(select(Visit.id).where(Visit.id.in_(ids), Visit.ordinal == number)))
+
+
+def _time(wanted: SearchFilter) -> list[ColumnElement[bool]]:
+    began, ended = wanted.began_ms, wanted.ended_ms
+    return ([Visit.at_ms >= began] if began is not None else []) + ([Visit.at_ms < ended] if ended is not None else [])
+
+
+def _fields(session: Session, wanted: SearchFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if wanted.is_bot is not None:
+        found.append(Visit.is_bot.is_(wanted.is_bot))
+    if wanted.community_id:
+        found += [Visit.scope == wanted.community_id, OF_A_COMMUNITY]
+    if wanted.page:
+        found.append(Visit.page == wanted.page)
+    if wanted.browser:
+        found.append(_of_browser(session, wanted.browser))
+    matches = ((_of_host, wanted.source), (_of_place, wanted.place))
+    return found + [match(value) for match, value in matches if value]
+
+
+def _exact_match(session: Session, wanted: SearchFilter) -> tuple[ColumnElement[bool], bool] | None:
+    """The condition for the visits with this ordinal, or else of this visitor, and whether an index finds them. None if
+    there are none.
+    """
+    if ids := of_ordinal(session, search_terms.ordinal(wanted.text)):
+        return Visit.id.in_(ids), True
+    if not wanted.sees_ids:
+        return None
+    limited: Select[int] = select(Visit.id).where(Visit.visitor_id == wanted.text).limit(MANY)
+    count = session.scalar(select(func.count()).select_from(limited.subquery()))
+    if not count:
+        return None
+    # A program may register very many visits as one visitor; to sort those would take longer than to scan by id.
+    by_index = Visit.visitor_id == wanted.text
+    return (by_index, True) if count < MANY else (Visit.visitor_id.concat("") == wanted.text, False)
+
+
+def _partial_match(session: Session, wanted: SearchFilter) -> ColumnElement[bool]:
+    return and_(*(_of_anything(session, part, wanted.sees_ids) for part in search_terms.parts(wanted.text)))
+
+
+def _of_anything(session: Session, part: str, sees_ids: bool) -> ColumnElement[bool]:
+    found = [_in_page(part), has(Visit.referrer, part), _of_place(part), _of_browser(session, part)]
+    if users := _users(session, part, sees_ids):
+        found.append(Visit.user_id.in_(users))
+    if communities := _communities(session, part):
+        found.append(Visit.scope.in_(communities))
+    if sees_ids:
+        found.append(func.lower(func.substr(Visit.visitor_id, 1, len(part))) == part.lower())
+        found.append(Visit.visit_id == part)
+    return or_(*found)
+
+
+def _in_page(text: str) -> ColumnElement[bool]:
+    """Browsers send letters of other scripts percent-encoded."""
+    return has(Visit.page, text) if text.isascii() else or_(has(Visit.page, text), has(Visit.page, quote(text)))
+
+
+def _of_host(host: str) -> ColumnElement[bool]:
+    if host.casefold() == DIRECT:
+        return Visit.referrer.is_(None)
+    hosts = (f"://{host}", f"://www.{host}")
+    within = (Visit.referrer.contains(f"{each}/", autoescape=True) for each in hosts)
+    at_end = (Visit.referrer.endswith(each, autoescape=True) for each in hosts)
+    without_scheme = (Visit.referrer == host, Visit.referrer.startswith(f"{host}/", autoescape=True))
+    return or_(*within, *at_end, *without_scheme)
+
+
+def _of_place(text: str) -> ColumnElement[bool]:
+    meant = place_terms.meaning(text)
+    if meant.whole:
+        return or_(Visit.place == text, func.lower(Visit.place).in_(sorted(meant.whole)))
+    named = [each for code in meant.countries for each in (Visit.place == NAMES[code], Visit.place.like(f"%, {code}"))]
+    named += [Visit.place.like(f"{city}, __") for city in meant.cities]
+    return or_(*named) if meant.is_country else or_(has(Visit.place, text), *named)
+
+
+def _of_browser(session: Session, text: str) -> ColumnElement[bool]:
+    named = of_browser(session, text)
+    return has(Visit.user_agent, text) if named is None else named
+
+
+def _users(session: Session, part: str, sees_emails: bool) -> list[str]:
+    columns = (User.name, User.email_key) if sees_emails else (User.name,)
+    return list(session.scalars(select(User.id).where(*has_words(columns, part)).limit(MOST_NAMED)))
+
+
+def _communities(session: Session, part: str) -> list[str]:
+    return list(session.scalars(select(Community.id).where(*has_words((Community.name,), part)).limit(MOST_NAMED)))

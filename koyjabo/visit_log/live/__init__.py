@@ -1,0 +1,1 @@
+"""The live feed of the panel: the newest visits, the last hour by minute, and who is where now."""

@@ -1,0 +1,1 @@
+"""The page and the picture of a visit's own number, for everyone who has its link."""

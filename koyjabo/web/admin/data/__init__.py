@@ -1,0 +1,1 @@
+"""/admin/data: exports, imports, backups, retention, erasure, recount, and the total."""

@@ -1,0 +1,46 @@
+"""GET /admin/state: what the header of every page of the panel says about the server, for pages that are open."""
+
+from __future__ import annotations
+
+from flask import Response
+from flask_babel import gettext as _
+
+from koyjabo.counting.stats import encode
+from koyjabo.maintenance.health.checks import DANGER, GOOD, WARNING
+from koyjabo.text import N_
+from koyjabo.web.admin import bp
+from koyjabo.web.current import current
+from koyjabo.web.security import rate_limits
+from koyjabo.web.ui.languages import clock_time
+
+LEVELS = {
+    GOOD: N_("All is well"),
+    WARNING: N_("Something needs attention"),
+    DANGER: N_("Something is wrong"),
+}
+"""What the colour of Health means, for those who do not see it."""
+
+
+@bp.get("/state")
+def state() -> Response:
+    """At most 300 bytes: open pages ask once a minute, and when their line says that it has changed. While the database
+    does not answer, the account is not looked up; /readyz says as much to everyone.
+    """
+    level = health_level()
+    body = encode({"unsaved": unsaved(), "health": level, "words": _(LEVELS[level])})
+    return Response(body, mimetype="application/json")
+
+
+def health_level() -> str:
+    return current().maintenance.health.level(bool(rate_limits.limits().local_proxy.warning))
+
+
+def unsaved() -> str:
+    """A sentence while visits are not saved, else ""."""
+    since_ms = current().maintenance.system.unsaved_ms()
+    return "" if since_ms is None else str(_("Visits have not been saved since %(time)s.", time=clock_time(since_ms)))
+
+
+@bp.context_processor
+def _header() -> dict[str, object]:
+    return {"unsaved": unsaved, "health_level": health_level, "health_words": lambda level: _(LEVELS[level])}

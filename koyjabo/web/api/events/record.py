@@ -1,0 +1,46 @@
+"""POST /api/events: record page views and events."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from koyjabo.network.crawlers import is_bot
+from koyjabo.web.api import bp
+from koyjabo.web.api.events.event_requests import EventsBody, RecordedAnswer
+from koyjabo.web.api.fields import text
+from koyjabo.web.api.visit_responses import CONTENT
+from koyjabo.web.http.answers import Answer
+from koyjabo.web.http.calls import Call, lane
+from koyjabo.web.operations.openapi import describe
+from koyjabo.web.security import limits
+
+REFUSALS = {
+    400: "a field cannot be used; nothing was recorded",
+    413: "over 16 KB; nothing was recorded",
+    415: "not JSON; nothing was recorded",
+    429: "too many from this address, or of this visitor; nothing was recorded; see Retry-After",
+    503: "nothing could be committed, so nothing was recorded; see Retry-After",
+}
+
+
+@bp.post("/events")
+@describe("Record page views and events", {200: RecordedAnswer, **REFUSALS}, body=EventsBody)
+@lane
+def record_events(call: Call) -> Answer:
+    """Record up to 50 events of a visitor, all or none. 200 once they are on disk, with how many were new; 0 and 0 for
+    an ignored crawler. Each belongs to the newest visit of its visitor.
+    """
+    call.count_address("event_requests", limits.NOT_RECORDED)
+    body, services = call.body(EventsBody), call.services
+    call.count_visitor("event_requests", body.visitorId, limits.NOT_RECORDED)
+    call.count_events(body.visitorId, len(body.events))
+    events, anonymity = body.as_events(services.clock.now_ms()), services.counting.anonymity
+    if anonymity.is_asked(call.environ, body.anonymous):
+        keys = anonymity.keys_of(body.visitorId, [event.event_id for event in events])
+        events = [event.anonymous(*own) for event, own in zip(events, keys, strict=True)]
+    recorded = services.events.record(events, is_bot(text(call.environ.get("HTTP_USER_AGENT"))))
+    call.uncount_visitor("events", body.visitorId, len(events) - recorded.accepted)
+    if not recorded.accepted:
+        call.uncount_visitor("event_requests", body.visitorId)
+    answer = f'{{"accepted":{recorded.accepted},"duplicates":{recorded.duplicates}}}'
+    return Answer(HTTPStatus.OK, [CONTENT, ("Cache-Control", "no-store")], answer)

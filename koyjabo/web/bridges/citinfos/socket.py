@@ -1,0 +1,81 @@
+"""/ws/analytics/visitors/: the people online in a community, or the active visitors of the site."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
+
+from flask import Request, Response, request
+
+from koyjabo.application.services import Services
+from koyjabo.clock import iso
+from koyjabo.counting.stats import Stats
+from koyjabo.realtime.room import LatestValue
+from koyjabo.realtime.socket_counts import OF_ROOM, SITE
+from koyjabo.sockets import routes
+from koyjabo.sockets.credentials import sub_protocols
+from koyjabo.sockets.stream import Connection, Stream
+from koyjabo.web.bridges.citinfos import bp
+
+ROOM = "active_visitors"
+LOOK_S = 0.25
+"""How often a worker with open sockets looks for another number."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveCount:
+    """How many visitors of the site are active."""
+
+    type: ClassVar[str] = "visitor_count"
+    stats: Stats
+
+    @property
+    def revision(self) -> int:
+        return self.stats.revision
+
+    def as_object(self) -> dict[str, Any]:
+        counted = {"community_id": None, "count": self.stats.active}
+        return {"type": self.type, **counted, "revision": self.revision, "timestamp": iso(self.revision)}
+
+
+class ActiveStream(Stream):
+    """For anyone. Every event has the whole number, so that clients need not add."""
+
+    kind = SITE
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(services)
+        self._source = LatestValue(lambda: ActiveCount(services.counting.visits.newest()), merge=lambda state: None)
+        services.lifetime.every(LOOK_S, partial(services.realtime.rooms.refresh, ROOM))
+        services.start()
+
+    def admit(self, connection: Connection, request: Request) -> None:
+        self._services.counting.visits.stats()  # reads the current state
+        self._services.realtime.rooms.admit(ROOM, lambda: self._source, connection)
+
+    def send_present(self, connection: Connection) -> None:
+        self._services.counting.visits.stats()
+        room = self._services.realtime.rooms.find(ROOM)
+        if room is not None:
+            room.send_present(connection)
+
+    def disconnected(self, connection: Connection, code: int) -> None:
+        room = self._services.realtime.rooms.find(ROOM)
+        if room is not None:
+            room.dismiss(connection)
+            self._services.realtime.rooms.close_if_empty(ROOM)
+
+
+routes.STREAMS[ROOM] = ActiveStream
+OF_ROOM[ROOM] = SITE
+
+
+@bp.route("/ws/analytics/visitors/", websocket=True)
+def visitors_socket() -> Response:
+    """With `community_id`, as /ws/communities/{id}/visitors/."""
+    community_id = request.args.get("community_id")
+    if not community_id:
+        return routes.open_here(ROOM)
+    request.view_args = {"community_id": community_id}
+    return routes.open_here("visitors", sub_protocols(request).answer)

@@ -1,0 +1,73 @@
+"""The template functions that write the addresses and tags of static files."""
+
+from __future__ import annotations
+
+from flask import Flask, g, url_for
+from markupsafe import Markup
+
+from koyjabo.web.http.module_graph import imports_of
+from koyjabo.web.http.static_files import BUNDLES, CLIENT, FOLDER, current_version, is_bundled
+
+SCRIPT = Markup('<script type="module" src="{}"></script>')
+PRELOAD = Markup('<link rel="modulepreload" href="{}">')
+STYLE = Markup('<link rel="stylesheet" href="{}">')
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.globals.update(asset=asset, module=module, style=style, styles=styles, has_asset=has_asset)
+    app.jinja_env.globals.update(bundle=bundle, bundled=bundled)
+
+
+def asset(name: str) -> str:
+    """The URL of a file for our own pages."""
+    return url_for("static_files.versioned", version=current_version(), name=name)
+
+
+def has_asset(name: str) -> bool:
+    return (FOLDER / name).is_file()
+
+
+def module(name: str) -> Markup:
+    """The tags of a script and of what it imports, so that browsers request all of it at once. A page that has several
+    scripts names each import once. Nothing for a script that the page's bundle imports.
+    """
+    if name in g.get("bundled_modules", ()):
+        return Markup()
+    return Markup().join([*_preloads(name), SCRIPT.format(asset(name))])
+
+
+def bundle(name: str) -> Markup:
+    """The tag by which a page requests its scripts early; `name` is that of a script of `js/pages` without `.js`, which
+    imports all of them. Call it before `module`; `base.html` writes the script's own tag, by `bundled`.
+    """
+    g.bundle = f"{BUNDLES}{name}.js"
+    g.bundled_modules = set(imports_of(FOLDER, g.bundle, current_version()))
+    if is_bundled(g.bundle):
+        return PRELOAD.format(asset(g.bundle))
+    return Markup().join(_preloads(g.bundle))
+
+
+def bundled() -> Markup:
+    """The tag of the page's bundle, after the classic scripts that it uses."""
+    return SCRIPT.format(asset(g.bundle)) if "bundle" in g else Markup()
+
+
+def _preloads(name: str) -> list[Markup]:
+    named: set[str] = g.setdefault("preloaded_modules", set())
+    whole = frozenset({CLIENT} if is_bundled(CLIENT) else ())
+    more = [each for each in imports_of(FOLDER, name, current_version(), whole) if each not in named]
+    named.update(more)
+    return [PRELOAD.format(asset(each)) for each in more]
+
+
+def style(name: str) -> str:
+    """Add a style sheet to those of the page; `base.html` writes the tag. `name` is that of the file without `.css`."""
+    wanted: dict[str, None] = g.setdefault("styles", {})
+    wanted[name] = None
+    return ""
+
+
+def styles(*names: str) -> Markup:
+    """The tag of these style sheets, as one file; without names, of those that the page has added."""
+    joined = "+".join(names or g.get("styles", ()))
+    return STYLE.format(asset(f"css/{joined}.css")) if joined else Markup()

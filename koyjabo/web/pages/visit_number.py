@@ -1,0 +1,55 @@
+"""/n/…: the number of one visit, for everyone who has its link."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from flask import Response, abort, render_template, request
+
+from koyjabo.text import LANGUAGES
+from koyjabo.visit_log.own_number import picture
+from koyjabo.visit_log.own_number.picture import Texts
+from koyjabo.web.current import current
+from koyjabo.web.pages import bp
+from koyjabo.web.security import rate_limits
+from koyjabo.web.ui.languages import count, day, speaking
+
+
+class SharedVisit(NamedTuple):
+    ordinal: int
+    day: str  # YYYY-MM-DD
+    today: int  # visits of the present day
+
+
+@bp.get("/n/<int:ordinal>")
+def visit_number(ordinal: int) -> str:
+    """The number, its day and the visits of today. 404 for every address that the server has not given out."""
+    visit = _shared(ordinal, f"/n/{ordinal}")
+    return render_template("visit_number.html", ordinal=ordinal, day_of_visit=visit.day, today=visit.today)
+
+
+@bp.get("/n/<int:ordinal>.png")
+def visit_picture(ordinal: int) -> Response:
+    """The number and its day as a picture of 1200 × 630, for pages that link here."""
+    visit = _shared(ordinal, f"/n/{ordinal}.png")
+    both = [(_in(code, count, ordinal), _in(code, day, visit.day)) for code in LANGUAGES]
+    numbers, days = zip(*both, strict=True)
+    return Response(picture.draw(Texts(numbers, days)), mimetype="image/png", headers={"Cache-Control": "no-cache"})
+
+
+def _in(language: str, write: Callable[[Any], str], value: object) -> str:
+    with speaking(language):
+        return write(value)
+
+
+def _shared(ordinal: int, path: str) -> SharedVisit:
+    """The visit of a link with a valid signature, at no other spelling of its path."""
+    rate_limits.count_shared_number()
+    services = current()
+    stats = services.counting.visits.stats()
+    is_signed = services.own_numbers.is_signed(ordinal, stats.epoch, request.args.get("s", ""))
+    day = services.own_numbers.day_of(ordinal) if is_signed and request.path == path else None
+    if day is None:
+        abort(404)
+    return SharedVisit(ordinal, day, stats.today)

@@ -1,0 +1,48 @@
+"""The address of a view: its parameters, and the addresses of views that differ from it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Templates write it as text."""
+
+    path: str
+    pairs: Pairs
+
+    def __str__(self) -> str:
+        return self.path + (f"?{urlencode(self.pairs)}" if self.pairs else "")
+
+    def first(self, name: str) -> str:
+        """The first value of a parameter; "" without one."""
+        return next((value for each, value in self.pairs if each == name), "")
+
+    def all(self, name: str) -> list[str]:
+        return [value for each, value in self.pairs if each == name]
+
+    def having(self, changes: Mapping[str, str | None]) -> Address:
+        """With other values of single parameters; None removes them. Lists begin with their first page again."""
+        added = [(name, value) for name, value in changes.items() if value is not None]
+        return replace(self, pairs=(*self._but({"offset", *changes}), *added))
+
+    def adding(self, name: str, value: str) -> Address:
+        kept = self.removing(name, value)
+        return replace(kept, pairs=(*kept.pairs, (name, value)))
+
+    def removing(self, name: str, value: str) -> Address:
+        return replace(self, pairs=tuple(each for each in self._but({"offset"}) if each != (name, value)))
+
+    def without(self, names: Collection[str]) -> Address:
+        return replace(self, pairs=tuple(self._but(names)))
+
+    def at(self, path: str) -> Address:
+        return replace(self, path=path)
+
+    def _but(self, names: Collection[str]) -> Iterable[tuple[str, str]]:
+        return (each for each in self.pairs if each[0] not in names)

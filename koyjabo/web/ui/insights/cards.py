@@ -1,0 +1,78 @@
+"""The cards of Insights and their tabs, each of which is a dimension or a map."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from flask_babel import lazy_gettext as _
+from flask_babel.speaklater import LazyString
+
+WORLD, BANGLADESH = "world", "bangladesh"
+MAPS = {WORLD: "country", BANGLADESH: "city"}
+"""The tabs with a map, and the dimensions whose rows it shows."""
+
+LABELS: dict[str, LazyString] = {
+    "page": _("Landing page"),
+    "viewed_page": _("Viewed page"),
+    "source": _("Source"),
+    "channel": _("Channel"),
+    "referrer": _("Referrer"),
+    "utm_campaign": _("Campaign"),
+    "utm_source": _("Campaign source"),
+    "utm_medium": _("Medium"),
+    "utm_term": _("Term"),
+    "utm_content": _("Content"),
+    "country": _("Country"),
+    "city": _("City"),
+    WORLD: _("World"),
+    BANGLADESH: _("Bangladesh"),
+    "browser": _("Browser"),
+    "system": _("System"),
+    "device": _("Device"),
+    "language": _("Language"),
+    "visitor_kind": _("New and returning"),
+    "community": _("Community"),
+    "event": _("Event"),
+}
+
+
+class Card(NamedTuple):
+    name: str
+    label: LazyString
+    tabs: tuple[str, ...]
+
+
+SOURCES = (
+    "source",
+    "channel",
+    "referrer",
+    *(f"utm_{part}" for part in ("campaign", "source", "medium", "term", "content")),
+)
+
+ALL = (
+    Card("pages", _("Pages"), ("page", "viewed_page")),
+    Card("sources", _("Sources"), SOURCES),
+    Card("places", _("Places"), ("country", "city", WORLD, BANGLADESH)),
+    Card("devices", _("Devices"), ("browser", "system", "device", "language")),
+    Card("people", _("People"), ("visitor_kind", "community")),
+    Card("events", _("Events"), ("event",)),
+)
+
+SHORT = (
+    Card("pages", _("Pages"), ("page",)),
+    Card("sources", _("Sources"), ("source",)),
+    Card("places", _("Places"), ("city",)),
+    Card("devices", _("Devices"), ("device",)),
+)
+
+
+def of_a_community() -> tuple[Card, ...]:
+    """All visits of a community are of one community."""
+    return tuple(each._replace(tabs=tuple(tab for tab in each.tabs if tab != "community")) for each in ALL)
+
+
+def label(dimension: str) -> str:
+    """The name of a dimension. `event:search:route` is the property `route` of the event `search`."""
+    if dimension in LABELS:
+        return str(LABELS[dimension])
+    return " · ".join(dimension.removeprefix("event:").split(":"))

@@ -1,0 +1,41 @@
+"""Badges in a real browser: each text lies inside its shape, in both scripts, and is neither squeezed nor stretched."""
+
+from __future__ import annotations
+
+import pytest
+
+from koyjabo.web.badges import drawing
+from koyjabo.web.badges.values import LABELS
+
+NUMBERS = ("0", "7", "4,001", "11,111", "1,234,567", "৭", "৪,০০১", "১১,১১১", "১২,৩৪,৫৬৭", "৯৯,৯৯,৯৯,৯৯৯")
+OTHERS = ("WWWWWWWW", "iiiiiiii", "Visits (all time) & more", "কই যাবো ভিজিট", "ক্ষুদ্র ঋণ গ্রাহক", "শ্রী ত্রিশ উদ্‌যাপন")
+MOST_STRETCH = 0.2
+ROOM_PX = 4
+
+MEASURE = """
+(images) => images.map((image) => {
+  document.body.innerHTML = image;
+  const shapes = [...document.querySelectorAll("rect[fill^='#']")].map((shape) => shape.getBBox());
+  return [...document.querySelectorAll("text")].map((text, at) => {
+    const { x, width } = text.getBBox(), shape = shapes[at];
+    text.removeAttribute("textLength");
+    const own = text.getComputedTextLength();
+    const right = shape.x + shape.width - x - width;
+    return { text: text.textContent, left: x - shape.x, right, stretch: width / own };
+  });
+})
+"""
+
+
+@pytest.mark.parametrize("style", drawing.LOOKS)
+def test_texts_lie_inside_their_shapes(browser, style):
+    labels = (*LABELS["en"].values(), *LABELS["bn"].values(), *OTHERS)
+    images = [drawing.badge(label, number, "#006a4e", style, "bn") for label in labels for number in NUMBERS]
+    page = browser.new_page()
+    measured = [text for image in page.evaluate(MEASURE, images) for text in image]
+    page.close()
+    assert len(measured) == 2 * len(images)
+    outside = {each["text"] for each in measured if min(each["left"], each["right"]) < ROOM_PX}
+    assert outside == set()
+    changed = {each["text"]: each["stretch"] for each in measured if abs(each["stretch"] - 1) > MOST_STRETCH}
+    assert changed == {}

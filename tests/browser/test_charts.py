@@ -1,0 +1,155 @@
+"""Charts as people see, point at and hear them: stacked, the running period hatched, and read in grey."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from support.pages import expect, visit_as, wait_for
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page, Route
+
+ROWS = [("9:00", 10, 10), ("10:00", 30, 60), ("11:00", 0, 90), ("12:00", 40, 0), ("13:00", 5, 5), ("14:00", 30, 30)]
+FILL = """(rows, values) => {
+  const [first, ...others] = rows.querySelectorAll("tr");
+  for (const each of others) each.remove();
+  values.forEach(([label, ...numbers], at) => {
+    const row = first.cloneNode(true), cells = row.querySelectorAll("[data-value]");
+    row.querySelector("[data-at]").childNodes[0].textContent = `16 Dec, ${label} `;
+    if (at < values.length - 1) row.querySelector("small").remove();
+    numbers.forEach((number, column) => (cells[column].dataset.value = number));
+    rows.prepend(row);
+  });
+  rows.lastElementChild.remove();
+  rows.dispatchEvent(new CustomEvent("replaced", { bubbles: true }));
+}"""
+STRIPE = """(figure, [row, rows, colors]) => {
+  const apart = (color, at) => Math.hypot(...color.split(" ").map((part, channel) => part - data[at + channel]));
+  const nearest = (at) => colors.reduce((best, color) => (apart(color, at) < apart(best, at) ? color : best));
+  const [canvas, over, wrap] = ["canvas", ".u-over", ".u-wrap"].map((each) => figure.querySelector(each));
+  const scale = canvas.width / wrap.clientWidth, slot = over.clientWidth / rows, side = 8;
+  const left = Math.round((over.offsetLeft + (row + 0.5) * slot - side / 2) * scale);
+  const [top, height] = [over.offsetTop, over.clientHeight].map((each) => Math.round(each * scale));
+  const { data, width } = canvas.getContext("2d").getImageData(left, top, side * scale, height);
+  const heights = Object.fromEntries(colors.map((color) => [color, 0]));
+  for (let at = 0; at < data.length; at += 4) if (data[at + 3] === 255) heights[nearest(at)] += 1 / width / scale;
+  return heights;
+}"""
+TOKENS = """(figure) => {
+  const probe = figure.querySelector(".plot");
+  return ["--series-1", "--series-2", "--raised", "--edge"].map((token) => {
+    probe.style.color = `var(${token})`;
+    return getComputedStyle(probe).color.match(/\\d+/g).slice(0, 3).join(" ");
+  });
+}"""
+
+
+@pytest.fixture
+def chart(tab, founder, community) -> Locator:
+    """Of a community's visitors by hour, with ROWS."""
+    tab.route("**/dashboard", leave_as_it_is)
+    tab.set_viewport_size({"width": 1440, "height": 900})
+    figure = visit_as(tab, founder, f"/communities/{community}/dashboard").locator("#by-hour")
+    expect(figure.locator("canvas")).to_be_visible()
+    figure.locator("tbody").evaluate(FILL, ROWS)
+    return figure
+
+
+def leave_as_it_is(route: Route) -> None:
+    """No refresh of the page replaces ROWS."""
+    if route.request.resource_type == "fetch":
+        route.abort()
+    else:
+        route.continue_()
+
+
+def stripe(chart: Locator, row: int) -> list[float]:
+    """How high the colours of users, of anonymous visitors and of the ground stand in a bar (px), on the average of its
+    middle.
+    """
+    colors = chart.evaluate(TOKENS)
+    heights = chart.evaluate(STRIPE, [row, len(ROWS), colors])
+    return [heights[color] for color in colors[:3]]
+
+
+def luminance(color: str) -> float:
+    """As WCAG 2.2 has it."""
+    parts = [int(each) / 255 for each in color.split()]
+    red, green, blue = (each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    dark, light = sorted(luminance(each) + 0.05 for each in (one, other))
+    return light / dark
+
+
+def test_bars_are_stacked_and_the_running_one_is_hatched(chart):
+    (users, anonymous, gaps), upper, lower, running = (stripe(chart, row) for row in (1, 2, 3, 5))
+    assert anonymous == pytest.approx(2 * users, abs=3)
+    assert upper == [0, pytest.approx(users + anonymous, abs=3), pytest.approx(0, abs=3)]
+    assert lower == [pytest.approx(users * 40 / 30, abs=3), 0, pytest.approx(0, abs=3)]
+    assert gaps < 4
+    for line in running[:2]:  # of 30 and 30: as high as 30 users, half of it ground
+        assert users * 0.25 < line < users * 0.75
+
+
+def test_names_stand_beside_their_part_of_the_last_bar(chart):
+    account, anonymous = chart.locator(".names > li").all()
+    boxes = [each.bounding_box() for each in (account, anonymous, chart.locator(".plot"))]
+    low, high, plot = ((box["x"], box["y"] + box["height"] / 2) for box in boxes if box)
+    assert low[1] > high[1] + 15
+    assert low[0] == high[0] > plot[0]
+    chart.page.set_viewport_size({"width": 360, "height": 740})
+    expect(account).to_have_css("position", "static")
+
+
+def test_tooltip_follows_the_arrow_keys_and_is_announced(chart):
+    plot, tip = chart.get_by_role("slider"), chart.locator(".tip")
+    expect(plot).to_have_attribute(
+        "aria-valuetext", "16 Dec, 14:00 so far: Anonymous 30, With an account 30, Visitors 60"
+    )
+    expect(tip).to_be_hidden()
+    chart.locator("summary").focus()
+    chart.page.keyboard.press("Shift+Tab")
+    expect(tip).to_contain_text("16 Dec, 14:00 so far")
+    for key, spoken in (("ArrowLeft", "16 Dec, 13:00"), ("Home", "16 Dec, 9:00"), ("ArrowRight", "16 Dec, 10:00")):
+        chart.page.keyboard.press(key)
+        expect(tip.locator("strong")).to_have_text(spoken)
+    expect(tip.locator("span")).to_have_text(["Anonymous60", "With an account30", "Visitors90"])
+    expect(plot).to_have_attribute("aria-valuetext", "16 Dec, 10:00: Anonymous 60, With an account 30, Visitors 90")
+    chart.page.keyboard.press("Escape")
+    expect(tip).to_be_hidden()
+
+
+def test_tooltip_follows_the_pointer_and_stays_on_the_page(chart):
+    over, tip = chart.locator(".u-over"), chart.locator(".tip")
+    for width in (1440, 360):
+        chart.page.set_viewport_size({"width": width, "height": 900})
+        for row, (label, *_) in enumerate(ROWS):
+            over.hover(position={"x": over.evaluate("over => over.clientWidth") * (row + 0.5) / len(ROWS), "y": 20})
+            expect(tip.locator("strong")).to_contain_text(label)
+            where, page = tip.bounding_box(), chart.bounding_box()
+            assert where
+            assert page
+            assert page["x"] <= where["x"]
+            assert where["x"] + where["width"] <= page["x"] + page["width"]
+    chart.locator("figcaption").hover()
+    expect(tip).to_be_hidden()
+
+
+def test_series_differ_in_grey_in_both_themes_and_are_drawn_again_with_another(chart):
+    root: Page = chart.page
+    for theme in ("light", "dark"):
+        root.emulate_media(color_scheme=theme)
+        account, anonymous, ground, _ = chart.evaluate(TOKENS)
+        assert contrast(account, anonymous) >= 2
+        assert min(contrast(account, ground), contrast(anonymous, ground)) >= 3
+        wait_for(root, lambda: min(stripe(chart, 1)[:2]) > 10, f"it is drawn for the {theme} theme")
+
+
+def test_chart_of_nothing_says_so(chart):
+    expect(chart.get_by_text("Nothing yet.")).to_be_hidden()
+    chart.locator("tbody").evaluate(FILL, [(label, 0, 0) for label, *_ in ROWS])
+    expect(chart.get_by_text("Nothing yet.")).to_be_visible()

@@ -1,0 +1,157 @@
+"""Streams of js/koyjabo.js: pages whose policy or network lets no socket through are live, and lose no visit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import pytest
+from support.elsewhere import begin, state, wait_for_state
+from support.pages import Device, wait_for
+from support.server import Server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+NO_SOCKETS = "connect-src http:"
+COUNT_STREAMS = """
+const Source = window.EventSource;
+window.streams = [];
+window.EventSource = class extends Source { constructor(url) { super(url); window.streams.push(this); } };
+"""
+OPEN_STREAMS = "window.streams.filter(({ readyState }) => readyState !== 2).length"
+HOLD_ANSWERS = """() => {
+  const { json } = Response.prototype;
+  const held = new Promise((resolve) => { window.release = resolve; });
+  window.read = 0;
+  Response.prototype.json = async function () {
+    const value = await json.call(this);
+    window.read += 1;
+    await held;
+    return value;
+  };
+  window.timers = 0;
+  const wait = window.setTimeout;
+  window.setTimeout = (...said) => { window.timers += 1; return wait(...said); };
+}"""
+SHOW_OR_HIDE = """(isHidden) => {
+  Object.defineProperty(document, "hidden", { value: isHidden, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+@pytest.fixture
+def forbidding(device: Device, page: Page, other_site: str) -> Iterator[Page]:
+    """A page of another site, whose policy allows requests and no sockets."""
+    page.add_init_script(COUNT_STREAMS)
+    page.goto(f"{other_site}?policy={quote(NO_SOCKETS)}")
+    yield page
+    assert {line.split()[0] for line in device.violations} == {"connect-src"}
+    assert len(device.violations) <= 2, "the second attempt is the last"
+    device.violations.clear()
+
+
+def begin_streaming(page: Page, site: Server, **options: object) -> int:
+    """Begin, and return the total when the page is live."""
+    begin(page, site, **options)
+    wait_for(page, lambda: state(page)[1] == "live" and page.evaluate(OPEN_STREAMS) == 1, "it is live by a stream")
+    return state(page)[0]
+
+
+def test_page_whose_policy_forbids_sockets_is_live_by_a_stream(forbidding, site):
+    """At once, for which its clock stands still."""
+    forbidding.clock.install()
+    forbidding.clock.pause_at(forbidding.evaluate("Date.now()") + 1000)
+    before = site.stats().total
+    assert begin_streaming(forbidding, site) == before + 1
+    wait_for_state(forbidding, site.register("somebody").stats.total, "live")
+    server_said = site.stats().raw
+    assert forbidding.evaluate("window.events.at(-1)") == server_said
+
+
+def test_stream_comes_back_after_a_restart_and_no_visit_is_lost(forbidding, site):
+    begin_streaming(forbidding, site)
+    site.stop()
+    wait_for(forbidding, lambda: state(forbidding)[1] == "offline", "it notices")
+    site.start()
+    total = site.register("meanwhile").stats.total
+    wait_for(forbidding, lambda: state(forbidding)[0] == total, "it polls")
+    wait_for_state(forbidding, total, "live")
+    wait_for_state(forbidding, site.register("somebody").stats.total, "live")
+
+
+def test_hidden_page_has_no_stream(forbidding, site):
+    begin_streaming(forbidding, site)
+    forbidding.evaluate(SHOW_OR_HIDE, True)
+    assert forbidding.evaluate(OPEN_STREAMS) == 0
+    total = site.register("somebody").stats.total
+    forbidding.evaluate(SHOW_OR_HIDE, False)
+    wait_for_state(forbidding, total, "live")
+    assert forbidding.evaluate(OPEN_STREAMS) == 1
+
+
+def test_visitor_on_a_stream_stays_active(forbidding, site):
+    forbidding.clock.install()
+    begin_streaming(forbidding, site)
+    sent = []
+    forbidding.on("request", lambda request: request.url.endswith("/heartbeat") and sent.append(request))
+    forbidding.clock.run_for(62_000)
+    wait_for(forbidding, lambda: sent, "it says that it is here")
+    forbidding.clock.run_for(310_000)
+    assert forbidding.evaluate("window.sockets") == 2, "what a policy forbids is not tried again"
+
+
+def test_dead_stream_is_noticed_by_the_next_visit(forbidding, site):
+    forbidding.clock.install()
+    begin_streaming(forbidding, site)
+    forbidding.evaluate("window.streams[0].onmessage = null")
+    total = site.register("somebody").stats.total
+    forbidding.clock.run_for(46_000)
+    wait_for(forbidding, lambda: state(forbidding)[0] == total, "it asks")
+    forbidding.clock.run_for(21_000)
+    wait_for(forbidding, lambda: state(forbidding)[1] != "live", "it gives the stream up")
+    forbidding.clock.run_for(6_000)
+    wait_for_state(forbidding, total, "live")
+    assert forbidding.evaluate("window.streams.length") == 2
+
+
+def test_socket_that_fails_twice_is_replaced_until_it_works_again(page, other_site, site):
+    """A proxy may let streams through and no sockets."""
+    page.add_init_script(COUNT_STREAMS)
+    refused = []
+
+    def answer(socket) -> None:
+        if len(refused) < 3:
+            refused.append(socket)
+            socket.on_message(lambda _: socket.close())  # it was open, and never live
+        else:
+            socket.connect_to_server()
+
+    page.route_web_socket("**/*", answer)
+    page.clock.install()
+    page.goto(other_site)
+    begin(page, site)
+    wait_for(page, lambda: state(page)[1] == "polling", "it polls")
+    assert page.evaluate("window.streams") == []
+    page.clock.run_for(6_000)
+    wait_for(page, lambda: state(page)[1] == "live", "it is live by a stream")
+    page.clock.run_for(11_000)
+    wait_for(page, lambda: len(refused) == 3, "the socket is tried again as usual")
+    page.clock.run_for(60_000)
+    assert page.evaluate("window.sockets") == 3, "and then rarely"
+    page.clock.run_for(200_000)
+    while page.evaluate("window.sockets") < 4:  # 5 minutes after the third
+        page.clock.run_for(5_000)  # less than it waits for an answer
+    wait_for(page, lambda: state(page)[1] == "live", "it is live")
+    wait_for(page, lambda: page.evaluate(OPEN_STREAMS) == 0, "the socket is back")
+    wait_for_state(page, site.register("somebody").stats.total, "live")
+
+
+def test_client_that_is_stopped_while_it_looks_for_missed_visits_waits_for_nothing(forbidding, site):
+    begin_streaming(forbidding, site)
+    forbidding.evaluate(HOLD_ANSWERS)
+    forbidding.evaluate("dispatchEvent(new Event('online'))")
+    wait_for(forbidding, lambda: forbidding.evaluate("window.read") == 2, "client and stream have an answer")
+    forbidding.evaluate("async () => { koyjabo.stop(); window.timers = 0; release(); await 0; await 0; await 0; }")
+    assert forbidding.evaluate("window.timers") == 0

@@ -1,0 +1,124 @@
+"""Visits and events on a network that comes and goes: at the end each is there once, by the rows of the database."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import suppress
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+from support.elsewhere import begin
+from support.pages import wait_for
+from support.short_run import EVERYTHING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext, Page, Route
+
+SEEDS = 200 if EVERYTHING else 40
+STEPS = 10
+MOST_TABS = 2
+NETWORKS = ("here", "away", "away", "lost")
+"""`lost`: the server gets the request, and the page no answer."""
+
+MODULES = ("/js/koyjabo.js", "/js/koyjabo-events.js", "/js/client/")
+"""Without these a page cannot begin."""
+
+HURRY = """
+(() => {
+  const speed = 20, { setTimeout: later, setInterval: often } = window, now = performance.now.bind(performance);
+  window.setTimeout = (call, ms, ...more) => later(call, ms / speed, ...more);
+  window.setInterval = (call, ms, ...more) => often(call, ms / speed, ...more);
+  performance.now = () => now() * speed;
+  navigator.sendBeacon = () => true; // and it gets lost
+})();
+"""
+FORGET = """
+async () => {
+  localStorage.clear();
+  sessionStorage.clear();
+  await new Promise((done) => { indexedDB.deleteDatabase("koyjabo.waiting").onsuccess = done; });
+}
+"""
+LEFT = "Object.keys(localStorage).filter((key) => key.startsWith('koyjabo.waiting'))"
+
+
+class Phone:
+    """Tabs of one visitor, which are opened, reloaded and closed while the network changes."""
+
+    def __init__(self, context: BrowserContext, site, address: str) -> None:
+        self.context, self.site, self.address = context, site, address
+        self.network = "here"
+        self.tabs: list[Page] = []
+        self.visits, self.events = 0, 0
+        context.route(f"http://localhost:{site.port}/**", self._answer)
+
+    def _answer(self, route: Route) -> None:
+        with suppress(Exception):  # the tab is closed meanwhile
+            if self.network == "here" or any(name in route.request.url for name in MODULES):
+                return route.continue_()
+            if self.network == "lost":
+                route.fetch()
+            route.abort()
+
+    def open(self) -> None:
+        tab = self.context.new_page()
+        tab.goto(self.address)
+        begin(tab, self.site)
+        self.tabs.append(tab)
+        self.visits += 1
+
+    def track(self, tab: Page) -> None:
+        self.events += 1
+        tab.evaluate("(name) => window.koyjabo.track(name)", f"event_{self.events}")
+
+    def reload(self, tab: Page) -> None:
+        tab.reload()
+        begin(tab, self.site)
+
+    def close(self, tab: Page) -> None:
+        self.tabs.remove(tab)
+        tab.close()
+
+    def wait(self, tab: Page) -> None:
+        tab.wait_for_timeout(60)
+
+    def step(self, rng: Random) -> None:
+        self.network = rng.choice(NETWORKS)
+        if not self.tabs or (len(self.tabs) < MOST_TABS and rng.random() < 0.3):
+            return self.open()
+        rng.choice((self.track, self.track, self.reload, self.close, self.close, self.wait))(rng.choice(self.tabs))
+
+    def come_home(self) -> str:
+        """The network is back, and a page is opened. Returns the visitor once nothing is left to send."""
+        self.network = "here"
+        for tab in list(self.tabs):
+            tab.evaluate("dispatchEvent(new Event('online'))")
+        self.open()
+        tab = self.tabs[-1]
+        wait_for(tab, lambda: tab.evaluate(LEFT) == [], "everything is sent")
+        visitor = tab.evaluate("window.koyjabo.visitorId")
+        tab.evaluate(FORGET)
+        for each in list(self.tabs):
+            self.close(each)
+        return visitor
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_each_visit_and_event_counts_once(new_device, site, other_site, part):
+    device = new_device()
+    device.context.add_init_script(HURRY)
+    blank = device.context.new_page()  # stays, and so does the process of the tabs
+    blank.goto(other_site)
+    phone = Phone(device.context, site, other_site)
+    for seed in range(part, SEEDS, 4):
+        rng = Random(seed)
+        phone.visits = phone.events = 0
+        for _ in range(STEPS):
+            phone.step(rng)
+        visitor = phone.come_home()
+        rows = site.database.rows(f"SELECT count(*) FROM visits WHERE visitor_id = '{visitor}'")
+        events = site.database.rows(f"SELECT name, visit_id FROM events WHERE visitor_id = '{visitor}'")
+        assert rows == [(phone.visits,)], f"seed {seed}"
+        expected = {f"event_{number + 1}": 1 for number in range(phone.events)}
+        assert Counter(name for name, _ in events) == expected, f"seed {seed}"

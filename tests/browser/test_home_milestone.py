@@ -1,0 +1,55 @@
+"""A milestone is celebrated once on every open page, and without motion where none is wanted."""
+
+from __future__ import annotations
+
+import pytest
+from support.pages import expect, live, wait_for
+from support.redis import free_port
+
+MILESTONE, NEXT = 4_006, 4_008
+COUNT_CONFETTI = """
+window.fallen = 0;
+new MutationObserver((all) => {
+  const isPaper = (node) => node.className === "confetti";
+  for (const { addedNodes } of all) window.fallen += [...addedNodes].filter(isPaper).length;
+}).observe(document, { childList: true, subtree: true });
+"""
+
+
+@pytest.fixture(scope="module")
+def site(module_servers, module_sqlite_database):
+    settings = {"STARTING_TOTAL": 4000, "MILESTONES": f"{MILESTONE},{NEXT},9000"}
+    return module_servers(module_sqlite_database, PORT=free_port(), **settings).start()
+
+
+def test_milestone_is_celebrated_once_on_every_page(new_device, site):
+    pages = []
+    for motion in ("no-preference", "no-preference", "reduce"):
+        device = new_device(reduced_motion=motion)
+        device.context.add_init_script(COUNT_CONFETTI)
+        pages.append(live(device.open()))
+    words = "[data-goal-words]"
+    expect(pages[0].locator(words)).to_have_text("3 more to 4,006")
+    while site.register("somebody").stats.total < MILESTONE:
+        pass
+    for page in pages:
+        expect(page.locator(words)).to_have_text("4,006 visits, just now!")
+        expect(page.locator("[data-announcement]")).to_have_text("4,006 visits, just now!")
+    for page in pages[:2]:
+        wait_for(page, lambda page=page: page.evaluate("window.fallen") == 1, "confetti falls")
+        expect(page.locator(".confetti")).to_have_count(0)  # it has fallen
+    site.register("somebody")
+    pages[0].reload()
+    expect(pages[0].locator(words)).to_have_text("1 more to 4,008")
+    assert [page.evaluate("window.fallen") for page in pages] == [0, 1, 0]
+
+
+def test_visitor_who_is_the_milestone_is_told(new_device, site):
+    while site.stats().total < NEXT - 1:
+        site.register("somebody")
+    device = new_device()
+    device.context.add_init_script(COUNT_CONFETTI)
+    page = device.open()
+    expect(page.locator("[data-own]")).to_contain_text("You are visit no. 4,008, ")
+    expect(page.locator("[data-goal-words]")).to_have_text("4,008 visits, just now!")
+    wait_for(page, lambda: page.evaluate("window.fallen") == 1, "confetti falls")

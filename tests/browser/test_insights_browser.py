@@ -1,0 +1,243 @@
+"""From "visits fell on Thursday" to the page and the source that caused it: by mouse, by keyboard, on a phone in
+Bangla, and without scripts.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from support.fallen_thursday import THURSDAY, TODAY, fill
+from support.pages import check_accessible, expect, kept_login, visit
+from support.redis import free_port
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, Route, StorageState
+
+EMAIL, PASSWORD = "rani@example.com", "rickshaw at dawn"
+PHONE = {"viewport": {"width": 360, "height": 780}, "has_touch": True, "is_mobile": True, "locale": "bn-BD"}
+
+
+@pytest.fixture(scope="module")
+def site(module_servers, module_sqlite_database):
+    """With the visits of nine days; on Thursday fewer came to /fares from Google."""
+    fill(module_sqlite_database.url)
+    settings = {"ADMIN_EMAIL": EMAIL, "ADMIN_PASSWORD": PASSWORD, "TIMEZONE": "Asia/Dhaka"}
+    return module_servers(module_sqlite_database, PORT=free_port(), **settings).start()
+
+
+@pytest.fixture(scope="module")
+def session(browser, site) -> StorageState:
+    return kept_login(browser, site.port, EMAIL, PASSWORD)
+
+
+def check_found(page: Page) -> None:
+    """Thursday's visits to /fares, by source, compared with Wednesday's."""
+    expect(page.locator("#insights-figures [data-stat=visits]")).to_have_attribute("data-value", "3")
+    google = page.locator("#insights-source-values tr", has_text="google.com")
+    expect(google.locator("[data-direction=down]")).to_be_visible()
+    expect(page.locator("#insights-source-values tr", has_text="facebook.com").locator(".change")).to_be_visible()
+    assert re.search(rf"start={THURSDAY}&end={THURSDAY}", page.url)
+    assert "page=%2Ffares" in page.url
+
+
+def row(page: Page, dimension: str, text: str):
+    return page.locator(f"#insights-{dimension}-values a", has_text=text)
+
+
+def check_names_are_readable(page: Page) -> None:
+    """Beside a comparison a name has half of the list and two lines, and all of it in its title."""
+    name = row(page, "source", "facebook.com")
+    assert name.evaluate("(link) => link.scrollWidth <= link.clientWidth && link.scrollHeight <= link.clientHeight")
+    assert name.evaluate("(link) => link.closest('th').offsetWidth / link.closest('table').offsetWidth") > 0.45
+    assert name.get_attribute("title") == "facebook.com"
+
+
+def bar_of_thursday(page: Page) -> tuple[float, float]:
+    """Where it is, of seven."""
+    box = page.locator("#insights-periods .u-over").bounding_box()
+    at = 6 - (TODAY - THURSDAY).days
+    return box["x"] + (at + 0.5) * box["width"] / 7, box["y"] + box["height"] - 10
+
+
+def test_the_cause_is_found_by_mouse_and_back_returns(new_device, session):
+    device = new_device(storage_state=session)
+    page = device.open("/admin/insights")
+    page.evaluate("window.isSame = true")
+    page.locator(".days summary").click()
+    page.locator(".days .items a", has_text="Last 7 days").click()
+    expect(page).to_have_url(re.compile("range=7d"))
+    expect(page.locator("#insights-periods tbody tr")).to_have_count(7)
+    page.locator("#insights-periods canvas").scroll_into_view_if_needed()
+    page.mouse.move(*bar_of_thursday(page))
+    expect(page.locator("#insights-periods .tip")).to_contain_text("13")
+    page.mouse.click(*bar_of_thursday(page))
+    expect(page).to_have_url(re.compile(f"start={THURSDAY}"))
+    page.locator("[aria-label^='Comparison'] >> visible=true").click()
+    page.locator("a", has_text="Period before").click()
+    expect(row(page, "page", "/fares").locator("xpath=ancestor::tr").locator("[data-direction=down]")).to_be_visible()
+    row(page, "page", "/fares").click()
+    check_found(page)
+    expect(page.locator("[data-insights-said]")).to_contain_text("Landing page is /fares")
+    expect(row(page, "page", "/fares")).to_be_focused()
+    assert page.evaluate("window.isSame")
+    for expected in ("compare=previous", f"start={THURSDAY}", "range=7d"):
+        page.go_back()
+        expect(page).to_have_url(re.compile(f"{expected}[^/]*$"))
+    expect(page.locator("#insights-periods tbody tr")).to_have_count(7)
+    assert page.evaluate("window.isSame")
+
+
+def test_the_cause_is_found_by_keyboard(new_device, session):
+    page = new_device(storage_state=session).open("/admin/insights")
+    page.keyboard.press("w")
+    expect(page).to_have_url(re.compile("range=7d"))
+    page.locator("#insights-periods .plot").focus()
+    for _ in range((TODAY - THURSDAY).days):
+        page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"start={THURSDAY}"))
+    page.keyboard.press("x")
+    expect(page).to_have_url(re.compile("compare=previous"))
+    row(page, "page", "/fares").focus()
+    page.keyboard.press("Enter")
+    check_found(page)
+
+
+def test_the_cause_is_found_on_a_phone_in_bangla(new_device, session):
+    page = new_device(storage_state=session, color_scheme="dark", **PHONE).open("/admin/insights?range=7d")
+    page.locator("#insights-periods .u-over").tap()
+    assert "start=" not in page.url  # a tap shows the numbers, and does not choose the day
+    page.locator("#insights-periods summary").tap()
+    page.locator(f"#insights-periods a[href*='start={THURSDAY}']").tap()
+    expect(page).to_have_url(re.compile(f"start={THURSDAY}"))
+    page.locator("[aria-keyshortcuts=X]").locator("xpath=ancestor::details").locator("summary").tap()
+    page.locator("[aria-keyshortcuts=X]").tap()
+    expect(page).to_have_url(re.compile("compare=previous"))
+    check_names_are_readable(page)
+    row(page, "page", "/fares").tap()
+    check_found(page)
+    expect(page.locator("[data-stat=visits]")).to_have_text("৩")
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+
+
+def test_the_cause_is_found_without_scripts(new_device, session):
+    page = new_device(storage_state=session, java_script_enabled=False).open("/admin/insights?range=7d")
+    page.locator(f"#insights-periods a[href*='start={THURSDAY}']").click()
+    page.locator("[aria-keyshortcuts=X]").locator("xpath=ancestor::details").locator("summary").click()
+    page.locator("[aria-keyshortcuts=X]").click()
+    row(page, "page", "/fares").click()
+    check_found(page)
+
+
+def test_table_of_the_chart_stays_open_and_the_focus_in_the_chart(new_device, session):
+    page = new_device(storage_state=session).open("/admin/insights?range=7d")
+    plot, table = page.locator("#insights-periods-plot"), page.locator("#insights-periods details")
+    expect(page.locator("#insights-periods canvas")).to_be_visible()
+    expect(table).not_to_have_attribute("open", "")
+    page.locator("#insights-periods summary").click()
+    plot.focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("start="))
+    expect(page.locator("#insights-periods figcaption")).to_be_visible()
+    expect(plot).to_be_focused()
+    expect(table).to_have_attribute("open", "")
+    page.locator("#insights-periods summary").click()
+    page.keyboard.press("m")
+    expect(page).to_have_url(re.compile("insights$"))
+    expect(table).not_to_have_attribute("open", "")
+
+
+def test_part_that_does_not_come_says_so_and_is_asked_for_again(new_device, session):
+    """The page comes as that of a long count does: without its parts."""
+    page = new_device(storage_state=session).context.new_page()
+    page.route("**/admin/insights?*range=7d", lambda route: route.fulfill(body=without_parts(route), status=200))
+    page.route("**/admin/insights?*part=pages", lambda route: route.fulfill(status=503, body="busy"))
+    page.route("**/admin/insights?*part=hours", lambda route: route.abort())
+    visit(page, "/admin/insights?compare=previous&range=7d")
+    pages, hours = (page.locator(f"[data-part={name}]") for name in ("pages", "hours"))
+    expect(page.locator("[data-part=sources] tbody tr").first).to_be_visible()
+    expect(page.locator("[data-insights-progress]")).to_be_hidden()
+    for part in (pages, hours):
+        expect(part.get_by_role("alert")).to_have_text("This part could not be loaded.")
+    check_accessible(page)
+    hours.get_by_role("button", name="Try again").click()
+    expect(hours.get_by_role("button")).to_be_focused()
+    page.unroute("**/admin/insights?*part=pages")
+    pages.get_by_role("button", name="Try again").click()
+    expect(row(page, "page", "/fares")).to_be_visible()
+    expect(pages).to_be_focused()
+    expect(hours.get_by_role("alert")).to_be_visible()
+
+
+def without_parts(route: Route) -> str:
+    """The answer of a route, whose parts with figures and lists are still counted."""
+    pending = r'\1 data-pending><h2 id="insights-\2-title">Counting</h2></section>'
+    return re.sub(r'(?s)(<section class="[^"]*" id="insights-(\w+)"[^>]*)>.*?</section>', pending, route.fetch().text())
+
+
+def test_figures_move_as_visits_come_and_long_counts_show_progress(new_device, session, site):
+    page = new_device(storage_state=session).open("/admin/insights?range=today&tabs=world")
+    before = int(page.locator("[data-stat=visits]").get_attribute("data-value"))
+    for number in range(3):
+        site.register(f"new{number}", page="/map")
+    expect(page.locator("[data-stat=visits]")).to_have_text(str(before + 3))
+    expect(page.locator("#insights-periods tbody tr").first.locator("[data-value]")).not_to_have_attribute(
+        "data-value", "0"
+    )
+    page.route("**/admin/insights?**", lambda route: (page.wait_for_timeout(600), route.continue_()))
+    page.keyboard.press("e")
+    expect(page.locator("[data-insights-progress]")).to_be_visible()
+    expect(page.locator("[data-insights-progress]")).to_be_hidden()
+
+
+def test_own_days_and_the_search_of_a_list_stay_on_the_page(new_device, session):
+    page = new_device(storage_state=session).open("/admin/insights?tabs=city")
+    page.evaluate("window.isSame = true")
+    page.keyboard.press("c")
+    page.locator("#insights-start").fill(str(THURSDAY))
+    page.locator("#insights-end").fill(str(THURSDAY))
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"tabs=city&start={THURSDAY}&end={THURSDAY}|start={THURSDAY}&end={THURSDAY}"))
+    expect(page.locator("[data-stat=visits]")).to_have_text("13")
+    page.locator("#insights-pages .foot a").first.click()
+    page.locator("#insights-find").fill("FARES")
+    page.keyboard.press("Enter")
+    expect(page.locator("#insights-page-values tr")).to_have_count(1)
+    expect(page.locator("#insights-find")).to_be_focused()
+    assert page.evaluate("window.isSame")
+
+
+@pytest.mark.parametrize("path", ["?range=7d&compare=previous&page=%2Ffares&tabs=world", "?by=page&range=7d"])
+def test_insights_are_accessible(new_device, session, path):
+    page = new_device(storage_state=session).open(f"/admin/insights{path}")
+    expect(page.locator("#insights-periods canvas")).to_be_visible()
+    check_accessible(page)
+
+
+def test_a_shared_view_is_seen_with_its_password_alone(new_device, session):
+    admin = new_device(storage_state=session).open("/admin/insights?source=google.com&range=7d")
+    admin.locator("[data-key=share]").click()
+    admin.locator("#name").fill("From Google")
+    admin.locator("#password").fill(PASSWORD)
+    check_accessible(admin)
+    admin.locator("main .primary").click()
+    link = admin.locator("main [data-copy]").get_attribute("data-copy")
+    check_accessible(admin)
+    for path in ("/admin/shares", "/admin/annotations"):
+        visit(admin, path)
+        check_accessible(admin)
+    shared = re.sub("https?://[^/]*", "", link or "")
+    guest = new_device(**PHONE, color_scheme="dark").context.new_page()
+    visit(guest, shared, 401)
+    guest.locator("#password").fill(PASSWORD)
+    check_accessible(guest)
+    guest.locator("main .primary").click()
+    expect(guest.locator("main .work > .row .chip")).to_contain_text("google.com")
+    row(guest, "page", "/fares").click()
+    expect(guest.locator("#insights-head .chip")).to_have_count(1)
+    expect(guest.locator("#insights-source-values tr")).to_have_count(1)
+    check_accessible(guest)
+    assert "/admin" not in guest.locator("main").inner_html()

@@ -1,0 +1,158 @@
+"""The lists of the panel in a browser: found by a part of a name on a phone, by keyboard, with columns as one likes."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from support.pages import Device, check_accessible, expect, kept_login, visit
+from support.redis import free_port
+
+if TYPE_CHECKING:
+    from playwright.sync_api import FloatRect, Locator, Page, StorageState
+
+EMAIL, PASSWORD = "rani@example.com", "rickshaw at dawn"
+VISITS = 60
+ANDROID = "Mozilla/5.0 (Linux; Android 13) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Mobile Safari/537.36"
+PHONE = {"viewport": {"width": 360, "height": 780}, "has_touch": True, "is_mobile": True, "locale": "bn-BD"}
+TALLEST = {1440: 2_000, 768: 2_400, 360: 4_000}
+"""From the top of the first of 50 rows to the bottom of the last, in px, by the width of the page."""
+
+ROWS = "[data-table=visits] tbody tr"
+FOCUSED = "document.activeElement.closest('tr')?.rowIndex ?? 0"
+
+
+@pytest.fixture(scope="module")
+def site(module_servers, module_sqlite_database):
+    settings = {"ADMIN_EMAIL": EMAIL, "ADMIN_PASSWORD": PASSWORD}
+    return module_servers(module_sqlite_database, PORT=free_port(), **settings).start()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def visits(site, founder):
+    """The first is that of a user, on a page that no other visit has."""
+    founder.visit("founder", page="/fares/mirpur-10", userAgent=ANDROID)
+    for number in range(1, VISITS):
+        site.register(f"visitor{number}", page=f"/stops/uttara-north-{number}", userAgent=ANDROID)
+
+
+@pytest.fixture(scope="module")
+def session(browser, site) -> StorageState:
+    return kept_login(browser, site.port, EMAIL, PASSWORD)
+
+
+@pytest.fixture(scope="module")
+def shared_device(new_shared_device, session) -> Device:
+    return new_shared_device(storage_state=session)
+
+
+@pytest.fixture
+def list_page(tab) -> Page:
+    visit(tab, "/admin/visits")
+    return tab
+
+
+def test_operator_on_a_phone_finds_a_visit_by_half_a_page_name_and_ends_a_session(new_device, session, founder):
+    device: Device = new_device(storage_state=session, color_scheme="dark", **PHONE)
+    page = device.open("/admin/visits")
+    page.locator("#text").fill("MIRPUR")
+    page.keyboard.press("Enter")
+    expect(page.locator(ROWS)).to_have_count(1)
+    page.locator(ROWS).tap()
+    sheet = page.locator("dialog.sheet")
+    expect(sheet).to_contain_text("/fares/mirpur-10")
+    check_no_overflow(page)
+    sheet.locator('a[href*="/admin/users/"]').tap()
+    page.locator('form[action$="/log-out"] button').tap()
+    expect(page.locator("h1")).to_contain_text(founder.name)
+    page.locator("main form[method=post] button").tap()
+    page.wait_for_url(re.compile("/admin/users/"))
+    expect(page.locator("form[action$='/log-out']")).to_be_visible()
+    founder.call("GET", "/api/auth/me", status=401)
+
+
+def box_of(row: Locator) -> FloatRect:
+    box = row.bounding_box()
+    assert box
+    return box
+
+
+def check_no_overflow(page: Page) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+
+
+def test_fifty_rows_are_no_taller_than_promised(list_page):
+    for width, tallest in TALLEST.items():
+        list_page.set_viewport_size({"width": width, "height": 900})
+        first, last = (box_of(list_page.locator(ROWS).nth(number)) for number in (0, 49))
+        assert last["y"] + last["height"] - first["y"] <= tallest, f"{width} px"
+        assert first["height"] >= 24, f"{width} px"
+        check_no_overflow(list_page)
+
+
+def test_rows_are_gone_through_by_keyboard_and_back_closes_the_sheet(list_page):
+    page, sheet = list_page, list_page.locator("dialog.sheet")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    assert page.evaluate(FOCUSED) == 2
+    page.keyboard.press("k")
+    assert page.evaluate(FOCUSED) == 1
+    page.keyboard.press("Enter")
+    expect(sheet).to_contain_text("uttara-north-59")
+    expect(page).to_have_url(re.compile(r"/admin/visits/60$"))
+    page.keyboard.press("j")
+    expect(sheet).to_contain_text("uttara-north-58")
+    expect(page).to_have_url(re.compile(r"/admin/visits/59$"))
+    page.keyboard.press("Escape")
+    expect(sheet).to_be_hidden()
+    expect(page).to_have_url(re.compile(r"/admin/visits$"))
+    assert page.evaluate(FOCUSED) == 2
+    page.locator(ROWS).nth(2).locator("td").nth(1).click()
+    expect(sheet).to_contain_text("uttara-north-57")
+    page.go_back()
+    expect(sheet).to_be_hidden()
+    expect(page).to_have_url(re.compile(r"/admin/visits$"))
+    page.locator("#text").press("j")
+    expect(page.locator("#text")).to_have_value("j")
+
+
+def test_times_tick_and_say_the_second_and_the_zone(list_page):
+    time = list_page.locator(f"{ROWS} time").first
+    expect(time).to_have_text(re.compile(r"^\d+ ?(s|min|m)\.? ago$"))
+    before = time.inner_text()
+    expect(time).not_to_have_text(before)
+    assert re.search(r"\d:\d\d:\d\d \(Asia/Dhaka\)$", time.get_attribute("title") or "")
+
+
+def test_columns_and_density_stay_as_they_were_chosen(new_device, session):
+    page = new_device(storage_state=session).open("/admin/visits")
+    place, table = page.locator(f"{ROWS} .place").first, page.locator("[data-table=visits]")
+    expect(place).to_be_visible()
+    row = page.locator(ROWS).first
+    height = box_of(row)["height"]
+    page.locator("[data-table-view] summary").click()
+    page.locator("[data-column]", has_text="Place").click()
+    page.locator("[data-density=compact]").click()
+    expect(place).to_be_hidden()
+    page.reload()
+    expect(table).to_have_attribute("data-density", "compact")
+    expect(place).to_be_hidden()
+    assert box_of(row)["height"] < height
+
+
+def test_list_works_without_scripts(new_device, session):
+    page = new_device(java_script_enabled=False, storage_state=session).context.new_page()
+    visit(page, "/admin/visits?text=mirpur")
+    expect(page.locator(f"{ROWS} time")).to_have_text(re.compile(r"^\d+ \w+ \d{4}, \d\d:\d\d$"))
+    page.locator(f"{ROWS} a").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Visit No. 1")
+
+
+def test_lists_and_what_they_open_are_accessible(tab):
+    for path in ("/admin/visits/1", "/admin/audit?kind=all", "/admin/visits?text=mirpur"):
+        visit(tab, path)
+        check_accessible(tab)
+    tab.locator(ROWS).first.click()
+    expect(tab.locator("dialog.sheet dl")).to_be_visible()
+    check_accessible(tab)

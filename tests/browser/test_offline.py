@@ -1,0 +1,153 @@
+"""Our own pages without a network: the service worker has the last copy of the home page, and what waits is sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from support.pages import Device, check_accessible, expect, live, log_in, visit, wait_for
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+NO_NETWORK = "This page is not kept on your device."
+WAITING = "Object.keys(localStorage).filter((key) => key.startsWith('koyjabo.waiting')).map((key) => localStorage[key])"
+MADE = """
+new Date(JSON.parse(document.getElementById("pulse").textContent).nowMs)
+  .toLocaleTimeString("en", { hour12: false, timeZone: "Asia/Dhaka" })
+"""
+IN_TWO_DAYS = "const now = Date.now; Date.now = () => now() + 2 * 86_400_000;"
+OPENED_LONG_AGO = """
+Object.defineProperty(performance, "timeOrigin", { value: performance.timeOrigin - 600_000 });
+"""
+TEN_MINUTES_AGO = "const now = Date.now; Date.now = () => now() - 600_000;"
+
+
+@pytest.fixture
+def device(new_device):
+    return new_device(service_workers="allow")
+
+
+def ready(page: Page) -> Page:
+    """A home page whose service worker has what it needs."""
+    live(page)
+    wait_for(page, lambda: page.evaluate("caches.match('/offline').then((copy) => !!copy)"), "it has a copy")
+    page.evaluate("navigator.serviceWorker.ready")
+    return page
+
+
+@contextmanager
+def tunnel(site) -> Iterator[None]:
+    """The browser stays as it is, and the server cannot be reached, by its service worker either."""
+    site.stop()
+    try:
+        yield
+    finally:
+        site.start()
+
+
+def rows(site, visitor: str) -> list[tuple]:
+    return site.database.rows(f"SELECT at_ms - client_ms FROM visits WHERE visitor_id = '{visitor}' ORDER BY id")
+
+
+def test_visit_in_a_tunnel_counts_once_when_there_is_a_network_again(device, site):
+    page = ready(device.open())
+    visitor, shown = page.evaluate("localStorage.visitorId"), site.stats().total
+    page.close()
+    with tunnel(site):
+        page = device.context.new_page()
+        page.add_init_script(TEN_MINUTES_AGO)
+        visit(page)
+        expect(page.locator("[data-stat=totalVisits]")).to_have_attribute("data-value", str(shown))
+        expect(page.locator("[data-connection]")).to_contain_text(f"This page is as of {page.evaluate(MADE)}.")
+        expect(page.locator("[data-own]")).to_have_text("Your visit counts as soon as there is a network.")
+        wait_for(page, lambda: page.evaluate(WAITING) == ["0"], "it waits in the database")
+        assert page.evaluate("window.performance.getEntriesByType('navigation')[0].workerStart > 0")
+        page.close()
+    page = live(device.open())
+    wait_for(page, lambda: len(rows(site, visitor)) == 3, "it is counted")
+    assert sorted(late // 60_000 for (late,) in rows(site, visitor)) == [0, 0, 10]
+    wait_for(page, lambda: page.evaluate(WAITING) == [], "nothing waits")
+    page.wait_for_timeout(300)
+    assert (len(rows(site, visitor)), site.stats().total) == (3, shown + 2)
+
+
+def test_page_that_stays_open_says_when_it_was_opened_and_when_its_visit_was_counted(device, site):
+    ready(device.open()).close()
+    with tunnel(site):
+        page = device.context.new_page()
+        page.add_init_script(OPENED_LONG_AGO)
+        visit(page)
+        wait_for(page, lambda: page.evaluate(WAITING) == ["0"], "it waits in the database")
+    sentence = re.compile(r"^You are visit no\. [\d,]+, the \w+ today\. Opened \d\d:\d\d, counted \d\d:\d\d\.$")
+    expect(page.locator("[data-own]")).to_have_text(sentence)
+    wait_for(page, lambda: page.evaluate(WAITING) == [], "nothing waits")
+
+
+def test_what_is_private_or_changes_is_never_kept(device, site, karim):
+    page = ready(device.open())
+    log_in(device, karim)
+    for path in ("/", "/account", "/communities"):
+        visit(page, path)
+    wait_for(page, lambda: page.evaluate("!!navigator.serviceWorker.controller"), "it has the page")
+    kept = page.evaluate(
+        "caches.keys().then((names) => caches.open(names[0])).then((cache) => cache.keys())"
+        ".then((all) => all.map(({ url }) => new URL(url).pathname))"
+    )
+    assert {"/", "/offline"} <= set(kept)
+    assert all(path in ("/", "/offline") or path.startswith("/static/v-") for path in kept)
+    with tunnel(site):
+        page.add_init_script(IN_TWO_DAYS)
+        visit(page)
+        assert karim.name not in page.content()
+        made = re.compile(r"This page is as of [A-Z][a-z]+ \d+ at \d\d:\d\d:\d\d\.$")
+        expect(page.locator("[data-connection]")).to_have_text(made)
+        visit(page, "/docs")
+        assert NO_NETWORK in page.inner_text("main")
+        check_accessible(page)
+        for path in ("/account", "/admin/", "/login", "/communities", "/n/1", "/api/stats"):
+            tab = device.context.new_page()
+            with pytest.raises(Exception, match="ERR_CONNECTION_REFUSED"):
+                tab.goto(path)
+
+
+def test_copy_of_another_program_on_this_host_is_not_shown(device, site):
+    page = device.open("/install")
+    page.evaluate("caches.open('another').then((cache) => cache.put('/', new Response('Another page')))")
+    visit(page)
+    ready(page)
+    with tunnel(site):
+        visit(page)
+        expect(page.locator("h1")).to_have_text("Koy Jabo, live")
+
+
+def test_service_worker_sends_what_waits_when_the_network_is_back(device, site):
+    page = ready(device.open())
+    visitor = page.evaluate("localStorage.visitorId")
+    page.close()
+    with tunnel(site):
+        page = device.open()
+        wait_for(page, lambda: page.evaluate(WAITING) == ["0"], "it waits in the database")
+        page.close()
+    page = device.open("/docs")  # which counts nothing
+    sync(device, page)
+    wait_for(page, lambda: len(rows(site, visitor)) == 2, "it is counted")
+    live(device.open())
+    wait_for(page, lambda: page.evaluate(WAITING) == [], "the next page finds out")
+    assert len(rows(site, visitor)) == 3
+
+
+def sync(device: Device, page: Page) -> None:
+    """What the browser does when there is a network, at a time of its own choice."""
+    session, found = device.context.new_cdp_session(page), []
+    session.on("ServiceWorker.workerRegistrationUpdated", lambda said: found.extend(said["registrations"]))
+    session.send("ServiceWorker.enable")
+    wait_for(page, lambda: found, "it names the registration")
+    registration = found[0]["registrationId"]
+    session.send(
+        "ServiceWorker.dispatchSyncEvent",
+        {"origin": page.evaluate("origin"), "registrationId": registration, "tag": "koyjabo", "lastChance": False},
+    )

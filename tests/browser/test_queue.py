@@ -1,0 +1,259 @@
+"""js/koyjabo-queue.js on the pages of others: what waits is sent once, and never what the server would count twice."""
+
+from __future__ import annotations
+
+import time
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from support.elsewhere import begin
+from support.pages import wait_for
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+DAY_MS = 86_400_000
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+NOTE = "([id, entry]) => localStorage.setItem(`koyjabo.waiting ${id}`, JSON.stringify(entry))"
+DELIVER = "async (url) => { const queue = await import(url); await queue.deliver(); }"
+KEYS = "Object.keys(localStorage).filter((key) => key.startsWith('koyjabo.waiting'))"
+WAITING = """
+() => new Promise((resolve) => {
+  const opening = indexedDB.open("koyjabo.waiting");
+  opening.onsuccess = () => {
+    const asked = opening.result.transaction("koyjabo.waiting").objectStore("koyjabo.waiting").getAllKeys();
+    asked.onsuccess = () => { opening.result.close(); resolve(asked.result); };
+  };
+})
+"""
+NO_DATABASE = "indexedDB.open = () => { throw new DOMException('blocked', 'SecurityError'); }"
+FULL_DATABASE = "IDBObjectStore.prototype.put = function () { this.transaction.abort(); }"
+NO_LOCKS = "Object.defineProperty(navigator, 'locks', { value: undefined })"
+NEXT = "() => { window.isKept = new Promise((resolve) => addEventListener('koyjaboWaiting', resolve)); }"
+KEPT = "async () => { await window.isKept; }"
+FULL = """
+() => {
+  localStorage.visitorId = "full";
+  for (let size = 2 ** 23, part = 0; size >= 1; size /= 2) {
+    try {
+      for (;;) localStorage[`part ${part++}`] = "x".repeat(size);
+    } catch {
+      // half of it, then
+    }
+  }
+}
+"""
+CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Retry-After"}
+
+numbers = count()
+
+
+class Queue:
+    """Of a page of another site, with a visitor of its own."""
+
+    def __init__(self, page: Page, site: Any) -> None:
+        self.page, self.site = page, site
+        self.visitor = f"queue{next(numbers)}"
+        self.module = f"http://localhost:{site.port}/static/js/koyjabo-queue.js"
+
+    def visit(self, age_ms: int = 0, port: int = 0, **fields: Any) -> str:
+        """Leave the note of one that was opened so long ago. Returns its id."""
+        visit, body = self._id(age_ms), {"visitorId": self.visitor, "timestamp": now_ms() - age_ms, **fields}
+        return self._note(visit, "/api/visitor/register", {**body, "visitId": visit}, port=port)
+
+    def event(self, visit: str, name: str = "search") -> str:
+        event = self._id()
+        about = {"id": event, "name": name, "page": "/", "props": {}, "at": now_ms()}
+        return self._note(event, "/api/events", {"visitorId": self.visitor, "events": [about]}, visit)
+
+    def _id(self, age_ms: int = 0) -> str:
+        """As the module makes them: in the order of time."""
+        return f"{in_base_36(now_ms() - age_ms)}-{next(numbers):06}"
+
+    def _note(self, entry: str, path: str, body: Any, visit: str | None = None, port: int = 0) -> str:
+        url = f"http://localhost:{port or self.site.port}{path}"
+        self.page.evaluate(NOTE, [entry, {"id": entry, "url": url, "visit": visit, "body": body}])
+        return entry
+
+    def deliver(self) -> None:
+        self.page.evaluate(DELIVER, self.module)
+
+    def waits(self) -> list[str]:
+        """The ids of what waits, and whether localStorage says that something does."""
+        found: list[str] = self.page.evaluate(WAITING)
+        assert bool(found) == bool(self.page.evaluate(KEYS))
+        return found
+
+    def visits(self) -> list[str]:
+        return self._stored("SELECT visit_id FROM visits WHERE visitor_id = '{}' ORDER BY id")
+
+    def events(self) -> list[str]:
+        return self._stored("SELECT event_id FROM events WHERE visitor_id = '{}' ORDER BY id")
+
+    def _stored(self, query: str) -> list[str]:
+        return [row[0] for row in self.site.database.rows(query.format(self.visitor))]
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def in_base_36(number: int) -> str:
+    return (in_base_36(number // 36) if number >= 36 else "") + DIGITS[number % 36]
+
+
+@pytest.fixture
+def queue(elsewhere, site) -> Queue:
+    return Queue(elsewhere, site)
+
+
+def said(device) -> str:
+    return "\n".join(device.console)
+
+
+def sent_by(page: Page) -> list[Any]:
+    found: list[Any] = []
+    page.on("request", lambda request: "/api/" in request.url and found.append(request.post_data_json))
+    return found
+
+
+def test_what_waits_is_sent_as_it_was_in_the_order_of_time(queue):
+    sent = sent_by(queue.page)
+    first = queue.visit(age_ms=3_600_000, page="/history")
+    events = [queue.event(first) for _ in range(5)]
+    ahead = queue.visit(age_ms=-DAY_MS)  # a clock that was put right since
+    queue.deliver()
+    assert (queue.visits(), queue.events(), queue.waits()) == ([first, ahead], events, [])
+    assert ["events" in body for body in sent] == [False] + [True] * 5 + [False]
+    (kept,) = queue.site.database.rows(f"SELECT page, at_ms - client_ms FROM visits WHERE visit_id = '{first}'")
+    assert (kept[0], kept[1] // 60_000) == ("/history", 60)
+
+
+def test_what_was_counted_already_is_not_counted_again(queue):
+    visit = queue.visit()
+    queue.site.post("/api/visitor/register", json={"visitorId": queue.visitor, "visitId": visit})
+    queue.deliver()
+    assert (queue.visits(), queue.waits()) == ([visit], [])
+
+
+def test_what_finds_no_network_waits_and_is_sent_when_it_is_back(queue):
+    queue.page.route("**/api/**", lambda route: route.abort())
+    visit = queue.visit()
+    event = queue.event(visit)
+    queue.deliver()
+    assert (queue.visits(), queue.waits()) == ([], [visit, event])
+    assert queue.page.evaluate(f"{KEYS}.map((key) => localStorage[key])") == ["0", "0"]
+    queue.page.unroute("**/api/**")
+    queue.page.evaluate("dispatchEvent(new Event('online'))")
+    wait_for(queue.page, lambda: queue.page.evaluate(KEYS) == [], "it is sent")
+    assert (queue.visits(), queue.events(), queue.waits()) == ([visit], [event], [])
+
+
+def test_what_a_service_worker_has_sent_waits_no_longer(queue):
+    queue.page.evaluate("localStorage['koyjabo.waiting 1'] = 0")
+    queue.deliver()
+    assert queue.page.evaluate(KEYS) == []
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_server_that_takes_nothing_now_is_asked_again_when_it_has_said(queue, status):
+    sent = sent_by(queue.page)
+    refusal = {"status": status, "json": {"error": "Not now."}, "headers": {**CORS, "Retry-After": "1"}}
+    queue.page.route("**/api/**", lambda route: route.fulfill(**refusal), times=1)
+    visits = [queue.visit(), queue.visit()]
+    queue.deliver()
+    assert (queue.visits(), len(sent), queue.waits()) == ([], 1, visits)
+    wait_for(queue.page, lambda: queue.page.evaluate(KEYS) == [], "it is sent again")
+    assert queue.visits() == visits
+
+
+def test_answer_of_a_portal_is_none(queue):
+    queue.page.route("**/api/**", lambda route: route.fulfill(body="<h1>Our Wi-Fi</h1>", headers=CORS), times=1)
+    visit = queue.visit()
+    queue.deliver()
+    assert queue.waits() == [visit]
+
+
+def test_what_is_refused_is_dropped_with_its_events_and_a_line(queue, device):
+    refused, counted = queue.visit(communityId="unknown"), queue.visit()
+    queue.event(refused)
+    queue.event(counted, name="Not a name")
+    event = queue.event(counted)
+    queue.deliver()
+    assert (queue.visits(), queue.events(), queue.waits()) == ([counted], [event], [])
+    assert said(device).count("Refused, and not counted:") == 2
+
+
+def test_what_was_kept_for_too_long_is_dropped_with_a_line(queue, device):
+    queue.visit(age_ms=366 * DAY_MS)
+    visit = queue.visit(age_ms=364 * DAY_MS)
+    queue.deliver()
+    assert (queue.visits(), queue.waits()) == ([visit], [])
+    assert said(device).count("Too old, and not counted:") == 1
+
+
+def test_server_that_is_gone_keeps_nothing_of_another_waiting(queue):
+    gone = queue.visit(port=9)
+    visit = queue.visit()
+    queue.deliver()
+    assert (queue.visits(), queue.waits()) == ([visit], [gone])
+
+
+@pytest.mark.parametrize("fault", [NO_DATABASE, FULL_DATABASE, NO_LOCKS])
+def test_browser_that_can_do_less_sends_what_pages_have_noted(queue, fault):
+    queue.page.evaluate(f"() => {{ {fault} }}")
+    queue.page.route("**/api/**", lambda route: route.abort(), times=1)
+    visit = queue.visit()
+    queue.deliver()
+    assert queue.visits() == []
+    assert queue.page.evaluate(KEYS)
+    queue.deliver()
+    assert (queue.visits(), queue.page.evaluate(KEYS)) == ([visit], [])
+
+
+def test_two_tabs_send_it_once(queue, device, other_site):
+    sent: list[str] = []
+    device.context.on("request", lambda request: "/api/" in request.url and sent.append(request.url))
+    another = device.context.new_page()
+    another.goto(other_site)
+    visits = [queue.visit() for _ in range(5)]
+    begin = f"window.delivered = ({DELIVER})('{queue.module}')"
+    for page in (queue.page, another):
+        page.evaluate(f"() => {{ {begin}; }}")
+    for page in (queue.page, another):
+        page.evaluate("window.delivered")
+    assert (queue.visits(), len(sent), queue.waits()) == (visits, 5, [])
+
+
+def test_visit_of_a_full_browser_is_sent_by_the_next_page(elsewhere, device, other_site, site):
+    elsewhere.route("**/api/**", lambda route: route.abort())
+    elsewhere.evaluate(FULL)
+    elsewhere.evaluate(NEXT)
+    begin(elsewhere, site)
+    elsewhere.evaluate(KEPT)
+    elsewhere.close()
+    page = device.context.new_page()
+    page.goto(other_site)
+    begin(page, site)
+    query = "SELECT count(*) FROM visits WHERE visitor_id = 'full'"
+    wait_for(page, lambda: site.database.rows(query) == [(2,)], "both are counted")
+
+
+def test_event_is_not_sent_before_the_visit_of_the_same_page(elsewhere, site):
+    elsewhere.evaluate("localStorage.visitorId = 'patient'")
+    elsewhere.route("**/api/visitor/register", lambda route: route.abort())
+    elsewhere.evaluate(NEXT)
+    begin(elsewhere, site)
+    elsewhere.evaluate(KEPT)
+    elsewhere.evaluate("window.koyjabo.track('search')")
+    elsewhere.evaluate(NEXT)
+    elsewhere.evaluate("dispatchEvent(new Event('online'))")
+    elsewhere.evaluate(KEPT)
+    query = "SELECT e.name, v.visitor_id FROM events e LEFT JOIN visits v ON v.id = e.visit_id"
+    query = f"{query} WHERE e.visitor_id = 'patient'"
+    assert site.database.rows(query) == []
+    elsewhere.unroute("**/api/visitor/register")
+    elsewhere.evaluate("dispatchEvent(new Event('online'))")
+    wait_for(elsewhere, lambda: site.database.rows(query), "it is sent")
+    assert site.database.rows(query) == [("search", "patient")]

@@ -1,0 +1,120 @@
+"""The npm package of the client module, as it is installed: its types, its size, and that it counts."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from support.package_fixtures import JS, succeed
+from support.server import Server
+
+FIRST_LIMIT = 3_840
+"""What a page loads first, bytes, minified and packed: 3.75 KB."""
+
+WHOLE_LIMIT = 6_656
+"""The whole package in one file: 6.5 KB."""
+
+TYPED = """
+import { isNewer, KoyJabo, type Receipt, type Stats } from "koyjabo";
+import { KoyJabo as Whole } from "koyjabo/all";
+
+const koyjabo: KoyJabo = new KoyJabo({ baseUrl: "https://live.example.com", pageViews: true, visitorIdKey: "ours" });
+const whole: KoyJabo = new Whole({ baseUrl: "https://live.example.com" });
+const end: () => void = koyjabo.subscribe((stats, line) => {
+  const total: number | undefined = stats?.totalVisits;
+  if (line === "live" && stats) isNewer(stats, null);
+});
+const number: Receipt | null = koyjabo.visit;
+const stats: Stats | null = koyjabo.stats;
+const place: string | null | undefined = koyjabo.last?.place;
+const isAnswered: Promise<boolean> = koyjabo.refresh();
+void koyjabo.track("search", { to: "Mirpur 10", results: 4 });
+// @ts-expect-error the server has to be named
+new KoyJabo({ counts: false });
+// @ts-expect-error there is no such option
+new KoyJabo({ baseUrl: "https://live.example.com", count: false });
+"""
+FIRST = """
+import { build } from "esbuild";
+const { outputFiles } = await build({
+  stdin: { contents: 'export { KoyJabo } from "koyjabo";', resolveDir: process.cwd() },
+  bundle: true, minify: true, format: "esm", charset: "utf8", target: "es2022", write: false,
+  external: ["*/koyjabo-events.js", "*/koyjabo-stream.js", "*/koyjabo-queue.js"],
+});
+process.stdout.write(outputFiles[0].text);
+"""
+COUNT = """
+import { createRequire } from "node:module";
+const { JSDOM } = createRequire(import.meta.url)("jsdom");
+const { window } = new JSDOM("", { url: "http://page.example/history" });
+const browser = ["document", "location", "navigator", "localStorage", "sessionStorage", "WebSocket", "CustomEvent"];
+for (const name of [...browser, "AbortController"]) Object.defineProperty(globalThis, name, { value: window[name] });
+for (const name of ["addEventListener", "removeEventListener", "dispatchEvent"])
+  globalThis[name] = window[name].bind(window);
+console.log = console.warn = () => {};
+const [name, baseUrl] = process.argv.slice(2);
+const { KoyJabo } = await import(name);
+let problem = "";
+try { new KoyJabo(); } catch (error) { problem = error.message; }
+const koyjabo = new KoyJabo({ baseUrl });
+await koyjabo.start();
+await new Promise((live) => koyjabo.subscribe((stats, line) => line === "live" && live()));
+await koyjabo.track("search", { to: "Mirpur 10" });
+await new Promise((sent) => setTimeout(sent, 1_500));
+process.stdout.write(JSON.stringify({ problem, total: koyjabo.stats.totalVisits, ordinal: koyjabo.visit.ordinal }));
+process.exit();
+"""
+
+
+@pytest.fixture(scope="module")
+def server(module_servers, module_sqlite_database) -> Server:
+    return module_servers(module_sqlite_database, STARTING_TOTAL=4000).start()
+
+
+def node(project: Path, script: str, *arguments: str) -> str:
+    """What a script in the project prints."""
+    (project / "script.mjs").write_text(script)
+    command = ["node", "script.mjs", *arguments]
+    return succeed(subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=60, check=False))
+
+
+def packed(text: str) -> int:
+    return len(gzip.compress(text.encode(), mtime=0))
+
+
+def test_types_are_those_of_the_module(project):
+    (project / "typed.mts").write_text(TYPED)
+    options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2022"]
+    command = ["node", "node_modules/typescript/bin/tsc", *options, "typed.mts"]
+    succeed(subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=60, check=False))
+
+
+def test_page_loads_little_at_first_and_the_whole_is_small(project):
+    first, whole = node(project, FIRST), (project / "node_modules" / "koyjabo" / "dist" / "all.js").read_text()
+    assert packed(first) <= FIRST_LIMIT
+    assert "EventSource" not in first
+    assert "EventSource" in whole
+    assert packed(whole) <= WHOLE_LIMIT
+    assert "import(" not in whole
+
+
+@pytest.mark.parametrize("name", ["koyjabo", "koyjabo/all"])
+def test_package_counts_and_needs_the_name_of_the_server(server, project, name):
+    before = server.stats().total
+    said = json.loads(node(project, COUNT, name, f"http://localhost:{server.port}"))
+    assert said["problem"] == "KoyJabo needs baseUrl, the origin of your server"
+    assert (said["total"], said["ordinal"]) == (before + 1, before + 1)
+    assert server.database.rows("SELECT name, props FROM events")[-1] == ("search", '{"to": "Mirpur 10"}')
+
+
+def test_package_contains_what_its_readme_promises(project):
+    installed = project / "node_modules" / "koyjabo"
+    package = json.loads((installed / "package.json").read_text())
+    assert not package.keys() & {"dependencies", "peerDependencies"}
+    assert {path.name for path in installed.iterdir()} == {"dist", "package.json", "README.md"}
+    for entry in package["exports"].values():
+        assert all((installed / path).is_file() for path in entry.values())
+    assert f'"version": "{package["version"]}"' in (JS.parent / "react" / "package.json").read_text()

@@ -1,0 +1,164 @@
+"""`koyjabo_client` before a real server, with a line that fails: each visit once, and a stream that comes back."""
+
+from __future__ import annotations
+
+import json
+import time
+from itertools import islice
+from threading import Timer
+
+import pytest
+from faulty_proxy import CUT, LOST, Said, proxy_of
+from support.members import Member
+from support.redis import free_port
+
+from koyjabo_client import ApiError, Client, client, server_sent_events
+
+BUSY = Said(503, b'{"error": "Later.", "code": "ledger_unavailable", "details": {}}', {"Retry-After": "0"})
+GATEWAY = Said(502, b"<html>Bad gateway</html>")
+
+
+@pytest.fixture(scope="module")
+def server(module_servers, module_sqlite_database):
+    return module_servers(module_sqlite_database, PORT=free_port()).start()
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch):
+    monkeypatch.setattr(client, "PAUSES_S", (0.01,))
+    monkeypatch.setattr(client, "STREAM_PAUSES_S", (0.01,))
+
+
+@pytest.fixture
+def proxy(server):
+    with proxy_of(server.port) as proxy:
+        yield proxy
+
+
+def total(server) -> int:
+    return Client(f"http://127.0.0.1:{server.port}/").stats()["totalVisits"]
+
+
+def test_visit_is_counted_once_whatever_happens_to_the_line(server, proxy):
+    before = total(server)
+    proxy.faults.extend([CUT, BUSY, LOST, GATEWAY])
+    with Client(proxy.url) as line:
+        receipt = line.register("ayesha", page="/history", user_agent="Mozilla/5.0 (X11; Linux x86_64)")
+    assert receipt["visit"]["duplicate"]
+    assert receipt["visit"]["ordinal"] == receipt["stats"]["totalVisits"] == total(server) == before + 1
+    sent = [json.loads(body) for _, body in proxy.asked]
+    assert len(sent) == 5
+    assert sent == [sent[0]] * 5
+    assert {**sent[0], "visitId": ""} == {
+        **{"visitorId": "ayesha", "visitId": "", "page": "/history"},
+        "userAgent": "Mozilla/5.0 (X11; Linux x86_64)",
+    }
+    assert line.register("ayesha", sent[0]["visitId"])["visit"]["ordinal"] == before + 1
+    assert line.register("ayesha")["visit"]["ordinal"] == before + 2
+
+
+def test_pause_is_the_one_that_the_server_asks_for(proxy):
+    proxy.faults.append(Said(429, BUSY.body, {"Retry-After": "1"}))
+    began = time.monotonic()
+    Client(proxy.url).stats()
+    assert time.monotonic() - began >= 1
+
+
+def test_patience_ends_with_what_the_last_try_raised(proxy):
+    proxy.faults.extend([BUSY] * 200)
+    with pytest.raises(ApiError) as error:
+        Client(proxy.url, patience=0.1).stats()
+    assert (error.value.status, error.value.code, str(error.value)) == (
+        *(503, "ledger_unavailable"),
+        "503 ledger_unavailable: Later.",
+    )
+    proxy.faults.clear()
+    with pytest.raises(OSError, match="refused"):
+        Client(f"http://127.0.0.1:{free_port()}", patience=0.1).register("nobody")
+    proxy.faults.append(Said(429, BUSY.body, {"Retry-After": "600"}))
+    with pytest.raises(ApiError):
+        Client(proxy.url, patience=60).stats()
+
+
+def test_other_errors_are_raised_at_once(proxy):
+    with pytest.raises(ApiError) as error:
+        Client(proxy.url).register("not a visitor")
+    assert (error.value.status, error.value.code, list(error.value.details)) == (400, "invalid_input", ["visitorId"])
+    with pytest.raises(ApiError, match="401 unauthenticated"):
+        Client(proxy.url).report("summary")
+    assert len(proxy.asked) == 2
+    proxy.faults.extend([Said(301, b"", {"Location": "/api/stats"}), Said(200, b"<html>Log in to the network</html>")])
+    for status in (301, 200):
+        with pytest.raises(ApiError) as error:
+            Client(proxy.url).register("ayesha")
+        assert (error.value.status, error.value.code) == (status, "not_json")
+    with pytest.raises(ValueError, match="base_url"):
+        Client("live.example.com")
+
+
+def test_reports_have_their_parameters_and_the_token(server, proxy):
+    token = Member(server).token
+    with pytest.raises(ApiError, match="403"):
+        Client(proxy.url, token).report("breakdown", by="page", country=["BD", "IN"], compare=None, source="")
+    assert proxy.asked[-1][0] == "/api/reports/breakdown?by=page&country=BD&country=IN&source="
+    assert proxy.headers[-1]["Authorization"] == f"Bearer {token}"
+
+
+def said(*events: dict) -> Said:
+    lines = ": hello\n\nretry: 5000\n\n" + "".join(f"id: x-1\ndata: {json.dumps(event)}\n\n" for event in events)
+    return Said(200, lines.encode() + b'data: {"type": "cut', {"Content-Type": "text/event-stream"})
+
+
+def test_stream_follows_a_server_and_comes_back_after_its_restart(server):
+    with Client(f"http://127.0.0.1:{server.port}", patience=60) as line:
+        events = line.stream()
+        before = next(events)["stats"]["totalVisits"]
+        line.register("nila")
+        assert next(event for event in events if event["stats"]["totalVisits"] > before)["type"] == "visitor_update"
+        server.stop()
+        server.start()
+        receipt = line.register("nila")
+        assert receipt["visit"]["ordinal"] == before + 2
+        totals = (event["stats"]["totalVisits"] for event in events if event["type"] == "visitor_update")
+        assert next(total for total in totals if total > before + 1) == before + 2
+
+
+def test_stream_of_a_community_needs_its_member(server):
+    member = Member(server)
+    community = member.found()
+    address = f"http://127.0.0.1:{server.port}"
+    with pytest.raises(ApiError, match="401"):
+        next(Client(address).stream(community))
+    first = next(Client(address, member.token).stream(community))
+    assert (first["type"], first["community_id"], first["count"]) == ("visitor_count", community, 1)
+
+
+def test_stream_comes_back_until_the_client_is_closed(proxy):
+    one, two, three = ({"type": "visitor_update", "stats": {"totalVisits": n}} for n in (1, 2, 3))
+    proxy.faults.extend([said(one, two), CUT, BUSY, GATEWAY, said(three)])
+    with Client(proxy.url, "token") as line:
+        assert [*islice(line.stream("id/of one"), 3)] == [one, two, three]
+    assert {path for path, _ in proxy.asked} == {"/api/communities/id%2Fof%20one/stream"}
+    assert proxy.headers[-1]["Authorization"] == "Bearer token"
+    assert [*line.stream()] == []
+
+
+def test_stream_ends_with_an_error_that_stays(proxy):
+    proxy.faults.extend([said(), Said(403, b'{"error": "No.", "code": "forbidden", "details": {}}')])
+    with pytest.raises(ApiError, match="403 forbidden"):
+        next(Client(proxy.url).stream())
+
+
+def test_closing_ends_the_pause_of_a_stream(proxy, monkeypatch):
+    monkeypatch.setattr(client, "STREAM_PAUSES_S", (60,))
+    line = Client(proxy.url)
+    proxy.faults.append(CUT)
+    Timer(0.2, line.close).start()
+    began = time.monotonic()
+    assert [*line.stream()] == []
+    assert time.monotonic() - began < 30
+
+
+def test_events_are_read_as_the_standard_says():
+    lines = [b"data:{\r\n", b'data: "a": "\xe0\xa6\x95"}\r\n', b"\r\n", b"\n", b": only a comment\n", b"data: 1\n"]
+    assert [*server_sent_events.read(lines)] == [{"a": "ক"}]

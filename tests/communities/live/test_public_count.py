@@ -1,0 +1,90 @@
+"""A community may show its numbers to everybody. Those who look are not online."""
+
+from __future__ import annotations
+
+from support.community_calls import PATH, found, losses
+
+from koyjabo.communities.live.participant import Participant
+from koyjabo.communities.permissions import RequiredAccess
+from koyjabo.errors import Forbidden
+
+
+def test_it_is_off_until_an_admin_turns_it_on(site, cast):
+    community = cast.community()
+    path, realtime = f"{PATH}/{community}", f"{PATH}/{community}/visitors/realtime"
+    assert cast["admin"].get(path).json["public_count"] is False
+    assert cast.call("nobody", "GET", realtime).status_code == 401
+    assert cast["moderator"].patch(path, json={"public_count": True}).status_code == 403
+    assert cast["admin"].patch(path, json={"public_count": True}).json["public_count"] is True
+    entries = "SELECT details FROM audit_log WHERE action = 'community.change' AND target_id = :id"
+    (entry,) = site.rows(entries, id=community)
+    assert '"public_count"' in entry[0]
+    assert cast.call("nobody", "GET", realtime).json["current_online"] == 0
+    assert cast["outsider"].get(realtime).status_code == 200
+    for closed in (path, f"{path}/stats", f"{path}/visitors/online", f"{path}/members"):
+        assert cast.call("nobody", "GET", closed).status_code == 401
+    assert found(cast["admin"], public_count=True)["public_count"] is True
+    before = losses(site)
+    for is_public, lost in ((True, 0), (False, 1), (False, 1)):
+        cast["admin"].patch(path, json={"public_count": is_public})
+        assert losses(site) - before == lost, "every server checks those who look, once"
+
+
+def test_archived_community_shows_nothing(site, cast, admin):
+    community = cast.community(public_count=True)
+    realtime = f"{PATH}/{community}/visitors/realtime"
+    site.services.communities.directory.archive(admin, community)
+    assert cast.call("nobody", "GET", realtime).status_code == 401
+    assert cast["outsider"].get(realtime).status_code == 404
+
+
+class Socket:
+    is_stream = False
+
+    def write(self, data: bytes) -> None: ...
+
+
+def seat_of(site, person, community: str, told: list) -> Participant:
+    """One who asks to be let in as a member."""
+    session = site.services.accounts.tokens.read(person.access).session_id
+    return Participant(Socket(), RequiredAccess(session, person.id, community, "member"), False, told.append)
+
+
+def test_one_who_is_let_in_as_a_watcher_while_rights_are_checked_stays(site, cast):
+    """A revocation of anybody's right, in the middle of their join."""
+    community, communities, told = cast.community(public_count=True), site.services.communities, []
+    seat = seat_of(site, cast["outsider"], community, told)
+    check, checks = communities.permissions.check, []
+
+    def checked(*arguments):
+        checks.append(arguments)
+        if len(checks) == 1:
+            communities.revocation._recheck([seat])
+        return check(*arguments)
+
+    communities.permissions.check = checked
+    try:
+        assert communities.rooms.join(seat)["count"] == 0
+    finally:
+        del communities.permissions.check
+    assert (len(checks), told) == (2, [])
+    communities.rooms.leave(seat)
+
+
+def test_one_who_becomes_a_watcher_while_rights_are_looked_up_stays_and_keeps_nobody_in(site, cast, monkeypatch):
+    community, communities, told = cast.community(public_count=True), site.services.communities, []
+    seat, revoked = seat_of(site, cast["outsider"], community, told), seat_of(site, cast["outsider"], community, told)
+    revoked.is_checked = True
+    recheck = communities.permissions.recheck
+
+    def joined(accesses):
+        monkeypatch.undo()
+        problems = recheck(accesses)
+        communities.rooms.join(seat)
+        return problems
+
+    monkeypatch.setattr(communities.permissions, "recheck", joined)
+    assert communities.revocation._recheck([seat, revoked])
+    assert [type(problem) for problem in told] == [Forbidden]
+    assert (seat.is_taken, revoked.is_taken) == (True, False)
+    communities.rooms.leave(seat)

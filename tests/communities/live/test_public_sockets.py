@@ -1,0 +1,96 @@
+"""The sockets of a community that shows its numbers to everybody. Those who look are not online."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+from support.community_calls import PATH
+from support.event_source import StreamListener, of_community
+from support.members import KINDS, Member, PlainMember, SocketioMember, promote
+from support.processes import wait_until
+
+LOG_IN, FORBIDDEN = 4001, 4003
+
+
+@pytest.fixture(scope="module")
+def server(sqlite_server):
+    return sqlite_server
+
+
+def open_all(server, stack: ExitStack, community: str, token: str | None):
+    stream = StreamListener(server.port, of_community(community), token)
+    return [stack.enter_context(each) for each in (*(kind(server.port, community, token) for kind in KINDS), stream)]
+
+
+def test_everybody_hears_who_comes_and_goes_and_is_not_online(server, founder):
+    community = founder.found(public_count=True)
+    member, stranger = Member(server).join(community), Member(server)
+    with ExitStack() as stack:
+        watchers = [*open_all(server, stack, community, None), *open_all(server, stack, community, stranger.token)]
+        for watcher in watchers:
+            assert watcher.next_of_type("visitor_count")["count"] == 0
+        with PlainMember(server.port, community, member.token) as inside:
+            assert inside.wait_for_count(1)["type"] == "visitor_count"
+            for watcher in watchers:
+                assert watcher.wait_for_count(1)["type"] == "visitor_joined"
+            people = founder.call("GET", f"{PATH}/{community}/visitors/online")
+            assert [(each["user_id"], each["tabs"]) for each in people] == [(member.id, 1)]
+        for watcher in watchers:
+            watcher.wait_for_count(0)
+            watcher.assert_adds_up()
+        dashboard = stack.enter_context(PlainMember(server.port, community, None, path="visitor-dashboard/"))
+        assert dashboard.wait_for_code() == LOG_IN
+    today = founder.call("GET", f"{PATH}/{community}/visitors/today")
+    assert today["authenticated_visitors"] == 1, "those who look have not come"
+
+
+@pytest.mark.parametrize("how", ["turned off", "archived"])
+def test_who_looks_is_sent_away_when_it_is_turned_off_or_archived(server, founder, how):
+    community = founder.found(public_count=True)
+    member, stranger = Member(server).join(community), Member(server)
+    with ExitStack() as stack:
+        inside = stack.enter_context(PlainMember(server.port, community, member.token))
+        inside.wait_for_count(1)
+        watchers = open_all(server, stack, community, None), open_all(server, stack, community, stranger.token)
+        for each in (*watchers[0], *watchers[1]):
+            each.wait_for_count(1)
+        if how == "turned off":
+            founder.call("PATCH", f"{PATH}/{community}", {"public_count": False})
+        else:
+            promote(server, boss := Member(server))
+            boss.log_in()
+            boss.send_form(f"/communities/{community}/archive")
+        lost = "forbidden" if how == "turned off" else "unknown_community"
+        for (plain, socketio, stream), code in zip(watchers, (LOG_IN, FORBIDDEN), strict=True):
+            assert plain.wait_for_code() == code
+            assert socketio.next_of_type("kicked")["code"] == code
+            assert stream.next_of_type("error")["code"] == ("unauthenticated" if code == LOG_IN else lost)
+            wait_until(lambda stream=stream: stream.has_ended, "it has ended")
+        if how == "turned off":
+            assert inside.ask("request_count", "visitor_count")["count"] == 1
+            with PlainMember(server.port, community, stranger.token) as again:
+                assert again.wait_for_code() == FORBIDDEN
+            with SocketioMember(server.port, community) as again:
+                assert again.joined["code"] == LOG_IN
+        else:
+            assert inside.wait_for_code() == FORBIDDEN
+
+
+def test_watcher_who_joins_again_as_a_member_is_online(server, founder):
+    """On Socket.IO, after a login on the same page; who joins twice is told the same."""
+    community = founder.found(public_count=True)
+    with SocketioMember(server.port, community) as client:
+        assert (client.joined["ok"], client.joined["count"]) == (True, 0)
+        for token, count in ((None, 0), (founder.token, 1), (None, 1)):
+            joined = client.ask("join", {**client.where, **({"token": token} if token else {})})
+            assert (joined["ok"], joined["count"]) == (True, count)
+
+
+def test_bad_credentials_are_bad_where_none_are_needed(server, founder):
+    """So that a member whose token has expired is not taken for a stranger."""
+    community = founder.found(public_count=True)
+    with PlainMember(server.port, community, "x.y.z") as socket:
+        assert socket.wait_for_code() == 4002
+    with SocketioMember(server.port, community, "x.y.z") as client:
+        assert client.joined["code"] == 4002

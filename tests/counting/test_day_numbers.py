@@ -1,0 +1,115 @@
+"""Each visit has a number in its day: 1, 2, 3, in the order in which the visits of the day were counted."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from itertools import pairwise
+
+import pytest
+from sqlalchemy.engine import make_url
+from support.app_fixtures import Site
+
+from koyjabo.counting.ledger import open_store
+from koyjabo.counting.records import NewVisit
+from koyjabo.models import SITE, Scope
+
+pytestmark = pytest.mark.both_kinds
+
+HERE = Scope("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b")
+STORES, EACH, SECOND_MS = 3, 40, 1000
+
+
+def ms(moment: str) -> int:
+    return round(datetime.fromisoformat(moment).timestamp() * 1000)
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url, STARTING_TOTAL=4000) as site:
+        site.add_community(HERE)
+        site.time.go_to("2025-12-16T23:59:50+06:00")
+        yield site
+
+
+@pytest.fixture
+def commit(site):
+    """Commit visits, each a visitor and a moment, as one batch. Returns the numbers."""
+    store = open_store(make_url(site.database_url), site.services.clock)
+
+    def numbers(*visits: tuple[str, int], scope: Scope = SITE) -> list[int | None]:
+        batch = [(NewVisit(name, name, scope, at_ms=at_ms), name) for name, at_ms in visits]
+        with store.writing():
+            return [receipt.day_number for receipt in store.commit(batch)]
+
+    yield numbers
+    store.close()
+
+
+def test_a_batch_across_midnight_and_an_import_continue_each_day(site, commit):
+    late, early, old = site.time.ms, site.time.ms + 20 * SECOND_MS, ms("2025-11-02T09:00:00+06:00")
+    assert site.register("first").today == 1
+    assert commit(("a", late), ("b", early), ("c", late), ("d", early), ("a", late)) == [2, 1, 3, 2, 2]
+    assert commit(("e", late), scope=HERE) == [4]  # among those of the site
+    assert commit(("f", old), ("g", old)) == [1, 2]
+    assert commit(("h", old), ("i", early), ("f", old)) == [3, 3, 1]
+    site.time.ms = early
+    assert site.register("after").today == 4
+    assert site.recount() == []
+
+
+def test_retries_are_told_the_same_for_ever(site):
+    first = site.register("ayesha", visitId="1")
+    site.register("babul")
+    site.time.pass_(days=2)
+    site.restart()
+    again = site.register("ayesha", visitId="1")
+    assert (again.ordinal, again.today, again.share) == (first.ordinal, 1, first.share)
+    site.rows("UPDATE visits SET day_number = NULL")  # as of before there were numbers
+    assert site.register("ayesha", visitId="1").today is None
+    assert site.recount() == []
+
+
+def test_several_servers_number_their_visits_together(site):
+    midnight = site.time.ms + 10 * SECOND_MS
+
+    def run(server: int) -> list[tuple[int, int]]:
+        store = open_store(make_url(site.database_url), site.services.clock)
+        told = []
+        for number in range(EACH):
+            batch = []
+            for each in range(3):
+                at_ms = midnight + (-1 if (number + each) % 3 else 0)
+                batch.append((NewVisit(f"{server}", f"{number}-{each}", at_ms=at_ms), f"{number}-{each}"))
+            with store.writing():
+                told += [(visit.at_ms, r.day_number) for (visit, _), r in zip(batch, store.commit(batch), strict=True)]
+        store.close()
+        return told
+
+    with ThreadPoolExecutor(STORES) as servers:
+        found = [pair for told in servers.map(run, range(STORES)) for pair in told]
+    numbers = defaultdict(list)
+    for at_ms, number in found:
+        numbers[at_ms].append(number)
+    assert {at_ms: sorted(each) for at_ms, each in numbers.items()} == {
+        midnight - 1: list(range(1, 2 * STORES * EACH + 1)),
+        midnight: list(range(1, STORES * EACH + 1)),
+    }
+    rows = [number for (number,) in site.rows("SELECT day_number FROM visits WHERE day = '2025-12-16' ORDER BY id")]
+    assert all(before + 1 == after for before, after in pairwise(rows))
+    assert site.recount() == []
+
+
+@pytest.mark.parametrize("wrong", ["day_number = 1", "day_number = 7"])
+def test_verify_finds_a_number_that_is_repeated_or_too_great(site, wrong):
+    for visitor in ("ayesha", "babul"):
+        site.register(visitor)
+    site.rows(f"UPDATE visits SET {wrong} WHERE ordinal = 4002")
+    assert site.recount() == ["visits: 1 numbers in their day are repeated or over its sum"]
+
+
+def test_forgetting_keeps_the_number(site):
+    site.register("ayesha")
+    assert site.post("/api/visitor/forget", json={"visitorId": "ayesha"}).status_code == 204
+    assert site.rows("SELECT day_number FROM visits") == [(1,)]

@@ -1,0 +1,142 @@
+"""A visit that reaches a milestone writes that down once, and each room is told of it once."""
+
+from __future__ import annotations
+
+import json
+from io import BytesIO
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy.engine import make_url
+from support.admin_calls import panel
+from support.app_fixtures import Site
+from support.page_calls import words
+
+from koyjabo.counting.ledger import open_store
+from koyjabo.counting.milestones import Milestones, of_setting, usual
+from koyjabo.counting.records import NewVisit
+from koyjabo.counting.stats import base36
+from koyjabo.models import SITE, Scope
+from koyjabo.visit_log.importing import import_visits
+
+HERE = Scope("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b")
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url, STARTING_TOTAL=97) as site:
+        site.add_community(HERE)
+        yield site
+
+
+def rows(site: Site) -> list[tuple[str, str, int]]:
+    return site.rows("SELECT key, type, at_ms FROM webhook_events ORDER BY at_ms, key")
+
+
+def bring(site: Site, visits: int) -> None:
+    lines = (json.dumps({"visitor_id": "old", "at": site.time.ms, "visit_id": str(each)}) for each in range(visits))
+    file, clock = BytesIO("\n".join(lines).encode()), site.services.clock
+    with site.app.app_context():
+        import_visits(file, "jsonl", ZoneInfo("Asia/Dhaka"), clock, lambda done: None)
+
+
+def pushes(site: Site, room: str = "stats") -> list[int | None]:
+    """The milestones of the events that are now due to a room."""
+    source = site.services.realtime.rooms.get(room).source
+    after, site.told = getattr(site, "told", 0), site.services.counting.visits.stats().revision
+    return [event.as_object().get("milestone") for event in source.events_after(after)]
+
+
+def test_usual_ones_are_1_and_2_and_a_half_and_5_times_each_power_of_10():
+    assert usual()[:8] == [100, 250, 500, 1000, 2500, 5000, 10_000, 25_000]
+    assert usual()[-1] > 10**15
+    assert list(of_setting("5000, 100").between(99, 5000)) == [100, 5000]
+    assert of_setting("none").after(0) is None
+    assert (of_setting("").after(100), of_setting("").after(249), Milestones([7]).after(7)) == (250, 250, None)
+
+
+@pytest.mark.both_kinds
+def test_visit_that_reaches_one_writes_it_down_once(site):
+    for number in range(5):
+        site.register("ayesha", visitId=f"{number // 2}")
+    assert rows(site) == [("milestone:site:100", "milestone.reached", site.time.ms)]
+    ((scope, data),) = site.rows("SELECT scope, data FROM webhook_events")
+    assert (scope, json.loads(data)) == ("site", {"milestone": 100, "epoch": site.stats()["epoch"]})
+    assert site.stats()["epoch"] == base36(site.services.counting.visits.site.snapshot.epoch)
+
+
+@pytest.mark.both_kinds
+def test_no_import_and_no_total_set_by_hand_reaches_one(site):
+    assert pushes(site) == [None]
+    bring(site, 160)  # 257
+    assert pushes(site) == [None]
+    site.set_total(700)
+    site.register("ayesha")
+    assert pushes(site) == [None]
+    assert rows(site) == []
+
+
+@pytest.mark.both_kinds
+def test_room_is_told_with_the_event_that_first_has_it_and_only_then(site):
+    assert pushes(site) == [None]
+    for visit in "123":
+        site.register("ayesha", visitId=visit)
+    assert site.services.realtime.rooms.get("stats").source.is_relative  # newcomers wait for that event
+    assert pushes(site) == [100]
+    assert not site.services.realtime.rooms.get("stats").source.is_relative
+    site.register("babul")
+    assert pushes(site) == [None]
+
+
+@pytest.mark.both_kinds
+def test_a_worker_finds_out_what_a_killed_one_has_committed(site):
+    """And of several it tells the greatest."""
+    assert pushes(site) == [None]
+    killed = open_store(make_url(site.database_url), site.services.clock, milestones=of_setting("98,100,101"))
+    with killed.writing():
+        killed.commit([(NewVisit("ayesha", str(n), at_ms=site.time.ms), str(n)) for n in range(5)])
+    killed.close()
+    assert pushes(site) == [100]  # this one announces 100, and not 98 and 101
+    assert pushes(site) == []
+
+
+@pytest.mark.both_kinds
+def test_a_lowered_total_reaches_the_same_one_again_without_an_announcement(site):
+    assert pushes(site) == [None]
+    for visit in "123":
+        site.register("ayesha", visitId=visit)
+    assert pushes(site) == [100]
+    site.set_total(98, new_epoch=True)
+    assert pushes(site) == [None]
+    for visit in "456":
+        site.register("ayesha", visitId=visit)
+    assert pushes(site) == [None]
+    assert len(rows(site)) == 1
+
+
+@pytest.mark.both_kinds
+def test_a_community_has_its_own(database):
+    with Site(database.url, STARTING_TOTAL=7, MILESTONES="3,9") as site:
+        site.add_community(HERE)
+        for visit in "1234":
+            site.register("ayesha", visitId=visit, communityId=HERE)
+        found = {key for key, *_ in rows(site)}
+        assert found == {f"milestone:{HERE}:3", "milestone:site:9"}
+        live = site.services.counting.visits.community(HERE)
+        assert (live.scope, live.snapshot.total) == (HERE, 4)
+
+
+def test_none_are_announced_where_the_operator_wants_none(sqlite_database):
+    with Site(sqlite_database.url, STARTING_TOTAL=99, MILESTONES="none") as site:
+        site.register()
+        assert rows(site) == []
+
+
+def test_panel_and_charts_say_it(site):
+    site.register("a"), site.register("b"), site.register("c")
+    (note,) = site.services.annotations.between(SITE, "2025-12-01", "2025-12-31")
+    assert (note.day, note.action, note.details) == ("2025-12-16", "milestone.reached", {"total": 100})
+    admin = panel(site)
+    for path in ("/admin/", "/admin/realtime"):
+        assert "100 visits were reached on 16 Dec 2025, 10:48" in words(admin.get(path))
+    assert "100 visits were reached" in words(admin.get("/admin/annotations"))

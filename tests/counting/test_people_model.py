@@ -1,0 +1,55 @@
+"""People of communities are what a model makes of the same visits, in time zones of all kinds."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from support.people_world import AYESHA, HERE, HOUR_MS, KARIM, NILA, STARTS, THERE, World
+
+from koyjabo.models import SITE
+
+
+def something_happens(world: World, chance: random.Random) -> None:
+    people = ["a", "b", "c", "d"]
+    users = [AYESHA, KARIM, NILA]
+    match chance.choice(["visits"] * 5 + ["attend", "attend", "convert", "time", "time", "put right"]):
+        case "visits":
+            visits = [
+                (chance.choice([HERE, HERE, THERE, SITE]), chance.choice(people), chance.choice([None, None, *users]))
+                for _ in range(chance.randint(1, 5))
+            ]
+            around = [world.time.ms + chance.choice([0, 0, -HOUR_MS * 5, 1000]) for _ in visits]
+            world.commit(*visits, at_ms=tuple(around))
+        case "attend":
+            world.attend(chance.choice([HERE, THERE]), *chance.sample(users, chance.randint(1, 3)))
+        case "convert":
+            world.convert(chance.choice(users), chance.choice(people))
+        case "time":
+            world.time.pass_(hours=chance.choice([0.5, 1, 7, 24, 75]))
+        case "put right":
+            world.time.put_right(hours=chance.choice([-80, -25, -1, 3]))
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2, 3))])
+@pytest.mark.parametrize("zone", STARTS)
+def test_people_are_what_a_model_makes_of_them_on_sqlite(sqlite_database, zone, seed):
+    follow(World(sqlite_database.url, zone), random.Random(f"{zone} {seed}"), steps=60)
+
+
+@pytest.mark.parametrize(
+    "zone",
+    [zone if zone == "Australia/Lord_Howe" else pytest.param(zone, marks=pytest.mark.long) for zone in STARTS],
+)
+def test_people_are_what_a_model_makes_of_them_on_postgres(postgres, zone):
+    follow(World(postgres.new_database().url, zone), random.Random(zone), steps=40)
+
+
+def follow(world: World, chance: random.Random, steps: int) -> None:
+    try:
+        for step in range(1, steps + 1):
+            something_happens(world, chance)
+            if step % 20 == 0:
+                world.check()
+    finally:
+        world.close()

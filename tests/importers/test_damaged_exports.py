@@ -1,0 +1,139 @@
+"""Exports that are damaged, packed to do harm, or in part unusable: a sentence, and nothing or the rest."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tracemalloc
+import zipfile
+
+import pytest
+from support.exports import packed, zipped
+
+from koyjabo.importers import export, first_views_sqlite
+from koyjabo.importers.export import Export, UnusableExport
+from koyjabo.importers.first_views_sqlite import FirstViews, NoRoom, PageView
+from koyjabo.importers.report import Report
+
+WHOLE = "a,b\r\n1,2\r\n"
+
+
+def read(contents: bytes) -> tuple[list[dict[str, str]], list[str]]:
+    """The rows of all tables, and what the report says of the other lines."""
+    report = Report()
+    tables = Export(io.BytesIO(contents), "export", report, lambda read: None).tables()
+    rows = [row for table in tables for _, row in table]
+    return rows, [*report.sentences()][2:]
+
+
+def encrypted() -> bytes:
+    """As with a password: only the bit that says so."""
+    contents = bytearray(zipped(a=WHOLE))
+    for at, field in ((0, 6), (contents.index(b"PK\x01\x02"), 8)):
+        contents[at + field] |= 1
+    return bytes(contents)
+
+
+def of_an_unknown_method() -> bytes:
+    contents = bytearray(zipped(a=WHOLE))
+    for at, field in ((0, 8), (contents.index(b"PK\x01\x02"), 10)):
+        contents[at + field] = 99
+    return bytes(contents)
+
+
+MANY = ("a,b\n" + "1,2\n" * 5000).encode()
+DAMAGED = {
+    "gzip cut off": gzip.compress(MANY)[:-12],
+    "gzip changed": gzip.compress(MANY)[:10] + b"\xff" * 40,
+    "zip cut off": zipped(a=MANY)[:-30],
+    "zip changed": zipped(a=MANY).replace(zipped(a=MANY)[40:60], b"\0" * 20),
+    "a password": encrypted(),
+    "an unknown method": of_an_unknown_method(),
+    "UTF-16": "a,b\n1,2\n".encode("utf-16"),
+}
+
+
+@pytest.mark.parametrize("contents", DAMAGED.values(), ids=DAMAGED)
+def test_damaged_file_is_refused_with_a_sentence(contents):
+    with pytest.raises(UnusableExport, match=r"The file .*\. .*\."):
+        read(contents)
+
+
+IN_PARTS = {
+    "gzip": packed,
+    "zip": lambda text: zipped(a=text),
+    "files of a zip": lambda text: zipped(**dict.fromkeys(("a", "b", "c", "d"), text[: len(text) // 4])),
+}
+
+
+@pytest.mark.parametrize("pack", IN_PARTS.values(), ids=IN_PARTS)
+def test_archive_that_grows_without_end_is_refused(pack, monkeypatch):
+    contents = pack("a,b\n" + "1,2\n" * 399_999)
+    monkeypatch.setattr(export, "ALWAYS_READ", 500_000)
+    with pytest.raises(UnusableExport, match="more than 200 times as large"):
+        read(contents)
+    monkeypatch.setattr(export, "ALWAYS_READ", 2_000_000)
+    assert len(read(contents)[0]) >= 399_996
+
+
+def test_files_of_macos_and_folders_are_passed_over():
+    contents = io.BytesIO()
+    with zipfile.ZipFile(contents, "w") as archive:
+        archive.writestr("__MACOSX/x/._a.csv", b"\xff\xfe\0")
+        archive.mkdir("x")
+        archive.writestr("x/a.csv", b"\xef\xbb\xbf" + WHOLE.encode())
+        archive.writestr("x/readme.txt", "a,b\n9,9\n")
+        archive.writestr("x/b.csv.gz", packed(WHOLE))
+    assert read(contents.getvalue()) == ([{"a": "1", "b": "2"}] * 2, [])
+
+
+def test_lines_that_cannot_be_used_are_named_and_the_others_taken():
+    lines = [
+        b"a,b",  # 1
+        b"1,2",
+        b"1,2,3",  # 3: too many values
+        b"",
+        b"\xff,2",  # 5: not in UTF-8
+        b'"x"y,2',  # 6: not CSV
+        b'"several',
+        b'lines",3',
+        b"x" * 1_200_000 + b",2",  # 9: too long
+        b"4,NULL",
+        b'"never ends,5',  # 11
+        b"6,7",
+    ]
+    rows, said = read(b"\n".join(lines))
+    assert rows == [{"a": "1", "b": "2"}, {"a": "several\nlines", "b": "3"}, {"a": "4"}]
+    assert said == [
+        "Not imported, line 3: has not as many values as there are columns.",
+        "Not imported, line 5: is not in UTF-8.",
+        "Not imported, lines 6, 11: is not valid CSV.",
+        "Not imported, line 9: is longer than 1 MB.",
+    ]
+
+
+def test_very_many_bad_lines_are_named_in_part():
+    (said,) = read(b"a,b\n" + b"1\n" * 30)[1]
+    assert said.startswith(f"Not imported, lines {', '.join(map(str, range(2, 22)))} and 10 more: has not as many")
+
+
+def test_temporary_database_without_room_is_a_sentence(monkeypatch):
+    monkeypatch.setattr(first_views_sqlite, "SCHEMA", f"{first_views_sqlite.SCHEMA} PRAGMA max_page_count = 6;")
+    views = (PageView(f"visit-{n}", "v", n, n) for n in range(5_000))
+    with pytest.raises(NoRoom, match=r"TMPDIR"), FirstViews.collected() as first:
+        first.add(views)
+
+
+def test_first_page_view_of_a_visit_is_the_earliest_and_no_other_is_kept_in_memory():
+    def views(number: int):
+        return (PageView(f"visit-{n % 5}", "v", abs(10_000 - n) // 5, n, "/page" * 20) for n in range(number))
+
+    tracemalloc.start()
+    try:
+        with FirstViews.collected() as first:
+            first.add(views(20_000))
+            assert first.count() == 5
+            assert [view[2:4] for view in first.in_order()] == [(0, line) for line in range(9_996, 10_001)]
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()

@@ -1,0 +1,218 @@
+"""Umami's and GoatCounter's exports: each visit there is one visit here, however often it is imported."""
+
+from __future__ import annotations
+
+import pytest
+from support.app_fixtures import SPEC_MOMENT, Site
+from support.archive_world import DAY_MS, everything
+from support.exports import (
+    GOATCOUNTER_1,
+    GOATCOUNTER_2,
+    UMAMI_CLOUD,
+    UMAMI_EVENTS,
+    UMAMI_SESSIONS,
+    bring_export,
+    packed,
+    table,
+    zipped,
+)
+
+from koyjabo.clock import iso
+from koyjabo.errors import LedgerUnavailable
+from koyjabo.importers.export import UnusableExport
+from koyjabo.visit_log import importing
+
+pytestmark = pytest.mark.both_kinds
+
+SEEN = ("visitor_id", "visit_id", "page", "referrer", "place", "user_agent", "language", "campaign", "is_bot")
+ANDROID = (
+    "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Mobile Safari/537.36"
+)
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url) as site:
+        yield site
+
+
+def visits(site: Site) -> list[tuple]:
+    return [(iso(row["at_ms"]), *(row[name] for name in SEEN)) for row in everything(site)["visits"]]
+
+
+def view(visit: str, at: str, path: str = "/", session: str = "s1", **fields: str) -> dict[str, str]:
+    """A row of Umami's website_event."""
+    ids = {"website_id": "w", "session_id": session, "visit_id": visit, "event_type": "1"}
+    return {**ids, "created_at": at, "url_path": path, **fields}
+
+
+PHONE = {"browser": "crios", "os": "iOS", "device": "mobile", "language": "bn-BD", "country": "BD", "city": "Dhaka"}
+FROM_SEARCH = {"referrer_domain": "www.google.com", "referrer_path": "/search", "url_query": "utm_source=fb&id=5"}
+CLOUD = table(
+    UMAMI_CLOUD,
+    view("v1", "2025-03-01 10:05:00", "/routes", **PHONE),
+    view("v1", "2025-03-01 10:00:00", "/?from=x", hostname="koyjabo.com", **PHONE, **FROM_SEARCH),
+    view("v1", "2025-03-01 10:06:00", "/routes", **{**PHONE, "event_type": "2", "event_name": "search"}),
+    view("v2", "2025-03-01 20:00:00", "/history", hostname="koyjabo.com", referrer_domain="koyjabo.com"),
+    view(
+        "v3", "2025-02-28 23:30:00", "/", "s2", browser="edge-chromium", os="Windows 10", device="laptop", country="IN"
+    ),
+    view("v4", "2025-03-01 11:00:00", "/", "s2", event_type="2", event_name="only an event"),
+)
+
+
+def test_umami_visits_are_distinct_visit_ids_of_page_views(site):
+    site.set_total(4000)
+    site.register("here")
+    report = bring_export(site, "umami", CLOUD)
+    assert (report.imported, report.page_views, report.left_out) == ((3, 0), 4, {"events": 2})
+    assert visits(site)[1:] == [
+        ("2025-02-28T23:30:00.000Z", "umami:s2", "v3", "/", None, "India", "Edge on Windows", None, None, False),
+        (
+            "2025-03-01T10:00:00.000Z",
+            *("umami:s1", "v1", "/", "https://www.google.com/search", "Dhaka, BD", "Chrome on iOS (phone)", "bn"),
+            *("utm_source=fb", False),
+        ),
+        ("2025-03-01T20:00:00.000Z", "umami:s1", "v2", "/history", None, "Unknown", None, None, None, False),
+    ]
+    days = {row["day"]: row["visits"] for row in everything(site)["daily_visits"]}
+    assert {day: days[day] for day in ("2025-03-01", "2025-03-02")} == {"2025-03-01": 2, "2025-03-02": 1}  # in TIMEZONE
+    assert site.register("next").ordinal == 4005
+    assert site.stats()["uniqueVisitors"] == 4
+    assert site.recount() == []
+
+
+def test_the_same_file_counts_nothing_and_a_longer_one_what_is_new(site):
+    assert bring_export(site, "umami", CLOUD).imported == (3, 0)
+    assert bring_export(site, "umami", zipped(website_event=CLOUD)).imported == (0, 3)
+    longer = CLOUD + ",".join(view("v5", "2025-03-02 00:00:00").get(name, "") for name in UMAMI_CLOUD.split(","))
+    assert bring_export(site, "umami", longer).imported == (1, 3)
+    assert site.stats()["totalVisits"] == 4
+    assert site.recount() == []
+
+
+def test_umami_tables_of_ones_own_database_are_joined(site):
+    events = table(
+        UMAMI_EVENTS,
+        view("v1", "2025-03-01 10:00:00.123456+00", referrer_domain="t.co"),
+        view("v2", "2025-03-01T12:00:00+02:00", session="s2"),
+        view("v3", "2025-03-01 11:00:00", session="\\N"),
+    )
+    sessions = table(UMAMI_SESSIONS, {"session_id": "s1", **PHONE, "city": "\\N"}, {"session_id": "other", **PHONE})
+    export = zipped(event_data="event_id,data_key\n1,x\n", website_event=events, session=sessions)
+    report = bring_export(site, "umami", export)
+    assert [row[:3] + row[5:8] for row in visits(site)] == [
+        ("2025-03-01T10:00:00.000Z", "umami:s2", "v2", "Unknown", None, None),
+        ("2025-03-01T10:00:00.123Z", "umami:s1", "v1", "Bangladesh", "Chrome on iOS (phone)", "bn"),
+    ]
+    assert [*report.sentences()][2:] == [
+        "Not imported, line 4: session_id must be an ID of 1 to 100 characters (website_event.csv)."
+    ]
+
+
+def hit(session: str, at: str, path: str = "/", **fields: str) -> dict[str, str]:
+    """A row of GoatCounter."""
+    return {"1Path": path, "2Path": path, "Event": "false", "Bot": "0", "Session": session, "Date": at, **fields}
+
+
+def test_goatcounter_visits_are_sessions_without_bots_and_events(site):
+    rows = (
+        hit("a1", "2025-03-01T10:00:00Z", "/?x=1", Browser="Chrome 120", System="Android 13", Location="BD-13"),
+        hit("a1", "2025-03-01T10:01:00Z", "/routes", Browser="Chrome 120", System="Android 13"),
+        hit("a1", "2025-03-01T10:02:00Z", "click", Event="true"),
+        hit("b2", "2025-03-01 11:00:00", Referrer="Google", UserAgent=ANDROID, **{"Referrer scheme": "g"}),
+        hit("c3", "2025-03-01T12:00:00+06:00", Referrer="example.org/a?b", **{"Referrer scheme": "h"}),
+        hit("d4", "2025-03-01T13:00:00Z", Referrer="eid", **{"Referrer scheme": "c"}),
+        hit("e5", "2025-03-01T14:00:00Z", Bot="3"),
+        hit("0", "2025-03-01T15:00:00Z"),
+        hit("", "2025-03-01T15:00:00Z"),
+        hit("x!", "2025-03-01T15:00:00Z"),
+    )
+    export = packed(table(GOATCOUNTER_2, *rows))
+    report = bring_export(site, "goatcounter", export)
+    assert [row[:9] for row in visits(site)] == [
+        ("2025-03-01T06:00:00.000Z", "goatcounter:c3", "c3", "/", "https://example.org/a", "Unknown", None, None, None),
+        (
+            "2025-03-01T10:00:00.000Z",
+            *("goatcounter:a1", "a1", "/", None, "Bangladesh", "Chrome on Android", None, None),
+        ),
+        ("2025-03-01T11:00:00.000Z", "goatcounter:b2", "b2", "/", "google.com", "Unknown", ANDROID, None, None),
+        ("2025-03-01T13:00:00.000Z", "goatcounter:d4", "d4", "/", None, "Unknown", None, None, "utm_campaign=eid"),
+    ]
+    assert [*report.sentences()] == [
+        "Imported 4 visits; 0 were stored already.",
+        "The file has 5 page views in 4 visits.",
+        "Not visits there, so not imported: events: 1; hits of bots: 1; "
+        "page views without a session, of which no visit is known: 2.",
+        "Not imported, line 11: Session must be a number of 128 bits, in hexadecimal.",
+    ]
+    assert bring_export(site, "goatcounter", export).imported == (0, 4)
+    assert site.recount() == []
+
+
+def test_goatcounter_1_has_the_same_sessions_and_the_user_agent(site):
+    session = "00f3a2b1-0000-4000-8000-00000000000c"
+    first = table(GOATCOUNTER_1, hit(session, "2025-03-01T10:00:00Z", Browser=ANDROID))
+    assert bring_export(site, "goatcounter", first).imported == (1, 0)
+    assert visits(site)[0][6] == ANDROID
+    as_number = session.replace("-", "").lstrip("0")
+    said = table(GOATCOUNTER_2, hit(as_number, "2025-03-01T10:00:00Z"), hit(as_number + "0", "2025-03-01T10:00:00Z"))
+    assert bring_export(site, "goatcounter", said).imported == (1, 1)
+
+
+def test_interrupted_import_goes_on_and_counts_nothing_twice(site, monkeypatch):
+    monkeypatch.setattr(importing, "BATCH", 10)
+    many = table(UMAMI_EVENTS, *(view(f"v{n}", f"2025-03-01 10:{n:02}:00") for n in range(35)))
+    commit, commits = importing.open_store, []
+
+    def failing(*arguments):
+        store = commit(*arguments)
+        whole = store.commit
+
+        def third_fails(batch):
+            commits.append(len(batch))
+            if len(commits) == 3:
+                raise LedgerUnavailable
+            return whole(batch)
+
+        store.commit = third_fails
+        return store
+
+    monkeypatch.setattr(importing, "open_store", failing)
+    with pytest.raises(LedgerUnavailable):
+        bring_export(site, "umami", many)
+    assert site.stats()["totalVisits"] == 20
+    assert bring_export(site, "umami", many).imported == (15, 20)
+    assert site.recount() == []
+
+
+def test_visits_of_the_future_and_of_folded_days_are_named_and_the_others_taken(site):
+    old, kept = (iso(SPEC_MOMENT - age * DAY_MS) for age in (400, 100))
+    said = table(UMAMI_EVENTS, view("v1", old), view("v2", kept), view("v3", "2031-01-01"))
+    assert bring_export(site, "umami", said).imported == (2, 0)
+    retention = site.services.maintenance.retention
+    assert retention.prune(retention.past()).visits == 1
+    report = bring_export(site, "umami", said)
+    assert (report.imported, report.refused) == ((0, 1), 2)
+    assert "Not imported, line 4: at is in the future." in [*report.sentences()]
+    assert "Not imported, line 2: at is on a day whose visits were folded" in "\n".join(report.sentences())
+    assert site.stats()["totalVisits"] == 2
+    assert bring_export(site, "umami", said, even_folded=True).imported == (1, 1)
+    assert site.recount() == []
+
+
+NO_EXPORTS = {
+    "sums of Umami's dashboard": ("umami", zipped(pages="x,y\n/,5\n", countries="x,y\nBD,5\n"), "without dates"),
+    "Umami without visits": ("umami", "session_id,event_type,created_at\n", "since Umami 2.11"),
+    "an empty file": ("umami", "", "No file of this export"),
+    "an empty archive": ("umami", zipped(), "No file of this export"),
+    "a later GoatCounter": ("goatcounter", "3Path,Event,Bot,Session,Date\n", "in format 1 or 2"),
+}
+
+
+@pytest.mark.parametrize(("program", "contents", "sentence"), NO_EXPORTS.values(), ids=NO_EXPORTS)
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+def test_what_is_no_export_is_refused_with_a_sentence(site, program, contents, sentence):
+    with pytest.raises(UnusableExport, match=sentence):
+        bring_export(site, program, contents)
+    assert site.stats()["totalVisits"] == 0

@@ -1,0 +1,185 @@
+"""Annotations say what happened on the days of a chart: notes of admins, and what the audit log has of the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from sqlalchemy import insert
+from support.account_calls import sign_up
+from support.admin_calls import panel
+from support.app_fixtures import Site
+from support.community_calls import account_of
+from support.page_calls import words
+
+from koyjabo.audit.log import BY_OPERATOR
+from koyjabo.audit.versions import VersionLog
+from koyjabo.errors import Forbidden, InvalidInput, UnknownAnnotation
+from koyjabo.extensions import db
+from koyjabo.identity import OPERATOR
+from koyjabo.models import SITE, Annotation, Scope
+
+pytestmark = pytest.mark.both_kinds
+
+TODAY, YESTERDAY = "2025-12-16", "2025-12-15"
+METRO = Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a22")
+
+
+@pytest.fixture(scope="module")
+def shared_site(module_database) -> Iterator[Site]:
+    with Site(module_database.url, STARTING_TOTAL=4000) as site:
+        yield site
+
+
+@pytest.fixture
+def site(shared_site) -> Site:
+    for table in ("annotations", "audit_log"):
+        shared_site.rows(f"DELETE FROM {table}")
+    return shared_site
+
+
+@pytest.fixture(scope="module")
+def rani(shared_site):
+    return panel(shared_site)
+
+
+def texts(site: Site, first: str, last: str, scope: Scope = SITE) -> list[tuple[str, str]]:
+    return [(each.day, each.text or each.action) for each in site.services.annotations.between(scope, first, last)]
+
+
+def test_note_is_at_its_day_and_scope_until_it_is_removed(site):
+    annotations = site.services.annotations
+    annotations.add(OPERATOR, SITE, TODAY, "Rain")
+    kept = annotations.add(OPERATOR, SITE, YESTERDAY, " The  new timetable\nbegan ")
+    annotations.add(OPERATOR, METRO, TODAY, "Line 6 opened")
+    assert texts(site, YESTERDAY, TODAY) == [(YESTERDAY, "The new timetable began"), (TODAY, "Rain")]
+    assert texts(site, YESTERDAY, YESTERDAY) == [(YESTERDAY, "The new timetable began")]
+    assert texts(site, YESTERDAY, TODAY, METRO) == [(TODAY, "Line 6 opened")]
+    assert annotations.remove(OPERATOR, kept).text == "The new timetable began"
+    assert texts(site, YESTERDAY, TODAY) == [(TODAY, "Rain")]
+    with pytest.raises(UnknownAnnotation):
+        annotations.remove(OPERATOR, kept)
+
+
+def test_a_range_has_all_of_its_notes_and_the_list_has_pages(site, rani):
+    with site.app.app_context(), db.engine.begin() as connection:
+        rows = [
+            {"id": f"{at:036}", "scope": SITE, "day": YESTERDAY, "text": f"Note {at}", "created_ms": at}
+            for at in range(250)
+        ]
+        connection.execute(insert(Annotation), rows)
+    assert texts(site, YESTERDAY, TODAY) == [(YESTERDAY, f"Note {at}") for at in range(250)]
+    page = words(rani.get("/admin/annotations"))
+    assert "Note 249" in page
+    assert "Note 229" not in page
+    assert "Note 229" in words(rani.get("/admin/annotations?page=2"))
+
+
+def test_audit_log_annotates_the_site_by_itself(site):
+    site.set_total(site.stats()["totalVisits"] + 7)
+    site.services.audit.export(OPERATOR)
+    assert texts(site, TODAY, TODAY) == [(TODAY, "total.set")]
+    assert texts(site, YESTERDAY, YESTERDAY) == []
+    assert texts(site, TODAY, TODAY, METRO) == []
+
+
+def test_changes_are_audited(site):
+    removed = site.services.annotations.add(OPERATOR, SITE, TODAY, "Rain")
+    site.services.annotations.remove(OPERATOR, removed)
+    lines = site.services.audit.page(OPERATOR, actor=BY_OPERATOR).lines
+    assert [line.action for line in lines] == ["annotation.remove", "annotation.add"]
+    assert {line.target_id for line in lines} == {removed}
+    assert [line.details for line in lines] == [{"day": TODAY, "note": "Rain"}] * 2
+
+
+@pytest.mark.parametrize(
+    ("day", "text", "field"),
+    [
+        (TODAY, " ", "text"),
+        (TODAY, "x" * 201, "text"),
+        ("2025-12-17", "Rain", "day"),
+        ("", "Rain", "day"),
+        ("x", "Rain", "day"),
+    ],
+)
+def test_unusable_ones_are_refused_by_field(site, day, text, field):
+    with pytest.raises(InvalidInput) as refused:
+        site.services.annotations.add(OPERATOR, SITE, day, text)
+    assert set(refused.value.details) == {field}
+    assert texts(site, "1971-01-01", "2030-01-01") == []
+
+
+def test_only_admins_of_the_site_change_them(site):
+    annotations, kept = site.services.annotations, site.services.annotations.add(OPERATOR, SITE, TODAY, "Rain")
+    ayesha = account_of(sign_up(site, "ayesha"))
+    for account in (ayesha, ayesha._replace(is_viewer=True)):
+        with pytest.raises(Forbidden):
+            annotations.add(account, SITE, TODAY, "Sun")
+        with pytest.raises(Forbidden):
+            annotations.remove(account, kept)
+    assert texts(site, TODAY, TODAY) == [(TODAY, "Rain")]
+
+
+def test_version_is_recorded_once_by_all_workers_and_again_when_it_changes(site):
+    for version in ("1.1.0", "1.1.0", "1.2.0"):
+        gate = Barrier(4)
+
+        def start(version: str = version, gate: Barrier = gate) -> None:
+            worker = VersionLog(site.services.audit._database, site.services.clock, version)
+            gate.wait()
+            worker.record()
+            worker.record()
+
+        with ThreadPoolExecutor(4) as workers:
+            for each in [workers.submit(start) for _ in range(4)]:
+                each.result()
+    recorded = site.services.audit.page(OPERATOR, action="server.version").lines
+    assert [each.details for each in reversed(recorded)] == [
+        {"version": "1.1.0", "before": ""},
+        {"version": "1.2.0", "before": "1.1.0"},
+    ]
+    (found,) = site.services.annotations.between(SITE, TODAY, TODAY)  # not of the first, which has changed nothing
+    assert found.details["version"] == "1.2.0"
+
+
+def test_page_adds_and_removes_and_takes_a_removal_back(site, rani):
+    site.set_total(site.stats()["totalVisits"] + 1)
+    rani.send("/admin/annotations", day=TODAY, text="<b>Rain</b>", next="/admin/?range=7d")
+    assert rani.location == "/admin/?range=7d"
+    page = rani.get("/admin/annotations?next=/admin/?range=7d")
+    assert "<b>Rain" not in page
+    assert "16 Dec 2025 <b>Rain</b> Remove" in words(page)
+    assert "The total was changed from " in words(page)
+    (kept,) = site.rows("SELECT id FROM annotations")[0]
+    rani.send(f"/admin/annotations/{kept}/remove", next="https://elsewhere.example")
+    assert rani.location == "/admin/annotations"
+    page = rani.get(rani.location)
+    assert "Undo" in words(page)
+    assert "<b>Rain</b>" not in words(page)
+    assert f'name="day" value="{TODAY}"' in page
+
+
+def test_page_repeats_what_it_refuses(site, rani):
+    page = rani.send("/admin/annotations", 422, day="2026-01-01", text="Rain")
+    assert "must not be later than today" in words(page)
+    assert 'value="Rain"' in page
+    assert "Text must" not in words(page)
+    assert site.rows("SELECT * FROM annotations") == []
+
+
+def test_viewers_see_no_controls(site, rani):
+    site.services.annotations.add(OPERATOR, SITE, TODAY, "Rain")
+    site.rows("UPDATE users SET is_admin = false, is_viewer = true WHERE email = 'rani@example.com'")
+    try:
+        page = rani.get("/admin/annotations")
+    finally:
+        site.rows("UPDATE users SET is_admin = true, is_viewer = false WHERE email = 'rani@example.com'")
+    assert "Rain" in words(page)
+    assert "Add an annotation" not in page
+    assert "/remove" not in page
+
+
+def test_unknown_one_is_not_found(site, rani):
+    rani.send("/admin/annotations/none/remove", 404)

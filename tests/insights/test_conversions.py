@@ -1,0 +1,129 @@
+"""Conversions of a community are counted by the page that their visitors opened first there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from support.account_calls import sign_up
+from support.app_fixtures import Site
+from support.community_calls import found
+from support.page_calls import Reader, words
+
+from koyjabo.models import Scope
+
+pytestmark = pytest.mark.both_kinds
+
+FIRST, SECOND = "2025-12-16", "2025-12-17"
+HOUR_MS = 3_600_000
+
+
+@pytest.fixture
+def site(database) -> Iterator[Site]:
+    with Site(database.url) as site:
+        yield site
+
+
+@pytest.fixture
+def metro(site) -> Scope:
+    return Scope(found(sign_up(site))["id"])
+
+
+def pages(site: Site, scope: Scope, first: str, last: str) -> list[tuple[str | None, int]]:
+    return [tuple(each) for each in site.services.conversions.between(scope, first, last).pages]
+
+
+def open_and_sign_up(site: Site, scope: Scope, name: str, *opened: str | None) -> None:
+    """Opens the pages an hour after each other."""
+    for number, page in enumerate(opened):
+        site.register(name, visitId=str(number), page=page, communityId=scope)
+        site.time.pass_(hours=1)
+    sign_up(site, name, visitorId=name)
+
+
+def test_first_page_in_the_community_counts(site, metro):
+    site.register("karim", visitId="elsewhere", page="/elsewhere")
+    open_and_sign_up(site, metro, "karim", "/fares", "/map")
+    open_and_sign_up(site, metro, "salma", "/fares")
+    open_and_sign_up(site, metro, "rima", None)
+    site.register("nobody", page="/fares", communityId=metro)
+    report = site.services.conversions.between(metro, FIRST, FIRST)
+    assert [tuple(each) for each in report.pages] == [("/fares", 2), (None, 1)]
+    assert report.conversions == 3
+    assert report.average_ms == 4 * HOUR_MS // 3
+
+
+def test_range_is_of_the_days_of_first_visits(site, metro):
+    site.register("karim", page="/fares", communityId=metro)
+    site.time.go_to("2025-12-17T00:00:00+06:00")
+    assert pages(site, metro, FIRST, FIRST) == []
+    open_and_sign_up(site, metro, "karim", "/map")
+    open_and_sign_up(site, metro, "salma", "/map")
+    assert pages(site, metro, FIRST, FIRST) == [("/fares", 1)]
+    assert pages(site, metro, SECOND, SECOND) == [("/map", 1)]
+    assert pages(site, Scope("another"), FIRST, SECOND) == []
+
+
+def test_share_is_of_the_people_whose_first_visit_opened_the_page(site, metro):
+    """Neither visits of people who came before, nor people who opened the page later, nor filters change it."""
+    site.register("old", page="/map", communityId=metro)
+    site.time.go_to("2025-12-17T09:00:00+06:00")
+    for name in ("nodi", "rupa", "old", "old"):
+        site.register(name, visitId=f"{name}{site.time.ms}", page="/fares", communityId=metro)
+        site.time.pass_(minutes=1)
+    site.register("nodi", visitId="again", page="/map", communityId=metro)
+    open_and_sign_up(site, metro, "karim", "/fares", "/map")
+    sign_up(site, "old", visitorId="old")
+    ayesha, path = Reader(site).log_in("ayesha"), f"/communities/{metro}/dashboard"
+    for query in (f"start={SECOND}&end={SECOND}", f"start={SECOND}&end={SECOND}&page=/nowhere"):
+        page = words(ayesha.get(f"{path}?{query}"))
+        assert "New people Signed up Share /fares 3 1 33.3 % From the first visit" in page
+        assert "17 Dec 2025 · exact, from the ledger" in page
+    assert "/map 1 1 100 %" in words(ayesha.get(f"{path}?start={FIRST}&end={FIRST}"))
+
+
+def test_erasing_a_visitor_changes_no_conversion(site, metro):
+    open_and_sign_up(site, metro, "karim", "/fares")
+    report = site.services.conversions.between(metro, FIRST, FIRST)
+    site.services.maintenance.erasure.forget("karim")
+    assert site.services.conversions.between(metro, FIRST, FIRST) == report
+    assert report.pages == [("/fares", 1)]
+
+
+def test_days_that_are_folded_have_at_least_the_conversions_that_are_known(database):
+    with Site(database.url, RETENTION_DAYS=30) as site:
+        metro = Scope(found(sign_up(site))["id"])
+        fold_the_first_of_two(site, metro)
+
+
+def fold_the_first_of_two(site: Site, metro: Scope) -> None:
+    open_and_sign_up(site, metro, "karim", "/fares")
+    site.time.pass_(days=31)
+    open_and_sign_up(site, metro, "salma", "/fares")
+    retention = site.services.maintenance.retention
+    retention.prune(retention.past())
+    page = words(Reader(site).log_in("ayesha").get(f"/communities/{metro}/dashboard?range=all"))
+    assert "/fares 2 ≥ 1 –" in page
+    assert "are kept as sums only, without the people who signed up later" in page
+    assert "/fares 1 1 100 %" in words(Reader(site).log_in("ayesha").get(f"/communities/{metro}/dashboard?range=7d"))
+
+
+def test_dashboard_shows_them_with_time_spent_and_ranges(site, metro):
+    open_and_sign_up(site, metro, "karim", "/fares")
+    time, ayesha = site.services.communities.time_spent, Reader(site).log_in("ayesha")
+    time.opened(metro, site.services.accounts.credentials.find("ayesha@example.com").id, "a tab")
+    site.time.pass_(minutes=90)
+    time.write()
+    path = f"/communities/{metro}/dashboard"
+    page = words(ayesha.get(path))
+    assert "Conversions by page People whose first visit was in these days" in page
+    assert "16 Dec 2025 · Measured while a page of the community is open" in page
+    assert "/fares 1 1 100 %" in page
+    assert "All members together 90 minutes A member on a day, on average 90 minutes" in page
+    assert "Visits 1" in page
+    assert f'href="{path}?range=7d"' in ayesha.get(path)
+    assert "/fares 1 1" not in words(ayesha.get(f"{path}?range=yesterday"))
+    assert "range: " in words(ayesha.get(f"{path}?range=never", 400))
+    part = ayesha.get(f"{path}?part=hours")
+    assert 'id="insights-hours"' in part
+    assert "<html" not in part

@@ -1,0 +1,246 @@
+"""A folded day keeps its own visitors and the largest values of each dimension, and nobody is told apart any more."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from support.account_calls import promote, sign_up
+from support.app_fixtures import Site, Time
+from support.archive_world import bring, rebuild
+
+from koyjabo.database import throttle
+from koyjabo.errors import NotYetForgotten
+from koyjabo.insights.projection import clearing_queries, folding_queries, recount_queries
+from koyjabo.insights.projection.clearing_queries import BEGINNING
+from koyjabo.insights.question import Question
+
+pytestmark = pytest.mark.both_kinds
+
+PAGES = ("/", "/", "/", "/a", "/a", "/b", "/c")
+SUMS = """SELECT scope, dimension, period, value, visits, new_visitors, count, visitors
+FROM insight_sums ORDER BY 1, 2, 3, 4"""
+
+
+@pytest.fixture
+def unfolded(database, monkeypatch):
+    """Two days of visits; a folded day keeps two values, and each transaction folds two rows."""
+    monkeypatch.setattr(folding_queries, "MOST_VALUES", 2)
+    for limit in ("FIRST", "FEWEST", "MOST"):
+        monkeypatch.setattr(throttle, limit, 2)
+    time = Time()
+    time.go_to("2025-10-08T10:30:00+06:00")
+    with Site(database.url, time, RETENTION_DAYS=1) as site:
+        for day in range(2):
+            for number, page in enumerate(PAGES):
+                site.register(f"v{number % 3 + day}", page=page)
+            time.pass_(days=1)
+        yield site
+
+
+@pytest.fixture
+def site(unfolded):
+    """The first day is folded."""
+    assert prune(unfolded) == len(PAGES)
+    assert unfolded.recount() == []
+    return unfolded
+
+
+def prune(site: Site, transactions: int = 1000) -> int:
+    """Fold what is to be folded, or be interrupted after so many transactions."""
+    left = iter(range(transactions))
+
+    def advance(ids: int) -> None:
+        if next(left, None) is None:
+            raise InterruptedError
+
+    retention = site.services.maintenance.retention
+    return retention.prune(retention.past(), advance).visits
+
+
+def ask(site: Site, first: str, last: str, by: str = "page"):
+    question = Question(first, last)
+    return site.services.insights.summary(question), site.services.insights.breakdown(question, by, 10)
+
+
+def test_a_folded_day_has_its_visitors_and_its_largest_values(site):
+    assert check_first_day(site) == 2
+    assert site.rows("SELECT count(*) FROM visit_facts WHERE day = 20369") == [(0,)]
+
+
+def check_first_day(site: Site) -> int:
+    """Returns how many values of the day there are still."""
+    summary, pages = ask(site, "2025-10-08", "2025-10-08")
+    assert summary.figures[2:7] == (7, 3, 3, 0, 7)
+    assert [(row.value, row.sums.visits, row.sums.visitors, row.at_least) for row in pages.rows[:2]] == [
+        ("/", 3, 3, False),
+        ("/a", 2, 2, False),
+    ]
+    assert (pages.total.visits, pages.total.visitors) == (7, 3)
+    assert sum(row.sums.visits for row in pages.rows) + pages.other.visits == 7
+    return len(pages.rows)
+
+
+def test_visitors_of_several_days_are_unknown_when_one_is_folded(site):
+    summary, pages = ask(site, "2025-10-08", "2025-10-09")
+    assert summary.figures[2:7] == (14, None, 4, None, 14)
+    assert summary.reason
+    rows = {row.value: (row.sums.visits, row.sums.visitors, row.at_least) for row in pages.rows}
+    assert rows == {"/": (6, None, False), "/a": (4, None, False), "/b": (1, 1, True), "/c": (1, 1, True)}
+    assert (pages.other.visits, pages.other.visitors) == (2, None)
+
+
+def test_files_mark_what_they_may_lack(site):
+    admin = sign_up(site, "boss")
+    promote(site, admin.email)
+
+    def file(report: str, query: str = "") -> list[dict[str, str]]:
+        days = "start=2025-10-08&end=2025-10-09"
+        answer = admin.get(f"/api/reports/{report}?{days}&{query}", headers={"Accept": "text/csv"})
+        assert answer.status_code == 200, answer.text
+        return list(csv.DictReader(io.StringIO(answer.text)))
+
+    pages = {row["value"]: (row["visitors"], row["at_least"], row["exact"]) for row in file("breakdown", "by=page")}
+    assert pages == {
+        **{"/": ("", "false", "false"), "/a": ("", "false", "false")},
+        **{"/b": ("1", "true", "false"), "/c": ("1", "true", "false")},
+    }
+    (summary,) = file("summary")
+    assert (summary["visits"], summary["visitors"], summary["exact"]) == ("14", "", "false")
+    hours = file("hours", "page=/")
+    assert len(hours) == 7 * 24
+    assert {(row["visits"], row["exact"]) for row in hours} == {("", "false")}
+
+
+def test_a_day_with_all_its_rows_is_exact(site):
+    summary, pages = ask(site, "2025-10-09", "2025-10-10")
+    assert (summary.figures.visitors, summary.reason, len(pages.rows)) == (3, None, 4)
+
+
+def test_nothing_is_folded_before_it_is_read(site, monkeypatch):
+    site.time.pass_(days=1)
+    monkeypatch.setattr(site.services.projection, "catch_up", lambda advance: None)
+    site.rows("UPDATE watermarks SET upto = 8 WHERE name = 'visits'")
+    retention = site.services.maintenance.retention
+    with pytest.raises(folding_queries.NotProjected):
+        retention.prune(retention.past())
+    assert site.rows("SELECT count(*) FROM visits") == [(len(PAGES),)]
+
+
+@pytest.mark.parametrize("transactions", [0, 4, 9, 10, 12])
+def test_fold_that_was_interrupted_counts_nothing_twice_when_all_is_read_again(unfolded, transactions):
+    """While people are left out, and while visits are folded."""
+    site = unfolded
+    site.services.projection.catch_up()
+    with pytest.raises(InterruptedError):
+        prune(site, transactions)
+    assert site.recount() == []
+    folded = site.rows("SELECT coalesce(sum(visits), 0) FROM folded_visits WHERE scope = 'site'")[0][0]
+    assert (0 < folded < len(PAGES)) == (transactions > 9), folded
+    for _ in range(3):
+        rebuild(site)
+        assert site.recount() == []
+        check_first_day(site)
+        test_a_day_with_all_its_rows_is_exact(site)
+        prune(site)
+
+
+def test_people_of_days_about_to_be_folded_are_left_out_with_the_reason(unfolded):
+    """Of some dimensions: the fold was interrupted before the first visit was folded."""
+    unfolded.services.projection.catch_up()
+    with pytest.raises(InterruptedError):
+        prune(unfolded, 6)
+    assert unfolded.rows("SELECT * FROM folded_visits") == []
+    whole = unfolded.rows("SELECT people IS NULL FROM insight_sums WHERE dimension = 'total' AND period = '2025-10-08'")
+    assert whole == [(False,)]
+    _, browsers = ask(unfolded, "2025-10-08", "2025-10-09", "browser")
+    assert (browsers.rows[0].sums.visitors, browsers.total.visitors) == (None, 4)
+    assert browsers.reason
+
+
+def test_no_more_is_folded_while_visits_are_read_again(unfolded):
+    """Also by a fold that has begun: the sums lack what has been read and not read again."""
+
+    def reject(ids: int) -> None:
+        if ids:
+            unfolded.services.insights._database.write(recount_queries.reject)
+
+    retention = unfolded.services.maintenance.retention
+    with pytest.raises(folding_queries.NotProjected):
+        retention.prune(retention.past(), reject)
+    unfolded.services.projection.catch_up()
+    assert unfolded.recount() == []
+    check_first_day(unfolded)
+
+
+def test_of_two_processes_that_empty_the_tables_the_later_begins_at_the_beginning(unfolded, monkeypatch):
+    """One is in the middle when another has finished, has read visits, and the sums are rejected once more."""
+    site, database = unfolded, unfolded.services.insights._database
+    site.services.projection.catch_up()
+    right = site.rows(SUMS)
+    monkeypatch.setattr(clearing_queries, "SIZE", 20)
+    rejected = "UPDATE watermarks SET version = 0 WHERE name = 'visits'"
+    site.rows(rejected)
+    position = BEGINNING
+    while position == BEGINNING:
+        position = database.write(clearing_queries.clear, position, site.services.clock)
+    site.services.projection.catch_up()
+    site.rows(rejected)
+    while position is not None:
+        position = database.write(clearing_queries.clear, position, site.services.clock)
+    assert site.rows(SUMS) == []
+    site.services.projection.catch_up()
+    assert site.rows(SUMS) == right
+    assert site.recount() == []
+
+
+def test_imported_days_before_the_folded_ones_are_exact_until_they_are_folded(site):
+    lines = [f"w{number % 4},{number},2025-10-0{6 + number % 2}T12:00:00+06:00,/" for number in range(6)]
+    bring(site, "visitor_id,visit_id,at,page\n" + "\n".join(lines))
+    site.services.projection.catch_up()
+    for _ in range(2):
+        assert site.recount() == []
+        summary, pages = ask(site, "2025-10-06", "2025-10-07")
+        assert (summary.figures[2:7], summary.reason) == ((6, 4, 4, 0, 6), None)
+        assert [row.sums[:3] for row in pages.rows] == [(6, 4, 4)]
+        rebuild(site)
+    prune(site)
+    assert site.recount() == []
+    for day, visitors in (("2025-10-06", 2), ("2025-10-07", 2)):
+        assert ask(site, day, day)[0].figures[2:4] == (3, visitors)
+    assert ask(site, "2025-10-06", "2025-10-07")[0].figures[2:4] == (6, None)
+
+
+def test_days_that_keep_their_sums_are_counted_once_while_visits_are_read_again(site):
+    """Of imported days before the folded ones; no visitor of theirs is forgotten meanwhile."""
+    referrer = "https://m.facebook.com/groups/1"
+    lines = [f"w{number % 2},{number},2025-10-06T12:00:00+06:00,{referrer}" for number in range(4)]
+    bring(site, "visitor_id,visit_id,at,referrer\n" + "\n".join(lines))
+    site.services.projection.catch_up()
+    site.services.insights._database.write(recount_queries.reject)
+    site.services.projection._clear(lambda visits: None)
+    _, referrers = ask(site, "2025-10-06", "2025-10-06", "referrer")
+    assert [(row.value, row.sums.visits) for row in referrers.rows] == [(referrer, 4)]
+    assert site.recount() == []
+    with pytest.raises(NotYetForgotten):
+        site.services.maintenance.erasure.forget("w0")
+    site.services.projection.catch_up()
+    site.services.maintenance.erasure.forget("w0")
+    site.services.projection.catch_up()
+    _, referrers = ask(site, "2025-10-06", "2025-10-06", "referrer")
+    assert [(row.value, row.sums.visits) for row in referrers.rows] == [("https://m.facebook.com", 2), (referrer, 2)]
+    assert site.recount() == []
+
+
+def test_values_that_a_folded_day_has_lost_stay_lost(site):
+    """An import of what was folded adds to the others, of which nobody knows how many visits each had."""
+    lines = [f"w{number},{number},2025-10-08T12:00:00+06:00,{page}" for number, page in enumerate(("/", "/b", "/d"))]
+    bring(site, "visitor_id,visit_id,at,page\n" + "\n".join(lines), even_folded=True)
+    for _ in range(2):
+        site.services.projection.catch_up()
+        assert site.recount() == []
+        _, pages = ask(site, "2025-10-08", "2025-10-08")
+        assert [(row.value, row.sums.visits, row.sums.visitors) for row in pages.rows] == [("/", 4, None), ("/a", 2, 2)]
+        assert (pages.other.visits, pages.total.visits, pages.total.visitors) == (4, 10, None)
+        rebuild(site)

@@ -1,0 +1,85 @@
+"""Filtered answers about closed days are kept until something changes these."""
+
+from __future__ import annotations
+
+import pytest
+from support.app_fixtures import Site, Time
+
+from koyjabo.insights.question import Filter, Question
+from koyjabo.insights.rows import answer_queries
+
+FRIDAY, SATURDAY = "2025-10-10", "2025-10-11"
+AT_HOME = {"page": Filter(frozenset(["/"]))}
+
+
+@pytest.fixture
+def site(sqlite_database):
+    time = Time()
+    time.go_to(f"{FRIDAY}T10:30:00+06:00")
+    with Site(sqlite_database.url, time) as site:
+        site.register("ayesha", page="/")
+        time.pass_(days=1)
+        site.register("ayesha", page="/fares")
+        site.services.projection.catch_up()
+        yield site
+
+
+@pytest.fixture
+def scans(monkeypatch) -> list[Question]:
+    """The questions for which rows were read."""
+    asked = []
+    rows = answer_queries.Rows
+
+    def read(session, question, *args):
+        asked.append(question)
+        return rows(session, question, *args)
+
+    monkeypatch.setattr(answer_queries, "Rows", read)
+    return asked
+
+
+def visits(site: Site, question: Question) -> int | None:
+    return site.services.insights.summary(question).figures.visits
+
+
+def test_a_closed_day_is_read_once(site, scans):
+    question = Question(FRIDAY, FRIDAY, filters=AT_HOME)
+    assert [visits(site, question), visits(site, question)] == [1, 1]
+    assert scans == [question]
+    assert visits(site, Question(FRIDAY, FRIDAY, filters={"page": Filter(frozenset(["/fares"]))})) == 0
+    assert len(scans) == 2
+
+
+def test_a_running_day_is_read_each_time(site, scans):
+    question = Question(FRIDAY, SATURDAY, filters=AT_HOME)
+    assert visits(site, question) == 1
+    site.register("babul", page="/")
+    assert visits(site, question) == 2
+    assert len(scans) == 2
+
+
+def test_a_late_visit_of_a_closed_day_counts_at_once(site):
+    question = Question(FRIDAY, FRIDAY, filters=AT_HOME)
+    assert visits(site, question) == 1
+    site.time.put_right(days=-1)
+    site.register("babul", page="/")
+    assert visits(site, question) == 2
+    site.services.projection.catch_up()
+    assert visits(site, question) == 2
+
+
+def test_events_may_come_to_a_visit_of_a_closed_day(site, scans):
+    question = Question(FRIDAY, FRIDAY, filters={"event": Filter(none_of=frozenset(["search"]))})
+    assert [visits(site, question), visits(site, question)] == [1, 1]
+    assert len(scans) == 2
+
+
+def test_a_late_event_of_a_closed_day_counts_at_once(site):
+    question = Question(FRIDAY, FRIDAY, filters=AT_HOME)
+    site.time.put_right(days=-1)
+    site.register("babul", page="/")
+    site.services.projection.catch_up()
+    assert site.services.insights.summary(question).figures[6:8] == (2, 0)
+    event = {"id": "1", "name": "search"}
+    assert site.post("/api/events", json={"visitorId": "babul", "events": [event]}).status_code == 200
+    assert site.services.insights.summary(question).figures[6:8] == (2, 1)

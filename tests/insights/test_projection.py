@@ -1,0 +1,125 @@
+"""The projection: nothing twice, nothing lost, and a recount finds what is wrong."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy.exc import DBAPIError
+from support.app_fixtures import Site, Time
+
+from koyjabo.errors import LedgerUnavailable
+from koyjabo.insights.projection import batch_queries, bulk_queries
+
+pytestmark = pytest.mark.both_kinds
+
+HERE = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
+SUMS = """SELECT scope, dimension, period, value, visits, new_visitors, count, visitors
+FROM insight_sums ORDER BY 1, 2, 3, 4"""
+FACTS = "SELECT visit_id, visitor, day, hour_s, scope, new_in FROM visit_facts ORDER BY 1"
+
+
+@pytest.fixture
+def site(database):
+    time = Time()
+    time.go_to("2025-10-08T10:30:00+06:00")
+    with Site(database.url, time) as site:
+        site.add_community(HERE)
+        visit(site)
+        yield site
+
+
+def visit(site: Site, count: int = 12) -> None:
+    for number in range(count):
+        page, community = ("/", "/fares?utm_source=mail")[number % 2], {"communityId": HERE} if number % 3 else {}
+        site.register(f"v{number % 5}", page=page, referrer="https://www.google.com/search", **community)
+
+
+def projected(site: Site) -> tuple[list, list]:
+    site.services.projection.catch_up()
+    assert site.services.projection.behind() == 0
+    assert site.recount() == []
+    return site.rows(SUMS), site.rows(FACTS)
+
+
+def test_what_is_projected_in_pieces_is_as_at_once(site):
+    site.services.projection.catch_up()
+    visit(site)
+    pieces = projected(site)
+    site.rows("UPDATE watermarks SET version = 0 WHERE name = 'visits'")
+    assert projected(site) == pieces
+
+
+def test_of_two_workers_one_writes_a_batch(site):
+    database, projection = site.services.insights._database, site.services.projection
+    projection.catch_up()
+    visit(site, 5)
+    first, second = projection._prepared(), projection._prepared()
+    assert [database.write(batch_queries.write, batch) for batch in (first, second)] == [True, False]
+    projected(site)
+
+
+def test_rows_that_the_database_refuses_are_an_error_of_the_database(site):
+    """The projection tries again after such an error, as while a disk is full. Texts may look like parameters."""
+    database = site.services.insights._database
+    database.write(bulk_queries.insert, "addresses", ("id", "text"), [(1, "/100%"), (2, "/%s")])
+    assert site.rows("SELECT text FROM addresses ORDER BY id") == [("/100%",), ("/%s",)]
+    with pytest.raises((LedgerUnavailable, DBAPIError)):
+        database.write(bulk_queries.insert, "addresses", ("id", "unknown"), [(3, "/")])
+
+
+def test_a_batch_that_was_killed_before_its_commit_is_read_again(site):
+    """As by kill -9: the transaction is never committed, and the lease is not released."""
+    projection, database = site.services.projection, site.services.insights._database
+    projection.catch_up()
+    visit(site, 7)
+    batch = projection._prepared()
+
+    def killed(session):
+        assert batch_queries.write(session, batch)
+        raise SystemError
+
+    with pytest.raises(SystemError):
+        database.write(killed)
+    assert projection.behind() == 7
+    site.restart()
+    whole = projected(site)
+    site.rows("UPDATE watermarks SET version = 0 WHERE name = 'visits'")
+    assert projected(site) == whole
+
+
+def test_another_worker_waits_until_the_lease_is_free(site):
+    with Site(site.database_url, site.time) as other:
+        first, second = site.services.projection, other.services.projection
+        assert first._is_leased()
+        assert not second._is_leased()
+        site.time.pass_(seconds=61)
+        assert second._is_leased()
+
+
+def test_referrers_of_a_forgotten_visitor_lose_their_path_in_all_tables(site):
+    projected(site)
+    visit(site, 3)
+    site.services.maintenance.erasure.forget("v1")
+    visit(site, 3)
+    sums, _ = projected(site)
+    assert site.rows("SELECT count(*) FROM watermarks WHERE name LIKE 'referrers %'") == [(0,)]
+    by_referrer = {row[3]: row[4] for row in sums if row[:2] == ("site", "referrer")}
+    forgotten = site.rows("SELECT count(*) FROM visits WHERE visitor_id LIKE '~%'")[0][0]
+    assert by_referrer == {"https://www.google.com/search": 18 - forgotten, "https://www.google.com": forgotten}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE insight_sums SET visits = visits + 1 WHERE dimension = 'page' AND scope = 'site' AND value = '/'",
+        "UPDATE insight_sums SET visitors = 1 WHERE dimension = 'hour' AND scope <> 'site'",
+        "DELETE FROM insight_sums WHERE dimension = 'source'",
+        "UPDATE visit_facts SET new_in = 0 WHERE visit_id = 1",
+        "DELETE FROM visit_facts WHERE visit_id = 3",
+        "INSERT INTO visit_facts SELECT 400, visitor, day, hour_s, scope, new_in, traits_id, page_id, referrer_id "
+        "FROM visit_facts WHERE visit_id = 1",
+    ],
+)
+def test_recount_finds_each_change(site, change):
+    projected(site)
+    site.rows(change)
+    assert site.recount() != []

@@ -1,0 +1,59 @@
+"""Visitors of the site, and those of them who came with an account, of any period."""
+
+from __future__ import annotations
+
+import pytest
+from support.account_calls import Person, bearer, sign_up
+from support.app_fixtures import Site, Time
+
+from koyjabo.insights.insights import DAY, HOUR, MONTH, WEEK
+from koyjabo.insights.site_people import Split
+
+THURSDAY, SUNDAY, MONDAY = "2025-10-30", "2025-11-02", "2025-11-03"
+
+
+@pytest.fixture(scope="module")
+def site(module_database):
+    """Ayesha comes with her account on Thursday, Sunday and Monday, Babul on Sunday; Babul also came without his."""
+    time = Time()
+    with Site(module_database.url, time) as site:
+        time.go_to(f"{THURSDAY}T23:59:00+06:00")
+        ayesha, babul = sign_up(site, "ayesha"), sign_up(site, "babul")
+        visit(site, "her_phone", ayesha)
+        visit(site, "his_phone")
+        time.go_to(f"{SUNDAY}T10:00:00+06:00")
+        visit(site, "her_phone", ayesha)
+        visit(site, "his_phone", babul)
+        time.go_to(f"{MONDAY}T10:00:00+06:00")
+        visit(site, "her_phone", ayesha)
+        visit(site, "guest")
+        yield site
+
+
+def visit(site: Site, visitor: str, user: Person | None = None) -> None:
+    headers = bearer(user.access) if user else {}
+    assert site.post(json={"visitorId": visitor}, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("granularity", "periods"),
+    [
+        (DAY, {THURSDAY: (2, 1), "2025-10-31": (0, 0), "2025-11-01": (0, 0), SUNDAY: (2, 2), MONDAY: (2, 1)}),
+        (WEEK, {"2025-10-27": (2, 2), MONDAY: (2, 1)}),
+        (MONTH, {"2025-10-01": (2, 1), "2025-11-01": (3, 2)}),
+    ],
+)
+def test_each_counts_once_in_a_period(site, granularity, periods):
+    found = site.services.site_people.trend(THURSDAY, MONDAY, granularity)
+    assert found == [(name, Split(*counts)) for name, counts in periods.items()]
+
+
+def test_hours_are_local(site):
+    hours = dict(site.services.site_people.trend(THURSDAY, THURSDAY, HOUR))
+    assert (len(hours), hours[f"{THURSDAY}T23:00:00+06:00"]) == (24, Split(2, 1))
+    assert sum(each.authenticated for each in hours.values()) == 1
+
+
+def test_who_came_both_ways_has_an_account(site):
+    found = site.services.site_people.between(THURSDAY, MONDAY)
+    assert (found.visitors, found.authenticated, found.anonymous) == (3, 2, 1)

@@ -1,0 +1,142 @@
+"""Files that are no backup, or of another version: they are refused, or restored as what they are."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from support.archive_world import everything
+from support.backups import restore
+
+from koyjabo.maintenance.backup_file import UnusableBackup
+
+
+def lines_of(file: Path) -> list[bytes]:
+    return gzip.decompress(file.read_bytes()).splitlines(keepends=True)
+
+
+def rewritten(file: Path, lines: list[bytes]) -> None:
+    file.write_bytes(gzip.compress(b"".join(lines)))
+
+
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def cut_between_lines(file: Path) -> None:
+    rewritten(file, lines_of(file)[:-1])
+
+
+def flip_a_bit(file: Path) -> None:
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+
+
+def change_a_number(file: Path) -> None:
+    rewritten(file, [line.replace(b"Dhaka", b"Dhakb") for line in lines_of(file)])
+
+
+def drop_a_row(file: Path) -> None:
+    lines = lines_of(file)
+    rewritten(file, [line for line in lines if b"visit-8" not in line])
+
+
+def add_something(file: Path) -> None:
+    rewritten(file, [*lines_of(file), b"[]\n"])
+
+
+def be_newer(file: Path) -> None:
+    lines = lines_of(file)
+    rewritten(file, [json.dumps({**json.loads(lines[0]), "schema": "9999"}).encode() + b"\n", *lines[1:]])
+
+
+def be_of_a_newer_format(file: Path) -> None:
+    lines = lines_of(file)
+    rewritten(file, [lines[0].replace(b'"koyjabo_backup":1', b'"koyjabo_backup":2'), *lines[1:]])
+
+
+def be_something_else(file: Path) -> None:
+    file.write_bytes(b"SQLite format 3\0" + bytes(100))
+
+
+BROKEN = {
+    "cut off": cut,
+    "changed since": change_a_number,
+    "end is missing": cut_between_lines,
+    "damaged": flip_a_bit,
+    "do not match its end": drop_a_row,
+    "changed since it was made": add_something,
+    "newer version of this program.*9999": be_newer,
+    "newer version": be_of_a_newer_format,
+    "not a backup of this program": be_something_else,
+    "No such file": Path.unlink,
+}
+
+
+@pytest.mark.parametrize("sentence", BROKEN)
+@pytest.mark.parametrize("module_database_kind", ["sqlite"], indirect=True)
+def test_broken_file_is_refused_and_nothing_changed(file, empty, tmp_path, sentence):
+    broken = tmp_path / "broken"
+    broken.write_bytes(file.read_bytes())
+    BROKEN[sentence](broken)
+    before = everything(empty)
+    with pytest.raises(UnusableBackup, match=sentence):
+        restore(empty, broken, force=True)
+    assert everything(empty) == before
+
+
+def sealed(lines: list[bytes]) -> bytes:
+    """With an end that fits: as a program that made such a backup would have written it."""
+    import hashlib
+
+    end = json.loads(lines[-1])
+    end["sha256"] = hashlib.sha256(b"".join(lines[:-1])).hexdigest()
+    return gzip.compress(b"".join(lines[:-1]) + json.dumps(end).encode())
+
+
+def without_bots(lines: list[bytes]) -> list[bytes]:
+    """As of before visits had `is_bot`, `language`, `campaign` and `day_number`, which are their last columns."""
+    made, inside = [], False
+    for line in lines:
+        said = json.loads(line)
+        if isinstance(said, dict):
+            inside = said.get("table") == "visits"
+            said = {**said, "columns": said["columns"][:-4]} if inside else said
+        elif inside:
+            said = said[:-4]
+        made.append(json.dumps(said).encode() + b"\n")
+    return made
+
+
+def test_backup_of_an_older_version_is_restored_with_what_is_new_as_it_would_have_been(file, empty, tmp_path):
+    old = tmp_path / "old"
+    old.write_bytes(sealed(without_bots(lines_of(file))))
+    restore(empty, old)
+    assert {row["is_bot"] for row in everything(empty)["visits"]} == {False}
+
+
+def test_backup_whose_columns_are_none_of_ours_is_refused(file, empty, tmp_path):
+    strange = tmp_path / "strange"
+    strange.write_bytes(sealed([line.replace(b'"client_ms"', b'"shoe_size"') for line in lines_of(file)]))
+    with pytest.raises(UnusableBackup, match="table visits"):
+        restore(empty, strange)
+
+
+def test_backup_of_a_ledger_that_does_not_agree_changes_nothing(file, target, tmp_path):
+    wrong = tmp_path / "wrong"
+    lines = lines_of(file)
+    where = next(n for n, line in enumerate(lines) if b'"table":"counters"' in line)
+    lines[where + 1 : where + 3] = [
+        json.dumps([*json.loads(line)[:2], 10**6, *json.loads(line)[3:]]).encode() + b"\n"
+        for line in lines[where + 1 : where + 3]
+    ]
+    wrong.write_bytes(sealed(lines))
+    before = everything(target)
+    with pytest.raises(UnusableBackup, match="is inconsistent"):
+        restore(target, wrong)
+    assert everything(target) == before
+    target.register()  # keys and locks are as before
+    target.set_total(5)

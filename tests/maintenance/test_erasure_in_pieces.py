@@ -1,0 +1,185 @@
+"""Visitors of many visits are forgotten in pieces, whatever happens in between."""
+
+from __future__ import annotations
+
+from itertools import count
+
+import pytest
+from support.app_fixtures import Site, assert_error
+
+from koyjabo.counting.records import NewVisit
+from koyjabo.database import throttle
+from koyjabo.errors import LedgerUnavailable, UnknownVisitor
+from koyjabo.insights.dimensions import TRAITS
+from koyjabo.insights.question import Question
+from koyjabo.maintenance import erasure
+from koyjabo.models import SITE, Scope
+
+HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
+ANDROID = "Mozilla/5.0 (Linux; Android 14; SM-A155F) AppleWebKit/537.36 Chrome/130.0.0.0 Mobile Safari/537.36"
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url, STARTING_TOTAL=4000) as site:
+        site.add_community(HERE)
+        yield site
+
+
+def old_names(site: Site) -> list[tuple[int, str]]:
+    """Id and scope of the visits whose visitor has a name that it can have."""
+    return site.rows("SELECT id, scope FROM visits WHERE visitor_id NOT LIKE '~%' ORDER BY id")
+
+
+def forget(site: Site, visitor: str):
+    return site.post("/api/visitor/forget", json={"visitorId": visitor})
+
+
+@pytest.fixture
+def small_pieces(monkeypatch):
+    for name in ("FIRST", "FEWEST", "MOST"):
+        monkeypatch.setattr(throttle, name, 3)
+
+
+def many_visits(site: Site, count: int) -> None:
+    for number in range(count):
+        site.services.counting.visits.register(
+            NewVisit("program", None, Scope(HERE if number % 2 else SITE), at_ms=site.time.ms)
+        )
+
+
+@pytest.mark.both_kinds
+def test_visitor_of_many_visits_is_forgotten_in_pieces_until_it_is_done(site, small_pieces, monkeypatch):
+    many_visits(site, 20)
+    before = site.stats()
+    monkeypatch.setattr(erasure, "PATIENCE_S", 0)
+    answer = forget(site, "program")
+    assert_error(answer, 503, "not_yet_forgotten")
+    assert answer.headers["Retry-After"] == "1"
+    assert len(old_names(site)) == 17
+    assert site.recount() == []
+    asked = 0
+    while forget(site, "program").status_code == 503:
+        asked += 1
+        assert asked < 10
+    assert old_names(site) == []
+    assert site.rows("SELECT count(*), count(DISTINCT visitor_id) FROM visits") == [(20, 1)]
+    assert site.rows("SELECT * FROM forgotten_visitors") == []
+    assert site.recount() == []
+    assert site.stats()["totalVisits"] == before["totalVisits"]
+
+
+def test_visitor_who_is_forgotten_late_is_forgotten_everywhere(site, monkeypatch):
+    """A disk may stand still for seconds: what is on it then is done, and not to be asked for again."""
+    site.register("ayesha")
+    site.register("karim")
+    monkeypatch.setattr(erasure, "PATIENCE_S", 0)
+    assert forget(site, "ayesha").status_code == 204
+    assert site.heartbeat("ayesha").status_code == 404
+    assert site.stats()["activeUsers"] == 1
+
+
+def test_forgetting_that_broke_off_is_finished_the_next_time(site, small_pieces):
+    many_visits(site, 20)
+    told = []
+
+    def interrupted(visits: int) -> None:
+        told.append(visits)
+        if len(told) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        site.services.maintenance.erasure.forget("program", interrupted)
+    assert site.recount() == []
+    assert site.services.maintenance.erasure.count("program") == 20 - sum(told)
+    site.services.maintenance.erasure.forget("program")
+    assert old_names(site) == []
+    assert site.rows("SELECT count(DISTINCT visitor_id) FROM visits") == [(1,)]
+    assert site.recount() == []
+    with pytest.raises(UnknownVisitor):
+        site.services.maintenance.erasure.forget("program")
+
+
+@pytest.mark.both_kinds
+def test_one_name_for_all_pieces_also_when_the_first_visit_is_folded(site, small_pieces):
+    many_visits(site, 2)
+    site.time.pass_(days=2)
+    retention = site.services.maintenance.retention
+    assert retention.prune(retention.past(1)).visits == 2
+    many_visits(site, 12)
+
+    def interrupted(visits: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        site.services.maintenance.erasure.forget("program", interrupted)
+    assert site.recount() == []
+    site.services.maintenance.erasure.forget("program")
+    assert old_names(site) == []
+    assert site.rows("SELECT count(*), count(DISTINCT visitor_id) FROM visits") == [(12, 1)]
+    assert site.rows("SELECT count(*) FROM visitors GROUP BY scope") == [(1,), (1,)]
+    assert site.rows("SELECT * FROM forgotten_visitors") == []
+    assert site.recount() == []
+
+
+@pytest.mark.both_kinds
+def test_visits_that_come_meanwhile_are_forgotten_too(site, small_pieces):
+    """Each of a community in which they had never been."""
+    many_visits(site, 8)
+    coming = count(1)
+
+    def register(visits: int) -> None:
+        assert site.recount() == []
+        community = f"{next(coming):08}{HERE[8:]}"
+        site.add_community(community)
+        site.services.counting.visits.register(NewVisit("program", None, Scope(community), at_ms=site.time.ms))
+
+    site.services.maintenance.erasure.forget("program", register)
+    ((last, scope),) = old_names(site)  # it came when all others were forgotten
+    known = set(site.rows("SELECT scope, visitor_id, first_visit FROM visitors WHERE visitor_id NOT LIKE '~%'"))
+    assert known == {(each, "program", last) for each in (SITE, scope)}
+    assert site.recount() == []
+
+
+def test_while_the_database_is_away_nothing_is_said_to_be_forgotten(site, monkeypatch):
+    site.register("ayesha")
+
+    def away(*_, **__):
+        raise LedgerUnavailable
+
+    monkeypatch.setattr(site.services.maintenance.erasure._database, "write", away)
+    assert_error(forget(site, "ayesha"), 503, "ledger_unavailable")
+    assert site.heartbeat("ayesha").status_code == 204
+
+
+@pytest.mark.both_kinds
+@pytest.mark.parametrize("read", [0, 2, 5])
+def test_no_report_changes_but_by_referrer(site, small_pieces, read):
+    """However many of the visits are in the sums."""
+    sent = {"referrer": "https://m.facebook.com/groups/1", "userAgent": ANDROID, "page": "/map?utm_source=mail"}
+    for visitor, here in (("ayesha", None), ("ayesha", HERE), ("karim", HERE)):
+        site.register(visitor, communityId=here, **sent)
+        if site.stats()["totalVisits"] == 4000 + read:
+            site.services.projection.catch_up()
+    for referrer in ("https://news.example/a", "https://m.facebook.com/groups/1", "https://m.facebook.com"):
+        site.register("ayesha", referrer=referrer, userAgent="curl/8.5")
+    if read == 5:
+        site.services.projection.catch_up()
+    before = reported(site)
+    forget(site, "ayesha")
+    assert reported(site) == before
+    assert site.recount() == []
+    site.services.projection.catch_up()
+    assert site.recount() == []
+    assert [row.value for row in breakdown(site, "referrer").rows] == [
+        "https://m.facebook.com", "https://m.facebook.com/groups/1", "https://news.example"
+    ]  # fmt: skip
+
+
+def reported(site: Site) -> list:
+    return [breakdown(site, dimension) for dimension in ("page", *TRAITS, "community", "visitor_kind")]
+
+
+def breakdown(site: Site, dimension: str):
+    day = site.services.clock.today()
+    return site.services.insights.breakdown(Question(day, day), dimension)

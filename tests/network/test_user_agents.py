@@ -1,0 +1,88 @@
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from koyjabo.network import user_agents
+
+user_agents.load()  # before the first example is timed
+WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
+ANDROID = f"Mozilla/5.0 (Linux; Android 10; K) {WEBKIT} Chrome/142.0.0.0 Mobile Safari/537.36"
+TABLET = f"Mozilla/5.0 (Linux; Android 14; SM-X700) {WEBKIT} Chrome/142.0.0.0 Safari/537.36"
+WINDOWS = f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {WEBKIT} Chrome/142.0.0.0 Safari/537.36 Edg/142.0.0.0"
+MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:144.0) Gecko/20100101 Firefox/144.0"
+IPHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+    "Version/26.0 Mobile/15E148 Safari/604.1"
+)
+IPAD = IPHONE.replace("iPhone;", "iPad;").replace("CPU iPhone", "CPU")
+CHROME_ON_IPHONE = IPHONE.replace("Version/26.0", "CriOS/142.0.7444.46")
+FIREFOX_ON_ANDROID = "Mozilla/5.0 (Android 15; Mobile; rv:144.0) Gecko/144.0 Firefox/144.0"
+CHROMEBOOK = f"Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) {WEBKIT} Chrome/142.0.0.0 Safari/537.36"
+FACEBOOK = ANDROID + " [FB_IAB/FB4A;FBAV/530.0.0.48;]"
+SAMSUNG = ANDROID.replace("Chrome/142", "SamsungBrowser/28.0 Chrome/130")
+GOOGLEBOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+
+KNOWN = {
+    ANDROID: ("Chrome", "Android", "phone"),
+    TABLET: ("Chrome", "Android", "tablet"),
+    WINDOWS: ("Edge", "Windows", "desktop"),
+    MAC: ("Firefox", "macOS", "desktop"),
+    IPHONE: ("Safari", "iOS", "phone"),
+    IPAD: ("Safari", "iOS", "tablet"),
+    CHROME_ON_IPHONE: ("Chrome", "iOS", "phone"),
+    FIREFOX_ON_ANDROID: ("Firefox", "Android", "phone"),
+    CHROMEBOOK: ("Chrome", "ChromeOS", "desktop"),
+    FACEBOOK: ("Facebook", "Android", "phone"),
+    SAMSUNG: ("Samsung Internet", "Android", "phone"),
+    GOOGLEBOT: ("Googlebot", "", "desktop"),
+    "curl/8.5.0": ("curl", "", "desktop"),
+    "KoyJabo/3.1 (Flutter)": ("KoyJabo", "", "desktop"),
+    "": ("", "", ""),
+}
+
+
+@pytest.mark.parametrize("user_agent", KNOWN)
+def test_a_user_agent_names_browser_system_and_device(user_agent):
+    assert user_agents.parsed(user_agent) == KNOWN[user_agent]
+
+
+@pytest.mark.parametrize("user_agent", KNOWN)
+def test_what_replaces_a_user_agent_says_the_same(user_agent):
+    reduced = user_agents.reduced(user_agent)
+    assert user_agents.parsed(reduced) == user_agents.parsed(user_agent)
+    assert user_agents.reduced(reduced) == reduced
+    assert not any(character.isdigit() for character in reduced)
+
+
+@given(st.text(max_size=80) | st.from_regex(r"[A-Za-z ]{1,20}/[0-9.]{1,6}( \([A-Za-z; ]{0,30}\))?( on [A-Z]{1,9})?"))
+def test_any_text_is_parsed_and_reduced_to_what_says_the_same(text):
+    assert user_agents.parsed(user_agents.reduced(text)) == user_agents.parsed(text)
+
+
+@pytest.mark.parametrize(
+    ("stored", "meant"),
+    {
+        "Chrome on Android": ("Chrome", "Android", ""),
+        "Safari on iPhone": ("Safari", "iOS", "phone"),
+        "Safari on iPad": ("Safari", "iOS", "tablet"),
+        "Firefox on Windows": ("Firefox", "Windows", "desktop"),
+        "Android": ("", "Android", ""),
+        "curl": ("curl", "", ""),
+    }.items(),
+)
+def test_what_earlier_versions_stored_of_anonymous_visits_is_read(stored, meant):
+    assert user_agents.parsed(stored) == meant
+
+
+def test_an_anonymous_visit_keeps_browser_and_system_alone():
+    assert user_agents.described(ANDROID) == "Chrome on Android"
+    assert user_agents.described(IPHONE) == "Safari on iOS"
+    assert user_agents.described("curl/8.5.0") == "curl"
+
+
+def test_the_rules_are_compiled_when_they_are_needed():
+    checked = "import sys; from koyjabo.network import user_agents as it; sys.exit(it._rules.cache_info().currsize)"
+    assert subprocess.run([sys.executable, "-c", checked], check=False).returncode == 0

@@ -1,0 +1,82 @@
+"""How many came and left, derived from counts as they change, by this worker or another."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+import pytest
+from support.app_fixtures import Time
+
+from koyjabo.clock import Clock
+from koyjabo.models import Scope
+from koyjabo.presence.members import arrivals
+from koyjabo.presence.members.arrivals import ArrivalLog, Arrivals, Traffic
+from koyjabo.presence.members.online_members import Online
+
+MIRPUR, UTTARA = Scope("mirpur"), Scope("uttara")
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def log(time) -> ArrivalLog:
+    return ArrivalLog(Clock(ZoneInfo("Asia/Dhaka"), now_ms=time, elapsed_ms=time.elapsed_ms))
+
+
+def test_arrivals_and_departures_add_up_by_scope(log):
+    for version, count in enumerate((1, 2, 3, 2, 4), 1):
+        log.record(MIRPUR, Online(version, count))
+    log.record(UTTARA, Online(1, 1))
+    assert log.today(MIRPUR) == Arrivals(came=5, left=1)
+    assert log.last_hour(20) == {UTTARA: Traffic(1, 1, 0), MIRPUR: Traffic(4, 5, 1)}
+    assert list(log.last_hour(20)) == [UTTARA, MIRPUR]  # the newest change first
+    assert list(log.last_hour(1)) == [UTTARA]
+
+
+def test_count_that_is_old_or_estimated_changes_nothing(log):
+    log.record(MIRPUR, Online(5, 1))
+    log.record(MIRPUR, Online(5, 2))
+    log.record(MIRPUR, Online(4, 9))
+    log.record(MIRPUR, Online(6, 7, is_estimate=True))
+    assert log.today(MIRPUR) == Arrivals(came=1)
+
+
+def test_those_who_were_there_before_the_worker_have_not_arrived(log):
+    log.record(MIRPUR, Online(1, 5))
+    assert (log.today(MIRPUR), log.last_hour(20)) == (Arrivals(), {})
+    log.record(MIRPUR, Online(2, 4))
+    assert log.today(MIRPUR) == Arrivals(left=1)
+
+
+def test_lost_message_is_made_up_for_by_the_next(log):
+    log.record(MIRPUR, Online(1, 1))
+    log.record(MIRPUR, Online(7, 4))
+    assert log.today(MIRPUR) == Arrivals(came=4)
+
+
+def test_day_and_hour_end(log, time):
+    time.go_to("2025-12-16T23:30:00+06:00")
+    log.record(MIRPUR, Online(1, 1))
+    time.go_to("2025-12-17T00:10:00+06:00")
+    assert log.today(MIRPUR) == Arrivals()
+    log.record(MIRPUR, Online(2, 2))
+    assert log.today(MIRPUR) == Arrivals(came=1)
+    assert log.last_hour(20) == {MIRPUR: Traffic(2, 2, 0)}
+    time.pass_(minutes=30)
+    assert log.last_hour(20) == {MIRPUR: Traffic(2, 1, 0)}
+    time.pass_(minutes=60)
+    assert log.last_hour(20) == {}
+
+
+def test_memory_is_bounded_by_scopes_and_minutes(log, time, monkeypatch):
+    monkeypatch.setattr(arrivals, "MOST_SCOPES", 2)
+    for version in range(1, 200):
+        log.record(MIRPUR, Online(version, version))
+        time.pass_(minutes=1)
+    assert log.last_hour(20)[MIRPUR].came == 59
+    for scope in (UTTARA, Scope("banani")):
+        log.record(scope, Online(1, 1))
+    assert list(log.last_hour(20)) == ["banani", UTTARA]

@@ -1,0 +1,62 @@
+"""The most active visitors of a day are measured, and stored once a minute."""
+
+from __future__ import annotations
+
+import pytest
+from support.app_fixtures import Site
+
+from koyjabo.insights.question import Question
+from koyjabo.models import SITE
+from koyjabo.presence.visitors.active_peak import ActivePeak
+from koyjabo.presence.visitors.active_visitors import ActiveCount
+
+pytestmark = pytest.mark.both_kinds
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url, ACTIVE_WINDOW_SECONDS=300) as site:
+        site.time.go_to("2025-12-16T23:58:00+06:00")
+        yield site
+
+
+def stored(site: Site) -> list[tuple]:
+    return site.rows("SELECT day, people FROM peaks WHERE scope = 'site' ORDER BY day")
+
+
+def test_the_greatest_measurement_of_a_day_is_stored(site):
+    peak = site.services.presence.active_peak
+    for visitors in (["ayesha"], ["babul", "karim"]):
+        for visitor in visitors:
+            site.register(visitor)
+        peak.measure()
+    site.time.pass_(seconds=299)  # the next day has begun, and all three are still active
+    peak.measure()
+    site.time.pass_(seconds=1)
+    peak.measure()
+    assert stored(site) == []
+    peak.write()
+    assert stored(site) == [("2025-12-16", 3), ("2025-12-17", 3)]
+    figures = site.services.insights.summary(Question("2025-12-16", "2025-12-17")).figures
+    assert figures.peak_active == 3
+
+
+class Measured:
+    """Active visitors of another worker."""
+
+    def __init__(self, version: int, people: int) -> None:
+        self.found = ActiveCount(version, {"Dhaka, BD": people})
+
+    def count(self, scope: str) -> ActiveCount:
+        assert scope == SITE
+        return self.found
+
+
+@pytest.mark.parametrize(("version", "people", "expected"), [(7, 5, 5), (7, 2, 3), (-1, 9, 3)])
+def test_the_greatest_of_all_workers_stays_and_estimates_are_none(site, version, people, expected):
+    base = site.services.presence.active_peak._peaks
+    for found in (Measured(1, 3), Measured(version, people)):
+        worker = ActivePeak(base._database, base._clock, base._runtime, found)
+        worker.measure()
+        worker.write()
+    assert stored(site) == [("2025-12-16", expected)]

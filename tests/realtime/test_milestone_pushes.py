@@ -1,0 +1,96 @@
+"""Each open page hears of a milestone once, with the push that first contains it, on every worker."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from itertools import cycle
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy.engine import make_url
+from support.crowd import Crowd
+from support.listener import PlainListener, SocketioListener
+from support.members import Member, PlainMember
+from support.workers import WEBSOCKET, only, two_workers
+
+from koyjabo.clock import Clock
+from koyjabo.counting.ledger import open_store
+from koyjabo.counting.milestones import of_setting
+from koyjabo.counting.records import NewVisit
+
+pytestmark = pytest.mark.waits
+
+PAGES, VISITS = 64, 300
+MILESTONES = "2,100,150,400,3000"
+
+
+@pytest.fixture(scope="module")
+def server(module_servers, module_sqlite_database, redis):
+    return two_workers(module_servers(module_sqlite_database, REDIS_URL=redis.url, MILESTONES=MILESTONES))
+
+
+def told(page) -> list[tuple[int, int]]:
+    """(milestone, total) of each event with one."""
+    events = [heard.event for heard in page.of_type("visitor_update")]
+    return [(each["milestone"], each["stats"]["totalVisits"]) for each in events if "milestone" in each]
+
+
+def test_64_pages_of_two_workers_each_hear_of_it_once(server):
+    with ExitStack() as stack:
+        pages = [stack.enter_context(PlainListener(server.port)) for _ in range(PAGES - 8)]
+        pages += [stack.enter_context(SocketioListener(server.port, transports=WEBSOCKET)) for _ in range(8)]
+        for page in pages:
+            page.first()
+        with Crowd([server], VISITS, clients=8, retries=0, seed=51) as crowd:
+            for page in cycle(pages[: PAGES - 8]):
+                if crowd.acknowledged == VISITS:
+                    break
+                page.say({"type": "request_count"})  # an answer is a push, too
+                time.sleep(0.002)
+        late = stack.enter_context(PlainListener(server.port))
+        for page in (*pages, late):
+            page.wait_for_total(VISITS)
+        for page in pages:
+            milestones, totals = zip(*told(page), strict=True)
+            assert set(milestones) <= {2, 100, 150}
+            assert sorted(set(milestones)) == list(milestones)
+            first_over_150 = min(stats.total for stats in page.updates if stats.total >= 150)
+            assert (milestones[-1], totals[-1]) == (150, first_over_150)
+        assert told(late) == []
+
+
+def test_pages_hear_of_the_milestone_of_a_worker_that_was_killed_after_its_commit(server):
+    """Its push was never sent: the others find the visit in the database."""
+    total, url = server.stats().total, make_url(server.database.url)
+    with ExitStack() as stack:
+        pages = []
+        for worker in server.workers():
+            with only(server, worker):
+                pages.append(stack.enter_context(PlainListener(server.port)))
+                pages[-1].first()
+        killed = open_store(url, Clock(ZoneInfo("Asia/Dhaka")), milestones=of_setting(MILESTONES))
+        names = [f"killed {number}" for number in range(400 - total)]
+        with killed.writing():
+            killed.commit([(NewVisit("ayesha", name, at_ms=round(time.time() * 1000)), name) for name in names])
+        killed.close()
+        for page in pages:
+            page.wait_for_total(400)
+            assert told(page) == [(400, 400)]
+
+
+def test_members_of_a_community_hear_of_its_own(server):
+    founder = Member(server)
+    community = founder.found()
+    with ExitStack() as stack:
+        pages = []
+        for worker in server.workers():
+            with only(server, worker):
+                pages.append(stack.enter_context(PlainMember(server.port, community, founder.token)))
+                pages[-1].wait_for_count(1)
+        for ordinal in (1, 2, 3):
+            founder.visit("visitor", community)
+            for page in pages:
+                page.wait_for(lambda stats, ordinal=ordinal: stats.total == ordinal, "the visit")
+        assert [told(page) for page in pages] == [[(2, 2)], [(2, 2)]]
+        assert [page.next_of_type("visitor_update").keys() for page in pages] == [{"type", "community_id", "stats"}] * 2

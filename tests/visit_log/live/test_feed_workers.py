@@ -1,0 +1,158 @@
+"""The panel over two workers: each visit on every open panel, once, in order and soon; and who loses their right."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import ExitStack
+from functools import partial
+from statistics import median
+
+import pytest
+from support.members import PASSWORD, Member, PanelSocket, promote
+from support.processes import wait_until
+from support.server import Server
+from support.workers import Desk, desks, only, two_workers
+
+pytestmark = pytest.mark.waits
+
+SOON_S = 0.3
+"""Of the median of some visits; the usual is 0.02, and the regular read, once a second, would be 0.5."""
+
+INVALID, FORBIDDEN = 4002, 4003
+EACH, PACE_S = 200, 0.01
+
+
+@pytest.fixture(scope="module")
+def server(module_servers, module_sqlite_database, redis) -> Server:
+    return two_workers(module_servers(module_sqlite_database, REDIS_URL=redis.url))
+
+
+@pytest.fixture(scope="module")
+def admin(server) -> Member:
+    member = Member(server)
+    promote(server, member)
+    return member
+
+
+def open_on_each(stack: ExitStack, server: Server, member: Member) -> list[PanelSocket]:
+    """A panel on each worker, each with its first event."""
+    found = []
+    for worker in server.workers():
+        with only(server, worker):
+            found.append(stack.enter_context(PanelSocket(server.port, member.token)))
+            wait_until(lambda: found[-1].events, "it is let in")
+    return found
+
+
+def ordinals(panel: PanelSocket) -> list[int]:
+    """Of the visits since it was opened."""
+    return [visit["ordinal"] for event in panel.events[1:] for visit in reversed(event["visits"])]
+
+
+def has(panel: PanelSocket, ordinal: int) -> bool:
+    return ordinal in ordinals(panel)
+
+
+def test_visit_at_one_worker_is_soon_a_row_at_the_other(server, admin):
+    with ExitStack() as stack:
+        panels, both = open_on_each(stack, server, admin), stack.enter_context(desks(server))
+        took_s: list[list[float]] = [[], []]
+        for number in range(20):
+            told, began = both[number % 2].register(f"visitor-{number}"), time.monotonic()
+            for at, panel in enumerate(panels):
+                wait_until(partial(has, panel, told.ordinal), "it is a row", every_s=0.002)
+                took_s[at].append(time.monotonic() - began)
+            time.sleep(0.12)  # the first change is sent at once, the next after a pause
+        assert [median(each) < SOON_S for each in took_s] == [True, True], took_s
+
+
+def test_every_ordinal_comes_once_and_in_order_under_200_visits_a_second(server, admin):
+    with ExitStack() as stack:
+        panels, both = open_on_each(stack, server, admin), stack.enter_context(desks(server))
+        before, counted = server.stats().total, sum(latest_minutes(panels[0]).values())
+        for number in range(EACH):
+            for desk in both:
+                desk.register(f"visitor-{number % 50}")
+            time.sleep(PACE_S)
+        for panel in panels:
+            wait_until(partial(has, panel, before + 2 * EACH), "the last one is told")
+            assert ordinals(panel) == list(range(before + 1, before + 2 * EACH + 1))
+            assert sum(latest_minutes(panel).values()) == counted + 2 * EACH
+            revisions = [event["revision"] for event in panel.events]
+            assert revisions == sorted(set(revisions))
+
+
+def latest_minutes(panel: PanelSocket) -> dict[str, int]:
+    """As a page keeps them: whole values by minute."""
+    found: dict[str, int] = {}
+    for event in panel.events:
+        found |= event.get("minutes", {})
+    return found
+
+
+def test_row_that_redis_loses_comes_with_the_next_read(server, admin, redis):
+    with ExitStack() as stack:
+        panels, both = open_on_each(stack, server, admin), stack.enter_context(desks(server))
+        with redis.client() as client:
+            for each in client.client_list(_type="pubsub"):
+                client.client_kill_filter(_id=each["id"])
+        told = [desk.register("ayesha").ordinal for desk in both]
+        for panel in panels:
+            wait_until(partial(has, panel, told[-1]), "both are told")
+            assert ordinals(panel) == told
+
+
+def losses(server: Server, admin: Member) -> dict[str, tuple[Member, object, int]]:
+    """Somebody who sees the panel, what ends it, and the close code of their sockets."""
+    viewer, logged_out, disabled = (Member(server) for _ in range(3))
+    for each in (viewer, logged_out, disabled):
+        admin.send_form(f"/users/{each.id}/viewer")
+    return {
+        "role": (viewer, lambda: admin.send_form(f"/users/{viewer.id}/demote"), FORBIDDEN),
+        "session": (logged_out, lambda: logged_out.call("POST", "/api/auth/logout"), INVALID),
+        "account": (disabled, lambda: admin.send_form(f"/users/{disabled.id}/disable"), FORBIDDEN),
+    }
+
+
+def test_who_loses_the_right_or_the_session_is_closed_everywhere(server, admin):
+    for what, (member, lose, code) in losses(server, admin).items():
+        with ExitStack() as stack:
+            panels = open_on_each(stack, server, member)
+            others = open_on_each(stack, server, admin)
+            lose()
+            assert [panel.wait_for_code(2.5) for panel in panels] == [code, code], what
+            with Desk(server) as desk:
+                told = desk.register("karim")
+            for other in others:
+                wait_until(partial(has, other, told.ordinal), "the others go on")
+            assert all(told.ordinal not in ordinals(panel) for panel in panels)
+
+
+def test_sockets_of_the_panel_are_counted_as_such(server, admin):
+    with ExitStack() as stack:
+        open_on_each(stack, server, admin)
+        wait_until(lambda: 'koyjabo_connections{kind="panel"} 2.0' in server.metrics(), "both are counted")
+    wait_until(lambda: 'koyjabo_connections{kind="panel"} 0.0' in server.metrics(), "both are gone")
+
+
+def test_state_of_the_panel_is_a_hundred_bytes(server, admin):
+    """Visible pages ask every 3 s: with the question 160 KB an hour."""
+    with PanelSocket(server.port, admin.token) as panel:
+        wait_until(lambda: panel.events, "it is let in")
+        state = panel.ask("request_count", "panel_state")
+        assert list(state) == ["type", "unsaved_since", "timestamp"]
+        assert state["unsaved_since"] is None
+        assert len(json.dumps(state)) < 100
+        assert panel.ask("ping", "pong")
+        assert len(panel.events) == 1
+
+
+def test_session_that_the_operator_ends_is_closed_everywhere(server, admin):
+    """The command runs in another process: only the database tells of it."""
+    with ExitStack() as stack:
+        panels = open_on_each(stack, server, admin)
+        done = server.koyjabo("user", "password", admin.email, "--password-stdin", typed=PASSWORD)
+        assert done.returncode == 0
+        assert [panel.wait_for_code(3.5) for panel in panels] == [INVALID, INVALID]
+    admin.log_in()

@@ -1,0 +1,205 @@
+"""The search of visits finds what people type: in any case and script of digits, by what the list shows."""
+
+from __future__ import annotations
+
+import pytest
+from support.account_calls import bearer, sign_up
+from support.app_fixtures import SPEC_MOMENT, Site
+from support.community_calls import account_of, found
+
+from koyjabo.counting.records import NewVisit
+from koyjabo.identity import MASKED
+from koyjabo.models import SITE, Scope
+from koyjabo.network import user_agents
+from koyjabo.visit_log import queries, visit_log
+from koyjabo.visit_log.visit_log import Count, Filter
+
+pytestmark = pytest.mark.both_kinds
+
+ANDROID = "Mozilla/5.0 (Linux; Android 13; SM-A125F) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/115.0 Safari/537.36"
+EDGE = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Safari/537.36 Edg/130.0"
+)
+IPHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605 Version/17.5 Mobile/15E148 Safari/604.1"
+)
+ENCODED = "/stops/%E0%A6%AE%E0%A6%BF%E0%A6%B0%E0%A6%AA%E0%A7%81%E0%A6%B0"  # মিরপুর
+
+VISITS = {
+    22301: {"visitor_id": "Visitor_A1", "place": "Bangladesh", "page": "/fares", "user_agent": ANDROID},
+    22302: {"visitor_id": "b2", "place": "Dhaka, BD", "page": "/fares/42", "user_agent": EDGE},
+    22303: {"visitor_id": "c3", "place": "Romania", "page": "/", "user_agent": IPHONE},
+    22304: {"visitor_id": "d4", "place": "Oman", "page": "/about", "referrer": "https://www.facebook.com/groups/1"},
+    22305: {"visitor_id": "e5", "place": "Muscat, OM", "page": ENCODED, "referrer": "https://m.facebook.com"},
+    22306: {"visitor_id": "f6", "place": "Sylhet, BD", "page": None, "user_agent": "curl/8.5.0"},
+}
+OF_USER, OF_COMMUNITY = 22307, 22308
+
+
+@pytest.fixture(scope="module")
+def site(module_database):
+    with Site(module_database.url, STARTING_TOTAL=22300) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def world(site):
+    nusrat = sign_up(site, "nusrat")
+    hikers = found(nusrat, name="Mirpur 10 hikers")["id"]
+    for values in VISITS.values():
+        site.services.counting.visits.register(NewVisit(visit_id=None, scope=SITE, at_ms=site.time(), **values))
+    site.post(json={"visitorId": "n7"}, headers=bearer(nusrat.access))
+    site.services.counting.visits.register(NewVisit("h8", None, Scope(hikers), "Unknown", site.time()))
+    site.rows("UPDATE users SET is_admin = true")
+    return site.services.visit_log, account_of(nusrat)._replace(is_admin=True), hikers
+
+
+def ordinals(world, **which) -> list[int]:
+    log, admin, hikers = world
+    which = {name: value.format(hikers=hikers) for name, value in which.items()}
+    return sorted(visit.ordinal for visit in log.page(admin, Filter(**which)).visits)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["22303", "22,303", "২২,৩০৩", "২২৩০৩", "#22303", "No. 22303", "no 22,303", " নং ২২,৩০৩ ", "Visit #22303", "22 303"],
+)
+def test_number_is_found_however_it_is_written(world, text):
+    assert ordinals(world, text=text) == [22303]
+
+
+@pytest.mark.parametrize(
+    ("text", "found_ones"),
+    [
+        ("FARES", [22301, 22302]),
+        ("মিরপুর", [22305]),
+        ("bangladesh", [22301, 22302, 22306]),
+        ("Bangla", [22301, 22302, 22306]),
+        ("বাংলাদেশ", [22301, 22302, 22306]),
+        ("dhaka", [22302]),
+        ("ঢাকা", [22302]),
+        ("Dhaka, Bangladesh", [22302]),
+        ("dhaka, bd", [22302]),
+        ("ঢাকা, বাংলাদেশ", [22302]),
+        ("oman", [22304, 22305]),
+        ("Facebook.com", [22304, 22305]),
+        ("chrome", [22301]),
+        ("edge", [22302]),
+        ("safari", [22303]),
+        ("Chrome · Android", [22301]),
+        (" · ".join(["Chrome"] * 9), []),
+        ("iphone", [22303]),
+        ("sm-a125f", [22301]),
+        ("CURL", [22306]),
+        ("nusrat", [OF_USER]),
+        ("NUSRAT@example", [OF_USER]),
+        ("hikers", [OF_COMMUNITY]),
+        ("mirpur ১০", [OF_COMMUNITY]),
+        ("visitor_a", [22301]),
+        ("Visitor_A1", [22301]),
+        ("%", [22305]),
+        ("nothing like it", []),
+    ],
+)
+def test_text_finds_what_the_list_shows(world, text, found_ones):
+    assert ordinals(world, text=text) == found_ones
+
+
+@pytest.mark.parametrize(
+    ("which", "found_ones"),
+    [
+        ({"place": "OMAN"}, [22304, 22305]),
+        ({"place": "Oman"}, [22304, 22305]),
+        ({"place": "Muscat, OM"}, [22305]),
+        ({"page": "/"}, [22303]),
+        ({"page": "/fares"}, [22301]),
+        ({"source": "facebook.com"}, [22304]),
+        ({"source": "m.facebook.com"}, [22305]),
+        ({"source": "direct"}, [22301, 22302, 22303, 22306, OF_USER, OF_COMMUNITY]),
+        ({"browser": "Safari"}, [22303]),
+        ({"browser": "windows", "text": "fares"}, [22302]),
+        ({"community_id": "{hikers}"}, [OF_COMMUNITY]),
+    ],
+)
+def test_filter_means_exactly_what_was_chosen(world, which, found_ones):
+    assert ordinals(world, **which) == found_ones
+
+
+@pytest.mark.parametrize("name", ["Chrome", "Edge", "Safari", "Firefox", "Android", "Windows", "iOS", "macOS", "curl"])
+def test_browser_that_is_searched_for_is_the_one_that_is_shown(world, name):
+    log, admin, _ = world
+    visits = log.page(admin, Filter()).visits
+    shown = [visit.ordinal for visit in visits if name in user_agents.of(visit.user_agent or "")]
+    assert ordinals(world, browser=name) == sorted(shown)
+
+
+def test_browser_is_found_by_its_traits_when_its_user_agent_is_gone(database):
+    with Site(database.url) as site:
+        for agent in (IPHONE, ANDROID, "curl/8.5.0"):
+            site.register("ayesha", userAgent=agent)
+        site.services.projection.catch_up()
+        site.rows("UPDATE visits SET user_agent = NULL")
+        site.register("ayesha", userAgent=IPHONE)
+        log, admin = site.services.visit_log, account_of(sign_up(site, "nusrat"))._replace(is_admin=True)
+        for name, ordinals_ in (("safari", [1, 4]), ("iOS", [1, 4]), ("Andr", [2]), ("CURL", [3]), ("opera", [])):
+            for which in ({"browser": name}, {"text": name}):
+                assert sorted(each.ordinal for each in log.page(admin, Filter(**which)).visits) == ordinals_
+
+
+def test_viewer_searches_by_anything_but_ids_and_emails(world):
+    log, admin, _ = world
+    viewer = admin._replace(is_admin=False, is_viewer=True)
+    (visit,) = log.page(viewer, Filter(text="nusrat")).visits
+    assert (visit.ordinal, visit.visitor_id, visit.visit_id) == (OF_USER, MASKED, MASKED)
+    for text in ("Visitor_A1", "visitor_a", "nusrat@example.com", log.visits_of(admin, 22301)[0].visit_id):
+        assert log.page(viewer, Filter(text=text)).visits == ()
+        assert log.page(admin, Filter(text=text)).visits != ()
+    assert [each.visitor_id for each in log.visits_of(viewer, 22301)] == [MASKED]
+
+
+def test_results_are_counted_as_far_as_that_is_quick(world, monkeypatch):
+    log, admin, _ = world
+    assert log.count(admin, Filter()) == Count(8, True)
+    assert log.count(admin, Filter(text="fares")) == Count(2, True)
+    assert log.count(admin, Filter(first_day="2030-01-01")) == Count(0, True)
+    monkeypatch.setattr(visit_log, "MOST_COUNTED", 3)
+    assert log.count(admin, Filter()).visits == 4
+    monkeypatch.setattr(visit_log, "COUNT_S", -1)
+    monkeypatch.setattr(queries, "FIRST_STRETCH", 2)
+    assert log.count(admin, Filter(place="Unknown")) == Count(2, False)
+
+
+@pytest.mark.parametrize("count", [1, 3, 7])
+def test_newer_pages_are_the_older_ones_backwards(world, count):
+    log, admin, _ = world
+    pages, before = [], None
+    while True:
+        pages.append(log.page(admin, Filter(), before, count))
+        before = pages[-1].before
+        if before is None:
+            break
+    assert pages[0].after is None
+    at = pages[-1]
+    for expected in reversed(pages[:-1]):
+        at = log.page(admin, Filter(), count=count, after=at.after)
+        assert [each.ordinal for each in at.visits[-1:]] == [each.ordinal for each in expected.visits[-1:]]
+    assert at.visits == pages[0].visits
+    assert log.page(admin, Filter(), count=count, after=10**15).visits == pages[0].visits
+
+
+def test_lists_have_what_the_newest_visits_have_most_often(world, monkeypatch):
+    log, admin, _ = world
+    found_ones = log.frequent(admin, Filter())
+    assert found_ones.places[:3] == (("Bangladesh", 3), ("Oman", 2), ("Unknown", 2))
+    assert dict(found_ones.sources) == {"direct": 6, "facebook.com": 1, "m.facebook.com": 1}
+    assert ("/fares", 1) in found_ones.pages
+    assert log.frequent(admin, Filter(first_day="2030-01-01")).places == ()
+    monkeypatch.setattr("koyjabo.visit_log.frequent_queries.NEWEST", 1)
+    assert log.frequent(admin, Filter()).places == (("Unknown", 1),)
+
+
+def test_digits_of_days_may_be_bengali(world):
+    log, admin, _ = world
+    day = log._clock.bucket(SPEC_MOMENT).day
+    bengali = day.translate(str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯"))
+    assert len(log.page(admin, Filter(first_day=bengali, last_day=bengali)).visits) == 8

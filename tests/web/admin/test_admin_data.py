@@ -1,0 +1,151 @@
+"""The page Data: recount, erasure, imports, backups, jobs that are running, and the total set by hand."""
+
+from __future__ import annotations
+
+import pytest
+from support.admin_calls import last_line, panel
+from support.app_fixtures import Site
+from support.community_calls import site_admin
+from support.page_calls import words
+from support.processes import wait_until
+
+from koyjabo.audit.log import Subject, actor
+from koyjabo.extensions import db
+from koyjabo.identity import OPERATOR
+from koyjabo.visit_log.visit_log import Filter
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url, STARTING_TOTAL=4000) as site:
+        yield site
+
+
+@pytest.fixture
+def admin(site):
+    return panel(site)
+
+
+def test_recount_says_that_all_agrees(site, admin):
+    site.register("ayesha")
+    assert "No recount yet." in words(admin.get("/admin/data"))
+    admin.send("/admin/data/recount")
+    assert "The recount has started." in admin.get(admin.location)
+    wait_until(lambda: last_line(site)[1] == "ledger.recounted", "the recount ends")
+    assert "All numbers agree" in words(admin.get("/admin/data"))
+
+
+def test_recount_says_what_does_not_agree(site, admin):
+    site.register("ayesha")
+    site.rows("UPDATE daily_visits SET visits = 7")
+    admin.send("/admin/data/recount")
+    wait_until(lambda: last_line(site)[1] == "ledger.recounted", "the recount ends")
+    page = words(admin.get("/admin/data"))
+    assert "Some numbers do not agree" in page
+    assert "problems" in page
+
+
+def test_recount_that_nobody_ends_is_shown_as_interrupted(site, admin):
+    admin.send("/admin/data/recount")
+    wait_until(lambda: last_line(site)[1] == "ledger.recounted", "the recount ends")
+    site.rows("DELETE FROM audit_log WHERE action = 'ledger.recounted'")  # as if its worker had been sent away
+    assert "Counting: 0 of 0 rows" in words(admin.get("/admin/data"))
+    site.time.pass_(seconds=5)
+    assert "Interrupted 16 Dec 2025" in words(admin.get("/admin/data"))
+
+
+def test_total_is_set_and_the_next_visit_is_one_more(site, admin):
+    admin.confirm("/admin/data/total", total=" 5000 ", reason="Counted by hand <b>before</b>")
+    page = admin.get(admin.location)
+    assert "The total was changed." in page
+    assert "4,000 5,000 Counted by hand" in words(page).replace("<b>", "")
+    assert last_line(site)[:2] == ("Rani", "total.set")
+    assert "Counted by hand" in admin.get("/admin/audit")
+    assert site.register("ayesha").ordinal == 5001
+
+
+def test_total_falls_only_when_that_is_confirmed(site, admin):
+    page = admin.send("/admin/data/total", 409, total="100", reason="too many")
+    assert 'id="new_epoch-error" class="error">This would lower the total.' in page
+    assert 'value="100"' in page
+    assert site.stats()["totalVisits"] == 4000
+    before = site.stats()["epoch"]
+    admin.confirm("/admin/data/total", total="100", reason="too many", new_epoch="on")
+    assert (site.stats()["totalVisits"], site.stats()["epoch"] > before) == (100, True)
+
+
+@pytest.mark.parametrize("total", ["5,000", "৫,০০০", " 5000 "])
+def test_total_is_read_as_pages_write_numbers(site, admin, total):
+    admin.confirm("/admin/data/total", total=total, reason="because")
+    assert site.stats()["totalVisits"] == 5000
+
+
+@pytest.mark.parametrize("total", ["", "-1", "1.5", "x", "5,0", "5,,000", "9" * 18, "9" * 40])
+def test_total_that_is_none_is_refused_at_the_field(site, admin, total):
+    assert 'id="total-error"' in admin.send("/admin/data/total", 422, total=total, reason="because")
+    assert 'id="reason-error"' in admin.send("/admin/data/total", 422, total="5000", reason=" ")
+    assert site.stats()["totalVisits"] == 4000
+
+
+def test_visitor_is_erased_by_an_admin_and_the_total_stays(site, admin):
+    for number in range(3):
+        site.register("ayesha", visitId=str(number))
+    admin.confirm("/admin/data/erasure", visitor_id=" ayesha ")
+    assert "The erasure has begun." in admin.get(admin.location)
+    wait_until(lambda: last_line(site)[1] == "visitor.forget", "it has ended")
+    assert last_line(site)[0] == "Rani"
+    assert site.rows("SELECT count(*) FROM visits WHERE visitor_id = 'ayesha'") == [(0,)]
+    assert site.stats()["totalVisits"] == 4003
+
+
+@pytest.mark.parametrize("visitor", ["nobody", "", "x" * 129, "a b"])
+def test_visitor_who_is_not_known_is_no_reason_for_a_question(admin, visitor):
+    assert 'id="visitor_id-error"' in admin.send("/admin/data/erasure", 422, visitor_id=visitor)
+
+
+def test_export_is_shown_while_it_runs(site, admin):
+    for number in range(3):
+        site.register(f"v{number}")
+    jobs = site.services.maintenance.jobs
+    pieces = site.services.visit_log.export(site_admin(site), Filter(), "csv", jobs.reported("export"))
+    next(pieces)
+    next(pieces)
+    assert "Export 3 of 3 rows" in words(admin.get("/admin/data"))
+    assert list(pieces) == []
+    assert "of 3 rows" not in words(admin.get("/admin/data"))
+
+
+def test_export_that_is_broken_off_is_no_job_any_more(site, admin):
+    site.register("ayesha")
+    jobs = site.services.maintenance.jobs
+    pieces = site.services.visit_log.export(site_admin(site), Filter(), "csv", jobs.reported("export"))
+    next(pieces)
+    next(pieces)
+    assert len(jobs.running()) == 1
+    del pieces
+    assert jobs.running() == ()
+
+
+def test_backups_and_imports_are_said(site, admin):
+    page = words(admin.get("/admin/data"))
+    assert "No backup is known." in page
+    assert "Nothing was imported yet." in page
+    assert "koyjabo backup" in page
+    record(site, "ledger.backup", rows=12, total=4000)
+    record(site, "visits.import", new=1200, known=3)
+    page = words(admin.get("/admin/data"))
+    assert "The last one was made on 16 Dec 2025, 10:48 ." in page
+    assert "New visits: 1,200, known ones: 3" in page
+
+
+def record(site: Site, action: str, **details: int) -> None:
+    entry = actor(OPERATOR, site.services.clock).entry(action, Subject("visits", "", ""), **details)
+    with site.app.app_context(), db.engine.begin() as connection:
+        entry.store(connection)
+
+
+def test_viewer_sees_what_was_done_and_no_form(site, admin):
+    site.rows("UPDATE users SET is_admin = false, is_viewer = true WHERE email = 'rani@example.com'")
+    page = admin.get("/admin/data")
+    assert "No recount yet." in page
+    assert "/admin/data/" not in page

@@ -1,0 +1,114 @@
+"""What takes a real server: the lines for koyjabo.com's worker, and the sockets of Citinfos (docs/bridges.md)."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from support.members import Member
+from support.websocket import WebSocket, say
+
+ROOT = Path(__file__).resolve().parents[3]
+SCRIPT = Path(__file__).with_name("worker.mjs")
+VISITOR = "visitor_1702757318000_a1b2c3d4e"
+WORKER = "https://koyjabo-auth-proxy.example.workers.dev"
+PATH = "/ws/analytics/visitors/"
+
+
+@pytest.fixture(scope="module")
+def server(module_servers, module_sqlite_database):
+    settings = {"BRIDGES": "koyjabo,citinfos", "TRUSTED_PROXIES": 1, "LEAVE_GRACE_SECONDS": 0}
+    return module_servers(module_sqlite_database, **settings).start()
+
+
+def post(**body: str) -> dict:
+    headers = {"Content-Type": "application/json", "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/130.0"}
+    headers |= {"CF-Connecting-IP": "103.4.147.9", "Accept-Language": "bn-BD"}
+    return {"url": f"{WORKER}/gh", "method": "POST", "headers": headers, "body": json.dumps(body)}
+
+
+def visit(request_id: str) -> dict:
+    data = json.dumps({"visitorId": VISITOR, "userId": "anonymous"})
+    return post(requestId=request_id, action="record-visit", email="", passwordHash="", userId="", data=data)
+
+
+def get(path: str) -> dict:
+    return {"url": f"{WORKER}/gh?r=d&p={path}", "method": "GET", "headers": {}}
+
+
+def test_lines_for_the_worker_forward_the_two_calls_and_nothing_else(server, tmp_path):
+    if not shutil.which("node"):
+        pytest.skip("there is no node")
+    blocks = re.findall(r"```js\n(.*?)```", (ROOT / "docs" / "bridges.md").read_text(), re.DOTALL)
+    (lines,) = [block for block in blocks if "function askLiveServer" in block]
+    assert lines.count("\n") <= 35
+    file = tmp_path / "lines.js"
+    file.write_text(lines)
+    before = server.stats().total
+    requests = [visit("one"), visit("one"), visit("two"), get("data/stats/global.json"), visit("")]
+    requests += [post(requestId="three", action="login"), get("data/users/index.json"), post()]
+    ended = subprocess.run(
+        ["node", str(SCRIPT), str(file), server.url],
+        input=json.dumps(requests), capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    answers = json.loads(ended.stdout)
+    assert [each and each["status"] for each in answers] == [204, 204, 204, 200, 400, None, None, None]
+    assert answers[0]["untouched"] is True
+    assert all(each["headers"]["access-control-allow-origin"] == "https://koyjabo.com" for each in answers[:5])
+    shown = json.loads(answers[3]["body"])
+    assert shown == {"totalVisits": before + 2, "todayVisits": before + 2, "uniqueVisitors": 1}
+    admin = Member(server)
+    server.database.rows(f"UPDATE users SET is_admin = true WHERE id = '{admin.id}'")
+    found = (
+        admin.call("GET", "/api/reports/breakdown?by=country")["rows"]
+        + admin.call("GET", "/api/reports/breakdown?by=language")["rows"]
+    )
+    assert [row["value"] for row in found] == ["BD", "bn"]
+
+
+def test_socket_of_the_site_tells_anyone_how_many_are_active(server):
+    server.register("ayesha")
+    active = server.stats().active
+    with WebSocket(server.port, path=PATH) as socket:
+        first = socket.event()
+        assert (first["type"], first["community_id"], first["count"]) == ("visitor_count", None, active)
+        assert socket.send(say(type="request_count", community_id=None)).event()["count"] == active
+        server.register("babul")
+        while (event := socket.event())["count"] == active:
+            pass
+        assert (event["type"], event["count"]) == ("visitor_count", active + 1)
+        assert event["revision"] > first["revision"]
+        assert socket.send(say(type="ping")).event()["type"] == "pong"
+
+
+def test_socket_with_a_community_is_that_of_the_community(server):
+    founder = Member(server)
+    community = founder.found()
+    with WebSocket(server.port, path=f"{PATH}?community_id={community}&token={founder.token}") as socket:
+        first = socket.event()
+        assert (first["type"], first["community_id"], first["count"]) == ("visitor_count", community, 1)
+        assert socket.send(say(type="request_count", community_id=community)).event()["count"] == 1
+        status = founder.call("GET", "/api/user/communities/status/")["communities"]
+        assert [(each["online_count"], each["user_is_online"]) for each in status] == [(1, True)]
+    for query, code in ((f"?community_id={community}", 4001), (f"?community_id=x&token={founder.token}", 4003)):
+        with WebSocket(server.port, path=f"{PATH}{query}") as socket:
+            assert socket.goodbye().code == code
+
+
+def test_dashboard_answers_request_update_and_other_sockets_do_not(server):
+    founder = Member(server)
+    path = f"/ws/communities/{founder.found()}"
+    with WebSocket(server.port, path=f"{path}/visitor-dashboard/?token={founder.token}") as socket:
+        first = socket.event()
+        answer = socket.send(say(type="request_update")).event()
+        assert (answer["type"], answer["data"]["realtime_count"]) == (first["type"], 0)
+    with WebSocket(server.port, path=f"{path}/visitors/?token={founder.token}") as socket:
+        socket.event()
+        refused = socket.send(say(type="request_update")).event()
+        assert refused["type"] == "error"
+        assert refused["message"] == refused["error"]

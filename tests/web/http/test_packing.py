@@ -1,0 +1,109 @@
+"""Pages and data are sent in gzip where that is worth it, and nothing about a secret can be read from their length."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+from support.app_fixtures import Site
+from support.page_calls import Reader
+
+from koyjabo.web.http import packing
+
+GZIP = {"Accept-Encoding": "gzip"}
+PACKED = ["/", "/login", "/communities", "/docs", "/openapi.json", "/nothing-here"]
+MORE = {"Accept": "text/html"}
+
+
+@pytest.fixture(scope="module")
+def admin(site, cast) -> Reader:
+    cast.kept_community()
+    return Reader(site).log_in("site_admin")
+
+
+@pytest.mark.parametrize("path", PACKED)
+def test_pages_and_data_are_packed_for_those_who_unpack(site, path):
+    plain = site.client.get(path, headers=MORE)
+    packed = site.client.get(path, headers={**MORE, **GZIP})
+    assert "Content-Encoding" not in plain.headers
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.data) == plain.data
+    assert int(packed.headers["Content-Length"]) == len(packed.data) < len(plain.data) / 2
+    for answer in (plain, packed):
+        assert "Accept-Encoding" in answer.vary, "a cache must not give one to the other"
+
+
+@pytest.mark.parametrize("accepted", ["", "identity", "br", "gzip;q=0", "*;q=0"])
+def test_others_get_it_as_it_is(site, accepted):
+    assert "Content-Encoding" not in site.client.get("/", headers={"Accept-Encoding": accepted}).headers
+
+
+def test_head_says_what_get_says(site):
+    answers = [site.client.open("/", method=method, headers=GZIP) for method in ("GET", "HEAD")]
+    said = [{name: value for name, value in each.headers.items() if name != "X-Request-Id"} for each in answers]
+    assert said[0] == said[1]
+    assert answers[1].data == b""
+
+
+def test_a_part_is_not_asked_for(site):
+    answer = site.client.get("/", headers={**GZIP, "Range": "bytes=0-9"})
+    assert (answer.status_code, "Content-Range" in answer.headers) == (200, False)
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/robots.txt", "/api/nothing"])
+def test_what_is_short_is_sent_as_it_is(site, path):
+    answer = site.client.get(path, headers=GZIP)
+    assert (len(answer.data) < 1024, "Content-Encoding" in answer.headers) == (True, False)
+
+
+@pytest.mark.parametrize("lanes", [0, 1])
+def test_answer_that_a_lane_may_give_is_not_packed_by_flask(sqlite_database, monkeypatch, lanes):
+    monkeypatch.setattr(packing, "SMALLEST", 1)
+    with Site(sqlite_database.url, LANES=lanes) as site:
+        client = site.app.test_client(use_cookies=False)
+        for headers in (GZIP, {**GZIP, "Cookie": "language=bn"}):
+            stats = client.get("/api/stats", headers=headers)
+            registered = client.post("/api/visitor/register", headers=headers, json={"visitorId": "ayesha"})
+            for answer in (stats, registered):
+                assert not {"Content-Encoding", "Vary"} & set(answer.headers.keys())
+
+
+def test_etag_goes_on_to_name_what_is_sent(site, cast, admin, monkeypatch):
+    monkeypatch.setattr(packing, "SMALLEST", 1)
+    path = f"/api/communities/{cast.kept_community()}/stats"
+    first = admin.client.get(path, headers=GZIP)
+    again = admin.client.get(path, headers={**GZIP, "If-None-Match": first.headers["ETag"]})
+    assert (first.status_code, again.status_code) == (200, 304)
+    assert "Content-Encoding" not in first.headers
+
+
+def test_export_is_sent_while_it_is_made(site, admin):
+    said = {"csrf_token": admin.csrf, "what": "visits", "kind": "csv"}
+    site.register("ayesha")
+    answer = admin.client.post("/admin/data/export", headers={**admin.headers, **GZIP}, data=said)
+    assert (answer.status_code, answer.is_streamed) == (200, True)
+    assert "Content-Encoding" not in answer.headers
+
+
+def test_answers_to_forms_are_not_packed(admin):
+    """They may show a new key or code."""
+    answer = admin.client.post("/account/password", headers={**admin.headers, **GZIP}, data={"csrf_token": admin.csrf})
+    assert (answer.status_code, len(answer.data) > 1024) == (422, True)
+    assert "Content-Encoding" not in answer.headers
+
+
+def test_length_tells_nothing_about_what_the_query_repeats(admin):
+    """Right and wrong guesses of a form's token differ less than the same request does from time to time."""
+
+    def lengths(guess: str) -> set[int]:
+        path = f"/account?csrf_token={guess}"
+        return {len(admin.client.get(path, headers={**admin.headers, **GZIP}).data) for _ in range(30)}
+
+    right, wrong = lengths(admin.csrf), lengths(admin.csrf[::-1])
+    assert len(right) > 10
+    assert max(min(right), min(wrong)) < min(max(right), max(wrong)), "the two overlap"
+
+
+def test_page_without_cookies_is_always_as_long(site):
+    pages = [site.client.get("/communities", headers={**GZIP, "Accept": "text/html"}).data for _ in range(5)]
+    assert len({len(page) for page in pages}) == 1

@@ -1,0 +1,99 @@
+"""`/docs` shows every call of `/openapi.json`, with samples that work here, and stays small."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from html import unescape
+
+import pytest
+from support.app_fixtures import Site
+from support.page_calls import words
+
+from koyjabo.web.operations import api_guide
+
+HERE = "https://koyjabo.example"
+MOST_BYTES = 20_000
+"""Of the page alone, as it is sent."""
+
+CODE = re.compile(r'<pre tabindex="0" aria-label="(curl|JavaScript)"><code>(.*?)</code></pre>', re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def spec(site):
+    return site.client.get("/openapi.json").json
+
+
+@pytest.fixture(scope="module")
+def page(site):
+    return site.client.get("/docs").text
+
+
+def operations(spec):
+    return [(path, method.upper(), each) for path, item in spec["paths"].items() for method, each in item.items()]
+
+
+def samples(page: str, kind: str) -> list[str]:
+    return [unescape(text) for found, text in CODE.findall(page) if found == kind]
+
+
+def test_every_call_is_shown_with_what_it_takes_and_answers(spec, page):
+    shown = words(page)
+    for path, method, operation in operations(spec):
+        assert f"{method} {path} {operation['summary']}" in shown
+        assert f'id="{operation["operationId"]}"' in page
+        for status, answer in operation["responses"].items():
+            assert f"{status} {' '.join(answer['description'].split())}" in shown, (path, status)
+        for parameter in operation.get("parameters", ()):
+            assert parameter["name"] in shown
+    for name, schema in spec["components"]["schemas"].items():
+        assert f'id="{name}"' in page
+        for field in schema.get("properties", {}):
+            assert f"<code>{field}</code>" in page
+
+
+def test_every_link_in_it_leads_somewhere(page):
+    links = set(re.findall(r'href="#([^"]+)"', page))
+    assert links
+    assert [link for link in links if f'id="{link}"' not in page] == []
+
+
+def test_curl_samples_are_commands_that_make_the_call(spec, page):
+    found = samples(page, "curl")
+    assert len(found) == len(operations(spec))
+    for command in found:
+        parts = shlex.split(command.replace("\\\n", " "))
+        assert parts[0] == "curl"
+        assert any(part.startswith(f"{HERE}/") for part in parts)
+        if "-d" in parts:
+            assert isinstance(json.loads(parts[parts.index("-d") + 1]), dict)
+
+
+def test_sample_of_a_registration_registers(site, spec):
+    (call,) = (each for _, found in api_guide.calls(spec) for each in found if each.path == "/api/visitor/register")
+    assert site.post(data=call.sample, content_type="application/json").status_code == 200
+
+
+def test_samples_name_the_public_address(sqlite_database):
+    with Site(sqlite_database.url, PUBLIC_URL="https://live.example.com") as site:
+        page = site.client.get("/docs").text
+    assert all("https://live.example.com/" in each for each in samples(page, "curl") + samples(page, "JavaScript"))
+
+
+def test_english_text_is_marked_on_the_page_in_bangla(site):
+    page = site.client.get("/docs", headers={"Accept-Language": "bn"}).text
+    assert '<html lang="bn"' in page
+    chrome, _, calls = page.partition('<div lang="en" translate="no" class="calls"')
+    assert "POST" not in words(chrome)
+    assert "POST" in calls
+
+
+def test_page_is_small_and_swagger_is_on_another_one(site, page):
+    packed = site.client.get("/docs", headers={"Accept-Encoding": "gzip"})
+    assert len(packed.data) < MOST_BYTES
+    assert "swagger" not in page
+    assert "swagger-ui-bundle.js" in site.client.get("/docs/try").text
+    bundle = site.client.get("/docs/swagger-ui-bundle.js", headers={"Accept-Encoding": "gzip"})
+    assert bundle.headers["Content-Encoding"] == "gzip"
+    assert bundle.headers["Cache-Control"] == "public, max-age=86400"

@@ -1,0 +1,57 @@
+"""Colours that everybody can tell apart: contrasts of the tokens (WCAG 2.2, 1.4.3, 1.4.11)."""
+
+from __future__ import annotations
+
+import re
+from itertools import combinations, pairwise
+from typing import Any
+
+import pytest
+
+from koyjabo.web.http.static_files import FOLDER
+
+STYLE = (FOLDER / "css" / "tokens.css").read_text()
+COLOURS = {
+    name: dict(zip(("light", "dark"), values, strict=True))
+    for name, *values in re.findall(r"--([\w-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)", STYLE)
+}
+SURFACES = ("sunken", "surface", "raised", "overlay")
+STATES = ("accent", "good", "warning", "danger", "info")
+SERIES = [f"series-{number}" for number in range(1, 7)]
+
+themes = pytest.mark.parametrize("theme", ["light", "dark"])
+
+
+def luminance(colour: str) -> float:
+    """Relative (WCAG 2.2, definitions)."""
+    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in channels]
+    return sum(share * each for share, each in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def contrast(theme: str, one: str, other: str) -> float:
+    darker, lighter = sorted(luminance(COLOURS[name][theme]) for name in (one, other))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def below(theme: str, pairs: Any, least: float) -> dict[tuple[str, str], float]:
+    return {pair: found for pair in pairs if (found := contrast(theme, *pair)) < least}
+
+
+@themes
+def test_words_can_be_read_on_every_surface(theme):
+    pairs = [(word, surface) for word in ("ink", "quiet", *STATES) for surface in SURFACES]
+    pairs += [("on-accent", "accent"), *((word, "accent-soft") for word in ("ink", "quiet"))]
+    assert below(theme, [*pairs, *((state, f"{state}-soft") for state in STATES)], 4.5) == {}
+
+
+@themes
+def test_edges_of_what_can_be_used_and_the_focus_stand_out(theme):
+    pairs = [(edge, surface) for edge in ("edge-strong", "focus") for surface in SURFACES]
+    assert below(theme, pairs, 3) == {}
+
+
+@themes
+def test_series_stand_out_and_neighbours_differ_in_luminance(theme):
+    assert below(theme, [(each, surface) for each in SERIES for surface in ("surface", "raised")], 3) == {}
+    assert below(theme, [*pairwise(SERIES), *combinations(SERIES[:3], 2)], 2) == {}

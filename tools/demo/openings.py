@@ -1,0 +1,134 @@
+"""What visitors open and from where: it depends on their source, and on the day."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from random import Random
+from typing import NamedTuple
+
+from demo.audience import one_of
+
+METRO, INTERCITY = "/metro", "/intercity"
+REGULAR = [
+    ("/", 68),
+    ("/routes/mirpur-10", 8),
+    ("/map", 8),
+    (METRO, 6),
+    ("/fares", 5),
+    ("/history", 3),
+    (INTERCITY, 2),
+]
+SEARCHED = [
+    (METRO, 52),
+    ("/fares", 10),
+    ("/", 8),
+    ("/routes/uttara-motijheel", 7),
+    ("/routes/gulistan-savar", 5),
+    ("/routes/mirpur-10", 4),
+    ("/trains", 4),
+    ("/routes/farmgate-gabtoli", 3),
+    ("/launches", 3),
+    ("/routes/badda-kuril", 2),
+    ("/routes/chattogram-agrabad", 2),
+]
+SHARED = [
+    ("/routes/mirpur-10", 30),
+    ("/routes/uttara-motijheel", 22),
+    ("/", 14),
+    ("/map", 12),
+    ("/fares", 8),
+    ("/routes/jatrabari-shahbag", 6),
+    ("/routes/bashundhara-mohakhali", 5),
+    ("/history", 3),
+]
+ASKED = [(METRO, 44), ("/fares", 26), ("/trains", 18), (INTERCITY, 12)]
+LONG_DISTANCE = [(INTERCITY, 50), ("/trains", 28), ("/launches", 22)]
+
+SOURCES = [  # a referrer, the pages that it leads to, a weight
+    ("direct", REGULAR, 46),
+    ("https://www.google.com/", SEARCHED, 20),
+    ("https://www.google.com.bd/", SEARCHED, 6),
+    ("android-app://com.google.android.googlequicksearchbox/", SEARCHED, 3),
+    ("https://www.bing.com/", SEARCHED, 1),
+    ("https://m.facebook.com/", SHARED, 10),
+    ("https://l.facebook.com/", SHARED, 3),
+    ("https://www.facebook.com/groups/dhaka-commuters", SHARED, 4),
+    ("https://www.youtube.com/", SHARED, 1),
+    ("https://t.co/", SHARED, 1),
+    ("https://t.me/", SHARED, 1),
+    ("https://bn.wikipedia.org/wiki/ঢাকা_মেট্রোরেল", ASKED, 2),
+    ("https://chatgpt.com/", ASKED, 1),
+    ("https://www.perplexity.ai/", ASKED, 1),
+]
+SEARCH_ENGINES = {row[0] for row in SOURCES if row[1] is SEARCHED}
+
+THURSDAY, FRIDAY, SUNDAY = 3, 4, 6
+AFTERNOON = 14
+GOING_HOME = 0.16
+"""The share of visits for which people look up a long journey, from Thursday afternoon to Friday night."""
+
+
+class Campaign(NamedTuple):
+    """Its visits take place from `first` to `last` days ago, on some weekdays."""
+
+    query: str
+    referrer: str
+    pages: list[tuple[str, int]]
+    share: float  # of all visits of its days
+    first: int = 400
+    last: int = 0
+    weekdays: tuple[int, ...] = tuple(range(7))
+
+    def runs(self, local: datetime, age_days: int) -> bool:
+        return self.last <= age_days <= self.first and local.weekday() in self.weekdays
+
+
+STATIONS = [("/", 3), (METRO, 5), ("/routes/uttara-motijheel", 2)]
+FARES = [(METRO, 7), ("/fares", 3)]
+EID = "utm_source=facebook&utm_medium=paid_social&utm_campaign=eid-tickets&utm_content=launch-video"
+FARE_ADS = "utm_source=google&utm_medium=cpc&utm_campaign=metro-fares&utm_term=metro+rail+fare"
+CAMPAIGNS = (
+    Campaign(EID, "https://l.facebook.com/", LONG_DISTANCE, 0.12, first=33, last=22),
+    Campaign(FARE_ADS, "https://www.google.com/", FARES, 0.05, first=18),
+    Campaign("utm_source=newsletter&utm_medium=email&utm_campaign=weekly", "direct", REGULAR, 0.07, weekdays=(SUNDAY,)),
+    Campaign("utm_source=poster&utm_medium=qr&utm_campaign=metro-stations", "direct", STATIONS, 0.04, first=60),
+)
+
+FEWEST_DAYS = 3
+"""The outage is at least so old that the day after it is over as well."""
+
+
+class Opening(NamedTuple):
+    """`query`: the part of the page's address after "?"; "" is none. `referrer`: "direct" is none."""
+
+    page: str
+    query: str
+    referrer: str
+
+    @property
+    def address(self) -> str:
+        return f"{self.page}?{self.query}" if self.query else self.page
+
+
+def opening(local: datetime, age_days: int, dice: Random) -> Opening:
+    for each in CAMPAIGNS:
+        if each.runs(local, age_days) and dice.random() < each.share:
+            return Opening(one_of(each.pages, dice)[0], each.query, each.referrer)
+    referrer, pages, _ = one_of(SOURCES, dice)
+    if _is_going_home(local) and dice.random() < GOING_HOME:
+        pages = LONG_DISTANCE
+    return Opening(one_of(pages, dice)[0], "", referrer)
+
+
+def is_outage(local: datetime, age_days: int) -> bool:
+    """Whether search engines do not lead to the metro page: on the last Thursday but for the newest days."""
+    return local.weekday() == THURSDAY and FEWEST_DAYS <= age_days < FEWEST_DAYS + 7
+
+
+def is_prevented(found: Opening) -> bool:
+    """Whether the visit does not take place in an outage."""
+    return found.page == METRO and found.referrer in SEARCH_ENGINES
+
+
+def _is_going_home(local: datetime) -> bool:
+    return local.weekday() == FRIDAY or (local.weekday() == THURSDAY and local.hour >= AFTERNOON)
