@@ -36,7 +36,7 @@ class MilestoneNews:
         return bool(self._passed(snapshot.epoch, snapshot.total))
 
     def take(self, stats: Stats) -> int | None:
-        """The milestone of the event with these stats. May wait. None without the database: that milestone is not told."""
+        """The milestone of the event with these stats. May wait. None without the database: it is then never told."""
         try:
             with suppress(LedgerUnavailable):
                 passed = self._passed(stats.epoch, stats.total)

@@ -18,6 +18,7 @@ class SiteRoom:
         self.interval_s = interval_s
         self._visits = visits
         self._news = news
+        self._told = visits.newest()
 
     @property
     def is_relative(self) -> bool:
@@ -25,11 +26,17 @@ class SiteRoom:
         return self._news.is_pending
 
     def first_event(self) -> RoomEvent:
-        return VisitorUpdate(self._visits.newest())
+        """The newest value, or the last broadcast while a milestone has passed that the next one will announce."""
+        newest = self._visits.newest()
+        return VisitorUpdate(self._told if self._news.is_pending else newest)
 
     def events_after(self, after: int) -> Sequence[RoomEvent]:
         stats = self._visits.newest()
-        return [VisitorUpdate(stats, milestone=self._news.take(stats))] if stats.revision > after else []
+        if stats.revision <= after:
+            return []
+        milestone = self._news.take(stats)
+        self._told = stats
+        return [VisitorUpdate(stats, milestone=milestone)]
 
     def merge(self, state: Any) -> None:
         self._visits.site.merge(state)
