@@ -7,9 +7,12 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "nod
 import { dirname, extname, join, relative } from "node:path";
 import { brotliCompressSync } from "node:zlib";
 import { build, transformSync } from "esbuild";
+import { minify } from "terser";
 
 const STATIC = "koyjabo/static";
 const OPTIONS = { minify: true, charset: "utf8", target: "esnext", legalComments: "none" };
+// After esbuild: 2 % less of what is sent.
+const AGAIN = { module: true, ecma: 2022, compress: { passes: 3, keep_fargs: false } };
 const KINDS = { ".js": { loader: "js", format: "esm", treeShaking: true }, ".css": { loader: "css" } };
 const TEXTS = [".js", ".css", ".svg"];
 
@@ -27,7 +30,8 @@ function files(folder) {
 
 rmSync(target, { recursive: true, force: true });
 mkdirSync(target);
-function write(source, suffix, code) {
+async function write(source, suffix, text) {
+  const { code } = suffix === ".js" ? await minify(text, AGAIN) : { code: text };
   writeFileSync(built(source, suffix), code);
   writeFileSync(built(source, `${suffix}.br`), brotliCompressSync(code));
 }
@@ -43,13 +47,13 @@ const later = (folder) => ({
 async function bundle(path) {
   const { metafile, outputFiles } = await build({ ...OPTIONS, entryPoints: [path], bundle: true, format: "esm", metafile: true, write: false, plugins: [later(dirname(path))] });
   const sources = Object.keys(metafile.inputs).sort();
-  write(Buffer.concat(sources.map((each) => readFileSync(each))), ".js", outputFiles[0].contents);
+  await write(Buffer.concat(sources.map((each) => readFileSync(each))), ".js", outputFiles[0].text);
 }
 
 for (const path of [...files("js"), ...files("css")]) {
   const source = readFileSync(path), suffix = extname(path);
   if (isBundle(path)) await bundle(path);
-  else write(source, suffix, transformSync(source.toString(), { ...OPTIONS, ...KINDS[suffix], sourcefile: path }).code);
+  else await write(source, suffix, transformSync(source.toString(), { ...OPTIONS, ...KINDS[suffix], sourcefile: path }).code);
 }
 for (const path of files("vendor")) {
   const source = readFileSync(path);
