@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import threading
-import time
-from collections.abc import Callable
-from functools import partial
 
 import pytest
 from support.app_fixtures import SPEC_MOMENT, Site
-from support.archive_world import DAY_MS, bring, everything, fill, in_context
-from support.processes import wait_until
+from support.archive_world import DAY_MS, bring, everything, fill, in_context, rows
 
 from koyjabo.clock import iso
 from koyjabo.counting.records import NewVisit
-from koyjabo.database import lease, throttle
-from koyjabo.errors import DatabaseInUse, LedgerUnavailable
 from koyjabo.extensions import db
-from koyjabo.maintenance import fold_queries
-from koyjabo.maintenance.retention import Pruned
 from koyjabo.models import SITE
 from koyjabo.visit_log import file_format, import_queries
-from koyjabo.visit_log import importing as visit_imports
 from koyjabo.visit_log.import_file import BadLine
-from koyjabo.visit_log.import_queries import ImportUnderWay
-from koyjabo.visit_log.importing import Busy, Imported
+from koyjabo.visit_log.importing import Imported
 from koyjabo.visit_log.visit_log import Filter, VisitLog
 
 pytestmark = pytest.mark.both_kinds
@@ -54,26 +41,6 @@ def site(database):
 def export(site: Site, kind: str, **which: str) -> bytes:
     extract = site.services.visit_log.extract(Filter(**which), kind)
     return (file_format.head(kind) + "".join(text for text, _ in extract.pieces)).encode()
-
-
-def once(times: int, do: Callable[[], None]) -> Callable[[int], None]:
-    """Whoever is told of progress does it when they are told for the so-manieth time."""
-    told = iter(range(1, 1000))
-
-    def advance(done: int) -> None:
-        if next(told) == times:
-            do()
-
-    return advance
-
-
-def prune(site: Site, advance: Callable[[int], None] = lambda ids: None) -> Pruned:
-    retention = site.services.maintenance.retention
-    return retention.prune(retention.past(), advance)
-
-
-def rows(*said: str) -> str:
-    return "\r\n".join(["visitor_id,visit_id,at", *said, ""])
 
 
 def visits(site: Site) -> list[dict]:
@@ -158,19 +125,6 @@ def test_line_that_cannot_be_used_is_named_and_what_came_before_is_kept(site, sa
     assert site.recount() == []
 
 
-def test_one_at_a_time(site):
-    with in_context(site), import_queries.only_one(db.engine.url), pytest.raises(Busy):
-        bring(site, rows())
-    assert bring(site, rows("a,1,1714585000000")) == Imported(1, 0)
-
-
-@pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)  # SQLite is not even begun with
-def test_database_that_locks_an_import_out_is_unavailable(site, database):
-    with database.locked(), pytest.raises(LedgerUnavailable):
-        bring(site, rows("a,1,1714585000000"))
-    assert bring(site, rows("a,1,1714585000000")) == Imported(1, 0)
-
-
 def test_visit_of_a_day_that_was_folded_counts_only_if_it_is_said_to(site):
     """Nobody knows any more whether it was there. A day of which a row is left is not folded."""
     first, other = (iso(site.time.ms - age * DAY_MS) for age in (400, 100))
@@ -184,211 +138,6 @@ def test_visit_of_a_day_that_was_folded_counts_only_if_it_is_said_to(site):
     assert bring(site, rows(f"b,2,{other}", f"d,4,{other}")) == Imported(1, 1)
     assert site.stats()["totalVisits"] == 4
     assert bring(site, said, even_folded=True) == Imported(2, 1)
-    assert site.recount() == []
-
-
-OLD = "2024-05-01T10:00:00Z"
-LINES = 9
-
-
-@pytest.fixture
-def imported(site, monkeypatch) -> str:
-    """A file of visits of long ago that has been imported, and is now imported and folded some lines at a time."""
-    monkeypatch.setattr(visit_imports, "BATCH", 2)
-    for name in ("FIRST", "FEWEST", "MOST"):
-        monkeypatch.setattr(throttle, name, 2)
-    said = rows(*(f"v{n},{n},{OLD}" for n in range(LINES)))
-    assert bring(site, said) == Imported(LINES, 0)
-    site.services.projection.catch_up()  # only visits that reports have read are folded
-    return said
-
-
-only_postgres = pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
-LONG_SILENT = "UPDATE nightly_work SET seen_ms = 0 WHERE name = 'import'"
-LEASE_OF_ANOTHER = """
-INSERT INTO nightly_work (name, day, worker, seen_ms)
-VALUES ('import', '', 'killed', (extract(epoch FROM now()) * 1000)::bigint)
-"""
-OPEN = "SELECT count(*) FROM imported_visits WHERE upto_visit IS NULL"
-
-
-def check_nothing_counted_twice(site: Site) -> None:
-    assert site.stats()["totalVisits"] == LINES
-    assert site.recount() == []
-
-
-def when_folded(site: Site, do: Callable[[], None]) -> Callable[[int], None]:
-    """Do it once, after the first visits are folded."""
-    done: list[bool] = []
-
-    def advance(_: int) -> None:
-        if not done and site.rows("SELECT 1 FROM folded_visits"):
-            done.append(True)
-            do()
-
-    return advance
-
-
-def test_nothing_is_folded_until_an_import_is_over(site, imported):
-    def try_to_prune() -> None:
-        with pytest.raises(ImportUnderWay):
-            prune(site)
-        tried.append(True)
-
-    tried: list[bool] = []
-    assert bring(site, imported, advance=once(5, try_to_prune)) == Imported(0, LINES)
-    assert tried
-    assert prune(site).visits == LINES
-    check_nothing_counted_twice(site)
-
-
-def test_fold_that_an_import_came_into_goes_on_another_time(site, imported):
-    def begin_to_import() -> None:
-        during = once(1, partial(prune_on, site))
-        with pytest.raises(BadLine, match="Line 2: at is on a day whose visits were folded"):
-            bring(site, imported, advance=during)
-
-    def prune_on(site: Site) -> None:
-        with pytest.raises(ImportUnderWay):
-            prune(site)
-
-    assert prune(site, when_folded(site, begin_to_import)).visits == LINES
-    check_nothing_counted_twice(site)
-
-
-def test_day_of_which_only_some_was_folded_is_as_one_that_was_folded(site, imported):
-    class Killed(Exception):
-        pass
-
-    def killed() -> None:
-        raise Killed
-
-    with pytest.raises(Killed):
-        prune(site, when_folded(site, killed))
-    assert site.rows("SELECT count(*) FROM visits") == [(LINES - 2,)]
-    with pytest.raises(BadLine, match="Line 2: at is on a day whose visits were folded"):
-        bring(site, imported)
-    check_nothing_counted_twice(site)
-    assert bring(site, rows("new,1,2024-05-02T10:00:00Z")) == Imported(1, 0)  # nothing of that day was
-
-
-def test_import_waits_for_what_is_being_folded(site, imported, database):
-    """And is told neither that another import is going on, nor what was there before."""
-    retention = site.services.maintenance.retention
-    past = retention.past()
-    retention._database.write(fold_queries.begin, *past)
-    site.services.projection.leave_people_out(past.first_kept)
-    is_folding, may_commit = threading.Event(), threading.Event()
-
-    def fold_slowly(session) -> None:
-        fold_queries.fold_old(session, *past, size=2)
-        is_folding.set()
-        assert may_commit.wait(10)
-
-    def import_it() -> None:
-        try:
-            outcome.append(bring(site, imported))
-        except Exception as error:
-            outcome.append(error)
-
-    outcome: list[object] = []
-    folding = threading.Thread(target=retention._database.write, args=(fold_slowly,))
-    importing = threading.Thread(target=import_it)
-    folding.start()
-    assert is_folding.wait(10)
-    importing.start()
-    try:
-        wait_until(lambda: outcome or is_asked_for(database), "the import waits")
-        assert outcome == []
-    finally:
-        may_commit.set()
-        folding.join()
-        importing.join()
-    (error,) = outcome
-    assert isinstance(error, BadLine), error
-    check_nothing_counted_twice(site)
-
-
-def is_asked_for(database) -> bool:
-    """Somebody imports, or waits to."""
-    if database.kind == "postgres":
-        asking = "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%INTO nightly_work%' AND pid <> pg_backend_pid()"
-        return bool(database.rows(f"{asking} AND wait_event_type = 'Lock'"))
-    with import_queries._opened_beside(str(database.path)) as file:
-        return not import_queries._locked(file, fcntl.LOCK_SH)
-
-
-@pytest.fixture
-def frozen(monkeypatch):
-    """Processes that import renew no lease, as if they were frozen."""
-    monkeypatch.setattr(lease, "RENEW_S", 60)
-
-
-@only_postgres
-def test_import_that_has_lost_its_lease_ends(site, imported, database, frozen):
-    """And leaves it to the next import to say what times are among its visits."""
-
-    def lose_it() -> None:
-        database.rows(LONG_SILENT)
-        prune(site)
-
-    with pytest.raises(DatabaseInUse, match="import the same file again"):
-        bring(site, imported + f"new,1,{iso(site.time.ms)}\n", advance=once(6, lose_it))
-    check_nothing_counted_twice(site)
-    assert database.rows(OPEN) == [(1,)]
-    assert bring(site, rows(f"new,1,{iso(site.time.ms)}")) == Imported(1, 0)
-    assert database.rows(OPEN) == [(0,)]
-
-
-@only_postgres
-def test_import_that_was_killed_is_in_the_way_until_its_lease_has_run_out(site, imported, database, monkeypatch):
-    database.rows(LEASE_OF_ANOTHER)
-    with pytest.raises(ImportUnderWay):
-        prune(site)
-    monkeypatch.setattr(lease, "LEASE_S", 1)
-    assert bring(site, imported) == Imported(0, LINES)
-    assert prune(site).visits == LINES
-
-
-@only_postgres
-def test_import_that_waits_for_its_input_keeps_its_lease(site, imported, monkeypatch):
-    monkeypatch.setattr(lease, "LEASE_S", 1)
-    monkeypatch.setattr(lease, "RENEW_S", 0.1)
-
-    def wait_and_try_to_prune() -> None:
-        time.sleep(1.5)
-        with pytest.raises(ImportUnderWay):
-            prune(site)
-        with pytest.raises(Busy):
-            bring(site, imported)
-        tried.append(True)
-
-    tried: list[bool] = []
-    assert bring(site, imported, advance=once(5, wait_and_try_to_prune)) == Imported(0, LINES)
-    assert tried
-
-
-@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
-def test_database_that_is_a_link_is_the_same(site, imported, database, tmp_path):
-    link = tmp_path / "link.db"
-    link.symlink_to(database.path)
-    with (
-        Site(f"sqlite:///{link}", site.time) as other,
-        in_context(other),
-        import_queries.only_one(db.engine.url),
-        pytest.raises(ImportUnderWay),
-    ):
-        prune(site)
-    assert prune(site).visits == LINES
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files of others")
-@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
-def test_root_who_imports_does_not_lock_the_owner_of_the_database_out(site, database):
-    os.chown(database.path, 12345, 12346)
-    bring(site, rows(f"a,1,{OLD}"))
-    lock = database.path.with_name(f"{database.path.name}.import.lock").stat()
-    assert (lock.st_uid, lock.st_gid) == (12345, 12346)
 
 
 def test_import_leaves_a_line(site):
