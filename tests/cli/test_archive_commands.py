@@ -77,7 +77,7 @@ def was_killed(process: Program, condition, what: str) -> bool:
 def test_backup_taken_under_load_restores_to_the_acknowledged_state(server, elsewhere, file):
     with Crowd([server], visits=1500, clients=8) as crowd:
         crowd.wait_for(500)
-        before = {visit: told[0].ordinal for visit, told in list(crowd.told.items())}
+        before = {visit: told[0].ordinal for visit, told in crowd.told.copy().items()}
         done(server, "backup", file)
         assert crowd.acknowledged > len(before), "visits came meanwhile"
     done(elsewhere, "restore", file)

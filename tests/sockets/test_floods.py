@@ -55,7 +55,7 @@ def server(tmp_path_factory):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_flood_of_handshakes_harms_nobody_and_leaves_nothing(server, kind):
-    sockets, memory_kb = open_sockets(server.worker), server.worker.memory_info().rss // 1024
+    sockets, memory_kb = open_sockets(server.worker), server.resident() // 1024
 
     def knock(_: int) -> bool:
         """Whether one gets in."""
@@ -74,7 +74,7 @@ def test_flood_of_handshakes_harms_nobody_and_leaves_nothing(server, kind):
         assert sum(each.result() for each in knocks) <= LIMIT
     wait_until(lambda: not any(server.held().values()), "nothing is left of it")
     wait_until(lambda: open_sockets(server.worker) <= sockets + 1, "their sockets are closed")  # and ours
-    assert server.worker.memory_info().rss // 1024 - memory_kb < MOST_GROWTH_KB
+    assert server.resident() // 1024 - memory_kb < MOST_GROWTH_KB
 
 
 def test_of_many_tabs_at_once_as_many_stay_as_may(server):

@@ -40,6 +40,11 @@ else:
             (worker,) = self.workers()
             return worker
 
+        def resident(self) -> int:
+            """Bytes of memory, once the worker has loaded the rules of user agents, which it begins 1 s after it serves."""
+            wait_until(lambda: self.get("/test/loaded").json(), "the rules are loaded")
+            return self.worker.memory_info().rss
+
         def emit(self, count: int = 1, size: int = 100) -> list[int]:
             """Send `visitor_update` events of `size` bytes and more to everybody. Returns their revisions."""
             first, last = self.get("/test/emit", params={"count": count, "size": size}).json()
@@ -179,6 +184,12 @@ def add_routes(app) -> None:
             socketio.emit("visitor_update", {"type": "visitor_update", "stats": stats}, to="stats")
             time.sleep(0)
         return [sent[0], sent[-1]]
+
+    @app.get("/test/loaded")
+    def loaded():
+        from koyjabo.network import user_agents
+
+        return [*range(user_agents._rules.cache_info().currsize)]
 
     @app.get("/test/uncollected")
     def uncollected():

@@ -34,11 +34,11 @@ def line(server):
 def nothing_is_left(server):
     """Nothing is counted, and neither memory nor sockets are gone."""
     before = server.stats().total
-    sockets, memory_kb = open_sockets(server.worker), server.worker.memory_info().rss // KB
+    sockets, memory_kb = open_sockets(server.worker), server.resident() // KB
     yield
     assert server.stats().total == before
     assert open_sockets(server.worker) <= sockets + 2  # one of the test before, and one of this
-    assert server.worker.memory_info().rss // KB - memory_kb < MOST_GROWTH_KB
+    assert server.resident() // KB - memory_kb < MOST_GROWTH_KB
     assert "Traceback" not in server.log
 
 
