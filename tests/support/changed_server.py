@@ -41,7 +41,7 @@ else:
             return worker
 
         def resident(self) -> int:
-            """Bytes of memory, once the worker has loaded the rules of user agents, which it begins 1 s after it serves."""
+            """Bytes of memory, once the worker has loaded the rules of user agents, which takes a second or two."""
             wait_until(lambda: self.get("/test/loaded").json(), "the rules are loaded")
             return self.worker.memory_info().rss
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import delete, func, insert, select, text, tuple_, update
 from sqlalchemy.orm import Session
 
 from koyjabo.errors import KoyJaboError
@@ -27,6 +27,8 @@ FOLDED_BEFORE = text("SELECT day FROM nightly_work WHERE name = 'folded'")
 
 Group = tuple[str, str, str]
 """(scope, dimension, period)"""
+
+GROUP = (InsightSum.scope, InsightSum.dimension, InsightSum.period)
 
 
 class NotProjected(KoyJaboError):
@@ -58,11 +60,10 @@ def folded_before(session: Session) -> str:
 
 def with_people(session: Session, folded: Folded) -> list[Group]:
     """What `leave_people_out` has to do: the rows of these days that have people. Reads all rows."""
-    key = (InsightSum.scope, InsightSum.dimension, InsightSum.period)
     is_old = ((InsightSum.dimension == HOUR) & (InsightSum.period < folded.hour)) | (
         (InsightSum.dimension != HOUR) & (InsightSum.period < folded.day)
     )
-    rows = session.execute(select(*key).where(InsightSum.people.is_not(None), is_old).distinct())
+    rows = session.execute(select(*GROUP).where(InsightSum.people.is_not(None), is_old).distinct())
     # The whole of a day last: others may be stored as what they lack of it.
     return sorted(((row[0], row[1], row[2]) for row in rows), key=lambda group: (group[1] == TOTAL, group))
 
@@ -72,29 +73,41 @@ def leave_people_out(session: Session, groups: Sequence[Group], size: int) -> in
     sums of days with people: the projection makes these sums again first.
     """
     state_queries.lock(session)
-    if asked_days(session).intersection(period for _, _, period in groups[:size]):
+    first = groups[:size]
+    if asked_days(session).intersection(period for _, _, period in first):
         return 0
-    for group in groups[:size]:
-        _leave_out(session, group)
+    complete = _complete(session, first)
+    for group in _long_ones(session, first):
+        _merge_rest(session, group, group in complete)
+    _forget_people(session, complete, people=None)
+    _forget_people(session, [group for group in first if group not in complete], people=None, visitors=None)
     state_queries.changed(session)
-    return len(groups[:size])
+    return len(first)
 
 
-def _leave_out(session: Session, group: Group) -> None:
-    scope, dimension, period = group
-    these = (InsightSum.scope == scope, InsightSum.dimension == dimension, InsightSum.period == period)
+def _forget_people(session: Session, groups: Collection[Group], **unknown: None) -> None:
+    these = tuple_(*GROUP).in_(sorted(groups))
+    session.execute(update(InsightSum).where(these).values(**unknown).execution_options(synchronize_session=False))
+
+
+def _long_ones(session: Session, groups: Sequence[Group]) -> list[Group]:
+    """Those with more values than a folded day keeps."""
+    long = select(*GROUP).where(tuple_(*GROUP).in_(groups)).group_by(*GROUP).having(func.count() > MOST_VALUES)
+    return [(row[0], row[1], row[2]) for row in session.execute(long)]
+
+
+def _merge_rest(session: Session, group: Group, is_complete: bool) -> None:
+    """Put the values that a folded day does not keep into OTHER."""
+    these = [column == each for column, each in zip(GROUP, group, strict=True)]
     rows = session.execute(select(InsightSum.__table__).where(*these)).all()
     rest = sorted(rows, key=lambda row: (row.value == OTHER, -row.visits, row.value))[MOST_VALUES:]
-    rest = [row for row in rest if len(rest) > 1 or row.value != OTHER]
-    is_complete = _is_complete(session, group)
-    if rest:
-        other = _other(session, group, rest) if is_complete else _Sums.of(rest, None)
-        for at in range(0, len(rest), SLICE):
-            values = [row.value for row in rest[at : at + SLICE]]
-            session.execute(delete(InsightSum).where(*these, InsightSum.value.in_(values)))
-        session.execute(insert(InsightSum).values(**dict(zip(KEY, (*group, OTHER), strict=True)), **other._asdict()))
-    unknown: dict[str, Any] = {"people": None} if is_complete else {"people": None, "visitors": None}
-    session.execute(update(InsightSum).where(*these).values(**unknown).execution_options(synchronize_session=False))
+    if len(rest) == 1 and rest[0].value == OTHER:
+        return
+    other = _other(session, group, rest) if is_complete else _Sums.of(rest, None)
+    for at in range(0, len(rest), SLICE):
+        values = [row.value for row in rest[at : at + SLICE]]
+        session.execute(delete(InsightSum).where(*these, InsightSum.value.in_(values)))
+    session.execute(insert(InsightSum).values(**dict(zip(KEY, (*group, OTHER), strict=True)), **other._asdict()))
 
 
 def remove_facts(session: Session, first_kept: str, after: int, upto: int) -> None:
@@ -131,13 +144,24 @@ def _other(session: Session, group: Group, rows: list[Any]) -> _Sums:
     return _Sums.of(rows, len(people))
 
 
-def _is_complete(session: Session, group: Group) -> bool:
-    """Whether the rows have all visits of the scope and period. Otherwise some were folded before there were sums."""
-    scope, dimension, period = group
-    table: Any = HourlyVisits if dimension == HOUR else DailyVisits
-    key = HourlyVisits.hour_s == int(period) if dimension == HOUR else DailyVisits.day == period
-    whole = (InsightSum.scope == scope, InsightSum.period == period, InsightSum.value == ALL)
-    stored = select(func.sum(InsightSum.visits)).where(
-        *whole, InsightSum.dimension == (HOUR if dimension == HOUR else TOTAL)
-    )
-    return bool(session.scalar(stored) == session.scalar(select(table.visits).where(table.scope == scope, key)))
+def _complete(session: Session, groups: Sequence[Group]) -> set[Group]:
+    """Those whose rows have all visits of the scope and period; others were folded, in part, before there were sums."""
+    by_hour = [group for group in groups if group[1] == HOUR]
+    by_day = [group for group in groups if group[1] != HOUR]
+    return {
+        *_as_stored(session, by_hour, HOUR, (HourlyVisits.scope, HourlyVisits.hour_s), HourlyVisits.visits),
+        *_as_stored(session, by_day, TOTAL, (DailyVisits.scope, DailyVisits.day), DailyVisits.visits),
+    }
+
+
+def _as_stored(session: Session, groups: Sequence[Group], whole: str, key: tuple[Any, Any], visits: Any) -> list[Group]:
+    """Those whose scope and period have as many visits in sums of the dimension `whole` as in the counters' table."""
+    kind = int if whole == HOUR else str
+    periods = sorted({(scope, period) for scope, _, period in groups})
+    stored = select(*key, visits).where(tuple_(*key).in_([(scope, kind(period)) for scope, period in periods]))
+    in_table = {(scope, str(period)): count for scope, period, count in session.execute(stored)}
+    these = (InsightSum.dimension == whole, InsightSum.value == ALL)
+    sums = select(InsightSum.scope, InsightSum.period, InsightSum.visits)
+    summed = sums.where(*these, tuple_(InsightSum.scope, InsightSum.period).in_(periods))
+    in_sums = {(scope, period): count for scope, period, count in session.execute(summed)}
+    return [group for group in groups if in_table.get((group[0], group[2])) == in_sums.get((group[0], group[2]))]
