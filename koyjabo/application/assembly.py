@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from koyjabo.accounts.passwords import Passwords
-from koyjabo.application import builders, live_builders
+from koyjabo.application import builders, live_builders, maintenance_builders
 from koyjabo.application.backends import Backends, open_backends
-from koyjabo.application.builders import Base
+from koyjabo.application.base import Base
 from koyjabo.application.events import events
 from koyjabo.application.instrumentation import Instrumentation, values_of
 from koyjabo.application.lifetime import Lifetime
@@ -116,7 +116,7 @@ def _build(base: Base, snapshot: CounterSnapshot, instruments: Instrumentation) 
         live_panel=panel,
         pulse=Pulse(base.database, base.clock, counting.visits),
         own_numbers=OwnNumbers(base.database, base.settings.secret_key),
-        maintenance=builders.maintenance(base, counting, observability, places, insights, projecting),
+        maintenance=maintenance_builders.maintenance(base, counting, observability, places, insights, projecting),
         observability=observability,
     )
 

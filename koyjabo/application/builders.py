@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,7 +11,6 @@ from koyjabo.accounts.accounts import Accounts
 from koyjabo.accounts.email_links import EmailLinks
 from koyjabo.accounts.login_sessions import Sessions
 from koyjabo.accounts.login_throttle import LoginFailures
-from koyjabo.accounts.passwords import Passwords
 from koyjabo.accounts.second_factor.codes import Codes
 from koyjabo.accounts.second_factor.enrolment import Enrolment
 from koyjabo.accounts.second_factor.passkeys import Passkeys
@@ -23,18 +20,15 @@ from koyjabo.accounts.tokens import Tokens
 from koyjabo.accounts.user_admin import Users
 from koyjabo.analytics.reports import Reports
 from koyjabo.analytics.timeline import History
-from koyjabo.application.backends import Backends
+from koyjabo.application.base import Base
 from koyjabo.application.services import (
     AccountServices,
     AnalyticsServices,
     CommunityServices,
     CountingServices,
-    MaintenanceServices,
-    ObservabilityServices,
     PresenceServices,
     RealtimeServices,
 )
-from koyjabo.application.signals import Signals
 from koyjabo.clock import Clock
 from koyjabo.communities.communities import Communities
 from koyjabo.communities.invitations import Invitations
@@ -51,60 +45,31 @@ from koyjabo.counting import milestone_queries
 from koyjabo.counting.anonymity import Anonymity
 from koyjabo.counting.ledger import Ledger, OnBatch, open_store
 from koyjabo.counting.live_stats import LiveStats
-from koyjabo.counting.milestones import Milestones
 from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.stats import base36
 from koyjabo.counting.unsaved_visits import UnsavedVisits
 from koyjabo.counting.visits import Visits
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.insights.insights import Insights
-from koyjabo.insights.projection.projection import Projection
 from koyjabo.insights.readers import AnswerReader
 from koyjabo.insights.traits.parser import TraitParser
 from koyjabo.mail.composer import Composer
 from koyjabo.mail.link_tokens import LinkTokens
 from koyjabo.mail.outbox import Outbox
 from koyjabo.mail.smtp import SmtpTransport
-from koyjabo.maintenance.erasure import Erasure
-from koyjabo.maintenance.health.health import Health
-from koyjabo.maintenance.health.readiness import Readiness
-from koyjabo.maintenance.health.system import Installation, System
-from koyjabo.maintenance.jobs import Jobs
-from koyjabo.maintenance.nightly import Nightly
-from koyjabo.maintenance.recount_job import Recounts
-from koyjabo.maintenance.retention import Retention
-from koyjabo.maintenance.total import TotalAdjuster
 from koyjabo.models import Scope
-from koyjabo.network.geolocation import PlaceFinder
 from koyjabo.presence.members.arrivals import ArrivalLog
 from koyjabo.presence.members.peaks import Peaks
 from koyjabo.presence.visitors.active_peak import ActivePeak
 from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
-from koyjabo.realtime import VisitorBroadcaster, socket_counts, visitor_broadcaster
+from koyjabo.realtime import VisitorBroadcaster, visitor_broadcaster
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.milestone_news import MilestoneNews
 from koyjabo.realtime.rooms import Rooms
 from koyjabo.realtime.site_room import SiteRoom
 from koyjabo.runtime import Runtime
-from koyjabo.settings.catalogue import catalogue
-from koyjabo.settings.database_url import file_of, is_ephemeral
 from koyjabo.settings.schema import Settings
 from koyjabo.visit_log.live.live_panel import LivePanel
-from koyjabo.weekly_report.weekly_report import WeeklyReport
-
-
-@dataclass(frozen=True, slots=True)
-class Base:
-    settings: Settings
-    clock: Clock
-    runtime: Runtime
-    database: DatabaseExecutor
-    signals: Signals
-    backends: Backends
-    outbox: Outbox
-    link_tokens: LinkTokens
-    passwords: Passwords
-    milestones: Milestones
 
 
 def outbox(
@@ -246,65 +211,4 @@ def communities(
         stats_rooms=stats_rooms,
         time_spent=time_spent,
         revocation=Revocation(participants, permissions, backends.bus, runtime, clock, community_rooms.leave),
-    )
-
-
-def maintenance(
-    base: Base,
-    counting: CountingServices,
-    observability: ObservabilityServices,
-    places: PlaceFinder,
-    insights: Insights,
-    projection: Projection,
-) -> MaintenanceServices:
-    def forgotten(visitor_id: str, scopes: Collection[Scope]) -> None:
-        base.signals.visitor_forgotten.send(visitor_id, scopes=scopes)
-
-    database, clock, runtime, backends = base.database, base.clock, base.runtime, base.backends
-    retention, jobs = Retention(database, clock, projection, base.settings.retention_days), Jobs(clock)
-    recounts = Recounts(database, clock, runtime, backends.workers, lambda: system.report())
-    system = _system(base, recounts, jobs, counting, observability)
-    readiness = Readiness(counting.visits, observability.lag_s, observability.redis_answers)
-    return MaintenanceServices(
-        total=TotalAdjuster(database, clock),
-        retention=retention,
-        nightly=Nightly(database, clock, runtime, retention),
-        weekly_report=WeeklyReport(database, clock, runtime, base.outbox, insights),
-        erasure=Erasure(database, clock, runtime, jobs, forgotten, backends.drain),
-        recounts=recounts,
-        jobs=jobs,
-        system=system,
-        readiness=readiness,
-        health=Health(system, readiness, base.outbox, clock, lambda: places.has_countries),
-        settings=catalogue(base.settings),
-    )
-
-
-def _system(
-    base: Base, recounts: Recounts, jobs: Jobs, counting: CountingServices, observability: ObservabilityServices
-) -> System:
-    return System(
-        base.database,
-        base.clock,
-        base.backends.workers,
-        recounts,
-        jobs,
-        _installation(base.settings, base.backends.redis_answers is not None),
-        sockets=lambda: socket_counts.sockets(base.backends.fanout),
-        lag_s=observability.lag_s,
-        unsaved_ms=lambda: counting.unsaved.since_ms,
-    )
-
-
-def _installation(settings: Settings, has_redis: bool) -> Installation:
-    """`config` refuses ephemeral storage unless the setting allows it, so both conditions are needed here."""
-    file = file_of(settings.database_url)
-    return Installation(
-        kind="SQLite" if file else "PostgreSQL",
-        survives_deploy=not (settings.allow_ephemeral_storage and is_ephemeral(settings.database_url)),
-        folder=file.parent if file else Path.cwd(),
-        has_redis=has_redis,
-        workers=settings.web_concurrency,
-        trusted_proxies=settings.trusted_proxies,
-        retention_days=settings.retention_days,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from koyjabo.application.builders import Base
+from koyjabo.application.base import Base
 from koyjabo.insights.events.ledger import Events, open_store
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from koyjabo.analytics.reports import Reports, Visitors
-from koyjabo.application.builders import Base
+from koyjabo.application.base import Base
 from koyjabo.communities.live.dashboard_room import Dashboards
 from koyjabo.communities.live.online_people import OnlinePeople
 from koyjabo.counting.visits import Visits

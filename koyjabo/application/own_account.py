@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from koyjabo.accounts.email_links import EmailLinks
-from koyjabo.application.builders import Base
+from koyjabo.application.base import Base
 from koyjabo.application.services import OwnAccountServices
 from koyjabo.own_account.deletion import AccountDeletion
 from koyjabo.own_account.export import AccountExport
