@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import jwt
 import pytest
@@ -153,10 +153,10 @@ def test_member_is_online_while_their_stream_is_open(server):
     founder = Member(server)
     community = founder.found()
     path = of_community(community)
-    with PlainMember(server.port, community, founder.token) as plain:
+    with PlainMember(server.port, community, founder.token) as plain, ExitStack() as opened:
         plain.wait_for_count(1)
         member = Member(server).join(community)
-        stream = StreamListener(server.port, path, member.token)
+        stream = opened.enter_context(StreamListener(server.port, path, member.token))
         assert stream.next_of_type("visitor_count")["count"] == 2
         assert plain.wait_for_count(2)["type"] == "visitor_joined"
         block = EventSource(server.port, path, **member.bearer)
@@ -167,7 +167,8 @@ def test_member_is_online_while_their_stream_is_open(server):
         third.close()
         stream.wait_for_count(2)
         founder.visit("ayesha", community)
-        assert stream.next_of_type("visitor_update")["community_id"] == community
+        for each in (stream, plain):
+            assert each.next_of_type("visitor_update")["community_id"] == community
         stream.assert_adds_up()
         with_it = [heard.event for heard in plain.heard if heard.event not in (plain.heard[0].event,)]
         assert [heard.event for heard in stream.heard[1:]] == with_it[-len(stream.heard) + 1 :]
