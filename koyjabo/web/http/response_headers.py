@@ -45,6 +45,7 @@ SECRET_PATHS = ("/reset-password/", "/verify-email/", "/share/", "/n/")
 FRAME_PATHS = ("/embed", "/embed/")
 """Any page may frame what is answered there with 200."""
 
+POLICY = "Content-Security-Policy"
 PAGE_DIRECTIVES = "; ".join(
     (
         "default-src 'none'",
@@ -59,6 +60,8 @@ PAGE_DIRECTIVES = "; ".join(
     )
 )
 PAGE_POLICY = f"{PAGE_DIRECTIVES}; frame-ancestors 'none'"
+"""Of all pages; one that has a style sheet between its lines adds the sheet's hash (`policy_with_style`)."""
+
 FRAME_POLICY = f"{PAGE_DIRECTIVES}; frame-ancestors *"
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 WORKER_PATH = "/sw.js"
@@ -71,12 +74,12 @@ UNFRAMED = [("X-Frame-Options", "DENY")]
 FEATURES = [("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")]
 PAGES = [
     *UNFRAMED,
-    ("Content-Security-Policy", PAGE_POLICY),
+    (POLICY, PAGE_POLICY),
     ("Cross-Origin-Opener-Policy", "same-origin"),
     *FEATURES,
 ]
-FRAMED_PAGES = [("Content-Security-Policy", FRAME_POLICY), *FEATURES]
-DATA = [*UNFRAMED, ("Content-Security-Policy", DATA_POLICY)]
+FRAMED_PAGES = [(POLICY, FRAME_POLICY), *FEATURES]
+DATA = [*UNFRAMED, (POLICY, DATA_POLICY)]
 OVER_TLS = [("Strict-Transport-Security", "max-age=31536000")]
 """For this host only, without its subdomains: those are not ours to decide on."""
 
@@ -132,8 +135,13 @@ SOCKETIO = Rule("cross-origin", [])
 OURS = Rule("same-origin", [])
 FRAME = Rule("cross-origin", [], pages=FRAMED_PAGES)
 SECRET = Rule("same-origin", [("X-Robots-Tag", "noindex")], referrer="no-referrer")
-WORKER = Rule("same-origin", [], data=[*UNFRAMED, ("Content-Security-Policy", WORKER_POLICY)])
+WORKER = Rule("same-origin", [], data=[*UNFRAMED, (POLICY, WORKER_POLICY)])
 OTHER_ORIGINS = Rule("same-origin", BY_ORIGIN)
+
+
+def policy_with_style(digest: str) -> str:
+    """The policy of a page with a `<style>` of this SHA-256, in base 64."""
+    return PAGE_POLICY.replace("style-src 'self'", f"style-src 'self' 'sha256-{digest}'")
 
 
 def allowed_origin(origin: str) -> Rule:
@@ -175,6 +183,8 @@ class ResponseHeaders:
             found = OURS if rule is FRAME and not status.startswith("200 ") else rule
             data, pages = found.over_tls if is_over_tls else found.plain
             added = pages if _is_page(headers) else data
+            if any(name == POLICY for name, _ in headers):
+                added = [each for each in added if each[0] != POLICY]
             return start_response(status, [*headers, *added, (HEADER, own_id)], *error)
 
         if rule.preflight and environ["REQUEST_METHOD"] == "OPTIONS":

@@ -12,7 +12,7 @@ import gzip
 import hashlib
 import mimetypes
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -123,14 +123,21 @@ def _file(name: str, cache_control: str) -> Response:
 
 def _joined(name: Path, cache_control: str) -> Response:
     names = name.stem.split("+")
-    found = [_style(each) for each in names]
     is_repeated = len(set(names)) < len(names)
-    if name.parent != Path("css") or name.suffix != ".css" or len(names) > MOST_JOINED or is_repeated or None in found:
+    if name.parent != Path("css") or name.suffix != ".css" or len(names) > MOST_JOINED or is_repeated:
         abort(404)
-    data = _joined_text(tuple(path for path in found if path), current_version())
+    data = joined_styles(names)
+    if data is None:
+        abort(404)
     if request.accept_encodings["gzip"] > 0:
         return _text(name, _packed_join(data), cache_control, "gzip")
     return _text(name, data, cache_control)
+
+
+def joined_styles(names: Sequence[str]) -> bytes | None:
+    """The text of these style sheets, one after the other; None if there is none of a name."""
+    found = [_style(each) for each in names]
+    return None if None in found else _joined_text(tuple(path for path in found if path), current_version())
 
 
 @lru_cache(maxsize=64)

@@ -12,7 +12,7 @@ def test_service_worker_is_looked_for_anew_and_names_the_version_of_the_pages(si
     answer = site.client.get("/sw.js")
     assert (answer.mimetype, answer.headers["Cache-Control"]) == ("text/javascript", "no-cache")
     source = SOURCE.fullmatch(answer.text)[1]
-    assert source.startswith(STYLE.search(site.client.get("/").text)[1])
+    assert source.startswith(STYLE.search(site.client.get("/login").text)[1])
     assert "immutable" in site.client.get(source).headers["Cache-Control"]
 
 

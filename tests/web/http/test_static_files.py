@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import os
@@ -30,11 +31,24 @@ def client(tmp_path_factory):
 @pytest.fixture(scope="module")
 def style(client):
     """Where pages find their style."""
-    return re.search(r'href="(/static/v-[0-9a-f]{12}/css/[\w+]*site[\w+]*\.css)"', client.get("/").text)[1]
+    return re.search(r'href="(/static/v-[0-9a-f]{12}/css/[\w+]*site[\w+]*\.css)"', client.get("/login").text)[1]
 
 
 def test_files_under_the_name_of_their_content_are_kept_for_a_year(client, style):
     assert client.get(style).headers["Cache-Control"] == "public, max-age=31536000, immutable"
+
+
+def test_home_page_has_its_styles_with_it_and_the_policy_names_their_hash(client):
+    answer = client.get("/")
+    (style,) = re.findall(r"<style>(.*?)</style>", answer.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'self' 'sha256-{digest}'; " in answer.headers["Content-Security-Policy"]
+    assert len(answer.headers.getlist("Content-Security-Policy")) == 1
+    assert 'rel="stylesheet"' not in answer.text
+    fonts = re.findall(r"url\((/static/v-[^)]*)\)", style)
+    assert fonts
+    assert {client.get(address).status_code for address in fonts} == {200}
+    assert "sha256" not in client.get("/communities").headers["Content-Security-Policy"]
 
 
 def test_a_page_of_an_older_version_gets_the_file_of_today_and_does_not_keep_it(client, style):
