@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -124,10 +125,10 @@ def _warm_up(pusher: Pusher, server: Server, stand: Stand) -> None:
     with crowd(server.port, pusher.door, FEW, stand.load_core) as few:
         few.settle()
         few.emit(1)
-    seen_mb: list[float] = []
+    seen_mb: deque[float] = deque(maxlen=round(LOADED_S / REST_S))
     while len(seen_mb) < LOADED_S / REST_S or max(seen_mb) - min(seen_mb) > LOADED_MB:
         time.sleep(REST_S)
-        seen_mb = [*seen_mb, proc.tree_rss_mb(server.pid)][-round(LOADED_S / REST_S) :]
+        seen_mb.append(proc.tree_rss_mb(server.pid))
 
 
 def play(on_stage: Sequence[Stage], rounds: int) -> None:

@@ -42,7 +42,7 @@ else:
 
         def resident(self) -> int:
             """Bytes of memory, once the worker has loaded the rules of user agents, which takes a second or two."""
-            wait_until(lambda: self.get("/test/loaded").json(), "the rules are loaded")
+            wait_until(lambda: self.get("/test/loaded").json()["loaded"], "the rules are loaded")
             return self.worker.memory_info().rss
 
         def emit(self, count: int = 1, size: int = 100) -> list[int]:
@@ -189,7 +189,7 @@ def add_routes(app) -> None:
     def loaded():
         from koyjabo.network import user_agents
 
-        return [*range(user_agents._rules.cache_info().currsize)]
+        return {"loaded": bool(user_agents._rules.cache_info().currsize)}
 
     @app.get("/test/uncollected")
     def uncollected():

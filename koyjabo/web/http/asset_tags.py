@@ -6,7 +6,7 @@ import base64
 from functools import lru_cache
 from hashlib import sha256
 
-from flask import Flask, Response, g, url_for
+from flask import Flask, Response, after_this_request, g, url_for
 from markupsafe import Markup
 
 from koyjabo.web.http.module_graph import imports_of
@@ -22,7 +22,6 @@ INLINE_STYLE = Markup("<style>{}</style>")
 def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(asset=asset, module=module, style=style, styles=styles, has_asset=has_asset)
     app.jinja_env.globals.update(bundle=bundle, bundled=bundled, inline_styles=inline_styles)
-    app.after_request(_allow_inline_style)
 
 
 def asset(name: str) -> str:
@@ -31,10 +30,16 @@ def asset(name: str) -> str:
 
 
 def inline_styles(*names: str) -> Markup:
-    """These style sheets between the lines of the page. It is painted without a second request, which takes half a
-    second on slow 3G; but the sheets come with each answer, and not from the cache.
+    """These style sheets between the lines of the page, whose policy names their hash. It is painted without a second
+    request, which takes half a second on slow 3G; but the sheets come with each answer, and not from the cache.
     """
-    text, g.inline_style = _inline(names, asset(""))
+    text, digest = _inline(names, asset(""))
+
+    @after_this_request
+    def allow(response: Response) -> Response:
+        response.headers[POLICY] = policy_with_style(digest)
+        return response
+
     return INLINE_STYLE.format(Markup(text))
 
 
@@ -65,12 +70,6 @@ def bundle(name: str) -> Markup:
 def bundled() -> Markup:
     """The tag of the page's bundle, after the classic scripts that it uses."""
     return SCRIPT.format(asset(g.bundle)) if "bundle" in g else Markup()
-
-
-def _allow_inline_style(response: Response) -> Response:
-    if "inline_style" in g:
-        response.headers[POLICY] = policy_with_style(g.inline_style)
-    return response
 
 
 @lru_cache(maxsize=8)

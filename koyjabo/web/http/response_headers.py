@@ -182,9 +182,10 @@ class ResponseHeaders:
         def start(status: str, headers: Headers, *error: Any) -> Any:
             found = OURS if rule is FRAME and not status.startswith("200 ") else rule
             data, pages = found.over_tls if is_over_tls else found.plain
-            added = pages if _is_page(headers) else data
-            if any(name == POLICY for name, _ in headers):
-                added = [each for each in added if each[0] != POLICY]
+            added = data
+            if _is_page(headers):  # one with styles between its lines brings its own policy
+                has_policy = any(name == POLICY for name, _ in headers)
+                added = [each for each in pages if each[0] != POLICY] if has_policy else pages
             return start_response(status, [*headers, *added, (HEADER, own_id)], *error)
 
         if rule.preflight and environ["REQUEST_METHOD"] == "OPTIONS":
