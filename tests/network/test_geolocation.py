@@ -1,23 +1,18 @@
-"""The name of a place for an address, with databases made here, and which places are the largest."""
+"""The name of a place for an address, with databases made here."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import maxminddb
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from mmdb_writer import MMDBWriter
-from netaddr import IPSet
-from support.processes import ROOT, run
+from support.places import flat
+from support.processes import ROOT
 
-import config
 from koyjabo.network import geolocation
-from koyjabo.network.geolocation import DB_IP, LONGEST, MAXMIND, PlaceFinder, largest
+from koyjabo.network.geolocation import DB_IP, LONGEST, MAXMIND, PlaceFinder
 
 BANGLADESH, AMERICA = "103.4.145.245", "8.8.8.8"
 BANGLADESH_V6 = "2400:c600::1"
@@ -36,29 +31,10 @@ GARBAGE = [
 ]
 
 
-def flat(city: str, country: str = "BD") -> dict[str, Any]:
-    """A record as ip-location-db writes it."""
-    return {"city": city, "country_code": country, "state1": "Dhaka Division", "latitude": 23.78, "timezone": ""}
-
-
 def nested(city: str | None, country: str = "BD", name: str = "Bangladesh") -> dict[str, Any]:
     """A record as GeoIP2, GeoLite2 and DB-IP write it."""
     record: dict[str, Any] = {"country": {"iso_code": country, "names": {"en": name, "de": "Bangladesch"}}}
     return record | ({"city": {"geoname_id": 1185241, "names": {"en": city, "de": "Daka"}}} if city else {})
-
-
-@pytest.fixture
-def database(tmp_path):
-    """`database({network: record})` is the path of a MaxMind database."""
-
-    def make(records: dict[str, Any], name: str = "cities.mmdb", ip_version: int = 6, **metadata: Any) -> Path:
-        writer = MMDBWriter(ip_version, ipv4_compatible=ip_version == 6, **metadata)
-        for network, record in records.items():
-            writer.insert_network(IPSet([network]), record)
-        writer.to_db_file(str(tmp_path / name))
-        return tmp_path / name
-
-    return make
 
 
 @pytest.fixture
@@ -226,96 +202,8 @@ def test_without_countries_a_file_of_cities_is_searched(no_countries, locate):
     assert locate(AMERICA, flat("Dhaka")) == "Unknown"
 
 
-def test_damaged_countries_are_no_error(monkeypatch, unusable):
-    monkeypatch.setattr(geolocation, "COUNTRIES", unusable["text"])
-    assert PlaceFinder().locate(BANGLADESH) == "Unknown"
-
-
 @pytest.mark.long
 def test_every_country_of_the_file_has_a_name():
     with maxminddb.open_database(geolocation.COUNTRIES) as countries:
         codes = {record["country_code"] for _, record in countries}
     assert codes - set(geolocation.NAMES) == set()
-
-
-# The setting
-
-
-@pytest.fixture
-def unusable(tmp_path):
-    """Paths that are no databases, by what is wrong with them."""
-    (tmp_path / "empty.mmdb").touch()
-    (tmp_path / "text.mmdb").write_text("not a database\n" * 100)
-    return {name: tmp_path / f"{name}.mmdb" for name in ("missing", "empty", "text")} | {"folder": tmp_path}
-
-
-@pytest.mark.parametrize("wrong", ["missing", "empty", "text", "folder"])
-def test_file_that_cannot_be_read_stops_the_server_with_a_sentence(unusable, tmp_path, wrong):
-    path = unusable[wrong]
-    ended = run("wsgi.py", timeout_s=20, DATABASE_URL=f"sqlite:///{tmp_path}/koyjabo.db", GEOIP_DATABASE=path)
-    sentence = (
-        f"GEOIP_DATABASE names '{path}', which cannot be read as a MaxMind database; "
-        "make geoip brings one, and without any, visitors are placed by country.\n"
-    )
-    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", sentence)
-
-
-def test_every_file_of_several_is_checked(database, unusable, tmp_path):
-    good = database({"103.4.0.0/16": flat("Dhaka")})
-    with pytest.raises(config.SettingsError, match=r"^GEOIP_DATABASE names .*missing\.mmdb"):
-        config.load({"GEOIP_DATABASE": f"{good}:{unusable['missing']}"}, instance=tmp_path)
-
-
-def test_names_without_a_folder_are_in_the_instance_folder(database, tmp_path):
-    good = database({"103.4.0.0/16": flat("Dhaka")})
-    load = lambda files: config.load({"GEOIP_DATABASE": files}, instance=tmp_path).geoip_files  # noqa: E731
-    assert load(f"{good.name}:{good}") == [good, good]
-    assert load("") == []
-
-
-def test_file_in_use_may_be_replaced(database):
-    """As `make geoip` does: those who have the old one open go on reading it."""
-    path = database({"103.4.0.0/16": flat("Dhaka")})
-    gazetteer = PlaceFinder([path])
-    database({"103.4.0.0/16": flat("Sylhet")}, "new.mmdb").replace(path)
-    assert (gazetteer.locate(BANGLADESH), PlaceFinder([path]).locate(BANGLADESH)) == ("Dhaka, BD", "Sylhet, BD")
-
-
-def test_unreadable_file_is_told_to_those_who_open_it_themselves(unusable):
-    with pytest.raises((OSError, maxminddb.InvalidDatabaseError)):
-        PlaceFinder([unusable["text"]])
-
-
-# The largest places
-
-
-def test_the_twenty_largest_are_named_and_the_rest_is_other():
-    places = {f"Place {n:02}, BD": n for n in range(1, 26)} | {"Unknown": 1000}
-    shown = largest(places)
-    assert list(shown) == [f"Place {n:02}, BD" for n in range(25, 5, -1)] + ["Other", "Unknown"]
-    assert (shown["Other"], shown["Unknown"]) == (1 + 2 + 3 + 4 + 5, 1000)
-
-
-def test_places_of_one_size_go_by_name():
-    assert list(largest({"C": 1, "B": 1, "A": 1, "D": 2}, most=2)) == ["D", "A", "Other"]
-    assert list(largest({"B": 1, "A": 1, "Unknown": 5})) == ["A", "B", "Unknown"]
-
-
-def test_nowhere_and_nobody_are_not_shown():
-    assert largest({}) == {}
-    assert largest({"Unknown": 0, "A": 1}) == {"A": 1}
-
-
-@given(
-    st.dictionaries(st.sampled_from(["Other", "Unknown", *map(str, range(40))]), st.integers(1, 5)),
-    st.integers(1, 30),
-)
-def test_sum_is_kept_and_nothing_larger_is_left_out(places, most):
-    shown = largest(places, most)
-    named = [count for place, count in shown.items() if place not in ("Other", "Unknown")]
-    left_out = [count for place, count in places.items() if place not in shown]
-    assert sum(shown.values()) == sum(places.values())
-    assert len(named) <= most
-    assert named == sorted(named, reverse=True)
-    assert max(left_out, default=0) <= min(named, default=5)
-    assert shown.get("Unknown") == places.get("Unknown")

@@ -1,0 +1,56 @@
+"""The files of GEOIP_DATABASE: those that cannot be read, several of them, and one that is replaced."""
+
+from __future__ import annotations
+
+import maxminddb
+import pytest
+from support.places import flat
+from support.processes import run
+
+import config
+from koyjabo.network import geolocation
+from koyjabo.network.geolocation import PlaceFinder
+
+BANGLADESH = "103.4.145.245"
+
+
+def test_damaged_countries_are_no_error(monkeypatch, unusable):
+    monkeypatch.setattr(geolocation, "COUNTRIES", unusable["text"])
+    assert PlaceFinder().locate(BANGLADESH) == "Unknown"
+
+
+@pytest.mark.parametrize("wrong", ["missing", "empty", "text", "folder"])
+def test_file_that_cannot_be_read_stops_the_server_with_a_sentence(unusable, tmp_path, wrong):
+    path = unusable[wrong]
+    ended = run("wsgi.py", timeout_s=20, DATABASE_URL=f"sqlite:///{tmp_path}/koyjabo.db", GEOIP_DATABASE=path)
+    sentence = (
+        f"GEOIP_DATABASE names '{path}', which cannot be read as a MaxMind database; "
+        "make geoip brings one, and without any, visitors are placed by country.\n"
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", sentence)
+
+
+def test_every_file_of_several_is_checked(database, unusable, tmp_path):
+    good = database({"103.4.0.0/16": flat("Dhaka")})
+    with pytest.raises(config.SettingsError, match=r"^GEOIP_DATABASE names .*missing\.mmdb"):
+        config.load({"GEOIP_DATABASE": f"{good}:{unusable['missing']}"}, instance=tmp_path)
+
+
+def test_names_without_a_folder_are_in_the_instance_folder(database, tmp_path):
+    good = database({"103.4.0.0/16": flat("Dhaka")})
+    load = lambda files: config.load({"GEOIP_DATABASE": files}, instance=tmp_path).geoip_files  # noqa: E731
+    assert load(f"{good.name}:{good}") == [good, good]
+    assert load("") == []
+
+
+def test_file_in_use_may_be_replaced(database):
+    """As `make geoip` does: those who have the old one open go on reading it."""
+    path = database({"103.4.0.0/16": flat("Dhaka")})
+    gazetteer = PlaceFinder([path])
+    database({"103.4.0.0/16": flat("Sylhet")}, "new.mmdb").replace(path)
+    assert (gazetteer.locate(BANGLADESH), PlaceFinder([path]).locate(BANGLADESH)) == ("Dhaka, BD", "Sylhet, BD")
+
+
+def test_unreadable_file_is_told_to_those_who_open_it_themselves(unusable):
+    with pytest.raises((OSError, maxminddb.InvalidDatabaseError)):
+        PlaceFinder([unusable["text"]])
