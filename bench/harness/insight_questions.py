@@ -61,7 +61,7 @@ def wait_until_read(server: Server, database: Database) -> tuple[float, float]:
 
 
 def ask_all(server: Server, questions: Sequence[Question], rounds: int, core: int) -> Reading:
-    """All questions in turn, so often; and before that, 5 s in which nobody asks."""
+    """Asks all questions in turn, `rounds` times, after 5 s without questions."""
     headers = {"Authorization": f"Bearer {_token(server)}"}
     quiet = Steady(server.port, "alive", ALIVE_A_SECOND, 5.0, core=core).answers()
     alive, times = Steady(server.port, "alive", ALIVE_A_SECOND, 2.0 * rounds, core=core), defaultdict(Times)

@@ -61,8 +61,8 @@ def with_people(visits: int, server: Postgres | None = None) -> SqliteFile | Pos
 
 
 def of_site(visits: int, server: Postgres | None = None) -> SqliteFile | PostgresDatabase:
-    """So many visits of a year with all that reports break down by; in a file, or on `server`. New each time: the
-    projection has not read them.
+    """A new database with `visits` visits of a year, and all fields that reports break down by; in a file, or on
+    `server`. The projection has not read them.
     """
     database = _kept("site", visits, server)
     _begin_anew(database)
@@ -74,7 +74,7 @@ def of_site(visits: int, server: Postgres | None = None) -> SqliteFile | Postgre
 
 
 def to_look_through(visits: int, server: Postgres | None = None) -> SqliteFile | PostgresDatabase:
-    """So many visits of all kinds, for looking at them alone; in a file, or on `server`."""
+    """A database with `visits` visits of all kinds, which are only read; in a file, or on `server`."""
     database = _kept("log", visits, server)
     if not _is_there(database) or not _holds(database, visits):
         _begin_anew(database)

@@ -61,7 +61,7 @@ def all_questions() -> list[Question]:
 
 
 def ask_all(server: Server, url: str, questions: Sequence[Question], seconds: float, core: int) -> Reading:
-    """For so many seconds, all questions in turn; and before that, a while without questions."""
+    """Asks all questions in turn for `seconds`, after a while without questions."""
     member = Member(server, url)
     quiet = Steady(server.port, "alive", ALIVE_A_SECOND, seconds / 2, core=core).answers()
     times: dict[Question, Times] = defaultdict(Times)

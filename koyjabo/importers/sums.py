@@ -14,7 +14,7 @@ from koyjabo.errors import KoyJaboError
 Days = Mapping[str, int]
 
 CHANCE = 3
-"""So many days may be the same in two sites, or differ in two exports of one: the newest days are counted late."""
+"""The number of days that may be equal in two sites, or differ in two exports of one: the newest come late."""
 
 
 class AnotherSite(KoyJaboError):

@@ -35,8 +35,8 @@ LOOK_S = 2.0
 """Seconds between two calls of `tick`."""
 
 WORTHWHILE, PATIENCE_MS = 500, 30_000
-"""A batch begins with so many visits, or when the first of them has waited for so long: each writes the bitmaps of the
-day again, 2 bytes for each visitor and dimension.
+"""A batch begins when this number of visits waits, or the first of them has waited for PATIENCE_MS: each batch writes
+the bitmaps of the day again, 2 bytes for each visitor and dimension.
 """
 
 BATCH = 1_000

@@ -52,8 +52,8 @@ NEWEST = text("SELECT coalesce(max(visit_id), 0) FROM visit_facts")
 
 
 def problems(session: Session) -> Iterator[str]:
-    """A sentence for each group of sums that is wrong, without their values: these may be addresses that nobody may
-    keep. Nothing while the sums are being made.
+    """A sentence for each group of sums that is wrong, without their values: these may be addresses, which logs must
+    not keep. Nothing while the sums are being made.
     """
     for (scope, dimension, period), values in sorted(Counter(key[:3] for key in _wrong(session)).items()):
         yield f"insight_sums: {scope} {dimension} {period}: {values} sums are not what the visits give"
