@@ -11,8 +11,8 @@ from netaddr import IPSet
 
 
 @pytest.fixture
-def database(tmp_path):
-    """`database({network: record})` is the path of a MaxMind database."""
+def place_database(tmp_path):
+    """`place_database({network: record})` is the path of a MaxMind database."""
 
     def make(records: dict[str, Any], name: str = "cities.mmdb", ip_version: int = 6, **metadata: Any) -> Path:
         writer = MMDBWriter(ip_version, ipv4_compatible=ip_version == 6, **metadata)

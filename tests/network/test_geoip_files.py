@@ -30,24 +30,24 @@ def test_file_that_cannot_be_read_stops_the_server_with_a_sentence(unusable, tmp
     assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", sentence)
 
 
-def test_every_file_of_several_is_checked(database, unusable, tmp_path):
-    good = database({"103.4.0.0/16": flat("Dhaka")})
+def test_every_file_of_several_is_checked(place_database, unusable, tmp_path):
+    good = place_database({"103.4.0.0/16": flat("Dhaka")})
     with pytest.raises(config.SettingsError, match=r"^GEOIP_DATABASE names .*missing\.mmdb"):
         config.load({"GEOIP_DATABASE": f"{good}:{unusable['missing']}"}, instance=tmp_path)
 
 
-def test_names_without_a_folder_are_in_the_instance_folder(database, tmp_path):
-    good = database({"103.4.0.0/16": flat("Dhaka")})
+def test_names_without_a_folder_are_in_the_instance_folder(place_database, tmp_path):
+    good = place_database({"103.4.0.0/16": flat("Dhaka")})
     load = lambda files: config.load({"GEOIP_DATABASE": files}, instance=tmp_path).geoip_files  # noqa: E731
     assert load(f"{good.name}:{good}") == [good, good]
     assert load("") == []
 
 
-def test_file_in_use_may_be_replaced(database):
+def test_file_in_use_may_be_replaced(place_database):
     """As `make geoip` does: those who have the old one open go on reading it."""
-    path = database({"103.4.0.0/16": flat("Dhaka")})
+    path = place_database({"103.4.0.0/16": flat("Dhaka")})
     gazetteer = PlaceFinder([path])
-    database({"103.4.0.0/16": flat("Sylhet")}, "new.mmdb").replace(path)
+    place_database({"103.4.0.0/16": flat("Sylhet")}, "new.mmdb").replace(path)
     assert (gazetteer.locate(BANGLADESH), PlaceFinder([path]).locate(BANGLADESH)) == ("Dhaka, BD", "Sylhet, BD")
 
 

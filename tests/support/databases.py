@@ -97,7 +97,8 @@ class SqliteDatabase:
 
     def copy(self) -> SqliteDatabase:
         copy = self.path.with_name(f"copy-{time.monotonic_ns()}.db")
-        shutil.copy(self.path, copy)
+        with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)  # a copy of the file may lack what is in its write-ahead log
         return SqliteDatabase(copy)
 
 
