@@ -5,10 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from koyjabo.accounts.passwords import Passwords
-from koyjabo.application import builders, live_builders, maintenance_builders
+from koyjabo.application import builders, insights_builders, live_builders, maintenance_builders
 from koyjabo.application.backends import Backends, open_backends
 from koyjabo.application.base import Base
-from koyjabo.application.events import events
 from koyjabo.application.instrumentation import Instrumentation, values_of
 from koyjabo.application.lifetime import Lifetime
 from koyjabo.application.own_account import own_account
@@ -22,12 +21,9 @@ from koyjabo.communities.live.online_people import OnlinePeople
 from koyjabo.communities.live.stats_rooms import StatsRooms
 from koyjabo.counting import milestones
 from koyjabo.counting.records import CounterSnapshot
+from koyjabo.counting.stats import base36
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.insights.annotations import Annotations
-from koyjabo.insights.conversions import Conversions
 from koyjabo.insights.projection import projection
-from koyjabo.insights.projection.projection import Projection
-from koyjabo.insights.site_people import SitePeople
 from koyjabo.installation import VERSION
 from koyjabo.mail import outbox
 from koyjabo.mail.link_tokens import LinkTokens
@@ -53,7 +49,14 @@ def assemble(settings: Settings, runtime: Runtime, clock: Clock, snapshot: Count
     """
     signals = Signals()
     instruments = Instrumentation(settings.secret_key, TICK_S, lambda: values_of(services))
-    backends = open_backends(settings, runtime, clock, signals, instruments.socket_log)
+    backends = open_backends(
+        settings,
+        runtime,
+        clock,
+        signals,
+        instruments.socket_log,
+        epoch=lambda: base36(services.counting.visits.site.snapshot.epoch),
+    )
     database, tokens = DatabaseExecutor(settings.database, runtime), LinkTokens(settings.secret_key)
     mails = builders.outbox(settings, runtime, clock, database, tokens)
     announced = milestones.of_setting(settings.milestones)
@@ -80,9 +83,8 @@ def assemble(settings: Settings, runtime: Runtime, clock: Clock, snapshot: Count
 def _build(base: Base, snapshot: CounterSnapshot, instruments: Instrumentation) -> Services:
     realtime, analytics, presence = builders.realtime(base), builders.analytics(base), builders.presence(base)
     rooms, reports, sockets = realtime.rooms, analytics.reports, presence.visitor_sockets
-    accounts, parser = builders.accounts(base), builders.trait_parser(base)
-    insights, shared_insights = builders.insights(base, parser)
-    projecting = Projection(base.database, base.clock, base.runtime, parser)
+    accounts, parser = builders.accounts(base), insights_builders.trait_parser(base)
+    insights = insights_builders.insights(base, parser)
     people = OnlinePeople(base.backends.members.people, accounts.credentials.names)
     dashboards = live_builders.dashboards(base, rooms, reports, people, presence.arrivals)
     stats_rooms = StatsRooms(rooms, dashboards)
@@ -103,20 +105,14 @@ def _build(base: Base, snapshot: CounterSnapshot, instruments: Instrumentation) 
         audit=Audit(base.database, base.clock),
         versions=VersionLog(base.database, base.clock, VERSION),
         analytics=analytics,
-        annotations=Annotations(base.database, base.clock),
-        conversions=Conversions(base.database),
-        site_people=SitePeople(base.database, base.clock, insights),
-        events=events(base),
         insights=insights,
-        shared_insights=shared_insights,
-        projection=projecting,
         communities=builders.communities(base, rooms, counting.visits, reports, dashboards, panel, stats_rooms, people),
         shares=Shares(base.database, base.clock, base.passwords, base.settings.secret_key),
         visit_log=VisitLog(base.database, base.clock, parser),
         live_panel=panel,
         pulse=Pulse(base.database, base.clock, counting.visits),
         own_numbers=OwnNumbers(base.database, base.settings.secret_key),
-        maintenance=maintenance_builders.maintenance(base, counting, observability, places, insights, projecting),
+        maintenance=maintenance_builders.maintenance(base, counting, observability, places, insights),
         observability=observability,
     )
 
@@ -143,7 +139,7 @@ def _tick(services: Services, backends: Backends, instruments: Instrumentation, 
     every(TICK_S, services.counting.unsaved.refresh, maintenance.system.report, instruments.publish)
     upkeep = maintenance.nightly.tick, maintenance.weekly_report.tick, services.counting.anonymity.sweep
     every(nightly.LOOK_S, *upkeep, services.versions.record)
-    every(projection.LOOK_S, services.projection.tick)
+    every(projection.LOOK_S, services.insights.projection.tick)
     if services.mail.is_on:
         every(outbox.LOOK_S, services.mail.tick)
 
@@ -158,4 +154,4 @@ def _close_in_order(services: Services, database: DatabaseExecutor) -> None:
     at_close(services.mail.close)
     at_close(services.accounts.credentials.close)
     at_close(services.counting.visits.close)
-    at_close(services.events.close)
+    at_close(services.insights.events.close)

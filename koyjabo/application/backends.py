@@ -19,7 +19,7 @@ from koyjabo.presence.members.online_members import OnlineMembers
 from koyjabo.presence.visitors.active_visitors import ActiveVisitors
 from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors
 from koyjabo.presence.visitors.visit_matcher import NoMatcher, VisitMatcher
-from koyjabo.realtime.fanout import LocalFanout, MemoryFanout
+from koyjabo.realtime.fanout import Epoch, LocalFanout, MemoryFanout
 from koyjabo.runtime import Runtime
 from koyjabo.settings.schema import Settings
 
@@ -38,17 +38,17 @@ class Backends:
 
 
 def open_backends(
-    settings: Settings, runtime: Runtime, clock: Clock, signals: Signals, socket_log: SocketLog
+    settings: Settings, runtime: Runtime, clock: Clock, signals: Signals, socket_log: SocketLog, epoch: Epoch
 ) -> Backends:
     """Needs an application context. Raises LedgerUnavailable."""
     if settings.redis_url:
         from koyjabo.application.backends_redis import in_redis  # late: Redis' client is 15 MB
 
-        return in_redis(settings, runtime, clock, signals, socket_log)
-    return _in_memory(settings, clock, signals, socket_log)
+        return in_redis(settings, runtime, clock, signals, socket_log, epoch)
+    return _in_memory(settings, clock, signals, socket_log, epoch)
 
 
-def _in_memory(settings: Settings, clock: Clock, signals: Signals, socket_log: SocketLog) -> Backends:
+def _in_memory(settings: Settings, clock: Clock, signals: Signals, socket_log: SocketLog, epoch: Epoch) -> Backends:
     window_s, now_ms = settings.active_window_seconds, clock.now_ms()
     active_visitors = MemoryActiveVisitors(clock, window_s)
     active_visitors.restore(recent_visits(db.engine, now_ms - window_s * 1000), now_ms)
@@ -56,7 +56,7 @@ def _in_memory(settings: Settings, clock: Clock, signals: Signals, socket_log: S
         active_visitors=active_visitors,
         members=MemoryOnlineMembers(clock, settings.leave_grace_seconds, signals.online_changed.send),
         matcher=NoMatcher(),
-        fanout=MemoryFanout(socket_log.sent, socket_log.sent_to_one),
+        fanout=MemoryFanout(socket_log.sent, socket_log.sent_to_one, epoch),
         bus=NullBus(),
         leader=LocalLeader(clock),
         workers=MemoryWorkers(),

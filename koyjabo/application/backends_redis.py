@@ -15,12 +15,15 @@ from koyjabo.observability.socket_log import SocketLog
 from koyjabo.presence.members.redis_store import RedisOnlineMembers
 from koyjabo.presence.visitors.redis_store import RedisActiveVisitors
 from koyjabo.presence.visitors.visitor_sockets_redis import RedisVisitMatcher
+from koyjabo.realtime.fanout import Epoch
 from koyjabo.realtime.message_bus import RoomManager
 from koyjabo.runtime import Runtime
 from koyjabo.settings.schema import Settings
 
 
-def in_redis(settings: Settings, runtime: Runtime, clock: Clock, signals: Signals, socket_log: SocketLog) -> Backends:
+def in_redis(
+    settings: Settings, runtime: Runtime, clock: Clock, signals: Signals, socket_log: SocketLog, epoch: Epoch
+) -> Backends:
     def resend() -> None:
         active_visitors.resend()
         members.resend()
@@ -32,7 +35,7 @@ def in_redis(settings: Settings, runtime: Runtime, clock: Clock, signals: Signal
     outbox = Outbox(runtime, client.ping, resend)
     active_visitors = RedisActiveVisitors(clock, window_s, client, outbox, signals.active_changed.send)
     members = RedisOnlineMembers(clock, settings.leave_grace_seconds, client, outbox, signals.online_changed.send)
-    manager = RoomManager(client, outbox, receive, socket_log.sent, socket_log.sent_to_one)
+    manager = RoomManager(client, outbox, receive, socket_log.sent, socket_log.sent_to_one, epoch)
     return Backends(
         active_visitors=active_visitors,
         members=members,

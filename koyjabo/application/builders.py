@@ -46,13 +46,9 @@ from koyjabo.counting.anonymity import Anonymity
 from koyjabo.counting.ledger import Ledger, OnBatch, open_store
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.records import CounterSnapshot
-from koyjabo.counting.stats import base36
 from koyjabo.counting.unsaved_visits import UnsavedVisits
 from koyjabo.counting.visits import Visits
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.insights.insights import Insights
-from koyjabo.insights.readers import AnswerReader
-from koyjabo.insights.traits.parser import TraitParser
 from koyjabo.mail.composer import Composer
 from koyjabo.mail.link_tokens import LinkTokens
 from koyjabo.mail.outbox import Outbox
@@ -99,19 +95,6 @@ def analytics(base: Base) -> AnalyticsServices:
     return AnalyticsServices(reports, History(base.database, base.clock))
 
 
-def trait_parser(base: Base) -> TraitParser:
-    """Hosts of our own pages are no sources."""
-    hosts = (urlsplit(each).hostname for each in (base.settings.public_url, *base.settings.origins))
-    return TraitParser(filter(None, hosts))
-
-
-def insights(base: Base, parser: TraitParser) -> tuple[Insights, Insights]:
-    """For accounts, and for readers of share links."""
-    reader = AnswerReader(base.database, base.clock, parser)
-    own, shared = (Insights(base.database, base.clock, each) for each in (reader, reader.in_turns()))
-    return own, shared
-
-
 def presence(base: Base) -> PresenceServices:
     settings, backends = base.settings, base.backends
     sockets = VisitorSockets(
@@ -145,7 +128,6 @@ def counting(
         on_change=stats_rooms.changed,
         on_visit=sockets.visited,
     )
-    base.backends.fanout.epoch = lambda: base36(visits.site.snapshot.epoch)
     interval_s = base.settings.update_interval_ms / 1000
     rooms.open(STATS_ROOM, SiteRoom(visits, milestone_news(base, visits.site), interval_s))
     anonymity = Anonymity(base.database, base.clock, base.settings.honour_privacy_signals, visits.knows)

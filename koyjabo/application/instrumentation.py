@@ -68,7 +68,7 @@ def values_of(services: Services) -> Values:
         COMMUNITIES.name: _largest(services.communities.participants.counts()),
         WAITING.name: {"": writer.waiting},
         OLDEST.name: {"": writer.oldest_s},
-        UNPROJECTED.name: {"": services.projection.last_behind},
+        UNPROJECTED.name: {"": services.insights.projection.last_behind},
         LAG.name: {"": observability.lag_s()},
         DATABASE.name: {"": float(not visits.newest().stale)},
         **redis,

@@ -8,11 +8,10 @@ from pathlib import Path
 from koyjabo.application.base import Base
 from koyjabo.application.services import (
     CountingServices,
+    InsightsServices,
     MaintenanceServices,
     ObservabilityServices,
 )
-from koyjabo.insights.insights import Insights
-from koyjabo.insights.projection.projection import Projection
 from koyjabo.maintenance.erasure import Erasure
 from koyjabo.maintenance.health.health import Health
 from koyjabo.maintenance.health.readiness import Readiness
@@ -36,14 +35,13 @@ def maintenance(
     counting: CountingServices,
     observability: ObservabilityServices,
     places: PlaceFinder,
-    insights: Insights,
-    projection: Projection,
+    insights: InsightsServices,
 ) -> MaintenanceServices:
     def forgotten(visitor_id: str, scopes: Collection[Scope]) -> None:
         base.signals.visitor_forgotten.send(visitor_id, scopes=scopes)
 
     database, clock, runtime, backends = base.database, base.clock, base.runtime, base.backends
-    retention, jobs = Retention(database, clock, projection, base.settings.retention_days), Jobs(clock)
+    retention, jobs = Retention(database, clock, insights.projection, base.settings.retention_days), Jobs(clock)
     recounts = Recounts(database, clock, runtime, backends.workers, lambda: system.report())
     system = _system(base, recounts, jobs, counting, observability)
     readiness = Readiness(counting.visits, observability.lag_s, observability.redis_answers)
@@ -51,7 +49,7 @@ def maintenance(
         total=TotalAdjuster(database, clock),
         retention=retention,
         nightly=Nightly(database, clock, runtime, retention),
-        weekly_report=WeeklyReport(database, clock, runtime, base.outbox, insights),
+        weekly_report=WeeklyReport(database, clock, runtime, base.outbox, insights.reports),
         erasure=Erasure(database, clock, runtime, jobs, forgotten, backends.drain),
         recounts=recounts,
         jobs=jobs,

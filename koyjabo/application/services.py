@@ -136,6 +136,17 @@ class AnalyticsServices:
 
 
 @dataclass(frozen=True, slots=True)
+class InsightsServices:
+    reports: Insights
+    shared_reports: Insights  # for readers of share links
+    events: Events
+    annotations: Annotations
+    conversions: Conversions
+    site_people: SitePeople
+    projection: Projection
+
+
+@dataclass(frozen=True, slots=True)
 class CommunityServices:
     directory: Communities
     invitations: Invitations
@@ -187,13 +198,7 @@ class Services:
     audit: Audit
     versions: VersionLog
     analytics: AnalyticsServices
-    events: Events
-    annotations: Annotations
-    conversions: Conversions
-    site_people: SitePeople
-    insights: Insights
-    shared_insights: Insights  # for readers of share links
-    projection: Projection
+    insights: InsightsServices
     communities: CommunityServices
     shares: Shares
     visit_log: VisitLog

@@ -38,8 +38,8 @@ def _repair() -> None:
 
     with application() as services:
         result = repairs.repair(services.maintenance.recounts, services.clock, progress.of)
-        with progress.of(services.projection.behind(), "Reading visits for reports") as advance:
-            services.projection.catch_up(advance)
+        with progress.of(services.insights.projection.behind(), "Reading visits for reports") as advance:
+            services.insights.projection.catch_up(advance)
     for problem in result.repaired:
         click.echo(f"Repaired: {problem}")
     for problem in result.left:

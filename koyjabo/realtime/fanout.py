@@ -28,6 +28,9 @@ OnSent = Callable[[str, str, int, int, int | None, float], None]
 OnTold = Callable[[str], None]
 """Called with each event that was sent to a single member."""
 
+Epoch = Callable[[], str]
+"""The site's current epoch in base 36, for events without stats."""
+
 
 class LocalFanout(ClientRooms):
     """The rooms of this worker and their clients.
@@ -38,9 +41,10 @@ class LocalFanout(ClientRooms):
 
     _on_sent: OnSent
     _on_sent_to_one: OnTold
+    _epoch: Epoch
 
     def __init__(self, **options: Any) -> None:
-        """Subclasses set `_on_sent` and `_on_sent_to_one`: python-socketio's own managers pass no arguments on."""
+        """Subclasses set the attributes above: python-socketio's own managers pass no arguments on."""
         super().__init__(**options)
         self._sinks = Sinks()
         self._sent: dict[str, dict[Member, int]] = {}  # the newest revision sent, by room and member
@@ -48,8 +52,6 @@ class LocalFanout(ClientRooms):
         self._encoded: tuple[dict[str, Any], EncodedEvent] | None = None  # the last value for a single member
         # Under other WSGI servers clients have threads. Rooms use this lock as well; its holder must not block.
         self.lock = threading.RLock()
-        self.epoch: Callable[[], str] = lambda: "0"
-        """The epoch of events without stats, in base 36; the application sets it."""
         self.paused_s = 0.0
         """The total time for which broadcasts have yielded to other tasks."""
 
@@ -109,7 +111,7 @@ class LocalFanout(ClientRooms):
         return self._encoded[1]
 
     def _encoded_event(self, event: str, data: tuple[Any, ...], namespace: str, revision: int | None) -> EncodedEvent:
-        return EncodedEvent(self.server.packet_class, event, data, namespace, revision, self.epoch())
+        return EncodedEvent(self.server.packet_class, event, data, namespace, revision, self._epoch())
 
     def disconnect_client(self, sid: str, code: int, why: str) -> None:
         """Disconnect a Socket.IO client, with a close code if it has a WebSocket."""
@@ -249,7 +251,8 @@ class LocalFanout(ClientRooms):
 class MemoryFanout(LocalFanout):
     """The fan-out of a server with one worker, without a bus."""
 
-    def __init__(self, on_sent: OnSent, on_sent_to_one: OnTold) -> None:
+    def __init__(self, on_sent: OnSent, on_sent_to_one: OnTold, epoch: Epoch) -> None:
         self._on_sent = on_sent
         self._on_sent_to_one = on_sent_to_one
+        self._epoch = epoch
         super().__init__()

@@ -17,7 +17,7 @@ import redis
 from socketio import PubSubManager
 
 from koyjabo.cluster.outbox import Outbox
-from koyjabo.realtime.fanout import LocalFanout, OnSent, OnTold
+from koyjabo.realtime.fanout import Epoch, LocalFanout, OnSent, OnTold
 
 log = logging.getLogger(__name__)
 
@@ -46,10 +46,12 @@ class RoomManager(PubSubManager, LocalFanout):
         on_value: Callable[[str, Any], object],
         on_sent: OnSent,
         on_sent_to_one: OnTold,
+        epoch: Epoch,
     ) -> None:
         """`on_value` is called with a room and its state when another worker has published it."""
         self._on_sent = on_sent
         self._on_sent_to_one = on_sent_to_one
+        self._epoch = epoch
         super().__init__(channel=CHANNEL, logger=logging.getLogger("koyjabo.socketio"))
         self._on_value = on_value
         self._listening = False

@@ -134,7 +134,7 @@ def test_none_are_announced_where_the_operator_wants_none(sqlite_database):
 
 def test_panel_and_charts_say_it(site):
     site.register("a"), site.register("b"), site.register("c")
-    (note,) = site.services.annotations.between(SITE, "2025-12-01", "2025-12-31")
+    (note,) = site.services.insights.annotations.between(SITE, "2025-12-01", "2025-12-31")
     assert (note.day, note.action, note.details) == ("2025-12-16", "milestone.reached", {"total": 100})
     admin = panel(site)
     for path in ("/admin/", "/admin/realtime"):

@@ -46,11 +46,13 @@ def rani(shared_site):
 
 
 def texts(site: Site, first: str, last: str, scope: Scope = SITE) -> list[tuple[str, str]]:
-    return [(each.day, each.text or each.action) for each in site.services.annotations.between(scope, first, last)]
+    return [
+        (each.day, each.text or each.action) for each in site.services.insights.annotations.between(scope, first, last)
+    ]
 
 
 def test_note_is_at_its_day_and_scope_until_it_is_removed(site):
-    annotations = site.services.annotations
+    annotations = site.services.insights.annotations
     annotations.add(OPERATOR, SITE, TODAY, "Rain")
     kept = annotations.add(OPERATOR, SITE, YESTERDAY, " The  new timetable\nbegan ")
     annotations.add(OPERATOR, METRO, TODAY, "Line 6 opened")
@@ -86,8 +88,8 @@ def test_audit_log_annotates_the_site_by_itself(site):
 
 
 def test_changes_are_audited(site):
-    removed = site.services.annotations.add(OPERATOR, SITE, TODAY, "Rain")
-    site.services.annotations.remove(OPERATOR, removed)
+    removed = site.services.insights.annotations.add(OPERATOR, SITE, TODAY, "Rain")
+    site.services.insights.annotations.remove(OPERATOR, removed)
     lines = site.services.audit.page(OPERATOR, actor=BY_OPERATOR).lines
     assert [line.action for line in lines] == ["annotation.remove", "annotation.add"]
     assert {line.target_id for line in lines} == {removed}
@@ -106,13 +108,14 @@ def test_changes_are_audited(site):
 )
 def test_unusable_ones_are_refused_by_field(site, day, text, field):
     with pytest.raises(InvalidInput) as refused:
-        site.services.annotations.add(OPERATOR, SITE, day, text)
+        site.services.insights.annotations.add(OPERATOR, SITE, day, text)
     assert set(refused.value.details) == {field}
     assert texts(site, "1971-01-01", "2030-01-01") == []
 
 
 def test_only_admins_of_the_site_change_them(site):
-    annotations, kept = site.services.annotations, site.services.annotations.add(OPERATOR, SITE, TODAY, "Rain")
+    annotations = site.services.insights.annotations
+    kept = annotations.add(OPERATOR, SITE, TODAY, "Rain")
     ayesha = account_of(sign_up(site, "ayesha"))
     for account in (ayesha, ayesha._replace(is_viewer=True)):
         with pytest.raises(Forbidden):
@@ -140,7 +143,9 @@ def test_version_is_recorded_once_by_all_workers_and_again_when_it_changes(site)
         {"version": "1.1.0", "before": ""},
         {"version": "1.2.0", "before": "1.1.0"},
     ]
-    (found,) = site.services.annotations.between(SITE, TODAY, TODAY)  # not of the first, which has changed nothing
+    (found,) = site.services.insights.annotations.between(
+        SITE, TODAY, TODAY
+    )  # not of the first, which has changed nothing
     assert found.details["version"] == "1.2.0"
 
 
@@ -170,7 +175,7 @@ def test_page_repeats_what_it_refuses(site, rani):
 
 
 def test_viewers_see_no_controls(site, rani):
-    site.services.annotations.add(OPERATOR, SITE, TODAY, "Rain")
+    site.services.insights.annotations.add(OPERATOR, SITE, TODAY, "Rain")
     site.rows("UPDATE users SET is_admin = false, is_viewer = true WHERE email = 'rani@example.com'")
     try:
         page = rani.get("/admin/annotations")

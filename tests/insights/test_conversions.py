@@ -30,7 +30,7 @@ def metro(site) -> Scope:
 
 
 def pages(site: Site, scope: Scope, first: str, last: str) -> list[tuple[str | None, int]]:
-    return [tuple(each) for each in site.services.conversions.between(scope, first, last).pages]
+    return [tuple(each) for each in site.services.insights.conversions.between(scope, first, last).pages]
 
 
 def open_and_sign_up(site: Site, scope: Scope, name: str, *opened: str | None) -> None:
@@ -47,7 +47,7 @@ def test_first_page_in_the_community_counts(site, metro):
     open_and_sign_up(site, metro, "salma", "/fares")
     open_and_sign_up(site, metro, "rima", None)
     site.register("nobody", page="/fares", communityId=metro)
-    report = site.services.conversions.between(metro, FIRST, FIRST)
+    report = site.services.insights.conversions.between(metro, FIRST, FIRST)
     assert [tuple(each) for each in report.pages] == [("/fares", 2), (None, 1)]
     assert report.conversions == 3
     assert report.average_ms == 4 * HOUR_MS // 3
@@ -84,9 +84,9 @@ def test_share_is_of_the_people_whose_first_visit_opened_the_page(site, metro):
 
 def test_erasing_a_visitor_changes_no_conversion(site, metro):
     open_and_sign_up(site, metro, "karim", "/fares")
-    report = site.services.conversions.between(metro, FIRST, FIRST)
+    report = site.services.insights.conversions.between(metro, FIRST, FIRST)
     site.services.maintenance.erasure.forget("karim")
-    assert site.services.conversions.between(metro, FIRST, FIRST) == report
+    assert site.services.insights.conversions.between(metro, FIRST, FIRST) == report
     assert report.pages == [("/fares", 1)]
 
 

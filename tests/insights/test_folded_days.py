@@ -61,7 +61,7 @@ def prune(site: Site, transactions: int = 1000) -> int:
 
 def ask(site: Site, first: str, last: str, by: str = "page"):
     question = Question(first, last)
-    return site.services.insights.summary(question), site.services.insights.breakdown(question, by, 10)
+    return site.services.insights.reports.summary(question), site.services.insights.reports.breakdown(question, by, 10)
 
 
 def test_a_folded_day_has_its_visitors_and_its_largest_values(site):
@@ -120,7 +120,7 @@ def test_a_day_with_all_its_rows_is_exact(site):
 
 def test_nothing_is_folded_before_it_is_read(site, monkeypatch):
     site.time.pass_(days=1)
-    monkeypatch.setattr(site.services.projection, "catch_up", lambda advance: None)
+    monkeypatch.setattr(site.services.insights.projection, "catch_up", lambda advance: None)
     site.rows("UPDATE watermarks SET upto = 8 WHERE name = 'visits'")
     retention = site.services.maintenance.retention
     with pytest.raises(folding_queries.NotProjected):
@@ -132,7 +132,7 @@ def test_nothing_is_folded_before_it_is_read(site, monkeypatch):
 def test_fold_that_was_interrupted_counts_nothing_twice_when_all_is_read_again(unfolded, transactions):
     """While people are left out, and while visits are folded."""
     site = unfolded
-    site.services.projection.catch_up()
+    site.services.insights.projection.catch_up()
     with pytest.raises(InterruptedError):
         prune(site, transactions)
     assert site.recount() == []
@@ -148,7 +148,7 @@ def test_fold_that_was_interrupted_counts_nothing_twice_when_all_is_read_again(u
 
 def test_people_of_days_about_to_be_folded_are_left_out_with_the_reason(unfolded):
     """Of some dimensions: the fold was interrupted before the first visit was folded."""
-    unfolded.services.projection.catch_up()
+    unfolded.services.insights.projection.catch_up()
     with pytest.raises(InterruptedError):
         prune(unfolded, 6)
     assert unfolded.rows("SELECT * FROM folded_visits") == []
@@ -164,20 +164,20 @@ def test_no_more_is_folded_while_visits_are_read_again(unfolded):
 
     def reject(ids: int) -> None:
         if ids:
-            unfolded.services.insights._database.write(recount_queries.reject)
+            unfolded.services.insights.reports._database.write(recount_queries.reject)
 
     retention = unfolded.services.maintenance.retention
     with pytest.raises(folding_queries.NotProjected):
         retention.prune(retention.past(), reject)
-    unfolded.services.projection.catch_up()
+    unfolded.services.insights.projection.catch_up()
     assert unfolded.recount() == []
     check_first_day(unfolded)
 
 
 def test_of_two_processes_that_empty_the_tables_the_later_begins_at_the_beginning(unfolded, monkeypatch):
     """One is in the middle when another has finished, has read visits, and the sums are rejected once more."""
-    site, database = unfolded, unfolded.services.insights._database
-    site.services.projection.catch_up()
+    site, database = unfolded, unfolded.services.insights.reports._database
+    site.services.insights.projection.catch_up()
     right = site.rows(SUMS)
     monkeypatch.setattr(clearing_queries, "SIZE", 20)
     rejected = "UPDATE watermarks SET version = 0 WHERE name = 'visits'"
@@ -185,12 +185,12 @@ def test_of_two_processes_that_empty_the_tables_the_later_begins_at_the_beginnin
     position = BEGINNING
     while position == BEGINNING:
         position = database.write(clearing_queries.clear, position, site.services.clock)
-    site.services.projection.catch_up()
+    site.services.insights.projection.catch_up()
     site.rows(rejected)
     while position is not None:
         position = database.write(clearing_queries.clear, position, site.services.clock)
     assert site.rows(SUMS) == []
-    site.services.projection.catch_up()
+    site.services.insights.projection.catch_up()
     assert site.rows(SUMS) == right
     assert site.recount() == []
 
@@ -198,7 +198,7 @@ def test_of_two_processes_that_empty_the_tables_the_later_begins_at_the_beginnin
 def test_imported_days_before_the_folded_ones_are_exact_until_they_are_folded(site):
     lines = [f"w{number % 4},{number},2025-10-0{6 + number % 2}T12:00:00+06:00,/" for number in range(6)]
     bring(site, "visitor_id,visit_id,at,page\n" + "\n".join(lines))
-    site.services.projection.catch_up()
+    site.services.insights.projection.catch_up()
     for _ in range(2):
         assert site.recount() == []
         summary, pages = ask(site, "2025-10-06", "2025-10-07")
@@ -217,17 +217,17 @@ def test_days_that_keep_their_sums_are_counted_once_while_visits_are_read_again(
     referrer = "https://m.facebook.com/groups/1"
     lines = [f"w{number % 2},{number},2025-10-06T12:00:00+06:00,{referrer}" for number in range(4)]
     bring(site, "visitor_id,visit_id,at,referrer\n" + "\n".join(lines))
-    site.services.projection.catch_up()
-    site.services.insights._database.write(recount_queries.reject)
-    site.services.projection._clear(lambda visits: None)
+    site.services.insights.projection.catch_up()
+    site.services.insights.reports._database.write(recount_queries.reject)
+    site.services.insights.projection._clear(lambda visits: None)
     _, referrers = ask(site, "2025-10-06", "2025-10-06", "referrer")
     assert [(row.value, row.sums.visits) for row in referrers.rows] == [(referrer, 4)]
     assert site.recount() == []
     with pytest.raises(NotYetForgotten):
         site.services.maintenance.erasure.forget("w0")
-    site.services.projection.catch_up()
+    site.services.insights.projection.catch_up()
     site.services.maintenance.erasure.forget("w0")
-    site.services.projection.catch_up()
+    site.services.insights.projection.catch_up()
     _, referrers = ask(site, "2025-10-06", "2025-10-06", "referrer")
     assert [(row.value, row.sums.visits) for row in referrers.rows] == [("https://m.facebook.com", 2), (referrer, 2)]
     assert site.recount() == []
@@ -238,7 +238,7 @@ def test_values_that_a_folded_day_has_lost_stay_lost(site):
     lines = [f"w{number},{number},2025-10-08T12:00:00+06:00,{page}" for number, page in enumerate(("/", "/b", "/d"))]
     bring(site, "visitor_id,visit_id,at,page\n" + "\n".join(lines), even_folded=True)
     for _ in range(2):
-        site.services.projection.catch_up()
+        site.services.insights.projection.catch_up()
         assert site.recount() == []
         _, pages = ask(site, "2025-10-08", "2025-10-08")
         assert [(row.value, row.sums.visits, row.sums.visitors) for row in pages.rows] == [("/", 4, None), ("/a", 2, 2)]

@@ -46,7 +46,7 @@ def traces(site: Site) -> list[str]:
 
 
 def values(site: Site, dimension: str) -> dict:
-    found = site.services.insights.breakdown(Question(DAY, DAY), dimension)
+    found = site.services.insights.reports.breakdown(Question(DAY, DAY), dimension)
     return {row.value: row.sums.visits for row in found.rows}
 
 
@@ -60,10 +60,10 @@ def assert_nothing_is_left(site: Site) -> None:
 
 
 def test_terms_contents_and_paths_go_and_campaigns_stay(site):
-    site.services.projection.catch_up()
+    site.services.insights.projection.catch_up()
     assert len(traces(site)) == len(WHERE)
     forget(site)
-    site.services.projection.catch_up()
+    site.services.insights.projection.catch_up()
     site.services.maintenance.retention.sweep_values()
     assert_nothing_is_left(site)
 
@@ -71,10 +71,10 @@ def test_terms_contents_and_paths_go_and_campaigns_stay(site):
 @pytest.mark.parametrize("when", ["before people are left out", "after it"])
 def test_a_visitor_may_be_forgotten_in_the_middle_of_a_fold(site, monkeypatch, when):
     retention = site.services.maintenance.retention
-    site.services.projection.catch_up()
+    site.services.insights.projection.catch_up()
     site.time.pass_(days=2)
     if when == "after it":
-        site.services.projection.leave_people_out(retention.past().first_kept)
+        site.services.insights.projection.leave_people_out(retention.past().first_kept)
         site.rows("INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES ('folded', '2025-12-17', '', 0)")
         forget(site)
     else:
@@ -97,7 +97,7 @@ def test_a_visitor_may_be_forgotten_in_the_middle_of_a_fold(site, monkeypatch, w
 
 
 def test_only_unused_values_are_swept_and_not_those_of_newer_visits(site, monkeypatch):
-    site.services.projection.catch_up()
+    site.services.insights.projection.catch_up()
     before = site.rows("SELECT count(*) FROM addresses")
     site.services.maintenance.retention.sweep_values()
     assert site.rows("SELECT count(*) FROM addresses") == before
@@ -110,7 +110,7 @@ def test_only_unused_values_are_swept_and_not_those_of_newer_visits(site, monkey
         found = read(operation, *args)
         if len(args) == 1:
             site.register("chandni", page="/a")
-            site.services.projection.catch_up()
+            site.services.insights.projection.catch_up()
         return found
 
     monkeypatch.setattr(retention._database, "long_read", beside)
@@ -120,6 +120,6 @@ def test_only_unused_values_are_swept_and_not_those_of_newer_visits(site, monkey
 
 
 def test_recount_names_no_address(site):
-    site.services.projection.catch_up()
+    site.services.insights.projection.catch_up()
     site.rows("UPDATE insight_sums SET visits = 7 WHERE dimension = 'referrer' AND value LIKE '%ayesha%'")
     assert site.recount() == [f"insight_sums: site referrer {DAY}: 1 sums are not what the visits give"]

@@ -109,7 +109,7 @@ class History:
         self.model = InsightsModel(self.site.services.clock)
         self.folded: set[str] = set()
         self.numbers = count()
-        self.insights = self.site.services.insights
+        self.insights = self.site.services.insights.reports
 
     def register(self) -> None:
         for _ in range(12):
@@ -119,7 +119,7 @@ class History:
             self.time.pass_(minutes=self.choose.choice([1, 20, 70]))
 
     def project(self) -> None:
-        self.site.services.projection.catch_up()
+        self.site.services.insights.projection.catch_up()
 
     def pass_time(self) -> None:
         self.time.pass_(hours=self.choose.choice([1, 5, 24, 50, -3]))

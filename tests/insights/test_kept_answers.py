@@ -20,7 +20,7 @@ def site(sqlite_database):
         site.register("ayesha", page="/")
         time.pass_(days=1)
         site.register("ayesha", page="/fares")
-        site.services.projection.catch_up()
+        site.services.insights.projection.catch_up()
         yield site
 
 
@@ -39,7 +39,7 @@ def scans(monkeypatch) -> list[Question]:
 
 
 def visits(site: Site, question: Question) -> int | None:
-    return site.services.insights.summary(question).figures.visits
+    return site.services.insights.reports.summary(question).figures.visits
 
 
 def test_a_closed_day_is_read_once(site, scans):
@@ -64,7 +64,7 @@ def test_a_late_visit_of_a_closed_day_counts_at_once(site):
     site.time.put_right(days=-1)
     site.register("babul", page="/")
     assert visits(site, question) == 2
-    site.services.projection.catch_up()
+    site.services.insights.projection.catch_up()
     assert visits(site, question) == 2
 
 
@@ -78,8 +78,8 @@ def test_a_late_event_of_a_closed_day_counts_at_once(site):
     question = Question(FRIDAY, FRIDAY, filters=AT_HOME)
     site.time.put_right(days=-1)
     site.register("babul", page="/")
-    site.services.projection.catch_up()
-    assert site.services.insights.summary(question).figures[6:8] == (2, 0)
+    site.services.insights.projection.catch_up()
+    assert site.services.insights.reports.summary(question).figures[6:8] == (2, 0)
     event = {"id": "1", "name": "search"}
     assert site.post("/api/events", json={"visitorId": "babul", "events": [event]}).status_code == 200
-    assert site.services.insights.summary(question).figures[6:8] == (2, 1)
+    assert site.services.insights.reports.summary(question).figures[6:8] == (2, 1)

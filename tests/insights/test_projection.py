@@ -34,14 +34,14 @@ def visit(site: Site, count: int = 12) -> None:
 
 
 def projected(site: Site) -> tuple[list, list]:
-    site.services.projection.catch_up()
-    assert site.services.projection.behind() == 0
+    site.services.insights.projection.catch_up()
+    assert site.services.insights.projection.behind() == 0
     assert site.recount() == []
     return site.rows(SUMS), site.rows(FACTS)
 
 
 def test_what_is_projected_in_pieces_is_as_at_once(site):
-    site.services.projection.catch_up()
+    site.services.insights.projection.catch_up()
     visit(site)
     pieces = projected(site)
     site.rows("UPDATE watermarks SET version = 0 WHERE name = 'visits'")
@@ -49,7 +49,7 @@ def test_what_is_projected_in_pieces_is_as_at_once(site):
 
 
 def test_of_two_workers_one_writes_a_batch(site):
-    database, projection = site.services.insights._database, site.services.projection
+    database, projection = site.services.insights.reports._database, site.services.insights.projection
     projection.catch_up()
     visit(site, 5)
     first, second = projection._prepared(), projection._prepared()
@@ -59,7 +59,7 @@ def test_of_two_workers_one_writes_a_batch(site):
 
 def test_rows_that_the_database_refuses_are_an_error_of_the_database(site):
     """The projection tries again after such an error, as while a disk is full. Texts may look like parameters."""
-    database = site.services.insights._database
+    database = site.services.insights.reports._database
     database.write(bulk_queries.insert, "addresses", ("id", "text"), [(1, "/100%"), (2, "/%s")])
     assert site.rows("SELECT text FROM addresses ORDER BY id") == [("/100%",), ("/%s",)]
     with pytest.raises((LedgerUnavailable, DBAPIError)):
@@ -68,7 +68,7 @@ def test_rows_that_the_database_refuses_are_an_error_of_the_database(site):
 
 def test_a_batch_that_was_killed_before_its_commit_is_read_again(site):
     """As by kill -9: the transaction is never committed, and the lease is not released."""
-    projection, database = site.services.projection, site.services.insights._database
+    projection, database = site.services.insights.projection, site.services.insights.reports._database
     projection.catch_up()
     visit(site, 7)
     batch = projection._prepared()
@@ -88,7 +88,7 @@ def test_a_batch_that_was_killed_before_its_commit_is_read_again(site):
 
 def test_another_worker_waits_until_the_lease_is_free(site):
     with Site(site.database_url, site.time) as other:
-        first, second = site.services.projection, other.services.projection
+        first, second = site.services.insights.projection, other.services.insights.projection
         assert first._is_leased()
         assert not second._is_leased()
         site.time.pass_(seconds=61)

@@ -44,16 +44,16 @@ def visit(site: Site, visitor: str, user: Person | None = None) -> None:
     ],
 )
 def test_each_counts_once_in_a_period(site, granularity, periods):
-    found = site.services.site_people.trend(THURSDAY, MONDAY, granularity)
+    found = site.services.insights.site_people.trend(THURSDAY, MONDAY, granularity)
     assert found == [(name, Split(*counts)) for name, counts in periods.items()]
 
 
 def test_hours_are_local(site):
-    hours = dict(site.services.site_people.trend(THURSDAY, THURSDAY, HOUR))
+    hours = dict(site.services.insights.site_people.trend(THURSDAY, THURSDAY, HOUR))
     assert (len(hours), hours[f"{THURSDAY}T23:00:00+06:00"]) == (24, Split(2, 1))
     assert sum(each.authenticated for each in hours.values()) == 1
 
 
 def test_who_came_both_ways_has_an_account(site):
-    found = site.services.site_people.between(THURSDAY, MONDAY)
+    found = site.services.insights.site_people.between(THURSDAY, MONDAY)
     assert (found.visitors, found.authenticated, found.anonymous) == (3, 2, 1)

@@ -48,7 +48,7 @@ def visit(site: Site, chance: random.Random) -> None:
 
 def agree(site: Site, question: Question) -> None:
     """Both ways of answering give the same."""
-    insights = site.services.insights
+    insights = site.services.insights.reports
     database, source, parser, clock = insights._database, insights._reader._source, TraitParser(), insights._clock
     other = compared(question, "previous", clock)
     asked = [("summary", other), ("summary", None), ("hours",)]
@@ -70,13 +70,13 @@ def visited(site):
             visit(site, chance)
         site.time.pass_(minutes=chance.randrange(400))
         if chance.random() < 0.3:
-            site.services.projection.catch_up()
-            assert site.services.projection.behind() == 0
-    site.services.projection.catch_up()
+            site.services.insights.projection.catch_up()
+            assert site.services.insights.projection.behind() == 0
+    site.services.insights.projection.catch_up()
     for _ in range(12):
         visit(site, chance)
         site.time.pass_(minutes=7)
-    assert site.services.projection.behind() == 12
+    assert site.services.insights.projection.behind() == 12
     return site
 
 
@@ -92,5 +92,5 @@ def test_sums_with_kept_days_see_each_new_visit(visited):
     for _ in range(3):
         visit(visited, chance)
         agree(visited, question)
-    visited.services.projection.catch_up()
+    visited.services.insights.projection.catch_up()
     agree(visited, question)

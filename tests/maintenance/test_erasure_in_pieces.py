@@ -160,16 +160,16 @@ def test_no_report_changes_but_by_referrer(site, small_pieces, read):
     for visitor, here in (("ayesha", None), ("ayesha", HERE), ("karim", HERE)):
         site.register(visitor, communityId=here, **sent)
         if site.stats()["totalVisits"] == 4000 + read:
-            site.services.projection.catch_up()
+            site.services.insights.projection.catch_up()
     for referrer in ("https://news.example/a", "https://m.facebook.com/groups/1", "https://m.facebook.com"):
         site.register("ayesha", referrer=referrer, userAgent="curl/8.5")
     if read == 5:
-        site.services.projection.catch_up()
+        site.services.insights.projection.catch_up()
     before = reported(site)
     forget(site, "ayesha")
     assert reported(site) == before
     assert site.recount() == []
-    site.services.projection.catch_up()
+    site.services.insights.projection.catch_up()
     assert site.recount() == []
     assert [row.value for row in breakdown(site, "referrer").rows] == [
         "https://m.facebook.com", "https://m.facebook.com/groups/1", "https://news.example"
@@ -182,4 +182,4 @@ def reported(site: Site) -> list:
 
 def breakdown(site: Site, dimension: str):
     day = site.services.clock.today()
-    return site.services.insights.breakdown(Question(day, day), dimension)
+    return site.services.insights.reports.breakdown(Question(day, day), dimension)

@@ -100,7 +100,7 @@ class FoldingMachine(RuleBasedStateMachine):
 
     def insights(self) -> list[Any]:
         """What reports say of all days, but for rows by `referrer`."""
-        insights, today = self.site.services.insights, self.site.services.clock.today()
+        insights, today = self.site.services.insights.reports, self.site.services.clock.today()
         everything = [Question(self.first_day, max(today, self.first_day), Scope(each)) for each in (SITE, HERE)]
         told: list[Any] = [insights.summary(question) for question in everything]
         return told + [insights.breakdown(question, each, 100) for question in everything for each in DIMENSIONS]

@@ -37,7 +37,7 @@ def stored(site: Site) -> list[str]:
 
 
 def told(site: Site) -> list:
-    insights = site.services.insights
+    insights = site.services.insights.reports
     question = Question(DAYS[0], "2025-12-31")
     return [insights.breakdown(question, each).rows for each in ("browser", "system", "device")]
 

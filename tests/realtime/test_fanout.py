@@ -60,7 +60,7 @@ class World:
     """A fanout on python-socketio's server; what waits for those who poll is in `packets`."""
 
     def __init__(self):
-        self.fanout = MemoryFanout(lambda *sent: None, lambda event: None)
+        self.fanout = MemoryFanout(lambda *sent: None, lambda event: None, lambda: "0")
         self.server = socketio.Server(client_manager=self.fanout, async_mode="threading")
         self.fanout.set_server(self.server)
         self.packets: list[tuple[str, EnginePacket]] = []

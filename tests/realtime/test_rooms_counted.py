@@ -56,7 +56,7 @@ class CountedWorld:
 
     def __init__(self):
         server = socketio.Server(
-            client_manager=MemoryFanout(lambda *sent: None, lambda event: None),
+            client_manager=MemoryFanout(lambda *sent: None, lambda event: None, lambda: "0"),
             async_mode="threading",
             serializer=Packet,
         )

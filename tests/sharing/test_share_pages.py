@@ -188,7 +188,7 @@ def test_form_of_another_site_is_refused(site, boss):
 @pytest.mark.parametrize("query", ["", "page=/metro"])
 def test_links_are_read_one_answer_at_a_time_and_the_panel_does_not_wait(site, boss, monkeypatch, query):
     """Sums and rows are read on two threads."""
-    token, database = share(boss)["token"], site.services.insights._database
+    token, database = share(boss)["token"], site.services.insights.reports._database
     call, begun, may_end = "scan" if query else "report", Event(), Event()
     read = getattr(database, call)
 

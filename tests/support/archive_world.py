@@ -36,7 +36,7 @@ def fill(site: Site, visits: int = 40) -> str:
     sign_up(site, "nila", visitorId="v1")
     site.services.presence.peaks.record(Scope(here), 7)
     site.services.presence.peaks.write()
-    site.services.projection.catch_up()
+    site.services.insights.projection.catch_up()
     assert site.recount() == []
     return here
 
@@ -99,5 +99,5 @@ def bring(
 
 def rebuild(site: Site) -> None:
     """Read all visits for reports again, as after a repair."""
-    site.services.insights._database.write(recount_queries.reject)
-    site.services.projection.catch_up()
+    site.services.insights.reports._database.write(recount_queries.reject)
+    site.services.insights.projection.catch_up()

@@ -54,7 +54,7 @@ def imported(site, monkeypatch) -> str:
         monkeypatch.setattr(throttle, name, 2)
     said = rows(*(f"v{n},{n},{OLD}" for n in range(LINES)))
     assert bring(site, said) == Imported(LINES, 0)
-    site.services.projection.catch_up()  # only visits that reports have read are folded
+    site.services.insights.projection.catch_up()  # only visits that reports have read are folded
     return said
 
 
@@ -152,7 +152,7 @@ def test_import_waits_for_what_is_being_folded(site, imported, database):
     retention = site.services.maintenance.retention
     past = retention.past()
     retention._database.write(fold_queries.begin, *past)
-    site.services.projection.leave_people_out(past.first_kept)
+    site.services.insights.projection.leave_people_out(past.first_kept)
     is_folding, may_commit = threading.Event(), threading.Event()
 
     def fold_slowly(session) -> None:

@@ -137,7 +137,7 @@ def test_browser_is_found_by_its_traits_when_its_user_agent_is_gone(database):
     with Site(database.url) as site:
         for agent in (IPHONE, ANDROID, "curl/8.5.0"):
             site.register("ayesha", userAgent=agent)
-        site.services.projection.catch_up()
+        site.services.insights.projection.catch_up()
         site.rows("UPDATE visits SET user_agent = NULL")
         site.register("ayesha", userAgent=IPHONE)
         log, admin = site.services.visit_log, account_of(sign_up(site, "nusrat"))._replace(is_admin=True)

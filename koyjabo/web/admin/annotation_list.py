@@ -32,7 +32,7 @@ def add_annotation() -> Response:
     if body is None:
         return _show(form, 422)
     try:
-        current().annotations.add(me(), SITE, body.day, body.text)
+        current().insights.annotations.add(me(), SITE, body.day, body.text)
     except InvalidInput as error:
         form.errors.update(error.details)
         return _show(form, 422)
@@ -41,7 +41,7 @@ def add_annotation() -> Response:
 
 @bp.post("/annotations/<annotation_id>/remove")
 def remove_annotation(annotation_id: str) -> Response:
-    removed = current().annotations.remove(me(), annotation_id)
+    removed = current().insights.annotations.remove(me(), annotation_id)
     undo = Undo(url_for("admin.add_annotation"), {"day": removed.day, "text": removed.text})
     return say(redirects.back(LIST), "annotation_removed", undo=undo)
 
@@ -52,5 +52,5 @@ def _show(form: Form[AnnotationBody], status: int = 200) -> Response:
 
 
 def _newest(start: int, number: int) -> Page[Annotation]:
-    found = current().annotations.between(SITE, "1971-01-01", current().clock.today())[::-1]
+    found = current().insights.annotations.between(SITE, "1971-01-01", current().clock.today())[::-1]
     return Page(tuple(found[start : start + number]), len(found))

@@ -37,6 +37,6 @@ def overview() -> Response:
         stats=stats,
         locations={place: found["count"] for place, found in stats["locations"].items()},
         newest=services.live_panel.newest(NEWEST),
-        milestone=services.annotations.last_milestone(),
+        milestone=services.insights.annotations.last_milestone(),
         most=NEWEST,
     )

@@ -27,6 +27,6 @@ def realtime() -> Response:
         window_minutes=feed.window_ms // MINUTE_MS,
         communities=parts["communities"],
         newest=feed.newest,
-        milestone=services.annotations.last_milestone(),
+        milestone=services.insights.annotations.last_milestone(),
         most=NEWEST,
     )

@@ -23,7 +23,7 @@ def send(site: Site, visitor: str, *ids: str, **fields: object) -> None:
 
 
 def figures(site: Site) -> tuple:
-    insights, day = site.services.insights, "2025-12-16"
+    insights, day = site.services.insights.reports, "2025-12-16"
     found = insights.breakdown(Question(day, day), "event:search:to")
     return insights.summary(Question(day, day)).figures, [(row.value, row.sums) for row in found.rows]
 
@@ -38,9 +38,9 @@ def test_forgetting_renames_events_and_changes_no_figure(site, has_visit):
     send(site, "babul", "1", at=5)
     summary, (row,) = figures(site)
     assert (row[0], row[1].count) == ("Mirpur", 121)
-    version = site.services.insights.version(Question("2025-12-16", "2025-12-16"))
+    version = site.services.insights.reports.version(Question("2025-12-16", "2025-12-16"))
     assert site.post("/api/visitor/forget", json={"visitorId": "ayesha"}).status_code == 204
-    assert site.services.insights.version(Question("2025-12-16", "2025-12-16")) != version
+    assert site.services.insights.reports.version(Question("2025-12-16", "2025-12-16")) != version
     after, rows = figures(site)
     assert (after, {value: sums.count for value, sums in rows}) == (summary, {None: 120, "Mirpur": 1})
     assert site.rows("SELECT count(*) FROM events WHERE props IS NOT NULL") == [(1,)]
@@ -63,7 +63,7 @@ def test_old_events_are_removed_and_their_sums_stay(site):
     retention.prune(retention.past())
     assert site.rows("SELECT event_id FROM events") == [("4",)]
     assert site.rows("SELECT sum(count) FROM event_sums WHERE dimension = 'event'") == [(3,)]
-    found = site.services.insights.breakdown(Question("2025-12-16", "2025-12-16"), "event")
+    found = site.services.insights.reports.breakdown(Question("2025-12-16", "2025-12-16"), "event")
     assert [(row.value, row.sums.visits, row.sums.count) for row in found.rows] == [("search", None, 2)]
     assert found.reason
 

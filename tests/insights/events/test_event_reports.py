@@ -50,7 +50,7 @@ def question(first: str = FIRST, last: str = LAST, **filters: str | None) -> Que
 
 
 def rows(site: Site, dimension: str, asked: Question | None = None) -> dict[Any, tuple]:
-    found = site.services.insights.breakdown(asked or question(), dimension, limit=100)
+    found = site.services.insights.reports.breakdown(asked or question(), dimension, limit=100)
     return {row.value: tuple(row.sums) for row in found.rows}
 
 
@@ -67,13 +67,13 @@ def used(site):
 
 
 def test_figures_have_page_views_and_events(used):
-    figures = used.services.insights.summary(question()).figures
+    figures = used.services.insights.reports.summary(question()).figures
     assert (figures.visits, figures.page_views, figures.events) == (2, 5, 3)
-    figures = used.services.insights.summary(question(first="2025-12-15")).figures
+    figures = used.services.insights.reports.summary(question(first="2025-12-15")).figures
     assert (figures.visits, figures.page_views, figures.events) == (0, 0, 1)
-    figures = used.services.insights.summary(question(source="google.com")).figures
+    figures = used.services.insights.reports.summary(question(source="google.com")).figures
     assert (figures.visits, figures.page_views, figures.events) == (1, 3, 2)
-    figures = used.services.insights.summary(question(source=None)).figures
+    figures = used.services.insights.reports.summary(question(source=None)).figures
     assert (figures.visits, figures.page_views, figures.events) == (1, 2, 1)
 
 
@@ -86,14 +86,14 @@ def test_rows_carry_counts_that_add_up(used):
 
 
 def test_what_is_not_shown_is_in_other(used):
-    found = used.services.insights.breakdown(question(), "viewed_page", limit=1)
+    found = used.services.insights.reports.breakdown(question(), "viewed_page", limit=1)
     assert ([row.value for row in found.rows], found.values) == (["/a"], 2)
     assert (tuple(found.other), tuple(found.total)) == ((1, 1, 1, 2), (2, 2, 2, 5))
 
 
 def test_filters_mean_visits_to_which_such_an_event_belongs(used):
     def visits(**filters: str | None) -> int | None:
-        return used.services.insights.summary(question(**filters)).figures.visits
+        return used.services.insights.reports.summary(question(**filters)).figures.visits
 
     assert [visits(event="search"), visits(event="signup"), visits(event=None)] == [1, 0, 1]
     assert [visits(viewed_page="/a"), visits(viewed_page="/"), visits(viewed_page="/b")] == [2, 1, 0]
@@ -104,7 +104,7 @@ def test_filters_mean_visits_to_which_such_an_event_belongs(used):
 def test_comparison_counts_events_up_to_the_same_time(used):
     used.time.go_to("2025-12-15T08:30:00+06:00")
     send(used, "ayesha", view("/"))
-    compared = used.services.insights.summary(question("2025-12-15", "2025-12-15"), "previous").compared
+    compared = used.services.insights.reports.summary(question("2025-12-15", "2025-12-15"), "previous").compared
     assert (compared.visits, compared.page_views, compared.events) == (0, 0, 0)
 
 
@@ -128,7 +128,7 @@ def test_answers_are_those_of_a_naive_recount(site):
             send(site, who, event)
             events.append({**event, "visit": newest[who], "when": now[1]})
         if chance.random() < 0.05:
-            site.services.projection.catch_up()
+            site.services.insights.projection.catch_up()
     days = FIRST, site.services.clock.today()
     for scope in ("site", COMMUNITY):
         for filters in ({}, {"page": "/a"}, {"event": "search"}, {"viewed_page": "/a"}, {"event:search:to": "Mirpur"}):
@@ -173,7 +173,7 @@ def value_of(event: dict, dimension: str) -> str | None:
 
 
 def compare(site: Site, asked: Question, visits: dict, events: list) -> None:
-    insights = site.services.insights
+    insights = site.services.insights.reports
     views = [event for event in events if event["name"] == "pageview"]
     pages = sum(visit["page"] is not None for visit in visits.values())
     figures = insights.summary(asked).figures

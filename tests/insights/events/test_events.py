@@ -118,7 +118,7 @@ def test_many_at_once_share_transactions_and_none_is_lost(site, database):
                 threads.submit(send, site, *(f"{each}-{number}" for number in range(50)), visitor=f"v{each}")
                 for each in range(THREADS)
             ]
-            writer = site.services.events._writer
+            writer = site.services.insights.events._writer
             wait_until(lambda: len(writer._taken) + len(writer._pending) == THREADS, "all of them wait")
         assert [told(each.result()) for each in waiting] == [(50, 0)] * THREADS
     assert site.rows("SELECT count(*), max(id) FROM events") == [(THREADS * 50 + 1, THREADS * 50 + 1)]

@@ -120,7 +120,7 @@ class History:
         assert {tuple(row[:4]): row[4] for row in stored} == self.model.sums()
         kept = sum(event["has_row"] for event in self.model.events)
         assert self.site.rows("SELECT count(*) FROM events") == [(kept,)]
-        figures = self.site.services.insights.summary(Question("2025-12-01", self.day)).figures
+        figures = self.site.services.insights.reports.summary(Question("2025-12-01", self.day)).figures
         assert figures.events == sum(event["name"] != "pageview" for event in self.model.events)
 
 

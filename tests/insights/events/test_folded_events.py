@@ -66,7 +66,7 @@ def sums(site: Site) -> dict[str, int]:
 
 
 def ask(site: Site, by: str, last: str = FIRST):
-    found = site.services.insights.breakdown(Question(FIRST, last), by)
+    found = site.services.insights.reports.breakdown(Question(FIRST, last), by)
     return {row.value: (row.sums.count, row.at_least) for row in found.rows}, found.other.count, found.total.count
 
 
@@ -84,7 +84,7 @@ def test_a_folded_day_keeps_the_largest_values_and_every_count(site):
     assert ask(site, "viewed_page") == ({"/": (2, False), "/a": (1, False)}, 1, 4)
     assert ask(site, "event", SECOND)[1:] == (0 + 2, 16)
     assert ask(site, "event", SECOND)[0]["bang"] == (1, True)
-    figures = site.services.insights.summary(Question(FIRST, SECOND)).figures
+    figures = site.services.insights.reports.summary(Question(FIRST, SECOND)).figures
     assert (figures.page_views, figures.events) == (8, 16)
 
 
@@ -166,7 +166,7 @@ def test_filtered_events_of_folded_visits_are_unknown_and_not_missing(site):
     send(site, {"name": "search"}, {"name": "pageview", "page": "/"})
     site.time.pass_(hours=2)
     send(site, {"name": "search"}, {"name": "pageview", "page": "/a"}, visitor="babul")
-    insights = site.services.insights
+    insights = site.services.insights.reports
     asked = Question(SECOND, SECOND, filters=WITHOUT_COUNTRY)
     assert insights.summary(asked).figures[2:8] == (1, 1, 1, 0, 3, 2)
     assert insights.summary(asked).exact
@@ -195,7 +195,7 @@ def test_events_find_their_visit_among_imported_ones(site, is_followed):
         site.register("d")
     send(site, {"name": "search"}, visitor="a")
     send(site, {"name": "search"}, visitor="babul")
-    today, insights = site.services.clock.today(), site.services.insights
+    today, insights = site.services.clock.today(), site.services.insights.reports
     assert insights.summary(Question(today, today, filters=WITHOUT_COUNTRY)).figures.events == 2
     retention = site.services.maintenance.retention
     assert retention.prune(retention.past()).visits == 1
@@ -209,4 +209,6 @@ def test_events_without_any_visit_that_is_stored_are_unknown(site):
     retention = site.services.maintenance.retention
     assert retention.prune(retention.past()).visits == 1
     today = site.services.clock.today()
-    assert site.services.insights.summary(Question(today, today, filters=WITHOUT_COUNTRY)).reason == FOLDED_EVENTS
+    assert (
+        site.services.insights.reports.summary(Question(today, today, filters=WITHOUT_COUNTRY)).reason == FOLDED_EVENTS
+    )

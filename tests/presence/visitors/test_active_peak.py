@@ -37,7 +37,7 @@ def test_the_greatest_measurement_of_a_day_is_stored(site):
     assert stored(site) == []
     peak.write()
     assert stored(site) == [("2025-12-16", 3), ("2025-12-17", 3)]
-    figures = site.services.insights.summary(Question("2025-12-16", "2025-12-17")).figures
+    figures = site.services.insights.reports.summary(Question("2025-12-16", "2025-12-17")).figures
     assert figures.peak_active == 3
 
 

@@ -38,7 +38,7 @@ def record_events(call: Call) -> Answer:
     if anonymity.is_asked(call.environ, body.anonymous):
         keys = anonymity.keys_of(body.visitorId, [event.event_id for event in events])
         events = [event.anonymous(*own) for event, own in zip(events, keys, strict=True)]
-    recorded = services.events.record(events, is_bot(text(call.environ.get("HTTP_USER_AGENT"))))
+    recorded = services.insights.events.record(events, is_bot(text(call.environ.get("HTTP_USER_AGENT"))))
     call.uncount_visitor("events", body.visitorId, len(events) - recorded.accepted)
     if not recorded.accepted:
         call.uncount_visitor("event_requests", body.visitorId)

@@ -93,7 +93,7 @@ def respond(
 
     Raises InvalidInput, StillCounting, LedgerUnavailable, and TooBusy if `insights` are those of share links.
     """
-    report, insights = REPORTS[name], insights or current().insights
+    report, insights = REPORTS[name], insights or current().insights.reports
     pairs = list(request.args.items(multi=True))
     asked = insights.asked(pairs, scope, ("format", *report.others), default)
     if asked.compare and name != "summary":

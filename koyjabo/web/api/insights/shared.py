@@ -81,4 +81,4 @@ def _respond(name: str, token: str) -> Response:
     share_password.require(link)
     shares.check(request.args.items(multi=True))
     own = shares.scope_of(link), links.filters(link), link.range or DEFAULT
-    return respond(name, *own, current().shared_insights)
+    return respond(name, *own, current().insights.shared_reports)

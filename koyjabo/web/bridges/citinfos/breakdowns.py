@@ -81,7 +81,7 @@ def divisions(where: Scope, days: Range) -> CitinfosDivisions:
 
 def _divisions(question: Question) -> list[CitinfosDivision]:
     cities: defaultdict[str, list[Row]] = defaultdict(list)
-    for row in current().insights.breakdown(question, "city", MOST_ROWS).rows:
+    for row in current().insights.reports.breakdown(question, "city", MOST_ROWS).rows:
         if division := division_of(row.value or ""):
             cities[division].append(row)
     counted = [(name, _visitors(question, rows)) for name, rows in cities.items()]
@@ -94,7 +94,7 @@ def _visitors(question: Question, rows: list[Row]) -> int | None:
     if len(rows) == 1:
         return None if rows[0].at_least else rows[0].sums.visitors
     filters = {"city": Filter(frozenset(row.value for row in rows))}
-    return current().insights.summary(question.within(filters)).figures.visitors
+    return current().insights.reports.summary(question.within(filters)).figures.visitors
 
 
 def _division(name: str, count: int) -> CitinfosDivision:
@@ -122,7 +122,7 @@ def conversions(where: Scope, days: Range) -> CitinfosConversions:
     changed = None if found.rate is None or before.rate is None else round(found.rate - before.rate, 2)
     return CitinfosConversions(
         total_conversions=found.report.conversions,
-        recent_conversions=current().conversions.between(where, *ranges.last(MONTH)).conversions,
+        recent_conversions=current().insights.conversions.between(where, *ranges.last(MONTH)).conversions,
         total_anonymous_sessions=found.people,
         overall_conversion_rate=found.rate,
         conversion_rate=found.rate,
@@ -135,9 +135,9 @@ def conversions(where: Scope, days: Range) -> CitinfosConversions:
 
 
 def _converted(where: Scope, days: Range) -> _Converted:
-    report = current().conversions.between(where, *days)
+    report = current().insights.conversions.between(where, *days)
     # later, so that it has the people of every conversion
-    by_page = current().insights.breakdown(Question(*days, where), "page", MOST_ROWS)
+    by_page = current().insights.reports.breakdown(Question(*days, where), "page", MOST_ROWS)
     return _Converted(report, by_page.total.new_visitors, by_page)
 
 
@@ -155,7 +155,7 @@ def _pages(found: _Converted) -> list[CitinfosConversionPage]:
 
 
 def demographics(where: Scope, days: Range) -> CitinfosDemographics:
-    question, insights = Question(*days, where), current().insights
+    question, insights = Question(*days, where), current().insights.reports
     devices, browsers, systems = (
         insights.breakdown(question, name, MOST_ROWS) for name in ("device", "browser", "system")
     )

@@ -34,7 +34,9 @@ FILE = "visitor_analytics.csv"
 def export() -> Response:
     """The newest day first. Days of which visits are kept as sums only are left out. Without `start_date`, 30 days."""
     where, days = scope(), ranges.range_of(MONTH)
-    response = download(_pieces(current().site_people.pages, where, days), FILE, file_format.MIMETYPES[CSV], recheck())
+    response = download(
+        _pieces(current().insights.site_people.pages, where, days), FILE, file_format.MIMETYPES[CSV], recheck()
+    )
     response.headers["Cache-Control"] = "private, no-store"
     return response
 

@@ -19,7 +19,7 @@ GRANULARITIES = {HOUR: HOURLY, DAY: DAILY, WEEK: WEEKLY}
 def people(scope: Scope, days: Range) -> Split:
     """Different visitors; of a community, different people."""
     if scope == SITE:
-        return current().site_people.between(*days)
+        return current().insights.site_people.between(*days)
     found = current().analytics.reports.visitors(scope, *days).people
     return Split(sum(found), found.authenticated)
 
@@ -27,7 +27,7 @@ def people(scope: Scope, days: Range) -> Split:
 def trend(scope: Scope, days: Range, interval: str) -> list[tuple[str, Split]]:
     """Every period of a range, by name."""
     if scope == SITE:
-        return current().site_people.trend(*days, interval)
+        return current().insights.site_people.trend(*days, interval)
     if interval in GRANULARITIES:
         found = current().analytics.reports.trend(scope, GRANULARITIES[interval], *days)
         return [(each.period, Split(sum(each.people), each.people.authenticated)) for each in found]
@@ -35,7 +35,7 @@ def trend(scope: Scope, days: Range, interval: str) -> list[tuple[str, Split]]:
 
 
 def views(scope: Scope, days: Range) -> int | None:
-    return current().insights.summary(Question(*days, scope)).figures.page_views
+    return current().insights.reports.summary(Question(*days, scope)).figures.page_views
 
 
 def rate(now: int | None, before: int | None) -> float | None:

@@ -57,7 +57,7 @@ def conversions(question: Question) -> ConversionLines:
     """Of the people whose first visit was on the days of the question, without its filters (specification:
     Conversions).
     """
-    report = current().conversions.between(question.scope, question.first, question.last)
+    report = current().insights.conversions.between(question.scope, question.first, question.last)
     found = _pages(replace(question, filters={}))  # later, so that it has the people of every conversion
     people = {row.value: row.sums.new_visitors for row in found.rows} if found else {}
     is_whole = found is not None and found.reason is None
@@ -70,7 +70,7 @@ def conversions(question: Question) -> ConversionLines:
 
 def _pages(question: Question) -> Breakdown | None:
     """By landing page; None while reports cannot be answered."""
-    insights = current().insights
+    insights = current().insights.reports
     return None if insights.is_counting() else insights.breakdown(question, "page", MOST_ROWS)
 
 

@@ -148,7 +148,7 @@ def _filters() -> dict[str, list[str]]:
 def _chips(filters: dict[str, list[str]]) -> list[str]:
     """In words; nothing for filters that cannot be: the form says so when it is sent."""
     pairs = [(name, value) for name, values in filters.items() for value in values]
-    insights = current().insights
+    insights = current().insights.reports
     try:
         return words(insights.asked(pairs).question.filters, insights.label)
     except InvalidInput:
@@ -158,4 +158,4 @@ def _chips(filters: dict[str, list[str]]) -> list[str]:
 def shown(link: OpenLink) -> list[str]:
     """The filters of a link in words, for those who open it: without communities, whose names it does not show."""
     filters = {name: each for name, each in current().shares.filters(link).items() if name != COMMUNITY}
-    return words(filters, current().insights.label)
+    return words(filters, current().insights.reports.label)

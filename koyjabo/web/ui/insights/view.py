@@ -43,7 +43,7 @@ class View(Links):
 
     def __init__(self, base: Base, pairs: Iterable[tuple[str, str]]) -> None:
         self.base = base
-        self._insights = current().shared_insights if base.is_shared else current().insights
+        self._insights = current().insights.shared_reports if base.is_shared else current().insights.reports
         self.today = current().clock.today()
         self._asked = self._insights.asked(pairs, base.scope, (*SHOWN, *SENT), base.range)
         self.question = self._asked.question.within(base.filters)
