@@ -157,6 +157,13 @@ def kill_all(processes: list[psutil.Process]) -> None:
     wait_until(lambda: all(map(is_gone, processes)), "all killed processes are gone")
 
 
+def _goes_on(process: psutil.Process) -> bool:
+    try:
+        return process.status() not in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
 @contextmanager
 def suspended(processes: list[psutil.Process]) -> Iterator[None]:
     """SIGSTOP while it is held; those that end meanwhile are none of its business."""
@@ -164,6 +171,8 @@ def suspended(processes: list[psutil.Process]) -> Iterator[None]:
         with suppress(psutil.NoSuchProcess):
             process.suspend()
     try:
+        # One that runs on the other core goes on for a moment, and may take a lock.
+        wait_until(lambda: not any(map(_goes_on, processes)), "all are suspended", every_s=0.001)
         yield
     finally:
         for process in processes:
