@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ maintenance/repair.py visit_log/import*.py"
 FILES = [path.relative_to(ROOT / "koyjabo") for path in sorted((ROOT / "koyjabo").rglob("*.py"))]
 
 
+@cache
 def imports(path: Path) -> list[tuple[str, bool]]:
     """The dotted names that a module imports, each with whether that happens when it is loaded."""
     tree = ast.parse((ROOT / "koyjabo" / path).read_text())

@@ -15,7 +15,7 @@ from support.short_run import EVERYTHING
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page, Route
 
-SEEDS = 200 if EVERYTHING else 40
+SEEDS = 200 if EVERYTHING else 16
 STEPS = 10
 MOST_TABS = 2
 NETWORKS = ("here", "away", "away", "lost")

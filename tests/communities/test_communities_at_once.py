@@ -10,6 +10,7 @@ from threading import Barrier
 import pytest
 from support.app_fixtures import Site
 from support.community_calls import losses, roles_in
+from support.short_run import EVERYTHING
 
 from koyjabo.communities.communities import Communities, Enrolment
 from koyjabo.errors import Forbidden, KoyJaboError, LastAdmin, UnknownCommunity, UnknownUser
@@ -17,7 +18,7 @@ from koyjabo.identity import Account
 
 pytestmark = [pytest.mark.both_kinds, pytest.mark.waits]
 
-ROUNDS = 15
+ROUNDS = 15 if EVERYTHING else 6
 TOGETHER_S = 20
 
 

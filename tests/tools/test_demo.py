@@ -30,7 +30,7 @@ TOOLS = {"PYTHONPATH": "tools"}
 GRACE_S = 20
 DEVELOPMENT = {"ENVIRONMENT": "development", "SECRET_KEY": SECRET, "LEAVE_GRACE_SECONDS": GRACE_S}
 FULL_S = 60
-DAYS = 35
+DAYS = 14
 AT_HOME = "http://localhost:8000"
 ON_ANOTHER_MACHINE = (
     "postgresql://koyjabo@db.example.com/koyjabo",
@@ -59,7 +59,7 @@ def demo(server: Server, *options: str) -> subprocess.CompletedProcess[str]:
 
 def run_demo(url: str, *options: str, **settings: Any) -> subprocess.CompletedProcess[str]:
     """Run `make demo` with these settings, to its end."""
-    return run("-m", "demo", "--url", url, *options, **settings, **TOOLS)
+    return run("-m", "demo", "--url", url, *options, timeout_s=180, **settings, **TOOLS)
 
 
 @contextmanager
@@ -103,11 +103,10 @@ class Guide:
         return answer.json()
 
 
-@pytest.mark.long
 def test_an_empty_database_is_given_a_past_that_adds_up(server):
     days = server.database.rows("SELECT day, visits FROM daily_visits WHERE scope = 'site' ORDER BY day")
     assert len(days) in (DAYS, DAYS + 1)  # in the first hour of a day there may be nothing yet
-    assert 40_000 < sum(visits for _, visits in days) < 65_000
+    assert 18_000 < sum(visits for _, visits in days) < 28_000
     assert_verified(server)
 
 
@@ -149,7 +148,7 @@ def test_the_past_has_what_reports_are_broken_down_by(server):
     assert different("referrer") > 10
     assert different("place") > 15
     assert different("language") > 2
-    assert different("campaign") == 4
+    assert different("campaign") > 2
     assert different("is_bot") == 2
 
 

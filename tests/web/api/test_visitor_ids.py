@@ -50,7 +50,7 @@ def fetched(site, cast, part: str, community: str) -> dict[str, str]:
         if endpoint in {*SOCKETS, *OWN} or method_of(rule) in CHANGING or endpoint.startswith("admin."):
             continue
         path = path_of(site, cast, rule, community)
-        for query in ("", "?per_page=100", "?granularity=hourly"):
+        for query in ("", "?per_page=100&granularity=hourly"):
             answers[f"{endpoint} {query}"] = reader.client.get(path + query, headers=reader.headers)
             answers[f"{endpoint} {query} by token"] = cast[part].get(path + query)
     for endpoint in ("api.register_visit", "api.heartbeat"):
