@@ -141,3 +141,7 @@ def redis_world(redis: Redis) -> Iterator[RedisWorld]:
     world = RedisWorld(redis)
     yield world
     world.close()
+
+
+def counts(*workers, scope=HIKERS) -> list[int]:
+    return [worker.count(scope) for worker in workers]
