@@ -81,7 +81,7 @@ class EventLoop(Runtime, Protocol):
         """Return a new epoll object: a worker patches the standard library, whose class may be missing."""
 
     def limit(self, seconds: float) -> AbstractContextManager[object]:
-        """Leave the block of a `with` after so much time, where it waits, without an error."""
+        """Leave the block of a `with` after this time, where it waits, without an error."""
 
 
 class _EventWaiter:

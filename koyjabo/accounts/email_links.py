@@ -1,4 +1,4 @@
-"""What a user does by a link in a mail, or chooses about mails: a new password without the old one, the proof that an
+"""A user's actions by a link in a mail, and choices about mails: a new password without the old one, the proof that an
 email is theirs, the weekly report.
 """
 
@@ -119,7 +119,7 @@ class EmailLinks:
         self._database.write(email_link_queries.choose, account.id, language=language)
 
     def email_changed(self, user_id: str, old: str, new: str) -> EmailChanged:
-        """What a change of a user's email brings with it. Pass it as `mail` to the `write` that changes the email."""
+        """The consequences of a change of a user's email. Pass it as `mail` to the `write` that changes the email."""
         letter = self._outbox.letter
         return EmailChanged(
             user_id,

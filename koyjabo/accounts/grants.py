@@ -1,4 +1,4 @@
-"""What a login results in: a session for which tokens may be issued."""
+"""The result of a login: a session for which tokens may be issued."""
 
 from __future__ import annotations
 

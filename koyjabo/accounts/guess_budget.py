@@ -1,4 +1,4 @@
-"""Decides whether an attempt at a password is permitted, from what is stored of the account (decision 52).
+"""Decides whether an attempt at a password is permitted, from the stored state of the account (decision 52).
 
 Pure: callers load the state, store it again, and hold its lock in between.
 """
@@ -20,7 +20,7 @@ MOST_NETWORKS = 200
 """Networks remembered for an account: 60 IPv6 customers have 180. The oldest ones are forgotten."""
 
 TURN_MS = 10_000
-"""For so long the next guess is for the network whose turn it is: a client that tries every 5 s does not miss it."""
+"""How long the next guess is reserved for the network in turn: a client that tries every 5 s does not miss it."""
 
 
 class Plan(NamedTuple):
@@ -51,7 +51,7 @@ class Mark:
 
 
 class Decision(NamedTuple):
-    """0, and what the attempt took from the first budget; or the time until the next one may be permitted, ms."""
+    """0, and the cost of the attempt to the first budget; or the time until the next attempt may be permitted, ms."""
 
     wait_ms: int
     spent_ms: int = 0
@@ -82,8 +82,8 @@ class State:
 
 
 def load(failures: int, text: str, plan: Plan, now_ms: int) -> State:
-    """What was stored, without networks whose failures are a day old. If the clock was put back, the budgets are spent,
-    apart from the reserve.
+    """The stored state, without networks whose failures are a day old. If the clock was put back, the budgets are
+    spent, apart from the reserve.
     """
     said = json.loads(text)
     marks = {name: Mark(*mark) for name, mark in said.get("marks", {}).items() if mark[1] > now_ms - DAY_MS}

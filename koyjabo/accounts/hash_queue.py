@@ -141,7 +141,7 @@ class HashQueue:
             self._runtime.soon(each.waiter.wake)
 
     def _begin_next(self) -> list[Turn]:
-        """Begin the next turn. Returns the jobs to wake: that one, and those that have waited for too long."""
+        """Begin the next turn. Returns the jobs to wake: its own, and jobs that have waited too long."""
         woken: list[Turn] = []
         while len(self) and self._running < AT_ONCE:
             is_familiar = bool(len(self._familiar)) and (self._in_a_row < IN_A_ROW or not len(self._others))

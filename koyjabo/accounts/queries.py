@@ -160,8 +160,8 @@ def open_session(
     session: Session, person: Person, new: NewSession, settle: Callable[[Session], bool] = lambda session: True
 ) -> bool:
     """Begin a session of a user whose credentials were verified as those of `person`. `settle` uses up a second factor.
-    Returns False if it was used before, or if what a login needs has changed since: the password, whether there is a
-    second factor, whether the user is a site admin or disabled.
+    Returns False if it was used before, or if a condition of the login has changed since: the password, whether there
+    is a second factor, whether the user is a site admin or disabled.
     """
     user = session.execute(select(User).where(User.id == person.id).with_for_update()).scalar_one_or_none()
     if user is None or user.disabled_ms is not None or _needs(known(user)) != _needs(person):

@@ -1,4 +1,4 @@
-"""Builds the services of maintenance, from those that they watch over."""
+"""Builds the services of maintenance, from the services that they watch over."""
 
 from __future__ import annotations
 

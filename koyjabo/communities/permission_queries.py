@@ -27,8 +27,8 @@ class ActiveCommunity(NamedTuple):
 
 
 class Facts(NamedTuple):
-    sessions: dict[str, Family]  # those that are not revoked
-    users: dict[str, str]  # their role on the site; those that are not disabled
+    sessions: dict[str, Family]  # only active ones
+    users: dict[str, str]  # their role on the site; only users that are not disabled
     communities: dict[str, ActiveCommunity]
     roles: dict[tuple[str, str], str]  # by community and user
 

@@ -25,8 +25,8 @@ WATCHER = "watcher"
 
 
 class RequiredAccess(NamedTuple):
-    """What a participant must keep: a live session, and at least this role in a community; for the panel of the site,
-    as `of_panel` says. A watcher without credentials has neither session nor user: both ids are empty.
+    """The access a participant must keep: a live session, and at least this role in a community; for the panel of the
+    site, as `of_panel` says. A watcher without credentials has neither session nor user: both ids are empty.
     """
 
     session_id: str

@@ -96,7 +96,7 @@ class CommunityQueries:
         self._session = session
 
     def lock(self, community_id: str) -> None:
-        """A separate statement, so that those after it read what was committed while this one waited for the lock."""
+        """A separate statement, so that later statements read data committed while this one waited for the lock."""
         row = select(models.Community.id).where(models.Community.id == community_id)
         self._session.execute(row.with_for_update())
 

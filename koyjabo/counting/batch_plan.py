@@ -1,4 +1,4 @@
-"""Plans what a batch of visits adds to the ledger. Pure: both databases look up rows, plan, then write the plan."""
+"""Plans the additions of a batch of visits to the ledger. Pure: both databases look up rows, plan, then write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plans what a person's presence in a community at some hour adds to the database. Pure: visits, sockets and
+"""Plans the changes to the database for a person's presence in a community at some hour. Pure: visits, sockets and
 conversions share it.
 
 A person is `u:` and the id of a user, or `v:` and the id of a visitor who is not known to be a user.

@@ -31,7 +31,7 @@ Outcome = Counted | KoyJaboError
 
 
 class Planned(NamedTuple):
-    """What a transaction would write."""
+    """The rows that a transaction would write."""
 
     transaction: int  # its number on the server
     outcomes: list[Outcome]

@@ -22,7 +22,7 @@ FEWEST_AT_A_PLACE = 3
 """
 
 IMPORTED_MS = 60_000
-"""A visit that is so much older than the last one was imported, and is not the last one."""
+"""A visit older than the last one by more than this was imported, and is not the last one."""
 
 TEXTS, OF_LAST_VISIT = ("scope", "day"), {"last_ms": int, "last_place": str}
 

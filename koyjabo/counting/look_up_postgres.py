@@ -1,7 +1,7 @@
-"""The first message of a ledger's transaction on PostgreSQL: begin it, lock the counters, look up what a batch needs.
+"""The first message of a ledger's transaction on PostgreSQL: begin it, lock the counters, look up a batch's rows.
 
-Under READ COMMITTED each statement of a message sees what was committed before it began, so the look-up sees what the
-locks waited for. The site's counter is locked in a statement of its own: a transaction that adds a community's counter
+Under READ COMMITTED each statement of a message sees all commits before its start, so the look-up sees the commits that
+the locks waited for. A statement of its own locks the site's counter: a transaction that adds a community's counter
 holds a share lock on the site's, so the next statement sees the new counter and locks it, too.
 """
 

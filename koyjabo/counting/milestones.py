@@ -51,19 +51,19 @@ class Milestones:
         self._values = sorted(set(values))
 
     def between(self, before: int, after: int) -> Sequence[int]:
-        """Those over `before`, up to `after`."""
+        """The milestones over `before`, up to `after`."""
         first = bisect_right(self._values, before)
         if first == len(self._values) or self._values[first] > after:  # nearly always
             return ()
         return self._values[first : bisect_right(self._values, after)]
 
     def after(self, total: int) -> int | None:
-        """The next one."""
+        """The next milestone."""
         first = bisect_right(self._values, total)
         return self._values[first] if first < len(self._values) else None
 
     def reached(self, snapshot: CounterSnapshot, before: int, at_ms: int) -> list[Milestone]:
-        """The rows for those that a scope has reached, whose total was `before`."""
+        """The rows for the milestones that a scope has reached since its total was `before`."""
         return [_row(snapshot, value, at_ms) for value in self.between(before, snapshot.total)]
 
 
@@ -71,7 +71,7 @@ NO_MILESTONES = Milestones(())
 
 
 def of_setting(text: str) -> Milestones:
-    """Those of the setting MILESTONES, which `settings.checks` has checked."""
+    """The milestones of the setting MILESTONES, which `settings.checks` has checked."""
     if text == NO_TOTALS:
         return NO_MILESTONES
     return Milestones([int(each) for each in text.split(",")] if text else usual())

@@ -43,7 +43,7 @@ class Visits:
 
     With `ignores_bots`, visits of declared crawlers are not counted (BOT_POLICY).
 
-    `open_ledger` is given what is to be called with each committed batch. `on_change` is called with the numbers of a
+    `open_ledger` gets a function to call with each committed batch. `on_change` is called with the numbers of a
     scope when this worker changed them, `on_visit` with visitor and caller of each committed visit. Both are on the way
     of every visit: plain calls, since a signal takes 30 times as long (3.7 µs).
     """
@@ -171,7 +171,7 @@ class Visits:
             self._on_change(live_stats)
 
     def _touch(self, visit: NewVisit, receipt: Receipt) -> str:
-        """Returns who is active: for a retry across midnight, the visitor under the hash that is active already."""
+        """Returns the active visitor: for a retry across midnight, the one under the hash that is active already."""
         visitor_id, keep_alive = visit.visitor_id, self._active_visitors.keep_alive
         if receipt.duplicate and visit.other_key and not keep_alive(SITE, visitor_id):
             other_id = visit.other_key[0]

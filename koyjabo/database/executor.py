@@ -2,7 +2,7 @@
 
 The ledger's own statements are written by hand and travel in batches (`ledger`). Everything that is rarer comes here,
 one transaction each: reads on one thread, writes on another, reports on a third, scans of all rows on a fourth, and
-what the server reads for its own work on a fifth.
+the server's own reads on a fifth.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LONG_READ_LIMIT_S = 24 * 3600.0
 
 AS_A_READER: dict[str, dict[str, Any]] = {
     "sqlite": SNAPSHOT["sqlite"],
-    # Each statement sees what was committed before it, as in a transaction; without one it is two round trips less.
+    # Each statement sees all commits before it, as in a transaction; without a transaction it saves two round trips.
     "postgresql": {"isolation_level": "AUTOCOMMIT"},
 }
 

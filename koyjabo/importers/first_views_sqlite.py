@@ -17,7 +17,7 @@ CACHE_KB = 65_536
 
 
 class PageView(NamedTuple):
-    """Texts are cut to what a visit stores. None: not recorded."""
+    """Texts are cut to the lengths that a visit stores. None: not recorded."""
 
     visit: str
     visitor: str
@@ -32,7 +32,7 @@ class PageView(NamedTuple):
 
 
 class Visitor(NamedTuple):
-    """What a program keeps with its visitors and not with each page view."""
+    """The fields a program keeps with its visitors and not with each page view."""
 
     visitor: str
     user_agent: str | None

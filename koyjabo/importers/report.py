@@ -25,7 +25,7 @@ class Summed(NamedTuple):
 
 
 class Report:
-    """`visits` and `page_views` are those of the file, `left_out` what is no visit there, by its name."""
+    """`visits` and `page_views` are those of the file, `left_out` its lines that are no visits, by their kind."""
 
     def __init__(self) -> None:
         self.imported = Imported(0, 0)

@@ -1,4 +1,4 @@
-"""Turns what other programs say of a page view into what a visit stores."""
+"""Turns other programs' fields of a page view into the fields of a visit."""
 
 from __future__ import annotations
 

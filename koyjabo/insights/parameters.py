@@ -129,7 +129,7 @@ def _value(text: str) -> Value:
 
 
 class _Reader:
-    """Reads one list of parameters, and collects what is wrong with them."""
+    """Reads one list of parameters, and collects their errors."""
 
     def __init__(self, pairs: Pairs, scope: Scope, others: frozenset[str], default: str) -> None:
         self._scope = scope

@@ -1,4 +1,4 @@
-"""What a report is asked: a scope, a range of days, filters, and what to compare it with."""
+"""The question of a report: a scope, a range of days, filters, and the question to compare it with."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Filters = Mapping[str, Filter]
 class Question:
     """The days `first` to `last`, YYYY-MM-DD in TIMEZONE, both included; `last` is not later than today.
 
-    `until_ms`: only what was counted before this moment, for a comparison with a day that is still running.
+    `until_ms`: only visits counted before this moment, for a comparison with a day that is still running.
     """
 
     first: str

@@ -19,7 +19,7 @@ COMPARISONS = (PREVIOUS, YEAR)
 NOT_A_COMPARISON = N_("must be one of previous, year")
 EPOCH = date(1970, 1, 1)
 MARGIN = timedelta(2)
-"""Days in another TIMEZONE begin and end at most so much earlier or later."""
+"""Days in another TIMEZONE begin and end at most this much earlier or later."""
 
 
 def preset(name: str, today: str, first_day: Callable[[], str | None]) -> tuple[str, str]:

@@ -39,7 +39,7 @@ def with_account(session: Session, clock: Clock, question: Question) -> int | No
 def with_account_by_period(
     session: Session, clock: Clock, question: Question, granularity: str
 ) -> dict[str, int | None]:
-    """The same by name of the period; 0 for those that are missing."""
+    """The same by name of the period; 0 for missing periods."""
     if granularity in (HOUR, DAY):
         column = Visit.hour_s if granularity == HOUR else Visit.day
         wanted = _wanted(session, clock, question.first, question.last).add_columns(column).group_by(column)

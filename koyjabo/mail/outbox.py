@@ -1,4 +1,4 @@
-"""Sends what is in the outbox: one worker of all servers at a time, at least once, with growing pauses for a day."""
+"""Sends the mails in the outbox: one worker of all servers at a time, at least once, with growing pauses for a day."""
 
 from __future__ import annotations
 
@@ -72,9 +72,9 @@ class Outbox:
         sender: str | None = None,
         **data: Any,
     ) -> Letter | None:
-        """A letter to `store` in the transaction of what it is about; None if this server sends no mails, or none to
-        such an address. In the `language` of the recipient, if that is known. Of those with one `once`, only the first
-        is stored; `sender` is the id of a user who has only so many sent to strangers.
+        """A letter to `store` in the transaction of its cause; None if this server sends no mails, or none to such
+        an address. In the `language` of the recipient, if that is known. Of letters with the same `once`, only the
+        first is stored; `sender` is the id of a user, whose letters to strangers are limited.
         """
         if not self.is_on or not DELIVERABLE.fullmatch(email.strip()):
             return None

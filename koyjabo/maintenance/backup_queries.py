@@ -125,7 +125,7 @@ def begin_epoch(connection: Connection, before: CounterState, now_ms: int, reaso
     connection.execute(update(Counter).values(epoch=epoch, revision=revision))
     connection.execute(update(LoginSession).where(LoginSession.revoked_ms.is_(None)).values(revoked_ms=now_ms))
     connection.execute(delete(EmailLink))
-    connection.execute(delete(OutboxMail).where(OutboxMail.done_ms.is_(None)))  # about what was long ago
+    connection.execute(delete(OutboxMail).where(OutboxMail.done_ms.is_(None)))  # about events of long ago
     connection.execute(delete(AccessVersion))
     connection.execute(insert(AccessVersion).values(id=1, version=max(before.access, found.access) + 1))
     changes = {"name": CHANGES, "upto": max(before.insights, found.insights) + 1, "version": 0}

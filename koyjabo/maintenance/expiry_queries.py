@@ -63,7 +63,7 @@ def spent_codes(session: Session, before_ms: int, size: int) -> int:
 
 
 def mails(session: Session, before_ms: int, size: int) -> int:
-    """Remove letters that were sent or given up, long enough ago (`outbox_queries`), and those that wait although this
+    """Remove letters that were sent or given up, long enough ago (`outbox_queries`), and waiting letters once this
     server sends no mails any more.
     """
     is_sent = (OutboxMail.done_ms <= before_ms - SENT_KEPT_MS) & OutboxMail.failure.is_(None)

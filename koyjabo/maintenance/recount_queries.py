@@ -44,7 +44,7 @@ class Mismatch(NamedTuple):
 
 
 class RecountResult(NamedTuple):
-    """What a recount found."""
+    """The result of a recount."""
 
     rows: int  # the newest id of a visit
     problems: list[str]  # a sentence each; empty when everything agrees

@@ -1,4 +1,4 @@
-"""Renames visits of a visitor who is forgotten: no row leads to the visitor any more, and no sum changes.
+"""Renames visits of a forgotten visitor: no row leads to the visitor any more, and no sum changes.
 
 A visitor with very many visits has two names until the last visit is renamed. Both are listed as visitors meanwhile,
 with the same first visit, so that visits of both are by one person; `forgotten_visitors` is one less for each second
@@ -91,7 +91,7 @@ def remove_visitor(session: Session, visitor_id: str, scopes: Iterable[Scope]) -
 
 
 def _next(session: Session, visitor_id: str, size: int) -> tuple[list[Any], str]:
-    """The visits to rename, and the name: the one that the visitor's first visit has already, or a new one. Of a first
+    """The visits to rename, and the name: the present name of a first visit that was renamed, or a new one. Of a first
     visit that is folded, its number: the name has to be the same for each piece, and is listed with it in any case.
     """
     first_id = session.scalar(FIRST_VISIT, {"visitor_id": visitor_id})

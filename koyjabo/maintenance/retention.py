@@ -61,8 +61,8 @@ class Swept(NamedTuple):
 
 
 class Retention:
-    """All methods raise LedgerUnavailable, and `prune` ImportUnderWay and NotProjected. What was committed before an
-    error stays.
+    """All methods raise LedgerUnavailable, and `prune` ImportUnderWay and NotProjected. Commits before an error
+    stay.
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, projection: Projection, days: int) -> None:

@@ -5,12 +5,12 @@
 - `daily_visits`, `hourly_visits`: sums by day and hour of TIMEZONE.
 - `people`, `person_days`: the days on which each person was in a community, with one bit for each hour. A person is a
   user, or a visitor who has not become one there.
-- `returns`: how many people came on a day, by the day of their previous visit. The distinct people of a range are those
-  whose previous day is before it: an exact sum. A day added late (the clock was set back, two people were merged) also
-  changes the row of the day after it.
+- `returns`: how many people came on a day, by the day of their previous visit. The distinct people of a range are the
+  people whose previous day is before it: an exact sum. A day added late (the clock was set back, two people were
+  merged) also changes the row of the day after it.
 - `hourly_people`: people by hour. Visits, sockets of members and conversions change all of these tables by the same
   rules, under the same lock.
-- `time_spent`: how long members were connected, by day. `member_spans` has what was added last, so that a moment that
+- `time_spent`: how long members were connected, by day. `member_spans` has the spans added last, so that a moment that
   several workers report is added once.
 - `adjustments`: totals set by hand. A visit's `ordinal` is its `id` plus the adjustments before it.
 - `imported_days`: the sums by day that other programs had, for which a total was set.

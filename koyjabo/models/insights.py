@@ -125,7 +125,7 @@ class Event(Model):
 class EventSum(Model):
     """How many page views or events there were, by value, in a period of a scope. Written with the events.
 
-    `koyjabo.insights.events.event_plan` says what the dimensions count.
+    `koyjabo.insights.events.event_plan` says which values the dimensions count.
     """
 
     __tablename__ = "event_sums"
@@ -139,7 +139,7 @@ class EventSum(Model):
 
 
 class Share(Model):
-    """A link that shows Insights to whoever has it."""
+    """A link that shows Insights to its holders."""
 
     __tablename__ = "shares"
 

@@ -1,4 +1,4 @@
-"""Mail: what is to be sent, the links in it, and invitations. No table contains the token of a link
+"""Mail: letters to send, the links in them, and invitations. No table contains the token of a link
 (`koyjabo.mail.link_tokens`).
 """
 

@@ -14,7 +14,7 @@ NO_LIMIT = "koyjabo.no_limit"
 """In the environment of a request without limits; set in development, for clients on this machine."""
 
 LOCAL, LOCAL_PROXY = "this machine", "127.0.0.1"
-"""The keys of requests from this machine, and of those that a proxy on this machine forwards for another client."""
+"""The keys of requests from this machine, and of requests that a local proxy forwards for another client."""
 
 TIMES_LOCAL = 10
 """How many times the limits of one address LOCAL has: it may be a proxy that does not say for whom it forwards."""

@@ -31,5 +31,5 @@ class LocalProxy:
 
     @property
     def warning(self) -> str | None:
-        """What the operator should do; None if there is nothing to do."""
+        """The advice to the operator; None if there is nothing to do."""
         return SENTENCE if self._requests >= ENOUGH and self.is_alone else None

@@ -59,7 +59,7 @@ class Rate:
 
     def _use(self, names: Sequence[tuple[int, int]], uses: int) -> Allowance:
         """Count uses of each name with its limit: all of them, or none if one of the names has fewer left. Returns the
-        allowance of the one that has the fewest left.
+        allowance of the name with the fewest left.
         """
         with self._lock:
             now = time.monotonic()

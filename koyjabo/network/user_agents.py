@@ -80,12 +80,12 @@ def parsed(user_agent: str) -> Parsed:
 
 
 def described(user_agent: str) -> str:
-    """What is stored of an anonymous visit: "Chrome on Android", or the one that is known."""
+    """The stored text of an anonymous visit: "Chrome on Android", or only the known part."""
     return _named(*of(user_agent))
 
 
 def reduced(user_agent: str) -> str:
-    """What replaces a user agent after 30 days: "Chrome on Android (phone)". `parsed` reads the same from both."""
+    """The replacement of a user agent after 30 days: "Chrome on Android (phone)". `parsed` reads the same from both."""
     return written(parsed(user_agent))
 
 

@@ -52,7 +52,7 @@ class AccountDeletion:
                 raise NotYetForgotten(N_("Deleting this account takes several requests. Repeat it until it succeeds."))
         self._on_revoked(account.id)
         while throttle.do(deletion_queries.detach, account.id, name):
-            pass  # what was registered while the account was deleted
+            pass  # rows registered while the account was deleted
         self._strip_audit_lines(throttle, account)
 
     def _strip_audit_lines(self, throttle: Throttle, account: Account) -> None:

@@ -20,8 +20,8 @@ class Profile:
         self._email_links = email_links
 
     def change(self, account: Account, name: str | None = None, email: str | None = None) -> Account:
-        """Change what is given, by `credential_rules`. Another email has to be verified again, and both addresses get a
-        mail about it. Verify the password before. Returns the changed account. Raises EmailTaken, LedgerUnavailable.
+        """Change the given fields, by `credential_rules`. Another email has to be verified again, and both addresses
+        get a mail. Verify the password before. Returns the changed account. Raises EmailTaken, LedgerUnavailable.
         """
         email = account.email if email is None else credential_rules.email(email)
         name = account.name if name is None else credential_rules.name(name, of=email)

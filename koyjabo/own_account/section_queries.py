@@ -1,8 +1,8 @@
 """The sections of an export: everything that is stored about an account, but no secrets (hashes of passwords and codes,
 keys), and nothing about other people that the account may not see.
 
-Visits are those that were made with a login of the account. Those from before a visitor was identified as the user are
-left out: everyone who knows a visitorId can sign up with it (docs/personal-data.md).
+The visits are those made with a login of the account. Visits from before a visitor was identified as the user are left
+out: everyone who knows a visitorId can sign up with it (docs/personal-data.md).
 """
 
 from __future__ import annotations

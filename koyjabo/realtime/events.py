@@ -100,7 +100,7 @@ class DashboardUpdate:
 @dataclass(frozen=True, slots=True)
 class PanelUpdate:
     """The visits since the event before, the newest first, and the values that have changed, by part and key: each is
-    the whole value, and None if the key is gone. `is_whole`: everything, to replace what is known.
+    the whole value, and None if the key is gone. `is_whole`: everything, to replace all known values.
     """
 
     type: ClassVar[str] = "panel_update"

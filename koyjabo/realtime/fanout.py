@@ -19,7 +19,7 @@ from koyjabo.realtime.sinks import Member, Sink, Sinks
 Each = TypeVar("Each")
 
 WRITES_IN_A_ROW = 128
-"""After so many writes (about 1 ms) a broadcast yields to other tasks."""
+"""After this number of writes (about 1 ms) a broadcast yields to other tasks."""
 
 
 OnSent = Callable[[str, str, int, int, int | None, float], None]

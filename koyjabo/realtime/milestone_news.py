@@ -1,6 +1,6 @@
 """Which milestone the next event of a room has (specification: Milestones).
 
-Each worker finds that out by itself: from the total that it last sent to the room, the one that it sends now, and the
+Each worker finds that out by itself: from the total that it last sent to the room, the total that it sends now, and the
 rows that visits have written with the latter. So neither a lost message nor a killed worker loses a milestone, and none
 comes twice (decision 7).
 """

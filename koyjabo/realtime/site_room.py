@@ -22,7 +22,7 @@ class SiteRoom:
 
     @property
     def is_relative(self) -> bool:
-        """An event with a milestone says what has happened since the one before."""
+        """An event with a milestone tells the change since the previous event."""
         return self._news.is_pending
 
     def first_event(self) -> RoomEvent:

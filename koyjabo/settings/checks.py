@@ -1,4 +1,4 @@
-"""What a setting may be. Each check returns the value to use, and raises ValueError with what it should be."""
+"""Checks of settings. Each returns the value to use, and raises ValueError with a description of valid values."""
 
 from __future__ import annotations
 

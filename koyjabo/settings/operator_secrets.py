@@ -30,7 +30,7 @@ def weakness(secret: str, shortest: int = SHORTEST) -> str | None:
 
 
 def is_obvious(password: str, email: str) -> bool:
-    """Whether a password is among those that attackers try first for an admin."""
+    """Whether a password is among the first that attackers try for an admin."""
     folded = password.casefold()
     bare = folded.strip("0123456789!@#$%.-_ ")
     local = email.casefold().partition("@")[0]

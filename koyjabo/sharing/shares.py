@@ -125,7 +125,7 @@ class Shares:
             raise ShareLocked
 
     def filters(self, link: OpenLink) -> Filters:
-        """Those that hold beside the ones of a request (`Question.within`), in `scope_of(link)`."""
+        """The link's filters, which hold beside those of a request (`Question.within`), in `scope_of(link)`."""
         texts = {name: values for name, values in link.filters.items() if not (link.community_id and name == COMMUNITY)}
         return self._read(texts).question.filters
 

@@ -64,7 +64,7 @@ class JoinedRooms:
         client.token = token if isinstance(token, str) else None
 
     def admit(self, sid: str) -> None:
-        """Mark a client as admitted. Refused clients, and those that disconnect earlier, are not counted."""
+        """Mark a client as admitted. Refused clients, and clients that disconnect earlier, are not counted."""
         if client := self._clients.get(sid):
             client.is_admitted = True
 

@@ -15,7 +15,7 @@ from koyjabo.network.geolocation import NAMES
 from koyjabo.visit_log import place_terms, search_terms
 
 MANY = 1_000
-"""A visitor with at least so many visits is searched for without the index of visitors."""
+"""A visitor with at least this number of visits is searched for without the index of visitors."""
 
 MOST_NAMED = 500
 """At most this many users, and communities, are found by a part of their names."""

@@ -163,7 +163,7 @@ def newest_ms() -> int:
 
 
 def communities() -> set[Scope]:
-    """The communities for which visits can be counted: those that are not archived."""
+    """The communities for which visits can be counted: all that are not archived."""
     with engine.snapshot() as connection:
         return {Scope(scope) for scope in connection.scalars(select(Counter.scope)) if scope != SITE}
 

@@ -75,7 +75,7 @@ class SearchPage(NamedTuple):
 
 
 class Count(NamedTuple):
-    """How many visits match. If it is not complete, they are at least so many: the count took too long."""
+    """The number of matching visits. An incomplete count took too long, and is a lower bound."""
 
     visits: int
     is_complete: bool

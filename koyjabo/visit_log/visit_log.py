@@ -85,7 +85,7 @@ class Extract(NamedTuple):
 
 
 class VisitLog:
-    """For admins of the site, and what is no export also for its viewers, with masked visitorIds; raises Forbidden for
+    """For admins of the site, and except exports also for its viewers, with masked visitorIds; raises Forbidden for
     other accounts. Raises InvalidInput by field of the filter, and LedgerUnavailable.
     """
 
@@ -98,7 +98,7 @@ class VisitLog:
         self, account: Account, which: Filter, before: int | None = None, count: int = 50, after: int | None = None
     ) -> Found:
         """`count` visits from before the cursor, or those found within PATIENCE_S; or those next after the cursor
-        `after`, if there are so many, and otherwise the newest. No search tells viewers a visitorId or an email.
+        `after`, if there are enough, and otherwise the newest. No search tells viewers a visitorId or an email.
         """
         found = self._database.report(_page, self._searched_by(account, which), before, after, count)
         return found._replace(visits=tuple(_as_shown_to(account, each) for each in found.visits))

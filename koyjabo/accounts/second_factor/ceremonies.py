@@ -75,7 +75,7 @@ def verify_registration(site: RelyingParty, credential: dict[str, Any], challeng
             expected_rp_id=site.host,
             expected_origin=site.origin,
         )
-    except Exception as error:  # the library parses what a client has sent, and fails in many ways
+    except Exception as error:  # the library parses the client's input, and fails in many ways
         raise WrongPasskey from error
     public_key = bytes_to_base64url(made.credential_public_key)
     return NewPasskey(bytes_to_base64url(made.credential_id), public_key, made.sign_count)

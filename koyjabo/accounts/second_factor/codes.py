@@ -91,7 +91,7 @@ class Codes:
         return Proof(TOTP, confirm)
 
     def new_recovery_codes(self, user_id: str) -> tuple[list[str], list[str]]:
-        """Ten codes, and what is stored of them."""
+        """Ten codes, and their stored form."""
         codes = recovery_codes.new_codes()
         digests = [recovery_codes.digest(self._secret, user_id, recovery_codes.normal(code)) for code in codes]
         return codes, digests

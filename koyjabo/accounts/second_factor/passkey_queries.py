@@ -89,7 +89,7 @@ def use(session: Session, key: Key, sign_count: int, now_ms: int) -> bool:
 
 
 def remove(session: Session, user_id: str, passkey_id: str, now_ms: int, ends_sessions: bool) -> PasskeyLine | None:
-    """Returns what was removed; None if the user has no such passkey. See `end_if_none_left` for the last one."""
+    """Returns the removed passkey; None if the user has no such passkey. See `end_if_none_left` for the last one."""
     session.execute(select(User.id).where(User.id == user_id).with_for_update())
     mine = (Passkey.user_id == user_id, Passkey.id == usable(passkey_id))
     row = session.execute(select(*COLUMNS).where(*mine)).one_or_none()

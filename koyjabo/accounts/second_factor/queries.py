@@ -1,4 +1,4 @@
-"""Queries for authenticator apps, recovery codes and what a user has, as operations of the database executor."""
+"""Queries for authenticator apps, recovery codes and all factors of a user, as operations of the database executor."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Secret(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a user has. Times are ms; None for none."""
+    """The second factors of a user. Times are ms; None for none."""
 
     second_factor_ms: int | None
     totp_ms: int | None

@@ -1,4 +1,4 @@
-"""The newest spans of time in which one member was connected, and what a reported span adds to them."""
+"""The newest spans of time in which one member was connected, and the time that a reported span adds to them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from koyjabo.clock import Clock, shifted
 
 KEEP_MS = 10 * 60_000
-"""Spans are kept until they are so much older than the newest one. Time before them is not added, because it may have
+"""Spans are kept until they are this much older than the newest one. Time before them is not added, because it may have
 been added already; workers report every minute.
 """
 
@@ -70,7 +70,7 @@ def _newest_ms(spans: list[Span], latest_ms: int) -> int:
 
 
 def _merged(spans: list[Span], latest_ms: int) -> list[Span]:
-    """In order, with adjacent ones joined, and without those that are too old."""
+    """In order, with adjacent spans joined, and without spans that are too old."""
     found: list[Span] = []
     for began_ms, ended_ms in sorted(spans):
         if found and found[-1][1] == began_ms:

@@ -47,7 +47,7 @@ class Spent(NamedTuple):
 
 
 def add(session: Session, stays: Collection[Stay], clock: Clock) -> None:
-    """Add what was not added before. Idempotent. Stays in deleted communities, and of deleted accounts, are left out.
+    """Add new time. Idempotent. Stays in deleted communities, and of deleted accounts, are left out.
 
     Locks rows in one order, so that two workers cannot deadlock.
     """
@@ -73,7 +73,7 @@ def by_day(session: Session, scope: Scope, first: str, last: str) -> dict[str, S
 
 
 def _locked(session: Session, stays: Collection[Stay]) -> dict[Key, MemberTime]:
-    """By community and user, of those that exist; until the end of the transaction they stay."""
+    """By existing community and user. They cannot be deleted before the end of the transaction."""
     communities = _kept(session, Community, {stay.scope for stay in stays})
     users = _kept(session, User, {stay.user_id for stay in stays})
     keys = sorted({stay[:2] for stay in stays if stay.scope in communities and stay.user_id in users})
@@ -86,7 +86,7 @@ def _locked(session: Session, stays: Collection[Stay]) -> dict[Key, MemberTime]:
 
 
 def _kept(session: Session, table: Any, ids: Collection[str]) -> set[str]:
-    """Those that exist. They cannot be deleted before the end of the transaction."""
+    """The existing ids. Their rows cannot be deleted before the end of the transaction."""
     rows = select(table.id).where(table.id.in_(ids)).order_by(table.id)
     return set(session.scalars(rows.with_for_update(read=True, key_share=True)))
 

@@ -41,7 +41,7 @@ class KnownRows:
 
 @dataclass(slots=True)
 class Plan:
-    """Rows to write, in column order, and what was found for each event of each request."""
+    """Rows to write, in column order, and the result for each event of each request."""
 
     rows: list[Row] = field(default_factory=list)
     sums: Counter[SumKey] = field(default_factory=Counter)

@@ -46,7 +46,7 @@ COMMIT = "COMMIT"
 
 
 class Planned(NamedTuple):
-    """What a transaction would write."""
+    """The rows that a transaction would write."""
 
     transaction: int  # its number on the server
     found: list[list[Found]]

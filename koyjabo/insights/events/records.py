@@ -1,4 +1,4 @@
-"""What is sent as an event, and what became of it: plain values that are passed between threads."""
+"""A sent event, and its outcome: plain values that are passed between threads."""
 
 from __future__ import annotations
 

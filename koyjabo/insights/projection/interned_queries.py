@@ -1,7 +1,7 @@
-"""Addresses and combinations of traits, which are stored once: their ids, and the rows of those that are new.
+"""Addresses and combinations of traits, which are stored once: their ids, and the rows of new ones.
 
 Ids are given in order, so the caller has the lock of `state_queries` when it adds the rows, or adds them only if the
-state is still the one that they were prepared for.
+state has not changed since they were prepared.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class State(NamedTuple):
     upto: int = 0  # the newest visit that has been read
     version: int = 0  # RULES, or the tables are being emptied
     numbers: int = 0  # the newest visitor number
-    changes: int = 0  # counts what has changed sums of closed days, or visits that may have been read
+    changes: int = 0  # counts changes to sums of closed days, or to visits that may have been read
     reread: int = 0  # visits up to this one are in the sums of folded days, also while they are read again
 
     @property
@@ -45,7 +45,7 @@ class State(NamedTuple):
 
     @property
     def is_complete(self) -> bool:
-        """Whether each visit in the sums has been read, also those that are read again."""
+        """Whether each visit in the sums has been read, including visits that are read again."""
         return self.is_current and self.upto >= self.reread
 
 
@@ -54,7 +54,7 @@ def read(session: Session) -> State:
 
 
 def lock(session: Session) -> State:
-    """The state, which nobody else changes until this transaction ends."""
+    """The state, which no other transaction changes until this one ends."""
     session.execute(MAKE_ROWS)
     return _state(list(session.execute(ROWS.with_for_update())))
 

@@ -35,7 +35,7 @@ def unused(session: Session, table: Any) -> Unused:
 
 
 def remove(session: Session, table: Any, unused: Unused, size: int) -> Unused:
-    """Remove the first `size` of them that no newer facts have. Returns those that are left: none if facts may have
+    """Remove the first `size` of them that no newer facts have. Returns the remaining ids: none if facts may have
     changed otherwise, and the next night looks again.
     """
     state = state_queries.lock(session)

@@ -18,7 +18,7 @@ def by_day(session: Session, scope: Scope, first: str, last: str) -> dict[str, C
 
 
 def by_hour(session: Session, scope: Scope, first_s: int, last_s: int) -> dict[int, Counts]:
-    """By the beginning of the hour, s; of those that begin from `first_s` to `last_s`."""
+    """By the beginning of the hour, s; of hours that begin from `first_s` to `last_s`."""
     return _read(session, HourlyVisits, HourlyVisits.hour_s, scope, first_s, last_s)
 
 

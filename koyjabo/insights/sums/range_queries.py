@@ -34,7 +34,7 @@ Figures = tuple[int, int | None, int, int | None]
 
 
 class Source(NamedTuple):
-    """What a server keeps between two answers. For one thread."""
+    """The state a server keeps between two answers. For one thread."""
 
     tail: Tail
     closed: ResultCache
@@ -245,6 +245,6 @@ def _figures(
 
 
 def _bytes(sums: Merged) -> int:
-    """About so much memory: a number takes 2 bytes, but 65,536 that are close together not more than 8,192."""
+    """The approximate memory: a number takes 2 bytes, but 65,536 numbers close together not more than 8,192."""
     people = sums.people
     return 300 + (min(2 * len(people), people.max() // 8 + 8192) if people else 0)

@@ -15,7 +15,7 @@ MOST_ROWS = 5_000
 
 
 class Tail:
-    """Keeps what it has read, and reads what is new. For one thread.
+    """Keeps the visits it has read, and reads new ones. For one thread.
 
     Visitors without a number get WITHOUT_NUMBER plus that of their first visit, which may be older than the watermark.
     """

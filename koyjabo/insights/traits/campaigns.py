@@ -39,8 +39,8 @@ class Campaign(NamedTuple):
 
 
 def of_forgotten(campaign: str | None) -> str | None:
-    """What a visit of a forgotten visitor keeps: term and content may name a person. Never empty if the visit had a
-    campaign, which its channel tells.
+    """The part that a visit of a forgotten visitor keeps: term and content may name a person. Never empty if the visit
+    had a campaign, which its channel tells.
     """
     if not campaign:
         return None

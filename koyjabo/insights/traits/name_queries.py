@@ -1,4 +1,4 @@
-"""Finds visits by the name of a browser or system: by their traits, and those that have none yet by what they sent."""
+"""Finds visits by the name of a browser or system: by their traits, and visits without traits by their user agent."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _known(session: Session) -> set[str]:
 
 
 def _new(session: Session, after: int) -> set[str]:
-    """What visits sent that have no traits yet."""
+    """The user agents of visits that have no traits yet."""
     rows = select(Visit.user_agent).where(Visit.id > after).order_by(Visit.id.desc()).limit(NEWEST)
     return {user_agent for user_agent in session.scalars(rows) if user_agent}
 

@@ -1,4 +1,4 @@
-"""Queries for the health of the server, and for what was done to its data."""
+"""Queries for the health of the server, and for operations on its data."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class Facts(NamedTuple):
 
 
 class Data(NamedTuple):
-    """What was done to the data, and what is being done."""
+    """Past and current operations on the data."""
 
     starting_total: int
     adjustments: list[TotalAdjustment]  # newest first

@@ -54,7 +54,7 @@ class MemberMirror:
         self._counted: set[str] = set()  # own people whom the count includes
         self._elsewhere: set[str] = set()  # those of them who, by the last answer, also have a lease of another worker
         self._count, self._version = 0, 0  # from Redis
-        self._estimated = 0  # what the unconfirmed changes would add to it
+        self._estimated = 0  # the unconfirmed changes would add this to it
 
     @property
     def was_answered(self) -> bool:
@@ -145,7 +145,7 @@ class MemberMirror:
             self._estimated += self._estimate(person)
 
     def _estimate(self, person: str) -> int:
-        """What the unconfirmed change of a person would add to the count."""
+        """The difference that the unconfirmed change of a person would make to the count."""
         change = self.unconfirmed.get(person)
         if change is None:
             return 0

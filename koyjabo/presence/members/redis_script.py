@@ -25,7 +25,7 @@ GONE = -1  # ends the worker's lease for a person
 
 
 class Report(NamedTuple):
-    """What a worker sends about one person."""
+    """A worker's message about one person."""
 
     person: str
     connections: int  # open connections; GONE when the person has none left on the worker

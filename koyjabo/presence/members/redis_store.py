@@ -130,7 +130,7 @@ class RedisOnlineMembers:
         """From now on, `refresh` includes this scope and ends its expired leases."""
         self.online(scope)
         if self._outbox.reachable:
-            self._sync_soon(scope)  # runs before what is put in order later
+            self._sync_soon(scope)  # runs before later calls in order
 
     def _ask_in_order(self, ask: Callable[[], Result]) -> Result | None:
         """None without an answer of Redis within PEOPLE_PATIENCE_S."""

@@ -106,7 +106,7 @@ class CommunityVisitorTracker:
         return {str(scope) for scope in _place().members.online_in(person, _place().communities())}
 
     def update_visitor_activity(self, user_id: Id, community_id: Id, increment_pages: bool = True) -> dict[str, Any]:
-        """Changes nothing: a user is online without reporting activity. `error` for one who is not online."""
+        """Changes nothing: a user is online without reporting activity. `error` for a user who is not online."""
         if not self.is_user_visiting(user_id, community_id):
             return {"error": "This user is not online in the community: call add_visitor first."}
         return {"user_id": _person(user_id), "is_authenticated": True, "last_activity": iso(_place().now_ms())}

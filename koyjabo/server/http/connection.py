@@ -134,7 +134,7 @@ class HttpConnection:
         return self._is_last or self._server.is_leaving or parser is None or parser.awaits_continue
 
     def send(self, data: bytes | memoryview) -> None:
-        """Send, or keep what the kernel does not accept. Does nothing after the end."""
+        """Send, and keep the rest that the kernel does not accept. Does nothing after the end."""
         if self.state == GONE:
             return
         if self._unsent is not None:

@@ -29,7 +29,7 @@ PATIENCE_S = 1.0
 """Younger connections are never closed to make room: clients that connect at the same time need a moment to send."""
 
 ENDED_AT_ONCE = 16
-"""When there is no room, one in so many connections is closed."""
+"""When there is no room, one in this number of connections is closed."""
 
 MOST_READING = 5_000
 """Connections that may have sent a part of a request. Each keeps up to 33 KB of it, while an idle one takes 1.2 KB."""
@@ -48,7 +48,7 @@ class Connections:
         return iter(self._open)
 
     def are_busy(self) -> bool:
-        """Whether one waits for a request or an answer, or its client may still have to read the last one."""
+        """Whether a connection waits for a request or an answer, or its client may still be reading the last one."""
         long_ago = time.monotonic() - LAST_LINGER_S
         return any(each.state != LINGERING or each.since > long_ago for each in self._open)
 

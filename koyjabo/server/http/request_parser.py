@@ -28,7 +28,7 @@ END = b"\r\n\r\n"
 NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
 VERSIONS = {"1.0", "1.1"}
 OTHER_PROTOCOLS = {b"RTSP/", b" ICE/"}
-"""Those that llhttp reads as well; five bytes before the version."""
+"""Protocols that llhttp reads as well; five bytes before the version."""
 
 names: dict[bytes, str] = {b"content-type": "CONTENT_TYPE", b"content-length": "CONTENT_LENGTH"}
 MOST_NAMES = 500
@@ -36,7 +36,7 @@ MOST_NAMES = 500
 
 def wsgi_name(name: bytes) -> str:
     """The name of a header in a WSGI environment. Empty for a name with an underscore: it could be mistaken for another
-    header, and a client could forge what a proxy says.
+    header, and a client could forge a header of a proxy.
     """
     found = names.get(name)
     if found is None:

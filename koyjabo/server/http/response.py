@@ -15,7 +15,7 @@ SMALLEST_WRITE = 4096
 """Shorter pieces of an answer are sent together, bytes."""
 
 WITHOUT_BODY = ("1", "204", "304")
-"""What the status of an answer without a body begins with."""
+"""The beginnings of the status of an answer without a body."""
 
 FAILED = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 

@@ -73,8 +73,8 @@ class HttpServer:
         self._pause(RETRY_S)
 
     def leave(self) -> None:
-        """Accept no more connections, and close those that wait for a request. A request that has begun to arrive is
-        the last one of its connection.
+        """Accept no more connections, and close idle ones. A request that has begun to arrive is the last one of its
+        connection.
         """
         self.is_leaving = True
         self.runtime.soon(self._leave)
@@ -85,7 +85,7 @@ class HttpServer:
             time.sleep(TICK_S)
 
     def _leave(self) -> None:
-        while not self.connections.are_full() and self._accept():  # those that the system has accepted already
+        while not self.connections.are_full() and self._accept():  # connections the system has accepted already
             pass
         self.poller.remove(self._listener.fileno())
         self._listener.close()

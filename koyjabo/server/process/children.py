@@ -1,4 +1,4 @@
-"""What the parent and its child processes agree on."""
+"""Constants and functions that the parent and its child processes share."""
 
 from __future__ import annotations
 

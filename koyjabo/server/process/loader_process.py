@@ -77,7 +77,7 @@ class LoaderProcess:
             return None
         self._routed = koyjabo.make_routes(settings, {})
         gc.collect()
-        gc.freeze()  # what is loaded stays: a collection would write to it, and so copy the memory that workers share
+        gc.freeze()  # loaded objects stay: a collection would write to them, and so copy the memory that workers share
         if prepares:
             self._report(settings)
         return settings

@@ -27,7 +27,7 @@ class Watcher(Protocol):
 
 
 def receive(sock: Any) -> bytes | None:
-    """What has arrived, up to READ_SIZE bytes; b"" at the end of the connection; None if nothing has arrived."""
+    """The arrived data, up to READ_SIZE bytes; b"" at the end of the connection; None if nothing has arrived."""
     try:
         data: bytes = sock.recv(READ_SIZE)
     except BlockingIOError:

@@ -1,4 +1,4 @@
-"""Keeps the workers of a server running: orders them of a loader, and replaces those that die."""
+"""Keeps the workers of a server running: orders them from a loader, and replaces dead ones."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Supervisor:
         log_format: str,
         is_stopping: Callable[[], bool],
     ) -> None:
-        """`wanted`: how many workers. `forks`: whether `loader` forks them, or becomes the first one. `descriptors` are
-        those that children must not share.
+        """`wanted`: how many workers. `forks`: whether `loader` forks them, or becomes the first one. `descriptors`
+        must not be shared with children.
         """
         self._loader: Loader | None = loader
         self._listener = listener
@@ -58,7 +58,7 @@ class Supervisor:
         return bool(self._workers or self._loader)
 
     def unfinished(self) -> list[Worker]:
-        """Those that may yet report."""
+        """The workers that may yet report."""
         return [worker for worker in self._workers if not worker.is_over]
 
     def supervise(self) -> None:
@@ -67,7 +67,7 @@ class Supervisor:
         self._give_up_overdue()
 
     def read_reports(self) -> None:
-        ended = _reap()  # first: what has ended has reported before
+        ended = _reap()  # first: ended processes have reported before
         for worker in self._workers:
             worker.receive()
         if self._loader and self._loader.pid in ended:
@@ -89,7 +89,7 @@ class Supervisor:
                 os.kill(pid, signal.SIGKILL if is_overdue else signal.SIGTERM)
 
     def _replace_missing(self) -> None:
-        """Order what is missing of the loader. Several workers keep it, so that the next one is a fork away."""
+        """Order missing workers from the loader. Several workers keep it, so that the next one is a fork away."""
         missing = set(range(self._wanted)) - {worker.place for worker in self._workers}
         try:
             while missing and self._may_fork():

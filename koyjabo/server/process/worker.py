@@ -30,7 +30,7 @@ FEWEST_REQUESTS = 1000
 """The HTTP connections for which WebSockets leave open files when the limit is low."""
 
 MOST_REQUESTS = 25_000
-"""HTTP connections at once. When all are taken, those that have kept us waiting longest are closed."""
+"""HTTP connections at once. When all are taken, the ones that have kept us waiting longest are closed."""
 
 CLOSE_S = 1.0
 """The time to commit pending writes after the requests have ended."""

@@ -1,4 +1,4 @@
-"""The pipe of each worker, by which the parent knows what has become of its order.
+"""The pipe of each worker, by which the parent knows the state of its order.
 
 Only processes that may yet be the worker hold its writing end: the loader until it has forked, and then the worker for
 life. So the end of the pipe is the end of the attempt, no matter which process was killed in the middle of it.
@@ -36,7 +36,7 @@ class Worker:
         return self._reports
 
     def receive(self) -> None:
-        """Read what was reported since the last call."""
+        """Read the reports since the last call."""
         with suppress(BlockingIOError):
             while data := os.read(self._reports, READ_SIZE):
                 for line in data.splitlines():

@@ -31,7 +31,7 @@ class BufferedConnection:
     is_stream = False
 
     def __init__(self, address: str, owner: Owner, loop: Loop, greeting: bytes) -> None:
-        """`greeting` is sent first, with what is written before the first `send_unsent`."""
+        """`greeting` is sent first, with all data written before the first `send_unsent`."""
         self.address = address
         self.owner = owner
         self.born = time.monotonic()
@@ -76,7 +76,7 @@ class BufferedConnection:
             self._loop.drop(self, LOST, reset=True)
 
     def close(self, code: int | None, reason: str = "") -> None:
-        """End the connection when its client has read what was written, after CLOSE_TIMEOUT_S at the latest."""
+        """End the connection when its client has read all written data, after CLOSE_TIMEOUT_S at the latest."""
         raise NotImplementedError
 
     # Called by the loop.

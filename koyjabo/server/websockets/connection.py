@@ -31,7 +31,7 @@ class Connection(BufferedConnection):
     __slots__ = ("_calls", "_early", "_frames_left", "_reader", "_received")
 
     def __init__(self, sock: Any, address: str, owner: Owner, loop: Loop, greeting: bytes, early: bytes) -> None:
-        """`greeting` is sent first, with what is written before `start`: to send takes longer than all of our own work.
+        """`greeting` is sent first, with data written before `start`: to send takes longer than all of our own work.
         `early` is data that was already read from `sock`.
         """
         super().__init__(address, owner, loop, greeting)
@@ -43,7 +43,7 @@ class Connection(BufferedConnection):
         self._frames_left = MOST_FRAMES
 
     def start(self) -> None:
-        """Send what was written, and start reading. Call it after the owner has sent its first message and can handle
+        """Send all written data, and start reading. Call it after the owner has sent its first message and can handle
         `received`.
         """
         self.send_unsent()

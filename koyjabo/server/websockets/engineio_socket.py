@@ -58,7 +58,7 @@ class EngineSocket(Socket):
         return time.monotonic() >= self.dead_at
 
     def check_ping_timeout(self) -> bool:
-        """Leave it to the sweep to end silent clients: it reads what has arrived before it decides."""
+        """Leave it to the sweep to end silent clients: it reads all data that has arrived before it decides."""
         if self.closed:
             raise SocketIsClosedError
         return True

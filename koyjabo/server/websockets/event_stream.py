@@ -26,7 +26,7 @@ RETRY = b"retry: 5000\n\n"
 COMMENT = b":\n\n"
 TICK_S = 5.0
 QUIET_TICKS = 4
-"""A comment follows after so many ticks without an event: within 20 s."""
+"""A comment follows after this number of ticks without an event: within 20 s."""
 
 UNACKNOWLEDGED_MS = 24_000
 """How long data may be unacknowledged (TCP_USER_TIMEOUT): with the comment before, a dead client is found in 45 s."""
@@ -36,7 +36,7 @@ NO_ROOM = "Too many connections from this address. Wait as long as Retry-After s
 
 
 class EventStream(BufferedConnection):
-    """One stream. It has no socket until the head of its response is made; what is written before follows the head."""
+    """One stream. It has no socket until the head of its response is made; earlier events follow the head."""
 
     __slots__ = ("_code", "_quiet_ticks", "has_begun")
     is_stream = True
@@ -57,7 +57,7 @@ class EventStream(BufferedConnection):
         return StreamBody(self)
 
     def begin(self, connection: HttpConnection, head: bytes) -> None:
-        """Take the socket over from the HTTP connection, and send the head and what was written."""
+        """Take the socket over from the HTTP connection, and send the head and the written events."""
         if self._state == self.GONE:  # too much was written
             connection.end()
             return
@@ -88,7 +88,7 @@ class EventStream(BufferedConnection):
         self.write(stream_frame(text))
 
     def close(self, code: int | None, reason: str = "") -> None:
-        """End the body when the client has read what is buffered, after CLOSE_TIMEOUT_S at the latest."""
+        """End the body when the client has read all buffered data, after CLOSE_TIMEOUT_S at the latest."""
         if self._state == self.OPEN:
             self._state, self._code = self.CLOSING, code or LOST
             if self.has_begun:

@@ -1,4 +1,4 @@
-"""What a connection calls: its owner, which handles its messages and its end, and the loop that reads it."""
+"""Interfaces that a connection calls: its owner, which handles its messages and its end, and the loop that reads it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The source of the panel's room: what has happened since the last event, read from the ledger (decision 7).
+"""The source of the panel's room: the changes since the last event, read from the ledger (decision 7).
 
 Nothing of it goes over the bus. The same call that announces new numbers of the site tells the room that there is
 something to read; so a lost message costs a second, until the next regular read, and no visit is missing.

@@ -1,4 +1,4 @@
-"""Reads what is newer than the last visit of a feed: visits, their minutes, and the pages they opened."""
+"""Reads the data after the last visit of a feed: visits, their minutes, and the pages they opened."""
 
 from __future__ import annotations
 

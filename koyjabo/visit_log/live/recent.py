@@ -1,4 +1,4 @@
-"""What a feed knows of the ledger: the newest visits, the last hour by minute, and the pages opened last."""
+"""A feed's copy of the ledger: the newest visits, the last hour by minute, and the pages opened last."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NEWEST = 50
 
 
 class News(NamedTuple):
-    """What is new in the ledger."""
+    """New rows of the ledger."""
 
     newest: list[LiveVisit]  # the newest first
     opened: list[Opened]

@@ -42,7 +42,7 @@ def short(text: str, most: int) -> str:
 
 
 def difference(before: Part, now: Part) -> dict[str, Any]:
-    """The values that are new or have changed, and None for those that are gone."""
+    """The new and changed values, and None for removed ones."""
     changed = {key: value for key, value in now.items() if key not in before or before[key] != value}
     return {**changed, **{key: None for key in before if key not in now}}
 
