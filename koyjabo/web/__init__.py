@@ -69,7 +69,7 @@ def blueprints(settings: Settings) -> list[Blueprint]:
 
 
 def bridges_of(settings: Settings) -> list[Bridge]:
-    """Those that are on. Nothing of the others is loaded."""
+    """The bridges that are on. Nothing of the others is loaded."""
     if not settings.bridged:
         return []
     from koyjabo.web import bridges

@@ -1,4 +1,4 @@
-"""GET /admin/health: what is well and what is not, with what to do; workers, mails, and the operator's own address."""
+"""GET /admin/health: the checks, with advice on failed ones; workers, mails, and the operator's own address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the panel asks before it changes users, communities and data."""
+"""The panel's questions before it changes users, communities and data."""
 
 from __future__ import annotations
 

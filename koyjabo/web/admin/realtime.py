@@ -1,4 +1,4 @@
-"""GET /admin/realtime: the last hour by minute, who is where, and the newest visits."""
+"""GET /admin/realtime: the last hour by minute, the places of active visitors, and the newest visits."""
 
 from __future__ import annotations
 

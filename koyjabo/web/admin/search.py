@@ -1,4 +1,4 @@
-"""What the command menu finds: pages, communities, users and visits; as JSON, and as a page for use without scripts."""
+"""The results of the command menu: pages, communities, users and visits; as JSON, and as a page without scripts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GET /admin/state: what the header of every page of the panel says about the server, for pages that are open."""
+"""GET /admin/state: the state of the server in the header of every page of the panel, for pages that are open."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LEVELS = {
     WARNING: N_("Something needs attention"),
     DANGER: N_("Something is wrong"),
 }
-"""What the colour of Health means, for those who do not see it."""
+"""The meaning of the colour of Health, for people who do not see it."""
 
 
 @bp.get("/state")

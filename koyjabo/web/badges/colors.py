@@ -40,7 +40,7 @@ def color(text: str) -> str | None:
 
 
 def ink(background: str) -> str:
-    """White or black: what has the greater contrast on `background` (WCAG 2), which is 4.5 : 1 or more."""
+    """White or black: the one with the greater contrast on `background` (WCAG 2), which is 4.5 : 1 or more."""
     luminance = _luminance(background)
     return LIGHT if 1.05 / (luminance + 0.05) >= (luminance + 0.05) / 0.05 else DARK
 

@@ -1,5 +1,5 @@
 """Answers clients of other systems in their own way. Each module or package here is one bridge, and nothing else
-imports it: `BRIDGES` names those that are on, and any of them can be deleted (docs/bridges.md).
+imports it: `BRIDGES` names the active ones, and any of them can be deleted (docs/bridges.md).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a handler answers, whether Flask or a lane called it."""
+"""The answer of a handler, whether Flask or a lane called it."""
 
 from __future__ import annotations
 

@@ -95,6 +95,6 @@ def style(name: str) -> str:
 
 
 def styles(*names: str) -> Markup:
-    """The tag of these style sheets, as one file; without names, of those that the page has added."""
+    """The tag of these style sheets, as one file; without names, of the sheets that the page has added."""
     joined = "+".join(names or g.get("styles", ()))
     return STYLE.format(asset(f"css/{joined}.css")) if joined else Markup()

@@ -1,4 +1,4 @@
-"""What a handler is called with that has a Flask route and a lane (see `lanes`)."""
+"""The argument of a handler that has a Flask route and a lane (see `lanes`)."""
 
 from __future__ import annotations
 

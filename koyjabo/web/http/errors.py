@@ -99,7 +99,7 @@ def error_answer(error: KoyJaboError) -> Answer:
 
 
 def unexpected(error: Exception) -> KoyJaboError:
-    """Log an error that nothing expected. Returns the one that is answered."""
+    """Log an unexpected error. Returns the error to answer with."""
     log.exception("unexpected_error kind=%s", type(error).__name__)
     return KoyJaboError()
 

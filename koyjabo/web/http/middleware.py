@@ -19,7 +19,7 @@ NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
 
 
 def init_app(app: Flask) -> None:
-    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY + 1  # cuts what is longer; `bodies` sees that it was
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY + 1  # cuts longer bodies; `bodies` detects them
     app.session_interface = NoSession()
     app.url_map.strict_slashes = False  # both spellings answer: a redirect breaks preflights
     app.url_map.merge_slashes = False

@@ -43,7 +43,7 @@ SECRET_PATHS = ("/reset-password/", "/verify-email/", "/share/", "/n/")
 """Pages whose address is a secret, which no other page may get as `Referer`, and no search engine may list."""
 
 FRAME_PATHS = ("/embed", "/embed/")
-"""Any page may frame what is answered there with 200."""
+"""Any page may frame answers there with 200."""
 
 POLICY = "Content-Security-Policy"
 PAGE_DIRECTIVES = "; ".join(
@@ -66,7 +66,7 @@ FRAME_POLICY = f"{PAGE_DIRECTIVES}; frame-ancestors *"
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 WORKER_PATH = "/sw.js"
 WORKER_POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'"
-"""What a service worker may do says the response with its script, and not that of its pages."""
+"""The response with a service worker's script sets its policy, and not the responses with its pages."""
 
 
 ALWAYS = [("X-Content-Type-Options", "nosniff")]
@@ -150,7 +150,7 @@ def allowed_origin(origin: str) -> Rule:
 
 
 class Paths(NamedTuple):
-    """Beginnings of paths that any origin may call without credentials, and of those that need a login."""
+    """Beginnings of paths that any origin may call without credentials, and of paths that need a login."""
 
     public: tuple[str, ...] = ()
     private: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What the page `/docs` shows of the OpenAPI description: calls by tag, with their fields, answers and samples."""
+"""The page `/docs`, from the OpenAPI description: calls by tag, with their fields, answers and samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The user's email: the page of the link that confirms it, and what the user chooses about mails."""
+"""The user's email: the page of the link that confirms it, and the choices about mails."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from koyjabo.web.ui.home.view import home_view
 
 @bp.get("/")
 def index() -> str:
-    """What is known now. The page's scripts update it."""
+    """The page with the present values. Its scripts update them."""
     services = current()
     attributions, honours_signals = services.network.places.attributions, services.counting.anonymity.honours_headers
     return render_template("home.html", view=home_view(), attributions=attributions, honours_signals=honours_signals)

@@ -1,4 +1,4 @@
-"""/account/…: change name and email, export what is stored, and delete the account."""
+"""/account/…: change name and email, export the stored data, and delete the account."""
 
 from __future__ import annotations
 

@@ -68,8 +68,8 @@ def welcome(grant: Grant, otherwise: str = "") -> Response:
 
 
 def landing(account: Account) -> str:
-    """The endpoint to which a login leads if the browser was not going anywhere else: the panel for those who see it,
-    so that an admin's login counts no visit.
+    """The endpoint to which a login leads if the browser was not going anywhere else: the panel for
+    accounts that see it, so that an admin's login counts no visit.
     """
     return "admin.overview" if account.sees_panel else "pages.index"
 

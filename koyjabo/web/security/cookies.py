@@ -22,7 +22,7 @@ def get(name: str) -> str:
 
 
 def put(response: Response, name: str, value: str, max_age_s: int, httponly: bool = True) -> None:
-    """Set a cookie, and over HTTPS delete the one that an older version has set without the prefix."""
+    """Set a cookie, and over HTTPS delete the cookie that an older version set without the prefix."""
     _set(response, cookie_name(name, request.is_secure), value, max_age_s, httponly)
     if name in request.cookies and request.is_secure:
         _set(response, name, "", 0, httponly)

@@ -25,7 +25,7 @@ MARK_LENGTH = 16
 SIGNUPS_SHARE = 2
 
 EVENTS_OF_A_REQUEST = 10
-"""Events a minute are limited to so many times the requests that may bring them."""
+"""The limit of events a minute is this number of times the limit of their requests."""
 
 ERASURES = 30
 """Erasures a minute from one address: each may take some seconds, and a visitor with very many visits needs several.
@@ -61,7 +61,7 @@ class Limits(NamedTuple):
 
 
 class Tally:
-    """Counts one request against several limits, and remembers the one that has the fewest requests left."""
+    """Counts one request against several limits, and remembers the limit with the fewest requests left."""
 
     __slots__ = ("_tightest", "address")
 
@@ -141,7 +141,7 @@ class RateLimits:
     def count_visitor(
         self, kind: str, environ: Environment, tally: Tally, visitor_id: str, sentence: str | None = None
     ) -> None:
-        """Count a visitor at its address: others who know the `visitorId` use up nothing of what the visitor may do."""
+        """Count a visitor at its address: others who know the `visitorId` use up nothing of the visitor's allowance."""
         address = client_address.limit_key(environ) if tally.address is None else tally.address
         if address:
             tally.use(self._of_visitor[kind], visitor_id, address, sentence=sentence)

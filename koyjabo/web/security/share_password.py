@@ -11,7 +11,7 @@ from koyjabo.web.security import cookies, rate_limits
 
 
 def require(link: OpenLink) -> None:
-    """Raises ShareLocked unless this browser may see what the link shows."""
+    """Raises ShareLocked unless this browser may see the content of the link."""
     current().shares.require_pass(link, cookies.get(_cookie(link)))
 
 

@@ -1,4 +1,4 @@
-"""What the sentence of a record of the audit log does not say: names and values."""
+"""Details of a record of the audit log beside its sentence: names and values."""
 
 from __future__ import annotations
 

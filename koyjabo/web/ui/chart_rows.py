@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 LEAST = 6
-"""A chart has at least so many bars, because fewer would be too wide to compare."""
+"""The least number of bars of a chart, because fewer would be too wide to compare."""
 
 Row = tuple[Any, ...]
 

@@ -1,4 +1,4 @@
-"""Flash messages: the page after a form says once what was done, to what, and how to take it back.
+"""Flash messages: the page after a form names once the action, its object, and the way to take it back.
 
 The message is a signed cookie, which the page that shows it deletes: a reload does not repeat it, and another site or
 host cannot write one.

@@ -42,7 +42,7 @@ NO_PROBLEM = MemberProblem()
 
 
 class MemberChange(NamedTuple):
-    """What a form has done, for the message about it."""
+    """The change a form has made, for the message about it."""
 
     about: str  # the name or email of the person
     undo: Undo | None = None

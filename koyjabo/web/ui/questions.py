@@ -1,7 +1,7 @@
 """Questions before damage: a page that names the person or the numbers, and the effect, before the action.
 
 The form of an action is answered with its question. The form of the question sends the same fields again, with a digest
-of what was asked, and the action is carried out if the question is still the same.
+of the question, and the action is carried out if the question is still the same.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ GROUPING = re.compile(r"(?<=\d),(?=\d)")
 
 
 class Question(NamedTuple):
-    """What is asked, in the language of the current request. If any of it has changed when the answer arrives, except
+    """A question, in the language of the current request. If any of it has changed when the answer arrives, except
     `figures`, the question is asked again.
     """
 
@@ -77,7 +77,7 @@ def _ask(error: Unconfirmed) -> Response:
 
 
 def _digest(question: Question) -> str:
-    """Of the question and of what the action gets, except passwords, which could be guessed from it."""
+    """Of the question and of the action's fields, except passwords, which could be guessed from it."""
     fields = {name: value for name, value in request.form.items() if name not in NOT_ASKED}
     asked = [request.path, fields, question._replace(figures=())]
     return sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()

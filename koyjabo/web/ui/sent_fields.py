@@ -19,7 +19,7 @@ SECRETS = {
     "new_password": _("New password"),
     "code": _("Code"),
 }
-"""Labels by name. No page repeats what was typed here: it has to be typed again."""
+"""Labels by name. No page repeats the text typed here: it has to be typed again."""
 
 TEXTS = {
     "email": (_("Email"), "email"),

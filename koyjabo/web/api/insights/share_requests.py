@@ -32,7 +32,7 @@ NOT_FILTERS = N_("must be lists of values by dimension")
 
 
 def _filters(value: Any) -> dict[str, list[str]]:
-    """A value may be null: what was not recorded, which a query string writes as ""."""
+    """A value may be null: not recorded, which a query string writes as ""."""
     if not isinstance(value, dict) or not all(isinstance(each, list) for each in value.values()):
         raise refuse(NOT_FILTERS)
     if not all(each is None or isinstance(each, str) for values in value.values() for each in values):

@@ -27,7 +27,7 @@ WHERE = {"community_id": "one community; default: the site"}
 
 
 def scope() -> Scope:
-    """What the request asks about: a community, for its moderators, or the site. Counts a report."""
+    """The scope of the request: a community, for its moderators, or the site. Counts a report."""
     account = tokens.require().account
     rate_limits.count_report(account.id)
     return _allowed(current(), account, request.args.get("community_id", ""))

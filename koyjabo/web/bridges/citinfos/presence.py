@@ -1,4 +1,4 @@
-"""Who is here now: on the site, in a community, and in the communities of a user."""
+"""Presence: on the site, in a community, and in the communities of a user."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two paths of one report: what the React code of Citinfos calls, and what its server has."""
+"""The two paths of one report: the one that the React code of Citinfos calls, and the one of its server."""
 
 from __future__ import annotations
 

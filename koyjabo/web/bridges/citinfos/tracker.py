@@ -26,7 +26,7 @@ class CitinfosVisitorTracker(CommunityVisitorTracker):
         ip_address: str | None = None,
         user_agent: str | None = None,
     ) -> dict[str, Any]:
-        """`error` for a visitor without an account, who is not added."""
+        """`error` for a visitor without an account. It is not added."""
         if not is_authenticated:
             return {**_added(self.get_visitor_count(community_id), None, None), "error": ANONYMOUS}
         count = super().add_visitor(user_id, community_id)

@@ -1,1 +1,1 @@
-"""What the home page shows besides the stats: the next milestone, and where people are."""
+"""Parts of the home page besides the stats: the next milestone, and the places of people."""

@@ -18,12 +18,12 @@ LEAST_DAYS = 4
 
 DAY_MS = 86_400_000
 WEEK, MONTH, LONGEST = 7, 30, 365
-"""Days; what takes longer than the longest is left open."""
+"""Days; times longer than the longest are left open."""
 
 
 def at_this_pace(visits: int, days: Sequence[int], clock: Clock) -> str:
-    """`on Monday at this pace`, for so many more visits; "" if that is too uncertain. `days` are the visits of the last
-    days that are over.
+    """`on Monday at this pace`, for this number of further visits; "" if too uncertain. `days` are the visits of the
+    last complete days.
     """
     last = days[-DAYS:]
     if sum(each > 0 for each in last) < LEAST_DAYS:

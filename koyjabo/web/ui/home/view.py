@@ -1,4 +1,4 @@
-"""What the home page shows, as of one moment."""
+"""The content of the home page, as of one moment."""
 
 from __future__ import annotations
 
@@ -108,8 +108,8 @@ def _milestones_after(total: int) -> list[int]:
 
 
 def _busy_communities() -> list[tuple[Community, int]]:
-    """Of those that show everybody how many are online, and in which a member came or left within the hour, the ones
-    with most people.
+    """The communities with most people, of those with public numbers in which a member came or left within the
+    hour.
     """
     people = {scope: each.online for scope, each in current().presence.arrivals.last_hour(CANDIDATES).items()}
     shown = current().communities.directory.public(people) if people else ()

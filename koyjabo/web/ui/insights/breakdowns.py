@@ -24,7 +24,7 @@ class Line(NamedTuple):
     label: str
     url: str  # of the view with this value alone, or without that filter if it is in force
     is_chosen: bool
-    number: int | None  # visits, or what the dimension counts
+    number: int | None  # visits, or the unit of the dimension
     sums: Sums
     percent: float
     at_least: bool
@@ -41,7 +41,7 @@ class Values(NamedTuple):
     offset: int
     reason: str | None
     is_counted: bool  # it counts page views or events
-    searched: int | None = None  # among so many values the lines were found; None: they are not those of a search
+    searched: int | None = None  # values searched for these lines; None: they are not the result of a search
 
     @property
     def label(self) -> str:
@@ -65,11 +65,11 @@ class Pages(NamedTuple):
     """The whole list of a dimension, and the pages beside this one."""
 
     values: Values
-    text: str  # that is searched
+    text: str  # the searched text
     before: str
     after: str
     words: str  # which lines these are
-    kept: Pairs  # what the search sends as well
+    kept: Pairs  # fields that the search sends as well
 
 
 def counted(dimension: str) -> bool:

@@ -1,4 +1,4 @@
-"""How much a number differs from the one that it is compared with."""
+"""The difference of a number from the compared one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the dashboard of a community shows besides the parts of Insights: time spent, and conversions by page."""
+"""Parts of a community's dashboard besides those of Insights: time spent, and conversions by page."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class TimeSpent(NamedTuple):
 class PageLine(NamedTuple):
     page: str | None
     conversions: int
-    people: int | None  # whose first visit opened the page, those who signed up among them
+    people: int | None  # whose first visit opened the page, including converted ones
     percent: float | None  # of these people
 
 
 class ConversionLines(NamedTuple):
-    """`conversions` are at least so many if there is a `reason`."""
+    """`conversions` is a lower bound if there is a `reason`."""
 
     conversions: int
     average: str  # from the first visit to the conversion, in words; "" if not known

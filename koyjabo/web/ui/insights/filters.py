@@ -58,6 +58,6 @@ def _chip(dimension: str, value: Value, is_wanted: bool, address: Address, label
 
 
 def _words(dimension: str, value: Value, label: Label) -> tuple[str, str]:
-    """Of the filter that wants a value, and of the one that excludes it."""
+    """Of the filter that wants a value, and of the filter that excludes it."""
     named = {"dimension": cards.label(dimension), "value": label(dimension, value, language())}
     return str(_("%(dimension)s is %(value)s", **named)), str(_("%(dimension)s is not %(value)s", **named))

@@ -7,7 +7,7 @@ from koyjabo.web.ui.insights.address import Address
 from koyjabo.web.ui.insights.base import Base
 
 SHOWN = ("metric", "granularity", "tabs", "by", "offset", "find")
-"""Parameters of what a view shows, beside those of the question."""
+"""Parameters of the shown parts of a view, beside those of the question."""
 
 
 class Links:

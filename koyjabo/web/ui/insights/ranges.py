@@ -34,19 +34,19 @@ class Choice(NamedTuple):
     url: str
     label: str
     is_chosen: bool = False
-    key: str = ""  # that chooses it
+    key: str = ""  # the key that chooses it
 
 
 class Picker(NamedTuple):
     """The choice of the days, and of those to compare them with."""
 
-    title: str  # what is chosen
+    title: str  # the chosen range
     presets: list[Choice]
     before: Choice
     after: Choice | None  # None for a range that ends today
     comparison: str
     comparisons: list[Choice]
-    kept: Pairs  # what a form with two other days sends as well
+    kept: Pairs  # fields that a form with two other days sends as well
 
 
 def picker(address: Address, question: Question, compare: str, today: str, default: str) -> Picker:

@@ -156,6 +156,6 @@ def _chips(filters: dict[str, list[str]]) -> list[str]:
 
 
 def shown(link: OpenLink) -> list[str]:
-    """The filters of a link in words, for those who open it: without communities, whose names it does not show."""
+    """The filters of a link in words, for its visitors: without communities, whose names it does not show."""
     filters = {name: each for name, each in current().shares.filters(link).items() if name != COMMUNITY}
     return words(filters, current().insights.reports.label)

@@ -20,13 +20,13 @@ from koyjabo.web.ui.insights.ranges import Choice
 
 LABELS: dict[str, LazyString] = {HOUR: _("Hour"), DAY: _("Day"), WEEK: _("Week"), MONTH: _("Month")}
 DEFAULTS = ((2, HOUR), (100, DAY), (400, WEEK))
-"""The granularity of ranges of at most so many days."""
+"""The granularity of ranges of at most this number of days."""
 
 OFFERED = {HOUR: range(1, 32), DAY: range(2, 801), WEEK: range(15, 4000), MONTH: range(62, 10**6)}
-"""In ranges of so many days a granularity makes a chart that can be read."""
+"""The lengths of ranges, in days, for which a granularity makes a legible chart."""
 
 Note = tuple[str, str]
-"""A day, and what was noted at it."""
+"""A day, and its note."""
 
 
 class Row(NamedTuple):
@@ -43,7 +43,7 @@ class Row(NamedTuple):
 class Chart(NamedTuple):
     caption: str
     step: str  # one of GRANULARITIES
-    first: str  # what its periods are called
+    first: str  # the name of its periods
     rows: list[Row]  # the oldest first
     compared: str  # the name of the days compared with; "" without them
 

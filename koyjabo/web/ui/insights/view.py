@@ -55,7 +55,7 @@ class View(Links):
         """Whether reports cannot be answered yet."""
         return self._insights.is_counting()
 
-    # What was asked
+    # The question
 
     @cached_property
     def range(self) -> Picker:
@@ -208,7 +208,7 @@ class View(Links):
 
     @property
     def _granularity(self) -> str:
-        """The one that is asked for; for very many days the next longer one."""
+        """The requested one; for very many days the next longer one."""
         return possible(self.question, self._other("granularity") or timelines.granularity(self.question))
 
     @property
@@ -224,7 +224,7 @@ class View(Links):
 
 
 def view_of(base: Base, pairs: Iterable[tuple[str, str]]) -> tuple[View, dict[str, Any]]:
-    """The view, and what is wrong with the parameters by name; then it is the view without any."""
+    """The view, and the errors of the parameters by name; after errors it is the view without parameters."""
     try:
         return View(base, pairs), {}
     except InvalidInput as error:
