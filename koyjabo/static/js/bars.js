@@ -13,7 +13,7 @@ export class Bars {
   #rows = new Map();
 
   /** @param {HTMLElement} part  with a list, a template of its rows, and a text for no rows
-   * @param {(name: string) => string} nameOf  what is shown as the name
+   * @param {(name: string) => string} nameOf  the name to show
    */
   constructor(part, nameOf) {
     this.#list = /** @type {HTMLElement} */ (part.querySelector("ul"));

@@ -53,8 +53,8 @@ const texts = (nodes) => Array.from(nodes, (node) => (node.textContent ?? "").re
 export const total = (numbers) => numbers.reduce((/** @type {number} */ sum, each) => sum + (each ?? 0), 0);
 
 /**
- * What uPlot draws: the sums, the highest first, because each bar covers the lower part of the one before it. Incomplete
- * rows have a series of their own, since uPlot fills a series in one way. Last comes the line of what is compared.
+ * The data of uPlot: the sums, the highest first, because each bar covers the lower part of the one before it. Incomplete
+ * rows have a series of their own, since uPlot fills a series in one way. The line of the comparison comes last.
  * @param {Table} table  @returns {uPlot.AlignedData}
  */
 export function layers({ labels, sums, compared, incomplete }) {

@@ -43,7 +43,7 @@ export class ChartTooltip {
     if (this.#tip.hidden) this.#say(this.#last, this.#read(this.#last));
   }
 
-  /** Shows what the plot's cursor points at. @param {uPlot} plot */
+  /** Shows the values at the plot's cursor. @param {uPlot} plot */
   show(plot) {
     const { idx, left = -1 } = plot.cursor;
     this.#tip.hidden = left < 0 || typeof idx !== "number";

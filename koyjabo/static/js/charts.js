@@ -135,7 +135,7 @@ class Chart {
     return [{ ...bars, fill: color, stroke: ground, width: 1 }, { ...bars, fill: hatched(color, ground), stroke: color, width: 1 }];
   }
 
-  /** What is compared. @returns {uPlot.Series[]} */
+  /** The comparison. @returns {uPlot.Series[]} */
   #line() {
     if (!this.#table.compared.length) return [];
     const points = { show: this.#table.compared.length === 1 };

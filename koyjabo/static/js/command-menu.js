@@ -15,7 +15,7 @@ const address = find("[data-command-menu]").dataset.commandMenu ?? "";
 let timer = 0;
 let asking = new AbortController();
 let chosen = -1;
-let isWaiting = false; // for the answer to what was typed last
+let isWaiting = false; // for the answer to the newest text
 let isEntered = false; // Enter was pressed meanwhile
 
 const options = () => /** @type {HTMLElement[]} */ ([...list.querySelectorAll("[role=option]")]);
@@ -28,7 +28,7 @@ export function open() {
   void ask();
 }
 
-/** Ask for what is typed. An answer to an earlier question is dropped. */
+/** Search for the typed text. An answer to an earlier question is dropped. */
 async function ask() {
   asking.abort();
   asking = new AbortController();

@@ -1,4 +1,4 @@
-/** Searches the calls of the API, and opens the one that the address names. */
+/** Searches the calls of the API, and opens the call that the address names. */
 
 import { written } from "./figures.js";
 import { find, write } from "./page.js";

@@ -1,5 +1,5 @@
 /** Keeps the stats of the site and the line's state up to date, tells visitors their number, and erases them on request.
- * What is below the fold is loaded when the number is there.
+ * The parts below the fold are loaded when the number is there.
  */
 
 import { connection } from "./connection.js";

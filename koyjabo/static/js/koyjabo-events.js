@@ -29,7 +29,7 @@ const PROPERTY = /^[A-Za-z]\w{0,63}$/;
 const MOST_PROPERTIES = 10;
 
 /**
- * What is wrong with the arguments of `track` (docs/specification.md).
+ * The error in the arguments of `track` (docs/specification.md).
  * @param {unknown} name  @param {unknown} props  @param {unknown} page  @returns {string | undefined}
  */
 function problem(name, props, page) {
@@ -201,7 +201,7 @@ class Events {
     for (const { id } of events) done(id, this.#failures);
   }
 
-  /** The page may not come back: what was not acknowledged is sent, and sent again if it does. */
+  /** The page may not come back: events without an answer are sent, and sent again if it does. */
   #leave() {
     if (isPrepared() || !this.#counts) return;
     for (let waiting = this.#waiting, sent; waiting.length; waiting = waiting.slice(sent.length)) {
@@ -219,7 +219,7 @@ function first(events) {
 }
 
 /**
- * The events that a retry would not help: those that the server names, else all.
+ * The events that a retry would not help: those named by the server, else all.
  * @param {Event[]} events  @param {{error?: string, details?: Record<string, string>}} answer
  */
 function refused(events, { error, details = {} }) {

@@ -9,11 +9,11 @@
  * @property {any} body  of the request: a visit, or one event of a visitor
  */
 
-const KEPT_DAYS = 365; // RETENTION_DAYS: for so long the server recognises what it has counted
+const KEPT_DAYS = 365; // RETENTION_DAYS: how long the server recognises what it has counted
 const DAY_MS = 86_400_000;
 const REST_MS = 30_000;
 const ANSWER_LIMIT_MS = 10_000;
-const WAITING = "koyjabo.waiting"; // in localStorage with an id: the note of a page, or "0" for what is here
+const WAITING = "koyjabo.waiting"; // in localStorage with an id: the note of a page, or "0" for an entry of this queue
 
 /** @type {any} */
 let area = {};
@@ -23,9 +23,9 @@ try {
   // a service worker, or a browser that allows none
 }
 
-/** The ids of what this page sends by itself. @type {Set<string | undefined>} */
+/** The ids that this page sends by itself. @type {Set<string | undefined>} */
 const own = new Set();
-/** Those that it has an answer to, perhaps before they are given to this module. @type {Set<string>} */
+/** The ids with an answer, perhaps before they are given to this module. @type {Set<string>} */
 const answered = new Set();
 /** To be kept, and without a note if localStorage is full. @type {Entry[]} */
 const given = [];
@@ -79,7 +79,7 @@ async function send({ id, url, body }) {
   if (Date.now() - parseInt(id, 36) > KEPT_DAYS * DAY_MS) return console.warn("Too old, and not counted:", body); // a time in the future is no age
   try {
     const answer = await fetch(url, { method: "POST", body: JSON.stringify(body), keepalive: true, signal: AbortSignal.timeout?.(ANSWER_LIMIT_MS) });
-    const { error } = await answer.json(); // what is no JSON comes from a proxy or a portal, and not from the server
+    const { error } = await answer.json(); // other bodies than JSON come from a proxy or a portal, and not from the server
     if (answer.status > 499 || answer.status === 429) return Number(answer.headers.get("Retry-After")) * 1000 || REST_MS;
     return answer.ok ? 0 : console.warn("Refused, and not counted:", error, body);
   } catch {
@@ -87,7 +87,7 @@ async function send({ id, url, body }) {
   }
 }
 
-/** @returns {Promise<number>}  ms until the next try; 0 if nothing waits but what the page sends by itself */
+/** @returns {Promise<number>}  ms until the next try; 0 if nothing waits except the page's own entries */
 async function sendAll() {
   /** @type {Record<string, number>} */
   const rests = {}; // of servers that take nothing now, ms

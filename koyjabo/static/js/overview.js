@@ -10,11 +10,11 @@ import { panel } from "./panel-line.js";
 /** @typedef {import("./panel-line.js").PanelUpdate} PanelUpdate */
 
 const REST_MS = 60_000;
-/** What the line tells of a period: its first visits of new visitors, and its others. */
+/** The line sends two numbers of a period: its first visits of new visitors, and its others. */
 const CHARTED = { visits: (/** @type {number[]} */ [first, others]) => first + others, new_visitors: (/** @type {number[]} */ [first]) => first };
 
 let timer = 0;
-/** What the line told last, by step and beginning. @type {Record<string, Record<string, number[] | null>>} */
+/** The latest numbers of the line, by step and beginning. @type {Record<string, Record<string, number[] | null>>} */
 let told = {};
 
 function refreshLater() {
@@ -39,7 +39,7 @@ function showSum() {
   showNumbers({ [name]: sum(document) });
 }
 
-/** Puts what was told into a page. A period only grows within one count, so the larger of two numbers is the newer one.
+/** Puts the line's numbers into a page. A period only grows within one count, so the larger of two numbers is the newer one.
  * @param {Document} page  @param {boolean} [isOther]  whether it may be another count
  * @returns {boolean} whether the page has these periods
  */
@@ -83,7 +83,7 @@ panel.addEventListener("update", (event) => {
 });
 panel.addEventListener("polled", refresh);
 
-/** An answer may be older than what was told meanwhile. */
+/** An answer may be older than the numbers that have come meanwhile. */
 document.addEventListener("answered", (event) => {
   const answer = /** @type {Document} */ (/** @type {CustomEvent} */ (event).detail);
   const { name, metric } = charted(answer), numbers = answer.getElementById("insights-numbers"), before = sum(answer);

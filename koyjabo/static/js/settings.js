@@ -27,4 +27,4 @@ function show() {
   write(outcome, [none, one][shown] ?? many.replace("{count}", digits.format(shown)));
 }
 
-if (!field.defaultValue) field.addEventListener("input", show); // otherwise the page has only what the server found
+if (!field.defaultValue) field.addEventListener("input", show); // otherwise the page has only the server's results

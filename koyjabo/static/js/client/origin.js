@@ -1,2 +1,2 @@
-/** The server of a page that names none: the one that has sent this module. The npm package has another module here. */
+/** The server of a page that names none: the server of this module. The npm package has another module here. */
 export const origin = () => import.meta.url;

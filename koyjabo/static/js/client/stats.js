@@ -1,4 +1,4 @@
-/** The newest stats, and what is kept of them for the next page. */
+/** The newest stats, and their copy for the next page. */
 
 import { elapsedMs } from "./requests.js";
 import { local, parsed, session } from "./storage.js";
@@ -76,7 +76,7 @@ export class Newest {
     this.#tell();
   }
 
-  /** Store what is not stored yet: at most every KEEP_MS, to spare slow phones. */
+  /** Store the newest stats unless stored: at most every KEEP_MS, to spare slow phones. */
   keep() {
     const nowMs = elapsedMs();
     if (this.#isKept || nowMs - this.#keptMs < KEEP_MS) return;

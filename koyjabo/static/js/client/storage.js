@@ -1,4 +1,4 @@
-/** What the client module keeps in the browser (docs/personal-data.md). */
+/** The data that the client module keeps in the browser (docs/personal-data.md). */
 
 const NOT_COUNTED = "koyjabo.doNotCount";
 

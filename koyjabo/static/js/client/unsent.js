@@ -1,5 +1,5 @@
 /**
- * What the server has not answered yet: noted before it is sent, so that a page that is closed meanwhile loses nothing, and
+ * Requests without an answer yet: noted before they are sent, so that a page that is closed meanwhile loses nothing, and
  * given to koyjabo-queue.js once a request has failed.
  */
 

@@ -136,7 +136,7 @@ function showProgress(done, all) {
   root.toggleAttribute("data-busy", !progress.hidden);
 }
 
-/** To screen readers, what the page shows now. */
+/** Announces the present view to screen readers. */
 function say() {
   const said = /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll("[data-said]"));
   write(find("[data-insights-said]"), Array.from(said, (each) => each.dataset.said).join(". "));

@@ -1,4 +1,4 @@
-/** What the home page keeps up to date below its number, in one file that is loaded after that. */
+/** The live parts of the home page below its number, in one file that is loaded after it. */
 
 import { Feed } from "../home/feed.js";
 import { Goal } from "../home/goal.js";

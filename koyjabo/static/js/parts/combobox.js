@@ -62,7 +62,7 @@ class Combobox {
     });
   }
 
-  /** The name of what is chosen; of the first choice, which stands for all, as a placeholder. */
+  /** The name of the chosen value; of the first choice, which stands for all, as a placeholder. */
   #write() {
     const option = this.#select.selectedOptions[0];
     this.#input.placeholder = this.#select.options[0].text;
@@ -131,7 +131,7 @@ class Combobox {
     else if (event.key === "ArrowDown" && !isOpen) this.#open("");
     else if (event.key === "ArrowDown" && count) this.#mark((this.#at + 1) % count);
     else if (event.key === "ArrowUp" && isOpen && count) this.#mark((this.#at <= 0 ? count : this.#at) - 1);
-    else if (event.key === "Enter") return this.#leave(); // the form is sent with what is written
+    else if (event.key === "Enter") return this.#leave(); // the form is sent with the typed text
     else return;
     event.preventDefault();
   }

@@ -38,7 +38,7 @@ export function toast(text, { undo } = {}) {
   if (undo) message.append(button(region.dataset.undo ?? "", () => (message.remove(), undo())));
   message.append(button(region.dataset.close ?? "", () => message.remove()));
   region.hidePopover?.();
-  region.showPopover?.(); // it comes above what was opened in the meantime
+  region.showPopover?.(); // above popovers opened in the meantime
   region.append(message);
   write(words, text); // after it is in the page, so that screen readers announce it
   removeLater(message, undo ? WITH_UNDO_MS : SHOWN_MS);
