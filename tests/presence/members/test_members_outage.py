@@ -6,7 +6,7 @@ import time
 from statistics import median
 
 import pytest
-from support.member_worlds import GRACE_S, HIKERS, LEASE_S, redis_world
+from support.member_worlds import GRACE_S, HIKERS, LEASE_S, counts, redis_world
 from support.processes import wait_until
 
 from koyjabo.presence.members.online_members import Online, OnlineMember
@@ -41,10 +41,6 @@ def two(world):
     assert counts(here, there) == [3, 3]
     here.news.clear(), there.news.clear()
     return here, there
-
-
-def counts(*workers) -> list[int]:
-    return [worker.count() for worker in workers]
 
 
 def fail(world, *workers, failure: str = "kill") -> None:
