@@ -92,7 +92,7 @@ def test_those_who_take_brotli_get_less(client, name):
 
 
 def test_styles_of_a_page_are_one_file(client, style):
-    names = ["tokens", "site", "parts", "print"]
+    names = ["tokens", "site", "parts", "controls", "print"]
     assert style.endswith(f"/css/{'+'.join(names)}.css")
     parts = [client.get(f"/static/css/{name}.css").data for name in names]
     assert client.get(style).data == b"".join(parts)
