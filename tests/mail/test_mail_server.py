@@ -119,7 +119,7 @@ def test_slow_mail_server_delays_no_request_and_what_waits_survives_kill_9(new_s
         assert requests.get(f"http://127.0.0.1:{server.port}/api/stats", timeout=5, proxies={}).ok
         took.append(time.monotonic() - began)
         time.sleep(0.02)
-    assert len(took) > 50
+    assert len(took) > 20
     assert max(took) < 0.5, sorted(took)[-5:]
     server.kill()
     log, slow.delay_s = server.log, 0.0

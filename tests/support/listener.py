@@ -16,6 +16,7 @@ import websocket
 
 from support.answers import Stats
 from support.processes import wait_until
+from support.socketio_client import Client
 
 BROWSER = "Mozilla/5.0 (Linux; Android 14) a browser of the tests"
 PATIENCE_S = 10
@@ -118,7 +119,7 @@ class SocketioListener(Listener):
         auth: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        self.client = socketio.Client(reconnection=False, request_timeout=PATIENCE_S)
+        self.client = Client(reconnection=False, request_timeout=PATIENCE_S)
         self.client.on("*", self._note)
         self.client.connect(
             f"http://127.0.0.1:{port}/" + (f"?{urlencode({'visitorId': visitor})}" if visitor else ""),

@@ -10,13 +10,13 @@ from struct import unpack
 from typing import Any
 
 import requests
-import socketio
 import websocket
 
 from support.forms import answer
 from support.listener import PATIENCE_S, Listener, leave
 from support.processes import wait_until
 from support.server import Server
+from support.socketio_client import Client
 
 PASSWORD = "rickshaw at dawn"
 REQUEST_TIMEOUT_S = 15
@@ -241,7 +241,7 @@ class SocketioMember(CommunityListener):
         **said: Any,
     ) -> None:
         super().__init__()
-        self.client = socketio.Client(reconnection=False)
+        self.client = Client(reconnection=False)
         self.client.on("*", self._note)
         self.client.connect(f"http://127.0.0.1:{port}/", transports=["websocket"], auth=auth, wait_timeout=PATIENCE_S)
         self.where = {"room": room, "communityId": community}

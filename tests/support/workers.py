@@ -163,7 +163,7 @@ def flat(found: list[list[Page]]) -> list[Page]:
 def assert_never_fell(page: Page) -> None:
     """Totals never fall within an epoch, revisions only grow, and places add up (specification: promise 3)."""
     for earlier, later in pairwise(page.updates):
-        assert later.revision > earlier.revision
+        assert later.revision > earlier.revision, f"{earlier}, and then {later}"
         assert later.epoch > earlier.epoch or (later.epoch == earlier.epoch and later.total >= earlier.total)
     for shown in page.updates:
         assert_adds_up(shown)

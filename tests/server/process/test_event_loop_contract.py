@@ -48,7 +48,7 @@ def test_soon_is_after_all_requests_that_are_ready_now(loop):
             loop.call_when_readable(line.fileno(), lambda line=line: read(line))
         one_end.send(b"x")
         other_end.send(b"x")
-        pause(loop)
+        pause_until(loop, lambda: len(order) == 4)
     assert order == ["ready", "ready", "soon", "soon"]
 
 
