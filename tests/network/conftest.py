@@ -22,11 +22,3 @@ def place_database(tmp_path):
         return tmp_path / name
 
     return make
-
-
-@pytest.fixture
-def unusable(tmp_path):
-    """Paths that are no databases, by what is wrong with them."""
-    (tmp_path / "empty.mmdb").touch()
-    (tmp_path / "text.mmdb").write_text("not a database\n" * 100)
-    return {name: tmp_path / f"{name}.mmdb" for name in ("missing", "empty", "text")} | {"folder": tmp_path}

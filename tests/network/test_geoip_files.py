@@ -14,6 +14,14 @@ from koyjabo.network.geolocation import PlaceFinder
 BANGLADESH = "103.4.145.245"
 
 
+@pytest.fixture
+def unusable(tmp_path):
+    """Paths that are no databases, by what is wrong with them."""
+    (tmp_path / "empty.mmdb").touch()
+    (tmp_path / "text.mmdb").write_text("not a database\n" * 100)
+    return {name: tmp_path / f"{name}.mmdb" for name in ("missing", "empty", "text")} | {"folder": tmp_path}
+
+
 def test_damaged_countries_are_no_error(monkeypatch, unusable):
     monkeypatch.setattr(geolocation, "COUNTRIES", unusable["text"])
     assert PlaceFinder().locate(BANGLADESH) == "Unknown"

@@ -30,7 +30,7 @@ def asset(name: str) -> str:
 
 
 def inline_styles(*names: str) -> Markup:
-    """These style sheets between the lines of the page, whose policy names their hash. It is painted without a second
+    """These sheets as inline styles, whose hash the policy of the page names. The page is painted without a second
     request, which takes half a second on slow 3G; but the sheets come with each answer, and not from the cache.
     """
     text, digest = _inline(names, asset(""))

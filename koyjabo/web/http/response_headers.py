@@ -60,7 +60,7 @@ PAGE_DIRECTIVES = "; ".join(
     )
 )
 PAGE_POLICY = f"{PAGE_DIRECTIVES}; frame-ancestors 'none'"
-"""Of all pages; one that has a style sheet between its lines adds the sheet's hash (`policy_with_style`)."""
+"""Of all pages; a page with inline styles adds their hash (`policy_with_style`)."""
 
 FRAME_POLICY = f"{PAGE_DIRECTIVES}; frame-ancestors *"
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
@@ -183,7 +183,7 @@ class ResponseHeaders:
             found = OURS if rule is FRAME and not status.startswith("200 ") else rule
             data, pages = found.over_tls if is_over_tls else found.plain
             added = data
-            if _is_page(headers):  # one with styles between its lines brings its own policy
+            if _is_page(headers):  # a page with inline styles brings its own policy
                 has_policy = any(name == POLICY for name, _ in headers)
                 added = [each for each in pages if each[0] != POLICY] if has_policy else pages
             return start_response(status, [*headers, *added, (HEADER, own_id)], *error)

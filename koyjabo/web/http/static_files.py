@@ -135,7 +135,7 @@ def _joined(name: Path, cache_control: str) -> Response:
 
 
 def joined_styles(names: Sequence[str]) -> bytes | None:
-    """The text of these style sheets, one after the other; None if there is none of a name."""
+    """The text of these style sheets, one after the other; None if one of them does not exist."""
     found = [_style(each) for each in names]
     return None if None in found else _joined_text(tuple(path for path in found if path), current_version())
 
