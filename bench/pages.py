@@ -25,7 +25,7 @@ from playwright.sync_api import sync_playwright
 
 LIVE = ("home", "admin", "community", "dashboard")
 LEAST_PERFORMANCE, LEAST_OTHERS = 98, 100
-MOST_KB = {"home": 45.0, "admin": 60.0, "docs": 150.0}
+MOST_KB = {"home": 30.0, "admin": 60.0, "docs": 150.0}
 MOST_WAITS = {"home": Waits(1.4, 2.5)}
 MOST_LCP_S = {"admin": 1.5}
 BROWSERS = ("chromium", "chromium-headless-shell", "google-chrome")

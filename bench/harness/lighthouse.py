@@ -62,7 +62,6 @@ def _once(subject: Subject, port: int, chromium: str, folder: Path) -> Verdict:
     headers.write_text(json.dumps({"Cookie": "; ".join(f"{name}={value}" for name, value in subject.cookies.items())}))
     command = ["node", str(CLI), f"http://localhost:{port}{subject.path}", "--quiet", "--output=json"]
     command += [f"--output-path={result}", f"--chrome-flags={CHROME}", f"--only-categories={','.join(CATEGORIES)}"]
-    command += ["--ignore-status-code"]  # a link with a password asks for it with 401
     command += [f"--extra-headers={headers}"] if subject.cookies else []
     env = {**os.environ, "CHROME_PATH": chromium}
     for left in reversed(range(TRIES)):

@@ -30,6 +30,7 @@ COUNT_RINGS = """() => {
   const map = document.querySelector("[data-map=divisions]");
   new MutationObserver(count).observe(map, { childList: true, subtree: true });
 }"""
+LOADED = "performance.getEntriesByType('resource').some(({ name }) => name.endsWith('dots.json'))"
 OVER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -52,9 +53,10 @@ def register_from(site, address: str, visitor: str) -> int:
 
 
 def has_later_parts(page: Page) -> Page:
-    """What is loaded after the number is there."""
-    loaded = "performance.getEntriesByType('resource').some(({ name }) => name.endsWith('dots.json'))"
-    wait_for(page, lambda: page.evaluate(loaded), "the parts below the number are loaded")
+    """What is loaded after the number is there, and the positions for the maps, when they are first seen."""
+    assert not page.evaluate(LOADED)
+    page.locator("[data-people-part]").scroll_into_view_if_needed()
+    wait_for(page, lambda: page.evaluate(LOADED), "the positions of places are loaded")
     return page
 
 

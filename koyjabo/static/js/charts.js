@@ -44,7 +44,7 @@ class Chart {
   #tooltip;
   #table;
   /** @type {uPlot | undefined} */ #plot;
-  #resizes = new ResizeObserver(() => this.#plot?.setSize(this.#size()));
+  #resizes = new ResizeObserver(() => this.#place.clientWidth === this.#plot?.width || this.#plot?.setSize(this.#size()));
 
   /** @param {HTMLElement} figure  @param {boolean} isOpen  whether its table is */
   constructor(figure, isOpen) {
@@ -56,7 +56,6 @@ class Chart {
     this.#names = /** @type {NodeListOf<HTMLElement>} */ (figure.querySelectorAll(".names > li"));
     this.#table = readTable(figure);
     this.#tooltip = new ChartTooltip(this.#place, () => this.#plot, (row) => this.#inWords(row), (row) => this.#table.links[row]?.click());
-    this.draw();
     this.#resizes.observe(this.#place);
   }
 
@@ -171,8 +170,10 @@ class Chart {
 /** @type {Map<Element, Chart>} */
 const charts = new Map();
 
-/** Draws the figures that have no chart yet, and ends the charts whose figures are gone. Open tables stay open. */
-function find() {
+/** Draws the figures that have no chart yet, and ends the charts whose figures are gone. Open tables stay open. Each is drawn
+ * in a task of its own: a phone takes some time for one.
+ */
+async function find() {
   const open = new Set();
   for (const [figure, chart] of charts) {
     if (figure.isConnected) continue;
@@ -180,16 +181,19 @@ function find() {
     chart.end();
     charts.delete(figure);
   }
-  for (const figure of document.querySelectorAll("[data-chart]")) {
-    if (!charts.has(figure)) charts.set(figure, new Chart(/** @type {HTMLElement} */ (figure), open.has(figure.id)));
+  const fresh = [...document.querySelectorAll("[data-chart]")].filter((figure) => !charts.has(figure));
+  for (const figure of fresh) charts.set(figure, new Chart(/** @type {HTMLElement} */ (figure), open.has(figure.id)));
+  for (const figure of fresh) {
+    await new Promise((resolve) => setTimeout(resolve));
+    charts.get(figure)?.draw();
   }
 }
 
-find();
+void find();
 document.addEventListener("replaced", (event) => {
   const figure = /** @type {Element} */ (event.target).closest("[data-chart]");
   if (figure) charts.get(figure)?.update();
-  else find();
+  else void find();
 });
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts.forEach((chart) => chart.draw()));

@@ -27,8 +27,7 @@ function openNamed() {
   named.scrollIntoView();
 }
 
-find("[data-search]").hidden = false;
 box.addEventListener("input", search);
 addEventListener("hashchange", openNamed);
-search();
+if (box.value) search(); // the browser has kept it
 openNamed();

@@ -5,14 +5,16 @@ import { readJson } from "./page.js";
 import { ago } from "./parts/ages.js";
 
 const timeZone = readJson("phrases").zone;
+/** Formats are made once: to make one takes a phone several milliseconds. */
+const minute = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hour12: false, timeZone });
+const exact = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "long", timeZone });
 
 /** @param {number} ms  since 1970  @returns {string} hour and minute */
-export const minuteOfDay = (ms) => new Date(ms).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit", hour12: false, timeZone });
+export const minuteOfDay = (ms) => minute.format(ms);
 
 /** @param {Element} time  @param {number} ms  since 1970  @param {number} aheadMs  of the server's clock */
 export function showMoment(time, ms, aheadMs) {
-  const title = new Date(ms).toLocaleString(locale, { dateStyle: "medium", timeStyle: "long", timeZone });
   const age = Math.max(0, Date.now() + aheadMs - ms);
-  Object.assign(time, { dateTime: new Date(ms).toISOString(), title, textContent: ago(age / 1000) });
+  Object.assign(time, { dateTime: new Date(ms).toISOString(), title: exact.format(ms), textContent: ago(age / 1000) });
   time.setAttribute("data-age", String(age));
 }

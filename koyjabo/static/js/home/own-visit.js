@@ -65,8 +65,10 @@ export class OwnVisit {
     this.#countedMs ||= Date.now();
     const openedMs = performance.timeOrigin, hasWaited = this.#countedMs - openedMs > LATE_MS;
     const phrase = today && isOfToday(ordinal, stats) ? phrases.number : phrases.numberAlone;
-    const values = { ordinal: written(ordinal), today: nth(today), opened: minuteOfDay(openedMs), counted: minuteOfDay(this.#countedMs) };
-    this.#write(hasWaited ? `${phrase} ${phrases.late}` : phrase, values);
+    const values = { ordinal: written(ordinal), today: nth(today) };
+    if (!hasWaited) return this.#write(phrase, values);
+    const times = { opened: minuteOfDay(openedMs), counted: minuteOfDay(this.#countedMs) };
+    this.#write(`${phrase} ${phrases.late}`, { ...values, ...times });
   }
 
   /** @param {string} phrase  @param {Record<string, string>} [values] */

@@ -97,28 +97,47 @@ function draw(dot, people, most) {
   if (number) number.textContent = radius ? ` ${written(people)}` : "";
 }
 
+/** @param {Element} part  @returns {Promise<void>} when it is first seen */
+const seen = (part) => new Promise((resolve) => {
+  const observer = new IntersectionObserver((entries) => {
+    if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
+    observer.disconnect();
+    resolve();
+  });
+  observer.observe(part);
+});
+
 /** The maps, where `make assets` has made them. */
 class Maps {
   #country = find("[data-map=divisions] .land");
   #divisions = new Dots(find("[data-map=divisions] g"));
   #countries = new Dots(find("[data-map=countries] g"));
-  /** @type {Promise<Positions>} */
-  #positions;
-  /** @type {Stats["locations"]} */ #newest = {};
+  /** @type {Positions | undefined} loaded when the maps are first seen */ #positions;
+  /** @type {Stats["locations"] | undefined} */ #newest;
 
   /** @param {string} url  of the positions */
   constructor(url) {
-    this.#positions = fetch(url).then((answer) => answer.json());
-    this.#positions.catch(() => {}); // then the dots stay as they are
+    this.#load(url).catch(() => {}); // then the dots stay as they are
+  }
+
+  /** @param {string} url */
+  async #load(url) {
+    await seen(find("[data-people-part]"));
+    this.#positions = await (await fetch(url)).json();
+    this.#draw();
   }
 
   /** @param {Stats["locations"]} locations */
-  async show(locations) {
+  show(locations) {
     this.#newest = locations;
-    const { cities, divisions, countries } = await this.#positions;
-    if (locations !== this.#newest) return;
+    this.#draw();
+  }
+
+  #draw() {
+    if (!this.#positions || !this.#newest) return;
+    const { cities, divisions, countries } = this.#positions;
     /** @type {Map<string, number>} */ const byDivision = new Map(), /** @type {Map<string, number>} */ byCountry = new Map();
-    for (const [place, { count }] of Object.entries(locations)) {
+    for (const [place, { count }] of Object.entries(this.#newest)) {
       const code = countryCode(place), division = code === HERE ? divisions[cities[cityKey(place)]]?.[0] : undefined;
       if (code) add(byCountry, code, count);
       if (division) add(byDivision, division, count);
@@ -129,9 +148,9 @@ class Maps {
   }
 
   /** @param {string} place  of a visit */
-  async pulse(place) {
-    if (still.matches) return;
-    const code = countryCode(place), { cities, divisions } = await this.#positions;
+  pulse(place) {
+    if (still.matches || !this.#positions) return;
+    const code = countryCode(place), { cities, divisions } = this.#positions;
     const division = divisions[cities[cityKey(place)]];
     this.#countries.pulse(code ?? "");
     if (code === HERE && division) this.#divisions.pulse(division[0]);
@@ -154,11 +173,11 @@ export class People {
   /** @param {Stats["locations"]} locations */
   show(locations) {
     this.#list.show(locations);
-    this.#maps?.show(locations).catch(() => {});
+    this.#maps?.show(locations);
   }
 
   /** @param {string | null} place  of the newest visit */
   pulse(place) {
-    if (place) this.#maps?.pulse(place).catch(() => {});
+    if (place) this.#maps?.pulse(place);
   }
 }

@@ -6,7 +6,8 @@ const TICK_MS = 1_000;
 const UNITS = [[60, 1, "second"], [3_600, 60, "minute"], [86_400, 3_600, "hour"], [Infinity, 86_400, "day"]];
 
 const locale = document.documentElement.lang === "bn" ? "bn-BD" : "en";
-const words = new Intl.RelativeTimeFormat(locale, { style: "narrow" });
+/** @type {Intl.RelativeTimeFormat | undefined} made when first used: the first format that a page makes takes a phone long */
+let words;
 
 /** When each element's moment was, on the page's own clock: that of the device may be wrong. @type {WeakMap<Element, number>} */
 const moments = new WeakMap();
@@ -14,6 +15,7 @@ const moments = new WeakMap();
 /** @param {number} age_s  @returns {string} "12s ago", in the language of the page */
 export function ago(age_s) {
   const [, length, unit] = UNITS.find(([limit]) => age_s < limit) ?? UNITS[3];
+  words ??= new Intl.RelativeTimeFormat(locale, { style: "narrow" });
   return words.format(-Math.floor(age_s / length), unit);
 }
 
@@ -36,7 +38,7 @@ function tick() {
   }
 }
 
-tick();
+setTimeout(tick); // in a task of its own
 setInterval(tick, TICK_MS);
 document.addEventListener("visibilitychange", tick);
 document.addEventListener("replaced", tick);

@@ -31,7 +31,7 @@ def share(token: str) -> Response:
     try:
         share_password.require(link)
     except ShareLocked:
-        return _ask(link, Form(PasswordOfShareBody), 401)
+        return _ask(link, Form(PasswordOfShareBody))
     return _show(link, token)
 
 
@@ -51,7 +51,7 @@ def unlock_share(token: str) -> Response:
     return _ask(link, form, 422)
 
 
-def _ask(link: OpenLink, form: Form[PasswordOfShareBody], status: int) -> Response:
+def _ask(link: OpenLink, form: Form[PasswordOfShareBody], status: int = 200) -> Response:
     return secret(make_response(render_template("share/password.html", link=link, form=form), status))
 
 
