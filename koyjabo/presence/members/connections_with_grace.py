@@ -1,4 +1,4 @@
-"""The connections of people to this worker, lost ones included until their grace period ends."""
+"""The connections of people to this worker. Lost ones stay until their grace period (`LEAVE_GRACE_SECONDS`) ends."""
 
 from __future__ import annotations
 
