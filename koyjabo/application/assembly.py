@@ -57,27 +57,20 @@ def assemble(settings: Settings, runtime: Runtime, clock: Clock, snapshot: Count
         instruments.socket_log,
         epoch=lambda: base36(services.counting.visits.site.snapshot.epoch),
     )
-    database, tokens = DatabaseExecutor(settings.database, runtime), LinkTokens(settings.secret_key)
-    mails = builders.outbox(settings, runtime, clock, database, tokens)
-    announced = milestones.of_setting(settings.milestones)
-    base = Base(settings, clock, runtime, database, signals, backends, mails, tokens, Passwords(runtime), announced)
+    base = _base(settings, runtime, clock, signals, backends)
     services = _build(base, snapshot, instruments)
     subscribe(signals, services, backends)
     _tick(services, backends, instruments, settings.active_window_seconds)
     _close_in_order(services, base.database)
-    reports, peaks = services.analytics.reports, services.presence.peaks
-    bind(
-        TrackerServices(
-            members=backends.members,
-            peaks=peaks,
-            today=lambda scope: live_builders.people(reports.today(scope)),
-            start=services.start,
-            communities=services.communities.directory.ids,
-            places=services.accounts.sessions.places,
-            now_ms=clock.now_ms,
-        )
-    )
+    _bind_tracker(services, backends)
     return services
+
+
+def _base(settings: Settings, runtime: Runtime, clock: Clock, signals: Signals, backends: Backends) -> Base:
+    database, tokens = DatabaseExecutor(settings.database, runtime), LinkTokens(settings.secret_key)
+    mails = builders.outbox(settings, runtime, clock, database, tokens)
+    announced = milestones.of_setting(settings.milestones)
+    return Base(settings, clock, runtime, database, signals, backends, mails, tokens, Passwords(runtime), announced)
 
 
 def _build(base: Base, snapshot: CounterSnapshot, instruments: Instrumentation) -> Services:
@@ -155,3 +148,19 @@ def _close_in_order(services: Services, database: DatabaseExecutor) -> None:
     at_close(services.accounts.credentials.close)
     at_close(services.counting.visits.close)
     at_close(services.insights.events.close)
+
+
+def _bind_tracker(services: Services, backends: Backends) -> None:
+    """Let the functions of `koyjabo.presence.visitor_tracker` ask these services."""
+    reports, peaks = services.analytics.reports, services.presence.peaks
+    bind(
+        TrackerServices(
+            members=backends.members,
+            peaks=peaks,
+            today=lambda scope: live_builders.people(reports.today(scope)),
+            start=services.start,
+            communities=services.communities.directory.ids,
+            places=services.accounts.sessions.places,
+            now_ms=services.clock.now_ms,
+        )
+    )

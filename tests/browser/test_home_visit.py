@@ -54,8 +54,9 @@ def register_from(site, address: str, visitor: str) -> int:
 
 def has_later_parts(page: Page) -> Page:
     """What is loaded after the number is there, and the positions for the maps, when they are first seen."""
+    expect(page.locator("[data-feed] time").first).to_have_text(re.compile("ago$"))
     assert not page.evaluate(LOADED)
-    page.locator("[data-people-part]").scroll_into_view_if_needed()
+    page.locator(".maps").scroll_into_view_if_needed()
     wait_for(page, lambda: page.evaluate(LOADED), "the positions of places are loaded")
     return page
 

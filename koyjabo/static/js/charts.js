@@ -56,6 +56,7 @@ class Chart {
     this.#names = /** @type {NodeListOf<HTMLElement>} */ (figure.querySelectorAll(".names > li"));
     this.#table = readTable(figure);
     this.#tooltip = new ChartTooltip(this.#place, () => this.#plot, (row) => this.#inWords(row), (row) => this.#table.links[row]?.click());
+    this.draw();
     this.#resizes.observe(this.#place);
   }
 
@@ -181,11 +182,10 @@ async function find() {
     chart.end();
     charts.delete(figure);
   }
-  const fresh = [...document.querySelectorAll("[data-chart]")].filter((figure) => !charts.has(figure));
-  for (const figure of fresh) charts.set(figure, new Chart(/** @type {HTMLElement} */ (figure), open.has(figure.id)));
-  for (const figure of fresh) {
+  for (const figure of document.querySelectorAll("[data-chart]")) {
     await new Promise((resolve) => setTimeout(resolve));
-    charts.get(figure)?.draw();
+    if (!figure.isConnected || charts.has(figure)) continue;
+    charts.set(figure, new Chart(/** @type {HTMLElement} */ (figure), open.has(figure.id)));
   }
 }
 

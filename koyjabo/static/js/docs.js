@@ -29,5 +29,5 @@ function openNamed() {
 
 box.addEventListener("input", search);
 addEventListener("hashchange", openNamed);
-if (box.value) search(); // the browser has kept it
+if (box.value) search(); // typed before this script ran
 openNamed();

@@ -117,12 +117,12 @@ class Maps {
 
   /** @param {string} url  of the positions */
   constructor(url) {
-    this.#load(url).catch(() => {}); // then the dots stay as they are
+    this.#load(url).catch(() => addEventListener("online", () => this.#load(url).catch(() => {}), { once: true }));
   }
 
   /** @param {string} url */
   async #load(url) {
-    await seen(find("[data-people-part]"));
+    await seen(find(".maps"));
     this.#positions = await (await fetch(url)).json();
     this.#draw();
   }

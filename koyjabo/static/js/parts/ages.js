@@ -6,7 +6,7 @@ const TICK_MS = 1_000;
 const UNITS = [[60, 1, "second"], [3_600, 60, "minute"], [86_400, 3_600, "hour"], [Infinity, 86_400, "day"]];
 
 const locale = document.documentElement.lang === "bn" ? "bn-BD" : "en";
-/** @type {Intl.RelativeTimeFormat | undefined} made when first used: the first format that a page makes takes a phone long */
+/** @type {Intl.RelativeTimeFormat | undefined} made when first used: the first format of a page takes a phone long */
 let words;
 
 /** When each element's moment was, on the page's own clock: that of the device may be wrong. @type {WeakMap<Element, number>} */
