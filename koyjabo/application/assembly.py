@@ -36,9 +36,6 @@ from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.runtime import Runtime
 from koyjabo.settings.schema import Settings
 from koyjabo.sharing.shares import Shares
-from koyjabo.visit_log.live.pulse import Pulse
-from koyjabo.visit_log.own_number.own_numbers import OwnNumbers
-from koyjabo.visit_log.visit_log import VisitLog
 
 TICK_S = 1.0
 
@@ -101,10 +98,7 @@ def _build(base: Base, snapshot: CounterSnapshot, instruments: Instrumentation) 
         insights=insights,
         communities=builders.communities(base, rooms, counting.visits, reports, dashboards, panel, stats_rooms, people),
         shares=Shares(base.database, base.clock, base.passwords, base.settings.secret_key),
-        visit_log=VisitLog(base.database, base.clock, parser),
-        live_panel=panel,
-        pulse=Pulse(base.database, base.clock, counting.visits),
-        own_numbers=OwnNumbers(base.database, base.settings.secret_key),
+        visit_log=builders.visit_log(base, parser, panel, counting.visits),
         maintenance=maintenance_builders.maintenance(base, counting, observability, places, insights),
         observability=observability,
     )
@@ -121,7 +115,7 @@ def _tick(services: Services, backends: Backends, instruments: Instrumentation, 
     """Schedule the periodic work. Calls of one line run one after the other; leases must not wait for a database."""
     visits, sockets, rooms = services.counting.visits, services.presence.visitor_sockets, services.realtime.rooms
     every, communities, maintenance = services.lifetime.every, services.communities, services.maintenance
-    refresh = partial(rooms.refresh, STATS_ROOM), services.live_panel.changed
+    refresh = partial(rooms.refresh, STATS_ROOM), services.visit_log.live_panel.changed
     site = (visits.stats, backends.active_visitors.refresh, sockets.renew, *refresh)
     every(min(TICK_S, window_s / 4), *site)
     every(TICK_S, backends.members.refresh, services.presence.peaks.refresh)

@@ -28,6 +28,7 @@ from koyjabo.application.services import (
     CountingServices,
     PresenceServices,
     RealtimeServices,
+    VisitLogServices,
 )
 from koyjabo.clock import Clock
 from koyjabo.communities.communities import Communities
@@ -49,6 +50,7 @@ from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.unsaved_visits import UnsavedVisits
 from koyjabo.counting.visits import Visits
 from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.insights.traits.parser import TraitParser
 from koyjabo.mail.composer import Composer
 from koyjabo.mail.link_tokens import LinkTokens
 from koyjabo.mail.outbox import Outbox
@@ -66,6 +68,9 @@ from koyjabo.realtime.site_room import SiteRoom
 from koyjabo.runtime import Runtime
 from koyjabo.settings.schema import Settings
 from koyjabo.visit_log.live.live_panel import LivePanel
+from koyjabo.visit_log.live.pulse import Pulse
+from koyjabo.visit_log.own_number.own_numbers import OwnNumbers
+from koyjabo.visit_log.visit_log import VisitLog
 
 
 def outbox(
@@ -193,4 +198,13 @@ def communities(
         stats_rooms=stats_rooms,
         time_spent=time_spent,
         revocation=Revocation(participants, permissions, backends.bus, runtime, clock, community_rooms.leave),
+    )
+
+
+def visit_log(base: Base, parser: TraitParser, panel: LivePanel, visits: Visits) -> VisitLogServices:
+    return VisitLogServices(
+        log=VisitLog(base.database, base.clock, parser),
+        live_panel=panel,
+        pulse=Pulse(base.database, base.clock, visits),
+        own_numbers=OwnNumbers(base.database, base.settings.secret_key),
     )

@@ -38,7 +38,7 @@ class Reactions:
         self._services.presence.visitor_sockets.forget(visitor_id)  # first: open pages keep their visitor active
         for scope in scopes:
             self._backends.active_visitors.forget(scope, visitor_id)
-        self._services.live_panel.reload()
+        self._services.visit_log.live_panel.reload()
 
     def publish_forgotten(self, visitor_id: str, scopes: Collection[Scope]) -> None:
         self._backends.bus.publish(FORGOTTEN, lambda: [visitor_id, sorted(scopes)], visitor_id)
@@ -52,7 +52,7 @@ class Reactions:
 
     def receive_revocation(self, room: str, state: Any) -> None:
         self._services.communities.revocation.receive(state)
-        self._services.live_panel.user_changed(str(state))
+        self._services.visit_log.live_panel.user_changed(str(state))
 
     def receive_arrivals(self, room: str, state: Any) -> None:
         """Other programs may publish here: only a count of people online is taken in."""
@@ -61,7 +61,7 @@ class Reactions:
             self._services.presence.arrivals.record(Scope(scope), Online._make(found))
 
     def receive_site_stats(self, room: str, state: Any) -> None:
-        self._services.live_panel.changed()
+        self._services.visit_log.live_panel.changed()
 
     def receive_forgotten(self, room: str, state: Any) -> None:
         visitor_id, scopes = state

@@ -161,6 +161,14 @@ class CommunityServices:
 
 
 @dataclass(frozen=True, slots=True)
+class VisitLogServices:
+    log: VisitLog
+    live_panel: LivePanel
+    pulse: Pulse
+    own_numbers: OwnNumbers
+
+
+@dataclass(frozen=True, slots=True)
 class MaintenanceServices:
     total: TotalAdjuster
     retention: Retention
@@ -201,10 +209,7 @@ class Services:
     insights: InsightsServices
     communities: CommunityServices
     shares: Shares
-    visit_log: VisitLog
-    live_panel: LivePanel
-    pulse: Pulse
-    own_numbers: OwnNumbers
+    visit_log: VisitLogServices
     maintenance: MaintenanceServices
     observability: ObservabilityServices
 

@@ -21,7 +21,7 @@ def subscribe(signals: Signals, services: Services, backends: Backends) -> None:
     signals.online_changed.connect(communities.rooms.count_changed, weak=False)
 
     signals.access_revoked.connect(communities.revocation.publish, weak=False)
-    signals.access_revoked.connect(services.live_panel.user_changed, weak=False)
+    signals.access_revoked.connect(services.visit_log.live_panel.user_changed, weak=False)
 
     signals.visitor_forgotten.connect(reactions.forget, weak=False)
     signals.visitor_forgotten.connect(reactions.publish_forgotten, weak=False)

@@ -39,9 +39,9 @@ def export(file: Path, kind: str | None, community: str, first_day: str, last_da
     which, kind = Filter(first_day, last_day, community_id=community), kind or kind_of(file)
     with application() as services, _errors_by_option():
         if str(file) == "-":
-            export_file.stream(services.visit_log, sys.stdout.buffer, which, kind, progress.of)
+            export_file.stream(services.visit_log.log, sys.stdout.buffer, which, kind, progress.of)
         else:
-            export_file.write(services.visit_log, file, which, kind, resume, progress.of)
+            export_file.write(services.visit_log.log, file, which, kind, resume, progress.of)
 
 
 @contextmanager

@@ -131,7 +131,7 @@ def test_log_of_visits_is_looked_through_in_stretches(filled, kind, analyze):
     with Site(filled(kind, MANY, analyze)) as site, recorded() as asked:
         for what, which in WANTED.items():
             asked.clear()
-            site.services.visit_log.page(ADMIN, which, before=5_000)
+            site.services.visit_log.log.page(ADMIN, which, before=5_000)
             looked = [each for each in asked if "FROM visits" in each[0]]
             plans = [plan_of(site, kind, *each) for each in looked]
             assert len(plans) >= 3, what

@@ -132,7 +132,7 @@ def test_pace_is_slower_where_a_transaction_takes_long(site, monkeypatch):
 
 
 def test_log_is_looked_through_where_ids_are_missing(site):
-    admin, log = site_admin(site), site.services.visit_log
+    admin, log = site_admin(site), site.services.visit_log.log
     for day in range(10, 30):
         visit_on(site, *[f"2025-11-{day}T{hour}:00:00+06:00" for hour in (10, 12, 14)], visitor=f"v{day}")
     for day in (12, 13, 14, 15, 16, 17, 20, 21, 28, 29):

@@ -134,7 +134,7 @@ def test_panel_tells_bots_from_people(site):
     site.register("crawler", userAgent=GOOGLEBOT)
     site.register("ayesha", userAgent=CHROME)
     admin = account_of(sign_up(site, "karim"))._replace(is_admin=True)
-    log = site.services.visit_log
+    log = site.services.visit_log.log
     found = {
         who: [visit.visitor_id for visit in log.page(admin, Filter(who=who)).visits] for who in ("", "people", "bots")
     }

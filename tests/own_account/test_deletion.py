@@ -54,7 +54,7 @@ def test_visits_stay_without_a_user(site, life):
     total = site.stats()["totalVisits"]
     delete(life)
     boss = site.services.accounts.credentials.find(life.boss.email)
-    visits = site.services.visit_log.page(boss, Filter()).visits
+    visits = site.services.visit_log.log.page(boss, Filter()).visits
     assert len(visits) == total
     assert {(visit.user_id, visit.user) for visit in visits} == {(None, None)}
     site.register("v1", communityId=life.theirs)  # the browser goes on as the person that it was

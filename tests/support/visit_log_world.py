@@ -18,7 +18,7 @@ class Log:
     """A site with some days of visits: by whom, when, from where, in which community."""
 
     def __init__(self, site: Site) -> None:
-        self.site, self.log = site, site.services.visit_log
+        self.site, self.log = site, site.services.visit_log.log
         self.ayesha = sign_up(site)
         site.rows("UPDATE users SET is_admin = true")
         self.admin: Account = account_of(self.ayesha)._replace(is_admin=True)

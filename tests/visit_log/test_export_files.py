@@ -48,13 +48,13 @@ STEP = 7 if EVERYTHING else 61
 
 
 def export(site: Site, file: Path, kind: str, resume: bool = False, **which: str) -> bytes:
-    export_file.write(site.services.visit_log, file, Filter(**which), kind, resume, quiet)
+    export_file.write(site.services.visit_log.log, file, Filter(**which), kind, resume, quiet)
     return file.read_bytes()
 
 
 def test_file_is_what_a_pipe_is_given_and_only_its_owner_may_read_it(site, file, kind):
     pipe = io.BytesIO()
-    export_file.stream(site.services.visit_log, pipe, Filter(), kind, quiet)
+    export_file.stream(site.services.visit_log.log, pipe, Filter(), kind, quiet)
     assert export(site, file, kind) == pipe.getvalue()
     assert os.stat(file).st_mode & 0o777 == 0o600
 

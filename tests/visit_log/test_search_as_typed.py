@@ -51,7 +51,7 @@ def world(site):
     site.post(json={"visitorId": "n7"}, headers=bearer(nusrat.access))
     site.services.counting.visits.register(NewVisit("h8", None, Scope(hikers), "Unknown", site.time()))
     site.rows("UPDATE users SET is_admin = true")
-    return site.services.visit_log, account_of(nusrat)._replace(is_admin=True), hikers
+    return site.services.visit_log.log, account_of(nusrat)._replace(is_admin=True), hikers
 
 
 def ordinals(world, **which) -> list[int]:
@@ -140,7 +140,7 @@ def test_browser_is_found_by_its_traits_when_its_user_agent_is_gone(database):
         site.services.insights.projection.catch_up()
         site.rows("UPDATE visits SET user_agent = NULL")
         site.register("ayesha", userAgent=IPHONE)
-        log, admin = site.services.visit_log, account_of(sign_up(site, "nusrat"))._replace(is_admin=True)
+        log, admin = site.services.visit_log.log, account_of(sign_up(site, "nusrat"))._replace(is_admin=True)
         for name, ordinals_ in (("safari", [1, 4]), ("iOS", [1, 4]), ("Andr", [2]), ("CURL", [3]), ("opera", [])):
             for which in ({"browser": name}, {"text": name}):
                 assert sorted(each.ordinal for each in log.page(admin, Filter(**which)).visits) == ordinals_

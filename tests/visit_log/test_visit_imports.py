@@ -39,7 +39,7 @@ def site(database):
 
 
 def export(site: Site, kind: str, **which: str) -> bytes:
-    extract = site.services.visit_log.extract(Filter(**which), kind)
+    extract = site.services.visit_log.log.extract(Filter(**which), kind)
     return (file_format.head(kind) + "".join(text for text, _ in extract.pieces)).encode()
 
 
@@ -164,7 +164,7 @@ def test_days_are_found_on_both_sides_of_an_import_and_in_it(site):
     for number, site.time.ms in enumerate(live[10:], 10):
         site.register("live", visitId=f"live-{number}")
     assert [row["upto_visit"] for row in everything(site)["imported_visits"]] == [16]  # after that, all goes by time
-    log = site.services.visit_log
+    log = site.services.visit_log.log
     assert day_of(log, "2024-05-03") == ["2"]
     assert day_of(log, "2024-05-10") == ["9"]
     for number, at_ms in enumerate(live):
@@ -184,10 +184,10 @@ def test_import_that_was_killed_is_ended_by_the_next(site):
         import_queries.begin(fence)  # and never ended
     site.services.counting.visits.register(NewVisit("old", "1", SITE, "Dhaka, BD", 1714585000000 + DAY_MS))
     assert everything(site)["imported_visits"][0]["upto_visit"] is None
-    assert day_of(site.services.visit_log, "2024-05-02") == ["1"]
+    assert day_of(site.services.visit_log.log, "2024-05-02") == ["1"]
     bring(site, rows("a,9,2024-01-01"))
     assert [row["upto_visit"] for row in everything(site)["imported_visits"]] == [2, 3]
-    assert day_of(site.services.visit_log, "2024-05-02") == ["1"]
+    assert day_of(site.services.visit_log.log, "2024-05-02") == ["1"]
 
 
 PHONE = "Mozilla/5.0 (Linux; Android 14; K) AppleWebKit/537.36 Chrome/130.0.0.0 Mobile Safari/537.36"

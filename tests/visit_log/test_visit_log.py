@@ -150,8 +150,8 @@ def own(database):
 
 def test_empty_ledger_has_nothing(own):
     site, admin = own
-    assert site.services.visit_log.page(admin, Filter(DAYS[0], DAYS[1], text="1")) == ((), None, None, None)
-    assert "".join(site.services.visit_log.export(admin, Filter(), "jsonl")) == ""
+    assert site.services.visit_log.log.page(admin, Filter(DAYS[0], DAYS[1], text="1")) == ((), None, None, None)
+    assert "".join(site.services.visit_log.log.export(admin, Filter(), "jsonl")) == ""
 
 
 def test_number_finds_the_visit_of_every_count(own):
@@ -165,7 +165,7 @@ def test_number_finds_the_visit_of_every_count(own):
     site.register("f")
 
     def of(text: str) -> list[str]:
-        return [visit.visitor_id for visit in site.services.visit_log.page(admin, Filter(text=text)).visits]
+        return [visit.visitor_id for visit in site.services.visit_log.log.page(admin, Filter(text=text)).visits]
 
     assert [of("1"), of("2"), of("3"), of("101"), of("4")] == [["d", "a"], ["e", "b"], ["c"], ["f"], []]
 
@@ -174,7 +174,7 @@ def test_number_that_is_too_large_finds_nothing_wherever_the_count_began(own):
     site, admin = own
     site.register()
     site.set_total(0, new_epoch=True)
-    assert site.services.visit_log.page(admin, Filter(text=str(2**63 - 1))).visits == ()
+    assert site.services.visit_log.log.page(admin, Filter(text=str(2**63 - 1))).visits == ()
 
 
 def test_visits_that_were_committed_a_little_out_of_order_are_found(own):
@@ -184,9 +184,10 @@ def test_visits_that_were_committed_a_little_out_of_order_are_found(own):
         visit = NewVisit(f"v{number}", None, at_ms=midnight + late_ms)
         site.services.counting.visits.register(visit)
     day = site.services.clock.bucket(midnight).day
-    found_on = site.services.visit_log.page(admin, Filter(first_day=day)).visits
+    found_on = site.services.visit_log.log.page(admin, Filter(first_day=day)).visits
     assert {visit.visitor_id for visit in found_on} == {"v1", "v3", "v5", "v7"}
-    before = site.services.visit_log.page(admin, Filter(last_day=site.services.clock.bucket(midnight - 1).day)).visits
+    day_before = site.services.clock.bucket(midnight - 1).day
+    before = site.services.visit_log.log.page(admin, Filter(last_day=day_before)).visits
     assert {visit.visitor_id for visit in before} == {"v0", "v2", "v4", "v6"}
 
 
@@ -197,9 +198,9 @@ def test_names_of_users_and_communities_are_those_of_now(own):
     answer = site.post(json={"visitorId": "v1", "communityId": community}, headers=bearer(karim.access))
     assert answer.status_code == 200
     site.services.communities.directory.archive(admin, community)
-    (visit,) = site.services.visit_log.page(admin, Filter(community_id=community.upper())).visits
+    (visit,) = site.services.visit_log.log.page(admin, Filter(community_id=community.upper())).visits
     assert (visit.user_id, visit.user, visit.community_id, visit.community) == (karim.id, "Karim", community, "Ours")
     site.services.communities.directory.restore(admin, community)
     site.services.communities.directory.delete(admin, community)
-    (visit,) = site.services.visit_log.page(admin, Filter(community_id=community)).visits
+    (visit,) = site.services.visit_log.log.page(admin, Filter(community_id=community)).visits
     assert (visit.community_id, visit.community) == (community, None)

@@ -36,7 +36,7 @@ def overview() -> Response:
         problems=problems,
         stats=stats,
         locations={place: found["count"] for place, found in stats["locations"].items()},
-        newest=services.live_panel.newest(NEWEST),
+        newest=services.visit_log.live_panel.newest(NEWEST),
         milestone=services.insights.annotations.last_milestone(),
         most=NEWEST,
     )

@@ -16,7 +16,7 @@ from koyjabo.web.ui.minutes import columns
 def realtime() -> Response:
     """The state that a socket of the panel begins with. The page's script keeps it up to date."""
     services = current()
-    stats, feed = services.counting.visits.stats(), services.live_panel.current()
+    stats, feed = services.counting.visits.stats(), services.visit_log.live_panel.current()
     parts = feed.parts()
     return page(
         "realtime",

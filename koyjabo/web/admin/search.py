@@ -73,7 +73,7 @@ def _visit(query: str) -> Iterator[Result]:
     number = search_terms.ordinal(query)
     if number is None:
         return
-    for visit in current().visit_log.visits_of(me(), number)[:1]:
+    for visit in current().visit_log.log.visits_of(me(), number)[:1]:
         label = str(_("Visit %(number)s", number=count(visit.ordinal)))
         yield Result(VISITS, label, place(visit.place), url_for("admin.visit", ordinal=number))
 

@@ -24,7 +24,7 @@ MOST_CHOICES = 200
 @bp.get("/visits")
 def visits() -> Response:
     form = filter_form(request.args.to_dict())
-    log, which = current().visit_log, Filter(**form.values)
+    log, which = current().visit_log.log, Filter(**form.values)
     try:
         found = log.page(me(), which, cursor("before"), after=cursor("after"))
         results = visit_filters.results(log.count(me(), which))
@@ -38,7 +38,7 @@ def visits() -> Response:
 
 @bp.get("/visits/<int:ordinal>")
 def visit(ordinal: int) -> Response:
-    found = current().visit_log.visits_of(me(), ordinal)
+    found = current().visit_log.log.visits_of(me(), ordinal)
     if not found:
         abort(404)
     return page("visit", visit=found[0], earlier=found[1:])
@@ -63,7 +63,7 @@ def _show(form: Form[Body], found: Found, results: str, status: int = 200) -> Re
 
 def _lists(form: Form[Body], days: Filter) -> dict[str, Any]:
     """What to choose from."""
-    frequent = current().visit_log.frequent(me(), days)
+    frequent = current().visit_log.log.frequent(me(), days)
     names = [("", _("All")), *((name, name) for name, _count in frequent.browsers)]
     chosen = form.values["browser"]
     return {

@@ -60,7 +60,7 @@ def stats(call: Call) -> Answer:
 @lane
 def pulse(call: Call) -> Answer:
     """The visits of the last hour by minute, and the newest one. 304 if `If-None-Match` names the present answer."""
-    pulse = call.services.pulse
+    pulse = call.services.visit_log.pulse
     moment = pulse.now()
     shown = call.environ.get("HTTP_IF_NONE_MATCH")
     if shown is not None and parse_etags(shown).contains_weak(moment.tag):

@@ -43,7 +43,7 @@ def register_visit(call: Call) -> Answer:
     call.count_address("registrations", limits.NOT_COUNTED)
     receipt, visits = register(call, call.body(NewVisitBody)), call.services.counting.visits
     stats = visits.newest() if receipt else visits.stats()
-    return registered_answer(receipt, call.services.own_numbers, stats)
+    return registered_answer(receipt, call.services.visit_log.own_numbers, stats)
 
 
 def register(call: Call, body: NewVisitBody) -> Receipt | None:

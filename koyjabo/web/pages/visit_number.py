@@ -48,8 +48,8 @@ def _shared(ordinal: int, path: str) -> SharedVisit:
     rate_limits.count_shared_number()
     services = current()
     stats = services.counting.visits.stats()
-    is_signed = services.own_numbers.is_signed(ordinal, stats.epoch, request.args.get("s", ""))
-    day = services.own_numbers.day_of(ordinal) if is_signed and request.path == path else None
+    is_signed = services.visit_log.own_numbers.is_signed(ordinal, stats.epoch, request.args.get("s", ""))
+    day = services.visit_log.own_numbers.day_of(ordinal) if is_signed and request.path == path else None
     if day is None:
         abort(404)
     return SharedVisit(ordinal, day, stats.today)

@@ -34,7 +34,7 @@ def site(database, time):
 
 @pytest.fixture
 def feed(site):
-    return site.services.live_panel.current()
+    return site.services.visit_log.live_panel.current()
 
 
 def first(feed) -> dict:
@@ -55,7 +55,7 @@ def test_first_event_is_the_present_state(site, time):
     time.pass_(minutes=2)
     site.register("b", page="/fares")
     site.register("c", page="/map", userAgent="Googlebot/2.1 (+http://www.google.com/bot.html)")
-    event = first(site.services.live_panel.current())
+    event = first(site.services.visit_log.live_panel.current())
     assert (event["type"], event["whole"]) == ("panel_update", True)
     assert [visit["ordinal"] for visit in event["visits"]] == [3, 2, 1]
     newest, *_, oldest = event["visits"]
@@ -203,7 +203,7 @@ def test_ledger_that_is_away_is_said_and_no_visit_is_missed(site, feed, monkeypa
         def fail(*_):
             raise LedgerUnavailable
 
-        patched.setattr(site.services.live_panel._database, "read", fail)
+        patched.setattr(site.services.visit_log.live_panel._database, "read", fail)
         site.register("a")
         (event,) = events(feed)
         assert event["visits"] == []

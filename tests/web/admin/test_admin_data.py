@@ -107,7 +107,7 @@ def test_export_is_shown_while_it_runs(site, admin):
     for number in range(3):
         site.register(f"v{number}")
     jobs = site.services.maintenance.jobs
-    pieces = site.services.visit_log.export(site_admin(site), Filter(), "csv", jobs.reported("export"))
+    pieces = site.services.visit_log.log.export(site_admin(site), Filter(), "csv", jobs.reported("export"))
     next(pieces)
     next(pieces)
     assert "Export 3 of 3 rows" in words(admin.get("/admin/data"))
@@ -118,7 +118,7 @@ def test_export_is_shown_while_it_runs(site, admin):
 def test_export_that_is_broken_off_is_no_job_any_more(site, admin):
     site.register("ayesha")
     jobs = site.services.maintenance.jobs
-    pieces = site.services.visit_log.export(site_admin(site), Filter(), "csv", jobs.reported("export"))
+    pieces = site.services.visit_log.log.export(site_admin(site), Filter(), "csv", jobs.reported("export"))
     next(pieces)
     next(pieces)
     assert len(jobs.running()) == 1

@@ -121,7 +121,7 @@ def test_page_without_a_database_that_answers_shows_the_stats(site, monkeypatch)
     def away(*_: object) -> None:
         raise LedgerUnavailable
 
-    monkeypatch.setattr(type(site.services.pulse), "hour", away)
+    monkeypatch.setattr(type(site.services.visit_log.pulse), "hour", away)
     page = Reader(site).get("/")
     assert f"Total visits {site.stats()['totalVisits']}" in words(page)
     assert "data-hour" not in page

@@ -37,7 +37,7 @@ def export() -> Response:
 
 def _pieces(values: dict[str, str], what: str, kind: str) -> Iterator[str]:
     """Raises InvalidInput."""
-    log, jobs = current().visit_log, current().maintenance.jobs
+    log, jobs = current().visit_log.log, current().maintenance.jobs
     which = Filter(**{name: values[name] for name in Filter._fields})
     return (
         log.export(me(), which, kind, jobs.reported(EXPORT)) if what == VISITS else log.export_days(me(), which, kind)

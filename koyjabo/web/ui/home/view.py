@@ -64,7 +64,7 @@ class HomeView(NamedTuple):
 
 
 def home_view() -> HomeView:
-    moment = current().pulse.now()
+    moment = current().visit_log.pulse.now()
     stats = moment.stats
     view = HomeView(current().clock.now_ms(), stats.as_object(), people_map(stats.places), _last(stats))
     if stats.stale:
@@ -84,7 +84,7 @@ def _last(stats: Stats) -> Last | None:
 
 
 def _pulse(moment: Moment) -> Pulse:
-    hour, now_ms = current().pulse.hour(moment), current().clock.now_ms()
+    hour, now_ms = current().visit_log.pulse.hour(moment), current().clock.now_ms()
     missing = 1 - now_ms % MINUTE_MS / MINUTE_MS
     return Pulse(hour, round(hour[-1] + hour[-2] * missing))
 
