@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from support.fallen_thursday import THURSDAY, TODAY, fill
-from support.pages import check_accessible, expect, kept_login, visit
+from support.pages import check_accessible, expect, kept_login, visit, wait_for
 from support.redis import free_port
 
 if TYPE_CHECKING:
@@ -191,6 +191,7 @@ def test_figures_move_as_visits_come_and_long_counts_show_progress(new_device, s
     page.route("**/admin/insights?**", lambda route: held.append(route), times=1)
     page.keyboard.press("e")
     expect(page.locator("[data-insights-progress]")).to_be_visible()
+    wait_for(page, lambda: held, "the request is held")
     held.pop().continue_()
     expect(page.locator("[data-insights-progress]")).to_be_hidden()
 

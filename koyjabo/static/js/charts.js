@@ -14,8 +14,19 @@ const HATCH_PX = 5; // from line to line
 const ROWS = [1, 2, 3, 4, 6, 7, 12, 14, 24, 30];
 const VALUES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6, 1e7];
 
+/** By theme and token. Each is read once, since the browser calculates styles for it. @type {Map<string, string>} */
+const colors = new Map();
+
 /** The colour of a token where `element` is. @param {HTMLElement} element  @param {string} token */
 function colorAt(element, token) {
+  const key = `${element.closest("[data-theme]")?.getAttribute("data-theme")} ${token}`;
+  const color = colors.get(key) ?? read(element, token);
+  colors.set(key, color);
+  return color;
+}
+
+/** @param {HTMLElement} element  @param {string} token */
+function read(element, token) {
   element.style.color = `var(${token})`;
   const { color } = getComputedStyle(element);
   element.style.color = "";
@@ -56,7 +67,6 @@ class Chart {
     this.#names = /** @type {NodeListOf<HTMLElement>} */ (figure.querySelectorAll(".names > li"));
     this.#table = readTable(figure);
     this.#tooltip = new ChartTooltip(this.#place, () => this.#plot, (row) => this.#inWords(row), (row) => this.#table.links[row]?.click());
-    this.draw();
     this.#resizes.observe(this.#place);
   }
 
@@ -171,10 +181,11 @@ class Chart {
 /** @type {Map<Element, Chart>} */
 const charts = new Map();
 
-/** Draws the figures that have no chart yet, and ends the charts whose figures are gone. Open tables stay open. Each is drawn
- * in a task of its own: a phone takes some time for one.
+/** Prepares the figures that have no chart yet, and ends the charts whose figures are gone. Open tables stay open.
+ * @returns {Element[]} the new figures, which are to be drawn
  */
-async function find() {
+function find() {
+  if (!uPlot) return []; // the tables are shown
   const open = new Set();
   for (const [figure, chart] of charts) {
     if (figure.isConnected) continue;
@@ -182,18 +193,27 @@ async function find() {
     chart.end();
     charts.delete(figure);
   }
-  for (const figure of document.querySelectorAll("[data-chart]")) {
+  const found = [...document.querySelectorAll("[data-chart]")].filter((figure) => !charts.has(figure));
+  for (const figure of found) charts.set(figure, new Chart(/** @type {HTMLElement} */ (figure), open.has(figure.id)));
+  return found;
+}
+
+/** While the page is loaded, each is drawn in a task of its own: a phone takes some time for one. */
+async function drawInTurn() {
+  for (const figure of find()) {
     await new Promise((resolve) => setTimeout(resolve));
-    if (!figure.isConnected || charts.has(figure)) continue;
-    charts.set(figure, new Chart(/** @type {HTMLElement} */ (figure), open.has(figure.id)));
+    charts.get(figure)?.draw();
   }
 }
 
-void find();
+void drawInTurn();
 document.addEventListener("replaced", (event) => {
   const figure = /** @type {Element} */ (event.target).closest("[data-chart]");
   if (figure) charts.get(figure)?.update();
-  else void find();
+  else for (const found of find()) charts.get(found)?.draw();
 });
 
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts.forEach((chart) => chart.draw()));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  colors.clear();
+  charts.forEach((chart) => chart.draw());
+});
