@@ -28,7 +28,7 @@ def test_calls_are_found_by_words_opened_by_their_address_and_cheap(page: Page, 
     everything = page.locator(CALL).count()
     page.get_by_label("Search the calls").fill("heartbeat POST")
     expect(page.locator(CALL)).to_have_count(1)
-    expect(page.locator("[data-found]")).to_have_text("1 calls")
+    expect(page.locator("[data-many]")).to_have_text("1 call")
     expect(page.locator(CALL)).to_contain_text("/api/visitor/heartbeat")
     page.get_by_label("Search the calls").fill("")
     expect(page.locator(CALL)).to_have_count(everything)

@@ -9,7 +9,7 @@ const calls = [...document.querySelectorAll("[data-call]")].map((element) => ({
   text: element.querySelector("summary")?.textContent?.toLowerCase() ?? "",
 }));
 const box = /** @type {HTMLInputElement} */ (find("#search"));
-const found = find("[data-found]");
+const found = find("[data-many]");
 
 /** Shows the calls whose method, path and summary have all words. */
 function search() {
@@ -17,7 +17,8 @@ function search() {
   for (const { element, text } of calls) element.hidden = !words.every((word) => text.includes(word));
   for (const tag of document.querySelectorAll("section:has(> [data-call])")) tag.toggleAttribute("hidden", !tag.querySelector("[data-call]:not([hidden])"));
   const shown = calls.filter(({ element }) => !element.hidden).length;
-  write(found, (found.dataset.found ?? "").replace("{count}", written(shown)));
+  const sentence = shown === 1 ? found.dataset.one : found.dataset.many;
+  write(found, (sentence ?? "").replace("{count}", written(shown)));
 }
 
 function openNamed() {
