@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
+from hypothesis import HealthCheck, settings
 from support.app_fixtures import Site
 from support.community_calls import Cast, site_admin
 from support.compiled import compile_once, keep_statements
@@ -31,6 +32,9 @@ NewServer = Callable[..., Server]
 
 compile_once()
 keep_statements()
+# Others use the machine, too.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 if folder := in_memory():
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folder)
