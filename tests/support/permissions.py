@@ -147,7 +147,10 @@ FORMS = {
     "pages.set_role": BODIES["api.set_role"],
     "pages.create_share": BODIES["api.create_share"],
     "admin.create_share": BODIES["api.create_share"],
-    "admin.erase_visitor": {"visitor_id": "ayesha"},
+    "admin.create_community": BODIES["api.create_community"],
+    "admin.add_member": BODIES["api.invite_member"],
+    "admin.change_role": BODIES["api.set_role"],
+    "admin.erase_visitor": {"visitor_id": "babul"},
     "admin.set_total": {"total": "5000", "reason": "a test"},
     "admin.add_annotation": {"day": "2025-12-16", "text": "a test"},
 }
