@@ -92,7 +92,7 @@ class Caller:
 @pytest.fixture(scope="module")
 def callers(site: Site, cast: Cast) -> dict[str, Caller]:
     """One in each role; those without a session that lives have lost it."""
-    site.register("ayesha")
+    site.register("ayesha"), site.register("babul")
     for name in ("disabled", "revoked", "invited", "viewer"):
         sign_up(site, name)
     invite(cast["admin"], cast.kept_community(), "invited@example.com", "admin")
