@@ -1,82 +1,77 @@
-"""What holds of every page of a community: who sees it, who does what it offers, and that texts stay texts."""
+"""Rights that are lost while a page is open, communities that are hidden, and pages that are not there; who else may do
+what is in test_permissions.py.
+"""
 
 from __future__ import annotations
 
-import re
+import io
+from urllib.parse import urlencode
 
-import pytest
+from support.admin_calls import panel
 from support.community_calls import stored
-from support.page_calls import PARTS, Reader, path_of, words
+from support.page_calls import Reader, path_of, words
 
 UNKNOWN = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
 HOSTILE = "<script>alert(1)</script> 100% %(name)s {{ 7 * 7 }}"
+PAGES = {"": "outsider", "/members": "member", "/dashboard": "moderator", "/settings": "admin", "/delete": "admin"}
+"""Of a community, and who may see them."""
 
 
-def statuses(readers, path: str) -> dict[str, int]:
-    return {part: readers[part].client.get(path, headers=readers[part].headers).status_code for part in PARTS}
+def test_hidden_community_is_there_for_its_members_alone(cast, readers):
+    hidden = cast.kept_community(listed=False)
+    for page, least in PAGES.items():
+        readers["outsider"].get(path_of(hidden, page), 404)
+        readers["member" if least == "outsider" else least].get(path_of(hidden, page))
 
 
-PAGES = [
-    ("", {"outsider": 200, "member": 200, "moderator": 200, "admin": 200, "site_admin": 200}),
-    ("/members", {"outsider": 403, "member": 200, "moderator": 200, "admin": 200, "site_admin": 200}),
-    ("/dashboard", {"outsider": 403, "member": 403, "moderator": 200, "admin": 200, "site_admin": 200}),
-    ("/settings", {"outsider": 403, "member": 403, "moderator": 403, "admin": 200, "site_admin": 200}),
-    ("/delete", {"outsider": 403, "member": 403, "moderator": 403, "admin": 200, "site_admin": 200}),
-]
+def test_what_there_is_not_is_a_page_that_says_so(readers):
+    for community in (UNKNOWN, "nonsense"):
+        for page in PAGES:
+            readers["outsider"].get(path_of(community, page), 404)
+            readers["site_admin"].get(path_of(community, page), 404)
+        for kind in ("communities", "users"):
+            assert "Page not found" in readers["site_admin"].get(f"/admin/{kind}/{community}", 404)
+    readers["site_admin"].send(path_of(UNKNOWN, "/settings"), 404, name="Mine")
+    assert "There is no page at this address." in readers["site_admin"].get("/admin/x", 404)
 
 
-@pytest.mark.parametrize(("page", "expected"), PAGES)
-def test_who_sees_which_page(site, readers, cast, page, expected):
-    assert statuses(readers, path_of(cast.kept_community(), page)) == expected
-    hidden = {**expected, "outsider": 404}
-    assert statuses(readers, path_of(cast.kept_community(listed=False), page)) == hidden
-    assert set(statuses(readers, path_of(UNKNOWN, page)).values()) == {404}
-    assert set(statuses(readers, path_of("nonsense", page)).values()) == {404}
-    Reader(site).get(path_of(cast.kept_community(), page), 303)
-
-
-ACTIONS = [
-    ("/settings", {"name": "Mine"}, {"outsider": 403, "member": 403, "moderator": 403}),
-    ("/delete", {}, {"outsider": 403, "member": 403, "moderator": 403}),
-    (
-        "/members",
-        {"email": "newcomer@example.com", "role": "member"},
-        {"outsider": 403, "member": 403, "moderator": 403},
-    ),
-    ("/members/{other}", {"role": "admin"}, {"outsider": 403, "member": 403, "moderator": 403}),
-    ("/members/{other}/remove", {}, {"outsider": 403, "member": 403, "moderator": 403}),
-    ("/leave", {}, {"outsider": 403}),
-]
-
-
-@pytest.mark.parametrize(("action", "fields", "refused"), ACTIONS)
-def test_nobody_does_what_their_role_does_not_allow(site, readers, cast, action, fields, refused):
-    path = path_of(cast.kept_community(), action.format(other=cast["other"].id))
-    before = stored(site)
-    for part, status in refused.items():
-        readers[part].send(path, status, **fields)
-        readers[part].send(path_of(UNKNOWN, "/settings"), 404, name="Mine")
-    for part in PARTS:
-        readers[part].send(path, 403, csrf_token="", **fields)
-        readers[part].send(path, 403, csrf_token=readers["outsider" if part != "outsider" else "member"].csrf, **fields)
-    Reader(site).send(path, 303, **fields)
-    assert stored(site) == before
-
-
-@pytest.mark.parametrize("page", ["", "/members", "/dashboard", "/settings", "/delete"])
-def test_names_and_descriptions_are_texts(readers, cast, page):
+def test_names_and_descriptions_are_texts(readers, cast):
     community = cast.kept_community(name=HOSTILE, description=HOSTILE)
-    shown = readers["admin"].get(path_of(community, page))
-    assert "<script>alert" not in shown
-    assert HOSTILE in words(shown)
-    for part in ("outsider", "admin"):
-        assert HOSTILE in words(readers[part].get("/communities?per_page=100"))
+    for path in (*(path_of(community, page) for page in PAGES), "/communities?per_page=100"):
+        shown = readers["admin"].get(path)
+        assert "<script>alert" not in shown
+        assert HOSTILE in words(shown)
 
 
-@pytest.mark.parametrize("page", ["", "/members", "/dashboard", "/settings", "/delete"])
-def test_pages_are_there_in_bangla(site, cast, page):
-    reader = Reader(site, "bn").log_in("admin")
-    shown = reader.get(path_of(cast.kept_community(), page))
-    assert '<html lang="bn"' in shown
-    assert re.search("[০-৯]", shown) or page == "/settings"
-    assert not re.search(r"%\(\w+\)s", words(shown))
+def test_who_is_no_admin_any_more_is_out_at_once(site):
+    reader = panel(site, "late")
+    reader.get("/admin/")
+    site.rows("UPDATE users SET is_admin = false WHERE email = 'late@example.com'")
+    reader.get("/admin/", 403)
+
+
+class HeldBack(io.BytesIO):
+    """A body that comes when something else has been done."""
+
+    def __init__(self, fields, do):
+        super().__init__(urlencode(fields).encode())
+        self._do = do
+
+    def read(self, *size):
+        self._do()
+        return super().read(*size)
+
+    def readinto(self, buffer):
+        self._do()
+        return super().readinto(buffer)
+
+
+def test_right_that_is_lost_while_a_form_is_held_back_is_lost(site):
+    reader: Reader = panel(site, "slow")
+    before = stored(site)
+    lose = "UPDATE users SET is_admin = false WHERE email = 'slow@example.com'"
+    body = HeldBack({"csrf_token": reader.csrf, "name": "Too late"}, lambda: site.rows(lose))
+    kind = "application/x-www-form-urlencoded"
+    said = {"input_stream": body, "content_length": len(body.getvalue()), "content_type": kind}
+    answer = reader.client.post("/admin/communities/new", headers=reader.headers, **said)
+    assert (answer.status_code, stored(site)) == (403, before)

@@ -10,6 +10,12 @@ SIGNUP, ME, LOGOUT, REFRESH = "/api/auth/signup", "/api/auth/me", "/api/auth/log
 APP = "https://app.example.com"
 ELSEWHERE = ["https://evil.example", "null", "http://localhost:81", "https://localhost", f"{APP}.evil.example", "x"]
 ACCESS_CSRF, REFRESH_CSRF = "csrf_access_token", "csrf_refresh_token"
+SESSION = {"access_token_cookie", "refresh_token_cookie", ACCESS_CSRF, REFRESH_CSRF}
+NAMES = SESSION | {"familiar_browser"}
+PASSWORDS = ("current_password", "new_password")
+HOST = "https://localhost"
+HTTPS = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.7"}
+GONE = {"Thu, 01 Jan 1970 00:00:00 GMT"}
 
 
 @pytest.fixture
@@ -46,17 +52,13 @@ def test_cookies_are_out_of_reach_of_scripts_and_of_other_sites(sqlite_database,
         answer = site.client.post(SIGNUP, json={"email": "ayesha@example.com", "password": PASSWORD})
         cookies = cookies_of(answer)
         assert cookies.pop("familiar_browser")["path"] == "/"  # see test_login_limits
-        assert set(cookies) == {"access_token_cookie", "refresh_token_cookie", ACCESS_CSRF, REFRESH_CSRF}
+        assert set(cookies) == SESSION
         for name, attributes in cookies.items():
             assert ("httponly" in attributes) == (not name.startswith("csrf"))
             assert ("secure" in attributes) == secure
             assert (attributes["samesite"], attributes["path"]) == ("Lax", "/")
             assert "domain" not in attributes
             assert int(attributes["max-age"]) == 30 * 86400
-
-
-HTTPS = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.7"}
-NAMES = {"access_token_cookie", "refresh_token_cookie", ACCESS_CSRF, REFRESH_CSRF, "familiar_browser"}
 
 
 @pytest.fixture
@@ -73,9 +75,6 @@ def ayesha(proxied):
     client.told = client.post(SIGNUP, json={"email": "ayesha@example.com", "password": PASSWORD}, base_url=HOST)
     assert client.told.status_code == 201
     return client
-
-
-HOST = "https://localhost"
 
 
 def test_cookies_over_https_are_of_this_host_alone(ayesha):
@@ -99,7 +98,7 @@ def test_browser_stays_logged_in_over_https(ayesha):
     header = {"X-CSRF-TOKEN": ayesha.get_cookie(f"__Host-{ACCESS_CSRF}").value}
     answer = ayesha.post(LOGOUT, headers=header, base_url=HOST)
     assert answer.status_code == 204
-    assert set(cookies_of(answer)) == {f"__Host-{name}" for name in NAMES - {"familiar_browser"}}
+    assert set(cookies_of(answer)) == {f"__Host-{name}" for name in SESSION}
     assert_error(ayesha.get(ME, base_url=HOST), 401, "unauthenticated")
 
 
@@ -107,7 +106,7 @@ def test_session_that_another_host_of_the_domain_plants_counts_for_nothing(proxi
     """Without the prefix, a browser takes cookies for this host from its neighbours."""
     victim = proxied.app.test_client()
     victim.environ_base.update(ayesha.environ_base)
-    for name in ("access_token_cookie", "refresh_token_cookie", ACCESS_CSRF, REFRESH_CSRF):
+    for name in SESSION:
         victim.set_cookie(name, ayesha.get_cookie(f"__Host-{name}").value)
     assert_error(victim.get(ME, base_url=HOST), 401, "unauthenticated")
     assert "/login" in victim.get("/account", base_url=HOST).headers["Location"]
@@ -141,9 +140,6 @@ def test_whatever_changes_something_needs_the_header(browser):
     assert browser.get(ME).status_code == 200
 
 
-PASSWORDS = ("current_password", "new_password")
-
-
 def test_refresh_by_cookie_puts_new_ones_in_their_place(browser):
     before = browser.get_cookie("refresh_token_cookie").value
     answer = browser.post(REFRESH, headers=csrf(browser, REFRESH_CSRF))
@@ -157,20 +153,20 @@ def test_logout_takes_the_cookies_away(browser):
     answer = browser.post(LOGOUT, headers=csrf(browser))
     assert answer.status_code == 204
     taken = cookies_of(answer)
-    assert set(taken) == {"access_token_cookie", "refresh_token_cookie", ACCESS_CSRF, REFRESH_CSRF}
-    assert {attributes["expires"] for attributes in taken.values()} == {"Thu, 01 Jan 1970 00:00:00 GMT"}
+    assert set(taken) == SESSION
+    assert {attributes["expires"] for attributes in taken.values()} == GONE
     assert_error(browser.get(ME), 401, "unauthenticated")
 
 
-def test_refresh_cookie_alone_logs_out(site, browser):
+def test_refresh_cookie_logs_out_alone_and_beside_an_access_cookie_that_is_none(site, browser):
     kept = browser.get_cookie("access_token_cookie").value
     browser.delete_cookie("access_token_cookie")
     assert_error(browser.post(LOGOUT), 403, "wrong_csrf_token")
-    assert browser.post(LOGOUT, headers=csrf(browser, REFRESH_CSRF)).status_code == 204
+    header = csrf(browser, REFRESH_CSRF)
+    assert browser.post(LOGOUT, headers=header).status_code == 204
     assert_error(bare(site).get(ME, headers=bearer(kept)), 401, "invalid_token")
-
-
-def test_refresh_cookie_logs_out_beside_an_access_cookie_that_is_none(browser):
+    again = site.client.post("/api/auth/login", json={"email": "ayesha@example.com", "password": PASSWORD})
+    assert again.status_code == 200
     browser.set_cookie("access_token_cookie", "of another key")
     assert browser.post(LOGOUT, headers=csrf(browser, REFRESH_CSRF)).status_code == 204
 
@@ -191,50 +187,47 @@ def test_token_comes_before_the_cookie(site, browser):
     assert_error(answer, 400, "invalid_input", *PASSWORDS)  # and needs no proof: no browser adds it by itself
 
 
-@pytest.mark.parametrize("origin", ELSEWHERE)
-def test_cookie_from_a_page_elsewhere_is_none(browser, origin):
-    for path, method in ((ME, "GET"), (LOGOUT, "POST"), (REFRESH, "POST"), ("/api/auth/password", "POST")):
-        answer = browser.open(path, method=method, headers={"Origin": origin, **csrf(browser)})
-        assert_error(answer, 401, "unauthenticated")
-        assert not any(name.startswith("Access-Control") for name, _ in answer.headers)
-    assert browser.get(ME).status_code == 200
+def test_cookie_from_a_page_elsewhere_is_none(browser):
+    for origin in ELSEWHERE:
+        for path, method in ((ME, "GET"), (LOGOUT, "POST"), (REFRESH, "POST"), ("/api/auth/password", "POST")):
+            answer = browser.open(path, method=method, headers={"Origin": origin, **csrf(browser)})
+            assert_error(answer, 401, "unauthenticated")
+            assert not any(name.startswith("Access-Control") for name, _ in answer.headers)
 
 
-@pytest.mark.parametrize("origin", ["http://localhost", "http://localhost:80", APP, "http://localhost:5173"])
-def test_cookie_from_our_pages_and_those_allowed_counts(browser, origin):
-    assert browser.get(ME, headers={"Origin": origin}).status_code == 200
+def test_cookie_from_our_pages_and_those_allowed_counts(browser):
+    for origin in ("http://localhost", "http://localhost:80", APP, "http://localhost:5173"):
+        assert browser.get(ME, headers={"Origin": origin}).status_code == 200, origin
 
 
 def test_origin_is_compared_with_what_our_proxy_says(sqlite_database):
     with Site(sqlite_database.url, TRUSTED_PROXIES=1) as site:
-        behind = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.7"}
-        site.client.post(SIGNUP, json={"email": "ayesha@example.com", "password": PASSWORD}, headers=behind)
-        assert site.client.get(ME, headers={"Origin": "https://localhost", **behind}).status_code == 200
-        assert site.client.get(ME, headers={"Origin": "http://localhost", **behind}).status_code == 401
+        site.client.post(SIGNUP, json={"email": "ayesha@example.com", "password": PASSWORD}, headers=HTTPS)
+        assert site.client.get(ME, headers={"Origin": HOST, **HTTPS}).status_code == 200
+        assert site.client.get(ME, headers={"Origin": "http://localhost", **HTTPS}).status_code == 401
 
 
-@pytest.mark.parametrize("path", [ME, "/api/communities", "/api/communities/x/members"])
-def test_allowed_page_may_ask_and_read(site, path):
+def test_allowed_page_may_ask_and_read(site):
     asked = {"Origin": APP, "Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "x-csrf-token"}
-    answer = site.client.options(path, headers=asked)
-    assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (204, APP)
-    assert answer.headers["Access-Control-Allow-Credentials"] == "true"
-    assert {"Authorization", "Content-Type", "If-None-Match", "X-CSRF-TOKEN"} == of(
-        answer, "Access-Control-Allow-Headers"
-    )
-    assert {"GET", "POST", "PUT", "PATCH", "DELETE"} == of(answer, "Access-Control-Allow-Methods")
-    told = site.client.get(path, headers={"Origin": APP})
-    assert told.status_code == 401
-    assert told.headers.getlist("Access-Control-Allow-Origin") == [APP]
-    assert (told.headers["Access-Control-Allow-Credentials"], told.headers["Vary"]) == ("true", "Origin")
+    for path in (ME, "/api/communities", "/api/communities/x/members"):
+        answer = site.client.options(path, headers=asked)
+        assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (204, APP)
+        assert answer.headers["Access-Control-Allow-Credentials"] == "true"
+        named = {"Authorization", "Content-Type", "If-None-Match", "X-CSRF-TOKEN"}
+        assert named == of(answer, "Access-Control-Allow-Headers")
+        assert {"GET", "POST", "PUT", "PATCH", "DELETE"} == of(answer, "Access-Control-Allow-Methods")
+        told = site.client.get(path, headers={"Origin": APP})
+        assert told.status_code == 401
+        assert told.headers.getlist("Access-Control-Allow-Origin") == [APP]
+        assert (told.headers["Access-Control-Allow-Credentials"], told.headers["Vary"]) == ("true", "Origin")
 
 
-@pytest.mark.parametrize("origin", ELSEWHERE)
-def test_no_other_page_may_ask(site, origin):
-    asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
-    for answer in (site.client.options(SIGNUP, headers=asked), site.client.post(SIGNUP, headers=asked, json={})):
-        assert not any(name.startswith("Access-Control") for name, _ in answer.headers)
-        assert answer.headers["Vary"] == "Origin"
+def test_no_other_page_may_ask(site):
+    for origin in ELSEWHERE:
+        asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+        for answer in (site.client.options(SIGNUP, headers=asked), site.client.post(SIGNUP, headers=asked, json={})):
+            assert not any(name.startswith("Access-Control") for name, _ in answer.headers)
+            assert answer.headers["Vary"] == "Origin"
 
 
 def of(answer, header: str) -> set[str]:
