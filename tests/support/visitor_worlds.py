@@ -1,4 +1,4 @@
-"""Workers that share presence, or one that has it for itself, and a clock that tests set.
+"""Workers that share presence in Redis, or one that has it for itself, and a clock that tests set.
 
 Redis goes by its own clock, so there time passes by letting every lease end that much earlier.
 """
@@ -6,7 +6,8 @@ Redis goes by its own clock, so there time passes by letting every lease end tha
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,10 @@ from support.redis import Redis
 
 WINDOW_S = 300
 DHAKA, SYLHET = "Dhaka, BD", "Sylhet, BD"
+
+ROUNDS = 100
+ROUNDS_S = 20.0
+"""All of them usually take 20 ms together. If each waited for Redis, they would take a second or more each."""
 
 
 def clock_of(time: Time) -> Clock:
@@ -44,6 +49,52 @@ def flush(outbox: Outbox) -> None:
     wait_until(sends, "the outbox is empty")
 
 
+def assert_nobody_waits(outbox: Outbox, one_round: Callable[[], object]) -> None:
+    """Redis is away: rounds of calls return all the same, before the outbox notices it and afterwards."""
+    for is_noticed in (False, True):
+        if is_noticed:
+            wait_until(lambda: not outbox.reachable, "the outbox gives up")
+        began = time.monotonic()
+        for _ in range(ROUNDS):
+            one_round()
+        assert time.monotonic() - began < ROUNDS_S
+
+
+class Line:
+    """What one worker has of Redis: a client, an outbox, and a list for its news."""
+
+    def __init__(self, url: str, on_return: Callable[[], None] = lambda: None) -> None:
+        self.client = connect(url)
+        self.news: list = []
+        self.outbox = Outbox(ThreadRuntime(), self.client.ping, on_return)
+
+    def flush(self) -> None:
+        flush(self.outbox)
+
+    @contextmanager
+    def held_back(self) -> Iterator[None]:
+        """Nothing is sent that has a newer value meanwhile: the test decides when there is a next time."""
+        self.outbox.send_newest = lambda key, send: None  # type: ignore[method-assign]
+        yield
+        del self.outbox.send_newest
+
+
+class Worker(Line):
+    """One worker's active visitors."""
+
+    def __init__(self, url: str, clock: Clock, window_s: int) -> None:
+        super().__init__(url, lambda: self.visitors.resend())
+        self.visitors = RedisActiveVisitors(clock, window_s, self.client, self.outbox, self._note)
+
+    def _note(self, scope: Scope) -> None:
+        self.news.append((scope, self.visitors.count(scope)))
+
+    def look(self) -> None:
+        """Look up what Redis says, now."""
+        self.visitors.refresh()
+        self.flush()
+
+
 class MemoryWorld:
     def __init__(self) -> None:
         self.time = Time()
@@ -56,39 +107,25 @@ class MemoryWorld:
         """Nobody else has anything to say."""
 
 
-class Worker:
-    """One worker's presence, its outbox and what it was told."""
-
-    def __init__(self, url: str, clock: Clock, window_s: int) -> None:
-        self.client = connect(url)
-        self.news: list = []
-        self.outbox = Outbox(ThreadRuntime(), self.client.ping, lambda: self.visitors.resend())
-        self.visitors = RedisActiveVisitors(clock, window_s, self.client, self.outbox, self._note)
-
-    def _note(self, scope: Scope) -> None:
-        self.news.append((scope, self.visitors.count(scope)))
-
-    def flush(self) -> None:
-        flush(self.outbox)
-
-    def look(self) -> None:
-        """Look up what Redis says, now."""
-        self.visitors.refresh()
-        self.flush()
-
-
 class RedisWorld:
+    leases = "koyjabo:active:*:visitors"
+
     def __init__(self, redis: Redis, window_s: int = WINDOW_S) -> None:
         self.redis = redis
         self.time = Time()
         self.window_s = window_s
-        self.workers: list[Worker] = []
+        self.workers: list = []
+        self.dead: list = []
+
+    @property
+    def first(self):
+        return (self.workers or [self.new_worker()])[0]
 
     @property
     def visitors(self) -> RedisActiveVisitors:
-        return (self.workers or [self.new_worker()])[0].visitors
+        return self.first.visitors
 
-    def new_worker(self) -> Worker:
+    def new_worker(self):
         self.workers.append(Worker(self.redis.url, clock_of(self.time), self.window_s))
         return self.workers[-1]
 
@@ -102,16 +139,20 @@ class RedisWorld:
         self.settle()
         before_ms = self.time.ms
         self.time.pass_(**how_long)
+        self.let_leases_end(self.time.ms - before_ms)
+
+    def let_leases_end(self, earlier_ms: int) -> None:
         with self.redis.client() as client:
-            for key in client.scan_iter("koyjabo:active:*:visitors"):
-                for visitor in client.zrange(key, 0, -1):
-                    client.zincrby(key, before_ms - self.time.ms, visitor)
+            for key in client.scan_iter(self.leases):
+                for lease in client.zrange(key, 0, -1):
+                    client.zincrby(key, -earlier_ms, lease)
 
     def close(self) -> None:
         if self.redis.running:
-            for worker in self.workers:
+            self.redis.thaw()
+        for worker in [*self.workers, *self.dead]:
+            if self.redis.running:
                 worker.flush()
-        for worker in self.workers:
             worker.client.close()
 
 

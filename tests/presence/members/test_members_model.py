@@ -1,4 +1,4 @@
-"""Whoever comes and goes in whatever way and order: who is here and a plain set agree, on every worker."""
+"""People come and go in any way and order: who is here and a plain set agree, on every worker."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import count
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -16,7 +16,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from support.fuzz_effort import examples
+from support.fuzz_effort import effort
 from support.member_model import Model
 from support.member_worlds import GRACE_S, HIKERS, MemoryWorld, RedisWorld
 
@@ -42,7 +42,7 @@ class HoldsMachine(RuleBasedStateMachine):
         self.names: dict[int, int] = {}  # of workers, by their identity
         self.told: dict[int, tuple[int, int]] = {}  # by worker
         for _ in range(workers if self.is_shared else 1):
-            self.welcome(self.world.new_worker() if self.is_shared else self.world)
+            self.welcome(self.world.new_worker())
         self.agree()
 
     @property
@@ -89,7 +89,7 @@ class HoldsMachine(RuleBasedStateMachine):
 
     @rule(number=pick, line=lines)
     def settled(self, number: int, line: tuple[str, str]) -> None:
-        """Whoever waits for it is counted, or not, as they ought to be."""
+        """A caller that waits for it finds a count that is possible."""
         worker, _ = self.chosen(number)
         assert worker.members.wait_until_counted(HIKERS, line[0], 10)
         self.counts_are_possible()
@@ -157,19 +157,13 @@ class HoldsMachine(RuleBasedStateMachine):
                 self.world.close()
 
 
-bounded = settings(deadline=None, suppress_health_check=list(HealthCheck), database=None)
-
-
 @pytest.fixture
 def quick_outbox(monkeypatch) -> None:
     monkeypatch.setattr(outbox, "PACE_S", 0.0005)
 
 
 def test_holds_and_model_agree_in_memory() -> None:
-    run_state_machine_as_test(
-        lambda: HoldsMachine(MemoryWorld),
-        settings=settings(bounded, max_examples=examples(150), stateful_step_count=40),
-    )
+    run_state_machine_as_test(lambda: HoldsMachine(MemoryWorld), settings=settings(effort(150), stateful_step_count=40))
 
 
 def test_holds_and_model_agree_in_redis(redis_server, quick_outbox) -> None:
@@ -178,6 +172,4 @@ def test_holds_and_model_agree_in_redis(redis_server, quick_outbox) -> None:
             client.flushall()
         return RedisWorld(redis_server)
 
-    run_state_machine_as_test(
-        lambda: HoldsMachine(new_world), settings=settings(bounded, max_examples=examples(60), stateful_step_count=30)
-    )
+    run_state_machine_as_test(lambda: HoldsMachine(new_world), settings=settings(effort(60), stateful_step_count=30))

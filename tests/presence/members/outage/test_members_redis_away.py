@@ -3,51 +3,39 @@
 from __future__ import annotations
 
 import time
-from statistics import median
 
 import pytest
-from support.member_outages import fail
 from support.member_worlds import GRACE_S, HIKERS, LEASE_S, counts
 from support.processes import wait_until
+from support.visitor_worlds import assert_nobody_waits
 
+from koyjabo.presence.members import redis_store
 from koyjabo.presence.members.online_members import Online, OnlineMember
-from koyjabo.presence.members.redis_store import PEOPLE_PATIENCE_S, SILENCE_MS
 
 pytestmark = pytest.mark.waits
 
-QUICK_S = 0.005
-"""A round of calls takes some 0.2 ms; most rounds are quick, even when the machine is busy with other tests."""
-WAITING_S = 0.5
-"""Whoever waited for Redis would wait for a second or more."""
-
-
-def a_round_of_calls_s(members, people: list[str]) -> float:
-    """How long it takes; one more person comes in it."""
-    people.append(f"person{len(people)}")
-    began = time.perf_counter()
-    members.connect(HIKERS, people[-1], "1")
-    members.connection_lost(HIKERS, "ayesha", "1")
-    members.connect(HIKERS, "ayesha", "1")
-    members.disconnect(HIKERS, "nobody", "1")
-    members.online(HIKERS)
-    members.apply_remote(HIKERS, Online(0, 7))
-    members.refresh()
-    members.resend()
-    return time.perf_counter() - began
+LONG_S = 30
+"""Who is told at once waits much less."""
 
 
 @pytest.mark.parametrize("failure", ["kill", "freeze"])
 def test_nobody_waits_for_redis(world, two, failure):
     here, _ = two
-    getattr(world.redis, failure)()
     people: list[str] = []
-    took_s: list[float] = []
-    ends = time.monotonic() + 2.5  # the outbox runs into its patience, and tries again
-    while time.monotonic() < ends:
-        took_s.append(a_round_of_calls_s(here.members, people))
-        time.sleep(0.01)
-    assert median(took_s) < QUICK_S
-    assert sum(each >= WAITING_S for each in took_s) <= 1  # a busy machine may take its turn away, once
+
+    def one_more_comes() -> None:
+        people.append(f"person{len(people)}")
+        here.members.connect(HIKERS, people[-1], "1")
+        here.members.connection_lost(HIKERS, "ayesha", "1")
+        here.members.connect(HIKERS, "ayesha", "1")
+        here.members.disconnect(HIKERS, "nobody", "1")
+        here.members.online(HIKERS)
+        here.members.apply_remote(HIKERS, Online(0, 7))
+        here.members.refresh()
+        here.members.resend()
+
+    getattr(world.redis, failure)()
+    assert_nobody_waits(here.outbox, one_more_comes)
     assert counts(here) == [3 + len(people)]
     assert here.news[-1] == (HIKERS, 3 + len(people))
 
@@ -57,7 +45,7 @@ def test_arrival_is_a_guess_as_soon_as_redis_is_silent(world, two):
     world.redis.freeze()
     here.members.connect(HIKERS, "deepa", "1")
     assert counts(here) == [3]
-    world.time.pass_(milliseconds=SILENCE_MS - 1)
+    world.time.pass_(milliseconds=redis_store.SILENCE_MS - 1)
     here.members.refresh()
     assert counts(here) == [3]
     world.time.pass_(milliseconds=1)
@@ -66,15 +54,14 @@ def test_arrival_is_a_guess_as_soon_as_redis_is_silent(world, two):
     assert here.news == [(HIKERS, 4)]
 
 
-def test_whoever_asks_for_a_settled_count_is_told_a_guess_when_patience_ends(world, two):
+def test_who_asks_for_a_settled_count_is_told_a_guess_when_patience_ends(world, two):
     here, _ = two
     world.redis.freeze()
     here.members.connect(HIKERS, "deepa", "1")
     began = time.monotonic()
     assert not here.members.wait_until_counted(HIKERS, "deepa", 0.3)
-    assert 0.29 < time.monotonic() - began < 5
-    assert here.members.online(HIKERS).count == 4
-    assert here.members.online(HIKERS).is_estimate
+    assert time.monotonic() - began > 0.29
+    assert here.members.online(HIKERS)[1:] == (4, True)
 
 
 def test_guess_made_while_the_answer_was_on_its_way_gives_way_to_it(world, two):
@@ -94,44 +81,41 @@ def test_guess_made_while_the_answer_was_on_its_way_gives_way_to_it(world, two):
     assert here.news == [(HIKERS, 4)]
 
 
-def test_nobody_is_patient_with_a_redis_that_is_known_to_be_away(world, two):
+def test_nobody_is_patient_with_a_redis_that_is_known_to_be_away(world, two, monkeypatch):
     here, _ = two
-    fail(world, here)
+    monkeypatch.setattr(redis_store, "PEOPLE_PATIENCE_S", 2 * LONG_S)
+    world.fail(here)
     here.members.connect(HIKERS, "deepa", "1")
     assert counts(here) == [4]
     began = time.monotonic()
-    assert not here.members.wait_until_counted(HIKERS, "deepa", 5)
-    assert here.members.wait_until_counted(HIKERS, "ayesha", 5)  # of her all was said before
-    assert time.monotonic() - began < WAITING_S
+    assert not here.members.wait_until_counted(HIKERS, "deepa", 2 * LONG_S)
+    assert here.members.wait_until_counted(HIKERS, "ayesha", 2 * LONG_S)  # of her all was said before
+    assert [here.person for here in here.members.people(HIKERS)] == ["ayesha", "chandra", "deepa"]
+    assert time.monotonic() - began < LONG_S
 
 
-def test_people_are_our_own_when_redis_is_away(world, two):
+def test_people_are_our_own_when_redis_is_silent(world, two):
     here, _ = two
     begin_ms = world.time.ms - LEASE_S * 1000
-    own = [OnlineMember("ayesha", begin_ms, 1), OnlineMember("chandra", begin_ms, 1)]
     world.redis.freeze()
-    began = time.monotonic()
-    assert here.members.people(HIKERS) == own
-    assert time.monotonic() - began < PEOPLE_PATIENCE_S + WAITING_S
-    wait_until(lambda: not here.outbox.reachable, "the outbox gives up")
-    began = time.monotonic()
-    assert here.members.people(HIKERS) == own
-    assert time.monotonic() - began < WAITING_S
+    assert here.members.people(HIKERS) == [OnlineMember(each, begin_ms, 1) for each in ("ayesha", "chandra")]
 
 
-def test_others_go_on_being_counted_however_long_redis_is_away(world, two):
+def test_those_on_other_workers_go_on_being_counted_however_long_redis_is_away(world, two):
     here, _ = two
-    fail(world, here)
+    world.fail(here)
     for _ in range(10):
         world.time.pass_(seconds=LEASE_S)
         here.members.refresh()
+    here.members.disconnect(HIKERS, "chandra", "1")  # who is on both
+    here.members.refresh()
     assert counts(here) == [3]
     assert here.news == []
 
 
 def test_own_people_come_and_go_while_redis_is_away(world, two):
     here, _ = two
-    fail(world, here)
+    world.fail(here)
     changes = [("connect", "deepa", 4), ("connect", "ela", 5), ("disconnect", "ayesha", 4), ("connect", "ayesha", 5)]
     versions = []
     for change, person, count in changes:
@@ -145,18 +129,10 @@ def test_own_people_come_and_go_while_redis_is_away(world, two):
     assert versions == sorted(set(versions))
 
 
-def test_one_who_is_known_to_be_on_another_worker_does_not_leave_with_us(world, two):
-    here, _ = two
-    fail(world, here)
-    here.members.disconnect(HIKERS, "chandra", "1")
-    here.members.refresh()
-    assert counts(here) == [3]
-
-
 def test_long_outage_costs_the_memory_of_those_who_came_in_it(world, two):
     here, _ = two
-    fail(world, here)
-    for number in range(5000):
+    world.fail(here)
+    for number in range(1000):
         person = f"person{number % 50}"
         here.members.connect(HIKERS, person, f"{number}")
         here.members.disconnect(HIKERS, person, f"{number}")
