@@ -11,8 +11,6 @@ from koyjabo.counting.ledger import open_store
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.visits import Visits
 
-pytestmark = pytest.mark.both_kinds
-
 
 @pytest.fixture
 def site(database):
@@ -45,6 +43,7 @@ def test_place_is_named_only_where_three_are_active(site):
     assert visit(site, "a") == {"at": iso(site.time.ms), "place": None}
 
 
+@pytest.mark.both_kinds
 def test_it_is_the_newest_of_all_servers_also_after_a_restart_and_a_retry(site):
     site.register("ayesha", visitId="1")
     site.time.pass_(seconds=5)

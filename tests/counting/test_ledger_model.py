@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from itertools import count
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from support.app_fixtures import Site, Time
-from support.databases import SqliteDatabase
-from support.fuzz_effort import examples
 from support.ledger_model import SITE, Model, next_midnight_ms
+from support.machines import NewUrl, new_urls, play
 
 from koyjabo.errors import TotalWouldFall
 
@@ -43,7 +31,7 @@ scopes = st.sampled_from([SITE, SITE, HERE, NOWHERE])
 
 
 class CounterMachine(RuleBasedStateMachine):
-    def __init__(self, new_url: Callable[[], str]) -> None:
+    def __init__(self, new_url: NewUrl) -> None:
         super().__init__()
         self.new_url = new_url
 
@@ -145,15 +133,8 @@ def order(stats: dict) -> tuple[int, int, int]:
     return int(stats["epoch"], 36), stats["totalVisitors"], stats["revision"]
 
 
-bounded = settings(deadline=None, suppress_health_check=list(HealthCheck), database=None)
-
-
-def test_counter_and_model_agree_on_sqlite(tmp_path: Path) -> None:
-    files = (SqliteDatabase.migrated(tmp_path / f"{number}.db").url for number in count())
-    machine = partial(CounterMachine, partial(next, files))
-    run_state_machine_as_test(machine, settings=settings(bounded, max_examples=examples(50), stateful_step_count=30))
-
-
-def test_counter_and_model_agree_on_postgres(postgres) -> None:
-    machine = partial(CounterMachine, lambda: postgres.new_database().url)
-    run_state_machine_as_test(machine, settings=settings(bounded, max_examples=examples(8), stateful_step_count=20))
+@pytest.mark.both_kinds
+def test_counter_and_model_agree(kind, tmp_path, request):
+    new_url = new_urls(kind, tmp_path, lambda: request.getfixturevalue("postgres"))
+    times, steps = {"sqlite": (50, 30), "postgres": (8, 20)}[kind]
+    play(partial(CounterMachine, new_url), times, steps)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -17,83 +16,64 @@ from koyjabo.counting.ledger_postgres import PostgresStore
 from koyjabo.counting.ledger_sqlite import SqliteStore
 from koyjabo.counting.records import NewVisit
 from koyjabo.errors import LedgerUnavailable
-from koyjabo.models import SITE
+from koyjabo.models import SITE, Scope
 
-pytestmark = pytest.mark.both_kinds
-
-THREADS, EACH, START = 32, 50, 4000
-RETRIED = 10  # the last ten of each thread are what another thread sends as well
+THREADS, OWN, SHARED, START = 16, 16, 4, 4000
+HERE = Scope("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b")
 POISON = "poison"
 
 
 @pytest.fixture
 def site(database):
     with Site(database.url, STARTING_TOTAL=START) as site:
+        site.add_community(HERE)
         yield site
 
 
-def at_once(site: Site, visitors: list[str], visit: str = "1") -> list:
-    """Register all of them in threads of their own; what each got, a receipt or an error."""
+@pytest.mark.both_kinds
+def test_ordinals_have_no_gap_and_no_repeat_and_no_total_is_below_one_of_them(site):
+    """Each thread sends visits of its own and, at the same time as its neighbour, some that the neighbour sends."""
 
-    def register(visitor: str):
-        try:
-            return site.services.counting.visits.register(NewVisit(visitor, visit, at_ms=site.time()))
-        except Exception as error:
-            return error
-
-    with ThreadPoolExecutor(len(visitors)) as threads:
-        return list(threads.map(register, visitors))
-
-
-def test_ordinals_have_no_gap_and_no_repeat(site):
-    register = site.services.counting.visits.register
-
-    def visits(thread: int) -> list[tuple[str, str]]:
-        own = [(f"v{thread}", str(number)) for number in range(EACH - RETRIED)]
-        shared = [(f"shared{thread // 2}", str(number)) for number in range(RETRIED)]
-        return own + shared
-
-    def run(thread: int):
-        return [(key, register(NewVisit(*key, SITE, at_ms=site.time()))) for key in visits(thread)]
+    def run(thread: int) -> list[tuple]:
+        client, told = site.app.test_client(), []
+        own = [(f"v{thread}", str(number)) for number in range(OWN)]
+        for visitor, visit in own + [(f"shared{thread // 2}", str(number)) for number in range(SHARED)]:
+            answer = client.post("/api/visitor/register", json={"visitorId": visitor, "visitId": visit}).json
+            ordinal = answer["visit"]["ordinal"]
+            assert answer["stats"]["totalVisits"] >= ordinal <= client.get("/api/stats").json["totalVisits"]
+            told.append(((visitor, visit), ordinal, answer["visit"]["duplicate"]))
+        return told
 
     with ThreadPoolExecutor(THREADS) as threads:
-        receipts = [pair for pairs in threads.map(run, range(THREADS)) for pair in pairs]
-    counted = [receipt.ordinal for _, receipt in receipts if not receipt.duplicate]
-    distinct = len({key for key, _ in receipts})
-    assert distinct == THREADS * (EACH - RETRIED) + THREADS // 2 * RETRIED
-    assert sorted(counted) == list(range(START + 1, START + 1 + distinct))
-    assert len({(key, receipt.ordinal) for key, receipt in receipts}) == distinct
+        told = [each for of_one in threads.map(run, range(THREADS)) for each in of_one]
+    distinct = THREADS * OWN + THREADS // 2 * SHARED
+    assert sorted(ordinal for _, ordinal, duplicate in told if not duplicate) == list(
+        range(START + 1, START + 1 + distinct)
+    )
+    assert len({(key, ordinal) for key, ordinal, _ in told}) == len({key for key, *_ in told}) == distinct
     assert site.rows("SELECT count(*), max(ordinal) FROM visits") == [(distinct, START + distinct)]
     assert site.stats()["totalVisits"] == START + distinct
     assert site.recount() == []
 
 
-def test_no_answer_has_a_total_below_its_own_ordinal(site):
-    def run(thread: int) -> None:
-        client = site.app.test_client()
-        for _ in range(10):
-            answer = client.post("/api/visitor/register", json={"visitorId": f"v{thread}"}).json
-            assert answer["stats"]["totalVisits"] >= answer["visit"]["ordinal"]
-            assert client.get("/api/stats").json["totalVisits"] >= answer["visit"]["ordinal"]
-
-    with ThreadPoolExecutor(16) as threads:
-        list(threads.map(run, range(16)))
-    assert site.stats()["totalVisits"] == START + 160
-
-
-def test_retries_at_the_same_time_are_one_visit(site):
-    receipts = at_once(site, ["ayesha"] * THREADS)
-    assert {receipt.ordinal for receipt in receipts} == {START + 1}
-    assert Counter(receipt.duplicate for receipt in receipts) == {False: 1, True: THREADS - 1}
-    assert site.recount() == []
-
-
-def test_retry_in_the_same_batch_is_a_retry(site, database):
+@pytest.mark.both_kinds
+def test_each_visit_of_a_batch_counts_where_it_belongs_and_its_retry_not_at_all(site, database):
+    """Visits of the site and of a community are committed together."""
+    sent = (("ayesha", SITE), ("babul", HERE), ("ayesha", SITE), ("chandni", SITE), ("babul", HERE), ("ayesha", HERE))
     store = open_store(make_url(database.url), site.services.clock)
-    batch = [(NewVisit(visitor, "1", at_ms=site.time()), "1") for visitor in ("ayesha", "babul", "ayesha")]
-    receipts = store.commit(batch)
+    receipts = store.commit([(NewVisit(name, scope[:1], scope, at_ms=site.time()), scope[:1]) for name, scope in sent])
+    stored = {scope: store.snapshot(scope) for scope in (SITE, HERE)}
     store.close()
-    assert [receipt[:2] for receipt in receipts] == [(START + 1, False), (START + 2, False), (START + 1, True)]
+    told = [(each.ordinal - START, each.duplicate, each.own.scope) for each in receipts]
+    first, others, second = (1, False, SITE), [(3, False, SITE), (2, True, HERE), (4, False, HERE)], (2, False, HERE)
+    assert told == [first, second, (1, True, SITE), *others]
+    for snapshot, day_visits, people in ((stored[SITE], 4, 3), (stored[HERE], 2, 2)):
+        assert (snapshot.visits, snapshot.day_visits, snapshot.unique_visitors) == (day_visits, day_visits, people)
+    for receipt in receipts:
+        own = stored[receipt.own.scope]
+        assert (receipt.own.total, receipt.own.day_visits) == (own.total, own.day_visits)
+        assert (receipt.snapshot.total, receipt.snapshot.day_visits) == (START + 4, 4)
+    assert site.recount() == []
 
 
 @pytest.mark.parametrize("written", [False, True])
@@ -114,6 +94,7 @@ def test_failed_commit_is_503_and_counts_nothing(sqlite_database, monkeypatch, w
         monkeypatch.setattr(Failing, "_write", SqliteStore._write)
         again = site.register("ayesha", visitId="1")
         assert (again.ordinal, again.duplicate) == (1, False)
+        assert site.recount() == []
 
 
 class Poisoned:
@@ -128,26 +109,28 @@ class Poisoned:
         return super().commit(batch)
 
 
-@pytest.fixture
-def poisoned_site(database, monkeypatch):
+@pytest.mark.both_kinds
+def test_visit_that_cannot_be_stored_fails_alone(database, monkeypatch):
     monkeypatch.setattr("koyjabo.counting.ledger_sqlite.SqliteStore", type("S", (Poisoned, SqliteStore), {}))
     monkeypatch.setattr("koyjabo.counting.ledger_postgres.PostgresStore", type("P", (Poisoned, PostgresStore), {}))
     monkeypatch.setattr(Poisoned, "together", [])
     with Site(database.url) as site:
-        yield site, database
+        visits = site.services.counting.visits
+        site.register("warm-up")
 
+        def register(visitor: str):
+            try:
+                return visits.register(NewVisit(visitor, "1", at_ms=site.time()))
+            except Exception as error:
+                return error
 
-def test_visit_that_cannot_be_stored_fails_alone(poisoned_site):
-    site, database = poisoned_site
-    site.register("warm-up")
-    visitors = [f"v{number}" for number in range(20)]
-    with ThreadPoolExecutor(1) as locker, database.locked():
-        waiting = locker.submit(at_once, site, [*visitors[:10], POISON, *visitors[10:]])
-        writer = site.services.counting.visits._ledger._writer
-        wait_until(lambda: len(writer._taken) + len(writer._pending) == 21, "all of them wait")
-    outcomes = waiting.result()
-    failed = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
-    assert (len(failed), isinstance(failed[0], LedgerUnavailable)) == (1, True)
-    assert max(Poisoned.together) > 1  # it did have company
-    assert sorted(outcome.ordinal for outcome in outcomes if outcome not in failed) == list(range(2, 22))
-    assert site.recount() == []
+        names = [*map(str, range(5)), POISON, *map(str, range(5, 10))]
+        with ThreadPoolExecutor(len(names)) as threads, database.locked():
+            waiting = [threads.submit(register, name) for name in names]
+            wait_until(lambda: visits.writer().waiting == len(names), "all of them wait")
+        outcomes = [each.result() for each in waiting]
+        (failed,) = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+        assert isinstance(failed, LedgerUnavailable)
+        assert max(Poisoned.together) > 1  # it did have company
+        assert sorted(outcome.ordinal for outcome in outcomes if outcome is not failed) == list(range(2, 12))
+        assert site.recount() == []

@@ -9,8 +9,6 @@ from support.app_fixtures import Site
 
 from koyjabo.counting.ledger_sqlite import SqliteStore
 
-pytestmark = pytest.mark.both_kinds
-
 DAYS = [  # zone, a day's first moment, and its last
     ("Asia/Dhaka", "2025-12-16T00:00:00+06:00", "2025-12-16T23:59:59.999+06:00"),
     ("Asia/Kathmandu", "2025-12-31T00:00:00+05:45", "2025-12-31T23:59:59.999+05:45"),
@@ -22,50 +20,34 @@ DAYS = [  # zone, a day's first moment, and its last
 ]
 
 
-@pytest.fixture(params=DAYS, ids=lambda day: f"{day[0]} {day[1][:10]}")
-def day(request, sqlite_database):
-    zone, first, last = request.param
+@pytest.mark.parametrize(("zone", "first", "last"), DAYS, ids=[f"{zone} {first[:10]}" for zone, first, _ in DAYS])
+def test_day_has_all_its_visits_and_its_end_is_a_new_revision_without_a_write(sqlite_database, zone, first, last):
     with Site(sqlite_database.url, TIMEZONE=zone, ACTIVE_WINDOW_SECONDS=86400) as site:
-        yield site, first, last
-
-
-def test_day_has_all_its_visits_and_no_others(day):
-    site, first, last = day
-    site.time.go_to(first)
-    site.time.ms -= 1
-    assert site.register("of_yesterday").stats["todayVisits"] == 1
-    site.time.ms += 1
-    assert site.stats()["todayVisits"] == 0
-    assert site.register("early").stats["todayVisits"] == 1
-    site.time.go_to(last)
-    assert site.register("late").stats["todayVisits"] == 2
-    site.time.ms += 1
-    assert site.stats()["todayVisits"] == 0
-    assert site.rows("SELECT day, visits FROM daily_visits ORDER BY day")[1] == (first[:10], 2)
-
-
-def test_midnight_is_a_new_revision_without_a_write(day):
-    site, _, last = day
-    site.time.go_to(last)
-    site.register()
-    before, stored = site.client.get("/api/stats"), site.contents()
-    site.time.ms += 1
-    after = site.client.get("/api/stats", headers={"If-None-Match": before.headers["ETag"]})
-    assert (after.status_code, after.json["todayVisits"]) == (200, 0)
-    assert after.json["revision"] > before.json["revision"]
-    assert after.headers["ETag"] != before.headers["ETag"]
-    unchanged = ("totalVisitors", "activeUsers", "uniqueVisitors", "epoch")
-    assert [after.json[name] for name in unchanged] == [before.json[name] for name in unchanged]
-    assert site.contents() == stored
-
-
-def test_retry_after_midnight_counts_for_the_day_of_the_visit(database):
-    with Site(database.url) as site:
-        site.time.go_to("2025-12-16T23:59:59.999+06:00")
-        site.register(visitId="1")
+        site.time.go_to(first)
+        site.time.ms -= 1
+        assert site.register("of_yesterday").stats["todayVisits"] == 1
         site.time.ms += 1
-        assert site.register(visitId="1").stats["todayVisits"] == 0
-        assert site.rows("SELECT day, visits FROM daily_visits") == [("2025-12-16", 1)]
+        assert site.stats()["todayVisits"] == 0
+        assert site.register("early").stats["todayVisits"] == 1
+        site.time.go_to(last)
+        assert site.register("late").stats["todayVisits"] == 2
+        before, stored = site.client.get("/api/stats"), site.contents()
+        site.time.ms += 1
+        after = site.client.get("/api/stats", headers={"If-None-Match": before.headers["ETag"]})
+        assert (after.status_code, after.json["todayVisits"]) == (200, 0)
+        assert after.json["revision"] > before.json["revision"]
+        for name in ("totalVisitors", "uniqueVisitors", "epoch"):
+            assert after.json[name] == before.json[name]
+        assert site.contents() == stored
+        assert site.rows("SELECT day, visits FROM daily_visits ORDER BY day")[1] == (first[:10], 2)
+
+
+def test_retry_after_midnight_counts_for_the_day_of_the_visit(site_before_midnight):
+    site = site_before_midnight
+    site.register(visitId="1")
+    site.time.ms += 1
+    assert site.register(visitId="1").stats["todayVisits"] == 0
+    assert site.rows("SELECT day, visits FROM daily_visits") == [("2025-12-16", 1)]
 
 
 def test_repeated_hour_is_counted_as_two(database):

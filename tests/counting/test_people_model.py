@@ -6,8 +6,12 @@ import random
 
 import pytest
 from support.people_world import AYESHA, HERE, HOUR_MS, KARIM, NILA, STARTS, THERE, World
+from support.short_run import EVERYTHING
 
 from koyjabo.models import SITE
+
+QUICK = ("Europe/Berlin", "Australia/Lord_Howe")
+STEPS = 240 if EVERYTHING else 40
 
 
 def something_happens(world: World, chance: random.Random) -> None:
@@ -31,25 +35,17 @@ def something_happens(world: World, chance: random.Random) -> None:
             world.time.put_right(hours=chance.choice([-80, -25, -1, 3]))
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2, 3))])
-@pytest.mark.parametrize("zone", STARTS)
-def test_people_are_what_a_model_makes_of_them_on_sqlite(sqlite_database, zone, seed):
-    follow(World(sqlite_database.url, zone), random.Random(f"{zone} {seed}"), steps=60)
-
-
+@pytest.mark.both_kinds
 @pytest.mark.parametrize(
     "zone",
-    [zone if zone == "Australia/Lord_Howe" else pytest.param(zone, marks=pytest.mark.long) for zone in STARTS],
+    [zone if zone in QUICK else pytest.param(zone, marks=pytest.mark.long) for zone in STARTS],
 )
-def test_people_are_what_a_model_makes_of_them_on_postgres(postgres, zone):
-    follow(World(postgres.new_database().url, zone), random.Random(zone), steps=40)
-
-
-def follow(world: World, chance: random.Random, steps: int) -> None:
+def test_people_are_what_a_model_makes_of_them(database, zone):
+    world, chance = World(database.url, zone), random.Random(zone)
     try:
-        for step in range(1, steps + 1):
-            something_happens(world, chance)
-            if step % 20 == 0:
-                world.check()
+        for _ in range(STEPS // 20):
+            for _ in range(20):
+                something_happens(world, chance)
+            world.check()
     finally:
         world.close()

@@ -16,31 +16,6 @@ WELL = Writer(0, 0.0, False, None, 0.0)
 BEGAN_MS = 1_765_860_518_000
 
 
-class World:
-    """A worker whose commits and counter the test decides. It began at second 100."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now_s, self.writer, self.revision = 100.0, WELL, 1
-        monkeypatch.setattr(unsaved_visits.time, "monotonic", lambda: self.now_s)
-        site = SimpleNamespace(snapshot=SimpleNamespace(revision=1))
-        visits = SimpleNamespace(site=site, writer=lambda: self.writer)
-        self._site = site
-        clock = Clock(ZoneInfo("UTC"), now_ms=lambda: BEGAN_MS + round(1000 * (self.now_s - 100)))
-        self.unsaved = UnsavedVisits(visits, clock)  # type: ignore[arg-type]
-
-    def since(self, now_s: float, writer: Writer = WELL, revision: int = 1) -> float | None:
-        """Seconds from the beginning, or None while all is well."""
-        self.now_s, self.writer, self._site.snapshot.revision = now_s, writer, revision
-        self.unsaved.refresh()
-        since_ms = self.unsaved.since_ms
-        return None if since_ms is None else (since_ms - BEGAN_MS) / 1000
-
-
-@pytest.fixture
-def world(monkeypatch) -> World:
-    return World(monkeypatch)
-
-
 def failing(since: float, failed_at: float) -> Writer:
     return Writer(0, 0.0, True, since, failed_at)
 
@@ -49,41 +24,42 @@ def waiting(seconds: float) -> Writer:
     return Writer(1, seconds, False, None, 0.0)
 
 
-def test_nothing_is_said_while_commits_succeed(world):
-    assert world.since(101) is None
-    assert world.since(102, waiting(LATE_S), revision=2) is None
+# Of each look: the second, the state of this worker's commits, the revision of the counter, and since which second
+# visits are not saved. The worker began at second 100.
+LOOKS = {
+    "nothing while commits succeed": [(101, WELL, 1, None), (102, waiting(LATE_S), 2, None)],
+    "from when a visit came that failed, until one is saved here": [
+        (111, failing(105, 110), 1, 105),
+        (140, failing(105, 139), 1, 105),
+        (3700, failing(105, 139), 1, 105),  # nobody came since, and nothing was saved
+        (3701, WELL, 2, None),
+    ],
+    "from when a visit came that waits too long": [
+        (110.0, waiting(LATE_S), 1, None),
+        (110.5, waiting(LATE_S + 0.5), 1, 110.5 - LATE_S - 0.5),
+        (111.0, WELL, 2, None),
+    ],
+    "nothing while commits are slow and succeed": [
+        (second, waiting(3.0), second, None) for second in range(101, 110)
+    ],
+    "until another worker saves one, though this one has failed; a failure after that begins anew": [
+        (111, failing(105, 110), 1, 105),
+        (112, failing(105, 110), 2, None),
+        (113, failing(105, 110), 2, None),
+        (121, failing(105, 120), 2, 111),  # saved at some time after the look at 111
+    ],
+    "of a failure, though one was saved just before": [(101, WELL, 1, None), (102, failing(101.5, 101.5), 2, 101.5)],
+}  # fmt: skip
 
 
-def test_failed_visit_counts_from_when_it_came_until_one_is_saved_here(world):
-    assert world.since(111, failing(105, 110)) == 5
-    assert world.since(140, failing(105, 139)) == 5
-    assert world.since(3700, failing(105, 139)) == 5  # nobody came since, and nothing was saved
-    assert world.since(3701, WELL, revision=2) is None
-
-
-def test_visit_that_waits_too_long_counts_from_when_it_came(world):
-    assert world.since(110.0, waiting(LATE_S)) is None
-    assert world.since(110.5, waiting(LATE_S + 0.5)) == 110.5 - LATE_S - 0.5 - 100
-    assert world.since(111.0, WELL, revision=2) is None
-
-
-def test_slow_commits_that_succeed_are_not_unsaved(world):
-    for second in range(101, 110):
-        assert world.since(second, waiting(3.0), revision=second) is None
-
-
-def test_visit_that_another_worker_saves_ends_it_although_this_one_has_failed(world):
-    assert world.since(111, failing(105, 110)) == 5
-    assert world.since(112, failing(105, 110), revision=2) is None
-    assert world.since(113, failing(105, 110), revision=2) is None
-
-
-def test_failure_after_that_begins_anew(world):
-    assert world.since(111, failing(105, 110)) == 5
-    assert world.since(112, failing(105, 110), revision=2) is None
-    assert world.since(121, failing(105, 120), revision=2) == 11  # saved at some time after the look at 111
-
-
-def test_failure_is_not_hidden_by_a_visit_that_was_saved_just_before(world):
-    assert world.since(101) is None
-    assert world.since(102, failing(101.5, 101.5), revision=2) == 1.5
+@pytest.mark.parametrize("looks", LOOKS.values(), ids=LOOKS)
+def test_visits_are_unsaved(monkeypatch, looks):
+    now_s = 100.0
+    monkeypatch.setattr(unsaved_visits.time, "monotonic", lambda: now_s)
+    site = SimpleNamespace(snapshot=SimpleNamespace(revision=1))
+    visits = SimpleNamespace(site=site, writer=lambda: writer)
+    clock = Clock(ZoneInfo("UTC"), now_ms=lambda: BEGAN_MS + round(1000 * now_s))
+    unsaved = UnsavedVisits(visits, clock)  # type: ignore[arg-type]
+    for now_s, writer, site.snapshot.revision, since_s in looks:  # noqa: B007
+        unsaved.refresh()
+        assert unsaved.since_ms == (None if since_s is None else BEGAN_MS + 1000 * since_s), now_s

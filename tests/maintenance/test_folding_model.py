@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from support.app_fixtures import Site, Time
-from support.databases import SqliteDatabase
-from support.fuzz_effort import examples
+from support.machines import NewUrl, new_urls, play
 
 from koyjabo.analytics.reports import DAILY, HOURLY
 from koyjabo.clock import shifted
@@ -41,7 +36,7 @@ ROLLUPS = ("counters", "daily_visits", "hourly_visits", "returns", "hourly_peopl
 
 
 class FoldingMachine(RuleBasedStateMachine):
-    def __init__(self, new_url: Callable[[], str]) -> None:
+    def __init__(self, new_url: NewUrl) -> None:
         super().__init__()
         self.new_url = new_url
 
@@ -137,15 +132,8 @@ class FoldingMachine(RuleBasedStateMachine):
                 self.site.close()
 
 
-bounded = settings(deadline=None, suppress_health_check=list(HealthCheck), database=None)
-
-
-def test_numbers_stay_on_sqlite(tmp_path: Path) -> None:
-    files = (SqliteDatabase.migrated(tmp_path / f"{number}.db").url for number in count())
-    machine = partial(FoldingMachine, partial(next, files))
-    run_state_machine_as_test(machine, settings=settings(bounded, max_examples=examples(15), stateful_step_count=25))
-
-
-def test_numbers_stay_on_postgres(postgres) -> None:
-    machine = partial(FoldingMachine, lambda: postgres.new_database().url)
-    run_state_machine_as_test(machine, settings=settings(bounded, max_examples=examples(4), stateful_step_count=20))
+@pytest.mark.both_kinds
+def test_numbers_stay(kind, tmp_path, request):
+    new_url = new_urls(kind, tmp_path, lambda: request.getfixturevalue("postgres"))
+    times, steps = {"sqlite": (15, 25), "postgres": (4, 20)}[kind]
+    play(partial(FoldingMachine, new_url), times, steps)
