@@ -33,6 +33,7 @@ KEPT_BY_PGBOUNCER = {"application_name", "client_encoding", "DateStyle", "standa
 """PgBouncer sets these for each client."""
 
 BAD_SETTINGS = 2
+NOTHING_STAYS = "database/test_pgbouncer.py::test_nothing_of_a_client_stays_with_the_connections_of_the_pool"
 
 
 @pytest.fixture
@@ -67,6 +68,7 @@ def done(server: Server, *arguments: object) -> str:
     return found.stdout
 
 
+@pytest.mark.long(proved_by=NOTHING_STAYS)
 def test_servers_and_commands_go_on_behind_it_and_beside_it(pooled, new_server, database, tmp_path):
     server, direct = pooled().start(), new_server(database)
     assert server.register("ayesha").ordinal == 1
@@ -89,6 +91,7 @@ def test_servers_and_commands_go_on_behind_it_and_beside_it(pooled, new_server, 
     assert_verified(direct)
 
 
+@pytest.mark.long(proved_by="counting/test_two_servers.py::test_three_servers_started_at_once_make_one_database")
 def test_two_that_start_at_once_migrate_once(pooled, database):
     servers = [pooled(STARTING_TOTAL=4000).launch() for _ in range(2)]
     for server in servers:
@@ -130,7 +133,10 @@ def test_start_goes_on_after_one_that_was_killed_while_it_migrated(pooled, datab
     assert_verified(server)
 
 
-@pytest.mark.parametrize("lock", ["pg_advisory_xact_lock", "pg_advisory_lock"])  # the second by an older version
+@pytest.mark.parametrize(
+    "lock",
+    ["pg_advisory_xact_lock", pytest.param("pg_advisory_lock", marks=pytest.mark.long)],  # by an older version
+)
 def test_start_that_finds_the_lock_held_says_by_whom_and_gives_up(pgbouncer, database, tmp_path, lock):
     server = impatient(tmp_path, database, pgbouncer.url_of(database.name))
     with connected(database.url, application_name="watch of the night") as holder:
@@ -152,6 +158,9 @@ def impatient(folder: Path, database: PostgresDatabase, url: str) -> Server:
     return ChangedServer(database, folder, CHANGES=json.dumps(changes), DATABASE_URL=url)
 
 
+@pytest.mark.long(
+    proved_by="database/test_startup_queries.py::test_start_does_not_wait_for_tables_that_are_being_migrated"
+)
 def test_start_that_has_nothing_to_migrate_needs_no_lock(pooled, database):
     """An older version may have left the lock with a connection of the pool."""
     server = pooled().start()

@@ -13,13 +13,12 @@ from support.databases import PostgresDatabase, SqliteDatabase
 from support.processes import run
 
 import config
-from koyjabo.database.startup_queries import is_prepared
+from koyjabo.database.startup_queries import NEWEST_REVISION, is_prepared
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.settings.database_url import file_of, for_libpq
 
-pytestmark = pytest.mark.both_kinds
-
 ADMIN = {"ADMIN_EMAIL": "Boss@example.com", "ADMIN_PASSWORD": "the first of them"}
+CURRENT = f"UPDATE alembic_version SET version_num = '{NEWEST_REVISION}'"
 PREPARE = """
 import sys
 import config
@@ -37,12 +36,7 @@ def prepared(database, admin: str = "", needs_a_user: bool = False) -> bool:
     return is_prepared(file_of(url) or for_libpq(url), admin, needs_a_user)
 
 
-@pytest.fixture
-def begun(database):
-    with Site(database.url):
-        return database
-
-
+@pytest.mark.both_kinds
 @pytest.mark.empty_database
 def test_new_database_is_to_be_prepared_and_one_that_was_started_is_not(database):
     assert not prepared(database)
@@ -50,47 +44,47 @@ def test_new_database_is_to_be_prepared_and_one_that_was_started_is_not(database
         assert prepared(database)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        "UPDATE alembic_version SET version_num = '0001'",
-        "UPDATE alembic_version SET version_num = '9999'",
-        "DELETE FROM alembic_version",
-        "DELETE FROM counters",
-        "DROP TABLE alembic_version",
-    ],
-)
-def test_database_that_lacks_something_is_to_be_prepared(begun, change):
-    begun.rows(change)
-    assert not prepared(begun)
+LACKS = {  # what is lost, and what brings it back
+    "UPDATE alembic_version SET version_num = '0001'": CURRENT,
+    "UPDATE alembic_version SET version_num = '9999'": CURRENT,
+    "DELETE FROM alembic_version": f"INSERT INTO alembic_version VALUES ('{NEWEST_REVISION}')",
+    "ALTER TABLE alembic_version RENAME TO elsewhere": "ALTER TABLE elsewhere RENAME TO alembic_version",
+    "UPDATE counters SET scope = 'elsewhere'": "UPDATE counters SET scope = 'site'",
+}
 
 
-def test_first_admin_who_is_missing_or_no_admin_is_for_the_application(database):
-    """Which makes them, or says that they are none."""
+@pytest.mark.both_kinds
+def test_database_that_lacks_something_is_to_be_prepared(database):
+    with Site(database.url):
+        pass
+    for lost, found in LACKS.items():
+        database.rows(lost)
+        assert not prepared(database), lost
+        database.rows(found)
+        assert prepared(database), found
+
+
+@pytest.mark.both_kinds
+def test_first_admin_or_user_who_is_missing_is_for_the_application(database):
+    """Which makes them, or says that they are no admin."""
     with Site(database.url):
         assert not prepared(database, admin="boss@example.com")
+        assert not prepared(database, needs_a_user=True)
     with Site(database.url, **ADMIN):
         assert prepared(database, admin="boss@example.com")
+        assert prepared(database, needs_a_user=True)
     database.rows("UPDATE users SET is_admin = (1 = 0)")
     assert not prepared(database, admin="boss@example.com")
 
 
-def test_user_is_to_be_made_up_where_there_is_none(database):
-    with Site(database.url):
-        assert not prepared(database, needs_a_user=True)
-    with Site(database.url, **ADMIN):
-        assert prepared(database, needs_a_user=True)
-
-
-@pytest.mark.parametrize("name", ["koyjabo.db", "the 100% of #1?.db"])
-def test_file_is_found_by_any_name_and_never_made(tmp_path, name):
-    path = tmp_path / name
-    database = SqliteDatabase(path)
+def test_file_is_found_by_any_name_and_never_made(tmp_path):
+    name = "the 100% of #1?.db"
+    database = SqliteDatabase(tmp_path / name)
     database.url = f"sqlite:///{tmp_path}/{name.replace('%', '%25').replace('?', '%3F')}"
     assert not prepared(database)
     assert list(tmp_path.iterdir()) == []
     with Site(database.url):
-        assert path.exists()
+        assert (tmp_path / name).exists()
         assert prepared(database)
 
 
@@ -112,8 +106,11 @@ def test_database_that_is_locked_is_for_the_application(sqlite_database, monkeyp
         assert prepared(sqlite_database)
 
 
-def test_start_with_nothing_to_prepare_loads_no_application(begun):
-    loaded = run("-c", PREPARE, DATABASE_URL=begun.url)
+@pytest.mark.both_kinds
+def test_start_with_nothing_to_prepare_loads_no_application(database):
+    with Site(database.url):
+        pass
+    loaded = run("-c", PREPARE, DATABASE_URL=database.url)
     assert (loaded.returncode, loaded.stdout, loaded.stderr) == (0, "\n", "")
 
 
@@ -126,7 +123,7 @@ def locked(database: PostgresDatabase, table: str) -> Iterator[None]:
 
 
 @pytest.mark.waits
-@pytest.mark.parametrize("table", ["alembic_version", "counters"])
+@pytest.mark.parametrize("table", ["counters", pytest.param("alembic_version", marks=pytest.mark.long)])
 def test_start_does_not_wait_for_tables_that_are_being_migrated(postgres, table):
     database = postgres.new_database()
     with Site(database.url):

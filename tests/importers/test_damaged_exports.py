@@ -59,21 +59,15 @@ def test_damaged_file_is_refused_with_a_sentence(contents):
         read(contents)
 
 
-IN_PARTS = {
-    "gzip": packed,
-    "zip": lambda text: zipped(a=text),
-    "files of a zip": lambda text: zipped(**dict.fromkeys(("a", "b", "c", "d"), text[: len(text) // 4])),
-}
-
-
-@pytest.mark.parametrize("pack", IN_PARTS.values(), ids=IN_PARTS)
-def test_archive_that_grows_without_end_is_refused(pack, monkeypatch):
-    contents = pack("a,b\n" + "1,2\n" * 399_999)
-    monkeypatch.setattr(export, "ALWAYS_READ", 500_000)
-    with pytest.raises(UnusableExport, match="more than 200 times as large"):
-        read(contents)
-    monkeypatch.setattr(export, "ALWAYS_READ", 2_000_000)
-    assert len(read(contents)[0]) >= 399_996
+def test_archive_that_grows_without_end_is_refused(monkeypatch):
+    text = "a,b\n" + "1,2\n" * 99_999
+    parts = dict.fromkeys(("a", "b", "c", "d"), text[: len(text) // 4])
+    for contents in (packed(text), zipped(a=text), zipped(**parts)):
+        monkeypatch.setattr(export, "ALWAYS_READ", 100_000)
+        with pytest.raises(UnusableExport, match="more than 200 times as large"):
+            read(contents)
+        monkeypatch.setattr(export, "ALWAYS_READ", 500_000)
+        assert len(read(contents)[0]) >= 99_996
 
 
 def test_files_of_macos_and_folders_are_passed_over():
@@ -126,14 +120,14 @@ def test_temporary_database_without_room_is_a_sentence(monkeypatch):
 
 def test_first_page_view_of_a_visit_is_the_earliest_and_no_other_is_kept_in_memory():
     def views(number: int):
-        return (PageView(f"visit-{n % 5}", "v", abs(10_000 - n) // 5, n, "/page" * 20) for n in range(number))
+        return (PageView(f"visit-{n % 5}", "v", abs(4_000 - n) // 5, n, "/page" * 20) for n in range(number))
 
     tracemalloc.start()
     try:
         with FirstViews.collected() as first:
-            first.add(views(20_000))
+            first.add(views(8_000))
             assert first.count() == 5
-            assert [view[2:4] for view in first.in_order()] == [(0, line) for line in range(9_996, 10_001)]
+            assert [view[2:4] for view in first.in_order()] == [(0, line) for line in range(3_996, 4_001)]
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()

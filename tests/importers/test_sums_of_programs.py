@@ -15,9 +15,6 @@ from koyjabo.importers.sums import AnotherSite
 from koyjabo.visit_log import import_queries
 from koyjabo.visit_log.importing import Busy
 
-pytestmark = pytest.mark.both_kinds
-on_sqlite = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
-
 
 @pytest.fixture
 def site(database):
@@ -38,6 +35,7 @@ def adjusted(site: Site) -> list[tuple[str, int]]:
     return [(row["reason"], row["total_after"] - row["total_before"]) for row in rows]
 
 
+@pytest.mark.both_kinds
 def test_each_day_is_added_to_the_total_once_and_a_longer_export_adds_what_is_new(site):
     site.register("here")
     report = bring_export(site, "plausible", plausible(10, 0, 30))
@@ -63,20 +61,20 @@ def test_each_day_is_added_to_the_total_once_and_a_longer_export_adds_what_is_ne
     assert "Visits of Plausible by day" in last["details"]
 
 
+@pytest.mark.both_kinds
 def test_sums_beside_visits_leave_no_gap_and_no_repeat(site):
     ordinals: list[int] = []
-    registering = Thread(target=lambda: ordinals.extend(site.register(f"v{n}").ordinal for n in range(60)))
+    registering = Thread(target=lambda: ordinals.extend(site.register(f"v{n}").ordinal for n in range(30)))
     registering.start()
-    for days in range(1, 16):
+    for days in range(1, 9):
         bring_export(site, "plausible", plausible(*[1000] * days))
     registering.join()
-    assert len(set(ordinals)) == 60
+    assert len(set(ordinals)) == 30
     assert sorted(ordinals) == ordinals
-    assert site.stats()["totalVisits"] == 15_060
+    assert site.stats()["totalVisits"] == 8_030
     assert site.recount() == []
 
 
-@on_sqlite
 def test_several_sites_are_told_apart_by_name_and_not_taken_for_each_other(site):
     first, second = plausible(10, 20, 30, 40, 50), plausible(11, 22, 33, 44, 55)
     bring_export(site, "plausible", first)
@@ -92,7 +90,6 @@ def test_several_sites_are_told_apart_by_name_and_not_taken_for_each_other(site)
     assert everything(site)["webhook_events"] == [], "no visit has reached a milestone"
 
 
-@on_sqlite
 def test_one_import_at_a_time(site):
     with in_context(site), import_queries.only_one(db.engine.url), pytest.raises(Busy):
         bring_export(site, "plausible", plausible(5))
@@ -146,26 +143,19 @@ Direct,1234
 ANALYTICS = {"an exploration": EXPLORATION, "another language": IN_FRENCH, "the chart of a report": REPORT}
 
 
-@on_sqlite
 @pytest.mark.parametrize("said", ANALYTICS.values(), ids=ANALYTICS)
 def test_sessions_by_date_of_google_analytics_are_added(site, said):
     report = bring_export(site, "ga4", said)
     assert (report.summed.visits, report.refused) == (1234, 0)
-    assert [(row["source"], row["day"]) for row in everything(site)["imported_days"]] == [
-        ("ga4", "2025-11-01"),
-        ("ga4", "2025-11-03"),
-    ]
+    days = [(row["source"], row["day"]) for row in everything(site)["imported_days"]]
+    assert days == [("ga4", "2025-11-01"), ("ga4", "2025-11-03")]
 
 
-@on_sqlite
 def test_days_of_a_report_of_google_analytics_with_a_wrong_start_are_not_taken(site):
     report = bring_export(site, "ga4", REPORT.replace("20251101", "99991231"))
     assert (report.summed.visits, report.refused) == (0, 2)
-    with pytest.raises(UnusableExport, match="no sessions by date"):
-        bring_export(site, "ga4", REPORT.replace("20251101", "20250231"))
 
 
-@on_sqlite
 def test_days_that_cannot_be_used_are_named_and_the_others_taken(site):
     today = "2025-12-16"
     assert site.time.ms == SPEC_MOMENT
@@ -184,33 +174,26 @@ def test_days_that_cannot_be_used_are_named_and_the_others_taken(site):
     ]
 
 
-NO_EXPORTS = {
-    "Plausible's dashboard": (
-        "plausible",
-        zipped(visitors="date,visitors,pageviews,visits\n2025-11-01,1,1,1\n"),
-        "hour",
-    ),
-    "another table": ("plausible", table("date,page,visits"), "columns of Plausible's imported_visitors"),
-    "a day twice": ("plausible", table(PLAUSIBLE, "2025-11-01,1,1,1,1,1", "2025-11-01,1,1,1,1,1"), "several lines for"),
-    "another dimension": (
-        "ga4",
-        "Date,Country,Sessions\n20251101,BD,5\n20251101,IN,5\n",
-        "several lines for 2025-11-01",
-    ),
-    "no dates": ("ga4", "# 20251101-20251130\nCountry,Sessions\nBangladesh,12\n", "no sessions by date"),
-    "no sessions": ("ga4", "Date,Views\n20251101,5\n", "no sessions by date"),
-}
+DASHBOARD = zipped(visitors="date,visitors,pageviews,visits\n2025-11-01,1,1,1\n")
+BY_COUNTRY = "Date,Country,Sessions\n20251101,BD,5\n20251101,IN,5\n"
+NO_EXPORTS = (
+    ("plausible", DASHBOARD, "hour"),
+    ("plausible", table("date,page,visits"), "columns of Plausible's imported_visitors"),
+    ("plausible", table(PLAUSIBLE, *["2025-11-01,1,1,1,1,1"] * 2), "several lines for"),
+    ("ga4", BY_COUNTRY, "several lines for 2025-11-01"),
+    ("ga4", "# 20251101-20251130\nCountry,Sessions\nBangladesh,12\n", "no sessions by date"),
+    ("ga4", "Date,Views\n20251101,5\n", "no sessions by date"),
+    ("ga4", REPORT.replace("20251101", "20250231"), "no sessions by date"),
+)
 
 
-@on_sqlite
-@pytest.mark.parametrize(("program", "contents", "sentence"), NO_EXPORTS.values(), ids=NO_EXPORTS)
-def test_file_without_visits_by_day_is_refused_and_nothing_added(site, program, contents, sentence):
-    with pytest.raises(UnusableExport, match=sentence):
-        bring_export(site, program, contents)
+def test_file_without_visits_by_day_is_refused_and_nothing_added(site):
+    for program, contents, sentence in NO_EXPORTS:
+        with pytest.raises(UnusableExport, match=sentence):
+            bring_export(site, program, contents)
     assert (site.stats()["totalVisits"], adjusted(site)) == (0, [])
 
 
-@on_sqlite
 def test_total_never_grows_beyond_its_limit(site):
     days = table("Date,Sessions", *(f"{day},1000000000000" for day in range(20240101, 20240132)))
     site.set_total(10**15 - 5)

@@ -2,37 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support.app_fixtures import Site
+from support.app_fixtures import Site, Time
 from support.archive_world import fill
 from support.backups import back_up
-from support.databases import SqliteDatabase
+from support.databases import Database, SqliteDatabase
+
+ADMIN = {"ADMIN_EMAIL": "boss@example.com", "ADMIN_PASSWORD": "ferry at noon"}
 
 
 @pytest.fixture(scope="module")
-def full(module_database):
+def filled(module_database):
+    """Opens the site on a copy of its database."""
     with Site(module_database.url, STARTING_TOTAL=4000) as site:
         fill(site)
+
+    @contextmanager
+    def opened() -> Iterator[Site]:
+        with Site(module_database.copy().url, Time(site.time.ms), STARTING_TOTAL=4000) as copy:
+            yield copy
+
+    return opened
+
+
+@pytest.fixture
+def full(filled):
+    with filled() as site:
         yield site
 
 
 @pytest.fixture(scope="module")
-def file(full, tmp_path_factory) -> Path:
-    return back_up(full, tmp_path_factory.mktemp("backups") / "koyjabo.backup")
+def file(filled, tmp_path_factory) -> Path:
+    with filled() as site:
+        return back_up(site, tmp_path_factory.mktemp("backups") / "koyjabo.backup")
 
 
 @pytest.fixture
 def empty(sqlite_database):
-    with Site(sqlite_database.url) as site:
+    """A new database, with its first admin."""
+    with Site(sqlite_database.url, **ADMIN) as site:
         yield site
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture
 def target(request, tmp_path, postgres):
-    """A new database of either kind: from each, and into each."""
-    is_file = request.param == "sqlite"
-    database = SqliteDatabase.migrated(tmp_path / "target.db") if is_file else postgres.new_database()
-    with Site(database.url, ADMIN_EMAIL="first@example.com", ADMIN_PASSWORD="ferry at noon") as site:
+    """The same, of the kind that a test names."""
+    migrated: Database = (
+        SqliteDatabase.migrated(tmp_path / "target.db") if request.param == "sqlite" else postgres.new_database()
+    )
+    with Site(migrated.url, **ADMIN) as site:
         yield site

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import gzip
-import os
 
 import pytest
+from support.account_calls import sign_up
 from support.app_fixtures import Site
 from support.archive_world import everything, in_context
 from support.backups import back_up, restore
@@ -20,14 +20,11 @@ NEW = {"epoch", "revision", "revoked_ms", "version"}
 """What a restored database has of its own."""
 
 
-def test_restored_database_has_no_waiting_mails_and_no_links_of_mails(module_database, full, empty, tmp_path):
+def test_restored_database_has_no_waiting_mails_and_no_links_of_mails(full, empty, tmp_path):
     row = "'reset', 'ayesha@example.com', 'x', '{}', 1, 1, 0"
     full.rows(f"INSERT INTO outbox (kind, email, recipient, data, created_ms, due_ms, attempts) VALUES ({row})")
     full.rows("INSERT INTO email_links SELECT id, id, 'reset', email_key, 9 FROM users")
-    path = back_up(full, tmp_path / "koyjabo.backup")
-    full.rows("DELETE FROM outbox")
-    full.rows("DELETE FROM email_links")
-    restore(empty, path)
+    restore(empty, back_up(full, tmp_path / "koyjabo.backup"))
     assert (empty.rows("SELECT * FROM outbox"), empty.rows("SELECT * FROM email_links")) == ([], [])
 
 
@@ -47,54 +44,75 @@ def backups(site: Site) -> int:
     return sum(row["action"] == "ledger.backup" for row in everything(site)["audit_log"])
 
 
-@pytest.mark.both_kinds
-def test_every_table_comes_back_on_either_kind_of_database(full, file, target):
-    head = restore(target, file)
+LONG = pytest.mark.long
+KINDS = [("sqlite", "postgres"), ("postgres", "sqlite")]
+KINDS += [pytest.param(kind, kind, marks=LONG) for kind in ("sqlite", "postgres")]
+
+
+@pytest.mark.parametrize(("module_database_kind", "target"), KINDS, indirect=True)
+def test_every_table_comes_back_on_either_kind_of_database_in_a_new_epoch(full, target, tmp_path):
+    before, access = target.stats(), [everything(site)["access_version"][0]["version"] for site in (target, full)]
+    head = restore(target, back_up(full, tmp_path / "koyjabo.backup"))
     assert kept(target) == kept(full)
     earlier = backups(full) - 1  # whose lines are in this one
     assert backups(target) == earlier
     rows = {table: len(rows) for table, rows in kept(full).items()}
     assert head.rows == {**rows, "audit_log": rows["audit_log"] + earlier}
     assert target.recount() == []
-    assert target.stats()["totalVisits"] == full.stats()["totalVisits"] == head.total
-
-
-@pytest.mark.both_kinds
-def test_restored_database_goes_on_in_a_new_epoch(full, file, target):
-    before = target.stats()
-    restore(target, file)
-    after = target.stats()
+    after, found = target.stats(), everything(target)
+    assert after["totalVisits"] == full.stats()["totalVisits"] == head.total
     assert int(after["epoch"], 36) > max(int(before["epoch"], 36), int(full.stats()["epoch"], 36))
     assert after["revision"] > before["revision"]
-    (note,) = [row for row in everything(target)["adjustments"] if row["reason"].startswith("restored a backup of 20")]
+    (note,) = [row for row in found["adjustments"] if row["reason"].startswith("restored a backup of 20")]
     assert note["total_before"] == note["total_after"] == after["totalVisits"]
+    assert (found["audit_log"][-1]["action"], found["audit_log"][-1]["actor_id"]) == ("ledger.restore", None)
+    assert found["sessions"]
+    assert all(row["revoked_ms"] for row in found["sessions"])
+    assert found["access_version"][0]["version"] > max(access)
     assert target.register("somebody").ordinal == after["totalVisits"] + 1
     assert target.register("v1", visitId="visit-8").duplicate
     target.set_total(20_000)  # keys are handed out where those of the backup end
-    target.services.analytics.reports.attend(everything(target)["communities"][0]["id"], ["u"], target.time())
+    target.services.analytics.reports.attend(found["communities"][0]["id"], ["u"], target.time())
     assert target.recount() == []
 
 
-def test_no_user_is_logged_in_after_a_restore(full, file, target):
-    before = everything(target)["access_version"][0]["version"], everything(full)["access_version"][0]["version"]
-    restore(target, file)
-    found = everything(target)
-    assert found["sessions"]
-    assert all(row["revoked_ms"] for row in found["sessions"])
-    assert found["access_version"][0]["version"] > max(before)
+@pytest.mark.parametrize("of_backup", [False, True])
+def test_epoch_and_revision_exceed_those_before_also_where_the_clock_was_put_back(full, empty, tmp_path, of_backup):
+    """Those of the backup, and those of the database that it replaces: servers and pages drop what is older."""
+    sites = (full, empty)
+    ahead = sites[not of_backup]
+    ahead.time.put_right(days=400)
+    for site in sites:
+        site.set_total(9500, new_epoch=True)
+    before = max(site.rows("SELECT epoch, revision FROM counters WHERE scope = 'site'")[0] for site in sites)
+    ahead.time.put_right(days=-400)
+    restore(empty, back_up(full, tmp_path / "koyjabo.backup"))
+    for epoch, revision in empty.rows("SELECT epoch, revision FROM counters"):
+        assert (epoch > before[0], revision > before[1]) == (True, True)
 
 
-def test_restore_leaves_a_line_in_the_audit_log(file, empty):
-    restore(empty, file)
-    line = everything(empty)["audit_log"][-1]
-    assert (line["action"], line["actor_id"]) == ("ledger.restore", None)
+def log_in(site: Site) -> str:
+    answer = site.post("/api/auth/login", json={"email": "boss@example.com", "password": "ferry at noon"})
+    assert answer.status_code == 200, answer.text
+    return answer.json["access_token"]
 
 
-USES = {
+def found_community(site: Site) -> None:
+    headers = {"Authorization": f"Bearer {log_in(site)}"}
+    assert site.post("/api/communities", json={"name": "Mirpur"}, headers=headers).status_code == 201
+    site.rows("DELETE FROM sessions")
+
+
+def sign_up_somebody(site: Site) -> None:
+    sign_up(site, "ayesha")
+    site.rows("DELETE FROM sessions")
+
+
+USES = {  # each alone
     "a visit": lambda site: site.register(),
-    "a user": lambda site: site.post(
-        "/api/auth/signup", json={"email": "a@example.com", "password": "ferry at noon", "name": "A"}
-    ),
+    "a user": sign_up_somebody,
+    "a login session": log_in,
+    "a community": found_community,
 }
 
 
@@ -109,25 +127,22 @@ def test_database_in_use_is_refused_unless_told_otherwise(file, empty, use):
     assert empty.recount() == []
 
 
-def test_restore_waits_for_no_import(file, target):
+def test_restore_waits_for_no_import(file, empty):
     """Its second half would come into what was restored, without the first."""
-    with in_context(target), only_one(db.engine.url), pytest.raises(TargetInUse, match="An import"):
-        restore(target, file)
-    assert restore(target, file).total == target.stats()["totalVisits"]
+    with in_context(empty), only_one(db.engine.url), pytest.raises(TargetInUse, match="An import"):
+        restore(empty, file)
+    assert restore(empty, file).total == empty.stats()["totalVisits"]
 
 
-def test_backup_replaces_no_file_unless_told_so(full, file, tmp_path):
+def test_backup_replaces_no_file_unless_told_so(full, tmp_path):
     path = tmp_path / "there"
     path.write_text("precious")
     with pytest.raises(TargetInUse, match="--force"):
         back_up(full, path)
     assert path.read_text() == "precious"
     back_up(full, path, force=True)
+    assert path.stat().st_mode & 0o777 == 0o600  # for its owner alone
     assert gzip.decompress(path.read_bytes()).startswith(b'{"koyjabo_backup"')
-
-
-def test_only_its_owner_may_read_a_backup(file):
-    assert os.stat(file).st_mode & 0o777 == 0o600
 
 
 def test_backup_that_fails_leaves_no_file(full, tmp_path, monkeypatch):

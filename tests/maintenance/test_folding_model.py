@@ -132,7 +132,6 @@ class FoldingMachine(RuleBasedStateMachine):
                 self.site.close()
 
 
-@pytest.mark.both_kinds
 def test_numbers_stay(kind, tmp_path, request):
     new_url = new_urls(kind, tmp_path, lambda: request.getfixturevalue("postgres"))
     times, steps = {"sqlite": (15, 25), "postgres": (4, 20)}[kind]

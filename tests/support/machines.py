@@ -10,7 +10,7 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from support.databases import Postgres, SqliteDatabase
-from support.fuzz_effort import effort
+from support.fuzz_effort import TIMES, effort
 
 NewUrl = Callable[[], str]
 
@@ -27,5 +27,6 @@ def play(machine: Callable[[], RuleBasedStateMachine], times: int, steps: int) -
     """The same steps each time, unless FUZZ asks for others. What fails is shown as it was: each attempt to shorten it
     would take as long as the whole test.
     """
+    steps = steps if TIMES else 2 * steps // 3
     chosen = settings(effort(times), stateful_step_count=steps, phases=[Phase.generate])
     run_state_machine_as_test(machine, settings=chosen)
