@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from support.answers import Registered
 
 DOCUMENTED = {
@@ -14,7 +13,6 @@ DOCUMENTED = {
 DOCUMENTED_KEYS = {"totalVisitors", "totalVisits", "todayVisits", "activeUsers", "uniqueVisitors", "locations"}
 
 
-@pytest.mark.both_kinds
 def test_4000_becomes_4001_everywhere_and_survives_a_restart(database, new_server):
     server = new_server(database, STARTING_TOTAL=4000).start()
 

@@ -33,6 +33,7 @@ KEPT_BY_PGBOUNCER = {"application_name", "client_encoding", "DateStyle", "standa
 """PgBouncer sets these for each client."""
 
 BAD_SETTINGS = 2
+LOCK_HELD = "database/test_pgbouncer.py::test_start_that_finds_the_lock_held_says_by_whom_and_gives_up"
 NOTHING_STAYS = "database/test_pgbouncer.py::test_nothing_of_a_client_stays_with_the_connections_of_the_pool"
 
 
@@ -91,7 +92,9 @@ def test_servers_and_commands_go_on_behind_it_and_beside_it(pooled, new_server, 
     assert_verified(direct)
 
 
-@pytest.mark.long(proved_by="counting/test_two_servers.py::test_three_servers_started_at_once_make_one_database")
+@pytest.mark.long(
+    proved_by="counting/test_two_servers.py::test_what_one_server_acknowledged_the_other_shows_at_once_and_knows_again"
+)
 def test_two_that_start_at_once_migrate_once(pooled, database):
     servers = [pooled(STARTING_TOTAL=4000).launch() for _ in range(2)]
     for server in servers:
@@ -116,6 +119,7 @@ def test_nothing_of_a_client_stays_with_the_connections_of_the_pool(pooled, pgbo
         assert {name for cursor in (one, other) for (name,) in cursor.fetchall()} <= KEPT_BY_PGBOUNCER
 
 
+@pytest.mark.long(proved_by=LOCK_HELD)
 def test_start_goes_on_after_one_that_was_killed_while_it_migrated(pooled, database):
     database.rows(GATE)
     server = pooled()

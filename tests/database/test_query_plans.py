@@ -28,7 +28,7 @@ PEOPLE = ("people", "person_days", "returns", "hourly_people")
 BIG = ("visits", "visitors", "daily_visits", "hourly_visits", *PEOPLE)
 USER = "e2a61b9c-7d3f-4b2a-8a55-0c9f6f0d1b22"
 ADMIN = Account(USER, "boss@example.com", "Boss", True)
-MANY = 20_000
+MANY = 10_000
 MOST_STATEMENTS = 14  # for a visit, a look at the stats and a heartbeat together
 
 

@@ -48,9 +48,9 @@ def tried(member: Member) -> bool:
 def use(server: ChangedServer, admin: Member) -> None:
     """Whatever there are threads for: visits, what is looked up and changed, reports, a recount, passwords."""
     community = admin.found()
-    with ThreadPoolExecutor(8) as clients:
-        visits = [clients.submit(admin.visit, f"visitor{number}", community) for number in range(20)]
-        joined = [clients.submit(lambda: Member(server).join(community)) for _ in range(4)]
+    with ThreadPoolExecutor(4) as clients:
+        visits = [clients.submit(admin.visit, f"visitor{number}", community) for number in range(8)]
+        joined = [clients.submit(lambda: Member(server).join(community)) for _ in range(2)]
         read = [clients.submit(admin.call, "GET", f"/api/communities/{community}/{path}") for path in READS]
     for done in (*visits, *joined, *read):
         done.result()

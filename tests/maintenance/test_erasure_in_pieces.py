@@ -133,7 +133,7 @@ def test_while_the_database_is_away_nothing_is_said_to_be_forgotten(site, monkey
     assert site.heartbeat("ayesha").status_code == 204
 
 
-@pytest.mark.parametrize("read", [0, 2, 5])
+@pytest.mark.parametrize("read", [2, *(pytest.param(read, marks=pytest.mark.long) for read in (0, 5))])
 def test_no_report_changes_but_by_referrer(site, small_pieces, read):
     """However many of the visits are in the sums."""
     sent = {"referrer": "https://m.facebook.com/groups/1", "userAgent": ANDROID, "page": "/map?utm_source=mail"}

@@ -50,7 +50,7 @@ def test_operator_forgets_somebody_and_the_anonymous_visits_of_the_day_as_well(s
     server.register("nila", anonymous=True)
     before = server.stats()
     with PlainListener(server.port, "nila") as page:
-        assert page.first().active == before.active
+        page.wait_for(lambda shown: shown.active == before.active, "the other worker knows of both")
         forgotten = server.koyjabo("forget", "nila")
         assert "visits: 2" in forgotten.stdout, forgotten.stderr
         page.wait_for(lambda shown: shown.active == before.active - 2, "it is known on the other worker")

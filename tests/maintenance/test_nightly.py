@@ -102,7 +102,6 @@ def claimed_by_one_who_died(site: Site) -> None:
     assert not ended(site)
 
 
-@pytest.mark.both_kinds
 def test_work_of_a_dead_worker_is_taken_over_when_it_has_been_silent(site, nights):
     claimed_by_one_who_died(site)
     site.time.pass_(milliseconds=SILENT_MS)

@@ -40,7 +40,6 @@ def told(site: Site) -> list:
     return [insights.breakdown(question, each).rows for each in ("browser", "system", "device")]
 
 
-@pytest.mark.both_kinds
 @pytest.mark.parametrize("size", [2, 50])
 def test_they_are_replaced_by_what_is_read_of_them(site, size, monkeypatch):
     for name in ("FIRST", "FEWEST", "MOST"):

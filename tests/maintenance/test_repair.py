@@ -89,7 +89,6 @@ def test_repair_leaves_a_line_where_something_was_repaired(full):
     assert [row["action"] for row in everything(full)["audit_log"]] == ["ledger.repair"]
 
 
-@pytest.mark.both_kinds
 def test_repair_ends_where_sums_of_folded_visits_take_part(full):
     before = numbers(full)
     past = full.services.maintenance.retention.past(5)
