@@ -1,36 +1,44 @@
-"""Who may do what in a community: every call, by everybody, where it is listed and where it is not."""
+"""Communities: founded, changed, joined, left and ended. Who may do what: tests/web/security/test_permissions.py."""
 
 from __future__ import annotations
 
 import pytest
 from support.app_fixtures import Site, assert_error
-from support.community_calls import PATH, found, give, losses, roles_in, stored
+from support.community_calls import PATH, found, losses, roles_in, stored
 from support.described import assert_described
 
 CODES = {401: "unauthenticated", 403: "forbidden", 404: "unknown_community", 409: "last_admin"}
-EVERYBODY = ("site_admin", "admin", "moderator", "member", "outsider", "nobody")
-
-# What everybody gets, in that order. The outsider has two: where it is listed, and where it is not.
-CALLS = {
-    "read": ("GET", "", None, (200, 200, 200, 200, (403, 404), 401)),
-    "change": ("PATCH", "", {"name": "New"}, (200, 200, 403, 403, (403, 404), 401)),
-    "end": ("DELETE", "", None, (204, 204, 403, 403, (403, 404), 401)),
-    "leave": ("POST", "/leave", None, (403, 409, 204, 204, (403, 404), 401)),
-    "list members": ("GET", "/members", None, (200, 200, 200, 200, (403, 404), 401)),
-    "invite": (
-        "POST",
-        "/members",
-        {"email": "newcomer@example.com", "role": "moderator"},
-        (202, 202, 403, 403, (403, 404), 401),
-    ),
-    "add": ("PUT", "/members/{newcomer}", {"role": "admin"}, (201, "unknown_user", 403, 403, (403, 404), 401)),
-    "promote": ("PUT", "/members/{other}", {"role": "admin"}, (200, 200, 403, 403, (403, 404), 401)),
-    "demote": ("PUT", "/members/{other}", {"role": "member"}, (200, 200, 403, 403, (403, 404), 401)),
-    "demote the last admin": ("PUT", "/members/{admin}", {"role": "member"}, (409, 409, 403, 403, (403, 404), 401)),
-    "remove": ("DELETE", "/members/{other}", None, (204, 204, 403, 403, (403, 404), 401)),
-    "remove the last admin": ("DELETE", "/members/{admin}", None, (409, 409, 403, 403, (403, 404), 401)),
-}
-ACCESS_REVOKED = {"end", "leave", "demote", "remove"}
+OF_MEMBERS = [
+    ("GET", "", None),
+    ("PATCH", "", {"name": "New"}),
+    ("DELETE", "", None),
+    ("POST", "/leave", None),
+    ("GET", "/members", None),
+    ("POST", "/members", {"email": "newcomer@example.com", "role": "moderator"}),
+    ("PUT", "/members/{other}", {"role": "admin"}),
+    ("DELETE", "/members/{other}", None),
+    *(("GET", path, None) for path in ("/stats", "/visitors/realtime", "/visitors/online")),
+]
+IN_TURN = [  # in one community: who does what, the status, and whether anybody loses a right by it
+    ("member", "GET", "", None, 200, 0),
+    ("member", "GET", "/members", None, 200, 0),
+    ("admin", "PATCH", "", {"name": "New"}, 200, 0),
+    ("admin", "POST", "/members", {"email": "newcomer@example.com", "role": "moderator"}, 202, 0),
+    ("admin", "PUT", "/members/{newcomer}", {"role": "admin"}, "unknown_user", 0),
+    ("site_admin", "PUT", "/members/{newcomer}", {"role": "member"}, 201, 0),
+    ("admin", "DELETE", "/members/{newcomer}", None, 204, 1),
+    ("admin", "DELETE", "/members/{newcomer}", None, "unknown_user", 0),
+    ("admin", "PUT", "/members/{other}", {"role": "moderator"}, 200, 0),
+    ("admin", "PUT", "/members/{other}", {"role": "admin"}, 200, 0),
+    ("admin", "PUT", "/members/{other}", {"role": "member"}, 200, 1),
+    ("other", "DELETE", "/members/{OTHER}", None, 204, 1),
+    ("moderator", "POST", "/leave", None, 204, 1),
+    ("admin", "POST", "/leave", None, 409, 0),
+    ("site_admin", "POST", "/leave", None, 403, 0),
+    ("site_admin", "PUT", "/members/{admin}", {"role": "member"}, 409, 0),
+    ("admin", "DELETE", "/members/{admin}", None, 409, 0),
+    ("admin", "DELETE", "", None, 204, 1),
+]
 
 
 @pytest.fixture(scope="module")
@@ -52,20 +60,36 @@ def check(site: Site, answer, status: int | str) -> None:
         assert (answer.data == b"") == (status == 204)
 
 
-@pytest.mark.parametrize("listed", [True, False], ids=["listed", "unlisted"])
-@pytest.mark.parametrize("who", EVERYBODY)
-@pytest.mark.parametrize("name", CALLS)
-def test_everybody_may_do_what_their_role_allows_and_nothing_else(site, cast, name, who, listed):
-    method, path, body, statuses = CALLS[name]
-    expected = statuses[EVERYBODY.index(who)]
-    status = expected[0 if listed else 1] if isinstance(expected, tuple) else expected
-    changes = status in (200, 201, 202, 204) and method != "GET"
-    community = (cast.community if changes else cast.kept_community)(listed=listed, open=False)
-    before, noted = stored(site), losses(site)
+def ids_of(cast) -> dict[str, str]:
     ids = {part: person.id for part, person in cast.people.items()}
-    check(site, cast.call(who, method, f"{PATH}/{community}{path.format(**ids)}", body), status)
-    assert (stored(site) != before) == changes
-    assert losses(site) - noted == (changes and name in ACCESS_REVOKED)
+    return {**ids, "OTHER": ids["other"].upper()}
+
+
+@pytest.mark.parametrize(("listed", "status"), [(True, 403), (False, 404)], ids=["listed", "unlisted"])
+def test_outsider_may_nothing_and_knows_only_of_what_is_listed(site, cast, listed, status):
+    community = cast.kept_community(listed=listed, open=False)
+    before = stored(site)
+    for method, path, body in OF_MEMBERS:
+        path = f"{PATH}/{community}{path.format(**ids_of(cast))}"
+        check(site, cast.call("outsider", method, path, body), status)
+        check(site, cast.call("nobody", method, path, body), 401)
+    assert stored(site) == before
+
+
+def test_loss_of_a_right_is_noted_once_and_told_after_the_commit(site, cast, monkeypatch):
+    community, told = cast.community(), []
+    directory = site.services.communities.directory
+    monkeypatch.setattr(directory, "_on_revoked", lambda whose: told.append(roles_in(site, community)))
+    for who, method, path, body, status, lost in IN_TURN:
+        noted = losses(site)
+        check(site, cast.call(who, method, f"{PATH}/{community}{path.format(**ids_of(cast))}", body), status)
+        assert (losses(site) - noted, told) == (lost, [roles_in(site, community)] * lost), (who, method, path)
+        told.clear()
+    for who in ("admin", "member", "site_admin", "outsider"):
+        check(site, cast[who].get(f"{PATH}/{community}"), 404)
+        check(site, cast[who].post(f"{PATH}/{community}/join"), 404)
+    assert roles_in(site, community) == {}
+    assert site.rows("SELECT count(*) FROM counters WHERE scope = :id", id=community) == [(0,)]
 
 
 @pytest.mark.parametrize(("is_open", "listed", "status"), [(1, 1, 201), (1, 0, 201), (0, 1, 403), (0, 0, 404)])
@@ -81,17 +105,12 @@ def test_joining_takes_an_open_door_and_the_id(site, cast, is_open, listed, stat
     if status == 403:
         assert "invitation" in answer.json["error"]
     check(site, site.client.post(path), 401)
+    for role in ("member", "moderator", "admin"):
+        again = cast[role].post(path, json={})
+        assert (again.status_code, again.json["role"]) == (200, role), "who joins again stays what they are"
 
 
-def test_who_joins_again_stays_what_they_are(site, cast):
-    for is_open in (True, False):
-        community = cast.community(open=is_open)
-        for role in ("member", "moderator", "admin"):
-            answer = cast[role].post(f"{PATH}/{community}/join", json={})
-            assert (answer.status_code, answer.json["role"]) == (200, role)
-
-
-def test_site_admin_may_join_what_takes_invitations(site, cast):
+def test_site_admin_may_join_what_takes_invitations(cast):
     community = cast.community(open=False, listed=False)
     assert cast["site_admin"].post(f"{PATH}/{community}/join").status_code == 201
     assert cast["site_admin"].get(f"{PATH}/{community}").json["role"] == "admin"
@@ -118,20 +137,10 @@ def test_what_is_changed_is_what_was_said_and_no_more(cast):
         assert answer.json == before | {name: value for name, value in change.items() if value is not None}
 
 
-def test_ended_community_is_gone_for_everybody(site, cast):
-    community = cast.community()
-    assert cast["admin"].delete(f"{PATH}/{community}").status_code == 204
-    for who in ("admin", "member", "site_admin", "outsider"):
-        check(site, cast[who].get(f"{PATH}/{community}"), 404)
-        check(site, cast[who].post(f"{PATH}/{community}/join"), 404)
-    assert roles_in(site, community) == {}
-    assert site.rows("SELECT count(*) FROM counters WHERE scope = :id", id=community) == [(0,)]
-
-
 def test_members_see_names_and_site_admins_emails(cast):
     community = cast.community()
     roles = {"admin": "admin", "moderator": "moderator", "other": "moderator", "member": "member"}
-    for who in EVERYBODY[:4]:
+    for who in ("site_admin", "admin", "member"):
         members = cast[who].get(f"{PATH}/{community}/members").json
         assert {each["user_id"]: each["role"] for each in members} == {cast[part].id: roles[part] for part in roles}
         sees_emails = who == "site_admin"
@@ -141,46 +150,8 @@ def test_members_see_names_and_site_admins_emails(cast):
         assert all(set(each) == fields for each in members)
 
 
-@pytest.mark.parametrize("user", ["00000000-0000-4000-8000-000000000000", "nobody", "%00", "' OR 1=1 --"])
-def test_nobody_can_be_given_a_role_or_removed_who_is_not_there(cast, user):
-    path = f"{PATH}/{cast.community()}/members/{user}"
-    assert_error(cast["admin"].put(path, json={"role": "member"}), 404, "unknown_user")
-    assert_error(cast["admin"].delete(path), 404, "unknown_user")
-
-
-def test_one_who_is_no_member_cannot_be_removed(cast):
-    path = f"{PATH}/{cast.community()}/members/{cast['outsider'].id}"
-    assert_error(cast["admin"].delete(path), 404, "unknown_user")
-
-
-@pytest.mark.parametrize("who", ["member", "moderator"])
-def test_everybody_may_remove_themselves(site, cast, who):
-    community = cast.community()
-    assert cast[who].delete(f"{PATH}/{community}/members/{cast[who].id.upper()}").status_code == 204
-    assert cast[who].id not in roles_in(site, community)
-
-
-def test_role_that_stays_or_grows_is_no_loss(site, cast):
-    community = cast.community()
-    noted = losses(site)
-    for role in ("member", "member", "moderator", "admin", "admin"):
-        assert give(cast["admin"], community, cast["member"], role).json["role"] == role
-    assert losses(site) == noted
-
-
-def test_who_lost_a_right_is_told_about_after_the_commit(site, cast, monkeypatch):
-    community, seen = cast.community(), []
-    directory = site.services.communities.directory
-    monkeypatch.setattr(directory, "_on_revoked", lambda whose: seen.append(roles_in(site, community)))
-    member, moderator, other = (cast[part].id for part in ("member", "moderator", "other"))
-    cast["member"].post(f"{PATH}/{community}/join")
-    give(cast["admin"], community, cast["member"], "moderator")
-    assert seen == []
-    give(cast["admin"], community, cast["member"], "member")
-    assert seen.pop()[member] == "member"
-    cast["admin"].delete(f"{PATH}/{community}/members/{moderator}")
-    assert moderator not in seen.pop()
-    cast["other"].post(f"{PATH}/{community}/leave")
-    assert other not in seen.pop()
-    cast["admin"].delete(f"{PATH}/{community}")
-    assert seen == [{}]
+def test_nobody_can_be_given_a_role_or_removed_who_is_not_there(cast):
+    for user in ("00000000-0000-4000-8000-000000000000", "nobody", "%00", "' OR 1=1 --", cast["outsider"].id):
+        path = f"{PATH}/{cast.kept_community()}/members/{user}"
+        assert_error(cast["admin"].put(path, json={"role": "member"}), 404, "unknown_user")
+        assert_error(cast["admin"].delete(path), 404, "unknown_user")

@@ -18,7 +18,7 @@ from koyjabo.identity import Account
 
 pytestmark = [pytest.mark.both_kinds, pytest.mark.waits]
 
-ROUNDS = 15 if EVERYTHING else 6
+ROUNDS = 10 if EVERYTHING else 4
 TOGETHER_S = 20
 
 
@@ -92,11 +92,11 @@ def step_down(communities: Communities, by: Account, community: str, _: Account)
 @pytest.mark.parametrize(
     ("act", "other_act", "refusals"),
     [
-        (demote, demote, {Forbidden}),
-        (remove, remove, {Forbidden}),
+        pytest.param(demote, demote, {Forbidden}, marks=pytest.mark.long),
+        pytest.param(remove, remove, {Forbidden}, marks=pytest.mark.long),
         (demote, remove, {Forbidden}),
         (leave, leave, {LastAdmin}),
-        (step_down, leave, {LastAdmin}),
+        pytest.param(step_down, leave, {LastAdmin}, marks=pytest.mark.long),
         (remove, leave, {Forbidden, UnknownUser}),
     ],
 )
