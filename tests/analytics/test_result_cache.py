@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 from koyjabo.analytics.result_cache import ResultCache
 
 
@@ -37,3 +39,11 @@ def test_answer_without_room_is_not_kept():
     assert kept.get("a", 1) is None
     kept.store("b", 1, ["b"] * 5)
     assert kept.get("b", 1) == ["b"] * 5
+
+
+def test_threads_lose_no_room():
+    """For servers with a real thread for each request."""
+    kept = ResultCache(40)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda number: kept.store(number % 15, 1, ["row"] * (number % 15)), range(2000)))
+    assert 0 < kept._size == sum(len(rows) for _, rows, _ in kept._results.values()) <= 40

@@ -10,8 +10,6 @@ from support.app_fixtures import Site, Time
 from koyjabo.analytics.timeline import Visited
 from koyjabo.models import Scope
 
-pytestmark = pytest.mark.both_kinds
-
 
 @pytest.fixture
 def site(database) -> Iterator[Site]:
