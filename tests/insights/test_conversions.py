@@ -12,15 +12,13 @@ from support.page_calls import Reader, words
 
 from koyjabo.models import Scope
 
-pytestmark = pytest.mark.both_kinds
-
 FIRST, SECOND = "2025-12-16", "2025-12-17"
 HOUR_MS = 3_600_000
 
 
 @pytest.fixture
 def site(database) -> Iterator[Site]:
-    with Site(database.url) as site:
+    with Site(database.url, RETENTION_DAYS=30) as site:
         yield site
 
 
@@ -41,7 +39,7 @@ def open_and_sign_up(site: Site, scope: Scope, name: str, *opened: str | None) -
     sign_up(site, name, visitorId=name)
 
 
-def test_first_page_in_the_community_counts(site, metro):
+def test_first_page_in_the_community_counts_also_when_its_visitor_is_erased(site, metro):
     site.register("karim", visitId="elsewhere", page="/elsewhere")
     open_and_sign_up(site, metro, "karim", "/fares", "/map")
     open_and_sign_up(site, metro, "salma", "/fares")
@@ -51,6 +49,8 @@ def test_first_page_in_the_community_counts(site, metro):
     assert [tuple(each) for each in report.pages] == [("/fares", 2), (None, 1)]
     assert report.conversions == 3
     assert report.average_ms == 4 * HOUR_MS // 3
+    site.services.maintenance.erasure.forget("karim")
+    assert site.services.insights.conversions.between(metro, FIRST, FIRST) == report
 
 
 def test_range_is_of_the_days_of_first_visits(site, metro):
@@ -82,21 +82,7 @@ def test_share_is_of_the_people_whose_first_visit_opened_the_page(site, metro):
     assert "/map 1 1 100 %" in words(ayesha.get(f"{path}?start={FIRST}&end={FIRST}"))
 
 
-def test_erasing_a_visitor_changes_no_conversion(site, metro):
-    open_and_sign_up(site, metro, "karim", "/fares")
-    report = site.services.insights.conversions.between(metro, FIRST, FIRST)
-    site.services.maintenance.erasure.forget("karim")
-    assert site.services.insights.conversions.between(metro, FIRST, FIRST) == report
-    assert report.pages == [("/fares", 1)]
-
-
-def test_days_that_are_folded_have_at_least_the_conversions_that_are_known(database):
-    with Site(database.url, RETENTION_DAYS=30) as site:
-        metro = Scope(found(sign_up(site))["id"])
-        fold_the_first_of_two(site, metro)
-
-
-def fold_the_first_of_two(site: Site, metro: Scope) -> None:
+def test_days_that_are_folded_have_at_least_the_conversions_that_are_known(site, metro):
     open_and_sign_up(site, metro, "karim", "/fares")
     site.time.pass_(days=31)
     open_and_sign_up(site, metro, "salma", "/fares")

@@ -58,26 +58,18 @@ def test_a_running_day_is_read_each_time(site, scans):
     assert len(scans) == 2
 
 
-def test_a_late_visit_of_a_closed_day_counts_at_once(site):
-    question = Question(FRIDAY, FRIDAY, filters=AT_HOME)
-    assert visits(site, question) == 1
-    site.time.put_right(days=-1)
-    site.register("babul", page="/")
-    assert visits(site, question) == 2
-    site.services.insights.projection.catch_up()
-    assert visits(site, question) == 2
-
-
 def test_events_may_come_to_a_visit_of_a_closed_day(site, scans):
     question = Question(FRIDAY, FRIDAY, filters={"event": Filter(none_of=frozenset(["search"]))})
     assert [visits(site, question), visits(site, question)] == [1, 1]
     assert len(scans) == 2
 
 
-def test_a_late_event_of_a_closed_day_counts_at_once(site):
+def test_late_visits_and_events_of_a_closed_day_count_at_once(site):
     question = Question(FRIDAY, FRIDAY, filters=AT_HOME)
+    assert visits(site, question) == 1
     site.time.put_right(days=-1)
     site.register("babul", page="/")
+    assert visits(site, question) == 2
     site.services.insights.projection.catch_up()
     assert site.services.insights.reports.summary(question).figures[6:8] == (2, 0)
     event = {"id": "1", "name": "search"}
