@@ -168,7 +168,7 @@ class History:
 
     def ask(self) -> None:
         times_ms = [visit.new.at_ms for visit in self.model.visits]
-        for _ in range(6):
+        for _ in range(4):
             question = new_question(self.choose, self.site.services.clock.today(), times_ms)
             self.compare_summary(question)
             self.compare_breakdown(question, self.choose.choice(sorted(VALUES)), self.choose.randint(1, 4))
@@ -186,10 +186,12 @@ class History:
         return any(question.first <= day <= question.last for day in self.folded)
 
     def compare_summary(self, question: Question) -> None:
-        summary = self.insights.summary(question)
+        summary = self.insights.summary(question, "previous")
         found, (visits, visitors, new, pages) = summary.figures, self.model.figures(question)
         self.agree(question, found[2:7], (visits, visitors, new, visitors - new, pages))
-        assert summary.exact == (None not in found[2:7])
+        other, before = self.insights.compared(question, "previous"), summary.compared
+        self.agree(other, (*before[2:5], before.page_views), self.model.figures(other))
+        assert summary.exact == (None not in (*found[2:7], *before[2:7]))
         if question.filters == {} and question.until_ms is None:
             days = timeline_queries.by_day
             rollups = self.insights._database.read(days, question.scope, question.first, question.last)
@@ -241,7 +243,7 @@ def live_through(url: str, seed: int) -> None:
             history.ask()
 
 
-@effort(24)
+@effort(16)
 @given(seed=seeds)
 def test_reports_are_the_models_on_sqlite(tmp_path_factory, seed) -> None:
     live_through(SqliteDatabase.migrated(tmp_path_factory.mktemp("history") / "koyjabo.db").url, seed)
