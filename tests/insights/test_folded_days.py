@@ -16,8 +16,6 @@ from koyjabo.insights.projection import clearing_queries, folding_queries, recou
 from koyjabo.insights.projection.clearing_queries import BEGINNING
 from koyjabo.insights.question import Question
 
-pytestmark = pytest.mark.both_kinds
-
 PAGES = ("/", "/", "/", "/a", "/a", "/b", "/c")
 SUMS = """SELECT scope, dimension, period, value, visits, new_visitors, count, visitors
 FROM insight_sums ORDER BY 1, 2, 3, 4"""
@@ -64,8 +62,10 @@ def ask(site: Site, first: str, last: str, by: str = "page"):
     return site.services.insights.reports.summary(question), site.services.insights.reports.breakdown(question, by, 10)
 
 
+@pytest.mark.both_kinds
 def test_a_folded_day_has_its_visitors_and_its_largest_values(site):
     assert check_first_day(site) == 2
+    check_second_day(site)
     assert site.rows("SELECT count(*) FROM visit_facts WHERE day = 20369") == [(0,)]
 
 
@@ -80,6 +80,12 @@ def check_first_day(site: Site) -> int:
     assert (pages.total.visits, pages.total.visitors) == (7, 3)
     assert sum(row.sums.visits for row in pages.rows) + pages.other.visits == 7
     return len(pages.rows)
+
+
+def check_second_day(site: Site) -> None:
+    """It has all its rows."""
+    summary, pages = ask(site, "2025-10-09", "2025-10-10")
+    assert (summary.figures.visitors, summary.reason, len(pages.rows)) == (3, None, 4)
 
 
 def test_visitors_of_several_days_are_unknown_when_one_is_folded(site):
@@ -113,11 +119,6 @@ def test_files_mark_what_they_may_lack(site):
     assert {(row["visits"], row["exact"]) for row in hours} == {("", "false")}
 
 
-def test_a_day_with_all_its_rows_is_exact(site):
-    summary, pages = ask(site, "2025-10-09", "2025-10-10")
-    assert (summary.figures.visitors, summary.reason, len(pages.rows)) == (3, None, 4)
-
-
 def test_nothing_is_folded_before_it_is_read(site, monkeypatch):
     site.time.pass_(days=1)
     monkeypatch.setattr(site.services.insights.projection, "catch_up", lambda advance: None)
@@ -128,7 +129,10 @@ def test_nothing_is_folded_before_it_is_read(site, monkeypatch):
     assert site.rows("SELECT count(*) FROM visits") == [(len(PAGES),)]
 
 
-@pytest.mark.parametrize("transactions", [0, 4, 9, 10, 12])
+@pytest.mark.both_kinds
+@pytest.mark.parametrize(
+    "transactions", [4, 10, *(pytest.param(other, marks=pytest.mark.long) for other in (0, 9, 12))]
+)
 def test_fold_that_was_interrupted_counts_nothing_twice_when_all_is_read_again(unfolded, transactions):
     """While people are left out, and while visits are folded."""
     site = unfolded
@@ -138,11 +142,11 @@ def test_fold_that_was_interrupted_counts_nothing_twice_when_all_is_read_again(u
     assert site.recount() == []
     folded = site.rows("SELECT coalesce(sum(visits), 0) FROM folded_visits WHERE scope = 'site'")[0][0]
     assert (0 < folded < len(PAGES)) == (transactions > 9), folded
-    for _ in range(3):
+    for _ in range(2):
         rebuild(site)
         assert site.recount() == []
         check_first_day(site)
-        test_a_day_with_all_its_rows_is_exact(site)
+        check_second_day(site)
         prune(site)
 
 
@@ -174,6 +178,7 @@ def test_no_more_is_folded_while_visits_are_read_again(unfolded):
     check_first_day(unfolded)
 
 
+@pytest.mark.both_kinds
 def test_of_two_processes_that_empty_the_tables_the_later_begins_at_the_beginning(unfolded, monkeypatch):
     """One is in the middle when another has finished, has read visits, and the sums are rejected once more."""
     site, database = unfolded, unfolded.services.insights.reports._database
@@ -233,6 +238,7 @@ def test_days_that_keep_their_sums_are_counted_once_while_visits_are_read_again(
     assert site.recount() == []
 
 
+@pytest.mark.both_kinds
 def test_values_that_a_folded_day_has_lost_stay_lost(site):
     """An import of what was folded adds to the others, of which nobody knows how many visits each had."""
     lines = [f"w{number},{number},2025-10-08T12:00:00+06:00,{page}" for number, page in enumerate(("/", "/b", "/d"))]

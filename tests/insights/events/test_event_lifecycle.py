@@ -8,8 +8,6 @@ from support.app_fixtures import Site
 
 from koyjabo.insights.question import Question
 
-pytestmark = pytest.mark.both_kinds
-
 
 @pytest.fixture
 def site(database):
@@ -28,7 +26,8 @@ def figures(site: Site) -> tuple:
     return insights.summary(Question(day, day)).figures, [(row.value, row.sums) for row in found.rows]
 
 
-@pytest.mark.parametrize("has_visit", [True, False])
+@pytest.mark.both_kinds
+@pytest.mark.parametrize("has_visit", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_forgetting_renames_events_and_changes_no_figure(site, has_visit):
     if has_visit:
         site.register("ayesha")

@@ -12,9 +12,9 @@ import pytest
 from support.client import REQUEST_TIMEOUT_S
 from support.processes import wait_until
 
-pytestmark = [pytest.mark.both_kinds, pytest.mark.waits]
+pytestmark = pytest.mark.waits
 
-CLIENTS, REQUESTS, EACH = 6, 60, 4
+CLIENTS, REQUESTS, EACH = 4, 40, 4
 PATIENCE = 400
 
 

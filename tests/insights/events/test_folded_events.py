@@ -19,8 +19,6 @@ from koyjabo.insights.insights import DAY, HOUR
 from koyjabo.insights.question import Filter, Question
 from koyjabo.insights.reasons import FOLDED, FOLDED_EVENTS
 
-pytestmark = pytest.mark.both_kinds
-
 FIRST, SECOND = "2025-12-16", "2025-12-17"
 COMMUNITY = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 WITHOUT_COUNTRY = {"country": Filter(frozenset([None]))}
@@ -70,6 +68,7 @@ def ask(site: Site, by: str, last: str = FIRST):
     return {row.value: (row.sums.count, row.at_least) for row in found.rows}, found.other.count, found.total.count
 
 
+@pytest.mark.both_kinds
 def test_a_folded_day_keeps_the_largest_values_and_every_count(site):
     send_all(site)
     site.time.pass_(days=1)
@@ -88,6 +87,7 @@ def test_a_folded_day_keeps_the_largest_values_and_every_count(site):
     assert (figures.page_views, figures.events) == (8, 16)
 
 
+@pytest.mark.both_kinds
 def test_properties_that_a_day_has_lost_are_not_called_unrecorded(site):
     send_all(site)
     site.time.pass_(days=1)
