@@ -48,6 +48,7 @@ def values(site: Site, dimension: str) -> dict:
     return {row.value: row.sums.visits for row in found.rows}
 
 
+@pytest.mark.both_kinds
 def test_terms_contents_and_paths_go_and_campaigns_stay(site):
     site.services.insights.projection.catch_up()
     assert len(traces(site)) == len(WHERE)
@@ -65,7 +66,6 @@ def test_terms_contents_and_paths_go_and_campaigns_stay(site):
     assert site.recount() == []
 
 
-@pytest.mark.both_kinds
 @pytest.mark.parametrize("when", ["before people are left out", "after it"])
 def test_a_visitor_may_be_forgotten_in_the_middle_of_a_fold(site, monkeypatch, when):
     retention = site.services.maintenance.retention

@@ -235,7 +235,7 @@ def live_through(url: str, seed: int) -> None:
         for limit in ("FIRST", "FEWEST", "MOST"):
             patch.setattr(throttle, limit, 5)
         history.register()
-        for _ in range(12):
+        for _ in range(8):
             happens = [history.register, history.register, history.project, history.pass_time, history.pass_time]
             happens += [history.fold, history.fold, history.rebuild, history.bring, history.forget]
             history.choose.choice(happens)()

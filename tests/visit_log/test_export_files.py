@@ -16,10 +16,6 @@ from koyjabo.visit_log import export_file, file_format, visit_log
 from koyjabo.visit_log.export_file import UnusableFile
 from koyjabo.visit_log.visit_log import Filter
 
-pytestmark = pytest.mark.both_kinds
-
-KINDS = tuple(file_format.MIMETYPES)
-
 
 @pytest.fixture(scope="module")
 def site(module_database):
@@ -28,14 +24,17 @@ def site(module_database):
         yield site
 
 
-@pytest.fixture(params=KINDS)
-def kind(request) -> str:
-    return request.param
+@pytest.fixture
+def kind() -> str:
+    return "csv"
 
 
 @pytest.fixture
 def file(kind, tmp_path) -> Path:
     return tmp_path / f"visits.{kind}"
+
+
+each_kind = pytest.mark.parametrize("kind", file_format.MIMETYPES)
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +51,7 @@ def export(site: Site, file: Path, kind: str, resume: bool = False, **which: str
     return file.read_bytes()
 
 
+@each_kind
 def test_file_is_what_a_pipe_is_given_and_only_its_owner_may_read_it(site, file, kind):
     pipe = io.BytesIO()
     export_file.stream(site.services.visit_log.log, pipe, Filter(), kind, quiet)
@@ -59,6 +59,7 @@ def test_file_is_what_a_pipe_is_given_and_only_its_owner_may_read_it(site, file,
     assert os.stat(file).st_mode & 0o777 == 0o600
 
 
+@each_kind
 def test_export_goes_on_wherever_it_was_cut_off(site, file, kind):
     """At every byte: also within a character, a quotation, a line break of what a visitor said."""
     whole = export(site, file, kind)
@@ -68,28 +69,19 @@ def test_export_goes_on_wherever_it_was_cut_off(site, file, kind):
         assert export(site, file, kind, resume=True) == whole
 
 
+@each_kind
 def test_export_goes_on_with_visits_that_have_come_since(file, kind, sqlite_database):
+    """Also after one whose name looks like a formula."""
     with Site(sqlite_database.url) as new:
-        new.register("a", visitId="1")
-        before = export(new, file, kind)
-        new.register("b", visitId="2")
-        after = export(new, file, kind, resume=True)
-        assert after.startswith(before)
-        assert after.count(b"\n") == before.count(b"\n") + 1
-
-
-@pytest.mark.parametrize("visitor_id", ["ayesha", "-ayesha"])
-@pytest.mark.parametrize("visit_id", ["+1", "=1", "-1"])
-def test_export_goes_on_after_a_visit_whose_name_looks_like_a_formula(file, kind, database, visitor_id, visit_id):
-    with Site(database.url) as new:
         new.register("first", visitId="1")
-        new.register(visitor_id, visitId=visit_id)
-        before = export(new, file, kind)
-        new.register("last", visitId="2")
-        after = export(new, file, kind, resume=True)
+        for visitor, visit in (("ayesha", "2"), *(("-ayesha", each) for each in ("+1", "=1", "-1")), ("last", "3")):
+            before = export(new, file, kind, resume=file.exists())
+            new.register(visitor, visitId=visit)
+            after = export(new, file, kind, resume=True)
+            assert after.startswith(before)
+            assert after.count(b"\n") == before.count(b"\n") + 1
         file.unlink()
         assert after == export(new, file, kind)
-        assert after.startswith(before)
 
 
 def test_resume_begins_where_there_is_nothing(site, file, kind):
@@ -103,6 +95,7 @@ def test_file_that_is_there_is_not_touched(site, file, kind):
     assert file.read_text() == "precious"
 
 
+@each_kind
 def test_file_that_is_no_export_is_not_gone_on_with(site, file, kind):
     file.write_text("one\ntwo\n")
     with pytest.raises(UnusableFile, match="is not an export of visits"):
@@ -110,6 +103,7 @@ def test_file_that_is_no_export_is_not_gone_on_with(site, file, kind):
     assert file.read_text() == "one\ntwo\n"
 
 
+@each_kind
 def test_export_of_another_database_is_not_gone_on_with(site, file, kind, sqlite_database):
     with Site(sqlite_database.url) as other:
         other.register("somebody", visitId="else")
@@ -124,6 +118,6 @@ def test_export_goes_by_the_filter(site, file, kind):
     assert 0 < export(site, file, kind, first_day=day, last_day=day).count(b"visit-") < 4
 
 
-@pytest.mark.parametrize("said", ["'", "''", "'=1", "=1", "'a", "a'", "", "\t", "＝"])
-def test_cell_is_read_as_it_was_meant(said):
-    assert file_format.plain(file_format._cell(said)) == said
+def test_cell_is_read_as_it_was_meant():
+    said = ["'", "''", "'=1", "=1", "'a", "a'", "", "\t", "＝"]
+    assert [file_format.plain(file_format._cell(each)) for each in said] == said

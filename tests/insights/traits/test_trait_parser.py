@@ -1,6 +1,6 @@
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.fuzz_effort import effort
 
 from koyjabo.insights import dimensions
 from koyjabo.insights.traits import campaigns, languages
@@ -38,9 +38,8 @@ def test_the_device_of_a_crawler_is_bot():
     assert parse(is_bot=True).device == "bot"
 
 
-@pytest.mark.parametrize(
-    ("place", "expected"),
-    {
+def test_a_place_is_a_country_and_perhaps_a_city():
+    expected = {
         "Dhaka, BD": ("BD", "Dhaka, BD"),
         "Bangladesh": ("BD", None),
         "Unknown": (None, None),
@@ -48,15 +47,12 @@ def test_the_device_of_a_crawler_is_bot():
         "Nowhere, ZZ": (None, None),
         "Mars": (None, None),
         "": (None, None),
-    }.items(),
-)
-def test_a_place_is_a_country_and_perhaps_a_city(place, expected):
-    assert parse(place=place)[-2:] == expected
+    }
+    assert {each: parse(place=each)[-2:] for each in expected} == expected
 
 
-@pytest.mark.parametrize(
-    ("header", "language"),
-    {
+def test_the_language_is_the_first_of_the_header():
+    expected = {
         "bn-BD,bn;q=0.9,en;q=0.8": "bn",
         "EN": "en",
         " fil;q=0.5": "fil",
@@ -67,15 +63,12 @@ def test_a_place_is_a_country_and_perhaps_a_city(place, expected):
         None: None,
         "english": None,
         "1": None,
-    }.items(),
-)
-def test_the_language_is_the_first_of_the_header(header, language):
-    assert languages.first_of(header) == language
+    }
+    assert {each: languages.first_of(each) for each in expected} == expected
 
 
-@pytest.mark.parametrize(
-    ("page", "stored"),
-    {
+def test_a_campaign_is_taken_from_the_query_of_the_page():
+    expected = {
         "/": None,
         "/?utm_id=4": None,
         "/utm_source=x": None,
@@ -85,12 +78,11 @@ def test_the_language_is_the_first_of_the_header(header, language):
         "/?utm_source=&utm_source=a&utm_source=b": "utm_source=a",
         "/?utm_source=%20": None,
         f"/?utm_term={'x' * 300}": f"utm_term={'x' * 120}",
-    }.items(),
-)
-def test_a_campaign_is_taken_from_the_query_of_the_page(page, stored):
-    assert campaigns.of_page(page) == stored
+    }
+    assert {each: campaigns.of_page(each) for each in expected} == expected
 
 
+@effort(100)
 @given(st.text(max_size=60), st.text(max_size=300), st.text(max_size=30))
 def test_a_stored_campaign_is_read_as_it_was_sent(source, term, rest):
     stored = campaigns.of_page(
@@ -99,6 +91,7 @@ def test_a_stored_campaign_is_read_as_it_was_sent(source, term, rest):
     assert Campaign.read(stored).written() == stored
 
 
+@effort(100)
 @given(st.text(max_size=50), st.text(max_size=50), st.text(max_size=50), st.text(max_size=20), st.text(max_size=50))
 def test_no_text_breaks_the_parser(user_agent, referrer, place, language, campaign):
     found = parse(user_agent=user_agent, referrer=referrer, place=place, language=language, campaign=campaign)

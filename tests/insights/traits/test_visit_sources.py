@@ -1,6 +1,6 @@
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.fuzz_effort import effort
 
 from koyjabo.insights.traits.sources import Sources
 from koyjabo.text import origin_of
@@ -8,9 +8,8 @@ from koyjabo.text import origin_of
 OWN = Sources(["live.koyjabo.com", "www.koyjabo.com"])
 
 
-@pytest.mark.parametrize(
-    ("referrer", "source"),
-    {
+def test_a_known_site_is_one_source_under_all_its_names():
+    expected = {
         "https://m.facebook.com/": ("facebook.com", "social"),
         "https://l.facebook.com/l.php": ("facebook.com", "social"),
         "https://lm.facebook.com/l.php": ("facebook.com", "social"),
@@ -35,15 +34,12 @@ OWN = Sources(["live.koyjabo.com", "www.koyjabo.com"])
         "https://gemini.google.com/app": ("gemini.google.com", "ai"),
         "https://copilot.microsoft.com/": ("copilot.microsoft.com", "ai"),
         "https://claude.ai/": ("claude.ai", "ai"),
-    }.items(),
-)
-def test_a_known_site_is_one_source_under_all_its_names(referrer, source):
-    assert OWN.of(referrer) == source
+    }
+    assert {each: OWN.of(each) for each in expected} == expected
 
 
-@pytest.mark.parametrize(
-    ("referrer", "domain"),
-    {
+def test_another_referrer_is_named_by_its_registrable_domain():
+    expected = {
         "https://blog.example.co.uk:8443/a": "example.co.uk",
         "http://WWW.Example.ORG/": "example.org",
         "https://someone.github.io/": "someone.github.io",
@@ -55,19 +51,16 @@ def test_a_known_site_is_one_source_under_all_its_names(referrer, source):
         "http://[::1]:3000/": "::1",
         "http://localhost:5173/": "localhost",
         "https://example.com./": "example.com",
-    }.items(),
-)
-def test_another_referrer_is_named_by_its_registrable_domain(referrer, domain):
-    assert OWN.of(referrer) == (domain, "referral")
+    }
+    assert {each: OWN.of(each) for each in expected} == {each: (name, "referral") for each, name in expected.items()}
 
 
-@pytest.mark.parametrize(
-    "referrer", [None, "", "https://live.koyjabo.com/", "https://koyjabo.com/map", "https://www.koyjabo.com", "//", "http://[/"]
-)  # fmt: skip
-def test_own_pages_and_invalid_addresses_are_no_source(referrer):
-    assert OWN.of(referrer) == (None, "direct")
+def test_own_pages_and_invalid_addresses_are_no_source():
+    own = ["https://live.koyjabo.com/", "https://koyjabo.com/map", "https://www.koyjabo.com"]
+    assert {OWN.of(each) for each in (None, "", *own, "//", "http://[/")} == {(None, "direct")}
 
 
+@effort(100)
 @given(st.text(max_size=60) | st.from_regex(r"[a-z-]{0,12}:?//[a-z.@:0-9]{0,20}[/a-z?#]{0,9}", fullmatch=True))
 def test_the_source_stays_when_the_path_is_taken_away(referrer):
     kept = origin_of(referrer)

@@ -90,6 +90,10 @@ def test_event_has_what_is_new_and_the_whole_value_of_what_changed(site, feed, t
     )
     assert event["stats"] == {"totalVisits": 3, "todayVisits": 3, "activeUsers": 2, "uniqueVisitors": 2}
     assert events(feed) == []
+    time.pass_(minutes=60)
+    site.register("c")
+    (event,) = events(feed)
+    assert event["minutes"] == {minute(time): 1, str(time.ms // 60_000 - 60): None}  # they end after an hour
 
 
 def test_revisions_grow_also_when_the_clock_is_put_back(site, feed, time):
@@ -152,15 +156,6 @@ def test_visitor_counts_once_at_the_page_opened_last_for_the_active_window(site,
     assert events(feed)[-1]["pages"] == {"/map": None}
 
 
-def test_minutes_end_after_an_hour(site, feed, time):
-    site.register("a")
-    events(feed)
-    time.pass_(minutes=60)
-    site.register("b")
-    (event,) = events(feed)
-    assert event["minutes"] == {minute(time): 1, str(time.ms // 60_000 - 60): None}
-
-
 def test_community_has_its_minutes_by_account(site, time):
     ayesha = sign_up(site, "ayesha")
     community, other = found(ayesha, is_open=True)["id"], found(ayesha, name="Uttara", is_open=True)["id"]
@@ -211,32 +206,23 @@ def test_ledger_that_is_away_is_said_and_no_visit_is_missed(site, feed, monkeypa
     assert [visit["ordinal"] for visit in event["visits"]] == [1]
 
 
-@pytest.fixture
-def open_feed(site, feed):
-    """In a room, as it is while a page of the panel is open."""
-    site.services.realtime.rooms.open("panel", feed)
-    return feed
-
-
-def test_visits_of_an_erased_visitor_are_read_again(site, open_feed):
+def test_visits_of_who_was_erased_or_deleted_are_read_again(site, feed):
     """They stay; whose they were is gone from the ledger, and so from open pages."""
+    site.services.realtime.rooms.open("panel", feed)  # as while a page of the panel is open
     site.register("a", page="/first")
     site.register("b", page="/second")
-    events(open_feed)
+    events(feed)
     assert site.post("/api/visitor/forget", json={"visitorId": "a"}).status_code == 204
-    (event,) = events(open_feed)
+    (event,) = events(feed)
     assert event["whole"] is True
     assert [visit["page"] for visit in event["visits"]] == ["/second", "/first"]
     assert event["pages"] == {"/second": 1}  # who is gone is on no page
-
-
-def test_name_of_a_deleted_account_is_taken_back(site, open_feed):
     ayesha = sign_up(site, "ayesha")
-    site.post(json={"visitorId": "a"}, headers=bearer(ayesha.access))
-    (event,) = events(open_feed)
+    site.post(json={"visitorId": "c"}, headers=bearer(ayesha.access))
+    (event,) = events(feed)
     assert event["visits"][0]["user"]["name"] == "Ayesha"
     site.rows("UPDATE visits SET user_id = '~'")
     site.services.signals.access_revoked.send(ayesha.id)
-    (event,) = events(open_feed)
+    (event,) = events(feed)
     assert event["whole"] is True
     assert "user" not in event["visits"][0]
