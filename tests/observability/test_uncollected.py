@@ -18,7 +18,7 @@ SHORT_PINGS = {
     "koyjabo.server.websockets.connection_loop.PING_INTERVAL_S": SOON_S,
     "koyjabo.server.websockets.connection_loop.PING_TIMEOUT_S": SOON_S / 2,
     "koyjabo.server.websockets.connection_loop.CLOSE_TIMEOUT_S": SOON_S,
-    "koyjabo.server.websockets.connection_loop.SWEEP_INTERVAL_S": SOON_S / 8,
+    "koyjabo.server.websockets.websockets.SWEEP_INTERVAL_S": SOON_S / 8,
     "socketio.ping_interval": SOON_S,
     "socketio.ping_timeout": SOON_S / 2,
 }

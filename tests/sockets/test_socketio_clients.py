@@ -8,78 +8,60 @@ import pytest
 import socketio
 from support.echo_server import EchoServer
 from support.listener import SocketioListener, leave
-from support.processes import wait_until
 
-TRANSPORTS = [["polling"], ["websocket"], ["polling", "websocket"]]
-in_all_ways = pytest.mark.parametrize("transports", TRANSPORTS, ids="+".join)
+POLLING, WEBSOCKET, BOTH = ["polling"], ["websocket"], ["polling", "websocket"]
 
 
-@pytest.fixture(scope="module")
-def echo_port(tmp_path_factory, module_sqlite_database):
-    server = EchoServer(module_sqlite_database, tmp_path_factory.mktemp("echo")).start()
-    yield server.port
-    server.kill()
-
-
-@in_all_ways
+@pytest.mark.parametrize("transports", [POLLING, WEBSOCKET, BOTH], ids="+".join)
 def test_updates_and_acknowledgements_come_by_every_transport(sqlite_server, transports):
-    with SocketioListener(sqlite_server.port, transports=transports) as page:
-        before = page.first()
-        assert page.transport == transports[-1]
-        assert page.ask("ping")["ok"] is True
-        for number in range(3):
-            stats = sqlite_server.register(f"v{number}").stats
-            assert page.wait_for_total(stats.total) == stats
-        assert page.ask("request_count")["stats"] == sqlite_server.stats().raw
-        revisions = [stats.revision for stats in page.updates[:4]]
-        assert revisions == sorted({before.revision, *revisions})
-
-
-@in_all_ways
-def test_client_that_disconnects_is_gone_and_may_come_again(sqlite_server, transports):
-    for _ in range(3):
+    """To a client that comes again, too."""
+    for _ in range(2):
         with SocketioListener(sqlite_server.port, transports=transports) as page:
-            assert page.first() == sqlite_server.stats()
+            before = page.first()
+            assert before == sqlite_server.stats()
+            assert page.transport == transports[-1]
+            assert page.ask("ping")["ok"] is True
+            for number in range(3):
+                stats = sqlite_server.register(f"v{number}").stats
+                assert page.wait_for_total(stats.total) == stats
+            assert page.ask("request_count")["stats"] == sqlite_server.stats().raw
+            revisions = [stats.revision for stats in page.updates[:4]]
+            assert revisions == sorted({before.revision, *revisions})
 
 
-@in_all_ways
-def test_events_with_binary_and_acknowledgements_of_an_application(echo_port, transports):
-    client = socketio.Client(reconnection=False)
-    heard, came = [], threading.Event()
-    client.on("message-back", lambda *said: (heard.append(said), came.set()))
-    client.connect(f"http://127.0.0.1:{echo_port}", transports=transports, wait_timeout=15)
+def test_binary_and_namespaces_of_an_application(tmp_path, sqlite_database):
+    """And a client hears why an unknown namespace is refused."""
+    server = EchoServer(sqlite_database, tmp_path).start()
+    client, heard, refusals = socketio.Client(reconnection=False), {}, []
+    came = {name: threading.Event() for name in ("/", "/custom")}
+
+    def note(namespace: str, *said: object) -> None:
+        heard[namespace] = said
+        came[namespace].set()
+
+    for name in came:
+        client.on("message-back", lambda *said, name=name: note(name, *said), namespace=name)
+    said = (1, "ঢাকা", {"binary": b"\0\1\2", "list": [b"\3"]})
     try:
-        client.emit("message", (1, "ঢাকা", {"binary": b"\0\1\2", "list": [b"\3"]}))
-        assert came.wait(5)
-        assert heard == [(1, "ঢাকা", {"binary": b"\0\1\2", "list": [b"\3"]})]
-        assert client.call("message-with-ack", ({"a": b"\4"}, 2), timeout=5) == ({"a": b"\4"}, 2)
-    finally:
-        leave(client)
-
-
-def test_namespaces_of_an_application_live_beside_each_other(echo_port):
-    client = socketio.Client(reconnection=False)
-    heard = []
-    for namespace in ("/", "/custom"):
-        client.on(
-            "message-back", lambda said, namespace=namespace: heard.append((namespace, said)), namespace=namespace
-        )
-    client.connect(f"http://127.0.0.1:{echo_port}", namespaces=["/", "/custom"], wait_timeout=15)
-    try:
-        client.emit("message", "one", namespace="/")
+        client.connect(server.url, namespaces=list(came), wait_timeout=15)
+        client.emit("message", said)
         client.emit("message", "two", namespace="/custom")
-        wait_until(lambda: sorted(heard) == [("/", "one"), ("/custom", "two")], "each hears its own")
+        assert all(each.wait(10) for each in came.values())
+        assert heard == {"/": said, "/custom": ("two",)}
+        assert client.call("message-with-ack", ({"a": b"\4"}, 2), timeout=10) == ({"a": b"\4"}, 2)
+        other = socketio.Client(reconnection=False)
+        other.on("connect_error", refusals.append, namespace="/random")
+        with pytest.raises(socketio.exceptions.ConnectionError):
+            other.connect(server.url, namespaces=["/random"], wait_timeout=15)
+        assert refusals == [{"message": "Invalid namespace"}]
     finally:
         leave(client)
+        server.kill()
 
 
-def test_unknown_namespace_is_refused(sqlite_server):
-    client = socketio.Client(reconnection=False)
-    with pytest.raises(socketio.exceptions.ConnectionError):
-        client.connect(f"http://127.0.0.1:{sqlite_server.port}", namespaces=["/admin"], wait_timeout=15)
-    assert not client.connected
-
-
+@pytest.mark.long(
+    proved_by="sockets/test_socketio_clients.py::test_updates_and_acknowledgements_come_by_every_transport"
+)
 def test_100_clients_connect_at_once_and_all_hear_the_next_visit(sqlite_server):
     """With the upgrades of all of them on the way."""
     pages, failed = [], []

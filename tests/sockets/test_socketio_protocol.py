@@ -1,187 +1,271 @@
-"""Socket.IO, revision 5, as its specification says, packet by packet; the application has handlers of its own."""
+"""Engine.IO 4 and Socket.IO 5 as their specifications say, packet by packet; the application has handlers of its own.
+
+Packets that are no Socket.IO: server/websockets/test_connections_abuse.py. Pings: test_connections_half_open.py there.
+"""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import socketio
-from support.databases import SqliteDatabase
-from support.echo_app import HASTY
-from support.echo_server import EchoServer, HastyEchoServer
-from support.engine_client import Polling, Socket
-from support.server import Server
+import requests
+import websocket
+from support.echo_app import MOST_BYTES
+from support.echo_server import EchoServer
+from support.engine_client import CLOSE, NOOP, PING, PONG, UPGRADE, Polling, Socket, url
 
-SLACK_S = 4.0
+pytestmark = pytest.mark.waits
 
-
-@pytest.fixture(scope="module")
-def port(tmp_path_factory, module_sqlite_database):
-    yield from serving(EchoServer(module_sqlite_database, tmp_path_factory.mktemp("echo")))
+SAID, HEARD = '42["message",1]', '42["message-back",1]'
+TWO = '{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}'
 
 
 @pytest.fixture(scope="module")
-def hasty_port(tmp_path_factory):
-    """For those whose silence is what matters."""
-    folder = tmp_path_factory.mktemp("hasty")
-    yield from serving(HastyEchoServer(SqliteDatabase(folder / "koyjabo.db"), folder))
-
-
-def serving(server: Server) -> Iterator[int]:
-    yield server.start().port
+def port(tmp_path_factory, module_sqlite_database) -> Iterator[int]:
+    server = EchoServer(module_sqlite_database, tmp_path_factory.mktemp("echo")).start()
+    yield server.port
     log = server.log
     server.kill()
     assert "Traceback" not in log, log
 
 
 @pytest.fixture
-def socket(port):
-    with connected(port) as socket:
-        yield socket
+def session(port) -> Polling:
+    """By polling, in the main namespace."""
+    session = Polling(port)
+    session.post("40")
+    assert next_packets(session, 2)[1] == '42["auth",{}]'
+    return session
 
 
-@contextmanager
-def connected(port: int) -> Iterator[Socket]:
-    """To the main namespace."""
+@pytest.fixture
+def socket(port) -> Iterator[Socket]:
+    """By WebSocket, in the main namespace."""
     with Socket(port) as socket:
-        socket.send("40")
-        assert socket.receive().startswith("40{")
+        assert socket.send("40").receive().startswith("40{")
         assert socket.receive() == '42["auth",{}]'
         yield socket
 
 
-# Connect.
+@pytest.fixture
+def while_it_polls(session) -> Callable[[Callable[[], object]], tuple[int, str]]:
+    """What a poll is answered that waits while something else is done."""
+
+    def polled(act: Callable[[], object]) -> tuple[int, str]:
+        with ThreadPoolExecutor(1) as pool:
+            poll = pool.submit(session.get)
+            time.sleep(0.05)  # one that is later is answered the same
+            act()
+            return poll.result().status_code, poll.result().text
+
+    return polled
 
 
-@pytest.mark.parametrize("payload", ["", '{"token":"123"}'], ids=["no payload", "payload"])
-@pytest.mark.parametrize("namespace", ["", "/custom,"], ids=["main", "custom"])
-def test_connect_is_answered_with_a_sid_and_hands_the_payload_to_the_application(port, namespace, payload):
+def next_packets(session: Polling, count: int) -> list[str]:
+    found: list[str] = []
+    while len(found) < count:
+        found += session.next_packets()
+    return found
+
+
+def assert_ended(session: Polling) -> None:
+    assert session.get().status_code == 400
+
+
+# Engine.IO: handshake.
+
+
+def test_handshake_says_what_the_client_needs(port):
     with Socket(port) as socket:
-        answer = socket.send(f"40{namespace}{payload}").receive()
-        assert answer.startswith(f"40{namespace}")
-        handshake = json.loads(answer[len(f"40{namespace}") :])
-        assert handshake.keys() == {"sid"}
-        assert handshake["sid"] != socket.handshake["sid"]
-        assert socket.receive() == f'42{namespace}["auth",{payload or "{}"}]'
+        for handshake, upgrades in ((Polling(port).handshake, ["websocket"]), (socket.handshake, [])):
+            sid = handshake.pop("sid")
+            assert isinstance(sid, str)
+            expected = {"upgrades": upgrades, "pingInterval": 25_000, "pingTimeout": 20_000, "maxPayload": MOST_BYTES}
+            assert handshake == expected
 
 
-def test_connect_to_an_unknown_namespace_is_refused_by_the_protocol(port):
+def test_wrong_request_is_refused_with_400(port):
+    """JSONP too: a script of another site could read it."""
+    wrong = [{"EIO": None}, {"EIO": "abc"}, {"EIO": "3"}, {"transport": None}, {"transport": "abc"}]
+    asked = [("GET", url(port, **query)) for query in [*wrong, {"transport": "websocket"}, {"j": "0"}, {"j": ""}]]
+    asked += [("POST", url(port)), ("PUT", url(port)), ("POST", url(port, j="0"))]
+    asked += [(method, url(port, "no-such-sid")) for method in ("GET", "POST")]
+    answers = {each: requests.request(*each, data="d=40", timeout=5) for each in asked}
+    assert {each: answer.status_code for each, answer in answers.items()} == dict.fromkeys(asked, 400)
+    assert not [each for each, answer in answers.items() if "___eio" in answer.text]
+    for query in wrong:
+        with pytest.raises(websocket.WebSocketBadStatusException) as refused:
+            websocket.create_connection(url(port, None, "ws", **query), timeout=5)
+        assert refused.value.status_code == 400, query
+
+
+# Engine.IO: messages.
+
+
+def test_payload_is_posted_answered_with_ok_and_comes_back_by_polling(session):
+    dhaka = json.dumps("ঢাকা")
+    posted = session.post(SAID, '42["message","ঢাকা"]', '451-["message",{"_placeholder":true,"num":0}]', "bAQIDBA==")
+    assert (posted.status_code, posted.text) == (200, "ok")
+    said = [f'42["message-back",{dhaka}]', HEARD, '451-["message-back",{"_placeholder":true,"num":0}]', "bAQIDBA=="]
+    heard = next_packets(session, 4)
+    assert sorted(heard) == sorted(said)
+    assert heard.index(said[3]) == heard.index(said[2]) + 1, "what is attached follows"
+
+
+def test_messages_come_back_in_order_by_websocket(socket):
+    """One of them as large as the public suite has it."""
+    for said in [*map(str, range(200)), json.dumps("a" * 100_000)]:
+        assert socket.send(f'42["message",{said}]').receive() == f'42["message-back",{said}]'
+
+
+@pytest.mark.parametrize(
+    "posted", [["9"], [SAID, "abc"], ["4" + "a" * MOST_BYTES]], ids=["no packet", "second of two", "too long"]
+)
+def test_what_is_no_packet_closes_the_session_by_polling(session, posted):
+    assert session.post(*posted).status_code in (400, 413)
+    assert_ended(session)
+
+
+def test_second_poll_at_the_same_time_closes_the_session(session):
+    with ThreadPoolExecutor(2) as pool:
+        answers = [each.result() for each in [pool.submit(session.get) for _ in range(2)]]
+    first, second = sorted(answers, key=lambda answer: answer.status_code)  # whichever came first
+    assert (first.status_code, first.text, second.status_code) == (200, CLOSE, 400)
+    assert_ended(session)
+
+
+# Engine.IO: close.
+
+
+def test_close_packet_ends_the_poll_that_waits_or_comes_later_with_noop(session, while_it_polls):
+    assert while_it_polls(lambda: session.post(CLOSE)) == (200, NOOP)
+    assert_ended(session)
+
+
+def test_close_packet_by_polling_that_overtakes_its_poll_is_answered_the_same_once(session):
+    assert session.post(CLOSE).status_code == 200
+    answer = session.get()
+    assert (answer.status_code, answer.text) == (200, NOOP)
+    assert_ended(session)
+
+
+def test_close_packet_by_websocket_closes_the_connection(socket):
+    assert socket.send(CLOSE).until_closed() == []
+
+
+# Engine.IO: upgrade.
+
+
+def probe(socket: Socket) -> None:
+    assert socket.send(f"{PING}probe").receive() == f"{PONG}probe"
+
+
+def test_upgrade_ends_the_poll_that_waits_with_noop_and_then_all_goes_by_websocket(port, session, while_it_polls):
+    with Socket(port, session.sid) as socket:
+        assert while_it_polls(lambda: probe(socket)) == (200, NOOP)
+        assert socket.send(UPGRADE, SAID).receive() == HEARD
+
+
+def test_what_was_sent_before_the_upgrade_is_not_lost(port, session):
+    """A poll in the middle of it ends at once."""
+    session.post('42["message","before"]')
+    with Socket(port, session.sid) as socket:
+        probe(socket)
+        received = session.poll()
+        socket.send(UPGRADE, SAID)
+        while HEARD not in received:
+            received.append(socket.receive())
+    assert [packet for packet in received if packet != NOOP] == ['42["message-back","before"]', HEARD]
+
+
+def test_http_or_another_websocket_with_the_same_sid_is_refused_after_the_upgrade_and_the_first_goes_on(port, session):
+    """A WebSocket is accepted first: a browser would show a refusal as an error without a reason."""
+    with Socket(port, session.sid) as socket:
+        probe(socket)
+        assert socket.send(UPGRADE, SAID).receive() == HEARD
+        assert (session.get().status_code, session.post(SAID).status_code) == (400, 400)
+        with Socket(port, session.sid) as second:
+            assert second.until_closed() == []
+        assert socket.send(SAID).receive() == HEARD
+
+
+def test_websocket_that_does_not_finish_its_upgrade_leaves_polling_as_it_was(port, session):
+    for packet in (SAID, PING, UPGRADE, "abc"):
+        with Socket(port, session.sid) as socket:
+            assert socket.send(packet).until_closed() == [], packet
+    with Socket(port, session.sid) as socket:
+        probe(socket)
+    session.post(PONG, SAID)
+    assert HEARD in session.next_packets()
+
+
+# Socket.IO: namespaces.
+
+
+def test_connect_is_answered_with_a_sid_and_hands_the_payload_to_the_application(port):
     with Socket(port) as socket:
-        assert socket.send("40/random").receive() == '44/random,{"message":"Invalid namespace"}'
-        assert socket.send("40").receive().startswith("40{"), "the connection is still good for others"
+        for namespace, payload in (("", '{"token":"123"}'), ("/custom,", "")):
+            answer = socket.send(f"40{namespace}{payload}").receive()
+            assert answer.startswith(f"40{namespace}")
+            handshake = json.loads(answer[len(f"40{namespace}") :])
+            assert handshake.keys() == {"sid"}
+            assert handshake["sid"] != socket.handshake["sid"]
+            assert socket.receive() == f'42{namespace}["auth",{payload or "{}"}]'
+        assert socket.send('42/custom,["message",1]').receive() == '42/custom,["message-back",1]'
 
 
-def test_client_hears_why_an_unknown_namespace_is_refused(port):
-    client = socketio.Client(reconnection=False)
-    said = []
-    client.on("connect_error", said.append, namespace="/random")
-    with pytest.raises(socketio.exceptions.ConnectionError):
-        client.connect(f"http://127.0.0.1:{port}", namespaces=["/random"], wait_timeout=15)
-    assert said == [{"message": "Invalid namespace"}]
-
-
-@pytest.mark.parametrize("packet", ["4abc", '42["message","too early"]', "4", "43[]", "41"])
-def test_anything_but_connect_at_first_is_not_served(hasty_port, packet):
-    """The connection is closed, or the packet is ignored until the heartbeat closes it; nothing is echoed."""
-    with Socket(hasty_port) as socket:
-        came = socket.send(packet).until_closed()
-    assert [each for each in came if each not in ("2", "1")] == []
-
-
-def test_client_that_never_connects_to_a_namespace_is_closed(hasty_port):
-    began = time.monotonic()
-    with Socket(hasty_port) as socket:
-        socket.until_closed()
-        assert time.monotonic() - began < HASTY["ping_interval"] + HASTY["ping_timeout"] + SLACK_S
-
-
-def test_connecting_to_a_namespace_twice_is_refused_and_the_first_stays(socket):
+def test_connect_to_an_unknown_namespace_or_twice_is_refused_and_the_connection_stays(port, socket):
+    assert socket.send("40/random").receive() == '44/random,{"message":"Invalid namespace"}'
     assert socket.send("40").receive().startswith("44{")
-    assert socket.send('42["message",1]').receive() == '42["message-back",1]'
+    assert socket.send(SAID).receive() == HEARD
 
 
-# Disconnect.
+def test_anything_but_connect_at_first_is_not_served(port):
+    with Socket(port) as socket:
+        assert socket.send(SAID, '420["message-with-ack"]', "41", "40").receive().startswith("40{"), "the first heard"
 
 
-def test_after_disconnecting_from_the_main_namespace_the_connection_stays_without_it(hasty_port):
-    with connected(hasty_port) as socket:
-        socket.send("41", '42["message","nobody hears it"]')
-        assert socket.receive(pings=True) == "2"
-
-
-def test_after_disconnecting_from_a_namespace_the_others_go_on(socket):
+def test_after_disconnecting_from_a_namespace_nothing_is_heard_there(socket):
     socket.send("40/custom")
-    assert socket.receive().startswith("40/custom,{")
-    assert socket.receive() == '42/custom,["auth",{}]'
-    socket.send("41/custom", '42/custom,["message","nobody hears it"]', '42["message","to the main namespace"]')
-    assert socket.receive() == '42["message-back","to the main namespace"]'
+    assert [socket.receive().startswith("40/custom,{"), socket.receive()] == [True, '42/custom,["auth",{}]']
+    socket.send("41/custom", '42/custom,["message","nobody hears it"]')
+    assert socket.send(SAID).receive() == HEARD
+    socket.send("41", '42["message","nobody hears it"]')
+    assert socket.send("40/custom").receive().startswith("40/custom,{")
 
 
-# Events.
+# Socket.IO: events.
 
 
-@pytest.mark.parametrize("said", ['1,"2",{"3":[true]}', "", '"ঢাকা"', "null"])
-def test_event_comes_back(socket, said):
-    comma = "," if said else ""
-    answer = socket.send(f'42["message"{comma}{said}]').receive()
-    assert answer.startswith("42[")
-    assert json.loads(answer[2:]) == json.loads(f'["message-back"{comma}{said}]')
-
-
-def test_event_is_acknowledged_with_what_the_handler_returns(socket):
+def test_event_comes_back_and_is_acknowledged_with_what_the_handler_returns(socket):
+    for said in (',1,"2",{"3":[true]}', "", ',"ঢাকা"', ",null"):
+        answer = socket.send(f'42["message"{said}]').receive()
+        assert json.loads(answer.removeprefix("42")) == json.loads(f'["message-back"{said}]')
     answer = socket.send('42456["message-with-ack",1,"2",{"3":[false]}]').receive()
     assert answer == '43456[1,"2",{"3":[false]}]'
 
 
-def test_event_with_attachments_comes_back(socket):
-    two = '{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}'
-    socket.send(f'452-["message",{two}]', b"\1\2\3", b"\4\5\6")
-    assert [socket.receive() for _ in range(3)] == [f'452-["message-back",{two}]', b"\1\2\3", b"\4\5\6"]
-
-
-def test_event_with_attachments_is_acknowledged_with_them(socket):
-    two = '{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}'
-    socket.send(f'452-789["message-with-ack",{two}]', b"\1\2\3", b"\4\5\6")
-    assert [socket.receive() for _ in range(3)] == [f"462-789[{two}]", b"\1\2\3", b"\4\5\6"]
-
-
-def test_events_of_a_custom_namespace_come_back_there(socket):
-    socket.send("40/custom")
-    socket.receive()
-    socket.receive()
-    assert socket.send('42/custom,["message",1]').receive() == '42/custom,["message-back",1]'
-
-
-def test_events_and_attachments_by_polling(port):
-    session = Polling(port)
-    session.post("40")
-    packets = []
-    while len(packets) < 2:
-        packets += session.next_packets()
-    session.post('451-7["message-with-ack",{"_placeholder":true,"num":0}]', "bAQIDBA==")
-    packets = []
-    while len(packets) < 2:
-        packets += session.next_packets()
-    assert packets == ['461-7[{"_placeholder":true,"num":0}]', "bAQIDBA=="]
-
-
-# Packets that are none.
+def test_event_with_attachments_comes_back_and_is_acknowledged_with_them(socket):
+    for said, heard in (
+        (f'452-["message",{TWO}]', f'452-["message-back",{TWO}]'),
+        (f'452-789["message-with-ack",{TWO}]', f"462-789[{TWO}]"),
+    ):
+        socket.send(said, b"\1\2\3", b"\4\5\6")
+        assert [socket.receive() for _ in range(3)] == [heard, b"\1\2\3", b"\4\5\6"]
 
 
 @pytest.mark.parametrize(
-    "packet",
-    ["4abc", "42{}", '42abc["message-with-ack",1]', "4", "42", "42[", "42[]", "49[]", '42["message"', "45x-[]"],
+    "said",
+    [
+        ['42abc["message-with-ack",1]'],
+        ['451-["message",{"_placeholder":true,"num":0}]', SAID],
+        ["45x-[]"],
+        [b"\1\2\3"],
+    ],
+    ids=["a number that is none", "text for an attachment", "no number of attachments", "an attachment of nothing"],
 )
-def test_invalid_packet_closes_the_connection_at_once(socket, packet):
-    socket.send(packet).until_closed()
-
-
-def test_text_where_an_attachment_belongs_closes_the_connection(socket):
-    socket.send('451-["message",{"_placeholder":true,"num":0}]', '42["message",1]').until_closed()
-
-
-def test_attachment_nobody_announced_closes_the_connection(socket):
-    socket.send(b"\1\2\3").until_closed()
+def test_wrong_number_or_attachment_closes_the_connection(socket, said):
+    assert socket.send(*said).until_closed() == []

@@ -45,6 +45,11 @@ else:
             wait_until(lambda: self.get("/test/loaded").json()["loaded"], "the rules are loaded")
             return self.worker.memory_info().rss
 
+        def allocated(self) -> int:
+            """Bytes that the worker has allocated since this was first called, and has not freed."""
+            (found,) = self.get("/test/allocated").json()
+            return found
+
         def emit(self, count: int = 1, size: int = 100) -> list[int]:
             """Send `visitor_update` events of `size` bytes and more to everybody. Returns their revisions."""
             first, last = self.get("/test/emit", params={"count": count, "size": size}).json()
@@ -190,6 +195,17 @@ def add_routes(app) -> None:
         from koyjabo.network import user_agents
 
         return {"loaded": bool(user_agents._rules.cache_info().currsize)}
+
+    @app.get("/test/allocated")
+    def allocated():
+        """Bytes that Python has allocated since this was first asked, and that are still in use."""
+        import gc
+        import tracemalloc
+
+        gc.collect()
+        if not tracemalloc.is_tracing():
+            tracemalloc.start()
+        return [tracemalloc.get_traced_memory()[0]]
 
     @app.get("/test/uncollected")
     def uncollected():

@@ -235,3 +235,14 @@ class SocketIO(WebSocket):
 
 
 KINDS = {"plain": WebSocket, "Socket.IO": SocketIO}
+
+
+def answer(client: WebSocket, said: Frame) -> bool:
+    """Whether it was a ping of either protocol, which is answered."""
+    if said.opcode == PING:
+        client.send(frame(said.payload, PONG))
+    elif said.payload == b"2":
+        client.send(frame("3"))
+    else:
+        return False
+    return True

@@ -18,9 +18,9 @@ from support.server import START_S
 pytestmark = pytest.mark.waits
 
 
-CLIENTS = 1000
+CLIENTS = 300
 PROMPTLY_S = 7
-"""Whoever is waited for in vain is waited for 8 s."""
+"""A client that does not answer is given 8 s."""
 
 
 def test_requests_in_flight_are_answered_and_stored(database, new_server):
@@ -66,17 +66,17 @@ def test_idle_connections_do_not_delay_the_exit(sqlite_database, new_server):
 
 
 def test_leaving_in_the_rush_loses_nothing(server):
-    with Crowd([server], visits=1200) as crowd:
-        crowd.wait_for(400)
+    with Crowd([server], visits=600) as crowd:
+        crowd.wait_for(200)
         by_sigterm = server.stop()
         server.start()
-        crowd.wait_for(800)
+        crowd.wait_for(400)
         by_ctrl_c = server.stop(signal.SIGINT, group=True)
         server.start()
     assert (by_sigterm.status, by_ctrl_c.status) == (0, 0)
     assert max(by_sigterm.seconds, by_ctrl_c.seconds) < PROMPTLY_S
     assert crowd.refusals == []
-    assert_exact(crowd, server, 1200)
+    assert_exact(crowd, server, 600)
     assert crowd.stored_untold == [], "what it took on, it has to answer"
 
 
@@ -104,15 +104,6 @@ def test_database_that_stays_locked_cannot_hold_it_back(server):
         assert left.seconds < 10
         assert client.answer().status == 503
     assert server.database.rows("SELECT count(*) FROM visits") == [(1,)]
-
-
-def test_sigterm_while_it_starts_ends_it_too(sqlite_database, new_server):
-    server = new_server(sqlite_database).launch()
-    workers = wait_until(server.workers, "there is a worker", START_S)
-    left = server.stop()
-    assert left.status == 0
-    assert left.seconds < PROMPTLY_S
-    assert all(map(is_gone, workers))
 
 
 def test_worker_does_not_outlive_a_parent_killed_while_it_starts(sqlite_database, new_server):

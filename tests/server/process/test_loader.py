@@ -64,28 +64,17 @@ def test_workers_share_the_listening_socket_and_no_other_descriptor(server):
     for worker in workers:
         assert {what.partition(":")[0] for what in (worker & parent) - {listener}} == {"pipe"}
         assert private(loader, of_tests) & worker == set()
-    assert not listens(loader.pid)
+    assert all("anon_inode:[eventpoll]" in descriptors(worker).values() for worker in server.workers())
 
 
-def test_loader_has_its_channel_and_no_other_socket_pipe_or_database(server):
+def test_loader_has_its_channel_one_thread_and_no_other_socket_pipe_or_database(server):
     """So no connection to PostgreSQL or Redis, and no open file of SQLite, is shared by those it forks."""
     (loader,) = server.loaders()
     found = list(descriptors(loader).values())
     assert [what.partition(":")[0] for what in found if what.partition(":")[2]] == ["socket"]
     assert [Path(what).name for what in found if not what.partition(":")[2]] == ["lock"], "of the folder of metrics"
-
-
-def test_each_worker_has_an_epoll_object_of_its_own(server):
-    (loader,) = server.loaders()
-    kinds = list(descriptors(loader).values())
-    assert "anon_inode:[eventpoll]" not in kinds
-    assert all("anon_inode:[eventpoll]" in descriptors(worker).values() for worker in server.workers())
-
-
-def test_loader_has_one_thread_and_no_connection(server):
-    (loader,) = server.loaders()
-    assert loader.num_threads() == 1
-    assert loader.net_connections("tcp") == []
+    assert (loader.num_threads(), loader.net_connections("tcp")) == (1, [])
+    assert not listens(loader.pid)
 
 
 def test_workers_draw_different_ids_and_tokens(server):
@@ -116,30 +105,23 @@ def drawn_by(server, worker: psutil.Process) -> set[str]:
     return ids | {visit_id for (visit_id,) in rows}
 
 
-def test_dead_worker_is_replaced_by_a_fork(server):
-    """Without loading anything again: the new one has hardly used the processor."""
-    (loader,) = server.loaders()
-    before = server.worker_pids()
-    killed = server.kill_worker()
-    (new,) = wait_until(lambda: server.worker_pids() - before, "there is another one", SOON_S)
-    wait_until(lambda: listens(new), "it serves", SOON_S)
-    assert [each.pid for each in server.loaders()] == [loader.pid]
-    assert psutil.Process(new).ppid() == server.pid
-    assert f"worker_died pid={killed} status=-9" in server.log
-
-
-def test_kill_9_of_the_loader_takes_no_worker_down_and_is_mended(server):
-    (loader,), workers = server.loaders(), server.worker_pids()
-    loader.kill()
-    others = wait_until(lambda: [each for each in server.loaders() if each.pid != loader.pid], "there is another one")
-    assert server.worker_pids() == workers
-    assert f"loader_died pid={loader.pid} status=-9" in server.log
-    before = server.worker_pids()
-    server.kill_worker()
-    (new,) = wait_until(lambda: server.worker_pids() - before, "the new one forks", START_S)
-    assert [each.pid for each in server.loaders()] == [each.pid for each in others]
-    wait_until(lambda: listens(new), "it serves", START_S)
-    assert server.worker_pids() - {new} < workers
+def test_dead_worker_is_replaced_by_a_fork_also_of_the_next_loader(server):
+    """Without loading anything again. kill -9 of the loader takes no worker down."""
+    for kills_loader in (False, True):
+        (loader,), before = server.loaders(), server.worker_pids()
+        if kills_loader:
+            loader.kill()
+            new = wait_until(lambda old=loader: [each for each in server.loaders() if each != old], "another one")
+            assert f"loader_died pid={loader.pid} status=-9" in server.log
+            assert server.worker_pids() == before
+            (loader,) = new
+        killed = server.kill_worker()
+        (new,) = wait_until(lambda before=before: server.worker_pids() - before, "there is another one", START_S)
+        wait_until(lambda new=new: listens(new), "it serves", START_S)
+        assert server.loaders() == [loader]
+        assert psutil.Process(new).ppid() == server.pid
+        assert server.worker_pids() == before - {killed} | {new}
+        assert f"worker_died pid={killed} status=-9" in server.log
 
 
 def test_kill_9_of_worker_and_loader_at_once_is_mended(server):
@@ -153,6 +135,7 @@ def test_kill_9_of_worker_and_loader_at_once_is_mended(server):
     assert len(server.workers()) == PLACES
 
 
+@pytest.mark.long(proved_by="server/process/test_leaving.py::test_request_whose_body_is_still_coming_is_answered")
 def test_frozen_loader_does_not_keep_the_server_from_leaving(sqlite_database, new_server, redis):
     server = new_server(sqlite_database, WEB_CONCURRENCY=2, REDIS_URL=redis.url).start()
     (loader,) = server.loaders()

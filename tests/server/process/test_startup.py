@@ -15,26 +15,14 @@ pytestmark = pytest.mark.empty_database
 BAD_SETTINGS = 2
 
 BAD = [
-    ("PORT", {"PORT": "abc"}),
     ("PORT", {"PORT": "70000"}),
     ("HOST", {"HOST": "localhost"}),
-    ("TIMEZONE", {"TIMEZONE": "Mars/One"}),
-    ("DATABASE_URL", {"DATABASE_URL": "mysql://localhost/koyjabo"}),
     ("DATABASE_URL", {"DATABASE_URL": "sqlite:///:memory:"}),
-    ("DATABASE_URL", {"DATABASE_URL": "sqlite://"}),
-    ("DATABASE_URL", {"DATABASE_URL": "what is this"}),
     ("REDIS_URL", {"WEB_CONCURRENCY": "2"}),
-    ("REDIS_URL", {"REDIS_URL": "localhost:6379"}),
     ("SECRET_KEY", {"SECRET_KEY": None}),
-    ("SECRET_KEY", {"SECRET_KEY": "short"}),
     ("ALLOW_EPHEMERAL_STORAGE", {"RENDER": "true", "DATABASE_URL": "sqlite:////a-folder-that-is-no-mount/koyjabo.db"}),
-    ("STARTING_TOTAL", {"STARTING_TOTAL": "-1"}),
-    ("LOG_LEVEL", {"LOG_LEVEL": "LOUD"}),
 ]
-
-
-def name(case: object) -> str:
-    return "_".join(f"{key}={value}" for key, value in case.items()) if isinstance(case, dict) else ""
+"""What is said, and of which settings; tests/settings has all that are wrong."""
 
 
 @pytest.fixture
@@ -49,30 +37,21 @@ def refused(sqlite_database):
     return start
 
 
-@pytest.mark.parametrize(("setting", "given"), BAD, ids=name)
-def test_bad_setting_stops_the_server_with_a_sentence_that_names_it(setting, given, refused, sqlite_database):
-    said = refused(**given)
+def test_bad_setting_stops_the_server_with_a_sentence_that_names_it(refused, sqlite_database):
+    for setting, given in BAD:
+        said = refused(**given)
+        assert setting in said, given
+        assert len(said.splitlines()) == 1, said
+        assert said.endswith("."), said
     assert not sqlite_database.path.exists(), "the database was touched"
-    assert setting in said
-    assert len(said.splitlines()) == 1, said
-    assert said.endswith(".")
 
 
-def test_port_in_use_stops_the_server_with_a_sentence(refused):
-    with socket.socket() as other:
-        other.bind(("", 0))
-        other.listen()
+def test_port_in_use_or_host_that_is_not_ours_stops_the_server_with_a_sentence(refused):
+    with socket.create_server(("", 0)) as other:
         port = other.getsockname()[1]
-        said = refused(PORT=port)
-    assert "PORT" in said
-    assert str(port) in said
-    assert len(said.splitlines()) == 1, said
-
-
-def test_host_that_is_not_ours_stops_the_server_with_a_sentence(refused):
-    said = refused(HOST="192.0.2.1")
-    assert said.startswith("HOST 192.0.2.1 ")
-    assert len(said.splitlines()) == 1, said
+        for said, begin in ((refused(PORT=port), f"PORT {port} "), (refused(HOST="192.0.2.1"), "HOST 192.0.2.1 ")):
+            assert said.startswith(begin)
+            assert len(said.splitlines()) == 1, said
 
 
 def test_command_line_refuses_the_same_settings(sqlite_database):

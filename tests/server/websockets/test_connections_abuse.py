@@ -40,44 +40,43 @@ def server(tmp_path_factory):
         yield server
 
 
-@pytest.fixture
-def plain(server):
-    with WebSocket(server.port) as client:
-        client.event()
-        yield client
+@pytest.fixture(params=KINDS)
+def kind(request) -> type[WebSocket]:
+    return KINDS[request.param]
 
 
-@pytest.mark.parametrize("nonsense", NONSENSE.values(), ids=NONSENSE)
-def test_nonsense_is_answered_with_an_error_and_the_socket_stays_open(plain, nonsense):
-    error = plain.send(nonsense).event()
-    assert list(error) == ["type", "error", "message", "code"]
-    assert (error["type"], error["code"]) == ("error", "invalid_message")
-    assert error["message"] == error["error"]
-    assert plain.is_answered()
+def test_nonsense_is_answered_with_an_error_and_the_socket_stays_open(server):
+    """A binary frame, too."""
+    for what, nonsense in NONSENSE.items():
+        with WebSocket(server.port) as client:
+            client.event()
+            error = client.send(nonsense).event()
+            assert list(error) == ["type", "error", "message", "code"], what
+            assert (error["type"], error["code"]) == ("error", "invalid_message"), what
+            assert error["message"] == error["error"]
+            assert client.is_answered(), what
 
 
-def test_client_that_keeps_at_it_is_told_each_time_and_then_closed(plain):
-    plain.send(*[frame("hello")] * (MOST_ERRORS - 1))
-    assert [plain.event()["type"] for _ in range(MOST_ERRORS - 1)] == ["error"] * (MOST_ERRORS - 1)
-    assert plain.is_answered(), "too early"
-    plain.send(frame("hello"))
-    assert plain.event()["type"] == "error"
-    assert plain.goodbye().code == ABUSE
-
-
-def test_errors_of_one_socket_are_not_anothers(server, plain):
-    plain.send(*[frame("hello")] * (MOST_ERRORS - 1))
-    with WebSocket(server.port) as other:
-        other.event()
-        other.send(frame("hello"))
-        assert other.event()["type"] == "error"
-        assert other.is_answered()
+def test_client_that_keeps_at_it_is_told_each_time_and_then_closed_alone(server, kind):
+    wrong = frame('42["subscribe"]') if kind is SocketIO else frame("hello")
+    with kind(server.port) as client, kind(server.port) as other:
+        assert {client.event()["type"], other.event()["type"]} == {"visitor_update"}
+        client.send(*[wrong] * (MOST_ERRORS - 1))
+        assert [client.event()["code"] for _ in range(MOST_ERRORS - 1)] == ["invalid_message"] * (MOST_ERRORS - 1)
+        assert client.is_answered(), "too early"
+        assert other.send(wrong).event()["type"] == "error"
+        assert client.send(wrong).event()["type"] == "error"
+        assert client.goodbye().code == ABUSE
+        assert other.is_answered(), "its errors are not the other's"
 
 
 NO_ENGINEIO = {"unknown packet": "9", "no packet": "hello", "empty": ""}
 NO_SOCKETIO = {
     "unknown type": "49",
     "no type": "4abc",
+    "an empty packet": "4",
+    "an event that is empty": "42",
+    "an event without its end": '42["ping"',
     "no JSON": "42[hello",
     "an event without a name": "42[]",
     "an event that is no list": '42{"a": 1}',
@@ -98,42 +97,29 @@ HARMLESS = {
 }
 
 
-@pytest.mark.parametrize("nonsense", NO_ENGINEIO.values(), ids=NO_ENGINEIO)
-def test_what_is_no_engineio_is_closed(server, nonsense):
-    with SocketIO(server.port) as client:
-        client.event()
-        client.send(frame(nonsense))
-        assert client.goodbye().code == ABUSE
-
-
-@pytest.mark.parametrize("nonsense", NO_SOCKETIO.values(), ids=NO_SOCKETIO)
-def test_what_is_no_socketio_is_closed_and_fills_no_log(server, nonsense):
+def test_what_is_no_engineio_or_socketio_is_closed_and_fills_no_log(server):
     """The protocol's own test suite expects the close; a traceback for each packet would fill a disk."""
-    said = len(server.log)
-    with SocketIO(server.port) as client:
-        client.event()
-        client.send(frame(nonsense))
-        assert client.goodbye().code == ABUSE
+    said, codes = len(server.log), {}
+    every = NO_ENGINEIO | NO_SOCKETIO
+    for what, nonsense in every.items():
+        with SocketIO(server.port) as client:
+            client.event()
+            client.send(*[frame(nonsense)] * 3)
+            codes[what] = client.goodbye().code
+    assert codes == dict.fromkeys(every, ABUSE)
     assert "Traceback" not in server.log[said:]
+    wait_until(lambda: not any(server.held().values()), "nothing is left of them")
 
 
-@pytest.mark.parametrize("nonsense", (every := NO_ENGINEIO | NO_SOCKETIO | HARMLESS).values(), ids=every)
-def test_nonsense_on_socketio_harms_nobody_else(server, nonsense):
-    with SocketIO(server.port) as client, SocketIO(server.port) as other, WebSocket(server.port) as plain:
-        client.event()
-        client.send(*[frame(nonsense)] * 3)
-        assert other.is_answered()
-        assert plain.is_answered()
-    wait_until(lambda: not any(server.held().values()), "nothing is left of it")
-
-
-def test_unknown_event_of_socketio_is_told_each_time_and_then_closed(server):
-    with SocketIO(server.port) as client:
-        client.event()
-        for _ in range(MOST_ERRORS):
-            client.send(frame('42["subscribe"]'))
-            assert client.event()["code"] == "invalid_message"
-        assert client.goodbye().code == ABUSE
+def test_what_is_of_no_use_on_socketio_harms_nobody(server):
+    with SocketIO(server.port) as other, WebSocket(server.port) as plain:
+        for nonsense in HARMLESS.values():
+            with SocketIO(server.port) as client:
+                client.event()
+                client.send(*[frame(nonsense)] * 3)
+                assert other.is_answered()
+                assert plain.is_answered()
+    wait_until(lambda: not any(server.held().values()), "nothing is left of them")
 
 
 FLOODS = {
@@ -143,14 +129,16 @@ FLOODS = {
     "messages": say(type="ping"),
     "questions": say(type="request_count"),
 }
+FEW = dict.fromkeys(("tiny pings", "questions"), ())
+"""Of which one is answered by the loop, and one in a task."""
+
 SOCKETIO_FLOODS = {**FLOODS, "messages": frame('42["ping"]'), "questions": frame('420["request_count"]')}
 
 
-@pytest.mark.parametrize("flood", FLOODS)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("flood", [pytest.param(each, marks=FEW.get(each, pytest.mark.long)) for each in FLOODS])
 def test_flood_is_closed_and_the_others_have_their_answers_meanwhile(server, kind, flood):
-    sent = (SOCKETIO_FLOODS if kind == "Socket.IO" else FLOODS)[flood]
-    with KINDS[kind](server.port) as client, WebSocket(server.port) as plain, SocketIO(server.port) as other:
+    sent = (SOCKETIO_FLOODS if kind is SocketIO else FLOODS)[flood]
+    with kind(server.port) as client, WebSocket(server.port) as plain, SocketIO(server.port) as other:
         thread = threading.Thread(target=send_until_closed, args=(client, sent))
         thread.start()
         for _ in range(5):
@@ -176,10 +164,12 @@ def test_flood_of_parts_of_one_message_is_closed(server):
         thread.join()
 
 
-def test_as_many_frames_as_are_allowed_are_all_answered(server, plain):
-    plain.send(frame("x", PING) * (MOST_FRAMES - 1))
-    assert all(plain.frame().opcode == PONG for _ in range(MOST_FRAMES - 1))
-    assert plain.is_answered()
+def test_as_many_frames_as_are_allowed_are_all_answered(server):
+    with WebSocket(server.port) as client:
+        client.event()
+        client.send(frame("x", PING) * (MOST_FRAMES - 1))
+        assert all(client.frame().opcode == PONG for _ in range(MOST_FRAMES - 1))
+        assert client.is_answered()
 
 
 def send_until_closed(client: WebSocket, sent: bytes) -> None:

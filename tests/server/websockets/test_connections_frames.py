@@ -64,14 +64,11 @@ def is_pong(client: WebSocket) -> bool:
 # However it is cut.
 
 
-@pytest.mark.parametrize("size", [1, 4, 15])
-def test_message_in_fragments_is_one_message(client, size):
-    client.send(*fragments(ASKED[type(client)], size))
-    assert is_pong(client)
-
-
-def test_fragments_may_be_empty(client):
+def test_message_in_fragments_is_one_message(client):
+    """Some of which may be empty."""
     asked = ASKED[type(client)]
+    for size in (1, 4, 15):
+        assert is_pong(client.send(*fragments(asked, size))), size
     client.send(frame("", final=False), frame(asked, MORE, final=False), frame("", MORE))
     assert is_pong(client)
 
@@ -110,21 +107,11 @@ def test_ping_is_answered_with_its_payload(client):
         assert client.frame() == Frame(PONG, payload)
 
 
-def test_pong_nobody_asked_for_is_ignored(client):
-    client.send(frame("unasked", PONG))
-    assert client.is_answered()
-
-
-def test_message_of_the_largest_size_is_read(plain):
-    plain.send(frame(json.dumps({"type": "ping"}).ljust(LARGEST)))
-    assert is_pong(plain)
-    plain.send(*fragments(json.dumps({"type": "ping"}).ljust(LARGEST), 100))
-    assert is_pong(plain)
-
-
-def test_limit_is_for_each_message(plain):
-    plain.send(frame(json.dumps({"type": "ping"}).ljust(LARGEST)) * 5)
-    assert all(is_pong(plain) for _ in range(5))
+def test_messages_of_the_largest_size_are_read(plain):
+    """A pong that was not asked for is ignored."""
+    largest = json.dumps({"type": "ping"}).ljust(LARGEST)
+    plain.send(frame("unasked", PONG), frame(largest) * 5, *fragments(largest, 100))
+    assert all(is_pong(plain) for _ in range(6))
 
 
 # What is wrong.
@@ -160,12 +147,16 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("code", "sent"), WRONG.values(), ids=WRONG)
-def test_what_is_no_frame_closes_the_connection_with_a_code(client, code, sent):
-    client.send(sent)
-    assert client.goodbye().code == code
-    client.send(close(code))
-    assert client.is_lost()
+def test_what_is_no_frame_closes_the_connection_with_a_code(server):
+    for kind in KINDS.values():
+        codes = {}
+        for what, (code, sent) in WRONG.items():
+            with kind(server.port) as client:
+                client.event()
+                codes[what] = client.send(sent).goodbye().code
+                client.send(close(code))
+                assert client.is_lost(), what
+        assert codes == {what: code for what, (code, _) in WRONG.items()}, kind
 
 
 def test_what_came_before_a_wrong_frame_is_answered(client):
@@ -174,11 +165,10 @@ def test_what_came_before_a_wrong_frame_is_answered(client):
     assert client.goodbye().code == PROTOCOL_ERROR
 
 
-@pytest.mark.parametrize("after", [say(type="ping"), frame("x", PING), close(1000), frame("", masked=False)])
-def test_after_our_close_frame_nothing_else_is_said(server, client, after):
+def test_after_our_close_frame_nothing_else_is_said(server, client):
     client.send(frame("hello", 0x3))
     assert client.goodbye().code == PROTOCOL_ERROR
-    client.send(after)
+    client.send(say(type="ping"), frame("x", PING), frame("", masked=False))
     server.emit()
     client.send(close(PROTOCOL_ERROR))
     assert client.rest() == b""
@@ -186,42 +176,32 @@ def test_after_our_close_frame_nothing_else_is_said(server, client, after):
 
 # Closing.
 
-WELCOME = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999]
-UNWELCOME = [0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535]
+WELCOME = [1000, 1003, 1007, 1011, 3000, 4999]
+WRONG_CLOSES = {
+    **{close(code): PROTOCOL_ERROR for code in (0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535)},
+    frame(b"\x03", 0x8): PROTOCOL_ERROR,
+    close(1000, b"\xff"): NOT_UTF8,
+    close(1000, b"x" * 124): PROTOCOL_ERROR,
+}
 
 
-@pytest.mark.parametrize("code", WELCOME)
-def test_close_is_answered_with_its_code_and_the_connection_ends(client, code):
-    client.send(close(code, "অবসর".encode()))
-    assert client.goodbye() == Goodbye(code, "")
-    assert client.rest() == b""
+@pytest.mark.parametrize("kind", KINDS)
+def test_close_is_answered_with_its_code_and_the_connection_ends(server, kind):
+    for code in (*WELCOME, None):
+        with KINDS[kind](server.port) as client:
+            client.event()
+            client.send(close(None) if code is None else close(code, "অবসর".encode()))
+            assert client.goodbye() == Goodbye(code, "")
+            assert client.rest() == b""
 
 
-def test_close_without_a_code_is_answered_without_one(client):
-    client.send(close(None))
-    assert client.goodbye() == Goodbye(None, "")
-    assert client.rest() == b""
-
-
-@pytest.mark.parametrize("code", UNWELCOME)
-def test_close_with_a_code_that_nobody_may_send_is_an_error(client, code):
-    client.send(close(code))
-    assert client.goodbye().code == PROTOCOL_ERROR
-
-
-def test_close_with_half_a_code_is_an_error(client):
-    client.send(frame(b"\x03", 0x8))
-    assert client.goodbye().code == PROTOCOL_ERROR
-
-
-def test_close_with_a_reason_that_is_not_utf8_is_an_error(client):
-    client.send(close(1000, b"\xff"))
-    assert client.goodbye().code == NOT_UTF8
-
-
-def test_close_with_too_long_a_reason_is_an_error(client):
-    client.send(close(1000, b"x" * 124))
-    assert client.goodbye().code == PROTOCOL_ERROR
+@pytest.mark.parametrize("kind", KINDS)
+def test_close_that_may_not_be_sent_is_an_error(server, kind):
+    """With a code that is none or for others, with half a code, with a reason that is no text or too long."""
+    for sent, code in WRONG_CLOSES.items():
+        with KINDS[kind](server.port) as client:
+            client.event()
+            assert client.send(sent).goodbye().code == code, sent
 
 
 def test_what_comes_after_a_close_is_not_answered(client):

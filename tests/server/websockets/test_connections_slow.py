@@ -63,7 +63,7 @@ def test_clients_that_never_read_are_dropped_and_the_others_hear_everything(tmp_
 
 @pytest.fixture(scope="module")
 def impatient(tmp_path_factory):
-    changes = {f"{CONNECTIONS}.STALLED_S": STALLED_S, f"{CONNECTIONS}.SWEEP_INTERVAL_S": 0.05}
+    changes = {f"{CONNECTIONS}.STALLED_S": STALLED_S, "koyjabo.server.websockets.websockets.SWEEP_INTERVAL_S": 0.05}
     with changed_server(tmp_path_factory.mktemp("server"), {**changes, f"{CONNECTIONS}.SEND_BUFFER": TINY}) as server:
         yield server
 

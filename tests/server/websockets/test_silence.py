@@ -1,0 +1,180 @@
+"""What happens to WebSockets and streams as time passes, by the clock of the loop: pings, comments, the last day."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import pytest
+from support.websocket import PING, PONG, frame, take_frame
+
+from koyjabo.runtime import ThreadRuntime
+from koyjabo.server.websockets import buffered_connection, connection_loop, delay_line
+from koyjabo.server.websockets.connection import MOST_FRAMES, Connection
+from koyjabo.server.websockets.connection_loop import SWEEP_INTERVAL_S, ConnectionLoop, is_old
+from koyjabo.server.websockets.event_stream import UNACKNOWLEDGED_MS, EventStream
+
+HOUR_S = 3600.0
+GOING_AWAY = 1001
+
+
+class PausedPoller:
+    """Has not looked at any file yet."""
+
+    def add(self, fd: int, watcher: object, events: int) -> None: ...
+
+    def change(self, fd: int, events: int) -> None: ...
+
+    def remove(self, fd: int) -> None: ...
+
+
+class Everybody:
+    """An owner of connections that answer pings."""
+
+    largest_message = 1024
+    pings = True
+
+    def received(self, connection: Connection, message: str | bytes) -> None: ...
+
+    def ended(self, connection: Connection, code: int) -> None: ...
+
+
+class Taken:
+    """The HTTP connection that a stream takes over."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+
+    def detach(self) -> tuple[socket.socket, bytes]:
+        return self.sock, b""
+
+
+class World:
+    """A loop whose clock stands still unless a test moves it, and the two ends of a connection to it."""
+
+    def __init__(self, ours: socket.socket, theirs: socket.socket) -> None:
+        self.now, self.ours, self.theirs = 1000.0, ours, theirs
+        theirs.settimeout(0)
+        self.loop = ConnectionLoop(ThreadRuntime(), PausedPoller(), most=10, most_an_address=10)
+
+    def connect(self) -> Connection:
+        connection = self.loop.add(self.ours, "", Everybody(), b"", b"")
+        connection.start()
+        return connection
+
+    def stream(self) -> EventStream:
+        assert self.loop.reserve("")
+        stream = EventStream("", Everybody(), self.loop)
+        stream.begin(Taken(self.ours), b"")
+        return stream
+
+    def heard(self) -> bytes | None:
+        """What has come meanwhile; None for nothing, empty for the end."""
+        try:
+            return self.theirs.recv(10_000)
+        except BlockingIOError:
+            return None
+
+    def seconds_until_heard(self) -> tuple[float, bytes]:
+        began, most_s = self.now, 2 * HOUR_S
+        while (found := self.heard()) is None:
+            assert self.now < began + most_s, "nothing"
+            self.now += SWEEP_INTERVAL_S
+            self.loop.sweep()
+        return self.now - began, found
+
+
+@pytest.fixture
+def world(monkeypatch) -> Iterator[World]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        theirs = socket.create_connection(listening.getsockname())
+        ours, _ = listening.accept()
+    with theirs, ours:
+        world = World(ours, theirs)
+        clock = SimpleNamespace(monotonic=lambda: world.now, sleep=time.sleep)
+        for module in (buffered_connection, connection_loop, delay_line):
+            monkeypatch.setattr(module, "time", clock)
+        yield world
+
+
+def test_stream_without_events_is_commented_within_20_s(world):
+    """Not much sooner. A client that does not acknowledge it is gone, and found within 45 s."""
+    stream = world.stream()
+    assert world.heard() == b"retry: 5000\n\n"
+    for _ in range(2):
+        silent_s, said = world.seconds_until_heard()
+        assert said == b":\n\n"
+        assert 10 < silent_s <= 20
+        world.now += 3
+        stream.send("{}")
+        assert b"data" in world.heard()
+    assert 20 + UNACKNOWLEDGED_MS / 1000 <= 45
+
+
+def test_stream_ends_after_a_day(world):
+    world.stream()
+    assert world.heard()
+    world.now += 24 * HOUR_S
+    world.loop.sweep()
+    assert world.heard() == b""
+
+
+def test_client_that_answers_no_ping_is_dropped_after_45_s(world):
+    connection = world.connect()
+    assert world.seconds_until_heard() == (25, frame("", PING, masked=False))
+    with pytest.raises(ConnectionResetError):
+        world.seconds_until_heard()
+    assert world.now == 1045
+    assert (connection.is_open, len(world.loop)) == (False, 0)
+
+
+@pytest.mark.parametrize("said", [frame("", PONG), frame("{}")], ids=["pong", "anything else"])
+def test_client_whose_answer_waits_to_be_read_stays(world, said):
+    """As after a pause of the machine."""
+    connection = world.connect()
+    for _ in range(3):
+        assert take_frame(bytearray(world.seconds_until_heard()[1])).opcode == PING
+        world.theirs.sendall(said)
+    assert connection.is_open
+
+
+def test_client_may_send_as_much_again_after_each_ping(world):
+    """What is a flood in one interval is not one in a day."""
+    connection = world.connect()
+    for _ in range(3):
+        connection.take(frame("", PONG) * MOST_FRAMES)
+        assert connection.is_open
+        world.seconds_until_heard()
+    connection.take(frame("", PONG) * (MOST_FRAMES + 1))
+    assert not connection.is_open
+
+
+def test_client_that_answers_no_close_is_dropped_after_5_s(world):
+    world.connect().close(1008)
+    assert take_frame(bytearray(world.heard())).payload[:2] == (1008).to_bytes(2)
+    assert world.seconds_until_heard() == (5, b"")
+
+
+def test_socket_is_told_to_come_back_after_a_day(world):
+    connection = world.connect()
+    connection.chance = 0
+    for hours, opcode in ((23.5, PING), (1, 8)):
+        world.now += hours * HOUR_S
+        world.theirs.sendall(frame("", PONG))
+        connection.read()
+        world.loop.sweep()
+        said = take_frame(bytearray(world.heard()))
+        assert said.opcode == opcode
+    assert int.from_bytes(said.payload[:2]) == GOING_AWAY
+
+
+def test_sockets_that_came_together_need_not_come_back_together(world):
+    """As they come after a deploy: they go within the last two hours of a day."""
+    crowd = [SimpleNamespace(born=0.0, chance=chance) for chance in range(256)]
+    old = []
+    for hours in (21.9, 23, 24.1):
+        world.now = hours * HOUR_S
+        old.append(sum(map(is_old, crowd)))
+    assert old == [0, 127, 256]
