@@ -65,6 +65,7 @@ def test_all_kinds_of_damage_at_once_are_put_right(full):
 def test_damage_to_the_ledger_itself_is_said_and_left_alone(full, damage):
     full.rows(damage)
     wrong, before = full.recount(), numbers(full)
+    assert wrong
     assert repair(full) == Repaired([], wrong)
     assert numbers(full) == before
 
