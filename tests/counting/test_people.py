@@ -23,14 +23,6 @@ def world(database):
     world.close()
 
 
-def test_who_comes_with_a_token_is_known_by_it_without_one(world):
-    """The first visit of a browser says whose it is; others may log in there, and are themselves."""
-    world.commit((HERE, "a", AYESHA), (HERE, "a", None), (HERE, "a", KARIM))
-    today = world.site.services.clock.today()
-    assert world.reports.visitors(HERE, today, today).people == (2, 0)
-    world.check()
-
-
 def test_who_comes_before_and_after_signing_up_is_one_person_who_converts_once(world):
     world.commit((HERE, "a", None), (HERE, "b", None), (THERE, "a", None))
     world.time.pass_(days=1)
@@ -46,18 +38,6 @@ def test_who_comes_before_and_after_signing_up_is_one_person_who_converts_once(w
         world.convert(user, visitor)
         assert world.told == [], visitor
     assert world.reports.today(HERE).people == (1, 0)
-    world.check()
-
-
-@pytest.mark.both_kinds
-def test_days_that_come_late_go_where_they_belong(world):
-    """The clock was put back: the day in between begins a new chain, however often."""
-    for days in (0, 10, -5, -10, 7, 0):
-        world.time.put_right(days=days)
-        world.commit((HERE, "a", None))
-        world.attend(HERE, AYESHA)
-        world.check()
-    world.convert(AYESHA, "a")
     world.check()
 
 

@@ -92,17 +92,6 @@ def test_servers_and_commands_go_on_behind_it_and_beside_it(pooled, new_server, 
     assert_verified(direct)
 
 
-@pytest.mark.long(
-    proved_by="counting/test_two_servers.py::test_what_one_server_acknowledged_the_other_shows_at_once_and_knows_again"
-)
-def test_two_that_start_at_once_migrate_once(pooled, database):
-    servers = [pooled(STARTING_TOTAL=4000).launch() for _ in range(2)]
-    for server in servers:
-        server.wait_until_serving(IN_TIME_S)
-    assert database.rows("SELECT total_after FROM adjustments") == [(4000,)]
-    assert [server.register("ayesha").ordinal for server in servers] == [4001, 4002]
-
-
 def test_nothing_of_a_client_stays_with_the_connections_of_the_pool(pooled, pgbouncer, database, tmp_path):
     """The next client could otherwise be read-only, be cut off too early, or wait for a lock forever."""
     server = pooled().start()
@@ -160,16 +149,3 @@ def test_start_that_finds_the_lock_held_says_by_whom_and_gives_up(pgbouncer, dat
 def impatient(folder: Path, database: PostgresDatabase, url: str) -> Server:
     changes = {"koyjabo.database.migration_lock.PATIENCE_S": 2}
     return ChangedServer(database, folder, CHANGES=json.dumps(changes), DATABASE_URL=url)
-
-
-@pytest.mark.long(
-    proved_by="database/test_startup_queries.py::test_start_does_not_wait_for_tables_that_are_being_migrated"
-)
-def test_start_that_has_nothing_to_migrate_needs_no_lock(pooled, database):
-    """An older version may have left the lock with a connection of the pool."""
-    server = pooled().start()
-    server.stop()
-    with connected(database.url) as holder:
-        holder.execute(f"SELECT pg_advisory_lock({LOCK})")
-        server.launch().wait_until_serving(IN_TIME_S)
-        assert_verified(server)

@@ -10,13 +10,10 @@ from support.app_fixtures import Site, assert_error
 from koyjabo.counting.records import NewVisit
 from koyjabo.database import throttle
 from koyjabo.errors import LedgerUnavailable, UnknownVisitor
-from koyjabo.insights.dimensions import TRAITS
-from koyjabo.insights.question import Question
 from koyjabo.maintenance import erasure
 from koyjabo.models import SITE, Scope
 
 HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
-ANDROID = "Mozilla/5.0 (Linux; Android 14; SM-A155F) AppleWebKit/537.36 Chrome/130.0.0.0 Mobile Safari/537.36"
 
 
 @pytest.fixture
@@ -131,35 +128,3 @@ def test_while_the_database_is_away_nothing_is_said_to_be_forgotten(site, monkey
     monkeypatch.setattr(site.services.maintenance.erasure._database, "write", away)
     assert_error(forget(site, "ayesha"), 503, "ledger_unavailable")
     assert site.heartbeat("ayesha").status_code == 204
-
-
-@pytest.mark.parametrize("read", [2, *(pytest.param(read, marks=pytest.mark.long) for read in (0, 5))])
-def test_no_report_changes_but_by_referrer(site, small_pieces, read):
-    """However many of the visits are in the sums."""
-    sent = {"referrer": "https://m.facebook.com/groups/1", "userAgent": ANDROID, "page": "/map?utm_source=mail"}
-    for visitor, here in (("ayesha", None), ("ayesha", HERE), ("karim", HERE)):
-        site.register(visitor, communityId=here, **sent)
-        if site.stats()["totalVisits"] == 4000 + read:
-            site.services.insights.projection.catch_up()
-    for referrer in ("https://news.example/a", "https://m.facebook.com/groups/1", "https://m.facebook.com"):
-        site.register("ayesha", referrer=referrer, userAgent="curl/8.5")
-    if read == 5:
-        site.services.insights.projection.catch_up()
-    before = reported(site)
-    forget(site, "ayesha")
-    assert reported(site) == before
-    assert site.recount() == []
-    site.services.insights.projection.catch_up()
-    assert site.recount() == []
-    assert [row.value for row in breakdown(site, "referrer").rows] == [
-        "https://m.facebook.com", "https://m.facebook.com/groups/1", "https://news.example"
-    ]  # fmt: skip
-
-
-def reported(site: Site) -> list:
-    return [breakdown(site, dimension) for dimension in ("page", *TRAITS, "community", "visitor_kind")]
-
-
-def breakdown(site: Site, dimension: str):
-    day = site.services.clock.today()
-    return site.services.insights.reports.breakdown(Question(day, day), dimension)

@@ -152,23 +152,3 @@ def test_prune_beside_an_import_folds_nothing_and_says_so(past, database, tmp_pa
     assert refused.returncode == 1
     assert "Line 2: at is on a day whose visits were folded" in refused.stderr
     assert_verified(server)
-
-
-@pytest.mark.long(proved_by="maintenance/test_nightly.py::test_one_of_many_at_once_does_it")
-def test_of_two_servers_one_does_the_work_of_the_night(past, database, new_server):
-    servers = [past(2000), new_server(database)]
-    for server in servers:
-        server.launch()
-    for server in servers:
-        server.wait_until_serving()
-    wait_until(lambda: rows(database) == 0, "visits of long ago are folded", 60)
-    wait_until(lambda: database.rows("SELECT 1 FROM nightly_work WHERE ended_ms IS NOT NULL"), "the work is done", 60)
-    wait_until(lambda: any("nightly_work_done" in server.log for server in servers), "one says so")
-    said = "".join(server.log for server in servers)
-    servers[0].stop()
-    servers[0].start()  # which is no reason to do it again
-    assert servers[0].register("ayesha").ordinal == 2001
-    said += servers[0].log
-    assert said.count("nightly_work_done") == 1, said
-    assert "visits=2000" in said
-    assert_verified(servers[0])
