@@ -42,6 +42,10 @@ def visits(site: Site, question: Question) -> int | None:
     return site.services.insights.reports.summary(question).figures.visits
 
 
+def site_pages(site: Site, question: Question) -> dict[str | None, int | None]:
+    return {row.value: row.sums.visits for row in site.services.insights.reports.breakdown(question, "page").rows}
+
+
 def test_a_closed_day_is_read_once(site, scans):
     question = Question(FRIDAY, FRIDAY, filters=AT_HOME)
     assert [visits(site, question), visits(site, question)] == [1, 1]
@@ -65,12 +69,13 @@ def test_events_may_come_to_a_visit_of_a_closed_day(site, scans):
 
 
 def test_late_visits_and_events_of_a_closed_day_count_at_once(site):
-    question = Question(FRIDAY, FRIDAY, filters=AT_HOME)
-    assert visits(site, question) == 1
+    question, unfiltered = Question(FRIDAY, FRIDAY, filters=AT_HOME), Question(FRIDAY, SATURDAY)
+    assert [visits(site, question), site_pages(site, unfiltered)] == [1, {"/": 1, "/fares": 1}]
     site.time.put_right(days=-1)
     site.register("babul", page="/")
     assert visits(site, question) == 2
     site.services.insights.projection.catch_up()
+    assert site_pages(site, unfiltered) == {"/": 2, "/fares": 1}
     assert site.services.insights.reports.summary(question).figures[6:8] == (2, 0)
     event = {"id": "1", "name": "search"}
     assert site.post("/api/events", json={"visitorId": "babul", "events": [event]}).status_code == 200

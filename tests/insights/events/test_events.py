@@ -72,7 +72,8 @@ def test_sums_are_written_with_the_events(site):
     send(site, "1", "2", page="/")
     send(site, "1", name="pageview", props={"from": "~a"})
     site.register(communityId=COMMUNITY)
-    send(site, "3", "4", name="pageview", page="/")
+    send(site, "3", name="pageview", page="/")
+    assert told(send(site, "3", "4", name="pageview", page="/")) == (1, 1)
     send(site, "5", props={"to": "Mirpur"})
     hour, day = str(site.time.ms // 3_600_000 * 3600), "2025-12-16"
     everywhere = [("event", day, "search", 1), ("event:search:to", day, "Mirpur", 1)]
