@@ -2,52 +2,24 @@
 
 from __future__ import annotations
 
-import pytest
 from support.processes import wait_until
-
-from koyjabo.cluster.outbox import Outbox
-from koyjabo.cluster.redis_client import connect
-from koyjabo.runtime import ThreadRuntime
+from support.visitor_worlds import Line
 
 
-class Sender:
-    def __init__(self, url: str) -> None:
-        self.client = connect(url)
-        self.returns = 0
-        self.outbox = Outbox(ThreadRuntime(), self.client.ping, self._count_return)
+def test_outage_is_ended_by_an_answer_once_and_not_by_a_send_that_had_nothing_to_send(mortal_redis):
+    returns = []
+    line = Line(mortal_redis.url, lambda: returns.append("Redis is back"))
 
-    def send(self, send) -> None:
-        self.outbox.send_newest("key", send)
-        self.outbox.drain()
+    def send(what) -> None:
+        line.outbox.send_newest("key", what)
+        line.outbox.drain()
 
-    def _count_return(self) -> None:
-        self.returns += 1
-
-
-@pytest.fixture
-def sender(mortal_redis) -> Sender:
-    return Sender(mortal_redis.url)
-
-
-def test_send_that_had_nothing_to_send_does_not_end_an_outage(sender, mortal_redis):
     mortal_redis.kill()
-    try:
-        sender.send(sender.client.ping)
-        assert not sender.outbox.reachable
-        sender.send(lambda: None)
-        assert not sender.outbox.reachable
-        assert sender.returns == 0
-    finally:
-        mortal_redis.start()
-
-
-def test_answer_ends_an_outage_once(sender, mortal_redis):
-    mortal_redis.kill()
-    try:
-        sender.send(sender.client.ping)
-    finally:
-        mortal_redis.start()
-    sender.send(sender.client.ping)
-    wait_until(lambda: sender.outbox.reachable, "Redis is back")
-    sender.send(sender.client.ping)
-    assert sender.returns == 1
+    for what in (line.client.ping, lambda: None):
+        send(what)
+        assert not line.outbox.reachable
+    mortal_redis.start()
+    send(line.client.ping)
+    wait_until(lambda: line.outbox.reachable, "Redis is back")
+    send(line.client.ping)
+    assert len(returns) == 1

@@ -12,10 +12,8 @@ from support.websocket import KINDS
 
 pytestmark = pytest.mark.waits
 
-AT_MOST_S = 4.0
-"""What a request may take on a noisy machine; usually it is some milliseconds."""
-
-AWAY_S = 6.0
+AWAY_S = 3.0
+"""In which the worker tries everything that it does regularly."""
 BACK_S = 20.0
 
 
@@ -34,36 +32,32 @@ def server(tmp_path, mortal_redis, silent):
     server.kill()
 
 
-def test_requests_and_pushes_go_on_while_no_name_can_be_looked_up(server, silent, mortal_redis):
-    server.start()
-    wait_until(lambda: server.get("/readyz").status_code == 200, "it is ready")
-    with KINDS["plain"](server.port) as page:
-        page.event()
-        silent.touch()
-        mortal_redis.restart()  # so that it has to be found again
-        total, longest_s, over = 0, 0.0, time.monotonic() + AWAY_S
-        while time.monotonic() < over:
-            began = time.monotonic()
-            assert server.get("/healthz").status_code == 200
-            total = server.register("ayesha").ordinal
-            while page.event().get("stats", {}).get("totalVisits") != total:
-                pass
-            longest_s = max(longest_s, time.monotonic() - began)
-        assert server.get("/readyz").status_code == 503
-        assert "redis_unreachable" in server.log
-        assert longest_s < AT_MOST_S
-        assert server.worker.num_threads() < 12, "look-ups pile up"
-        silent.unlink()
-        wait_until(lambda: server.get("/readyz").status_code == 200, "Redis is found again", BACK_S)
-    assert server.stats().total == total
+def ready(server) -> bool:
+    return server.get("/readyz").status_code == 200
 
 
-def test_server_that_starts_without_a_resolver_serves(server, silent):
+def test_server_that_starts_without_a_resolver_serves_and_goes_on_when_it_fails_again(server, silent, mortal_redis):
+    """What is answered here would otherwise wait until the file is gone."""
     silent.touch()
     server.start()
-    for number in range(1, 20):
-        began = time.monotonic()
-        assert server.register("ayesha").ordinal == number
-        assert time.monotonic() - began < AT_MOST_S
-    silent.unlink()
-    wait_until(lambda: server.get("/readyz").status_code == 200, "Redis is found", BACK_S)
+    with KINDS["plain"](server.port) as page:
+        page.event()
+
+        def visit() -> None:
+            told = server.register("ayesha").ordinal
+            while page.event().get("stats", {}).get("totalVisits") != told:
+                pass
+
+        for _ in range(5):
+            visit()
+        silent.unlink()
+        wait_until(lambda: ready(server), "Redis is found", BACK_S)
+        silent.touch()
+        mortal_redis.restart()  # so that it has to be found again
+        over = time.monotonic() + AWAY_S
+        while time.monotonic() < over or "redis_unreachable" not in server.log:
+            visit()
+        assert not ready(server)
+        assert server.worker.num_threads() < 12, "look-ups pile up"
+        silent.unlink()
+        wait_until(lambda: ready(server), "Redis is found again", BACK_S)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
 import pytest
+from redis import exceptions as redis_errors
 from support.databases import SqliteDatabase
 from support.members import CommunityListener, Member, PlainMember, SocketioMember
 from support.processes import run, wait_until
@@ -65,8 +64,6 @@ CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
 }
 
-FIRST, *OTHERS = CALLS
-
 
 def shows_dashboard(listener: CommunityListener, community: str) -> bool:
     """Whether it was told the data of the call above; the server says so, too, when something changes."""
@@ -74,88 +71,68 @@ def shows_dashboard(listener: CommunityListener, community: str) -> bool:
     return any(heard.event["data"] == told for heard in listener.of_type("dashboard_update"))
 
 
-@contextmanager
-def heard(sockets: Sockets, community: str, call: str) -> Iterator[None]:
-    """What happens meanwhile tells both sockets in the room of `call` what it says."""
-    room, told = CALLS[call]
-    listeners = sockets[0] if room == "visitors" else sockets[1]
-    before = [len(each.of_type(told["type"])) for each in listeners]
-    yield
-    for listener, earlier in zip(listeners, before, strict=True):
-        if told["type"] == "dashboard_update":
-            wait_until(partial(shows_dashboard, listener, community), "what was broadcast")
-            continue
-        event = listener.next_of_type(told["type"], earlier)
-        assert event.items() >= {**told, "community_id": community}.items(), call
-        assert event["timestamp"].endswith("Z"), call
-
-
-def test_what_is_broadcast_with_redis_url_alone_reaches_both_kinds_on_both_workers(redis, community, sockets):
-    calls = "\n".join(f"b.{call}" for call in CALLS)
-    with ExitStack() as all_heard:
-        for call in CALLS:
-            all_heard.enter_context(heard(sockets, community, call))
-        done = run("-c", f"{IMPORT}c = {community!r}\n{calls}\n{NOTHING_ELSE}", REDIS_URL=redis.url)
-        assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.parametrize("call", [FIRST, *(pytest.param(call, marks=pytest.mark.long) for call in OTHERS)])
-def test_what_is_broadcast_with_the_application_reaches_both_kinds_on_both_workers(server, community, sockets, call):
-    made = "import time, koyjabo; app = koyjabo.create_app()\n"
-    with heard(sockets, community, call):
-        done = run("-c", f"{made}{IMPORT}c = {community!r}\nb.{call}\ntime.sleep(2)", **server.settings)
-        assert done.returncode == 0, done.stderr
-
-
-def test_real_change_after_a_broadcast_is_told_right(server, redis, founder, community, sockets):
-    (plain, client), _ = sockets
-    done = run("-c", f"{IMPORT}b.broadcast_visitor_count({community!r}, count=42, change=1)", REDIS_URL=redis.url)
+def assert_all_heard(sockets: Sockets, community: str, program: str, **settings: Any) -> None:
+    """`program` makes each of CALLS; both sockets in the room of each are told what it says."""
+    rooms = dict(zip(("visitors", "dashboard"), sockets, strict=True))
+    before = {each: len(each.heard) for listeners in sockets for each in listeners}
+    done = run("-c", program.replace("CALLS", "\n".join(f"b.{call}" for call in CALLS)), **settings)
     assert done.returncode == 0, done.stderr
-    for listener in (plain, client):
-        listener.wait_for_count(42)
+    for call, (room, told) in CALLS.items():
+        for listener in rooms[room]:
+            if told["type"] == "dashboard_update":
+                wait_until(partial(shows_dashboard, listener, community), "what was broadcast")
+                continue
+            expected = {**told, "community_id": community}.items()
+            event = wait_until(
+                lambda listener=listener, expected=expected: next(
+                    (heard.event for heard in listener.heard[before[listener] :] if heard.event.items() >= expected),
+                    None,
+                ),
+                call,
+            )
+            assert event["timestamp"].endswith("Z"), call
+
+
+def test_what_is_broadcast_with_redis_url_alone_is_heard_and_the_next_real_change_is_told_right(
+    server, redis, founder, community, sockets
+):
+    program = f"{IMPORT}c = {community!r}\nCALLS\n{NOTHING_ELSE}"
+    assert_all_heard(sockets, community, program, REDIS_URL=redis.url)
     other = Member(server).join(community)
     with PlainMember(server.port, community, other.token) as joiner:
         assert joiner.wait_for_count(2)
-        for listener in (plain, client):
+        for listener in sockets[0]:
             assert listener.wait_for_count(2)["type"] == "visitor_joined"
 
 
-def test_without_application_and_redis_there_is_a_clear_error():
-    done = run("-c", f"{IMPORT}b.broadcast_visitor_joined({COMMUNITY!r}, count=1)")
-    assert "NowhereToBroadcast" in done.stderr
-    assert "REDIS_URL" in done.stderr
-
-
-def test_redis_that_does_not_answer_is_an_error():
-    url = f"redis://127.0.0.1:{free_port()}/0"
-    done = run("-c", f"{IMPORT}b.broadcast_visitor_joined({COMMUNITY!r}, count=1)", REDIS_URL=url)
-    assert "redis.exceptions.ConnectionError" in done.stderr
-
-
-@pytest.mark.parametrize("community_id", [None, "", "42", 42, "' OR 1=1", COMMUNITY[:-1]])
-def test_community_id_that_is_no_uuid_raises(community_id):
-    with pytest.raises(ValueError, match="community_id"):
-        VisitorBroadcaster().broadcast_visitor_joined(community_id, count=1)
-
-
-@pytest.mark.parametrize("count", [None, -1, 1.5, "42", True])
-def test_count_that_is_none_raises(count):
-    with pytest.raises(ValueError, match="count"):
-        VisitorBroadcaster().broadcast_visitor_count(COMMUNITY, count=count, change=0)
-
-
-@pytest.mark.parametrize("value", [Decimal(1), float("nan"), {1, 2}, "x" * 3000], ids=["decimal", "nan", "set", "long"])
-def test_value_that_is_no_json_or_too_large_raises(value):
-    with pytest.raises(ValueError, match=r"JSON|bytes"):
-        VisitorBroadcaster().broadcast_analytics_metric(COMMUNITY, "metric", value)
-
-
-def test_data_of_a_dashboard_has_to_be_a_mapping():
-    with pytest.raises(ValueError, match="mapping"):
-        VisitorBroadcaster().broadcast_dashboard_update(COMMUNITY, [1, 2])
+@pytest.mark.long(
+    proved_by="presence/members/test_tracking.py::test_application_in_another_process_tells_who_it_adds_and_removes"
+)
+def test_what_is_broadcast_with_the_application_is_heard(server, community, sockets):
+    made = "import time, koyjabo; app = koyjabo.create_app()\n"
+    assert_all_heard(sockets, community, f"{made}{IMPORT}c = {community!r}\nCALLS\ntime.sleep(2)", **server.settings)
 
 
 def test_bad_arguments_are_refused_before_anything_else():
+    broadcast = VisitorBroadcaster()
+    for community_id in (None, "", "42", 42, "' OR 1=1", COMMUNITY[:-1]):
+        with pytest.raises(ValueError, match="community_id"):
+            broadcast.broadcast_visitor_joined(community_id, count=1)
+    for count in (None, -1, 1.5, "42", True):
+        with pytest.raises(ValueError, match="count"):
+            broadcast.broadcast_visitor_count(COMMUNITY, count=count, change=0)
+    for value in (Decimal(1), float("nan"), {1, 2}, "x" * 3000):  # no JSON, or too large
+        with pytest.raises(ValueError, match=r"JSON|bytes"):
+            broadcast.broadcast_analytics_metric(COMMUNITY, "metric", value)
+    with pytest.raises(ValueError, match="mapping"):
+        broadcast.broadcast_dashboard_update(COMMUNITY, [1, 2])
+
+
+def test_without_application_and_redis_there_is_a_clear_error(monkeypatch):
     assert isinstance(visitor_broadcaster, VisitorBroadcaster)
-    with pytest.raises(NowhereToBroadcast):
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    with pytest.raises(NowhereToBroadcast, match="REDIS_URL"):
         VisitorBroadcaster().broadcast_visitor_joined(uuid.UUID(COMMUNITY), count=1)
+    monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{free_port()}/0")
+    with pytest.raises(redis_errors.ConnectionError):
+        VisitorBroadcaster().broadcast_visitor_joined(COMMUNITY, count=1)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack, contextmanager
+from statistics import fmean
 
 import pytest
 from support import redis as support_redis
+from support.answers import Registered
 from support.processes import wait_until
 from support.redis import Redis
 from support.workers import assert_heard_at_once, assert_never_fell, desks, flat, pages, two_workers, wait_until_same
 
 pytestmark = pytest.mark.waits
 
-AT_MOST_S = 1.0
-STRAGGLERS = 3
-"""How many requests may take longer on a noisy machine; usually all take some milliseconds."""
+AT_MOST_S = 0.5
+"""On average. Usual is 0.01; a request that waited for Redis would take a second or more."""
 
 BACK_S = 6.0
 NOTICED_S = 10.0
@@ -82,15 +83,31 @@ def redis_answers(desk) -> bool:
 
 
 def assert_no_delay(took_s: list[float]) -> None:
-    assert sorted(took_s)[-1 - STRAGGLERS] < AT_MOST_S, took_s
+    assert fmean(took_s) < AT_MOST_S, took_s
 
 
-AWAY = [killed, pytest.param(killed_and_found_again, marks=pytest.mark.long), frozen]
+def visit_in_turn(each_worker, open_pages, visits: int, name: str) -> Registered:
+    """A worker's own pages hear at once, those of the other by its pulse. Returns the last one."""
+    own_s: list[float] = []
+    for number in range(visits):
+        which = number % 2
+        told = each_worker[which].register(f"{name}-{number}")
+        for page in open_pages[which]:
+            began = time.monotonic()
+            page.wait_for(lambda stats, told=told: stats.total >= told.ordinal, "own visit")
+            own_s.append(time.monotonic() - began)
+        assert each_worker[1 - which].stats().total >= told.ordinal
+    for page in flat(open_pages):
+        page.wait_for(lambda stats: stats.total == told.ordinal, "the other's visit")
+    assert_no_delay(own_s)
+    return told
 
 
-@pytest.mark.parametrize("away", AWAY)
+@pytest.mark.parametrize(
+    "away", [frozen, *(pytest.param(each, marks=pytest.mark.long) for each in (killed, killed_and_found_again))]
+)
 def test_redis_away_delays_no_request_and_no_push(server, redis, folder, away):
-    """A worker's own pages hear at once, those of the other by its pulse; after the return all show the same."""
+    """After the return all show the same."""
     with desks(server) as each_worker, pages(server, of_each=2) as open_pages:
         told = each_worker[0].register("ayesha")
         wait_until_same(flat(open_pages), each_worker, BACK_S, lambda stats: stats.total == told.ordinal)
@@ -98,17 +115,7 @@ def test_redis_away_delays_no_request_and_no_push(server, redis, folder, away):
         with away(redis, folder):
             for desk in each_worker:
                 desk.took_s.clear()
-            own_s: list[float] = []
-            for number in range(20):
-                which = number % 2
-                told = each_worker[which].register(f"{away.__name__}-{number}")
-                for page in open_pages[which]:
-                    began = time.monotonic()
-                    page.wait_for(lambda stats, told=told: stats.total >= told.ordinal, "own visit")
-                    own_s.append(time.monotonic() - began)
-                assert each_worker[1 - which].stats().total >= told.ordinal
-            for page in flat(open_pages):
-                page.wait_for(lambda stats: stats.total == told.ordinal, "the other's visit")
+            told = visit_in_turn(each_worker, open_pages, 20, away.__name__)
             for desk in each_worker:
                 wait_until(lambda desk=desk: not redis_answers(desk), "it says that Redis is away", NOTICED_S)
                 for _ in range(LOOKS):  # over more than a second, in which the worker tries everything that it sends
@@ -132,7 +139,6 @@ def test_redis_away_delays_no_request_and_no_push(server, redis, folder, away):
         for page in flat(open_pages):
             assert_never_fell(page)
         assert_no_delay(took_s)
-        assert_no_delay(own_s)
 
 
 @pytest.mark.parametrize("away", [killed, pytest.param(frozen, marks=pytest.mark.long)])
@@ -143,20 +149,10 @@ def test_server_started_while_redis_is_away_serves_and_joins_when_it_comes(
         with away(mortal_redis, tmp_path):
             server = two_workers(new_server(sqlite_database, REDIS_URL=mortal_redis.url))
             each_worker, open_pages = stack.enter_context(desks(server)), stack.enter_context(pages(server))
-            own_s: list[float] = []
-            for number in range(10):
-                which = number % 2
-                told = each_worker[which].register(f"visitor-{number}")
-                for page in open_pages[which]:
-                    began = time.monotonic()
-                    page.wait_for(lambda stats, told=told: stats.total >= told.ordinal, "own visit")
-                    own_s.append(time.monotonic() - began)
-            for page in flat(open_pages):
-                page.wait_for(lambda stats: stats.total == 10, "the other's visit")
+            assert visit_in_turn(each_worker, open_pages, 10, "visitor").ordinal == 10
             assert [desk.stats().active for desk in each_worker] == [5, 5]
             for desk in each_worker:
                 wait_until(lambda desk=desk: desk.status("/readyz") == 503, "it says that Redis is away", NOTICED_S)
                 assert_no_delay(desk.took_s)
-            assert_no_delay(own_s)
         wait_until_same(flat(open_pages), each_worker, BACK_S, lambda stats: (stats.total, stats.active) == (10, 10))
         assert_heard_at_once(each_worker, flat(open_pages))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack, contextmanager
-from itertools import pairwise
 
 import pytest
 from support.crowd import Crowd
 from support.listener import BOTH_KINDS, PlainListener, SocketioListener
 from support.processes import wait_until
+from support.workers import assert_never_fell
 
 INTERVAL_S = 0.05
 SPEC_KEYS = ["totalVisitors", "totalVisits", "todayVisits", "activeUsers", "uniqueVisitors", "locations",
@@ -31,59 +31,51 @@ def ledger_total(server) -> int:
 
 
 @pytest.mark.parametrize("kind", BOTH_KINDS)
-def test_first_event_comes_without_asking_and_is_the_present_state(sqlite_server, kind):
-    present = sqlite_server.register("ayesha").stats
+def test_original_client_sees_its_own_visit_at_once_and_then_those_of_others(sqlite_server, kind):
+    """It registers, verifies and listens: 4,000 becomes 4,001 (specification: Original clients)."""
+    receipt = sqlite_server.register("ayesha")
+    assert sqlite_server.stats() == receipt.stats
     with kind(sqlite_server.port) as page:
-        assert page.first() == present
+        assert page.first().raw == receipt.stats.raw
         assert list(page.heard[0].event) == ["type", "stats", "last"]
         assert list(page.heard[0].event["stats"]) == SPEC_KEYS
+        with pages(sqlite_server) as others:  # opening a socket that changes nothing tells nobody anything
+            told = sqlite_server.register("karim")
+            assert told.ordinal == told.stats.total == receipt.ordinal + 1
+            for each in (*others, page):
+                assert each.wait_for_total(told.ordinal).raw == told.stats.raw
+                assert len(each.updates) == 2
 
 
-@pytest.mark.parametrize("kind", BOTH_KINDS)
-def test_opening_a_socket_that_changes_nothing_tells_nobody_anything(sqlite_server, kind):
-    with pages(sqlite_server) as others, kind(sqlite_server.port) as page:
-        page.first()
-        total = sqlite_server.register("ayesha").ordinal
-        for each in (*others, page):
-            each.wait_for_total(total)
-            assert len(each.updates) == 2
-
-
-def test_burst_of_500_is_few_events_of_which_the_first_comes_at_once_and_the_last_is_exact(sqlite_server):
+def test_burst_is_few_events_of_which_the_first_comes_at_once_and_the_last_is_exact(sqlite_server):
     before = sqlite_server.stats().total
-    with pages(sqlite_server, of_each=3) as open_pages:
+    with pages(sqlite_server, of_each=2) as open_pages:
         began = time.monotonic()
-        with Crowd([sqlite_server], visits=500, clients=8, seed=11) as crowd:
+        with Crowd([sqlite_server], visits=300, clients=8, seed=11) as crowd:
             for page in open_pages:
                 page.wait_for(lambda stats: stats.total > before, "the first change")
-            assert crowd.acknowledged < 500
-        took_s = time.monotonic() - began
+            assert crowd.acknowledged < 300, "the first change did not go out at once"
         assert crowd.surprises == []
         for page in open_pages:
-            page.wait_for_total(before + 500)
+            page.wait_for_total(before + 300)
         most = (time.monotonic() - began) / INTERVAL_S + 2
         for page in open_pages:
-            changes = page.updates[1:]
-            assert 2 <= len(changes) <= most, f"{len(changes)} events in {took_s} s"
-            assert changes[0].total < before + 100, "the first change did not go out at once"
-            assert changes[-1] == sqlite_server.stats()
+            assert 2 <= len(page.updates[1:]) <= most
+            assert page.updates[-1] == sqlite_server.stats()
 
 
 def test_totals_and_revisions_only_grow_on_each_socket(sqlite_server):
     """Also on those that are opened while it changes."""
-    with pages(sqlite_server, of_each=2) as open_pages, ExitStack() as late:
-        with Crowd([sqlite_server], visits=600, clients=6, seed=12) as crowd:
-            for acknowledged in range(50, 450, 50):
+    with pages(sqlite_server) as open_pages, ExitStack() as late:
+        with Crowd([sqlite_server], visits=300, clients=6, seed=12) as crowd:
+            for acknowledged in range(50, 250, 50):
                 crowd.wait_for(acknowledged)
                 open_pages.append(late.enter_context(BOTH_KINDS[acknowledged // 50 % 2](sqlite_server.port)))
         total = sqlite_server.stats().total
         for page in open_pages:
             page.wait_for_total(total)
-            for earlier, later in pairwise(page.updates):
-                assert later.revision > earlier.revision
-                assert later.total >= earlier.total
-                assert later.epoch == earlier.epoch
-                assert sum(place["count"] for place in later.locations.values()) == later.active
+            assert_never_fell(page)
+            assert len({stats.epoch for stats in page.updates}) == 1
 
 
 def test_nothing_is_announced_before_it_is_committed(sqlite_server):
@@ -99,98 +91,70 @@ def test_nothing_is_announced_before_it_is_committed(sqlite_server):
 
     with Auditor(sqlite_server.port) as page:
         page.first()
-        with Crowd([sqlite_server], visits=400, clients=8, seed=13):
+        with Crowd([sqlite_server], visits=200, clients=8, seed=13):
             pass
         page.wait_for_total(ledger_total(sqlite_server))
         assert len(page.updates) > 2
     assert announced_early == []
 
 
-def test_visit_that_cannot_be_committed_is_not_announced(sqlite_server):
+def test_visit_that_cannot_be_committed_and_a_retry_are_not_announced(sqlite_server):
+    first = sqlite_server.register("ayesha", visit="once").ordinal
     with pages(sqlite_server) as open_pages:
         with sqlite_server.database.locked():
-            refused = sqlite_server.post_visit("ayesha", visit="1")
-            assert refused.status_code == 503
-        total = sqlite_server.register("karim", visit="2").ordinal
+            assert sqlite_server.post_visit("ayesha", visit="refused").status_code == 503
+        assert sqlite_server.register("ayesha", visit="once").ordinal == first
+        assert sqlite_server.register("karim", visit="another").ordinal == first + 1
         for page in open_pages:
-            page.wait_for_total(total)
-            assert [stats.total for stats in page.updates] == [total - 1, total]
-
-
-def test_retry_is_no_change_and_tells_nobody(sqlite_server):
-    first = sqlite_server.register("ayesha", visit="once")
-    with pages(sqlite_server) as open_pages:
-        assert sqlite_server.register("ayesha", visit="once").ordinal == first.ordinal
-        sqlite_server.register("karim", visit="another")
-        for page in open_pages:
-            page.wait_for_total(first.ordinal + 1)
-            assert [stats.total for stats in page.updates] == [first.ordinal, first.ordinal + 1]
-
-
-def test_plain_ping_is_answered_with_pong_and_the_time(sqlite_server):
-    with PlainListener(sqlite_server.port) as page:
-        page.first()
-        page.say({"type": "ping"})
-        assert page.next_of_type("pong").keys() == {"type", "timestamp"}
-        assert page.next_of_type("pong")["timestamp"].endswith("Z")
-
-
-def test_plain_request_count_is_answered_with_the_present_value_every_time(sqlite_server):
-    with PlainListener(sqlite_server.port) as page:
-        shown = page.first()
-        for asked in range(3):
-            page.say({"type": "request_count"})
-            assert page.next_of_type("visitor_update", after=1 + asked)["stats"] == shown.raw
+            page.wait_for_total(first + 1)
+            assert [stats.total for stats in page.updates] == [first, first + 1]
 
 
 def test_plain_messages_are_answered_in_the_order_they_were_sent(sqlite_server):
     with PlainListener(sqlite_server.port) as page:
-        page.first()
+        shown = page.first()
         for _ in range(20):
             page.say({"type": "request_count"})
         total = sqlite_server.register("in_between").ordinal
         page.say({"type": "request_count"})
         page.wait_for_total(total)
         wait_until(lambda: len(page.updates) >= 22, "all are answered")
+        assert page.updates[1] == shown
         totals = [stats.total for stats in page.updates]
         assert totals == sorted(totals)
 
 
-def test_socketio_ping_is_acknowledged_and_answered(sqlite_server):
-    with SocketioListener(sqlite_server.port) as page:
-        acknowledged = page.ask("ping")
-        assert acknowledged["ok"] is True
-        assert page.next_of_type("pong") == {name: acknowledged[name] for name in ("type", "timestamp")}
-
-
-def test_socketio_request_count_is_acknowledged_with_the_present_value(sqlite_server):
-    with SocketioListener(sqlite_server.port) as page:
-        shown = page.first()
-        acknowledged = page.ask("request_count")
-        assert acknowledged == {"ok": True, **page.heard[0].event}
-        assert acknowledged["stats"] == shown.raw
-        assert page.next_of_type("visitor_update", after=1)["stats"] == shown.raw
-
-
-@pytest.mark.parametrize("event", ["no_such_event", "stats", "visitor_update"])
-def test_socketio_event_nobody_knows_is_refused_and_the_socket_stays_open(sqlite_server, event):
-    with SocketioListener(sqlite_server.port) as page:
-        refused = page.ask(event, {"some": "thing"})
-        assert (refused["ok"], refused["code"]) == (False, "invalid_message")
-        assert event in refused["error"]
-        said = {"error": refused["error"], "message": refused["error"], "code": refused["code"]}
-        assert page.next_of_type("error") == {"type": "error", **said}
-        assert page.ask("ping")["ok"] is True
-
-
-def test_plain_message_nobody_knows_is_refused_and_the_socket_stays_open(sqlite_server):
+def test_plain_ping_is_answered_with_the_time_and_what_nobody_knows_is_refused(sqlite_server):
     with PlainListener(sqlite_server.port) as page:
         page.say({"type": "no_such_type"})
         refused = page.next_of_type("error")
         assert refused.keys() == {"type", "error", "message", "code"}
         assert "no_such_type" in refused["error"]
         page.say({"type": "ping"})
-        page.next_of_type("pong")
+        assert page.next_of_type("pong").keys() == {"type", "timestamp"}
+        assert page.next_of_type("pong")["timestamp"].endswith("Z")
+
+
+def test_socketio_events_are_answered_and_acknowledged(sqlite_server):
+    with SocketioListener(sqlite_server.port) as page:
+        acknowledged = page.ask("ping")
+        assert acknowledged["ok"] is True
+        assert page.next_of_type("pong") == {name: acknowledged[name] for name in ("type", "timestamp")}
+        shown = page.first()
+        acknowledged = page.ask("request_count")
+        assert acknowledged == {"ok": True, **page.heard[0].event}
+        assert page.next_of_type("visitor_update", after=1)["stats"] == acknowledged["stats"] == shown.raw
+
+
+def test_socketio_event_nobody_knows_is_refused_and_the_socket_stays_open(sqlite_server):
+    with SocketioListener(sqlite_server.port) as page:
+        for number, event in enumerate(("no_such_event", "stats", "visitor_update")):
+            refused = page.ask(event, {"some": "thing"})
+            assert (refused["ok"], refused["code"]) == (False, "invalid_message")
+            assert event in refused["error"]
+            said = {"error": refused["error"], "message": refused["error"], "code": refused["code"]}
+            assert page.next_of_type("error", after=number) == {"type": "error", **said}
+        assert page.ask("ping")["ok"] is True
 
 
 def test_operator_says_how_long_a_page_has_to_wait_for_the_next_update(new_server, sqlite_database):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import threading
-import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import Any
+from types import SimpleNamespace
 
 import pytest
 from support.processes import wait_until
 
 from koyjabo.cluster.bus import NullBus
+from koyjabo.realtime import room as module
 from koyjabo.realtime.room import LatestValue
 from koyjabo.realtime.rooms import Rooms
 from koyjabo.runtime import ThreadRuntime
@@ -29,75 +29,79 @@ class Value:
         return {"revision": self.revision}
 
 
-@dataclass
-class Broadcast:
-    began: float
-    ended: float
-    revision: int
+class Clock:
+    """Time passes where a room sleeps; what was planned is done in its time."""
+
+    def __init__(self):
+        self.now_s = 0.0
+        self.plans = []
+
+    def at(self, *seconds, do):
+        self.plans = sorted([*self.plans, *((each, do) for each in seconds)], key=lambda plan: plan[0])
+
+    def monotonic(self):
+        return self.now_s
+
+    def sleep(self, seconds):
+        self.go_to(self.now_s + seconds)
+
+    def go_to(self, until_s):
+        while self.plans and self.plans[0][0] <= until_s:
+            at_s, do = self.plans.pop(0)
+            self.now_s = max(self.now_s, at_s)
+            do()
+        self.now_s = max(self.now_s, until_s)
 
 
 @dataclass
-class FakeFanout:
-    """Takes as long for a broadcast as it is told, or until it may go on."""
+class Fanout:
+    """Notes what is broadcast, and takes as long for it as it is told."""
 
+    clock: Clock
     takes_s: float = 0.0
+    stands_back: bool = False
+    """Others had their turn all the time."""
     members: int = 1
     fails: int = 0
-    sent: list[Broadcast] = field(default_factory=list)
-    may_send: threading.Event = field(default_factory=threading.Event)
-    busy: int = 0
     paused_s: float = 0.0
-    stands_back: bool = False
-    lock: Any = field(default_factory=threading.RLock)
-
-    def __post_init__(self):
-        self.may_send.set()
+    sent: list[tuple[float, int]] = field(default_factory=list)
+    """(s, revision)"""
+    lock: threading.RLock = field(default_factory=threading.RLock)
 
     def member_count(self, room):
         return self.members
 
     def emit(self, event, data, room, **_):
-        assert self.busy == 0, "two broadcasts into one room at once"
-        self.busy += 1
-        began = time.monotonic()
-        self.sent.append(Broadcast(began, began, data["revision"]))
-        self.may_send.wait(10)
-        time.sleep(self.takes_s)
+        self.sent.append((round(self.clock.now_s, 3), data["revision"]))
+        self.clock.sleep(self.takes_s)
         self.paused_s += self.takes_s if self.stands_back else 0
-        self.sent[-1].ended = time.monotonic()
-        self.busy -= 1
         if self.fails:
             self.fails -= 1
-            raise OSError("the fake fails as it was told")
+            raise OSError("it fails as it was told")
 
     def admit(self, room, member, event, data, revision):
         member.append(data["revision"])
         return True
 
-    def send_to(self, room, member, event, data, revision):
-        member.append(data["revision"])
-
-    @property
-    def revisions(self):
-        return [each.revision for each in self.sent]
+    send_to = admit
 
 
-@dataclass
-class Told:
-    """A bus that notes what it is told."""
+class AtOnce(ThreadRuntime):
+    """A task runs to its end before its starter goes on."""
 
-    said: list = field(default_factory=list)
-
-    def publish(self, room, state, part=""):
-        self.said.append((room, state()))
+    def start_task(self, main):
+        main()
 
 
 class World:
-    def __init__(self, bus=None, **fanout):
-        self.fanout = FakeFanout(**fanout)
+    def __init__(self, monkeypatch, runtime=None, **fanout):
+        self.clock = Clock()
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=self.clock.monotonic, sleep=self.clock.sleep))
+        self.fanout = Fanout(self.clock, **fanout)
         self.revision = 0
-        self.bus = bus or NullBus()
-        self.rooms = Rooms(self.fanout, ThreadRuntime(), self.bus)
+        self.published = []
+        bus = SimpleNamespace(publish=lambda room, state, part="": self.published.append((room, state())))
+        self.rooms = Rooms(self.fanout, runtime or AtOnce(), bus)
         self.rooms.open(ROOM, LatestValue(lambda: Value(self.revision), self.merge))
 
     def merge(self, state):
@@ -107,101 +111,67 @@ class World:
         self.revision += 1
         self.rooms.changed(ROOM, lambda: {"at": self.revision})
 
-    def wait_for(self, revision):
-        wait_until(lambda: revision in self.fanout.revisions, f"revision {revision} is sent", 5, every_s=0.002)
-
-    def keep_changing(self, for_s, every_s=0.001):
-        until = time.monotonic() + for_s
-        while time.monotonic() < until:
-            self.change()
-            time.sleep(every_s)
+    def change_at(self, *seconds):
+        """Returns what is sent, and when, until all is quiet again."""
+        self.clock.at(*seconds, do=self.change)
+        self.clock.go_to(seconds[-1])
+        return self.fanout.sent
 
 
-def assert_paced(sent, at_least_s):
-    for earlier, later in pairwise(sent):
-        rested_s = later.began - earlier.ended
-        assert rested_s >= max(at_least_s, REST * (earlier.ended - earlier.began)) - 0.002
+@pytest.fixture
+def new_world(monkeypatch):
+    return lambda **fanout: World(monkeypatch, **fanout)
 
 
-def test_one_change_is_one_event(world):
-    world.change()
-    world.wait_for(1)
-    time.sleep(2 * SHORTEST_INTERVAL_S)
-    assert world.fanout.revisions == [1]
+@pytest.fixture
+def world(new_world):
+    return new_world()
 
 
 def test_first_change_goes_out_at_once_also_after_a_rest(world):
-    for revision in (1, 2, 3):
-        began = time.monotonic()
-        world.change()
-        world.wait_for(revision)
-        assert world.fanout.sent[-1].began - began < SHORTEST_INTERVAL_S
-        time.sleep(2.5 * SHORTEST_INTERVAL_S)
+    assert world.change_at(0, 0.06, 1) == [(0, 1), (0.06, 2), (1, 3)]
 
 
 def test_changes_that_keep_coming_are_one_event_an_interval_and_the_last_one_is_sent(world):
-    world.keep_changing(for_s=0.6)
-    world.wait_for(world.revision)
-    assert_paced(world.fanout.sent, SHORTEST_INTERVAL_S)
-    assert 3 <= len(world.fanout.sent) <= 0.6 / SHORTEST_INTERVAL_S + 2
-    assert world.fanout.revisions[0] == 1
+    sent = world.change_at(*(number / 100 for number in range(18)))
+    assert sent == [(0, 1), (0.05, 6), (0.1, 11), (0.15, 16), (0.2, 18)]
 
 
-def test_after_a_slow_broadcast_it_rests_four_times_as_long():
-    world = World(takes_s=0.03)
-    world.keep_changing(for_s=0.6)
-    world.wait_for(world.revision)
-    assert_paced(world.fanout.sent, SHORTEST_INTERVAL_S)
-    assert len(world.fanout.sent) <= 0.6 / (0.03 * (1 + REST)) + 2
+def test_after_a_slow_broadcast_it_rests_four_times_as_long(new_world):
+    world = new_world(takes_s=0.03)
+    assert world.change_at(0, 0.02, 0.04) == [(0, 1), (0.03 * (1 + REST), 3)]
 
 
-def test_time_in_which_others_had_their_turn_does_not_count():
-    world = World(takes_s=0.1, stands_back=True)
-    world.keep_changing(for_s=1.0)
-    assert len(world.fanout.sent) >= 4, "it rested as if it had been busy itself"
+def test_time_in_which_others_had_their_turn_does_not_count(new_world):
+    world = new_world(takes_s=0.1, stands_back=True)
+    assert world.change_at(0, 0.01) == [(0, 1), (0.15, 2)]
 
 
-def test_change_during_a_broadcast_is_sent_after_it():
-    world = World()
-    world.fanout.may_send.clear()
-    world.change()
-    world.wait_for(1)
-    for _ in range(5):
-        world.change()
-    assert world.fanout.revisions == [1]
-    world.fanout.may_send.set()
-    world.wait_for(6)
-    assert world.fanout.revisions == [1, 6], "what was newest when it was sent, and nothing in between"
+def test_change_during_a_broadcast_is_sent_after_it(new_world):
+    world = new_world(takes_s=0.01)
+    assert world.change_at(0, 0.001, 0.002) == [(0, 1), (0.06, 3)], "what was newest then, and nothing in between"
 
 
 def test_what_has_been_sent_is_not_sent_again(world):
     world.change()
-    world.wait_for(1)
     for _ in range(10):
         world.rooms.refresh(ROOM)
-        time.sleep(SHORTEST_INTERVAL_S / 5)
     world.change()
-    world.wait_for(2)
-    assert world.fanout.revisions == [1, 2]
+    assert [revision for _, revision in world.fanout.sent] == [1, 2]
 
 
-def test_broadcast_that_fails_does_not_end_the_room():
-    world = World(fails=1)
-    world.change()
-    world.wait_for(1)
-    world.change()
-    world.wait_for(2)
+def test_broadcast_that_fails_does_not_end_the_room(new_world):
+    world = new_world(fails=1)
+    assert world.change_at(0, 0.01, 1) == [(0, 1), (0.05, 2), (1, 3)]
 
 
-def test_nothing_is_sent_into_an_empty_room_and_who_comes_hears_the_present():
-    world, member = World(members=0), []
-    for _ in range(3):
-        world.change()
+def test_nothing_is_sent_into_an_empty_room_and_who_comes_hears_the_present(new_world):
+    world, member = new_world(members=0), []
+    world.change_at(0, 1, 2)
     assert world.rooms.get(ROOM).admit(member)
     assert (world.fanout.sent, member) == ([], [3])
     world.fanout.members = 1
-    world.change()
-    world.wait_for(4)
+    assert world.change_at(3) == [(3, 4)]
 
 
 def test_tell_gives_the_present_value_to_one_and_back(world):
@@ -211,38 +181,37 @@ def test_tell_gives_the_present_value_to_one_and_back(world):
     assert (member, world.fanout.sent) == ([7], [])
 
 
-def test_changes_made_here_are_told_to_other_workers_and_those_that_are_heard_are_not():
-    world = World(bus=Told())
+def test_changes_made_here_are_told_to_other_workers_and_those_that_are_heard_are_not(world):
     world.change()
     world.rooms.receive(ROOM, {"at": 5})
-    world.wait_for(5)
     world.rooms.refresh(ROOM)
-    assert world.bus.said == [(ROOM, {"at": 1})]
+    assert [revision for _, revision in world.fanout.sent] == [1, 5]
+    assert world.published == [(ROOM, {"at": 1})]
 
 
 def test_older_news_from_another_worker_is_not_sent(world):
     for _ in range(3):
         world.change()
-    world.wait_for(3)
     world.rooms.receive(ROOM, {"at": 2})
     world.rooms.receive("no such room", {"at": 9})
     world.change()
-    world.wait_for(4)
-    assert world.fanout.revisions == sorted(set(world.fanout.revisions))
+    assert [revision for _, revision in world.fanout.sent] == [1, 2, 3, 4]
 
 
 def test_many_threads_at_once_make_one_broadcast_at_a_time():
-    world = World()
-    threads = [threading.Thread(target=world.keep_changing, args=(0.3,)) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    world.change()
-    world.wait_for(world.revision)
-    assert_paced(world.fanout.sent, SHORTEST_INTERVAL_S)
+    class Alone(Fanout):
+        def emit(self, *event, **options):
+            assert is_free.acquire(blocking=False), "two broadcasts into one room at once"
+            super().emit(*event, **options)
+            is_free.release()
 
-
-@pytest.fixture
-def world():
-    return World()
+    is_free, newest = threading.Lock(), [0]
+    fanout = Alone(Clock())
+    rooms = Rooms(fanout, ThreadRuntime(), NullBus())
+    rooms.open(ROOM, LatestValue(lambda: Value(newest[0]), lambda state: None))
+    for newest[0] in range(1, 11):
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda _: rooms.refresh(ROOM), range(80)))
+    wait_until(lambda: fanout.sent[-1][1] == newest[0], "the last value is sent")
+    revisions = [revision for _, revision in fanout.sent]
+    assert revisions == sorted(set(revisions))

@@ -116,8 +116,11 @@ def test_room_that_was_closed_says_nothing_in_the_one_that_was_opened_after_it()
     world.source = Counter(world.source.count)
     late = Listening()
     world.rooms.admit(ROOM, lambda: world.source, late)
-    time.sleep(3 * SHORTEST_INTERVAL_S)
-    assert late.heard == [{"revision": 0, "count": 3, "change": 0}]
+    time.sleep(2 * SHORTEST_INTERVAL_S)  # the closed one would have its turn now
+    world.source.count += 1
+    world.rooms.refresh(ROOM)
+    wait_until(lambda: len(late.heard) > 1, "the next change")
+    assert late.heard == [{"revision": 0, "count": 3, "change": 0}, {"revision": 1, "count": 4, "change": 1}]
     assert first.adds_up()
 
 
@@ -132,8 +135,8 @@ def test_everybody_adds_up_however_many_come_and_ask_and_go_at_once():
             assert member.adds_up()
             world.leave(member)
 
-    with ThreadPoolExecutor(20) as pool:
-        list(pool.map(wander, range(20)))
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(wander, range(10)))
     wait_until(lambda: stayer.heard[-1]["count"] == 1, "all have gone")
     assert stayer.adds_up()
 
@@ -152,13 +155,13 @@ def test_one_who_goes_while_waiting_for_their_turn_is_not_let_in():
 
 def test_asking_during_a_broadcast_to_many_takes_nothing_away_from_anybody():
     world = CountedWorld()
-    with ThreadPoolExecutor(100) as pool:
-        members = list(pool.map(lambda _: world.join(), range(300)))  # more than are written to in a row
-        for _ in range(5):
+    with ThreadPoolExecutor(50) as pool:
+        members = list(pool.map(lambda _: world.join(), range(150)))  # more than are written to in a row
+        for _ in range(2):
             world.source.count += 1
             world.rooms.refresh(ROOM)
             list(pool.map(lambda member: world.rooms.get(ROOM).send_present(member), members))
-    wait_until(lambda: all(member.heard[-1]["count"] == 305 for member in members), "everybody knows")
+    wait_until(lambda: all(member.heard[-1]["count"] == 152 for member in members), "everybody knows")
     for member in members:
         changes = [told for told in member.heard[1:] if told["change"]]
-        assert member.heard[0]["count"] + sum(told["change"] for told in changes) == 305
+        assert member.heard[0]["count"] + sum(told["change"] for told in changes) == 152

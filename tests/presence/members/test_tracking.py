@@ -25,9 +25,10 @@ PROGRAM = """
 import json, sys, koyjabo
 app = koyjabo.create_app()
 from koyjabo.presence import visitor_tracker as tracker
+from koyjabo.realtime import visitor_broadcaster as broadcaster
 for line in sys.stdin:
     name, *arguments = json.loads(line)
-    print(json.dumps(getattr(tracker, name)(*arguments)), flush=True)
+    print(json.dumps(getattr(broadcaster if "broadcast" in name else tracker, name)(*arguments)), flush=True)
 """
 
 
@@ -55,7 +56,7 @@ def server(module_servers, tmp_path_factory, redis) -> Server:
     return module_servers(database, REDIS_URL=redis.url).start()
 
 
-def test_who_the_tracker_adds_and_removes_is_announced_and_counted(server, founder, community):
+def test_application_in_another_process_tells_who_it_adds_and_removes(server, founder, community):
     other = Member(server).join(community)
     with beside(server) as ask, PlainMember(server.port, community, founder.token) as watcher:
         watcher.wait_for_count(1)
@@ -70,6 +71,8 @@ def test_who_the_tracker_adds_and_removes_is_announced_and_counted(server, found
         assert ask("get_peak_counts", community)["day"] == 2
         assert ask("get_today_visitors", community)["authenticated_visitors"] == 1
         watcher.assert_adds_up()
+        ask("broadcast_visitor_count", community, 42, 1)
+        assert watcher.wait_for_count(42)["type"] == "visitor_count"
 
 
 @pytest.mark.long(
