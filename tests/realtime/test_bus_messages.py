@@ -80,6 +80,7 @@ NONSENSE = {
     "newer figures without a total": figures(revision=HUGE, total=None),
     "newer figures with a total of text": figures(revision=HUGE, total="many"),
     "newer figures with a lower total": figures(revision=HUGE, total=-5),
+    "older figures": figures(revision=1, total=0),
     "figures of another scope": figures(scope="nowhere", revision=HUGE, total=9_000_000),
     "figures of another database": figures(epoch=HUGE, total=7),
     "a last visit beyond all dates": figures(last_ms=10**30),

@@ -133,8 +133,8 @@ def test_first_change_goes_out_at_once_also_after_a_rest(world):
 
 
 def test_changes_that_keep_coming_are_one_event_an_interval_and_the_last_one_is_sent(world):
-    sent = world.change_at(*(number / 100 for number in range(18)))
-    assert sent == [(0, 1), (0.05, 6), (0.1, 11), (0.15, 16), (0.2, 18)]
+    sent = world.change_at(*(number / 100 for number in range(17)))
+    assert sent == [(0, 1), (0.05, 6), (0.1, 11), (0.15, 16), (0.2, 17)]
 
 
 def test_after_a_slow_broadcast_it_rests_four_times_as_long(new_world):
