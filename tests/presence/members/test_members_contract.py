@@ -8,12 +8,21 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
 import pytest
-from support.member_worlds import GRACE_S, HIKERS, RIDERS, counts
+from support.member_worlds import GRACE_S, HIKERS, RIDERS, MemoryWorld, counts, redis_world
 
 from koyjabo.presence.members.connections_with_grace import MOST_TOLD
 from koyjabo.presence.members.online_members import Online, OnlineMember
 
 PATIENCE_S = 10
+
+
+@pytest.fixture(params=["memory", "redis"])
+def world(request):
+    if request.param == "memory":
+        yield MemoryWorld()
+    else:
+        with redis_world(request.getfixturevalue("redis_server")) as world:
+            yield world
 
 
 def count(world, scope=HIKERS) -> int:

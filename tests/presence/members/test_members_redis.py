@@ -55,17 +55,6 @@ def test_person_with_tabs_on_two_workers_is_one_at_every_moment(world, two):
     assert counts(*two) == [0, 0]
 
 
-def test_line_lost_here_and_up_again_there_goes_unnoticed(world, two):
-    here, there = two
-    here.members.connect(HIKERS, "ayesha", "1")
-    world.settle()
-    here.members.connection_lost(HIKERS, "ayesha", "1")
-    world.pass_(seconds=GRACE_S - 1)
-    there.members.connect(HIKERS, "ayesha", "2")
-    world.pass_(seconds=GRACE_S)
-    assert (here.news, there.news) == ([(HIKERS, 1)], [(HIKERS, 1)])
-
-
 def test_settled_count_has_those_on_other_workers(world, two):
     here, there = two
     late = world.new_worker()  # which nobody has asked before

@@ -1,0 +1,278 @@
+"""Who is here while Redis is gone or frozen, and when it comes back (specification: Failures)."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from support.member_worlds import GRACE_S, HIKERS, LEASE_S, counts, redis_world
+from support.processes import wait_until
+from support.visitor_worlds import assert_nobody_waits
+
+from koyjabo.presence.members import redis_store
+from koyjabo.presence.members.online_members import Online, OnlineMember
+from koyjabo.presence.members.redis_mirror import REJOIN_MS
+from koyjabo.presence.members.redis_script import BATCH
+
+pytestmark = pytest.mark.waits
+
+LONG_S = 30
+"""Callers who are told at once wait much less."""
+
+
+@pytest.fixture
+def world(mortal_redis):
+    with redis_world(mortal_redis) as world:
+        yield world
+
+
+@pytest.fixture
+def two(world):
+    """Ayesha is here, Babul there, and Chandra on both."""
+    here, there = world.new_worker(), world.new_worker()
+    here.members.connect(HIKERS, "ayesha", "1")
+    there.members.connect(HIKERS, "babul", "1")
+    for worker in (here, there):
+        worker.members.connect(HIKERS, "chandra", "1")
+    world.settle()
+    world.pass_(seconds=LEASE_S)  # each has renewed its leases, and so heard who is elsewhere
+    assert counts(here, there) == [3, 3]
+    here.news.clear(), there.news.clear()
+    return here, there
+
+
+@pytest.mark.parametrize("failure", ["kill", "freeze"])
+def test_nobody_waits_for_redis(world, two, failure):
+    here, _ = two
+    people: list[str] = []
+
+    def one_more_comes() -> None:
+        people.append(f"person{len(people)}")
+        here.members.connect(HIKERS, people[-1], "1")
+        here.members.connection_lost(HIKERS, "ayesha", "1")
+        here.members.connect(HIKERS, "ayesha", "1")
+        here.members.disconnect(HIKERS, "nobody", "1")
+        here.members.online(HIKERS)
+        here.members.apply_remote(HIKERS, Online(0, 7))
+        here.members.refresh()
+        here.members.resend()
+
+    getattr(world.redis, failure)()
+    assert_nobody_waits(here.outbox, one_more_comes)
+    assert counts(here) == [3 + len(people)]
+    assert here.news[-1] == (HIKERS, 3 + len(people))
+
+
+def test_arrival_is_a_guess_as_soon_as_redis_is_silent_and_people_are_our_own(world, two):
+    here, _ = two
+    begin_ms = world.time.ms - LEASE_S * 1000
+    world.redis.freeze()
+    assert here.members.people(HIKERS) == [OnlineMember(each, begin_ms, 1) for each in ("ayesha", "chandra")]
+    here.members.connect(HIKERS, "deepa", "1")
+    for milliseconds, count in ((0, 3), (redis_store.SILENCE_MS - 1, 3), (1, 4)):
+        world.time.pass_(milliseconds=milliseconds)
+        here.members.refresh()
+        assert counts(here) == [count]
+    assert here.news == [(HIKERS, 4)]
+
+
+def test_who_asks_for_a_settled_count_is_told_a_guess_when_patience_ends(world, two):
+    here, _ = two
+    world.redis.freeze()
+    here.members.connect(HIKERS, "deepa", "1")
+    began = time.monotonic()
+    assert not here.members.wait_until_counted(HIKERS, "deepa", 0.3)
+    assert time.monotonic() - began > 0.29
+    assert here.members.online(HIKERS)[1:] == (4, True)
+
+
+def test_guess_made_while_the_answer_was_on_its_way_gives_way_to_it(world, two):
+    here, _ = two
+    ask = here.members._script.ask
+
+    def slow(requests):
+        answers = ask(requests)
+        here.members.wait_until_counted(HIKERS, "deepa", 0)
+        return answers
+
+    world.time.put_right(days=10_000)  # so that the guess is newer than what Redis says
+    here.members._script.ask = slow
+    here.members.connect(HIKERS, "deepa", "1")
+    wait_until(lambda: here.members.online(HIKERS).version > world.time.ms, "Redis's word is newer than the guess")
+    assert here.members.online(HIKERS)[1:] == (4, False)
+    assert here.news == [(HIKERS, 4)]
+
+
+def test_nobody_is_patient_with_a_redis_that_is_known_to_be_away(world, two, monkeypatch):
+    here, _ = two
+    monkeypatch.setattr(redis_store, "PEOPLE_PATIENCE_S", 2 * LONG_S)
+    world.fail(here)
+    here.members.connect(HIKERS, "deepa", "1")
+    assert counts(here) == [4]
+    began = time.monotonic()
+    assert not here.members.wait_until_counted(HIKERS, "deepa", 2 * LONG_S)
+    assert here.members.wait_until_counted(HIKERS, "ayesha", 2 * LONG_S)  # of her all was said before
+    assert [here.person for here in here.members.people(HIKERS)] == ["ayesha", "chandra", "deepa"]
+    assert time.monotonic() - began < LONG_S
+
+
+def test_own_people_come_and_go_while_redis_is_away_and_those_on_other_workers_stay(world, two):
+    here, _ = two
+    world.fail(here)
+    for _ in range(10):
+        world.time.pass_(seconds=LEASE_S)
+        here.members.refresh()
+    here.members.disconnect(HIKERS, "chandra", "1")  # who is on both
+    here.members.refresh()
+    assert (counts(here), here.news) == ([3], [])
+    changes = [("connect", "deepa", 4), ("connect", "ela", 5), ("disconnect", "ayesha", 4), ("connect", "ayesha", 5)]
+    versions = []
+    for change, person, count in changes:
+        getattr(here.members, change)(HIKERS, person, "1")
+        assert here.news[-1] == (HIKERS, count)
+        versions.append(here.members.online(HIKERS).version)
+    assert versions == sorted(set(versions))
+    here.members.connection_lost(HIKERS, "deepa", "1")
+    world.time.pass_(seconds=GRACE_S)
+    here.members.refresh()
+    assert here.news[-1] == (HIKERS, 4)
+    for number in range(1000):  # what it costs is the memory of those who came
+        hold = HIKERS, f"person{number % 50}", f"{number}"
+        here.members.connect(*hold)
+        here.members.disconnect(*hold)
+        here.members.refresh()
+    assert counts(here) == [4]
+    assert len(here.members._mirrors[HIKERS].unconfirmed) <= 54
+
+
+def test_workers_agree_when_redis_is_back(world, two):
+    here, there = two
+    world.fail(here, there, failure="freeze")
+    here.members.connect(HIKERS, "deepa", "1")
+    there.members.connect(HIKERS, "deepa", "1")
+    there.members.disconnect(HIKERS, "babul", "1")
+    here.members.disconnect(HIKERS, "chandra", "1")
+    assert counts(here, there) == [4, 3]
+    guesses = [worker.members.online(HIKERS).version for worker in two]
+    world.redis.thaw()
+    for worker in two:
+        worker.look_until_redis_answers()
+    world.time.pass_(milliseconds=REJOIN_MS)
+    world.settle()
+    assert counts(here, there) == [3, 3]
+    assert here.members.online(HIKERS) == there.members.online(HIKERS)
+    assert here.members.online(HIKERS).version > max(guesses)
+    assert not here.members.online(HIKERS).is_estimate
+
+
+@pytest.mark.parametrize("failure", ["kill", "unnoticed", pytest.param("freeze", marks=pytest.mark.long)])
+def test_nobody_is_seen_to_leave_when_all_leases_ran_out_or_were_lost(world, two, failure):
+    """The worker that comes back first finds nobody but its own people in Redis."""
+    here, there = two
+    before = here.members.online(HIKERS).version
+    if failure == "unnoticed":
+        world.redis.restart()
+    else:
+        world.fail(here, there, failure=failure)
+        world.time.pass_(seconds=2 * LEASE_S)
+        world.redis.thaw() if failure == "freeze" else world.redis.start()
+        world.let_leases_end(2 * LEASE_S * 1000)
+    for worker in (there, here):
+        worker.look_until_redis_answers()
+    for _ in range(4):
+        world.time.pass_(seconds=1)
+        world.settle()
+    assert counts(here, there) == [3, 3]
+    assert (here.news, there.news) == ([], [])
+    assert here.members.online(HIKERS) == there.members.online(HIKERS)
+    assert here.members.online(HIKERS).version > before
+
+
+def test_worker_that_knows_nothing_of_before_makes_nobody_leave(world, two):
+    """One that was started while Redis was away looks before others have said again whom they hold."""
+    here, there = two
+    world.fail(here, there)
+    world.time.pass_(seconds=LEASE_S)
+    world.redis.start()
+    stranger = world.new_worker()
+    stranger.members.connect(HIKERS, "deepa", "1")
+    stranger.flush()
+    for _ in range(2):
+        for worker in two:
+            worker.members.apply_remote(HIKERS, stranger.members.online(HIKERS))
+        assert counts(stranger) == [1]
+        assert min(counts(here, there)) >= 3
+        here.look_until_redis_answers()
+    world.settle()
+    assert counts(stranger, here, there) == [4, 4, 4]
+    assert (here.news, there.news) == ([(HIKERS, 4)], [(HIKERS, 4)])
+
+
+def test_worker_without_people_of_its_own_makes_nobody_leave(world, two):
+    onlooker = world.new_worker()
+    assert onlooker.members.wait_until_counted(HIKERS, "nobody", 5)
+    onlooker.news.clear()
+    world.redis.restart()
+    onlooker.look_until_redis_answers()
+    assert counts(onlooker) == [3]
+    for worker in two:
+        worker.look_until_redis_answers()
+    world.time.pass_(milliseconds=REJOIN_MS)
+    world.settle()
+    assert counts(onlooker, *two) == [3, 3, 3]
+    assert onlooker.news == []
+
+
+def test_those_of_a_worker_that_died_meanwhile_are_gone_once_others_were_waited_for(world, two):
+    """Arrivals and departures are counted in the meantime."""
+    here, there = two
+    world.fail(here)
+    world.kill(there)
+    world.time.pass_(seconds=2 * LEASE_S)
+    world.redis.start()
+    here.look_until_redis_answers()
+    here.members.connect(HIKERS, "deepa", "1")
+    here.flush()
+    assert counts(here) == [4]
+    here.members.disconnect(HIKERS, "ayesha", "1")
+    here.flush()
+    assert counts(here) == [3]
+    world.time.pass_(milliseconds=REJOIN_MS)
+    world.settle()
+    assert here.news == [(HIKERS, 4), (HIKERS, 3), (HIKERS, 2)]
+
+
+def test_many_are_not_seen_to_come_back_one_by_one(world):
+    worker = world.new_worker()
+    for number in range(2 * BATCH + 1):
+        worker.members.connect(HIKERS, f"person{number}", "1")
+    world.settle()
+    worker.news.clear()
+    world.redis.restart()
+    worker.members.connect(HIKERS, "ayesha", "1")
+    world.settle()
+    assert counts(worker) == [2 * BATCH + 2]
+    assert worker.news == [(HIKERS, 2 * BATCH + 2)]
+
+
+def test_server_that_starts_without_redis_counts_its_own(world):
+    world.redis.kill()
+    worker = world.new_worker()
+    worker.members.connect(HIKERS, "ayesha", "1")
+    assert not worker.members.wait_until_counted(HIKERS, "ayesha", 0.3)
+    assert counts(worker) == [1]
+    world.redis.start()
+    worker.look_until_redis_answers()
+    world.settle()
+    assert counts(worker) == [1]
+    assert not worker.members.online(HIKERS).is_estimate
+
+
+def test_scripts_that_redis_has_forgotten_are_given_again(world, two):
+    here, there = two
+    with world.redis.client() as client:
+        client.script_flush()
+    here.members.connect(HIKERS, "deepa", "1")
+    world.settle()
+    assert counts(here, there) == [4, 4]
+    assert len(here.members.people(HIKERS)) == 4
