@@ -70,7 +70,7 @@ def test_those_that_do_not_answer_hold_nobody_up(server):
         client.end()
 
 
-@pytest.mark.parametrize("clients", [1_000, pytest.param(5_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("clients", [300, pytest.param(5_000, marks=pytest.mark.long)])
 def test_a_crowd_is_told_and_the_server_is_gone_in_time(server, clients):
     with Listeners(server.port, clients) as crowd:
         crowd.hear_first()
@@ -93,16 +93,17 @@ def test_events_that_were_on_their_way_arrive_before_the_goodbye(server):
     assert server.wait().status == 0
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_killed_worker_is_replaced_and_clients_can_come_back(server, kind):
-    with KINDS[kind](server.port) as client:
-        before = client.event()["stats"]["revision"]
-        killed = server.kill_worker()
+def test_killed_worker_is_replaced_and_clients_can_come_back(server):
+    clients = [kind(server.port) for kind in KINDS.values()]
+    before = max(client.event()["stats"]["revision"] for client in clients)
+    killed = server.kill_worker()
+    for client in clients:
         client.rest()
     wait_until(lambda: server.worker_pids() - {killed}, "another worker")
     total = server.register("ayesha").stats.total
-    with KINDS[kind](server.port) as again:
-        stats = again.event()["stats"]
-        assert stats["totalVisits"] == total
-        assert stats["revision"] > before
-        assert again.is_answered()
+    for kind in KINDS.values():
+        with kind(server.port) as again:
+            stats = again.event()["stats"]
+            assert stats["totalVisits"] == total
+            assert stats["revision"] > before
+            assert again.is_answered()

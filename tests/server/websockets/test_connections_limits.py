@@ -11,206 +11,180 @@ pytestmark = pytest.mark.waits
 
 TOO_MANY = 1013
 SORRY = Goodbye(TOO_MANY, "too many connections, try again later")
+TOO_MANY_TABS = Goodbye(TOO_MANY, "This visitor has too many pages open here. Close some, or reload one later.")
 MOST = 3
 ADDRESS, ANOTHER = "203.0.113.7", "203.0.113.8"
+PATHS = pytest.mark.parametrize("path", ["/", SOCKETIO])
+LIMITS = {
+    "of_an_address": {"TRUSTED_PROXIES": 1, "RATE_LIMIT_SOCKETS": MOST},
+    "of_all": {"MAX_CONNECTIONS": MOST},
+    "of_visitors": {"TRUSTED_PROXIES": 1, "RATE_LIMIT_TABS": MOST},
+    "of_handshakes": {"TRUSTED_PROXIES": 1, "RATE_LIMIT_HANDSHAKES": MOST},
+}
 
 
 class Raw(WebSocket):
     """Of either kind, by its path; it says nothing at first."""
 
 
-@pytest.fixture(scope="module")
-def behind_a_proxy(tmp_path_factory):
-    with changed_server(tmp_path_factory.mktemp("a"), TRUSTED_PROXIES=1, RATE_LIMIT_SOCKETS=MOST) as server:
-        yield server
+class Limited:
+    """A server, and the clients that a test has connected to it."""
 
+    def __init__(self, server) -> None:
+        self.server = server
+        self.clients: list[WebSocket] = []
 
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    with changed_server(tmp_path_factory.mktemp("b"), MAX_CONNECTIONS=MOST) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def of_visitors(tmp_path_factory):
-    with changed_server(tmp_path_factory.mktemp("c"), TRUSTED_PROXIES=1, RATE_LIMIT_TABS=MOST) as server:
-        yield server
-
-
-@pytest.fixture
-def of_handshakes(tmp_path):
-    with changed_server(tmp_path, TRUSTED_PROXIES=1, RATE_LIMIT_HANDSHAKES=MOST) as server:
-        yield server
-
-
-@pytest.fixture
-def connect():
-    """Connect, and be gone when the test is over."""
-    made = []
-
-    def connect_(server, *addresses: str, kind: type[WebSocket] = WebSocket, path: str = "") -> WebSocket:
+    def connect(self, *addresses: str, kind: type[WebSocket] = WebSocket, path: str = "") -> WebSocket:
         forwarded = [f"X-Forwarded-For: {', '.join(addresses)}"] if addresses else []
-        made.append(kind(server.port, *forwarded, path=path))
-        return made[-1]
+        self.clients.append(kind(self.server.port, *forwarded, path=path))
+        return self.clients[-1]
 
-    yield connect_
-    for each in made:
+    def fill(self, *addresses: str) -> list[WebSocket]:
+        """As many as are allowed, of both kinds."""
+        clients = [self.connect(*addresses, kind=list(KINDS.values())[number % 2]) for number in range(MOST)]
+        assert all(client.is_answered() for client in clients)
+        return clients
+
+
+@pytest.fixture(scope="module", params=[])
+def of_a_module(request, tmp_path_factory):
+    with changed_server(tmp_path_factory.mktemp("server"), **LIMITS[request.param]) as server:
+        yield server
+
+
+@pytest.fixture
+def limited(of_a_module):
+    limited = Limited(of_a_module)
+    yield limited
+    for each in limited.clients:
         each.end()
+    wait_until(lambda: not any(of_a_module.held().values()), "they are gone")
 
 
-@pytest.fixture(autouse=True)
-def nobody_is_there(request):
-    """Before each test."""
-    name = next(
-        name for name in ("behind_a_proxy", "small", "of_visitors", "of_handshakes") if name in request.fixturenames
-    )
-    server = request.getfixturevalue(name)
-    wait_until(lambda: not any(server.held().values()), "those of the test before are gone")
+def limit(name: str) -> pytest.MarkDecorator:
+    """The server of a test, which those of the same limit share."""
+    return pytest.mark.parametrize("of_a_module", [name], indirect=True)
 
 
-@pytest.mark.parametrize("path", ["/", SOCKETIO])
-def test_one_too_many_of_an_address_is_closed_and_another_address_is_not(behind_a_proxy, connect, path):
-    for number in range(MOST):
-        client = connect(behind_a_proxy, ADDRESS, kind=list(KINDS.values())[number % 2])
-        assert client.is_answered()
-    refused = connect(behind_a_proxy, ADDRESS, kind=Raw, path=path)
+@limit("of_an_address")
+@PATHS
+def test_one_too_many_of_an_address_is_closed_and_another_address_is_not(limited, path):
+    """It hears nothing but the close."""
+    limited.fill(ADDRESS)
+    refused = limited.connect(ADDRESS, kind=Raw, path=path)
     assert refused.goodbye() == SORRY
-    other = connect(behind_a_proxy, ANOTHER)
-    assert other.is_answered()
-
-
-def test_refused_one_hears_nothing_but_the_close(behind_a_proxy, connect):
-    for _ in range(MOST):
-        connect(behind_a_proxy, ADDRESS)
-    refused = connect(behind_a_proxy, ADDRESS)
-    assert refused.goodbye() == SORRY
-    behind_a_proxy.emit()
+    limited.server.emit()
     refused.send(close(TOO_MANY))
     assert refused.rest() == b""
-    assert behind_a_proxy.held()["members"] == MOST
+    assert limited.server.held()["members"] == MOST
+    assert limited.connect(ANOTHER).is_answered()
 
 
+@limit("of_an_address")
 @pytest.mark.parametrize("how", ["close", "end", "reset"])
-def test_place_is_free_again_when_one_leaves(behind_a_proxy, connect, how):
-    first, *_ = [connect(behind_a_proxy, ADDRESS) for _ in range(MOST)]
+def test_place_is_free_again_when_one_leaves_whoever_was_refused_meanwhile(limited, how):
+    first, *_ = limited.fill(ADDRESS)
+    for _ in range(2 * MOST):
+        assert limited.connect(ADDRESS).goodbye() == SORRY
     if how == "close":
         first.send(close())
         first.rest()
     else:
         getattr(first, how)()
-    behind_a_proxy.wait_until_held(sockets=MOST - 1)
-    assert connect(behind_a_proxy, ADDRESS).is_answered()
-    assert connect(behind_a_proxy, ADDRESS).goodbye() == SORRY
+    limited.server.wait_until_held(sockets=MOST - 1)
+    assert limited.connect(ADDRESS).is_answered()
+    assert limited.connect(ADDRESS).goodbye() == SORRY
 
 
-def test_those_that_were_refused_take_no_place_when_they_have_left(behind_a_proxy, connect):
-    first, *_ = [connect(behind_a_proxy, ADDRESS) for _ in range(MOST)]
-    for _ in range(2 * MOST):
-        refused = connect(behind_a_proxy, ADDRESS)
-        assert refused.goodbye() == SORRY
-        refused.send(close(TOO_MANY))
-        refused.rest()
-    first.end()
-    behind_a_proxy.wait_until_held(sockets=MOST - 1)
-    assert connect(behind_a_proxy, ADDRESS).is_answered()
-
-
-def test_forged_hop_does_not_make_another_address(behind_a_proxy, connect):
+@limit("of_an_address")
+def test_forged_hop_does_not_make_another_address(limited):
     """What the visitor wrote stands before what our proxy added."""
     for number in range(MOST):
-        assert connect(behind_a_proxy, f"198.51.100.{number}", ADDRESS).is_answered()
-    assert connect(behind_a_proxy, "198.51.100.99", ADDRESS).goodbye() == SORRY
+        assert limited.connect(f"198.51.100.{number}", ADDRESS).is_answered()
+    assert limited.connect("198.51.100.99", ADDRESS).goodbye() == SORRY
 
 
-def test_network_of_one_ipv6_customer_is_one_address(behind_a_proxy, connect):
+@limit("of_an_address")
+def test_network_of_one_ipv6_customer_is_one_address(limited):
     for number in range(MOST):
-        assert connect(behind_a_proxy, f"2001:db8:1:2::{number + 1}").is_answered()
-    assert connect(behind_a_proxy, "2001:db8:1:2:ffff::1").goodbye() == SORRY
-    assert connect(behind_a_proxy, "2001:db8:1:3::1").is_answered()
+        assert limited.connect(f"2001:db8:1:2::{number + 1}").is_answered()
+    assert limited.connect("2001:db8:1:2:ffff::1").goodbye() == SORRY
+    assert limited.connect("2001:db8:1:3::1").is_answered()
 
 
-def test_network_of_a_larger_ipv6_prefix_is_a_few_addresses(behind_a_proxy, of_handshakes, connect):
-    """Four for a /56: of open sockets and of handshakes."""
-    for server in (behind_a_proxy, of_handshakes):
-        for number in range(4 * MOST):
-            assert connect(server, f"2001:db8:9:{number:02x}::1").is_answered()
-        assert connect(server, "2001:db8:9:ff::1").goodbye() == SORRY
-        assert connect(server, "2001:db8:9:100::1").is_answered()
+@pytest.mark.parametrize("of_a_module", ["of_an_address", "of_handshakes"], indirect=True)
+def test_network_of_a_larger_ipv6_prefix_is_four_addresses(limited):
+    for number in range(4 * MOST):
+        assert limited.connect(f"2001:db8:9:{number:02x}::1").is_answered()
+    assert limited.connect("2001:db8:9:ff::1").goodbye() == SORRY
+    assert limited.connect("2001:db8:9:100::1").is_answered()
 
 
-def test_this_machine_is_one_address_with_ten_times_the_allowance(behind_a_proxy, connect):
+@limit("of_an_address")
+def test_this_machine_is_one_address_with_ten_times_the_allowance(limited):
     """It may be a proxy that does not say for whom it forwards."""
     for _ in range(10 * MOST):
-        assert connect(behind_a_proxy).is_answered()
-    assert connect(behind_a_proxy).goodbye() == SORRY
-    assert connect(behind_a_proxy, ADDRESS).is_answered()
+        assert limited.connect().is_answered()
+    assert limited.connect().goodbye() == SORRY
+    assert limited.connect(ADDRESS).is_answered()
 
 
-@pytest.mark.parametrize("path", ["/", SOCKETIO])
-def test_one_too_many_of_all_is_closed_wherever_it_comes_from(small, connect, path):
-    clients = [connect(small, kind=list(KINDS.values())[number % 2]) for number in range(MOST)]
-    refused = connect(small, kind=Raw, path=path)
-    assert refused.goodbye() == SORRY
+@limit("of_all")
+@PATHS
+def test_one_too_many_of_all_is_closed_wherever_it_comes_from(limited, path):
+    clients = limited.fill()
+    assert limited.connect(kind=Raw, path=path).goodbye() == SORRY
     assert all(client.is_answered() for client in clients)
-    assert small.get("/api/stats").ok
-    refused.end()
+    assert limited.server.get("/api/stats").ok
     clients[0].end()
-    small.wait_until_held(sockets=MOST - 1)
-    assert connect(small).is_answered()
+    limited.server.wait_until_held(sockets=MOST - 1)
+    assert limited.connect().is_answered()
 
 
-TABS = {"/": "/?visitorId={}", SOCKETIO: f"{SOCKETIO}&visitorId={{}}"}
-TOO_MANY_TABS = "This visitor has too many pages open here. Close some, or reload one later."
+def page_of(visitor: str, kind: str = "plain") -> dict:
+    return {
+        "kind": KINDS[kind],
+        "path": f"{KINDS[kind].path}{'&' if '?' in KINDS[kind].path else '?'}visitorId={visitor}",
+    }
 
 
-@pytest.mark.parametrize("path", TABS)
-def test_one_too_many_of_a_visitor_at_an_address_is_closed(of_visitors, connect, path):
-    kind, path = KINDS["plain" if path == "/" else "Socket.IO"], TABS[path]
-    tabs = [connect(of_visitors, ADDRESS, kind=kind, path=path.format("ayesha")) for _ in range(MOST)]
+@limit("of_visitors")
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_too_many_of_a_visitor_at_an_address_is_closed(limited, kind):
+    tabs = [limited.connect(ADDRESS, **page_of("ayesha", kind)) for _ in range(MOST)]
     assert all(tab.is_answered() for tab in tabs)
-    refused = connect(of_visitors, ADDRESS, kind=kind, path=path.format("ayesha"))
-    assert refused.goodbye() == Goodbye(TOO_MANY, TOO_MANY_TABS)
-    refused.end()
-    assert connect(of_visitors, ADDRESS, kind=kind, path=path.format("babul")).is_answered()
-    assert connect(of_visitors, ADDRESS, kind=kind).is_answered(), "one that does not say whose it is"
+    assert limited.connect(ADDRESS, **page_of("ayesha", kind)).goodbye() == TOO_MANY_TABS
+    assert limited.connect(ADDRESS, **page_of("babul", kind)).is_answered()
+    assert limited.connect(ADDRESS, kind=KINDS[kind]).is_answered(), "one that does not say whose it is"
+    assert limited.connect(ANOTHER, **page_of("ayesha", kind)).is_answered(), "a stranger keeps nobody out"
+    before = limited.server.held()["paired"]
     tabs[0].end()
-    of_visitors.wait_until_held(sockets=MOST + 1)
-    wait_until(lambda: of_visitors.held()["paired"] == MOST + 1, "it is forgotten")
-    assert connect(of_visitors, ADDRESS, kind=kind, path=path.format("ayesha")).is_answered()
+    wait_until(lambda: limited.server.held()["paired"] < before, "it is forgotten")
+    assert limited.connect(ADDRESS, **page_of("ayesha", kind)).is_answered()
 
 
-def test_stranger_who_knows_a_visitor_keeps_none_of_their_pages_out(of_visitors, connect):
-    path = TABS["/"].format("babul")
-    strangers = [connect(of_visitors, "203.0.113.99", path=path) for _ in range(MOST + 1)]
-    assert [each.is_answered() for each in strangers[:MOST]] == [True] * MOST
-    assert strangers[MOST].goodbye() == Goodbye(TOO_MANY, TOO_MANY_TABS)
-    assert connect(of_visitors, ADDRESS, path=path).is_answered()
-
-
-def test_first_message_counts_as_the_url_does(of_visitors, connect):
+@limit("of_visitors")
+def test_first_message_counts_as_the_url_does(limited):
     named = say(type="visitor", visitorId="chandni")
-    tabs = [connect(of_visitors, ADDRESS).send(named) for _ in range(MOST)]
-    assert all(tab.is_answered() for tab in tabs)
-    assert connect(of_visitors, ADDRESS).send(named).goodbye() == Goodbye(TOO_MANY, TOO_MANY_TABS)
-    assert connect(of_visitors, ANOTHER).send(named).is_answered()
+    assert all(limited.connect(ADDRESS).send(named).is_answered() for _ in range(MOST))
+    assert limited.connect(ADDRESS).send(named).goodbye() == TOO_MANY_TABS
+    assert limited.connect(ANOTHER).send(named).is_answered()
 
 
-def test_pages_of_this_machine_are_limited_like_all_others(of_visitors, connect):
-    path = TABS["/"].format("farid")
-    for _ in range(MOST):
-        assert connect(of_visitors, path=path).is_answered()
-    assert connect(of_visitors, path=path).goodbye() == Goodbye(TOO_MANY, TOO_MANY_TABS)
+@limit("of_visitors")
+def test_pages_of_this_machine_are_limited_like_all_others(limited):
+    assert all(limited.connect(**page_of("farid")).is_answered() for _ in range(MOST))
+    assert limited.connect(**page_of("farid")).goodbye() == TOO_MANY_TABS
 
 
-@pytest.mark.parametrize("path", ["/", SOCKETIO])
-def test_one_handshake_too_many_of_an_address_is_closed_and_another_address_is_not(of_handshakes, connect, path):
+@limit("of_handshakes")
+@pytest.mark.parametrize(("path", "address"), [("/", ADDRESS), (SOCKETIO, ANOTHER)])
+def test_one_handshake_too_many_of_an_address_is_closed(limited, path, address):
     """Though none of those before is open any more."""
-    for number in range(MOST):
-        client = connect(of_handshakes, ADDRESS, kind=list(KINDS.values())[number % 2])
-        assert client.is_answered()
+    for client in limited.fill(address):
         client.end()
-    of_handshakes.wait_until_held(sockets=0)
-    assert connect(of_handshakes, ADDRESS, kind=Raw, path=path).goodbye() == SORRY
-    assert connect(of_handshakes, ANOTHER).is_answered()
-    for _ in range(2 * MOST):
-        assert connect(of_handshakes).is_answered(), "this machine"
+    limited.server.wait_until_held(sockets=0)
+    assert limited.connect(address, kind=Raw, path=path).goodbye() == SORRY
+    assert limited.connect(f"{address[:-1]}9").is_answered()
+    for _ in range(MOST + 1):
+        assert limited.connect().is_answered(), "this machine"
