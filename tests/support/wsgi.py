@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from support.line import head
-from support.runtimes import loop_on
+from support.runtimes import PATIENCE_S, loop_on
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # eventlet's own, about itself
@@ -55,7 +55,7 @@ def closing_lines() -> Iterator[list[green.socket]]:
 
 def _ask(listener: socket.socket, lines: list[green.socket], requests: bytes) -> green.socket:
     line = green.create_connection(listener.getsockname())
-    line.settimeout(5)
+    line.settimeout(PATIENCE_S)
     line.sendall(requests)
     lines.append(line)
     return line
@@ -66,6 +66,32 @@ def all_of(line: green.socket) -> bytes:
     while data := line.recv(65536):
         received += data
     return bytes(received)
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Let the server run until it is true."""
+    with eventlet.Timeout(PATIENCE_S):
+        while not condition():
+            eventlet.sleep(0.005)
+
+
+class Gate:
+    """An application that answers `abc` when it is opened."""
+
+    def __init__(self) -> None:
+        self.has_begun, self._opened = False, eventlet.event.Event()
+
+    def __call__(self, environ, start):
+        self.has_begun = True
+        self._opened.wait()
+        start("200 OK", [])
+        return [b"abc"]
+
+    def wait_for_request(self) -> None:
+        until(lambda: self.has_begun)
+
+    def open(self) -> None:
+        self._opened.send()
 
 
 def answering(*pieces: bytes, length: int | None = None, status: str = "200 OK") -> Callable:

@@ -9,30 +9,26 @@ from struct import pack
 
 import pytest
 from support.line import head
-from support.wsgi import CLOSE, GET, all_of, answering, served, serving
+from support.wsgi import CLOSE, GET, Gate, all_of, answering, served, serving, until
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # eventlet's own, about itself
     import eventlet
 
+from koyjabo.server.http.connections import LINGER_S
+
 CHUNKS = head("POST", "/", "Transfer-Encoding: chunked")
 CHUNK = b"c8\r\n" + b"x" * 200 + b"\r\n"
 """Of a body that is larger than `served` accepts."""
 
-SOON_S = 0.05
-
-
-def slow(environ, start):
-    eventlet.sleep(2 * SOON_S)
-    start("200 OK", [])
-    return [b"abc"]
-
 
 def test_client_that_sends_more_than_its_last_request_is_not_reset():
-    with served(slow) as ask:
+    gate = Gate()
+    with served(gate) as ask:
         line = ask(CLOSE)
-        eventlet.sleep(SOON_S)
+        gate.wait_for_request()
         line.sendall(b"more")
+        gate.open()
         assert all_of(line).endswith(b"abc")
         line.sendall(b"still open for this")
 
@@ -49,68 +45,64 @@ def test_connection_ends_after_a_body_that_is_far_too_large():
 def test_client_whose_chunks_break_after_the_answer_is_not_reset():
     with served(answering(b"abc")) as ask:
         line = ask(CHUNKS + CHUNK)
-        eventlet.sleep(SOON_S)
+        received = line.recv(10)
         line.sendall(b"zz\r\n" + b"x" * 100_000)
-        assert all_of(line).endswith(b"abc")
+        assert (received + all_of(line)).endswith(b"abc")
         line.sendall(b"still open for this")
 
 
 def test_client_that_still_sends_is_not_reset_by_a_server_that_leaves():
     with serving(answering(b"abc")) as (server, ask):
         line = ask(CHUNKS + CHUNK)
-        eventlet.sleep(SOON_S)
+        received = line.recv(10)
         server.leave()
         for _ in range(3):
-            eventlet.sleep(SOON_S)
+            eventlet.sleep(0.05)
             line.sendall(CHUNK)
         assert server.connections.are_busy()
-        assert all_of(line).endswith(b"abc")
+        assert (received + all_of(line)).endswith(b"abc")
         began = time.monotonic()
         server.wait_until_answered()
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < LINGER_S
 
 
 @pytest.mark.parametrize("more", [b"", b"\r\n"], ids=["nothing", "an empty line"])
 def test_server_that_leaves_ends_a_connection_without_a_request(more):
     with serving(answering(b"abc", length=3)) as (server, ask):
         line = ask(GET)
-        eventlet.sleep(SOON_S)
+        received = line.recv(10)
         line.sendall(more)
-        eventlet.sleep(SOON_S)
+        eventlet.sleep(0.02)  # it may be read before or after
         server.leave()
-        assert all_of(line).endswith(b"abc")
+        assert (received + all_of(line)).endswith(b"abc")
 
 
 def test_server_that_leaves_ends_a_connection_when_the_last_bytes_are_sent():
     body = b"x" * 20_000_000
-
-    def app(environ, start):
-        start("200 OK", [])
-        return [body]
-
-    with serving(app) as (server, ask):
+    with serving(answering(body)) as (server, ask):
         line = ask(GET)
-        eventlet.sleep(SOON_S)
+        received = line.recv(10)
         server.leave()
-        eventlet.sleep(SOON_S)
-        assert all_of(line).endswith(body)
+        eventlet.sleep(0)
+        assert (received + all_of(line)).count(b"x") == len(body)
 
 
 def test_connection_that_has_ended_cannot_be_taken_over():
-    errors = []
+    errors, gate = [], Gate()
 
     def app(environ, start):
-        eventlet.sleep(2 * SOON_S)
+        answer = gate(environ, start)
         try:
             environ["koyjabo.connection"].detach()
         except ConnectionError as error:
             errors.append(error)
-        return []
+        return answer
 
     with served(app) as ask:
         line = ask(GET)
-        eventlet.sleep(SOON_S)
+        gate.wait_for_request()
         line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
         line.close()
-        eventlet.sleep(2 * SOON_S)
-    assert errors
+        eventlet.sleep(0.02)  # it is read
+        gate.open()
+        until(lambda: errors)

@@ -20,7 +20,7 @@ from support.line import Line
 from support.members import Member, promote
 from support.processes import wait_until
 
-REQUEST_S, SLOW_S, LONG_S = 4.0, 3.0, 10.0
+REQUEST_S, SLOW_S, LONG_S = 3.0, 2.0, 6.0
 PLACES = 16
 CHANGES = {
     "koyjabo.server.process.worker.FEWEST_REQUESTS": PLACES,
@@ -30,8 +30,8 @@ CHANGES = {
     "koyjabo.server.http.connections.PATIENCE_S": 0.1,
     "koyjabo.visit_log.visit_log.PIECE": 17,
 }
-VISITS = 4_000
-"""So much more than systems keep for one who reads slowly that they ask for more all the time: 18 MB."""
+VISITS = 3_000
+"""So much more than systems keep for one who reads slowly that they ask for more all the time: 13 MB."""
 
 RECEIVE_BUFFER = 32 * 1024
 STEPS = 200
@@ -85,7 +85,7 @@ def whole(admin: Member) -> bytes:
     with closing(line):
         file = answer.read()
     assert file.count(b"visitor-") == VISITS
-    assert len(file) > 18e6
+    assert len(file) > 13e6
     return file
 
 
@@ -102,14 +102,8 @@ def is_served(worker: psutil.Process, line: socket.socket) -> bool:
     return any(each.raddr == line.getsockname() for each in worker.net_connections("tcp"))
 
 
-def test_export_that_takes_longer_than_a_request_may_arrives_whole(admin, whole):
-    line, answer = begin_export(admin)
-    with closing(line):
-        assert b"".join(read_steadily(answer, len(whole))) == whole
-
-
 def test_who_reads_an_export_steadily_gives_way_to_nobody(server, admin, whole):
-    """While others take all places and say nothing."""
+    """While others take all places and say nothing. It arrives whole, though it takes longer than a request may."""
     line, answer = begin_export(admin)
     silent: list[socket.socket] = []
     with closing(line), ThreadPoolExecutor(1) as pool:

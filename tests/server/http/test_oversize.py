@@ -5,22 +5,28 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
+from contextlib import suppress
 
 import pytest
 from support.changed_server import changed_server
-from support.line import Line, chunked, head
-from support.processes import open_sockets
+from support.line import Line, head
+from support.processes import open_sockets, wait_until
 
 REGISTER = "/api/visitor/register"
 LOGIN = "/api/auth/login"
 KB = 1024
 BOMB = gzip.compress(b" " * 15_000_000 + b"{}")
-MOST_GROWTH_KB = 20_000
+MOST_GROWTH = 1_000_000
+"""Bytes that a worker may still hold after all requests of a test."""
+
+MANY_MB = b'{"visitorId": "a", "page": "' + b"x" * 10_000_000 + b'"}'
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     with changed_server(tmp_path_factory.mktemp("server")) as server:
+        server.resident()  # what is loaded later is loaded now
+        server.get("/")
         yield server
 
 
@@ -33,12 +39,11 @@ def line(server):
 @pytest.fixture(autouse=True)
 def nothing_is_left(server):
     """Nothing is counted, and neither memory nor sockets are gone."""
-    before = server.stats().total
-    sockets, memory_kb = open_sockets(server.worker), server.resident() // KB
+    before, sockets, memory = server.stats().total, open_sockets(server.worker), server.allocated()
     yield
     assert server.stats().total == before
-    assert open_sockets(server.worker) <= sockets + 2  # one of the test before, and one of this
-    assert server.resident() // KB - memory_kb < MOST_GROWTH_KB
+    wait_until(lambda: open_sockets(server.worker) <= sockets, "its sockets are closed")
+    assert server.allocated() - memory < MOST_GROWTH
     assert "Traceback" not in server.log
 
 
@@ -57,11 +62,11 @@ PACKED = {
 }
 
 
-@pytest.mark.parametrize("path", [REGISTER, pytest.param(LOGIN, marks=pytest.mark.long)])
-@pytest.mark.parametrize(("coding", "body"), PACKED.values(), ids=PACKED)
-def test_nothing_is_unpacked(line, path, coding, body):
-    answer = line.send(post(path, body, f"Content-Encoding: {coding}")).answer()
-    assert (answer.status, answer.json["code"]) == (415, "unsupported_media_type")
+def test_nothing_is_unpacked(line):
+    for path in (REGISTER, LOGIN):
+        for what, (coding, body) in PACKED.items():
+            answer = line.send(post(path, body, f"Content-Encoding: {coding}")).answer()
+            assert (answer.status, answer.json["code"]) == (415, "unsupported_media_type"), what
     assert line.ask("GET", "/healthz").status == 200
 
 
@@ -79,37 +84,25 @@ BODIES = {
     "an exponent": (400, b'{"visitorId": "a", "timestamp": 1e999}'),
     "a name of 16,000 characters": (400, json.dumps({"visitorId": "x" * 16_000}).encode()),
     "too long by a byte": (413, b'{"visitorId": "a", "page": "' + b"x" * (16 * KB - 29) + b'"}'),
-    "100,000 lists in lists": (413, nested(100_000, "[")),
-    "10 MB": (413, b'{"visitorId": "a", "page": "' + b"x" * 10_000_000 + b'"}'),
+    "20,000 lists in lists": (413, nested(20_000, "[")),
 }
 
 
-@pytest.mark.parametrize(("status", "body"), BODIES.values(), ids=BODIES)
-def test_body_that_cannot_be_used_is_refused(server, status, body):
+def test_body_that_cannot_be_used_is_refused(server):
+    for what, (status, body) in BODIES.items():
+        with Line(server.port) as line:
+            answer = line.send(post(REGISTER, body)).answer()
+        assert (answer.status, list(answer.json)) == (status, ["error", "code", "details"]), what
+
+
+def test_body_of_many_mb_is_refused_and_not_read_to_its_end(server):
+    """A client that still sends may be reset before it reads the answer."""
     with Line(server.port) as line:
-        line.send(head("POST", REGISTER, f"Content-Length: {len(body)}"))
-        try:
-            line.send(body)
-        except ConnectionError:
-            assert status == 413, "it was not read to its end"
-            return
-        try:
-            answer = line.answer()
-        except ConnectionError:
-            assert status == 413
-            return
-    assert (answer.status, list(answer.json)) == (status, ["error", "code", "details"])
-
-
-ANNOUNCED = {
-    "a length that is never sent": f"Content-Length: {10**15}",
-    "one that waits to be asked": f"Content-Length: {10**15}\r\nExpect: 100-continue",
-}
-
-
-@pytest.mark.parametrize("headers", ANNOUNCED.values(), ids=ANNOUNCED)
-def test_what_is_announced_to_be_too_much_is_not_waited_for(line, headers):
-    assert line.send(head("POST", REGISTER, headers)).answer().status == 413
+        line.send(head("POST", REGISTER, f"Content-Length: {len(MANY_MB)}"))
+        assert line.answer().status == 413
+        with suppress(ConnectionError):
+            line.send(MANY_MB)
+            assert line.is_closed()
 
 
 FORMS = {
@@ -136,14 +129,11 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize(("kind", "body"), FORMS.values(), ids=FORMS)
-def test_form_that_is_none_is_refused(line, kind, body):
-    assert 400 <= line.send(post("/login", body, kind=kind)).answer().status < 500
-
-
-@pytest.mark.parametrize(("kind", "body"), FORMS.values(), ids=FORMS)
-def test_forms_register_nothing(line, kind, body):
-    assert line.send(post(REGISTER, body, kind=kind)).answer().status in (413, 415)
+def test_form_that_is_none_is_refused_and_registers_nothing(server):
+    for what, (kind, body) in FORMS.items():
+        with Line(server.port) as line:
+            assert line.send(post("/login", body, kind=kind)).answer().status in (400, 413, 422), what
+            assert line.send(post(REGISTER, body, kind=kind)).answer().status in (413, 415), what
 
 
 REQUESTS = {
@@ -160,10 +150,10 @@ REQUESTS = {
 }
 
 
-@pytest.mark.parametrize(("status", "request_"), REQUESTS.values(), ids=REQUESTS)
-def test_request_of_many_things_costs_little(line, status, request_):
-    answered = {200: (200, 206, 304, 416)}.get(status, (status,))
-    assert line.send(request_).answer("GET").status in answered
+def test_request_of_many_things_costs_little(server):
+    for what, (status, request) in REQUESTS.items():
+        with Line(server.port) as line:
+            assert line.send(request).answer("GET").status == status, what
 
 
 ENDLESS = {
@@ -177,15 +167,16 @@ ENDLESS = {
 }
 
 
-@pytest.mark.parametrize("path", [pytest.param(REGISTER, marks=pytest.mark.long), "/nowhere"])
-@pytest.mark.parametrize("piece", ENDLESS.values(), ids=ENDLESS)
-def test_chunked_body_without_end_is_not_read_for_ever(server, path, piece):
+@pytest.mark.parametrize("path", ["/nowhere", REGISTER])
+def test_chunked_body_without_end_is_not_read_for_ever(server, path):
     """Where the server only reads on, nobody else has their turn meanwhile."""
-    with Line(server.port) as line, Line(server.port) as other:
-        line.send(head("POST", path, "Transfer-Encoding: chunked"))
-        with pytest.raises(ConnectionError):
-            line.send(*[piece * (65_536 // len(piece))] * 1_000)
-        assert other.ask("GET", "/healthz").status == 200
+    with Line(server.port) as other:
+        for piece in ENDLESS.values():
+            with Line(server.port) as line:
+                line.send(head("POST", path, "Transfer-Encoding: chunked"))
+                with pytest.raises(ConnectionError):
+                    line.send(*[piece * (65_536 // len(piece))] * 1_000)
+                assert other.ask("GET", "/healthz").status == 200
 
 
 def test_chunks_with_extensions_and_trailers_are_read(line):
@@ -195,19 +186,8 @@ def test_chunks_with_extensions_and_trailers_are_read(line):
     assert line.ask("GET", "/healthz").status == 200
 
 
-def test_chunks_that_end_are_measured_together(line):
-    body = chunked(*[b"x" * 100] * 200)
-    assert line.send(head("POST", REGISTER, "Transfer-Encoding: chunked") + body).answer().status == 413
-
-
-@pytest.mark.parametrize("size", [5_000, 5_000_000])
-def test_poll_of_socketio_that_brings_too_much_is_refused(server, size):
+def test_poll_of_socketio_that_brings_too_much_is_refused(server):
     with Line(server.port) as line:
         opened = line.ask("GET", "/socket.io/?EIO=4&transport=polling")
-        sid = json.loads(opened.body[1:])["sid"]
-        path = f"/socket.io/?EIO=4&transport=polling&sid={sid}"
-        try:
-            answer = line.send(post(path, b"4" * size, kind="text/plain")).answer()
-        except ConnectionError:
-            return
-    assert 400 <= answer.status < 500
+        path = f"/socket.io/?EIO=4&transport=polling&sid={json.loads(opened.body[1:])['sid']}"
+        assert line.send(post(path, b"4" * 5_000, kind="text/plain")).answer().status == 400

