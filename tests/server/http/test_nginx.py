@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import jwt
@@ -79,35 +79,29 @@ def tls(tmp_path_factory, front: Front) -> Iterator[TlsNginx]:
         nginx.stop()
 
 
-PAGES: dict[str, Callable] = {
-    "plain": lambda port: PlainListener(port),
-    "Socket.IO": lambda port: SocketioListener(port, transports=["websocket"]),
-}
-MEMBERS: dict[str, Callable] = {"plain": PlainMember, "Socket.IO": SocketioMember}
+PAGES = (PlainListener, lambda port: SocketioListener(port, transports=["websocket"]), StreamListener)
+insurance = pytest.mark.long(proved_by="server/http/test_nginx.py::test_pages_of_every_kind_hear_every_visit_at_once")
 
 
-@pytest.mark.parametrize("kind", PAGES)
-def test_both_kinds_of_socket_hear_every_visit(front, kind):
-    with PAGES[kind](front.port) as page:
-        page.first()
-        page.wait_for_total(front.register("ayesha").ordinal)
-
-
-def test_stream_hears_every_visit_at_once(front):
-    """nginx keeps nothing back."""
-    with StreamListener(front.port) as page:
-        page.first()
+def test_pages_of_every_kind_hear_every_visit_at_once(front):
+    """nginx keeps nothing of a stream back."""
+    with ExitStack() as stack:
+        pages = [stack.enter_context(page(front.port)) for page in PAGES]
+        for page in pages:
+            page.first()
         for _ in range(3):
-            page.wait_for_total(front.register("ayesha").ordinal)
+            total = front.register("ayesha").ordinal
+            for page in pages:
+                page.wait_for_total(total)
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("kind", MEMBERS)
-def test_both_kinds_of_socket_hear_who_is_online(front, founder, community, kind):
-    with MEMBERS[kind](front.port, community, founder.token) as first:
-        with MEMBERS[kind](front.port, community, Member(front).join(community).token):
-            first.wait_for_count(2)
-        first.wait_for_count(1)
+@insurance
+def test_both_kinds_of_socket_hear_who_is_online(front, founder, community):
+    for kind in (PlainMember, SocketioMember):
+        with kind(front.port, community, founder.token) as first:
+            with kind(front.port, community, Member(front).join(community).token):
+                first.wait_for_count(2)
+            first.wait_for_count(1)
 
 
 def test_visitor_is_where_the_outer_proxy_saw_them(front):
@@ -119,7 +113,7 @@ def test_address_that_a_visitor_makes_up_is_not_looked_at(front):
     assert front.place_of("liar", f"{AMERICA}, {GERMANY}") == told
 
 
-@pytest.mark.long
+@insurance
 def test_sockets_are_limited_by_the_address_of_the_visitor(front):
     def opened(stack: ExitStack, address: str) -> WebSocket:
         return stack.enter_context(WebSocket(front.port, f"X-Forwarded-For: {address}"))
@@ -164,70 +158,48 @@ CODES: dict[int, Callable[[Member], str | None]] = {
 }
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("code", CODES)
-def test_close_codes_arrive(front, community, code):
-    with PlainMember(front.port, community, CODES[code](Member(front))) as socket:
-        assert socket.wait_for_code() == code
+@insurance
+def test_close_codes_arrive(front, community):
+    for code, token in CODES.items():
+        with PlainMember(front.port, community, token(Member(front))) as socket:
+            assert socket.wait_for_code() == code
 
 
-@pytest.mark.long
+@insurance
 def test_body_that_is_too_big_is_refused_as_by_the_server(front):
     answer = front.post_visit("ayesha", userAgent="x" * 17_000)
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
 
-@pytest.mark.parametrize(("said", "is_secure"), [("https", True), ("http", False), ("gopher", False), (None, False)])
-def test_pages_are_secure_where_the_outer_proxy_speaks_tls(front, said, is_secure):
-    """Else a form of an https: page would be taken for one of another site."""
-    answer = front.get("/login", headers={"X-Forwarded-Proto": said} if said else {})
-    assert ("Strict-Transport-Security" in answer.headers) == is_secure
-
-
-@pytest.mark.long
-def test_with_a_certificate_people_log_in(tls, founder):
-    """Without one nobody does: cookies of sessions are for https: alone."""
-    assert Browser(tls.tls_port, tls.certificate).log_in(founder) == 200
-
-
-def test_without_a_certificate_nobody_logs_in(front, founder):
+def test_pages_are_secure_where_the_outer_proxy_speaks_tls(front, founder):
+    """Else a form of an https: page would be taken for one of another site. Without a certificate no login is kept."""
+    for said, is_secure in (("https", True), ("http", False), ("gopher", False), (None, False)):
+        answer = front.get("/login", headers={"X-Forwarded-Proto": said} if said else {})
+        assert ("Strict-Transport-Security" in answer.headers) == is_secure, said
     assert Browser(front.port).log_in(founder) == 303
 
 
-@pytest.mark.long
-def test_with_a_certificate_sockets_are_open_too(tls):
+@insurance
+def test_with_a_certificate_people_log_in_and_sockets_are_open(tls, founder):
+    """Without one nobody logs in: cookies of sessions are for https: alone. What has TLS is not sent in a circle."""
+    assert Browser(tls.tls_port, tls.certificate).log_in(founder) == 200
     url, trusted = f"wss://127.0.0.1:{tls.tls_port}/", {"ca_certs": str(tls.certificate)}
-    page = websocket.create_connection(url, timeout=PATIENCE_S, sslopt=trusted)
-    try:
+    with closing(websocket.create_connection(url, timeout=PATIENCE_S, sslopt=trusted)) as page:
         assert json.loads(page.recv())["type"] == "visitor_update"
-    finally:
-        page.close()
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("method", ["get", "post"])
-def test_with_a_certificate_the_plain_port_sends_everybody_to_it(tls, method):
-    answer = getattr(Browser(tls.port), method)("/communities?page=2", allow_redirects=False)
-    assert (answer.status_code, answer.headers["Location"]) == (308, "https://127.0.0.1/communities?page=2")
-
-
-@pytest.mark.long
-def test_with_a_certificate_the_plain_port_is_still_asked_for_health(tls):
-    assert Browser(tls.port).get("/healthz", allow_redirects=False).status_code == 200
-
-
-@pytest.mark.long
-def test_what_an_outer_proxy_has_of_tls_is_not_sent_in_a_circle(tls):
-    headers = {"X-Forwarded-Proto": "https"}
-    assert Browser(tls.port).get("/login", headers=headers, allow_redirects=False).status_code == 200
+    plain = Browser(tls.port)
+    for method in (plain.get, plain.post):
+        answer = method("/communities?page=2", allow_redirects=False)
+        assert (answer.status_code, answer.headers["Location"]) == (308, "https://127.0.0.1/communities?page=2")
+    assert plain.get("/healthz", allow_redirects=False).status_code == 200
+    assert plain.get("/login", headers={"X-Forwarded-Proto": "https"}, allow_redirects=False).status_code == 200
 
 
 def test_metrics_are_not_for_those_who_come_through_it(front):
     assert front.get("/metrics").status_code == 403
 
 
-@pytest.mark.long
+@insurance
 def test_one_id_follows_a_request_through_both_logs(front):
     found = front.get("/api/stats", headers={"X-Request-Id": "made-up-by-a-visitor"}).headers["X-Request-Id"]
     assert found != "made-up-by-a-visitor"
@@ -250,7 +222,7 @@ def test_sockets_have_the_times_of_the_reference():
         assert sockets.count(f"{name} 7d;") == 3, name
 
 
-@pytest.mark.long
+@insurance
 def test_restart_behind_it_loses_and_doubles_no_visit(front):
     before = front.stats().total
     with ExitStack() as stack:
@@ -269,7 +241,7 @@ def test_restart_behind_it_loses_and_doubles_no_visit(front):
         assert page.first().total == before + 600
 
 
-@pytest.mark.long
+@insurance
 def test_nothing_of_a_query_is_in_any_log(front, community):
     """Nor while the server is away, when nginx would write the whole request into its log of errors."""
     paths = (
