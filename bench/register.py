@@ -1,4 +1,4 @@
-"""Registrations a second, latency and CPU: this server, a version before, ceilings, the naive way, Django and Node.
+"""Registrations a second, latency and CPU: this server, a version before, ceilings, and Node.
 
 Prints tables and how the ratios stand against the targets; the same text goes to bench/results/register.txt.
 """
@@ -11,11 +11,11 @@ from statistics import median
 
 import click
 from harness import contenders as who
-from harness import idle, machine, memory, peers, register_report, two_servers, versions
+from harness import idle, machine, peers, register_report, two_servers, versions
 from harness.databases import SETTINGS
 from harness.folders import RESULTS, scratch
 from harness.postgres import postgres
-from harness.runs import Case, Place, rounds
+from harness.runs import Place, rounds
 from harness.tables import Report, Target, say_targets
 from harness.versions import Version
 
@@ -26,12 +26,11 @@ QUICK_ROUNDS, QUICK_SECONDS = 1, 1
 @click.option("--rounds", "times", default=3, show_default=True, help="how often everybody has a turn")
 @click.option("--seconds", default=4, show_default=True, help="how long each load lasts")
 @click.option("--quick", is_flag=True, help="one round of one second: proves that it works, measures little")
-@click.option("--million", is_flag=True, help="also watch the memory over a million registrations")
 @click.option("--server-core", default=0, show_default=True, help="core of the server under test")
 @click.option("--load-core", default=1, show_default=True, help="core of the client")
 @click.option("--postgres-core", default=1, show_default=True, help="core of PostgreSQL; -1 leaves it free")
 @versions.option
-def main(times: int, seconds: int, quick: bool, million: bool, before: Version | None, **cores: int) -> None:
+def main(times: int, seconds: int, quick: bool, before: Version | None, **cores: int) -> None:
     server_core, load_core, postgres_core = cores["server_core"], cores["load_core"], cores["postgres_core"]
     if quick:
         times, seconds = QUICK_ROUNDS, QUICK_SECONDS
@@ -45,44 +44,33 @@ def main(times: int, seconds: int, quick: bool, million: bool, before: Version |
         say_head(report, place, times, seconds)
         targets = compare(report, place, before, times, seconds)
         say_targets(report, targets)
-        if million:
-            memory.say_of_a_million(report, place)
     if not quick:
         report.save(RESULTS / "register.txt")
 
 
 def say_head(report: Report, place: Place, times: int, seconds: int) -> None:
-    found = (
-        machine.versions()
-        | machine.optional_versions()
-        | {
-            "PostgreSQL": place.database_server.version(),
-            "Node": machine.node_version(),
-            "Django": machine.package_version(peers.VENV_BIN / "python", "django"),
-            "gunicorn": machine.package_version(peers.VENV_BIN / "python", "gunicorn"),
-        }
-    )
+    found = machine.versions() | {
+        "PostgreSQL": place.database_server.version(),
+        "Node": machine.node_version(),
+    }
     database = "any core" if place.postgres_core is None else f"core {place.postgres_core}"
     report.say("POST /api/visitor/register")
     report.say(machine.described_now())
     report.say(machine.listed(found))
     report.say(f"server on core {place.server_core}, clients on core {place.load_core}, PostgreSQL on {database}")
     report.say(f"medians of {times} interleaved rounds, {seconds} s each, a fresh database for each run")
-    for sentence in machine.left_out("wrk", "go"):
-        report.say(sentence)
     report.say()
 
 
 def compare(report: Report, place: Place, before: Version | None, times: int, seconds: int) -> list[Target]:
     fsyncs = [machine.fsync_ms(place.folder)]
-    runs = rounds(who.everybody(before), place, times, register_report.cases(), seconds)
+    runs = rounds(who.everybody(before), place, times, register_report.LOADS, seconds)
     fsyncs.append(machine.fsync_ms(place.folder))
     register_report.say_runs(report, runs)
-    memory.say_of_runs(report, runs)
     targets = register_report.targets(runs, who.of_version(before) if before else None)
     targets += two_servers.compare(place, report, times, seconds)
     sqlite, on_postgres, constant = (
-        median(run.figures[Case(1)]["p50_ms"] for run in runs[contender])
+        median(run.figures[1]["p50_ms"] for run in runs[contender])
         for contender in (who.ON_SQLITE, who.ON_POSTGRES, who.CEILING)
     )
     alone = {who.ON_SQLITE: sqlite, who.ON_POSTGRES: on_postgres}

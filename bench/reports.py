@@ -1,7 +1,7 @@
-"""Reports of a community, and of a site, with 5 million visits of 500,000 people over a year: how long does each take,
-does the event loop go on meanwhile, and what do the sums of the site cost?
+"""Reports of a site with 5 million visits of 500,000 people over a year: how long does each take, does the event loop
+go on meanwhile, and what do the sums cost?
 
-Fills the databases first (they are kept in bench/.cache/ledgers until the day is over). Prints tables and how the
+Fills the databases first. Prints tables and how the
 figures stand against the targets; the same text goes to bench/results/reports.txt.
 """
 
@@ -15,13 +15,12 @@ from statistics import median
 
 import click
 from harness import contenders as who
-from harness import insight_questions as insights
-from harness import ledgers, machine
+from harness import ledgers, machine, questions
 from harness.databases import SETTINGS, Database, SqliteFile
-from harness.fill_people import VISITS_EACH
+from harness.fill_site import VISITS_EACH
 from harness.folders import RESULTS, scratch
 from harness.postgres import Postgres, postgres
-from harness.questions import OK, Reading, all_questions, ask_all, p95
+from harness.questions import OK, Reading
 from harness.runs import Place
 from harness.steady import percentile
 from harness.tables import Report, Target, say_targets
@@ -35,38 +34,21 @@ ROUNDS, FILTERED_ROUNDS = 20, 5
 @click.command(help=__doc__)
 @click.option("--visits", default=ALL_VISITS, show_default=True, help="how many, a tenth as many people make them")
 @click.option("--only", type=click.Choice(["SQLite", "PostgreSQL"]), help="on this database alone")
-@click.option("--seconds", default=20, show_default=True, help="how long the questions last")
 @click.option("--server-core", default=0, show_default=True, help="core of the server under test")
 @click.option("--load-core", default=1, show_default=True, help="core of those who ask, and of PostgreSQL")
-def main(visits: int, only: str | None, seconds: int, server_core: int, load_core: int) -> None:
+def main(visits: int, only: str | None, server_core: int, load_core: int) -> None:
     machine.demand("taskset")
     machine.demand_cores(server_core, load_core)
     report = Report()
-    say_head(report, visits, seconds, server_core, load_core)
+    say_head(report, visits, server_core, load_core)
     targets: list[Target] = []
     for where in (only,) if only else ("SQLite", "PostgreSQL"):
-        with scratch() as folder, filled(where, visits, load_core) as (server, database):
-            place = Place(folder, server, server_core, load_core, load_core)
-            contender = who.ON_SQLITE if server is None else who.ON_POSTGRES
-            with place.serving(contender, database) as serving:
-                reading = ask_all(serving, database.env["DATABASE_URL"], all_questions(), seconds, load_core)
-        say_times(report, where, reading)
-        targets += targets_of(where, reading)
         with scratch() as folder, of_site(where, visits, load_core) as (server, database):
             place = Place(folder, server, server_core, load_core, load_core)
             targets += site_targets(report, place, where, database, visits)
     say_targets(report, targets)
     if visits == ALL_VISITS and not only:
         report.save(RESULTS / "reports.txt")
-
-
-@contextmanager
-def filled(where: str, visits: int, core: int) -> Iterator[tuple[Postgres | None, Database]]:
-    if where == "SQLite":
-        yield None, ledgers.with_people(visits)
-        return
-    with postgres(core, SETTINGS) as server:
-        yield server, ledgers.with_people(visits, server)
 
 
 @contextmanager
@@ -79,12 +61,12 @@ def of_site(where: str, visits: int, core: int) -> Iterator[tuple[Postgres | Non
 
 
 def site_targets(report: Report, place: Place, where: str, database: Database, visits: int) -> list[Target]:
-    contender = insights.with_admin(who.ON_SQLITE if place.postgres is None else who.ON_POSTGRES)
+    contender = questions.with_admin(who.ON_SQLITE if place.postgres is None else who.ON_POSTGRES)
     before = size_of(database)
     with place.serving(contender, database) as serving:
-        took_s, used_s = insights.wait_until_read(serving, database)
-        sums = insights.ask_all(serving, insights.all_questions(), ROUNDS, place.load_core)
-        rows = insights.ask_all(serving, insights.filtered_questions(), FILTERED_ROUNDS, place.load_core)
+        took_s, used_s = questions.wait_until_read(serving, database)
+        sums = questions.ask_all(serving, questions.all_questions(), ROUNDS, place.load_core)
+        rows = questions.ask_all(serving, questions.filtered_questions(), FILTERED_ROUNDS, place.load_core)
     growth = 100 * (size_of(database) - before) / before
     report.say(
         f"{where}: the projection read {visits:,} visits in {took_s:.0f} s, {visits / took_s:,.0f} a second, with "
@@ -111,11 +93,11 @@ def size_of(database: Database) -> int:
     return int(database.query("SELECT pg_database_size(current_database())")[0][0])
 
 
-def say_head(report: Report, visits: int, seconds: int, server_core: int, load_core: int) -> None:
-    report.say(f"{visits:,} visits of {visits // VISITS_EACH:,} people over a year in one community")
+def say_head(report: Report, visits: int, server_core: int, load_core: int) -> None:
+    report.say(f"{visits:,} visits of {visits // VISITS_EACH:,} people over a year")
     report.say(machine.described_now())
-    report.say(f"server on core {server_core}, clients and PostgreSQL on core {load_core}; {seconds} s")
-    report.say("cold: right after a commit in that community; kept: asked again")
+    report.say(f"server on core {server_core}, clients and PostgreSQL on core {load_core}")
+    report.say("cold: right after a commit; kept: asked again")
     report.say()
 
 
@@ -145,6 +127,10 @@ def targets_of(where: str, reading: Reading) -> list[Target]:
         *found,
         Target(f"{where}, GET /healthz meanwhile, p99", p99(reading.alive_ms), most=ALIVE_P99_MS, unit="ms"),
     ]
+
+
+def p95(taken: Sequence[float]) -> float:
+    return percentile(taken, 95)
 
 
 def p99(taken: Sequence[float]) -> float:

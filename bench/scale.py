@@ -1,17 +1,16 @@
 """Which part is full first, at 10,000, 100,000, 1 million and 10 million open pages, and what changes then?
 
-Arithmetic (harness/scale_model.py) on what `make bench-asks` has measured; the model is held against the other
-benchmarks' results. Prints tables; the same text goes to bench/results/scale.txt.
+Arithmetic (harness/scale_model.py) on what `make bench-asks` has measured.
+Prints tables; the same text goes to bench/results/scale.txt.
 """
 
 from __future__ import annotations
 
 import click
 from harness.folders import RESULTS
-from harness.scale_checks import checks
 from harness.scale_costs import read
 from harness.scale_model import Load
-from harness.scale_report import say_checks, say_costs, say_head, say_limits, say_sizes, say_worker
+from harness.scale_report import say_costs, say_head, say_limits, say_sizes, say_worker
 from harness.tables import Report
 
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
@@ -27,7 +26,6 @@ def main(stay: float, members: float, mean: float, new_visitors: float) -> None:
     load = Load(0, stay, new_visitors=new_visitors, members=members, mean=mean)
     say_head(report, load, (RESULTS / "asks.txt").read_text())
     say_costs(report, costs)
-    say_checks(report, checks(costs, RESULTS))
     say_worker(report, costs, load)
     say_sizes(report, costs, load, SIZES)
     say_limits(report, costs, load)

@@ -60,7 +60,7 @@ def maybe_postgres(wanted: bool, core: int) -> Iterator[Postgres | None]:
 
 
 def say_head(report: Report, place: Place, rounds: int, seconds: int) -> None:
-    found = machine.versions() | machine.optional_versions() | {"Node": machine.node_version()}
+    found = machine.versions() | {"Node": machine.node_version()}
     if place.postgres:
         found["PostgreSQL"] = place.postgres.version()
     report.say(f"GET /api/stats and other routes, {stats_run.CONNECTIONS} connections")
@@ -68,8 +68,6 @@ def say_head(report: Report, place: Place, rounds: int, seconds: int) -> None:
     report.say(machine.listed(found))
     report.say(f"server on core {place.server_core}, clients and PostgreSQL on core {place.load_core}")
     report.say(f"medians of {rounds} interleaved rounds, {seconds} s each")
-    for sentence in machine.left_out("wrk", "go"):
-        report.say(sentence)
     report.say()
 
 

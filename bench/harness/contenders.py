@@ -1,4 +1,4 @@
-"""Who is measured: this server, a version before, ceilings, the naive way, Django and Node."""
+"""Who is measured: this server, a version before, ceilings, and the same transaction in Node."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import machine
 from harness.folders import BENCH, ROOT
-from harness.peers import NODE_MODULES, PEERS, VENV_BIN
-from harness.programs import compiled
+from harness.peers import NODE_MODULES, PEERS
 from harness.versions import THIS, Version
 
 SQLITE, POSTGRES = "SQLite", "PostgreSQL"
-WORKERS, THREADS = "2", "8"
 
 
 @dataclass(frozen=True)
@@ -39,16 +36,11 @@ def _own(script: str, *arguments: str) -> tuple[str, ...]:
 
 SERVERS = BENCH / "servers"
 PRODUCT = THIS.server
-GUNICORN = (str(VENV_BIN / "gunicorn"), "--chdir", str(PEERS), "--bind", "127.0.0.1:{port}", "--workers", WORKERS)
-GTHREAD = ("--worker-class", "gthread", "--threads", THREADS, "--keep-alive", "75", "--log-level", "error")
 
 ON_SQLITE = Contender("this server, SQLite", SQLITE, PRODUCT)
 ON_POSTGRES = Contender("this server, PostgreSQL", POSTGRES, PRODUCT)
 CEILING = Contender("Flask: get_json, constant answer", SQLITE, _own("constant.py", "get_json"), keeps=False)
 CHECKED_CEILING = Contender("Flask: checked body, constant answer", SQLITE, _own("constant.py", "checked"), keeps=False)
-NAIVE_SQLITE = Contender("naive ORM, SQLite", SQLITE, _own("naive.py"))
-NAIVE_POSTGRES = Contender("naive ORM, PostgreSQL", POSTGRES, _own("naive.py"))
-DJANGO = Contender("Django + gunicorn, PostgreSQL", POSTGRES, (*GUNICORN, *GTHREAD, "django_peer.wsgi:application"))
 NODE = Contender(
     "Node express + pg, PostgreSQL",
     POSTGRES,
@@ -61,16 +53,7 @@ NODE_CONSTANT = Contender("Node http, constant answer", SQLITE, ("node", str(SER
 
 def everybody(before: Version | None) -> list[Contender]:
     ours = [ON_SQLITE, ON_POSTGRES, *(of_version(before) if before else ())]
-    ceilings = [CEILING, CHECKED_CEILING, NODE_CONSTANT, *go_constant()]
-    return [*ours, *ceilings, NAIVE_SQLITE, NAIVE_POSTGRES, DJANGO, NODE]
-
-
-def go_constant() -> list[Contender]:
-    """Empty where Go is missing."""
-    if not machine.has("go"):
-        return []
-    command = (str(compiled(SERVERS / "constant.go")), str(SERVERS / "constant.json"))
-    return [Contender("Go net/http, constant answer", SQLITE, command, keeps=False)]
+    return [*ours, CEILING, CHECKED_CEILING, NODE_CONSTANT, NODE]
 
 
 def of_version(version: Version) -> tuple[Contender, Contender]:

@@ -12,8 +12,11 @@ from sqlalchemy import create_engine, text
 
 from harness import fill
 from harness.fill import CHUNK, ROLLUPS
-from harness.fill_people import INDEX, POSTGRES, SPAN_MS, SQLITE, VISITS_EACH
 
+VISITS_EACH = 10  # of a person, on average
+SPAN_MS = 365 * 24 * 3600 * 1000
+INDEX = "CREATE UNIQUE INDEX uq_visits_visitor_visit ON visits (visitor_id, visit_id)"
+VISITOR = {"sqlite": "printf('v%08d', person)", "postgresql": "'v' || lpad(CAST(person AS text), 8, '0')"}
 PHONE = "Mozilla/5.0 (Linux; Android 14; Pixel "
 ENGINE = ") AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Mobile Safari/537.36"
 DESKTOP = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:126.0) Gecko/20100101 Firefox/126.0"
@@ -52,7 +55,7 @@ unique_visitors = (SELECT count(*) FROM visitors) WHERE scope = 'site'
 def fill_site(url: str, visits: int, advance: Callable[[int], None]) -> None:
     """Write a year of visits up to this moment into a database that has none."""
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    common, own = (fill.SQLITE, SQLITE) if engine.dialect.name == "sqlite" else (fill.POSTGRES, POSTGRES)
+    common = fill.SQLITE if engine.dialect.name == "sqlite" else fill.POSTGRES
     now_ms = time.time_ns() // 1_000_000
     try:
         with engine.connect() as connection:
@@ -62,7 +65,9 @@ def fill_site(url: str, visits: int, advance: Callable[[int], None]) -> None:
             for statement in (*common.begin, "DROP INDEX uq_visits_visitor_visit"):
                 connection.execute(text(statement))
             add = text(
-                ADD_VISITS.format(numbers=common.numbers, visit=common.visit, day=common.day, visitor=own.visitor)
+                ADD_VISITS.format(
+                    numbers=common.numbers, visit=common.visit, day=common.day, visitor=VISITOR[engine.dialect.name]
+                )
             )
             for first in range(1, visits + 1, CHUNK):
                 last = min(first + CHUNK - 1, visits)

@@ -1,4 +1,4 @@
-"""HTTP load for a number of seconds, from one thread on one core: our own client, or wrk."""
+"""HTTP load for a number of seconds, from one thread on one core (load/httpload.c)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from harness import machine
 from harness.programs import SOURCES, compiled
-
-OWN, WRK = "own", "wrk"
-"""Clients: load/httpload.c, and a second one that others wrote, so that no figure depends on ours alone."""
 
 MARK = "SUMMARY "
 TIMEOUT_S = 10
@@ -53,26 +49,15 @@ class Client:
         return _load(json.loads(summaries[0].removeprefix(MARK)))
 
 
-def clients() -> tuple[str, ...]:
-    """Those that are there."""
-    return (OWN, WRK) if machine.has("wrk") else (OWN,)
-
-
-def register(port: int, connections: int, seconds: int, core: int | None, client: str = OWN) -> Client:
+def register(port: int, connections: int, seconds: int, core: int | None) -> Client:
     """Registrations, each a visit of its own."""
     run = secrets.token_hex(4)
-    if client == WRK:
-        return _wrk("register.lua", port, "/", connections, seconds, core, run)
     return _own(port, connections, seconds, core, "register", run)
 
 
-def get(
-    port: int, path: str, connections: int, seconds: int, core: int | None, etag: str | None = None, client: str = OWN
-) -> Client:
+def get(port: int, path: str, connections: int, seconds: int, core: int | None, etag: str | None = None) -> Client:
     """GET requests, with If-None-Match when `etag` is given."""
     validator = [etag] if etag else []
-    if client == WRK:
-        return _wrk("get.lua", port, path, connections, seconds, core, *validator)
     return _own(port, connections, seconds, core, "get", path, *validator)
 
 
@@ -95,11 +80,6 @@ def above(ratio: float) -> str:
 def _own(port: int, connections: int, seconds: int, core: int | None, *words: str) -> Client:
     program = str(compiled(SOURCES / "httpload.c"))
     return Client([program, *map(str, (port, connections, seconds)), *words], seconds, core)
-
-
-def _wrk(script: str, port: int, path: str, connections: int, seconds: int, core: int | None, *words: str) -> Client:
-    options = ["-t1", f"-c{connections}", f"-d{seconds}s", f"--timeout={TIMEOUT_S}s", "-s", script]
-    return Client(["wrk", *options, f"http://127.0.0.1:{port}{path}", "--", *words], seconds, core)
 
 
 def _load(summary: dict[str, int]) -> Load:

@@ -16,12 +16,10 @@ from pathlib import Path
 import click
 
 NEEDED = {
-    "wrk": "wrk",
     "taskset": "util-linux",
     "node": "nodejs",
     "npm": "npm",
     "cc": "gcc libc6-dev",
-    "go": "golang-go",
 }
 BLOCK = b"\0" * 8192
 SYNCS = 200
@@ -68,32 +66,8 @@ def versions() -> dict[str, str]:
     }
 
 
-def optional_versions() -> dict[str, str]:
-    """Of wrk and Go, where they are."""
-    found = {}
-    if has("wrk"):
-        found["wrk"] = _said("wrk", "-v").split(" ")[1].removeprefix("debian/")
-    if has("go"):
-        found["Go"] = _said("go", "version").split(" ")[2].removeprefix("go")
-    return found
-
-
-def left_out(*programs: str) -> list[str]:
-    """A sentence for each program that is missing, without which some rows are left out."""
-    return [
-        f"{name} is missing, so its rows are left out (make ceilings, or apt install {NEEDED[name]})."
-        for name in programs
-        if not has(name)
-    ]
-
-
 def node_version() -> str:
     return _said("node", "--version").strip().removeprefix("v")
-
-
-def package_version(python: Path, package: str) -> str:
-    """Of a package in another environment."""
-    return _said(str(python), "-c", f"import importlib.metadata as m; print(m.version({package!r}))").strip()
 
 
 def package_versions(python: str, packages: Sequence[str]) -> dict[str, str]:

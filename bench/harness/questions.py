@@ -1,23 +1,29 @@
-"""Reports of a community, asked one after the other as curl would: right after a commit, and again."""
+"""Reports of the whole site, asked by its admin: right after a commit, and again; and the projection that they need."""
 
 from __future__ import annotations
 
 import json
-import secrets
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import date, timedelta
+from dataclasses import dataclass, field, replace
 
-from harness.fill_people import COMMUNITY, enrol, today
+from harness import proc
+from harness.contenders import Contender
+from harness.databases import Database
 from harness.processes import Server
-from harness.steady import Steady, percentile
+from harness.steady import Steady
 
-ALIVE_A_SECOND = 200
-YEAR_DAYS = 365
-OK, CREATED = 200, 201
-PASSWORD = "benchmarks keep no secrets"
+ALIVE_A_SECOND, OK = 200, 200
+EMAIL, PASSWORD = "admin@example.com", "benchmarks keep no secrets"
+UNREAD = """
+SELECT c.visits - coalesce((SELECT w.upto FROM watermarks w WHERE w.name = 'visits'), 0)
+FROM counters c WHERE c.scope = 'site'
+"""
+PATIENCE_S = 3600
+RANGES = {"30d": 50, "365d": 200}
+FILTERED = {"30d": 1000, "365d": 10_000}
+LISTS = ("page", "source", "referrer", "city", "browser", "channel", "visitor_kind")
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,7 @@ class Question:
 class Times:
     """How long the answers to a question took, ms."""
 
-    cold: list[float] = field(default_factory=list)  # the community had just changed
+    cold: list[float] = field(default_factory=list)  # the site had just changed
     kept: list[float] = field(default_factory=list)
     status: int = OK  # the worst
 
@@ -44,62 +50,64 @@ class Reading:
 
 
 def all_questions() -> list[Question]:
-    day = date.fromisoformat(today())
-    year = f"start={day - timedelta(YEAR_DAYS - 1)}&end={day}"
-    hours = f"granularity=hourly&start={day - timedelta(30)}&end={day}"
+    found = []
+    for range_, wanted_ms in RANGES.items():
+        asked = {"summary": "summary?compare=previous&", "hours": "hours?", "by day": "timeline?granularity=day&"}
+        asked |= {"by week": "timeline?granularity=week&"} | {f"by {name}": f"breakdown?by={name}&" for name in LISTS}
+        found += [Question(f"{range_}, {name}", f"{path}range={range_}", wanted_ms) for name, path in asked.items()]
+    found.append(Question("30d, by hour", "timeline?granularity=hour&range=30d", RANGES["30d"]))
+    return found
+
+
+def filtered_questions() -> list[Question]:
     return [
-        Question("today", "/today", 50),
-        Question("realtime", "/realtime", 50),
-        Question("growth, 7 days", "/growth", 50),
-        Question("trends, 30 days", "/trends", 50),
-        Question("trends, 31 days by hour", f"/trends?{hours}", 50),
-        Question("trends, a year by day", f"/trends?{year}", 50),
-        Question("trends, a year by week", f"/trends?granularity=weekly&{year}", 50),
-        Question("people of 30 days", "/monthly", 200),
-        Question("people of the year", f"?{year}", 2000),
+        Question(f"{range_}, {name}, filtered", f"{path}range={range_}&browser=Chrome", wanted_ms)
+        for range_, wanted_ms in FILTERED.items()
+        for name, path in {"summary": "summary?", "by page": "breakdown?by=page&"}.items()
     ]
 
 
-def ask_all(server: Server, url: str, questions: Sequence[Question], seconds: float, core: int) -> Reading:
-    """Asks all questions in turn for `seconds`, after a while without questions."""
-    member = Member(server, url)
-    quiet = Steady(server.port, "alive", ALIVE_A_SECOND, seconds / 2, core=core).answers()
-    times: dict[Question, Times] = defaultdict(Times)
-    alive = Steady(server.port, "alive", ALIVE_A_SECOND, seconds, core=core)
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
+def with_admin(contender: Contender) -> Contender:
+    return replace(contender, env=(*contender.env, ("ADMIN_EMAIL", EMAIL), ("ADMIN_PASSWORD", PASSWORD)))
+
+
+def wait_until_read(server: Server, database: Database) -> tuple[float, float]:
+    """Until the projection has read all visits: how long it took, s, and how much of a core, s. The server does nothing
+    else meanwhile.
+    """
+    began, used_us = time.monotonic(), proc.cpu_us(server.pid)
+    while database.query(UNREAD)[0][0] > 0:
+        if time.monotonic() - began > PATIENCE_S:
+            raise RuntimeError("the projection does not catch up")
+        time.sleep(0.5)
+    return time.monotonic() - began, (proc.cpu_us(server.pid) - used_us) / 1e6
+
+
+def ask_all(server: Server, questions: Sequence[Question], rounds: int, core: int) -> Reading:
+    """Asks all questions in turn, `rounds` times, after 5 s without questions."""
+    headers = {"Authorization": f"Bearer {_token(server)}"}
+    quiet = Steady(server.port, "alive", ALIVE_A_SECOND, 5.0, core=core).answers()
+    alive, times = Steady(server.port, "alive", ALIVE_A_SECOND, 2.0 * rounds, core=core), defaultdict(Times)
+    for _ in range(rounds):
         for question in questions:
-            member.time(question, times[question])
+            _ask(server, question, headers, times[question])
     return Reading(dict(times), [a.took_ms for a in alive.answers()], [a.took_ms for a in quiet])
 
 
-class Member:
-    """A member of the community who asks."""
-
-    def __init__(self, server: Server, url: str) -> None:
-        self._server = server
-        self._run = secrets.token_hex(4)
-        body = {"email": f"{self._run}@example.com", "password": PASSWORD, "name": "Benchmark"}
-        made = json.loads(self._post("/api/auth/signup", body, CREATED))
-        self._headers = {"Authorization": f"Bearer {made['access_token']}"}
-        enrol(url, made["user"]["id"])
-
-    def time(self, question: Question, times: Times) -> None:
-        self._post("/api/visitor/register", {"visitorId": f"bench_{self._run}", "communityId": COMMUNITY}, OK)
-        for taken in (times.cold, times.kept):
-            began = time.perf_counter()
-            status, _, _ = self._server.ask(
-                "GET", f"/api/communities/{COMMUNITY}/visitors{question.path}", None, self._headers
-            )
-            taken.append((time.perf_counter() - began) * 1000)
-            times.status = max(times.status, status)
-
-    def _post(self, path: str, body: dict, wanted: int) -> bytes:
-        status, answer, _ = self._server.ask("POST", path, json.dumps(body), {"Content-Type": "application/json"})
-        if status != wanted:
-            raise RuntimeError(f"{path} answered {status}: {answer.decode()}")
-        return answer
+def _ask(server: Server, question: Question, headers: dict[str, str], times: Times) -> None:
+    body = json.dumps({"visitorId": "bench_insights", "page": "/"})
+    server.ask("POST", "/api/visitor/register", body, {"Content-Type": "application/json"})
+    for taken in (times.cold, times.kept):
+        began = time.perf_counter()
+        status, _, _ = server.ask("GET", f"/api/reports/{question.path}", None, headers, timeout_s=60)
+        taken.append((time.perf_counter() - began) * 1000)
+        times.status = max(times.status, status)
 
 
-def p95(taken: Sequence[float]) -> float:
-    return percentile(taken, 95)
+def _token(server: Server) -> str:
+    body = json.dumps({"email": EMAIL, "password": PASSWORD})
+    status, answer, _ = server.ask("POST", "/api/auth/login", body, {"Content-Type": "application/json"})
+    if status != OK:
+        raise RuntimeError(f"the admin cannot log in: {answer.decode()}")
+    token: str = json.loads(answer)["access_token"]
+    return token

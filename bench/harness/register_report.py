@@ -7,34 +7,34 @@ from collections.abc import Mapping, Sequence
 from harness import contenders as who
 from harness import load
 from harness.contenders import Contender
-from harness.runs import Case, Run
+from harness.runs import Run
 from harness.tables import Report, Target
 
 BUSY = 64
-CASES = (Case(1), Case(BUSY), Case(256))
+LOADS = (1, BUSY, 256)
 HEAD = ("", "requests/s", "p50 ms", "p99 ms", "CPU µs", "database CPU µs", "errors", "ledger", "of Flask's constant")
 
 Runs = Mapping[Contender, Sequence[Run]]
 
 
-def cases() -> list[Case]:
-    """With the second client where it is there."""
-    return [*CASES, *(Case(BUSY, client) for client in load.clients() if client != load.OWN)]
-
-
 def say_runs(report: Report, runs: Runs) -> None:
-    for case in cases():
-        name = f"{case.connections} connection{'s' * (case.connections > 1)}"
-        report.say(name if case.client == load.OWN else f"{name}, with {case.client} as the client")
-        report.table(HEAD, [_row(contender, runs, case) for contender in runs])
+    for connections in LOADS:
+        report.say(f"{connections} connection{'s' * (connections > 1)}")
+        report.table(HEAD, [_row(contender, runs, connections) for contender in runs])
+    rows = [
+        [contender.name, f"{last.rss_before:.1f}", f"{last.rss_after:.1f}", f"{last.registered:,}"]
+        for contender, (*_, last) in runs.items()
+    ]
+    report.say("Memory of the worker (of the first one where there are several).")
+    report.table(("", "at start MB", "at the end MB", "registrations"), rows)
 
 
-def _row(contender: Contender, runs: Runs, case: Case) -> list[str]:
-    at = load.medians(run.figures[case] for run in runs[contender])
+def _row(contender: Contender, runs: Runs, connections: int) -> list[str]:
+    at = load.medians(run.figures[connections] for run in runs[contender])
     database = f"{at['database_cpu_us']:.0f}" if "database_cpu_us" in at else "-"
-    errors = sum(run.figures[case]["errors"] for run in runs[contender])
+    errors = sum(run.figures[connections]["errors"] for run in runs[contender])
     times = [f"{at['rate']:,.0f}", f"{at['p50_ms']:.2f}", f"{at['p99_ms']:.2f}", f"{at['cpu_us']:.0f}", database]
-    flask = load.above(_ratio(runs, case, contender, who.CEILING, "rate"))
+    flask = load.above(_ratio(runs, connections, contender, who.CEILING, "rate"))
     return [contender.name, *times, f"{errors:.0f}", _ledger(runs[contender]), flask]
 
 
@@ -44,10 +44,10 @@ def _ledger(runs: Sequence[Run]) -> str:
 
 
 def targets(runs: Runs, before: tuple[Contender, Contender] | None) -> list[Target]:
-    """At 64 connections; each with the client with which it looks worse."""
+    """At 64 connections."""
 
     def rate(contender: Contender, other: Contender, least: float) -> Target:
-        return Target(f"{contender.name} / {other.name}", _worse(runs, contender, other, "rate", min), least=least)
+        return Target(f"{contender.name} / {other.name}", _ratio(runs, BUSY, contender, other, "rate"), least=least)
 
     found = [
         rate(who.ON_SQLITE, who.CEILING, 0.8),
@@ -55,12 +55,8 @@ def targets(runs: Runs, before: tuple[Contender, Contender] | None) -> list[Targ
         rate(who.ON_SQLITE, who.NODE_CONSTANT, 0.25),
         rate(who.ON_POSTGRES, who.CEILING, 0.7),
         rate(who.ON_POSTGRES, who.CHECKED_CEILING, 0.7),
-        rate(who.ON_SQLITE, who.NAIVE_SQLITE, 8),
-        rate(who.ON_POSTGRES, who.NAIVE_POSTGRES, 10),
         rate(who.ON_SQLITE, who.NODE, 10),
-        rate(who.ON_SQLITE, who.DJANGO, 30),
         rate(who.ON_POSTGRES, who.NODE, 8),
-        rate(who.ON_POSTGRES, who.DJANGO, 25),
     ]
     return found + (_since(runs, *before, rate) if before else [])
 
@@ -70,9 +66,9 @@ def _since(runs: Runs, sqlite: Contender, postgres: Contender, rate) -> list[Tar
 
     def cpu(ours: Contender, theirs: Contender, figure: str, **bounds: float) -> Target:
         what = "CPU with the database's" if figure == "all_cpu_us" else "CPU"
-        return Target(f"{what}, {ours.name} / {theirs.name}", _worse(runs, ours, theirs, figure, max), **bounds)
+        return Target(f"{what}, {ours.name} / {theirs.name}", _ratio(runs, BUSY, ours, theirs, figure), **bounds)
 
-    alone = _ratio(runs, Case(1), who.ON_POSTGRES, postgres, "p50_ms")
+    alone = _ratio(runs, 1, who.ON_POSTGRES, postgres, "p50_ms")
     return [
         cpu(who.ON_SQLITE, sqlite, "cpu_us", most=0.36),
         rate(who.ON_SQLITE, sqlite, 2.6),
@@ -83,10 +79,6 @@ def _since(runs: Runs, sqlite: Contender, postgres: Contender, rate) -> list[Tar
     ]
 
 
-def _worse(runs: Runs, ours: Contender, theirs: Contender, figure: str, choose) -> float:
-    return choose(_ratio(runs, case, ours, theirs, figure) for case in cases() if case.connections == BUSY)
-
-
-def _ratio(runs: Runs, case: Case, ours: Contender, theirs: Contender, figure: str) -> float:
-    each = ([run.figures[case] for run in runs[contender]] for contender in (ours, theirs))
+def _ratio(runs: Runs, connections: int, ours: Contender, theirs: Contender, figure: str) -> float:
+    each = ([run.figures[connections] for run in runs[contender]] for contender in (ours, theirs))
     return load.ratio(*each, figure)

@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 from harness import load, proc
 from harness.contenders import POSTGRES, Contender
@@ -20,13 +19,6 @@ WARM_UP_S = 1
 WARM_UP_CONNECTIONS = 8
 
 Figures = dict[str, float]
-
-
-class Case(NamedTuple):
-    """A load."""
-
-    connections: int
-    client: str = load.OWN
 
 
 @dataclass(frozen=True)
@@ -60,9 +52,11 @@ class Place:
 
 @dataclass
 class Run:
-    """What one contender did in one round. Memory is the worker's, MB; `exact` is None where nothing is stored."""
+    """What one contender did in one round; figures by connections, memory of the worker in MB. `exact` is None where
+    nothing is stored.
+    """
 
-    figures: dict[Case, Figures] = field(default_factory=dict)
+    figures: dict[int, Figures] = field(default_factory=dict)
     registered: int = 0
     rss_before: float = 0.0
     rss_after: float = 0.0
@@ -70,27 +64,27 @@ class Run:
 
 
 def rounds(
-    contenders: Sequence[Contender], place: Place, times: int, cases: Sequence[Case], seconds: int
+    contenders: Sequence[Contender], place: Place, times: int, loads: Sequence[int], seconds: int
 ) -> dict[Contender, list[Run]]:
     """Everybody in turn, `times` over, so that a change of the machine's mood hits all alike."""
     runs: dict[Contender, list[Run]] = {contender: [] for contender in contenders}
     for step in range(times * len(contenders)):
         contender = contenders[step % len(contenders)]
         progress(step + 1, times * len(contenders), contender.name)
-        runs[contender].append(run(contender, place, cases, seconds))
+        runs[contender].append(run(contender, place, loads, seconds))
     return runs
 
 
-def run(contender: Contender, place: Place, cases: Sequence[Case], seconds: int) -> Run:
+def run(contender: Contender, place: Place, loads: Sequence[int], seconds: int) -> Run:
     found = Run()
     with place.database(contender.backend, contender.migrates) as database:
         with place.serving(contender, database) as server:
             found.rss_before = proc.rss_mb(server.worker)
             warm_up = load.register(server.port, WARM_UP_CONNECTIONS, WARM_UP_S, place.load_core).result()
             found.registered = warm_up.requests
-            for case in cases:
-                start = partial(load.register, server.port, case.connections, seconds, place.load_core, case.client)
-                found.figures[case], answered = measure(contender, server, place, start)
+            for connections in loads:
+                start = partial(load.register, server.port, connections, seconds, place.load_core)
+                found.figures[connections], answered = measure(contender, server, place, start)
                 found.registered += answered
             found.rss_after = proc.rss_mb(server.worker)
         if contender.keeps:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 from harness import scale_model as model
-from harness.scale_checks import Check
 from harness.scale_model import Costs, Load, Plant
 from harness.tables import Report
 
@@ -52,15 +51,6 @@ def say_head(report: Report, load: Load, asks: str) -> None:
 
 def say_costs(report: Report, costs: Costs) -> None:
     report.table(("what one costs", ""), [[name, f"{value:,.2f}"] for name, value in asdict(costs).items()])
-
-
-def say_checks(report: Report, checks: Sequence[Check]) -> None:
-    report.say("The model beside other benchmarks, each taken on another day and, some, on another processor")
-    rows = [
-        [check.what, f"{check.predicted:,.1f}", f"{check.measured:,.1f}", check.unit, f"{check.error_percent:+.0f} %"]
-        for check in checks
-    ]
-    report.table(("", "predicted", "measured", "", "off by"), rows)
 
 
 def say_worker(report: Report, costs: Costs, load: Load) -> None:

@@ -1,26 +1,27 @@
-"""Routes that are read: each server in turn, with each client."""
+"""Routes that are read: each server in turn."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import click
 
 from harness import contenders as who
-from harness import ledgers, load, routes
+from harness import ledgers, load
 from harness.contenders import Contender
 from harness.databases import Database, SqliteFile
 from harness.processes import Server
 from harness.runs import WARM_UP_S, Figures, Place, measure
 from harness.tables import progress
-from harness.versions import THIS, Version
+from harness.versions import Version
 
 CONNECTIONS = 64
 FEW = 10
 STATS, ALIVE, BADGE = "/api/stats", "/healthz", "/badge.svg?value=total"
+FLASK = ("/openapi.json", "/")
 REGISTER = "/api/visitor/register"
 
 
@@ -34,32 +35,23 @@ class Question:
 
 
 CONSTANT = (Question(STATS), Question(ALIVE))
-EVERYTHING = (*CONSTANT, *map(Question, routes.PATHS))
+EVERYTHING = (*CONSTANT, *map(Question, FLASK))
 OURS = (*CONSTANT, Question(BADGE), *EVERYTHING[len(CONSTANT) :])
 MANY_VISITS = (Question(STATS), Question(STATS, is_conditional=True))
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A server on a database, and what it is asked. `version` is set if Flask's own part is measured as well."""
+    """A server on a database, and what it is asked."""
 
     name: str
     server: Contender
     database: Database
     questions: tuple[Question, ...]
-    version: Version | None = None
 
 
-@dataclass
-class Reading:
-    """By rounds."""
-
-    figures: dict[str, list[Figures]] = field(default_factory=dict)  # by client
-    flask_us: list[float] = field(default_factory=list)
-
-
-Readings = Mapping[tuple[str, Question], Reading]
-"""By the name of the subject."""
+Readings = Mapping[tuple[str, Question], list[Figures]]
+"""Of each round, by the name of the subject."""
 
 
 def name_of(where: str, visits: int) -> str:
@@ -68,13 +60,13 @@ def name_of(where: str, visits: int) -> str:
 
 def subjects(visits: int, place: Place, before: Version | None) -> list[Subject]:
     few, many = (ledgers.on_sqlite(count) for count in (FEW, visits))
-    ceilings = (who.CEILING, who.NODE_CONSTANT, *who.go_constant())
+    ceilings = (who.CEILING, who.NODE_CONSTANT)
     found = [Subject(each.name, each, few, CONSTANT) for each in ceilings]
-    found.append(Subject(name_of("SQLite", FEW), who.ON_SQLITE, few, OURS, THIS))
+    found.append(Subject(name_of("SQLite", FEW), who.ON_SQLITE, few, OURS))
     found.append(Subject(name_of("SQLite", visits), who.ON_SQLITE, many, MANY_VISITS))
     if before:
         server, _ = who.of_version(before)
-        found.append(Subject(server.name, server, SqliteFile(place.folder / "before.db"), EVERYTHING, before))
+        found.append(Subject(server.name, server, SqliteFile(place.folder / "before.db"), EVERYTHING))
     if place.postgres:
         for count, questions in ((FEW, CONSTANT[:1]), (visits, MANY_VISITS)):
             database = ledgers.on_postgres(count, place.postgres)
@@ -83,7 +75,7 @@ def subjects(visits: int, place: Place, before: Version | None) -> list[Subject]
 
 
 def in_turn(subjects: list[Subject], place: Place, rounds: int, seconds: int) -> Readings:
-    found: dict[tuple[str, Question], Reading] = {}
+    found: dict[tuple[str, Question], list[Figures]] = {}
     for step in range(rounds * len(subjects)):
         subject = subjects[step % len(subjects)]
         progress(step + 1, rounds * len(subjects), subject.name)
@@ -91,11 +83,8 @@ def in_turn(subjects: list[Subject], place: Place, rounds: int, seconds: int) ->
             if subject.server.migrates:
                 _register_few(server)
             for question in subject.questions:
-                reading = found.setdefault((subject.name, question), Reading())
-                for client in load.clients():
-                    figures = _read(subject, question, server, place, seconds, client)
-                    reading.figures.setdefault(client, []).append(figures)
-        _measure_flask(subject, found, place)
+                figures = _read(subject, question, server, place, seconds)
+                found.setdefault((subject.name, question), []).append(figures)
     return found
 
 
@@ -106,19 +95,12 @@ def _register_few(server: Server) -> None:
         server.ask("POST", REGISTER, body, {"Content-Type": "application/json"})
 
 
-def _measure_flask(subject: Subject, found: Readings, place: Place) -> None:
-    if subject.version:
-        for path in routes.PATHS:
-            cost = routes.flask_us(subject.version, path, subject.database, place.server_core)
-            found[subject.name, Question(path)].flask_us.append(cost)
-
-
-def _read(subject: Subject, question: Question, server: Server, place: Place, seconds: int, client: str) -> Figures:
+def _read(subject: Subject, question: Question, server: Server, place: Place, seconds: int) -> Figures:
     etag = server.ask("GET", question.path)[2]["ETag"] if question.is_conditional else None
     port, core = server.port, place.load_core
 
     def begin(lasting: int) -> load.Client:
-        return load.get(port, question.path, CONNECTIONS, lasting, core, etag, client)
+        return load.get(port, question.path, CONNECTIONS, lasting, core, etag)
 
     begin(WARM_UP_S).result()
     figures, _ = measure(subject.server, server, place, partial(begin, seconds))
