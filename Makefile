@@ -10,7 +10,7 @@ ASSETS := $(VENV)/minified
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo screenshots assets wheel browser nginx pgbouncer ceilings python-client packages test test-all check audit format chaos soak bench-register bench-stats bench-push bench-storm bench-panel bench-reconnect bench-presence bench-reports bench-visits bench-retention bench-archive bench-asks bench-scale bench-start bench-pages geoip lock clean
+.PHONY: help run demo screenshots assets wheel browser nginx pgbouncer python-client packages test test-all check audit format chaos bench-register bench-stats bench-push bench-storm bench-reconnect bench-reports bench-asks bench-scale bench-start bench-pages geoip lock clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -82,11 +82,6 @@ pgbouncer:  ## install PgBouncer, for the tests of a server that uses it (Debian
 		$$([ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get \
 			install -q -y --no-install-recommends pgbouncer'
 
-ceilings:  ## install wrk and Go, for more clients and ceilings in the benchmarks (Debian)
-	@{ command -v wrk && command -v go; } >/dev/null || \
-		$$([ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get \
-			install -q -y --no-install-recommends wrk golang-go'
-
 format: $(VENV)/dev  ## format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
@@ -94,13 +89,10 @@ format: $(VENV)/dev  ## format the code
 chaos: $(VENV)/dev  ## test servers under faults of all kinds, for SECONDS (600) on each kind of database
 	@PYTHONPATH=tests $(BIN)/python -m chaos --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-soak: $(VENV)/dev  ## look for leaks: 2,000 sockets that open and close, and 50 visits a second, for MINUTES (30)
-	@$(BIN)/python bench/soak.py --minutes $(or $(MINUTES),30) $(ARGS)
-
 # With BEFORE=<commit>, these compare with the version of that commit.
 COMPARE = $(WITH_NODE) $(BIN)/python bench/$(1).py $(if $(BEFORE),--before $(BEFORE)) $(ARGS)
 
-bench-register: $(VENV)/dev $(VENV)/node  ## registrations a second, compared with ceilings and peers
+bench-register: $(VENV)/dev $(VENV)/node  ## registrations a second, compared with and peers
 	@$(call COMPARE,register)
 
 bench-stats: $(VENV)/dev $(VENV)/node  ## GET /api/stats with 10 and with 10 million visits, and other routes
@@ -112,26 +104,11 @@ bench-push: $(VENV)/dev $(VENV)/node  ## push a change to 10,000 open sockets, c
 bench-storm: $(VENV)/dev  ## 200 visits a second pushed to 1,000 sockets: latency, order and completeness
 	@$(call COMPARE,storm)
 
-bench-panel: $(VENV)/dev browser  ## bytes of an open page of the panel, idle and with each visit, and how soon a visit is a row
-	@$(BIN)/python bench/panel.py $(ARGS)
-
 bench-reconnect: $(VENV)/dev $(VENV)/node  ## 10,000 sockets of each kind come back after a restart
 	@$(call COMPARE,reconnect)
 
-bench-reports: $(VENV)/dev  ## reports of a community with 5 million visits of 500,000 people
+bench-reports: $(VENV)/dev  ## reports of a site with 5 million visits of 500,000 people
 	@$(BIN)/python bench/reports.py $(ARGS)
-
-bench-visits: $(VENV)/dev  ## search 5 million visits, as the panel does
-	@$(BIN)/python bench/visits.py $(ARGS)
-
-bench-archive: $(VENV)/dev  ## backup, restore, export and import of a million visits
-	@$(BIN)/python bench/archive.py $(ARGS)
-
-bench-retention: $(VENV)/dev  ## fold a million old visits while others are registered
-	@$(BIN)/python bench/retention.py $(ARGS)
-
-bench-presence: $(VENV)/dev  ## 1,000 members connect to a community, and a worker is killed
-	@$(BIN)/python bench/presence.py $(ARGS)
 
 bench-asks: $(VENV)/dev  ## the load of a visit, a socket, a push and a member on workers, Redis and PostgreSQL
 	@$(BIN)/python bench/asks.py $(ARGS)
