@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.app_fixtures import Site
-from support.databases import SqliteDatabase
+from support.app_fixtures import assert_error
 from support.page_calls import Reader
 
 from koyjabo.errors import LedgerUnavailable
@@ -13,26 +12,17 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("errors")
-    with Site(SqliteDatabase.migrated(folder / "site.db").url) as site:
-        yield site.app.test_client()
+def client(site):
+    return site.app.test_client()
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/communities/x/y/z"])
-def test_browser_that_looks_for_what_is_not_there_gets_a_page(client, path):
-    answer = client.get(path, headers=BROWSER)
-    assert (answer.status_code, answer.mimetype) == (404, "text/html")
-    assert "There is no page at this address." in answer.text
-    assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
-
-
-@pytest.mark.parametrize(
-    ("path", "headers"), [("/nothing", {}), ("/nothing", {"Accept": "application/json"}), ("/api/nothing", BROWSER)]
-)
-def test_programs_get_json(client, path, headers):
-    answer = client.get(path, headers=headers)
-    assert (answer.status_code, answer.json["code"]) == (404, "not_found")
+def test_browsers_get_a_page_and_programs_get_json_of_what_is_not_there(client):
+    for path in ("/nothing", "/communities/x/y/z"):
+        answer = client.get(path, headers=BROWSER)
+        assert (answer.status_code, answer.mimetype) == (404, "text/html")
+        assert "There is no page at this address." in answer.text
+    for path, headers in (("/nothing", {}), ("/nothing", {"Accept": "application/json"}), ("/api/nothing", BROWSER)):
+        assert_error(client.get(path, headers=headers), 404, "not_found")
 
 
 def test_forms_sent_to_a_page_that_takes_none_are_told_so_on_a_page(client):
@@ -57,7 +47,7 @@ def test_sentences_are_shown_as_text_whatever_is_in_them(client):
     assert shown == "100 % of &lt;b&gt;it&lt;/b&gt; %(x)s"
 
 
-def test_who_looks_is_asked_for_once_while_the_database_is_away(tmp_path, monkeypatch):
+def test_who_looks_is_asked_for_once_while_the_database_is_away(site, monkeypatch):
     """Each time may take seconds, when it is frozen."""
     asked = []
 
@@ -65,10 +55,9 @@ def test_who_looks_is_asked_for_once_while_the_database_is_away(tmp_path, monkey
         asked.append(session_id)
         raise LedgerUnavailable
 
-    with Site(SqliteDatabase.migrated(tmp_path / "site.db").url) as site:
-        reader = Reader(site).sign_up("ayesha")
-        monkeypatch.setattr(site.services.accounts.credentials, "login_of", away)
-        for path, status in (("/account", 503), ("/admin/", 503), ("/", 200)):
-            asked.clear()
-            assert "Log in" in reader.get(path, status)
-            assert len(asked) == 1
+    reader = Reader(site).sign_up("ayesha")
+    monkeypatch.setattr(site.services.accounts.credentials, "login_of", away)
+    for path, status in (("/account", 503), ("/admin/", 503), ("/", 200)):
+        asked.clear()
+        assert "Log in" in reader.get(path, status)
+        assert len(asked) == 1

