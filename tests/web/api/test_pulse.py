@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 from support.app_fixtures import Site
 
-pytestmark = pytest.mark.both_kinds
-
 
 @pytest.fixture
 def site(database):

@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
+from support.account_calls import send as send_json
 from support.app_fixtures import Site, assert_error, nothing_counted
-from support.databases import SqliteDatabase
 
-
-class _Missing:
-    """Stands for a field that is not sent; the same in every process that collects the tests."""
-
-    def __repr__(self) -> str:
-        return "missing"
-
-
-ABSENT = _Missing()
+ABSENT = object()
 HUGE = int("9" * 400)
+LONGEST = 512
+"""Characters of a page that are kept."""
 
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    with Site(SqliteDatabase.migrated(tmp_path_factory.mktemp("site") / "koyjabo.db").url) as site:
-        site.register("somebody")
-        yield site
+BAD_FIELDS = {
+    "visitorId": (ABSENT, None, 5, True, [], {}, "", "a" * 129, "আয়েশা", "a b", " a", "a\n", "a/b", "a\0"),
+    "timestamp": (
+        *("abc", "", "12.5", "0x10", "1_000", "१२", 12.5, True, False, [], {}),
+        *(float("nan"), float("inf"), [1702757318000]),
+    ),
+    **dict.fromkeys(("userAgent", "referrer", "page"), (5, 1.5, True, ["x"], {"x": 1})),
+    "visitId": ("", "a" * 129, "a b", "~made-up", "é", "a\n", 5, True, ["1"]),
+    "communityId": (5, True, ["x"], {}),
+}
+COLUMNS = {"userAgent": "user_agent", "referrer": "referrer", "page": "page"}
 
 
 def send(site: Site, headers: dict[str, str] | None = None, **fields: object):
     body = {"visitorId": "ayesha", **fields}
-    written = json.dumps({name: value for name, value in body.items() if value is not ABSENT})
-    return site.post(data=written, content_type="application/json", headers=headers)
+    body = {name: value for name, value in body.items() if value is not ABSENT}
+    return send_json(site.client, "/api/visitor/register", body, headers=headers)
 
 
 def kept(site: Site, column: str, headers: dict[str, str] | None = None, **fields: object) -> object:
@@ -40,118 +37,73 @@ def kept(site: Site, column: str, headers: dict[str, str] | None = None, **field
     return site.rows(f"SELECT {column} FROM visits ORDER BY id DESC LIMIT 1")[0][0]
 
 
-BAD_FIELDS = [
-    *[("visitorId", bad) for bad in (ABSENT, None, 5, True, [], {}, "", "a" * 129, "আয়েশা")],
-    *[("visitorId", bad) for bad in ("a b", " a", "a\n", "a/b", "a\0")],
-    *[("timestamp", bad) for bad in ("abc", "", "12.5", "0x10", "1_000", "१२", 12.5, True, False, [], {})],
-    *[("timestamp", bad) for bad in (float("nan"), float("inf"), [1702757318000])],
-    *[(text, bad) for text in ("userAgent", "referrer", "page") for bad in (5, 1.5, True, ["x"], {"x": 1})],
-    *[("visitId", bad) for bad in ("", "a" * 129, "a b", "~made-up", "é", "a\n", 5, True, ["1"])],
-    *[("communityId", bad) for bad in (5, True, ["x"], {})],
-]
-
-
-@pytest.mark.parametrize(("field", "bad"), BAD_FIELDS, ids=lambda value: repr(value)[:24])
-def test_bad_field_is_refused_by_name(site, field, bad):
+def test_bad_fields_are_refused_by_name(site):
     with nothing_counted(site):
-        assert_error(send(site, **{field: bad}), 400, "invalid_input", field)
-
-
-def test_every_bad_field_is_named_at_once(site):
-    with nothing_counted(site):
+        for field, values in BAD_FIELDS.items():
+            for bad in values:
+                assert_error(send(site, **{field: bad}), 400, "invalid_input", field)
         answer = send(site, visitorId="", timestamp="soon", page=[], visitId="a b")
         assert_error(answer, 400, "invalid_input", "visitorId", "timestamp", "page", "visitId")
 
 
-@pytest.mark.parametrize("good", ["a", "a" * 128, "visitor_1702757318000_a1b2c3d4e", "A-z_0.9:"])
-def test_visitor_id_is_kept_as_it_came(site, good):
-    assert kept(site, "visitor_id", visitorId=good) == good
+def test_visitor_id_is_kept_as_it_came(site):
+    for good in ("a", "a" * 128, "visitor_1702757318000_a1b2c3d4e", "A-z_0.9:"):
+        assert kept(site, "visitor_id", visitorId=good) == good
 
 
-@pytest.mark.parametrize(
-    ("sent", "stored"),
-    [
-        (1702757318000, 1702757318000),
-        ("1702757318000", 1702757318000),
-        (1702757318000.0, 1702757318000),
-        (-5, -5),
-        ("-5", -5),
-        (0, 0),
-        (2**63 - 1, 2**63 - 1),
-        (None, None),
-        (ABSENT, None),
-        (2**63, None),  # an integer, and no database holds it
-        (HUGE, None),
-        (str(HUGE), None),
-        (-HUGE, None),
-    ],
-    ids=lambda value: repr(value)[:24],
-)
-def test_timestamp_is_kept_as_the_clients_word(site, sent, stored):
-    assert kept(site, "client_ms", timestamp=sent) == stored
+def test_timestamp_is_kept_as_the_clients_word_and_days_go_by_the_servers_clock(site):
+    for sent, stored in (
+        *((1702757318000, 1702757318000), ("1702757318000", 1702757318000), (1702757318000.0, 1702757318000)),
+        *((-5, -5), ("-5", -5), (0, 0), (2**63 - 1, 2**63 - 1), (None, None), (ABSENT, None)),
+        *((each, None) for each in (2**63, HUGE, str(HUGE), -HUGE)),  # integers that no database holds
+    ):
+        assert kept(site, "client_ms", timestamp=sent) == stored, sent
+    assert (kept(site, "at_ms", timestamp=5), kept(site, "day", timestamp=5)) == (site.time.ms, "2025-12-16")
 
 
-def test_days_go_by_the_servers_clock(site):
-    assert kept(site, "at_ms", timestamp=5) == site.time.ms
-    assert kept(site, "day", timestamp=5) == "2025-12-16"
-
-
-@pytest.mark.parametrize("community", ["", "00000000-0000-4000-8000-000000000000", "site", "x" * 600, "a\0b", "\ud800"])
-def test_unknown_community_is_not_found(site, community):
+def test_unknown_community_is_not_found(site):
     with nothing_counted(site):
-        assert_error(send(site, communityId=community), 404, "unknown_community")
+        for community in ("", "00000000-0000-4000-8000-000000000000", "site", "x" * 600, "a\0b", "\ud800"):
+            assert_error(send(site, communityId=community), 404, "unknown_community")
 
 
-@pytest.mark.both_kinds
-def test_known_community_counts_for_itself_and_for_the_site(either_site):
-    either_site.add_community("c1")
-    assert send(either_site, communityId="c1").json["stats"]["totalVisits"] == 1
-    assert send(either_site, communityId=None).json["stats"]["totalVisits"] == 2
-    counted = "SELECT scope, visits, total, unique_visitors FROM counters ORDER BY scope"
-    assert either_site.rows(counted) == [("c1", 1, 1, 1), ("site", 2, 2, 1)]
-    assert either_site.recount() == []
+def test_known_community_counts_for_itself_and_for_the_site(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        site.add_community("c1")
+        assert send(site, communityId="c1").json["stats"]["totalVisits"] == 1
+        assert send(site, communityId=None).json["stats"]["totalVisits"] == 2
+        counted = "SELECT scope, visits, total, unique_visitors FROM counters ORDER BY scope"
+        assert site.rows(counted) == [("c1", 1, 1, 1), ("site", 2, 2, 1)]
+        assert site.recount() == []
 
 
-@pytest.fixture
-def either_site(database):
-    with Site(database.url) as site:
-        yield site
-
-
-@pytest.mark.parametrize("key", ["", '""', "a b", "~x", "a" * 129, '"a" "b"'])
-def test_bad_idempotency_key_is_refused(site, key):
-    with nothing_counted(site):
-        assert_error(send(site, {"Idempotency-Key": key}), 400, "invalid_input", "Idempotency-Key")
-
-
-@pytest.mark.parametrize(("first", "again"), [("bare", "bare"), ('"quoted"', '"quoted"'), ("both", '"both"')])
-def test_idempotency_key_names_the_visit(site, first, again):
-    one = send(site, {"Idempotency-Key": first}).json["visit"]
-    two = send(site, {"Idempotency-Key": again}).json["visit"]
-    assert (one["duplicate"], two) == (False, {**one, "duplicate": True})
-
-
-def test_visit_id_wins_over_idempotency_key(site):
+def test_idempotency_key_names_the_visit(site):
+    for bad in ("", '""', "a b", "~x", "a" * 129, '"a" "b"'):
+        assert_error(send(site, {"Idempotency-Key": bad}), 400, "invalid_input", "Idempotency-Key")
+    for first, again in (("bare", "bare"), ('"quoted"', '"quoted"'), ("both", '"both"')):
+        one, two = (send(site, {"Idempotency-Key": key}).json["visit"] for key in (first, again))
+        assert (one["duplicate"], two) == (False, {**one, "duplicate": True})
     assert kept(site, "visit_id", {"Idempotency-Key": "of-header"}, visitId="of-body") == "of-body"
     assert kept(site, "visit_id", {"Idempotency-Key": "of-header"}) == "of-header"
 
 
-def test_visit_id_is_the_visitors_own(site):
-    one, two = (send(site, visitorId=visitor, visitId="+/=1").json["visit"] for visitor in ("babul", "chandni"))
-    assert (one["duplicate"], two["duplicate"], two["ordinal"]) == (False, False, one["ordinal"] + 1)
+def test_visit_id_is_the_visitors_own_and_visits_without_one_are_all_counted(site):
+    visitors = ({"visitorId": "babul"}, {"visitorId": "chandni"})
+    one, two = (send(site, visitId="+/=1", **visitor).json["visit"] for visitor in visitors)
+    three, four = (send(site).json["visit"] for _ in range(2))
+    assert [each["duplicate"] for each in (one, two, three, four)] == [False] * 4
+    assert [each["ordinal"] - one["ordinal"] for each in (two, three, four)] == [1, 2, 3]
 
 
-def test_visits_without_a_name_are_all_counted(site):
-    one, two = (send(site).json["visit"] for _ in range(2))
-    assert (two["duplicate"], two["ordinal"]) == (False, one["ordinal"] + 1)
-
-
-@pytest.mark.parametrize(
-    ("header", "language"),
-    [("bn-BD,bn;q=0.9,en;q=0.8", "bn"), ("EN", "en"), ("*", None), ("", None), ("x" * 5000, None)],
-)
-def test_the_first_language_of_the_header_is_kept_without_its_country(site, header, language):
-    assert kept(site, "language", headers={"Accept-Language": header}) == language
+def test_the_first_language_of_the_header_is_kept_without_its_country(site):
+    for header, language in {
+        "bn-BD,bn;q=0.9,en;q=0.8": "bn",
+        "EN": "en",
+        "*": None,
+        "": None,
+        "x" * 5000: None,
+    }.items():
+        assert kept(site, "language", headers={"Accept-Language": header}) == language
 
 
 def test_the_campaign_is_taken_from_the_page_before_its_query_is_cut(site):
@@ -159,4 +111,51 @@ def test_the_campaign_is_taken_from_the_page_before_its_query_is_cut(site):
     assert kept(site, "page", page=long) == "/map"
     assert kept(site, "campaign", page=long) == "utm_source=newsletter&utm_term=" + "y" * 120
     assert kept(site, "campaign", page="/map?from=utm_source") is None
-    assert kept(site, "page", page="/" + "z" * 600 + "?utm_source=a") == "/" + "z" * 511
+    assert kept(site, "page", page="/" + "z" * 600 + "?utm_source=a") == "/" + "z" * (LONGEST - 1)
+
+
+def test_texts_are_kept_or_absent_and_cut_if_they_are_long(site):
+    for field, column in COLUMNS.items():
+        headers = {"User-Agent": ""} if field == "userAgent" else {}
+        assert kept(site, column, headers, **{field: "/ঢাকা"}) == "/ঢাকা"
+        assert not kept(site, column, headers, **{field: None})
+        assert not kept(site, column, headers)
+        stored = kept(site, column, **{field: "ক" * 2000})
+        assert set(stored) == {"ক"}
+        assert 256 <= len(stored) <= 1024
+
+
+@pytest.mark.both_kinds
+def test_what_no_database_holds_is_replaced(database):
+    with Site(database.url) as site:
+        for bad in ("\0", "\ud83d", "\ude00\ud83d"):
+            for field, column in COLUMNS.items():
+                stored = kept(site, column, **{field: f"/a{bad}b"})
+                assert (stored[:2], stored[-1:], "\0" in stored) == ("/a", "b", False)
+                stored.encode()
+        assert kept(site, "page", page="\ud83d\ude00") == "😀"  # two halves in their order
+
+
+def test_user_agent_falls_back_to_the_header(site):
+    header = {"User-Agent": "Header/1"}
+    assert kept(site, "user_agent", header) == "Header/1"
+    assert kept(site, "user_agent", header, userAgent=None) == "Header/1"
+    assert kept(site, "user_agent", header, userAgent="Body/2") == "Body/2"
+    long = kept(site, "user_agent", {"User-Agent": "x" * 4000})
+    assert (set(long), len(long) <= 1024) == ({"x"}, True)
+
+
+def test_referrer_is_kept_as_origin_and_path(site):
+    """An origin is scheme, host and port (RFC 6454): no password."""
+    for sent, stored in {
+        "direct": None,
+        "": None,
+        "?q=secret": None,
+        "https://google.com": "https://google.com",
+        "https://google.com/a/b?q=secret": "https://google.com/a/b",
+        "https://google.com/#secret?q": "https://google.com/",
+        "https://google.com?q#x": "https://google.com",
+        f"https://google.com/a?q={'x' * 3000}": "https://google.com/a",
+    }.items():
+        assert kept(site, "referrer", referrer=sent) == stored, sent
+    assert "secret" not in kept(site, "referrer", referrer="https://me:secret@example.com/a")
