@@ -16,7 +16,7 @@ def assert_described(site: Site, answer: Any) -> None:
     spec = _described(site.app)
     asked = answer.request
     rule, _ = site.app.url_map.bind("localhost").match(asked.path, asked.method, return_rule=True)
-    path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+    path = re.sub(r"<(?:[^<>:]+:)?(\w+)>", r"{\1}", rule.rule)
     responses = spec["paths"][path][asked.method.lower()]["responses"]
     assert str(answer.status_code) in responses, (path, asked.method, answer.text)
     content = responses[str(answer.status_code)].get("content")

@@ -4,6 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from support.account_calls import PASSWORD
+
+GOOD: dict[str, Any] = {
+    "visitorId": "ayesha",
+    "email": "karim@example.com",
+    "password": PASSWORD,
+    "current_password": PASSWORD,
+    "new_password": PASSWORD,
+    "name": "Mirpur 10",
+    "role": "member",
+    "token": "x",
+    "code": "492039",
+    "credential": {"id": "x"},
+    "events": [{"id": "1", "name": "search"}],
+}
+"""Fields that a body may need, beside the one that is odd."""
+
 TEXTS = {
     "nothing": "",
     "a space": " ",

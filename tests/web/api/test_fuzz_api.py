@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support import odd_values
-from support.account_calls import PASSWORD, Person, bare, log_in
+from support.account_calls import Person, bare, log_in
 from support.app_fixtures import Site, assert_error
 from support.community_calls import Cast, invite
 from support.fuzz_effort import TIMES, effort
@@ -45,21 +45,6 @@ STREAM = "/stream"
 """Paths with this end need the server itself, and tell a test client so."""
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "x")
-
-GOOD = {
-    "visitorId": "ayesha",
-    "email": "karim@example.com",
-    "password": PASSWORD,
-    "current_password": PASSWORD,
-    "new_password": PASSWORD,
-    "name": "Mirpur 10",
-    "role": "member",
-    "token": "x",
-    "code": "492039",
-    "credential": {"id": "x"},
-    "events": [{"id": "1", "name": "search"}],
-}
-"""Fields that a body may need, beside the one that is odd."""
 
 
 class World:
@@ -211,7 +196,7 @@ def _with_odd(operation: APIOperation, place: tuple[str, str], world: World, odd
     if where == "query":
         return operation.Case(path_parameters=path, query={name: odd.encode("utf-8", "surrogatepass")})
     fields = world.fields(operation)
-    good = {each: value for each, value in GOOD.items() if each in fields}
+    good = {each: value for each, value in odd_values.GOOD.items() if each in fields}
     body = json.dumps({**good, name: odd}).encode()
     return operation.Case(path_parameters=path, body=body, media_type="application/json")
 

@@ -19,9 +19,15 @@ from support.server import Server
 pytestmark = pytest.mark.waits
 
 
-@pytest.fixture
-def server(new_server, sqlite_database) -> Server:
-    return new_server(sqlite_database).start()
+@pytest.fixture(scope="module")
+def server(module_servers, module_sqlite_database) -> Server:
+    return module_servers(module_sqlite_database).start()
+
+
+@pytest.fixture(autouse=True)
+def ready(server: Server) -> None:
+    """The tests before have left it running, and it forgets what they did."""
+    wait_until(lambda: server.get("/readyz").ok, "it is green", timeout_s=30)
 
 
 def checks(server: Server) -> dict[str, dict]:
@@ -29,7 +35,6 @@ def checks(server: Server) -> dict[str, dict]:
 
 
 def test_red_while_visits_wait_for_their_commit_and_green_after(server):
-    wait_until(lambda: server.get("/readyz").ok, "it is green")
     answers: list[int] = []
     with closing(sqlite3.connect(server.database.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -56,7 +61,7 @@ def test_red_after_a_commit_failed_and_not_for_ever(server):
 
 
 def test_red_while_the_worker_has_too_much_to_do(server):
-    late = wait_until(lambda: late_after_a_stop(server), "it says that it was late")
+    late = wait_until(lambda: late_after_a_stop(server), "it says that it was late", timeout_s=60)
     assert late["loop"]["ms"] > 1000
     wait_until(lambda: server.get("/readyz").ok, "it is green again")
 
@@ -83,3 +88,4 @@ def test_health_check_of_the_image_asks_the_server_and_no_proxy(server):
     assert status() == 0
     server.stop()
     assert status() == 1
+    server.start()
