@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from support.members import Member
+from support.programs import program
 from support.websocket import WebSocket, say
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -41,18 +41,17 @@ def get(path: str) -> dict:
 
 
 def test_lines_for_the_worker_forward_the_two_calls_and_nothing_else(server, tmp_path):
-    if not shutil.which("node"):
-        pytest.skip("there is no node")
+    node = program("node", "the worker's lines are JavaScript")
     blocks = re.findall(r"```js\n(.*?)```", (ROOT / "docs" / "bridges.md").read_text(), re.DOTALL)
     (lines,) = [block for block in blocks if "function askLiveServer" in block]
     assert lines.count("\n") <= 35
     file = tmp_path / "lines.js"
     file.write_text(lines)
-    before = server.stats().total
+    before, visitors = server.stats().total, server.get("/api/stats").json()["uniqueVisitors"]
     requests = [visit("one"), visit("one"), visit("two"), get("data/stats/global.json"), visit("")]
     requests += [post(requestId="three", action="login"), get("data/users/index.json"), post()]
     ended = subprocess.run(
-        ["node", str(SCRIPT), str(file), server.url],
+        [node, str(SCRIPT), str(file), server.url],
         input=json.dumps(requests), capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
@@ -61,14 +60,14 @@ def test_lines_for_the_worker_forward_the_two_calls_and_nothing_else(server, tmp
     assert answers[0]["untouched"] is True
     assert all(each["headers"]["access-control-allow-origin"] == "https://koyjabo.com" for each in answers[:5])
     shown = json.loads(answers[3]["body"])
-    assert shown == {"totalVisits": before + 2, "todayVisits": before + 2, "uniqueVisitors": 1}
+    assert shown == {"totalVisits": before + 2, "todayVisits": before + 2, "uniqueVisitors": visitors + 1}
     admin = Member(server)
     server.database.rows(f"UPDATE users SET is_admin = true WHERE id = '{admin.id}'")
     found = (
         admin.call("GET", "/api/reports/breakdown?by=country")["rows"]
         + admin.call("GET", "/api/reports/breakdown?by=language")["rows"]
     )
-    assert [row["value"] for row in found] == ["BD", "bn"]
+    assert [row["value"] for row in found if row["value"]] == ["BD", "bn"]  # others have come without a header
 
 
 def test_socket_of_the_site_tells_anyone_how_many_are_active(server):
