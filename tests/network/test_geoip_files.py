@@ -12,6 +12,7 @@ from koyjabo.network import geolocation
 from koyjabo.network.geolocation import PlaceFinder
 
 BANGLADESH = "103.4.145.245"
+LONG = pytest.mark.long
 
 
 @pytest.fixture
@@ -27,7 +28,9 @@ def test_damaged_countries_are_no_error(monkeypatch, unusable):
     assert PlaceFinder().locate(BANGLADESH) == "Unknown"
 
 
-@pytest.mark.parametrize("wrong", ["missing", "empty", "text", "folder"])
+@pytest.mark.parametrize(
+    "wrong", ["text", *(pytest.param(each, marks=LONG) for each in ("missing", "empty", "folder"))]
+)
 def test_file_that_cannot_be_read_stops_the_server_with_a_sentence(unusable, tmp_path, wrong):
     path = unusable[wrong]
     ended = run("wsgi.py", timeout_s=20, DATABASE_URL=f"sqlite:///{tmp_path}/koyjabo.db", GEOIP_DATABASE=path)

