@@ -1,4 +1,7 @@
-"""Who may open a community's socket, by which credentials, and with which code others are sent away."""
+"""How one says who one is to a community's socket, what is taken away while it is open, and what may be said.
+
+Who is let in, by role: test_socket_permissions.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,16 @@ from typing import Any
 from urllib.parse import quote
 
 import jwt
-import pyotp
 import pytest
 import socketio
 import websocket
 from support.listener import PATIENCE_S
-from support.members import KINDS, PASSWORD, Member, PlainMember, SocketioMember, promote
+from support.members import Member, PlainMember, SocketioMember
 from support.processes import SECRET, wait_until
 from support.server import Server
 from support.websocket import WebSocket
 
-NO_CREDENTIALS, INVALID, FORBIDDEN, EXPIRED = 4001, 4002, 4003, 4004
+INVALID, FORBIDDEN, EXPIRED = 4002, 4003, 4004
 SOON_S = 4.0
 """(specification: Credentials)"""
 
@@ -47,163 +49,93 @@ def expired(member: Member) -> str:
     return signed(member, exp=int(time.time()) - 60)
 
 
-def code_for(port: int, community: str, token: str | None, **options: Any) -> int:
+def cookies_of(member: Member) -> str:
+    return "; ".join(f"{cookie.name}={cookie.value}" for cookie in member.http.cookies)
+
+
+def code_for(port: int, community: str, token: str | None, **options: Any) -> int | None:
+    """With which code it is closed; None if it is let in."""
     with PlainMember(port, community, token, **options) as socket:
-        code = socket.wait_for_code()
-        assert socket.heard == []
-        return code
+        wait_until(lambda: socket.heard or socket.code, "it is let in or not")
+        return socket.code
 
 
-def refusal(port: int, community: str, token: str | None, **options: Any) -> int:
-    with SocketioMember(port, community, token, **options) as client:
-        assert client.joined["ok"] is False
-        assert client.joined["error"].endswith(".")
-        assert client.counts == []
-        return client.joined["code"]
-
-
-def refused_with(port: int, community: str, token: str | None) -> set[int]:
-    return {code_for(port, community, token), refusal(port, community, token)}
+def refused_with(port: int, community: str, token: str | None) -> set[int | None]:
+    with SocketioMember(port, community, token) as client:
+        return {code_for(port, community, token), client.joined.get("code")}
 
 
 # All ways to say who one is.
 
 
-@pytest.mark.parametrize("path", ["visitors/", "visitors"])
-def test_token_may_come_as_a_header(sqlite_server, community, member, path):
-    with PlainMember(sqlite_server.port, community, member.token, path) as socket:
-        assert socket.next_of_type("visitor_count")["count"] >= 1
+def test_token_may_come_in_several_places(sqlite_server, community, member):
+    port = sqlite_server.port
+    for path, token, options in (
+        ("visitors/", member.token, {}),
+        ("visitors", member.token, {}),
+        ("visitors/", None, {"query": f"?token={quote(member.token)}"}),
+        ("visitors/", None, {"cookie": cookies_of(member)}),
+    ):
+        with PlainMember(port, community, token, path, **options) as socket:
+            assert socket.next_of_type("visitor_count")["count"] >= 1, (path, options)
+    with PlainMember(port, community.upper(), member.token) as socket:
+        assert socket.next_of_type("visitor_count")["community_id"] == community
+    for before in ("", "Bearer "):
+        header = f"Sec-WebSocket-Protocol: Authorization, {before}{member.token}"
+        with WebSocket(port, header, path=f"/ws/communities/{community}/visitors/") as socket:
+            assert "Sec-WebSocket-Protocol: Authorization\r\n" in socket.handshake
+            assert socket.event()["type"] == "visitor_count"
 
 
-def test_token_may_come_in_the_query(sqlite_server, community, member):
-    with PlainMember(sqlite_server.port, community, query=f"?token={quote(member.token)}") as socket:
-        assert socket.next_of_type("visitor_count")
+def test_socketio_takes_a_token_from_each_place(sqlite_server, community, member):
+    for where in ("join", "auth", "query", "header"):
+        client = socketio.Client(reconnection=False)
+        query = f"?token={member.token}" if where == "query" else ""
+        client.connect(
+            f"http://127.0.0.1:{sqlite_server.port}/{query}",
+            auth={"token": member.token} if where == "auth" else None,
+            headers=member.bearer if where == "header" else {},
+            transports=["websocket"],
+        )
+        said = {"room": "visitors", "communityId": community, **({"token": member.token} if where == "join" else {})}
+        assert client.call("join", said, timeout=PATIENCE_S)["ok"] is True, where
+        client.disconnect()
 
 
-@pytest.mark.parametrize("before", ["", "Bearer "])
-def test_token_may_come_as_a_sub_protocol(sqlite_server, community, member, before):
-    protocols = {"Sec-WebSocket-Protocol": f"Authorization, {before}{member.token}"}
-    headers = [f"{name}: {value}" for name, value in protocols.items()]
-    path = f"/ws/communities/{community}/visitors/"
-    with WebSocket(sqlite_server.port, *headers, path=path) as socket:
-        assert "Sec-WebSocket-Protocol: Authorization\r\n" in socket.handshake
-        assert socket.event()["type"] == "visitor_count"
-
-
-def test_session_of_a_browser_is_known_by_its_cookie(sqlite_server, community, member):
-    cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in member.http.cookies)
-    with PlainMember(sqlite_server.port, community, cookie=cookies) as socket:
-        assert socket.next_of_type("visitor_count")
-
-
-def test_cookie_from_a_foreign_page_counts_as_absent(sqlite_server, community, member):
-    cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in member.http.cookies)
-    assert (
-        code_for(sqlite_server.port, community, None, cookie=cookies, origin="https://evil.example") == NO_CREDENTIALS
-    )
-
-
-@pytest.mark.parametrize("where", ["join", "auth", "query", "header"])
-def test_socketio_takes_a_token_from_each_place(sqlite_server, community, member, where):
-    query = f"?token={member.token}" if where == "query" else ""
-    client = socketio.Client(reconnection=False)
-    client.connect(
-        f"http://127.0.0.1:{sqlite_server.port}/{query}",
-        auth={"token": member.token} if where == "auth" else None,
-        headers=member.bearer if where == "header" else {},
-        transports=["websocket"],
-    )
-    said = {"room": "visitors", "communityId": community, **({"token": member.token} if where == "join" else {})}
-    assert client.call("join", said, timeout=PATIENCE_S)["ok"] is True
-    client.disconnect()
-
-
-# All codes.
-
-
-def test_4002_for_a_login_that_waits_for_its_second_step(sqlite_server, community, member):
-    secret = member.call("POST", "/api/auth/totp", {"password": PASSWORD})["secret"]
-    member.call("POST", "/api/auth/totp/confirm", {"code": pyotp.TOTP(secret).now()})
-    due = member.call("POST", "/api/auth/login", {"email": member.email, "password": PASSWORD})
-    token = due["second_factor"]["token"]
-    assert refused_with(sqlite_server.port, community, token) == {INVALID}
-    assert code_for(sqlite_server.port, community, None, cookie=f"refresh_token_cookie={token}") == INVALID
-
-
-def test_4001_without_credentials(sqlite_server, community):
-    assert refused_with(sqlite_server.port, community, None) == {NO_CREDENTIALS}
-
-
-@pytest.mark.parametrize("wrong", ["no token", "another key", "alg none", "another algorithm", "a refresh token"])
-def test_4002_for_a_token_that_is_not_ours(sqlite_server, community, member, wrong):
-    token = {
-        "no token": lambda: "x.y.z",
-        "another key": lambda: signed(member, key="another key, as long as the one of the server is"),
-        "alg none": lambda: signed(member, algorithm="none"),
-        "another algorithm": lambda: signed(member, algorithm="HS512"),
-        "a refresh token": lambda: member.refresh,
-    }[wrong]()
-    assert refused_with(sqlite_server.port, community, token) == {INVALID}
-
-
-def test_4002_for_a_token_that_was_revoked(sqlite_server, community, member):
-    member.call("POST", "/api/auth/logout")
-    assert refused_with(sqlite_server.port, community, member.token) == {INVALID}
-
-
-def test_4002_comes_before_4003(sqlite_server, member):
+def test_token_that_is_not_ours_is_4002_and_comes_before_4003(sqlite_server, community, member):
+    wrong = {
+        "no token": "x.y.z",
+        "another key": signed(member, key="another key, as long as the one of the server is"),
+        "alg none": signed(member, algorithm="none"),
+        "another algorithm": signed(member, algorithm="HS512"),
+        "a refresh token": member.refresh,
+    }
+    found = {why: refused_with(sqlite_server.port, community, token) for why, token in wrong.items()}
+    assert found == {why: {INVALID} for why in wrong}
     member.call("POST", "/api/auth/logout")
     assert refused_with(sqlite_server.port, "none", member.token) == {INVALID}
 
 
-def test_4004_for_a_token_that_has_expired(sqlite_server, community, member):
-    assert refused_with(sqlite_server.port, community, expired(member)) == {EXPIRED}
-
-
-def test_expired_token_is_accepted_next_to_a_live_session(sqlite_server, community, member):
-    cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in member.http.cookies)
-    with PlainMember(sqlite_server.port, community, expired(member), cookie=cookies) as socket:
-        assert socket.next_of_type("visitor_count")
+def test_expired_token_is_4004_but_next_to_a_live_session(sqlite_server, community, member):
+    port, cookies = sqlite_server.port, cookies_of(member)
+    assert refused_with(port, community, expired(member)) == {EXPIRED}
+    assert code_for(port, community, expired(member), cookie=cookies) is None
     member.call("POST", "/api/auth/logout")
-    assert code_for(sqlite_server.port, community, expired(member), cookie=cookies) == EXPIRED
+    assert code_for(port, community, expired(member), cookie=cookies) == EXPIRED
 
 
-@pytest.mark.parametrize("which", ["not a member", "no community", "no UUID", "a path", "NUL"])
-def test_4003_for_a_community_one_is_not_in(sqlite_server, community, which):
+def test_what_is_no_community_is_4003(sqlite_server):
     stranger = Member(sqlite_server)
-    where = {"not a member": community, "no community": str(uuid.uuid4()), "no UUID": "none"}
-    asked = {**where, "a path": "%2e%2e", "NUL": "%00"}[which]
-    assert code_for(sqlite_server.port, asked, stranger.token) == FORBIDDEN
-    assert refusal(sqlite_server.port, asked, stranger.token) == FORBIDDEN
-
-
-def test_4003_for_the_dashboard_of_a_community_one_is_only_a_member_of(sqlite_server, community, member):
-    assert code_for(sqlite_server.port, community, member.token, path="visitor-dashboard/") == FORBIDDEN
-    assert refusal(sqlite_server.port, community, member.token, room="visitor_dashboard") == FORBIDDEN
-
-
-@pytest.mark.parametrize("role", ["moderator", "admin"])
-def test_dashboard_is_for_moderators_and_admins(sqlite_server, founder, community, member, role):
-    founder.give(community, member, role)
-    with PlainMember(sqlite_server.port, community, member.token, path="visitor-dashboard") as socket:
-        assert socket.next_of_type("dashboard_update")
-    with SocketioMember(sqlite_server.port, community, member.token, room="visitor_dashboard") as client:
-        assert client.joined["type"] == "dashboard_update"
-
-
-def test_site_admin_may_be_everywhere(sqlite_server, community):
-    admin = Member(sqlite_server)
-    promote(sqlite_server, admin)
-    with PlainMember(sqlite_server.port, community, admin.token, path="visitor-dashboard/") as socket:
-        assert socket.next_of_type("dashboard_update")
-
-
-def test_upper_case_id_is_the_same_community(sqlite_server, community, member):
-    with PlainMember(sqlite_server.port, community.upper(), member.token) as socket:
-        assert socket.next_of_type("visitor_count")["community_id"] == community
+    for asked in (str(uuid.uuid4()), "none", "%2e%2e", "%00"):
+        assert refused_with(sqlite_server.port, asked, stranger.token) == {FORBIDDEN}
 
 
 # What is taken away while one is connected.
+
+
+def disable(founder: Member, member: Member, community: str) -> None:
+    """By the operator, in another process."""
+    founder.server.koyjabo("user", "disable", member.email).check_returncode()
 
 
 ACCESS_REVOKED = {
@@ -217,10 +149,7 @@ ACCESS_REVOKED = {
         lambda founder, member, community: member.call("POST", f"/api/communities/{community}/leave"),
     ),
     "deletion": (FORBIDDEN, lambda founder, member, community: founder.call("DELETE", f"/api/communities/{community}")),
-    "disabling": (
-        FORBIDDEN,
-        lambda founder, member, community: founder.server.koyjabo("user", "disable", member.email).check_returncode(),
-    ),
+    "disabling": (FORBIDDEN, disable),
 }
 
 
@@ -262,27 +191,28 @@ def test_expiry_of_the_token_closes_nothing(sqlite_server, community, member):
     soon = signed(member, exp=int(time.time()) - 1)  # within the leeway for clocks, and some seconds later out of it
     with PlainMember(sqlite_server.port, community, soon) as socket:
         socket.next_of_type("visitor_count")
-        wait_until(
-            lambda: code_or_none(sqlite_server, community, soon) == EXPIRED, "the token has expired", every_s=0.3
-        )
+        port = sqlite_server.port
+        wait_until(lambda: code_for(port, community, soon) == EXPIRED, "the token has expired", every_s=0.3)
         Member(sqlite_server).call("POST", "/api/auth/logout")  # everybody is judged again
         assert socket.ask("ping", "pong")
-
-
-def code_or_none(server: Server, community: str, token: str) -> int | None:
-    with PlainMember(server.port, community, token) as probe:
-        wait_until(lambda: probe.heard or probe.code, "it is let in or not")
-        return probe.code
 
 
 # What may be said.
 
 
-def test_plain_clients_ping_and_ask_for_the_count(sqlite_server, community, member):
+def test_plain_clients_ping_and_ask_for_the_count_and_are_closed_for_nothing_but_rubbish(
+    sqlite_server, community, member
+):
     with PlainMember(sqlite_server.port, community, member.token) as socket:
         first = socket.next_of_type("visitor_count")
         assert socket.ask("ping", "pong")["timestamp"]
         assert socket.ask("request_count", "visitor_count")["count"] == first["count"]
+        socket.say({"type": "shout"})
+        assert socket.next_of_type("error")["code"] == "invalid_message"
+        assert socket.ask("ping", "pong")
+        for _ in range(10):
+            socket.say({"type": "shout"})
+        assert socket.wait_for_code() == 1008
 
 
 def test_socketio_clients_ask_for_the_count_of_the_room_they_name(sqlite_server, community, member):
@@ -291,37 +221,18 @@ def test_socketio_clients_ask_for_the_count_of_the_room_they_name(sqlite_server,
         assert (answer["ok"], answer["type"]) == (True, "visitor_count")
         assert client.ask("request_count", {**client.where, "room": "visitor_dashboard"})["ok"] is False
         assert client.ask("request_count")["type"] == "visitor_update"
+        assert client.ask("shout")["ok"] is False
+        assert client.ask("ping")["ok"] is True
 
 
-@pytest.mark.parametrize(
-    "said",
-    [None, "visitors", [], {}, {"room": "visitors"}, {"room": "stats", "communityId": "x"}, {"room": 5}, {"room": []}],
-)
-def test_join_that_names_no_room_is_refused(sqlite_server, community, member, said):
-    with SocketioMember(sqlite_server.port, community, member.token) as client:
-        for event in ("join", "leave"):
-            answer = client.ask(event, said)
-            assert (answer["ok"], answer["code"]) == (False, "invalid_message")
-        assert client.next_of_type("error")["code"] == "invalid_message"
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_rubbish_gets_an_error_and_the_socket_stays_open(sqlite_server, community, member, kind):
-    with kind(sqlite_server.port, community, member.token) as socket:
-        if kind is PlainMember:
-            socket.say({"type": "shout"})
-            assert socket.next_of_type("error")["code"] == "invalid_message"
-            assert socket.ask("ping", "pong")
-        else:
-            assert socket.ask("shout")["ok"] is False
-            assert socket.ask("ping")["ok"] is True
-
-
-def test_plain_client_that_sends_nothing_but_rubbish_is_closed(sqlite_server, community, member):
-    with PlainMember(sqlite_server.port, community, member.token) as socket:
-        for _ in range(10):
-            socket.say({"type": "shout"})
-        assert socket.wait_for_code() == 1008
+def test_join_that_names_no_room_is_refused(sqlite_server, community, member):
+    bodies = [None, "visitors", [], {}, {"room": "visitors"}, {"room": "stats", "communityId": "x"}]
+    for said in (*bodies, {"room": 5}, {"room": []}):
+        with SocketioMember(sqlite_server.port, community, member.token) as client:
+            for event in ("join", "leave"):
+                answer = client.ask(event, said)
+                assert (said, answer["ok"], answer["code"]) == (said, False, "invalid_message")
+            assert client.next_of_type("error")["code"] == "invalid_message"
 
 
 def test_handshake_that_is_none_is_a_bad_request(sqlite_server, community):
