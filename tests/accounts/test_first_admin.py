@@ -20,7 +20,6 @@ MADE_UP = re.compile(r"Made admin@koyjabo\.example with the password (\S+) \(it 
 USERS = "SELECT email, name, is_admin FROM users"
 
 
-@pytest.mark.both_kinds
 def test_it_is_made_at_the_first_start_and_not_again(database):
     with Site(database.url, **ADMIN) as site:
         assert site.rows(USERS) == [("Boss@example.com", "Boss", True)]
@@ -34,20 +33,16 @@ def test_it_is_made_at_the_first_start_and_not_again(database):
         assert log_in(site, **AS_ADMIN).id == first.id
 
 
-def test_user_of_that_address_is_left_as_they_are(database):
-    with Site(database.url) as site:
-        sign_up(site, "boss")
-        before = site.rows("SELECT * FROM users")
-    with Site(database.url, **ADMIN) as site:
-        assert site.rows("SELECT * FROM users") == before
-        assert_error(try_login(site, **AS_ADMIN), 401, "wrong_credentials")
-
-
-def test_it_is_made_beside_users_there_are(database):
+def test_it_is_made_beside_users_there_are_and_leaves_the_one_of_its_address(database):
     with Site(database.url) as site:
         sign_up(site)
     with Site(database.url, **ADMIN) as site:
         assert log_in(site, **AS_ADMIN).get("/api/auth/me").json["is_admin"] is True
+        before = site.rows("SELECT * FROM users")
+        site.settings |= {"ADMIN_EMAIL": "ayesha@example.com"}
+        site.restart()
+        assert site.rows("SELECT * FROM users") == before
+        assert_error(try_login(site, password=ADMIN["ADMIN_PASSWORD"]), 401, "wrong_credentials")
 
 
 @pytest.mark.both_kinds
@@ -71,28 +66,20 @@ def test_development_makes_one_up_and_says_so_once(database, capsys):
         assert log_in(site, **made_up).email == first_admin.MADE_UP
 
 
-def test_development_makes_nobody_up_where_there_is_somebody(database, capsys):
-    with Site(database.url, ENVIRONMENT="development", **ADMIN) as site:
-        assert site.rows(USERS) == [("Boss@example.com", "Boss", True)]
-    with Site(database.url, ENVIRONMENT="development") as site:
-        assert site.rows(USERS) == [("Boss@example.com", "Boss", True)]
-    assert capsys.readouterr().err == ""
-
-
-def test_production_makes_nobody_up(database, capsys):
+def test_nobody_is_made_up_in_production_or_where_there_is_somebody(database, capsys):
     with Site(database.url) as site:
         assert site.rows(USERS) == []
+    for settings in (ADMIN, {}):
+        with Site(database.url, ENVIRONMENT="development", **settings) as site:
+            assert site.rows(USERS) == [("Boss@example.com", "Boss", True)]
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize("missing", ADMIN)
-def test_one_without_the_other_is_refused(sqlite_database, missing):
-    given = {name: value for name, value in ADMIN.items() if name != missing}
-    with pytest.raises(SettingsError, match=rf"^{missing} is missing: .*\.$") as refused:
-        Site(sqlite_database.url, **given)
-    assert ADMIN["ADMIN_PASSWORD"] not in str(refused.value)
-
-
-def test_password_that_is_refused_is_not_repeated(sqlite_database):
+def test_one_without_the_other_and_a_bad_password_are_refused_and_not_repeated(sqlite_database):
+    for missing in ADMIN:
+        given = {name: value for name, value in ADMIN.items() if name != missing}
+        with pytest.raises(SettingsError, match=rf"^{missing} is missing: .*\.$") as refused:
+            Site(sqlite_database.url, **given)
+        assert ADMIN["ADMIN_PASSWORD"] not in str(refused.value)
     with pytest.raises(SettingsError, match=r"^ADMIN_PASSWORD must have 8 to 128 characters\.$"):
         Site(sqlite_database.url, **{**ADMIN, "ADMIN_PASSWORD": "secret"})

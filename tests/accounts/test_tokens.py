@@ -68,12 +68,9 @@ FORGED = {
     "a session there never was": lambda person, other: changed(person.access, sid=other.id),
     "a session that is none": lambda person, other: changed(person.access, sid="x' OR 1=1 --"),
     **{
-        f"no {name}": lambda person, other, name=name: changed(person.access, **{name: None}) for name in ("sub", "sid")
+        f"no {name}": lambda person, other, name=name: changed(person.access, **{name: None})
+        for name in ("sub", "sid", "jti", "exp", "type")
     },
-    **{
-        f"no {name}": lambda person, other, name=name: changed(person.access, **{name: None}) for name in ("jti", "exp")
-    },
-    "no type": lambda person, other: changed(person.access, type=None),
     "a number for a session": lambda person, other: changed(person.access, sid=5),
     "an end that is none": lambda person, other: changed(person.access, exp="soon"),
     "nothing": lambda person, other: "",
@@ -85,30 +82,22 @@ FORGED = {
 
 
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
-@pytest.mark.parametrize("forge", FORGED.values(), ids=FORGED)
-def test_forged(forge, site, person, stranger):
-    assert_error(person.get(ME, headers=bearer(forge(person, stranger))), 401, "invalid_token")
-
-
-@pytest.mark.parametrize("token", ["é", "\x7f", "a=b", "a b=c"])
-def test_what_is_no_token_at_all(person, token):
-    assert_error(person.get(ME, headers=bearer(token)), 401, "invalid_token")
-
-
-@pytest.mark.parametrize("headers", [{}, {"Authorization": "Basic YTpi"}, {"Authorization": "Token abc"}])
-def test_no_token(site, headers):
-    for call in (bare(site).get, bare(site).head):
-        assert call(ME, headers=headers).status_code == 401
-    assert_error(bare(site).get(ME, headers=headers), 401, "unauthenticated")
-    assert_error(bare(site).post(REFRESHED, headers=headers), 401, "unauthenticated")
-
-
-def test_scheme_is_the_same_in_small_letters(person):
+def test_forged_token_is_none(person, stranger):
+    for how, forge in FORGED.items():
+        answer = person.get(ME, headers=bearer(forge(person, stranger)))
+        assert (how, answer.status_code, answer.json["code"]) == (how, 401, "invalid_token")
+    for token in ("é", "\x7f", "a=b", "a b=c"):
+        assert_error(person.get(ME, headers=bearer(token)), 401, "invalid_token")
+    assert_error(person.post(REFRESHED), 401, "invalid_token")  # an access token renews nothing
+    assert_error(person.post(LOGOUT, token=changed(person.access, key="k" * 32)), 401, "invalid_token")
     assert person.get(ME, headers={"Authorization": f"bearer {person.access}"}).status_code == 200
 
 
-def test_access_token_renews_nothing(site, person):
-    assert_error(person.post(REFRESHED), 401, "invalid_token")
+def test_no_token(site):
+    for headers in ({}, {"Authorization": "Basic YTpi"}, {"Authorization": "Token abc"}):
+        assert bare(site).head(ME, headers=headers).status_code == 401
+        assert_error(bare(site).get(ME, headers=headers), 401, "unauthenticated")
+        assert_error(bare(site).post(REFRESHED, headers=headers), 401, "unauthenticated")
 
 
 def test_times_are_15_minutes_and_30_days(person):
@@ -119,10 +108,7 @@ def test_times_are_15_minutes_and_30_days(person):
         assert said["sub"] == person.id
     assert (ACCESS_S, REFRESH_S) == (900, 2_592_000)
     assert claims(person.access)["sid"] == claims(person.refresh)["sid"]
-
-
-def test_no_token_says_who_one_is(person):
-    assert set(claims(person.access)) == {"sub", "sid", "jti", "type", "csrf", "exp", "iat", "fresh"}
+    assert set(claims(person.access)) == {"sub", "sid", "jti", "type", "csrf", "exp", "iat", "fresh"}, "no name"
 
 
 def test_expired_is_told_apart(site, person):
@@ -143,11 +129,6 @@ def test_expired_token_still_logs_out(site):
     person = sign_up(site, "nila")
     assert person.post(LOGOUT, token=changed(person.access, exp=1)).status_code == 204
     assert_error(person.get(ME), 401, "invalid_token")
-
-
-def test_forged_token_logs_nobody_out(site, person):
-    assert_error(person.post(LOGOUT, token=changed(person.access, key="k" * 32)), 401, "invalid_token")
-    assert person.get(ME).status_code == 200
 
 
 def test_reader_says_what_a_token_says(person):

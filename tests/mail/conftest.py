@@ -21,7 +21,7 @@ def mailbox(shared_mailbox: Mailbox) -> Mailbox:
     """Empty, and it takes everything."""
     shared_mailbox.mails.clear()
     shared_mailbox.recipients.clear()
-    shared_mailbox.attempts, shared_mailbox.refusal, shared_mailbox.delay_s = 0, "", 0.0
+    shared_mailbox.attempts, shared_mailbox.refusal = 0, ""
     return shared_mailbox
 
 

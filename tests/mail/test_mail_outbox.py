@@ -9,6 +9,7 @@ from support.app_fixtures import Site, Time, assert_error
 from support.community_calls import found, invite
 from support.mailbox import link_in
 from support.page_calls import words
+from support.processes import wait_until
 
 
 def rows(site: Site, columns: str = "kind, attempts") -> list[tuple]:
@@ -19,22 +20,28 @@ def send(site: Site) -> None:
     site.services.mail.send_all()
 
 
-def test_letter_is_written_with_its_action_or_not_at_all(site):
-    sign_up(site)
+def test_letter_is_written_with_its_action_or_not_at_all_and_nothing_is_left_once_it_is_sent(site, mailbox):
+    person = sign_up(site)
     body = {"email": "ayesha@example.com", "password": "rickshaw at dawn"}
     assert bare(site).post("/api/auth/signup", json=body).status_code == 409
     assert rows(site) == [("verify", 0)]
-
-
-def test_action_succeeds_whatever_becomes_of_its_mail(site, mailbox):
     mailbox.refusal = "554 not here"
-    person = sign_up(site)
     send(site)
     assert person.get("/api/auth/me").status_code == 200
     assert rows(site, "kind, attempts, failure, done_ms") == [("verify", 1, "554", None)]
+    mailbox.refusal = ""
+    send(site)
+    assert mailbox.mails == []  # not before the pause is over
+    site.time.pass_(minutes=1)
+    site.services.mail.tick()  # in the background
+    token = link_in(mailbox.wait_for("ayesha@example.com", "Confirm your email")).rpartition("/")[2]
+    wait_until(lambda: rows(site, "email, data") == [("", "{}")], "nothing is left")
+    stored = str([site.rows(f"SELECT * FROM {table}") for table in ("outbox", "email_links", "audit_log")])
+    assert token not in stored
+    send(site)
+    assert mailbox.subjects() == ["Confirm your email"]
 
 
-@pytest.mark.both_kinds
 def test_it_is_tried_for_a_day_with_growing_pauses_and_then_given_up(site, mailbox):
     mailbox.refusal = "451 later"
     sign_up(site)
@@ -53,7 +60,6 @@ def test_it_is_tried_for_a_day_with_growing_pauses_and_then_given_up(site, mailb
     assert mailbox.mails == []
 
 
-@pytest.mark.both_kinds
 def test_panel_says_what_waits_and_what_was_given_up_and_no_address(site, mailbox):
     admin = panel(site)
     send(site)
@@ -68,28 +74,6 @@ def test_panel_says_what_waits_and_what_was_given_up_and_no_address(site, mailbo
     assert "Waiting 0" in page
     assert "18 Dec 2025, 10:48 Confirm an email 550" in page
     assert "karim" not in page
-
-
-def test_mail_that_waited_is_sent_when_the_mail_server_is_back(site, mailbox):
-    mailbox.refusal = "451 later"
-    sign_up(site)
-    send(site)
-    mailbox.refusal = ""
-    send(site)
-    assert mailbox.mails == []  # not before the pause is over
-    site.time.pass_(minutes=1)
-    send(site)
-    send(site)
-    assert mailbox.subjects() == ["Confirm your email"]
-
-
-def test_nothing_is_left_of_a_mail_that_was_sent(site, mailbox):
-    sign_up(site)
-    send(site)
-    token = link_in(mailbox.mails[0]).rpartition("/")[2]
-    stored = str([site.rows(f"SELECT * FROM {table}") for table in ("outbox", "email_links", "audit_log")])
-    assert token not in stored
-    assert rows(site, "email, data") == [("", "{}")]
 
 
 @pytest.mark.both_kinds
@@ -110,13 +94,6 @@ def test_one_server_sends_at_a_time_and_the_next_one_takes_over(database, mailbo
         assert len(mailbox.mails) == 3  # at once: the other one gave the lease back
 
 
-def test_ticks_send_in_the_background(site, mailbox):
-    sign_up(site)
-    site.services.mail.tick()
-    mailbox.wait_for("ayesha@example.com", "Confirm your email")
-
-
-@pytest.mark.both_kinds
 def test_one_address_gets_few_mails_of_one_kind(site, mailbox):
     sign_up(site)
     for spelling in ("ayesha@example.com", "AYESHA@example.com") * 4:
@@ -130,18 +107,11 @@ def test_one_address_gets_few_mails_of_one_kind(site, mailbox):
     assert mailbox.subjects().count("Choose a new password") == 6
 
 
-def test_address_that_headers_would_read_otherwise_gets_no_mail(site, mailbox):
-    sign_up(site, email="x<victim@example.com")
-    sign_up(site, email="x,y@example.com")
+def test_address_in_other_letters_is_reached_but_not_one_that_headers_read_otherwise(site, mailbox):
+    for number, email in enumerate(("x<victim@example.com", "x,y@example.com", "josé@example.com", "k@dhākā.example")):
+        sign_up(site, f"person{number}", email=email)
     send(site)
-    assert mailbox.recipients == []
-
-
-def test_address_and_domain_in_other_letters_are_reached(site, mailbox):
-    sign_up(site, "josé", email="josé@example.com")
-    sign_up(site, "karim", email="karim@dhākā.example")
-    send(site)
-    assert mailbox.recipients == ["josé@example.com", "karim@xn--dhk-2oab.example"]
+    assert mailbox.recipients == ["josé@example.com", "k@xn--dhk-2oab.example"]
 
 
 def test_without_smtp_nothing_is_stored_and_calls_say_so(database):
@@ -153,7 +123,6 @@ def test_without_smtp_nothing_is_stored_and_calls_say_so(database):
         assert rows(site) == []
 
 
-@pytest.mark.both_kinds
 def test_night_removes_what_was_sent_and_what_has_expired(site, mailbox):
     founder = sign_up(site)
     send(site)
@@ -168,12 +137,9 @@ def test_night_removes_what_was_sent_and_what_has_expired(site, mailbox):
         retention.sweep()
         counts.append([site.rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables])
     assert counts == [[1, 1, 1], [1, 1, 1], [1, 0, 0], [0, 0, 0]]
-
-
-def test_mails_that_wait_are_removed_in_the_end_if_the_server_sends_none_any_more(site, database):
-    sign_up(site)
-    with Site(database.url, site.time) as silent:
+    sign_up(site, "salma")
+    with Site(site.database_url, site.time) as silent:
         for days, left in ((29, 1), (1, 0)):
             site.time.pass_(days=days)
             silent.services.maintenance.retention.sweep()
-            assert len(rows(site)) == left
+            assert len(rows(site)) == left, "mails that wait are removed in the end, though no server sends any"

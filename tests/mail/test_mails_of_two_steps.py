@@ -80,7 +80,6 @@ def user_id(site: Site) -> str:
     return site.rows("SELECT id FROM users")[0][0]
 
 
-@pytest.mark.both_kinds
 def test_new_password_by_mail_leaves_the_second_factor_and_forgets_browsers(site, mailbox, app):
     browser = site.app.test_client()
     assert second_step(site, first_step(site).token, app.code(), browser, remember=True).status_code == 200

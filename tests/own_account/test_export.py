@@ -43,7 +43,6 @@ def test_every_table_of_users_has_a_section():
     assert tables_of_users() - tables == {"recovery_codes"}  # their number stands before the sections
 
 
-@pytest.mark.both_kinds
 def test_every_section_of_a_full_life_has_something(exported):
     assert list(exported) == ["exported_at", "account", *(section.name for section in SECTIONS)]
     assert [name for name, rows in exported.items() if not rows] == []
@@ -65,7 +64,6 @@ def test_account_is_told_with_its_settings(site, life, exported):
     }
 
 
-@pytest.mark.both_kinds
 def test_rows_are_those_of_the_account(life, exported):
     assert {each["name"]: each["role"] for each in exported["memberships"]} == {
         "Banani": "moderator",
@@ -110,7 +108,6 @@ STORED = [
 ]
 
 
-@pytest.mark.both_kinds
 def test_long_sections_come_in_pieces(life, exported, monkeypatch):
     monkeypatch.setattr(export, "PIECE", 2)
     again = life.ayesha.get(EXPORT).json

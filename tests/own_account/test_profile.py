@@ -24,7 +24,6 @@ def change(person, **fields):
     return person.patch(ME, json={"password": PASSWORD, **fields})
 
 
-@pytest.mark.both_kinds
 def test_name_is_changed_and_nothing_else(site, ayesha):
     answer = change(ayesha, name="  Ayesha   Siddiqua ", email=None)
     assert answer.status_code == 200
@@ -61,7 +60,6 @@ def test_other_spelling_of_the_same_email_stays_confirmed(site, ayesha):
     assert site.rows("SELECT verified_ms FROM users") == [(1,)]
 
 
-@pytest.mark.both_kinds
 def test_email_of_somebody_else_is_taken(site, ayesha):
     sign_up(site, "karim")
     answer = change(ayesha, name="Karim", email="KARIM@example.com")

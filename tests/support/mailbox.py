@@ -6,6 +6,7 @@ import re
 import ssl
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from threading import Event
 from typing import Any
 
 from aiosmtpd.controller import Controller
@@ -19,14 +20,14 @@ LINK = re.compile(r"https?://[^\s\"<>]+/(?:reset-password|verify-email|invitatio
 
 
 class Mailbox:
-    """`refusal`, while it is set, is what it answers to every mail: `451 later`."""
+    """`refusal`, while it is set, is what it answers to every mail: `451 later`. It waits for `go` before."""
 
     def __init__(self, user: str = "", password: str = "", tls: ssl.SSLContext | None = None, demands: bool = False):
         self.mails: list[EmailMessage] = []
         self.recipients: list[str] = []
         self.attempts = 0
         self.refusal = ""
-        self.delay_s = 0.0
+        self.go: Event | None = None
         self.port = free_port()
         self._login = LoginPassword(user.encode(), password.encode()) if user else None
         options: dict[str, Any] = {"enable_SMTPUTF8": True, "tls_context": tls, "require_starttls": demands}
@@ -66,7 +67,8 @@ class Mailbox:
         import asyncio
 
         self.attempts += 1
-        await asyncio.sleep(self.delay_s)
+        while self.go and not self.go.is_set():
+            await asyncio.sleep(0.02)
         if self.refusal:
             return self.refusal
         self.mails.append(message_from_bytes(envelope.content, policy=policy.default))  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ def mailed(site: Site, mailbox, email: str = "ayesha@example.com") -> str:
     """The path of the link in the newest mail."""
     assert ask(site, email).status_code == 202
     site.services.mail.send_all()
-    return path_in(mailbox.wait_for(email, "Choose a new password"))
+    return path_in(mailbox.wait_for(email.strip().lower(), "Choose a new password"))
 
 
 def use(site: Site, path: str, status: int = 303, password: str = NEW, **headers: str) -> Reader:

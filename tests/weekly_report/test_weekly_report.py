@@ -13,8 +13,6 @@ from support.processes import wait_until
 from koyjabo.models import Scope
 from koyjabo.presence.members import peak_queries
 
-pytestmark = pytest.mark.both_kinds
-
 FRIDAY, SATURDAY, SUNDAY = (f"2025-12-{day}T12:00:00+06:00" for day in (12, 13, 14))
 EARLY, MORNING = "2025-12-14T07:59:00+06:00", "2025-12-14T08:00:00+06:00"
 
@@ -139,6 +137,7 @@ def test_it_is_for_those_who_want_it_and_have_confirmed_their_email(site, mailbo
     assert reports(mailbox)[0]["Subject"] == "সপ্তাহের হিসাব: ০টি ভিজিট"
 
 
+@pytest.mark.both_kinds
 def test_exactly_one_of_two_servers_writes_it_and_the_next_continues_what_one_began(database, mailbox):
     time = at(FRIDAY)
     with Site(database.url, time, **mailbox.settings()) as one, Site(database.url, time, **mailbox.settings()) as two:

@@ -62,7 +62,6 @@ def test_first_passkey_brings_recovery_codes_and_ends_other_sessions(site, ayesh
     assert details == [('{"method": "passkey", "name": "Phone"}',)]
 
 
-@pytest.mark.both_kinds
 def test_passkey_is_a_second_step(database):
     with Site(database.url) as site:
         key = Authenticator(verifies=False)
