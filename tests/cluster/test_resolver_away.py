@@ -7,8 +7,8 @@ import time
 import pytest
 from support.changed_server import ChangedServer
 from support.databases import SqliteDatabase
+from support.listener import PlainListener
 from support.processes import wait_until
-from support.websocket import KINDS
 
 pytestmark = pytest.mark.waits
 
@@ -40,13 +40,10 @@ def test_server_that_starts_without_a_resolver_serves_and_goes_on_when_it_fails_
     """What is answered here would otherwise wait until the file is gone."""
     silent.touch()
     server.start()
-    with KINDS["plain"](server.port) as page:
-        page.event()
+    with PlainListener(server.port) as page:
 
         def visit() -> None:
-            told = server.register("ayesha").ordinal
-            while page.event().get("stats", {}).get("totalVisits") != told:
-                pass
+            page.wait_for_total(server.register("ayesha").ordinal)
 
         for _ in range(5):
             visit()

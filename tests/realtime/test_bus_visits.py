@@ -32,7 +32,7 @@ pytestmark = pytest.mark.waits
 
 
 INTERVAL_S = 0.05
-SOON_S = 6
+SOON_S = 15
 GONE_S = 10
 
 

@@ -142,10 +142,11 @@ class RedisWorld:
         self.let_leases_end(self.time.ms - before_ms)
 
     def let_leases_end(self, earlier_ms: int) -> None:
-        with self.redis.client() as client:
+        with self.redis.client() as client, client.pipeline() as pipeline:
             for key in client.scan_iter(self.leases):
                 for lease in client.zrange(key, 0, -1):
-                    client.zincrby(key, -earlier_ms, lease)
+                    pipeline.zincrby(key, -earlier_ms, lease)
+            pipeline.execute()
 
     def close(self) -> None:
         if self.redis.running:

@@ -19,7 +19,7 @@ from support.server import Server
 pytestmark = pytest.mark.waits
 
 LEASE_S = 10
-GONE_S = 15
+GONE_S = 25
 
 PROGRAM = """
 import json, sys, koyjabo
