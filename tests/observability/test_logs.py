@@ -60,12 +60,12 @@ def test_what_is_not_written_in_values_is_one_event(written):
 
 
 @pytest.mark.parametrize("style", ["text", "json"])
-@pytest.mark.parametrize("spec", ["%s", "%r"])
-def test_nobody_begins_a_line_of_their_own(written, style, spec):
-    log, out = written(style)
-    log.warning(f"said by={spec}", FORGED)
-    assert len(out.getvalue().splitlines()) == 1
-    assert not set(out.getvalue()[:-1]) & {"\n", "\r", "\x1b", "\x85"}
+def test_nobody_begins_a_line_of_their_own(written, style):
+    for spec in ("%s", "%r"):
+        log, out = written(style)
+        log.warning(f"said by={spec}", FORGED)
+        assert len(out.getvalue().splitlines()) == 1
+        assert not set(out.getvalue()[:-1]) & {"\n", "\r", "\x1b", "\x85"}
 
 
 def test_nobody_does_by_an_exception(written):

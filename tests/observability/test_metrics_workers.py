@@ -36,10 +36,10 @@ def scraped(server: Server) -> dict[str, float]:
 
 def test_workers_count_together(workers):
     before = scraped(workers)["koyjabo_commit_visits_sum"]
-    for number in range(40):
+    for number in range(20):
         workers.register(f"visitor-{number}")
         workers._http.close()  # the next may come to the other one
-    assert scraped(workers)["koyjabo_commit_visits_sum"] == before + 40
+    assert scraped(workers)["koyjabo_commit_visits_sum"] == before + 20
 
 
 def test_sockets_are_counted_by_kind_wherever_they_are(workers):
@@ -107,7 +107,7 @@ def test_refusals_are_counted_by_why(workers):
 def test_a_worker_that_is_replaced_leaves_nothing_behind_and_counts_go_on(workers, temporary):
     (folder,) = temporary.glob(f"{PREFIX}*")
     visits, files = scraped(workers)["koyjabo_commit_visits_sum"], files_in(folder)
-    for _ in range(3):
+    for _ in range(2):
         workers.kill_worker()
         wait_until(lambda: all_ready(workers, 2), "it is replaced", START_S)
     workers.register("after")

@@ -12,7 +12,6 @@ import pytest
 from support.changed_server import changed_server
 from support.event_source import SITE, EventSource, StreamListener, of_community
 from support.line import Line, head
-from support.listener import PlainListener
 from support.members import Member, PlainMember
 from support.processes import SECRET, wait_until
 
@@ -85,19 +84,6 @@ def test_head_is_answered_and_opens_nothing(server):
         assert (source.status, source.answer.read()) == (200, b"")
         assert source.answer.headers["Content-Type"] == "text/event-stream; charset=utf-8"
     assert (server.held()["connections"], counted(server)) == (0, opened)
-
-
-def test_stream_hears_what_a_plain_socket_hears(server):
-    with PlainListener(server.port) as plain, StreamListener(server.port) as stream:
-        plain.first()
-        first = stream.first()
-        for number in range(5):
-            total = server.register(f"visitor{number}").ordinal
-            plain.wait_for_total(total)
-            stream.wait_for_total(total)
-        newer = [heard.event for heard in plain.heard if heard.stats.revision > first.revision]
-        assert [heard.event for heard in stream.heard[1:]] == newer
-        assert len(newer) >= 5
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
@@ -233,6 +219,15 @@ def test_reader_that_does_not_read_or_acknowledge_is_dropped(tmp_path):
                 pass
             wait_until(lambda: server.held()["stalled"] == 1, "something waits for it")
             server.wait_until_held(1)
+
+
+def test_another_wsgi_server_says_that_it_has_no_streams(site, cast):
+    """Such as the test client."""
+    path = of_community(cast.kept_community())
+    for answer in (site.client.get(SITE), cast.call("member", "GET", path)):
+        assert (answer.status_code, answer.json["code"]) == (501, "streams_unavailable")
+    assert cast.call("outsider", "GET", path).status_code == 403
+    assert site.client.head(SITE).status_code == 200
 
 
 def test_server_that_leaves_ends_the_body(tmp_path):
