@@ -163,11 +163,3 @@ def test_long_outage_costs_the_memory_of_those_who_are_active(world, two):
         here.visitors.refresh()
     assert is_shown(here, dhaka=WINDOW_S - 1)
     assert len(here.visitors._mirrors[SITE].unconfirmed) < WINDOW_S
-
-
-def test_scripts_that_redis_has_forgotten_are_given_again(world, two):
-    with world.redis.client() as client:
-        client.script_flush()
-    two[0].visitors.touch(SITE, "chandra", DHAKA)
-    world.settle()
-    assert is_shown(*two, dhaka=2, sylhet=1)
