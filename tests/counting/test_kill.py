@@ -9,7 +9,7 @@ from support.processes import wait_until
 
 pytestmark = pytest.mark.waits
 
-VISITS = 240
+VISITS = 160
 
 
 def test_no_acknowledged_visit_is_lost_by_kill_9(server):

@@ -17,7 +17,7 @@ from support.server import Server
 
 pytestmark = pytest.mark.waits
 
-VISITS = 240
+VISITS = 120
 FAST_S = 3
 """On a machine that is busy; whoever waits for a lock waits longer."""
 

@@ -18,12 +18,13 @@ ADMIN = {"ADMIN_EMAIL": "boss@example.com", "ADMIN_PASSWORD": "ferry at noon"}
 @pytest.fixture(scope="module")
 def filled(module_database):
     """Opens the site on a copy of its database."""
-    with Site(module_database.url, STARTING_TOTAL=4000) as site:
+    database = module_database.copy()  # other tests of the module find their database as it was
+    with Site(database.url, STARTING_TOTAL=4000) as site:
         fill(site)
 
     @contextmanager
     def opened() -> Iterator[Site]:
-        with Site(module_database.copy().url, Time(site.time.ms), STARTING_TOTAL=4000) as copy:
+        with Site(database.copy().url, Time(site.time.ms), STARTING_TOTAL=4000) as copy:
             yield copy
 
     return opened
