@@ -53,21 +53,16 @@ def test_audit_is_an_entry_or_made_of_the_result(site, executor):
     assert site.rows(ACTIONS) == [("fixed", "{}"), ("made", '{"result": 2}')]
 
 
-def test_change_without_its_entry_is_rolled_back(site, executor):
-    before = executor.read(total)
-
+def test_change_and_its_entry_are_stored_together_or_not_at_all(site, executor):
     def broken(result: int) -> Entry:
-        raise ValueError(result)
+        raise ValueError("no entry")
 
-    with pytest.raises(ValueError, match="5"):
-        executor.write(set_total, 5, audit=broken)
-    assert executor.read(total) == before
-
-
-def test_entry_of_a_failed_change_is_not_stored(site, executor):
     def fails(session) -> None:
-        raise ValueError("no")
+        raise ValueError("no change")
 
-    with pytest.raises(ValueError, match="no"):
+    before = executor.read(total)
+    with pytest.raises(ValueError, match="no entry"):
+        executor.write(set_total, 5, audit=broken)
+    with pytest.raises(ValueError, match="no change"):
         executor.write(fails, audit=entry("failed"))
-    assert site.rows(ACTIONS) == []
+    assert (executor.read(total), site.rows(ACTIONS)) == (before, [])

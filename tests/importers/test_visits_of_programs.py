@@ -18,9 +18,7 @@ from support.exports import (
 )
 
 from koyjabo.clock import iso
-from koyjabo.errors import LedgerUnavailable
 from koyjabo.importers.export import UnusableExport
-from koyjabo.visit_log import importing
 
 SEEN = ("visitor_id", "visit_id", "page", "referrer", "place", "user_agent", "language", "campaign", "is_bot")
 ANDROID = (
@@ -150,32 +148,6 @@ def test_goatcounter_1_has_the_same_sessions_and_the_user_agent(site):
     as_number = session.replace("-", "").lstrip("0")
     said = table(GOATCOUNTER_2, hit(as_number, "2025-03-01T10:00:00Z"), hit(as_number + "0", "2025-03-01T10:00:00Z"))
     assert bring_export(site, "goatcounter", said).imported == (1, 1)
-
-
-def test_interrupted_import_goes_on_and_counts_nothing_twice(site, monkeypatch):
-    monkeypatch.setattr(importing, "BATCH", 10)
-    many = table(UMAMI_EVENTS, *(view(f"v{n}", f"2025-03-01 10:{n:02}:00") for n in range(35)))
-    commit, commits = importing.open_store, []
-
-    def failing(*arguments):
-        store = commit(*arguments)
-        whole = store.commit
-
-        def third_fails(batch):
-            commits.append(len(batch))
-            if len(commits) == 3:
-                raise LedgerUnavailable
-            return whole(batch)
-
-        store.commit = third_fails
-        return store
-
-    monkeypatch.setattr(importing, "open_store", failing)
-    with pytest.raises(LedgerUnavailable):
-        bring_export(site, "umami", many)
-    assert site.stats()["totalVisits"] == 20
-    assert bring_export(site, "umami", many).imported == (15, 20)
-    assert site.recount() == []
 
 
 def test_visits_of_the_future_and_of_folded_days_are_named_and_the_others_taken(site):

@@ -92,18 +92,6 @@ def test_no_table_names_them(sqlite_database):
         assert site.recount() == []
 
 
-def test_conversions_and_their_rate_stay(site):
-    for visitor in ("ayesha", "karim"):
-        site.register(visitor, communityId=HERE)
-    reports = site.services.analytics.reports
-    reports.convert("somebody", "ayesha")
-    before = reports.conversion_rate(HERE), reports.today(HERE)
-    for visitor in ("ayesha", "karim"):
-        forget(site, visitor)
-    assert (reports.conversion_rate(HERE), reports.today(HERE)) == before
-    assert site.recount() == []
-
-
 def test_visits_stay_under_one_name_without_what_leads_to_the_visitor(site):
     sent = {"userAgent": ANDROID, "referrer": "https://m.facebook.com/groups/ayesha", "timestamp": 5, "page": "/map"}
     karim = sign_up(site, "karim")

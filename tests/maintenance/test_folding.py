@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import signal
-from contextlib import suppress
-from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy.engine import make_url
 from support.app_fixtures import Site
-from support.checks import assert_exact, assert_verified
+from support.checks import assert_exact
 from support.crowd import Crowd
-from support.processes import run, wait_until
+from support.processes import run
 
 from koyjabo.clock import Clock
 from koyjabo.counting.ledger import open_store
@@ -118,37 +114,3 @@ def test_prune_that_was_killed_goes_on_where_it_was(past, database, operation, i
 def assert_counts(database) -> None:
     with Site(database.url) as site:
         assert site.recount() == []
-
-
-@pytest.mark.long(proved_by="maintenance/test_nightly.py::test_work_is_put_off_until_an_import_is_over")
-def test_prune_beside_an_import_folds_nothing_and_says_so(past, database, tmp_path):
-    """Also one that is made again; and kill -9 ends what keeps others out."""
-    server, output = past(2000), tmp_path / "output"
-    file = "visitor_id,visit_id,at\nayesha,1,1714585000000\n"
-    assert server.koyjabo("import", "-", "--format", "csv", typed=file).returncode == 0
-    for is_killed in (True, False):
-        read, written = os.pipe()
-        with open(read) as typed, output.open("w") as said:
-            importing = server.begin("import", "-", "--format", "csv", typed=typed, output=said)
-        try:
-            under_way = "SELECT 1 FROM imported_visits WHERE upto_visit IS NULL"
-            wait_until(partial(database.rows, under_way), "it imports", 60)
-            refused = server.koyjabo("prune")
-            assert (refused.returncode, refused.stdout) == (1, "")
-            assert "Visits are being imported" in refused.stderr
-            assert rows(database) == 2001
-        finally:
-            if is_killed:
-                with suppress(ProcessLookupError):
-                    os.kill(importing.pid, signal.SIGKILL)
-            with open(written, "w") as typing:
-                typing.write("" if is_killed else file)
-            importing.wait(60)
-        database.rows("DELETE FROM imported_visits WHERE upto_visit IS NULL")  # as the next one does
-    assert output.read_text() == "Imported 0 visits; 1 were stored already.\n"
-    assert server.koyjabo("prune").returncode == 0
-    assert rows(database) == 0
-    refused = server.koyjabo("import", "-", "--format", "csv", typed=file)
-    assert refused.returncode == 1
-    assert "Line 2: at is on a day whose visits were folded" in refused.stderr
-    assert_verified(server)

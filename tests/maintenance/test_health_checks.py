@@ -58,78 +58,50 @@ def unready(name: str) -> Seen:
     return SEEN._replace(ready={**READY, name: FAILED})
 
 
-FACTS = {
-    "database": [
-        (unready("database"), DANGER, "silent"),
-        (at(database_ms=100.2), WARNING, "slow"),
-        (at(database_ms=100.0), GOOD, "answers"),
-        (at("installation", survives_deploy=False), WARNING, "ephemeral"),
-    ],
-    "writer": [
-        (at(unsaved_ms=NOW_MS - 5000), DANGER, "unsaved"),
-        (unready("writer"), DANGER, "late"),
-    ],
-    "redis": [
-        (at("installation", has_redis=False), GOOD, "unused"),
-        (at(redis_ms=None), DANGER, "silent"),
-        (unready("redis"), DANGER, "silent"),
-        (at(redis_ms=101.0), WARNING, "slow"),
-    ],
-    "disk": [
-        (at(disk=Disk(199999999, 100 * GB)), DANGER, "full"),
-        (at(disk=Disk(GB - 1, 2 * GB)), WARNING, "tight"),
-        (at(disk=Disk(49 * GB, 1000 * GB)), WARNING, "tight"),
-        (at(disk=None), GOOD, "unknown"),
-    ],
-    "clock": [
-        (at(clock_off_ms=-2001), WARNING, "off"),
-        (at(clock_off_ms=60001), DANGER, "off"),
-        (at("database", newest_commit_ms=NOW_MS + 2001), WARNING, "behind"),
-        (at("database", newest_commit_ms=NOW_MS + 60001), DANGER, "behind"),
-        (at(clock_off_ms=None), GOOD, "alone"),
-    ],
-    "proxies": [
-        (SEEN._replace(is_behind_local_proxy=True), WARNING, "hidden"),
-    ],
-    "workers": [
-        (unready("loop"), DANGER, "late"),
-        (at(workers=[LIVE, LIVE._replace(lag_ms=1501.0)]), DANGER, "late"),
-        (at(workers=[LIVE._replace(lag_ms=251.0)]), WARNING, "busy"),
-        (at("installation", workers=2), WARNING, "missing"),
-    ],
-    "backups": [
-        (at("database", backup=None), WARNING, "unknown"),
-        (at("database", backup=None, visits=0), GOOD, "nothing"),
-        (at("database", backup=line("ledger.backup", 169 * HOUR_MS)), WARNING, "old"),
-    ],
-    "recount": [
-        (at(recounts=RecountState(None, None)), GOOD, "never"),
-        (at(recounts=RecountState(Progress(1, 2, 3), line(BEGUN))), GOOD, "running"),
-        (at(recounts=RecountState(None, line(BEGUN))), WARNING, "interrupted"),
-        (at(recounts=RecountState(None, line(ENDED, error="x"))), WARNING, "interrupted"),
-        (at(recounts=RecountState(None, line(ENDED, agrees=False, problem_count=2, rows=3))), DANGER, "differs"),
-    ],
-    "mails": [
-        (SEEN._replace(mail=None), GOOD, "off"),
-        (SEEN._replace(mail=Status(0, None, None, [Failure("reset", "550", 1)])), WARNING, "given_up"),
-        (SEEN._replace(mail=Status(3, NOW_MS - HOUR_MS, "450", [])), WARNING, "late"),
-        (SEEN._replace(mail=Status(1, NOW_MS, None, [])), GOOD, "sent"),
-    ],
-    "version": [
-        (at("database", schema="9999"), WARNING, "newer"),
-    ],
-    "retention": [
-        (at("database", retention_ms=NOW_MS - 49 * HOUR_MS), WARNING, "late"),
-        (at("database", retention_ms=None), GOOD, "never"),
-    ],
-    "reports": [
-        (at("database", unread=5001), WARNING, "late"),
-        (at("database", unread=5000), GOOD, "ready"),
-    ],
-    "places": [
-        (SEEN._replace(has_countries=False), WARNING, "missing"),
-    ],
-}
+FACTS = [
+    ("database", unready("database"), DANGER, "silent"),
+    ("database", at(database_ms=100.2), WARNING, "slow"),
+    ("database", at(database_ms=100.0), GOOD, "answers"),
+    ("database", at("installation", survives_deploy=False), WARNING, "ephemeral"),
+    ("writer", at(unsaved_ms=NOW_MS - 5000), DANGER, "unsaved"),
+    ("writer", unready("writer"), DANGER, "late"),
+    ("redis", at("installation", has_redis=False), GOOD, "unused"),
+    ("redis", at(redis_ms=None), DANGER, "silent"),
+    ("redis", unready("redis"), DANGER, "silent"),
+    ("redis", at(redis_ms=101.0), WARNING, "slow"),
+    ("disk", at(disk=Disk(199999999, 100 * GB)), DANGER, "full"),
+    ("disk", at(disk=Disk(GB - 1, 2 * GB)), WARNING, "tight"),
+    ("disk", at(disk=Disk(49 * GB, 1000 * GB)), WARNING, "tight"),
+    ("disk", at(disk=None), GOOD, "unknown"),
+    ("clock", at(clock_off_ms=-2001), WARNING, "off"),
+    ("clock", at(clock_off_ms=60001), DANGER, "off"),
+    ("clock", at("database", newest_commit_ms=NOW_MS + 2001), WARNING, "behind"),
+    ("clock", at("database", newest_commit_ms=NOW_MS + 60001), DANGER, "behind"),
+    ("clock", at(clock_off_ms=None), GOOD, "alone"),
+    ("proxies", SEEN._replace(is_behind_local_proxy=True), WARNING, "hidden"),
+    ("workers", unready("loop"), DANGER, "late"),
+    ("workers", at(workers=[LIVE, LIVE._replace(lag_ms=1501.0)]), DANGER, "late"),
+    ("workers", at(workers=[LIVE._replace(lag_ms=251.0)]), WARNING, "busy"),
+    ("workers", at("installation", workers=2), WARNING, "missing"),
+    ("backups", at("database", backup=None), WARNING, "unknown"),
+    ("backups", at("database", backup=None, visits=0), GOOD, "nothing"),
+    ("backups", at("database", backup=line("ledger.backup", 169 * HOUR_MS)), WARNING, "old"),
+    ("recount", at(recounts=RecountState(None, None)), GOOD, "never"),
+    ("recount", at(recounts=RecountState(Progress(1, 2, 3), line(BEGUN))), GOOD, "running"),
+    ("recount", at(recounts=RecountState(None, line(BEGUN))), WARNING, "interrupted"),
+    ("recount", at(recounts=RecountState(None, line(ENDED, error="x"))), WARNING, "interrupted"),
+    ("recount", at(recounts=RecountState(None, line(ENDED, agrees=False, problem_count=2, rows=3))), DANGER, "differs"),
+    ("mails", SEEN._replace(mail=None), GOOD, "off"),
+    ("mails", SEEN._replace(mail=Status(0, None, None, [Failure("reset", "550", 1)])), WARNING, "given_up"),
+    ("mails", SEEN._replace(mail=Status(3, NOW_MS - HOUR_MS, "450", [])), WARNING, "late"),
+    ("mails", SEEN._replace(mail=Status(1, NOW_MS, None, [])), GOOD, "sent"),
+    ("version", at("database", schema="9999"), WARNING, "newer"),
+    ("retention", at("database", retention_ms=NOW_MS - 49 * HOUR_MS), WARNING, "late"),
+    ("retention", at("database", retention_ms=None), GOOD, "never"),
+    ("reports", at("database", unread=5001), WARNING, "late"),
+    ("reports", at("database", unread=5000), GOOD, "ready"),
+    ("places", SEEN._replace(has_countries=False), WARNING, "missing"),
+]
 
 
 def test_all_is_well_where_nothing_is_wrong():
@@ -138,10 +110,7 @@ def test_all_is_well_where_nothing_is_wrong():
     assert checks.worst(found) == GOOD
 
 
-@pytest.mark.parametrize(
-    ("name", "seen", "level", "code"),
-    [pytest.param(name, *fact, id=f"{name} {fact[-1]}") for name, facts in FACTS.items() for fact in facts],
-)
+@pytest.mark.parametrize(("name", "seen", "level", "code"), FACTS, ids=[f"{name} {code}" for name, *_, code in FACTS])
 def test_fact_makes_one_check_amber_or_red_and_the_whole_as_bad(name, seen, level, code):
     found = checks.checks(seen)
     assert [(check.level, check.code) for check in found if check.name == name] == [(level, code)]
@@ -150,7 +119,7 @@ def test_fact_makes_one_check_amber_or_red_and_the_whole_as_bad(name, seen, leve
 
 
 def test_every_rule_can_be_more_than_green():
-    names = {name for name, facts in FACTS.items() if any(level != GOOD for _, level, _ in facts)}
+    names = {name for name, _, level, _ in FACTS if level != GOOD}
     assert names == {check.name for check in checks.checks(SEEN)}
     assert len(names) == len(RULES)
 

@@ -134,12 +134,11 @@ def test_recount_is_as_of_one_moment_and_blocks_nothing(site, admin, pause):
 
 
 def test_recount_that_another_worker_makes_is_the_only_one(site, admin, monkeypatch):
-    workers = site.services.maintenance.recounts._workers
-    monkeypatch.setattr(workers, "live", lambda: [ELSEWHERE])
-    site.services.maintenance.recounts.begin(admin)
-    assert actions(site, admin) == []
-    assert site.services.maintenance.system.data(admin).recount == ELSEWHERE.recount
-    monkeypatch.undo()
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(site.services.maintenance.recounts._workers, "live", lambda: [ELSEWHERE])
+        site.services.maintenance.recounts.begin(admin)
+        assert actions(site, admin) == []
+        assert site.services.maintenance.system.data(admin).recount == ELSEWHERE.recount
     assert recounted(site, admin)["agrees"] is True
 
 

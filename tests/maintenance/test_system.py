@@ -6,13 +6,13 @@ import json
 
 import pytest
 from support.app_fixtures import SECRET, Site
-from support.community_calls import site_admin
+from support.databases import SqliteDatabase
 
 from koyjabo.cluster.workers import SOCKET_KINDS, Job, Worker
 from koyjabo.database.startup_queries import NEWEST_REVISION
 from koyjabo.identity import OPERATOR, Account
 from koyjabo.maintenance import backup
-from koyjabo.maintenance.health.system import Data, Facts
+from koyjabo.maintenance.health.system import Data
 from koyjabo.runtime import unreported
 
 ELSEWHERE = Worker("b", "elsewhere", 7, 1, 2, None, {}, None)
@@ -25,18 +25,14 @@ def site(database, monkeypatch):
         yield site
 
 
-def look(site: Site, admin: Account) -> Facts:
-    return site.services.maintenance.system.facts(admin)
-
-
 def data(site: Site, admin: Account = OPERATOR) -> Data:
     return site.services.maintenance.system.data(admin)
 
 
 @pytest.mark.both_kinds
-def test_facts_are_those_of_this_server(site, admin, kind):
+def test_facts_are_those_of_this_server_without_a_secret(site, admin, kind):
     site.register("ayesha")
-    facts = look(site, admin)
+    facts = site.services.maintenance.system.facts(admin)
     assert facts.installation.kind == {"sqlite": "SQLite", "postgres": "PostgreSQL"}[kind]
     assert facts.installation.survives_deploy == (kind == "postgres")
     assert (facts.database.schema, facts.database.visits) == (NEWEST_REVISION, 1)
@@ -50,29 +46,19 @@ def test_facts_are_those_of_this_server(site, admin, kind):
     assert worker.memory_kb > 10_000
     assert worker.sockets == dict.fromkeys(SOCKET_KINDS, 0)
     assert worker.started_ms == worker.seen_ms == site.time.ms
-
-
-def test_facts_hold_no_secret(site, admin):
-    shown = json.dumps([look(site, admin)._asdict(), data(site)._asdict()], default=str)
+    shown = json.dumps([facts._asdict(), data(site)._asdict()], default=str)
     assert SECRET not in shown
     assert "koyjabo.db" not in shown
 
 
-def test_starting_total_stays_what_it_was(site, admin):
-    site.set_total(5000)
-    site.services.maintenance.total.set_total(admin, 6000, "moved house")
-    found = data(site, admin)
-    assert found.starting_total == 4000
-    told = [(each.total_before, each.total_after, each.reason) for each in found.adjustments]
-    assert told == [(5000, 6000, "moved house"), (4000, 5000, "koyjabo total set"), (0, 4000, "STARTING_TOTAL")]
-
-
-def test_total_that_is_set_later_is_no_starting_total_whatever_its_reason(database):
-    with Site(database.url) as site:
-        site.register()
-        admin = site_admin(site)
-        site.services.maintenance.total.set_total(admin, 6000, "STARTING_TOTAL")
-        assert data(site).starting_total == 0
+def test_starting_total_stays_what_it_was_whatever_is_set_later(site, tmp_path):
+    with Site(SqliteDatabase.migrated(tmp_path / "other.db").url) as other:
+        other.register()
+        for each, starting_total in ((site, 4000), (other, 0)):
+            each.services.maintenance.total.set_total(OPERATOR, 6000, "STARTING_TOTAL")
+            assert data(each).starting_total == starting_total
+    told = [(each.total_before, each.total_after, each.reason) for each in data(site).adjustments]
+    assert told == [(4000, 6000, "STARTING_TOTAL"), (0, 4000, "STARTING_TOTAL")]
 
 
 def test_backup_is_known_when_it_is_complete(site, tmp_path):
