@@ -30,12 +30,6 @@ def server(tmp_path_factory, clock, redis) -> Iterator[ChangedServer]:
     made.kill()
 
 
-@pytest.fixture(autouse=True)
-def put_back(clock) -> Iterator[None]:
-    yield
-    clock.set(0)
-
-
 def test_visits_are_told_at_once_after_the_clock_was_a_day_ahead(server, clock):
     with desks(server) as each_worker, pages(server) as open_pages:
         for ahead_ms in (DAY_MS, 0):

@@ -11,7 +11,7 @@ from support.short_run import EVERYTHING
 from koyjabo.models import SITE
 
 QUICK = ("Europe/Berlin", "Australia/Lord_Howe")
-STEPS = 240 if EVERYTHING else 40
+STEPS = 120 if EVERYTHING else 40
 
 
 def something_happens(world: World, chance: random.Random) -> None:

@@ -88,22 +88,17 @@ def test_file_is_found_by_any_name_and_never_made(tmp_path):
         assert prepared(database)
 
 
-def test_lock_that_cannot_be_had_is_for_the_application(sqlite_database):
-    with Site(sqlite_database.url):
-        pass
-    lock = sqlite_database.path.with_name("koyjabo.db.lock")
-    lock.unlink()
-    lock.mkdir()
-    assert not prepared(sqlite_database)
-
-
-def test_database_that_is_locked_is_for_the_application(sqlite_database, monkeypatch):
+def test_lock_that_cannot_be_had_is_for_the_application(sqlite_database, monkeypatch):
     monkeypatch.setattr("koyjabo.database.startup_queries.TIMEOUT_S", 0.1)
     with Site(sqlite_database.url), closing(sqlite3.connect(sqlite_database.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         assert not prepared(sqlite_database)
         other.execute("ROLLBACK")
         assert prepared(sqlite_database)
+    lock = sqlite_database.path.with_name("koyjabo.db.lock")
+    lock.unlink()
+    lock.mkdir()
+    assert not prepared(sqlite_database)
 
 
 @pytest.mark.both_kinds
