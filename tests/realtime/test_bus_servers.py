@@ -37,22 +37,13 @@ def open_at(servers):
         yield each, found
 
 
-@pytest.fixture(scope="module")
-def joined(module_servers, postgres, redis):
-    """Two servers on one PostgreSQL and one Redis."""
-    database = postgres.new_database()
-    servers = [module_servers(database, REDIS_URL=redis.url).launch() for _ in range(2)]
+def two_servers(new_server, database, **settings):
+    servers = [new_server(database, **settings).launch() for _ in range(2)]
     return [server.wait_until_serving() for server in servers]
 
 
-@pytest.fixture(scope="module")
-def separate(module_servers, module_database):
-    """Two servers on one database, who do not know of each other."""
-    servers = [module_servers(module_database).launch() for _ in range(2)]
-    return [server.wait_until_serving() for server in servers]
-
-
-def test_two_servers_on_one_postgres_and_one_redis_are_like_one(joined):
+def test_two_servers_on_one_database_and_one_redis_are_like_one(new_server, database, mortal_redis):
+    joined = two_servers(new_server, database, REDIS_URL=mortal_redis.url)
     with open_at(joined) as (each_server, open_pages):
         assert_heard_at_once(each_server, flat(open_pages))
         with Crowd(joined, visits=100, visitors=50, seed=31) as crowd:
@@ -63,7 +54,8 @@ def test_two_servers_on_one_postgres_and_one_redis_are_like_one(joined):
             assert_never_fell(page)
 
 
-def test_pages_of_another_server_on_the_database_hear_by_its_pulse_without_any_redis(separate):
+def test_pages_of_another_server_on_the_database_hear_by_its_pulse_without_any_redis(new_server, database):
+    separate = two_servers(new_server, database)
     with open_at(separate) as (each_server, open_pages):
         for number in range(4):
             told = each_server[number % 2].register("ayesha")
@@ -94,9 +86,9 @@ def test_sites_of_their_own_on_one_redis_server_keep_their_own_numbers(new_serve
                 assert_never_fell(page)
 
 
-def test_total_set_by_hand_is_on_every_page_of_both_workers_soon(new_server, sqlite_database, redis_server):
+def test_total_set_by_hand_is_on_every_page_of_both_workers_soon(new_server, sqlite_database, mortal_redis):
     """A lower one, of a new epoch."""
-    server = two_workers(new_server(sqlite_database, REDIS_URL=redis_server.url, STARTING_TOTAL=4000))
+    server = two_workers(new_server(sqlite_database, REDIS_URL=mortal_redis.url, STARTING_TOTAL=4000))
     with desks(server) as each_worker, pages(server) as open_pages:
         before = each_worker[0].register("ayesha").stats
         assert server.koyjabo("total", "set", "1", "--new-epoch").returncode == 0

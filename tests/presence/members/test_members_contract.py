@@ -13,8 +13,6 @@ from support.member_worlds import GRACE_S, HIKERS, RIDERS, MemoryWorld, counts, 
 from koyjabo.presence.members.connections_with_grace import MOST_TOLD
 from koyjabo.presence.members.online_members import Online, OnlineMember
 
-PATIENCE_S = 10
-
 
 @pytest.fixture(params=["memory", "redis"])
 def world(request):
@@ -62,19 +60,6 @@ def test_they_are_counted_and_found_where_they_are(world):
     assert (count(world), count(world, RIDERS)) == (1, 1)
 
 
-def test_end_of_an_unknown_hold_changes_nothing(world):
-    unknown = [(HIKERS, "babul", "1"), (HIKERS, "ayesha", "2"), (RIDERS, "ayesha", "1")]
-    for end in (world.members.disconnect, world.members.connection_lost):
-        end(HIKERS, "ayesha", "1")
-        assert count(world) == 0
-    world.members.connect(HIKERS, "ayesha", "1")
-    for end in (world.members.disconnect, world.members.connection_lost):
-        for hold in unknown:
-            end(*hold)
-    world.pass_(seconds=GRACE_S)
-    assert (count(world), count(world, RIDERS)) == (1, 0)
-
-
 def test_lost_line_lasts_for_one_grace_however_often_it_is_lost(world):
     world.members.connect(HIKERS, "ayesha", "1")
     world.members.connection_lost(HIKERS, "ayesha", "1")
@@ -116,16 +101,6 @@ def test_clock_on_the_wall_ends_no_grace(world):
     world.time.put_right(hours=-2)
     world.pass_(seconds=GRACE_S)
     assert count(world) == 0
-
-
-def test_settled_count_has_what_was_done_before(world):
-    for number in range(1, 4):
-        world.members.connect(HIKERS, f"person{number}", "1")
-        assert world.members.wait_until_counted(HIKERS, f"person{number}", PATIENCE_S)
-        assert world.members.online(HIKERS).count == number
-    world.members.disconnect(HIKERS, "person1", "1")
-    assert world.members.wait_until_counted(HIKERS, "person1", PATIENCE_S)
-    assert world.members.online(HIKERS).count == 2
 
 
 def test_version_grows_with_each_change_of_the_count_and_with_nothing_else(world):
