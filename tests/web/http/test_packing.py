@@ -101,6 +101,11 @@ def test_length_tells_nothing_about_what_the_query_repeats(admin):
     assert max(min(right), min(wrong)) < min(max(right), max(wrong)), "the two overlap"
 
 
-def test_page_without_cookies_is_always_as_long(site):
-    pages = [site.client.get("/communities", headers={**GZIP, "Accept": "text/html"}).data for _ in range(5)]
-    assert len({len(page) for page in pages}) == 1
+def test_page_is_padded_for_those_with_a_cookie_and_else_always_as_long(site):
+    def lengths(**cookie: str) -> set[int]:
+        headers = {**GZIP, **MORE, **cookie}
+        client = site.app.test_client(use_cookies=False)
+        return {len(client.get("/communities", headers=headers).data) for _ in range(5)}
+
+    assert len(lengths()) == 1
+    assert len(lengths(Cookie="language=en")) > 1
