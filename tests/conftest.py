@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import os
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,19 +11,18 @@ from hypothesis import HealthCheck, settings
 from support.app_fixtures import Site
 from support.community_calls import Cast, site_admin
 from support.compiled import compile_once, keep_statements
-from support.databases import EMPTY, MIGRATED, Database, Postgres, SqliteDatabase, in_memory
+from support.databases import EMPTY, MIGRATED, Database, Postgres, PostgresDatabases, SqliteDatabase, shared_postgres
 from support.forking import Starting
-from support.order import spread
 from support.page_calls import PARTS, Reader
 from support.redis import Redis
 from support.server import Server
-from support.short_run import COLLECTED, EVERYTHING
+from support.short_run import EVERYTHING
 
 from koyjabo.accounts import passwords
 from koyjabo.communities import lifecycle
 from koyjabo.identity import Account
 
-pytest_plugins = ["support.server_fixtures", "support.package_fixtures"]
+pytest_plugins = ["support.session", "support.skips", "support.server_fixtures", "support.package_fixtures"]
 
 NewServer = Callable[..., Server]
 
@@ -35,9 +31,6 @@ keep_statements()
 # Others use the machine, too.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
-
-if folder := in_memory():
-    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folder)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -49,38 +42,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Note what there is before some are left out, and spread the modules that wait among those that do not."""
-    config.stash[COLLECTED] = list(items)
-    items[:] = spread(items)
-
-
-def pytest_collection_finish() -> None:
-    """Thousands of tests are there to stay: no collection of garbage needs to look at them."""
-    gc.collect()
-    gc.freeze()
-
-
-@pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Before its fixtures, which may start programs."""
     Starting.is_honest = item.get_closest_marker("honest_start") is not None
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """A line for each reason for which tests were skipped."""
-    skipped = Counter(report.longrepr[2] for report in terminalreporter.stats.get("skipped", ()))
-    for reason, tests in skipped.items():
-        words = reason.removeprefix("Skipped: ")
-        terminalreporter.write_line(f"NOT TESTED, {tests} times: {words}", yellow=True, bold=True)
-
-
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
+def postgres() -> PostgresDatabases:
     """The PostgreSQL that tests share, a database each. No test may harm it."""
-    server = Postgres(durable=False)
-    yield server
-    server.close()
+    return shared_postgres()
 
 
 @pytest.fixture(scope="module")

@@ -27,10 +27,8 @@ WHERE application_name = 'koyjabo' AND datname = current_database()"""
 LOCK_COUNTERS = "SELECT * FROM counters FOR UPDATE"
 BEGIN = """INSERT INTO counters (scope, epoch, visits, total, unique_visitors, revision)
 VALUES ('site', {now}, 0, 0, 0, {now}) ON CONFLICT DO NOTHING"""
-EMPTY, MIGRATED = "template1", "koyjabo_migrated"
+EMPTY, MIGRATED, NAME = "template1", "koyjabo_migrated", "name_of_the_database"
 UNSAFE = ("fsync", "synchronous_commit", "full_page_writes")
-IN_MEMORY = Path("/dev/shm")
-ENOUGH = 2 << 30
 
 
 class Database(Protocol):
@@ -104,18 +102,19 @@ class SqliteDatabase:
 
 @cache
 def _migrated_file() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="koyjabo-template-", dir=in_memory()))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    migrated = SqliteDatabase(folder / "koyjabo.db")
-    migrate(migrated)
-    migrated.rows("PRAGMA wal_checkpoint(TRUNCATE)")
-    return migrated.path
+    path = Path(tempfile.gettempdir()) / "migrated.db"
+    with made_once(path) as is_made:
+        if not is_made:
+            migrated = SqliteDatabase(path)
+            migrate(migrated)
+            migrated.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    return path
 
 
 class PostgresDatabase:
     kind = "postgres"
 
-    def __init__(self, server: Postgres, name: str, is_new: bool = False) -> None:
+    def __init__(self, server: PostgresDatabases, name: str, is_new: bool = False) -> None:
         self.url = server.url_of(name)
         self.name = name
         self._server = server
@@ -158,10 +157,14 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def in_memory() -> str | None:
-    """The folder for what lives no longer than the tests; None for the system's, where there is none or no room."""
-    has_room = IN_MEMORY.is_dir() and os.access(IN_MEMORY, os.W_OK) and shutil.disk_usage(IN_MEMORY).free > ENOUGH
-    return str(IN_MEMORY) if has_room else None
+@contextmanager
+def made_once(path: Path) -> Iterator[bool]:
+    """Whether another process of the run has made what is at `path`. While it is held, none makes it."""
+    done = path.with_name(f"{path.name}.made")
+    with path.with_name(f"{path.name}.making").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield done.exists()
+        done.touch()
 
 
 def migrate(database: Database) -> None:
@@ -174,29 +177,26 @@ def migrate(database: Database) -> None:
     database.rows("DELETE FROM counters")
 
 
-class Postgres:
-    """A PostgreSQL of the tests' own, in a new folder: it can be killed and started again.
+class PostgresDatabases:
+    """Databases on a PostgreSQL, whose socket is in `folder`."""
 
-    One that is not `durable` is faster, and may not be killed.
-    """
-
-    def __init__(self, folder: Path | None = None, durable: bool = True) -> None:
-        # Not below pytest's folders: only their owner may enter those, and PostgreSQL refuses to run as root.
-        folder = folder or Path(tempfile.mkdtemp(prefix="koyjabo-postgres-", dir=None if durable else in_memory()))
-        self._server = installed_postgres.start(folder)
-        self._numbers = count(1)
+    def __init__(self, folder: Path, uri: str) -> None:
+        self.folder = folder
+        self._uri = uri
+        self._names = (f"koyjabo_{os.getpid()}_{number}" for number in count(1))
         self._has_template = False
-        if not durable:
-            self.execute(*(f"ALTER SYSTEM SET {setting} = off" for setting in UNSAFE), "SELECT pg_reload_conf()")
 
     def new_database(self, like: str = MIGRATED) -> PostgresDatabase:
         if like == MIGRATED and not self._has_template:
-            self.execute(f"CREATE DATABASE {MIGRATED}")
-            migrate(PostgresDatabase(self, MIGRATED))
-            self._has_template = True
-        name = f"koyjabo_{next(self._numbers)}"
+            self.make_template()
+        name = next(self._names)
         self.execute(f"CREATE DATABASE {name} TEMPLATE {like}")
         return PostgresDatabase(self, name, is_new=like == MIGRATED)
+
+    def make_template(self) -> None:
+        self.execute(f"CREATE DATABASE {MIGRATED}")
+        migrate(PostgresDatabase(self, MIGRATED))
+        self._has_template = True
 
     def execute(self, *statements: str) -> None:
         """As its administrator, each in no transaction."""
@@ -207,12 +207,16 @@ class Postgres:
                     cursor.execute(statement)
 
     def url_of(self, name: str) -> str:
-        return self._server.get_uri(name)
+        return self._uri.replace(NAME, name)
 
-    @property
-    def folder(self) -> Path:
-        """Where its data and its socket are."""
-        return self._server.pgdata
+
+class Postgres(PostgresDatabases):
+    """A PostgreSQL of a test's own, in a new folder: it can be killed and started again."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        # Not below pytest's folders: only their owner may enter those, and PostgreSQL refuses to run as root.
+        self._server = installed_postgres.start(folder or Path(tempfile.mkdtemp(prefix="postgres-")))
+        super().__init__(self._server.pgdata, self._server.get_uri(NAME))
 
     def processes(self) -> list[psutil.Process]:
         """The postmaster first, then those that serve a connection."""
@@ -230,7 +234,7 @@ class Postgres:
         """kill -9: no checkpoint, no goodbye to any client."""
         kill_all(self.processes())
         for lock in ("postmaster.pid", ".s.PGSQL.5432.lock"):  # they name a process that init may not have collected
-            (self._server.pgdata / lock).unlink(missing_ok=True)
+            (self.folder / lock).unlink(missing_ok=True)
 
     def start(self) -> None:
         """Start again after `kill`, which recovers what was committed."""
@@ -242,3 +246,20 @@ class Postgres:
 
     def close(self) -> None:
         self._server.cleanup()
+
+
+def shared_postgres() -> PostgresDatabases:
+    """The PostgreSQL of all processes of a run, which ends with it. It loses what it has if it is killed."""
+    folder = Path(tempfile.gettempdir()) / "postgres"
+    found = folder.with_suffix(".uri")
+    with made_once(found) as is_made:
+        if not is_made:
+            folder.mkdir()
+            server = Postgres(folder)
+            atexit.unregister(server._server._cleanup)  # whichever process began it, the run ends it
+            server.execute(*(f"ALTER SYSTEM SET {setting} = off" for setting in UNSAFE), "SELECT pg_reload_conf()")
+            server.make_template()
+            found.write_text(server.url_of(NAME))
+    shared = PostgresDatabases(folder, found.read_text())
+    shared._has_template = True
+    return shared

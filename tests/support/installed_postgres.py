@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import sys
-import tempfile
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +16,8 @@ PATIENCE_S = 120
 
 def start(folder: Path) -> Any:
     """A server on `folder`, which is deleted when it is closed."""
-    with one_at_a_time("koyjabo-tests-pgserver"):  # as root it makes a user first, if there is none yet
+    with open(pgserver().__file__) as installed:
+        fcntl.flock(installed, fcntl.LOCK_EX)  # as root it makes a user first, if there is none yet
         return pgserver().get_server(folder, cleanup_mode="delete")
 
 
@@ -36,11 +34,3 @@ def pgserver() -> ModuleType:
     impatient = module.pg_ctl
     module.pg_ctl = lambda *said, timeout=None, **named: impatient(*said, timeout=PATIENCE_S, **named)
     return pgserver
-
-
-@contextmanager
-def one_at_a_time(name: str) -> Iterator[None]:
-    """Among all the processes that run tests on this machine."""
-    with open(Path(tempfile.gettempdir()) / f"{name}.lock", "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 
 import psutil
 
+from support.forking import PASSED_ON, start
 from support.forking import ROOT as ROOT
-from support.forking import start
 
 SECRET = "only-for-tests-" + "0" * 32
 
@@ -39,8 +39,7 @@ def environment(**settings: Any) -> dict[str, str]:
     """A clean environment with `settings`; production, so that nobody's `.env` takes part. None leaves one out."""
     fixed = {"ENVIRONMENT": "production", "SECRET_KEY": SECRET, "METRICS_TOKEN": METRICS_TOKEN, "PORT": 0}
     given = {**fixed, **NO_LIMITS, **settings}
-    passed_on = ("PATH", "HOME", "LANG", "TMPDIR", "EVENTLET_HUB", "LANES")
-    kept = {name: os.environ[name] for name in passed_on if name in os.environ}
+    kept = {name: os.environ[name] for name in (*PASSED_ON, "EVENTLET_HUB", "LANES") if name in os.environ}
     return {**kept, **{name: str(value) for name, value in given.items() if value is not None}}
 
 

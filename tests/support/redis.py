@@ -6,6 +6,7 @@ import random
 import socket
 import subprocess
 import tempfile
+from collections.abc import Sequence
 
 import psutil
 import redis
@@ -16,6 +17,9 @@ from support.processes import kill_all, wait_until
 OPTIONS = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
 PORTS = range(20_000, 30_000)
 """Where no system puts its outgoing connections: one of those could take the port while Redis is away."""
+
+EACH = 1_000
+"""Ports of each process of the tests, which therefore take none from each other."""
 
 
 class Redis:
@@ -85,9 +89,31 @@ class Redis:
             return False
 
 
+class Ports:
+    """Those that this process gives, one after the other: one that was given is not given again soon."""
+
+    def __init__(self, among: Sequence[int]) -> None:
+        self.among = among
+        self._next = random.randrange(len(among))
+
+    def free(self) -> int:
+        while True:
+            self._next = (self._next + 1) % len(self.among)
+            port = self.among[self._next]
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)):
+                    return port
+
+
+_ports = Ports(PORTS)
+
+
+def use_ports_of(process: int) -> None:
+    """In one of several processes of tests."""
+    global _ports
+    first = process * EACH % len(PORTS)
+    _ports = Ports(PORTS[first : first + EACH])
+
+
 def free_port() -> int:
-    while True:
-        port = random.choice(PORTS)
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)):
-                return port
+    return _ports.free()
