@@ -1,4 +1,4 @@
-"""Run beside the tests (`support.run_folder`): when standard input ends, kill what they left, and delete their files."""
+"""Run beside the tests (`support.run_folder`): when standard input ends, kill what they left and delete their files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each module took in earlier runs, in seconds of wall time: those that take longest begin first, and shards are even.
+"""What each module took in earlier runs, in seconds of wall time: the longest begin first, and shards are even.
 
 `make test DURATIONS=1` and `make test-all DURATIONS=1` measure them again.
 """

@@ -1,7 +1,7 @@
 """Run the tests in processes that are forked from one that has collected them.
 
-A collection costs seconds of processor time and memory for all tests; a fork shares both. The parent hands out modules, those
-that take longest first; it runs nothing itself, so it can fork again when a process has died.
+A collection costs seconds of processor time and memory for all tests; a fork shares both. The parent hands out modules,
+those that take longest first; it runs nothing itself, so it can fork again when a process has died.
 """
 
 from __future__ import annotations
