@@ -15,8 +15,6 @@ from koyjabo.audit import log
 from koyjabo.audit.log import BY_OPERATOR, Actor, AuditRecord, Entry, Subject
 from koyjabo.errors import Forbidden, InvalidInput, LastAdmin, LedgerUnavailable
 
-pytestmark = pytest.mark.both_kinds
-
 ADDRESS = "103.48.16.1"  # somewhere in Bangladesh
 
 
@@ -44,8 +42,8 @@ class Panel:
 
 
 @pytest.fixture(scope="module")
-def site(module_database):
-    with Site(module_database.url) as site:
+def site(module_sqlite_database):
+    with Site(module_sqlite_database.url) as site:
         yield site
 
 
@@ -112,12 +110,8 @@ def test_long_text_is_kept_as_its_beginning_and_its_length(panel):
 def test_founding_a_community_leaves_a_line(panel):
     community = found(panel.ayesha, name="Ours")["id"]
     line = panel.only_line()
-    assert (line.action, line.actor_id, line.target_id, line.target) == (
-        "community.create",
-        panel.ayesha.id,
-        community,
-        "Ours",
-    )
+    assert (line.action, line.actor_id) == ("community.create", panel.ayesha.id)
+    assert (line.target_id, line.target) == (community, "Ours")
 
 
 def test_line_says_the_place_and_no_address(panel):
@@ -140,16 +134,8 @@ def test_operator_leaves_lines_without_a_name(panel):
     accounts.set_password("rima@example.com", PASSWORD)
     panel.site.set_total(9000)
     lines = panel.lines()
-    actions = [
-        "user.create",
-        "user.promote",
-        "user.demote",
-        "user.disable",
-        "user.enable",
-        "user.password",
-        "total.set",
-    ]
-    assert [line.action for line in reversed(lines)] == actions
+    actions = "user.create user.promote user.demote user.disable user.enable user.password total.set"
+    assert [line.action for line in reversed(lines)] == actions.split()
     assert {(line.actor_id, line.actor, line.place) for line in lines} == {(None, "", "")}
     assert {line.target for line in lines[1:]} == {"rima@example.com"}
     assert lines[0].details == {"before": 0, "after": 9000, "new_epoch": False, "reason": "koyjabo total set"}
@@ -215,11 +201,13 @@ def test_pages_go_back_by_cursor_and_end(panel):
 
 
 def test_lines_are_found_by_actor_and_action(panel):
+    sign_up(panel.site, "mina")
+    panel.clear()
     ours = found(panel.ayesha)["id"]
     found(panel.karim)
     panel.ayesha.delete(f"{PATH}/{ours}")
-    disable(panel.site, "karim@example.com")
-    disable(panel.site, "karim@example.com", disabled=False)
+    disable(panel.site, "mina@example.com")  # who is nobody's in other tests, as it ends her sessions
+    disable(panel.site, "mina@example.com", disabled=False)
 
     def actions(**which: str) -> list[str]:
         return [line.action for line in panel.services.audit.page(panel.admin, **which).lines]

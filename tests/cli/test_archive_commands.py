@@ -127,6 +127,7 @@ def test_restore_under_a_running_server_is_followed_by_its_pages_and_ends_its_lo
     assert_verified(server)
 
 
+@pytest.mark.long(proved_by="maintenance/test_backup_files.py::test_broken_file_is_refused_and_nothing_changed")
 def test_restore_that_is_killed_has_changed_nothing(server, elsewhere, file, many):
     done(elsewhere, "import", many)
     done(elsewhere, "backup", file)
@@ -154,7 +155,7 @@ def is_being_written(server) -> bool:
         return False
 
 
-@pytest.mark.long
+@pytest.mark.long(proved_by="visit_log/test_visit_imports.py::test_import_that_was_killed_is_ended_by_the_next")
 def test_import_that_is_killed_is_made_again_beside_a_busy_server(server, many):
     with Crowd([server], visits=1500, clients=4) as crowd:
         assert was_killed(server.begin("import", many), lambda: imported(server) > 1000, "it imports")
@@ -172,6 +173,7 @@ def imported(server) -> int:
     return rows(server, f"SELECT count(*) FROM visits WHERE at_ms < {LONG_AGO_MS + MANY * 3_600_000}")[0][0]
 
 
+@pytest.mark.long(proved_by="visit_log/test_export_files.py::test_export_goes_on_wherever_it_was_cut_off")
 def test_export_that_is_killed_goes_on_and_imports_to_the_same(server, elsewhere, many, tmp_path):
     done(server, "import", many)
     for kind in ("csv", "jsonl"):
@@ -206,25 +208,25 @@ def test_export_and_import_through_pipes(server, elsewhere):
     assert done(elsewhere, "export", "-", "--format", "jsonl") == said
 
 
-@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    {
-        ("backup", "/nowhere/koyjabo.backup"): "/nowhere/koyjabo.backup cannot be written: No such file or directory.",
-        ("restore", "/nowhere/koyjabo.backup"): "The backup cannot be read: No such file or directory.",
-        ("export", "/nowhere/a.csv"): "/nowhere/a.csv cannot be written: No such file or directory.",
-        ("export", "a.txt"): "Give --format csv or --format jsonl",
-        ("export", "-", "--format", "csv", "--from", "16 December"): "--from must be a day, such as 2025-12-16.",
-        ("export", "-", "--format", "csv", "--community", "mirpur"): "--community must be the id of a community.",
-        ("import", "/nowhere/a.csv"): "File '/nowhere/a.csv' does not exist.",
-        ("import", "wsgi.py", "--format", "csv"): "Line 1: must name the columns, visitor_id and at among them.",
-    }.items(),
-)
-def test_what_cannot_be_done_is_said_in_a_sentence(new_server, database, arguments, sentence):
-    found = new_server(database).koyjabo(*arguments)
-    assert found.returncode in (1, 2)
-    assert sentence in found.stderr
-    assert "Traceback" not in found.stderr
+REFUSED = {
+    ("backup", "/nowhere/koyjabo.backup"): "/nowhere/koyjabo.backup cannot be written: No such file or directory.",
+    ("restore", "/nowhere/koyjabo.backup"): "The backup cannot be read: No such file or directory.",
+    ("export", "/nowhere/a.csv"): "/nowhere/a.csv cannot be written: No such file or directory.",
+    ("export", "a.txt"): "Give --format csv or --format jsonl",
+    ("export", "-", "--format", "csv", "--from", "16 December"): "--from must be a day, such as 2025-12-16.",
+    ("export", "-", "--format", "csv", "--community", "mirpur"): "--community must be the id of a community.",
+    ("import", "/nowhere/a.csv"): "File '/nowhere/a.csv' does not exist.",
+    ("import", "wsgi.py", "--format", "csv"): "Line 1: must name the columns, visitor_id and at among them.",
+}
+
+
+def test_what_cannot_be_done_is_said_in_a_sentence(new_server, sqlite_database):
+    server = new_server(sqlite_database)
+    for arguments, sentence in REFUSED.items():
+        found = server.koyjabo(*arguments)
+        assert found.returncode in (1, 2), arguments
+        assert sentence in found.stderr
+        assert "Traceback" not in found.stderr
 
 
 def test_repair_beside_a_running_server(server):

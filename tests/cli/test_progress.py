@@ -21,6 +21,10 @@ def test_what_is_done_soon_says_nothing(clock, capsys):
     with progress.of(10, "Recounting") as advance:
         advance(10)
     assert capsys.readouterr() == ("", "")
+    with progress.of(0, "Recounting") as advance:
+        clock[0] += progress.INTERVAL_S
+        advance(0)
+    assert capsys.readouterr().err == "Recounting: 0 of 0 (0%)\n"
 
 
 def test_a_line_now_and_then(clock, capsys):
@@ -31,10 +35,3 @@ def test_a_line_now_and_then(clock, capsys):
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err == ("Recounting: 1,200,000 of 5,000,000 (24%)\nRecounting: 2,400,000 of 5,000,000 (48%)\n")
-
-
-def test_nothing_to_do_is_no_error(clock, capsys):
-    with progress.of(0, "Recounting") as advance:
-        clock[0] += progress.INTERVAL_S
-        advance(0)
-    assert capsys.readouterr().err == "Recounting: 0 of 0 (0%)\n"

@@ -11,6 +11,19 @@ from support.server import Server
 EMAIL, PASSWORD, NEW_PASSWORD = "ayesha@example.com", "rickshaw at dawn", "launch at dusk"
 
 
+@pytest.fixture(scope="module")
+def running(module_sqlite_database, module_servers) -> Server:
+    return module_servers(module_sqlite_database).start()
+
+
+@pytest.fixture
+def server(running) -> Server:
+    """One that knows nobody."""
+    running.database.rows("DELETE FROM audit_log")
+    running.database.rows("DELETE FROM users")
+    return running
+
+
 def call(server: Server, path: str, token: str = "", **body: str) -> requests.Response:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     method = "POST" if body else "GET"

@@ -83,11 +83,6 @@ def test_files_of_the_page_can_be_had(site, boss):
     assert {each: answer.mimetype for each, answer in answers.items()} == dict.fromkeys(files, "text/csv")
 
 
-def headers_of(site: Site, path: str):
-    answer = site.app.test_client().get(path, headers={"Accept": "text/html"})
-    return answer.status_code, answer.headers
-
-
 def test_page_shows_the_reports_and_leads_nowhere_into_the_panel(site, boss):
     path = f"/share/{share(boss, name='Metro & more', filters={'page': ['/metro']})['token']}"
     page = Reader(site).get(path)
@@ -98,16 +93,15 @@ def test_page_shows_the_reports_and_leads_nowhere_into_the_panel(site, boss):
         assert f"/api{path.replace('/share/', '/shares/')}/reports/{name}" in page
 
 
-@pytest.mark.parametrize("what", ["open", "locked", "unknown"])
-def test_no_search_engine_and_no_other_site_learns_of_a_link(site, boss, what):
-    made = share(boss, **({"password": PASSWORD} if what == "locked" else {}))
-    token = "x" * 43 if what == "unknown" else made["token"]
-    status, headers = headers_of(site, f"/share/{token}")
-    assert status == (404 if what == "unknown" else 200)
-    assert headers["Referrer-Policy"] == "no-referrer"
-    assert headers["X-Robots-Tag"] == "noindex"
-    assert what == "unknown" or headers["Cache-Control"] == "no-store"
-    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+def test_no_search_engine_and_no_other_site_learns_of_a_link(site, boss):
+    known = [share(boss)["token"], share(boss, password=PASSWORD)["token"]]
+    for token in (*known, "x" * 43):
+        answer = site.app.test_client().get(f"/share/{token}", headers={"Accept": "text/html"})
+        headers = answer.headers
+        assert answer.status_code == (200 if token in known else 404)
+        assert (headers["Referrer-Policy"], headers["X-Robots-Tag"]) == ("no-referrer", "noindex")
+        assert token not in known or headers["Cache-Control"] == "no-store"
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
 
 
 def test_nothing_is_shown_before_the_password_is_typed(site, boss):
@@ -185,7 +179,7 @@ def test_form_of_another_site_is_refused(site, boss):
     assert answer.status_code == 403
 
 
-@pytest.mark.parametrize("query", ["", "page=/metro"])
+@pytest.mark.parametrize("query", ["", pytest.param("page=/metro", marks=pytest.mark.long)])
 def test_links_are_read_one_answer_at_a_time_and_the_panel_does_not_wait(site, boss, monkeypatch, query):
     """Sums and rows are read on two threads."""
     token, database = share(boss)["token"], site.services.insights.reports._database

@@ -18,17 +18,15 @@ from support.processes import wait_until
 from support.server import Server
 from support.workers import only, two_workers
 
-pytestmark = [pytest.mark.waits, pytest.mark.both_kinds]
+pytestmark = pytest.mark.waits
 
 SOON_S = 8.0
 ZONE = ZoneInfo("Asia/Dhaka")
 
 
 @pytest.fixture
-def server(new_server, database, shared_redis) -> Server:
-    with shared_redis.client() as client:
-        client.flushall()
-    return two_workers(new_server(database, REDIS_URL=shared_redis.url))
+def server(new_server, database, redis_server) -> Server:
+    return two_workers(new_server(database, REDIS_URL=redis_server.url))
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ ACCESS, REFRESH, CSRF = "access_token_cookie", "refresh_token_cookie", "csrf_ref
 
 
 @pytest.fixture
-def site(database):
-    with Site(database.url) as site:
+def site(sqlite_database):
+    with Site(sqlite_database.url) as site:
         yield site
 
 

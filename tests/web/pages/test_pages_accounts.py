@@ -36,14 +36,14 @@ def test_sign_up_logs_in_and_leads_on(site):
     assert "karim" in words(other.get("/communities"))
 
 
-@pytest.mark.parametrize("target", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:x"])
-def test_login_leads_nowhere_but_to_pages_of_ours(site, ayesha, target):
-    reader = Reader(site)
-    reader.send("/login", next=target, email="ayesha@example.com", password=PASSWORD)
-    assert reader.location == "/"
+def test_login_leads_nowhere_but_to_pages_of_ours(site, ayesha):
+    for target in ("//evil.example", "https://evil.example", "/\\evil.example", "javascript:x"):
+        reader = Reader(site)
+        reader.send("/login", next=target, email="ayesha@example.com", password=PASSWORD)
+        assert reader.location == "/", target
 
 
-@pytest.mark.parametrize("right", ["is_admin", "is_viewer"])
+@pytest.mark.parametrize("right", ["is_viewer", pytest.param("is_admin", marks=pytest.mark.long)])
 def test_login_leads_to_the_panel_those_who_see_it(site, ayesha, right):
     """And so it counts no visit."""
     site.rows(f"UPDATE users SET {right} = true WHERE email = 'ayesha@example.com'")
@@ -104,7 +104,7 @@ def test_form_of_another_site_logs_nobody_in(site, ayesha):
     assert try_login(site, "karim").status_code == 401
 
 
-@pytest.mark.parametrize("language", ["en", "bn"])
+@pytest.mark.parametrize("language", ["en", pytest.param("bn", marks=pytest.mark.long)])
 def test_too_many_attempts_are_told_how_long_to_wait(site, ayesha, language):
     reader = Reader(site, language)
     for _ in range(10):

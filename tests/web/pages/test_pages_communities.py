@@ -123,9 +123,7 @@ def test_join_by_page_makes_a_conversion_of_it(site, readers, cast):
     site.register("visitor_2", communityId=community)
     readers["outsider"].send(path_of(community, "/join"), visitorId="visitor_2")
     assert site.services.analytics.reports.conversion_rate(community) == 100
-    readers["outsider"].send(
-        path_of(community, "/join"), visitorId="not one of ours"
-    )  # a member already, who stays one
+    readers["outsider"].send(path_of(community, "/join"), visitorId="not one of ours")  # already a member, who stays
 
 
 def test_where_one_may_not_join_the_page_says_why(site, readers, cast):
@@ -134,6 +132,7 @@ def test_where_one_may_not_join_the_page_says_why(site, readers, cast):
     assert "This community is invitation only." in words(page)
     assert "Mirpur 10" in words(page)
     readers["outsider"].send(path_of(hidden, "/join"), 404)
+    readers["outsider"].get(path_of(hidden), 404)
 
 
 def test_last_admin_who_leaves_is_told_why_not(site, readers, cast):

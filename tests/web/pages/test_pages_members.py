@@ -44,18 +44,15 @@ def test_admin_invites_by_email_and_gets_the_link(site, readers, cast, community
     assert "/invitations/" not in readers["moderator"].get(members(community))
 
 
-@pytest.mark.parametrize(
-    ("email", "role", "status", "sentence"),
-    [
-        ("nobody", "member", 422, "must be an email address"),
-        ("newcomer@example.com", "king", 422, "must be member, moderator or admin"),
-    ],
-)
-def test_who_cannot_be_invited_is_said_at_the_form(readers, community, email, role, status, sentence):
-    page = readers["admin"].send(members(community), status, email=email, role=role)
-    assert sentence in words(page)
-    assert f'value="{email}"' in page
-    assert "Members: 4" in words(page)
+def test_who_cannot_be_invited_is_said_at_the_form(readers, community):
+    for email, role, sentence in (
+        ("nobody", "member", "must be an email address"),
+        ("newcomer@example.com", "king", "must be member, moderator or admin"),
+    ):
+        page = readers["admin"].send(members(community), 422, email=email, role=role)
+        assert sentence in words(page)
+        assert f'value="{email}"' in page
+        assert "Members: 4" in words(page)
 
 
 def test_admin_changes_roles_and_ends_memberships(site, readers, cast, community):

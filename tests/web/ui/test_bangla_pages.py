@@ -1,4 +1,4 @@
-"""Every page in Bangla is in Bangla: each page, in front of each role, of an empty site and of a full one.
+"""Every page in Bangla is in Bangla: each page, in front of nobody, a member and an admin of the site.
 
 English is only what is marked `translate="no"` or `lang="en"`, and what is the same in every language, such as a path.
 """
@@ -14,7 +14,7 @@ from support.bangla import foreign
 from support.community_calls import invite
 from support.databases import SqliteDatabase
 from support.mailbox import PUBLIC_URL
-from support.page_calls import PARTS, Reader
+from support.page_calls import Reader
 from support.permissions import RULES
 
 from koyjabo.identity import OPERATOR
@@ -26,7 +26,7 @@ ANSWERS = {200, 303, 400, 403, 404}
 PAGES = sorted(endpoint for endpoint in RULES if endpoint.startswith(("pages.", "admin.")))
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["empty", "full"])
+@pytest.fixture(scope="module", params=[pytest.param(False, marks=pytest.mark.long), True], ids=["empty", "full"])
 def is_full(request) -> bool:
     return request.param
 
@@ -65,11 +65,8 @@ def fill(site: Site, community: str) -> None:
 
 @pytest.fixture(scope="module")
 def readers(site, cast, values) -> dict[str, Reader]:
-    everyone = {part: reader(site).log_in(part) for part in PARTS}
-    viewer = reader(site).sign_up("viewer")
-    site.rows("UPDATE users SET name = 'দর্শক', is_viewer = true WHERE email = 'viewer@example.com'")
     site.rows("UPDATE audit_log SET actor = 'রহিম', target = 'করিম'")
-    return {"nobody": reader(site), "viewer": viewer, **everyone}
+    return {"nobody": reader(site), **{part: reader(site).log_in(part) for part in ("member", "site_admin")}}
 
 
 def reader(site: Site) -> Reader:

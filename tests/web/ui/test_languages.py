@@ -37,17 +37,15 @@ def test_visitor_chooses_another_one_and_it_stays(client):
     assert '<html lang="en"' in client.get("/", headers=BANGLA).text
 
 
-@pytest.mark.parametrize("language", ["fr", "", "<b>", "bn\n"])
-def test_languages_there_are_none_of_change_nothing(client, language):
-    answer = client.post("/language", data={"language": language})
-    assert (answer.status_code, answer.headers.getlist("Set-Cookie")) == (303, [])
+ELSEWHERE = ["//evil.example", "https://evil.example", "/\\evil.example", "\\/evil.example", "/\n/evil.example", ""]
 
 
-@pytest.mark.parametrize(
-    "place", ["//evil.example", "https://evil.example", "/\\evil.example", "\\/evil.example", "/\n/evil.example", ""]
-)
-def test_nobody_is_led_away(client, place):
-    assert client.post("/language", data={"language": "bn", "next": place}).location == "/"
+def test_languages_there_are_none_of_change_nothing_and_nobody_is_led_away(client):
+    for language in ("fr", "", "<b>", "bn\n"):
+        answer = client.post("/language", data={"language": language})
+        assert (answer.status_code, answer.headers.getlist("Set-Cookie")) == (303, [])
+    for place in ELSEWHERE:
+        assert client.post("/language", data={"language": "bn", "next": place}).location == "/"
 
 
 def test_words_and_digits_are_those_of_the_language(client):
@@ -56,27 +54,15 @@ def test_words_and_digits_are_those_of_the_language(client):
     assert ">৪,০০০<" in page
 
 
-@pytest.mark.parametrize(
-    ("number", "english", "bangla"),
-    [
-        (0, "0", "০"),
-        (999, "999", "৯৯৯"),
-        (1000, "1,000", "১,০০০"),
-        (4001, "4,001", "৪,০০১"),
-        (-4001, "-4,001", "-৪,০০১"),
-        (1_234_567, "1,234,567", "১২,৩৪,৫৬৭"),
-    ],
-)
-def test_numbers_are_grouped_from_1000_on(site, number, english, bangla):
-    assert written(site, languages.count, number) == [english, bangla]
+NUMBERS = {0: ["0", "০"], 999: ["999", "৯৯৯"], 1000: ["1,000", "১,০০০"], 4001: ["4,001", "৪,০০১"]}
+NUMBERS |= {-4001: ["-4,001", "-৪,০০১"], 1_234_567: ["1,234,567", "১২,৩৪,৫৬৭"]}
+SHARES = {0: ["0", "০"], 14.5: ["14.5", "১৪.৫"], -33.333: ["-33.33", "-৩৩.৩৩"], 123_456: ["123,456", "১,২৩,৪৫৬"]}
 
 
-@pytest.mark.parametrize(
-    ("number", "english", "bangla"),
-    [(0, "0", "০"), (14.5, "14.5", "১৪.৫"), (-33.333, "-33.33", "-৩৩.৩৩"), (123_456, "123,456", "১,২৩,৪৫৬")],
-)
-def test_percentages_are_grouped_like_numbers(site, number, english, bangla):
-    assert written(site, languages.percent, number) == [f"{english}\u202f%", f"{bangla}\u202f%"]
+def test_numbers_and_percentages_are_grouped_from_1000_on(site):
+    assert {number: written(site, languages.count, number) for number in NUMBERS} == NUMBERS
+    for share, texts in SHARES.items():
+        assert written(site, languages.percent, share) == [f"{text}\u202f%" for text in texts]
 
 
 def test_places_are_named_in_the_language(site):

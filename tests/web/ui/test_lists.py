@@ -28,10 +28,10 @@ def next_page(page: str) -> str:
     return found.replace("&amp;", "&")
 
 
-@pytest.mark.parametrize("name", ["endpoint", "_method", "_external", "_scheme", "_anchor", "query"])
-@pytest.mark.parametrize("path", ["/communities", "/admin/communities"])
-def test_arguments_of_an_address_are_nothing_but_arguments(admin, path, name):
-    assert next_page(admin.get(f"{path}?{name}=line")) == f"{path}?{name}=line&page=2"
+def test_arguments_of_an_address_are_nothing_but_arguments(admin):
+    for path in ("/communities", "/admin/communities"):
+        for name in ("endpoint", "_method", "_external", "_scheme", "_anchor", "query"):
+            assert next_page(admin.get(f"{path}?{name}=line")) == f"{path}?{name}=line&page=2"
 
 
 def test_list_below_what_was_refused_goes_on_where_it_is_looked_at(admin):

@@ -162,7 +162,7 @@ def wait(reader: Reader, monkeypatch) -> None:
     monkeypatch.setattr(time, "monotonic", lambda: later)
 
 
-@pytest.mark.parametrize("language", ["en", "bn"])
+@pytest.mark.parametrize("language", ["en", pytest.param("bn", marks=pytest.mark.long)])
 def test_login_after_too_many_tries_comes_back_without_the_password(limited, monkeypatch, language):
     sign_up(limited)
     reader, said = Reader(limited, language), {"email": "ayesha@example.com", "visitorId": "visitor_1"}
