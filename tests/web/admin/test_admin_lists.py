@@ -24,6 +24,7 @@ SENTENCE = re.compile(r'<td class="head what"><div>\s*<span>(.*?)</span>', re.DO
 def scene(site):
     """With more communities than fit on a page."""
     scene = Scene(site)
+    site.time.pass_(seconds=1)
     for number in range(25):
         found(scene.founder, name=f"Line {number:02} 100%")
     return scene

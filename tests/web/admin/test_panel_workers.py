@@ -75,7 +75,8 @@ def test_sockets_of_an_archived_community_are_closed_on_every_worker(server, bos
 
 def test_recount_goes_on_beside_requests_and_is_told(server, boss):
     ended = "SELECT details FROM audit_log WHERE action = 'ledger.recounted' ORDER BY id DESC"
-    before = len(stored(server, ended))
+    wait_until(lambda: len(stored(server, ended)) == begun(server), "no other one goes on", timeout_s=60)
+    before = begun(server)
     for number in range(5):
         boss.visit(f"v{number}")
     boss.send_form("/data/recount")
@@ -84,16 +85,16 @@ def test_recount_goes_on_beside_requests_and_is_told(server, boss):
     assert (found["agrees"], found["rows"]) == (True, stored(server, "SELECT count(*) FROM visits")[0][0])
 
 
+def begun(server: Server) -> int:
+    return stored(server, "SELECT count(*) FROM audit_log WHERE action = 'ledger.recount'")[0][0]
+
+
 def test_recount_is_one_at_a_time_on_all_workers(server, boss, shared_redis):
     """A third worker recounts, as Redis has it, and neither of the two begins another."""
-
-    def begun() -> int:
-        return stored(server, "SELECT count(*) FROM audit_log WHERE action = 'ledger.recount'")[0][0]
-
     client = connect(shared_redis.url)
     third = RedisWorkers(client, Outbox(ThreadRuntime(), client.ping, lambda: None))
     busy = Worker("third", "elsewhere", 7, 1, 2, None, dict.fromkeys(SOCKET_KINDS, 0), Progress(1, 5, 20))
-    before = begun()
+    before = begun(server)
     wait_until(lambda: third.report(busy) or len(third.live()) == 3, "it is known to Redis")
     deadline = time.monotonic() + HEARD_S
     while time.monotonic() < deadline:  # it goes on telling, until the others have heard of it
@@ -103,12 +104,12 @@ def test_recount_is_one_at_a_time_on_all_workers(server, boss, shared_redis):
         third.report(busy)
         with only(server, worker):
             boss.send_form("/data/recount")
-    assert begun() == before
+    assert begun(server) == before
     third.report(busy._replace(recount=None))
 
     def begins() -> bool:
         boss.send_form("/data/recount")
-        return begun() > before
+        return begun(server) > before
 
     wait_until(begins, "it is over, and another begins", every_s=0.5)
 

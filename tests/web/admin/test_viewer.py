@@ -9,6 +9,7 @@ from support.account_calls import log_in
 from support.admin_calls import Scene, address, panel, routes
 from support.page_calls import FOR_SCRIPTS, Reader, words
 
+from koyjabo.identity import OPERATOR
 from koyjabo.web.admin import FOR_VIEWERS
 
 VISITOR = "visitor_1702757318000_a1b2c3d4e"
@@ -26,6 +27,7 @@ def scene(site):
     path = f"/api/communities/{scene.community}"
     scene.founder.post(f"{path}/members", json={"email": "rahim@example.com", "role": "member"})
     scene.founder.patch(path, json={"description": "Write to babul@example.com, please"})
+    site.services.accounts.users.unlock(OPERATOR, scene.member.id)  # of which the audit log says the email
     return scene
 
 
