@@ -79,7 +79,8 @@ def test_sockets_are_told_of_as_they_come_and_go(server):
     with PlainMember(server.port, community, founder.token):
         wait_for_line(server, "socket_opened", kind="communities", community=community)
     wait_for_line(server, "socket_closed", kind="communities", community=community, code=1000)
-    with SocketIO(server.port):
+    with SocketIO(server.port) as client:
+        assert client.is_answered()
         wait_for_line(server, "socket_opened", kind="socketio")
     wait_for_line(server, "socket_closed", kind="socketio", code=1006)
 

@@ -73,7 +73,8 @@ def test_first_event_is_the_present_state_and_every_change_follows(server):
         assert 'koyjabo_connections{kind="streams"} 1.0' in server.metrics()
         newest = f"{heard['stats']['epoch']}-{heard['stats']['revision']}"
     with EventSource(server.port, Last_Event_ID=newest) as again:
-        assert again.event() == heard, "the present state, though it says that it knows it"
+        assert again.block().fields == {"retry": "5000"}
+        assert again.block().event == heard, "the present state, though it says that it knows it"
         assert again.block().is_comment
         assert again.block().is_comment, "in silence; test_silence.py has the times"
 
