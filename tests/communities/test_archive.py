@@ -9,10 +9,9 @@ from support.account_calls import Person, log_in, sign_up
 from support.app_fixtures import Site, assert_error
 from support.community_calls import PATH, found, give
 from support.processes import wait_until
+from support.seats import seat_of
 
 from koyjabo.communities.communities import Communities
-from koyjabo.communities.live.participant import Participant
-from koyjabo.communities.permissions import RequiredAccess
 from koyjabo.errors import UnknownCommunity
 
 NOBODY = "3f2b8c1e-0000-4000-8000-000000000000"
@@ -73,22 +72,15 @@ def test_archived_community_is_unknown_to_everybody(site, ayesha, admin, directo
 def test_those_in_its_rooms_are_sent_away(site, ayesha, admin, directory, community):
     told: list = []
 
-    class Socket:
-        is_stream = False
-
-        def write(self, data: bytes) -> None:
-            pass
-
-    session = site.services.accounts.tokens.read(ayesha.access).session_id
-    seat = Participant(Socket(), RequiredAccess(session, ayesha.id, community, "member"), False, told.append)
+    seat = seat_of(site, ayesha, community, told.append)
     assert site.services.communities.rooms.join(seat)["count"] == 1
     directory.archive(admin, community)
     wait_until(lambda: told, "they are sent away")
     assert [type(problem) for problem in told] == [UnknownCommunity]
     with pytest.raises(UnknownCommunity):
-        site.services.communities.rooms.join(Participant(Socket(), seat.access, False, told.append))
+        site.services.communities.rooms.join(seat_of(site, ayesha, community))
     directory.restore(admin, community)
-    assert site.services.communities.rooms.join(Participant(Socket(), seat.access, False, told.append))["count"] == 1
+    assert site.services.communities.rooms.join(seat_of(site, ayesha, community))["count"] == 1
 
 
 def test_restored_community_has_all_it_had(site, ayesha, admin, directory, community):

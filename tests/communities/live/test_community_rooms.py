@@ -9,9 +9,8 @@ from support.account_calls import Person, sign_up
 from support.app_fixtures import Site
 from support.community_calls import found
 from support.processes import wait_until
+from support.seats import seat_of
 
-from koyjabo.communities.live.participant import Participant
-from koyjabo.communities.permissions import RequiredAccess
 from koyjabo.errors import Forbidden
 from koyjabo.models import Scope
 
@@ -34,29 +33,13 @@ def community(ayesha) -> str:
     return found(ayesha)["id"]
 
 
-class Socket:
-    """A plain WebSocket, as far as a room can tell."""
-
-    is_stream = False
-
-    def __init__(self) -> None:
-        self.frames: list[bytes] = []
-
-    def write(self, data: bytes) -> None:
-        self.frames.append(data)
-
-
-def seat_of(site: Site, person: Person, community: str, member: object, role: str = "member") -> Participant:
-    session = site.services.accounts.tokens.read(person.access).session_id
-    return Participant(member, RequiredAccess(session, person.id, community, role), False, lambda problem: None)
-
-
 def online(site: Site, community: str) -> int:
     return site.services.communities.rooms.online(community)[0]
 
 
 def test_one_who_is_let_in_is_online_until_they_leave(site, ayesha, community):
-    seat = seat_of(site, ayesha, community, Socket())
+    seat = seat_of(site, ayesha, community)
+    assert seat.scope == Scope(community)
     assert site.services.communities.rooms.join(seat)["count"] == 1
     assert online(site, community) == 1
     site.services.communities.rooms.leave(seat)
@@ -66,14 +49,14 @@ def test_one_who_is_let_in_is_online_until_they_leave(site, ayesha, community):
 
 def test_one_who_was_gone_when_the_room_would_have_let_them_in_leaves_nothing_behind(site, ayesha, community):
     """A Socket.IO client that is not connected any more."""
-    assert site.services.communities.rooms.join(seat_of(site, ayesha, community, "nobody's sid")) is None
+    assert site.services.communities.rooms.join(seat_of(site, ayesha, community, member="nobody's sid")) is None
     assert online(site, community) == 0
     assert site.services.realtime.rooms.find(f"visitors_{community}") is None
 
 
 def test_one_whose_line_was_lost_while_they_were_let_in_has_the_grace(site, ayesha, community, monkeypatch):
     attendance = site.services.communities.rooms
-    seat = seat_of(site, ayesha, community, Socket())
+    seat = seat_of(site, ayesha, community)
     arrivals = attendance._members.wait_until_counted
 
     def lost(*arguments):
@@ -92,8 +75,7 @@ def test_one_whose_line_was_lost_while_they_were_let_in_has_the_grace(site, ayes
 def test_right_that_is_lost_while_one_is_let_in_is_the_reason_they_are_told(site, ayesha, community, monkeypatch):
     attendance = site.services.communities.rooms
     told: list = []
-    seat = seat_of(site, ayesha, community, Socket())
-    seat.end = told.append
+    seat = seat_of(site, ayesha, community, told.append)
     settled = attendance._members.wait_until_counted
 
     def removed(*arguments):
@@ -111,7 +93,7 @@ def test_right_that_is_lost_while_one_is_let_in_is_the_reason_they_are_told(site
 
 def test_many_who_ask_at_once_are_each_told_their_own(site, ayesha, community):
     outsider = sign_up(site, "outsider")
-    rights = [seat_of(site, person, community, None).access for person in (ayesha, outsider) * 50]
+    rights = [seat_of(site, person, community).access for person in (ayesha, outsider) * 50]
     outcomes: dict[int, object] = {}
 
     def ask(number: int) -> None:
@@ -127,7 +109,3 @@ def test_many_who_ask_at_once_are_each_told_their_own(site, ayesha, community):
     for thread in threads:
         thread.join(10)
     assert [outcomes[number] for number in range(len(rights))] == [None, Forbidden] * 50
-
-
-def test_scope_of_a_seat_is_its_community(site, ayesha, community):
-    assert seat_of(site, ayesha, community, None).scope == Scope(community)

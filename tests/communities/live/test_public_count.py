@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from support.community_calls import PATH, found, losses
+from support.seats import seat_of
 
-from koyjabo.communities.live.participant import Participant
-from koyjabo.communities.permissions import RequiredAccess
 from koyjabo.errors import Forbidden
 
 
@@ -38,22 +37,10 @@ def test_archived_community_shows_nothing(site, cast, admin):
     assert cast["outsider"].get(realtime).status_code == 404
 
 
-class Socket:
-    is_stream = False
-
-    def write(self, data: bytes) -> None: ...
-
-
-def seat_of(site, person, community: str, told: list) -> Participant:
-    """One who asks to be let in as a member."""
-    session = site.services.accounts.tokens.read(person.access).session_id
-    return Participant(Socket(), RequiredAccess(session, person.id, community, "member"), False, told.append)
-
-
 def test_one_who_is_let_in_as_a_watcher_while_rights_are_checked_stays(site, cast):
     """A revocation of anybody's right, in the middle of their join."""
     community, communities, told = cast.community(public_count=True), site.services.communities, []
-    seat = seat_of(site, cast["outsider"], community, told)
+    seat = seat_of(site, cast["outsider"], community, told.append)
     check, checks = communities.permissions.check, []
 
     def checked(*arguments):
@@ -73,7 +60,10 @@ def test_one_who_is_let_in_as_a_watcher_while_rights_are_checked_stays(site, cas
 
 def test_one_who_becomes_a_watcher_while_rights_are_looked_up_stays_and_keeps_nobody_in(site, cast, monkeypatch):
     community, communities, told = cast.community(public_count=True), site.services.communities, []
-    seat, revoked = seat_of(site, cast["outsider"], community, told), seat_of(site, cast["outsider"], community, told)
+    seat, revoked = (
+        seat_of(site, cast["outsider"], community, told.append),
+        seat_of(site, cast["outsider"], community, told.append),
+    )
     revoked.is_checked = True
     recheck = communities.permissions.recheck
 

@@ -10,10 +10,9 @@ import pytest
 from support.account_calls import Person, sign_up
 from support.app_fixtures import Site
 from support.community_calls import found, give
+from support.seats import seat_of
 
-from koyjabo.communities.live.participant import Participant
 from koyjabo.communities.live.time_spent import TimeSpent
-from koyjabo.communities.permissions import RequiredAccess
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.models import Scope
 from koyjabo.runtime import ThreadRuntime
@@ -129,9 +128,7 @@ def test_corrected_clock_adds_no_time(site, ayesha, metro):
 
 
 def test_it_is_written_once_a_minute_and_at_the_end(site, ayesha, metro):
-    session = site.services.accounts.tokens.read(ayesha.access).session_id
-    seat = Participant(Socket(), RequiredAccess(session, ayesha.id, metro, "member"), False, lambda problem: None)
-    rooms = site.services.communities.rooms
+    seat, rooms = seat_of(site, ayesha, metro), site.services.communities.rooms
     rooms.join(seat)
     site.time.pass_(seconds=59)
     rooms.tick()
@@ -141,15 +138,6 @@ def test_it_is_written_once_a_minute_and_at_the_end(site, ayesha, metro):
     site.time.pass_(minutes=1)
     site.restart()
     assert spent(site, metro) == {TODAY: (1, 1.5)}
-
-
-class Socket:
-    """A plain WebSocket, as far as a room can tell."""
-
-    is_stream = False
-
-    def write(self, data: bytes) -> None:
-        """Nothing reads it."""
 
 
 def test_deleted_communities_and_accounts_leave_nothing(site, ayesha, metro):
