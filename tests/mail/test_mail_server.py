@@ -120,6 +120,7 @@ def test_slow_mail_server_delays_no_request_and_what_waits_survives_kill_9(new_s
 
 
 @pytest.mark.waits
+@pytest.mark.long(proved_by="mail/test_mail_outbox.py::test_one_server_sends_at_a_time_and_the_next_one_takes_over")
 def test_two_workers_send_each_mail_once(new_server, sqlite_database, redis_server):
     mailbox = Mailbox().start()
     settings = mailbox.settings(WEB_CONCURRENCY=2, REDIS_URL=redis_server.url, RATE_LIMIT_LOGINS=0)

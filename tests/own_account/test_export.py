@@ -6,9 +6,10 @@ import json
 
 import pytest
 from sqlalchemy.sql.util import find_tables
+from support.account_calls import sign_up
 from support.account_world import NAME, Life, tables_of_users
 from support.app_fixtures import Site
-from support.community_calls import found, give
+from support.community_calls import found
 
 from koyjabo.own_account import export
 from koyjabo.own_account.section_queries import SECTIONS, Owner
@@ -128,8 +129,8 @@ def test_export_leaves_a_line_in_the_audit_log(site, life, exported):
 
 
 def test_export_is_broken_off_when_the_session_ends(site, life):
-    other = life.karim
-    give(other, found(other)["id"], life.ayesha, "member")
+    other = sign_up(site, "other")
+    found(other)
     answer = other.get(EXPORT, buffered=False)
     pieces = iter(answer.response)
     assert b'"exported_at"' in next(pieces)

@@ -111,7 +111,10 @@ def test_right_that_is_lost_on_one_worker_ends_sockets_on_the_other(server, foun
         socket.close()
 
 
-@pytest.mark.parametrize("how", ["frozen", pytest.param("gone", marks=pytest.mark.long)])
+@pytest.mark.long(  # it is the look at the version, which sees what another process has done, too
+    proved_by="communities/live/test_community_sockets.py::test_sockets_of_one_who_loses_the_right_are_closed"
+)
+@pytest.mark.parametrize("how", ["frozen", "gone"])
 def test_right_that_is_lost_while_redis_is_away_ends_sockets_within_two_looks(mortal, mortal_redis, how):
     server, founder = mortal, Member(mortal)
     community, (left, right) = founder.found(), server.workers()
@@ -125,7 +128,8 @@ def test_right_that_is_lost_while_redis_is_away_ends_sockets_within_two_looks(mo
         mortal_redis.thaw()
 
 
-@pytest.mark.parametrize("how", ["frozen", pytest.param("emptied", marks=pytest.mark.long)])
+@pytest.mark.long(proved_by="presence/members/test_members_outage.py::test_workers_agree_when_redis_is_back")
+@pytest.mark.parametrize("how", ["frozen", "emptied"])
 def test_all_agree_after_redis_was_away(mortal, mortal_redis, how):
     server, community = mortal, Member(mortal).found()
     left, right = server.workers()

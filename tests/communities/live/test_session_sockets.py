@@ -19,6 +19,10 @@ pytestmark = pytest.mark.waits
 INVALID, EXPIRED = 4002, 4004
 
 
+@pytest.mark.long(
+    proved_by="communities/live/test_community_workers.py::"
+    "test_right_that_is_lost_on_one_worker_ends_sockets_on_the_other"
+)
 def test_sockets_of_a_session_that_is_ended_are_closed_everywhere(new_server, tmp_path, redis_server):
     server = two_workers(new_server(SqliteDatabase.migrated(tmp_path / "koyjabo.db"), REDIS_URL=redis_server.url))
     owner = Member(server)
