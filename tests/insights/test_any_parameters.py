@@ -19,6 +19,8 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.insights.dimensions import DIMENSIONS
 from koyjabo.insights.ranges import RANGES
 
+pytestmark = pytest.mark.long(proved_by="insights/test_parameters.py::test_whatever_is_typed_is_bounded_or_refused")
+
 TODAY = "2025-10-10"
 ROUTES = ("/api", "/api/communities/{community}", "/api/shares/{of_pages}", "/api/shares/{of_community}")
 MOST_ROWS = {"summary": 2, "timeline": 2_400, "breakdown": 1_000, "hours": 7 * 24}
