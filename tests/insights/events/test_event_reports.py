@@ -108,6 +108,7 @@ def test_comparison_counts_events_up_to_the_same_time(used):
     assert (compared.visits, compared.page_views, compared.events) == (0, 0, 0)
 
 
+@pytest.mark.long(proved_by="insights/events/test_event_reports.py::test_rows_carry_counts_that_add_up")
 def test_answers_are_those_of_a_naive_recount(site):
     """Visits and events of several days, of the site and a community, with and without filters."""
     chance = random.Random(7)
