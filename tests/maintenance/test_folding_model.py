@@ -134,5 +134,5 @@ class FoldingMachine(RuleBasedStateMachine):
 
 def test_numbers_stay(kind, tmp_path, request):
     new_url = new_urls(kind, tmp_path, lambda: request.getfixturevalue("postgres"))
-    times, steps = {"sqlite": (15, 25), "postgres": (4, 20)}[kind]
+    times, steps = {"sqlite": (15, 18), "postgres": (4, 15)}[kind]
     play(partial(FoldingMachine, new_url), times, steps)
