@@ -92,7 +92,7 @@ def total(server) -> int:
         return line.ask("GET", "/api/stats").json["totalVisitors"]
 
 
-QUICK = ("nothing", "half a head", "half a body", "half a handshake")
+QUICK = ("half a head", "half a body")
 
 
 @pytest.mark.parametrize(
