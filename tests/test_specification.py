@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from support import permissions
-from support.app_fixtures import Site
 
 from koyjabo.accounts.tokens import ACCESS_S, REFRESH_S
 from koyjabo.presence import CommunityVisitorTracker
@@ -74,20 +73,19 @@ def route(rule: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def calls(tmp_path_factory) -> dict[str, tuple[str, list[int]]]:
+def calls(site) -> dict[str, tuple[str, list[int]]]:
     """Who may make each call of accounts and communities, and the statuses that are no errors; sockets have none."""
-    with Site(f"sqlite:///{tmp_path_factory.mktemp('specification')}/koyjabo.db") as site:
-        described = site.client.get("/openapi.json").json["paths"]
-        found = {}
-        for rule in site.app.url_map.iter_rules():
-            who = ROLES.get(permissions.RULES.get(rule.endpoint, ""), "")
-            if rule.websocket:
-                found[route(rule.rule)] = (who, [])
-            elif rule.rule.startswith(("/api/auth/", "/api/communities", "/api/invitations/")):
-                (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
-                responses = described[re.sub(r"<(?:[^<>:]+:)?(\w+)>", r"{\1}", rule.rule)][method.lower()]["responses"]
-                found[f"{method} {route(rule.rule)}"] = (who, [int(code) for code in responses if code < "4"])
-        return found
+    described = site.client.get("/openapi.json").json["paths"]
+    found = {}
+    for rule in site.app.url_map.iter_rules():
+        who = ROLES.get(permissions.RULES.get(rule.endpoint, ""), "")
+        if rule.websocket:
+            found[route(rule.rule)] = (who, [])
+        elif rule.rule.startswith(("/api/auth/", "/api/communities", "/api/invitations/")):
+            (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
+            responses = described[re.sub(r"<(?:[^<>:]+:)?(\w+)>", r"{\1}", rule.rule)][method.lower()]["responses"]
+            found[f"{method} {route(rule.rule)}"] = (who, [int(code) for code in responses if code < "4"])
+    return found
 
 
 def test_calls_are_those_of_the_code(calls):

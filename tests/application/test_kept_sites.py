@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from support.app_fixtures import Site
+from support.databases import SqliteDatabase
 
 PEER = {"REMOTE_ADDR": "203.0.113.7"}
 
@@ -14,7 +15,7 @@ def statuses(site: Site) -> list[int]:
 
 def test_application_of_an_earlier_site_is_as_new(tmp_path):
     limited = {"RATE_LIMIT_REGISTRATIONS": "2", "SECRET_KEY": "used by the sites of this test alone, and by no others"}
-    with Site(f"sqlite:///{tmp_path}/1.db", **limited) as first:
+    with Site(SqliteDatabase.migrated(tmp_path / "1.db").url, **limited) as first:
         first.app.config["DEBUG"] = True
         first.app.add_url_rule("/more", view_func=lambda: "more")
         first.app.after_request(lambda response: response.headers.update({"X-More": "1"}) or response)
@@ -22,8 +23,8 @@ def test_application_of_an_earlier_site_is_as_new(tmp_path):
         answer = first.client.get("/more")
         assert (answer.text, answer.headers["X-More"]) == ("more", "1")
     with (
-        Site(f"sqlite:///{tmp_path}/2.db", **limited) as second,
-        Site(f"sqlite:///{tmp_path}/3.db", **limited) as third,
+        Site(SqliteDatabase.migrated(tmp_path / "2.db").url, **limited) as second,
+        Site(SqliteDatabase.migrated(tmp_path / "3.db").url, **limited) as third,
     ):
         assert second.app is first.app is not third.app
         assert second.app.config["DEBUG"] is False

@@ -14,12 +14,6 @@ def test_every_setting_is_in_one_group():
     assert sorted(" ".join(GROUPS.values()).split()) == sorted(NAMES)
 
 
-def test_meanings_are_those_of_the_readme():
-    assert {each.name: each.meaning for each in catalogue(Settings())} == {
-        str(field.alias): field.description for field in Settings.model_fields.values()
-    }
-
-
 def test_secrets_have_no_value():
     made = catalogue(
         config.load(

@@ -150,12 +150,6 @@ def test_moderators_see_and_end_the_links_of_their_communities(site, cast, commu
     assert lines[1] == ("share.create", "All")
 
 
-def test_viewers_of_the_site_make_no_links(site, cast):
-    site.rows("UPDATE users SET is_viewer = true WHERE id = :id", id=cast["outsider"].id)
-    assert_error(ask_for_share(cast["outsider"]), 403, "forbidden")
-    assert_error(cast["outsider"].get(PATH), 403, "forbidden")
-
-
 def test_link_is_unknown_when_it_has_ended_or_expired_or_never_was(site, cast):
     ends = share(boss(cast), expires_at="2025-12-17T00:00:00+06:00")["token"]
     ended = share(boss(cast))

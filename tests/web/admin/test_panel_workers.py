@@ -1,10 +1,19 @@
-"""What the panel does over two workers, on real ones: archive a community, recount the ledger, know each other."""
+"""What the panel does over two workers, on real ones: archive a community, recount the ledger, know each other, and
+say on every page since when visits cannot be saved.
+"""
 
 from __future__ import annotations
 
+import http.client
 import json
+import re
 import sqlite3
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 import requests
@@ -20,8 +29,12 @@ from koyjabo.cluster.workers import SOCKET_KINDS, Progress, Worker
 from koyjabo.cluster.workers_redis import RedisWorkers
 from koyjabo.runtime import ThreadRuntime
 
+pytestmark = pytest.mark.waits
+
 FORBIDDEN = 4003
 LIST_WORKERS = "koyjabo:workers"
+SOON_S = 8.0
+ZONE = ZoneInfo("Asia/Dhaka")
 HEARD_S = 5.0
 """By then every worker has heard what another tells."""
 
@@ -135,3 +148,73 @@ def test_audit_log_has_the_place_of_a_real_request_and_no_address(server, boss):
     ((place,), *_) = stored(server, "SELECT place FROM audit_log WHERE action = 'community.create' ORDER BY id DESC")
     assert place
     assert "127.0.0.1" not in str(stored(server, "SELECT * FROM audit_log"))
+
+
+class Panel:
+    """The panel of an admin, on a connection that stays with one worker."""
+
+    def __init__(self, server: Server, boss: Member) -> None:
+        cookies = boss.http.cookies.get_dict()
+        self._headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
+        self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=15)
+
+    def get(self, path: str) -> str:
+        self._connection.request("GET", path, headers=self._headers)
+        answer = self._connection.getresponse()
+        text = answer.read().decode()
+        assert answer.status == 200, text
+        return text
+
+    def unsaved(self) -> str:
+        text = self.get("/admin/state")
+        assert len(text.encode()) <= 300
+        return json.loads(text)["unsaved"]
+
+    def is_red(self) -> bool:
+        return json.loads(self.get("/admin/state"))["health"] == "danger"
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@contextmanager
+def panels(server: Server, boss: Member) -> Iterator[list[Panel]]:
+    """One on each worker."""
+    with ExitStack() as stack:
+        found = []
+        for worker in server.workers():
+            with only(server, worker):
+                found.append(Panel(server, boss))
+                stack.callback(found[-1].close)
+                found[-1].get("/admin/state")
+        yield found
+
+
+def seconds_of_day(text: str) -> int:
+    hours, minutes, seconds = map(int, re.findall(r"\d+", text)[-3:])
+    return 3600 * hours + 60 * minutes + seconds
+
+
+def test_every_worker_says_since_when_visits_are_not_saved_and_when_one_is(server, boss):
+    with panels(server, boss) as both, ThreadPoolExecutor(1) as visitors:
+        assert [each.unsaved() for each in both] == ["", ""]
+        with server.database.locked():
+            came, began = datetime.now(ZONE), time.monotonic()
+            visit = visitors.submit(server.post_visit, "ayesha", "1")
+            for each in both:
+                wait_until(each.unsaved, "it is said", timeout_s=SOON_S)
+            assert time.monotonic() - began < SOON_S
+            said = {each.unsaved() for each in both}
+            assert all(each.startswith("Visits have not been saved since ") for each in said)
+            expected = seconds_of_day(f"{came:%H:%M:%S}")
+            assert all((seconds_of_day(each) - expected) % 86_400 in (0, 1, 2) for each in said)
+            assert all(each.is_red() for each in both)
+            page = both[0].get("/admin/users")
+            assert re.search(r'<p class="[^"]*"[^>]*>Visits have not been saved since', page)
+        assert visit.result().status_code in (200, 503)
+        assert server.post_visit("ayesha", "2").status_code == 200
+        ended = time.monotonic()
+        for each in both:
+            wait_until(lambda each=each: not each.unsaved(), "it is not said any more", timeout_s=SOON_S)
+        assert time.monotonic() - ended < SOON_S
+        assert all(server.get("/readyz").ok for _ in both)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.account_calls import log_in
 from support.admin_calls import Scene, address, panel, routes
 from support.page_calls import FOR_SCRIPTS, Reader, words
 
@@ -83,13 +82,6 @@ def test_no_search_tells_a_viewer_an_email_or_a_visitor_id(site, scene, viewer):
     found = words(viewer.get("/admin/visits?text=1"))
     assert "•••" in found
     assert "No visit matches." not in found
-
-
-def test_viewer_is_nothing_more_in_the_api(site, scene, viewer):
-    nila = log_in(site, "nila")
-    assert nila.get("/api/auth/me").json["is_admin"] is False
-    assert nila.get(f"/api/communities/{scene.community}/members").status_code == 403
-    assert nila.get(f"/api/communities/{scene.community}/visitors").status_code == 403
 
 
 def test_right_of_a_viewer_ends_at_once(site):

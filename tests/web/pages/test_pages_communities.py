@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from support.app_fixtures import Site
 from support.community_calls import roles_in
 from support.page_calls import Reader, path_of, words
 
@@ -98,16 +97,6 @@ def test_what_cannot_be_is_said_at_the_field_and_the_rest_stays(readers):
     assert " checked" not in page
 
 
-def test_founding_is_limited_as_by_the_api(sqlite_database):
-    with Site(sqlite_database.url, RATE_LIMIT_ACTIONS="2") as site:
-        reader = Reader(site).sign_up("ayesha")
-        for _ in range(2):
-            reader.send("/communities/new", name="Mirpur")
-        assert "Please wait" in words(reader.send("/communities/new", 429, name="Mirpur"))
-        path = reader.get("/account").split('href="/communities/')[1].split('"')[0]
-        reader.send(f"/communities/{path}/members", 429, email="karim@example.com", role="member")
-
-
 def test_join_and_leave(site, readers, cast):
     community, reader = cast.community(), readers["outsider"]
     reader.send(path_of(community, "/join"))
@@ -135,14 +124,6 @@ def test_where_one_may_not_join_the_page_says_why(site, readers, cast):
     readers["outsider"].get(path_of(hidden), 404)
 
 
-def test_last_admin_who_leaves_is_told_why_not(site, readers, cast):
-    community = cast.kept_community()
-    page = words(readers["admin"].send(path_of(community, "/leave"), 409))
-    assert "A community needs an admin." in page
-    assert "Online now" in page
-    assert roles_in(site, community)[cast["admin"].id] == "admin"
-
-
 def test_settings_change_what_is_sent(site, readers, cast):
     community = cast.community(description="Old", listed=False)
     page = readers["admin"].get(path_of(community, "/settings"))
@@ -154,15 +135,6 @@ def test_settings_change_what_is_sent(site, readers, cast):
     assert (found["name"], found["description"], found["open"], found["listed"]) == ("New", "", False, True)
     page = readers["admin"].send(path_of(community, "/settings"), 422, name="", listed="on")
     assert "must have 1 to 200 characters" in words(page)
-
-
-def test_delete_asks_first_and_then_does_it(site, readers, cast):
-    community = cast.community()
-    assert "Members: 4" in words(readers["admin"].get(path_of(community, "/delete")))
-    readers["admin"].get(path_of(community))
-    readers["admin"].confirm(path_of(community, "/delete"))
-    assert "Mirpur 10 was deleted." in words(readers["admin"].get(readers["admin"].location))
-    readers["admin"].get(path_of(community), 404)
 
 
 def test_visits_and_who_is_online_are_on_the_page(site, readers, cast):

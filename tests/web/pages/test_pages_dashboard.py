@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.account_calls import log_in, sign_up
+from support.account_calls import sign_up
 from support.app_fixtures import Site, Time
-from support.community_calls import found, give
+from support.community_calls import found
 from support.page_calls import Reader, words
 
 from koyjabo.models import Scope
@@ -117,22 +117,3 @@ def test_nobody_here_and_nobody_ever_is_said_in_words(reader, community):
     assert "No one is here right now." in page
     assert "Conversion rate 0 %" in page
     assert "Difference 0 " in page
-
-
-def test_who_loses_the_role_sees_no_dashboard(site, community):
-    karim = sign_up(site, "karim")
-    reader = Reader(site).log_in("karim")
-    ayesha = Reader(site).log_in("ayesha")
-    give(log_in(site, "ayesha"), community, karim, "moderator")
-    reader.get(f"/communities/{community}/dashboard")
-    ayesha.send(f"/communities/{community}/members/{karim.id}", role="member")
-    assert "Only moderators and admins" in words(reader.get(f"/communities/{community}/dashboard", 403))
-
-
-def test_rate_of_conversions_is_of_all_who_ever_came_anonymously(site, community):
-    reports = site.services.analytics.reports
-    assert reports.conversion_rate(community) == 0
-    for visitor in ("a", "b", "c"):
-        site.register(visitor, communityId=community)
-    sign_up(site, "karim", visitorId="b")
-    assert reports.conversion_rate(community) == 33.3

@@ -49,7 +49,6 @@ def test_what_cannot_be_changed_is_said_at_its_field(site, ayesha):
     page = ayesha.send(DETAILS, 422, name="A", email="ayesha@example.com", password="rickshaw at noon")
     assert 'id="password-error" class="error">That is not your current password.' in page
     assert "rickshaw" not in page
-    ayesha.send(DETAILS, 403, csrf_token="", name="A", email="a@example.com", password=PASSWORD)
     assert "ayesha@example.com" in words(ayesha.get("/account"))
 
 
@@ -78,7 +77,6 @@ def test_deletion_that_is_not_confirmed_changes_nothing(site, ayesha):
     assert 'id="password-error" class="error">That is not your current password.' in page
     for fields in ({}, {"confirmation": "ayesha@example.com"}):
         assert "is required" in words(ayesha.send(DELETE, 422, **fields))
-    ayesha.send(DELETE, 403, **right(csrf_token=""))
     assert try_login(site).status_code == 200
 
 

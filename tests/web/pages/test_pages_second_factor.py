@@ -150,14 +150,6 @@ def test_no_other_site_makes_the_step(site, ayesha, path):
     reader.send(path, 403, token=token, code=app.next_code())
 
 
-def test_second_step_is_in_bangla(site, ayesha):
-    turn_on(log_in(site))
-    reader = Reader(site, "bn")
-    page = login(reader)
-    assert "দ্বিতীয় ধাপ" in words(page)
-    assert "কোডটি ভুল" in words(reader.send(STEP, 422, token=token_in(page), code="১"))
-
-
 def test_passkey_is_made_and_removed_by_forms(site, ayesha):
     """The script only asks the browser: what it sends are fields of these forms."""
     key = Authenticator()
