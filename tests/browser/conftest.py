@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support import browser as browsers
+from support.databases import SqliteDatabase
 from support.elsewhere import Elsewhere, Line
 from support.members import Member
-from support.pages import Device
+from support.pages import EMAIL, PASSWORD, Device, kept_login
 from support.redis import free_port
 from support.server import Server
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, StorageState
 
 NewDevice = Callable[..., Device]
+SETTINGS = {"STARTING_TOTAL": 4000, "ADMIN_EMAIL": EMAIL, "ADMIN_PASSWORD": PASSWORD}
+
+known: dict[tuple[Server, str], Member] = {}
 
 
 @pytest.fixture(scope="session")
@@ -27,10 +31,34 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
+@pytest.fixture(scope="session")
+def common_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("site")
+    server = Server(SqliteDatabase.migrated(folder / "koyjabo.db"), folder, PORT=free_port(), **SETTINGS)
+    yield server.start()
+    server.kill()
+
+
 @pytest.fixture(scope="module")
-def site(module_servers, module_sqlite_database) -> Server:
-    """A running server for the tests of a module. It keeps its port when it is started again."""
-    return module_servers(module_sqlite_database, PORT=free_port(), STARTING_TOTAL=4000).start()
+def site(common_site: Server) -> Server:
+    """A running server, which modules share. It keeps its port when it is started again."""
+    return common_site
+
+
+@pytest.fixture(scope="module")
+def new_site(module_servers, module_sqlite_database) -> Callable[..., Server]:
+    """Start one for a module that needs other settings, or the first visits: `new_site(MILESTONES="4006")`."""
+
+    def start(**settings: Any) -> Server:
+        return module_servers(module_sqlite_database, PORT=free_port(), **{**SETTINGS, **settings}).start()
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def session(browser: Browser, site: Server) -> StorageState:
+    """What a browser keeps in which the admin of the site has logged in."""
+    return kept_login(browser, site.port, EMAIL, PASSWORD)
 
 
 @pytest.fixture
@@ -74,7 +102,7 @@ def page(device: Device) -> Page:
     return device.context.new_page()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def other_site() -> Iterator[str]:
     """A real one: browsers let no page that only pretends to come from somewhere speak to this machine."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
@@ -101,17 +129,26 @@ def line(elsewhere: Page) -> Line:
 
 @pytest.fixture(scope="module")
 def founder(site: Server) -> Member:
-    return Member(site, "founder")
+    return _member(site, "founder")
 
 
 @pytest.fixture(scope="module")
 def karim(site: Server) -> Member:
-    return Member(site, "karim")
+    return _member(site, "karim")
 
 
 @pytest.fixture
 def community(founder: Member) -> str:
     return founder.found()
+
+
+def _member(site: Server, name: str) -> Member:
+    """The one of that name on the site, logged in."""
+    if (site, name) in known:
+        known[site, name].log_in()
+    else:
+        known[site, name] = Member(site, name)
+    return known[site, name]
 
 
 def _devices_on(browser: Browser, site: Server) -> Iterator[NewDevice]:

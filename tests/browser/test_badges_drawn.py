@@ -7,6 +7,8 @@ import pytest
 from koyjabo.web.badges import drawing
 from koyjabo.web.badges.values import LABELS
 
+pytestmark = pytest.mark.long(proved_by="browser/test_count_element.py::test_elements_of_a_page_are_one_visit")
+
 NUMBERS = ("0", "7", "4,001", "11,111", "1,234,567", "৭", "৪,০০১", "১১,১১১", "১২,৩৪,৫৬৭", "৯৯,৯৯,৯৯,৯৯৯")
 OTHERS = ("WWWWWWWW", "iiiiiiii", "Visits (all time) & more", "কই যাবো ভিজিট", "ক্ষুদ্র ঋণ গ্রাহক", "শ্রী ত্রিশ উদ্‌যাপন")
 MOST_STRETCH = 0.2

@@ -5,93 +5,68 @@ from __future__ import annotations
 import json
 
 import pytest
-from support.elsewhere import begin, state
-from support.pages import wait_for
+from support.elsewhere import begin, begin_live
+from support.pages import sent_by, wait_for
+
+long = pytest.mark.long(proved_by="browser/test_client_events.py::test_events_are_counted_with_their_properties")
+once = pytest.mark.long(proved_by="browser/test_client_events.py::test_events_are_sent_again_under_the_same_ids")
 
 PERSISTED = "dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"
+TRACK = "async () => { await window.koyjabo.track('search'); }"
+"""Returns when its module is there."""
+
+TIMERS = """() => {
+  const wait = window.setTimeout;
+  window.timers = 0;
+  window.setTimeout = (...said) => {
+    window.timers += said[1] === 1000;
+    return wait(...said);
+  };
+}"""
 
 
-def visitor(page) -> str:
-    return page.evaluate("window.koyjabo.visitorId")
-
-
-def stored(site, page) -> list[tuple]:
-    """Name, path and properties, without those of other visitors."""
-    rows = site.database.rows(f"SELECT name, page, props FROM events WHERE visitor_id = '{visitor(page)}' ORDER BY id")
+def stored(site, who: str) -> list[tuple]:
+    """Name, path and properties of a visitor's events."""
+    rows = site.database.rows(f"SELECT name, page, props FROM events WHERE visitor_id = '{who}' ORDER BY id")
     return [(name, path, json.loads(props or "{}")) for name, path, props in rows]
 
 
-def paths(site, page) -> list[str]:
-    return [path for name, path, _ in stored(site, page) if name == "pageview"]
+class Tab:
+    """A page of another site with the client on it."""
 
+    def __init__(self, page, site, **options) -> None:
+        begin_live(page, site, **options)
+        self.page, self.site, self.who = page, site, page.evaluate("window.koyjabo.visitorId")
 
-def open_page(tab, site, **options) -> None:
-    begin(tab, site, **options)
-    wait_for(tab, lambda: state(tab)[1] == "live", "it is live")
+    def track(self, *names: str) -> None:
+        self.page.evaluate("(names) => { for (const name of names) window.koyjabo.track(name); }", names)
 
+    def go(self, *steps: str) -> None:
+        """`steps` are methods of the history and paths: "pushState /a"."""
+        for method, path in map(str.split, steps):
+            self.page.evaluate("([method, path]) => history[method]({}, '', path)", [method, path])
 
-def go(page, method: str, path: str) -> None:
-    page.evaluate("([method, path]) => history[method]({}, '', path)", [method, path])
+    def names(self) -> list[str]:
+        return [name for name, _, _ in stored(self.site, self.who)]
+
+    def wait_for_names(self, *names: str) -> None:
+        wait_for(self.page, lambda: self.names() == [*names], f"{names} are counted")
+
+    def wait_for_views(self, *paths: str) -> None:
+        views = lambda: [path for name, path, _ in stored(self.site, self.who) if name == "pageview"]  # noqa: E731
+        wait_for(self.page, lambda: views() == [*paths], f"{paths} are counted")
 
 
 def test_events_are_counted_with_their_properties(elsewhere, site):
-    sent = []
-    elsewhere.on("request", lambda request: request.url.endswith("/api/events") and sent.append(request))
-    open_page(elsewhere, site)
+    sent, tab = sent_by(elsewhere, "/api/events"), Tab(elsewhere, site)
     elsewhere.evaluate("""() => {
       for (let number = 0; number < 70; number++) window.koyjabo.track("search", { to: "Mirpur 10", number });
       window.koyjabo.track("signup", { none: null, long: "x".repeat(500) });
     }""")
-    wait_for(elsewhere, lambda: len(stored(site, elsewhere)) == 71, "they are counted")
-    found = stored(site, elsewhere)
-    assert found[0] == ("search", "/", {"to": "Mirpur 10", "number": "0"})
-    assert [props["number"] for _, _, props in found[:-1]] == [str(number) for number in range(70)]
-    assert found[-1] == ("signup", "/", {"long": "x" * 120})
-    assert [len(request.post_data_json["events"]) for request in sent] == [50, 21]
-
-
-def test_event_waits_for_its_module_where_there_is_no_network(elsewhere, site):
-    elsewhere.route("**/koyjabo-events.js", lambda route: route.abort(), times=1)
-    open_page(elsewhere, site)
-    elsewhere.evaluate("window.koyjabo.track('search')")
-    wait_for(elsewhere, lambda: [name for name, _, _ in stored(site, elsewhere)] == ["search"], "it is counted")
-
-
-def test_page_views_follow_the_history(elsewhere, site):
-    open_page(elsewhere, site, pageViews=True)
-    go(elsewhere, "pushState", "/a")
-    go(elsewhere, "pushState", "/a?q=1")
-    go(elsewhere, "replaceState", "/b")
-    go(elsewhere, "pushState", "/c")
-    wait_for(elsewhere, lambda: paths(site, elsewhere) == ["/a", "/b", "/c"], "they are counted")
-    elsewhere.evaluate("history.back()")
-    wait_for(elsewhere, lambda: paths(site, elsewhere)[3:] == ["/b"], "back is a view")
-    elsewhere.evaluate(PERSISTED)
-    wait_for(elsewhere, lambda: paths(site, elsewhere)[4:] == ["/b"], "a restored page is a view")
-    elsewhere.evaluate("window.koyjabo.stop()")
-    go(elsewhere, "pushState", "/d")
-    elsewhere.wait_for_timeout(1500)
-    assert len(paths(site, elsewhere)) == 5
-
-
-def test_page_of_a_visit_is_its_first_view_and_the_next_page_the_second(elsewhere, site, other_site):
-    open_page(elsewhere, site, pageViews=True)
-    elsewhere.goto(f"{other_site}next")
-    open_page(elsewhere, site, pageViews=True)
-    wait_for(elsewhere, lambda: paths(site, elsewhere) == ["/next"], "the second page is a view")
-    elsewhere.reload()
-    open_page(elsewhere, site, pageViews=True, page="/named")
-    wait_for(elsewhere, lambda: paths(site, elsewhere) == ["/next", "/named"], "and so is a reload")
-
-
-def test_what_happened_last_is_sent_when_the_page_is_left(elsewhere, site, other_site):
-    open_page(elsewhere, site, pageViews=True)
-    who = visitor(elsewhere)
-    elsewhere.evaluate("window.koyjabo.track('opened')")
-    wait_for(elsewhere, lambda: stored(site, elsewhere), "the module is there")
-    elsewhere.evaluate("""() => { window.koyjabo.track("left"); location.href = "/elsewhere"; }""")
-    names = f"SELECT name FROM events WHERE visitor_id = '{who}' ORDER BY id"
-    wait_for(elsewhere, lambda: site.database.rows(names) == [("opened",), ("left",)], "it arrives")
+    wait_for(elsewhere, lambda: len(tab.names()) == 71, "they are counted")
+    searches = [("search", "/", {"to": "Mirpur 10", "number": str(number)}) for number in range(70)]
+    assert stored(site, tab.who) == [*searches, ("signup", "/", {"long": "x" * 120})]
+    assert [len(body["events"]) for body in sent] == [50, 21]
 
 
 def test_events_are_sent_again_under_the_same_ids(elsewhere, site):
@@ -106,49 +81,40 @@ def test_events_are_sent_again_under_the_same_ids(elsewhere, site):
             route.continue_()
 
     elsewhere.route("**/api/events", lose_the_answer)
-    open_page(elsewhere, site)
-    elsewhere.evaluate("window.koyjabo.track('search')")
+    tab = Tab(elsewhere, site)
+    tab.track("search")
     wait_for(elsewhere, lambda: len(ids) == 1, "it is sent")
     elsewhere.evaluate("dispatchEvent(new Event('online'))")
     wait_for(elsewhere, lambda: len(ids) >= 2, "it is sent again")
-    elsewhere.wait_for_timeout(500)
-    assert (len(set(ids)), len(stored(site, elsewhere))) == (1, 1)
+    wait_for(elsewhere, lambda: elsewhere.evaluate("window.koyjabo.waiting") == 0, "it is answered")
+    assert (len(set(ids)), tab.names()) == (1, ["search"])
 
 
-WRONG = """() => {
-  const many = Object.fromEntries(Array.from({ length: 11 }, (_, number) => [`p${number}`, 1]));
-  for (const said of [[], [""], ["Not a name"], ["Signup"], [7], ["search", { to: {} }], ["search", { "to go": 1 }],
-    ["search", many], ["search", "Mirpur"], ["search", { to: NaN }], ["search", {}, 7]]) window.koyjabo.track(...said);
-  window.koyjabo.track("search", many.p0 && { to: null });
-}"""
+@once
+def test_event_waits_for_its_module_where_there_is_no_network(elsewhere, site):
+    elsewhere.route("**/koyjabo-events.js", lambda route: route.abort(), times=1)
+    tab = Tab(elsewhere, site)
+    tab.track("search")
+    tab.wait_for_names("search")
 
 
-def test_wrong_arguments_are_named_and_never_sent(elsewhere, device, site):
-    sent = []
-    elsewhere.on("request", lambda request: request.url.endswith("/api/events") and sent.append(request))
-    open_page(elsewhere, site)
-    elsewhere.evaluate(WRONG)
-    wait_for(elsewhere, lambda: stored(site, elsewhere) == [("search", "/", {})], "the good one is counted")
-    wait_for(elsewhere, lambda: sent, "the browser tells that it was sent")
-    assert [len(request.post_data_json["events"]) for request in sent] == [1]
-    warnings = [line for line in device.console if "Event not counted" in line]
-    assert len(warnings) == 11
-    assert "its name must be of a-z, 0-9 and _" in warnings[0]
-    device.console[:] = [line for line in device.console if line not in warnings]
-
-
-def test_event_that_the_server_refuses_takes_no_other_with_it(elsewhere, device, site):
-    def refuse_the_first(route) -> None:
-        said = route.request.post_data_json
-        said["events"][0]["name"] = "Not a name"
-        route.continue_(post_data=json.dumps(said))
-
-    open_page(elsewhere, site)
-    elsewhere.route("**/api/events", refuse_the_first, times=1)
-    elsewhere.evaluate("() => { window.koyjabo.track('first'); window.koyjabo.track('search'); }")
-    wait_for(elsewhere, lambda: stored(site, elsewhere) == [("search", "/", {})], "the good one is counted")
-    assert any("Events were refused" in line for line in device.console)
-    device.console[:] = [line for line in device.console if "refused" not in line]
+@long
+def test_page_views_follow_the_history_until_the_client_is_stopped(elsewhere, site, other_site):
+    """The page of the visit is its first view."""
+    tab = Tab(elsewhere, site, pageViews=True)
+    tab.go("pushState /a", "pushState /a?q=1", "replaceState /b", "pushState /c")
+    tab.wait_for_views("/a", "/b", "/c")
+    elsewhere.evaluate("history.back()")
+    tab.wait_for_views("/a", "/b", "/c", "/b")
+    elsewhere.evaluate(PERSISTED)
+    tab.wait_for_views("/a", "/b", "/c", "/b", "/b")
+    elsewhere.goto(f"{other_site}next")
+    begin_live(elsewhere, site, pageViews=True)
+    tab.wait_for_views("/a", "/b", "/c", "/b", "/b", "/next")
+    elsewhere.evaluate("window.koyjabo.stop()")
+    tab.go("pushState /d")
+    Tab(elsewhere, site).track("later")
+    tab.wait_for_names(*["pageview"] * 6, "later")
 
 
 PRELOAD = """(href) => new Promise((onload, onerror) => {
@@ -156,92 +122,110 @@ PRELOAD = """(href) => new Promise((onload, onerror) => {
 })"""
 
 
-def test_the_first_event_is_not_lost_when_a_page_that_has_the_module_is_left(elsewhere, site, other_site):
-    open_page(elsewhere, site)
-    who = visitor(elsewhere)
-    elsewhere.evaluate(PRELOAD, f"http://localhost:{site.port}/static/js/koyjabo-events.js")
+@once
+@pytest.mark.parametrize("first", ["opened", None])
+def test_what_happened_last_is_sent_when_the_page_is_left(elsewhere, site, first):
+    """Also the very first event, where the browser has the module already."""
+    tab = Tab(elsewhere, site, pageViews=True)
+    if first:
+        tab.track(first)
+        tab.wait_for_names(first)
+    else:
+        elsewhere.evaluate(PRELOAD, f"http://localhost:{site.port}/static/js/koyjabo-events.js")
     elsewhere.evaluate("""() => { window.koyjabo.track("left"); location.href = "/elsewhere"; }""")
-    names = f"SELECT name FROM events WHERE visitor_id = '{who}'"
-    wait_for(elsewhere, lambda: site.database.rows(names) == [("left",)], "it arrives")
+    tab.wait_for_names(*filter(None, [first]), "left")
 
 
-TIMERS = """() => {
-  const wait = window.setTimeout;
-  window.timers = 0;
-  window.setTimeout = (...said) => {
-    window.timers += said[1] === 1000;
-    return wait(...said);
-  };
+WRONG = """() => {
+  const many = Object.fromEntries(Array.from({ length: 11 }, (_, number) => [`p${number}`, 1]));
+  for (const said of [[], [""], ["Not a name"], ["Signup"], [7], ["search", { to: {} }], ["search", { "to go": 1 }],
+    ["search", many], ["search", "Mirpur"], ["search", { to: NaN }], ["search", {}, 7]]) window.koyjabo.track(...said);
 }"""
 
 
-def test_events_of_a_refused_visit_wait_for_nothing(elsewhere, device, site):
+@once
+def test_wrong_events_are_named_and_take_no_other_with_them(elsewhere, device, site):
+    """Those that the client knows to be wrong are never sent."""
+
+    def refuse_the_first(route) -> None:
+        sent.append(route.request.post_data_json)
+        said = route.request.post_data_json
+        said["events"][0]["name"] = "Not a name"
+        route.continue_(post_data=json.dumps(said))
+
+    sent, tab = [], Tab(elsewhere, site)
+    elsewhere.route("**/api/events", refuse_the_first, times=1)
+    elsewhere.evaluate(WRONG)
+    tab.track("first", "search")
+    tab.wait_for_names("search")
+    assert [[event["name"] for event in body["events"]] for body in sent] == [["first", "search"]]
+    warnings = [line for line in device.console if "Event not counted" in line]
+    assert len(warnings) == 11
+    assert "its name must be of a-z, 0-9 and _" in warnings[0]
+    assert any("Events were refused" in line for line in device.console)
+
+
+@once
+def test_refused_visit_and_its_events_are_not_sent_again(elsewhere, device, site):
+    elsewhere.clock.install()
     elsewhere.evaluate(TIMERS)
+    events, visits = sent_by(elsewhere, "/api/events"), sent_by(elsewhere, "register")
     elsewhere.route("**/api/visitor/register", lambda route: route.fulfill(status=400, body="{}"))
     begin(elsewhere, site, pageViews=True)
     wait_for(elsewhere, lambda: any("Failed to register" in line for line in device.console), "it is refused")
-    elsewhere.evaluate("() => { window.koyjabo.track('search'); window.timers = 0; }")
-    elsewhere.wait_for_timeout(2500)
+    elsewhere.evaluate(TRACK)
+    elsewhere.evaluate("window.timers = 0")
+    elsewhere.clock.run_for(60_000)
     assert elsewhere.evaluate("window.timers") <= 1
-    assert stored(site, elsewhere) == []
-    device.console.clear()
+    assert (len(visits), events) == (1, [])
 
 
-def test_a_stopped_client_sets_no_timer_and_history_is_wrapped_once(elsewhere, device, site):
-    open_page(elsewhere, site, pageViews=True)
-    go(elsewhere, "pushState", "/a")
-    wrapped = "window.wrapped === history.pushState"
+@once
+def test_a_stopped_client_sets_no_timer_and_history_is_wrapped_once(elsewhere, site):
+    tab = Tab(elsewhere, site, pageViews=True)
+    tab.go("pushState /a")
     elsewhere.evaluate("() => { window.wrapped = history.pushState; window.koyjabo.stop(); }")
-    wait_for(elsewhere, lambda: paths(site, elsewhere) == ["/a"], "what waited is sent")
-    open_page(elsewhere, site, pageViews=True)
-    wait_for(elsewhere, lambda: paths(site, elsewhere) == ["/a", "/a"], "it begins again")
-    assert elsewhere.evaluate(wrapped)
-    go(elsewhere, "pushState", "/b")
-    wait_for(elsewhere, lambda: paths(site, elsewhere) == ["/a", "/a", "/b"], "each view counts once")
+    tab.wait_for_views("/a")
+    Tab(elsewhere, site, pageViews=True)
+    tab.wait_for_views("/a", "/a")
+    assert elsewhere.evaluate("window.wrapped === history.pushState")
+    tab.go("pushState /b")
+    tab.wait_for_views("/a", "/a", "/b")
     elsewhere.route("**/api/events", lambda route: route.abort())
     elsewhere.evaluate(TIMERS)
-    elsewhere.evaluate("() => { window.koyjabo.track('search'); }")
-    elsewhere.wait_for_timeout(100)
+    elsewhere.evaluate(TRACK)
+    elsewhere.clock.install()
     elsewhere.evaluate("() => { window.koyjabo.stop(); window.timers = 0; }")
-    elsewhere.wait_for_timeout(1500)
+    elsewhere.clock.run_for(10_000)
     assert elsewhere.evaluate("window.timers") == 0
-    device.console.clear()
 
 
+@long
 def test_events_of_a_prepared_page_wait_until_it_is_shown(elsewhere, site):
-    open_page(elsewhere, site)
-    sent = []
-    elsewhere.on("request", lambda request: request.url.endswith("/api/events") and sent.append(request))
+    elsewhere.clock.install()
+    sent, tab = sent_by(elsewhere, "/api/events"), Tab(elsewhere, site)
     elsewhere.evaluate("Object.defineProperty(document, 'prerendering', { value: true, configurable: true })")
-    elsewhere.evaluate("window.koyjabo.track('search')")
-    elsewhere.wait_for_timeout(1500)
+    elsewhere.evaluate(TRACK)
+    elsewhere.clock.run_for(3_000)
     elsewhere.evaluate("dispatchEvent(new Event('pagehide'))")
     assert (sent, elsewhere.evaluate("window.koyjabo.waiting")) == ([], 0)  # another page would send it
     elsewhere.evaluate("Object.defineProperty(document, 'prerendering', { value: false })")
-    wait_for(elsewhere, lambda: stored(site, elsewhere) == [("search", "/", {})], "it is counted")
+    elsewhere.clock.run_for(3_000)
+    tab.wait_for_names("search")
 
 
-def test_browser_that_is_not_counted_sends_no_events(elsewhere, site):
-    sent = []
-    elsewhere.on("request", lambda request: request.url.endswith("/api/events") and sent.append(request))
-    open_page(elsewhere, site)
-    elsewhere.evaluate(
-        """async () => { window.koyjabo.constructor.doNotCount(); await window.koyjabo.track("search"); }"""
-    )
-    elsewhere.wait_for_timeout(1500)
-    assert sent == []
-
-
-@pytest.mark.parametrize("option", ["counts", "remember"])
-def test_options_hold_for_events_too(elsewhere, site, option):
-    before = site.database.rows("SELECT count(*) FROM events")
-    open_page(elsewhere, site, **{option: False})
-    elsewhere.evaluate("window.koyjabo.track('search')")
-    if option == "counts":
-        elsewhere.wait_for_timeout(1500)
-        assert site.database.rows("SELECT count(*) FROM events") == before
-    else:
-        newest = "SELECT visitor_id, client_ms FROM events ORDER BY id DESC LIMIT 1"
-        wait_for(elsewhere, lambda: site.database.rows("SELECT count(*) FROM events") != before, "it is counted")
-        ((who, client_ms),) = site.database.rows(newest)
-        assert (who.startswith("anonymous_"), client_ms) == (True, None)
+@long
+@pytest.mark.parametrize("options", [{}, {"counts": False}, {"remember": False}], ids=str)
+def test_browser_and_page_that_are_not_counted_send_no_events_and_others_may_be_anonymous(elsewhere, site, options):
+    sent = sent_by(elsewhere, "/api/events")
+    begin_live(elsewhere, site, **options)
+    if not options:
+        elsewhere.evaluate("window.koyjabo.constructor.doNotCount()")
+    elsewhere.evaluate(TRACK)
+    elsewhere.evaluate("localStorage.removeItem('koyjabo.doNotCount')")
+    elsewhere.evaluate("window.koyjabo.stop()")  # and send what waits
+    tab = Tab(elsewhere, site)
+    tab.track("later")
+    tab.wait_for_names("later")
+    found = [(body.get("anonymous"), event["name"]) for body in sent for event in body["events"]]
+    assert found == [(True, "search")] * ("remember" in options) + [(None, "later")]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from support.elsewhere import begin, begin_on, state, told, wait_for_state
-from support.members import Member
-from support.pages import wait_for
+from support.elsewhere import begin, begin_live, begin_on, state, told, wait_for_state
+from support.pages import sent_by, wait_for
+
+counted = pytest.mark.long(proved_by="browser/test_client_module.py::test_any_page_can_import_it_and_is_one_visit")
+kept = pytest.mark.long(proved_by="browser/test_client_module.py::test_what_is_kept_is_shown_offline_for_10_s")
 
 KEPT = "JSON.parse(Object.entries(localStorage).find(([key]) => key.startsWith('koyjabo.stats'))?.[1] ?? 'null')"
 AGE = """
@@ -20,13 +22,6 @@ for (const area of ["localStorage", "sessionStorage"]) {
 }
 """
 FILL_STORAGE = """
-() => {
-  const { setItem } = Storage.prototype;
-  Storage.prototype.setItem = () => { throw new DOMException("full", "QuotaExceededError"); };
-  window.makeRoom = () => { Storage.prototype.setItem = setItem; };
-}
-"""
-FILL_LOCAL_STORAGE = """
 const { setItem } = Storage.prototype;
 Storage.prototype.setItem = function (key, value) {
   if (this === localStorage) throw new DOMException("full", "QuotaExceededError");
@@ -34,46 +29,27 @@ Storage.prototype.setItem = function (key, value) {
 };
 window.makeRoom = () => { Storage.prototype.setItem = setItem; };
 """
+NO_LIMIT = "delete AbortSignal.timeout"
 
 
-def test_any_page_can_import_it(elsewhere, site):
-    begin(elsewhere, site)
-    wait_for(elsewhere, lambda: state(elsewhere)[1] == "live", "it is live")
-    total = site.register("somebody").stats.total
-    wait_for_state(elsewhere, total, "live")
-    event = elsewhere.evaluate("window.events.at(-1)")
-    assert event == site.stats().raw
-    assert elsewhere.evaluate("window.seen.at(-1)") == [total, "live"]
-
-
-def test_registration_says_what_the_reference_says(elsewhere, site):
-    sent = []
-    elsewhere.on("request", lambda request: "register" in request.url and sent.append(request))
-    begin(elsewhere, site, page="/history")
-    wait_for(elsewhere, lambda: state(elsewhere)[1] == "live", "it is live")
-    body = sent[0].post_data_json
+def test_any_page_can_import_it_and_is_one_visit(elsewhere, site):
+    sent, before = sent_by(elsewhere, "register"), site.stats().total
+    begin_live(elsewhere, site, page="/history")
+    (body,), number = sent, elsewhere.evaluate("window.koyjabo.visit")
     assert body.keys() == {"visitorId", "timestamp", "userAgent", "referrer", "visitId", "page"}
     assert (body["referrer"], body["page"]) == ("direct", "/history")
     assert body["userAgent"] == elsewhere.evaluate("navigator.userAgent")
-    assert len(sent) == 1
-
-
-def test_visitor_has_a_number_of_its_own_for_the_session(elsewhere, site):
-    begin(elsewhere, site)
-    wait_for(elsewhere, lambda: state(elsewhere)[1] == "live", "it is live")
-    number = elsewhere.evaluate("window.koyjabo.visit")
-    assert number.keys() == {"ordinal", "today", "share"}
-    assert number["ordinal"] == site.stats().total
-    site.register("somebody")
+    assert (number.keys(), number["ordinal"]) == ({"ordinal", "today", "share"}, before + 1)
+    total = site.register("somebody").stats.total
+    wait_for_state(elsewhere, total, "live")
+    assert elsewhere.evaluate("window.events.at(-1)") == site.stats().raw
+    assert elsewhere.evaluate("window.seen.at(-1)") == [total, "live"]
     elsewhere.reload()
-    begin(elsewhere, site)
-    assert elsewhere.evaluate("window.koyjabo.visit") == number
-    elsewhere.evaluate("sessionStorage.clear()")
-    elsewhere.reload()
-    begin(elsewhere, site, counts=False)
-    assert elsewhere.evaluate("window.koyjabo.visit") is None
+    begin_live(elsewhere, site)
+    assert (elsewhere.evaluate("window.koyjabo.visit"), site.stats().total, len(sent)) == (number, total, 1)
 
 
+@counted
 def test_keys_of_an_older_client_go_on(elsewhere, site):
     keys = {"visitorIdKey": "their_visitor", "sessionKey": "their_session"}
     before = site.stats().total
@@ -89,81 +65,82 @@ def test_keys_of_an_older_client_go_on(elsewhere, site):
     begin(elsewhere, site, **keys)
     wait_for_state(elsewhere, before + 1, "live")
     elsewhere.evaluate("window.koyjabo.track('search')")
-    wait_for(elsewhere, lambda: site.database.rows("SELECT name FROM events") == [("search",)], "it is counted")
+    events = "SELECT name FROM events WHERE visitor_id = 'visitor_of_before'"
+    wait_for(elsewhere, lambda: site.database.rows(events) == [("search",)], "it is counted")
     assert site.stats().total == before + 1
 
 
+@counted
 def test_page_that_only_looks_is_no_visit(elsewhere, device, site):
     before = site.stats().total
     begin(elsewhere, site, counts=False)
     wait_for_state(elsewhere, before, "live")
     assert device.console == ["Connected to KoyJabo Analytics Stream"]
+    assert elsewhere.evaluate("window.koyjabo.visit") is None
     elsewhere.reload()
     begin(elsewhere, site)
     wait_for_state(elsewhere, before + 1, "live")
 
 
+@counted
 def test_page_that_was_only_prepared_counts_when_it_is_opened(elsewhere, device, site):
     elsewhere.evaluate("Object.defineProperty(document, 'prerendering', { value: true })")
     before = site.stats().total
+    elsewhere.clock.install()
     begin(elsewhere, site)
-    elsewhere.wait_for_timeout(1000)
-    assert device.console == []
+    elsewhere.clock.run_for(60_000)
+    assert (device.console, elsewhere.evaluate("window.sockets")) == ([], 0)
     elsewhere.evaluate("document.dispatchEvent(new Event('prerenderingchange'))")
     wait_for_state(elsewhere, before + 1, "live")
 
 
-def test_what_is_kept_is_as_documented(line, elsewhere, site):
+def test_what_is_kept_is_shown_offline_for_10_s(line, elsewhere, site):
     begin_on(line, elsewhere, site)
     line.push(total=4001)
     wait_for_state(elsewhere, 4001, "live")
     kept = elsewhere.evaluate(KEPT)
     assert {**told(4001), "lastUpdated": kept["lastUpdated"]} == kept
     assert abs(elsewhere.evaluate("Date.now()") - kept["lastUpdated"]) < 60_000
+    for age_ms, shown in ((3_000, 4001), (11_000, None)):
+        elsewhere.evaluate(AGE, age_ms)
+        elsewhere.reload()
+        begin(elsewhere, site)
+        assert state(elsewhere)[0] == shown
+        assert (elsewhere.evaluate(KEPT) is None) == (shown is None)
 
 
-@pytest.mark.parametrize(("age_ms", "shown"), [(3_000, 4001), (11_000, None)])
-def test_what_is_kept_is_shown_offline_unless_it_is_older_than_10_s(line, elsewhere, site, age_ms, shown):
-    begin_on(line, elsewhere, site)
-    line.push(total=4001)
-    wait_for_state(elsewhere, 4001, "live")
-    elsewhere.evaluate(AGE, age_ms)
-    elsewhere.reload()
-    begin(elsewhere, site)
-    assert state(elsewhere)[0] == shown
-    assert (elsewhere.evaluate(KEPT) is None) == (shown is None)
-
-
+@kept
 def test_reading_what_is_older_than_30_s_asks_again(line, elsewhere, site):
     elsewhere.clock.install()
     begin_on(line, elsewhere, site)
     line.push(total=4001)
     wait_for_state(elsewhere, 4001, "live")
-    asked = []
-    elsewhere.on("request", lambda request: asked.append(request.url))
+    asked = sent_by(elsewhere, "/")
     elsewhere.clock.fast_forward(20_000)
     elsewhere.evaluate("window.koyjabo.stats")
     assert asked == []
     elsewhere.clock.fast_forward(11_000)
-    elsewhere.evaluate("window.koyjabo.stats")
-    wait_for(elsewhere, lambda: asked == [f"http://localhost:{site.port}/api/stats"], "it asks")
+    with elsewhere.expect_request("**/api/stats"):
+        elsewhere.evaluate("window.koyjabo.stats")
 
 
+@kept
 def test_a_view_may_ask_for_polling(elsewhere, site):
-    asked = []
-    elsewhere.on("request", lambda request: request.url.endswith("/api/stats") and asked.append(request.url))
-    begin(elsewhere, site, poll=True)
-    wait_for(elsewhere, lambda: state(elsewhere)[1] == "live", "it is live")
-    before = len(asked)
-    wait_for(elsewhere, lambda: len(asked) >= before + 2, "it asks nevertheless")
+    elsewhere.clock.install()
+    begin_live(elsewhere, site, poll=True)
+    for _ in range(2):
+        with elsewhere.expect_response("**/api/stats"):
+            elsewhere.clock.run_for(2_000)
     elsewhere.evaluate("window.koyjabo.poll = false")
-    before = len(asked)
-    elsewhere.wait_for_timeout(2500)
-    assert len(asked) == before
+    asked = sent_by(elsewhere, "/api/stats")
+    elsewhere.clock.run_for(10_000)
+    assert asked == []
 
 
-def test_page_without_storage_is_one_visit_for_as_long_as_it_is_open(elsewhere, site):
-    elsewhere.add_init_script(BLOCK_STORAGE)
+@counted
+@pytest.mark.parametrize("fault", [BLOCK_STORAGE, NO_LIMIT], ids=["no storage", "no limit of requests"])
+def test_browser_that_can_do_less_is_one_visit_for_as_long_as_its_page_is_open(elsewhere, site, fault):
+    elsewhere.add_init_script(fault)
     elsewhere.reload()
     before = site.stats().total
     for _ in range(2):
@@ -172,21 +149,10 @@ def test_page_without_storage_is_one_visit_for_as_long_as_it_is_open(elsewhere, 
     assert site.stats().total == before + 1
 
 
-def test_storage_that_was_full_for_a_moment_is_believed_again(elsewhere, site):
-    sent = []
-    elsewhere.on("request", lambda request: "register" in request.url and sent.append(request))
-    elsewhere.evaluate(FILL_STORAGE)
-    begin(elsewhere, site)
-    elsewhere.evaluate("window.makeRoom()")
-    wait_for(elsewhere, lambda: state(elsewhere)[1] == "live", "it is live")
-    begin(elsewhere, site)
-    wait_for(elsewhere, lambda: state(elsewhere)[1] == "live", "it is live again")
-    assert len(sent) == 1
-
-
+@counted
 def test_session_whose_visitor_cannot_be_kept_for_good_is_one_visit(elsewhere, site):
     """The origin may have used up its room, and sessions have room of their own."""
-    elsewhere.add_init_script(FILL_LOCAL_STORAGE)
+    elsewhere.add_init_script(FILL_STORAGE)
     before = site.stats()
     visitors = set()
     for _ in range(3):
@@ -202,17 +168,9 @@ def test_session_whose_visitor_cannot_be_kept_for_good_is_one_visit(elsewhere, s
     assert elsewhere.evaluate("sessionStorage.getItem('visitorId')") is None
 
 
-def test_browser_that_cannot_limit_a_request_counts_as_well(elsewhere, site):
-    elsewhere.add_init_script("delete AbortSignal.timeout")
-    elsewhere.reload()
+@counted
+def test_visit_of_a_community_counts_there_and_once_for_the_site(elsewhere, site, founder, community):
     before = site.stats().total
-    begin(elsewhere, site)
-    wait_for_state(elsewhere, before + 1, "live")
-
-
-def test_visit_of_a_community_counts_there_and_once_for_the_site(elsewhere, site):
-    founder = Member(site)
-    community, before = founder.found(), site.stats().total
     begin(elsewhere, site, communityId=community)
     wait_for_state(elsewhere, before + 1, "live")
     assert founder.call("GET", f"/api/communities/{community}/stats")["totalVisits"] == 1

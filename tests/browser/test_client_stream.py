@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
 from support.elsewhere import begin, state, wait_for_state
-from support.pages import Device, wait_for
-from support.server import Server
+from support.pages import away, freeze, sent_by, wait_for
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
+long = pytest.mark.long(
+    proved_by="browser/test_client_stream.py::test_page_whose_policy_forbids_sockets_is_live_by_a_stream"
+)
 
 NO_SOCKETS = "connect-src http:"
 COUNT_STREAMS = """
@@ -42,7 +40,7 @@ SHOW_OR_HIDE = """(isHidden) => {
 
 
 @pytest.fixture
-def forbidding(device: Device, page: Page, other_site: str) -> Iterator[Page]:
+def forbidding(device, page, other_site):
     """A page of another site, whose policy allows requests and no sockets."""
     page.add_init_script(COUNT_STREAMS)
     page.goto(f"{other_site}?policy={quote(NO_SOCKETS)}")
@@ -52,9 +50,9 @@ def forbidding(device: Device, page: Page, other_site: str) -> Iterator[Page]:
     device.violations.clear()
 
 
-def begin_streaming(page: Page, site: Server, **options: object) -> int:
+def begin_streaming(page, site) -> int:
     """Begin, and return the total when the page is live."""
-    begin(page, site, **options)
+    begin(page, site)
     wait_for(page, lambda: state(page)[1] == "live" and page.evaluate(OPEN_STREAMS) == 1, "it is live by a stream")
     return state(page)[0]
 
@@ -62,7 +60,7 @@ def begin_streaming(page: Page, site: Server, **options: object) -> int:
 def test_page_whose_policy_forbids_sockets_is_live_by_a_stream(forbidding, site):
     """At once, for which its clock stands still."""
     forbidding.clock.install()
-    forbidding.clock.pause_at(forbidding.evaluate("Date.now()") + 1000)
+    freeze(forbidding)
     before = site.stats().total
     assert begin_streaming(forbidding, site) == before + 1
     wait_for_state(forbidding, site.register("somebody").stats.total, "live")
@@ -70,17 +68,18 @@ def test_page_whose_policy_forbids_sockets_is_live_by_a_stream(forbidding, site)
     assert forbidding.evaluate("window.events.at(-1)") == server_said
 
 
+@long
 def test_stream_comes_back_after_a_restart_and_no_visit_is_lost(forbidding, site):
     begin_streaming(forbidding, site)
-    site.stop()
-    wait_for(forbidding, lambda: state(forbidding)[1] == "offline", "it notices")
-    site.start()
+    with away(site):
+        wait_for(forbidding, lambda: state(forbidding)[1] == "offline", "it notices")
     total = site.register("meanwhile").stats.total
     wait_for(forbidding, lambda: state(forbidding)[0] == total, "it polls")
     wait_for_state(forbidding, total, "live")
     wait_for_state(forbidding, site.register("somebody").stats.total, "live")
 
 
+@long
 def test_hidden_page_has_no_stream(forbidding, site):
     begin_streaming(forbidding, site)
     forbidding.evaluate(SHOW_OR_HIDE, True)
@@ -91,21 +90,16 @@ def test_hidden_page_has_no_stream(forbidding, site):
     assert forbidding.evaluate(OPEN_STREAMS) == 1
 
 
-def test_visitor_on_a_stream_stays_active(forbidding, site):
+@long
+def test_visitor_on_a_stream_stays_active_and_a_dead_one_is_noticed_by_the_next_visit(forbidding, site):
     forbidding.clock.install()
     begin_streaming(forbidding, site)
-    sent = []
-    forbidding.on("request", lambda request: request.url.endswith("/heartbeat") and sent.append(request))
+    sent = sent_by(forbidding, "/heartbeat")
     forbidding.clock.run_for(62_000)
     wait_for(forbidding, lambda: sent, "it says that it is here")
     forbidding.clock.run_for(310_000)
     assert forbidding.evaluate("window.sockets") == 2, "what a policy forbids is not tried again"
-
-
-def test_dead_stream_is_noticed_by_the_next_visit(forbidding, site):
-    forbidding.clock.install()
-    begin_streaming(forbidding, site)
-    forbidding.evaluate("window.streams[0].onmessage = null")
+    forbidding.evaluate("window.streams.at(-1).onmessage = null")
     total = site.register("somebody").stats.total
     forbidding.clock.run_for(46_000)
     wait_for(forbidding, lambda: state(forbidding)[0] == total, "it asks")
@@ -113,9 +107,10 @@ def test_dead_stream_is_noticed_by_the_next_visit(forbidding, site):
     wait_for(forbidding, lambda: state(forbidding)[1] != "live", "it gives the stream up")
     forbidding.clock.run_for(6_000)
     wait_for_state(forbidding, total, "live")
-    assert forbidding.evaluate("window.streams.length") == 2
+    assert forbidding.evaluate(OPEN_STREAMS) == 1
 
 
+@long
 def test_socket_that_fails_twice_is_replaced_until_it_works_again(page, other_site, site):
     """A proxy may let streams through and no sockets."""
     page.add_init_script(COUNT_STREAMS)
@@ -148,6 +143,7 @@ def test_socket_that_fails_twice_is_replaced_until_it_works_again(page, other_si
     wait_for_state(page, site.register("somebody").stats.total, "live")
 
 
+@long
 def test_client_that_is_stopped_while_it_looks_for_missed_visits_waits_for_nothing(forbidding, site):
     begin_streaming(forbidding, site)
     forbidding.evaluate(HOLD_ANSWERS)

@@ -3,50 +3,23 @@
 from __future__ import annotations
 
 import json
-import time
-from typing import TYPE_CHECKING
 
-import jwt
 import pytest
 from support.members import Member, PlainMember
-from support.pages import visit
-from support.processes import SECRET
-from support.redis import free_port
-from support.server import Server
+from support.pages import open_as, visit
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
+pytestmark = pytest.mark.long(proved_by="browser/test_community_pages.py::test_counter_follows_those_who_come_and_go")
 
 GRACE_S = 15
-
-SIGN_UP = """
-async () => {
-const answer = await fetch("/api/auth/signup", {
-  method: "POST", headers: {"Content-Type": "application/json"},
-  body: JSON.stringify({email: "browser@example.com", password: "rickshaw at dawn", name: "Browser"}),
-});
-return await answer.json();
-}
-"""
-
 FIRST = """
 async () => {
 const socket = window.socket = new WebSocket(`ws://${location.host}PATH`, PROTOCOLS);
 return await new Promise((resolve) => {
-  socket.onmessage = ({ data }) => resolve({ event: JSON.parse(data), protocol: socket.protocol });
-  socket.onclose = ({ code, reason, wasClean }) => resolve({ code, reason, wasClean });
+  socket.onmessage = ({ data }) => resolve([JSON.parse(data).type, socket.protocol, JSON.parse(data).count]);
+  socket.onclose = ({ code, wasClean }) => resolve([code, wasClean]);
 });
 }
 """
-
-ACCEPT = """
-async (token) => {
-const csrf = document.cookie.match(/csrf_access_token=([^;]+)/)[1];
-const answer = await fetch(`/api/invitations/${token}/accept`, { method: "POST", headers: { "X-CSRF-TOKEN": csrf } });
-return answer.status;
-}
-"""
-
 LOG_OUT = """
 async () => {
 const csrf = document.cookie.match(/csrf_access_token=([^;]+)/)[1];
@@ -58,64 +31,36 @@ return [answer.status, await closed];
 
 
 @pytest.fixture(scope="module")
-def site(module_servers, module_sqlite_database) -> Server:
+def site(new_site):
     """With a long grace: pages come back slowly on a busy machine."""
-    return module_servers(module_sqlite_database, PORT=free_port(), LEAVE_GRACE_SECONDS=GRACE_S).start()
+    return new_site(LEAVE_GRACE_SECONDS=GRACE_S)
 
 
-@pytest.fixture(scope="module")
-def community(founder):
-    return founder.found()
-
-
-@pytest.fixture
-def page(page):
-    visit(page)
-    return page
-
-
-def first(page: Page, community: str, protocols: list[str], room: str = "visitors/") -> dict:
+def first(page, community: str, protocols: list[str], room: str = "visitors/") -> list:
+    """The first event and the protocol, or how the socket was closed."""
     script = FIRST.replace("PATH", f"/ws/communities/{community}/{room}").replace("PROTOCOLS", json.dumps(protocols))
     return page.evaluate(script)
 
 
-def expired(member: Member) -> str:
-    claims = jwt.decode(member.token, options={"verify_signature": False})
-    return jwt.encode({**claims, "exp": int(time.time()) - 60}, SECRET, "HS256")
+def test_codes_and_protocol_are_seen_by_the_page(page, founder, community):
+    visit(page)
+    for token, code in (("", 4001), ("x.y.z", 4002), (Member(founder.server).token, 4003)):
+        assert first(page, community, ["Authorization", token] if token else []) == [code, True]
+    assert first(page, community, ["Authorization", founder.token]) == ["visitor_count", "Authorization", 1]
 
 
-def test_codes_are_seen_by_the_page(page, founder, community):
-    stranger = Member(founder.server)
-    seen = {
-        4001: first(page, community, []),
-        4002: first(page, community, ["Authorization", "x.y.z"]),
-        4003: first(page, community, ["Authorization", stranger.token]),
-        4004: first(page, community, ["Authorization", expired(founder)]),
-    }
-    for code, ending in seen.items():
-        assert (ending["code"], ending["wasClean"]) == (code, True)
-        assert ending["reason"].endswith(".")
-
-
-def test_token_as_a_sub_protocol_opens_the_socket(page, founder, community):
-    opened = first(page, community, ["Authorization", founder.token])
-    assert (opened["event"]["type"], opened["protocol"]) == ("visitor_count", "Authorization")
-
-
-def test_session_of_the_browser_opens_the_socket_and_logout_closes_it(page, site, founder, community):
-    me = page.evaluate(SIGN_UP)["user"]
-    invitation = {"email": me["email"], "role": "moderator"}
-    link = founder.call("POST", f"/api/communities/{community}/members", invitation)["link"]
-    assert page.evaluate(ACCEPT, link.rpartition("/")[2]) == 201
-    assert first(page, community, [])["event"]["type"] == "visitor_count"
+def test_session_of_the_browser_opens_the_socket_and_logout_closes_it(device, site, founder, community):
+    guest = Member(site)
+    founder.give(community, guest, "moderator")
+    page = open_as(device, guest, "/")
+    count = first(page, community, [])[2]
     with PlainMember(site.port, community, founder.token) as watcher:
         watcher.next_of_type("visitor_count")
-        count = watcher.count
         visit(page, "/docs/")  # away from the page, and back within the grace
         visit(page, "/")
-        assert first(page, community, [])["event"]["count"] == count
-        assert first(page, community, [], "visitor-dashboard/")["event"]["type"] == "dashboard_update"
+        assert first(page, community, []) == ["visitor_count", "", count + 1]
+        assert first(page, community, [], "visitor-dashboard/")[0] == "dashboard_update"
         assert page.evaluate(LOG_OUT) == [204, 4002]
-        watcher.wait_for_count(count - 1, 2 * GRACE_S)
+        watcher.wait_for_count(count, 2 * GRACE_S)
         assert [told["change"] for told in watcher.counts] == [0, -1]
-    assert first(page, community, [])["code"] == 4001
+    assert first(page, community, []) == [4001, True]

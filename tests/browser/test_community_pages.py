@@ -1,20 +1,20 @@
-"""Pages of communities and accounts in a browser: live, and by keyboard alone."""
+"""Pages of communities and accounts in a browser: live, by keyboard alone, and safe from hostile texts."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
+import pytest
 from support.members import PASSWORD, Member, PlainMember
 from support.pages import expect, live, log_in, open_as, stat, visit, visit_as, wait_for
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page, WebSocketRoute
+long = pytest.mark.long(proved_by="browser/test_community_pages.py::test_counter_follows_those_who_come_and_go")
 
 MOST_TABS = 40
+HOSTILE = '<img src=x onerror="window.hacked = true"> 100% %(name)s'
 
 
-def focus(page: Page, target: Locator) -> None:
+def focus(page, target) -> None:
     """By keyboard."""
     for _ in range(MOST_TABS):
         if target.evaluate("(element) => element === document.activeElement"):
@@ -51,6 +51,9 @@ def test_keyboard_alone_signs_up_founds_a_community_and_logs_out(page):
     expect(page.get_by_role("link", name="Log in")).to_be_visible()
 
 
+@pytest.mark.long(
+    proved_by="browser/test_community_pages.py::test_keyboard_alone_signs_up_founds_a_community_and_logs_out"
+)
 def test_keyboard_alone_logs_in_and_changes_a_role(page, founder, karim, community):
     karim.join(community)
     visit(page, f"/communities/{community}/members")
@@ -77,14 +80,10 @@ def test_keyboard_alone_logs_in_and_changes_a_role(page, founder, karim, communi
 def test_counter_follows_those_who_come_and_go(site, tab, founder, karim, community):
     page = live(visit_as(tab, founder, f"/communities/{community}"))
     expect(stat(page, "online")).to_have_text("1")
+    expect(stat(page, "todayVisits")).to_have_text("1")
     with PlainMember(site.port, community, karim.join(community).token):
         expect(stat(page, "online")).to_have_text("2")
     expect(stat(page, "online")).to_have_text("1")
-
-
-def test_page_counts_as_one_visit_of_the_community_and_shows_those_of_others(tab, founder, community):
-    page = live(visit_as(tab, founder, f"/communities/{community}"))
-    expect(stat(page, "todayVisits")).to_have_text("1")
     page.reload()
     live(page)
     founder.visit("rahim", community)
@@ -92,17 +91,7 @@ def test_page_counts_as_one_visit_of_the_community_and_shows_those_of_others(tab
     expect(stat(page, "uniqueVisitors")).to_have_text("2")
 
 
-def test_visits_while_it_was_offline_are_shown_when_the_line_is_back(device, founder, community):
-    page = live(open_as(device, founder, f"/communities/{community}"))
-    expect(stat(page, "totalVisits")).to_have_text("1")
-    device.context.set_offline(True)
-    expect(page.locator("[data-line]")).to_have_attribute("data-line", "offline")
-    founder.visit("rahim", community)
-    device.context.set_offline(False)
-    expect(stat(page, "totalVisits")).to_have_text("2")
-    live(page)
-
-
+@long
 def test_who_is_no_longer_a_member_is_told_so_and_sees_no_numbers(tab, founder, karim, community):
     page = live(visit_as(tab, karim.join(community), f"/communities/{community}"))
     founder.call("DELETE", f"/api/communities/{community}/members/{karim.id}")
@@ -112,6 +101,7 @@ def test_who_is_no_longer_a_member_is_told_so_and_sees_no_numbers(tab, founder, 
     expect(page.get_by_role("button", name="Join")).to_be_visible()
 
 
+@long
 def test_who_loses_the_role_is_put_out_of_the_dashboard(tab, founder, karim, community):
     founder.give(community, karim, "moderator")
     page = live(visit_as(tab, karim, f"/communities/{community}/dashboard"))
@@ -122,6 +112,7 @@ def test_who_loses_the_role_is_put_out_of_the_dashboard(tab, founder, karim, com
     expect(stat(page, "online")).to_have_text("1")
 
 
+@long
 def test_who_is_logged_out_elsewhere_is_led_to_the_login_and_back(site, tab, karim, founder, community):
     page = live(visit_as(tab, karim.join(community), f"/communities/{community}"))
     assert site.koyjabo("user", "password", karim.email, "--password-stdin", typed=PASSWORD).returncode == 0
@@ -133,12 +124,13 @@ def test_who_is_logged_out_elsewhere_is_led_to_the_login_and_back(site, tab, kar
     karim.log_in()
 
 
+@long
 def test_refused_line_of_a_user_who_is_logged_in_leads_to_no_circle(device, founder, community):
     """As behind a proxy that passes less on for sockets than for pages."""
     page = device.context.new_page()
-    refused: list[WebSocketRoute] = []
+    refused = []
 
-    def refuse(socket: WebSocketRoute) -> None:
+    def refuse(socket) -> None:
         refused.append(socket)
         socket.close(code=4001)
 
@@ -173,11 +165,17 @@ def test_dashboard_follows_who_comes(site, tab, founder, community):
     expect(stat(page, "realtime_count")).to_have_text("0")
 
 
-def test_server_that_is_away_is_said_and_comes_back_by_itself(site, tab, founder, community):
-    page = live(visit_as(tab, founder, f"/communities/{community}"))
-    site.stop()
-    expect(page.locator("[data-line]")).to_have_text("Offline; trying to reconnect")
-    site.start()
-    live(page)
-    founder.visit("later", community)
-    expect(stat(page, "todayVisits")).to_have_text("2")
+@long
+def test_texts_stay_texts_and_numbers_are_written_in_bangla(site, new_device, founder):
+    community = founder.found(HOSTILE, description=HOSTILE)
+    mallory = Member(site, HOSTILE, email="mallory@example.com").join(community)
+    page = open_as(new_device(locale="bn-BD"), founder, f"/communities/{community}")
+    expect(stat(page, "online")).to_have_text("১")
+    with PlainMember(site.port, community, mallory.token):
+        expect(stat(page, "online")).to_have_text("২")
+        for path in ("", "/members", "/dashboard", "/settings"):
+            visit(page, f"/communities/{community}{path}")
+            expect(page.get_by_role("heading", level=1)).to_have_text(HOSTILE)
+            if path in ("/members", "/dashboard"):
+                expect(page.get_by_role("main").get_by_text(HOSTILE)).to_have_count(2)  # its name, and theirs
+            assert page.evaluate("window.hacked") is None

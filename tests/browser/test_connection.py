@@ -7,20 +7,15 @@ from __future__ import annotations
 import re
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-from support.members import Member, promote
-from support.pages import expect, open_as, visit
-from support.redis import free_port
-
-if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext, Page
+from support.pages import away, expect, sent_by, visit
 
 pytestmark = pytest.mark.waits
+long = pytest.mark.long(proved_by="browser/test_connection.py::test_banner_is_in_bangla_with_bengali_digits")
 
 ENDED_S, HANGS_S, BACK_S = 5, 10, 15
 SLACK_S = 3
@@ -39,33 +34,11 @@ PAGES = {  # each has another way to learn of it
 }
 
 
-@pytest.fixture(scope="module")
-def site(module_servers, module_sqlite_database):
-    return module_servers(module_sqlite_database, PORT=free_port()).start()
-
-
-@pytest.fixture(scope="module")
-def admin(site) -> Member:
-    member = Member(site, "rani")
-    promote(site, member)
-    return member
-
-
 @pytest.fixture
-def pages(admin, new_device) -> list[Page]:
+def pages(community, new_device, session):
     """One of every kind, all visible and quiet."""
-    community = admin.found()
-    device = new_device()
-    return [open_as(device, admin, path.format(community=community)) for path in PAGES.values()]
-
-
-@contextmanager
-def ended(site) -> Iterator[None]:
-    site.stop()
-    try:
-        yield
-    finally:
-        site.start()
+    device = new_device(storage_state=session)
+    return [device.open(path.format(community=community)) for path in PAGES.values()]
 
 
 @contextmanager
@@ -82,7 +55,7 @@ def stopped(site) -> Iterator[None]:
 
 
 @contextmanager
-def cut(network: BrowserContext) -> Iterator[None]:
+def cut(network) -> Iterator[None]:
     network.set_offline(True)
     try:
         yield
@@ -90,31 +63,32 @@ def cut(network: BrowserContext) -> Iterator[None]:
         network.set_offline(False)
 
 
-def banner(page: Page):
+def banner(page):
     return page.locator("[data-connection]")
 
 
-def within(limit_s: float, pages: list[Page], check: Callable[[Page], None]) -> None:
+def within(limit_s: float, pages, check) -> None:
     ends = time.monotonic() + limit_s + SLACK_S
     for page in pages:
         check(page)
         assert time.monotonic() < ends, f"{page.url}: not within {limit_s} s"
 
 
-def says_so(page: Page) -> None:
+def says_so(page) -> None:
     expect(banner(page)).to_have_text(SAYS)
 
 
-def is_silent(page: Page) -> None:
+def is_silent(page) -> None:
     expect(banner(page)).to_be_empty()
 
 
+@long
 def test_server_that_does_not_answer_is_said_on_every_page(site, pages):
     """One trouble after the other, on the same pages: to open all of them takes longer than a trouble lasts."""
     for page in pages:
         page.bring_to_front()
     pushed, line = (pages[-2].locator(part) for part in ("[data-pushed] >> nth=0", "[data-line]"))
-    for trouble, limit_s in ((ended(site), ENDED_S), (stopped(site), HANGS_S), (cut(pages[0].context), ENDED_S)):
+    for trouble, limit_s in ((away(site), ENDED_S), (stopped(site), HANGS_S), (cut(pages[0].context), ENDED_S)):
         with trouble:
             within(limit_s, pages, says_so)
             expect(pushed).to_have_attribute("data-stale", "")
@@ -123,9 +97,9 @@ def test_server_that_does_not_answer_is_said_on_every_page(site, pages):
         expect(line).to_contain_text("Live")
 
 
+@long
 def test_page_that_nobody_looks_at_asks_nothing(page):
-    asked: list[str] = []
-    page.on("request", lambda request: "healthz" in request.url and asked.append(request.url))
+    asked = sent_by(page, "healthz")
     page.clock.install()
     visit(page, "/login")
     page.evaluate("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
@@ -140,5 +114,5 @@ def test_page_that_nobody_looks_at_asks_nothing(page):
 
 def test_banner_is_in_bangla_with_bengali_digits(new_device, site):
     page = new_device(locale="bn-BD").open("/login")
-    with ended(site):
+    with away(site):
         expect(banner(page)).to_have_text(re.compile("[০-৯]{2}:[০-৯]{2}:[০-৯]{2}"))

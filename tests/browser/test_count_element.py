@@ -1,17 +1,16 @@
-"""<koyjabo-count> and /embed in pages of another site: they count once or not at all, and stay live."""
+"""/install, <koyjabo-count> and /embed in pages of another site: they count once or not at all, and stay live."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 import pytest
-from support.elsewhere import Line, begin, state
+from support.elsewhere import Line, begin_live
 from support.members import PlainMember
 from support.pages import expect, wait_for
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+counted = pytest.mark.long(proved_by="browser/test_count_element.py::test_elements_of_a_page_are_one_visit")
+framed = pytest.mark.long(proved_by="browser/test_count_element.py::test_frame_is_live_and_counts_when_it_is_asked_to")
 
 SOCKETS = """
 const Socket = window.WebSocket;
@@ -24,7 +23,7 @@ def tag(site) -> str:
     return f'<script type="module" src="http://localhost:{site.port}/static/js/koyjabo-count.js"></script>'
 
 
-def number(page: Page, at: int = 0) -> Locator:
+def number(page, at: int = 0):
     return page.locator("koyjabo-count").nth(at).locator("[part=number]")
 
 
@@ -33,20 +32,27 @@ def frame(site, query: str, sandbox: str | None = None) -> str:
     return f'<iframe src="http://localhost:{site.port}/embed?{query}"{asked}></iframe>'
 
 
-def test_copied_line_shows_a_number_that_changes_with_the_next_visit(elsewhere, site):
-    install = elsewhere.context.new_page()
-    install.goto(f"http://localhost:{site.port}/install")
-    line = install.locator("#element-label ~ .snippet [data-copy]").get_attribute("data-copy")
+def test_copied_line_shows_a_number_that_changes_with_the_next_visit(new_device, site, other_site):
+    page = new_device(permissions=["clipboard-read", "clipboard-write"]).open("/install")
+    expect(page.locator("[data-waiting]")).to_contain_text("Waiting for the")
+    button = page.locator("#element-label ~ .snippet [data-copy]")
+    button.click()
+    expect(button).to_have_attribute("aria-label", "Copied")
+    line = page.evaluate("navigator.clipboard.readText()")
+    assert line.startswith("<koyjabo-count")
     assert f"http://localhost:{site.port}/" in line
-    install.close()
     before = site.stats().total
-    elsewhere.set_content(line)
-    expect(number(elsewhere)).to_have_text(f"{before + 1:,}")
+    other = page.context.new_page()
+    other.goto(other_site)
+    other.set_content(line)
+    expect(number(other)).to_have_text(f"{before + 1:,}")
+    said = ["The first visit is counted." if before == 4000 else f"Visit no. {before + 1:,} has just been counted."]
+    expect(page.locator("[data-waiting][data-kind=good]")).to_have_text(said)
     site.register("somebody")
-    expect(number(elsewhere)).to_have_text(f"{before + 2:,}")
+    expect(number(other)).to_have_text(f"{before + 2:,}")
 
 
-def test_elements_of_a_page_are_one_visit_and_one_socket(elsewhere, site):
+def test_elements_of_a_page_are_one_visit(elsewhere, site):
     elsewhere.add_init_script(SOCKETS)
     elsewhere.reload()
     before = site.stats().total
@@ -62,6 +68,7 @@ def test_elements_of_a_page_are_one_visit_and_one_socket(elsewhere, site):
     expect(number(elsewhere)).to_have_text(f"{before + 1:,}")
 
 
+@counted
 def test_element_that_counts_nothing(elsewhere, site):
     before = site.stats().total
     elsewhere.set_content(f'<koyjabo-count counts="false"></koyjabo-count>{tag(site)}')
@@ -71,21 +78,22 @@ def test_element_that_counts_nothing(elsewhere, site):
     assert site.stats().total == before + 1
 
 
+@counted
 @pytest.mark.parametrize(
     "options", [{}, {"remember": False}, {"visitorIdKey": "rider"}, {"communityId": True}], ids=str
 )
-def test_element_beside_the_module_leaves_counting_to_it(elsewhere, site, founder, options):
+def test_element_beside_the_module_leaves_counting_to_it(elsewhere, site, community, options):
     if "communityId" in options:
-        options = {"communityId": founder.found()}
+        options = {"communityId": community}
     before = site.stats().total
-    begin(elsewhere, site, **options)
-    wait_for(elsewhere, lambda: state(elsewhere)[1] == "live", "it is live")
+    begin_live(elsewhere, site, **options)
     elsewhere.evaluate("(html) => document.body.innerHTML = html", "<koyjabo-count></koyjabo-count>")
     elsewhere.add_script_tag(url=f"http://localhost:{site.port}/static/js/koyjabo-count.js", type="module")
     expect(number(elsewhere)).to_have_text(f"{before + 1:,}")
     assert site.stats().total == before + 1
 
 
+@counted
 def test_element_works_where_inline_styles_are_refused_and_nothing_moves(elsewhere, site):
     server = f"http://localhost:{site.port}"
     policy = f"default-src 'none'; script-src {server}; connect-src {server} ws://localhost:{site.port}"
@@ -101,8 +109,8 @@ def test_element_works_where_inline_styles_are_refused_and_nothing_moves(elsewhe
     assert elsewhere.locator("#after").bounding_box()["x"] == left
 
 
-@pytest.mark.parametrize("sandbox", [None, "allow-scripts"])
-def test_frame_is_live_and_counts_only_when_it_is_asked_to(elsewhere, site, sandbox):
+@pytest.mark.parametrize("sandbox", [pytest.param(None, marks=pytest.mark.long), "allow-scripts"])
+def test_frame_is_live_and_counts_when_it_is_asked_to(elsewhere, site, sandbox):
     before = site.stats().total
     elsewhere.set_content(frame(site, "lang=en", sandbox))
     inside = elsewhere.frame_locator("iframe").locator("koyjabo-count [part=number]")
@@ -114,28 +122,17 @@ def test_frame_is_live_and_counts_only_when_it_is_asked_to(elsewhere, site, sand
     assert site.stats().total == total + 1
 
 
-def test_frame_without_scripts_shows_the_number_of_the_moment(elsewhere, site):
-    elsewhere.set_content(frame(site, "lang=en&counts=1", ""))
-    shown = elsewhere.frame_locator("iframe").locator("koyjabo-count")
-    expect(shown).to_have_text(f"{site.stats().total:,}")
-
-
+@framed
 def test_number_of_a_community_follows_who_is_online(elsewhere, site, founder, karim):
-    community = founder.found(public_count=True)
+    community, before = founder.found(public_count=True), site.stats().total
     karim.join(community)
     elsewhere.set_content(frame(site, f"value=online&community={community}", "allow-scripts"))
-    inside = elsewhere.frame_locator("iframe").locator("koyjabo-count")
-    expect(inside).to_contain_text("0")
-    before = site.stats().total
+    inside = elsewhere.frame_locator("iframe").locator("koyjabo-count [part=number]")
+    expect(inside).to_have_text("0")
     with PlainMember(site.port, community, karim.token):
-        expect(inside.locator("[part=number]")).to_have_text("1")
-    expect(inside.locator("[part=number]")).to_have_text("0")
+        expect(inside).to_have_text("1")
+    expect(inside).to_have_text("0")
     assert site.stats().total == before
-
-
-def test_number_of_a_community_counts_the_visit_as_other_numbers_do(elsewhere, site, founder):
-    community = founder.found(public_count=True)
-    before = site.stats().total
     elsewhere.set_content(frame(site, f"value=online&community={community}&counts=1"))
-    expect(elsewhere.frame_locator("iframe").locator("[part=number]")).to_have_text("0")
+    expect(inside).to_have_text("0")
     wait_for(elsewhere, lambda: site.stats().total == before + 1, "it is counted")

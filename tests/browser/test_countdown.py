@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-from support.pages import expect
+from support.pages import expect, freeze
 
 BEGIN = """
 async () => {
@@ -13,20 +12,17 @@ async () => {
 """
 
 
-@pytest.mark.parametrize(("locale", "label", "times"), [
-    pytest.param("en-GB", "Log in", ("1:05", "0:59"), marks=pytest.mark.long), ("bn-BD", "লগ ইন", ("১:০৫", "০:৫৯")),
-])  # fmt: skip
-def test_button_counts_down_and_is_given_back(new_device, locale, label, times):
-    page = new_device(locale=locale).context.new_page()
+def test_button_counts_down_and_is_given_back(new_device):
+    page = new_device(locale="bn-BD").context.new_page()
     page.clock.install()
     page.goto("/login")
-    page.clock.pause_at(page.evaluate("Date.now()") / 1000 + 1)
+    freeze(page)
     page.evaluate(BEGIN)
     button = page.locator("main button[data-countdown]")
     expect(button).to_be_disabled()
-    expect(button).to_have_text(f"{label} · {times[0]}")
+    expect(button).to_have_text("লগ ইন · ১:০৫")
     page.clock.run_for(6_000)
-    expect(button).to_have_text(f"{label} · {times[1]}")
+    expect(button).to_have_text("লগ ইন · ০:৫৯")
     page.clock.run_for(60_000)
     expect(button).to_be_enabled()
-    expect(button).to_have_text(label)
+    expect(button).to_have_text("লগ ইন")

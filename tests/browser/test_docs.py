@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
-from support.pages import check_accessible, expect, visit
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
+from support.pages import expect, visit
 
 CALL = "[data-call]:visible"
 MOST_BYTES = 150_000
@@ -20,7 +15,7 @@ TRANSFERRED = """
 """
 
 
-def test_calls_are_found_by_words_opened_by_their_address_and_cheap(page: Page, site):
+def test_calls_are_found_by_words_opened_by_their_address_and_cheap(page, site):
     visit(page, "/docs#api_stats")
     expect(page.locator("#api_stats")).to_be_visible()
     expect(page.locator("#api_stats pre").first).to_have_text(f"curl http://localhost:{site.port}/api/stats")
@@ -34,20 +29,8 @@ def test_calls_are_found_by_words_opened_by_their_address_and_cheap(page: Page, 
     expect(page.locator(CALL)).to_have_count(everything)
 
 
-@pytest.mark.parametrize("locale", ["bn-BD", pytest.param("en-GB", marks=pytest.mark.long)])
-def test_page_is_accessible(new_device, locale):
-    page = new_device(locale=locale).open("/docs#api_register_visit")
-    check_accessible(page)
-
-
-def test_calls_are_there_without_scripts(new_device):
-    page = new_device(java_script_enabled=False).open("/docs")
-    expect(page.get_by_label("Search the calls")).to_be_hidden()
-    page.get_by_text("/api/stats", exact=True).click()
-    expect(page.locator("#api_stats")).to_be_visible()
-
-
-def test_those_who_want_to_try_a_call_can(page: Page, site):
+@pytest.mark.long(proved_by="browser/test_docs.py::test_calls_are_found_by_words_opened_by_their_address_and_cheap")
+def test_those_who_want_to_try_a_call_can(page, site):
     visit(page, "/docs#api_stats")
     page.locator("#api_stats").get_by_role("link", name="Try it").click()
     expect(page.locator("#operations-visits-api_stats")).to_be_visible(timeout=RESOLVED_MS)

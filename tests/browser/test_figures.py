@@ -3,45 +3,28 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import pytest
-from support.pages import expect, stat, visit, wait_for
+from support.pages import expect, freeze, live, over, stat, visit, wait_for
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
+long = pytest.mark.long(proved_by="browser/test_figures.py::test_digits_rest_between_two_rolls_and_numbers_keep_up")
 
-REST_MS, TOLERANCE_MS = 600, 20
+LONGEST = 123_456_789_012
 BEGIN = """
 async () => {
   const { Figures } = await import("/static/js/figures.js");
   const shown = document.querySelector("[data-stat=uniqueVisitors]");
   shown.dataset.stat = "test";
   shown.dataset.value = shown.textContent = "1000";
-  window.figures = new Figures();
+  const figures = new Figures();
+  window.show = (number) => { figures.show({ test: number }); };
   window.shown = shown;
-  window.rolls = [];  // [begin, end] of each, ms
-  const watch = () => {
-    const isRolling = shown.querySelector(".rolling") !== null, last = rolls.at(-1);
-    if (isRolling && (!last || last.length === 2)) rolls.push([performance.now()]);
-    if (!isRolling && last?.length === 1) last.push(performance.now());
-  };
-  new MutationObserver(watch).observe(shown, { childList: true });
+  window.rolls = 0;
+  const isRolling = ({ addedNodes }) => [...addedNodes].some(({ className }) => className?.startsWith("rolling"));
+  new MutationObserver((all) => { rolls += all.filter(isRolling).length; }).observe(shown, { childList: true });
 }
 """
-UPDATE = """
-async ([times, everyMs]) => {
-  let rolling = 0, samples = 0;
-  const sample = setInterval(() => { samples++; rolling += shown.querySelector(".rolling") !== null; }, everyMs / 4);
-  for (let at = 1; at <= times; at++) {
-    figures.show({ test: 1000 + at });
-    await new Promise((resolve) => setTimeout(resolve, everyMs));
-  }
-  clearInterval(sample);
-  return rolling / samples;
-}
-"""
+RESTS = "[rolls, shown.querySelector('.rolling') ? 'rolling' : shown.textContent]"
 FILL = """
 async ([number, locale]) => {
   const { Figures } = await import("/static/js/figures.js");
@@ -67,68 +50,71 @@ COUNT_RIPPLES = """
 
 
 @pytest.fixture
-def figure(page: Page, site) -> Page:
-    """The home page, in which one number belongs to the test."""
+def frozen(page, site):
+    """The home page, live, whose time passes in the test alone."""
+    page.clock.install()
     visit(page)
-    expect(page.locator("[data-line]")).to_have_text("Live")
-    page.evaluate(BEGIN)
+    freeze(live(page))
     return page
 
 
-def test_digits_rest_between_two_rolls(figure):
-    figure.evaluate(UPDATE, [5, 700])
-    wait_for(figure, lambda: figure.evaluate("shown.textContent") == "1,005", "the last number is shown")
-    rolls = [roll for roll in figure.evaluate("rolls") if len(roll) == 2]
-    assert len(rolls) >= 3
-    rests = [begin - end for (_, end), (begin, _) in pairwise(rolls)]
-    assert min(rests) >= REST_MS - TOLERANCE_MS, rests
+def test_digits_rest_between_two_rolls_and_numbers_keep_up(frozen):
+    frozen.evaluate(BEGIN)
+    frozen.evaluate("show(1001)")
+    wait_for(frozen, lambda: frozen.evaluate(RESTS) == [1, "1,001"], "it has rolled")
+    frozen.evaluate("show(1002)")
+    frozen.clock.run_for(590)
+    assert frozen.evaluate(RESTS) == [1, "1,001"]
+    frozen.clock.run_for(20)
+    wait_for(frozen, lambda: frozen.evaluate(RESTS) == [2, "1,002"], "it has rolled again")
+    for number in range(1003, 1051):
+        frozen.evaluate(f"show({number})")
+        frozen.clock.run_for(100)
+    wait_for(frozen, lambda: frozen.evaluate(RESTS)[1] == "1,050", "it keeps up")
+    assert frozen.evaluate("rolls") <= 4
 
 
-def test_number_counts_up_without_rolling_when_visits_come_fast(figure):
-    share = figure.evaluate(UPDATE, [50, 100])
-    assert share <= 0.4
-    assert figure.evaluate("shown.textContent") in ("1,049", "1,050"), "it keeps up"
-    assert figure.evaluate("rolls.length") <= 3
-
-
-@pytest.mark.parametrize("locale", [pytest.param("en-GB", marks=pytest.mark.long), "bn-BD"])
-def test_twelve_digits_fit(new_device, site, locale):
-    """Where the server writes them, and where the script does."""
-    device = new_device(locale=locale, viewport={"width": 320, "height": 700})
-    page = device.context.new_page()
-    longest = 123_456_789_012
+@long
+def test_twelve_digits_fit(new_device):
+    """Where the server writes them, and where the script does, also of the visitor's own number."""
+    page = new_device(locale="bn-BD", viewport={"width": 320, "height": 700}).context.new_page()
+    receipt = {"ordinal": LONGEST, "today": LONGEST, "duplicate": False, "share": f"/n/{LONGEST}?s=0"}
     page.route("**/api/**", lambda route: route.abort())
+    register = "**/api/visitor/register"
+    page.route(register, lambda route: route.fulfill(json={**route.fetch().json(), "visit": receipt}))
     page.route_web_socket("**/*", lambda socket: socket.close())
     visit(page)
-    for width in (320, 360, 768, 1024, 1440):
+    expect(page.locator("[data-own] strong")).to_have_count(2)
+    assert over(page) <= 0
+    page.reload()  # and only the test writes numbers
+    page.wait_for_load_state("networkidle")
+    for width in (320, 360, 768, 1440):
         page.set_viewport_size({"width": width, "height": 700})
         for length in (7, 9, 12):
-            over = page.evaluate(FILL, [longest // 10 ** (12 - length), locale])
-            assert over == [], f"{width} px, {length} digits"
+            hanging = page.evaluate(FILL, [LONGEST // 10 ** (12 - length), "bn-BD"])
+            assert hanging == [], f"{width} px, {length} digits"
 
 
-def test_page_says_how_lively_the_site_is(page, site):
-    page.clock.install()
-    visit(page)
-    expect(page.locator("[data-line]")).to_have_text("Live")
-    page.clock.pause_at(page.evaluate("Date.now()") / 1000 + 1)  # from now on it passes here alone
-    total = site.register("rahim").stats.total
-    expect(page).to_have_title(f"{total:,} · Live stats · Koy Jabo")
-    page.clock.run_for(8_000)
-    expect(page.locator("[data-pulse]")).to_have_text(re.compile(r"^\d+ a minute · last visit 8s ago$"))
+@long
+def test_page_says_how_lively_the_site_is(frozen, site):
+    total, title = site.register("rahim").stats.total, "{:,} · Live stats · Koy Jabo"
+    expect(frozen).to_have_title(title.format(total))
+    frozen.clock.run_for(8_000)
+    pulse = frozen.locator("[data-pulse]")
+    expect(pulse).to_have_text(re.compile(r"^\d+ a minute · last visit [78]s ago$"))  # it is written once a second
     for visits in range(1, 4):
-        page.clock.run_for(30_000)  # after 45 s of silence the page would ask, whose answer takes a time of its own
+        frozen.clock.run_for(30_000)  # after 45 s of silence the page would ask, whose answer takes a time of its own
         site.register("rahim")
-        expect(page).to_have_title(f"{total + visits:,} · Live stats · Koy Jabo")
-    page.clock.run_for(25_000)  # now none of the visits before these counts any more
-    expect(page.locator("[data-pulse]")).to_have_text(re.compile("^[123] a minute · last visit 25s ago$"))
+        expect(frozen).to_have_title(title.format(total + visits))
+    frozen.clock.run_for(25_000)  # now none of the visits before these counts any more
+    expect(pulse).to_have_text(re.compile("^[123] a minute · last visit 2[45]s ago$"))
 
 
-def test_dot_ripples_with_each_visit_unless_nothing_shall_move(new_device, site):
-    for motion, ripples in (("no-preference", True), ("reduce", False)):
-        page = new_device(reduced_motion=motion).open()
-        expect(page.locator("[data-line]")).to_have_text("Live")
-        page.evaluate(COUNT_RIPPLES)
-        total = site.register("rahim").stats.total
-        expect(stat(page, "totalVisits")).to_have_text(f"{total:,}")
-        assert bool(page.evaluate("window.rippled")) == ripples
+@long
+@pytest.mark.parametrize(("motion", "ripples"), [("no-preference", True), ("reduce", False)])
+def test_dot_ripples_with_each_visit_unless_nothing_shall_move(new_device, site, motion, ripples):
+    page = live(new_device(reduced_motion=motion).open())
+    page.evaluate(COUNT_RIPPLES)
+    total = site.register("rahim").stats.total
+    expect(stat(page, "totalVisits")).to_have_text(f"{total:,}")
+    assert bool(page.evaluate("window.rippled")) == ripples

@@ -1,38 +1,24 @@
-"""From "visits fell on Thursday" to the page and the source that caused it: by mouse, by keyboard, on a phone in
-Bangla, and without scripts.
-"""
+"""From "visits fell on Thursday" to the page and the source that caused it: by mouse, by keyboard, and on a phone."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 import pytest
 from support.fallen_thursday import THURSDAY, TODAY, fill
-from support.pages import check_accessible, expect, kept_login, visit, wait_for
-from support.redis import free_port
+from support.pages import PASSWORD, PHONE, check_accessible, expect, over, visit, wait_for
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Page, Route, StorageState
-
-EMAIL, PASSWORD = "rani@example.com", "rickshaw at dawn"
-PHONE = {"viewport": {"width": 360, "height": 780}, "has_touch": True, "is_mobile": True, "locale": "bn-BD"}
+long = pytest.mark.long(proved_by="browser/test_insights_browser.py::test_the_cause_is_found_by_mouse_and_back_returns")
 
 
 @pytest.fixture(scope="module")
-def site(module_servers, module_sqlite_database):
+def site(new_site, module_sqlite_database):
     """With the visits of nine days; on Thursday fewer came to /fares from Google."""
     fill(module_sqlite_database.url)
-    settings = {"ADMIN_EMAIL": EMAIL, "ADMIN_PASSWORD": PASSWORD, "TIMEZONE": "Asia/Dhaka"}
-    return module_servers(module_sqlite_database, PORT=free_port(), **settings).start()
+    return new_site(TIMEZONE="Asia/Dhaka")
 
 
-@pytest.fixture(scope="module")
-def session(browser, site) -> StorageState:
-    return kept_login(browser, site.port, EMAIL, PASSWORD)
-
-
-def check_found(page: Page) -> None:
+def check_found(page) -> None:
     """Thursday's visits to /fares, by source, compared with Wednesday's."""
     expect(page.locator("#insights-figures [data-stat=visits]")).to_have_attribute("data-value", "3")
     google = page.locator("#insights-source-values tr", has_text="google.com")
@@ -42,23 +28,16 @@ def check_found(page: Page) -> None:
     assert "page=%2Ffares" in page.url
 
 
-def row(page: Page, dimension: str, text: str):
+def row(page, dimension: str, text: str):
     return page.locator(f"#insights-{dimension}-values a", has_text=text)
 
 
-def check_names_are_readable(page: Page) -> None:
+def check_names_are_readable(page) -> None:
     """Beside a comparison a name has half of the list and two lines, and all of it in its title."""
     name = row(page, "source", "facebook.com")
     assert name.evaluate("(link) => link.scrollWidth <= link.clientWidth && link.scrollHeight <= link.clientHeight")
     assert name.evaluate("(link) => link.closest('th').offsetWidth / link.closest('table').offsetWidth") > 0.45
     assert name.get_attribute("title") == "facebook.com"
-
-
-def bar_of_thursday(page: Page) -> tuple[float, float]:
-    """Where it is, of seven."""
-    box = page.locator("#insights-periods .u-over").bounding_box()
-    at = 6 - (TODAY - THURSDAY).days
-    return box["x"] + (at + 0.5) * box["width"] / 7, box["y"] + box["height"] - 10
 
 
 def test_the_cause_is_found_by_mouse_and_back_returns(new_device, session):
@@ -70,9 +49,12 @@ def test_the_cause_is_found_by_mouse_and_back_returns(new_device, session):
     expect(page).to_have_url(re.compile("range=7d"))
     expect(page.locator("#insights-periods tbody tr")).to_have_count(7)
     page.locator("#insights-periods canvas").scroll_into_view_if_needed()
-    page.mouse.move(*bar_of_thursday(page))
+    bars, at = page.locator("#insights-periods .u-over"), 6 - (TODAY - THURSDAY).days
+    box = bars.bounding_box()
+    thursday = {"x": (at + 0.5) * box["width"] / 7, "y": box["height"] - 10}
+    bars.hover(position=thursday)
     expect(page.locator("#insights-periods .tip")).to_contain_text("13")
-    page.mouse.click(*bar_of_thursday(page))
+    bars.click(position=thursday)
     expect(page).to_have_url(re.compile(f"start={THURSDAY}"))
     page.locator("[aria-label^='Comparison'] >> visible=true").click()
     page.locator("a", has_text="Period before").click()
@@ -80,6 +62,7 @@ def test_the_cause_is_found_by_mouse_and_back_returns(new_device, session):
     row(page, "page", "/fares").click()
     check_found(page)
     expect(page.locator("[data-insights-said]")).to_contain_text("Landing page is /fares")
+    check_accessible(page)
     expect(row(page, "page", "/fares")).to_be_focused()
     assert page.evaluate("window.isSame")
     for expected in ("compare=previous", f"start={THURSDAY}", "range=7d"):
@@ -89,15 +72,20 @@ def test_the_cause_is_found_by_mouse_and_back_returns(new_device, session):
     assert page.evaluate("window.isSame")
 
 
-def test_the_cause_is_found_by_keyboard(new_device, session):
-    page = new_device(storage_state=session).open("/admin/insights")
+@long
+def test_the_cause_is_found_by_keyboard_and_the_focus_stays(new_device, session):
+    page = new_device(storage_state=session).open("/admin/insights?tabs=city")
+    plot, table = page.locator("#insights-periods .plot"), page.locator("#insights-periods details")
     page.keyboard.press("w")
     expect(page).to_have_url(re.compile("range=7d"))
-    page.locator("#insights-periods .plot").focus()
+    table.locator("summary").click()
+    plot.focus()
     for _ in range((TODAY - THURSDAY).days):
         page.keyboard.press("ArrowLeft")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(f"start={THURSDAY}"))
+    expect(plot).to_be_focused()
+    expect(table).to_have_attribute("open", "")
     page.keyboard.press("x")
     expect(page).to_have_url(re.compile("compare=previous"))
     row(page, "page", "/fares").focus()
@@ -105,6 +93,7 @@ def test_the_cause_is_found_by_keyboard(new_device, session):
     check_found(page)
 
 
+@long
 def test_the_cause_is_found_on_a_phone_in_bangla(new_device, session):
     page = new_device(storage_state=session, color_scheme="dark", **PHONE).open("/admin/insights?range=7d")
     page.locator("#insights-periods .u-over").tap()
@@ -119,37 +108,10 @@ def test_the_cause_is_found_on_a_phone_in_bangla(new_device, session):
     row(page, "page", "/fares").tap()
     check_found(page)
     expect(page.locator("[data-stat=visits]")).to_have_text("৩")
-    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+    assert over(page) <= 0
 
 
-def test_the_cause_is_found_without_scripts(new_device, session):
-    page = new_device(storage_state=session, java_script_enabled=False).open("/admin/insights?range=7d")
-    page.locator(f"#insights-periods a[href*='start={THURSDAY}']").click()
-    page.locator("[aria-keyshortcuts=X]").locator("xpath=ancestor::details").locator("summary").click()
-    page.locator("[aria-keyshortcuts=X]").click()
-    row(page, "page", "/fares").click()
-    check_found(page)
-
-
-def test_table_of_the_chart_stays_open_and_the_focus_in_the_chart(new_device, session):
-    page = new_device(storage_state=session).open("/admin/insights?range=7d")
-    plot, table = page.locator("#insights-periods-plot"), page.locator("#insights-periods details")
-    expect(page.locator("#insights-periods canvas")).to_be_visible()
-    expect(table).not_to_have_attribute("open", "")
-    page.locator("#insights-periods summary").click()
-    plot.focus()
-    page.keyboard.press("ArrowLeft")
-    page.keyboard.press("Enter")
-    expect(page).to_have_url(re.compile("start="))
-    expect(page.locator("#insights-periods figcaption")).to_be_visible()
-    expect(plot).to_be_focused()
-    expect(table).to_have_attribute("open", "")
-    page.locator("#insights-periods summary").click()
-    page.keyboard.press("m")
-    expect(page).to_have_url(re.compile("insights$"))
-    expect(table).not_to_have_attribute("open", "")
-
-
+@long
 def test_part_that_does_not_come_says_so_and_is_asked_for_again(new_device, session):
     """The page comes as that of a long count does: without its parts."""
     page = new_device(storage_state=session).context.new_page()
@@ -172,12 +134,13 @@ def test_part_that_does_not_come_says_so_and_is_asked_for_again(new_device, sess
     expect(hours.get_by_role("alert")).to_be_visible()
 
 
-def without_parts(route: Route) -> str:
+def without_parts(route) -> str:
     """The answer of a route, whose parts with figures and lists are still counted."""
     pending = r'\1 data-pending><h2 id="insights-\2-title">Counting</h2></section>'
     return re.sub(r'(?s)(<section class="[^"]*" id="insights-(\w+)"[^>]*)>.*?</section>', pending, route.fetch().text())
 
 
+@long
 def test_figures_move_as_visits_come_and_long_counts_show_progress(new_device, session, site):
     page = new_device(storage_state=session).open("/admin/insights?range=today&tabs=world")
     before = int(page.locator("[data-stat=visits]").get_attribute("data-value"))
@@ -187,37 +150,13 @@ def test_figures_move_as_visits_come_and_long_counts_show_progress(new_device, s
     expect(page.locator("#insights-periods tbody tr").first.locator("[data-value]")).not_to_have_attribute(
         "data-value", "0"
     )
-    held: list[Route] = []
-    page.route("**/admin/insights?**", lambda route: held.append(route), times=1)
+    held = []
+    page.route("**/admin/insights?*range=yesterday*", lambda route: held.append(route), times=1)
     page.keyboard.press("e")
     expect(page.locator("[data-insights-progress]")).to_be_visible()
     wait_for(page, lambda: held, "the request is held")
     held.pop().continue_()
     expect(page.locator("[data-insights-progress]")).to_be_hidden()
-
-
-def test_own_days_and_the_search_of_a_list_stay_on_the_page(new_device, session):
-    page = new_device(storage_state=session).open("/admin/insights?tabs=city")
-    page.evaluate("window.isSame = true")
-    page.keyboard.press("c")
-    page.locator("#insights-start").fill(str(THURSDAY))
-    page.locator("#insights-end").fill(str(THURSDAY))
-    page.keyboard.press("Enter")
-    expect(page).to_have_url(re.compile(f"tabs=city&start={THURSDAY}&end={THURSDAY}|start={THURSDAY}&end={THURSDAY}"))
-    expect(page.locator("[data-stat=visits]")).to_have_text("13")
-    page.locator("#insights-pages .foot a").first.click()
-    page.locator("#insights-find").fill("FARES")
-    page.keyboard.press("Enter")
-    expect(page.locator("#insights-page-values tr")).to_have_count(1)
-    expect(page.locator("#insights-find")).to_be_focused()
-    assert page.evaluate("window.isSame")
-
-
-@pytest.mark.parametrize("path", ["?range=7d&compare=previous&page=%2Ffares&tabs=world", "?by=page&range=7d"])
-def test_insights_are_accessible(new_device, session, path):
-    page = new_device(storage_state=session).open(f"/admin/insights{path}")
-    expect(page.locator("#insights-periods canvas")).to_be_visible()
-    check_accessible(page)
 
 
 def test_a_shared_view_is_seen_with_its_password_alone(new_device, session):
@@ -229,9 +168,6 @@ def test_a_shared_view_is_seen_with_its_password_alone(new_device, session):
     admin.locator("main .primary").click()
     link = admin.locator("main [data-copy]").get_attribute("data-copy")
     check_accessible(admin)
-    for path in ("/admin/shares", "/admin/annotations"):
-        visit(admin, path)
-        check_accessible(admin)
     shared = re.sub("https?://[^/]*", "", link or "")
     guest = new_device(**PHONE, color_scheme="dark").context.new_page()
     visit(guest, shared)

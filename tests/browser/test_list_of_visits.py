@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 import pytest
-from support.pages import Device, check_accessible, expect, kept_login, visit
-from support.redis import free_port
+from support.pages import PHONE, Device, check_accessible, expect, over, visit
 
-if TYPE_CHECKING:
-    from playwright.sync_api import FloatRect, Locator, Page, StorageState
+pytestmark = pytest.mark.long(proved_by="browser/test_realtime_page.py::test_panel_goes_from_4000_to_4001")
 
-EMAIL, PASSWORD = "rani@example.com", "rickshaw at dawn"
 VISITS = 60
 ANDROID = "Mozilla/5.0 (Linux; Android 13) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Mobile Safari/537.36"
-PHONE = {"viewport": {"width": 360, "height": 780}, "has_touch": True, "is_mobile": True, "locale": "bn-BD"}
 TALLEST = {1440: 2_000, 768: 2_400, 360: 4_000}
 """From the top of the first of 50 rows to the bottom of the last, in px, by the width of the page."""
 
@@ -24,9 +19,9 @@ FOCUSED = "document.activeElement.closest('tr')?.rowIndex ?? 0"
 
 
 @pytest.fixture(scope="module")
-def site(module_servers, module_sqlite_database):
-    settings = {"ADMIN_EMAIL": EMAIL, "ADMIN_PASSWORD": PASSWORD}
-    return module_servers(module_sqlite_database, PORT=free_port(), **settings).start()
+def site(new_site):
+    """Without a visit yet."""
+    return new_site(STARTING_TOTAL=None)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -38,31 +33,26 @@ def visits(site, founder):
 
 
 @pytest.fixture(scope="module")
-def session(browser, site) -> StorageState:
-    return kept_login(browser, site.port, EMAIL, PASSWORD)
-
-
-@pytest.fixture(scope="module")
 def shared_device(new_shared_device, session) -> Device:
     return new_shared_device(storage_state=session)
 
 
 @pytest.fixture
-def list_page(tab) -> Page:
+def list_page(tab):
     visit(tab, "/admin/visits")
     return tab
 
 
 def test_operator_on_a_phone_finds_a_visit_by_half_a_page_name_and_ends_a_session(new_device, session, founder):
-    device: Device = new_device(storage_state=session, color_scheme="dark", **PHONE)
-    page = device.open("/admin/visits")
+    page = new_device(storage_state=session, color_scheme="dark", **PHONE).open("/admin/visits")
     page.locator("#text").fill("MIRPUR")
     page.keyboard.press("Enter")
     expect(page.locator(ROWS)).to_have_count(1)
     page.locator(ROWS).tap()
     sheet = page.locator("dialog.sheet")
     expect(sheet).to_contain_text("/fares/mirpur-10")
-    check_no_overflow(page)
+    check_accessible(page)
+    page.set_viewport_size(PHONE["viewport"])
     sheet.locator('a[href*="/admin/users/"]').tap()
     page.locator('form[action$="/log-out"] button').tap()
     expect(page.locator("h1")).to_contain_text(founder.name)
@@ -70,25 +60,16 @@ def test_operator_on_a_phone_finds_a_visit_by_half_a_page_name_and_ends_a_sessio
     page.wait_for_url(re.compile("/admin/users/"))
     expect(page.locator("form[action$='/log-out']")).to_be_visible()
     founder.call("GET", "/api/auth/me", status=401)
-
-
-def box_of(row: Locator) -> FloatRect:
-    box = row.bounding_box()
-    assert box
-    return box
-
-
-def check_no_overflow(page: Page) -> None:
-    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+    founder.log_in()
 
 
 def test_fifty_rows_are_no_taller_than_promised(list_page):
     for width, tallest in TALLEST.items():
         list_page.set_viewport_size({"width": width, "height": 900})
-        first, last = (box_of(list_page.locator(ROWS).nth(number)) for number in (0, 49))
+        first, last = (list_page.locator(ROWS).nth(number).bounding_box() for number in (0, 49))
         assert last["y"] + last["height"] - first["y"] <= tallest, f"{width} px"
         assert first["height"] >= 24, f"{width} px"
-        check_no_overflow(list_page)
+        assert over(list_page) <= 0
 
 
 def test_rows_are_gone_through_by_keyboard_and_back_closes_the_sheet(list_page):
@@ -117,20 +98,12 @@ def test_rows_are_gone_through_by_keyboard_and_back_closes_the_sheet(list_page):
     expect(page.locator("#text")).to_have_value("j")
 
 
-def test_times_tick_and_say_the_second_and_the_zone(list_page):
-    time = list_page.locator(f"{ROWS} time").first
-    expect(time).to_have_text(re.compile(r"^\d+ ?(s|min|m)\.? ago$"))
-    before = time.inner_text()
-    expect(time).not_to_have_text(before)
-    assert re.search(r"\d:\d\d:\d\d \(Asia/Dhaka\)$", time.get_attribute("title") or "")
-
-
 def test_columns_and_density_stay_as_they_were_chosen(new_device, session):
     page = new_device(storage_state=session).open("/admin/visits")
     place, table = page.locator(f"{ROWS} .place").first, page.locator("[data-table=visits]")
     expect(place).to_be_visible()
     row = page.locator(ROWS).first
-    height = box_of(row)["height"]
+    height = row.bounding_box()["height"]
     page.locator("[data-table-view] summary").click()
     page.locator("[data-column]", has_text="Place").click()
     page.locator("[data-density=compact]").click()
@@ -138,21 +111,4 @@ def test_columns_and_density_stay_as_they_were_chosen(new_device, session):
     page.reload()
     expect(table).to_have_attribute("data-density", "compact")
     expect(place).to_be_hidden()
-    assert box_of(row)["height"] < height
-
-
-def test_list_works_without_scripts(new_device, session):
-    page = new_device(java_script_enabled=False, storage_state=session).context.new_page()
-    visit(page, "/admin/visits?text=mirpur")
-    expect(page.locator(f"{ROWS} time")).to_have_text(re.compile(r"^\d+ \w+ \d{4}, \d\d:\d\d$"))
-    page.locator(f"{ROWS} a").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Visit No. 1")
-
-
-def test_lists_and_what_they_open_are_accessible(tab):
-    for path in ("/admin/visits/1", "/admin/audit?kind=all", "/admin/visits?text=mirpur"):
-        visit(tab, path)
-        check_accessible(tab)
-    tab.locator(ROWS).first.click()
-    expect(tab.locator("dialog.sheet dl")).to_be_visible()
-    check_accessible(tab)
+    assert row.bounding_box()["height"] < height

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 from support.pages import wait_for
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Page, Route
+pytestmark = pytest.mark.long(
+    proved_by="browser/test_realtime_page.py::test_visit_is_a_row_a_minute_and_a_place_without_a_request"
+)
 
 PAGE = """<!doctype html><title>Rows</title>
-<div id="rows" data-live tabindex="0" {style}>{rows}</div>"""
-SCROLLS = "style='height: 100px; overflow: auto'"
+<div id="rows" data-live tabindex="0" style="height: 100px; overflow: auto">{rows}</div>"""
 BEGIN = """
 async () => {
   const { LivePage } = await import("/static/js/live.js");
@@ -28,26 +26,26 @@ BE_PATIENT = "AbortSignal.timeout = patience"
 class Rows:
     """A page of this many rows, as the server would write it now."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page) -> None:
         self.count, self.asked, self.hangs = 50, 0, False
         page.route("**/rows", self._answer)
 
-    def _answer(self, route: Route) -> None:
+    def _answer(self, route) -> None:
         self.asked += 1
         rows = "".join(f"<p>{row}</p>" for row in range(self.count))
         if not self.hangs:
-            route.fulfill(content_type="text/html", body=PAGE.format(style=SCROLLS, rows=rows))
+            route.fulfill(content_type="text/html", body=PAGE.format(rows=rows))
 
 
 @pytest.fixture
-def rows(page: Page) -> Rows:
+def rows(page) -> Rows:
     rows = Rows(page)
     page.goto("/rows")
     page.evaluate(BEGIN)
     return rows
 
 
-def shows(page: Page, count: int) -> bool:
+def shows(page, count: int) -> bool:
     return page.locator("#rows p").count() == count
 
 
@@ -64,8 +62,9 @@ def test_part_is_taken_over_where_its_reader_is(rows, page):
 def test_page_that_nobody_looks_at_is_asked_for_when_somebody_does(rows, page):
     page.evaluate(HIDE)
     rows.count, asked = 51, rows.asked
+    page.clock.install()
     page.evaluate("window.live.refresh()")
-    page.wait_for_timeout(500)
+    page.clock.run_for(60_000)
     assert rows.asked == asked
     page.evaluate(SHOW)
     wait_for(page, lambda: shows(page, 51), "the new row")

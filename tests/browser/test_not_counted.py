@@ -1,19 +1,24 @@
-"""Those who do not want to be remembered, or not to be counted."""
+"""Those who do not want to be remembered, or not to be counted, and those who have their data erased."""
 
 from __future__ import annotations
 
 import json
 
-from support.elsewhere import begin, state, wait_for_state
-from support.pages import check_accessible, expect, live, log_in, wait_for
+import pytest
+from support.elsewhere import begin, begin_live, wait_for_state
+from support.pages import expect, live, log_in, sent_by, visit, wait_for
+
+counted = pytest.mark.long(proved_by="browser/test_not_counted.py::test_switch_is_on_home_page_and_account")
+erased = pytest.mark.long(proved_by="browser/test_not_counted.py::test_one_who_asks_is_forgotten_by_server_and_browser")
 
 LOCAL, SESSION = "Object.keys(localStorage).sort()", "Object.keys(sessionStorage).sort()"
 SAYS = "This browser is not counted (KoyJabo.doNotCount)"
+ERASED = "Your data has been erased. If you open the page again, you count as a new visitor."
 
 
+@counted
 def test_page_that_remembers_nothing_has_an_id_for_the_session_alone(elsewhere, site):
-    sent, opened, said = [], [], []
-    elsewhere.on("request", lambda request: "register" in request.url and sent.append(request.post_data_json))
+    sent, opened, said = sent_by(elsewhere, "register"), [], []
 
     def listen(socket) -> None:
         opened.append(socket.url)
@@ -22,8 +27,7 @@ def test_page_that_remembers_nothing_has_an_id_for_the_session_alone(elsewhere, 
     elsewhere.on("websocket", listen)
     before = site.stats()
     for _ in range(2):  # a reload is the same visit
-        begin(elsewhere, site, remember=False)
-        wait_for(elsewhere, lambda: state(elsewhere)[1] == "live", "it is live")
+        begin_live(elsewhere, site, remember=False)
         assert elsewhere.evaluate(LOCAL) == []
         elsewhere.reload()
     ((body,), after) = sent, site.stats()
@@ -31,20 +35,19 @@ def test_page_that_remembers_nothing_has_an_id_for_the_session_alone(elsewhere, 
     assert {url.partition(f":{site.port}")[2] for url in opened} == {"/?anonymous=true"}, "proxies log URLs"
     assert {json.loads(frame)["visitorId"] for frame in said if "visitorId" in frame} == {body["visitorId"]}
     assert (after.total, after.unique) == (before.total + 1, before.unique + 1)
-    assert site.post("/api/visitor/heartbeat", json={"visitorId": body["visitorId"]}).status_code == 404
+    assert not is_known(site, body["visitorId"])
     assert site.post("/api/visitor/heartbeat", json={**body}).status_code == 204
 
 
+@counted
 def test_browser_that_is_not_counted_registers_nothing_and_says_so(elsewhere, device, site):
     url = f"http://localhost:{site.port}/static/js/koyjabo.js"
     elsewhere.evaluate("async (url) => (await import(url)).KoyJabo.doNotCount()", url)
     before = site.stats().total
     begin(elsewhere, site)
     wait_for_state(elsewhere, before, "live")
-    assert (elsewhere.evaluate(LOCAL), elsewhere.evaluate(SESSION)) == (
-        ["koyjabo.doNotCount", f"koyjabo.stats localhost:{site.port}"],
-        [],
-    )
+    kept = ["koyjabo.doNotCount", f"koyjabo.stats localhost:{site.port}"]
+    assert (elsewhere.evaluate(LOCAL), elsewhere.evaluate(SESSION)) == (kept, [])
     assert device.console == [SAYS, "Connected to KoyJabo Analytics Stream"]
     elsewhere.evaluate("async (url) => (await import(url)).KoyJabo.doNotCount(false)", url)
     elsewhere.reload()
@@ -52,22 +55,114 @@ def test_browser_that_is_not_counted_registers_nothing_and_says_so(elsewhere, de
     wait_for_state(elsewhere, before + 1, "live")
 
 
-def test_switch_is_on_the_home_page_and_on_that_of_the_account(device, site, karim):
+def test_switch_is_on_home_page_and_account(device, site, karim):
     page = live(device.open())
     page.get_by_text("Do not count me").click()
-    check_accessible(page)
     page.get_by_label("Do not count this browser").check()
     page.get_by_text("Erase my data").click()
     page.get_by_role("button", name="Erase this browser's data").click()
-    expect(page.locator("[data-forget] [role=status]")).to_contain_text("Your data has been erased")
+    expect(status(page)).to_have_text(ERASED)
     before = site.stats().total
-    live(device.open())
+    page = live(device.open())
+    expect(page.locator("[data-own]")).to_have_text("This browser is not counted, so it has no number.")
+    expect(page.get_by_role("link", name="Share my number")).to_be_hidden()
     log_in(device, karim)
     another = device.open("/account")
     switch = another.get_by_label("Do not count this browser")
     expect(switch).to_be_checked()
-    check_accessible(another)
     switch.uncheck()
     assert site.stats().total == before
     live(device.open())
     wait_for(another, lambda: site.stats().total == before + 1, "it is counted")
+
+
+def status(page):
+    return page.locator("[data-forget] [role=status]")
+
+
+def ask(page) -> None:
+    page.locator("[data-forget] summary").click()
+    page.get_by_role("button", name="Erase this browser's data").click()
+
+
+def visitor_of(page) -> str:
+    return page.evaluate("localStorage.getItem('visitorId')")
+
+
+def is_known(site, visitor: str) -> bool:
+    return site.post("/api/visitor/heartbeat", json={"visitorId": visitor}).status_code == 204
+
+
+def test_one_who_asks_is_forgotten_by_server_and_browser(device, site):
+    page = live(device.open())
+    page.evaluate("localStorage.setItem('of-another-program', 'stays')")
+    visitor, before = visitor_of(page), site.stats()
+    assert is_known(site, visitor)
+    expect(page.locator("[data-share]")).to_be_visible()
+    ask(page)
+    expect(status(page)).to_have_text(ERASED)
+    expect(page.get_by_role("button", name="Erase this browser's data")).to_be_disabled()
+    expect(page.locator("[data-share]")).to_be_hidden()  # nothing answers there any longer
+    assert (page.evaluate(LOCAL), page.evaluate(SESSION)) == (["of-another-program"], [])
+    assert not is_known(site, visitor)
+    after = site.stats()
+    assert (after.total, after.unique, after.today) == (before.total, before.unique, before.today)
+    page.reload()
+    live(page)
+    assert visitor_of(page) != visitor
+    assert (site.stats().total, site.stats().unique) == (before.total + 1, before.unique + 1)
+
+
+@erased
+def test_it_takes_as_many_times_as_it_takes(device, site):
+    page = live(device.open())
+    asked = []
+
+    def answer(route) -> None:
+        asked.append(route)
+        if len(asked) < 3:
+            said = {"error": "There is more.", "code": "not_yet_forgotten", "details": {}}
+            route.fulfill(status=503, json=said, headers={"Retry-After": "0"})
+        else:
+            route.continue_()
+
+    page.route("**/api/visitor/forget", answer)
+    visitor = visitor_of(page)
+    ask(page)
+    expect(status(page)).to_have_text(ERASED)
+    assert (len(asked), is_known(site, visitor)) == (3, False)
+
+
+@erased
+def test_visit_that_was_on_its_way_meanwhile_is_forgotten_as_well(device, site):
+    page = device.context.new_page()
+    held = []
+    page.route("**/api/visitor/register", lambda route: held.append(route))
+    visit(page)
+    wait_for(page, lambda: held, "it registers")
+    with page.expect_response("**/api/visitor/forget"):
+        ask(page)
+    visitor = visitor_of(page)
+    held[0].continue_()
+    expect(status(page)).to_have_text(ERASED)
+    assert not is_known(site, visitor)
+    assert (page.evaluate(LOCAL), page.evaluate(SESSION)) == ([], [])
+
+
+def refuse(route) -> None:
+    route.fulfill(status=503, json={"error": "No.", "code": "ledger_unavailable", "details": {}})
+
+
+@erased
+@pytest.mark.parametrize("failure", [refuse, lambda route: route.abort()], ids=["503", "no network"])
+def test_one_who_could_not_be_forgotten_is_told_and_may_try_again(device, site, failure):
+    page = live(device.open())
+    visitor = visitor_of(page)
+    page.route("**/api/visitor/forget", failure)
+    ask(page)
+    expect(status(page)).to_contain_text("could not be erased")
+    assert (visitor_of(page), is_known(site, visitor)) == (visitor, True)
+    page.unroute("**/api/visitor/forget")
+    page.get_by_role("button", name="Erase this browser's data").click()
+    expect(status(page)).to_have_text(ERASED)
+    assert not is_known(site, visitor)

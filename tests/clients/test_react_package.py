@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.package_fixtures import REACT
+from support.processes import ROOT
 
-README = REACT / "README.md"
-OPTIONS = REACT / "src" / "options.ts"
-ENDINGS = REACT / "src" / "endings.ts"
+pytestmark = pytest.mark.long(
+    proved_by="realtime/test_close_codes.py::test_react_package_knows_every_code_of_a_refusal"
+)
+
+REACT = ROOT / "clients" / "react"
+README = (REACT / "README.md").read_text()
+OPTIONS, ENDINGS = ((REACT / "src" / f"{name}.ts").read_text() for name in ("options", "endings"))
 
 
 @pytest.mark.parametrize("script", ["check", "test"])
@@ -19,19 +23,12 @@ def test_package_passes_its_own(npm, project, script):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_readme_shows_the_example_that_is_tested():
+def test_readme_shows_the_example_that_is_tested_and_lists_every_option_and_close_code():
     example = (REACT / "examples" / "CommunityPage.tsx").read_text()
-    assert example in re.findall(r"```tsx\n(.*?)```", README.read_text(), re.DOTALL)
-
-
-def test_readme_lists_every_option_and_no_other():
-    listed = re.findall(r"^\| `(\w+)` \|", README.read_text(), re.MULTILINE)
-    assert listed == re.findall(r"^  (\w+)\?:", OPTIONS.read_text(), re.MULTILINE)
-
-
-def test_readme_lists_every_close_code_after_which_there_is_no_plain_retry():
-    listed = {int(code) for code in re.findall(r"^\| (\d+) \|", README.read_text(), re.MULTILINE)}
-    assert listed == {int(code) for code in re.findall(r"\b(4\d{3})\b", ENDINGS.read_text())}
+    assert example in re.findall(r"```tsx\n(.*?)```", README, re.DOTALL)
+    assert re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE) == re.findall(r"^  (\w+)\?:", OPTIONS, re.MULTILINE)
+    listed = set(re.findall(r"^\| (\d+) \|", README, re.MULTILINE))
+    assert listed == set(re.findall(r"\b(4\d{3})\b", ENDINGS)), "those after which there is no plain retry"
 
 
 def test_lockfile_names_no_registry():

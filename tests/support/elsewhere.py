@@ -77,6 +77,11 @@ def begin_on(line: Line, tab: Page, site: Server) -> None:
     wait_for(tab, lambda: line.opened, "it opens a socket")
 
 
+def begin_live(tab: Page, site: Server, **options: Any) -> None:
+    begin(tab, site, **options)
+    wait_for(tab, lambda: state(tab)[1] == "live", "it is live")
+
+
 def state(page: Page) -> list:
     return page.evaluate("[window.koyjabo.stats?.totalVisits ?? null, window.koyjabo.line]")
 

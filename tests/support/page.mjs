@@ -1,5 +1,5 @@
 // A page's Socket.IO client under Node: says each thing that happens as a line of JSON.
-// Arguments: the URL, and the folder socket.io-client is installed in.
+// Arguments: the URL, and the folder with node_modules.
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 

@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from support.members import Member
 from support.processes import ROOT
+from support.server import Server
 from support.short_run import EVERYTHING
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page, StorageState
 
+EMAIL, PASSWORD = "rani@example.com", "rickshaw at dawn"
+"""Of the admin of a site."""
+
+PHONE = {"viewport": {"width": 360, "height": 780}, "has_touch": True, "is_mobile": True, "locale": "bn-BD"}
 PATIENCE_MS = 20_000
 SITE = "http://localhost"
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
@@ -108,6 +113,33 @@ def wait_for(page: Page, condition: Callable[[], object], what: str) -> None:
         page.wait_for_timeout(20)
 
 
+@contextmanager
+def away(site: Server) -> Iterator[None]:
+    """The server is stopped while it is held."""
+    site.stop()
+    try:
+        yield
+    finally:
+        site.start()
+
+
+def freeze(page: Page) -> None:
+    """From now on the time of a page whose clock was installed passes by `run_for` alone."""
+    page.clock.pause_at(page.evaluate("Date.now()") / 1000 + 1)
+
+
+def sent_by(page: Page, path: str) -> list[Any]:
+    """Filled with the bodies of the requests that it sends to addresses with `path` in them; None without one."""
+    found: list[Any] = []
+    page.on("request", lambda request: path in request.url and found.append(request.post_data_json))
+    return found
+
+
+def over(page: Page) -> int:
+    """How far something hangs over the edge, px."""
+    return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+
+
 def check_accessible(page: Page) -> None:
     """In light and dark, wide and narrow: axe-core finds nothing serious, and nothing hangs over the edge."""
     page.evaluate(AXE.read_text())  # not as a script of the page, which its policy would forbid
@@ -116,8 +148,7 @@ def check_accessible(page: Page) -> None:
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate(FIND_SERIOUS_VIOLATIONS) == [], f"{page.url}, {look}"
-        over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert over <= 0, f"{page.url}, {look}: {over} px hang over the edge"
+        assert over(page) <= 0, f"{page.url}, {look}: {over(page)} px hang over the edge"
 
 
 def open_as(device: Device, member: Member, path: str) -> Page:

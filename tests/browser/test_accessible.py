@@ -1,0 +1,78 @@
+"""Every kind of page for everyone: axe-core finds nothing serious, and nothing hangs over the edge, in each theme."""
+
+from __future__ import annotations
+
+import pytest
+from support.members import PlainMember
+from support.pages import check_accessible, expect, open_as, visit
+
+SEEN_BY_ALL = ["/", "/docs#api_register_visit"]
+MORE_SEEN_BY_ALL = ["/install", "/embed?value=total&lang=en&theme=light", "/embed?value=total&lang=bn&theme=dark"]
+OF_A_PERSON = [
+    "/communities",
+    "/communities/new",
+    "/account",
+    "/account/edit",
+    "/account/delete",
+    "/account/second-factor",
+]
+OF_A_COMMUNITY = ["/communities/{community}/dashboard"]
+MORE_OF_A_COMMUNITY = ["/communities/{community}" + path for path in ("", "/members", "/settings", "/delete")]
+OF_THE_PANEL = ["/admin/", "/admin/visits"]
+MORE_OF_THE_PANEL = [
+    "/admin/" + path
+    for path in (
+        *("communities", "users", "audit?kind=all", "health", "data", "settings", "find?q=a", "communities/new"),
+        *("realtime", "shares", "annotations", "communities/{community}", "users/{user}", "visits/{visit}"),
+    )
+]
+
+
+def quick_and_more(quick: list[str], more: list[str]) -> list:
+    return [*quick, *(pytest.param(path, marks=pytest.mark.long) for path in more)]
+
+
+@pytest.fixture(scope="module")
+def community(founder, karim) -> str:
+    """With long texts, which have to be broken."""
+    community = founder.found("Everybody " * 19, description="A long description. " * 20)
+    founder.give(community, karim, "moderator")
+    return community
+
+
+@pytest.fixture
+def addresses(site, founder, community) -> dict[str, str]:
+    visit = site.register("somebody", page="/fares").ordinal
+    return {"community": community, "user": founder.id, "visit": str(visit)}
+
+
+@pytest.mark.parametrize("path", quick_and_more(SEEN_BY_ALL, MORE_SEEN_BY_ALL))
+def test_pages_for_all(new_device, path):
+    page = new_device(locale="en-GB" if path == "/" else "bn-BD").open(path)
+    if path == "/":
+        expect(page.locator("[data-line]")).to_have_text("Live")
+        page.get_by_text("Do not count me").click()
+        page.get_by_text("Erase my data").click()
+    check_accessible(page)
+
+
+@pytest.mark.parametrize("path", quick_and_more(["/login"], ["/signup"]))
+def test_pages_before_a_login_also_when_it_is_refused(page, path):
+    visit(page, path)
+    check_accessible(page)
+    page.get_by_label("Email").fill("ayesha@example")
+    page.get_by_label("Password").fill("short")
+    page.get_by_role("main").get_by_role("button").first.click()
+    expect(page.locator("[aria-invalid]").first).to_be_visible()
+    check_accessible(page)
+
+
+@pytest.mark.parametrize("path", quick_and_more(OF_A_COMMUNITY, [*MORE_OF_A_COMMUNITY, *OF_A_PERSON]))
+def test_pages_of_a_person_and_of_a_community(site, device, founder, karim, addresses, path):
+    with PlainMember(site.port, addresses["community"], karim.token):
+        check_accessible(open_as(device, founder, path.format(**addresses)))
+
+
+@pytest.mark.parametrize("path", quick_and_more(OF_THE_PANEL, MORE_OF_THE_PANEL))
+def test_pages_of_the_panel(new_device, session, addresses, path):
+    check_accessible(new_device(storage_state=session).open(path.format(**addresses)))
