@@ -93,14 +93,3 @@ def test_refused_form_is_accessible_and_as_live_as_before(tab, site):
     check_accessible(tab)
     total = site.register("another").stats.total
     expect(tab.locator("#total-now")).to_contain_text(f"{total:,}")
-
-
-@pytest.mark.long(proved_by="browser/test_accessible.py::test_pages_of_the_panel")
-def test_tablet_has_room_for_fingers(new_device, session, community):
-    device = new_device(storage_state=session, has_touch=True, is_mobile=True, viewport={"width": 1180, "height": 820})
-    page = device.open(f"/admin/communities/{community}")
-    buttons = page.locator(".records summary, .records button, .records select").all()
-    boxes = [each.bounding_box() for each in buttons]
-    heights = [box["height"] for box in boxes if box and box["height"]]  # 0 in a closed menu
-    assert heights
-    assert min(heights) >= 44

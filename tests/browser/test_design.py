@@ -8,7 +8,6 @@ from support.pages import PHONE, Device, check_accessible, expect, visit
 long = pytest.mark.long(proved_by="browser/test_design.py::test_menus_and_tooltips_open_close_and_move")
 
 PATH = "/admin/design"
-BACKGROUND = "(element) => getComputedStyle(element).backgroundColor"
 
 
 @pytest.fixture(scope="module")
@@ -106,14 +105,3 @@ def test_fingers_have_room_and_every_part_is_accessible(new_device, session):
     for menu in page.locator("details.menu summary").all():
         menu.evaluate("(summary) => { summary.parentElement.open = true }")
     check_accessible(page)
-
-
-@long
-def test_theme_is_chosen_without_scripts_and_kept(new_device):
-    page = new_device(java_script_enabled=False).open("/login")
-    before = page.evaluate(f"({BACKGROUND})(document.documentElement)")
-    page.get_by_role("button", name="Dark theme").click()
-    assert page.url.endswith("/login")
-    assert page.evaluate(f"({BACKGROUND})(document.documentElement)") == "rgb(14, 19, 17)" != before
-    page.reload()
-    expect(page.get_by_role("button", name="Dark theme")).to_have_attribute("aria-current", "true")

@@ -1,4 +1,4 @@
-"""js/live.js: parts of a page are kept as the server would write them, without anybody losing their place."""
+"""js/live.js: parts of a page are kept as the server would write them, and their readers stay where they are."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ BEGIN = """
 async () => {
   const { LivePage } = await import("/static/js/live.js");
   window.live = new LivePage();
+  addEventListener("replaced", ({ target }) => { window.replaced = target.id; });
 }
 """
 HIDE = "Object.defineProperty(document, 'hidden', { value: true, configurable: true })"
 SHOW = "delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))"
-BE_IMPATIENT = "window.patience = AbortSignal.timeout; AbortSignal.timeout = () => patience.call(AbortSignal, 2000)"
+BE_IMPATIENT = "window.patience = AbortSignal.timeout; AbortSignal.timeout = () => patience.call(AbortSignal, 500)"
 BE_PATIENT = "AbortSignal.timeout = patience"
 
 
@@ -27,8 +28,11 @@ class Rows:
     """A page of this many rows, as the server would write it now."""
 
     def __init__(self, page) -> None:
-        self.count, self.asked, self.hangs = 50, 0, False
+        self.page, self.count, self.asked, self.hangs = page, 50, 0, False
         page.route("**/rows", self._answer)
+        page.goto("/rows")
+        page.evaluate(BEGIN)
+        page.evaluate("document.querySelector('#rows').scrollTop = 300")
 
     def _answer(self, route) -> None:
         self.asked += 1
@@ -36,47 +40,35 @@ class Rows:
         if not self.hangs:
             route.fulfill(content_type="text/html", body=PAGE.format(rows=rows))
 
+    def refresh(self) -> None:
+        self.page.evaluate("window.live.refresh()")
 
-@pytest.fixture
-def rows(page) -> Rows:
+    def wait_for(self, count: int) -> None:
+        wait_for(self.page, lambda: self.page.locator("#rows p").count() == count, "the new row")
+        assert self.page.evaluate("document.querySelector('#rows').scrollTop") == 300
+        assert self.page.evaluate("window.replaced") == "rows"
+
+
+def test_part_is_taken_over_where_its_reader_is_also_after_an_answer_that_never_comes(page):
     rows = Rows(page)
-    page.goto("/rows")
-    page.evaluate(BEGIN)
-    return rows
-
-
-def shows(page, count: int) -> bool:
-    return page.locator("#rows p").count() == count
-
-
-def test_part_is_taken_over_where_its_reader_is(rows, page):
-    page.evaluate("document.querySelector('#rows').scrollTop = 300")
-    page.evaluate("addEventListener('replaced', (event) => (window.replaced = event.target.id))")
-    rows.count = 51
-    page.evaluate("window.live.refresh()")
-    wait_for(page, lambda: shows(page, 51), "the new row")
-    assert page.evaluate("document.querySelector('#rows').scrollTop") == 300
-    assert page.evaluate("window.replaced") == "rows"
-
-
-def test_page_that_nobody_looks_at_is_asked_for_when_somebody_does(rows, page):
-    page.evaluate(HIDE)
-    rows.count, asked = 51, rows.asked
-    page.clock.install()
-    page.evaluate("window.live.refresh()")
-    page.clock.run_for(60_000)
-    assert rows.asked == asked
-    page.evaluate(SHOW)
-    wait_for(page, lambda: shows(page, 51), "the new row")
-    assert rows.asked == asked + 1
-
-
-def test_answer_that_never_comes_stops_nothing(rows, page):
     page.evaluate(BE_IMPATIENT)
-    rows.hangs, asked = True, rows.asked
-    page.evaluate("window.live.refresh()")
-    wait_for(page, lambda: rows.asked == asked + 1, "it is asked for")
+    rows.hangs = True
+    rows.refresh()
+    wait_for(page, lambda: rows.asked == 2, "it is asked for")
     page.evaluate(BE_PATIENT)
     rows.hangs, rows.count = False, 51
-    page.evaluate("window.live.refresh()")
-    wait_for(page, lambda: shows(page, 51), "the new row")
+    rows.refresh()
+    rows.wait_for(51)
+
+
+def test_page_that_nobody_looks_at_is_asked_for_when_somebody_does(page):
+    rows = Rows(page)
+    page.evaluate(HIDE)
+    rows.count = 51
+    page.clock.install()
+    rows.refresh()
+    page.clock.run_for(60_000)
+    assert rows.asked == 1
+    page.evaluate(SHOW)
+    rows.wait_for(51)
+    assert rows.asked == 2

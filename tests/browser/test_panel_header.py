@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.pages import PHONE, Device, check_accessible, expect, visit, wait_for
+from support.pages import Device, check_accessible, expect, visit, wait_for
 
 long = pytest.mark.long(proved_by="browser/test_panel_header.py::test_command_menu_is_used_by_keyboard_alone")
 
@@ -67,20 +67,6 @@ def test_answer_to_an_earlier_question_is_dropped(tab):
     expect(page.get_by_role("option")).to_have_text([re.compile("Uttara commuters")])
     held[0].abort()
     expect(page.get_by_role("option")).to_have_text([re.compile("Uttara commuters")])
-
-
-@long
-def test_command_menu_is_used_by_touch_in_bangla(site, new_device, session):
-    total = site.register("babul").stats.total
-    page = new_device(storage_state=session, **PHONE).open("/admin/data")
-    page.locator("[data-command-menu]").tap()
-    bengali = str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")
-    field(page).fill(str(total).translate(bengali))
-    option = page.locator("#command-menu [role=option]").last
-    expect(option).to_contain_text(f"{total:,}".translate(bengali))
-    assert option.bounding_box()["height"] >= 44
-    option.tap()
-    page.wait_for_url("**/admin/visits/*")
 
 
 def test_open_page_says_since_when_visits_are_not_saved_and_that_they_are(site, tab):

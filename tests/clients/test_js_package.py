@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from support.package_fixtures import succeed
-from support.server import Server
 
 pytestmark = pytest.mark.long(proved_by="browser/test_client_module.py::test_any_page_can_import_it_and_is_one_visit")
 
@@ -48,32 +47,6 @@ const { outputFiles } = await build({
 });
 process.stdout.write(outputFiles[0].text);
 """
-COUNT = """
-import { createRequire } from "node:module";
-const { JSDOM } = createRequire(import.meta.url)("jsdom");
-const { window } = new JSDOM("", { url: "http://page.example/history" });
-const browser = ["document", "location", "navigator", "localStorage", "sessionStorage", "WebSocket", "CustomEvent"];
-for (const name of [...browser, "AbortController"]) Object.defineProperty(globalThis, name, { value: window[name] });
-for (const name of ["addEventListener", "removeEventListener", "dispatchEvent"])
-  globalThis[name] = window[name].bind(window);
-console.log = console.warn = () => {};
-const [name, baseUrl] = process.argv.slice(2);
-const { KoyJabo } = await import(name);
-let problem = "";
-try { new KoyJabo(); } catch (error) { problem = error.message; }
-const koyjabo = new KoyJabo({ baseUrl });
-await koyjabo.start();
-await new Promise((live) => koyjabo.subscribe((stats, line) => line === "live" && live()));
-await koyjabo.track("search", { to: "Mirpur 10" });
-while (koyjabo.waiting) await new Promise((later) => setTimeout(later, 50));
-process.stdout.write(JSON.stringify({ problem, total: koyjabo.stats.totalVisits, ordinal: koyjabo.visit.ordinal }));
-process.exit();
-"""
-
-
-@pytest.fixture(scope="module")
-def server(module_servers, module_sqlite_database) -> Server:
-    return module_servers(module_sqlite_database, STARTING_TOTAL=4000).start()
 
 
 def node(project: Path, script: str, *arguments: str) -> str:
@@ -101,15 +74,6 @@ def test_page_loads_little_at_first_and_the_whole_is_small(project):
     assert "EventSource" in whole
     assert packed(whole) <= WHOLE_LIMIT
     assert "import(" not in whole
-
-
-@pytest.mark.parametrize("name", ["koyjabo", "koyjabo/all"])
-def test_package_counts_and_needs_the_name_of_the_server(server, project, name):
-    before = server.stats().total
-    said = json.loads(node(project, COUNT, name, f"http://localhost:{server.port}"))
-    assert said["problem"] == "KoyJabo needs baseUrl, the origin of your server"
-    assert (said["total"], said["ordinal"]) == (before + 1, before + 1)
-    assert server.database.rows("SELECT name, props FROM events")[-1] == ("search", '{"to": "Mirpur 10"}')
 
 
 def test_package_contains_what_its_readme_promises(project):
