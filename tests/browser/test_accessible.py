@@ -12,7 +12,7 @@ OF_A_PERSON = [
     "/communities",
     "/communities/new",
     "/account",
-    "/account/edit",
+    "/account/details",
     "/account/delete",
     "/account/second-factor",
 ]

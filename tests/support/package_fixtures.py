@@ -14,7 +14,7 @@ import pytest
 
 from support.processes import ROOT
 
-LINKED = {"clients/react": ("react", "react-dom"), ".": ("esbuild", "typescript")}
+LINKED = {"clients/react": ("react", "react-dom", "jsdom"), ".": ("esbuild", "typescript")}
 """What the project has from other folders: a test asks no registry."""
 
 STAMPS = ("made", "run", "dev", "node", "assets", "minified")

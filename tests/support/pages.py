@@ -89,8 +89,8 @@ class Device:
         violations, exceptions = list(self.violations), list(self.exceptions)
         self.violations.clear()
         self.exceptions.clear()
-        assert violations == []
-        assert exceptions == []
+        assert violations == [], violations
+        assert exceptions == [], exceptions
 
 
 def visit(page: Page, path: str = "/", status: int = 200) -> None:

@@ -1,0 +1,82 @@
+// A page of a project that uses the React package, under Node: what it shows and what its sockets hear, one JSON on a line.
+// Commands come the same way: {"do": "show", "name", "component", "props"}, {"do": "hide" | "click" | "clear", "name"}.
+
+import { createRequire } from "node:module";
+import { createInterface } from "node:readline";
+
+const [url, folder, cookies] = process.argv.slice(2);
+const require = createRequire(`${folder}/`);
+const { JSDOM, CookieJar } = require("jsdom");
+const say = (what, more) => process.stdout.write(`${JSON.stringify({ what, ...more })}\n`);
+
+const cookieJar = new CookieJar();
+for (const cookie of JSON.parse(cookies)) cookieJar.setCookieSync(cookie, url);
+const { window } = new JSDOM("", { url, cookieJar, pretendToBeVisual: true });
+
+const open = new Set();
+
+class WatchedWebSocket extends window.WebSocket {
+  constructor(...address) {
+    super(...address);
+    open.add(this);
+    this.addEventListener("close", () => setTimeout(() => open.delete(this))); // when the package has heard of it as well
+    say("socket", { url: address[0], protocols: address[1] ?? [] });
+    this.addEventListener("message", ({ data }) => say("heard", { event: JSON.parse(data) }));
+  }
+}
+
+const browser = { window, WebSocket: WatchedWebSocket };
+for (const name of ["document", "location", "localStorage", "navigator"]) browser[name] = window[name];
+for (const name of ["addEventListener", "removeEventListener"]) browser[name] = window[name].bind(window);
+for (const [name, value] of Object.entries(browser)) Object.defineProperty(globalThis, name, { value });
+for (const kind of ["log", "error"]) console[kind] = (line) => say("console", { kind, line: String(line) });
+
+const { createElement } = require("react");
+const { createRoot } = require("react-dom/client");
+const built = await import(require.resolve("@koyjabo/react"));
+
+/** The hook itself, with nothing between. */
+function Hook({ communityId, ...options }) {
+  const { visitorCount, isConnected, requestCount } = built.useVisitorWebSocket(communityId, options);
+  return createElement("button", { onClick: requestCount }, `${visitorCount} ${isConnected}`);
+}
+
+/** As the example of the README does it. */
+async function refreshed(refreshToken) {
+  const headers = { Authorization: `Bearer ${refreshToken}` };
+  const answer = await fetch(`${url}/api/auth/refresh`, { method: "POST", headers });
+  return (await answer.json()).access_token;
+}
+
+const shown = new Map();
+
+const commands = {
+  show({ name, component, props: { refresh, ...props } }) {
+    const place = document.body.appendChild(document.createElement("div"));
+    new window.MutationObserver(() => say("html", { name, html: place.innerHTML })).observe(place, {
+      attributes: true, characterData: true, childList: true, subtree: true,
+    });
+    const root = createRoot(place);
+    const refreshToken = refresh && (() => refreshed(refresh));
+    const onClose = (code, reason) => say("closed", { name, code, reason });
+    root.render(createElement({ Hook, ...built }[component], { ...props, refreshToken, onClose }));
+    shown.set(name, { place, root });
+  },
+  hide: ({ name }) => shown.get(name).root.unmount(),
+  clear: async ({ name }) => {
+    for (const { place, root } of shown.values()) root.unmount(), place.remove();
+    shown.clear();
+    for (const socket of open) socket.close(); // where the package did not
+    while (open.size) await new Promise((resolve) => setTimeout(resolve, 10));
+    window.localStorage.clear();
+    say("cleared", { name });
+  },
+  click: ({ name }) => shown.get(name).place.querySelector("button").click(),
+};
+
+createInterface({ input: process.stdin })
+  .on("line", (line) => {
+    const command = JSON.parse(line);
+    commands[command.do](command);
+  })
+  .on("close", () => process.exit());

@@ -1,0 +1,122 @@
+"""The React package, as it is installed, against a real server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import jwt
+import pytest
+from react_page import OFFLINE, ONLINE, ReactPage
+from support.members import Member, PlainMember
+from support.processes import SECRET
+from support.redis import free_port
+from support.server import Server
+
+pytestmark = pytest.mark.long(proved_by="browser/test_community_pages.py::test_counter_follows_those_who_come_and_go")
+
+LONG_GRACE_S = 60
+"""The grace of who goes without a goodbye: a leave within less was a clean one."""
+
+
+@pytest.fixture(scope="module")
+def server(module_servers, module_sqlite_database) -> Server:
+    """It keeps its port when it is started again."""
+    settings = {"PORT": free_port(), "LEAVE_GRACE_SECONDS": LONG_GRACE_S}
+    return module_servers(module_sqlite_database, **settings).start()
+
+
+@pytest.fixture
+def community(founder: Member) -> str:
+    return founder.found()
+
+
+@pytest.fixture(scope="module")
+def shared_page(project: Path, server: Server) -> Iterator[ReactPage]:
+    page = ReactPage(project, server.port)
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def page(shared_page: ReactPage) -> Iterator[ReactPage]:
+    yield shared_page
+    shared_page.clear()
+
+
+def expired(member: Member) -> str:
+    claims = jwt.decode(member.token, options={"verify_signature": False})
+    return jwt.encode({**claims, "exp": int(time.time()) - 60}, SECRET, "HS256")
+
+
+def test_counter_moves_as_people_come_and_go_and_asks_when_it_is_told_to(server, founder, community, page):
+    page.show("hook", "Hook", community, token=founder.token)
+    page.wait_to_show("hook", "1 true")
+    page.click("hook")
+    answer = page.wait_to_hear(2)
+    assert (answer["type"], answer["count"], answer["change"]) == ("visitor_count", 1, 0)
+    page.hide("hook")
+    guest = Member(server).join(community)
+    with PlainMember(server.port, community, founder.token) as watcher:
+        page.show("counter", "VisitorCounter", community, token=guest.token)
+        watcher.wait_for_count(2)
+        page.wait_to_show("counter", ONLINE, '<span class="count">2</span>')
+        page.wait_for("console", kind="log", line="WebSocket connected")
+        page.hide("counter")
+        assert watcher.wait_for_count(1)["type"] == "visitor_left", "at once, which is a goodbye"
+    page.wait_for("console", kind="log", line="WebSocket disconnected")
+
+
+def test_after_a_restart_who_was_refused_stays_away_and_who_was_not_is_back(server, founder, community, page):
+    page.show("refused", "VisitorCounter", community, token="x.y.z")
+    page.wait_for("closed", name="refused", code=4002)
+    page.show("welcome", "VisitorCounter", community, token=founder.token)
+    page.wait_to_show("welcome", ONLINE, '<span class="count">1</span>')
+    server.stop()
+    page.wait_to_show("welcome", OFFLINE)
+    assert page.wait_for("closed", name="welcome")["code"] == 1001
+    server.start()
+    page.wait_to_show("welcome", ONLINE, '<span class="count">1</span>')
+    assert page.sockets(founder.token) > 1
+    assert page.sockets("x.y.z") == 1
+    assert OFFLINE in page.html("refused")
+
+
+def test_expired_token_is_renewed_and_the_session_of_a_browser_needs_none(project, server, founder, community, page):
+    guest = Member(server).join(community)
+    page.show("counter", "VisitorCounter", community, token=expired(guest), refresh=guest.refresh)
+    page.wait_for("closed", name="counter", code=4004)
+    page.wait_to_show("counter", ONLINE, '<span class="count">1</span>')
+    assert len(page.said("socket")) == 2
+    page.hide("counter")
+    cookies = [f"{each.name}={each.value}; Path={each.path}" for each in founder.http.cookies]
+    another = ReactPage(project, server.port, cookies)
+    another.show("counter", "VisitorCounter", community)
+    another.wait_to_show("counter", ONLINE, '<span class="count">1</span>')
+    assert another.said("socket")[0]["protocols"] == []
+    another.close()
+
+
+def test_dashboard_shows_a_moderator_who_came_and_who_is_here(server, founder, community, page):
+    moderator = Member(server).join(community)
+    founder.give(community, moderator, "moderator")
+    server.register("visitor_of_today", communityId=community)
+    page.show("dashboard", "VisitorDashboard", community, token=moderator.token)
+    page.wait_to_show("dashboard", "<div>Real-time: 0</div>", "<div>Today Anon: 1</div>")
+    with PlainMember(server.port, community, founder.token):
+        page.wait_to_show(
+            "dashboard", "<div>Real-time: 1</div>", "<div>Today Auth: 1</div>", "<div>Today Total: 2</div>"
+        )
+
+
+def test_who_is_put_out_is_offline_and_the_page_is_told_why(server, founder, community, page):
+    guest = Member(server).join(community)
+    page.show("counter", "VisitorCounter", community, token=guest.token)
+    page.wait_to_show("counter", ONLINE)
+    page.show("dashboard", "VisitorDashboard", community, token=guest.token)
+    assert page.wait_for("closed", name="dashboard", code=4003)["reason"].endswith(".")
+    assert page.html("dashboard") == "<div>Loading...</div>"
+    founder.call("DELETE", f"/api/communities/{community}/members/{guest.id}")
+    assert page.wait_for("closed", name="counter", code=4003)["reason"].endswith(".")
+    page.wait_to_show("counter", OFFLINE)
