@@ -44,7 +44,9 @@ def test_panel_that_polls_says_that_the_numbers_may_be_old(tab, site):
     expect(tab.locator("[data-line=polling]")).to_contain_text("The numbers may be out of date")
 
 
-@pytest.mark.long(proved_by="browser/test_community_pages.py::test_keyboard_alone_logs_in_and_changes_a_role")
+@pytest.mark.long(
+    proved_by="browser/test_community_pages.py::test_keyboard_alone_signs_up_founds_a_community_and_logs_out"
+)
 def test_user_is_made_admin_by_keyboard_alone(tab, site):
     member = Member(site)
     visit(tab, "/admin/")
