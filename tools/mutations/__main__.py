@@ -1,0 +1,111 @@
+"""Apply each mutation to a copy of the project and run the tests that have to fail with it.
+
+Prints a line for each. The exit status is 1 if a mutation survives one of its tests, or if one of them fails without it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import SimpleQueue
+
+from mutations.catalogue import Mutation, mutations
+
+ROOT = Path(__file__).resolve().parents[2]
+LINKED = (".venv", "node_modules", "clients/react/node_modules")
+BUILT = ("koyjabo/static/vendor", "koyjabo/static/min", "koyjabo/network/data", "koyjabo/translations")
+PATIENCE_S = 300
+"""For the tests of one mutation: some never end with it, and have failed then."""
+
+OUTCOME = re.compile(r"^(PASSED|FAILED|ERROR) tests/([^\[\s]+)", re.MULTILINE)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="mutations")
+    parser.add_argument("--area", default="", help="the name of a file of mutations: counting")
+    parser.add_argument("--name", default="", help="part of the name of those to try")
+    parser.add_argument("--copies", type=int, default=2, help="how many are tried at a time")
+    chosen = parser.parse_args()
+    wanted = [each for each in mutations(chosen.area) if chosen.name in each.name]
+    with tempfile.TemporaryDirectory(prefix="koyjabo-mutations-") as folder:
+        return _try_all(wanted, [_copy(Path(folder) / str(number)) for number in range(chosen.copies)])
+
+
+def _try_all(wanted: list[Mutation], copies: list[Path]) -> int:
+    broken = _failing(copies[0], sorted({test for mutation in wanted for test in mutation.tests}), expected=set())
+    for test in sorted(broken):
+        _say(f"BROKEN    {test} fails without a mutation")
+    free: SimpleQueue[Path] = SimpleQueue()
+    for copy in copies:
+        free.put(copy)
+    with ThreadPoolExecutor(len(copies)) as threads:
+        killed = sum(threads.map(lambda mutation: _is_killed(mutation, free), wanted))
+    _say(f"{killed} of {len(wanted)} mutations killed")
+    return int(bool(broken) or killed < len(wanted))
+
+
+def _is_killed(mutation: Mutation, free: SimpleQueue[Path]) -> bool:
+    copy = free.get()
+    began = time.monotonic()
+    original = (copy / mutation.file).read_text()
+    try:
+        mutation.apply(copy)
+        survived = set(mutation.tests) - _failing(copy, mutation.tests, expected=set(mutation.tests))
+    finally:
+        (copy / mutation.file).write_text(original)
+        free.put(copy)
+    verdict = "SURVIVES " if survived else "killed   "
+    tests = ", ".join(sorted(survived)) or f"{len(mutation.tests)} tests fail"
+    _say(f"{verdict} {time.monotonic() - began:5.1f} s  {mutation.area}: {mutation.name}: {tests}")
+    return not survived
+
+
+def _failing(copy: Path, tests: Iterable[str], expected: set[str]) -> set[str]:
+    """The tests that fail in `copy`. Those in `expected` count as failed if the run does not end in time."""
+    command = [ROOT / ".venv/bin/python", "-m", "pytest", "-m", "", "-n", "1" if expected else "2", "-rA", "--tb=no"]
+    try:
+        done = subprocess.run(
+            [*command, *(f"tests/{test}" for test in tests)],
+            cwd=copy,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S if expected else None,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return expected
+    outcomes = OUTCOME.findall(done.stdout)
+    if not outcomes:
+        sys.stderr.write(done.stdout + done.stderr)
+    return {test for outcome, test in outcomes if outcome != "PASSED"}
+
+
+def _copy(folder: Path) -> Path:
+    """The files that git tracks, as they are now, with what has been built and installed."""
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, tracked.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    for name in BUILT:
+        shutil.copytree(ROOT / name, folder / name, dirs_exist_ok=True)
+    for name in LINKED:
+        (folder / name).symlink_to(ROOT / name)
+    return folder
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""The mutations of the files beside this one."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One change of the product. Tests are `folder/test_module.py::test_name`, below `tests/`."""
+
+    area: str
+    name: str
+    file: str
+    before: str
+    after: str
+    quick: tuple[str, ...]
+    """Tests of the quick run that have to fail with it."""
+    full: tuple[str, ...] = ()
+    """Tests of the full run that have to fail, too."""
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        return self.quick + self.full
+
+    def apply(self, root: Path) -> None:
+        """Change the file below `root`. Raises ValueError if the text is not there exactly once."""
+        path = root / self.file
+        text = path.read_text()
+        if text.count(self.before) != 1:
+            raise ValueError(f"{self.name}: {self.file} has its text {text.count(self.before)} times, not once")
+        path.write_text(text.replace(self.before, self.after))
+
+
+def mutations(area: str = "") -> list[Mutation]:
+    """Those of one area, or all of them."""
+    found = []
+    for path in sorted(FOLDER.glob(f"{area or '*'}.toml")):
+        for given in tomllib.loads(path.read_text())["mutation"]:
+            lists = {"quick": tuple(given["quick"]), "full": tuple(given.get("full", ()))}
+            found.append(Mutation(path.stem, **{**given, **lists}))
+    return found
