@@ -1,6 +1,6 @@
 """Apply each mutation to a copy of the project and run the tests that have to fail with it.
 
-Prints a line for each. The exit status is 1 if a mutation survives one of its tests, or if one of them fails without it.
+Prints a line for each. The exit status is 1 if a mutation survives one of its tests, or if one fails without it.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _is_killed(mutation: Mutation, free: SimpleQueue[Path]) -> bool:
 
 def _failing(copy: Path, tests: Iterable[str], expected: set[str]) -> set[str]:
     """The tests that fail in `copy`. Those in `expected` count as failed if the run does not end in time."""
-    command = [ROOT / ".venv/bin/python", "-m", "pytest", "-m", "", "-n", "1" if expected else "2", "-rA", "--tb=no"]
+    command = [str(ROOT / ".venv/bin/python"), "-m", "pytest", "-m", "", "-n", "1" if expected else "2", "-rA", "--tb=no"]
     try:
         done = subprocess.run(
             [*command, *(f"tests/{test}" for test in tests)],
