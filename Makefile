@@ -10,7 +10,7 @@ ASSETS := $(VENV)/minified
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo screenshots assets wheel browser nginx pgbouncer python-client packages test test-all check audit format chaos bench-register bench-stats bench-push bench-storm bench-reconnect bench-reports bench-asks bench-scale bench-start bench-pages geoip lock clean
+.PHONY: help run demo screenshots assets wheel browser nginx pgbouncer python-client packages test test-all test-changed mutations check audit format chaos bench-register bench-stats bench-push bench-storm bench-reconnect bench-reports bench-asks bench-scale bench-start bench-pages geoip lock clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -33,11 +33,17 @@ wheel: $(ASSETS)  ## build the wheel in dist/, with migrations and assets
 	@if [ -x $(BIN)/uv ]; then $(BIN)/uv build -q --wheel --python $(BIN)/python -o $(WHEELS); \
 		else $(BIN)/pip wheel -q --no-deps -w $(WHEELS) .; fi
 
-test: $(VENV)/dev $(ASSETS) $(REACT)/node_modules/.made  ## run the tests: each promise once
-	@$(WITH_NODE) $(BIN)/python -m pytest
+# SEED=7 takes them in a random order, DURATIONS=1 stores what each module took, and ARGS are for pytest.
+PYTEST = $(WITH_NODE) $(BIN)/python -m pytest $(if $(SEED),--random-order $(SEED)) $(if $(DURATIONS),--store-durations) $(ARGS)
 
-test-all: $(VENV)/dev $(ASSETS) $(REACT)/node_modules/.made  ## run all tests, on both kinds of database
-	@KINDS=all FUZZ=$(or $(FUZZ),1) $(WITH_NODE) $(BIN)/python -m pytest -m ""
+test: $(VENV)/dev $(ASSETS)  ## run the tests: each promise once, in five minutes
+	@$(PYTEST)
+
+test-all: $(VENV)/dev $(ASSETS) $(REACT)/node_modules/.made  ## run all tests, on both kinds of database, or a SHARD of them: browser, packages, 1, 2 or 3
+	@KINDS=all FUZZ=$(or $(FUZZ),1) $(PYTEST) -m "" $(if $(SHARD),--shard $(SHARD))
+
+mutations: $(VENV)/dev $(ASSETS)  ## break the product on purpose, and see the tests fail: of one AREA, or of all
+	@PYTHONPATH=tools $(BIN)/python -m mutations $(if $(AREA),--area $(AREA)) $(ARGS)
 
 PACKAGES ?= dist
 

@@ -70,7 +70,8 @@ def _is_killed(mutation: Mutation, free: SimpleQueue[Path]) -> bool:
 
 def _failing(copy: Path, tests: Iterable[str], expected: set[str]) -> set[str]:
     """The tests that fail in `copy`. Those in `expected` count as failed if the run does not end in time."""
-    command = [str(ROOT / ".venv/bin/python"), "-m", "pytest", "-m", "", "-n", "1" if expected else "2", "-rA", "--tb=no"]
+    processes = "1" if expected else "2"
+    command = [str(ROOT / ".venv/bin/python"), "-m", "pytest", "-m", "", "-n", processes, "-rA", "--tb=no"]
     try:
         done = subprocess.run(
             [*command, *(f"tests/{test}" for test in tests)],
