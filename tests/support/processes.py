@@ -80,9 +80,7 @@ def is_gone(process: psutil.Process) -> bool:
     try:
         is_zombie = process.status() == psutil.STATUS_ZOMBIE and len(os.listdir(f"/proc/{process.pid}/task")) == 1
         return is_zombie or not process.is_running()
-    except FileNotFoundError:
-        return True
-    except psutil.NoSuchProcess:
+    except (FileNotFoundError, ProcessLookupError, psutil.NoSuchProcess):
         return True
 
 
