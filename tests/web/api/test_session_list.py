@@ -10,8 +10,6 @@ from support.account_calls import PASSWORD, bare, bearer, log_in, sign_up
 from support.app_fixtures import Site, assert_error
 from support.page_calls import Reader, words
 
-from koyjabo.network import user_agents
-
 SESSIONS = "/api/auth/sessions"
 PHONE = (
     "Mozilla/5.0 (Linux; Android 14; SM-A155F) AppleWebKit/537.36 (KHTML, like Gecko) "
@@ -19,26 +17,6 @@ PHONE = (
 )
 ACTION = re.compile(r'action="/account/sessions/([^/"]+)/end"')
 ADDRESS = "103.48.16.1"  # somewhere in Bangladesh
-
-BROWSERS = {
-    PHONE: ("Chrome", "Android"),
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 "
-    "Mobile/15E148 Safari/604.1": ("Safari", "iOS"),
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
-    "CriOS/126.0.6478.35 Mobile/15E148 Safari/604.1": ("Chrome", "iOS"),
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 "
-    "Safari/537.36 Edg/130.0.0.0": ("Edge", "Windows"),
-    "Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:131.0) Gecko/20100101 Firefox/131.0": ("Firefox", "Ubuntu"),
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 "
-    "Safari/605.1.15": ("Safari", "macOS"),
-    "Mozilla/5.0 (Linux; Android 13; SM-S901B) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/23.0 "
-    "Chrome/115.0.0.0 Mobile Safari/537.36": ("Samsung Internet", "Android"),
-    "curl/8.5.0": ("curl", ""),
-    "python-requests/2.32.3": ("Python Requests", ""),
-    "Mozilla/5.0": ("", ""),
-    "<script>alert(1)</script>": ("", ""),
-    "": ("", ""),
-}
 
 
 @pytest.fixture
@@ -65,10 +43,6 @@ def log_in_from(site, user_agent: str = PHONE, address: str = ADDRESS, name: str
         environ_overrides={"REMOTE_ADDR": address},
     )
     assert answer.status_code == 200, answer.text
-
-
-def test_browsers_are_called_what_people_call_them():
-    assert {user_agent: user_agents.of(user_agent) for user_agent in BROWSERS} == BROWSERS
 
 
 def test_list_says_from_where_and_since_when(site):

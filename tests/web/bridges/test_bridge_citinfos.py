@@ -226,9 +226,7 @@ def test_export_has_the_views_of_each_day_and_page(ask, community):
     answer = ask(f"{SITE}/export/?start_date={YESTERDAY}")
     assert answer.content_type == "text/csv; charset=utf-8"
     header, *rows = csv.reader(answer.text.splitlines())
-    assert ",".join(header) == (
-        "Date,Page Path,Total Views,Unique Visitors,Authenticated Views,Anonymous Views"
-    )  # fmt: skip
+    assert ",".join(header) == "Date,Page Path,Total Views,Unique Visitors,Authenticated Views,Anonymous Views"
     assert [tuple(row) for row in rows] == [
         (TODAY, "/map", "3", "2", "1", "2"),
         (TODAY, "/", "1", "1", "0", "1"),

@@ -118,12 +118,6 @@ def test_loopback_that_speaks_for_others_is_one_address(site):
     assert [knock(site, "127.0.0.1", **header).status_code for header in said] == [200] * LIMIT + [429]
 
 
-def test_forwarded_header_means_nothing_where_no_proxy_is_ours(site):
-    forged = [f"198.51.100.{n}" for n in range(LIMIT + 1)]
-    assert knocks(site, LIMIT + 1, PHONE, *forged)[-1] == 429
-    assert knocks(site, 1, OTHER, PHONE) == [200]
-
-
 def test_hop_that_our_outermost_proxy_saw_is_the_address(behind):
     """Whatever stands before it (see tests/network/test_forwarded_addresses.py)."""
     site = behind(2)
