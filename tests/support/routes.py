@@ -26,19 +26,16 @@ def method_of(rule: Rule) -> str:
 
 
 def path_of(site: Site, cast: Cast, rule: Rule, community: str) -> str:
+    of_nothing = ("session_id", "passkey_id", "share_id", "invitation_id", "annotation_id")
     values = {
+        **dict.fromkeys(of_nothing, "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"),
         "community_id": community,
         "user_id": cast["other"].id,
-        "session_id": "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b",
-        "passkey_id": "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b",
         "name": "swagger-ui.css" if rule.endpoint == "docs.file" else "js/koyjabo.js",
         "version": "x",
         "file": "robots.txt",
         "token": "x" * 43,
         "ordinal": "1",
-        "share_id": "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b",
-        "invitation_id": "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b",
-        "annotation_id": "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b",
     }
     return address(site, rule, **values)
 

@@ -43,23 +43,19 @@ def modules_of(page: str) -> tuple[set[str], list[str]]:
     return scripts, [found[1] for _, attributes, found in tags if found and 'rel="modulepreload"' in attributes]
 
 
-def pages(site, cast) -> dict[str, str]:
-    """Those that an admin of the site and a stranger can look at, by path."""
+@pytest.fixture(scope="module")
+def all_pages(site, cast) -> dict[str, str]:
+    """Those that an admin of the site and a stranger can look at, by path and reader."""
     boss, stranger = Reader(site).log_in("site_admin"), Reader(site)
     found = {}
     for rule in rules(site).values():
         if "GET" in (rule.methods or ()) and rule.endpoint.startswith(("pages.", "admin.", "docs.docs")):
             path = path_of(site, cast, rule, cast.kept_community())
-            for reader in (boss, stranger):
+            for who, reader in (("boss", boss), ("stranger", stranger)):
                 answer = reader.client.get(path, headers=reader.headers)
                 if answer.mimetype == "text/html" and answer.status_code == 200:
-                    found[path] = answer.text
+                    found[f"{path} {who}"] = answer.text
     return found
-
-
-@pytest.fixture(scope="module")
-def all_pages(site, cast) -> dict[str, str]:
-    return pages(site, cast)
 
 
 def test_pages_preload_what_their_scripts_import_and_nothing_twice(all_pages):
@@ -74,9 +70,9 @@ def test_pages_preload_what_their_scripts_import_and_nothing_twice(all_pages):
 
 def test_page_with_a_bundle_has_no_other_scripts(all_pages):
     """So that no module is there twice, with a state of its own each time."""
-    scripts, _ = modules_of(all_pages["/admin/"])
+    scripts, _ = modules_of(all_pages["/admin/ boss"])
     assert scripts == {"js/pages/overview.js"} | {"js/get-started.js", "js/parts/copy.js"}  # of a site without visits
-    assert modules_of(all_pages["/"])[0] == {"js/pages/home.js"}
+    assert modules_of(all_pages["/ stranger"])[0] == {"js/pages/home.js"}
 
 
 def test_pages_have_what_this_test_relies_on(all_pages):
