@@ -112,16 +112,6 @@ def test_flood_of_60_addresses_delays_another_one_by_one_turn_of_each(jobs, monk
     assert (done.index("familiar owner"), done.index("owner")) == (0, 61)
 
 
-def test_job_that_has_waited_for_too_long_is_refused_and_holds_up_nobody(jobs, monkeypatch):
-    jobs.add("late")
-    monkeypatch.setattr(hash_queue, "PATIENCE_S", 0.0)
-    jobs.finish()
-    assert (jobs.refused, jobs.done) == (["late"], [])
-    monkeypatch.undo()
-    with jobs.queue.turn(Client()):
-        pass
-
-
 def test_jobs_that_have_waited_for_too_long_use_up_no_turn_of_others(jobs, monkeypatch):
     moments = [hash_queue.time.monotonic()]
     monkeypatch.setattr(hash_queue, "time", SimpleNamespace(monotonic=lambda: moments[0]))

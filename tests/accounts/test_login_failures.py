@@ -12,7 +12,6 @@ from support.account_calls import PASSWORD as RIGHT
 from support.account_calls import Person, sign_up, try_login
 from support.app_fixtures import Site, assert_error
 
-from koyjabo.accounts import login_throttle_queries
 from koyjabo.accounts.guess_budget import Plan
 from koyjabo.accounts.login_throttle import FAMILIAR, LOGIN, PASSWORD, PLANS
 from koyjabo.errors import LedgerUnavailable, TooBusy
@@ -117,16 +116,6 @@ def test_success_takes_the_failures_back(site):
     assert attempt(site).status_code == 200, "nor does a refusal"
 
 
-def test_neither_a_restart_nor_another_worker_forgets(site, database):
-    sign_up(site)
-    attempts(site, MOST - 1, **WRONG)
-    site.restart()
-    with Site(database.url, RATE_LIMIT_LOGINS=0) as other:
-        assert attempt(other, **WRONG).status_code == 401
-        assert attempt(other).status_code == 429
-    assert attempt(site).status_code == 429
-
-
 def test_of_many_at_once_on_two_workers_no_more_are_tried(site, database):
     sign_up(site)
     with Site(database.url, RATE_LIMIT_LOGINS=0) as other, ThreadPoolExecutor(8) as pool:
@@ -211,17 +200,6 @@ def test_addresses_that_failed_are_not_kept(site):
     assert "198.51" not in str(states)
     assert all(len(account) == 64 and int(account, 16) for account, _ in kept(site)), "nor whose it is"
     assert attempt(site, "\ud800").status_code == 401, "half a character in an email is nothing special"
-
-
-def test_what_counts_no_more_is_forgotten(site, monkeypatch):
-    monkeypatch.setattr(login_throttle_queries, "MOST_SWEPT", 3)
-    for number in range(5):
-        attempt(site, f"user{number}")
-    site.time.pass_(hours=1)
-    attempt(site, "ayesha")
-    assert len(kept(site)) == 3
-    attempt(site, "karim")
-    assert len(kept(site)) == 2
 
 
 def change(person: Person, number: int, current: str = "something else", **headers: str) -> int:

@@ -77,18 +77,3 @@ def test_60_addresses_that_flood_logins_keep_no_owner_from_logging_in(tmp_path):
         familiar, new = computed_during_a_flood(server)
     assert familiar < 3
     assert new < 10
-
-
-@pytest.mark.long(
-    proved_by="accounts/test_guess_budget.py::"
-    "test_60_networks_of_any_kind_keep_no_owner_out_and_guess_less_than_1500_times_a_day"
-)
-def test_60_addresses_that_guess_at_one_account_do_not_lock_it(sqlite_database, new_server, redis_server):
-    """Of a server with two workers: what they count is counted for both."""
-    server = new_server(sqlite_database, TRUSTED_PROXIES=1, WEB_CONCURRENCY=2, REDIS_URL=redis_server.url).start()
-    owner = Owner(server)
-    with LoginFlood(server.port, ADDRESSES, OWNER["email"]).running() as flood:
-        wait_until(lambda: flood.statuses[429] > 120, "they are refused", timeout_s=60)
-        assert 50 <= flood.statuses[401] <= 50 + 60 + 2
-        owner.log_in(is_familiar=False)
-        owner.log_in(is_familiar=True)

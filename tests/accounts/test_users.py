@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from support.account_calls import Person, log_in, sign_up, try_login
 from support.app_fixtures import Site
-from support.community_calls import account_of, found, give
+from support.community_calls import account_of
 
 from koyjabo.errors import Forbidden, LastAdmin, LedgerUnavailable, UnknownUser
 from koyjabo.identity import OPERATOR, Account
@@ -52,34 +52,6 @@ def test_users_are_found_by_part_of_email_or_name(site, admin, ayesha):
         for call in (users.get, lambda *who: users.set_role(*who, "admin"), users.disable, users.log_out):
             with pytest.raises(UnknownUser):
                 call(admin, user_id)
-
-
-def test_line_of_a_user_says_what_they_have(site, admin, ayesha):
-    log_in(site)
-    third = log_in(site)
-    third.post("/api/auth/logout")
-    found(ayesha)
-    line = site.services.accounts.users.get(admin, ayesha.id.upper())
-    assert (line.email, line.is_admin, line.created_ms, line.disabled_ms) == (
-        "ayesha@example.com",
-        False,
-        site.time.ms,
-        None,
-    )
-    assert (line.communities, line.sessions) == (1, 2)
-    site.time.pass_(days=31)
-    assert site.services.accounts.users.get(admin, ayesha.id).sessions == 0
-
-
-def test_communities_of_a_user_are_told_with_roles_and_archived_ones(site, admin, ayesha):
-    karim = sign_up(site, "karim")
-    first, second = found(karim, name="b")["id"], found(ayesha, name="A")["id"]
-    give(karim, first, ayesha, "moderator")
-    site.services.communities.directory.archive(admin, first)
-    page = site.services.accounts.users.communities_of(admin, ayesha.id)
-    told = [(each.community_id, each.name, each.role, bool(each.archived_ms)) for each in page.items]
-    assert (told, page.total) == ([(second, "A", "admin", False), (first, "b", "moderator", True)], 2)
-    assert site.services.accounts.users.communities_of(admin, NOBODY).total == 0
 
 
 def test_role_on_the_site_is_one_of_three_and_who_loses_a_right_is_told_of(site, admin, ayesha):

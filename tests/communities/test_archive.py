@@ -8,8 +8,6 @@ import pytest
 from support.account_calls import Person, log_in, sign_up
 from support.app_fixtures import Site, assert_error
 from support.community_calls import PATH, found, give
-from support.processes import wait_until
-from support.seats import seat_of
 
 from koyjabo.communities.communities import Communities
 from koyjabo.errors import UnknownCommunity
@@ -67,20 +65,6 @@ def test_archived_community_is_unknown_to_everybody(site, ayesha, admin, directo
     again = site.register("v1", communityId=community, visitId="1")
     assert (again.ordinal, again.duplicate) == (first.ordinal, True), "a retry of a visit of before"
     assert site.stats()["totalVisits"] == total
-
-
-def test_those_in_its_rooms_are_sent_away(site, ayesha, admin, directory, community):
-    told: list = []
-
-    seat = seat_of(site, ayesha, community, told.append)
-    assert site.services.communities.rooms.join(seat)["count"] == 1
-    directory.archive(admin, community)
-    wait_until(lambda: told, "they are sent away")
-    assert [type(problem) for problem in told] == [UnknownCommunity]
-    with pytest.raises(UnknownCommunity):
-        site.services.communities.rooms.join(seat_of(site, ayesha, community))
-    directory.restore(admin, community)
-    assert site.services.communities.rooms.join(seat_of(site, ayesha, community))["count"] == 1
 
 
 def test_restored_community_has_all_it_had(site, ayesha, admin, directory, community):

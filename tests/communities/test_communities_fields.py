@@ -139,10 +139,3 @@ def test_pages_of_other_origins_cannot_send_what_is_taken(cast, path, nothing_ch
             answer = cast["admin"].call(method, to, data=b'{"name": "a", "role": "member"}', content_type=media)
             assert_error(answer, 415, "unsupported_media_type")
             assert "text/plain" not in answer.json["error"]
-
-
-def test_paths_answer_with_and_without_a_last_slash(cast, path):
-    for each in (PATH, path, f"{path}/members"):
-        answers = [cast["admin"].get(each + slash) for slash in ("", "/")]
-        assert [answer.status_code for answer in answers] == [200, 200]
-        assert answers[0].json == answers[1].json

@@ -31,17 +31,6 @@ def figures(site: Site, scope: str) -> tuple:
     return site.rows("SELECT visits, total, unique_visitors, revision FROM counters WHERE scope = :scope", scope=scope)
 
 
-def test_visit_counts_for_the_community_and_for_the_site(site, ayesha):
-    community = found(ayesha)["id"]
-    assert figures(site, community)[0][:3] == (0, 0, 0)
-    for visitor, said in (("ayesha", community), ("karim", community.upper()), ("ayesha", community)):
-        site.register(visitor, communityId=said)
-    site.register("salma")
-    assert figures(site, community)[0][:3] == (3, 3, 2)
-    assert figures(site, "site")[0][:3] == (4, 4004, 3)
-    assert site.recount() == []
-
-
 def test_community_begins_in_the_epoch_of_the_site_and_no_earlier_than_it(site, ayesha):
     site.register()
     site.set_total(10, new_epoch=True)

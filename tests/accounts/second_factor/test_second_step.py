@@ -129,20 +129,6 @@ def test_step_is_open_for_ten_minutes_and_made_once(site, app):
         assert (answer.status_code, answer.json["code"]) == (400, "invalid_input")
 
 
-def test_token_of_the_step_is_good_for_nothing_else(site, app):
-    """Every route: test_permissions. Here the ways in which tokens are sent."""
-    token = first_step(site).token
-    assert bare(site).get(ME, headers=bearer(token)).status_code == 401
-    for call in ("refresh", "logout"):
-        assert bare(site).post(f"/api/auth/{call}", headers=bearer(token)).status_code == 401
-    client = site.app.test_client()
-    for cookie in ("access_token_cookie", "refresh_token_cookie"):
-        client.set_cookie(cookie, token)
-    assert client.get(ME).status_code == 401
-    assert client.get("/account", headers={"Accept": "text/html"}).status_code == 303
-    assert site.rows("SELECT count(*) FROM sessions WHERE revoked_ms IS NULL") == [(1,)]
-
-
 CHANGES = {
     "disabled": lambda site, person: disable(site, person.email),
     "password": lambda site, person: site.services.accounts.credentials.set_password(person.email, PASSWORD),

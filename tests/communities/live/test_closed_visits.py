@@ -79,13 +79,6 @@ def test_one_batch_may_have_visits_of_both(site, cast):
     assert counted(site, cast, community) == (0, 0, 0)
 
 
-def test_open_community_counts_everybody(site, cast):
-    community = cast.community()
-    visit(site, community, f"ghost-{community}")
-    visit(site, community, f"outsider-{community}", cast["outsider"])
-    assert counted(site, cast, community) == (2, 2, 1)
-
-
 def test_count_anonymous_lets_a_closed_community_count_everybody(site, cast):
     community = cast.community(open=False)
     path = f"{PATH}/{community}"

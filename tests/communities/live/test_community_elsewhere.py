@@ -53,14 +53,6 @@ def test_members_hear_of_each_other_until_the_membership_ends(site):
     assert wait_until(lambda: third.events("kicked"), "it is sent away")[0]["code"] == 4003
 
 
-def test_join_without_a_right_is_acknowledged_with_the_code(site):
-    ayesha, babul = sign_up(site, "ayesha"), sign_up(site, "babul")
-    community = found(ayesha)["id"]
-    for token, code in ((babul.access, 4003), ("x.y.z", 4002), ("", 4001)):
-        refused = Client(site, token).ask("join", {"room": "visitors", "communityId": community})
-        assert (refused["ok"], refused["code"]) == (False, code)
-
-
 def test_plain_upgrade_is_answered_with_501_and_a_sentence(site):
     for path in ("visitors", "visitors/", "visitor-dashboard", "visitor-dashboard/"):
         answer = site.client.get(f"/ws/communities/none/{path}", headers=UPGRADE, base_url="ws://localhost")

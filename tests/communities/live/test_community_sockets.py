@@ -138,8 +138,16 @@ def disable(founder: Member, member: Member, community: str) -> None:
     founder.server.koyjabo("user", "disable", member.email).check_returncode()
 
 
+def end_elsewhere(founder: Member, member: Member, community: str) -> None:
+    """In another browser of its owner."""
+    member.log_in()
+    (session,) = [each["id"] for each in member.call("GET", "/api/auth/sessions") if not each["current"]]
+    member.call("DELETE", f"/api/auth/sessions/{session}")
+
+
 ACCESS_REVOKED = {
     "logout": (INVALID, lambda founder, member, community: member.call("POST", "/api/auth/logout")),
+    "end of the session": (INVALID, end_elsewhere),
     "removal": (
         FORBIDDEN,
         lambda founder, member, community: founder.call("DELETE", f"/api/communities/{community}/members/{member.id}"),

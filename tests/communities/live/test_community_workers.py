@@ -8,7 +8,6 @@ from contextlib import ExitStack
 import psutil
 import pytest
 from support.databases import SqliteDatabase
-from support.listener import PATIENCE_S
 from support.members import KINDS, CommunityListener, Member, PlainMember, SocketioMember, members
 from support.processes import wait_until
 from support.server import Server
@@ -109,52 +108,6 @@ def test_right_that_is_lost_on_one_worker_ends_sockets_on_the_other(server, foun
         else:
             assert socket.next_of_type("kicked")["code"] == FORBIDDEN
         socket.close()
-
-
-@pytest.mark.long(  # it is the look at the version, which sees what another process has done, too
-    proved_by="communities/live/test_community_sockets.py::test_sockets_of_one_who_loses_the_right_are_closed"
-)
-@pytest.mark.parametrize("how", ["frozen", "gone"])
-def test_right_that_is_lost_while_redis_is_away_ends_sockets_within_two_looks(mortal, mortal_redis, how):
-    server, founder = mortal, Member(mortal)
-    community, (left, right) = founder.found(), server.workers()
-    (one,) = members(server, community, 1)
-    sockets = [open_on(worker, one, community) for worker in (left, right)]
-    mortal_redis.freeze() if how == "frozen" else mortal_redis.kill()
-    founder.call("DELETE", f"/api/communities/{community}/members/{one.id}")
-    for socket in sockets:
-        assert socket.wait_for_code() == FORBIDDEN
-    if how == "frozen":
-        mortal_redis.thaw()
-
-
-@pytest.mark.long(proved_by="presence/members/test_members_outage.py::test_workers_agree_when_redis_is_back")
-@pytest.mark.parametrize("how", ["frozen", "emptied"])
-def test_all_agree_after_redis_was_away(mortal, mortal_redis, how):
-    server, community = mortal, Member(mortal).found()
-    left, right = server.workers()
-    crowd = members(server, community, 6)
-    with ExitStack() as stack:
-        watchers = [stack.enter_context(open_on(each, crowd[0], community)) for each in (left, right)]
-        stayer = stack.enter_context(open_on(right, crowd[1], community))
-        leaver = open_on(left, crowd[2], community)
-        for watcher in watchers:
-            watcher.wait_for_count(3)
-        mortal_redis.freeze() if how == "frozen" else mortal_redis.kill()
-        late = [
-            stack.enter_context(open_on(each, one, community))
-            for each, one in zip((left, right), crowd[3:5], strict=True)
-        ]
-        leaver.close()
-        time.sleep(1.5)
-        mortal_redis.thaw() if how == "frozen" else mortal_redis.start()
-        for socket in (*watchers, stayer, *late):
-            socket.wait_for_count(4, PATIENCE_S)
-        stack.enter_context(open_on(left, crowd[5], community))
-        for socket in (*watchers, stayer, *late):
-            socket.wait_for_count(5)
-            assert told(socket)[-2:] == [4, 5], "nothing was told in between"
-            socket.assert_adds_up()
 
 
 @pytest.mark.long

@@ -68,13 +68,3 @@ def test_report_of_a_wrong_clock_stops_no_other():
             added.update(member.add(at_ms, at_ms + 2 * SECOND_MS, CLOCK))
     assert sum(added.values()) == (1 + 20) * SECOND_MS
     assert len(json.loads(member.spans)) <= 11
-
-
-def test_first_time_on_a_day_is_known_after_midnight():
-    member = MemberTime()
-    assert [member.is_first_on(day) for day in ("2025-12-15", "2025-12-16", "2025-12-15", "2025-12-16")] == [
-        *(True, True),
-        *(False, False),
-    ]
-    assert member.is_first_on("2025-12-17")
-    assert not member.is_first_on("2025-12-15")
