@@ -67,10 +67,14 @@ def test_today_is_nobodys_after_midnight_even_while_the_database_is_away(site_be
     def locked(*_):
         raise sqlite3.OperationalError("database is locked")
 
-    monkeypatch.setattr(SqliteStore, "snapshot", locked)
-    site.time.ms += 1
-    stats = site.stats()
+    with monkeypatch.context() as away:
+        away.setattr(SqliteStore, "snapshot", locked)
+        site.time.ms += 1
+        answer = site.client.get("/api/stats")
+    stats = answer.json
     assert (stats["stale"], stats["todayVisits"], stats["totalVisits"]) == (True, 0, 1)
+    fresh = site.client.get("/api/stats", headers={"If-None-Match": answer.headers["ETag"]})
+    assert (fresh.status_code, "stale" in fresh.json) == (200, False)
 
 
 @pytest.fixture

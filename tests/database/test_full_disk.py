@@ -19,6 +19,7 @@ from support.websocket import WebSocket
 from koyjabo.server.process.metrics_folder import PREFIX
 
 DISK = "size=1m"
+
 SOME = 16 * 1024
 """Bytes that are too few to count in."""
 
@@ -26,7 +27,6 @@ VISITORS = 60
 """So many have places all over the table of those who lost their line."""
 
 LONG = "x" * 500
-REFUSED = "database/test_full_disk.py::test_full_disk_refuses_visits_and_heals"
 
 
 def test_database_without_room_refuses_visits_and_heals(sqlite_database):
@@ -91,31 +91,7 @@ def test_full_disk_refuses_visits_and_heals(server_on_it, small_disk):
     assert_verified(server)
 
 
-@pytest.mark.long(proved_by="maintenance/test_backup.py::test_backup_that_fails_leaves_no_file")
-def test_backup_onto_a_full_disk_leaves_nothing_there_and_a_restore_changes_nothing(
-    small_disk, server_on_it, new_server, sqlite_database, tmp_path
-):
-    other, backup = new_server(sqlite_database).start(), tmp_path / "koyjabo.backup"
-    for number in range(20):
-        other.register("ayesha", visit=str(number), page=LONG)
-    assert other.koyjabo("backup", str(backup)).returncode == 0
-    server_on_it.register("karim")
-    before = {path.name for path in small_disk.iterdir()}
-    fill(small_disk / "filler")
-    failed = other.koyjabo("backup", str(small_disk / "koyjabo.backup"))
-    assert failed.returncode == 1
-    assert "cannot be written: No space left on device." in failed.stderr
-    assert {path.name for path in small_disk.iterdir()} == {*before, "filler"}
-    failed = server_on_it.koyjabo("restore", str(backup), "--force")
-    assert failed.returncode == 1
-    assert "Traceback" not in failed.stderr
-    assert server_on_it.stats().total == 1
-    (small_disk / "filler").unlink()
-    assert_verified(server_on_it)
-    assert server_on_it.register("nila").ordinal == 2
-
-
-@pytest.mark.long(proved_by=REFUSED)
+@pytest.mark.long(proved_by="database/test_full_disk.py::test_full_disk_refuses_visits_and_heals")
 def test_worker_that_finds_no_room_to_count_in_counts_by_itself(small_disk, new_server, sqlite_database):
     fill(small_disk / "filler", but=SOME)
     server = new_server(sqlite_database, TMPDIR=small_disk).start()

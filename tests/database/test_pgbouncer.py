@@ -34,7 +34,6 @@ KEPT_BY_PGBOUNCER = {"application_name", "client_encoding", "DateStyle", "standa
 
 BAD_SETTINGS = 2
 LOCK_HELD = "database/test_pgbouncer.py::test_start_that_finds_the_lock_held_says_by_whom_and_gives_up"
-NOTHING_STAYS = "database/test_pgbouncer.py::test_nothing_of_a_client_stays_with_the_connections_of_the_pool"
 
 
 @pytest.fixture
@@ -67,29 +66,6 @@ def done(server: Server, *arguments: object) -> str:
     found = server.koyjabo(*map(str, arguments))
     assert found.returncode == 0, found.stdout + found.stderr
     return found.stdout
-
-
-@pytest.mark.long(proved_by=NOTHING_STAYS)
-def test_servers_and_commands_go_on_behind_it_and_beside_it(pooled, new_server, database, tmp_path):
-    server, direct = pooled().start(), new_server(database)
-    assert server.register("ayesha").ordinal == 1
-    server.stop()
-    for each in (server, direct):
-        each.launch()
-    for each in (server, direct):
-        each.wait_until_serving(IN_TIME_S)
-    assert (direct.register("karim").ordinal, server.register("fatima").ordinal) == (2, 3)
-    file = tmp_path / "visits.csv"
-    file.write_text("visitor_id,visit_id,at\n" + "".join(f"v{n},{n},2024-05-01T10:00:00Z\n" for n in range(1200)))
-    assert "Imported 1,200 visits" in done(server, "import", file)
-    assert "1,200" in done(server, "prune")
-    done(server, "total", "set", 5000)
-    done(server, "backup", tmp_path / "koyjabo.backup")
-    assert_verified(server)
-    done(server, "restore", tmp_path / "koyjabo.backup", "--force")
-    wait_until(lambda: server.stats().total == 5000, "the server has followed the restored numbers")
-    assert server.register("nila").ordinal == 5001
-    assert_verified(direct)
 
 
 def test_nothing_of_a_client_stays_with_the_connections_of_the_pool(pooled, pgbouncer, database, tmp_path):
@@ -126,15 +102,10 @@ def test_start_goes_on_after_one_that_was_killed_while_it_migrated(pooled, datab
     assert_verified(server)
 
 
-@pytest.mark.parametrize(
-    "lock",
-    ["pg_advisory_xact_lock", pytest.param("pg_advisory_lock", marks=pytest.mark.long)],  # by an older version
-)
-def test_start_that_finds_the_lock_held_says_by_whom_and_gives_up(pgbouncer, database, tmp_path, lock):
+def test_start_that_finds_the_lock_held_says_by_whom_and_gives_up(pgbouncer, database, tmp_path):
     server = impatient(tmp_path, database, pgbouncer.url_of(database.name))
     with connected(database.url, application_name="watch of the night") as holder:
-        holder.connection.autocommit = lock == "pg_advisory_lock"
-        holder.execute(f"SELECT {lock}({LOCK}), pg_backend_pid()")
+        holder.execute(f"SELECT pg_advisory_xact_lock({LOCK}), pg_backend_pid()")
         pid = holder.fetchone()[1]
         server.launch()
         assert server.wait(IN_TIME_S).status == BAD_SETTINGS

@@ -44,12 +44,9 @@ def backups(site: Site) -> int:
     return sum(row["action"] == "ledger.backup" for row in everything(site)["audit_log"])
 
 
-LONG = pytest.mark.long
-KINDS = [("sqlite", "postgres"), ("postgres", "sqlite")]
-KINDS += [pytest.param(kind, kind, marks=LONG) for kind in ("sqlite", "postgres")]
-
-
-@pytest.mark.parametrize(("module_database_kind", "target"), KINDS, indirect=True)
+@pytest.mark.parametrize(
+    ("module_database_kind", "target"), [("sqlite", "postgres"), ("postgres", "sqlite")], indirect=True
+)
 def test_every_table_comes_back_on_either_kind_of_database_in_a_new_epoch(full, target, tmp_path):
     before, access = target.stats(), [everything(site)["access_version"][0]["version"] for site in (target, full)]
     head = restore(target, back_up(full, tmp_path / "koyjabo.backup"))

@@ -56,6 +56,9 @@ BROKEN = {
     "newer version": of_head(koyjabo_backup=2),
     "not a backup of this program": be_something_else,
     "No such file": Path.unlink,
+    "table visits": lambda file: file.write_bytes(
+        sealed([line.replace(b'"client_ms"', b'"shoe_size"') for line in lines_of(file)])
+    ),
 }
 
 
@@ -96,13 +99,6 @@ def test_backup_of_an_older_version_is_restored_with_what_is_new_as_it_would_hav
     old.write_bytes(sealed(without_bots(lines_of(file))))
     restore(empty, old)
     assert {row["is_bot"] for row in everything(empty)["visits"]} == {False}
-
-
-def test_backup_whose_columns_are_none_of_ours_is_refused(file, empty, tmp_path):
-    strange = tmp_path / "strange"
-    strange.write_bytes(sealed([line.replace(b'"client_ms"', b'"shoe_size"') for line in lines_of(file)]))
-    with pytest.raises(UnusableBackup, match="table visits"):
-        restore(empty, strange)
 
 
 @pytest.mark.parametrize("target", ["sqlite", "postgres"], indirect=True)

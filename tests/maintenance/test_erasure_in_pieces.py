@@ -9,7 +9,7 @@ from support.app_fixtures import Site, assert_error
 
 from koyjabo.counting.records import NewVisit
 from koyjabo.database import throttle
-from koyjabo.errors import LedgerUnavailable, UnknownVisitor
+from koyjabo.errors import UnknownVisitor
 from koyjabo.maintenance import erasure
 from koyjabo.models import SITE, Scope
 
@@ -66,16 +66,6 @@ def test_visitor_of_many_visits_is_forgotten_in_pieces_until_it_is_done(site, sm
     assert site.stats()["totalVisits"] == before["totalVisits"]
 
 
-def test_visitor_who_is_forgotten_late_is_forgotten_everywhere(site, monkeypatch):
-    """A disk may stand still for seconds: what is on it then is done, and not to be asked for again."""
-    site.register("ayesha")
-    site.register("karim")
-    monkeypatch.setattr(erasure, "PATIENCE_S", 0)
-    assert forget(site, "ayesha").status_code == 204
-    assert site.heartbeat("ayesha").status_code == 404
-    assert site.stats()["activeUsers"] == 1
-
-
 def test_forgetting_that_broke_off_goes_on_with_one_name_also_when_the_first_visit_is_folded(site, small_pieces):
     many_visits(site, 2)
     site.time.pass_(days=2)
@@ -117,14 +107,3 @@ def test_visits_that_come_meanwhile_are_forgotten_too(site, small_pieces):
     known = set(site.rows("SELECT scope, visitor_id, first_visit FROM visitors WHERE visitor_id NOT LIKE '~%'"))
     assert known == {(each, "program", last) for each in (SITE, scope)}
     assert site.recount() == []
-
-
-def test_while_the_database_is_away_nothing_is_said_to_be_forgotten(site, monkeypatch):
-    site.register("ayesha")
-
-    def away(*_, **__):
-        raise LedgerUnavailable
-
-    monkeypatch.setattr(site.services.maintenance.erasure._database, "write", away)
-    assert_error(forget(site, "ayesha"), 503, "ledger_unavailable")
-    assert site.heartbeat("ayesha").status_code == 204

@@ -12,7 +12,7 @@ from koyjabo.cluster.workers import Progress, Worker
 from koyjabo.database.startup_queries import NEWEST_REVISION
 from koyjabo.mail.outbox_queries import Failure, Status
 from koyjabo.maintenance.health import checks
-from koyjabo.maintenance.health.checks import DANGER, GOOD, RULES, WARNING, Check, Seen
+from koyjabo.maintenance.health.checks import DANGER, GOOD, WARNING, Seen
 from koyjabo.maintenance.health.queries import DatabaseFacts
 from koyjabo.maintenance.health.readiness import Ready
 from koyjabo.maintenance.health.system import Disk, Facts, Installation
@@ -116,14 +116,3 @@ def test_fact_makes_one_check_amber_or_red_and_the_whole_as_bad(name, seen, leve
     assert [(check.level, check.code) for check in found if check.name == name] == [(level, code)]
     assert [check.name for check in found if check.level != GOOD] == ([] if level == GOOD else [name])
     assert checks.worst(found) == level
-
-
-def test_every_rule_can_be_more_than_green():
-    names = {name for name, _, level, _ in FACTS if level != GOOD}
-    assert names == {check.name for check in checks.checks(SEEN)}
-    assert len(names) == len(RULES)
-
-
-def test_whole_is_as_bad_as_the_worst_and_red_where_readyz_is():
-    assert checks.worst([Check("a", DANGER, "x"), Check("b", WARNING, "x")]) == DANGER
-    assert {name: checks.worst(checks.checks(unready(name))) for name in READY} == dict.fromkeys(READY, DANGER)

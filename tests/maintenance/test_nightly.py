@@ -64,13 +64,6 @@ def test_once_a_day_at_the_quiet_hour_and_not_again_after_a_restart(site, nights
     assert nights() == ["2025-12-15", "2025-12-16"]
 
 
-def test_work_is_folding_and_sweeping_and_says_so(site, caplog, nights):
-    worker(with_one_of_long_ago(site)).tick()
-    assert (nights(), visits(site)) == (["2026-01-16"], 0)
-    said = next(record.getMessage() for record in caplog.records if record.msg.startswith(DONE))
-    assert " visits=1 longest_ms=" in said
-
-
 @pytest.mark.both_kinds
 def test_one_of_many_at_once_does_it(site, nights):
     """Servers of their own, with connections of their own."""
@@ -157,26 +150,6 @@ def test_work_is_put_off_until_an_import_is_over(site, caplog, nights):
             site.time.pass_(seconds=30)
     assert (nights(), visits(site), put_off(caplog)) == ([], 1, 1)
     worker(site).tick()  # at the next look, and by any worker
-    assert (nights(), visits(site)) == (["2026-01-16"], 0)
-
-
-def test_import_that_begins_when_the_work_has_begun_only_delays_it(site, caplog, nights):
-    class ImportedBefore(InPlace):
-        def start_task(self, main: Callable[[], None]) -> None:
-            with in_context(site), import_queries.only_one(db.engine.url):
-                super().start_task(main)
-
-    both = [worker(with_one_of_long_ago(site)), worker(site)]
-    both[0]._runtime = ImportedBefore()
-    both[0].tick()
-    assert (nights(), visits(site), put_off(caplog), ended(site)) == ([], 1, 1, False)
-    both[0]._runtime = InPlace()
-    for each in both:
-        each.tick()
-    assert nights() == []
-    site.time.pass_(milliseconds=SILENT_MS + 1)
-    for each in both:
-        each.tick()
     assert (nights(), visits(site)) == (["2026-01-16"], 0)
 
 

@@ -40,10 +40,9 @@ def told(site: Site) -> list:
     return [insights.breakdown(question, each).rows for each in ("browser", "system", "device")]
 
 
-@pytest.mark.parametrize("size", [2, 50])
-def test_they_are_replaced_by_what_is_read_of_them(site, size, monkeypatch):
+def test_they_are_replaced_by_what_is_read_of_them(site, monkeypatch):
     for name in ("FIRST", "FEWEST", "MOST"):
-        monkeypatch.setattr(throttle, name, size)
+        monkeypatch.setattr(throttle, name, 2)
     fill(site)
     before, reduce = told(site), site.services.maintenance.retention.reduce_user_agents
     reduce()
@@ -54,12 +53,3 @@ def test_they_are_replaced_by_what_is_read_of_them(site, size, monkeypatch):
     assert stored(site) == ["curl (desktop)", SHORT, SHORT, SHORT, SHORT]
     assert told(site) == before
     assert site.recount() == []
-
-
-def test_a_visit_is_read_once(site):
-    fill(site)
-    site.rows("DELETE FROM imported_visits")
-    reads: list[int] = []
-    for _ in range(2):
-        site.services.maintenance.retention.reduce_user_agents(reads.append)
-    assert sum(reads) == 2

@@ -10,13 +10,11 @@ import pytest
 from support.app_fixtures import Site
 from support.processes import wait_until
 
-from koyjabo.cluster.workers import Progress, Worker
+from koyjabo.cluster.workers import Progress
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.identity import Account
 from koyjabo.maintenance import recount_job
 from koyjabo.maintenance.recount_job import BEGUN, ENDED, NEWS_MS
-
-ELSEWHERE = Worker("b", "elsewhere", 7, 1, 2, None, {}, Progress(5, 10, 20))
 
 
 @pytest.fixture
@@ -131,15 +129,6 @@ def test_recount_is_as_of_one_moment_and_blocks_nothing(site, admin, pause):
     details = site.services.maintenance.recounts.state(admin).last.details
     assert (details["agrees"], details["rows"]) == (True, 1)
     assert actions(site, admin) == [ENDED, BEGUN]
-
-
-def test_recount_that_another_worker_makes_is_the_only_one(site, admin, monkeypatch):
-    with monkeypatch.context() as elsewhere:
-        elsewhere.setattr(site.services.maintenance.recounts._workers, "live", lambda: [ELSEWHERE])
-        site.services.maintenance.recounts.begin(admin)
-        assert actions(site, admin) == []
-        assert site.services.maintenance.system.data(admin).recount == ELSEWHERE.recount
-    assert recounted(site, admin)["agrees"] is True
 
 
 def test_recount_that_another_worker_has_just_begun_is_the_only_one(site, admin, pause):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from support.app_fixtures import Site
 from support.archive_world import everything, in_context, quiet
 
 from koyjabo.maintenance import repair as repairs
+from koyjabo.maintenance.derived_tables_queries import ROLLUPS
 from koyjabo.maintenance.repair import Repaired
 
 DERIVED = {
@@ -30,6 +33,8 @@ BEYOND = {
     "a visitor who is missing": "DELETE FROM visitors WHERE visitor_id = 'v2' AND scope = 'site'",
     "a visitor who never came": "INSERT INTO visitors VALUES ('site', 'nobody', 99, NULL)",
 }
+FIGURES = [(rollup.table, value) for rollup in ROLLUPS for value in rollup.values]
+FIGURES += [("counters", value) for value in ("visits", "total", "unique_visitors")]
 NUMBERS = ("counters", "daily_visits", "hourly_visits", "people", "person_days", "returns", "hourly_people")
 NEW = {"id", "person_id", "revision", "epoch"}
 
@@ -59,6 +64,16 @@ def test_all_kinds_of_damage_at_once_are_put_right(full):
     assert numbers(full) == before
     assert (full.stats()["epoch"], full.stats()["revision"] > revision) == (epoch, True)
     assert full.register("somebody").ordinal == full.stats()["totalVisits"]
+
+
+def test_every_figure_of_a_derived_table_is_recounted_and_repaired(full):
+    before = numbers(full)
+    for table, figure in FIGURES:
+        full.rows(f"UPDATE {table} SET {figure} = {figure} + 1")
+    wrong = full.recount()
+    assert [each for each in FIGURES if not any(re.match(r"{}: .*: {} is".format(*each), said) for said in wrong)] == []
+    assert repair(full).repaired == wrong
+    assert numbers(full) == before
 
 
 @pytest.mark.parametrize("damage", BEYOND.values(), ids=BEYOND)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 from sqlalchemy.exc import OperationalError
 from support.app_fixtures import Site
@@ -78,16 +76,6 @@ def test_everything_may_be_folded_and_counting_goes_on(site):
     assert site.recount() == []
 
 
-def test_visit_of_a_clock_that_was_wrong_goes_by_its_day(site):
-    visit_on(site, "2025-12-16T12:00:00+06:00", "2001-01-01T12:00:00+06:00", "2025-12-16T12:00:00+06:00")
-    site.time.go_to("2026-01-14T12:00:00+06:00")
-    retention = site.services.maintenance.retention
-    past = retention.past()._replace(last=3)  # wherever it is looked for
-    assert (retention.count(past), retention.prune(past).visits) == (1, 1)
-    assert days_kept(site) == ["2025-12-16"] * 2
-    assert site.recount() == []
-
-
 @pytest.mark.both_kinds
 def test_prune_that_broke_off_goes_on_where_it_was(site, monkeypatch):
     for name in ("FIRST", "FEWEST", "MOST"):
@@ -112,19 +100,6 @@ def test_prune_that_broke_off_goes_on_where_it_was(site, monkeypatch):
     assert prune(site).visits == 3
     assert site.recount() == []
     assert site.stats() == before
-
-
-def test_pace_is_slower_where_a_transaction_takes_long(site, monkeypatch):
-    moments = iter(range(1000))  # whatever is done takes a second
-    slept: list[float] = []
-    monkeypatch.setattr(throttle, "time", SimpleNamespace(monotonic=lambda: next(moments), sleep=slept.append))
-    slow = throttle.Throttle(site.services.maintenance.retention._database)
-    sizes = [slow.size]
-    for _ in range(2):
-        slow.do(lambda session, size: session.connection())
-        sizes.append(slow.size)
-    assert sizes == [throttle.FIRST, throttle.FEWEST, throttle.FEWEST]
-    assert (slow.longest_s, slept) == (1, [throttle.REST] * 2)
 
 
 def test_log_is_looked_through_where_ids_are_missing(site):
