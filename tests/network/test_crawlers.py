@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
 import pytest
-from support.account_calls import sign_up
 from support.app_fixtures import Site, nothing_counted
-from support.community_calls import account_of
 
 from koyjabo.network.crawlers import is_bot
-from koyjabo.visit_log.visit_log import Filter
 
 GOOGLEBOT = (
     "Mozilla/5.0 (Linux; Android 6.0.1; Nexus 5X Build/MMB29P) AppleWebKit/537.36 (KHTML, like Gecko) "
@@ -113,16 +107,3 @@ def test_crawler_that_is_ignored_is_told_the_numbers_and_counted_nowhere(site):
         assert heartbeat.status_code == 404
     assert site.register("babul", userAgent=CHROME).ordinal == 2
     assert site.post(json={"visitorId": "two words", "userAgent": GOOGLEBOT}).status_code == 400
-
-
-def test_panel_tells_bots_from_people(site):
-    site.register("crawler", userAgent=GOOGLEBOT)
-    site.register("ayesha", userAgent=CHROME)
-    admin = account_of(sign_up(site, "karim"))._replace(is_admin=True)
-    log = site.services.visit_log.log
-    found = {
-        who: [visit.visitor_id for visit in log.page(admin, Filter(who=who)).visits] for who in ("", "people", "bots")
-    }
-    assert found == {"": ["ayesha", "crawler"], "people": ["ayesha"], "bots": ["crawler"]}
-    (bot,) = csv.DictReader(io.StringIO("".join(log.export(admin, Filter(who="bots"), "csv"))))
-    assert (bot["visitor_id"], bot["is_bot"]) == ("crawler", "true")

@@ -74,14 +74,6 @@ def test_hop_that_is_empty_is_the_proxy_itself(behind):
     assert register(behind(1), BANGLADESH, f"{AMERICA},") == {"Bangladesh": 1}
 
 
-def test_each_visitor_is_counted_where_they_are(behind):
-    site = behind(2)
-    register(site, PROXY, chain(2, BANGLADESH), visitor="ayesha")
-    register(site, PROXY, chain(2, AMERICA), visitor="karim")
-    assert register(site, PROXY, chain(2, BANGLADESH_V6), visitor="rahim") == {"Bangladesh": 2, "United States": 1}
-    assert register(site, PROXY, chain(2, AMERICA), visitor="ayesha") == {"Bangladesh": 1, "United States": 2}
-
-
 def test_place_is_kept_and_the_address_is_not(behind, caplog):
     site = behind(1)
     register(site, PROXY, BANGLADESH)

@@ -30,13 +30,6 @@ def test_limit_holds_at_its_edge():
     assert not rate.use("babul").is_exceeded
 
 
-def test_two_parts_of_a_key_are_two():
-    rate = Rate(1)
-    assert not rate.use("a", "b").is_exceeded
-    assert not rate.use("b", "a").is_exceeded
-    assert rate.use("a", "b").is_exceeded
-
-
 def test_minute_is_over_when_it_was_said_to_be(now):
     rate = Rate(1)
     first = rate.use("ayesha")

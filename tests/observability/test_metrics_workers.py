@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support.members import Member, PlainMember, SocketioMember
+from support.members import Member, PlainMember
 from support.processes import wait_until
 from support.server import START_S, Server
 from support.websocket import SocketIO, WebSocket
@@ -34,40 +34,26 @@ def scraped(server: Server) -> dict[str, float]:
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
 
-def test_workers_count_together(workers):
-    before = scraped(workers)["koyjabo_commit_visits_sum"]
-    for number in range(20):
-        workers.register(f"visitor-{number}")
-        workers._http.close()  # the next may come to the other one
-    assert scraped(workers)["koyjabo_commit_visits_sum"] == before + 20
-
-
-def test_sockets_are_counted_by_kind_wherever_they_are(workers):
-    ended = scraped(workers)[ENDED]
+def test_sockets_are_counted_by_kind_and_community_wherever_they_are(workers):
+    founder, ended = Member(workers), scraped(workers)[ENDED]
+    community = founder.found()
+    of_community = f'koyjabo_community_connections{{community="{community}"}}'
     found = [kind(workers.port) for kind in (WebSocket, SocketIO) for _ in range(6)]
+    member = PlainMember(workers.port, community, founder.token)
     expected = {'koyjabo_connections{kind="site"}': 6, 'koyjabo_connections{kind="socketio"}': 6, "koyjabo_workers": 2}
+    expected[of_community] = 1
 
     def shown() -> bool:
         now = scraped(workers)
-        return all(now[name] == value for name, value in expected.items())
+        return all(now.get(name) == value for name, value in expected.items())
 
     wait_until(shown, "six of each")
+    member.close()
     for socket in found:
         socket.end()
     wait_until(lambda: scraped(workers)['koyjabo_connections{kind="site"}'] == 0, "nobody")
-    wait_until(lambda: scraped(workers)[ENDED] == ended + 12, "all have ended")
-
-
-def test_communities_are_there_while_somebody_is_in_them(workers):
-    founder = Member(workers)
-    community = founder.found()
-    name = f'koyjabo_community_connections{{community="{community}"}}'
-    with (
-        PlainMember(workers.port, community, founder.token),
-        SocketioMember(workers.port, community, Member(workers).join(community).token),
-    ):
-        wait_until(lambda: scraped(workers).get(name) == 2, "both kinds are counted")
-    wait_until(lambda: name not in scraped(workers), "it is gone")
+    wait_until(lambda: scraped(workers)[ENDED] == ended + 13, "all have ended")
+    wait_until(lambda: of_community not in scraped(workers), "it is gone")
 
 
 def test_broadcast_is_measured_from_its_commit(workers):
@@ -95,24 +81,17 @@ def test_one_whose_line_was_lost_comes_back(workers):
         wait_until(lambda: scraped(workers)["koyjabo_reconnections_total"] == before + 1, "it is counted, and once")
 
 
-def test_refusals_are_counted_by_why(workers):
-    community = Member(workers).found()
-    name = 'koyjabo_errors_total{kind="socket_unauthenticated"}'
-    before = scraped(workers).get(name, 0)
-    with PlainMember(workers.port, community) as socket:
-        assert socket.wait_for_code() == 4001
-    assert scraped(workers)[name] == before + 1
-
-
 def test_a_worker_that_is_replaced_leaves_nothing_behind_and_counts_go_on(workers, temporary):
     (folder,) = temporary.glob(f"{PREFIX}*")
     visits, files = scraped(workers)["koyjabo_commit_visits_sum"], files_in(folder)
     for _ in range(2):
         workers.kill_worker()
         wait_until(lambda: all_ready(workers, 2), "it is replaced", START_S)
-    workers.register("after")
+    for number in range(20):
+        workers.register(f"visitor-{number}")
+        workers._http.close()  # the next may come to the other one
     now = wait_until(lambda: (now := scraped(workers))["koyjabo_workers"] == 2 and now, "both tell")
-    assert now["koyjabo_commit_visits_sum"] == visits + 1
+    assert now["koyjabo_commit_visits_sum"] == visits + 20
     assert files_in(folder) == files
 
 

@@ -18,6 +18,7 @@ ON_THE_ROOT = "sqlite:////a-folder-that-is-no-mount/koyjabo.db"
 MOUNTED = [Path("/dev/shm"), Path("/dev"), Path("/proc")]
 """Of these every Linux has one."""
 
+RATE_LIMITS = [str(field.alias) for field in Settings.model_fields.values() if "RATE_LIMIT_" in str(field.alias)]
 BAD = [
     *[("ENVIRONMENT", bad) for bad in ("staging", "Production")],
     *[("PORT", bad) for bad in ("abc", "-1", "65536", "80.5", "8000;")],
@@ -38,33 +39,18 @@ BAD = [
     *[("ALLOW_EPHEMERAL_STORAGE", bad) for bad in ("maybe", "2")],
     *[("LANES", bad) for bad in ("maybe", "2")],
     *[("BRIDGES", bad) for bad in ("slack", "koyjabo citinfos", "Koyjabo", "koyjabo;citinfos")],
-    *[("RATE_LIMIT_REGISTRATIONS", bad) for bad in ("-1", "many")],
-    *[("RATE_LIMIT_HEARTBEATS", bad) for bad in ("-1", "many")],
-    *[("RATE_LIMIT_VISITOR", bad) for bad in ("-1", "some")],
-    *[("RATE_LIMIT_HANDSHAKES", bad) for bad in ("-1", "many")],
-    *[("RATE_LIMIT_TABS", bad) for bad in ("-1", "0.5")],
+    *[(name, bad) for name in RATE_LIMITS for bad in ("-1", "1.5", "many")],
     *[("HONOUR_PRIVACY_SIGNALS", bad) for bad in ("maybe", "2")],
     *[("MILESTONES", bad) for bad in ("0", "1000,", "1.5", "-1", "None", "100,none", f"{10**15 + 1}", "9" * 5000)],
     *[("BOT_POLICY", bad) for bad in ("Count", "refuse")],
-    *[("RATE_LIMIT_LOGINS", bad) for bad in ("-1", "few")],
     *[("ALLOWED_ORIGINS", bad) for bad in ("*", "app.example.com", "https://a.com/x", "https://a.com,ftp://b", "null")],
-    *[
-        ("PUBLIC_URL", bad)
-        for bad in ("a.com", "https://a.com/x", "ftp://a.com", "https://a.com,https://b.com", "a\nb")
-    ],
+    *[("PUBLIC_URL", bad) for bad in ("a.com", "https://a.com/x", "ftp://a.com", "https://a.com,ftp://b", "a\nb")],
     *[("REQUIRE_TWO_FACTOR", bad) for bad in ("Admins", "1", "everybody")],
     *[("ADMIN_EMAIL", bad) for bad in ("admin", "a@b@c", "a b@c.com", "@b.com", "a@", f"{'a' * 250}@b.com")],
     *[("ADMIN_PASSWORD", bad) for bad in ("short", "x" * 129)],
     *[("GEOIP_DATABASE", bad) for bad in ("missing.mmdb", "/", "cities.mmdb:", "a\nb")],
-    *[("RATE_LIMIT_ACTIONS", bad) for bad in ("-1", "all")],
-    *[("RATE_LIMIT_CHANGES", bad) for bad in ("-1", "all")],
-    *[("RATE_LIMIT_REPORTS", bad) for bad in ("-1", "all")],
-    *[("RATE_LIMIT_SOCKETS", bad) for bad in ("-1", "x", "1.5")],
     *[("MAX_CONNECTIONS", bad) for bad in ("0", "1000001", "x")],
-    *[
-        ("SMTP_URL", bad)
-        for bad in ("host", "smtp://", "http://host?from=a@b", "smtp://host:x?from=a@b", "smtp://host")
-    ],
+    *[("SMTP_URL", bad) for bad in ("host", "smtp://", "http://h?from=a@b", "smtp://h:x?from=a@b", "smtp://host")],
     *[("SMTP_URL", bad) for bad in ("smtp://host?from=a", "smtp://host?from=a@b&tls=on", "smtp://host?from=a@b&x=1")],
     *[("SMTP_URL", bad) for bad in ("smtps://host?from=a@b&tls=off", "smtp://host/x?from=a@b", "smtp://h?from=<a@b")],
     *[("METRICS_TOKEN", bad) for bad in ("short", "x" * 15)],
@@ -96,16 +82,9 @@ def refusal(load, **settings) -> str:
 def test_bad_value_stops_with_a_sentence_that_names_the_setting(load):
     for name, bad in BAD:
         sentence = refusal(load, **{**PRODUCTION, name: bad})
-        assert (sentence.startswith(name), sentence[-1], "\n" in sentence, KEY in sentence) == (
-            True,
-            ".",
-            False,
-            False,
-        ), (
-            name,
-            bad,
-            sentence,
-        )
+        assert sentence.startswith(name), (name, bad, sentence)
+        assert sentence.endswith("."), (name, bad, sentence)
+        assert not any(said in sentence for said in ("\n", KEY)), (name, bad, sentence)
     assert {name for name, _ in BAD} == {field.alias for field in Settings.model_fields.values()}
 
 

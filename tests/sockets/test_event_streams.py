@@ -79,14 +79,6 @@ def test_first_event_is_the_present_state_and_every_change_follows(server):
         assert again.block().is_comment, "in silence; test_silence.py has the times"
 
 
-def test_head_is_answered_and_opens_nothing(server):
-    opened = counted(server)
-    with EventSource(server.port, method="HEAD") as source:
-        assert (source.status, source.answer.read()) == (200, b"")
-        assert source.answer.headers["Content-Type"] == "text/event-stream; charset=utf-8"
-    assert (server.held()["connections"], counted(server)) == (0, opened)
-
-
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
 def test_what_follows_the_request_ends_it(server, version):
     with socket.create_connection(("127.0.0.1", server.port), 10) as line:

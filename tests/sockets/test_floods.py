@@ -8,17 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from support.changed_server import changed_server
 from support.line import Line, head
-from support.processes import open_sockets, wait_until
-from support.websocket import KINDS, TEXT, Lost, WebSocket
+from support.websocket import Lost, WebSocket
 from support.workers import only
 
 pytestmark = pytest.mark.waits
 
 ADDRESS, ANOTHER = "203.0.113.7", "203.0.113.8"
 LIMIT = 20
-TOO_MANY = 1013
-MOST_GROWTH = 1_000_000
-"""Bytes: a fifth of what 200 connections that are kept would take."""
 
 
 def register(port: int, number: int, address: str) -> int:
@@ -53,28 +49,6 @@ def server(tmp_path_factory):
         assert register(server.port, 0, ANOTHER) == 200
         server.resident()  # nothing is loaded any more
         yield server
-
-
-def knock(port: int, number: int) -> bool:
-    """Whether one gets in; else it is closed with 1013."""
-    path = list(KINDS.values())[number % 2].path
-    with WebSocket(port, f"X-Forwarded-For: {ADDRESS}", path=path) as client:
-        said = client.frame()
-    assert said.opcode == TEXT or int.from_bytes(said.payload[:2]) == TOO_MANY
-    return said.opcode == TEXT
-
-
-def test_flood_of_handshakes_harms_nobody_and_leaves_nothing(server):
-    sockets, memory = open_sockets(server.worker), server.allocated()
-    with ThreadPoolExecutor(8) as pool, WebSocket(server.port, f"X-Forwarded-For: {ANOTHER}") as other:
-        knocks = [pool.submit(knock, server.port, number) for number in range(200)]
-        for _ in range(10):
-            assert other.is_answered()
-            assert server.get("/api/stats").ok
-        assert LIMIT <= sum(each.result() for each in knocks) < 2 * LIMIT  # on a slow machine, they may come again
-    wait_until(lambda: not any(server.held().values()), "nothing is left of it")
-    wait_until(lambda: open_sockets(server.worker) <= sockets + 1, "their sockets are closed")  # and ours
-    assert server.allocated() - memory < MOST_GROWTH
 
 
 def test_of_many_tabs_at_once_as_many_stay_as_may(server):

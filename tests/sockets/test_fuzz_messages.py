@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 from support.bystanders import Bystanders, bystanders
 from support.fuzz_effort import effort
 from support.members import Member
-from support.odd_messages import events, packets, rooms, texts, values
+from support.odd_messages import packets, rooms, texts, values
 from support.websocket import BINARY, CLOSE, TEXT, Frame, SocketIO, WebSocket, frame
 
 pytestmark = pytest.mark.waits
@@ -23,8 +22,6 @@ MOST_ERRORS = 10
 PRESENT = {"/": "visitor_update", "visitors/": "visitor_count", "visitor-dashboard/": "dashboard_update"}
 """With what `request_count` is answered at a path."""
 
-ANSWERED = {"ping", "request_count", "join", "leave", "visitor"}
-"""Events of Socket.IO that there are."""
 
 NO_ENGINEIO = frame("9")
 """It ends a connection of Socket.IO, when all that came before it has been looked at."""
@@ -97,35 +94,6 @@ def _answer_to(said: str | bytes, present: str) -> str:
         kind = json.loads(said)["type"] if isinstance(said, str) else None
         return {"ping": "pong", "request_count": present}.get(kind, "error")
     return "error"
-
-
-def test_each_event_of_socketio_that_asks_for_it_is_acknowledged_once(others, moderator, community):
-    @effort(100)
-    @given(said=st.lists(events(values | rooms(community, moderator.token)), max_size=9))
-    def talk(said: list[list[Any]]) -> None:
-        with SocketIO(others.server.port) as client:
-            client.send(*(frame(f"42{number}{json.dumps(each)}") for number, each in enumerate(said)))
-            acknowledged = _acknowledgements(client, len(said))
-        assert sorted(acknowledged) == list(range(len(said)))
-        for number, answer in acknowledged.items():
-            assert answer.keys() >= ({"ok"} if answer["ok"] is True else {"ok", "error", "code"}), answer
-            if said[number][0] not in ANSWERED:
-                assert (answer["ok"], answer["code"]) == (False, "invalid_message"), said[number]
-            if said[number] == ["ping"]:
-                assert answer["ok"] is True
-
-    talk()
-
-
-def _acknowledgements(client: SocketIO, count: int) -> dict[int, dict[str, Any]]:
-    found: dict[int, dict[str, Any]] = {}
-    while len(found) < count:
-        text = client.message()
-        if text.startswith("43"):
-            number, bracket, rest = text[2:].partition("[")
-            assert int(number) not in found
-            (found[int(number)],) = json.loads(bracket + rest)
-    return found
 
 
 def test_socketio_takes_packets_or_closes(others, moderator, community):

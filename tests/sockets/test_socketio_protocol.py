@@ -145,13 +145,6 @@ def test_close_packet_ends_the_poll_that_waits_or_comes_later_with_noop(session,
     assert_ended(session)
 
 
-def test_close_packet_by_polling_that_overtakes_its_poll_is_answered_the_same_once(session):
-    assert session.post(CLOSE).status_code == 200
-    answer = session.get()
-    assert (answer.status_code, answer.text) == (200, NOOP)
-    assert_ended(session)
-
-
 def test_close_packet_by_websocket_closes_the_connection(socket):
     assert socket.send(CLOSE).until_closed() == []
 
@@ -190,16 +183,6 @@ def test_http_or_another_websocket_with_the_same_sid_is_refused_after_the_upgrad
         with Socket(port, session.sid) as second:
             assert second.until_closed() == []
         assert socket.send(SAID).receive() == HEARD
-
-
-def test_websocket_that_does_not_finish_its_upgrade_leaves_polling_as_it_was(port, session):
-    for packet in (SAID, PING, UPGRADE, "abc"):
-        with Socket(port, session.sid) as socket:
-            assert socket.send(packet).until_closed() == [], packet
-    with Socket(port, session.sid) as socket:
-        probe(socket)
-    session.post(PONG, SAID)
-    assert HEARD in session.next_packets()
 
 
 # Socket.IO: namespaces.

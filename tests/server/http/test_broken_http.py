@@ -16,6 +16,7 @@ BROKEN = {
     "too long a path": (414, head("GET", "/" + "x" * 9000)),
     "too long a header": (431, head("GET", "/healthz", "X-Long: " + "x" * 9000)),
     "too many headers": (431, head("GET", "/healthz", *(f"X-{n}: {'x' * 4000}" for n in range(20)))),
+    "101 headers": (431, head("GET", "/healthz", *["X: a"] * 99)),
     "a length that is no number": (400, head("POST", REGISTER, "Content-Length: x")),
     "a length that is signed": (400, head("POST", REGISTER, "Content-Length: +0")),
     "a negative length": (400, head("POST", REGISTER, "Content-Length: -1")),

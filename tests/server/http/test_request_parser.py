@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.fuzz_effort import effort
 from support.line import chunked, head
 
-from koyjabo.server.http.refusals import Refused
-from koyjabo.server.http.request_parser import LARGEST_HEAD, LONGEST_LINE, MOST_UNREAD, RequestParser, wsgi_name
+from koyjabo.server.http.request_parser import RequestParser, wsgi_name
 
 LARGEST_BODY = 100
 H2C = ("Upgrade: h2c", "Connection: Upgrade")
@@ -62,39 +60,6 @@ def test_requests_in_a_row_are_read_one_by_one(names, data):
     cuts = sorted(data.draw(st.lists(st.integers(0, len(sent)), max_size=8)))
     pieces = [sent[start:end] for start, end in zip([0, *cuts], [*cuts, len(sent)], strict=True)]
     assert read_all(pieces) == [each for name in names for each in read_all([REQUESTS[name]])]
-
-
-@pytest.mark.parametrize(
-    ("status", "pieces"),
-    [
-        (414, [b"GET /" + b"x" * LONGEST_LINE]),
-        (431, [head("GET", "/", "X: " + "x" * LONGEST_LINE)]),
-        (431, [head("GET", "/", *["X: a"] * 99)]),  # and two that all requests have
-        (431, [head("GET", "/")[:-2], *[b"X: " + b"x" * 1000 + b"\r\n"] * (LARGEST_HEAD // 1000 + 1)]),
-        (
-            413,
-            [
-                head("POST", "/", "Transfer-Encoding: chunked"),
-                *[b"1;" + b"a" * 4000 + b"\r\nx\r\n"] * (MOST_UNREAD // 4000 + 1),
-            ],
-        ),
-    ],
-)
-def test_size_of_each_part_is_limited(status, pieces):
-    with pytest.raises(Refused) as refused:
-        read_all(pieces)
-    assert refused.value.status == status
-
-
-def test_hundred_headers_are_read():
-    assert len(read_all([head("GET", "/", *["X: a"] * 98)])) == 1
-
-
-def test_parser_can_be_used_after_a_request_whose_trailer_says_close():
-    for trailer in ("Connection: close", "Connection: x, close", "Proxy-Connection: close"):
-        for headers in ((), H2C):
-            chunks = head("POST", "/", *headers, "Transfer-Encoding: chunked") + f"0\r\n{trailer}\r\n\r\n".encode()
-            assert [url for _, url, *_ in read_all([chunks, head("GET", "/next")])] == [b"/", b"/next"], trailer
 
 
 def test_body_is_kept_up_to_one_piece_over_the_limit():

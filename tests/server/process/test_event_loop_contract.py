@@ -166,8 +166,3 @@ def test_limit_ends_a_wait_of_one_task_without_an_error_and_nothing_later(loop):
     began = time.monotonic()
     pause(loop, 0.3)
     assert time.monotonic() - began >= 0.3, "the limit that was kept ends nothing"
-
-
-def test_limit_lets_errors_out(loop):
-    with pytest.raises(ZeroDivisionError), loop.limit(LONG_S):
-        fail(ZeroDivisionError())

@@ -151,13 +151,3 @@ def test_everybody_leaves_when_the_parent_is_killed(sqlite_database, new_server,
     children = [*server.loaders(), *server.workers()]
     os.kill(server.pid, signal.SIGKILL)
     wait_until(lambda: all(map(is_gone, children)), "all are gone", START_S)
-
-
-def test_only_worker_is_the_process_that_loaded(sqlite_database, new_server):
-    server = new_server(sqlite_database).start()
-    assert (len(server.workers()), server.loaders()) == (1, [])
-    killed = server.kill_worker()
-    (new,) = wait_until(lambda: server.worker_pids() - {killed}, "there is another one", START_S)
-    wait_until(lambda: listens(new), "it serves", START_S)
-    assert server.register("ayesha").ordinal == 1
-    assert server.loaders() == []

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import psutil
 import pytest
-from support.checks import assert_exact
-from support.crowd import Crowd
 from support.loaders import SERVE, SLOW_FORKS, LoadingServer, failing
-from support.processes import assert_nobody_is_left, children, is_gone, suspended, wait_until
+from support.processes import children, is_gone, wait_until
 from support.server import START_S
 
 pytestmark = pytest.mark.waits
@@ -23,11 +19,9 @@ insurance = pytest.mark.long(
 )
 
 PLACES = 2
-VISITS = 900
 SHORTEST_S = 0.9
 """Between two loaders; twice as much after each that has forked nothing."""
 
-NO_MORE = "OSError(errno.ENOBUFS, 'No buffer space available')"
 IMPATIENT = f"""
 from koyjabo.server.process import supervisor
 assert supervisor.LOADING_S
@@ -41,21 +35,17 @@ parent.adopt_orphans = lambda: False
 {SERVE}
 """
 
-NewLoading = Callable[[str], LoadingServer]
-
 
 @pytest.fixture
-def new_loading(sqlite_database, tmp_path, redis) -> Iterator[NewLoading]:
-    """A server of two workers by a script, complete unless it is told not to wait."""
+def new_loading(sqlite_database, tmp_path, redis) -> Iterator[Callable[..., LoadingServer]]:
+    """A complete server of two workers by a script."""
     made: list[LoadingServer] = []
 
-    def start(script: str, waits: bool = True, **settings: object) -> LoadingServer:
+    def start(script: str, **settings: object) -> LoadingServer:
         server = LoadingServer(sqlite_database, tmp_path, script, PLACES, REDIS_URL=redis.url, **settings)
         made.append(server)
         server.has_loader = script is not NO_ADOPTION
-        server.launch()
-        if waits:
-            server.wait_until_serving().wait_until_complete()
+        server.start().wait_until_complete()
         return server
 
     yield start
@@ -106,15 +96,11 @@ def test_place_survives_kill_9_of_the_process_that_forks_its_worker(slow_forks):
 
 
 @insurance
-def test_place_survives_kill_9_of_the_loader_while_it_forks(slow_forks):
+def test_place_survives_kill_9_of_the_loader_while_it_forks_or_of_a_worker_that_has_not_reported(slow_forks):
     slow_forks.kill_worker()
     slow_forks.middle()
     slow_forks.seconds_without_loader()
     assert_mended(slow_forks)
-
-
-@insurance
-def test_place_survives_kill_9_of_a_worker_that_has_not_reported(slow_forks):
     slow_forks.kill_worker()
     middle = slow_forks.middle()
     wait_until(lambda: children(middle.pid), "it has forked the worker", every_s=0.005)[0].kill()
@@ -145,17 +131,6 @@ def test_place_survives_a_process_that_hangs_while_it_forks_the_worker(new_loadi
 
 
 @insurance
-def test_server_leaves_while_the_process_that_forks_a_worker_is_frozen(new_loading):
-    server = new_loading(SLOW_FORKS)
-    group = server.pid
-    middle = server.frozen_middle()
-    left = server.stop()
-    assert left.status == 0
-    middle.resume()
-    assert_nobody_is_left(group)
-
-
-@insurance
 def test_loaders_that_die_one_after_the_other_are_replaced_more_and_more_slowly(new_loading):
     server = new_loading(SERVE)
     seconds = [server.seconds_without_loader() for _ in range(3)]
@@ -163,17 +138,6 @@ def test_loaders_that_die_one_after_the_other_are_replaced_more_and_more_slowly(
     server.kill_worker()
     server.wait_until_complete()
     assert server.seconds_without_loader() < seconds[2], "it had forked a worker"
-
-
-@insurance
-def test_order_that_cannot_be_sent_is_given_again(new_loading, tmp_path):
-    flag = tmp_path / "flag"
-    server = new_loading(failing(flag, "socket:send_fds", NO_MORE))
-    flag.touch()
-    server.kill_worker()
-    wait_until(lambda: "fork_failed cause='No buffer space available'" in server.log, "it is told of", START_S)
-    flag.unlink()
-    assert_mended(server)
 
 
 @insurance
@@ -200,48 +164,6 @@ def test_loader_that_fails_is_told_of_in_a_line_of_the_log(new_loading, tmp_path
     lines = [json.loads(line) for line in server.log.splitlines() if "is serving on" not in line]
     assert any(line["event"] == "loader_failed" and "RuntimeError: no" in line["exception"] for line in lines)
     wait_until(lambda: [each for each in server.loaders() if each.is_running()], "there is another one", START_S)
-
-
-@insurance
-def test_kill_9_of_the_parent_is_no_fault_of_the_loader(new_loading):
-    """Also when the parent has not read all that was reported to it."""
-    server = new_loading(SLOW_FORKS)
-    children = [server.loader(), *server.workers()]
-    server.kill_worker()
-    middle = server.middle()
-    psutil.Process(server.pid).suspend()
-    wait_until(lambda: is_gone(middle), "the worker has reported")
-    os.kill(server.pid, signal.SIGKILL)
-    wait_until(lambda: all(map(is_gone, children)), "all are gone", START_S)
-    assert "Traceback" not in server.log
-
-
-@insurance
-def test_workers_go_on_serving_without_the_loader(new_loading):
-    """It is killed while they serve, and while one of them is replaced. Nothing acknowledged is lost."""
-    server = new_loading(SERVE)
-    with Crowd([server], VISITS) as crowd:
-        crowd.wait_for(VISITS // 3)
-        before = server.worker_pids()
-        server.seconds_without_loader()
-        assert server.worker_pids() == before
-        assert (crowd.lost, crowd.refusals) == (0, [])
-        crowd.wait_for(2 * VISITS // 3)
-        with suspended([psutil.Process(server.pid)]):
-            server.kill_worker()
-            server.loader().kill()
-    assert_exact(crowd, server, VISITS)
-    assert_mended(server)
-
-
-@insurance
-def test_kill_9_of_the_loader_while_the_first_workers_start_is_mended(new_loading):
-    server = new_loading(SLOW_FORKS, waits=False)
-    wait_until(server.workers, "it has loaded, and the first worker starts", START_S, every_s=0.005)
-    server.loader().kill()
-    server.wait_until_serving().wait_until_complete()
-    assert server.register("ayesha").ordinal == 1
-    assert_mended(server)
 
 
 @insurance

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from weakref import ref
 
 import greenlet
 import pytest
@@ -31,13 +30,6 @@ def run_in_turn(loop, *calls) -> None:
 def switch_later(loop, call, *arguments) -> None:
     """As a timer of eventlet does, to the greenlet that has set it."""
     loop.soon(lambda: call(*arguments))
-
-
-def test_request_uses_the_greenlet_of_the_one_before(loop):
-    ran_in = []
-    run_in_turn(loop, *[lambda: ran_in.append(greenlet.getcurrent())] * 3)
-    assert len(ran_in) == 3
-    assert len(set(ran_in)) == 1
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError(), eventlet.Timeout()], ids=["error", "time-out"])
@@ -76,18 +68,6 @@ def test_time_out_that_a_request_left_behind_ends_no_greenlet(loop):
     for _ in range(2):
         run_in_turn(loop, request)
     assert len(ran_in) == 2
-
-
-def test_greenlet_keeps_nothing_of_a_request_that_has_ended(loop):
-    class Kept(set):
-        pass
-
-    kept = Kept()
-    gone = ref(kept)
-    loop.soon(lambda kept=kept: loop.run_request(lambda: len(kept)))
-    del kept
-    pause(loop, 0.05)
-    assert gone() is None
 
 
 def test_stray_switch_does_not_end_a_wait():

@@ -60,27 +60,14 @@ def test_command_line_refuses_the_same_settings(sqlite_database):
     assert "TIMEZONE" in ended.stderr
 
 
-def test_render_with_permission_to_lose_the_count_starts(sqlite_database, new_server):
-    server = new_server(sqlite_database, RENDER="true", ALLOW_EPHEMERAL_STORAGE=1).start()
-    assert server.stats().total == 0
-
-
-def test_folder_that_cannot_be_made_is_said_in_one_sentence(tmp_path, new_server):
-    """The database's folder would be below a file."""
-    (tmp_path / "file").write_text("")
-    assert_gives_up(new_server(SqliteDatabase(tmp_path / "file" / "koyjabo.db")))
-
-
-def test_file_that_is_no_database_is_said_in_one_sentence(tmp_path, new_server):
-    (tmp_path / "koyjabo.db").write_text("This is a letter to my aunt." * 100)
-    assert_gives_up(new_server(SqliteDatabase(tmp_path / "koyjabo.db")))
-
-
-def assert_gives_up(server: Server) -> None:
-    server.launch()
-    assert server.wait(timeout_s=30).status == BAD_SETTINGS
-    assert "DATABASE_URL" in server.log
-    assert "Traceback" not in server.log
+def test_file_that_is_no_database_or_cannot_be_made_is_said_in_one_sentence(tmp_path, new_server):
+    file = tmp_path / "koyjabo.db"
+    file.write_text("This is a letter to my aunt." * 100)
+    for path in (file, file / "below" / "a-file.db"):
+        server = new_server(SqliteDatabase(path)).launch()
+        assert server.wait(timeout_s=30).status == BAD_SETTINGS
+        assert "DATABASE_URL" in server.log
+        assert "Traceback" not in server.log
 
 
 @pytest.mark.honest_start

@@ -152,18 +152,6 @@ def test_flood_is_closed_and_the_others_have_their_answers_meanwhile(server, kin
     server.wait_until_held(sockets=0)
 
 
-def test_flood_of_parts_of_one_message_is_closed(server):
-    """Each empty, so that the message never gets too big."""
-    with WebSocket(server.port) as client, WebSocket(server.port) as other:
-        client.event()
-        client.send(frame("", final=False))
-        thread = threading.Thread(target=send_until_closed, args=(client, frame("", 0, final=False)))
-        thread.start()
-        assert other.is_answered()
-        assert client.goodbye().code == ABUSE
-        thread.join()
-
-
 def test_as_many_frames_as_are_allowed_are_all_answered(server):
     with WebSocket(server.port) as client:
         client.event()

@@ -7,14 +7,13 @@ import time
 import pytest
 from support.changed_server import ChangedServer, changed_server
 from support.engine_client import CLOSE, PING, PONG, Polling
-from support.processes import suspended, wait_until
-from support.websocket import CLOSE as CLOSE_FRAME
-from support.websocket import KINDS, SOCKETIO, WebSocket, answer, close
+from support.processes import wait_until
+from support.websocket import KINDS, SOCKETIO, WebSocket, answer
 from support.websocket import PING as PING_FRAME
 
 pytestmark = pytest.mark.waits
 
-GOING_AWAY, ABUSE = 1001, 1008
+ABUSE = 1008
 INTERVAL_S, TIMEOUT_S, SWEEP_S = 0.8, 0.7, 0.05
 PATIENT_INTERVAL_S, PATIENT_TIMEOUT_S = 2.0, 3.0
 """For those who are to answer in time, whatever else the machine has to do."""
@@ -101,19 +100,6 @@ def test_clients_that_answer_pings_stay(patient_server):
     wait_until_nothing_is_left(patient_server)
 
 
-@pytest.mark.long(proved_by="server/websockets/test_silence.py::test_client_whose_answer_waits_to_be_read_stays")
-@pytest.mark.parametrize("kind", KINDS)
-def test_client_that_answers_while_its_worker_is_stopped_stays(patient_server, kind):
-    """As on a machine that is put to sleep, or moved: the answer is there before anybody looks for it."""
-    with KINDS[kind](patient_server.port) as client:
-        client.event()
-        said = client.frame()
-        with suspended([patient_server.worker]):
-            assert answer(client, said)
-            time.sleep(PATIENT_INTERVAL_S + PATIENT_TIMEOUT_S + 1)  # and it is late enough for the sweep to see it
-        assert answer(client, client.frame())
-
-
 def test_websocket_that_does_not_finish_its_upgrade_is_closed_and_its_client_goes_on_polling(tmp_path):
     """Its pings are slower than those of the others: it does not poll while it waits to be closed."""
     slow = {"socketio.ping_interval": 1.5, "socketio.ping_timeout": 5}
@@ -127,18 +113,3 @@ def test_websocket_that_does_not_finish_its_upgrade_is_closed_and_its_client_goe
             assert session.post(PONG).ok
             assert server.held()["members"] == 1
         server.wait_until_held(sockets=0)
-
-
-def test_socketio_client_is_told_to_come_back_after_a_day(tmp_path):
-    """Plain sockets and streams: test_silence.py."""
-    day_s, shortest_s = 1.2, 1.1
-    with changed_server(tmp_path, {**SHORT_PINGS, f"{CONNECTIONS}.LONGEST_LIFE_S": day_s}) as server:
-        born = time.monotonic()
-        with KINDS["Socket.IO"](server.port) as client:
-            client.event()
-            while (said := client.frame()).opcode != CLOSE_FRAME:
-                assert answer(client, said)
-            assert int.from_bytes(said.payload[:2]) == GOING_AWAY
-            assert time.monotonic() - born > shortest_s - SWEEP_S
-            client.send(close(GOING_AWAY))
-            assert client.rest() == b""

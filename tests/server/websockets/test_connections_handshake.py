@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from unittest.mock import Mock
 
 import pytest
 import websocket
@@ -11,9 +10,6 @@ from support.changed_server import changed_server
 from support.line import Line
 from support.processes import wait_until
 from support.websocket import ACCEPT, KINDS, SOCKETIO, WebSocket, frame, say, upgrade
-
-from koyjabo.errors import BadHandshake
-from koyjabo.server.websockets.handshake import WebSockets
 
 
 @pytest.fixture(scope="module")
@@ -91,13 +87,6 @@ def test_frames_in_the_same_packet_as_the_handshake_are_answered(server):
         assert sorted(client.event()["type"] for _ in range(3)) == ["error", "pong", "visitor_update"]
 
 
-def test_half_a_frame_in_the_same_packet_as_the_handshake_is_the_beginning_of_a_frame(server):
-    ping = say(type="ping")
-    with WebSocket(server.port, early=ping[:5]) as client:
-        assert client.event()["type"] == "visitor_update"
-        assert client.send(ping[5:]).event()["type"] == "pong"
-
-
 def test_socketio_client_in_a_hurry_is_connected(server):
     """It sends CONNECT without waiting for the server's OPEN."""
 
@@ -117,25 +106,3 @@ def test_library_that_people_use_is_served(server):
     assert json.loads(client.recv())["type"] == "visitor_update"
     client.close(status=3000)
     assert not client.connected
-
-
-def test_nothing_is_left_of_sockets_that_are_gone(server, kind):
-    server.wait_until_held(sockets=0)
-    before = server.held()
-    with kind(server.port) as client:
-        assert client.is_answered()
-        assert server.held()["members"] == before["members"] + 1
-    server.wait_until_held(sockets=0)
-    assert server.held() == before
-
-
-def test_handshake_of_a_client_that_has_left_is_refused():
-    headers = {"CONNECTION": "Upgrade", "SEC_WEBSOCKET_VERSION": "13", "SEC_WEBSOCKET_KEY": "YWJjZGVmZ2hpamtsbW5vcA=="}
-    environ = {
-        "REQUEST_METHOD": "GET",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        **{f"HTTP_{name}": headers[name] for name in headers},
-    }
-    environ["koyjabo.connection"] = Mock(**{"detach.side_effect": ConnectionError})
-    with pytest.raises(BadHandshake):
-        WebSockets(Mock()).accept(environ, Mock())

@@ -70,40 +70,14 @@ def test_those_that_do_not_answer_hold_nobody_up(server):
         client.end()
 
 
-@pytest.mark.parametrize("clients", [300, pytest.param(5_000, marks=pytest.mark.long)])
-def test_a_crowd_is_told_and_the_server_is_gone_in_time(server, clients):
-    with Listeners(server.port, clients) as crowd:
-        crowd.hear_first()
-        server.tell(signal.SIGTERM)
-        crowd.are_over()
-        left = server.wait()
-        assert {each.code for each in crowd.all} == {GOING_AWAY}
-    assert left.status == 0
-    assert left.seconds < ALWAYS_S
-
-
-def test_events_that_were_on_their_way_arrive_before_the_goodbye(server):
-    with Listeners(server.port, 50) as crowd:
+def test_crowd_hears_what_was_on_its_way_and_is_told_and_the_server_is_gone_in_time(server):
+    with Listeners(server.port, 300) as crowd:
         crowd.hear_first()
         sent = server.emit(20, size=500)
         server.tell(signal.SIGTERM)
         crowd.are_over()
+        left = server.wait()
         assert all(each.revisions[-20:] == sent for each in crowd.all)
         assert {each.code for each in crowd.all} == {GOING_AWAY}
-    assert server.wait().status == 0
-
-
-def test_killed_worker_is_replaced_and_clients_can_come_back(server):
-    clients = [kind(server.port) for kind in KINDS.values()]
-    before = max(client.event()["stats"]["revision"] for client in clients)
-    killed = server.kill_worker()
-    for client in clients:
-        client.rest()
-    wait_until(lambda: server.worker_pids() - {killed}, "another worker")
-    total = server.register("ayesha").stats.total
-    for kind in KINDS.values():
-        with kind(server.port) as again:
-            stats = again.event()["stats"]
-            assert stats["totalVisits"] == total
-            assert stats["revision"] > before
-            assert again.is_answered()
+    assert left.status == 0
+    assert left.seconds < ALWAYS_S

@@ -23,10 +23,6 @@ LIMITS = {
 }
 
 
-class Raw(WebSocket):
-    """Of either kind, by its path; it says nothing at first."""
-
-
 class Limited:
     """A server, and the clients that a test has connected to it."""
 
@@ -71,7 +67,7 @@ def limit(name: str) -> pytest.MarkDecorator:
 def test_one_too_many_of_an_address_is_closed_and_another_address_is_not(limited, path):
     """It hears nothing but the close."""
     limited.fill(ADDRESS)
-    refused = limited.connect(ADDRESS, kind=Raw, path=path)
+    refused = limited.connect(ADDRESS, path=path)
     assert refused.goodbye() == SORRY
     limited.server.emit()
     refused.send(close(TOO_MANY))
@@ -97,27 +93,11 @@ def test_place_is_free_again_when_one_leaves_whoever_was_refused_meanwhile(limit
 
 
 @limit("of_an_address")
-def test_forged_hop_does_not_make_another_address(limited):
-    """What the visitor wrote stands before what our proxy added."""
-    for number in range(MOST):
-        assert limited.connect(f"198.51.100.{number}", ADDRESS).is_answered()
-    assert limited.connect("198.51.100.99", ADDRESS).goodbye() == SORRY
-
-
-@limit("of_an_address")
 def test_network_of_one_ipv6_customer_is_one_address(limited):
     for number in range(MOST):
         assert limited.connect(f"2001:db8:1:2::{number + 1}").is_answered()
     assert limited.connect("2001:db8:1:2:ffff::1").goodbye() == SORRY
     assert limited.connect("2001:db8:1:3::1").is_answered()
-
-
-@pytest.mark.parametrize("of_a_module", ["of_an_address", "of_handshakes"], indirect=True)
-def test_network_of_a_larger_ipv6_prefix_is_four_addresses(limited):
-    for number in range(4 * MOST):
-        assert limited.connect(f"2001:db8:9:{number:02x}::1").is_answered()
-    assert limited.connect("2001:db8:9:ff::1").goodbye() == SORRY
-    assert limited.connect("2001:db8:9:100::1").is_answered()
 
 
 @limit("of_an_address")
@@ -133,7 +113,7 @@ def test_this_machine_is_one_address_with_ten_times_the_allowance(limited):
 @PATHS
 def test_one_too_many_of_all_is_closed_wherever_it_comes_from(limited, path):
     clients = limited.fill()
-    assert limited.connect(kind=Raw, path=path).goodbye() == SORRY
+    assert limited.connect(path=path).goodbye() == SORRY
     assert all(client.is_answered() for client in clients)
     assert limited.server.get("/api/stats").ok
     clients[0].end()
@@ -169,11 +149,7 @@ def test_first_message_counts_as_the_url_does(limited):
     assert all(limited.connect(ADDRESS).send(named).is_answered() for _ in range(MOST))
     assert limited.connect(ADDRESS).send(named).goodbye() == TOO_MANY_TABS
     assert limited.connect(ANOTHER).send(named).is_answered()
-
-
-@limit("of_visitors")
-def test_pages_of_this_machine_are_limited_like_all_others(limited):
-    assert all(limited.connect(**page_of("farid")).is_answered() for _ in range(MOST))
+    assert all(limited.connect(**page_of("farid")).is_answered() for _ in range(MOST)), "of this machine"
     assert limited.connect(**page_of("farid")).goodbye() == TOO_MANY_TABS
 
 
@@ -184,7 +160,7 @@ def test_one_handshake_too_many_of_an_address_is_closed(limited, path, address):
     for client in limited.fill(address):
         client.end()
     limited.server.wait_until_held(sockets=0)
-    assert limited.connect(address, kind=Raw, path=path).goodbye() == SORRY
+    assert limited.connect(address, path=path).goodbye() == SORRY
     assert limited.connect(f"{address[:-1]}9").is_answered()
     for _ in range(MOST + 1):
         assert limited.connect().is_answered(), "this machine"

@@ -29,13 +29,12 @@ def assert_nothing_is_left(server, sockets: int) -> None:
     wait_until(lambda: open_sockets(server.worker) <= sockets, "its sockets are closed")
 
 
-@pytest.mark.parametrize("clients", [300, pytest.param(3_000, marks=pytest.mark.long)])
-def test_crowd_that_comes_at_once_is_served_and_leaves_nothing_behind(server, clients):
+def test_crowd_that_comes_at_once_is_served_and_leaves_nothing_behind(server):
     assert not any(server.held().values())
     sockets = open_sockets(server.worker)
-    with Listeners(server.port, clients) as crowd:
+    with Listeners(server.port, 300) as crowd:
         crowd.hear_first()
-        assert server.held()["members"] == clients
+        assert server.held()["members"] == 300
         sent = server.emit(3)
         crowd.hear(sent[-1])
         assert all(each.revisions == sorted(set(each.revisions)) for each in crowd.all)
@@ -74,7 +73,7 @@ def come_and_go(port: int, stop: threading.Event, chance: random.Random) -> None
             client.send(ping[: chance.randrange(len(ping))] if type(client) is WebSocket else frame("42[", final=False))
             client.reset()
         raw = HalfOpened(port)
-        raw.send(upgrade()[: chance.randrange(150)])
+        raw.send(upgrade()[: chance.randrange(300)])
         raw.reset()
         gone += 2
 
@@ -84,17 +83,3 @@ class HalfOpened(WebSocket):
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), 15)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_clients_that_go_right_after_their_handshake_leave_nothing_behind(server, kind):
-    """Also those that are gone before they are let into their room."""
-    assert not any(server.held().values())
-    sockets = open_sockets(server.worker)
-    path = KINDS[kind].path
-    for number in range(RESETS):
-        client = HalfOpened(server.port)
-        client.send(upgrade(path) + (frame("40") if kind == "Socket.IO" else b""))
-        (client.reset if number % 2 else client.end)()
-    assert_nothing_is_left(server, sockets)
-    assert "Traceback" not in server.log

@@ -96,13 +96,6 @@ def test_client_that_reads_a_little_now_and_then_is_not_dropped(impatient):
         wait_until(lambda: impatient.held()["stalled"] == 0, "it has caught up")
 
 
-def test_client_for_whom_nothing_waits_may_be_silent(impatient):
-    with WebSocket(impatient.port) as client:
-        client.event()
-        time.sleep(2 * STALLED_S)
-        assert client.is_answered()
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_frames_never_interleave_however_little_the_kernel_takes(tmp_path, kind):
     """Events, pongs and answers of differing sizes at once, read in small pieces."""
@@ -130,25 +123,6 @@ def test_frames_never_interleave_however_little_the_kernel_takes(tmp_path, kind)
                     assert event["stats"]["revision"] == sent > last
                     assert len(event["stats"]["filling"]) == size
                     told, last = True, sent
-
-
-def test_backlog_of_a_client_that_wakes_up_is_whole_and_in_order(tmp_path):
-    """It had stopped reading for a while, with less waiting for it than would be too much."""
-    chance = random.Random(4)
-    with (
-        changed_server(tmp_path, {f"{CONNECTIONS}.SEND_BUFFER": TINY}) as server,
-        WebSocket(server.port, receive_buffer=TINY) as plain,
-        SocketIO(server.port, receive_buffer=TINY) as other,
-    ):
-        assert {plain.event()["type"], other.event()["type"]} == {"visitor_update"}
-        sent = [revision for size in (10, 9_000, 200, 30_000, 50, 126) for revision in server.emit(1, size=size)]
-        wait_until(lambda: server.held()["stalled"] == 2, "something waits for both")
-        sent += [revision for size in (1_000, 10, 3_000) for revision in server.emit(1, size=size)]
-        for client in (plain, other):
-            heard = [payload for _, payload in (read_slowly(client, chance) for _ in sent)]
-            assert [json.loads(each[each.index(b"{") :].rstrip(b"]"))["stats"]["revision"] for each in heard] == sent
-            assert client.is_answered()
-        wait_until(lambda: server.held()["stalled"] == 0, "nothing waits any more")
 
 
 def read_slowly(client: WebSocket, chance: random.Random):

@@ -14,13 +14,11 @@ from support.bystanders import Bystanders, bystanders
 from support.frames_model import Expected, expected
 from support.fuzz_effort import effort
 from support.odd_frames import LARGEST, cuts, pieces, streams
-from support.websocket import CLOSE, KINDS, PONG, TEXT, Frame, Lost, SocketIO, WebSocket
+from support.websocket import CLOSE, PONG, TEXT, Frame, Lost, WebSocket
 
 from koyjabo.server.websockets.frame_reader import Close, FrameReader, ParseFailed, Ping
 
 pytestmark = pytest.mark.waits
-
-NORMAL, ABUSE = 1000, 1008
 
 
 class Said(NamedTuple):
@@ -98,19 +96,6 @@ def _answer_to(message: str | bytes) -> str:
     return "pong" if message == '{"type": "ping"}' else "error"
 
 
-def test_server_answers_nothing_but_frames_on_socketio(others):
-    @effort(100)
-    @given(data=streams(), cuts=cuts)
-    def talk(data: bytes, cuts: list[float]) -> None:
-        client = SocketIO(others.server.port)
-        client.event()
-        said, model = _answers(client, pieces(data, cuts)), expected(data, LARGEST)
-        assert said.pongs == model.pongs[: len(said.pongs)]
-        assert said.was_reset or said.code in {NORMAL, ABUSE, *model.codes}  # Engine.IO has a goodbye of its own
-
-    talk()
-
-
 def _answers(client: WebSocket, sent: list[bytes]) -> Said:
     """To all that was sent, after which the client has nothing to say any more; without the numbers of the site."""
     frames: list[Frame] = []
@@ -139,16 +124,3 @@ def _read_all(client: WebSocket, frames: list[Frame]) -> bool:
         was_reset = bool(lost.args)
     assert was_reset or not client._received, "half a frame"
     return was_reset
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_lines_that_are_cut_at_any_byte_harm_nobody(others, kind):
-    @effort(60)
-    @given(data=streams(), cut=st.integers(0), how=st.sampled_from([WebSocket.end, WebSocket.reset]))
-    def cut_off(data: bytes, cut: int, how: Any) -> None:
-        client = KINDS[kind](others.server.port)
-        with suppress(ConnectionError):
-            client.send(data[: cut % (len(data) + 1)])
-        how(client)
-
-    cut_off()

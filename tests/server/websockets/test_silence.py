@@ -20,35 +20,14 @@ HOUR_S = 3600.0
 GOING_AWAY = 1001
 
 
-class PausedPoller:
-    """Has not looked at any file yet."""
-
-    def add(self, fd: int, watcher: object, events: int) -> None: ...
-
-    def change(self, fd: int, events: int) -> None: ...
-
-    def remove(self, fd: int) -> None: ...
+def nothing(*_: object) -> None: ...
 
 
-class Everybody:
-    """An owner of connections that answer pings."""
+POLLER = SimpleNamespace(add=nothing, change=nothing, remove=nothing)
+"""Has not looked at any file yet."""
 
-    largest_message = 1024
-    pings = True
-
-    def received(self, connection: Connection, message: str | bytes) -> None: ...
-
-    def ended(self, connection: Connection, code: int) -> None: ...
-
-
-class Taken:
-    """The HTTP connection that a stream takes over."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self.sock = sock
-
-    def detach(self) -> tuple[socket.socket, bytes]:
-        return self.sock, b""
+OWNER = SimpleNamespace(largest_message=1024, pings=True, received=nothing, ended=nothing)
+"""Of connections that answer pings."""
 
 
 class World:
@@ -57,17 +36,18 @@ class World:
     def __init__(self, ours: socket.socket, theirs: socket.socket) -> None:
         self.now, self.ours, self.theirs = 1000.0, ours, theirs
         theirs.settimeout(0)
-        self.loop = ConnectionLoop(ThreadRuntime(), PausedPoller(), most=10, most_an_address=10)
+        self.loop = ConnectionLoop(ThreadRuntime(), POLLER, most=10, most_an_address=10)
 
     def connect(self) -> Connection:
-        connection = self.loop.add(self.ours, "", Everybody(), b"", b"")
+        connection = self.loop.add(self.ours, "", OWNER, b"", b"")
         connection.start()
         return connection
 
     def stream(self) -> EventStream:
         assert self.loop.reserve("")
-        stream = EventStream("", Everybody(), self.loop)
-        stream.begin(Taken(self.ours), b"")
+        stream = EventStream("", OWNER, self.loop)
+        taken = SimpleNamespace(sock=self.ours, detach=lambda: (self.ours, b""))
+        stream.begin(taken, b"")
         return stream
 
     def heard(self) -> bytes | None:
