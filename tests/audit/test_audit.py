@@ -187,19 +187,6 @@ def test_line_and_action_are_there_together_or_not_at_all(panel, monkeypatch):
     assert panel.lines() == ()
 
 
-def test_pages_go_back_by_cursor_and_end(panel):
-    names = [f"{number}" for number in range(7)]
-    for name in names:
-        found(panel.ayesha, name=name)
-    seen, before, pages = [], None, 0
-    while True:
-        page = panel.services.audit.page(panel.admin, before, count=3)
-        seen, before, pages = [*seen, *(line.target for line in page.lines)], page.before, pages + 1
-        if before is None or pages == 9:
-            break
-    assert (seen, pages) == (names[::-1], 3)
-
-
 def test_lines_are_found_by_actor_and_action(panel):
     sign_up(panel.site, "mina")
     panel.clear()

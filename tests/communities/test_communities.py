@@ -19,6 +19,8 @@ OF_MEMBERS = [
     ("DELETE", "/members/{other}", None),
     *(("GET", path, None) for path in ("/stats", "/visitors/realtime", "/visitors/online")),
 ]
+NO_IDS = ["nothing", "site", "1", "%00", "..", "x" * 5000, "{1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b}", "' OR 1=1 --"]
+NO_IDS.append("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b")
 IN_TURN = [  # in one community: who does what, the status, and whether anybody loses a right by it
     ("member", "GET", "", None, 200, 0),
     ("member", "GET", "/members", None, 200, 0),
@@ -148,6 +150,14 @@ def test_members_see_names_and_site_admins_emails(cast):
         assert {each.get("email") for each in members} == emails
         fields = {"user_id", "name", "role", "joined_at"} | ({"email"} if sees_emails else set())
         assert all(set(each) == fields for each in members)
+
+
+def test_id_that_is_no_communitys_is_404_for_everybody(cast):
+    for community in NO_IDS:
+        for who in ("site_admin", "member"):
+            for method, rest, body in [*OF_MEMBERS, ("POST", "/join", None)]:
+                answer = cast.call(who, method, f"{PATH}/{community}{rest.format(**ids_of(cast))}", body)
+                assert_error(answer, 404, "unknown_community")
 
 
 def test_nobody_can_be_given_a_role_or_removed_who_is_not_there(cast):

@@ -22,15 +22,11 @@ ROUNDS = 10 if EVERYTHING else 4
 TOGETHER_S = 20
 
 
-@pytest.fixture(scope="module", params=[pytest.param("one server", marks=pytest.mark.long), "two servers"])
-def sites(request, module_database):
+@pytest.fixture(scope="module")
+def sites(module_database):
     """Where each of two people sends their request."""
-    with Site(module_database.url) as site:
-        if request.param == "one server":
-            yield site, site
-        else:
-            with Site(module_database.url) as other:
-                yield site, other
+    with Site(module_database.url) as site, Site(module_database.url) as other:
+        yield site, other
 
 
 @pytest.fixture(scope="module")
@@ -85,20 +81,9 @@ def leave(communities: Communities, by: Account, community: str, _: Account) -> 
     return communities.leave(by, community)
 
 
-def step_down(communities: Communities, by: Account, community: str, _: Account) -> object:
-    return communities.set_role(by, community, by.id, "moderator")
-
-
 @pytest.mark.parametrize(
     ("act", "other_act", "refusals"),
-    [
-        pytest.param(demote, demote, {Forbidden}, marks=pytest.mark.long),
-        pytest.param(remove, remove, {Forbidden}, marks=pytest.mark.long),
-        (demote, remove, {Forbidden}),
-        (leave, leave, {LastAdmin}),
-        pytest.param(step_down, leave, {LastAdmin}, marks=pytest.mark.long),
-        (remove, leave, {Forbidden, UnknownUser}),
-    ],
+    [(demote, remove, {Forbidden}), (leave, leave, {LastAdmin}), (remove, leave, {Forbidden, UnknownUser})],
 )
 def test_two_admins_never_end_each_other(sites, two, act: Act, other_act: Act, refusals):
     first, second = two

@@ -117,17 +117,3 @@ def test_slow_mail_server_delays_no_request_and_what_waits_survives_kill_9(new_s
     log += server.log
     assert "mail_sent kind=verify" in log
     assert not re.search(r"ayesha|karim|verify-email/\w", log)
-
-
-@pytest.mark.waits
-@pytest.mark.long(proved_by="mail/test_mail_outbox.py::test_one_server_sends_at_a_time_and_the_next_one_takes_over")
-def test_two_workers_send_each_mail_once(new_server, sqlite_database, redis_server):
-    mailbox = Mailbox().start()
-    settings = mailbox.settings(WEB_CONCURRENCY=2, REDIS_URL=redis_server.url, RATE_LIMIT_LOGINS=0)
-    server = new_server(sqlite_database, **settings).start()
-    people = [Member(server) for _ in range(12)]
-    for person in people:
-        mailbox.wait_for(person.email, "Confirm your email")
-    mailbox.stop()
-    assert sorted(mailbox.recipients) == sorted(person.email for person in people)
-    assert server.stop().status == 0

@@ -65,16 +65,6 @@ def test_values_of_dimensions_of_many_values_are_not_asked_for_twice(site, cast)
     assert_error(shared(site, token, "summary", "viewed_page=/fares"), 400, "invalid_input", "viewed_page")
 
 
-def test_parameters_of_links_are_those_of_reports(site, cast):
-    token = share(boss(cast))["token"]
-    for report in ("summary", "timeline", "hours", "breakdown"):
-        needed = "by=page" if report == "breakdown" else ""
-        assert shared(site, token, report, needed).status_code == 200
-        assert_error(shared(site, token, report, f"{needed}&pagee=/"), 400, "invalid_input", "pagee")
-    csv = shared(site, token, "breakdown", "by=page&format=csv")
-    assert csv.mimetype == "text/csv"
-
-
 def test_links_name_no_communities(site, cast, community):
     """An unlisted one is known to its members alone."""
     site.register("v1", communityId=community)

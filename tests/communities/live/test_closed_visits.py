@@ -1,4 +1,4 @@
-"""Whose visits a community counts that is not open."""
+"""Whose visits a community counts, and whose they are said to be."""
 
 from __future__ import annotations
 
@@ -77,6 +77,42 @@ def test_one_batch_may_have_visits_of_both(site, cast):
     again = visit(site, community, f"both-{community}", cast["member"], visitId="1")["visit"]
     assert (again["ordinal"], again["duplicate"]) == (first["ordinal"], True)
     assert counted(site, cast, community) == (0, 0, 0)
+
+
+def test_visit_with_a_token_is_that_of_the_user(site, cast):
+    community, gone = cast.community(), log_in(site, "newcomer")
+    assert gone.post("/api/auth/logout").status_code == 204
+    for number, who in enumerate((cast["member"], cast["member"], None)):
+        visit(site, community, f"browser-{number}", who)
+    for number, token in enumerate(("x.y.z", gone.access, cast["newcomer"].refresh)):
+        visit(site, community, f"stranger-{number}", headers=bearer(token))
+    assert people(cast, community) == (1, 4), "tokens that cannot be used are those of nobody"
+    assert site.recount() == []
+
+
+def people(cast: Cast, community: str) -> tuple[int, int]:
+    today = cast["member"].get(f"{PATH}/{community}/visitors/today").json
+    return today["authenticated_visitors"], today["anonymous_visitors"]
+
+
+def test_cookie_of_a_browser_says_whose_visit_it_is_but_not_from_a_foreign_page(site, cast):
+    for origin, counted in ((None, (1, 0)), ("http://localhost", (1, 0)), ("https://evil.example", (0, 1))):
+        community, client = cast.community(), site.app.test_client()
+        client.set_cookie("access_token_cookie", cast["member"].access)
+        body, headers = {"visitorId": "browser-5", "communityId": community}, {"Origin": origin} if origin else {}
+        answer = client.post("/api/visitor/register", json=body, headers=headers)
+        assert (answer.status_code, people(cast, community)) == (200, counted), origin
+
+
+def test_numbers_of_a_community_are_not_sent_twice_to_whoever_has_them(site, cast):
+    community = cast.community()
+    path = f"{PATH}/{community}/stats"
+    visit(site, community, "visitor-2")
+    first = cast["member"].get(path)
+    same = cast["member"].get(path, headers={"If-None-Match": first.headers["ETag"]})
+    assert (same.status_code, same.data) == (304, b"")
+    visit(site, community, "visitor-3")
+    assert cast["member"].get(path, headers={"If-None-Match": first.headers["ETag"]}).status_code == 200
 
 
 def test_count_anonymous_lets_a_closed_community_count_everybody(site, cast):

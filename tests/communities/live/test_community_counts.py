@@ -87,6 +87,8 @@ def test_one_person_with_many_tabs_of_both_kinds_is_one(server, founder, communi
         for tab in opened:
             assert tab.next_of_type("visitor_count")["count"] == 2
         wait_until(lambda: online(founder, community).get(second.id) == 3, "all tabs are known")
+        assert second.call("GET", f"/api/communities/{community}/visitors/realtime")["current_online"] == 2
+        assert second.call("GET", f"/api/communities/{community}")["online"] == 2
         for tab in opened[:2]:
             tab.close()
         wait_until(lambda: online(founder, community).get(second.id) == 1, "two tabs are closed")
@@ -119,22 +121,6 @@ def test_lost_line_has_left_after_the_grace_and_not_before_unless_it_comes_back(
         assert set(online(founder, community)) == {first.id, others[0].id, others[1].id}
         watcher.assert_adds_up()
         assert sum(each["type"] == "visitor_joined" for each in watcher.counts) <= 4, "no one came twice"
-
-
-def test_moderators_see_who_is_here_since_when_and_with_how_many_tabs(server, founder, community):
-    (one,) = members(server, community, 1)
-    path = f"/api/communities/{community}/visitors"
-    with PlainMember(server.port, community, founder.token, "visitor-dashboard/") as dashboard:
-        assert dashboard.next_of_type("dashboard_update")["data"]["realtime_count"] == 0, "dashboards do not count"
-        with PlainMember(server.port, community, one.token) as tab, SocketioMember(server.port, community, one.token):
-            tab.wait_for_count(1)
-            wait_until(lambda: online(founder, community) == {one.id: 2}, "both tabs are known")
-            (here,) = founder.call("GET", f"{path}/online")
-            assert here["name"] == one.name
-            assert here["since"].endswith("Z")
-            assert one.call("GET", f"{path}/realtime")["current_online"] == 1
-            assert one.call("GET", f"/api/communities/{community}")["online"] == 1
-        wait_until(lambda: founder.call("GET", f"{path}/online") == [], "nobody is here")
 
 
 def test_crowd_that_comes_and_goes_at_random_adds_up_at_every_socket(server, community):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 from support.account_calls import Person, sign_up
 from support.app_fixtures import Site
@@ -89,23 +87,3 @@ def test_right_that_is_lost_while_one_is_let_in_is_the_reason_they_are_told(site
         attendance.join(seat)
     assert [type(problem) for problem in told] == [Forbidden]
     assert online(site, community) == 0
-
-
-def test_many_who_ask_at_once_are_each_told_their_own(site, ayesha, community):
-    outsider = sign_up(site, "outsider")
-    rights = [seat_of(site, person, community).access for person in (ayesha, outsider) * 50]
-    outcomes: dict[int, object] = {}
-
-    def ask(number: int) -> None:
-        try:
-            site.services.communities.permissions.check(rights[number])
-            outcomes[number] = None
-        except Forbidden as problem:
-            outcomes[number] = type(problem)
-
-    threads = [threading.Thread(target=ask, args=(number,)) for number in range(len(rights))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(10)
-    assert [outcomes[number] for number in range(len(rights))] == [None, Forbidden] * 50
