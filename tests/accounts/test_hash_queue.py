@@ -123,21 +123,3 @@ def test_jobs_that_have_waited_for_too_long_use_up_no_turn_of_others(jobs, monke
         jobs.add(f"f{number}", is_familiar=True)
     assert jobs.finish() == ["f0", "f1", "f2", "x", "f3", "f4"]
     assert sorted(jobs.refused) == ["late", "later"]
-
-
-def test_job_whose_request_has_ended_is_passed_over(jobs):
-    class Gone(BaseException):
-        pass
-
-    class Leaving:
-        def wait(self) -> None:
-            raise Gone
-
-        def wake(self) -> None: ...
-
-    jobs.queue._runtime.waiter = Leaving
-    with pytest.raises(Gone), jobs.queue.turn(Client("a")):
-        pass
-    del jobs.queue._runtime.waiter
-    jobs.add("b")
-    assert jobs.finish() == ["b"]

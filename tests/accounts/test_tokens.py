@@ -53,7 +53,6 @@ def with_header(token: str, **header) -> str:
 
 FORGED = {
     "of another key": lambda person, other: changed(person.access, key="k" * 32),
-    "of the empty key": lambda person, other: changed(person.access, algorithm=None),
     "alg none": lambda person, other: without_signature(changed(person.access, algorithm=None)),
     "alg none on ours": lambda person, other: with_header(person.access, alg="none", typ="JWT"),
     "alg None, in capitals": lambda person, other: with_header(without_signature(person.access), alg="NONE", typ="JWT"),
@@ -65,18 +64,13 @@ FORGED = {
     "refresh as access": lambda person, other: person.refresh,
     "another user's id on one's session": lambda person, other: changed(person.access, sub=other.id),
     "a session there never was": lambda person, other: changed(person.access, sid=other.id),
-    "a session that is none": lambda person, other: changed(person.access, sid="x' OR 1=1 --"),
     **{
         f"no {name}": lambda person, other, name=name: changed(person.access, **{name: None})
         for name in ("sub", "sid", "jti", "exp", "type")
     },
     "a number for a session": lambda person, other: changed(person.access, sid=5),
     "an end that is none": lambda person, other: changed(person.access, exp="soon"),
-    "nothing": lambda person, other: "",
-    "no token": lambda person, other: "abc",
-    "three dots": lambda person, other: "...",
-    "a long text": lambda person, other: "x" * 10_000,
-    "two words": lambda person, other: f"{person.access} {person.access}",
+    **{text[:9]: lambda person, other, text=text: text for text in ("", "abc", "...", "x" * 10_000)},
 }
 
 

@@ -10,7 +10,7 @@ from support.account_calls import Person, log_in, sign_up, try_login
 from support.app_fixtures import Site
 from support.community_calls import account_of
 
-from koyjabo.errors import Forbidden, LastAdmin, LedgerUnavailable, UnknownUser
+from koyjabo.errors import Forbidden, LastAdmin, UnknownUser
 from koyjabo.identity import OPERATOR, Account
 
 ME = "/api/auth/me"
@@ -75,15 +75,6 @@ def test_role_on_the_site_is_one_of_three_and_who_loses_a_right_is_told_of(site,
 
 def losses_of(site: Site) -> int:
     return site.rows("SELECT version FROM access_version")[0][0]
-
-
-def test_change_that_was_committed_does_not_fail_for_want_of_a_read(site, admin, ayesha, monkeypatch):
-    def fail(*_: object) -> None:
-        raise LedgerUnavailable
-
-    users = site.services.accounts.users
-    monkeypatch.setattr(users._database, "read", fail)
-    assert users.set_role(admin, ayesha.id, "admin").is_admin is True
 
 
 def test_user_who_is_disabled_or_logged_out_everywhere_has_no_session(site, admin, ayesha):

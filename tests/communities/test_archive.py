@@ -135,22 +135,3 @@ def test_twice_is_once_and_what_is_not_there_is_unknown(site, admin, directory, 
         for nowhere in (NOBODY, "nonsense", ""):
             with pytest.raises(UnknownCommunity):
                 method(admin, nowhere)
-
-
-@pytest.mark.both_kinds
-def test_admins_of_the_site_see_all_of_them_by_name(site, ayesha, admin, directory, community):
-    hikers = found(ayesha, name="hikers 100%", listed=False, open=False)["id"]
-    directory.archive(admin, community)
-
-    def named(query: str = "", **stretch: int) -> tuple[list[str], int]:
-        page = directory.all(admin, query, **stretch)
-        return [each.community.name for each in page.items], page.total
-
-    assert named() == (["hikers 100%", "Mirpur 10"], 2)
-    assert named(start=1, count=1) == (["Mirpur 10"], 2)
-    assert named("HIKE") == (["hikers 100%"], 1)
-    assert named("0%") == (["hikers 100%"], 1)  # no wildcard
-    assert named("_") == named("\0nobody") == ([], 0)
-    overview = directory.overview(admin, hikers)
-    assert (overview.members, overview.archived_ms, overview.community.is_open) == (1, None, False)
-    assert directory.overview(admin, community).archived_ms == site.time.ms

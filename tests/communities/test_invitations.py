@@ -232,15 +232,3 @@ def test_admin_sees_what_waits_and_withdraws_it(site, founder, community, karim)
     assert "The invitation was withdrawn." in words(reader.get(reader.location))
     assert_void(karim, token)
     reader.send(action[1], 404)
-
-
-def test_names_of_communities_and_people_are_texts(site, karim):
-    hostile = '"><img src=x onerror=alert(1)> 100% %(name)s'
-    mallory = sign_up(site, "mallory")
-    site.rows("UPDATE users SET name = :name WHERE id = :id", name=hostile, id=mallory.id)
-    token = invite(mallory, found(mallory, name=hostile)["id"], "karim@example.com")
-    confirm(site, "karim")
-    reader = Reader(site).log_in("karim")
-    for page in (reader.get(f"/invitations/{token}"), reader.get("/account")):
-        assert "<img" not in page
-        assert words(page).count(hostile) >= 2

@@ -12,7 +12,7 @@ from support.account_calls import Person, promote, sign_up
 from support.app_fixtures import Site, assert_error
 from support.community_calls import found
 from support.page_calls import Reader, words
-from support.share_calls import PASSWORD, PATH, share, shared, visits
+from support.share_calls import PASSWORD, share, shared, visits
 
 from koyjabo.accounts.login_throttle import LOGIN, PLANS
 from koyjabo.insights import readers
@@ -40,25 +40,21 @@ def test_page_begins_with_the_days_of_the_link_and_shows_no_more_than_its_filter
     token = share(boss, filters={"page": ["/metro"]}, range="7d")["token"]
     assert shared(site, token).json["start"] == "2025-12-10"
     assert shared(site, token, query="range=30d").json["start"] == "2025-11-17"
-    reader = Reader(site)
-    page = reader.get(f"/share/{token}")
-    assert "10 Dec 2025 – 16 Dec 2025" in words(page)
-    assert f'href="/share/{token}?range=30d"' in page
-    assert "17 Nov 2025 – 16 Dec 2025" in words(reader.get(f"/share/{token}?range=30d"))
-    assert "/fares" not in reader.get(f"/share/{token}")
-    assert ">/fares<" not in reader.get(f"/share/{token}?page=%2Fmetro&by=page")
-    assert 'data-stat="visits" data-value="0"' in reader.get(f"/share/{token}?page=%2Ffares")
-    reader.get(f"/share/{token}?pagee=1", 400)
-
-
-def test_link_of_own_days_begins_with_them_and_leads_back_to_them(site, boss):
-    token = share(boss, range="2025-12-14/2099-12-31")["token"]
-    days = shared(site, token).json
-    assert (days["start"], days["end"]) == ("2025-12-14", "2025-12-16")
     reader, path = Reader(site), f"/share/{token}"
-    assert "14 Dec 2025 – 16 Dec 2025" in words(reader.get(path))
-    assert f'<a href="{path}">14 Dec 2025 – 31 Dec 2099</a>' in reader.get(f"{path}?range=7d")
-    assert f'href="{path}?range=30d"' in reader.get(path)
+    page = reader.get(path)
+    assert "10 Dec 2025 – 16 Dec 2025" in words(page)
+    assert f'href="{path}?range=30d"' in page
+    assert "17 Nov 2025 – 16 Dec 2025" in words(reader.get(f"{path}?range=30d"))
+    for name in ("summary", "timeline", "breakdown", "hours"):
+        assert f"/api/shares/{token}/reports/{name}" in page
+    for hidden in ("/fares", 'href="/admin', "visitor_id", '"v1"', ">v1<", boss.email):
+        assert hidden not in page, hidden
+    assert ">/fares<" not in reader.get(f"{path}?page=%2Fmetro&by=page")
+    assert 'data-stat="visits" data-value="0"' in reader.get(f"{path}?page=%2Ffares")
+    reader.get(f"{path}?pagee=1", 400)
+    own = f"/share/{share(boss, range='2025-12-14/2099-12-31')['token']}"
+    assert "14 Dec 2025 – 16 Dec 2025" in words(reader.get(own))
+    assert f'<a href="{own}">14 Dec 2025 – 31 Dec 2099</a>' in reader.get(f"{own}?range=7d")
 
 
 def test_page_says_the_filters_of_the_link_but_no_community(site, boss):
@@ -81,16 +77,6 @@ def test_files_of_the_page_can_be_had(site, boss):
     assert len(files) > 5
     answers = {each: reader.client.get(each) for each in files}
     assert {each: answer.mimetype for each, answer in answers.items()} == dict.fromkeys(files, "text/csv")
-
-
-def test_page_shows_the_reports_and_leads_nowhere_into_the_panel(site, boss):
-    path = f"/share/{share(boss, name='Metro & more', filters={'page': ['/metro']})['token']}"
-    page = Reader(site).get(path)
-    assert "Metro & more" in words(page)
-    for hidden in ('href="/admin', "visitor_id", '"v1"', ">v1<", boss.email):
-        assert hidden not in page, hidden
-    for name in ("summary", "timeline", "breakdown", "hours"):
-        assert f"/api{path.replace('/share/', '/shares/')}/reports/{name}" in page
 
 
 def test_no_search_engine_and_no_other_site_learns_of_a_link(site, boss):
@@ -135,14 +121,6 @@ def test_pass_is_good_for_one_link_for_half_a_day(site, boss):
     assert_error(shared(site, one["token"], client=reader.client), 401, "share_locked")
 
 
-def test_password_of_an_ended_link_opens_nothing(site, boss):
-    made, reader = share(boss, password=PASSWORD), Reader(site)
-    reader.send(f"/share/{made['token']}", password=PASSWORD)
-    boss.delete(f"{PATH}/{made['id']}")
-    assert_error(shared(site, made["token"], client=reader.client), 404, "unknown_share")
-    reader.send(f"/share/{made['token']}", 404, password=PASSWORD)
-
-
 def guess(site: Site, token: str, password: str, address: str) -> int:
     answer = site.app.test_client().post(
         f"/share/{token}",
@@ -179,32 +157,29 @@ def test_form_of_another_site_is_refused(site, boss):
     assert answer.status_code == 403
 
 
-@pytest.mark.parametrize("query", ["", pytest.param("page=/metro", marks=pytest.mark.long)])
-def test_links_are_read_one_answer_at_a_time_and_the_panel_does_not_wait(site, boss, monkeypatch, query):
-    """Sums and rows are read on two threads."""
+def test_links_are_read_one_answer_at_a_time_and_the_panel_does_not_wait(site, boss, monkeypatch):
     token, database = share(boss)["token"], site.services.insights.reports._database
-    call, begun, may_end = "scan" if query else "report", Event(), Event()
-    read = getattr(database, call)
+    report, begun, may_end = database.report, Event(), Event()
 
     def slow(*args):
-        monkeypatch.setattr(database, call, read)
+        monkeypatch.setattr(database, "report", report)
         begun.set()
         assert may_end.wait(30)
-        return read(*args)
+        return report(*args)
 
-    monkeypatch.setattr(database, call, slow)
+    monkeypatch.setattr(database, "report", slow)
     monkeypatch.setattr(readers, "PATIENCE_S", 0)
     with ThreadPoolExecutor(1) as visitor:
         try:
-            first = visitor.submit(shared, site, token, "summary", query)
+            first = visitor.submit(shared, site, token)
             assert begun.wait(30)
-            refused = shared(site, token, "summary", query)
+            refused = shared(site, token)
             assert_error(refused, 503, "too_busy")
             assert refused.headers["Retry-After"] == "5"
             page = words(Reader(site).get(f"/share/{token}", 503))
             assert "Many people are reading shared reports right now." in page
-            assert boss.get(f"/api/reports/summary?{query}").status_code == 200
+            assert boss.get("/api/reports/summary").status_code == 200
         finally:
             may_end.set()
         assert first.result().status_code == 200
-    assert shared(site, token, "summary", query).status_code == 200
+    assert shared(site, token).status_code == 200

@@ -13,7 +13,7 @@ from support.community_calls import site_admin
 from support.routes import method_of
 from support.second_factor import CONFIRM, TOTP, App, first_step, log_in_with, second_step, turn_on
 
-from koyjabo.errors import Forbidden, LedgerUnavailable
+from koyjabo.errors import Forbidden
 from koyjabo.identity import OPERATOR
 
 CODES = "/api/auth/recovery-codes"
@@ -101,21 +101,17 @@ def test_turning_off_and_new_recovery_codes_take_password_and_code(site, ayesha)
     assert len(new) == 10
     assert log_in_with(site, app.recovery_codes[1]).status_code == 401
     assert log_in_with(site, new[0]).status_code == 200
-    for code in (app.next_code(), None):
-        if code is None:
-            site.time.pass_(minutes=5)
-            app = turn_on(ayesha)
-            code = app.recovery_codes[0]
-        for body, error in (
-            ({"code": code}, "invalid_input"),
-            ({"password": "wrong one", "code": code}, "wrong_credentials"),
-            ({"password": PASSWORD}, "wrong_code"),
-            ({"password": PASSWORD, "code": "1"}, "wrong_code"),
-        ):
-            assert ayesha.delete(TOTP, json=body).json["code"] == error
-        assert ayesha.delete(TOTP, json={"password": PASSWORD, "code": code}).status_code == 204
-        assert "access_token" in try_login(site).json
-        assert site.rows("SELECT count(*) FROM totp_secrets UNION SELECT count(*) FROM recovery_codes") == [(0,)]
+    code = app.next_code()
+    for body, error in (
+        ({"code": code}, "invalid_input"),
+        ({"password": "wrong one", "code": code}, "wrong_credentials"),
+        ({"password": PASSWORD}, "wrong_code"),
+        ({"password": PASSWORD, "code": "1"}, "wrong_code"),
+    ):
+        assert ayesha.delete(TOTP, json=body).json["code"] == error
+    assert ayesha.delete(TOTP, json={"password": PASSWORD, "code": code}).status_code == 204
+    assert "access_token" in try_login(site).json
+    assert site.rows("SELECT count(*) FROM totp_secrets UNION SELECT count(*) FROM recovery_codes") == [(0,)]
     assert_error(ayesha.delete(TOTP, json={"password": PASSWORD}), 409, "no_second_factor")
 
 
@@ -187,28 +183,6 @@ def test_login_that_has_to_enrol_is_completed_by_it(new_site):
     assert log_in_with(site, app.code()).status_code == 200
     actions = [action for (action,) in site.rows("SELECT action FROM audit_log ORDER BY id")]
     assert actions == ["user.sign_up", "second_factor.add", "session.begin", "session.begin"]
-
-
-def test_recovery_codes_are_told_although_the_database_goes_after_the_commit(new_site, monkeypatch):
-    """They are shown once: a 503 would lose them."""
-    site = new_site("all")
-    answer = bare(site).post("/api/auth/signup", json={"email": "ayesha@example.com", "password": PASSWORD})
-    headers = bearer(answer.json["second_factor"]["token"])
-    app = App(site, bare(site).post(TOTP, headers=headers).json["secret"])
-    accounts, steps = site.services.accounts.credentials, site.services.accounts.second_step
-    open_session = accounts.open_session
-
-    def fail(*_: object) -> None:
-        raise LedgerUnavailable
-
-    def open_and_lose(*args: object) -> object:
-        grant = open_session(*args)
-        monkeypatch.setattr(steps._database, "read", fail)
-        return grant
-
-    monkeypatch.setattr(accounts, "open_session", open_and_lose)
-    answer = bare(site).post(CONFIRM, json={"code": app.code()}, headers=headers)
-    assert len(answer.json["recovery_codes"]) == 10
 
 
 def test_token_of_enrolment_is_good_for_nothing_else(new_site):

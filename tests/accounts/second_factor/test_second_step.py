@@ -10,7 +10,6 @@ from support.app_fixtures import Site, assert_error
 from support.community_calls import found
 from support.second_factor import SECOND, first_step, log_in_with, second_step, turn_on
 
-from koyjabo.accounts.second_factor.ceremonies import RelyingParty
 from koyjabo.accounts.second_factor.codes import MOST_GUESSES
 from koyjabo.identity import OPERATOR
 
@@ -82,21 +81,6 @@ def test_code_is_good_once_for_two_servers_at_once(database, kind):
             tries = [(each, first_step(each).token) for each in (site, other, site, other)]
             found = threads.map(lambda where: second_step(*where, code).status_code, tries)
         assert sorted(found) == [200, 401, 401, 401]
-
-
-def test_code_is_not_used_up_by_a_step_that_changes_meanwhile(site, app, monkeypatch):
-    """Another tab asks for a passkey while the code is verified."""
-    token, codes = first_step(site).token, site.services.accounts.second_step._codes
-    prove, code = codes.prove, app.recovery_codes[0]
-
-    def ask_meanwhile(user_id, typed):
-        site.services.accounts.second_step.options(token, RelyingParty("localhost", "http://localhost"))
-        return prove(user_id, typed)
-
-    monkeypatch.setattr(codes, "prove", ask_meanwhile)
-    assert_error(second_step(site, token, code), 401, "wrong_code")
-    monkeypatch.undo()
-    assert second_step(site, token, code).status_code == 200
 
 
 def test_recovery_code_is_good_once_however_it_is_typed(site, app):

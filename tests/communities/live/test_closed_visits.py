@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from support.account_calls import Person, log_in, sign_up
+from support.account_calls import Person, bearer, log_in, sign_up
 from support.app_fixtures import Site
 from support.community_calls import PATH, Cast, accept, found, invite
 from support.page_calls import Reader
