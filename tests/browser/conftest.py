@@ -91,6 +91,18 @@ def tab(shared_device: Device) -> Iterator[Page]:
         yield page
 
 
+@pytest.fixture(scope="module")
+def admin_device(new_shared_device: NewDevice, session: StorageState) -> Device:
+    """The same, on which the admin of the site is logged in."""
+    return new_shared_device(storage_state=session)
+
+
+@pytest.fixture
+def admin_tab(admin_device: Device) -> Iterator[Page]:
+    with admin_device.tab() as page:
+        yield page
+
+
 @pytest.fixture
 def device(new_device: NewDevice) -> Device:
     return new_device()

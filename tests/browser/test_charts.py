@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.pages import expect, visit_as, wait_for
+from support.pages import expect, visit_as
 
 long = pytest.mark.long(proved_by="browser/test_charts.py::test_tooltip_follows_the_arrow_keys_and_is_announced")
 
@@ -103,12 +103,3 @@ def test_tooltip_follows_the_pointer_and_stays_on_the_page(chart):
             assert 0 <= where["x"] - figure["x"] <= figure["width"] - where["width"]
     chart.locator("figcaption").hover()
     expect(tip).to_be_hidden()
-
-
-@long
-def test_chart_is_drawn_again_with_another_theme_and_says_when_there_is_nothing(chart):
-    for theme in ("light", "dark"):
-        chart.page.emulate_media(color_scheme=theme)
-        wait_for(chart.page, lambda: min(stripe(chart, 1)[:2]) > 10, f"it is drawn for the {theme} theme")
-    chart.locator("tbody").evaluate(FILL, [(label, 0, 0) for label, *_ in ROWS])
-    expect(chart.get_by_text("Nothing yet.")).to_be_visible()

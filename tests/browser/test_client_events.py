@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from support.elsewhere import begin, begin_live
+from support.elsewhere import begin_live
 from support.pages import sent_by, wait_for
 
 long = pytest.mark.long(proved_by="browser/test_client_events.py::test_events_are_counted_with_their_properties")
@@ -14,15 +14,6 @@ once = pytest.mark.long(proved_by="browser/test_client_events.py::test_events_ar
 PERSISTED = "dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"
 TRACK = "async () => { await window.koyjabo.track('search'); }"
 """Returns when its module is there."""
-
-TIMERS = """() => {
-  const wait = window.setTimeout;
-  window.timers = 0;
-  window.setTimeout = (...said) => {
-    window.timers += said[1] === 1000;
-    return wait(...said);
-  };
-}"""
 
 
 def stored(site, who: str) -> list[tuple]:
@@ -117,23 +108,13 @@ def test_page_views_follow_the_history_until_the_client_is_stopped(elsewhere, si
     tab.wait_for_names(*["pageview"] * 6, "later")
 
 
-PRELOAD = """(href) => new Promise((onload, onerror) => {
-  document.head.append(Object.assign(document.createElement("link"), { rel: "modulepreload", href, onload, onerror }));
-})"""
-
-
 @once
-@pytest.mark.parametrize("first", ["opened", None])
-def test_what_happened_last_is_sent_when_the_page_is_left(elsewhere, site, first):
-    """Also the very first event, where the browser has the module already."""
+def test_what_happened_last_is_sent_when_the_page_is_left(elsewhere, site):
     tab = Tab(elsewhere, site, pageViews=True)
-    if first:
-        tab.track(first)
-        tab.wait_for_names(first)
-    else:
-        elsewhere.evaluate(PRELOAD, f"http://localhost:{site.port}/static/js/koyjabo-events.js")
+    tab.track("opened")
+    tab.wait_for_names("opened")
     elsewhere.evaluate("""() => { window.koyjabo.track("left"); location.href = "/elsewhere"; }""")
-    tab.wait_for_names(*filter(None, [first]), "left")
+    tab.wait_for_names("opened", "left")
 
 
 WRONG = """() => {
@@ -163,41 +144,6 @@ def test_wrong_events_are_named_and_take_no_other_with_them(elsewhere, device, s
     assert len(warnings) == 11
     assert "its name must be of a-z, 0-9 and _" in warnings[0]
     assert any("Events were refused" in line for line in device.console)
-
-
-@once
-def test_refused_visit_and_its_events_are_not_sent_again(elsewhere, device, site):
-    elsewhere.clock.install()
-    elsewhere.evaluate(TIMERS)
-    events, visits = sent_by(elsewhere, "/api/events"), sent_by(elsewhere, "register")
-    elsewhere.route("**/api/visitor/register", lambda route: route.fulfill(status=400, body="{}"))
-    begin(elsewhere, site, pageViews=True)
-    wait_for(elsewhere, lambda: any("Failed to register" in line for line in device.console), "it is refused")
-    elsewhere.evaluate(TRACK)
-    elsewhere.evaluate("window.timers = 0")
-    elsewhere.clock.run_for(60_000)
-    assert elsewhere.evaluate("window.timers") <= 1
-    assert (len(visits), events) == (1, [])
-
-
-@once
-def test_a_stopped_client_sets_no_timer_and_history_is_wrapped_once(elsewhere, site):
-    tab = Tab(elsewhere, site, pageViews=True)
-    tab.go("pushState /a")
-    elsewhere.evaluate("() => { window.wrapped = history.pushState; window.koyjabo.stop(); }")
-    tab.wait_for_views("/a")
-    Tab(elsewhere, site, pageViews=True)
-    tab.wait_for_views("/a", "/a")
-    assert elsewhere.evaluate("window.wrapped === history.pushState")
-    tab.go("pushState /b")
-    tab.wait_for_views("/a", "/a", "/b")
-    elsewhere.route("**/api/events", lambda route: route.abort())
-    elsewhere.evaluate(TIMERS)
-    elsewhere.evaluate(TRACK)
-    elsewhere.clock.install()
-    elsewhere.evaluate("() => { window.koyjabo.stop(); window.timers = 0; }")
-    elsewhere.clock.run_for(10_000)
-    assert elsewhere.evaluate("window.timers") == 0
 
 
 @long

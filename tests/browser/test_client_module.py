@@ -21,14 +21,6 @@ for (const area of ["localStorage", "sessionStorage"]) {
   Object.defineProperty(window, area, { get() { throw new DOMException("blocked", "SecurityError"); } });
 }
 """
-FILL_STORAGE = """
-const { setItem } = Storage.prototype;
-Storage.prototype.setItem = function (key, value) {
-  if (this === localStorage) throw new DOMException("full", "QuotaExceededError");
-  setItem.call(this, key, value);
-};
-window.makeRoom = () => { Storage.prototype.setItem = setItem; };
-"""
 
 
 def test_any_page_can_import_it_and_is_one_visit(elsewhere, site):
@@ -133,22 +125,3 @@ def test_page_without_storage_is_one_visit_for_as_long_as_it_is_open(elsewhere, 
         begin(elsewhere, site)
         wait_for_state(elsewhere, before + 1, "live")
     assert site.stats().total == before + 1
-
-
-@counted
-def test_session_whose_visitor_cannot_be_kept_for_good_is_one_visit(elsewhere, site):
-    """The origin may have used up its room, and sessions have room of their own."""
-    elsewhere.add_init_script(FILL_STORAGE)
-    before = site.stats()
-    visitors = set()
-    for _ in range(3):
-        elsewhere.reload()
-        begin(elsewhere, site)
-        wait_for_state(elsewhere, before.total + 1, "live")
-        visitors.add(elsewhere.evaluate("window.koyjabo.visitorId"))
-    after = site.stats()
-    assert (len(visitors), after.total, after.unique) == (1, before.total + 1, before.unique + 1)
-    elsewhere.evaluate("window.makeRoom()")
-    begin(elsewhere, site)
-    assert {elsewhere.evaluate("localStorage.getItem('visitorId')")} == visitors
-    assert elsewhere.evaluate("sessionStorage.getItem('visitorId')") is None

@@ -19,20 +19,6 @@ window.streams = [];
 window.EventSource = class extends Source { constructor(url) { super(url); window.streams.push(this); } };
 """
 OPEN_STREAMS = "window.streams.filter(({ readyState }) => readyState !== 2).length"
-HOLD_ANSWERS = """() => {
-  const { json } = Response.prototype;
-  const held = new Promise((resolve) => { window.release = resolve; });
-  window.read = 0;
-  Response.prototype.json = async function () {
-    const value = await json.call(this);
-    window.read += 1;
-    await held;
-    return value;
-  };
-  window.timers = 0;
-  const wait = window.setTimeout;
-  window.setTimeout = (...said) => { window.timers += 1; return wait(...said); };
-}"""
 SHOW_OR_HIDE = """(isHidden) => {
   Object.defineProperty(document, "hidden", { value: isHidden, configurable: true });
   document.dispatchEvent(new Event("visibilitychange"));
@@ -141,13 +127,3 @@ def test_socket_that_fails_twice_is_replaced_until_it_works_again(page, other_si
     wait_for(page, lambda: state(page)[1] == "live", "it is live")
     wait_for(page, lambda: page.evaluate(OPEN_STREAMS) == 0, "the socket is back")
     wait_for_state(page, site.register("somebody").stats.total, "live")
-
-
-@long
-def test_client_that_is_stopped_while_it_looks_for_missed_visits_waits_for_nothing(forbidding, site):
-    begin_streaming(forbidding, site)
-    forbidding.evaluate(HOLD_ANSWERS)
-    forbidding.evaluate("dispatchEvent(new Event('online'))")
-    wait_for(forbidding, lambda: forbidding.evaluate("window.read") == 2, "client and stream have an answer")
-    forbidding.evaluate("async () => { koyjabo.stop(); window.timers = 0; release(); await 0; await 0; await 0; }")
-    assert forbidding.evaluate("window.timers") == 0

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from support.members import PASSWORD, Member, PlainMember
-from support.pages import expect, live, log_in, open_as, stat, visit, visit_as, wait_for
+from support.pages import expect, live, open_as, stat, visit, visit_as
 
 long = pytest.mark.long(proved_by="browser/test_community_pages.py::test_counter_follows_those_who_come_and_go")
 
@@ -49,32 +49,6 @@ def test_keyboard_alone_signs_up_founds_a_community_and_logs_out(page):
     focus(page, page.get_by_role("button", name="Log out"))
     page.keyboard.press("Enter")
     expect(page.get_by_role("link", name="Log in")).to_be_visible()
-
-
-@pytest.mark.long(
-    proved_by="browser/test_community_pages.py::test_keyboard_alone_signs_up_founds_a_community_and_logs_out"
-)
-def test_keyboard_alone_logs_in_and_changes_a_role(page, founder, karim, community):
-    karim.join(community)
-    visit(page, f"/communities/{community}/members")
-    for label, text in (("Email", founder.email), ("Password", "wrong")):
-        focus(page, page.get_by_label(label))
-        page.keyboard.type(text)
-    page.keyboard.press("Enter")
-    expect(page.get_by_label("Password")).to_have_accessible_description("Wrong email or password.")
-    focus(page, page.get_by_label("Password"))
-    page.keyboard.type(PASSWORD)
-    page.keyboard.press("Enter")
-    focus(page, page.get_by_label("Role of karim: Member"))
-    for key in ("ArrowDown", "ArrowDown", "Enter"):  # opens, goes on, chooses
-        page.keyboard.press(key)
-    toast = page.locator(".toast")
-    expect(toast).to_contain_text("The role of karim was changed.")
-    expect(page.get_by_label("Role of karim: Moderator")).to_be_visible()
-    toast.get_by_role("button", name="Undo").press("Enter")
-    expect(page.get_by_label("Role of karim: Member")).to_be_visible()
-    page.reload()
-    expect(page.locator(".toast")).to_have_count(0)
 
 
 def test_counter_follows_those_who_come_and_go(site, tab, founder, karim, community):
@@ -122,30 +96,6 @@ def test_who_is_logged_out_elsewhere_is_led_to_the_login_and_back(site, tab, kar
     page.get_by_role("main").get_by_role("button", name="Log in", exact=True).click()
     expect(page).to_have_url(re.compile(f"/communities/{community}$"))
     karim.log_in()
-
-
-@long
-def test_refused_line_of_a_user_who_is_logged_in_leads_to_no_circle(device, founder, community):
-    """As behind a proxy that passes less on for sockets than for pages."""
-    page = device.context.new_page()
-    refused = []
-
-    def refuse(socket) -> None:
-        refused.append(socket)
-        socket.close(code=4001)
-
-    page.route_web_socket("**/ws/**", refuse)
-    asked: list[str] = []
-    page.on("request", lambda request: request.is_navigation_request() and asked.append(request.url))
-    page.clock.install()
-    log_in(device, founder)
-    visit(page, f"/communities/{community}")
-    expect(page.locator("[data-line]")).to_have_attribute("data-line", "offline")
-    page.clock.run_for(25_000)
-    assert len(refused) == 1
-    page.clock.run_for(10_000)
-    wait_for(page, lambda: len(refused) == 2, "it is tried again")
-    assert len(asked) == 1
 
 
 def test_dashboard_follows_who_comes(site, tab, founder, community):

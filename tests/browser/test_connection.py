@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import psutil
 import pytest
-from support.pages import away, expect, sent_by, visit
+from support.pages import away, expect
 
 pytestmark = pytest.mark.waits
 long = pytest.mark.long(proved_by="browser/test_connection.py::test_banner_is_in_bangla_with_bengali_digits")
@@ -96,21 +96,6 @@ def test_server_that_does_not_answer_is_said_on_every_page(site, pages):
         line.evaluate("dispatchEvent(new Event('online'))")  # by itself it waits for up to 30 s
         expect(pushed).not_to_have_attribute("data-stale", "")
         expect(line).to_contain_text("Live")
-
-
-@long
-def test_page_that_nobody_looks_at_asks_nothing(page):
-    asked = sent_by(page, "healthz")
-    page.clock.install()
-    visit(page, "/login")
-    page.evaluate("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
-    page.clock.run_for(60_000)
-    assert asked == []
-    page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
-    with page.expect_request("**/healthz"):
-        page.clock.run_for(1)
-    page.clock.run_for(12_000)
-    assert 2 <= len(asked) <= 5
 
 
 def test_banner_is_in_bangla_with_bengali_digits(new_device, site):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.pages import PHONE, Device, check_accessible, expect, visit
+from support.pages import PHONE, check_accessible, expect, visit
 
 long = pytest.mark.long(proved_by="browser/test_design.py::test_menus_and_tooltips_open_close_and_move")
 
@@ -11,20 +11,15 @@ PATH = "/admin/design"
 
 
 @pytest.fixture(scope="module")
-def shared_device(new_shared_device, session) -> Device:
-    return new_shared_device(storage_state=session)
-
-
-@pytest.fixture(scope="module")
-def opened(shared_device):
-    return shared_device.open(PATH)
+def opened(admin_device):
+    return admin_device.open(PATH)
 
 
 @pytest.fixture
-def design(shared_device, opened):
+def design(admin_device, opened):
     """Shared by tests that leave it as it was, with nothing open."""
     yield opened
-    shared_device.check()
+    admin_device.check()
 
 
 def light(page, section: str):
@@ -70,8 +65,8 @@ def test_dialogs_and_sheets_take_the_focus_and_give_it_back(design, opener, name
 
 
 @long
-def test_combobox_is_searched_by_typing_and_sends_its_value(tab):
-    design = tab
+def test_combobox_is_searched_by_typing_and_sends_its_value(admin_tab):
+    design = admin_tab
     visit(design, PATH)
     part = light(design, "filters")
     field = part.get_by_role("combobox", name="Place")

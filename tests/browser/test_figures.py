@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.pages import expect, freeze, live, over, stat, visit, wait_for
+from support.pages import expect, freeze, live, over, visit, wait_for
 
 long = pytest.mark.long(proved_by="browser/test_figures.py::test_digits_rest_between_two_rolls_and_numbers_keep_up")
 
@@ -36,15 +36,6 @@ async ([number, locale]) => {
   const isOver = (each) => each.textContent !== text || each.scrollWidth > each.clientWidth;
   const over = shown.filter(isOver).map((each) => `${each.textContent}: ${each.scrollWidth} in ${each.clientWidth}`);
   return page.scrollWidth > page.clientWidth ? [...over, "the page"] : over;
-}
-"""
-COUNT_RIPPLES = """
-() => {
-  const { animate } = Element.prototype;
-  Element.prototype.animate = function (...how) {
-    window.rippled ||= this.matches("[data-line]");
-    return animate.apply(this, how);
-  };
 }
 """
 
@@ -108,13 +99,3 @@ def test_page_says_how_lively_the_site_is(frozen, site):
         expect(frozen).to_have_title(title.format(total + visits))
     frozen.clock.run_for(25_000)  # now none of the visits before these counts any more
     expect(pulse).to_have_text(re.compile("^[123] a minute · last visit 2[45]s ago$"))
-
-
-@long
-@pytest.mark.parametrize(("motion", "ripples"), [("no-preference", True), ("reduce", False)])
-def test_dot_ripples_with_each_visit_unless_nothing_shall_move(new_device, site, motion, ripples):
-    page = live(new_device(reduced_motion=motion).open())
-    page.evaluate(COUNT_RIPPLES)
-    total = site.register("rahim").stats.total
-    expect(stat(page, "totalVisits")).to_have_text(f"{total:,}")
-    assert bool(page.evaluate("window.rippled")) == ripples

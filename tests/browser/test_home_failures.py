@@ -42,17 +42,22 @@ def test_page_says_that_the_server_is_away_and_is_right_when_it_is_back(page, si
 
 
 @shown
-def test_page_asks_every_2_s_while_it_has_no_socket(page, site):
+def test_page_without_a_socket_asks_every_2_s_and_its_visitor_stays_active(page, site):
+    beats = sent_by(page, "heartbeat")
     page.clock.install()
     page.route_web_socket("**/*", lambda socket: socket.close())
     page.route("**/api/stream", lambda route: route.abort())
     visit(page)
     line_says(page, "Reconnecting; updating every 2 seconds")
+    visitor = page.evaluate("localStorage.getItem('visitorId')")
+    assert re.fullmatch(r"visitor_\d{13}_[a-z0-9]{9}", visitor)
     for _ in range(4):
         total = site.register("somebody").stats.total
         with page.expect_request("**/api/stats"):
             page.clock.run_for(2000)
         total_is(page, total)
+    page.clock.run_for(56_000)
+    wait_for(page, lambda: beats == [{"visitorId": visitor}], "a heartbeat")
 
 
 @counted
@@ -87,28 +92,6 @@ def test_lost_answer_is_an_error_and_the_visit_is_sent_again_under_its_name(page
     assert site.stats().total == before + 1
 
 
-DRAINED = "() => { window.drained = new Promise((done) => addEventListener('koyjaboWaiting', done)); }"
-REMOVED = "() => window.drained.then(() => navigator.locks.request('koyjabo.waiting', () => 1))"
-
-
-@counted
-def test_visit_that_is_counted_while_the_queue_is_loaded_is_not_sent_a_third_time(page, device, site):
-    held = []
-    sent = sent_by(page, "register")
-    page.route(REGISTER, lambda route: route.abort(), times=1)
-    page.route("**/js/koyjabo-queue*", lambda route: held.append(route))
-    visit(page)
-    wait_for(page, lambda: held, "the queue is asked for")
-    page.evaluate(BACK_ONLINE)
-    wait_for(page, lambda: REGISTERED in device.console, "it is registered")
-    page.evaluate(DRAINED)
-    for route in held:
-        route.continue_()
-    page.evaluate(REMOVED)
-    first, again = sent
-    assert first["visitId"] == again["visitId"]
-
-
 @counted
 def test_reload_before_the_answer_sends_the_same_visit(page, device, site):
     before, sent = site.stats().total, sent_by(page, "register")
@@ -122,31 +105,15 @@ def test_reload_before_the_answer_sends_the_same_visit(page, device, site):
 
 
 @counted
-@pytest.mark.parametrize(("status", "headers", "waits_ms"), [(503, {"Retry-After": "40"}, 30_000), (500, {}, 0)])
-def test_retry_comes_when_the_server_has_said_whatever_the_clock_says(page, site, status, headers, waits_ms):
+def test_retry_comes_when_the_server_has_said_whatever_the_clock_says(page, site):
     sent = sent_by(page, "register")
-    page.route(REGISTER, lambda route: route.fulfill(status=status, json={}, headers=headers), times=1)
+    page.route(REGISTER, lambda route: route.fulfill(status=503, json={}, headers={"Retry-After": "40"}), times=1)
     page.clock.install()
     visit(page)
     line_says(page, "Live")
     page.evaluate("const now = Date.now; Date.now = () => now() - 3_600_000")  # it was set back
-    if waits_ms:
-        page.evaluate(BACK_ONLINE)
-        page.clock.run_for(waits_ms)
+    page.evaluate(BACK_ONLINE)
+    page.clock.run_for(30_000)
     assert len(sent) == 1
     page.clock.run_for(12_000)
     wait_for(page, lambda: len(sent) == 2, "it is sent again")
-
-
-@shown
-def test_visitor_without_a_socket_stays_active(page, site):
-    beats = sent_by(page, "heartbeat")
-    page.route_web_socket("**/*", lambda socket: socket.close())
-    page.route("**/api/stream", lambda route: route.abort())
-    page.clock.install()
-    visit(page)
-    line_says(page, "Reconnecting; updating every 2 seconds")
-    visitor = page.evaluate("localStorage.getItem('visitorId')")
-    assert re.fullmatch(r"visitor_\d{13}_[a-z0-9]{9}", visitor)
-    page.clock.run_for(64_000)
-    wait_for(page, lambda: beats == [{"visitorId": visitor}], "a heartbeat")

@@ -1,4 +1,4 @@
-"""From "visits fell on Thursday" to the page and the source that caused it: by mouse, by keyboard, and on a phone."""
+"""From "visits fell on Thursday" to the page and the source that caused it: by mouse and by keyboard."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 import pytest
 from support.fallen_thursday import THURSDAY, TODAY, fill
-from support.pages import PASSWORD, PHONE, check_accessible, expect, over, visit, wait_for
+from support.pages import PASSWORD, PHONE, check_accessible, expect, visit
 
 long = pytest.mark.long(proved_by="browser/test_insights_browser.py::test_the_cause_is_found_by_mouse_and_back_returns")
 
@@ -30,14 +30,6 @@ def check_found(page) -> None:
 
 def row(page, dimension: str, text: str):
     return page.locator(f"#insights-{dimension}-values a", has_text=text)
-
-
-def check_names_are_readable(page) -> None:
-    """Beside a comparison a name has half of the list and two lines, and all of it in its title."""
-    name = row(page, "source", "facebook.com")
-    assert name.evaluate("(link) => link.scrollWidth <= link.clientWidth && link.scrollHeight <= link.clientHeight")
-    assert name.evaluate("(link) => link.closest('th').offsetWidth / link.closest('table').offsetWidth") > 0.45
-    assert name.get_attribute("title") == "facebook.com"
 
 
 def test_the_cause_is_found_by_mouse_and_back_returns(new_device, session):
@@ -94,24 +86,6 @@ def test_the_cause_is_found_by_keyboard_and_the_focus_stays(new_device, session)
 
 
 @long
-def test_the_cause_is_found_on_a_phone_in_bangla(new_device, session):
-    page = new_device(storage_state=session, color_scheme="dark", **PHONE).open("/admin/insights?range=7d")
-    page.locator("#insights-periods .u-over").tap()
-    assert "start=" not in page.url  # a tap shows the numbers, and does not choose the day
-    page.locator("#insights-periods summary").tap()
-    page.locator(f"#insights-periods a[href*='start={THURSDAY}']").tap()
-    expect(page).to_have_url(re.compile(f"start={THURSDAY}"))
-    page.locator("[aria-keyshortcuts=X]").locator("xpath=ancestor::details").locator("summary").tap()
-    page.locator("[aria-keyshortcuts=X]").tap()
-    expect(page).to_have_url(re.compile("compare=previous"))
-    check_names_are_readable(page)
-    row(page, "page", "/fares").tap()
-    check_found(page)
-    expect(page.locator("[data-stat=visits]")).to_have_text("৩")
-    assert over(page) <= 0
-
-
-@long
 def test_part_that_does_not_come_says_so_and_is_asked_for_again(new_device, session):
     """The page comes as that of a long count does: without its parts."""
     page = new_device(storage_state=session).context.new_page()
@@ -138,25 +112,6 @@ def without_parts(route) -> str:
     """The answer of a route, whose parts with figures and lists are still counted."""
     pending = r'\1 data-pending><h2 id="insights-\2-title">Counting</h2></section>'
     return re.sub(r'(?s)(<section class="[^"]*" id="insights-(\w+)"[^>]*)>.*?</section>', pending, route.fetch().text())
-
-
-@long
-def test_figures_move_as_visits_come_and_long_counts_show_progress(new_device, session, site):
-    page = new_device(storage_state=session).open("/admin/insights?range=today&tabs=world")
-    before = int(page.locator("[data-stat=visits]").get_attribute("data-value"))
-    for number in range(3):
-        site.register(f"new{number}", page="/map")
-    expect(page.locator("[data-stat=visits]")).to_have_text(str(before + 3))
-    expect(page.locator("#insights-periods tbody tr").first.locator("[data-value]")).not_to_have_attribute(
-        "data-value", "0"
-    )
-    held = []
-    page.route("**/admin/insights?*range=yesterday*", lambda route: held.append(route), times=1)
-    page.keyboard.press("e")
-    expect(page.locator("[data-insights-progress]")).to_be_visible()
-    wait_for(page, lambda: held, "the request is held")
-    held.pop().continue_()
-    expect(page.locator("[data-insights-progress]")).to_be_hidden()
 
 
 def test_a_shared_view_is_seen_with_its_password_alone(new_device, session):

@@ -18,57 +18,27 @@ async () => {
   addEventListener("replaced", ({ target }) => { window.replaced = target.id; });
 }
 """
-HIDE = "Object.defineProperty(document, 'hidden', { value: true, configurable: true })"
-SHOW = "delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))"
 BE_IMPATIENT = "window.patience = AbortSignal.timeout; AbortSignal.timeout = () => patience.call(AbortSignal, 500)"
 BE_PATIENT = "AbortSignal.timeout = patience"
 
 
-class Rows:
-    """A page of this many rows, as the server would write it now."""
+def test_part_is_taken_over_where_its_reader_is_also_after_an_answer_that_never_comes(page):
+    asked = []
 
-    def __init__(self, page) -> None:
-        self.page, self.count, self.asked, self.hangs = page, 50, 0, False
-        page.route("**/rows", self._answer)
-        page.goto("/rows")
-        page.evaluate(BEGIN)
-        page.evaluate("document.querySelector('#rows').scrollTop = 300")
-
-    def _answer(self, route) -> None:
-        self.asked += 1
-        rows = "".join(f"<p>{row}</p>" for row in range(self.count))
-        if not self.hangs:
+    def answer(route) -> None:
+        asked.append(route)
+        if len(asked) != 2:
+            rows = "".join(f"<p>{row}</p>" for row in range(50 + len(asked) // 3))
             route.fulfill(content_type="text/html", body=PAGE.format(rows=rows))
 
-    def refresh(self) -> None:
-        self.page.evaluate("window.live.refresh()")
-
-    def wait_for(self, count: int) -> None:
-        wait_for(self.page, lambda: self.page.locator("#rows p").count() == count, "the new row")
-        assert self.page.evaluate("document.querySelector('#rows').scrollTop") == 300
-        assert self.page.evaluate("window.replaced") == "rows"
-
-
-def test_part_is_taken_over_where_its_reader_is_also_after_an_answer_that_never_comes(page):
-    rows = Rows(page)
+    page.route("**/rows", answer)
+    page.goto("/rows")
+    page.evaluate(BEGIN)
+    page.evaluate("document.querySelector('#rows').scrollTop = 300")
     page.evaluate(BE_IMPATIENT)
-    rows.hangs = True
-    rows.refresh()
-    wait_for(page, lambda: rows.asked == 2, "it is asked for")
+    page.evaluate("window.live.refresh()")
+    wait_for(page, lambda: len(asked) == 2, "it is asked for")
     page.evaluate(BE_PATIENT)
-    rows.hangs, rows.count = False, 51
-    rows.refresh()
-    rows.wait_for(51)
-
-
-def test_page_that_nobody_looks_at_is_asked_for_when_somebody_does(page):
-    rows = Rows(page)
-    page.evaluate(HIDE)
-    rows.count = 51
-    page.clock.install()
-    rows.refresh()
-    page.clock.run_for(60_000)
-    assert rows.asked == 1
-    page.evaluate(SHOW)
-    rows.wait_for(51)
-    assert rows.asked == 2
+    page.evaluate("window.live.refresh()")
+    wait_for(page, lambda: page.locator("#rows p").count() == 51, "the new row")
+    assert page.evaluate("[document.querySelector('#rows').scrollTop, window.replaced]") == [300, "rows"]

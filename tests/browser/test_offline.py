@@ -106,17 +106,6 @@ def test_what_is_private_or_changes_is_never_kept(device, site, karim):
 
 
 @long
-def test_copy_of_another_program_on_this_host_is_not_shown(device, site):
-    page = device.open("/install")
-    page.evaluate("caches.open('another').then((cache) => cache.put('/', new Response('Another page')))")
-    visit(page)
-    ready(page)
-    with away(site):
-        visit(page)
-        expect(page.locator("h1")).to_have_text("Koy Jabo, live")
-
-
-@long
 def test_service_worker_sends_what_waits_when_the_network_is_back(device, site):
     page = ready(device.open())
     visitor = page.evaluate("localStorage.visitorId")

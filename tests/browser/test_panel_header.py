@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.pages import Device, check_accessible, expect, visit, wait_for
-
-long = pytest.mark.long(proved_by="browser/test_panel_header.py::test_command_menu_is_used_by_keyboard_alone")
+from support.pages import check_accessible, expect, visit
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -15,17 +13,12 @@ def commuters(founder):
     founder.found("Uttara commuters")
 
 
-@pytest.fixture(scope="module")
-def shared_device(new_shared_device, session) -> Device:
-    return new_shared_device(storage_state=session)
-
-
 def field(page):
     return page.locator("#command-menu input")
 
 
-def test_command_menu_is_used_by_keyboard_alone(tab):
-    page = tab
+def test_command_menu_is_used_by_keyboard_alone(admin_tab):
+    page = admin_tab
     visit(page, "/admin/settings")
     page.get_by_label("Name or meaning").fill("rate limit vis")
     expect(page.locator("#settings tbody tr:visible")).to_have_count(1)
@@ -54,23 +47,8 @@ def test_command_menu_is_used_by_keyboard_alone(tab):
     page.wait_for_url("**/admin/health")
 
 
-@long
-def test_answer_to_an_earlier_question_is_dropped(tab):
-    page, held = tab, []
-    visit(page, "/admin/settings")
-    page.route("**/admin/search?q=he", lambda route: held.append(route))
-    page.keyboard.press("Control+k")
-    expect(page.get_by_role("option").first).to_be_visible()
-    field(page).fill("he")
-    wait_for(page, lambda: held, "it is asked")
-    field(page).fill("uttara")
-    expect(page.get_by_role("option")).to_have_text([re.compile("Uttara commuters")])
-    held[0].abort()
-    expect(page.get_by_role("option")).to_have_text([re.compile("Uttara commuters")])
-
-
-def test_open_page_says_since_when_visits_are_not_saved_and_that_they_are(site, tab):
-    page = tab
+def test_open_page_says_since_when_visits_are_not_saved_and_that_they_are(site, admin_tab):
+    page = admin_tab
     visit(page, "/admin/users")
     notice, mark = page.locator("[data-unsaved]"), page.locator("[data-health]")
     expect(notice).to_have_text("")

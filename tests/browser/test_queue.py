@@ -31,18 +31,6 @@ FULL_DATABASE = "IDBObjectStore.prototype.put = function () { this.transaction.a
 NO_LOCKS = "Object.defineProperty(navigator, 'locks', { value: undefined })"
 NEXT = "() => { window.isKept = new Promise((resolve) => addEventListener('koyjaboWaiting', resolve)); }"
 KEPT = "async () => { await window.isKept; }"
-FULL = """
-() => {
-  localStorage.visitorId = "full";
-  for (let size = 2 ** 23, part = 0; size >= 1; size /= 2) {
-    try {
-      for (;;) localStorage[`part ${part++}`] = "x".repeat(size);
-    } catch {
-      // half of it, then
-    }
-  }
-}
-"""
 CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Retry-After"}
 
 numbers = count()
@@ -187,36 +175,6 @@ def test_browser_that_can_do_less_sends_what_pages_have_noted(queue, fault):
     assert queue.page.evaluate(KEYS)
     queue.deliver()
     assert (queue.visits(), queue.page.evaluate(KEYS)) == ([visit], [])
-
-
-@long
-def test_two_tabs_send_it_once(queue, device, other_site):
-    sent: list[str] = []
-    device.context.on("request", lambda request: "/api/" in request.url and sent.append(request.url))
-    another = device.context.new_page()
-    another.goto(other_site)
-    visits = [queue.visit() for _ in range(5)]
-    begin = f"window.delivered = ({DELIVER})('{queue.module}')"
-    for page in (queue.page, another):
-        page.evaluate(f"() => {{ {begin}; }}")
-    for page in (queue.page, another):
-        page.evaluate("window.delivered")
-    assert (queue.visits(), len(sent), queue.waits()) == (visits, 5, [])
-
-
-@long
-def test_visit_of_a_full_browser_is_sent_by_the_next_page(elsewhere, device, other_site, site):
-    elsewhere.route("**/api/**", lambda route: route.abort())
-    elsewhere.evaluate(FULL)
-    elsewhere.evaluate(NEXT)
-    begin(elsewhere, site)
-    elsewhere.evaluate(KEPT)
-    elsewhere.close()
-    page = device.context.new_page()
-    page.goto(other_site)
-    begin(page, site)
-    query = "SELECT count(*) FROM visits WHERE visitor_id = 'full'"
-    wait_for(page, lambda: site.database.rows(query) == [(2,)], "both are counted")
 
 
 @long

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import time
 
 import pytest
-from support.pages import Device, expect, stat, visit, wait_for
+from support.pages import expect, stat, visit
 
 long = pytest.mark.long(
     proved_by="browser/test_realtime_page.py::test_visit_is_a_row_a_minute_and_a_place_without_a_request"
@@ -16,30 +15,12 @@ CHROME = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko)
 COUNT_FETCHES = (
     "performance.getEntriesByType('resource').filter(({ initiatorType }) => initiatorType === 'fetch').length"
 )
-SOONER = "const later = setTimeout; window.setTimeout = (call, ms) => later(call, ms === 60_000 ? 500 : ms);"
-REMEMBER_NUMBERS = """() => {
-    const figure = document.querySelector("#insights-figures [data-stat=visits]");
-    const rows = document.querySelector("#insights-periods-rows");
-    const number = (text) => Number(text.replaceAll(",", ""));
-    window.shown = { figure: [], cell: [] };
-    const remember = new MutationObserver(() => {
-        shown.figure.push(number(figure.textContent));
-        shown.cell.push(number(rows.querySelector("[data-value]").textContent));
-    });
-    for (const each of [figure, rows]) remember.observe(each, { characterData: true, childList: true, subtree: true });
-}"""
-"""The numbers of the running day, one after the other."""
 
 
 @pytest.fixture(scope="module")
 def site(new_site):
     """Without a visit yet."""
     return new_site()
-
-
-@pytest.fixture(scope="module")
-def shared_device(new_shared_device, session) -> Device:
-    return new_shared_device(storage_state=session)
 
 
 def open_live(page, path: str):
@@ -49,28 +30,16 @@ def open_live(page, path: str):
 
 
 @pytest.fixture
-def realtime(tab):
-    return open_live(tab, "/admin/realtime")
+def realtime(admin_tab):
+    return open_live(admin_tab, "/admin/realtime")
 
 
 def rows(page):
     return page.locator("[data-newest] tbody tr[data-id]")
 
 
-@long
-def test_script_that_arrives_late_misses_no_event(tab):
-    tab.route("**/js/realtime.js", hold_back)
-    open_live(tab, "/admin/realtime")
-
-
-def hold_back(route):
-    """As a slow line does: long enough for a socket to open and to send its first event."""
-    time.sleep(1)
-    route.continue_()
-
-
-def test_panel_goes_from_4000_to_4001(tab, new_device, site):
-    admin, total = open_live(tab, "/admin/"), site.stats().total
+def test_panel_goes_from_4000_to_4001(admin_tab, new_device, site):
+    admin, total = open_live(admin_tab, "/admin/"), site.stats().total
     today = stat(admin, "todayVisits")
     assert stat(admin, "totalVisits").inner_text() == f"{total:,}"
     expect(admin.get_by_text("Waiting for the first visit…")).to_be_visible(visible=total == 4000)
@@ -87,9 +56,9 @@ def test_panel_goes_from_4000_to_4001(tab, new_device, site):
     assert admin.evaluate("window.neverReloaded") is True
 
 
-def test_overview_has_ranges_and_leads_into_insights(tab, site):
+def test_overview_has_ranges_and_leads_into_insights(admin_tab, site):
     site.register("someone", page="/fares?utm_source=poster")
-    page = open_live(tab, "/admin/")
+    page = open_live(admin_tab, "/admin/")
     expect(page.locator("#insights-periods canvas")).to_be_visible()
     assert page.locator("#insights-periods tbody tr").count() == 30
     page.keyboard.press("w")
@@ -143,31 +112,3 @@ def test_rows_wait_while_they_are_read_or_paused(realtime, site):
     rows(page).first.locator("a").first.focus()
     site.register("fourth", page="/fourth")
     expect(button).to_have_text("Pause · 1 new")
-
-
-@long
-def test_an_answer_that_is_older_than_the_line_takes_nothing_back(tab, site):
-    tab.add_init_script(SOONER)
-    page = open_live(tab, "/admin/")
-    page.wait_for_load_state("networkidle")
-    page.evaluate(REMEMBER_NUMBERS)
-    held = []
-    page.route("**/admin/?part=*", lambda route: held.append((route, route.fetch())))
-    site.register("first", page="/late")
-    wait_for(page, lambda: held, "an answer is on its way")
-    for number in range(5):
-        site.register(f"later-{number}", page="/late")
-    figure, cell = "#insights-figures [data-stat=visits]", "#insights-periods-rows tr:first-child [data-value]"
-    today = f"{site.stats().today:,}"
-    expect(page.locator(figure)).to_have_text(today)
-    (route, answer), *_ = held
-    with page.expect_response("**/admin/?part=*"):
-        route.fulfill(response=answer)
-    page.unroute("**/admin/?part=*")
-    site.register("last", page="/late")
-    page.locator("#insights-periods summary").click()
-    today = f"{site.stats().today:,}"
-    expect(page.locator(figure)).to_have_text(today)
-    expect(page.locator(cell)).to_have_text(today)
-    shown = page.evaluate("shown")
-    assert all(numbers == sorted(numbers) and len(set(numbers)) > 1 for numbers in shown.values()), shown
