@@ -10,7 +10,7 @@ ASSETS := $(VENV)/minified
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo screenshots assets wheel browser nginx pgbouncer python-client packages test test-all test-changed mutations check audit format chaos bench-register bench-stats bench-push bench-storm bench-reconnect bench-reports bench-asks bench-scale bench-start bench-pages geoip lock clean
+.PHONY: help run demo screenshots assets wheel browser nginx pgbouncer python-client packages test test-all test-changed mutations check audit format chaos bench-register bench-stats bench-push bench-storm bench-reconnect bench-reports bench-scale bench-start bench-pages geoip lock clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -98,26 +98,23 @@ chaos: $(VENV)/dev  ## test servers under faults of all kinds, for SECONDS (600)
 # With BEFORE=<commit>, these compare with the version of that commit.
 COMPARE = $(WITH_NODE) $(BIN)/python bench/$(1).py $(if $(BEFORE),--before $(BEFORE)) $(ARGS)
 
-bench-register: $(VENV)/dev $(VENV)/node  ## registrations a second, compared with and peers
+bench-register: $(VENV)/dev $(VENV)/node  ## registrations a second, compared with constant answers of Flask and Node
 	@$(call COMPARE,register)
 
 bench-stats: $(VENV)/dev $(VENV)/node  ## GET /api/stats with 10 and with 10 million visits, and other routes
 	@$(call COMPARE,stats)
 
-bench-push: $(VENV)/dev $(VENV)/node  ## push a change to 10,000 open sockets, compared with the peers
+bench-push: $(VENV)/dev  ## push a change to 10,000 open sockets of each kind
 	@$(call COMPARE,push)
 
 bench-storm: $(VENV)/dev  ## 200 visits a second pushed to 1,000 sockets: latency, order and completeness
 	@$(call COMPARE,storm)
 
-bench-reconnect: $(VENV)/dev $(VENV)/node  ## 10,000 sockets of each kind come back after a restart
+bench-reconnect: $(VENV)/dev  ## 10,000 sockets of each kind come back after a restart
 	@$(call COMPARE,reconnect)
 
 bench-reports: $(VENV)/dev  ## reports of a site with 5 million visits of 500,000 people
 	@$(BIN)/python bench/reports.py $(ARGS)
-
-bench-asks: $(VENV)/dev  ## the load of a visit, a socket, a push and a member on workers, Redis and PostgreSQL
-	@$(BIN)/python bench/asks.py $(ARGS)
 
 bench-start: $(VENV)/dev  ## seconds, CPU and memory of a start with one worker and with four
 	@$(call COMPARE,start)
@@ -125,7 +122,7 @@ bench-start: $(VENV)/dev  ## seconds, CPU and memory of a start with one worker 
 bench-pages: $(VENV)/dev $(ASSETS)  ## weight, speed and accessibility of every page, by Lighthouse and on slow 3G
 	@$(WITH_NODE) $(BIN)/python bench/pages.py $(ARGS)
 
-bench-scale: $(VENV)/dev  ## the first bottleneck at 10,000 to 10 million open pages, computed from bench-asks
+bench-scale: $(VENV)/dev  ## the first bottleneck at 10,000 to 10 million open pages, computed from what one page costs
 	@$(BIN)/python bench/scale.py $(ARGS)
 
 # Replaced atomically: a server that has the old files open continues to read those.

@@ -1,32 +1,65 @@
-"""One change told to thousands of open connections: what each costs, in CPU, time and memory.
+"""One change told to thousands of open connections: what it costs, in CPU, time and memory.
 
-This server, a version before, stock Flask-SocketIO, Django Channels, Starlette, Node and the floor, a loop of send() in
-C. Prints tables and how the ratios stand against the targets; the same text goes to bench/results/push.txt.
+This server with each kind of client, and a version before. Prints tables and how the ratios stand against the targets;
+the same text goes to bench/results/push.txt.
 """
 
 from __future__ import annotations
 
 import os
-import signal
-import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
 
 import click
-from harness import http_beside, machine, peers, push_report, pushers, versions
-from harness.broadcasts import Stand, play, stages
-from harness.crowds import allow_files
+from harness import machine, pushers, versions
+from harness.broadcasts import (
+    READS_A_SECOND,
+    VISITS_A_SECOND,
+    Beside,
+    Stage,
+    Stand,
+    Turn,
+    http_beside,
+    play,
+    stages,
+)
+from harness.crowds import Counts, allow_files
 from harness.folders import RESULTS, scratch
-from harness.http_beside import Reading
-from harness.push_report import FEW, MANY, Results
-from harness.pushers import Pusher
-from harness.redis_server import version as redis_version
-from harness.tables import Report, Target, progress, say_targets
+from harness.pushers import OURS, OURS_DEFLATE, OURS_PLAIN, OURS_STREAMS, Pusher
+from harness.tables import NO_WORSE, Report, Target, say_targets
 from harness.versions import Version
 
+FEW, MANY = 1_000, 10_000
 QUICK_SIZE, QUICK_ROUNDS, QUICK_SECONDS = 200, 3, 2
-OF_PYTHON = ("eventlet", "flask-socketio", "python-socketio", "python-engineio")
-OF_PEERS = ("flask-socketio", "channels", "daphne", "channels-redis", "starlette", "uvicorn", "uvloop", "websockets")
-OF_NODE = ("socket.io", "ws")
+MOST_KB = {OURS: 5.0, OURS_PLAIN: 1.5, OURS_DEFLATE: 1.5, OURS_STREAMS: 1.5}
+HEAD = (
+    "",
+    "CPU µs/frame",
+    "least-most",
+    "last client ms",
+    "least-most",
+    "KB/connection",
+    "later",
+    "CPU µs/connect",
+    "",
+)
+HEAD_BESIDE = ("", "updates/s to each", "p99 ms before", "p99 ms", "most ms", "errors")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What remains of a stage when it is over."""
+
+    turns: Sequence[Turn]
+    connect_us: float
+    idle_kb: float
+    later_kb: float
+    counts: Counts
+    beside: Beside | None
+
+
+Results = Mapping[Pusher, Result]
 
 
 @click.command(help=__doc__)
@@ -34,95 +67,97 @@ OF_NODE = ("socket.io", "ws")
 @click.option("--seconds", default=20, show_default=True, help="how long GET /api/stats is watched")
 @click.option("--size", "sizes", type=int, multiple=True, help="how many connections; 1,000 and 10,000 if not said")
 @click.option("--quick", is_flag=True, help="200 connections, 3 rounds: proves that it works; not kept")
-@click.option("--only", multiple=True, metavar="NAME", help="those whose name contains NAME; may be repeated; not kept")
-@click.option("--server-core", default=0, show_default=True, help="core of the servers under test")
-@click.option("--load-core", default=1, show_default=True, help="core of the clients, and of Redis")
 @versions.option
-def main(
-    rounds: int,
-    seconds: int,
-    sizes: tuple[int, ...],
-    quick: bool,
-    only: tuple[str, ...],
-    before: Version | None,
-    **cores: int,
-) -> None:
-    server_core, load_core = cores["server_core"], cores["load_core"]
+def main(rounds: int, seconds: int, sizes: tuple[int, ...], quick: bool, before: Version | None) -> None:
     sizes = sizes or (FEW, MANY)
     if quick:
         sizes, rounds, seconds = (QUICK_SIZE,), QUICK_ROUNDS, QUICK_SECONDS
-    machine.demand("cc", "taskset", "node", "npm")
-    machine.demand_cores(server_core, load_core)
+    machine.demand("cc", "taskset")
+    server_core, load_core = machine.two_cores()
     allow_files(max(sizes))
-    peers.install()
-    chosen = choose(pushers.everybody(before), only)
+    older = pushers.with_trigger(before) if before else ()
+    everybody = (OURS, OURS_PLAIN, OURS_DEFLATE, OURS_STREAMS, *older)
     report = Report()
-    say_head(report, rounds, server_core, load_core)
+    machine.say_head(
+        report,
+        "visitor_update to all open connections",
+        f"servers on core {server_core}, clients on core {load_core}; one worker each",
+        f"medians of {rounds} interleaved rounds; CPU is the server's own, without what asking for it costs",
+    )
     os.sched_setaffinity(0, {load_core})  # we, too, keep off the servers' core
+    found: list[Target] = []
     with scratch() as folder:
-        found = compare(report, Stand(folder, server_core, load_core), chosen, before, sizes, rounds, seconds)
-    if found:
-        say_targets(report, found)
-    if not quick and not only:
+        stand = Stand(folder, server_core, load_core)
+        for size in sizes:
+            with stages(everybody, stand, size) as on_stage:
+                play(on_stage, rounds)
+                results = {stage.pusher: result(stage, stand, seconds) for stage in on_stage}
+            say_results(report, size, results)
+            found += targets(size, results, list(zip((OURS, OURS_PLAIN), older, strict=False)))
+    say_targets(report, found)
+    if not quick:
         report.save(RESULTS / "push.txt")
 
 
-def choose(everybody: Sequence[Pusher], only: Sequence[str]) -> list[Pusher]:
-    chosen = [pusher for pusher in everybody if not only or any(part in pusher.name for part in only)]
-    if not chosen:
-        raise click.ClickException(f"there are only: {'; '.join(pusher.name for pusher in everybody)}.")
-    return chosen
+def result(stage: Stage, stand: Stand, seconds: int) -> Result:
+    counts, later_kb = stage.crowd.counts(), stage.kb_a_connection()
+    beside = None if stage.pusher.door.deflate else http_beside(stage, stand, seconds)
+    return Result(stage.turns, stage.connect_us, stage.idle_kb, later_kb, counts, beside)
 
 
-def say_head(report: Report, rounds: int, server_core: int, load_core: int) -> None:
-    ours = machine.package_versions(sys.executable, OF_PYTHON)
-    theirs = machine.package_versions(str(peers.VENV_BIN / "python"), OF_PEERS)
-    theirs |= {"Redis": redis_version(), "Node": machine.node_version(), **peers.node_versions(OF_NODE)}
-    report.say("visitor_update to all open connections")
-    report.say(machine.described_now())
-    report.say(f"this server: {machine.listed(ours)}; the others: {machine.listed(theirs)}")
-    report.say(f"servers on core {server_core}, clients and Redis on core {load_core}; one process each")
-    report.say(f"an update has {pushers.PAYLOAD_BYTES} bytes, {pushers.AROUND_BYTES} more with Socket.IO")
-    report.say(f"medians of {rounds} interleaved rounds; CPU is the server's own, without what asking for it costs")
-    report.say()
+def say_results(report: Report, size: int, results: Results) -> None:
+    report.say(f"{size:,} open connections")
+    report.table(HEAD, [row(pusher.name, seen) for pusher, seen in results.items()])
+    report.say(
+        f"GET /api/stats, {READS_A_SECOND} a second, beside {VISITS_A_SECOND} visits a second that all are told of"
+    )
+    report.table(HEAD_BESIDE, [row_beside(pusher.name, seen.beside) for pusher, seen in results.items() if seen.beside])
 
 
-def compare(
-    report: Report,
-    stand: Stand,
-    chosen: Sequence[Pusher],
-    before: Version | None,
-    sizes: Sequence[int],
-    rounds: int,
-    seconds: int,
-) -> list[Target]:
-    found: list[Target] = []
-    pairs = push_report.pairs(before)
-    beside: list[Reading] = []
-    floor = pushers.floor()
-    for size in sizes:
-        results, readings = measure(stand, chosen, size, rounds, seconds)
-        push_report.say_results(report, size, results)
-        found += push_report.targets(size, results, floor, pairs)
-        beside += readings
-    if beside:
-        http_beside.say(report, beside)
-    return found + push_report.http_targets(beside, pairs)
+def row(name: str, seen: Result) -> list[str]:
+    cpu, last = [turn.cpu_us for turn in seen.turns], [turn.last_ms for turn in seen.turns]
+    times = [f"{median(cpu):.2f}", f"{min(cpu):.2f}-{max(cpu):.2f}", f"{median(last):.1f}"]
+    memory = [f"{seen.idle_kb:.1f}", f"{seen.later_kb:.1f}", f"{seen.connect_us:.0f}"]
+    return [name, *times, f"{min(last):.1f}-{max(last):.1f}", *memory, trouble(seen)]
 
 
-def measure(
-    stand: Stand, chosen: Sequence[Pusher], size: int, rounds: int, seconds: int
-) -> tuple[Results, list[Reading]]:
-    with stages(chosen, stand, size) as on_stage:
-        play(on_stage, rounds)
-        results = {stage.pusher.name: push_report.result(stage) for stage in on_stage}
-        readings = []
-        for stage in (stage for stage in on_stage if http_beside.is_wanted(stage)):
-            progress(1, 1, f"GET /api/stats beside {stage.pusher.name}")
-            readings.append(http_beside.read(stage, stand, seconds))
-        return results, readings
+def row_beside(name: str, seen: Beside) -> list[str]:
+    times = [f"{ms:.2f}" for ms in (seen.quiet_p99_ms, seen.p99_ms, seen.most_ms)]
+    return [name, f"{seen.updates_a_second:.1f}", *times, str(seen.errors)]
+
+
+def trouble(seen: Result) -> str:
+    counts = {
+        "updates missing": sum(turn.missing for turn in seen.turns),
+        "updates too many": sum(turn.extra for turn in seen.turns),
+        "connections lost": seen.counts.lost,
+        "connections compress": seen.counts.deflated,
+    }
+    return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+
+
+def targets(size: int, results: Results, pairs: Sequence[tuple[Pusher, Pusher]]) -> list[Target]:
+    """A ratio is the median of its rounds' ratios: both had the same weather."""
+    found = []
+    for ours, theirs in pairs:
+        one, other = results[ours], results[theirs]
+        rounds = zip(one.turns, other.turns, strict=True)
+        ratios = {
+            "CPU/frame": median(turn.cpu_us / max(older.cpu_us, 1e-9) for turn, older in rounds),
+            "memory/connection": one.idle_kb / max(other.idle_kb, 1e-9),
+            "GET /api/stats, p99": one.beside.p99_ms / other.beside.p99_ms if one.beside and other.beside else 0.0,
+        }
+        found += [
+            Target(f"{size:,}: {what}, {ours.name} / {theirs.name}", ratios[what], most=NO_WORSE) for what in ratios
+        ]
+    for pusher, most in MOST_KB.items() if size >= MANY else ():
+        seen = results[pusher]
+        found.append(Target(f"{size:,}: memory/connection, {pusher.name}", seen.idle_kb, most=most, unit="KB"))
+        if seen.beside:
+            what = f"{size:,}: GET /api/stats beside {pusher.name}, p99"
+            found.append(Target(what, seen.beside.p99_ms, most=15, unit="ms"))
+    return found
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that every server is stopped on the way out
-    main()
+    machine.run(main)

@@ -1,82 +1,154 @@
-"""Registrations a second, latency and CPU: this server, a version before, ceilings, and Node.
+"""Registrations a second, latency and CPU: this server on both databases, a version before, and constant answers.
 
 Prints tables and how the ratios stand against the targets; the same text goes to bench/results/register.txt.
 """
 
 from __future__ import annotations
 
-import signal
-import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from statistics import median
 
 import click
 from harness import contenders as who
-from harness import idle, machine, peers, register_report, two_servers, versions
-from harness.databases import SETTINGS
+from harness import load, machine, proc, versions
+from harness.contenders import POSTGRES, WARM_UP_S, Contender, Figures, Place
+from harness.databases import fresh, is_exact, postgres
 from harness.folders import RESULTS, scratch
-from harness.postgres import postgres
-from harness.runs import Place, rounds
-from harness.tables import Report, Target, say_targets
+from harness.tables import Report, Target, progress, say_targets
 from harness.versions import Version
 
-QUICK_ROUNDS, QUICK_SECONDS = 1, 1
+WARM_UP_CONNECTIONS = 8
+BUSY = 64
+LOADS = (1, BUSY, 256)
+MARGIN_MS = 0.5
+
+
+@dataclass
+class Run:
+    """What one contender did in one round; figures by connections, memory of the (first) worker in MB. `exact` is None
+    where nothing is stored.
+    """
+
+    figures: dict[int, Figures] = field(default_factory=dict)
+    registered: int = 0
+    rss_before: float = 0.0
+    rss_after: float = 0.0
+    exact: bool | None = None
+
+
+Runs = Mapping[Contender, Sequence[Run]]
 
 
 @click.command(help=__doc__)
-@click.option("--rounds", "times", default=3, show_default=True, help="how often everybody has a turn")
+@click.option("--rounds", default=3, show_default=True, help="how often everybody has a turn")
 @click.option("--seconds", default=4, show_default=True, help="how long each load lasts")
-@click.option("--quick", is_flag=True, help="one round of one second: proves that it works, measures little")
-@click.option("--server-core", default=0, show_default=True, help="core of the server under test")
-@click.option("--load-core", default=1, show_default=True, help="core of the client")
-@click.option("--postgres-core", default=1, show_default=True, help="core of PostgreSQL; -1 leaves it free")
+@click.option("--quick", is_flag=True, help="one round of one second: proves that it works, measures little; not kept")
 @versions.option
-def main(times: int, seconds: int, quick: bool, before: Version | None, **cores: int) -> None:
-    server_core, load_core, postgres_core = cores["server_core"], cores["load_core"], cores["postgres_core"]
+def main(rounds: int, seconds: int, quick: bool, before: Version | None) -> None:
     if quick:
-        times, seconds = QUICK_ROUNDS, QUICK_SECONDS
-    database_core = None if postgres_core < 0 else postgres_core
-    machine.demand("cc", "taskset", "node", "npm")
-    machine.demand_cores(server_core, load_core, database_core)
-    peers.install()
+        rounds, seconds = 1, 1
+    machine.demand("cc", "taskset", "node")
+    server_core, load_core = machine.two_cores()
+    older = who.of_version(before) if before else ()
+    everybody = [who.ON_SQLITE, who.ON_POSTGRES, *older, who.FLASK, who.NODE]
     report = Report()
-    with scratch() as folder, postgres(database_core, SETTINGS) as database:
-        place = Place(folder, database, server_core, load_core, database_core)
-        say_head(report, place, times, seconds)
-        targets = compare(report, place, before, times, seconds)
-        say_targets(report, targets)
+    machine.say_head(
+        report,
+        "POST /api/visitor/register",
+        f"server on core {server_core}, clients and PostgreSQL on core {load_core}; Node {machine.node_version()}",
+        f"medians of {rounds} interleaved rounds, {seconds} s each, a fresh database for each run",
+    )
+    with scratch() as folder, postgres(load_core) as database:
+        place = Place(folder, database, server_core, load_core)
+        fsync_ms = machine.fsync_ms(folder)
+        runs = in_turn(everybody, place, rounds, seconds)
+    say_runs(report, runs)
+    report.say(f"The disk syncs in {fsync_ms:.2f} ms.")
+    say_targets(report, targets(runs, older, fsync_ms))
     if not quick:
         report.save(RESULTS / "register.txt")
 
 
-def say_head(report: Report, place: Place, times: int, seconds: int) -> None:
-    found = machine.versions() | {
-        "PostgreSQL": place.database_server.version(),
-        "Node": machine.node_version(),
-    }
-    database = "any core" if place.postgres_core is None else f"core {place.postgres_core}"
-    report.say("POST /api/visitor/register")
-    report.say(machine.described_now())
-    report.say(machine.listed(found))
-    report.say(f"server on core {place.server_core}, clients on core {place.load_core}, PostgreSQL on {database}")
-    report.say(f"medians of {times} interleaved rounds, {seconds} s each, a fresh database for each run")
-    report.say()
+def in_turn(contenders: Sequence[Contender], place: Place, rounds: int, seconds: int) -> Runs:
+    """Everybody in turn, so that a change of the machine's mood hits all alike."""
+    runs: dict[Contender, list[Run]] = {contender: [] for contender in contenders}
+    for step in range(rounds * len(contenders)):
+        contender = contenders[step % len(contenders)]
+        progress(step + 1, rounds * len(contenders), contender.name)
+        runs[contender].append(run(contender, place, seconds))
+    return runs
 
 
-def compare(report: Report, place: Place, before: Version | None, times: int, seconds: int) -> list[Target]:
-    fsyncs = [machine.fsync_ms(place.folder)]
-    runs = rounds(who.everybody(before), place, times, register_report.LOADS, seconds)
-    fsyncs.append(machine.fsync_ms(place.folder))
-    register_report.say_runs(report, runs)
-    targets = register_report.targets(runs, who.of_version(before) if before else None)
-    targets += two_servers.compare(place, report, times, seconds)
-    sqlite, on_postgres, constant = (
-        median(run.figures[1]["p50_ms"] for run in runs[contender])
-        for contender in (who.ON_SQLITE, who.ON_POSTGRES, who.CEILING)
-    )
-    alone = {who.ON_SQLITE: sqlite, who.ON_POSTGRES: on_postgres}
-    return targets + idle.compare(place, report, alone, constant, min(fsyncs))
+def run(contender: Contender, place: Place, seconds: int) -> Run:
+    found = Run()
+    server_of = place.postgres if contender.backend == POSTGRES else None
+    with fresh(place.folder, server_of, contender.migrates) as database:
+        with place.serving(contender, database) as server:
+            found.rss_before = proc.rss_mb(server.worker)
+            warm_up = load.register(server.port, WARM_UP_CONNECTIONS, WARM_UP_S, place.load_core).result()
+            found.registered = warm_up.requests
+            for connections in LOADS:
+                start = partial(load.register, server.port, connections, seconds, place.load_core)
+                found.figures[connections], answered = place.measure(contender, server, start)
+                found.registered += answered
+            found.rss_after = proc.rss_mb(server.worker)
+        if contender.keeps:
+            found.exact = is_exact(database, found.registered)
+    return found
+
+
+def say_runs(report: Report, runs: Runs) -> None:
+    for connections in LOADS:
+        report.say(f"{connections} connection{'s' * (connections > 1)}")
+        flask = at(runs, who.FLASK, connections)
+        rows = [load.row(contender.name, at(runs, contender, connections), flask) for contender in runs]
+        report.table(load.HEAD, rows)
+    rows = [
+        [
+            contender.name,
+            f"{last.rss_before:.1f}",
+            f"{last.rss_after:.1f}",
+            f"{last.registered:,}",
+            ledger(runs[contender]),
+        ]
+        for contender, (*_, last) in runs.items()
+    ]
+    report.say("Memory of the worker (of the first one where there are several), and whether the ledger adds up.")
+    report.table(("", "at start MB", "at the end MB", "registrations", "ledger"), rows)
+
+
+def at(runs: Runs, contender: Contender, connections: int) -> list[Figures]:
+    return [run.figures[connections] for run in runs[contender]]
+
+
+def ledger(runs: Sequence[Run]) -> str:
+    verdicts = {run.exact for run in runs}
+    return "-" if verdicts == {None} else "exact" if verdicts == {True} else "BROKEN"
+
+
+def targets(runs: Runs, older: Sequence[Contender], fsync_ms: float) -> list[Target]:
+    """At 64 connections, but for the delay on an idle server."""
+
+    def ratio(ours: Contender, theirs: Contender, figure: str, **bounds: float) -> Target:
+        measured = load.ratio(at(runs, ours, BUSY), at(runs, theirs, BUSY), figure)
+        what = {"rate": "requests/s", "cpu_us": "CPU"}[figure]
+        return Target(f"{what}, {ours.name} / {theirs.name}", measured, **bounds)
+
+    found = [
+        ratio(who.ON_SQLITE, who.FLASK, "rate", least=0.8),
+        ratio(who.ON_POSTGRES, who.FLASK, "rate", least=0.7),
+        ratio(who.ON_SQLITE, who.NODE, "rate", least=0.25),
+    ]
+    for ours, theirs in zip((who.ON_SQLITE, who.ON_POSTGRES), older, strict=False):
+        found += [ratio(ours, theirs, "cpu_us", most=1.1), ratio(ours, theirs, "rate", least=0.9)]
+    alone = {each: median(figures["p50_ms"] for figures in at(runs, each, 1)) for each in runs}
+    for ours in (who.ON_SQLITE, who.ON_POSTGRES):
+        extra, what = alone[ours] - alone[who.FLASK], f"{ours.name}, alone: over Flask's constant"
+        found.append(Target(what, extra, most=fsync_ms + MARGIN_MS, unit="ms"))
+    return found
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that every server is stopped on the way out
-    main()
+    machine.run(main)

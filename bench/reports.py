@@ -1,72 +1,106 @@
 """Reports of a site with 5 million visits of 500,000 people over a year: how long does each take, does the event loop
 go on meanwhile, and what do the sums cost?
 
-Fills the databases first. Prints tables and how the
-figures stand against the targets; the same text goes to bench/results/reports.txt.
+Fills the databases first. Prints tables and how the figures stand against the targets; the same text goes to
+bench/results/reports.txt.
 """
 
 from __future__ import annotations
 
-import signal
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import json
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from statistics import median
 
 import click
 from harness import contenders as who
-from harness import ledgers, machine, questions
-from harness.databases import SETTINGS, Database, SqliteFile
-from harness.fill_site import VISITS_EACH
+from harness import machine
+from harness.contenders import Place
+from harness.databases import Database, SqliteFile, postgres
 from harness.folders import RESULTS, scratch
-from harness.postgres import Postgres, postgres
-from harness.questions import OK, Reading
-from harness.runs import Place
-from harness.steady import percentile
+from harness.ledgers import VISITS_EACH, filled, wait_until_read
+from harness.processes import Server
+from harness.steady import OK, Steady, percentile
 from harness.tables import Report, Target, say_targets
 
 ALL_VISITS = 5_000_000
-ALIVE_P99_MS = 15
+ALIVE_A_SECOND, ALIVE_P99_MS = 200, 15
 ROUNDS, FILTERED_ROUNDS = 20, 5
 """How often each question about the site is asked."""
+
+EMAIL, PASSWORD = "admin@example.com", "benchmarks keep no secrets"
+JSON = {"Content-Type": "application/json"}
+RANGES = {"30d": 50, "365d": 200}
+FILTERED = {"30d": 1000, "365d": 10_000}
+LISTS = ("page", "source", "referrer", "city", "browser", "channel", "visitor_kind")
+ASKED = {
+    "summary": "summary?compare=previous&",
+    "hours": "hours?",
+    "by day": "timeline?granularity=day&",
+    "by week": "timeline?granularity=week&",
+    **{f"by {name}": f"breakdown?by={name}&" for name in LISTS},
+}
+FIGURES = ("median ms", "p95 ms", "most ms")
+HEAD = ("", "times", *(f"cold {figure}" for figure in FIGURES), *(f"kept {figure}" for figure in FIGURES), "status")
+
+
+@dataclass(frozen=True)
+class Question:
+    name: str
+    path: str
+    wanted_ms: float
+
+
+@dataclass
+class Times:
+    """How long the answers to a question took, ms."""
+
+    cold: list[float] = field(default_factory=list)  # the site had just changed
+    kept: list[float] = field(default_factory=list)
+    status: int = OK  # the worst
+
+
+@dataclass(frozen=True)
+class Reading:
+    times: dict[Question, Times]
+    alive_ms: list[float]  # GET /healthz, each from the moment it was due
+    quiet_ms: list[float]  # the same without other questions
 
 
 @click.command(help=__doc__)
 @click.option("--visits", default=ALL_VISITS, show_default=True, help="how many, a tenth as many people make them")
 @click.option("--only", type=click.Choice(["SQLite", "PostgreSQL"]), help="on this database alone")
-@click.option("--server-core", default=0, show_default=True, help="core of the server under test")
-@click.option("--load-core", default=1, show_default=True, help="core of those who ask, and of PostgreSQL")
-def main(visits: int, only: str | None, server_core: int, load_core: int) -> None:
+def main(visits: int, only: str | None) -> None:
     machine.demand("taskset")
-    machine.demand_cores(server_core, load_core)
+    server_core, load_core = machine.two_cores()
     report = Report()
-    say_head(report, visits, server_core, load_core)
+    machine.say_head(
+        report,
+        f"{visits:,} visits of {visits // VISITS_EACH:,} people over a year",
+        f"server on core {server_core}, clients and PostgreSQL on core {load_core}",
+        "cold: right after a commit; kept: asked again",
+    )
     targets: list[Target] = []
     for where in (only,) if only else ("SQLite", "PostgreSQL"):
-        with scratch() as folder, of_site(where, visits, load_core) as (server, database):
-            place = Place(folder, server, server_core, load_core, load_core)
-            targets += site_targets(report, place, where, database, visits)
+        with scratch() as folder, postgres(load_core) if where == "PostgreSQL" else nullcontext() as server:
+            targets += of_site(report, Place(folder, server, server_core, load_core), where, visits)
     say_targets(report, targets)
     if visits == ALL_VISITS and not only:
         report.save(RESULTS / "reports.txt")
 
 
-@contextmanager
-def of_site(where: str, visits: int, core: int) -> Iterator[tuple[Postgres | None, Database]]:
-    if where == "SQLite":
-        yield None, ledgers.of_site(visits)
-        return
-    with postgres(core, SETTINGS) as server:
-        yield server, ledgers.of_site(visits, server)
-
-
-def site_targets(report: Report, place: Place, where: str, database: Database, visits: int) -> list[Target]:
-    contender = questions.with_admin(who.ON_SQLITE if place.postgres is None else who.ON_POSTGRES)
+def of_site(report: Report, place: Place, where: str, visits: int) -> list[Target]:
+    contender = who.ON_SQLITE if place.postgres is None else who.ON_POSTGRES
+    contender = replace(contender, env=(("ADMIN_EMAIL", EMAIL), ("ADMIN_PASSWORD", PASSWORD)))
+    database = filled("site", visits, place.postgres)
     before = size_of(database)
-    with place.serving(contender, database) as serving:
-        took_s, used_s = questions.wait_until_read(serving, database)
-        sums = questions.ask_all(serving, questions.all_questions(), ROUNDS, place.load_core)
-        rows = questions.ask_all(serving, questions.filtered_questions(), FILTERED_ROUNDS, place.load_core)
+    with place.serving(contender, database) as server:
+        took_s, used_s = wait_until_read(server, database)
+        sums = ask_all(server, all_questions(), ROUNDS, place.load_core)
+        rows = ask_all(server, filtered_questions(), FILTERED_ROUNDS, place.load_core)
     growth = 100 * (size_of(database) - before) / before
     report.say(
         f"{where}: the projection read {visits:,} visits in {took_s:.0f} s, {visits / took_s:,.0f} a second, with "
@@ -75,12 +109,11 @@ def site_targets(report: Report, place: Place, where: str, database: Database, v
     report.say(f"The database had {before / 1e6:,.0f} MB, and grew by {growth:.1f} %")
     say_times(report, f"{where}, the whole site", sums)
     say_times(report, f"{where}, the whole site, filtered", rows)
+    share = used_s / visits * 2000 * 100
     return [
-        *targets_of(f"{where}, site", sums),
-        *targets_of(f"{where}, site", rows),
-        Target(
-            f"{where}, projection of 2,000 visits a second", used_s / visits * 2000 * 100, most=10, unit="% of a core"
-        ),
+        *targets_of(where, sums),
+        *targets_of(where, rows),
+        Target(f"{where}, projection of 2,000 visits a second", share, most=10, unit="% of a core"),
         Target(f"{where}, growth of the database", growth, most=20, unit="%"),
     ]
 
@@ -93,50 +126,75 @@ def size_of(database: Database) -> int:
     return int(database.query("SELECT pg_database_size(current_database())")[0][0])
 
 
-def say_head(report: Report, visits: int, server_core: int, load_core: int) -> None:
-    report.say(f"{visits:,} visits of {visits // VISITS_EACH:,} people over a year")
-    report.say(machine.described_now())
-    report.say(f"server on core {server_core}, clients and PostgreSQL on core {load_core}")
-    report.say("cold: right after a commit; kept: asked again")
-    report.say()
+def all_questions() -> list[Question]:
+    found = [
+        Question(f"{range_}, {name}", f"{path}range={range_}", wanted_ms)
+        for range_, wanted_ms in RANGES.items()
+        for name, path in ASKED.items()
+    ]
+    return [*found, Question("30d, by hour", "timeline?granularity=hour&range=30d", RANGES["30d"])]
+
+
+def filtered_questions() -> list[Question]:
+    return [
+        Question(f"{range_}, {name}, filtered", f"{path}range={range_}&browser=Chrome", wanted_ms)
+        for range_, wanted_ms in FILTERED.items()
+        for name, path in {"summary": "summary?", "by page": "breakdown?by=page&"}.items()
+    ]
+
+
+def ask_all(server: Server, questions: Sequence[Question], rounds: int, core: int) -> Reading:
+    """Asks all questions in turn, `rounds` times, after 5 s without questions."""
+    status, answer, _ = server.ask("POST", "/api/auth/login", json.dumps({"email": EMAIL, "password": PASSWORD}), JSON)
+    if status != OK:
+        raise RuntimeError(f"the admin cannot log in: {answer.decode()}")
+    headers = {"Authorization": f"Bearer {json.loads(answer)['access_token']}"}
+    quiet = Steady(server.port, "alive", ALIVE_A_SECOND, 5.0, core=core).answers()
+    alive, times = Steady(server.port, "alive", ALIVE_A_SECOND, 2.0 * rounds, core=core), defaultdict(Times)
+    for _ in range(rounds):
+        for question in questions:
+            ask(server, question, headers, times[question])
+    return Reading(dict(times), [a.took_ms for a in alive.answers()], [a.took_ms for a in quiet])
+
+
+def ask(server: Server, question: Question, headers: dict[str, str], times: Times) -> None:
+    server.ask("POST", "/api/visitor/register", json.dumps({"visitorId": "bench_insights", "page": "/"}), JSON)
+    for taken in (times.cold, times.kept):
+        began = time.perf_counter()
+        status, _, _ = server.ask("GET", f"/api/reports/{question.path}", None, headers, timeout_s=60)
+        taken.append((time.perf_counter() - began) * 1000)
+        times.status = max(times.status, status)
 
 
 def say_times(report: Report, where: str, reading: Reading) -> None:
     rows = []
     for question, times in reading.times.items():
-        cold, kept = ([f"{f(taken):.1f}" for f in (median, p95, max)] for taken in (times.cold, times.kept))
+        cold, kept = (
+            [f"{ms:.1f}" for ms in (median(taken), percentile(taken, 95), max(taken))]
+            for taken in (times.cold, times.kept)
+        )
         rows.append([question.name, str(len(times.cold)), *cold, *kept, str(times.status)])
-    figures = ("median ms", "p95 ms", "most ms")
     report.say(where)
-    report.table(("", "times", *(f"cold {f}" for f in figures), *(f"kept {f}" for f in figures), "status"), rows)
-    said = [f"{name} {figure(reading.alive_ms):.1f} ms" for name, figure in (("median", median), ("most", max))]
+    report.table(HEAD, rows)
+    alive = reading.alive_ms
     report.say(
-        f"GET /healthz meanwhile, 200 a second: {', '.join(said)}, p99 {p99(reading.alive_ms):.1f} ms; "
-        f"without reports p99 {p99(reading.quiet_ms):.1f} ms"
+        f"GET /healthz meanwhile, {ALIVE_A_SECOND} a second: median {median(alive):.1f} ms, most {max(alive):.1f} ms, "
+        f"p99 {percentile(alive, 99):.1f} ms; without reports p99 {percentile(reading.quiet_ms, 99):.1f} ms"
     )
     report.say()
 
 
 def targets_of(where: str, reading: Reading) -> list[Target]:
-    asked = [(question, times) for question, times in reading.times.items() if times.status == OK]
-    found = [
-        Target(f"{where}, {question.name}, p95 cold", p95(times.cold), most=question.wanted_ms, unit="ms")
-        for question, times in asked
-    ]
+    alive_ms = percentile(reading.alive_ms, 99)
     return [
-        *found,
-        Target(f"{where}, GET /healthz meanwhile, p99", p99(reading.alive_ms), most=ALIVE_P99_MS, unit="ms"),
+        *(
+            Target(f"{where}, {asked.name}, p95 cold", percentile(times.cold, 95), most=asked.wanted_ms, unit="ms")
+            for asked, times in reading.times.items()
+            if times.status == OK
+        ),
+        Target(f"{where}, GET /healthz meanwhile, p99", alive_ms, most=ALIVE_P99_MS, unit="ms"),
     ]
-
-
-def p95(taken: Sequence[float]) -> float:
-    return percentile(taken, 95)
-
-
-def p99(taken: Sequence[float]) -> float:
-    return percentile(taken, 99)
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that every server is stopped on the way out
-    main()
+    machine.run(main)

@@ -1,100 +1,131 @@
 """How long a start takes, of 1 worker and of 4, how much CPU, and how much memory all processes have afterwards.
 
-On SQLite, with a new database and with one that is prepared; several workers with Redis. Beside other versions of this
-server, in turn. Prints tables and how the ratios stand against the targets; the same text goes to
-bench/results/start.txt.
+On SQLite, with a new database and with one that is prepared; several workers with Redis. Beside a version before, in
+turn. Prints tables and how the ratios stand; the same text goes to bench/results/start.txt.
 """
 
 from __future__ import annotations
 
-import signal
-import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import astuple, dataclass
+from http.client import HTTPException
 from pathlib import Path
 from statistics import median
 
 import click
-from harness import machine, starts, versions
+from harness import machine, proc, versions
 from harness.databases import SETTINGS
 from harness.folders import RESULTS, scratch
+from harness.processes import Server, serving
 from harness.redis_server import redis_server
-from harness.starts import Start
-from harness.tables import Report, Target, progress, say_targets
+from harness.tables import NO_WORSE, Report, Target, progress, say_targets
 from harness.versions import THIS, Version
 
 WORKERS = (4, 1)
+START_S = 120.0
+REQUESTS = 40
+"""For each worker before memory is measured: a page, stats and visits."""
+
+ASKED = (("GET", "/api/stats"), ("GET", "/healthz"), ("GET", "/"), ("POST", "/api/visitor/register"))
+
+
+@dataclass(frozen=True)
+class Start:
+    ready_s: float
+    cpu_s: float  # of all processes, also of those that have ended
+    pss_mb: float  # of all processes, after some requests
+
+
 Case = tuple[int, bool, Version]
 """(workers, whether the database is new, version)"""
 
 
 @click.command(help=__doc__)
 @click.option("--rounds", default=3, show_default=True, help="how often everybody has a turn")
-@click.option("--beside", multiple=True, help="NAME=FOLDER of another checkout, with the same Python")
 @click.option("--quick", is_flag=True, help="one round; not kept")
 @versions.option
-def main(rounds: int, beside: tuple[str, ...], quick: bool, before: Version | None) -> None:
-    named = [each.partition("=") for each in beside]
-    everybody = [THIS, *(Version(name, Path(folder).resolve(), sys.executable) for name, _, folder in named)]
-    everybody += [before] if before else []
+def main(rounds: int, quick: bool, before: Version | None) -> None:
+    everybody = [THIS, before] if before else [THIS]
     rounds = 1 if quick else rounds
     report = Report()
-    report.say("A start on SQLite, until each worker waits for connections; several workers with Redis")
-    report.say(machine.described_now())
-    report.say(f"medians of {rounds} interleaved rounds")
-    report.say()
-    with scratch() as folder, redis_server(None) as redis:
-        found = in_turn(everybody, rounds, folder, redis.url)
-    say_starts(report, found)
+    machine.say_head(
+        report,
+        "A start on SQLite, until each worker waits for connections; several workers with Redis",
+        f"medians of {rounds} interleaved rounds",
+    )
+    found: dict[Case, list[Start]] = {}
+    with scratch() as folder, redis_server() as redis:
+        for turn in range(rounds * len(WORKERS)):
+            for version in everybody:
+                workers = WORKERS[turn % len(WORKERS)]
+                progress(turn + 1, rounds * len(WORKERS), f"{workers} worker(s), {version.name}")
+                start_twice(found, folder, workers, version, redis.url)
+    rows = [
+        [f"{named(workers)}, {'new' if is_new else 'prepared'} database: {version.name}", *cells(each)]
+        for (workers, is_new, version), each in found.items()
+    ]
+    report.table(("", "ready s", "CPU s", "PSS MB"), rows)
     if before:
         say_targets(report, targets(found, before))
     if not quick:
         report.save(RESULTS / "start.txt")
 
 
-def in_turn(everybody: list[Version], rounds: int, folder: Path, redis: str) -> dict[Case, list[Start]]:
-    found: dict[Case, list[Start]] = {}
-    steps = rounds * len(WORKERS) * len(everybody)
-    for step in range(steps):
-        turn, at = divmod(step, len(everybody))
-        workers, version = WORKERS[turn % len(WORKERS)], everybody[at]
-        progress(step + 1, steps, f"{workers} worker(s), {version.name}")
-        env = {**SETTINGS, "DATABASE_URL": f"sqlite:///{folder}/{step}.db", "WEB_CONCURRENCY": str(workers)}
-        if workers > 1:
-            env["REDIS_URL"] = redis
-        for is_new in (True, False):
-            start = starts.measure(version, env, workers)
-            found.setdefault((workers, is_new, version), []).append(start)
-    return found
+def start_twice(found: dict[Case, list[Start]], folder: Path, workers: int, version: Version, redis: str) -> None:
+    env = {**SETTINGS, "DATABASE_URL": f"sqlite:///{folder}/start.db", "WEB_CONCURRENCY": str(workers)}
+    if workers > 1:
+        env["REDIS_URL"] = redis
+    for is_new in (True, False):
+        found.setdefault((workers, is_new, version), []).append(measure(version, env, workers, folder / "server.log"))
+    for path in folder.glob("start.db*"):
+        path.unlink()
 
 
-def say_starts(report: Report, found: dict[Case, list[Start]]) -> None:
-    rows = []
-    for workers, is_new, version in sorted(found, key=lambda case: (-case[0], not case[1])):
-        ours, theirs = (medians(found[workers, is_new, each]) for each in (THIS, version))
-        ratios = ["" if version == THIS else f"{our / their:.2f}" for our, their in zip(ours, theirs, strict=True)]
-        cells = [f"{theirs[0]:.2f}", f"{theirs[1]:.2f}", f"{theirs[2]:.0f}"]
-        what = f"{workers} worker{'s' * (workers > 1)}, {'new' if is_new else 'prepared'} database: {version.name}"
-        rows.append([what, *(cell for pair in zip(cells, ratios, strict=True) for cell in pair)])
-    report.table(("", "ready s", "of it", "CPU s", "of it", "PSS MB", "of it"), rows)
-    report.say("of it: this version's figure divided by that version's.")
+def measure(version: Version, env: Mapping[str, str], workers: int, log: Path) -> Start:
+    began = time.monotonic()
+    with serving(version.server, env, machine.all_cores(), log, version.folder, is_ready=False) as server:
+        wait_for_all(server, workers)
+        ready_s, cpu_s = time.monotonic() - began, proc.cpu_with_ended_s(server.pid)
+        for number in range(REQUESTS * workers):
+            method, path = ASKED[number % len(ASKED)]
+            body = f'{{"visitorId": "visitor-{number}"}}' if method == "POST" else None
+            with suppress(OSError, HTTPException):
+                server.ask(method, path, body, {"Content-Type": "application/json"} if body else {})
+        return Start(ready_s, cpu_s, proc.pss_mb(server.pid))
+
+
+def wait_for_all(server: Server, workers: int) -> None:
+    """Until all workers wait for connections, and one has answered."""
+    deadline = time.monotonic() + START_S
+    while (found := proc.accepting(server.pid, server.port)) < workers:
+        if time.monotonic() > deadline:
+            raise click.ClickException(f"{found} of {workers} workers wait for connections")
+        time.sleep(0.02)
+    server.wait_until_it_answers()
+
+
+def named(workers: int) -> str:
+    return f"{workers} worker{'s' * (workers > 1)}"
+
+
+def cells(each: list[Start]) -> list[str]:
+    ready_s, cpu_s, pss_mb = (median(values) for values in zip(*map(astuple, each), strict=True))
+    return [f"{ready_s:.2f}", f"{cpu_s:.2f}", f"{pss_mb:.0f}"]
 
 
 def targets(found: dict[Case, list[Start]], before: Version) -> list[Target]:
     """With a prepared database. Ratios are medians of the rounds' ratios."""
 
-    def ratio(workers: int, figure: str, most: float) -> Target:
+    def ratio(workers: int, figure: str, what: str) -> Target:
         pairs = zip(found[workers, False, THIS], found[workers, False, before], strict=True)
         measured = median(getattr(one, figure) / getattr(other, figure) for one, other in pairs)
-        what = {"ready_s": "seconds until ready", "pss_mb": "memory"}[figure]
-        return Target(f"{workers} worker{'s' * (workers > 1)}: {what}, / {before.name}", measured, most=most)
+        return Target(f"{named(workers)}: {what}, / {before.name}", measured, most=NO_WORSE)
 
-    return [ratio(4, "ready_s", 0.3), ratio(1, "ready_s", 0.55), ratio(4, "pss_mb", 0.7), ratio(1, "pss_mb", 0.9)]
-
-
-def medians(each: list[Start]) -> list[float]:
-    """Of ready_s, cpu_s and pss_mb."""
-    return [median(values) for values in zip(*((one.ready_s, one.cpu_s, one.pss_mb) for one in each), strict=True)]
+    figures = {"ready_s": "seconds until ready", "pss_mb": "memory"}
+    return [ratio(workers, figure, what) for workers in WORKERS for figure, what in figures.items()]
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that every server is stopped on the way out
-    main()
+    machine.run(main)

@@ -6,19 +6,62 @@ targets; the same text goes to bench/results/stats.txt.
 
 from __future__ import annotations
 
-import signal
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import json
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
 
 import click
-from harness import machine, stats_report, stats_run, versions
-from harness.databases import SETTINGS
+from harness import contenders as who
+from harness import load, machine, versions
+from harness.contenders import WARM_UP_S, Contender, Figures, Place
+from harness.databases import Database, SqliteFile, postgres
 from harness.folders import RESULTS, scratch
-from harness.postgres import Postgres, postgres
-from harness.runs import Place
-from harness.tables import Report, say_targets
+from harness.ledgers import filled, wait_until_read
+from harness.processes import Server
+from harness.tables import NO_WORSE, Report, Target, progress, say_targets
 from harness.versions import Version
+
+CONNECTIONS = 64
+FEW = 10
+STATS, ALIVE, BADGE = "/api/stats", "/healthz", "/badge.svg?value=total"
+PAGES = ("/openapi.json", "/")
+
+
+@dataclass(frozen=True)
+class Question:
+    path: str
+    is_conditional: bool = False  # with If-None-Match, answered with 304
+
+    def __str__(self) -> str:
+        return f"GET {self.path}" + (", 304" if self.is_conditional else "")
+
+
+CONSTANT = (Question(STATS), Question(ALIVE))
+EVERYTHING = (*CONSTANT, *map(Question, PAGES))
+MANY_VISITS = (Question(STATS), Question(STATS, is_conditional=True))
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A server on a database, and what it is asked."""
+
+    name: str
+    server: Contender
+    database: Database
+    questions: tuple[Question, ...]
+
+
+Readings = Mapping[tuple[str, Question], list[Figures]]
+"""Of each round, by the name of the subject."""
+
+
+def name_of(where: str, visits: int) -> str:
+    return f"this server, {where}, {visits:,} visits"
+
+
+OURS = name_of("SQLite", FEW)
 
 
 @click.command(help=__doc__)
@@ -27,50 +70,106 @@ from harness.versions import Version
 @click.option("--rounds", default=3, show_default=True, help="how often everybody has a turn")
 @click.option("--seconds", default=4, show_default=True, help="how long each load lasts")
 @click.option("--quick", is_flag=True, help="one round of one second: proves that it works, measures little; not kept")
-@click.option("--server-core", default=0, show_default=True, help="core of the server under test")
-@click.option("--load-core", default=1, show_default=True, help="core of the clients, and of PostgreSQL")
 @versions.option
-def main(
-    visits: int, with_postgres: bool, rounds: int, seconds: int, quick: bool, before: Version | None, **cores: int
-) -> None:
-    server_core, load_core = cores["server_core"], cores["load_core"]
+def main(visits: int, with_postgres: bool, rounds: int, seconds: int, quick: bool, before: Version | None) -> None:
     if quick:
         rounds, seconds = 1, 1
     machine.demand("cc", "taskset", "node")
-    machine.demand_cores(server_core, load_core)
+    server_core, load_core = machine.two_cores()
     report = Report()
-    with scratch() as folder, maybe_postgres(with_postgres, load_core) as database:
-        place = Place(folder, database, server_core, load_core, load_core)
-        say_head(report, place, rounds, seconds)
-        subjects = stats_run.subjects(visits, place, before)
-        found = stats_run.in_turn(subjects, place, rounds, seconds)
-    stats_report.say_readings(report, found)
-    say_targets(report, stats_report.targets(found, visits, bool(database), before))
+    machine.say_head(
+        report,
+        f"GET /api/stats and other routes, {CONNECTIONS} connections",
+        f"server on core {server_core}, clients and PostgreSQL on core {load_core}; Node {machine.node_version()}",
+        f"medians of {rounds} interleaved rounds, {seconds} s each",
+    )
+    with scratch() as folder, postgres(load_core) if with_postgres else nullcontext() as database:
+        place = Place(folder, database, server_core, load_core)
+        found = in_turn(subjects(visits, place, before), place, rounds, seconds)
+    say_readings(report, found)
+    say_targets(report, targets(found, visits, with_postgres, before))
     if not quick:
         report.save(RESULTS / "stats.txt")
 
 
-@contextmanager
-def maybe_postgres(wanted: bool, core: int) -> Iterator[Postgres | None]:
-    if not wanted:
-        yield None
-        return
-    with postgres(core, SETTINGS) as server:
-        yield server
+def subjects(visits: int, place: Place, before: Version | None) -> list[Subject]:
+    found = []
+    places = ((None, who.ON_SQLITE), (place.postgres, who.ON_POSTGRES))
+    for server, contender in places if place.postgres else places[:1]:
+        few, many = (filled("visits", count, server, is_kept=True) for count in (FEW, visits))
+        with place.serving(contender, many) as reading:
+            wait_until_read(reading, many)
+        asked = (*EVERYTHING, Question(BADGE)) if server is None else CONSTANT[:1]
+        found.append(Subject(name_of(contender.backend, FEW), contender, few, asked))
+        found.append(Subject(name_of(contender.backend, visits), contender, many, MANY_VISITS))
+    found += [Subject(each.name, each, found[0].database, CONSTANT) for each in (who.FLASK, who.NODE)]
+    if before:
+        server, _ = who.of_version(before)
+        found.append(Subject(server.name, server, SqliteFile(place.folder / "before.db"), EVERYTHING))
+    return found
 
 
-def say_head(report: Report, place: Place, rounds: int, seconds: int) -> None:
-    found = machine.versions() | {"Node": machine.node_version()}
-    if place.postgres:
-        found["PostgreSQL"] = place.postgres.version()
-    report.say(f"GET /api/stats and other routes, {stats_run.CONNECTIONS} connections")
-    report.say(machine.described_now())
-    report.say(machine.listed(found))
-    report.say(f"server on core {place.server_core}, clients and PostgreSQL on core {place.load_core}")
-    report.say(f"medians of {rounds} interleaved rounds, {seconds} s each")
-    report.say()
+def in_turn(subjects: list[Subject], place: Place, rounds: int, seconds: int) -> Readings:
+    found: dict[tuple[str, Question], list[Figures]] = {}
+    for step in range(rounds * len(subjects)):
+        subject = subjects[step % len(subjects)]
+        progress(step + 1, rounds * len(subjects), subject.name)
+        with place.serving(subject.server, subject.database) as server:
+            if subject.server.migrates:
+                register_few(server)
+            for question in subject.questions:
+                figures = read(subject, question, server, place, seconds)
+                found.setdefault((subject.name, question), []).append(figures)
+    return found
+
+
+def register_few(server: Server) -> None:
+    """Through HTTP: the tables of another version may not be ours."""
+    for number in range(FEW):
+        body = json.dumps({"visitorId": f"visitor_{number}_few", "visitId": f"few-{number}"})
+        server.ask("POST", "/api/visitor/register", body, {"Content-Type": "application/json"})
+
+
+def read(subject: Subject, question: Question, server: Server, place: Place, seconds: int) -> Figures:
+    etag = server.ask("GET", question.path)[2]["ETag"] if question.is_conditional else None
+    begin = partial(load.get, server.port, question.path, CONNECTIONS, core=place.load_core, etag=etag)
+    begin(WARM_UP_S).result()
+    figures, _ = place.measure(subject.server, server, partial(begin, seconds))
+    wanted = 304 if question.is_conditional else 200
+    status, _, _ = server.ask("GET", question.path, headers={"If-None-Match": etag} if etag else {})
+    if status != wanted:
+        raise click.ClickException(f"{subject.name}, {question}: the status was {status}")
+    return figures
+
+
+def say_readings(report: Report, found: Readings) -> None:
+    for question in dict.fromkeys(question for _, question in found):
+        flask = found.get((who.FLASK.name, question))
+        report.say(f"{question}")
+        rows = [load.row(name, figures, flask) for (name, asked), figures in found.items() if asked == question]
+        report.table(load.HEAD, rows)
+
+
+def targets(found: Readings, visits: int, on_postgres: bool, before: Version | None) -> list[Target]:
+    def rate(name: str, other: str, **bounds: float) -> Target:
+        measured = load.ratio(found[name, Question(STATS)], found[other, Question(STATS)], "rate")
+        return Target(f"{name} / {other}", measured, **bounds)
+
+    def cpu(path: str, other: str, most: float) -> Target:
+        ratio = load.ratio(found[OURS, Question(path)], found[other, Question(path)], "cpu_us")
+        return Target(f"{Question(path)}: CPU, {OURS} / {other}", ratio, most=most)
+
+    wanted = []
+    for where in ("SQLite", "PostgreSQL") if on_postgres else ("SQLite",):
+        few, many = name_of(where, FEW), name_of(where, visits)
+        wanted += [rate(each, who.FLASK.name, least=0.9) for each in (few, many)]
+        wanted.append(rate(many, few, least=0.9, most=1.1))
+    wanted += [cpu(STATS, who.NODE.name, 1.5), cpu(ALIVE, who.NODE.name, 1.0)]
+    badge = load.ratio(found[OURS, Question(BADGE)], found[OURS, Question(STATS)], "rate")
+    wanted.append(Target(f"{Question(BADGE)} / {Question(STATS)}", badge, least=0.9))
+    older = who.of_version(before)[0].name if before else None
+    return wanted + [cpu(question.path, older, NO_WORSE) for question in EVERYTHING if older]
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that every server is stopped on the way out
-    main()
+    machine.run(main)

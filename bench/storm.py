@@ -7,23 +7,55 @@ With a version before, both have as many storms, in turn; the last one of this v
 
 from __future__ import annotations
 
-import signal
 import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 import click
-from harness import machine, versions
-from harness.crowds import allow_files
+from harness import machine, proc, versions
+from harness.crowds import Counts, Crowd, allow_files, crowd
+from harness.databases import STARTING_TOTAL, fresh, is_exact, postgres
+from harness.deliveries import Deliveries, Visit, visit
 from harness.folders import RESULTS, scratch
-from harness.redis_server import version as redis_version
-from harness.storm_report import say_storm
-from harness.storms import WORKERS, Storm, run
+from harness.processes import Server, serving
+from harness.pushers import PLAIN_DOOR, SOCKET_IO_DOOR
+from harness.redis_server import redis_server
+from harness.steady import OK, Answer, Steady
 from harness.tables import NO_WORSE, Report, Target, progress, say_targets
 from harness.versions import THIS, Version
 
 QUICK_SOCKETS, QUICK_SECONDS = 100, 4
-OF_PYTHON = ("eventlet", "flask-socketio", "python-socketio", "python-engineio", "redis")
+WORKERS = 2
+REGISTERING_CONNECTIONS = 16
+MOST_OF_A_LOG = 3000
+P99_MS = 100.0
+LEAST_SHARE = 0.95
+IDLE_ENOUGH_PERCENT = 50.0
+"""A reading client busier than that may be what is slow."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    sockets: int
+    rate: int
+    seconds: int
+    on_postgres: bool
+
+
+@dataclass(frozen=True)
+class Storm:
+    """What happened. `cpu_percent` are shares of one core, by process."""
+
+    answers: list[Answer]
+    visits: list[Visit]
+    deliveries: Deliveries
+    counts: list[Counts]
+    cpu_percent: dict[str, float]
+    exact: bool
 
 
 @click.command(help=__doc__)
@@ -42,50 +74,129 @@ def main(
     machine.demand("cc", "taskset")
     allow_files(sockets)
     report = Report()
-    say_head(report, sockets, rate, seconds, "PostgreSQL" if on_postgres else "SQLite")
+    database = "PostgreSQL" if on_postgres else "SQLite"
+    machine.say_head(
+        report,
+        f"{rate} visits a second for {seconds} s, {sockets:,} sockets, {WORKERS} workers, {database}, Redis",
+    )
+    everybody = (before, THIS) if before else (THIS,)
+    storms: dict[Version, list[Storm]] = {version: [] for version in everybody}
     with scratch() as folder:
-        storms = in_turn(folder, before, rounds, (sockets, rate, seconds, on_postgres))
+        for _ in range(rounds if before else 1):
+            for version in everybody:
+                progress(1, 1, f"a storm of {version.name}")
+                storms[version].append(run(folder, version, Wanted(sockets, rate, seconds, on_postgres)))
     kept = say_storm(report, storms[THIS][-1], rate, seconds)
     if before:
-        say_since(report, storms[THIS], storms[before])
+        say_targets(report, since(storms[THIS], storms[before]))
     if not quick:
         report.save(RESULTS / "storm.txt")
     sys.exit(0 if kept else 1)
 
 
-def in_turn(
-    folder: Path, before: Version | None, rounds: int, wanted: tuple[int, int, int, bool]
-) -> dict[Version, list[Storm]]:
-    if before is None:
-        return {THIS: [run(folder, THIS, *wanted)]}
-    found: dict[Version, list[Storm]] = {THIS: [], before: []}
-    for step in range(2 * rounds):
-        version = (before, THIS)[step % 2]
-        progress(step + 1, 2 * rounds, f"a storm of {version.name}")
-        found[version].append(run(folder, version, *wanted))
-    return found
-
-
-def say_since(report: Report, ours: list[Storm], theirs: list[Storm]) -> None:
-    rows = [
-        (storm.deliveries.from_commit.percentile_ms(99), storm.cpu_percent["workers"]) for storm in (*ours, *theirs)
-    ]
-    p99, cpu = (
-        median(one / max(other, 1e-9) for one, other in zip(figure[: len(ours)], figure[len(ours) :], strict=True))
-        for figure in zip(*rows, strict=True)
+def since(ours: list[Storm], theirs: list[Storm]) -> list[Target]:
+    rounds = list(zip(ours, theirs, strict=True))
+    p99 = median(
+        one.deliveries.from_commit.percentile_ms(99) / other.deliveries.from_commit.percentile_ms(99)
+        for one, other in rounds
     )
-    targets = [Target("from the commit, p99, / before", p99, most=NO_WORSE), Target("CPU of the workers / before", cpu)]
-    say_targets(report, targets)
+    cpu = median(one.cpu_percent["workers"] / other.cpu_percent["workers"] for one, other in rounds)
+    return [Target("from the commit, p99, / before", p99, most=NO_WORSE), Target("CPU of the workers / before", cpu)]
 
 
-def say_head(report: Report, sockets: int, rate: int, seconds: int, database: str) -> None:
-    versions = machine.package_versions(sys.executable, OF_PYTHON) | {"Redis": redis_version()}
-    report.say(f"{rate} visits a second for {seconds} s, {sockets:,} sockets, {WORKERS} workers, {database}, Redis")
-    report.say(machine.described_now())
-    report.say(machine.listed(versions))
+def run(folder: Path, version: Version, wanted: Wanted) -> Storm:
+    doors = {PLAIN_DOOR: folder / "plain.log", SOCKET_IO_DOOR: folder / "socketio.log"}
+    printed, clients = folder / "server.log", wanted.sockets // 2
+    with ExitStack() as stack:
+        database_server = stack.enter_context(postgres() if wanted.on_postgres else nullcontext())
+        database = stack.enter_context(fresh(folder, database_server, is_empty=version != THIS))
+        redis = stack.enter_context(redis_server())
+        env = {**database.env, "REDIS_URL": redis.url, "WEB_CONCURRENCY": str(WORKERS)}
+        server = stack.enter_context(serving(version.server, env, machine.all_cores(), printed, version.folder))
+        with ExitStack() as gathering:
+            crowds = [
+                gathering.enter_context(crowd(server.port, door, clients, None, log)) for door, log in doors.items()
+            ]
+            answers, cpu_percent = rage(server, redis.pid, crowds, wanted)
+            counts = [gathered.counts() for gathered in crowds]
+        acknowledged = sum(answer.status == OK for answer in answers)
+        exact = version != THIS or is_exact(database, acknowledged)  # the tables of another version may be others
+    said = printed.read_text(errors="replace")
+    if said.count("\n") > 1:  # the first line says where it serves
+        click.echo(f"The server said:\n{said[-MOST_OF_A_LOG:]}", err=True)
+    visits = sorted((visit(one) for one in answers if one.status == OK), key=lambda one: one.ordinal)
+    deliveries = Deliveries(STARTING_TOTAL)
+    for log in doors.values():
+        deliveries.read(log, clients, visits)
+    return Storm(answers, visits, deliveries, counts, cpu_percent, exact)
+
+
+def rage(server: Server, redis: int, crowds: list[Crowd], wanted: Wanted) -> tuple[list[Answer], dict[str, float]]:
+    """The storm itself, until the last update has come; and the CPU that everybody had meanwhile."""
+    for gathered in crowds:
+        gathered.settle()
+    seconds = wanted.seconds
+    progress(1, 1, f"{wanted.sockets} sockets are open; {seconds} s of visits begin")
+    steady = Steady(server.port, "register", wanted.rate, seconds, REGISTERING_CONNECTIONS)
+    roots = {"workers": server.pid, "Redis": redis, "registering client": steady.pid}
+    roots |= {f"reading client {at + 1}": gathered.pid for at, gathered in enumerate(crowds)}
+    before = {name: proc.cpu_us(root) for name, root in roots.items()}
+    time.sleep(seconds)  # the last visits are still to be registered then, so that everybody is there to be asked
+    percent = {name: (proc.cpu_us(root) - before[name]) / seconds / 1e4 for name, root in roots.items()}
+    answers = steady.answers()
+    for gathered in crowds:
+        gathered.settle()
+    return answers, percent
+
+
+def say_storm(report: Report, storm: Storm, rate: int, seconds: int) -> bool:
+    """Say everything; True when all promises were kept."""
+    seen = storm.deliveries
+    rows = [
+        [name, f"{delays.count:,}", *(f"{delays.percentile_ms(percent):.1f}" for percent in (50, 90, 99, 99.9, 100))]
+        for name, delays in (("from the commit", seen.from_commit), ("from sending the request", seen.from_sending))
+    ]
+    report.say("From a visit to each client that shows it, for every visit and every socket, ms")
+    report.table(("", "pairs", "p50", "p90", "p99", "p99.9", "most"), rows)
+    batches = ", ".join(f"{counts.longest_batch_us / 1000:.1f}" for counts in storm.counts)
+    took = sorted((answer.answered_ns - answer.sent_ns) / 1e6 for answer in storm.answers) or [0.0]
+    report.say(f"updates to each socket: {seen.updates / len(seen.sockets) / seconds:.1f} a second")
+    report.say(f"registrations: p50 {took[len(took) // 2]:.1f} ms, p99 {took[len(took) * 99 // 100]:.1f} ms")
+    report.say(f"the reading clients' longest batch: {batches} ms")
+    report.say("CPU, % of a core: " + ", ".join(f"{who} {share:.0f}" for who, share in storm.cpu_percent.items()))
     report.say()
+    found = [*promises(storm), *conditions(storm, rate, seconds)]
+    say_targets(report, found)
+    return all(target.met for target in found)
+
+
+def promises(storm: Storm) -> Sequence[Target]:
+    seen, visits = storm.deliveries, len(storm.visits)
+    total = STARTING_TOTAL + visits
+    p99_ms = seen.from_commit.percentile_ms(99)
+    return [
+        Target("99 of 100 deliveries, from the commit", p99_ms, least=0.01, most=P99_MS, unit="ms"),
+        none("visits not delivered to some socket", visits * len(seen.sockets) - seen.from_commit.count),
+        none(f"sockets not on the exact total {total:,}", seen.not_on(total)),
+        none("updates with a lower total or revision", seen.went_back),
+        none("connections lost", sum(counts.lost for counts in storm.counts)),
+        none("ledgers that do not add up", int(not storm.exact)),
+    ]
+
+
+def conditions(storm: Storm, rate: int, seconds: int) -> Sequence[Target]:
+    """Without which the promises would be kept too easily, or would not be the server's to keep."""
+    busiest = max(share for name, share in storm.cpu_percent.items() if name.startswith("reading"))
+    return [
+        Target("registrations a second", len(storm.visits) / seconds, least=rate * LEAST_SHARE, unit="/s"),
+        none("registrations refused", sum(answer.status != OK for answer in storm.answers)),
+        Target("CPU of the busiest reading client", busiest, most=IDLE_ENOUGH_PERCENT, unit="%"),
+    ]
+
+
+def none(what: str, count: int) -> Target:
+    return Target(what, count, most=0, unit="")
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that every server is stopped on the way out
-    main()
+    machine.run(main)

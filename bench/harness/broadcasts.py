@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
 from harness import proc
-from harness.crowds import Crowd, crowd
-from harness.databases import fresh_sqlite
+from harness.crowds import Broadcast, Crowd, crowd
+from harness.databases import fresh
 from harness.processes import Server, serving
 from harness.pushers import Pusher
-from harness.redis_server import redis_server
+from harness.steady import OK, Answer, Steady, percentile
 from harness.tables import progress
 
 FEW = 20
@@ -28,6 +26,8 @@ LOADED_S, LOADED_MB = 3, 0.5
 FRAMES_A_TURN = 20_000
 FEWEST, MOST = 3, 10
 """Broadcasts in a turn: many where each is short."""
+
+VISITS_A_SECOND, READS_A_SECOND = 20, 100
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,17 @@ class Turn:
     extra: int  # updates that were not asked for
 
 
+@dataclass(frozen=True)
+class Beside:
+    """GET /api/stats beside broadcasts."""
+
+    errors: int
+    updates_a_second: float  # to each client
+    quiet_p99_ms: float  # with the same sockets open, and nothing to tell them
+    p99_ms: float
+    most_ms: float
+
+
 @dataclass
 class Stage:
     """A server with its crowd, both alive, and what opening cost."""
@@ -58,66 +69,33 @@ class Stage:
     crowd: Crowd
     empty_mb: float  # resident memory without connections
     connect_us: float  # CPU for each connection
-    idle_kb: float  # resident memory for each connection, 1,000 bytes, before any broadcast
+    idle_kb: float = 0.0  # resident memory for each connection, 1,000 bytes, before any broadcast
     turns: list[Turn] = field(default_factory=list)
 
     def kb_a_connection(self) -> float:
         """Now."""
-        return _kb(self.server, self.empty_mb, self.crowd.size)
-
-    def wake(self) -> None:
-        self._signal(signal.SIGCONT)
-
-    def sleep(self) -> None:
-        """Until its next turn: some peers are busy with thousands of idle connections. Ours may not need that."""
-        self._signal(signal.SIGSTOP)
-
-    def _signal(self, number: signal.Signals) -> None:
-        if not self.pusher.own:
-            for pid in proc.tree(self.server.pid):
-                with suppress(ProcessLookupError):
-                    os.kill(pid, number)
+        return 1000 * (proc.tree_rss_mb(self.server.pid) - self.empty_mb) / self.crowd.size
 
 
 @contextmanager
 def stages(pushers: Sequence[Pusher], stand: Stand, size: int) -> Iterator[list[Stage]]:
     """Everybody on stage at once, `size` connections each."""
     with ExitStack() as stack:
-        env: dict[str, str] = {}
-        if any(pusher.redis for pusher in pushers):
-            env["REDIS_URL"] = stack.enter_context(redis_server(stand.load_core)).url
         on_stage = []
         for step, pusher in enumerate(pushers):
             progress(step + 1, len(pushers), f"{pusher.name}: {size:,} connections")
-            own_env = env if pusher.redis else {}
-            on_stage.append(stack.enter_context(_stage(pusher, stand, size, own_env, f"{step}")))
+            folder = stand.folder / f"{step}-{size}"
+            folder.mkdir()
+            env = stack.enter_context(fresh(folder)).env
+            server = stack.enter_context(serving(pusher.command, env, stand.server_core, folder / "log", pusher.folder))
+            _warm_up(pusher, server, stand)
+            cpu, empty_mb = proc.cpu_us(server.pid), proc.tree_rss_mb(server.pid)
+            gathered = stack.enter_context(crowd(server.port, pusher.door, size, stand.load_core))
+            gathered.settle()
+            stage = Stage(pusher, server, gathered, empty_mb, (proc.cpu_us(server.pid) - cpu) / size)
+            stage.idle_kb = stage.kb_a_connection()
+            on_stage.append(stage)
         yield on_stage
-
-
-@contextmanager
-def _stage(pusher: Pusher, stand: Stand, size: int, env: Mapping[str, str], name: str) -> Iterator[Stage]:
-    folder = stand.folder / f"{name}-{size}"
-    folder.mkdir()
-    with ExitStack() as stack:
-        if pusher.own:
-            env = {**env, **stack.enter_context(fresh_sqlite(folder)).env}
-        env = {**env, **dict(pusher.env)}
-        server = stack.enter_context(serving(pusher.command, env, stand.server_core, folder / "log", pusher.folder))
-        _warm_up(pusher, server, stand)
-        cpu, empty_mb = proc.cpu_us(server.pid), proc.tree_rss_mb(server.pid)
-        gathered = stack.enter_context(crowd(server.port, pusher.door, size, stand.load_core))
-        gathered.settle()
-        connect_us = (proc.cpu_us(server.pid) - cpu) / size
-        stage = Stage(pusher, server, gathered, empty_mb, connect_us, _kb(server, empty_mb, size))
-        try:
-            stage.sleep()
-            yield stage
-        finally:
-            stage.wake()
-
-
-def _kb(server: Server, empty_mb: float, size: int) -> float:
-    return 1000 * (proc.tree_rss_mb(server.pid) - empty_mb) / size
 
 
 def _warm_up(pusher: Pusher, server: Server, stand: Stand) -> None:
@@ -136,9 +114,7 @@ def play(on_stage: Sequence[Stage], rounds: int) -> None:
     for number in range(rounds):
         progress(number + 1, rounds, f"round of {len(on_stage)} servers, {on_stage[0].crowd.size:,} connections")
         for stage in on_stage:
-            stage.wake()
             stage.turns.append(_turn(stage))
-            stage.sleep()
 
 
 def _turn(stage: Stage) -> Turn:
@@ -155,7 +131,33 @@ def _turn(stage: Stage) -> Turn:
     )
 
 
-def _cpu_of(stage: Stage, times: int):
+def _cpu_of(stage: Stage, times: int) -> tuple[float, Broadcast]:
     before = proc.cpu_us(stage.server.pid)
     broadcast = stage.crowd.emit(times)
     return proc.cpu_us(stage.server.pid) - before, broadcast
+
+
+def http_beside(stage: Stage, stand: Stand, seconds: float) -> Beside:
+    """Visits are registered as in life, each a change for all sockets; the reads are due at fixed moments."""
+    progress(1, 1, f"GET /api/stats beside {stage.pusher.name}")
+    stage.crowd.settle()
+    stage.crowd.give_way()  # to the reads, whose time is measured on the same core
+    port, core = stage.server.port, stand.load_core
+    quiet = Steady(port, "stats", READS_A_SECOND, seconds, core=core).answers()
+    before = stage.crowd.counts().updates
+    visits = Steady(port, "register", VISITS_A_SECOND, seconds, core=core)
+    reads = Steady(port, "stats", READS_A_SECOND, seconds, core=core)
+    answers, visited = reads.answers(), visits.answers()
+    stage.crowd.settle()
+    updates = stage.crowd.counts().updates - before
+    return Beside(
+        errors=sum(answer.status != OK for answer in (*quiet, *answers, *visited)),
+        updates_a_second=updates / stage.crowd.size / seconds,
+        quiet_p99_ms=_took_ms(quiet, 99),
+        p99_ms=_took_ms(answers, 99),
+        most_ms=_took_ms(answers, 100),
+    )
+
+
+def _took_ms(answers: Sequence[Answer], percent: float) -> float:
+    return percentile([answer.took_ms for answer in answers], percent)

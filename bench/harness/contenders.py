@@ -1,16 +1,23 @@
-"""Who is measured: this server, a version before, ceilings, and the same transaction in Node."""
+"""Servers that answer HTTP: this one, a version before and constant answers; and one load on one of them."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness import load, proc
+from harness.databases import Database, Postgres
 from harness.folders import BENCH, ROOT
-from harness.peers import NODE_MODULES, PEERS
+from harness.processes import Server, serving
 from harness.versions import THIS, Version
 
 SQLITE, POSTGRES = "SQLite", "PostgreSQL"
+SERVERS = BENCH / "servers"
+WARM_UP_S = 1
+Figures = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -30,30 +37,12 @@ class Contender:
         return self.folder != ROOT
 
 
-def _own(script: str, *arguments: str) -> tuple[str, ...]:
-    return (sys.executable, str(SERVERS / script), *arguments)
-
-
-SERVERS = BENCH / "servers"
-PRODUCT = THIS.server
-
-ON_SQLITE = Contender("this server, SQLite", SQLITE, PRODUCT)
-ON_POSTGRES = Contender("this server, PostgreSQL", POSTGRES, PRODUCT)
-CEILING = Contender("Flask: get_json, constant answer", SQLITE, _own("constant.py", "get_json"), keeps=False)
-CHECKED_CEILING = Contender("Flask: checked body, constant answer", SQLITE, _own("constant.py", "checked"), keeps=False)
-NODE = Contender(
-    "Node express + pg, PostgreSQL",
-    POSTGRES,
-    ("node", str(PEERS / "node_peer.js")),
-    env=(("NODE_PATH", str(NODE_MODULES)), ("NODE_ENV", "production")),
+ON_SQLITE = Contender("this server, SQLite", SQLITE, THIS.server)
+ON_POSTGRES = Contender("this server, PostgreSQL", POSTGRES, THIS.server)
+FLASK = Contender(
+    "Flask: get_json, constant answer", SQLITE, (sys.executable, str(SERVERS / "constant.py")), keeps=False
 )
-
-NODE_CONSTANT = Contender("Node http, constant answer", SQLITE, ("node", str(SERVERS / "constant.js")), keeps=False)
-
-
-def everybody(before: Version | None) -> list[Contender]:
-    ours = [ON_SQLITE, ON_POSTGRES, *(of_version(before) if before else ())]
-    return [*ours, CEILING, CHECKED_CEILING, NODE_CONSTANT, NODE]
+NODE = Contender("Node http, constant answer", SQLITE, ("node", str(SERVERS / "constant.js")), keeps=False)
 
 
 def of_version(version: Version) -> tuple[Contender, Contender]:
@@ -62,3 +51,32 @@ def of_version(version: Version) -> tuple[Contender, Contender]:
         Contender(f"{version.name}, {backend}", backend, version.server, keeps=False, folder=version.folder)
         for backend in (SQLITE, POSTGRES)
     )
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where loads happen: a folder on a real disk, a database server, and who works on which core."""
+
+    folder: Path
+    postgres: Postgres | None
+    server_core: int
+    load_core: int
+
+    @contextmanager
+    def serving(self, contender: Contender, database: Database) -> Iterator[Server]:
+        env = {**database.env, **dict(contender.env)}
+        log = self.folder / "server.log"
+        with serving(contender.command, env, self.server_core, log, contender.folder) as server:
+            yield server
+
+    def measure(self, contender: Contender, server: Server, start: Callable[[], load.Client]) -> tuple[Figures, int]:
+        """The load that `start` begins: its figures, and how many requests were answered."""
+        roots = {"cpu_us": server.pid}
+        if contender.backend == POSTGRES and self.postgres:
+            roots["database_cpu_us"] = self.postgres.pid
+        before = {name: proc.cpu_us(root) for name, root in roots.items()}
+        seen = start().result()
+        used = {name: proc.cpu_us(root) - before[name] for name, root in roots.items()}
+        figures = {"rate": seen.rate, "p50_ms": seen.p50_ms, "p99_ms": seen.p99_ms, "errors": float(seen.errors)}
+        figures.update({name: cpu / max(1, seen.requests) for name, cpu in used.items()})
+        return figures, seen.requests

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from harness.programs import SOURCES, compiled
+from harness.programs import compiled
 
 PLAIN, SOCKET_IO, STREAM = "plain", "socketio", "stream"
 SPARE_FILES = 200
@@ -79,9 +79,9 @@ class Crowd:
         """Trigger one broadcast, or with 0 the trigger alone, and wait for its end."""
         return Broadcast(**self.tell(f"emit {times}"))
 
-    def come_back(self, until_told: bool) -> Return:
-        """After the end of their server: open all connections once more, and wait until all are open, or told."""
-        return Return(**self.tell(f"again {'told' if until_told else 'open'}"))
+    def come_back(self) -> Return:
+        """After the end of their server: open all connections once more, and wait until all are told."""
+        return Return(**self.tell("again"))
 
     def counts(self) -> Counts:
         return Counts(**self.tell("report"))
@@ -118,7 +118,7 @@ def crowd(port: int, door: Door, size: int, core: int | None, log: Path | None =
     pinned = [] if core is None else ["taskset", "-c", str(core)]
     options = [*(["deflate"] if door.deflate else []), *([f"log={log}"] if log else [])]
     process = subprocess.Popen(
-        [*pinned, str(compiled(SOURCES / "wsload.c")), str(port), door.path, door.kind, str(size), *options],
+        [*pinned, compiled("wsload"), str(port), door.path, door.kind, str(size), *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

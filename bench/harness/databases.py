@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import subprocess
+import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from harness.postgres import EMPTY, TEMPLATE, Postgres, postgres
+import psycopg2
+
+from harness import proc
+from harness.folders import CACHE, ROOT
 
 STARTING_TOTAL = 4000
 LIMITS = "REGISTRATIONS HEARTBEATS VISITOR LOGINS ACTIONS CHANGES REPORTS SOCKETS HANDSHAKES TABS"
@@ -23,6 +30,9 @@ SETTINGS = {
 }
 """What every server is started with. In production, so that no `.env` has a say."""
 
+MIGRATE = "from koyjabo import create_app; create_app()"
+USER = "postgres"
+TEMPLATE, EMPTY = "migrated", "template1"
 RECOUNT = """
 SELECT (SELECT total FROM counters WHERE scope = 'site'), (SELECT visits FROM counters WHERE scope = 'site'),
        (SELECT unique_visitors FROM counters WHERE scope = 'site'),
@@ -57,48 +67,82 @@ class SqliteFile:
 
 
 @dataclass(frozen=True)
+class Postgres:
+    host: str  # the folder of its socket
+    pid: int
+
+    def query(self, database: str, statement: str) -> list[tuple]:
+        """One statement outside any transaction; its rows, if it has any."""
+        with closing(psycopg2.connect(host=self.host, user=USER, dbname=database)) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+                return cursor.fetchall() if cursor.description else []
+
+    def create(self, name: str, template: str = TEMPLATE) -> PostgresDatabase:
+        """A fresh database; by default with the product's tables, its counter at STARTING_TOTAL."""
+        self.drop(name)
+        self.query("postgres", f"CREATE DATABASE {name} TEMPLATE {template}")
+        return PostgresDatabase(self, name)
+
+    def drop(self, name: str) -> None:
+        self.query("postgres", f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@dataclass(frozen=True)
 class PostgresDatabase:
     server: Postgres
     name: str
 
     @property
     def env(self) -> dict[str, str]:
-        return {**SETTINGS, **self.server.env(self.name), "DATABASE_URL": self.server.url(self.name)}
+        return {**SETTINGS, "DATABASE_URL": f"postgresql+psycopg2://{USER}@/{self.name}?host={self.server.host}"}
 
     def query(self, statement: str) -> list[tuple]:
         return self.server.query(self.name, statement)
 
 
 @contextmanager
-def fresh_sqlite(folder: Path) -> Iterator[SqliteFile]:
-    """A file that is not there yet: the product's own migration makes it."""
+def postgres(core: int | None = None) -> Iterator[Postgres]:
+    """Run PostgreSQL until the block ends, from the `pgserver` package; on `core` only, unless it is None.
+
+    Its data stays in the cache folder.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about a runtime folder we have no use for
+        import pgserver
+
+    CACHE.mkdir(exist_ok=True)
+    server = pgserver.get_server(CACHE / "postgres")
+    try:
+        found = Postgres(host=server.get_uri().partition("?host=")[2], pid=server.get_pid())
+        if core is not None:
+            proc.pin(found.pid, core)
+        migrate(found.create(TEMPLATE, EMPTY))
+        yield found
+    finally:
+        server.cleanup()
+
+
+def migrate(database: Database) -> None:
+    """Bring it up to date by the product's own migrations, in a process of its own."""
+    env = {**os.environ, **database.env}
+    subprocess.run([sys.executable, "-c", MIGRATE], cwd=ROOT, env=env, check=True, timeout=60)
+
+
+@contextmanager
+def fresh(folder: Path, server: Postgres | None = None, is_empty: bool = False) -> Iterator[Database]:
+    """A file that is not there yet, so that the product makes its tables; or a database of `server`, with the product's
+    tables, or empty for a server that makes its own.
+    """
+    if server is not None:
+        yield server.create("run", EMPTY if is_empty else TEMPLATE)
+        server.drop("run")
+        return
     database = SqliteFile(folder / "visits.db")
-    try:
-        yield database
-    finally:
-        for path in folder.glob(f"{database.path.name}*"):
-            path.unlink()
-
-
-@contextmanager
-def fresh_postgres(server: Postgres, name: str = "run", is_empty: bool = False) -> Iterator[PostgresDatabase]:
-    """With the product's tables, or empty for a server that makes its own."""
-    server.create(name, EMPTY if is_empty else TEMPLATE)
-    try:
-        yield PostgresDatabase(server, name)
-    finally:
-        server.drop(name)
-
-
-@contextmanager
-def fresh(folder: Path, on_postgres: bool, is_empty: bool = False) -> Iterator[Database]:
-    """One of either kind; PostgreSQL with a server of its own."""
-    if on_postgres:
-        with postgres(None, SETTINGS) as server, fresh_postgres(server, is_empty=is_empty) as database:
-            yield database
-    else:
-        with fresh_sqlite(folder) as database:
-            yield database
+    yield database
+    for path in folder.glob(f"{database.path.name}*"):
+        path.unlink()
 
 
 def is_exact(database: Database, acknowledged: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,15 +81,17 @@ class Deliveries:
     from_sending: Delays = field(default_factory=Delays)
 
     def read(self, log: Path, clients: int, visits: Sequence[Visit]) -> None:
-        """Add what `clients` have written to `log`. `visits` are sorted, and their ordinals have no gaps."""
+        """Add what `clients` have written to `log`. `visits` are sorted; only without a gap can they be told apart."""
         mine = [Socket(self.starting_total) for _ in range(clients)]
-        first = visits[0].ordinal
+        self.sockets += mine
+        first = self.starting_total + 1
+        if any(one.ordinal != first + at for at, one in enumerate(visits)):
+            return
         for at_ns, number, total, revision in entries(log):
             for ordinal in mine[number].take(total, revision):
                 one = visits[ordinal - first]
                 self.from_commit.add(at_ns - one.committed_ns)
                 self.from_sending.add(at_ns - one.sent_ns)
-        self.sockets += mine
 
     def not_on(self, total: int) -> int:
         return sum(socket.total != total for socket in self.sockets)
@@ -107,8 +109,3 @@ def entries(log: Path) -> Iterator[tuple[int, ...]]:
     with log.open("rb") as file:
         while chunk := file.read(CHUNK):
             yield from ENTRY.iter_unpack(chunk)
-
-
-def without_gaps(visits: Iterable[Visit], first: int) -> bool:
-    """Whether the sorted ordinals are first, first + 1, … with none missing or twice."""
-    return all(one.ordinal == first + at for at, one in enumerate(visits))

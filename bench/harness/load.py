@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from harness.programs import SOURCES, compiled
+from harness.programs import compiled
 
 MARK = "SUMMARY "
 TIMEOUT_S = 10
@@ -33,7 +33,7 @@ class Client:
         pinned = [] if core is None else ["taskset", "-c", str(core)]
         self._patience_s = seconds + 2 * TIMEOUT_S
         self._process = subprocess.Popen(
-            [*pinned, *command], cwd=SOURCES, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+            [*pinned, *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
         )
 
     def result(self) -> Load:
@@ -51,14 +51,12 @@ class Client:
 
 def register(port: int, connections: int, seconds: int, core: int | None) -> Client:
     """Registrations, each a visit of its own."""
-    run = secrets.token_hex(4)
-    return _own(port, connections, seconds, core, "register", run)
+    return _client(port, connections, seconds, core, "register", secrets.token_hex(4))
 
 
 def get(port: int, path: str, connections: int, seconds: int, core: int | None, etag: str | None = None) -> Client:
     """GET requests, with If-None-Match when `etag` is given."""
-    validator = [etag] if etag else []
-    return _own(port, connections, seconds, core, "get", path, *validator)
+    return _client(port, connections, seconds, core, "get", path, *([etag] if etag else []))
 
 
 def medians(readings: Iterable[dict[str, float]]) -> dict[str, float]:
@@ -72,14 +70,20 @@ def ratio(ours: Sequence[dict[str, float]], theirs: Sequence[dict[str, float]], 
     return median(one[figure] / max(other[figure], 1e-9) for one, other in zip(ours, theirs, strict=True))
 
 
-def above(ratio: float) -> str:
-    """A ratio to a ceiling, and whether the ceiling is one."""
-    return f"{ratio:.2f} ×" + (", above" if ratio > 1 else "")
+HEAD = ("", "requests/s", "p50 ms", "p99 ms", "CPU µs", "database CPU µs", "errors", "of Flask's constant")
 
 
-def _own(port: int, connections: int, seconds: int, core: int | None, *words: str) -> Client:
-    program = str(compiled(SOURCES / "httpload.c"))
-    return Client([program, *map(str, (port, connections, seconds)), *words], seconds, core)
+def row(name: str, each: Sequence[dict[str, float]], flask: Sequence[dict[str, float]] | None) -> list[str]:
+    """The line of a table with HEAD: medians of the rounds, and the ratio to a constant answer of Flask."""
+    at = medians(each)
+    database = f"{at['database_cpu_us']:.0f}" if "database_cpu_us" in at else "-"
+    times = [f"{at['rate']:,.0f}", f"{at['p50_ms']:.2f}", f"{at['p99_ms']:.2f}", f"{at['cpu_us']:.0f}", database]
+    errors = sum(figures["errors"] for figures in each)
+    return [name, *times, f"{errors:.0f}", f"{ratio(each, flask, 'rate'):.2f} ×" if flask else "-"]
+
+
+def _client(port: int, connections: int, seconds: int, core: int | None, *words: str) -> Client:
+    return Client([compiled("httpload"), *map(str, (port, connections, seconds)), *words], seconds, core)
 
 
 def _load(summary: dict[str, int]) -> Load:

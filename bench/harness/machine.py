@@ -1,52 +1,47 @@
-"""What the figures were taken with and on."""
+"""What the figures were taken with and on, and how a benchmark starts."""
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import shutil
+import signal
 import statistics
 import subprocess
+import sys
 import time
-from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 import click
 
-NEEDED = {
-    "taskset": "util-linux",
-    "node": "nodejs",
-    "npm": "npm",
-    "cc": "gcc libc6-dev",
-}
+from harness.tables import Report
+
+NEEDED = {"taskset": "util-linux", "node": "nodejs", "npm": "npm", "cc": "gcc libc6-dev"}
+PACKAGES = ("flask", "eventlet", "flask-socketio", "sqlalchemy", "psycopg2-binary", "redis")
 BLOCK = b"\0" * 8192
 SYNCS = 200
 
 
+def run(main: click.Command) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that every server is stopped on the way out
+    main()
+
+
 def demand(*programs: str) -> None:
     """Stop with a sentence when a program is not installed."""
-    missing = [name for name in programs if not has(name)]
+    missing = [name for name in programs if not shutil.which(name)]
     if missing:
         packages = " ".join(NEEDED[name] for name in missing)
         raise click.ClickException(f"{', '.join(missing)} cannot be found: install with apt install {packages}.")
 
 
-def has(program: str) -> bool:
-    return shutil.which(program) is not None
-
-
-def demand_cores(*cores: int | None) -> None:
-    """Stop with a sentence when this process may not use one of the cores."""
-    usable = os.sched_getaffinity(0)
-    missing = {core for core in cores if core is not None} - usable
-    if missing:
-        raise click.ClickException(f"core {min(missing)} cannot be used; there are {sorted(usable)}.")
-
-
-def cores() -> int:
-    return os.cpu_count() or 1
+def two_cores() -> tuple[int, int]:
+    """For the server under test, and for its clients and databases."""
+    usable = sorted(os.sched_getaffinity(0))
+    if len(usable) < 2:
+        raise click.ClickException("the server and its clients need a core each.")
+    return usable[0], usable[1]
 
 
 def all_cores() -> str:
@@ -54,53 +49,27 @@ def all_cores() -> str:
     return ",".join(map(str, sorted(os.sched_getaffinity(0))))
 
 
-def versions() -> dict[str, str]:
-    import sqlite3
-
-    return {
-        "Python": platform.python_version(),
-        "Flask": version("flask"),
-        "eventlet": version("eventlet"),
-        "SQLAlchemy": version("sqlalchemy"),
-        "SQLite": sqlite3.sqlite_version,
-    }
-
-
-def node_version() -> str:
-    return _said("node", "--version").strip().removeprefix("v")
-
-
-def package_versions(python: str, packages: Sequence[str]) -> dict[str, str]:
-    """Of several packages in the environment of `python`."""
-    ask = "import importlib.metadata as m, json, sys; print(json.dumps({p: m.version(p) for p in sys.argv[1:]}))"
-    return json.loads(_said(python, "-c", ask, *packages))
-
-
-def described() -> str:
-    """Processor, cores and system, in a line."""
+def say_head(report: Report, *lines: str) -> None:
+    """What is measured, on which machine, and with what. Ask while nothing of ours runs."""
     model = "unknown processor"
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
             model = line.partition(":")[2].strip()
             break
-    return f"{len(os.sched_getaffinity(0))} cores, {model}, Linux {platform.release()}"
-
-
-def described_now() -> str:
-    """The same, and how busy it is. Takes as long as `busy_percent`."""
-    return f"{described()}, {busy_percent():.0f} % busy with other work at the beginning"
-
-
-def listed(versions: Mapping[str, str]) -> str:
-    """Names and their versions, in a line."""
-    return ", ".join(f"{name} {version}" for name, version in versions.items())
-
-
-def busy_percent(seconds: float = 2.0) -> float:
-    """How busy all cores are with other people's work: ask while nothing of ours runs."""
     before = cpu_ticks()
-    time.sleep(seconds)
-    return busy_percent_since(before)
+    time.sleep(2)
+    busy = f"{busy_percent_since(before):.0f} % busy with other work at the beginning"
+    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    report.say(lines[0])
+    report.say(f"{len(os.sched_getaffinity(0))} cores, {model}, Linux {platform.release()}, {busy}")
+    report.say(f"Python {platform.python_version()}, {versions}")
+    for line in lines[1:]:
+        report.say(line)
+    report.say()
+
+
+def node_version() -> str:
+    return subprocess.run(["node", "--version"], capture_output=True, text=True, timeout=20).stdout.strip()
 
 
 def busy_percent_since(before: tuple[int, int]) -> float:
@@ -118,21 +87,12 @@ def cpu_ticks() -> tuple[int, int]:
 
 def fsync_ms(folder: Path) -> float:
     """Median time to append two pages to a file and have them on disk, as a commit does, ms."""
-    path = folder / "fsync"
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
-    try:
-        return statistics.median(_one_sync_ms(file, at) for at in range(SYNCS))
-    finally:
-        os.close(file)
-        path.unlink()
-
-
-def _one_sync_ms(file: int, at: int) -> float:
-    began = time.perf_counter()
-    os.pwrite(file, BLOCK, at * len(BLOCK))
-    os.fdatasync(file)
-    return (time.perf_counter() - began) * 1000
-
-
-def _said(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True, timeout=20).stdout
+    path, taken = folder / "fsync", []
+    with path.open("wb", buffering=0) as file:
+        for _ in range(SYNCS):
+            began = time.perf_counter()
+            file.write(BLOCK)
+            os.fdatasync(file.fileno())
+            taken.append((time.perf_counter() - began) * 1000)
+    path.unlink()
+    return statistics.median(taken)

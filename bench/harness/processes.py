@@ -103,15 +103,16 @@ def serving(
     log: Path,
     folder: Path = ROOT,
     port: int | None = None,
+    is_ready: bool = True,
 ) -> Iterator[Server]:
     """Run `command` in `folder`, on `core` or on several as taskset takes them, until the block ends.
 
-    `{port}` in it, and PORT, become `port`, or a free one.
+    PORT becomes `port`, or a free one. The block begins when it answers, or at once if it is not to be ready.
     """
     port = port or free_port()
     with log.open("wb") as output:
         process = subprocess.Popen(
-            ["taskset", "-c", str(core), *(part.replace("{port}", str(port)) for part in command)],
+            ["taskset", "-c", str(core), *command],
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **env, "PORT": str(port)},
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -121,7 +122,8 @@ def serving(
         )
     server = Server(process, port, log)
     try:
-        server.wait_until_it_answers()
+        if is_ready:
+            server.wait_until_it_answers()
         yield server
     finally:
         server.stop()

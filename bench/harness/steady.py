@@ -1,17 +1,109 @@
-"""Requests at a steady rate, from a process of their own (load/steady.py)."""
+"""Requests at a steady rate over a few keep-alive connections, from a process of their own: this file, run with
+PORT KIND RATE SECONDS LINES.
+
+Each request has its moment. One that finds all connections busy waits for one, and its wait is part of its time. At the
+standard library's own pace, which is good for a few hundred requests a second.
+"""
 
 from __future__ import annotations
 
 import json
 import math
+import secrets
+import selectors
+import socket
 import subprocess
 import sys
+import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.programs import SOURCES
+PATIENCE_S = 10.0
+OK = 200
+CHUNK = 65536
+RUN = secrets.token_hex(4)
+VISITORS = 2000
+HEADS = {
+    "stats": "GET /api/stats HTTP/1.1\r\nHost: 127.0.0.1\r\n",
+    "alive": "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n",
+    "register": "POST /api/visitor/register HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n",
+}
 
-PATIENCE_S = 40
+
+def request(kind: str, number: int) -> bytes:
+    if kind != "register":
+        return f"{HEADS[kind]}\r\n".encode()
+    visit = {"visitorId": f"visitor_{RUN}_{number % VISITORS}", "visitId": f"{RUN}-{number}", "page": "/"}
+    body = json.dumps(visit)
+    return f"{HEADS[kind]}Content-Length: {len(body)}\r\n\r\n{body}".encode()
+
+
+class Line:
+    """A keep-alive connection with at most one request under way."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._heard = b""
+        self.due_ns = self.sent_ns = 0
+
+    def ask(self, due_ns: int, text: bytes) -> None:
+        self.due_ns, self.sent_ns, self._heard = due_ns, time.time_ns(), b""
+        self.socket.sendall(text)
+
+    def hear(self) -> tuple[int, str] | None:
+        """Status and body, when the answer is complete."""
+        got = self.socket.recv(CHUNK)
+        if not got:
+            raise ConnectionError("the server closed a connection")
+        self._heard += got
+        head, _, body = self._heard.partition(b"\r\n\r\n")
+        if b"\r\n\r\n" not in self._heard or len(body) < _length(head):
+            return None
+        return int(head.split(b" ", 2)[1]), body.decode()
+
+
+def _length(head: bytes) -> int:
+    for line in head.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            return int(value)
+    return 0
+
+
+class Client:
+    def __init__(self, port: int, kind: str, connections: int) -> None:
+        self._kind = kind
+        self._idle = deque(Line(port) for _ in range(connections))
+        self._busy = selectors.DefaultSelector()
+        for line in self._idle:
+            self._busy.register(line.socket, selectors.EVENT_READ, line)
+        self.answers: list[tuple] = []
+
+    def run(self, rate: float, seconds: float) -> None:
+        wanted, asked = int(rate * seconds), 0
+        began = time.time_ns()
+        last = began + int((seconds + PATIENCE_S) * 1e9)
+        while len(self.answers) < wanted and time.time_ns() < last:
+            due_ns = began + int(asked * 1e9 / rate)
+            if asked < wanted and self._idle and due_ns <= time.time_ns():
+                self._idle.popleft().ask(due_ns, request(self._kind, asked))
+                asked += 1
+                continue
+            is_next_due = asked < wanted and self._idle
+            self._hear(max(0.0, (due_ns - time.time_ns()) / 1e9) if is_next_due else 0.1)
+
+    def _hear(self, timeout_s: float) -> None:
+        for key, _ in self._busy.select(timeout_s):
+            line = key.data
+            answer = line.hear()
+            if answer is None:
+                continue
+            status, body = answer
+            kept = body if self._kind == "register" else ""
+            self.answers.append((line.due_ns, line.sent_ns, time.time_ns(), status, kept))
+            self._idle.append(line)
 
 
 @dataclass(frozen=True)
@@ -37,8 +129,8 @@ class Steady:
         self, port: int, kind: str, rate: float, seconds: float, connections: int = 4, core: int | None = None
     ) -> None:
         pinned = [] if core is None else ["taskset", "-c", str(core)]
-        words = [str(SOURCES / "steady.py"), *map(str, (port, kind, rate, seconds, connections))]
-        self._patience_s = seconds + PATIENCE_S
+        words = [__file__, *map(str, (port, kind, rate, seconds, connections))]
+        self._patience_s = seconds + 4 * PATIENCE_S
         self._process = subprocess.Popen(
             [*pinned, sys.executable, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
         )
@@ -60,3 +152,10 @@ def percentile(values: Sequence[float], percent: float) -> float:
     """The smallest value that `percent` of all do not exceed; 0 when there are none."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)] if ordered else 0.0
+
+
+if __name__ == "__main__":
+    port, kind, rate, seconds, connections = sys.argv[1:]
+    client = Client(int(port), kind, int(connections))
+    client.run(float(rate), float(seconds))
+    json.dump(client.answers, sys.stdout)

@@ -7,21 +7,16 @@ import subprocess
 import sys
 import tarfile
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from io import BytesIO
 from pathlib import Path
 
 import click
-from packaging.requirements import Requirement
 
-from harness import virtualenv
 from harness.folders import CACHE, ROOT
 
-FOLDER = CACHE / "versions"
 ASSETS = ("koyjabo/static/vendor", "koyjabo/network/data/countries.mmdb")
 """Not in git, and the same for all versions that have a place for them."""
 
-DONE = ".complete"
 TRANSLATE = ("-m", "babel.messages.frontend", "--quiet", "compile", "-d", "koyjabo/translations")
 COMPILE = ("-m", "compileall", "-q", "koyjabo", "migrations", "config.py", "wsgi.py")
 """Or its starts would, and ours not."""
@@ -44,21 +39,25 @@ THIS = Version("this server", ROOT, sys.executable)
 
 
 def at(commit: str) -> Version:
-    """The version of a commit: exported once, with a virtual environment of its own if this one lacks its pins."""
+    """The version of a commit: exported once, with a virtual environment of its own if it pins other packages."""
     try:
-        number = _git("rev-parse", "--verify", f"{commit}^{{commit}}").decode().strip()
+        number = _run("git", "rev-parse", "--verify", f"{commit}^{{commit}}").decode().strip()
     except subprocess.CalledProcessError:
         raise click.ClickException(f"there is no commit {commit}.") from None
-    folder, name = FOLDER / number[:12], f"before ({number[:7]})"
-    if not (folder / DONE).exists():
+    folder = CACHE / "versions" / number[:12]
+    python, done = folder / ".venv" / "bin" / "python", folder / ".complete"
+
+    if not done.exists():
         shutil.rmtree(folder, ignore_errors=True)
         _export(number, folder)
-    python = _python(folder, name)
-    if not (folder / DONE).exists():
-        virtualenv.run(python, *TRANSLATE, cwd=folder)
-        virtualenv.run(python, *COMPILE, cwd=folder)
-        (folder / DONE).touch()
-    return Version(name, folder, python)
+        if not _is_pinned_alike("requirements.txt", ROOT, folder):
+            click.echo(f"installing what {number[:7]} pins", err=True)
+            _run(sys.executable, "-m", "venv", str(folder / ".venv"))
+            _run(str(python), "-m", "pip", "install", "--quiet", "-r", str(folder / "requirements.txt"))
+        for words in (TRANSLATE, COMPILE):
+            _run(str(python) if python.exists() else sys.executable, *words, cwd=folder)
+        done.touch()
+    return Version(f"before ({number[:7]})", folder, str(python) if python.exists() else sys.executable)
 
 
 option = click.option(
@@ -70,8 +69,12 @@ option = click.option(
 """Gives a Version or None."""
 
 
+def _is_pinned_alike(name: str, *folders: Path) -> bool:
+    return len({(folder / name).read_text() for folder in folders}) == 1
+
+
 def _export(number: str, folder: Path) -> None:
-    with tarfile.open(fileobj=BytesIO(_git("archive", "--format=tar", number))) as files:
+    with tarfile.open(fileobj=BytesIO(_run("git", "archive", "--format=tar", number))) as files:
         files.extractall(folder, filter="data")
     for asset in ASSETS:
         source, target = ROOT / asset, folder / asset
@@ -81,30 +84,5 @@ def _export(number: str, folder: Path) -> None:
             shutil.copyfile(source, target)
 
 
-def _python(folder: Path, name: str) -> str:
-    """This one, or that of a virtual environment in the folder if this one lacks something."""
-    requirements, venv = folder / "requirements.txt", folder / ".venv"
-    if all(map(_is_installed, requirements.read_text().splitlines())):
-        return sys.executable
-    if not (venv / DONE).exists():
-        click.echo(f"installing what {name} pins", err=True)
-        shutil.rmtree(venv, ignore_errors=True)
-        virtualenv.make(venv, requirements)
-        (venv / DONE).touch()
-    return str(venv / "bin" / "python")
-
-
-def _is_installed(line: str) -> bool:
-    """Whether this Python has what a line of a requirements file pins."""
-    pinned = line.partition("#")[0].strip()
-    if not pinned:
-        return True
-    wanted = Requirement(pinned)
-    try:
-        return bool(wanted.marker and not wanted.marker.evaluate()) or version(wanted.name) in wanted.specifier
-    except PackageNotFoundError:
-        return False
-
-
-def _git(*words: str) -> bytes:
-    return subprocess.run(["git", *words], cwd=ROOT, check=True, capture_output=True).stdout
+def _run(*command: str, cwd: Path = ROOT) -> bytes:
+    return subprocess.run(command, cwd=cwd, check=True, capture_output=True, timeout=600).stdout

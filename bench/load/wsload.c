@@ -9,8 +9,8 @@
 //   emit K    GET /emit?n=K at the same port, wait for its answer ("t0=<monotonic ns>;") and, if K is not 0, until
 //             every client has been sent an update; then listen a little longer for more than was asked for
 //   report    counts so far
-//   again T   open all N once more, after the end of the server has closed them; if T is "told", wait until each has been
-//             sent an update
+//   again     open all N once more, after the end of the server has closed them, and wait until each has been sent an
+//             update
 //
 // It ends at the end of its input. With log=FILE every update is appended there as `struct entry` below.
 
@@ -328,7 +328,7 @@ static void open_all(void) {
     }
 }
 
-static void open_again(int waits_for_updates) {
+static void open_again(void) {
     int64_t began, deadline = now_ns() + PATIENCE_MS * 1000000LL;
     while (lost < size && now_ns() < deadline) pump(100);
     errno = ETIMEDOUT;
@@ -338,7 +338,7 @@ static void open_again(int waits_for_updates) {
     opened = ready = told = lost = 0;
     open_all();
     deadline = now_ns() + PATIENCE_MS * 1000000LL;
-    while (waits_for_updates && told < size && now_ns() < deadline) pump(100);
+    while (told < size && now_ns() < deadline) pump(100);
     printf("{\"took_ms\": %.0f, \"told\": %d, \"lost\": %ld}\n", (now_ns() - began) / 1e6, told, lost);
 }
 
@@ -385,7 +385,7 @@ static int obey(void) {
     if (!strncmp(line, "settle", 6)) settle();
     else if (!strncmp(line, "emit ", 5)) emit(atoi(line + 5));
     else if (!strncmp(line, "report", 6)) report();
-    else if (!strncmp(line, "again", 5)) open_again(!!strstr(line, "told"));
+    else if (!strncmp(line, "again", 5)) open_again();
     else fail("unknown command");
     fflush(stdout);
     return 1;

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,20 +10,6 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import koyjabo
-
-REGISTER, STATS = "api.register_visit", "api.stats"
-
-
-def serve_with(handlers: Callable[[Any], dict[str, Callable]]) -> int:
-    """Serve until SIGTERM. `handlers(app)` gives the views to put in place of the product's, by endpoint."""
-
-    def replace(app) -> None:
-        replaced = handlers(app)
-        assert replaced.keys() <= app.view_functions.keys()
-        app.view_functions.update(replaced)
-
-    os.environ["LANES"] = "0"  # a lane would answer instead of these views
-    return serve_changed(replace)
 
 
 def serve_changed(change: Callable[[Any], None]) -> int:

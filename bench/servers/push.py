@@ -5,22 +5,29 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from pathlib import Path
 
 from launch import serve_changed
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "peers"))
-
+UPDATE = json.loads((Path(__file__).resolve().parents[1] / "load" / "visitor_update.json").read_text())
 ROOM = "stats"
 
 
 def add_trigger(app) -> None:
     from flask import request
-    from update import next_update
 
     from koyjabo.extensions import socketio
+
+    last_revision = 0
+
+    def next_update() -> dict:
+        """A `visitor_update` that is newer than any before, in this process and by the clock."""
+        nonlocal last_revision
+        last_revision = max(last_revision + 1, time.time_ns() // 1_000_000)
+        return {**UPDATE, "stats": {**UPDATE["stats"], "revision": last_revision}}
 
     @app.get("/emit")
     def emit():
