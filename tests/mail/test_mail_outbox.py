@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from support.account_calls import bare, sign_up, try_login
+from support.account_calls import bare, log_in, sign_up
 from support.admin_calls import panel
 from support.app_fixtures import Site, Time, assert_error
 from support.community_calls import found, invite
 from support.mailbox import link_in
-from support.page_calls import words
+from support.page_calls import Reader, words
 from support.processes import wait_until
 
 
@@ -114,15 +114,6 @@ def test_address_in_other_letters_is_reached_but_not_one_that_headers_read_other
     assert mailbox.recipients == ["josé@example.com", "k@xn--dhk-2oab.example"]
 
 
-def test_without_smtp_nothing_is_stored_and_calls_say_so(database):
-    with Site(database.url) as site:
-        sign_up(site)
-        assert try_login(site).status_code == 200
-        answer = bare(site).post("/api/auth/password-reset", json={"email": "ayesha@example.com"})
-        assert_error(answer, 501, "mail_unavailable")
-        assert rows(site) == []
-
-
 def test_night_removes_what_was_sent_and_what_has_expired(site, mailbox):
     founder = sign_up(site)
     send(site)
@@ -143,3 +134,18 @@ def test_night_removes_what_was_sent_and_what_has_expired(site, mailbox):
             site.time.pass_(days=days)
             silent.services.maintenance.retention.sweep()
             assert len(rows(site)) == left, "mails that wait are removed in the end, though no server sends any"
+
+
+def test_without_smtp_nothing_is_stored_and_calls_and_pages_say_so(database):
+    with Site(database.url) as site:
+        reader = Reader(site).sign_up("ayesha")
+        assert "This server sends no mails: no links to confirm an email" in words(reader.get("/account"))
+        reader.send("/account/verify-email", 501)
+        community = found(log_in(site))["id"]
+        page = words(reader.get(f"/communities/{community}/members"))
+        assert "This server sends no mails: you get a link, and send it yourself." in page
+        assert "koyjabo user password EMAIL" in words(Reader(site).get("/forgot-password"))
+        Reader(site).send("/forgot-password", 501, email="ayesha@example.com")
+        answer = bare(site).post("/api/auth/password-reset", json={"email": "ayesha@example.com"})
+        assert_error(answer, 501, "mail_unavailable")
+        assert rows(site) == []

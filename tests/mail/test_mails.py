@@ -194,13 +194,3 @@ def test_language_is_that_of_the_signup_until_one_is_chosen_on_a_page(site, mail
     assert mailbox.subjects()[-1] == "New login to your account"
     Reader(site).send("/language", language="bn")  # of no account
     assert site.rows("SELECT language FROM users") == [("en",)]
-
-
-def test_account_page_without_smtp_says_what_there_is_not(database):
-    with Site(database.url) as site:
-        reader = Reader(site).sign_up("ayesha")
-        assert "This server sends no mails: no links to confirm an email" in words(reader.get("/account"))
-        reader.send("/account/verify-email", 501)
-        community = found(log_in(site))["id"]
-        page = words(reader.get(f"/communities/{community}/members"))
-        assert "This server sends no mails: you get a link, and send it yourself." in page

@@ -60,24 +60,17 @@ def test_login_with_a_passkey_alone_is_told_if_the_browser_is_not_familiar(datab
 
 
 def test_signup_that_has_to_set_up_an_app_is_no_login_from_elsewhere(database, mailbox):
+    def enrol(token: str) -> None:
+        app = App(site, bare(site).post(TOTP, headers=bearer(token)).json["secret"])
+        site.time.pass_(minutes=1)
+        assert bare(site).post(CONFIRM, json={"code": app.code()}, headers=bearer(token)).status_code == 200
+
     with Site(database.url, REQUIRE_TWO_FACTOR="all", **mailbox.settings()) as site:
-        due = bare(site).post("/api/auth/signup", json=LOGIN).json["second_factor"]
-        enrolled(site, due["token"])
+        enrol(bare(site).post("/api/auth/signup", json=LOGIN).json["second_factor"]["token"])
         assert news(site, mailbox) == ["Confirm your email"]
-        site.services.accounts.users.reset_second_factor(OPERATOR, user_id(site))
-        enrolled(site, try_login(site).json["second_factor"]["token"])
+        site.services.accounts.users.reset_second_factor(OPERATOR, site.rows("SELECT id FROM users")[0][0])
+        enrol(try_login(site).json["second_factor"]["token"])
         assert news(site, mailbox) == ["New login to your account"]
-
-
-def enrolled(site: Site, token: str) -> None:
-    """Complete a login that has to set up an app."""
-    app = App(site, bare(site).post(TOTP, headers=bearer(token)).json["secret"])
-    site.time.pass_(minutes=1)
-    assert bare(site).post(CONFIRM, json={"code": app.code()}, headers=bearer(token)).status_code == 200
-
-
-def user_id(site: Site) -> str:
-    return site.rows("SELECT id FROM users")[0][0]
 
 
 def test_new_password_by_mail_leaves_the_second_factor_and_forgets_browsers(site, mailbox, app):

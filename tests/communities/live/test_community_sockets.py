@@ -13,7 +13,6 @@ from urllib.parse import quote
 import jwt
 import pytest
 import socketio
-import websocket
 from support.listener import PATIENCE_S
 from support.members import Member, PlainMember, SocketioMember
 from support.processes import SECRET, wait_until
@@ -241,11 +240,3 @@ def test_join_that_names_no_room_is_refused(sqlite_server, community, member):
                 answer = client.ask(event, said)
                 assert (said, answer["ok"], answer["code"]) == (said, False, "invalid_message")
             assert client.next_of_type("error")["code"] == "invalid_message"
-
-
-def test_handshake_that_is_none_is_a_bad_request(sqlite_server, community):
-    with pytest.raises(websocket.WebSocketBadStatusException) as refused:
-        websocket.create_connection(
-            f"ws://127.0.0.1:{sqlite_server.port}/ws/communities/{community}/nowhere/", timeout=PATIENCE_S
-        )
-    assert refused.value.status_code == 404

@@ -48,10 +48,6 @@ def open_on(
     return socket
 
 
-def told(listener: CommunityListener) -> list[int]:
-    return [each["count"] for each in listener.counts]
-
-
 def test_tabs_on_two_workers_are_one_person(server, founder, community):
     left, right = server.workers()
     first, second, third = members(server, community, 3)
@@ -145,12 +141,4 @@ def test_visit_of_a_community_is_told_on_both_workers(server, founder, community
             for page in (here, there):
                 page.wait_for(lambda stats, ordinal=ordinal: stats.total == ordinal, "the visit")
         told = here.next_of_type("visitor_update")
-        assert told["community_id"] == community
-        assert told["stats"]["totalVisits"] == 1
-        for page in (here, there):
-            revisions = [
-                heard.event.get("revision") or heard.event["stats"]["revision"]
-                for heard in page.heard
-                if heard.event.get("community_id") == community
-            ]
-            assert revisions == sorted(set(revisions))
+        assert (told["community_id"], told["stats"]["totalVisits"]) == (community, 1)

@@ -29,14 +29,6 @@ def test_it_is_off_until_an_admin_turns_it_on(site, cast):
         assert losses(site) - before == lost, "every server checks those who look, once"
 
 
-def test_archived_community_shows_nothing(site, cast, admin):
-    community = cast.community(public_count=True)
-    realtime = f"{PATH}/{community}/visitors/realtime"
-    site.services.communities.directory.archive(admin, community)
-    assert cast.call("nobody", "GET", realtime).status_code == 401
-    assert cast["outsider"].get(realtime).status_code == 404
-
-
 def test_one_who_is_let_in_as_a_watcher_while_rights_are_checked_stays(site, cast):
     """A revocation of anybody's right, in the middle of their join."""
     community, communities, told = cast.community(public_count=True), site.services.communities, []

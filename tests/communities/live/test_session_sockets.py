@@ -11,6 +11,7 @@ from support.changed_server import changed_server
 from support.listener import PATIENCE_S, leave
 from support.members import PASSWORD, Member, PlainMember
 from support.processes import SECRET, wait_until
+from support.server import Server
 
 pytestmark = pytest.mark.waits
 
@@ -22,22 +23,24 @@ class Browser:
     tokens, the newest last; the access token in the cookie expired long ago.
     """
 
-    def __init__(self, owner: Member) -> None:
-        self.port, self.owner = owner.server.port, owner
-        self.refresh = [owner.refresh]
+    def __init__(self, server: Server) -> None:
+        self.owner = Member(server)
+        self.community = self.owner.found()
+        self.refresh = [self.owner.refresh]
 
     def renew(self) -> None:
         self.owner.token = self.refresh[-1]
         self.refresh.append(self.owner.call("POST", "/api/auth/refresh")["refresh_token"])
 
-    def code(self, community: str, refresh: str, token: str | None = None) -> int | None:
+    def code(self, refresh: str, token: str | None = None) -> int | None:
         """With which code a plain socket that shows this cookie, and maybe a token, is closed; None if it is not."""
-        with PlainMember(self.port, community, token, cookie=f"refresh_token_cookie={refresh}") as socket:
+        cookie = f"refresh_token_cookie={refresh}"
+        with PlainMember(self.owner.server.port, self.community, token, cookie=cookie) as socket:
             wait_until(lambda: socket.heard or socket.code, "it is let in or closed")
             return socket.code
 
     def connect(self, refresh: str) -> socketio.Client:
-        own = f"http://127.0.0.1:{self.port}"
+        own = f"http://127.0.0.1:{self.owner.server.port}"
         client = socketio.Client(reconnection=False, websocket_extra_options={"origin": own})
         headers = {"Cookie": f"refresh_token_cookie={refresh}"}
         client.connect(own, headers=headers, transports=["websocket"], wait_timeout=PATIENCE_S)
@@ -57,38 +60,32 @@ def strict(tmp_path_factory):
         yield server
 
 
-def expired(token: str) -> str:
-    return jwt.encode({**jwt.decode(token, options={"verify_signature": False}), "exp": 1}, SECRET)
-
-
 def test_refresh_token_that_was_renewed_opens_no_socket(strict):
-    browser = Browser(Member(strict))
-    community, old = browser.owner.found(), expired(browser.owner.token)
-    assert browser.code(community, browser.refresh[0]) is None
-    assert browser.code(community, browser.refresh[0], old) is None
+    browser = Browser(strict)
+    old = jwt.encode({**jwt.decode(browser.owner.token, options={"verify_signature": False}), "exp": 1}, SECRET)
+    assert (browser.code(browser.refresh[0]), browser.code(browser.refresh[0], old)) == (None, None)
     browser.renew()
     stolen, good = browser.refresh
-    assert (browser.code(community, stolen), browser.code(community, good)) == (INVALID, None)
-    assert (browser.code(community, stolen, old), browser.code(community, good, old)) == (EXPIRED, None)
+    assert [browser.code(*shown) for shown in ((stolen,), (stolen, old))] == [INVALID, EXPIRED]
+    assert [browser.code(*shown) for shown in ((good,), (good, old))] == [None, None]
     for refresh, code in ((stolen, INVALID), (good, None)):
         client = browser.connect(refresh)
-        assert join(client, community) == code
+        assert join(client, browser.community) == code
         leave(client)
 
 
 def test_only_the_one_before_is_good_for_some_seconds_more(sqlite_server):
     """A page that opens its socket while another tab of the browser renews its tokens."""
-    browser = Browser(Member(sqlite_server))
-    community = browser.owner.found()
+    browser = Browser(sqlite_server)
     for _ in range(2):
         browser.renew()
-    assert [browser.code(community, refresh) for refresh in browser.refresh] == [INVALID, None, None]
+    assert [browser.code(refresh) for refresh in browser.refresh] == [INVALID, None, None]
 
 
 def test_socket_stays_when_the_token_that_opened_it_is_renewed(strict):
     """Also when whoever is there is judged again."""
-    owner = Member(strict)
-    browser, community, access = Browser(owner), owner.found(), owner.token
+    browser = Browser(strict)
+    owner, community, access = browser.owner, browser.community, browser.owner.token
     cookie = f"refresh_token_cookie={browser.refresh[0]}"
     with PlainMember(strict.port, community, cookie=cookie) as socket:
         wait_until(lambda: socket.heard, "it is let in")
@@ -105,10 +102,10 @@ def test_socket_stays_when_the_token_that_opened_it_is_renewed(strict):
 
 def test_client_that_was_let_in_joins_other_rooms_when_its_tokens_were_renewed(strict):
     """It has only the cookie of its handshake to show."""
-    browser = Browser(Member(strict))
-    one, other = browser.owner.found(), browser.owner.found("Mirpur 11")
+    browser = Browser(strict)
+    other = browser.owner.found("Mirpur 11")
     client, late = browser.connect(browser.refresh[0]), browser.connect(browser.refresh[0])
-    assert join(client, one) is None
+    assert join(client, browser.community) is None
     browser.renew()
     assert (join(client, other), join(late, other)) == (None, INVALID)
     for each in (client, late):
