@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from sqlalchemy.engine import make_url
 from support.app_fixtures import Site
 from support.databases import EMPTY, SqliteDatabase
 from support.processes import run
-from support.threads import SOON_S, in_thread
-
-from koyjabo.database.batch_worker import BatchWorker
-from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.errors import LedgerUnavailable
-from koyjabo.runtime import ThreadRuntime
 
 
 @pytest.fixture
@@ -53,19 +46,9 @@ def directory_for_a_lock(database: SqliteDatabase) -> Path:
     return lock
 
 
-def test_lock_that_cannot_be_had_refuses_other_changes(sqlite_database):
-    lock = directory_for_a_lock(sqlite_database)
-    with closing(DatabaseExecutor(make_url(sqlite_database.url), ThreadRuntime())) as database:
-        with pytest.raises(LedgerUnavailable):
-            database.write(lambda session: "done")
-        lock.rmdir()
-        assert database.write(lambda session: "done") == "done"
-
-
-@pytest.mark.parametrize("program", [["wsgi.py"], pytest.param(["-m", "koyjabo", "stats"], marks=pytest.mark.long)])
-def test_database_of_a_newer_version_is_refused_with_a_sentence(site, sqlite_database, program):
+def test_database_of_a_newer_version_is_refused_with_a_sentence(site, sqlite_database):
     site.rows("UPDATE alembic_version SET version_num = '9999'")
-    ended = run(*program, timeout_s=20, DATABASE_URL=sqlite_database.url)
+    ended = run("wsgi.py", timeout_s=20, DATABASE_URL=sqlite_database.url)
     said = ended.stderr.strip()
     assert ended.returncode == 2, said
     assert "DATABASE_URL" in said
@@ -109,22 +92,3 @@ def test_line_break_in_a_path_begins_no_line_in_the_log(sqlite_database, caplog)
 def test_health_is_open_to_any_origin(site):
     for path in ("/healthz", "/readyz"):
         assert site.client.get(path).headers["Access-Control-Allow-Origin"] == "*"
-
-
-class Forgiving(ThreadRuntime):
-    """Survives what it calls, as the event loop does."""
-
-    def from_thread(self, call) -> None:
-        with suppress(ZeroDivisionError):
-            call()
-
-
-def test_owners_are_answered_even_if_what_is_told_first_fails():
-    def work(take) -> None:
-        for job in take():
-            job.result = job.item * 2
-
-    group = BatchWorker(Forgiving(), work, SOON_S, SOON_S, lambda jobs: 1 / 0)
-    assert in_thread(lambda: group.do(1)).result(SOON_S) == 2
-    assert in_thread(lambda: group.do(2)).result(SOON_S) == 4
-    in_thread(group.close).result(SOON_S)

@@ -22,23 +22,10 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "koyjabo"
 TRANSLATED = [code for code in LANGUAGES if code != "en"]
 FOR_PROGRAMS = {
-    "invalid_json",
-    "unsupported_media_type",
-    "unknown_visitor",
-    "unauthenticated",  # leads to the login
-    "invalid_token",
-    "token_expired",
-    "wrong_csrf_token",  # pages say it in words of their own
-    "rate_limited",
-    "streams_unavailable",
-    "not_bridged",
-    "bad_handshake",
-    "upgrade_required",
-    "websockets_unavailable",
-    "invalid_message",
-    "unusable_database",
-    "total_would_fall",
-    "not_yet_forgotten",
+    *("invalid_json", "unsupported_media_type", "unknown_visitor", "unauthenticated", "invalid_token"),
+    *("token_expired", "wrong_csrf_token", "rate_limited", "streams_unavailable", "not_bridged"),
+    *("bad_handshake", "upgrade_required", "websockets_unavailable", "invalid_message", "unusable_database"),
+    *("total_would_fall", "not_yet_forgotten"),
 }
 """Codes of errors that no page shows in the words of the error."""
 

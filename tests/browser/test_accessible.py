@@ -8,14 +8,8 @@ from support.pages import check_accessible, expect, open_as, visit
 
 SEEN_BY_ALL = ["/", "/docs#api_register_visit"]
 MORE_SEEN_BY_ALL = ["/install", "/embed?value=total&lang=en&theme=light", "/embed?value=total&lang=bn&theme=dark"]
-OF_A_PERSON = [
-    "/communities",
-    "/communities/new",
-    "/account",
-    "/account/details",
-    "/account/delete",
-    "/account/second-factor",
-]
+ACCOUNT = ["/account", *(f"/account/{each}" for each in ("details", "delete", "second-factor"))]
+OF_A_PERSON = ["/communities", "/communities/new", *ACCOUNT]
 OF_A_COMMUNITY = ["/communities/{community}/dashboard"]
 MORE_OF_A_COMMUNITY = ["/communities/{community}" + path for path in ("", "/members", "/settings", "/delete")]
 OF_THE_PANEL = ["/admin/", "/admin/visits"]

@@ -19,8 +19,6 @@ from support.processes import wait_until
 
 pytestmark = pytest.mark.waits
 
-
-DAY_MS = 86_400_000
 LONG_AGO_MS = 1_714_585_000_000
 MANY = 6_000
 MEMBERS_SEEN = "SELECT 1 FROM people WHERE person LIKE 'u:%'"
@@ -153,51 +151,6 @@ def is_being_written(server) -> bool:
             return True
         connection.rollback()
         return False
-
-
-@pytest.mark.long(proved_by="visit_log/test_visit_imports.py::test_import_that_was_killed_is_ended_by_the_next")
-def test_import_that_is_killed_is_made_again_beside_a_busy_server(server, many):
-    with Crowd([server], visits=1500, clients=4) as crowd:
-        assert was_killed(server.begin("import", many), lambda: imported(server) > 1000, "it imports")
-        assert 0 < imported(server) < MANY
-        said = done(server, "import", many)
-    assert f"Imported {MANY - int(said.split(';')[1].split()[0].replace(',', '')):,} visits" in said
-    assert crowd.surprises == []
-    assert set(crowd.refusals) == set()
-    assert imported(server) == MANY
-    assert server.stats().total == MANY + 1500
-    assert_verified(server)
-
-
-def imported(server) -> int:
-    return rows(server, f"SELECT count(*) FROM visits WHERE at_ms < {LONG_AGO_MS + MANY * 3_600_000}")[0][0]
-
-
-@pytest.mark.long(proved_by="visit_log/test_export_files.py::test_export_goes_on_wherever_it_was_cut_off")
-def test_export_that_is_killed_goes_on_and_imports_to_the_same(server, elsewhere, many, tmp_path):
-    done(server, "import", many)
-    for kind in ("csv", "jsonl"):
-        whole, cut = tmp_path / f"whole.{kind}", tmp_path / f"cut.{kind}"
-        done(server, "export", whole)
-        kill_export(server, cut, whole.stat().st_size)
-        done(server, "export", cut, "--resume")
-        assert cut.read_bytes() == whole.read_bytes()
-    assert f"Imported {MANY:,} visits; 0 were" in done(elsewhere, "import", whole)
-    assert f"Imported 0 visits; {MANY:,} were" in done(elsewhere, "import", tmp_path / "whole.csv")
-    same = "SELECT id, ordinal, visitor_id, visit_id, at_ms, day, hour_s, page FROM visits ORDER BY id"
-    assert rows(elsewhere, same) == rows(server, same)
-    assert rows(elsewhere, "SELECT * FROM imported_visits") == []
-
-
-def kill_export(server, file, whole_size: int) -> None:
-    """In the middle of it: it takes some milliseconds, and so a few attempts where they pass unseen."""
-    for _ in range(20):
-        file.unlink(missing_ok=True)
-        exporting = server.begin("export", file)
-        killed = was_killed(exporting, lambda: file.exists() and file.stat().st_size, "it exports")
-        if killed and file.stat().st_size < whole_size:
-            return
-    raise AssertionError("each time it was over before it could be killed")
 
 
 def test_export_and_import_through_pipes(server, elsewhere):

@@ -93,10 +93,8 @@ def test_long_rows_come_in_small_pieces(tmp_path, memory):
     assert memory() < MOST_MEMORY
 
 
-@pytest.mark.parametrize("command", ["import", pytest.param("restore", marks=pytest.mark.long)])
-def test_command_ends_with_status_1_and_the_number_of_the_line(sqlite_database, tmp_path, command):
-    file = visits(tmp_path, VISIT) if command == "import" else backup(tmp_path, HEAD)
-    ended = run("-m", "koyjabo", command, str(file), DATABASE_URL=sqlite_database.url)
+def test_command_ends_with_status_1_and_the_number_of_the_line(sqlite_database, tmp_path):
+    ended = run("-m", "koyjabo", "import", str(visits(tmp_path, VISIT)), DATABASE_URL=sqlite_database.url)
     assert ended.returncode == 1, ended
     assert "Line 2" in ended.stderr
     assert "1 MB" in ended.stderr
