@@ -90,15 +90,6 @@ def test_weeks_begin_on_monday_and_end_where_the_range_does(dhaka):
     assert dhaka.trend("weekly", "2025-10-09", "2025-10-09") == {"2025-10-06": (0, 0)}
 
 
-def test_days_without_anybody_are_zeros(dhaka):
-    dhaka.visit("a", AYESHA)
-    assert dhaka.trend("daily", "2025-10-09", "2025-10-11") == {
-        "2025-10-09": (0, 0),
-        "2025-10-10": (1, 0),
-        "2025-10-11": (0, 0),
-    }
-
-
 @pytest.mark.parametrize(
     ("zone", "day", "hours", "some"),
     [

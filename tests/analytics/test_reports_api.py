@@ -130,13 +130,6 @@ def test_range_that_cannot_be_used_is_400_with_the_reason(told):
         assert reason in answer.json["details"][field], query
 
 
-def test_an_unlisted_community_has_no_reports_for_others(cast):
-    """Who is a member or not: `web/security/test_permissions.py`."""
-    community = cast.community(listed=False)
-    for report in REPORTS:
-        assert_error(cast.call("outsider", "GET", f"{PATH}/{community}/visitors{report}"), 404, "unknown_community")
-
-
 @pytest.mark.parametrize("report", REPORTS)
 def test_community_that_is_none_is_404(cast, report):
     for community in ("00000000-0000-4000-8000-000000000000", "site", "1' OR '1'='1"):

@@ -92,24 +92,3 @@ def test_days_that_are_folded_have_at_least_the_conversions_that_are_known(site,
     assert "/fares 2 ≥ 1 –" in page
     assert "are kept as sums only, without the people who signed up later" in page
     assert "/fares 1 1 100 %" in words(Reader(site).log_in("ayesha").get(f"/communities/{metro}/dashboard?range=7d"))
-
-
-def test_dashboard_shows_them_with_time_spent_and_ranges(site, metro):
-    open_and_sign_up(site, metro, "karim", "/fares")
-    time, ayesha = site.services.communities.time_spent, Reader(site).log_in("ayesha")
-    time.opened(metro, site.services.accounts.credentials.find("ayesha@example.com").id, "a tab")
-    site.time.pass_(minutes=90)
-    time.write()
-    path = f"/communities/{metro}/dashboard"
-    page = words(ayesha.get(path))
-    assert "Conversions by page People whose first visit was in these days" in page
-    assert "16 Dec 2025 · Measured while a page of the community is open" in page
-    assert "/fares 1 1 100 %" in page
-    assert "All members together 90 minutes A member on a day, on average 90 minutes" in page
-    assert "Visits 1" in page
-    assert f'href="{path}?range=7d"' in ayesha.get(path)
-    assert "/fares 1 1" not in words(ayesha.get(f"{path}?range=yesterday"))
-    assert "range: " in words(ayesha.get(f"{path}?range=never", 400))
-    part = ayesha.get(f"{path}?part=hours")
-    assert 'id="insights-hours"' in part
-    assert "<html" not in part

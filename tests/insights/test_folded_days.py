@@ -119,50 +119,6 @@ def test_files_mark_what_they_may_lack(site):
     assert {(row["visits"], row["exact"]) for row in hours} == {("", "false")}
 
 
-def test_nothing_is_folded_before_it_is_read(site, monkeypatch):
-    site.time.pass_(days=1)
-    monkeypatch.setattr(site.services.insights.projection, "catch_up", lambda advance: None)
-    site.rows("UPDATE watermarks SET upto = 8 WHERE name = 'visits'")
-    retention = site.services.maintenance.retention
-    with pytest.raises(folding_queries.NotProjected):
-        retention.prune(retention.past())
-    assert site.rows("SELECT count(*) FROM visits") == [(len(PAGES),)]
-
-
-@pytest.mark.both_kinds
-@pytest.mark.parametrize(
-    "transactions", [10, *(pytest.param(other, marks=pytest.mark.long) for other in (0, 4, 9, 12))]
-)
-def test_fold_that_was_interrupted_counts_nothing_twice_when_all_is_read_again(unfolded, transactions):
-    """While people are left out, and while visits are folded."""
-    site = unfolded
-    site.services.insights.projection.catch_up()
-    with pytest.raises(InterruptedError):
-        prune(site, transactions)
-    assert site.recount() == []
-    folded = site.rows("SELECT coalesce(sum(visits), 0) FROM folded_visits WHERE scope = 'site'")[0][0]
-    assert (0 < folded < len(PAGES)) == (transactions > 9), folded
-    for _ in range(2):
-        rebuild(site)
-        assert site.recount() == []
-        check_first_day(site)
-        check_second_day(site)
-        prune(site)
-
-
-def test_people_of_days_about_to_be_folded_are_left_out_with_the_reason(unfolded):
-    """Of some dimensions: the fold was interrupted before the first visit was folded."""
-    unfolded.services.insights.projection.catch_up()
-    with pytest.raises(InterruptedError):
-        prune(unfolded, 6)
-    assert unfolded.rows("SELECT * FROM folded_visits") == []
-    whole = unfolded.rows("SELECT people IS NULL FROM insight_sums WHERE dimension = 'total' AND period = '2025-10-08'")
-    assert whole == [(False,)]
-    _, browsers = ask(unfolded, "2025-10-08", "2025-10-09", "browser")
-    assert (browsers.rows[0].sums.visitors, browsers.total.visitors) == (None, 4)
-    assert browsers.reason
-
-
 def test_no_more_is_folded_while_visits_are_read_again(unfolded):
     """Also by a fold that has begun: the sums lack what has been read and not read again."""
 
@@ -198,23 +154,6 @@ def test_of_two_processes_that_empty_the_tables_the_later_begins_at_the_beginnin
     site.services.insights.projection.catch_up()
     assert site.rows(SUMS) == right
     assert site.recount() == []
-
-
-def test_imported_days_before_the_folded_ones_are_exact_until_they_are_folded(site):
-    lines = [f"w{number % 4},{number},2025-10-0{6 + number % 2}T12:00:00+06:00,/" for number in range(6)]
-    bring(site, "visitor_id,visit_id,at,page\n" + "\n".join(lines))
-    site.services.insights.projection.catch_up()
-    for _ in range(2):
-        assert site.recount() == []
-        summary, pages = ask(site, "2025-10-06", "2025-10-07")
-        assert (summary.figures[2:7], summary.reason) == ((6, 4, 4, 0, 6), None)
-        assert [row.sums[:3] for row in pages.rows] == [(6, 4, 4)]
-        rebuild(site)
-    prune(site)
-    assert site.recount() == []
-    for day, visitors in (("2025-10-06", 2), ("2025-10-07", 2)):
-        assert ask(site, day, day)[0].figures[2:4] == (3, visitors)
-    assert ask(site, "2025-10-06", "2025-10-07")[0].figures[2:4] == (6, None)
 
 
 def test_days_that_keep_their_sums_are_counted_once_while_visits_are_read_again(site):

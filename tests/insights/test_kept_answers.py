@@ -54,20 +54,6 @@ def test_a_closed_day_is_read_once(site, scans):
     assert len(scans) == 2
 
 
-def test_a_running_day_is_read_each_time(site, scans):
-    question = Question(FRIDAY, SATURDAY, filters=AT_HOME)
-    assert visits(site, question) == 1
-    site.register("babul", page="/")
-    assert visits(site, question) == 2
-    assert len(scans) == 2
-
-
-def test_events_may_come_to_a_visit_of_a_closed_day(site, scans):
-    question = Question(FRIDAY, FRIDAY, filters={"event": Filter(none_of=frozenset(["search"]))})
-    assert [visits(site, question), visits(site, question)] == [1, 1]
-    assert len(scans) == 2
-
-
 def test_late_visits_and_events_of_a_closed_day_count_at_once(site):
     question, unfiltered = Question(FRIDAY, FRIDAY, filters=AT_HOME), Question(FRIDAY, SATURDAY)
     assert [visits(site, question), site_pages(site, unfiltered)] == [1, {"/": 1, "/fares": 1}]

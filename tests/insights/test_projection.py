@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy.exc import DBAPIError
 from support.app_fixtures import Site, Time
 
-from koyjabo.errors import LedgerUnavailable
-from koyjabo.insights.projection import batch_queries, bulk_queries
+from koyjabo.insights.projection import batch_queries
 
 pytestmark = pytest.mark.both_kinds
 
@@ -58,15 +56,6 @@ def test_of_two_workers_one_writes_a_batch(site):
     projected(site)
 
 
-def test_rows_that_the_database_refuses_are_an_error_of_the_database(site):
-    """The projection tries again after such an error, as while a disk is full. Texts may look like parameters."""
-    database = site.services.insights.reports._database
-    database.write(bulk_queries.insert, "addresses", ("id", "text"), [(1, "/100%"), (2, "/%s")])
-    assert site.rows("SELECT text FROM addresses ORDER BY id") == [("/100%",), ("/%s",)]
-    with pytest.raises((LedgerUnavailable, DBAPIError)):
-        database.write(bulk_queries.insert, "addresses", ("id", "unknown"), [(3, "/")])
-
-
 def test_a_batch_that_was_killed_before_its_commit_is_read_again(site):
     """As by kill -9: the transaction is never committed, and the lease is not released."""
     projection, database = site.services.insights.projection, site.services.insights.reports._database
@@ -94,18 +83,6 @@ def test_another_worker_waits_until_the_lease_is_free(site):
         assert not second._is_leased()
         site.time.pass_(seconds=61)
         assert second._is_leased()
-
-
-def test_referrers_of_a_forgotten_visitor_lose_their_path_in_all_tables(site):
-    projected(site)
-    visit(site, 3)
-    site.services.maintenance.erasure.forget("v1")
-    visit(site, 3)
-    sums, _ = projected(site)
-    assert site.rows("SELECT count(*) FROM watermarks WHERE name LIKE 'referrers %'") == [(0,)]
-    by_referrer = {row[3]: row[4] for row in sums if row[:2] == ("site", "referrer")}
-    forgotten = site.rows("SELECT count(*) FROM visits WHERE visitor_id LIKE '~%'")[0][0]
-    assert by_referrer == {"https://www.google.com/search": 18 - forgotten, "https://www.google.com": forgotten}
 
 
 CHANGES = (

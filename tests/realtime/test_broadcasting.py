@@ -91,14 +91,6 @@ def test_what_is_broadcast_with_redis_url_alone_is_heard_and_the_next_real_chang
             assert listener.wait_for_count(2)["type"] == "visitor_joined"
 
 
-@pytest.mark.long(
-    proved_by="presence/members/test_tracking.py::test_application_in_another_process_tells_who_it_adds_and_removes"
-)
-def test_what_is_broadcast_with_the_application_is_heard(server, community, sockets):
-    made = "import time, koyjabo; app = koyjabo.create_app()\n"
-    assert_all_heard(sockets, community, f"{made}{IMPORT}c = {community!r}\nCALLS\ntime.sleep(2)", **server.settings)
-
-
 def test_bad_arguments_are_refused_before_anything_else():
     broadcast = VisitorBroadcaster()
     for community_id in (None, "", "42", 42, "' OR 1=1", COMMUNITY[:-1]):

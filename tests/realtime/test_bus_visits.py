@@ -15,7 +15,6 @@ from support.workers import (
     WEBSOCKET,
     Desk,
     all_ready,
-    assert_adds_up,
     assert_heard_at_once,
     assert_never_fell,
     desks,
@@ -79,22 +78,6 @@ def test_no_new_connection_is_shown_less_than_was_acknowledged_by_any_worker(ser
     assert crowd.surprises == []
     assert server.stats().total == before + 200
     assert len(answered) == 2, f"all came to one worker: {answered}"
-
-
-def test_active_visitors_come_to_be_the_same_everywhere_and_always_add_up(server):
-    """Some are known to one worker, some to the other, and some to both, who both guess at first."""
-    active, answers = server.stats().active, []
-    with desks(server) as each_worker, pages(server) as open_pages:
-        for number in range(30):
-            known_to = each_worker if number % 3 == 2 else [each_worker[number % 3]]
-            for desk in known_to:
-                answers.append(desk.register(f"somebody-{number}").stats)
-                answers.append(desk.stats())
-        wait_until_same(flat(open_pages), each_worker, SOON_S, lambda stats: stats.active == active + 30)
-        for shown in answers:
-            assert_adds_up(shown)
-        for page in flat(open_pages):
-            assert_never_fell(page)
 
 
 # Who is refused, who is replaced, and how all of them leave.

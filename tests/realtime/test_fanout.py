@@ -12,7 +12,6 @@ from engineio.packet import MESSAGE
 from engineio.packet import Packet as EnginePacket
 
 from koyjabo.realtime import fanout as module
-from koyjabo.realtime.encoded_event import revision_of
 from koyjabo.realtime.fanout import MemoryFanout
 from koyjabo.realtime.frames import BINARY, TEXT, frame
 
@@ -117,39 +116,6 @@ def test_present_value_and_every_event_reach_every_kind_of_client_as_the_same_js
     assert plain.heard == connected.heard == polled(world) == [update(1), update(2, place="ঢাকা")]
 
 
-def test_revisions_count_for_each_member_and_each_room_by_itself(world, members):
-    plain, late = members[0], Plain()
-    world.fanout.admit(ROOM, late, UPDATE, update(5))
-    world.fanout.admit("another", late, UPDATE, update(1))
-    for revision in (4, 5, 6):
-        world.fanout.emit(UPDATE, update(revision), room=ROOM)
-    world.fanout.emit(UPDATE, update(2), room="another")
-    assert [each["stats"]["revision"] for each in late.heard] == [5, 1, 6, 2]
-    assert [each["stats"]["revision"] for each in plain.heard] == [1, 4, 5, 6]
-
-
-def test_what_carries_no_revision_is_sent_as_told(world, members):
-    plain, connected = members
-    for _ in range(2):
-        world.fanout.emit("notice", {"type": "notice"}, room=ROOM)
-    assert plain.heard[1:] == connected.heard[1:] == polled(world)[1:] == [{"type": "notice"}] * 2
-
-
-def test_tell_repeats_what_was_heard_last_but_nothing_older(world, members):
-    plain, _ = members
-    for revision in (1, 3, 2, 3):
-        world.fanout.send_to(ROOM, plain, UPDATE, update(revision))
-    assert [each["stats"]["revision"] for each in plain.heard] == [1, 1, 3, 3]
-    world.fanout.emit(UPDATE, update(3), room=ROOM)
-    assert len(plain.heard) == 4, "told by itself, it is not told again with the others"
-
-
-def test_revision_is_that_of_the_stats_of_an_event():
-    assert revision_of(update(7)) == 7
-    for said in ({"type": "visitor_count", "revision": 8}, {"type": "pong"}, {"stats": []}, "text", None):
-        assert revision_of(said) is None
-
-
 def test_one_broadcast_is_one_json_encoding_however_many_listen(world, members, monkeypatch):
     for number in range(10):
         world.fanout.admit(ROOM, Plain(), UPDATE, update(1))
@@ -164,39 +130,6 @@ def test_one_broadcast_is_one_json_encoding_however_many_listen(world, members, 
     monkeypatch.setattr(world.server.packet_class.json, "dumps", counted)
     world.fanout.emit(UPDATE, update(2), room=ROOM)
     assert calls["encodings"] == 1
-
-
-def test_skipped_clients_hear_nothing(world):
-    hears, skipped, another = Connected(), Connected(), Connected()
-    world.join("e1", hears)
-    sids = [world.join("e2", skipped), world.join("e3", another)]
-    world.fanout.emit(UPDATE, update(1), room=ROOM, skip_sid=sids)
-    world.fanout.emit(UPDATE, update(2), room=ROOM, skip_sid=sids[0])
-    assert [len(each.frames) for each in (hears, skipped, another)] == [2, 0, 1]
-
-
-def test_other_namespaces_and_several_arguments_do_not_reach_plain_sockets(world, members):
-    plain, connected = members
-    world.fanout.emit("custom", {"a": 1}, namespace="/custom", room=ROOM)
-    world.fanout.emit("custom", ({"a": 1}, {"b": 2}), room=ROOM)
-    world.fanout.emit("custom", None, room=ROOM)
-    assert len(plain.frames) == 1
-    assert [payload(each) for each in connected.frames[1:]] == ['42["custom",{"a":1},{"b":2}]', '42["custom"]']
-
-
-def test_binary_and_callbacks_and_no_room_go_the_stock_way(world):
-    connected = Connected()
-    sid = world.join("e1", connected)
-    world.fanout.emit("binary", {"data": b"\1"}, namespace="/", room=ROOM)
-    world.fanout.emit("asked", {"a": 1}, namespace="/", room=sid, callback=lambda *_: None)
-    world.fanout.emit("all", {"a": 1}, namespace="/")
-    text = [payload(each) for each in connected.frames if each[0] & 0xF == TEXT]
-    assert text == [
-        '451-["binary",{"data":{"_placeholder":true,"num":0}}]',
-        '421["asked",{"a":1}]',
-        '42["all",{"a":1}]',
-    ]
-    assert len(connected.frames) == len(text) + 1
 
 
 def test_audience_is_everybody_of_both_kinds_who_has_not_gone(world, members):
@@ -226,23 +159,6 @@ def test_members_leave_nothing_behind(world, monkeypatch):
     for sid in sids:
         world.fanout.disconnect(sid, "/")
     assert world.kept() == before
-
-
-def test_disconnecting_looks_at_the_rooms_of_that_client_only(world):
-    """python-socketio would copy and walk all rooms there are, one for each client among them."""
-    for number in range(50):
-        world.join(f"e{number}", Connected())
-    sid = world.join("leaves", Connected(), room="one more")
-
-    class Unwalked(dict):
-        def _refuse(self, *_):
-            raise AssertionError("all rooms were walked")
-
-        copy = items = values = keys = __iter__ = _refuse
-
-    world.fanout.rooms["/"] = Unwalked(world.fanout.rooms["/"])
-    world.fanout.disconnect(sid, "/")
-    assert not world.fanout.is_connected(sid, "/")
 
 
 def test_member_that_leaves_during_a_broadcast_hears_no_more_of_it(world):

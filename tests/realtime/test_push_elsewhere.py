@@ -9,7 +9,6 @@ import pytest
 import requests
 import socketio as client_library
 from support.app_fixtures import UPGRADE, Site, assert_error
-from support.databases import SqliteDatabase
 from support.listener import leave
 from support.processes import wait_until
 from werkzeug.serving import make_server
@@ -88,26 +87,6 @@ def test_test_client_is_acknowledged(site):
     assert (refused["ok"], refused["code"]) == (False, "invalid_message")
     assert [event["name"] for event in page.get_received()] == ["pong", "visitor_update", "error"]
     page.disconnect()
-
-
-def test_test_client_that_says_its_visitor_is_active_while_it_is_connected(site):
-    site.register("ayesha")
-    page = socketio.test_client(site.app, query_string="visitorId=ayesha")
-    for _ in range(4):
-        site.time.pass_(seconds=150)
-        site.services.presence.visitor_sockets.renew()
-        assert site.stats()["activeUsers"] == 1
-    page.disconnect()
-    site.time.pass_(seconds=300)
-    assert site.stats()["activeUsers"] == 0
-
-
-def test_several_applications_in_one_process_are_apart(site, tmp_path):
-    with Site(SqliteDatabase.migrated(tmp_path / "other.db").url) as other:
-        page = socketio.test_client(other.app)
-        assert page.get_received()[0]["args"][0]["stats"]["totalVisits"] == 0
-        page.disconnect()
-        other.services.close()
 
 
 # Another WSGI server.

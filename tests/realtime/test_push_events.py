@@ -139,17 +139,6 @@ def test_socketio_events_are_answered_and_acknowledged(sqlite_server):
         assert page.next_of_type("visitor_update", after=1)["stats"] == acknowledged["stats"] == shown.raw
 
 
-def test_socketio_event_nobody_knows_is_refused_and_the_socket_stays_open(sqlite_server):
-    with SocketioListener(sqlite_server.port) as page:
-        for number, event in enumerate(("no_such_event", "stats", "visitor_update")):
-            refused = page.ask(event, {"some": "thing"})
-            assert (refused["ok"], refused["code"]) == (False, "invalid_message")
-            assert event in refused["error"]
-            said = {"error": refused["error"], "message": refused["error"], "code": refused["code"]}
-            assert page.next_of_type("error", after=number) == {"type": "error", **said}
-        assert page.ask("ping")["ok"] is True
-
-
 def test_operator_says_how_long_a_page_has_to_wait_for_the_next_update(new_server, sqlite_database):
     """The last value arrives all the same."""
     server = new_server(sqlite_database, UPDATE_INTERVAL_MS=3000).start()

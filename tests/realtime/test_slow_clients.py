@@ -29,16 +29,9 @@ CHANGES = {
 numbers = count()
 
 BEGINNINGS = {
-    "nothing": b"",
-    "half a request line": b"GET /heal",
     "half a head": b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: a",
     "half a body": head("POST", REGISTER, "Content-Length: 1000") + b'{"visitorId": "',
-    "half a form": head("POST", "/login", "Content-Length: 1000").replace(b"json", b"x-www-form-urlencoded")
-    + b"email=",
     "half a chunk": head("POST", REGISTER, "Transfer-Encoding: chunked") + b'100\r\n{"visitorId": "',
-    "chunks without end": head("POST", REGISTER, "Transfer-Encoding: chunked") + b"1\r\n{\r\n" * 100,
-    "a body that was not asked for": head("GET", "/healthz", "Content-Length: 1000") + b"x",
-    "half a handshake": b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhl",
 }
 
 
@@ -92,12 +85,7 @@ def total(server) -> int:
         return line.ask("GET", "/api/stats").json["totalVisitors"]
 
 
-QUICK = ("half a head", "half a body")
-
-
-@pytest.mark.parametrize(
-    "beginning", [pytest.param(each, marks=() if each in QUICK else pytest.mark.long) for each in BEGINNINGS]
-)
+@pytest.mark.parametrize("beginning", BEGINNINGS)
 def test_others_are_served_while_all_places_are_taken(server, slow, beginning):
     clients = slow(BEGINNINGS[beginning])
     for _ in range(OTHERS):

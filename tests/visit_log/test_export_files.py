@@ -116,8 +116,3 @@ def test_export_of_another_database_is_not_gone_on_with(site, file, kind, sqlite
 def test_export_goes_by_the_filter(site, file, kind):
     day = site.rows("SELECT min(day) FROM visits")[0][0]
     assert 0 < export(site, file, kind, first_day=day, last_day=day).count(b"visit-") < 4
-
-
-def test_cell_is_read_as_it_was_meant():
-    said = ["'", "''", "'=1", "=1", "'a", "a'", "", "\t", "＝"]
-    assert [file_format.plain(file_format._cell(each)) for each in said] == said

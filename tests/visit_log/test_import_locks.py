@@ -32,10 +32,6 @@ LINES = 9
 
 only_postgres = pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
 LONG_SILENT = "UPDATE nightly_work SET seen_ms = 0 WHERE name = 'import'"
-LEASE_OF_ANOTHER = """
-INSERT INTO nightly_work (name, day, worker, seen_ms)
-VALUES ('import', '', 'killed', (extract(epoch FROM now()) * 1000)::bigint)
-"""
 OPEN = "SELECT count(*) FROM imported_visits WHERE upto_visit IS NULL"
 
 
@@ -72,12 +68,6 @@ def once(times: int, do: Callable[[], None]) -> Callable[[int], None]:
 def prune(site: Site, advance: Callable[[int], None] = lambda ids: None) -> Pruned:
     retention = site.services.maintenance.retention
     return retention.prune(retention.past(), advance)
-
-
-def test_one_at_a_time(site):
-    with in_context(site), import_queries.only_one(db.engine.url), pytest.raises(Busy):
-        bring(site, rows())
-    assert bring(site, rows("a,1,1714585000000")) == Imported(1, 0)
 
 
 @pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)  # SQLite is not even begun with
@@ -213,16 +203,6 @@ def test_import_that_has_lost_its_lease_ends(site, imported, database, frozen):
     assert database.rows(OPEN) == [(1,)]
     assert bring(site, rows(f"new,1,{iso(site.time.ms)}")) == Imported(1, 0)
     assert database.rows(OPEN) == [(0,)]
-
-
-@only_postgres
-def test_import_that_was_killed_is_in_the_way_until_its_lease_has_run_out(site, imported, database, monkeypatch):
-    database.rows(LEASE_OF_ANOTHER)
-    with pytest.raises(ImportUnderWay):
-        prune(site)
-    monkeypatch.setattr(lease, "LEASE_S", 1)
-    assert bring(site, imported) == Imported(0, LINES)
-    assert prune(site).visits == LINES
 
 
 @only_postgres

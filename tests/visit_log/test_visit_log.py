@@ -8,14 +8,12 @@ import pytest
 from support.account_calls import bearer, sign_up
 from support.app_fixtures import SPEC_MOMENT, Site
 from support.community_calls import account_of, found
-from support.visit_log_world import DAYS, DHAKA, SYLHET, Log
+from support.visit_log_world import DAYS, SYLHET, Log
 
 from koyjabo.counting.records import NewVisit
 from koyjabo.errors import InvalidInput
 from koyjabo.visit_log import condition_queries, queries, visit_log
 from koyjabo.visit_log.visit_log import Filter, LoggedVisit
-
-NOBODY = "3f2b8c1e-0000-4000-8000-000000000000"
 
 
 @pytest.fixture(scope="module")
@@ -53,33 +51,6 @@ def test_days_are_those_of_the_time_zone_both_included(log):
         assert log.pages(first_day=first, last_day=last) == wanted, (first, last)
 
 
-FILTERS = {
-    "place": ({"place": DHAKA}, lambda log, visit: visit.place == DHAKA),
-    "community": ({"community_id": "{hikers}"}, lambda log, visit: visit.community_id == log.hikers),
-    "place in any case": ({"place": "DHAKA"}, lambda log, visit: visit.place == DHAKA),
-    "nowhere": ({"place": "Chattogram"}, lambda log, visit: False),
-    "nobody's": ({"community_id": NOBODY}, lambda log, visit: False),
-    "number": ({"text": " 4007 "}, lambda log, visit: visit.ordinal == 4007),
-    "visitor": ({"text": "v3"}, lambda log, visit: visit.visitor_id == "v3"),
-    "visitors by how they begin": ({"text": "v"}, lambda log, visit: True),
-    "no wildcard": ({"text": "v%"}, lambda log, visit: False),
-    "visit": ({"text": "1-15"}, lambda log, visit: visit.visit_id == "1-15"),
-    "what no database takes": ({"text": "v\0\0", "place": "\0"}, lambda log, visit: True),
-    "all at once": (
-        {"first_day": DAYS[1], "last_day": DAYS[2], "place": SYLHET, "community_id": "{hikers}", "text": "v2"},
-        lambda log, visit: visit.visitor_id == "v21" and local_day(log, visit) >= DAYS[1],
-    ),
-}
-
-
-@pytest.mark.both_kinds
-def test_what_is_looked_for_is_found_and_nothing_else(log):
-    for name, (which, is_wanted) in FILTERS.items():
-        which = {key: value.format(hikers=log.hikers) for key, value in which.items()}
-        wanted = [each for each in log.everything if is_wanted(log, each)]
-        assert [log.pages(2, **which), log.pages(50, **which)] == [wanted, wanted], name
-
-
 UNUSABLE = [
     ({"first_day": "yesterday"}, "first_day"),
     ({"last_day": "2025-13-01"}, "last_day"),
@@ -96,12 +67,6 @@ def test_filter_that_cannot_be_used_is_refused_by_field(log):
             with pytest.raises(InvalidInput) as refused:
                 ask(log.admin, Filter(**which))
             assert set(refused.value.details) == {field}
-
-
-@pytest.mark.both_kinds
-def test_number_that_nobody_was_told_finds_nothing(log):
-    for text in ("99999999999999999999", "9223372036854775808", "-1", "4000", "4025", "٤٠٠٧"):
-        assert log.pages(text=text) == [], text
 
 
 def test_search_that_takes_long_says_how_far_it_came_and_goes_on(log, monkeypatch):

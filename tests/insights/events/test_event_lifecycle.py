@@ -27,10 +27,8 @@ def figures(site: Site) -> tuple:
 
 
 @pytest.mark.both_kinds
-@pytest.mark.parametrize("has_visit", [True, pytest.param(False, marks=pytest.mark.long)])
-def test_forgetting_renames_events_and_changes_no_figure(site, has_visit):
-    if has_visit:
-        site.register("ayesha")
+def test_forgetting_renames_events_and_changes_no_figure(site):
+    site.register("ayesha")
     site.register("babul")
     for begin in range(0, 120, 40):
         send(site, "ayesha", *map(str, range(begin, begin + 40)), at=5)

@@ -13,6 +13,7 @@ from support.databases import SqliteDatabase
 from support.fuzz_effort import effort
 
 from koyjabo.clock import shifted
+from koyjabo.insights.insights import HOUR
 from koyjabo.insights.projection.encoding import encoded
 from koyjabo.insights.question import Question
 
@@ -120,8 +121,10 @@ class History:
         assert {tuple(row[:4]): row[4] for row in stored} == self.model.sums()
         kept = sum(event["has_row"] for event in self.model.events)
         assert self.site.rows("SELECT count(*) FROM events") == [(kept,)]
-        figures = self.site.services.insights.reports.summary(Question("2025-12-01", self.day)).figures
-        assert figures.events == sum(event["name"] != "pageview" for event in self.model.events)
+        reports, question = self.site.services.insights.reports, Question("2025-12-01", self.day)
+        views = sum(event["name"] == "pageview" for event in self.model.events)
+        assert reports.summary(question).figures[6:8] == (views, len(self.model.events) - views)
+        assert sum(each.page_views for each in reports.timeline(question, HOUR)) == views
 
 
 def live_through(url: str, seed: int) -> None:

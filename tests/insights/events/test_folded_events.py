@@ -200,15 +200,3 @@ def test_events_find_their_visit_among_imported_ones(site, is_followed):
     retention = site.services.maintenance.retention
     assert retention.prune(retention.past()).visits == 1
     assert insights.summary(Question("2025-12-17", today, filters=WITHOUT_COUNTRY)).reason == FOLDED_EVENTS
-
-
-def test_events_without_any_visit_that_is_stored_are_unknown(site):
-    site.register("ayesha")
-    site.time.pass_(days=2)
-    send(site, {"name": "search"})
-    retention = site.services.maintenance.retention
-    assert retention.prune(retention.past()).visits == 1
-    today = site.services.clock.today()
-    assert (
-        site.services.insights.reports.summary(Question(today, today, filters=WITHOUT_COUNTRY)).reason == FOLDED_EVENTS
-    )

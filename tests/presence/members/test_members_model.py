@@ -23,7 +23,7 @@ from support.member_worlds import GRACE_S, HIKERS, MemoryWorld, RedisWorld
 from koyjabo.cluster import outbox
 
 MOST_WORKERS = 3
-people = st.sampled_from(["ayesha", "babul", "chandra", "deepa"])
+people = st.sampled_from(["ayesha", "babul"])
 tabs = st.sampled_from(["1", "2"])
 lines = st.tuples(people, tabs)
 pick = st.integers(0, MOST_WORKERS - 1)
@@ -173,9 +173,9 @@ class HoldsMachine(RuleBasedStateMachine):
         self.world.settle()
         self.model.time_is(self.now_ms)
         here, perhaps = self.model.here(), self.model.perhaps()
-        counts = {worker.members.online(HIKERS) for worker in self.world.workers}
-        assert len(counts) == 1
-        assert len(here) <= counts.pop().count <= len(perhaps)
+        (online,) = {worker.members.online(HIKERS) for worker in self.world.workers}
+        assert len(here) <= online.count <= len(perhaps)
+        assert all(worker.news[-1][1] == online.count for worker in self.world.workers if worker.news)
         told = {each.person: each.connections for each in self.world.workers[0].members.people(HIKERS)}
         assert here <= set(told) <= perhaps
         tabs = self.model.tabs()
@@ -212,7 +212,7 @@ def quick_outbox(monkeypatch) -> None:
 
 
 def test_holds_and_model_agree_in_memory() -> None:
-    run_state_machine_as_test(lambda: HoldsMachine(MemoryWorld), settings=settings(effort(150), stateful_step_count=40))
+    run_state_machine_as_test(lambda: HoldsMachine(MemoryWorld), settings=settings(effort(300), stateful_step_count=40))
 
 
 def test_holds_and_model_agree_in_redis(redis_server, quick_outbox) -> None:

@@ -120,19 +120,6 @@ def test_pulse_writes_what_is_new_and_nothing_else(new_peaks, database, time):
     assert stored(database, "people, at_ms") == [(6, time.ms)]
 
 
-def test_storm_is_written_once(new_peaks, database):
-    peaks = new_peaks()
-    written = []
-    write = peaks._database.write
-    peaks._database.write = lambda *said, **named: (written.append(said), write(*said, **named))
-    for count in range(1, 1001):
-        for scope in (HIKERS, RIDERS):
-            record(peaks, count, scope=scope)
-    peaks.write()
-    assert len(written) == 1
-    assert stored(database, "scope, people") == [("hikers", 1000), ("riders", 1000)]
-
-
 def test_peak_waits_for_a_database_that_is_away(new_peaks):
     peaks = new_peaks()
     away = make_url("postgresql+psycopg2://127.0.0.1:1/nobody")

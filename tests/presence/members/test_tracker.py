@@ -56,15 +56,6 @@ def services(world, peaks, today) -> TrackerServices:
     )
 
 
-def test_those_added_are_counted_until_they_are_removed(tracker, world):
-    assert tracker.get_visitor_count(HIKERS) == 0
-    assert [tracker.add_visitor(each, HIKERS) for each in (AYESHA, BABUL, AYESHA)] == [1, 2, 2]
-    assert (tracker.get_visitor_count(HIKERS), tracker.get_realtime_count(HIKERS)) == (2, 2)
-    assert tracker.get_visitor_count(RIDERS) == 0
-    assert [tracker.remove_visitor(each, HIKERS) for each in (AYESHA, AYESHA, BABUL)] == [1, 1, 0]
-    assert world.news == [(HIKERS, 1), (HIKERS, 2), (HIKERS, 1), (HIKERS, 0)]
-
-
 def test_one_with_a_socket_is_not_counted_twice(tracker, world):
     begin_ms = world.time.ms
     world.members.connect(Scope(HIKERS), AYESHA, "a socket")

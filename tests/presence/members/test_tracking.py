@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,8 +17,6 @@ from support.server import Server
 
 pytestmark = pytest.mark.waits
 
-LEASE_S = 10
-GONE_S = 25
 
 PROGRAM = """
 import json, sys, koyjabo
@@ -73,18 +70,3 @@ def test_application_in_another_process_tells_who_it_adds_and_removes(server, fo
         watcher.assert_adds_up()
         ask("broadcast_visitor_count", community, 42, 1)
         assert watcher.wait_for_count(42)["type"] == "visitor_count"
-
-
-@pytest.mark.long(
-    proved_by="presence/members/test_members_redis.py::test_people_of_a_killed_worker_are_gone_after_their_lease"
-)
-def test_place_that_is_held_lasts_as_long_as_the_process_and_no_longer(server, founder, community):
-    other = Member(server).join(community)
-    with PlainMember(server.port, community, founder.token) as watcher:
-        watcher.wait_for_count(1)
-        with beside(server) as ask:
-            ask("add_visitor", other.id, community)
-            watcher.wait_for_count(2)
-            time.sleep(LEASE_S + 2)
-            assert [told["count"] for told in watcher.counts] == [1, 2]
-        assert watcher.wait_for_count(1, GONE_S)["type"] == "visitor_left"

@@ -88,21 +88,6 @@ def world():
     return World()
 
 
-@pytest.mark.parametrize("says", ["by its URL", "by a message"])
-def test_socket_that_says_whose_it_is_keeps_them_active(world, says):
-    world.register("ayesha", OTHER_ADDRESS)
-    world.open("socket", visitor="ayesha" if says == "by its URL" else None)
-    if says == "by a message":
-        world.sockets.named("socket", "ayesha", registered=True)
-    world.pass_(10 * WINDOW_S)
-    assert world.active == {"ayesha"}
-    world.close("socket")
-    world.pass_(WINDOW_S - 1, every=WINDOW_S - 1)
-    assert world.active == {"ayesha"}
-    world.pass_(1, every=1)
-    assert world.active == set()
-
-
 @pytest.mark.parametrize("first", ["visit", "socket"])
 def test_socket_that_does_not_say_is_paired_with_a_visit_of_the_same_browser_and_address_only(world, first):
     if first == "visit":
@@ -170,18 +155,6 @@ def test_second_visit_of_somebody_with_a_socket_takes_no_other(world):
     assert world.active == {"karim"}
 
 
-def test_last_of_several_sockets_holds(world):
-    world.register("ayesha")
-    for number in range(3):
-        world.open(number, visitor="ayesha")
-    world.close(0, 1)
-    world.pass_(2 * WINDOW_S)
-    assert world.active == {"ayesha"}
-    world.close(2)
-    world.pass_(WINDOW_S)
-    assert world.active == set()
-
-
 def test_page_that_reloads_without_saying_who_it_is_is_the_same_visitor(world):
     world.register("ayesha")
     world.open("before")
@@ -199,13 +172,6 @@ def test_visitor_who_never_registered_is_never_active_and_not_paired_with_the_ne
     world.close("socket")
     world.open("another")
     assert world.active == set()
-
-
-def test_visitor_who_registers_after_saying_who_they_are_is_active_while_the_page_is_open(world):
-    world.open("socket", visitor="ayesha")
-    world.register("ayesha", OTHER_BROWSER)
-    world.pass_(3 * WINDOW_S)
-    assert world.active == {"ayesha"}
 
 
 def test_name_replaces_a_guess_and_gives_the_guessed_visit_to_the_next_socket(world):
@@ -270,21 +236,6 @@ def test_leases_are_renewed_at_half_their_time_and_not_more_often(world):
     assert (world.touches["v0"], world.touches["v9"]) == (21, 20)
 
 
-def test_closed_sockets_leave_nothing_behind(world):
-    empty = world.remembered
-    world.register("ayesha")
-    for number in range(50):
-        world.open(f"same {number}")
-        world.open(f"other {number}", {**BROWSER, "HTTP_USER_AGENT": f"browser {number}"})
-        world.open(f"said {number}", visitor=f"v{number % 7}")
-        world.register(f"v{number}", {**BROWSER, "REMOTE_ADDR": f"203.0.113.{number}"})
-    for kind in ("same", "other", "said"):
-        world.close(*(f"{kind} {number}" for number in range(50)))
-    world.close("one that was never opened")
-    world.pass_(WINDOW_S)
-    assert world.remembered == empty
-
-
 def test_visits_whose_socket_never_comes_are_a_bounded_number(world, monkeypatch):
     monkeypatch.setattr(unmatched_visits, "MAX_UNMATCHED", 100)
     for number in range(400):
@@ -309,6 +260,7 @@ VISITORS = st.sampled_from(["ayesha", "karim", "fatima"])
 STEPS = st.one_of(
     st.tuples(st.just("register"), VISITORS, AGENTS),
     st.tuples(st.just("open"), st.none() | VISITORS, AGENTS),
+    st.tuples(st.just("name"), st.integers(0, 20), VISITORS),
     st.tuples(st.just("close"), st.integers(0, 20), st.none()),
     st.tuples(st.just("pass"), st.integers(1, WINDOW_S), st.none()),
 )
@@ -316,21 +268,28 @@ STEPS = st.one_of(
 
 @effort(200)
 @given(st.lists(STEPS, max_size=40))
-def test_whatever_happens_only_the_registered_are_active_and_in_the_end_nothing_is_left(steps):
-    world = World()
-    empty, opened = world.remembered, []
-    for step, what, environ in steps:
+def test_who_is_named_is_active_while_a_socket_is_open_and_in_the_end_nothing_is_left(steps):
+    """Only those who have registered, by the URL or by a message."""
+    world, opened = World(), {}
+    empty = world.remembered
+    for number, (step, what, how) in enumerate(steps):
         if step == "register":
-            world.register(what, environ)
+            world.register(what, how)
         elif step == "open":
-            opened.append(f"socket {len(opened)}")
-            world.open(opened[-1], environ, what)
-        elif step == "close" and opened:
-            world.close(opened[what % len(opened)])
+            opened[number] = what
+            world.open(number, how, what)
         elif step == "pass":
             world.pass_(what, every=what)
-        assert world.active <= world.registered
-    world.close(*opened)
+        elif opened:
+            socket = list(opened)[what % len(opened)]
+            if step == "close":
+                world.close(socket)
+                del opened[socket]
+            elif opened[socket] is None:
+                opened[socket] = how
+                world.sockets.named(socket, how, how in world.registered)
+        assert world.registered & set(opened.values()) <= world.active <= world.registered
+    world.close(*opened, "one that was never opened")
     world.pass_(WINDOW_S)
     assert world.active == set()
     assert world.remembered == empty

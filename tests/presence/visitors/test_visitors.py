@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from support.app_fixtures import Site, assert_error, nothing_counted
-from support.fuzz_effort import effort
-from support.visitor_worlds import DHAKA, SYLHET, MemoryWorld
-
-from koyjabo.models import SITE
 
 WINDOW_S = 300
 
@@ -77,24 +71,6 @@ def test_heartbeat_of_a_stranger_is_refused(site):
         path = "/api/visitor/heartbeat"
         assert_error(site.post(path, data=b"ayesha", content_type="text/plain"), 400, "invalid_json")
         assert_error(site.post(path, data=b"{}"), 415, "unsupported_media_type")
-
-
-touches = st.tuples(st.sampled_from("abcd"), st.sampled_from([DHAKA, SYLHET]), st.integers(0, 200))
-
-
-@effort(100)
-@given(st.lists(touches, max_size=30))
-def test_everybody_is_counted_in_the_place_they_were_last_seen_in(steps):
-    world, last = MemoryWorld(), {}
-    for visitor, place, seconds in steps:
-        before = world.visitors.count(SITE)
-        world.visitors.touch(SITE, visitor, place)
-        last[visitor] = (world.time.ms, place)
-        after = world.visitors.count(SITE)
-        assert after.version > before.version or after == before
-        world.pass_(seconds=seconds)
-        here = [place for seen, place in last.values() if seen > world.time.ms - WINDOW_S * 1000]
-        assert world.visitors.count(SITE).places == {place: here.count(place) for place in here}
 
 
 def test_those_who_were_active_before_a_restart_still_are(site):

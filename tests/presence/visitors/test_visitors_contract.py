@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import random
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.fuzz_effort import effort
 from support.visitor_worlds import DHAKA, SYLHET, WINDOW_S, MemoryWorld, active, redis_world
 
 from koyjabo.models import SITE, Scope
 from koyjabo.network.geolocation import OTHER, UNKNOWN
 from koyjabo.presence.visitors.active_visitors import ActiveCount
 
-HIKERS, RIDERS = Scope("hikers"), Scope("riders")
+HIKERS = Scope("hikers")
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -34,80 +38,63 @@ def places(world, scope: Scope = SITE) -> dict[str, int]:
     return at_once
 
 
-@pytest.mark.parametrize("waits", [True, False])
-def test_one_who_is_forgotten_is_nowhere(world, waits):
-    for visitor, place in (("ayesha", DHAKA), ("karim", SYLHET)):
+VISITORS, PLACES = st.sampled_from("ab"), st.sampled_from([DHAKA, SYLHET, "ঢাকা", OTHER, UNKNOWN, None])
+SCOPES = st.sampled_from([SITE, HIKERS])
+STEPS = st.one_of(
+    st.tuples(st.just("touch"), SCOPES, VISITORS, PLACES),
+    st.tuples(st.sampled_from(["keep_alive", "forget"]), SCOPES, VISITORS),
+    st.tuples(st.just("resend")),
+    st.tuples(st.just("pass"), st.sampled_from([30, 150, 270, WINDOW_S])),
+)
+
+
+@pytest.mark.parametrize("kind", ["memory", "redis"])
+def test_active_are_those_of_the_window_in_the_place_where_they_were_last_seen(kind, request):
+    """On up to three workers, whichever of them is told."""
+
+    @effort(400 if kind == "memory" else 32)
+    @given(st.lists(st.tuples(st.integers(0, 2), STEPS), max_size=30))
+    def live_through(steps):
+        if kind == "memory":
+            return happen([MemoryWorld()] * 3, steps)
+        server = request.getfixturevalue("redis_server")
+        with server.client() as client:
+            client.flushall()
+        with redis_world(server) as world:
+            return happen([world.new_worker() for _ in range(3)], steps, world)
+
+    live_through()
+
+
+def happen(workers, steps, world=None) -> None:
+    world = world or workers[0]
+    seen: dict[tuple[Scope, str], tuple[int, str]] = {}
+    for number, (what, *said) in steps:
+        visitors = workers[number].visitors
+        if what == "pass":
+            world.pass_(seconds=said[0])
+        elif what == "resend":
+            getattr(visitors, "resend", lambda: None)()  # what a worker has seen before is no new sign of life
+        elif what == "forget":
+            seen.pop(tuple(said), None)
+            for worker in workers:
+                worker.visitors.forget(*said)
+        else:
+            scope, visitor = said[:2]
+            answer = getattr(visitors, what)(*said)
+            known = seen.pop((scope, visitor), None)
+            if what == "touch":
+                seen[scope, visitor] = world.time.ms, said[2] or (known[1] if known else UNKNOWN)
+            elif known:
+                seen[scope, visitor] = (world.time.ms if answer else known[0]), known[1]
+            assert what == "touch" or answer == bool(known) or (known and len(set(workers)) > 1)
+        for worker in workers:
+            worker.visitors.count(HIKERS)  # a community is looked up while somebody asks for it
+        world.settle()
+        seen = {who: last for who, last in seen.items() if last[0] > world.time.ms - WINDOW_S * 1000}
         for scope in (SITE, HIKERS):
-            world.visitors.touch(scope, visitor, place)
-    if waits:
-        world.settle()
-    world.visitors.forget(SITE, "ayesha")
-    world.visitors.forget(SITE, "nobody")
-    world.settle()
-    assert not world.visitors.keep_alive(SITE, "ayesha")
-    assert places(world) == {SYLHET: 1}
-    assert places(world, HIKERS) == {DHAKA: 1, SYLHET: 1}
-    world.visitors.touch(SITE, "ayesha", DHAKA)
-    assert places(world) == {DHAKA: 1, SYLHET: 1}
-
-
-def test_visitor_is_counted_once_and_in_one_place(world):
-    assert places(world) == {}
-    for place in (DHAKA, DHAKA, SYLHET, DHAKA, UNKNOWN, SYLHET):
-        world.visitors.touch(SITE, "ayesha", place)
-        assert places(world) == {place: 1}
-
-
-def test_touches_that_come_together_are_one_visitor_in_the_last_place(world):
-    for place in [DHAKA] * 30 + [SYLHET, DHAKA, SYLHET, None]:
-        world.visitors.touch(SITE, "ayesha", place)
-    assert places(world) == {SYLHET: 1}
-
-
-@pytest.mark.parametrize("waits", [True, False])
-def test_none_leaves_the_place_as_it_is_or_unknown(world, waits):
-    world.visitors.touch(SITE, "ayesha", SYLHET)
-    if waits:
-        world.settle()
-    world.visitors.touch(SITE, "ayesha", None)
-    world.visitors.touch(SITE, "babul", None)
-    world.settle()
-    assert places(world) == {SYLHET: 1, UNKNOWN: 1}
-    world.visitors.touch(SITE, "babul", DHAKA)
-    assert places(world) == {SYLHET: 1, DHAKA: 1}
-
-
-def test_visitor_is_active_for_the_window(world):
-    world.visitors.touch(SITE, "ayesha", DHAKA)
-    world.pass_(seconds=WINDOW_S - 30)
-    assert places(world) == {DHAKA: 1}
-    world.pass_(seconds=30)
-    world.settle()
-    assert places(world) == {}
-    world.visitors.touch(SITE, "ayesha", SYLHET)
-    assert places(world) == {SYLHET: 1}
-
-
-@pytest.mark.parametrize("sign", [lambda each: each.touch(SITE, "a", None), lambda each: each.keep_alive(SITE, "a")])
-def test_sign_of_life_begins_the_window_anew(world, sign):
-    for visitor in "ab":
-        world.visitors.touch(SITE, visitor, DHAKA)
-    world.pass_(seconds=WINDOW_S - 30)
-    sign(world.visitors)
-    world.pass_(seconds=WINDOW_S - 30)
-    world.settle()
-    assert places(world) == {DHAKA: 1}
-
-
-def test_only_one_who_is_known_to_be_active_is_renewed(world):
-    assert not world.visitors.keep_alive(SITE, "ayesha")
-    world.visitors.touch(SITE, "ayesha", DHAKA)
-    assert world.visitors.keep_alive(SITE, "ayesha")
-    assert not world.visitors.keep_alive(HIKERS, "ayesha")
-    world.pass_(seconds=WINDOW_S)
-    assert not world.visitors.keep_alive(SITE, "ayesha")
-    world.settle()
-    assert places(world) == {}
+            places = Counter(place for (where, _), (_, place) in seen.items() if where == scope)
+            assert [worker.visitors.count(scope).places for worker in workers] == [places] * 3
 
 
 def test_version_grows_with_each_change_and_with_nothing_else(world):
@@ -142,24 +129,6 @@ def test_twenty_largest_places_then_other_and_unknown(world):
     ranked = sorted(set(sizes) - {UNKNOWN}, key=lambda place: (-sizes[place], place))
     expected = {place: sizes[place] for place in ranked[:20]} | {OTHER: 3 + 3, UNKNOWN: 20}
     assert list(places(world).items()) == list(expected.items())
-
-
-def test_place_may_have_any_name(world):
-    for visitor, place in enumerate(["Cox’s Bazar, BD", "ঢাকা", OTHER, "a b", "-5"]):
-        world.visitors.touch(SITE, f"visitor{visitor}", place)
-    assert places(world) == {"Cox’s Bazar, BD": 1, "ঢাকা": 1, OTHER: 1, "a b": 1, "-5": 1}
-
-
-def test_scopes_do_not_mix(world):
-    world.visitors.touch(HIKERS, "ayesha", DHAKA)
-    world.visitors.touch(RIDERS, "ayesha", SYLHET)
-    world.visitors.touch(RIDERS, "babul", SYLHET)
-    assert [places(world, scope) for scope in (SITE, HIKERS, RIDERS)] == [{}, {DHAKA: 1}, {SYLHET: 2}]
-    world.pass_(seconds=WINDOW_S - 10)
-    world.visitors.keep_alive(RIDERS, "babul")
-    world.pass_(seconds=10)
-    world.settle()
-    assert [places(world, scope) for scope in (SITE, HIKERS, RIDERS)] == [{}, {}, {SYLHET: 1}]
 
 
 def test_sum_is_who_is_active_at_any_moment(world):

@@ -104,27 +104,6 @@ def test_those_whom_one_worker_knows_are_not_seen_to_come_one_by_one(world):
     assert not worker.news
 
 
-def test_visitor_who_comes_while_everybody_is_sent_again_is_counted_once(world):
-    worker = world.new_worker()
-    for number in range(2 * BATCH):
-        worker.visitors.touch(SITE, f"visitor{number}", DHAKA)
-    world.settle()
-    world.redis.restart()
-    call, comes = worker.visitors._script, iter(["chandra", "deepa"])
-
-    def one_comes(*arguments):
-        answer = call(*arguments)
-        if visitor := next(comes, None):
-            worker.visitors.touch(SITE, visitor, SYLHET)
-        return answer
-
-    worker.visitors._script = one_comes
-    with worker.held_back():
-        for _ in range(2):
-            worker.visitors._sync(SITE)
-            assert is_shown(worker, dhaka=2 * BATCH, sylhet=2)
-
-
 def test_what_is_left_of_a_lease_is_what_is_sent_again(world, two):
     here, _ = two
     world.pass_(seconds=WINDOW_S - 30)
@@ -152,14 +131,3 @@ def test_after_a_window_without_redis_each_counts_its_own(world, two):
     world.redis.start()
     wait_for(two, dhaka=1)
     assert here.visitors.count(SITE) == there.visitors.count(SITE)
-
-
-def test_long_outage_costs_the_memory_of_those_who_are_active(world, two):
-    here, _ = two
-    world.redis.kill()
-    for number in range(1000):
-        here.visitors.touch(SITE, f"visitor{number}", DHAKA)
-        world.time.pass_(seconds=1)
-        here.visitors.refresh()
-    assert is_shown(here, dhaka=WINDOW_S - 1)
-    assert len(here.visitors._mirrors[SITE].unconfirmed) < WINDOW_S

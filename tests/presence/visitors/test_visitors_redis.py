@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -16,7 +14,6 @@ from koyjabo.presence.visitors.active_visitors import ActiveCount
 from koyjabo.presence.visitors.redis_script import BATCH
 
 HIKERS = Scope("hikers")
-VISITORS = ("ayesha", "karim", "deepa")
 
 
 @pytest.fixture
@@ -34,43 +31,18 @@ def shown(*workers) -> list[ActiveCount]:
     return [worker.visitors.count(SITE) for worker in workers]
 
 
-def test_visitors_of_all_workers_are_seen_by_each_and_counted_once(world, two):
-    here, there = two
-    here.visitors.touch(SITE, "ayesha", DHAKA)
-    there.visitors.touch(SITE, "babul", DHAKA)
-    world.settle()
-    there.visitors.touch(SITE, "ayesha", SYLHET)
-    world.settle()
-    assert shown(here, there) == [shown(here)[0]] * 2
-    assert shown(here)[0].places == {DHAKA: 1, SYLHET: 1}
-
-
-def test_last_sign_of_life_on_any_worker_counts_and_is_not_undone_by_sending_again(world, two):
-    here, there = two
-    here.visitors.touch(SITE, "ayesha", DHAKA)
-    world.pass_(seconds=WINDOW_S - 30)
-    there.visitors.touch(SITE, "ayesha", None)
-    world.settle()
-    for seconds in (30, WINDOW_S - 60):
-        here.visitors.resend()  # what this worker has seen itself may no longer be a sign of life
-        world.settle()
-        world.pass_(seconds=seconds)
-        world.settle()
-        assert [census.places for census in shown(here, there)] == [{DHAKA: 1}] * 2
-
-
 def test_news_comes_when_others_change_something_and_when_a_lease_ends(world, two):
     here, there = two
     world.settle()
-    for number, visitor in enumerate(VISITORS, 1):
+    for number, visitor in enumerate("abc", 1):
         here.visitors.touch(SITE, visitor, DHAKA)
         assert active(here.visitors) == number
         here.look()
-    assert len(here.news) < len(VISITORS)  # shown at once, unless Redis answered before the look
+    assert len(here.news) < 3  # shown at once, unless Redis answered before the look
     assert there.news == []  # no look yet
     for _ in range(2):
         there.look()
-        assert [(scope, count.places) for scope, count in there.news] == [(SITE, {DHAKA: len(VISITORS)})]
+        assert [(scope, count.places) for scope, count in there.news] == [(SITE, {DHAKA: 3})]
     world.pass_(seconds=WINDOW_S)
     world.settle()
     assert [worker.news[-1][1].places for worker in two] == [{}, {}]
@@ -90,14 +62,6 @@ def test_wrong_guess_is_put_right_and_not_taken_for_the_truth_by_others(world, t
     there.look()
     assert shown(there) == shown(here)
     assert there.news[-1][1].places == {DHAKA: 1}
-
-
-def test_census_of_another_worker_is_adopted_when_it_is_newer(world, two):
-    here, there = two
-    here.visitors.touch(SITE, "ayesha", DHAKA)
-    here.look()
-    there.visitors.apply_remote(SITE, ActiveCount._make([shown(here)[0].version, {DHAKA: 1}]))
-    assert shown(there) == shown(here) == [there.visitors.count(SITE)]
 
 
 def test_answer_that_was_overtaken_changes_nothing(world, two):
@@ -145,41 +109,6 @@ def test_visitor_may_leave_a_place_that_is_not_shown(world):
     with worker.held_back():
         worker.visitors.touch(SITE, "visitor24", "Place 00")
         assert (active(worker.visitors), shown(worker)[0].places["Place 00"]) == (25, 2)
-
-
-def test_worker_that_does_not_know_the_place_leaves_it_to_others(world, two):
-    here, there = two
-    there.visitors.touch(SITE, "ayesha", None)
-    world.settle()
-    here.visitors.touch(SITE, "ayesha", DHAKA)
-    world.settle()
-    there.visitors.resend()
-    world.settle()
-    assert [census.places for census in shown(here, there)] == [{DHAKA: 1}] * 2
-
-
-def test_workers_agree_after_a_storm(world):
-    """Visitors roam between workers and places, from eight threads."""
-    workers = [world.new_worker() for _ in range(3)]
-    where: dict[str, str] = {}
-    lock = threading.Lock()
-
-    def roam(thread: int) -> None:
-        choose = random.Random(thread)
-        for _ in range(25):
-            visitor, place = f"{thread}-{choose.randrange(5)}", f"Place {choose.randrange(10)}"
-            worker = choose.choice(workers)
-            worker.visitors.touch(SITE, visitor, place)
-            worker.flush()  # in time, one after the other, as far as this visitor is concerned
-            with lock:
-                where[visitor] = place
-
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(roam, range(8)))
-    world.settle()
-    places = {place: list(where.values()).count(place) for place in where.values()}
-    assert [census.places for census in shown(*workers)] == [places] * 3
-    assert len({census.version for census in shown(*workers)}) == 1
 
 
 def test_version_does_not_go_back_when_redis_lost_its_data_and_its_time(world):
@@ -233,61 +162,3 @@ def test_what_is_kept_goes_by_itself(redis_server):
         stranger.visitors.touch(SITE, "babul", DHAKA)
         stranger.flush()
         assert stranger.visitors.count(SITE).version > version
-
-
-def test_renewal_keeps_what_is_kept(world):
-    world.visitors.touch(SITE, "ayesha", DHAKA)
-    world.settle()
-    with world.redis.client() as client:
-        for key in list(client.scan_iter()):
-            client.pexpire(key, 10_000)
-        world.visitors.keep_alive(SITE, "ayesha")
-        world.settle()
-        assert len(client.keys()) == 4
-        assert min(client.pttl(key) for key in client.scan_iter()) > WINDOW_S * 1000
-
-
-def test_community_that_nobody_wants_is_not_looked_up_for_ever(world):
-    worker = world.new_worker()
-    worker.visitors.touch(HIKERS, "ayesha", DHAKA)
-    world.settle()
-
-    def lookups() -> int:
-        with world.redis.client() as client:
-            client.config_resetstat()
-            worker.look()
-            return client.info("commandstats")["cmdstat_evalsha"]["calls"]
-
-    assert lookups() == 2  # the site's, too
-    for _ in range(2):  # that they are gone is news, and who hears of it asks
-        world.pass_(seconds=WINDOW_S)
-        world.settle()
-    assert lookups() == 1
-    assert active(worker.visitors, HIKERS) == 0
-    assert lookups() == 2
-
-
-def cost_of_reading(world) -> tuple[dict[str, int], int]:
-    """Which commands, how often, and the bytes of the answer."""
-    with world.redis.client() as client:
-        client.config_resetstat()
-        world.workers[0].look()
-        bytes_ = client.info("stats")["total_net_output_bytes"]
-        calls = {name: how["calls"] for name, how in client.info("commandstats").items()}
-    return {name: calls[name] for name in calls if name not in ("cmdstat_config|resetstat", "cmdstat_info")}, bytes_
-
-
-def test_reading_many_costs_what_reading_a_hundred_does(world):
-    worker = world.new_worker()
-    costs = []
-    for numbers in (range(100), range(100, 3000)):
-        for number in numbers:
-            worker.visitors.touch(SITE, f"visitor{number}", f"Place {number % 50}")
-        worker.look()
-        assert active(worker.visitors) == numbers.stop
-        costs.append(cost_of_reading(world))
-    (commands, bytes_), (commands_of_many, bytes_of_many) = costs
-    assert commands == commands_of_many
-    assert commands["cmdstat_evalsha"] == 1
-    assert not {"cmdstat_hgetall", "cmdstat_hvals", "cmdstat_zcount", "cmdstat_zscan"} & set(commands)
-    assert max(bytes_, bytes_of_many) < 1024
