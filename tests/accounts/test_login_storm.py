@@ -57,14 +57,6 @@ class Owner:
         return sum(sum(worker.cpu_times()[:2]) for worker in self._workers)
 
 
-def computed_during_a_flood(server: Server) -> tuple[float, float]:
-    """What `Owner.log_in` returned, on a familiar browser and on a new one."""
-    owner = Owner(server)
-    with LoginFlood(server.port, ADDRESSES, "other@example.com", "stranger*@example.com").running() as flood:
-        wait_until(lambda: flood.statuses[401] > 20, "they flood", timeout_s=60)
-        return owner.log_in(is_familiar=True), owner.log_in(is_familiar=False)
-
-
 @pytest.mark.honest_start
 @pytest.mark.long(
     proved_by="accounts/test_hash_queue.py::test_flood_of_60_addresses_delays_another_one_by_one_turn_of_each"
@@ -74,6 +66,9 @@ def test_60_addresses_that_flood_logins_keep_no_owner_from_logging_in(tmp_path):
     server computed before the owner had its turn.
     """
     with changed_server(tmp_path, PATIENT, TRUSTED_PROXIES=1) as server:
-        familiar, new = computed_during_a_flood(server)
+        owner = Owner(server)
+        with LoginFlood(server.port, ADDRESSES, "other@example.com", "stranger*@example.com").running() as flood:
+            wait_until(lambda: flood.statuses[401] > 20, "they flood", timeout_s=60)
+            familiar, new = owner.log_in(is_familiar=True), owner.log_in(is_familiar=False)
     assert familiar < 3
     assert new < 10

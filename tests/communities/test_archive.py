@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.account_calls import Person, log_in, sign_up
@@ -44,18 +44,10 @@ def test_archived_community_is_unknown_to_everybody(site, ayesha, admin, directo
     first = site.register("v1", communityId=community, visitId="1")
     directory.archive(admin, community.upper())
     total, here, boss = site.stats()["totalVisits"], f"{PATH}/{community}", log_in(site, "boss")
-    calls = [
-        ("GET", "", None),
-        ("PATCH", "", {"name": "Ours"}),
-        ("DELETE", "", None),
-        ("POST", "/join", {}),
-        ("POST", "/leave", None),
-        ("GET", "/members", None),
-        ("PUT", f"/members/{boss.id}", {"role": "member"}),
-        ("DELETE", f"/members/{ayesha.id}", None),
-        ("GET", "/stats", None),
-        *(("GET", f"/visitors{path}", None) for path in ("", "/today", "/growth", "/trends", "/realtime", "/online")),
-    ]
+    calls = [("PATCH", "", {"name": "Ours"}), ("DELETE", "", None), ("POST", "/join", {}), ("POST", "/leave", None)]
+    calls += [("PUT", f"/members/{boss.id}", {"role": "member"}), ("DELETE", f"/members/{ayesha.id}", None)]
+    reports = [f"/visitors{path}" for path in ("", "/today", "/growth", "/trends", "/realtime", "/online")]
+    calls += [("GET", path, None) for path in ("", "/members", "/stats", *reports)]
     for person in (ayesha, boss):
         for method, path, body in calls:
             answer = person.call(method, here + path, **({} if body is None else {"json": body}))
@@ -99,22 +91,17 @@ def test_restored_community_has_all_it_had(site, ayesha, admin, directory, commu
 
 @pytest.mark.both_kinds
 def test_numbers_are_exact_however_archiving_and_visits_meet(site, admin, directory, community):
-    answers: list[int] = []
-
-    def visit(number: int) -> None:
+    def visit(number: int) -> list[int]:
         client = site.app.test_client()
-        for turn in range(10):
-            body = {"visitorId": f"v{number}-{turn}", "communityId": community}
-            answers.append(client.post("/api/visitor/register", json=body).status_code)
+        bodies = [{"visitorId": f"v{number}-{turn}", "communityId": community} for turn in range(10)]
+        return [client.post("/api/visitor/register", json=body).status_code for body in bodies]
 
-    threads = [threading.Thread(target=visit, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for _ in range(5):
-        directory.archive(admin, community)
-        directory.restore(admin, community)
-    for thread in threads:
-        thread.join(60)
+    with ThreadPoolExecutor(4) as threads:
+        visits = [threads.submit(visit, number) for number in range(4)]
+        for _ in range(5):
+            directory.archive(admin, community)
+            directory.restore(admin, community)
+        answers = [status for each in visits for status in each.result(60)]
     assert set(answers) <= {200, 404}
     counted = answers.count(200)
     assert counter(site, community) == [(counted, counted, counted)]

@@ -10,14 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
 from threading import Thread
-from typing import NamedTuple
 
 LENGTH = re.compile(rb"(?i)\r\ncontent-length: (\d+)")
-
-
-class Response(NamedTuple):
-    status: int
-    body: bytes
 
 
 class LoginFlood:
@@ -28,9 +22,8 @@ class LoginFlood:
     def __init__(self, port: int, addresses: Sequence[str], *emails: str, connections: int = 3) -> None:
         self.statuses: Counter[int] = Counter()
         self._port = port
-        self._addresses = addresses
+        self._addresses = [address for address in addresses for _ in range(connections)]
         self._emails = emails
-        self._connections = connections
         self._numbers = count()
         self._loop = asyncio.new_event_loop()
 
@@ -44,9 +37,7 @@ class LoginFlood:
 
     async def _all(self) -> None:
         self._stop = asyncio.Event()
-        tasks = [
-            asyncio.create_task(self._one(address)) for address in self._addresses for _ in range(self._connections)
-        ]
+        tasks = [asyncio.create_task(self._one(address)) for address in self._addresses]
         await self._stop.wait()
         for task in tasks:
             task.cancel()
@@ -58,9 +49,11 @@ class LoginFlood:
                 reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
                 while True:
                     writer.write(self._request(address))
-                    response = await _response(reader)
-                    self.statuses[response.status] += 1
-                    await asyncio.sleep(0.5 if response.status in (429, 503) else 0)
+                    head = await reader.readuntil(b"\r\n\r\n")
+                    await reader.readexactly(int(LENGTH.search(head)[1]))
+                    status = int(head.split(b" ", 2)[1])
+                    self.statuses[status] += 1
+                    await asyncio.sleep(0.5 if status in (429, 503) else 0)
             await asyncio.sleep(0.5)
 
     def _request(self, address: str) -> bytes:
@@ -72,10 +65,3 @@ class LoginFlood:
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         return head.encode() + body
-
-
-async def _response(reader: asyncio.StreamReader) -> Response:
-    head = await reader.readuntil(b"\r\n\r\n")
-    length = LENGTH.search(head)
-    body = await reader.readexactly(int(length[1])) if length else b""
-    return Response(int(head.split(b" ", 2)[1]), body)
