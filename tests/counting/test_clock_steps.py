@@ -8,8 +8,7 @@ import pytest
 from support.changed_server import ChangedServer
 from support.databases import SqliteDatabase
 from support.dials import Dial
-from support.members import Member, PlainMember
-from support.workers import assert_heard_at_once, assert_never_fell, desks, flat, only, pages, two_workers
+from support.workers import assert_heard_at_once, assert_never_fell, desks, flat, pages, two_workers
 
 pytestmark = pytest.mark.waits
 
@@ -37,22 +36,4 @@ def test_visits_are_told_at_once_after_the_clock_was_a_day_ahead(server, clock):
             assert_heard_at_once(each_worker, flat(open_pages), visits=6)
         for page in flat(open_pages):
             assert_never_fell(page)
-    assert "Traceback" not in server.log
-
-
-def test_members_are_counted_after_the_clock_was_a_day_ahead(server, clock):
-    founder = Member(server)
-    community = founder.found()
-    others = [Member(server).join(community) for _ in server.workers()]
-    sockets = []
-    for ahead_ms, member in zip((DAY_MS, 0), others, strict=True):
-        clock.set(ahead_ms)
-        for worker, each in zip(server.workers(), (founder, member), strict=True):
-            with only(server, worker):
-                sockets.append(PlainMember(server.port, community, each.token))
-    for socket in sockets:
-        socket.wait_for_count(3)
-        socket.assert_adds_up()
-    for socket in sockets:  # and not before all have heard it: whoever leaves is heard of, too
-        socket.close()
     assert "Traceback" not in server.log

@@ -42,24 +42,6 @@ def test_day_has_all_its_visits_and_its_end_is_a_new_revision_without_a_write(sq
         assert site.rows("SELECT day, visits FROM daily_visits ORDER BY day")[1] == (first[:10], 2)
 
 
-def test_retry_after_midnight_counts_for_the_day_of_the_visit(site_before_midnight):
-    site = site_before_midnight
-    site.register(visitId="1")
-    site.time.ms += 1
-    assert site.register(visitId="1").stats["todayVisits"] == 0
-    assert site.rows("SELECT day, visits FROM daily_visits") == [("2025-12-16", 1)]
-
-
-def test_repeated_hour_is_counted_as_two(database):
-    with Site(database.url, TIMEZONE="America/New_York") as site:
-        for moment in ("2026-11-01T01:10:00-04:00", "2026-11-01T01:50:00-04:00", "2026-11-01T01:10:00-05:00"):
-            site.time.go_to(moment)
-            site.register()
-        hours = site.rows("SELECT hour_s, visits, new_visitors FROM hourly_visits ORDER BY hour_s")
-        assert [(visits, new) for _, visits, new in hours] == [(2, 1), (1, 0)]
-        assert hours[1][0] - hours[0][0] == 3600
-
-
 def test_today_is_nobodys_after_midnight_even_while_the_database_is_away(site_before_midnight, monkeypatch):
     site = site_before_midnight
     assert site.register().stats["todayVisits"] == 1

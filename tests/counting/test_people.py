@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy.engine import make_url
 from support.app_fixtures import Site
-from support.people_world import AYESHA, HERE, HOUR_MS, KARIM, THERE, World
+from support.people_world import AYESHA, HERE, HOUR_MS, KARIM, NILA, STARTS, THERE, World
+from support.short_run import EVERYTHING
 
-from koyjabo.counting.ledger import open_store
 from koyjabo.counting.records import NewVisit
 from koyjabo.models import SITE
-
-NOWHERE = "00000000-0000-4000-8000-000000000000"
 
 
 @pytest.fixture
@@ -41,45 +39,12 @@ def test_who_comes_before_and_after_signing_up_is_one_person_who_converts_once(w
     world.check()
 
 
-def test_attending_again_changes_nothing(world):
-    assert world.reports.today(HERE).people == (0, 0)
-    assert world.attend(HERE, AYESHA, KARIM)
-    assert world.reports.today(HERE).people == (2, 0)
-    before = world.site.rows("SELECT revision FROM counters WHERE scope = :s", s=HERE)
-    assert not world.attend(HERE, KARIM, AYESHA)
-    assert not world.attend(HERE)
-    assert not world.reports.attend(NOWHERE, [AYESHA], world.time.ms)
-    assert world.site.rows("SELECT revision FROM counters WHERE scope = :s", s=HERE) == before
-    world.time.pass_(hours=1)
-    assert world.attend(HERE, AYESHA)
-    assert world.site.stats()["totalVisits"] == 0
-    world.check()
-
-
 def test_community_that_is_gone_keeps_what_it_had(world):
     world.commit((HERE, "a", None), (THERE, "a", None))
     world.site.rows("DELETE FROM counters WHERE scope = :s", s=HERE)
     world.reports.convert(AYESHA, "a")
     assert [each.scope for each in world.told] == [THERE]
     assert world.site.recount() == []
-
-
-def test_people_survive_a_change_of_timezone(world):
-    """The hours of the past stay what they were, and those of the day itself are told apart."""
-    world.commit((HERE, "a", None), (HERE, "b", None))
-    world.attend(HERE, AYESHA)
-    world.store.close()
-    for zone in ("Asia/Kathmandu", "America/New_York", "Pacific/Kiritimati"):
-        world.site.settings["TIMEZONE"] = zone
-        world.site.restart()
-        reports = world.site.services.analytics.reports
-        world.site.services.counting.visits.register(NewVisit("a", None, HERE, at_ms=world.time.ms))
-        reports.attend(HERE, [AYESHA], world.time.ms)
-        assert world.site.recount() == []
-        world.time.pass_(hours=2)
-    reports.convert(AYESHA, "a")
-    assert world.site.recount() == []
-    world.store = open_store(make_url(world.site.database_url), world.site.services.clock)
 
 
 ROUNDS = 2
@@ -120,3 +85,44 @@ def test_conversions_and_visits_at_once_lose_nothing(world, other_server):
     assert len(told) == len(set(told)) > 2
     converted = world.site.rows("SELECT scope, visitor_id FROM conversions")
     assert len(converted) == len(set(converted))
+
+
+QUICK = ("Europe/Berlin", "Australia/Lord_Howe")
+STEPS = 120 if EVERYTHING else 40
+
+
+def something_happens(world: World, chance: random.Random) -> None:
+    people = ["a", "b", "c", "d"]
+    users = [AYESHA, KARIM, NILA]
+    match chance.choice(["visits"] * 5 + ["attend", "attend", "convert", "time", "time", "put right"]):
+        case "visits":
+            visits = [
+                (chance.choice([HERE, HERE, THERE, SITE]), chance.choice(people), chance.choice([None, None, *users]))
+                for _ in range(chance.randint(1, 5))
+            ]
+            around = [world.time.ms + chance.choice([0, 0, -HOUR_MS * 5, 1000]) for _ in visits]
+            world.commit(*visits, at_ms=tuple(around))
+        case "attend":
+            world.attend(chance.choice([HERE, THERE]), *chance.sample(users, chance.randint(1, 3)))
+        case "convert":
+            world.convert(chance.choice(users), chance.choice(people))
+        case "time":
+            world.time.pass_(hours=chance.choice([0.5, 1, 7, 24, 75]))
+        case "put right":
+            world.time.put_right(hours=chance.choice([-80, -25, -1, 3]))
+
+
+@pytest.mark.both_kinds
+@pytest.mark.parametrize(
+    "zone",
+    [zone if zone in QUICK else pytest.param(zone, marks=pytest.mark.long) for zone in STARTS],
+)
+def test_people_are_what_a_model_makes_of_them(database, zone):
+    world, chance = World(database.url, zone), random.Random(zone)
+    try:
+        for _ in range(STEPS // 20):
+            for _ in range(20):
+                something_happens(world, chance)
+            world.check()
+    finally:
+        world.close()

@@ -1,14 +1,15 @@
-"""Separate servers on one database keep the ledger's promises as if they were one."""
+"""Separate servers on one database are as one, and kill -9 in the middle of a rush costs nothing."""
 
 from __future__ import annotations
 
 import pytest
-from support.checks import assert_retries_are_told_the_same, assert_verified
+from support.checks import assert_exact, assert_retries_are_told_the_same, assert_verified
 from support.crowd import Crowd
+from support.processes import wait_until
 
-pytestmark = [pytest.mark.both_kinds, pytest.mark.waits]
+pytestmark = pytest.mark.waits
 
-VISITS, READS = 200, 30
+VISITS, READS, RUSH = 200, 30, 160
 
 
 @pytest.fixture(scope="module")
@@ -17,6 +18,7 @@ def two_servers(module_database, module_servers):
     return [server.wait_until_serving() for server in servers]
 
 
+@pytest.mark.both_kinds
 def test_what_one_server_acknowledged_the_other_shows_at_once_and_knows_again(two_servers):
     """In both directions, with others registering meanwhile; the two were started at once."""
     database, before, ordinals = two_servers[0].database, two_servers[0].stats().total, []
@@ -35,3 +37,12 @@ def test_what_one_server_acknowledged_the_other_shows_at_once_and_knows_again(tw
     assert two_servers[0].stats().total == two_servers[1].stats().total == before + VISITS + READS
     assert_verified(two_servers[0])
     assert "Traceback" not in "".join(server.log for server in two_servers)
+
+
+def test_no_acknowledged_visit_is_lost_by_kill_9(server):
+    with Crowd([server], RUSH) as crowd:
+        crowd.wait_for(RUSH // 2)
+        server.kill()
+        wait_until(lambda: crowd.lost, "clients go without an answer")
+        server.start()
+    assert_exact(crowd, server, RUSH)

@@ -74,11 +74,3 @@ def test_database_that_is_up_to_date_is_not_changed_by_a_start(site):
         site.time.pass_(days=1)
         site.restart()
     assert (shape(site), site.contents(), site.rows("SELECT * FROM alembic_version")) == before
-
-
-def test_starting_total_is_for_a_new_database_only(site):
-    assert site.rows("SELECT total_before, total_after, reason FROM adjustments") == [(0, 4000, "STARTING_TOTAL")]
-    site.register()
-    site.settings["STARTING_TOTAL"] = 9000
-    site.restart()
-    assert (site.stats()["totalVisits"], site.rows("SELECT count(*) FROM adjustments")) == (4001, [(1,)])

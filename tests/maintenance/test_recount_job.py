@@ -103,16 +103,6 @@ def test_recount_says_that_all_agrees_or_what_is_wrong(site, admin, monkeypatch)
     assert found["problem_count"] > 1
 
 
-def test_recount_that_cannot_be_made_says_so(site, admin, monkeypatch):
-    def broken(connection, progress):
-        raise LedgerUnavailable
-
-    monkeypatch.setattr(recount_job, "recount", broken)
-    found = recounted(site, admin)
-    assert "agrees" not in found
-    assert found["error"] == LedgerUnavailable.sentence
-
-
 @pytest.mark.both_kinds
 def test_recount_is_as_of_one_moment_and_blocks_nothing(site, admin, pause):
     site.register("a")

@@ -11,9 +11,7 @@ from support.databases import SqliteDatabase
 from koyjabo.cluster.workers import SOCKET_KINDS, Job, Worker
 from koyjabo.database.startup_queries import NEWEST_REVISION
 from koyjabo.identity import OPERATOR, Account
-from koyjabo.maintenance import backup
 from koyjabo.maintenance.health.system import Data
-from koyjabo.runtime import unreported
 
 ELSEWHERE = Worker("b", "elsewhere", 7, 1, 2, None, {}, None)
 
@@ -59,14 +57,6 @@ def test_starting_total_stays_what_it_was_whatever_is_set_later(site, tmp_path):
             assert data(each).starting_total == starting_total
     told = [(each.total_before, each.total_after, each.reason) for each in data(site).adjustments]
     assert told == [(4000, 6000, "STARTING_TOTAL"), (0, 4000, "STARTING_TOTAL")]
-
-
-def test_backup_is_known_when_it_is_complete(site, tmp_path):
-    assert data(site).backup is None
-    with site.app.app_context():
-        backup.back_up(tmp_path / "a.backup", False, site.services.clock, unreported)
-    found = data(site).backup
-    assert (found.at_ms, found.actor_id, found.details["total"]) == (site.time.ms, None, 4000)
 
 
 def test_unsaved_visits_and_jobs_of_other_workers_are_known(site, monkeypatch):
