@@ -6,14 +6,16 @@ import re
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from support.processes import wait_until
 
 Visit = tuple[str, str]
 """(visitorId, visitId)"""
 
 MOST_ALIKE = 3
 """Breaches that differ in numbers alone; the others are counted and not kept, so that none hides another."""
-
 
 NUMBERS = re.compile(r"[0-9]+")
 
@@ -101,6 +103,13 @@ class Book:
             self._alike[(kind := NUMBERS.sub("", what)[:40])] += 1
             if self._alike[kind] <= MOST_ALIKE:
                 self.breaches.append(Breach(time.monotonic() - self.opened, what, tuple(self.faults[-3:])))
+
+    def expect(self, condition: Callable[[], object], what: str, within_s: float, every_s: float = 0.05) -> None:
+        """It becomes true in time, or is a breach."""
+        try:
+            wait_until(condition, what, within_s, every_s)
+        except AssertionError as error:
+            self.breach(str(error))
 
     @property
     def acknowledged_visits(self) -> dict[Visit, int]:

@@ -7,18 +7,16 @@ import re
 import signal
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from chaos.deck import deal
-from chaos.events import check_events
-from chaos.faults import Fault, all_of, missing
+from chaos.faults import Fault, all_of, check_exit, deal
 from chaos.http_line import HttpLine
-from chaos.ledger import check_ledger
+from chaos.ledger import check_events, check_ledger
 from chaos.presence import check_presence
-from chaos.recovery import Recovery, recover
 from chaos.resources import Held, check_resources, measure
-from chaos.sync_delay import SyncDelay, measure_sync_delay
+from chaos.sync_delay import measure_sync_delay
 from chaos.world import World
 
 WARM_UP_S = 6.0
@@ -29,11 +27,22 @@ CALM_OF_TIME = 1 / 3
 PAUSE_OF_TIME = 1 / 200
 """Between two faults, at most, of all the time there is: 3 s in ten minutes."""
 
-LEAVES_WITHIN_S = 10.5
 AGREE_WITHIN_S = 15.0
+RECOVERS_WITHIN_S = 30.0
 TOKENS_LAST_S = 300.0
 ERROR_OF_TRACEBACK = re.compile(r"Traceback.*\n(?:\s.*\n)*(\S.*)")
 """Its last line, the only one that is not indented."""
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """How long it took, from the end of a fault, until all was well again."""
+
+    kinds: tuple[str, ...]
+    acknowledged_s: float
+    """Until a visit of every client was acknowledged."""
+    agreed_s: float
+    """Until every page was open and showed those."""
 
 
 @dataclass
@@ -48,7 +57,7 @@ class Outcome:
     """How long the server took to leave after each SIGTERM."""
     most_mb: float = 0.0
     """The most that any worker ever had, as far as was looked."""
-    sync_delay: SyncDelay | None = None
+    sync_delay: tuple[float, float] | None = None
     missing: list[str] = field(default_factory=list)
 
 
@@ -57,7 +66,8 @@ class Campaign:
         self._world = world
         self._seconds = seconds
         self._chance = random.Random(f"faults {seed}")
-        self._outcome = Outcome(missing=missing(world))
+        self._kinds, missing = all_of(world)
+        self._outcome = Outcome(missing=missing)
         self._tokens_at = time.monotonic()
 
     def run(self) -> Outcome:
@@ -72,8 +82,7 @@ class Campaign:
         """Until the time is over and each kind has come once."""
         began = calm_at = time.monotonic()
         calm_every_s = min(CALM_EVERY_S, self._seconds * CALM_OF_TIME)
-        kinds = all_of(self._world)
-        for faults in deal(kinds, self._chance):
+        for faults in deal(self._kinds, self._chance):
             try:
                 self._strike_and_recover(faults)
             except Exception as error:  # what could not be done, or was not undone, in time
@@ -83,19 +92,17 @@ class Campaign:
             if time.monotonic() - calm_at > calm_every_s:
                 self._be_calm()
                 calm_at = time.monotonic()
-            if time.monotonic() - began > self._seconds and len(self._outcome.faults) == len(kinds):
+            if time.monotonic() - began > self._seconds and len(self._outcome.faults) == len(self._kinds):
                 break
         self._outcome.seconds = time.monotonic() - began
 
     def _strike_and_recover(self, faults: tuple[Fault, ...]) -> None:
-        names = tuple(each.kind for each in faults)
-        at_s = time.monotonic() - self._world.book.opened
         with ExitStack() as stack:
             if faults[0].settles:  # it is over when the signal was sent
                 self._begin(stack, *faults)
             else:
                 self._strike(faults)
-            self._outcome.recoveries.append(recover(self._world, names, at_s))
+            self._outcome.recoveries.append(recover(self._world, tuple(each.kind for each in faults)))
 
     def _strike(self, faults: tuple[Fault, ...]) -> None:
         """The second while the first lasts."""
@@ -143,19 +150,31 @@ class Campaign:
         check_log(world)
 
 
+def recover(world: World, kinds: tuple[str, ...]) -> Recovery:
+    """Wait for it. What does not come is a breach."""
+    began = time.monotonic()
+
+    def seconds_until(condition: Callable[[], bool], what: str) -> float:
+        world.book.expect(condition, f"{what} after {kinds}", RECOVERS_WITHIN_S, 0.01)
+        return time.monotonic() - began
+
+    counted_s = seconds_until(lambda: all(each.counted_at > began for each in world.visitors), "all are counted")
+    least = world.book.newest
+    agreed_s = seconds_until(
+        lambda: all(page.is_open and page.seen.total >= least for page in world.pages), "pages agree"
+    )
+    return Recovery(kinds, counted_s, agreed_s)
+
+
 def check_agreement(world: World) -> None:
     """All clients end on one number, which is the ledger's."""
     (total,) = world.database.rows("SELECT total FROM counters WHERE scope = 'site'")[0]
-    deadline = time.monotonic() + AGREE_WITHIN_S
-    shown: set[int] = set()
-    while time.monotonic() < deadline:
-        shown = {page.seen.stats["totalVisitors"] for page in world.pages if page.is_open}
-        shown |= {_asked(world) for _ in range(6)}
-        if shown == {total} and all(page.is_open for page in world.pages):
-            return
-        time.sleep(0.1)
-    open_pages = sum(page.is_open for page in world.pages)
-    world.book.breach(f"the ledger says {total}, {open_pages} of {len(world.pages)} pages and requests {shown}")
+
+    def shown() -> set[int]:
+        pages = {page.seen.stats["totalVisitors"] if page.is_open else -1 for page in world.pages}
+        return pages | {_asked(world) for _ in range(6)}
+
+    world.book.expect(lambda: shown() == {total}, f"all show {total}, as the ledger", AGREE_WITHIN_S, 0.1)
 
 
 def _asked(world: World) -> int:
@@ -166,12 +185,9 @@ def _asked(world: World) -> int:
 
 
 def check_goodbye(world: World) -> None:
-    """SIGTERM ends it with 0, in time."""
     world.supervisor.stop()
-    left = world.server.stop(signal.SIGTERM)
-    world.supervisor.exits.append(left)
-    if left.status != 0 or left.seconds > LEAVES_WITHIN_S:
-        world.book.breach(f"SIGTERM at the end: exit status {left.status} after {left.seconds:.1f} s")
+    world.supervisor.exits.append(world.server.stop(signal.SIGTERM))
+    check_exit(world, world.supervisor.exits[-1])
 
 
 def check_log(world: World) -> None:

@@ -7,16 +7,17 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psutil
 import psycopg2
 import redis as redis_client
-from support.databases import SqliteDatabase
-from support.processes import kill_all, suspended, wait_until
+from support.processes import is_gone, kill_all, suspended, wait_until
+from support.server import Exit
 
 from chaos.world import World
 
@@ -25,7 +26,6 @@ AWAY_S = (0.5, 2.5)
 HELD_S = (1.0, 6.5)
 SLOW_S = (2.0, 3.0)
 SYNC_DELAY_US = 2000
-AT_ONCE = (0.0, 0.0)
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 CLOCKS_MS = (0, HOUR_MS, -HOUR_MS, DAY_MS, -DAY_MS)
 BLOCK = bytes(64 * 1024)
@@ -34,6 +34,11 @@ LEAVES_WITHIN_S = 10.5
 """SIGTERM: 10 s are promised."""
 
 RESTARTS_S = 60.0
+ORPHANS_LEAVE_S = 12.0
+"""Workers of a killed parent answer what they have, for 8 s at most."""
+
+TWO_AT_ONCE = 0.35
+"""Of the faults that last, how many have another one in their midst."""
 
 Strike = Callable[[World, random.Random], AbstractContextManager[None]]
 
@@ -44,7 +49,7 @@ class Fault:
     harms: str
     """Two that harm the same are not done at once."""
     strike: Strike
-    lasts_s: tuple[float, float] = AT_ONCE
+    lasts_s: tuple[float, float] = (0.0, 0.0)
     settles: bool = False
     """At its end it looks whether the server went as it should, and waits until it is back."""
 
@@ -61,34 +66,46 @@ def _files(process: psutil.Process) -> int:
     return 0
 
 
+def at_once(act: Callable[[World, random.Random], object]) -> Strike:
+    """Done in a moment; nothing has to be undone."""
+
+    @contextmanager
+    def strike(world: World, chance: random.Random) -> Iterator[None]:
+        act(world, chance)
+        yield
+
+    return strike
+
+
 @contextmanager
-def kill_worker(world: World, chance: random.Random) -> Iterator[None]:
+def between(begin: Callable[[], object], end: Callable[[], object]) -> Iterator[None]:
+    begin()
+    try:
+        yield
+    finally:
+        end()
+
+
+def kill_worker(world: World, chance: random.Random) -> None:
     kill_all([_one_worker(world, chance)])
-    yield
 
 
-@contextmanager
-def kill_workers(world: World, chance: random.Random) -> Iterator[None]:
+def kill_workers(world: World, chance: random.Random) -> None:
     kill_all(wait_until(world.supervisor.workers, "there are workers", RESTARTS_S))
-    yield
 
 
-@contextmanager
-def kill_loader(world: World, chance: random.Random) -> Iterator[None]:
+def kill_loader(world: World, chance: random.Random) -> None:
     """And in half of the cases a worker, which only another loader can replace."""
     victims = wait_until(world.supervisor.loaders, "there is a loader", RESTARTS_S)
     kill_all([*victims, *([_one_worker(world, chance)] if chance.random() < 0.5 else [])])
-    yield
 
 
 @contextmanager
 def kill_parent(world: World, chance: random.Random) -> Iterator[None]:
     orphans = world.supervisor.workers()
-    parent = world.supervisor.parent()
-    if parent is not None:
-        kill_all([parent])
+    kill_all(world.supervisor.parents())
     yield
-    world.supervisor.wait_until_gone(orphans)
+    world.book.expect(lambda: all(map(is_gone, orphans)), "workers of a killed parent are gone", ORPHANS_LEAVE_S)
     _wait_until_restarted(world)
 
 
@@ -99,138 +116,53 @@ def restart(world: World, chance: random.Random) -> Iterator[None]:
     world.server.tell(signal.SIGTERM)
     yield
     wait_until(lambda: len(world.supervisor.exits) > exits, "the server left", RESTARTS_S)
-    left = world.supervisor.exits[exits]
-    if left.status != 0 or left.seconds > LEAVES_WITHIN_S:
-        world.book.breach(f"SIGTERM: exit status {left.status} after {left.seconds:.1f} s")
+    check_exit(world, world.supervisor.exits[exits])
     _wait_until_restarted(world)
 
 
+def check_exit(world: World, left: Exit) -> None:
+    """SIGTERM ends it with 0, in time."""
+    if left.status != 0 or left.seconds > LEAVES_WITHIN_S:
+        world.book.breach(f"SIGTERM: exit status {left.status} after {left.seconds:.1f} s")
+
+
 def _wait_until_restarted(world: World) -> None:
-    def serves() -> bool:
-        return len(world.supervisor.workers()) == world.workers
-
-    wait_until(serves, "the server is up again", RESTARTS_S)
-
-
-@contextmanager
-def freeze_worker(world: World, chance: random.Random) -> Iterator[None]:
-    with suspended([_one_worker(world, chance)]):
-        yield
-
-
-@contextmanager
-def freeze_workers(world: World, chance: random.Random) -> Iterator[None]:
-    with suspended(world.supervisor.workers()):
-        yield
+    wait_until(lambda: len(world.supervisor.workers()) == world.workers, "the server is up again", RESTARTS_S)
 
 
 @contextmanager
 def freeze_loader(world: World, chance: random.Random) -> Iterator[None]:
     """A worker that dies meanwhile is replaced afterwards."""
     with suspended(wait_until(world.supervisor.loaders, "there is a loader", RESTARTS_S)):
-        kill_all([_one_worker(world, chance)])
+        kill_worker(world, chance)
         yield
 
 
-@contextmanager
-def freeze_parent(world: World, chance: random.Random) -> Iterator[None]:
-    parent = world.supervisor.parent()
-    with suspended([parent] if parent else []):
-        yield
-
-
-@contextmanager
-def freeze_redis(world: World, chance: random.Random) -> Iterator[None]:
-    assert world.redis is not None
-    world.redis.freeze()
-    try:
-        yield
-    finally:
-        world.redis.thaw()
-
-
-@contextmanager
-def kill_redis(world: World, chance: random.Random) -> Iterator[None]:
-    assert world.redis is not None
-    world.redis.kill()
-    try:
-        yield
-    finally:
-        world.redis.start()
-
-
-@contextmanager
-def cut_redis(world: World, chance: random.Random) -> Iterator[None]:
-    assert world.redis is not None
+def cut_redis(world: World, chance: random.Random) -> None:
     with world.redis.client() as client:
         for kind in ("normal", "pubsub"):
             with suppress(redis_client.RedisError):
                 client.client_kill_filter(_type=kind, skipme=True)
-    yield
-
-
-@contextmanager
-def freeze_postgres(world: World, chance: random.Random) -> Iterator[None]:
-    assert world.postgres is not None
-    with world.postgres.frozen():
-        yield
-
-
-@contextmanager
-def kill_postgres(world: World, chance: random.Random) -> Iterator[None]:
-    assert world.postgres is not None
-    world.postgres.kill()
-    try:
-        yield
-    finally:
-        _start_postgres(world)
-
-
-@contextmanager
-def cut_postgres(world: World, chance: random.Random) -> Iterator[None]:
-    world.database.cut_connections()
-    yield
-
-
-@contextmanager
-def cut_clients(world: World, chance: random.Random) -> Iterator[None]:
-    world.cut_lines()
-    yield
 
 
 @contextmanager
 def lock_database(world: World, chance: random.Random) -> Iterator[None]:
     """Another program writes, and takes its time."""
-    try:
-        with world.database.locked():
-            yield
-    except psycopg2.Error:  # it was killed meanwhile, or has ended our session
-        pass
+    with suppress(psycopg2.Error), world.database.locked():  # it may be killed meanwhile, or end our session
+        yield
 
 
 @contextmanager
 def hold_file_lock(world: World, chance: random.Random) -> Iterator[None]:
     """Another program of ours hangs while it holds the lock beside the database."""
-    assert isinstance(world.database, SqliteDatabase)
     with open(f"{world.database.path}.lock") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 @contextmanager
-def slow_disk(world: World, chance: random.Random) -> Iterator[None]:
-    assert world.sync_delay is not None
-    world.sync_delay.set(SYNC_DELAY_US)
-    try:
-        yield
-    finally:
-        world.sync_delay.set(0)
-
-
-@contextmanager
 def full_disk(world: World, chance: random.Random) -> Iterator[None]:
     """Filled to the last byte, and for as long as it lasts whatever becomes free again."""
-    assert world.disk is not None
     filler = world.disk / "filler"
     _fill(filler)
     try:
@@ -250,7 +182,6 @@ def _fill(filler: Path) -> None:
 
 def _revive(world: World) -> None:
     """PostgreSQL ends when it cannot write its log; somebody starts it again."""
-    assert world.postgres is not None
     time.sleep(0.2)
     if not world.postgres.running:
         world.book.note("PostgreSQL ended by a full disk")
@@ -259,73 +190,86 @@ def _revive(world: World) -> None:
 
 def _start_postgres(world: World) -> None:
     """Its recovery may take longer than pg_ctl has patience, which then is over by the second time."""
-    assert world.postgres is not None
     with suppress(subprocess.TimeoutExpired):
         world.postgres.start()
         return
     world.postgres.start()
 
 
-@contextmanager
-def step_clock(world: World, chance: random.Random) -> Iterator[None]:
+def step_clock(world: World, chance: random.Random) -> None:
     """By an hour or a day, there or back."""
     now = world.clock.get()
     world.clock.set(chance.choice([at for at in CLOCKS_MS if at != now]))
-    yield
 
 
-@contextmanager
-def pass_midnight(world: World, chance: random.Random) -> Iterator[None]:
-    """One second before the next midnight in Dhaka, and then it comes."""
+def approach_midnight(world: World, chance: random.Random) -> None:
+    """One second before the next midnight in Dhaka, which comes while this lasts."""
     now_ms = time.time_ns() // 1_000_000
-    left_ms = DAY_MS - (now_ms + 6 * HOUR_MS) % DAY_MS
-    world.clock.set(left_ms - 1000)
-    yield
+    world.clock.set(DAY_MS - (now_ms + 6 * HOUR_MS) % DAY_MS - 1000)
 
 
 COMMON = (
-    Fault("kill -9 of a worker", "server", kill_worker),
+    Fault("kill -9 of a worker", "server", at_once(kill_worker)),
     Fault("kill -9 of the parent", "server", kill_parent, settles=True),
     Fault("SIGTERM, and a restart", "server", restart, settles=True),
-    Fault("SIGSTOP of a worker", "server", freeze_worker, FROZEN_S),
-    Fault("SIGSTOP of the parent", "server", freeze_parent, FROZEN_S),
-    Fault("connections of clients cut", "clients", cut_clients),
+    Fault("SIGSTOP of a worker", "server", lambda world, chance: suspended([_one_worker(world, chance)]), FROZEN_S),
+    Fault("SIGSTOP of the parent", "server", lambda world, _: suspended(world.supervisor.parents()), FROZEN_S),
+    Fault("connections of clients cut", "clients", at_once(lambda world, _: world.cut_lines())),
     Fault("lock held", "database", lock_database, HELD_S),
-    Fault("clock steps", "clock", step_clock),
-    Fault("midnight", "clock", pass_midnight, (1.5, 1.5)),
+    Fault("clock steps", "clock", at_once(step_clock)),
+    Fault("midnight", "clock", at_once(approach_midnight), (1.5, 1.5)),
 )
 WITH_DISK = Fault("disk full", "database", full_disk, (1.0, 3.0))
-WITH_SYNC_DELAY = Fault("disk slow", "disk", slow_disk, SLOW_S)
+WITH_SYNC_DELAY = Fault(
+    "disk slow",
+    "disk",
+    lambda world, _: between(partial(world.sync_delay.set, SYNC_DELAY_US), partial(world.sync_delay.set, 0)),
+    SLOW_S,
+)
 OF_SQLITE = (Fault("file lock held", "database", hold_file_lock, HELD_S),)
 OF_POSTGRES = (
-    Fault("kill -9 of all workers", "server", kill_workers),
-    Fault("SIGSTOP of all workers", "server", freeze_workers, FROZEN_S),
-    Fault("kill -9 of the loader", "server", kill_loader),
+    Fault("kill -9 of all workers", "server", at_once(kill_workers)),
+    Fault("SIGSTOP of all workers", "server", lambda world, _: suspended(world.supervisor.workers()), FROZEN_S),
+    Fault("kill -9 of the loader", "server", at_once(kill_loader)),
     Fault("SIGSTOP of the loader", "server", freeze_loader, FROZEN_S),
-    Fault("kill -9 of Redis", "redis", kill_redis, AWAY_S),
-    Fault("SIGSTOP of Redis", "redis", freeze_redis, FROZEN_S),
-    Fault("connections to Redis cut", "redis", cut_redis),
-    Fault("kill -9 of PostgreSQL", "database", kill_postgres, AWAY_S),
-    Fault("SIGSTOP of PostgreSQL", "database", freeze_postgres, FROZEN_S),
-    Fault("connections to PostgreSQL cut", "database", cut_postgres),
+    Fault("kill -9 of Redis", "redis", lambda world, _: between(world.redis.kill, world.redis.start), AWAY_S),
+    Fault("SIGSTOP of Redis", "redis", lambda world, _: between(world.redis.freeze, world.redis.thaw), FROZEN_S),
+    Fault("connections to Redis cut", "redis", at_once(cut_redis)),
+    Fault(
+        "kill -9 of PostgreSQL",
+        "database",
+        lambda world, _: between(world.postgres.kill, partial(_start_postgres, world)),
+        AWAY_S,
+    ),
+    Fault("SIGSTOP of PostgreSQL", "database", lambda world, _: world.postgres.frozen(), FROZEN_S),
+    Fault("connections to PostgreSQL cut", "database", at_once(lambda world, _: world.database.cut_connections())),
 )
 
 
-def all_of(world: World) -> list[Fault]:
-    """Those that this world and this machine have."""
-    found = [*COMMON, *(OF_POSTGRES if world.postgres else OF_SQLITE)]
-    if world.disk is not None:
-        found.append(WITH_DISK)
-    if world.sync_delay is not None:
-        found.append(WITH_SYNC_DELAY)
-    return found
+def all_of(world: World) -> tuple[list[Fault], list[str]]:
+    """Those that this world and this machine have, and what cannot be tried on this machine, and why."""
+    found, missing = [*COMMON, *(OF_POSTGRES if world.postgres else OF_SQLITE)], []
+    for fault, needed, why in (
+        (WITH_DISK, world.disk, "a full disk, because this user may not mount one"),
+        (WITH_SYNC_DELAY, world.sync_delay, "a slow disk, because there is no C compiler"),
+    ):
+        if needed is None:
+            missing.append(why)
+        else:
+            found.append(fault)
+    return found, missing
 
 
-def missing(world: World) -> list[str]:
-    """What cannot be tried on this machine, and why."""
-    found = []
-    if world.disk is None:
-        found.append("a full disk, because this user may not mount one")
-    if world.sync_delay is None:
-        found.append("a slow disk, because there is no C compiler")
-    return found
+def deal(kinds: Sequence[Fault], chance: random.Random) -> Iterator[tuple[Fault, ...]]:
+    """Every kind once, shuffled, and over again: one fault, or two of which the second comes while the first lasts."""
+    while True:
+        deck = chance.sample(list(kinds), len(kinds))
+        while deck:
+            fault = deck.pop()
+            companions = [each for each in deck if each.harms != fault.harms and not each.settles]
+            if fault.lasts_s[1] > 0 and companions and chance.random() < TWO_AT_ONCE:
+                other = chance.choice(companions)
+                deck.remove(other)
+                yield fault, other
+            else:
+                yield (fault,)

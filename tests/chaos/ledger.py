@@ -1,8 +1,8 @@
-"""Whether the ledger holds what clients were told, read from the database itself."""
+"""Whether the ledger and the events hold what clients were told, read from the database itself."""
 
 from __future__ import annotations
 
-from chaos.book import Book
+from chaos.book import Book, Visit
 from chaos.world import World
 
 ROWS = "SELECT id, ordinal, visitor_id, visit_id FROM visits ORDER BY id"
@@ -49,3 +49,21 @@ def check_sums(book: Book, sums: tuple) -> None:
     total, visits, unique, rows, visitors, daily, hourly, new = map(int, sums)
     if not (total == visits == rows == daily == hourly and unique == visitors == new):
         book.breach(f"sums and recount differ: {sums}")
+
+
+def check_events(world: World) -> None:
+    rows = world.database.rows("SELECT visitor_id, event_id FROM events")
+    sums = "SELECT coalesce(sum(count), 0) FROM event_sums WHERE scope = 'site' AND dimension = 'event'"
+    check_event_rows(world.book, [(visitor, event) for visitor, event in rows], int(world.database.rows(sums)[0][0]))
+
+
+def check_event_rows(book: Book, rows: list[Visit], counted: int) -> None:
+    """Every acknowledged event is there once, nothing else but what was sent, and sums agree with rows."""
+    stored = set(rows)
+    if len(stored) != len(rows) or counted != len(rows):
+        book.breach(f"{len(rows)} events are in {len(stored)} places, and {counted} in sums")
+    if lost := book.acknowledged_events - stored:
+        book.note("events lost", len(lost))
+        book.breach(f"{len(lost)} acknowledged events are not in the database, such as {min(lost)}")
+    if unknown := stored - book.events:
+        book.breach(f"{len(unknown)} events in the database were never sent, such as {min(unknown)}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 from chaos.http_line import HttpLine
@@ -21,15 +20,18 @@ TURN_S = 0.05
 def check_presence(world: World) -> float:
     """Have people keep still, and wait until they are counted right. Seconds that took once all were seated."""
     world.still.set()
-    _wait(lambda: not _unseated(world), SEATED_WITHIN_S)
-    if unseated := _unseated(world):
-        world.book.breach(f"{len(unseated)} tabs of members are not seated within {SEATED_WITHIN_S:.0f} s")
+    world.book.expect(lambda: not _unseated(world), "every tab of a member is seated", SEATED_WITHIN_S)
     began = time.monotonic()
-    _wait(lambda: not _disagreements(world), AGREED_WITHIN_S)
-    took_s = time.monotonic() - began
-    if found := _disagreements(world):
+    if not _is_right_within(world, AGREED_WITHIN_S) and (found := _disagreements(world)):
         world.book.breach(f"presence is wrong after {AGREED_WITHIN_S:.0f} s: {found[:3]} and {len(found)} in all")
-    return took_s
+    return time.monotonic() - began
+
+
+def _is_right_within(world: World, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not (is_right := not _disagreements(world)) and time.monotonic() < deadline:
+        time.sleep(TURN_S)
+    return is_right
 
 
 def _tabs(world: World) -> list[Tab]:
@@ -64,9 +66,3 @@ def _asked(world: World, token: str, community: str) -> Any:
     if answer is None or answer.status != 200:
         return answer
     return answer.body["current_online"]
-
-
-def _wait(condition: Callable[[], bool], timeout_s: float) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(TURN_S)

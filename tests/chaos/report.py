@@ -7,30 +7,16 @@ from collections.abc import Iterable
 from statistics import median
 
 from chaos.book import Book, Breach
-from chaos.campaign import Outcome
-from chaos.recovery import Recovery
+from chaos.campaign import Outcome, Recovery
 
 AT_ONCE = "two at once"
-SLOWEST = 3
 SHORT = 200
 
 
 def text(name: str, seed: int, outcome: Outcome, book: Book) -> str:
-    return "\n".join(
-        [
-            f"## {name}",
-            "",
-            f"Seed {seed}, {outcome.seconds:.0f} s of faults, {sum(outcome.faults.values())} faults.",
-            "",
-            *_recoveries(outcome.faults, outcome.recoveries),
-            "",
-            *_slowest(outcome.recoveries),
-            "",
-            *_figures(outcome, book),
-            "",
-            *_breaches(book),
-        ]
-    )
+    faults = f"Seed {seed}, {outcome.seconds:.0f} s of faults, {sum(outcome.faults.values())} faults."
+    parts = (_recoveries(outcome.faults, outcome.recoveries), _figures(outcome, book), _breaches(book))
+    return "\n\n".join([f"## {name}", faults, *("\n".join(part) for part in parts)])
 
 
 def table(head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> list[str]:
@@ -47,12 +33,6 @@ def _recoveries(faults: Counter[str], recoveries: list[Recovery]) -> list[str]:
         rows.append((f"of these, {AT_ONCE}", len(by_kind[AT_ONCE]), *_times(by_kind[AT_ONCE])))
     head = ("fault", "times", "until all are counted: median, worst, s", "until all pages show it: median, worst, s")
     return table(head, rows)
-
-
-def _slowest(recoveries: list[Recovery]) -> list[str]:
-    slowest = sorted(recoveries, key=lambda each: each.agreed_s, reverse=True)[:SLOWEST]
-    rows = [(" + ".join(each.kinds), f"{each.at_s:.0f}", f"{each.agreed_s:.2f}") for each in slowest]
-    return table(("slowest", "at, s", "until all pages show it, s"), rows)
 
 
 def _times(found: list[Recovery]) -> tuple[str, str]:
@@ -75,27 +55,24 @@ def _figures(outcome: Outcome, book: Book) -> list[str]:
         for name, times in sorted(book.counts.items())
         if name not in ("visits acknowledged", "visits lost")
     ]
-    rows.append(("presence right after people kept still: median, worst, s", _middle_and_worst(outcome.presence_s)))
-    rows.append(("from SIGTERM until it has left: median, worst, s", _middle_and_worst(outcome.exits_s)))
-    rows.append(("MB of workers: after the warm-up, at the end, ever", _memory(outcome)))
-    rows.append(("files of workers without clients: after the warm-up, at the end", _files(outcome)))
-    rows.append(("age of the oldest worker at the end, s", f"{max(each.age_s for each in outcome.after[1:]):.0f}"))
+    before, after = outcome.before[1:], outcome.after[1:]
+    megabytes = (max(each.megabytes for each in before), max(each.megabytes for each in after), outcome.most_mb)
+    rows += [
+        ("presence right after people kept still: median, worst, s", _middle_and_worst(outcome.presence_s)),
+        ("from SIGTERM until it has left: median, worst, s", _middle_and_worst(outcome.exits_s)),
+        ("MB of workers: after the warm-up, at the end, ever", ", ".join(f"{each:.0f}" for each in megabytes)),
+        (
+            "files of workers without clients: after the warm-up, at the end",
+            f"{max(each.files for each in before)}, {max(each.files for each in after)}",
+        ),
+        ("age of the oldest worker at the end, s", f"{max(each.age_s for each in after):.0f}"),
+    ]
     if outcome.sync_delay is not None:
-        without, delayed = outcome.sync_delay.rates
-        said = f"{without:,.0f}, {delayed:,.0f} (× {outcome.sync_delay.ratio:.2f})"
+        without, delayed = outcome.sync_delay
+        said = f"{without:,.0f}, {delayed:,.0f} (× {delayed / without:.2f})"
         rows.append(("visits a second, and with each sync 2 ms longer", said))
     rows += [("NOT TESTED", what) for what in outcome.missing]
     return table(("", ""), rows)
-
-
-def _memory(outcome: Outcome) -> str:
-    before, after = (max(each.megabytes for each in found[1:]) for found in (outcome.before, outcome.after))
-    return f"{before:.0f}, {after:.0f}, {outcome.most_mb:.0f}"
-
-
-def _files(outcome: Outcome) -> str:
-    before, after = (max(each.files for each in found[1:]) for found in (outcome.before, outcome.after))
-    return f"{before}, {after}"
 
 
 def _breaches(book: Book) -> list[str]:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import threading
-import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 from support.changed_server import ChangedServer
-from support.processes import is_gone
 from support.server import Exit
 
 from chaos.book import Book
 
 TURN_S = 0.05
 AGAIN_S = 0.3
-ORPHANS_LEAVE_S = 12.0
-"""Those of a killed parent answer what they have, for 8 s at most."""
 
 
 class Supervisor(threading.Thread):
@@ -48,28 +45,22 @@ class Supervisor(threading.Thread):
             self._over.wait(AGAIN_S)
 
     def workers(self) -> list[psutil.Process]:
-        with suppress(psutil.Error, AssertionError):
-            return sorted(self.server.workers(), key=lambda worker: worker.pid)
-        return []
+        return _found(lambda: sorted(self.server.workers(), key=lambda worker: worker.pid))
 
     def loaders(self) -> list[psutil.Process]:
-        with suppress(psutil.Error, AssertionError):
-            return self.server.loaders()
-        return []
+        return _found(self.server.loaders)
 
-    def parent(self) -> psutil.Process | None:
-        with suppress(psutil.Error, AssertionError):
-            return psutil.Process(self.server.pid)
-        return None
-
-    def wait_until_gone(self, orphans: list[psutil.Process]) -> None:
-        deadline = time.monotonic() + ORPHANS_LEAVE_S
-        while not all(map(is_gone, orphans)):
-            if time.monotonic() > deadline:
-                self._book.breach("workers of a killed parent are still there")
-                return
-            time.sleep(TURN_S)
+    def parents(self) -> list[psutil.Process]:
+        """One, or none while the server is away."""
+        return _found(lambda: [psutil.Process(self.server.pid)])
 
     def log(self) -> str:
         """Of all its lives."""
         return "".join(path.read_text(errors="replace") for path in sorted(self._folder.glob("server-*.log")))
+
+
+def _found(look: Callable[[], list[psutil.Process]]) -> list[psutil.Process]:
+    """None where one ended meanwhile."""
+    with suppress(psutil.Error, AssertionError):
+        return look()
+    return []

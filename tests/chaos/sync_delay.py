@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from statistics import quantiles
 
 from support.askers import Askers
-from support.dials import Dial
 
 from chaos.faults import SYNC_DELAY_US
 from chaos.world import World
@@ -23,43 +21,23 @@ LEAST_RATIO = 2 / 3
 """A delay of 2 ms costs less than a third of the throughput."""
 
 
-@dataclass
-class SyncDelay:
-    """Registrations a second, of each turn."""
+def measure_sync_delay(world: World) -> tuple[float, float] | None:
+    """Registrations a second of the better turns: what others do on the machine can only make them worse.
 
-    without: list[float] = field(default_factory=list)
-    delayed: list[float] = field(default_factory=list)
-
-    @property
-    def rates(self) -> tuple[float, float]:
-        """Of the better turns: what others do on the machine can only make them worse."""
-        return quantiles(self.without, n=4)[2], quantiles(self.delayed, n=4)[2]
-
-    @property
-    def ratio(self) -> float:
-        without, delayed = self.rates
-        return delayed / without
-
-
-def measure_sync_delay(world: World) -> SyncDelay | None:
-    """None where the disk cannot be made slow. Its visits are in no book."""
+    None where the disk cannot be made slow. Its visits are in no book.
+    """
     if world.sync_delay is None:
         return None
-    found = SyncDelay()
+    turns: dict[int, list[float]] = {0: [], SYNC_DELAY_US: []}
     with Askers(world.server.port, CLIENTS) as askers:
         askers.ask_for(TURN_S)  # warm
         for _ in range(MOST_TIMES):
-            _take_turns(askers, world.sync_delay, found)
-            if found.ratio >= LEAST_RATIO:
-                break
-        else:
-            world.book.breach(f"a sync delayed by {SYNC_DELAY_US} µs leaves {found.ratio:.2f} of the throughput")
-    return found
-
-
-def _take_turns(askers: Askers, delay: Dial, found: SyncDelay) -> None:
-    for _ in range(ROUNDS):
-        found.without.append(askers.ask_for(TURN_S))
-        delay.set(SYNC_DELAY_US)
-        found.delayed.append(askers.ask_for(TURN_S))
-        delay.set(0)
+            for delay_us in [*turns] * ROUNDS:
+                world.sync_delay.set(delay_us)
+                turns[delay_us].append(askers.ask_for(TURN_S))
+            world.sync_delay.set(0)
+            without, delayed = (quantiles(rates, n=4)[2] for rates in turns.values())
+            if delayed / without >= LEAST_RATIO:
+                return without, delayed
+    world.book.breach(f"a sync delayed by {SYNC_DELAY_US} µs leaves {delayed / without:.2f} of the throughput")
+    return without, delayed

@@ -5,16 +5,16 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
 
 from chaos.book import Book, Visit
-from chaos.event_bodies import EVENTS, MOST_AT_ONCE, body_of_events
 from chaos.http_line import Answer, HttpLine
 from chaos.seen import Seen
 
-REGISTER = "/api/visitor/register"
+REGISTER, EVENTS = "/api/visitor/register", "/api/events"
+MOST_EVENTS = 4
 PAUSE_S = (0.01, 0.08)
 TRY_AGAIN_S = 0.1
 PEOPLE = 200
@@ -41,7 +41,7 @@ class Visitor(threading.Thread):
         self.counted_at = 0.0
         """When a visit of theirs was last acknowledged, monotonic s."""
         self._ways = {
-            self._ordinary: 60,
+            lambda: self._register(*self._new_visit()): 60,
             self._lose_the_answer: 10,
             self._ask_twice_at_once: 8,
             self._ask_again: 8,
@@ -73,9 +73,6 @@ class Visitor(threading.Thread):
         for line in self._lines:
             line.close()
 
-    def _ordinary(self) -> None:
-        self._register(*self._new_visit())
-
     def _lose_the_answer(self) -> None:
         visit, body = self._new_visit()
         if self._send(self._lines[0], visit, body):
@@ -92,10 +89,9 @@ class Visitor(threading.Thread):
             self._register(visit, body)
 
     def _ask_again(self) -> None:
-        if not self._told:
-            return
-        visit = self._chance.choice(self._told)
-        self._register(visit, _body(visit))
+        if self._told:
+            visit = self._chance.choice(self._told)
+            self._register(visit, _body(visit))
 
     def _vanish(self) -> None:
         visit, body = self._new_visit()
@@ -106,11 +102,7 @@ class Visitor(threading.Thread):
     def _look(self) -> None:
         least = self._book.newest
         answer = self._lines[1].ask("GET", "/api/stats")
-        if answer is None:
-            return
-        if answer.status != 200:
-            if answer.status != 503:
-                self._book.breach(f"GET /api/stats was answered {answer}")
+        if answer is None or not self._is_ok(answer, "GET /api/stats"):
             return
         self._seen.see(answer.body, pushed=False)
         if answer.body.get("stale"):
@@ -120,48 +112,57 @@ class Visitor(threading.Thread):
 
     def _happen(self) -> None:
         """Events, sent until they are acknowledged."""
-        who = f"visitor-{self._which}-{self._chance.randrange(PEOPLE)}"
-        sent = [(who, f"{self._which}-{next(self._numbers)}") for _ in range(self._chance.randint(1, MOST_AT_ONCE))]
+        who, first = self._name()
+        others = self._chance.randrange(MOST_EVENTS)
+        sent = [(who, name) for name in (first, *(f"{first}-{number}" for number in range(others)))]
+        events = [{"id": name, "name": "search", "page": "/"} for _, name in sent]
         self._book.sending_events(sent)
-        for _ in range(PATIENCE_TRIES):
-            line = self._chance.choice(self._lines)
-            answer = line.ask("POST", EVENTS, body_of_events(sent))
-            if answer is not None and answer.status == 200:
-                self._book.events_acknowledged(sent)
-                return
-            if answer is not None and answer.status != 503:
-                self._book.breach(f"{sent[0]} was answered {answer}")
-            time.sleep(TRY_AGAIN_S)
-        self._book.breach(f"{sent[0]} was not acknowledged after {PATIENCE_TRIES} tries")
+
+        def are_taken() -> bool:
+            answer = self._chance.choice(self._lines).ask("POST", EVENTS, {"visitorId": who, "events": events})
+            return self._is_ok(answer, sent[0])
+
+        if self._persist(are_taken, sent[0]):
+            self._book.events_acknowledged(sent)
+
+    def _name(self) -> Visit:
+        return f"visitor-{self._which}-{self._chance.randrange(PEOPLE)}", f"{self._which}-{next(self._numbers)}"
 
     def _new_visit(self) -> tuple[Visit, dict[str, Any]]:
-        who = f"visitor-{self._which}-{self._chance.randrange(PEOPLE)}"
-        visit = (who, f"{self._which}-{next(self._numbers)}")
+        visit = self._name()
         body = _body(visit)
         if self._chance.random() < 0.2:
             body["communityId"] = self._chance.choice(self._communities)
         return visit, body
 
     def _register(self, visit: Visit, body: dict[str, Any]) -> None:
+        def is_taken() -> bool:
+            line = self._chance.choice(self._lines)
+            return self._send(line, visit, body) and self._take(visit, line.answer())
+
+        if self._persist(is_taken, visit):
+            self._told.append(visit)
+
+    def _persist(self, succeeds: Callable[[], bool], what: Visit) -> bool:
         """Until it is acknowledged, as a good client does; for a minute, which no fault lasts."""
         for _ in range(PATIENCE_TRIES):
-            line = self._chance.choice(self._lines)
-            if self._send(line, visit, body) and self._take(visit, line.answer()):
-                self._told.append(visit)
-                return
+            if succeeds():
+                return True
             time.sleep(TRY_AGAIN_S)
-        self._book.breach(f"{visit} was not acknowledged after {PATIENCE_TRIES} tries")
+        self._book.breach(f"{what} was not acknowledged after {PATIENCE_TRIES} tries")
+        return False
 
     def _send(self, line: HttpLine, visit: Visit, body: dict[str, Any]) -> bool:
         self._book.sending(visit)
         return line.send("POST", REGISTER, body)
 
+    def _is_ok(self, answer: Answer | None, what: object) -> bool:
+        if answer is not None and answer.status not in (200, 503):
+            self._book.breach(f"{what} was answered {answer}")
+        return answer is not None and answer.status == 200
+
     def _take(self, visit: Visit, answer: Answer | None) -> bool:
-        if answer is None:
-            return False
-        if answer.status != 200:
-            if answer.status != 503:
-                self._book.breach(f"{visit} was answered {answer}")
+        if answer is None or not self._is_ok(answer, visit):
             return False
         told, stats = answer.body["visit"], answer.body["stats"]
         self._book.acknowledged(visit, told["ordinal"], told["duplicate"])

@@ -9,11 +9,9 @@ from contextlib import suppress
 from functools import partial
 from http.client import HTTPException
 
-from demo import cast, rhythm, visitor_lives
-from demo.cast import Member
-from demo.pages import CONNECTION_ERRORS
-from demo.plans import COMMUNITIES, Plan
-from demo.site import Refusal
+from demo import cast, rhythm, stage
+from demo.cast import COMMUNITIES, Member, Plan
+from demo.site import CONNECTION_ERRORS, Refusal
 from demo.stage import Stage
 
 FAILURES = (*CONNECTION_ERRORS, Refusal, HTTPException, ValueError)
@@ -59,9 +57,9 @@ class Crowd:
             return partial(self._attend, self._away.pop(self._stage.dice.randrange(len(self._away))))
         if time.monotonic() - self._converted_at > CONVERSION_S and (community_id := self._community(OPEN)):
             self._converted_at = time.monotonic()
-            return partial(visitor_lives.convert, self._stage, community_id)
+            return partial(stage.convert, self._stage, community_id)
         community_id = self._community(COMMUNITIES) if self._stage.happens(TO_COMMUNITIES) else None
-        return partial(visitor_lives.visit, self._stage, community_id)
+        return partial(stage.visit, self._stage, community_id)
 
     def _community(self, plans: Sequence[Plan]) -> str | None:
         """The id of one of these, by weight; None when none of them exists."""
@@ -73,7 +71,7 @@ class Crowd:
 
     def _attend(self, member: Member) -> None:
         try:
-            visitor_lives.attend(self._stage, member, self._password, self._communities[member.community])
+            stage.attend(self._stage, member, self._password, self._communities[member.community])
         finally:
             self._away.append(member)
 

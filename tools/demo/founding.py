@@ -7,8 +7,7 @@ from operator import itemgetter
 
 from demo import cast
 from demo.backdated import Backdated
-from demo.cast import Member
-from demo.plans import COMMUNITIES
+from demo.cast import COMMUNITIES, Member
 from koyjabo.identity import Account
 
 HOUR_MS = 3_600_000

@@ -10,9 +10,9 @@ from random import Random
 from demo import audience, cast, openings
 from demo.actions import actions
 from demo.audience import Home
+from demo.cast import COMMUNITIES
 from demo.founding import Founding
 from demo.openings import Opening
-from demo.plans import COMMUNITIES
 from koyjabo.counting.visits import NewVisit
 from koyjabo.insights.events.records import NewEvent
 from koyjabo.insights.traits import campaigns, languages

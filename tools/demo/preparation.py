@@ -10,8 +10,8 @@ from demo import cast, history
 from demo.backdated import Backdated
 from demo.founding import Founding
 from demo.site import Refusal, Site
+from demo.stage import logged_in
 from demo.target_site import CannotRun
-from demo.visitor_lives import logged_in
 from koyjabo.errors import EmailTaken
 from koyjabo.settings.schema import Settings
 

@@ -1,13 +1,23 @@
-"""An HTTP client for the server, and the visitors it acts for."""
+"""The server, as the browsers of visitors reach it: HTTP, and the sockets of open pages."""
 
 from __future__ import annotations
 
 import json
-from contextlib import closing
+import threading
+from contextlib import closing, suppress
 from http.client import HTTPConnection
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+import websocket
 
 TIMEOUT_S = 15.0
+CONNECTION_ERRORS = (OSError, websocket.WebSocketException)
+LEAVE, RELOAD = 1000, 1001
+"""Close codes: RFC 6455, section 7.4.1."""
+
+Room = tuple[str, str]
+"""The id of a community, and one of its rooms as it is called in paths."""
 
 
 class Visitor(NamedTuple):
@@ -59,3 +69,42 @@ class Site(NamedTuple):
         if answer.status >= 300:
             raise Refusal(answer.status)
         return json.loads(content) if content else None
+
+
+class Page:
+    """The WebSockets of a browser: one of the site, and one for each room. They read what the server sends."""
+
+    def __init__(self, site: Site, visitor: Visitor, rooms: list[Room]) -> None:
+        self._urls = [f"ws://{site.netloc}/?{urlencode({'visitorId': visitor.id})}"]
+        self._urls += [f"ws://{site.netloc}/ws/communities/{community}/{room}/" for community, room in rooms]
+        self._headers = visitor.headers
+        self._sockets: list[websocket.WebSocket] = []
+
+    def open(self) -> None:
+        """Raises one of CONNECTION_ERRORS."""
+        for url in self._urls:
+            socket = websocket.create_connection(
+                url, timeout=TIMEOUT_S, header=self._headers, http_no_proxy=["*"], suppress_origin=True
+            )
+            self._sockets.append(socket)
+            threading.Thread(target=_read, args=(socket,), daemon=True).start()
+
+    def close(self, code: int = LEAVE) -> None:
+        """Idempotent."""
+        while self._sockets:
+            with suppress(*CONNECTION_ERRORS):
+                self._sockets.pop().close(code, timeout=1)
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self._sockets) and all(socket.connected for socket in self._sockets)
+
+
+def _read(socket: websocket.WebSocket) -> None:
+    """Read until the socket is closed. The library answers pings."""
+    socket.settimeout(None)
+    with suppress(*CONNECTION_ERRORS, ValueError, AttributeError):
+        while socket.recv_data()[0] != websocket.ABNF.OPCODE_CLOSE:
+            pass
+    with suppress(*CONNECTION_ERRORS):
+        socket.shutdown()  # type: ignore[no-untyped-call]

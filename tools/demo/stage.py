@@ -1,4 +1,4 @@
-"""The state that all simulated visitors share: the server, the random numbers, and whether all are to leave."""
+"""What simulated visitors do: they visit the site, sign up, open the page of a community."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from datetime import datetime
 from random import Random
 from uuid import uuid4
 
-from demo import openings
+from demo import cast, openings
 from demo.actions import actions
-from demo.pages import RELOAD, Page, PlainPage, Room, SocketioPage
-from demo.site import Site, Visitor
+from demo.cast import Member
+from demo.site import RELOAD, Page, Room, Site, Visitor
 
 CHECK_S = 1.0
 """The interval at which a visitor checks whether the connection is lost or all are to leave, s."""
 
-TWO_TABS, RELOADS, SOCKETIO = 0.15, 0.25, 0.35
-"""Shares of the pages: opened in a second tab as well, reloaded once, connected by Socket.IO."""
+TWO_TABS, RELOADS = 0.15, 0.25
+"""Shares of the pages: opened in a second tab as well, reloaded once."""
 
 SHORTEST_S, MEAN_S, LONGEST_S = 15.0, 180.0, 600.0
 """How long a page is open. An access token is valid for longer than the longest, 900 s."""
@@ -28,6 +28,8 @@ RELOAD_S = 0.7
 
 
 class Stage:
+    """What all share: the server, the random numbers, and whether all are to leave."""
+
     def __init__(self, site: Site) -> None:
         self.site = site
         self.dice = Random()
@@ -58,8 +60,7 @@ class Stage:
     @contextmanager
     def page(self, visitor: Visitor, rooms: list[Room] | None = None) -> Iterator[Page]:
         """A page that is open inside the `with`."""
-        kind = SocketioPage if self.happens(SOCKETIO) else PlainPage
-        page = kind(self.site, visitor, rooms or [])
+        page = Page(self.site, visitor, rooms or [])
         try:
             page.open()
             yield page
@@ -92,3 +93,54 @@ class Stage:
             if self.leaving.wait(CHECK_S):
                 return False
         return page.is_open
+
+
+@contextmanager
+def logged_in(site: Site, member: Member, password: str) -> Iterator[Visitor]:
+    """The member's browser with a session, which ends with the `with`. Raises Refusal for a wrong password."""
+    body = {"email": member.email, "password": password}
+    token = site.call("POST", "/api/auth/login", body, member.visitor)["access_token"]
+    visitor = member.visitor._replace(token=token)
+    try:
+        yield visitor
+    finally:
+        site.call("POST", "/api/auth/logout", visitor=visitor)
+
+
+def visit(stage: Stage, community_id: str | None) -> None:
+    """A visitor without an account, on the site or on the page of a community."""
+    stage.browse(_new_visitor(stage.dice), community_id)
+
+
+def convert(stage: Stage, community_id: str) -> None:
+    """A visitor of a community who signs up and joins it."""
+    visitor = _new_visitor(stage.dice)
+    stage.browse(visitor, community_id)
+    if stage.leaving.is_set():
+        return
+    body = {**_new_account(stage.dice), "visitorId": visitor.id}
+    visitor = visitor._replace(token=stage.site.call("POST", "/api/auth/signup", body, visitor)["access_token"])
+    stage.site.call("POST", f"/api/communities/{community_id}/join", {"visitorId": visitor.id}, visitor)
+    stage.browse(visitor, community_id, [(community_id, "visitors")])
+    stage.site.call("POST", "/api/auth/logout", visitor=visitor)
+
+
+def attend(stage: Stage, member: Member, password: str, community_id: str) -> None:
+    """A member in a community. Moderators and admins have the dashboard open as well."""
+    rooms = [(community_id, "visitors")]
+    if member.role != "member":
+        rooms.append((community_id, "visitor-dashboard"))
+    with logged_in(stage.site, member, password) as visitor:
+        stage.browse(visitor, community_id, rooms)
+
+
+def _new_visitor(dice: Random) -> Visitor:
+    return cast.visitor(f"demo_{uuid4().hex[:12]}", dice)
+
+
+def _new_account(dice: Random) -> dict[str, str]:
+    """The first name of one member with the last name of another."""
+    names = [member.name.split() for member in cast.MEMBERS if member.name.isascii()]
+    name = f"{dice.choice(names)[0]} {dice.choice(names)[-1]}"
+    email = f"{name.lower().replace(' ', '.')}.{uuid4().hex[:6]}@demo.example"
+    return {"email": email, "password": uuid4().hex, "name": name}
