@@ -112,7 +112,7 @@ class Visitor(threading.Thread):
 
     def _happen(self) -> None:
         """Events, sent until they are acknowledged."""
-        who, first = self._name()
+        who, first = self._new_name()
         others = self._chance.randrange(MOST_EVENTS)
         sent = [(who, name) for name in (first, *(f"{first}-{number}" for number in range(others)))]
         events = [{"id": name, "name": "search", "page": "/"} for _, name in sent]
@@ -125,11 +125,11 @@ class Visitor(threading.Thread):
         if self._persist(are_taken, sent[0]):
             self._book.events_acknowledged(sent)
 
-    def _name(self) -> Visit:
+    def _new_name(self) -> Visit:
         return f"visitor-{self._which}-{self._chance.randrange(PEOPLE)}", f"{self._which}-{next(self._numbers)}"
 
     def _new_visit(self) -> tuple[Visit, dict[str, Any]]:
-        visit = self._name()
+        visit = self._new_name()
         body = _body(visit)
         if self._chance.random() < 0.2:
             body["communityId"] = self._chance.choice(self._communities)
