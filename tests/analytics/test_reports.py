@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 from support.app_fixtures import Site, Time
-from support.people_model import shifted
+from support.people_world import shifted
 
 from koyjabo.counting.records import NewVisit
 from koyjabo.errors import UnknownCommunity

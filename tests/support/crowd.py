@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import random
 import threading
 import time
@@ -10,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from support.client import Client
 from support.processes import wait_until
 from support.server import Server
 
@@ -18,6 +19,40 @@ Visit = tuple[str, str]
 """(visitorId, visitId)"""
 
 TRY_AGAIN_AFTER_S = 0.05
+REQUEST_TIMEOUT_S = 15
+
+
+class Client:
+    """One browser, cheap enough to have many of. It asks one server after the other."""
+
+    def __init__(self, servers: Sequence[Server], first: int) -> None:
+        self.seen_total = 0
+        self._servers = servers
+        self._turn = first
+        self._connections: dict[int, http.client.HTTPConnection] = {}  # by port
+
+    def register(self, visitor: str, visit: str) -> tuple[int, str | None, dict[str, Any]] | None:
+        """Status, Retry-After and body of the answer; None when there was none."""
+        self._turn += 1
+        port = self._servers[self._turn % len(self._servers)].port
+        connection = self._connections.get(port) or self._connect(port)
+        body = json.dumps({"visitorId": visitor, "visitId": visit})
+        try:
+            connection.request("POST", "/api/visitor/register", body, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            return answer.status, answer.headers["Retry-After"], json.loads(answer.read())
+        except (OSError, http.client.HTTPException):
+            connection.close()
+            return None
+
+    def _connect(self, port: int) -> http.client.HTTPConnection:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=REQUEST_TIMEOUT_S)
+        self._connections[port] = connection
+        return connection
+
+    def close(self) -> None:
+        for connection in self._connections.values():
+            connection.close()
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.bystanders import Bystanders, bystanders
-from support.frames_model import Expected, expected
+from support.frames_model import LARGEST, Expected, cuts, expected, pieces, streams
 from support.fuzz_effort import effort
-from support.odd_frames import LARGEST, cuts, pieces, streams
 from support.websocket import CLOSE, PONG, TEXT, Frame, Lost, WebSocket
 
 from koyjabo.server.websockets.frame_reader import Close, FrameReader, ParseFailed, Ping
