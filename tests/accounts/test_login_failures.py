@@ -5,6 +5,7 @@ are left are shared out is proved in tests/accounts/test_guess_budget.py.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -112,36 +113,35 @@ def test_of_many_at_once_on_two_workers_no_more_are_tried(site, database):
     assert statuses == [401] * (MOST - 1) + [429] * (2 * MOST + 1)
 
 
-class Owner:
-    """With a browser that is familiar."""
+def familiar(site: Site) -> Callable[..., int]:
+    """How the owner logs in on a browser that is familiar."""
+    sign_up(site)
+    browser = site.app.test_client()
 
-    def __init__(self, site: Site) -> None:
-        sign_up(site)
-        self.browser = site.app.test_client()
-        assert self.log_in() == 200
-
-    def log_in(self, **fields: str) -> int:
+    def log_in(**fields: str) -> int:
         body = {"email": "ayesha@example.com", "password": RIGHT, **fields}
-        return self.browser.post("/api/auth/login", json=body).status_code
+        return browser.post("/api/auth/login", json=body).status_code
+
+    assert log_in() == 200
+    return log_in
 
 
 def test_owner_on_a_familiar_browser_neither_counts_nor_waits(site):
-    owner = Owner(site)
+    log_in = familiar(site)
     for mistakes in (1, 0):
-        assert [owner.log_in(**WRONG) for _ in range(mistakes)] == [401] * mistakes
+        assert [log_in(**WRONG) for _ in range(mistakes)] == [401] * mistakes
         assert attempts(site, MOST + 1, **WRONG) == [401] * MOST + [429]
         assert sorted(failures for _, failures in kept(site)) == [*[1] * mistakes, MOST], "each in a count of its own"
-        assert owner.log_in() == 200
+        assert log_in() == 200
         assert kept(site) == [], "it takes the failures back"
     assert attempt(site).status_code == 200, "one of those that guessed"
 
 
 def test_browser_whose_cookie_was_stolen_is_treated_as_a_new_one(site):
     """Once it has used up a budget of its own: then it is counted as all others are."""
-    thief = Owner(site)
-    assert [thief.log_in(**WRONG) for _ in range(2 + MOST)] == [401] * (2 + MOST)
-    assert thief.log_in(**WRONG) == 429
-    assert Owner.log_in(thief) == 429
+    log_in = familiar(site)
+    assert [log_in(**WRONG) for _ in range(2 + MOST)] == [401] * (2 + MOST)
+    assert (log_in(**WRONG), log_in()) == (429, 429)
     assert attempt(site, number=99).status_code == 200, "the owner, elsewhere"
 
 

@@ -43,12 +43,6 @@ IN_TURN = [  # in one community: who does what, the status, and whether anybody 
 ]
 
 
-@pytest.fixture(scope="module")
-def site(module_database):
-    with Site(module_database.url) as site:
-        yield site
-
-
 def check(site: Site, answer, status: int | str) -> None:
     """`status` is 404 for the community, or the code of another 404."""
     assert_described(site, answer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from support.app_fixtures import Site, assert_error
+from support.app_fixtures import assert_error
 from support.community_calls import PATH, found, stored
 
 NAMES = ["Robert'); DROP TABLE communities;--", "%s %(name)s {0} :id", "<script>alert(1)</script>", "🚇" * 200]
@@ -21,12 +21,6 @@ BODIES = [
     ({"name": "a", "open": None}, "open"),
     ({"name": "a", "listed": 1}, "listed"),
 ]
-
-
-@pytest.fixture(scope="module")
-def site(module_database):
-    with Site(module_database.url) as site:
-        yield site
 
 
 @pytest.fixture

@@ -6,16 +6,10 @@ import re
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from support.app_fixtures import Site, assert_error
+from support.app_fixtures import assert_error
 from support.community_calls import PATH, found, give
 
 LINK = re.compile(r'<([^>]+)>; rel="(\w+)"')
-
-
-@pytest.fixture(scope="module")
-def site(module_database):
-    with Site(module_database.url) as site:
-        yield site
 
 
 @pytest.fixture
@@ -88,14 +82,12 @@ def test_links_lead_to_the_other_pages(empty):
         (1, ["0", "1"], {"next": 2}),
         (2, ["2", "3"], {"prev": 1, "next": 3}),
         (3, ["4"], {"prev": 2}),
-        (4, [], {"prev": 3}),
         (10**9, [], {"prev": 3}),
     ):
         answer = empty["admin"].get(f"{PATH}?page={page}&per_page=2&q=%26a%3Cb%0d&q=2")
         assert names(answer) == shown
         queries = {name: parse_qsl(urlsplit(link).query) for name, link in links(answer).items()}
-        pages = {name: int(dict(query)["page"]) for name, query in queries.items()}
-        assert pages == {"first": 1, "last": 3, **others}
+        assert {name: int(dict(query)["page"]) for name, query in queries.items()} == {"first": 1, "last": 3, **others}
         for query in queries.values():
             assert [pair for pair in query if pair[0] != "page"] == [("q", "&a<b\r"), ("q", "2"), ("per_page", "2")]
         assert empty["admin"].get(links(answer)["first"]).status_code == 200

@@ -86,36 +86,23 @@ def test_link_of_one_community_shows_what_its_moderators_see(site, cast, communi
     assert_error(shared(site, token, "summary", f"community={community}"), 400, "invalid_input", "community")
 
 
-WITHOUT, THEIRS, OTHER, BOTH = "without", "theirs", "other", "both"
-MAY = {
-    "nobody": {},
-    "outsider": {},
-    "member": {},
-    "moderator": {THEIRS},
-    "admin": {THEIRS, OTHER, BOTH},
-    "site_admin": {WITHOUT, THEIRS, OTHER, BOTH},
-}
-
-
 def test_who_may_make_a_link_of_what(site, cast, community):
     other = found(cast["admin"], name="Banani")["id"]
     bodies = {
-        WITHOUT: {"filters": {"page": ["/"]}},
-        THEIRS: of_community(community),
-        OTHER: of_community(other),
-        BOTH: {"filters": {"community": [community, other]}},
+        "without": {"filters": {"page": ["/"]}},
+        "theirs": of_community(community),
+        "other": of_community(other),
+        "both": {"filters": {"community": [community, other]}},
     }
-    refused = {"nobody": 401}
-    for part, allowed in MAY.items():
+    may = {"moderator": {"theirs"}, "admin": {"theirs", "other"}, "site_admin": set(bodies)}
+    for part in ("nobody", "outsider", "member", "moderator", "admin", "site_admin"):
         for which, body in bodies.items():
-            is_allowed = which in allowed and not (which == BOTH and part == "admin")
-            expected = 201 if is_allowed else refused.get(part, 403)
+            expected = 201 if which in may.get(part, ()) else 401 if part == "nobody" else 403
             answer = cast.call(part, "POST", PATH, {"name": f"{part} {which}", **body})
             assert answer.status_code == expected, (part, which, answer.text)
     assert_error(ask_for_share(cast["moderator"], filters={"community": [f"!{community}"]}), 403, "forbidden")
-    assert_error(
-        ask_for_share(boss(cast), **of_community("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b")), 404, "unknown_community"
-    )
+    nowhere = of_community("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b")
+    assert_error(ask_for_share(boss(cast), **nowhere), 404, "unknown_community")
 
 
 def test_moderators_see_and_end_the_links_of_their_communities(site, cast, community):

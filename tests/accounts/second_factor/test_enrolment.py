@@ -22,12 +22,6 @@ CODE = r"(?:[0-9A-HJKMNP-TV-Z]{4}-){3}[0-9A-HJKMNP-TV-Z]{4}"
 
 
 @pytest.fixture
-def site(sqlite_database):
-    with Site(sqlite_database.url) as site:
-        yield site
-
-
-@pytest.fixture
 def new_site(sqlite_database):
     """Sites on one database, one after the other: REQUIRE_TWO_FACTOR says what they demand."""
     made: list[Site] = []
@@ -40,11 +34,6 @@ def new_site(sqlite_database):
 
     yield make
     made[-1].close()
-
-
-@pytest.fixture
-def ayesha(site):
-    return sign_up(site)
 
 
 def begin(person):

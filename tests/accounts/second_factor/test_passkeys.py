@@ -16,17 +16,6 @@ from koyjabo.errors import TooManyPasskeys
 PASSKEYS, OPTIONS, ASK = "/api/auth/passkeys", "/api/auth/passkeys/options", "/api/auth/second-factor/options"
 
 
-@pytest.fixture
-def site(sqlite_database):
-    with Site(sqlite_database.url) as site:
-        yield site
-
-
-@pytest.fixture
-def ayesha(site):
-    return sign_up(site)
-
-
 def add(person: Person, key: Authenticator, code: str | None = None, name: str = "Phone"):
     options = person.post(OPTIONS, json={"password": PASSWORD, "code": code})
     assert options.status_code == 200, options.text
@@ -154,24 +143,6 @@ def test_copied_passkey_is_noticed(site, ayesha):
     assert_error(prove(site, token, key.get(options)), 401, "wrong_passkey")
 
 
-def test_with_an_app_on_a_change_takes_a_code(site, ayesha):
-    app, key = turn_on(ayesha), Authenticator()
-    assert_error(ayesha.post(OPTIONS, json={"password": PASSWORD}), 401, "wrong_code")
-    passkey = add(ayesha, key, app.next_code()).json["id"]
-    path = f"{PASSKEYS}/{passkey}"
-    assert_error(ayesha.delete(path, json={"password": PASSWORD}), 401, "wrong_code")
-    assert ayesha.delete(path, json={"password": PASSWORD, "code": app.next_code()}).status_code == 204
-    assert first_step(site).methods == ["totp", "recovery"]
-
-
-def test_without_the_last_one_the_password_is_enough(site, ayesha):
-    passkey = add(ayesha, Authenticator()).json["id"]
-    assert_error(ayesha.delete(f"{PASSKEYS}/{passkey}", json={"password": "wrong one"}), 401, "wrong_credentials")
-    assert ayesha.delete(f"{PASSKEYS}/{passkey}", json={"password": PASSWORD}).status_code == 204
-    assert_error(ayesha.delete(f"{PASSKEYS}/{passkey}", json={"password": PASSWORD}), 404, "unknown_passkey")
-    assert "access_token" in try_login(site).json
-
-
 def test_passkey_is_registered_once_and_for_its_session(site, ayesha):
     key, karim = Authenticator(), sign_up(site, "karim")
     options = ayesha.post(OPTIONS, json={"password": PASSWORD}).json["options"]
@@ -197,3 +168,18 @@ def test_passkeys_belong_to_public_url(sqlite_database):
         assert options["rp"]["id"] == "live.example.com"
         made = key.create(options, origin="https://live.example.com")
         assert ayesha.post(PASSKEYS, json={"credential": made}).status_code == 201
+
+
+def test_with_an_app_on_a_change_takes_a_code_and_without_the_last_one_the_password_is_enough(site, ayesha):
+    app, proof = turn_on(ayesha), {"password": PASSWORD}
+    assert_error(ayesha.post(OPTIONS, json=proof), 401, "wrong_code")
+    path = f"{PASSKEYS}/{add(ayesha, Authenticator(), app.next_code()).json['id']}"
+    assert_error(ayesha.delete(path, json=proof), 401, "wrong_code")
+    assert ayesha.delete(path, json={**proof, "code": app.next_code()}).status_code == 204
+    assert first_step(site).methods == ["totp", "recovery"]
+    assert ayesha.delete("/api/auth/totp", json={**proof, "code": app.recovery_codes[0]}).status_code == 204
+    path = f"{PASSKEYS}/{add(ayesha, Authenticator()).json['id']}"
+    assert_error(ayesha.delete(path, json={"password": "wrong one"}), 401, "wrong_credentials")
+    assert ayesha.delete(path, json=proof).status_code == 204
+    assert_error(ayesha.delete(path, json=proof), 404, "unknown_passkey")
+    assert "access_token" in try_login(site).json

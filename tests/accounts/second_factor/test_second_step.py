@@ -18,17 +18,6 @@ ME = "/api/auth/me"
 
 
 @pytest.fixture
-def site(sqlite_database):
-    with Site(sqlite_database.url) as site:
-        yield site
-
-
-@pytest.fixture
-def ayesha(site):
-    return sign_up(site)
-
-
-@pytest.fixture
 def app(ayesha):
     app = turn_on(ayesha)
     app.site.time.pass_(minutes=5)

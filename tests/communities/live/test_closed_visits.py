@@ -14,12 +14,6 @@ from koyjabo.accounts.tokens import ACCESS_S
 
 
 @pytest.fixture(scope="module")
-def site(module_database):
-    with Site(module_database.url) as site:
-        yield site
-
-
-@pytest.fixture(scope="module")
 def cast(site):
     return Cast(site)
 

@@ -52,24 +52,6 @@ def test_one_who_was_gone_when_the_room_would_have_let_them_in_leaves_nothing_be
     assert site.services.realtime.rooms.find(f"visitors_{community}") is None
 
 
-def test_one_whose_line_was_lost_while_they_were_let_in_has_the_grace(site, ayesha, community, monkeypatch):
-    attendance = site.services.communities.rooms
-    seat = seat_of(site, ayesha, community)
-    arrivals = attendance._members.wait_until_counted
-
-    def lost(*arguments):
-        attendance.leave(seat, clean=False)
-        return arrivals(*arguments)
-
-    monkeypatch.setattr(attendance._members, "wait_until_counted", lost)
-    assert attendance.join(seat) is None
-    monkeypatch.undo()
-    assert online(site, community) == 1
-    site.time.pass_(seconds=GRACE_S)
-    attendance._members.refresh()
-    assert online(site, community) == 0
-
-
 def test_right_that_is_lost_while_one_is_let_in_is_the_reason_they_are_told(site, ayesha, community, monkeypatch):
     attendance = site.services.communities.rooms
     told: list = []

@@ -29,27 +29,6 @@ def test_it_is_off_until_an_admin_turns_it_on(site, cast):
         assert losses(site) - before == lost, "every server checks those who look, once"
 
 
-def test_one_who_is_let_in_as_a_watcher_while_rights_are_checked_stays(site, cast):
-    """A revocation of anybody's right, in the middle of their join."""
-    community, communities, told = cast.community(public_count=True), site.services.communities, []
-    seat = seat_of(site, cast["outsider"], community, told.append)
-    check, checks = communities.permissions.check, []
-
-    def checked(*arguments):
-        checks.append(arguments)
-        if len(checks) == 1:
-            communities.revocation._recheck([seat])
-        return check(*arguments)
-
-    communities.permissions.check = checked
-    try:
-        assert communities.rooms.join(seat)["count"] == 0
-    finally:
-        del communities.permissions.check
-    assert (len(checks), told) == (2, [])
-    communities.rooms.leave(seat)
-
-
 def test_one_who_becomes_a_watcher_while_rights_are_looked_up_stays_and_keeps_nobody_in(site, cast, monkeypatch):
     community, communities, told = cast.community(public_count=True), site.services.communities, []
     seat, revoked = (

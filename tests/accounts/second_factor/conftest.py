@@ -1,0 +1,20 @@
+"""A site, and somebody who has signed up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from support.account_calls import Person, sign_up
+from support.app_fixtures import Site
+
+
+@pytest.fixture
+def site(sqlite_database) -> Iterator[Site]:
+    with Site(sqlite_database.url) as site:
+        yield site
+
+
+@pytest.fixture
+def ayesha(site) -> Person:
+    return sign_up(site)
