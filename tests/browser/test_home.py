@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.pages import Device, expect, freeze, sent_by, stat, visit, wait_for
+from support.pages import expect, freeze, live, sent_by, stat, visit, wait_for
 
 long = pytest.mark.long(proved_by="browser/test_home.py::test_2_multiple_devices")
 
@@ -44,13 +44,6 @@ WATCH_DIGITS = """async () => {
 }"""
 
 
-def live(device: Device):
-    """The page on a device, when it has registered and listens."""
-    page = device.open()
-    expect(page.locator("[data-line]")).to_have_text("Live")
-    return page
-
-
 def sync_line(site) -> str:
     stats = site.stats()
     return f"📊 Backend sync - Total: {stats.total}, Today: {stats.today}, Active: {stats.active}"
@@ -61,7 +54,7 @@ def total_is(page, total: int, **options) -> None:
 
 
 def test_1_single_device(device, site):
-    page = live(device)
+    page = live(device.open())
     device.console.clear()
     page.evaluate("localStorage.clear()")
     page.reload()
@@ -71,7 +64,7 @@ def test_1_single_device(device, site):
 
 
 def test_2_multiple_devices(new_device, site):
-    a = live(new_device())
+    a = live(new_device().open())
     total_is(a, site.stats().total)
     before = site.stats().total
     b = new_device().open()
@@ -93,8 +86,7 @@ def test_page_is_told_without_asking(page, site):
     """And without waiting: its clock stands still. The title comes first, since digits may rest for a second."""
     page.clock.install()
     visit(page)
-    expect(page.locator("[data-line]")).to_have_text("Live")
-    freeze(page)
+    freeze(live(page))
     asked = sent_by(page, "/")
     total = site.register("somebody").stats.total
     expect(page).to_have_title(re.compile(f"^{total:,} "))
@@ -102,11 +94,11 @@ def test_page_is_told_without_asking(page, site):
 
 
 def test_reload_is_the_same_session_and_a_new_tab_another(device, site):
-    page = live(device)
+    page = live(device.open())
     before = site.stats()
     visitor = page.evaluate("localStorage.getItem('visitorId')")
     page.reload()
-    expect(page.locator("[data-line]")).to_have_text("Live")
+    live(page)
     assert (site.stats().total, device.console.count(FIRST_VISIT)) == (before.total, 1)
     other = device.open()
     total_is(other, before.total + 1)
@@ -118,13 +110,13 @@ def test_reload_is_the_same_session_and_a_new_tab_another(device, site):
 def test_phone_of_some_years_ago_counts_and_is_told_as_well(device, site):
     device.context.add_init_script("delete Object.hasOwn; delete AbortSignal.timeout")
     before = site.stats().total
-    total_is(live(device), before + 1)
+    total_is(live(device.open()), before + 1)
 
 
 @long
 def test_second_tab_is_in_step_by_what_the_first_keeps(device, site):
     """Even when it hears nothing by itself."""
-    first = live(device)
+    first = live(device.open())
     second = device.context.new_page()
     second.route("**/api/**", lambda route: route.abort())
     second.route_web_socket("**/*", lambda socket: socket.close())
@@ -144,7 +136,7 @@ def test_bangla_has_its_own_digits(new_device, site):
 
 def test_page_is_small_and_all_of_it_is_ours(device, site):
     """Of what is loaded when the page is live, the first file is `home-later.js`."""
-    page = live(device)
+    page = live(device.open())
     expect(page.locator("[data-feed] time").first).to_have_text(re.compile("ago$"))  # it has come
     page.wait_for_load_state("networkidle")
     files = page.evaluate(TRANSFERRED)
@@ -157,7 +149,7 @@ def test_page_is_small_and_all_of_it_is_ours(device, site):
 @long
 @pytest.mark.parametrize("motion", ["no-preference", "reduce"])
 def test_numbers_roll_in_their_place_where_something_may_move(new_device, site, motion):
-    page = live(new_device(reduced_motion=motion))
+    page = live(new_device(reduced_motion=motion).open())
     page.evaluate(WATCH_DIGITS)
     total = site.register("somebody").stats.total
     if motion == "no-preference":
@@ -171,8 +163,7 @@ def test_numbers_roll_in_their_place_where_something_may_move(new_device, site, 
 def test_those_who_hear_the_page_are_told_how_things_stand_now_and_then(page, site):
     page.clock.install()
     visit(page)
-    expect(page.locator("[data-line]")).to_have_text("Live")
-    announcement = page.locator("[data-announcement]")
+    announcement = live(page).locator("[data-announcement]")
     for _ in range(2):
         total_is(page, site.register("somebody").stats.total)
     expect(announcement).to_be_empty()

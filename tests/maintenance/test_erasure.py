@@ -22,7 +22,6 @@ HERE, GONE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "5c0f7d0e-3f60-4a7c-9d7b-2f
 ANDROID = "Mozilla/5.0 (Linux; Android 14; SM-A155F) AppleWebKit/537.36 Chrome/130.0.0.0 Mobile Safari/537.36"
 FORGET = "/api/visitor/forget"
 ELSEWHERE = {"environ_overrides": {"REMOTE_ADDR": "203.0.113.7"}}
-BROWSER = {"REMOTE_ADDR": "203.0.113.7", "HTTP_USER_AGENT": "a browser"}
 
 
 @pytest.fixture
@@ -40,22 +39,6 @@ def contents(site: Site) -> str:
     """Everything in every table, as text."""
     tables = site.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")
     return json.dumps([site.rows(f"SELECT * FROM {table}") for (table,) in tables], default=str)
-
-
-def test_totals_stay_and_the_visitor_is_known_no_longer(site):
-    for visitor, here in (("ayesha", None), ("ayesha", HERE), ("karim", HERE)):
-        site.register(visitor, communityId=here)
-    before = site.stats()
-    answer = forget(site, "ayesha")
-    assert (answer.status_code, answer.data) == (204, b"")
-    after = site.stats()
-    for name in ("totalVisits", "todayVisits", "uniqueVisitors", "epoch"):
-        assert after[name] == before[name]
-    assert (after["activeUsers"], after["locations"]) == (1, {"Unknown": {"count": 1}})
-    assert site.heartbeat("ayesha").status_code == 404
-    assert site.recount() == []
-    site.restart()
-    assert site.stats()["activeUsers"] == 1
 
 
 def test_login_that_waits_for_its_second_step_knows_the_visitor_no_longer(site):
@@ -146,19 +129,6 @@ def test_any_page_may_ask_some_times_and_what_names_no_visitor_is_refused(site):
     answers = [forget(site, "ayesha", **ELSEWHERE) for _ in range(31)]
     assert {answer.status_code for answer in answers[:30]} == {204}
     assert_error(answers[30], 429, "rate_limited")
-
-
-def test_open_page_of_theirs_keeps_no_visitor_active(site):
-    pairing = site.services.presence.visitor_sockets
-    site.register("ayesha")
-    pairing.opened("socket", pairing.fingerprint(BROWSER), "ayesha", registered=True)
-    forget(site, "ayesha")
-    assert pairing.visitor_of("socket") is None
-    site.time.pass_(seconds=200)
-    pairing.renew()
-    assert site.stats()["activeUsers"] == 0
-    pairing.closed("socket")
-    assert site.stats()["activeUsers"] == 0
 
 
 def old_names(site: Site) -> list[tuple[int, str]]:

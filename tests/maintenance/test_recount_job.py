@@ -14,7 +14,7 @@ from koyjabo.cluster.workers import Progress
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.identity import Account
 from koyjabo.maintenance import recount_job
-from koyjabo.maintenance.recount_job import BEGUN, ENDED, NEWS_MS
+from koyjabo.maintenance.recount_job import BEGUN, ENDED
 
 
 @pytest.fixture
@@ -62,29 +62,6 @@ def pause(monkeypatch):
     pause = Pause(monkeypatch)
     yield pause
     pause.over.set()
-
-
-class Outage:
-    """The database is away for the next `attempts` to write; `is_answered_late`: what they say is done all the same."""
-
-    def __init__(self, site: Site, monkeypatch) -> None:
-        self.attempts, self._write = 0, site.services.maintenance.recounts._database.write
-        monkeypatch.setattr(site.services.maintenance.recounts._database, "write", self.write)
-        monkeypatch.setattr(recount_job, "RETRY_S", 0.01)
-        self.is_answered_late = False
-
-    def write(self, *said, **named):
-        if not self.attempts:
-            return self._write(*said, **named)
-        self.attempts -= 1
-        if self.is_answered_late:
-            self._write(*said, **named)
-        raise LedgerUnavailable
-
-
-@pytest.fixture
-def outage(site, monkeypatch) -> Outage:
-    return Outage(site, monkeypatch)
 
 
 @pytest.mark.both_kinds
@@ -135,34 +112,29 @@ def test_recount_that_another_worker_has_just_begun_is_the_only_one(site, admin,
     assert recounted(site, admin)["agrees"] is True
 
 
-@pytest.mark.parametrize("is_answered_late", [False, True])
-def test_result_waits_for_a_database_that_is_away_and_is_written_once(site, admin, outage, pause, is_answered_late):
+@pytest.mark.parametrize("is_heard_late", [False, True])
+def test_result_waits_for_a_database_that_is_away_and_is_written_once(site, admin, pause, monkeypatch, is_heard_late):
+    """`is_heard_late`: what is written is there all the same."""
+    recounts, away = site.services.maintenance.recounts, [True] * 3
+    write = recounts._database.write
+
+    def fail(*said, **named):
+        if away.pop() and is_heard_late:
+            write(*said, **named)
+        if not away:
+            monkeypatch.setattr(recounts._database, "write", write)
+        raise LedgerUnavailable
+
     site.register()
-    site.services.maintenance.recounts.begin(admin)
+    recounts.begin(admin)
     assert pause.begun.wait(30)
-    outage.attempts, outage.is_answered_late = 3, is_answered_late
+    monkeypatch.setattr(recounts._database, "write", fail)
+    monkeypatch.setattr(recount_job, "RETRY_S", 0.01)
     pause.over.set()
     wait_for_end(site)
-    assert outage.attempts == 0
+    assert away == []
     assert actions(site, admin) == [ENDED, BEGUN]
-    assert site.services.maintenance.recounts.state(admin).last.details["agrees"] is True
-
-
-def test_recount_without_an_end_is_taken_for_interrupted_and_may_begin_again(site, admin, outage, pause, monkeypatch):
-    monkeypatch.setattr(recount_job, "ATTEMPTS", 2)
-    site.register()
-    site.services.maintenance.recounts.begin(admin)
-    assert pause.begun.wait(30)
-    outage.attempts = 2
-    pause.over.set()
-    wait_for_end(site)
-    site.time.pass_(milliseconds=NEWS_MS)
-    state = site.services.maintenance.recounts.state(admin)
-    assert (state.running, state.last.action) == (None, BEGUN)
-    outage.attempts = 1
-    with pytest.raises(LedgerUnavailable):  # nor has one that could not begin
-        site.services.maintenance.recounts.begin(admin)
-    assert recounted(site, admin)["agrees"] is True
+    assert recounts.state(admin).last.details["agrees"] is True
 
 
 def test_interrupted_operator_does_not_wait_for_the_end_of_the_recount(site):

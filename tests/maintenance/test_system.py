@@ -8,12 +8,10 @@ import pytest
 from support.app_fixtures import SECRET, Site
 from support.databases import SqliteDatabase
 
-from koyjabo.cluster.workers import SOCKET_KINDS, Job, Worker
+from koyjabo.cluster.workers import SOCKET_KINDS
 from koyjabo.database.startup_queries import NEWEST_REVISION
 from koyjabo.identity import OPERATOR, Account
 from koyjabo.maintenance.health.system import Data
-
-ELSEWHERE = Worker("b", "elsewhere", 7, 1, 2, None, {}, None)
 
 
 @pytest.fixture
@@ -57,18 +55,3 @@ def test_starting_total_stays_what_it_was_whatever_is_set_later(site, tmp_path):
             assert data(each).starting_total == starting_total
     told = [(each.total_before, each.total_after, each.reason) for each in data(site).adjustments]
     assert told == [(4000, 6000, "STARTING_TOTAL"), (0, 4000, "STARTING_TOTAL")]
-
-
-def test_unsaved_visits_and_jobs_of_other_workers_are_known(site, monkeypatch):
-    system, workers = site.services.maintenance.system, site.services.maintenance.system._workers
-    others = [
-        ELSEWHERE._replace(unsaved_ms=2000, jobs=(Job("export", 9, 1, 2),)),
-        ELSEWHERE._replace(id="c", unsaved_ms=1000, jobs=(Job("erasure", 5, 0, 3),)),
-    ]
-    assert system.unsaved_ms() is None
-    own = workers.live
-    monkeypatch.setattr(workers, "live", lambda: [*own(), *others])
-    assert system.unsaved_ms() == 1000
-    site.services.counting.unsaved.since_ms = 500
-    assert system.unsaved_ms() == 500
-    assert [job.kind for job in data(site).jobs] == ["erasure", "export"]
