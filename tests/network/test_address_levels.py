@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from koyjabo.network.address_levels import AddressCounter, levels
+from koyjabo.network.address_levels import AddressCounter
 from koyjabo.network.client_address import neighbourhood
 from koyjabo.network.rate_limiter import Rate
 
@@ -62,12 +62,6 @@ def test_flood_of_one_address_uses_up_nothing_of_its_neighbours(use):
     for _ in range(100 * LIMIT):
         use(of_prefix(0))
     assert [use(of_prefix(1)) for _ in range(LIMIT)] == [True] * LIMIT
-
-
-def test_levels_of_other_prefixes_are_others():
-    addresses = ["2001:db8:1:101::", "2001:db8:1:201::", "2001:db8:2:101::", "2001:db9:1:101::", "1.2.3.4"]
-    names = [level.network for address in addresses for level in levels(key(address))]
-    assert len(set(names)) == 4 + 4 + 3 + 1, "the first two have the /48 in common"
 
 
 def test_what_was_taken_away_is_free_again():

@@ -9,8 +9,9 @@ from typing import Any
 import maxminddb
 import pytest
 from support.places import flat
-from support.processes import ROOT
+from support.processes import ROOT, run
 
+import config
 from koyjabo.network import geolocation
 from koyjabo.network.geolocation import DB_IP, LONGEST, MAXMIND, PlaceFinder
 
@@ -18,15 +19,8 @@ BANGLADESH, AMERICA = "103.4.145.245", "8.8.8.8"
 BANGLADESH_V6 = "2400:c600::1"
 GARBAGE = [
     *("", " ", "unknown", "1.2.3", "1.2.3.4.5", "256.1.1.1", "103.4.145.245:80", "103.4.145.245, 8.8.8.8"),
-    *(
-        "01.02.03.04",
-        "0x67.4.145.245",
-        "1728352757",
-        "103.4.145.245\n",
-        "১০৩.৪.১৪৫.২৪৫",
-        "2400:c600:::1",
-        "[2400:c600::1]",
-    ),
+    *("01.02.03.04", "0x67.4.145.245", "1728352757", "103.4.145.245\n", "১০৩.৪.১৪৫.২৪৫"),
+    *("2400:c600:::1", "[2400:c600::1]"),
     *("::ffff:999.1.1.1", "fe80::1%\x00", "\x00", "a" * 10_000),
 ]
 
@@ -47,12 +41,12 @@ def locate(place_database):
     return look_up
 
 
-@pytest.mark.parametrize("record", [flat("Dhaka"), nested("Dhaka")])
-def test_city_is_named_with_its_country(place_database, record):
-    places = PlaceFinder([place_database({"103.4.0.0/16": record, "2400:c600::/32": record})])
-    for address in (BANGLADESH, BANGLADESH_V6, f"::ffff:{BANGLADESH}", "::FFFF:6704:91F5"):
-        assert places.locate(address) == "Dhaka, BD"
-    assert places.locate(BANGLADESH, has_city=False) == "Bangladesh"
+def test_city_is_named_with_its_country(place_database):
+    for record in (flat("Dhaka"), nested("Dhaka")):
+        places = PlaceFinder([place_database({"103.4.0.0/16": record, "2400:c600::/32": record})])
+        for address in (BANGLADESH, BANGLADESH_V6, f"::ffff:{BANGLADESH}", "::FFFF:6704:91F5"):
+            assert places.locate(address) == "Dhaka, BD"
+        assert places.locate(BANGLADESH, has_city=False) == "Bangladesh"
 
 
 def test_country_alone_is_named_in_english(locate):
@@ -176,3 +170,51 @@ def test_every_country_of_the_file_has_a_name():
     with maxminddb.open_database(geolocation.COUNTRIES) as countries:
         codes = {record["country_code"] for _, record in countries}
     assert codes - set(geolocation.NAMES) == set()
+
+
+# The files of GEOIP_DATABASE.
+
+
+@pytest.fixture
+def unusable(tmp_path):
+    """Paths that are no databases, by what is wrong with them."""
+    (tmp_path / "empty.mmdb").touch()
+    (tmp_path / "text.mmdb").write_text("not a database\n" * 100)
+    return {name: tmp_path / f"{name}.mmdb" for name in ("missing", "empty", "text")} | {"folder": tmp_path}
+
+
+def test_damaged_countries_are_no_error(monkeypatch, unusable):
+    monkeypatch.setattr(geolocation, "COUNTRIES", unusable["text"])
+    assert PlaceFinder().locate(BANGLADESH) == "Unknown"
+
+
+def test_file_that_cannot_be_read_stops_the_server_with_a_sentence(unusable, tmp_path):
+    path = unusable["text"]
+    ended = run("wsgi.py", timeout_s=20, DATABASE_URL=f"sqlite:///{tmp_path}/koyjabo.db", GEOIP_DATABASE=path)
+    sentence = (
+        f"GEOIP_DATABASE names '{path}', which cannot be read as a MaxMind database; "
+        "make geoip brings one, and without any, visitors are placed by country.\n"
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", sentence)
+
+
+def test_every_file_of_several_is_checked(place_database, unusable, tmp_path):
+    good = place_database({"103.4.0.0/16": flat("Dhaka")})
+    for path in unusable.values():
+        with pytest.raises(config.SettingsError, match=f"^GEOIP_DATABASE names .*{path.name}"):
+            config.load({"GEOIP_DATABASE": f"{good}:{path}"}, instance=tmp_path)
+
+
+def test_names_without_a_folder_are_in_the_instance_folder(place_database, tmp_path):
+    good = place_database({"103.4.0.0/16": flat("Dhaka")})
+    load = lambda files: config.load({"GEOIP_DATABASE": files}, instance=tmp_path).geoip_files  # noqa: E731
+    assert load(f"{good.name}:{good}") == [good, good]
+    assert load("") == []
+
+
+def test_file_in_use_may_be_replaced(place_database):
+    """As `make geoip` does: those who have the old one open go on reading it."""
+    path = place_database({"103.4.0.0/16": flat("Dhaka")})
+    gazetteer = PlaceFinder([path])
+    place_database({"103.4.0.0/16": flat("Sylhet")}, "new.mmdb").replace(path)
+    assert (gazetteer.locate(BANGLADESH), PlaceFinder([path]).locate(BANGLADESH)) == ("Dhaka, BD", "Sylhet, BD")

@@ -73,7 +73,7 @@ def test_a_visit_is_followed_to_its_broadcast(server):
     assert first == shown["revision"]
 
 
-def test_sockets_are_told_of_as_they_come_and_go(server):
+def test_sockets_are_told_of_as_they_come_and_go_or_are_refused(server):
     founder = Member(server)
     community = founder.found()
     with PlainMember(server.port, community, founder.token):
@@ -83,10 +83,6 @@ def test_sockets_are_told_of_as_they_come_and_go(server):
         assert client.is_answered()
         wait_for_line(server, "socket_opened", kind="socketio")
     wait_for_line(server, "socket_closed", kind="socketio", code=1006)
-
-
-def test_failed_authentication_is_told_of_with_its_code(server):
-    community = Member(server).found()
     with PlainMember(server.port, community, "no-token") as socket:
         socket.wait_for_code()
     wait_for_line(server, "socket_refused", kind="communities", community=community, code=4002, why="invalid_token")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-
 import pytest
 from support.changed_server import changed_server
 from support.event_source import EventSource, of_community
@@ -12,7 +10,6 @@ from support.processes import wait_until
 from support.websocket import KINDS
 
 TIMES = 8
-MORE_THAN_ARE_KEPT = 100
 SOON_S = 0.8
 SHORT_PINGS = {
     "koyjabo.server.websockets.connection_loop.PING_INTERVAL_S": SOON_S,
@@ -82,18 +79,3 @@ def test_request_that_was_answered_is_gone(server):
             with Line(server.port) as line:
                 line.send(request).answer("GET")
         wait_until_no_more(server, before)
-
-
-def test_requests_that_break_off_together_are_gone(server):
-    break_off_together(server)
-    before = uncollected(server)
-    break_off_together(server)
-    wait_until_no_more(server, before)
-
-
-def break_off_together(server) -> None:
-    with ExitStack() as lines:
-        for _ in range(MORE_THAN_ARE_KEPT):
-            lines.enter_context(Line(server.port)).send(b"GET / HTTP/1.1\r\n")
-        assert server.get("/healthz").ok  # it came after them, so all of them have been read
-    assert server.get("/healthz").ok

@@ -238,17 +238,3 @@ def test_event_with_attachments_comes_back_and_is_acknowledged_with_them(socket)
     ):
         socket.send(said, b"\1\2\3", b"\4\5\6")
         assert [socket.receive() for _ in range(3)] == [heard, b"\1\2\3", b"\4\5\6"]
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        ['42abc["message-with-ack",1]'],
-        ['451-["message",{"_placeholder":true,"num":0}]', SAID],
-        ["45x-[]"],
-        [b"\1\2\3"],
-    ],
-    ids=["a number that is none", "text for an attachment", "no number of attachments", "an attachment of nothing"],
-)
-def test_wrong_number_or_attachment_closes_the_connection(socket, said):
-    assert socket.send(*said).until_closed() == []

@@ -38,12 +38,7 @@ BROKEN = {
     "a version of the past": (505, b"GET /healthz\r\n\r\n"),
     "a vertical tab between words": (400, head("GET", "/healthz").replace(b" /", b"\x0b/")),
     "chunks in an old version": (400, head("GET", "/healthz", CHUNKED).replace(b"1.1", b"1.0") + b"0\r\n\r\n"),
-    "a protocol for cameras": (400, head("DESCRIBE", "/healthz").replace(b"HTTP/1.1", b"RTSP/1.0")),
-    "a protocol for cameras, with a method of ours": (
-        400,
-        head("GET", "/healthz").replace(b"HTTP/1.1", b"RTSP/1.0"),
-    ),
-    "a protocol for radios": (400, head("SOURCE", "/healthz").replace(b"HTTP/1.1", b"ICE/1.0")),
+    "a protocol for cameras": (400, head("GET", "/healthz").replace(b"HTTP/1.1", b"RTSP/1.0")),
     "half an end of lines": (400, head("GET", "/healthz").replace(b"\r\n", b"\n")),
 }
 
@@ -92,12 +87,6 @@ def test_broken_chunks_are_refused_and_the_connection_closed(sqlite_server):
             assert (answer.status, answer.headers["Connection"]) == (400, "close"), what
             assert line.is_closed(), what
     assert sqlite_server.stats().total == before
-
-
-def test_host_is_not_needed_in_http_1_0(line):
-    answer = line.send(b"GET /healthz HTTP/1.0\r\n\r\n").answer("GET")
-    assert (answer.status, answer.headers["Connection"]) == (200, "close")
-    assert line.is_closed()
 
 
 def form_head(*headers: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Idle connections cost next to nothing, and all of them may send at once."""
+"""Idle connections cost next to nothing, may all send at once, and end after a while, as do late requests."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from unittest.mock import Mock
 
 import pytest
 from support.changed_server import changed_server
 from support.processes import open_sockets, wait_until
 
-from koyjabo.server.http.connections import PATIENCE_S
+from koyjabo.server.http.connection import ANSWERING, IDLE, LINGERING, READING, HttpConnection
+from koyjabo.server.http.connections import IDLE_S, LINGER_S, PATIENCE_S, REQUEST_S, Connections
+from koyjabo.server.process.parent import listen
 
 pytestmark = pytest.mark.waits
 
@@ -99,3 +102,29 @@ def test_requests_that_do_not_go_on_give_way_and_idle_connections_do_not(tmp_pat
         for line in slow:
             line.sendall(REQUEST[-1:])
         assert [line.recv(4096) for line in slow].count(b"") == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "most_s"), [(IDLE, IDLE_S), (READING, REQUEST_S), (ANSWERING, REQUEST_S), (LINGERING, LINGER_S)]
+)
+def test_only_the_late_are_ended(state: int, most_s: float):
+    connections, theirs = Connections(10), []
+    for for_s in (most_s - 1, most_s + 1):
+        ours, other = socket.socketpair()
+        connection = HttpConnection(ours, ("127.0.0.1", 1), Mock(forget=connections.discard))
+        connection.state, connection.since = state, time.monotonic() - for_s
+        connections.add(connection)
+        theirs.append(other)
+    connections.end_overdue()
+    early, late = theirs
+    assert late.recv(1) == b""
+    with early, pytest.raises(BlockingIOError):
+        early.recv(1, socket.MSG_DONTWAIT)
+
+
+def test_no_part_of_an_answer_waits_until_the_one_before_was_acknowledged():
+    """Pages are sent in several pieces; the system would hold back all but the first for 40 ms (RFC 896, RFC 1122)."""
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()) as _:
+        line, _ = listener.accept()
+        with line:
+            assert line.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

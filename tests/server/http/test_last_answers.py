@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 import warnings
 from struct import pack
 
@@ -13,12 +12,6 @@ from support.wsgi import CLOSE, GET, Gate, all_of, answering, served, serving, u
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # eventlet's own, about itself
     import eventlet
-
-from koyjabo.server.http.connections import LINGER_S
-
-CHUNKS = head("POST", "/", "Transfer-Encoding: chunked")
-CHUNK = b"c8\r\n" + b"x" * 200 + b"\r\n"
-"""Of a body that is larger than `served` accepts."""
 
 
 def test_client_that_sends_more_than_its_last_request_is_not_reset():
@@ -39,21 +32,6 @@ def test_connection_ends_after_a_body_that_is_far_too_large():
         answer = all_of(line)
     assert b"\r\nConnection: close\r\n" in answer
     assert answer.endswith(b"abc")
-
-
-def test_client_that_still_sends_is_not_reset_by_a_server_that_leaves():
-    with serving(answering(b"abc")) as (server, ask):
-        line = ask(CHUNKS + CHUNK)
-        received = line.recv(10)
-        server.leave()
-        for _ in range(3):
-            eventlet.sleep(0.05)
-            line.sendall(CHUNK)
-        assert server.connections.are_busy()
-        assert (received + all_of(line)).endswith(b"abc")
-        began = time.monotonic()
-        server.wait_until_answered()
-        assert time.monotonic() - began < LINGER_S
 
 
 def test_server_that_leaves_ends_a_connection_without_a_request():

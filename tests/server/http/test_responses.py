@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import select
-import socket
 import warnings
 
 import pytest
 from support.line import head
-from support.wsgi import CLOSE, GET, all_of, answering, served, serving, until
+from support.wsgi import CLOSE, GET, all_of, answering, served, until
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # eventlet's own, about itself
@@ -86,20 +84,6 @@ def test_application_that_fails_is_answered_for(wait_s):
         with served(app) as ask:
             for _ in range(2):
                 assert all_of(ask(GET)).startswith(b"HTTP/1.1 500 ")
-
-
-@pytest.mark.parametrize("wait_s", [0, 0.05], ids=["as it is accepted", "later"])
-def test_connection_that_cannot_be_served_is_closed_and_others_are_accepted(wait_s, monkeypatch):
-    with serving(answering(b"abc")) as (server, ask), monkeypatch.context() as broken:
-        broken.setattr("koyjabo.server.http.server.environment", None)
-        with socket.create_connection(server._listener.getsockname(), timeout=1) as line:  # does not run the loop
-            if wait_s:
-                eventlet.sleep(wait_s)
-            line.sendall(GET)
-            until(lambda: select.select([line], [], [], 0)[0])
-            assert line.recv(1) == b""
-        broken.undo()
-        assert all_of(ask(CLOSE)).endswith(b"abc")
 
 
 def test_answer_that_fails_half_way_is_not_taken_for_whole():

@@ -52,26 +52,17 @@ def test_request_whose_body_is_still_coming_is_answered(sqlite_database, new_ser
     assert server.wait().status == 0
 
 
-def test_idle_connections_do_not_delay_the_exit(sqlite_database, new_server):
-    server = new_server(sqlite_database).start()
-    with ExitStack() as lines:
-        clients = [lines.enter_context(Line(server.port)) for _ in range(20)]
-        for client in clients[::2]:  # the others have never said a word
-            assert client.ask("GET", "/api/stats").status == 200
-        left = server.stop()
-        assert left.status == 0
-        assert left.seconds < PROMPTLY_S
-        assert all(client.is_closed() for client in clients)
-
-
-def test_connections_that_ask_without_pause_do_not_delay_the_exit(sqlite_database, new_server):
+def test_connections_that_are_idle_or_ask_without_pause_do_not_delay_the_exit(sqlite_database, new_server):
     """Each is answered what it has asked already, and nothing more: the next request is for another server."""
     server = new_server(sqlite_database).start()
-    with Askers(server.port, clients=100) as askers:
+    with Askers(server.port, clients=100) as askers, Line(server.port) as silent, Line(server.port) as idle:
+        assert idle.ask("GET", "/api/stats").status == 200
         askers.ask_for(0.5)
         server.tell(signal.SIGTERM)
         askers.ask_for(PROMPTLY_S)
         assert askers.open == 0
+        assert silent.is_closed()
+        assert idle.is_closed()
     left = server.wait()
     assert left.status == 0
     assert_verified(server.start())

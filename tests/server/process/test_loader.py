@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import combinations
-from pathlib import Path
 
 import psutil
 import pytest
-import requests
 from support.loaders import listens
 from support.processes import is_gone, suspended, wait_until
 from support.server import START_S
@@ -19,7 +16,6 @@ from support.server import START_S
 pytestmark = pytest.mark.waits
 
 PLACES = 3
-SOON_S = 10
 ONE_FOR_ALL = ("0", "1", "2")
 """Standard input, output and error."""
 
@@ -65,44 +61,6 @@ def test_workers_share_the_listening_socket_and_no_other_descriptor(server):
         assert {what.partition(":")[0] for what in (worker & parent) - {listener}} == {"pipe"}
         assert private(loader, of_tests) & worker == set()
     assert all("anon_inode:[eventpoll]" in descriptors(worker).values() for worker in server.workers())
-
-
-def test_loader_has_its_channel_one_thread_and_no_other_socket_pipe_or_database(server):
-    """So no connection to PostgreSQL or Redis, and no open file of SQLite, is shared by those it forks."""
-    (loader,) = server.loaders()
-    found = list(descriptors(loader).values())
-    assert [what.partition(":")[0] for what in found if what.partition(":")[2]] == ["socket"]
-    assert [Path(what).name for what in found if not what.partition(":")[2]] == ["lock"], "of the folder of metrics"
-    assert (loader.num_threads(), loader.net_connections("tcp")) == (1, [])
-    assert not listens(loader.pid)
-
-
-def test_workers_draw_different_ids_and_tokens(server):
-    drawn = [drawn_by(server, worker) for worker in server.workers()]
-    assert len(set().union(*drawn)) == sum(map(len, drawn))
-
-
-@contextmanager
-def alone(server, worker: psutil.Process) -> Iterator[None]:
-    """All other workers are suspended, and none of them keeps the others from writing."""
-    others = [each for each in server.workers() if each.pid != worker.pid]
-    while True:
-        with suspended(others):
-            if server.database.is_free():
-                yield
-                return
-
-
-def drawn_by(server, worker: psutil.Process) -> set[str]:
-    """The ids of requests, and of visits that have none of the client's."""
-    with alone(server, worker), requests.Session() as session:
-        ids = {session.get(f"{server.url}/healthz", timeout=SOON_S).headers["X-Request-Id"] for _ in range(20)}
-        for number in range(5):
-            body = {"visitorId": f"visitor-of-{worker.pid}-{number}"}
-            assert session.post(f"{server.url}/api/visitor/register", json=body, timeout=SOON_S).ok
-    rows = server.database.rows(f"SELECT visit_id FROM visits WHERE visitor_id LIKE 'visitor-of-{worker.pid}-%'")
-    assert len(rows) == 5
-    return ids | {visit_id for (visit_id,) in rows}
 
 
 def test_dead_worker_is_replaced_by_a_fork_also_of_the_next_loader(server):

@@ -19,8 +19,6 @@ insurance = pytest.mark.long(
 )
 
 PLACES = 2
-SHORTEST_S = 0.9
-"""Between two loaders; twice as much after each that has forked nothing."""
 
 IMPATIENT = f"""
 from koyjabo.server.process import supervisor
@@ -128,16 +126,6 @@ def test_place_survives_a_process_that_hangs_while_it_forks_the_worker(new_loadi
     wait_until(lambda: is_gone(middle), "it has forked the worker", START_S)
     assert_mended(server)
     assert "Traceback" not in server.log
-
-
-@insurance
-def test_loaders_that_die_one_after_the_other_are_replaced_more_and_more_slowly(new_loading):
-    server = new_loading(SERVE)
-    seconds = [server.seconds_without_loader() for _ in range(3)]
-    assert seconds[2] > 4 * SHORTEST_S, seconds
-    server.kill_worker()
-    server.wait_until_complete()
-    assert server.seconds_without_loader() < seconds[2], "it had forked a worker"
 
 
 @insurance

@@ -42,20 +42,6 @@ def test_wait_after_wake_returns_at_once_and_waking_twice_is_waking(runtime):
     waiter.wait()
 
 
-def test_who_waits_continues_when_woken_and_not_before(runtime):
-    waiter, done = runtime.waiter(), []
-
-    def wait() -> None:
-        waiter.wait()
-        done.append(1)
-
-    runtime.start_task(wait)
-    pause(runtime)
-    assert done == []
-    runtime.soon(waiter.wake)
-    pause_until(runtime, lambda: done == [1])
-
-
 @ERRORS
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_waking_one_that_fails_does_not_keep_others_from_being_woken(runtime, error):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -9,11 +10,12 @@ import requests
 from support.checks import assert_exact
 from support.crowd import Crowd
 from support.processes import wait_until
+from support.workers import only
 
 pytestmark = pytest.mark.waits
 
 
-VISITS = 300
+VISITS, LIMIT = 300, 20
 ANY_REDIS = "redis://127.0.0.1:1/0"
 """Nothing listens there: two workers serve and count without Redis."""
 
@@ -62,6 +64,23 @@ def test_no_worker_shows_less_than_another_acknowledged(two_workers):
         pairs = list(clients.map(register_and_look, range(100)))
     assert [(ordinal, shown) for ordinal, shown in pairs if shown < ordinal] == []
     assert sorted(ordinal for ordinal, _ in pairs) == list(range(before + 1, before + 101))
+
+
+def test_workers_share_a_limit(sqlite_database, redis_server, new_server):
+    settings = {"TRUSTED_PROXIES": 1, "RATE_LIMIT_REGISTRATIONS": LIMIT}
+    server = new_server(sqlite_database, WEB_CONCURRENCY=2, REDIS_URL=redis_server.url, **settings).start()
+
+    def register(number: int, address: str) -> int:
+        body, headers = {"visitorId": f"visitor{number}"}, {"X-Forwarded-For": address}
+        return requests.post(f"{server.url}/api/visitor/register", json=body, headers=headers, timeout=15).status_code
+
+    statuses: Counter[int] = Counter()
+    for worker in server.workers():
+        with only(server, worker):
+            statuses.update(register(number, "203.0.113.7") for number in range(LIMIT))
+    assert statuses == {200: LIMIT, 429: LIMIT}
+    assert server.stats().total == LIMIT
+    assert register(0, "203.0.113.8") == 200
 
 
 def _cpu_s(worker) -> float:

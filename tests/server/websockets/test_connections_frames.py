@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from support.changed_server import changed_server
 from support.websocket import (
     BINARY,
     FINAL,
@@ -27,12 +26,6 @@ from support.websocket import (
 PROTOCOL_ERROR, NOT_UTF8, TOO_BIG = 1002, 1007, 1009
 LARGEST = 4096
 ASKED = {WebSocket: '{"type": "ping"}', SocketIO: '42["ping"]'}
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with changed_server(tmp_path_factory.mktemp("server")) as server:
-        yield server
 
 
 @pytest.fixture(params=KINDS)

@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
-import websocket
-from support.changed_server import changed_server
 from support.line import Line
 from support.processes import wait_until
 from support.websocket import ACCEPT, KINDS, SOCKETIO, WebSocket, frame, say, upgrade
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with changed_server(tmp_path_factory.mktemp("server")) as server:
-        yield server
+def test_handshake_is_answered_as_the_rfc_says(server, kind):
+    with kind(server.port) as client:
+        assert f"Sec-WebSocket-Accept: {ACCEPT}\r\n" in client.handshake
 
 
 @pytest.fixture
 def line(server):
     with Line(server.port) as line:
         yield line
-
-
-@pytest.fixture(params=KINDS)
-def kind(request) -> type[WebSocket]:
-    return KINDS[request.param]
-
-
-def test_handshake_is_answered_as_the_rfc_says(server, kind):
-    with kind(server.port) as client:
-        assert f"Sec-WebSocket-Accept: {ACCEPT}\r\n" in client.handshake
 
 
 def test_wrong_version_is_told_the_right_one(line):
@@ -97,12 +82,3 @@ def test_socketio_client_in_a_hurry_is_connected(server):
 
     with Hurried(server.port, early=frame("40")) as client:
         assert client.event()["type"] == "visitor_update"
-
-
-def test_library_that_people_use_is_served(server):
-    client = websocket.create_connection(f"ws://127.0.0.1:{server.port}/", timeout=15)
-    assert json.loads(client.recv())["type"] == "visitor_update"
-    client.send('{"type": "request_count"}')
-    assert json.loads(client.recv())["type"] == "visitor_update"
-    client.close(status=3000)
-    assert not client.connected

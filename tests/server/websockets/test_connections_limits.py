@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from support.changed_server import changed_server
+from support.engine_client import PATH
+from support.line import Line
 from support.processes import wait_until
-from support.websocket import KINDS, SOCKETIO, Goodbye, WebSocket, close, say
+from support.websocket import CLOSE, KINDS, SOCKETIO, TEXT, Goodbye, WebSocket, close, say
 
 pytestmark = pytest.mark.waits
 
@@ -151,6 +156,30 @@ def test_first_message_counts_as_the_url_does(limited):
     assert limited.connect(ANOTHER).send(named).is_answered()
     assert all(limited.connect(**page_of("farid")).is_answered() for _ in range(MOST)), "of this machine"
     assert limited.connect(**page_of("farid")).goodbye() == TOO_MANY_TABS
+
+
+@limit("of_visitors")
+def test_of_many_tabs_at_once_as_many_stay_as_may(limited):
+    with ThreadPoolExecutor(12) as pool:
+        tabs = list(pool.map(lambda _: limited.connect(ADDRESS, **page_of("gita")), range(8 * MOST)))
+    firsts = [tab.frame().opcode for tab in tabs]
+    assert (firsts.count(TEXT), firsts.count(CLOSE)) == (MOST, 7 * MOST)
+
+
+@limit("of_an_address")
+def test_polling_client_is_counted_whatever_it_would_upgrade_to(limited):
+    """Its place is free again when it has gone."""
+    sids, at = [], f"{PATH}?EIO=4&transport=polling"
+    upgrades = ((), ("Upgrade: websocket",), ("Upgrade: websocket", "Connection: Upgrade"))
+    for upgrade in upgrades * 2:
+        with Line(limited.server.port) as line:
+            answer = line.ask("GET", at, f"X-Forwarded-For: {ADDRESS}", *upgrade)
+        assert answer.status == (200 if len(sids) < MOST else 401)
+        sids += [json.loads(answer.body[1:])["sid"]] if answer.status == 200 else []
+    for sid in sids:
+        assert limited.server.post(f"{at}&sid={sid}", data="1").status_code == 200
+        limited.server.get(f"{at}&sid={sid}")
+    assert not any(limited.server.held().values())
 
 
 @limit("of_handshakes")

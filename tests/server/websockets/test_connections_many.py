@@ -7,7 +7,6 @@ import socket
 import threading
 
 import pytest
-from support.changed_server import changed_server
 from support.listeners import Listeners
 from support.processes import open_sockets, wait_until
 from support.websocket import KINDS, WebSocket, frame, say, upgrade
@@ -18,28 +17,9 @@ RESETS = 100
 EVENTS = 100
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with changed_server(tmp_path_factory.mktemp("server")) as server:
-        yield server
-
-
 def assert_nothing_is_left(server, sockets: int) -> None:
     wait_until(lambda: not any(server.held().values()), "nothing is left of them")
     wait_until(lambda: open_sockets(server.worker) <= sockets, "its sockets are closed")
-
-
-def test_crowd_that_comes_at_once_is_served_and_leaves_nothing_behind(server):
-    assert not any(server.held().values())
-    sockets = open_sockets(server.worker)
-    with Listeners(server.port, 300) as crowd:
-        crowd.hear_first()
-        assert server.held()["members"] == 300
-        sent = server.emit(3)
-        crowd.hear(sent[-1])
-        assert all(each.revisions == sorted(set(each.revisions)) for each in crowd.all)
-        assert all(each.revisions[-3:] == sent for each in crowd.all)
-    assert_nothing_is_left(server, sockets)
 
 
 def test_resets_in_the_middle_of_broadcasts_disturb_nobody(server):
