@@ -7,14 +7,10 @@ from itertools import product
 import pytest
 
 from koyjabo.network.address_levels import AddressCounter
-from koyjabo.network.client_address import neighbourhood
+from koyjabo.network.client_address import neighbourhood as key
 from koyjabo.network.rate_limiter import Rate
 
 LIMIT = 3
-
-
-def key(address: str) -> str:
-    return neighbourhood(address)
 
 
 def of_prefix(subnet: int, home: int = 0) -> str:

@@ -6,10 +6,12 @@ import os
 import platform
 import re
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 import yaml
+from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from support.app_fixtures import Site
 from support.processes import METRICS_TOKEN
@@ -25,16 +27,16 @@ SCRAPER = {"Authorization": f"Bearer {TOKEN}"}
 ELSEWHERE = {"environ_overrides": {"REMOTE_ADDR": "192.0.2.7"}}
 
 
-def values(text: str) -> dict[tuple[str, str], float]:
+def values(families: Iterable[Metric]) -> dict[tuple[str, str], float]:
     """By name and label."""
-    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    samples = [sample for family in families for sample in family.samples]
     return {(each.name, ",".join(each.labels.values())): each.value for each in samples}
 
 
 def scraped(site: Site) -> dict[tuple[str, str], float]:
     answer = site.client.get("/metrics", headers=SCRAPER)
     assert answer.status_code == 200, answer.text
-    return values(answer.text)
+    return values(text_string_to_metric_families(answer.text))
 
 
 def test_documentation_lists_every_metric_and_no_other():
@@ -88,6 +90,10 @@ def test_present_state_is_there(site):
     assert found["koyjabo_build_info", f"{VERSION} (Python {platform.python_version()})"] == 1
 
 
+def told_by(metrics: Metrics) -> dict[tuple[str, str], float]:
+    return values(text_string_to_metric_families(metrics.text().decode()))
+
+
 @pytest.fixture
 def metrics():
     return Metrics(Gauges(None, None, dict))
@@ -98,7 +104,7 @@ def test_kinds_of_errors_have_an_end(metrics):
     for number in range(MOST_KINDS + 30):
         metrics.error(f"kind_{number}")
     metrics.error("kind_0")
-    found = values(metrics.text().decode())
+    found = told_by(metrics)
     assert found["koyjabo_errors_total", "kind_0"] == 2
     assert found["koyjabo_errors_total", "other"] == 30
     assert sum(name == "koyjabo_errors_total" for name, _ in found) == MOST_KINDS + 1
@@ -107,13 +113,13 @@ def test_kinds_of_errors_have_an_end(metrics):
 def test_what_is_no_word_is_no_kind_of_error(metrics):
     for said in ("", "two words", "ঢাকা", "x" * 51, 'a"b'):
         metrics.error(said)
-    assert values(metrics.text().decode())["koyjabo_errors_total", "other"] == 5
+    assert told_by(metrics)["koyjabo_errors_total", "other"] == 5
 
 
 def test_events_that_there_are_not_are_counted_together(metrics):
     for made_up in ("one", "two", "x" * 1000):
         metrics.received(made_up)
-    found = values(metrics.text().decode())
+    found = told_by(metrics)
     assert found["koyjabo_messages_received_total", "other"] == 3
     assert {label for name, label in found if name == "koyjabo_messages_received_total"} == {
         *("ping", "request_count", "join", "leave", "other")
@@ -138,23 +144,15 @@ def test_metrics_are_for_those_who_know_the_token(site):
         assert "Access-Control-Allow-Origin" not in answer.headers
 
 
-FORWARDED = ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"]
-
-
-def test_without_a_token_production_refuses_everybody(sqlite_database):
-    with Site(sqlite_database.url, METRICS_TOKEN="", TRUSTED_PROXIES=1) as site:
-        assert site.client.get("/metrics", headers=SCRAPER).status_code == 403
-        assert site.client.get("/metrics", headers={"Authorization": "Bearer "}, **ELSEWHERE).status_code == 403
-        for header in FORWARDED:
-            assert site.client.get("/metrics", headers={header: "127.0.0.1"}).status_code == 403
-
-
-def test_development_lets_this_machine_read_them_but_not_through_a_proxy(sqlite_database):
-    with Site(sqlite_database.url, METRICS_TOKEN="", ENVIRONMENT="development", TRUSTED_PROXIES=1) as site:
-        assert site.client.get("/metrics").status_code == 200
-        assert site.client.get("/metrics", **ELSEWHERE).status_code == 403
-        for header in FORWARDED:
-            assert site.client.get("/metrics", headers={header: "192.0.2.7"}).status_code == 403
+@pytest.mark.parametrize(("environment", "status"), [("production", 403), ("development", 200)])
+def test_without_a_token_this_machine_alone_reads_them_in_development_alone(sqlite_database, environment, status):
+    """But not through a proxy."""
+    with Site(sqlite_database.url, METRICS_TOKEN="", ENVIRONMENT=environment, TRUSTED_PROXIES=1) as site:
+        assert site.client.get("/metrics").status_code == status
+        for headers in ({}, SCRAPER, {"Authorization": "Bearer "}):
+            assert site.client.get("/metrics", headers=headers, **ELSEWHERE).status_code == 403, headers
+        for header in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"):
+            assert site.client.get("/metrics", headers={header: "192.0.2.7"}).status_code == 403, header
 
 
 def told(folder: Path, place: int, look: dict) -> Gauges:
@@ -163,20 +161,15 @@ def told(folder: Path, place: int, look: dict) -> Gauges:
     return gauges
 
 
-def together(gauges: Gauges) -> dict[tuple[str, str], float]:
-    samples = [sample for family in gauges.collect() for sample in family.samples]
-    return {(each.name, ",".join(each.labels.values())): each.value for each in samples}
-
-
 def test_values_of_workers_are_put_together_as_each_is_meant_without_those_that_are_gone(tmp_path):
     told(tmp_path, 0, {COMMUNITIES.name: {"a": 2, "b": 1}, OLDEST.name: {"": 0.5}, DATABASE.name: {"": 0}})
     second = told(tmp_path, 1, {COMMUNITIES.name: {"a": 3}, OLDEST.name: {"": 0.1}, DATABASE.name: {"": 1}})
-    found = together(second)
+    found = values(second.collect())
     assert (found[COMMUNITIES.name, "a"], found[COMMUNITIES.name, "b"]) == (5, 1)
     assert (found[OLDEST.name, ""], found[DATABASE.name, ""]) == (0.5, 0)
     (tmp_path / "now_2.json").write_text("{ half a fi")
     os.utime(tmp_path / "now_0.json", (1, 1))
-    assert together(second)[COMMUNITIES.name, "a"] == 3
+    assert values(second.collect())[COMMUNITIES.name, "a"] == 3
 
 
 def test_communities_are_bounded_in_number():

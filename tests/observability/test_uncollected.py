@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.changed_server import changed_server
+from support.changed_server import changed_server, pings
 from support.event_source import EventSource, of_community
 from support.line import Line, head
 from support.processes import wait_until
@@ -11,20 +11,12 @@ from support.websocket import KINDS
 
 TIMES = 8
 SOON_S = 0.8
-SHORT_PINGS = {
-    "koyjabo.server.websockets.connection_loop.PING_INTERVAL_S": SOON_S,
-    "koyjabo.server.websockets.connection_loop.PING_TIMEOUT_S": SOON_S / 2,
-    "koyjabo.server.websockets.connection_loop.CLOSE_TIMEOUT_S": SOON_S,
-    "koyjabo.server.websockets.websockets.SWEEP_INTERVAL_S": SOON_S / 8,
-    "socketio.ping_interval": SOON_S,
-    "socketio.ping_timeout": SOON_S / 2,
-}
-"""Whoever is to be pinged is held until then."""
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with changed_server(tmp_path_factory.mktemp("server"), SHORT_PINGS) as server:
+    """Whoever is to be pinged is held until then."""
+    with changed_server(tmp_path_factory.mktemp("server"), pings(SOON_S, SOON_S / 2, SOON_S / 8)) as server:
         server.register("somebody")
         yield server
 

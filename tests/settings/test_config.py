@@ -167,8 +167,3 @@ def test_file_that_render_deletes_is_refused_unless_allowed(load):
 def test_file_on_a_mounted_disk_stays(load):
     (mounted, *_) = (path for path in MOUNTED if path.is_mount())
     assert load(RENDER="true", SECRET_KEY=KEY, DATABASE_URL=f"sqlite:///{mounted}/a/b/koyjabo.db").database_url
-
-
-def test_settings_cannot_be_changed(load):
-    with pytest.raises(ValueError, match="frozen"):
-        load().port = 1

@@ -62,6 +62,19 @@ else:
         def wait_until_held(self, sockets: int) -> None:
             wait_until(lambda: self.held()["connections"] == sockets, f"{sockets} sockets are open")
 
+    def pings(interval_s: float, timeout_s: float, sweep_s: float = 0.05) -> dict[str, float]:
+        """The changes by which clients that have gone are found so soon."""
+        loop = "koyjabo.server.websockets.connection_loop"
+        return {
+            f"{loop}.PING_INTERVAL_S": interval_s,
+            f"{loop}.PING_TIMEOUT_S": timeout_s,
+            f"{loop}.CLOSE_TIMEOUT_S": timeout_s,
+            "koyjabo.server.websockets.websockets.SWEEP_INTERVAL_S": sweep_s,
+            "koyjabo.server.websockets.engineio.UPGRADE_TIMEOUT_S": timeout_s,
+            "socketio.ping_interval": interval_s,
+            "socketio.ping_timeout": timeout_s,
+        }
+
     @contextmanager
     def changed_server(folder: Path, changes: dict[str, Any] | None = None, **settings: Any) -> Iterator[ChangedServer]:
         """One that runs, on a new SQLite database in `folder`."""

@@ -122,11 +122,6 @@ class Crowd:
         """The ordinal of every acknowledged visit, as it was told first; sorted."""
         return sorted(told[0].ordinal for told in self.told.values())
 
-    @property
-    def stored_untold(self) -> list[Visit]:
-        """Visits that were stored by a request which got no answer."""
-        return [visit for visit, told in self.told.items() if told[0].duplicate]
-
     def _be_a_client(self, which: int, visits: list[Visit], chance: random.Random) -> None:
         client = Client(self._servers, which)
         try:

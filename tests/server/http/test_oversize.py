@@ -92,27 +92,18 @@ def test_body_that_cannot_be_used_is_refused(server):
         assert (answer.status, list(answer.json)) == (status, ["error", "code", "details"]), what
 
 
+URLENCODED, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data; boundary=b"
+PART = b'--b\r\nContent-Disposition: form-data; name="a"'
+INNER = b"--b%d\r\nContent-Type: multipart/mixed; boundary=b%d\r\n\r\n"
 FORMS = {
-    "many fields": ("application/x-www-form-urlencoded", b"a=&" * 5_000),
-    "one field": ("application/x-www-form-urlencoded", b"email=" + b"%61" * 5_000),
-    "many parts": (
-        "multipart/form-data; boundary=b",
-        b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n\r\n' * 290,
-    ),
-    "a part without end": ("multipart/form-data; boundary=b", b"--b\r\n" + b"X-A: b\r\n" * 1_500),
-    "parts in parts": (
-        "multipart/form-data; boundary=b",
-        b"".join(b"--b%d\r\nContent-Type: multipart/mixed; boundary=b%d\r\n\r\n" % (n, n + 1) for n in range(250)),
-    ),
-    "files": (
-        "multipart/form-data; boundary=b",
-        b'--b\r\nContent-Disposition: form-data; name="a"; filename="a"\r\n\r\nx\r\n' * 200,
-    ),
+    "many fields": (URLENCODED, b"a=&" * 5_000),
+    "one field": (URLENCODED, b"email=" + b"%61" * 5_000),
+    "many parts": (MULTIPART, (PART + b"\r\n\r\n\r\n") * 290),
+    "a part without end": (MULTIPART, b"--b\r\n" + b"X-A: b\r\n" * 1_500),
+    "parts in parts": (MULTIPART, b"".join(INNER % (n, n + 1) for n in range(250))),
+    "files": (MULTIPART, (PART + b'; filename="a"\r\n\r\nx\r\n') * 200),
     "a boundary that is everywhere": ("multipart/form-data; boundary=-", b"--" * 8_000),
-    "too much of it": (
-        "multipart/form-data; boundary=b",
-        b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n' * 2_000,
-    ),
+    "too much of it": (MULTIPART, (PART + b"\r\n\r\n") * 2_000),
 }
 
 

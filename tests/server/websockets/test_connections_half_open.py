@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from support.changed_server import ChangedServer, changed_server
+from support.changed_server import ChangedServer, changed_server, pings
 from support.engine_client import CLOSE, PING, PONG, Polling
 from support.processes import wait_until
 from support.websocket import KINDS, SOCKETIO, WebSocket, answer
@@ -15,24 +15,6 @@ pytestmark = pytest.mark.waits
 
 ABUSE = 1008
 INTERVAL_S, TIMEOUT_S, SWEEP_S = 0.8, 0.7, 0.05
-PATIENT_INTERVAL_S, PATIENT_TIMEOUT_S = 2.0, 3.0
-"""For those who are to answer in time, whatever else the machine has to do."""
-
-CONNECTIONS = "koyjabo.server.websockets.connection_loop"
-
-
-def pings(interval_s: float, timeout_s: float) -> dict[str, float]:
-    return {
-        f"{CONNECTIONS}.PING_INTERVAL_S": interval_s,
-        f"{CONNECTIONS}.PING_TIMEOUT_S": timeout_s,
-        f"{CONNECTIONS}.CLOSE_TIMEOUT_S": timeout_s,
-        "koyjabo.server.websockets.websockets.SWEEP_INTERVAL_S": SWEEP_S,
-        "koyjabo.server.websockets.engineio.UPGRADE_TIMEOUT_S": timeout_s,
-        "socketio.ping_interval": interval_s,
-        "socketio.ping_timeout": timeout_s,
-    }
-
-
 SHORT_PINGS = pings(INTERVAL_S, TIMEOUT_S)
 
 
@@ -44,8 +26,8 @@ def server(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def patient_server(tmp_path_factory):
-    changes = pings(PATIENT_INTERVAL_S, PATIENT_TIMEOUT_S)
-    with changed_server(tmp_path_factory.mktemp("patient"), changes) as server:
+    """For those who are to answer in time, whatever else the machine has to do."""
+    with changed_server(tmp_path_factory.mktemp("patient"), pings(2.0, 3.0)) as server:
         yield server
 
 
