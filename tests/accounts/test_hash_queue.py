@@ -60,12 +60,6 @@ def jobs(monkeypatch) -> Iterator[Jobs]:
     jobs._busy.set()
 
 
-def test_addresses_have_their_turns_one_after_the_other(jobs):
-    for name in ("a1", "a2", "a3", "b1", "b2", "c1"):
-        jobs.add(name, address=name[0])
-    assert jobs.finish() == ["a1", "b1", "c1", "a2", "b2", "a3"]
-
-
 def test_address_has_a_few_waiting_jobs(jobs):
     for number in range(MOST_OF_AN_ADDRESS + 1):
         jobs.add(f"a{number}", "192.0.2.1")
@@ -91,14 +85,6 @@ def test_this_machine_has_no_limit_of_an_address(jobs):
     wait_until(lambda: len(jobs.queue) == 10 * MOST_OF_AN_ADDRESS, "they wait")
 
 
-def test_familiar_ones_are_first_and_leave_others_one_turn_of_four(jobs):
-    for name in ("x", "y"):
-        jobs.add(name)
-    for number in range(5):
-        jobs.add(f"f{number}", is_familiar=True)
-    assert jobs.finish() == ["f0", "f1", "f2", "x", "f3", "f4", "y"]
-
-
 def test_flood_of_60_addresses_delays_another_one_by_one_turn_of_each(jobs, monkeypatch):
     for _ in range(2):
         for number in range(60):
@@ -112,14 +98,17 @@ def test_flood_of_60_addresses_delays_another_one_by_one_turn_of_each(jobs, monk
     assert (done.index("familiar owner"), done.index("owner")) == (0, 61)
 
 
-def test_jobs_that_have_waited_for_too_long_use_up_no_turn_of_others(jobs, monkeypatch):
+def test_familiar_ones_are_first_and_leave_others_one_turn_of_four_though_jobs_before_waited_for_too_long(
+    jobs, monkeypatch
+):
     moments = [hash_queue.time.monotonic()]
     monkeypatch.setattr(hash_queue, "time", SimpleNamespace(monotonic=lambda: moments[0]))
     for name in ("late", "later"):
         jobs.add(name)
     moments[0] += hash_queue.PATIENCE_S
-    jobs.add("x")
+    for name in ("x", "y"):
+        jobs.add(name)
     for number in range(5):
         jobs.add(f"f{number}", is_familiar=True)
-    assert jobs.finish() == ["f0", "f1", "f2", "x", "f3", "f4"]
+    assert jobs.finish() == ["f0", "f1", "f2", "x", "f3", "f4", "y"]
     assert sorted(jobs.refused) == ["late", "later"]

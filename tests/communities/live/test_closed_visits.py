@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import time
 
-import pytest
 from support.account_calls import Person, bearer, log_in, sign_up
 from support.app_fixtures import Site
 from support.community_calls import PATH, Cast, accept, found, invite
 from support.page_calls import Reader
 
 from koyjabo.accounts.tokens import ACCESS_S
-
-
-@pytest.fixture(scope="module")
-def cast(site):
-    return Cast(site)
 
 
 def visit(site: Site, community: str, visitor: str, who: Person | None = None, headers=None, **fields) -> dict:

@@ -10,7 +10,6 @@ from contextlib import ExitStack
 import pytest
 from support.databases import SqliteDatabase
 from support.members import KINDS, CommunityListener, Member, PlainMember, SocketioMember, members
-from support.processes import wait_until
 from support.server import Server
 
 pytestmark = pytest.mark.waits
@@ -77,27 +76,6 @@ def test_leave_of_socketio_is_a_leave_at_once_and_the_connection_stays(server, c
             assert one.ask("leave", one.where) == {"ok": True}
             assert watcher.wait_for_count(1, GRACE_S * 0.8)["type"] == "visitor_left"
             assert one.ask("ping")["ok"] is True
-
-
-def test_one_person_with_many_tabs_of_both_kinds_is_one(server, founder, community):
-    first, second, third = members(server, community, 3)
-    with PlainMember(server.port, community, first.token) as watcher, ExitStack() as tabs:
-        watcher.wait_for_count(1)
-        opened = [tabs.enter_context(each(server.port, community, second.token)) for each in (*KINDS, PlainMember)]
-        for tab in opened:
-            assert tab.next_of_type("visitor_count")["count"] == 2
-        wait_until(lambda: online(founder, community).get(second.id) == 3, "all tabs are known")
-        assert second.call("GET", f"/api/communities/{community}/visitors/realtime")["current_online"] == 2
-        assert second.call("GET", f"/api/communities/{community}")["online"] == 2
-        for tab in opened[:2]:
-            tab.close()
-        wait_until(lambda: online(founder, community).get(second.id) == 1, "two tabs are closed")
-        tabs.enter_context(PlainMember(server.port, community, third.token))
-        watcher.wait_for_count(3)
-        opened[2].close()
-        watcher.wait_for_count(2)
-        assert told(watcher) == [1, 2, 3, 2]
-        watcher.assert_adds_up()
 
 
 def test_lost_line_has_left_after_the_grace_and_not_before_unless_it_comes_back(server, founder, community):

@@ -12,8 +12,6 @@ from support.seats import seat_of
 from koyjabo.errors import Forbidden
 from koyjabo.models import Scope
 
-GRACE_S = 5
-
 
 @pytest.fixture
 def site(sqlite_database):

@@ -58,6 +58,8 @@ def test_tabs_on_two_workers_are_one_person(server, founder, community):
         tabs = [open_on(worker, second, community, kind) for worker in (left, right) for kind in KINDS]
         for tab in tabs:
             assert tab.counts[0]["count"] == 2
+        assert second.call("GET", f"/api/communities/{community}/visitors/realtime")["current_online"] == 2
+        assert second.call("GET", f"/api/communities/{community}")["online"] == 2
         for tab in tabs[:3]:
             tab.close()
         online = f"/api/communities/{community}/visitors/online"
