@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from support.app_fixtures import Site
 from support.checks import assert_verified
 from support.processes import run
+
+from koyjabo.cli import progress
 
 HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
 FOUNDED = f"""
@@ -98,3 +101,15 @@ def test_running_server_follows_a_total_set_by_hand(server):
     shown = json.loads(server.koyjabo("stats", "--json").stdout)
     assert shown == {"total": 11, "today": 3, "unique_visitors": 3}
     assert_verified(server)
+
+
+def test_progress_is_a_line_now_and_then_where_nobody_looks_at_a_terminal(monkeypatch, capsys):
+    now = [0.0]
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    with progress.of(5_000_000, "Recounting") as advance:
+        for _ in range(4):
+            now[0] += progress.INTERVAL_S / 2
+            advance(600_000)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == ("Recounting: 1,200,000 of 5,000,000 (24%)\nRecounting: 2,400,000 of 5,000,000 (48%)\n")

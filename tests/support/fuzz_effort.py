@@ -18,11 +18,6 @@ def examples(number: int) -> int:
     return number * TIMES or -(-number // SHARE)
 
 
-def one_in() -> int:
-    """So many of the examples that a test lists itself there are for each that is tried."""
-    return 1 if TIMES else SHARE
-
-
 def effort(number: int) -> settings:
     """Nothing is judged by the time it takes: a server is on the other side."""
     return settings(
