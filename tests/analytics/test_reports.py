@@ -9,7 +9,6 @@ from support.app_fixtures import Site, Time
 from support.people_world import shifted
 
 from koyjabo.counting.records import NewVisit
-from koyjabo.errors import UnknownCommunity
 from koyjabo.models import Scope
 
 HERE, ELSEWHERE = Scope("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"), Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11")
@@ -140,11 +139,3 @@ def test_change_on_another_server_is_seen_at_once(dhaka, change):
         else:
             other.services.analytics.reports.convert(AYESHA, "a")
         assert dhaka.reports.today(HERE).people == ((1, 0) if change == "convert" else (1, 1))
-
-
-def test_community_that_is_gone_has_no_reports(dhaka):
-    dhaka.visit("a")
-    assert dhaka.reports.today(HERE).people == (0, 1)
-    dhaka.site.rows("DELETE FROM counters WHERE scope = :scope", scope=HERE)
-    with pytest.raises(UnknownCommunity):
-        dhaka.reports.today(HERE)

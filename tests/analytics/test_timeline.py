@@ -32,18 +32,6 @@ def test_each_of_the_last_24_hours_has_its_visits(site):
     ]
 
 
-def test_each_of_the_last_30_days_has_its_visits(site):
-    site.register("ayesha")
-    site.time.pass_(days=29)
-    site.register("ayesha")
-    days = site.services.analytics.timeline.last_days()
-    assert [days[0], days[-1]] == [("2025-12-15", Visited(1, 1)), ("2026-01-13", Visited(1, 0))]
-    assert sum(day.visited.visits for day in days) == 2
-    assert len(days) == 30
-    site.time.pass_(days=1)
-    assert sum(day.visited.visits for day in site.services.analytics.timeline.last_days()) == 1
-
-
 def test_a_community_has_a_history_of_its_own(site):
     site.add_community("mirpur")
     site.register("ayesha", communityId="mirpur")

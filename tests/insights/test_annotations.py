@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
-from sqlalchemy import insert
 from support.admin_calls import panel
 from support.app_fixtures import Site
 from support.page_calls import words
@@ -15,9 +14,8 @@ from support.page_calls import words
 from koyjabo.audit.log import BY_OPERATOR
 from koyjabo.audit.versions import VersionLog
 from koyjabo.errors import InvalidInput, UnknownAnnotation
-from koyjabo.extensions import db
 from koyjabo.identity import OPERATOR
-from koyjabo.models import SITE, Annotation, Scope
+from koyjabo.models import SITE, Scope
 
 TODAY, YESTERDAY = "2025-12-16", "2025-12-15"
 METRO = Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a22")
@@ -59,20 +57,6 @@ def test_note_is_at_its_day_and_scope_until_it_is_removed(site):
     assert texts(site, YESTERDAY, TODAY) == [(TODAY, "Rain")]
     with pytest.raises(UnknownAnnotation):
         annotations.remove(OPERATOR, kept)
-
-
-def test_a_range_has_all_of_its_notes_and_the_list_has_pages(site, rani):
-    with site.app.app_context(), db.engine.begin() as connection:
-        rows = [
-            {"id": f"{at:036}", "scope": SITE, "day": YESTERDAY, "text": f"Note {at}", "created_ms": at}
-            for at in range(250)
-        ]
-        connection.execute(insert(Annotation), rows)
-    assert texts(site, YESTERDAY, TODAY) == [(YESTERDAY, f"Note {at}") for at in range(250)]
-    page = words(rani.get("/admin/annotations"))
-    assert "Note 249" in page
-    assert "Note 229" not in page
-    assert "Note 229" in words(rani.get("/admin/annotations?page=2"))
 
 
 def test_audit_log_annotates_the_site_by_itself(site):

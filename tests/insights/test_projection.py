@@ -56,26 +56,6 @@ def test_of_two_workers_one_writes_a_batch(site):
     projected(site)
 
 
-def test_a_batch_that_was_killed_before_its_commit_is_read_again(site):
-    """As by kill -9: the transaction is never committed, and the lease is not released."""
-    projection, database = site.services.insights.projection, site.services.insights.reports._database
-    projection.catch_up()
-    visit(site, 7)
-    batch = projection._prepared()
-
-    def killed(session):
-        assert batch_queries.write(session, batch)
-        raise SystemError
-
-    with pytest.raises(SystemError):
-        database.write(killed)
-    assert projection.behind() == 7
-    site.restart()
-    whole = projected(site)
-    site.rows(READ_AGAIN)
-    assert projected(site) == whole
-
-
 def test_another_worker_waits_until_the_lease_is_free(site):
     with Site(site.database_url, site.time) as other:
         first, second = site.services.insights.projection, other.services.insights.projection

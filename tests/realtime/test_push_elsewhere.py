@@ -77,18 +77,6 @@ def test_test_client_hears_the_first_event_and_every_change(site):
     assert not page.is_connected()
 
 
-def test_test_client_is_acknowledged(site):
-    page = socketio.test_client(site.app)
-    page.get_received()
-    assert page.emit("ping", callback=True)["ok"] is True
-    present = {"type": "visitor_update", "stats": site.stats(), "last": None}
-    assert page.emit("request_count", callback=True) == {"ok": True, **present}
-    refused = page.emit("no_such_event", callback=True)
-    assert (refused["ok"], refused["code"]) == (False, "invalid_message")
-    assert [event["name"] for event in page.get_received()] == ["pong", "visitor_update", "error"]
-    page.disconnect()
-
-
 # Another WSGI server.
 
 

@@ -111,8 +111,3 @@ def test_export_of_another_database_is_not_gone_on_with(site, file, kind, sqlite
     with pytest.raises(InvalidInput, match="not in this database"):
         export(site, file, kind, resume=True)
     assert file.read_bytes() == before
-
-
-def test_export_goes_by_the_filter(site, file, kind):
-    day = site.rows("SELECT min(day) FROM visits")[0][0]
-    assert 0 < export(site, file, kind, first_day=day, last_day=day).count(b"visit-") < 4

@@ -11,13 +11,13 @@ from functools import partial
 
 import pytest
 from support.app_fixtures import SPEC_MOMENT, Site
-from support.archive_world import DAY_MS, bring, in_context, rows
+from support.archive_world import DAY_MS, bring, rows
 from support.processes import wait_until
+from support.threads import SOON_S, in_thread
 
 from koyjabo.clock import iso
 from koyjabo.database import lease, throttle
 from koyjabo.errors import DatabaseInUse, LedgerUnavailable
-from koyjabo.extensions import db
 from koyjabo.maintenance import fold_queries
 from koyjabo.maintenance.retention import Pruned
 from koyjabo.visit_log import import_queries, importing
@@ -94,19 +94,6 @@ def when_folded(site: Site, do: Callable[[], None]) -> Callable[[int], None]:
     return advance
 
 
-def test_nothing_is_folded_until_an_import_is_over(site, imported):
-    def try_to_prune() -> None:
-        with pytest.raises(ImportUnderWay):
-            prune(site)
-        tried.append(True)
-
-    tried: list[bool] = []
-    assert bring(site, imported, advance=once(5, try_to_prune)) == Imported(0, LINES)
-    assert tried
-    assert prune(site).visits == LINES
-    check_nothing_counted_twice(site)
-
-
 def test_fold_that_an_import_came_into_goes_on_another_time(site, imported):
     def begin_to_import() -> None:
         during = once(1, partial(prune_on, site))
@@ -150,27 +137,17 @@ def test_import_waits_for_what_is_being_folded(site, imported, database):
         is_folding.set()
         assert may_commit.wait(10)
 
-    def import_it() -> None:
-        try:
-            outcome.append(bring(site, imported))
-        except Exception as error:
-            outcome.append(error)
-
-    outcome: list[object] = []
-    folding = threading.Thread(target=retention._database.write, args=(fold_slowly,))
-    importer = threading.Thread(target=import_it)
-    folding.start()
-    assert is_folding.wait(10)
-    importer.start()
+    folding = in_thread(lambda: retention._database.write(fold_slowly))
+    assert is_folding.wait(SOON_S)
+    importing_it = in_thread(lambda: bring(site, imported))
     try:
-        wait_until(lambda: outcome or is_asked_for(database), "the import waits")
-        assert outcome == []
+        wait_until(lambda: importing_it.done() or is_asked_for(database), "the import waits")
+        assert not importing_it.done()
     finally:
         may_commit.set()
-        folding.join()
-        importer.join()
-    (error,) = outcome
-    assert isinstance(error, BadLine), error
+    folding.result(SOON_S)
+    with pytest.raises(BadLine):
+        importing_it.result(SOON_S)
     check_nothing_counted_twice(site)
 
 
@@ -221,20 +198,6 @@ def test_import_that_waits_for_its_input_keeps_its_lease(site, imported, monkeyp
     tried: list[bool] = []
     assert bring(site, imported, advance=once(5, wait_and_try_to_prune)) == Imported(0, LINES)
     assert tried
-
-
-@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
-def test_database_that_is_a_link_is_the_same(site, imported, database, tmp_path):
-    link = tmp_path / "link.db"
-    link.symlink_to(database.path)
-    with (
-        Site(f"sqlite:///{link}", site.time) as other,
-        in_context(other),
-        import_queries.only_one(db.engine.url),
-        pytest.raises(ImportUnderWay),
-    ):
-        prune(site)
-    assert prune(site).visits == LINES
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files of others")

@@ -39,12 +39,6 @@ def test_pages_fit_together(log):
         assert log.pages(count) == log.everything, count
 
 
-def test_last_page_that_is_just_full_has_no_cursor(log):
-    assert log.log.page(log.admin, Filter(), None, 24).before is None
-    page = log.log.page(log.admin, Filter(), None, 23)
-    assert (len(page.visits), page.before, page.looked_back_to_ms) == (23, 2, None)
-
-
 def test_days_are_those_of_the_time_zone_both_included(log):
     for first, last in ((DAYS[1], DAYS[1]), (DAYS[1], ""), ("", DAYS[1]), (DAYS[0], DAYS[2]), ("2025-12-20", "")):
         wanted = [each for each in log.everything if (first or "0") <= local_day(log, each) <= (last or "9")]

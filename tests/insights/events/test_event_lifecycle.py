@@ -50,21 +50,6 @@ def test_forgetting_renames_events_and_changes_no_figure(site):
     assert site.rows("SELECT count(*) FROM events WHERE visitor_id = 'ayesha'") == [(1,)]
 
 
-def test_old_events_are_removed_and_their_sums_stay(site):
-    site.register("ayesha", page="/")
-    send(site, "ayesha", "1", "2")
-    send(site, "ayesha", "3", name="pageview", page="/a")
-    site.time.pass_(days=31)
-    send(site, "ayesha", "4")
-    retention = site.services.maintenance.retention
-    retention.prune(retention.past())
-    assert site.rows("SELECT event_id FROM events") == [("4",)]
-    assert site.rows("SELECT sum(count) FROM event_sums WHERE dimension = 'event'") == [(3,)]
-    found = site.services.insights.reports.breakdown(Question("2025-12-16", "2025-12-16"), "event")
-    assert [(row.value, row.sums.visits, row.sums.count) for row in found.rows] == [("search", None, 2)]
-    assert found.reason
-
-
 def test_an_account_exports_the_events_of_its_visits(site):
     person = sign_up(site)
     person.post("/api/visitor/register", json={"visitorId": "ayesha"})

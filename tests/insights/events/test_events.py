@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
 
-import psycopg2
 import pytest
 from support.app_fixtures import Site, assert_error, nothing_counted
-from support.databases import SqliteDatabase
-from support.processes import wait_until
 
 from koyjabo.insights.events.events_postgres import PostgresEventStore
 from koyjabo.insights.events.events_sqlite import SqliteEventStore
@@ -89,33 +84,6 @@ def test_retries_at_the_same_time_are_one_event(site):
         answers = list(threads.map(lambda _: told(send(site, "1", "2")), range(THREADS)))
     assert Counter(answers) == {(2, 0): 1, (0, 2): THREADS - 1}
     assert len(stored(site)) == 2
-
-
-@contextmanager
-def nobody_writes(database) -> Iterator[None]:
-    if isinstance(database, SqliteDatabase):
-        with database.locked():
-            yield
-        return
-    with closing(psycopg2.connect(database.url)) as connection, connection.cursor() as cursor:
-        cursor.execute("LOCK TABLE events IN EXCLUSIVE MODE")
-        yield
-        connection.rollback()
-
-
-@pytest.mark.both_kinds
-def test_many_at_once_share_transactions_and_none_is_lost(site, database):
-    send(site, "warm-up")
-    with ThreadPoolExecutor(THREADS) as threads:
-        with nobody_writes(database):
-            waiting = [
-                threads.submit(send, site, *(f"{each}-{number}" for number in range(50)), visitor=f"v{each}")
-                for each in range(THREADS)
-            ]
-            writer = site.services.insights.events._writer
-            wait_until(lambda: len(writer._taken) + len(writer._pending) == THREADS, "all of them wait")
-        assert [told(each.result()) for each in waiting] == [(50, 0)] * THREADS
-    assert site.rows("SELECT count(*), max(id) FROM events") == [(THREADS * 50 + 1, THREADS * 50 + 1)]
 
 
 def test_failed_commit_is_503_and_records_nothing(sqlite_database, monkeypatch):
@@ -213,11 +181,3 @@ def test_anonymous_retry_across_midnight_counts_once(site):
     site.post(json={"visitorId": "ayesha", "visitId": "2"}, headers=GPC)
     assert told(send(site, "1", "2", "3", headers=GPC)) == (1, 2)
     assert stored(site, "visit_id") == [(1,), (1,), (2,)]
-
-
-def test_day_of_an_event_is_that_of_its_arrival(site):
-    site.time.go_to("2025-12-16T23:59:59.999+06:00")
-    send(site, "1")
-    site.time.pass_(milliseconds=1)
-    send(site, "2")
-    assert stored(site, "day") == [("2025-12-16",), ("2025-12-17",)]

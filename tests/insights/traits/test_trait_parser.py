@@ -43,9 +43,7 @@ def test_a_place_is_a_country_and_perhaps_a_city():
         "Dhaka, BD": ("BD", "Dhaka, BD"),
         "Bangladesh": ("BD", None),
         "Unknown": (None, None),
-        "Other": (None, None),
         "Nowhere, ZZ": (None, None),
-        "Mars": (None, None),
         "": (None, None),
     }
     assert {each: parse(place=each)[-2:] for each in expected} == expected
@@ -54,15 +52,12 @@ def test_a_place_is_a_country_and_perhaps_a_city():
 def test_the_language_is_the_first_of_the_header():
     expected = {
         "bn-BD,bn;q=0.9,en;q=0.8": "bn",
-        "EN": "en",
         " fil;q=0.5": "fil",
         "zh-Hant-TW": "zh",
         "*": None,
-        "*,en": None,
         "": None,
         None: None,
         "english": None,
-        "1": None,
     }
     assert {each: languages.first_of(each) for each in expected} == expected
 
@@ -70,11 +65,9 @@ def test_the_language_is_the_first_of_the_header():
 def test_a_campaign_is_taken_from_the_query_of_the_page():
     expected = {
         "/": None,
-        "/?utm_id=4": None,
         "/utm_source=x": None,
         "/?a=1&utm_medium=cpc&utm_source=Face+Book": "utm_source=Face+Book&utm_medium=cpc",
         "https://koyjabo.com/a?utm_campaign=%E0%A6%88%E0%A6%A6#x": "utm_campaign=%E0%A6%88%E0%A6%A6",
-        "/#/map?utm_source=x": None,
         "/?utm_source=&utm_source=a&utm_source=b": "utm_source=a",
         "/?utm_source=%20": None,
         f"/?utm_term={'x' * 300}": f"utm_term={'x' * 120}",

@@ -9,7 +9,6 @@ from support.app_fixtures import Time
 
 from koyjabo.clock import Clock
 from koyjabo.models import Scope
-from koyjabo.presence.members import arrivals
 from koyjabo.presence.members.arrivals import ArrivalLog, Arrivals, Traffic
 from koyjabo.presence.members.online_members import Online
 
@@ -64,14 +63,3 @@ def test_day_and_hour_end(log, time):
     assert log.last_hour(20) == {MIRPUR: Traffic(2, 1, 0)}
     time.pass_(minutes=60)
     assert log.last_hour(20) == {}
-
-
-def test_memory_is_bounded_by_scopes_and_minutes(log, time, monkeypatch):
-    monkeypatch.setattr(arrivals, "MOST_SCOPES", 2)
-    for version in range(1, 200):
-        log.record(MIRPUR, Online(version, version))
-        time.pass_(minutes=1)
-    assert log.last_hour(20)[MIRPUR].came == 59
-    for scope in (UTTARA, Scope("banani")):
-        log.record(scope, Online(1, 1))
-    assert list(log.last_hour(20)) == ["banani", UTTARA]

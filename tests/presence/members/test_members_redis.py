@@ -166,20 +166,6 @@ def test_scope_that_nobody_is_in_leaves_nothing_behind(world, two):
     assert here.members._mirrors == {}
 
 
-def test_scope_that_was_forgotten_is_guessed_to_be_empty_until_it_is_looked_up(world, two):
-    here, there = two
-    there.members.connect(HIKERS, "ayesha", "1")
-    world.settle()
-    before = here.members.online(HIKERS)
-    world.pass_(milliseconds=FORGET_MS)
-    with here.held_back():
-        assert here.members.online(HIKERS) == Online(before.version, 0, is_estimate=True)
-    world.settle()
-    assert counts(here) == [1]
-    assert here.members.online(HIKERS).version > before.version
-    assert not here.members.online(HIKERS).is_estimate
-
-
 # How often Redis is asked, and for how many at once.
 
 

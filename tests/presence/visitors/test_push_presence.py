@@ -98,6 +98,9 @@ def test_first_message_that_names_nobody_is_an_error_and_the_socket_goes_on(serv
         assert "already" in page.next_of_type("error", 3)["error"]
         page.say({"type": "ping"})
         assert page.next_of_type("pong")
+    with PlainListener(server.port, visitor="ayesha") as page:
+        page.say({"type": "visitor", "visitorId": "karim"})
+        assert "already" in page.next_of_type("error")["error"]
 
 
 @pytest.mark.parametrize("kind", BOTH_KINDS)

@@ -12,7 +12,6 @@ from support.app_fixtures import SECRET, Time
 from support.fuzz_effort import effort
 
 from koyjabo.clock import Clock
-from koyjabo.errors import InvalidMessage, TooManyRequests
 from koyjabo.models import SITE
 from koyjabo.presence.visitors import unmatched_visits
 from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors
@@ -165,15 +164,6 @@ def test_page_that_reloads_without_saying_who_it_is_is_the_same_visitor(world):
     assert world.active == {"ayesha"}
 
 
-def test_visitor_who_never_registered_is_never_active_and_not_paired_with_the_next_socket(world):
-    world.open("socket", visitor="nobody")
-    world.pass_(WINDOW_S)
-    assert world.active == set()
-    world.close("socket")
-    world.open("another")
-    assert world.active == set()
-
-
 def test_name_replaces_a_guess_and_gives_the_guessed_visit_to_the_next_socket(world):
     world.register("ayesha", OTHER_ADDRESS)
     world.register("karim")
@@ -185,43 +175,7 @@ def test_name_replaces_a_guess_and_gives_the_guessed_visit_to_the_next_socket(wo
     assert world.sockets.visitor_of("his") == "karim"
 
 
-def test_socket_names_its_visitor_once_and_none_after_it_has_closed(world):
-    empty = world.remembered
-    world.open("by its URL", visitor="ayesha")
-    world.open("by a message")
-    world.sockets.named("by a message", "ayesha", registered=False)
-    for socket in ("by its URL", "by a message"):
-        with pytest.raises(InvalidMessage):
-            world.sockets.named(socket, "karim", registered=False)
-    assert world.sockets.visitor_of("by a message") == "ayesha"
-    world.close("by its URL", "by a message")
-    world.sockets.named("by a message", "ayesha", registered=False)
-    world.pass_(WINDOW_S)
-    assert world.remembered == empty
-
-
 # What open sockets cost: how many there may be, how often they are renewed, and what they leave behind.
-
-
-def test_sockets_of_a_visitor_are_limited_at_each_address(world):
-    world.sockets = VisitorSockets(world.visitors, world.sockets._clock, WINDOW_S, SECRET, NoMatcher(), most_tabs=2)
-    empty = world.remembered
-    for number in range(2):
-        world.sockets.opened(f"stranger's {number}", b"1", "ayesha", False, "203.0.113.8")
-    with pytest.raises(TooManyRequests):
-        world.sockets.opened("stranger's", b"1", "ayesha", False, "203.0.113.8")
-    world.sockets.opened("hers", b"2", "ayesha", False, "203.0.113.7")
-    world.sockets.opened("also hers", b"2", None, False, "203.0.113.7")
-    world.sockets.named("also hers", "ayesha", registered=False)
-    world.sockets.opened("third", b"2", None, False, "203.0.113.7")
-    with pytest.raises(TooManyRequests):
-        world.sockets.named("third", "ayesha", registered=False)
-    for number in range(3):
-        world.sockets.opened(f"without a limit {number}", b"3", "ayesha", False)
-    world.close(*(f"without a limit {number}" for number in range(3)))
-    world.close("hers", "also hers", "third", "stranger's 0", "stranger's 1")
-    world.pass_(WINDOW_S)
-    assert world.remembered == empty
 
 
 def test_leases_are_renewed_at_half_their_time_and_not_more_often(world):

@@ -40,17 +40,6 @@ def test_visitor_is_active_for_exactly_the_window_after_a_sign_of_life(site, sig
     assert site.stats()["locations"] == {}
 
 
-def test_visitors_are_counted_once_and_leave_one_by_one(site):
-    for visitor in ("a", "b", "b", "c"):
-        site.register(visitor)
-        site.time.pass_(seconds=10)
-    assert active(site) == 3
-    site.heartbeat("a")
-    for seconds, left in ((WINDOW_S - 20, 2), (10, 1), (10, 0)):
-        site.time.pass_(seconds=seconds)
-        assert active(site) == left
-
-
 def test_heartbeat_brings_back_one_who_was_gone_and_counts_nothing(site):
     site.register()
     site.time.pass_(seconds=WINDOW_S)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.fuzz_effort import effort
-from support.visitor_worlds import DHAKA, SYLHET, WINDOW_S, MemoryWorld, active, redis_world
+from support.visitor_worlds import DHAKA, SYLHET, WINDOW_S, MemoryWorld, redis_world
 
 from koyjabo.models import SITE, Scope
 from koyjabo.network.geolocation import OTHER, UNKNOWN
@@ -129,33 +127,3 @@ def test_twenty_largest_places_then_other_and_unknown(world):
     ranked = sorted(set(sizes) - {UNKNOWN}, key=lambda place: (-sizes[place], place))
     expected = {place: sizes[place] for place in ranked[:20]} | {OTHER: 3 + 3, UNKNOWN: 20}
     assert list(places(world).items()) == list(expected.items())
-
-
-def test_sum_is_who_is_active_at_any_moment(world):
-    """Eight threads touch visitors of their own, again and again and in moving places."""
-    presence, threads, begun, done = world.visitors, 8, [], []
-
-    def touch_many(thread: int) -> None:
-        choose = random.Random(thread)
-        for number in range(60):
-            begun.append(number)
-            presence.touch(SITE, f"{thread}-{number}", f"Place {choose.randrange(40)}")
-            done.append(number)
-            presence.touch(SITE, f"{thread}-{choose.randrange(number + 1)}", f"Place {choose.randrange(40)}")
-
-    def read_until(is_over: threading.Event) -> None:
-        while not is_over.is_set():
-            least = len(done)
-            found = active(presence)
-            assert least <= found <= len(begun)
-
-    with ThreadPoolExecutor(threads + 1) as pool:
-        is_over = threading.Event()
-        reader = pool.submit(read_until, is_over)
-        for each in [pool.submit(touch_many, thread) for thread in range(threads)]:
-            each.result()
-        is_over.set()
-        reader.result()
-    assert active(presence) == threads * 60
-    world.settle()
-    assert active(presence) == threads * 60

@@ -101,27 +101,6 @@ def test_touch_while_a_batch_is_on_its_way_is_neither_lost_nor_counted_twice(wor
             assert shown(worker)[0].places == {SYLHET: 1}
 
 
-def test_visitor_may_leave_a_place_that_is_not_shown(world):
-    worker = world.new_worker()
-    for number in range(25):
-        worker.visitors.touch(SITE, f"visitor{number}", f"Place {number:02}")
-    world.settle()
-    with worker.held_back():
-        worker.visitors.touch(SITE, "visitor24", "Place 00")
-        assert (active(worker.visitors), shown(worker)[0].places["Place 00"]) == (25, 2)
-
-
-def test_version_does_not_go_back_when_redis_lost_its_data_and_its_time(world):
-    worker = world.new_worker()
-    worker.visitors.touch(SITE, "ayesha", DHAKA)
-    worker.look()
-    far = worker.visitors.count(SITE).version + 10**9  # some Redis before, whose clock was fast
-    worker.visitors.apply_remote(SITE, ActiveCount(far, {DHAKA: 5}))
-    worker.look()
-    assert shown(worker)[0].places == {DHAKA: 1}
-    assert shown(worker)[0].version > far
-
-
 # What it costs Redis: in time, in memory, and after everybody is gone.
 
 

@@ -95,16 +95,6 @@ def test_event_has_what_is_new_and_the_whole_value_of_what_changed(site, feed, t
     assert event["minutes"] == {minute(time): 1, str(time.ms // 60_000 - 60): None}  # they end after an hour
 
 
-def test_revisions_grow_also_when_the_clock_is_put_back(site, feed, time):
-    seen = [feed.first_event().revision]
-    for number in range(3):
-        site.register(f"visitor-{number}")
-        time.put_right(minutes=-10)
-        seen += [event.revision for event in feed.events_after(seen[-1])]
-    assert seen == sorted(set(seen))
-    assert len(seen) == 4
-
-
 def test_nothing_tells_who_a_visitor_is(site, feed):
     ayesha = sign_up(site, "ayesha")
     community = found(ayesha, name="Mirpur")["id"]
