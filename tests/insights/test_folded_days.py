@@ -119,6 +119,21 @@ def test_files_mark_what_they_may_lack(site):
     assert {(row["visits"], row["exact"]) for row in hours} == {("", "false")}
 
 
+@pytest.mark.both_kinds
+def test_fold_that_was_interrupted_counts_nothing_twice_when_all_is_read_again(unfolded):
+    unfolded.services.insights.projection.catch_up()
+    with pytest.raises(InterruptedError):
+        prune(unfolded, 10)
+    assert unfolded.recount() == []
+    assert 0 < unfolded.rows("SELECT sum(visits) FROM folded_visits WHERE scope = 'site'")[0][0] < len(PAGES)
+    for _ in range(2):
+        rebuild(unfolded)
+        assert unfolded.recount() == []
+        check_first_day(unfolded)
+        check_second_day(unfolded)
+        prune(unfolded)
+
+
 def test_no_more_is_folded_while_visits_are_read_again(unfolded):
     """Also by a fold that has begun: the sums lack what has been read and not read again."""
 

@@ -243,7 +243,7 @@ def live_through(url: str, seed: int) -> None:
             history.ask()
 
 
-@effort(8)
+@effort(16)
 @given(seed=seeds)
 def test_reports_are_the_models_on_sqlite(tmp_path_factory, seed) -> None:
     live_through(SqliteDatabase.migrated(tmp_path_factory.mktemp("history") / "koyjabo.db").url, seed)

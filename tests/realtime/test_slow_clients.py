@@ -101,12 +101,6 @@ def test_who_does_not_read_the_answers_keeps_nobody_out(server, slow):
         assert is_served(server)
 
 
-def test_slow_clients_that_come_back_each_time_keep_nobody_out(server, slow):
-    for _ in range(OTHERS):
-        slow(BEGINNINGS["half a head"], PLACES)
-        assert is_served(server)
-
-
 def test_who_keeps_a_connection_and_uses_it_is_not_ended_first(server, slow):
     """The longest silent ones are."""
     with Line(server.port) as line:

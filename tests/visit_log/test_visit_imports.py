@@ -166,12 +166,6 @@ def test_days_are_found_on_both_sides_of_an_import_and_in_it(site):
     assert day_of(log, "2023-01-01") == []
 
 
-def test_import_in_the_order_of_time_leaves_no_trace(full, site):
-    communities_of(full, site)
-    bring(site, export(full, "jsonl"), "jsonl")
-    assert everything(site)["imported_visits"] == []
-
-
 def test_import_that_was_killed_is_ended_by_the_next(site):
     site.register("live", visitId="live")
     with in_context(site), import_queries.only_one(db.engine.url) as fence:

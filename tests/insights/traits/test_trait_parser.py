@@ -2,7 +2,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.fuzz_effort import effort
 
-from koyjabo.insights import dimensions
 from koyjabo.insights.traits import campaigns, languages
 from koyjabo.insights.traits.campaigns import Campaign
 from koyjabo.insights.traits.parser import ParsedTraits, TraitParser, VisitRow
@@ -16,11 +15,6 @@ EMPTY = VisitRow(None, None, None, "Unknown", None, None, False)
 
 def parse(**columns):
     return PARSER.parse(EMPTY._replace(**columns))
-
-
-def test_the_traits_are_the_dimensions_that_are_parsed():
-    assert ParsedTraits._fields == dimensions.TRAITS
-    assert Campaign._fields == dimensions.UTM
 
 
 def test_what_was_not_recorded_is_none():
