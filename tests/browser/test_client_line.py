@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.elsewhere import Line, begin_on, state, told, wait_for_state
+from support.elsewhere import Line, begin_on, state, wait_for_state
 from support.pages import freeze, sent_by, wait_for
 
 values = pytest.mark.long(proved_by="browser/test_client_line.py::test_older_values_are_dropped")
@@ -105,15 +105,6 @@ def test_lost_line_is_opened_at_once_when_somebody_looks_or_the_network_is_back(
     assert len(timed.opened) == 1
     elsewhere.evaluate(event)
     wait_for(elsewhere, lambda: len(timed.opened) == 2, "it is opened again")
-
-
-@values
-def test_numbers_are_right_when_somebody_looks_again_whatever_has_become_of_the_line(begun, elsewhere):
-    begun.push(total=4001)
-    wait_for_state(elsewhere, 4001, "live")
-    elsewhere.route("**/api/stats", lambda route: route.fulfill(json=told(4005, revision=5)))
-    elsewhere.evaluate(BACK[1])
-    wait_for_state(elsewhere, 4005, "live")
 
 
 def test_line_that_died_without_a_word_is_noticed_within_a_minute_and_a_quiet_one_stays(timed, elsewhere):

@@ -1,16 +1,22 @@
-"""`koyjabo verify`, `total set` and `stats`, beside servers and on ledgers that were damaged."""
+"""`koyjabo verify`, `total set`, `stats` and `import --program`, beside servers and on ledgers that were damaged."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
+from click.testing import CliRunner
 from support.app_fixtures import Site
 from support.checks import assert_verified
-from support.processes import run
+from support.exports import PLAUSIBLE, UMAMI_EVENTS, table, zipped
+from support.listener import BOTH_KINDS
+from support.processes import ROOT, environment, run
 
-from koyjabo.cli import progress
+from koyjabo.cli import imports, main, progress
+from koyjabo.importers import importing
 
 HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
 FOUNDED = f"""
@@ -65,13 +71,13 @@ def tables(problems: list[str]) -> set[str]:
 
 def test_verify_finds_each_damage_and_all_at_once(sound_ledger):
     ruin, missed = sound_ledger.copy(), {}
-    for name, (table, damage) in DAMAGE.items():
+    for name, (where, damage) in DAMAGE.items():
         ruin.rows(damage)
         damaged = sound_ledger.copy()
         damaged.rows(damage)
         with Site(damaged.url) as site:
             found = tables(site.recount())
-        if table not in found:
+        if where not in found:
             missed[name] = found
     assert missed == {}
     assert verify(ruin) >= {table for table, _ in DAMAGE.values()}
@@ -113,3 +119,49 @@ def test_progress_is_a_line_now_and_then_where_nobody_looks_at_a_terminal(monkey
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err == ("Recounting: 1,200,000 of 5,000,000 (24%)\nRecounting: 2,400,000 of 5,000,000 (48%)\n")
+
+
+def test_programs_of_the_command_are_those_that_there_are():
+    assert (tuple(importing.VISITS), tuple(importing.SUMS)) == (imports.VISITS, imports.SUMS)
+
+
+WRONG = {
+    "a format": (["--program", "umami", "--format", "csv"], "Leave --format out"),
+    "a site of visits": (["--program", "umami", "--site", "blog"], "--site is for --program plausible and ga4"),
+    "a site without a program": (["--site", "blog"], "--site is for --program plausible and ga4"),
+    "no name": (["--program", "ga4", "--site", ""], "a name of up to 40 characters"),
+    "folded days of sums": (["--program", "ga4", "--even-folded"], "exports sums by day"),
+    "another program": (["--program", "matomo"], "'matomo' is not one of"),
+    "neither": ([], "Give --format"),
+}
+
+
+def test_options_that_do_not_fit_are_refused(tmp_path):
+    (tmp_path / "file").touch()
+    for name, (options, sentence) in WRONG.items():
+        refused = CliRunner().invoke(main, ["import", str(tmp_path / "file"), *options])
+        assert (refused.exit_code, sentence in refused.output) == (2, True), (name, refused.output)
+
+
+def test_exports_are_imported_beside_a_server_from_a_pipe_and_from_a_file(server, tmp_path):
+    settings = server.settings
+    sums = zipped(imported_visitors=table(PLAUSIBLE, "2025-11-01,1,1,1,40,1", "2025-11-02,1,1,1,?,1"))
+    command = [sys.executable, "-m", "koyjabo", "import", "-", "--program", "plausible"]
+    with BOTH_KINDS[0](server.port) as page:
+        assert page.first().total == 0
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment(**settings), input=sums, capture_output=True, timeout=60, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+        page.wait_for_total(40)
+    assert b"Added 40 visits of 1 day to the total, which was 0 and is now 40." in done.stdout
+    assert b"Not imported, line 3: the number of visits must be a whole number." in done.stdout
+
+    export = tmp_path / "export"
+    export.write_text(table(UMAMI_EVENTS, ",,s1,v1,2025-03-01 10:00:00,/,,,,,,1,,"))
+    told = server.koyjabo("import", str(export), "--program", "umami")
+    assert told.stdout.startswith("Imported 1 visit; 0 were stored already."), told.stderr
+    told = server.koyjabo("import", str(export), "--program", "ga4")
+    assert (told.returncode, "This file has no sessions by date." in told.stderr) == (1, True), told.stderr
+    assert server.register("next").ordinal == 42
+    assert_verified(server)

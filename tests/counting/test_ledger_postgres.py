@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
 from support.app_fixtures import Site
 from support.processes import wait_until
 from support.threads import SOON_S, in_thread
@@ -36,6 +37,15 @@ def database(postgres):
 def site(database):
     with Site(database.url) as site:
         yield site
+
+
+def ledger_of(site: Site, *fence):
+    """Another one on the same database, until it is left. `fence` is called within its transactions."""
+    return closing(open_store(make_url(site.database_url), site.services.clock, *fence))
+
+
+def visits_of(site: Site, visitor: str, *visits: str, scope: str = SITE) -> list[tuple[NewVisit, str]]:
+    return [(NewVisit(visitor, visit, Scope(scope), at_ms=site.time.ms), visit) for visit in visits]
 
 
 def kill_connections(database) -> None:
@@ -98,7 +108,7 @@ def test_visit_is_counted_once_when_its_commit_goes_unheard_and_stays_a_retry(un
         assert site.recount() == []
 
 
-def test_visit_that_another_server_stored_meanwhile_is_new_only_there(site, database):
+def test_visit_that_another_server_stored_meanwhile_is_new_only_there(site):
     """A client that was not answered asks another server, which gives the visit the ordinal that was planned here."""
 
     def lose(cursor) -> None:
@@ -108,12 +118,9 @@ def test_visit_that_another_server_stored_meanwhile_is_new_only_there(site, data
             raise psycopg2.OperationalError("server closed the connection unexpectedly")
 
     told: list = []
-    batch = [(NewVisit("ayesha", "1", at_ms=site.time.ms), "1")]
-    stores = [open_store(make_url(database.url), site.services.clock, fence) for fence in (lose, lambda cursor: None)]
-    one, other = stores
-    told += one.commit(batch)
-    for store in stores:
-        store.close()
+    batch = visits_of(site, "ayesha", "1")
+    with ledger_of(site, lose) as one, ledger_of(site) as other:
+        told += one.commit(batch)
     assert [(each.ordinal, each.duplicate) for each in told] == [(1, False), (1, True)]
 
 
@@ -130,17 +137,12 @@ UPDATE counters SET visits = 1, total = 1, unique_visitors = 1 WHERE scope = 'si
 
 def test_lookup_sees_what_the_lock_waited_for(site, database):
     """They are one message, and each statement sees what was committed before it began."""
-    ledger = open_store(make_url(database.url), site.services.clock)
-    batch = [(NewVisit("ayesha", visit, at_ms=site.time.ms), visit) for visit in ("1", "2")]
-    try:
-        with closing(psycopg2.connect(database.url)) as other, other.cursor() as cursor:
-            cursor.execute(STORE)
-            waiting = in_thread(lambda: ledger.commit(batch))
-            wait_until(lambda: database.rows(WAITS) == [(1,)], "it waits for the counters")
-            other.commit()
+    with ledger_of(site) as ledger, closing(psycopg2.connect(database.url)) as other, other.cursor() as cursor:
+        cursor.execute(STORE)
+        waiting = in_thread(lambda: ledger.commit(visits_of(site, "ayesha", "1", "2")))
+        wait_until(lambda: database.rows(WAITS) == [(1,)], "it waits for the counters")
+        other.commit()
         retry, new = waiting.result(SOON_S)
-    finally:
-        ledger.close()
     assert [(each.ordinal, each.duplicate) for each in (retry, new)] == [(1, True), (2, False)]
     assert (new.snapshot.total, new.snapshot.unique_visitors) == (2, 1)
 
@@ -153,19 +155,13 @@ def test_counter_that_appears_while_the_lock_is_waited_for_is_locked_too(site, d
             unlocked.extend(database.rows(f"SELECT scope FROM counters WHERE scope = '{RESTORED}' FOR UPDATE NOWAIT"))
 
     unlocked: list[tuple] = []
-    ledger = open_store(make_url(database.url), site.services.clock, try_to_lock)
-    batch = [(NewVisit("ayesha", "1", scope=Scope(RESTORED), at_ms=site.time.ms), "1")]
-    engine = create_engine(database.url.replace("postgresql:", "postgresql+psycopg2:"))
-    try:
-        with Session(engine) as restoring:
-            CommunityQueries(restoring).open_counter(RESTORED, site.time.ms, visits=5, visitors=3)
-            waiting = in_thread(lambda: ledger.commit(batch))
-            wait_until(lambda: database.rows(WAITS) == [(1,)], "it waits for the site's counter")
-            restoring.commit()
+    engine = create_engine(database.url.replace("postgresql:", "postgresql+psycopg2:"), poolclass=NullPool)
+    with ledger_of(site, try_to_lock) as ledger, Session(engine) as restoring:
+        CommunityQueries(restoring).open_counter(RESTORED, site.time.ms, visits=5, visitors=3)
+        waiting = in_thread(lambda: ledger.commit(visits_of(site, "ayesha", "1", scope=RESTORED)))
+        wait_until(lambda: database.rows(WAITS) == [(1,)], "it waits for the site's counter")
+        restoring.commit()
         (receipt,) = waiting.result(SOON_S)
-    finally:
-        ledger.close()
-        engine.dispose()
     assert unlocked == []
     assert (receipt.ordinal, receipt.own.total) == (1, 6)
 
@@ -173,27 +169,19 @@ def test_counter_that_appears_while_the_lock_is_waited_for_is_locked_too(site, d
 def test_receipt_of_a_commit_that_waited_over_midnight_is_of_the_new_day(site, database):
     site.time.go_to("2025-12-16T23:59:59.999+06:00")
     complaints: list[str] = []
-    ledger = open_store(make_url(database.url), site.services.clock, lambda cursor: complaints.extend(_notices(cursor)))
-    try:
+    with ledger_of(site, lambda cursor: complaints.extend(cursor.connection.notices)) as ledger:
         with database.locked():
-            waiting = in_thread(lambda: ledger.commit([(NewVisit("karim", "1", at_ms=site.time.ms), "1")]))
+            waiting = in_thread(lambda: ledger.commit(visits_of(site, "karim", "1")))
             wait_until(lambda: database.rows(WAITS) == [(1,)], "it waits for the counters")
             site.time.ms += 1
         (receipt,) = waiting.result(SOON_S)
-    finally:
-        ledger.close()
     assert (receipt.ordinal, receipt.snapshot.day, receipt.snapshot.day_visits) == (1, "2025-12-17", 0)
     assert site.rows("SELECT day, visits FROM daily_visits") == [("2025-12-16", 1)]
     assert site.recount() == []
-    assert complaints == []
+    assert complaints == [], "the server warns of a BEGIN within a transaction"
 
 
-def _notices(cursor) -> list[str]:
-    """Of the server about the messages so far: it warns of a BEGIN within a transaction."""
-    return cursor.connection.notices
-
-
-def test_limits_of_the_ledger_end_with_each_of_its_transactions(site, database):
+def test_limits_of_the_ledger_end_with_each_of_its_transactions(site):
     """A pooler may give the connection to another client afterwards."""
 
     def look(cursor) -> None:
@@ -201,12 +189,11 @@ def test_limits_of_the_ledger_end_with_each_of_its_transactions(site, database):
         found.append(dict(cursor.fetchall()))
 
     found: list[dict[str, str]] = []
-    ledger = open_store(make_url(database.url), site.services.clock, look)
-    (receipt,) = ledger.commit([(NewVisit("ayesha", "1", at_ms=site.time.ms), "1")])
-    assert (receipt.ordinal, ledger.snapshot(SITE).total, ledger.knows(SITE, "ayesha")) == (1, 1, True)
-    for connection in (ledger._writing, ledger._reading):
-        with connection.cursor() as cursor:
-            look(cursor)
-    ledger.close()
+    with ledger_of(site, look) as ledger:
+        (receipt,) = ledger.commit(visits_of(site, "ayesha", "1"))
+        assert (receipt.ordinal, ledger.snapshot(SITE).total, ledger.knows(SITE, "ayesha")) == (1, 1, True)
+        for connection in (ledger._writing, ledger._reading):
+            with connection.cursor() as cursor:
+                look(cursor)
     limits = {"statement_timeout": "5000", "lock_timeout": "4000", "idle_in_transaction_session_timeout": "6000"}
     assert found == [limits, {}, {}]

@@ -1,9 +1,14 @@
-"""GET /api/stats: the stats object, and what lets a client ask for it again at no cost."""
+"""GET /api/stats: the stats object, what lets a client ask for it again at no cost, and `last` beside it."""
 
 from __future__ import annotations
 
 import pytest
+from sqlalchemy.engine import make_url
 from support.app_fixtures import SPEC_MOMENT, Site
+
+from koyjabo.clock import iso
+from koyjabo.counting.ledger import open_store
+from koyjabo.counting.records import NewVisit
 
 FIELDS = {  # in the order of the specification
     "totalVisitors": int,
@@ -101,3 +106,48 @@ def test_equal_revision_means_equal_numbers_of_one_epoch_across_a_restart(site):
     assert after.json["revision"] > before.json["revision"]
     assert int(after.json["epoch"], 36) == SPEC_MOMENT  # the creation of the database
     assert after.json["epoch"] == before.json["epoch"] == before.json["epoch"].lower()
+
+
+def visit(site: Site, visitor: str, place: str = "Dhaka, BD") -> dict | None:
+    site.services.counting.visits.register(NewVisit(visitor, None, place=place, at_ms=site.time.ms))
+    return last(site)
+
+
+def last(site: Site) -> dict | None:
+    event = site.services.realtime.rooms.get("stats").source.first_event().as_object()
+    assert event["last"] == site.client.get("/api/pulse").json["last"]
+    return event["last"]
+
+
+def test_place_of_the_newest_visit_is_named_only_where_three_are_active(site):
+    assert last(site) is None
+    at = iso(site.time.ms)
+    for visitor in ("a", "b", "b"):
+        assert visit(site, visitor) == {"at": at, "place": None}
+    assert visit(site, "c") == {"at": at, "place": "Dhaka, BD"}
+    for visitor in ("d", "e", "f"):
+        assert visit(site, visitor, "Unknown")["place"] is None
+    assert visit(site, "c")["place"] == "Dhaka, BD"
+    site.time.pass_(seconds=301)  # all but the last have left
+    assert visit(site, "a") == {"at": iso(site.time.ms), "place": None}
+
+
+@pytest.mark.both_kinds
+def test_last_is_the_newest_visit_of_all_servers_also_after_a_restart_and_a_retry(site):
+    site.register("ayesha", visitId="1")
+    site.time.pass_(seconds=5)
+    other = open_store(make_url(site.database_url), site.services.clock)
+    with other.writing():
+        other.commit([(NewVisit("babul", "1", at_ms=site.time.ms), "1")])
+    newest = {"at": iso(site.time.ms), "place": None}
+    site.register("ayesha", visitId="1")  # the receipt of a retry is the first to tell this server of it
+    assert last(site) == newest
+    site.time.pass_(seconds=5)
+    site.register("ayesha", visitId="1")
+    assert last(site) == newest
+    site.restart()
+    assert last(site) == newest
+    with other.writing():
+        other.commit([(NewVisit("old", "1", at_ms=site.time.ms - 3_600_000), "1")])
+    other.close()
+    assert last(site) == newest  # an import is no visit of now
