@@ -90,13 +90,13 @@ def flood(server: Server, *emails: str) -> Iterator[list[int]]:
     proved_by="accounts/test_hash_queue.py::test_flood_of_60_addresses_delays_another_one_by_one_turn_of_each"
 )
 def test_60_addresses_that_flood_logins_keep_no_owner_from_logging_in(tmp_path):
-    """Neither on a familiar browser nor on a new one. The machine has other tests to run: what counts is how long the
-    server computed before the owner had its turn.
+    """Neither on a familiar browser nor on a new one, which waits for a turn of each address. The machine has other
+    tests to run: what counts is how long the server computed before the owner had its turn.
     """
     with changed_server(tmp_path, PATIENT, TRUSTED_PROXIES=1) as server:
         owner = Owner(server)
         with flood(server, "other@example.com", "stranger*@example.com") as answers:
             wait_until(lambda: answers.count(401) > 20, "they flood", timeout_s=60)
             familiar, new = owner.log_in(is_familiar=True), owner.log_in(is_familiar=False)
-    assert familiar < 3
+    assert familiar < new / 4
     assert new < 10
