@@ -78,13 +78,11 @@ def test_visits_stay_without_a_user(site, life):
 
 def test_last_admin_of_a_community_has_something_to_do_first(site, life):
     site.rows("UPDATE memberships SET role = 'member' WHERE user_id = :id", id=life.karim.id)
-    before = tables_with(site, life.ayesha.id)
-    answer = delete(life)
+    before, answer = tables_with(site, life.ayesha.id), delete(life)
     assert_error(answer, 409, "last_admin", life.hers)
     assert "Make another member an admin there first, or delete the community." in answer.json["error"]
     assert answer.json["details"] == {life.hers: "Mirpur 10"}
-    assert tables_with(site, life.ayesha.id) == before
-    assert life.ayesha.get(ME).status_code == 200
+    assert (tables_with(site, life.ayesha.id), life.ayesha.get(ME).status_code) == (before, 200)
     site.rows("UPDATE communities SET archived_ms = 1 WHERE id = :id", id=life.hers)
     assert delete(life).status_code == 204
 
