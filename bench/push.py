@@ -12,21 +12,26 @@ from dataclasses import dataclass
 from statistics import median
 
 import click
-from harness import machine, pushers, versions
+from harness import machine, versions
 from harness.broadcasts import (
+    OURS,
+    OURS_DEFLATE,
+    OURS_PLAIN,
+    OURS_STREAMS,
     READS_A_SECOND,
     VISITS_A_SECOND,
     Beside,
+    Pusher,
     Stage,
     Stand,
     Turn,
     http_beside,
     play,
     stages,
+    with_trigger,
 )
 from harness.crowds import Counts, allow_files
 from harness.folders import RESULTS, scratch
-from harness.pushers import OURS, OURS_DEFLATE, OURS_PLAIN, OURS_STREAMS, Pusher
 from harness.tables import NO_WORSE, Report, Target, say_targets
 from harness.versions import Version
 
@@ -75,7 +80,7 @@ def main(rounds: int, seconds: int, sizes: tuple[int, ...], quick: bool, before:
     machine.demand("cc", "taskset")
     server_core, load_core = machine.two_cores()
     allow_files(max(sizes))
-    older = pushers.with_trigger(before) if before else ()
+    older = with_trigger(before) if before else ()
     everybody = (OURS, OURS_PLAIN, OURS_DEFLATE, OURS_STREAMS, *older)
     report = Report()
     machine.say_head(

@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from statistics import median
 
 import click
-from harness import machine, proc, pushers, versions
-from harness.broadcasts import Stand
+from harness import machine, proc, versions
+from harness.broadcasts import Pusher, Stand, deployed
 from harness.crowds import allow_files, crowd
 from harness.databases import fresh
 from harness.folders import RESULTS, scratch
 from harness.processes import free_port, serving
-from harness.pushers import Pusher
 from harness.tables import NO_WORSE, Report, Target, progress, say_targets
 from harness.versions import THIS, Version
 
@@ -54,7 +53,7 @@ def main(sockets: int, rounds: int, quick: bool, before: Version | None) -> None
         f"medians of {rounds} interleaved rounds",
     )
     os.sched_setaffinity(0, {load_core})  # we, too, keep off the servers' core
-    ours, older = pushers.deployed(THIS), pushers.deployed(before) if before else ()
+    ours, older = deployed(THIS), deployed(before) if before else ()
     everybody = [*ours, *older]
     found: dict[Pusher, list[Comeback]] = {pusher: [] for pusher in everybody}
     with scratch() as folder:

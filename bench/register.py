@@ -87,7 +87,7 @@ def run(contender: Contender, place: Place, seconds: int) -> Run:
     with fresh(place.folder, server_of, contender.migrates) as database:
         with place.serving(contender, database) as server:
             found.rss_before = proc.rss_mb(server.worker)
-            warm_up = load.register(server.port, WARM_UP_CONNECTIONS, WARM_UP_S, place.load_core).result()
+            warm_up = load.register(server.port, WARM_UP_CONNECTIONS, WARM_UP_S, place.load_core)
             found.registered = warm_up.requests
             for connections in LOADS:
                 start = partial(load.register, server.port, connections, seconds, place.load_core)

@@ -16,10 +16,9 @@ from statistics import median
 
 import click
 from harness import machine, proc, versions
-from harness.databases import SETTINGS
+from harness.databases import SETTINGS, redis_server
 from harness.folders import RESULTS, scratch
 from harness.processes import Server, serving
-from harness.redis_server import redis_server
 from harness.tables import NO_WORSE, Report, Target, progress, say_targets
 from harness.versions import THIS, Version
 

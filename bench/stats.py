@@ -133,7 +133,7 @@ def register_few(server: Server) -> None:
 def read(subject: Subject, question: Question, server: Server, place: Place, seconds: int) -> Figures:
     etag = server.ask("GET", question.path)[2]["ETag"] if question.is_conditional else None
     begin = partial(load.get, server.port, question.path, CONNECTIONS, core=place.load_core, etag=etag)
-    begin(WARM_UP_S).result()
+    begin(WARM_UP_S)
     figures, _ = place.measure(subject.server, server, partial(begin, seconds))
     wanted = 304 if question.is_conditional else 200
     status, _, _ = server.ask("GET", question.path, headers={"If-None-Match": etag} if etag else {})

@@ -17,13 +17,12 @@ from statistics import median
 
 import click
 from harness import machine, proc, versions
+from harness.broadcasts import PLAIN_DOOR, SOCKET_IO_DOOR
 from harness.crowds import Counts, Crowd, allow_files, crowd
-from harness.databases import STARTING_TOTAL, fresh, is_exact, postgres
+from harness.databases import STARTING_TOTAL, fresh, is_exact, postgres, redis_server
 from harness.deliveries import Deliveries, Visit, visit
 from harness.folders import RESULTS, scratch
 from harness.processes import Server, serving
-from harness.pushers import PLAIN_DOOR, SOCKET_IO_DOOR
-from harness.redis_server import redis_server
 from harness.steady import OK, Answer, Steady
 from harness.tables import NO_WORSE, Report, Target, progress, say_targets
 from harness.versions import THIS, Version

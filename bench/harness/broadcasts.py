@@ -1,4 +1,4 @@
-"""Broadcasts to many open connections: what they cost each server, measured in interleaved rounds."""
+"""Servers that push, the doors that their clients take, and what broadcasts to many of them cost, in rounds."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from pathlib import Path
 from statistics import median
 
 from harness import proc
-from harness.crowds import Broadcast, Crowd, crowd
+from harness.crowds import PLAIN, SOCKET_IO, STREAM, Broadcast, Crowd, Door, crowd
 from harness.databases import fresh
+from harness.folders import ROOT
 from harness.processes import Server, serving
-from harness.pushers import Pusher
 from harness.steady import OK, Answer, Steady, percentile
 from harness.tables import progress
+from harness.versions import THIS, Version
 
 FEW = 20
 REST_S = 0.5
@@ -28,6 +29,45 @@ FEWEST, MOST = 3, 10
 """Broadcasts in a turn: many where each is short."""
 
 VISITS_A_SECOND, READS_A_SECOND = 20, 100
+
+
+TRIGGER = Path("bench", "servers", "push.py")
+"""A version's server with a route that causes broadcasts, in its folder."""
+
+SOCKET_IO_DOOR = Door("/socket.io/?EIO=4&transport=websocket", SOCKET_IO)
+PLAIN_DOOR = Door("/", PLAIN)
+
+
+@dataclass(frozen=True)
+class Pusher:
+    """A server to start in `folder`, and the door its clients take."""
+
+    name: str
+    command: tuple[str, ...]
+    door: Door
+    folder: Path = ROOT
+
+
+def with_trigger(version: Version) -> tuple[Pusher, Pusher]:
+    """It with Socket.IO and with plain clients."""
+    return _of(version, (version.python, str(version.folder / TRIGGER)))
+
+
+def deployed(version: Version) -> tuple[Pusher, Pusher]:
+    """The same, as it is deployed."""
+    return _of(version, version.server)
+
+
+def _of(version: Version, command: tuple[str, ...]) -> tuple[Pusher, Pusher]:
+    return (
+        Pusher(f"{version.name}, Socket.IO", command, SOCKET_IO_DOOR, version.folder),
+        Pusher(f"{version.name}, plain", command, PLAIN_DOOR, version.folder),
+    )
+
+
+OURS, OURS_PLAIN = with_trigger(THIS)
+OURS_DEFLATE = Pusher("this server, plain, deflate offered", OURS.command, Door("/", PLAIN, deflate=True))
+OURS_STREAMS = Pusher("this server, streams", OURS.command, Door("/api/stream", STREAM))
 
 
 @dataclass(frozen=True)

@@ -69,13 +69,13 @@ class Place:
         with serving(contender.command, env, self.server_core, log, contender.folder) as server:
             yield server
 
-    def measure(self, contender: Contender, server: Server, start: Callable[[], load.Client]) -> tuple[Figures, int]:
+    def measure(self, contender: Contender, server: Server, start: Callable[[], load.Load]) -> tuple[Figures, int]:
         """The load that `start` begins: its figures, and how many requests were answered."""
         roots = {"cpu_us": server.pid}
         if contender.backend == POSTGRES and self.postgres:
             roots["database_cpu_us"] = self.postgres.pid
         before = {name: proc.cpu_us(root) for name, root in roots.items()}
-        seen = start().result()
+        seen = start()
         used = {name: proc.cpu_us(root) - before[name] for name, root in roots.items()}
         figures = {"rate": seen.rate, "p50_ms": seen.p50_ms, "p99_ms": seen.p99_ms, "errors": float(seen.errors)}
         figures.update({name: cpu / max(1, seen.requests) for name, cpu in used.items()})

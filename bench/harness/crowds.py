@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from harness.programs import compiled
+from harness.folders import compiled
 
 PLAIN, SOCKET_IO, STREAM = "plain", "socketio", "stream"
 SPARE_FILES = 200
@@ -54,13 +54,8 @@ class Counts:
 
     updates: int
     lost: int
-    pings: int
     deflated: int
     longest_batch_us: int
-
-
-class CrowdFailedError(Exception):
-    """The process of the clients ended; it has said why on standard error."""
 
 
 class Crowd:
@@ -71,9 +66,9 @@ class Crowd:
         self.size = size
         self.pid = process.pid
 
-    def settle(self) -> bool:
-        """Wait until half a second passes without an update; False when that never came."""
-        return self.tell("settle")["quiet"]
+    def settle(self) -> None:
+        """Wait until half a second passes without an update; 20 s at most."""
+        self.tell("settle")
 
     def emit(self, times: int) -> Broadcast:
         """Trigger one broadcast, or with 0 the trigger alone, and wait for its end."""
@@ -98,18 +93,8 @@ class Crowd:
     def heard(self) -> dict:
         line = self._process.stdout.readline()
         if not line:
-            raise CrowdFailedError(f"the clients ended with status {self._process.wait(STOP_S)}")
+            raise RuntimeError(f"the clients ended with status {self._process.wait(STOP_S)}; they have said why")
         return json.loads(line)
-
-    def leave(self) -> None:
-        """Close all connections, and what is logged with them."""
-        self._process.stdin.close()
-        try:
-            self._process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process.stdout.close()
 
 
 @contextmanager
@@ -128,8 +113,12 @@ def crowd(port: int, door: Door, size: int, core: int | None, log: Path | None =
     try:
         gathered.heard()
         yield gathered
-    finally:
-        gathered.leave()
+    finally:  # they end with their input, and write what is logged
+        try:
+            process.communicate(timeout=STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
 
 
 def allow_files(connections: int) -> None:

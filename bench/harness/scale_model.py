@@ -6,7 +6,6 @@ Rates are a second's, times µs of CPU unless a name says otherwise. What is add
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 US = 1e-6
@@ -112,7 +111,6 @@ class Part:
     name: str
     used: float
     limit: float
-    unit: str
 
     @property
     def share(self) -> float:
@@ -265,52 +263,32 @@ def traffic_bytes(costs: Costs, load: Load, plant: Plant) -> float:
 
 def parts(costs: Costs, load: Load, plant: Plant) -> list[Part]:
     """All of them, the fullest first."""
-    mbit = 8 / 1e6
+    mbit, count, each = 8 / 1e6, workers(load, plant), plant.redis_parts
+    sent = page_bytes(costs, load, plant) * mbit / instances(load, plant)
+    shared_mb = active(load, plant) * costs.redis_visitor_bytes / 1e6 if count > 1 else 0.0
     found = [
-        Part("a worker's CPU", worker_us(costs, load, plant) * US, plant.core, "core"),
-        Part("a worker's memory", worker_mb(costs, load, plant), plant.worker_mb, "MB"),
-        Part(
-            "an instance's network",
-            page_bytes(costs, load, plant) * mbit / instances(load, plant),
-            plant.instance_mbit,
-            "Mbit/s",
-        ),
-        Part("Redis, CPU", redis_us(costs, load, plant) * US / plant.redis_parts, plant.core, "core"),
-        Part("Redis, network", redis_bytes(costs, load, plant) * mbit / plant.redis_parts, plant.redis_mbit, "Mbit/s"),
-        Part("Redis, memory", _shared_mb(costs, load, plant) / plant.redis_parts, plant.redis_mb, "MB"),
-        Part("PostgreSQL, the counter row", counter_row(costs, load, plant), plant.core, "of the time"),
-        Part("PostgreSQL, a turn at it", turn_s(costs, load, plant) * 1e3, plant.commit_ms, "ms"),
-        Part("PostgreSQL, CPU", sql_us(costs, load, plant) * US, plant.core * plant.sql_cores, "cores"),
-        Part(
-            "PostgreSQL, connections",
-            workers(load, plant) * costs.sql_connections,
-            plant.sql_connections,
-            "connections",
-        ),
-        Part("PostgreSQL, WAL", wal_bytes(costs, load, plant) / 1e6, plant.wal_mb_s, "MB/s"),
-        Part("the ledger after a year", ledger_bytes(costs, load, plant) / 1e9, plant.ledger_gb, "GB"),
+        Part("a worker's CPU", worker_us(costs, load, plant) * US, plant.core),
+        Part("a worker's memory", worker_mb(costs, load, plant), plant.worker_mb),
+        Part("an instance's network", sent, plant.instance_mbit),
+        Part("Redis, CPU", redis_us(costs, load, plant) * US / each, plant.core),
+        Part("Redis, network", redis_bytes(costs, load, plant) * mbit / each, plant.redis_mbit),
+        Part("Redis, memory", shared_mb / each, plant.redis_mb),
+        Part("PostgreSQL, the counter row", counter_row(costs, load, plant), plant.core),
+        Part("PostgreSQL, a turn at it", turn_s(costs, load, plant) * 1e3, plant.commit_ms),
+        Part("PostgreSQL, CPU", sql_us(costs, load, plant) * US, plant.core * plant.sql_cores),
+        Part("PostgreSQL, connections", count * costs.sql_connections, plant.sql_connections),
+        Part("PostgreSQL, WAL", wal_bytes(costs, load, plant) / 1e6, plant.wal_mb_s),
+        Part("the ledger after a year", ledger_bytes(costs, load, plant) / 1e9, plant.ledger_gb),
     ]
     return sorted(found, key=lambda part: -part.share)
-
-
-def _shared_mb(costs: Costs, load: Load, plant: Plant) -> float:
-    return active(load, plant) * costs.redis_visitor_bytes / 1e6 if workers(load, plant) > 1 else 0.0
 
 
 def full_at(costs: Costs, plant: Plant, name: str, load: Load, most: float = 1e9) -> float:
     """How many open pages fill a part, with as many workers as they take; infinite when `most` do not."""
 
     def is_full(pages: float) -> bool:
-        return _share(parts(costs, replace(load, pages=pages), plant), name) >= 1
+        return any(part.share >= 1 for part in parts(costs, replace(load, pages=pages), plant) if part.name == name)
 
-    return _least(is_full, most)
-
-
-def _share(found: list[Part], name: str) -> float:
-    return next(part.share for part in found if part.name == name)
-
-
-def _least(is_full: Callable[[float], bool], most: float) -> float:
     low, high = 1.0, most
     if not is_full(high):
         return math.inf

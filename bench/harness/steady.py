@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import secrets
 import selectors
 import socket
@@ -22,6 +23,7 @@ from dataclasses import dataclass
 PATIENCE_S = 10.0
 OK = 200
 CHUNK = 65536
+LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 RUN = secrets.token_hex(4)
 VISITORS = 2000
 HEADS = {
@@ -59,17 +61,10 @@ class Line:
             raise ConnectionError("the server closed a connection")
         self._heard += got
         head, _, body = self._heard.partition(b"\r\n\r\n")
-        if b"\r\n\r\n" not in self._heard or len(body) < _length(head):
+        length = LENGTH.search(head)
+        if b"\r\n\r\n" not in self._heard or (length and len(body) < int(length[1])):
             return None
         return int(head.split(b" ", 2)[1]), body.decode()
-
-
-def _length(head: bytes) -> int:
-    for line in head.split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        if name.lower() == b"content-length":
-            return int(value)
-    return 0
 
 
 class Client:

@@ -20,25 +20,16 @@ class Report:
         self._lines.append(text)
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        for line in table(head, rows):
-            self.say(line)
+        """Columns as wide as what is in them: the first one to the left, figures to the right."""
+        widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+        for first, *others in (head, ["-" * width for width in widths], *rows):
+            cells = (cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))
+            self.say("  ".join((first.ljust(widths[0]), *cells)).rstrip())
         self.say()
 
     def save(self, path: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_text("\n".join(line.rstrip() for line in self._lines) + "\n")
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns as wide as what is in them: the first one to the left, figures to the right."""
-    widths = [max(len(row[at]) for row in (head, *rows)) for at in range(len(head))]
-    lines = [head, ["-" * width for width in widths], *rows]
-    return ["  ".join(_cells(line, widths)).rstrip() for line in lines]
-
-
-def _cells(line: Sequence[str], widths: Sequence[int]) -> list[str]:
-    first, *others = zip(line, widths, strict=True)
-    return [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]
 
 
 NO_WORSE = 1.1
@@ -71,7 +62,8 @@ class Target:
 
 
 def say_targets(report: Report, targets: Sequence[Target]) -> None:
-    report.table(("target", "measured", "wanted", ""), [target.row() for target in targets])
+    if targets:
+        report.table(("target", "measured", "wanted", ""), [target.row() for target in targets])
 
 
 def progress(step: int, steps: int, what: str) -> None:

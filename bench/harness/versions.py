@@ -50,7 +50,7 @@ def at(commit: str) -> Version:
     if not done.exists():
         shutil.rmtree(folder, ignore_errors=True)
         _export(number, folder)
-        if not _is_pinned_alike("requirements.txt", ROOT, folder):
+        if (folder / "requirements.txt").read_text() != (ROOT / "requirements.txt").read_text():
             click.echo(f"installing what {number[:7]} pins", err=True)
             _run(sys.executable, "-m", "venv", str(folder / ".venv"))
             _run(str(python), "-m", "pip", "install", "--quiet", "-r", str(folder / "requirements.txt"))
@@ -67,10 +67,6 @@ option = click.option(
     help="compare with the version of this commit, in turn",
 )
 """Gives a Version or None."""
-
-
-def _is_pinned_alike(name: str, *folders: Path) -> bool:
-    return len({(folder / name).read_text() for folder in folders}) == 1
 
 
 def _export(number: str, folder: Path) -> None:

@@ -1,9 +1,9 @@
 // HTTP load from one cheap process: each connection sends its next request when the last one is answered.
 //
-//   httpload PORT CONNECTIONS SECONDS register RUN      the visits of register.lua: RUN is eight hexadecimal digits
+//   httpload PORT CONNECTIONS SECONDS register RUN      visits: RUN is eight hexadecimal digits, others in each run
 //   httpload PORT CONNECTIONS SECONDS get PATH [ETAG]   with If-None-Match if there is an ETag
 //
-// It prints the same line as summary.lua; `late` are those of the answers that came after the end, which it waits for: the
+// It prints a line of JSON; `late` are those of the answers that came after the end, which it waits for: the
 // server has worked for them. An answer needs a Content-Length, unless its status is 204 or 304.
 
 #define _GNU_SOURCE
@@ -155,7 +155,7 @@ static uint32_t percentile(int percent) { return answers ? took_us[(answers - 1)
 
 static void say(int64_t duration_ns) {
     qsort(took_us, answers, sizeof *took_us, ascending);
-    printf("SUMMARY {\"requests\": %ld, \"duration_us\": %ld, \"p50_us\": %u, \"p99_us\": %u, \"most_us\": %u, \"broken\": %ld, "
+    printf("{\"requests\": %ld, \"duration_us\": %ld, \"p50_us\": %u, \"p99_us\": %u, \"most_us\": %u, \"broken\": %ld, "
            "\"refused\": %ld, \"late\": %ld}\n",
            answers, (long)(duration_ns / 1000), percentile(50), percentile(99), percentile(100), broken, refused, late);
 }

@@ -52,7 +52,7 @@ def port() -> Iterator[int]:
 
 
 def test_late_answers_count_for_cpu_and_latency_and_not_for_the_rate(port):
-    seen = load.get(port, "/slow", 4, 1, None).result()
+    seen = load.get(port, "/slow", 4, 1, None)
     assert seen.requests == len(Handler.answered)
     assert seen.rate <= seen.requests - 3  # each connection has one late answer
     assert seen.p50_ms >= SLOW_S * 1000
@@ -60,11 +60,11 @@ def test_late_answers_count_for_cpu_and_latency_and_not_for_the_rate(port):
 
 
 def test_refusals_are_errors(port):
-    seen = load.get(port, "/missing", 2, 1, None).result()
+    seen = load.get(port, "/missing", 2, 1, None)
     assert seen.errors == seen.requests == len(Handler.answered) > 0
 
 
 def test_every_registration_is_another_visit(port):
-    seen = load.register(port, 2, 1, None).result()
+    seen = load.register(port, 2, 1, None)
     bodies = [body for body in Handler.answered if body.startswith("{")]
     assert seen.requests == len(bodies) == len(set(bodies)) > 0
