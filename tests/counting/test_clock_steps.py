@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from support.changed_server import ChangedServer
 from support.databases import SqliteDatabase
@@ -15,25 +13,17 @@ pytestmark = pytest.mark.waits
 DAY_MS = 86_400_000
 
 
-@pytest.fixture(scope="module")
-def clock(tmp_path_factory) -> Dial:
-    return Dial(tmp_path_factory.mktemp("clock") / "ahead")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory, clock, redis) -> Iterator[ChangedServer]:
-    folder = tmp_path_factory.mktemp("server")
-    database = SqliteDatabase(folder / "koyjabo.db")
-    made = ChangedServer(database, folder, CHANGES="{}", CLOCK=clock.path, REDIS_URL=redis.url)
-    yield two_workers(made)
-    made.kill()
-
-
-def test_visits_are_told_at_once_after_the_clock_was_a_day_ahead(server, clock):
-    with desks(server) as each_worker, pages(server) as open_pages:
-        for ahead_ms in (DAY_MS, 0):
-            clock.set(ahead_ms)
-            assert_heard_at_once(each_worker, flat(open_pages), visits=6)
-        for page in flat(open_pages):
-            assert_never_fell(page)
-    assert "Traceback" not in server.log
+def test_visits_are_told_at_once_after_the_clock_was_a_day_ahead(tmp_path, redis):
+    clock, database = Dial(tmp_path / "ahead"), SqliteDatabase(tmp_path / "koyjabo.db")
+    made = ChangedServer(database, tmp_path, CHANGES="{}", CLOCK=clock.path, REDIS_URL=redis.url)
+    try:
+        server = two_workers(made)
+        with desks(server) as each_worker, pages(server) as open_pages:
+            for ahead_ms in (DAY_MS, 0):
+                clock.set(ahead_ms)
+                assert_heard_at_once(each_worker, flat(open_pages), visits=6)
+            for page in flat(open_pages):
+                assert_never_fell(page)
+        assert "Traceback" not in server.log
+    finally:
+        made.kill()

@@ -12,16 +12,12 @@ pytestmark = pytest.mark.waits
 VISITS, READS, RUSH = 200, 30, 160
 
 
-@pytest.fixture(scope="module")
-def two_servers(module_database, module_servers):
-    servers = [module_servers(module_database, STARTING_TOTAL=4000).launch() for _ in range(2)]
-    return [server.wait_until_serving() for server in servers]
-
-
 @pytest.mark.both_kinds
-def test_what_one_server_acknowledged_the_other_shows_at_once_and_knows_again(two_servers):
+def test_what_one_server_acknowledged_the_other_shows_at_once_and_knows_again(database, new_server):
     """In both directions, with others registering meanwhile; the two were started at once."""
-    database, before, ordinals = two_servers[0].database, two_servers[0].stats().total, []
+    servers = [new_server(database, STARTING_TOTAL=4000).launch() for _ in range(2)]
+    two_servers = [server.wait_until_serving() for server in servers]
+    before, ordinals = two_servers[0].stats().total, []
     assert database.rows("SELECT total_after FROM adjustments") == [(4000,)]
     assert len({server.stats().epoch for server in two_servers}) == 1
     with Crowd(two_servers, VISITS, clients=4, seed=before) as crowd:
