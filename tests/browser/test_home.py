@@ -44,11 +44,6 @@ WATCH_DIGITS = """async () => {
 }"""
 
 
-def sync_line(site) -> str:
-    stats = site.stats()
-    return f"📊 Backend sync - Total: {stats.total}, Today: {stats.today}, Active: {stats.active}"
-
-
 def total_is(page, total: int, **options) -> None:
     expect(stat(page, "totalVisits")).to_have_text(f"{total:,}", **options)
 
@@ -59,8 +54,10 @@ def test_1_single_device(device, site):
     page.evaluate("localStorage.clear()")
     page.reload()
     wait_for(page, lambda: CONNECTED in device.console, "it is connected")
-    assert device.console == [FIRST_VISIT, REGISTERED, sync_line(site), CONNECTED]
-    total_is(page, site.stats().total)
+    stats = site.stats()
+    sync_line = f"📊 Backend sync - Total: {stats.total}, Today: {stats.today}, Active: {stats.active}"
+    assert device.console == [FIRST_VISIT, REGISTERED, sync_line, CONNECTED]
+    total_is(page, stats.total)
 
 
 def test_2_multiple_devices(new_device, site):

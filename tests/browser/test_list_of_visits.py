@@ -30,12 +30,6 @@ def visits(site, founder):
         site.register(f"visitor{number}", page=f"/stops/uttara-north-{number}", userAgent=ANDROID)
 
 
-@pytest.fixture
-def list_page(admin_tab):
-    visit(admin_tab, "/admin/visits")
-    return admin_tab
-
-
 def test_operator_on_a_phone_finds_a_visit_by_half_a_page_name_and_ends_a_session(new_device, session, founder):
     page = new_device(storage_state=session, color_scheme="dark", **PHONE).open("/admin/visits")
     page.locator("#text").fill("MIRPUR")
@@ -56,8 +50,9 @@ def test_operator_on_a_phone_finds_a_visit_by_half_a_page_name_and_ends_a_sessio
     founder.log_in()
 
 
-def test_rows_are_gone_through_by_keyboard_and_back_closes_the_sheet(list_page):
-    page, sheet = list_page, list_page.locator("dialog.sheet")
+def test_rows_are_gone_through_by_keyboard_and_back_closes_the_sheet(admin_tab):
+    page, sheet = admin_tab, admin_tab.locator("dialog.sheet")
+    visit(page, "/admin/visits")
     page.keyboard.press("j")
     page.keyboard.press("j")
     assert page.evaluate(FOCUSED) == 2

@@ -62,19 +62,13 @@ def connected(url: str, **options: str) -> Iterator[psycopg2.extensions.cursor]:
         yield cursor
 
 
-def done(server: Server, *arguments: object) -> str:
-    found = server.koyjabo(*map(str, arguments))
-    assert found.returncode == 0, found.stdout + found.stderr
-    return found.stdout
-
-
 def test_nothing_of_a_client_stays_with_the_connections_of_the_pool(pooled, pgbouncer, database, tmp_path):
     """The next client could otherwise be read-only, be cut off too early, or wait for a lock forever."""
     server = pooled().start()
     assert [server.register(visitor).ordinal for visitor in ("ayesha", "karim")] == [1, 2]
     assert server.post("/api/visitor/heartbeat", json={"visitorId": "ayesha"}).status_code == 204
     server.stats()
-    done(server, "verify")
+    assert server.koyjabo("verify").returncode == 0
     server.stop()
     assert database.rows("SELECT * FROM pg_locks WHERE locktype = 'advisory'") == []
     url = pgbouncer.url_of(database.name)
