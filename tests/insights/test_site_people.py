@@ -6,7 +6,7 @@ import pytest
 from support.account_calls import Person, bearer, sign_up
 from support.app_fixtures import Site, Time
 
-from koyjabo.insights.insights import DAY, HOUR, MONTH, WEEK
+from koyjabo.insights.insights import DAY, MONTH, WEEK
 from koyjabo.insights.site_people import Split
 
 THURSDAY, SUNDAY, MONDAY = "2025-10-30", "2025-11-02", "2025-11-03"
@@ -48,9 +48,3 @@ def test_each_counts_once_in_a_period(site):
         assert found == [(name, Split(*counts)) for name, counts in periods.items()]
     people = site.services.insights.site_people.between(THURSDAY, MONDAY)
     assert (people.visitors, people.authenticated, people.anonymous) == (3, 2, 1)  # who came both ways has an account
-
-
-def test_hours_are_local(site):
-    hours = dict(site.services.insights.site_people.trend(THURSDAY, THURSDAY, HOUR))
-    assert (len(hours), hours[f"{THURSDAY}T23:00:00+06:00"]) == (24, Split(2, 1))
-    assert sum(each.authenticated for each in hours.values()) == 1

@@ -88,12 +88,6 @@ def own(database):
         yield site, account_of(sign_up(site))._replace(is_admin=True)
 
 
-def test_empty_ledger_has_nothing(own):
-    site, admin = own
-    assert site.services.visit_log.log.page(admin, Filter(DAYS[0], DAYS[1], text="1")) == ((), None, None, None)
-    assert "".join(site.services.visit_log.log.export(admin, Filter(), "jsonl")) == ""
-
-
 def test_number_finds_the_visit_of_every_count(own):
     site, admin = own
     for visitor in ("a", "b", "c"):

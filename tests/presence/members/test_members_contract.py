@@ -59,6 +59,13 @@ def test_lost_line_lasts_for_one_grace_however_often_it_is_lost(world):
     assert count(world) == 0
 
 
+def test_goodbye_ends_a_grace(world):
+    world.members.connect(HIKERS, "ayesha", "1")
+    world.members.connection_lost(HIKERS, "ayesha", "1")
+    world.members.disconnect(HIKERS, "ayesha", "1")
+    assert count(world) == 0
+
+
 def test_version_grows_with_each_change_of_the_count_and_with_nothing_else(world):
     changes = [
         (1, lambda: world.members.connect(HIKERS, "ayesha", "1")),

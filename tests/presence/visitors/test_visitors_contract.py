@@ -7,7 +7,7 @@ from collections import Counter
 from itertools import count
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support.fuzz_effort import effort
 from support.visitor_worlds import DHAKA, SYLHET, WINDOW_S, MemoryWorld, redis_world
@@ -46,12 +46,17 @@ STEPS = st.one_of(
 )
 
 
+SEEN = ("touch", SITE, "a", DHAKA)
+WINDOW = [SEEN, ("pass", 270), SEEN, ("pass", 270), ("keep_alive", SITE, "a"), ("pass", 270), ("pass", 30)]
+
+
 @pytest.mark.parametrize("kind", ["memory", "redis"])
 def test_active_are_those_of_the_window_in_the_place_where_they_were_last_seen(kind, request):
     """On up to three workers, whichever of them is told."""
 
     @effort(400 if kind == "memory" else 32)
     @given(st.lists(st.tuples(st.integers(0, 2), STEPS), max_size=30))
+    @example([(0, each) for each in WINDOW])
     def live_through(steps):
         if kind == "memory":
             return happen([MemoryWorld()] * 3, steps)
