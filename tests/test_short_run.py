@@ -8,7 +8,7 @@ from support.short_run import promises
 def test_what_is_left_out_names_a_quick_test_of_the_same_promise(pytestconfig):
     found = promises(pytestconfig)
     unproved = [name for name, test in found.items() if not test.is_quick and not test.proved_by]
-    assert unproved == [], 'pytest.mark.long(proved_by="folder/test_module.py::test_name")'
+    assert unproved == [], "they need a proved_by"
     wrong = {
         name: other
         for name, test in found.items()

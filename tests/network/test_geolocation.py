@@ -168,7 +168,7 @@ def test_without_countries_places_are_unknown_but_in_a_file_of_cities(no_countri
     assert locate(AMERICA, flat("Dhaka")) == "Unknown"
 
 
-@pytest.mark.long
+@pytest.mark.long(proved_by="network/test_geolocation.py::test_countries_are_built_in_and_what_is_nowhere_is_unknown")
 def test_every_country_of_the_file_has_a_name():
     with maxminddb.open_database(geolocation.COUNTRIES) as countries:
         codes = {record["country_code"] for _, record in countries}

@@ -220,6 +220,8 @@ def _part_from_parent(config: pytest.Config, number: int, pipe: Connection) -> N
     for name in ("terminalreporter", "lfplugin", "nfplugin"):
         if plugins.has_plugin(name):
             plugins.unregister(name=name)
+    if changed := plugins.getplugin("TestmonCollect"):
+        changed._running_as = "worker"  # the parent stores what reports say
     teller = Teller(config, pipe)
     plugins.register(teller)
     teller.is_ready = True

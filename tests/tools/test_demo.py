@@ -23,7 +23,7 @@ from demo.cast import COMMUNITIES
 from demo.site import Page, Site
 from demo.target_site import database_hosts
 
-pytestmark = pytest.mark.waits
+PAST = pytest.mark.long(proved_by="tools/test_demo.py::test_an_empty_database_is_given_a_past_that_adds_up")
 
 TOOLS = {"PYTHONPATH": "tools"}
 GRACE_S = 20
@@ -78,7 +78,7 @@ def test_an_empty_database_is_given_a_past_that_adds_up(server):
     assert_verified(server)
 
 
-@pytest.mark.long
+@PAST
 def test_the_past_has_an_order_rush_hours_quiet_nights_and_all_that_reports_are_broken_down_by(server):
     rows = server.database.rows
     assert rows("SELECT count(*) FROM visits a JOIN visits b ON b.id = a.id + 1 WHERE b.at_ms < a.at_ms") == [(0,)]
@@ -89,7 +89,7 @@ def test_the_past_has_an_order_rush_hours_quiet_nights_and_all_that_reports_are_
         assert rows(f"SELECT count(DISTINCT {what}) FROM visits")[0][0] >= least, what
 
 
-@pytest.mark.long
+@PAST
 def test_the_past_has_a_thursday_on_which_search_engines_bring_nobody_to_one_page(server):
     """An admin finds out by filters alone why visits fell."""
     searched = (
@@ -102,7 +102,7 @@ def test_the_past_has_a_thursday_on_which_search_engines_bring_nobody_to_one_pag
     assert min(count for _, _, count in found) > 20
 
 
-@pytest.mark.long
+@PAST
 def test_communities_have_members_moderators_and_conversions(server):
     guide = Guide(server)
     found = guide.communities()
@@ -116,7 +116,7 @@ def test_communities_have_members_moderators_and_conversions(server):
     assert server.database.rows(converted)[0][0] > 10
 
 
-@pytest.mark.long
+@PAST
 def test_a_second_run_writes_no_past(server):
     before = server.stats().total
     done = demo(server, "--minutes", "0")
@@ -125,7 +125,7 @@ def test_a_second_run_writes_no_past(server):
     assert server.stats().total == before
 
 
-@pytest.mark.long
+@PAST
 def test_visitors_come_and_all_of_them_leave(server):
     """They have locations and are online in communities. Ctrl+C ends all of them."""
     guide = Guide(server)
@@ -151,7 +151,7 @@ def test_visitors_come_and_all_of_them_leave(server):
     assert_verified(server)
 
 
-@pytest.mark.long
+@PAST
 def test_a_page_is_a_member_online_until_it_is_closed(server):
     """A connection that is lost would keep the member online for the grace period."""
     guide = Guide(server)
@@ -167,7 +167,7 @@ def test_a_page_is_a_member_online_until_it_is_closed(server):
         wait_until(lambda: guide.get(f"/{here}")["online"] == 0, "nobody is online", GRACE_S / 2)
 
 
-@pytest.mark.long
+@PAST
 def test_visits_of_others_keep_the_past_away(module_servers, tmp_path):
     server = module_servers(SqliteDatabase(tmp_path / "koyjabo.db"), **DEVELOPMENT).start()
     server.register("ayesha")
