@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from chaos.book import Book
+from chaos.book import Book, Seen
 from chaos.ledger import check_event_rows, check_rows, check_sums
-from chaos.seen import Seen
 
 AYESHA, KARIM, RAHIM = ("ayesha", "1"), ("karim", "1"), ("rahim", "1")
 WHOLE = [(1, 1, *AYESHA), (2, 2, *KARIM)]

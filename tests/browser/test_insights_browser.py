@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from support.fallen_thursday import THURSDAY, TODAY, fill
+from support.app_fixtures import Site, Time
 from support.pages import PASSWORD, PHONE, check_accessible, expect, visit
+
+TODAY = (datetime.now(UTC) + timedelta(hours=6)).date()  # in Dhaka
+THURSDAY = TODAY - timedelta(3)  # let it be one
+GOOGLE, FACEBOOK = "https://www.google.com/", "https://m.facebook.com/"
+CAUSE = ("/fares", GOOGLE)
+USUAL = {("/", None): 6, ("/", GOOGLE): 4, ("/fares", FACEBOOK): 2, CAUSE: 8}
+FELL = {**USUAL, CAUSE: 1}
 
 long = pytest.mark.long(proved_by="browser/test_insights_browser.py::test_the_cause_is_found_by_mouse_and_back_returns")
 
@@ -14,7 +22,15 @@ long = pytest.mark.long(proved_by="browser/test_insights_browser.py::test_the_ca
 @pytest.fixture(scope="module")
 def site(new_site, module_sqlite_database):
     """With the visits of nine days; on Thursday fewer came to /fares from Google."""
-    fill(module_sqlite_database.url)
+    with Site(module_sqlite_database.url, Time()) as filled:
+        for back in range(9, 0, -1):
+            day = TODAY - timedelta(back)
+            filled.time.go_to(f"{day}T10:00:00+06:00")
+            for (page, referrer), times in (FELL if day == THURSDAY else USUAL).items():
+                for number in range(times):
+                    fields = {"referrer": referrer} if referrer else {}
+                    name = f"{day}{page}{referrer}{number}"
+                    filled.register(f"visitor{number}", visitId=name, page=page, **fields)
     return new_site(TIMEZONE="Asia/Dhaka")
 
 

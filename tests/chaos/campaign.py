@@ -11,12 +11,10 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
+from chaos.checks import Held, check_presence, check_resources, measure, measure_sync_delay
 from chaos.faults import Fault, all_of, check_exit, deal
 from chaos.http_line import HttpLine
 from chaos.ledger import check_events, check_ledger
-from chaos.presence import check_presence
-from chaos.resources import Held, check_resources, measure
-from chaos.sync_delay import measure_sync_delay
 from chaos.world import World
 
 WARM_UP_S = 6.0

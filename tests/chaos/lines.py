@@ -25,9 +25,9 @@ AWAY, OPENING, OPEN = "away", "opening", "open"
 class Line:
     """`on_event(event)` hears what is said; `on_open()` comes first, when a socket has been accepted."""
 
-    def __init__(self, board: Switchboard, path: str = "/", headers: tuple[str, ...] = ()) -> None:
+    def __init__(self, board: Switchboard, path: str = "/", header: Callable[[], str] | None = None) -> None:
         self.board = board
-        self.headers = headers
+        self._header = header
         self.state = AWAY
         self.wanted = False
         self.on_open: Callable[[], None] = lambda: None
@@ -44,7 +44,7 @@ class Line:
         self.state = OPENING
         self._attempt += 1
         self._received = bytearray()
-        self._request = upgrade(self._path, *self.headers)
+        self._request = upgrade(self._path, *([self._header()] if self._header else []))
         self._accepted = False
         self._socket = self._new_socket()
         self._socket.connect_ex(("127.0.0.1", self.board.port))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 from typing import Any
 
+from chaos.book import Seen
 from chaos.lines import Line, SocketioLine
-from chaos.seen import Seen
 from chaos.switchboard import Switchboard
 
 SILENT_FOR_S = (35.0, 60.0)

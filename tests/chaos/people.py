@@ -7,8 +7,8 @@ from typing import Any
 
 from support.members import Member
 
+from chaos.book import Seen
 from chaos.lines import Line, SocketioLine
-from chaos.seen import Seen
 from chaos.switchboard import Switchboard
 
 MOST_TABS = 3
@@ -40,7 +40,7 @@ class Tab:
         return self.line.state == "open" and self.count is not None
 
     def _plain(self) -> Line:
-        return MemberLine(self._board, f"/ws/communities/{self.community}/visitors/", self._person)
+        return Line(self._board, f"/ws/communities/{self.community}/visitors/", self._person.header)
 
     def _socketio(self) -> Line:
         where = {"room": "visitors", "communityId": self.community}
@@ -70,18 +70,6 @@ class Tab:
         self._revision = event["revision"]
 
 
-class MemberLine(Line):
-    """With the token that is good when it is opened."""
-
-    def __init__(self, board: Switchboard, path: str, person: Person) -> None:
-        super().__init__(board, path)
-        self._person = person
-
-    def open(self) -> None:
-        self.headers = (f"Authorization: Bearer {self._person.token}",)
-        super().open()
-
-
 class Person:
     """A member of `communities`. Moves at random until `is_still` says otherwise."""
 
@@ -98,6 +86,10 @@ class Person:
     @property
     def token(self) -> str:
         return self.member.token
+
+    def header(self) -> str:
+        """With the token that is good when a socket is opened."""
+        return f"Authorization: Bearer {self.token}"
 
     def begin(self) -> None:
         self._come()

@@ -10,15 +10,11 @@ import time
 from collections import deque
 from collections.abc import Callable
 from itertools import count
-from typing import Protocol
+from typing import Any
 
 from chaos.book import Book
 
 TURN_S = 0.05
-
-
-class Ready(Protocol):
-    def on_ready(self) -> None: ...
 
 
 class Switchboard(threading.Thread):
@@ -28,7 +24,7 @@ class Switchboard(threading.Thread):
         self.port = port
         self.chance = chance
         self._epoll = select.epoll()
-        self._ready: dict[int, Ready] = {}
+        self._ready: dict[int, Any] = {}
         self._due: list[tuple[float, int, Callable[[], object]]] = []
         self._order = count()
         self._calls: deque[Callable[[], object]] = deque()
@@ -46,7 +42,7 @@ class Switchboard(threading.Thread):
     def later(self, in_s: float, do: Callable[[], object]) -> None:
         heapq.heappush(self._due, (time.monotonic() + in_s, next(self._order), do))
 
-    def register(self, file: int, ready: Ready, events: int) -> None:
+    def register(self, file: int, ready: Any, events: int) -> None:
         self._ready[file] = ready
         self._epoll.register(file, events)
 

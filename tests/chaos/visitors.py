@@ -9,9 +9,8 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
 
-from chaos.book import Book, Visit
+from chaos.book import Book, Seen, Visit
 from chaos.http_line import Answer, HttpLine
-from chaos.seen import Seen
 
 REGISTER, EVENTS = "/api/visitor/register", "/api/events"
 MOST_EVENTS = 4

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import subprocess
 import threading
@@ -12,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from support.changed_server import ChangedServer
 from support.databases import Database, Postgres, SqliteDatabase
-from support.dials import Dial
+from support.dials import Dial, slow_disk
 from support.members import Member
 from support.pgbouncer import PgBouncer
 from support.redis import Redis, free_port
-from support.slow_disk import slow_disk
 
 from chaos.book import Book
 from chaos.pages import Page, SilentLine, open_pages, open_silent_pages
@@ -109,9 +108,16 @@ def world(kind: str, folder: Path, seed: int, is_pooled: bool = False) -> Iterat
         clock = Dial(folder / "clock")
         delay, preload = slow_disk(folder)
         if preload and kind == POSTGRES:
-            stack.enter_context(in_environment(**preload))
-        postgres = stack.enter_context(started_postgres(disk)) if kind == POSTGRES else None
-        redis = stack.enter_context(started_redis()) if kind == POSTGRES else None
+            environment = stack.enter_context(pytest.MonkeyPatch.context())  # PostgreSQL has none of its own
+            for name, value in preload.items():
+                environment.setenv(name, value)
+        postgres = redis = None
+        if kind == POSTGRES:
+            postgres = Postgres(disk and disk / "postgres")
+            stack.callback(postgres.close)
+            postgres.execute(*SMALL_LOG, "SELECT pg_reload_conf()")
+            redis = Redis().start()
+            stack.callback(lambda: redis.running and redis.kill())
         database: Database = postgres.new_database() if postgres else SqliteDatabase((disk or folder) / "koyjabo.db")
         settings: dict[str, Any] = {"REDIS_URL": redis.url, "WEB_CONCURRENCY": 2} if redis else {}
         if postgres and is_pooled:
@@ -189,34 +195,3 @@ def small_disk(folder: Path, size: str) -> Iterator[Path | None]:
         yield folder
     finally:
         subprocess.run(["umount", "--lazy", folder], check=False, capture_output=True)
-
-
-@contextmanager
-def started_postgres(disk: Path | None) -> Iterator[Postgres]:
-    postgres = Postgres(disk and disk / "postgres")
-    try:
-        postgres.execute(*SMALL_LOG, "SELECT pg_reload_conf()")
-        yield postgres
-    finally:
-        postgres.close()
-
-
-@contextmanager
-def started_redis() -> Iterator[Redis]:
-    redis = Redis().start()
-    try:
-        yield redis
-    finally:
-        if redis.running:
-            redis.kill()
-
-
-@contextmanager
-def in_environment(**names: str) -> Iterator[None]:
-    """For programs that are started without one of their own."""
-    os.environ.update(names)
-    try:
-        yield
-    finally:
-        for name in names:
-            del os.environ[name]

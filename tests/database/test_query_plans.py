@@ -10,7 +10,6 @@ import psycopg2.extensions
 import pytest
 from support.app_fixtures import Site
 from support.databases import Database, SqliteDatabase
-from support.filled_tables import HERE, fill
 from support.statements import plan_of, recorded
 
 from koyjabo.analytics.reports import GRANULARITIES
@@ -22,12 +21,39 @@ from koyjabo.identity import Account
 from koyjabo.models import Scope
 from koyjabo.visit_log.visit_log import Filter
 
+HERE = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
+FILL = {
+    "visits (id, ordinal, scope, visitor_id, visit_id, at_ms, day, hour_s, place)": (
+        "SELECT n, n, 'site', 'v' || n, 'x', 1, '2025-12-16', 1, 'Unknown'"
+    ),
+    "visitors (scope, visitor_id, first_visit)": "SELECT 'site', 'v' || n, n",
+    "daily_visits": "SELECT 'site', 'd' || n, 1, 1",
+    "hourly_visits": "SELECT 'site', n, 1, 1",
+    "people (id, scope, person, last_day)": f"SELECT -n, '{HERE}', 'v:v' || n, '2025-12-16'",  # ids it does not give
+    "person_days (person_id, day, began_s, slots)": "SELECT -n, '2025-12-16', 1, 1",
+    "returns": f"SELECT '{HERE}', 'd' || n, '', 1, 1",
+    "hourly_people": f"SELECT '{HERE}', n, 1, 1",
+}
+NUMBERS = {
+    "sqlite": "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers LIMIT {rows})",
+    "postgres": "WITH numbers AS (SELECT generate_series(1, {rows}) AS n)",
+}
+
 PEOPLE = ("people", "person_days", "returns", "hourly_people")
 BIG = ("visits", "visitors", "daily_visits", "hourly_visits", *PEOPLE)
 USER = "e2a61b9c-7d3f-4b2a-8a55-0c9f6f0d1b22"
 ADMIN = Account(USER, "boss@example.com", "Boss", True)
 MANY = 10_000
 MOST_STATEMENTS = 14
+
+
+def fill(site: Site, kind: str, rows: int, analyze: bool) -> None:
+    site.add_community(HERE)
+    for table, values in FILL.items():
+        site.rows(f"INSERT INTO {table} {NUMBERS[kind].format(rows=rows)} {values} FROM numbers")
+    site.rows(f"UPDATE counters SET visits = {rows}, total = {rows}, unique_visitors = {rows} WHERE scope = 'site'")
+    if analyze:
+        site.rows("ANALYZE")
 
 
 @pytest.fixture(scope="module")

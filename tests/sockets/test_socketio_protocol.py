@@ -14,8 +14,9 @@ import pytest
 import requests
 import websocket
 from support.echo_app import MOST_BYTES
-from support.echo_server import EchoServer
 from support.engine_client import CLOSE, NOOP, PING, PONG, UPGRADE, Polling, Socket, url
+from support.processes import ROOT
+from support.server import Server
 
 pytestmark = pytest.mark.waits
 
@@ -25,7 +26,9 @@ TWO = '{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}'
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory, module_sqlite_database) -> Iterator[int]:
-    server = EchoServer(module_sqlite_database, tmp_path_factory.mktemp("echo")).start()
+    server = Server(module_sqlite_database, tmp_path_factory.mktemp("echo"))
+    server.program = (str(ROOT / "tests" / "support" / "echo_app.py"),)
+    server.start()
     yield server.port
     log = server.log
     server.kill()

@@ -20,6 +20,7 @@ Visit = tuple[str, str]
 
 TRY_AGAIN_AFTER_S = 0.05
 REQUEST_TIMEOUT_S = 15
+PATIENCE_S = 60
 
 
 class Client:
@@ -77,7 +78,6 @@ class Crowd:
         clients: int = 16,
         visitors: int = 200,
         retries: float = 0.2,
-        patience_s: float = 60,
         seed: int = 1,
     ) -> None:
         self.told: dict[Visit, list[Told]] = defaultdict(list)  # in the order of the answers; one client a visit
@@ -85,7 +85,6 @@ class Crowd:
         self.refusals: list[tuple[str | None, str]] = []  # of each 503: its Retry-After and its code
         self.surprises: list[str] = []  # what must never happen
         self._servers = servers
-        self._patience_s = patience_s
         self._retries = retries
         self._stopping = threading.Event()
         shares: list[list[Visit]] = [[] for _ in range(clients)]
@@ -97,7 +96,7 @@ class Crowd:
         ]
 
     def __enter__(self) -> Crowd:
-        self._deadline = time.monotonic() + self._patience_s
+        self._deadline = time.monotonic() + PATIENCE_S
         for thread in self._threads:
             thread.start()
         return self
@@ -138,7 +137,7 @@ class Crowd:
         by_retry = visit in self.told
         while not self._stopping.is_set():
             if time.monotonic() > self._deadline:
-                raise TimeoutError(f"{visit} was not acknowledged within {self._patience_s} s")
+                raise TimeoutError(f"{visit} was not acknowledged within {PATIENCE_S} s")
             answer = client.register(*visit)
             if answer is None:
                 self.lost += 1

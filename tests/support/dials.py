@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 from struct import calcsize, pack, unpack
 
@@ -23,3 +25,16 @@ class Dial:
 
     def get(self) -> int:
         return unpack(FORMAT, self.path.read_bytes())[0]
+
+
+def slow_disk(folder: Path) -> tuple[Dial | None, dict[str, str]]:
+    """How much longer each sync takes, µs, and the environment of programs that shall feel it, for it names a library
+    that is loaded before theirs; None and nothing where there is no C compiler.
+    """
+    compiler = shutil.which("cc")
+    if compiler is None:
+        return None, {}
+    source, library = Path(__file__).with_name("slow_disk.c"), folder / "slow_disk.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", library, source, "-ldl"], check=True)
+    dial = Dial(folder / "sync-delay")
+    return dial, {"LD_PRELOAD": str(library), "SLOW_DISK": str(dial.path)}

@@ -114,7 +114,6 @@ class SocketioListener(Listener):
         self,
         port: int,
         visitor: str | None = None,
-        agent: str = BROWSER,
         transports: list[str] | None = None,
         auth: dict[str, Any] | None = None,
     ) -> None:
@@ -123,7 +122,7 @@ class SocketioListener(Listener):
         self.client.on("*", self._note)
         self.client.connect(
             f"http://127.0.0.1:{port}/" + (f"?{urlencode({'visitorId': visitor})}" if visitor else ""),
-            headers={"User-Agent": agent},
+            headers={"User-Agent": BROWSER},
             transports=transports,
             auth=auth,
             wait_timeout=PATIENCE_S,

@@ -7,7 +7,7 @@ import resource
 import select
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from struct import unpack
 from typing import Self
@@ -15,7 +15,6 @@ from typing import Self
 from support.websocket import CLOSE, KINDS, PING, PONG, TEXT, frame, take_frame, take_handshake, upgrade
 
 REVISION = re.compile(rb'"revision": ?(\d+)')
-EITHER = tuple(KINDS)
 MOST_SILENT = 200
 """Of those who have connected and not yet said what they want: they give way when others want to come in."""
 
@@ -80,9 +79,9 @@ class Listener:
 class Listeners:
     """They listen while `run` waits for something, and at no other time."""
 
-    def __init__(self, port: int, count: int, kinds: Iterable[str] = EITHER, *headers: str) -> None:
+    def __init__(self, port: int, count: int, *headers: str) -> None:
         _allow_files()
-        kinds = tuple(kinds)
+        kinds = tuple(KINDS)
         self._epoll = select.epoll()
         self.all: list[Listener] = []
         self._by_file: dict[int, Listener] = {}

@@ -128,5 +128,5 @@ def redis_world(redis: Redis) -> Iterator[RedisWorld]:
     world.close()
 
 
-def counts(*workers, scope: Scope = HIKERS) -> list[int]:
-    return [worker.members.online(scope).count for worker in workers]
+def counts(*workers) -> list[int]:
+    return [worker.members.online(HIKERS).count for worker in workers]

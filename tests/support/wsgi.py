@@ -38,19 +38,13 @@ def serving(app: Callable) -> Iterator[tuple[HttpServer, Callable[[bytes], green
         listener = socket.create_server(("127.0.0.1", 0))
         server = HttpServer(runtime, Poller(runtime), listener, app, most=10, largest_body=LARGEST_BODY, environ={})
         server.start()
-        with closing_lines() as lines:
-            yield server, partial(_ask, listener, lines)
+        lines: list[green.socket] = []
+        yield server, partial(_ask, listener, lines)
+        for line in lines:
+            line.close()
         server.leave()
         eventlet.sleep(0.05)
         server.wait_until_answered()
-
-
-@contextmanager
-def closing_lines() -> Iterator[list[green.socket]]:
-    lines: list[green.socket] = []
-    yield lines
-    for line in lines:
-        line.close()
 
 
 def _ask(listener: socket.socket, lines: list[green.socket], requests: bytes) -> green.socket:

@@ -25,9 +25,9 @@ class Founding:
     def __init__(self, backdated: Backdated, password: str, begins_ms: int, ends_ms: int) -> None:
         self._backdated = backdated
         self._password = password
-        self._accounts: dict[str, Account] = {}  # by email
+        self.accounts: dict[str, Account] = {}  # by email
         self._founders: dict[str, Account] = {}  # by community
-        self._ids: dict[str, str] = {}  # of the communities, by name
+        self.ids: dict[str, str] = {}  # of the communities, by name
         members = [(_time(member, begins_ms, ends_ms), member) for member in cast.MEMBERS]
         self._waiting = sorted(members, key=itemgetter(0))
 
@@ -36,33 +36,24 @@ class Founding:
         while self._waiting and self._waiting[0][0] <= until_ms:
             self._backdated.now_ms, member = self._waiting.pop(0)
             account = self._backdated.accounts.create(member.email, self._password, member.name)
-            self._accounts[member.email] = account
+            self.accounts[member.email] = account
             if member.community in self._founders:
                 self._join(member, account)
             else:
                 self._found(member, account)
 
-    def account_id(self, member: Member) -> str | None:
-        """None before the member has joined."""
-        account = self._accounts.get(member.email)
-        return account.id if account else None
-
-    def community_id(self, name: str) -> str:
-        """Raises KeyError before the community is founded."""
-        return self._ids[name]
-
     def sizes(self) -> dict[str, int]:
         """How many members each community has, by its id."""
-        return Counter(self._ids[member.community] for member in cast.MEMBERS if member.email in self._accounts)
+        return Counter(self.ids[member.community] for member in cast.MEMBERS if member.email in self.accounts)
 
     def _found(self, member: Member, account: Account) -> None:
         plan, communities = member.plan, self._backdated.communities
         listed = {"is_listed": True, "count_anonymous": True, "public_count": plan.is_open}
         access = communities.create(account, plan.name, plan.description, plan.is_open, **listed)
-        self._founders[plan.name], self._ids[plan.name] = account, access.community.id
+        self._founders[plan.name], self.ids[plan.name] = account, access.community.id
 
     def _join(self, member: Member, account: Account) -> None:
-        plan, communities, community_id = member.plan, self._backdated.communities, self._ids[member.community]
+        plan, communities, community_id = member.plan, self._backdated.communities, self.ids[member.community]
         if plan.is_open:
             communities.join(account, community_id)
         if not plan.is_open or member.role != "member":

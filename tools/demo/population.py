@@ -63,13 +63,14 @@ class Population:
         if self._dice.random() >= TO_COMMUNITIES:
             return self._visit(at_ms, opening, self._visitor_id("", NEW, REGULARS))
         (plan,) = self._dice.choices(COMMUNITIES, [plan.weight for plan in COMMUNITIES])
-        scope = Scope(self._founding.community_id(plan.name))
+        scope = Scope(self._founding.ids[plan.name])
         if self._dice.random() >= BY_MEMBERS:
             visitor_id = self._visitor_id(plan.name, NEW_IN_COMMUNITY, REGULARS_IN_COMMUNITY)
             return self._visit(at_ms, opening, visitor_id, scope)
         members = [member for member in cast.MEMBERS if member.plan is plan]
         (member,) = self._dice.choices(members, [1 / n for n in range(1, len(members) + 1)])  # some come every day
-        return self._visit(at_ms, opening, member.visitor.id, scope, self._founding.account_id(member))
+        account = self._founding.accounts.get(member.email)  # before they join, none
+        return self._visit(at_ms, opening, member.visitor.id, scope, account and account.id)
 
     def _visitor_id(self, community: str, share_of_new: float, regulars: int) -> str:
         known = self._known[community]

@@ -1,0 +1,163 @@
+"""What is looked at when clients keep still, and when they have gone: who is there, what is held, what syncs cost."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from statistics import quantiles
+from typing import Any
+
+import psutil
+from support.askers import Askers
+from support.processes import wait_until
+from support.workers import all_ready, desks
+
+from chaos.faults import SYNC_DELAY_US
+from chaos.http_line import HttpLine
+from chaos.people import Tab
+from chaos.world import World
+
+SEATED_WITHIN_S = 25.0
+AGREED_WITHIN_S = 15.0
+ASKED = 6
+"""New connections, each of which any of the workers takes."""
+
+TURN_S = 0.05
+
+MOST_GROWTH_MB = 20.0
+MOST_MORE_FILES = 4
+LET_GO_WITHIN_S = 15.0
+SERVE_WITHIN_S = 60.0
+
+CLIENTS = 64
+ROUNDS = 12
+MOST_TIMES = 3
+"""So often so many rounds: the machine may have had other work in all of them."""
+
+SYNC_TURN_S = 0.4
+"""Short, so that other work on the machine troubles both kinds of turn alike."""
+
+LEAST_RATIO = 2 / 3
+"""A delay of 2 ms costs less than a third of the throughput."""
+
+
+def check_presence(world: World) -> float:
+    """Have people keep still, and wait until they are counted right. Seconds that took once all were seated."""
+    world.still.set()
+    world.book.expect(lambda: not _unseated(world), "every tab of a member is seated", SEATED_WITHIN_S)
+    began = time.monotonic()
+    if not _is_right_within(world, AGREED_WITHIN_S) and (found := _disagreements(world)):
+        world.book.breach(f"presence is wrong after {AGREED_WITHIN_S:.0f} s: {found[:3]} and {len(found)} in all")
+    return time.monotonic() - began
+
+
+def _is_right_within(world: World, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not (is_right := not _disagreements(world)) and time.monotonic() < deadline:
+        time.sleep(TURN_S)
+    return is_right
+
+
+def _tabs(world: World) -> list[Tab]:
+    return [tab for person in world.people for tab in list(person.tabs) if tab.line.wanted]
+
+
+def _unseated(world: World) -> list[Tab]:
+    return [tab for tab in _tabs(world) if not tab.is_seated]
+
+
+def _disagreements(world: World) -> list[Any]:
+    found: list[Any] = []
+    for community in world.communities:
+        people = [
+            person
+            for person in world.people
+            if any(tab.community == community and tab.is_seated for tab in person.tabs if tab.line.wanted)
+        ]
+        told = [tab.count for tab in _tabs(world) if tab.community == community]
+        found += [("a tab heard", count, "of", len(people)) for count in told if count != len(people)]
+        if not found and people:
+            asked = [_told(world, people[0].token, community) for _ in range(ASKED)]
+            found += [("asked, it said", said, "of", len(people)) for said in asked if said != len(people)]
+    return found
+
+
+def _told(world: World, token: str, community: str) -> Any:
+    line = HttpLine(world.server.port, world.book)
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = line.ask("GET", f"/api/communities/{community}/visitors/realtime", headers=headers)
+    line.close()
+    if answer is None or answer.status != 200:
+        return answer
+    return answer.body["current_online"]
+
+
+@dataclass(frozen=True)
+class Held:
+    """By one process; `files` without connections of clients."""
+
+    age_s: float
+    megabytes: float
+    files: int
+    clients: int
+
+
+def measure(world: World) -> list[Held]:
+    """The parent first, then the workers; without those that ended in this moment."""
+    found = []
+    for process in [*world.supervisor.parents(), *world.supervisor.workers()]:
+        with suppress(psutil.Error):
+            lines = process.net_connections("tcp")
+            clients = sum(1 for each in lines if each.laddr.port == world.server.port and each.raddr)
+            megabytes, age_s = process.memory_info().rss / 1e6, time.time() - process.create_time()
+            found.append(Held(age_s, megabytes, process.num_fds() - clients, clients))
+    return found
+
+
+def check_resources(world: World, before: list[Held]) -> list[Held]:
+    """With all clients gone: every worker has let go of everything, and memory and files are as after the warm-up."""
+    # A worker that has just started may still be loading.
+    wait_until(lambda: all_ready(world.server, world.workers), "all workers serve", SERVE_WITHIN_S)
+    no_client = "no process has a connection of a client"
+    world.book.expect(lambda: not any(each.clients for each in measure(world)), no_client, LET_GO_WITHIN_S, 0.2)
+    after = measure(world)
+    _compare(world, "the parent", before[:1], after[:1])
+    _compare(world, "a worker", before[1:], after[1:])
+    with desks(world.server) as found:
+        for desk in found:
+            _, kept = desk.ask("GET", "/test/held")
+            if any(kept.values()):
+                world.book.breach(f"a worker still keeps {kept} when all clients are gone")
+    return after
+
+
+def _compare(world: World, who: str, before: list[Held], after: list[Held]) -> None:
+    most_mb, most_files = max(each.megabytes for each in before), max(each.files for each in before)
+    for each in after:
+        if each.megabytes > most_mb + MOST_GROWTH_MB:
+            world.book.breach(f"{who} has {each.megabytes:.0f} MB, and had {most_mb:.0f}")
+        if each.files > most_files + MOST_MORE_FILES:
+            world.book.breach(f"{who} has {each.files} files open, and had {most_files}")
+
+
+def measure_sync_delay(world: World) -> tuple[float, float] | None:
+    """Registrations a second of the better turns: what others do on the machine can only make them worse.
+
+    None where the disk cannot be made slow. Its visits are in no book.
+    """
+    if world.sync_delay is None:
+        return None
+    turns: dict[int, list[float]] = {0: [], SYNC_DELAY_US: []}
+    with Askers(world.server.port, CLIENTS) as askers:
+        askers.ask_for(SYNC_TURN_S)  # warm
+        for _ in range(MOST_TIMES):
+            for delay_us in [*turns] * ROUNDS:
+                world.sync_delay.set(delay_us)
+                turns[delay_us].append(askers.ask_for(SYNC_TURN_S))
+            world.sync_delay.set(0)
+            without, delayed = (quantiles(rates, n=4)[2] for rates in turns.values())
+            if delayed / without >= LEAST_RATIO:
+                return without, delayed
+    world.book.breach(f"a sync delayed by {SYNC_DELAY_US} µs leaves {delayed / without:.2f} of the throughput")
+    return without, delayed
