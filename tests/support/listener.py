@@ -8,18 +8,32 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from struct import unpack
 from typing import Any
 from urllib.parse import urlencode
 
+import engineio
 import socketio
 import websocket
 
 from support.answers import Stats
 from support.processes import wait_until
-from support.socketio_client import Client
 
 BROWSER = "Mozilla/5.0 (Linux; Android 14) a browser of the tests"
 PATIENCE_S = 10
+
+
+class _Connection(engineio.Client):
+    def _trigger_event(self, event: str, *said: Any, **options: Any) -> Any:
+        """Not in a thread for each message, as the library does it: of two threads the second may be first."""
+        return super()._trigger_event(event, *said, **{**options, "run_async": False})
+
+
+class Client(socketio.Client):
+    """It hears events in the order in which they arrive."""
+
+    def _engineio_client_class(self) -> type[engineio.Client]:
+        return _Connection
 
 
 @dataclass(frozen=True)
@@ -76,17 +90,16 @@ class Listener:
         return self.wait_for(lambda stats: stats.total == total, f"total {total}")
 
 
-class PlainListener(Listener):
-    """A plain WebSocket at `/`. Without `visitor`, it is the original client, which does not say who it is."""
+class PlainSocket(Listener):
+    """A plain WebSocket; `code` and `reason` are those with which the server has closed it."""
 
     kind = "plain"
 
-    def __init__(self, port: int, visitor: str | None = None, agent: str = BROWSER) -> None:
+    def __init__(self, url: str, **options: Any) -> None:
         super().__init__()
-        query = f"?{urlencode({'visitorId': visitor})}" if visitor else ""
-        self.socket = websocket.create_connection(
-            f"ws://127.0.0.1:{port}/{query}", timeout=PATIENCE_S, header={"User-Agent": agent}
-        )
+        self.code: int | None = None
+        self.reason = ""
+        self.socket = websocket.create_connection(url, timeout=PATIENCE_S, **options)
         self.socket.settimeout(None)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -94,47 +107,45 @@ class PlainListener(Listener):
     def say(self, message: dict[str, Any]) -> None:
         self.socket.send(json.dumps(message))
 
-    def close(self) -> None:
+    def close(self, code: int = 1000) -> None:
         with suppress(OSError, websocket.WebSocketException):
-            self.socket.close()
+            self.socket.close(status=code)
         self._reader.join(PATIENCE_S)
 
     def _read(self) -> None:
-        with suppress(OSError, websocket.WebSocketException, ValueError):
-            while message := self.socket.recv():
-                self.note(json.loads(message))
+        with suppress(OSError, websocket.WebSocketException, ValueError, AttributeError):
+            while True:
+                opcode, data = self.socket.recv_data(control_frame=True)
+                if opcode == websocket.ABNF.OPCODE_TEXT:
+                    self.note(json.loads(data))
+                elif opcode == websocket.ABNF.OPCODE_CLOSE:
+                    self.code = unpack("!H", data[:2])[0] if data else 1005
+                    self.reason = data[2:].decode()
+                    return
 
 
-class SocketioListener(Listener):
-    """A Socket.IO client; `transports` are those it may use, both if nothing is said."""
+class PlainListener(PlainSocket):
+    """At `/`. Without `visitor`, it is the original client, which does not say who it is."""
+
+    def __init__(self, port: int, visitor: str | None = None, agent: str = BROWSER) -> None:
+        query = f"?{urlencode({'visitorId': visitor})}" if visitor else ""
+        super().__init__(f"ws://127.0.0.1:{port}/{query}", header={"User-Agent": agent})
+
+
+class SocketioSocket(Listener):
+    """A Socket.IO client."""
 
     kind = "socketio"
 
-    def __init__(
-        self,
-        port: int,
-        visitor: str | None = None,
-        transports: list[str] | None = None,
-        auth: dict[str, Any] | None = None,
-    ) -> None:
+    def __init__(self, url: str, **options: Any) -> None:
         super().__init__()
         self.client = Client(reconnection=False, request_timeout=PATIENCE_S)
         self.client.on("*", self._note)
-        self.client.connect(
-            f"http://127.0.0.1:{port}/" + (f"?{urlencode({'visitorId': visitor})}" if visitor else ""),
-            headers={"User-Agent": BROWSER},
-            transports=transports,
-            auth=auth,
-            wait_timeout=PATIENCE_S,
-        )
+        self.client.connect(url, wait_timeout=PATIENCE_S, **options)
 
     def ask(self, event: str, *said: Any) -> Any:
         """Send an event and wait for its acknowledgement."""
         return self.client.call(event, said or None, timeout=PATIENCE_S)
-
-    @property
-    def transport(self) -> str:
-        return self.client.transport()
 
     def close(self) -> None:
         if self.client.connected:
@@ -143,6 +154,18 @@ class SocketioListener(Listener):
     def _note(self, name: str, *said: Any) -> None:
         assert name == said[0]["type"], f"event {name} carries {said[0]}"
         self.note(said[0])
+
+
+class SocketioListener(SocketioSocket):
+    """`transports` are those it may use, both if nothing is said."""
+
+    def __init__(self, port: int, visitor: str | None = None, **options: Any) -> None:
+        query = f"?{urlencode({'visitorId': visitor})}" if visitor else ""
+        super().__init__(f"http://127.0.0.1:{port}/{query}", headers={"User-Agent": BROWSER}, **options)
+
+    @property
+    def transport(self) -> str:
+        return self.client.transport()
 
 
 def leave(client: socketio.Client) -> None:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import threading
-from contextlib import suppress
 from itertools import count
-from struct import unpack
 from typing import Any
 
 import requests
-import websocket
 
 from support.forms import answer
-from support.listener import PATIENCE_S, Listener, leave
+from support.listener import PATIENCE_S, Listener, PlainSocket, SocketioSocket
 from support.processes import wait_until
 from support.server import Server
-from support.socketio_client import Client
 
 PASSWORD = "rickshaw at dawn"
 REQUEST_TIMEOUT_S = 15
@@ -145,10 +139,8 @@ class CommunityListener(Listener):
         raise NotImplementedError
 
 
-class PlainMember(CommunityListener):
+class PlainMember(PlainSocket, CommunityListener):
     """`ws://…/ws/communities/{id}/visitors/`, or the dashboard's."""
-
-    kind = "plain"
 
     def __init__(
         self,
@@ -159,26 +151,12 @@ class PlainMember(CommunityListener):
         query: str = "",
         **options: Any,
     ) -> None:
-        super().__init__()
-        self.code: int | None = None
-        self.reason = ""
-        header = {"Authorization": f"Bearer {token}"} if token else {}
-        self.socket = websocket.create_connection(
-            f"ws://127.0.0.1:{port}{self._path(community, path)}{query}",
-            timeout=PATIENCE_S,
-            redirect_limit=0,  # as browsers have it
-            header={**header, **options.pop("header", {})},
-            **options,
-        )
-        self.socket.settimeout(None)
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        header = {**({"Authorization": f"Bearer {token}"} if token else {}), **options.pop("header", {})}
+        url = f"ws://127.0.0.1:{port}{self._path(community, path)}{query}"
+        super().__init__(url, redirect_limit=0, header=header, **options)  # browsers follow no redirects either
 
     def _path(self, community: str, path: str) -> str:
         return f"/ws/communities/{community}/{path}"
-
-    def say(self, message: dict[str, Any]) -> None:
-        self.socket.send(json.dumps(message))
 
     def ask(self, kind: str, answer: str) -> dict[str, Any]:
         before = len(self.of_type(answer))
@@ -191,25 +169,9 @@ class PlainMember(CommunityListener):
         assert self.code is not None
         return self.code
 
-    def close(self, code: int = 1000) -> None:
-        with suppress(OSError, websocket.WebSocketException):
-            self.socket.close(status=code)
-        self._reader.join(PATIENCE_S)
-
     def break_off(self) -> None:
         self.socket.sock.shutdown(2)
         self.socket.shutdown()
-
-    def _read(self) -> None:
-        with suppress(OSError, websocket.WebSocketException, ValueError, AttributeError):
-            while True:
-                opcode, data = self.socket.recv_data(control_frame=True)
-                if opcode == websocket.ABNF.OPCODE_TEXT:
-                    self.note(json.loads(data))
-                elif opcode == websocket.ABNF.OPCODE_CLOSE:
-                    self.code = unpack("!H", data[:2])[0] if data else 1005
-                    self.reason = data[2:].decode()
-                    return
 
 
 class PanelSocket(PlainMember):
@@ -226,10 +188,8 @@ class PanelSocket(PlainMember):
         return [heard.event for heard in self.of_type("panel_update")]
 
 
-class SocketioMember(CommunityListener):
-    """A Socket.IO client that has joined `room`; `joined` is the acknowledgement."""
-
-    kind = "socketio"
+class SocketioMember(SocketioSocket, CommunityListener):
+    """It has joined `room`; `joined` is the acknowledgement."""
 
     def __init__(
         self,
@@ -240,27 +200,12 @@ class SocketioMember(CommunityListener):
         auth: dict[str, Any] | None = None,
         **said: Any,
     ) -> None:
-        super().__init__()
-        self.client = Client(reconnection=False)
-        self.client.on("*", self._note)
-        self.client.connect(f"http://127.0.0.1:{port}/", transports=["websocket"], auth=auth, wait_timeout=PATIENCE_S)
+        super().__init__(f"http://127.0.0.1:{port}/", transports=["websocket"], auth=auth)
         self.where = {"room": room, "communityId": community}
         self.joined = self.ask("join", {**self.where, **({"token": token} if token else {}), **said})
 
-    def ask(self, event: str, *said: Any) -> Any:
-        """Send an event and wait for its acknowledgement."""
-        return self.client.call(event, said[0] if len(said) == 1 else said or None, timeout=PATIENCE_S)
-
-    def close(self) -> None:
-        if self.client.connected:
-            leave(self.client)
-
     def break_off(self) -> None:
         self.client.eio.ws.sock.shutdown(2)
-
-    def _note(self, name: str, *said: Any) -> None:
-        assert name == said[0]["type"], f"event {name} carries {said[0]}"
-        self.note(said[0])
 
 
 KINDS = [PlainMember, SocketioMember]
